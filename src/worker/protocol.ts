@@ -1,0 +1,140 @@
+/** What the page may ask of the engine, and what the engine tells the page. Plain data both ways. */
+
+import type { ProviderReport } from "../runtime/types.ts";
+import type { EvaluationMetrics, Recipe, RunRecord, StepMetrics } from "../storage/run.ts";
+
+export type ProviderChoice = "auto" | "webgpu" | "wasm";
+
+export interface StorageReport {
+  /** False in a private window without IndexedDB: runs then live in memory until the tab closes. */
+  readonly available: boolean;
+  /** What that costs, in one sentence; null when all is well. */
+  readonly reason: string | null;
+  readonly usage: number | null;
+  readonly quota: number | null;
+}
+
+export interface EngineReport extends ProviderReport {
+  readonly storage: StorageReport;
+}
+
+export type ModelSource =
+  /** A folder or single files in Hugging Face layout. */
+  | { readonly kind: "files"; readonly files: readonly File[] }
+  /** A folder's address; `config.json` and the rest are asked for below it. */
+  | { readonly kind: "url"; readonly base: string }
+  /** A model kept in this browser by an earlier `openModel`. */
+  | { readonly kind: "stored"; readonly hash: string };
+
+export interface ModelSummary {
+  readonly name: string;
+  /** SHA-256 over config, tokenizer and tensors; names the model in every run. */
+  readonly hash: string;
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly vocabulary: number;
+  readonly contextLength: number;
+  readonly byteLength: number;
+  /** Whether a copy is kept in this browser, so that a run can go on after a reload. */
+  readonly stored: boolean;
+  /** What a user should know, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+export interface RowProblem {
+  /** Row or line number as an editor shows it, from 1. */
+  readonly line: number;
+  readonly message: string;
+}
+
+export interface DatasetSummary {
+  readonly name: string;
+  readonly hash: string;
+  /** "Alpaca rows" or "chat messages", as found. */
+  readonly format: string;
+  readonly rows: number;
+  /** Rows that could not be used, each with its place and the reason. */
+  readonly problems: readonly RowProblem[];
+}
+
+export interface RunRequest {
+  readonly name: string;
+  readonly modelHash: string;
+  readonly datasetHash: string;
+  readonly recipe: Recipe;
+}
+
+export interface SamplingSettings {
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topK: number | null;
+  readonly topP: number | null;
+  readonly maxTokens: number;
+  readonly seed: number;
+}
+
+export interface AskRequest {
+  /** Chosen by the caller; comes back in `token` events. */
+  readonly requestId: string;
+  readonly modelHash: string;
+  /** The run whose latest checkpoint answers; null asks the base model. */
+  readonly runId: string | null;
+  readonly template: Recipe["template"];
+  readonly systemPrompt: string | null;
+  readonly question: string;
+  readonly sampling: SamplingSettings;
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly tokens: number;
+  /** Whether the model stopped by itself or ran into `maxTokens`. */
+  readonly finish: "stop" | "length" | "cancelled";
+  readonly seconds: number;
+}
+
+export interface ExportedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Every method returns a promise; `signal` cancels it with an AbortError. */
+export interface EngineApi {
+  /** Chooses the provider anew (releasing the previous one) and reports it. Refused while a run trains. */
+  start(choice: ProviderChoice): Promise<EngineReport>;
+  report(): Promise<EngineReport>;
+  openModel(source: ModelSource, signal?: AbortSignal): Promise<ModelSummary>;
+  listModels(): Promise<ModelSummary[]>;
+  deleteModel(hash: string): Promise<void>;
+  /** Reads a dataset file and keeps it in this browser. */
+  openDataset(file: File, signal?: AbortSignal): Promise<DatasetSummary>;
+  listDatasets(): Promise<DatasetSummary[]>;
+  /** Trains; resolves when the run has finished, paused, been cancelled or failed (see the record's status). */
+  startRun(request: RunRequest): Promise<RunRecord>;
+  /** Goes on from the last whole checkpoint. */
+  resumeRun(runId: string): Promise<RunRecord>;
+  /** Stops after the current step, with a checkpoint. */
+  pauseRun(): Promise<void>;
+  /** Stops after the current step; the checkpoints made so far stay. */
+  cancelRun(): Promise<void>;
+  listRuns(): Promise<RunRecord[]>;
+  deleteRun(runId: string): Promise<void>;
+  ask(request: AskRequest, signal?: AbortSignal): Promise<Answer>;
+  /** The four artifacts of a run as `.onnx` files. */
+  exportArtifacts(runId: string): Promise<ExportedFile[]>;
+}
+
+export type EngineEvent =
+  /** Progress of a long call that is not training; `total` null where it is not known. */
+  | { readonly type: "progress"; readonly task: string; readonly done: number; readonly total: number | null }
+  /** Status, counts and samples of a run changed; `metrics` and `evaluations` are left to their own events. */
+  | { readonly type: "run"; readonly record: RunRecord }
+  | { readonly type: "step"; readonly runId: string; readonly metrics: StepMetrics }
+  | { readonly type: "evaluation"; readonly runId: string; readonly metrics: EvaluationMetrics }
+  | { readonly type: "checkpoint"; readonly runId: string; readonly step: number }
+  | { readonly type: "token"; readonly requestId: string; readonly text: string }
+  /** Rows left out of a run, with the reason. */
+  | { readonly type: "dropped"; readonly runId: string; readonly problems: readonly RowProblem[] }
+  | { readonly type: "deviceLost"; readonly message: string };
