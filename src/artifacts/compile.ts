@@ -1,0 +1,160 @@
+/** Compiles a model and a method into training, eval and generation artifacts, with the ports of contract.ts. */
+
+import { backward } from "../autodiff/backward.ts";
+import { headWeight, type LlamaConfig, llama, rotaryFrequencies } from "../models/llama.ts";
+import { attend, cacheBias, causalBias, type Heads, splitKeys, splitQueries } from "../nn/attention.ts";
+import { linearCrossEntropy } from "../nn/crossEntropy.ts";
+import { rope, ropeTables } from "../nn/rope.ts";
+import { Scope } from "../nn/scope.ts";
+import { GraphBuilder } from "../onnx/builder.ts";
+import type { Graph, Value } from "../onnx/graph.ts";
+import { writeModel } from "../onnx/model.ts";
+import {
+  type Artifact,
+  type ArtifactKind,
+  accumulatorIn,
+  accumulatorOut,
+  batchPorts,
+  generationPorts,
+  lazyResetGrad,
+  lossSum,
+  tokenLoss,
+} from "./contract.ts";
+import { adapterOf, artifactKey, type Method } from "./method.ts";
+
+/** The static shape of a batch: B sequences of T tokens, N supervised positions. */
+export interface TokenShape {
+  readonly rows: number;
+  readonly length: number;
+  readonly supervised: number;
+}
+
+const headsOf = (config: LlamaConfig): Heads => ({
+  query: config.num_attention_heads,
+  key: config.num_key_value_heads,
+  size: config.head_dim,
+});
+
+/** Wraps a finished graph: its ports are read off it, so they cannot differ. */
+export function toArtifact(
+  kind: ArtifactKind,
+  key: string,
+  graph: Graph,
+  aliases: Readonly<Record<string, string>> = {},
+): Artifact {
+  const port = ({ name, dtype, shape }: Value) => ({ name, dtype, shape });
+  return { kind, key, bytes: writeModel(graph), inputs: graph.inputs.map(port), outputs: graph.outputs.map(port), aliases };
+}
+
+/**
+ * The forward graph up to the loss: whole rows under a causal mask that keeps to segments; only the supervised
+ * positions go on to the head.
+ */
+export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method | null, shape: TokenShape) {
+  const { rows, length, supervised } = shape;
+  const heads = headsOf(config);
+  const scope = Scope.root(b, adapterOf(method));
+  const ids = b.input(batchPorts.inputIds, "int32", [rows, length]);
+  const positions = b.cast(b.input(batchPorts.positionIds, "int32", [rows, length]), "int64");
+  const bias = causalBias(b, b.input(batchPorts.segmentIds, "int32", [rows, length]));
+  const tables = ropeTables(b, rotaryFrequencies(config), length);
+
+  const hidden = llama(scope, config, b.reshape(ids, [rows * length]), (_layer, q, k, v) =>
+    attend(
+      b,
+      splitQueries(b, rope(b, q, positions, tables, heads.query), heads),
+      splitKeys(b, rope(b, k, positions, tables, heads.key), heads, true),
+      splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
+      bias,
+      heads,
+    ),
+  );
+  const loss = linearCrossEntropy(
+    b,
+    b.gather(hidden, b.input(batchPorts.supervisedIndex, "int32", [supervised])),
+    headWeight(scope, config),
+    b.input(batchPorts.targets, "int32", [supervised]),
+    b.input(batchPorts.lossWeights, "float32", [supervised]),
+  );
+  return { loss, scope };
+}
+
+/**
+ * Forward and backward of one micro-batch: gives `loss_sum`, and adds the gradient of that sum to each trainable
+ * parameter's accumulator, or starts it anew where `lazy_reset_grad` is true (which also clears a NaN).
+ */
+export function compileTraining(config: LlamaConfig, method: Method, shape: TokenShape): Artifact {
+  const b = new GraphBuilder("training");
+  const { loss, scope } = buildLoss(b, config, method, shape);
+  const trainable = scope.parameters
+    .filter(({ initial }) => method.kind === "full" || initial !== "checkpoint")
+    .map(({ value }) => value);
+  const gradients = backward(b, loss.sum, trainable);
+  const reset = b.input(lazyResetGrad, "bool", [1]);
+
+  const outputs: Record<string, Value> = { [lossSum]: loss.sum };
+  const aliases: Record<string, string> = {};
+  trainable.forEach((parameter, index) => {
+    const accumulator = b.input(accumulatorIn(parameter.name), "float32", parameter.shape);
+    const kept = b.where(reset, b.scalar(0), accumulator);
+    outputs[accumulatorOut(parameter.name)] = b.add(kept, gradients[index] as Value);
+    aliases[accumulatorOut(parameter.name)] = accumulator.name;
+  });
+  return toArtifact("training", artifactKey("training", config, method, shape), b.finish(outputs), aliases);
+}
+
+/** Forward alone: `loss_sum` and the weighted loss of each supervised position. */
+export function compileEvaluation(config: LlamaConfig, method: Method | null, shape: TokenShape): Artifact {
+  const b = new GraphBuilder("eval");
+  const { loss } = buildLoss(b, config, method, shape);
+  const graph = b.finish({ [lossSum]: loss.sum, [tokenLoss]: loss.perToken });
+  return toArtifact("eval", artifactKey("eval", config, method, shape), graph);
+}
+
+/**
+ * S tokens of one sequence against a key/value cache of C slots. The tokens take the slots from `start` on; slots after
+ * them may hold anything, for a token sees only the slots up to its own. A shorter piece is padded on the right, and
+ * what it leaves in the slots behind is overwritten by the next.
+ */
+export function compileGeneration(
+  config: LlamaConfig,
+  method: Method | null,
+  { tokens, capacity }: { readonly tokens: number; readonly capacity: number },
+): Artifact {
+  const b = new GraphBuilder("generation");
+  const heads = headsOf(config);
+  const scope = Scope.root(b, adapterOf(method));
+  const ids = b.input(generationPorts.inputIds, "int32", [1, tokens]);
+  const start = b.input(generationPorts.start, "int32", [1]);
+  const steps = b.constant("int32", [tokens], Int32Array.from({ length: tokens }, (_, i) => i));
+  const positions = b.add(steps, start);
+  const positions64 = b.cast(b.reshape(positions, [1, tokens]), "int64");
+  const tables = ropeTables(b, rotaryFrequencies(config), capacity);
+  const bias = cacheBias(b, positions, capacity);
+
+  // Slot c takes token c − start where that is one of the S tokens: clamped, it is unchanged exactly there.
+  const slots = b.constant("int32", [capacity], Int32Array.from({ length: capacity }, (_, i) => i));
+  const offset = b.sub(slots, start);
+  const source = b.min(b.max(offset, b.scalar(0, "int32")), b.scalar(tokens - 1, "int32"));
+  const written = b.reshape(b.equal(offset, source), [1, 1, capacity, 1]);
+  const cacheShape = [1, heads.key, capacity, heads.size];
+  const outputs: Record<string, Value> = {};
+  const cache = (past: string, present: string, fresh: Value): Value => {
+    const updated = b.where(written, b.gather(fresh, source, 2), b.input(past, "float32", cacheShape));
+    outputs[present] = updated;
+    return updated;
+  };
+
+  const hidden = llama(scope, config, b.reshape(ids, [tokens]), (layer, q, k, v) => {
+    const freshKeys = splitKeys(b, rope(b, k, positions64, tables, heads.key), heads);
+    const freshValues = splitKeys(b, b.reshape(v, [1, tokens, heads.key * heads.size]), heads);
+    const keys = cache(generationPorts.pastKey(layer), generationPorts.presentKey(layer), freshKeys);
+    const values = cache(generationPorts.pastValue(layer), generationPorts.presentValue(layer), freshValues);
+    const queries = splitQueries(b, rope(b, q, positions64, tables, heads.query), heads);
+    return attend(b, queries, b.transpose(keys, [0, 1, 3, 2]), values, bias, heads);
+  });
+  const last = b.gather(hidden, b.input(generationPorts.logitsIndex, "int32", [1]));
+  const logits = b.gemm(last, headWeight(scope, config), { transB: true });
+  const graph = b.finish({ [generationPorts.logits]: b.reshape(logits, [config.vocab_size]), ...outputs });
+  return toArtifact("generation", artifactKey("generation", config, method, { tokens, capacity }), graph);
+}

@@ -1,0 +1,110 @@
+/** The optimizer artifact: AdamW with decoupled weight decay and clipping by global norm (Loshchilov and Hutter 2019, arXiv:1711.05101). */
+
+import type { LlamaConfig } from "../models/llama.ts";
+import { GraphBuilder } from "../onnx/builder.ts";
+import type { Value } from "../onnx/graph.ts";
+import { type Shape, sizeOf } from "../tensor/dtype.ts";
+import { toArtifact } from "./compile.ts";
+import {
+  type Artifact,
+  accumulatorIn,
+  firstMoment,
+  gradientNorm,
+  optimizerScalars,
+  type ParameterSpec,
+  secondMoment,
+  updated,
+} from "./contract.ts";
+import { artifactKey, type Method, parametersOf } from "./method.ts";
+
+/** What of AdamW is fixed for a run; everything that changes per step is an input. */
+export interface OptimizerSettings {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+}
+
+/** Added to the norm before dividing by it, as PyTorch's clip_grad_norm_ does. */
+const normEpsilon = 1e-6;
+
+/**
+ * One step for every trainable parameter, from accumulated gradient sums G and Σ w:
+ *
+ *     g = G / max(Σ w, 1),  n = ‖g‖₂ over all parameters,  g ← g · min(1, max_norm / (n + 10⁻⁶))
+ *     m ← β₁m + (1 − β₁)g,  v ← β₂v + (1 − β₂)g²
+ *     p ← p(1 − ηλ) − η · (m / c₁) / (√(v / c₂) + ε)
+ *
+ * with c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ. Where n is not finite, parameters and moments come out bit for bit as they went in;
+ * the norm tells. Each output may share its input's buffer: the last operation that writes it does not read it.
+ */
+export function compileOptimizer(config: LlamaConfig, method: Method, settings: OptimizerSettings): Artifact {
+  const trainable = parametersOf(config, method).filter((parameter) => parameter.trainable);
+  return buildOptimizer(trainable, settings, artifactKey("optimizer", config, method, settings));
+}
+
+/** The optimizer over a list of tensors; see `compileOptimizer`. */
+export function buildOptimizer(
+  parameters: readonly Pick<ParameterSpec, "name" | "shape">[],
+  settings: OptimizerSettings,
+  key: string,
+): Artifact {
+  const b = new GraphBuilder("optimizer");
+  return b.untaped(() => {
+    const one = b.scalar(1);
+    const input = (name: string) => b.input(name, "float32", [1]);
+    const gradients = parameters.map(({ name, shape }) => b.input(accumulatorIn(name), "float32", shape));
+
+    const scale = b.reciprocal(b.max(input(optimizerScalars.weightSum), one));
+    const norm = b.mul(b.sqrt(squaredNorm(b, gradients)), scale);
+    // x − x is 0 exactly where x is finite: the one test of it that holds on every provider.
+    const finite = b.equal(b.sub(norm, norm), b.scalar(0));
+    const orElse = (value: Value, otherwise: number) => b.where(finite, value, b.scalar(otherwise));
+    const clip = b.min(one, b.div(input(optimizerScalars.maxNorm), b.add(norm, b.scalar(normEpsilon))));
+    const gradientScale = b.mul(scale, clip);
+
+    // (m/c₁)/(√(v/c₂) + ε) = m/(√v + ε√c₂) · √c₂/c₁: two factors instead of two divisions per tensor.
+    const rate = input(optimizerScalars.learningRate);
+    const root = b.sqrt(input(optimizerScalars.biasCorrection2));
+    const stepSize = orElse(b.div(b.mul(rate, root), input(optimizerScalars.biasCorrection1)), 0);
+    const epsilon = b.mul(root, b.scalar(settings.epsilon));
+    const decay = orElse(b.sub(one, b.mul(rate, b.scalar(settings.weightDecay))), 1);
+    const moment = (beta: number) => {
+      const keep = orElse(b.scalar(beta), 1);
+      return { keep, take: orElse(b.scalar(1 - beta), 0) };
+    };
+    const [first, second] = [moment(settings.beta1), moment(settings.beta2)];
+
+    const outputs: Record<string, Value> = {};
+    parameters.forEach(({ name, shape }, index) => {
+      const g = b.where(finite, b.mul(gradients[index] as Value, gradientScale), b.scalar(0));
+      const m = ema(b, b.input(firstMoment(name), "float32", shape), g, first);
+      const v = ema(b, b.input(secondMoment(name), "float32", shape), b.mul(g, g), second);
+      const change = b.mul(b.div(m, b.add(b.sqrt(v), epsilon)), stepSize);
+      const parameter = b.input(name, "float32", shape);
+      outputs[updated(name)] = b.sub(b.mul(parameter, decay), change);
+      outputs[updated(firstMoment(name))] = m;
+      outputs[updated(secondMoment(name))] = v;
+    });
+    const aliases = Object.fromEntries(
+      parameters
+        .flatMap(({ name }) => [name, firstMoment(name), secondMoment(name)])
+        .map((name) => [updated(name), name]),
+    );
+    return toArtifact("optimizer", key, b.finish({ [gradientNorm]: norm, ...outputs }), aliases);
+  });
+}
+
+const ema = (b: GraphBuilder, old: Value, fresh: Value, { keep, take }: { keep: Value; take: Value }) =>
+  b.add(b.mul(old, keep), b.mul(fresh, take));
+
+/** Σ x² over all tensors, float32 [1], in two stages: along the last axis, then over what is left of each. */
+function squaredNorm(b: GraphBuilder, tensors: readonly Value[]): Value {
+  const partial = tensors.map((x) => {
+    const rows = b.reduceSum(b.mul(x, x), [x.shape.length - 1]);
+    return b.reshape(b.reduceSum(b.reshape(rows, flat(rows.shape)), [0]), [1]);
+  });
+  return b.reduceSum(b.concat(partial, 0), [0]);
+}
+
+const flat = (shape: Shape) => [sizeOf(shape)];

@@ -1,0 +1,84 @@
+/**
+ * Reverse-mode differentiation: walks the builder's tape backwards and writes the gradient nodes into the same graph.
+ *
+ * Fan-out, broadcasting and pruning live here, once: a value used twice gets the sum of its gradients, a broadcast
+ * operand gets its axes summed away, and nothing is written that the wanted gradients do not need.
+ */
+
+import type { GraphBuilder, Step } from "../onnx/builder.ts";
+import { GraphError, type Value } from "../onnx/graph.ts";
+import { type DType, sameShape, sizeOf } from "../tensor/dtype.ts";
+import { rules } from "./rules.ts";
+
+const floats: readonly DType[] = ["float32", "float16"];
+
+const inputsOf = (step: Step) => (step.kind === "node" ? step.node.inputs : step.inputs);
+const outputsOf = (step: Step) => (step.kind === "node" ? step.node.outputs : step.outputs);
+
+/** Sums the axes along which `shape` was broadcast, so that the gradient has the operand's own shape. */
+function unbroadcast(b: GraphBuilder, gradient: Value, shape: readonly number[]): Value {
+  if (sameShape(gradient.shape, shape)) return gradient;
+  const lead = gradient.shape.length - shape.length;
+  const axes = gradient.shape.flatMap((dimension, axis) => {
+    const own = axis < lead ? 1 : (shape[axis - lead] as number);
+    return own === 1 && (dimension !== 1 || axis < lead) ? [axis] : [];
+  });
+  const wide = axes.filter((axis) => gradient.shape[axis] !== 1);
+  return b.reshape(wide.length > 0 ? b.reduceSum(gradient, wide) : gradient, shape);
+}
+
+/** What the walk asks a step for: the gradient of each input, written on demand. */
+function gradientsOf(b: GraphBuilder, step: Step, gradients: readonly (Value | undefined)[]): readonly (() => Value)[] {
+  if (step.kind === "composite") return step.rule(gradients);
+  const { node } = step;
+  const [output, g] = [node.outputs[0], gradients[0]];
+  if (!output || !g) throw new GraphError(`${node.name} has no gradient to pass on`);
+  return rules[node.op](b, g, output, node.inputs, node.attributes);
+}
+
+/**
+ * Gradients of a float32 scalar or [1] `loss` with respect to each of `wanted`, as values of the same graph. A wanted
+ * value that the loss does not depend on is an error: a parameter that cannot learn was named wrongly.
+ *
+ * @throws GraphError when the loss is not a single number or does not depend on a wanted value.
+ */
+export function backward(b: GraphBuilder, loss: Value, wanted: readonly Value[]): Value[] {
+  if (sizeOf(loss.shape) !== 1) throw new GraphError(`a loss must be one number, not [${loss.shape.join(", ")}]`);
+
+  // Forward over the tape: what leads from a wanted value needs a gradient, everything else is frozen.
+  const active = new Set<Value>(wanted);
+  for (const step of b.tape) {
+    if (inputsOf(step).some((value) => active.has(value))) {
+      for (const output of outputsOf(step)) if (floats.includes(output.dtype)) active.add(output);
+    }
+  }
+
+  const gradients = new Map<Value, Value>();
+  return b.within("backward", () =>
+    b.untaped(() => {
+      gradients.set(loss, b.constant("float32", loss.shape, Float32Array.of(1)));
+      for (const step of [...b.tape].reverse()) {
+        const outgoing = outputsOf(step).map((value) => gradients.get(value));
+        if (!outgoing.some((gradient) => gradient !== undefined)) continue;
+        const inputs = inputsOf(step);
+        if (!inputs.some((value) => active.has(value))) continue;
+        b.within(step.kind === "node" ? step.node.name : step.name, () => {
+          const write = gradientsOf(b, step, outgoing);
+          inputs.forEach((value, index) => {
+            if (!active.has(value)) return;
+            const gradient = write[index];
+            if (!gradient) throw new GraphError(`operand ${index} (${value.name}) has no gradient`);
+            const own = unbroadcast(b, gradient(), value.shape);
+            const before = gradients.get(value);
+            gradients.set(value, before ? b.add(before, own) : own);
+          });
+        });
+      }
+      return wanted.map((value) => {
+        const gradient = gradients.get(value);
+        if (!gradient) throw new GraphError(`the loss does not depend on ${value.name}, so it cannot be trained`);
+        return gradient;
+      });
+    }),
+  );
+}

@@ -1,0 +1,226 @@
+/**
+ * The gradient of every operator in use: op → rule, a line of mathematics each.
+ *
+ * A rule is given the gradient `g` of the node's output `y` and returns, per operand, how that operand's gradient is
+ * written. The walk (backward.ts) asks only for the ones it needs and sums broadcast axes away, so rules do neither.
+ * The type makes a missing rule a compile error.
+ */
+
+import type { GraphBuilder } from "../onnx/builder.ts";
+import { type Attributes, constantNumbers, GraphError, type Value } from "../onnx/graph.ts";
+import { normalizeAxis, type OpName } from "../onnx/ops.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+
+/** Writes one operand's gradient; its shape may still be the broadcast one. */
+export type Gradient = () => Value;
+
+export type Rule = (
+  b: GraphBuilder,
+  g: Value,
+  y: Value,
+  inputs: readonly Value[],
+  attributes: Attributes,
+) => readonly Gradient[];
+
+/** For operands that are integers, conditions or axes: asking for their gradient is a mistake in the graph. */
+const none: Gradient = () => {
+  throw new GraphError("integers, conditions and axes have no gradient");
+};
+const constant: Rule = (_b, _g, _y, inputs) => inputs.map(() => none);
+
+/** A rule of one operand. */
+const unary =
+  (rule: (b: GraphBuilder, g: Value, x: Value, y: Value) => Value): Rule =>
+  (b, g, y, inputs) => [() => rule(b, g, inputs[0] as Value, y)];
+
+/** A rule of two operands. */
+const binary =
+  (
+    left: (b: GraphBuilder, g: Value, p: Value, q: Value, y: Value) => Value,
+    right: (b: GraphBuilder, g: Value, p: Value, q: Value, y: Value) => Value,
+  ): Rule =>
+  (b, g, y, inputs) => {
+    const [p, q] = inputs as [Value, Value];
+    return [() => left(b, g, p, q, y), () => right(b, g, p, q, y)];
+  };
+
+/** 1 where the operand is the one that was chosen. At a tie both are, as a subgradient counted once would need an order. */
+const chosen = (b: GraphBuilder, g: Value, condition: Value) => b.where(condition, g, b.scalar(0));
+
+const swapLast = (b: GraphBuilder, x: Value) => {
+  const rank = x.shape.length;
+  return b.transpose(x, [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2]);
+};
+
+const reductionRule =
+  (rule: (b: GraphBuilder, g: Value, x: Value, y: Value, count: number) => Value): Rule =>
+  (b, g, y, inputs) => {
+    const [x, axes] = inputs as [Value, Value];
+    const count = constantNumbers(axes).reduce(
+      (n, axis) => n * (x.shape[normalizeAxis(axis, x.shape.length)] as number),
+      1,
+    );
+    return [() => rule(b, g, x, y, count), none];
+  };
+
+/**
+ * y = αA′B′ + βC. With dC′ = αg: dA′ = dC′ B′ᵀ and dB′ = A′ᵀ dC′, each written for the transposition at hand, so that no
+ * Transpose node is needed.
+ */
+const gemm: Rule = (b, g, _y, [p, q], { alpha, beta, transA, transB }) => {
+  const [A, B] = [p as Value, q as Value];
+  const scale = { alpha: alpha as number };
+  return [
+    () =>
+      transA ? b.gemm(B, g, { ...scale, transA: !!transB, transB: true }) : b.gemm(g, B, { ...scale, transB: !transB }),
+    () =>
+      transB ? b.gemm(g, A, { ...scale, transA: true, transB: !!transA }) : b.gemm(A, g, { ...scale, transA: !transA }),
+    () => b.mul(g, b.scalar(beta as number)),
+  ];
+};
+
+/** Slices of g in the order of the operands: an integer Gather each, which sits on the GPU for every type. */
+const concat: Rule = (b, g, _y, inputs, attributes) => {
+  const axis = normalizeAxis(attributes.axis as number, g.shape.length);
+  let start = 0;
+  return inputs.map((x) => {
+    const [from, length] = [start, x.shape[axis] as number];
+    start += length;
+    return () =>
+      b.gather(
+        g,
+        b.constant(
+          "int32",
+          [length],
+          Int32Array.from({ length }, (_, i) => from + i),
+        ),
+        axis,
+      );
+  });
+};
+
+/** Rows gather, so gradients scatter: dData[indices[k]] += g[k]. */
+const gather: Rule = (b, g, _y, [data, indices], { axis }) => [
+  () => {
+    const { shape } = data as Value;
+    if (axis !== 0) throw new GraphError(`Gather has a gradient along axis 0 only, not ${axis}`);
+    const count = sizeOf((indices as Value).shape);
+    return b.scatterRows(shape, indices as Value, b.reshape(g, [count, ...shape.slice(1)]));
+  },
+  none,
+];
+
+/**
+ * y = x̂·w with x̂ = x·r, r = 1/√(mean(x²) + ε): dx = r(gw − x̂·mean(gw·x̂)), dw = Σ g·x̂. The operator's own second output
+ * is not 1/std on every provider, so r is computed anew.
+ */
+const rmsNormalization: Rule = (b, g, _y, [x, w], { epsilon }) => {
+  const [X, W] = [x as Value, w as Value];
+  const r = () => b.reciprocal(b.sqrt(b.add(b.reduceMean(b.mul(X, X), [-1]), b.scalar(epsilon as number))));
+  const normal = () => b.mul(X, r());
+  return [
+    () => {
+      const gw = b.mul(g, W);
+      return b.mul(r(), b.sub(gw, b.mul(normal(), b.reduceMean(b.mul(gw, normal()), [-1]))));
+    },
+    () => b.mul(g, normal()),
+  ];
+};
+
+/** The inverse of a rotation is the rotation by the negative angle. */
+const rotaryEmbedding: Rule = (b, g, _y, inputs, { num_heads }) => {
+  const [, positions, cos, sin] = inputs as [Value, Value, Value, Value];
+  const negative = () =>
+    b.constant(
+      "float32",
+      sin.shape,
+      Float32Array.from(sin.data as Float32Array, (value) => -value),
+    );
+  return [() => b.rotaryEmbedding(g, positions, cos, negative(), num_heads as number), none, none, none];
+};
+
+/** With p = softmax(x): dx = p(g − Σ g·p). */
+const softmax = unary((b, g, _x, p) => b.mul(p, b.sub(g, b.reduceSum(b.mul(g, p), [-1]))));
+
+/** d(x·σ(αx)) = σ + αy(1 − σ). */
+const quickGelu: Rule = (b, g, y, [x], { alpha }) => [
+  () => {
+    const s = b.sigmoid(b.mul(x as Value, b.scalar(alpha as number)));
+    return b.mul(g, b.add(s, b.mul(b.mul(y, b.scalar(alpha as number)), b.sub(b.scalar(1), s))));
+  },
+];
+
+export const rules: { readonly [Op in OpName]: Rule } = {
+  Add: binary(
+    (_b, g) => g,
+    (_b, g) => g,
+  ),
+  Sub: binary(
+    (_b, g) => g,
+    (b, g) => b.neg(g),
+  ),
+  Mul: binary(
+    (b, g, _p, q) => b.mul(g, q),
+    (b, g, p) => b.mul(g, p),
+  ),
+  Div: binary(
+    (b, g, _p, q) => b.div(g, q),
+    (b, g, _p, q, y) => b.neg(b.div(b.mul(g, y), q)),
+  ),
+  Min: binary(
+    (b, g, p, q) => chosen(b, g, b.lessOrEqual(p, q)),
+    (b, g, p, q) => chosen(b, g, b.lessOrEqual(q, p)),
+  ),
+  Max: binary(
+    (b, g, p, q) => chosen(b, g, b.greaterOrEqual(p, q)),
+    (b, g, p, q) => chosen(b, g, b.greaterOrEqual(q, p)),
+  ),
+  Neg: unary((b, g) => b.neg(g)),
+  Log: unary((b, g, x) => b.div(g, x)),
+  Sqrt: unary((b, g, _x, y) => b.div(b.mul(g, b.scalar(0.5)), y)),
+  Reciprocal: unary((b, g, _x, y) => b.neg(b.mul(g, b.mul(y, y)))),
+  Sigmoid: unary((b, g, _x, y) => b.mul(g, b.mul(y, b.sub(b.scalar(1), y)))),
+  QuickGelu: quickGelu,
+  MatMul: binary(
+    (b, g, _p, q) => b.matMul(g, swapLast(b, q)),
+    (b, g, p) => b.matMul(swapLast(b, p), g),
+  ),
+  Gemm: gemm,
+  Softmax: softmax,
+  SimplifiedLayerNormalization: rmsNormalization,
+  RotaryEmbedding: rotaryEmbedding,
+  ReduceSum: reductionRule((b, g, x) => b.expand(g, x.shape)),
+  ReduceMean: reductionRule((b, g, x, _y, count) => b.expand(b.mul(g, b.scalar(1 / count)), x.shape)),
+  ReduceMax: reductionRule((b, g, x, y) => b.where(b.equal(x, y), g, b.scalar(0))),
+  Reshape: (b, g, _y, [x]) => [() => b.reshape(g, (x as Value).shape), none],
+  Expand: (_b, g) => [() => g, none],
+  Transpose: (b, g, _y, _x, { perm }) => {
+    const inverse = (perm as readonly number[]).map((_, axis) => (perm as readonly number[]).indexOf(axis));
+    return [() => b.transpose(g, inverse)];
+  },
+  Concat: concat,
+  Gather: gather,
+  GatherElements: (b, g, _y, [data, indices], { axis }) => [
+    () => b.scatterElementsAdd(b.expand(b.scalar(0), (data as Value).shape), indices as Value, g, axis as number),
+    none,
+  ],
+  ScatterElements: (b, g, _y, [, indices], { axis }) => [
+    () => g,
+    none,
+    () => b.gatherElements(g, indices as Value, axis as number),
+  ],
+  ScatterND: (b, g, _y, [, indices, updates]) => [
+    () => g,
+    none,
+    () =>
+      b.reshape(b.gather(g, b.reshape(indices as Value, [sizeOf((indices as Value).shape)])), (updates as Value).shape),
+  ],
+  Where: (b, g, _y, inputs) => {
+    const condition = inputs[0] as Value;
+    return [none, () => b.where(condition, g, b.scalar(0)), () => b.where(condition, b.scalar(0), g)];
+  },
+  Equal: constant,
+  GreaterOrEqual: constant,
+  LessOrEqual: constant,
+  Cast: unary((b, g, x) => b.cast(g, x.dtype)),
+};

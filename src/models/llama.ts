@@ -1,0 +1,179 @@
+/** The Llama family (Touvron et al. 2023) from a Hugging Face `config.json`, in the checkpoint's own names. */
+
+import * as v from "valibot";
+import { gatedMlp, linear, rmsNorm } from "../nn/layers.ts";
+import { type Llama3Scaling, ropeFrequencies } from "../nn/rope.ts";
+import type { Scope } from "../nn/scope.ts";
+import type { Value } from "../onnx/graph.ts";
+
+/** What the graphs need of a `config.json`, under its own names. */
+export interface LlamaConfig {
+  readonly architecture: "LlamaForCausalLM";
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly num_key_value_heads: number;
+  readonly head_dim: number;
+  readonly max_position_embeddings: number;
+  readonly rms_norm_eps: number;
+  readonly rope_theta: number;
+  readonly rope_scaling: Llama3Scaling | null;
+  readonly tie_word_embeddings: boolean;
+  readonly attention_bias: boolean;
+  readonly mlp_bias: boolean;
+}
+
+/** A model that Hone cannot build, with the field, what it holds and what would do. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+const positive = v.pipe(v.number(), v.gtValue(0));
+
+const llama3Schema = v.object({
+  factor: positive,
+  low_freq_factor: positive,
+  high_freq_factor: positive,
+  original_max_position_embeddings: count,
+});
+
+const configSchema = v.object({
+  vocab_size: count,
+  hidden_size: count,
+  intermediate_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  num_key_value_heads: v.optional(v.nullable(count)),
+  head_dim: v.optional(v.nullable(count)),
+  max_position_embeddings: v.optional(count, 2048),
+  rms_norm_eps: v.optional(positive, 1e-6),
+  rope_theta: v.optional(positive, 10000),
+  rope_scaling: v.optional(v.nullable(v.looseObject({})), null),
+  /** Where newer files keep both of the above. */
+  rope_parameters: v.optional(v.nullable(v.looseObject({ rope_theta: v.optional(positive) })), null),
+  tie_word_embeddings: v.optional(v.boolean(), false),
+  attention_bias: v.optional(v.boolean(), false),
+  mlp_bias: v.optional(v.boolean(), false),
+  hidden_act: v.optional(v.string(), "silu"),
+});
+
+function parse<Schema extends v.GenericSchema>(schema: Schema, json: unknown, what: string): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, json);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const field = v.getDotPath(issue) ?? "the whole";
+  throw new ConfigError(
+    `${what}: ${field} must be ${issue.expected}, not ${issue.received}. Take the file from the model's own folder.`,
+  );
+}
+
+const readScaling = (json: Readonly<Record<string, unknown>> | null): Llama3Scaling | null => {
+  if (!json) return null;
+  const type = json.rope_type ?? json.type;
+  if (type === "default") return null;
+  if (type !== "llama3") {
+    throw new ConfigError(
+      `config.json: rope_scaling of type "${type}" is not supported; Hone knows "llama3" and none.`,
+    );
+  }
+  const scaling = parse(llama3Schema, json, "config.json: rope_scaling");
+  if (scaling.high_freq_factor <= scaling.low_freq_factor) {
+    throw new ConfigError(
+      `config.json: rope_scaling.high_freq_factor (${scaling.high_freq_factor}) must be above low_freq_factor (${scaling.low_freq_factor}).`,
+    );
+  }
+  return scaling;
+};
+
+/** Checks a `config.json` and fills Hugging Face's defaults. Throws a ConfigError that names field and value. */
+export function readConfig(json: unknown): LlamaConfig {
+  const head = parse(
+    v.object({ model_type: v.optional(v.string()), architectures: v.optional(v.nullable(v.array(v.string()))) }),
+    json,
+    "config.json",
+  );
+  const architecture = head.architectures?.[0] ?? head.model_type ?? "none named";
+  if (architecture !== "LlamaForCausalLM" && architecture !== "llama") {
+    throw new ConfigError(
+      `config.json: the architecture ${architecture} is not supported; Hone trains LlamaForCausalLM. Choose a Llama-family model such as SmolLM2 or TinyLlama.`,
+    );
+  }
+  const config = parse(configSchema, json, "config.json");
+  if (config.hidden_act !== "silu") {
+    throw new ConfigError(`config.json: hidden_act "${config.hidden_act}" is not supported; Llama models use "silu".`);
+  }
+  const heads = config.num_attention_heads;
+  const keyHeads = config.num_key_value_heads ?? heads;
+  const headSize = config.head_dim ?? config.hidden_size / heads;
+  if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
+    throw new ConfigError(
+      `config.json: hidden_size (${config.hidden_size}) over num_attention_heads (${heads}) must be an even whole number, or head_dim must say so.`,
+    );
+  }
+  if (heads % keyHeads !== 0) {
+    throw new ConfigError(
+      `config.json: num_attention_heads (${heads}) must be divisible by num_key_value_heads (${keyHeads}).`,
+    );
+  }
+  const { hidden_act: _, rope_parameters: rope, ...rest } = config;
+  return {
+    ...rest,
+    rope_theta: rope?.rope_theta ?? config.rope_theta,
+    architecture: "LlamaForCausalLM",
+    num_key_value_heads: keyHeads,
+    head_dim: headSize,
+    rope_scaling: readScaling(rope ?? config.rope_scaling),
+  };
+}
+
+/** How a layer's queries (M, H·D), keys and values (M, K·D) become its context (M, H·D): whole rows, or with a cache. */
+export type Attend = (layer: number, queries: Value, keys: Value, values: Value) => Value;
+
+/** Token ids int32 [M] → final hidden states (M, D), before the head. */
+export function llama(scope: Scope, config: LlamaConfig, ids: Value, attend: Attend): Value {
+  return scope.within("model", (model) => {
+    let x = model.within("embed_tokens", (s) => s.b.gather(embedding(s, config), ids));
+    for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+      x = model.within(`layers.${layer}`, (s) => block(s, config, x, (q, k, values) => attend(layer, q, k, values)));
+    }
+    return model.within("norm", (s) => rmsNorm(s, x, config.rms_norm_eps));
+  });
+}
+
+function block(scope: Scope, config: LlamaConfig, x: Value, attend: (q: Value, k: Value, v: Value) => Value): Value {
+  const { b } = scope;
+  const { rms_norm_eps: eps, hidden_size: width, head_dim: size, attention_bias: bias } = config;
+  const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, eps));
+  const attended = scope.within("self_attn", (attention) => {
+    const project = (name: string, heads: number) =>
+      attention.within(name, (s) => linear(s, normal, heads * size, bias));
+    const context = attend(
+      project("q_proj", config.num_attention_heads),
+      project("k_proj", config.num_key_value_heads),
+      project("v_proj", config.num_key_value_heads),
+    );
+    return attention.within("o_proj", (s) => linear(s, context, width, bias));
+  });
+  const h = b.add(x, attended);
+  const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, eps));
+  return b.add(
+    h,
+    scope.within("mlp", (s) => gatedMlp(s, post, config.intermediate_size, config.mlp_bias)),
+  );
+}
+
+const embedding = (scope: Scope, config: LlamaConfig) =>
+  scope.parameter("weight", [config.vocab_size, config.hidden_size]);
+
+/** The head's weight (V, D): its own, or the embedding where the two are tied. */
+export function headWeight(scope: Scope, config: LlamaConfig): Value {
+  return embedding(config.tie_word_embeddings ? scope.in("model").in("embed_tokens") : scope.in("lm_head"), config);
+}
+
+/** Angular frequencies of the model's rotary embedding, D/2 of them. */
+export function rotaryFrequencies(config: LlamaConfig): number[] {
+  return ropeFrequencies(config.head_dim, config.rope_theta, config.rope_scaling);
+}

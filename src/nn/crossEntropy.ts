@@ -1,0 +1,102 @@
+/** The language-model head and its loss as one composite with a gradient rule of its own, in chunks of positions. */
+
+import type { GraphBuilder } from "../onnx/builder.ts";
+import { GraphError, type Value } from "../onnx/graph.ts";
+
+/** Logits that one chunk of positions may hold: 16 MiB of float32. */
+const logitsPerChunk = 2 ** 22;
+
+export interface HeadLoss {
+  /** float32 [1]: Σ w·CE. */
+  readonly sum: Value;
+  /** float32 [N]: w·CE of each position. */
+  readonly perToken: Value;
+}
+
+/**
+ * Σ w·CE of logits hidden·weightᵀ against targets, hidden (N, D), weight (V, D), targets int32 [N], lossWeights [N].
+ *
+ * The gradient of the loss by the logits, w·(softmax − one-hot), needs nothing from above but a factor, so each chunk
+ * goes from logits to the gradients of hidden and weight by itself, and the runtime is free to drop its logits before
+ * the next. The idea is that of Liger Kernel's fused linear cross-entropy (Hsu et al. 2024, arXiv:2410.10989). The loss
+ * weights are applied to rows of width D, never to the logits.
+ */
+export function linearCrossEntropy(
+  b: GraphBuilder,
+  hidden: Value,
+  weight: Value,
+  targets: Value,
+  lossWeights: Value,
+  logitsLimit = logitsPerChunk,
+): HeadLoss {
+  const [positions] = hidden.shape as [number, number];
+  const chunk = Math.min(positions, Math.max(1, Math.floor(logitsLimit / (weight.shape[0] as number))));
+  const outputs = b.composite("linear_cross_entropy", [hidden, weight], () => {
+    const parts = Array.from({ length: Math.ceil(positions / chunk) }, (_, part) => {
+      const from = part * chunk;
+      return chunkLoss(b, hidden, weight, targets, lossWeights, from, Math.min(chunk, positions - from));
+    });
+    const perToken = b.concat(
+      parts.map((part) => part.loss),
+      0,
+    );
+    const outputs = [b.reshape(b.reduceSum(perToken, [0]), [1]), b.reshape(perToken, [positions])];
+    return {
+      outputs,
+      rule: ([g, perTokenGradient]) => {
+        if (!g || perTokenGradient)
+          throw new GraphError("the loss per token is for looking at; only the sum has a gradient");
+        return [
+          () =>
+            b.mul(
+              b.concat(
+                parts.map((part) => part.hiddenGradient()),
+                0,
+              ),
+              g,
+            ),
+          () => b.mul(parts.reduce<Value | undefined>((sum, part) => part.weightGradient(sum), undefined) as Value, g),
+        ];
+      },
+    };
+  });
+  const [sum, perToken] = outputs as [Value, Value];
+  return { sum, perToken };
+}
+
+/** Loss (n, 1) and gradients of `count` positions from `from` on. */
+function chunkLoss(
+  b: GraphBuilder,
+  hidden: Value,
+  weight: Value,
+  targets: Value,
+  lossWeights: Value,
+  from: number,
+  count: number,
+) {
+  const all = count === hidden.shape[0];
+  const range = () =>
+    b.constant(
+      "int32",
+      [count],
+      Int32Array.from({ length: count }, (_, i) => from + i),
+    );
+  const part = (value: Value) => (all ? value : b.gather(value, range()));
+  const h = part(hidden); // (n, D)
+  const w = b.reshape(part(lossWeights), [count, 1]);
+  const target = b.reshape(part(targets), [count, 1]);
+
+  const logits = b.gemm(h, weight, { transB: true }); // (n, V)
+  const probabilities = b.softmax(logits);
+  // log Σ exp z = max z − log max p; max p is at least 1/V, so this logarithm never underflows.
+  const logSum = b.sub(b.reduceMax(logits, [1]), b.log(b.reduceMax(probabilities, [1])));
+  const loss = b.mul(b.sub(logSum, b.gatherElements(logits, target, 1)), w);
+
+  const minusOne = b.constant("float32", [count, 1], new Float32Array(count).fill(-1));
+  const delta = () => b.scatterElementsAdd(probabilities, target, minusOne, 1); // softmax − one-hot, (n, V)
+  return {
+    loss,
+    hiddenGradient: () => b.mul(b.gemm(delta(), weight), w),
+    weightGradient: (sum: Value | undefined) => b.gemm(delta(), b.mul(h, w), { transA: true, ...(sum && { c: sum }) }),
+  };
+}

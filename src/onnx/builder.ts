@@ -1,0 +1,325 @@
+/**
+ * Writes a graph op by op: infers each type at once, names nodes after the part of the model they belong to, and keeps
+ * the tape that reverse-mode differentiation walks.
+ */
+
+import { type DType, type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
+import {
+  type Attributes,
+  type ConstantData,
+  describeOperands,
+  type Graph,
+  GraphError,
+  type Node,
+  type Value,
+} from "./graph.ts";
+import { type OpName, specOf } from "./ops.ts";
+
+/** Gradients of a composite's inputs, given those of its outputs; asked for one input at a time. */
+export type CompositeRule = (gradients: readonly (Value | undefined)[]) => readonly (() => Value)[];
+
+/** One step of the tape: a node with the rule of its op, or a composite that brings its own. */
+export type Step =
+  | { readonly kind: "node"; readonly node: Node }
+  | {
+      readonly kind: "composite";
+      readonly name: string;
+      readonly inputs: readonly Value[];
+      readonly outputs: readonly Value[];
+      readonly rule: CompositeRule;
+    };
+
+const castCode: Partial<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 };
+
+export class GraphBuilder {
+  readonly tape: Step[] = [];
+  private readonly inputs = new Map<string, Value>();
+  private readonly initializers = new Map<string, Value>();
+  private readonly nodes: Node[] = [];
+  private readonly producers = new Map<Value, Node>();
+  private readonly known = new Map<string, Value>();
+  private readonly identities = new Map<Value, number>();
+  private scopes: string[] = [];
+  private recording = true;
+
+  constructor(readonly name: string) {}
+
+  /** Declares a graph input, or returns the one of that name; one name has one type. */
+  input(name: string, dtype: DType, shape: Shape): Value {
+    const present = this.inputs.get(name);
+    if (present) {
+      if (present.dtype !== dtype || !sameShape(present.shape, shape)) {
+        throw new GraphError(`input ${name} is declared twice: ${describeOperands([present])} and ${dtype}[${shape}]`);
+      }
+      return present;
+    }
+    const value: Value = { name, dtype, shape };
+    this.inputs.set(name, value);
+    return value;
+  }
+
+  /** An initializer; equal small contents share one. */
+  constant(dtype: DType, shape: Shape, data: ConstantData): Value {
+    if (data.length !== sizeOf(shape))
+      throw new GraphError(`a constant of shape [${shape}] cannot hold ${data.length} values`);
+    const key = data.length <= 64 ? `${dtype}[${shape}]${data.join()}` : `constant${this.initializers.size}`;
+    let value = this.initializers.get(key);
+    if (!value) {
+      value = { name: `constant_${this.initializers.size}`, dtype, shape, data };
+      this.initializers.set(key, value);
+    }
+    return value;
+  }
+
+  scalar(value: number, dtype: "float32" | "int32" = "float32"): Value {
+    return this.constant(dtype, [], dtype === "float32" ? Float32Array.of(value) : Int32Array.of(value));
+  }
+
+  private ints(values: readonly number[]): Value {
+    return this.constant("int64", [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  /** Runs `body` with names under `scope/`. */
+  within<T>(scope: string, body: () => T): T {
+    this.scopes.push(scope);
+    try {
+      return body();
+    } finally {
+      this.scopes.pop();
+    }
+  }
+
+  /**
+   * Everything `body` emits is off the tape, and equal nodes are shared. Gradients are written here: sharing with taped
+   * nodes is safe, because nothing differentiates through what is emitted here.
+   */
+  untaped<T>(body: () => T): T {
+    const before = this.recording;
+    this.recording = false;
+    try {
+      return body();
+    } finally {
+      this.recording = before;
+    }
+  }
+
+  /** A group of nodes with one gradient rule of its own: the walk steps over it in one go. */
+  composite(
+    name: string,
+    inputs: readonly Value[],
+    forward: () => { outputs: readonly Value[]; rule: CompositeRule },
+  ): readonly Value[] {
+    const { outputs, rule } = this.within(name, () => this.untaped(forward));
+    if (this.recording) this.tape.push({ kind: "composite", name, inputs, outputs, rule });
+    return outputs;
+  }
+
+  private identity(value: Value): number {
+    let id = this.identities.get(value);
+    if (id === undefined) {
+      id = this.identities.size;
+      this.identities.set(value, id);
+    }
+    return id;
+  }
+
+  /** Emits a node with one output. Throws a GraphError that names the node and the operands' types. */
+  emit(op: OpName, inputs: readonly Value[], attributes: Attributes = {}): Value {
+    const key = `${op}(${inputs.map((value) => this.identity(value))})${JSON.stringify(attributes)}`;
+    if (!this.recording) {
+      const same = this.known.get(key);
+      if (same) return same;
+    }
+    const name = [...this.scopes, `${op}_${this.nodes.length}`].join("/");
+    let types: ReturnType<ReturnType<typeof specOf>["infer"]>;
+    try {
+      types = specOf(op).infer(inputs, attributes);
+    } catch (error) {
+      if (!(error instanceof GraphError)) throw error;
+      throw new GraphError(`${name} (${describeOperands(inputs)}): ${error.message}`);
+    }
+    const [type] = types;
+    if (!type) throw new GraphError(`${name}: ${op} has no output`);
+    const output: Value = { name: `${name}:0`, dtype: type.dtype, shape: type.shape };
+    const node: Node = { op, name, inputs, outputs: [output], attributes };
+    this.nodes.push(node);
+    this.producers.set(output, node);
+    if (this.recording) this.tape.push({ kind: "node", node });
+    else this.known.set(key, output);
+    return output;
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.emit("Add", [a, b]);
+  }
+  sub(a: Value, b: Value): Value {
+    return this.emit("Sub", [a, b]);
+  }
+  /** a · b; a constant 1 that does not widen the shape disappears. */
+  mul(a: Value, b: Value): Value {
+    if (this.isOne(b) && sizeOf(b.shape) === 1 && b.shape.length <= a.shape.length) return a;
+    if (this.isOne(a) && sizeOf(a.shape) === 1 && a.shape.length <= b.shape.length) return b;
+    return this.emit("Mul", [a, b]);
+  }
+  div(a: Value, b: Value): Value {
+    return this.emit("Div", [a, b]);
+  }
+  min(a: Value, b: Value): Value {
+    return this.emit("Min", [a, b]);
+  }
+  max(a: Value, b: Value): Value {
+    return this.emit("Max", [a, b]);
+  }
+  neg(x: Value): Value {
+    return this.emit("Neg", [x]);
+  }
+  log(x: Value): Value {
+    return this.emit("Log", [x]);
+  }
+  sqrt(x: Value): Value {
+    return this.emit("Sqrt", [x]);
+  }
+  reciprocal(x: Value): Value {
+    return this.emit("Reciprocal", [x]);
+  }
+  sigmoid(x: Value): Value {
+    return this.emit("Sigmoid", [x]);
+  }
+  /** x · σ(x), as QuickGelu with α = 1: one kernel. */
+  silu(x: Value): Value {
+    return this.emit("QuickGelu", [x], { alpha: 1 });
+  }
+  matMul(a: Value, b: Value): Value {
+    return this.emit("MatMul", [a, b]);
+  }
+  /** α · A′B′ + β · C. */
+  gemm(
+    a: Value,
+    b: Value,
+    options: { transA?: boolean; transB?: boolean; alpha?: number; c?: Value; beta?: number } = {},
+  ): Value {
+    return this.emit("Gemm", options.c ? [a, b, options.c] : [a, b], {
+      alpha: options.alpha ?? 1,
+      beta: options.beta ?? 1,
+      transA: options.transA ? 1 : 0,
+      transB: options.transB ? 1 : 0,
+    });
+  }
+  /** Over the last axis. */
+  softmax(x: Value): Value {
+    return this.emit("Softmax", [x], { axis: -1 });
+  }
+  /** Over the last axis, with a learnt scale. */
+  rmsNormalization(x: Value, scale: Value, epsilon: number): Value {
+    return this.emit("SimplifiedLayerNormalization", [x, scale], { axis: -1, epsilon });
+  }
+  rotaryEmbedding(x: Value, positions: Value, cos: Value, sin: Value, heads: number): Value {
+    return this.emit("RotaryEmbedding", [x, positions, cos, sin], { interleaved: 0, num_heads: heads });
+  }
+  /** Reductions keep their axes as 1. */
+  reduceSum(x: Value, axes: readonly number[]): Value {
+    return this.emit("ReduceSum", [x, this.ints(axes)], { keepdims: 1 });
+  }
+  reduceMean(x: Value, axes: readonly number[]): Value {
+    return this.emit("ReduceMean", [x, this.ints(axes)], { keepdims: 1 });
+  }
+  reduceMax(x: Value, axes: readonly number[]): Value {
+    return this.emit("ReduceMax", [x, this.ints(axes)], { keepdims: 1 });
+  }
+  /** Reshapes of reshapes and to the same shape cost no node. */
+  reshape(x: Value, shape: Shape): Value {
+    const source = this.recording ? x : this.beforeOp(x, "Reshape");
+    return sameShape(source.shape, shape) ? source : this.emit("Reshape", [source, this.ints(shape)]);
+  }
+  expand(x: Value, shape: Shape): Value {
+    return sameShape(x.shape, shape) ? x : this.emit("Expand", [x, this.ints(shape)]);
+  }
+  /** Transposes of transposes fold into one, or into none. */
+  transpose(x: Value, perm: readonly number[]): Value {
+    const producer = this.recording ? undefined : this.producers.get(x);
+    if (producer?.op === "Transpose") {
+      const first = producer.attributes.perm as readonly number[];
+      return this.transpose(
+        producer.inputs[0] as Value,
+        perm.map((axis) => first[axis] as number),
+      );
+    }
+    return perm.every((axis, index) => axis === index) ? x : this.emit("Transpose", [x], { perm });
+  }
+  concat(values: readonly Value[], axis: number): Value {
+    return values.length === 1 ? (values[0] as Value) : this.emit("Concat", values, { axis });
+  }
+  /** Rows of `data` along `axis` at integer `indices`. */
+  gather(data: Value, indices: Value, axis = 0): Value {
+    return this.emit("Gather", [data, indices], { axis });
+  }
+  gatherElements(data: Value, indices: Value, axis: number): Value {
+    return this.emit("GatherElements", [data, indices], { axis });
+  }
+  scatterElementsAdd(data: Value, indices: Value, updates: Value, axis: number): Value {
+    return this.emit("ScatterElements", [data, indices, updates], { axis, reduction: "add" });
+  }
+  /** Zeros of `shape` [R, …] with `updates` [K, …] added at the rows `indices` int32 [K]; rows may repeat. */
+  scatterRows(shape: Shape, indices: Value, updates: Value): Value {
+    const zeros = this.expand(this.scalar(0), shape);
+    const wide = this.cast(this.reshape(indices, [sizeOf(indices.shape), 1]), "int64");
+    return this.emit("ScatterND", [zeros, wide, updates], { reduction: "add" });
+  }
+  where(condition: Value, x: Value, y: Value): Value {
+    return this.emit("Where", [condition, x, y]);
+  }
+  equal(a: Value, b: Value): Value {
+    return this.emit("Equal", [a, b]);
+  }
+  greaterOrEqual(a: Value, b: Value): Value {
+    return this.emit("GreaterOrEqual", [a, b]);
+  }
+  lessOrEqual(a: Value, b: Value): Value {
+    return this.emit("LessOrEqual", [a, b]);
+  }
+  cast(x: Value, to: DType): Value {
+    const code = castCode[to];
+    if (code === undefined) throw new GraphError(`no graph here casts to ${to}`);
+    return x.dtype === to ? x : this.emit("Cast", [x], { to: code });
+  }
+
+  private isOne(value: Value): boolean {
+    return value.data?.length === 1 && Number(value.data[0]) === 1;
+  }
+
+  private beforeOp(value: Value, op: OpName): Value {
+    const producer = this.producers.get(value);
+    return producer?.op === op ? (producer.inputs[0] as Value) : value;
+  }
+
+  /** The finished graph: outputs in the order given, under their names, and only the nodes and inputs that they need. */
+  finish(outputs: Readonly<Record<string, Value>>): Graph {
+    const named = new Map<Value, string>();
+    for (const [name, value] of Object.entries(outputs)) {
+      if (named.has(value))
+        throw new GraphError(`${value.name} is given out twice, as ${named.get(value)} and ${name}`);
+      if (!this.producers.has(value)) throw new GraphError(`output ${name} is no node's output, but ${value.name}`);
+      named.set(value, name);
+    }
+    const needed = new Set<Value>(named.keys());
+    const kept: Node[] = [];
+    for (const node of [...this.nodes].reverse()) {
+      if (!node.outputs.some((value) => needed.has(value))) continue;
+      kept.push(node);
+      for (const value of node.inputs) needed.add(value);
+    }
+    const renamed = new Map<Value, Value>();
+    for (const [value, name] of named) renamed.set(value, { ...value, name });
+    const rename = (value: Value) => renamed.get(value) ?? value;
+    const nodes = kept
+      .reverse()
+      .map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
+    return {
+      name: this.name,
+      inputs: [...this.inputs.values()].filter((value) => needed.has(value)),
+      outputs: [...named.keys()].map(rename),
+      initializers: [...this.initializers.values()].filter((value) => needed.has(value)),
+      nodes,
+    };
+  }
+}

@@ -1,0 +1,341 @@
+/**
+ * The ONNX operators that Hone's graphs use: attributes, and static inference of types and shapes.
+ *
+ * Semantics are those of the ONNX operator set (opset 21) and of ONNX Runtime's contributed operators. An operator is
+ * listed only when it runs on the WebGPU provider, and only when a graph of ours uses it.
+ */
+
+import { type DType, describeType, type Shape, sizeOf } from "../tensor/dtype.ts";
+import { type Attributes, constantNumbers, GraphError, type TensorType, type Value } from "./graph.ts";
+
+export type AttributeKind = "int" | "float" | "ints" | "string";
+
+export interface OpSpec {
+  /** Operator set; the ONNX one when left out. */
+  readonly domain?: "com.microsoft";
+  readonly arity: number;
+  readonly attributes?: Readonly<Record<string, AttributeKind>>;
+  /** Types of the outputs, or a GraphError that says what does not fit. */
+  infer(inputs: readonly Value[], attributes: Attributes): TensorType[];
+}
+
+const at = (inputs: readonly Value[], index: number): Value => {
+  const value = inputs[index];
+  if (!value) throw new GraphError(`operand ${index} is missing`);
+  return value;
+};
+
+const describe = (type: TensorType) => describeType(type.dtype, type.shape);
+
+function sameDType(inputs: readonly Value[]): DType {
+  const { dtype } = at(inputs, 0);
+  const other = inputs.find((value) => value.dtype !== dtype);
+  if (other) throw new GraphError(`operands must share one dtype: ${dtype} against ${other.dtype}`);
+  return dtype;
+}
+
+function expectDType(value: Value, dtypes: readonly DType[]): void {
+  if (!dtypes.includes(value.dtype)) {
+    throw new GraphError(`${value.name} must be ${dtypes.join(" or ")}, not ${value.dtype}`);
+  }
+}
+
+function expectRank(value: Value, rank: number): void {
+  if (value.shape.length !== rank) throw new GraphError(`${value.name} must have rank ${rank}, not ${describe(value)}`);
+}
+
+/** Multidirectional broadcasting as ONNX and NumPy define it. */
+export function broadcastShapes(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, axis) => {
+    const x = a[axis - rank + a.length] ?? 1;
+    const y = b[axis - rank + b.length] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) {
+      throw new GraphError(`shapes [${a.join(", ")}] and [${b.join(", ")}] do not broadcast: ${x} against ${y}`);
+    }
+    return Math.max(x, y);
+  });
+}
+
+/** An axis counted from the front; negative ones count from the back. */
+export function normalizeAxis(axis: number, rank: number): number {
+  const normal = axis < 0 ? axis + rank : axis;
+  if (normal < 0 || normal >= rank) throw new GraphError(`axis ${axis} is outside rank ${rank}`);
+  return normal;
+}
+
+const elementwise: OpSpec = { arity: 1, infer: (inputs) => [at(inputs, 0)] };
+
+const floatUnary: OpSpec = {
+  arity: 1,
+  infer: (inputs) => {
+    expectDType(at(inputs, 0), ["float32", "float16"]);
+    return [at(inputs, 0)];
+  },
+};
+
+const binary: OpSpec = {
+  arity: 2,
+  infer: (inputs) => [{ dtype: sameDType(inputs), shape: broadcastShapes(at(inputs, 0).shape, at(inputs, 1).shape) }],
+};
+
+const comparison: OpSpec = {
+  arity: 2,
+  infer: (inputs) => {
+    sameDType(inputs);
+    return [{ dtype: "bool", shape: broadcastShapes(at(inputs, 0).shape, at(inputs, 1).shape) }];
+  },
+};
+
+/** Reductions keep their axes (keepdims = 1); the axes are the second operand, an initializer. */
+const reduction: OpSpec = {
+  arity: 2,
+  attributes: { keepdims: "int" },
+  infer: (inputs, attributes) => {
+    if (attributes.keepdims !== 1) throw new GraphError("reductions here keep their axes: keepdims must be 1");
+    const { dtype, shape } = at(inputs, 0);
+    const axes = constantNumbers(at(inputs, 1)).map((axis) => normalizeAxis(axis, shape.length));
+    return [{ dtype, shape: shape.map((dimension, axis) => (axes.includes(axis) ? 1 : dimension)) }];
+  },
+};
+
+const matMul: OpSpec = {
+  arity: 2,
+  infer: (inputs) => {
+    const [a, b] = [at(inputs, 0), at(inputs, 1)];
+    if (a.shape.length < 2 || b.shape.length < 2) throw new GraphError("both operands must have rank 2 or more");
+    const [m, k] = a.shape.slice(-2) as [number, number];
+    const [k2, n] = b.shape.slice(-2) as [number, number];
+    if (k !== k2) throw new GraphError(`inner dimensions differ: ${k} against ${k2}`);
+    return [
+      { dtype: sameDType(inputs), shape: [...broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2)), m, n] },
+    ];
+  },
+};
+
+/** alpha · A′B′ + beta · C with A′ [M, K], B′ [K, N] after transposition; C, where given, is [M, N] or [N]. */
+const gemm: OpSpec = {
+  arity: 3,
+  attributes: { alpha: "float", beta: "float", transA: "int", transB: "int" },
+  infer: (inputs, attributes) => {
+    const [a, b] = [at(inputs, 0), at(inputs, 1)];
+    expectRank(a, 2);
+    expectRank(b, 2);
+    const [m, k] = (attributes.transA ? [...a.shape].reverse() : a.shape) as [number, number];
+    const [k2, n] = (attributes.transB ? [...b.shape].reverse() : b.shape) as [number, number];
+    if (k !== k2) throw new GraphError(`inner dimensions differ: ${k} against ${k2}`);
+    const c = inputs[2];
+    if (c && broadcastShapes(c.shape, [m, n]).join() !== [m, n].join()) {
+      throw new GraphError(`C ${describe(c)} must broadcast to [${m}, ${n}]`);
+    }
+    return [{ dtype: sameDType(inputs), shape: [m, n] }];
+  },
+};
+
+const reshape: OpSpec = {
+  arity: 2,
+  infer: (inputs) => {
+    const x = at(inputs, 0);
+    const shape = constantNumbers(at(inputs, 1));
+    if (sizeOf(shape) !== sizeOf(x.shape)) {
+      throw new GraphError(`${sizeOf(x.shape)} elements do not fill [${shape.join(", ")}], which has ${sizeOf(shape)}`);
+    }
+    return [{ dtype: x.dtype, shape }];
+  },
+};
+
+const expand: OpSpec = {
+  arity: 2,
+  infer: (inputs) => {
+    const x = at(inputs, 0);
+    return [{ dtype: x.dtype, shape: broadcastShapes(x.shape, constantNumbers(at(inputs, 1))) }];
+  },
+};
+
+const transpose: OpSpec = {
+  arity: 1,
+  attributes: { perm: "ints" },
+  infer: (inputs, attributes) => {
+    const x = at(inputs, 0);
+    const perm = attributes.perm as readonly number[];
+    if ([...perm].sort((p, q) => p - q).join() !== x.shape.map((_, axis) => axis).join()) {
+      throw new GraphError(`perm [${perm.join(", ")}] is no permutation of the ${x.shape.length} axes`);
+    }
+    return [{ dtype: x.dtype, shape: perm.map((axis) => x.shape[axis] as number) }];
+  },
+};
+
+const concat: OpSpec = {
+  arity: Number.POSITIVE_INFINITY,
+  attributes: { axis: "int" },
+  infer: (inputs, attributes) => {
+    const first = at(inputs, 0);
+    const axis = normalizeAxis(attributes.axis as number, first.shape.length);
+    for (const value of inputs) {
+      const fits =
+        value.shape.length === first.shape.length &&
+        value.shape.every((dimension, i) => i === axis || dimension === first.shape[i]);
+      if (!fits) throw new GraphError(`${describe(value)} does not join ${describe(first)} on axis ${axis}`);
+    }
+    const total = inputs.reduce((sum, value) => sum + (value.shape[axis] as number), 0);
+    return [{ dtype: sameDType(inputs), shape: first.shape.map((dimension, i) => (i === axis ? total : dimension)) }];
+  },
+};
+
+const gather: OpSpec = {
+  arity: 2,
+  attributes: { axis: "int" },
+  infer: (inputs, attributes) => {
+    const [data, indices] = [at(inputs, 0), at(inputs, 1)];
+    expectDType(indices, ["int32", "int64"]);
+    const axis = normalizeAxis(attributes.axis as number, data.shape.length);
+    return [
+      { dtype: data.dtype, shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)] },
+    ];
+  },
+};
+
+const gatherElements: OpSpec = {
+  arity: 2,
+  attributes: { axis: "int" },
+  infer: (inputs) => {
+    const [data, indices] = [at(inputs, 0), at(inputs, 1)];
+    expectDType(indices, ["int32", "int64"]);
+    expectRank(indices, data.shape.length);
+    return [{ dtype: data.dtype, shape: indices.shape }];
+  },
+};
+
+const scatterElements: OpSpec = {
+  arity: 3,
+  attributes: { axis: "int", reduction: "string" },
+  infer: (inputs) => {
+    const [data, indices, updates] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
+    expectDType(indices, ["int32", "int64"]);
+    if (indices.shape.join() !== updates.shape.join()) {
+      throw new GraphError(`indices ${describe(indices)} and updates ${describe(updates)} must have one shape`);
+    }
+    sameDType([data, updates]);
+    return [data];
+  },
+};
+
+/** data [R, …]; indices int64 [K, 1]; updates [K, …]: row indices[k] of the data gains updates[k]. */
+const scatterND: OpSpec = {
+  arity: 3,
+  attributes: { reduction: "string" },
+  infer: (inputs) => {
+    const [data, indices, updates] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
+    expectDType(indices, ["int64"]);
+    if (indices.shape.at(-1) !== 1)
+      throw new GraphError(`indices must end in a dimension of 1, not ${describe(indices)}`);
+    const expected = [...indices.shape.slice(0, -1), ...data.shape.slice(1)];
+    if (updates.shape.join() !== expected.join()) {
+      throw new GraphError(`updates must be [${expected.join(", ")}], not ${describe(updates)}`);
+    }
+    sameDType([data, updates]);
+    return [data];
+  },
+};
+
+const where: OpSpec = {
+  arity: 3,
+  infer: (inputs) => {
+    const [condition, x, y] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
+    expectDType(condition, ["bool"]);
+    return [{ dtype: sameDType([x, y]), shape: broadcastShapes(condition.shape, broadcastShapes(x.shape, y.shape)) }];
+  },
+};
+
+const castTargets: Readonly<Record<number, DType>> = { 1: "float32", 6: "int32", 7: "int64", 9: "bool", 10: "float16" };
+const cast: OpSpec = {
+  arity: 1,
+  attributes: { to: "int" },
+  infer: (inputs, attributes) => {
+    const dtype = castTargets[attributes.to as number];
+    if (!dtype) throw new GraphError(`Cast to ONNX type ${attributes.to} is not in use here`);
+    return [{ dtype, shape: at(inputs, 0).shape }];
+  },
+};
+
+/** y = x / √(mean(x²) + ε) · scale over the last axis. */
+const rmsNormalization: OpSpec = {
+  arity: 2,
+  attributes: { axis: "int", epsilon: "float" },
+  infer: (inputs) => {
+    const [x, scale] = [at(inputs, 0), at(inputs, 1)];
+    if (scale.shape.join() !== String(x.shape.at(-1))) {
+      throw new GraphError(`scale must be [${x.shape.at(-1)}], not ${describe(scale)}`);
+    }
+    return [{ dtype: sameDType(inputs), shape: x.shape }];
+  },
+};
+
+/** x [B, T, H·D], position_ids int64 [B, T], cos and sin [P, D/2]: half-rotation of each head (interleaved = 0). */
+const rotaryEmbedding: OpSpec = {
+  domain: "com.microsoft",
+  arity: 4,
+  attributes: { interleaved: "int", num_heads: "int" },
+  infer: (inputs, attributes) => {
+    const [x, positions, cos, sin] = [at(inputs, 0), at(inputs, 1), at(inputs, 2), at(inputs, 3)];
+    expectRank(x, 3);
+    expectDType(positions, ["int64"]);
+    const heads = attributes.num_heads as number;
+    if (x.shape[2] !== heads * 2 * (cos.shape[1] as number) || cos.shape.join() !== sin.shape.join()) {
+      throw new GraphError(`${describe(x)} is not ${heads} heads of twice the width of cos ${describe(cos)}`);
+    }
+    if (positions.shape.join() !== x.shape.slice(0, 2).join()) {
+      throw new GraphError(`position_ids must be [${x.shape.slice(0, 2).join(", ")}], not ${describe(positions)}`);
+    }
+    return [x];
+  },
+};
+
+/** Every operator in use. A gradient rule for each is demanded by the type of autodiff's table. */
+export const ops = {
+  Add: binary,
+  Sub: binary,
+  Mul: binary,
+  Div: binary,
+  Min: binary,
+  Max: binary,
+  Neg: elementwise,
+  Log: floatUnary,
+  Sqrt: floatUnary,
+  Reciprocal: floatUnary,
+  Sigmoid: floatUnary,
+  QuickGelu: { ...floatUnary, domain: "com.microsoft", attributes: { alpha: "float" } },
+  MatMul: matMul,
+  Gemm: gemm,
+  Softmax: { ...floatUnary, attributes: { axis: "int" } },
+  SimplifiedLayerNormalization: rmsNormalization,
+  RotaryEmbedding: rotaryEmbedding,
+  ReduceSum: reduction,
+  ReduceMean: reduction,
+  ReduceMax: reduction,
+  Reshape: reshape,
+  Expand: expand,
+  Transpose: transpose,
+  Concat: concat,
+  Gather: gather,
+  GatherElements: gatherElements,
+  ScatterElements: scatterElements,
+  ScatterND: scatterND,
+  Where: where,
+  Equal: comparison,
+  GreaterOrEqual: comparison,
+  LessOrEqual: comparison,
+  Cast: cast,
+} as const satisfies Record<string, OpSpec>;
+
+export type OpName = keyof typeof ops;
+
+/** The specification of an operator as its general type. */
+export function specOf(op: OpName): OpSpec {
+  return ops[op];
+}
+
+/** Whether a name read from a file is an operator in use. */
+export function isOpName(name: string): name is OpName {
+  return Object.hasOwn(ops, name);
+}

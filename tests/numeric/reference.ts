@@ -1,0 +1,267 @@
+/**
+ * A reference interpreter of our ONNX operators in float64: plain loops, a line or a few per operator, nothing shared
+ * with the graphs' own inference beyond the types. The oracle of every gradient rule and of every provider.
+ */
+
+import type { Attributes, Graph, Node, Value } from "../../src/onnx/graph.ts";
+import type { OpName } from "../../src/onnx/ops.ts";
+
+/** Row-major numbers with their shape; integers and booleans are numbers too. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float64Array;
+}
+
+const size = (shape: readonly number[]) => shape.reduce((n, d) => n * d, 1);
+
+export const tensor = (shape: readonly number[], data: Iterable<number>): Tensor => ({
+  shape,
+  data: Float64Array.from(data),
+});
+
+function fill(shape: readonly number[], value: (index: number) => number): Tensor {
+  return { shape, data: Float64Array.from({ length: size(shape) }, (_, i) => value(i)) };
+}
+
+/** Elements between neighbours along each axis. */
+const strides = (shape: readonly number[]) => shape.map((_, axis) => size(shape.slice(axis + 1)));
+
+/** Flat index → coordinates. */
+const unravel = (index: number, shape: readonly number[]) =>
+  strides(shape).map((stride, axis) => Math.floor(index / stride) % (shape[axis] as number));
+
+const ravel = (coordinates: readonly number[], shape: readonly number[]) =>
+  strides(shape).reduce((sum, stride, axis) => sum + stride * (coordinates[axis] as number), 0);
+
+const read = (x: Tensor, index: number): number => {
+  const value = x.data[index];
+  if (value === undefined) throw new RangeError(`index ${index} is outside [${x.shape}]`);
+  return value;
+};
+
+const indexMaps = new Map<string, Int32Array>();
+
+/** For each element of `out`, the flat index that `where` finds for its coordinates; computed once per `key`. */
+function indexMap(key: string, out: readonly number[], where: (coordinates: number[]) => number): Int32Array {
+  let found = indexMaps.get(key);
+  if (!found) {
+    found = Int32Array.from({ length: size(out) }, (_, i) => where(unravel(i, out)));
+    indexMaps.set(key, found);
+  }
+  return found;
+}
+
+/** Which element of a tensor of `shape` broadcasting puts at each element of `out`. */
+const broadcastMap = (shape: readonly number[], out: readonly number[]) =>
+  indexMap(`broadcast ${shape}|${out}`, out, (at) =>
+    ravel(at.slice(at.length - shape.length).map((c, axis) => (shape[axis] === 1 ? 0 : c)), shape),
+  );
+
+type Kernel = (inputs: readonly Tensor[], attributes: Attributes, out: readonly number[]) => Tensor;
+
+const map =
+  (f: (x: number, attributes: Attributes) => number): Kernel =>
+  ([x], attributes) => ({ shape: (x as Tensor).shape, data: (x as Tensor).data.map((value) => f(value, attributes)) });
+
+const zip =
+  (f: (...values: number[]) => number): Kernel =>
+  (inputs, _attributes, out) => {
+    const maps = inputs.map((x) => broadcastMap(x.shape, out));
+    return fill(out, (i) => f(...inputs.map((x, operand) => read(x, maps[operand]?.[i] as number))));
+  };
+
+const reduce =
+  (start: number, f: (sum: number, x: number) => number, finish = (sum: number, _count: number) => sum): Kernel =>
+  ([x], _attributes, out) => {
+    const [source, sums] = [x as Tensor, fill(out, () => start)];
+    const target = broadcastMap(out, source.shape);
+    source.data.forEach((value, i) => {
+      const at = target[i] as number;
+      sums.data[at] = f(read(sums, at), value);
+    });
+    return { shape: out, data: sums.data.map((sum) => finish(sum, source.data.length / sums.data.length)) };
+  };
+
+/** Σ over the inner index of two strided vectors. */
+function dot(a: Tensor, fromA: number, stepA: number, b: Tensor, fromB: number, stepB: number, count: number): number {
+  let sum = 0;
+  for (let k = 0; k < count; k++) sum += read(a, fromA + k * stepA) * read(b, fromB + k * stepB);
+  return sum;
+}
+
+const matMul: Kernel = ([a, b], _attributes, out) => {
+  const [A, B] = [a as Tensor, b as Tensor];
+  const [rows, columns, inner] = [out.at(-2) as number, out.at(-1) as number, A.shape.at(-1) as number];
+  const batches = out.slice(0, -2);
+  const [batchA, batchB] = [broadcastMap(A.shape.slice(0, -2), batches), broadcastMap(B.shape.slice(0, -2), batches)];
+  return fill(out, (i) => {
+    const batch = Math.floor(i / (rows * columns));
+    const fromA = ((batchA[batch] as number) * rows + (Math.floor(i / columns) % rows)) * inner;
+    return dot(A, fromA, 1, B, (batchB[batch] as number) * inner * columns + (i % columns), columns, inner);
+  });
+};
+
+const gemm: Kernel = ([a, b, c], { alpha, beta, transA, transB }, out) => {
+  const [A, B] = [a as Tensor, b as Tensor];
+  const [m, n] = out as [number, number];
+  const inner = (transA ? A.shape[0] : A.shape[1]) as number;
+  const bias = c && broadcastMap(c.shape, out);
+  return fill(out, (i) => {
+    const [row, column] = [Math.floor(i / n), i % n];
+    const sum = dot(A, transA ? row : row * inner, transA ? m : 1, B, transB ? column * inner : column, transB ? 1 : n, inner);
+    return (alpha as number) * sum + (c ? (beta as number) * read(c, bias?.[i] as number) : 0);
+  });
+};
+
+/** Applies f to each run along the last axis. */
+const rowWise =
+  (f: (row: Float64Array, inputs: readonly Tensor[], attributes: Attributes) => ArrayLike<number>): Kernel =>
+  (inputs, attributes) => {
+    const x = inputs[0] as Tensor;
+    const [width, data] = [x.shape.at(-1) as number, new Float64Array(x.data.length)];
+    for (let at = 0; at < data.length; at += width) data.set(f(x.data.subarray(at, at + width), inputs, attributes), at);
+    return { shape: x.shape, data };
+  };
+
+const softmax = rowWise((row) => {
+  const max = Math.max(...row);
+  const powers = row.map((z) => Math.exp(z - max));
+  const sum = powers.reduce((s, z) => s + z, 0);
+  return powers.map((z) => z / sum);
+});
+
+const rmsNormalization = rowWise((row, [, scale], { epsilon }) => {
+  const mean = row.reduce((s, z) => s + z * z, 0) / row.length;
+  return row.map((z, i) => (z / Math.sqrt(mean + (epsilon as number))) * read(scale as Tensor, i));
+});
+
+const rotary: Kernel = ([x, positions, cos, sin], { num_heads }) => {
+  const X = x as Tensor;
+  const half = (cos as Tensor).shape[1] as number;
+  const width = 2 * half * (num_heads as number);
+  return fill(X.shape, (i) => {
+    const channel = i % (2 * half);
+    const pair = channel % half;
+    const at = read(positions as Tensor, Math.floor(i / width)) * half + pair;
+    const partner = channel < half ? -read(X, i + half) : read(X, i - half);
+    return read(X, i) * read(cos as Tensor, at) + partner * read(sin as Tensor, at);
+  });
+};
+
+const gather: Kernel = ([data, indices], { axis }, out) => {
+  const [source, index, along] = [data as Tensor, indices as Tensor, axis as number];
+  return fill(out, (i) => {
+    const at = unravel(i, out);
+    const chosen = read(index, ravel(at.slice(along, along + index.shape.length), index.shape));
+    return read(source, ravel([...at.slice(0, along), chosen, ...at.slice(along + index.shape.length)], source.shape));
+  });
+};
+
+/** Coordinates with the one along `axis` replaced by what `indices` holds there. */
+const redirected = (indices: Tensor, i: number, axis: number) =>
+  unravel(i, indices.shape).map((c, own) => (own === axis ? read(indices, i) : c));
+
+const concat: Kernel = (inputs, { axis }, out) => {
+  const along = axis as number;
+  return fill(out, (i) => {
+    const at = unravel(i, out);
+    let rest = at[along] as number;
+    for (const x of inputs) {
+      if (rest < (x.shape[along] as number)) return read(x, ravel(at.map((c, own) => (own === along ? rest : c)), x.shape));
+      rest -= x.shape[along] as number;
+    }
+    throw new RangeError("past the last operand");
+  });
+};
+
+const scatterElements: Kernel = ([data, indices, updates], { axis }) => {
+  const [X, result] = [data as Tensor, (data as Tensor).data.slice()];
+  (updates as Tensor).data.forEach((value, i) => {
+    const at = ravel(redirected(indices as Tensor, i, axis as number), X.shape);
+    result[at] = (result[at] as number) + value;
+  });
+  return { shape: X.shape, data: result };
+};
+
+const scatterND: Kernel = ([data, indices, updates]) => {
+  const [X, result] = [data as Tensor, (data as Tensor).data.slice()];
+  const row = size(X.shape.slice(1));
+  (updates as Tensor).data.forEach((value, i) => {
+    const at = read(indices as Tensor, Math.floor(i / row)) * row + (i % row);
+    result[at] = (result[at] as number) + value;
+  });
+  return { shape: X.shape, data: result };
+};
+
+const same: Kernel = ([x], _attributes, out) => ({ shape: out, data: (x as Tensor).data });
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+const kernels: { readonly [Op in OpName]: Kernel } = {
+  Add: zip((x = 0, y = 0) => x + y),
+  Sub: zip((x = 0, y = 0) => x - y),
+  Mul: zip((x = 0, y = 0) => x * y),
+  Div: zip((x = 0, y = 0) => x / y),
+  Min: zip(Math.min),
+  Max: zip(Math.max),
+  Neg: map((x) => -x),
+  Log: map(Math.log),
+  Sqrt: map(Math.sqrt),
+  Reciprocal: map((x) => 1 / x),
+  Sigmoid: map(sigmoid),
+  QuickGelu: map((x, { alpha }) => x * sigmoid((alpha as number) * x)),
+  MatMul: matMul,
+  Gemm: gemm,
+  Softmax: softmax,
+  SimplifiedLayerNormalization: rmsNormalization,
+  RotaryEmbedding: rotary,
+  ReduceSum: reduce(0, (sum, x) => sum + x),
+  ReduceMean: reduce(0, (sum, x) => sum + x, (sum, count) => sum / count),
+  ReduceMax: reduce(Number.NEGATIVE_INFINITY, Math.max),
+  Reshape: same,
+  Expand: zip((x = 0) => x),
+  Transpose: ([x], { perm }, out) => {
+    const X = x as Tensor;
+    const axes = perm as readonly number[];
+    const source = indexMap(`transpose ${axes}|${X.shape}`, out, (at) =>
+      ravel(X.shape.map((_, axis) => at[axes.indexOf(axis)] as number), X.shape),
+    );
+    return fill(out, (i) => read(X, source[i] as number));
+  },
+  Concat: concat,
+  Gather: gather,
+  GatherElements: ([x, indices], { axis }, out) =>
+    fill(out, (i) => read(x as Tensor, ravel(redirected(indices as Tensor, i, axis as number), (x as Tensor).shape))),
+  ScatterElements: scatterElements,
+  ScatterND: scatterND,
+  Where: zip((condition = 0, x = 0, y = 0) => (condition ? x : y)),
+  Equal: zip((x, y) => Number(x === y)),
+  GreaterOrEqual: zip((x = 0, y = 0) => Number(x >= y)),
+  LessOrEqual: zip((x = 0, y = 0) => Number(x <= y)),
+  Cast: same,
+};
+
+/** Runs one node. Expand's and Reshape's second operand is a shape, so only the first is data. */
+function runNode(node: Node, valueOf: (value: Value) => Tensor): Tensor {
+  const out = node.outputs[0] as Value;
+  const shaped = node.op === "Expand" || node.op === "Reshape";
+  const inputs = (shaped ? node.inputs.slice(0, 1) : node.inputs).map(valueOf);
+  return kernels[node.op](inputs, node.attributes, out.shape);
+}
+
+/** Values of the graph's outputs, by name, in float64. Feeds are by input name. */
+export function interpret(graph: Graph, feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const values = new Map<Value, Tensor>();
+  for (const value of graph.initializers) values.set(value, tensor(value.shape, Array.from(value.data ?? [], Number)));
+  for (const value of graph.inputs) {
+    const fed = feeds[value.name];
+    if (!fed || fed.data.length !== size(value.shape)) throw new Error(`input ${value.name} is not fed as [${value.shape}]`);
+    values.set(value, { shape: value.shape, data: fed.data });
+  }
+  const valueOf = (value: Value): Tensor => {
+    const found = values.get(value);
+    if (!found) throw new Error(`${value.name} has no value yet`);
+    return found;
+  };
+  for (const node of graph.nodes) values.set(node.outputs[0] as Value, runNode(node, valueOf));
+  return Object.fromEntries(graph.outputs.map((value) => [value.name, valueOf(value)]));
+}
