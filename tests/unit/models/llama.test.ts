@@ -1,0 +1,107 @@
+/** Oracles: Hugging Face's defaults of LlamaConfig, and the published formula of the llama3 rope scaling. */
+
+import { describe, expect, it } from "vitest";
+import { checkpointTensors, parametersOf } from "../../../src/artifacts/method.ts";
+import { ConfigError, readConfig } from "../../../src/models/llama.ts";
+import { ropeFrequencies } from "../../../src/nn/rope.ts";
+
+const small = {
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: 32,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+};
+
+describe("config.json", () => {
+  it("fills the defaults of the format", () => {
+    expect(readConfig(small)).toMatchObject({
+      num_key_value_heads: 4,
+      head_dim: 4,
+      rms_norm_eps: 1e-6,
+      rope_theta: 10000,
+      rope_scaling: null,
+      tie_word_embeddings: false,
+      attention_bias: false,
+      max_position_embeddings: 2048,
+    });
+  });
+
+  it("takes theta and scaling from rope_parameters, where newer files keep them", () => {
+    const scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+    const config = readConfig({ ...small, rope_parameters: { rope_theta: 5e5, rope_type: "llama3", ...scaling } });
+    expect(config.rope_theta).toBe(5e5);
+    expect(config.rope_scaling).toEqual(scaling);
+  });
+
+  const rows: [string, Record<string, unknown>, RegExp][] = [
+    ["another architecture", { architectures: ["GPT2LMHeadModel"] }, /GPT2LMHeadModel is not supported; Hone trains LlamaForCausalLM/],
+    ["a missing field", { vocab_size: undefined }, /vocab_size must be/],
+    ["a field of another type", { hidden_size: "64" }, /hidden_size must be number, not "64"/],
+    ["heads that do not divide", { num_key_value_heads: 3 }, /num_attention_heads \(4\) must be divisible by num_key_value_heads \(3\)/],
+    ["an odd head", { hidden_size: 12 }, /must be an even whole number/],
+    ["another activation", { hidden_act: "gelu" }, /hidden_act "gelu" is not supported/],
+    ["another scaling", { rope_scaling: { type: "yarn", factor: 2 } }, /rope_scaling of type "yarn" is not supported/],
+  ];
+  it.each(rows)("%s is refused with its name and value", (_name, change, message) => {
+    const json = { ...small, ...change };
+    expect(() => readConfig(json)).toThrow(ConfigError);
+    expect(() => readConfig(json)).toThrow(message);
+  });
+
+  it("something that is no object is refused", () => {
+    expect(() => readConfig([])).toThrow(ConfigError);
+    expect(() => readConfig(null)).toThrow(ConfigError);
+  });
+});
+
+describe("parameters", () => {
+  it("are the checkpoint's own names, each once", () => {
+    const names = checkpointTensors(readConfig({ ...small, num_key_value_heads: 2 })).map(({ name, shape }) => `${name} ${shape}`);
+    const layer = (i: number) => [
+      `model.layers.${i}.input_layernorm.weight 16`,
+      `model.layers.${i}.self_attn.q_proj.weight 16,16`,
+      `model.layers.${i}.self_attn.k_proj.weight 8,16`,
+      `model.layers.${i}.self_attn.v_proj.weight 8,16`,
+      `model.layers.${i}.self_attn.o_proj.weight 16,16`,
+      `model.layers.${i}.post_attention_layernorm.weight 16`,
+      `model.layers.${i}.mlp.gate_proj.weight 24,16`,
+      `model.layers.${i}.mlp.up_proj.weight 24,16`,
+      `model.layers.${i}.mlp.down_proj.weight 16,24`,
+    ];
+    expect(names.sort()).toEqual(
+      ["model.embed_tokens.weight 32,16", ...layer(0), ...layer(1), "model.norm.weight 16", "lm_head.weight 32,16"].sort(),
+    );
+  });
+
+  it("LoRA adds a pair to each target and freezes the rest", () => {
+    const specs = parametersOf(readConfig(small), { kind: "lora", rank: 2, alpha: 4, targets: ["q_proj", "down_proj"] });
+    expect(specs.filter((spec) => spec.trainable).map(({ name, shape }) => `${name} ${shape}`)).toEqual(
+      [0, 1].flatMap((i) => [
+        `model.layers.${i}.self_attn.q_proj.lora_A.weight 2,16`,
+        `model.layers.${i}.self_attn.q_proj.lora_B.weight 16,2`,
+        `model.layers.${i}.mlp.down_proj.lora_A.weight 2,24`,
+        `model.layers.${i}.mlp.down_proj.lora_B.weight 16,2`,
+      ]),
+    );
+  });
+});
+
+describe("rope frequencies", () => {
+  it("scale as Llama 3.1 does: long waves stretched, short ones kept, those between interpolated", () => {
+    const scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+    const plain = ropeFrequencies(128, 5e5, null);
+    const scaled = ropeFrequencies(128, 5e5, scaling);
+    plain.forEach((frequency, i) => {
+      const wavelength = (2 * Math.PI) / frequency;
+      if (wavelength < 8192 / 4) expect(scaled[i]).toBeCloseTo(frequency, 12);
+      else if (wavelength > 8192) expect(scaled[i]).toBeCloseTo(frequency / 8, 12);
+      else {
+        const smooth = (8192 / wavelength - 1) / (4 - 1);
+        expect(scaled[i]).toBeCloseTo(((1 - smooth) * frequency) / 8 + smooth * frequency, 12);
+      }
+    });
+    expect(scaled.some((value, i) => value !== plain[i])).toBe(true);
+  });
+});
