@@ -1,0 +1,74 @@
+/**
+ * `npm run parity -- --model DIR --golden FILE [--provider wasm|webgpu] [--steps N] [--json FILE]`: a golden file
+ * against the engine in headless Chromium; a row per figure with its deviation, exit 1 above tolerance.
+ */
+
+import { existsSync, writeFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { webgpuParitySteps } from "../tests/numeric/tolerance.ts";
+import { launchChromium } from "./harness/chromium.ts";
+import type { ParityRequest, ParityResult } from "./harness/parityPage.ts";
+import { callInPage, serveModules } from "./harness/serve.ts";
+
+const usage = "npm run parity -- --model DIR --golden FILE [--provider wasm|webgpu] [--steps N] [--json FILE]";
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string" },
+      golden: { type: "string" },
+      provider: { type: "string", default: "wasm" },
+      steps: { type: "string" },
+      json: { type: "string" },
+    },
+  });
+  const { model, golden, provider, json } = values;
+  if (!model || !golden) throw new Error(`--model and --golden are needed: ${usage}`);
+  for (const path of [model, golden]) if (!existsSync(path)) throw new Error(`${path} does not exist.`);
+  if (provider !== "wasm" && provider !== "webgpu") throw new Error(`--provider is wasm or webgpu, not ${provider}.`);
+  const steps = values.steps === undefined ? (provider === "webgpu" ? webgpuParitySteps : null) : Number(values.steps);
+  if (steps !== null && !(Number.isInteger(steps) && steps > 0)) throw new Error(`--steps is a whole number, not ${values.steps}.`);
+  return { model: resolve(model), golden: resolve(golden), provider, steps, json } as const;
+}
+
+async function main() {
+  const { model, golden, provider, steps, json } = readArguments();
+  const served = await serveModules({ "/parity/model": model, "/parity/golden": dirname(golden) });
+  const browser = await launchChromium();
+  try {
+    const { page } = browser;
+    page.on("console", (message) => {
+      if (message.type() !== "info") console.error(message.text());
+    });
+    await page.goto(served.address);
+    const request: ParityRequest = {
+      provider,
+      model: "/parity/model/",
+      golden: `/parity/golden/${encodeURIComponent(basename(golden))}`,
+      steps,
+    };
+    const result = await callInPage<ParityResult>(page, "/scripts/harness/parityPage.ts", "parity", request);
+    console.log(result.reason);
+    for (const { figure, expected, actual, deviation, tolerance } of result.rows) {
+      const verdict = deviation <= tolerance ? "ok  " : "FAIL";
+      console.log(`${verdict} ${deviation.toExponential(1)}  ${figure}: ${actual.toPrecision(8)}, golden ${expected.toPrecision(8)}`);
+    }
+    const failed = result.rows.filter(({ deviation, tolerance }) => !(deviation <= tolerance));
+    const worst = result.rows.reduce((a, b) => (b.deviation / b.tolerance > a.deviation / a.tolerance ? b : a));
+    console.log(
+      `\n${result.rows.length} figures on ${provider}, ${failed.length} above tolerance; nearest to it: ${worst.figure}, ` +
+        `${worst.deviation.toExponential(1)} of ${worst.tolerance}`,
+    );
+    if (json) writeFileSync(json, `${JSON.stringify({ provider, ...result }, null, 2)}\n`);
+    process.exitCode = failed.length > 0 ? 1 : 0;
+  } finally {
+    await browser.dispose();
+    await served.dispose();
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

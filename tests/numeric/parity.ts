@@ -1,0 +1,206 @@
+/** The engine against a golden file: losses, gradient norms, step-1 gradients, final norms, greedy ids; nothing is baked in. */
+
+import { compileEvaluation, compileGeneration, compileTraining } from "../../src/artifacts/compile.ts";
+import { accumulatorIn, accumulatorOut, lazyResetGrad } from "../../src/artifacts/contract.ts";
+import { type Method, parametersOf } from "../../src/artifacts/method.ts";
+import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import type { Batch } from "../../src/data/batch.ts";
+import { createGenerator } from "../../src/generation/generate.ts";
+import type { LlamaConfig } from "../../src/models/llama.ts";
+import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { createEvaluator } from "../../src/training/evaluate.ts";
+import { batchFeeds } from "../../src/training/feeds.ts";
+import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
+import { createStepper } from "../../src/training/step.ts";
+import type { Golden, Trajectory } from "./golden.ts";
+
+export interface ParityRow {
+  readonly figure: string;
+  readonly expected: number;
+  readonly actual: number;
+  /** |actual − expected| over the figure's own scale; see `relative`. */
+  readonly deviation: number;
+  readonly tolerance: number;
+}
+
+export interface ParityParts {
+  readonly runtime: Runtime;
+  readonly config: LlamaConfig;
+  /** A tensor of the model, float32. */
+  readonly read: (name: string) => Promise<Float32Array>;
+  readonly golden: Golden;
+  /** Optimizer steps to compare; all of the file when null. */
+  readonly steps: number | null;
+  readonly tolerance: { readonly full: number; readonly lora: number };
+  readonly progress?: (row: ParityRow) => void;
+}
+
+const optimizer = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+
+/** Deviation relative to a scale; where the scale is 0 the figure must be 0, so the difference itself counts. */
+const relative = (actual: number, expected: number, scale = Math.abs(expected)) =>
+  Math.abs(actual - expected) / (scale > 0 ? scale : 1);
+
+const l2 = (data: Float32Array) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
+
+/** Where a label is not −100 the token is supervised. */
+function batchOf({ batch }: Golden): Batch {
+  const rows = batch.ids.length;
+  const length = batch.ids[0]?.length ?? 0;
+  const index: number[] = [];
+  const targets: number[] = [];
+  const weights: number[] = [];
+  batch.labels.forEach((labels, row) => {
+    labels.forEach((label, t) => {
+      if (label === -100) return;
+      index.push(row * length + t);
+      targets.push(label);
+      weights.push(batch.loss_weights[row]?.[t] ?? 1);
+    });
+  });
+  return {
+    shape: { rows, length, supervised: index.length },
+    inputIds: Int32Array.from(batch.ids.flat()),
+    positionIds: Int32Array.from({ length: rows * length }, (_, i) => i % length),
+    // The file's attention is plainly causal: padding lies to the right and is seen by nothing that counts.
+    segmentIds: new Int32Array(rows * length).fill(1),
+    supervisedIndex: Int32Array.from(index),
+    targets: Int32Array.from(targets),
+    lossWeights: Float32Array.from(weights),
+    weightSum: weights.reduce((sum, w) => sum + w, 0),
+    tokens: rows * length,
+    supervisedTokens: index.length,
+    sourceRows: batch.ids.map((_, row) => row),
+  };
+}
+
+/** The last name of each linear layer that carries an adapter, read off the file's tensor names. */
+function loraTargets({ step1_grad_l2: names }: Trajectory): string[] {
+  return [...new Set(Object.keys(names).map((name) => name.split(".").at(-3) ?? ""))];
+}
+
+/** A[i, j] = 0.05·sin(1 + i·in + j), B = 0: the file's start of an adapter. */
+function initialAdapter(initial: string, shape: readonly number[]): Float32Array {
+  const zero = initial === "lora_B";
+  return Float32Array.from({ length: sizeOf(shape) }, (_, i) => (zero ? 0 : 0.05 * Math.sin(1 + i)));
+}
+
+/** Runs everything that the file has figures for. */
+export async function runParity(parts: ParityParts): Promise<ParityRow[]> {
+  const { golden } = parts;
+  const rows: ParityRow[] = [];
+  const report = (figure: string, expected: number, actual: number, tolerance: number, scale?: number) => {
+    const row = { figure, expected, actual, deviation: relative(actual, expected, scale), tolerance };
+    rows.push(row);
+    parts.progress?.(row);
+  };
+  if (golden.full) await compareTrajectory(parts, { kind: "full" }, golden.full, report);
+  if (golden.lora) {
+    const { r: rank, alpha } = golden.lora.settings;
+    await compareTrajectory(parts, { kind: "lora", rank, alpha, targets: loraTargets(golden.lora) }, golden.lora, report);
+  }
+  if (golden.greedy_once_upon_a_time) await compareGreedy(parts, golden.greedy_once_upon_a_time, report);
+  return rows;
+}
+
+type Report = (figure: string, expected: number, actual: number, tolerance: number, scale?: number) => void;
+
+async function compareTrajectory(parts: ParityParts, method: Method, expected: Trajectory, report: Report): Promise<void> {
+  const { runtime, config, golden } = parts;
+  const { kind } = method;
+  const tolerance = parts.tolerance[kind];
+  const { settings } = expected;
+  const batch = batchOf(golden);
+  const specs = parametersOf(config, method);
+  const parameters = await uploadParameters(runtime, specs, (name) => {
+    const spec = specs.find((candidate) => candidate.name === name);
+    return spec && spec.initial !== "checkpoint" ? initialAdapter(spec.initial, spec.shape) : parts.read(name);
+  });
+  const artifact = compileTraining(config, method, batch.shape);
+  const stepper = createStepper({
+    runtime,
+    parameters,
+    specs,
+    artifacts: {
+      training: () => artifact,
+      optimizer: compileOptimizer(config, method, { ...optimizer, weightDecay: settings.weight_decay }),
+    },
+    recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
+  });
+  try {
+    // Gradients of the first step, straight from the training artifact.
+    const accumulators: Record<string, HostTensor> = {};
+    for (const { name, shape, trainable } of specs) {
+      if (trainable) accumulators[accumulatorIn(name)] = { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)) };
+    }
+    const session = await runtime.session(artifact);
+    const reset: HostTensor = { dtype: "bool", shape: [1], data: Uint8Array.of(1) };
+    const bound = Object.fromEntries(artifact.inputs.flatMap(({ name }) => {
+      const tensor = parameters.get(name);
+      return tensor ? [[name, tensor] as const] : [];
+    }));
+    const outputs = await session.run({ ...bound, ...accumulators, ...batchFeeds(batch), [lazyResetGrad]: reset });
+    for (const [name, norm] of Object.entries(expected.step1_grad_l2)) {
+      const sums = outputs[accumulatorOut(name)]?.data;
+      if (!(sums instanceof Float32Array)) throw new Error(`The golden file has ${name}, which ${kind} training has not.`);
+      const gradient = sums.map((sum) => sum / batch.weightSum);
+      report(`${kind} step-1 gradient L2 of ${name}`, norm, l2(gradient), tolerance);
+      // Single elements may be noise about 0, so they are measured on the scale of their tensor.
+      expected.step1_grad_first4[name]?.forEach((element, i) => {
+        report(`${kind} step-1 gradient [${i}] of ${name}`, element, gradient[i] ?? Number.NaN, tolerance, norm);
+      });
+    }
+
+    const steps = Math.min(parts.steps ?? settings.steps, settings.steps);
+    for (let step = 1; step <= steps; step++) {
+      const outcome = await stepper.step(
+        { step, updates: step - 1, batches: [batch], learningRate: settings.lr },
+        async () => false,
+      );
+      if (outcome.kind !== "updated") throw new Error(`step ${step} did not update: ${outcome.kind}`);
+      report(`${kind} loss before step ${step}`, expected.losses[step - 1] ?? Number.NaN, outcome.loss, tolerance);
+      report(`${kind} gradient norm of step ${step}`, expected.grad_norms[step - 1] ?? Number.NaN, outcome.gradientNorm, tolerance);
+    }
+    if (steps < settings.steps) return;
+
+    const evaluator = createEvaluator({ runtime, parameters, artifact: (shape) => compileEvaluation(config, method, shape) });
+    const final = await evaluator.loss([batch], async () => false);
+    report(`${kind} loss after the last step`, expected.final_loss, final ?? Number.NaN, tolerance);
+    for (const [name, norm] of Object.entries(expected.final_param_l2)) {
+      const values = await parameters.get(name)?.read();
+      report(`${kind} final L2 of ${name}`, norm, values instanceof Float32Array ? l2(values) : Number.NaN, tolerance);
+    }
+  } finally {
+    stepper.dispose();
+    disposeAll(parameters);
+    await runtime.releaseSessions();
+  }
+}
+
+/** Tokens of the prompt in the file's greedy continuation. */
+const promptTokens = 5;
+
+async function compareGreedy({ runtime, config, read }: ParityParts, expected: readonly number[], report: Report): Promise<void> {
+  const parameters = await uploadParameters(runtime, parametersOf(config, null), read);
+  try {
+    const generate = createGenerator({
+      runtime,
+      parameters,
+      artifact: (shape) => compileGeneration(config, null, shape),
+      contextLength: config.max_position_embeddings,
+    });
+    const { ids } = await generate({
+      prompt: expected.slice(0, promptTokens),
+      stopIds: [],
+      maxTokens: expected.length - promptTokens,
+      sampling: { temperature: 0, topK: null, topP: null },
+      seed: 0,
+    });
+    const same = expected.slice(promptTokens).findIndex((id, i) => id !== ids[i]);
+    report("greedy tokens in agreement", expected.length - promptTokens, same < 0 ? ids.length : same, 0);
+  } finally {
+    disposeAll(parameters);
+    await runtime.releaseSessions();
+  }
+}
