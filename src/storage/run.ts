@@ -1,5 +1,9 @@
 /** A run as one plain record: everything that reproduces it and everything that it showed. */
 
+import type { TemplateName } from "../data/template.ts";
+
+export type { TemplateName };
+
 export type LinearName = "q_proj" | "k_proj" | "v_proj" | "o_proj" | "gate_proj" | "up_proj" | "down_proj";
 
 export interface LoraRecipe {
@@ -8,8 +12,6 @@ export interface LoraRecipe {
   /** Which linear layers carry an adapter. */
   readonly targets: readonly LinearName[];
 }
-
-export type TemplateName = "hone" | "chatml";
 
 /** Everything a person chooses. `null` is off. */
 export interface Recipe {

@@ -1,18 +1,13 @@
 /** What the page may ask of the engine, and what the engine tells the page. Plain data both ways. */
 
+import type { RowProblem } from "../data/example.ts";
 import type { ProviderReport } from "../runtime/types.ts";
+import type { StorageReport } from "../storage/quota.ts";
 import type { EvaluationMetrics, Recipe, RunRecord, StepMetrics } from "../storage/run.ts";
 
-export type ProviderChoice = "auto" | "webgpu" | "wasm";
+export type { RowProblem };
 
-export interface StorageReport {
-  /** False in a private window without IndexedDB: runs then live in memory until the tab closes. */
-  readonly available: boolean;
-  /** What that costs, in one sentence; null when all is well. */
-  readonly reason: string | null;
-  readonly usage: number | null;
-  readonly quota: number | null;
-}
+export type ProviderChoice = "auto" | "webgpu" | "wasm";
 
 export interface EngineReport extends ProviderReport {
   readonly storage: StorageReport;
@@ -20,7 +15,12 @@ export interface EngineReport extends ProviderReport {
 
 export type ModelSource =
   /** A folder or single files in Hugging Face layout. */
-  | { readonly kind: "files"; readonly files: readonly File[] }
+  | {
+      readonly kind: "files";
+      readonly files: readonly File[];
+      /** The folder's name, where a folder was chosen: a File that crosses to the worker no longer knows it. */
+      readonly name?: string;
+    }
   /** A folder's address; `config.json` and the rest are asked for below it. */
   | { readonly kind: "url"; readonly base: string }
   /** A model kept in this browser by an earlier `openModel`. */
@@ -41,12 +41,6 @@ export interface ModelSummary {
   readonly stored: boolean;
   /** What a user should know, a sentence each. */
   readonly notes: readonly string[];
-}
-
-export interface RowProblem {
-  /** Row or line number as an editor shows it, from 1. */
-  readonly line: number;
-  readonly message: string;
 }
 
 export interface DatasetSummary {
@@ -90,8 +84,8 @@ export interface AskRequest {
 export interface Answer {
   readonly text: string;
   readonly tokens: number;
-  /** Whether the model stopped by itself or ran into `maxTokens`. */
-  readonly finish: "stop" | "length" | "cancelled";
+  /** Whether the model stopped by itself, ran into `maxTokens` or the end of its context, or was cancelled. */
+  readonly finish: "stop" | "length" | "context" | "cancelled";
   readonly seconds: number;
 }
 

@@ -1,0 +1,105 @@
+/** A headless Chromium of our own: its profile can outlive it and it can be killed like a tab that dies. */
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrowserContext, chromium as devtools, type Page } from "playwright";
+import { chromiumFlags, installChromium } from "../chromium.mjs";
+
+export interface Headless {
+  /** The browser's one lasting context: what it stores is in the profile. */
+  readonly context: BrowserContext;
+  /** The tab that is open from the start. */
+  readonly page: Page;
+  /** SIGKILL to the browser and all its processes, in the middle of whatever they do. */
+  kill(): Promise<void>;
+  /** Closes the browser in order, and removes the profile unless it was given. */
+  dispose(): Promise<void>;
+}
+
+export interface LaunchOptions {
+  /** Profile folder, kept afterwards; a new one, removed afterwards, when left out. */
+  readonly profile?: string;
+}
+
+/**
+ * Starts headless Chromium with WebGPU (the SwiftShader adapter), unpacking or downloading a Chromium when there is
+ * none. Throws when it does not start, with what it said.
+ */
+export async function launchChromium(options: LaunchOptions = {}): Promise<Headless> {
+  const { executablePath, env } = await installChromium();
+  const profile = options.profile ?? (await mkdtemp(join(tmpdir(), "hone-chromium-")));
+  const child = spawn(
+    executablePath,
+    [
+      "--headless",
+      ...chromiumFlags,
+      "--no-first-run",
+      "--mute-audio",
+      "--disable-dev-shm-usage",
+      // A page in the background would be slowed down, and no one looks at these.
+      "--disable-background-timer-throttling",
+      "--disable-backgrounding-occluded-windows",
+      "--disable-renderer-backgrounding",
+      // No keyring of the desktop is asked for a password.
+      "--password-store=basic",
+      "--use-mock-keychain",
+      `--user-data-dir=${profile}`,
+      "--remote-debugging-port=0",
+      "about:blank",
+    ],
+    // A process group of its own, so that one signal reaches the renderer and the GPU process as well.
+    { env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe"], detached: process.platform !== "win32" },
+  );
+  const ended = new Promise<void>((resolve) => {
+    child.once("exit", () => resolve());
+    child.once("error", () => resolve());
+  });
+  const signal = () => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (process.platform === "win32") child.kill("SIGKILL");
+    else process.kill(-child.pid, "SIGKILL");
+  };
+  process.once("exit", signal);
+  const cleanUp = async () => {
+    process.off("exit", signal);
+    if (options.profile === undefined) await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const kill = async () => {
+    signal();
+    await ended;
+    await cleanUp();
+  };
+
+  try {
+    const endpoint = await new Promise<string>((resolve, reject) => {
+      let said = "";
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const found = /DevTools listening on (ws:\S+)/.exec(said)?.[1];
+        if (found) resolve(found);
+      });
+      ended.then(() => reject(new Error(`${executablePath} did not start: ${said.trim().slice(-2000)}`)));
+      child.once("error", reject);
+    });
+    child.stderr.removeAllListeners("data").resume();
+    const browser = await devtools.connectOverCDP(endpoint);
+    const context = browser.contexts()[0];
+    if (!context) throw new Error(`${executablePath} started without a browser context.`);
+    const page = context.pages()[0] ?? (await context.newPage());
+    const dispose = async () => {
+      const session = await browser.newBrowserCDPSession();
+      // The browser may be gone before it answers.
+      await Promise.race([session.send("Browser.close").catch(() => {}), ended]);
+      const patience = setTimeout(signal, 10_000);
+      await ended;
+      clearTimeout(patience);
+      await cleanUp();
+    };
+    return { context, page, kill, dispose };
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+}

@@ -1,0 +1,70 @@
+/** Servers for headless commands: the built page, or the project's own modules; both cross-origin isolated. */
+
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright";
+import { build, createServer, preview } from "vite";
+import { projectRoot } from "../setup.mjs";
+import { serveFolder } from "./serveFolder.ts";
+
+export interface Served {
+  /** Address with a closing slash. */
+  readonly address: string;
+  dispose(): Promise<void>;
+}
+
+/** Builds the page when `dist` is older than what it is made from, and serves it on a free port. */
+export async function serveBuilt(): Promise<Served> {
+  if (builtAt() < changedAt()) await build({ root: projectRoot, logLevel: "warn" });
+  const server = await preview({ root: projectRoot, logLevel: "warn", preview: { port: 0, open: false } });
+  return { address: addressOf(server.resolvedUrls), dispose: () => server.close() };
+}
+
+/**
+ * Serves the project's modules as Vite's development server does, with a blank page at its address. `folders` maps
+ * addresses to folders outside the project, such as `{ "/model": "/home/me/stories260K" }`.
+ */
+export async function serveModules(folders: Readonly<Record<string, string>> = {}): Promise<Served> {
+  const server = await createServer({
+    root: projectRoot,
+    configFile: join(projectRoot, "vite.config.ts"),
+    cacheDir: join(projectRoot, "node_modules", ".vite", "harness"),
+    logLevel: "warn",
+    plugins: Object.entries(folders).map(([address, folder]) => serveFolder(address, folder)),
+    server: { port: 0, open: false, hmr: false, watch: null },
+    // Every dependency is found before the page opens: one found later would reload the page in the middle of its work.
+    optimizeDeps: { entries: ["src/**/*.{ts,tsx}"] },
+  });
+  await server.listen();
+  return { address: `${addressOf(server.resolvedUrls)}scripts/harness/`, dispose: () => server.close() };
+}
+
+/**
+ * Calls a function of a project module in a page that `serveModules` serves and gives back its result; argument and
+ * result are plain data. `module` is an address such as "/scripts/harness/parityPage.ts".
+ */
+export async function callInPage<Result>(page: Page, module: string, name: string, argument: unknown): Promise<Result> {
+  // As text, because the callback would be rewritten by the tool that runs this TypeScript.
+  const call = `import(${JSON.stringify(module)}).then((loaded) => loaded[${JSON.stringify(name)}](${JSON.stringify(argument)}))`;
+  return page.evaluate<Result>(call);
+}
+
+function addressOf(urls: { local: readonly string[] } | null): string {
+  const address = urls?.local[0];
+  if (!address) throw new Error("Vite started a server and gave no address for it.");
+  return address;
+}
+
+function builtAt(): number {
+  return statSync(join(projectRoot, "dist", "index.html"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** When the newest of the files that the build reads was changed. */
+function changedAt(): number {
+  const single = ["index.html", "vite.config.ts", "package-lock.json"];
+  const folders = ["src", "public"].filter((folder) => existsSync(join(projectRoot, folder)));
+  const within = folders.flatMap((folder) =>
+    readdirSync(join(projectRoot, folder), { recursive: true, encoding: "utf8" }).map((path) => join(folder, path)),
+  );
+  return Math.max(...[...single, ...within].map((path) => statSync(join(projectRoot, path)).mtimeMs));
+}

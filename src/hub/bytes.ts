@@ -1,0 +1,143 @@
+/** Random access to bytes, so that a file, memory and an address are read alike (hyparquet's AsyncBuffer, named). */
+
+import { ModelError, messageOf } from "./error.ts";
+
+export interface ByteSource {
+  /** The file's name without folders, for messages and storage. */
+  readonly name: string;
+  readonly byteLength: number;
+  /**
+   * Bytes `start` to `end` (exclusive), exactly that many; not to be written to.
+   * Throws RangeError outside of the file, `ModelError` when they cannot be had, the signal's reason when cancelled.
+   */
+  slice(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Throws RangeError unless 0 ≤ start ≤ end ≤ byteLength. */
+export function requireRange(source: Pick<ByteSource, "name" | "byteLength">, start: number, end: number): void {
+  if (
+    Number.isSafeInteger(start) &&
+    Number.isSafeInteger(end) &&
+    0 <= start &&
+    start <= end &&
+    end <= source.byteLength
+  )
+    return;
+  throw new RangeError(`Bytes ${start} to ${end} of ${source.name} are outside of its ${source.byteLength} bytes.`);
+}
+
+export function bytesFromMemory(name: string, bytes: Uint8Array<ArrayBuffer>): ByteSource {
+  return {
+    name,
+    byteLength: bytes.byteLength,
+    async slice(start, end, signal) {
+      signal?.throwIfAborted();
+      requireRange(this, start, end);
+      return bytes.subarray(start, end);
+    },
+  };
+}
+
+/** A file that the user chose, or a blob from storage; only the slices asked for are read. */
+export function bytesFromBlob(name: string, blob: Blob): ByteSource {
+  return {
+    name,
+    byteLength: blob.size,
+    async slice(start, end, signal) {
+      signal?.throwIfAborted();
+      requireRange(this, start, end);
+      let bytes: Uint8Array<ArrayBuffer>;
+      try {
+        bytes = new Uint8Array(await blob.slice(start, end).arrayBuffer());
+      } catch (cause) {
+        throw new ModelError(
+          `${name} cannot be read (${messageOf(cause)}); it was changed, moved or deleted: choose it again.`,
+          { cause },
+        );
+      }
+      signal?.throwIfAborted();
+      if (bytes.byteLength !== end - start) {
+        throw new ModelError(
+          `${name} gave ${bytes.byteLength} of ${end - start} bytes; it has become shorter: choose it again.`,
+        );
+      }
+      return bytes;
+    },
+  };
+}
+
+/**
+ * The same bytes, fetched in windows of `windowBytes`: slices that follow one another then cost few requests, however
+ * small they are. Holds one window in memory.
+ */
+export function readAhead(source: ByteSource, windowBytes: number): ByteSource {
+  let heldFrom = 0;
+  let held = new Uint8Array(0);
+  return {
+    name: source.name,
+    byteLength: source.byteLength,
+    async slice(start, end, signal) {
+      signal?.throwIfAborted();
+      requireRange(this, start, end);
+      if (start < heldFrom || end > heldFrom + held.length) {
+        const follows = start >= heldFrom && start < heldFrom + held.length;
+        const rest = follows ? held.subarray(start - heldFrom) : new Uint8Array(0);
+        const windowEnd = Math.min(Math.max(end, start + windowBytes), source.byteLength);
+        const fresh = await source.slice(start + rest.length, windowEnd, signal);
+        // A new array each time: slices of the former window may still be in use.
+        const joined = new Uint8Array(rest.length + fresh.length);
+        joined.set(rest);
+        joined.set(fresh, rest.length);
+        held = joined;
+        heldFrom = start;
+      }
+      return held.subarray(start - heldFrom, end - heldFrom);
+    },
+  };
+}
+
+/** More than any tokenizer or shard index needs; a larger file is not what its name says. */
+const jsonLimit = 256 * 2 ** 20;
+
+/** A whole JSON file whose top level is an object, with its bytes. Throws `ModelError` naming the file and the place. */
+export async function readJson(
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<{ readonly value: Readonly<Record<string, unknown>>; readonly bytes: Uint8Array<ArrayBuffer> }> {
+  if (source.byteLength === 0) throw new ModelError(`${source.name} is empty: download it again.`);
+  if (source.byteLength > jsonLimit) {
+    throw new ModelError(
+      `${source.name} has ${source.byteLength} bytes, more than the ${jsonLimit} that a JSON file of a model may have: ` +
+        "check that it is the right file.",
+    );
+  }
+  const bytes = await source.slice(0, source.byteLength, signal);
+  const kind = describeForeign(bytes);
+  if (kind !== null) throw new ModelError(`${source.name} is not JSON but ${kind}: download the file itself.`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new ModelError(`${source.name} is not valid JSON (${messageOf(cause)}): download it again.`, { cause });
+  }
+  if (!isObject(value))
+    throw new ModelError(`${source.name} is JSON but not an object: check that it is the right file.`);
+  return { value, bytes };
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** What a file with these first bytes is instead of JSON or safetensors, for a message; null when nothing is known. */
+export function describeForeign(bytes: Uint8Array): string | null {
+  const start = String.fromCharCode(...bytes.subarray(0, 48))
+    .trimStart()
+    .toLowerCase();
+  if (start.startsWith("<")) return "a web page";
+  if (start.startsWith("version https://git-lfs")) return "a Git LFS pointer, which only names the real file";
+  if (start.startsWith("gguf")) return "a GGUF file";
+  if (start.startsWith("pk\u0003\u0004")) return "a ZIP archive, such as PyTorch's .bin";
+  if (start.startsWith("\u0080\u0002")) return "a Python pickle, such as PyTorch's .bin";
+  return null;
+}

@@ -1,0 +1,161 @@
+/** The files of a model in Hugging Face layout: chosen by the user, below an address, or kept in the browser. */
+
+import { type ByteSource, bytesFromBlob, requireRange } from "./bytes.ts";
+import { listSome, ModelError, messageOf } from "./error.ts";
+import { bytesFromUrl, huggingFaceHost, type OpenOptions } from "./url.ts";
+
+export interface ModelFiles {
+  /** The folder's or repository's name; null when single files were given. */
+  readonly name: string | null;
+  /** What is searched, as the subject of a sentence: `The folder "tiny"` or an address. */
+  readonly place: string;
+  /** Names of the files that are there; null where that cannot be asked. */
+  readonly listing: readonly string[] | null;
+  /** Opens a file by its name. Throws `ModelError`, with `absent` when there is none. */
+  open(name: string, options?: OpenOptions): Promise<ByteSource>;
+}
+
+/**
+ * Files from a file or folder dialog. Of a folder with several models below it the shallowest one with a `config.json`
+ * is taken. Throws `ModelError` when none are given, or two models lie equally deep.
+ */
+export function modelFromFiles(files: readonly File[]): ModelFiles {
+  if (files.length === 0)
+    throw new ModelError("No file was chosen: choose the folder of a model, or all of its files.");
+  const folders = new Map<string, Map<string, File>>();
+  for (const file of files) {
+    const path = file.webkitRelativePath || file.name;
+    const folder = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
+    const members = folders.get(folder) ?? new Map<string, File>();
+    if (members.has(file.name)) {
+      throw new ModelError(`Two files are named ${file.name}: choose the files of one model only.`);
+    }
+    members.set(file.name, file);
+    folders.set(folder, members);
+  }
+  const depth = (folder: string) => (folder === "" ? 0 : folder.split("/").length);
+  const byDepth = [...folders.keys()].sort((a, b) => depth(a) - depth(b));
+  const models = byDepth.filter((folder) => folders.get(folder)?.has("config.json"));
+  const chosen = models[0] ?? byDepth[0] ?? "";
+  const rivals = models.filter((folder) => depth(folder) === depth(chosen));
+  if (rivals.length > 1) {
+    throw new ModelError(`Several models were chosen (${listSome(rivals)}): choose the folder of one of them.`);
+  }
+  const members = folders.get(chosen) ?? new Map<string, File>();
+  return fromSources(
+    chosen === "" ? null : chosen.slice(chosen.lastIndexOf("/") + 1),
+    chosen === "" ? "The choice of files" : `The folder "${chosen}"`,
+    [...members].map(([name, file]) => bytesFromBlob(name, file)),
+  );
+}
+
+/** Bytes kept elsewhere; what is read may lie in any kind of buffer, and reading cannot be cancelled half-way. */
+export interface KeptBytes extends Pick<ByteSource, "name" | "byteLength"> {
+  slice(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** Files from anywhere else, such as the browser's storage; `name` is the model's. */
+export function modelFromSources(name: string, sources: readonly KeptBytes[]): ModelFiles {
+  const adapted = sources.map(
+    (source): ByteSource => ({
+      name: source.name,
+      byteLength: source.byteLength,
+      async slice(start, end, signal) {
+        signal?.throwIfAborted();
+        requireRange(source, start, end);
+        const bytes = await source.slice(start, end);
+        signal?.throwIfAborted();
+        return isUnshared(bytes) ? bytes : new Uint8Array(bytes);
+      },
+    }),
+  );
+  return fromSources(name, `The model "${name}"`, adapted);
+}
+
+function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer;
+}
+
+function fromSources(name: string | null, place: string, sources: readonly ByteSource[]): ModelFiles {
+  const byName = new Map(sources.map((source) => [source.name, source]));
+  return {
+    name,
+    place,
+    listing: [...byName.keys()],
+    async open(file) {
+      const source = byName.get(file);
+      if (source === undefined) throw new ModelError(`${place} has no ${file}.`, { absent: true });
+      return source;
+    },
+  };
+}
+
+/**
+ * Files below an address: `https://host/path/`, the same with a file's name at its end, a model's page on
+ * huggingface.co, or a Hugging Face id `owner/name`. A query (a signature, say) is kept for every file.
+ * Throws `ModelError` when the text is no such address.
+ */
+export function modelFromAddress(address: string): ModelFiles {
+  const base = baseOf(address.trim());
+  const repository = huggingFaceRepository(base);
+  const folder = base.pathname.split("/").filter((part) => part !== "");
+  return {
+    name: repository ?? folder.at(-1) ?? base.host,
+    place: `${base.origin}${base.pathname}`,
+    listing: null,
+    open(file, options) {
+      const url = new URL(encodeURIComponent(file), base);
+      url.search = base.search;
+      return bytesFromUrl(url, file, options);
+    },
+  };
+}
+
+function baseOf(address: string): URL {
+  const id = /^([\w-][\w.-]*)\/([\w-][\w.-]*)$/.test(address);
+  let url: URL;
+  try {
+    url = new URL(id ? `https://${huggingFaceHost}/${address}` : address);
+  } catch (cause) {
+    throw new ModelError(
+      `"${address}" is no address (${messageOf(cause)}): ` +
+        "give one like https://host/folder/ or a Hugging Face id like owner/name.",
+      { cause },
+    );
+  }
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    throw new ModelError(`"${address}" is no web address: give one that begins with https://, or choose the files.`);
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new ModelError(
+      `The address on ${url.host} holds a user name or password, which a page cannot send: ` +
+        "download the files and choose them here.",
+    );
+  }
+  url.hash = "";
+  if (/\.gguf$/i.test(url.pathname)) throw new ModelError(ggufMessage(`${url.origin}${url.pathname}`));
+  // The address of one of the files stands for its folder.
+  if (/\.(json|safetensors)$/i.test(url.pathname)) url.pathname = url.pathname.replace(/[^/]*$/, "");
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  if (url.host === huggingFaceHost) {
+    const page = /^\/([^/]+\/[^/]+)\/(?:(?:tree|blob|resolve)\/([^/]+)\/)?(.*)$/.exec(url.pathname);
+    if (page?.[3] === "" || page?.[2] !== undefined) {
+      url.pathname = `/${page[1]}/resolve/${page[2] ?? "main"}/${page[3]}`;
+      url.search = "";
+    }
+  }
+  return url;
+}
+
+/** `owner/name` of an address on huggingface.co. */
+function huggingFaceRepository(base: URL): string | null {
+  const page = base.host === huggingFaceHost ? /^\/([^/]+\/[^/]+)\/resolve\//.exec(base.pathname) : null;
+  return page?.[1] ?? null;
+}
+
+export function ggufMessage(file: string): string {
+  return (
+    `${file} is a GGUF file, made for inference; training needs the original weights: ` +
+    "open the same model in its Hugging Face layout (config.json, tokenizer.json, model.safetensors)."
+  );
+}

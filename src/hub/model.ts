@@ -1,0 +1,258 @@
+/**
+ * Opens a model in Hugging Face layout. Everything that can be checked from headers is checked before any weight is
+ * read; which tensors a model must have is told by its architecture, of which this room knows nothing.
+ */
+
+import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/convert.ts";
+import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
+import { type ByteSource, readAhead, readJson } from "./bytes.ts";
+import { listSome, ModelError, messageOf } from "./error.ts";
+import { ggufMessage, type ModelFiles } from "./files.ts";
+import { createModelHash, hashPieceBytes } from "./hash.ts";
+import type { TensorEntry } from "./safetensors.ts";
+import type { OpenOptions } from "./url.ts";
+import { openOptional, openWeights } from "./weights.ts";
+
+/** A tensor that the architecture needs, in the checkpoint's own name. */
+export interface ExpectedTensor {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+export interface OpenModel {
+  readonly name: string;
+  /** `config.json` as it is. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** `tokenizer.json` as it is. */
+  readonly tokenizerJson: Readonly<Record<string, unknown>>;
+  /** `tokenizer_config.json`, null when there is none. */
+  readonly tokenizerConfig: Readonly<Record<string, unknown>> | null;
+  /** `generation_config.json`, null when there is none. */
+  readonly generationConfig: Readonly<Record<string, unknown>> | null;
+  /** The expected tensors, in the order in which the architecture lists them. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Numbers in the expected tensors. */
+  readonly parameters: number;
+  /** Bytes of all files together. */
+  readonly byteLength: number;
+  /** What a user should know, a sentence each. */
+  readonly notes: readonly string[];
+  /** Every file that was opened; another `openModel` on copies of these gives the same model. */
+  readonly files: readonly ByteSource[];
+  /** One tensor as float32, row-major. Throws RangeError when the model has none of that name. */
+  read(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * Reads every tensor once, in the order of the files, and gives the model's hash (see hash.ts). `onTensor` gets the
+   * values as float32, a fresh array each time; beside it only one window of bytes is in memory. Progress counts the
+   * stored bytes of the tensors. Cancelled by the signal between any two pieces of a few megabytes.
+   */
+  readAll(options?: ReadAllOptions): Promise<string>;
+}
+
+export interface ReadAllOptions {
+  readonly onTensor?: (name: string, values: Float32Array<ArrayBuffer>) => void | Promise<void>;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Fetched at once when tensors are read in order. */
+const windowBytes = 4 * hashPieceBytes;
+
+/**
+ * Opens and checks a model. `expected` maps the parsed `config.json` to the tensors that its architecture needs, and
+ * throws for one that is not supported. Throws `ModelError` naming file, tensor, both values and remedy, or the
+ * signal's reason. Reads no weights, save where a server can only send whole files.
+ */
+export async function openModel(
+  files: ModelFiles,
+  expected: (config: Readonly<Record<string, unknown>>) => readonly ExpectedTensor[],
+  options: Omit<OpenOptions, "onNote"> = {},
+): Promise<OpenModel> {
+  const { signal } = options;
+  const notes = new Set<string>();
+  const opening: OpenOptions = { ...options, onNote: (note) => notes.add(note) };
+  const opened: ByteSource[] = [];
+  const required = async (name: string, explain: () => string) => {
+    const source = await openOptional(files, name, opening);
+    if (source instanceof ModelError) throw files.listing === null ? source : new ModelError(explain());
+    opened.push(source);
+    return readJson(source, signal);
+  };
+  const optional = async (name: string) => {
+    const source = await openOptional(files, name, opening);
+    if (source instanceof ModelError) return null;
+    opened.push(source);
+    return readJson(source, signal);
+  };
+
+  const config = await required("config.json", () => explainNoConfig(files));
+  const wanted = expectedTensors(config.value, expected);
+  const tokenizer = await required("tokenizer.json", () => explainNoTokenizer(files));
+  const tokenizerConfig = await optional("tokenizer_config.json");
+  if (tokenizerConfig === null) {
+    notes.add("There is no tokenizer_config.json, so special tokens are taken from tokenizer.json and config.json.");
+  }
+  const generationConfig = await optional("generation_config.json");
+  const weights = await openWeights(files, opening);
+  opened.push(...weights.files);
+  for (const note of weights.notes) notes.add(note);
+
+  const tensors = new Map(wanted.map((tensor) => [tensor.name, checkTensor(tensor, weights.tensors, wanted, files)]));
+  const unused = [...weights.tensors.keys()].filter((name) => !tensors.has(name));
+  if (unused.length > 0) notes.add(`Tensors of the files that this architecture does not use: ${listSome(unused)}.`);
+
+  return {
+    name: files.name ?? nameFrom(config.value),
+    config: config.value,
+    tokenizerJson: tokenizer.value,
+    tokenizerConfig: tokenizerConfig?.value ?? null,
+    generationConfig: generationConfig?.value ?? null,
+    tensors,
+    parameters: wanted.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    byteLength: opened.reduce((sum, source) => sum + source.byteLength, 0),
+    notes: [...notes],
+    files: opened,
+    async read(name, readSignal) {
+      const entry = tensors.get(name);
+      if (entry === undefined) throw new RangeError(`The model has no tensor "${name}".`);
+      const values = new Float32Array(sizeOf(entry.shape));
+      for await (const piece of piecesOf(entry, entry.source, readSignal)) decodeInto(values, entry, piece);
+      return values;
+    },
+    async readAll({ onTensor, onProgress, signal: readSignal } = {}) {
+      const hash = createModelHash();
+      await hash.file("config.json", config.bytes);
+      await hash.file("tokenizer.json", tokenizer.bytes);
+      if (tokenizerConfig !== null) await hash.file("tokenizer_config.json", tokenizerConfig.bytes);
+      const total = [...tensors.values()].reduce((sum, { start, end }) => sum + end - start, 0);
+      let done = 0;
+      onProgress?.(done, total);
+      for (const source of weights.files) {
+        const inOrder = [...tensors.values()].filter((entry) => entry.source === source);
+        inOrder.sort((a, b) => a.start - b.start);
+        const ahead = readAhead(source, windowBytes);
+        for (const entry of inOrder) {
+          const values = onTensor && new Float32Array(sizeOf(entry.shape));
+          const digest = hash.tensor(entry);
+          for await (const piece of piecesOf(entry, ahead, readSignal)) {
+            await digest.add(piece.bytes);
+            if (values) decodeInto(values, entry, piece);
+            done += piece.bytes.length;
+            onProgress?.(done, total);
+          }
+          if (values) await onTensor?.(entry.name, values);
+        }
+      }
+      readSignal?.throwIfAborted();
+      return hash.finish();
+    },
+  };
+}
+
+/** What the architecture asks for; its refusal becomes the room's error, with the file's name before it. */
+function expectedTensors(
+  config: Readonly<Record<string, unknown>>,
+  expected: (config: Readonly<Record<string, unknown>>) => readonly ExpectedTensor[],
+): readonly ExpectedTensor[] {
+  try {
+    return expected(config);
+  } catch (cause) {
+    const message = messageOf(cause);
+    throw new ModelError(message.includes("config.json") ? message : `config.json: ${message}`, { cause });
+  }
+}
+
+const trainable: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
+
+/** The stored tensor that fits an expected one; throws `ModelError` where there is none, or of another shape or type. */
+function checkTensor(
+  { name, shape }: ExpectedTensor,
+  stored: ReadonlyMap<string, TensorEntry>,
+  wanted: readonly ExpectedTensor[],
+  files: ModelFiles,
+): TensorEntry {
+  const entry = stored.get(name);
+  if (entry === undefined) {
+    const lacking = wanted.filter((tensor) => !stored.has(tensor.name)).length;
+    throw new ModelError(
+      `${files.place} has no tensor "${name}" of shape [${shape.join(", ")}], which config.json ` +
+        `asks for; ${lacking} of ${wanted.length} tensors are missing, and the files hold ${listSome([...stored.keys()])}: ` +
+        "take config.json and all weights from the same model.",
+    );
+  }
+  const file = entry.source.name;
+  if (!sameShape(entry.shape, shape)) {
+    throw new ModelError(
+      `${file}: tensor "${name}" has shape [${entry.shape.join(", ")}], but config.json asks for ` +
+        `[${shape.join(", ")}]; take config.json and weights from the same model.`,
+    );
+  }
+  if (!trainable.has(entry.dtype)) {
+    throw new ModelError(
+      `${file}: tensor "${name}" is stored as ${entry.dtype}, but only F32, F16 and BF16 can be trained; ` +
+        "open the model as it was before it was quantised or converted.",
+    );
+  }
+  return entry;
+}
+
+interface Piece {
+  /** Offset within the tensor, in bytes. */
+  readonly at: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** The stored bytes of a tensor, a few megabytes at a time. */
+async function* piecesOf(
+  { start, end }: TensorEntry,
+  source: ByteSource,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Piece> {
+  for (let from = start; from < end; from += hashPieceBytes) {
+    signal?.throwIfAborted();
+    yield { at: from - start, bytes: await source.slice(from, Math.min(from + hashPieceBytes, end), signal) };
+  }
+}
+
+function decodeInto(values: Float32Array<ArrayBuffer>, { dtype }: TensorEntry, { at, bytes }: Piece): void {
+  if (dtype === "F32") {
+    new Uint8Array(values.buffer, at, bytes.length).set(bytes);
+    return;
+  }
+  // A header of odd length leaves the data unaligned.
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  const bits = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2);
+  const room = values.subarray(at / 2, at / 2 + bits.length);
+  if (dtype === "F16") float16ToFloat32(bits, room);
+  else bfloat16ToFloat32(bits, room);
+}
+
+/** A name for single files: what the config says that it came from, or is. */
+function nameFrom(config: Readonly<Record<string, unknown>>): string {
+  const { _name_or_path: path, model_type: type } = config;
+  const last = typeof path === "string" ? path.split(/[\\/]/).findLast((part) => part !== "") : undefined;
+  return last ?? (typeof type === "string" && type !== "" ? type : "model");
+}
+
+function explainNoConfig({ place, listing }: ModelFiles): string {
+  const names = listing ?? [];
+  const gguf = names.find((name) => /\.gguf$/i.test(name));
+  if (gguf !== undefined) return ggufMessage(gguf);
+  if (names.includes("adapter_config.json")) {
+    return `${place} holds an adapter (adapter_config.json) without its base model: open the base model.`;
+  }
+  return (
+    `${place} has no config.json, only ${listSome(names)}: choose the folder of a model as it was downloaded, ` +
+    "with config.json, tokenizer.json and model.safetensors."
+  );
+}
+
+function explainNoTokenizer({ place, listing }: ModelFiles): string {
+  const other = (listing ?? []).find((name) => ["tokenizer.model", "vocab.json", "spiece.model"].includes(name));
+  const remedy =
+    other === undefined
+      ? "add it from the place where the model came from."
+      : `${other} alone is not read: load it with AutoTokenizer of transformers and save it with save_pretrained, ` +
+        "which writes tokenizer.json.";
+  return `${place} has no tokenizer.json, without which text cannot become tokens; ${remedy}`;
+}

@@ -1,0 +1,170 @@
+/** Finds the weights of a model, in one safetensors file or in shards with their index, and checks all headers. */
+
+import { type ByteSource, isObject, readJson } from "./bytes.ts";
+import { listSome, ModelError } from "./error.ts";
+import { ggufMessage, type ModelFiles } from "./files.ts";
+import { readSafetensors, type TensorEntry } from "./safetensors.ts";
+import type { OpenOptions } from "./url.ts";
+
+export interface Weights {
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly files: readonly ByteSource[];
+  readonly notes: readonly string[];
+}
+
+const singleName = "model.safetensors";
+const indexName = "model.safetensors.index.json";
+
+/** Throws `ModelError` naming file, tensor and remedy. */
+export async function openWeights(files: ModelFiles, options: OpenOptions): Promise<Weights> {
+  const { name, note } = chooseSingle(files);
+  const single = await openOptional(files, name, options);
+  if (!(single instanceof ModelError)) {
+    const { tensors } = await readSafetensors(single, options.signal);
+    return { tensors, files: [single], notes: note === null ? [] : [note] };
+  }
+  const index = await openOptional(files, indexName, options);
+  if (!(index instanceof ModelError)) return openShards(files, index, options);
+  throw files.listing === null ? await explainRemote(files, single, options) : explainNoWeights(files, files.listing);
+}
+
+/** The file, or the error that says that it is not there; any other trouble is thrown. */
+export async function openOptional(
+  files: ModelFiles,
+  name: string,
+  options: OpenOptions,
+): Promise<ByteSource | ModelError> {
+  try {
+    return await files.open(name, options);
+  } catch (error) {
+    if (error instanceof ModelError && error.absent) return error;
+    throw error;
+  }
+}
+
+/** `model.safetensors`, or the only safetensors file of a folder, whatever its name. */
+function chooseSingle({ listing }: ModelFiles): { readonly name: string; readonly note: string | null } {
+  const candidates =
+    listing?.filter((name) => name.endsWith(".safetensors") && !isAdapter(name) && !isShard(name)) ?? [];
+  const [only, ...others] = candidates;
+  if (only === undefined || others.length > 0 || only === singleName || listing?.includes(indexName)) {
+    return { name: singleName, note: null };
+  }
+  return { name: only, note: `There is no ${singleName}, so the weights are read from ${only}.` };
+}
+
+const isAdapter = (name: string) => /^adapter_/.test(name);
+const isShard = (name: string) => /-\d+-of-\d+\.safetensors$/.test(name);
+
+async function openShards(files: ModelFiles, index: ByteSource, options: OpenOptions): Promise<Weights> {
+  const { value } = await readJson(index, options.signal);
+  const placed = checkWeightMap(value);
+  const shardNames = [...new Set(placed.values())].sort();
+  const shards: ByteSource[] = [];
+  const missing: string[] = [];
+  for (const name of shardNames) {
+    const shard = await openOptional(files, name, options);
+    if (shard instanceof ModelError) missing.push(name);
+    else shards.push(shard);
+  }
+  if (missing.length > 0) {
+    throw new ModelError(
+      `${files.place} lacks ${missing.length} of the ${shardNames.length} files that ${indexName} names ` +
+        `(${listSome(missing)}): add them.`,
+    );
+  }
+  const tensors = new Map<string, TensorEntry>();
+  const unlisted: string[] = [];
+  for (const shard of shards) {
+    for (const [name, entry] of (await readSafetensors(shard, options.signal)).tensors) {
+      const twin = tensors.get(name);
+      if (twin !== undefined) {
+        throw new ModelError(
+          `Tensor "${name}" is both in ${twin.source.name} and in ${shard.name}; ` +
+            "the files belong to different models or exports: take all of them from one.",
+        );
+      }
+      tensors.set(name, entry);
+      if (!placed.has(name)) unlisted.push(name);
+    }
+  }
+  for (const [name, file] of placed) {
+    const actual = tensors.get(name)?.source.name;
+    if (actual === file) continue;
+    throw new ModelError(
+      `${indexName} places tensor "${name}" in ${file}, but ${actual === undefined ? "no file has it" : `it is in ${actual}`}; ` +
+        "take index and weights from the same model.",
+    );
+  }
+  const notes = unlisted.length > 0 ? [`Tensors that ${indexName} does not name: ${listSome(unlisted)}.`] : [];
+  return { tensors, files: [index, ...shards], notes };
+}
+
+/** Tensor name → file name. Only plain names are followed, so that an index cannot lead to another folder or host. */
+function checkWeightMap(index: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
+  const map = index.weight_map;
+  if (!isObject(map) || Object.keys(map).length === 0) {
+    throw new ModelError(`${indexName} has no "weight_map" from tensors to files: download it again.`);
+  }
+  const placed = new Map<string, string>();
+  for (const [name, file] of Object.entries(map)) {
+    if (typeof file !== "string" || !/^[\w-][\w .()+-]*\.safetensors$/.test(file)) {
+      throw new ModelError(
+        `${indexName} places tensor "${name}" in ${JSON.stringify(file)}, which is no name of a safetensors file ` +
+          "in the same folder: download the index again.",
+      );
+    }
+    placed.set(name, file);
+  }
+  return placed;
+}
+
+const pickleMessage = (file: string) =>
+  `has its weights only as ${file}, a PyTorch pickle, which can run code and is not read here: ` +
+  "load it in transformers and save it with save_pretrained(…, safe_serialization=True).";
+
+function explainNoWeights({ place }: ModelFiles, listing: readonly string[]): ModelError {
+  const gguf = listing.find((name) => /\.gguf$/i.test(name));
+  if (gguf !== undefined) return new ModelError(ggufMessage(gguf));
+  const pickle = listing.find((name) => /\.(bin|pt|pth|ckpt)(\.index\.json)?$/i.test(name));
+  const shard = listing.find(isShard);
+  if (shard !== undefined) {
+    return new ModelError(`${place} has the shard ${shard} but no ${indexName}, which lists all shards: add it.`);
+  }
+  const safetensors = listing.filter((name) => name.endsWith(".safetensors"));
+  const adapter = safetensors.find(isAdapter);
+  if (adapter !== undefined && safetensors.length === 1) {
+    return new ModelError(`${place} has ${adapter}, an adapter without its base model: open the base model.`);
+  }
+  if (safetensors.length > 1) {
+    return new ModelError(
+      `${place} has several weight files (${listSome(safetensors)}) but no ${singleName} and no ${indexName}: ` +
+        "leave only the model's own one, or add the index.",
+    );
+  }
+  if (pickle !== undefined) return new ModelError(`${place} ${pickleMessage(pickle)}`);
+  return new ModelError(`${place} has no weights: add ${singleName}, or ${indexName} with all its shards.`);
+}
+
+/** A server cannot be asked for a list, but for the one name that PyTorch's weights have. */
+async function explainRemote(files: ModelFiles, single: ModelError, options: OpenOptions): Promise<ModelError> {
+  for (const name of ["pytorch_model.bin.index.json", "pytorch_model.bin"]) {
+    // Only whether it is there is of interest; a server without parts must not send all of it.
+    const stop = new AbortController();
+    const onAbort = () => stop.abort(options.signal?.reason);
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      const found = await openOptional(files, name, { signal: stop.signal, onProgress: () => stop.abort() });
+      if (!(found instanceof ModelError)) return new ModelError(`${files.place} ${pickleMessage(name)}`);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (stop.signal.aborted) return new ModelError(`${files.place} ${pickleMessage(name)}`);
+      throw error;
+    } finally {
+      options.signal?.removeEventListener("abort", onAbort);
+    }
+  }
+  return new ModelError(`${files.place} has neither ${singleName} nor ${indexName} (${single.message})`, {
+    cause: single,
+  });
+}

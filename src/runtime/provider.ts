@@ -1,0 +1,88 @@
+/** What differs between the two providers: where a tensor's bytes are, and how a call of ONNX Runtime is guarded. */
+
+import type * as Ort from "onnxruntime-web";
+import { bytesPerElement, type DType, describeType, type Shape } from "../tensor/dtype.ts";
+import { RuntimeError } from "./errors.ts";
+import type { DeviceLost, ProviderReport, TensorData } from "./types.ts";
+
+export type OrtModule = typeof Ort;
+
+/** One build of onnxruntime-web and where its two files are; null leaves that to the build itself. */
+export interface OrtEntry {
+  load(): Promise<OrtModule>;
+  readonly files: { readonly mjs: string; readonly wasm: string } | null;
+}
+
+/** Given by whoever creates a runtime, for Vite and Node find files in different ways. */
+export interface OrtEntries {
+  readonly wasm: OrtEntry;
+  readonly webgpu: OrtEntry | null;
+}
+
+/** The element types that a device tensor can have: onnxruntime-web has no bfloat16. */
+export type DeviceDType = Exclude<DType, "bfloat16">;
+
+/** The bytes of one device tensor. */
+export interface DeviceMemory {
+  /** The tensor as ONNX Runtime takes it as an input. */
+  feed(): Ort.Tensor;
+  /** Where ONNX Runtime is to write an output; null lets it allocate, and `adopt` then gets the result. */
+  fetch(): Ort.Tensor | null;
+  adopt(result: Ort.Tensor): void;
+  write(data: TensorData): void;
+  read(): Promise<TensorData>;
+  free(): void;
+}
+
+export interface Provider {
+  readonly report: ProviderReport;
+  readonly ort: OrtModule;
+  /** The largest tensor in bytes. */
+  readonly maxTensorBytes: number;
+  readonly lost: Promise<DeviceLost>;
+  sessionOptions(): Ort.InferenceSession.SessionOptions;
+  /** Zeros. */
+  allocate(label: string, dtype: DeviceDType, shape: Shape): DeviceMemory;
+  /** Throws when the provider cannot be used any more. */
+  check(): void;
+  /** Settles with the work, or rejects as soon as the provider is lost. */
+  untilLost<T>(work: Promise<T>): Promise<T>;
+  /** Does one run or read, and throws for whatever the device reported meanwhile or before. */
+  watched<T>(work: () => Promise<T>): Promise<T>;
+  destroy(): void;
+}
+
+const arrays = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+} as const;
+
+/** Whether the dtype can be on a device. */
+export function isDeviceDType(dtype: DType): dtype is DeviceDType {
+  return dtype in arrays;
+}
+
+/** Zeros of a dtype. */
+export function zeros(dtype: DeviceDType, elements: number): TensorData {
+  return new arrays[dtype](elements);
+}
+
+/** The bytes seen as a dtype's array; not a copy. */
+export function viewAs(dtype: DeviceDType, bytes: ArrayBufferView): TensorData {
+  return new arrays[dtype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / bytesPerElement[dtype]);
+}
+
+/** Throws when the data is not the dtype's array of that length; `what` opens the message. */
+export function checkData(what: string, dtype: DType, shape: Shape, elements: number, data: TensorData): void {
+  if (!isDeviceDType(dtype)) {
+    throw new RuntimeError(`${what} is ${dtype}, which onnxruntime-web cannot hold; convert it to float32 or float16.`);
+  }
+  if (data instanceof arrays[dtype] && data.length === elements) return;
+  throw new RuntimeError(
+    `${what} is ${describeType(dtype, shape)} and takes ${arrays[dtype].name} of ${elements} elements; ` +
+      `it was given ${data.constructor.name} of ${data.length}.`,
+  );
+}

@@ -1,0 +1,201 @@
+/** Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last whole one. */
+
+import { byteSizeOf, describeType } from "../tensor/dtype.ts";
+import { ChunkDamagedError, type ChunkStore } from "./chunks.ts";
+import { CheckpointDamagedError, errorText, StorageError } from "./errors.ts";
+import { type KeyValue, writeFor } from "./keyValue.ts";
+import type { Collector } from "./orphans.ts";
+import {
+  type CheckpointManifest,
+  CheckpointManifestSchema,
+  type CheckpointTensor,
+  keyPrefix,
+  lastPart,
+  recordKey,
+  sealed,
+  unsealed,
+} from "./records.ts";
+import type { RunRecord } from "./run.ts";
+
+/** A tensor to be saved. It is read when its turn comes, so that a model need not lie in memory whole. */
+export interface TensorSource extends Pick<CheckpointTensor, "name" | "dtype" | "shape"> {
+  /** The elements in row-major order. */
+  read(): ArrayBufferView | Promise<ArrayBufferView>;
+}
+
+export interface CheckpointContents {
+  /** The run as it is at this step; `record.step` is the checkpoint's. Saved in the same transaction. */
+  readonly record: RunRecord;
+  /** What the loop needs to go on, as plain JSON. Numbers must be finite. */
+  readonly state: object;
+  readonly tensors: readonly TensorSource[];
+}
+
+/** Called for each tensor; `read` gives its bytes, checked, in a buffer of their own. What is not read is not checked. */
+export type RestoreTensor = (
+  tensor: CheckpointTensor,
+  read: () => Promise<Uint8Array<ArrayBuffer>>,
+) => void | Promise<void>;
+
+export interface Checkpoints {
+  /**
+   * Saves a checkpoint of `record.step` and the record. Kept are the newest `recipe.keepLast`, this one included, and the
+   * best (`record.best`); older ones go in the same transaction, as do later ones: after a run went back, they belong to
+   * a future that it left. Throws `StorageFullError` or `StorageError` with everything saved before intact.
+   */
+  save(contents: CheckpointContents): Promise<CheckpointManifest>;
+  /**
+   * Reads a checkpoint: its state, as `save` got it, and its tensors in their order through `restore`, which must not
+   * save. Throws `CheckpointDamagedError`, which lists the whole ones, or `StorageError` when there is no such checkpoint.
+   */
+  load(
+    runId: string,
+    which: number | "latest" | "best",
+    restore: RestoreTensor,
+  ): Promise<{ readonly manifest: CheckpointManifest; readonly state: unknown }>;
+  /** Steps of the run's checkpoints, newest first. */
+  steps(runId: string): Promise<number[]>;
+}
+
+/** The state as JSON text. Throws `StorageError` for what JSON would change silently. */
+function encodeState(what: string, state: object): Uint8Array {
+  const text = JSON.stringify(state, (name, value: unknown) => {
+    const lost = typeof value === "number" ? !Number.isFinite(value) : ArrayBuffer.isView(value);
+    if (!lost) return value;
+    throw new StorageError(
+      `${what} could not be saved: "${name}" of its state is ${typeof value === "number" ? value : "a typed array"}, ` +
+        "which JSON cannot hold. Give finite numbers and plain arrays.",
+    );
+  });
+  return new TextEncoder().encode(text);
+}
+
+const inMemory = (bytes: Uint8Array) => ({
+  byteLength: bytes.byteLength,
+  slice: async (start: number, end: number) => bytes.subarray(start, end),
+});
+
+export function createCheckpoints(
+  records: KeyValue,
+  chunks: ChunkStore,
+  collector: Collector,
+  getRun: (id: string) => Promise<RunRecord | null>,
+): Checkpoints {
+  async function steps(runId: string): Promise<number[]> {
+    const keys = await records.keys(keyPrefix("checkpoint", runId));
+    return keys.map((key) => Number(lastPart(key))).sort((a, b) => b - a);
+  }
+
+  /** Null when there is none. Throws `StorageError` when it cannot be read. */
+  async function manifestOf(runId: string, step: number): Promise<CheckpointManifest | null> {
+    const stored = await records.get(recordKey("checkpoint", runId, step));
+    if (stored === undefined) return null;
+    const what = `The checkpoint of step ${step}`;
+    return unsealed(what, "Go on from another checkpoint.", CheckpointManifestSchema, stored);
+  }
+
+  async function isWhole(runId: string, step: number): Promise<boolean> {
+    try {
+      const manifest = await manifestOf(runId, step);
+      if (manifest === null) return false;
+      await chunks.verify(manifest.state, "the training state");
+      for (const tensor of manifest.tensors) await chunks.verify(tensor, tensor.name);
+      return true;
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
+  }
+
+  async function damagedError(run: RunRecord, step: number, damage: string, cause: unknown) {
+    const good: number[] = [];
+    for (const other of await steps(run.id)) if (other !== step && (await isWhole(run.id, other))) good.push(other);
+    // The nearest before the damaged one is the way out; a later one can only be there when an older step was asked for.
+    const order = [...good.filter((other) => other < step), ...good.filter((other) => other > step)];
+    return new CheckpointDamagedError(run.id, step, order, run.name, damage, { cause });
+  }
+
+  return {
+    steps,
+
+    save: ({ record, state, tensors }) =>
+      collector.guarded(async () => {
+        const what = `The checkpoint of step ${record.step} of run "${record.name}"`;
+        const stateBytes = encodeState(what, state);
+        const total = tensors.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), stateBytes.byteLength);
+        const writer = await chunks.writer(what, total);
+
+        const saved: CheckpointTensor[] = [];
+        for (const { name, dtype, shape, read } of tensors) {
+          const view = await read();
+          const expected = byteSizeOf(dtype, shape);
+          if (view.byteLength !== expected) {
+            throw new StorageError(
+              `${what} could not be saved: tensor ${name} has ${view.byteLength} bytes, but ${describeType(dtype, shape)} ` +
+                `takes ${expected}.`,
+            );
+          }
+          const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+          saved.push({ name, dtype, shape, ...(await writer.add(inMemory(bytes))) });
+        }
+        const savedState = await writer.add(inMemory(stateBytes));
+        await writer.flush();
+
+        const manifest: CheckpointManifest = {
+          runId: record.id,
+          step: record.step,
+          savedAt: new Date().toISOString(),
+          state: savedState,
+          tensors: saved,
+        };
+        const older = (await steps(record.id)).filter((step) => step < record.step);
+        const kept = new Set([record.step, ...older.slice(0, Math.max(0, record.recipe.keepLast - 1))]);
+        if (record.best !== null && record.best.step <= record.step) kept.add(record.best.step);
+        const dropped = (await steps(record.id)).filter((step) => !kept.has(step));
+        await writeFor(
+          { what, bytes: JSON.stringify([manifest, record]).length },
+          records,
+          [
+            sealed(recordKey("checkpoint", record.id, record.step), manifest),
+            sealed(recordKey("run", record.id), record),
+          ],
+          dropped.map((step) => recordKey("checkpoint", record.id, step)),
+        );
+        return manifest;
+      }, true),
+
+    load: (runId, which, restore) =>
+      collector.guarded(async () => {
+        const run = await getRun(runId);
+        if (run === null) throw new StorageError(`There is no run ${runId} in this browser. It may have been deleted.`);
+        const available = await steps(runId);
+        const there = available.length === 0 ? "it has none" : `it has steps ${available.join(", ")}`;
+        const step = which === "latest" ? available[0] : which === "best" ? run.best?.step : which;
+        const manifest =
+          step === undefined
+            ? null
+            : await manifestOf(runId, step).catch(async (error: unknown) => {
+                if (!(error instanceof StorageError)) throw error;
+                throw await damagedError(run, step, `its manifest is unreadable (${errorText(error)})`, error);
+              });
+        if (manifest === null) {
+          const wanted = typeof which === "number" ? `checkpoint of step ${which}` : `${which} checkpoint`;
+          throw new StorageError(
+            `Run "${run.name}" has no ${wanted}: ${there}. Choose one of these, or start the run again.`,
+          );
+        }
+        try {
+          const state: unknown = JSON.parse(
+            new TextDecoder().decode(await chunks.readAll(manifest.state, "the training state")),
+          );
+          for (const tensor of manifest.tensors) {
+            await restore(tensor, () => chunks.readAll(tensor, `tensor ${tensor.name}`));
+          }
+          return { manifest, state };
+        } catch (error) {
+          if (!(error instanceof ChunkDamagedError)) throw error;
+          throw await damagedError(run, manifest.step, error.message, error);
+        }
+      }, false),
+  };
+}

@@ -1,0 +1,173 @@
+/** Content-addressed chunks: bytes cut into 4 MiB pieces, each kept once under the SHA-256 of its contents. */
+
+import { errorName, errorText, StorageError } from "./errors.ts";
+import { type KeyValue, writeFor } from "./keyValue.ts";
+
+/** Length of every chunk but the last of its bytes. */
+export const chunkBytes = 4 * 2 ** 20;
+
+/** Chunks are collected up to this many bytes before they are written, and no further: it bounds the memory of a save. */
+const batchBytes = 4 * chunkBytes;
+
+/** Where to find bytes: their length, and the keys of their chunks in order. */
+export interface StoredBytes {
+  readonly byteLength: number;
+  readonly chunks: readonly string[];
+}
+
+/** Bytes that can be read in parts: a file, an address, memory, or chunks. `end` is exclusive. */
+export interface Bytes {
+  readonly byteLength: number;
+  slice(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** A chunk that is gone or holds other bytes than its key says. The message ends a sentence. */
+export class ChunkDamagedError extends StorageError {
+  override readonly name = "ChunkDamagedError";
+}
+
+export interface ChunkWriter {
+  /** Stores the bytes chunk by chunk. Chunks may wait in memory until `flush`. Throws when the source gives too few. */
+  add(bytes: Bytes, onProgress?: (done: number) => void): Promise<StoredBytes>;
+  /** Writes what waits; after it, everything added is stored. */
+  flush(): Promise<void>;
+}
+
+export interface ChunkStore {
+  /**
+   * Begins a save of `total` bytes; `what` names it in errors. To be used under the shared chunk lock, for it relies on
+   * no chunk being collected meanwhile.
+   */
+  writer(what: string, total: number): Promise<ChunkWriter>;
+  /** The bytes of one chunk, checked against its key. Throws `ChunkDamagedError`. */
+  read(key: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Everything in one piece. Throws `ChunkDamagedError` that says which chunk of `label` it is. */
+  readAll(stored: StoredBytes, label: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Reads and checks every chunk, one at a time. Throws as `readAll` does. */
+  verify(stored: StoredBytes, label: string): Promise<void>;
+  /** A view that reads and checks the chunks it needs, keeping the last one. Throws as `readAll` does. */
+  open(stored: StoredBytes, label: string): Bytes;
+  keys(): Promise<string[]>;
+  delete(keys: readonly string[]): Promise<void>;
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export function createChunkStore(store: KeyValue): ChunkStore {
+  async function read(key: string): Promise<Uint8Array<ArrayBuffer>> {
+    let value: unknown;
+    let fault = "does not hold the bytes that were saved";
+    try {
+      value = await store.get(key);
+      if (value === undefined) fault = "is missing";
+    } catch (error) {
+      // The names that browsers give to a value whose file is gone or spoilt; anything else may pass.
+      if (!["NotReadableError", "DataError"].includes(errorName(error))) throw error;
+      fault = `cannot be read (${errorText(error)})`;
+    }
+    if (value instanceof Uint8Array) {
+      const bytes = new Uint8Array(value);
+      if ((await sha256(bytes)) === key) return bytes;
+    }
+    // Left in place, it would pass for present when the same bytes are saved again.
+    await store.write([], [key]);
+    throw new ChunkDamagedError(fault);
+  }
+
+  async function readNth(stored: StoredBytes, index: number, label: string): Promise<Uint8Array<ArrayBuffer>> {
+    const place = `chunk ${index + 1} of ${stored.chunks.length} of ${label}`;
+    const expected = Math.min(chunkBytes, stored.byteLength - index * chunkBytes);
+    try {
+      const bytes = await read(stored.chunks[index] ?? "");
+      if (bytes.byteLength === expected) return bytes;
+      throw new ChunkDamagedError(`holds ${bytes.byteLength} bytes instead of ${expected}`);
+    } catch (error) {
+      if (error instanceof ChunkDamagedError)
+        throw new ChunkDamagedError(`${place} ${error.message}`, { cause: error });
+      throw new StorageError(`Reading ${place} failed: ${errorText(error)}. Try again.`, { cause: error });
+    }
+  }
+
+  return {
+    read,
+    keys: () => store.keys(),
+    delete: (keys) => store.write([], keys),
+
+    async writer(what, total) {
+      const present = new Set(await store.keys());
+      let waiting: [string, Uint8Array][] = [];
+      let waitingBytes = 0;
+      let done = 0;
+
+      const flush = async () => {
+        if (waiting.length > 0) await writeFor({ what, bytes: total - done + waitingBytes }, store, waiting);
+        waiting = [];
+        waitingBytes = 0;
+      };
+
+      return {
+        flush,
+        async add({ byteLength, slice }, onProgress) {
+          const chunks: string[] = [];
+          for (let start = 0; start < byteLength; start += chunkBytes) {
+            const end = Math.min(start + chunkBytes, byteLength);
+            // A copy of its own: a view would drag its whole buffer into the database, and may lie on shared memory.
+            const bytes = new Uint8Array(await slice(start, end));
+            if (bytes.byteLength !== end - start) {
+              throw new StorageError(
+                `${what} could not be saved: bytes ${start} to ${end} were asked for and ${bytes.byteLength} came. ` +
+                  "Choose the file again; it may have changed.",
+              );
+            }
+            const key = await sha256(bytes);
+            chunks.push(key);
+            done += bytes.byteLength;
+            if (!present.has(key)) {
+              present.add(key);
+              waiting.push([key, bytes]);
+              waitingBytes += bytes.byteLength;
+              if (waitingBytes >= batchBytes) await flush();
+            }
+            onProgress?.(done);
+          }
+          return { byteLength, chunks };
+        },
+      };
+    },
+
+    async readAll(stored, label) {
+      const whole = new Uint8Array(stored.byteLength);
+      for (let index = 0; index < stored.chunks.length; index++) {
+        whole.set(await readNth(stored, index, label), index * chunkBytes);
+      }
+      return whole;
+    },
+
+    async verify(stored, label) {
+      for (let index = 0; index < stored.chunks.length; index++) await readNth(stored, index, label);
+    },
+
+    open(stored, label) {
+      let held: { readonly index: number; readonly bytes: Uint8Array } | null = null;
+      return {
+        byteLength: stored.byteLength,
+        async slice(from, to) {
+          const start = Math.max(0, from);
+          const end = Math.min(to, stored.byteLength);
+          const part = new Uint8Array(Math.max(0, end - start));
+          for (let index = Math.floor(start / chunkBytes); index * chunkBytes < end; index++) {
+            const offset = index * chunkBytes;
+            const bytes: Uint8Array = held?.index === index ? held.bytes : await readNth(stored, index, label);
+            held = { index, bytes };
+            const piece = bytes.subarray(Math.max(0, start - offset), Math.min(bytes.byteLength, end - offset));
+            part.set(piece, Math.max(0, offset - start));
+          }
+          return part;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/** Datasets and models kept in this browser, so that a run can go on after a reload: named files cut into chunks. */
+
+import type { Bytes, ChunkStore } from "./chunks.ts";
+import { errorText, StorageError } from "./errors.ts";
+import { type KeyValue, writeFor } from "./keyValue.ts";
+import type { Collector } from "./orphans.ts";
+import { keyPrefix, lastPart, recordKey, type StoredFiles, StoredFilesSchema, sealed, unsealed } from "./records.ts";
+
+/** A file that can be read in parts. */
+export interface NamedBytes extends Bytes {
+  readonly name: string;
+}
+
+export interface FilesToSave extends Pick<StoredFiles, "hash" | "name" | "summary"> {
+  readonly files: readonly NamedBytes[];
+}
+
+export interface SaveOptions {
+  /** Cancels between two chunks with an AbortError; what was kept before stays. */
+  readonly signal?: AbortSignal;
+  /** Bytes done, of `total`. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** The same door for datasets (one file of text) and models (a folder). */
+export interface FileStore {
+  /** Everything that can be read, by name, and a sentence for each that cannot. */
+  list(): Promise<{ readonly entries: StoredFiles[]; readonly problems: string[] }>;
+  /** Null when it is not kept. Throws `StorageError` when its record cannot be read. */
+  get(hash: string): Promise<StoredFiles | null>;
+  /** Copies files in, a chunk at a time; the record that makes them count comes last. Throws `StorageFullError`. */
+  save(contents: FilesToSave, options?: SaveOptions): Promise<StoredFiles>;
+  /** The files, read and checked as they are asked for; null when it is not kept. */
+  open(hash: string): Promise<NamedBytes[] | null>;
+  delete(hash: string): Promise<void>;
+}
+
+export function createFileStore(
+  kind: "dataset" | "model",
+  records: KeyValue,
+  chunks: ChunkStore,
+  collector: Collector,
+): FileStore {
+  const parse = (key: string, stored: unknown) =>
+    unsealed(
+      `The kept ${kind} ${lastPart(key)}`,
+      `Open the ${kind} from its files again, or delete the kept copy.`,
+      StoredFilesSchema,
+      stored,
+    );
+
+  async function get(hash: string): Promise<StoredFiles | null> {
+    const key = recordKey(kind, hash);
+    const stored = await records.get(key);
+    return stored === undefined ? null : parse(key, stored);
+  }
+
+  return {
+    get,
+
+    async list() {
+      const entries: StoredFiles[] = [];
+      const problems: string[] = [];
+      for (const key of await records.keys(keyPrefix(kind))) {
+        try {
+          const stored = await records.get(key);
+          if (stored !== undefined) entries.push(parse(key, stored));
+        } catch (error) {
+          problems.push(error instanceof StorageError ? error.message : `The kept ${kind}: ${errorText(error)}.`);
+        }
+      }
+      entries.sort((a, b) => a.name.localeCompare(b.name));
+      return { entries, problems };
+    },
+
+    save: ({ hash, name, summary, files }, { signal, onProgress } = {}) =>
+      collector.guarded(async () => {
+        const what = `The copy of ${kind} "${name}"`;
+        const total = files.reduce((sum, file) => sum + file.byteLength, 0);
+        const writer = await chunks.writer(what, total);
+        const saved: StoredFiles["files"][number][] = [];
+        for (const file of files) {
+          const stored = await writer.add(
+            {
+              byteLength: file.byteLength,
+              slice: (start, end) => {
+                signal?.throwIfAborted();
+                return file.slice(start, end);
+              },
+            },
+            (done) => onProgress?.(done, total),
+          );
+          saved.push({ name: file.name, ...stored });
+        }
+        await writer.flush();
+        signal?.throwIfAborted();
+        const entry: StoredFiles = { hash, name, savedAt: new Date().toISOString(), files: saved, summary };
+        await writeFor({ what, bytes: JSON.stringify(entry).length }, records, [sealed(recordKey(kind, hash), entry)]);
+        return entry;
+      }, true),
+
+    async open(hash) {
+      const entry = await get(hash);
+      if (entry === null) return null;
+      return entry.files.map((file) => {
+        const view = chunks.open(file, file.name);
+        return {
+          name: file.name,
+          byteLength: file.byteLength,
+          slice: async (start: number, end: number) => {
+            try {
+              return await view.slice(start, end);
+            } catch (error) {
+              if (!(error instanceof StorageError)) throw error;
+              throw new StorageError(
+                `The kept copy of ${kind} "${entry.name}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
+                  "its files again.",
+                { cause: error },
+              );
+            }
+          },
+        };
+      });
+    },
+
+    delete: (hash) =>
+      collector.guarded(
+        () => writeFor({ what: `The deletion of a kept ${kind}`, bytes: 0 }, records, [], [recordKey(kind, hash)]),
+        true,
+      ),
+  };
+}

@@ -1,0 +1,53 @@
+/** `KeyValue` over idb-keyval: one IndexedDB database with one object store, the most that library opens. */
+
+import { createStore, promisifyRequest, type UseStore } from "idb-keyval";
+import type { KeyValue } from "./keyValue.ts";
+
+/** Opens the database at the first call; a browser without IndexedDB makes that call throw. */
+export function indexedDbKeyValue(database: string): KeyValue {
+  const open = () => createStore(database, "values");
+  let store = open();
+
+  /**
+   * idb-keyval reopens after the connection's `close` event, but a connection that ended without one (Safari) makes
+   * every `transaction()` throw for good. So a failure before the transaction exists opens the database anew, once.
+   */
+  const use: UseStore = async (mode, work) => {
+    let started = false;
+    const attempt = () =>
+      store(mode, (objects) => {
+        started = true;
+        return work(objects);
+      });
+    try {
+      return await attempt();
+    } catch (error) {
+      if (started) throw error;
+      store = open();
+      return attempt();
+    }
+  };
+
+  return {
+    get: (key) => use("readonly", (objects) => promisifyRequest<unknown>(objects.get(key))),
+
+    async keys(prefix = "") {
+      const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+      const keys = await use("readonly", (objects) => promisifyRequest(objects.getAllKeys(range)));
+      return keys.map(String);
+    },
+
+    write: (puts, deletes = []) =>
+      use("readwrite", (objects) => {
+        try {
+          for (const [key, value] of puts) objects.put(value, key);
+          for (const key of deletes) objects.delete(key);
+        } catch (error) {
+          // A value that cannot be cloned throws here; without the abort, the puts before it would be committed.
+          objects.transaction.abort();
+          throw error;
+        }
+        return promisifyRequest(objects.transaction);
+      }),
+  };
+}

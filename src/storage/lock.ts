@@ -1,0 +1,98 @@
+/** Locks over all tabs (Web Locks), and the one that lets a single run train at a time. */
+
+export type LockMode = "shared" | "exclusive";
+
+/** Named readers-writer locks. Not reentrant. A lock ends with its work, or with the tab that held it. */
+export interface Locks {
+  /** Waits for the lock and does the work while holding it. */
+  hold<T>(name: string, mode: LockMode, work: () => Promise<T>): Promise<T>;
+  /** The same without waiting: null, with nothing done, when the lock is not free. */
+  tryHold<T>(name: string, mode: LockMode, work: () => Promise<T>): Promise<T | null>;
+  isHeld(name: string): Promise<boolean>;
+}
+
+/** Locks that all tabs of this address share. */
+export function tabLocks(manager: LockManager): Locks {
+  return {
+    hold: (name, mode, work) => manager.request(name, { mode }, work),
+    tryHold: (name, mode, work) =>
+      manager.request(name, { mode, ifAvailable: true }, async (lock) => (lock === null ? null : work())),
+    isHeld: async (name) => ((await manager.query()).held ?? []).some((lock) => lock.name === name),
+  };
+}
+
+/** Locks within this realm only: for what lives in its memory, and where a browser has no Web Locks. First come, first served. */
+export function realmLocks(): Locks {
+  interface State {
+    shared: number;
+    exclusive: boolean;
+    readonly waiting: { readonly mode: LockMode; readonly start: () => void }[];
+  }
+  const states = new Map<string, State>();
+  const stateOf = (name: string) => {
+    const state = states.get(name) ?? { shared: 0, exclusive: false, waiting: [] };
+    states.set(name, state);
+    return state;
+  };
+  const isFree = (state: State, mode: LockMode) => !state.exclusive && (mode === "shared" || state.shared === 0);
+  const take = (state: State, mode: LockMode) => {
+    if (mode === "shared") state.shared++;
+    else state.exclusive = true;
+  };
+  const giveBack = (state: State, mode: LockMode) => {
+    if (mode === "shared") state.shared--;
+    else state.exclusive = false;
+    for (let next = state.waiting[0]; next !== undefined && isFree(state, next.mode); next = state.waiting[0]) {
+      state.waiting.shift();
+      take(state, next.mode);
+      next.start();
+    }
+  };
+  const isFreeNow = (state: State, mode: LockMode) => state.waiting.length === 0 && isFree(state, mode);
+  const hold: Locks["hold"] = async (name, mode, work) => {
+    const state = stateOf(name);
+    if (isFreeNow(state, mode)) take(state, mode);
+    else await new Promise<void>((start) => state.waiting.push({ mode, start }));
+    try {
+      return await work();
+    } finally {
+      giveBack(state, mode);
+    }
+  };
+  return {
+    hold,
+    tryHold: async (name, mode, work) => (isFreeNow(stateOf(name), mode) ? hold(name, mode, work) : null),
+    async isHeld(name) {
+      const state = stateOf(name);
+      return state.exclusive || state.shared > 0;
+    },
+  };
+}
+
+const thisRealm = realmLocks();
+
+/** The locks of all tabs; of this realm alone where the browser has no Web Locks. */
+export function defaultLocks(): Locks {
+  const manager: LockManager | undefined = typeof navigator === "undefined" ? undefined : navigator.locks;
+  return manager ? tabLocks(manager) : thisRealm;
+}
+
+export const trainingLock = "hone-training";
+
+/** What to tell the user when `acquireTrainingLock` gives null. */
+export const trainingElsewhere =
+  "Another run is training, here or in another tab of this browser, and one trains at a time: pause it there, or wait for its end, then start again.";
+
+/**
+ * Takes the right to train, held until the returned function is called or the tab ends; null when a run trains already,
+ * in this tab or another (`trainingElsewhere` says so to the user).
+ */
+export function acquireTrainingLock(locks: Locks = defaultLocks()): Promise<(() => void) | null> {
+  return new Promise((resolve, reject) => {
+    locks
+      .tryHold(trainingLock, "exclusive", () => new Promise<"released">((free) => resolve(() => free("released"))))
+      .then((outcome) => {
+        if (outcome === null) resolve(null);
+      }, reject);
+  });
+}

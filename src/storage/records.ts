@@ -1,0 +1,206 @@
+/** The record database: keys, a format number around every record, and schemas for what is read from disk. */
+
+import * as v from "valibot";
+import type { DType } from "../tensor/dtype.ts";
+import { chunkBytes, type StoredBytes } from "./chunks.ts";
+import { StorageError } from "./errors.ts";
+import type { Entry } from "./keyValue.ts";
+import type { LinearName, RunRecord, RunStatus, TemplateName } from "./run.ts";
+
+/**
+ * The format that this program writes. A change that older programs cannot read raises it; whatever changes, chunk keys
+ * stay in arrays named `chunks`, for by that older programs know what not to collect.
+ */
+const format = 1;
+
+export type RecordKind = "run" | "checkpoint" | "dataset" | "model";
+
+/** `run/<id>`, `checkpoint/<run id>/<step>`, `dataset/<hash>`, `model/<hash>`, each part escaped. */
+export function recordKey(kind: RecordKind, ...parts: readonly (string | number)[]): string {
+  return [kind, ...parts.map((part) => encodeURIComponent(part))].join("/");
+}
+
+/** What all keys of records below these parts begin with. */
+export function keyPrefix(kind: RecordKind, ...parts: readonly string[]): string {
+  return `${recordKey(kind, ...parts)}/`;
+}
+
+/** The last part of a key, as it was given to `recordKey`. */
+export function lastPart(key: string): string {
+  return decodeURIComponent(key.slice(key.lastIndexOf("/") + 1));
+}
+
+/** A record as it is stored. */
+export function sealed(key: string, value: RunRecord | CheckpointManifest | StoredFiles): Entry {
+  return [key, { format, value }];
+}
+
+const Sealed = v.object({ format: v.number(), value: v.unknown() });
+
+/**
+ * Reads what `sealed` wrote. Throws `StorageError` naming `what` (the start of a sentence) when a newer program wrote
+ * it, or when it does not fit the schema; `wayOut` ends the message of the latter.
+ */
+export function unsealed<T>(what: string, wayOut: string, schema: v.GenericSchema<unknown, T>, stored: unknown): T {
+  const envelope = v.safeParse(Sealed, stored);
+  if (envelope.success && envelope.output.format > format) {
+    throw new StorageError(
+      `${what} was saved by a newer version of Hone (format ${envelope.output.format}; this one reads up to ${format}). ` +
+        "Reload the page to get the newer version.",
+    );
+  }
+  const parsed = v.safeParse(schema, envelope.success ? envelope.output.value : undefined);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const place = v.getDotPath(issue);
+  throw new StorageError(`${what} cannot be read: ${place === null ? "" : `${place}: `}${issue.message}. ${wayOut}`);
+}
+
+/** A tensor of a checkpoint: what it is, and the chunks that hold its elements in row-major order. */
+export interface CheckpointTensor extends StoredBytes {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** What a checkpoint consists of. It is written after every chunk that it names. */
+export interface CheckpointManifest {
+  readonly runId: string;
+  /** Optimizer steps done. */
+  readonly step: number;
+  readonly savedAt: string;
+  /** The training loop's own state as JSON text: sampler, random numbers, counters, metrics so far. */
+  readonly state: StoredBytes;
+  readonly tensors: readonly CheckpointTensor[];
+}
+
+/** A dataset or a model that is kept in this browser, so that a run can go on after a reload. */
+export interface StoredFiles {
+  /** SHA-256 over the contents, as the run record names it. */
+  readonly hash: string;
+  readonly name: string;
+  readonly savedAt: string;
+  readonly files: readonly (StoredBytes & { readonly name: string })[];
+  /** What a list shows of it: plain data that the room which saved it validates when it reads it. */
+  readonly summary: unknown;
+}
+
+/** Any number at all: a loss may be NaN, which `v.number()` refuses. */
+const AnyNumber = v.custom<number>((value) => typeof value === "number", "a number is expected");
+const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const Text = v.string();
+
+const storedBytes = {
+  byteLength: Count,
+  chunks: v.array(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+};
+
+function chunksFit({ byteLength, chunks }: StoredBytes): boolean {
+  return chunks.length === Math.ceil(byteLength / chunkBytes);
+}
+const unfit = "the number of chunks does not fit the length";
+
+/** A choice among all names of a union; a name that the contract gains and this lacks does not compile. */
+const oneOf = <Name extends string>(names: Readonly<Record<Name, true>>) => v.picklist(Object.keys(names) as Name[]);
+
+const Dtype = oneOf<DType>({ float32: true, float16: true, bfloat16: true, int32: true, int64: true, bool: true });
+
+const Linear = oneOf<LinearName>({
+  q_proj: true,
+  k_proj: true,
+  v_proj: true,
+  o_proj: true,
+  gate_proj: true,
+  up_proj: true,
+  down_proj: true,
+});
+
+const Evaluation = v.object({ step: Count, loss: AnyNumber });
+
+const Recipe = v.object({
+  method: oneOf<RunRecord["recipe"]["method"]>({ lora: true, full: true }),
+  lora: v.object({ rank: Count, alpha: AnyNumber, targets: v.array(Linear) }),
+  template: oneOf<TemplateName>({ hone: true, chatml: true }),
+  systemPrompt: v.nullable(Text),
+  learningRate: AnyNumber,
+  schedule: oneOf<RunRecord["recipe"]["schedule"]>({ cosine: true, linear: true, constant: true }),
+  warmupRatio: AnyNumber,
+  epochs: AnyNumber,
+  steps: v.nullable(Count),
+  batchSize: Count,
+  accumulation: Count,
+  maxLength: Count,
+  weightDecay: AnyNumber,
+  beta1: AnyNumber,
+  beta2: AnyNumber,
+  epsilon: AnyNumber,
+  maxGradNorm: v.nullable(AnyNumber),
+  validationShare: AnyNumber,
+  evaluateEvery: Count,
+  checkpointEvery: Count,
+  keepLast: Count,
+  patience: v.nullable(Count),
+  samplePrompts: Count,
+  seed: AnyNumber,
+});
+
+export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
+  id: Text,
+  name: Text,
+  createdAt: Text,
+  updatedAt: Text,
+  status: oneOf<RunStatus>({ running: true, paused: true, finished: true, cancelled: true, failed: true }),
+  reason: v.nullable(Text),
+  model: v.object({ name: Text, hash: Text, parameters: Count }),
+  dataset: v.object({ name: Text, hash: Text }),
+  recipe: Recipe,
+  provider: oneOf<RunRecord["provider"]>({ webgpu: true, wasm: true }),
+  trainable: Count,
+  examples: v.object({ training: Count, validation: Count }),
+  totalSteps: Count,
+  step: Count,
+  seconds: AnyNumber,
+  metrics: v.array(
+    v.object({
+      step: Count,
+      loss: AnyNumber,
+      gradientNorm: AnyNumber,
+      learningRate: AnyNumber,
+      tokens: Count,
+      supervisedTokens: Count,
+      seconds: AnyNumber,
+    }),
+  ),
+  evaluations: v.array(Evaluation),
+  best: v.nullable(Evaluation),
+  samples: v.array(v.object({ prompt: Text, reference: Text, before: Text, after: v.nullable(Text) })),
+});
+
+export const CheckpointManifestSchema: v.GenericSchema<unknown, CheckpointManifest> = v.object({
+  runId: Text,
+  step: Count,
+  savedAt: Text,
+  state: v.pipe(
+    v.object(storedBytes),
+    v.check((bytes) => chunksFit(bytes), unfit),
+  ),
+  tensors: v.array(
+    v.pipe(
+      v.object({ name: Text, dtype: Dtype, shape: v.array(Count), ...storedBytes }),
+      v.check((bytes) => chunksFit(bytes), unfit),
+    ),
+  ),
+});
+
+export const StoredFilesSchema: v.GenericSchema<unknown, StoredFiles> = v.object({
+  hash: Text,
+  name: Text,
+  savedAt: Text,
+  files: v.array(
+    v.pipe(
+      v.object({ name: Text, ...storedBytes }),
+      v.check((bytes) => chunksFit(bytes), unfit),
+    ),
+  ),
+  summary: v.unknown(),
+});

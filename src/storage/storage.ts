@@ -1,0 +1,105 @@
+/** The door to everything kept in this browser: runs, checkpoints, datasets, models; in memory where there is no other place. */
+
+import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
+import { createChunkStore } from "./chunks.ts";
+import { errorText, StorageError } from "./errors.ts";
+import { createFileStore, type FileStore } from "./files.ts";
+import { indexedDbKeyValue } from "./indexedDb.ts";
+import { type KeyValue, memoryKeyValue } from "./keyValue.ts";
+import { defaultLocks, type Locks, realmLocks } from "./lock.ts";
+import { createCollector, type StorageAudit } from "./orphans.ts";
+import { estimateStorage, type StorageReport } from "./quota.ts";
+import { createRuns, type Runs } from "./runs.ts";
+
+/** Where things are kept and what guards them. */
+export interface StorageBackend {
+  readonly records: KeyValue;
+  readonly chunks: KeyValue;
+  /** Guards training: one run at a time. */
+  readonly locks: Locks;
+  /** Guards chunks against collection during a save; null where tabs cannot tell each other, so nothing is collected. */
+  readonly chunkLocks: Locks | null;
+  /** Why nothing outlives the tab, in one sentence; null when it does. */
+  readonly reason: string | null;
+}
+
+export interface Storage {
+  readonly runs: Runs;
+  readonly checkpoints: Checkpoints;
+  readonly datasets: FileStore;
+  readonly models: FileStore;
+  /** What could not be put right when storage was opened, a sentence each. */
+  readonly problems: readonly string[];
+  report(): Promise<StorageReport>;
+  /** Counts and checks every chunk; reads them all. */
+  audit(): Promise<StorageAudit>;
+  /** Deletes chunks that nothing refers to and gives their number; null when another save is under way. */
+  collect(): Promise<number | null>;
+}
+
+/** IndexedDB where it opens, else memory. */
+async function openBackend(): Promise<StorageBackend> {
+  const locks = defaultLocks();
+  try {
+    const backend: StorageBackend = {
+      records: indexedDbKeyValue("hone-records"),
+      chunks: indexedDbKeyValue("hone-chunks"),
+      locks,
+      chunkLocks: navigator.locks ? locks : null,
+      reason: null,
+    };
+    // A refusal shows only when a database is opened.
+    await backend.records.keys("run/");
+    await backend.chunks.keys("probe");
+    return backend;
+  } catch (error) {
+    return {
+      records: memoryKeyValue(),
+      chunks: memoryKeyValue(),
+      locks,
+      chunkLocks: realmLocks(),
+      reason:
+        `This browser keeps nothing for this page (${errorText(error)}), as in some private windows: runs, checkpoints, ` +
+        "datasets and models stay in memory and are lost when this tab closes.",
+    };
+  }
+}
+
+/**
+ * Opens storage, on a page or in a worker: turns runs that a killed tab left running into paused ones, and collects
+ * orphan chunks. Throws `StorageError` where the browser withholds hashing (an address without https).
+ */
+export async function openStorage(backend?: StorageBackend): Promise<Storage> {
+  if (!globalThis.crypto?.subtle) {
+    throw new StorageError(
+      "This address is not secure, so the browser withholds the hashing that checkpoints are checked with. " +
+        "Open the page over https, or from localhost.",
+    );
+  }
+  const { records, chunks: chunkValues, locks, chunkLocks, reason } = backend ?? (await openBackend());
+  const chunks = createChunkStore(chunkValues);
+  const collector = createCollector(records, chunks, chunkLocks);
+  const runs = createRuns(records, collector, locks);
+
+  const problems: string[] = [];
+  const tidy = async (task: () => Promise<unknown>) => {
+    try {
+      await task();
+    } catch (error) {
+      problems.push(`Storage could not be tidied at the start: ${errorText(error)}.`);
+    }
+  };
+  await tidy(runs.recover);
+  await tidy(collector.collect);
+
+  return {
+    runs,
+    checkpoints: createCheckpoints(records, chunks, collector, runs.get),
+    datasets: createFileStore("dataset", records, chunks, collector),
+    models: createFileStore("model", records, chunks, collector),
+    problems,
+    report: async () => ({ available: reason === null, reason, ...(await estimateStorage()) }),
+    audit: collector.audit,
+    collect: collector.collect,
+  };
+}

@@ -1,0 +1,76 @@
+/** The page's state and everything that can be done to it, connected to one engine. */
+
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { EngineClient } from "../worker/client.ts";
+import type { EngineEvent } from "../worker/protocol.ts";
+import { type CompareActions, compareActions } from "./compare.ts";
+import { type Context, patch } from "./context.ts";
+import { type DatasetActions, datasetActions } from "./dataset.ts";
+import { type EngineActions, engineActions } from "./engine.ts";
+import { type ModelActions, modelActions } from "./model.ts";
+import { type RecipeActions, recipeActions } from "./recipe.ts";
+import { remember } from "./remember.ts";
+import { type RunsActions, runsActions } from "./runs.ts";
+import { createMetricSeries, type MetricSeries } from "./series.ts";
+import { type HoneState, initialState } from "./state.ts";
+import { type TrainingActions, trainingActions } from "./training.ts";
+
+export interface Hone {
+  readonly store: StoreApi<HoneState>;
+  readonly series: MetricSeries;
+  readonly engine: EngineActions;
+  readonly model: ModelActions;
+  readonly dataset: DatasetActions;
+  readonly recipe: RecipeActions;
+  readonly runs: RunsActions;
+  readonly training: TrainingActions;
+  readonly compare: CompareActions;
+}
+
+/** Connects; nothing is asked of the engine before `engine.start`. */
+export function createHone(client: EngineClient): Hone {
+  const store = createStore<HoneState>()(() => initialState);
+  remember(store);
+  const series = createMetricSeries();
+  const context: Context = { client, store, series };
+
+  const engine = engineActions(context, async () => {
+    await Promise.all([model.load(), dataset.load(), runs.load()]);
+  });
+  const model = modelActions(context, engine.refresh);
+  const dataset = datasetActions(context, engine.refresh);
+  const recipe = recipeActions(context);
+  const runs = runsActions(context, engine.refresh);
+  const training = trainingActions(context, model, runs, engine.refresh);
+  const compare = compareActions(context, model);
+
+  client.onEvent((event: EngineEvent) => {
+    switch (event.type) {
+      case "progress": {
+        const { task, done, total } = event;
+        return patch(context, "engine", { progress: { task, done, total } });
+      }
+      case "run": {
+        runs.update(event.record);
+        if (store.getState().training.phase !== "idle") patch(context, "training", { runId: event.record.id });
+        return;
+      }
+      case "step":
+        // Compiling, the first evaluation and the first answers come before.
+        if (store.getState().training.phase === "preparing") patch(context, "training", { phase: "running" });
+        return series.addStep(event.runId, event.metrics);
+      case "evaluation":
+        return series.addEvaluation(event.runId, event.metrics);
+      case "checkpoint":
+        return patch(context, "training", { checkpoint: event.step });
+      case "token":
+        return compare.hear(event.requestId, event.text);
+      case "dropped":
+        return patch(context, "training", { dropped: event.problems });
+      case "deviceLost":
+        return patch(context, "engine", { failure: { name: "DeviceLost", message: event.message }, progress: null });
+    }
+  });
+
+  return { store, series, engine, model, dataset, recipe, runs, training, compare };
+}

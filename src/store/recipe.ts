@@ -1,0 +1,65 @@
+/** The recipe as a topic: the defaults of each method (DOMAIN.md), and what was typed instead of them. */
+
+import type { LinearName, Recipe } from "../storage/run.ts";
+import { type Context, patch } from "./context.ts";
+
+export const linearNames: readonly LinearName[] = [
+  "q_proj",
+  "k_proj",
+  "v_proj",
+  "o_proj",
+  "gate_proj",
+  "up_proj",
+  "down_proj",
+];
+
+/** What a person gets who changes nothing. */
+export function defaultRecipe(method: Recipe["method"]): Recipe {
+  return {
+    method,
+    lora: { rank: 16, alpha: 32, targets: linearNames },
+    template: "hone",
+    systemPrompt: null,
+    learningRate: method === "lora" ? 2e-4 : 2e-5,
+    schedule: "cosine",
+    warmupRatio: 0.03,
+    epochs: 3,
+    steps: null,
+    batchSize: 4,
+    accumulation: 4,
+    maxLength: 512,
+    weightDecay: 0,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    maxGradNorm: 1,
+    validationShare: 0.1,
+    evaluateEvery: 20,
+    checkpointEvery: 20,
+    keepLast: 2,
+    patience: null,
+    samplePrompts: 3,
+    seed: 42,
+  };
+}
+
+export interface RecipeActions {
+  name(name: string): void;
+  method(method: Recipe["method"]): void;
+  /** Notes what was typed into a field, valid or not. */
+  enter(field: string, text: string): void;
+  /** Every field back to its default. */
+  reset(): void;
+}
+
+export function recipeActions(context: Context): RecipeActions {
+  return {
+    name: (name) => patch(context, "recipe", { name }),
+    method: (method) => patch(context, "recipe", { method }),
+    enter(field, text) {
+      const { entries } = context.store.getState().recipe;
+      patch(context, "recipe", { entries: { ...entries, [field]: text } });
+    },
+    reset: () => patch(context, "recipe", { entries: {} }),
+  };
+}

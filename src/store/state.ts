@@ -1,0 +1,110 @@
+/** What the page knows, by topic: plain facts that could be written to a file, nothing that lives. */
+
+import type { RowProblem } from "../data/example.ts";
+import type { Recipe, RunRecord } from "../storage/run.ts";
+import type { Answer, DatasetSummary, EngineReport, ModelSummary, ProviderChoice } from "../worker/protocol.ts";
+
+/** An error as the page shows it. */
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+}
+
+export function toFailure(thrown: unknown): Failure {
+  return thrown instanceof Error
+    ? { name: thrown.name, message: thrown.message }
+    : { name: "Error", message: String(thrown) };
+}
+
+export interface EngineFacts {
+  readonly status: "starting" | "ready" | "failed";
+  readonly choice: ProviderChoice;
+  readonly report: EngineReport | null;
+  readonly failure: Failure | null;
+  /** How far the engine's present long call is; training tells its own steps. */
+  readonly progress: { readonly task: string; readonly done: number; readonly total: number | null } | null;
+}
+
+export interface ModelFacts {
+  /** Kept in this browser or open in the engine. */
+  readonly list: readonly ModelSummary[];
+  /** Hashes of those open in the engine. */
+  readonly open: readonly string[];
+  readonly selected: string | null;
+  readonly opening: boolean;
+  readonly failure: Failure | null;
+}
+
+export interface DatasetFacts {
+  readonly list: readonly DatasetSummary[];
+  readonly selected: string | null;
+  readonly opening: boolean;
+  readonly failure: Failure | null;
+}
+
+export interface RecipeFacts {
+  readonly name: string;
+  readonly method: Recipe["method"];
+  /** What was typed or chosen, by field, as text; fields left alone follow the method's defaults. */
+  readonly entries: Readonly<Record<string, string>>;
+}
+
+/** A run without its curves, which live in the series. */
+export type RunEntry = Omit<RunRecord, "metrics" | "evaluations">;
+
+export interface RunsFacts {
+  /** Newest first. */
+  readonly list: readonly RunEntry[];
+  readonly failure: Failure | null;
+}
+
+export interface TrainingFacts {
+  readonly phase: "idle" | "preparing" | "running" | "pausing" | "cancelling";
+  /** The run that the page shows; null before the first. */
+  readonly runId: string | null;
+  readonly failure: Failure | null;
+  /** Rows left out of the run. */
+  readonly dropped: readonly RowProblem[];
+  /** Step of the newest checkpoint written in this session. */
+  readonly checkpoint: number | null;
+}
+
+export interface AnswerFacts {
+  readonly requestId: string;
+  readonly text: string;
+  readonly status: "waiting" | "writing" | "done" | "failed";
+  readonly answer: Answer | null;
+  readonly failure: Failure | null;
+}
+
+export interface CompareFacts {
+  readonly question: string;
+  /** The run that answers beside the base model; "" is none, null the newest that can. */
+  readonly runId: string | null;
+  /** Sampling settings as typed, by field. */
+  readonly entries: Readonly<Record<string, string>>;
+  readonly asking: boolean;
+  readonly base: AnswerFacts | null;
+  readonly tuned: AnswerFacts | null;
+  readonly failure: Failure | null;
+}
+
+export interface HoneState {
+  readonly engine: EngineFacts;
+  readonly model: ModelFacts;
+  readonly dataset: DatasetFacts;
+  readonly recipe: RecipeFacts;
+  readonly runs: RunsFacts;
+  readonly training: TrainingFacts;
+  readonly compare: CompareFacts;
+}
+
+export const initialState: HoneState = {
+  engine: { status: "starting", choice: "auto", report: null, failure: null, progress: null },
+  model: { list: [], open: [], selected: null, opening: false, failure: null },
+  dataset: { list: [], selected: null, opening: false, failure: null },
+  recipe: { name: "", method: "lora", entries: {} },
+  runs: { list: [], failure: null },
+  training: { phase: "idle", runId: null, failure: null, dropped: [], checkpoint: null },
+  compare: { question: "", runId: null, entries: {}, asking: false, base: null, tuned: null, failure: null },
+};

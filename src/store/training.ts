@@ -1,0 +1,78 @@
+/** Training as a topic: start, pause, resume, cancel. One run at a time. */
+
+import type { Recipe, RunRecord } from "../storage/run.ts";
+import { type Context, patch } from "./context.ts";
+import type { ModelActions } from "./model.ts";
+import type { RunsActions } from "./runs.ts";
+import { toFailure } from "./state.ts";
+
+export interface TrainingActions {
+  /** Trains the selected model on the selected pairs; settles when the run ends or pauses. */
+  start(recipe: Recipe, name: string): Promise<void>;
+  resume(runId: string): Promise<void>;
+  pause(): Promise<void>;
+  cancel(): Promise<void>;
+  /** Shows another run's curves while none is training. */
+  show(runId: string): void;
+}
+
+export function trainingActions(
+  context: Context,
+  model: ModelActions,
+  runs: RunsActions,
+  refreshStorage: () => Promise<void>,
+): TrainingActions {
+  const { client, store } = context;
+  const phase = () => store.getState().training.phase;
+
+  const train = async (runId: string | null, modelHash: string, call: () => Promise<RunRecord>) => {
+    if (phase() !== "idle") return;
+    patch(context, "training", { phase: "preparing", runId, failure: null, dropped: [], checkpoint: null });
+    try {
+      await model.ensureOpen(modelHash);
+      const record = await call();
+      runs.adopt(record);
+      patch(context, "training", { runId: record.id });
+      // The run that just ended is the one a person wants to question.
+      patch(context, "compare", { runId: record.id });
+    } catch (thrown) {
+      patch(context, "training", { failure: toFailure(thrown) });
+      // The engine may have noted the failure in the record before it threw.
+      await runs.load();
+    } finally {
+      patch(context, "training", { phase: "idle" });
+      patch(context, "engine", { progress: null });
+      void refreshStorage();
+    }
+  };
+
+  const stop = async (ending: "pausing" | "cancelling", call: () => Promise<void>) => {
+    const before = phase();
+    patch(context, "training", { phase: ending });
+    try {
+      await call();
+    } catch (thrown) {
+      const change = phase() === ending ? { phase: before } : {};
+      patch(context, "training", { ...change, failure: toFailure(thrown) });
+    }
+  };
+
+  return {
+    async start(recipe, name) {
+      const { model, dataset } = store.getState();
+      const modelHash = model.selected;
+      const datasetHash = dataset.selected;
+      if (!modelHash || !datasetHash) return;
+      await train(null, modelHash, () => client.engine.startRun({ name, modelHash, datasetHash, recipe }));
+    },
+    async resume(runId) {
+      const run = store.getState().runs.list.find(({ id }) => id === runId);
+      if (run) await train(runId, run.model.hash, () => client.engine.resumeRun(runId));
+    },
+    pause: () => stop("pausing", () => client.engine.pauseRun()),
+    cancel: () => stop("cancelling", () => client.engine.cancelRun()),
+    show(runId) {
+      if (phase() === "idle") patch(context, "training", { runId, failure: null, dropped: [], checkpoint: null });
+    },
+  };
+}

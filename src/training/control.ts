@@ -1,0 +1,47 @@
+/** How a run in progress is asked to pause or to stop, and how the engine's thread stays able to hear it. */
+
+export interface Control {
+  /** What has been asked for; cancel outranks pause. */
+  readonly request: "pause" | "cancel" | null;
+  /** Aborted by either, for calls that take a signal. */
+  readonly signal: AbortSignal;
+}
+
+export interface ControlSwitch extends Control {
+  pause(): void;
+  cancel(): void;
+}
+
+export function createControl(): ControlSwitch {
+  let request: Control["request"] = null;
+  const controller = new AbortController();
+  return {
+    get request() {
+      return request;
+    },
+    signal: controller.signal,
+    pause: () => {
+      request ??= "pause";
+      controller.abort();
+    },
+    cancel: () => {
+      request = "cancel";
+      controller.abort();
+    },
+  };
+}
+
+/**
+ * Resolves in a later macrotask, after messages that wait have been handled. A message channel is used because
+ * `setTimeout(0)` is held back to 4 ms and more when it is nested.
+ */
+export function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}

@@ -1,0 +1,68 @@
+/** What an artifact's ports are fed with: batches, scalars and the tensors that stay on the device. */
+
+import { type Artifact, batchPorts } from "../artifacts/contract.ts";
+import type { Batch, BatchShape } from "../data/batch.ts";
+import type { DeviceTensor, HostTensor } from "../runtime/types.ts";
+
+/** The six batch inputs of the training and the eval artifact. */
+export function batchFeeds(batch: Batch): Record<string, HostTensor> {
+  const { rows, length, supervised } = batch.shape;
+  const grid = [rows, length];
+  const list = [supervised];
+  return {
+    [batchPorts.inputIds]: { dtype: "int32", shape: grid, data: batch.inputIds },
+    [batchPorts.positionIds]: { dtype: "int32", shape: grid, data: batch.positionIds },
+    [batchPorts.segmentIds]: { dtype: "int32", shape: grid, data: batch.segmentIds },
+    [batchPorts.supervisedIndex]: { dtype: "int32", shape: list, data: batch.supervisedIndex },
+    [batchPorts.targets]: { dtype: "int32", shape: list, data: batch.targets },
+    [batchPorts.lossWeights]: { dtype: "float32", shape: list, data: batch.lossWeights },
+  };
+}
+
+/** A float32 [1] input. */
+export function scalarFeed(value: number): HostTensor {
+  return { dtype: "float32", shape: [1], data: Float32Array.of(value) };
+}
+
+/** The only element of a float32 output such as `loss_sum`. */
+export function scalarOf(outputs: Readonly<Record<string, HostTensor>>, name: string): number {
+  const tensor = outputs[name];
+  if (tensor === undefined || tensor.data.length !== 1) {
+    throw new Error(`The artifact gave ${tensor?.data.length ?? "no"} values for ${name}, 1 was expected.`);
+  }
+  return Number(tensor.data[0]);
+}
+
+/** The device tensors that an artifact takes, by port name, and those that it writes in place. */
+export function bindTensors(
+  artifact: Artifact,
+  tensors: ReadonlyMap<string, DeviceTensor>,
+): { inputs: Record<string, DeviceTensor>; outputs: Record<string, DeviceTensor> } {
+  const inputs: Record<string, DeviceTensor> = {};
+  const outputs: Record<string, DeviceTensor> = {};
+  for (const { name } of artifact.inputs) {
+    const tensor = tensors.get(name);
+    if (tensor !== undefined) inputs[name] = tensor;
+  }
+  for (const [output, input] of Object.entries(artifact.aliases)) {
+    const tensor = tensors.get(input);
+    if (tensor === undefined)
+      throw new Error(`${artifact.kind} artifact: no tensor is bound to ${input}, which ${output} updates.`);
+    outputs[output] = tensor;
+  }
+  return { inputs, outputs };
+}
+
+/** Compiles each batch shape once; sessions are cached by the runtime, this spares the compiling. */
+export function perShape(compile: (shape: BatchShape) => Artifact): (shape: BatchShape) => Artifact {
+  const compiled = new Map<string, Artifact>();
+  return (shape) => {
+    const key = `${shape.rows}x${shape.length}x${shape.supervised}`;
+    let artifact = compiled.get(key);
+    if (artifact === undefined) {
+      artifact = compile(shape);
+      compiled.set(key, artifact);
+    }
+    return artifact;
+  };
+}

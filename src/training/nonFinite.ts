@@ -1,0 +1,28 @@
+/** The error of a run whose numbers left the finite range: what, where, and what to try. */
+
+export type NonFiniteQuantity = "loss" | "gradient" | "validation loss";
+
+/** NaN or an infinity in the loss or the gradient. The parameters are those of the last good step. */
+export class NonFiniteError extends Error {
+  override readonly name = "NonFiniteError";
+
+  /**
+   * @param quantity what is not finite
+   * @param step optimizer step in which it showed, from 1; 0 is a validation before the first
+   * @param rows dataset rows that took part, as an editor counts them, from 1
+   */
+  constructor(
+    readonly quantity: NonFiniteQuantity,
+    readonly value: number,
+    readonly step: number,
+    readonly rows: readonly number[],
+  ) {
+    const shown = rows.slice(0, 20).join(", ") + (rows.length > 20 ? `, … (${rows.length} rows)` : "");
+    const wayOut =
+      step === 0
+        ? "Nothing has been trained yet, so the model itself gives it: its files may be damaged."
+        : "Go on from the last checkpoint with a learning rate ten times lower, set gradient clipping to 1" +
+          (rows.length > 0 ? `, and look at these rows of the dataset: ${shown}.` : ".");
+    super(`The ${quantity} of step ${step} is ${value}. ${wayOut}`);
+  }
+}

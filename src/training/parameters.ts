@@ -1,0 +1,65 @@
+/** The model's parameters on the device: one copy, which training, evaluation and generation share. */
+
+import type { ParameterSpec } from "../artifacts/contract.ts";
+import type { DeviceTensor, Runtime } from "../runtime/types.ts";
+import { describeType, sizeOf } from "../tensor/dtype.ts";
+import { createRandom } from "../tensor/random.ts";
+
+/** Parameter name → its float32 tensor on the device. */
+export type ParameterTensors = ReadonlyMap<string, DeviceTensor>;
+
+/**
+ * First values of every adapter parameter in `specs`, drawn in the order of `specs` from one seeded generator.
+ *
+ * As PEFT does: A [rank, in_features] is `kaiming_uniform_(a = √5)`, whose bound is √(2 / (1 + a²)) · √(3 / fan_in)
+ * = 1 / √in_features, so uniform in [−1/√in, 1/√in); B is zero, so that the adapted model starts as the base model
+ * (He et al. 2015; Hu et al. 2021).
+ */
+export function initialAdapter(specs: readonly ParameterSpec[], seed: number): Map<string, Float32Array<ArrayBuffer>> {
+  const random = createRandom(seed);
+  const values = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const { name, shape, initial } of specs) {
+    if (initial === "checkpoint") continue;
+    const data = new Float32Array(sizeOf(shape));
+    if (initial === "lora_A") {
+      const bound = 1 / Math.sqrt(shape[shape.length - 1] ?? 1);
+      for (let i = 0; i < data.length; i++) data[i] = (2 * random.next() - 1) * bound;
+    }
+    values.set(name, data);
+  }
+  return values;
+}
+
+/**
+ * Puts `specs` on the device, one tensor at a time, so that a model never lies whole in JavaScript's memory. Throws,
+ * with nothing left behind, when a value is missing or has the wrong number of elements.
+ */
+export async function uploadParameters(
+  runtime: Pick<Runtime, "tensor">,
+  specs: readonly ParameterSpec[],
+  read: (name: string) => Float32Array | undefined | Promise<Float32Array | undefined>,
+): Promise<Map<string, DeviceTensor>> {
+  const tensors = new Map<string, DeviceTensor>();
+  try {
+    for (const { name, shape } of specs) {
+      const data = await read(name);
+      if (data === undefined)
+        throw new Error(`Parameter ${name} has no value: it is in neither the model nor the adapter.`);
+      if (data.length !== sizeOf(shape)) {
+        throw new Error(
+          `Parameter ${name} has ${data.length} values, but the model wants ${describeType("float32", shape)}.`,
+        );
+      }
+      tensors.set(name, runtime.tensor(name, "float32", shape, data));
+    }
+  } catch (error) {
+    disposeAll(tensors);
+    throw error;
+  }
+  return tensors;
+}
+
+/** Frees every tensor of a map. */
+export function disposeAll(tensors: ParameterTensors): void {
+  for (const tensor of tensors.values()) tensor.dispose();
+}

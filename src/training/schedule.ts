@@ -1,0 +1,45 @@
+/** How long a run is and which learning rate each of its steps takes. */
+
+import type { Recipe } from "../storage/run.ts";
+
+/**
+ * Optimizer steps of a run: `recipe.steps` when set, else `epochs` passes of `stepsPerEpoch` steps, rounded to the
+ * nearest step; at least 1.
+ */
+export function plannedSteps(recipe: Pick<Recipe, "epochs" | "steps">, stepsPerEpoch: number): number {
+  return Math.max(1, recipe.steps ?? Math.round(recipe.epochs * stepsPerEpoch));
+}
+
+/**
+ * Learning rate of step s = 1 … `totalSteps`. With W = ⌈warmupRatio · totalSteps⌉ warm-up steps:
+ *
+ * - s ≤ W: peak · s / (W + 1), so that the first step already learns and the peak is reached once, at s = W + 1;
+ * - after that, with progress p = (s − 1 − W) / (totalSteps − W) in [0, 1):
+ *   cosine peak · (1 + cos πp) / 2, linear peak · (1 − p), constant peak.
+ *
+ * The decay is that of Hugging Face's `get_cosine_schedule_with_warmup` and `get_linear_schedule_with_warmup` at their
+ * step s − 1: the rate would reach 0 one step after the last.
+ */
+export function learningRateAt(
+  recipe: Pick<Recipe, "learningRate" | "schedule" | "warmupRatio">,
+  step: number,
+  totalSteps: number,
+): number {
+  if (!(step >= 1 && step <= totalSteps)) {
+    throw new RangeError(
+      `There is no learning rate for step ${step}: a run of ${totalSteps} steps has steps 1 to ${totalSteps}.`,
+    );
+  }
+  const peak = recipe.learningRate;
+  const warmup = Math.ceil(recipe.warmupRatio * totalSteps);
+  if (step <= warmup) return (peak * step) / (warmup + 1);
+  const progress = (step - 1 - warmup) / (totalSteps - warmup);
+  switch (recipe.schedule) {
+    case "cosine":
+      return (peak * (1 + Math.cos(Math.PI * progress))) / 2;
+    case "linear":
+      return peak * (1 - progress);
+    case "constant":
+      return peak;
+  }
+}

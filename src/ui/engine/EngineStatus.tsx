@@ -1,0 +1,99 @@
+/** Which provider computes and why, what the browser keeps, and what anything missing costs. */
+
+import { Button, Group, List, NativeSelect, Stack, Text } from "@mantine/core";
+import type { EngineReport, ProviderChoice } from "../../worker/protocol.ts";
+import { bytes, plural } from "../format.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { Mark } from "../shell/Mark.tsx";
+import { Panel } from "../shell/Panel.tsx";
+
+const providerNames = { webgpu: "WebGPU", wasm: "WebAssembly" } as const;
+
+const choices: readonly { readonly value: ProviderChoice; readonly label: string }[] = [
+  { value: "auto", label: "Best available" },
+  { value: "webgpu", label: "WebGPU" },
+  { value: "wasm", label: "WebAssembly" },
+];
+
+/** What is missing, and what that costs, a sentence each. */
+function costs({ provider, crossOriginIsolated, storage }: EngineReport): string[] {
+  const notes: string[] = [];
+  if (provider === "wasm")
+    notes.push("Without a GPU training is many times slower: choose a small model and few steps.");
+  if (!crossOriginIsolated)
+    notes.push(
+      "This page is not cross-origin isolated, so WebAssembly has one thread. A server that sends the isolation headers, as npm start does, gives it all of them.",
+    );
+  if (storage.reason) notes.push(storage.reason);
+  return notes;
+}
+
+function machine({ provider, adapter, threads }: EngineReport): string {
+  const gpu = adapter && (adapter.description || [adapter.vendor, adapter.architecture].filter(Boolean).join(" "));
+  return provider === "webgpu" && gpu ? gpu : plural(threads, "thread");
+}
+
+export function EngineStatus() {
+  const hone = useHone();
+  const { status, choice, report, failure } = useFacts((state) => state.engine);
+  const busy = useFacts((state) => state.training.phase !== "idle");
+  const usage = report?.storage.usage;
+  const quota = report?.storage.quota;
+
+  return (
+    <Panel
+      title="Engine"
+      aside={
+        <Mark
+          tone={status === "failed" ? "bad" : status === "ready" ? "good" : "calm"}
+          data-testid="engine-status"
+          data-status={status}
+          data-provider={report?.provider}
+        >
+          {status === "ready" && report ? providerNames[report.provider] : status === "failed" ? "Stopped" : "Starting"}
+        </Mark>
+      }
+    >
+      <Group gap="md" align="center" justify="space-between">
+        <Stack gap={2} role="status" flex="1 1 20rem">
+          {report ? (
+            <>
+              <Text size="sm">{report.reason}</Text>
+              <Text size="sm" c="dimmed">
+                {machine(report)}
+                {report.storage.available &&
+                  usage != null &&
+                  ` · ${bytes(usage)} kept in this browser${quota != null ? ` of ${bytes(quota)} allowed` : ""}`}
+              </Text>
+            </>
+          ) : (
+            <Text size="sm">{status === "failed" ? "No engine is running." : "The engine is starting…"}</Text>
+          )}
+        </Stack>
+        <NativeSelect
+          label="Compute with"
+          value={choice}
+          data={[...choices]}
+          disabled={busy || status === "starting"}
+          onChange={({ currentTarget: { value } }) => {
+            const chosen = choices.find((other) => other.value === value);
+            if (chosen) void hone.engine.start(chosen.value);
+          }}
+        />
+      </Group>
+      {report && costs(report).length > 0 && (
+        <List data-testid="engine-costs">
+          {costs(report).map((note) => (
+            <List.Item key={note}>{note}</List.Item>
+          ))}
+        </List>
+      )}
+      <FailureAlert title={status === "failed" ? "The engine is not running" : "The GPU was lost"} failure={failure}>
+        <Button size="xs" variant="default" disabled={busy} onClick={() => void hone.engine.start(choice)}>
+          {status === "failed" ? "Start the engine again" : "Open the GPU again"}
+        </Button>
+      </FailureAlert>
+    </Panel>
+  );
+}

@@ -1,0 +1,93 @@
+/** The control of one declared option: what was typed stays, a refusal stands at the field, a doubt below it. */
+
+import { Checkbox, Group, NativeSelect, Textarea, TextInput } from "@mantine/core";
+import classes from "./OptionField.module.css";
+import type { Option } from "./option.ts";
+
+export interface OptionFieldProps<T> {
+  readonly option: Option<T>;
+  /** What the other fields amount to. */
+  readonly settings: T;
+  /** What was typed; left out while the default stands. */
+  readonly entry: string | undefined;
+  readonly refusal: string | undefined;
+  readonly disabled?: boolean;
+  onEnter(field: string, text: string): void;
+}
+
+export function OptionField<T>({ option, settings, entry, refusal, disabled = false, onEnter }: OptionFieldProps<T>) {
+  const { field, label, term, help, control } = option;
+  const text = entry ?? option.show(settings);
+  const doubt = refusal === undefined && !disabled ? option.doubt(settings) : null;
+  const description = (
+    <>
+      {help}
+      {doubt && <span className={classes.doubt}>{doubt}</span>}
+    </>
+  );
+  const shared = {
+    name: field,
+    label: term ? (
+      <>
+        {label} <span className={classes.term}>({term})</span>
+      </>
+    ) : (
+      label
+    ),
+    description,
+    error: refusal,
+    disabled,
+    inputWrapperOrder: ["label", "input", "error", "description"] as ("label" | "input" | "error" | "description")[],
+  };
+  const enter = (value: string) => onEnter(field, value);
+
+  const input = () => {
+    switch (control.kind) {
+      case "number":
+        return (
+          <TextInput
+            {...shared}
+            value={text}
+            inputMode={control.integer ? "numeric" : "decimal"}
+            autoComplete="off"
+            classNames={{ root: classes.cell ?? "", label: classes.label ?? "", input: classes.number ?? "" }}
+            onChange={(event) => enter(event.currentTarget.value)}
+          />
+        );
+      case "text":
+        return <Textarea {...shared} value={text} rows={2} onChange={(event) => enter(event.currentTarget.value)} />;
+      case "choice":
+        return (
+          <NativeSelect
+            {...shared}
+            value={text}
+            data={[...control.choices]}
+            classNames={{ root: classes.cell ?? "", label: classes.label ?? "" }}
+            onChange={(event) => enter(event.currentTarget.value)}
+          />
+        );
+      case "several":
+        return (
+          <Checkbox.Group
+            label={shared.label}
+            description={description}
+            error={refusal}
+            value={text === "" ? [] : text.split(",")}
+            onChange={(values) => enter(values.join(","))}
+          >
+            <Group gap="md" mt="xs">
+              {control.choices.map((choice) => (
+                <Checkbox key={choice} value={choice} label={choice} name={field} disabled={disabled} />
+              ))}
+            </Group>
+          </Checkbox.Group>
+        );
+    }
+  };
+
+  return (
+    <div className={control.kind === "number" || control.kind === "choice" ? classes.field : classes.wide}>
+      {input()}
+    </div>
+  );
+}

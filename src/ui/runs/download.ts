@@ -1,0 +1,10 @@
+/** Hands a file to the browser's downloads. */
+export function download(name: string, content: BlobPart, type: string): void {
+  const address = URL.createObjectURL(new Blob([content], { type }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  // The download has begun once the click returns to the event loop; some browsers read the address a little later.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}

@@ -1,0 +1,50 @@
+/** A button for what cannot be undone: it asks in its own place before it acts. */
+
+import { Button, Group, Text } from "@mantine/core";
+import { useState } from "react";
+
+interface ConfirmButtonProps {
+  readonly label: string;
+  /** Tells apart several of one label. */
+  readonly name: string;
+  readonly question: string;
+  readonly confirm: string;
+  readonly disabled?: boolean;
+  onConfirm(): void;
+}
+
+export function ConfirmButton({ label, name, question, confirm, disabled = false, onConfirm }: ConfirmButtonProps) {
+  const [asking, setAsking] = useState(false);
+  if (!asking)
+    return (
+      <Button
+        size="compact-sm"
+        variant="subtle"
+        color="red"
+        disabled={disabled}
+        aria-label={`${label} ${name}`}
+        onClick={() => setAsking(true)}
+      >
+        {label}
+      </Button>
+    );
+  return (
+    <Group gap="xs" role="group" aria-label={question}>
+      <Text size="sm">{question}</Text>
+      <Button
+        size="compact-sm"
+        color="red"
+        variant="light"
+        onClick={() => {
+          setAsking(false);
+          onConfirm();
+        }}
+      >
+        {confirm}
+      </Button>
+      <Button size="compact-sm" variant="default" autoFocus onClick={() => setAsking(false)}>
+        Keep
+      </Button>
+    </Group>
+  );
+}

@@ -1,0 +1,19 @@
+/** A state in a word, with a dot in the colour of its meaning. */
+
+import type { HTMLAttributes } from "react";
+import classes from "./Mark.module.css";
+
+export type Tone = "calm" | "going" | "good" | "attention" | "bad";
+
+interface MarkProps extends HTMLAttributes<HTMLSpanElement> {
+  readonly tone: Tone;
+  readonly children: string;
+}
+
+export function Mark({ tone, children, ...attributes }: MarkProps) {
+  return (
+    <span className={classes.mark} data-tone={tone} {...attributes}>
+      {children}
+    </span>
+  );
+}

@@ -1,0 +1,29 @@
+/** A part of the page: a named region with its title, and room for a word beside it. */
+
+import { Paper, Stack, Title } from "@mantine/core";
+import { type ReactNode, useId } from "react";
+import classes from "./Panel.module.css";
+
+interface PanelProps {
+  readonly title: string;
+  /** Stands beside the title. */
+  readonly aside?: ReactNode;
+  readonly children: ReactNode;
+}
+
+export function Panel({ title, aside, children }: PanelProps) {
+  const id = useId();
+  return (
+    <Paper component="section" aria-labelledby={id} withBorder p={{ base: "md", sm: "lg" }} className={classes.panel}>
+      <Stack gap="md">
+        <header className={classes.header}>
+          <Title order={2} size="h4" id={id}>
+            {title}
+          </Title>
+          {aside}
+        </header>
+        {children}
+      </Stack>
+    </Paper>
+  );
+}

@@ -1,0 +1,31 @@
+/** Rows that were left out, each with its line and the reason, in a list that scrolls in itself. */
+
+import { Box } from "@mantine/core";
+import type { RowProblem } from "../../data/example.ts";
+import { plural } from "../format.ts";
+import classes from "./ProblemList.module.css";
+
+/** A browser lays out this many at once without a pause; the rest is counted. */
+const shown = 500;
+
+interface ProblemListProps {
+  readonly label: string;
+  readonly problems: readonly RowProblem[];
+}
+
+export function ProblemList({ label, problems }: ProblemListProps) {
+  if (problems.length === 0) return null;
+  return (
+    // A region that scrolls must be reachable by keyboard.
+    <Box component="section" aria-label={label} className={classes.region ?? ""} tabIndex={0}>
+      <ol className={classes.list}>
+        {problems.slice(0, shown).map(({ line, message }) => (
+          <li key={`${line} ${message}`}>
+            <span className={classes.line}>Line {line}</span> {message}
+          </li>
+        ))}
+      </ol>
+      {problems.length > shown && <p>and {plural(problems.length - shown, "more row")}</p>}
+    </Box>
+  );
+}

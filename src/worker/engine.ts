@@ -1,0 +1,238 @@
+/** The engine behind the page: answers every call of the protocol, and owns runtime, storage and what is open. */
+
+import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
+import { parametersOf } from "../artifacts/method.ts";
+import { compileOptimizer } from "../artifacts/optimizer.ts";
+import { createTemplate } from "../data/template.ts";
+import { answer } from "../generation/answer.ts";
+import { createGenerator } from "../generation/generate.ts";
+import { Mutex } from "../runtime/mutex.ts";
+import type { OrtEntries } from "../runtime/provider.ts";
+import { createRuntime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/types.ts";
+import { acquireTrainingLock, trainingElsewhere } from "../storage/lock.ts";
+import type { RunRecord } from "../storage/run.ts";
+import { openStorage } from "../storage/storage.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import { type ControlSwitch, createControl } from "../training/control.ts";
+import { createLibrary } from "./library.ts";
+import { methodOf, type Plan, planRun } from "./prepare.ts";
+import type { EngineApi, EngineEvent, EngineReport, ExportedFile, ProviderChoice } from "./protocol.ts";
+import { train } from "./train.ts";
+import { createWeights, type Weights } from "./weights.ts";
+
+interface Device {
+  readonly runtime: Runtime;
+  readonly weights: Weights;
+}
+
+/** Makes an engine. `entries` are those of onnxruntime-web for the place where it runs. */
+export async function createEngine(entries: OrtEntries, emit: (event: EngineEvent) => void): Promise<EngineApi> {
+  const storage = await openStorage();
+  const library = createLibrary(storage, emit);
+  let choice: ProviderChoice = "auto";
+  let opening: Promise<Device> | null = null;
+  let active: { readonly control: ControlSwitch; readonly modelHash: string } | null = null;
+  /** Questions take turns: they share the tuned weights. */
+  const asking = new Mutex();
+
+  async function openDevice(): Promise<Device> {
+    const runtime = await createRuntime(choice, { entries });
+    void runtime.lost.then(({ message }) => {
+      opening = null;
+      emit({ type: "deviceLost", message });
+    });
+    return { runtime, weights: createWeights(runtime, storage) };
+  }
+
+  /** The device in use; a new one after a loss, and after a choice. */
+  function device(): Promise<Device> {
+    if (opening === null) {
+      const opened = openDevice();
+      opening = opened;
+      opened.catch(() => {
+        if (opening === opened) opening = null;
+      });
+    }
+    return opening;
+  }
+
+  async function report(): Promise<EngineReport> {
+    const { runtime } = await device();
+    return { ...runtime.report, storage: await storage.report() };
+  }
+
+  async function plan(record: Pick<RunRecord, "model" | "dataset" | "recipe">) {
+    const model = await library.model(record.model.hash);
+    const dataset = await library.dataset(record.dataset.hash);
+    return { model, dataset, plan: planRun(model, dataset, record.recipe) };
+  }
+
+  /** Holds the right to train while `work` trains with the control that `pauseRun` and `cancelRun` reach. */
+  async function training(modelHash: () => Promise<string>, work: (control: ControlSwitch) => Promise<RunRecord>) {
+    const release = await acquireTrainingLock();
+    if (!release) throw new Error(trainingElsewhere);
+    const control = createControl();
+    try {
+      active = { control, modelHash: await modelHash() };
+      return await work(control);
+    } finally {
+      active = null;
+      release();
+    }
+  }
+
+  async function getRun(runId: string): Promise<RunRecord> {
+    const record = await storage.runs.get(runId);
+    if (!record) throw new Error(`There is no run ${runId} in this browser. It may have been deleted in another tab.`);
+    return record;
+  }
+
+  return {
+    async start(next) {
+      if (active) throw new Error("A run is training. Pause or cancel it before the provider is changed.");
+      const before = opening;
+      opening = null;
+      choice = next;
+      // One that could not be opened has nothing to dispose of.
+      await before?.then(({ runtime }) => runtime.dispose()).catch(() => undefined);
+      return report();
+    },
+
+    report,
+
+    async openModel(source, signal) {
+      const { summary } = await library.openModel(source, signal);
+      const keep = [summary.hash, ...(active ? [active.modelHash] : [])];
+      await (await opening)?.weights.keepOnly(keep);
+      return summary;
+    },
+    listModels: () => library.listModels(),
+    deleteModel: (hash) => library.deleteModel(hash),
+
+    openDataset: async (file, signal) => (await library.openDataset(file, signal)).summary,
+    listDatasets: () => library.listDatasets(),
+
+    startRun: (request) =>
+      training(
+        async () => request.modelHash,
+        async (control) => {
+          const { runtime, weights } = await device();
+          const wanted = { model: { hash: request.modelHash, name: "", parameters: 0 }, dataset: { hash: request.datasetHash, name: "" } };
+          const { model, dataset, plan: planned } = await plan({ ...wanted, recipe: request.recipe });
+          const record = newRecord(request, model.summary, dataset.summary.name, planned, runtime, model.config);
+          await storage.runs.put(record);
+          emit({ type: "run", record });
+          if (planned.dropped.length > 0) emit({ type: "dropped", runId: record.id, problems: planned.dropped });
+          return train(record, false, { runtime, storage, weights, model, plan: planned, control, emit });
+        },
+      ),
+
+    resumeRun: (runId) =>
+      training(
+        async () => (await getRun(runId)).model.hash,
+        async (control) => {
+          const before = await getRun(runId);
+          if (before.status === "finished") throw new Error(`Run "${before.name}" has finished; start a new one.`);
+          const { runtime, weights } = await device();
+          const { model, plan: planned } = await plan(before);
+          const record: RunRecord = { ...before, status: "running", reason: null, provider: runtime.report.provider };
+          await storage.runs.put(record);
+          return train(record, true, { runtime, storage, weights, model, plan: planned, control, emit });
+        },
+      ),
+
+    async pauseRun() {
+      active?.control.pause();
+    },
+    async cancelRun() {
+      active?.control.cancel();
+    },
+
+    async listRuns() {
+      const { runs } = await storage.runs.list();
+      return runs;
+    },
+    deleteRun: (runId) => storage.runs.delete(runId),
+
+    ask: (request, signal) =>
+      asking.run(async () => {
+        const started = performance.now();
+        const { runtime, weights } = await device();
+        const model = await library.model(request.modelHash);
+        const run = request.runId === null ? null : await getRun(request.runId);
+        const method = run && methodOf(run.recipe);
+        const parameters = run && method ? await weights.tuned(model, method, run.id) : await weights.base(model);
+        const generate = createGenerator({
+          runtime,
+          parameters,
+          artifact: (shape) => compileGeneration(model.config, method, shape),
+          contextLength: model.config.max_position_embeddings,
+        });
+        const { temperature, topK, topP, maxTokens, seed } = request.sampling;
+        const template = createTemplate(request.template, model.tokenizer);
+        const given = await answer(
+          { generate, tokenizer: model.tokenizer, template, systemPrompt: request.systemPrompt },
+          [{ role: "user", content: request.question }],
+          {
+            maxTokens,
+            seed,
+            sampling: { temperature, topK, topP },
+            onText: (text) => emit({ type: "token", requestId: request.requestId, text }),
+            ...(signal && { signal }),
+          },
+        );
+        return { ...given, seconds: (performance.now() - started) / 1000 };
+      }),
+
+    async exportArtifacts(runId) {
+      const { model, plan: planned } = await plan(await getRun(runId));
+      const { recipe } = await getRun(runId);
+      const shape = planned.buckets.at(-1);
+      if (!shape) throw new Error("The run has no batch shape to compile an artifact for.");
+      const { method } = planned;
+      const capacity = Math.min(model.config.max_position_embeddings, 512);
+      const file = (name: string, { bytes }: { bytes: Uint8Array }): ExportedFile => ({ name, bytes: new Uint8Array(bytes) });
+      return [
+        file("training_model.onnx", compileTraining(model.config, method, shape)),
+        file("optimizer_model.onnx", compileOptimizer(model.config, method, recipe)),
+        file("eval_model.onnx", compileEvaluation(model.config, method, shape)),
+        file("generation_model.onnx", compileGeneration(model.config, method, { tokens: 1, capacity })),
+      ];
+    },
+  };
+}
+
+/** The record of a run that begins. */
+function newRecord(
+  request: Parameters<EngineApi["startRun"]>[0],
+  model: { readonly name: string; readonly hash: string; readonly parameters: number },
+  datasetName: string,
+  plan: Plan,
+  runtime: Runtime,
+  config: Parameters<typeof parametersOf>[0],
+): RunRecord {
+  const now = new Date().toISOString();
+  const trainable = parametersOf(config, plan.method).filter((spec) => spec.trainable);
+  return {
+    id: crypto.randomUUID(),
+    name: request.name,
+    createdAt: now,
+    updatedAt: now,
+    status: "running",
+    reason: null,
+    model: { name: model.name, hash: model.hash, parameters: model.parameters },
+    dataset: { name: datasetName, hash: request.datasetHash },
+    recipe: request.recipe,
+    provider: runtime.report.provider,
+    trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    examples: { training: plan.training.length, validation: plan.validation.length },
+    totalSteps: plan.totalSteps,
+    step: 0,
+    seconds: 0,
+    metrics: [],
+    evaluations: [],
+    best: null,
+    samples: [],
+  };
+}

@@ -1,0 +1,219 @@
+/** The models and datasets at hand: opened from files, an address, or the copies that this browser keeps. */
+
+import * as v from "valibot";
+import { checkpointTensors } from "../artifacts/method.ts";
+import type { Example, RowProblem } from "../data/example.ts";
+import { readExamples } from "../data/read.ts";
+import { createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
+import { modelFromAddress, modelFromFiles, modelFromSources, type ModelFiles } from "../hub/files.ts";
+import { type OpenModel, openModel } from "../hub/model.ts";
+import { type LlamaConfig, readConfig } from "../models/llama.ts";
+import { StorageError } from "../storage/errors.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { DatasetSummary, EngineEvent, ModelSource, ModelSummary } from "./protocol.ts";
+
+export interface LoadedModel {
+  readonly summary: ModelSummary;
+  readonly config: LlamaConfig;
+  readonly tokenizer: Tokenizer;
+  /** A tensor as float32. */
+  readonly read: OpenModel["read"];
+}
+
+export interface LoadedDataset {
+  readonly summary: DatasetSummary;
+  readonly examples: readonly Example[];
+  readonly problems: readonly RowProblem[];
+}
+
+export interface Library {
+  openModel(source: ModelSource, signal?: AbortSignal): Promise<LoadedModel>;
+  /** The model of a run or a question. Throws when it is neither open nor kept. */
+  model(hash: string): Promise<LoadedModel>;
+  listModels(): Promise<ModelSummary[]>;
+  deleteModel(hash: string): Promise<void>;
+  openDataset(file: File, signal?: AbortSignal): Promise<LoadedDataset>;
+  dataset(hash: string): Promise<LoadedDataset>;
+  listDatasets(): Promise<DatasetSummary[]>;
+}
+
+const modelSummary: v.GenericSchema<unknown, ModelSummary> = v.object({
+  name: v.string(),
+  hash: v.string(),
+  architecture: v.string(),
+  parameters: v.number(),
+  layers: v.number(),
+  hiddenSize: v.number(),
+  vocabulary: v.number(),
+  contextLength: v.number(),
+  byteLength: v.number(),
+  stored: v.boolean(),
+  notes: v.array(v.string()),
+});
+
+const datasetSummary: v.GenericSchema<unknown, DatasetSummary> = v.object({
+  name: v.string(),
+  hash: v.string(),
+  format: v.string(),
+  rows: v.number(),
+  problems: v.array(v.object({ line: v.number(), message: v.string() })),
+});
+
+/** Rows beyond this many bytes are for the streaming reader that does not exist yet; a string has an end. */
+const longestDataset = 256 * 2 ** 20;
+
+const hex = (bytes: ArrayBuffer) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
+  const models = new Map<string, LoadedModel>();
+  const datasets = new Map<string, LoadedDataset>();
+  const progress = (task: string) => (done: number, total: number | null) =>
+    emit({ type: "progress", task, done, total });
+
+  const open = (files: ModelFiles, signal: AbortSignal | undefined) =>
+    openModel(files, (json) => checkpointTensors(readConfig(json)), signal ? { signal } : {});
+
+  /** Keeps a copy under `hash`; a full disk costs the copy, not the model. Gives the reason, or null. */
+  async function keep(hash: string, opened: OpenModel, summary: ModelSummary, task: string, signal?: AbortSignal) {
+    try {
+      const options = { onProgress: progress(task), ...(signal && { signal }) };
+      await storage.models.save({ hash, name: opened.name, summary, files: opened.files }, options);
+      return null;
+    } catch (error) {
+      if (error instanceof StorageError) return error.message;
+      throw error;
+    }
+  }
+
+  function describe(opened: OpenModel, hash: string, config: LlamaConfig, notes: readonly string[]): ModelSummary {
+    return {
+      name: opened.name,
+      hash,
+      architecture: config.architecture,
+      parameters: opened.parameters,
+      layers: config.num_hidden_layers,
+      hiddenSize: config.hidden_size,
+      vocabulary: config.vocab_size,
+      contextLength: config.max_position_embeddings,
+      byteLength: opened.byteLength,
+      stored: true,
+      notes,
+    };
+  }
+
+  function load(opened: OpenModel, summary: ModelSummary): LoadedModel {
+    const config = readConfig(opened.config);
+    const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+    if (tokenizer.size > config.vocab_size) {
+      throw new Error(
+        `tokenizer.json has ids up to ${tokenizer.size - 1}, but config.json has a vocab_size of ${config.vocab_size}: take both from the same model.`,
+      );
+    }
+    const loaded = { summary, config, tokenizer, read: opened.read };
+    models.set(summary.hash, loaded);
+    return loaded;
+  }
+
+  async function openStored(hash: string): Promise<LoadedModel | null> {
+    const entry = await storage.models.get(hash);
+    const files = entry && (await storage.models.open(hash));
+    if (!entry || !files) return null;
+    const summary = v.safeParse(modelSummary, entry.summary);
+    const opened = await open(modelFromSources(entry.name, files), undefined);
+    return load(opened, summary.success ? summary.output : describe(opened, hash, readConfig(opened.config), []));
+  }
+
+  async function openNew(files: ModelFiles, signal: AbortSignal | undefined): Promise<LoadedModel> {
+    let opened = await open(files, signal);
+    // Tokenizer and config are checked before the weights are fetched.
+    createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+    const config = readConfig(opened.config);
+    const { notes } = opened;
+
+    // From the network everything is fetched once, into the browser's storage, and read from there.
+    const provisional = `incomplete ${files.place}`;
+    const remote = files.listing === null;
+    const unkept = remote ? await keep(provisional, opened, describe(opened, provisional, config, notes), "Fetching the model", signal) : null;
+    const fetched = remote && unkept === null ? await storage.models.open(provisional) : null;
+    try {
+      if (fetched) opened = { ...(await open(modelFromSources(opened.name, fetched), signal)), name: opened.name };
+      const hash = await opened.readAll({ onProgress: progress("Checking the model"), ...(signal && { signal }) });
+      const summary = describe(opened, hash, config, notes);
+      const refused = unkept ?? (await keep(hash, opened, summary, "Keeping a copy of the model", signal));
+      if (refused === null) return load(opened, summary);
+      return load(opened, {
+        ...summary,
+        stored: false,
+        notes: [...notes, `No copy is kept in this browser, so after a reload the model has to be opened again. ${refused}`],
+      });
+    } finally {
+      if (fetched) await storage.models.delete(provisional);
+    }
+  }
+
+  function readDataset(name: string, hash: string, text: string): LoadedDataset {
+    const { format, examples, problems } = readExamples(name, text);
+    const loaded = { summary: { name, hash, format, rows: examples.length, problems }, examples, problems };
+    datasets.set(hash, loaded);
+    return loaded;
+  }
+
+  return {
+    async openModel(source, signal) {
+      if (source.kind === "stored") return this.model(source.hash);
+      if (source.kind === "url") return openNew(modelFromAddress(source.base), signal);
+      const files = modelFromFiles(source.files);
+      return openNew({ ...files, name: source.name ?? files.name }, signal);
+    },
+
+    async model(hash) {
+      const loaded = models.get(hash) ?? (await openStored(hash));
+      if (loaded) return loaded;
+      throw new Error("This model is not kept in this browser any more: open it from its files or its address again.");
+    },
+
+    async listModels() {
+      const { entries } = await storage.models.list();
+      const kept = entries.flatMap((entry) => {
+        const summary = v.safeParse(modelSummary, entry.summary);
+        return summary.success && summary.output.hash === entry.hash && !entry.hash.startsWith("incomplete") ? [summary.output] : [];
+      });
+      const open = [...models.values()].map((model) => model.summary).filter((summary) => !summary.stored);
+      return [...kept, ...open];
+    },
+
+    async deleteModel(hash) {
+      models.delete(hash);
+      await storage.models.delete(hash);
+    },
+
+    async openDataset(file, signal) {
+      if (file.size > longestDataset) {
+        throw new Error(`${file.name} has ${file.size} bytes, and up to ${longestDataset} can be read: split the file.`);
+      }
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      signal?.throwIfAborted();
+      const hash = hex(await crypto.subtle.digest("SHA-256", bytes));
+      const loaded = readDataset(file.name, hash, new TextDecoder().decode(bytes));
+      const source = { name: file.name, byteLength: bytes.length, slice: async (start: number, end: number) => bytes.subarray(start, end) };
+      await storage.datasets.save({ hash, name: file.name, summary: loaded.summary, files: [source] }, signal ? { signal } : {});
+      return loaded;
+    },
+
+    async dataset(hash) {
+      const loaded = datasets.get(hash);
+      if (loaded) return loaded;
+      const [file] = (await storage.datasets.open(hash)) ?? [];
+      if (!file) throw new Error("This dataset is not kept in this browser any more: choose its file again.");
+      return readDataset(file.name, hash, new TextDecoder().decode(await file.slice(0, file.byteLength)));
+    },
+
+    async listDatasets() {
+      const { entries } = await storage.datasets.list();
+      return entries.flatMap((entry) => {
+        const summary = v.safeParse(datasetSummary, entry.summary);
+        return summary.success ? [summary.output] : [];
+      });
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/** Parameters on the device: one copy of a base model that all share, and the tuned ones that are asked. */
+
+import { type Method, parametersOf } from "../artifacts/method.ts";
+import type { DeviceTensor, Runtime } from "../runtime/types.ts";
+import type { Storage } from "../storage/storage.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import { disposeAll, initialAdapter, type ParameterTensors, uploadParameters } from "../training/parameters.ts";
+import type { LoadedModel } from "./library.ts";
+
+export interface Weights {
+  /** The base model's tensors; shared, never to be written. */
+  base(model: LoadedModel): Promise<ParameterTensors>;
+  /**
+   * Tensors to be trained: the shared base with an adapter of its own, or a copy of everything. `own` are those that the
+   * caller frees with `disposeAll`.
+   */
+  trainable(model: LoadedModel, method: Method, seed: number): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
+  /** The tensors of a run's newest checkpoint; kept until another run's are asked for. */
+  tuned(model: LoadedModel, method: Method, runId: string): Promise<ParameterTensors>;
+  /** Frees every base model but these. */
+  keepOnly(hashes: readonly string[]): Promise<void>;
+}
+
+export function createWeights(runtime: Runtime, storage: Storage): Weights {
+  const bases = new Map<string, Promise<ParameterTensors>>();
+  let asked: { key: string; own: ParameterTensors; all: ParameterTensors } | null = null;
+
+  const base = (model: LoadedModel): Promise<ParameterTensors> => {
+    const { hash } = model.summary;
+    const present = bases.get(hash);
+    if (present) return present;
+    const uploading = uploadParameters(runtime, parametersOf(model.config, null), (name) => model.read(name));
+    bases.set(hash, uploading);
+    uploading.catch(() => bases.delete(hash));
+    return uploading;
+  };
+
+  return {
+    base,
+
+    async trainable(model, method, seed) {
+      const specs = parametersOf(model.config, method);
+      if (method.kind === "full") {
+        const own = await uploadParameters(runtime, specs, (name) => model.read(name));
+        return { all: own, own };
+      }
+      const shared = await base(model);
+      const start = initialAdapter(specs, seed);
+      const own = await uploadParameters(
+        runtime,
+        specs.filter((spec) => spec.trainable),
+        (name) => start.get(name),
+      );
+      return { all: new Map([...shared, ...own]), own };
+    },
+
+    async tuned(model, method, runId) {
+      const [step] = await storage.checkpoints.steps(runId);
+      const key = `${runId} ${step}`;
+      if (asked?.key === key) return asked.all;
+      if (asked) disposeAll(asked.own);
+      asked = null;
+      const shapes = new Map(parametersOf(model.config, method).map((spec) => [spec.name, spec]));
+      const own = new Map<string, DeviceTensor>();
+      try {
+        await storage.checkpoints.load(runId, "latest", async ({ name }, read) => {
+          const spec = shapes.get(name);
+          if (!spec) return; // a moment: only training needs it
+          const bytes = await read();
+          const data = new Float32Array(bytes.buffer, bytes.byteOffset, sizeOf(spec.shape));
+          own.set(name, runtime.tensor(name, "float32", spec.shape, data));
+        });
+        const all = method.kind === "full" ? own : new Map([...(await base(model)), ...own]);
+        asked = { key, own, all };
+        return all;
+      } catch (error) {
+        disposeAll(own);
+        throw error;
+      }
+    },
+
+    async keepOnly(hashes) {
+      for (const [other, uploading] of [...bases]) {
+        if (hashes.includes(other)) continue;
+        bases.delete(other);
+        disposeAll(await uploading);
+        if (asked) disposeAll(asked.own);
+        asked = null;
+      }
+    },
+  };
+}

@@ -1,0 +1,230 @@
+/** An engine without a model, for tests of the page: it answers as the contract says, with made-up figures. */
+
+import type { EvaluationMetrics, RunRecord, StepMetrics } from "../../src/storage/run.ts";
+import type { EngineWorker } from "../../src/worker/client.ts";
+import type {
+  DatasetSummary,
+  EngineApi,
+  EngineEvent,
+  EngineReport,
+  ModelSummary,
+  RunRequest,
+} from "../../src/worker/protocol.ts";
+import { emitTo, serve } from "../../src/worker/rpc.ts";
+
+export interface FakeSettings {
+  /** Milliseconds of a step and of a token. */
+  readonly pace: number;
+  readonly report?: Partial<EngineReport>;
+  readonly models?: readonly ModelSummary[];
+  readonly datasets?: readonly DatasetSummary[];
+  readonly runs?: readonly RunRecord[];
+  /** Methods that reject, each with its error. */
+  readonly failing?: Partial<Record<keyof EngineApi, Error>>;
+}
+
+export const fakeModel: ModelSummary = {
+  name: "stories260K",
+  hash: "9f2c77aa01b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d",
+  architecture: "LlamaForCausalLM",
+  parameters: 260_032,
+  layers: 5,
+  hiddenSize: 64,
+  vocabulary: 512,
+  contextLength: 512,
+  byteLength: 1_064_960,
+  stored: true,
+  notes: ["The output head is tied to the embedding, so LoRA leaves it alone."],
+};
+
+export const fakeDataset: DatasetSummary = {
+  name: "alpaca_en_demo.json",
+  hash: "c0ffee00112233445566778899aabbccddeeff00112233445566778899aabbcc",
+  format: "Alpaca rows",
+  rows: 998,
+  problems: [
+    { line: 17, message: 'Not JSON: unexpected "}" at column 48. Remove the comma before it.' },
+    { line: 212, message: "The output is empty: a row without a response teaches nothing." },
+  ],
+};
+
+const report: EngineReport = {
+  provider: "wasm",
+  reason: "This browser offers no WebGPU adapter, so WebAssembly computes on the processor.",
+  threads: 4,
+  crossOriginIsolated: true,
+  adapter: null,
+  storage: { available: true, reason: null, usage: 12_400_000, quota: 42_000_000_000 },
+};
+
+/** A record as a tab leaves it that was killed in step `step` of `total`. */
+export function fakeRun(request: RunRequest, step: number, total: number, created = "2026-03-01T10:00:00.000Z") {
+  const metrics = Array.from({ length: step }, (_, index) => fakeStep(index + 1));
+  const evaluations = Array.from({ length: Math.floor(step / 10) + 1 }, (_, index) => fakeEvaluation(index * 10));
+  const record: RunRecord = {
+    id: `run-${created}`,
+    name: request.name,
+    createdAt: created,
+    updatedAt: created,
+    status: "running",
+    reason: null,
+    model: { name: fakeModel.name, hash: request.modelHash, parameters: fakeModel.parameters },
+    dataset: { name: fakeDataset.name, hash: request.datasetHash },
+    recipe: request.recipe,
+    provider: "wasm",
+    trainable: 51_200,
+    examples: { training: 898, validation: 100 },
+    totalSteps: total,
+    step,
+    seconds: step * 0.6,
+    metrics,
+    evaluations,
+    best: evaluations.at(-1) ?? null,
+    samples: [],
+  };
+  return record;
+}
+
+function fakeStep(step: number): StepMetrics {
+  return {
+    step,
+    loss: 1.4 + 2.8 * Math.exp(-step / 40) + 0.12 * Math.sin(step * 12.9898),
+    gradientNorm: 0.4 + 1.2 * Math.exp(-step / 30),
+    learningRate: 2e-4 * Math.min(1, step / 5),
+    tokens: 1830,
+    supervisedTokens: 940,
+    seconds: 0.6,
+  };
+}
+
+function fakeEvaluation(step: number): EvaluationMetrics {
+  return { step, loss: 1.6 + 2.5 * Math.exp(-step / 45) };
+}
+
+const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export function createFakeEngine(emit: (event: EngineEvent) => void, settings: FakeSettings): EngineApi {
+  const models = new Map((settings.models ?? []).map((model) => [model.hash, model]));
+  const datasets = new Map((settings.datasets ?? []).map((dataset) => [dataset.hash, dataset]));
+  const runs = new Map((settings.runs ?? []).map((run) => [run.id, run]));
+  let stopping: "paused" | "cancelled" | null = null;
+  let current = { ...report, ...settings.report };
+
+  const update = (run: RunRecord, change: Partial<RunRecord>) => {
+    const next = { ...run, ...change, updatedAt: new Date().toISOString() };
+    runs.set(next.id, next);
+    emit({ type: "run", record: { ...next, metrics: [], evaluations: [] } });
+    return next;
+  };
+
+  const train = async (start: RunRecord) => {
+    stopping = null;
+    emit({ type: "progress", task: "Compiling the training artifact", done: 1, total: 4 });
+    await wait(settings.pace);
+    let run = update(start, { status: "running", reason: null });
+    emit({ type: "dropped", runId: run.id, problems: [{ line: 41, message: "712 tokens, 512 fit." }] });
+    while (run.step < run.totalSteps && !stopping) {
+      await wait(settings.pace);
+      const metrics = fakeStep(run.step + 1);
+      emit({ type: "step", runId: run.id, metrics });
+      run = { ...run, step: metrics.step, seconds: run.seconds + metrics.seconds, metrics: [...run.metrics, metrics] };
+      if (run.step % 10 === 0) {
+        const evaluation = fakeEvaluation(run.step);
+        emit({ type: "evaluation", runId: run.id, metrics: evaluation });
+        run = { ...run, evaluations: [...run.evaluations, evaluation], best: evaluation };
+        emit({ type: "checkpoint", runId: run.id, step: run.step });
+      }
+      runs.set(run.id, run);
+    }
+    const samples = [
+      {
+        prompt: "Name three primary colours.",
+        reference: "Red, blue and yellow.",
+        before: "Once upon a time there was a little girl",
+        after: stopping ? null : "Red, yellow and blue.",
+      },
+    ];
+    return update(run, { status: stopping ?? "finished", samples });
+  };
+
+  const api: EngineApi = {
+    async start(choice) {
+      await wait(settings.pace);
+      current = { ...current, ...(choice === "wasm" && { provider: "wasm", reason: "WebAssembly was asked for." }) };
+      return current;
+    },
+    report: async () => current,
+    async openModel(source, signal) {
+      for (let done = 1; done <= 5; done++) {
+        emit({ type: "progress", task: "Reading model.safetensors", done, total: 5 });
+        await wait(settings.pace);
+        signal?.throwIfAborted();
+      }
+      if (source.kind === "files" && !source.files.some(({ name }) => name === "config.json"))
+        throw new Error("The files hold no config.json. Choose the whole model folder, as Hugging Face lays it out.");
+      models.set(fakeModel.hash, fakeModel);
+      return fakeModel;
+    },
+    listModels: async () => [...models.values()],
+    deleteModel: async (hash) => void models.delete(hash),
+    async openDataset(file) {
+      await wait(settings.pace);
+      if (file.size === 0) throw new Error("The file is empty. Choose one with at least one row.");
+      const dataset = { ...fakeDataset, name: file.name };
+      datasets.set(dataset.hash, dataset);
+      return dataset;
+    },
+    listDatasets: async () => [...datasets.values()],
+    startRun: (request) => train(fakeRun(request, 0, request.recipe.steps ?? 160, new Date().toISOString())),
+    async resumeRun(runId) {
+      const run = runs.get(runId);
+      if (!run) throw new Error(`There is no run ${runId}.`);
+      return train(run);
+    },
+    async pauseRun() {
+      stopping = "paused";
+    },
+    async cancelRun() {
+      stopping = "cancelled";
+    },
+    listRuns: async () => [...runs.values()],
+    deleteRun: async (runId) => void runs.delete(runId),
+    async ask({ requestId, runId }, signal) {
+      const words = runId
+        ? ["Red", ", yellow", " and", " blue."]
+        : ["Once", " upon", " a", " time,", " a", " cat", "…"];
+      for (const [index, text] of words.entries()) {
+        await wait(settings.pace);
+        if (signal?.aborted)
+          return { text: words.slice(0, index).join(""), tokens: index, finish: "cancelled", seconds: 1 };
+        emit({ type: "token", requestId, text });
+      }
+      return { text: words.join(""), tokens: words.length, finish: runId ? "stop" : "length", seconds: 0.4 };
+    },
+    exportArtifacts: async () =>
+      ["training.onnx", "optimizer.onnx", "eval.onnx", "generation.onnx"].map((name) => ({
+        name,
+        bytes: new Uint8Array(40_000),
+      })),
+  };
+
+  for (const [method, error] of Object.entries(settings.failing ?? {}))
+    Object.assign(api, { [method]: () => Promise.reject(error) });
+  return api;
+}
+
+/** The engine behind a real message channel, in the shape of a worker; `crash` plays an uncaught exception. */
+export function fakeWorker(settings: FakeSettings): EngineWorker & { crash(): void } {
+  const { port1, port2 } = new MessageChannel();
+  port1.start();
+  port2.start();
+  serve(createFakeEngine(emitTo(port2), settings), port2);
+  const worker = Object.assign(port1, {
+    terminate() {
+      port1.close();
+      port2.close();
+    },
+    crash: () => void port1.dispatchEvent(new Event("error")),
+  });
+  return worker;
+}

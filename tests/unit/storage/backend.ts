@@ -1,0 +1,166 @@
+/** What the storage tests share: a backend in memory that can fail at a chosen write, and small contents to save. */
+
+import type { CheckpointContents, TensorSource } from "../../../src/storage/checkpoints.ts";
+import type { NamedBytes } from "../../../src/storage/files.ts";
+import { type KeyValue, memoryKeyValue } from "../../../src/storage/keyValue.ts";
+import { realmLocks } from "../../../src/storage/lock.ts";
+import type { RunRecord } from "../../../src/storage/run.ts";
+import type { Storage, StorageBackend } from "../../../src/storage/storage.ts";
+
+/** What survives a tab: the two databases. */
+export interface Disk {
+  readonly records: KeyValue;
+  readonly chunks: KeyValue;
+}
+
+export const newDisk = (): Disk => ({ records: memoryKeyValue(), chunks: memoryKeyValue() });
+
+/** A tab over a disk; its locks end with it. */
+export function tabOn(disk: Disk): StorageBackend {
+  const locks = realmLocks();
+  return { ...disk, locks, chunkLocks: locks, reason: null };
+}
+
+export type Fault =
+  /** The tab dies before the write reaches the disk. */
+  | "killed before"
+  /** The tab dies after the write reached the disk, before anybody hears of it. */
+  | "killed after"
+  /** The disk takes no puts from this write on; deletes still work. */
+  | "full";
+
+/** The disk as a tab sees it, counting writes over both databases; the `at`-th (from 1) meets the fault. */
+export function faulty(disk: Disk, at: number, fault: Fault) {
+  let writes = 0;
+  let dead = false;
+  let room = true;
+  const dying = () => {
+    dead = true;
+    return new Error("the tab is dead");
+  };
+  const wrap = (inner: KeyValue): KeyValue => {
+    const alive = () => {
+      if (dead) throw dying();
+    };
+    return {
+      async get(key) {
+        alive();
+        return inner.get(key);
+      },
+      async keys(prefix) {
+        alive();
+        return inner.keys(prefix);
+      },
+      async write(puts, deletes) {
+        alive();
+        writes++;
+        if (writes === at && fault === "killed before") throw dying();
+        if (writes === at && fault === "full") room = false;
+        if (!room && puts.length > 0) throw new DOMException("no room", "QuotaExceededError");
+        await inner.write(puts, deletes);
+        if (writes === at && fault === "killed after") throw dying();
+      },
+    };
+  };
+  return {
+    disk: { records: wrap(disk.records), chunks: wrap(disk.chunks) },
+    writes: () => writes,
+    makeRoom: () => {
+      room = true;
+    },
+  };
+}
+
+/** A run record with every field filled. */
+export function runRecord(id: string, step: number, change: Partial<RunRecord> = {}): RunRecord {
+  return {
+    id,
+    name: `run ${id}`,
+    createdAt: "2025-01-01T00:00:00.000Z",
+    updatedAt: "2025-01-01T00:00:00.000Z",
+    status: "running",
+    reason: null,
+    model: { name: "tiny", hash: "a".repeat(64), parameters: 10 },
+    dataset: { name: "pairs.json", hash: "b".repeat(64) },
+    recipe: {
+      method: "lora",
+      lora: { rank: 4, alpha: 8, targets: ["q_proj", "down_proj"] },
+      template: "hone",
+      systemPrompt: null,
+      learningRate: 2e-4,
+      schedule: "cosine",
+      warmupRatio: 0.03,
+      epochs: 3,
+      steps: null,
+      batchSize: 4,
+      accumulation: 1,
+      maxLength: 128,
+      weightDecay: 0,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
+      maxGradNorm: 1,
+      validationShare: 0.1,
+      evaluateEvery: 10,
+      checkpointEvery: 10,
+      keepLast: 2,
+      patience: null,
+      samplePrompts: 1,
+      seed: 0,
+    },
+    provider: "wasm",
+    trainable: 4,
+    examples: { training: 9, validation: 1 },
+    totalSteps: 100,
+    step,
+    seconds: 1.5,
+    metrics: [
+      { step: 1, loss: Number.NaN, gradientNorm: 1, learningRate: 1e-4, tokens: 9, supervisedTokens: 3, seconds: 0.5 },
+    ],
+    evaluations: [{ step: 0, loss: 5 }],
+    best: null,
+    samples: [{ prompt: "a", reference: "b", before: "c", after: null }],
+    ...change,
+  };
+}
+
+export const byteTensor = (name: string, bytes: Uint8Array): TensorSource => ({
+  name,
+  dtype: "bool",
+  shape: [bytes.length],
+  read: () => bytes,
+});
+
+export function contents(record: RunRecord, tensors: Readonly<Record<string, Uint8Array>>): CheckpointContents {
+  return {
+    record,
+    state: { step: record.step, random: [1, 2, 3, 4] },
+    tensors: Object.entries(tensors).map(([name, bytes]) => byteTensor(name, bytes)),
+  };
+}
+
+/** Loads a checkpoint whole: its step, state, and tensors by name. */
+export async function loadWhole(storage: Storage, runId: string, which: number | "latest" | "best" = "latest") {
+  const tensors: Record<string, Uint8Array> = {};
+  const { manifest, state } = await storage.checkpoints.load(runId, which, async ({ name }, read) => {
+    tensors[name] = await read();
+  });
+  return { step: manifest.step, state, tensors };
+}
+
+export const file = (name: string, bytes: Uint8Array): NamedBytes => ({
+  name,
+  byteLength: bytes.length,
+  slice: async (start, end) => bytes.subarray(start, end),
+});
+
+/** Bytes that differ in every chunk and with the seed (a linear congruential sequence). */
+export function patternBytes(length: number, seed: number): Uint8Array {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  let x = seed >>> 0;
+  for (let i = 0; i < words.length; i++) {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+    words[i] = x;
+  }
+  return new Uint8Array(words.buffer, 0, length);
+}

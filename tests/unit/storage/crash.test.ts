@@ -1,0 +1,298 @@
+/** Any order of saves, deletes and collections, and a fault at every single write; oracle: a model in plain maps. */
+
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { chunkBytes } from "../../../src/storage/chunks.ts";
+import { openStorage, type Storage } from "../../../src/storage/storage.ts";
+import { contents, type Fault, faulty, file, loadWhole, newDisk, patternBytes, runRecord, tabOn } from "./backend.ts";
+
+type Tensors = Readonly<Record<string, Uint8Array>>;
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+/** A hash per tensor: comparing megabytes element by element takes a test framework minutes. */
+const fingerprints = (tensors: Tensors = {}) => Object.entries(tensors).map(([name, bytes]) => [name, sha256(bytes)]);
+
+/** A few contents only, so that chunks are shared often; "" is empty and has none. */
+const smallBytes = fc.constantFrom("", "a", "b", "c", "ab").map((text) => new TextEncoder().encode(text));
+
+type Action =
+  | {
+      readonly do: "save";
+      readonly run: string;
+      readonly step: number;
+      readonly best: number | null;
+      readonly keep: number;
+      readonly tensors: Tensors;
+    }
+  | { readonly do: "delete run"; readonly run: string }
+  | {
+      readonly do: "keep" | "delete";
+      readonly kind: "datasets" | "models";
+      readonly hash: string;
+      readonly bytes: Uint8Array;
+    }
+  | { readonly do: "collect" };
+
+const run = fc.constantFrom("r", "r/2", "r%");
+const action: fc.Arbitrary<Action> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("save" as const),
+      run,
+      step: fc.integer({ min: 0, max: 12 }),
+      best: fc.option(fc.integer({ min: 0, max: 12 })),
+      keep: fc.integer({ min: 0, max: 3 }),
+      tensors: fc.record({ w: smallBytes, m: smallBytes }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("delete run" as const), run }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom("keep" as const, "keep" as const, "delete" as const),
+      kind: fc.constantFrom("datasets" as const, "models" as const),
+      hash: fc.constantFrom("h1", "h2"),
+      bytes: smallBytes,
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ do: "collect" as const }) },
+);
+
+function perform(storage: Storage, step: Action): Promise<unknown> {
+  switch (step.do) {
+    case "save": {
+      const base = runRecord(step.run, step.step, { best: step.best === null ? null : { step: step.best, loss: 1 } });
+      const record = { ...base, recipe: { ...base.recipe, keepLast: step.keep } };
+      return storage.checkpoints.save(contents(record, step.tensors));
+    }
+    case "delete run":
+      return storage.runs.delete(step.run);
+    case "keep":
+      return storage[step.kind].save({
+        hash: step.hash,
+        name: step.hash,
+        summary: null,
+        files: [file("f", step.bytes)],
+      });
+    case "delete":
+      return storage[step.kind].delete(step.hash);
+    case "collect":
+      return storage.collect();
+  }
+}
+
+/** What ought to be kept: plain maps, and the rule of what stays written down a second time. */
+function createModel() {
+  const runs = new Map<string, Map<number, Tensors>>();
+  const files = { datasets: new Map<string, Uint8Array>(), models: new Map<string, Uint8Array>() };
+  return {
+    runs,
+    files,
+    apply(step: Action) {
+      if (step.do === "save") {
+        const all = [...(runs.get(step.run) ?? []), [step.step, step.tensors] as const];
+        const past = new Map(all.filter(([at]) => at <= step.step));
+        const newest = [...past.keys()].sort((a, b) => b - a).slice(0, Math.max(1, step.keep));
+        runs.set(step.run, new Map([...past].filter(([at]) => newest.includes(at) || at === step.best)));
+      } else if (step.do === "delete run") runs.delete(step.run);
+      else if (step.do === "keep") files[step.kind].set(step.hash, step.bytes);
+      else if (step.do === "delete") files[step.kind].delete(step.hash);
+    },
+    /** Different contents that have a chunk of their own. */
+    chunkCount() {
+      const texts = new Set<string>();
+      const add = (bytes: Uint8Array) => {
+        for (let at = 0; at < bytes.length; at += chunkBytes) texts.add(sha256(bytes.subarray(at, at + chunkBytes)));
+      };
+      for (const checkpoints of runs.values()) {
+        for (const [step, tensors] of checkpoints) {
+          texts.add(`state ${step}`);
+          Object.values(tensors).forEach(add);
+        }
+      }
+      for (const kept of Object.values(files)) [...kept.values()].forEach(add);
+      return texts.size;
+    },
+  };
+}
+
+async function expectToMatch(storage: Storage, model: ReturnType<typeof createModel>) {
+  const { runs, problems } = await storage.runs.list();
+  expect(problems).toEqual([]);
+  expect(runs.map(({ id }) => id).sort()).toEqual([...model.runs.keys()].sort());
+  for (const [id, checkpoints] of model.runs) {
+    const steps = [...checkpoints.keys()].sort((a, b) => b - a);
+    expect(await storage.checkpoints.steps(id)).toEqual(steps);
+    for (const step of steps)
+      expect(fingerprints((await loadWhole(storage, id, step)).tensors)).toEqual(fingerprints(checkpoints.get(step)));
+    expect((await storage.runs.get(id))?.step).toBe(steps[0]);
+  }
+  for (const kind of ["datasets", "models"] as const) {
+    const { entries } = await storage[kind].list();
+    expect(entries.map(({ hash }) => hash).sort()).toEqual([...model.files[kind].keys()].sort());
+    for (const [hash, bytes] of model.files[kind]) {
+      expect(await (await storage[kind].open(hash))?.[0]?.slice(0, bytes.length)).toEqual(bytes);
+    }
+  }
+  expect(await storage.audit()).toMatchObject({ chunks: model.chunkCount(), orphans: 0, damaged: 0 });
+}
+
+test("after any sequence, exactly what should be kept is there, whole, and no orphan", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(action, { maxLength: 12 }), async (actions) => {
+      const storage = await openStorage(tabOn(newDisk()));
+      const model = createModel();
+      for (const step of actions) {
+        await perform(storage, step);
+        model.apply(step);
+      }
+      await expectToMatch(storage, model);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("saves, deletes and collections at the same time lose no chunk and leave no orphan", async () => {
+  const sized = fc.record({
+    tensors: fc.record({ w: smallBytes, m: smallBytes }),
+    keep: fc.integer({ min: 1, max: 2 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(sized, { maxLength: 4 }), fc.array(smallBytes, { maxLength: 4 }), async (saves, kept) => {
+      const disk = newDisk();
+      const tab = tabOn(disk);
+      // Two tabs on one disk share its locks.
+      const [one, two] = [await openStorage(tab), await openStorage(tab)];
+      const model = createModel();
+      const train = async () => {
+        for (const [index, { tensors, keep }] of saves.entries()) {
+          const step: Action = { do: "save", run: "r", step: index, best: null, keep, tensors };
+          await perform(one, step);
+          model.apply(step);
+        }
+      };
+      const copy = async () => {
+        for (const [index, bytes] of kept.entries()) {
+          for (const what of ["keep", ...(index % 2 === 1 ? ["delete" as const] : [])] as const) {
+            const step: Action = { do: what, kind: "datasets", hash: `h${index}`, bytes };
+            await perform(two, step);
+            model.apply(step);
+          }
+        }
+      };
+      const collect = async () => {
+        for (let i = 0; i < 6; i++) await two.collect();
+      };
+      await Promise.all([train(), copy(), collect()]);
+      expect(await one.collect()).not.toBe(null);
+      await expectToMatch(two, model);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+const shared = patternBytes(64, 0);
+const save = (run: string, step: number, best: number | null, keep: number, tensors: Tensors): Action => ({
+  do: "save",
+  run,
+  step,
+  best,
+  keep,
+  tensors,
+});
+
+/** Days in the life of a tab. */
+const days: Readonly<Record<string, readonly Action[]>> = {
+  "several checkpoints, a best one, copies, deletes": [
+    { do: "keep", kind: "datasets", hash: "d", bytes: patternBytes(50, 1) },
+    save("r", 10, 10, 2, { w: patternBytes(64, 10), shared }),
+    save("r", 20, 10, 2, { w: patternBytes(64, 20), shared }),
+    save("r", 30, 10, 2, { w: patternBytes(64, 30), shared }),
+    save("r", 40, 40, 2, { w: patternBytes(64, 40), shared }),
+    save("other", 5, null, 1, { w: patternBytes(64, 20) }),
+    save("other", 6, null, 1, { w: patternBytes(64, 21) }),
+    { do: "delete run", run: "other" },
+    save("r", 50, 40, 2, { w: patternBytes(64, 50), shared }),
+  ],
+  "a checkpoint larger than one batch of writes": [
+    save("r", 10, null, 1, { w: shared }),
+    save("r", 20, null, 1, { w: patternBytes(4 * chunkBytes + 64, 20) }),
+    save("r", 30, null, 1, { w: shared }),
+  ],
+};
+
+async function countWrites(day: readonly Action[]): Promise<number> {
+  const counted = faulty(newDisk(), Number.POSITIVE_INFINITY, "full");
+  const storage = await openStorage(tabOn(counted.disk));
+  for (const step of day) await perform(storage, step);
+  return counted.writes();
+}
+
+const cases: [string, Fault, number][] = [];
+for (const [name, day] of Object.entries(days)) {
+  const writes = await countWrites(day);
+  for (const fault of ["killed before", "killed after", "full"] as const) {
+    for (let at = 1; at <= writes; at++) cases.push([name, fault, at]);
+  }
+}
+
+describe("a fault", () => {
+  test.each(cases)("in %s: %s write %i", async (name, fault, at) => {
+    const day = days[name] ?? [];
+    const disk = newDisk();
+    const broken = faulty(disk, at, fault);
+    const model = createModel();
+    const modelWithNext = createModel();
+    let storage = await openStorage(tabOn(broken.disk));
+    let failed: Action | null = null;
+    for (const step of day) {
+      modelWithNext.apply(step);
+      try {
+        await perform(storage, step);
+      } catch {
+        failed = step;
+        break;
+      }
+      model.apply(step);
+    }
+
+    if (fault === "full") {
+      // The same tab goes on: nothing is lost, and with room again the rest of the day happens.
+      if (failed !== null) {
+        await expectToMatch(storage, model);
+        broken.makeRoom();
+        for (const step of day.slice(day.indexOf(failed))) {
+          await perform(storage, step);
+          model.apply(step);
+        }
+      }
+      await storage.collect();
+      await expectToMatch(storage, model);
+      return;
+    }
+
+    // A new tab on what the dead one left: all of the interrupted action, or nothing of it.
+    storage = await openStorage(tabOn(disk));
+    expect(storage.problems).toEqual([]);
+    const whole = await expectToMatch(storage, model).then(
+      () => true,
+      () => false,
+    );
+    if (!whole) await expectToMatch(storage, modelWithNext);
+    for (const { status, reason, step } of (await storage.runs.list()).runs) {
+      expect([status, reason]).toEqual([
+        "paused",
+        `The tab was closed at step ${step}; the last checkpoint is step ${step}.`,
+      ]);
+    }
+    // And the day can be taken up where it was left.
+    for (const step of day.slice(failed === null ? day.length : day.indexOf(failed))) {
+      await perform(storage, step);
+      modelWithNext.apply(step);
+    }
+    await expectToMatch(storage, modelWithNext);
+  });
+});

@@ -1,0 +1,127 @@
+/**
+ * Oracles: the value formulas of IEEE 754 in float64 (every float16 and bfloat16 value is exact there), and for
+ * rounding an independent search for the nearest representable value.
+ */
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  float32ToBfloat16,
+  float32ToFloat16,
+} from "../../../src/tensor/convert.ts";
+
+interface Format {
+  readonly name: string;
+  readonly exponentBits: number;
+  readonly fractionBits: number;
+  readonly decode: (bits: Uint16Array) => Float32Array;
+  readonly encode: (values: Float32Array) => Uint16Array;
+}
+
+const formats: readonly Format[] = [
+  { name: "float16", exponentBits: 5, fractionBits: 10, decode: float16ToFloat32, encode: float32ToFloat16 },
+  { name: "bfloat16", exponentBits: 8, fractionBits: 7, decode: bfloat16ToFloat32, encode: float32ToBfloat16 },
+];
+
+/** (−1)^s · 2^(e − bias) · 1.f, or 0.f · 2^(1 − bias) for subnormals. */
+function valueOfPattern(bits: number, { exponentBits, fractionBits }: Format): number {
+  const sign = bits >= 0x8000 ? -1 : 1;
+  const exponent = Math.floor((bits % 0x8000) / 2 ** fractionBits);
+  const fraction = (bits % 2 ** fractionBits) / 2 ** fractionBits;
+  const bias = 2 ** (exponentBits - 1) - 1;
+  if (exponent === 2 ** exponentBits - 1) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** (1 - bias) : sign * (1 + fraction) * 2 ** (exponent - bias);
+}
+
+/** Positive finite patterns rise with their values: bisect for the neighbours, compare the distances in float64. */
+function nearest(value: number, format: Format): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const magnitude = Math.abs(value);
+  const infinity = (2 ** format.exponentBits - 1) * 2 ** format.fractionBits;
+  let low = 0;
+  let high = infinity;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (valueOfPattern(middle, format) <= magnitude) low = middle;
+    else high = middle;
+  }
+  // IEEE 754 rounds to infinity as if the format went on: the next value would be one step above the largest.
+  const below = valueOfPattern(low, format);
+  const above = high === infinity ? 2 * below - valueOfPattern(low - 1, format) : valueOfPattern(high, format);
+  if (magnitude === Number.POSITIVE_INFINITY) return sign | infinity;
+  const [down, up] = [magnitude - below, above - magnitude];
+  return sign | (down < up || (down === up && low % 2 === 0) ? low : high);
+}
+
+const everyPattern = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
+const patternOf = (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0] as number;
+const fromPattern = (pattern: number) => new Float32Array(Uint32Array.of(pattern).buffer);
+
+describe.each(formats)("$name", (format) => {
+  it("decodes all 65,536 patterns to the value of the formula", () => {
+    const values = format.decode(everyPattern);
+    const wrong = [...everyPattern].filter((bits) => !Object.is(values[bits], valueOfPattern(bits, format)));
+    expect(wrong).toEqual([]);
+  });
+
+  it("gives all 65,536 patterns back, NaN payloads included", () => {
+    expect(format.encode(format.decode(everyPattern))).toEqual(everyPattern);
+  });
+
+  it("rounds every midpoint between neighbours to the even one, and its two sides to the nearer one", () => {
+    const wrong: string[] = [];
+    const infinity = (2 ** format.exponentBits - 1) * 2 ** format.fractionBits;
+    for (let bits = 0; bits < infinity; bits++) {
+      const below = valueOfPattern(bits, format);
+      const above =
+        bits + 1 === infinity ? 2 * below - valueOfPattern(bits - 1, format) : valueOfPattern(bits + 1, format);
+      // Exact in float32 but for bfloat16's overflow midpoint, which is exact as well: 2¹²⁸ − 2¹¹⁹.
+      const tie = patternOf((below + above) / 2);
+      const even = bits % 2 === 0 ? bits : bits + 1;
+      const around = format.encode(new Float32Array(Uint32Array.of(tie - 1, tie, tie + 1).buffer));
+      const expected = [bits, even, bits + 1];
+      if (around.some((half, i) => half !== expected[i])) wrong.push(`${bits}: ${[...around]} instead of ${expected}`);
+      const negative = format.encode(new Float32Array(Uint32Array.of(tie + 0x80000000).buffer))[0];
+      if (negative !== even + 0x8000) wrong.push(`−${bits}: ${negative} instead of ${even + 0x8000}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it("rounds any float32 to the nearest value (property)", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 0xffffffff }), (pattern) => {
+        const values = fromPattern(pattern);
+        const value = values[0] as number;
+        const half = format.encode(values)[0] as number;
+        if (Number.isNaN(value)) expect(valueOfPattern(half, format)).toBeNaN();
+        else expect(half).toBe(nearest(value, format));
+      }),
+      { numRuns: 20_000, seed: 1 },
+    );
+  });
+
+  it("rounds small float32 values near the subnormal range (property)", () => {
+    fc.assert(
+      fc.property(fc.float({ min: -(2 ** -13), max: 2 ** -13, noNaN: true }), (value) => {
+        expect(format.encode(Float32Array.of(value))[0]).toBe(nearest(value, format));
+      }),
+      { numRuns: 20_000, seed: 2 },
+    );
+  });
+
+  it("keeps a NaN whose payload lies only in the bits that are cut off", () => {
+    const half = format.encode(fromPattern(0x7f800001))[0] as number;
+    expect(valueOfPattern(half, format)).toBeNaN();
+  });
+
+  it("writes into the array given, at its offset, and refuses one of another length", () => {
+    const room = new Float32Array(4).fill(7);
+    const one = format.encode(Float32Array.of(1, -2));
+    const decode = format.name === "float16" ? float16ToFloat32 : bfloat16ToFloat32;
+    expect(decode(one, room.subarray(1, 3))).toBeInstanceOf(Float32Array);
+    expect([...room]).toEqual([7, 1, -2, 7]);
+    expect(() => decode(one, room)).toThrow("The output holds 4 elements, but the input has 2.");
+  });
+});

@@ -1,0 +1,351 @@
+import { describe, expect, test } from "vitest";
+import { accumulatorOut } from "../../../src/artifacts/contract.ts";
+import type { Batch } from "../../../src/data/batch.ts";
+import type { SamplerState } from "../../../src/data/batches.ts";
+import { StorageFullError } from "../../../src/storage/errors.ts";
+import { createRandom } from "../../../src/tensor/random.ts";
+import type { BatchSource } from "../../../src/training/batchSource.ts";
+import { createControl, nextTask } from "../../../src/training/control.ts";
+import { createEvaluator } from "../../../src/training/evaluate.ts";
+import { type LoopEvent, trainingLoop } from "../../../src/training/loop.ts";
+import { uploadParameters } from "../../../src/training/parameters.ts";
+import { learningRateAt } from "../../../src/training/schedule.ts";
+import { initialState, type LoopState, readState } from "../../../src/training/state.ts";
+import { createStepper } from "../../../src/training/step.ts";
+import {
+  artifacts,
+  batchOf,
+  type Compute,
+  computeBigram,
+  createFakeRuntime,
+  optimizerSettings,
+  restoreInto,
+  type Snapshot,
+  snapshotOf,
+  specs,
+  vocabulary,
+} from "./fakeRuntime.ts";
+
+/** What a checkpoint holds, read in full. */
+interface Saved {
+  readonly state: LoopState;
+  readonly tensors: readonly Snapshot[];
+}
+
+/** Micro-batches that depend on how many steps were drawn before; each third step has an empty one. */
+function sourceFrom(state: SamplerState, weight: (step: number) => number): BatchSource {
+  let drawn = state.cursor;
+  return {
+    next: () => {
+      drawn++;
+      const random = createRandom(drawn);
+      const sequence = () => Array.from({ length: 4 }, () => random.below(vocabulary));
+      return [0, 1, 2].map((row) =>
+        batchOf([sequence(), sequence()], [2 * row, 2 * row + 1], drawn % 3 === row ? 0 : weight(drawn)),
+      );
+    },
+    state: () => ({ ...state, cursor: drawn }),
+  };
+}
+
+interface Setting {
+  readonly totalSteps?: number;
+  readonly evaluateEvery?: number;
+  readonly checkpointEvery?: number;
+  readonly patience?: number | null;
+  readonly questions?: readonly { prompt: string; reference: string }[];
+  readonly validation?: readonly Batch[] | null;
+  /** Validation losses that the run is told, one after the other; computed when left out. */
+  readonly losses?: readonly number[];
+  readonly weight?: (step: number) => number;
+  readonly compute?: Compute;
+  /** When a person asks: at a poll, or at a moment, which is a poll, a run of a session or a save; both from 1. */
+  readonly ask?: { readonly poll?: number; readonly moment?: number; readonly request: "pause" | "cancel" };
+  /** Saves that succeed before the disk is full. */
+  readonly room?: number;
+  readonly from?: Saved;
+}
+
+/** Runs the loop on the fake runtime; `from` goes through JSON and a fresh runtime, as after a reload. */
+async function train(setting: Setting = {}) {
+  const { totalSteps = 6, from, losses } = setting;
+  const { compute = computeBigram, ask } = setting;
+  const control = createControl();
+  let moments = 0;
+  const pass = () => {
+    moments++;
+    if (ask !== undefined && moments === ask.moment) control[ask.request]();
+  };
+  const runtime = createFakeRuntime((artifact, inputs) => {
+    pass();
+    return compute(artifact, inputs);
+  });
+  const random = createRandom(1);
+  const parameters = await uploadParameters(runtime, specs, (name) =>
+    Float32Array.from({ length: name === "bias" ? vocabulary : vocabulary ** 2 }, () => random.normal()),
+  );
+  const { beta1, beta2 } = optimizerSettings;
+  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
+  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4] });
+  const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)));
+  if (from !== undefined) await restoreInto(stepper, from.tensors);
+  const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
+  const { validation = [batchOf([[1, 2, 3]], [0]), batchOf([[4, 5, 6]], [1])] } = setting;
+  const told = losses?.slice(state.evaluations.length);
+  const events: LoopEvent[] = [];
+  const checkpoints: Saved[] = [];
+  let polls = 0;
+  let now = 0;
+  const outcome = await trainingLoop(
+    {
+      recipe: {
+        evaluateEvery: setting.evaluateEvery ?? 2,
+        checkpointEvery: setting.checkpointEvery ?? 4,
+        patience: setting.patience ?? null,
+      },
+      totalSteps,
+      learningRate: (step) =>
+        learningRateAt({ learningRate: 0.05, schedule: "cosine", warmupRatio: 0.2 }, step, totalSteps),
+      stepper,
+      batches: sourceFrom(state.sampler, setting.weight ?? (() => 1)),
+      evaluate:
+        validation === null
+          ? null
+          : told === undefined
+            ? (interrupted) => evaluator.loss(validation, interrupted)
+            : async () => told.shift() ?? Number.NaN,
+      questions: setting.questions ?? [],
+      answer: async (prompt) => `${prompt} ${(await snapshotOf(stepper.tensors()))[0]?.values.slice(0, 3).join(" ")}`,
+      saveCheckpoint: async (checkpoint) => {
+        pass();
+        if (checkpoints.length === setting.room) throw new StorageFullError("The checkpoint", 2e6, 1e6);
+        checkpoints.push({ state: checkpoint.state, tensors: await snapshotOf(checkpoint.tensors) });
+      },
+      emit: (event) => events.push(event),
+      control,
+      clock: () => {
+        now += 250;
+        return now;
+      },
+      nextTask: async () => {
+        pass();
+        polls++;
+        if (ask !== undefined && polls === ask.poll) control[ask.request]();
+      },
+    },
+    state,
+  );
+  return { ...outcome, tensors: await snapshotOf(stepper.tensors()), events, checkpoints, polls, moments };
+}
+
+const stepsOf = (events: readonly LoopEvent[], type: "evaluation" | "step") =>
+  events.flatMap((event) => (event.type === type ? [event.metrics.step] : []));
+const checkpointSteps = (checkpoints: readonly Saved[]) => checkpoints.map((checkpoint) => checkpoint.state.step);
+const last = <T>(items: readonly T[]): T => items[items.length - 1] as T;
+
+describe("a run", () => {
+  test("evaluates before the first step, every k steps and after the last", async () => {
+    const run = await train({ totalSteps: 7, evaluateEvery: 3 });
+    expect(run.status).toBe("finished");
+    expect(run.reason).toBeNull();
+    expect(stepsOf(run.events, "evaluation")).toEqual([0, 3, 6, 7]);
+    expect(stepsOf(run.events, "step")).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(run.state.step).toBe(7);
+    expect(run.state.updates).toBe(7);
+    expect(run.state.metrics.every((metrics) => metrics.seconds === 0.25 && metrics.tokens === 16)).toBe(true);
+    expect(run.state.metrics.map((metrics) => metrics.learningRate)).toEqual(
+      [1, 2, 3, 4, 5, 6, 7].map((step) =>
+        learningRateAt({ learningRate: 0.05, schedule: "cosine", warmupRatio: 0.2 }, step, 7),
+      ),
+    );
+  });
+
+  test("events tell what the state holds", async () => {
+    const run = await train({ questions: [{ prompt: "a", reference: "b" }] });
+    const told = (type: "step" | "evaluation") =>
+      run.events.flatMap((event) => (event.type === type ? [event.metrics] : []));
+    expect(told("step")).toEqual(run.state.metrics);
+    expect(told("evaluation")).toEqual(run.state.evaluations);
+    expect(last(run.checkpoints)).toEqual({ state: run.state, tensors: run.tensors });
+  });
+
+  test("trains the same with validation, samples and checkpoints as without", async () => {
+    const plain = await train({ validation: null, checkpointEvery: 100 });
+    const watched = await train({ evaluateEvery: 1, checkpointEvery: 1, questions: [{ prompt: "a", reference: "b" }] });
+    expect(watched.tensors).toEqual(plain.tensors);
+    expect(watched.state.metrics).toEqual(plain.state.metrics);
+    expect(plain.state.evaluations).toEqual([]);
+  });
+
+  test.each([
+    ["every 2 of 6, the last one not twice", { checkpointEvery: 2 }, [2, 4, 6]],
+    ["every 4 of 6 and at the end", { checkpointEvery: 4 }, [4, 6]],
+    ["never before the end", { checkpointEvery: 100 }, [6]],
+  ] as const)("saves %s", async (_, setting, steps) => {
+    const run = await train({ ...setting, validation: null });
+    expect(checkpointSteps(run.checkpoints)).toEqual(steps);
+    expect(run.events.flatMap((event) => (event.type === "checkpoint" ? [event.step] : []))).toEqual(steps);
+  });
+
+  test("saves each new best, and notes it in that very checkpoint", async () => {
+    const run = await train({ checkpointEvery: 100, evaluateEvery: 1, losses: [5, 6, 4, 4, 3, 7, 8] });
+    expect(checkpointSteps(run.checkpoints)).toEqual([2, 4, 6]);
+    expect(run.checkpoints.map((checkpoint) => checkpoint.state.best)).toEqual([
+      { step: 2, loss: 4 },
+      { step: 4, loss: 3 },
+      { step: 4, loss: 3 },
+    ]);
+  });
+
+  test("leaves after `patience` validations without a lower loss and says so", async () => {
+    const run = await train({ totalSteps: 20, evaluateEvery: 2, patience: 2, losses: [5, 4, 4.5, 3, 3, 3.1, 1] });
+    expect(run.status).toBe("finished");
+    expect(run.state.step).toBe(10);
+    expect(run.reason).toBe(
+      "Stopped at step 10 of 20: 2 validations in a row without a lower loss than 3.0000 at step 6.",
+    );
+    expect(last(checkpointSteps(run.checkpoints))).toBe(10);
+  });
+
+  test("answers the questions with the weights before the first and after the last step", async () => {
+    const questions = [1, 2].map((n) => ({ prompt: `question ${n}`, reference: `reference ${n}` }));
+    const run = await train({ questions });
+    const start = await train({ totalSteps: 1, ask: { poll: 1, request: "pause" } });
+    const weights = ({ tensors }: typeof run) => tensors[0]?.values.slice(0, 3).join(" ");
+    expect(run.state.samples).toEqual(
+      questions.map(({ prompt, reference }) => ({
+        prompt,
+        reference,
+        before: `${prompt} ${weights(start)}`,
+        after: `${prompt} ${weights(run)}`,
+      })),
+    );
+    expect(weights(run)).not.toBe(weights(start));
+  });
+
+  test("goes past steps without a supervised token and tells their rows", async () => {
+    const run = await train({ weight: (step) => (step === 2 || step === 6 ? 0 : 1) });
+    expect(run.events.filter((event) => event.type === "empty")).toEqual([
+      { type: "empty", step: 2, rows: [1, 2, 3, 4, 5, 6] },
+      { type: "empty", step: 6, rows: [1, 2, 3, 4, 5, 6] },
+    ]);
+    expect(run.state.step).toBe(6);
+    expect(run.state.updates).toBe(4);
+    expect(run.state.metrics.map((metrics) => metrics.step)).toEqual([1, 3, 4, 5]);
+  });
+});
+
+describe("a person", () => {
+  const questions = [1, 2].map((n) => ({ prompt: `question ${n}`, reference: "" }));
+
+  test("who pauses at any moment and resumes gets the uninterrupted run, bit for bit", async () => {
+    const setting = { questions, totalSteps: 5, patience: 9, weight: (step: number) => (step === 3 ? 0 : 1) };
+    const whole = await train(setting);
+    const told = (...runs: { readonly events: readonly LoopEvent[] }[]) =>
+      runs.flatMap((run) => run.events).filter((event) => event.type !== "checkpoint");
+    expect(whole.moments).toBeGreaterThan(40);
+    for (let moment = 1; moment < whole.moments; moment++) {
+      const first = await train({ ...setting, ask: { moment, request: "pause" } });
+      expect([moment, first.status, first.reason]).toEqual([moment, "paused", null]);
+      const from = last(first.checkpoints);
+      expect(from.state).toEqual(first.state);
+      const second = await train({ ...setting, from });
+      expect([moment, second.state]).toEqual([moment, whole.state]);
+      expect([moment, second.tensors]).toEqual([moment, whole.tensors]);
+      expect([moment, told(first, second)]).toEqual([moment, told(whole)]);
+    }
+    const late = await train({ ...setting, ask: { moment: whole.moments, request: "pause" } });
+    expect([late.status, late.state]).toEqual(["finished", whole.state]);
+  });
+
+  test("who resumes from any checkpoint, not the last one only, gets the same end", async () => {
+    const whole = await train({ checkpointEvery: 1, questions });
+    for (const from of whole.checkpoints) {
+      const resumed = await train({ checkpointEvery: 1, questions, from });
+      expect([from.state.step, resumed.tensors]).toEqual([from.state.step, whole.tensors]);
+      expect(resumed.state).toEqual(whole.state);
+    }
+  });
+
+  test("who pauses twice at one place gets no second checkpoint of it", async () => {
+    const first = await train({ ask: { poll: 12, request: "pause" } });
+    const second = await train({ from: last(first.checkpoints), ask: { poll: 1, request: "pause" } });
+    expect(first.checkpoints.length).toBeGreaterThan(0);
+    expect(second.status).toBe("paused");
+    expect(second.checkpoints).toEqual([]);
+  });
+
+  test("who cancels at any poll is heard before the next micro-batch, and gets no checkpoint that was not due", async () => {
+    const whole = await train({ validation: null });
+    for (let poll = 1; poll <= whole.polls; poll++) {
+      const run = await train({ validation: null, ask: { poll, request: "cancel" } });
+      expect([run.status, run.reason]).toEqual(["cancelled", null]);
+      expect(run.polls).toBe(poll);
+      expect(checkpointSteps(run.checkpoints)).toEqual(run.state.step >= 4 ? [4] : []);
+    }
+  });
+
+  test("is heard through cancel after pause, not the other way round", () => {
+    const control = createControl();
+    expect([control.request, control.signal.aborted]).toEqual([null, false]);
+    control.pause();
+    expect([control.request, control.signal.aborted]).toEqual(["pause", true]);
+    control.cancel();
+    control.pause();
+    expect(control.request).toBe("cancel");
+  });
+
+  test("is heard at all: messages that wait are handled before the next task", async () => {
+    const { port1, port2 } = new MessageChannel();
+    const heard = new Promise<string>((resolve) => {
+      port1.onmessage = ({ data }) => resolve(data);
+    });
+    port2.postMessage("stop");
+    let message: string | null = null;
+    void heard.then((data) => {
+      message = data;
+    });
+    for (let turn = 0; turn < 10 && message === null; turn++) await nextTask();
+    expect(message).toBe("stop");
+    port1.close();
+  });
+});
+
+describe("trouble", () => {
+  test("a full disk pauses with the reason, and the run goes on from the last whole checkpoint", async () => {
+    const setting = { checkpointEvery: 2, validation: null };
+    const full = await train({ ...setting, room: 1 });
+    expect(full.status).toBe("paused");
+    expect(full.reason).toMatch(/needs 2 MB, but this browser gives 1 MB more.*free disk space/);
+    expect(checkpointSteps(full.checkpoints)).toEqual([2]);
+    expect(full.state).toEqual(last(full.checkpoints).state);
+    const resumed = await train({ ...setting, from: last(full.checkpoints) });
+    expect(resumed.tensors).toEqual((await train(setting)).tensors);
+  });
+
+  test("any other error of a part is not swallowed", async () => {
+    const compute: Compute = () => {
+      throw new Error("device lost");
+    };
+    await expect(train({ compute, validation: null })).rejects.toThrow("device lost");
+  });
+
+  test("a gradient that is not finite ends the run, naming the step", async () => {
+    let trainings = 0;
+    const compute: Compute = (artifact, inputs) => {
+      const results = computeBigram(artifact, inputs);
+      if (artifact.kind === "training" && ++trainings > 6)
+        results[accumulatorOut("table")] = new Float32Array(vocabulary ** 2).fill(Number.NaN);
+      return results;
+    };
+    await expect(train({ compute, validation: null })).rejects.toMatchObject({
+      name: "NonFiniteError",
+      quantity: "gradient",
+      step: 4,
+    });
+  });
+
+  test("a validation loss that is not finite ends the run", async () => {
+    await expect(train({ losses: [2, Number.NaN] })).rejects.toThrow("The validation loss of step 2 is NaN");
+  });
+});

@@ -1,0 +1,81 @@
+/** Declared options: defaults read back as themselves, bounds hold, doubts speak only outside the usual. */
+
+import { expect, test } from "vitest";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultSampling, samplingOptions } from "../../../src/ui/compare/options.ts";
+import { readEntries } from "../../../src/ui/option/option.ts";
+import { recipeOptions } from "../../../src/ui/train/options.ts";
+
+const methods = ["lora", "full"] as const;
+const option = (field: string) => {
+  const found = recipeOptions.find((candidate) => candidate.field === field);
+  if (!found) throw new Error(`There is no option ${field}.`);
+  return found;
+};
+
+test.each(methods)("every default of %s, as shown, reads back to the same recipe, without a doubt", (method) => {
+  const recipe = defaultRecipe(method);
+  const entries = Object.fromEntries(recipeOptions.map(({ field, show }) => [field, show(recipe)]));
+  expect(readEntries(recipe, recipeOptions, entries)).toEqual({ settings: recipe, refusals: {} });
+  expect(recipeOptions.map(({ doubt }) => doubt(recipe)).filter(Boolean)).toEqual([]);
+});
+
+test("every field of a recipe has an option, and no field has two", () => {
+  const { lora, method: _method, ...rest } = defaultRecipe("lora");
+  const fields = recipeOptions.map(({ field }) => field);
+  expect(fields.toSorted()).toEqual([...Object.keys(rest), ...Object.keys(lora)].toSorted());
+});
+
+test("the defaults of an answer read back as themselves", () => {
+  const entries = Object.fromEntries(samplingOptions.map(({ field, show }) => [field, show(defaultSampling)]));
+  expect(readEntries(defaultSampling, samplingOptions, entries)).toEqual({ settings: defaultSampling, refusals: {} });
+});
+
+test.each([
+  ["learningRate", "0", /more than 0/],
+  ["learningRate", "-1e-4", /more than 0/],
+  ["learningRate", "1e-4x", /not a number/],
+  ["learningRate", "0,5", /write it like 0\.5/],
+  ["learningRate", "  ", /Enter a number/],
+  ["learningRate", "Infinity", /not a number/],
+  ["batchSize", "1.5", /whole number/],
+  ["batchSize", "0", /at least 1/],
+  ["warmupRatio", "1", /less than 1/],
+  ["steps", "0", /Empty is off/],
+  ["seed", "4294967296", /at most 4294967295/],
+  ["template", "llama", /not one of the choices/],
+  ["targets", "", /at least one/],
+])("%s refuses %j", (field, text, reason) => {
+  const recipe = defaultRecipe("lora");
+  const { settings, refusals } = readEntries(recipe, recipeOptions, { [field]: text });
+  expect(refusals[field]).toMatch(reason);
+  expect(settings).toEqual(recipe);
+});
+
+test.each([
+  ["learningRate", " 3E-5 ", { learningRate: 3e-5 }],
+  ["steps", "", { steps: null }],
+  ["steps", "40", { steps: 40 }],
+  ["maxGradNorm", "", { maxGradNorm: null }],
+  ["systemPrompt", "", { systemPrompt: null }],
+  ["targets", "v_proj,q_proj", { lora: { rank: 16, alpha: 32, targets: ["q_proj", "v_proj"] } }],
+  ["rank", "8", { lora: { ...defaultRecipe("lora").lora, rank: 8 } }],
+])("%s takes %j", (field, text, change) => {
+  const recipe = defaultRecipe("lora");
+  expect(readEntries(recipe, recipeOptions, { [field]: text }).settings).toEqual({ ...recipe, ...change });
+});
+
+test.each([
+  ["lora", "learningRate", "2e-3", /diverge/],
+  ["full", "learningRate", "2e-4", /Full training usually/],
+  ["lora", "learningRate", "1e-6", /change little/],
+  ["lora", "epochs", "20", /validation loss/],
+  ["lora", "rank", "512", /4 to 128/],
+  ["lora", "alpha", "512", /32/],
+  ["lora", "validationShare", "0", /by heart/],
+  ["lora", "maxGradNorm", "", /odd batch/],
+] as const)("%s: %s at %j is doubted but taken", (method, field, text, reason) => {
+  const { settings, refusals } = readEntries(defaultRecipe(method), recipeOptions, { [field]: text });
+  expect(refusals).toEqual({});
+  expect(option(field).doubt(settings)).toMatch(reason);
+});

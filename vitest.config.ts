@@ -1,0 +1,79 @@
+/** Three projects: `unit` in Node, `browser` in headless Chromium with WebGPU, `e2e` on the built page. */
+
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+import { chromiumFlags, findChromium } from "./scripts/chromium.mjs";
+import { serveFolder } from "./scripts/harness/serveFolder.ts";
+import { isolationHeaders } from "./scripts/isolation.mjs";
+
+const sharedFolder = fileURLToPath(new URL("../shared", import.meta.url));
+const sharedIsHere = existsSync(sharedFolder);
+const chromium = await findChromium();
+
+/** Where tests find the shared models and data: a folder in Node, an address in the browser; null when absent. */
+const sharedAt = (place: string) => ({ __SHARED__: JSON.stringify(sharedIsHere ? place : null) });
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        define: sharedAt(sharedFolder),
+        test: {
+          name: "unit",
+          include: ["tests/unit/**/*.test.ts", "tests/numeric/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        define: sharedAt("/shared"),
+        plugins: [react(), serveFolder("/shared", sharedFolder)],
+        server: { headers: isolationHeaders },
+        worker: { format: "es" },
+        // All of src is searched for dependencies: one found only when a worker asks for it would reload the test.
+        optimizeDeps: { exclude: ["onnxruntime-web"], entries: ["src/**/*.{ts,tsx}", "tests/browser/**/*.{ts,tsx}"] },
+        test: {
+          name: "browser",
+          include: ["tests/browser/**/*.test.{ts,tsx}"],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          // SwiftShader and the wasm threads take every core: two files at once would only slow each other.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                args: [...chromiumFlags],
+                ...(chromium && {
+                  executablePath: chromium.executablePath,
+                  env: { ...process.env, ...chromium.env },
+                }),
+              },
+            }),
+            instances: [{ browser: "chromium" }],
+          },
+        },
+      },
+      {
+        define: sharedAt(sharedFolder),
+        test: {
+          name: "e2e",
+          include: ["tests/e2e/**/*.test.ts"],
+          environment: "node",
+          globalSetup: ["tests/e2e/setup.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
