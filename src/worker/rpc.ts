@@ -132,6 +132,8 @@ export function emitTo<Event>(port: Port): (event: Event) => void {
  */
 export function serve<Api extends Callable<Api>>(api: Api | Promise<Api>, port: Port): void {
   const running = new Map<number, AbortController>();
+  // Told by the calls that wait for it, and by nothing else.
+  Promise.resolve(api).catch(() => undefined);
 
   const answer = async ({ id, method, args, signalAt }: Extract<Request, { kind: "call" }>) => {
     const controller = new AbortController();

@@ -6,7 +6,6 @@ import type { Sample } from "../../storage/run.ts";
 import { defaultRecipe } from "../../store/recipe.ts";
 import type { AnswerFacts } from "../../store/state.ts";
 import { duration, plural } from "../format.ts";
-import type { Answer } from "../../worker/protocol.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
 import { readEntries } from "../option/option.ts";
@@ -17,8 +16,12 @@ import recipeClasses from "../train/RecipePanel.module.css";
 import classes from "./ComparePanel.module.css";
 import { defaultSampling, samplingOptions } from "./options.ts";
 
-const endings = { stop: "ended by itself", length: "cut at the longest answer",
- context: "cut at the end of the context", cancelled: "stopped" } as const;
+const endings = {
+  stop: "ended by itself",
+  length: "cut at the longest answer",
+  context: "cut at the end of the context",
+  cancelled: "stopped",
+} as const;
 
 function AnswerCard({ title, facts }: { readonly title: string; readonly facts: AnswerFacts | null }) {
   const id = useId();

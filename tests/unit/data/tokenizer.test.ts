@@ -287,6 +287,26 @@ test("a normalizer acts on each segment, and offsets are those of the normalised
   expect(ends.at(-1)).toBe(text.length);
 });
 
+const plainText = (text: string): Segment => ({ text, kind: "content", role: "user", supervised: false, weight: 0 });
+
+test("words are merged as one text where the vocabulary reaches over their beginning", () => {
+  const { json, config } = sentencePieceTokenizer({ crossing: true });
+  const { ids } = createTokenizer(json, config).encode([plainText("a> the")]);
+  const library = new Library(json, config);
+  expect([...ids]).toEqual(library.encode("a> the", { add_special_tokens: false }).ids);
+  expect([...ids].map((id) => library.id_to_token(id))).toContain(">▁");
+});
+
+test("text that reads like a special token is not one, even where the vocabulary has it as a word", () => {
+  const { json, config } = byteLevelTokenizer();
+  const end = json.added_tokens[1]?.id ?? -1;
+  const model = { ...json.model, ignore_merges: true, vocab: { ...json.model.vocab, "</s>": end } };
+  const tokenizer = createTokenizer({ ...json, model }, config);
+  const { ids } = tokenizer.encode([plainText("</s>")]);
+  expect(ids).toHaveLength(4);
+  expect(tokenizer.decode(ids)).toBe("</s>");
+});
+
 test("vocabularies hold the names that JavaScript's objects have", () => {
   const { json, config } = byteLevelTokenizer();
   const merges = ["c o", "co n"];

@@ -66,7 +66,9 @@ test("a run goes through its phases, and its figures land in the series", async 
   expect(dropped).toHaveLength(1);
   expect(checkpoint).toBe(10);
   expect(facts().runs.list).toMatchObject([{ id: runId, status: "finished", step: 12 }]);
-  expect(hone.series.of(runId ?? "").steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+  expect(hone.series.of(runId ?? "").steps.map(({ step }) => step)).toEqual(
+    Array.from({ length: 12 }, (_, i) => i + 1),
+  );
 });
 
 test("pause stops, resume goes on to the end; a second start meanwhile is not sent", async () => {

@@ -349,3 +349,21 @@ describe("trouble", () => {
     await expect(train({ losses: [2, Number.NaN] })).rejects.toThrow("The validation loss of step 2 is NaN");
   });
 });
+
+describe("a stored state", () => {
+  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4] });
+
+  test("comes back as it was", async () => {
+    const run = await train({ questions: [{ prompt: "a", reference: "b" }] });
+    expect(readState(JSON.parse(JSON.stringify(run.state)))).toEqual(run.state);
+    expect(readState(JSON.parse(JSON.stringify(state)))).toEqual(state);
+  });
+
+  test.each([
+    [{ ...state, sampler: { ...state.sampler, cursor: -1 } }, "sampler.cursor should be >=0, not -1"],
+    [{ ...state, step: "3" }, 'step should be number, not "3"'],
+    [null, "the whole should be Object, not null"],
+  ])("%j is refused, naming the field", (stored, message) => {
+    expect(() => readState(stored)).toThrow(message);
+  });
+});

@@ -127,6 +127,19 @@ test("events arrive in order, between replies", async () => {
   expect(events).toEqual([{ type: "one" }, { type: "two" }]);
 });
 
+test("calls wait for an api that is still being made, and fail when it fails", async () => {
+  const outcome = (api: Promise<Pick<Echo, "add">>) => {
+    const channel = new MessageChannel();
+    channels.push(channel);
+    channel.port1.start();
+    channel.port2.start();
+    serve(api, channel.port2);
+    return connect<Pick<Echo, "add">, never>(channel.port1, () => {}).api.add(1, 2);
+  };
+  expect(await outcome(Promise.resolve({ add: async (a, b) => a + b }))).toBe(3);
+  await expect(outcome(Promise.reject(new Error("no storage")))).rejects.toThrow("no storage");
+});
+
 test("closing rejects pending and later calls with the reason", async () => {
   const { api, close } = pair();
   const pending = api.wait("pending", new AbortController().signal);

@@ -1,0 +1,149 @@
+/**
+ * What must not depend on how rows are put into batches. Oracle: the same rows, arranged otherwise. Tolerance 1e-6 on
+ * values of the order of 1: float32 sums in another order.
+ */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compileTraining } from "../../src/artifacts/compile.ts";
+import { accumulatorIn, accumulatorOut, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
+import { type Method, parametersOf } from "../../src/artifacts/method.ts";
+import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import type { Batch, TokenizedExample } from "../../src/data/batch.ts";
+import { makeBatch, packBatch } from "../../src/data/batches.ts";
+import { readConfig } from "../../src/models/llama.ts";
+import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
+import { createRuntime } from "../../src/runtime/runtime.ts";
+import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { createRandom } from "../../src/tensor/random.ts";
+import { batchFeeds } from "../../src/training/feeds.ts";
+import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
+import { createStepper } from "../../src/training/step.ts";
+
+const tolerance = 1e-6;
+const config = readConfig({
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: 40,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  tie_word_embeddings: true,
+});
+const methods: Method[] = [
+  { kind: "full" },
+  { kind: "lora", rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "o_proj", "down_proj"] },
+];
+
+/** Four rows of unequal length and weight; the first two tokens are context. */
+const rows: TokenizedExample[] = [9, 5, 12, 7].map((length, row) => {
+  const random = createRandom(100 + row);
+  return {
+    row,
+    ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+    weights: Float32Array.from({ length }, (_, t) => (t < 2 ? 0 : row === 2 ? 0.5 : 1)),
+  };
+});
+
+function parameterValues(method: Method) {
+  const random = createRandom(5);
+  return new Map(
+    parametersOf(config, method).map(({ name, shape }) => {
+      const norm = name.includes("norm");
+      const values = Float32Array.from({ length: sizeOf(shape) }, () => (norm ? 1 : 0) + 0.3 * random.normal());
+      return [name, values] as const;
+    }),
+  );
+}
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
+});
+afterAll(() => runtime.dispose());
+
+/** Parameters after one optimizer step over these micro-batches. */
+async function afterStep(method: Method, batches: readonly Batch[]) {
+  const specs = parametersOf(config, method);
+  const values = parameterValues(method);
+  const parameters = await uploadParameters(runtime, specs, (name) => values.get(name));
+  const stepper = createStepper({
+    runtime,
+    parameters,
+    specs,
+    artifacts: {
+      training: (shape) => compileTraining(config, method, shape),
+      optimizer: compileOptimizer(config, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }),
+    },
+    recipe: { beta1: 0.9, beta2: 0.999, maxGradNorm: 1 },
+  });
+  const outcome = await stepper.step({ step: 1, updates: 0, batches, learningRate: 1e-3 }, async () => false);
+  const after = new Map<string, Float32Array>();
+  for (const { name, trainable } of specs) {
+    const data = trainable && (await parameters.get(name)?.read());
+    if (data instanceof Float32Array) after.set(name, data);
+  }
+  stepper.dispose();
+  disposeAll(parameters);
+  return { outcome, before: values, after };
+}
+
+/** Loss sum and summed gradients of micro-batches. */
+async function sums(method: Method, batches: readonly Batch[]) {
+  const specs = parametersOf(config, method);
+  const values = parameterValues(method);
+  const host = (name: string, shape: readonly number[], data: Float32Array): [string, HostTensor] => [name, { dtype: "float32", shape, data }];
+  let loss = 0;
+  let gradients = Object.fromEntries(
+    specs.filter((spec) => spec.trainable).map(({ name, shape }) => host(accumulatorIn(name), shape, new Float32Array(sizeOf(shape)))),
+  );
+  for (const batch of batches) {
+    const session = await runtime.session(compileTraining(config, method, batch.shape));
+    const outputs = await session.run({
+      ...Object.fromEntries(specs.map(({ name, shape }) => host(name, shape, values.get(name) ?? new Float32Array()))),
+      ...gradients,
+      ...batchFeeds(batch),
+      [lazyResetGrad]: { dtype: "bool", shape: [1], data: Uint8Array.of(0) },
+    });
+    loss += Number(outputs[lossSum]?.data[0]);
+    gradients = Object.fromEntries(
+      specs
+        .filter((spec) => spec.trainable)
+        .map(({ name }) => [accumulatorIn(name), outputs[accumulatorOut(name)] as HostTensor]),
+    );
+  }
+  return { loss, gradients };
+}
+
+const worst = (a: ArrayLike<number | bigint>, b: ArrayLike<number | bigint>) =>
+  Array.from(a, (value, i) => Math.abs(Number(value) - Number(b[i]))).reduce((x, y) => Math.max(x, y), 0);
+
+describe.each(methods)("$kind", (method) => {
+  it("one micro-batch of 4 rows and 4 of 1 row give the same parameters after a step", async () => {
+    const together = await afterStep(method, [makeBatch(rows, { rows: 4, length: 16, supervised: 32 })]);
+    const apart = await afterStep(method, rows.map((row) => makeBatch([row], { rows: 1, length: 16, supervised: 16 })));
+    expect(together.outcome).toMatchObject({ kind: "updated" });
+    let moved = 0;
+    for (const [name, values] of together.after) {
+      expect(worst(values, apart.after.get(name) ?? []), name).toBeLessThanOrEqual(tolerance);
+      moved = Math.max(moved, worst(values, together.before.get(name) ?? []));
+    }
+    expect(moved).toBeGreaterThan(1e-4); // a step that changes nothing would agree with anything
+  });
+
+  it("rows packed in one sequence and the same rows apart give the same loss and gradients", async () => {
+    const apart = await sums(method, [makeBatch(rows, { rows: 4, length: 16, supervised: 32 })]);
+    const packed = await sums(method, [
+      packBatch([[rows[0], rows[1]], [rows[2]], [rows[3]]] as TokenizedExample[][], { rows: 3, length: 16, supervised: 32 }),
+    ]);
+    const one = await sums(method, [packBatch([rows], { rows: 1, length: 40, supervised: 32 })]);
+    for (const { loss, gradients } of [packed, one]) {
+      expect(Math.abs(loss - apart.loss) / apart.loss).toBeLessThanOrEqual(tolerance);
+      for (const [name, { data }] of Object.entries(apart.gradients)) {
+        const scale = Math.max(1, ...Array.from(data, (value) => Math.abs(Number(value))));
+        expect(worst(data, gradients[name]?.data ?? []) / scale, name).toBeLessThanOrEqual(tolerance);
+      }
+    }
+  });
+});
