@@ -13,11 +13,15 @@ export class StorageFullError extends StorageError {
     what: string,
     /** Bytes that were still to be written. */
     readonly needed: number,
-    /** Bytes that the browser still gave, by its own estimate; null where it does not say. */
+    /** Bytes that the browser claims to give still; null where it does not say. */
     readonly free: number | null,
     options?: ErrorOptions,
   ) {
-    const room = free === null ? "this browser gives no more" : `this browser gives ${megabytes(free)} more`;
+    // Chrome's estimate is always 10 GiB above what is used, so it can contradict the refusal; then it says nothing.
+    const room =
+      free === null || free >= needed
+        ? "this browser gives no more room"
+        : `this browser gives ${megabytes(free)} more`;
     super(
       `${what} needs ${megabytes(needed)}, but ${room}. Nothing that was saved before is lost: delete a run or a kept ` +
         "model, or free disk space, and go on.",

@@ -7,7 +7,7 @@ export interface StorageReport {
   readonly reason: string | null;
   /** Bytes that this page's address uses, by the browser's estimate; null where it does not say. */
   readonly usage: number | null;
-  /** Bytes that it may use, by the browser's estimate; null where it does not say. */
+  /** Bytes that it may use, by the browser's estimate (Chrome: always 10 GiB above usage); null where it does not say. */
   readonly quota: number | null;
 }
 

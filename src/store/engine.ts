@@ -29,7 +29,9 @@ export function engineActions(context: Context, loadKept: () => Promise<void>): 
         const report = await client.engine.start(choice);
         patch(context, "engine", { status: "ready", report, progress: null });
       } catch (thrown) {
-        patch(context, "engine", { status: "failed", failure: toFailure(thrown), progress: null });
+        const failure = toFailure(thrown);
+        dead ||= failure.name === "EngineStopped";
+        patch(context, "engine", { status: "failed", failure, progress: null });
         return;
       }
       await loadKept();

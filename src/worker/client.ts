@@ -47,7 +47,15 @@ export function createEngineClient(start: () => EngineWorker): EngineClient {
   const deathListeners = new Set<(error: Error) => void>();
 
   const open = () => {
-    const worker = start();
+    let worker: EngineWorker;
+    try {
+      worker = start();
+    } catch (cause) {
+      // A page opened from a file may not start workers at all.
+      const connection = connect<EngineApi, EngineEvent>(new MessageChannel().port1, () => {});
+      connection.close(new EngineStopped("This browser did not let the page start its engine.", { cause }));
+      return { connection, end: () => {} };
+    }
     const connection = connect<EngineApi, EngineEvent>(worker, (event) => {
       for (const listener of eventListeners) listener(event);
     });

@@ -27,6 +27,7 @@ function pace({ steps }: RunSeries) {
 function Live({ run, state }: { readonly run: RunEntry; readonly state: RunState }) {
   const series = useSeries(run.id);
   const checkpoint = useFacts((facts) => facts.training.checkpoint);
+  const readRows = useFacts(({ dataset }) => dataset.list.find(({ hash }) => hash === run.dataset.hash)?.rows);
   const last = series.steps.at(-1);
   const validation = series.evaluations.at(-1);
   const step = Math.max(last?.step ?? 0, state === "training" ? 0 : run.step);
@@ -82,6 +83,10 @@ function Live({ run, state }: { readonly run: RunEntry; readonly state: RunState
           ["Gradient norm", last ? figure(last.gradientNorm) : "–"],
           ["Rows", run.examples.training.toLocaleString("en")],
           ["Rows held out", run.examples.validation.toLocaleString("en")],
+          [
+            "Rows left out",
+            readRows === undefined ? "–" : String(readRows - run.examples.training - run.examples.validation),
+          ],
           ["Trainable", `${count(run.trainable)} numbers`],
           ["Last checkpoint", checkpoint === null ? "–" : `step ${checkpoint}`],
         ]}

@@ -291,9 +291,9 @@ const plainText = (text: string): Segment => ({ text, kind: "content", role: "us
 
 test("words are merged as one text where the vocabulary reaches over their beginning", () => {
   const { json, config } = sentencePieceTokenizer({ crossing: true });
-  const { ids } = createTokenizer(json, config).encode([plainText("a> the")]);
+  const { ids } = createTokenizer(json, config).encode([plainText("a> b")]);
   const library = new Library(json, config);
-  expect([...ids]).toEqual(library.encode("a> the", { add_special_tokens: false }).ids);
+  expect([...ids]).toEqual(library.encode("a> b", { add_special_tokens: false }).ids);
   expect([...ids].map((id) => library.id_to_token(id))).toContain(">▁");
 });
 

@@ -4,8 +4,20 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { chunkBytes } from "../../../src/storage/chunks.ts";
+import type { KeyValue } from "../../../src/storage/keyValue.ts";
 import { openStorage, type Storage } from "../../../src/storage/storage.ts";
-import { contents, type Fault, faulty, file, loadWhole, newDisk, patternBytes, runRecord, tabOn } from "./backend.ts";
+import {
+  contents,
+  type Disk,
+  type Fault,
+  faulty,
+  file,
+  loadWhole,
+  newDisk,
+  patternBytes,
+  runRecord,
+  tabOn,
+} from "./backend.ts";
 
 type Tensors = Readonly<Record<string, Uint8Array>>;
 
@@ -60,6 +72,15 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constant({ do: "collect" as const }) },
 );
+
+const save = (run: string, step: number, best: number | null, keep: number, tensors: Tensors): Action => ({
+  do: "save",
+  run,
+  step,
+  best,
+  keep,
+  tensors,
+});
 
 function perform(storage: Storage, step: Action): Promise<unknown> {
   switch (step.do) {
@@ -155,38 +176,54 @@ test("after any sequence, exactly what should be kept is there, whole, and no or
   );
 });
 
-test("saves, deletes and collections at the same time lose no chunk and leave no orphan", async () => {
-  const sized = fc.record({
-    tensors: fc.record({ w: smallBytes, m: smallBytes }),
-    keep: fc.integer({ min: 1, max: 2 }),
+/** The disk with each operation delayed by so many turns of the event loop, to let others in between. */
+function slowed(disk: Disk, delays: Iterator<number>): Disk {
+  const delay = async () => {
+    for (let turns = delays.next().value ?? 0; turns > 0; turns--)
+      await new Promise((resolve) => setImmediate(resolve));
+  };
+  const wrap = (inner: KeyValue): KeyValue => ({
+    get: (key) => delay().then(() => inner.get(key)),
+    keys: (prefix) => delay().then(() => inner.keys(prefix)),
+    write: (puts, deletes) => delay().then(() => inner.write(puts, deletes)),
   });
+  return { records: wrap(disk.records), chunks: wrap(disk.chunks) };
+}
+
+test("saves, deletes and collections at the same time lose no chunk and leave no orphan", async () => {
+  const saves = fc.array(fc.record({ tensors: fc.record({ w: smallBytes, m: smallBytes }), keep: fc.nat(2) }), {
+    maxLength: 4,
+  });
+  const copies = fc.array(smallBytes, { maxLength: 4 });
   await fc.assert(
-    fc.asyncProperty(fc.array(sized, { maxLength: 4 }), fc.array(smallBytes, { maxLength: 4 }), async (saves, kept) => {
-      const disk = newDisk();
-      const tab = tabOn(disk);
-      // Two tabs on one disk share its locks.
+    fc.asyncProperty(saves, copies, fc.infiniteStream(fc.nat(3)), async (saved, copied, delays) => {
+      const tab = tabOn(slowed(newDisk(), delays));
+      // Two tabs on one disk, with the same locks.
       const [one, two] = [await openStorage(tab), await openStorage(tab)];
       const model = createModel();
+      const performed = async (storage: Storage, step: Action) => {
+        await perform(storage, step);
+        model.apply(step);
+      };
       const train = async () => {
-        for (const [index, { tensors, keep }] of saves.entries()) {
-          const step: Action = { do: "save", run: "r", step: index, best: null, keep, tensors };
-          await perform(one, step);
-          model.apply(step);
-        }
+        for (const [step, { tensors, keep }] of saved.entries())
+          await performed(one, save("r", step, null, keep, tensors));
       };
       const copy = async () => {
-        for (const [index, bytes] of kept.entries()) {
-          for (const what of ["keep", ...(index % 2 === 1 ? ["delete" as const] : [])] as const) {
-            const step: Action = { do: what, kind: "datasets", hash: `h${index}`, bytes };
-            await perform(two, step);
-            model.apply(step);
-          }
+        for (const [index, bytes] of copied.entries()) {
+          await performed(two, { do: "keep", kind: "datasets", hash: `h${index}`, bytes });
+          if (index % 2 === 1) await performed(two, { do: "delete", kind: "datasets", hash: `h${index}`, bytes });
         }
       };
+      let working = true;
       const collect = async () => {
-        for (let i = 0; i < 6; i++) await two.collect();
+        while (working) await two.collect();
       };
-      await Promise.all([train(), copy(), collect()]);
+      const collecting = collect();
+      await Promise.all([train(), copy()]).finally(() => {
+        working = false;
+      });
+      await collecting;
       expect(await one.collect()).not.toBe(null);
       await expectToMatch(two, model);
     }),
@@ -195,15 +232,6 @@ test("saves, deletes and collections at the same time lose no chunk and leave no
 });
 
 const shared = patternBytes(64, 0);
-const save = (run: string, step: number, best: number | null, keep: number, tensors: Tensors): Action => ({
-  do: "save",
-  run,
-  step,
-  best,
-  keep,
-  tensors,
-});
-
 /** Days in the life of a tab. */
 const days: Readonly<Record<string, readonly Action[]>> = {
   "several checkpoints, a best one, copies, deletes": [

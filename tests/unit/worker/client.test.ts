@@ -52,6 +52,19 @@ test.each([
   expect(deaths).toHaveLength(1);
 });
 
+test("a worker that may not be started rejects calls instead of throwing; a restart tries again", async () => {
+  let allowed = false;
+  const client = createEngineClient(() => {
+    if (!allowed) throw new Error("not from a file");
+    return new SilentWorker() as EngineWorker;
+  });
+  await expect(client.engine.report()).rejects.toMatchObject({ name: "EngineStopped" });
+  allowed = true;
+  client.restart();
+  const silent = await Promise.race([client.engine.report(), Promise.resolve("no answer yet")]);
+  expect(silent).toBe("no answer yet");
+});
+
 test("a restart starts another worker; the old one is heard no more", async () => {
   const { client, workers } = clientOf();
   const events: EngineEvent[] = [];

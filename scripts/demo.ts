@@ -1,0 +1,100 @@
+/**
+ * `npm run demo -- --model DIR --data FILE [--method lora|full] [--provider wasm|webgpu] [--steps N] [--json FILE]`: the
+ * main job in headless Chromium on the built page, driven as a person would, with a progress bar and a record at the end.
+ */
+
+import { existsSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { RunRecord } from "../src/storage/run.ts";
+import { launchChromium } from "./harness/chromium.ts";
+import { createProgress } from "./harness/progress.ts";
+import { serveBuilt } from "./harness/serve.ts";
+import { downloadRecord, fillRecipe, openModelFolder, openPairs, openStudio, waitForRun } from "./harness/studio.ts";
+
+const usage =
+  "npm run demo -- --model DIR --data FILE [--method lora|full] [--provider wasm|webgpu] [--steps N] [--json FILE]";
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((choice) => choice === value);
+  if (!found) throw new Error(`--${name} is ${allowed.join(" or ")}, not ${value}.`);
+  return found;
+}
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string" },
+      data: { type: "string" },
+      method: { type: "string", default: "lora" },
+      provider: { type: "string", default: "wasm" },
+      steps: { type: "string" },
+      json: { type: "string" },
+    },
+  });
+  const { model, data, steps, json } = values;
+  if (!model || !data) throw new Error(`--model and --data are needed: ${usage}`);
+  for (const path of [model, data]) if (!existsSync(path)) throw new Error(`${path} does not exist.`);
+  if (steps !== undefined && !(Number.isInteger(Number(steps)) && Number(steps) > 0)) {
+    throw new Error(`--steps is a whole number of at least 1, not ${steps}.`);
+  }
+  const method = oneOf("method", values.method, ["lora", "full"]);
+  const provider = oneOf("provider", values.provider, ["wasm", "webgpu"]);
+  return { model: resolve(model), data: resolve(data), method, provider, steps, json };
+}
+
+/** What the demo prints, from what the run itself recorded. */
+function summarize(record: RunRecord) {
+  const sum = (pick: (step: RunRecord["metrics"][number]) => number) => record.metrics.reduce((total, step) => total + pick(step), 0);
+  return {
+    provider: record.provider,
+    model: record.model.name,
+    parameters: record.model.parameters,
+    trainable: record.trainable,
+    examples: record.examples.training + record.examples.validation,
+    steps: record.step,
+    seconds: record.seconds,
+    tokensPerSecond: sum((step) => step.tokens) / record.seconds,
+    supervisedTokensPerSecond: sum((step) => step.supervisedTokens) / record.seconds,
+    trainLoss: { first: record.metrics.at(0)?.loss ?? null, last: record.metrics.at(-1)?.loss ?? null },
+    validationLoss: {
+      before: record.evaluations.find((evaluation) => evaluation.step === 0)?.loss ?? null,
+      after: record.evaluations.at(-1)?.loss ?? null,
+    },
+    samples: record.samples.map(({ prompt, before, after }) => ({ prompt, before, after })),
+  };
+}
+
+async function main() {
+  const { model, data, method, provider, steps, json } = readArguments();
+  const served = await serveBuilt();
+  const browser = await launchChromium();
+  try {
+    const { page } = browser;
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") console.error(message.text());
+    });
+    await openStudio(page, served.address, provider);
+    await openModelFolder(page, model);
+    await openPairs(page, data);
+    await page.getByRole("radio", { name: method === "lora" ? "LoRA" : "Full training" }).check();
+    if (steps !== undefined) await fillRecipe(page, { steps });
+    await page.getByRole("button", { name: "Start training" }).click();
+    const bar = createProgress("training");
+    await waitForRun(page, ["finished"], ({ step, total, loss, tokensPerSecond }) => {
+      const figures = [loss !== null && `loss ${loss.toFixed(3)}`, tokensPerSecond !== null && `${Math.round(tokensPerSecond)} tokens/s`];
+      if (total > 0) bar(step, total, figures.filter(Boolean).join(" · "));
+    });
+    const summary = summarize(await downloadRecord(page));
+    console.log(JSON.stringify(summary, null, 2));
+    if (json) writeFileSync(json, `${JSON.stringify(summary, null, 2)}\n`);
+  } finally {
+    await browser.dispose();
+    await served.dispose();
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

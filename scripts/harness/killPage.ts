@@ -1,0 +1,82 @@
+/** Runs in the page of the kill test: a run in a real worker, and what is left of it after the browser was killed. */
+
+import { openStorage } from "../../src/storage/storage.ts";
+import { createEngineClient, startEngineWorker } from "../../src/worker/client.ts";
+import type { Recipe, RunRecord } from "../../src/storage/run.ts";
+
+const client = createEngineClient(startEngineWorker);
+
+let steps = 0;
+const waiting: (() => void)[] = [];
+client.onEvent((event) => {
+  if (event.type !== "step") return;
+  steps++;
+  for (const wake of waiting.splice(0)) wake();
+});
+
+/** Resolves once this page has heard of `count` steps. */
+export async function stepsTaken(count: number): Promise<void> {
+  while (steps < count) await new Promise<void>((resolve) => waiting.push(resolve));
+}
+
+async function fetchFile(address: string, name: string): Promise<File> {
+  return new File([await (await fetch(address)).blob()], name);
+}
+
+export interface KillRun {
+  /** Addresses of the model's folder and of the pairs. */
+  readonly model: string;
+  readonly data: string;
+  readonly recipe: Recipe;
+}
+
+/** Starts a run and gives its id once it is saved; it goes on in the worker. */
+export async function startRun({ model, data, recipe }: KillRun): Promise<string> {
+  const { engine } = client;
+  await engine.start("wasm");
+  const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+  const files = await Promise.all(names.map((name) => fetchFile(`${model}${name}`, name)));
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files, name: "model" });
+  const { hash: datasetHash } = await engine.openDataset(await fetchFile(data, "pairs.json"));
+  const begun = new Promise<string>((resolve) => {
+    client.onEvent((event) => {
+      if (event.type === "run") resolve(event.record.id);
+    });
+  });
+  const ended = engine.startRun({ name: "killed", modelHash, datasetHash, recipe });
+  return Promise.race([begun, ended.then((record) => record.id)]);
+}
+
+let resuming: Promise<RunRecord> | null = null;
+
+/** Goes on with the run; resolves at once, `outcome` waits for its end. */
+export async function resumeRun(runId: string): Promise<void> {
+  await client.engine.start("wasm");
+  resuming = client.engine.resumeRun(runId);
+  resuming.catch(() => undefined);
+}
+
+export const outcome = async (): Promise<RunRecord | null> => resuming;
+
+export const listRuns = async (): Promise<RunRecord[]> => client.engine.listRuns();
+
+export interface Remains {
+  readonly steps: readonly number[];
+  readonly orphans: number;
+  readonly damaged: number;
+  /** SHA-256 of each tensor of the newest checkpoint. */
+  readonly tensors: Readonly<Record<string, string>>;
+}
+
+const hex = (bytes: ArrayBuffer) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** What storage holds of a run. */
+export async function remains(runId: string): Promise<Remains> {
+  const storage = await openStorage();
+  const tensors: Record<string, string> = {};
+  await storage.checkpoints.load(runId, "latest", async ({ name }, read) => {
+    tensors[name] = hex(await crypto.subtle.digest("SHA-256", await read()));
+  });
+  const audit = await storage.audit();
+  return { steps: await storage.checkpoints.steps(runId), orphans: audit.orphans, damaged: audit.damaged, tensors };
+}

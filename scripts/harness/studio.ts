@@ -1,0 +1,119 @@
+/** Drives the page as a person would, by its labels: for the demo and for the end-to-end tests. */
+
+import { readFile } from "node:fs/promises";
+import type { Page } from "playwright";
+import type { RunRecord } from "../../src/storage/run.ts";
+
+/** Opening and compiling may take this long on a slow machine. */
+const patience = 300_000;
+
+/** Waits for the engine, on the provider that is asked for. Throws with the page's own message when there is none. */
+export async function openStudio(page: Page, address: string, provider: "auto" | "wasm" | "webgpu"): Promise<void> {
+  await page.goto(address);
+  const status = page.getByTestId("engine-status");
+  const settle = async () => {
+    await page.waitForFunction(
+      () => ["ready", "failed"].includes(document.querySelector<HTMLElement>('[data-testid="engine-status"]')?.dataset.status ?? ""),
+      null,
+      { timeout: patience },
+    );
+  };
+  await settle();
+  if (provider === "auto") return;
+  await page.getByLabel("Compute with").selectOption(provider);
+  await page.waitForFunction(
+    (wanted) => {
+      const { status: now, provider: has } = document.querySelector<HTMLElement>('[data-testid="engine-status"]')?.dataset ?? {};
+      return now === "failed" || (now === "ready" && has === wanted);
+    },
+    provider,
+    { timeout: patience },
+  );
+  if ((await status.getAttribute("data-status")) === "failed") throw new Error(await alertText(page));
+}
+
+/** The text of the first alert, or a sentence that there is none. */
+export async function alertText(page: Page): Promise<string> {
+  const alerts = page.getByRole("alert");
+  return (await alerts.count()) > 0 ? ((await alerts.first().textContent()) ?? "") : "The page shows no message.";
+}
+
+/** Gives files to a picker and waits until the page lists them or shows an alert, which is thrown. */
+async function pick(page: Page, label: string, path: string, list: string): Promise<void> {
+  await page.locator(`input[aria-label="${label}"]`).setInputFiles(path);
+  const chosen = page.getByLabel(list);
+  const outcome = await Promise.race([
+    chosen.waitFor({ timeout: patience }).then(() => "listed" as const),
+    page.getByRole("alert").first().waitFor({ timeout: patience }).then(() => "alert" as const),
+  ]);
+  if (outcome === "alert") throw new Error(await alertText(page));
+}
+
+export const openModelFolder = (page: Page, folder: string) => pick(page, "Model folder", folder, "Train this model");
+export const openPairs = (page: Page, file: string) => pick(page, "Pairs file", file, "Train on these pairs");
+
+/** Fills fields of the recipe by their names, such as `steps`. */
+export async function fillRecipe(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
+  const more = page.getByRole("button", { name: "More settings" });
+  if ((await more.count()) > 0) await more.click();
+  for (const [name, value] of Object.entries(fields)) {
+    const field = page.locator(`[name="${name}"]`);
+    const isSelect = await field.evaluate((element) => element instanceof HTMLSelectElement);
+    if (isSelect) await field.selectOption(value);
+    else await field.fill(value);
+  }
+}
+
+export interface Progress {
+  readonly status: string;
+  readonly step: number;
+  readonly total: number;
+  readonly loss: number | null;
+  readonly tokensPerSecond: number | null;
+}
+
+/** Where the run stands, as the progress bar says it to machines; null before there is one. */
+export async function progressOf(page: Page): Promise<Progress | null> {
+  const data = await page.evaluate(() => {
+    const bar = document.querySelector<HTMLElement>('[role="progressbar"][data-run]');
+    return bar ? { ...bar.dataset } : null;
+  });
+  const number = (text: string | undefined) => (text === undefined || text === "" ? null : Number(text));
+  return (
+    data && {
+      status: data.status ?? "",
+      step: number(data.step) ?? 0,
+      total: number(data.total) ?? 0,
+      loss: number(data.loss),
+      tokensPerSecond: number(data.tokensPerSecond),
+    }
+  );
+}
+
+/** Waits until the run has one of the statuses; throws with the page's message when it fails instead. */
+export async function waitForRun(
+  page: Page,
+  statuses: readonly string[],
+  onProgress: (progress: Progress) => void = () => undefined,
+): Promise<void> {
+  for (;;) {
+    const progress = await progressOf(page);
+    if (progress) {
+      onProgress(progress);
+      if (statuses.includes(progress.status)) return;
+      if (progress.status === "failed") throw new Error(await alertText(page));
+    } else if ((await page.getByRole("alert").count()) > 0) {
+      throw new Error(await alertText(page));
+    }
+    await page.waitForTimeout(250);
+  }
+}
+
+/** The record of the newest run, as the page gives it for download. */
+export async function downloadRecord(page: Page): Promise<RunRecord> {
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: /^Download run record/ }).first().click(),
+  ]);
+  return JSON.parse(await readFile(await file.path(), "utf8"));
+}
