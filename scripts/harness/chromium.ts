@@ -21,10 +21,12 @@ export interface Headless {
 export interface LaunchOptions {
   /** Profile folder, kept afterwards; a new one, removed afterwards, when left out. */
   readonly profile?: string;
+  /** False starts a browser that knows no WebGPU; true when left out. */
+  readonly webgpu?: boolean;
 }
 
 /**
- * Starts headless Chromium with WebGPU (the SwiftShader adapter), unpacking or downloading a Chromium when there is
+ * Starts headless Chromium, with WebGPU on the SwiftShader adapter unless it is declined, unpacking or downloading a Chromium when there is
  * none. Throws when it does not start, with what it said.
  */
 export async function launchChromium(options: LaunchOptions = {}): Promise<Headless> {
@@ -34,7 +36,7 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Headl
     executablePath,
     [
       "--headless",
-      ...chromiumFlags,
+      ...(options.webgpu === false ? ["--no-sandbox", "--disable-blink-features=WebGPU"] : chromiumFlags),
       "--no-first-run",
       "--mute-audio",
       "--disable-dev-shm-usage",

@@ -13,10 +13,19 @@ export interface Served {
   dispose(): Promise<void>;
 }
 
-/** Builds the page when `dist` is older than what it is made from, and serves it on a free port. */
-export async function serveBuilt(): Promise<Served> {
+/**
+ * Builds the page when `dist` is older than what it is made from, and serves it on a free port; without the isolation
+ * headers, as a plain static host does, when `isolated` is false.
+ */
+export async function serveBuilt({ isolated = true }: { readonly isolated?: boolean } = {}): Promise<Served> {
   if (builtAt() < changedAt()) await build({ root: projectRoot, logLevel: "warn" });
-  const server = await preview({ root: projectRoot, logLevel: "warn", preview: { port: 0, open: false } });
+  const server = await preview({
+    root: projectRoot,
+    logLevel: "warn",
+    preview: { port: 0, open: false },
+    // Leaving the project's settings aside leaves its headers aside.
+    ...(!isolated && { configFile: false, appType: "mpa" }),
+  });
   return { address: addressOf(server.resolvedUrls), dispose: () => server.close() };
 }
 

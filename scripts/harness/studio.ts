@@ -38,19 +38,18 @@ export async function alertText(page: Page): Promise<string> {
   return (await alerts.count()) > 0 ? ((await alerts.first().textContent()) ?? "") : "The page shows no message.";
 }
 
-/** Gives files to a picker and waits until the page lists them or shows an alert, which is thrown. */
-async function pick(page: Page, label: string, path: string, list: string): Promise<void> {
-  await page.locator(`input[aria-label="${label}"]`).setInputFiles(path);
-  const chosen = page.getByLabel(list);
-  const outcome = await Promise.race([
-    chosen.waitFor({ timeout: patience }).then(() => "listed" as const),
-    page.getByRole("alert").first().waitFor({ timeout: patience }).then(() => "alert" as const),
-  ]);
-  if (outcome === "alert") throw new Error(await alertText(page));
+/** Gives a file or folder to a picker and waits until the page has taken it in; its refusal is thrown. */
+async function pick(page: Page, part: "Model" | "Pairs", label: string, path: string): Promise<void> {
+  const panel = page.getByRole("region", { name: part, exact: true });
+  await panel.locator(`input[aria-label="${label}"]`).setInputFiles(path);
+  // Pickers rest while a file is read.
+  await panel.locator("button:enabled", { hasText: "Choose a" }).waitFor({ timeout: patience });
+  const refusals = await panel.getByRole("alert").allTextContents();
+  if (refusals.length > 0) throw new Error(refusals.join(" "));
 }
 
-export const openModelFolder = (page: Page, folder: string) => pick(page, "Model folder", folder, "Train this model");
-export const openPairs = (page: Page, file: string) => pick(page, "Pairs file", file, "Train on these pairs");
+export const openModelFolder = (page: Page, folder: string) => pick(page, "Model", "Model folder", folder);
+export const openPairs = (page: Page, file: string) => pick(page, "Pairs", "Pairs file", file);
 
 /** Fills fields of the recipe by their names, such as `steps`. */
 export async function fillRecipe(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {

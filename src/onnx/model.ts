@@ -150,7 +150,8 @@ function readConstant(name: string, dtype: DType, shape: Shape, raw: Uint8Array)
   if (raw.byteLength !== sizeOf(shape) * bytesPerElement[dtype]) {
     throw new GraphError(`initializer ${name}: ${raw.byteLength} bytes do not fill ${dtype}[${shape}]`);
   }
-  const { buffer } = raw.slice();
+  // A copy in a buffer of its own: `slice` of what Node reads from a file is a view.
+  const { buffer } = new Uint8Array(raw);
   const data =
     dtype === "float32"
       ? new Float32Array(buffer)

@@ -72,7 +72,7 @@ function encodeState(what: string, state: object): Uint8Array {
 
 const inMemory = (bytes: Uint8Array) => ({
   byteLength: bytes.byteLength,
-  slice: async (start: number, end: number) => bytes.subarray(start, end),
+  slice: async (start: number, end: number) => bytes.slice(start, end),
 });
 
 export function createCheckpoints(
@@ -148,10 +148,11 @@ export function createCheckpoints(
           state: savedState,
           tensors: saved,
         };
-        const older = (await steps(record.id)).filter((step) => step < record.step);
+        const present = await steps(record.id);
+        const older = present.filter((step) => step < record.step);
         const kept = new Set([record.step, ...older.slice(0, Math.max(0, record.recipe.keepLast - 1))]);
         if (record.best !== null && record.best.step <= record.step) kept.add(record.best.step);
-        const dropped = (await steps(record.id)).filter((step) => !kept.has(step));
+        const dropped = present.filter((step) => !kept.has(step));
         await writeFor(
           { what, bytes: JSON.stringify([manifest, record]).length },
           records,

@@ -15,10 +15,10 @@ export interface StoredBytes {
   readonly chunks: readonly string[];
 }
 
-/** Bytes that can be read in parts: a file, an address, memory, or chunks. `end` is exclusive. */
+/** Bytes that can be read in parts: a file, an address, memory, or chunks. `end` is exclusive; RangeError outside. */
 export interface Bytes {
   readonly byteLength: number;
-  slice(start: number, end: number): Promise<Uint8Array>;
+  slice(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** A chunk that is gone or holds other bytes than its key says. The message ends a sentence. */
@@ -110,12 +110,13 @@ export function createChunkStore(store: KeyValue): ChunkStore {
 
       return {
         flush,
-        async add({ byteLength, slice }, onProgress) {
+        async add(source, onProgress) {
+          const { byteLength } = source;
           const chunks: string[] = [];
           for (let start = 0; start < byteLength; start += chunkBytes) {
             const end = Math.min(start + chunkBytes, byteLength);
             // A copy of its own: a view would drag its whole buffer into the database, and may lie on shared memory.
-            const bytes = new Uint8Array(await slice(start, end));
+            const bytes = new Uint8Array(await source.slice(start, end));
             if (bytes.byteLength !== end - start) {
               throw new StorageError(
                 `${what} could not be saved: bytes ${start} to ${end} were asked for and ${bytes.byteLength} came. ` +
@@ -154,10 +155,11 @@ export function createChunkStore(store: KeyValue): ChunkStore {
       let held: { readonly index: number; readonly bytes: Uint8Array } | null = null;
       return {
         byteLength: stored.byteLength,
-        async slice(from, to) {
-          const start = Math.max(0, from);
-          const end = Math.min(to, stored.byteLength);
-          const part = new Uint8Array(Math.max(0, end - start));
+        async slice(start, end) {
+          if (!(0 <= start && start <= end && end <= stored.byteLength)) {
+            throw new RangeError(`Bytes ${start} to ${end} of ${label} are outside of its ${stored.byteLength} bytes.`);
+          }
+          const part = new Uint8Array(end - start);
           for (let index = Math.floor(start / chunkBytes); index * chunkBytes < end; index++) {
             const offset = index * chunkBytes;
             const bytes: Uint8Array = held?.index === index ? held.bytes : await readNth(stored, index, label);

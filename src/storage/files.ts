@@ -16,7 +16,7 @@ export interface FilesToSave extends Pick<StoredFiles, "hash" | "name" | "summar
 }
 
 export interface SaveOptions {
-  /** Cancels between two chunks with an AbortError; what was kept before stays. */
+  /** Cancels the reading of a source, or between two chunks, with its reason; what was kept before stays. */
   readonly signal?: AbortSignal;
   /** Bytes done, of `total`. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -85,7 +85,7 @@ export function createFileStore(
               byteLength: file.byteLength,
               slice: (start, end) => {
                 signal?.throwIfAborted();
-                return file.slice(start, end);
+                return file.slice(start, end, signal);
               },
             },
             (done) => onProgress?.(done, total),
@@ -107,7 +107,8 @@ export function createFileStore(
         return {
           name: file.name,
           byteLength: file.byteLength,
-          slice: async (start: number, end: number) => {
+          slice: async (start: number, end: number, signal?: AbortSignal) => {
+            signal?.throwIfAborted();
             try {
               return await view.slice(start, end);
             } catch (error) {

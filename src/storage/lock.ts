@@ -71,10 +71,16 @@ export function realmLocks(): Locks {
 
 const thisRealm = realmLocks();
 
-/** The locks of all tabs; of this realm alone where the browser has no Web Locks. */
-export function defaultLocks(): Locks {
+/** The locks of all tabs; null where the browser has no Web Locks, or denies them as it does where site data is blocked. */
+export async function locksOfAllTabs(): Promise<Locks | null> {
   const manager: LockManager | undefined = typeof navigator === "undefined" ? undefined : navigator.locks;
-  return manager ? tabLocks(manager) : thisRealm;
+  const granted = await manager?.query().catch(() => null);
+  return manager && granted ? tabLocks(manager) : null;
+}
+
+/** The locks of all tabs; where they are not to be had, of this realm alone. */
+export async function defaultLocks(): Promise<Locks> {
+  return (await locksOfAllTabs()) ?? thisRealm;
 }
 
 export const trainingLock = "hone-training";
@@ -87,9 +93,10 @@ export const trainingElsewhere =
  * Takes the right to train, held until the returned function is called or the tab ends; null when a run trains already,
  * in this tab or another (`trainingElsewhere` says so to the user).
  */
-export function acquireTrainingLock(locks: Locks = defaultLocks()): Promise<(() => void) | null> {
+export async function acquireTrainingLock(locks?: Locks): Promise<(() => void) | null> {
+  const all = locks ?? (await defaultLocks());
   return new Promise((resolve, reject) => {
-    locks
+    all
       .tryHold(trainingLock, "exclusive", () => new Promise<"released">((free) => resolve(() => free("released"))))
       .then((outcome) => {
         if (outcome === null) resolve(null);

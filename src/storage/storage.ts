@@ -6,7 +6,7 @@ import { errorText, StorageError } from "./errors.ts";
 import { createFileStore, type FileStore } from "./files.ts";
 import { indexedDbKeyValue } from "./indexedDb.ts";
 import { type KeyValue, memoryKeyValue } from "./keyValue.ts";
-import { defaultLocks, type Locks, realmLocks } from "./lock.ts";
+import { defaultLocks, type Locks, locksOfAllTabs, realmLocks } from "./lock.ts";
 import { createCollector, type StorageAudit } from "./orphans.ts";
 import { estimateStorage, type StorageReport } from "./quota.ts";
 import { createRuns, type Runs } from "./runs.ts";
@@ -39,13 +39,13 @@ export interface Storage {
 
 /** IndexedDB where it opens, else memory. */
 async function openBackend(): Promise<StorageBackend> {
-  const locks = defaultLocks();
+  const locks = await defaultLocks();
   try {
     const backend: StorageBackend = {
       records: indexedDbKeyValue("hone-records"),
       chunks: indexedDbKeyValue("hone-chunks"),
       locks,
-      chunkLocks: navigator.locks ? locks : null,
+      chunkLocks: await locksOfAllTabs(),
       reason: null,
     };
     // A refusal shows only when a database is opened.

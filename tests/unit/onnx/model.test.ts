@@ -23,6 +23,7 @@ describe("ONNX files", () => {
     const back = readModel(writeModel(graph));
     expect(back).toEqual(graph);
     expect(writeModel(back)).toEqual(writeModel(graph));
+    expect(readModel(Buffer.from(writeModel(graph)))).toEqual(graph); // bytes as Node reads them from a file
   });
 
   it("refuses an operator that is not in use", () => {

@@ -151,11 +151,11 @@ export async function loadWhole(storage: Storage, runId: string, which: number |
 export const file = (name: string, bytes: Uint8Array): NamedBytes => ({
   name,
   byteLength: bytes.length,
-  slice: async (start, end) => bytes.subarray(start, end),
+  slice: async (start, end) => bytes.slice(start, end),
 });
 
 /** Bytes that differ in every chunk and with the seed (a linear congruential sequence). */
-export function patternBytes(length: number, seed: number): Uint8Array {
+export function patternBytes(length: number, seed: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(length / 4));
   let x = seed >>> 0;
   for (let i = 0; i < words.length; i++) {

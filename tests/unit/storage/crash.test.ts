@@ -176,11 +176,12 @@ test("after any sequence, exactly what should be kept is there, whole, and no or
   );
 });
 
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
 /** The disk with each operation delayed by so many turns of the event loop, to let others in between. */
 function slowed(disk: Disk, delays: Iterator<number>): Disk {
   const delay = async () => {
-    for (let turns = delays.next().value ?? 0; turns > 0; turns--)
-      await new Promise((resolve) => setImmediate(resolve));
+    for (let turns = delays.next().value ?? 0; turns > 0; turns--) await nextTurn();
   };
   const wrap = (inner: KeyValue): KeyValue => ({
     get: (key) => delay().then(() => inner.get(key)),
@@ -217,7 +218,10 @@ test("saves, deletes and collections at the same time lose no chunk and leave no
       };
       let working = true;
       const collect = async () => {
-        while (working) await two.collect();
+        while (working) {
+          await two.collect();
+          await nextTurn();
+        }
       };
       const collecting = collect();
       await Promise.all([train(), copy()]).finally(() => {

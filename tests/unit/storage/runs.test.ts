@@ -91,7 +91,7 @@ describe("runs", () => {
 });
 
 describe("files", () => {
-  test("a model of several files is read in parts, across chunk borders and past the end", async () => {
+  test("a model of several files is read in parts, across chunk borders, and not past its end", async () => {
     const { models } = await openStorage(tabOn(newDisk()));
     const weights = patternBytes(2 * chunkBytes + 100, 7);
     const progress: [number, number][] = [];
@@ -129,10 +129,16 @@ describe("files", () => {
       [chunkBytes - 2, chunkBytes + 2],
       [chunkBytes, chunkBytes],
       [2 * chunkBytes - 1, weights.length],
-      [weights.length - 1, weights.length + 9],
-      [weights.length + 5, weights.length + 9],
+      [weights.length, weights.length],
     ] as const) {
       expect(await stored?.slice(start, end)).toEqual(weights.slice(start, end));
+    }
+    for (const [start, end] of [
+      [-1, 2],
+      [3, 2],
+      [0, weights.length + 1],
+    ] as const) {
+      await expect(stored?.slice(start, end)).rejects.toThrow(RangeError);
     }
     const whole = (await stored?.slice(0, weights.length)) ?? bytes();
     expect(Buffer.compare(whole, weights)).toBe(0);

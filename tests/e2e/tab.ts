@@ -1,0 +1,53 @@
+/** A tab that is watched while a test drives it: what its console complains of, and where its requests go. */
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright";
+import { expect, onTestFinished } from "vitest";
+
+export interface Watch {
+  /** Every address that the tab and its worker asked for. */
+  readonly requests: readonly string[];
+  /** Errors and warnings of the console, uncaught errors, failed requests and requests to other origins. */
+  readonly complaints: readonly string[];
+}
+
+/**
+ * Watches a tab from before its first page to the end of the test, and fails the test when there was a complaint.
+ * `expected` names what the browser itself writes in a situation that the test makes.
+ */
+export function watch(page: Page, address: string, expected: readonly RegExp[] = []): Watch {
+  const requests: string[] = [];
+  const complaints: string[] = [];
+  const complain = (text: string) => {
+    if (!expected.some((pattern) => pattern.test(text))) complaints.push(text);
+  };
+  const { origin } = new URL(address);
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complain(`${message.type()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => complain(`uncaught: ${error.message}`));
+  page.on("crash", () => complain("the tab crashed"));
+  page.on("request", (request) => {
+    requests.push(request.url());
+    if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith(`blob:${origin}/`)) {
+      complain(`request to another origin: ${request.url()}`);
+    }
+  });
+  page.on("requestfailed", (request) => complain(`${request.url()}: ${request.failure()?.errorText}`));
+  onTestFinished(() => {
+    expect(complaints).toEqual([]);
+    // The engine's own requests were seen as well, or the check above would be empty.
+    expect(requests.some((url) => url.endsWith(".wasm"))).toBe(true);
+  });
+  return { requests, complaints };
+}
+
+/** A new folder with these files, removed after the test. */
+export async function folderOf(files: Readonly<Record<string, Uint8Array | string>>): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "hone-e2e-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+  return folder;
+}
