@@ -1,0 +1,108 @@
+/**
+ * Three hundred steps on WebGPU. Oracle: the browser's own GPU objects, counted as they are made and destroyed beneath
+ * everything, and the runtime's account of its tensors.
+ */
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
+import { type Method, parametersOf } from "../../src/artifacts/method.ts";
+import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import { makeBatch } from "../../src/data/batches.ts";
+import { readConfig } from "../../src/models/llama.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { createRuntime } from "../../src/runtime/runtime.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { createRandom } from "../../src/tensor/random.ts";
+import { createEvaluator } from "../../src/training/evaluate.ts";
+import { initialAdapter, uploadParameters } from "../../src/training/parameters.ts";
+import { createStepper } from "../../src/training/step.ts";
+
+const config = readConfig({
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: 24,
+  hidden_size: 8,
+  intermediate_size: 12,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  tie_word_embeddings: true,
+});
+const method: Method = { kind: "lora", rank: 2, alpha: 4, targets: ["q_proj", "v_proj"] };
+const shape = { rows: 2, length: 16, supervised: 16 };
+
+const live = { buffers: 0, bytes: 0 };
+const { createBuffer } = GPUDevice.prototype;
+const { destroy } = GPUBuffer.prototype;
+beforeAll(() => {
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const buffer = createBuffer.call(this, descriptor);
+    live.buffers++;
+    live.bytes += descriptor.size;
+    let alive = true;
+    buffer.destroy = () => {
+      if (alive) {
+        live.buffers--;
+        live.bytes -= descriptor.size;
+      }
+      alive = false;
+      return destroy.call(buffer);
+    };
+    return buffer;
+  };
+});
+afterAll(() => {
+  GPUDevice.prototype.createBuffer = createBuffer;
+});
+
+test("live GPU buffers and bytes after 300 steps are those after 20", { timeout: 600_000 }, async () => {
+  const runtime = await createRuntime("webgpu", { entries: browserEntries });
+  const specs = parametersOf(config, method);
+  const random = createRandom(1);
+  const adapter = initialAdapter(specs, 2);
+  const parameters = await uploadParameters(
+    runtime,
+    specs,
+    (name) => {
+      const size = sizeOf(specs.find((spec) => spec.name === name)?.shape ?? []);
+      return adapter.get(name) ?? Float32Array.from({ length: size }, () => 0.3 * random.normal());
+    },
+  );
+  const stepper = createStepper({
+    runtime,
+    parameters,
+    specs,
+    artifacts: {
+      training: (of) => compileTraining(config, method, of),
+      optimizer: compileOptimizer(config, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
+    },
+    recipe: { beta1: 0.9, beta2: 0.999, maxGradNorm: 1 },
+  });
+  const evaluator = createEvaluator({ runtime, parameters, artifact: (of) => compileEvaluation(config, method, of) });
+  const rows = [11, 7].map((length, row) => ({
+    row,
+    ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+    weights: Float32Array.from({ length }, (_, t) => (t < 3 ? 0 : 1)),
+  }));
+  const batches = [makeBatch(rows, shape)];
+  const never = async () => false;
+
+  const seen = new Map<number, object>();
+  const losses: number[] = [];
+  for (let step = 1; step <= 300; step++) {
+    const outcome = await stepper.step({ step, updates: step - 1, batches, learningRate: 1e-2 }, never);
+    if (outcome.kind === "updated") losses.push(outcome.loss);
+    // What a run does between steps: validate, and read the trained tensors for a checkpoint.
+    if (step % 20 === 0) {
+      await evaluator.loss(batches, never);
+      for (const { read } of stepper.tensors()) await read();
+      const { tensors, bytes, sessions } = runtime.memory();
+      seen.set(step, { ...live, tensors, tensorBytes: bytes, sessions });
+    }
+  }
+  console.info(`after 20 steps ${JSON.stringify(seen.get(20))}, after 300 ${JSON.stringify(seen.get(300))}`);
+  expect(losses).toHaveLength(300);
+  expect(losses.at(-1)).toBeLessThan(losses[0] as number);
+  expect(live.buffers).toBeGreaterThan(0); // the count sees the runtime's buffers, else it would prove nothing
+  expect(seen.get(300)).toEqual(seen.get(20));
+  await runtime.dispose();
+});
