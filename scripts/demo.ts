@@ -45,7 +45,8 @@ function readArguments() {
 
 /** What the demo prints, from what the run itself recorded. */
 function summarize(record: RunRecord) {
-  const sum = (pick: (step: RunRecord["metrics"][number]) => number) => record.metrics.reduce((total, step) => total + pick(step), 0);
+  const sum = (pick: (step: RunRecord["metrics"][number]) => number) =>
+    record.metrics.reduce((total, step) => total + pick(step), 0);
   return {
     provider: record.provider,
     model: record.model.name,
@@ -82,7 +83,10 @@ async function main() {
     await page.getByRole("button", { name: "Start training" }).click();
     const bar = createProgress("training");
     await waitForRun(page, ["finished"], ({ step, total, loss, tokensPerSecond }) => {
-      const figures = [loss !== null && `loss ${loss.toFixed(3)}`, tokensPerSecond !== null && `${Math.round(tokensPerSecond)} tokens/s`];
+      const figures = [
+        loss !== null && `loss ${loss.toFixed(3)}`,
+        tokensPerSecond !== null && `${Math.round(tokensPerSecond)} tokens/s`,
+      ];
       if (total > 0) bar(step, total, figures.filter(Boolean).join(" · "));
     });
     const summary = summarize(await downloadRecord(page));

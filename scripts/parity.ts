@@ -28,7 +28,8 @@ function readArguments() {
   for (const path of [model, golden]) if (!existsSync(path)) throw new Error(`${path} does not exist.`);
   if (provider !== "wasm" && provider !== "webgpu") throw new Error(`--provider is wasm or webgpu, not ${provider}.`);
   const steps = values.steps === undefined ? (provider === "webgpu" ? webgpuParitySteps : null) : Number(values.steps);
-  if (steps !== null && !(Number.isInteger(steps) && steps > 0)) throw new Error(`--steps is a whole number, not ${values.steps}.`);
+  if (steps !== null && !(Number.isInteger(steps) && steps > 0))
+    throw new Error(`--steps is a whole number, not ${values.steps}.`);
   return { model: resolve(model), golden: resolve(golden), provider, steps, json } as const;
 }
 
@@ -52,7 +53,9 @@ async function main() {
     console.log(result.reason);
     for (const { figure, expected, actual, deviation, tolerance } of result.rows) {
       const verdict = deviation <= tolerance ? "ok  " : "FAIL";
-      console.log(`${verdict} ${deviation.toExponential(1)}  ${figure}: ${actual.toPrecision(8)}, golden ${expected.toPrecision(8)}`);
+      console.log(
+        `${verdict} ${deviation.toExponential(1)}  ${figure}: ${actual.toPrecision(8)}, golden ${expected.toPrecision(8)}`,
+      );
     }
     const failed = result.rows.filter(({ deviation, tolerance }) => !(deviation <= tolerance));
     const worst = result.rows.reduce((a, b) => (b.deviation / b.tolerance > a.deviation / a.tolerance ? b : a));

@@ -21,7 +21,7 @@ export interface Headless {
 export interface LaunchOptions {
   /** Profile folder, kept afterwards; a new one, removed afterwards, when left out. */
   readonly profile?: string;
-  /** False starts a browser that knows no WebGPU; true when left out. */
+  /** False starts a browser that finds no WebGPU adapter; true when left out. */
   readonly webgpu?: boolean;
 }
 
@@ -36,7 +36,7 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Headl
     executablePath,
     [
       "--headless",
-      ...(options.webgpu === false ? ["--no-sandbox", "--disable-blink-features=WebGPU"] : chromiumFlags),
+      ...(options.webgpu === false ? ["--no-sandbox", "--disable-gpu"] : chromiumFlags),
       "--no-first-run",
       "--mute-audio",
       "--disable-dev-shm-usage",

@@ -1,8 +1,8 @@
 /** Runs in the page of the kill test: a run in a real worker, and what is left of it after the browser was killed. */
 
+import type { Recipe, RunRecord } from "../../src/storage/run.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { createEngineClient, startEngineWorker } from "../../src/worker/client.ts";
-import type { Recipe, RunRecord } from "../../src/storage/run.ts";
 
 const client = createEngineClient(startEngineWorker);
 
@@ -68,7 +68,8 @@ export interface Remains {
   readonly tensors: Readonly<Record<string, string>>;
 }
 
-const hex = (bytes: ArrayBuffer) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const hex = (bytes: ArrayBuffer) =>
+  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** What storage holds of a run. */
 export async function remains(runId: string): Promise<Remains> {

@@ -22,7 +22,12 @@ export interface ParityResult {
   readonly rows: readonly ParityRow[];
 }
 
-export async function parity({ provider, model: address, golden: goldenAddress, steps }: ParityRequest): Promise<ParityResult> {
+export async function parity({
+  provider,
+  model: address,
+  golden: goldenAddress,
+  steps,
+}: ParityRequest): Promise<ParityResult> {
   const response = await fetch(new URL(goldenAddress, location.href));
   const golden = readGolden(await response.json());
   const model = await openModel(modelFromAddress(new URL(address, location.href).href), (json) =>

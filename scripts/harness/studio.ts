@@ -13,7 +13,10 @@ export async function openStudio(page: Page, address: string, provider: "auto" |
   const status = page.getByTestId("engine-status");
   const settle = async () => {
     await page.waitForFunction(
-      () => ["ready", "failed"].includes(document.querySelector<HTMLElement>('[data-testid="engine-status"]')?.dataset.status ?? ""),
+      () =>
+        ["ready", "failed"].includes(
+          document.querySelector<HTMLElement>('[data-testid="engine-status"]')?.dataset.status ?? "",
+        ),
       null,
       { timeout: patience },
     );
@@ -23,7 +26,8 @@ export async function openStudio(page: Page, address: string, provider: "auto" |
   await page.getByLabel("Compute with").selectOption(provider);
   await page.waitForFunction(
     (wanted) => {
-      const { status: now, provider: has } = document.querySelector<HTMLElement>('[data-testid="engine-status"]')?.dataset ?? {};
+      const { status: now, provider: has } =
+        document.querySelector<HTMLElement>('[data-testid="engine-status"]')?.dataset ?? {};
       return now === "failed" || (now === "ready" && has === wanted);
     },
     provider,
@@ -112,7 +116,10 @@ export async function waitForRun(
 export async function downloadRecord(page: Page): Promise<RunRecord> {
   const [file] = await Promise.all([
     page.waitForEvent("download"),
-    page.getByRole("button", { name: /^Download run record/ }).first().click(),
+    page
+      .getByRole("button", { name: /^Download run record/ })
+      .first()
+      .click(),
   ]);
   return JSON.parse(await readFile(await file.path(), "utf8"));
 }

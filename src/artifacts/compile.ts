@@ -43,7 +43,14 @@ export function toArtifact(
   aliases: Readonly<Record<string, string>> = {},
 ): Artifact {
   const port = ({ name, dtype, shape }: Value) => ({ name, dtype, shape });
-  return { kind, key, bytes: writeModel(graph), inputs: graph.inputs.map(port), outputs: graph.outputs.map(port), aliases };
+  return {
+    kind,
+    key,
+    bytes: writeModel(graph),
+    inputs: graph.inputs.map(port),
+    outputs: graph.outputs.map(port),
+    aliases,
+  };
 }
 
 /**
@@ -126,14 +133,22 @@ export function compileGeneration(
   const scope = Scope.root(b, adapterOf(method));
   const ids = b.input(generationPorts.inputIds, "int32", [1, tokens]);
   const start = b.input(generationPorts.start, "int32", [1]);
-  const steps = b.constant("int32", [tokens], Int32Array.from({ length: tokens }, (_, i) => i));
+  const steps = b.constant(
+    "int32",
+    [tokens],
+    Int32Array.from({ length: tokens }, (_, i) => i),
+  );
   const positions = b.add(steps, start);
   const positions64 = b.cast(b.reshape(positions, [1, tokens]), "int64");
   const tables = ropeTables(b, rotaryFrequencies(config), capacity);
   const bias = cacheBias(b, positions, capacity);
 
   // Slot c takes token c − start where that is one of the S tokens: clamped, it is unchanged exactly there.
-  const slots = b.constant("int32", [capacity], Int32Array.from({ length: capacity }, (_, i) => i));
+  const slots = b.constant(
+    "int32",
+    [capacity],
+    Int32Array.from({ length: capacity }, (_, i) => i),
+  );
   const offset = b.sub(slots, start);
   const source = b.min(b.max(offset, b.scalar(0, "int32")), b.scalar(tokens - 1, "int32"));
   const written = b.reshape(b.equal(offset, source), [1, 1, capacity, 1]);

@@ -29,6 +29,7 @@ export function trainingActions(
     if (phase() !== "idle") return;
     patch(context, "training", { phase: "preparing", runId, failure: null, dropped: [], checkpoint: null });
     try {
+      void client.keepStorage();
       await model.ensureOpen(modelHash);
       const record = await call();
       runs.adopt(record);

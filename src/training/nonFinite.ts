@@ -21,7 +21,7 @@ export class NonFiniteError extends Error {
     const wayOut =
       step === 0
         ? "Nothing has been trained yet, so the model itself gives it: its files may be damaged."
-        : "Go on from the last checkpoint with a learning rate ten times lower, set gradient clipping to 1" +
+        : "Resuming would come to the same: start a new run with a learning rate ten times lower, set gradient clipping to 1" +
           (rows.length > 0 ? `, and look at these rows of the dataset: ${shown}.` : ".");
     super(`The ${quantity} of step ${step} is ${value}. ${wayOut}`);
   }

@@ -1,5 +1,6 @@
 /** The page's end of the engine: starts the worker, notices its death, and can start another one. */
 
+import { requestPersistence } from "../storage/quota.ts";
 import type { EngineApi, EngineEvent } from "./protocol.ts";
 import { type Connection, connect, type Port } from "./rpc.ts";
 
@@ -17,6 +18,8 @@ export interface EngineClient {
   onEvent(listener: (event: EngineEvent) => void): () => void;
   /** Hears of the worker's death, once per worker; returns the way to stop hearing. */
   onDeath(listener: (error: Error) => void): () => void;
+  /** Asks the browser not to throw away what is kept when the disk runs low; only a page may ask. True when granted. */
+  keepStorage(): Promise<boolean>;
   /** Ends the present worker, if any, and starts a new one with nothing open in it. */
   restart(): void;
 }
@@ -91,6 +94,7 @@ export function createEngineClient(start: () => EngineWorker): EngineClient {
     },
     onEvent: listenTo(eventListeners),
     onDeath: listenTo(deathListeners),
+    keepStorage: requestPersistence,
     restart() {
       current.end(new EngineStopped("The engine was started again before this call ended."));
       current = open();

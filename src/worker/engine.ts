@@ -59,7 +59,9 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
 
   async function report(): Promise<EngineReport> {
     const { runtime } = await device();
-    return { ...runtime.report, storage: await storage.report() };
+    const listed = [await storage.runs.list(), await storage.models.list(), await storage.datasets.list()];
+    const problems = [...storage.problems, ...listed.flatMap((list) => list.problems)];
+    return { ...runtime.report, storage: await storage.report(), problems };
   }
 
   async function plan(record: Pick<RunRecord, "model" | "dataset" | "recipe">) {
@@ -118,12 +120,14 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
         async () => request.modelHash,
         async (control) => {
           const { runtime, weights } = await device();
-          const wanted = { model: { hash: request.modelHash, name: "", parameters: 0 }, dataset: { hash: request.datasetHash, name: "" } };
+          const wanted = {
+            model: { hash: request.modelHash, name: "", parameters: 0 },
+            dataset: { hash: request.datasetHash, name: "" },
+          };
           const { model, dataset, plan: planned } = await plan({ ...wanted, recipe: request.recipe });
           const record = newRecord(request, model.summary, dataset.summary.name, planned, runtime, model.config);
           await storage.runs.put(record);
           emit({ type: "run", record });
-          if (planned.dropped.length > 0) emit({ type: "dropped", runId: record.id, problems: planned.dropped });
           return train(record, false, { runtime, storage, weights, model, plan: planned, control, emit });
         },
       ),
@@ -192,7 +196,10 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
       if (!shape) throw new Error("The run has no batch shape to compile an artifact for.");
       const { method } = planned;
       const capacity = Math.min(model.config.max_position_embeddings, 512);
-      const file = (name: string, { bytes }: { bytes: Uint8Array }): ExportedFile => ({ name, bytes: new Uint8Array(bytes) });
+      const file = (name: string, { bytes }: { bytes: Uint8Array }): ExportedFile => ({
+        name,
+        bytes: new Uint8Array(bytes),
+      });
       return [
         file("training_model.onnx", compileTraining(model.config, method, shape)),
         file("optimizer_model.onnx", compileOptimizer(model.config, method, recipe)),

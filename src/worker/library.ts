@@ -5,7 +5,7 @@ import { checkpointTensors } from "../artifacts/method.ts";
 import type { Example, RowProblem } from "../data/example.ts";
 import { readExamples } from "../data/read.ts";
 import { createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
-import { modelFromAddress, modelFromFiles, modelFromSources, type ModelFiles } from "../hub/files.ts";
+import { type ModelFiles, modelFromAddress, modelFromFiles, modelFromSources } from "../hub/files.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import { type LlamaConfig, readConfig } from "../models/llama.ts";
 import { StorageError } from "../storage/errors.ts";
@@ -62,7 +62,8 @@ const datasetSummary: v.GenericSchema<unknown, DatasetSummary> = v.object({
 /** Rows beyond this many bytes are for the streaming reader that does not exist yet; a string has an end. */
 const longestDataset = 256 * 2 ** 20;
 
-const hex = (bytes: ArrayBuffer) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const hex = (bytes: ArrayBuffer) =>
+  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
   const models = new Map<string, LoadedModel>();
@@ -133,7 +134,9 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     // From the network everything is fetched once, into the browser's storage, and read from there.
     const provisional = `incomplete ${files.place}`;
     const remote = files.listing === null;
-    const unkept = remote ? await keep(provisional, opened, describe(opened, provisional, config, notes), "Fetching the model", signal) : null;
+    const unkept = remote
+      ? await keep(provisional, opened, describe(opened, provisional, config, notes), "Fetching the model", signal)
+      : null;
     const fetched = remote && unkept === null ? await storage.models.open(provisional) : null;
     try {
       if (fetched) opened = { ...(await open(modelFromSources(opened.name, fetched), signal)), name: opened.name };
@@ -144,7 +147,10 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       return load(opened, {
         ...summary,
         stored: false,
-        notes: [...notes, `No copy is kept in this browser, so after a reload the model has to be opened again. ${refused}`],
+        notes: [
+          ...notes,
+          `No copy is kept in this browser, so after a reload the model has to be opened again. ${refused}`,
+        ],
       });
     } finally {
       if (fetched) await storage.models.delete(provisional);
@@ -176,7 +182,9 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       const { entries } = await storage.models.list();
       const kept = entries.flatMap((entry) => {
         const summary = v.safeParse(modelSummary, entry.summary);
-        return summary.success && summary.output.hash === entry.hash && !entry.hash.startsWith("incomplete") ? [summary.output] : [];
+        return summary.success && summary.output.hash === entry.hash && !entry.hash.startsWith("incomplete")
+          ? [summary.output]
+          : [];
       });
       const open = [...models.values()].map((model) => model.summary).filter((summary) => !summary.stored);
       return [...kept, ...open];
@@ -189,14 +197,23 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
 
     async openDataset(file, signal) {
       if (file.size > longestDataset) {
-        throw new Error(`${file.name} has ${file.size} bytes, and up to ${longestDataset} can be read: split the file.`);
+        throw new Error(
+          `${file.name} has ${file.size} bytes, and up to ${longestDataset} can be read: split the file.`,
+        );
       }
       const bytes = new Uint8Array(await file.arrayBuffer());
       signal?.throwIfAborted();
       const hash = hex(await crypto.subtle.digest("SHA-256", bytes));
       const loaded = readDataset(file.name, hash, new TextDecoder().decode(bytes));
-      const source = { name: file.name, byteLength: bytes.length, slice: async (start: number, end: number) => bytes.subarray(start, end) };
-      await storage.datasets.save({ hash, name: file.name, summary: loaded.summary, files: [source] }, signal ? { signal } : {});
+      const source = {
+        name: file.name,
+        byteLength: bytes.length,
+        slice: async (start: number, end: number) => bytes.subarray(start, end),
+      };
+      await storage.datasets.save(
+        { hash, name: file.name, summary: loaded.summary, files: [source] },
+        signal ? { signal } : {},
+      );
       return loaded;
     },
 

@@ -77,7 +77,11 @@ export function planRun(model: LoadedModel, dataset: LoadedDataset, recipe: Reci
 }
 
 /** First questions of single-turn rows, with their answers. */
-function questionsOf(examples: readonly Example[], from: readonly TokenizedExample[], count: number): Plan["questions"] {
+function questionsOf(
+  examples: readonly Example[],
+  from: readonly TokenizedExample[],
+  count: number,
+): Plan["questions"] {
   const byRow = new Map(examples.map((example) => [example.row, example]));
   return from
     .flatMap(({ row }) => {

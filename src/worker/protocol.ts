@@ -11,6 +11,8 @@ export type ProviderChoice = "auto" | "webgpu" | "wasm";
 
 export interface EngineReport extends ProviderReport {
   readonly storage: StorageReport;
+  /** What is kept in this browser but cannot be read, a sentence each. */
+  readonly problems: readonly string[];
 }
 
 export type ModelSource =

@@ -50,7 +50,11 @@ function recordAt(record: RunRecord, state: LoopState): RunRecord {
 }
 
 /** Goes back to the newest whole checkpoint; a damaged one is told, and the one before it taken. */
-async function restore(storage: Storage, stepper: Stepper, runId: string): Promise<{ state: LoopState; reason: string | null }> {
+async function restore(
+  storage: Storage,
+  stepper: Stepper,
+  runId: string,
+): Promise<{ state: LoopState; reason: string | null }> {
   const load = (which: number | "latest") =>
     stepper.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
   try {
@@ -79,6 +83,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 
   /** What has been seen since the record was last written, for a run that fails. */
   const reached: { metrics: StepMetrics[]; evaluations: EvaluationMetrics[] } = { metrics: [], evaluations: [] };
+  if (plan.dropped.length > 0) emit({ type: "dropped", runId, problems: plan.dropped });
   const { all: parameters, own } = await weights.trainable(model, method, seeds(recipe).adapter);
   let stepper: Stepper | null = null;
   try {
@@ -116,7 +121,12 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       artifact: (shape) => compileGeneration(model.config, method, shape),
       contextLength: model.config.max_position_embeddings,
     });
-    const answerer = { generate, tokenizer: model.tokenizer, template: plan.template, systemPrompt: recipe.systemPrompt };
+    const answerer = {
+      generate,
+      tokenizer: model.tokenizer,
+      template: plan.template,
+      systemPrompt: recipe.systemPrompt,
+    };
 
     const outcome = await trainingLoop(
       {
@@ -193,6 +203,10 @@ async function failed(record: RunRecord, error: unknown, runtime: Runtime): Prom
   const lost = await Promise.race([runtime.lost, nextTask().then(() => null)]);
   const message = error instanceof Error ? error.message : String(error);
   return lost
-    ? { ...record, status: "paused", reason: `The GPU was lost (${lost.message}). Resume to go on from the last checkpoint.` }
+    ? {
+        ...record,
+        status: "paused",
+        reason: `The GPU was lost (${lost.message}). Resume to go on from the last checkpoint.`,
+      }
     : { ...record, status: "failed", reason: message };
 }

@@ -14,7 +14,11 @@ export interface Weights {
    * Tensors to be trained: the shared base with an adapter of its own, or a copy of everything. `own` are those that the
    * caller frees with `disposeAll`.
    */
-  trainable(model: LoadedModel, method: Method, seed: number): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
+  trainable(
+    model: LoadedModel,
+    method: Method,
+    seed: number,
+  ): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
   /** The tensors of a run's newest checkpoint; kept until another run's are asked for. */
   tuned(model: LoadedModel, method: Method, runId: string): Promise<ParameterTensors>;
   /** Frees every base model but these. */

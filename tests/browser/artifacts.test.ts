@@ -30,7 +30,13 @@ const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 4, alpha: 8, 
 /** Inputs within the range of each port, from one seed. */
 function feeds(artifact: Artifact): Record<string, HostTensor> {
   const random = createRandom(3);
-  const whole: Record<string, number> = { targets: 48, input_ids: 48, supervised_index: 31, position_ids: 16, segment_ids: 2 };
+  const whole: Record<string, number> = {
+    targets: 48,
+    input_ids: 48,
+    supervised_index: 31,
+    position_ids: 16,
+    segment_ids: 2,
+  };
   return Object.fromEntries(
     artifact.inputs.map(({ name, dtype, shape }) => {
       const length = sizeOf(shape);
@@ -40,7 +46,10 @@ function feeds(artifact: Artifact): Record<string, HostTensor> {
           ? Int32Array.from({ length }, () => random.below(whole[name] ?? 1))
           : dtype === "bool"
             ? new Uint8Array(length)
-            : Float32Array.from({ length }, () => (moment ? random.next() : (random.next() - 0.5) * 0.4) + (length === 1 ? 1 : 0));
+            : Float32Array.from(
+                { length },
+                () => (moment ? random.next() : (random.next() - 0.5) * 0.4) + (length === 1 ? 1 : 0),
+              );
       return [name, { dtype, shape, data }];
     }),
   );

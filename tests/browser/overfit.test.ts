@@ -19,17 +19,23 @@ interface AlpacaRow {
 async function eightRows(shared: Shared): Promise<AlpacaRow[]> {
   const rows = (await shared.json("data/alpaca_en_demo.json")) as AlpacaRow[];
   const short = rows.filter(({ instruction, input, output }) => (instruction + input + output).length < 110);
-  const distinct = short.filter((row, i) => short.findIndex(({ instruction }) => instruction === row.instruction) === i);
+  const distinct = short.filter(
+    (row, i) => short.findIndex(({ instruction }) => instruction === row.instruction) === i,
+  );
   return distinct.slice(0, 8);
 }
 
-test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers equal to the responses", async ({ shared }) => {
+test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers equal to the responses", async ({
+  shared,
+}) => {
   const rows = await eightRows(shared);
   expect(rows).toHaveLength(8);
   const engine = await createEngine(browserEntries, () => undefined);
   const report = await engine.start("wasm");
   expect(report.provider).toBe("wasm");
-  const files = await Promise.all(modelFiles.map(async (name) => new File([await shared.bytes(`${model}/${name}`)], name)));
+  const files = await Promise.all(
+    modelFiles.map(async (name) => new File([await shared.bytes(`${model}/${name}`)], name)),
+  );
   const { hash: modelHash } = await engine.openModel({ kind: "files", files });
   const { hash: datasetHash } = await engine.openDataset(new File([JSON.stringify(rows)], "eight.json"));
   const recipe = {
@@ -54,7 +60,15 @@ test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers 
   for (const { instruction, input, output } of rows) {
     const question = input ? `${instruction}\n${input}` : instruction;
     const ask = (runId: string | null) =>
-      engine.ask({ requestId: "", modelHash, runId, template: recipe.template, systemPrompt: null, question, sampling });
+      engine.ask({
+        requestId: "",
+        modelHash,
+        runId,
+        template: recipe.template,
+        systemPrompt: null,
+        question,
+        sampling,
+      });
     const { text, finish } = await ask(record.id);
     expect(text).toBe(output);
     expect(finish).toBe("stop");

@@ -81,7 +81,7 @@ test("a refused value stays as typed, is explained at its field, and is not sent
 test("a run that a dead tab left is interrupted, resumes, pauses and resumes", async () => {
   await open(() => fakeWorker({ ...kept, pace: 20, runs: [fakeRun(request, 20, 60)] }));
   const status = page.getByTestId("run-status");
-  await expect.element(status).toHaveTextContent("Interrupted");
+  await expect.element(status).toHaveTextContent("Not training here");
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   await page.getByRole("button", { name: "Pause" }).click();
   await expect.element(status).toHaveTextContent("Paused");

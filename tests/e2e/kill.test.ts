@@ -51,7 +51,9 @@ const rows = ["cat", "dog", "sun", "tree", "ball", "park", "bird", "boat", "king
   output: `Lily saw a ${thing}. It was very ${i % 2 ? "big" : "red"}${", and she was happy".repeat(i % 3)}.`,
 }));
 
-test("a run of 40 steps killed ten times is the uninterrupted run, byte for byte", { timeout: 900_000 }, async ({ shared }) => {
+test("a run of 40 steps killed ten times is the uninterrupted run, byte for byte", { timeout: 900_000 }, async ({
+  shared,
+}) => {
   const folder = await mkdtemp(join(tmpdir(), "hone-kill-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   await writeFile(join(folder, "pairs.json"), JSON.stringify(rows));

@@ -93,10 +93,15 @@ async function afterStep(method: Method, batches: readonly Batch[]) {
 async function sums(method: Method, batches: readonly Batch[]) {
   const specs = parametersOf(config, method);
   const values = parameterValues(method);
-  const host = (name: string, shape: readonly number[], data: Float32Array): [string, HostTensor] => [name, { dtype: "float32", shape, data }];
+  const host = (name: string, shape: readonly number[], data: Float32Array): [string, HostTensor] => [
+    name,
+    { dtype: "float32", shape, data },
+  ];
   let loss = 0;
   let gradients = Object.fromEntries(
-    specs.filter((spec) => spec.trainable).map(({ name, shape }) => host(accumulatorIn(name), shape, new Float32Array(sizeOf(shape)))),
+    specs
+      .filter((spec) => spec.trainable)
+      .map(({ name, shape }) => host(accumulatorIn(name), shape, new Float32Array(sizeOf(shape)))),
   );
   for (const batch of batches) {
     const session = await runtime.session(compileTraining(config, method, batch.shape));
@@ -126,7 +131,10 @@ function worst(a: TensorData, b: TensorData | undefined): number {
 describe.each(methods)("$kind", (method) => {
   it("one micro-batch of 4 rows and 4 of 1 row give the same parameters after a step", async () => {
     const together = await afterStep(method, [makeBatch(rows, { rows: 4, length: 16, supervised: 32 })]);
-    const apart = await afterStep(method, rows.map((row) => makeBatch([row], { rows: 1, length: 16, supervised: 16 })));
+    const apart = await afterStep(
+      method,
+      rows.map((row) => makeBatch([row], { rows: 1, length: 16, supervised: 16 })),
+    );
     expect(together.outcome).toMatchObject({ kind: "updated" });
     let moved = 0;
     for (const [name, values] of together.after) {
@@ -139,7 +147,11 @@ describe.each(methods)("$kind", (method) => {
   it("rows packed in one sequence and the same rows apart give the same loss and gradients", async () => {
     const apart = await sums(method, [makeBatch(rows, { rows: 4, length: 16, supervised: 32 })]);
     const packed = await sums(method, [
-      packBatch([[rows[0], rows[1]], [rows[2]], [rows[3]]] as TokenizedExample[][], { rows: 3, length: 16, supervised: 32 }),
+      packBatch([[rows[0], rows[1]], [rows[2]], [rows[3]]] as TokenizedExample[][], {
+        rows: 3,
+        length: 16,
+        supervised: 32,
+      }),
     ]);
     const one = await sums(method, [packBatch([rows], { rows: 1, length: 40, supervised: 32 })]);
     for (const { loss, gradients } of [packed, one]) {

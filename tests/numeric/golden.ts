@@ -35,5 +35,7 @@ export function readGolden(json: unknown): Golden {
   const parsed = v.safeParse(goldenSchema, json);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw new Error(`The golden file's ${v.getDotPath(issue) ?? "whole"} should be ${issue.expected}, not ${issue.received}.`);
+  throw new Error(
+    `The golden file's ${v.getDotPath(issue) ?? "whole"} should be ${issue.expected}, not ${issue.received}.`,
+  );
 }

@@ -7,11 +7,14 @@ import { gradcheck, gradcheckRows } from "./gradcheck.ts";
 import { gradientTolerance } from "./tolerance.ts";
 
 describe("gradient rules and composites", () => {
-  it.each(gradcheckRows.map((row) => [`${row.ops.join(", ") || "composite"}: ${row.name}`, row] as const))("%s", (_name, row) => {
-    const { error, comparisons } = gradcheck(row);
-    expect(comparisons).toBeGreaterThan(0);
-    expect(error).toBeLessThanOrEqual(gradientTolerance);
-  });
+  it.each(gradcheckRows.map((row) => [`${row.ops.join(", ") || "composite"}: ${row.name}`, row] as const))(
+    "%s",
+    (_name, row) => {
+      const { error, comparisons } = gradcheck(row);
+      expect(comparisons).toBeGreaterThan(0);
+      expect(error).toBeLessThanOrEqual(gradientTolerance);
+    },
+  );
 
   it("every operator in the table has a rule and a row", () => {
     const covered = new Set(gradcheckRows.flatMap((row) => row.ops));

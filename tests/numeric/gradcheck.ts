@@ -5,8 +5,8 @@
  * a rule which mixes up its outputs cannot pass. Seeds are fixed.
  */
 
-import { type Method, specsOf } from "../../src/artifacts/method.ts";
 import { buildLoss } from "../../src/artifacts/compile.ts";
+import { type Method, specsOf } from "../../src/artifacts/method.ts";
 import { backward } from "../../src/autodiff/backward.ts";
 import { readConfig } from "../../src/models/llama.ts";
 import { attend, causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
@@ -52,7 +52,12 @@ const opRows: readonly GradcheckRow[] = [
   { ops: ["Reciprocal"], name: "away from 0", domain: [0.5, 3], build: (b) => b.reciprocal(x(b, 5)) },
   { ops: ["Sigmoid"], name: "wide", domain: [-4, 4], build: (b) => b.sigmoid(x(b, 9)) },
   { ops: ["QuickGelu"], name: "silu", domain: [-4, 4], build: (b) => b.silu(x(b, 9)) },
-  { ops: ["QuickGelu"], name: "alpha 1.5", domain: [-4, 4], build: (b) => b.emit("QuickGelu", [x(b, 9)], { alpha: 1.5 }) },
+  {
+    ops: ["QuickGelu"],
+    name: "alpha 1.5",
+    domain: [-4, 4],
+    build: (b) => b.emit("QuickGelu", [x(b, 9)], { alpha: 1.5 }),
+  },
   { ops: ["MatMul"], name: "matrices", build: (b) => b.matMul(x(b, 3, 4), y(b, 4, 2)) },
   { ops: ["MatMul"], name: "batched, broadcast", build: (b) => b.matMul(x(b, 2, 3, 4), y(b, 4, 2)) },
   ...[0, 1, 2, 3].map((bits): GradcheckRow => {
@@ -157,7 +162,11 @@ function wholeModel(name: string, method: Method, config: Readonly<Record<string
     domain: [-0.7, 0.7],
     given: batch,
     build: (b) => {
-      const { loss, scope } = buildLoss(b, readConfig({ ...tiny, ...config }), method, { rows: 2, length: 5, supervised: 6 });
+      const { loss, scope } = buildLoss(b, readConfig({ ...tiny, ...config }), method, {
+        rows: 2,
+        length: 5,
+        supervised: 6,
+      });
       if (specsOf(scope, method).every((parameter) => !parameter.trainable)) throw new Error(`${name} trains nothing`);
       return loss.sum;
     },
@@ -192,8 +201,14 @@ const compositeRows: readonly GradcheckRow[] = [
       name: `linear cross-entropy, ${limit === 14 ? "chunks of 2 positions" : "one chunk"}`,
       given: { targets: [2, 0, 6, 6, 1], weights: [1, 0.5, 0, 2, 1] },
       build: (b) =>
-        linearCrossEntropy(b, x(b, 5, 4), y(b, 7, 4), b.input("targets", "int32", [5]), b.input("weights", "float32", [5]), limit)
-          .sum,
+        linearCrossEntropy(
+          b,
+          x(b, 5, 4),
+          y(b, 7, 4),
+          b.input("targets", "int32", [5]),
+          b.input("weights", "float32", [5]),
+          limit,
+        ).sum,
     }),
   ),
   wholeModel("full, tied head, grouped queries", { kind: "full" }),
@@ -244,7 +259,10 @@ export function gradcheck(row: GradcheckRow, seed = 7): GradcheckResult {
   const declared = b.finish({ result }).inputs;
   const variables = declared.filter(({ name, dtype }) => dtype === "float32" && !(name in (row.given ?? {})));
   const direction = b.input("direction", "float32", result.shape);
-  const loss = b.reduceSum(b.mul(result, direction), result.shape.map((_, axis) => axis));
+  const loss = b.reduceSum(
+    b.mul(result, direction),
+    result.shape.map((_, axis) => axis),
+  );
   const gradients = backward(b, loss, variables);
   const lossGraph = b.finish({ loss });
   // A gradient may be an input or serve two variables; an output of its own makes each readable.
@@ -255,14 +273,19 @@ export function gradcheck(row: GradcheckRow, seed = 7): GradcheckResult {
   const feeds: Record<string, Tensor> = {};
   for (const { name, shape } of [...declared, direction]) {
     const given = row.given?.[name];
-    feeds[name] = tensor(shape, given ?? Array.from({ length: sizeOf(shape) }, () => low + (high - low) * random.next()));
+    feeds[name] = tensor(
+      shape,
+      given ?? Array.from({ length: sizeOf(shape) }, () => low + (high - low) * random.next()),
+    );
   }
   const analytic = interpret(gradientGraph, feeds);
   let worst = { error: 0, variable: "" };
   let comparisons = 0;
   variables.forEach(({ name }, index) => {
     const own = feeds[name] as Tensor;
-    const at = Array.from(own.data.keys()).filter(() => own.data.length <= perturbed || random.next() < perturbed / own.data.length);
+    const at = Array.from(own.data.keys()).filter(
+      () => own.data.length <= perturbed || random.next() < perturbed / own.data.length,
+    );
     const numeric = at.map((element) => {
       const lossAt = (value: number) => {
         const data = own.data.slice();

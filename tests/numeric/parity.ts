@@ -98,7 +98,12 @@ export async function runParity(parts: ParityParts): Promise<ParityRow[]> {
   if (golden.full) await compareTrajectory(parts, { kind: "full" }, golden.full, report);
   if (golden.lora) {
     const { r: rank, alpha } = golden.lora.settings;
-    await compareTrajectory(parts, { kind: "lora", rank, alpha, targets: loraTargets(golden.lora) }, golden.lora, report);
+    await compareTrajectory(
+      parts,
+      { kind: "lora", rank, alpha, targets: loraTargets(golden.lora) },
+      golden.lora,
+      report,
+    );
   }
   if (golden.greedy_once_upon_a_time) await compareGreedy(parts, golden.greedy_once_upon_a_time, report);
   return rows;
@@ -106,7 +111,12 @@ export async function runParity(parts: ParityParts): Promise<ParityRow[]> {
 
 type Report = (figure: string, expected: number, actual: number, tolerance: number, scale?: number) => void;
 
-async function compareTrajectory(parts: ParityParts, method: Method, expected: Trajectory, report: Report): Promise<void> {
+async function compareTrajectory(
+  parts: ParityParts,
+  method: Method,
+  expected: Trajectory,
+  report: Report,
+): Promise<void> {
   const { runtime, config, golden } = parts;
   const { kind } = method;
   const tolerance = parts.tolerance[kind];
@@ -132,18 +142,22 @@ async function compareTrajectory(parts: ParityParts, method: Method, expected: T
     // Gradients of the first step, straight from the training artifact.
     const accumulators: Record<string, HostTensor> = {};
     for (const { name, shape, trainable } of specs) {
-      if (trainable) accumulators[accumulatorIn(name)] = { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)) };
+      if (trainable)
+        accumulators[accumulatorIn(name)] = { dtype: "float32", shape, data: new Float32Array(sizeOf(shape)) };
     }
     const session = await runtime.session(artifact);
     const reset: HostTensor = { dtype: "bool", shape: [1], data: Uint8Array.of(1) };
-    const bound = Object.fromEntries(artifact.inputs.flatMap(({ name }) => {
-      const tensor = parameters.get(name);
-      return tensor ? [[name, tensor] as const] : [];
-    }));
+    const bound = Object.fromEntries(
+      artifact.inputs.flatMap(({ name }) => {
+        const tensor = parameters.get(name);
+        return tensor ? [[name, tensor] as const] : [];
+      }),
+    );
     const outputs = await session.run({ ...bound, ...accumulators, ...batchFeeds(batch), [lazyResetGrad]: reset });
     for (const [name, norm] of Object.entries(expected.step1_grad_l2)) {
       const sums = outputs[accumulatorOut(name)]?.data;
-      if (!(sums instanceof Float32Array)) throw new Error(`The golden file has ${name}, which ${kind} training has not.`);
+      if (!(sums instanceof Float32Array))
+        throw new Error(`The golden file has ${name}, which ${kind} training has not.`);
       const gradient = sums.map((sum) => sum / batch.weightSum);
       report(`${kind} step-1 gradient L2 of ${name}`, norm, l2(gradient), tolerance);
       // Single elements may be noise about 0, so they are measured on the scale of their tensor.
@@ -160,11 +174,20 @@ async function compareTrajectory(parts: ParityParts, method: Method, expected: T
       );
       if (outcome.kind !== "updated") throw new Error(`step ${step} did not update: ${outcome.kind}`);
       report(`${kind} loss before step ${step}`, expected.losses[step - 1] ?? Number.NaN, outcome.loss, tolerance);
-      report(`${kind} gradient norm of step ${step}`, expected.grad_norms[step - 1] ?? Number.NaN, outcome.gradientNorm, tolerance);
+      report(
+        `${kind} gradient norm of step ${step}`,
+        expected.grad_norms[step - 1] ?? Number.NaN,
+        outcome.gradientNorm,
+        tolerance,
+      );
     }
     if (steps < settings.steps) return;
 
-    const evaluator = createEvaluator({ runtime, parameters, artifact: (shape) => compileEvaluation(config, method, shape) });
+    const evaluator = createEvaluator({
+      runtime,
+      parameters,
+      artifact: (shape) => compileEvaluation(config, method, shape),
+    });
     const final = await evaluator.loss([batch], async () => false);
     report(`${kind} loss after the last step`, expected.final_loss, final ?? Number.NaN, tolerance);
     for (const [name, norm] of Object.entries(expected.final_param_l2)) {
@@ -181,7 +204,11 @@ async function compareTrajectory(parts: ParityParts, method: Method, expected: T
 /** Tokens of the prompt in the file's greedy continuation. */
 const promptTokens = 5;
 
-async function compareGreedy({ runtime, config, read }: ParityParts, expected: readonly number[], report: Report): Promise<void> {
+async function compareGreedy(
+  { runtime, config, read }: ParityParts,
+  expected: readonly number[],
+  report: Report,
+): Promise<void> {
   const parameters = await uploadParameters(runtime, parametersOf(config, null), read);
   try {
     const generate = createGenerator({

@@ -54,7 +54,10 @@ function indexMap(key: string, out: readonly number[], where: (coordinates: numb
 /** Which element of a tensor of `shape` broadcasting puts at each element of `out`. */
 const broadcastMap = (shape: readonly number[], out: readonly number[]) =>
   indexMap(`broadcast ${shape}|${out}`, out, (at) =>
-    ravel(at.slice(at.length - shape.length).map((c, axis) => (shape[axis] === 1 ? 0 : c)), shape),
+    ravel(
+      at.slice(at.length - shape.length).map((c, axis) => (shape[axis] === 1 ? 0 : c)),
+      shape,
+    ),
   );
 
 type Kernel = (inputs: readonly Tensor[], attributes: Attributes, out: readonly number[]) => Tensor;
@@ -108,7 +111,15 @@ const gemm: Kernel = ([a, b, c], { alpha, beta, transA, transB }, out) => {
   const bias = c && broadcastMap(c.shape, out);
   return fill(out, (i) => {
     const [row, column] = [Math.floor(i / n), i % n];
-    const sum = dot(A, transA ? row : row * inner, transA ? m : 1, B, transB ? column * inner : column, transB ? 1 : n, inner);
+    const sum = dot(
+      A,
+      transA ? row : row * inner,
+      transA ? m : 1,
+      B,
+      transB ? column * inner : column,
+      transB ? 1 : n,
+      inner,
+    );
     return (alpha as number) * sum + (c ? (beta as number) * read(c, bias?.[i] as number) : 0);
   });
 };
@@ -119,7 +130,8 @@ const rowWise =
   (inputs, attributes) => {
     const x = inputs[0] as Tensor;
     const [width, data] = [x.shape.at(-1) as number, new Float64Array(x.data.length)];
-    for (let at = 0; at < data.length; at += width) data.set(f(x.data.subarray(at, at + width), inputs, attributes), at);
+    for (let at = 0; at < data.length; at += width)
+      data.set(f(x.data.subarray(at, at + width), inputs, attributes), at);
     return { shape: x.shape, data };
   };
 
@@ -167,7 +179,14 @@ const concat: Kernel = (inputs, { axis }, out) => {
     const at = unravel(i, out);
     let rest = at[along] as number;
     for (const x of inputs) {
-      if (rest < (x.shape[along] as number)) return read(x, ravel(at.map((c, own) => (own === along ? rest : c)), x.shape));
+      if (rest < (x.shape[along] as number))
+        return read(
+          x,
+          ravel(
+            at.map((c, own) => (own === along ? rest : c)),
+            x.shape,
+          ),
+        );
       rest -= x.shape[along] as number;
     }
     throw new RangeError("past the last operand");
@@ -215,7 +234,11 @@ const kernels: { readonly [Op in OpName]: Kernel } = {
   SimplifiedLayerNormalization: rmsNormalization,
   RotaryEmbedding: rotary,
   ReduceSum: reduce(0, (sum, x) => sum + x),
-  ReduceMean: reduce(0, (sum, x) => sum + x, (sum, count) => sum / count),
+  ReduceMean: reduce(
+    0,
+    (sum, x) => sum + x,
+    (sum, count) => sum / count,
+  ),
   ReduceMax: reduce(Number.NEGATIVE_INFINITY, Math.max),
   Reshape: same,
   Expand: zip((x = 0) => x),
@@ -223,7 +246,10 @@ const kernels: { readonly [Op in OpName]: Kernel } = {
     const X = x as Tensor;
     const axes = perm as readonly number[];
     const source = indexMap(`transpose ${axes}|${X.shape}`, out, (at) =>
-      ravel(X.shape.map((_, axis) => at[axes.indexOf(axis)] as number), X.shape),
+      ravel(
+        X.shape.map((_, axis) => at[axes.indexOf(axis)] as number),
+        X.shape,
+      ),
     );
     return fill(out, (i) => read(X, source[i] as number));
   },
@@ -241,10 +267,10 @@ const kernels: { readonly [Op in OpName]: Kernel } = {
 };
 
 /** Runs one node. Expand's and Reshape's second operand is a shape, so only the first is data. */
-function runNode(node: Node, valueOf: (value: Value) => Tensor): Tensor {
+function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor {
   const out = node.outputs[0] as Value;
   const shaped = node.op === "Expand" || node.op === "Reshape";
-  const inputs = (shaped ? node.inputs.slice(0, 1) : node.inputs).map(valueOf);
+  const inputs = (shaped ? node.inputs.slice(0, 1) : node.inputs).map(lookUp);
   return kernels[node.op](inputs, node.attributes, out.shape);
 }
 
@@ -254,14 +280,15 @@ export function interpret(graph: Graph, feeds: Readonly<Record<string, Tensor>>)
   for (const value of graph.initializers) values.set(value, tensor(value.shape, Array.from(value.data ?? [], Number)));
   for (const value of graph.inputs) {
     const fed = feeds[value.name];
-    if (!fed || fed.data.length !== size(value.shape)) throw new Error(`input ${value.name} is not fed as [${value.shape}]`);
+    if (!fed || fed.data.length !== size(value.shape))
+      throw new Error(`input ${value.name} is not fed as [${value.shape}]`);
     values.set(value, { shape: value.shape, data: fed.data });
   }
-  const valueOf = (value: Value): Tensor => {
+  const lookUp = (value: Value): Tensor => {
     const found = values.get(value);
     if (!found) throw new Error(`${value.name} has no value yet`);
     return found;
   };
-  for (const node of graph.nodes) values.set(node.outputs[0] as Value, runNode(node, valueOf));
-  return Object.fromEntries(graph.outputs.map((value) => [value.name, valueOf(value)]));
+  for (const node of graph.nodes) values.set(node.outputs[0] as Value, runNode(node, lookUp));
+  return Object.fromEntries(graph.outputs.map((value) => [value.name, lookUp(value)]));
 }

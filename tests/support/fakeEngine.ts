@@ -55,6 +55,7 @@ const report: EngineReport = {
   crossOriginIsolated: true,
   adapter: null,
   storage: { available: true, reason: null, usage: 12_400_000, quota: 42_000_000_000 },
+  problems: [],
 };
 
 /** A record as a tab leaves it that was killed in step `step` of `total`. */

@@ -9,6 +9,8 @@ import { useSeries } from "../hone.ts";
 import classes from "./LossChart.module.css";
 
 const height = 260;
+/** Distances of the marks below the chart: 1, 2, 5, 10, …, 5,000,000 steps. */
+const wholeSteps = Array.from({ length: 7 }, (_, power) => [1, 2, 5].map((figure) => figure * 10 ** power)).flat();
 
 /** One row of x for both curves; where a curve has no figure stands null, and the line goes on to its next. */
 function align({ steps, evaluations }: RunSeries): uPlot.AlignedData {
@@ -33,7 +35,8 @@ function options(element: HTMLElement): uPlot.Options {
     legend: { live: true },
     scales: { x: { time: false } },
     axes: [
-      { ...axis, size: 32 },
+      // Between two steps there is nothing to name.
+      { ...axis, size: 32, incrs: wholeSteps },
       { ...axis, size: 48 },
     ],
     series: [

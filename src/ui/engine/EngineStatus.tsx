@@ -16,17 +16,13 @@ const choices: readonly { readonly value: ProviderChoice; readonly label: string
   { value: "wasm", label: "WebAssembly" },
 ];
 
-/** What is missing, and what that costs, a sentence each. */
-function costs({ provider, crossOriginIsolated, storage }: EngineReport): string[] {
+/** What is missing, and what that costs, a sentence each. What too few threads cost, the engine gives as its reason. */
+function costs({ provider, storage, problems }: EngineReport): string[] {
   const notes: string[] = [];
   if (provider === "wasm")
     notes.push("Without a GPU training is many times slower: choose a small model and few steps.");
-  if (!crossOriginIsolated)
-    notes.push(
-      "This page is not cross-origin isolated, so WebAssembly has one thread. A server that sends the isolation headers, as npm start does, gives it all of them.",
-    );
   if (storage.reason) notes.push(storage.reason);
-  return notes;
+  return [...notes, ...problems];
 }
 
 function machine({ provider, adapter, threads }: EngineReport): string {
@@ -39,7 +35,6 @@ export function EngineStatus() {
   const { status, choice, report, failure } = useFacts((state) => state.engine);
   const busy = useFacts((state) => state.training.phase !== "idle");
   const usage = report?.storage.usage;
-  const quota = report?.storage.quota;
 
   return (
     <Panel
@@ -62,9 +57,7 @@ export function EngineStatus() {
               <Text size="sm">{report.reason}</Text>
               <Text size="sm" c="dimmed">
                 {machine(report)}
-                {report.storage.available &&
-                  usage != null &&
-                  ` · ${bytes(usage)} kept in this browser${quota != null ? ` of ${bytes(quota)} allowed` : ""}`}
+                {report.storage.available && usage != null && ` · ${bytes(usage)} kept in this browser`}
               </Text>
             </>
           ) : (

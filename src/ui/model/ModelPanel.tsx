@@ -14,6 +14,7 @@ import { Panel } from "../shell/Panel.tsx";
 import { topLevel } from "./source.ts";
 
 function Summary({ model }: { readonly model: ModelSummary }) {
+  const lasting = useFacts(({ engine }) => engine.report?.storage.available ?? true);
   return (
     <>
       <Facts
@@ -24,7 +25,7 @@ function Summary({ model }: { readonly model: ModelSummary }) {
           ["Vocabulary", count(model.vocabulary)],
           ["Context", `${count(model.contextLength)} tokens`],
           ["Size", bytes(model.byteLength)],
-          ["Kept here", model.stored ? "yes" : "no: gone when the tab closes"],
+          ["Kept here", model.stored && lasting ? "yes" : "no: gone when the tab closes"],
           ["SHA-256", <code key="hash">{model.hash.slice(0, 12)}</code>],
         ]}
       />

@@ -131,8 +131,8 @@ export function TrainingPanel() {
       {shown && state && <Live key={shown.id} run={shown} state={state} />}
       {state === "interrupted" && (
         <Text size="sm">
-          The tab that trained this run ended, or it still trains in another tab. Resume goes on from its last
-          checkpoint.
+          It trains in another tab of this browser, or the tab that trained it has ended. In that case Resume goes on
+          from its last checkpoint.
         </Text>
       )}
       {shown?.reason && phase === "idle" && (

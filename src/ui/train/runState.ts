@@ -16,7 +16,7 @@ export const stateWords: Readonly<Record<RunState, string>> = {
   training: "Training",
   pausing: "Pausing after this step",
   cancelling: "Stopping after this step",
-  interrupted: "Interrupted",
+  interrupted: "Not training here",
   running: "Training",
   paused: "Paused",
   finished: "Finished",

@@ -2,7 +2,13 @@
 
 import { describe, expect, it } from "vitest";
 import { compileEvaluation, compileGeneration, compileTraining } from "../../../src/artifacts/compile.ts";
-import { accumulatorIn, accumulatorOut, firstMoment, optimizerScalars, updated } from "../../../src/artifacts/contract.ts";
+import {
+  accumulatorIn,
+  accumulatorOut,
+  firstMoment,
+  optimizerScalars,
+  updated,
+} from "../../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
 import { readConfig } from "../../../src/models/llama.ts";
@@ -30,7 +36,15 @@ describe.each(methods)("$kind", (method) => {
     const { inputs, outputs, aliases } = compileTraining(config, method, shape);
     expect(new Set(inputs.map((port) => port.name))).toEqual(
       new Set([
-        ...["input_ids", "position_ids", "segment_ids", "supervised_index", "targets", "loss_weights", "lazy_reset_grad"],
+        ...[
+          "input_ids",
+          "position_ids",
+          "segment_ids",
+          "supervised_index",
+          "targets",
+          "loss_weights",
+          "lazy_reset_grad",
+        ],
         ...specs.map((spec) => spec.name),
         ...trainable.map(accumulatorIn),
       ]),

@@ -36,10 +36,18 @@ describe("config.json", () => {
   });
 
   const rows: [string, Record<string, unknown>, RegExp][] = [
-    ["another architecture", { architectures: ["GPT2LMHeadModel"] }, /GPT2LMHeadModel is not supported; Hone trains LlamaForCausalLM/],
+    [
+      "another architecture",
+      { architectures: ["GPT2LMHeadModel"] },
+      /GPT2LMHeadModel is not supported; Hone trains LlamaForCausalLM/,
+    ],
     ["a missing field", { vocab_size: undefined }, /vocab_size must be/],
     ["a field of another type", { hidden_size: "64" }, /hidden_size must be number, not "64"/],
-    ["heads that do not divide", { num_key_value_heads: 3 }, /num_attention_heads \(4\) must be divisible by num_key_value_heads \(3\)/],
+    [
+      "heads that do not divide",
+      { num_key_value_heads: 3 },
+      /num_attention_heads \(4\) must be divisible by num_key_value_heads \(3\)/,
+    ],
     ["an odd head", { hidden_size: 12 }, /must be an even whole number/],
     ["another activation", { hidden_act: "gelu" }, /hidden_act "gelu" is not supported/],
     ["another scaling", { rope_scaling: { type: "yarn", factor: 2 } }, /rope_scaling of type "yarn" is not supported/],
@@ -58,7 +66,9 @@ describe("config.json", () => {
 
 describe("parameters", () => {
   it("are the checkpoint's own names, each once", () => {
-    const names = checkpointTensors(readConfig({ ...small, num_key_value_heads: 2 })).map(({ name, shape }) => `${name} ${shape}`);
+    const names = checkpointTensors(readConfig({ ...small, num_key_value_heads: 2 })).map(
+      ({ name, shape }) => `${name} ${shape}`,
+    );
     const layer = (i: number) => [
       `model.layers.${i}.input_layernorm.weight 16`,
       `model.layers.${i}.self_attn.q_proj.weight 16,16`,
@@ -71,12 +81,23 @@ describe("parameters", () => {
       `model.layers.${i}.mlp.down_proj.weight 16,24`,
     ];
     expect(names.sort()).toEqual(
-      ["model.embed_tokens.weight 32,16", ...layer(0), ...layer(1), "model.norm.weight 16", "lm_head.weight 32,16"].sort(),
+      [
+        "model.embed_tokens.weight 32,16",
+        ...layer(0),
+        ...layer(1),
+        "model.norm.weight 16",
+        "lm_head.weight 32,16",
+      ].sort(),
     );
   });
 
   it("LoRA adds a pair to each target and freezes the rest", () => {
-    const specs = parametersOf(readConfig(small), { kind: "lora", rank: 2, alpha: 4, targets: ["q_proj", "down_proj"] });
+    const specs = parametersOf(readConfig(small), {
+      kind: "lora",
+      rank: 2,
+      alpha: 4,
+      targets: ["q_proj", "down_proj"],
+    });
     expect(specs.filter((spec) => spec.trainable).map(({ name, shape }) => `${name} ${shape}`)).toEqual(
       [0, 1].flatMap((i) => [
         `model.layers.${i}.self_attn.q_proj.lora_A.weight 2,16`,

@@ -10,7 +10,11 @@ function everyAttributeKind(): Graph {
   const x = b.input("x", "float32", [2, 3, 4]);
   const turned = b.transpose(x, [2, 0, 1]);
   const flat = b.reshape(turned, [8, 3]);
-  const w = b.constant("float32", [5, 3], Float32Array.from({ length: 15 }, (_, i) => i / 7));
+  const w = b.constant(
+    "float32",
+    [5, 3],
+    Float32Array.from({ length: 15 }, (_, i) => i / 7),
+  );
   const mixed = b.gemm(flat, w, { transB: true, alpha: 0.5 });
   const rows = b.scatterRows([6, 5], b.constant("int32", [8], Int32Array.from([0, 1, 2, 3, 4, 5, 0, 1])), mixed);
   const kept = b.where(b.input("keep", "bool", [1]), rows, b.scalar(-1));
@@ -42,13 +46,21 @@ describe("static inference names node, operands and the mismatch", () => {
       (b) => b.within("mlp", () => b.gemm(b.input("x", "float32", [4, 8]), b.input("w", "float32", [9, 3]))),
       /mlp\/Gemm_0 \(x: float32\[4, 8\], w: float32\[9, 3\]\): inner dimensions differ: 8 against 9/,
     ],
-    ["Add", (b) => b.add(b.input("x", "float32", [2, 3]), b.input("y", "float32", [4])), /do not broadcast: 3 against 4/],
+    [
+      "Add",
+      (b) => b.add(b.input("x", "float32", [2, 3]), b.input("y", "float32", [4])),
+      /do not broadcast: 3 against 4/,
+    ],
     ["Mul", (b) => b.mul(b.input("x", "float32", [2]), b.input("i", "int32", [2])), /one dtype: float32 against int32/],
     ["Reshape", (b) => b.reshape(b.input("x", "float32", [2, 3]), [4]), /6 elements do not fill \[4\]/],
     ["Transpose", (b) => b.transpose(b.input("x", "float32", [2, 3]), [0, 0]), /no permutation of the 2 axes/],
     ["Gather", (b) => b.gather(b.input("x", "float32", [2]), b.input("i", "float32", [2])), /must be int32 or int64/],
     ["Where", (b) => b.where(b.input("i", "int32", [2]), b.scalar(0), b.scalar(1)), /must be bool, not int32/],
-    ["MatMul", (b) => b.matMul(b.input("x", "float32", [2, 3]), b.input("y", "float32", [2, 3])), /inner dimensions differ: 3 against 2/],
+    [
+      "MatMul",
+      (b) => b.matMul(b.input("x", "float32", [2, 3]), b.input("y", "float32", [2, 3])),
+      /inner dimensions differ: 3 against 2/,
+    ],
     ["Concat", (b) => b.concat([b.input("x", "float32", [2, 3]), b.input("y", "float32", [2, 4])], 0), /does not join/],
     ["ReduceSum", (b) => b.reduceSum(b.input("x", "float32", [2, 3]), [2]), /axis 2 is outside rank 2/],
     ["an input of two types", (b) => [b.input("x", "float32", [2]), b.input("x", "int32", [2])], /declared twice/],

@@ -1,0 +1,219 @@
+/** Bad files on the built page: one clear sentence that names file, place and remedy, and nothing that was there is lost. */
+
+import { join } from "node:path";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import {
+  downloadRecord,
+  fillRecipe,
+  openModelFolder,
+  openPairs,
+  openStudio,
+  waitForRun,
+} from "../../scripts/harness/studio.ts";
+import { folderOf, watch } from "./tab.ts";
+import { jsonLines, type ModelFiles, tinyConfig, tinyModel, tinyRows, tinyTensors } from "./tinyLlama.ts";
+
+/** The beginning of a PNG image, as its specification has it. */
+const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52);
+
+const weights = tinyModel()["model.safetensors"] as Uint8Array;
+
+/** Eight bytes of header length, little-endian, before a small rest. */
+function headerOf(length: bigint): Uint8Array {
+  const file = new Uint8Array(64);
+  new DataView(file.buffer).setBigUint64(0, length, true);
+  return file;
+}
+
+function without(files: ModelFiles, name: string): ModelFiles {
+  return Object.fromEntries(Object.entries(files).filter(([other]) => other !== name));
+}
+
+const withWrongShape = tinyModel(
+  tinyTensors().map((tensor) =>
+    tensor.name === "model.layers.0.mlp.up_proj.weight" ? { ...tensor, shape: [16, 32] } : tensor,
+  ),
+);
+
+/** A model folder that cannot be opened, and what its refusal has to name: file, place, remedy. */
+const badModels: readonly (readonly [what: string, files: ModelFiles, parts: readonly (string | RegExp)[]])[] = [
+  [
+    "a truncated safetensors file",
+    { ...tinyModel(), "model.safetensors": weights.slice(0, weights.length - 1000) },
+    [
+      "model.safetensors is cut off",
+      `${weights.length} bytes`,
+      `${weights.length - 1000}`,
+      "download or copy it again",
+    ],
+  ],
+  [
+    "a header of 2^60 bytes",
+    { ...tinyModel(), "model.safetensors": headerOf(2n ** 60n) },
+    ["model.safetensors", "header of 1152921504606846976 bytes", "limit of 100000000", "download or export it again"],
+  ],
+  [
+    "a tensor with the wrong shape",
+    withWrongShape,
+    ["model.safetensors", '"model.layers.0.mlp.up_proj.weight"', /16.*32/, /32.*16/, "config.json", /same model/],
+  ],
+  [
+    "a missing tokenizer",
+    without(tinyModel(), "tokenizer.json"),
+    [
+      /The folder "[^"]+" has no tokenizer\.json|has no tokenizer\.json/,
+      "text cannot become tokens",
+      "add it from the place",
+    ],
+  ],
+  [
+    "an architecture that is not supported",
+    {
+      ...tinyModel(),
+      "config.json": JSON.stringify({ ...tinyConfig, architectures: ["GPT2LMHeadModel"], model_type: "gpt2" }),
+    },
+    ["config.json", "GPT2LMHeadModel is not supported", "Choose a Llama-family model"],
+  ],
+  [
+    "weights of another kind",
+    { ...tinyModel(), "model.safetensors": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 31000\n" },
+    ["model.safetensors is not a safetensors file", "Git LFS", "download the file itself"],
+  ],
+];
+
+const rows = jsonLines(tinyRows()).trimEnd().split("\n");
+const remedy = "Choose a JSON or JSON Lines file whose rows are";
+
+/** A pairs file of which nothing can be used. */
+const badPairs: readonly (readonly [
+  what: string,
+  name: string,
+  content: Uint8Array | string,
+  parts: readonly string[],
+])[] = [
+  ["an empty file", "empty.json", "", ["empty.json is empty", remedy]],
+  ["a file of another kind", "picture.json", png, ["picture.json is not a file of rows", "PNG image", remedy]],
+  [
+    "only a row without a response",
+    "question.jsonl",
+    '{"instruction":"Why?","input":""}\n',
+    ["question.jsonl", "line 1", "no response: output is missing", remedy],
+  ],
+];
+
+/** A pairs file of which all but one row can be used. */
+const partlyBad: readonly (readonly [what: string, content: string, line: number, reason: string])[] = [
+  ["a broken 17th line", rows.with(16, '{"instruction":"Say 16.","output":').join("\n"), 17, "broken JSON"],
+  ["a row without a response", rows.with(4, '{"instruction":"Say 4.","input":""}').join("\n"), 5, "no response"],
+];
+
+let browser: Headless;
+beforeAll(async () => {
+  browser = await launchChromium({ webgpu: false });
+});
+afterAll(() => browser?.dispose());
+
+const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+const chosen = (page: Page, list: string) => page.getByLabel(list).locator("option:checked").textContent();
+
+const recipe = { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "0", runName: "Typed" };
+
+/** Opens a good model and good pairs with the typed settings, in a tab of its own. */
+async function goodTab(model = tinyModel()): Promise<{ page: Page; modelName: string }> {
+  const page = await browser.context.newPage();
+  onTestFinished(() => page.close());
+  watch(page, inject("page"));
+  const folder = await folderOf(model);
+  await openStudio(page, inject("page"), "wasm");
+  await openModelFolder(page, folder);
+  await openPairs(page, join(await folderOf({ "good.jsonl": rows.join("\n") }), "good.jsonl"));
+  await fillRecipe(page, recipe);
+  return { page, modelName: folder.split("/").at(-1) ?? "" };
+}
+
+test("bad models and bad pairs are each refused in a sentence, and what was there before trains afterwards", async () => {
+  const { page, modelName } = await goodTab();
+  await page.getByRole("button", { name: "Start training" }).click();
+  await waitForRun(page, ["finished"]);
+
+  const nothingLost = async (what: string) => {
+    expect(await chosen(page, "Train this model"), what).toBe(modelName);
+    expect(await chosen(page, "Train on these pairs"), what).toBe("good.jsonl · 20 rows");
+    for (const [name, value] of Object.entries(recipe)) {
+      expect(await page.locator(`[name="${name}"]`).inputValue(), `${what}: ${name}`).toBe(value);
+    }
+    expect(await region(page, "Runs").getByRole("row").filter({ hasText: "Typed" }).textContent(), what).toContain(
+      "2 / 2",
+    );
+    expect(await page.getByRole("button", { name: "Start training" }).isEnabled(), what).toBe(true);
+  };
+  const refused = async (what: string, attempt: Promise<void>, parts: readonly (string | RegExp)[]) => {
+    const refusal = await attempt.then(
+      () => "taken in",
+      (error: Error) => error.message,
+    );
+    for (const part of parts) expect(refusal, what).toMatch(part instanceof RegExp ? part : literal(part));
+    // For people: no stack, no names of errors, and not a page of text.
+    expect(refusal, what).not.toMatch(/\bat \w+ \(|TypeError|undefined|\[object/);
+    expect(refusal.length, what).toBeLessThan(500);
+    await nothingLost(what);
+  };
+
+  for (const [what, files, parts] of badModels) {
+    await refused(what, openModelFolder(page, await folderOf(files)), parts);
+    if (what.includes("shape")) await page.screenshot({ path: ".cache/shots/bad-model.png", fullPage: true });
+  }
+  for (const [what, name, content, parts] of badPairs) {
+    await refused(what, openPairs(page, join(await folderOf({ [name]: content }), name)), parts);
+  }
+  await page.screenshot({ path: ".cache/shots/bad-pairs.png", fullPage: true });
+
+  // After a reload as well, and the good ones train again.
+  await page.reload();
+  await page.getByRole("button", { name: "Show Typed" }).waitFor();
+  await nothingLost("after a reload");
+  await page.getByRole("button", { name: "Start training" }).click();
+  await region(page, "Runs").getByRole("row").filter({ hasText: "Finished" }).nth(1).waitFor();
+});
+
+test("a row that cannot be used is left out with its line, and the others are trained on", async () => {
+  const { page } = await goodTab();
+  for (const [what, content, line, reason] of partlyBad) {
+    await openPairs(page, join(await folderOf({ "rows.jsonl": content }), "rows.jsonl"));
+    expect(await chosen(page, "Train on these pairs"), what).toBe("rows.jsonl · 19 rows");
+    const problems = page.getByRole("region", { name: "Rows left out", exact: true }).getByRole("listitem");
+    expect(await problems.allTextContents(), what).toEqual([
+      expect.stringMatching(new RegExp(`^Line ${line} .*${reason}`)),
+    ]);
+  }
+  await page.getByRole("button", { name: "Start training" }).click();
+  await waitForRun(page, ["finished"]);
+  expect((await downloadRecord(page)).examples).toEqual({ training: 17, validation: 2 });
+});
+
+test("numbers that leave the finite range end the run with the step, the rows and what to try", async () => {
+  const tensors = tinyTensors().map((tensor) =>
+    tensor.name === "model.norm.weight" ? { ...tensor, data: tensor.data.fill(3e38) } : tensor,
+  );
+  const { page } = await goodTab(tinyModel(tensors));
+  await fillRecipe(page, { validationShare: "0" });
+  await page.getByRole("button", { name: "Start training" }).click();
+  await waitForRun(page, ["failed"]);
+  const alert = region(page, "Training").getByRole("alert");
+  expect(await alert.textContent()).toMatch(
+    /The loss of step 1 is (NaN|Infinity)\. .*start a new run with a learning rate ten times lower.*these rows of the dataset: \d+, \d+, \d+, \d+/,
+  );
+  await page.screenshot({ path: ".cache/shots/bad-nan.png", fullPage: true });
+  // The run is kept with its reason, and another can begin.
+  expect(await downloadRecord(page)).toMatchObject({
+    status: "failed",
+    step: 0,
+    reason: expect.stringContaining("step 1"),
+  });
+  expect(await page.getByRole("button", { name: "Start training" }).isEnabled()).toBe(true);
+});
+
+/** The text itself as a pattern. */
+const literal = (text: string) => new RegExp(text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));

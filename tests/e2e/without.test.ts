@@ -1,0 +1,119 @@
+/** The page where something is missing: it says what that costs, and trains all the same. */
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { serveBuilt } from "../../scripts/harness/serve.ts";
+import {
+  downloadRecord,
+  fillRecipe,
+  openModelFolder,
+  openPairs,
+  openStudio,
+  waitForRun,
+} from "../../scripts/harness/studio.ts";
+import { folderOf, watch } from "./tab.ts";
+import { jsonLines, tinyModel, tinyRows } from "./tinyLlama.ts";
+
+/** What Chromium itself writes when it has no adapter to offer. */
+const noAdapter = [/^warning: No available adapters\./];
+
+let browser: Headless;
+beforeAll(async () => {
+  browser = await launchChromium({ webgpu: false });
+});
+afterAll(() => browser?.dispose());
+
+async function newTab(): Promise<Page> {
+  const page = await browser.context.newPage();
+  onTestFinished(() => page.close());
+  return page;
+}
+
+/** Runs code in the engine's worker before its own. */
+const inWorker = (page: Page, code: string) =>
+  page.route(/\/assets\/entry-[^/]+\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${code};${await response.text()}` });
+  });
+
+/** Opens the page, trains two steps on the made-up model, and gives the engine's words before and the record after. */
+async function trainTwoSteps(page: Page, address: string, shot: string) {
+  const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
+  await openStudio(page, address, "auto");
+  const words = (await page.getByRole("region", { name: "Engine", exact: true }).textContent()) ?? "";
+  await openModelFolder(page, folder);
+  const model = (await page.getByRole("region", { name: "Model", exact: true }).textContent()) ?? "";
+  await openPairs(page, join(folder, "rows.jsonl"));
+  await fillRecipe(page, { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "1" });
+  await page.getByRole("button", { name: "Start training" }).click();
+  await waitForRun(page, ["finished"]);
+  await page.screenshot({ path: `.cache/shots/without-${shot}.png`, fullPage: true });
+  return { words, model, record: await downloadRecord(page) };
+}
+
+const twoSteps = { status: "finished", step: 2, provider: "wasm", samples: [{ after: expect.any(String) }] };
+
+test("no WebGPU adapter: WebAssembly with threads, and that it is slower", async () => {
+  const page = await newTab();
+  watch(page, inject("page"), noAdapter);
+  const { words, model, record } = await trainTwoSteps(page, inject("page"), "adapter");
+  expect(words).toMatch(/This browser offers no WebGPU adapter, so Hone runs on the processor with \d+ threads?\./);
+  expect(words).toContain("Without a GPU training is many times slower: choose a small model and few steps.");
+  expect(words).not.toContain("isolat");
+  expect(model).toMatch(/Kept here\s*yes/);
+  expect(record).toMatchObject(twoSteps);
+
+  // What was asked for and cannot be had is refused in place, and the way back is open.
+  await page.getByLabel("Compute with").selectOption("webgpu");
+  const refusal = page.getByRole("region", { name: "Engine", exact: true }).getByRole("alert");
+  await refusal.filter({ hasText: "choose the processor instead" }).waitFor();
+  await page.getByLabel("Compute with").selectOption("wasm");
+  await refusal.waitFor({ state: "detached" });
+  expect(await page.getByRole("region", { name: "Runs", exact: true }).textContent()).toContain("2 / 2");
+});
+
+test("no WebGPU and no cross-origin isolation: one thread", async () => {
+  const served = await serveBuilt({ isolated: false });
+  onTestFinished(served.dispose);
+  const page = await newTab();
+  watch(page, served.address);
+  await inWorker(page, 'Object.defineProperty(navigator, "gpu", { value: undefined })');
+  const { words, record } = await trainTwoSteps(page, served.address, "isolation");
+  expect(await page.evaluate("crossOriginIsolated")).toBe(false);
+  expect(words).toContain(
+    "This browser has no WebGPU, so Hone runs on the processor, and with 1 thread only because the page is not " +
+      "cross-origin isolated: training takes",
+  );
+  expect(words).toContain("Serve the page with the headers Cross-Origin-Opener-Policy: same-origin");
+  expect(record).toMatchObject(twoSteps);
+});
+
+test("no IndexedDB: everything in memory until the tab closes", async () => {
+  const page = await newTab();
+  watch(page, inject("page"), noAdapter);
+  await inWorker(page, 'Object.defineProperty(self, "indexedDB", { value: undefined })');
+  const { words, model, record } = await trainTwoSteps(page, inject("page"), "indexeddb");
+  expect(words).toContain("This browser keeps nothing for this page");
+  expect(words).toContain("stay in memory and are lost when this tab closes");
+  expect(model).toMatch(/Kept here\s*no: gone when the tab closes/);
+  expect(record).toMatchObject(twoSteps);
+});
+
+test("all site data blocked, locks and localStorage with it: the same", async () => {
+  const profile = await folderOf({});
+  const preferences = join(profile, "Default", "Preferences");
+  await mkdir(dirname(preferences));
+  await writeFile(preferences, JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }));
+  const { page, dispose } = await launchChromium({ webgpu: false, profile });
+  onTestFinished(dispose);
+  watch(page, inject("page"), noAdapter);
+  const { words, record } = await trainTwoSteps(page, inject("page"), "blocked");
+  expect(
+    await page.evaluate("(() => { try { return typeof localStorage } catch (error) { return error.name } })()"),
+  ).toBe("SecurityError");
+  expect(words).toContain("are lost when this tab closes");
+  expect(record).toMatchObject(twoSteps);
+});
