@@ -190,7 +190,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   } finally {
     stepper?.dispose();
     disposeAll(own);
-    await runtime.releaseSessions((key) => /^(training|optimizer)/.test(key)).catch(() => undefined);
+    await runtime.releaseSessions((key) => /^(training|optimizer|eval)/.test(key)).catch(() => undefined);
   }
   record = { ...record, updatedAt: new Date().toISOString() };
   await storage.runs.put(record);

@@ -1,0 +1,54 @@
+/** Pause and Cancel are heard at any moment: while a stored model opens, while graphs compile, while it trains. */
+
+import { join } from "node:path";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { launchChromium } from "../../scripts/harness/chromium.ts";
+import { fillRecipe, openModelFolder, openPairs, openStudio } from "../../scripts/harness/studio.ts";
+import { folderOf, watch } from "./tab.ts";
+import { jsonLines, tinyModel, tinyRows } from "./tinyLlama.ts";
+
+/** Far more than are made before anyone asks to stop. */
+const steps = 20_000;
+
+test("a run stops however soon after its start it is asked to", async () => {
+  const { page, dispose } = await launchChromium({ webgpu: false });
+  onTestFinished(dispose);
+  watch(page, inject("page"));
+  const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
+  await openStudio(page, inject("page"), "wasm");
+  await openModelFolder(page, folder);
+  await openPairs(page, join(folder, "rows.jsonl"));
+  await fillRecipe(page, { steps: String(steps), maxLength: "128", accumulation: "1", samplePrompts: "1" });
+
+  const idle = page.getByRole("button", { name: "Start training" }).and(page.locator(":enabled"));
+  const status = page.getByTestId("run-status");
+  for (const [ask, ending] of [
+    ["Pause", "paused"],
+    ["Cancel run", "cancelled"],
+  ] as const) {
+    for (const milliseconds of [0, 1, 10, 50, 200, 1000]) {
+      const what = `${ask} after ${milliseconds} ms`;
+      // A reload closes the model in the engine, so that the start has to open it from the browser first.
+      await page.reload();
+      await idle.waitFor();
+      await page.evaluate(
+        async ([wanted, delay]) => {
+          const button = (text: string) =>
+            [...document.querySelectorAll("button")].find(({ textContent }) => textContent === text);
+          button("Start training")?.click();
+          await new Promise((resolve) => setTimeout(resolve, delay));
+          button(wanted)?.click();
+        },
+        [ask, milliseconds] as const,
+      );
+      await idle.waitFor({ timeout: 20_000 });
+      // One that was stopped before the engine began has left no run.
+      const shown = (await status.count()) > 0 ? await status.getAttribute("data-status") : "none";
+      expect([ending, "none"], what).toContain(shown);
+      const rows = page.getByRole("region", { name: "Runs", exact: true }).locator("[data-run]");
+      expect(await rows.evaluateAll((all) => all.map((row) => (row as HTMLElement).dataset.status)), what).not.toContain(
+        "finished",
+      );
+    }
+  }
+});

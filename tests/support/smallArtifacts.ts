@@ -1,0 +1,74 @@
+/** Every artifact of a small Llama with grouped queries and a tied head, for both methods, and inputs for each. */
+
+import { compileEvaluation, compileGeneration, compileTraining } from "../../src/artifacts/compile.ts";
+import type { Artifact } from "../../src/artifacts/contract.ts";
+import type { Method } from "../../src/artifacts/method.ts";
+import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import { readConfig } from "../../src/models/llama.ts";
+import type { HostTensor } from "../../src/runtime/types.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { createRandom } from "../../src/tensor/random.ts";
+
+const config = readConfig({
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: 48,
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  tie_word_embeddings: true,
+});
+const shape = { rows: 2, length: 16, supervised: 8 };
+const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
+const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 4, alpha: 8, targets }];
+
+export const smallArtifacts: readonly (readonly [string, Artifact])[] = methods.flatMap((method) => [
+  [`${method.kind} training`, compileTraining(config, method, shape)] as const,
+  [`${method.kind} optimizer`, compileOptimizer(config, method, settings)] as const,
+  [`${method.kind} eval`, compileEvaluation(config, method, shape)] as const,
+  [`${method.kind} generation, prefill`, compileGeneration(config, method, { tokens: 8, capacity: 64 })] as const,
+  [`${method.kind} generation, decode`, compileGeneration(config, method, { tokens: 1, capacity: 64 })] as const,
+]);
+
+/** Limits of the integer inputs; others hold 0. */
+const below: Readonly<Record<string, number>> = {
+  targets: config.vocab_size,
+  input_ids: config.vocab_size,
+  supervised_index: shape.rows * shape.length,
+  position_ids: shape.length,
+  segment_ids: 2,
+};
+
+/** Inputs within the range of each port, from one seed. */
+export function artifactFeeds(artifact: Artifact): Record<string, HostTensor> {
+  const random = createRandom(3);
+  const float = (name: string, length: number) => {
+    if (name.endsWith("second_moment")) return random.next(); // a mean of squares
+    return (random.next() - 0.5) * 0.4 + (length === 1 ? 1 : 0); // scalars such as bias corrections are near 1
+  };
+  return Object.fromEntries(
+    artifact.inputs.map(({ name, dtype, shape: dimensions }) => {
+      const length = sizeOf(dimensions);
+      const data =
+        dtype === "int32"
+          ? Int32Array.from({ length }, () => random.below(below[name] ?? 1))
+          : dtype === "bool"
+            ? new Uint8Array(length)
+            : Float32Array.from({ length }, () => float(name, length));
+      return [name, { dtype, shape: dimensions, data }];
+    }),
+  );
+}
+
+/** Elements of a tensor as plain numbers; none for a tensor that is missing. */
+export const numbers = (tensor: Pick<HostTensor, "data"> | undefined) =>
+  Array.from<number | bigint, number>(tensor?.data ?? [], Number);
+
+/** Largest difference over the largest expected magnitude, which is taken as at least `floor`. */
+export function worstRelative(actual: readonly number[], expected: readonly number[], floor = 1e-3): number {
+  if (expected.length === 0 || actual.length !== expected.length) return Number.POSITIVE_INFINITY;
+  const scale = Math.max(floor, ...expected.map(Math.abs));
+  return Math.max(...actual.map((value, i) => Math.abs(value - (expected[i] ?? Number.NaN)) / scale));
+}
