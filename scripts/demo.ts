@@ -3,10 +3,9 @@
  * main job in headless Chromium on the built page, driven as a person would, with a progress bar and a record at the end.
  */
 
-import { existsSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { RunRecord } from "../src/storage/run.ts";
+import { count, existing, oneOf, runCommand, writeJson } from "./harness/arguments.ts";
 import { launchChromium } from "./harness/chromium.ts";
 import { createProgress } from "./harness/progress.ts";
 import { serveBuilt } from "./harness/serve.ts";
@@ -14,12 +13,6 @@ import { downloadRecord, fillRecipe, openModelFolder, openPairs, openStudio, wai
 
 const usage =
   "npm run demo -- --model DIR --data FILE [--method lora|full] [--provider wasm|webgpu] [--steps N] [--json FILE]";
-
-function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((choice) => choice === value);
-  if (!found) throw new Error(`--${name} is ${allowed.join(" or ")}, not ${value}.`);
-  return found;
-}
 
 function readArguments() {
   const { values } = parseArgs({
@@ -32,15 +25,14 @@ function readArguments() {
       json: { type: "string" },
     },
   });
-  const { model, data, steps, json } = values;
-  if (!model || !data) throw new Error(`--model and --data are needed: ${usage}`);
-  for (const path of [model, data]) if (!existsSync(path)) throw new Error(`${path} does not exist.`);
-  if (steps !== undefined && !(Number.isInteger(Number(steps)) && Number(steps) > 0)) {
-    throw new Error(`--steps is a whole number of at least 1, not ${steps}.`);
-  }
-  const method = oneOf("method", values.method, ["lora", "full"]);
-  const provider = oneOf("provider", values.provider, ["wasm", "webgpu"]);
-  return { model: resolve(model), data: resolve(data), method, provider, steps, json };
+  return {
+    model: existing("model", values.model, usage),
+    data: existing("data", values.data, usage),
+    method: oneOf("method", values.method, ["lora", "full"]),
+    provider: oneOf("provider", values.provider, ["wasm", "webgpu"]),
+    steps: count("steps", values.steps),
+    json: values.json,
+  };
 }
 
 /** What the demo prints, from what the run itself recorded. */
@@ -79,7 +71,7 @@ async function main() {
     await openModelFolder(page, model);
     await openPairs(page, data);
     await page.getByRole("radio", { name: method === "lora" ? "LoRA" : "Full training" }).check();
-    if (steps !== undefined) await fillRecipe(page, { steps });
+    if (steps !== null) await fillRecipe(page, { steps: String(steps) });
     await page.getByRole("button", { name: "Start training" }).click();
     const bar = createProgress("training");
     await waitForRun(page, ["finished"], ({ step, total, loss, tokensPerSecond }) => {
@@ -91,14 +83,11 @@ async function main() {
     });
     const summary = summarize(await downloadRecord(page));
     console.log(JSON.stringify(summary, null, 2));
-    if (json) writeFileSync(json, `${JSON.stringify(summary, null, 2)}\n`);
+    writeJson(json, summary);
   } finally {
     await browser.dispose();
     await served.dispose();
   }
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runCommand(main);

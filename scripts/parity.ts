@@ -3,10 +3,10 @@
  * against the engine in headless Chromium; a row per figure with its deviation, exit 1 above tolerance.
  */
 
-import { existsSync, writeFileSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { webgpuParitySteps } from "../tests/numeric/tolerance.ts";
+import { count, existing, oneOf, runCommand, writeJson } from "./harness/arguments.ts";
 import { launchChromium } from "./harness/chromium.ts";
 import type { ParityRequest, ParityResult } from "./harness/parityPage.ts";
 import { callInPage, serveModules } from "./harness/serve.ts";
@@ -23,14 +23,14 @@ function readArguments() {
       json: { type: "string" },
     },
   });
-  const { model, golden, provider, json } = values;
-  if (!model || !golden) throw new Error(`--model and --golden are needed: ${usage}`);
-  for (const path of [model, golden]) if (!existsSync(path)) throw new Error(`${path} does not exist.`);
-  if (provider !== "wasm" && provider !== "webgpu") throw new Error(`--provider is wasm or webgpu, not ${provider}.`);
-  const steps = values.steps === undefined ? (provider === "webgpu" ? webgpuParitySteps : null) : Number(values.steps);
-  if (steps !== null && !(Number.isInteger(steps) && steps > 0))
-    throw new Error(`--steps is a whole number, not ${values.steps}.`);
-  return { model: resolve(model), golden: resolve(golden), provider, steps, json } as const;
+  const provider = oneOf("provider", values.provider, ["wasm", "webgpu"]);
+  return {
+    model: existing("model", values.model, usage),
+    golden: existing("golden", values.golden, usage),
+    provider,
+    steps: count("steps", values.steps) ?? (provider === "webgpu" ? webgpuParitySteps : null),
+    json: values.json,
+  };
 }
 
 async function main() {
@@ -63,7 +63,7 @@ async function main() {
       `\n${result.rows.length} figures on ${provider}, ${failed.length} above tolerance; nearest to it: ${worst.figure}, ` +
         `${worst.deviation.toExponential(1)} of ${worst.tolerance}`,
     );
-    if (json) writeFileSync(json, `${JSON.stringify({ provider, ...result }, null, 2)}\n`);
+    writeJson(json, { provider, ...result });
     process.exitCode = failed.length > 0 ? 1 : 0;
   } finally {
     await browser.dispose();
@@ -71,7 +71,4 @@ async function main() {
   }
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-});
+runCommand(main);

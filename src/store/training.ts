@@ -31,6 +31,8 @@ export function trainingActions(
     try {
       void client.keepStorage();
       await model.ensureOpen(modelHash);
+      // Asked to stop meanwhile, when the engine had nothing to stop yet.
+      if (phase() !== "preparing") return;
       const record = await call();
       runs.adopt(record);
       patch(context, "training", { runId: record.id });

@@ -32,7 +32,9 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
   const library = createLibrary(storage, emit);
   let choice: ProviderChoice = "auto";
   let opening: Promise<Device> | null = null;
-  let active: { readonly control: ControlSwitch; readonly modelHash: string } | null = null;
+  let active: { readonly modelHash: string } | null = null;
+  /** Of the run that trains, and of calls that still wait for the right to. */
+  const controls = new Set<ControlSwitch>();
   /** Questions take turns: they share the tuned weights. */
   const asking = new Mutex();
 
@@ -70,17 +72,22 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
     return { model, dataset, plan: planRun(model, dataset, record.recipe) };
   }
 
-  /** Holds the right to train while `work` trains with the control that `pauseRun` and `cancelRun` reach. */
+  /** Holds the right to train while `work` trains with the control that `pauseRun` and `cancelRun` reach from now on. */
   async function training(modelHash: () => Promise<string>, work: (control: ControlSwitch) => Promise<RunRecord>) {
-    const release = await acquireTrainingLock();
-    if (!release) throw new Error(trainingElsewhere);
     const control = createControl();
+    controls.add(control);
     try {
-      active = { control, modelHash: await modelHash() };
-      return await work(control);
+      const release = await acquireTrainingLock();
+      if (!release) throw new Error(trainingElsewhere);
+      try {
+        active = { modelHash: await modelHash() };
+        return await work(control);
+      } finally {
+        active = null;
+        release();
+      }
     } finally {
-      active = null;
-      release();
+      controls.delete(control);
     }
   }
 
@@ -147,10 +154,10 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
       ),
 
     async pauseRun() {
-      active?.control.pause();
+      for (const control of controls) control.pause();
     },
     async cancelRun() {
-      active?.control.cancel();
+      for (const control of controls) control.cancel();
     },
 
     async listRuns() {
