@@ -18,7 +18,7 @@ export interface Served {
  * headers, as a plain static host does, when `isolated` is false.
  */
 export async function serveBuilt({ isolated = true }: { readonly isolated?: boolean } = {}): Promise<Served> {
-  if (builtAt() < changedAt()) await build({ root: projectRoot, logLevel: "warn" });
+  if (builtAt() < changedAt()) await buildForPeople();
   const server = await preview({
     root: projectRoot,
     logLevel: "warn",
@@ -27,6 +27,18 @@ export async function serveBuilt({ isolated = true }: { readonly isolated?: bool
     ...(!isolated && { configFile: false, appType: "mpa" }),
   });
   return { address: addressOf(server.resolvedUrls), dispose: () => server.close() };
+}
+
+/** Builds as `npm start` does: Vitest's own NODE_ENV would put the development build of React into the page. */
+async function buildForPeople(): Promise<void> {
+  const { NODE_ENV } = process.env;
+  process.env.NODE_ENV = "production";
+  try {
+    await build({ root: projectRoot, logLevel: "warn" });
+  } finally {
+    if (NODE_ENV === undefined) delete process.env.NODE_ENV;
+    else process.env.NODE_ENV = NODE_ENV;
+  }
 }
 
 /**

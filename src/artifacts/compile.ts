@@ -14,6 +14,7 @@ import {
   type ArtifactKind,
   accumulatorIn,
   accumulatorOut,
+  type BatchShape,
   batchPorts,
   generationPorts,
   lazyResetGrad,
@@ -21,13 +22,6 @@ import {
   tokenLoss,
 } from "./contract.ts";
 import { adapterOf, artifactKey, type Method } from "./method.ts";
-
-/** The static shape of a batch: B sequences of T tokens, N supervised positions. */
-export interface TokenShape {
-  readonly rows: number;
-  readonly length: number;
-  readonly supervised: number;
-}
 
 const headsOf = (config: LlamaConfig): Heads => ({
   query: config.num_attention_heads,
@@ -57,7 +51,7 @@ export function toArtifact(
  * The forward graph up to the loss: whole rows under a causal mask that keeps to segments; only the supervised
  * positions go on to the head.
  */
-export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method | null, shape: TokenShape) {
+export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method | null, shape: BatchShape) {
   const { rows, length, supervised } = shape;
   const heads = headsOf(config);
   const scope = Scope.root(b, adapterOf(method));
@@ -90,7 +84,7 @@ export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method |
  * Forward and backward of one micro-batch: gives `loss_sum`, and adds the gradient of that sum to each trainable
  * parameter's accumulator, or starts it anew where `lazy_reset_grad` is true (which also clears a NaN).
  */
-export function compileTraining(config: LlamaConfig, method: Method, shape: TokenShape): Artifact {
+export function compileTraining(config: LlamaConfig, method: Method, shape: BatchShape): Artifact {
   const b = new GraphBuilder("training");
   const { loss, scope } = buildLoss(b, config, method, shape);
   const trainable = scope.parameters
@@ -111,7 +105,7 @@ export function compileTraining(config: LlamaConfig, method: Method, shape: Toke
 }
 
 /** Forward alone: `loss_sum` and the weighted loss of each supervised position. */
-export function compileEvaluation(config: LlamaConfig, method: Method | null, shape: TokenShape): Artifact {
+export function compileEvaluation(config: LlamaConfig, method: Method | null, shape: BatchShape): Artifact {
   const b = new GraphBuilder("eval");
   const { loss } = buildLoss(b, config, method, shape);
   const graph = b.finish({ [lossSum]: loss.sum, [tokenLoss]: loss.perToken });

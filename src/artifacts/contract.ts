@@ -22,6 +22,16 @@ export interface Artifact {
   readonly aliases: Readonly<Record<string, string>>;
 }
 
+/** The static shape of a batch: one compiled artifact serves one shape. */
+export interface BatchShape {
+  /** B, sequences in the micro-batch. */
+  readonly rows: number;
+  /** T, tokens of a sequence, padding included. */
+  readonly length: number;
+  /** N, supervised positions that fit, padding included. */
+  readonly supervised: number;
+}
+
 /** Batch inputs of the training and the eval artifact, in the order of `Batch`. */
 export const batchPorts = {
   inputIds: "input_ids",

@@ -1,5 +1,9 @@
 /** A micro-batch as the artifacts take it: static shapes, supervised positions listed apart (DESIGN.md, Artifacts). */
 
+import type { BatchShape } from "../artifacts/contract.ts";
+
+export type { BatchShape };
+
 /** One row after template, tokenizer and mask. */
 export interface TokenizedExample {
   /** Index of the row in its dataset file, from 0; reports add 1. */
@@ -10,16 +14,6 @@ export interface TokenizedExample {
    * `weights[0]` is 0, for nothing predicts the first token.
    */
   readonly weights: Float32Array;
-}
-
-/** The static shape of a batch: one compiled artifact serves one shape. */
-export interface BatchShape {
-  /** B, sequences in the micro-batch. */
-  readonly rows: number;
-  /** T, tokens of a sequence, padding included. */
-  readonly length: number;
-  /** N, supervised positions that fit, padding included. */
-  readonly supervised: number;
 }
 
 export interface Batch {

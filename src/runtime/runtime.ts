@@ -69,9 +69,17 @@ class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
   #bytes = 0;
   #peakBytes = 0;
   #disposed = false;
+  #lost = false;
 
   constructor(provider: Provider) {
     this.provider = provider;
+    void provider.lost.then(() => {
+      this.#lost = true;
+    });
+  }
+
+  get isLost() {
+    return this.#lost;
   }
 
   get report() {

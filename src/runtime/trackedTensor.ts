@@ -10,6 +10,8 @@ export interface TensorOwner {
   /** Reads in turn with the runs, so that a read sees what the runs before it wrote. */
   read(tensor: TrackedTensor): Promise<TensorData>;
   check(): void;
+  /** Whether the device is lost: then nothing computes any more, even where a call has not come back. */
+  readonly isLost: boolean;
   forget(tensor: TrackedTensor): void;
 }
 
@@ -51,7 +53,8 @@ export class TrackedTensor implements DeviceTensor {
   }
 
   dispose(): void {
-    this.#checkIdle("disposed of");
+    if (this.#owner.isLost) this.checkAlive();
+    else this.#checkIdle("disposed of");
     this.free();
   }
 

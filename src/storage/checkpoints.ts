@@ -170,7 +170,11 @@ export function createCheckpoints(
         const run = await getRun(runId);
         if (run === null) throw new StorageError(`There is no run ${runId} in this browser. It may have been deleted.`);
         const available = await steps(runId);
-        const there = available.length === 0 ? "it has none" : `it has steps ${available.join(", ")}`;
+        if (available.length === 0) {
+          throw new StorageError(
+            `Run "${run.name}" has no checkpoint yet: resume it until one is saved, or start it again.`,
+          );
+        }
         const step = which === "latest" ? available[0] : which === "best" ? run.best?.step : which;
         const manifest =
           step === undefined
@@ -182,7 +186,7 @@ export function createCheckpoints(
         if (manifest === null) {
           const wanted = typeof which === "number" ? `checkpoint of step ${which}` : `${which} checkpoint`;
           throw new StorageError(
-            `Run "${run.name}" has no ${wanted}: ${there}. Choose one of these, or start the run again.`,
+            `Run "${run.name}" has no ${wanted}: it has steps ${available.join(", ")}. Choose one of these, or start the run again.`,
           );
         }
         try {

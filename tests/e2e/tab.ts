@@ -26,6 +26,7 @@ export function watch(page: Page, address: string, expected: readonly RegExp[] =
   const { origin } = new URL(address);
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) complain(`${message.type()}: ${message.text()}`);
+    if (message.text().includes("React DevTools")) complain("this is a development build");
   });
   page.on("pageerror", (error) => complain(`uncaught: ${error.message}`));
   page.on("crash", () => complain("the tab crashed"));

@@ -88,7 +88,10 @@ function Live({ run, state }: { readonly run: RunEntry; readonly state: RunState
             readRows === undefined ? "–" : String(readRows - run.examples.training - run.examples.validation),
           ],
           ["Trainable", `${count(run.trainable)} numbers`],
-          ["Last checkpoint", checkpoint === null ? "–" : `step ${checkpoint}`],
+          // Of a run that another session trained, only its record is known.
+          ...(going || checkpoint !== null
+            ? ([["Last checkpoint", checkpoint === null ? "–" : `step ${checkpoint}`]] as const)
+            : []),
         ]}
       />
       <LossChart runId={run.id} />
@@ -137,7 +140,7 @@ export function TrainingPanel() {
       )}
       {shown?.reason && phase === "idle" && (
         <FailureAlert
-          title={shown.status === "failed" ? "The run failed" : "The engine paused the run"}
+          title={shown.status === "failed" ? "The run failed" : `The run is ${shown.status}`}
           failure={{ name: shown.status, message: shown.reason }}
         />
       )}

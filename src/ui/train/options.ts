@@ -85,7 +85,7 @@ export const basicOptions: readonly Option<Recipe>[] = [
     field: "maxLength",
     label: "Longest row",
     term: "tokens",
-    help: "Longer rows are cut or left out, and reported. Memory grows with it.",
+    help: "Longer rows are left out, and reported. Memory grows with it.",
     integer: true,
     minimum: 8,
     maximum: 131_072,

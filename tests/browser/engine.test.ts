@@ -1,0 +1,90 @@
+/** The whole engine on WebGPU with a made-up model: it agrees with wasm step by step, and a lost GPU costs no run. */
+
+import { afterEach, expect, test, vi } from "vitest";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import type { Recipe } from "../../src/storage/run.ts";
+import { defaultRecipe } from "../../src/store/recipe.ts";
+import { createEngine } from "../../src/worker/engine.ts";
+import type { EngineApi, EngineEvent } from "../../src/worker/protocol.ts";
+import { tinyModel, tinyRows } from "../e2e/tinyLlama.ts";
+
+const recipe: Recipe = {
+  ...defaultRecipe("lora"),
+  lora: { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] },
+  learningRate: 1e-2,
+  batchSize: 4,
+  accumulation: 2,
+  maxLength: 64,
+  steps: 8,
+  evaluateEvery: 4,
+  checkpointEvery: 2,
+  samplePrompts: 1,
+};
+
+async function openTiny(engine: EngineApi): Promise<{ modelHash: string; datasetHash: string }> {
+  const files = Object.entries(tinyModel()).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
+  const { hash: datasetHash } = await engine.openDataset(new File([JSON.stringify(tinyRows())], "pairs.json"));
+  return { modelHash, datasetHash };
+}
+
+const listeners: ((event: EngineEvent) => void)[] = [];
+const makeEngine = () =>
+  createEngine(browserEntries, (event) => {
+    for (const listener of listeners) listener(event);
+  });
+afterEach(() => {
+  listeners.length = 0;
+  vi.restoreAllMocks();
+});
+
+test("a run on WebGPU has the losses, norms and answers of the same run on wasm", { timeout: 600_000 }, async () => {
+  const records = [];
+  for (const provider of ["webgpu", "wasm"] as const) {
+    const engine = await makeEngine();
+    expect((await engine.start(provider)).provider).toBe(provider);
+    const record = await engine.startRun({ ...(await openTiny(engine)), name: provider, recipe });
+    expect(record).toMatchObject({ status: "finished", reason: null, step: 8, provider });
+    records.push(record);
+  }
+  const [gpu, cpu] = records;
+  if (!gpu || !cpu) throw new Error("two runs were expected");
+  gpu.metrics.forEach(({ loss, gradientNorm }, i) => {
+    expect(loss / (cpu.metrics[i]?.loss ?? Number.NaN)).toBeCloseTo(1, 4);
+    expect(gradientNorm / (cpu.metrics[i]?.gradientNorm ?? Number.NaN)).toBeCloseTo(1, 3);
+  });
+  gpu.evaluations.forEach(({ loss }, i) => {
+    expect(loss / (cpu.evaluations[i]?.loss ?? Number.NaN)).toBeCloseTo(1, 4);
+  });
+  expect(gpu.samples).toEqual(cpu.samples);
+  expect(cpu.metrics.at(-1)?.loss).toBeLessThan(cpu.metrics[0]?.loss ?? 0);
+});
+
+test("a GPU that is lost pauses the run, and the run goes on with another device", { timeout: 600_000 }, async () => {
+  const devices: GPUDevice[] = [];
+  const { requestDevice } = GPUAdapter.prototype;
+  vi.spyOn(GPUAdapter.prototype, "requestDevice").mockImplementation(async function (this: GPUAdapter, descriptor) {
+    const device = await requestDevice.call(this, descriptor);
+    devices.push(device);
+    return device;
+  });
+  const told: string[] = [];
+  listeners.push((event) => {
+    if (event.type === "step" && event.metrics.step === 3 && devices.length === 1) devices[0]?.destroy();
+    if (event.type === "deviceLost") told.push(event.message);
+  });
+  const engine = await makeEngine();
+  await engine.start("webgpu");
+  const quick = { ...recipe, evaluateEvery: 8, samplePrompts: 0, lora: { ...recipe.lora, targets: ["q_proj"] as const } };
+  const broken = await engine.startRun({ ...(await openTiny(engine)), name: "lost", recipe: quick });
+  expect(broken.status).toBe("paused");
+  expect(broken.reason).toMatch(/GPU was lost .*Resume to go on from the last checkpoint/);
+  expect(told).toHaveLength(1);
+
+  const resumed = await engine.resumeRun(broken.id);
+  expect(devices).toHaveLength(2);
+  expect(resumed).toMatchObject({ status: "finished", reason: null, step: 8 });
+  expect(resumed.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+});
