@@ -24,6 +24,8 @@ export function watch(page: Page, address: string, expected: readonly RegExp[] =
     if (!expected.some((pattern) => pattern.test(text))) complaints.push(text);
   };
   const { origin } = new URL(address);
+  // Compiling takes its time where other work runs beside the tests.
+  page.setDefaultTimeout(120_000);
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) complain(`${message.type()}: ${message.text()}`);
     if (message.text().includes("React DevTools")) complain("this is a development build");

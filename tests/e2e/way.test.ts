@@ -62,7 +62,8 @@ const runs = (page: Page) => page.getByRole("region", { name: "Runs", exact: tru
 const shot = (page: Page, name: string) => page.screenshot({ path: `.cache/shots/${name}.png`, fullPage: true });
 
 test("from a model folder and pairs to a resumed, compared and exported run", async ({ shared }) => {
-  const { page } = browser;
+  const page = await browser.context.newPage();
+  onTestFinished(() => page.close());
   watch(page, inject("page"));
   await page.setViewportSize({ width: 1280, height: 900 });
   const steps = 12;

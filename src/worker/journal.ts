@@ -1,0 +1,96 @@
+/** The record of a run while it trains: follows the loop's events, and tells the page what changed. */
+
+import type { DeviceLost } from "../runtime/types.ts";
+import type { EvaluationMetrics, RunRecord, StepMetrics } from "../storage/run.ts";
+import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
+import type { LoopState } from "../training/state.ts";
+import type { EngineEvent } from "./protocol.ts";
+
+export interface Journal {
+  /** The record as it stands. */
+  record(): RunRecord;
+  /** The record as it is at a state of the loop, for the checkpoint of that state. */
+  at(state: LoopState): RunRecord;
+  /** Changes the record and tells the page. */
+  write(change: Partial<RunRecord>): void;
+  /** The loop starts from here. */
+  begin(state: LoopState): void;
+  hear(event: LoopEvent): void;
+  end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
+  /** A lost GPU pauses the run, for it can go on with another device; everything else is a failure with its reason. */
+  fail(error: unknown, lost: DeviceLost | null): void;
+}
+
+export function createJournal(first: RunRecord, emit: (event: EngineEvent) => void): Journal {
+  const runId = first.id;
+  let record = first;
+  /** What a run that fails has seen; a run that ends has it in its state. */
+  let metrics: StepMetrics[] = [];
+  let evaluations: EvaluationMetrics[] = [];
+
+  const change = (to: Partial<RunRecord>) => {
+    record = { ...record, ...to, updatedAt: new Date().toISOString() };
+  };
+  const write = (to: Partial<RunRecord>) => {
+    change(to);
+    emit({ type: "run", record });
+  };
+  const facts = (state: LoopState): Partial<RunRecord> => ({
+    step: state.step,
+    seconds: state.metrics.reduce((sum, { seconds }) => sum + seconds, 0),
+    metrics: state.metrics,
+    evaluations: state.evaluations,
+    best: state.best,
+    samples: state.samples,
+  });
+
+  return {
+    record: () => record,
+    at(state) {
+      change(facts(state));
+      return record;
+    },
+    write,
+    begin(state) {
+      metrics = [...state.metrics];
+      evaluations = [...state.evaluations];
+      write(facts(state));
+    },
+
+    hear(event) {
+      switch (event.type) {
+        case "step":
+          metrics.push(event.metrics);
+          return emit({ type: "step", runId, metrics: event.metrics });
+        case "evaluation":
+          evaluations.push(event.metrics);
+          return emit({ type: "evaluation", runId, metrics: event.metrics });
+        case "checkpoint":
+          return emit({ type: "checkpoint", runId, step: event.step });
+        case "empty": {
+          const message = `Step ${event.step}: no token of this row is supervised.`;
+          return emit({ type: "dropped", runId, problems: event.rows.map((row) => ({ line: row, message })) });
+        }
+        case "sample": {
+          const others = record.samples.filter(({ prompt }) => prompt !== event.sample.prompt);
+          return write({ samples: [...others, event.sample] });
+        }
+      }
+    },
+
+    end(state, status, reason) {
+      change({ ...facts(state), status, reason: reason ?? record.reason });
+    },
+
+    fail(error, lost) {
+      const step = metrics.at(-1)?.step ?? record.step;
+      const seconds = metrics.reduce((sum, metric) => sum + metric.seconds, 0);
+      const reason = lost
+        ? `The GPU was lost (${lost.message}). Resume to go on from the last checkpoint.`
+        : error instanceof Error
+          ? error.message
+          : String(error);
+      change({ metrics, evaluations, step, seconds, status: lost ? "paused" : "failed", reason });
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** Oracle: the record that each end of a run must leave. */
+
+import { describe, expect, it } from "vitest";
+import type { RunRecord, StepMetrics } from "../../../src/storage/run.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { initialState, type LoopState } from "../../../src/training/state.ts";
+import { createJournal } from "../../../src/worker/journal.ts";
+import type { EngineEvent } from "../../../src/worker/protocol.ts";
+
+const record: RunRecord = {
+  id: "run",
+  name: "a run",
+  createdAt: "2026-01-01T00:00:00.000Z",
+  updatedAt: "2026-01-01T00:00:00.000Z",
+  status: "running",
+  reason: null,
+  model: { name: "model", hash: "m", parameters: 10 },
+  dataset: { name: "pairs", hash: "d" },
+  recipe: defaultRecipe("lora"),
+  provider: "wasm",
+  trainable: 4,
+  examples: { training: 8, validation: 2 },
+  totalSteps: 4,
+  step: 0,
+  seconds: 0,
+  metrics: [],
+  evaluations: [],
+  best: null,
+  samples: [],
+};
+const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4] });
+const metrics = (step: number): StepMetrics => ({
+  step,
+  loss: 4 / step,
+  gradientNorm: 1,
+  learningRate: 0.1,
+  tokens: 10,
+  supervisedTokens: 5,
+  seconds: 2,
+});
+const stateAfter = (steps: number): LoopState => ({
+  ...start,
+  step: steps,
+  updates: steps,
+  metrics: Array.from({ length: steps }, (_, i) => metrics(i + 1)),
+});
+
+function journal() {
+  const told: EngineEvent[] = [];
+  return { told, journal: createJournal(record, (event) => told.push(event)) };
+}
+
+describe("the journal of a run", () => {
+  it("gives a checkpoint the record of its own state", () => {
+    const { journal: written } = journal();
+    written.begin(start);
+    expect(written.at(stateAfter(3))).toMatchObject({ step: 3, seconds: 6, status: "running" });
+  });
+
+  it("ends with the state it ended in, though more was heard: a full disk goes back to the last checkpoint", () => {
+    const { journal: written } = journal();
+    written.begin(start);
+    for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
+    written.end(stateAfter(2), "paused", "The disk is full.");
+    expect(written.record()).toMatchObject({ step: 2, seconds: 4, status: "paused", reason: "The disk is full." });
+    expect(written.record().metrics.map(({ step }) => step)).toEqual([1, 2]);
+  });
+
+  it("fails with everything that was seen, and the reason", () => {
+    const { journal: written } = journal();
+    written.begin(start);
+    written.hear({ type: "evaluation", metrics: { step: 0, loss: 5 } });
+    written.hear({ type: "step", metrics: metrics(1) });
+    written.fail(new Error("The loss of step 2 is NaN."), null);
+    expect(written.record()).toMatchObject({
+      step: 1,
+      seconds: 2,
+      status: "failed",
+      reason: "The loss of step 2 is NaN.",
+      evaluations: [{ step: 0, loss: 5 }],
+    });
+  });
+
+  it("pauses when the GPU was lost", () => {
+    const { journal: written } = journal();
+    written.begin(stateAfter(2));
+    written.fail(new Error("a call was cut off"), { reason: "unknown", message: "driver reset" });
+    expect(written.record()).toMatchObject({ step: 2, status: "paused" });
+    expect(written.record().reason).toMatch(/GPU was lost \(driver reset\)/);
+  });
+
+  it("replaces the answer before training by both answers", () => {
+    const { journal: written, told } = journal();
+    written.begin(start);
+    const before = { prompt: "q", reference: "r", before: "x", after: null };
+    written.hear({ type: "sample", sample: before });
+    written.hear({ type: "sample", sample: { ...before, after: "y" } });
+    expect(written.record().samples).toEqual([{ ...before, after: "y" }]);
+    expect(told.every((event) => event.type === "run")).toBe(true);
+  });
+});
