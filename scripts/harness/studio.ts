@@ -108,7 +108,7 @@ export async function waitForRun(
     } else if ((await page.getByRole("alert").count()) > 0) {
       throw new Error(await alertText(page));
     }
-    await page.waitForTimeout(250);
+    await page.waitForTimeout(50);
   }
 }
 

@@ -163,12 +163,10 @@ test("bad models and bad pairs are each refused in a sentence, and what was ther
 
   for (const [what, files, parts] of badModels) {
     await refused(what, openModelFolder(page, await folderOf(files)), parts);
-    if (what.includes("shape")) await page.screenshot({ path: ".cache/shots/bad-model.png", fullPage: true });
   }
   for (const [what, name, content, parts] of badPairs) {
     await refused(what, openPairs(page, join(await folderOf({ [name]: content }), name)), parts);
   }
-  await page.screenshot({ path: ".cache/shots/bad-pairs.png", fullPage: true });
 
   // After a reload as well, and the good ones train again.
   await page.reload();
@@ -205,7 +203,6 @@ test("numbers that leave the finite range end the run with the step, the rows an
   expect(await alert.textContent()).toMatch(
     /The loss of step 1 is (NaN|Infinity)\. .*start a new run with a learning rate ten times lower.*these rows of the dataset: \d+, \d+, \d+, \d+/,
   );
-  await page.screenshot({ path: ".cache/shots/bad-nan.png", fullPage: true });
   // The run is kept with its reason, and another can begin.
   expect(await downloadRecord(page)).toMatchObject({
     status: "failed",

@@ -57,9 +57,8 @@ async function prepared(page: Page, shared: Shared, steps: number) {
 }
 
 const start = (page: Page) => page.getByRole("button", { name: "Start training" }).click();
-const training = (page: Page) => page.locator('[role="progressbar"][data-run][data-status="training"]').waitFor();
+const training = (page: Page) => waitForRun(page, ["training", "finished"]);
 const runs = (page: Page) => page.getByRole("region", { name: "Runs", exact: true });
-const shot = (page: Page, name: string) => page.screenshot({ path: `.cache/shots/${name}.png`, fullPage: true });
 
 test("from a model folder and pairs to a resumed, compared and exported run", async ({ shared }) => {
   const page = await browser.context.newPage();
@@ -68,25 +67,21 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
   await page.setViewportSize({ width: 1280, height: 900 });
   const steps = 12;
   await prepared(page, shared, steps);
-  await shot(page, "way-1-ready");
   expect(await page.getByTestId("start-note").textContent()).toBe(`About ${steps} steps of 8 rows.`);
 
   await start(page);
   await training(page);
-  await shot(page, "way-2-training");
   await page.getByRole("button", { name: "Pause" }).click();
   await waitForRun(page, ["paused"]);
   const paused = await progressOf(page);
   expect(paused?.step).toBeGreaterThanOrEqual(1);
   expect(paused?.step).toBeLessThan(steps);
   expect(paused?.loss).toBeGreaterThan(0);
-  await shot(page, "way-3-paused");
 
   await page.reload();
   const name = `Short rows, ${steps} steps`;
   await page.getByRole("button", { name: `Resume ${name}` }).click();
   await waitForRun(page, ["finished"]);
-  await shot(page, "way-4-finished");
   expect(await runs(page).getByRole("row").filter({ hasText: "Finished" }).textContent()).toContain(
     `${steps} / ${steps}`,
   );
@@ -127,7 +122,6 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
     expect(await card.getByTestId("answer").textContent(), title).toMatch(/\w/);
     expect(await card.textContent(), title).toMatch(/\d+ tokens?/);
   }
-  await shot(page, "way-5-compared");
 
   await page.getByRole("button", { name: `Make artifacts of ${name}` }).click();
   const artifacts = page.getByRole("group", { name: `Artifacts of ${name}` }).getByRole("button");
@@ -138,7 +132,6 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
     const graph = readModel(await readFile(await file.path()));
     inputs[file.suggestedFilename()] = graph.inputs.map((input) => input.name);
   }
-  await shot(page, "way-6-artifacts");
   expect(Object.keys(inputs).sort()).toEqual([
     "eval_model.onnx",
     "generation_model.onnx",
@@ -156,7 +149,6 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
   await runs(page).getByText("Runs are kept in this browser").waitFor();
   await page.reload();
   await runs(page).getByText("Runs are kept in this browser").waitFor();
-  await shot(page, "way-7-deleted");
 });
 
 test("a second tab shows the run that the first trains, and starts none beside it", async ({ shared }) => {
@@ -173,10 +165,8 @@ test("a second tab shows the run that the first trains, and starts none beside i
   await second.setViewportSize({ width: 1280, height: 900 });
   await openStudio(second, inject("page"), "wasm");
   await runs(second).getByText("Short rows, 5000 steps").waitFor();
-  await shot(second, "way-8-second-tab");
   await start(second);
   await second.getByRole("alert").filter({ hasText: trainingElsewhere }).waitFor();
-  await shot(second, "way-9-refused");
   expect(await runs(second).getByText("Short rows, 5000 steps").count()).toBe(1);
 
   // The first trains on as if nothing had been, and what it holds is given back at its end.

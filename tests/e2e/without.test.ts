@@ -40,7 +40,7 @@ const inWorker = (page: Page, code: string) =>
   });
 
 /** Opens the page, trains two steps on the made-up model, and gives the engine's words before and the record after. */
-async function trainTwoSteps(page: Page, address: string, shot: string) {
+async function trainTwoSteps(page: Page, address: string) {
   const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
   await openStudio(page, address, "auto");
   const words = (await page.getByRole("region", { name: "Engine", exact: true }).textContent()) ?? "";
@@ -50,7 +50,6 @@ async function trainTwoSteps(page: Page, address: string, shot: string) {
   await fillRecipe(page, { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "1" });
   await page.getByRole("button", { name: "Start training" }).click();
   await waitForRun(page, ["finished"]);
-  await page.screenshot({ path: `.cache/shots/without-${shot}.png`, fullPage: true });
   return { words, model, record: await downloadRecord(page) };
 }
 
@@ -59,7 +58,7 @@ const twoSteps = { status: "finished", step: 2, provider: "wasm", samples: [{ af
 test("no WebGPU adapter: WebAssembly with threads, and that it is slower", async () => {
   const page = await newTab();
   watch(page, inject("page"), noAdapter);
-  const { words, model, record } = await trainTwoSteps(page, inject("page"), "adapter");
+  const { words, model, record } = await trainTwoSteps(page, inject("page"));
   expect(words).toMatch(/This browser offers no WebGPU adapter, so Hone runs on the processor with \d+ threads?\./);
   expect(words).toContain("Without a GPU training is many times slower: choose a small model and few steps.");
   expect(words).not.toContain("isolat");
@@ -81,7 +80,7 @@ test("no WebGPU and no cross-origin isolation: one thread", async () => {
   const page = await newTab();
   watch(page, served.address);
   await inWorker(page, 'Object.defineProperty(navigator, "gpu", { value: undefined })');
-  const { words, record } = await trainTwoSteps(page, served.address, "isolation");
+  const { words, record } = await trainTwoSteps(page, served.address);
   expect(await page.evaluate("crossOriginIsolated")).toBe(false);
   expect(words).toContain(
     "This browser has no WebGPU, so Hone runs on the processor, and with 1 thread only because the page is not " +
@@ -95,7 +94,7 @@ test("no IndexedDB: everything in memory until the tab closes", async () => {
   const page = await newTab();
   watch(page, inject("page"), noAdapter);
   await inWorker(page, 'Object.defineProperty(self, "indexedDB", { value: undefined })');
-  const { words, model, record } = await trainTwoSteps(page, inject("page"), "indexeddb");
+  const { words, model, record } = await trainTwoSteps(page, inject("page"));
   expect(words).toContain("This browser keeps nothing for this page");
   expect(words).toContain("stay in memory and are lost when this tab closes");
   expect(model).toMatch(/Kept here\s*no: gone when the tab closes/);
@@ -110,7 +109,7 @@ test("all site data blocked, locks and localStorage with it: the same", async ()
   const { page, dispose } = await launchChromium({ webgpu: false, profile });
   onTestFinished(dispose);
   watch(page, inject("page"), noAdapter);
-  const { words, record } = await trainTwoSteps(page, inject("page"), "blocked");
+  const { words, record } = await trainTwoSteps(page, inject("page"));
   expect(
     await page.evaluate("(() => { try { return typeof localStorage } catch (error) { return error.name } })()"),
   ).toBe("SecurityError");
