@@ -76,20 +76,18 @@ export function planRun(model: LoadedModel, dataset: LoadedDataset, recipe: Reci
   };
 }
 
-/** First questions of single-turn rows, with their answers. */
+/** First questions with their answers, each question once. */
 function questionsOf(
   examples: readonly Example[],
   from: readonly TokenizedExample[],
   count: number,
 ): Plan["questions"] {
   const byRow = new Map(examples.map((example) => [example.row, example]));
-  return from
-    .flatMap(({ row }) => {
-      const turns = (byRow.get(row)?.messages ?? []).filter((message) => message.role !== "system");
-      const [question, reply] = turns;
-      return question?.role === "user" && reply?.role === "assistant"
-        ? [{ prompt: question.content, reference: reply.content }]
-        : [];
-    })
-    .slice(0, count);
+  const questions = new Map<string, Plan["questions"][number]>();
+  for (const { row } of from) {
+    const [question, reply] = (byRow.get(row)?.messages ?? []).filter((message) => message.role !== "system");
+    if (question?.role !== "user" || reply?.role !== "assistant" || questions.has(question.content)) continue;
+    questions.set(question.content, { prompt: question.content, reference: reply.content });
+  }
+  return [...questions.values()].slice(0, count);
 }

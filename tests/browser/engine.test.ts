@@ -6,7 +6,7 @@ import type { Recipe } from "../../src/storage/run.ts";
 import { defaultRecipe } from "../../src/store/recipe.ts";
 import { createEngine } from "../../src/worker/engine.ts";
 import type { EngineApi, EngineEvent } from "../../src/worker/protocol.ts";
-import { tinyModel, tinyRows } from "../e2e/tinyLlama.ts";
+import { tinyModel, tinyRows } from "../support/tinyLlama.ts";
 
 const recipe: Recipe = {
   ...defaultRecipe("lora"),
@@ -77,7 +77,12 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
   });
   const engine = await makeEngine();
   await engine.start("webgpu");
-  const quick = { ...recipe, evaluateEvery: 8, samplePrompts: 0, lora: { ...recipe.lora, targets: ["q_proj"] as const } };
+  const quick = {
+    ...recipe,
+    evaluateEvery: 8,
+    samplePrompts: 0,
+    lora: { ...recipe.lora, targets: ["q_proj"] as const },
+  };
   const broken = await engine.startRun({ ...(await openTiny(engine)), name: "lost", recipe: quick });
   expect(broken.status).toBe("paused");
   expect(broken.reason).toMatch(/GPU was lost .*Resume to go on from the last checkpoint/);

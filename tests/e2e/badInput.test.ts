@@ -12,8 +12,8 @@ import {
   openStudio,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
+import { jsonLines, type ModelFiles, tinyConfig, tinyModel, tinyRows, tinyTensors } from "../support/tinyLlama.ts";
 import { folderOf, watch } from "./tab.ts";
-import { jsonLines, type ModelFiles, tinyConfig, tinyModel, tinyRows, tinyTensors } from "./tinyLlama.ts";
 
 /** The beginning of a PNG image, as its specification has it. */
 const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52);

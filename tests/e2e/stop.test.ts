@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { launchChromium } from "../../scripts/harness/chromium.ts";
 import { fillRecipe, openModelFolder, openPairs, openStudio } from "../../scripts/harness/studio.ts";
+import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 import { folderOf, watch } from "./tab.ts";
-import { jsonLines, tinyModel, tinyRows } from "./tinyLlama.ts";
 
 /** Far more than are made before anyone asks to stop. */
 const steps = 20_000;

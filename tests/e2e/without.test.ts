@@ -14,8 +14,8 @@ import {
   openStudio,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
+import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 import { folderOf, watch } from "./tab.ts";
-import { jsonLines, tinyModel, tinyRows } from "./tinyLlama.ts";
 
 /** What Chromium itself writes when it has no adapter to offer. */
 const noAdapter = [/^warning: No available adapters\./];
