@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["tests/browser/**/*.test.{ts,tsx}"],
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           hookTimeout: 60_000,
           // SwiftShader and the wasm threads take every core: two files at once would only slow each other.
           fileParallelism: false,

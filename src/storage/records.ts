@@ -144,6 +144,24 @@ const Recipe = v.object({
   seed: AnyNumber,
 });
 
+/** Members of what a run has shown so far: of its record, and of the state that its checkpoints hold. */
+export const seenSchemas = {
+  metrics: v.array(
+    v.object({
+      step: Count,
+      loss: AnyNumber,
+      gradientNorm: AnyNumber,
+      learningRate: AnyNumber,
+      tokens: Count,
+      supervisedTokens: Count,
+      seconds: AnyNumber,
+    }),
+  ),
+  evaluations: v.array(Evaluation),
+  best: v.nullable(Evaluation),
+  samples: v.array(v.object({ prompt: Text, reference: Text, before: Text, after: v.nullable(Text) })),
+};
+
 export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
   id: Text,
   name: Text,
@@ -160,20 +178,7 @@ export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
   totalSteps: Count,
   step: Count,
   seconds: AnyNumber,
-  metrics: v.array(
-    v.object({
-      step: Count,
-      loss: AnyNumber,
-      gradientNorm: AnyNumber,
-      learningRate: AnyNumber,
-      tokens: Count,
-      supervisedTokens: Count,
-      seconds: AnyNumber,
-    }),
-  ),
-  evaluations: v.array(Evaluation),
-  best: v.nullable(Evaluation),
-  samples: v.array(v.object({ prompt: Text, reference: Text, before: Text, after: v.nullable(Text) })),
+  ...seenSchemas,
 });
 
 export const CheckpointManifestSchema: v.GenericSchema<unknown, CheckpointManifest> = v.object({

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import type { SamplerState } from "../data/batches.ts";
+import { seenSchemas } from "../storage/records.ts";
 import type { EvaluationMetrics, Sample, StepMetrics } from "../storage/run.ts";
 
 export interface LoopState {
@@ -24,28 +25,11 @@ export function initialState(sampler: SamplerState): LoopState {
 }
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const evaluation = v.object({ step: count, loss: v.number() });
-
 const schema: v.GenericSchema<unknown, LoopState> = v.object({
   step: count,
   updates: count,
   sampler: v.object({ epoch: count, cursor: count, random: v.tuple([count, count, count, count]) }),
-  metrics: v.array(
-    v.object({
-      step: count,
-      loss: v.number(),
-      gradientNorm: v.number(),
-      learningRate: v.number(),
-      tokens: count,
-      supervisedTokens: count,
-      seconds: v.number(),
-    }),
-  ),
-  evaluations: v.array(evaluation),
-  best: v.nullable(evaluation),
-  samples: v.array(
-    v.object({ prompt: v.string(), reference: v.string(), before: v.string(), after: v.nullable(v.string()) }),
-  ),
+  ...seenSchemas,
 });
 
 /** Reads what a checkpoint kept. Throws an Error naming the field that is not as it should be. */

@@ -8,7 +8,6 @@ import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import { makeBatch } from "../../src/data/batches.ts";
-import { readConfig } from "../../src/models/llama.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
@@ -16,17 +15,9 @@ import { createRandom } from "../../src/tensor/random.ts";
 import { createEvaluator } from "../../src/training/evaluate.ts";
 import { initialAdapter, uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
+import { smallLlama } from "../support/smallLlama.ts";
 
-const config = readConfig({
-  architectures: ["LlamaForCausalLM"],
-  vocab_size: 24,
-  hidden_size: 8,
-  intermediate_size: 12,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  num_key_value_heads: 1,
-  tie_word_embeddings: true,
-});
+const config = smallLlama();
 const method: Method = { kind: "lora", rank: 2, alpha: 4, targets: ["q_proj", "v_proj"] };
 const shape = { rows: 2, length: 16, supervised: 16 };
 

@@ -10,7 +10,6 @@ import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import type { Batch, TokenizedExample } from "../../src/data/batch.ts";
 import { makeBatch, packBatch } from "../../src/data/batches.ts";
-import { readConfig } from "../../src/models/llama.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { HostTensor, Runtime, TensorData } from "../../src/runtime/types.ts";
@@ -19,17 +18,16 @@ import { createRandom } from "../../src/tensor/random.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
 import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
+import { smallLlama } from "../support/smallLlama.ts";
 
 const tolerance = 1e-6;
-const config = readConfig({
-  architectures: ["LlamaForCausalLM"],
+const config = smallLlama({
   vocab_size: 40,
   hidden_size: 16,
   intermediate_size: 24,
   num_hidden_layers: 2,
   num_attention_heads: 4,
   num_key_value_heads: 2,
-  tie_word_embeddings: true,
 });
 const methods: Method[] = [
   { kind: "full" },

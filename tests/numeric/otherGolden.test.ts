@@ -7,27 +7,18 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
 import { readModel } from "../../src/onnx/model.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
+import { smallLlama } from "../support/smallLlama.ts";
 import { type Golden, readGolden, type Trajectory } from "./golden.ts";
 import { runParity } from "./parity.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 
-const config: LlamaConfig = readConfig({
-  architectures: ["LlamaForCausalLM"],
-  vocab_size: 20,
-  hidden_size: 8,
-  intermediate_size: 12,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  num_key_value_heads: 1,
-  tie_word_embeddings: true,
-});
+const config = smallLlama({ vocab_size: 20 });
 const batch: Golden["batch"] = {
   ids: [
     [1, 5, 9, 3, 7],

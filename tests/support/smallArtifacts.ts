@@ -4,20 +4,18 @@ import { compileEvaluation, compileGeneration, compileTraining } from "../../src
 import type { Artifact } from "../../src/artifacts/contract.ts";
 import type { Method } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import { readConfig } from "../../src/models/llama.ts";
 import type { HostTensor } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
+import { smallLlama } from "./smallLlama.ts";
 
-const config = readConfig({
-  architectures: ["LlamaForCausalLM"],
+const config = smallLlama({
   vocab_size: 48,
   hidden_size: 16,
   intermediate_size: 24,
   num_hidden_layers: 2,
   num_attention_heads: 4,
   num_key_value_heads: 2,
-  tie_word_embeddings: true,
 });
 const shape = { rows: 2, length: 16, supervised: 8 };
 const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };

@@ -11,19 +11,10 @@ import {
 } from "../../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
-import { readConfig } from "../../../src/models/llama.ts";
 import { readModel } from "../../../src/onnx/model.ts";
+import { smallLlama } from "../../support/smallLlama.ts";
 
-const config = readConfig({
-  architectures: ["LlamaForCausalLM"],
-  vocab_size: 16,
-  hidden_size: 8,
-  intermediate_size: 12,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  num_key_value_heads: 1,
-  tie_word_embeddings: true,
-});
+const config = smallLlama({ vocab_size: 16 });
 const shape = { rows: 2, length: 4, supervised: 3 };
 const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
 const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 2, alpha: 4, targets: ["q_proj"] }];

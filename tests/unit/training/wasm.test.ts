@@ -8,7 +8,6 @@ import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
 import type { TokenizedExample } from "../../../src/data/batch.ts";
 import { chooseBuckets, createSampler } from "../../../src/data/batches.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";
-import { readConfig } from "../../../src/models/llama.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
@@ -27,10 +26,10 @@ import { disposeAll, initialAdapter, uploadParameters } from "../../../src/train
 import { learningRateAt } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import { createStepper } from "../../../src/training/step.ts";
+import { smallLlama } from "../../support/smallLlama.ts";
 import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
 
-const config = readConfig({
-  architectures: ["LlamaForCausalLM"],
+const config = smallLlama({
   vocab_size: 64,
   hidden_size: 32,
   intermediate_size: 48,
@@ -38,7 +37,6 @@ const config = readConfig({
   num_attention_heads: 4,
   num_key_value_heads: 2,
   max_position_embeddings: 80,
-  tie_word_embeddings: true,
 });
 const full: Method = { kind: "full" };
 const lora: Method = {

@@ -1,0 +1,17 @@
+/** A Llama of a few hundred numbers with grouped queries and a tied head: the smallest that has every kind of part. */
+
+import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
+
+export function smallLlama(change: Readonly<Record<string, unknown>> = {}): LlamaConfig {
+  return readConfig({
+    architectures: ["LlamaForCausalLM"],
+    vocab_size: 24,
+    hidden_size: 8,
+    intermediate_size: 12,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    tie_word_embeddings: true,
+    ...change,
+  });
+}
