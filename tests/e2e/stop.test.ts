@@ -50,7 +50,7 @@ test("a run stops however soon after its start it is asked to", async () => {
         },
         [ask, milliseconds] as const,
       );
-      await idle.waitFor({ timeout: 20_000 });
+      await idle.waitFor({ timeout: 120_000 });
       // One that was stopped before the engine heard of it has left no run.
       for (const [id, status] of await runs()) if (!before.has(id)) expect(status, what).toBe(ending);
     }
