@@ -41,6 +41,7 @@ export default defineConfig({
           include: ["tests/browser/**/*.test.{ts,tsx}"],
           testTimeout: 300_000,
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 60_000 } },
           // SwiftShader and the wasm threads take every core: two files at once would only slow each other.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
