@@ -11,7 +11,7 @@ import { PairsPanel } from "./pairs/PairsPanel.tsx";
 import { RunsPanel } from "./runs/RunsPanel.tsx";
 import { ColorScheme } from "./shell/ColorScheme.tsx";
 import { ErrorBoundary } from "./shell/ErrorBoundary.tsx";
-import { readableGreys, theme } from "./theme.ts";
+import { readableColours, theme } from "./theme.ts";
 import { RecipePanel } from "./train/RecipePanel.tsx";
 import { TrainingPanel } from "./train/TrainingPanel.tsx";
 
@@ -29,7 +29,7 @@ const outcome = [
 
 export function App({ hone }: { readonly hone: Hone }) {
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={readableGreys} defaultColorScheme="auto">
+    <MantineProvider theme={theme} cssVariablesResolver={readableColours} defaultColorScheme="auto">
       <HoneContext value={hone}>
         <ErrorBoundary part="The page">
           <div className={classes.page}>

@@ -29,13 +29,19 @@ export const theme = createTheme({
   },
 });
 
-/** Greys that keep a contrast of 4.5 to 1 on the panels, where the library's own do not. */
-export const readableGreys: CSSVariablesResolver = () => ({
+/** Colours that keep a contrast of 4.5 to 1 on the panels, or their meaning, where the library's own do not. */
+export const readableColours: CSSVariablesResolver = () => ({
   variables: {},
   light: {
     "--mantine-color-dimmed": "#5b656e",
     "--mantine-color-placeholder": "#6b747c",
     "--mantine-color-error": "#c22525",
   },
-  dark: { "--mantine-color-dimmed": "#a3a9ae", "--mantine-color-placeholder": "#959ba1" },
+  dark: {
+    "--mantine-color-dimmed": "#a3a9ae",
+    "--mantine-color-placeholder": "#959ba1",
+    // The library's text on quiet buttons is nearly white in the dark, whatever its colour.
+    "--mantine-color-red-light-color": "#ff9b9b",
+    "--mantine-color-petrol-light-color": "#7cc4d3",
+  },
 });
