@@ -143,6 +143,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const step = state.step + 1;
     const learningRate = parts.learningRate(step);
     const microBatches = batches.next();
+    await stepper.prepare(microBatches);
     const startedAt = parts.clock();
     const outcome = await stepper.step(
       { step, updates: state.updates, batches: microBatches, learningRate },

@@ -56,6 +56,8 @@ export type StepOutcome =
   | { readonly kind: "interrupted" };
 
 export interface Stepper {
+  /** Builds the sessions that a step over these batches needs, so that the step's time is that of computing alone. */
+  prepare(batches: readonly Batch[]): Promise<void>;
   /**
    * Takes one optimizer step; `interrupted` is asked before each micro-batch. Throws `NonFiniteError`, with parameters
    * and moments as they were before the step.
@@ -133,6 +135,11 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
   }
 
   return {
+    async prepare(batches) {
+      for (const batch of batches) if (batch.weightSum > 0) await runtime.session(trainingArtifact(batch.shape));
+      await runtime.session(artifacts.optimizer);
+    },
+
     async step({ step, updates, batches, learningRate }, interrupted) {
       let loss = 0;
       let weightSum = 0;
