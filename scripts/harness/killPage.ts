@@ -1,5 +1,6 @@
 /** Runs in the page of the kill test: a run in a real worker, and what is left of it after the browser was killed. */
 
+import { sha256 } from "../../src/hub/hash.ts";
 import type { Recipe, RunRecord } from "../../src/storage/run.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { createEngineClient, startEngineWorker } from "../../src/worker/client.ts";
@@ -68,15 +69,12 @@ export interface Remains {
   readonly tensors: Readonly<Record<string, string>>;
 }
 
-const hex = (bytes: ArrayBuffer) =>
-  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-
 /** What storage holds of a run. */
 export async function remains(runId: string): Promise<Remains> {
   const storage = await openStorage();
   const tensors: Record<string, string> = {};
   await storage.checkpoints.load(runId, "latest", async ({ name }, read) => {
-    tensors[name] = hex(await crypto.subtle.digest("SHA-256", await read()));
+    tensors[name] = await sha256(await read());
   });
   const audit = await storage.audit();
   return { steps: await storage.checkpoints.steps(runId), orphans: audit.orphans, damaged: audit.damaged, tensors };

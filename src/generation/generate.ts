@@ -4,6 +4,7 @@ import { type Artifact, generationPorts } from "../artifacts/contract.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
 import { createRandom } from "../tensor/random.ts";
 import { nextTask } from "../training/control.ts";
+import { perShape } from "../training/feeds.ts";
 import { checkSampling, type Sampling, sampleToken } from "./sampling.ts";
 
 /** Tokens that one prefill run takes; divides `capacityStep`, so that a padded last chunk fits the cache. */
@@ -49,13 +50,7 @@ export type Generate = (request: GenerationRequest) => Promise<Generation>;
  * a prompt that is empty or leaves no room in the context; caches are freed in every case.
  */
 export function createGenerator({ runtime, parameters, artifact, contextLength }: GeneratorParts): Generate {
-  const compiled = new Map<string, Artifact>();
-  const artifactFor = (tokens: number, capacity: number): Artifact => {
-    const key = `${tokens}x${capacity}`;
-    const known = compiled.get(key) ?? artifact({ tokens, capacity });
-    compiled.set(key, known);
-    return known;
-  };
+  const artifactFor = perShape(artifact);
 
   return async (request) => {
     checkRequest(request, contextLength);
@@ -64,7 +59,7 @@ export function createGenerator({ runtime, parameters, artifact, contextLength }
     const random = createRandom(request.seed);
     const room = Math.min(maxTokens, contextLength - prompt.length);
     const capacity = Math.ceil((prompt.length + room) / capacityStep) * capacityStep;
-    const caches = createCaches(runtime, artifactFor(1, capacity));
+    const caches = createCaches(runtime, artifactFor({ tokens: 1, capacity }));
 
     /**
      * Runs up to `size` tokens, the first of which takes cache slot `start`, and gives the logits after the last one.
@@ -73,7 +68,7 @@ export function createGenerator({ runtime, parameters, artifact, contextLength }
     const logitsAfter = async (tokens: readonly number[] | Int32Array, start: number, size: number) => {
       const padded = new Int32Array(size);
       padded.set(tokens);
-      const graph = artifactFor(size, capacity);
+      const graph = artifactFor({ tokens: size, capacity });
       const session = await runtime.session(graph);
       const feeds: Record<string, DeviceTensor | HostTensor> = {
         ...caches.past(),

@@ -53,7 +53,8 @@ export function createModelHash(): ModelHash {
   };
 }
 
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+/** SHA-256 in lower-case hexadecimal. Throws `ModelError` where the browser withholds hashing. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   // Typed as always there, but left out by browsers on addresses that are not secure.
   const subtle: SubtleCrypto | undefined = globalThis.crypto.subtle;
   if (subtle === undefined) {

@@ -1,5 +1,6 @@
 /** Content-addressed chunks: bytes cut into 4 MiB pieces, each kept once under the SHA-256 of its contents. */
 
+import { sha256 } from "../hub/hash.ts";
 import { errorName, errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 
@@ -49,11 +50,6 @@ export interface ChunkStore {
   open(stored: StoredBytes, label: string): Bytes;
   keys(): Promise<string[]>;
   delete(keys: readonly string[]): Promise<void>;
-}
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export function createChunkStore(store: KeyValue): ChunkStore {

@@ -1,7 +1,7 @@
 /** What an artifact's ports are fed with: batches, scalars and the tensors that stay on the device. */
 
 import { type Artifact, batchPorts } from "../artifacts/contract.ts";
-import type { Batch, BatchShape } from "../data/batch.ts";
+import type { Batch } from "../data/batch.ts";
 import type { DeviceTensor, HostTensor } from "../runtime/types.ts";
 
 /** The six batch inputs of the training and the eval artifact. */
@@ -53,11 +53,11 @@ export function bindTensors(
   return { inputs, outputs };
 }
 
-/** Compiles each batch shape once; sessions are cached by the runtime, this spares the compiling. */
-export function perShape(compile: (shape: BatchShape) => Artifact): (shape: BatchShape) => Artifact {
+/** Compiles each shape once; sessions are cached by the runtime, this spares the compiling. */
+export function perShape<Shape extends object>(compile: (shape: Shape) => Artifact): (shape: Shape) => Artifact {
   const compiled = new Map<string, Artifact>();
   return (shape) => {
-    const key = `${shape.rows}x${shape.length}x${shape.supervised}`;
+    const key = JSON.stringify(shape);
     let artifact = compiled.get(key);
     if (artifact === undefined) {
       artifact = compile(shape);

@@ -17,7 +17,7 @@ import { sizeOf } from "../tensor/dtype.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
 import { createLibrary } from "./library.ts";
 import { methodOf, type Plan, planRun } from "./prepare.ts";
-import type { EngineApi, EngineEvent, EngineReport, ExportedFile, ProviderChoice } from "./protocol.ts";
+import type { EngineApi, EngineEvent, EngineReport, ExportedFile, ProviderChoice, RunRequest } from "./protocol.ts";
 import { train } from "./train.ts";
 import { createWeights, type Weights } from "./weights.ts";
 
@@ -66,11 +66,15 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
     return { ...runtime.report, storage: await storage.report(), problems };
   }
 
-  async function plan(record: Pick<RunRecord, "model" | "dataset" | "recipe">) {
-    const model = await library.model(record.model.hash);
-    const dataset = await library.dataset(record.dataset.hash);
-    return { model, dataset, plan: planRun(model, dataset, record.recipe) };
+  async function plan({ modelHash, datasetHash, recipe }: Omit<RunRequest, "name">) {
+    const model = await library.model(modelHash);
+    const dataset = await library.dataset(datasetHash);
+    return { model, dataset, plan: planRun(model, dataset, recipe) };
   }
+
+  /** The same plan again, from what the record keeps. */
+  const planAgain = ({ model, dataset, recipe }: RunRecord) =>
+    plan({ modelHash: model.hash, datasetHash: dataset.hash, recipe });
 
   /** Holds the right to train while `work` trains with the control that `pauseRun` and `cancelRun` reach from now on. */
   async function training(modelHash: () => Promise<string>, work: (control: ControlSwitch) => Promise<RunRecord>) {
@@ -127,11 +131,7 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
         async () => request.modelHash,
         async (control) => {
           const { runtime, weights } = await device();
-          const wanted = {
-            model: { hash: request.modelHash, name: "", parameters: 0 },
-            dataset: { hash: request.datasetHash, name: "" },
-          };
-          const { model, dataset, plan: planned } = await plan({ ...wanted, recipe: request.recipe });
+          const { model, dataset, plan: planned } = await plan(request);
           const record = newRecord(request, model.summary, dataset.summary.name, planned, runtime, model.config);
           await storage.runs.put(record);
           emit({ type: "run", record });
@@ -146,7 +146,7 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
           const before = await getRun(runId);
           if (before.status === "finished") throw new Error(`Run "${before.name}" has finished; start a new one.`);
           const { runtime, weights } = await device();
-          const { model, plan: planned } = await plan(before);
+          const { model, plan: planned } = await planAgain(before);
           const record: RunRecord = { ...before, status: "running", reason: null, provider: runtime.report.provider };
           await storage.runs.put(record);
           return train(record, true, { runtime, storage, weights, model, plan: planned, control, emit });
@@ -197,8 +197,8 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
       }),
 
     async exportArtifacts(runId) {
-      const { model, plan: planned } = await plan(await getRun(runId));
-      const { recipe } = await getRun(runId);
+      const record = await getRun(runId);
+      const { model, plan: planned } = await planAgain(record);
       const shape = planned.buckets.at(-1);
       if (!shape) throw new Error("The run has no batch shape to compile an artifact for.");
       const { method } = planned;
@@ -209,7 +209,7 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
       });
       return [
         file("training_model.onnx", compileTraining(model.config, method, shape)),
-        file("optimizer_model.onnx", compileOptimizer(model.config, method, recipe)),
+        file("optimizer_model.onnx", compileOptimizer(model.config, method, record.recipe)),
         file("eval_model.onnx", compileEvaluation(model.config, method, shape)),
         file("generation_model.onnx", compileGeneration(model.config, method, { tokens: 1, capacity })),
       ];
@@ -219,7 +219,7 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
 
 /** The record of a run that begins. */
 function newRecord(
-  request: Parameters<EngineApi["startRun"]>[0],
+  request: RunRequest,
   model: { readonly name: string; readonly hash: string; readonly parameters: number },
   datasetName: string,
   plan: Plan,

@@ -6,6 +6,7 @@ import type { Example, RowProblem } from "../data/example.ts";
 import { readExamples } from "../data/read.ts";
 import { createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
 import { type ModelFiles, modelFromAddress, modelFromFiles, modelFromSources } from "../hub/files.ts";
+import { sha256 } from "../hub/hash.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import { type LlamaConfig, readConfig } from "../models/llama.ts";
 import { StorageError } from "../storage/errors.ts";
@@ -62,9 +63,6 @@ const datasetSummary: v.GenericSchema<unknown, DatasetSummary> = v.object({
 /** Rows beyond this many bytes are for the streaming reader that does not exist yet; a string has an end. */
 const longestDataset = 256 * 2 ** 20;
 
-const hex = (bytes: ArrayBuffer) =>
-  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-
 export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
   const models = new Map<string, LoadedModel>();
   const datasets = new Map<string, LoadedDataset>();
@@ -102,7 +100,8 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     };
   }
 
-  function load(opened: OpenModel, summary: ModelSummary): LoadedModel {
+  /** What of a model is known before its weights. Throws when tokenizer and config do not belong together. */
+  function readHead(opened: OpenModel): Pick<LoadedModel, "config" | "tokenizer"> {
     const config = readConfig(opened.config);
     const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
     if (tokenizer.size > config.vocab_size) {
@@ -110,8 +109,11 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
         `tokenizer.json has ids up to ${tokenizer.size - 1}, but config.json has a vocab_size of ${config.vocab_size}: take both from the same model.`,
       );
     }
-    const loaded = { summary, config, tokenizer, read: opened.read };
-    models.set(summary.hash, loaded);
+    return { config, tokenizer };
+  }
+
+  function remember(loaded: LoadedModel): LoadedModel {
+    models.set(loaded.summary.hash, loaded);
     return loaded;
   }
 
@@ -121,37 +123,34 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     if (!entry || !files) return null;
     const summary = v.safeParse(modelSummary, entry.summary);
     const opened = await open(modelFromSources(entry.name, files), undefined);
-    return load(opened, summary.success ? summary.output : describe(opened, hash, readConfig(opened.config), []));
+    const head = readHead(opened);
+    const described = summary.success ? summary.output : describe(opened, hash, head.config, []);
+    return remember({ ...head, summary: described, read: opened.read });
   }
 
   async function openNew(files: ModelFiles, signal: AbortSignal | undefined): Promise<LoadedModel> {
     let opened = await open(files, signal);
     // Tokenizer and config are checked before the weights are fetched.
-    createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
-    const config = readConfig(opened.config);
+    const head = readHead(opened);
     const { notes } = opened;
+    const summaryUnder = (hash: string) => describe(opened, hash, head.config, notes);
 
     // From the network everything is fetched once, into the browser's storage, and read from there.
     const provisional = `incomplete ${files.place}`;
     const remote = files.listing === null;
     const unkept = remote
-      ? await keep(provisional, opened, describe(opened, provisional, config, notes), "Fetching the model", signal)
+      ? await keep(provisional, opened, summaryUnder(provisional), "Fetching the model", signal)
       : null;
     const fetched = remote && unkept === null ? await storage.models.open(provisional) : null;
     try {
       if (fetched) opened = { ...(await open(modelFromSources(opened.name, fetched), signal)), name: opened.name };
       const hash = await opened.readAll({ onProgress: progress("Checking the model"), ...(signal && { signal }) });
-      const summary = describe(opened, hash, config, notes);
+      const summary = summaryUnder(hash);
       const refused = unkept ?? (await keep(hash, opened, summary, "Keeping a copy of the model", signal));
-      if (refused === null) return load(opened, summary);
-      return load(opened, {
-        ...summary,
-        stored: false,
-        notes: [
-          ...notes,
-          `No copy is kept in this browser, so after a reload the model has to be opened again. ${refused}`,
-        ],
-      });
+      if (refused === null) return remember({ ...head, summary, read: opened.read });
+      const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${refused}`;
+      const unstored = { ...summary, stored: false, notes: [...notes, note] };
+      return remember({ ...head, summary: unstored, read: opened.read });
     } finally {
       if (fetched) await storage.models.delete(provisional);
     }
@@ -203,7 +202,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       }
       const bytes = new Uint8Array(await file.arrayBuffer());
       signal?.throwIfAborted();
-      const hash = hex(await crypto.subtle.digest("SHA-256", bytes));
+      const hash = await sha256(bytes);
       const loaded = readDataset(file.name, hash, new TextDecoder().decode(bytes));
       const source = {
         name: file.name,
