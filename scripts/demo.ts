@@ -9,7 +9,7 @@ import { count, existing, oneOf, runCommand, writeJson } from "./harness/argumen
 import { launchChromium } from "./harness/chromium.ts";
 import { createProgress } from "./harness/progress.ts";
 import { serveBuilt } from "./harness/serve.ts";
-import { downloadRecord, fillRecipe, openModelFolder, openPairs, openStudio, waitForRun } from "./harness/studio.ts";
+import { downloadRecord, fillRecipe, openData, openModelFolder, openStudio, waitForRun } from "./harness/studio.ts";
 
 const usage =
   "npm run demo -- --model DIR --data FILE [--method lora|full] [--provider wasm|webgpu] [--steps N] [--json FILE]";
@@ -69,7 +69,7 @@ async function main() {
     });
     await openStudio(page, served.address, provider);
     await openModelFolder(page, model);
-    await openPairs(page, data);
+    await openData(page, data);
     await page.getByRole("radio", { name: method === "lora" ? "LoRA" : "Full training" }).check();
     if (steps !== null) await fillRecipe(page, { steps: String(steps) });
     await page.getByRole("button", { name: "Start training" }).click();

@@ -3,9 +3,9 @@
 import { sha256 } from "../../src/hub/hash.ts";
 import type { Recipe, RunRecord } from "../../src/storage/run.ts";
 import { openStorage } from "../../src/storage/storage.ts";
-import { createEngineClient, startEngineWorker } from "../../src/worker/client.ts";
+import { createEngineClient, pageWorkers } from "../../src/worker/client.ts";
 
-const client = createEngineClient(startEngineWorker);
+const client = createEngineClient(pageWorkers);
 
 let steps = 0;
 const waiting: (() => void)[] = [];
@@ -27,24 +27,26 @@ async function fetchFile(address: string, name: string): Promise<File> {
 export interface KillRun {
   /** Addresses of the model's folder and of the pairs. */
   readonly model: string;
-  readonly data: string;
+  readonly pairs: string;
   readonly recipe: Recipe;
 }
 
 /** Starts a run and gives its id once it is saved; it goes on in the worker. */
-export async function startRun({ model, data, recipe }: KillRun): Promise<string> {
-  const { engine } = client;
+export async function startRun({ model, pairs, recipe }: KillRun): Promise<string> {
+  const { engine, data } = client;
   await engine.start("wasm");
   const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
   const files = await Promise.all(names.map((name) => fetchFile(`${model}${name}`, name)));
   const { hash: modelHash } = await engine.openModel({ kind: "files", files, name: "model" });
-  const { hash: datasetHash } = await engine.openDataset(await fetchFile(data, "pairs.json"));
+  const { sources: opened, failures } = await data.open([await fetchFile(pairs, "pairs.json")]);
+  if (failures[0]) throw new Error(failures[0].message);
+  const sources = opened.map(({ hash }) => ({ hash, mapping: null, lambda: 1, excluded: [] }));
   const begun = new Promise<string>((resolve) => {
     client.onEvent((event) => {
       if (event.type === "run") resolve(event.record.id);
     });
   });
-  const ended = engine.startRun({ name: "killed", modelHash, datasetHash, recipe });
+  const ended = engine.startRun({ name: "killed", modelHash, sources, recipe });
   return Promise.race([begun, ended.then((record) => record.id)]);
 }
 

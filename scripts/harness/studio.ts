@@ -43,7 +43,7 @@ export async function alertText(page: Page): Promise<string> {
 }
 
 /** Gives a file or folder to a picker and waits until the page has taken it in; its refusal is thrown. */
-async function pick(page: Page, part: "Model" | "Pairs", label: string, path: string): Promise<void> {
+async function pick(page: Page, part: "Model" | "Data", label: string, path: string): Promise<void> {
   const panel = page.getByRole("region", { name: part, exact: true });
   await panel.locator(`input[aria-label="${label}"]`).setInputFiles(path);
   // Pickers rest while a file is read.
@@ -53,7 +53,7 @@ async function pick(page: Page, part: "Model" | "Pairs", label: string, path: st
 }
 
 export const openModelFolder = (page: Page, folder: string) => pick(page, "Model", "Model folder", folder);
-export const openPairs = (page: Page, file: string) => pick(page, "Pairs", "Pairs file", file);
+export const openData = (page: Page, file: string) => pick(page, "Data", "Data files", file);
 
 /** Fills fields of the recipe by their names, such as `steps`. */
 export async function fillRecipe(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {

@@ -1,91 +1,69 @@
-/** Examples to token ids and loss weights, and the hard checks that come before a run. */
+/** An example to the sequences that are trained on: rendered, weighed, tokenised, and cut to length. */
 
-import type { TokenizedExample } from "./batch.ts";
-import type { Example, RowProblem } from "./example.ts";
-import { render, type Template } from "./template.ts";
-import type { Encoding, Tokenizer } from "./tokenizer.ts";
+import type { Example, WeightedSegment } from "./example.ts";
+import type { DataSettings } from "./settings.ts";
+import { renderText, weigh } from "./templates/mask.ts";
+import type { SpanProof, Template } from "./templates/template.ts";
+import type { Encoding, Tokenizer } from "./tokenizer/tokenizer.ts";
+import { type Truncated, truncate, windows } from "./truncate.ts";
 
-export interface TokenizeOptions {
-  /** Longest sequence in tokens. */
-  readonly maxLength: number;
-  /** Put before rows that bring no system message. */
-  readonly system: string | null;
+export interface TokenizeParts {
+  readonly tokenizer: Tokenizer;
+  readonly template: Template;
+  readonly settings: Pick<DataSettings, "systemPrompt" | "mask" | "maxLength" | "truncation">;
 }
 
-export interface TokenizeResult {
-  readonly examples: readonly TokenizedExample[];
-  /** Rows left out: too long, nothing to learn, or text that the vocabulary cannot represent. */
-  readonly problems: readonly RowProblem[];
-  /** Tokens over a border of the loss mask; they weigh 0. */
-  readonly straddled: number;
-}
-
-/** Renders and tokenises every row; a row that cannot be used is reported, never cut. */
-export function tokenizeExamples(
-  examples: readonly Example[],
-  tokenizer: Tokenizer,
-  template: Template,
-  { maxLength, system }: TokenizeOptions,
-): TokenizeResult {
-  const tokenized: TokenizedExample[] = [];
-  const problems: RowProblem[] = [];
-  let straddled = 0;
-  for (const { messages, row, line } of examples) {
-    const drop = (message: string) => problems.push({ line, message });
-    let encoding: Encoding;
-    try {
-      encoding = tokenizer.encode(render(template, messages, { system }));
-    } catch (error) {
-      drop(error instanceof Error ? error.message : String(error));
-      continue;
-    }
-    const { ids, weights } = encoding;
-    if (ids.length > maxLength) {
-      drop(`${ids.length} tokens exceed the limit of ${maxLength}; raise the length or shorten the row`);
-    } else if (!weights.some((weight) => weight > 0)) {
-      drop("no token to learn: every response has weight 0");
-    } else {
-      straddled += encoding.straddled;
-      tokenized.push({ row, ids, weights });
-    }
-  }
-  return { examples: tokenized, problems, straddled };
+/** What one example becomes. */
+export interface Tokenized {
+  readonly segments: readonly WeightedSegment[];
+  readonly proof: SpanProof;
+  readonly encoding: Encoding;
+  /** A chat gives one sequence; plain text as many consecutive windows as it needs. Empty when it cannot be used. */
+  readonly sequences: readonly Truncated[];
+  /** Learnt tokens that the length limit cut away. */
+  readonly lost: number;
+  /** Why it is left out; null when it is used. */
+  readonly problem: string | null;
 }
 
 /**
- * Throws when a run on these examples could not work: no example at all, a response whose supervised tokens do not end
- * in a stop token, a missing, needless or doubled BOS (DOMAIN.md, "What goes wrong elsewhere", 1 to 3).
+ * Renders, weighs and tokenises one example; preference examples are not for this. Never throws for what a row holds:
+ * text that the template refuses or that the vocabulary lacks comes back as the problem alone.
  */
-export function preflight(examples: readonly TokenizedExample[], tokenizer: Tokenizer, template: Template): void {
-  if (examples.length === 0) {
-    throw new Error(
-      "No row is left to train on. See the list of rows left out: most often they exceed the length limit.",
-    );
-  }
-  const { bos } = tokenizer;
-  const stops = new Set(template.stopIds);
-  for (const { row, ids, weights } of examples) {
-    const fail = (reason: string) => {
-      throw new Error(
-        `Row ${row + 1}: ${reason}. Training on it would teach the model wrongly, so the run was not started.`,
+export function tokenizeExample(
+  example: Exclude<Example, { kind: "preference" }>,
+  { tokenizer, template, settings }: TokenizeParts,
+): Tokenized | { readonly problem: string } {
+  const { maxLength, mask, systemPrompt, truncation } = settings;
+  try {
+    if (example.kind === "text") {
+      const segments = renderText(example.text, tokenizer);
+      const encoding = tokenizer.encode(segments);
+      // The last window of a text may be so short that nothing of it is learnt.
+      const sequences = windows(encoding, { maxLength, bosId: tokenizer.bos?.id ?? null }).filter(
+        ({ problem }) => problem === null,
       );
-    };
-    if (bos) {
-      const other = ids.findIndex((id) => id !== bos.id);
-      const found = other === -1 ? ids.length : other;
-      const wanted = template.opensWithBos ? 1 : 0;
-      if (found !== wanted) fail(`it begins with ${found} tokens "${bos.text}", and the model wants ${wanted}`);
+      return judged({ segments, proof: "structure", encoding, sequences, lost: 0 });
     }
-    let supervised = 0;
-    weights.forEach((weight, i) => {
-      if (!(weight > 0)) return;
-      supervised++;
-      const id = ids[i] ?? -1;
-      if (!((weights[i + 1] ?? 0) > 0) && !stops.has(id)) {
-        fail(`a response ends in token ${id} and not in a stop token (${template.stopIds.join(" or ")})`);
-      }
-    });
-    if (supervised === 0) fail("no token is supervised");
-    if ((weights[0] ?? 0) !== 0) fail("its first token is supervised, and nothing predicts it");
+    const { messages, tools } = example;
+    const { segments: plain, proof } = template.render(
+      { messages, ...(tools !== undefined && { tools }) },
+      { system: systemPrompt },
+    );
+    const segments = weigh(plain, messages, mask);
+    const encoding = tokenizer.encode(segments);
+    const cut = truncate(encoding, { maxLength, mode: truncation, bosId: tokenizer.bos?.id ?? null });
+    const tokenized = judged({ segments, proof, encoding, sequences: [cut], lost: cut.supervisedLost });
+    return tokenized.problem === null && cut.problem !== null
+      ? { ...tokenized, sequences: [], problem: cut.problem }
+      : tokenized;
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** A row of which nothing is learnt would make its step NaN, or teach nothing: it is left out, with the reason. */
+function judged(tokenized: Omit<Tokenized, "problem">): Tokenized {
+  if (tokenized.encoding.weights.some((weight) => weight > 0)) return { ...tokenized, problem: null };
+  return { ...tokenized, sequences: [], problem: "no token to learn: every response has weight 0" };
 }

@@ -1,8 +1,9 @@
 /** From a question to an answer in words: template, tokens, generation, and the text that a person should see. */
 
 import type { Message } from "../data/example.ts";
-import { render, type Template } from "../data/template.ts";
-import type { Tokenizer } from "../data/tokenizer.ts";
+import { weigh } from "../data/templates/mask.ts";
+import type { Template } from "../data/templates/template.ts";
+import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
 import type { Generate, Generation, GenerationRequest } from "./generate.ts";
 
 export interface AnswererParts {
@@ -40,14 +41,15 @@ export async function answer(
   messages: readonly Message[],
   { onText, ...options }: AnswerOptions,
 ): Promise<GeneratedAnswer> {
-  const prompt = tokenizer.encode(render(template, messages, { system: systemPrompt, generationPrompt: true })).ids;
+  const { segments } = template.render({ messages }, { system: systemPrompt, generationPrompt: true });
+  const prompt = tokenizer.encode(weigh(segments, messages, "responses")).ids;
   const decoder = tokenizer.createStreamDecoder();
   let text = "";
   let shown = 0;
   const take = (piece: string, last: boolean) => {
     text += piece;
-    if (last && text.endsWith(template.turnEnd)) text = text.slice(0, -template.turnEnd.length);
-    const certain = last ? text.length : text.length - heldBack(text, template.turnEnd);
+    if (last && template.endMarker && text.endsWith(template.endMarker)) text = text.slice(0, -template.endMarker.length);
+    const certain = last ? text.length : text.length - heldBack(text, template.endMarker);
     if (certain > shown) onText?.(text.slice(shown, certain));
     shown = Math.max(shown, certain);
   };

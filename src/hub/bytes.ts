@@ -1,42 +1,7 @@
-/** Random access to bytes, so that a file, memory and an address are read alike (hyparquet's AsyncBuffer, named). */
+/** Model files as bytes: blobs, reading ahead, and JSON with errors that name the file. */
 
+import { type ByteSource, requireRange } from "../tensor/bytes.ts";
 import { ModelError, messageOf } from "./error.ts";
-
-export interface ByteSource {
-  /** The file's name without folders, for messages and storage. */
-  readonly name: string;
-  readonly byteLength: number;
-  /**
-   * Bytes `start` to `end` (exclusive), exactly that many; not to be written to.
-   * Throws RangeError outside of the file, `ModelError` when they cannot be had, the signal's reason when cancelled.
-   */
-  slice(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-}
-
-/** Throws RangeError unless 0 ≤ start ≤ end ≤ byteLength. */
-export function requireRange(source: Pick<ByteSource, "name" | "byteLength">, start: number, end: number): void {
-  if (
-    Number.isSafeInteger(start) &&
-    Number.isSafeInteger(end) &&
-    0 <= start &&
-    start <= end &&
-    end <= source.byteLength
-  )
-    return;
-  throw new RangeError(`Bytes ${start} to ${end} of ${source.name} are outside of its ${source.byteLength} bytes.`);
-}
-
-export function bytesFromMemory(name: string, bytes: Uint8Array<ArrayBuffer>): ByteSource {
-  return {
-    name,
-    byteLength: bytes.byteLength,
-    async slice(start, end, signal) {
-      signal?.throwIfAborted();
-      requireRange(this, start, end);
-      return bytes.subarray(start, end);
-    },
-  };
-}
 
 /** A file that the user chose, or a blob from storage; only the slices asked for are read. */
 export function bytesFromBlob(name: string, blob: Blob): ByteSource {

@@ -1,6 +1,7 @@
 /** The files of a model in Hugging Face layout: chosen by the user, below an address, or kept in the browser. */
 
-import { type ByteSource, bytesFromBlob, requireRange } from "./bytes.ts";
+import { type ByteSource, requireRange } from "../tensor/bytes.ts";
+import { bytesFromBlob } from "./bytes.ts";
 import { listSome, ModelError, messageOf } from "./error.ts";
 import { bytesFromUrl, huggingFaceHost, type OpenOptions } from "./url.ts";
 

@@ -2,7 +2,8 @@
  * The hash that names a model in every run: SHA-256 of a list of lines in UTF-8, joined by "\n", each the JSON of
  *
  *     ["hone-model",1]
- *     ["file",name,bytes,sha256]              config.json, tokenizer.json and, where there is one, tokenizer_config.json
+ *     ["file",name,bytes,sha256]              config.json, tokenizer.json and, where they are, tokenizer_config.json and
+ *                                             chat_template.jinja
  *     ["tensor",name,dtype,shape,[sha256,…]]  every tensor of the architecture, names sorted by UTF-16 code units;
  *                                             one digest per 4 MiB of its stored bytes, none for an empty tensor
  *

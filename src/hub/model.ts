@@ -3,9 +3,11 @@
  * read; which tensors a model must have is told by its architecture, of which this room knows nothing.
  */
 
+import type { ByteSource } from "../tensor/bytes.ts";
 import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/convert.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
-import { type ByteSource, readAhead, readJson } from "./bytes.ts";
+import { readAhead, readJson } from "./bytes.ts";
+import { chatTemplateOf, readChatTemplate } from "./chatTemplate.ts";
 import { listSome, ModelError, messageOf } from "./error.ts";
 import { ggufMessage, type ModelFiles } from "./files.ts";
 import { createModelHash, hashPieceBytes } from "./hash.ts";
@@ -27,6 +29,8 @@ export interface OpenModel {
   readonly tokenizerJson: Readonly<Record<string, unknown>>;
   /** `tokenizer_config.json`, null when there is none. */
   readonly tokenizerConfig: Readonly<Record<string, unknown>> | null;
+  /** The chat template as Jinja: `chat_template.jinja`, else `chat_template` of `tokenizer_config.json`; null for none. */
+  readonly chatTemplate: string | null;
   /** `generation_config.json`, null when there is none. */
   readonly generationConfig: Readonly<Record<string, unknown>> | null;
   /** The expected tensors, in the order in which the architecture lists them. */
@@ -92,6 +96,9 @@ export async function openModel(
   if (tokenizerConfig === null) {
     notes.add("There is no tokenizer_config.json, so special tokens are taken from tokenizer.json and config.json.");
   }
+  const templateFile = await openOptional(files, "chat_template.jinja", opening);
+  const template = templateFile instanceof ModelError ? null : await readChatTemplate(templateFile, signal);
+  if (!(templateFile instanceof ModelError)) opened.push(templateFile);
   const generationConfig = await optional("generation_config.json");
   const weights = await openWeights(files, opening);
   opened.push(...weights.files);
@@ -106,6 +113,7 @@ export async function openModel(
     config: config.value,
     tokenizerJson: tokenizer.value,
     tokenizerConfig: tokenizerConfig?.value ?? null,
+    chatTemplate: template?.text ?? chatTemplateOf(tokenizerConfig?.value ?? null),
     generationConfig: generationConfig?.value ?? null,
     tensors,
     parameters: wanted.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
@@ -124,6 +132,7 @@ export async function openModel(
       await hash.file("config.json", config.bytes);
       await hash.file("tokenizer.json", tokenizer.bytes);
       if (tokenizerConfig !== null) await hash.file("tokenizer_config.json", tokenizerConfig.bytes);
+      if (template !== null) await hash.file("chat_template.jinja", template.bytes);
       const total = [...tensors.values()].reduce((sum, { start, end }) => sum + end - start, 0);
       let done = 0;
       onProgress?.(done, total);

@@ -3,8 +3,9 @@
  * shapes and places, then the data without a gap. The header is checked whole before anyone relies on it.
  */
 
+import type { ByteSource } from "../tensor/bytes.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
-import { type ByteSource, describeForeign, isObject } from "./bytes.ts";
+import { describeForeign, isObject } from "./bytes.ts";
 import { ModelError, messageOf } from "./error.ts";
 
 /** Bits of one element of every type that the format knows. */

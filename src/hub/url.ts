@@ -4,7 +4,8 @@
  * refused, but for huggingface.co, which keeps its files on storage hosts of its own.
  */
 
-import { type ByteSource, bytesFromBlob, bytesFromMemory, requireRange } from "./bytes.ts";
+import { type ByteSource, bytesFromMemory, requireRange } from "../tensor/bytes.ts";
+import { bytesFromBlob } from "./bytes.ts";
 import { ModelError, messageOf } from "./error.ts";
 
 export interface OpenOptions {

@@ -1,6 +1,7 @@
 /** Finds the weights of a model, in one safetensors file or in shards with their index, and checks all headers. */
 
-import { type ByteSource, isObject, readJson } from "./bytes.ts";
+import type { ByteSource } from "../tensor/bytes.ts";
+import { isObject, readJson } from "./bytes.ts";
 import { listSome, ModelError } from "./error.ts";
 import { ggufMessage, type ModelFiles } from "./files.ts";
 import { readSafetensors, type TensorEntry } from "./safetensors.ts";

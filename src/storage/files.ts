@@ -11,7 +11,7 @@ export interface NamedBytes extends Bytes {
   readonly name: string;
 }
 
-export interface FilesToSave extends Pick<StoredFiles, "hash" | "name" | "summary"> {
+export interface FilesToSave extends FilesEntry {
   readonly files: readonly NamedBytes[];
 }
 
@@ -22,7 +22,10 @@ export interface SaveOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** The same door for datasets (one file of text) and models (a folder). */
+/** What is known of files only after the last of them: the record that makes them count. */
+export type FilesEntry = Pick<StoredFiles, "hash" | "name" | "summary">;
+
+/** The same door for datasets (rows in pieces) and models (a folder). */
 export interface FileStore {
   /** Everything that can be read, by name, and a sentence for each that cannot. */
   list(): Promise<{ readonly entries: StoredFiles[]; readonly problems: string[] }>;
@@ -30,6 +33,18 @@ export interface FileStore {
   get(hash: string): Promise<StoredFiles | null>;
   /** Copies files in, a chunk at a time; the record that makes them count comes last. Throws `StorageFullError`. */
   save(contents: FilesToSave, options?: SaveOptions): Promise<StoredFiles>;
+  /**
+   * Copies in what a stream brings, holding a few chunks at a time; `finish` is asked for the entry when it has ended.
+   * `total` is the bytes to be expected, for the message of a full disk. Throws `StorageFullError`; what the stream
+   * throws comes through, and leaves nothing behind.
+   */
+  saveStream(
+    name: string,
+    total: number,
+    files: AsyncIterable<NamedBytes>,
+    finish: () => FilesEntry | Promise<FilesEntry>,
+    signal?: AbortSignal,
+  ): Promise<StoredFiles>;
   /** The files, read and checked as they are asked for; null when it is not kept. */
   open(hash: string): Promise<NamedBytes[] | null>;
   delete(hash: string): Promise<void>;
@@ -55,6 +70,41 @@ export function createFileStore(
     return stored === undefined ? null : parse(key, stored);
   }
 
+  interface Saving {
+    readonly name: string;
+    readonly total: number;
+    readonly files: Iterable<NamedBytes> | AsyncIterable<NamedBytes>;
+    readonly finish: () => FilesEntry | Promise<FilesEntry>;
+    readonly signal?: AbortSignal | undefined;
+    readonly onProgress?: SaveOptions["onProgress"];
+  }
+
+  const saveAll = ({ name, total, files, finish, signal, onProgress }: Saving) =>
+    collector.guarded(async () => {
+      const what = `The copy of ${kind} "${name}"`;
+      const writer = await chunks.writer(what, total);
+      const saved: StoredFiles["files"][number][] = [];
+      for await (const file of files) {
+        const stored = await writer.add(
+          {
+            byteLength: file.byteLength,
+            slice: (start, end) => {
+              signal?.throwIfAborted();
+              return file.slice(start, end, signal);
+            },
+          },
+          (done) => onProgress?.(done, total),
+        );
+        saved.push({ name: file.name, ...stored });
+      }
+      await writer.flush();
+      signal?.throwIfAborted();
+      const entry: StoredFiles = { ...(await finish()), savedAt: new Date().toISOString(), files: saved };
+      const bytes = JSON.stringify(entry).length;
+      await writeFor({ what, bytes }, records, [sealed(recordKey(kind, entry.hash), entry)]);
+      return entry;
+    }, true);
+
   return {
     get,
 
@@ -73,31 +123,12 @@ export function createFileStore(
       return { entries, problems };
     },
 
-    save: ({ hash, name, summary, files }, { signal, onProgress } = {}) =>
-      collector.guarded(async () => {
-        const what = `The copy of ${kind} "${name}"`;
-        const total = files.reduce((sum, file) => sum + file.byteLength, 0);
-        const writer = await chunks.writer(what, total);
-        const saved: StoredFiles["files"][number][] = [];
-        for (const file of files) {
-          const stored = await writer.add(
-            {
-              byteLength: file.byteLength,
-              slice: (start, end) => {
-                signal?.throwIfAborted();
-                return file.slice(start, end, signal);
-              },
-            },
-            (done) => onProgress?.(done, total),
-          );
-          saved.push({ name: file.name, ...stored });
-        }
-        await writer.flush();
-        signal?.throwIfAborted();
-        const entry: StoredFiles = { hash, name, savedAt: new Date().toISOString(), files: saved, summary };
-        await writeFor({ what, bytes: JSON.stringify(entry).length }, records, [sealed(recordKey(kind, hash), entry)]);
-        return entry;
-      }, true),
+    save: ({ files, ...entry }, { signal, onProgress } = {}) => {
+      const total = files.reduce((sum, file) => sum + file.byteLength, 0);
+      return saveAll({ name: entry.name, total, files, finish: () => entry, signal, onProgress });
+    },
+
+    saveStream: (name, total, files, finish, signal) => saveAll({ name, total, files, finish, signal }),
 
     async open(hash) {
       const entry = await get(hash);

@@ -1,11 +1,13 @@
 /** The record database: keys, a format number around every record, and schemas for what is read from disk. */
 
 import * as v from "valibot";
+import type { ColumnRole, FormatName, Mapping } from "../data/formats/mapping.ts";
+import type { BuiltInTemplate, MaskMode, MixtureMode, TemplateChoice, Truncation } from "../data/settings.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { chunkBytes, type StoredBytes } from "./chunks.ts";
 import { StorageError } from "./errors.ts";
 import type { Entry } from "./keyValue.ts";
-import type { LinearName, RunRecord, RunStatus, TemplateName } from "./run.ts";
+import type { LinearName, RunRecord, RunStatus } from "./run.ts";
 
 /**
  * The format that this program writes. A change that older programs cannot read raises it; whatever changes, chunk keys
@@ -117,11 +119,70 @@ const Linear = oneOf<LinearName>({
 
 const Evaluation = v.object({ step: Count, loss: AnyNumber });
 
+const Template: v.GenericSchema<unknown, TemplateChoice> = v.variant("kind", [
+  v.object({
+    kind: v.literal("built-in"),
+    name: oneOf<BuiltInTemplate>({
+      hone: true,
+      chatml: true,
+      llama3: true,
+      zephyr: true,
+      alpaca: true,
+      gemma: true,
+      phi3: true,
+      mistral: true,
+      plain: true,
+    }),
+  }),
+  v.object({ kind: v.literal("model") }),
+  v.object({ kind: v.literal("custom"), source: Text }),
+]);
+
+/** Public, for a dataset's summary holds one too. */
+export const MappingSchema: v.GenericSchema<unknown, Mapping> = v.object({
+  format: oneOf<FormatName>({
+    alpaca: true,
+    dolly: true,
+    sharegpt: true,
+    openai: true,
+    trl: true,
+    oasst: true,
+    flan: true,
+    preference: true,
+    text: true,
+    columns: true,
+    mixed: true,
+  }),
+  columns: v.record(
+    oneOf<ColumnRole>({
+      system: true,
+      instruction: true,
+      input: true,
+      response: true,
+      history: true,
+      messages: true,
+      tools: true,
+      prompt: true,
+      chosen: true,
+      rejected: true,
+      text: true,
+      category: true,
+      split: true,
+      weight: true,
+    }),
+    Text,
+  ),
+});
+
 const Recipe = v.object({
   method: oneOf<RunRecord["recipe"]["method"]>({ lora: true, full: true }),
   lora: v.object({ rank: Count, alpha: AnyNumber, targets: v.array(Linear) }),
-  template: oneOf<TemplateName>({ hone: true, chatml: true }),
+  template: Template,
   systemPrompt: v.nullable(Text),
+  mask: oneOf<MaskMode>({ responses: true, last: true, everything: true }),
+  truncation: oneOf<Truncation>({ drop: true, left: true, right: true }),
+  packing: v.boolean(),
+  mixture: oneOf<MixtureMode>({ sampling: true, weight: true }),
   learningRate: AnyNumber,
   schedule: oneOf<RunRecord["recipe"]["schedule"]>({ cosine: true, linear: true, constant: true }),
   warmupRatio: AnyNumber,
@@ -170,7 +231,15 @@ export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
   status: oneOf<RunStatus>({ running: true, paused: true, finished: true, cancelled: true, failed: true }),
   reason: v.nullable(Text),
   model: v.object({ name: Text, hash: Text, parameters: Count }),
-  dataset: v.object({ name: Text, hash: Text }),
+  sources: v.array(
+    v.object({
+      name: Text,
+      hash: Text,
+      mapping: v.nullable(MappingSchema),
+      lambda: AnyNumber,
+      excluded: v.array(Count),
+    }),
+  ),
   recipe: Recipe,
   provider: oneOf<RunRecord["provider"]>({ webgpu: true, wasm: true }),
   trainable: Count,

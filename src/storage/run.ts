@@ -1,8 +1,6 @@
 /** A run as one plain record: everything that reproduces it and everything that it showed. */
 
-import type { TemplateName } from "../data/template.ts";
-
-export type { TemplateName };
+import type { DataSettings, MixtureMode, SourceChoice } from "../data/settings.ts";
 
 export type LinearName = "q_proj" | "k_proj" | "v_proj" | "o_proj" | "gate_proj" | "up_proj" | "down_proj";
 
@@ -14,13 +12,13 @@ export interface LoraRecipe {
 }
 
 /** Everything a person chooses. `null` is off. */
-export interface Recipe {
+export interface Recipe extends DataSettings {
   readonly method: "lora" | "full";
   /** Used when `method` is "lora". */
   readonly lora: LoraRecipe;
-  readonly template: TemplateName;
-  /** System prompt put before rows that bring none. */
-  readonly systemPrompt: string | null;
+  /** Several rows share one sequence, each in a segment of its own. */
+  readonly packing: boolean;
+  readonly mixture: MixtureMode;
   readonly learningRate: number;
   readonly schedule: "cosine" | "linear" | "constant";
   /** Share of all steps over which the rate rises from 0, in [0, 1). */
@@ -33,8 +31,6 @@ export interface Recipe {
   readonly batchSize: number;
   /** Micro-batches of one optimizer step. */
   readonly accumulation: number;
-  /** Longest sequence in tokens; longer rows are cut or dropped and reported. */
-  readonly maxLength: number;
   readonly weightDecay: number;
   readonly beta1: number;
   readonly beta2: number;
@@ -84,6 +80,10 @@ export interface Sample {
   readonly after: string | null;
 }
 
+export interface RunSource extends SourceChoice {
+  readonly name: string;
+}
+
 export interface RunRecord {
   readonly id: string;
   readonly name: string;
@@ -93,12 +93,13 @@ export interface RunRecord {
   /** Why it failed or was paused by the engine, in one sentence; null otherwise. */
   readonly reason: string | null;
   readonly model: { readonly name: string; readonly hash: string; readonly parameters: number };
-  readonly dataset: { readonly name: string; readonly hash: string };
+  /** What it learns from, with everything that decides which rows and how much of each. */
+  readonly sources: readonly RunSource[];
   readonly recipe: Recipe;
   readonly provider: "webgpu" | "wasm";
   /** Numbers that training changes. */
   readonly trainable: number;
-  /** Rows used for training and for validation after reading and masking. */
+  /** Examples used for training and for validation after reading and masking. */
   readonly examples: { readonly training: number; readonly validation: number };
   /** Planned optimizer steps. */
   readonly totalSteps: number;

@@ -18,6 +18,7 @@ export function engineActions(context: Context, loadKept: () => Promise<void>): 
     dead = true;
     patch(context, "engine", { status: "failed", failure: toFailure(error), progress: null });
     patch(context, "model", { open: [] });
+    patch(context, "data", { model: null });
   });
 
   return {

@@ -2,14 +2,18 @@
 
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { EngineClient } from "../worker/client.ts";
+import type { DataEvent } from "../worker/dataProtocol.ts";
 import type { EngineEvent } from "../worker/protocol.ts";
 import { type CompareActions, compareActions } from "./compare.ts";
 import { type Context, patch } from "./context.ts";
-import { type DatasetActions, datasetActions } from "./dataset.ts";
+import { type DataActions, dataActions } from "./data.ts";
 import { type EngineActions, engineActions } from "./engine.ts";
+import { createHeads, type Heads } from "./heads.ts";
 import { type ModelActions, modelActions } from "./model.ts";
+import { type PreviewActions, previewActions } from "./preview.ts";
 import { type RecipeActions, recipeActions } from "./recipe.ts";
 import { remember } from "./remember.ts";
+import { type ReportActions, reportActions } from "./report.ts";
 import { type RunsActions, runsActions } from "./runs.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
 import { type HoneState, initialState } from "./state.ts";
@@ -18,9 +22,12 @@ import { type TrainingActions, trainingActions } from "./training.ts";
 export interface Hone {
   readonly store: StoreApi<HoneState>;
   readonly series: MetricSeries;
+  readonly heads: Heads;
   readonly engine: EngineActions;
   readonly model: ModelActions;
-  readonly dataset: DatasetActions;
+  readonly data: DataActions;
+  readonly preview: PreviewActions;
+  readonly report: ReportActions;
   readonly recipe: RecipeActions;
   readonly runs: RunsActions;
   readonly training: TrainingActions;
@@ -35,16 +42,19 @@ export function createHone(client: EngineClient): Hone {
   const context: Context = { client, store, series };
 
   const engine = engineActions(context, async () => {
-    await Promise.all([model.load(), dataset.load(), runs.load()]);
+    await Promise.all([model.load(), data.load(), runs.load()]);
+    await data.tellModel();
   });
   const model = modelActions(context, engine.refresh);
-  const dataset = datasetActions(context, engine.refresh);
+  const data = dataActions(context, engine.refresh);
+  const preview = previewActions(context);
+  const report = reportActions(context);
   const recipe = recipeActions(context);
   const runs = runsActions(context, engine.refresh);
   const training = trainingActions(context, model, runs, engine.refresh);
   const compare = compareActions(context, model);
 
-  client.onEvent((event: EngineEvent) => {
+  client.onEvent((event: EngineEvent | DataEvent) => {
     switch (event.type) {
       case "progress": {
         const { task, done, total } = event;
@@ -72,5 +82,11 @@ export function createHone(client: EngineClient): Hone {
     }
   });
 
-  return { store, series, engine, model, dataset, recipe, runs, training, compare };
+  // A preview needs the tokenizer of whichever model is selected, however it came to be.
+  store.subscribe(({ engine: { status }, model: { selected } }, before) => {
+    if (status === "ready" && selected !== before.model.selected) void data.tellModel();
+  });
+
+  const heads = createHeads(client);
+  return { store, series, heads, engine, model, data, preview, report, recipe, runs, training, compare };
 }

@@ -1,16 +1,19 @@
 /** Keeps what a person typed and chose across reloads, in localStorage where the browser allows it. */
 
 import type { StoreApi } from "zustand/vanilla";
+import type { Mapping } from "../data/formats/mapping.ts";
+import type { SourceChoice } from "../data/settings.ts";
+import { formats } from "../worker/client.ts";
 import type { HoneState } from "./state.ts";
 
 const key = "hone.page";
 
 /** What outlives the tab: choices and typed text. Runs, models and datasets are the engine's to keep. */
-function kept({ engine, model, dataset, recipe, compare }: HoneState) {
+function kept({ engine, model, data, recipe, compare }: HoneState) {
   return {
     choice: engine.choice,
     model: model.selected,
-    dataset: dataset.selected,
+    sources: data.chosen,
     recipe,
     question: compare.question,
     sampling: compare.entries,
@@ -27,6 +30,30 @@ const texts = (value: unknown) =>
     Object.entries(isRecord(value) ? value : {}).filter((entry): entry is [string, string] => text(entry[1]) !== null),
   );
 
+function mapping(value: unknown): Mapping | null {
+  if (!isRecord(value)) return null;
+  const format = formats.find(({ name }) => name === value.format);
+  if (!format) return null;
+  const columns = texts(value.columns);
+  const known = format.roles.flatMap(({ role }) => (columns[role] === undefined ? [] : [[role, columns[role]]]));
+  return { format: format.name, columns: Object.fromEntries(known) };
+}
+
+/** One source as a list, or none where what was written is no source. */
+function source(value: unknown): SourceChoice[] {
+  if (!isRecord(value) || typeof value.hash !== "string") return [];
+  const { hash, lambda, excluded } = value;
+  const rows = Array.isArray(excluded) ? excluded.filter((row) => Number.isSafeInteger(row) && row >= 0) : [];
+  return [
+    {
+      hash,
+      mapping: mapping(value.mapping),
+      lambda: typeof lambda === "number" && lambda > 0 && Number.isFinite(lambda) ? lambda : 1,
+      excluded: [...new Set(rows)].sort((a, b) => a - b),
+    },
+  ];
+}
+
 /** The state with what an earlier page wrote; whatever is missing or of another form is left as it is. */
 export function withKept(state: HoneState, written: string | null): HoneState {
   let found: unknown;
@@ -36,13 +63,13 @@ export function withKept(state: HoneState, written: string | null): HoneState {
     return state;
   }
   if (!isRecord(found)) return state;
-  const { choice, model, dataset, recipe, question, sampling }: Unknown<ReturnType<typeof kept>> = found;
+  const { choice, model, sources, recipe, question, sampling }: Unknown<ReturnType<typeof kept>> = found;
   const form: Unknown<HoneState["recipe"]> = isRecord(recipe) ? recipe : {};
   return {
     ...state,
     engine: { ...state.engine, choice: choice === "webgpu" || choice === "wasm" ? choice : "auto" },
     model: { ...state.model, selected: text(model) },
-    dataset: { ...state.dataset, selected: text(dataset) },
+    data: { ...state.data, chosen: Array.isArray(sources) ? sources.flatMap(source) : [] },
     recipe: {
       name: text(form.name) ?? "",
       method: form.method === "full" ? "full" : "lora",

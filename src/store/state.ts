@@ -1,8 +1,11 @@
 /** What the page knows, by topic: plain facts that could be written to a file, nothing that lives. */
 
 import type { RowProblem } from "../data/example.ts";
+import type { DataReport } from "../data/quality/report.ts";
+import type { SourceChoice } from "../data/settings.ts";
 import type { Recipe, RunRecord } from "../storage/run.ts";
-import type { Answer, DatasetSummary, EngineReport, ModelSummary, ProviderChoice } from "../worker/protocol.ts";
+import type { PreviewRow, SourceSummary } from "../worker/dataProtocol.ts";
+import type { Answer, EngineReport, ModelSummary, ProviderChoice } from "../worker/protocol.ts";
 
 /** An error as the page shows it. */
 export interface Failure {
@@ -35,10 +38,46 @@ export interface ModelFacts {
   readonly failure: Failure | null;
 }
 
-export interface DatasetFacts {
-  readonly list: readonly DatasetSummary[];
-  readonly selected: string | null;
+/** Rows that were taken out at once, so that they can be put back at once. */
+export interface Exclusion {
+  /** What the rows had in common. */
+  readonly title: string;
+  /** Row numbers by the hash of their source; only those that this exclusion took out. */
+  readonly rows: Readonly<Record<string, readonly number[]>>;
+}
+
+export interface DataFacts {
+  /** Kept in this browser, or read since the page was opened. */
+  readonly list: readonly SourceSummary[];
+  /** Those that a run learns from, in the order in which they were chosen. */
+  readonly chosen: readonly SourceChoice[];
   readonly opening: boolean;
+  /** Files that could not be read, each with the reason. */
+  readonly failures: readonly { readonly name: string; readonly message: string }[];
+  readonly failure: Failure | null;
+  /** Exclusions of this session that can be undone, the newest last. */
+  readonly exclusions: readonly Exclusion[];
+  /** Hash of the model whose tokenizer the data worker has. */
+  readonly model: string | null;
+  readonly modelFailure: Failure | null;
+}
+
+export interface PreviewFacts {
+  /** Hash of the source that is looked at; null for the first one. */
+  readonly source: string | null;
+  /** Index of the record, from 0. */
+  readonly row: number;
+  readonly problemsOnly: boolean;
+  readonly shown: PreviewRow | null;
+  readonly loading: boolean;
+  readonly failure: Failure | null;
+}
+
+export interface ReportFacts {
+  readonly report: DataReport | null;
+  /** Key of the spec that the report is on; it is stale where the present one differs. */
+  readonly key: string | null;
+  readonly checking: boolean;
   readonly failure: Failure | null;
 }
 
@@ -92,7 +131,9 @@ export interface CompareFacts {
 export interface HoneState {
   readonly engine: EngineFacts;
   readonly model: ModelFacts;
-  readonly dataset: DatasetFacts;
+  readonly data: DataFacts;
+  readonly preview: PreviewFacts;
+  readonly report: ReportFacts;
   readonly recipe: RecipeFacts;
   readonly runs: RunsFacts;
   readonly training: TrainingFacts;
@@ -102,7 +143,18 @@ export interface HoneState {
 export const initialState: HoneState = {
   engine: { status: "starting", choice: "auto", report: null, failure: null, progress: null },
   model: { list: [], open: [], selected: null, opening: false, failure: null },
-  dataset: { list: [], selected: null, opening: false, failure: null },
+  data: {
+    list: [],
+    chosen: [],
+    opening: false,
+    failures: [],
+    failure: null,
+    exclusions: [],
+    model: null,
+    modelFailure: null,
+  },
+  preview: { source: null, row: 0, problemsOnly: false, shown: null, loading: false, failure: null },
+  report: { report: null, key: null, checking: false, failure: null },
   recipe: { name: "", method: "lora", entries: {} },
   runs: { list: [], failure: null },
   training: { phase: "idle", runId: null, failure: null, dropped: [], checkpoint: null },

@@ -7,7 +7,7 @@ import type { RunsActions } from "./runs.ts";
 import { toFailure } from "./state.ts";
 
 export interface TrainingActions {
-  /** Trains the selected model on the selected pairs; settles when the run ends or pauses. */
+  /** Trains the selected model on the chosen data; settles when the run ends or pauses. */
   start(recipe: Recipe, name: string): Promise<void>;
   resume(runId: string): Promise<void>;
   pause(): Promise<void>;
@@ -62,11 +62,11 @@ export function trainingActions(
 
   return {
     async start(recipe, name) {
-      const { model, dataset } = store.getState();
+      const { model, data } = store.getState();
       const modelHash = model.selected;
-      const datasetHash = dataset.selected;
-      if (!modelHash || !datasetHash) return;
-      await train(null, modelHash, () => client.engine.startRun({ name, modelHash, datasetHash, recipe }));
+      if (!modelHash || data.chosen.length === 0) return;
+      const sources = data.chosen;
+      await train(null, modelHash, () => client.engine.startRun({ name, modelHash, sources, recipe }));
     },
     async resume(runId) {
       const run = store.getState().runs.list.find(({ id }) => id === runId);

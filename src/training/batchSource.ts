@@ -1,7 +1,8 @@
 /** Where micro-batches come from: the training rows in seeded order, and held-out rows in their own. */
 
-import type { Batch, BatchShape, TokenizedExample } from "../data/batch.ts";
-import { bucketFor, makeBatch, type Sampler, type SamplerState } from "../data/batches.ts";
+import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../data/batch.ts";
+import { bucketFor } from "../data/buckets.ts";
+import type { Sampler, SamplerState } from "../data/sampler.ts";
 
 /** The training rows, in seeded order. */
 export interface BatchSource {
@@ -11,7 +12,7 @@ export interface BatchSource {
   state(): SamplerState;
 }
 
-/** Makes the micro-batches whose rows `sampler` draws from `examples`, each in the shortest bucket that holds it. */
+/** Makes the micro-batches whose rows `sampler` draws from `examples`, each in the first bucket that holds it. */
 export function createBatchSource(
   examples: readonly TokenizedExample[],
   buckets: readonly BatchShape[],
@@ -19,23 +20,23 @@ export function createBatchSource(
 ): BatchSource {
   return {
     next: () =>
-      sampler.next().map((indices) => {
-        const drawn = indices.map((index) => examples[index] as TokenizedExample);
-        return makeBatch(drawn, bucketFor(buckets, drawn));
+      sampler.next().map((groups) => {
+        const rows = groups.map((indices) => indices.map((index) => examples[index] as TokenizedExample));
+        return packBatch(rows, bucketFor(buckets, rows));
       }),
     state: () => sampler.state(),
   };
 }
 
 /**
- * Every example once, shortest first so that little is padded: what an evaluation goes through. The buckets must have been
- * chosen with these examples among the others.
+ * Every example once, one per row and shortest first so that little is padded: what an evaluation goes through. The buckets
+ * must have been chosen with these examples among the others.
  */
 export function evaluationBatches(examples: readonly TokenizedExample[], buckets: readonly BatchShape[]): Batch[] {
   const sorted = [...examples].sort((a, b) => a.ids.length - b.ids.length);
   const size = buckets[0]?.rows ?? 1;
-  const groups = Array.from({ length: Math.ceil(sorted.length / size) }, (_, i) =>
-    sorted.slice(i * size, (i + 1) * size),
-  );
-  return groups.map((group) => makeBatch(group, bucketFor(buckets, group)));
+  return Array.from({ length: Math.ceil(sorted.length / size) }, (_, i) => {
+    const rows = sorted.slice(i * size, (i + 1) * size).map((example) => [example]);
+    return packBatch(rows, bucketFor(buckets, rows));
+  });
 }

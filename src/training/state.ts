@@ -1,7 +1,7 @@
 /** Where a run stands, as plain JSON: beside the trained tensors, all that decides what comes next. */
 
 import * as v from "valibot";
-import type { SamplerState } from "../data/batches.ts";
+import type { SamplerState } from "../data/sampler.ts";
 import { seenSchemas } from "../storage/records.ts";
 import type { EvaluationMetrics, Sample, StepMetrics } from "../storage/run.ts";
 
@@ -25,10 +25,16 @@ export function initialState(sampler: SamplerState): LoopState {
 }
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const random = v.tuple([count, count, count, count]);
 const schema: v.GenericSchema<unknown, LoopState> = v.object({
   step: count,
   updates: count,
-  sampler: v.object({ epoch: count, cursor: count, random: v.tuple([count, count, count, count]) }),
+  sampler: v.object({
+    epoch: count,
+    cursor: count,
+    random,
+    passes: v.array(v.object({ pass: count, position: count, random })),
+  }),
   ...seenSchemas,
 });
 
@@ -39,6 +45,6 @@ export function readState(json: unknown): LoopState {
   const [issue] = parsed.issues;
   throw new Error(
     `The checkpoint's training state cannot be read: ${v.getDotPath(issue) ?? "the whole"} should be ` +
-      `${issue.expected}, not ${issue.received}. Go on from another checkpoint.`,
+      `${issue.expected ?? "a whole number"}, not ${issue.received}. Go on from another checkpoint.`,
   );
 }

@@ -50,3 +50,10 @@ export function plural(value: number, one: string, many = `${one}s`): string {
 export function moment(iso: string): string {
   return new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
+
+/** 12 %, 4.2 %: a share in [0, 1]. */
+export function share(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  const percent = 100 * value;
+  return `${percent >= 10 || percent === 0 ? Math.round(percent) : percent.toFixed(1)} %`;
+}

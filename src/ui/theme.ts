@@ -40,6 +40,7 @@ export const readableColours: CSSVariablesResolver = () => ({
   dark: {
     "--mantine-color-dimmed": "#a3a9ae",
     "--mantine-color-placeholder": "#959ba1",
+    "--mantine-color-error": "#ff8787",
     // The library's text on quiet buttons is nearly white in the dark, whatever its colour.
     "--mantine-color-red-light-color": "#ff9b9b",
     "--mantine-color-petrol-light-color": "#7cc4d3",

@@ -3,7 +3,8 @@
 import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
 import { compileOptimizer } from "../artifacts/optimizer.ts";
-import { createTemplate } from "../data/template.ts";
+import type { SourceChoice } from "../data/settings.ts";
+import { createTemplate } from "../data/templates/choose.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
 import { Mutex } from "../runtime/mutex.ts";
@@ -11,12 +12,13 @@ import type { OrtEntries } from "../runtime/provider.ts";
 import { createRuntime } from "../runtime/runtime.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { acquireTrainingLock, trainingElsewhere } from "../storage/lock.ts";
-import type { RunRecord } from "../storage/run.ts";
+import type { Recipe, RunRecord } from "../storage/run.ts";
 import { openStorage } from "../storage/storage.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
-import { createLibrary } from "./library.ts";
-import { methodOf, type Plan, planRun } from "./prepare.ts";
+import type { DataApi } from "./dataProtocol.ts";
+import { createLibrary, type LoadedModel } from "./library.ts";
+import { checkLength, methodOf, type Plan, planRun, specOf } from "./prepare.ts";
 import type { EngineApi, EngineEvent, EngineReport, ExportedFile, ProviderChoice, RunRequest } from "./protocol.ts";
 import { train } from "./train.ts";
 import { createWeights, type Weights } from "./weights.ts";
@@ -26,8 +28,18 @@ interface Device {
   readonly weights: Weights;
 }
 
-/** Makes an engine. `entries` are those of onnxruntime-web for the place where it runs. */
-export async function createEngine(entries: OrtEntries, emit: (event: EngineEvent) => void): Promise<EngineApi> {
+/** Rows looked through for sample questions: of plain text none has any. */
+const questionsFrom = 50;
+
+/**
+ * Makes an engine. `entries` are those of onnxruntime-web for the place where it runs; `data` gives the desk that knows
+ * the rows, when it is there.
+ */
+export async function createEngine(
+  entries: OrtEntries,
+  emit: (event: EngineEvent) => void,
+  data: () => Promise<DataApi>,
+): Promise<EngineApi> {
   const storage = await openStorage();
   const library = createLibrary(storage, emit);
   let choice: ProviderChoice = "auto";
@@ -66,15 +78,23 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
     return { ...runtime.report, storage: await storage.report(), problems };
   }
 
-  async function plan({ modelHash, datasetHash, recipe }: Omit<RunRequest, "name">) {
+  /** Everything a run trains on; the same again from what a record keeps. */
+  async function plan(
+    modelHash: string,
+    sources: readonly SourceChoice[],
+    recipe: Recipe,
+  ): Promise<{ model: LoadedModel; plan: Plan }> {
     const model = await library.model(modelHash);
-    const dataset = await library.dataset(datasetHash);
-    return { model, dataset, plan: planRun(model, dataset, recipe) };
+    checkLength(model, recipe);
+    const desk = await data();
+    await desk.tellModel(model.files);
+    const spec = specOf(modelHash, sources, recipe);
+    const planned = planRun(model, await desk.prepare(spec), sources, recipe);
+    const { validation, training } = planned;
+    const asked = (validation.length > 0 ? validation : training).slice(0, questionsFrom);
+    const questions = recipe.samplePrompts > 0 ? await desk.questions(spec, asked.map(placeOf)) : [];
+    return { model, plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) } };
   }
-
-  /** The same plan again, from what the record keeps. */
-  const planAgain = ({ model, dataset, recipe }: RunRecord) =>
-    plan({ modelHash: model.hash, datasetHash: dataset.hash, recipe });
 
   /** Holds the right to train while `work` trains with the control that `pauseRun` and `cancelRun` reach from now on. */
   async function training(modelHash: () => Promise<string>, work: (control: ControlSwitch) => Promise<RunRecord>) {
@@ -123,16 +143,15 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
     listModels: () => library.listModels(),
     deleteModel: (hash) => library.deleteModel(hash),
 
-    openDataset: async (file, signal) => (await library.openDataset(file, signal)).summary,
-    listDatasets: () => library.listDatasets(),
+    tokenizerFiles: async (hash) => (await library.model(hash)).files,
 
     startRun: (request) =>
       training(
         async () => request.modelHash,
         async (control) => {
           const { runtime, weights } = await device();
-          const { model, dataset, plan: planned } = await plan(request);
-          const record = newRecord(request, model.summary, dataset.summary.name, planned, runtime, model.config);
+          const { model, plan: planned } = await plan(request.modelHash, request.sources, request.recipe);
+          const record = newRecord(request, model, planned, runtime);
           await storage.runs.put(record);
           emit({ type: "run", record });
           return train(record, false, { runtime, storage, weights, model, plan: planned, control, emit });
@@ -146,7 +165,7 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
           const before = await getRun(runId);
           if (before.status === "finished") throw new Error(`Run "${before.name}" has finished; start a new one.`);
           const { runtime, weights } = await device();
-          const { model, plan: planned } = await planAgain(before);
+          const { model, plan: planned } = await plan(before.model.hash, before.sources, before.recipe);
           const record: RunRecord = { ...before, status: "running", reason: null, provider: runtime.report.provider };
           await storage.runs.put(record);
           return train(record, true, { runtime, storage, weights, model, plan: planned, control, emit });
@@ -181,7 +200,8 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
           contextLength: model.config.max_position_embeddings,
         });
         const { temperature, topK, topP, maxTokens, seed } = request.sampling;
-        const template = createTemplate(request.template, model.tokenizer);
+        const { chatTemplate } = model.files;
+        const template = createTemplate(request.template, { tokenizer: model.tokenizer, chatTemplate });
         const given = await answer(
           { generate, tokenizer: model.tokenizer, template, systemPrompt: request.systemPrompt },
           [{ role: "user", content: request.question }],
@@ -198,7 +218,7 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
 
     async exportArtifacts(runId) {
       const record = await getRun(runId);
-      const { model, plan: planned } = await planAgain(record);
+      const { model, plan: planned } = await plan(record.model.hash, record.sources, record.recipe);
       const shape = planned.buckets.at(-1);
       if (!shape) throw new Error("The run has no batch shape to compile an artifact for.");
       const { method } = planned;
@@ -217,17 +237,13 @@ export async function createEngine(entries: OrtEntries, emit: (event: EngineEven
   };
 }
 
+const placeOf = ({ source, row }: { readonly source: number; readonly row: number }) => ({ source, row });
+
 /** The record of a run that begins. */
-function newRecord(
-  request: RunRequest,
-  model: { readonly name: string; readonly hash: string; readonly parameters: number },
-  datasetName: string,
-  plan: Plan,
-  runtime: Runtime,
-  config: Parameters<typeof parametersOf>[0],
-): RunRecord {
+function newRecord(request: RunRequest, model: LoadedModel, plan: Plan, runtime: Runtime): RunRecord {
   const now = new Date().toISOString();
-  const trainable = parametersOf(config, plan.method).filter((spec) => spec.trainable);
+  const { name, hash, parameters } = model.summary;
+  const trainable = parametersOf(model.config, plan.method).filter((spec) => spec.trainable);
   return {
     id: crypto.randomUUID(),
     name: request.name,
@@ -235,8 +251,8 @@ function newRecord(
     updatedAt: now,
     status: "running",
     reason: null,
-    model: { name: model.name, hash: model.hash, parameters: model.parameters },
-    dataset: { name: datasetName, hash: request.datasetHash },
+    model: { name, hash, parameters },
+    sources: request.sources.map((source, i) => ({ ...source, name: plan.sourceNames[i] ?? "" })),
     recipe: request.recipe,
     provider: runtime.report.provider,
     trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),

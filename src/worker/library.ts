@@ -1,30 +1,24 @@
-/** The models and datasets at hand: opened from files, an address, or the copies that this browser keeps. */
+/** The models at hand: opened from files, an address, or the copies that this browser keeps. */
 
 import * as v from "valibot";
 import { checkpointTensors } from "../artifacts/method.ts";
-import type { Example, RowProblem } from "../data/example.ts";
-import { readExamples } from "../data/read.ts";
-import { createTokenizer, type Tokenizer } from "../data/tokenizer.ts";
+import { createTokenizer, type Tokenizer } from "../data/tokenizer/tokenizer.ts";
 import { type ModelFiles, modelFromAddress, modelFromFiles, modelFromSources } from "../hub/files.ts";
-import { sha256 } from "../hub/hash.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import { type LlamaConfig, readConfig } from "../models/llama.ts";
 import { StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { DatasetSummary, EngineEvent, ModelSource, ModelSummary } from "./protocol.ts";
+import type { TokenizerFiles } from "./dataProtocol.ts";
+import type { EngineEvent, ModelSource, ModelSummary } from "./protocol.ts";
 
 export interface LoadedModel {
   readonly summary: ModelSummary;
   readonly config: LlamaConfig;
   readonly tokenizer: Tokenizer;
+  /** What the data worker needs to know of it. */
+  readonly files: TokenizerFiles;
   /** A tensor as float32. */
   readonly read: OpenModel["read"];
-}
-
-export interface LoadedDataset {
-  readonly summary: DatasetSummary;
-  readonly examples: readonly Example[];
-  readonly problems: readonly RowProblem[];
 }
 
 export interface Library {
@@ -33,9 +27,6 @@ export interface Library {
   model(hash: string): Promise<LoadedModel>;
   listModels(): Promise<ModelSummary[]>;
   deleteModel(hash: string): Promise<void>;
-  openDataset(file: File, signal?: AbortSignal): Promise<LoadedDataset>;
-  dataset(hash: string): Promise<LoadedDataset>;
-  listDatasets(): Promise<DatasetSummary[]>;
 }
 
 const modelSummary: v.GenericSchema<unknown, ModelSummary> = v.object({
@@ -47,25 +38,14 @@ const modelSummary: v.GenericSchema<unknown, ModelSummary> = v.object({
   hiddenSize: v.number(),
   vocabulary: v.number(),
   contextLength: v.number(),
+  chatTemplate: v.boolean(),
   byteLength: v.number(),
   stored: v.boolean(),
   notes: v.array(v.string()),
 });
 
-const datasetSummary: v.GenericSchema<unknown, DatasetSummary> = v.object({
-  name: v.string(),
-  hash: v.string(),
-  format: v.string(),
-  rows: v.number(),
-  problems: v.array(v.object({ line: v.number(), message: v.string() })),
-});
-
-/** Rows beyond this many bytes are for the streaming reader that does not exist yet; a string has an end. */
-const longestDataset = 256 * 2 ** 20;
-
 export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
   const models = new Map<string, LoadedModel>();
-  const datasets = new Map<string, LoadedDataset>();
   const progress = (task: string) => (done: number, total: number | null) =>
     emit({ type: "progress", task, done, total });
 
@@ -94,6 +74,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       hiddenSize: config.hidden_size,
       vocabulary: config.vocab_size,
       contextLength: config.max_position_embeddings,
+      chatTemplate: opened.chatTemplate !== null,
       byteLength: opened.byteLength,
       stored: true,
       notes,
@@ -112,8 +93,17 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     return { config, tokenizer };
   }
 
-  function remember(loaded: LoadedModel): LoadedModel {
-    models.set(loaded.summary.hash, loaded);
+  function remember(opened: OpenModel, head: ReturnType<typeof readHead>, summary: ModelSummary): LoadedModel {
+    const { tokenizerJson, tokenizerConfig, chatTemplate, read } = opened;
+    const files: TokenizerFiles = {
+      modelHash: summary.hash,
+      tokenizerJson,
+      tokenizerConfig,
+      chatTemplate,
+      contextLength: summary.contextLength,
+    };
+    const loaded = { ...head, summary, files, read };
+    models.set(summary.hash, loaded);
     return loaded;
   }
 
@@ -125,7 +115,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const opened = await open(modelFromSources(entry.name, files), undefined);
     const head = readHead(opened);
     const described = summary.success ? summary.output : describe(opened, hash, head.config, []);
-    return remember({ ...head, summary: described, read: opened.read });
+    return remember(opened, head, described);
   }
 
   async function openNew(files: ModelFiles, signal: AbortSignal | undefined): Promise<LoadedModel> {
@@ -147,20 +137,13 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       const hash = await opened.readAll({ onProgress: progress("Checking the model"), ...(signal && { signal }) });
       const summary = summaryUnder(hash);
       const refused = unkept ?? (await keep(hash, opened, summary, "Keeping a copy of the model", signal));
-      if (refused === null) return remember({ ...head, summary, read: opened.read });
+      if (refused === null) return remember(opened, head, summary);
       const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${refused}`;
       const unstored = { ...summary, stored: false, notes: [...notes, note] };
-      return remember({ ...head, summary: unstored, read: opened.read });
+      return remember(opened, head, unstored);
     } finally {
       if (fetched) await storage.models.delete(provisional);
     }
-  }
-
-  function readDataset(name: string, hash: string, text: string): LoadedDataset {
-    const { format, examples, problems } = readExamples(name, text);
-    const loaded = { summary: { name, hash, format, rows: examples.length, problems }, examples, problems };
-    datasets.set(hash, loaded);
-    return loaded;
   }
 
   return {
@@ -192,44 +175,6 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     async deleteModel(hash) {
       models.delete(hash);
       await storage.models.delete(hash);
-    },
-
-    async openDataset(file, signal) {
-      if (file.size > longestDataset) {
-        throw new Error(
-          `${file.name} has ${file.size} bytes, and up to ${longestDataset} can be read: split the file.`,
-        );
-      }
-      const bytes = new Uint8Array(await file.arrayBuffer());
-      signal?.throwIfAborted();
-      const hash = await sha256(bytes);
-      const loaded = readDataset(file.name, hash, new TextDecoder().decode(bytes));
-      const source = {
-        name: file.name,
-        byteLength: bytes.length,
-        slice: async (start: number, end: number) => bytes.subarray(start, end),
-      };
-      await storage.datasets.save(
-        { hash, name: file.name, summary: loaded.summary, files: [source] },
-        signal ? { signal } : {},
-      );
-      return loaded;
-    },
-
-    async dataset(hash) {
-      const loaded = datasets.get(hash);
-      if (loaded) return loaded;
-      const [file] = (await storage.datasets.open(hash)) ?? [];
-      if (!file) throw new Error("This dataset is not kept in this browser any more: choose its file again.");
-      return readDataset(file.name, hash, new TextDecoder().decode(await file.slice(0, file.byteLength)));
-    },
-
-    async listDatasets() {
-      const { entries } = await storage.datasets.list();
-      return entries.flatMap((entry) => {
-        const summary = v.safeParse(datasetSummary, entry.summary);
-        return summary.success ? [summary.output] : [];
-      });
     },
   };
 }

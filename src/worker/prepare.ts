@@ -1,14 +1,20 @@
-/** From a recipe, a model and a dataset to everything that a run trains on; the same inputs give the same plan. */
+/** From a recipe, a model and prepared rows to everything that a run trains on; the same inputs give the same plan. */
 
 import type { Method } from "../artifacts/method.ts";
 import type { BatchShape, TokenizedExample } from "../data/batch.ts";
-import { chooseBuckets, createSampler, type SamplerState, splitValidation } from "../data/batches.ts";
-import type { Example, RowProblem } from "../data/example.ts";
-import { createTemplate, type Template } from "../data/template.ts";
-import { preflight, tokenizeExamples } from "../data/tokenize.ts";
+import { chooseBuckets, choosePackedBuckets } from "../data/buckets.ts";
+import type { RowProblem } from "../data/example.ts";
+import { scaleWeights } from "../data/mixture.ts";
+import { assertReady } from "../data/quality/preflight.ts";
+import { createSampler, type Sampler, type SamplerState } from "../data/sampler.ts";
+import type { SourceChoice } from "../data/settings.ts";
+import { splitValidation } from "../data/split.ts";
+import { createTemplate } from "../data/templates/choose.ts";
+import type { Template } from "../data/templates/template.ts";
 import type { Recipe, Sample } from "../storage/run.ts";
 import { plannedSteps } from "../training/schedule.ts";
-import type { LoadedDataset, LoadedModel } from "./library.ts";
+import type { DataSpec, PreparedData, TokenTable } from "./dataProtocol.ts";
+import type { LoadedModel } from "./library.ts";
 
 export interface Plan {
   readonly method: Method;
@@ -16,11 +22,14 @@ export interface Plan {
   readonly training: readonly TokenizedExample[];
   readonly validation: readonly TokenizedExample[];
   readonly buckets: readonly BatchShape[];
+  /** Those of validation, whose rows are never packed. */
+  readonly validationBuckets: readonly BatchShape[];
   readonly totalSteps: number;
-  /** Held-out questions with the answers that the file gives. */
+  /** Held-out questions with the answers that the rows give. */
   readonly questions: readonly Pick<Sample, "prompt" | "reference">[];
   /** Rows left out, with the reason. */
   readonly dropped: readonly RowProblem[];
+  readonly sourceNames: readonly string[];
   /** Batches in seeded order, from the start or from a state. */
   sampler(state?: SamplerState): ReturnType<typeof createSampler>;
 }
@@ -32,62 +41,85 @@ export function methodOf(recipe: Recipe): Method {
   return recipe.method === "full" ? { kind: "full" } : { kind: "lora", ...recipe.lora };
 }
 
-/**
- * Tokenises, splits, chooses buckets and counts steps. Throws when nothing can be learnt from the rows: an answer that
- * does not end in a supervised stop token, a BOS too many or too few, no row at all.
- */
-export function planRun(model: LoadedModel, dataset: LoadedDataset, recipe: Recipe): Plan {
-  const { tokenizer, config } = model;
-  if (recipe.maxLength > config.max_position_embeddings) {
+/** What the data worker is asked for. */
+export function specOf(modelHash: string, sources: readonly SourceChoice[], recipe: Recipe): DataSpec {
+  const { template, systemPrompt, mask, maxLength, truncation, mixture, validationShare } = recipe;
+  return {
+    modelHash,
+    sources: sources.map(({ hash, mapping, lambda, excluded }) => ({ hash, mapping, lambda, excluded })),
+    settings: { template, systemPrompt, mask, maxLength, truncation },
+    mixture,
+    validationShare,
+    seed: seeds(recipe).split,
+  };
+}
+
+/** Throws when the recipe asks for more than the model's context. Before the rows are gone through. */
+export function checkLength({ config }: LoadedModel, { maxLength }: Recipe): void {
+  if (maxLength > config.max_position_embeddings) {
     throw new Error(
-      `The length limit is ${recipe.maxLength} tokens, but the model's context holds ${config.max_position_embeddings}: lower the limit.`,
+      `The length limit is ${maxLength} tokens, but the model's context holds ${config.max_position_embeddings}: lower the limit.`,
     );
   }
-  const template = createTemplate(recipe.template, tokenizer);
-  const options = { maxLength: recipe.maxLength, system: recipe.systemPrompt };
-  const { examples, problems } = tokenizeExamples(dataset.examples, tokenizer, template, options);
-  preflight(examples, tokenizer, template);
-  const split = splitValidation(examples.length, recipe.validationShare, seeds(recipe).split);
-  const pick = (indices: readonly number[]) => indices.map((index) => examples[index] as TokenizedExample);
-  const training = pick(split.training);
+}
+
+/** Splits, chooses buckets and counts steps. Throws when a hard check of the rows failed. */
+export function planRun(
+  model: LoadedModel,
+  { table, report, sourceNames }: PreparedData,
+  sources: readonly SourceChoice[],
+  recipe: Recipe,
+): Omit<Plan, "questions"> {
+  assertReady(report);
+  const lambdas = sources.map(({ lambda }) => lambda);
+  const all = examplesOf(table);
+  const split = splitValidation(table, recipe.validationShare, seeds(recipe).split);
+  const pick = (indices: readonly number[]) => indices.map((index) => all[index] as TokenizedExample);
   const validation = pick(split.validation);
-  const buckets = chooseBuckets(examples, recipe.batchSize);
-  const sampler = (state?: SamplerState) =>
-    createSampler(
-      {
-        lengths: training.map(({ ids }) => ids.length),
-        buckets,
-        batchSize: recipe.batchSize,
-        accumulation: recipe.accumulation,
-        seed: seeds(recipe).order,
-      },
-      state,
-    );
+  const training = recipe.mixture === "weight" ? scaleWeights(pick(split.training), lambdas) : pick(split.training);
+  const { batchSize, accumulation } = recipe;
+  const repeats = recipe.mixture === "sampling" && sources.length > 1;
+  // Without packing, validation shares the shapes of training.
+  const unpacked = chooseBuckets(recipe.packing ? validation : [...training, ...validation], batchSize, { repeats });
+  const options = {
+    lengths: training.map(({ ids }) => ids.length),
+    sources: training.map(({ source }) => source),
+    mixture: { mode: recipe.mixture, lambdas },
+    packing: recipe.packing ? recipe.maxLength : null,
+    buckets: unpacked,
+    batchSize,
+    accumulation,
+    seed: seeds(recipe).order,
+  };
+  const sampler = (state?: SamplerState) => createSampler(options, state);
+  const { stepsPerEpoch } = sampler();
+  const buckets = recipe.packing
+    ? choosePackedBuckets(training, epochOf(sampler()), { batchSize, length: recipe.maxLength })
+    : unpacked;
   return {
     method: methodOf(recipe),
-    template,
+    template: createTemplate(recipe.template, { tokenizer: model.tokenizer, chatTemplate: model.files.chatTemplate }),
     training,
     validation,
     buckets,
-    totalSteps: plannedSteps(recipe, sampler().stepsPerEpoch),
-    questions: questionsOf(dataset.examples, validation.length > 0 ? validation : training, recipe.samplePrompts),
-    dropped: problems,
+    validationBuckets: unpacked,
+    totalSteps: plannedSteps(recipe, stepsPerEpoch),
+    dropped: report.leftOut,
+    sourceNames,
     sampler,
   };
 }
 
-/** First questions with their answers, each question once. */
-function questionsOf(
-  examples: readonly Example[],
-  from: readonly TokenizedExample[],
-  count: number,
-): Plan["questions"] {
-  const byRow = new Map(examples.map((example) => [example.row, example]));
-  const questions = new Map<string, Plan["questions"][number]>();
-  for (const { row } of from) {
-    const [question, reply] = (byRow.get(row)?.messages ?? []).filter((message) => message.role !== "system");
-    if (question?.role !== "user" || reply?.role !== "assistant" || questions.has(question.content)) continue;
-    questions.set(question.content, { prompt: question.content, reference: reply.content });
-  }
-  return [...questions.values()].slice(0, count);
+/** The rows of a sampler's first epoch. */
+function epochOf(sampler: Sampler): readonly (readonly number[])[] {
+  return Array.from({ length: sampler.stepsPerEpoch }, () => sampler.next().flat()).flat();
+}
+
+/** Views of the table's examples. */
+function examplesOf({ ids, weights, offsets, sources, rows }: TokenTable) {
+  return Array.from(rows, (row, i): TokenizedExample => {
+    const start = offsets[i] ?? 0;
+    const end = offsets[i + 1] ?? start;
+    return { source: sources[i] ?? 0, row, ids: ids.subarray(start, end), weights: weights.subarray(start, end) };
+  });
 }

@@ -1,9 +1,11 @@
 /** What the page may ask of the engine, and what the engine tells the page. Plain data both ways. */
 
 import type { RowProblem } from "../data/example.ts";
+import type { SourceChoice, TemplateChoice } from "../data/settings.ts";
 import type { ProviderReport } from "../runtime/types.ts";
 import type { StorageReport } from "../storage/quota.ts";
 import type { EvaluationMetrics, Recipe, RunRecord, StepMetrics } from "../storage/run.ts";
+import type { TokenizerFiles } from "./dataProtocol.ts";
 
 export type { RowProblem };
 
@@ -38,6 +40,8 @@ export interface ModelSummary {
   readonly hiddenSize: number;
   readonly vocabulary: number;
   readonly contextLength: number;
+  /** Whether it brings a chat template of its own. */
+  readonly chatTemplate: boolean;
   readonly byteLength: number;
   /** Whether a copy is kept in this browser, so that a run can go on after a reload. */
   readonly stored: boolean;
@@ -45,20 +49,10 @@ export interface ModelSummary {
   readonly notes: readonly string[];
 }
 
-export interface DatasetSummary {
-  readonly name: string;
-  readonly hash: string;
-  /** "Alpaca rows" or "chat messages", as found. */
-  readonly format: string;
-  readonly rows: number;
-  /** Rows that could not be used, each with its place and the reason. */
-  readonly problems: readonly RowProblem[];
-}
-
 export interface RunRequest {
   readonly name: string;
   readonly modelHash: string;
-  readonly datasetHash: string;
+  readonly sources: readonly SourceChoice[];
   readonly recipe: Recipe;
 }
 
@@ -77,7 +71,7 @@ export interface AskRequest {
   readonly modelHash: string;
   /** The run whose latest checkpoint answers; null asks the base model. */
   readonly runId: string | null;
-  readonly template: Recipe["template"];
+  readonly template: TemplateChoice;
   readonly systemPrompt: string | null;
   readonly question: string;
   readonly sampling: SamplingSettings;
@@ -104,9 +98,8 @@ export interface EngineApi {
   openModel(source: ModelSource, signal?: AbortSignal): Promise<ModelSummary>;
   listModels(): Promise<ModelSummary[]>;
   deleteModel(hash: string): Promise<void>;
-  /** Reads a dataset file and keeps it in this browser. */
-  openDataset(file: File, signal?: AbortSignal): Promise<DatasetSummary>;
-  listDatasets(): Promise<DatasetSummary[]>;
+  /** What the data worker needs of a model; the page hands it over. */
+  tokenizerFiles(hash: string): Promise<TokenizerFiles>;
   /** Trains; resolves when the run has finished, paused, been cancelled or failed (see the record's status). */
   startRun(request: RunRequest): Promise<RunRecord>;
   /** Goes on from the last whole checkpoint. */

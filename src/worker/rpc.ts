@@ -16,6 +16,11 @@ interface WireError {
   readonly cause: WireError | undefined;
 }
 
+/** Hands the other side a port of its own to a third. */
+interface Introduction {
+  readonly kind: "port";
+}
+
 type Request =
   /** `signalAt` is the place among the arguments where an AbortSignal stood; -1 for none. */
   | {
@@ -154,8 +159,24 @@ export function serve<Api extends Callable<Api>>(api: Api | Promise<Api>, port: 
     }
   };
 
-  port.addEventListener("message", ({ data }: MessageEvent<Request>) => {
+  port.addEventListener("message", ({ data }: MessageEvent<Request | Introduction>) => {
     if (data.kind === "cancel") running.get(data.id)?.abort();
-    else void answer(data);
+    else if (data.kind === "call") void answer(data);
+  });
+}
+
+/** Makes two workers known to each other: each gets one end of a channel. */
+export function introduce(one: Port, other: Port): void {
+  const { port1, port2 } = new MessageChannel();
+  one.postMessage({ kind: "port" } satisfies Introduction, { transfer: [port1] });
+  other.postMessage({ kind: "port" } satisfies Introduction, { transfer: [port2] });
+}
+
+/** Hears of every port that `introduce` hands in, already started. */
+export function onPort(own: Port, hear: (port: MessagePort) => void): void {
+  own.addEventListener("message", ({ data, ports: [port] }: MessageEvent<Request | Introduction>) => {
+    if (data.kind !== "port" || !port) return;
+    hear(port);
+    port.start();
   });
 }

@@ -94,7 +94,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     state ??= initialState(batches.state());
     journal.begin(state);
 
-    const held = evaluationBatches(plan.validation, plan.buckets);
+    const held = evaluationBatches(plan.validation, plan.validationBuckets);
     const evaluator = createEvaluator({
       runtime,
       parameters,

@@ -1,11 +1,12 @@
 /** The whole engine on WebGPU with a made-up model: it agrees with wasm step by step, and a lost GPU costs no run. */
 
 import { afterEach, expect, test, vi } from "vitest";
-import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import type { SourceChoice } from "../../src/data/settings.ts";
 import type { Recipe } from "../../src/storage/run.ts";
 import { defaultRecipe } from "../../src/store/recipe.ts";
-import { createEngine } from "../../src/worker/engine.ts";
+import type { DataApi } from "../../src/worker/dataProtocol.ts";
 import type { EngineApi, EngineEvent } from "../../src/worker/protocol.ts";
+import { engineHere, takeIn } from "../support/engineHere.ts";
 import { tinyModel, tinyRows } from "../support/tinyLlama.ts";
 
 const recipe: Recipe = {
@@ -21,18 +22,22 @@ const recipe: Recipe = {
   samplePrompts: 1,
 };
 
-async function openTiny(engine: EngineApi): Promise<{ modelHash: string; datasetHash: string }> {
+interface Here {
+  readonly engine: EngineApi;
+  readonly data: DataApi;
+}
+
+async function openTiny({ engine, data }: Here): Promise<{ modelHash: string; sources: SourceChoice[] }> {
   const files = Object.entries(tinyModel()).map(
     ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
   );
   const { hash: modelHash } = await engine.openModel({ kind: "files", files });
-  const { hash: datasetHash } = await engine.openDataset(new File([JSON.stringify(tinyRows())], "pairs.json"));
-  return { modelHash, datasetHash };
+  return { modelHash, sources: [await takeIn(data, tinyRows())] };
 }
 
 const listeners: ((event: EngineEvent) => void)[] = [];
 const makeEngine = () =>
-  createEngine(browserEntries, (event) => {
+  engineHere((event) => {
     for (const listener of listeners) listener(event);
   });
 afterEach(() => {
@@ -43,9 +48,10 @@ afterEach(() => {
 test("a run on WebGPU has the losses, norms and answers of the same run on wasm", { timeout: 600_000 }, async () => {
   const records = [];
   for (const provider of ["webgpu", "wasm"] as const) {
-    const engine = await makeEngine();
+    const here = await makeEngine();
+    const { engine } = here;
     expect((await engine.start(provider)).provider).toBe(provider);
-    const record = await engine.startRun({ ...(await openTiny(engine)), name: provider, recipe });
+    const record = await engine.startRun({ ...(await openTiny(here)), name: provider, recipe });
     expect(record).toMatchObject({ status: "finished", reason: null, step: 8, provider });
     records.push(record);
   }
@@ -75,7 +81,8 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
     if (event.type === "step" && event.metrics.step === 3 && devices.length === 1) devices[0]?.destroy();
     if (event.type === "deviceLost") told.push(event.message);
   });
-  const engine = await makeEngine();
+  const here = await makeEngine();
+  const { engine } = here;
   await engine.start("webgpu");
   const quick = {
     ...recipe,
@@ -83,7 +90,7 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
     samplePrompts: 0,
     lora: { ...recipe.lora, targets: ["q_proj"] as const },
   };
-  const broken = await engine.startRun({ ...(await openTiny(engine)), name: "lost", recipe: quick });
+  const broken = await engine.startRun({ ...(await openTiny(here)), name: "lost", recipe: quick });
   expect(broken.status).toBe("paused");
   expect(broken.reason).toMatch(/GPU was lost .*Resume to go on from the last checkpoint/);
   expect(told).toHaveLength(1);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import { makeBatch } from "../../src/data/batches.ts";
+import { makeBatch } from "../../src/data/batch.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
@@ -66,6 +66,7 @@ test("live GPU buffers and bytes after 300 steps are those after 20", { timeout:
   });
   const evaluator = createEvaluator({ runtime, parameters, artifact: (of) => compileEvaluation(config, method, of) });
   const rows = [11, 7].map((length, row) => ({
+    source: 0,
     row,
     ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
     weights: Float32Array.from({ length }, (_, t) => (t < 3 ? 0 : 1)),

@@ -1,9 +1,8 @@
 /** The whole engine on real rows and a real model, wasm in Chromium. Oracle: the rows' own responses, learnt by heart. */
 
 import { expect } from "vitest";
-import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { defaultRecipe } from "../../src/store/recipe.ts";
-import { createEngine } from "../../src/worker/engine.ts";
+import { engineHere, takeIn } from "../support/engineHere.ts";
 import { type Shared, test } from "../support/shared.ts";
 
 const model = "models/stories260K";
@@ -30,14 +29,14 @@ test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers 
 }) => {
   const rows = await eightRows(shared);
   expect(rows).toHaveLength(8);
-  const engine = await createEngine(browserEntries, () => undefined);
+  const { engine, data } = await engineHere();
   const report = await engine.start("wasm");
   expect(report.provider).toBe("wasm");
   const files = await Promise.all(
     modelFiles.map(async (name) => new File([await shared.bytes(`${model}/${name}`)], name)),
   );
   const { hash: modelHash } = await engine.openModel({ kind: "files", files });
-  const { hash: datasetHash } = await engine.openDataset(new File([JSON.stringify(rows)], "eight.json"));
+  const sources = [await takeIn(data, rows, "eight.json")];
   const recipe = {
     ...defaultRecipe("full"),
     learningRate: 3e-3,
@@ -48,7 +47,7 @@ test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers 
     checkpointEvery: 1000,
     samplePrompts: 0,
   };
-  const record = await engine.startRun({ name: "by heart", modelHash, datasetHash, recipe });
+  const record = await engine.startRun({ name: "by heart", modelHash, sources, recipe });
   expect(record.reason).toBeNull();
   expect(record).toMatchObject({ status: "finished", step: 80, examples: { training: 8, validation: 0 } });
   const losses = record.metrics.map((metrics) => metrics.loss);

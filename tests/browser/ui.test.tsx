@@ -1,53 +1,28 @@
 /** The page in Chromium on a fake engine: the main way through it, refusals, a dead engine. Oracle: what a user sees. */
 
-import { createRoot, type Root } from "react-dom/client";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { createHone } from "../../src/store/hone.ts";
 import { defaultRecipe } from "../../src/store/recipe.ts";
-import { App } from "../../src/ui/App.tsx";
-import "../../src/ui/styles.ts";
-import { createEngineClient, type EngineWorker } from "../../src/worker/client.ts";
-import { type FakeSettings, fakeDataset, fakeModel, fakeRun, fakeWorker } from "../support/fakeEngine.ts";
+import { fakeSource } from "../support/fakeData.ts";
+import { fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
+import { closePage, eachOnAnEmptyPage, kept, openPage as open } from "../support/fakeStudio.tsx";
 
-const kept: FakeSettings = { pace: 5, models: [fakeModel], datasets: [fakeDataset] };
 const request = {
   name: "left alone",
   modelHash: fakeModel.hash,
-  datasetHash: fakeDataset.hash,
+  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
   recipe: defaultRecipe("lora"),
 };
-let root: Root;
-let complaints: unknown[];
 
-beforeEach(() => {
-  localStorage.clear();
-  document.body.innerHTML = '<div id="root"></div>';
-  complaints = [];
-  for (const level of ["error", "warn"] as const)
-    vi.spyOn(console, level).mockImplementation((...words) => void complaints.push(words));
-});
-
-afterEach(() => {
-  root.unmount();
-  vi.restoreAllMocks();
-  expect(complaints).toEqual([]);
-});
-
-async function open(start: () => EngineWorker) {
-  const hone = createHone(createEngineClient(start));
-  root = createRoot(document.getElementById("root") as HTMLElement);
-  root.render(<App hone={hone} />);
-  await hone.engine.start("auto");
-}
+eachOnAnEmptyPage();
 
 async function choose() {
   await page.getByLabelText("Train this model").selectOptions(fakeModel.hash);
-  await page.getByLabelText("Train on these pairs").selectOptions(fakeDataset.hash);
+  await page.getByRole("checkbox", { name: `Train on ${fakeSource.name}` }).click();
 }
 
-test("from the kept model and pairs through a run to two answers", async () => {
-  await open(() => fakeWorker(kept));
+test("from the kept model and data through a run to two answers", async () => {
+  await open(fakeWorkers(kept));
   await choose();
   await page.getByLabelText("Steps instead").fill("12");
   await page.getByRole("button", { name: "Start training" }).click();
@@ -63,7 +38,7 @@ test("from the kept model and pairs through a run to two answers", async () => {
 });
 
 test("a refused value stays as typed, is explained at its field, and is not sent", async () => {
-  await open(() => fakeWorker(kept));
+  await open(fakeWorkers(kept));
   await choose();
   const rate = page.getByLabelText("Learning rate");
   await rate.fill("fast");
@@ -79,7 +54,7 @@ test("a refused value stays as typed, is explained at its field, and is not sent
 });
 
 test("a run that a dead tab left is interrupted, resumes, pauses and resumes", async () => {
-  await open(() => fakeWorker({ ...kept, pace: 20, runs: [fakeRun(request, 20, 60)] }));
+  await open(fakeWorkers({ ...kept, pace: 20, runs: [fakeRun(request, 20, 60)] }));
   const status = page.getByTestId("run-status");
   await expect.element(status).toHaveTextContent("Not training here");
   await page.getByRole("button", { name: "Resume", exact: true }).click();
@@ -90,21 +65,23 @@ test("a run that a dead tab left is interrupted, resumes, pauses and resumes", a
 });
 
 test("what was typed outlives the page", async () => {
-  await open(() => fakeWorker(kept));
+  await open(fakeWorkers(kept));
   await choose();
-  await page.getByRole("button", { name: "More settings" }).click();
-  await page.getByLabelText("System prompt").fill("Be brief.");
+  await page.getByRole("textbox", { name: "System prompt" }).fill("Be brief.");
   await page.getByRole("textbox", { name: "Question" }).fill("Why is the sky blue?");
-  root.unmount();
-  await open(() => fakeWorker(kept));
+  closePage();
+  await open(fakeWorkers(kept));
   await expect.element(page.getByRole("textbox", { name: "Question" })).toHaveValue("Why is the sky blue?");
   await expect.element(page.getByLabelText("Train this model")).toHaveValue(fakeModel.hash);
-  await page.getByRole("button", { name: "More settings" }).click();
-  await expect.element(page.getByLabelText("System prompt")).toHaveValue("Be brief.");
+  await expect.element(page.getByRole("checkbox", { name: `Train on ${fakeSource.name}` })).toBeChecked();
+  await expect.element(page.getByRole("textbox", { name: "System prompt" })).toHaveValue("Be brief.");
 });
 
 test("an engine that cannot be loaded leaves a page that says so", async () => {
-  await open(() => new Worker("/there-is-no-such-worker.js", { type: "module" }));
+  await open({
+    engine: () => new Worker("/there-is-no-such-worker.js", { type: "module" }),
+    data: fakeWorkers(kept).data,
+  });
   await expect.element(page.getByRole("alert")).toHaveTextContent("The engine could not be loaded");
   await expect.element(page.getByRole("button", { name: "Start the engine again" })).toBeEnabled();
   await expect.element(page.getByRole("button", { name: "Start training" })).toBeDisabled();

@@ -7,8 +7,8 @@ import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts
 import {
   downloadRecord,
   fillRecipe,
+  openData,
   openModelFolder,
-  openPairs,
   openStudio,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
@@ -84,26 +84,19 @@ const badModels: readonly (readonly [what: string, files: ModelFiles, parts: rea
 ];
 
 const rows = jsonLines(tinyRows()).trimEnd().split("\n");
-const remedy = "Choose a JSON or JSON Lines file whose rows are";
-
-/** A pairs file of which nothing can be used. */
-const badPairs: readonly (readonly [
+/** A file of which nothing can be read. */
+const badData: readonly (readonly [
   what: string,
   name: string,
   content: Uint8Array | string,
   parts: readonly string[],
 ])[] = [
-  ["an empty file", "empty.json", "", ["empty.json is empty", remedy]],
-  ["a file of another kind", "picture.json", png, ["picture.json is not a file of rows", "PNG image", remedy]],
-  [
-    "only a row without a response",
-    "question.jsonl",
-    '{"instruction":"Why?","input":""}\n',
-    ["question.jsonl", "line 1", "no response: output is missing", remedy],
-  ],
+  ["an empty file", "empty.json", "", ["empty.json is empty", "Choose a JSON"]],
+  ["a file of another kind", "picture.json", png, ["picture.json is not a file of rows", "PNG image", "Choose a JSON"]],
+  ["only broken rows", "broken.jsonl", '{"instruction":\n{"output":\n', ["broken.jsonl", "line 1", "broken JSON"]],
 ];
 
-/** A pairs file of which all but one row can be used. */
+/** A file of which all but one row can be used. */
 const partlyBad: readonly (readonly [what: string, content: string, line: number, reason: string])[] = [
   ["a broken 17th line", rows.with(16, '{"instruction":"Say 16.","output":').join("\n"), 17, "broken JSON"],
   ["a row without a response", rows.with(4, '{"instruction":"Say 4.","input":""}').join("\n"), 5, "no response"],
@@ -117,6 +110,12 @@ afterAll(() => browser?.dispose());
 
 const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 const chosen = (page: Page, list: string) => page.getByLabel(list).locator("option:checked").textContent();
+/** The sources that are trained on. */
+async function sourcesOf(page: Page): Promise<string[]> {
+  const boxes = await page.getByRole("checkbox", { name: /^Train on / }).all();
+  const names = await Promise.all(boxes.map(async (box) => (await box.isChecked()) && box.getAttribute("aria-label")));
+  return names.flatMap((name) => (name ? [name.replace("Train on ", "")] : []));
+}
 
 const recipe = { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "0", runName: "Typed" };
 
@@ -128,19 +127,19 @@ async function goodTab(model = tinyModel()): Promise<{ page: Page; modelName: st
   const folder = await folderOf(model);
   await openStudio(page, inject("page"), "wasm");
   await openModelFolder(page, folder);
-  await openPairs(page, join(await folderOf({ "good.jsonl": rows.join("\n") }), "good.jsonl"));
+  await openData(page, join(await folderOf({ "good.jsonl": rows.join("\n") }), "good.jsonl"));
   await fillRecipe(page, recipe);
   return { page, modelName: folder.split("/").at(-1) ?? "" };
 }
 
-test("bad models and bad pairs are each refused in a sentence, and what was there before trains afterwards", async () => {
+test("bad models and bad data are each refused in a sentence, and what was there before trains afterwards", async () => {
   const { page, modelName } = await goodTab();
   await page.getByRole("button", { name: "Start training" }).click();
   await waitForRun(page, ["finished"]);
 
   const nothingLost = async (what: string) => {
     expect(await chosen(page, "Train this model"), what).toBe(modelName);
-    expect(await chosen(page, "Train on these pairs"), what).toBe("good.jsonl · 20 rows");
+    expect(await sourcesOf(page), what).toEqual(["good.jsonl"]);
     for (const [name, value] of Object.entries(recipe)) {
       expect(await page.locator(`[name="${name}"]`).inputValue(), `${what}: ${name}`).toBe(value);
     }
@@ -164,8 +163,8 @@ test("bad models and bad pairs are each refused in a sentence, and what was ther
   for (const [what, files, parts] of badModels) {
     await refused(what, openModelFolder(page, await folderOf(files)), parts);
   }
-  for (const [what, name, content, parts] of badPairs) {
-    await refused(what, openPairs(page, join(await folderOf({ [name]: content }), name)), parts);
+  for (const [what, name, content, parts] of badData) {
+    await refused(what, openData(page, join(await folderOf({ [name]: content }), name)), parts);
   }
 
   // After a reload as well, and the good ones train again.
@@ -179,9 +178,13 @@ test("bad models and bad pairs are each refused in a sentence, and what was ther
 test("a row that cannot be used is left out with its line, and the others are trained on", async () => {
   const { page } = await goodTab();
   for (const [what, content, line, reason] of partlyBad) {
-    await openPairs(page, join(await folderOf({ "rows.jsonl": content }), "rows.jsonl"));
-    expect(await chosen(page, "Train on these pairs"), what).toBe("rows.jsonl · 19 rows");
+    // One source at a time.
+    for (const name of await sourcesOf(page)) await page.getByRole("checkbox", { name: `Train on ${name}` }).uncheck();
+    const name = `${line}.jsonl`;
+    await openData(page, join(await folderOf({ [name]: content }), name));
+    expect(await sourcesOf(page), what).toEqual([name]);
     const problems = page.getByRole("region", { name: "Rows left out", exact: true }).getByRole("listitem");
+    await problems.filter({ hasText: `Line ${line}` }).waitFor();
     expect(await problems.allTextContents(), what).toEqual([
       expect.stringMatching(new RegExp(`^Line ${line} .*${reason}`)),
     ]);

@@ -21,8 +21,12 @@ const page = "/scripts/harness/killPage.ts";
 const recipe: Recipe = {
   method: "full",
   lora: { rank: 4, alpha: 8, targets: ["q_proj"] },
-  template: "hone",
+  template: { kind: "built-in", name: "hone" },
   systemPrompt: null,
+  mask: "responses",
+  truncation: "drop",
+  packing: false,
+  mixture: "sampling",
   learningRate: 1e-3,
   schedule: "cosine",
   warmupRatio: 0.05,
@@ -59,7 +63,7 @@ test("a run of 40 steps killed ten times is the uninterrupted run, byte for byte
   await writeFile(join(folder, "pairs.json"), JSON.stringify(rows));
   const served = await serveModules({ "/kill/model": shared.at("models/stories260K"), "/kill/data": folder });
   onTestFinished(served.dispose);
-  const request: KillRun = { model: "/kill/model/", data: "/kill/data/pairs.json", recipe };
+  const request: KillRun = { model: "/kill/model/", pairs: "/kill/data/pairs.json", recipe };
   const open = async (profile: string) => {
     const browser = await launchChromium({ profile: join(folder, profile) });
     await browser.page.goto(served.address);

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { launchChromium } from "../../scripts/harness/chromium.ts";
-import { fillRecipe, openModelFolder, openPairs, openStudio } from "../../scripts/harness/studio.ts";
+import { fillRecipe, openData, openModelFolder, openStudio } from "../../scripts/harness/studio.ts";
 import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 import { folderOf, watch } from "./tab.ts";
 
@@ -17,7 +17,7 @@ test("a run stops however soon after its start it is asked to", async () => {
   const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
   await openStudio(page, inject("page"), "wasm");
   await openModelFolder(page, folder);
-  await openPairs(page, join(folder, "rows.jsonl"));
+  await openData(page, join(folder, "rows.jsonl"));
   await fillRecipe(page, { steps: String(steps), maxLength: "128", accumulation: "1", samplePrompts: "1" });
 
   const idle = page.getByRole("button", { name: "Start training" }).and(page.locator(":enabled"));

@@ -8,8 +8,8 @@ import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts
 import {
   downloadRecord,
   fillRecipe,
+  openData,
   openModelFolder,
-  openPairs,
   openStudio,
   progressOf,
   waitForRun,
@@ -42,7 +42,7 @@ async function prepared(page: Page, shared: Shared, steps: number) {
   const folder = await folderOf({ "short.json": JSON.stringify(await shortRows(shared, 24)) });
   await openStudio(page, inject("page"), "wasm");
   await openModelFolder(page, shared.at("models/stories260K"));
-  await openPairs(page, join(folder, "short.json"));
+  await openData(page, join(folder, "short.json"));
   await fillRecipe(page, {
     steps: String(steps),
     learningRate: "5e-3",
@@ -94,7 +94,7 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
     provider: "wasm",
     examples: { training: 19, validation: 5 },
     model: { name: "stories260K" },
-    dataset: { name: "short.json" },
+    sources: [{ name: "short.json" }],
   });
   // Each step once and in order, over the pause.
   expect(record.metrics.map(({ step }) => step)).toEqual(Array.from({ length: steps }, (_, i) => i + 1));

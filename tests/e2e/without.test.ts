@@ -9,8 +9,8 @@ import { serveBuilt } from "../../scripts/harness/serve.ts";
 import {
   downloadRecord,
   fillRecipe,
+  openData,
   openModelFolder,
-  openPairs,
   openStudio,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
@@ -46,7 +46,7 @@ async function trainTwoSteps(page: Page, address: string) {
   const words = (await page.getByRole("region", { name: "Engine", exact: true }).textContent()) ?? "";
   await openModelFolder(page, folder);
   const model = (await page.getByRole("region", { name: "Model", exact: true }).textContent()) ?? "";
-  await openPairs(page, join(folder, "rows.jsonl"));
+  await openData(page, join(folder, "rows.jsonl"));
   await fillRecipe(page, { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "1" });
   await page.getByRole("button", { name: "Start training" }).click();
   await waitForRun(page, ["finished"]);

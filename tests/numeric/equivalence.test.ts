@@ -8,8 +8,7 @@ import { compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import type { Batch, TokenizedExample } from "../../src/data/batch.ts";
-import { makeBatch, packBatch } from "../../src/data/batches.ts";
+import { type Batch, makeBatch, packBatch, type TokenizedExample } from "../../src/data/batch.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { HostTensor, Runtime, TensorData } from "../../src/runtime/types.ts";
@@ -38,6 +37,7 @@ const methods: Method[] = [
 const rows: TokenizedExample[] = [9, 5, 12, 7].map((length, row) => {
   const random = createRandom(100 + row);
   return {
+    source: 0,
     row,
     ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
     weights: Float32Array.from({ length }, (_, t) => (t < 2 ? 0 : row === 2 ? 0.5 : 1)),

@@ -1,26 +1,24 @@
-/** An engine without a model, for tests of the page: it answers as the contract says, with made-up figures. */
+/** An engine without a model, for tests of the page: it answers as the contracts say, with made-up figures. */
 
 import type { EvaluationMetrics, RunRecord, StepMetrics } from "../../src/storage/run.ts";
-import type { EngineWorker } from "../../src/worker/client.ts";
-import type {
-  DatasetSummary,
-  EngineApi,
-  EngineEvent,
-  EngineReport,
-  ModelSummary,
-  RunRequest,
-} from "../../src/worker/protocol.ts";
-import { emitTo, serve } from "../../src/worker/rpc.ts";
+import type { EngineWorker, WorkerStarters } from "../../src/worker/client.ts";
+import type { DataApi, SourceSummary } from "../../src/worker/dataProtocol.ts";
+import type { EngineApi, EngineEvent, EngineReport, ModelSummary, RunRequest } from "../../src/worker/protocol.ts";
+import { type Callable, emitTo, serve } from "../../src/worker/rpc.ts";
+import { createFakeData, fakeSource } from "./fakeData.ts";
 
 export interface FakeSettings {
   /** Milliseconds of a step and of a token. */
   readonly pace: number;
   readonly report?: Partial<EngineReport>;
   readonly models?: readonly ModelSummary[];
-  readonly datasets?: readonly DatasetSummary[];
+  readonly sources?: readonly SourceSummary[];
   readonly runs?: readonly RunRecord[];
   /** Methods that reject, each with its error. */
   readonly failing?: Partial<Record<keyof EngineApi, Error>>;
+  readonly dataFailing?: Partial<Record<keyof DataApi, Error>>;
+  /** Whether the preflight check of stop tokens fails. */
+  readonly noStop?: boolean;
 }
 
 export const fakeModel: ModelSummary = {
@@ -32,20 +30,10 @@ export const fakeModel: ModelSummary = {
   hiddenSize: 64,
   vocabulary: 512,
   contextLength: 512,
+  chatTemplate: true,
   byteLength: 1_064_960,
   stored: true,
   notes: ["The output head is tied to the embedding, so LoRA leaves it alone."],
-};
-
-export const fakeDataset: DatasetSummary = {
-  name: "alpaca_en_demo.json",
-  hash: "c0ffee00112233445566778899aabbccddeeff00112233445566778899aabbcc",
-  format: "Alpaca rows",
-  rows: 998,
-  problems: [
-    { line: 17, message: 'Not JSON: unexpected "}" at column 48. Remove the comma before it.' },
-    { line: 212, message: "The output is empty: a row without a response teaches nothing." },
-  ],
 };
 
 const report: EngineReport = {
@@ -70,7 +58,7 @@ export function fakeRun(request: RunRequest, step: number, total: number, create
     status: "running",
     reason: null,
     model: { name: fakeModel.name, hash: request.modelHash, parameters: fakeModel.parameters },
-    dataset: { name: fakeDataset.name, hash: request.datasetHash },
+    sources: request.sources.map((source) => ({ ...source, name: fakeSource.name })),
     recipe: request.recipe,
     provider: "wasm",
     trainable: 51_200,
@@ -106,7 +94,6 @@ const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resol
 
 export function createFakeEngine(emit: (event: EngineEvent) => void, settings: FakeSettings): EngineApi {
   const models = new Map((settings.models ?? []).map((model) => [model.hash, model]));
-  const datasets = new Map((settings.datasets ?? []).map((dataset) => [dataset.hash, dataset]));
   const runs = new Map((settings.runs ?? []).map((run) => [run.id, run]));
   let stopping: "paused" | "cancelled" | null = null;
   let current = { ...report, ...settings.report };
@@ -168,14 +155,18 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
     },
     listModels: async () => [...models.values()],
     deleteModel: async (hash) => void models.delete(hash),
-    async openDataset(file) {
-      await wait(settings.pace);
-      if (file.size === 0) throw new Error("The file is empty. Choose one with at least one row.");
-      const dataset = { ...fakeDataset, name: file.name };
-      datasets.set(dataset.hash, dataset);
-      return dataset;
+    async tokenizerFiles(hash) {
+      const model = models.get(hash);
+      if (!model) throw new Error(`There is no model ${hash}. Open it again.`);
+      const chatTemplate = model.chatTemplate ? "{{ messages }}" : null;
+      return {
+        modelHash: hash,
+        tokenizerJson: {},
+        tokenizerConfig: {},
+        chatTemplate,
+        contextLength: model.contextLength,
+      };
     },
-    listDatasets: async () => [...datasets.values()],
     startRun: (request) => train(fakeRun(request, 0, request.recipe.steps ?? 160, new Date().toISOString())),
     async resumeRun(runId) {
       const run = runs.get(runId);
@@ -214,18 +205,34 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
   return api;
 }
 
-/** The engine behind a real message channel, in the shape of a worker; `crash` plays an uncaught exception. */
-export function fakeWorker(settings: FakeSettings): EngineWorker & { crash(): void } {
+type FakeWorker = EngineWorker & { crash(): void };
+
+/** An API behind a real message channel, in the shape of a worker; `crash` plays an uncaught exception. */
+function workerOf<Api extends Callable<Api>>(make: (port: MessagePort) => Api): FakeWorker {
   const { port1, port2 } = new MessageChannel();
   port1.start();
   port2.start();
-  serve(createFakeEngine(emitTo(port2), settings), port2);
-  const worker = Object.assign(port1, {
+  serve(make(port2), port2);
+  return Object.assign(port1, {
     terminate() {
       port1.close();
       port2.close();
     },
     crash: () => void port1.dispatchEvent(new Event("error")),
   });
-  return worker;
+}
+
+/** Both workers of the page; `crash` ends the engine that was started last. */
+export function fakeWorkers(settings: FakeSettings): WorkerStarters & { crash(): void } {
+  let engine: FakeWorker | null = null;
+  const { pace, sources = [], dataFailing = {}, noStop = false } = settings;
+  return {
+    engine() {
+      engine = workerOf<EngineApi>((port) => createFakeEngine(emitTo(port), settings));
+      return engine;
+    },
+    data: () =>
+      workerOf<DataApi>((port) => createFakeData(emitTo(port), { pace, sources, failing: dataFailing, noStop })),
+    crash: () => engine?.crash(),
+  };
 }

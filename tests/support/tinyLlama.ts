@@ -5,7 +5,7 @@ import { type StoredTensor, writeSafetensors } from "../../src/hub/safetensors.t
 import { readConfig } from "../../src/models/llama.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
-import { byteLevelTokenizer } from "../unit/data/tokenizers.ts";
+import { byteLevelTokenizer } from "./tokenizers.ts";
 
 const tokenizer = byteLevelTokenizer();
 

@@ -3,7 +3,6 @@
 import { Button, Collapse, Group, NativeSelect, Stack, Text, Textarea } from "@mantine/core";
 import { type FormEvent, useId, useState } from "react";
 import type { Sample } from "../../storage/run.ts";
-import { defaultRecipe } from "../../store/recipe.ts";
 import type { AnswerFacts } from "../../store/state.ts";
 import { duration, plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
@@ -11,7 +10,8 @@ import { OptionField } from "../option/OptionField.tsx";
 import { readEntries } from "../option/option.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { Panel } from "../shell/Panel.tsx";
-import { recipeOptions } from "../train/options.ts";
+import { useSpec } from "../spec.tsx";
+import { templateName } from "../template/options.ts";
 import recipeClasses from "../train/RecipePanel.module.css";
 import classes from "./ComparePanel.module.css";
 import { defaultSampling, samplingOptions } from "./options.ts";
@@ -88,7 +88,6 @@ export function ComparePanel() {
   const runs = useFacts((state) => state.runs.list);
   const models = useFacts((state) => state.model.list);
   const selected = useFacts((state) => state.model.selected);
-  const form = useFacts((state) => state.recipe);
   const ready = useFacts((state) => state.engine.status === "ready");
   const [more, setMore] = useState(false);
 
@@ -96,7 +95,8 @@ export function ComparePanel() {
   const run = runId === null ? answering[0] : answering.find(({ id }) => id === runId);
   const model = models.find(({ hash }) => hash === (run?.model.hash ?? selected));
   const { settings: sampling, refusals } = readEntries(defaultSampling, samplingOptions, entries);
-  const recipe = run?.recipe ?? readEntries(defaultRecipe(form.method), recipeOptions, form.entries).settings;
+  const typed = useSpec().recipe;
+  const recipe = run?.recipe ?? typed;
 
   const missing = !ready
     ? "Needs the engine to run."
@@ -176,7 +176,7 @@ export function ComparePanel() {
             )}
             <Text size="sm" c="dimmed" flex="1 1 12rem">
               {missing ??
-                `${sampling.temperature === 0 ? "Greedy" : `Temperature ${sampling.temperature}`}, ${recipe.template === "hone" ? "Hone" : "ChatML"} template, the same for both.`}
+                `${sampling.temperature === 0 ? "Greedy" : `Temperature ${sampling.temperature}`}, ${templateName(recipe.template)} template, the same for both.`}
             </Text>
           </Group>
         </Stack>

@@ -66,6 +66,18 @@ export function OptionField<T>({ option, settings, entry, refusal, disabled = fa
             onChange={(event) => enter(event.currentTarget.value)}
           />
         );
+      case "switch":
+        return (
+          <Checkbox
+            name={field}
+            label={shared.label}
+            description={description}
+            error={refusal}
+            disabled={disabled}
+            checked={text === "on"}
+            onChange={(event) => enter(event.currentTarget.checked ? "on" : "off")}
+          />
+        );
       case "several":
         return (
           <Checkbox.Group

@@ -14,6 +14,7 @@ export interface Option<T> {
   readonly control:
     | { readonly kind: "number"; readonly integer: boolean }
     | { readonly kind: "text" }
+    | { readonly kind: "switch" }
     | { readonly kind: "choice"; readonly choices: readonly { readonly value: string; readonly label: string }[] }
     | { readonly kind: "several"; readonly choices: readonly string[] };
   /** The present value as it would be typed. */
@@ -119,9 +120,10 @@ export function choiceOption<T, Value extends string>(
     readonly choices: readonly { readonly value: Value; readonly label: string }[];
     readonly get: (settings: T) => Value;
     readonly set: (settings: T, value: Value) => T;
+    readonly doubt?: (value: Value, settings: T) => string | null | false;
   },
 ): Option<T> {
-  const { field, label, term, help, choices, get, set } = declared;
+  const { field, label, term, help, choices, get, set, doubt } = declared;
   return {
     field,
     label,
@@ -133,6 +135,29 @@ export function choiceOption<T, Value extends string>(
       const found = choices.find(({ value }) => value === text);
       return found ? { settings: set(settings, found.value) } : { refusal: `"${text}" is not one of the choices.` };
     },
+    doubt: (settings) => doubt?.(get(settings), settings) || null,
+  };
+}
+
+/** On or off. */
+export function switchOption<T>(
+  declared: Words & {
+    readonly get: (settings: T) => boolean;
+    readonly set: (settings: T, on: boolean) => T;
+  },
+): Option<T> {
+  const { field, label, term, help, get, set } = declared;
+  return {
+    field,
+    label,
+    term: term ?? null,
+    help,
+    control: { kind: "switch" },
+    show: (settings) => (get(settings) ? "on" : "off"),
+    read: (settings, text) =>
+      text === "on" || text === "off"
+        ? { settings: set(settings, text === "on") }
+        : { refusal: `"${text}" is neither on nor off.` },
     doubt: () => null,
   };
 }

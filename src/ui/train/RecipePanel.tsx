@@ -1,16 +1,17 @@
 /** How to train: method, settings with their doubts, and Start. */
 
-import { Button, Collapse, Group, Radio, Stack, Text, TextInput } from "@mantine/core";
-import { useRef, useState } from "react";
+import { Anchor, Button, Collapse, Group, Radio, Stack, Text, TextInput } from "@mantine/core";
+import { useState } from "react";
 import type { Recipe } from "../../storage/run.ts";
-import { defaultRecipe } from "../../store/recipe.ts";
 import { plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
-import { type Option, readEntries } from "../option/option.ts";
+import type { Option } from "../option/option.ts";
 import { Panel } from "../shell/Panel.tsx";
-import { basicOptions, loraOptions, moreOptions, recipeOptions } from "./options.ts";
+import { useSpec } from "../spec.tsx";
+import { basicOptions, loraOptions, moreOptions } from "./options.ts";
 import classes from "./RecipePanel.module.css";
+import { isOffered } from "./recipe.ts";
 
 /** About how many optimizer steps a recipe makes of so many rows; rows that turn out too long are not known yet. */
 function plannedSteps(recipe: Recipe, rows: number): number {
@@ -26,32 +27,31 @@ function methodName(method: Recipe["method"]): string {
 export function RecipePanel() {
   const hone = useHone();
   const { name, method, entries } = useFacts((state) => state.recipe);
-  const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
-  const dataset = useFacts(({ dataset: { list, selected } }) => list.find(({ hash }) => hash === selected));
+  const { report, key } = useFacts((state) => state.report);
+  const { recipe, refusals, model, sources, now } = useSpec();
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
   const [more, setMore] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
 
-  const offered = (option: Option<Recipe>) => method === "lora" || option.field !== "targets";
-  const shown = (method === "lora" ? recipeOptions : [...basicOptions, ...moreOptions]).filter(offered);
-  const { settings: recipe, refusals } = readEntries(defaultRecipe(method), shown, entries);
   const refusedFields = Object.keys(refusals);
-  const tooLong =
-    model && recipe.maxLength > model.contextLength
-      ? `This model's context ends at ${model.contextLength} tokens. Set at most that.`
-      : undefined;
+  // Of a report on other data or settings nothing follows; the engine checks again anyway.
+  const current = report && now && key === now.key ? report : null;
+  const failed = current?.checks.find(({ passed }) => !passed);
+  const excluded = useFacts(({ data }) => data.chosen.reduce((sum, source) => sum + source.excluded.length, 0));
+  const rows = current?.examples ?? sources.reduce((sum, source) => sum + source.rows - source.unreadable, -excluded);
+  const usualName = [model?.name, ...sources.slice(0, 2).map((source) => source.name)].join(" · ");
+  const title = `${usualName}${sources.length > 2 ? ` and ${sources.length - 2} more` : ""} · ${methodName(method)}`;
 
   const fields = (options: readonly Option<Recipe>[]) =>
     options
-      .filter(offered)
+      .filter(({ field }) => isOffered(field, method))
       .map((option) => (
         <OptionField
           key={option.field}
           option={option}
           settings={recipe}
           entry={entries[option.field]}
-          refusal={refusals[option.field] ?? (option.field === "maxLength" ? tooLong : undefined)}
+          refusal={refusals[option.field]}
           disabled={option.field === "epochs" && recipe.steps !== null}
           onEnter={hone.recipe.enter}
         />
@@ -60,21 +60,20 @@ export function RecipePanel() {
   const missing = [
     !ready && "the engine to run",
     !model && "a model",
-    !dataset && "pairs",
-    dataset?.rows === 0 && "pairs with at least one usable row",
+    sources.length === 0 && "data",
+    sources.length > 0 && rows <= 0 && "data with at least one usable row",
   ].filter((want) => typeof want === "string");
 
   const start = () => {
-    const first = tooLong && !refusedFields.length ? "maxLength" : refusedFields[0];
+    const [first] = refusedFields;
     if (first !== undefined) {
       setMore(more || moreOptions.some(({ field }) => field === first));
-      // After the section has opened.
-      setTimeout(() => form.current?.querySelector<HTMLElement>(`[name="${first}"]`)?.focus());
+      // After the section has opened. The field may stand in another panel.
+      setTimeout(() => document.querySelector<HTMLElement>(`[name="${first}"]`)?.focus());
       return;
     }
-    if (!model || !dataset) return;
-    const title = name.trim() || `${model.name} · ${dataset.name} · ${methodName(method)}`;
-    void hone.training.start(recipe, title);
+    if (!model || sources.length === 0 || failed) return;
+    void hone.training.start(recipe, name.trim() || title);
   };
 
   return (
@@ -89,7 +88,6 @@ export function RecipePanel() {
       }
     >
       <form
-        ref={form}
         noValidate
         onSubmit={(event) => {
           event.preventDefault();
@@ -131,26 +129,36 @@ export function RecipePanel() {
           <TextInput
             name="runName"
             label="Name of the run"
-            placeholder={
-              model && dataset ? `${model.name} · ${dataset.name} · ${methodName(method)}` : "Named by itself"
-            }
+            placeholder={model && sources.length > 0 ? title : "Named by itself"}
             autoComplete="off"
             value={name}
             onChange={(event) => hone.recipe.name(event.currentTarget.value)}
           />
           <Group gap="md">
-            <Button type="submit" disabled={missing.length > 0 || training}>
+            <Button
+              type="submit"
+              disabled={missing.length > 0 || training || failed !== undefined}
+              aria-describedby="start-note"
+            >
               Start training
             </Button>
-            <Text size="sm" c="dimmed" flex="1 1 12rem" data-testid="start-note">
+            <Text size="sm" c="dimmed" flex="1 1 12rem" id="start-note" data-testid="start-note">
               {training
                 ? "One run trains at a time."
                 : missing.length > 0
                   ? `Needs ${missing.join(" and ")}.`
-                  : refusedFields.length > 0 || tooLong
+                  : refusedFields.length > 0
                     ? "A setting needs another value."
-                    : dataset &&
-                      `About ${plural(plannedSteps(recipe, dataset.rows), "step")} of ${plural(recipe.batchSize * recipe.accumulation, "row")}.`}
+                    : !failed &&
+                      `About ${plural(plannedSteps(recipe, rows), "step")} of ${plural(recipe.batchSize * recipe.accumulation, "row")}.`}
+              {failed && !training && missing.length === 0 && (
+                <>
+                  Closed: {failed.title}. {failed.detail}{" "}
+                  <Anchor href="#preflight" underline="always">
+                    See the checks
+                  </Anchor>
+                </>
+              )}
             </Text>
           </Group>
         </Stack>

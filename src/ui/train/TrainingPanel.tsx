@@ -27,7 +27,6 @@ function pace({ steps }: RunSeries) {
 function Live({ run, state }: { readonly run: RunEntry; readonly state: RunState }) {
   const series = useSeries(run.id);
   const checkpoint = useFacts((facts) => facts.training.checkpoint);
-  const readRows = useFacts(({ dataset }) => dataset.list.find(({ hash }) => hash === run.dataset.hash)?.rows);
   const last = series.steps.at(-1);
   const validation = series.evaluations.at(-1);
   const step = Math.max(last?.step ?? 0, state === "training" ? 0 : run.step);
@@ -81,12 +80,8 @@ function Live({ run, state }: { readonly run: RunEntry; readonly state: RunState
           ["Tokens per second", speed ? speed.tokensPerSecond.toFixed(speed.tokensPerSecond < 10 ? 1 : 0) : "–"],
           ["Learning rate", last ? last.learningRate.toExponential(2) : "–"],
           ["Gradient norm", last ? figure(last.gradientNorm) : "–"],
-          ["Rows", run.examples.training.toLocaleString("en")],
-          ["Rows held out", run.examples.validation.toLocaleString("en")],
-          [
-            "Rows left out",
-            readRows === undefined ? "–" : String(readRows - run.examples.training - run.examples.validation),
-          ],
+          ["Examples", run.examples.training.toLocaleString("en")],
+          ["Held out", run.examples.validation.toLocaleString("en")],
           ["Trainable", `${count(run.trainable)} numbers`],
           // Of a run that another session trained, only its record is known.
           ...(going || checkpoint !== null
@@ -122,7 +117,7 @@ export function TrainingPanel() {
     >
       {!state && (
         <Text size="sm" c="dimmed">
-          No run yet. Choose a model and pairs, then start: loss and progress appear here.
+          No run yet. Choose a model and data, then start: loss and progress appear here.
         </Text>
       )}
       {shown && (

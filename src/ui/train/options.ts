@@ -1,15 +1,23 @@
-/** Every setting of a recipe, declared once: words, bounds, and why the usual range is usual (DOMAIN.md). */
+/** Every setting of a recipe, those of data and template included, declared once: words, bounds, and why the usual range is usual (DOMAIN.md). */
 
 import type { Recipe } from "../../storage/run.ts";
 import { linearNames } from "../../store/recipe.ts";
-import {
-  choiceOption,
-  numberOption,
-  type Option,
-  optionalNumberOption,
-  severalOption,
-  textOption,
-} from "../option/option.ts";
+import { choiceOption, numberOption, type Option, optionalNumberOption, severalOption } from "../option/option.ts";
+import { templateOptions } from "../template/options.ts";
+
+/** Shown beside the data, where there are several sources. */
+export const mixtureOption = choiceOption<Recipe, Recipe["mixture"]>({
+  field: "mixture",
+  label: "What a source's weight means",
+  term: "λ",
+  help: "Sampling draws rows from a source as often as its weight says: a small source repeats. Loss weight takes every row once per pass and makes it count that much.",
+  choices: [
+    { value: "sampling", label: "Sampling: how often it is drawn" },
+    { value: "weight", label: "Loss weight: how much it counts" },
+  ],
+  get: (recipe) => recipe.mixture,
+  set: (recipe, mixture) => ({ ...recipe, mixture }),
+});
 
 /** Shown at once. */
 export const basicOptions: readonly Option<Recipe>[] = [
@@ -33,7 +41,7 @@ export const basicOptions: readonly Option<Recipe>[] = [
     field: "epochs",
     label: "Passes",
     term: "epochs",
-    help: "Times every pair is seen; fractions are fine. Not used when steps are given.",
+    help: "Times every row is seen; fractions are fine. Not used when steps are given.",
     minimum: 0,
     above: true,
     maximum: 1000,
@@ -42,7 +50,7 @@ export const basicOptions: readonly Option<Recipe>[] = [
     doubt: (epochs, { steps }) =>
       steps === null &&
       epochs > 5 &&
-      "Usually 1 to 5. More passes tend to learn the pairs by heart: watch the validation loss.",
+      "Usually 1 to 5. More passes tend to learn the rows by heart: watch the validation loss.",
   }),
   optionalNumberOption({
     field: "steps",
@@ -77,21 +85,9 @@ export const basicOptions: readonly Option<Recipe>[] = [
     set: (recipe, accumulation) => ({ ...recipe, accumulation }),
     doubt(accumulation, { batchSize }) {
       const rows = accumulation * batchSize;
-      if (rows > 128) return `${rows} rows per step; usually 8 to 128. Few, large steps learn slowly from few pairs.`;
+      if (rows > 128) return `${rows} rows per step; usually 8 to 128. Few, large steps learn slowly from few rows.`;
       return rows < 4 && `${rows} ${rows === 1 ? "row" : "rows"} per step; usually 8 to 128. Small steps are noisy.`;
     },
-  }),
-  numberOption({
-    field: "maxLength",
-    label: "Longest row",
-    term: "tokens",
-    help: "Longer rows are left out, and reported. Memory grows with it.",
-    integer: true,
-    minimum: 8,
-    maximum: 131_072,
-    get: (recipe) => recipe.maxLength,
-    set: (recipe, maxLength) => ({ ...recipe, maxLength }),
-    doubt: (length) => length < 64 && "Under 64 tokens most answers do not fit.",
   }),
 ];
 
@@ -140,24 +136,6 @@ export const moreOptions: readonly Option<Recipe>[] = [
     choices: linearNames,
     get: (recipe) => recipe.lora.targets,
     set: (recipe, targets) => ({ ...recipe, lora: { ...recipe.lora, targets } }),
-  }),
-  choiceOption({
-    field: "template",
-    label: "Template",
-    help: "The marks around each turn. The model sees them in training and in every answer.",
-    choices: [
-      { value: "hone", label: "Hone  <|user|> … <|end|>" },
-      { value: "chatml", label: "ChatML  <|im_start|>user … <|im_end|>" },
-    ],
-    get: (recipe) => recipe.template,
-    set: (recipe, template) => ({ ...recipe, template }),
-  }),
-  textOption({
-    field: "systemPrompt",
-    label: "System prompt",
-    help: "Put before rows that bring none. Empty: none.",
-    get: (recipe) => recipe.systemPrompt,
-    set: (recipe, systemPrompt) => ({ ...recipe, systemPrompt }),
   }),
   choiceOption({
     field: "schedule",
@@ -328,4 +306,10 @@ export const moreOptions: readonly Option<Recipe>[] = [
   }),
 ];
 
-export const recipeOptions: readonly Option<Recipe>[] = [...basicOptions, ...loraOptions, ...moreOptions];
+export const recipeOptions: readonly Option<Recipe>[] = [
+  ...templateOptions,
+  mixtureOption,
+  ...basicOptions,
+  ...loraOptions,
+  ...moreOptions,
+];

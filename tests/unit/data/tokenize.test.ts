@@ -1,133 +1,135 @@
-/** Rows to tokenised examples, and the checks before a run; the oracle is DOMAIN.md's list of what goes wrong. */
+/** One example to the sequences that are trained on. Oracle: rows and their renderings written out by hand. */
 
 import { describe, expect, test } from "vitest";
-import type { TokenizedExample } from "../../../src/data/batch.ts";
-import type { Example, Message } from "../../../src/data/example.ts";
-import { readExamples } from "../../../src/data/read.ts";
-import { createTemplate } from "../../../src/data/template.ts";
-import { preflight, tokenizeExamples } from "../../../src/data/tokenize.ts";
-import { createTokenizer } from "../../../src/data/tokenizer.ts";
+import type { ChatExample, Message, TextExample } from "../../../src/data/example.ts";
+import { createConverter } from "../../../src/data/formats/convert.ts";
+import { createTemplate } from "../../../src/data/templates/choose.ts";
+import { type Tokenized, type TokenizeParts, tokenizeExample } from "../../../src/data/tokenize.ts";
+import { createTokenizer, type Tokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import { test as sharedTest } from "../../support/shared.ts";
-import { byteLevelTokenizer } from "./tokenizers.ts";
+import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 
 const { json, config } = byteLevelTokenizer({ added: ["<|end|>"] });
 const tokenizer = createTokenizer(json, config);
-const template = createTemplate("hone", tokenizer);
 
-const example = (row: number, answer: string, weight?: number): Example => {
-  const assistant: Message = { role: "assistant", content: answer, ...(weight !== undefined && { weight }) };
-  return { row, line: row + 10, messages: [{ role: "user", content: "hi" }, assistant] };
-};
+function partsFor(own: Tokenizer, change: Partial<TokenizeParts["settings"]> = {}): TokenizeParts {
+  return {
+    tokenizer: own,
+    template: createTemplate({ kind: "built-in", name: "hone" }, { tokenizer: own, chatTemplate: null }),
+    settings: { systemPrompt: null, mask: "responses", maxLength: 999, truncation: "drop", ...change },
+  };
+}
 
-test("rows that are too long or teach nothing are left out and listed, the others kept whole", () => {
-  const rows = [example(0, "hello"), example(1, "long ".repeat(50)), example(2, "hello", 0), example(3, "z", 0.5)];
-  const { examples, problems, straddled } = tokenizeExamples(rows, tokenizer, template, {
-    maxLength: 80,
-    system: null,
-  });
-  expect(examples.map(({ row }) => row)).toEqual([0, 3]);
-  expect(problems).toEqual([
-    {
-      line: 11,
-      message: expect.stringMatching(/^2\d\d tokens exceed the limit of 80; raise the length or shorten the row$/),
-    },
-    { line: 12, message: expect.stringMatching(/no token to learn/) },
-  ]);
-  expect(straddled).toBe(0);
-  expect(tokenizer.decode(examples[0]?.ids ?? [])).toBe("<|user|>hi\n<|assistant|>hello");
-  const end = tokenizer.addedToken("<|end|>");
-  const taught = [...(examples[1]?.ids ?? [])].filter((_, i) => (examples[1]?.weights[i] ?? 0) > 0);
-  expect(taught.map((id) => (id === end ? "<|end|>" : tokenizer.decode([id])))).toEqual(["z", "<|end|>"]);
-  expect(Math.max(...(examples[1]?.weights ?? []))).toBe(0.5);
-  expect(() => preflight(examples, tokenizer, template)).not.toThrow();
-});
+const chat = (...messages: Message[]): ChatExample => ({ kind: "chat", messages, row: 0, line: 1 });
+const pair = (answer: string, weight?: number) =>
+  chat(
+    { role: "user", content: "hi" },
+    { role: "assistant", content: answer, ...(weight !== undefined && { weight }) },
+  );
 
-test("a row of exactly the longest length is kept", () => {
-  const [kept] = tokenizeExamples([example(0, "ab")], tokenizer, template, { maxLength: 999, system: null }).examples;
-  const maxLength = kept?.ids.length ?? 0;
-  const count = (limit: number) =>
-    tokenizeExamples([example(0, "ab")], tokenizer, template, { maxLength: limit, system: null }).examples.length;
-  expect([count(maxLength), count(maxLength - 1)]).toEqual([1, 0]);
-});
+/** Of an example that gives tokens. */
+function tokenized(example: ChatExample | TextExample, change: Partial<TokenizeParts["settings"]> = {}): Tokenized {
+  const result = tokenizeExample(example, partsFor(tokenizer, change));
+  if (!("encoding" in result)) throw new Error(result.problem);
+  return result;
+}
 
-test("the recipe's system prompt goes before rows that bring none", () => {
-  const own: Example = { row: 1, line: 2, messages: [{ role: "system", content: "own" }, ...example(1, "b").messages] };
-  const { examples } = tokenizeExamples([example(0, "a"), own], tokenizer, template, {
-    maxLength: 999,
-    system: "given",
-  });
-  expect(examples.map(({ ids }) => tokenizer.decode(ids).slice(0, 15))).toEqual([
-    "<|system|>given",
-    "<|system|>own\n<",
-  ]);
-});
+const idsOf = ({ sequences }: Tokenized) => [...(sequences[0]?.ids ?? [])];
+const learntOf = ({ sequences: [first] }: Tokenized) =>
+  [...(first?.ids ?? [])]
+    .filter((_, i) => (first?.weights[i] ?? 0) > 0)
+    .map((id) => tokenizer.show(id))
+    .join("");
 
-describe("preflight stops a run", () => {
-  const good = tokenizeExamples([example(0, "hello")], tokenizer, template, { maxLength: 999, system: null })
-    .examples[0];
-  if (!good) throw new Error("the example is not tokenised");
-  const { ids, weights } = good;
-  const bos = tokenizer.bos?.id ?? -1;
-  const change = (parts: Partial<TokenizedExample>): TokenizedExample => ({ ...good, row: 4, ...parts });
-  const rows: [string, TokenizedExample[], RegExp][] = [
-    ["without rows", [], /No row is left/],
-    [
-      "whose stop token is cut away",
-      [change({ ids: ids.slice(0, -1), weights: weights.slice(0, -1) })],
-      /not in a stop token/,
-    ],
-    [
-      "whose stop token is masked",
-      [change({ weights: weights.map((w, i) => (i < ids.length - 1 ? w : 0)) })],
-      /^Row 5: a response ends/,
-    ],
-    ["with every token masked", [good, change({ weights: new Float32Array(ids.length) })], /no token is supervised/],
-    [
-      "with two BOS",
-      [change({ ids: Int32Array.of(bos, ...ids), weights: Float32Array.of(0, ...weights) })],
-      /begins with 2 tokens/,
-    ],
-    [
-      "without BOS",
-      [change({ ids: ids.slice(1), weights: weights.slice(1) })],
-      /begins with 0 tokens "<s>", and the model wants 1/,
-    ],
-    [
-      "with a supervised first token",
-      [change({ weights: weights.map((w, i) => (i === 0 ? 1 : w)) })],
-      /stop token|first token/,
-    ],
-  ];
-  test.each(rows)("%s", (_, examples, message) => {
-    expect(() => preflight([good], tokenizer, template)).not.toThrow();
-    expect(() => preflight(examples, tokenizer, template)).toThrow(message);
+describe("a chat", () => {
+  test("is one sequence whose answer and stop token are learnt with the message's weight", () => {
+    const result = tokenized(pair("hello", 0.5));
+    expect(result).toMatchObject({ problem: null, lost: 0, proof: "structure" });
+    expect(tokenizer.decode(idsOf(result))).toBe("<|user|>hi\n<|assistant|>hello");
+    expect(learntOf(result)).toBe("hello<|end|>");
+    expect(Math.max(...(result.sequences[0]?.weights ?? []))).toBe(0.5);
   });
 
-  test("with a BOS that the model does not want", () => {
-    const plain = byteLevelTokenizer({ added: ["<|end|>"], bos: "none" });
-    const other = createTokenizer(plain.json, plain.config);
-    const otherTemplate = createTemplate("hone", other);
-    expect(() =>
-      preflight([change({ ids: ids.slice(1), weights: weights.slice(1) })], other, otherTemplate),
-    ).not.toThrow();
-    expect(() => preflight([good], other, otherTemplate)).toThrow(/begins with 1 tokens "<s>", and the model wants 0/);
+  test("of exactly the longest length is kept; one token more is left out, with both numbers", () => {
+    const length = tokenized(pair("ab")).encoding.ids.length;
+    expect(tokenized(pair("ab"), { maxLength: length }).sequences).toHaveLength(1);
+    const long = tokenized(pair("ab"), { maxLength: length - 1 });
+    expect(long.sequences).toEqual([]);
+    expect(long.problem).toBe(
+      `${length} tokens exceed the limit of ${length - 1}; raise the length or shorten the row`,
+    );
+  });
+
+  test("of which nothing is learnt is left out", () => {
+    expect(tokenized(pair("hello", 0)).problem).toMatch(/no token to learn/);
+  });
+
+  test("gets the recipe's system prompt only where it brings none", () => {
+    const own = chat({ role: "system", content: "own" }, ...pair("b").messages);
+    const beginning = (example: ChatExample) =>
+      tokenizer.decode(idsOf(tokenized(example, { systemPrompt: "given" }))).slice(0, 15);
+    expect([beginning(pair("a")), beginning(own)]).toEqual(["<|system|>given", "<|system|>own\n<"]);
+  });
+
+  test("of several turns is learnt as the mask says", () => {
+    const turns = chat(
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { role: "user", content: "c" },
+      { role: "assistant", content: "d" },
+    );
+    expect(learntOf(tokenized(turns))).toBe("b<|end|>d<|end|>");
+    expect(learntOf(tokenized(turns, { mask: "last" }))).toBe("d<|end|>");
+    const everything = tokenized(turns, { mask: "everything" });
+    expect(learntOf(everything)).toContain("<|user|>c<|end|>");
+    expect(everything.sequences[0]?.weights[0]).toBe(0);
+  });
+
+  test("that the template refuses is a problem, not an exception", () => {
+    const source = "{{ raise_exception('no system message, please') }}";
+    const parts = partsFor(tokenizer);
+    const template = {
+      ...parts.template,
+      render: () => {
+        throw new Error(source);
+      },
+    };
+    expect(tokenizeExample(pair("a"), { ...parts, template })).toEqual({ problem: source });
   });
 });
 
-sharedTest("all 999 Alpaca rows are tokenised for stories260K and pass the checks", async ({ shared }) => {
+test("plain text is consecutive windows: every token learnt once, none lost", () => {
+  const text = "The quick brown fox jumps over the lazy dog. ".repeat(20);
+  const result = tokenized({ kind: "text", text, row: 0, line: 1 }, { maxLength: 50 });
+  expect(result.problem).toBeNull();
+  expect(result.sequences.length).toBeGreaterThan(5);
+  for (const { ids, weights } of result.sequences) {
+    expect(ids.length).toBeLessThanOrEqual(50);
+    expect(weights[0]).toBe(0);
+  }
+  const learnt = result.sequences.flatMap(({ ids, weights }) => [...ids].filter((_, i) => (weights[i] ?? 0) > 0));
+  expect(tokenizer.decode(learnt)).toBe(text);
+});
+
+sharedTest("all 999 Alpaca rows become the text of the template, token for token", async ({ shared }) => {
   const stories = createTokenizer(
     await shared.json("models/stories260K/tokenizer.json"),
     await shared.json("models/stories260K/tokenizer_config.json"),
   );
-  const hone = createTemplate("hone", stories);
-  const rows = readExamples("alpaca_en_demo.json", await shared.text("data/alpaca_en_demo.json")).examples;
-  const { examples, problems, straddled } = tokenizeExamples(rows, stories, hone, { maxLength: 1e6, system: null });
-  expect(problems).toEqual([]);
-  expect(examples).toHaveLength(999);
-  expect(straddled).toBe(0);
-  preflight(examples, stories, hone);
-  examples.forEach(({ ids }, i) => {
-    const [question, answer] = rows[i]?.messages ?? [];
-    expect(stories.decode(ids)).toBe(`<|user|>${question?.content}<|end|>\n<|assistant|>${answer?.content}<|end|>`);
+  const parts = partsFor(stories, { maxLength: 1e6 });
+  const convert = createConverter({
+    format: "alpaca",
+    columns: { instruction: "instruction", input: "input", response: "output" },
   });
+  const rows = (await shared.json("data/alpaca_en_demo.json")) as Record<string, string>[];
+  expect(rows).toHaveLength(999);
+  for (const [row, value] of rows.entries()) {
+    const converted = convert(value);
+    if (!("examples" in converted) || converted.examples[0]?.kind !== "chat") throw new Error(`row ${row + 1}`);
+    const result = tokenizeExample({ ...converted.examples[0], row, line: 1 }, parts);
+    if (!("encoding" in result)) throw new Error(result.problem);
+    const prompt = value.input ? `${value.instruction}\n${value.input}` : value.instruction;
+    expect(stories.decode(result.encoding.ids)).toBe(`<|user|>${prompt}<|end|>\n<|assistant|>${value.output}<|end|>`);
+    expect(result.encoding.straddled).toBe(0);
+  }
 });

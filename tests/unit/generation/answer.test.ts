@@ -1,17 +1,17 @@
 /** Oracle: what a person should see of given token sequences, written out by hand. */
 
 import { describe, expect, it } from "vitest";
-import { createTemplate } from "../../../src/data/template.ts";
-import { createTokenizer } from "../../../src/data/tokenizer.ts";
+import { createTemplate } from "../../../src/data/templates/choose.ts";
+import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import { answer } from "../../../src/generation/answer.ts";
 import type { GenerationRequest } from "../../../src/generation/generate.ts";
-import { byteLevelTokenizer } from "../data/tokenizers.ts";
+import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 
 const { json, config } = byteLevelTokenizer();
 const tokenizer = createTokenizer(json, config);
-const template = createTemplate("hone", tokenizer);
+const template = createTemplate({ kind: "built-in", name: "hone" }, { tokenizer, chatTemplate: null });
 const encode = (text: string) => [
-  ...tokenizer.encode([{ text, kind: "content", role: null, supervised: false, weight: 0 }]).ids,
+  ...tokenizer.encode([{ text, kind: "content", role: null, message: null, answer: false, weight: 0 }]).ids,
 ];
 const sampling = { temperature: 0, topK: null, topP: null };
 
@@ -44,7 +44,7 @@ describe("an answer", () => {
   });
 
   it("loses the end marker that is plain text, and never shows a part of it", async () => {
-    expect(template.stop).not.toBe(""); // this tokenizer does not know <|end|> as a token
+    expect(template.endMarker).toBe("<|end|>"); // this tokenizer does not know <|end|> as a token
     const { given, shown } = await replay(encode("Yes.<|end|>"));
     expect(given.text).toBe("Yes.");
     expect(shown.join("")).toBe("Yes.");

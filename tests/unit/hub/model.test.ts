@@ -3,10 +3,10 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { bytesFromMemory } from "../../../src/hub/bytes.ts";
 import { type ModelFiles, modelFromAddress, modelFromFiles, modelFromSources } from "../../../src/hub/files.ts";
 import { type OpenModel, openModel } from "../../../src/hub/model.ts";
 import { writeSafetensors } from "../../../src/hub/safetensors.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { test } from "../../support/shared.ts";
 import { type FileServer, type Handler, serveFiles } from "./server.ts";
 import {
@@ -485,5 +485,42 @@ describe("a real model", () => {
     for (const { name, start, end } of model.tensors.values()) {
       expect(sameBytes(values.get(name), new Float32Array(weights.slice(start, end).buffer))).toBe(true);
     }
+  });
+});
+
+describe("the model's own chat template", () => {
+  const config = (chat_template: unknown) => ({
+    ...tinyModel(),
+    "tokenizer_config.json": jsonBytes({ chat_template }),
+  });
+  const file = { "chat_template.jinja": new TextEncoder().encode("{{ 'é' }}") };
+
+  it.each([
+    ["none", tinyModel(), null],
+    ["a text of tokenizer_config.json", config("{{ a }}"), "{{ a }}"],
+    [
+      "of named ones the default",
+      config([
+        { name: "tool", template: "t" },
+        { name: "default", template: "d" },
+      ]),
+      "d",
+    ],
+    ["of named ones without a default the first", config([{ name: "x", template: "x" }]), "x"],
+    ["a file of its own, before the configuration's", { ...config("{{ a }}"), ...file }, "{{ 'é' }}"],
+  ])("%s", async (_, files, expected) => {
+    expect((await open(kept(files))).chatTemplate).toBe(expected);
+  });
+
+  it("is part of the hash, and of what is kept", async () => {
+    const plain = await open(kept(tinyModel()));
+    const opened = await open(kept({ ...tinyModel(), ...file }));
+    expect((await readEverything(opened)).hash).not.toBe((await readEverything(plain)).hash);
+    expect((await open(modelFromSources("copy", opened.files))).chatTemplate).toBe("{{ 'é' }}");
+  });
+
+  it("is refused where it is no text", async () => {
+    const files = { ...tinyModel(), "chat_template.jinja": Uint8Array.of(0xff, 0xfe, 0x00) };
+    expect(await refusal(open(kept(files)))).toMatch(/chat_template\.jinja is not UTF-8 text/);
   });
 });

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytesFromMemory } from "../../../src/hub/bytes.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { test } from "../../support/shared.ts";
 import { refusal } from "./tiny.ts";
 

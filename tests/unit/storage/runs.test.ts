@@ -193,6 +193,41 @@ describe("files", () => {
     },
   );
 
+  test("a stream of files is kept under the hash that is known at its end", async () => {
+    const storage = await openStorage(tabOn(newDisk()));
+    async function* pieces() {
+      for (const seed of [1, 2, 3]) yield file(String(seed), bytes(seed));
+    }
+    let finished = 0;
+    await storage.datasets.saveStream("rows", 100, pieces(), () => {
+      finished++;
+      return { hash: "h", name: "rows", summary: { rows: 3 } };
+    });
+    expect(finished).toBe(1);
+    expect((await storage.datasets.get("h"))?.summary).toEqual({ rows: 3 });
+    const stored = (await storage.datasets.open("h")) ?? [];
+    expect(stored.map(({ name }) => name)).toEqual(["1", "2", "3"]);
+    for (const [i, { byteLength, slice }] of stored.entries()) {
+      expect(await slice(0, byteLength)).toEqual(bytes(i + 1));
+    }
+  });
+
+  test("a stream that breaks leaves nothing, and its own error comes through", async () => {
+    const storage = await openStorage(tabOn(newDisk()));
+    async function* pieces() {
+      yield file("1", bytes(1));
+      throw new Error("line 7 is too long");
+    }
+    const saving = storage.datasets.saveStream("rows", 100, pieces(), () => ({
+      hash: "h",
+      name: "rows",
+      summary: null,
+    }));
+    await expect(saving).rejects.toThrow("line 7 is too long");
+    expect(await storage.datasets.get("h")).toBe(null);
+    expect(await storage.audit()).toEqual({ chunks: 0, bytes: 0, referenced: 0, orphans: 0, damaged: 0 });
+  });
+
   test("a spoilt copy names the model, the file and the way out", async () => {
     const disk = newDisk();
     const { models } = await openStorage(tabOn(disk));

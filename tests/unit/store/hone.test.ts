@@ -5,26 +5,22 @@ import { createHone, type Hone } from "../../../src/store/hone.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import type { HoneState } from "../../../src/store/state.ts";
 import { createEngineClient } from "../../../src/worker/client.ts";
-import { type FakeSettings, fakeDataset, fakeModel, fakeRun, fakeWorker } from "../../support/fakeEngine.ts";
+import { fakeChats, fakeSource } from "../../support/fakeData.ts";
+import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";
 
 const request = {
   name: "a run",
   modelHash: fakeModel.hash,
-  datasetHash: fakeDataset.hash,
+  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
   recipe: { ...defaultRecipe("lora"), steps: 12 },
 };
-const kept: FakeSettings = { pace: 1, models: [fakeModel], datasets: [fakeDataset] };
+const kept: FakeSettings = { pace: 1, models: [fakeModel], sources: [fakeSource] };
 
 async function started(settings: FakeSettings) {
-  const workers: ReturnType<typeof fakeWorker>[] = [];
-  const client = createEngineClient(() => {
-    const worker = fakeWorker(settings);
-    workers.push(worker);
-    return worker;
-  });
-  const hone = createHone(client);
+  const workers = fakeWorkers(settings);
+  const hone = createHone(createEngineClient(workers));
   await hone.engine.start("auto");
-  return { hone, facts: () => hone.store.getState(), crash: () => workers.at(-1)?.crash() };
+  return { hone, facts: () => hone.store.getState(), crash: workers.crash };
 }
 
 /** Settles at the very change that makes it true, so that no timer decides what a test sees. */
@@ -40,14 +36,14 @@ function until(hone: Hone, isTrue: (state: HoneState) => boolean): Promise<void>
 
 function choose(hone: Hone) {
   hone.model.select(fakeModel.hash);
-  hone.dataset.select(fakeDataset.hash);
+  hone.data.choose(fakeSource.hash, true);
 }
 
 test("starting loads what the browser keeps, curves apart from records", async () => {
   const { hone, facts } = await started({ ...kept, runs: [fakeRun(request, 7, 12)] });
   expect(facts().engine.status).toBe("ready");
   expect(facts().model.list).toEqual([fakeModel]);
-  expect(facts().dataset.list).toEqual([fakeDataset]);
+  expect(facts().data.list).toEqual([fakeSource]);
   const [run] = facts().runs.list;
   expect(run).toMatchObject({ name: "a run", step: 7 });
   expect(run).not.toHaveProperty("metrics");
@@ -97,12 +93,82 @@ test("a refused run shows the engine's words and frees the page", async () => {
   });
 });
 
-test("a file that cannot be read leaves the chosen pairs as they were", async () => {
+test("what cannot be read is told and changes no choice; what can is chosen beside the rest", async () => {
   const { hone, facts } = await started(kept);
   choose(hone);
-  await hone.dataset.open(new File([], "empty.json"));
-  expect(facts().dataset.failure?.message).toBe("The file is empty. Choose one with at least one row.");
-  expect(facts().dataset.selected).toBe(fakeDataset.hash);
+  await hone.data.open([new File([], "empty.json")]);
+  expect(facts().data.failures).toMatchObject([{ message: expect.stringContaining("is empty") }]);
+  expect(facts().data.chosen.map(({ hash }) => hash)).toEqual([fakeSource.hash]);
+  expect(await hone.data.paste("Pasted", "{")).toBe(false);
+  expect(facts().data.failure?.message).toMatch(/^Pasted is broken JSON/);
+  expect(await hone.data.paste("Pasted", '{"text":"a"}')).toBe(true);
+  expect(facts().data).toMatchObject({ failure: null, failures: [], opening: false });
+  expect(facts().data.chosen).toHaveLength(2);
+});
+
+test("reading can be cancelled without an error", async () => {
+  const { hone, facts } = await started({ ...kept, pace: 5 });
+  const opening = hone.data.open([new File(["[]"], fakeChats.name)]);
+  await until(hone, ({ engine }) => engine.progress !== null);
+  hone.data.cancel();
+  await opening;
+  expect(facts().data).toMatchObject({ opening: false, failure: null, failures: [], chosen: [] });
+});
+
+test("an exclusion counts each row once, and its undo puts back only what it took", async () => {
+  const { hone, facts } = await started(kept);
+  choose(hone);
+  const excluded = () => facts().data.chosen[0]?.excluded;
+  hone.data.exclude("by hand", { sources: [0], rows: [9] });
+  // Row 9 is out already; source 1 is not chosen.
+  hone.data.exclude("a finding", { sources: [0, 0, 0, 1], rows: [30, 9, 4, 2] });
+  expect(excluded()).toEqual([4, 9, 30]);
+  expect(facts().data.exclusions.map(({ rows }) => rows)).toEqual([
+    { [fakeSource.hash]: [9] },
+    { [fakeSource.hash]: [30, 4] },
+  ]);
+  hone.data.undo(1);
+  expect(excluded()).toEqual([9]);
+  hone.data.include(fakeSource.hash, 9);
+  expect(excluded()).toEqual([]);
+  expect(facts().data.exclusions).toEqual([]);
+});
+
+test("the data worker is told the selected model, also after the engine was started again", async () => {
+  const { hone, facts, crash } = await started(kept);
+  hone.model.select(fakeModel.hash);
+  await until(hone, ({ data }) => data.model === fakeModel.hash);
+  crash();
+  expect(facts().data.model).toBeNull();
+  await hone.engine.start("auto");
+  expect(facts().data.model).toBe(fakeModel.hash);
+});
+
+test("a later check ends an earlier one, and a failed one leaves the last report", async () => {
+  const { hone, facts } = await started({ ...kept, pace: 5 });
+  choose(hone);
+  await until(hone, ({ data }) => data.model !== null);
+  const { template, systemPrompt, mask, maxLength, truncation } = defaultRecipe("lora");
+  const spec = {
+    modelHash: fakeModel.hash,
+    sources: facts().data.chosen,
+    settings: { template, systemPrompt, mask, maxLength, truncation },
+    mixture: "sampling" as const,
+    validationShare: 0.1,
+    seed: 1,
+  };
+  const first = hone.report.check(spec, "first");
+  await Promise.all([first, hone.report.check(spec, "second")]);
+  expect(facts().report).toMatchObject({ key: "second", checking: false, failure: null });
+  const { report } = facts().report;
+  // Rows 3 and 7 of every 40 cannot be used.
+  expect(report?.examples).toBe(300 - 16);
+  await hone.report.check({ ...spec, modelHash: "unknown" }, "third");
+  expect(facts().report).toMatchObject({
+    report,
+    key: "second",
+    failure: { message: expect.stringContaining("does not know this model") },
+  });
 });
 
 test("opening a model can be cancelled without an error", async () => {
@@ -121,7 +187,7 @@ test("both answers stream and end; stopping leaves what was written", async () =
   const question = {
     modelHash: fakeModel.hash,
     runId: "run-1",
-    template: "hone" as const,
+    template: { kind: "built-in", name: "hone" } as const,
     systemPrompt: null,
     sampling: { temperature: 0, topK: null, topP: null, maxTokens: 16, seed: 1 },
   };

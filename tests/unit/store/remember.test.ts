@@ -8,7 +8,16 @@ test("choices and typed text come back", () => {
   const written = JSON.stringify({
     choice: "wasm",
     model: "m",
-    dataset: "d",
+    sources: [
+      {
+        hash: "d",
+        mapping: { format: "dolly", columns: { input: "context", magic: "x" } },
+        lambda: 2,
+        excluded: [5, 1, 5, -1, "2"],
+      },
+      { hash: "e", mapping: { format: "magic" }, lambda: -1 },
+      { lambda: 1 },
+    ],
     recipe: { name: "my run", method: "full", entries: { learningRate: "3e-5x" } },
     question: "Why?",
     sampling: { temperature: "0.7" },
@@ -16,7 +25,10 @@ test("choices and typed text come back", () => {
   const state = withKept(initialState, written);
   expect(state.engine.choice).toBe("wasm");
   expect(state.model.selected).toBe("m");
-  expect(state.dataset.selected).toBe("d");
+  expect(state.data.chosen).toEqual([
+    { hash: "d", mapping: { format: "dolly", columns: { input: "context" } }, lambda: 2, excluded: [1, 5] },
+    { hash: "e", mapping: null, lambda: 1, excluded: [] },
+  ]);
   expect(state.recipe).toEqual({ name: "my run", method: "full", entries: { learningRate: "3e-5x" } });
   expect(state.compare).toMatchObject({ question: "Why?", entries: { temperature: "0.7" } });
 });
@@ -28,7 +40,7 @@ test.each([
   "7",
   "[]",
   "{}",
-  '{"choice":"cuda","model":7,"recipe":{"method":"magic","entries":{"seed":42}},"question":null,"sampling":[1]}',
+  '{"choice":"cuda","model":7,"sources":{"hash":"d"},"recipe":{"method":"magic","entries":{"seed":42}},"question":null,"sampling":[1]}',
 ])("what is not well formed changes nothing: %s", (written) => {
   expect(withKept(initialState, written)).toEqual(initialState);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { accumulatorOut } from "../../../src/artifacts/contract.ts";
 import type { Batch } from "../../../src/data/batch.ts";
-import type { SamplerState } from "../../../src/data/batches.ts";
+import type { SamplerState } from "../../../src/data/sampler.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import type { BatchSource } from "../../../src/training/batchSource.ts";
@@ -86,7 +86,7 @@ async function train(setting: Setting = {}) {
   );
   const { beta1, beta2 } = optimizerSettings;
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
-  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4] });
+  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
   const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)));
   if (from !== undefined) await restoreInto(stepper, from.tensors);
   const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
@@ -351,7 +351,8 @@ describe("trouble", () => {
 });
 
 describe("a stored state", () => {
-  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4] });
+  const pass = { pass: 2, position: 7, random: [5, 6, 7, 8] } as const;
+  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4], passes: [pass] });
 
   test("comes back as it was", async () => {
     const run = await train({ questions: [{ prompt: "a", reference: "b" }] });
@@ -361,6 +362,10 @@ describe("a stored state", () => {
 
   test.each([
     [{ ...state, sampler: { ...state.sampler, cursor: -1 } }, "sampler.cursor should be >=0, not -1"],
+    [
+      { ...state, sampler: { ...state.sampler, passes: [{ ...pass, position: 0.5 }] } },
+      "sampler.passes.0.position should be a whole number, not 0.5",
+    ],
     [{ ...state, step: "3" }, 'step should be number, not "3"'],
     [null, "the whole should be Object, not null"],
   ])("%j is refused, naming the field", (stored, message) => {

@@ -6,7 +6,8 @@ import { tokenLoss } from "../../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
 import type { TokenizedExample } from "../../../src/data/batch.ts";
-import { chooseBuckets, createSampler } from "../../../src/data/batches.ts";
+import { chooseBuckets } from "../../../src/data/buckets.ts";
+import { createSampler, type SamplerOptions } from "../../../src/data/sampler.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
@@ -65,7 +66,7 @@ const answers = [
 ];
 const examples: TokenizedExample[] = prompts.map((prompt, row) => {
   const ids = Int32Array.of(...prompt, ...(answers[row] as number[]), stopId);
-  return { row, ids, weights: Float32Array.from(ids, (_, t) => (t < prompt.length ? 0 : 1)) };
+  return { source: 0, row, ids, weights: Float32Array.from(ids, (_, t) => (t < prompt.length ? 0 : 1)) };
 });
 
 let runtime: Runtime;
@@ -94,8 +95,12 @@ function upload(method: Method) {
 const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] => ({
   method: "full",
   lora: { rank: 8, alpha: 16, targets: [] },
-  template: "hone",
+  template: { kind: "built-in", name: "hone" },
   systemPrompt: null,
+  mask: "responses",
+  truncation: "drop",
+  packing: false,
+  mixture: "weight",
   learningRate,
   schedule: "cosine",
   warmupRatio: 0.05,
@@ -137,7 +142,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     status: "running",
     reason: null,
     model: { name: "tiny", hash: "0", parameters: 0 },
-    dataset: { name: "four", hash: "0" },
+    sources: [{ name: "four", hash: "0", mapping: null, lambda: 1, excluded: [] }],
     recipe: settings,
     provider: "wasm",
     trainable: 0,
@@ -150,9 +155,12 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     best: null,
     samples: [],
   };
-  const buckets = chooseBuckets(examples, settings.batchSize);
-  const samplerOptions = {
+  const buckets = chooseBuckets(examples, settings.batchSize, { repeats: false });
+  const samplerOptions: SamplerOptions = {
     lengths: examples.map(({ ids }) => ids.length),
+    sources: examples.map(({ source }) => source),
+    mixture: { mode: "weight", lambdas: [1] },
+    packing: null,
     buckets,
     batchSize: settings.batchSize,
     accumulation: settings.accumulation,

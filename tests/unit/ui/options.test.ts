@@ -4,7 +4,9 @@ import { expect, test } from "vitest";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { defaultSampling, samplingOptions } from "../../../src/ui/compare/options.ts";
 import { readEntries } from "../../../src/ui/option/option.ts";
+import { starterTemplate } from "../../../src/ui/template/starter.ts";
 import { recipeOptions } from "../../../src/ui/train/options.ts";
+import { readRecipe } from "../../../src/ui/train/recipe.ts";
 
 const methods = ["lora", "full"] as const;
 const option = (field: string) => {
@@ -23,7 +25,7 @@ test.each(methods)("every default of %s, as shown, reads back to the same recipe
 test("every field of a recipe has an option, and no field has two", () => {
   const { lora, method: _method, ...rest } = defaultRecipe("lora");
   const fields = recipeOptions.map(({ field }) => field);
-  expect(fields.toSorted()).toEqual([...Object.keys(rest), ...Object.keys(lora)].toSorted());
+  expect(fields.toSorted()).toEqual([...Object.keys(rest), ...Object.keys(lora), "customTemplate"].toSorted());
 });
 
 test("the defaults of an answer read back as themselves", () => {
@@ -45,6 +47,8 @@ test.each([
   ["seed", "4294967296", /at most 4294967295/],
   ["template", "llama", /not one of the choices/],
   ["targets", "", /at least one/],
+  ["mask", "none", /not one of the choices/],
+  ["packing", "yes", /neither on nor off/],
 ])("%s refuses %j", (field, text, reason) => {
   const recipe = defaultRecipe("lora");
   const { settings, refusals } = readEntries(recipe, recipeOptions, { [field]: text });
@@ -58,6 +62,12 @@ test.each([
   ["steps", "40", { steps: 40 }],
   ["maxGradNorm", "", { maxGradNorm: null }],
   ["systemPrompt", "", { systemPrompt: null }],
+  ["template", "gemma", { template: { kind: "built-in", name: "gemma" } }],
+  ["template", "model", { template: { kind: "model" } }],
+  ["mask", "last", { mask: "last" }],
+  ["truncation", "left", { truncation: "left" }],
+  ["packing", "on", { packing: true }],
+  ["mixture", "weight", { mixture: "weight" }],
   ["targets", "v_proj,q_proj", { lora: { rank: 16, alpha: 32, targets: ["q_proj", "v_proj"] } }],
   ["rank", "8", { lora: { ...defaultRecipe("lora").lora, rank: 8 } }],
 ])("%s takes %j", (field, text, change) => {
@@ -78,4 +88,30 @@ test.each([
   const { settings, refusals } = readEntries(defaultRecipe(method), recipeOptions, { [field]: text });
   expect(refusals).toEqual({});
   expect(option(field).doubt(settings)).toMatch(reason);
+});
+
+test("a custom template is used once it is chosen, and kept while another is", () => {
+  const recipe = defaultRecipe("lora");
+  const entries = { customTemplate: "{{ messages }}" };
+  expect(readEntries(recipe, recipeOptions, entries).settings.template).toEqual(recipe.template);
+  expect(readEntries(recipe, recipeOptions, { ...entries, template: "custom" }).settings.template).toEqual({
+    kind: "custom",
+    source: "{{ messages }}",
+  });
+  expect(readEntries(recipe, recipeOptions, { template: "custom" }).settings.template).toEqual({
+    kind: "custom",
+    source: starterTemplate,
+  });
+});
+
+test("the longest row is lowered to the model's context and said so; a typed one beyond it is refused", () => {
+  const read = (entries: Record<string, string>, contextLength: number) =>
+    readRecipe({ method: "lora", entries }, { contextLength });
+  expect(read({}, 128)).toMatchObject({ recipe: { maxLength: 128 }, lowered: 512, refusals: {} });
+  expect(read({}, 2048)).toMatchObject({ recipe: { maxLength: 512 }, lowered: null });
+  expect(read({ maxLength: "100" }, 128)).toMatchObject({ recipe: { maxLength: 100 }, lowered: null, refusals: {} });
+  expect(read({ maxLength: "200" }, 128)).toMatchObject({
+    recipe: { maxLength: 128 },
+    refusals: { maxLength: "This model's context ends at 128 tokens. Set at most that." },
+  });
 });

@@ -27,12 +27,14 @@ class ErrorEventStub extends Event {
 
 function clientOf() {
   const workers: SilentWorker[] = [];
-  const client = createEngineClient(() => {
+  const desks: SilentWorker[] = [];
+  const startIn = (list: SilentWorker[]) => () => {
     const worker = new SilentWorker();
-    workers.push(worker);
+    list.push(worker);
     return worker as EngineWorker;
-  });
-  return { client, workers };
+  };
+  const client = createEngineClient({ engine: startIn(workers), data: startIn(desks) });
+  return { client, workers, desks };
 }
 
 test.each([
@@ -54,10 +56,12 @@ test.each([
 
 test("a worker that may not be started rejects calls instead of throwing; a restart tries again", async () => {
   let allowed = false;
-  const client = createEngineClient(() => {
+  const start = () => {
     if (!allowed) throw new Error("not from a file");
     return new SilentWorker() as EngineWorker;
-  });
+  };
+  const client = createEngineClient({ engine: start, data: start });
+  await expect(client.data.list()).rejects.toMatchObject({ name: "EngineStopped" });
   await expect(client.engine.report()).rejects.toMatchObject({ name: "EngineStopped" });
   allowed = true;
   client.restart();
@@ -86,4 +90,44 @@ test("a restart starts another worker; the old one is heard no more", async () =
   const report = client.engine.report();
   workers[1]?.dispatchEvent(new MessageEvent("message", { data: { kind: "result", id: 1, value: "there" } }));
   expect(await report).toBe("there");
+});
+
+const tokenizerFiles = {
+  modelHash: "m",
+  tokenizerJson: {},
+  tokenizerConfig: null,
+  chatTemplate: null,
+  contextLength: 8,
+};
+/** The calls that a worker was sent, by their names; introductions are "port". */
+const heard = (worker: SilentWorker | undefined) =>
+  (worker?.sent ?? []).map((message) => {
+    const { kind, method } = message as { kind: string; method?: string };
+    return method ?? kind;
+  });
+
+test("a data worker that dies is replaced, is told the model again, and meets the engine; the engine lives on", async () => {
+  const { client, workers, desks } = clientOf();
+  const deaths: Error[] = [];
+  client.onDeath((error) => deaths.push(error));
+  void client.data.tellModel(tokenizerFiles).catch(() => undefined);
+  const pending = client.data.list();
+  desks[0]?.dispatchEvent(new MessageEvent("message", { data: { kind: "result", id: 1, value: undefined } }));
+  desks[0]?.dispatchEvent(new ErrorEventStub("out of memory"));
+  await expect(pending).rejects.toMatchObject({
+    name: "EngineStopped",
+    message: expect.stringMatching(/out of memory/),
+  });
+  expect(desks).toHaveLength(2);
+  expect(heard(desks[1])).toEqual(["port", "tellModel"]);
+  expect(heard(workers[0])).toEqual(["port", "port"]);
+  expect(workers[0]?.terminated).toBe(false);
+  expect(deaths).toEqual([]);
+});
+
+test("a data worker that never answered is not started over and over", async () => {
+  const { client, desks } = clientOf();
+  desks[0]?.dispatchEvent(new Event("error"));
+  await expect(client.data.list()).rejects.toMatchObject({ message: expect.stringMatching(/could not be loaded/) });
+  expect(desks).toHaveLength(1);
 });

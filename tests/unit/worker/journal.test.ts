@@ -15,7 +15,7 @@ const record: RunRecord = {
   status: "running",
   reason: null,
   model: { name: "model", hash: "m", parameters: 10 },
-  dataset: { name: "pairs", hash: "d" },
+  sources: [{ name: "pairs", hash: "d", mapping: null, lambda: 1, excluded: [] }],
   recipe: defaultRecipe("lora"),
   provider: "wasm",
   trainable: 4,
@@ -28,7 +28,7 @@ const record: RunRecord = {
   best: null,
   samples: [],
 };
-const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4] });
+const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
 const metrics = (step: number): StepMetrics => ({
   step,
   loss: 4 / step,

@@ -1,0 +1,41 @@
+/** A model's tokenizer and template from a folder in Hugging Face layout, without its weights, for commands. */
+
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { isObject } from "../../src/hub/bytes.ts";
+import { chatTemplateOf } from "../../src/hub/chatTemplate.ts";
+import type { TokenizerFiles } from "../../src/worker/dataProtocol.ts";
+
+/** Null where the folder has no such file. */
+async function readOptional(folder: string, name: string): Promise<string | null> {
+  try {
+    return await readFile(join(folder, name), "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+async function readObject(folder: string, name: string): Promise<Readonly<Record<string, unknown>> | null> {
+  const text = await readOptional(folder, name);
+  if (text === null) return null;
+  const value: unknown = JSON.parse(text);
+  if (!isObject(value)) throw new Error(`${join(folder, name)} is JSON but not an object: check the file.`);
+  return value;
+}
+
+/** Throws when the folder has no tokenizer.json. */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+  const tokenizerJson = await readObject(folder, "tokenizer.json");
+  if (tokenizerJson === null) throw new Error(`${folder} has no tokenizer.json: name the folder of a model.`);
+  const tokenizerConfig = await readObject(folder, "tokenizer_config.json");
+  const config = await readObject(folder, "config.json");
+  const context = config?.max_position_embeddings;
+  return {
+    modelHash: basename(folder),
+    tokenizerJson,
+    tokenizerConfig,
+    chatTemplate: (await readOptional(folder, "chat_template.jinja")) ?? chatTemplateOf(tokenizerConfig),
+    contextLength: typeof context === "number" ? context : 2048,
+  };
+}

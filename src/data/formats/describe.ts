@@ -1,0 +1,164 @@
+/** The formats in words: what people call them, the roles that each knows, and the column names that usually play them. */
+
+import type { ColumnRole, FormatName, Mapping } from "./mapping.ts";
+
+export interface FormatRole {
+  readonly role: ColumnRole;
+  /** For the mapping editor. */
+  readonly title: string;
+  /** Whether rows without it cannot be read. */
+  readonly required: boolean;
+  /** Names by which the column is recognised, the usual one first; of a table's columns none, there it is a guess. */
+  readonly names: readonly string[];
+}
+
+export interface Format {
+  readonly name: FormatName;
+  readonly title: string;
+  readonly roles: readonly FormatRole[];
+}
+
+const titles: Readonly<Record<ColumnRole, string>> = {
+  messages: "Messages",
+  instruction: "Instruction",
+  input: "Input or context",
+  prompt: "Prompt",
+  response: "Response",
+  system: "System prompt",
+  history: "Earlier turns",
+  tools: "Tools",
+  chosen: "Chosen answer",
+  rejected: "Rejected answer",
+  text: "Text",
+  category: "Category",
+  split: "Split",
+  weight: "Loss weight of the row",
+};
+
+/** Every role, in the order in which people think of them. */
+export const columnRoles = Object.keys(titles) as readonly ColumnRole[];
+
+const required = (role: ColumnRole, ...names: string[]): FormatRole => ({
+  role,
+  title: titles[role],
+  required: true,
+  names,
+});
+const optional = (role: ColumnRole, ...names: string[]): FormatRole => ({
+  role,
+  title: titles[role],
+  required: false,
+  names,
+});
+
+const system = optional("system", "system", "system_prompt", "system_message");
+const tools = optional("tools", "tools", "functions");
+const category = optional("category", "category", "task_name", "task");
+const split = optional("split", "split");
+const weight = optional("weight", "loss_weight");
+const ofAnswers = [category, split, weight];
+
+/** Every format, in the order in which the mapping editor offers them. */
+export const formats: readonly Format[] = [
+  {
+    name: "alpaca",
+    title: "Alpaca: instruction, input, output",
+    roles: [
+      required("instruction", "instruction"),
+      optional("input", "input"),
+      required("response", "output"),
+      system,
+      optional("history", "history"),
+      tools,
+      ...ofAnswers,
+    ],
+  },
+  {
+    name: "dolly",
+    title: "Dolly: instruction, context, response",
+    roles: [
+      required("instruction", "instruction"),
+      optional("input", "context"),
+      required("response", "response"),
+      system,
+      ...ofAnswers,
+    ],
+  },
+  {
+    name: "openai",
+    title: "OpenAI chat: messages with role and content",
+    roles: [required("messages", "messages", "conversation", "conversations", "chat"), system, tools, ...ofAnswers],
+  },
+  {
+    name: "sharegpt",
+    title: "ShareGPT: conversations with from and value",
+    roles: [required("messages", "conversations", "conversation", "messages", "chat"), system, tools, ...ofAnswers],
+  },
+  {
+    name: "trl",
+    title: "TRL: prompt and completion",
+    roles: [required("prompt", "prompt"), required("response", "completion"), system, tools, ...ofAnswers],
+  },
+  {
+    name: "flan",
+    title: "FLAN: inputs and targets",
+    roles: [
+      required("prompt", "inputs"),
+      required("response", "targets"),
+      system,
+      optional("category", "task_name", "task", "category"),
+      split,
+      weight,
+    ],
+  },
+  {
+    name: "oasst",
+    title: "OASST: trees of replies",
+    roles: [required("prompt", "prompt"), category, split, weight],
+  },
+  {
+    name: "preference",
+    title: "Preference: chosen and rejected answers",
+    roles: [
+      optional("instruction", "instruction"),
+      optional("input", "input"),
+      optional("prompt", "prompt", "question", "query", "input"),
+      optional("messages", "conversations", "messages"),
+      required("chosen", "chosen", "preferred_output"),
+      required("rejected", "rejected", "non_preferred_output"),
+      system,
+      category,
+      split,
+    ],
+  },
+  {
+    name: "text",
+    title: "Plain text, learnt whole",
+    roles: [required("text", "text"), category, split],
+  },
+  {
+    name: "columns",
+    title: "A table: give each column its role",
+    roles: columnRoles.map((role) => optional(role)),
+  },
+  { name: "mixed", title: "Several formats: each row by its own fields", roles: [] },
+];
+
+const labels: Readonly<Record<FormatName, string>> = {
+  alpaca: "Alpaca rows",
+  dolly: "Dolly rows",
+  openai: "chat messages",
+  sharegpt: "ShareGPT conversations",
+  trl: "prompts and completions",
+  flan: "FLAN rows",
+  oasst: "trees of replies",
+  preference: "preference pairs",
+  text: "plain text",
+  columns: "columns of a table",
+  mixed: "rows of several formats",
+};
+
+/** What the rows are, in a few words for people: "Alpaca rows", "chat messages". */
+export function formatLabel(mapping: Mapping): string {
+  return labels[mapping.format];
+}

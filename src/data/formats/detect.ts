@@ -1,0 +1,242 @@
+/** Finds out what the rows of a file are by looking at some of them, and says why. */
+
+import { createConverter } from "./convert.ts";
+import { columnRoles, formatLabel } from "./describe.ts";
+import { isRow, nameOf, quote, type Row } from "./fields.ts";
+import type { ColumnRole, Detection, Mapping } from "./mapping.ts";
+import { isFlatReply } from "./oasst.ts";
+import { guessColumns, mappingsFor } from "./recognise.ts";
+
+/** Rows that are looked at; more would hardly tell more. */
+const sampleSize = 400;
+
+/** A mapping that fits some of the rows. */
+interface Candidate {
+  readonly mapping: Mapping;
+  /** Columns without which a row is none of these. */
+  readonly needed: readonly string[];
+  readonly rows: Set<number>;
+  /** Rows of which it is the likeliest reading. */
+  readonly firsts: number;
+  /** Sum of its places in the rows' lists of readings, 0 being the likeliest. */
+  readonly places: number;
+}
+
+/**
+ * Judges rows by their fields. "mixed" where every row is of a format of its own, "columns" where the names are guessed or
+ * say nothing; the reason counts the rows. Never throws.
+ */
+export function detectFormat(sample: readonly unknown[]): Detection {
+  const values = sample.slice(0, sampleSize);
+  const columns = sampleColumns(values);
+  const decide = (mapping: Mapping, reason: string, others: readonly Mapping[] = []): Detection => ({
+    mapping,
+    reason,
+    alternatives: readable(others, mapping, values),
+    columns,
+  });
+
+  const rows = new Map<number, Row>();
+  values.forEach((value, index) => {
+    if (isRow(value)) rows.set(index, value);
+  });
+  const texts = values.filter((value) => typeof value === "string").length;
+  if (texts > 0 && rows.size === 0)
+    return decide({ format: "text", columns: {} }, `${share(texts, values)} plain text.`);
+  if (rows.size === 0) {
+    const found =
+      values.length === 0 ? "There is no row to look at" : `No row has fields; the first is ${nameOf(values[0])}`;
+    return decide({ format: "columns", columns: {} }, `${found}.`);
+  }
+  const flat = values.filter(isFlatReply).length;
+  if (flat * 2 > values.length) {
+    return decide(
+      { format: "oasst", columns: { prompt: "prompt" } },
+      `${share(flat, values, "have")} "message_id", "parent_id", "role" and "text": replies that are put together into trees.`,
+      textOnly(rows),
+    );
+  }
+
+  const candidates = rank(rows);
+  const [best, ...others] = candidates;
+  if (!best) {
+    const guessed = [...rows.values()].map(guessColumns).reduce(merge, {});
+    return decide(
+      { format: "columns", columns: guessed },
+      "No row has the fields of a known format: choose which column is the instruction and which the response.",
+      textOnly(rows),
+    );
+  }
+  const strangers = foreigners(best, others, rows);
+  const mappings = others.map(({ mapping }) => mapping);
+  if (strangers.length > 0 || texts > 0) {
+    const parts = [best, ...strangers].map(({ mapping, rows: own }) => ({
+      label: formatLabel(mapping),
+      count: own.size,
+    }));
+    if (texts > 0) parts.push({ label: "rows that are only text", count: texts });
+    const listed = parts.map(({ label, count }) => `${label} (${count})`).join(", ");
+    return decide({ format: "mixed", columns: {} }, `${values.length} rows of several formats: ${listed}.`, [
+      best.mapping,
+      ...mappings,
+    ]);
+  }
+  return decide(best.mapping, explain(best, values, rows), [...mappings, ...textOnly(rows)]);
+}
+
+/** Candidates by the rows of which they are the likeliest reading: a ready-made text beside others never is. */
+function rank(rows: ReadonlyMap<number, Row>): Candidate[] {
+  const candidates = new Map<string, Candidate>();
+  for (const [index, row] of rows) {
+    mappingsFor(row).forEach((mapping, place) => {
+      const needed = requiredColumns(mapping);
+      const key = JSON.stringify([mapping.format, needed]);
+      const known = candidates.get(key);
+      // A role that only some rows have is the mapping's all the same.
+      const merged = { format: mapping.format, columns: merge(known?.mapping.columns ?? {}, mapping.columns) };
+      const own = known?.rows ?? new Set<number>();
+      own.add(index);
+      const firsts = (known?.firsts ?? 0) + (place === 0 ? 1 : 0);
+      candidates.set(key, { mapping: merged, needed, rows: own, firsts, places: (known?.places ?? 0) + place });
+    });
+  }
+  const meanPlace = ({ places, rows: own }: Candidate) => places / own.size;
+  return [...candidates.values()].sort(
+    (a, b) => b.firsts - a.firsts || meanPlace(a) - meanPlace(b) || b.rows.size - a.rows.size,
+  );
+}
+
+/** In the order of the mapping editor. */
+function merge(known: Mapping["columns"], more: Mapping["columns"]): Mapping["columns"] {
+  const taken = Object.values(known);
+  const merged: Partial<Record<ColumnRole, string>> = {};
+  for (const role of columnRoles) {
+    const column = known[role] ?? more[role];
+    if (column !== undefined && (known[role] !== undefined || !taken.includes(column))) merged[role] = column;
+  }
+  return merged;
+}
+
+const identifying: readonly ColumnRole[] = [
+  "messages",
+  "instruction",
+  "prompt",
+  "response",
+  "chosen",
+  "rejected",
+  "text",
+];
+
+function requiredColumns({ format, columns }: Mapping): string[] {
+  // A preference row is one by its two answers; how its prompt is given may differ from row to row.
+  const roles = format === "preference" ? (["chosen", "rejected"] as const) : identifying;
+  return roles.map((role) => columns[role]).filter((column) => column !== undefined);
+}
+
+/** Other formats that rows are of which have nothing of the best one: then the file mixes formats. */
+function foreigners(best: Candidate, others: readonly Candidate[], rows: ReadonlyMap<number, Row>): Candidate[] {
+  const rest = new Map(
+    [...rows].filter(([index, row]) => !best.rows.has(index) && best.needed.every((c) => row[c] == null)),
+  );
+  const found: Candidate[] = [];
+  for (const other of others) {
+    // Text in a column of another name is a guess, and no reason to call a file mixed.
+    if (other.mapping.format === "text" && other.mapping.columns.text !== "text") continue;
+    const own = [...rest.keys()].filter((index) => other.rows.has(index));
+    if (own.length === 0) continue;
+    for (const index of own) rest.delete(index);
+    found.push({ ...other, rows: new Set(own) });
+  }
+  return found;
+}
+
+/** `198 of 200 rows have "instruction" and "output", and "input" too.` */
+function explain(
+  { mapping, needed, rows }: Candidate,
+  values: readonly unknown[],
+  all: ReadonlyMap<number, Row>,
+): string {
+  const extra = Object.values(mapping.columns).filter((column) => !needed.includes(column));
+  const shape = {
+    openai: ", a list of {role, content}",
+    sharegpt: ", a list of {from, value}",
+    oasst: ", a tree of replies",
+  };
+  const what = Object.entries(shape).find(([format]) => format === mapping.format)?.[1] ?? "";
+  let reason = `${share(rows.size, values, "have")} ${and(needed)}${what}`;
+  if (extra.length > 0) reason += `; also used: ${and(extra)}`;
+  if (mapping.format === "columns") {
+    const roles = Object.entries(mapping.columns).map(([role, column]) => `${quote(column)} as ${role}`);
+    reason = `${share(rows.size, values, "have")} ${and(needed)}; by their names taken: ${roles.join(", ")}`;
+  }
+  const readyMade = mapping.format !== "text" && [...all.values()].some((row) => typeof row.text === "string");
+  if (readyMade && !Object.values(mapping.columns).includes("text"))
+    reason += `. The ready-made "text" is not used; choose plain text to learn it as it stands`;
+  const rated = mapping.format === "trl" && [...all.values()].some((row) => typeof row.label === "boolean");
+  if (rated) reason += `. "label" is not used: completions that it calls bad would be learnt too`;
+  return `${reason}.`;
+}
+
+function share(count: number, values: readonly unknown[], verb = "are"): string {
+  if (values.length === 1) return `The only row ${verb === "are" ? "is" : "has"}`;
+  return count === values.length ? `All ${count} rows ${verb}` : `${count} of ${values.length} rows ${verb}`;
+}
+
+function and(columns: readonly string[]): string {
+  const quoted = columns.map(quote);
+  return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} and ${quoted.at(-1)}`;
+}
+
+/** A column of ready-made text is offered, never taken beside others. */
+function textOnly(rows: ReadonlyMap<number, Row>): Mapping[] {
+  return [...rows.values()].some((row) => typeof row.text === "string")
+    ? [{ format: "text", columns: { text: "text" } }]
+    : [];
+}
+
+/** Those that differ from the chosen one, and from each other, and give an example for at least one row. */
+function readable(mappings: readonly Mapping[], chosen: Mapping, values: readonly unknown[]): Mapping[] {
+  const seen = new Set([identity(chosen)]);
+  return mappings.filter((mapping) => {
+    const key = identity(mapping);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    const convert = createConverter(mapping);
+    return values.some((value) => "examples" in convert(value));
+  });
+}
+
+function identity({ format, columns }: Mapping): string {
+  return JSON.stringify([format, requiredColumns({ format, columns })]);
+}
+
+/** Every column with the beginning of the first value in it that says something. */
+function sampleColumns(values: readonly unknown[]): Detection["columns"] {
+  const samples = new Map<string, string>();
+  for (const value of values) {
+    if (!isRow(value)) continue;
+    for (const [name, own] of Object.entries(value)) {
+      if (!samples.get(name)) samples.set(name, beginning(own));
+    }
+  }
+  return [...samples].map(([name, sample]) => ({ name, sample }));
+}
+
+/** At most 80 characters of a value; a deep or large one is not written out to cut it. */
+function beginning(value: unknown): string {
+  if (value == null) return "";
+  const written = typeof value === "string" ? value : shortJson(value);
+  return written.length > 80 ? `${written.slice(0, 79)}…` : written;
+}
+
+function shortJson(value: unknown, depth = 0): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
+  if (typeof value !== "object" || value === null) return String(value);
+  if (depth > 4) return "…";
+  const inner = Array.isArray(value)
+    ? value.slice(0, 4).map((item) => shortJson(item, depth + 1))
+    : Object.entries(value)
+        .slice(0, 4)
+        .map(([key, item]) => `${JSON.stringify(key)}:${shortJson(item, depth + 1)}`);
+  return Array.isArray(value) ? `[${inner.join(",")}]` : `{${inner.join(",")}}`;
+}

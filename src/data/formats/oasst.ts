@@ -1,0 +1,221 @@
+/** OpenAssistant's trees of ranked replies: their threads, their preferences, and the flat form put together again. */
+
+import type { Message } from "../example.ts";
+import type { DataRecord } from "../read/record.ts";
+import type { ExampleBody } from "./convert.ts";
+import {
+  type Field,
+  fail,
+  fromJson,
+  isRow,
+  list,
+  member,
+  nameOf,
+  quote,
+  type Row,
+  Unusable,
+  weight,
+  written,
+} from "./fields.ts";
+import { role } from "./messages.ts";
+
+/** Deepest thread. The deepest of the published trees have about ten messages. */
+const maxDepth = 500;
+
+/** What is put into trees at most, as all of it is in memory at once: about 1 KB for each message, and its text. */
+export const flatLimits = { messages: 400_000, characters: 128 * 2 ** 20 };
+
+interface Reply {
+  readonly message: Message;
+  readonly rank: number | null;
+  /** Best first: rank 0, 1, …, then the unranked ones in the order of the file. */
+  readonly replies: readonly Reply[];
+}
+
+/** Whether a value is the root of a tree, or JSON of one. */
+export function isTree(value: unknown): boolean {
+  const root = fromJson(value);
+  return isRow(root) && typeof root.text === "string" && typeof root.role === "string" && "replies" in root;
+}
+
+/** Whether a row is a single message of the flat form. */
+export function isFlatReply(value: unknown): value is Row {
+  return (
+    isRow(value) &&
+    typeof value.message_id === "string" &&
+    Object.hasOwn(value, "parent_id") &&
+    typeof value.text === "string" &&
+    typeof value.role === "string"
+  );
+}
+
+/**
+ * A chat example for each thread, from the root to an assistant's reply below which no assistant speaks, best first; then
+ * preference examples: of each group of ranked answers to one prompt, the best beside every worse one.
+ * Replies that the file marks as deleted are left out, with what hangs on them. Throws `Unusable`.
+ */
+export function readTree(prompt: Field): ExampleBody[] {
+  const value = fromJson(prompt.value);
+  if (!isRow(value)) fail(prompt, `is ${nameOf(value)}, not the root of a tree {"text", "role", "replies"}`);
+  const root = readReply({ path: prompt.path, value }, 1);
+  const threads: ExampleBody[] = [];
+  const preferences: ExampleBody[] = [];
+  if (root) walk(root, [], threads, preferences);
+  if (threads.length === 0) throw new Unusable(`no response: no reply below ${prompt.path} is an assistant's`);
+  return [...threads, ...preferences];
+}
+
+/** null for a deleted reply. */
+function readReply(field: Field, depth: number): Reply | null {
+  if (!isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not a reply {"text", "role", "replies"}`);
+  if (field.value.deleted === true) return null;
+  if (depth > maxDepth) throw new Unusable(`the tree is more than ${maxDepth} replies deep`);
+  const message = { role: role(member(field, "role")), content: written(member(field, "text")) };
+  if (message.role === "system" && depth > 1) fail(field, "is a system message below the root");
+  const rank = member(field, "rank");
+  const below = member(field, "replies");
+  const replies = (below.value == null ? [] : list(below))
+    .map((reply) => readReply(reply, depth + 1))
+    .filter((reply) => reply !== null);
+  return {
+    message,
+    rank: rank.value == null ? null : weight(rank),
+    replies: replies.sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity) || 0),
+  };
+}
+
+/** Goes down the tree best first; returns whether an assistant speaks in it. */
+function walk(reply: Reply, above: readonly Message[], threads: ExampleBody[], preferences: ExampleBody[]): boolean {
+  const thread = [...above, reply.message];
+  const ranked = reply.replies.filter(({ message, rank }) => message.role === "assistant" && rank !== null);
+  const best = ranked[0];
+  for (const worse of ranked) {
+    // Equal ranks or equal words say nothing about which is better.
+    if (!best || worse.rank === best.rank || worse.message.content === best.message.content) continue;
+    preferences.push({ kind: "preference", prompt: thread, chosen: [best.message], rejected: [worse.message] });
+  }
+  const spoken = reply.replies.map((next) => walk(next, thread, threads, preferences)).some(Boolean);
+  if (spoken || reply.message.role !== "assistant") return spoken;
+  threads.push({ kind: "chat", messages: thread });
+  return true;
+}
+
+interface FlatReply {
+  readonly line: number;
+  readonly id: string;
+  readonly parent: string | null;
+  /** The row's own fields; nested ones (labels, emojis) are left behind. */
+  readonly row: Record<string, unknown>;
+  readonly replies: FlatReply[];
+}
+
+type Group = (batches: AsyncIterable<readonly DataRecord[]>) => AsyncGenerator<readonly DataRecord[]>;
+
+/**
+ * Regroups the flat form, one message per row with `message_id` and `parent_id`, into one record per tree on its root's
+ * line; null where the sample is of another form. Replies whose parent is missing, or that answer each other in a circle,
+ * become problems on their own lines, and so do rows of another kind.
+ * Replies may stand anywhere in the file, so all of it is held in memory: at most 400,000 messages and 128 Mi characters
+ * of text (OASST2 has 135,174 messages, about 200 MB). Throws one sentence beyond that.
+ */
+export function groupFlatTrees(sample: readonly unknown[]): null | Group {
+  const flat = sample.filter(isFlatReply).length;
+  return flat > 0 && flat * 2 > sample.length ? group : null;
+}
+
+async function* group(batches: AsyncIterable<readonly DataRecord[]>): AsyncGenerator<readonly DataRecord[]> {
+  const { replies, records } = await collect(batches);
+  for (const reply of replies.values()) {
+    if (reply.parent !== null) replies.get(reply.parent)?.replies.push(reply);
+  }
+  const depths = new Map<string, number>();
+  let level = [...replies.values()].filter((reply) => reply.parent === null);
+  const roots = level;
+  for (let depth = 1; level.length > 0 && depth <= maxDepth; depth++) {
+    for (const reply of level) depths.set(reply.id, depth);
+    level = level.flatMap((reply) => reply.replies);
+  }
+  for (const root of roots) {
+    records.push({
+      line: root.line,
+      value: { message_tree_id: root.row.message_tree_id ?? root.id, prompt: nest(root, 1) },
+    });
+  }
+  const ends = threadEnds(replies, depths);
+  for (const { line, id } of replies.values()) {
+    const problem = ends.get(id);
+    if (problem !== undefined) records.push({ line, problem });
+  }
+  records.sort((a, b) => a.line - b.line);
+  for (let start = 0; start < records.length; start += 256) yield records.slice(start, start + 256);
+}
+
+async function collect(batches: AsyncIterable<readonly DataRecord[]>) {
+  const replies = new Map<string, FlatReply>();
+  const records: DataRecord[] = [];
+  let characters = 0;
+  for await (const batch of batches) {
+    for (const record of batch) {
+      if ("problem" in record) {
+        records.push(record);
+        continue;
+      }
+      const { line, value } = record;
+      if (!isFlatReply(value) || typeof value.message_id !== "string") {
+        records.push({
+          line,
+          problem: "the row is no reply with message_id, parent_id, text and role, as the rows around it are",
+        });
+        continue;
+      }
+      const id = value.message_id;
+      const twin = replies.get(id);
+      if (twin) {
+        records.push({ line, problem: `message_id ${quote(id)} is on line ${twin.line} already` });
+        continue;
+      }
+      const parent = typeof value.parent_id === "string" && value.parent_id !== "" ? value.parent_id : null;
+      const row = Object.fromEntries(
+        Object.entries(value).filter(([, own]) => typeof own !== "object" || own === null),
+      );
+      replies.set(id, { line, id, parent, row, replies: [] });
+      characters += typeof value.text === "string" ? value.text.length : 0;
+      if (replies.size > flatLimits.messages || characters > flatLimits.characters) {
+        throw new Error(
+          `Line ${line}: replies with parent_id have to be held in memory to be put into trees, and these are more than ` +
+            `${flatLimits.messages} messages or ${flatLimits.characters} characters; split the file by message_tree_id.`,
+        );
+      }
+    }
+  }
+  return { replies, records };
+}
+
+function nest(reply: FlatReply, depth: number): Row {
+  const below = depth < maxDepth ? reply.replies.map((next) => nest(next, depth + 1)) : [];
+  return { ...reply.row, replies: below };
+}
+
+/** Why replies hang on no root, by id; those that do are absent. */
+function threadEnds(replies: ReadonlyMap<string, FlatReply>, depths: ReadonlyMap<string, number>): Map<string, string> {
+  const ends = new Map<string, string>();
+  for (const start of replies.values()) {
+    const way = new Set<string>();
+    let problem: string | undefined;
+    for (let at: FlatReply | undefined = start; at && !depths.has(at.id); ) {
+      problem = ends.get(at.id);
+      if (problem !== undefined) break;
+      if (way.has(at.id)) {
+        problem = `its thread runs in a circle through message ${quote(at.id)}, and so has no beginning`;
+        break;
+      }
+      way.add(at.id);
+      const parent: string | null = at.parent;
+      at = parent === null ? undefined : replies.get(parent);
+      if (!at) problem = `its thread begins with an answer to message ${quote(parent ?? "")}, which is not in the file`;
+    }
+    problem ??= way.size > 0 ? `its thread is more than ${maxDepth} replies deep` : undefined;
+    if (problem !== undefined) for (const id of way) ends.set(id, problem);
+  }
+  return ends;
+}

@@ -1,0 +1,231 @@
+/** What a row could be, judged by its own fields: the mappings that fit it, the likeliest first. */
+
+import type { Role } from "../example.ts";
+import { formats } from "./describe.ts";
+import { fromJson, isRow, listFields, nameOf, type Row, splitOf, Unusable } from "./fields.ts";
+import type { ColumnRole, FormatName, Mapping } from "./mapping.ts";
+import { readMessages, spellingOf } from "./messages.ts";
+import { isTree } from "./oasst.ts";
+
+type Columns = Partial<Record<ColumnRole, string>>;
+
+/** Formats with column names of their own, the one that says most about a row first. */
+const byName = ["oasst", "preference", "openai", "sharegpt", "alpaca", "dolly", "trl", "flan"] as const;
+type NamedFormat = (typeof byName)[number];
+
+/** Names of columns where no format has fixed them, the likeliest first, as letters and digits only. */
+const guesses: Readonly<Record<"instruction" | "input" | "response" | "system", readonly string[]>> = {
+  instruction: [
+    ...["instruction", "instructions", "question", "query", "prompt", "user", "human", "usermessage", "userinput"],
+    ...["request", "problem", "inputs", "input", "inputtext", "source", "sourcetext", "task", "context", "q"],
+  ],
+  input: ["input", "context", "passage", "document", "background", "article"],
+  response: [
+    ...["response", "responses", "answer", "answers", "output", "outputs", "completion", "reply", "assistant", "bot"],
+    ...["assistantmessage", "solution", "target", "targets", "targettext", "outputtext", "expectedoutput", "a"],
+    ...["modelresponse", "gpt", "chosen", "summary", "translation"],
+  ],
+  system: ["system", "systemprompt", "systemmessage"],
+};
+
+const textNames = ["text", "content", "document", "article", "body", "rawcontent", "passage", "sentence"];
+
+/** Every mapping whose required columns the row fills; if there is none, those whose columns it has, if only as null. */
+export function mappingsFor(row: Row): Mapping[] {
+  const filled = new Look(row, (column) => row[column] != null).mappings();
+  return filled.length > 0 ? filled : new Look(row, () => true).mappings();
+}
+
+/**
+ * The mapping by which a row of a mixed file is read. Where none fits, one that misses a column, so that the problem can
+ * name it; throws `Unusable` for rows that are like nothing known.
+ */
+export function recogniseRow(value: unknown): Mapping {
+  if (typeof value === "string") return { format: "text", columns: {} };
+  if (!isRow(value)) throw new Unusable(`a row is an object, this is ${nameOf(value)}`);
+  const [best] = mappingsFor(value);
+  // A ready-made text beside half of another format does not make up for the other half.
+  const reading = best && best.format !== "text" ? best : (begunMapping(value) ?? best);
+  if (reading) return reading;
+  throw new Unusable(
+    `neither "instruction" and "output" nor "messages" nor fields of another known format; ${listFields(value)}`,
+  );
+}
+
+/** A format of which the row has a required column, though not all. */
+function begunMapping(row: Row): Mapping | null {
+  for (const format of byName) {
+    const roles = rolesOf(format).filter(({ required }) => required);
+    const begun = roles.some(({ names }) => names.some((column) => Object.hasOwn(row, column) && row[column] != null));
+    // A prompt alone is rather half of a prompt and completion than a tree.
+    if (!begun || format === "oasst") continue;
+    const columns: Columns = {};
+    for (const { role, names } of roles) columns[role] = names[0] ?? role;
+    return { format, columns: { ...new Look(row, () => true).extras(format, columns), ...columns } };
+  }
+  return null;
+}
+
+/** What can be guessed of a table's columns; a role that no column's name suggests is left out. */
+export function guessColumns(row: Row): Columns {
+  return new Look(row, () => true).guess();
+}
+
+function rolesOf(format: FormatName) {
+  return formats.find(({ name }) => name === format)?.roles ?? [];
+}
+
+const normalised = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+
+/** A row with its columns by normalised name. */
+class Look {
+  private readonly columns = new Map<string, string[]>();
+
+  constructor(
+    private readonly row: Row,
+    counts: (column: string) => boolean,
+  ) {
+    for (const column of Object.keys(row)) {
+      if (!counts(column)) continue;
+      const name = normalised(column);
+      const same = this.columns.get(name);
+      if (same) same.push(column);
+      else this.columns.set(name, [column]);
+    }
+  }
+
+  mappings(): Mapping[] {
+    const found: Mapping[] = [];
+    for (const format of byName) {
+      const columns = this.named(format);
+      if (columns) found.push({ format, columns });
+    }
+    const listed = new Set(found.flatMap(({ columns }) => [columns.messages, columns.prompt, columns.rejected]));
+    for (const column of [...this.columns.values()].flat()) {
+      const format = listed.has(column) ? null : conversationIn(this.row[column]);
+      if (format) found.push({ format, columns: this.extras(format, { messages: column }) });
+    }
+    const table = this.guess();
+    const isNew = !found.some(({ columns }) => columns.response === table.response);
+    if (table.response && (table.instruction || table.prompt) && isNew) {
+      found.push({ format: "columns", columns: table });
+    }
+    const text = this.pick(textNames, (column) => typeof this.row[column] === "string");
+    const taken = text === undefined || found.some(({ columns }) => Object.values(columns).includes(text));
+    if (!taken) found.push({ format: "text", columns: this.extras("text", { text }) });
+    return found;
+  }
+
+  /** The columns of a format by their names; null where a required one is missing, or is of another shape. */
+  private named(format: NamedFormat): Columns | null {
+    const columns: Columns = {};
+    for (const { role, required, names } of rolesOf(format)) {
+      if (!required) continue;
+      const column = this.pick(names.map(normalised), () => true);
+      if (column === undefined) return null;
+      columns[role] = column;
+    }
+    if (format === "oasst" && !isTree(this.row[columns.prompt ?? ""])) return null;
+    if (format === "openai" || format === "sharegpt") {
+      const column = columns.messages ?? "";
+      // A column that holds no messages at all is judged by its name, so that its rows are listed with the reason.
+      const spelling = spellingOf(this.row[column]) ?? (normalised(column) === "messages" ? "openai" : "sharegpt");
+      if (spelling !== format) return null;
+    }
+    return this.extras(format, columns);
+  }
+
+  /** The given columns, and a format's optional ones where what they hold could be that. */
+  extras(format: FormatName, given: Columns): Columns {
+    const columns = { ...given };
+    const isFree = this.freeOf(columns);
+    for (const { role, required, names } of rolesOf(format)) {
+      if (required) continue;
+      // Of the ways to give a preference's prompt, one is enough.
+      if (format === "preference") {
+        if (role === "input" && !columns.instruction) continue;
+        if (role === "prompt" && columns.instruction) continue;
+        if (role === "messages" && (columns.instruction || columns.prompt)) continue;
+      }
+      const column = this.pick(
+        names.map(normalised),
+        (candidate) => isFree(candidate) && isPlausible(role, this.row[candidate]),
+      );
+      if (column !== undefined) columns[role] = column;
+    }
+    return columns;
+  }
+
+  guess(): Columns {
+    const columns: Columns = {};
+    const isFree = this.freeOf(columns);
+    const set = (role: keyof typeof guesses) => {
+      const column = this.pick(
+        guesses[role],
+        (candidate) => isFree(candidate) && typeof this.row[candidate] === "string",
+      );
+      if (column !== undefined) columns[role] = column;
+    };
+    set("response");
+    const prompt = this.pick(["prompt"], (column) => spellingOf(this.row[column]) !== null);
+    if (prompt !== undefined) columns.prompt = prompt;
+    else set("instruction");
+    if (columns.instruction !== undefined) set("input");
+    set("system");
+    const { history, tools, category, split, weight } = this.extras("alpaca", columns);
+    const more: Columns = {
+      ...(history && columns.instruction && { history }),
+      ...(tools && { tools }),
+      ...(category && { category }),
+      ...(split && { split }),
+      ...(weight && { weight }),
+    };
+    return { ...columns, ...more };
+  }
+
+  private freeOf(columns: Columns): (column: string) => boolean {
+    return (column) => !Object.values(columns).includes(column);
+  }
+
+  /** The first column whose name is wanted and that passes. */
+  private pick(wanted: readonly string[], passes: (column: string) => boolean): string | undefined {
+    for (const name of wanted) {
+      const column = this.columns.get(name)?.find(passes);
+      if (column !== undefined) return column;
+    }
+    return undefined;
+  }
+}
+
+function isPlausible(role: ColumnRole, value: unknown): boolean {
+  switch (role) {
+    case "split":
+      return splitOf(value) !== null;
+    case "category":
+      return (typeof value === "string" && value.length <= 200) || typeof value === "number";
+    case "weight":
+      return typeof value === "number" || (typeof value === "string" && value.trim() !== "" && Number(value) >= 0);
+    case "history":
+    case "messages":
+      return Array.isArray(fromJson(value));
+    case "tools":
+      return typeof fromJson(value) === "object";
+    case "prompt":
+      return typeof value === "string" || Array.isArray(value) || isRow(value);
+    default:
+      return typeof value === "string";
+  }
+}
+
+/** The spelling of a list of messages in which somebody asks and an assistant answers. */
+function conversationIn(value: unknown): "openai" | "sharegpt" | null {
+  const spelling = spellingOf(value);
+  if (spelling === null) return null;
+  try {
+    const messages = readMessages({ path: "", value });
+    const speaks = (role: Role) => messages.some((message) => message.role === role);
+    return speaks("user") && speaks("assistant") ? spelling : null;
+  } catch {
+    return null;
+  }
+}

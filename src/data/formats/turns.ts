@@ -1,0 +1,72 @@
+/** Prompts and answers as the columns of a row give them: texts, messages, or lists of messages. */
+
+import type { Message } from "../example.ts";
+import { type Field, fail, fromJson, isRow, list, nameOf, type RowFields, text, Unusable, written } from "./fields.ts";
+import { isJsonOfMessages, readMessage, readMessages } from "./messages.ts";
+
+/** The system prompt in a column of its own; an empty one is none. */
+export function systemTurn(row: RowFields): Message[] {
+  const field = row.optional("system");
+  if (field === null) return [];
+  const content = text(field);
+  return content.trim() === "" ? [] : [{ role: "system", content }];
+}
+
+/** `instruction` and `input` joined by a line break are what the user says; either may be empty, not both. */
+export function instructionTurn(row: RowFields): Message {
+  const instruction = row.required("instruction");
+  const input = row.optional("input");
+  const said = [instruction.value === null ? "" : text(instruction), input ? text(input) : ""];
+  const content = said.filter((part) => part !== "").join("\n");
+  if (content.trim() === "")
+    throw new Unusable(input ? `${instruction.path} and ${input.path} are both empty` : `${instruction.path} is empty`);
+  return { role: "user", content };
+}
+
+/** The answer to an instruction. */
+export function responseTurn(row: RowFields): Message {
+  const field = row.required("response");
+  const content = text(field);
+  if (content.trim() === "") throw new Unusable(`no response: ${field.path} is empty`);
+  return { role: "assistant", content };
+}
+
+/** Earlier turns as pairs `[user, assistant]`. */
+export function historyTurns(row: RowFields): Message[] {
+  const field = row.optional("history");
+  if (field === null || field.value === "") return [];
+  return list(field).flatMap((item): Message[] => {
+    const pair = Array.isArray(item.value) ? list(item) : [];
+    const [question, answer] = pair;
+    if (question === undefined || answer === undefined || pair.length !== 2)
+      return fail(item, "is not a pair [user, assistant]");
+    return [
+      { role: "user", content: written(question) },
+      { role: "assistant", content: written(answer) },
+    ];
+  });
+}
+
+/** A prompt: a text of the user's, a list of messages, or OpenAI's object around such a list. */
+export function promptTurns(field: Field): Message[] {
+  const value = fromJson(field.value);
+  if (isRow(value) && Array.isArray(value.messages))
+    return readMessages({ path: `${field.path}.messages`, value: value.messages });
+  if (Array.isArray(field.value) || isJsonOfMessages(field.value))
+    return readMessages({ path: field.path, value: Array.isArray(value) ? value : [value] });
+  if (isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not text or a list of messages`);
+  return [{ role: "user", content: written(field) }];
+}
+
+/** An answer: a text of the assistant's, one message, or a list of messages. */
+export function answerTurns(field: Field): Message[] {
+  if (Array.isArray(field.value)) return readMessages(field);
+  if (isRow(field.value)) return [readMessage(field)];
+  if (isJsonOfMessages(field.value)) {
+    const value = fromJson(field.value);
+    return readMessages({ path: field.path, value: Array.isArray(value) ? value : [value] });
+  }
+  if (typeof field.value === "string" && field.value.trim() === "")
+    throw new Unusable(`no response: ${field.path} is empty`);
+  return [{ role: "assistant", content: written(field) }];
+}

@@ -1,0 +1,80 @@
+/** Brackets and strings of JSON text, followed character by character. */
+
+import { maxDepth } from "./row.ts";
+
+const quoteCode = 0x22;
+export const comma = 0x2c;
+export const colon = 0x3a;
+export const openList = 0x5b;
+const backslash = 0x5c;
+export const closeList = 0x5d;
+const openObject = 0x7b;
+const closeObject = 0x7d;
+export const newline = 0x0a;
+
+export const isSpace = (code: number) => code === 0x20 || code === 0x0d || code === 0x09 || code === newline;
+export const isOpen = (code: number) => code === openObject || code === openList;
+export const isClose = (code: number) => code === closeObject || code === closeList;
+
+/**
+ * Follows brackets and strings. JSON allows no line break inside a string: one that is open at the end of its line lost
+ * its quote, and is closed there.
+ */
+export function createNesting() {
+  let depth = 0;
+  let inString = false;
+  let escaped = false;
+  /** The last character outside of strings that is no white space; a string counts as its quote. */
+  let previous = 0;
+  const containers = new Uint8Array(maxDepth + 1);
+  return {
+    get depth() {
+      return depth;
+    },
+    get inString() {
+      return inString;
+    },
+    get previous() {
+      return previous;
+    },
+    /** Whether JSON allows a list or an object to begin here. */
+    mayOpen(): boolean {
+      if (depth === 0 || depth > maxDepth) return true;
+      if (containers[depth - 1] === openObject) return previous === colon;
+      return previous === openList || previous === comma;
+    },
+    /** Starts again outside of all brackets. */
+    reset() {
+      depth = 0;
+      previous = 0;
+    },
+    endOfLine() {
+      inString = false;
+      escaped = false;
+    },
+    /** Place of the quote that closes the open string, or of its line's end; the text's length where neither is. */
+    stringEnd(text: string, from: number): number {
+      let at = from;
+      if (escaped && at < text.length && text.charCodeAt(at) !== newline) at++;
+      escaped = false;
+      for (; at < text.length; at++) {
+        const code = text.charCodeAt(at);
+        if (code === quoteCode || code === newline) return at;
+        if (code !== backslash) continue;
+        if (at + 1 === text.length) escaped = true;
+        else if (text.charCodeAt(at + 1) !== newline) at++;
+      }
+      return text.length;
+    },
+    /** Takes a character that is no white space: outside of strings, or the quote that closes one. */
+    step(code: number) {
+      previous = code;
+      if (inString) inString = code !== quoteCode;
+      else if (code === quoteCode) inString = true;
+      else if (isOpen(code)) {
+        if (depth <= maxDepth) containers[depth] = code;
+        depth++;
+      } else if (isClose(code) && depth > 0) depth--;
+    },
+  };
+}

@@ -1,0 +1,222 @@
+/** Parquet tables through hyparquet, one row group at a time. */
+
+import {
+  type AsyncBuffer,
+  type FileMetaData,
+  parquetMetadata,
+  parquetRead,
+  parquetSchema,
+  type RowGroup,
+} from "hyparquet";
+import type { ByteSource } from "../../tensor/bytes.ts";
+import { decompressors } from "./decompress.ts";
+import { checkChunk, checkGroup, chunkRange } from "./parquetChecks.ts";
+import { jsonRow, messageOf, type Sized, sizeOf } from "./row.ts";
+import { thriftEnd } from "./thrift.ts";
+
+export interface ParquetOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** A description of a table may be this large; a thousand columns in a thousand row groups have one of about 100 MiB. */
+const footerBytes = 1 << 27;
+
+/** Rows that are handed on at once. */
+const chunkRows = 512;
+
+/**
+ * Rows as plain JSON: integers beyond 2⁵³ as text, dates as ISO 8601, bytes as text where they are UTF-8, else as
+ * `base64:…`. A row group that is broken is one problem. Throws one sentence where the table's description is.
+ */
+export async function* readParquet(
+  source: ByteSource,
+  { signal, onProgress }: ParquetOptions,
+): AsyncGenerator<readonly Sized[]> {
+  const metadata = await readFooter(source, signal);
+  const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+  let firstRow = 0;
+  for (const [index, group] of metadata.row_groups.entries()) {
+    signal?.throwIfAborted();
+    const rows = Number(group.num_rows);
+    let notUtf8 = false;
+    let values: unknown[][];
+    try {
+      values = await readGroup(source, metadata, group, names, () => (notUtf8 = true), signal);
+      requireWhole(values, names, metadata);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof SourceError) throw error.cause;
+      const problem = `row group ${index + 1} of the Parquet table, ${rows} rows from here, is broken: ${reasonOf(error)}`;
+      yield [{ record: { line: firstRow + 1, problem }, size: 0 }];
+      values = [];
+    }
+    for (let start = 0; start < values.length; start += chunkRows) {
+      yield values.slice(start, start + chunkRows).map((row, i) => {
+        const measure = { size: 0 };
+        const entries = names.map((name, column) => [name, plain(row[column], measure)] as const);
+        return { record: { line: firstRow + start + i + 1, value: Object.fromEntries(entries) }, size: measure.size };
+      });
+    }
+    if (notUtf8) {
+      const problem = "among the rows from here are texts that are not UTF-8; what is not was read as \uFFFD";
+      yield [{ record: { line: firstRow + 1, problem }, size: 0 }];
+    }
+    firstRow += rows;
+    onProgress?.(index + 1 === metadata.row_groups.length ? source.byteLength : endOf(group), source.byteLength);
+  }
+}
+
+/** Errors of the language tell where hyparquet met what it did not expect, which says nothing to a user. */
+function reasonOf(error: unknown): string {
+  const unexpected = error instanceof TypeError || error instanceof RangeError;
+  return unexpected ? "it does not hold what it announces" : messageOf(error);
+}
+
+/** What the source throws is no fault of the table. */
+class SourceError extends Error {}
+
+async function slice(source: ByteSource, start: number, end: number, signal: AbortSignal | undefined) {
+  try {
+    return await source.slice(start, end, signal);
+  } catch (error) {
+    throw new SourceError("", { cause: error });
+  }
+}
+
+/** The table's description at the file's end, checked. */
+async function readFooter(source: ByteSource, signal: AbortSignal | undefined): Promise<FileMetaData> {
+  const { name, byteLength } = source;
+  const remedy = "It may be cut off or damaged: get it again.";
+  // PAR1, description, its length, PAR1
+  if (byteLength < 12) throw new Error(`${name} is a Parquet table of ${byteLength} bytes only. ${remedy}`);
+  const tail = await source.slice(byteLength - 8, byteLength, signal);
+  if (new TextDecoder().decode(tail.subarray(4)) !== "PAR1") {
+    throw new Error(`${name} is a Parquet table that does not end as one, with PAR1. ${remedy}`);
+  }
+  const length = new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
+  if (length > byteLength - 12 || length > footerBytes) {
+    const most = Math.min(byteLength - 12, footerBytes);
+    throw new Error(
+      `${name}: the description of the Parquet table would be ${length} bytes, of at most ${most}. ${remedy}`,
+    );
+  }
+  const footer = await source.slice(byteLength - 8 - length, byteLength, signal);
+  try {
+    thriftEnd(footer.subarray(0, length), 0);
+    const metadata = parquetMetadata(footer, { geoparquet: false });
+    for (const [index, group] of metadata.row_groups.entries()) checkGroup(metadata, group, index, byteLength);
+    return metadata;
+  } catch (error) {
+    throw new Error(`${name}: the description of the Parquet table is broken (${reasonOf(error)}). ${remedy}`);
+  }
+}
+
+/** Rows of a group, each a list of the columns' values. */
+async function readGroup(
+  source: ByteSource,
+  metadata: FileMetaData,
+  group: RowGroup,
+  names: string[],
+  notUtf8: () => void,
+  signal: AbortSignal | undefined,
+): Promise<unknown[][]> {
+  const chunks: { start: number; end: number; bytes: Uint8Array<ArrayBuffer> }[] = [];
+  for (const column of group.columns) {
+    const { start, end } = chunkRange(column);
+    const bytes = await slice(source, start, end, signal);
+    checkChunk(bytes, metadata, group, column, decompressors);
+    chunks.push({ start, end, bytes });
+  }
+  const file: AsyncBuffer = {
+    byteLength: source.byteLength,
+    async slice(start, end = source.byteLength) {
+      const chunk = chunks.find((candidate) => candidate.start <= start && end <= candidate.end);
+      const bytes = chunk?.bytes.subarray(start - chunk.start, end - chunk.start);
+      return (bytes ?? (await slice(source, start, end, signal))).slice().buffer;
+    },
+  };
+  return new Promise((resolve, reject) => {
+    parquetRead({
+      file,
+      metadata: { ...metadata, num_rows: group.num_rows, row_groups: [group] },
+      columns: names,
+      compressors: decompressors,
+      utf8: false,
+      geoparquet: false,
+      parsers: parsers(notUtf8),
+      onComplete: resolve,
+    }).catch(reject);
+  });
+}
+
+/** One text of a table may have as many bytes. */
+const textBytes = 1 << 26;
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
+
+function parsers(notUtf8: () => void) {
+  const text = (bytes: Uint8Array | undefined): string | undefined => {
+    if (bytes === undefined) return undefined;
+    if (bytes.length > textBytes) throw new Error(`a text of ${sizeOf(bytes.length)}, of at most ${sizeOf(textBytes)}`);
+    try {
+      return strict.decode(bytes);
+    } catch {
+      notUtf8();
+      return lossy.decode(bytes);
+    }
+  };
+  return {
+    stringFromBytes: text,
+    jsonFromBytes(bytes: Uint8Array | undefined): unknown {
+      const source = text(bytes);
+      if (source === undefined) return undefined;
+      const row = jsonRow(source, 0);
+      return "value" in row ? row.value : source;
+    },
+  };
+}
+
+/** In a column without nesting every row has a value or null: where there is none, a dictionary lacks an entry. */
+function requireWhole(rows: readonly unknown[][], names: readonly string[], metadata: FileMetaData): void {
+  parquetSchema(metadata).children.forEach(({ children }, column) => {
+    if (children.length > 0) return;
+    const row = rows.findIndex((values) => values[column] === undefined);
+    if (row >= 0) throw new Error(`column ${names[column]} has no value in row ${row + 1} of the group`);
+  });
+}
+
+const endOf = (group: RowGroup) => Math.max(0, ...group.columns.map((column) => chunkRange(column).end));
+
+/** A value of hyparquet as JSON; adds the characters of its texts to `measure`. */
+function plain(value: unknown, measure: { size: number }): unknown {
+  if (typeof value === "string") {
+    measure.size += value.length;
+    return value;
+  }
+  measure.size += 8;
+  if (typeof value === "boolean") return value;
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (typeof value === "bigint") {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : String(value);
+  }
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (value instanceof Uint8Array) return plain(textOrBase64(value), measure);
+  if (Array.isArray(value)) return value.map((item) => plain(item, measure));
+  if (typeof value !== "object" || value === null) return null;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item, measure)]));
+}
+
+function textOrBase64(bytes: Uint8Array): string {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    let binary = "";
+    for (let start = 0; start < bytes.length; start += 4096) {
+      binary += String.fromCharCode(...bytes.subarray(start, start + 4096));
+    }
+    return `base64:${btoa(binary)}`;
+  }
+}

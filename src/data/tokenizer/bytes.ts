@@ -1,0 +1,111 @@
+/** What tokens stand for, in bytes: the tables of both alphabets, and where tokens stand in a text. */
+
+/** SentencePiece's stand-in for a space. */
+export const metaspace = "▁";
+
+export const utf8 = new TextEncoder();
+
+export type ByteTable = readonly (Uint8Array | undefined)[];
+
+/** The bytes that each id of the vocabulary stands for, of added tokens those of their text. */
+export function createByteTable(
+  vocabulary: ReadonlyMap<string, number>,
+  added: ReadonlyMap<string, number>,
+  spelling: { readonly byteLevel: boolean; readonly byteFallback: boolean },
+): ByteTable {
+  const table: (Uint8Array | undefined)[] = [];
+  for (const [token, id] of vocabulary) {
+    if (spelling.byteLevel) {
+      const bytes = Array.from(token, (character) => byteOf.get(character));
+      table[id] = bytes.includes(undefined) ? utf8.encode(token) : Uint8Array.from(bytes, (byte) => byte ?? 0);
+    } else {
+      const byte = spelling.byteFallback ? /^<0x([0-9A-F]{2})>$/.exec(token)?.[1] : undefined;
+      table[id] = byte ? Uint8Array.of(Number.parseInt(byte, 16)) : utf8.encode(token.replaceAll(metaspace, " "));
+    }
+  }
+  for (const [text, id] of added) table[id] = utf8.encode(text);
+  return table;
+}
+
+/** Whether a token stands for one byte, in SentencePiece's manner. */
+export const isByteToken = (token: string): boolean => /^<0x[0-9A-F]{2}>$/.test(token);
+
+export const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
+
+/** GPT-2's printable stand-ins: visible Latin-1 characters are themselves, the other bytes follow from U+0100 on. */
+const standIns: readonly string[] = (() => {
+  let next = 0x100;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const visible = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+    return String.fromCharCode(visible ? byte : next++);
+  });
+})();
+const byteOf = new Map(standIns.map((character, byte) => [character, byte]));
+
+/** A text in GPT-2's byte alphabet. */
+export function spellBytes(text: string): string {
+  let spelt = "";
+  for (const byte of utf8.encode(text)) spelt += standIns[byte];
+  return spelt;
+}
+
+/** Bytes as text; those that are no character by themselves as `<0xE2>`. */
+export function showBytes(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; ) {
+    const first = bytes[i] ?? 0;
+    const width = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    try {
+      text += strict.decode(bytes.subarray(i, i + width));
+      i += width;
+    } catch {
+      text += byteToken(first);
+      i++;
+    }
+  }
+  return text;
+}
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A token of a word, before it is known where it stands. */
+export interface SpelledToken {
+  /** Negative where the vocabulary has none. */
+  readonly id: number;
+  /** Bytes of text that an unknown-token stands for; undefined where it spells its text. */
+  readonly unknown?: number;
+}
+
+/**
+ * The id and the UTF-16 offsets in `text` of each token, one after the other: [id, start, end, id, …]. Found by comparing
+ * bytes, but for unknown-tokens, which have the characters that they stand for. A token inside a character has that whole
+ * character. Returns the offset from which the tokens do not spell the text, if they do not.
+ */
+export function locate(tokens: readonly SpelledToken[], table: ByteTable, text: string): number[] | number {
+  const expected = utf8.encode(text);
+  const located: number[] = [];
+  let byte = 0;
+  // The character that holds `byte`: its place in the string, and the bytes before it.
+  let index = 0;
+  let before = 0;
+  for (const { id, unknown } of tokens) {
+    const bytes = table[id];
+    if (!bytes) return index;
+    if (unknown === undefined) {
+      for (let i = 0; i < bytes.length; i++) if (bytes[i] !== expected[byte + i]) return index;
+    }
+    const start = index;
+    byte += unknown ?? bytes.length;
+    let end = index;
+    while (before < byte) {
+      const code = text.codePointAt(index) ?? 0;
+      const width = code < 0x80 ? 1 : code < 0x800 ? 2 : code > 0xffff ? 4 : 3;
+      end = index + (code > 0xffff ? 2 : 1);
+      if (before + width > byte) break;
+      before += width;
+      index = end;
+    }
+    located.push(id, start, end);
+  }
+  return byte === expected.length ? located : index;
+}

@@ -1,0 +1,122 @@
+/** The list of rows, outside the store: a source may have a million, of which a page holds those near what is shown. */
+
+import type { EngineClient } from "../worker/client.ts";
+import type { DataSpec, RowHead } from "../worker/dataProtocol.ts";
+import { type Failure, toFailure } from "./state.ts";
+
+/** Rows asked for at once. */
+const pageSize = 100;
+/** Pages held; the longest unwanted go first. */
+const held = 60;
+
+export interface Heads {
+  /**
+   * Chooses what is listed. What is known of the same source stays until it comes anew, so that a changed setting does
+   * not empty the list.
+   */
+  list(spec: DataSpec, source: number): void;
+  /** Rows `from` to `to` (exclusive) are in sight: loads what is missing, and ends what is no longer wanted. */
+  want(from: number, to: number): void;
+  /** null while it is not there. */
+  at(row: number): RowHead | null;
+  /** Why the last page could not be had; null once one could. */
+  failure(): Failure | null;
+  /** Asks again after a failure. */
+  retry(): void;
+  /** Changes with everything that is learnt. */
+  version(): number;
+  /** Returns the way to stop hearing. */
+  subscribe(listener: () => void): () => void;
+}
+
+interface Page {
+  readonly rows: readonly RowHead[];
+  /** The listing that it was loaded for. */
+  readonly listing: number;
+}
+
+export function createHeads(client: Pick<EngineClient, "data">): Heads {
+  const pages = new Map<number, Page>();
+  const loading = new Map<number, AbortController>();
+  const listeners = new Set<() => void>();
+  let current: { spec: DataSpec; source: number; key: string; hash: string } | null = null;
+  let listing = 0;
+  let version = 0;
+  let failure: Failure | null = null;
+
+  const told = () => {
+    version++;
+    for (const listener of listeners) listener();
+  };
+  const endAll = () => {
+    for (const controller of loading.values()) controller.abort();
+    loading.clear();
+  };
+
+  const load = async (index: number) => {
+    if (!current) return;
+    const { spec, source } = current;
+    const mine = listing;
+    const controller = new AbortController();
+    loading.set(index, controller);
+    try {
+      const rows = await client.data.heads(spec, source, index * pageSize, (index + 1) * pageSize, controller.signal);
+      if (mine !== listing) return;
+      pages.delete(index);
+      pages.set(index, { rows, listing: mine });
+      for (const oldest of pages.keys()) {
+        if (pages.size <= held) break;
+        pages.delete(oldest);
+      }
+      failure = null;
+    } catch (thrown) {
+      const found = toFailure(thrown);
+      if (mine !== listing || found.name === "AbortError") return;
+      failure = found;
+    } finally {
+      if (loading.get(index) === controller) loading.delete(index);
+    }
+    told();
+  };
+
+  return {
+    list(spec, source) {
+      const { modelHash, settings, sources } = spec;
+      const choice = sources[source];
+      if (!choice) return;
+      // λ, split and seed change no head.
+      const key = JSON.stringify([modelHash, settings, choice.hash, choice.mapping, choice.excluded]);
+      if (current?.key === key) return;
+      if (current?.hash !== choice.hash) pages.clear();
+      endAll();
+      current = { spec, source, key, hash: choice.hash };
+      listing++;
+      failure = null;
+      told();
+    },
+    want(from, to) {
+      if (!current || to <= from) return;
+      const first = Math.floor(from / pageSize);
+      const last = Math.floor((to - 1) / pageSize);
+      for (const [index, controller] of loading) {
+        if (index >= first && index <= last) continue;
+        controller.abort();
+        loading.delete(index);
+      }
+      // What failed is not asked for again and again: a person does that.
+      for (let index = first; index <= last; index++)
+        if (pages.get(index)?.listing !== listing && !loading.has(index) && !failure) void load(index);
+    },
+    at: (row) => pages.get(Math.floor(row / pageSize))?.rows[row % pageSize] ?? null,
+    failure: () => failure,
+    retry() {
+      failure = null;
+      told();
+    },
+    version: () => version,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}

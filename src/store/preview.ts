@@ -1,0 +1,37 @@
+/** The preview as a topic: which row is looked at, and what the model will see of it. */
+
+import type { DataSpec } from "../worker/dataProtocol.ts";
+import { type Context, patch } from "./context.ts";
+import { toFailure } from "./state.ts";
+
+export interface PreviewActions {
+  /** Looks at a row of a chosen source. */
+  look(source: string, row: number): void;
+  problemsOnly(on: boolean): void;
+  /** Loads a row of the spec's source; a later call ends an earlier one. What was shown stays until then. */
+  load(spec: DataSpec, source: number, row: number): Promise<void>;
+}
+
+export function previewActions(context: Context): PreviewActions {
+  const { client } = context;
+  let controller: AbortController | null = null;
+
+  return {
+    look: (source, row) => patch(context, "preview", { source, row }),
+    problemsOnly: (problemsOnly) => patch(context, "preview", { problemsOnly }),
+    async load(spec, source, row) {
+      controller?.abort();
+      const mine = new AbortController();
+      controller = mine;
+      patch(context, "preview", { loading: true });
+      try {
+        const shown = await client.data.row(spec, source, row, mine.signal);
+        if (!mine.signal.aborted) patch(context, "preview", { shown, failure: null });
+      } catch (thrown) {
+        if (!mine.signal.aborted) patch(context, "preview", { shown: null, failure: toFailure(thrown) });
+      } finally {
+        if (controller === mine) patch(context, "preview", { loading: false });
+      }
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/** One example three times, side by side: what the row says, the rendered template, the tokens; pointing at one lights the others. */
+
+import { NativeSelect, Text } from "@mantine/core";
+import { useCallback, useMemo, useState } from "react";
+import { plural, share } from "../format.ts";
+import { ScrollRegion } from "../shell/ScrollRegion.tsx";
+import { Legend } from "./Legend.tsx";
+import { type Link, linksOf } from "./links.ts";
+import { MessagesPane } from "./MessagesPane.tsx";
+import classes from "./Preview.module.css";
+import { RenderedPane } from "./RenderedPane.tsx";
+import { type PreviewExample, type PreviewRow, proofWords } from "./roles.ts";
+import { TokensPane } from "./TokensPane.tsx";
+import { linkName } from "./tokenName.ts";
+
+/** What is pointed at: the pointer's place before the keyboard's. */
+function useLink() {
+  const [link, setLink] = useState<Link | null>(null);
+  // The same place named again must not render anything.
+  const point = useCallback(
+    (next: Link | null) =>
+      setLink((before) => (before?.kind === next?.kind && before?.index === next?.index ? before : next)),
+    [],
+  );
+  return [link, point] as const;
+}
+
+function Numbers({ example }: { readonly example: PreviewExample }) {
+  const { tokens, supervised, lost, proof } = example;
+  const straddling = tokens.reduce((sum, token) => sum + (token.straddles ? 1 : 0), 0);
+  const cut = tokens.reduce((sum, token) => sum + (token.cut ? 1 : 0), 0);
+  return (
+    <p className={classes.numbers} data-testid="row-numbers">
+      <b>{plural(tokens.length, "token")}</b>
+      <span>
+        <b>{supervised.toLocaleString("en")} learnt</b>
+        {tokens.length > 0 && ` (${share(supervised / tokens.length)})`}
+      </span>
+      {cut > 0 && <span className={classes.doubt}>{plural(cut, "token")} cut</span>}
+      {lost > 0 && <span className={classes.doubt}>{lost.toLocaleString("en")} learnt ones lost</span>}
+      {straddling > 0 && <span className={classes.doubt}>{straddling} over a border of the mask</span>}
+      <span>What is learnt is {proofWords[proof]}.</span>
+    </p>
+  );
+}
+
+export function ExampleView({ example }: { readonly example: PreviewExample }) {
+  const links = useMemo(() => linksOf(example), [example]);
+  const [link, point] = useLink();
+  const [wanted, setWanted] = useState<{ readonly token: number } | null>(null);
+  const choose = useCallback(
+    (chosen: Link) => {
+      const token = links.firstToken(chosen);
+      if (token !== null) setWanted({ token });
+    },
+    [links],
+  );
+  const marked = example.tokens.length > 0;
+
+  return (
+    <>
+      <Numbers example={example} />
+      {example.problem && (
+        <Text size="sm" className={classes.doubt ?? ""}>
+          Left out: {example.problem}
+        </Text>
+      )}
+      <div className={classes.panes}>
+        <section aria-label="Source" className={classes.pane}>
+          <h4 className={classes.paneTitle}>Source</h4>
+          <MessagesPane links={links} link={link} onLink={point} onChoose={choose} />
+        </section>
+        <section aria-label="Template" className={classes.pane}>
+          <h4 className={classes.paneTitle}>Rendered template</h4>
+          <RenderedPane links={links} link={link} onLink={point} onChoose={choose} />
+        </section>
+        <section aria-label="Token pane" className={classes.pane}>
+          <h4 className={classes.paneTitle}>Tokens</h4>
+          {marked ? (
+            <TokensPane links={links} link={link} onLink={point} wanted={wanted} />
+          ) : (
+            <p className={classes.quiet}>No token.</p>
+          )}
+        </section>
+      </div>
+      <p className={classes.detail} data-testid="link-detail">
+        {link
+          ? linkName(links, link)
+          : "Point at a message, a stretch of text or a token, or reach it with Tab and the arrow keys."}
+      </p>
+      <Legend paints={links.paints} tokens />
+    </>
+  );
+}
+
+interface RowViewProps {
+  readonly shown: PreviewRow;
+}
+
+/** A row: its examples, or why there is none; and as its file has it. */
+export function RowView({ shown }: RowViewProps) {
+  const [thread, setThread] = useState(0);
+  const example = shown.examples[thread] ?? shown.examples[0];
+  return (
+    <>
+      {shown.examples.length > 1 && (
+        <NativeSelect
+          label="Thread"
+          description={`This row holds ${shown.examples.length} threads; each is an example of its own.`}
+          value={String(Math.min(thread, shown.examples.length - 1))}
+          data={shown.examples.map(({ messages, problem }, index) => ({
+            value: String(index),
+            label: `${index + 1}: ${plural(messages.length, "message")}${problem ? ", left out" : ""}`,
+          }))}
+          onChange={(event) => setThread(Number(event.currentTarget.value))}
+        />
+      )}
+      {shown.problem && (
+        <Text size="sm" className={classes.doubt ?? ""} data-testid="row-problem">
+          {shown.problem}
+        </Text>
+      )}
+      {example && <ExampleView key={`${shown.source} ${shown.row} ${thread}`} example={example} />}
+      <details className={classes.raw}>
+        <summary>The row as its file has it</summary>
+        <ScrollRegion label="The row as its file has it" className={classes.rawText}>
+          <pre>{shown.raw}</pre>
+        </ScrollRegion>
+      </details>
+    </>
+  );
+}

@@ -1,0 +1,93 @@
+/** What the row says, message by message. */
+
+import { Button } from "@mantine/core";
+import { memo, useState } from "react";
+import type { Link, Links } from "./links.ts";
+import classes from "./Preview.module.css";
+import paint from "./paint.module.css";
+import { paintNames, paintOfRole, weightText } from "./roles.ts";
+import { RunningText } from "./visible.tsx";
+
+/** Characters shown at once. */
+const begin = 20_000;
+
+interface MessagesPaneProps {
+  readonly links: Links;
+  readonly link: Link | null;
+  onLink(link: Link | null): void;
+  /** A message was chosen: brings its tokens into view. */
+  onChoose(link: Link): void;
+}
+
+const MessageItem = memo(function MessageItem(
+  props: MessagesPaneProps & { readonly index: number; readonly linked: boolean },
+) {
+  const { links, link, index, linked, onLink, onChoose } = props;
+  const [whole, setWhole] = useState(false);
+  const message = links.example.messages[index];
+  if (!message) return null;
+  const { role, content, weight } = message;
+  const own: Link = { kind: "message", index };
+  const range = link && linked ? links.rangeInMessage(index, link) : null;
+  const long = content.length > begin && !whole;
+  const name = paintNames[paintOfRole(role)];
+
+  return (
+    <li
+      className={classes.message}
+      data-linked={linked || undefined}
+      data-message={index}
+      onPointerEnter={() => onLink(own)}
+      onPointerLeave={() => onLink(null)}
+    >
+      <button
+        type="button"
+        className={classes.messageHead}
+        aria-label={`Message ${index + 1}, ${name}, ${weight > 0 ? `learnt with weight ${weightText(weight)}` : "context"}: show its tokens`}
+        onFocus={() => onLink(own)}
+        onBlur={() => onLink(null)}
+        onClick={() => onChoose(own)}
+      >
+        <span className={paint.paint} data-paint={paintOfRole(role)} data-learnt={weight > 0 || undefined}>
+          {name}
+        </span>
+        <span className={classes.quiet}>{weight > 0 ? `weight ${weightText(weight)}` : "context"}</span>
+      </button>
+      <div className={classes.content}>
+        {content === "" ? (
+          <span className={classes.quiet}>(empty)</span>
+        ) : (
+          <RunningText text={long ? content.slice(0, begin) : content} range={range} />
+        )}
+        {long && (
+          <Button size="compact-xs" variant="subtle" onClick={() => setWhole(true)}>
+            Show all {content.length.toLocaleString("en")} characters
+          </Button>
+        )}
+      </div>
+    </li>
+  );
+});
+
+export function MessagesPane({ links, link, onLink, onChoose }: MessagesPaneProps) {
+  const message = link && links.messageOf(link);
+  return (
+    <ol className={classes.messages}>
+      {links.example.messages.map((_, index) => {
+        const linked = index === message;
+        return (
+          <MessageItem
+            // A message is its place: nothing else names it.
+            key={`message ${index.toString()}`}
+            links={links}
+            index={index}
+            linked={linked}
+            link={linked ? link : null}
+            onLink={onLink}
+            onChoose={onChoose}
+          />
+        );
+      })}
+    </ol>
+  );
+}

@@ -1,0 +1,183 @@
+/** The rows as the model will see them: a list to go through, and one row from message to loss weight. */
+
+import { Button, Checkbox, Group, NativeSelect, Text, TextInput } from "@mantine/core";
+import { type FormEvent, useEffect, useMemo, useState } from "react";
+import { useFacts, useHone } from "../hone.ts";
+import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { Panel } from "../shell/Panel.tsx";
+import { useSpec } from "../spec.tsx";
+import { RowView } from "./ExampleView.tsx";
+import { allRows, problemRows, someRows } from "./order.ts";
+import classes from "./Preview.module.css";
+import { RowList } from "./RowList.tsx";
+
+/** What the preview needs and has not. */
+function Missing() {
+  const { model, sources } = useSpec();
+  const { modelFailure } = useFacts((state) => state.data);
+  if (modelFailure) return <FailureAlert title="The model's tokenizer could not be read" failure={modelFailure} />;
+  const wants = [!model && "a model", sources.length === 0 && "data"].filter((want) => typeof want === "string");
+  return (
+    <Text size="sm" c="dimmed">
+      {wants.length > 0
+        ? `Choose ${wants.join(" and ")}: here you see what the model reads, token by token, and what it learns.`
+        : "Reading the model's tokenizer…"}
+    </Text>
+  );
+}
+
+function GoTo({ rows, onGo }: { readonly rows: number; onGo(row: number): void }) {
+  const [typed, setTyped] = useState("");
+  const [refused, setRefused] = useState<string | null>(null);
+  const go = (event: FormEvent) => {
+    event.preventDefault();
+    const number = Number(typed);
+    if (!Number.isInteger(number) || number < 1 || number > rows)
+      return setRefused(`A number from 1 to ${rows.toLocaleString("en")}.`);
+    setRefused(null);
+    onGo(number - 1);
+  };
+  return (
+    <form onSubmit={go} noValidate className={classes.goTo}>
+      <TextInput
+        size="xs"
+        aria-label="Go to row"
+        placeholder="Row"
+        inputMode="numeric"
+        autoComplete="off"
+        error={refused}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+      />
+      <Button type="submit" size="xs" variant="default">
+        Go
+      </Button>
+    </form>
+  );
+}
+
+export function PreviewPanel() {
+  const hone = useHone();
+  const { source: wanted, row: asked, problemsOnly, shown, loading, failure } = useFacts((state) => state.preview);
+  const { report, key: reportKey } = useFacts((state) => state.report);
+  const { sources, now, settled } = useSpec();
+  const index = Math.max(
+    0,
+    sources.findIndex(({ hash }) => hash === wanted),
+  );
+  const source = sources[index];
+  const hash = source?.hash;
+  const count = source?.rows ?? 0;
+  const row = Math.max(0, Math.min(asked, count - 1));
+  const excluded = useFacts(({ data }) => data.chosen[index]?.excluded.includes(row) ?? false);
+  const filtering = problemsOnly && report !== null;
+  const order = useMemo(
+    () => (filtering ? someRows(problemRows(report, index)) : allRows(count)),
+    [filtering, report, index, count],
+  );
+
+  // A settled spec may still be on sources that were chosen before.
+  const ready = settled !== null && hash !== undefined && settled.spec.sources[index]?.hash === hash;
+  const spec = ready ? settled.spec : null;
+  useEffect(() => {
+    if (spec) hone.heads.list(spec, index);
+  }, [hone, spec, index]);
+  useEffect(() => {
+    if (spec && count > 0) void hone.preview.load(spec, index, row);
+  }, [hone, spec, index, row, count]);
+
+  if (!spec || !source || hash === undefined)
+    return (
+      <Panel title="Preview" id="preview">
+        <Missing />
+      </Panel>
+    );
+
+  const look = (next: number | null) => {
+    if (next !== null) hone.preview.look(hash, next);
+  };
+  const place = order.placeOf(row);
+  // Of a row that is not listed, the place is that of the one before it.
+  const listed = order.rowAt(place) === row;
+  const previous = order.rowAt(listed ? place - 1 : place);
+  const next = order.rowAt(place + 1);
+  const mine = shown && shown.source === index ? shown : null;
+
+  return (
+    <Panel
+      title="Preview"
+      id="preview"
+      aside={
+        sources.length > 1 && (
+          <NativeSelect
+            size="xs"
+            aria-label="Source of the preview"
+            value={hash}
+            data={sources.map(({ hash, name }) => ({ value: hash, label: name }))}
+            onChange={(event) => hone.preview.look(event.currentTarget.value, 0)}
+          />
+        )
+      }
+    >
+      <div className={classes.bar}>
+        <Group gap="xs">
+          <Button size="xs" variant="default" disabled={previous === null} onClick={() => look(previous)}>
+            Previous
+          </Button>
+          <Button size="xs" variant="default" disabled={next === null} onClick={() => look(next)}>
+            Next
+          </Button>
+          <GoTo rows={count} onGo={look} />
+        </Group>
+        <Checkbox
+          size="sm"
+          label="Rows with problems only"
+          description={
+            report === null
+              ? "Check all rows first, under Quality report."
+              : problemsOnly &&
+                (reportKey === now?.key ? undefined : "As the last check found them; settings have changed.")
+          }
+          disabled={report === null}
+          checked={filtering}
+          onChange={(event) => hone.preview.problemsOnly(event.currentTarget.checked)}
+        />
+      </div>
+      <div className={classes.columns}>
+        {order.length > 0 ? (
+          <RowList key={`${hash} ${filtering}`} order={order} row={row} onRow={look} />
+        ) : (
+          <Text size="sm" c="dimmed">
+            No row of this source has a problem.
+          </Text>
+        )}
+        <div className={classes.view} aria-busy={loading}>
+          <div className={classes.bar}>
+            <h3 className={classes.rowTitle} data-testid="row-title" aria-live="polite">
+              Row {(row + 1).toLocaleString("en")} of {count.toLocaleString("en")}
+              {mine?.row === row && <span className={classes.quiet}> · line {mine.line.toLocaleString("en")}</span>}
+            </h3>
+            <Button
+              size="xs"
+              variant="default"
+              onClick={() =>
+                excluded
+                  ? hone.data.include(hash, row)
+                  : hone.data.exclude(`Row ${row + 1} of ${source.name}`, { sources: [index], rows: [row] })
+              }
+            >
+              {excluded ? "Include this row" : "Exclude this row"}
+            </Button>
+          </div>
+          {excluded && (
+            <Text size="sm" className={classes.doubt ?? ""}>
+              You excluded this row: it is not trained on.
+            </Text>
+          )}
+          <FailureAlert title="The row could not be shown" failure={failure} />
+          {mine && <RowView key={`${hash} ${mine.row}`} shown={mine} />}
+        </div>
+      </div>
+    </Panel>
+  );
+}

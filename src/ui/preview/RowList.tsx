@@ -1,0 +1,144 @@
+/** The rows of a source as a list that holds only those in sight, whatever their number. */
+
+import { Button, Text } from "@mantine/core";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, useEffect, useId, useRef, useSyncExternalStore } from "react";
+import type { RowHead } from "../../worker/dataProtocol.ts";
+import { useHone } from "../hone.ts";
+import { FailureAlert } from "../shell/FailureAlert.tsx";
+import type { RowOrder } from "./order.ts";
+import classes from "./Preview.module.css";
+
+/** Pixels of a row. */
+const height = 48;
+/** Browsers draw no taller list than about 33 million pixels. */
+const listed = 500_000;
+
+/** The state in a word, where it is not simply used. */
+function stateWord({ state, lost }: RowHead): string | null {
+  if (state !== "used") return state;
+  return lost > 0 ? "cut" : null;
+}
+
+function RowLine({ row, head }: { readonly row: number; readonly head: RowHead | null }) {
+  const word = head && stateWord(head);
+  return (
+    <>
+      <span className={classes.rowNumber}>{(row + 1).toLocaleString("en")}</span>
+      <span className={classes.rowText}>{head ? head.text || "(empty)" : "…"}</span>
+      <span className={classes.rowFigures}>
+        {head &&
+          head.tokens > 0 &&
+          `${head.tokens.toLocaleString("en")} tokens, ${head.supervised.toLocaleString("en")} learnt`}
+        {word && <span className={classes.rowState}>{word}</span>}
+      </span>
+    </>
+  );
+}
+
+interface RowListProps {
+  readonly order: RowOrder;
+  /** The row shown. */
+  readonly row: number;
+  onRow(row: number): void;
+}
+
+export function RowList({ order, row, onRow }: RowListProps) {
+  const { heads } = useHone();
+  const version = useSyncExternalStore(heads.subscribe, heads.version);
+  const list = useRef<HTMLDivElement>(null);
+  const id = useId();
+  const place = order.placeOf(row);
+  const first = order.length <= listed ? 0 : Math.floor(Math.max(0, place) / listed) * listed;
+  const count = Math.min(listed, order.length - first);
+
+  const virtualizer = useVirtualizer({
+    count,
+    getScrollElement: () => list.current,
+    estimateSize: () => height,
+    overscan: 4,
+  });
+  const items = virtualizer.getVirtualItems();
+  const from = order.rowAt(first + (items[0]?.index ?? 0));
+  const last = order.rowAt(first + (items.at(-1)?.index ?? -1));
+
+  // With the version, for a changed listing makes what is in sight unknown again.
+  useEffect(() => {
+    if (version >= 0 && from !== null && last !== null) heads.want(from, last + 1);
+  }, [heads, from, last, version]);
+
+  useEffect(() => {
+    if (place >= first) virtualizer.scrollToIndex(place - first);
+  }, [place, first, virtualizer]);
+
+  const move = (event: KeyboardEvent) => {
+    const page = Math.max(1, Math.floor((list.current?.clientHeight ?? height) / height) - 1);
+    const steps: Readonly<Record<string, number>> = {
+      ArrowDown: 1,
+      ArrowUp: -1,
+      PageDown: page,
+      PageUp: -page,
+      Home: -order.length,
+      End: order.length,
+    };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const next = order.rowAt(Math.max(0, Math.min(order.length - 1, Math.max(0, place) + step)));
+    if (next !== null) onRow(next);
+  };
+
+  return (
+    <div className={classes.listColumn}>
+      <div
+        ref={list}
+        role="listbox"
+        aria-label="Rows"
+        tabIndex={0}
+        className={classes.list}
+        aria-activedescendant={items.some(({ index }) => first + index === place) ? `${id}-${row}` : undefined}
+        onKeyDown={move}
+        onClick={({ target }) => {
+          const line = target instanceof Element ? target.closest<HTMLElement>("[data-row]") : null;
+          if (line) onRow(Number(line.dataset.row));
+        }}
+      >
+        <div role="presentation" style={{ height: virtualizer.getTotalSize(), position: "relative" }}>
+          {items.map((item) => {
+            const at = order.rowAt(first + item.index);
+            if (at === null) return null;
+            const head = heads.at(at);
+            return (
+              <div
+                key={item.key}
+                id={`${id}-${at}`}
+                role="option"
+                tabIndex={-1}
+                aria-selected={at === row}
+                aria-setsize={order.length}
+                aria-posinset={first + item.index + 1}
+                className={classes.row}
+                data-row={at}
+                data-state={head?.state}
+                style={{ height, transform: `translateY(${item.start}px)` }}
+              >
+                <RowLine row={at} head={head} />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {count < order.length && (
+        <Text size="xs" c="dimmed">
+          Rows {(first + 1).toLocaleString("en")} to {(first + count).toLocaleString("en")} of{" "}
+          {order.length.toLocaleString("en")} are listed; go to another one by its number.
+        </Text>
+      )}
+      <FailureAlert title="The list could not be loaded" failure={heads.failure()}>
+        <Button size="xs" variant="default" onClick={heads.retry}>
+          Try again
+        </Button>
+      </FailureAlert>
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+/** Which rows are listed, in which order: all of a source, or those that the report has something against. */
+
+import type { DataReport } from "../../data/quality/report.ts";
+
+export interface RowOrder {
+  readonly length: number;
+  /** The row at a place, null outside. */
+  rowAt(place: number): number | null;
+  /** The place of a row; of one that is not listed, that of the next before it, or -1. */
+  placeOf(row: number): number;
+}
+
+export function allRows(count: number): RowOrder {
+  return {
+    length: count,
+    rowAt: (place) => (place >= 0 && place < count ? place : null),
+    placeOf: (row) => Math.min(row, count - 1),
+  };
+}
+
+/** `rows` ascending. */
+export function someRows(rows: readonly number[]): RowOrder {
+  return {
+    length: rows.length,
+    rowAt: (place) => rows[place] ?? null,
+    placeOf(row) {
+      let low = -1;
+      let high = rows.length - 1;
+      while (low < high) {
+        const middle = (low + high + 1) >> 1;
+        if ((rows[middle] ?? 0) <= row) low = middle;
+        else high = middle - 1;
+      }
+      return low;
+    },
+  };
+}
+
+/** Rows of a source that are left out, or that a warning or a failed check names; ascending. Hints do not count. */
+export function problemRows(report: DataReport, source: number): number[] {
+  const rows = new Set<number>();
+  for (const left of report.leftOut) if (left.source === source) rows.add(left.row);
+  const sets = [
+    ...report.findings.filter(({ severity }) => severity === "warning"),
+    ...report.checks.filter(({ passed }) => !passed),
+  ];
+  for (const { rows: set } of sets)
+    for (const [index, row] of set.rows.entries()) if (set.sources[index] === source) rows.add(row);
+  return [...rows].sort((a, b) => a - b);
+}

@@ -1,0 +1,57 @@
+/** Text whose white space can be seen: · for a space, ↵ for a line break, → for a tab, and a name for what has no shape. */
+
+import { Fragment, type ReactNode } from "react";
+import type { Range } from "./links.ts";
+import classes from "./Preview.module.css";
+
+const signs: Readonly<Record<string, string>> = { " ": "·", "\n": "↵", "\t": "→", "\r": "␍", "\u00a0": "⍽" };
+
+function sign(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return signs[character] ?? `‹${code.toString(16).toUpperCase().padStart(4, "0")}›`;
+}
+
+/** Controls, and characters without a width or with a hidden meaning. */
+const unseen = "\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u200b-\\u200f\\u2028-\\u202e\\u2060\\ufeff";
+const inToken = new RegExp(`[ \\n\\t\\u00a0${unseen}]`, "g");
+/** In running text only white space that would go unnoticed: doubled, at an end, a tab, a line break. */
+const inText = new RegExp(` {2,}|^ | $| (?=\\n)|(?<=\\n) |[\\n\\t\\u00a0${unseen}]`, "g");
+
+function marked(text: string, pattern: RegExp, breaks: boolean): ReactNode {
+  const pieces: ReactNode[] = [];
+  let last = 0;
+  for (const { 0: found, index } of text.matchAll(pattern)) {
+    if (index > last) pieces.push(text.slice(last, index));
+    pieces.push(
+      <Fragment key={index}>
+        <i className={classes.space}>{[...found].map(sign).join("")}</i>
+        {breaks && found === "\n" && "\n"}
+      </Fragment>,
+    );
+    last = index + found.length;
+  }
+  if (pieces.length === 0) return text;
+  if (last < text.length) pieces.push(text.slice(last));
+  return pieces;
+}
+
+/** A token's text, all of it visible. */
+export function tokenText(text: string): ReactNode {
+  return text === "" ? <i className={classes.space}>(empty)</i> : marked(text, inToken, false);
+}
+
+/** Longer texts would hold more signs than a browser lays out at ease; they stand as they are. */
+const longestMarked = 20_000;
+
+/** Running text, with a stretch of it brought out. */
+export function RunningText({ text, range }: { readonly text: string; readonly range?: Range | null }) {
+  const show = (part: string) => (text.length > longestMarked ? part : marked(part, inText, true));
+  if (!range) return show(text);
+  return (
+    <>
+      {show(text.slice(0, range.start))}
+      <mark className={classes.stretch}>{show(text.slice(range.start, range.end))}</mark>
+      {show(text.slice(range.end))}
+    </>
+  );
+}

@@ -1,0 +1,30 @@
+/** The hard checks: passed or failed in a word and a sign, and where failed, the way out. */
+
+import type { Check } from "../../data/quality/report.ts";
+import classes from "./Report.module.css";
+import { RowLinks } from "./RowLinks.tsx";
+
+export function Checks({ checks }: { readonly checks: readonly Check[] }) {
+  if (checks.length === 0) return null;
+  // What failed comes first: it is what there is to do.
+  const ordered = [...checks].sort((a, b) => Number(a.passed) - Number(b.passed));
+  return (
+    <section aria-label="Preflight checks" id="preflight">
+      <h3 className={classes.title}>Preflight checks</h3>
+      <ul className={classes.checks}>
+        {ordered.map(({ kind, passed, title, detail, rows }) => (
+          <li key={`${kind} ${title}`} data-passed={passed} data-check={kind}>
+            <span className={classes.sign} role="img" aria-label={passed ? "Passed" : "Failed"}>
+              {passed ? "✓" : "✕"}
+            </span>
+            <div>
+              <div className={classes.checkTitle}>{title}</div>
+              {!passed && <div className={classes.detail}>{detail}</div>}
+              {!passed && <RowLinks rows={rows} />}
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

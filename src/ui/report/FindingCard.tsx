@@ -1,0 +1,62 @@
+/** One finding: what, why it matters, which rows, and one click to take them out. */
+
+import { Button } from "@mantine/core";
+import type { Finding } from "../../data/quality/report.ts";
+import { plural } from "../format.ts";
+import { useFacts, useHone } from "../hone.ts";
+import classes from "./Report.module.css";
+import { RowLinks } from "./RowLinks.tsx";
+
+interface FindingCardProps {
+  readonly finding: Finding;
+  /** Of a report that is out of date: its rows may no longer be at fault. */
+  readonly stale: boolean;
+}
+
+export function FindingCard({ finding, stale }: FindingCardProps) {
+  const hone = useHone();
+  const training = useFacts((state) => state.training.phase !== "idle");
+  const chosen = useFacts((state) => state.data.chosen);
+  const { kind, severity, title, detail, rows, examples, excludable } = finding;
+  const excluded = chosen.map((source) => new Set(source.excluded));
+  const left = rows.rows.reduce((sum, row, index) => sum + (excluded[rows.sources[index] ?? -1]?.has(row) ? 0 : 1), 0);
+
+  return (
+    <li className={classes.finding} data-severity={severity} data-finding={kind}>
+      <div className={classes.findingHead}>
+        <div className={classes.findingText}>
+          <div className={classes.checkTitle}>
+            <span className={classes.severity}>{severity === "warning" ? "Warning" : "Hint"}</span> {title}
+          </div>
+          <div className={classes.detail}>{detail}</div>
+        </div>
+        {excludable && rows.rows.length > 0 && (
+          <Button
+            size="xs"
+            variant="default"
+            disabled={left === 0 || training}
+            aria-label={left === 0 ? `Excluded: ${title}` : `Exclude these ${plural(left, "row")}: ${title}`}
+            onClick={() => hone.data.exclude(title, rows)}
+          >
+            {left === 0
+              ? "Excluded"
+              : left === 1
+                ? "Exclude this row"
+                : `Exclude these ${left.toLocaleString("en")} rows`}
+          </Button>
+        )}
+      </div>
+      {examples.length > 0 && (
+        <details className={classes.examples}>
+          <summary>Examples</summary>
+          <ul>
+            {examples.map((example) => (
+              <li key={example}>{example}</li>
+            ))}
+          </ul>
+        </details>
+      )}
+      {!stale || left > 0 ? <RowLinks rows={rows} /> : null}
+    </li>
+  );
+}

@@ -1,0 +1,57 @@
+/** Rows as buttons that show them in the preview. */
+
+import { Button } from "@mantine/core";
+import { useState } from "react";
+import type { RowSet } from "../../data/quality/report.ts";
+import { useHone } from "../hone.ts";
+import { useSpec } from "../spec.tsx";
+import classes from "./Report.module.css";
+
+/** Shown at first, and at most. */
+const few = 8;
+const many = 200;
+
+export function RowLinks({ rows: { sources: places, rows } }: { readonly rows: RowSet }) {
+  const hone = useHone();
+  const { sources } = useSpec();
+  const [limit, setLimit] = useState(few);
+  if (rows.length === 0) return null;
+
+  const show = (place: number, row: number) => {
+    const source = sources[place];
+    if (!source) return;
+    hone.preview.look(source.hash, row);
+    const panel = document.getElementById("preview");
+    panel?.scrollIntoView({ block: "start" });
+    panel?.focus({ preventScroll: true });
+  };
+
+  return (
+    <div className={classes.rowLinks}>
+      {rows.slice(0, limit).map((row, index) => {
+        const place = places[index] ?? 0;
+        const name = sources.length > 1 ? ` of ${sources[place]?.name ?? "another source"}` : "";
+        return (
+          <button
+            key={`${place} ${row}`}
+            type="button"
+            className={classes.rowLink}
+            aria-label={`Show row ${row + 1}${name} in the preview`}
+            onClick={() => show(place, row)}
+          >
+            row {(row + 1).toLocaleString("en")}
+            {name}
+          </button>
+        );
+      })}
+      {rows.length > limit && limit < many && (
+        <Button size="compact-xs" variant="subtle" onClick={() => setLimit(many)}>
+          {rows.length <= many ? `All ${rows.length}` : `The first ${many} of ${rows.length.toLocaleString("en")}`}
+        </Button>
+      )}
+      {rows.length > limit && limit === many && (
+        <span className={classes.quiet}>and {(rows.length - limit).toLocaleString("en")} more</span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,155 @@
+/** Choosing what to learn from: files, pasted text, samples, and what this browser keeps; several at once are mixed. */
+
+import { Box, Button, Group, List, Text } from "@mantine/core";
+import { type DragEvent, useState } from "react";
+import { plural } from "../format.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { OptionField } from "../option/OptionField.tsx";
+import { CallProgress } from "../shell/CallProgress.tsx";
+import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { FilePicker } from "../shell/FilePicker.tsx";
+import { Panel } from "../shell/Panel.tsx";
+import { useSpec } from "../spec.tsx";
+import { mixtureOption } from "../train/options.ts";
+import classes from "./DataPanel.module.css";
+import { PasteForm } from "./PasteForm.tsx";
+import { Samples } from "./Samples.tsx";
+import { SourceCard } from "./SourceCard.tsx";
+
+/** What the readers know; other names are looked at too, by their content. */
+const accepted =
+  ".json,.jsonl,.ndjson,.csv,.tsv,.parquet,.txt,.md,.markdown,.gz,application/json,text/csv,text/plain,text/markdown";
+
+type Way = "paste" | "samples" | null;
+
+export function DataPanel() {
+  const hone = useHone();
+  const { list, chosen, opening, failures, failure } = useFacts((state) => state.data);
+  const entries = useFacts((state) => state.recipe.entries);
+  const ready = useFacts((state) => state.engine.status === "ready");
+  const training = useFacts((state) => state.training.phase !== "idle");
+  const { recipe, refusals, sources } = useSpec();
+  const [over, setOver] = useState(false);
+  const [way, setWay] = useState<Way>(null);
+  const off = !ready || opening;
+  const rows = sources.reduce((sum, source) => sum + source.rows, 0);
+  const open = (files: readonly File[]) => {
+    if (files.length > 0 && !off) void hone.data.open(files);
+  };
+  const drag = (event: DragEvent, inside: boolean) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    setOver(inside);
+  };
+  const toggle = (which: Way) => setWay(way === which ? null : which);
+
+  return (
+    // Dropping is a second way beside the button, so nothing here is out of a keyboard's reach.
+    <Box
+      className={classes.drop ?? ""}
+      data-over={over || undefined}
+      data-testid="drop-data"
+      onDragOver={(event) => drag(event, true)}
+      onDragLeave={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget instanceof Node ? event.relatedTarget : null))
+          drag(event, false);
+      }}
+      onDrop={(event) => {
+        drag(event, false);
+        open([...event.dataTransfer.files]);
+      }}
+    >
+      <Panel
+        title="Data"
+        aside={
+          rows > 0 && (
+            <Text size="sm" c="dimmed">
+              {plural(rows, "row")}
+              {sources.length > 1 && ` in ${sources.length} sources`}
+            </Text>
+          )
+        }
+      >
+        <div className={classes.ways}>
+          <Group gap="sm">
+            <FilePicker
+              multiple
+              label="Choose a file"
+              inputLabel="Data files"
+              accept={accepted}
+              disabled={off}
+              onFiles={open}
+            />
+            <Button
+              variant="subtle"
+              disabled={!ready}
+              aria-expanded={way === "paste"}
+              aria-controls="data-way"
+              onClick={() => toggle("paste")}
+            >
+              Paste text
+            </Button>
+            <Button
+              variant="subtle"
+              disabled={!ready}
+              aria-expanded={way === "samples"}
+              aria-controls="data-way"
+              onClick={() => toggle("samples")}
+            >
+              Samples
+            </Button>
+          </Group>
+          <Text size="sm" c="dimmed">
+            Or drop files here, several at once. JSON, JSON Lines, CSV, TSV, Parquet, text or Markdown, gzipped or not.
+          </Text>
+        </div>
+        <div id="data-way" hidden={way === null}>
+          {way === "paste" && <PasteForm disabled={off} onRead={() => setWay(null)} />}
+          {way === "samples" && <Samples disabled={off} />}
+        </div>
+        {opening && <CallProgress label="Reading the data" onCancel={hone.data.cancel} />}
+        <FailureAlert
+          title="The data could not be read"
+          failure={
+            failure ?? (failures.length === 1 && failures[0] ? { name: "Error", message: failures[0].message } : null)
+          }
+        />
+        {failures.length > 1 && (
+          <FailureAlert
+            title={`${failures.length} files could not be read`}
+            failure={{ name: "Error", message: failures.map(({ message }) => message).join("\n") }}
+          />
+        )}
+        {list.length > 0 && (
+          <ul className={classes.sources} aria-label="Data in this browser">
+            {list.map((source) => (
+              <SourceCard
+                key={source.hash}
+                source={source}
+                index={chosen.findIndex(({ hash }) => hash === source.hash)}
+                disabled={opening || training}
+              />
+            ))}
+          </ul>
+        )}
+        {sources.length > 1 && (
+          <OptionField
+            option={mixtureOption}
+            settings={recipe}
+            entry={entries.mixture}
+            refusal={refusals.mixture}
+            disabled={training}
+            onEnter={hone.recipe.enter}
+          />
+        )}
+        {sources.length > 0 && rows < 100 && (
+          <List>
+            <List.Item className={classes.doubt ?? ""}>
+              {plural(rows, "row")}: enough to see training work; careful sets have about 1,000 rows or more.
+            </List.Item>
+          </List>
+        )}
+      </Panel>
+    </Box>
+  );
+}

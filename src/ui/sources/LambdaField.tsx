@@ -1,0 +1,36 @@
+/** λ of a source: what is typed stays; only a number above 0 is taken. */
+
+import { TextInput } from "@mantine/core";
+import { useState } from "react";
+import classes from "./DataPanel.module.css";
+
+interface LambdaFieldProps {
+  readonly name: string;
+  readonly value: number;
+  onChange(lambda: number): void;
+}
+
+export function LambdaField({ name, value, onChange }: LambdaFieldProps) {
+  const [typed, setTyped] = useState<string | null>(null);
+  const refused = typed !== null && !(Number(typed) > 0 && Number.isFinite(Number(typed)));
+  return (
+    <TextInput
+      className={classes.lambda ?? ""}
+      size="xs"
+      label="Weight λ"
+      aria-label={`Weight λ of ${name}`}
+      inputMode="decimal"
+      autoComplete="off"
+      value={typed ?? String(value)}
+      error={refused && "More than 0, like 2 or 0.5."}
+      onChange={({ currentTarget: { value: text } }) => {
+        setTyped(text);
+        const lambda = Number(text);
+        if (lambda > 0 && Number.isFinite(lambda)) onChange(lambda);
+      }}
+      onBlur={() => {
+        if (!refused) setTyped(null);
+      }}
+    />
+  );
+}

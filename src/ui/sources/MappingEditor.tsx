@@ -1,0 +1,100 @@
+/** Which column plays which part: the format, then a column for each of its roles, each with a value as a sample. */
+
+import { Button, Group, NativeSelect, Text } from "@mantine/core";
+import type { ColumnRole, Mapping } from "../../data/formats/mapping.ts";
+import { formats } from "../../worker/client.ts";
+import type { SourceSummary } from "../../worker/dataProtocol.ts";
+import { useHone } from "../hone.ts";
+import classes from "./DataPanel.module.css";
+
+interface MappingEditorProps {
+  readonly source: SourceSummary;
+  /** null is as detected. */
+  readonly mapping: Mapping | null;
+}
+
+/** What a format would take from these columns: as it was found, or else by the usual names. */
+function mappingFor(format: (typeof formats)[number], { detection }: SourceSummary): Mapping {
+  const found = [detection.mapping, ...detection.alternatives].find(({ format: name }) => name === format.name);
+  if (found) return found;
+  const names = new Set(detection.columns.map(({ name }) => name));
+  const columns = format.roles.flatMap(({ role, names: usual }) => {
+    const column = usual.find((name) => names.has(name)) ?? (names.has(role) ? role : undefined);
+    return column === undefined ? [] : [[role, column]];
+  });
+  return { format: format.name, columns: Object.fromEntries(columns) };
+}
+
+export function MappingEditor({ source, mapping }: MappingEditorProps) {
+  const hone = useHone();
+  const { hash, name, detection } = source;
+  const shown = mapping ?? detection.mapping;
+  const format = formats.find((other) => other.name === shown.format);
+  const missing = format?.roles.filter(({ role, required }) => required && shown.columns[role] === undefined) ?? [];
+
+  const give = (role: ColumnRole, column: string) => {
+    const { [role]: _before, ...others } = shown.columns;
+    hone.data.map(hash, { ...shown, columns: column === "" ? others : { ...others, [role]: column } });
+  };
+
+  return (
+    <fieldset className={classes.mapping}>
+      <legend hidden>Columns of {name}</legend>
+      <NativeSelect
+        className={classes.wide ?? ""}
+        label="Format"
+        value={shown.format}
+        data={formats.map((other) => ({
+          value: other.name,
+          label: other.name === detection.mapping.format ? `${other.title} (as detected)` : other.title,
+        }))}
+        onChange={({ currentTarget: { value } }) => {
+          const chosen = formats.find((other) => other.name === value);
+          if (chosen) hone.data.map(hash, mappingFor(chosen, source));
+        }}
+      />
+      {format?.roles.map(({ role, title, required }) => {
+        const column = shown.columns[role];
+        const sample = detection.columns.find((other) => other.name === column)?.sample;
+        return (
+          <NativeSelect
+            key={role}
+            label={title}
+            value={column ?? ""}
+            error={required && column === undefined ? "Needs a column." : undefined}
+            description={
+              sample === undefined ? undefined : (
+                <span className={classes.name} style={{ fontWeight: 400 }}>
+                  {sample}
+                </span>
+              )
+            }
+            inputWrapperOrder={["label", "input", "error", "description"]}
+            data={[
+              { value: "", label: required ? "Choose a column…" : "None" },
+              ...detection.columns.map((other) => ({ value: other.name, label: other.name })),
+              // A column that no inspected row had is still what was chosen.
+              ...(column !== undefined && sample === undefined ? [{ value: column, label: column }] : []),
+            ]}
+            onChange={(event) => give(role, event.currentTarget.value)}
+          />
+        );
+      })}
+      <Group gap="sm" className={classes.wide ?? ""}>
+        <Button
+          size="compact-sm"
+          variant="default"
+          disabled={mapping === null}
+          onClick={() => hone.data.map(hash, null)}
+        >
+          As detected
+        </Button>
+        <Text size="sm" c="dimmed" flex="1 1 12rem">
+          {missing.length > 0
+            ? "Rows without a column for each needed part are left out."
+            : "A column without a part is not used. The preview shows the rows as they are read now."}
+        </Text>
+      </Group>
+    </fieldset>
+  );
+}

@@ -1,0 +1,53 @@
+/** Rows as pasted text: what they are is found as in a file. */
+
+import { Button, Group, Stack, Textarea, TextInput } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+import { useHone } from "../hone.ts";
+
+interface PasteFormProps {
+  readonly disabled: boolean;
+  /** After the text was read. */
+  onRead(): void;
+}
+
+export function PasteForm({ disabled, onRead }: PasteFormProps) {
+  const hone = useHone();
+  const [text, setText] = useState("");
+  const [name, setName] = useState("");
+
+  const read = async (event: FormEvent) => {
+    event.preventDefault();
+    if (await hone.data.paste(name.trim() || "Pasted text", text)) onRead();
+  };
+
+  return (
+    <form onSubmit={(event) => void read(event)}>
+      <Stack gap="sm">
+        <Textarea
+          label="Rows as text"
+          description="JSON, JSON Lines, CSV with a header, or plain text."
+          rows={6}
+          spellCheck={false}
+          styles={{
+            input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: "var(--mantine-font-size-sm)" },
+          }}
+          value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+        <Group gap="sm" align="flex-end">
+          <TextInput
+            flex="1 1 10rem"
+            label="Name"
+            placeholder="Pasted text"
+            autoComplete="off"
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          />
+          <Button type="submit" variant="default" disabled={disabled || text.trim() === ""}>
+            Read the text
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,74 @@
+/** What the data worker is asked about, put together once for all screens that ask. */
+
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+import type { DataSpec, SourceSummary } from "../worker/dataProtocol.ts";
+import type { ModelSummary } from "../worker/protocol.ts";
+import { useFacts } from "./hone.ts";
+import { type ReadRecipe, readRecipe } from "./train/recipe.ts";
+
+interface Spec {
+  readonly spec: DataSpec;
+  /** Equal for equal specs. */
+  readonly key: string;
+}
+
+interface SpecFacts extends ReadRecipe {
+  readonly model: ModelSummary | undefined;
+  /** The chosen sources that are known, in the order of the choice. */
+  readonly sources: readonly SourceSummary[];
+  /** What the present choices amount to; null while something is missing. */
+  readonly now: Spec | null;
+  /** The same once the last change is a moment old: what is worth asking about. */
+  readonly settled: Spec | null;
+}
+
+/** Milliseconds after the last keystroke. */
+const moment = 250;
+
+const SpecContext = createContext<SpecFacts | null>(null);
+
+export function SpecProvider({ children }: { readonly children: ReactNode }) {
+  const form = useFacts((state) => state.recipe);
+  const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
+  const { list, chosen, model: told } = useFacts((state) => state.data);
+  const ready = useFacts((state) => state.engine.status === "ready");
+
+  const read = useMemo(() => readRecipe(form, model), [form, model]);
+  const sources = useMemo(
+    () => chosen.flatMap((source) => list.find(({ hash }) => hash === source.hash) ?? []),
+    [chosen, list],
+  );
+  const now = useMemo<Spec | null>(() => {
+    if (!ready || !model || told !== model.hash || chosen.length === 0 || sources.length < chosen.length) return null;
+    const { template, systemPrompt, mask, maxLength, truncation, mixture, validationShare, seed } = read.recipe;
+    const spec: DataSpec = {
+      modelHash: model.hash,
+      sources: chosen,
+      settings: { template, systemPrompt, mask, maxLength, truncation },
+      mixture,
+      validationShare,
+      seed,
+    };
+    return { spec, key: JSON.stringify(spec) };
+  }, [ready, model, told, chosen, sources, read]);
+
+  const [settled, setSettled] = useState(now);
+  const key = now?.key ?? null;
+  useEffect(() => {
+    if (settled?.key === key) return;
+    // The first is asked about at once; so is the end of one, for what it was about may be gone.
+    if (!settled || !now) return setSettled(now);
+    const timer = setTimeout(() => setSettled(now), moment);
+    return () => clearTimeout(timer);
+  }, [key, now, settled]);
+
+  const facts = useMemo(() => ({ ...read, model, sources, now, settled }), [read, model, sources, now, settled]);
+  return <SpecContext value={facts}>{children}</SpecContext>;
+}
+
+/** Throws outside the provider. */
+export function useSpec(): SpecFacts {
+  const facts = useContext(SpecContext);
+  if (!facts) throw new Error("useSpec needs a SpecProvider above it.");
+  return facts;
+}

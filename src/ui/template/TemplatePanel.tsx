@@ -1,0 +1,61 @@
+/** Template and mask: the marks around each turn, what is learnt, and what happens to a row that is too long. */
+
+import { NativeSelect, Text } from "@mantine/core";
+import type { Recipe } from "../../storage/run.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { OptionField } from "../option/OptionField.tsx";
+import type { Option } from "../option/option.ts";
+import { Panel } from "../shell/Panel.tsx";
+import { useSpec } from "../spec.tsx";
+import fields from "../train/RecipePanel.module.css";
+import { templateFields, templateLabels } from "./options.ts";
+import { TemplateEditor } from "./TemplateEditor.tsx";
+
+export function TemplatePanel() {
+  const hone = useHone();
+  const entries = useFacts((state) => state.recipe.entries);
+  const { recipe, refusals, lowered, model } = useSpec();
+  const { template, systemPrompt, mask, maxLength, truncation, packing } = templateFields;
+  // A model without a template of its own still shows the choice where it was made for another one.
+  const chosen = template.show(recipe);
+  const absent = chosen === "model" && model?.chatTemplate === false;
+
+  const field = (option: Option<Recipe>) => (
+    <OptionField
+      key={option.field}
+      option={option}
+      settings={recipe}
+      entry={entries[option.field]}
+      refusal={refusals[option.field]}
+      onEnter={hone.recipe.enter}
+    />
+  );
+
+  return (
+    <Panel title="Template and mask">
+      <NativeSelect
+        name="template"
+        label={template.label}
+        description={template.help}
+        inputWrapperOrder={["label", "input", "error", "description"]}
+        value={chosen}
+        error={absent ? `${model?.name} brings no template of its own. Choose another one.` : refusals.template}
+        data={Object.entries(templateLabels).map(([value, label]) => ({
+          value,
+          label,
+          disabled: value === "model" && value !== chosen && !model?.chatTemplate,
+        }))}
+        onChange={(event) => hone.recipe.enter("template", event.currentTarget.value)}
+      />
+      {recipe.template.kind === "custom" && <TemplateEditor source={recipe.template.source} />}
+      {field(systemPrompt)}
+      <div className={fields.fields}>{[mask, maxLength, truncation].map(field)}</div>
+      {lowered !== null && (
+        <Text size="sm">
+          The longest row is {recipe.maxLength} tokens instead of the usual {lowered}: this model's context ends there.
+        </Text>
+      )}
+      {field(packing)}
+    </Panel>
+  );
+}

@@ -1,0 +1,34 @@
+/** What a template makes of a short conversation, with what is learnt of it. */
+
+import { Text } from "@mantine/core";
+import type { TemplateTrial } from "../../worker/dataProtocol.ts";
+import { Legend } from "../preview/Legend.tsx";
+import paint from "../preview/paint.module.css";
+import { paintOf, proofWords } from "../preview/roles.ts";
+import { ScrollRegion } from "../shell/ScrollRegion.tsx";
+import classes from "./TemplateEditor.module.css";
+
+export function TrialResult({ trial }: { readonly trial: Extract<TemplateTrial, { ok: true }> }) {
+  const { example, stop } = trial;
+  return (
+    <div className={classes.result} data-testid="template-result">
+      <Text size="sm">
+        {example.problem ??
+          `On a short conversation; an answer ends with ${JSON.stringify(stop)}. What is learnt is ${proofWords[example.proof]}.`}
+      </Text>
+      <ScrollRegion label="The template on a short conversation" className={classes.rendered}>
+        {example.spans.map((span) => (
+          <span
+            key={span.start}
+            className={paint.paint}
+            data-paint={paintOf(span)}
+            data-learnt={span.supervised || undefined}
+          >
+            {example.text.slice(span.start, span.end)}
+          </span>
+        ))}
+      </ScrollRegion>
+      <Legend paints={[...new Set(example.spans.map(paintOf))]} />
+    </div>
+  );
+}

@@ -1,0 +1,40 @@
+/** From what was typed to a recipe: the method's defaults, fitted to the model, with every field that is valid. */
+
+import type { Recipe } from "../../storage/run.ts";
+import { defaultRecipe } from "../../store/recipe.ts";
+import type { RecipeFacts } from "../../store/state.ts";
+import type { ModelSummary } from "../../worker/protocol.ts";
+import { readEntries } from "../option/option.ts";
+import { recipeOptions } from "./options.ts";
+
+export interface ReadRecipe {
+  readonly recipe: Recipe;
+  /** The reason for each field that was refused; it has its default in the recipe. */
+  readonly refusals: Readonly<Record<string, string>>;
+  /** The longest row that would be usual, where this model's context is shorter and the default was lowered to it. */
+  readonly lowered: number | null;
+}
+
+/** Whether a setting exists for the method. */
+export function isOffered(field: string, method: Recipe["method"]): boolean {
+  return method === "lora" || (field !== "targets" && field !== "rank" && field !== "alpha");
+}
+
+export function readRecipe(
+  { method, entries }: Pick<RecipeFacts, "method" | "entries">,
+  model: Pick<ModelSummary, "contextLength"> | undefined,
+): ReadRecipe {
+  const usual = defaultRecipe(method);
+  const context = model?.contextLength ?? Number.POSITIVE_INFINITY;
+  const defaults = { ...usual, maxLength: Math.min(usual.maxLength, context) };
+  const offered = recipeOptions.filter(({ field }) => isOffered(field, method));
+  const { settings, refusals } = readEntries(defaults, offered, entries);
+  const tooLong = settings.maxLength > context;
+  return {
+    recipe: tooLong ? { ...settings, maxLength: defaults.maxLength } : settings,
+    refusals: tooLong
+      ? { ...refusals, maxLength: `This model's context ends at ${context} tokens. Set at most that.` }
+      : refusals,
+    lowered: defaults.maxLength < usual.maxLength && entries.maxLength === undefined ? usual.maxLength : null,
+  };
+}

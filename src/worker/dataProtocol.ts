@@ -1,0 +1,181 @@
+/** What may be asked of the data worker, by the page and by the engine, and what it tells. Plain data both ways. */
+
+import type { Role, RowProblem } from "../data/example.ts";
+import type { Detection, Mapping } from "../data/formats/mapping.ts";
+import type { DataReport } from "../data/quality/report.ts";
+import type { FileKind } from "../data/read/record.ts";
+import type { DataSettings, MixtureMode, SourceChoice } from "../data/settings.ts";
+import type { SpanProof } from "../data/templates/template.ts";
+
+/** A file of rows as it was read; what its columns mean is the choice of a `Mapping`. */
+export interface SourceSummary {
+  readonly name: string;
+  /** SHA-256 over the rows as read; names them in every run. */
+  readonly hash: string;
+  readonly kind: FileKind;
+  readonly gzip: boolean;
+  /** Records, unreadable ones included. */
+  readonly rows: number;
+  /** Bytes of the file, as it came. */
+  readonly byteLength: number;
+  readonly detection: Detection;
+  /** Records that could not be read, at most 500; `unreadable` counts them all. */
+  readonly problems: readonly RowProblem[];
+  readonly unreadable: number;
+  /** Whether a copy is kept in this browser. */
+  readonly stored: boolean;
+}
+
+/** What a data worker needs of a model: its tokenizer and its own template. */
+export interface TokenizerFiles {
+  readonly modelHash: string;
+  readonly tokenizerJson: unknown;
+  readonly tokenizerConfig: unknown;
+  /** Jinja, from chat_template.jinja or tokenizer_config.json; null when the model brings none. */
+  readonly chatTemplate: string | null;
+  readonly contextLength: number;
+}
+
+/** Everything that decides what a run learns from. */
+export interface DataSpec {
+  readonly modelHash: string;
+  readonly sources: readonly SourceChoice[];
+  readonly settings: DataSettings;
+  readonly mixture: MixtureMode;
+  /** Of the split, for the check of leakage. */
+  readonly validationShare: number;
+  readonly seed: number;
+}
+
+/** One line of the list of rows. */
+export interface RowHead {
+  readonly row: number;
+  /** The beginning of the row's text. */
+  readonly text: string;
+  readonly tokens: number;
+  readonly supervised: number;
+  /** Supervised tokens that truncation cuts away. */
+  readonly lost: number;
+  readonly state: "used" | "excluded" | "left out" | "kept for later";
+  /** Why it is left out. */
+  readonly problem: string | null;
+}
+
+/** An example as the model will see it. Offsets are UTF-16 offsets in `text`. */
+export interface PreviewExample {
+  /** What the row says, message by message; plain text is one message without a role. */
+  readonly messages: readonly { readonly role: Role | null; readonly content: string; readonly weight: number }[];
+  /** The rendered template, as the tokenizer reads it. */
+  readonly text: string;
+  readonly spans: readonly {
+    readonly start: number;
+    readonly end: number;
+    readonly role: Role | null;
+    /** Index into `messages`, null for the template's own text between turns. */
+    readonly message: number | null;
+    readonly kind: "control" | "content";
+    readonly supervised: boolean;
+  }[];
+  readonly tokens: readonly {
+    readonly id: number;
+    /** Its bytes as text; what is no character by itself is shown as <0xE2>. */
+    readonly text: string;
+    readonly start: number;
+    readonly end: number;
+    readonly weight: number;
+    /** Whether it lies over a border of the mask, and so is masked. */
+    readonly straddles: boolean;
+    /** Whether the length limit cuts it away. */
+    readonly cut: boolean;
+  }[];
+  readonly proof: SpanProof;
+  readonly supervised: number;
+  readonly lost: number;
+  /** Why this example is left out, null when it is used. */
+  readonly problem: string | null;
+}
+
+export interface PreviewRow {
+  readonly source: number;
+  readonly row: number;
+  readonly line: number;
+  /** The row as its file has it, as indented JSON (or the text itself). */
+  readonly raw: string;
+  /** Usually one; the threads of a tree of replies are several. */
+  readonly examples: readonly PreviewExample[];
+  /** Why it gives no example. */
+  readonly problem: string | null;
+}
+
+/** Tokens and weights of all usable examples, flat; example i holds tokens offsets[i] to offsets[i+1]. */
+export interface TokenTable {
+  /** int32 [tokens] */
+  readonly ids: Int32Array<ArrayBuffer>;
+  /** float32 [tokens] */
+  readonly weights: Float32Array<ArrayBuffer>;
+  /** float64 [examples + 1], as tokens may be more than 2³¹ */
+  readonly offsets: Float64Array<ArrayBuffer>;
+  /** int32 [examples]; index into the sources of the spec */
+  readonly sources: Int32Array<ArrayBuffer>;
+  /** int32 [examples]; index of the record in its source */
+  readonly rows: Int32Array<ArrayBuffer>;
+  /** int8 [examples]; 0 where the row names no split, 1 training, 2 validation */
+  readonly splits: Int8Array<ArrayBuffer>;
+}
+
+/** What the engine trains on. */
+export interface PreparedData {
+  readonly table: TokenTable;
+  readonly report: DataReport;
+  readonly sourceNames: readonly string[];
+}
+
+export interface OpenedFiles {
+  readonly sources: readonly SourceSummary[];
+  /** Files that could not be read at all, each with the reason; the others are there. */
+  readonly failures: readonly { readonly name: string; readonly message: string }[];
+}
+
+/** How a template reads on a short conversation of ours, while it is being written. */
+export type TemplateTrial =
+  | { readonly ok: true; readonly example: PreviewExample; readonly stop: string }
+  | {
+      readonly ok: false;
+      readonly message: string;
+      readonly place: { readonly line: number; readonly column: number } | null;
+    };
+
+/** Every method returns a promise; `signal` cancels it with an AbortError. */
+export interface DataApi {
+  /** Tells the worker a model; remembered until it is told another one with the same hash. */
+  tellModel(model: TokenizerFiles): Promise<void>;
+  /** Reads files and keeps their rows in this browser. */
+  open(files: readonly File[], signal?: AbortSignal): Promise<OpenedFiles>;
+  /** Reads rows from pasted text. */
+  paste(name: string, text: string, signal?: AbortSignal): Promise<SourceSummary>;
+  list(): Promise<SourceSummary[]>;
+  delete(hash: string): Promise<void>;
+  /** Rows `from` to `to` (exclusive) of one source of the spec, as a list shows them. */
+  heads(spec: DataSpec, source: number, from: number, to: number, signal?: AbortSignal): Promise<RowHead[]>;
+  row(spec: DataSpec, source: number, row: number, signal?: AbortSignal): Promise<PreviewRow>;
+  /** Goes through every row of every source; progress comes as events. */
+  inspect(spec: DataSpec, signal?: AbortSignal): Promise<DataReport>;
+  /** The tokens of every usable row, and the report on them. For the engine. */
+  prepare(spec: DataSpec, signal?: AbortSignal): Promise<PreparedData>;
+  /** Tries a template on a short conversation. */
+  tryTemplate(modelHash: string, settings: DataSettings): Promise<TemplateTrial>;
+  /** Questions and answers of the first usable chat rows among these, for samples. For the engine. */
+  questions(
+    spec: DataSpec,
+    rows: readonly { readonly source: number; readonly row: number }[],
+  ): Promise<readonly { readonly prompt: string; readonly reference: string }[]>;
+}
+
+export type DataEvent = {
+  readonly type: "progress";
+  readonly task: string;
+  readonly done: number;
+  readonly total: number | null;
+};
+
+export type { Mapping };

@@ -1,0 +1,182 @@
+/** Data, template and report in Chromium on fake data. Oracle: what a user sees, and what the fake was told. */
+
+import axe from "axe-core";
+import { expect, test } from "vitest";
+import { page, userEvent } from "vitest/browser";
+import { fakeChats, fakeSource } from "../support/fakeData.ts";
+import { fakeModel, fakeWorkers } from "../support/fakeEngine.ts";
+import { closePage, eachOnAnEmptyPage, kept, openPage, openWithData } from "../support/fakeStudio.tsx";
+
+eachOnAnEmptyPage();
+
+const region = (name: string) => page.getByRole("region", { name, exact: true });
+const data = region("Data");
+const preview = region("Preview");
+const report = region("Quality report");
+
+function drop(files: readonly File[]) {
+  const transfer = new DataTransfer();
+  for (const file of files) transfer.items.add(file);
+  const target = document.querySelector('[data-testid="drop-data"]');
+  for (const type of ["dragover", "drop"])
+    target?.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }));
+}
+
+test("several files dropped at once: what can be read is chosen, what cannot is named", async () => {
+  const hone = await openPage(fakeWorkers({ ...kept, sources: [] }));
+  drop([new File(["[]"], fakeSource.name), new File([], "empty.csv"), new File(["{}"], fakeChats.name)]);
+  await expect
+    .element(data.getByRole("alert"))
+    .toHaveTextContent("empty.csv is empty. Choose one with at least one row.");
+  for (const { name } of [fakeSource, fakeChats])
+    await expect.element(data.getByRole("checkbox", { name: `Train on ${name}` })).toBeChecked();
+  await expect.element(data.getByText(fakeSource.detection.reason)).toBeVisible();
+  await expect.element(data.getByText("420 rows in 2 sources")).toBeVisible();
+  // λ and its meaning are there only because there are two.
+  await data.getByRole("textbox", { name: `Weight λ of ${fakeChats.name}` }).fill("0");
+  await expect.element(data.getByText("More than 0, like 2 or 0.5.")).toBeVisible();
+  await data.getByRole("textbox", { name: `Weight λ of ${fakeChats.name}` }).fill("2.5");
+  expect(hone.store.getState().data.chosen.map(({ lambda }) => lambda)).toEqual([1, 2.5]);
+  await data.getByRole("checkbox", { name: `Train on ${fakeChats.name}` }).click();
+  await expect.element(data.getByLabelText("What a source's weight means")).not.toBeInTheDocument();
+});
+
+test("pasted text is read and chosen; what is broken stays to be mended", async () => {
+  await openPage(fakeWorkers({ ...kept, sources: [] }));
+  await data.getByRole("button", { name: "Paste text" }).click();
+  const text = data.getByRole("textbox", { name: "Rows as text" });
+  await text.fill("{");
+  await data.getByRole("button", { name: "Read the text" }).click();
+  await expect.element(data.getByRole("alert")).toHaveTextContent("Pasted text is broken JSON");
+  await expect.element(text).toHaveValue("{");
+  await text.fill('{"instruction":"a","output":"b"}');
+  await data.getByRole("textbox", { name: "Name" }).fill("Two");
+  await data.getByRole("button", { name: "Read the text" }).click();
+  await expect.element(data.getByRole("checkbox", { name: "Train on Two" })).toBeChecked();
+  await expect.element(text).not.toBeInTheDocument();
+});
+
+test("a changed mapping changes the preview, outlives the page, and goes back to what was detected", async () => {
+  await openWithData();
+  await expect.element(preview.getByRole("button", { name: /^Message 1, User/ })).toBeVisible();
+  await data.getByRole("button", { name: `Change the columns of ${fakeSource.name}` }).click();
+  await data.getByLabelText("Format").selectOptions("text");
+  // The fake's alternative gives the text the column "output".
+  await expect.element(data.getByLabelText("Text", { exact: true })).toHaveValue("output");
+  await expect.element(preview.getByRole("button", { name: /^Message 1, Plain text, learnt/ })).toBeVisible();
+  await data.getByLabelText("Text", { exact: true }).selectOptions("");
+  await expect.element(data.getByText("Needs a column.")).toBeVisible();
+  await data.getByLabelText("Text", { exact: true }).selectOptions("instruction");
+  closePage();
+  const again = await openPage(fakeWorkers(kept));
+  expect(again.store.getState().data.chosen[0]?.mapping).toEqual({ format: "text", columns: { text: "instruction" } });
+  await data
+    .getByRole("button", { name: `Change the columns of ${fakeSource.name}` })
+    .first()
+    .click();
+  await data.getByRole("button", { name: "As detected" }).first().click();
+  expect(again.store.getState().data.chosen[0]?.mapping).toBeNull();
+});
+
+test("a template being written shows its result, and a fault with its line and a way there", async () => {
+  await openWithData();
+  const template = region("Template and mask");
+  await template.getByLabelText("Template", { exact: true }).selectOptions("custom");
+  await expect.element(template.getByTestId("template-result")).toHaveTextContent(/an answer ends with "<\|end\|>"/);
+  const editor = template.getByRole("textbox", { name: "Your template" });
+  await editor.fill("{% for m in messages %}\n  {{ m.content\n{% endfor %}");
+  const fault = template.getByTestId("template-error");
+  await expect.element(fault).toHaveTextContent("Line 2, column 3: The expression that opens here is not closed");
+  await expect.element(editor).toHaveAttribute("aria-invalid", "true");
+  await expect.element(editor).toHaveAccessibleDescription(/Line 2, column 3/);
+  await expect.element(preview.getByText(/opens here is not closed/).first()).toBeVisible();
+  await fault.getByRole("button").click();
+  await expect.element(editor).toHaveFocus();
+  expect((editor.element() as HTMLTextAreaElement).selectionStart).toBe("{% for m in messages %}\n  ".length);
+  await editor.fill("{{ messages[0].content }}");
+  await expect.element(fault).not.toBeInTheDocument();
+});
+
+test("what is learnt follows the mask", async () => {
+  await openWithData();
+  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("21 tokens7 learnt (33 %)");
+  await region("Template and mask").getByLabelText("What is learnt").selectOptions("everything");
+  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("21 tokens18 learnt (86 %)");
+});
+
+test("few rows are checked unasked; a finding's rows are shown, excluded, and put back", async () => {
+  const hone = await openWithData();
+  await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
+  const duplicates = "8 rows repeat another row word for word";
+  await report.getByRole("button", { name: "Show row 52 in the preview" }).click();
+  await expect.element(preview.getByTestId("row-title")).toHaveTextContent("Row 52 of 300");
+  await report.getByRole("button", { name: `Exclude these 8 rows: ${duplicates}` }).click();
+  expect(hone.store.getState().data.chosen[0]?.excluded).toEqual([11, 51, 91, 131, 171, 211, 251, 291]);
+  // Checked again by itself: what is out is no finding any more.
+  await expect.element(report.getByText(duplicates, { exact: true })).not.toBeInTheDocument();
+  await expect.element(report.getByText("276", { exact: true }).first()).toBeVisible();
+  await report.getByRole("button", { name: `Undo: ${duplicates}` }).click();
+  expect(hone.store.getState().data.chosen[0]?.excluded).toEqual([]);
+  await expect.element(report.getByText(duplicates).first()).toBeVisible();
+});
+
+test("a report of before is marked as such, and many rows wait to be asked for", async () => {
+  const hone = await openWithData({ ...kept, pace: 200, sources: [{ ...fakeSource, rows: 6000 }] });
+  const check = report.getByRole("button", { name: "Check all rows" });
+  await expect.element(check).toBeEnabled();
+  await expect.element(preview.getByRole("checkbox", { name: "Rows with problems only" })).toBeDisabled();
+  await check.click();
+  await report.getByRole("button", { name: "Cancel" }).click();
+  await expect.element(check).toBeEnabled();
+  expect(hone.store.getState().report).toMatchObject({ report: null, failure: null });
+  await check.click();
+  await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
+  hone.recipe.enter("mask", "last");
+  await expect.element(report.getByTestId("report-state")).toHaveTextContent("Out of date");
+});
+
+test("while a check fails Start is closed with the way out; a report that is out of date closes nothing", async () => {
+  const hone = await openWithData({ ...kept, noStop: true });
+  const start = page.getByRole("button", { name: "Start training" });
+  await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
+  await expect.element(start).toBeDisabled();
+  await expect
+    .element(start)
+    .toHaveAccessibleDescription(/^Closed: No answer ends in a learnt stop token\..*Choose a template/);
+  await expect.element(report.getByRole("img", { name: "Failed" })).toBeVisible();
+  hone.recipe.enter("mask", "last");
+  await expect.element(start).toBeEnabled();
+});
+
+test("a model with a short context lowers the longest row and says so", async () => {
+  await openWithData({ ...kept, models: [{ ...fakeModel, contextLength: 128, chatTemplate: false }] });
+  const template = region("Template and mask");
+  await expect.element(template.getByLabelText("Longest row")).toHaveValue("128");
+  await expect.element(template.getByText(/128 tokens instead of the usual 512/)).toBeVisible();
+  await expect.element(template.getByRole("option", { name: "The model's own" })).toBeDisabled();
+  await userEvent.fill(template.getByLabelText("Longest row"), "200");
+  await expect.element(template.getByText("This model's context ends at 128 tokens. Set at most that.")).toBeVisible();
+});
+
+test.each(["light", "dark"] as const)("no serious fault for assistive technology in the %s scheme", async (scheme) => {
+  localStorage.setItem("mantine-color-scheme-value", scheme);
+  const hone = await openWithData({ ...kept, sources: [fakeSource, fakeChats], noStop: true });
+  await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
+  await data.getByRole("button", { name: "Samples" }).click();
+  await data.getByRole("button", { name: `Change the columns of ${fakeSource.name}` }).click();
+  hone.recipe.enter("template", "custom");
+  hone.recipe.enter("customTemplate", "{{ open");
+  await expect.element(page.getByTestId("template-error")).toBeVisible();
+  hone.recipe.enter("template", "hone");
+  hone.data.exclude("by hand", { sources: [0], rows: [1] });
+  await expect.element(preview.getByRole("option", { name: /^token 14: 'Red'/ })).toBeVisible();
+  await preview.getByRole("option", { name: /^token 14: 'Red'/ }).hover();
+  expect(document.documentElement.dataset.mantineColorScheme).toBe(scheme);
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  const grave = violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
+    );
+  expect(grave).toEqual([]);
+});

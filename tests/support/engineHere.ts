@@ -1,0 +1,26 @@
+/** Engine and data desk in the test's own thread, with no worker between, and rows taken in as a page would. */
+
+import type { SourceChoice } from "../../src/data/settings.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { openStorage } from "../../src/storage/storage.ts";
+import { createDataDesk } from "../../src/worker/dataDesk.ts";
+import type { DataApi } from "../../src/worker/dataProtocol.ts";
+import { createEngine } from "../../src/worker/engine.ts";
+import type { EngineApi, EngineEvent } from "../../src/worker/protocol.ts";
+
+export async function engineHere(
+  emit: (event: EngineEvent) => void = () => undefined,
+): Promise<{ engine: EngineApi; data: DataApi }> {
+  const data = createDataDesk(await openStorage(), () => undefined);
+  return { engine: await createEngine(browserEntries, emit, async () => data), data };
+}
+
+/** A source as it is chosen when nothing about it is changed. */
+export const plainly = (hash: string): SourceChoice => ({ hash, mapping: null, lambda: 1, excluded: [] });
+
+/** Rows as a file of JSON, taken in. */
+export async function takeIn(data: DataApi, rows: unknown, name = "pairs.json"): Promise<SourceChoice> {
+  const { sources, failures } = await data.open([new File([JSON.stringify(rows)], name)]);
+  if (!sources[0]) throw new Error(failures.map(({ message }) => message).join(" "));
+  return plainly(sources[0].hash);
+}
