@@ -103,7 +103,7 @@ const markers = { added: ["<|user|>", "<|assistant|>", "<|end|>"] };
 for (const [name, { json, config }] of [
   ["byte level, GPT-2's words", byteLevelTokenizer(markers, gpt2Words)],
   ["byte level, Llama 3's words", byteLevelTokenizer(markers, llama3Words)],
-  ["SentencePiece, whole runs", sentencePieceTokenizer({ ...markers, crossing: true })],
+  ["SentencePiece, across words", sentencePieceTokenizer({ ...markers, crossing: true })],
   ["Unigram, Metaspace", unigramTokenizer(markers, metaspaceWords)],
 ] as const) {
   measure(name, json, config);

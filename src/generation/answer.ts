@@ -48,7 +48,8 @@ export async function answer(
   let shown = 0;
   const take = (piece: string, last: boolean) => {
     text += piece;
-    if (last && template.endMarker && text.endsWith(template.endMarker)) text = text.slice(0, -template.endMarker.length);
+    if (last && template.endMarker && text.endsWith(template.endMarker))
+      text = text.slice(0, -template.endMarker.length);
     const certain = last ? text.length : text.length - heldBack(text, template.endMarker);
     if (certain > shown) onText?.(text.slice(shown, certain));
     shown = Math.max(shown, certain);

@@ -56,6 +56,10 @@ export function createHone(client: EngineClient): Hone {
 
   client.onEvent((event: EngineEvent | DataEvent) => {
     switch (event.type) {
+      case "dataProgress": {
+        const { task, done, total } = event;
+        return patch(context, "data", { progress: { task, done, total } });
+      }
       case "progress": {
         const { task, done, total } = event;
         return patch(context, "engine", { progress: { task, done, total } });

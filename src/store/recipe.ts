@@ -31,7 +31,7 @@ export function defaultRecipe(method: Recipe["method"]): Recipe {
     maxLength: 512,
     truncation: "drop",
     packing: false,
-    mixture: "sampling",
+    mixture: "weight",
     weightDecay: 0,
     beta1: 0.9,
     beta2: 0.999,

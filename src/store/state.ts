@@ -19,13 +19,20 @@ export function toFailure(thrown: unknown): Failure {
     : { name: "Error", message: String(thrown) };
 }
 
+/** How far a long call of a worker is. */
+export interface CallProgress {
+  readonly task: string;
+  readonly done: number;
+  readonly total: number | null;
+}
+
 export interface EngineFacts {
   readonly status: "starting" | "ready" | "failed";
   readonly choice: ProviderChoice;
   readonly report: EngineReport | null;
   readonly failure: Failure | null;
   /** How far the engine's present long call is; training tells its own steps. */
-  readonly progress: { readonly task: string; readonly done: number; readonly total: number | null } | null;
+  readonly progress: CallProgress | null;
 }
 
 export interface ModelFacts {
@@ -52,6 +59,8 @@ export interface DataFacts {
   /** Those that a run learns from, in the order in which they were chosen. */
   readonly chosen: readonly SourceChoice[];
   readonly opening: boolean;
+  /** Of the reading, or of the check of all rows. */
+  readonly progress: CallProgress | null;
   /** Files that could not be read, each with the reason. */
   readonly failures: readonly { readonly name: string; readonly message: string }[];
   readonly failure: Failure | null;
@@ -147,6 +156,7 @@ export const initialState: HoneState = {
     list: [],
     chosen: [],
     opening: false,
+    progress: null,
     failures: [],
     failure: null,
     exclusions: [],

@@ -45,7 +45,7 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
   /** Kept between an inspection and the run that follows it, for the same choices. */
   let latest: { readonly key: string; readonly prepared: PreparedData } | null = null;
   const progress = (task: string) => (done: number, total: number | null) =>
-    emit({ type: "progress", task, done, total });
+    emit({ type: "dataProgress", task, done, total });
 
   function partsOf(modelHash: string, settings: DataSettings): TokenizeParts {
     const model = models.get(modelHash);

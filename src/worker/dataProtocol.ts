@@ -172,7 +172,7 @@ export interface DataApi {
 }
 
 export type DataEvent = {
-  readonly type: "progress";
+  readonly type: "dataProgress";
   readonly task: string;
   readonly done: number;
   readonly total: number | null;

@@ -246,7 +246,7 @@ export function createFakeData(emit: (event: DataEvent) => void, settings: FakeD
       const failures: { name: string; message: string }[] = [];
       for (const file of files) {
         for (let done = 1; done <= 4; done++) {
-          emit({ type: "progress", task: `Reading ${file.name}`, done, total: 4 });
+          emit({ type: "dataProgress", task: `Reading ${file.name}`, done, total: 4 });
           await wait(settings.pace, signal);
         }
         if (file.size === 0) {
@@ -291,7 +291,7 @@ export function createFakeData(emit: (event: DataEvent) => void, settings: FakeD
     async inspect(spec, signal) {
       const rows = spec.sources.reduce((sum, _, index) => sum + summaryOf(spec, index).rows, 0);
       for (let done = 0; done < 5; done++) {
-        emit({ type: "progress", task: "Checking all rows", done: Math.round((done / 5) * rows), total: rows });
+        emit({ type: "dataProgress", task: "Checking all rows", done: Math.round((done / 5) * rows), total: rows });
         await wait(settings.pace, signal);
       }
       return inspected(spec);

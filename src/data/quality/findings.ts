@@ -42,8 +42,7 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingTex
   "too-long": {
     severity: "warning",
     excludable: false,
-    says: (s, { maxLength }) =>
-      `exceed${s} the limit of ${number(maxLength)} tokens in a way that cutting does not help`,
+    says: (s, { maxLength }) => `exceed${s} the limit of ${number(maxLength)} tokens`,
     detail: () => "They are left out. Raise the length limit, or let long rows be cut.",
   },
   truncated: {

@@ -72,8 +72,8 @@ export function createRepeats(): Repeats {
         if (same === i && isSketched.at(i) === 1) {
           const other = leaders.find(i, (j) => !isSameRecord(i, j));
           // Only what stays when all pairs' later ones are taken out is compared with.
-          leaders.add(i);
-          if (other !== -1) near.push({ later: i, earlier: other, likeness: similarity(all, i, other) });
+          if (other === -1) leaders.add(i);
+          else near.push({ later: i, earlier: other, likeness: similarity(all, i, other) });
         }
         const asked = firstPrompt[i] ?? i;
         const hasPrompt = promptLow.at(i) !== 0 || promptHigh.at(i) !== 0;

@@ -90,7 +90,7 @@ export function ModelPanel() {
           </Button>
         </Group>
       </form>
-      {opening && <CallProgress label="Opening the model" onCancel={hone.model.cancel} />}
+      {opening && <CallProgress of="engine" label="Opening the model" onCancel={hone.model.cancel} />}
       <FailureAlert title="The model could not be opened" failure={failure} />
       {list.length > 0 && (
         <Group gap="sm" align="flex-end">

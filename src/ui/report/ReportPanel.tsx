@@ -117,7 +117,7 @@ export function ReportPanel() {
         )}
         {checking ? (
           <div className={classes.progress}>
-            <CallProgress label="Checking all rows" onCancel={hone.report.cancel} />
+            <CallProgress of="data" label="Checking all rows" onCancel={hone.report.cancel} />
           </div>
         ) : (
           <Text size="sm" c="dimmed" flex="1 1 14rem">

@@ -4,13 +4,15 @@ import { Button, Group, Progress, Text } from "@mantine/core";
 import { useFacts } from "../hone.ts";
 
 interface CallProgressProps {
-  /** Said until the engine names what it does. */
+  /** Whose call it is; training and data may both be at work. */
+  readonly of: "engine" | "data";
+  /** Said until the worker names what it does. */
   readonly label: string;
   onCancel?: () => void;
 }
 
-export function CallProgress({ label, onCancel }: CallProgressProps) {
-  const progress = useFacts((state) => state.engine.progress);
+export function CallProgress({ of, label, onCancel }: CallProgressProps) {
+  const progress = useFacts((state) => state[of].progress);
   const task = progress?.task ?? label;
   const percent = progress?.total ? Math.min(100, Math.round((100 * progress.done) / progress.total)) : null;
   return (

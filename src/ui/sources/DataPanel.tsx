@@ -107,7 +107,7 @@ export function DataPanel() {
           {way === "paste" && <PasteForm disabled={off} onRead={() => setWay(null)} />}
           {way === "samples" && <Samples disabled={off} />}
         </div>
-        {opening && <CallProgress label="Reading the data" onCancel={hone.data.cancel} />}
+        {opening && <CallProgress of="data" label="Reading the data" onCancel={hone.data.cancel} />}
         <FailureAlert
           title="The data could not be read"
           failure={

@@ -125,7 +125,7 @@ export function TrainingPanel() {
           {shown.name}
         </Text>
       )}
-      {phase === "preparing" && <CallProgress label="Compiling, and the first validation and answers" />}
+      {phase === "preparing" && <CallProgress of="engine" label="Compiling, and the first validation and answers" />}
       {shown && state && <Live key={shown.id} run={shown} state={state} />}
       {state === "interrupted" && (
         <Text size="sm">

@@ -109,7 +109,7 @@ test("what cannot be read is told and changes no choice; what can is chosen besi
 test("reading can be cancelled without an error", async () => {
   const { hone, facts } = await started({ ...kept, pace: 5 });
   const opening = hone.data.open([new File(["[]"], fakeChats.name)]);
-  await until(hone, ({ engine }) => engine.progress !== null);
+  await until(hone, ({ data }) => data.progress !== null);
   hone.data.cancel();
   await opening;
   expect(facts().data).toMatchObject({ opening: false, failure: null, failures: [], chosen: [] });

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { createEngineClient, type EngineWorker } from "../../../src/worker/client.ts";
+import type { DataEvent } from "../../../src/worker/dataProtocol.ts";
 import type { EngineEvent } from "../../../src/worker/protocol.ts";
 
 /** A worker that never answers; `fire` plays the browser's part. */
@@ -71,7 +72,7 @@ test("a worker that may not be started rejects calls instead of throwing; a rest
 
 test("a restart starts another worker; the old one is heard no more", async () => {
   const { client, workers } = clientOf();
-  const events: EngineEvent[] = [];
+  const events: (EngineEvent | DataEvent)[] = [];
   const stop = client.onEvent((event) => events.push(event));
   const lost = client.engine.report();
   client.restart();

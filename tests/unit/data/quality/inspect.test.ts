@@ -211,9 +211,11 @@ describe("findings list their rows", () => {
 
   test("a long text in several windows is one row, and no repeat of itself", () => {
     const text = plain(0, `${Array.from({ length: 60 }, () => "again and again").join(" ")} me@example.com`);
-    const report = inspect([text], { maxLength: 20 });
+    const change: Setting["change"] = (t) => ({ ...t, encoding: { ...t.encoding, straddled: 2 } });
+    const report = inspect([text], { maxLength: 20, change });
     expect(report.examples).toBeGreaterThan(5);
-    expect(report.findings.map(({ kind }) => kind)).toEqual(["personal-data"]);
+    expect(report.findings.map(({ kind }) => kind)).toEqual(["personal-data", "straddled"]);
+    expect(findingOf(report, "straddled")?.title).toBe("1 row has 2 tokens over a border of what is learnt");
     expect(rowsOf(report, "personal-data")).toEqual([0]);
   });
 

@@ -214,8 +214,15 @@ describe("the stop check knows what is no end of an answer", () => {
       const first = sequence.ids.findIndex((id, i) => id === idOf("<|end|>") && (sequence.weights[i] ?? 0) > 0);
       return { ...sequence, ...without(sequence, first, first + 1) };
     };
-    const report = inspect([chat(0, "a", "first answer", "b", "second")], { changeSequence });
-    expect(failed(report)).toEqual(["stop"]);
+    const turns = chat(0, "a", "first answer", "b", "second");
+    expect(failed(inspect([turns], { changeSequence }))).toEqual(["stop"]);
+    // Nor does the end of the question between hide it, where a template writes none either.
+    const noEnds = (sequence: Truncated): Truncated => {
+      const changed = changeSequence(sequence);
+      const second = changed.ids.lastIndexOf(idOf("<|assistant|>")) - 1;
+      return { ...changed, ...without(changed, second, second + 1) };
+    };
+    expect(failed(inspect([turns], { changeSequence: noEnds }))).toEqual(["stop"]);
   });
   test("a line break of the template behind the stop token, learnt with it", () => {
     const change = (tokenized: Tokenized): Tokenized => {

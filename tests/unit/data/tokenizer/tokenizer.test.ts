@@ -497,6 +497,14 @@ describe("borders inside one run of text", () => {
     expect([...ends]).toEqual([1, 3, 3, 3, 3, 4]);
   });
 
+  test("an answer begins anew where another message does, not where a part of it does", () => {
+    const answer = (text: string, message: number) => ({ ...plainText(text, 1), answer: true, message });
+    const shown = (...segments: WeightedSegment[]) =>
+      [...tokenizer.encode(segments).ids].map((id) => tokenizer.show(id));
+    expect(shown(answer("he", 1), answer("llo", 1))).toEqual(["hello"]);
+    expect(shown(answer("he", 1), answer("llo", 2))).toEqual(["he", "ll", "o"]);
+  });
+
   test("merging over the answer's beginning is what the border prevents", () => {
     const messages: Message[] = [
       { role: "user", content: "a" },
