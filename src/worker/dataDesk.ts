@@ -82,6 +82,7 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
       ...partsOf(spec.modelHash, spec.settings),
       spec,
       sources,
+      chatTemplate: models.get(spec.modelHash)?.chatTemplate ?? null,
       progress: progress("Checking the rows"),
       signal,
     });

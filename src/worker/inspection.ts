@@ -21,6 +21,8 @@ export interface ChosenRows {
 export interface InspectionParts extends TokenizeParts {
   readonly spec: DataSpec;
   readonly sources: readonly ChosenRows[];
+  /** The model's own template, which the chosen one is compared with. */
+  readonly chatTemplate: string | null;
   readonly progress: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -42,6 +44,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
     maxLength: settings.maxLength,
     tokenizer,
     template,
+    chatTemplate: parts.chatTemplate,
   });
   const total = sources.reduce((sum, { rows }) => sum + rows.summary.rows, 0);
   let done = 0;

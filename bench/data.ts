@@ -1,0 +1,149 @@
+/**
+ * A large dataset on the built page: rows read, then rendered, tokenised and reported, in headless Chromium with a real
+ * tokenizer; beside it the memory of all browser processes, and how long the page takes to answer a key.
+ * `npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]`
+ */
+
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream, readFileSync } from "node:fs";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { count, existing, runCommand, writeJson } from "../scripts/harness/arguments.ts";
+import { launchChromium } from "../scripts/harness/chromium.ts";
+import { serveBuilt } from "../scripts/harness/serve.ts";
+import { openData, openModelFolder, openStudio } from "../scripts/harness/studio.ts";
+import { createRandom } from "../src/tensor/random.ts";
+
+const usage = "npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]";
+
+/** English letter frequencies in words of usual lengths: text that a tokenizer meets, and nobody wrote. */
+const words = (() => {
+  const random = createRandom(7);
+  const letters =
+    "eeeeeeeeeeeetttttttttaaaaaaaaooooooooiiiiiiinnnnnnnsssssshhhhhhrrrrrrddddllllcccuuummmwwffggyyppbbvk";
+  return Array.from({ length: 4000 }, () =>
+    Array.from({ length: 2 + random.below(7) }, () => letters[random.below(letters.length)]).join(""),
+  );
+})();
+
+/** Writes the rows, some 1,100 characters each. */
+async function writeRows(file: string, rows: number): Promise<void> {
+  const random = createRandom(1);
+  const text = (length: number) =>
+    Array.from({ length }, () => words[Math.floor(words.length * random.next() ** 2)]).join(" ");
+  const stream = createWriteStream(file);
+  for (let row = 0; row < rows; row++) {
+    const line = JSON.stringify({ instruction: `${text(25)}?`, input: "", output: `${text(65)}.` });
+    if (!stream.write(`${line}\n`)) await once(stream, "drain");
+  }
+  stream.end();
+  await once(stream, "finish");
+}
+
+/** Bytes of all processes of this program's browsers, shared pages counted once (Linux: proportional set size). */
+function browserBytes(): number {
+  const listing = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" });
+  const parents = listing
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
+  const family = new Set([process.pid]);
+  for (let size = 0; size !== family.size; ) {
+    size = family.size;
+    for (const [pid, parent] of parents) if (family.has(parent)) family.add(pid);
+  }
+  family.delete(process.pid);
+  let bytes = 0;
+  for (const pid of family) {
+    try {
+      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+      bytes += 1024 * Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return bytes;
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: { model: { type: "string" }, rows: { type: "string" }, json: { type: "string" } },
+  });
+  const model = existing("model", values.model, usage);
+  const rows = count("rows", values.rows) ?? 100_000;
+  const folder = await mkdtemp(join(tmpdir(), "hone-bench-"));
+  const file = join(folder, "rows.jsonl");
+  await writeRows(file, rows);
+  const served = await serveBuilt();
+  const browser = await launchChromium({ webgpu: false });
+  try {
+    const { page } = browser;
+    await openStudio(page, served.address, "wasm");
+    await openModelFolder(page, model);
+    await page.evaluate(() => {
+      const seen: number[] = [];
+      Object.assign(window, { keyDelays: seen });
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (entry.name === "keydown") seen.push(entry.duration);
+      }).observe({ type: "event", durationThreshold: 16, buffered: true } as PerformanceObserverInit);
+    });
+    const before = browserBytes();
+    let peak = before;
+    let keys = 0;
+    /** Types and watches until `work` ends; seconds that it took. */
+    const during = async (work: Promise<unknown>): Promise<number> => {
+      const start = performance.now();
+      let done = false;
+      const ended = work.finally(() => {
+        done = true;
+      });
+      const field = page.getByLabel("Name of the run");
+      while (!done) {
+        await field.press("a");
+        keys++;
+        peak = Math.max(peak, browserBytes());
+        await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 250))]);
+      }
+      await ended;
+      return (performance.now() - start) / 1000;
+    };
+    const reading = await during(openData(page, file));
+    const state = page.getByTestId("report-state");
+    const checking = await during(
+      (async () => {
+        await page.getByRole("button", { name: "Check all rows" }).click();
+        await page.waitForFunction(() => document.querySelector('[aria-label="Preflight checks"]') !== null, null, {
+          timeout: 1_200_000,
+          polling: 250,
+        });
+      })(),
+    );
+    const delays = await page.evaluate(() => (window as unknown as { keyDelays: number[] }).keyDelays);
+    const figures = {
+      rows,
+      fileBytes: (await stat(file)).size,
+      verdict: await state.textContent(),
+      summary: (await page.getByRole("region", { name: "Quality report", exact: true }).innerText()).slice(0, 600),
+      readSeconds: reading,
+      readRowsPerSecond: rows / reading,
+      checkSeconds: checking,
+      checkRowsPerSecond: rows / checking,
+      browserBytesBefore: before,
+      browserBytesPeak: peak,
+      keysTyped: keys,
+      /** Event Timing knows none below 16 ms. */
+      keyDelayWorst: Math.max(16, ...delays),
+    };
+    console.log(JSON.stringify(figures, null, 2));
+    writeJson(values.json, figures);
+  } finally {
+    await browser.dispose();
+    await served.dispose();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+runCommand(main);
