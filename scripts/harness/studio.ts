@@ -1,6 +1,7 @@
 /** Drives the page as a person would, by its labels: for the demo and for the end-to-end tests. */
 
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Page } from "playwright";
 import type { RunRecord } from "../../src/storage/run.ts";
 
@@ -42,10 +43,25 @@ export async function alertText(page: Page): Promise<string> {
   return (await alerts.count()) > 0 ? ((await alerts.first().textContent()) ?? "") : "The page shows no message.";
 }
 
+/** By its path, as a file dialog does; Playwright would send the contents, and only up to 50 MB. */
+async function giveFile(page: Page, input: string, path: string): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  try {
+    const expression = `document.querySelector(${JSON.stringify(input)})`;
+    const { result } = await session.send("Runtime.evaluate", { expression });
+    if (!result.objectId) throw new Error(`The page has no ${input}.`);
+    await session.send("DOM.setFileInputFiles", { files: [resolve(path)], objectId: result.objectId });
+  } finally {
+    await session.detach();
+  }
+}
+
 /** Gives a file or folder to a picker and waits until the page has taken it in; its refusal is thrown. */
 async function pick(page: Page, part: "Model" | "Data", label: string, path: string): Promise<void> {
   const panel = page.getByRole("region", { name: part, exact: true });
-  await panel.locator(`input[aria-label="${label}"]`).setInputFiles(path);
+  const input = `input[aria-label="${label}"]`;
+  if ((await stat(path)).isDirectory()) await panel.locator(input).setInputFiles(path);
+  else await giveFile(page, input, path);
   // Pickers rest while a file is read.
   await panel.locator("button:enabled", { hasText: "Choose a" }).waitFor({ timeout: patience });
   const refusals = await panel.getByRole("alert").allTextContents();

@@ -88,7 +88,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
         for (const side of ["base", "tuned"] as const)
           if (facts()[side]?.status === "waiting") change(side, { status: "failed" });
         patch(context, "compare", { asking: false });
-        patch(context, "engine", { progress: null });
+        patch(context, "progress", { engine: null });
       }
     },
     stop: () => controller?.abort(),

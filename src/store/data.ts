@@ -78,7 +78,7 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
     } finally {
       controller = null;
       patch(context, "data", { opening: false });
-      patch(context, "data", { progress: null });
+      patch(context, "progress", { data: null });
     }
   };
 

@@ -16,7 +16,8 @@ export function engineActions(context: Context, loadKept: () => Promise<void>): 
   let dead = false;
   client.onDeath((error) => {
     dead = true;
-    patch(context, "engine", { status: "failed", failure: toFailure(error), progress: null });
+    patch(context, "engine", { status: "failed", failure: toFailure(error) });
+    patch(context, "progress", { engine: null });
     patch(context, "model", { open: [] });
     patch(context, "data", { model: null });
   });
@@ -26,13 +27,14 @@ export function engineActions(context: Context, loadKept: () => Promise<void>): 
       if (dead) client.restart();
       dead = false;
       patch(context, "engine", { status: "starting", choice, failure: null });
+      patch(context, "progress", { engine: null });
       try {
         const report = await client.engine.start(choice);
-        patch(context, "engine", { status: "ready", report, progress: null });
+        patch(context, "engine", { status: "ready", report });
       } catch (thrown) {
         const failure = toFailure(thrown);
         dead ||= failure.name === "EngineStopped";
-        patch(context, "engine", { status: "failed", failure, progress: null });
+        patch(context, "engine", { status: "failed", failure });
         return;
       }
       await loadKept();

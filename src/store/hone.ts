@@ -58,11 +58,11 @@ export function createHone(client: EngineClient): Hone {
     switch (event.type) {
       case "dataProgress": {
         const { task, done, total } = event;
-        return patch(context, "data", { progress: { task, done, total } });
+        return patch(context, "progress", { data: { task, done, total } });
       }
       case "progress": {
         const { task, done, total } = event;
-        return patch(context, "engine", { progress: { task, done, total } });
+        return patch(context, "progress", { engine: { task, done, total } });
       }
       case "run": {
         runs.update(event.record);
@@ -82,7 +82,8 @@ export function createHone(client: EngineClient): Hone {
       case "dropped":
         return patch(context, "training", { dropped: event.problems });
       case "deviceLost":
-        return patch(context, "engine", { failure: { name: "DeviceLost", message: event.message }, progress: null });
+        patch(context, "progress", { engine: null });
+        return patch(context, "engine", { failure: { name: "DeviceLost", message: event.message } });
     }
   });
 

@@ -61,7 +61,7 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
       } finally {
         controller = null;
         patch(context, "model", { opening: false });
-        patch(context, "engine", { progress: null });
+        patch(context, "progress", { engine: null });
       }
     },
     async ensureOpen(hash) {

@@ -30,7 +30,7 @@ export function reportActions(context: Context): ReportActions {
         if (controller === mine) {
           controller = null;
           patch(context, "report", { checking: false });
-          patch(context, "data", { progress: null });
+          patch(context, "progress", { data: null });
         }
       }
     },

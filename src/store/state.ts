@@ -26,13 +26,19 @@ export interface CallProgress {
   readonly total: number | null;
 }
 
+/** How far the present long calls are, apart from the rest, for it changes many times a second. */
+export interface ProgressFacts {
+  /** Training tells its own steps. */
+  readonly engine: CallProgress | null;
+  /** Of the reading, or of the check of all rows. */
+  readonly data: CallProgress | null;
+}
+
 export interface EngineFacts {
   readonly status: "starting" | "ready" | "failed";
   readonly choice: ProviderChoice;
   readonly report: EngineReport | null;
   readonly failure: Failure | null;
-  /** How far the engine's present long call is; training tells its own steps. */
-  readonly progress: CallProgress | null;
 }
 
 export interface ModelFacts {
@@ -59,8 +65,6 @@ export interface DataFacts {
   /** Those that a run learns from, in the order in which they were chosen. */
   readonly chosen: readonly SourceChoice[];
   readonly opening: boolean;
-  /** Of the reading, or of the check of all rows. */
-  readonly progress: CallProgress | null;
   /** Files that could not be read, each with the reason. */
   readonly failures: readonly { readonly name: string; readonly message: string }[];
   readonly failure: Failure | null;
@@ -138,6 +142,7 @@ export interface CompareFacts {
 }
 
 export interface HoneState {
+  readonly progress: ProgressFacts;
   readonly engine: EngineFacts;
   readonly model: ModelFacts;
   readonly data: DataFacts;
@@ -150,13 +155,13 @@ export interface HoneState {
 }
 
 export const initialState: HoneState = {
-  engine: { status: "starting", choice: "auto", report: null, failure: null, progress: null },
+  progress: { engine: null, data: null },
+  engine: { status: "starting", choice: "auto", report: null, failure: null },
   model: { list: [], open: [], selected: null, opening: false, failure: null },
   data: {
     list: [],
     chosen: [],
     opening: false,
-    progress: null,
     failures: [],
     failure: null,
     exclusions: [],

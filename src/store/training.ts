@@ -44,7 +44,7 @@ export function trainingActions(
       await runs.load();
     } finally {
       patch(context, "training", { phase: "idle" });
-      patch(context, "engine", { progress: null });
+      patch(context, "progress", { engine: null });
       void refreshStorage();
     }
   };

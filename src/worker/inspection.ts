@@ -29,6 +29,8 @@ export interface InspectionParts extends TokenizeParts {
 
 /** Milliseconds of work after which other calls get their turn: a page waits for them. */
 const slice = 40;
+/** Milliseconds between two tidings of progress: each is a message to the page, which then draws. */
+const tidings = 200;
 
 /** Goes through every row of every source, in order. Throws the signal's reason when cancelled. */
 export async function inspectRows(parts: InspectionParts): Promise<{ table: TokenTable; report: DataReport }> {
@@ -49,6 +51,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   const total = sources.reduce((sum, { rows }) => sum + rows.summary.rows, 0);
   let done = 0;
   let turn = performance.now();
+  let told = turn;
   for (const [source, { rows, choice, convert }] of sources.entries()) {
     const excluded = new Set(choice.excluded);
     for await (const { from, records } of rows.pieces(signal)) {
@@ -56,7 +59,10 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
         const row = from + i;
         done++;
         if (performance.now() - turn > slice) {
-          progress(done, total);
+          if (turn - told > tidings) {
+            told = turn;
+            progress(done, total);
+          }
           await nextTask();
           signal?.throwIfAborted();
           turn = performance.now();

@@ -12,7 +12,7 @@ interface CallProgressProps {
 }
 
 export function CallProgress({ of, label, onCancel }: CallProgressProps) {
-  const progress = useFacts((state) => state[of].progress);
+  const progress = useFacts((state) => state.progress[of]);
   const task = progress?.task ?? label;
   const percent = progress?.total ? Math.min(100, Math.round((100 * progress.done) / progress.total)) : null;
   return (

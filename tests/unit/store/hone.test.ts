@@ -109,7 +109,7 @@ test("what cannot be read is told and changes no choice; what can is chosen besi
 test("reading can be cancelled without an error", async () => {
   const { hone, facts } = await started({ ...kept, pace: 5 });
   const opening = hone.data.open([new File(["[]"], fakeChats.name)]);
-  await until(hone, ({ data }) => data.progress !== null);
+  await until(hone, ({ progress }) => progress.data !== null);
   hone.data.cancel();
   await opening;
   expect(facts().data).toMatchObject({ opening: false, failure: null, failures: [], chosen: [] });
@@ -174,7 +174,7 @@ test("a later check ends an earlier one, and a failed one leaves the last report
 test("opening a model can be cancelled without an error", async () => {
   const { hone, facts } = await started({ pace: 5 });
   const opening = hone.model.open({ kind: "url", base: "https://example.org/model/" });
-  await until(hone, ({ engine }) => engine.progress !== null);
+  await until(hone, ({ progress }) => progress.engine !== null);
   hone.model.cancel();
   await opening;
   expect(facts().model).toMatchObject({ opening: false, failure: null, list: [] });
