@@ -28,12 +28,14 @@ const moment = 250;
 const SpecContext = createContext<SpecFacts | null>(null);
 
 export function SpecProvider({ children }: { readonly children: ReactNode }) {
-  const form = useFacts((state) => state.recipe);
+  // The run's name is no part of it, and typing it changes nothing here.
+  const method = useFacts((state) => state.recipe.method);
+  const entries = useFacts((state) => state.recipe.entries);
   const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
   const { list, chosen, model: told } = useFacts((state) => state.data);
   const ready = useFacts((state) => state.engine.status === "ready");
 
-  const read = useMemo(() => readRecipe(form, model), [form, model]);
+  const read = useMemo(() => readRecipe({ method, entries }, model), [method, entries, model]);
   const sources = useMemo(
     () => chosen.flatMap((source) => list.find(({ hash }) => hash === source.hash) ?? []),
     [chosen, list],

@@ -24,9 +24,26 @@ function methodName(method: Recipe["method"]): string {
   return method === "lora" ? "LoRA" : "full";
 }
 
+/** Apart from the panel, which need not be drawn again for each key. */
+function RunName({ placeholder }: { readonly placeholder: string }) {
+  const hone = useHone();
+  const name = useFacts((state) => state.recipe.name);
+  return (
+    <TextInput
+      name="runName"
+      label="Name of the run"
+      placeholder={placeholder}
+      autoComplete="off"
+      value={name}
+      onChange={(event) => hone.recipe.name(event.currentTarget.value)}
+    />
+  );
+}
+
 export function RecipePanel() {
   const hone = useHone();
-  const { name, method, entries } = useFacts((state) => state.recipe);
+  const method = useFacts((state) => state.recipe.method);
+  const entries = useFacts((state) => state.recipe.entries);
   const { report, key } = useFacts((state) => state.report);
   const { recipe, refusals, model, sources, now } = useSpec();
   const ready = useFacts((state) => state.engine.status === "ready");
@@ -73,7 +90,7 @@ export function RecipePanel() {
       return;
     }
     if (!model || sources.length === 0 || failed) return;
-    void hone.training.start(recipe, name.trim() || title);
+    void hone.training.start(recipe, hone.store.getState().recipe.name.trim() || title);
   };
 
   return (
@@ -126,14 +143,7 @@ export function RecipePanel() {
               </div>
             </Collapse>
           </div>
-          <TextInput
-            name="runName"
-            label="Name of the run"
-            placeholder={model && sources.length > 0 ? title : "Named by itself"}
-            autoComplete="off"
-            value={name}
-            onChange={(event) => hone.recipe.name(event.currentTarget.value)}
-          />
+          <RunName placeholder={model && sources.length > 0 ? title : "Named by itself"} />
           <Group gap="md">
             <Button
               type="submit"
