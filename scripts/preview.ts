@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import type { DataReport } from "../src/data/quality/report.ts";
 import type { BuiltInTemplate, TemplateChoice } from "../src/data/settings.ts";
 import { suggestTemplate, templateTitles } from "../src/data/templates/choose.ts";
+import { TemplateError } from "../src/data/templates/template.ts";
 import { createTokenizer } from "../src/data/tokenizer/tokenizer.ts";
 import { openStorage } from "../src/storage/storage.ts";
 import { createDataDesk } from "../src/worker/dataDesk.ts";
@@ -74,7 +75,11 @@ async function main() {
     validationShare: 0,
     seed: 0,
   };
-  const report = await desk.inspect(spec);
+  const report = await desk.inspect(spec).catch((error: unknown) => {
+    if (!(error instanceof TemplateError) || !error.place) throw error;
+    const { line, column } = error.place;
+    throw new Error(`${values.template ?? "The model's template"}, line ${line}, column ${column}: ${error.message}`);
+  });
   const paint = paintFor(process.stdout);
   const only = count("row", values.row);
   if (only !== null && only > source.rows) {

@@ -1,0 +1,142 @@
+/** The data screens on the built page with its real workers. Oracle: what the samples' README promises of each file. */
+
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import {
+  downloadRecord,
+  fillRecipe,
+  openData,
+  openModelFolder,
+  openStudio,
+  waitForRun,
+} from "../../scripts/harness/studio.ts";
+import { jsonLines, tinyConfig, tinyModel, tinyRows } from "../support/tinyLlama.ts";
+import { folderOf, watch } from "./tab.ts";
+
+let browser: Headless;
+beforeAll(async () => {
+  browser = await launchChromium({ webgpu: false });
+});
+afterAll(() => browser?.dispose());
+
+const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+
+/** A tab with a tiny model whose context holds the samples' rows. */
+async function studio(): Promise<Page> {
+  const page = await browser.context.newPage();
+  onTestFinished(() => page.close());
+  watch(page, inject("page"));
+  await openStudio(page, inject("page"), "wasm");
+  // What other tests chose is remembered.
+  for (const box of await page.getByRole("checkbox", { name: /^Train on / }).all()) await box.uncheck();
+  const config = JSON.stringify({ ...tinyConfig, max_position_embeddings: 2048 });
+  await openModelFolder(page, await folderOf({ ...tinyModel(), "config.json": config }));
+  await fillRecipe(page, { maxLength: "1500" });
+  return page;
+}
+
+async function openSample(page: Page, label: string): Promise<void> {
+  const samples = page.getByRole("list", { name: "Samples", exact: true });
+  if ((await samples.count()) === 0) await region(page, "Data").getByText("Samples", { exact: true }).click();
+  await samples.getByRole("button", { name: label, exact: true }).click();
+}
+
+const state = (page: Page, text: string) => page.getByTestId("report-state").filter({ hasText: text }).waitFor();
+const findings = (page: Page) =>
+  page.locator("[data-finding]").evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.finding));
+
+test("the faulty sample: every fault is named, taken out by a click, put back by another", async () => {
+  const page = await studio();
+  await openSample(page, "A faulty file");
+  await state(page, "All checks passed");
+  expect(await findings(page)).toEqual(
+    expect.arrayContaining([
+      "unreadable",
+      "unusable",
+      "too-long",
+      "empty-answer",
+      "exact-duplicate",
+      "near-duplicate",
+      "contradiction",
+      "template-language",
+      "short-answer",
+      "control-characters",
+      "personal-data",
+      "preference",
+    ]),
+  );
+  const duplicates = page.locator('[data-finding="exact-duplicate"]');
+  await duplicates.getByRole("button", { name: /^Exclude these 2 rows/ }).click();
+  await expect.poll(() => findings(page), { timeout: 60_000 }).not.toContain("exact-duplicate");
+  await region(page, "Excluded rows").getByRole("button", { name: /^Undo/ }).click();
+  await expect.poll(() => findings(page), { timeout: 60_000 }).toContain("exact-duplicate");
+});
+
+test("the preview shows a sample's chat as it is, as it is rendered, and what of it is learnt; links go both ways", async () => {
+  const page = await studio();
+  await openSample(page, "Chats");
+  const preview = region(page, "Preview");
+  await preview.getByTestId("row-title").filter({ hasText: "Row 1 of 15" }).waitFor();
+  await expect.poll(() => preview.getByTestId("row-numbers").textContent()).toMatch(/\d+ tokens/);
+  // Template's words, then a learnt answer with its end: weight 1 is said of tokens in an answer only.
+  const learnt = preview.getByLabel(/^token \d+: .*weight 1\b/i);
+  await learnt.first().waitFor();
+  await learnt.first().hover();
+  expect(await preview.getByTestId("link-detail").textContent()).toMatch(/assistant.*weight 1/i);
+  await preview.getByLabel("Go to row").fill("15");
+  await preview.getByRole("button", { name: "Go", exact: true }).click();
+  await preview.getByTestId("row-title").filter({ hasText: "Row 15 of 15" }).waitFor();
+});
+
+test("a run learns from several sources with their weights, without the excluded rows, packed", async () => {
+  const page = await studio();
+  const folder = await folderOf({
+    "a.jsonl": jsonLines(tinyRows(12)),
+    "b.csv": "question,answer\nWhy?,Because.\nWho?,I.\n",
+  });
+  await openData(page, join(folder, "a.jsonl"));
+  await openData(page, join(folder, "b.csv"));
+  await page.getByLabel("Weight λ of b.csv").fill("2");
+  await fillRecipe(page, { steps: "2", maxLength: "256", accumulation: "1", samplePrompts: "0", validationShare: "0" });
+  await page.getByRole("checkbox", { name: /Pack short rows/ }).check();
+  await region(page, "Preview").getByRole("button", { name: "Exclude this row" }).click();
+  await state(page, "All checks passed");
+  await page.getByRole("button", { name: "Start training" }).click();
+  await waitForRun(page, ["finished"]);
+  const record = await downloadRecord(page);
+  expect(record).toMatchObject({
+    status: "finished",
+    recipe: { packing: true, mixture: "weight" },
+    sources: [
+      { name: "a.jsonl", lambda: 1, excluded: [0] },
+      { name: "b.csv", lambda: 2, excluded: [] },
+    ],
+    examples: { training: 13, validation: 0 },
+  });
+  // Four rows of up to 256 tokens hold far more than four examples.
+  expect(record.metrics[0]?.tokens).toBeGreaterThan(300);
+});
+
+test("reading a file of hundreds of megabytes can be cancelled, and leaves nothing behind", {
+  timeout: 600_000,
+}, async () => {
+  const page = await studio();
+  const folder = await folderOf({});
+  const file = join(folder, "large.jsonl");
+  const stream = createWriteStream(file);
+  const output = "word ".repeat(20_000);
+  for (let row = 0; row < 3000; row++) {
+    if (!stream.write(`${JSON.stringify({ instruction: `Row ${row}`, output })}\n`)) await once(stream, "drain");
+  }
+  stream.end();
+  await once(stream, "finish");
+  const reading = openData(page, file);
+  await region(page, "Data").getByRole("button", { name: "Cancel" }).click();
+  await reading;
+  expect(await page.getByRole("checkbox", { name: "Train on large.jsonl" }).count()).toBe(0);
+  expect(await region(page, "Data").getByRole("alert").count()).toBe(0);
+});
