@@ -55,6 +55,9 @@ const libraries: [library: string, statement: string, place: string, within: str
   ["onnx-buf", 'import { onnx } from "onnx-buf";', "src/onnx", "src/onnx"],
   ["@bufbuild/protobuf", 'import { create } from "@bufbuild/protobuf";', "src/onnx", "src/onnx"],
   ["@huggingface/tokenizers", 'import { T } from "@huggingface/tokenizers";', "src/data", "src/data"],
+  ["@huggingface/jinja", 'import { parse } from "@huggingface/jinja";', "src/data", "src/data"],
+  ["hyparquet", 'import { parquetRead } from "hyparquet";', "src/data", "src/data"],
+  ["papaparse", 'import Papa from "papaparse";', "src/data", "src/data"],
   ["zustand", 'import { create } from "zustand";', "src/store", "src/store"],
   ["react", 'import { useState } from "react";', "src/ui and src/main.tsx", "src/ui"],
   ["react-dom", 'import { createRoot } from "react-dom/client";', "src/ui and src/main.tsx", "src/ui"],
@@ -82,6 +85,7 @@ const pageRows: Row[] = [
   ["src/main.tsx", 'import { start } from "./training/loop.ts";', page],
   ["src/runtime/fetches.ts", 'await fetch("model.safetensors");', fetching],
   ["src/hub/fetches.ts", 'await fetch("model.safetensors");', null],
+  ["src/store/samples.ts", 'await fetch("samples/chats.json");', null],
 ];
 
 describe("biome on a tree of single statements", () => {
