@@ -1,6 +1,6 @@
 /** The preview as a topic: which row is looked at, and what the model will see of it. */
 
-import type { DataSpec } from "../worker/dataProtocol.ts";
+import type { DataSpec, PreviewView } from "../worker/dataProtocol.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 
@@ -8,8 +8,10 @@ export interface PreviewActions {
   /** Looks at a row of a chosen source. */
   look(source: string, row: number): void;
   problemsOnly(on: boolean): void;
+  /** Shows rows as they are learnt, or the prompt that asks for their last answer. */
+  view(view: PreviewView): void;
   /** Loads a row of the spec's source; a later call ends an earlier one. What was shown stays until then. */
-  load(spec: DataSpec, source: number, row: number): Promise<void>;
+  load(spec: DataSpec, source: number, row: number, view: PreviewView): Promise<void>;
 }
 
 export function previewActions(context: Context): PreviewActions {
@@ -19,13 +21,14 @@ export function previewActions(context: Context): PreviewActions {
   return {
     look: (source, row) => patch(context, "preview", { source, row }),
     problemsOnly: (problemsOnly) => patch(context, "preview", { problemsOnly }),
-    async load(spec, source, row) {
+    view: (view) => patch(context, "preview", { view }),
+    async load(spec, source, row, view) {
       controller?.abort();
       const mine = new AbortController();
       controller = mine;
       patch(context, "preview", { loading: true });
       try {
-        const shown = await client.data.row(spec, source, row, mine.signal);
+        const shown = await client.data.row(spec, source, row, view, mine.signal);
         if (!mine.signal.aborted) patch(context, "preview", { shown, failure: null });
       } catch (thrown) {
         if (!mine.signal.aborted) patch(context, "preview", { shown: null, failure: toFailure(thrown) });

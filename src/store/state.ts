@@ -4,7 +4,7 @@ import type { RowProblem } from "../data/example.ts";
 import type { DataReport } from "../data/quality/report.ts";
 import type { SourceChoice } from "../data/settings.ts";
 import type { Recipe, RunRecord } from "../storage/run.ts";
-import type { PreviewRow, SourceSummary } from "../worker/dataProtocol.ts";
+import type { PreviewRow, PreviewView, SourceSummary } from "../worker/dataProtocol.ts";
 import type { Answer, EngineReport, ModelSummary, ProviderChoice } from "../worker/protocol.ts";
 
 /** An error as the page shows it. */
@@ -81,6 +81,7 @@ export interface PreviewFacts {
   /** Index of the record, from 0. */
   readonly row: number;
   readonly problemsOnly: boolean;
+  readonly view: PreviewView;
   readonly shown: PreviewRow | null;
   readonly loading: boolean;
   readonly failure: Failure | null;
@@ -168,7 +169,7 @@ export const initialState: HoneState = {
     model: null,
     modelFailure: null,
   },
-  preview: { source: null, row: 0, problemsOnly: false, shown: null, loading: false, failure: null },
+  preview: { source: null, row: 0, problemsOnly: false, view: "learnt", shown: null, loading: false, failure: null },
   report: { report: null, key: null, checking: false, failure: null },
   recipe: { name: "", method: "lora", entries: {} },
   runs: { list: [], failure: null },

@@ -141,7 +141,7 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
       return heads;
     },
 
-    async row(spec, source, row) {
+    async row(spec, source, row, view = "learnt") {
       const { rows, convert } = await oneOf(spec, source);
       const parts = partsOf(spec.modelHash, spec.settings);
       const record = await rows.record(row);
@@ -154,7 +154,9 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
             : JSON.stringify(record.value, null, 2);
       const converted = convertRecord(record, convert);
       if ("problem" in converted) return { source, row, line, raw, examples: [], problem: converted.problem };
-      const examples = converted.examples.map((body): PreviewExample => previewExample({ ...body, row, line }, parts));
+      const examples = converted.examples.map(
+        (body): PreviewExample => previewExample({ ...body, row, line }, parts, view),
+      );
       return { source, row, line, raw, examples, problem: null };
     },
 

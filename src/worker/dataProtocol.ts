@@ -95,6 +95,12 @@ export interface PreviewExample {
   readonly problem: string | null;
 }
 
+/**
+ * A row as a run learns from it, or the prompt that asks for its last answer: up to there, with the header of the answer
+ * that is to be generated, and nothing learnt.
+ */
+export type PreviewView = "learnt" | "asked";
+
 export interface PreviewRow {
   readonly source: number;
   readonly row: number;
@@ -157,7 +163,7 @@ export interface DataApi {
   delete(hash: string): Promise<void>;
   /** Rows `from` to `to` (exclusive) of one source of the spec, as a list shows them. */
   heads(spec: DataSpec, source: number, from: number, to: number, signal?: AbortSignal): Promise<RowHead[]>;
-  row(spec: DataSpec, source: number, row: number, signal?: AbortSignal): Promise<PreviewRow>;
+  row(spec: DataSpec, source: number, row: number, view?: PreviewView, signal?: AbortSignal): Promise<PreviewRow>;
   /** Goes through every row of every source; progress comes as events. */
   inspect(spec: DataSpec, signal?: AbortSignal): Promise<DataReport>;
   /** The tokens of every usable row, and the report on them. For the engine. */

@@ -1,9 +1,9 @@
 /** Rows as a person looks at them: the message, the rendered template and the tokens, with what becomes of each. */
 
-import type { Example, Message, WeightedSegment } from "../data/example.ts";
+import type { ChatExample, Example, Message, WeightedSegment } from "../data/example.ts";
 import type { Converted } from "../data/formats/convert.ts";
 import { type Tokenized, type TokenizeParts, tokenizeExample } from "../data/tokenize.ts";
-import type { PreviewExample, RowHead } from "./dataProtocol.ts";
+import type { PreviewExample, PreviewView, RowHead } from "./dataProtocol.ts";
 
 /** What an example shows of its source: plain text is one message without a role. */
 function messagesOf(
@@ -15,7 +15,7 @@ function messagesOf(
 }
 
 /** An example with its tokens. Of one that cannot be rendered or tokenised only messages and problem are there. */
-export function previewExample(example: Example, parts: TokenizeParts): PreviewExample {
+export function previewExample(example: Example, parts: TokenizeParts, view: PreviewView = "learnt"): PreviewExample {
   const messages = messagesOf(example).map(({ role, content, weight }) => ({
     role,
     content,
@@ -23,7 +23,7 @@ export function previewExample(example: Example, parts: TokenizeParts): PreviewE
   }));
   const nothing = { messages, text: "", spans: [], tokens: [], proof: "structure", supervised: 0, lost: 0 } as const;
   if (example.kind === "preference") return { ...nothing, problem: keptForLater };
-  const result = tokenizeExample(example, parts);
+  const result = view === "asked" && example.kind === "chat" ? ask(example, parts) : tokenizeExample(example, parts);
   if (!("encoding" in result)) return { ...nothing, problem: result.problem };
   const { encoding, proof, lost, problem } = result;
   const spans = spansOf(result);
@@ -53,6 +53,26 @@ export function previewExample(example: Example, parts: TokenizeParts): PreviewE
     lost,
     problem,
   };
+}
+
+/** The prompt for the last answer of a chat, exactly as an answer is asked for; the length limit is the rows' alone. */
+function ask({ messages, tools }: ChatExample, { tokenizer, template, settings }: TokenizeParts) {
+  const last = messages.findLastIndex(({ role }) => role === "assistant");
+  const before = messages.slice(0, last === -1 ? messages.length : last);
+  try {
+    const { segments: plain, proof } = template.render(
+      { messages: before, ...(tools !== undefined && { tools }) },
+      { system: settings.systemPrompt, generationPrompt: true },
+    );
+    const segments = plain.map((segment) => ({ ...segment, weight: 0 }));
+    const encoding = tokenizer.encode(segments);
+    const kept = Int32Array.from(encoding.ids, (_, i) => i);
+    const { ids, weights } = encoding;
+    const whole = { ids, weights, kept, supervisedKept: 0, supervisedLost: 0, problem: null };
+    return { segments, proof, encoding, sequences: [whole], lost: 0, problem: null };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 export const keptForLater = "a preference row: it is kept, and supervised fine-tuning does not learn from it";

@@ -284,7 +284,7 @@ export function createFakeData(emit: (event: DataEvent) => void, settings: FakeD
       const end = Math.min(to, summaryOf(spec, source).rows);
       return Array.from({ length: Math.max(0, end - from) }, (_, index) => head(spec, source, from + index));
     },
-    async row(spec, source, row, signal) {
+    async row(spec, source, row, _view, signal) {
       await wait(settings.pace, signal);
       return preview(spec, source, row);
     },

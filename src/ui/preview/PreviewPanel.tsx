@@ -58,7 +58,15 @@ function GoTo({ rows, onGo }: { readonly rows: number; onGo(row: number): void }
 
 export function PreviewPanel() {
   const hone = useHone();
-  const { source: wanted, row: asked, problemsOnly, shown, loading, failure } = useFacts((state) => state.preview);
+  const {
+    source: wanted,
+    row: asked,
+    problemsOnly,
+    view,
+    shown,
+    loading,
+    failure,
+  } = useFacts((state) => state.preview);
   const { report, key: reportKey } = useFacts((state) => state.report);
   const { sources, now, settled } = useSpec();
   const index = Math.max(
@@ -83,8 +91,8 @@ export function PreviewPanel() {
     if (spec) hone.heads.list(spec, index);
   }, [hone, spec, index]);
   useEffect(() => {
-    if (spec && count > 0) void hone.preview.load(spec, index, row);
-  }, [hone, spec, index, row, count]);
+    if (spec && count > 0) void hone.preview.load(spec, index, row, view);
+  }, [hone, spec, index, row, count, view]);
 
   if (!spec || !source || hash === undefined)
     return (
@@ -129,6 +137,13 @@ export function PreviewPanel() {
           </Button>
           <GoTo rows={count} onGo={look} />
         </Group>
+        <Checkbox
+          size="sm"
+          label="As it is asked"
+          description="Up to the last answer, with the generation prompt."
+          checked={view === "asked"}
+          onChange={(event) => hone.preview.view(event.currentTarget.checked ? "asked" : "learnt")}
+        />
         <Checkbox
           size="sm"
           label="Rows with problems only"

@@ -112,6 +112,21 @@ describe("a row", () => {
     expect(example).toMatchObject({ lost: 0, problem: null, proof: "structure" });
   });
 
+  test("as it is asked, it is the prompt up to its last answer with that answer's header, and nothing is learnt", async () => {
+    const { data } = await desk();
+    const messages = ["a", "b", "c", "d"].map((content, i) => ({ role: i % 2 ? "assistant" : "user", content }));
+    const { hash } = await take(data, "a.jsonl", lines([{ messages }]));
+    const [learnt] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0)).examples;
+    const [asked] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0, "asked")).examples;
+    if (!learnt || !asked) throw new Error("both were expected");
+    expect(asked.text).toMatch(/<\|system\|>S.*<\|assistant\|>b.*<\|user\|>c.*<\|assistant\|>$/s);
+    expect(learnt.text.startsWith(asked.text)).toBe(true);
+    const ids = (tokens: typeof asked.tokens) => tokens.map(({ id }) => id);
+    expect(ids(learnt.tokens).slice(0, asked.tokens.length)).toEqual(ids(asked.tokens));
+    expect(asked).toMatchObject({ supervised: 0, lost: 0, problem: null });
+    expect(asked.tokens.every(({ cut, straddles }) => !cut && !straddles)).toBe(true);
+  });
+
   test("a mapping that the user changes is what the row becomes", async () => {
     const { data } = await desk();
     const { hash } = await take(data, "odd.jsonl", lines([{ q: "Why?", a: "Because.", b: "No." }]));
