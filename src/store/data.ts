@@ -173,9 +173,9 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
       patch(context, "data", { modelFailure: null });
       try {
         const files = await client.engine.tokenizerFiles(hash);
-        await client.data.tellModel(files);
+        const { template } = await client.data.tellModel(files);
         // Another model may have been selected meanwhile.
-        if (asked === hash) patch(context, "data", { model: hash });
+        if (asked === hash) patch(context, "data", { model: hash, suggested: template });
       } catch (thrown) {
         if (asked === hash) patch(context, "data", { modelFailure: toFailure(thrown) });
       }

@@ -2,7 +2,7 @@
 
 import type { RowProblem } from "../data/example.ts";
 import type { DataReport } from "../data/quality/report.ts";
-import type { SourceChoice } from "../data/settings.ts";
+import type { SourceChoice, TemplateChoice } from "../data/settings.ts";
 import type { Recipe, RunRecord } from "../storage/run.ts";
 import type { PreviewRow, PreviewView, SourceSummary } from "../worker/dataProtocol.ts";
 import type { Answer, EngineReport, ModelSummary, ProviderChoice } from "../worker/protocol.ts";
@@ -72,6 +72,8 @@ export interface DataFacts {
   readonly exclusions: readonly Exclusion[];
   /** Hash of the model whose tokenizer the data worker has. */
   readonly model: string | null;
+  /** The template that suits that model: its own, or one whose marks its tokenizer knows. */
+  readonly suggested: TemplateChoice | null;
   readonly modelFailure: Failure | null;
 }
 
@@ -167,6 +169,7 @@ export const initialState: HoneState = {
     failure: null,
     exclusions: [],
     model: null,
+    suggested: null,
     modelFailure: null,
   },
   preview: { source: null, row: 0, problemsOnly: false, view: "learnt", shown: null, loading: false, failure: null },

@@ -32,10 +32,13 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
   const method = useFacts((state) => state.recipe.method);
   const entries = useFacts((state) => state.recipe.entries);
   const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
-  const { list, chosen, model: told } = useFacts((state) => state.data);
+  const { list, chosen, model: told, suggested } = useFacts((state) => state.data);
   const ready = useFacts((state) => state.engine.status === "ready");
 
-  const read = useMemo(() => readRecipe({ method, entries }, model), [method, entries, model]);
+  const read = useMemo(
+    () => readRecipe({ method, entries }, model, told === model?.hash ? suggested : null),
+    [method, entries, model, told, suggested],
+  );
   const sources = useMemo(
     () => chosen.flatMap((source) => list.find(({ hash }) => hash === source.hash) ?? []),
     [chosen, list],

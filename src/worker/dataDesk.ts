@@ -3,7 +3,7 @@
 import { type Converted, createConverter } from "../data/formats/convert.ts";
 import type { DataRecord } from "../data/read/record.ts";
 import type { DataSettings } from "../data/settings.ts";
-import { createTemplate } from "../data/templates/choose.ts";
+import { createTemplate, suggestTemplate } from "../data/templates/choose.ts";
 import { TemplateError } from "../data/templates/template.ts";
 import type { TokenizeParts } from "../data/tokenize.ts";
 import { createTokenizer, type Tokenizer } from "../data/tokenizer/tokenizer.ts";
@@ -93,8 +93,10 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
 
   return {
     async tellModel({ modelHash, tokenizerJson, tokenizerConfig, chatTemplate }: TokenizerFiles) {
-      if (models.has(modelHash)) return;
-      models.set(modelHash, { tokenizer: createTokenizer(tokenizerJson, tokenizerConfig), chatTemplate });
+      const tokenizer = models.get(modelHash)?.tokenizer ?? createTokenizer(tokenizerJson, tokenizerConfig);
+      const model = { tokenizer, chatTemplate };
+      models.set(modelHash, model);
+      return { template: suggestTemplate(model) };
     },
 
     async open(files, signal) {

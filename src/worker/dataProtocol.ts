@@ -4,7 +4,7 @@ import type { Role, RowProblem } from "../data/example.ts";
 import type { Detection, Mapping } from "../data/formats/mapping.ts";
 import type { DataReport } from "../data/quality/report.ts";
 import type { FileKind } from "../data/read/record.ts";
-import type { DataSettings, MixtureMode, SourceChoice } from "../data/settings.ts";
+import type { DataSettings, MixtureMode, SourceChoice, TemplateChoice } from "../data/settings.ts";
 import type { SpanProof } from "../data/templates/template.ts";
 
 /** A file of rows as it was read; what its columns mean is the choice of a `Mapping`. */
@@ -153,8 +153,8 @@ export type TemplateTrial =
 
 /** Every method returns a promise; `signal` cancels it with an AbortError. */
 export interface DataApi {
-  /** Tells the worker a model; remembered until it is told another one with the same hash. */
-  tellModel(model: TokenizerFiles): Promise<void>;
+  /** Tells the worker a model, which it remembers, and gives the template that suits it. */
+  tellModel(model: TokenizerFiles): Promise<{ readonly template: TemplateChoice }>;
   /** Reads files and keeps their rows in this browser. */
   open(files: readonly File[], signal?: AbortSignal): Promise<OpenedFiles>;
   /** Reads rows from pasted text. */

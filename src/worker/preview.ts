@@ -16,14 +16,16 @@ function messagesOf(
 
 /** An example with its tokens. Of one that cannot be rendered or tokenised only messages and problem are there. */
 export function previewExample(example: Example, parts: TokenizeParts, view: PreviewView = "learnt"): PreviewExample {
-  const messages = messagesOf(example).map(({ role, content, weight }) => ({
+  const asked = view === "asked" && example.kind === "chat";
+  const shown = asked ? { ...example, messages: beforeLastAnswer(example) } : example;
+  const messages = messagesOf(shown).map(({ role, content, weight }) => ({
     role,
     content,
-    weight: role === "assistant" || role === null ? (weight ?? 1) : 0,
+    weight: !asked && (role === "assistant" || role === null) ? (weight ?? 1) : 0,
   }));
   const nothing = { messages, text: "", spans: [], tokens: [], proof: "structure", supervised: 0, lost: 0 } as const;
   if (example.kind === "preference") return { ...nothing, problem: keptForLater };
-  const result = view === "asked" && example.kind === "chat" ? ask(example, parts) : tokenizeExample(example, parts);
+  const result = asked ? ask(example, parts) : tokenizeExample(example, parts);
   if (!("encoding" in result)) return { ...nothing, problem: result.problem };
   const { encoding, proof, lost, problem } = result;
   const spans = spansOf(result);
@@ -55,13 +57,17 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
   };
 }
 
-/** The prompt for the last answer of a chat, exactly as an answer is asked for; the length limit is the rows' alone. */
-function ask({ messages, tools }: ChatExample, { tokenizer, template, settings }: TokenizeParts) {
+function beforeLastAnswer({ messages }: ChatExample): readonly Message[] {
   const last = messages.findLastIndex(({ role }) => role === "assistant");
-  const before = messages.slice(0, last === -1 ? messages.length : last);
+  return messages.slice(0, last === -1 ? messages.length : last);
+}
+
+/** The prompt for the last answer of a chat, exactly as an answer is asked for; the length limit is the rows' alone. */
+function ask(example: ChatExample, { tokenizer, template, settings }: TokenizeParts) {
+  const { tools } = example;
   try {
     const { segments: plain, proof } = template.render(
-      { messages: before, ...(tools !== undefined && { tools }) },
+      { messages: beforeLastAnswer(example), ...(tools !== undefined && { tools }) },
       { system: settings.systemPrompt, generationPrompt: true },
     );
     const segments = plain.map((segment) => ({ ...segment, weight: 0 }));

@@ -58,12 +58,12 @@ test("pasted text is read and chosen; what is broken stays to be mended", async 
 
 test("a changed mapping changes the preview, outlives the page, and goes back to what was detected", async () => {
   await openWithData();
-  await expect.element(preview.getByRole("button", { name: /^Message 1, User/ })).toBeVisible();
+  await expect.element(preview.getByRole("button", { name: /^User .*message 1/ })).toBeVisible();
   await data.getByRole("button", { name: `Change the columns of ${fakeSource.name}` }).click();
   await data.getByLabelText("Format").selectOptions("text");
   // The fake's alternative gives the text the column "output".
   await expect.element(data.getByLabelText("Text", { exact: true })).toHaveValue("output");
-  await expect.element(preview.getByRole("button", { name: /^Message 1, Plain text, learnt/ })).toBeVisible();
+  await expect.element(preview.getByRole("button", { name: /^Plain text weight 1, message 1/ })).toBeVisible();
   await data.getByLabelText("Text", { exact: true }).selectOptions("");
   await expect.element(data.getByText("Needs a column.")).toBeVisible();
   await data.getByLabelText("Text", { exact: true }).selectOptions("instruction");

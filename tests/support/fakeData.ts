@@ -240,6 +240,7 @@ export function createFakeData(emit: (event: DataEvent) => void, settings: FakeD
     async tellModel(model) {
       await wait(settings.pace);
       told = model.modelHash;
+      return { template: { kind: "built-in", name: "hone" } };
     },
     async open(files, signal) {
       const opened: SourceSummary[] = [];

@@ -39,7 +39,7 @@ function Numbers({ example }: { readonly example: PreviewExample }) {
       {cut > 0 && <span className={classes.doubt}>{plural(cut, "token")} cut</span>}
       {lost > 0 && <span className={classes.doubt}>{lost.toLocaleString("en")} learnt ones lost</span>}
       {straddling > 0 && <span className={classes.doubt}>{straddling} over a border of the mask</span>}
-      <span>What is learnt is {proofWords[proof]}.</span>
+      <span>{supervised + lost > 0 ? `What is learnt is ${proofWords[proof]}.` : "Nothing here is learnt."}</span>
     </p>
   );
 }

@@ -31,6 +31,7 @@ const MessageItem = memo(function MessageItem(
   const range = link && linked ? links.rangeInMessage(index, link) : null;
   const long = content.length > begin && !whole;
   const name = paintNames[paintOfRole(role)];
+  const weighed = weight > 0 ? `weight ${weightText(weight)}` : "context";
 
   return (
     <li
@@ -43,15 +44,15 @@ const MessageItem = memo(function MessageItem(
       <button
         type="button"
         className={classes.messageHead}
-        aria-label={`Message ${index + 1}, ${name}, ${weight > 0 ? `learnt with weight ${weightText(weight)}` : "context"}: show its tokens`}
+        aria-label={`${name} ${weighed}, message ${index + 1}: show its tokens`}
         onFocus={() => onLink(own)}
         onBlur={() => onLink(null)}
         onClick={() => onChoose(own)}
       >
         <span className={paint.paint} data-paint={paintOfRole(role)} data-learnt={weight > 0 || undefined}>
           {name}
-        </span>
-        <span className={classes.quiet}>{weight > 0 ? `weight ${weightText(weight)}` : "context"}</span>
+        </span>{" "}
+        <span className={classes.quiet}>{weighed}</span>
       </button>
       <div className={classes.content}>
         {content === "" ? (

@@ -137,26 +137,28 @@ export function PreviewPanel() {
           </Button>
           <GoTo rows={count} onGo={look} />
         </Group>
-        <Checkbox
-          size="sm"
-          label="As it is asked"
-          description="Up to the last answer, with the generation prompt."
-          checked={view === "asked"}
-          onChange={(event) => hone.preview.view(event.currentTarget.checked ? "asked" : "learnt")}
-        />
-        <Checkbox
-          size="sm"
-          label="Rows with problems only"
-          description={
-            report === null
-              ? "Check all rows first, under Quality report."
-              : problemsOnly &&
-                (reportKey === now?.key ? undefined : "As the last check found them; settings have changed.")
-          }
-          disabled={report === null}
-          checked={filtering}
-          onChange={(event) => hone.preview.problemsOnly(event.currentTarget.checked)}
-        />
+        <Group gap="lg" align="flex-start">
+          <Checkbox
+            size="sm"
+            label="As it is asked"
+            description="Up to the last answer, with the generation prompt."
+            checked={view === "asked"}
+            onChange={(event) => hone.preview.view(event.currentTarget.checked ? "asked" : "learnt")}
+          />
+          <Checkbox
+            size="sm"
+            label="Rows with problems only"
+            description={
+              report === null
+                ? "Check all rows first, under Quality report."
+                : problemsOnly &&
+                  (reportKey === now?.key ? undefined : "As the last check found them; settings have changed.")
+            }
+            disabled={report === null}
+            checked={filtering}
+            onChange={(event) => hone.preview.problemsOnly(event.currentTarget.checked)}
+          />
+        </Group>
       </div>
       <div className={classes.columns}>
         {order.length > 0 ? (

@@ -14,6 +14,7 @@ import { TemplateEditor } from "./TemplateEditor.tsx";
 export function TemplatePanel() {
   const hone = useHone();
   const entries = useFacts((state) => state.recipe.entries);
+  const suggested = useFacts((state) => state.data.suggested);
   const { recipe, refusals, lowered, model } = useSpec();
   const { template, systemPrompt, mask, maxLength, truncation, packing } = templateFields;
   // A model without a template of its own still shows the choice where it was made for another one.
@@ -47,6 +48,12 @@ export function TemplatePanel() {
         }))}
         onChange={(event) => hone.recipe.enter("template", event.currentTarget.value)}
       />
+      {entries.template === undefined && suggested && template.show(recipe) !== "hone" && (
+        <Text size="sm">
+          Chosen for this model:{" "}
+          {suggested.kind === "model" ? "it brings a template" : "its tokenizer knows these marks"}.
+        </Text>
+      )}
       {recipe.template.kind === "custom" && <TemplateEditor source={recipe.template.source} />}
       {field(systemPrompt)}
       <div className={fields.fields}>{[mask, maxLength, truncation].map(field)}</div>

@@ -1,5 +1,6 @@
-/** From what was typed to a recipe: the method's defaults, fitted to the model, with every field that is valid. */
+/** From what was typed to a recipe: the method's defaults, fitted to the model (context, template), with every field that is valid. */
 
+import type { TemplateChoice } from "../../data/settings.ts";
 import type { Recipe } from "../../storage/run.ts";
 import { defaultRecipe } from "../../store/recipe.ts";
 import type { RecipeFacts } from "../../store/state.ts";
@@ -23,8 +24,10 @@ export function isOffered(field: string, method: Recipe["method"]): boolean {
 export function readRecipe(
   { method, entries }: Pick<RecipeFacts, "method" | "entries">,
   model: Pick<ModelSummary, "contextLength"> | undefined,
+  suggested: TemplateChoice | null = null,
 ): ReadRecipe {
-  const usual = defaultRecipe(method);
+  const plain = defaultRecipe(method);
+  const usual = suggested ? { ...plain, template: suggested } : plain;
   const context = model?.contextLength ?? Number.POSITIVE_INFINITY;
   const defaults = { ...usual, maxLength: Math.min(usual.maxLength, context) };
   const offered = recipeOptions.filter(({ field }) => isOffered(field, method));

@@ -115,3 +115,11 @@ test("the longest row is lowered to the model's context and said so; a typed one
     refusals: { maxLength: "This model's context ends at 128 tokens. Set at most that." },
   });
 });
+
+test("the template that suits the model is the default, and gives way to a choice", () => {
+  const suggested = { kind: "model" } as const;
+  const read = (entries: Record<string, string>) =>
+    readRecipe({ method: "lora", entries }, undefined, suggested).recipe;
+  expect(read({}).template).toEqual(suggested);
+  expect(read({ template: "chatml" }).template).toEqual({ kind: "built-in", name: "chatml" });
+});

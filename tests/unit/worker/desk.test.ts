@@ -52,6 +52,28 @@ function specOf(
   };
 }
 
+test.each([
+  ["without a template, the built-in one whose marks it knows", [], null, { kind: "built-in", name: "hone" }],
+  ["with ChatML's marks", ["<|im_start|>", "<|im_end|>"], null, { kind: "built-in", name: "chatml" }],
+  [
+    "with a template of its own that can be spanned",
+    [],
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
+    { kind: "model" },
+  ],
+  [
+    "with one that never ends an answer",
+    [],
+    "{% for m in messages %}{{ m.content }}{% endfor %}",
+    { kind: "built-in", name: "hone" },
+  ],
+])("a model %s is suggested the template that suits it", async (_, added, chatTemplate, template) => {
+  const { data } = await desk();
+  const { json: tokenizerJson, config: tokenizerConfig } = byteLevelTokenizer({ added });
+  const files = { modelHash: "other", tokenizerJson, tokenizerConfig, chatTemplate, contextLength: 64 };
+  expect(await data.tellModel(files)).toEqual({ template });
+});
+
 describe("files", () => {
   test("several at once: those that cannot be read say why, the others are there, after a reload too", async () => {
     const disk = newDisk();
