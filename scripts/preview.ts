@@ -8,7 +8,7 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import type { DataReport } from "../src/data/quality/report.ts";
-import type { BuiltInTemplate, TemplateChoice } from "../src/data/settings.ts";
+import { type BuiltInTemplate, type TemplateChoice, wholeSource } from "../src/data/settings.ts";
 import { suggestTemplate, templateTitles } from "../src/data/templates/choose.ts";
 import { TemplateError } from "../src/data/templates/template.ts";
 import { createTokenizer } from "../src/data/tokenizer/tokenizer.ts";
@@ -63,7 +63,7 @@ async function main() {
   if (!source) throw new Error(failures.map(({ message }) => message).join("\n"));
   const spec: DataSpec = {
     modelHash: model.modelHash,
-    sources: [{ hash: source.hash, mapping: null, lambda: 1, excluded: [] }],
+    sources: [wholeSource(source.hash)],
     settings: {
       template,
       systemPrompt: values.system ?? null,

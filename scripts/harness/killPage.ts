@@ -1,5 +1,6 @@
 /** Runs in the page of the kill test: a run in a real worker, and what is left of it after the browser was killed. */
 
+import { wholeSource } from "../../src/data/settings.ts";
 import { sha256 } from "../../src/hub/hash.ts";
 import type { Recipe, RunRecord } from "../../src/storage/run.ts";
 import { openStorage } from "../../src/storage/storage.ts";
@@ -40,7 +41,7 @@ export async function startRun({ model, pairs, recipe }: KillRun): Promise<strin
   const { hash: modelHash } = await engine.openModel({ kind: "files", files, name: "model" });
   const { sources: opened, failures } = await data.open([await fetchFile(pairs, "pairs.json")]);
   if (failures[0]) throw new Error(failures[0].message);
-  const sources = opened.map(({ hash }) => ({ hash, mapping: null, lambda: 1, excluded: [] }));
+  const sources = opened.map(({ hash }) => wholeSource(hash));
   const begun = new Promise<string>((resolve) => {
     client.onEvent((event) => {
       if (event.type === "run") resolve(event.record.id);

@@ -52,6 +52,11 @@ export interface SourceChoice {
   readonly excluded: readonly number[];
 }
 
+/** A source as it is chosen when nothing about it is changed: all rows, as they were detected. */
+export function wholeSource(hash: string): SourceChoice {
+  return { hash, mapping: null, lambda: 1, excluded: [] };
+}
+
 /**
  * How λ is meant (DOMAIN.md, Mixture): "sampling" draws from source k with probability ∝ λ_k; "weight" gives every row once
  * per epoch and scales its loss weights by λ_k.

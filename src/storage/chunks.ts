@@ -1,6 +1,7 @@
 /** Content-addressed chunks: bytes cut into 4 MiB pieces, each kept once under the SHA-256 of its contents. */
 
 import { sha256 } from "../hub/hash.ts";
+import type { ByteSource } from "../tensor/bytes.ts";
 import { errorName, errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 
@@ -16,11 +17,8 @@ export interface StoredBytes {
   readonly chunks: readonly string[];
 }
 
-/** Bytes that can be read in parts: a file, an address, memory, or chunks. `end` is exclusive; RangeError outside. */
-export interface Bytes {
-  readonly byteLength: number;
-  slice(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-}
+/** A `ByteSource` without a name. */
+export type Bytes = Omit<ByteSource, "name">;
 
 /** A chunk that is gone or holds other bytes than its key says. The message ends a sentence. */
 export class ChunkDamagedError extends StorageError {

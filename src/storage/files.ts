@@ -1,18 +1,14 @@
 /** Datasets and models kept in this browser, so that a run can go on after a reload: named files cut into chunks. */
 
-import type { Bytes, ChunkStore } from "./chunks.ts";
+import type { ByteSource } from "../tensor/bytes.ts";
+import type { ChunkStore } from "./chunks.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
 import { keyPrefix, lastPart, recordKey, type StoredFiles, StoredFilesSchema, sealed, unsealed } from "./records.ts";
 
-/** A file that can be read in parts. */
-export interface NamedBytes extends Bytes {
-  readonly name: string;
-}
-
 export interface FilesToSave extends FilesEntry {
-  readonly files: readonly NamedBytes[];
+  readonly files: readonly ByteSource[];
 }
 
 export interface SaveOptions {
@@ -41,12 +37,12 @@ export interface FileStore {
   saveStream(
     name: string,
     total: number,
-    files: AsyncIterable<NamedBytes>,
+    files: AsyncIterable<ByteSource>,
     finish: () => FilesEntry | Promise<FilesEntry>,
     signal?: AbortSignal,
   ): Promise<StoredFiles>;
   /** The files, read and checked as they are asked for; null when it is not kept. */
-  open(hash: string): Promise<NamedBytes[] | null>;
+  open(hash: string): Promise<ByteSource[] | null>;
   delete(hash: string): Promise<void>;
 }
 
@@ -73,7 +69,7 @@ export function createFileStore(
   interface Saving {
     readonly name: string;
     readonly total: number;
-    readonly files: Iterable<NamedBytes> | AsyncIterable<NamedBytes>;
+    readonly files: Iterable<ByteSource> | AsyncIterable<ByteSource>;
     readonly finish: () => FilesEntry | Promise<FilesEntry>;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: SaveOptions["onProgress"];

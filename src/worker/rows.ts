@@ -8,7 +8,6 @@ import { groupFlatTrees } from "../data/formats/oasst.ts";
 import { readRecords } from "../data/read/read.ts";
 import type { DataRecord, FileKind } from "../data/read/record.ts";
 import { sha256 } from "../hub/hash.ts";
-import type { NamedBytes } from "../storage/files.ts";
 import { MappingSchema } from "../storage/records.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
@@ -141,7 +140,7 @@ function publicSummary({ pieceRows: _, ...summary }: v.InferOutput<typeof keptSu
   return summary;
 }
 
-function rowsOf(kept: v.InferOutput<typeof keptSummary>, files: readonly NamedBytes[]): Rows {
+function rowsOf(kept: v.InferOutput<typeof keptSummary>, files: readonly ByteSource[]): Rows {
   const starts: number[] = [];
   let next = 0;
   for (const count of kept.pieceRows) {

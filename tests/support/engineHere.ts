@@ -1,6 +1,6 @@
 /** Engine and data desk in the test's own thread, with no worker between, and rows taken in as a page would. */
 
-import type { SourceChoice } from "../../src/data/settings.ts";
+import { type SourceChoice, wholeSource } from "../../src/data/settings.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { createDataDesk } from "../../src/worker/dataDesk.ts";
@@ -15,12 +15,9 @@ export async function engineHere(
   return { engine: await createEngine(browserEntries, emit, async () => data), data };
 }
 
-/** A source as it is chosen when nothing about it is changed. */
-export const plainly = (hash: string): SourceChoice => ({ hash, mapping: null, lambda: 1, excluded: [] });
-
 /** Rows as a file of JSON, taken in. */
 export async function takeIn(data: DataApi, rows: unknown, name = "pairs.json"): Promise<SourceChoice> {
   const { sources, failures } = await data.open([new File([JSON.stringify(rows)], name)]);
   if (!sources[0]) throw new Error(failures.map(({ message }) => message).join(" "));
-  return plainly(sources[0].hash);
+  return wholeSource(sources[0].hash);
 }

@@ -1,11 +1,11 @@
 /** What the storage tests share: a backend in memory that can fail at a chosen write, and small contents to save. */
 
 import type { CheckpointContents, TensorSource } from "../../../src/storage/checkpoints.ts";
-import type { NamedBytes } from "../../../src/storage/files.ts";
 import { type KeyValue, memoryKeyValue } from "../../../src/storage/keyValue.ts";
 import { realmLocks } from "../../../src/storage/lock.ts";
 import type { RunRecord } from "../../../src/storage/run.ts";
 import type { Storage, StorageBackend } from "../../../src/storage/storage.ts";
+import type { ByteSource } from "../../../src/tensor/bytes.ts";
 
 /** What survives a tab: the two databases. */
 export interface Disk {
@@ -160,7 +160,7 @@ export async function loadWhole(storage: Storage, runId: string, which: number |
   return { step: manifest.step, state, tensors };
 }
 
-export const file = (name: string, bytes: Uint8Array): NamedBytes => ({
+export const file = (name: string, bytes: Uint8Array): ByteSource => ({
   name,
   byteLength: bytes.length,
   slice: async (start, end) => bytes.slice(start, end),
