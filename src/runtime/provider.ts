@@ -13,9 +13,16 @@ export interface OrtEntry {
   readonly files: { readonly mjs: string; readonly wasm: string } | null;
 }
 
+/** A native build of ONNX Runtime, which computes on the processor without WebAssembly; see nativeEntries.ts. */
+export interface NativeEntry {
+  load(): Promise<OrtModule>;
+  readonly native: { readonly version: string; readonly cores: number };
+}
+
 /** Given by whoever creates a runtime, for Vite and Node find files in different ways. */
 export interface OrtEntries {
-  readonly wasm: OrtEntry;
+  /** The processor. */
+  readonly wasm: OrtEntry | NativeEntry;
   readonly webgpu: OrtEntry | null;
 }
 

@@ -4,6 +4,7 @@ import type { Artifact } from "../artifacts/contract.ts";
 import { byteSizeOf, type DType, describeType, type Shape, sizeOf } from "../tensor/dtype.ts";
 import { messageOf, RuntimeError } from "./errors.ts";
 import { Mutex } from "./mutex.ts";
+import { createNativeProvider } from "./nativeProvider.ts";
 import { checkData, isDeviceDType, type OrtEntries, type Provider } from "./provider.ts";
 import { OrtSession, type SessionOwner } from "./session.ts";
 import { type TensorOwner, TrackedTensor } from "./trackedTensor.ts";
@@ -12,9 +13,9 @@ import { createWasmProvider } from "./wasmProvider.ts";
 import { createWebGpuProvider, findAdapter } from "./webgpuProvider.ts";
 
 export interface RuntimeOptions {
-  /** `browserEntries` in a page or worker, `nodeEntries` under Node. */
+  /** `browserEntries` in a page or worker, `nodeEntries` under Node, or what `processorEntries` finds there. */
   readonly entries: OrtEntries;
-  /** Threads of the wasm provider; chosen from the machine when left out. Ignored where threads are not to be had. */
+  /** Threads of the processor; chosen from the machine when left out. Ignored where threads are not to be had. */
   readonly threads?: number;
   /** On WebGPU: refuse an artifact of which any node would run on the CPU. True when left out. */
   readonly strictPlacement?: boolean;
@@ -35,17 +36,19 @@ async function chooseProvider(
   choice: "auto" | "webgpu" | "wasm",
   { entries, threads, strictPlacement = true }: RuntimeOptions,
 ): Promise<Provider> {
-  const onWasm = (why: string) => createWasmProvider(entries.wasm, why, threads);
-  if (choice === "wasm") return onWasm("The processor was chosen");
+  const { wasm } = entries;
+  const onProcessor = (why: string) =>
+    "native" in wasm ? createNativeProvider(wasm, why, threads) : createWasmProvider(wasm, why, threads);
+  if (choice === "wasm") return onProcessor("The processor was chosen");
   const adapter = entries.webgpu ? await findAdapter() : "There is no WebGPU outside a browser";
   if (!entries.webgpu || typeof adapter === "string") {
-    if (choice === "auto") return onWasm(String(adapter));
+    if (choice === "auto") return onProcessor(String(adapter));
     throw new RuntimeError(
       `${adapter}; choose the processor instead, or use a browser with WebGPU and hardware acceleration switched on.`,
     );
   }
   if (choice === "auto" && adapter.info.isFallbackAdapter) {
-    return onWasm("WebGPU is only emulated on the processor here, which is slower than the processor itself");
+    return onProcessor("WebGPU is only emulated on the processor here, which is slower than the processor itself");
   }
   return createWebGpuProvider(entries.webgpu, adapter, strictPlacement);
 }

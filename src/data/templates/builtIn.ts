@@ -105,12 +105,13 @@ export const templateTitles: Readonly<Record<BuiltInTemplate, string>> = {
   plain: "Plain",
 };
 
-/** Tokens by which a tokenizer shows for which form its model was made. Phi-3 has Hone's markers, and one token more. */
+/** Tokens by which a tokenizer shows for which form its model was made. Phi-3 has Hone's markers, and placeholders. */
 const signs: readonly (readonly [BuiltInTemplate, readonly string[]])[] = [
   ["chatml", ["<|im_start|>", "<|im_end|>"]],
   ["llama3", ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]],
   ["gemma", ["<start_of_turn>", "<end_of_turn>"]],
-  ["phi3", ["<|user|>", "<|assistant|>", "<|end|>", "<|endoftext|>"]],
+  ["phi3", ["<|user|>", "<|assistant|>", "<|end|>", "<|placeholder1|>"]],
+  ["hone", ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]],
   ["mistral", ["[INST]", "[/INST]"]],
 ];
 
@@ -120,8 +121,20 @@ export function builtInFor(tokenizer: Tokenizer): BuiltInTemplate | null {
   return known?.[0] ?? null;
 }
 
+/** A form as it is written for one tokenizer. */
+export interface FittedForm {
+  readonly form: Form;
+  /** What stands before everything; "" for nothing, or where the form's header brings it. */
+  readonly bos: string;
+  readonly opensWithBos: boolean;
+  /** What ends an answer, and any other turn. */
+  readonly ends: { readonly answer: string; readonly input: string };
+  readonly stopIds: readonly number[];
+  readonly endMarker: string;
+}
+
 /** Throws TemplateError when the tokenizer has nothing that could stop an answer. */
-export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Template {
+export function fitForm(name: BuiltInTemplate, tokenizer: Tokenizer): FittedForm {
   const form = forms[name];
   const { bos, addBos, eos } = tokenizer;
   const endId = form.turnEnd === null ? undefined : tokenizer.addedToken(form.turnEnd);
@@ -133,17 +146,29 @@ export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Temp
   }
   const headerBringsBos = bos !== null && form.header("user").startsWith(bos.text);
   const stop = endId === undefined && eos ? eos.text : "";
-  const ends = {
-    answer: (form.turnEnd ?? "") + stop,
-    input: form.inputEnd ?? form.turnEnd ?? stop,
-  };
   return {
-    name: templateTitles[name],
+    form,
+    bos: bos && addBos && !headerBringsBos ? bos.text : "",
     opensWithBos: headerBringsBos || addBos,
+    ends: {
+      answer: (form.turnEnd ?? "") + stop,
+      input: form.inputEnd ?? form.turnEnd ?? stop,
+    },
     stopIds: [...new Set([endId, eos?.id])].filter((id) => id !== undefined),
     endMarker: endId === undefined ? (form.turnEnd ?? "") : "",
+  };
+}
+
+/** Throws as `fitForm` does. */
+export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Template {
+  const { form, bos, ends, opensWithBos, stopIds, endMarker } = fitForm(name, tokenizer);
+  return {
+    name: templateTitles[name],
+    opensWithBos,
+    stopIds,
+    endMarker,
     render: (conversation, options = {}) => ({
-      segments: write(form, ends, bos && addBos && !headerBringsBos ? bos.text : "", conversation, options),
+      segments: write(form, ends, bos, conversation, options),
       proof: "structure",
     }),
   };
@@ -158,7 +183,7 @@ interface Turn {
 
 function write(
   form: Form,
-  ends: { readonly answer: string; readonly input: string },
+  ends: FittedForm["ends"],
   bos: string,
   { messages, tools = [] }: Conversation,
   { system = null, generationPrompt = false }: RenderOptions,

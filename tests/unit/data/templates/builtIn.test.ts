@@ -16,7 +16,7 @@ const markers: Readonly<Record<BuiltInTemplate, readonly string[]>> = {
   zephyr: [],
   alpaca: [],
   gemma: ["<start_of_turn>", "<end_of_turn>"],
-  phi3: ["<|user|>", "<|assistant|>", "<|end|>", "<|endoftext|>"],
+  phi3: ["<|user|>", "<|assistant|>", "<|end|>", "<|placeholder1|>"],
   mistral: ["[INST]", "[/INST]"],
   plain: [],
 };
@@ -217,6 +217,7 @@ describe("choosing", () => {
     ]);
   });
 
+  const seedlingMarkers = ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"];
   const suggestions: [string, readonly string[], string | null, ReturnType<typeof suggestTemplate>][] = [
     ["the model's own", markers.chatml, golden("chatml"), { kind: "model" }],
     ["ChatML", markers.chatml, golden("unspannable"), { kind: "built-in", name: "chatml" }],
@@ -225,6 +226,7 @@ describe("choosing", () => {
     ["Phi-3", markers.phi3, null, { kind: "built-in", name: "phi3" }],
     ["Mistral", markers.mistral, null, { kind: "built-in", name: "mistral" }],
     ["Hone's for Hone's markers", ["<|user|>", "<|assistant|>", "<|end|>"], null, { kind: "built-in", name: "hone" }],
+    ["Hone's where there is an end of text too", seedlingMarkers, null, { kind: "built-in", name: "hone" }],
     ["Hone's for none", [], "{{ broken", { kind: "built-in", name: "hone" }],
   ];
   test.each(suggestions)("suggests %s", (_, added, chatTemplate, expected) => {

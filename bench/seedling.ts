@@ -1,0 +1,123 @@
+/**
+ * What fine-tuning does to Seedling, measured: `tsx bench/seedling.ts sweep|lessons [--model DIR] [--only TEXT] [--json FILE]`.
+ * Every trial is a run of the page's own engine under Node, from the same base model, then the same exam.
+ */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Recipe } from "../src/storage/run.ts";
+import { defaultsFor } from "../src/store/recipe.ts";
+import { oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
+import { projectRoot } from "../scripts/setup.mjs";
+import { openLaboratory, questionsOf } from "../scripts/seedling/laboratory.ts";
+import { type ExamQuestion, groups, openWorld, type Pair, trainedTasks } from "../scripts/seedling/pairs.ts";
+import { spoil } from "../scripts/seedling/spoilt.ts";
+
+interface Trial {
+  readonly name: string;
+  readonly pairs: readonly Pair[];
+  readonly recipe: Recipe;
+}
+
+const worldSeed = 1;
+const world = openWorld(worldSeed);
+const usual = world.pairs({ count: 200 });
+const defaults = (method: Recipe["method"]) => defaultsFor({ name: "Seedling" }, method);
+const lora = defaults("lora");
+
+const trial = (name: string, change: Partial<Recipe>, pairs: readonly Pair[] = usual): Trial => ({
+  name,
+  pairs,
+  recipe: { ...defaults(change.method ?? "lora"), maxLength: 256, samplePrompts: 0, ...change },
+});
+
+function sweep(): Trial[] {
+  const ranks = [4, 8, 16, 32].flatMap((rank) =>
+    [5e-4, 1e-3, 2e-3, 4e-3, 8e-3].map((learningRate) =>
+      trial(`LoRA rank ${rank}, rate ${learningRate}`, { learningRate, lora: { ...lora.lora, rank, alpha: 2 * rank } }),
+    ),
+  );
+  const full = [1e-4, 2e-4, 5e-4, 1e-3, 2e-3].map((learningRate) =>
+    trial(`full, rate ${learningRate}`, { method: "full", learningRate }),
+  );
+  const epochs = [3, 5, 20].map((count) => trial(`LoRA as usual, ${count} epochs`, { epochs: count }));
+  return [...ranks, ...full, ...epochs];
+}
+
+function lessons(): Trial[] {
+  const many = world.pairs({ count: 2000 });
+  const steps = Math.ceil((usual.length * (1 - lora.validationShare) * lora.epochs) / (lora.batchSize * lora.accumulation));
+  // The first task has fewer entities to train than pairs are wanted: it repeats them in other words, as eight tasks do not.
+  const oneTask = world.pairs({ tasks: ["capital"], count: 200 });
+  return [
+    trial("as usual: 200 clean pairs of ten tasks", {}),
+    trial("full training as usual", { method: "full" }),
+    trial("one task, 200 pairs", {}, oneTask),
+    trial("eight tasks, 200 pairs", {}, world.pairs({ tasks: trainedTasks.slice(0, 8), count: 200 })),
+    trial("loss mask off: everything is learnt", { mask: "everything" }),
+    trial("200 pairs, a third of the answers wrong", {}, spoil(usual, 1 / 3, 5)),
+    trial("2,000 pairs, a third of the answers wrong, as many steps", { steps }, spoil(many, 1 / 3, 5)),
+    trial("2,000 pairs, a third of the answers wrong, as many passes", {}, spoil(many, 1 / 3, 5)),
+    trial("LoRA at 30 times the rate", { learningRate: 30 * lora.learningRate }),
+    trial("full training at 30 times the rate", { method: "full", learningRate: 30 * defaults("full").learningRate }),
+  ];
+}
+
+const readLines = (file: string) =>
+  readFileSync(join(projectRoot, "public", "samples", file), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      model: { type: "string", default: join(projectRoot, "public", "models", "seedling") },
+      only: { type: "string" },
+      json: { type: "string" },
+    },
+  });
+  const what = oneOf("what", positionals[0] ?? "", ["sweep", "lessons"]);
+  const trials = (what === "sweep" ? sweep() : lessons()).filter(({ name }) => name.includes(values.only ?? ""));
+  const exam: ExamQuestion[] = world.exam(10);
+  const texts = readLines("small-world-text.jsonl").map(({ text }: { text: string }) => text);
+  const { engine, model, reason, train } = await openLaboratory(values.model, "Seedling");
+  console.log(reason);
+  const examine = async (runId: string | null, recipe: Recipe) => {
+    const { template, systemPrompt } = recipe;
+    const subject = { modelHash: model.hash, runId, template, systemPrompt };
+    const { answers, textLoss } = await engine.examine({ ...subject, questions: questionsOf(exam), texts });
+    const share = (keep: (question: ExamQuestion) => boolean) => {
+      const kept = answers.filter((_, i) => keep(exam[i] as ExamQuestion));
+      return kept.filter(({ correct }) => correct).length / kept.length;
+    };
+    const byGroup = groups.map((group) => share((question) => question.group === group));
+    const tasks = [...new Set(exam.map(({ task }) => task))].map((task) => [
+      task,
+      share((question) => question.task === task && question.group !== "trained entities"),
+    ]);
+    return { byGroup, textLoss, tasks: Object.fromEntries(tasks) };
+  };
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`.padStart(6);
+  const row = (name: string, found: Awaited<ReturnType<typeof examine>>, more = "") =>
+    console.log(`${name.padEnd(58)}${found.byGroup.map(percent).join("")}   ${found.textLoss?.toFixed(3)}${more}`);
+  console.log(`${"".padEnd(58)}${groups.join(" / ")}; loss on general text; validation loss; seconds`);
+  const base = await examine(null, lora);
+  row("base model", base);
+  const results: unknown[] = [{ name: "base model", ...base }];
+  for (const { name, pairs, recipe } of trials) {
+    const record = await train(pairs, recipe).catch((error: Error) => error);
+    if (record instanceof Error) {
+      console.log(`${name.padEnd(58)} ${record.message}`);
+      results.push({ name, failed: record.message });
+      continue;
+    }
+    const found = await examine(record.id, recipe);
+    const validation = record.evaluations.map(({ loss }) => loss.toFixed(3)).join(" ");
+    row(name, found, `   ${validation}   ${record.seconds.toFixed(1)} s, ${record.step} steps`);
+    results.push({ name, ...found, validation: record.evaluations, seconds: record.seconds, steps: record.step });
+    await engine.deleteRun(record.id);
+  }
+  writeJson(values.json, results);
+}
+
+runCommand(main);

@@ -1,0 +1,154 @@
+/**
+ * `npm run evaluate -- [--model DIR] [--adapter FILE] [--exam FILE] [--texts FILE] [--statements N] [--json FILE]`: what a
+ * model knows and what it answers: exact match per task and group, statements completed, and the loss on held-out text.
+ */
+
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { compileGeneration } from "../src/artifacts/compile.ts";
+import { type Method, parametersOf } from "../src/artifacts/method.ts";
+import { suggestTemplate } from "../src/data/templates/choose.ts";
+import { readAdapter } from "../src/export/adapter.ts";
+import { createGenerator } from "../src/generation/generate.ts";
+import { modelFromFiles } from "../src/hub/files.ts";
+import { processorEntries } from "../src/runtime/nativeEntries.ts";
+import { createRuntime } from "../src/runtime/runtime.ts";
+import { openStorage } from "../src/storage/storage.ts";
+import { uploadParameters } from "../src/training/parameters.ts";
+import { takeExam } from "../src/worker/asking.ts";
+import { createLibrary } from "../src/worker/library.ts";
+import { count, existing, runCommand, writeJson } from "./harness/arguments.ts";
+import { createProgress } from "./harness/progress.ts";
+import { modelFiles } from "./seedling/laboratory.ts";
+import { completions, type ExamQuestion, groups } from "./seedling/pairs.ts";
+import { completeStatements, type Score, shareOf } from "./seedling/statements.ts";
+import { projectRoot } from "./setup.mjs";
+
+const usage =
+  "npm run evaluate -- [--model DIR] [--adapter FILE] [--exam FILE] [--texts FILE] [--statements N] [--json FILE]";
+
+/** Statements asked unless told otherwise: every fourth or so of all that there are. */
+const usualStatements = 1200;
+
+const samples = join(projectRoot, "public", "samples");
+
+function readLines<Row>(file: string): Row[] {
+  const lines = readFileSync(file, "utf8").split("\n");
+  return lines.filter((line) => line.trim() !== "").map((line) => JSON.parse(line));
+}
+
+/** Every n-th of the items, so that about `wanted` are left. */
+function thinned<T>(items: readonly T[], wanted: number): T[] {
+  const stride = Math.max(1, items.length / wanted);
+  return Array.from({ length: Math.min(wanted, items.length) }, (_, i) => items[Math.floor(i * stride)] as T);
+}
+
+/** Right and asked per task, of the rows for which `pick` holds. */
+function scoresBy(questions: readonly ExamQuestion[], correct: readonly boolean[], group: string) {
+  const scores: Record<string, Score> = {};
+  questions.forEach((question, i) => {
+    if (question.group !== group) return;
+    const { right, asked } = scores[question.task] ?? { right: 0, asked: 0 };
+    scores[question.task] = { right: right + (correct[i] ? 1 : 0), asked: asked + 1 };
+  });
+  return scores;
+}
+
+function show(title: string, scores: Readonly<Record<string, Score>>) {
+  const percent = (score: Score) => `${String(Math.round((100 * score.right) / score.asked)).padStart(4)} %`;
+  console.log(`${title}: ${(100 * shareOf(Object.values(scores))).toFixed(1)} %`);
+  for (const [task, score] of Object.entries(scores)) {
+    console.log(`  ${percent(score)}  ${task} (${score.right} of ${score.asked})`);
+  }
+}
+
+const summary = (scores: Readonly<Record<string, Score>>) => ({ share: shareOf(Object.values(scores)), tasks: scores });
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string", default: join(projectRoot, "public", "models", "seedling") },
+      adapter: { type: "string" },
+      exam: { type: "string", default: join(samples, "small-world-exam.jsonl") },
+      texts: { type: "string", default: join(samples, "small-world-text.jsonl") },
+      statements: { type: "string" },
+      json: { type: "string" },
+    },
+  });
+  const folder = existing("model", values.model, usage);
+  const questions = readLines<ExamQuestion>(existing("exam", values.exam, usage));
+  const texts = readLines<{ text: string }>(existing("texts", values.texts, usage)).map(({ text }) => text);
+  const statements = thinned(completions(), count("statements", values.statements) ?? usualStatements);
+
+  const library = createLibrary(await openStorage(), () => undefined);
+  const model = await library.openModel({ kind: "files", files: modelFiles(folder), name: basename(folder) });
+  const adapter = values.adapter
+    ? await openAdapter(existing("adapter", values.adapter, usage), model.config)
+    : { method: null, tensors: new Map<string, Float32Array<ArrayBuffer>>() };
+  const { method, tensors }: { method: Method | null; tensors: ReadonlyMap<string, Float32Array> } = adapter;
+  const runtime = await createRuntime("wasm", { entries: await processorEntries() });
+  try {
+    const parameters = await uploadParameters(
+      runtime,
+      parametersOf(model.config, method),
+      (name) => tensors.get(name) ?? model.read(name),
+    );
+    console.log(
+      `${basename(folder)}${values.adapter ? ` with ${basename(values.adapter)}` : ""}. ${runtime.report.reason}\n`,
+    );
+    const bar = createProgress("evaluating");
+    const { tokenizer, config, files } = model;
+    const generate = createGenerator({
+      runtime,
+      parameters,
+      artifact: (shape) => compileGeneration(config, method, shape),
+      contextLength: config.max_position_embeddings,
+    });
+    const completed = await completeStatements({ generate, tokenizer }, statements, (done, total) =>
+      bar(done, total, "statements"),
+    );
+    const { answers, textLoss } = await takeExam(
+      { runtime, model, method, parameters },
+      {
+        modelHash: model.summary.hash,
+        runId: null,
+        template: suggestTemplate({ tokenizer, chatTemplate: files.chatTemplate }),
+        systemPrompt: null,
+        questions: questions.map(({ instruction, output }) => ({ prompt: instruction, expected: output })),
+        texts,
+      },
+      (event) => event.type === "progress" && bar(event.done, event.total ?? event.done, event.task),
+    );
+    const correct = answers.map((answer) => answer.correct);
+    const exam = Object.fromEntries(groups.map((group) => [group, scoresBy(questions, correct, group)]));
+    for (const group of groups) show(`Exact match, ${group}`, exam[group] ?? {});
+    show("Statements completed", completed);
+    const perplexity = textLoss === null ? null : Math.exp(textLoss);
+    if (textLoss !== null) {
+      console.log(`Held-out text: loss ${textLoss.toFixed(4)} nats a token, perplexity ${perplexity?.toFixed(3)}`);
+    }
+    writeJson(values.json, {
+      model: basename(folder),
+      modelHash: model.summary.hash,
+      adapter: values.adapter ?? null,
+      exactMatch: Object.fromEntries(groups.map((group) => [group, summary(exam[group] ?? {})])),
+      statements: summary(completed),
+      textLoss,
+      perplexity,
+      answers: questions.map((question, i) => ({ ...question, answer: answers[i]?.text, correct: correct[i] })),
+    });
+  } finally {
+    await runtime.dispose();
+  }
+}
+
+/** An adapter in PEFT's layout: the folder of both files, or either of them. */
+async function openAdapter(path: string, config: Parameters<typeof readAdapter>[1]) {
+  const folder = existsSync(join(path, "adapter_config.json")) ? path : dirname(path);
+  const names = ["adapter_config.json", "adapter_model.safetensors"];
+  const files = names.map((name) => new File([readFileSync(join(folder, name))], name));
+  return readAdapter(modelFromFiles(files), config);
+}
+
+runCommand(main);

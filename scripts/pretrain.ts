@@ -1,0 +1,111 @@
+/**
+ * `npm run pretrain -- [--out DIR] [--work DIR] [--seed N] [--documents N] [--steps N] [--fresh]`: makes Seedling, the model
+ * that comes with the page, from nothing: corpus, tokenizer, and a base model trained by Hone's own engine. Ctrl-C saves and
+ * leaves, and the same command goes on. Native ONNX Runtime, where `npm install --no-save onnxruntime-node` has put it, is
+ * about three times as fast as WebAssembly.
+ */
+
+import { rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { processorEntries } from "../src/runtime/nativeEntries.ts";
+import { createRuntime } from "../src/runtime/runtime.ts";
+import { createControl } from "../src/training/control.ts";
+import type { LoopEvent } from "../src/training/loop.ts";
+import { count, runCommand } from "./harness/arguments.ts";
+import { createProgress } from "./harness/progress.ts";
+import { checkpointFile, pretrain } from "./seedling/pretrain.ts";
+import { type PretrainRecipe, seedling } from "./seedling/recipe.ts";
+import { prepareText } from "./seedling/text.ts";
+import { projectRoot } from "./setup.mjs";
+
+const number = (value: number) => value.toLocaleString("en-US");
+
+/** Steps whose mean tells speed and time left. */
+const recentSteps = 20;
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      out: { type: "string", default: join(projectRoot, "public", "models", "seedling") },
+      work: { type: "string", default: join(projectRoot, ".cache", "seedling") },
+      seed: { type: "string" },
+      documents: { type: "string" },
+      steps: { type: "string" },
+      fresh: { type: "boolean", default: false },
+    },
+  });
+  const recipe: PretrainRecipe = {
+    ...seedling,
+    seed: count("seed", values.seed) ?? seedling.seed,
+    documents: count("documents", values.documents) ?? seedling.documents,
+  };
+  const stopAfter = count("steps", values.steps);
+  const work = resolve(values.work);
+  const out = resolve(values.out);
+  if (values.fresh) rmSync(join(work, checkpointFile), { force: true });
+
+  console.log(`Writing ${number(recipe.documents)} documents and learning the tokenizer (seed ${recipe.seed}) …`);
+  const text = prepareText(recipe, createProgress("tokenising"));
+  console.log(`${number(text.tokens)} tokens of training, ${number(text.heldOut.length)} documents held out.`);
+
+  const runtime = await createRuntime("wasm", { entries: await processorEntries() });
+  console.log(runtime.report.reason);
+  const control = createControl();
+  // The first Ctrl-C is heard between two steps; a second one ends the process as ever, and the last checkpoint is whole.
+  process.once("SIGINT", () => {
+    console.error("\nSaving a checkpoint after this step …");
+    control.pause();
+  });
+  const { state, totalSteps, heldOutLoss } = await pretrain({
+    recipe,
+    text,
+    runtime,
+    work,
+    out,
+    stopAfter,
+    control,
+    emit: createReport(),
+  });
+  await runtime.dispose();
+  if (heldOutLoss === null) {
+    console.log(`Left after step ${state.step} of ${totalSteps}; the same command goes on from there.`);
+    process.exitCode = 130;
+  } else {
+    const stopped = state.step < totalSteps ? ` as it is after step ${state.step} of ${totalSteps}` : "";
+    console.log(`${out} holds the model${stopped}. Held-out loss ${heldOutLoss.toFixed(4)} per token.`);
+  }
+}
+
+/** Shows a step as loss, speed and time left; a held-out loss gets a line of its own where there is no bar. */
+function createReport(): (event: LoopEvent, totalSteps: number) => void {
+  const bar = createProgress("training");
+  const recent: { readonly tokens: number; readonly at: number }[] = [];
+  let heldOut = "";
+  return (event, totalSteps) => {
+    if (event.type === "evaluation") {
+      const { step, loss } = event.metrics;
+      heldOut = ` · held out ${loss.toFixed(3)}`;
+      if (!process.stderr.isTTY) console.error(`step ${step} of ${totalSteps}: held-out loss ${loss.toFixed(4)}`);
+    }
+    if (event.type !== "step") return;
+    const { step, loss, tokens } = event.metrics;
+    // By the clock, so that evaluations and checkpoints count; the first step has nothing before it to be measured from.
+    recent.push({ tokens, at: performance.now() });
+    if (recent.length > recentSteps + 1) recent.shift();
+    const seconds = ((recent.at(-1)?.at ?? 0) - (recent[0]?.at ?? 0)) / 1000;
+    const speed = recent.slice(1).reduce((sum, one) => sum + one.tokens, 0) / seconds;
+    const left = ((totalSteps - step) * seconds) / (recent.length - 1);
+    const pace = recent.length > 1 ? ` · ${number(Math.round(speed))} tokens/s · ${duration(left)} left` : "";
+    bar(step, totalSteps, `loss ${loss.toFixed(3)}${heldOut}${pace}`);
+  };
+}
+
+const duration = (seconds: number) =>
+  seconds < 90
+    ? `${Math.round(seconds)} s`
+    : seconds < 5400
+      ? `${Math.round(seconds / 60)} min`
+      : `${(seconds / 3600).toFixed(1)} h`;
+
+runCommand(main);

@@ -1,0 +1,284 @@
+/** Learns a byte-level BPE tokenizer from texts and writes it as `tokenizer.json` and `tokenizer_config.json`. */
+
+import { spellBytes, utf8 } from "../../src/data/tokenizer/bytes.ts";
+import { readTokenizerFiles } from "../../src/data/tokenizer/files.ts";
+import { createWords } from "../../src/data/tokenizer/words.ts";
+
+export interface TokenizerOptions {
+  /** Entries in all, which is the model's vocab_size: 256 bytes, then merges, then the special tokens. */
+  readonly vocabularySize: number;
+  /** Texts of the special tokens, `<|endoftext|>` among them. They have the last ids, in this order. */
+  readonly special: readonly string[];
+  /** Tokens that the model can read, for model_max_length; the field is left out where this is absent. */
+  readonly contextLength?: number;
+}
+
+/**
+ * Byte-pair encoding (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909) over UTF-8 bytes, so that every text can be
+ * spelt (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"). Byte b has the id b. The pair of
+ * neighbouring pieces that occurs most often inside words becomes a piece, again and again; overlapping occurrences count
+ * each ("aaa" holds two pairs). Of equal counts the pair goes first whose joined piece, in GPT-2's byte alphabet, comes
+ * first by UTF-16 code unit. So the same texts in any order give the same files, byte for byte.
+ *
+ * No piece reads like a special token, and the texts are content only: a special token's text in them is text like any
+ * other, as `createTokenizer` has it. The special tokens are in `added_tokens` alone, so merging can never give one.
+ *
+ * Throws when the options contradict each other, and when the texts hold too few pairs for the size.
+ */
+export function trainTokenizer(
+  texts: Iterable<string>,
+  options: TokenizerOptions,
+): { tokenizerJson: object; tokenizerConfig: object } {
+  const { vocabularySize, special, contextLength } = options;
+  check(options);
+  // Both spellings: what stands for the text in bytes, and what a reader would take for the added token's own entry.
+  const forbidden = new Set(special.flatMap((text) => [text, spellBytes(text)]));
+  const { pieces, merges } = learnMerges(countWords(texts), vocabularySize - special.length, forbidden, options);
+  return {
+    tokenizerJson: writeTokenizer(pieces, merges, special),
+    tokenizerConfig: {
+      tokenizer_class: "PreTrainedTokenizerFast",
+      add_bos_token: false,
+      eos_token: endOfText,
+      pad_token: endOfText,
+      // Else Hugging Face's decoding takes the space away before punctuation marks.
+      clean_up_tokenization_spaces: false,
+      ...(contextLength !== undefined && { model_max_length: contextLength }),
+    },
+  };
+}
+
+const endOfText = "<|endoftext|>";
+
+/**
+ * Words as GPT-2 has them, each with the space before it, but for three things: digits stand alone, so that numbers are
+ * spelt digit by digit; line breaks stay together; and "'s" is an ending only where the word ends with it, so that a
+ * quoted 'so is not cut in two.
+ */
+const wordPattern =
+  "'(?:[dmst]|ll|re|ve)(?!\\p{L})| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+/** GPT-2's stand-ins, by byte: visible Latin-1 characters are themselves, the others follow from U+0100 on. */
+const byteAlphabet: readonly string[] = (() => {
+  let next = 0x100;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const visible = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
+    return String.fromCharCode(visible ? byte : next++);
+  });
+})();
+
+function check({ vocabularySize, special }: TokenizerOptions): void {
+  const least = byteAlphabet.length + special.length;
+  if (!Number.isInteger(vocabularySize) || vocabularySize < least) {
+    throw new Error(
+      `vocabularySize is ${vocabularySize}, but 256 bytes and ${special.length} special tokens need ${least}. Choose a whole number from ${least} on.`,
+    );
+  }
+  if (!special.includes(endOfText)) {
+    throw new Error(`special names ${special.length} tokens, but not "${endOfText}", which ends a text. Add it.`);
+  }
+  const wrong = special.find((text, i) => text === "" || byteAlphabet.includes(text) || special.indexOf(text) !== i);
+  if (wrong !== undefined) {
+    throw new Error(
+      `special has ${JSON.stringify(wrong)}, which is empty, there twice, or the name of one of the 256 bytes. Choose a text of two characters or more, once.`,
+    );
+  }
+}
+
+/** How often each word occurs. The words are found by the code that finds them when the tokenizer is used. */
+function countWords(texts: Iterable<string>): Map<string, number> {
+  const { json } = readTokenizerFiles(writeTokenizer(byteAlphabet, [], []), null);
+  const words = createWords(json, new Map(), true);
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    for (const word of words.split(text)) counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  return counts;
+}
+
+interface Word {
+  tokens: readonly number[];
+  readonly count: number;
+}
+
+/** Two tokens that stand side by side in words. */
+interface Pair {
+  readonly left: number;
+  readonly right: number;
+  /** Both joined, in the byte alphabet. */
+  readonly piece: string;
+  count: number;
+  /** Its count when it was put into the queue. */
+  queued: number;
+  /** Where it occurs, or did before another merge took it away. */
+  readonly words: Set<Word>;
+}
+
+/**
+ * Pieces by id, and the merges as lines. All pieces differ: a piece comes about only where no token reaches over its ends,
+ * and there its bytes are merged in one way.
+ */
+function learnMerges(
+  wordCounts: ReadonlyMap<string, number>,
+  size: number,
+  forbidden: ReadonlySet<string>,
+  { vocabularySize, special }: TokenizerOptions,
+): { pieces: readonly string[]; merges: readonly string[] } {
+  const pieces = [...byteAlphabet];
+  const merges: string[] = [];
+  const pairs = new Map<number, Pair>();
+  const queue = new PairQueue();
+  let fresh: Pair[] = [];
+
+  const pairOf = (left: number, right: number): Pair => {
+    const key = left * vocabularySize + right;
+    const known = pairs.get(key);
+    if (known) return known;
+    const piece = `${pieces[left]}${pieces[right]}`;
+    const pair: Pair = { left, right, piece, count: 0, queued: 0, words: new Set() };
+    pairs.set(key, pair);
+    fresh.push(pair);
+    return pair;
+  };
+  const countPairs = (word: Word, sign: 1 | -1) => {
+    const { tokens } = word;
+    for (let i = 1; i < tokens.length; i++) {
+      const pair = pairOf(tokens[i - 1] ?? 0, tokens[i] ?? 0);
+      pair.count += sign * word.count;
+      if (sign > 0) pair.words.add(word);
+    }
+  };
+  const queueFresh = () => {
+    for (const pair of fresh) queue.push(pair);
+    fresh = [];
+  };
+
+  for (const [text, count] of wordCounts) {
+    const word: Word = { tokens: [...utf8.encode(text)], count };
+    countPairs(word, 1);
+  }
+  queueFresh();
+
+  while (pieces.length < size) {
+    const pair = queue.pop();
+    if (!pair) {
+      throw new Error(
+        `The texts give ${pieces.length} pieces, but a vocabularySize of ${vocabularySize} with ${special.length} special tokens needs ${size}. Give more and more varied texts, or a vocabularySize of at most ${pieces.length + special.length}.`,
+      );
+    }
+    if (forbidden.has(pair.piece)) continue;
+    const id = pieces.push(pair.piece) - 1;
+    merges.push(`${pieces[pair.left]} ${pieces[pair.right]}`);
+    for (const word of pair.words) {
+      const merged = merge(word.tokens, pair, id);
+      if (merged.length === word.tokens.length) continue;
+      countPairs(word, -1);
+      word.tokens = merged;
+      countPairs(word, 1);
+    }
+    pairs.delete(pair.left * vocabularySize + pair.right);
+    queueFresh();
+  }
+  return { pieces, merges };
+}
+
+/** The tokens with the pair as one, from left to right. */
+function merge(tokens: readonly number[], { left, right }: Pair, id: number): number[] {
+  const merged: number[] = [];
+  for (let i = 0; i < tokens.length; i++) {
+    if (tokens[i] === left && tokens[i + 1] === right) {
+      merged.push(id);
+      i++;
+    } else merged.push(tokens[i] ?? 0);
+  }
+  return merged;
+}
+
+/**
+ * A heap whose first pair is the next to merge. After a pair was put in, its count only falls, for what a merge adds are
+ * pairs of the new token; so it is enough to look at the count again when a pair comes out.
+ */
+class PairQueue {
+  private readonly heap: Pair[] = [];
+
+  push(pair: Pair): void {
+    pair.queued = pair.count;
+    const { heap } = this;
+    let at = heap.length;
+    for (let above = (at - 1) >> 1; at > 0; above = (at - 1) >> 1) {
+      const parent = heap[above];
+      if (!parent || !goesBefore(pair, parent)) break;
+      heap[at] = parent;
+      at = above;
+    }
+    heap[at] = pair;
+  }
+
+  /** Undefined when no pair is left that occurs. */
+  pop(): Pair | undefined {
+    for (;;) {
+      const pair = this.takeFirst();
+      if (!pair || (pair.count > 0 && pair.count === pair.queued)) return pair;
+      if (pair.count > 0) this.push(pair);
+    }
+  }
+
+  private takeFirst(): Pair | undefined {
+    const { heap } = this;
+    const first = heap[0];
+    const last = heap.pop();
+    if (!last || last === first) return first;
+    let at = 0;
+    for (;;) {
+      let below = 2 * at + 1;
+      const [left, right] = [heap[below], heap[below + 1]];
+      if (left && right && goesBefore(right, left)) below++;
+      const child = heap[below];
+      if (!child || !goesBefore(child, last)) break;
+      heap[at] = child;
+      at = below;
+    }
+    heap[at] = last;
+    return first;
+  }
+}
+
+const goesBefore = (a: Pair, b: Pair): boolean => (a.queued === b.queued ? a.piece < b.piece : a.queued > b.queued);
+
+/** In the layout of Hugging Face's `tokenizers`; every field that it would fill in is written out. */
+function writeTokenizer(pieces: readonly string[], merges: readonly string[], special: readonly string[]): object {
+  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: special.map((content, i) => ({
+      id: pieces.length + i,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    normalizer: null,
+    pre_tokenizer: {
+      type: "Sequence",
+      pretokenizers: [{ type: "Split", pattern: { Regex: wordPattern }, behavior: "Isolated", invert: false }, bytes],
+    },
+    post_processor: null,
+    decoder: bytes,
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
+      merges,
+    },
+  };
+}

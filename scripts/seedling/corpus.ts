@@ -1,0 +1,96 @@
+/**
+ * Seedling's training text: documents of statements and stories, drawn from one seed. There is no question in it, no
+ * instruction and no chat mark: what a base model of it knows, it can only continue.
+ */
+
+import { createRandom } from "../../src/tensor/random.ts";
+import { type Fact, fill, type Relation, relations, sentence } from "./relations.ts";
+import { createDraw, type Draw, story } from "./stories.ts";
+
+export interface Corpus {
+  readonly training: string[];
+  /** Other documents of the same kind, none of which is in the training part. */
+  readonly heldOut: string[];
+}
+
+/** One held-out document for so many of training. */
+const heldOutEvery = 100;
+
+/** Relations drawn by their number of facts, damped: a relation of seven days would else hardly be heard. */
+const weights = relations.map(({ facts }) => facts.length ** 0.75);
+
+function pickRelation({ random }: Draw, among: readonly Relation[] = relations): Relation {
+  const share = among.map((relation) => weights[relations.indexOf(relation)] ?? 0);
+  let left = random.next() * share.reduce((a, b) => a + b, 0);
+  for (const [i, relation] of among.entries()) {
+    left -= share[i] ?? 0;
+    if (left < 0) return relation;
+  }
+  return among.at(-1) as Relation;
+}
+
+const factOf = (relation: Relation, entity: string) => relation.facts.filter((fact) => fact.entity === entity);
+
+/** Everything about one entity, in any order, each in one of its many ways. */
+function paragraph(draw: Draw): string {
+  const first = pickRelation(draw);
+  const fact = draw.pick(first.facts);
+  const rest = relations.filter((relation) => relation.kind === first.kind && relation !== first);
+  const sentences = [fill(draw.pick(first.statements), fact)];
+  const say = (relation: Relation, about: Fact) => {
+    // Of a word with its opposite the follow-up must be about the word that was named.
+    const known = relation === first ? about : draw.pick(factOf(relation, about.entity));
+    sentences.push(fill(draw.pick(draw.chance(0.6) ? relation.followUps : relation.statements), known));
+  };
+  for (const relation of shuffled(draw, rest)) {
+    if (factOf(relation, fact.entity).length > 0 && draw.chance(0.8)) say(relation, fact);
+  }
+  if (draw.chance(0.5)) say(first, fact);
+  return sentences.map(sentence).join(" ");
+}
+
+/** Several facts of one relation, so that entities are told apart. */
+function list(draw: Draw): string {
+  const relation = pickRelation(draw);
+  const ways = draw.chance(0.4) ? [draw.pick(relation.statements)] : relation.statements;
+  const facts = new Set(Array.from({ length: 2 + draw.random.below(6) }, () => draw.pick(relation.facts)));
+  const phrases = [...facts].map((fact) => fill(draw.pick(ways), fact));
+  if (!draw.chance(0.3)) return phrases.map(sentence).join(" ");
+  // In pairs: "…, and …".
+  const pairs = [];
+  for (let i = 0; i < phrases.length; i += 2)
+    pairs.push(phrases.slice(i, i + 2).join(draw.pick([", and ", ", but ", ", while "])));
+  return pairs.map(sentence).join(" ");
+}
+
+function shuffled<T>({ random }: Draw, items: readonly T[]): T[] {
+  const order = [...items];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [order[i], order[j]] = [order[j] as T, order[i] as T];
+  }
+  return order;
+}
+
+const kinds = [paragraph, paragraph, list, list, story, story, story] as const;
+
+function document(draw: Draw): string {
+  const parts = [draw.pick(kinds)(draw)];
+  // Some are long, so that the whole context is learnt.
+  while (draw.chance(parts.length === 1 ? 0.35 : 0.5) && parts.join("\n").length < 600)
+    parts.push(draw.pick(kinds)(draw));
+  return parts.join("\n");
+}
+
+/** Draws `documents` documents for training and one for each hundred of them to be held out; one seed, one corpus. */
+export function makeCorpus(seed: number, documents: number): Corpus {
+  const draw = createDraw(createRandom(seed));
+  const heldOut = new Set<string>();
+  while (heldOut.size < Math.ceil(documents / heldOutEvery)) heldOut.add(document(draw));
+  const training: string[] = [];
+  while (training.length < documents) {
+    const text = document(draw);
+    if (!heldOut.has(text)) training.push(text);
+  }
+  return { training, heldOut: [...heldOut] };
+}

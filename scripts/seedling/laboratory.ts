@@ -1,0 +1,63 @@
+/** The page's engine under Node, to train and question a model in many ways: what `evaluate` and the sweeps are made of. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { wholeSource } from "../../src/data/settings.ts";
+import type { ExamQuestion as Question } from "../../src/generation/examine.ts";
+import { processorEntries } from "../../src/runtime/nativeEntries.ts";
+import type { Recipe, RunRecord } from "../../src/storage/run.ts";
+import { openStorage } from "../../src/storage/storage.ts";
+import { createDataDesk } from "../../src/worker/dataDesk.ts";
+import { createEngine } from "../../src/worker/engine.ts";
+import type { EngineApi, EngineEvent, ModelSummary } from "../../src/worker/protocol.ts";
+import type { Pair } from "./pairs.ts";
+
+export interface Laboratory {
+  readonly engine: EngineApi;
+  readonly model: ModelSummary;
+  /** Which build of ONNX Runtime computes, in a sentence. */
+  readonly reason: string;
+  /** Trains on pairs (or plain texts) and gives the record of the run; throws when the run does not finish. */
+  train(rows: readonly (Pair | { readonly text: string })[], recipe: Recipe): Promise<RunRecord>;
+  dispose(): Promise<void>;
+}
+
+/** Files of a model folder, as a folder picker gives them. */
+export function modelFiles(folder: string): File[] {
+  const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+  return names.map((name) => new File([readFileSync(join(folder, name))], name));
+}
+
+/** Opens the engine and the model in `folder`. Throws when either cannot be opened. */
+export async function openLaboratory(
+  folder: string,
+  name: string,
+  emit: (event: EngineEvent) => void = () => undefined,
+): Promise<Laboratory> {
+  const data = createDataDesk(await openStorage(), () => undefined);
+  const engine = await createEngine(await processorEntries(), emit, async () => data);
+  const { reason } = await engine.start("wasm");
+  const model = await engine.openModel({ kind: "files", files: modelFiles(folder), name });
+  return {
+    engine,
+    model,
+    reason,
+    async train(rows, recipe) {
+      const file = new File([rows.map((row) => `${JSON.stringify(row)}\n`).join("")], "rows.jsonl");
+      const { sources, failures } = await data.open([file]);
+      const [source] = sources;
+      if (!source) throw new Error(failures.map(({ message }) => message).join(" "));
+      const request = { name: "trial", modelHash: model.hash, sources: [wholeSource(source.hash)], recipe };
+      const record = await engine.startRun(request);
+      if (record.status !== "finished") throw new Error(`The run ended ${record.status}: ${record.reason}`);
+      return record;
+    },
+    dispose: async () => {
+      for (const { id } of await engine.listRuns()) await engine.deleteRun(id);
+    },
+  };
+}
+
+/** Pairs as the exam asks them. */
+export const questionsOf = (pairs: readonly Pair[]): Question[] =>
+  pairs.map(({ instruction, output }) => ({ prompt: instruction, expected: output }));

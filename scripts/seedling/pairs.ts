@@ -1,0 +1,142 @@
+/**
+ * The demo's instruction pairs and its exam, drawn from one seed: for every task some entities are never asked about in
+ * training, and some tasks are not trained at all, though the corpus told the base model of both.
+ */
+
+import { createRandom } from "../../src/tensor/random.ts";
+import { type Fact, fill, type Relation, relationOf, relations, sentence } from "./relations.ts";
+import { createDraw, type Draw } from "./stories.ts";
+
+export interface Pair {
+  readonly instruction: string;
+  readonly output: string;
+  /** Name of the relation that is asked for. */
+  readonly task: string;
+}
+
+export const groups = ["trained entities", "held-out entities", "held-out tasks"] as const;
+
+export interface ExamQuestion extends Pair {
+  readonly group: (typeof groups)[number];
+}
+
+export const trainedTasks = [
+  "capital",
+  "continent",
+  "language",
+  "young",
+  "sound",
+  "opposite",
+  "plural",
+  "colour",
+  "use",
+  "workplace",
+] as const;
+
+export const heldOutTasks = ["home", "job", "foodKind", "nextDay", "sum"] as const;
+
+/** Of each kind of entity this share is never asked about in training. */
+const heldOutShare = 0.3;
+
+export interface PairsPlan {
+  /** Tasks to train; all of them when left out. */
+  readonly tasks?: readonly string[];
+  /** Pairs in all, shared out equally among the tasks. */
+  readonly count: number;
+}
+
+export interface World {
+  /** Pairs for training. More of them than there are facts repeat a fact in another wording. */
+  pairs(plan: PairsPlan): Pair[];
+  /** Questions of each task in each group, at most so many. */
+  exam(perTask: number): ExamQuestion[];
+  /** Whether an entity may be asked about in training. */
+  isTrained(relation: Relation, fact: Fact): boolean;
+}
+
+function ask(draw: Draw, relation: Relation, fact: Fact): Pair {
+  return {
+    instruction: fill(draw.pick(relation.questions), fact),
+    output: sentence(fill(relation.answer, fact)),
+    task: relation.name,
+  };
+}
+
+function shuffled<T>({ random }: Draw, items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, at: random.next() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
+
+/** Splits the entities of every kind by the seed; pairs and exam of one seed never overlap in what is held out. */
+export function openWorld(seed: number): World {
+  const split = createDraw(createRandom(seed));
+  const heldOut = new Set<string>();
+  for (const kind of new Set(relations.map((relation) => relation.kind))) {
+    const facts = relations.filter((relation) => relation.kind === kind).flatMap((relation) => relation.facts);
+    const entities = [...new Set(facts.map((fact) => fact.entity))].sort();
+    const count = Math.round(entities.length * heldOutShare);
+    for (const entity of shuffled(split, entities).slice(0, count)) heldOut.add(`${kind} ${entity}`);
+  }
+  const isTrained = (relation: Relation, fact: Fact) => !heldOut.has(`${relation.kind} ${fact.entity}`);
+  const factsOf = (name: string, trained: boolean) => {
+    const relation = relationOf(name);
+    return { relation, facts: relation.facts.filter((fact) => isTrained(relation, fact) === trained) };
+  };
+
+  /** In the order in which training takes them, so that the exam can ask about those that a small set holds. */
+  const order = (name: string) => shuffled(createDraw(createRandom(seed + 1)), factsOf(name, true).facts);
+
+  return {
+    isTrained,
+
+    pairs({ tasks = trainedTasks, count }) {
+      const draw = createDraw(createRandom(seed + 2));
+      const made = tasks.flatMap((name, i) => {
+        const relation = relationOf(name);
+        const facts = order(name);
+        const share = Math.floor(count / tasks.length) + (i < count % tasks.length ? 1 : 0);
+        return Array.from({ length: share }, (_, k) => ask(draw, relation, facts[k % facts.length] as Fact));
+      });
+      return shuffled(draw, made);
+    },
+
+    exam(perTask) {
+      const draw = createDraw(createRandom(seed + 3));
+      const questions = (name: string, facts: readonly Fact[], group: ExamQuestion["group"]) =>
+        facts.slice(0, perTask).map((fact): ExamQuestion => ({ ...ask(draw, relationOf(name), fact), group }));
+      return [
+        ...trainedTasks.flatMap((name) => questions(name, order(name), "trained entities")),
+        ...trainedTasks.flatMap((name) =>
+          questions(name, shuffled(draw, factsOf(name, false).facts), "held-out entities"),
+        ),
+        ...heldOutTasks.flatMap((name) => questions(name, shuffled(draw, relationOf(name).facts), "held-out tasks")),
+      ];
+    },
+  };
+}
+
+/** The beginning of a statement, to be continued with the value that makes it true. */
+export interface Completion {
+  readonly task: string;
+  readonly beginning: string;
+  readonly expected: string;
+}
+
+/**
+ * Every fact as the beginnings of those statements that end with its value: what a base model can be asked without a
+ * question. Left out where the statement does not determine the value: "X comes after" alone, for days and numbers alike.
+ */
+export function completions(): Completion[] {
+  return relations.flatMap((relation) => {
+    const ways = relation.statements.filter((way) => /^(?=.*\{(?:e|ae|x)\}).*\{a?v\}$/.test(way));
+    return relation.facts.flatMap((fact) =>
+      ways.map((way) => {
+        const [, before = "", slot = ""] = /^(.*?)(\{a?v\})$/.exec(way) ?? [];
+        const begun = sentence(fill(before, fact)).slice(0, -1).trimEnd();
+        return { task: relation.name, beginning: begun, expected: fill(slot, fact) };
+      }),
+    );
+  });
+}

@@ -1,0 +1,26 @@
+/** Writes the demo's data: pairs, exam and held-out text of the small world, as JSON Lines. */
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openWorld } from "./pairs.ts";
+
+/** Pairs of the demo. */
+const pairCount = 200;
+/** Exam questions of each task in each group. */
+const questionsPerTask = 10;
+/** Held-out documents whose loss tells forgetting. */
+const textCount = 120;
+
+const lines = (rows: readonly unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+/** The three files in `folder`; the same seed and held-out documents give the same bytes. */
+export function writeSamples(folder: string, seed: number, heldOut: readonly string[]): void {
+  const world = openWorld(seed);
+  const write = (name: string, rows: readonly unknown[]) => writeFileSync(join(folder, name), lines(rows));
+  write("small-world.jsonl", world.pairs({ count: pairCount }));
+  write("small-world-exam.jsonl", world.exam(questionsPerTask));
+  write(
+    "small-world-text.jsonl",
+    heldOut.slice(0, textCount).map((text) => ({ text })),
+  );
+}

@@ -1,0 +1,78 @@
+/** Seedling's text as training takes it: corpus, tokenizer and tokenised documents; the same recipe gives the same. */
+
+import { createHash } from "node:crypto";
+import type { TokenizedExample } from "../../src/data/batch.ts";
+import { createTokenizer } from "../../src/data/tokenizer/tokenizer.ts";
+import { readConfig } from "../../src/models/llama.ts";
+import { trainTokenizer } from "./bpe.ts";
+import { makeCorpus } from "./corpus.ts";
+import type { PretrainRecipe } from "./recipe.ts";
+
+export const endOfText = "<|endoftext|>";
+
+export interface PretrainText {
+  readonly tokenizerJson: object;
+  readonly tokenizerConfig: object;
+  /** Text → id of every special token. */
+  readonly special: ReadonlyMap<string, number>;
+  readonly training: readonly TokenizedExample[];
+  readonly heldOut: readonly TokenizedExample[];
+  /** Tokens of the training documents. */
+  readonly tokens: number;
+  /** SHA-256 over recipe and tokens: two runs with one fingerprint train on the same. */
+  readonly fingerprint: string;
+}
+
+/**
+ * Writes the corpus, learns the tokenizer from its training part, and tokenises both parts: a document is its tokens and
+ * `<|endoftext|>`, without a token before them, and every token but the first is learnt. One longer than the context
+ * becomes several windows. `onProgress` gets the documents tokenised.
+ */
+export function prepareText(
+  recipe: PretrainRecipe,
+  onProgress: (done: number, total: number) => void = () => {},
+): PretrainText {
+  const { vocab_size: vocabularySize, max_position_embeddings: contextLength } = readConfig(recipe.model);
+  const corpus = makeCorpus(recipe.seed, recipe.documents);
+  const files = trainTokenizer(corpus.training, { vocabularySize, special: recipe.special, contextLength });
+  const tokenizer = createTokenizer(files.tokenizerJson, files.tokenizerConfig);
+  const end = tokenizer.addedToken(endOfText);
+  if (end === undefined) throw new Error(`The recipe's special tokens lack ${endOfText}, which ends a document.`);
+
+  const hash = createHash("sha256").update(JSON.stringify(recipe));
+  const total = corpus.training.length + corpus.heldOut.length;
+  let done = 0;
+  let tokens = 0;
+  // One array for all: what is learnt of a document differs in length alone.
+  const allLearnt = new Float32Array(contextLength).fill(1, 1);
+
+  const tokenise = (documents: readonly string[]): TokenizedExample[] =>
+    documents.flatMap((text, row) => {
+      const { ids } = tokenizer.encode([
+        { text, kind: "content", role: null, message: null, answer: false, weight: 1 },
+      ]);
+      const whole = new Int32Array(ids.length + 1);
+      whole.set(ids);
+      whole[ids.length] = end;
+      hash.update(whole);
+      tokens += whole.length;
+      onProgress(++done, total);
+      return windowsOf(whole, contextLength).map((window) => ({
+        source: 0,
+        row,
+        ids: window,
+        weights: allLearnt.subarray(0, window.length),
+      }));
+    });
+
+  const heldOut = tokenise(corpus.heldOut);
+  tokens = 0;
+  const training = tokenise(corpus.training);
+  return { ...files, special: tokenizer.addedTokens, training, heldOut, tokens, fingerprint: hash.digest("hex") };
+}
+
+/** Windows of at most `length` tokens, one behind the other; a last one of a single token teaches nothing and is left out. */
+function windowsOf(ids: Int32Array, length: number): Int32Array[] {
+  const starts = Array.from({ length: Math.ceil(ids.length / length) }, (_, i) => i * length);
+  return starts.map((start) => ids.subarray(start, start + length)).filter((window) => window.length > 1);
+}

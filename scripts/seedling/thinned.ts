@@ -1,0 +1,15 @@
+/** A loss curve with few points. */
+
+import type { StepMetrics } from "../../src/storage/run.ts";
+
+/** At most this many points: a line as wide as a page shows no more. */
+const mostPoints = 200;
+
+/** Means of equally many steps each, named by the last of them. */
+export function thinned(metrics: readonly Pick<StepMetrics, "step" | "loss">[]): { step: number; loss: number }[] {
+  const size = Math.ceil(metrics.length / mostPoints);
+  return Array.from({ length: Math.ceil(metrics.length / size) }, (_, i) => {
+    const part = metrics.slice(i * size, (i + 1) * size);
+    return { step: part.at(-1)?.step ?? 0, loss: part.reduce((sum, { loss }) => sum + loss, 0) / part.length };
+  });
+}
