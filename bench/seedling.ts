@@ -34,15 +34,16 @@ const trial = (name: string, change: Partial<Recipe>, pairs: readonly Pair[] = u
 
 function sweep(): Trial[] {
   const ranks = [4, 8, 16, 32].flatMap((rank) =>
-    [5e-4, 1e-3, 2e-3, 4e-3, 8e-3].map((learningRate) =>
+    [1e-3, 2e-3, 4e-3, 8e-3].map((learningRate) =>
       trial(`LoRA rank ${rank}, rate ${learningRate}`, { learningRate, lora: { ...lora.lora, rank, alpha: 2 * rank } }),
     ),
   );
-  const full = [1e-4, 2e-4, 5e-4, 1e-3, 2e-3].map((learningRate) =>
+  const full = [2e-4, 5e-4, 1e-3, 2e-3].map((learningRate) =>
     trial(`full, rate ${learningRate}`, { method: "full", learningRate }),
   );
-  const epochs = [3, 5, 20].map((count) => trial(`LoRA as usual, ${count} epochs`, { epochs: count }));
-  return [...ranks, ...full, ...epochs];
+  const epochs = [2, 6, 10].map((count) => trial(`LoRA as usual, ${count} epochs`, { epochs: count }));
+  const batches = [4, 16].map((batchSize) => trial(`LoRA as usual, ${batchSize} rows a step`, { batchSize }));
+  return [...ranks, ...full, ...epochs, ...batches];
 }
 
 function lessons(): Trial[] {

@@ -63,12 +63,16 @@ export async function installChromium() {
   throw new Error("No Chromium found and none could be downloaded; install Chromium or set CHROMIUM_PATH to one.");
 }
 
-/** The package's own file names folders of Lambda; without a font Chromium lays text out with no size at all. */
-const fontsConfig = `<?xml version="1.0"?>
+/**
+ * The package's own file names folders of Lambda; without a font Chromium lays text out with no size at all. The folder of
+ * the cache is absolute: a relative one would be made wherever Chromium is started, the project's root for one.
+ * @param {string} cache
+ */
+const fontsConfig = (cache) => `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
   <dir prefix="relative">fonts</dir>
-  <cachedir prefix="relative">cache</cachedir>
+  <cachedir>${cache.replaceAll("&", "&amp;").replaceAll("<", "&lt;")}</cachedir>
 </fontconfig>
 `;
 
@@ -100,7 +104,7 @@ function unpackShippedChromium() {
     rmSync(partial, { recursive: true, force: true });
     throw new Error("@sparticuz/chromium could not be unpacked (see above); install Chromium or set CHROMIUM_PATH.");
   }
-  writeFileSync(join(partial, "fonts", "fonts.conf"), fontsConfig);
+  writeFileSync(join(partial, "fonts", "fonts.conf"), fontsConfig(join(folder, "fonts", "cache")));
   rmSync(folder, { recursive: true, force: true });
   renameSync(partial, folder);
   return shippedChromium(folder);

@@ -1,18 +1,43 @@
 /**
- * `npm run demo -- --model DIR --data FILE [--method lora|full] [--provider wasm|webgpu] [--steps N] [--json FILE]`: the
- * main job in headless Chromium on the built page, driven as a person would, with a progress bar and a record at the end.
+ * `npm run demo`: the way of a newcomer in headless Chromium on the built page, driven as a person would: what comes with
+ * the page is trained, asked and examined, with a progress bar and a record at the end. With --model and --data, others.
  */
 
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { Page } from "playwright";
 import type { RunRecord } from "../src/storage/run.ts";
+import { demoData, demoExam } from "../src/store/seedling.ts";
 import { count, existing, oneOf, runCommand, writeJson } from "./harness/arguments.ts";
 import { launchChromium } from "./harness/chromium.ts";
 import { createProgress } from "./harness/progress.ts";
 import { serveBuilt } from "./harness/serve.ts";
-import { downloadRecord, fillRecipe, openData, openModelFolder, openStudio, waitForRun } from "./harness/studio.ts";
+import {
+  alertText,
+  askBoth,
+  downloadRecord,
+  type ExamRecord,
+  fillRecipe,
+  openData,
+  openModelFolder,
+  openStudio,
+  takeExam,
+  waitForRun,
+} from "./harness/studio.ts";
+import { projectRoot } from "./setup.mjs";
 
 const usage =
-  "npm run demo -- --model DIR --data FILE [--method lora|full] [--provider wasm|webgpu] [--steps N] [--json FILE]";
+  "npm run demo -- [--model DIR --data FILE] [--method lora|full] [--provider wasm|webgpu] [--steps N] " +
+  "[--exam small-world|none] [--questions N] [--json FILE]";
+
+/** Names of the exam's groups, in the record. */
+const groups = {
+  trainedEntities: "trained entities",
+  heldOutEntities: "held-out entities",
+  heldOutTasks: "held-out tasks",
+} as const;
 
 function readArguments() {
   const { values } = parseArgs({
@@ -22,20 +47,28 @@ function readArguments() {
       method: { type: "string", default: "lora" },
       provider: { type: "string", default: "wasm" },
       steps: { type: "string" },
+      exam: { type: "string", default: "small-world" },
+      questions: { type: "string" },
       json: { type: "string" },
     },
   });
+  const own =
+    values.model === undefined && values.data === undefined
+      ? null
+      : { model: existing("model", values.model, usage), data: existing("data", values.data, usage) };
   return {
-    model: existing("model", values.model, usage),
-    data: existing("data", values.data, usage),
+    own,
     method: oneOf("method", values.method, ["lora", "full"]),
     provider: oneOf("provider", values.provider, ["wasm", "webgpu"]),
     steps: count("steps", values.steps),
+    // The exam is about the page's own data.
+    exam: own ? ("none" as const) : oneOf("exam", values.exam, ["small-world", "none"]),
+    questions: count("questions", values.questions),
     json: values.json,
   };
 }
 
-/** What the demo prints, from what the run itself recorded. */
+/** What the demo prints of a run, from what the run itself recorded. */
 function summarize(record: RunRecord) {
   const sum = (pick: (step: RunRecord["metrics"][number]) => number) =>
     record.metrics.reduce((total, step) => total + pick(step), 0);
@@ -58,8 +91,58 @@ function summarize(record: RunRecord) {
   };
 }
 
+/** Shares of exact matches by group, and the loss on general text. */
+function summarizeExam(exam: ExamRecord) {
+  const scoreOf = (name: string) => {
+    const score = exam.groups.find((group) => group.name === name);
+    if (!score) throw new Error(`The exam has no group "${name}".`);
+    return { before: score.before, after: score.after };
+  };
+  const { trainedEntities, heldOutEntities, heldOutTasks } = groups;
+  return {
+    exactMatch: {
+      trainedEntities: scoreOf(trainedEntities),
+      heldOutEntities: scoreOf(heldOutEntities),
+      heldOutTasks: scoreOf(heldOutTasks),
+    },
+    generalLoss: exam.generalLoss,
+    questions: exam.all.questions,
+  };
+}
+
+const rowsOf = (sample: string): readonly Record<string, unknown>[] =>
+  readFileSync(join(projectRoot, "public", "samples", sample), "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line));
+
+/** Takes the page's exam, or one from a file with the first few questions of each of its groups. */
+async function examine(page: Page, perGroup: number | null): Promise<ExamRecord> {
+  const bar = createProgress("exam");
+  const onProgress = (text: string) => {
+    const percent = /(\d+) %/.exec(text)?.[1];
+    if (percent) bar(Number(percent), 100, text.replace(/ · \d+ %/, ""));
+  };
+  if (perGroup === null) return takeExam(page, null, onProgress);
+  const folder = mkdtempSync(join(tmpdir(), "hone-exam-"));
+  try {
+    const seen = new Map<unknown, number>();
+    const few = demoExam.flatMap(rowsOf).filter(({ group }) => {
+      const before = seen.get(group) ?? 0;
+      seen.set(group, before + 1);
+      // The texts have no group, and all are taken.
+      return group === undefined || before < perGroup;
+    });
+    const file = join(folder, "few-questions.jsonl");
+    writeFileSync(file, few.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    return await takeExam(page, file, onProgress);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 async function main() {
-  const { model, data, method, provider, steps, json } = readArguments();
+  const { own, method, provider, steps, exam, questions, json } = readArguments();
   const served = await serveBuilt();
   const browser = await launchChromium();
   try {
@@ -67,12 +150,17 @@ async function main() {
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning") console.error(message.text());
     });
-    await openStudio(page, served.address, provider);
-    await openModelFolder(page, model);
-    await openData(page, data);
+    const opened = performance.now();
+    await openStudio(page, served.address, provider, { keepDemoData: own === null });
+    if (own) {
+      await openModelFolder(page, own.model);
+      await openData(page, own.data);
+    }
     await page.getByRole("radio", { name: method === "lora" ? "LoRA" : "Full training" }).check();
     if (steps !== null) await fillRecipe(page, { steps: String(steps) });
-    await page.getByRole("button", { name: "Start training" }).click();
+    const start = page.getByRole("button", { name: "Start training" });
+    if (await start.isDisabled()) throw new Error(await alertText(page));
+    await start.click();
     const bar = createProgress("training");
     await waitForRun(page, ["finished"], ({ step, total, loss, tokensPerSecond }) => {
       const figures = [
@@ -81,13 +169,23 @@ async function main() {
       ];
       if (total > 0) bar(step, total, figures.filter(Boolean).join(" · "));
     });
-    const summary = summarize(await downloadRecord(page));
-    console.log(JSON.stringify(summary, null, 2));
-    writeJson(json, summary);
+    const record = summarize(await downloadRecord(page));
+    const summary = own ? record : { ...record, ...(await newcomer(page, opened)) };
+    const examined = exam === "none" ? {} : summarizeExam(await examine(page, questions));
+    const whole = { ...summary, ...examined };
+    console.log(JSON.stringify(whole, null, 2));
+    writeJson(json, whole);
   } finally {
     await browser.dispose();
     await served.dispose();
   }
+}
+
+/** A first question to the tuned model, and the seconds since the page was opened until its answer was there. */
+async function newcomer(page: Page, opened: number) {
+  const question = String(rowsOf(demoData)[0]?.instruction ?? "Hello");
+  const answers = await askBoth(page, question);
+  return { coldStartSeconds: (performance.now() - opened) / 1000, answers: { question, ...answers } };
 }
 
 runCommand(main);

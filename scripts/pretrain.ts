@@ -1,7 +1,7 @@
 /**
- * `npm run pretrain -- [--out DIR] [--work DIR] [--seed N] [--documents N] [--steps N] [--fresh]`: makes Seedling, the model
- * that comes with the page, from nothing: corpus, tokenizer, and a base model trained by Hone's own engine. Ctrl-C saves and
- * leaves, and the same command goes on. Native ONNX Runtime, where `npm install --no-save onnxruntime-node` has put it, is
+ * `npm run pretrain -- [--out DIR] [--samples DIR] [--work DIR] [--seed N] [--documents N] [--steps N] [--fresh]`: makes
+ * Seedling, the model that comes with the page, from nothing: corpus, the demo's data, tokenizer, and a base model trained by
+ * Hone's own engine. Ctrl-C saves and leaves, and the same command goes on. Native ONNX Runtime, where `npm install --no-save onnxruntime-node` has put it, is
  * about three times as fast as WebAssembly.
  */
 
@@ -16,6 +16,7 @@ import { count, runCommand } from "./harness/arguments.ts";
 import { createProgress } from "./harness/progress.ts";
 import { checkpointFile, pretrain } from "./seedling/pretrain.ts";
 import { type PretrainRecipe, seedling } from "./seedling/recipe.ts";
+import { writeSamples } from "./seedling/samples.ts";
 import { prepareText } from "./seedling/text.ts";
 import { projectRoot } from "./setup.mjs";
 
@@ -28,6 +29,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       out: { type: "string", default: join(projectRoot, "public", "models", "seedling") },
+      samples: { type: "string", default: join(projectRoot, "public", "samples") },
       work: { type: "string", default: join(projectRoot, ".cache", "seedling") },
       seed: { type: "string" },
       documents: { type: "string" },
@@ -47,6 +49,7 @@ async function main() {
 
   console.log(`Writing ${number(recipe.documents)} documents and learning the tokenizer (seed ${recipe.seed}) …`);
   const text = prepareText(recipe, createProgress("tokenising"));
+  writeSamples(resolve(values.samples), recipe.seed, text.heldOutTexts);
   console.log(`${number(text.tokens)} tokens of training, ${number(text.heldOut.length)} documents held out.`);
 
   const runtime = await createRuntime("wasm", { entries: await processorEntries() });

@@ -2,14 +2,29 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Page } from "playwright";
+import type { Locator, Page } from "playwright";
 import type { RunRecord } from "../../src/storage/run.ts";
+import type { examRecord } from "../../src/store/examSummary.ts";
+import { demoData } from "../../src/store/seedling.ts";
 
 /** Opening and compiling may take this long on a slow machine. */
 const patience = 300_000;
 
-/** Waits for the engine, on the provider that is asked for. Throws with the page's own message when there is none. */
-export async function openStudio(page: Page, address: string, provider: "auto" | "wasm" | "webgpu"): Promise<void> {
+interface OpenOptions {
+  /** Leaves the demo data of a first visit chosen, for who does not bring their own; false where left out. */
+  readonly keepDemoData?: boolean;
+}
+
+/**
+ * Waits for the engine, on the provider that is asked for, and for what a first visit opens. Throws with the page's own
+ * message when there is no engine.
+ */
+export async function openStudio(
+  page: Page,
+  address: string,
+  provider: "auto" | "wasm" | "webgpu",
+  { keepDemoData = false }: OpenOptions = {},
+): Promise<void> {
   await page.goto(address);
   const status = page.getByTestId("engine-status");
   const settle = async () => {
@@ -23,6 +38,11 @@ export async function openStudio(page: Page, address: string, provider: "auto" |
     );
   };
   await settle();
+  await page.locator('[data-settled="true"]').waitFor({ timeout: patience });
+  if (!keepDemoData) {
+    const demo = page.getByRole("checkbox", { name: `Train on ${demoData}`, exact: true });
+    if ((await demo.count()) > 0) await demo.uncheck();
+  }
   if (provider === "auto") return;
   await page.getByLabel("Compute with").selectOption(provider);
   await page.waitForFunction(
@@ -128,14 +148,59 @@ export async function waitForRun(
   }
 }
 
+async function downloadJson(page: Page, button: Locator): Promise<unknown> {
+  const [file] = await Promise.all([page.waitForEvent("download"), button.click()]);
+  return JSON.parse(await readFile(await file.path(), "utf8"));
+}
+
 /** The record of the newest run, as the page gives it for download. */
 export async function downloadRecord(page: Page): Promise<RunRecord> {
-  const [file] = await Promise.all([
-    page.waitForEvent("download"),
-    page
-      .getByRole("button", { name: /^Download run record/ })
-      .first()
-      .click(),
-  ]);
-  return JSON.parse(await readFile(await file.path(), "utf8"));
+  const button = page.getByRole("button", { name: /^Download run record/ }).first();
+  return (await downloadJson(page, button)) as RunRecord;
+}
+
+export type ExamRecord = ReturnType<typeof examRecord>;
+
+/**
+ * Takes an exam with the newest run and gives its results as the page does for download: the page's own exam, or one from a
+ * file. Throws with the page's message when it fails.
+ */
+export async function takeExam(
+  page: Page,
+  file: string | null,
+  onProgress: (text: string) => void = () => undefined,
+): Promise<ExamRecord> {
+  const exam = page.getByRole("region", { name: "Exam", exact: true });
+  const run = exam.getByRole("button", { name: "Run the exam" });
+  if (file === null) await exam.getByLabel("Which exam").selectOption("demo");
+  else {
+    await giveFile(page, 'input[aria-label="Exam files"]', file);
+    await exam.locator('option[value="own"]:checked, [role="alert"]').first().waitFor({ state: "attached" });
+  }
+  const refusals = await exam.getByRole("alert").allTextContents();
+  if (refusals.length > 0) throw new Error(refusals.join(" "));
+  await run.click({ timeout: patience });
+  for (;;) {
+    const status = await exam.getAttribute("data-exam-status");
+    if (status === "done") break;
+    if (status === "failed") throw new Error((await exam.getByRole("alert").allTextContents()).join(" "));
+    onProgress((await exam.getByRole("status").allTextContents()).join(" "));
+    await page.waitForTimeout(100);
+  }
+  return (await downloadJson(page, exam.getByRole("button", { name: "Download exam results" }))) as ExamRecord;
+}
+
+/** Asks a question under Compare and gives both answers, once the tuned model has ended its own. */
+export async function askBoth(page: Page, question: string): Promise<{ base: string; tuned: string }> {
+  const compare = page.getByRole("region", { name: "Compare", exact: true });
+  await compare.getByLabel("Question", { exact: true }).fill(question);
+  await compare.getByRole("button", { name: "Ask both" }).click();
+  const answerOf = async (title: string) => {
+    const card = compare.getByRole("region", { name: title });
+    await card.and(page.locator('[data-status="done"], [data-status="failed"]')).waitFor({ timeout: patience });
+    const refusals = await card.getByRole("alert").allTextContents();
+    if (refusals.length > 0) throw new Error(refusals.join(" "));
+    return (await card.getByTestId("answer").textContent()) ?? "";
+  };
+  return { base: await answerOf("Base model"), tuned: await answerOf("Tuned model") };
 }

@@ -17,6 +17,8 @@ export interface PretrainText {
   readonly special: ReadonlyMap<string, number>;
   readonly training: readonly TokenizedExample[];
   readonly heldOut: readonly TokenizedExample[];
+  /** The held-out documents themselves. */
+  readonly heldOutTexts: readonly string[];
   /** Tokens of the training documents. */
   readonly tokens: number;
   /** SHA-256 over recipe and tokens: two runs with one fingerprint train on the same. */
@@ -68,7 +70,8 @@ export function prepareText(
   const heldOut = tokenise(corpus.heldOut);
   tokens = 0;
   const training = tokenise(corpus.training);
-  return { ...files, special: tokenizer.addedTokens, training, heldOut, tokens, fingerprint: hash.digest("hex") };
+  const parts = { training, heldOut, heldOutTexts: corpus.heldOut };
+  return { ...files, special: tokenizer.addedTokens, ...parts, tokens, fingerprint: hash.digest("hex") };
 }
 
 /** Windows of at most `length` tokens, one behind the other; a last one of a single token teaches nothing and is left out. */
