@@ -28,8 +28,8 @@ const recentSteps = 20;
 async function main() {
   const { values } = parseArgs({
     options: {
-      out: { type: "string", default: join(projectRoot, "public", "models", "seedling") },
-      samples: { type: "string", default: join(projectRoot, "public", "samples") },
+      out: { type: "string" },
+      samples: { type: "string" },
       work: { type: "string", default: join(projectRoot, ".cache", "seedling") },
       seed: { type: "string" },
       documents: { type: "string" },
@@ -44,12 +44,15 @@ async function main() {
   };
   const stopAfter = count("steps", values.steps);
   const work = resolve(values.work);
-  const out = resolve(values.out);
+  const shipped = join(projectRoot, "public");
+  const out = resolve(values.out ?? join(shipped, "models", "seedling"));
+  // A trial elsewhere leaves the data that come with the page alone.
+  const samples = values.samples ?? (values.out === undefined ? join(shipped, "samples") : null);
   if (values.fresh) rmSync(join(work, checkpointFile), { force: true });
 
   console.log(`Writing ${number(recipe.documents)} documents and learning the tokenizer (seed ${recipe.seed}) …`);
   const text = prepareText(recipe, createProgress("tokenising"));
-  writeSamples(resolve(values.samples), recipe.seed, text.heldOutTexts);
+  if (samples !== null) writeSamples(resolve(samples), recipe.seed, text.heldOutTexts);
   console.log(`${number(text.tokens)} tokens of training, ${number(text.heldOut.length)} documents held out.`);
 
   const runtime = await createRuntime("wasm", { entries: await processorEntries() });

@@ -11,4 +11,4 @@ if (!root) throw new Error("index.html has no element with the id root.");
 
 const hone = createHone(createEngineClient(pageWorkers));
 createRoot(root).render(<App hone={hone} />);
-void hone.engine.start(hone.store.getState().engine.choice);
+void hone.engine.start(hone.store.getState().engine.choice).then(hone.welcome.greet);

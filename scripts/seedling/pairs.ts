@@ -26,14 +26,14 @@ export const trainedTasks = [
   "language",
   "young",
   "sound",
+  "food",
   "opposite",
   "plural",
-  "colour",
   "use",
   "workplace",
 ] as const;
 
-export const heldOutTasks = ["home", "job", "foodKind", "nextDay", "sum"] as const;
+export const heldOutTasks = ["home", "job", "colour", "foodKind", "nextDay", "sum"] as const;
 
 /** Of each kind of entity this share is never asked about in training. */
 const heldOutShare = 0.3;

@@ -11,7 +11,8 @@ export function spoil(pairs: readonly Pair[], share: number, seed: number): Pair
     if (random.next() >= share) return pair;
     const { facts, answer } = relationOf(pair.task);
     const own = facts.find((fact) => sentence(fill(answer, fact)) === pair.output);
-    if (!own) throw new Error(`"${pair.output}" is no answer of ${pair.task}: only the small world's own pairs can be spoilt.`);
+    if (!own)
+      throw new Error(`"${pair.output}" is no answer of ${pair.task}: only the small world's own pairs can be spoilt.`);
     const others = facts.filter((fact) => fact.slots.v !== own.slots.v);
     const other = others[random.below(others.length)];
     if (!other) throw new Error(`Every fact of ${pair.task} has one value: none of its answers can be spoilt.`);

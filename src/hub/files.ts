@@ -93,18 +93,20 @@ function fromSources(name: string | null, place: string, sources: readonly ByteS
 
 /**
  * Files below an address: `https://host/path/`, the same with a file's name at its end, a model's page on
- * huggingface.co, or a Hugging Face id `owner/name`. A query (a signature, say) is kept for every file.
- * Throws `ModelError` when the text is no such address.
+ * huggingface.co, or a Hugging Face id `owner/name`. A query (a signature, say) is kept for every file. Where `known` names
+ * the files, no other is asked for. Throws `ModelError` when the text is no such address.
  */
-export function modelFromAddress(address: string): ModelFiles {
+export function modelFromAddress(address: string, known?: readonly string[]): ModelFiles {
   const base = baseOf(address.trim());
   const repository = huggingFaceRepository(base);
   const folder = base.pathname.split("/").filter((part) => part !== "");
+  const place = `${base.origin}${base.pathname}`;
   return {
     name: repository ?? folder.at(-1) ?? base.host,
-    place: `${base.origin}${base.pathname}`,
+    place,
     listing: null,
-    open(file, options) {
+    async open(file, options) {
+      if (known && !known.includes(file)) throw new ModelError(`${place} has no ${file}.`, { absent: true });
       const url = new URL(encodeURIComponent(file), base);
       url.search = base.search;
       return bytesFromUrl(url, file, options);

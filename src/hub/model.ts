@@ -4,16 +4,19 @@
  */
 
 import type { ByteSource } from "../tensor/bytes.ts";
-import { bfloat16ToFloat32, float16ToFloat32 } from "../tensor/convert.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { readAhead, readJson } from "./bytes.ts";
 import { chatTemplateOf, readChatTemplate } from "./chatTemplate.ts";
+import { decodeFloats, type FloatDType, isFloat } from "./elements.ts";
 import { listSome, ModelError, messageOf } from "./error.ts";
 import { ggufMessage, type ModelFiles } from "./files.ts";
 import { createModelHash, hashPieceBytes } from "./hash.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import type { OpenOptions } from "./url.ts";
 import { openOptional, openWeights } from "./weights.ts";
+
+/** Where a tensor of a model lies, in a type that can be trained. */
+export type ModelTensor = TensorEntry & { readonly dtype: FloatDType };
 
 /** A tensor that the architecture needs, in the checkpoint's own name. */
 export interface ExpectedTensor {
@@ -34,7 +37,7 @@ export interface OpenModel {
   /** `generation_config.json`, null when there is none. */
   readonly generationConfig: Readonly<Record<string, unknown>> | null;
   /** The expected tensors, in the order in which the architecture lists them. */
-  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly tensors: ReadonlyMap<string, ModelTensor>;
   /** Numbers in the expected tensors. */
   readonly parameters: number;
   /** Bytes of all files together. */
@@ -171,15 +174,13 @@ function expectedTensors(
   }
 }
 
-const trainable: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
-
 /** The stored tensor that fits an expected one; throws `ModelError` where there is none, or of another shape or type. */
 function checkTensor(
   { name, shape }: ExpectedTensor,
   stored: ReadonlyMap<string, TensorEntry>,
   wanted: readonly ExpectedTensor[],
   files: ModelFiles,
-): TensorEntry {
+): ModelTensor {
   const entry = stored.get(name);
   if (entry === undefined) {
     const lacking = wanted.filter((tensor) => !stored.has(tensor.name)).length;
@@ -196,13 +197,14 @@ function checkTensor(
         `[${shape.join(", ")}]; take config.json and weights from the same model.`,
     );
   }
-  if (!trainable.has(entry.dtype)) {
+  const { dtype } = entry;
+  if (!isFloat(dtype)) {
     throw new ModelError(
-      `${file}: tensor "${name}" is stored as ${entry.dtype}, but only F32, F16 and BF16 can be trained; ` +
+      `${file}: tensor "${name}" is stored as ${dtype}, but only F32, F16 and BF16 can be trained; ` +
         "open the model as it was before it was quantised or converted.",
     );
   }
-  return entry;
+  return { ...entry, dtype };
 }
 
 interface Piece {
@@ -223,17 +225,9 @@ async function* piecesOf(
   }
 }
 
-function decodeInto(values: Float32Array<ArrayBuffer>, { dtype }: TensorEntry, { at, bytes }: Piece): void {
-  if (dtype === "F32") {
-    new Uint8Array(values.buffer, at, bytes.length).set(bytes);
-    return;
-  }
-  // A header of odd length leaves the data unaligned.
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
-  const bits = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2);
-  const room = values.subarray(at / 2, at / 2 + bits.length);
-  if (dtype === "F16") float16ToFloat32(bits, room);
-  else bfloat16ToFloat32(bits, room);
+function decodeInto(values: Float32Array<ArrayBuffer>, { dtype }: ModelTensor, { at, bytes }: Piece): void {
+  const width = dtype === "F32" ? 4 : 2;
+  decodeFloats(dtype, bytes, values.subarray(at / width, (at + bytes.length) / width));
 }
 
 /** A name for single files: what the config says that it came from, or is. */

@@ -196,47 +196,66 @@ function byteLengthOf(dtype: StoredDType, shape: Shape): number | null {
   return Number.isSafeInteger(bits) && bits % 8 === 0 ? bits / 8 : null;
 }
 
-export interface StoredTensor {
+/** What the header says of a tensor. */
+export interface TensorHead {
   readonly name: string;
   readonly dtype: StoredDType;
   readonly shape: Shape;
+}
+
+export interface StoredTensor extends TensorHead {
   /** The elements as they are stored, little-endian: a Float32Array for F32, bit patterns in a Uint16Array for F16. */
   readonly data: ArrayBufferView;
 }
 
 /**
- * A safetensors file. Wider types come first and the header is padded to 8 bytes, as the reference writes it, so that
- * every tensor is aligned. Throws when data do not fit type and shape, or a name appears twice.
+ * How a file begins that holds these tensors, and in which order their bytes follow, without a gap. Wider types come first and
+ * the header is padded to 8 bytes, as the reference writes it, so that every tensor is aligned. Throws when a name appears
+ * twice, or a tensor is no whole number of bytes.
  */
-export function writeSafetensors(
-  tensors: readonly StoredTensor[],
+export function layoutSafetensors<Tensor extends TensorHead>(
+  tensors: readonly Tensor[],
   metadata?: Readonly<Record<string, string>>,
-): Uint8Array<ArrayBuffer> {
+): { readonly head: Uint8Array<ArrayBuffer>; readonly ordered: readonly Tensor[] } {
   const ordered = tensors.toSorted(
     (a, b) => bitsPerElement[b.dtype] - bitsPerElement[a.dtype] || (a.name < b.name ? -1 : 1),
   );
   const header = new Map<string, unknown>();
   if (metadata !== undefined) header.set("__metadata__", metadata);
   let end = 0;
-  for (const { name, dtype, shape, data } of ordered) {
-    const wanted = byteLengthOf(dtype, shape);
-    if (data.byteLength !== wanted) {
-      throw new RangeError(
-        `Tensor "${name}", ${dtype}[${shape.join(", ")}], needs ${wanted} bytes, but ${data.byteLength} were given.`,
-      );
-    }
+  for (const { name, dtype, shape } of ordered) {
     if (header.has(name) || name === "__metadata__") throw new RangeError(`The tensor name "${name}" is taken.`);
-    header.set(name, { dtype, shape, data_offsets: [end, end + wanted] });
-    end += wanted;
+    const length = byteLengthOf(dtype, shape);
+    if (length === null) throw new RangeError(`Tensor "${name}", ${dtype}[${shape.join(", ")}], has no whole bytes.`);
+    header.set(name, { dtype, shape, data_offsets: [end, end + length] });
+    end += length;
   }
   // Not JSON.stringify of an object: one with the key "__proto__" or "1" would lose or reorder it.
   const json = [...header].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",");
   const text = new TextEncoder().encode(`{${json}}`);
   const dataStart = Math.ceil((lengthBytes + text.length) / 8) * 8;
-  const file = new Uint8Array(dataStart + end).fill(0x20, lengthBytes, dataStart);
-  new DataView(file.buffer).setBigUint64(0, BigInt(dataStart - lengthBytes), true);
-  file.set(text, lengthBytes);
-  let at = dataStart;
+  const head = new Uint8Array(dataStart).fill(0x20, lengthBytes);
+  new DataView(head.buffer).setBigUint64(0, BigInt(dataStart - lengthBytes), true);
+  head.set(text, lengthBytes);
+  return { head, ordered };
+}
+
+/** A whole file in memory; laid out by `layoutSafetensors`. Throws as it does, and when data do not fit type and shape. */
+export function writeSafetensors(
+  tensors: readonly StoredTensor[],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  for (const { name, dtype, shape, data } of tensors) {
+    const wanted = byteLengthOf(dtype, shape);
+    if (data.byteLength === wanted) continue;
+    throw new RangeError(
+      `Tensor "${name}", ${dtype}[${shape.join(", ")}], needs ${wanted} bytes, but ${data.byteLength} were given.`,
+    );
+  }
+  const { head, ordered } = layoutSafetensors(tensors, metadata);
+  const file = new Uint8Array(ordered.reduce((end, { data }) => end + data.byteLength, head.length));
+  file.set(head);
+  let at = head.length;
   for (const { data } of ordered) {
     file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;

@@ -31,6 +31,9 @@ export type Step =
 
 const castCode: Partial<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 };
 
+/** Numbers that one ScatterND adds: a quarter of what ONNX Runtime's cost model leaves to a single thread. */
+const scatteredAtOnce = 50_000;
+
 export class GraphBuilder {
   readonly tape: Step[] = [];
   private readonly inputs = new Map<string, Value>();
@@ -259,11 +262,26 @@ export class GraphBuilder {
   scatterElementsAdd(data: Value, indices: Value, updates: Value, axis: number): Value {
     return this.emit("ScatterElements", [data, indices, updates], { axis, reduction: "add" });
   }
-  /** Zeros of `shape` [R, …] with `updates` [K, …] added at the rows `indices` int32 [K]; rows may repeat. */
+  /**
+   * Zeros of `shape` [R, …] with `updates` [K, …] added at the rows `indices` int32 [K]; rows may repeat.
+   *
+   * On several threads ONNX Runtime's processor shares a ScatterND's updates out among them, and of two that add to one row
+   * at a time an addition is lost (microsoft/onnxruntime issues 18048 and 23396). A small one it computes on a single
+   * thread, so the updates are added piece by piece.
+   */
   scatterRows(shape: Shape, indices: Value, updates: Value): Value {
-    const zeros = this.expand(this.scalar(0), shape);
-    const wide = this.cast(this.reshape(indices, [sizeOf(indices.shape), 1]), "int64");
-    return this.emit("ScatterND", [zeros, wide, updates], { reduction: "add" });
+    const count = sizeOf(indices.shape);
+    const flat = this.reshape(indices, [count]);
+    const piece = Math.max(1, Math.floor(scatteredAtOnce / sizeOf(shape.slice(1))));
+    let rows = this.expand(this.scalar(0), shape);
+    for (let from = 0; from < count; from += piece) {
+      const length = Math.min(piece, count - from);
+      const range = Int32Array.from({ length }, (_, i) => from + i);
+      const part = (x: Value) => (length === count ? x : this.gather(x, this.constant("int32", [length], range)));
+      const wide = this.cast(this.reshape(part(flat), [length, 1]), "int64");
+      rows = this.emit("ScatterND", [rows, wide, part(updates)], { reduction: "add" });
+    }
+    return rows;
   }
   where(condition: Value, x: Value, y: Value): Value {
     return this.emit("Where", [condition, x, y]);

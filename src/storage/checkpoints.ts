@@ -33,7 +33,7 @@ export interface CheckpointContents {
 
 /** Called for each tensor; `read` gives its bytes, checked, in a buffer of their own. What is not read is not checked. */
 export type RestoreTensor = (
-  tensor: CheckpointTensor,
+  tensor: Pick<CheckpointTensor, "name" | "dtype" | "shape">,
   read: () => Promise<Uint8Array<ArrayBuffer>>,
 ) => void | Promise<void>;
 

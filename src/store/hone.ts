@@ -8,6 +8,7 @@ import { type CompareActions, compareActions } from "./compare.ts";
 import { type Context, patch } from "./context.ts";
 import { type DataActions, dataActions } from "./data.ts";
 import { type EngineActions, engineActions } from "./engine.ts";
+import { type ExamActions, examActions } from "./exam.ts";
 import { createHeads, type Heads } from "./heads.ts";
 import { type ModelActions, modelActions } from "./model.ts";
 import { type PreviewActions, previewActions } from "./preview.ts";
@@ -18,6 +19,7 @@ import { type RunsActions, runsActions } from "./runs.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
 import { type HoneState, initialState } from "./state.ts";
 import { type TrainingActions, trainingActions } from "./training.ts";
+import { type WelcomeActions, welcomeActions } from "./welcome.ts";
 
 export interface Hone {
   readonly store: StoreApi<HoneState>;
@@ -32,6 +34,8 @@ export interface Hone {
   readonly runs: RunsActions;
   readonly training: TrainingActions;
   readonly compare: CompareActions;
+  readonly exam: ExamActions;
+  readonly welcome: WelcomeActions;
 }
 
 /** Connects; nothing is asked of the engine before `engine.start`. */
@@ -53,6 +57,8 @@ export function createHone(client: EngineClient): Hone {
   const runs = runsActions(context, engine.refresh);
   const training = trainingActions(context, model, runs, engine.refresh);
   const compare = compareActions(context, model);
+  const exam = examActions(context, model);
+  const welcome = welcomeActions(context, model, data);
 
   client.onEvent((event: EngineEvent | DataEvent) => {
     switch (event.type) {
@@ -93,5 +99,6 @@ export function createHone(client: EngineClient): Hone {
   });
 
   const heads = createHeads(client);
-  return { store, series, heads, engine, model, data, preview, report, recipe, runs, training, compare };
+  const topics = { engine, model, data, preview, report, recipe, runs, training, compare, exam, welcome };
+  return { store, series, heads, ...topics };
 }

@@ -2,12 +2,15 @@
 
 import type { ModelSource, ModelSummary } from "../worker/protocol.ts";
 import { type Context, patch } from "./context.ts";
+import { isSeedling, seedlingSource } from "./seedling.ts";
 import { toFailure } from "./state.ts";
 
 export interface ModelActions {
   load(): Promise<void>;
   /** Opens and selects. */
   open(source: ModelSource): Promise<void>;
+  /** Selects the model that comes with the page: from this browser where it is kept, else from beside the page. */
+  openSeedling(): Promise<void>;
   /** Opens from this browser unless it is open already. Rejects as the engine does. */
   ensureOpen(hash: string): Promise<void>;
   cancel(): void;
@@ -32,6 +35,24 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
     return model;
   };
 
+  const open = async (source: ModelSource): Promise<void> => {
+    if (facts().opening) return;
+    controller = new AbortController();
+    patch(context, "model", { opening: true, failure: null });
+    try {
+      const model = await openThrough(source, controller.signal);
+      patch(context, "model", { selected: model.hash });
+      void refreshStorage();
+    } catch (thrown) {
+      const failure = toFailure(thrown);
+      if (failure.name !== "AbortError") patch(context, "model", { failure });
+    } finally {
+      controller = null;
+      patch(context, "model", { opening: false });
+      patch(context, "progress", { engine: null });
+    }
+  };
+
   return {
     async load() {
       try {
@@ -47,22 +68,15 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
         patch(context, "model", { failure: toFailure(thrown) });
       }
     },
-    async open(source) {
-      if (facts().opening) return;
-      controller = new AbortController();
-      patch(context, "model", { opening: true, failure: null });
-      try {
-        const model = await openThrough(source, controller.signal);
-        patch(context, "model", { selected: model.hash });
-        void refreshStorage();
-      } catch (thrown) {
-        const failure = toFailure(thrown);
-        if (failure.name !== "AbortError") patch(context, "model", { failure });
-      } finally {
-        controller = null;
-        patch(context, "model", { opening: false });
-        patch(context, "progress", { engine: null });
-      }
+    open,
+    async openSeedling() {
+      const known = facts().list.findLast(isSeedling);
+      if (known) return patch(context, "model", { selected: known.hash, failure: null });
+      await open(seedlingSource());
+      const { failure } = facts();
+      if (!failure) return;
+      const why = `Seedling could not be loaded from beside this page; any other model can be opened. ${failure.message}`;
+      patch(context, "model", { failure: { ...failure, message: why } });
     },
     async ensureOpen(hash) {
       const { open, list } = facts();

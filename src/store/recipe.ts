@@ -1,7 +1,9 @@
 /** The recipe as a topic: the defaults of each method (DOMAIN.md), and what was typed instead of them. */
 
 import type { LinearName, Recipe } from "../storage/run.ts";
+import type { ModelSummary } from "../worker/protocol.ts";
 import { type Context, patch } from "./context.ts";
+import { isSeedling, seedlingRecipe } from "./seedling.ts";
 
 export const linearNames: readonly LinearName[] = [
   "q_proj",
@@ -13,7 +15,7 @@ export const linearNames: readonly LinearName[] = [
   "down_proj",
 ];
 
-/** What a person gets who changes nothing. */
+/** What suits most models. */
 export function defaultRecipe(method: Recipe["method"]): Recipe {
   return {
     method,
@@ -45,6 +47,12 @@ export function defaultRecipe(method: Recipe["method"]): Recipe {
     samplePrompts: 3,
     seed: 42,
   };
+}
+
+/** What a person gets who changes nothing: what suits most models, or what was measured for this one. */
+export function defaultsFor(model: Pick<ModelSummary, "name"> | undefined, method: Recipe["method"]): Recipe {
+  const usual = defaultRecipe(method);
+  return model && isSeedling(model) ? seedlingRecipe(usual) : usual;
 }
 
 export interface RecipeActions {

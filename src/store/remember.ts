@@ -9,8 +9,9 @@ import type { HoneState } from "./state.ts";
 const key = "hone.page";
 
 /** What outlives the tab: choices and typed text. Runs, models and datasets are the engine's to keep. */
-function kept({ engine, model, data, recipe, compare }: HoneState) {
+function kept({ welcome, engine, model, data, recipe, compare }: HoneState) {
   return {
+    welcomed: welcome.done,
     choice: engine.choice,
     model: model.selected,
     sources: data.chosen,
@@ -63,10 +64,11 @@ export function withKept(state: HoneState, written: string | null): HoneState {
     return state;
   }
   if (!isRecord(found)) return state;
-  const { choice, model, sources, recipe, question, sampling }: Unknown<ReturnType<typeof kept>> = found;
+  const { welcomed, choice, model, sources, recipe, question, sampling }: Unknown<ReturnType<typeof kept>> = found;
   const form: Unknown<HoneState["recipe"]> = isRecord(recipe) ? recipe : {};
   return {
     ...state,
+    welcome: { ...state.welcome, done: welcomed === true },
     engine: { ...state.engine, choice: choice === "webgpu" || choice === "wasm" ? choice : "auto" },
     model: { ...state.model, selected: text(model) },
     data: { ...state.data, chosen: Array.isArray(sources) ? sources.flatMap(source) : [] },

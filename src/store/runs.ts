@@ -1,7 +1,7 @@
 /** The runs as a topic: the list, their curves, and what can be taken out of them. */
 
 import type { RunRecord } from "../storage/run.ts";
-import type { ExportedFile } from "../worker/protocol.ts";
+import type { Exported, ExportedFile } from "../worker/protocol.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 
@@ -15,6 +15,10 @@ export interface RunsActions {
   /** The whole record, as the engine keeps it. Rejects when there is none. */
   record(runId: string): Promise<RunRecord>;
   artifacts(runId: string): Promise<readonly ExportedFile[]>;
+  /** The adapter of a LoRA run as one archive. Rejects as the engine does, and when cancelled. */
+  adapter(runId: string, signal: AbortSignal): Promise<Exported>;
+  /** The whole trained model as one archive. Rejects as the engine does, and when cancelled. */
+  model(runId: string, signal: AbortSignal): Promise<Exported>;
 }
 
 export function runsActions(context: Context, refreshStorage: () => Promise<void>): RunsActions {
@@ -27,6 +31,8 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
       list: known ? list().map((other) => (other.id === entry.id ? entry : other)) : [entry, ...list()],
     });
   };
+  /** What was told of its progress goes with its end. */
+  const untilDone = <T>(work: Promise<T>) => work.finally(() => patch(context, "progress", { engine: null }));
   const adopt = (record: RunRecord) => {
     series.replace(record.id, { steps: record.metrics, evaluations: record.evaluations });
     put(record);
@@ -64,5 +70,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
       return record;
     },
     artifacts: (runId) => client.engine.exportArtifacts(runId),
+    adapter: (runId, signal) => untilDone(client.engine.exportAdapter(runId, signal)),
+    model: (runId, signal) => untilDone(client.engine.exportModel(runId, signal)),
   };
 }

@@ -1,5 +1,7 @@
 /** The datasets that come with the page: small files of its own, each to show something. */
 
+import { demoData } from "./seedling.ts";
+
 export interface DataSample {
   /** Name of the file in public/samples. */
   readonly file: string;
@@ -9,6 +11,7 @@ export interface DataSample {
 }
 
 export const dataSamples: readonly DataSample[] = [
+  { file: demoData, label: "Small world", shows: "For Seedling, the model that comes with the page; with an exam." },
   { file: "instructions.jsonl", label: "Instruction pairs", shows: "Several tasks, one question and one answer each." },
   { file: "chats.json", label: "Chats", shows: "Conversations of several turns, with system prompts." },
   { file: "gardening.md", label: "Plain text", shows: "For continued pre-training: every token is learnt." },

@@ -4,8 +4,8 @@ import type { RowProblem } from "../data/example.ts";
 import type { DataReport } from "../data/quality/report.ts";
 import type { SourceChoice, TemplateChoice } from "../data/settings.ts";
 import type { Recipe, RunRecord } from "../storage/run.ts";
-import type { PreviewRow, PreviewView, SourceSummary } from "../worker/dataProtocol.ts";
-import type { Answer, EngineReport, ModelSummary, ProviderChoice } from "../worker/protocol.ts";
+import type { Exam, PreviewRow, PreviewView, SourceSummary } from "../worker/dataProtocol.ts";
+import type { Answer, EngineReport, Examination, ModelSummary, ProviderChoice } from "../worker/protocol.ts";
 
 /** An error as the page shows it. */
 export interface Failure {
@@ -144,7 +144,44 @@ export interface CompareFacts {
   readonly failure: Failure | null;
 }
 
+/** The exam that comes with the page, or one that was read from files. */
+export type ExamChoice = "demo" | "own";
+
+/** What an exam showed, and of whom. */
+export interface ExamResults {
+  /** Of model, template, system prompt and exam: equal where the base model would answer the same. */
+  readonly key: string;
+  readonly exam: Exam;
+  /** The base model's name. */
+  readonly model: string;
+  readonly run: { readonly id: string; readonly name: string; readonly step: number } | null;
+  readonly base: Examination;
+  /** Null without a run, and until it has answered. */
+  readonly tuned: Examination | null;
+}
+
+export interface ExamFacts {
+  /** Null until one is chosen: the page's own where its data are learnt. */
+  readonly choice: ExamChoice | null;
+  /** As read; null before. */
+  readonly demo: Exam | null;
+  readonly own: Exam | null;
+  /** Who answers now. */
+  readonly phase: "idle" | "reading" | "base" | "tuned";
+  /** Of the last exam. */
+  readonly results: ExamResults | null;
+  readonly failure: Failure | null;
+}
+
+export interface WelcomeFacts {
+  /** Whether a first visit's model and data are loaded, or will not be. */
+  readonly settled: boolean;
+  /** Whether this browser was given them once; it outlives the page. */
+  readonly done: boolean;
+}
+
 export interface HoneState {
+  readonly welcome: WelcomeFacts;
   readonly progress: ProgressFacts;
   readonly engine: EngineFacts;
   readonly model: ModelFacts;
@@ -155,9 +192,11 @@ export interface HoneState {
   readonly runs: RunsFacts;
   readonly training: TrainingFacts;
   readonly compare: CompareFacts;
+  readonly exam: ExamFacts;
 }
 
 export const initialState: HoneState = {
+  welcome: { settled: false, done: false },
   progress: { engine: null, data: null },
   engine: { status: "starting", choice: "auto", report: null, failure: null },
   model: { list: [], open: [], selected: null, opening: false, failure: null },
@@ -178,4 +217,5 @@ export const initialState: HoneState = {
   runs: { list: [], failure: null },
   training: { phase: "idle", runId: null, failure: null, dropped: [], checkpoint: null },
   compare: { question: "", runId: null, entries: {}, asking: false, base: null, tuned: null, failure: null },
+  exam: { choice: null, demo: null, own: null, phase: "idle", results: null, failure: null },
 };

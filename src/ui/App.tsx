@@ -1,12 +1,12 @@
 /** The page, in the order of the work: model, data and template, what they amount to, then the run. */
 
 import { MantineProvider, Title } from "@mantine/core";
-import type { ComponentType } from "react";
+import type { ComponentType, ReactNode } from "react";
 import type { Hone } from "../store/hone.ts";
 import classes from "./App.module.css";
 import { ComparePanel } from "./compare/ComparePanel.tsx";
 import { EngineStatus } from "./engine/EngineStatus.tsx";
-import { HoneContext } from "./hone.ts";
+import { HoneContext, useFacts } from "./hone.ts";
 import { ModelPanel } from "./model/ModelPanel.tsx";
 import { PreviewPanel } from "./preview/PreviewPanel.tsx";
 import { ReportPanel } from "./report/ReportPanel.tsx";
@@ -38,6 +38,16 @@ const rows: readonly (readonly (readonly Part[])[])[] = [
   ],
 ];
 
+/** Tells programs that drive the page when what a first visit opens is there. */
+function Main({ children }: { readonly children: ReactNode }) {
+  const settled = useFacts((state) => state.welcome.settled);
+  return (
+    <main className={classes.main} data-settled={settled}>
+      {children}
+    </main>
+  );
+}
+
 export function App({ hone }: { readonly hone: Hone }) {
   return (
     <MantineProvider theme={theme} cssVariablesResolver={readableColours} defaultColorScheme="auto">
@@ -56,7 +66,7 @@ export function App({ hone }: { readonly hone: Hone }) {
                 </div>
                 <ColorScheme />
               </header>
-              <main className={classes.main}>
+              <Main>
                 {rows.map((columns) => (
                   <div key={columns[0]?.[0]?.[0]} className={classes.row} data-columns={columns.length}>
                     {columns.map((parts) => (
@@ -70,7 +80,7 @@ export function App({ hone }: { readonly hone: Hone }) {
                     ))}
                   </div>
                 ))}
-              </main>
+              </Main>
             </div>
           </SpecProvider>
         </ErrorBoundary>

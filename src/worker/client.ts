@@ -7,6 +7,7 @@ import { type Callable, type Connection, connect, introduce, type Port } from ".
 
 /** Words for people, not the engine: the page names formats and their columns as the readers do. */
 export { formatLabel, formats } from "../data/formats/describe.ts";
+export { repeatWarning } from "../data/mixture.ts";
 
 /** The part of Worker that the client uses. */
 export interface EngineWorker extends Port {

@@ -20,6 +20,7 @@ import type {
   RowHead,
   TokenizerFiles,
 } from "./dataProtocol.ts";
+import { questionOf, readExam } from "./exam.ts";
 import { type ChosenRows, inspectRows } from "./inspection.ts";
 import { headOf, previewExample } from "./preview.ts";
 import { createRowStore } from "./rows.ts";
@@ -127,6 +128,8 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
       await store.delete(hash);
     },
 
+    exam: (files, signal) => readExam(files, (task, done, total) => progress(task)(done, total), signal),
+
     async heads(spec, source, from, to, signal) {
       const { rows, choice, convert } = await oneOf(spec, source);
       const parts = partsOf(spec.modelHash, spec.settings);
@@ -205,11 +208,8 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
         const record = await at?.rows.record(row);
         const converted = at && record ? convertRecord(record, at.convert) : null;
         for (const example of converted && "examples" in converted ? converted.examples : []) {
-          if (example.kind !== "chat") continue;
-          const [question, reply] = example.messages.filter(({ role }) => role !== "system");
-          if (question?.role !== "user" || reply?.role !== "assistant" || reply.content === "") continue;
-          if (found.has(question.content)) continue;
-          found.set(question.content, { prompt: question.content, reference: reply.content });
+          const question = questionOf(example);
+          if (question && !found.has(question.prompt)) found.set(question.prompt, question);
         }
       }
       return [...found.values()];

@@ -142,6 +142,26 @@ export interface OpenedFiles {
   readonly failures: readonly { readonly name: string; readonly message: string }[];
 }
 
+export interface ExamItem {
+  readonly prompt: string;
+  /** The only answer that is right. */
+  readonly expected: string;
+  /** What of the exam it belongs to, such as "held-out tasks"; null where the row names none. */
+  readonly group: string | null;
+  readonly task: string | null;
+}
+
+/** Questions with known answers, and general text that shows what a model forgets. */
+export interface Exam {
+  readonly name: string;
+  /** SHA-256 over questions and texts. */
+  readonly hash: string;
+  readonly questions: readonly ExamItem[];
+  readonly texts: readonly string[];
+  /** Rows that are neither, with the reason. */
+  readonly problems: readonly RowProblem[];
+}
+
 /** How a template reads on a short conversation of ours, while it is being written. */
 export type TemplateTrial =
   | { readonly ok: true; readonly example: PreviewExample; readonly stop: string }
@@ -161,6 +181,8 @@ export interface DataApi {
   paste(name: string, text: string, signal?: AbortSignal): Promise<SourceSummary>;
   list(): Promise<SourceSummary[]>;
   delete(hash: string): Promise<void>;
+  /** Reads an exam from files of rows; nothing of it is kept. */
+  exam(files: readonly File[], signal?: AbortSignal): Promise<Exam>;
   /** Rows `from` to `to` (exclusive) of one source of the spec, as a list shows them. */
   heads(spec: DataSpec, source: number, from: number, to: number, signal?: AbortSignal): Promise<RowHead[]>;
   row(spec: DataSpec, source: number, row: number, view?: PreviewView, signal?: AbortSignal): Promise<PreviewRow>;

@@ -4,9 +4,7 @@ import { compileEvaluation, compileGeneration, compileTraining } from "../artifa
 import { parametersOf } from "../artifacts/method.ts";
 import { compileOptimizer } from "../artifacts/optimizer.ts";
 import type { SourceChoice } from "../data/settings.ts";
-import { createTemplate } from "../data/templates/choose.ts";
 import { answer } from "../generation/answer.ts";
-import { createGenerator } from "../generation/generate.ts";
 import { Mutex } from "../runtime/mutex.ts";
 import type { OrtEntries } from "../runtime/provider.ts";
 import { createRuntime } from "../runtime/runtime.ts";
@@ -16,10 +14,20 @@ import type { Recipe, RunRecord } from "../storage/run.ts";
 import { openStorage } from "../storage/storage.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
+import { answererOf, type Respondent, takeExam } from "./asking.ts";
 import type { DataApi } from "./dataProtocol.ts";
+import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { checkLength, methodOf, type Plan, planRun, specOf } from "./prepare.ts";
-import type { EngineApi, EngineEvent, EngineReport, ExportedFile, ProviderChoice, RunRequest } from "./protocol.ts";
+import type {
+  EngineApi,
+  EngineEvent,
+  EngineReport,
+  ExportedFile,
+  ProviderChoice,
+  RunRequest,
+  Subject,
+} from "./protocol.ts";
 import { train } from "./train.ts";
 import { createWeights, type Weights } from "./weights.ts";
 
@@ -42,6 +50,7 @@ export async function createEngine(
 ): Promise<EngineApi> {
   const storage = await openStorage();
   const library = createLibrary(storage, emit);
+  const exports = createExports(storage, library, emit);
   let choice: ProviderChoice = "auto";
   let opening: Promise<Device> | null = null;
   let active: { readonly modelHash: string } | null = null;
@@ -49,6 +58,7 @@ export async function createEngine(
   const controls = new Set<ControlSwitch>();
   /** Questions take turns: they share the tuned weights. */
   const asking = new Mutex();
+  let asked: Subject | null = null;
 
   async function openDevice(): Promise<Device> {
     const runtime = await createRuntime(choice, { entries });
@@ -121,6 +131,25 @@ export async function createEngine(
     return record;
   }
 
+  /** Has `work` question the base model or the run, once every question before it is answered. */
+  function inTurn<T>(subject: Subject, work: (respondent: Respondent) => Promise<T>): Promise<T & { seconds: number }> {
+    return asking.run(async () => {
+      const started = performance.now();
+      asked = subject;
+      try {
+        const { runtime, weights } = await device();
+        const model = await library.model(subject.modelHash);
+        const run = subject.runId === null ? null : await getRun(subject.runId);
+        const method = run && methodOf(run.recipe);
+        const parameters = run && method ? await weights.tuned(model, method, run.id) : await weights.base(model);
+        const given = await work({ runtime, model, method, parameters });
+        return { ...given, seconds: (performance.now() - started) / 1000 };
+      } finally {
+        asked = null;
+      }
+    });
+  }
+
   return {
     async start(next) {
       if (active) throw new Error("A run is training. Pause or cancel it before the provider is changed.");
@@ -136,7 +165,7 @@ export async function createEngine(
 
     async openModel(source, signal) {
       const { summary } = await library.openModel(source, signal);
-      const keep = [summary.hash, ...(active ? [active.modelHash] : [])];
+      const keep = [summary.hash, ...[active, asked].flatMap((busy) => busy?.modelHash ?? [])];
       await (await opening)?.weights.keepOnly(keep);
       return summary;
     },
@@ -186,35 +215,29 @@ export async function createEngine(
     deleteRun: (runId) => storage.runs.delete(runId),
 
     ask: (request, signal) =>
-      asking.run(async () => {
-        const started = performance.now();
-        const { runtime, weights } = await device();
-        const model = await library.model(request.modelHash);
-        const run = request.runId === null ? null : await getRun(request.runId);
-        const method = run && methodOf(run.recipe);
-        const parameters = run && method ? await weights.tuned(model, method, run.id) : await weights.base(model);
-        const generate = createGenerator({
-          runtime,
-          parameters,
-          artifact: (shape) => compileGeneration(model.config, method, shape),
-          contextLength: model.config.max_position_embeddings,
-        });
+      inTurn(request, (respondent) => {
         const { temperature, topK, topP, maxTokens, seed } = request.sampling;
-        const { chatTemplate } = model.files;
-        const template = createTemplate(request.template, { tokenizer: model.tokenizer, chatTemplate });
-        const given = await answer(
-          { generate, tokenizer: model.tokenizer, template, systemPrompt: request.systemPrompt },
-          [{ role: "user", content: request.question }],
-          {
-            maxTokens,
-            seed,
-            sampling: { temperature, topK, topP },
-            onText: (text) => emit({ type: "token", requestId: request.requestId, text }),
-            ...(signal && { signal }),
-          },
-        );
-        return { ...given, seconds: (performance.now() - started) / 1000 };
+        return answer(answererOf(respondent, request), [{ role: "user", content: request.question }], {
+          maxTokens,
+          seed,
+          sampling: { temperature, topK, topP },
+          onText: (text) => emit({ type: "token", requestId: request.requestId, text }),
+          ...(signal && { signal }),
+        });
       }),
+
+    examine: (request, signal) =>
+      inTurn(request, async (respondent) => {
+        try {
+          return await takeExam(respondent, request, emit, signal);
+        } finally {
+          // A run that trains evaluates too, and gives its sessions back at its own end.
+          if (!active) await respondent.runtime.releaseSessions((key) => key.startsWith("eval")).catch(() => undefined);
+        }
+      }),
+
+    exportAdapter: async (runId, signal) => exports.adapter(await getRun(runId), signal),
+    exportModel: async (runId, signal) => exports.merged(await getRun(runId), signal),
 
     async exportArtifacts(runId) {
       const record = await getRun(runId);

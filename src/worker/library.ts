@@ -19,6 +19,8 @@ export interface LoadedModel {
   readonly files: TokenizerFiles;
   /** A tensor as float32. */
   readonly read: OpenModel["read"];
+  /** Its files as they were opened. */
+  readonly opened: OpenModel;
 }
 
 export interface Library {
@@ -102,7 +104,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       chatTemplate,
       contextLength: summary.contextLength,
     };
-    const loaded = { ...head, summary, files, read };
+    const loaded = { ...head, summary, files, read, opened };
     models.set(summary.hash, loaded);
     return loaded;
   }
@@ -149,8 +151,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   return {
     async openModel(source, signal) {
       if (source.kind === "stored") return this.model(source.hash);
-      if (source.kind === "url") return openNew(modelFromAddress(source.base), signal);
-      const files = modelFromFiles(source.files);
+      const files = source.kind === "url" ? modelFromAddress(source.base, source.files) : modelFromFiles(source.files);
       return openNew({ ...files, name: source.name ?? files.name }, signal);
     },
 

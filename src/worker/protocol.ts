@@ -2,12 +2,13 @@
 
 import type { RowProblem } from "../data/example.ts";
 import type { SourceChoice, TemplateChoice } from "../data/settings.ts";
+import type { ExamAnswer, ExamQuestion } from "../generation/examine.ts";
 import type { ProviderReport } from "../runtime/types.ts";
 import type { StorageReport } from "../storage/quota.ts";
 import type { EvaluationMetrics, Recipe, RunRecord, StepMetrics } from "../storage/run.ts";
 import type { TokenizerFiles } from "./dataProtocol.ts";
 
-export type { RowProblem };
+export type { ExamAnswer, ExamQuestion, RowProblem };
 
 export type ProviderChoice = "auto" | "webgpu" | "wasm";
 
@@ -26,7 +27,14 @@ export type ModelSource =
       readonly name?: string;
     }
   /** A folder's address; `config.json` and the rest are asked for below it. */
-  | { readonly kind: "url"; readonly base: string }
+  | {
+      readonly kind: "url";
+      readonly base: string;
+      /** What to call the model; its folder's name where left out. */
+      readonly name?: string;
+      /** Names of its files, where they are known: no other is asked for. */
+      readonly files?: readonly string[];
+    }
   /** A model kept in this browser by an earlier `openModel`. */
   | { readonly kind: "stored"; readonly hash: string };
 
@@ -65,14 +73,18 @@ export interface SamplingSettings {
   readonly seed: number;
 }
 
-export interface AskRequest {
-  /** Chosen by the caller; comes back in `token` events. */
-  readonly requestId: string;
+/** Who is asked, and in which words. */
+export interface Subject {
   readonly modelHash: string;
   /** The run whose latest checkpoint answers; null asks the base model. */
   readonly runId: string | null;
   readonly template: TemplateChoice;
   readonly systemPrompt: string | null;
+}
+
+export interface AskRequest extends Subject {
+  /** Chosen by the caller; comes back in `token` events. */
+  readonly requestId: string;
   readonly question: string;
   readonly sampling: SamplingSettings;
 }
@@ -85,9 +97,32 @@ export interface Answer {
   readonly seconds: number;
 }
 
+export interface ExamineRequest extends Subject {
+  readonly questions: readonly ExamQuestion[];
+  /** General text, held out from training. */
+  readonly texts: readonly string[];
+}
+
+export interface Examination {
+  /** In the order of the questions. */
+  readonly answers: readonly ExamAnswer[];
+  /** Mean cross-entropy per token of the texts in nats; null without a text. */
+  readonly textLoss: number | null;
+  readonly seconds: number;
+}
+
 export interface ExportedFile {
   readonly name: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Files of a run as one zip. They were read back and compared with what was to be written. */
+export interface Exported {
+  readonly archive: Blob;
+  /** What the archive holds. */
+  readonly files: readonly { readonly name: string; readonly byteLength: number }[];
+  /** What a user should know, a sentence or two each. */
+  readonly notes: readonly string[];
 }
 
 /** Every method returns a promise; `signal` cancels it with an AbortError. */
@@ -111,8 +146,14 @@ export interface EngineApi {
   listRuns(): Promise<RunRecord[]>;
   deleteRun(runId: string): Promise<void>;
   ask(request: AskRequest, signal?: AbortSignal): Promise<Answer>;
+  /** Asks every question greedily, each by itself, and measures the loss on the texts; also while a run trains. */
+  examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
   /** The four artifacts of a run as `.onnx` files. */
   exportArtifacts(runId: string): Promise<ExportedFile[]>;
+  /** The adapter of a LoRA run's newest checkpoint, in PEFT's layout. */
+  exportAdapter(runId: string, signal?: AbortSignal): Promise<Exported>;
+  /** The model of a run's newest checkpoint in Hugging Face layout, an adapter merged in, with template and stop tokens. */
+  exportModel(runId: string, signal?: AbortSignal): Promise<Exported>;
 }
 
 export type EngineEvent =

@@ -21,13 +21,13 @@ export interface Weights {
   ): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
   /** The tensors of a run's newest checkpoint; kept until another run's are asked for. */
   tuned(model: LoadedModel, method: Method, runId: string): Promise<ParameterTensors>;
-  /** Frees every base model but these. */
+  /** Frees every base model but these, and tuned tensors of others. */
   keepOnly(hashes: readonly string[]): Promise<void>;
 }
 
 export function createWeights(runtime: Runtime, storage: Storage): Weights {
   const bases = new Map<string, Promise<ParameterTensors>>();
-  let asked: { key: string; own: ParameterTensors; all: ParameterTensors } | null = null;
+  let asked: { key: string; model: string; own: ParameterTensors; all: ParameterTensors } | null = null;
 
   const base = (model: LoadedModel): Promise<ParameterTensors> => {
     const { hash } = model.summary;
@@ -75,7 +75,7 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
           own.set(name, runtime.tensor(name, "float32", spec.shape, data));
         });
         const all = method.kind === "full" ? own : new Map([...(await base(model)), ...own]);
-        asked = { key, own, all };
+        asked = { key, model: model.summary.hash, own, all };
         return all;
       } catch (error) {
         disposeAll(own);
@@ -88,9 +88,10 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
         if (hashes.includes(other)) continue;
         bases.delete(other);
         disposeAll(await uploading);
-        if (asked) disposeAll(asked.own);
-        asked = null;
       }
+      if (!asked || hashes.includes(asked.model)) return;
+      disposeAll(asked.own);
+      asked = null;
     },
   };
 }

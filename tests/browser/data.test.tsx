@@ -41,6 +41,18 @@ test("several files dropped at once: what can be read is chosen, what cannot is 
   await expect.element(data.getByLabelText("What a source's weight means")).not.toBeInTheDocument();
 });
 
+test("a source that the run goes over too often is told, in its card and in the report, until it is not", async () => {
+  const hone = await openWithData();
+  await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
+  const warning = /^The run goes over .* 5 times\. After about 4 passes .* add rows\.$/;
+  await expect.element(data.getByText(warning)).not.toBeInTheDocument();
+  hone.recipe.enter("epochs", "5");
+  await expect.element(data.getByText(warning)).toBeVisible();
+  await expect.element(report.getByText(warning)).toBeVisible();
+  hone.recipe.enter("epochs", "4");
+  await expect.element(data.getByText(warning)).not.toBeInTheDocument();
+});
+
 test("pasted text is read and chosen; what is broken stays to be mended", async () => {
   await openPage(fakeWorkers({ ...kept, sources: [] }));
   await data.getByRole("button", { name: "Paste text" }).click();

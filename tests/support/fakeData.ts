@@ -280,6 +280,19 @@ export function createFakeData(emit: (event: DataEvent) => void, settings: FakeD
     },
     list: async () => [...sources.values()].filter(({ stored }) => stored),
     delete: async (hash) => void sources.delete(hash),
+    async exam(files, signal) {
+      await wait(settings.pace, signal);
+      const name = files.map((file) => file.name).join(" and ");
+      const rows = (await Promise.all(files.map((file) => file.text())))
+        .flatMap((text) => text.split("\n").filter((line) => line.trim() !== ""))
+        .map((line): Record<string, string> => JSON.parse(line));
+      const questions = rows.flatMap(({ instruction: prompt, output: expected, group = null, task = null }) =>
+        prompt && expected ? [{ prompt, expected, group, task }] : [],
+      );
+      if (questions.length === 0) throw new Error(`${name} has no question with an answer.`);
+      const texts = rows.flatMap(({ text }) => (text ? [text] : []));
+      return { name, hash: `exam of ${JSON.stringify(rows)}`, questions, texts, problems: [] };
+    },
     async heads(spec, source, from, to, signal) {
       await wait(settings.pace, signal);
       const end = Math.min(to, summaryOf(spec, source).rows);

@@ -3,7 +3,14 @@
 import type { EvaluationMetrics, RunRecord, StepMetrics } from "../../src/storage/run.ts";
 import type { EngineWorker, WorkerStarters } from "../../src/worker/client.ts";
 import type { DataApi, SourceSummary } from "../../src/worker/dataProtocol.ts";
-import type { EngineApi, EngineEvent, EngineReport, ModelSummary, RunRequest } from "../../src/worker/protocol.ts";
+import type {
+  EngineApi,
+  EngineEvent,
+  EngineReport,
+  ExamAnswer,
+  ModelSummary,
+  RunRequest,
+} from "../../src/worker/protocol.ts";
 import { type Callable, emitTo, serve } from "../../src/worker/rpc.ts";
 import { createFakeData, fakeSource } from "./fakeData.ts";
 
@@ -150,8 +157,9 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
       }
       if (source.kind === "files" && !source.files.some(({ name }) => name === "config.json"))
         throw new Error("The files hold no config.json. Choose the whole model folder, as Hugging Face lays it out.");
-      models.set(fakeModel.hash, fakeModel);
-      return fakeModel;
+      const model = source.kind === "url" && source.name ? { ...fakeModel, name: source.name } : fakeModel;
+      models.set(model.hash, model);
+      return model;
     },
     listModels: async () => [...models.values()],
     deleteModel: async (hash) => void models.delete(hash),
@@ -192,6 +200,32 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
         emit({ type: "token", requestId, text });
       }
       return { text: words.join(""), tokens: words.length, finish: runId ? "stop" : "length", seconds: 0.4 };
+    },
+    async examine({ runId, questions, texts }, signal) {
+      const who = runId === null ? "The base model" : "The tuned model";
+      const answers: ExamAnswer[] = [];
+      for (const [index, { expected }] of questions.entries()) {
+        emit({ type: "progress", task: `${who} answers the questions`, done: index, total: questions.length });
+        await wait(settings.pace);
+        signal?.throwIfAborted();
+        const correct = runId === null ? index % 6 === 0 : index % 5 !== 4;
+        answers.push({ text: correct ? expected : "Once upon a time", finish: correct ? "stop" : "length", correct });
+      }
+      return { answers, textLoss: texts.length > 0 ? (runId === null ? 2.1 : 2.25) : null, seconds: 1 };
+    },
+    async exportAdapter(runId, signal) {
+      await wait(settings.pace);
+      signal?.throwIfAborted();
+      const notes = runs.get(runId)?.step === 0 ? ["The adapter changes nothing: every B is zero."] : [];
+      return { archive: new Blob(["adapter"]), files: [{ name: "adapter_config.json", byteLength: 7 }], notes };
+    },
+    async exportModel(_runId, signal) {
+      for (let done = 1; done <= 5; done++) {
+        emit({ type: "progress", task: "Writing the merged model", done, total: 5 });
+        await wait(settings.pace);
+        signal?.throwIfAborted();
+      }
+      return { archive: new Blob(["model"]), files: [{ name: "model.safetensors", byteLength: 5 }], notes: [] };
     },
     exportArtifacts: async () =>
       ["training.onnx", "optimizer.onnx", "eval.onnx", "generation.onnx"].map((name) => ({

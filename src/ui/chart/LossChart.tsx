@@ -2,6 +2,7 @@
 
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
+import "./language.ts";
 import uPlot from "uplot";
 import type { RunSeries } from "../../store/series.ts";
 import { figure } from "../format.ts";

@@ -14,6 +14,7 @@ import { useSpec } from "../spec.tsx";
 import { templateName } from "../template/options.ts";
 import recipeClasses from "../train/RecipePanel.module.css";
 import classes from "./ComparePanel.module.css";
+import { Exam } from "./Exam.tsx";
 import { defaultSampling, samplingOptions } from "./options.ts";
 
 const endings = {
@@ -89,6 +90,7 @@ export function ComparePanel() {
   const models = useFacts((state) => state.model.list);
   const selected = useFacts((state) => state.model.selected);
   const ready = useFacts((state) => state.engine.status === "ready");
+  const examining = useFacts((state) => state.exam.phase !== "idle");
   const [more, setMore] = useState(false);
 
   const answering = runs.filter(({ step }) => step > 0);
@@ -98,17 +100,19 @@ export function ComparePanel() {
   const typed = useSpec().recipe;
   const recipe = run?.recipe ?? typed;
 
-  const missing = !ready
-    ? "Needs the engine to run."
-    : !model
-      ? run
-        ? `Open ${run.model.name} under Model first: this run was trained from it.`
-        : "Needs a model."
-      : question.trim() === ""
-        ? "Write a question."
-        : Object.keys(refusals).length > 0
-          ? "A setting of the answer needs another value."
-          : null;
+  const missing = examining
+    ? "The exam comes first."
+    : !ready
+      ? "Needs the engine to run."
+      : !model
+        ? run
+          ? `Open ${run.model.name} under Model first: this run was trained from it.`
+          : "Needs a model."
+        : question.trim() === ""
+          ? "Write a question."
+          : Object.keys(refusals).length > 0
+            ? "A setting of the answer needs another value."
+            : null;
 
   const ask = (event: FormEvent) => {
     event.preventDefault();
@@ -189,6 +193,7 @@ export function ComparePanel() {
         </div>
       )}
       {run && run.samples.length > 0 && <Samples samples={run.samples} />}
+      <Exam run={run ?? null} model={model ?? null} recipe={recipe} />
     </Panel>
   );
 }

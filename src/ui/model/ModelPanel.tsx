@@ -2,6 +2,7 @@
 
 import { Button, Group, List, NativeSelect, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { isSeedling } from "../../store/seedling.ts";
 import type { ModelSummary } from "../../worker/protocol.ts";
 import { bytes, count } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
@@ -75,6 +76,11 @@ export function ModelPanel() {
           disabled={off}
           onFiles={(files) => void hone.model.open({ kind: "files", files })}
         />
+        {!(model && isSeedling(model)) && (
+          <Button variant="subtle" disabled={off || training} onClick={() => void hone.model.openSeedling()}>
+            Seedling, comes with the page
+          </Button>
+        )}
       </Group>
       <form onSubmit={openAddress}>
         <Group gap="sm" align="flex-start" wrap="nowrap">

@@ -8,6 +8,8 @@ export interface OptionFieldProps<T> {
   readonly option: Option<T>;
   /** What the other fields amount to. */
   readonly settings: T;
+  /** The defaults: a setting left at its default is doubted only where another setting gives reason to. */
+  readonly usual?: T;
   /** What was typed; left out while the default stands. */
   readonly entry: string | undefined;
   readonly refusal: string | undefined;
@@ -15,10 +17,17 @@ export interface OptionFieldProps<T> {
   onEnter(field: string, text: string): void;
 }
 
-export function OptionField<T>({ option, settings, entry, refusal, disabled = false, onEnter }: OptionFieldProps<T>) {
+/** A model's own defaults may lie outside of what is usual for others. */
+function doubtOf<T>({ show, doubt }: Option<T>, settings: T, usual: T | undefined): ReturnType<Option<T>["doubt"]> {
+  const found = doubt(settings);
+  return usual !== undefined && show(usual) === show(settings) && doubt(usual) === found ? null : found;
+}
+
+export function OptionField<T>(props: OptionFieldProps<T>) {
+  const { option, settings, usual, entry, refusal, disabled = false, onEnter } = props;
   const { field, label, term, help, control } = option;
   const text = entry ?? option.show(settings);
-  const doubt = refusal === undefined && !disabled ? option.doubt(settings) : null;
+  const doubt = refusal === undefined && !disabled ? doubtOf(option, settings, usual) : null;
   const description = (
     <>
       {help}

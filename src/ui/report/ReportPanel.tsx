@@ -25,7 +25,7 @@ const checkedUnasked = 5000;
 const rest = 600;
 
 function Body({ report, stale }: { readonly report: DataReport; readonly stale: boolean }) {
-  const { examples, leftOutCount, tokens, supervisedTokens, truncation, lengths, sources, findings, checks } = report;
+  const { examples, leftOutCount, tokens, supervisedTokens, truncation, lengths, findings, checks } = report;
   return (
     <div className={classes.body} data-stale={stale || undefined}>
       <Checks checks={checks} />
@@ -65,7 +65,7 @@ function Body({ report, stale }: { readonly report: DataReport; readonly stale: 
       <LeftOut report={report} />
       <div className={classes.tables}>
         <Lengths lengths={lengths} />
-        <SourcesTable sources={sources} />
+        <SourcesTable report={report} />
       </div>
     </div>
   );

@@ -1,17 +1,18 @@
 /** What each source gives: as asked, and as it really comes out. */
 
 import { Table, Text } from "@mantine/core";
-import type { SourceReport } from "../../data/quality/report.ts";
+import type { DataReport } from "../../data/quality/report.ts";
 import { share } from "../format.ts";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
+import { repeatsOf } from "../sources/repeats.ts";
+import { useSpec } from "../spec.tsx";
 import classes from "./Report.module.css";
 
-/** Passes in one epoch above which a source is learnt by heart sooner than the rest. */
-const often = 4;
-
-export function SourcesTable({ sources }: { readonly sources: readonly SourceReport[] }) {
+export function SourcesTable({ report }: { readonly report: DataReport }) {
+  const { sources } = report;
+  const { recipe } = useSpec();
   const several = sources.length > 1;
-  const repeating = several ? sources.filter(({ passes }) => passes > often) : [];
+  const repeating = sources.flatMap((_, index) => repeatsOf(report, index, recipe) ?? []);
   const columns = ["Rows", "Examples", "Excluded", "Learnt", ...(several ? ["λ", "Realised share", "Passes"] : [])];
   return (
     <section aria-label="Sources" className={classes.sources}>
@@ -51,10 +52,9 @@ export function SourcesTable({ sources }: { readonly sources: readonly SourceRep
           </Table.Tbody>
         </Table>
       </ScrollRegion>
-      {repeating.map(({ name, passes }) => (
-        <Text key={name} size="sm" className={classes.doubt ?? ""}>
-          {name} repeats {passes.toFixed(1)} times in one epoch: it will be learnt by heart. Lower its weight, or bring
-          more rows.
+      {repeating.map((warning) => (
+        <Text key={warning} size="sm" className={classes.doubt ?? ""}>
+          {warning}
         </Text>
       ))}
     </section>

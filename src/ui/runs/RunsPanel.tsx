@@ -3,9 +3,10 @@
 import { Button, Group, Table, Text } from "@mantine/core";
 import { useState } from "react";
 import { type Failure, type RunEntry, toFailure } from "../../store/state.ts";
-import type { ExportedFile } from "../../worker/protocol.ts";
+import type { Exported, ExportedFile } from "../../worker/protocol.ts";
 import { bytes, fromTo, moment } from "../format.ts";
 import { useFacts, useHone, useSeries } from "../hone.ts";
+import { CallProgress } from "../shell/CallProgress.tsx";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { Mark } from "../shell/Mark.tsx";
@@ -19,17 +20,40 @@ function fileName(run: RunEntry): string {
   return run.name.replace(/[^\w.-]+/g, "-").replace(/^-+|-+$/g, "") || run.id;
 }
 
+interface TakenAway extends Exported {
+  readonly name: string;
+}
+
+/** What was downloaded, and what a user should know of it. */
+function TakenAwayNote({ taken: { name, archive, files, notes } }: { readonly taken: TakenAway }) {
+  return (
+    <div role="status" className={classes.taken}>
+      <Text size="sm">
+        {name} ({bytes(archive.size)}) has {files.map((file) => file.name).join(", ")}. It was read back and compared.
+      </Text>
+      {notes.map((note) => (
+        <Text key={note} size="sm" className={classes.note ?? ""}>
+          {note}
+        </Text>
+      ))}
+    </div>
+  );
+}
+
 function RunRow({ run }: { readonly run: RunEntry }) {
   const hone = useHone();
   const training = useFacts((state) => state.training);
   const ready = useFacts((state) => state.engine.status === "ready");
   const [files, setFiles] = useState<readonly ExportedFile[]>([]);
+  const [taken, setTaken] = useState<TakenAway | null>(null);
+  const [exporting, setExporting] = useState<AbortController | null>(null);
   const [working, setWorking] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
   const state = runState(run, training);
   const series = useSeries(run.id);
   const step = state === "training" ? (series.steps.at(-1)?.step ?? run.step) : run.step;
   const busy = training.phase !== "idle";
+  const lora = run.recipe.method === "lora";
 
   const attempt = async (work: () => Promise<void>) => {
     setWorking(true);
@@ -37,7 +61,8 @@ function RunRow({ run }: { readonly run: RunEntry }) {
     try {
       await work();
     } catch (thrown) {
-      setFailure(toFailure(thrown));
+      const thrownFailure = toFailure(thrown);
+      if (thrownFailure.name !== "AbortError") setFailure(thrownFailure);
     } finally {
       setWorking(false);
     }
@@ -46,6 +71,20 @@ function RunRow({ run }: { readonly run: RunEntry }) {
     const record = await hone.runs.record(run.id);
     download(`${fileName(run)}.run.json`, JSON.stringify(record, null, 2), "application/json");
   };
+  const takeAway = (kind: "adapter" | "model") =>
+    attempt(async () => {
+      const controller = new AbortController();
+      setTaken(null);
+      setExporting(controller);
+      try {
+        const exported = await hone.runs[kind](run.id, controller.signal);
+        const name = `${fileName(run)}.${kind}.zip`;
+        download(name, exported.archive, "application/zip");
+        setTaken({ ...exported, name });
+      } finally {
+        setExporting(null);
+      }
+    });
 
   return (
     <>
@@ -55,7 +94,7 @@ function RunRow({ run }: { readonly run: RunEntry }) {
             {run.name}
           </Text>
           <Text size="xs" c="dimmed">
-            {moment(run.createdAt)} · {run.model.name} · {run.recipe.method === "lora" ? "LoRA" : "full"}
+            {moment(run.createdAt)} · {run.model.name} · {lora ? "LoRA" : "full"}
           </Text>
         </Table.Td>
         <Table.Td data-label="Status">
@@ -112,6 +151,26 @@ function RunRow({ run }: { readonly run: RunEntry }) {
             >
               Artifacts (.onnx)
             </Button>
+            {lora && (
+              <Button
+                size="compact-sm"
+                variant="default"
+                aria-label={`Export the adapter of ${run.name}`}
+                disabled={working || !ready || busy}
+                onClick={() => void takeAway("adapter")}
+              >
+                Adapter
+              </Button>
+            )}
+            <Button
+              size="compact-sm"
+              variant="default"
+              aria-label={`Export the ${lora ? "merged " : ""}model of ${run.name}`}
+              disabled={working || !ready || busy}
+              onClick={() => void takeAway("model")}
+            >
+              {lora ? "Merged model" : "Model"}
+            </Button>
             <ConfirmButton
               label="Delete"
               name={run.name}
@@ -135,6 +194,8 @@ function RunRow({ run }: { readonly run: RunEntry }) {
               ))}
             </Group>
           )}
+          {exporting && <CallProgress of="engine" label="Exporting" onCancel={() => exporting.abort()} />}
+          {taken && <TakenAwayNote taken={taken} />}
           <FailureAlert title="That did not work" failure={failure} />
         </Table.Td>
       </Table.Tr>

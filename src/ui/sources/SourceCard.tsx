@@ -13,6 +13,7 @@ import { useSpec } from "../spec.tsx";
 import classes from "./DataPanel.module.css";
 import { LambdaField } from "./LambdaField.tsx";
 import { MappingEditor } from "./MappingEditor.tsx";
+import { repeatsOf } from "./repeats.ts";
 
 const kinds: Readonly<Record<FileKind, string>> = {
   json: "JSON",
@@ -31,15 +32,33 @@ interface SourceCardProps {
   readonly disabled: boolean;
 }
 
-/** Share and passes as the last report found them. */
-function Realised({ index }: { readonly index: number }) {
+/** The last report, while it is on what is chosen now. */
+function useReport() {
   const { report, key } = useFacts((state) => state.report);
   const { now } = useSpec();
-  const found = report?.sources[index];
-  if (!found || !now || key !== now.key) return null;
+  return now && key === now.key ? report : null;
+}
+
+/** Share and passes as the last report found them. */
+function Realised({ index }: { readonly index: number }) {
+  const found = useReport()?.sources[index];
+  if (!found) return null;
   return (
     <Text size="sm" c="dimmed">
       {share(found.realisedShare)} of what is learnt · {found.passes.toFixed(2)} passes per epoch
+    </Text>
+  );
+}
+
+/** Says so where the run would go over the source too often. */
+function Repeats({ index }: { readonly index: number }) {
+  const report = useReport();
+  const { recipe } = useSpec();
+  const warning = report && repeatsOf(report, index, recipe);
+  if (!warning) return null;
+  return (
+    <Text size="sm" className={classes.doubt ?? ""}>
+      {warning}
     </Text>
   );
 }
@@ -103,6 +122,7 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
               <Realised index={index} />
             </div>
           )}
+          <Repeats index={index} />
           {choice.excluded.length > 0 && (
             <Group gap="xs">
               <Text size="sm">{plural(choice.excluded.length, "row")} excluded by you.</Text>

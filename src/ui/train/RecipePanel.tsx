@@ -3,6 +3,7 @@
 import { Anchor, Button, Collapse, Group, Radio, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Recipe } from "../../storage/run.ts";
+import { isSeedling } from "../../store/seedling.ts";
 import { plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
@@ -45,7 +46,7 @@ export function RecipePanel() {
   const method = useFacts((state) => state.recipe.method);
   const entries = useFacts((state) => state.recipe.entries);
   const { report, key } = useFacts((state) => state.report);
-  const { recipe, refusals, model, sources, now } = useSpec();
+  const { recipe, defaults, refusals, model, sources, now } = useSpec();
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
   const [more, setMore] = useState(false);
@@ -67,6 +68,7 @@ export function RecipePanel() {
           key={option.field}
           option={option}
           settings={recipe}
+          usual={defaults}
           entry={entries[option.field]}
           refusal={refusals[option.field]}
           disabled={option.field === "epochs" && recipe.steps !== null}
@@ -122,6 +124,11 @@ export function RecipePanel() {
               <Radio value="full" label="Full training" description="Every weight; several times the memory." />
             </Group>
           </Radio.Group>
+          {model && isSeedling(model) && (
+            <Text size="sm" c="dimmed">
+              These defaults were measured for {model.name}; larger models take a lower rate and fewer passes.
+            </Text>
+          )}
           <div className={classes.fields}>
             {fields(basicOptions)}
             {method === "lora" && fields(loraOptions)}

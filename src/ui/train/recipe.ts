@@ -2,7 +2,7 @@
 
 import type { TemplateChoice } from "../../data/settings.ts";
 import type { Recipe } from "../../storage/run.ts";
-import { defaultRecipe } from "../../store/recipe.ts";
+import { defaultsFor } from "../../store/recipe.ts";
 import type { RecipeFacts } from "../../store/state.ts";
 import type { ModelSummary } from "../../worker/protocol.ts";
 import { readEntries } from "../option/option.ts";
@@ -10,6 +10,8 @@ import { recipeOptions } from "./options.ts";
 
 export interface ReadRecipe {
   readonly recipe: Recipe;
+  /** What it would be if nothing had been typed. */
+  readonly defaults: Recipe;
   /** The reason for each field that was refused; it has its default in the recipe. */
   readonly refusals: Readonly<Record<string, string>>;
   /** The longest row that would be usual, where this model's context is shorter and the default was lowered to it. */
@@ -23,10 +25,10 @@ export function isOffered(field: string, method: Recipe["method"]): boolean {
 
 export function readRecipe(
   { method, entries }: Pick<RecipeFacts, "method" | "entries">,
-  model: Pick<ModelSummary, "contextLength"> | undefined,
+  model: Pick<ModelSummary, "name" | "contextLength"> | undefined,
   suggested: TemplateChoice | null = null,
 ): ReadRecipe {
-  const plain = defaultRecipe(method);
+  const plain = defaultsFor(model, method);
   const usual = suggested ? { ...plain, template: suggested } : plain;
   const context = model?.contextLength ?? Number.POSITIVE_INFINITY;
   const defaults = { ...usual, maxLength: Math.min(usual.maxLength, context) };
@@ -34,6 +36,7 @@ export function readRecipe(
   const { settings, refusals } = readEntries(defaults, offered, entries);
   const tooLong = settings.maxLength > context;
   return {
+    defaults,
     recipe: tooLong ? { ...settings, maxLength: defaults.maxLength } : settings,
     refusals: tooLong
       ? { ...refusals, maxLength: `This model's context ends at ${context} tokens. Set at most that.` }

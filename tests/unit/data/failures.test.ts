@@ -1,7 +1,7 @@
 /**
  * "What goes wrong elsewhere" (DOMAIN.md), each failure shown to Hone on the code that a run goes through, from a file's bytes
- * on. Three are not here: 8 (an adapter that does nothing), the merging half of 9, and 11 (a GGUF that never stops) are
- * failures of export, which comes with its own tests.
+ * on. Those of export are shown in tests/unit/export: 8 (an adapter that does nothing) in adapter.test.ts, the merging half of 9
+ * and 11 (a model that never stops) in merged.test.ts, what 11 needs of templates in template.test.ts.
  */
 
 import { describe, expect, test } from "vitest";

@@ -58,6 +58,7 @@ const libraries: [library: string, statement: string, place: string, within: str
   ["@huggingface/jinja", 'import { parse } from "@huggingface/jinja";', "src/data", "src/data"],
   ["hyparquet", 'import { parquetRead } from "hyparquet";', "src/data", "src/data"],
   ["papaparse", 'import Papa from "papaparse";', "src/data", "src/data"],
+  ["fflate", 'import { Zip } from "fflate";', "src/export", "src/export"],
   ["zustand", 'import { create } from "zustand";', "src/store", "src/store"],
   ["react", 'import { useState } from "react";', "src/ui and src/main.tsx", "src/ui"],
   ["react-dom", 'import { createRoot } from "react-dom/client";', "src/ui and src/main.tsx", "src/ui"],

@@ -6,6 +6,7 @@ import { initialState } from "../../../src/store/state.ts";
 
 test("choices and typed text come back", () => {
   const written = JSON.stringify({
+    welcomed: true,
     choice: "wasm",
     model: "m",
     sources: [
@@ -23,6 +24,7 @@ test("choices and typed text come back", () => {
     sampling: { temperature: "0.7" },
   });
   const state = withKept(initialState, written);
+  expect(state.welcome).toEqual({ settled: false, done: true });
   expect(state.engine.choice).toBe("wasm");
   expect(state.model.selected).toBe("m");
   expect(state.data.chosen).toEqual([
@@ -40,7 +42,7 @@ test.each([
   "7",
   "[]",
   "{}",
-  '{"choice":"cuda","model":7,"sources":{"hash":"d"},"recipe":{"method":"magic","entries":{"seed":42}},"question":null,"sampling":[1]}',
+  '{"welcomed":1,"choice":"cuda","model":7,"sources":{"hash":"d"},"recipe":{"method":"magic","entries":{"seed":42}},"question":null,"sampling":[1]}',
 ])("what is not well formed changes nothing: %s", (written) => {
   expect(withKept(initialState, written)).toEqual(initialState);
 });

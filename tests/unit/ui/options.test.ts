@@ -106,7 +106,7 @@ test("a custom template is used once it is chosen, and kept while another is", (
 
 test("the longest row is lowered to the model's context and said so; a typed one beyond it is refused", () => {
   const read = (entries: Record<string, string>, contextLength: number) =>
-    readRecipe({ method: "lora", entries }, { contextLength });
+    readRecipe({ method: "lora", entries }, { name: "tiny", contextLength });
   expect(read({}, 128)).toMatchObject({ recipe: { maxLength: 128 }, lowered: 512, refusals: {} });
   expect(read({}, 2048)).toMatchObject({ recipe: { maxLength: 512 }, lowered: null });
   expect(read({ maxLength: "100" }, 128)).toMatchObject({ recipe: { maxLength: 100 }, lowered: null, refusals: {} });

@@ -1,5 +1,6 @@
 /** The samples hold what their README promises; the oracle is the README itself, line by line. */
 
+import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import type { FindingKind } from "../../../../src/data/quality/report.ts";
@@ -18,9 +19,10 @@ async function inspectSample(name: string, chain: Chain = {}) {
 const counts = (kinds: readonly { kind: string }[]) => kinds.map(({ kind }) => kind);
 
 test("every sample has a line in the README, and every such line a sample", async () => {
-  const named = [...readme.matchAll(/^\| `([\w.]+)` \|/gm)].map(([, name]) => name);
-  expect(named).toEqual(["instructions.jsonl", "chats.json", "gardening.md", "preferences.jsonl", "faulty.jsonl"]);
-  for (const name of named) expect((await sample(name ?? "")).length).toBeGreaterThan(0);
+  const named = [...readme.matchAll(/^\| `([\w.-]+)` \|/gm)].map(([, name]) => name ?? "");
+  const files = readdirSync(at("")).filter((name) => name !== "README.md");
+  expect(named.toSorted()).toEqual(files.toSorted());
+  for (const name of named) expect((await sample(name)).length).toBeGreaterThan(0);
 });
 
 test("the instructions are 62 sound pairs in seven tasks", async () => {

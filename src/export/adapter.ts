@@ -1,0 +1,205 @@
+/**
+ * A LoRA adapter in the layout of PEFT (github.com/huggingface/peft): `adapter_config.json`, and `adapter_model.safetensors`
+ * whose keys name the module that each tensor stands beside. PEFT passes over a key that it cannot place, so an adapter with a
+ * key named wrongly loads and does nothing; here both ways are checked against the model, tensor by tensor.
+ */
+
+import { type Method, parametersOf } from "../artifacts/method.ts";
+import { readJson } from "../hub/bytes.ts";
+import { decodeFloats, isFloat } from "../hub/elements.ts";
+import { listSome } from "../hub/error.ts";
+import type { ModelFiles } from "../hub/files.ts";
+import { readSafetensors, type TensorEntry, writeSafetensors } from "../hub/safetensors.ts";
+import type { LlamaConfig } from "../models/llama.ts";
+import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
+import { ExportError, jsonFile, type OutFile } from "./files.ts";
+
+export type LoraMethod = Extract<Method, { kind: "lora" }>;
+
+/** Tensors by Hone's own names: `model.layers.0.self_attn.q_proj.lora_A.weight`. */
+export type AdapterTensors = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+
+export interface ReadAdapter {
+  readonly method: LoraMethod;
+  readonly tensors: AdapterTensors;
+  /** Name or address of the model that it was trained on; null where it is not told. */
+  readonly baseModel: string | null;
+}
+
+const configName = "adapter_config.json";
+const weightsName = "adapter_model.safetensors";
+
+/** What PEFT puts before the names of the model that it wraps. */
+const prefix = "base_model.model.";
+
+/** The tensors of an adapter, in Hone's own names. Throws when the model has no linear layer of a target's name. */
+export function adapterTensors(config: LlamaConfig, method: LoraMethod): { name: string; shape: Shape }[] {
+  const specs = parametersOf(config, method).filter(({ initial }) => initial !== "checkpoint");
+  for (const target of method.targets) {
+    if (specs.some(({ name }) => moduleOf(name).endsWith(`.${target}`))) continue;
+    throw new ExportError(
+      `${configName}: target_modules names "${target}", and this model has no linear layer of that name that can carry an ` +
+        `adapter, only ${linearNames(config).join(", ")}: take an adapter that was trained on this model.`,
+    );
+  }
+  return specs.map(({ name, shape }) => ({ name, shape }));
+}
+
+/** `model.layers.0.self_attn.q_proj` of either of its adapter's tensors. */
+const moduleOf = (name: string) => name.replace(/\.lora_[AB]\.weight$/, "");
+
+/** Last names of the layers that take an adapter. */
+function linearNames(config: LlamaConfig): string[] {
+  const names = new Set(parametersOf(config, null).map(({ name }) => name.split(".").at(-2) ?? ""));
+  const adapted = parametersOf(config, { kind: "lora", rank: 1, alpha: 1, targets: [...names] });
+  return [...names].filter((target) => adapted.some(({ name }) => name.endsWith(`.${target}.lora_A.weight`)));
+}
+
+export interface AdapterToWrite extends Omit<ReadAdapter, "baseModel"> {
+  readonly config: LlamaConfig;
+  readonly baseModel: string;
+}
+
+/** Both files. Throws when a tensor is missing or has another size than the method asks for. */
+export function writeAdapter({ config, method, baseModel, tensors }: AdapterToWrite): OutFile[] {
+  const stored = adapterTensors(config, method).map(({ name, shape }) => {
+    const data = tensors.get(name);
+    if (data?.length === sizeOf(shape)) return { name: prefix + name, dtype: "F32" as const, shape, data };
+    throw new ExportError(
+      `The adapter has ${data ? `${data.length} numbers` : "no tensor"} for ${name}, whose shape is [${shape.join(", ")}]: ` +
+        "resume the run until its next checkpoint, then export it.",
+    );
+  });
+  return [
+    jsonFile(configName, {
+      alpha_pattern: {},
+      auto_mapping: null,
+      base_model_name_or_path: baseModel,
+      bias: "none",
+      fan_in_fan_out: false,
+      inference_mode: true,
+      init_lora_weights: true,
+      layers_pattern: null,
+      layers_to_transform: null,
+      lora_alpha: method.alpha,
+      lora_dropout: 0,
+      modules_to_save: null,
+      peft_type: "LORA",
+      r: method.rank,
+      rank_pattern: {},
+      revision: null,
+      target_modules: method.targets,
+      task_type: "CAUSAL_LM",
+      use_dora: false,
+      use_rslora: false,
+    }),
+    { name: weightsName, content: new Blob([writeSafetensors(stored, { format: "pt" })]) },
+  ];
+}
+
+/**
+ * Reads an adapter and checks everything against the model's config. Throws ExportError or ModelError naming file, field or key,
+ * both values and the way out: for what would be computed otherwise, for a key that binds to nothing, a missing key, another
+ * shape or type, and numbers that are not finite.
+ */
+export async function readAdapter(files: ModelFiles, config: LlamaConfig, signal?: AbortSignal): Promise<ReadAdapter> {
+  const options = signal ? { signal } : {};
+  const { value } = await readJson(await files.open(configName, options), signal);
+  const method = methodOf(value);
+  const wanted = new Map(adapterTensors(config, method).map(({ name, shape }) => [prefix + name, shape]));
+  const stored = (await readSafetensors(await files.open(weightsName, options), signal)).tensors;
+
+  const [example = ""] = wanted.keys();
+  for (const key of stored.keys()) {
+    if (wanted.has(key)) continue;
+    throw new ExportError(
+      `${weightsName}: the key "${key}" belongs to no adapted layer of this model, so the tensor would be loaded and do nothing. ` +
+        `Keys are written as "${example}": save the adapter with PEFT's save_pretrained, or take one of this model.`,
+    );
+  }
+  const missing = [...wanted.keys()].filter((key) => !stored.has(key));
+  if (missing.length > 0) {
+    throw new ExportError(
+      `${weightsName} lacks ${missing.length} of the ${wanted.size} tensors that ${configName} asks for (${listSome(missing)}), ` +
+        "and these layers would stay as they are: save the adapter again, or name fewer target_modules.",
+    );
+  }
+  const tensors = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const [key, shape] of wanted) {
+    const entry = stored.get(key);
+    if (entry) tensors.set(key.slice(prefix.length), await readTensor(entry, shape, method.rank, signal));
+  }
+  const { base_model_name_or_path: baseModel } = value;
+  return { method, tensors, baseModel: typeof baseModel === "string" ? baseModel : null };
+}
+
+async function readTensor(entry: TensorEntry, shape: Shape, rank: number, signal: AbortSignal | undefined) {
+  const { name, dtype, source, start, end } = entry;
+  if (!sameShape(entry.shape, shape)) {
+    throw new ExportError(
+      `${weightsName}: "${name}" has the shape [${entry.shape.join(", ")}], but this model and r ${rank} of ${configName} ask ` +
+        `for [${shape.join(", ")}]: take both files from one adapter, and one that was trained on this model.`,
+    );
+  }
+  if (!isFloat(dtype)) {
+    throw new ExportError(`${weightsName}: "${name}" is stored as ${dtype}: save the adapter as F32, F16 or BF16.`);
+  }
+  const values = decodeFloats(dtype, await source.slice(start, end, signal), new Float32Array(sizeOf(shape)));
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) {
+    throw new ExportError(
+      `${weightsName}: "${name}" holds ${values[at]}, and every answer would be spoilt: go back to an earlier checkpoint.`,
+    );
+  }
+  return values;
+}
+
+/** Fields with which PEFT computes something else, unless they are off. */
+const unsupported = [
+  "alpha_pattern",
+  "bias",
+  "corda_config",
+  "eva_config",
+  "exclude_modules",
+  "fan_in_fan_out",
+  "layer_replication",
+  "layers_to_transform",
+  "lora_bias",
+  "megatron_config",
+  "modules_to_save",
+  "rank_pattern",
+  "target_parameters",
+  "trainable_token_indices",
+  "use_dora",
+  "use_qalora",
+  "use_rslora",
+];
+
+const isOff = (value: unknown) =>
+  value === undefined ||
+  value === null ||
+  value === false ||
+  value === "none" ||
+  (typeof value === "object" && Object.keys(value).length === 0);
+
+function methodOf(json: Readonly<Record<string, unknown>>): LoraMethod {
+  const refuse = (field: string, wanted: string) =>
+    new ExportError(
+      `${configName}: ${field} is ${JSON.stringify(json[field]) ?? "missing"}, and must be ${wanted}: train or save the adapter so.`,
+    );
+  if (json.peft_type !== "LORA") throw refuse("peft_type", '"LORA"');
+  if (json.task_type !== "CAUSAL_LM" && !isOff(json.task_type)) throw refuse("task_type", '"CAUSAL_LM"');
+  for (const field of unsupported) if (!isOff(json[field])) throw refuse(field, "off");
+  // Other beginnings change the base model's weights too, which an adapter alone does not tell.
+  const start = json.init_lora_weights;
+  if (start !== undefined && typeof start !== "boolean" && start !== "gaussian") {
+    throw refuse("init_lora_weights", 'true or "gaussian"');
+  }
+  const { r: rank, lora_alpha: alpha, target_modules: targets } = json;
+  if (typeof rank !== "number" || !Number.isSafeInteger(rank) || rank < 1) throw refuse("r", "a whole number from 1");
+  if (typeof alpha !== "number" || !(alpha > 0)) throw refuse("lora_alpha", "a number above 0");
+  if (!Array.isArray(targets) || targets.length === 0 || !targets.every((target) => typeof target === "string")) {
+    throw refuse("target_modules", "a list of layer names");
+  }
+  return { kind: "lora", rank, alpha, targets };
+}

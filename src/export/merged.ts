@@ -1,0 +1,184 @@
+/**
+ * A trained model in Hugging Face layout: the base's own files, with the trained tensors in place of its own and the run's
+ * template and stop tokens beside them. Each tensor is stored once: a tied head is the embedding, and is not written again.
+ * Written a tensor at a time, read back and compared before it is given.
+ */
+
+import { type Method, parametersOf } from "../artifacts/method.ts";
+import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
+import { decodeFloats, encodeFloats } from "../hub/elements.ts";
+import { sha256 } from "../hub/hash.ts";
+import type { ModelTensor, OpenModel } from "../hub/model.ts";
+import { layoutSafetensors } from "../hub/safetensors.ts";
+import type { LlamaConfig } from "../models/llama.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import { type Bundle, ExportError, jsonFile, type OutFile, type TrainedTensors } from "./files.ts";
+import { mergeAdapter } from "./merge.ts";
+import { requireModel, type WantedModel, type WantedTensor } from "./readBack.ts";
+import { type ExportedTemplate, expressTemplate, type TrainedTemplate } from "./template.ts";
+
+export interface MergedParts {
+  /** The base model's files. */
+  readonly opened: Pick<
+    OpenModel,
+    "tensors" | "files" | "read" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
+  >;
+  readonly config: LlamaConfig;
+  readonly tokenizer: Tokenizer;
+  readonly method: Method;
+  readonly trained: TrainedTensors;
+  readonly template: TrainedTemplate;
+  /** Tensors written, of `total`. */
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Throws ExportError when the template cannot be expressed or nothing stops it, when a number fits no more into the base's type,
+ * and when what was written is not what is read back; the signal's reason when cancelled.
+ */
+export async function exportMerged(parts: MergedParts): Promise<Bundle> {
+  const { opened, tokenizer, config } = parts;
+  const template = expressTemplate(parts.template, { tokenizer, chatTemplate: opened.chatTemplate });
+  const weights = await mergeWeights(parts);
+  const texts = await textFiles(parts, template);
+  const files = [...texts, weights.file];
+  const { systemPrompt } = parts.template;
+  const wanted: WantedModel = { config, template, systemPrompt, tensors: weights.tensors };
+  await requireModel(files, wanted, parts.signal);
+  return { files, notes: [...template.notes, ...weights.notes] };
+}
+
+interface Written {
+  readonly file: OutFile;
+  readonly tensors: ReadonlyMap<string, WantedTensor>;
+  readonly notes: readonly string[];
+}
+
+async function mergeWeights({ opened, config, method, trained, onProgress, signal }: MergedParts): Promise<Written> {
+  const contents = new Map<string, Blob>();
+  const tensors = new Map<string, WantedTensor>();
+  const rounding = createRounding();
+  const keep = async ({ name, dtype, shape }: ModelTensor, bytes: Uint8Array<ArrayBuffer>) => {
+    signal?.throwIfAborted();
+    tensors.set(name, { dtype, shape, sha256: await sha256(bytes) });
+    contents.set(name, new Blob([bytes]));
+    onProgress?.(contents.size, opened.tensors.size);
+  };
+  const change = async (entry: ModelTensor, base: Float32Array, values: Float32Array<ArrayBuffer>) => {
+    const bytes = encodeFloats(entry.dtype, values);
+    rounding.add(entry, base, values, decodeFloats(entry.dtype, bytes, new Float32Array(values.length)));
+    await keep(entry, bytes);
+  };
+
+  if (method.kind === "full") {
+    await trained(async (name, values) => {
+      const entry = opened.tensors.get(name);
+      if (entry) await change(entry, await opened.read(name, signal), values);
+    });
+  } else {
+    const adapter = new Map<string, Float32Array<ArrayBuffer>>();
+    await trained((name, values) => void adapter.set(name, values));
+    const pairs = parametersOf(config, method).filter(({ initial }) => initial === "lora_A");
+    const adapted = new Map(pairs.map(({ name }) => [name.replace("lora_A.weight", "weight"), name]));
+    for (const [name, entry] of opened.tensors) {
+      const pair = adapted.get(name);
+      if (pair === undefined) {
+        await keep(entry, await entry.source.slice(entry.start, entry.end, signal));
+        continue;
+      }
+      const [down, up] = [adapter.get(pair), adapter.get(pair.replace("lora_A.weight", "lora_B.weight"))];
+      if (!down || !up) throw incomplete(name);
+      const base = await opened.read(name, signal);
+      await change(entry, base, mergeAdapter(base, down, up, method));
+    }
+  }
+
+  for (const [name, { shape }] of opened.tensors) {
+    if (!tensors.has(name) && sizeOf(shape) > 0) throw incomplete(name);
+  }
+  const heads = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const { head, ordered } = layoutSafetensors(heads, { format: "pt" });
+  const content = new Blob([head, ...ordered.flatMap(({ name }) => contents.get(name) ?? [])]);
+  return { file: { name: "model.safetensors", content }, tensors, notes: rounding.notes(method) };
+}
+
+const incomplete = (name: string) =>
+  new ExportError(
+    `The checkpoint has no values for ${name}, which was trained: resume the run until its next one, then export it.`,
+  );
+
+/** Share of what was trained beyond which rounding is told. */
+const muchRounded = 0.1;
+
+/** How much of what training changed is lost when it is stored in the base's type: root mean squares. */
+function createRounding() {
+  let changed = 0;
+  let lost = 0;
+  const types = new Set<string>();
+  return {
+    add({ name, dtype }: ModelTensor, base: Float32Array, exact: Float32Array, stored: Float32Array) {
+      for (let i = 0; i < exact.length; i++) {
+        const value = exact[i] as number;
+        const rounded = stored[i] as number;
+        if (!Number.isFinite(rounded)) {
+          throw new ExportError(
+            `The merged ${name} holds ${value}, and the base model's type, ${dtype}, holds no such number: export the adapter, or ` +
+              "open the base model in F32 and train it so.",
+          );
+        }
+        changed += (value - (base[i] as number)) ** 2;
+        lost += (rounded - value) ** 2;
+      }
+      types.add(dtype);
+    },
+    notes(method: Method): string[] {
+      if (changed === 0) return ["The merged model is its base: training has changed no number yet."];
+      const share = Math.sqrt(lost / changed);
+      if (share < muchRounded) return [];
+      const whole = method.kind === "lora" ? "the adapter keeps all of it" : "a base model in F32 would keep all of it";
+      return [
+        `The merged weights are stored as the base's were, in ${[...types].join(" and ")}: rounding adds an error of ` +
+          `${Math.round(100 * share)} % of what training changed, and ${whole}.`,
+      ];
+    },
+  };
+}
+
+/** `config.json` and `tokenizer.json` are the base's, byte for byte. */
+async function textFiles({ opened, tokenizer, config, signal }: MergedParts, template: ExportedTemplate) {
+  const asOpened = async (name: string): Promise<OutFile> => {
+    const source = opened.files.find((file) => file.name === name);
+    if (!source) throw new ExportError(`The base model has no ${name} any more: open it again, then export.`);
+    return { name, content: new Blob([await source.slice(0, source.byteLength, signal)]) };
+  };
+  const { bos } = tokenizer;
+  const before: Readonly<Record<string, unknown>> = opened.tokenizerConfig ?? {
+    tokenizer_class: "PreTrainedTokenizerFast",
+    model_max_length: config.max_position_embeddings,
+    ...(bos && { bos_token: bos.text }),
+  };
+  // Programs that know neither templates nor generation_config.json stop at the tokenizer's own end. A template that writes
+  // that end by its name would be changed by this, and keeps it.
+  const keepsEnd = tokenizer.eos?.text === template.stopToken || /\beos_token\b/.test(template.source);
+  const tokenizerConfig = {
+    ...before,
+    ...(!keepsEnd && { eos_token: template.stopToken }),
+    chat_template: template.source,
+  };
+  const specials = Object.entries(tokenizerConfig).filter(([name]) => /^(?:bos|eos|unk|pad)_token$/.test(name));
+  // The flag would let transformers make the file anew from config.json, without these stop tokens.
+  const { _from_model_config: _, ...generation } = opened.generationConfig ?? {};
+  const [only, ...others] = template.stopIds;
+  return [
+    await asOpened("config.json"),
+    jsonFile("generation_config.json", {
+      ...(bos && { bos_token_id: bos.id }),
+      ...generation,
+      eos_token_id: others.length === 0 ? only : template.stopIds,
+    }),
+    await asOpened("tokenizer.json"),
+    jsonFile("tokenizer_config.json", tokenizerConfig),
+    jsonFile("special_tokens_map.json", Object.fromEntries(specials)),
+  ];
+}

@@ -1,0 +1,60 @@
+/** Reads a written model back with the project's own readers, and compares it with what was to be written. */
+
+import { checkpointTensors } from "../artifacts/method.ts";
+import { createTemplate } from "../data/templates/choose.ts";
+import { createTokenizer } from "../data/tokenizer/tokenizer.ts";
+import { sha256 } from "../hub/hash.ts";
+import { openModel } from "../hub/model.ts";
+import { readSafetensors, type StoredDType } from "../hub/safetensors.ts";
+import { type LlamaConfig, readConfig } from "../models/llama.ts";
+import type { Shape } from "../tensor/dtype.ts";
+import { type OutFile, readBackError, reopened } from "./files.ts";
+import { type ExportedTemplate, requireSame } from "./template.ts";
+
+export interface WantedTensor {
+  readonly dtype: StoredDType;
+  readonly shape: Shape;
+  /** Of the stored bytes. */
+  readonly sha256: string;
+}
+
+export interface WantedModel {
+  readonly config: LlamaConfig;
+  readonly template: ExportedTemplate;
+  readonly systemPrompt: string | null;
+  /** Every tensor of the file, and no other. */
+  readonly tensors: ReadonlyMap<string, WantedTensor>;
+}
+
+/**
+ * Throws ExportError unless the files, opened as any model is, are this one: every tensor once, with its type, shape and bytes;
+ * the config; a template that writes what was trained; and all stop tokens. ModelError where they cannot be opened.
+ */
+export async function requireModel(files: readonly OutFile[], wanted: WantedModel, signal?: AbortSignal) {
+  const source = reopened("exported", files);
+  const opened = await openModel(source, (json) => checkpointTensors(readConfig(json)), signal ? { signal } : {});
+  same("config.json", readConfig(opened.config), wanted.config);
+
+  const { tensors } = await readSafetensors(await source.open("model.safetensors"), signal);
+  same("the list of tensors", [...tensors.keys()].sort(), [...wanted.tensors.keys()].sort());
+  for (const [name, { dtype, shape, sha256: digest }] of wanted.tensors) {
+    const entry = tensors.get(name);
+    if (!entry) continue;
+    same(`the type of ${name}`, typeOf(entry), typeOf({ dtype, shape }));
+    const bytes = await entry.source.slice(entry.start, entry.end, signal);
+    same(`the hash of the bytes of ${name}`, await sha256(bytes), digest);
+  }
+
+  const { template, systemPrompt } = wanted;
+  const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+  const written = createTemplate({ kind: "model" }, { tokenizer, chatTemplate: opened.chatTemplate });
+  requireSame(template.trained, written, systemPrompt);
+  same("the list of stop tokens", [opened.generationConfig?.eos_token_id].flat(), template.stopIds);
+}
+
+const typeOf = ({ dtype, shape }: Pick<WantedTensor, "dtype" | "shape">) => `${dtype}[${shape.join(", ")}]`;
+
+function same(what: string, found: unknown, wanted: unknown): void {
+  const [read, told] = [JSON.stringify(found) ?? "missing", JSON.stringify(wanted)];
+  if (read !== told) throw readBackError(what, read, told);
+}

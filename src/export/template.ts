@@ -1,0 +1,139 @@
+/** The template of a run as other programs need it: Jinja that is shown to write what was trained, and what stops an answer. */
+
+import type { Message } from "../data/example.ts";
+import type { TemplateChoice } from "../data/settings.ts";
+import { createChatTemplate } from "../data/templates/chatTemplate.ts";
+import { createTemplate, type TemplateModel } from "../data/templates/choose.ts";
+import { templateSource } from "../data/templates/source.ts";
+import { type Conversation, type Template, TemplateError } from "../data/templates/template.ts";
+import { ExportError } from "./files.ts";
+
+/** How a run's rows were rendered. */
+export interface TrainedTemplate {
+  readonly choice: TemplateChoice;
+  readonly systemPrompt: string | null;
+}
+
+export interface ExportedTemplate {
+  /** For `chat_template` of `tokenizer_config.json`. */
+  readonly source: string;
+  /** Tokens that end an answer, the one that was trained first. Never empty. */
+  readonly stopIds: readonly number[];
+  /** The text of the first of them. */
+  readonly stopToken: string;
+  /** What was trained, as the oracle of what is read back. */
+  readonly trained: Template;
+  readonly notes: readonly string[];
+}
+
+const user: Message = { role: "user", content: "What is 2 + 2?" };
+const assistant: Message = { role: "assistant", content: "It is 4." };
+const system: Message = { role: "system", content: "Answer\nbriefly." };
+const call: Message = {
+  role: "assistant",
+  content: "",
+  toolCalls: [{ id: "abcdefghi", name: "sum", arguments: { of: [2, 2], as: "a 'whole' \"number\"" } }],
+};
+const said: Message = { ...call, content: "Let me see." };
+const told: Message = { role: "tool", content: "4", toolCallId: "abcdefghi", name: "sum" };
+const tools = [
+  {
+    type: "function",
+    function: { name: "sum", description: "Adds.", parameters: { type: "object", properties: {} } },
+  },
+];
+
+/** Every kind of conversation in which templates differ; one that a template refuses is not compared. */
+const trials: readonly Conversation[] = [
+  { messages: [user] },
+  { messages: [system, user] },
+  { messages: [user, assistant] },
+  { messages: [system, user, assistant] },
+  { messages: [user, assistant, user, assistant] },
+  { messages: [system, user, assistant, user] },
+  { messages: [system, assistant, user] },
+  { messages: [user], tools },
+  { messages: [system, user, call, told, assistant], tools },
+  { messages: [user, said, told, assistant, user], tools },
+];
+
+/**
+ * What other programs need to ask the model as it was trained. Throws ExportError, with the way out, when nothing would stop
+ * an answer, or when Jinja cannot be shown to write what was trained.
+ */
+export function expressTemplate({ choice, systemPrompt }: TrainedTemplate, model: TemplateModel): ExportedTemplate {
+  const { tokenizer } = model;
+  const trained = refusing(() => createTemplate(choice, model));
+  const source = refusing(() => templateSource(choice, model, systemPrompt));
+  const [first] = trained.stopIds;
+  const stopToken = [...tokenizer.addedTokens].find(([, id]) => id === first)?.[0];
+  if (stopToken === undefined) {
+    throw new ExportError(
+      "The merged model was not exported, for its template has no stop token and its answers would never end: name " +
+        "eos_token in the base model's tokenizer_config.json and open it again, or export the adapter.",
+    );
+  }
+  const written = refusing(() => createChatTemplate({ name: "exported", source, tokenizer }));
+  requireSame(trained, written, systemPrompt);
+  const notes: string[] = [];
+  if (trained.endMarker !== "") {
+    notes.push(
+      `Answers end with the text ${trained.endMarker} before ${stopToken}, for the tokenizer has no token for it: other ` +
+        "programs show it at the end of an answer.",
+    );
+  }
+  if (/\bstrftime_now\b/.test(source)) {
+    notes.push(
+      "The template asks for the date. In training it was always told one, 26 July 2024; other programs tell the day's.",
+    );
+  }
+  return { source, stopIds: trained.stopIds, stopToken, trained, notes };
+}
+
+function refusing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    throw new ExportError(
+      `The merged model was not exported, for without its template it would not answer as it was trained. ${error.message} ` +
+        "The adapter, or the base model with another template in a new run, can be exported.",
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Throws ExportError unless `written`, which brings its own system prompt, writes every trial as `trained` does with
+ * `systemPrompt`, and ends an answer with the same token.
+ */
+export function requireSame(trained: Template, written: Template, systemPrompt: string | null): void {
+  if (written.stopIds[0] !== trained.stopIds[0]) {
+    throw different(`an answer ends with token ${written.stopIds[0]}`, `token ${trained.stopIds[0]}`);
+  }
+  for (const trial of trials) {
+    for (const generationPrompt of [false, true]) {
+      const wanted = textOf(trained, trial, generationPrompt, systemPrompt);
+      if (wanted === null) continue;
+      const found = textOf(written, trial, generationPrompt, null);
+      if (found !== wanted) throw different(`writes ${JSON.stringify(found)}`, JSON.stringify(wanted));
+    }
+  }
+}
+
+/** What a template writes, null where it refuses the conversation. */
+function textOf(template: Template, trial: Conversation, generationPrompt: boolean, system: string | null) {
+  try {
+    const { segments } = template.render(trial, { system, generationPrompt });
+    return segments.map(({ text }) => text).join("");
+  } catch (error) {
+    if (error instanceof TemplateError) return null;
+    throw error;
+  }
+}
+
+const different = (found: string, wanted: string) =>
+  new ExportError(
+    `The merged model was not exported, for its template cannot be expressed for other programs: as a chat_template it ${found}, ` +
+      `and in training it was ${wanted}. Export the adapter, or train with another template or without a system prompt.`,
+  );

@@ -1,0 +1,41 @@
+/** The first visit as a topic: where nothing is kept and nothing chosen, the page opens what comes with it. */
+
+import { type Context, patch } from "./context.ts";
+import type { DataActions } from "./data.ts";
+import type { ModelActions } from "./model.ts";
+import { demoData, isSeedling } from "./seedling.ts";
+
+export interface WelcomeActions {
+  /**
+   * To be called once the engine has started and what is kept is known. Opens Seedling and its data on a first visit; whoever
+   * had them once is not given them again, and neither is who brought models, data or runs. What fails is told where models
+   * and data tell it, and tried again on the next visit.
+   */
+  greet(): Promise<void>;
+}
+
+export function welcomeActions(context: Context, model: ModelActions, data: DataActions): WelcomeActions {
+  const { store } = context;
+
+  const isNewcomer = () => {
+    const { engine, model, data, runs } = store.getState();
+    const brought = model.list.some((other) => !isSeedling(other)) || data.list.some(({ name }) => name !== demoData);
+    return engine.status === "ready" && !brought && runs.list.length === 0;
+  };
+
+  return {
+    async greet() {
+      let { done } = store.getState().welcome;
+      if (!done && isNewcomer()) {
+        const before = store.getState();
+        await Promise.all([
+          before.model.selected === null && model.openSeedling(),
+          before.data.chosen.length === 0 && data.openSample(demoData),
+        ]);
+        const after = store.getState();
+        done = after.model.selected !== null && after.data.chosen.length > 0;
+      }
+      patch(context, "welcome", { settled: true, done });
+    },
+  };
+}

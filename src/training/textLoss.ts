@@ -1,0 +1,58 @@
+/** How well a model still predicts general text: what fine-tuning forgets shows here. */
+
+import type { TokenizedExample } from "../data/batch.ts";
+import { chooseBuckets } from "../data/buckets.ts";
+import { renderText } from "../data/templates/mask.ts";
+import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
+import { evaluationBatches } from "./batchSource.ts";
+import { nextTask } from "./control.ts";
+import type { Evaluator } from "./evaluate.ts";
+
+export interface TextLossParts {
+  readonly evaluator: Pick<Evaluator, "loss">;
+  readonly tokenizer: Tokenizer;
+  /** Longest sequence of the model in tokens. */
+  readonly contextLength: number;
+}
+
+export interface TextLossOptions {
+  readonly signal?: AbortSignal;
+  /** Batches gone through, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Texts that are evaluated at once. */
+const batchSize = 8;
+
+/**
+ * Mean cross-entropy per token in nats over all texts: Σ CE / tokens, over every token of each text but its first, and its
+ * EOS where the model has one, tokens being those that plain text is trained on. What exceeds the context is cut off. Null
+ * when no text has a token to predict. Throws the signal's reason.
+ */
+export async function textLoss(
+  texts: readonly string[],
+  { evaluator, tokenizer, contextLength }: TextLossParts,
+  { signal, onProgress }: TextLossOptions = {},
+): Promise<number | null> {
+  const examples = texts
+    .map((text, row) => exampleOf(text, row, tokenizer, contextLength))
+    .filter(({ ids }) => ids.length > 1);
+  if (examples.length === 0) return null;
+  const batches = evaluationBatches(examples, chooseBuckets(examples, batchSize, { repeats: false }));
+  let done = 0;
+  const loss = await evaluator.loss(batches, async () => {
+    onProgress?.(done++, batches.length);
+    await nextTask();
+    return signal?.aborted ?? false;
+  });
+  signal?.throwIfAborted();
+  onProgress?.(batches.length, batches.length);
+  return loss;
+}
+
+function exampleOf(text: string, row: number, tokenizer: Tokenizer, contextLength: number): TokenizedExample {
+  const ids = tokenizer.encode(renderText(text, tokenizer)).ids.slice(0, contextLength);
+  // Nothing predicts the first token; where the model opens with BOS, that is the one.
+  const weights = Float32Array.from(ids, (_, i) => (i === 0 ? 0 : 1));
+  return { source: 0, row, ids, weights };
+}

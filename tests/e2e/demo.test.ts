@@ -1,0 +1,125 @@
+/** A newcomer's way on the built page: Seedling and its data are there, train, and are examined; and nobody is overruled. */
+
+import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { launchChromium } from "../../scripts/harness/chromium.ts";
+import {
+  downloadRecord,
+  fillRecipe,
+  openData,
+  openModelFolder,
+  openStudio,
+  waitForRun,
+} from "../../scripts/harness/studio.ts";
+import { demoData } from "../../src/store/seedling.ts";
+import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
+import { folderOf, watch } from "./tab.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A browser that has never seen the page. */
+async function newcomer(expected: readonly RegExp[] = []): Promise<Page> {
+  const { page, dispose } = await launchChromium({ webgpu: false });
+  onTestFinished(dispose);
+  watch(page, inject("page"), expected);
+  return page;
+}
+
+const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+const model = (page: Page) => region(page, "Model").getByLabel("Train this model").locator("option:checked");
+const demo = (page: Page) => page.getByRole("checkbox", { name: `Train on ${demoData}` });
+
+test("npm run demo trains what comes with the page, and tells exact matches and loss before and after", async () => {
+  const json = join(await folderOf({}), "demo.json");
+  const { stderr, status } = spawnSync(
+    process.execPath,
+    ["--import", "tsx", "scripts/demo.ts", "--steps", "4", "--questions", "2", "--json", json],
+    { cwd: root, encoding: "utf8" },
+  );
+  expect(stderr).not.toMatch(/error|warning/i);
+  expect(status, stderr).toBe(0);
+  const record = JSON.parse(await readFile(json, "utf8"));
+  const share = { before: expect.closeTo(0.5, 0), after: expect.closeTo(0.5, 0) };
+  expect(record).toMatchObject({
+    model: "Seedling",
+    provider: "wasm",
+    steps: 4,
+    exactMatch: { trainedEntities: share, heldOutEntities: share, heldOutTasks: share },
+    questions: 6,
+    generalLoss: { before: expect.any(Number), after: expect.any(Number) },
+    answers: { tuned: expect.any(String) },
+  });
+  expect(record.coldStartSeconds).toBeGreaterThan(record.seconds);
+  expect(record.generalLoss.before).not.toBe(record.generalLoss.after);
+});
+
+test("a first visit has a model, data and a recipe without a doubt; what is then removed stays away", async () => {
+  const page = await newcomer();
+  await openStudio(page, inject("page"), "wasm", { keepDemoData: true });
+  expect(await model(page).textContent()).toBe("Seedling");
+  expect(await demo(page).isChecked()).toBe(true);
+  // Its own defaults, and nothing to say against them.
+  expect(await page.locator('[name="learningRate"]').inputValue()).not.toBe("2e-4");
+  expect(
+    await region(page, "Recipe")
+      .getByText(/usually/i)
+      .filter({ visible: true })
+      .count(),
+  ).toBe(0);
+  await page.getByTestId("report-state").filter({ hasText: "All checks passed" }).waitFor();
+  expect(await page.getByRole("button", { name: "Start training" }).isEnabled()).toBe(true);
+
+  // Kept: the next visit fetches nothing of it again.
+  const before = watchModels(page);
+  await page.reload();
+  await page.locator('[data-settled="true"]').waitFor();
+  expect(await model(page).textContent()).toBe("Seedling");
+  expect(await demo(page).isChecked()).toBe(true);
+  expect(before).toEqual([]);
+
+  await demo(page).uncheck();
+  await page.getByRole("button", { name: "Remove Seedling" }).click();
+  await page.getByRole("button", { name: "Remove", exact: true }).click();
+  await page.getByLabel("Train this model").waitFor({ state: "detached" });
+  await page.reload();
+  await page.locator('[data-settled="true"]').waitFor();
+  expect(await page.getByLabel("Train this model").count()).toBe(0);
+  expect(await demo(page).isChecked()).toBe(false);
+
+  // One click brings it back.
+  await page.getByRole("button", { name: "Seedling, comes with the page" }).click();
+  await page.getByLabel("Train this model").waitFor();
+  expect(await model(page).textContent()).toBe("Seedling");
+});
+
+test("where the host has neither, the page says so in place, and a model and data of one's own train", async () => {
+  const page = await newcomer([/status of 404/]);
+  for (const absent of ["**/models/**", "**/samples/**"])
+    await page.context().route(absent, (route) => route.fulfill({ status: 404, body: "not here" }));
+  await openStudio(page, inject("page"), "wasm");
+  await region(page, "Model").getByRole("alert").filter({ hasText: "Seedling could not be loaded" }).waitFor();
+  await region(page, "Data")
+    .getByRole("alert")
+    .filter({ hasText: `${demoData} is not served` })
+    .waitFor();
+  const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
+  await openModelFolder(page, folder);
+  await openData(page, join(folder, "rows.jsonl"));
+  await fillRecipe(page, { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "0" });
+  await page.getByRole("button", { name: "Start training" }).click();
+  await waitForRun(page, ["finished"]);
+  expect(await downloadRecord(page)).toMatchObject({ sources: [{ name: "rows.jsonl" }], step: 2 });
+});
+
+/** Addresses of model files that are asked for from now on. */
+function watchModels(page: Page): string[] {
+  const asked: string[] = [];
+  page.context().on("request", (request) => {
+    if (request.url().includes("/models/")) asked.push(request.url());
+  });
+  return asked;
+}

@@ -1,0 +1,157 @@
+/**
+ * The engine's exports, from a run on wasm to what a user unzips. Oracles: the run's own checkpoint, asked with one seed: the exported
+ * model, opened afresh, gives the same answers; and the adapter, merged by hand into the base, gives the exported weights.
+ */
+
+import { unzipSync } from "fflate";
+import { beforeAll, expect, test } from "vitest";
+import { readAdapter } from "../../../src/export/adapter.ts";
+import { mergeAdapter } from "../../../src/export/merge.ts";
+import { modelFromSources } from "../../../src/hub/files.ts";
+import { readSafetensors } from "../../../src/hub/safetensors.ts";
+import { readConfig } from "../../../src/models/llama.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import type { Recipe, RunRecord } from "../../../src/storage/run.ts";
+import { openStorage } from "../../../src/storage/storage.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
+import { createDataDesk } from "../../../src/worker/dataDesk.ts";
+import { createEngine } from "../../../src/worker/engine.ts";
+import type { EngineApi, EngineEvent, Exported } from "../../../src/worker/protocol.ts";
+import { takeIn } from "../../support/engineHere.ts";
+import { tinyConfig, tinyModel, tinyRows, tinyTensors } from "../../support/tinyLlama.ts";
+
+const recipe: Recipe = {
+  ...defaultRecipe("lora"),
+  lora: { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] },
+  template: { kind: "built-in", name: "hone" },
+  systemPrompt: "Count.",
+  learningRate: 5e-2,
+  warmupRatio: 0,
+  batchSize: 4,
+  accumulation: 1,
+  maxLength: 128,
+  steps: 12,
+  evaluateEvery: 100,
+  checkpointEvery: 2,
+  samplePrompts: 0,
+  validationShare: 0,
+};
+
+let engine: EngineApi;
+const told: EngineEvent[] = [];
+const runs: Partial<Record<Recipe["method"], RunRecord>> = {};
+
+beforeAll(async () => {
+  const data = createDataDesk(await openStorage(), () => undefined);
+  engine = await createEngine(
+    nodeEntries,
+    (event) => told.push(event),
+    async () => data,
+  );
+  await engine.start("wasm");
+  const files = Object.entries(tinyModel()).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files, name: "tiny" });
+  const sources = [await takeIn(data, tinyRows())];
+  for (const method of ["lora", "full"] as const) {
+    const change = method === "full" ? { learningRate: 2e-2 } : {};
+    runs[method] = await engine.startRun({
+      name: method,
+      modelHash,
+      sources,
+      recipe: { ...recipe, ...change, method },
+    });
+  }
+}, 300_000);
+
+const runOf = (method: Recipe["method"]) => {
+  const run = runs[method];
+  if (run?.status !== "finished") throw new Error(run?.reason ?? `the ${method} run has not finished`);
+  return run;
+};
+
+async function unpacked({ archive, files }: Exported) {
+  const held = unzipSync(new Uint8Array(await archive.arrayBuffer()));
+  expect(files).toEqual(Object.entries(held).map(([name, bytes]) => ({ name, byteLength: bytes.length })));
+  return held;
+}
+
+/** Seeded answers: they follow every logit, so that another model gives other texts. */
+async function answers(modelHash: string, runId: string | null, own: boolean) {
+  const texts: string[] = [];
+  for (const question of ["Say 1.", "Say la la 7.", "What is it?"]) {
+    const { text } = await engine.ask({
+      requestId: question,
+      modelHash,
+      runId,
+      template: own ? { kind: "model" } : recipe.template,
+      // The exported template brings the run's system prompt itself.
+      systemPrompt: own ? null : recipe.systemPrompt,
+      question,
+      sampling: { temperature: 0.7, topK: null, topP: null, maxTokens: 12, seed: 1 },
+    });
+    texts.push(text);
+  }
+  return texts;
+}
+
+test.each(["lora", "full"] as const)(
+  "the merged model of a %s run answers as the run's checkpoint does",
+  async (method) => {
+    const run = runOf(method);
+    const exported = await engine.exportModel(run.id);
+    expect(exported.notes).toEqual([expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/)]);
+    const held = await unpacked(exported);
+    const files = Object.entries(held).map(([name, bytes]) => new File([new Uint8Array(bytes)], name));
+    const again = await engine.openModel({ kind: "files", files, name: `exported ${method}` });
+    expect(again.chatTemplate).toBe(true);
+    expect(again.notes).toEqual([]);
+    const wanted = await answers(run.model.hash, run.id, false);
+    expect(await answers(again.hash, null, true)).toEqual(wanted);
+    expect(await answers(run.model.hash, null, false)).not.toEqual(wanted);
+    expect(told).toContainEqual({ type: "progress", task: "Writing the merged model", done: 11, total: 11 });
+  },
+  300_000,
+);
+
+test("the adapter's numbers, merged by hand, are the merged model's", async () => {
+  const run = runOf("lora");
+  const { notes, ...adapter } = await engine.exportAdapter(run.id);
+  expect(notes).toEqual([]);
+  const held = await unpacked({ notes, ...adapter });
+  expect(Object.keys(held)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+  const sources = Object.entries(held).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
+  const config = readConfig(tinyConfig);
+  const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), config);
+  expect(method).toEqual({ kind: "lora", ...recipe.lora });
+  expect(baseModel).toBe("tiny");
+
+  const model = await unpacked(await engine.exportModel(run.id));
+  const bytes = new Uint8Array(model["model.safetensors"] ?? []);
+  const merged = await readSafetensors(bytesFromMemory("model.safetensors", bytes));
+  let changed = 0;
+  for (const { name, data } of tinyTensors()) {
+    const entry = merged.tensors.get(name);
+    const found = new Float32Array(bytes.slice(entry?.start, entry?.end).buffer);
+    const module = name.replace(/\.weight$/, "");
+    const [down, up] = [tensors.get(`${module}.lora_A.weight`), tensors.get(`${module}.lora_B.weight`)];
+    expect(found).toEqual(down && up ? mergeAdapter(data, down, up, method) : data);
+    if (down && up) {
+      expect(found).not.toEqual(data);
+      changed++;
+    }
+  }
+  expect(changed).toBe(3);
+});
+
+test("what cannot be exported is refused with the way out", async () => {
+  await expect(engine.exportAdapter(runOf("full").id)).rejects.toThrow(
+    'Run "full" trained every parameter, so it has no adapter: export the merged model.',
+  );
+  await expect(engine.exportModel("none")).rejects.toThrow(/There is no run none in this browser/);
+  const controller = new AbortController();
+  controller.abort();
+  await expect(engine.exportModel(runOf("lora").id, controller.signal)).rejects.toThrow(/abort/i);
+});

@@ -1,0 +1,72 @@
+/** A small model in any stored type with an adapter that training has moved, opened as a user's is. */
+
+import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
+import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
+import type { TrainedTensors } from "../../../src/export/files.ts";
+import { encodeFloats, type FloatDType } from "../../../src/hub/elements.ts";
+import { modelFromSources } from "../../../src/hub/files.ts";
+import { openModel } from "../../../src/hub/model.ts";
+import { type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";
+import { readConfig } from "../../../src/models/llama.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
+import { sizeOf } from "../../../src/tensor/dtype.ts";
+import { createRandom } from "../../../src/tensor/random.ts";
+import { tinyConfig } from "../../support/tinyLlama.ts";
+import { byteLevelTokenizer } from "../../support/tokenizers.ts";
+
+export const everyTarget = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+export const lora: Extract<Method, { kind: "lora" }> = { kind: "lora", rank: 4, alpha: 12, targets: everyTarget };
+
+type Values = Map<string, Float32Array<ArrayBuffer>>;
+
+/** Seeded values of every tensor that a method has beside or in place of the base's. */
+export function trainedValues(config: ReturnType<typeof readConfig>, method: Method, seed = 7): Values {
+  const random = createRandom(seed);
+  const specs = parametersOf(config, method).filter(({ trainable }) => trainable);
+  return new Map(
+    specs.map(({ name, shape }) => [name, Float32Array.from({ length: sizeOf(shape) }, () => 0.3 * random.normal())]),
+  );
+}
+
+export const givenBy =
+  (values: Values): TrainedTensors =>
+  async (visit) => {
+    for (const [name, data] of values) await visit(name, data);
+  };
+
+interface Change {
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly dtype?: FloatDType;
+  /** Special tokens of the tokenizer beside <s> and </s>. */
+  readonly added?: readonly string[];
+  readonly tokenizerConfig?: Readonly<Record<string, unknown>> | null;
+  readonly generationConfig?: Readonly<Record<string, unknown>>;
+  /** Tensors that the file holds beside those of the architecture. */
+  readonly extra?: readonly StoredTensor[];
+}
+
+/** The opened base model, and everything that an export of it needs. */
+export async function openBase(change: Change = {}) {
+  const { dtype = "F32", added = ["<|end|>"], extra = [] } = change;
+  const json = { ...tinyConfig, vocab_size: 280, ...change.config };
+  const config = readConfig(json);
+  const random = createRandom(3);
+  const tensors = parametersOf(config, null).map(({ name, shape }): StoredTensor => {
+    const ones = name.includes("norm");
+    const values = Float32Array.from({ length: sizeOf(shape) }, () => (ones ? 1 : 0.3 * random.normal()));
+    return { name, shape, dtype, data: encodeFloats(dtype, values) };
+  });
+  const files = byteLevelTokenizer({ added });
+  const tokenizerConfig = change.tokenizerConfig === undefined ? files.config : change.tokenizerConfig;
+  const text = (name: string, value: unknown) => bytesFromMemory(name, new TextEncoder().encode(JSON.stringify(value)));
+  const sources = [
+    text("config.json", json),
+    text("tokenizer.json", files.json),
+    ...(tokenizerConfig ? [text("tokenizer_config.json", tokenizerConfig)] : []),
+    ...(change.generationConfig ? [text("generation_config.json", change.generationConfig)] : []),
+    bytesFromMemory("model.safetensors", writeSafetensors([...tensors, ...extra])),
+  ];
+  const opened = await openModel(modelFromSources("base", sources), () => parametersOf(config, null));
+  const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+  return { opened, config, tokenizer, json };
+}

@@ -1,0 +1,52 @@
+/** Loss on general text. Oracle: the tokens that plain text is trained on, counted by hand on a byte-level tokenizer. */
+
+import { expect, test } from "vitest";
+import type { Batch } from "../../../src/data/batch.ts";
+import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
+import { textLoss } from "../../../src/training/textLoss.ts";
+import { byteLevelTokenizer } from "../../support/tokenizers.ts";
+
+const { json, config } = byteLevelTokenizer();
+const tokenizer = createTokenizer(json, config);
+
+/** Notes the batches and gives the number of tokens that are predicted as their loss. */
+function counting(seen: Batch[]) {
+  return {
+    async loss(batches: readonly Batch[], interrupted: () => Promise<boolean>) {
+      for (const batch of batches) {
+        if (await interrupted()) return null;
+        seen.push(batch);
+      }
+      return seen.reduce((sum, { weightSum }) => sum + weightSum, 0);
+    },
+  };
+}
+const parts = (seen: Batch[], contextLength = 128) => ({ evaluator: counting(seen), tokenizer, contextLength });
+
+test("every token but the first counts once, the end of the text with it; each text stands for itself", async () => {
+  const seen: Batch[] = [];
+  // BOS, three bytes, EOS: four are predicted. An empty text is BOS and EOS.
+  expect(await textLoss(["abc", ""], parts(seen))).toBe(4 + 1);
+  expect(seen).toHaveLength(1);
+  expect([...(seen[0]?.targets ?? [])].filter((id) => id === tokenizer.eos?.id)).toHaveLength(2);
+  expect(seen[0]?.sourceRows).toEqual([1, 0]);
+});
+
+test("a text is cut at the context, and many texts come in batches", async () => {
+  const seen: Batch[] = [];
+  expect(
+    await textLoss(
+      [..."abcdefghi"].map((letter) => letter.repeat(100)),
+      parts(seen, 20),
+    ),
+  ).toBe(9 * 19);
+  expect(seen.map(({ sourceRows }) => sourceRows.length)).toEqual([8, 1]);
+});
+
+test("without a text there is no loss, and a signal ends it with its reason", async () => {
+  const seen: Batch[] = [];
+  expect(await textLoss([], parts(seen))).toBeNull();
+  const { signal } = { signal: AbortSignal.abort() };
+  await expect(textLoss(["abc"], parts(seen), { signal })).rejects.toMatchObject({ name: "AbortError" });
+  expect(seen).toEqual([]);
+});
