@@ -9,7 +9,7 @@ const pairCount = 200;
 /** Exam questions of each task in each group. */
 const questionsPerTask = 10;
 /** Held-out documents whose loss tells forgetting. */
-const textCount = 120;
+export const textCount = 120;
 
 const lines = (rows: readonly unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 
