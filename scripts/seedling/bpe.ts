@@ -1,6 +1,6 @@
 /** Learns a byte-level BPE tokenizer from texts and writes it as `tokenizer.json` and `tokenizer_config.json`. */
 
-import { spellBytes, utf8 } from "../../src/data/tokenizer/bytes.ts";
+import { byteAlphabet, spellBytes, utf8 } from "../../src/data/tokenizer/bytes.ts";
 import { readTokenizerFiles } from "../../src/data/tokenizer/files.ts";
 import { createWords } from "../../src/data/tokenizer/words.ts";
 
@@ -57,15 +57,6 @@ const endOfText = "<|endoftext|>";
  */
 const wordPattern =
   "'(?:[dmst]|ll|re|ve)(?!\\p{L})| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-
-/** GPT-2's stand-ins, by byte: visible Latin-1 characters are themselves, the others follow from U+0100 on. */
-const byteAlphabet: readonly string[] = (() => {
-  let next = 0x100;
-  return Array.from({ length: 256 }, (_, byte) => {
-    const visible = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad);
-    return String.fromCharCode(visible ? byte : next++);
-  });
-})();
 
 function check({ vocabularySize, special }: TokenizerOptions): void {
   const least = byteAlphabet.length + special.length;

@@ -33,19 +33,19 @@ export const isByteToken = (token: string): boolean => /^<0x[0-9A-F]{2}>$/.test(
 export const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 
 /** GPT-2's printable stand-ins: visible Latin-1 characters are themselves, the other bytes follow from U+0100 on. */
-const standIns: readonly string[] = (() => {
+export const byteAlphabet: readonly string[] = (() => {
   let next = 0x100;
   return Array.from({ length: 256 }, (_, byte) => {
     const visible = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
     return String.fromCharCode(visible ? byte : next++);
   });
 })();
-const byteOf = new Map(standIns.map((character, byte) => [character, byte]));
+const byteOf = new Map(byteAlphabet.map((character, byte) => [character, byte]));
 
 /** A text in GPT-2's byte alphabet. */
 export function spellBytes(text: string): string {
   let spelt = "";
-  for (const byte of utf8.encode(text)) spelt += standIns[byte];
+  for (const byte of utf8.encode(text)) spelt += byteAlphabet[byte];
   return spelt;
 }
 
