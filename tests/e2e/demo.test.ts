@@ -1,9 +1,10 @@
 /** A newcomer's way on the built page: Seedling and its data are there, train, and are examined; and nobody is overruled. */
 
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { Page } from "playwright";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { launchChromium } from "../../scripts/harness/chromium.ts";
@@ -33,28 +34,34 @@ const region = (page: Page, name: string) => page.getByRole("region", { name, ex
 const model = (page: Page) => region(page, "Model").getByLabel("Train this model").locator("option:checked");
 const demo = (page: Page) => page.getByRole("checkbox", { name: `Train on ${demoData}` });
 
-test("npm run demo trains what comes with the page, and tells exact matches and loss before and after", async () => {
+const run = promisify(execFile);
+
+/** The whole demo takes a minute and a half on two free cores. */
+const patience = 1_200_000;
+
+test("npm run demo: Seedling learns to answer about entities that it was never asked about", {
+  timeout: patience,
+}, async () => {
   const json = join(await folderOf({}), "demo.json");
-  const { stderr, status } = spawnSync(
-    process.execPath,
-    ["--import", "tsx", "scripts/demo.ts", "--steps", "4", "--questions", "2", "--json", json],
-    { cwd: root, encoding: "utf8" },
-  );
+  const { stderr } = await run(process.execPath, ["--import", "tsx", "scripts/demo.ts", "--json", json], { cwd: root });
   expect(stderr).not.toMatch(/error|warning/i);
-  expect(status, stderr).toBe(0);
   const record = JSON.parse(await readFile(json, "utf8"));
-  const share = { before: expect.closeTo(0.5, 0), after: expect.closeTo(0.5, 0) };
   expect(record).toMatchObject({
     model: "Seedling",
     provider: "wasm",
-    steps: 4,
-    exactMatch: { trainedEntities: share, heldOutEntities: share, heldOutTasks: share },
-    questions: 6,
-    generalLoss: { before: expect.any(Number), after: expect.any(Number) },
+    steps: 180,
+    examples: 200,
+    questions: 256,
     answers: { tuned: expect.any(String) },
   });
+  const { trainedEntities, heldOutEntities, heldOutTasks } = record.exactMatch;
+  for (const { before } of [trainedEntities, heldOutEntities, heldOutTasks]) expect(before).toBeLessThanOrEqual(0.05);
+  // 95 and 92 % when it was measured.
+  expect(trainedEntities.after).toBeGreaterThanOrEqual(0.8);
+  expect(heldOutEntities.after).toBeGreaterThanOrEqual(0.8);
+  expect(record.generalLoss.before).toBeCloseTo(0.743, 2);
+  expect(record.generalLoss.after).toBeGreaterThan(record.generalLoss.before);
   expect(record.coldStartSeconds).toBeGreaterThan(record.seconds);
-  expect(record.generalLoss.before).not.toBe(record.generalLoss.after);
 });
 
 test("a first visit has a model, data and a recipe without a doubt; what is then removed stays away", async () => {
