@@ -121,7 +121,7 @@ async function examine(page: Page, perGroup: number | null): Promise<ExamRecord>
   const bar = createProgress("exam");
   const onProgress = (text: string) => {
     const percent = /(\d+) %/.exec(text)?.[1];
-    if (percent) bar(Number(percent), 100, text.replace(/ · \d+ %/, ""));
+    if (percent && !text.startsWith("Reading")) bar(Number(percent), 100, text.replace(/ · \d+ %/, ""));
   };
   if (perGroup === null) return takeExam(page, null, onProgress);
   const folder = mkdtempSync(join(tmpdir(), "hone-exam-"));
