@@ -54,11 +54,14 @@ test("a refused value stays as typed, is explained at its field, and is not sent
 });
 
 test("a run that a dead tab left is interrupted, resumes, pauses and resumes", async () => {
-  // So long that it is still under way when it is paused, however slow the machine.
-  await open(fakeWorkers({ ...kept, pace: 20, runs: [fakeRun(request, 20, 1_000_000)] }));
+  // So long that it is still under way when it is paused, however slow the machine; and no faster than a button can be
+  // clicked that stands below figures which change.
+  await open(fakeWorkers({ ...kept, pace: 100, runs: [fakeRun(request, 20, 1_000_000)] }));
   const status = page.getByTestId("run-status");
   await expect.element(status).toHaveTextContent("Not training here");
   await page.getByRole("button", { name: "Resume", exact: true }).click();
+  // Asked to pause before it has begun, it does not begin.
+  await expect.element(status).toHaveTextContent("Training");
   await page.getByRole("button", { name: "Pause" }).click();
   await expect.element(status).toHaveTextContent("Paused");
   await page.getByRole("button", { name: "Resume", exact: true }).click();

@@ -119,12 +119,14 @@ test("all site data blocked, locks and localStorage with it: the same", async ()
   const preferences = join(profile, "Default", "Preferences");
   await mkdir(dirname(preferences));
   await writeFile(preferences, JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }));
-  const { page, dispose } = await launchChromium({ webgpu: false, profile });
+  const { context, page, dispose } = await launchChromium({ webgpu: false, profile });
   onTestFinished(dispose);
-  watch(page, inject("page"), noAdapter);
   // Chromium's own setting where it has one: its headless shell reads no preferences.
-  await page.goto(`${inject("page")}favicon.svg`);
-  if ((await storageOf(page)) !== "SecurityError") await blockSiteData(page);
+  const probe = await context.newPage();
+  await probe.goto(`${inject("page")}favicon.svg`);
+  if ((await storageOf(probe)) !== "SecurityError") await blockSiteData(page);
+  await probe.close();
+  watch(page, inject("page"), noAdapter);
   const { words, record } = await trainTwoSteps(page, inject("page"));
   expect(await storageOf(page)).toBe("SecurityError");
   expect(words).toContain("are lost when this tab closes");
