@@ -3,12 +3,13 @@
  * Every trial is a run of the page's own engine under Node, from the same base model, then the same exam.
  */
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { openLaboratory, questionsOf } from "../scripts/seedling/laboratory.ts";
 import { type ExamQuestion, groups, openWorld, type Pair, trainedTasks } from "../scripts/seedling/pairs.ts";
+import { seedling } from "../scripts/seedling/recipe.ts";
+import { readRows } from "../scripts/seedling/samples.ts";
 import { spoil } from "../scripts/seedling/spoilt.ts";
 import { projectRoot } from "../scripts/setup.mjs";
 import type { Recipe } from "../src/storage/run.ts";
@@ -20,8 +21,7 @@ interface Trial {
   readonly recipe: Recipe;
 }
 
-const worldSeed = 1;
-const world = openWorld(worldSeed);
+const world = openWorld(seedling.seed);
 const usual = world.pairs({ count: 200 });
 const defaults = (method: Recipe["method"]) => defaultsFor({ name: "Seedling" }, method);
 const lora = defaults("lora");
@@ -67,12 +67,6 @@ function lessons(): Trial[] {
   ];
 }
 
-const readLines = (file: string) =>
-  readFileSync(join(projectRoot, "public", "samples", file), "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -85,7 +79,8 @@ async function main() {
   const what = oneOf("what", positionals[0] ?? "", ["sweep", "lessons"]);
   const trials = (what === "sweep" ? sweep() : lessons()).filter(({ name }) => name.includes(values.only ?? ""));
   const exam: ExamQuestion[] = world.exam(10);
-  const texts = readLines("small-world-text.jsonl").map(({ text }: { text: string }) => text);
+  const file = join(projectRoot, "public", "samples", "small-world-text.jsonl");
+  const texts = readRows<{ text: string }>(file).map(({ text }) => text);
   const { engine, model, reason, train } = await openLaboratory(values.model, "Seedling");
   console.log(reason);
   const examine = async (runId: string | null, recipe: Recipe) => {

@@ -3,7 +3,7 @@
  * the page is trained, asked and examined, with a progress bar and a record at the end. With --model and --data, others.
  */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -26,6 +26,7 @@ import {
   takeExam,
   waitForRun,
 } from "./harness/studio.ts";
+import { readRows } from "./seedling/samples.ts";
 import { projectRoot } from "./setup.mjs";
 
 const usage =
@@ -110,11 +111,8 @@ function summarizeExam(exam: ExamRecord) {
   };
 }
 
-const rowsOf = (sample: string): readonly Record<string, unknown>[] =>
-  readFileSync(join(projectRoot, "public", "samples", sample), "utf8")
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line) => JSON.parse(line));
+const rowsOf = (sample: string) =>
+  readRows<Readonly<Record<string, unknown>>>(join(projectRoot, "public", "samples", sample));
 
 /** Takes the page's exam, or one from a file with the first few questions of each of its groups. */
 async function examine(page: Page, perGroup: number | null): Promise<ExamRecord> {

@@ -20,9 +20,10 @@ import { takeExam } from "../src/worker/asking.ts";
 import { createLibrary } from "../src/worker/library.ts";
 import { count, existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { createProgress } from "./harness/progress.ts";
-import { modelFiles } from "./seedling/laboratory.ts";
+import { modelFiles, questionsOf } from "./seedling/laboratory.ts";
 import { completions, type ExamQuestion, groups } from "./seedling/pairs.ts";
-import { completeStatements, type Score, shareOf } from "./seedling/statements.ts";
+import { readRows } from "./seedling/samples.ts";
+import { completeStatements, type Score, shareOf, tally } from "./seedling/statements.ts";
 import { projectRoot } from "./setup.mjs";
 
 const usage =
@@ -33,24 +34,17 @@ const usualStatements = 1200;
 
 const samples = join(projectRoot, "public", "samples");
 
-function readLines<Row>(file: string): Row[] {
-  const lines = readFileSync(file, "utf8").split("\n");
-  return lines.filter((line) => line.trim() !== "").map((line) => JSON.parse(line));
-}
-
 /** Every n-th of the items, so that about `wanted` are left. */
 function thinned<T>(items: readonly T[], wanted: number): T[] {
   const stride = Math.max(1, items.length / wanted);
   return Array.from({ length: Math.min(wanted, items.length) }, (_, i) => items[Math.floor(i * stride)] as T);
 }
 
-/** Right and asked per task, of the rows for which `pick` holds. */
+/** Right and asked per task, of one group. */
 function scoresBy(questions: readonly ExamQuestion[], correct: readonly boolean[], group: string) {
   const scores: Record<string, Score> = {};
   questions.forEach((question, i) => {
-    if (question.group !== group) return;
-    const { right, asked } = scores[question.task] ?? { right: 0, asked: 0 };
-    scores[question.task] = { right: right + (correct[i] ? 1 : 0), asked: asked + 1 };
+    if (question.group === group) tally(scores, question.task, correct[i] ?? false);
   });
   return scores;
 }
@@ -77,8 +71,8 @@ async function main() {
     },
   });
   const folder = existing("model", values.model, usage);
-  const questions = readLines<ExamQuestion>(existing("exam", values.exam, usage));
-  const texts = readLines<{ text: string }>(existing("texts", values.texts, usage)).map(({ text }) => text);
+  const questions = readRows<ExamQuestion>(existing("exam", values.exam, usage));
+  const texts = readRows<{ text: string }>(existing("texts", values.texts, usage)).map(({ text }) => text);
   const statements = thinned(completions(), count("statements", values.statements) ?? usualStatements);
 
   const library = createLibrary(await openStorage(), () => undefined);
@@ -115,7 +109,7 @@ async function main() {
         runId: null,
         template: suggestTemplate({ tokenizer, chatTemplate: files.chatTemplate }),
         systemPrompt: null,
-        questions: questions.map(({ instruction, output }) => ({ prompt: instruction, expected: output })),
+        questions: questionsOf(questions),
         texts,
       },
       (event) => event.type === "progress" && bar(event.done, event.total ?? event.done, event.task),

@@ -1,8 +1,8 @@
 /**
  * `npm run pretrain -- [--out DIR] [--samples DIR] [--work DIR] [--seed N] [--documents N] [--steps N] [--fresh]`: makes
  * Seedling, the model that comes with the page, from nothing: corpus, the demo's data, tokenizer, and a base model trained by
- * Hone's own engine. Ctrl-C saves and leaves, and the same command goes on. Native ONNX Runtime, where `npm install --no-save onnxruntime-node` has put it, is
- * about three times as fast as WebAssembly.
+ * Hone's own engine. Ctrl-C saves and leaves, and the same command goes on. Native ONNX Runtime, where
+ * `npm install --no-save onnxruntime-node` has put it, is about three times as fast as WebAssembly.
  */
 
 import { rmSync } from "node:fs";

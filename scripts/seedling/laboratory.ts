@@ -17,9 +17,8 @@ export interface Laboratory {
   readonly model: ModelSummary;
   /** Which build of ONNX Runtime computes, in a sentence. */
   readonly reason: string;
-  /** Trains on pairs (or plain texts) and gives the record of the run; throws when the run does not finish. */
-  train(rows: readonly (Pair | { readonly text: string })[], recipe: Recipe): Promise<RunRecord>;
-  dispose(): Promise<void>;
+  /** Trains on pairs and gives the record of the run; throws when the run does not finish. */
+  train(rows: readonly Pair[], recipe: Recipe): Promise<RunRecord>;
 }
 
 /** Files of a model folder, as a folder picker gives them. */
@@ -51,9 +50,6 @@ export async function openLaboratory(
       const record = await engine.startRun(request);
       if (record.status !== "finished") throw new Error(`The run ended ${record.status}: ${record.reason}`);
       return record;
-    },
-    dispose: async () => {
-      for (const { id } of await engine.listRuns()) await engine.deleteRun(id);
     },
   };
 }

@@ -1,6 +1,6 @@
-/** Writes the demo's data: pairs, exam and held-out text of the small world, as JSON Lines. */
+/** Writes and reads the demo's data: pairs, exam and held-out text of the small world, as JSON Lines. */
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWorld } from "./pairs.ts";
 
@@ -12,6 +12,12 @@ const questionsPerTask = 10;
 export const textCount = 120;
 
 const lines = (rows: readonly unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+/** The rows of a file of JSON Lines. */
+export function readRows<Row>(file: string): Row[] {
+  const written = readFileSync(file, "utf8").split("\n");
+  return written.filter((line) => line.trim() !== "").map((line) => JSON.parse(line));
+}
 
 /** The three files in `folder`; the same seed and held-out documents give the same bytes. */
 export function writeSamples(folder: string, seed: number, heldOut: readonly string[]): void {

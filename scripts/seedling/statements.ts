@@ -2,6 +2,7 @@
 
 import type { Tokenizer } from "../../src/data/tokenizer/tokenizer.ts";
 import type { Generate } from "../../src/generation/generate.ts";
+import { greedySampling } from "../../src/generation/sampling.ts";
 import type { Completion } from "./pairs.ts";
 
 /** Right and asked, by task. */
@@ -28,14 +29,19 @@ export async function completeStatements(
       stopIds: tokenizer.eos ? [tokenizer.eos.id] : [],
       // One token more than the value: it must not go on within a word.
       maxTokens: plain(` ${expected}`).length + 1,
-      sampling: { temperature: 0, topK: null, topP: null },
+      sampling: greedySampling,
       seed: 0,
     });
-    const { right, asked } = scores[task] ?? { right: 0, asked: 0 };
-    scores[task] = { right: right + (continuesWith(tokenizer.decode(ids), expected) ? 1 : 0), asked: asked + 1 };
+    tally(scores, task, continuesWith(tokenizer.decode(ids), expected));
     onProgress(i + 1, completions.length);
   }
   return scores;
+}
+
+/** Counts one more that was asked of a task, and whether it was right. */
+export function tally(scores: Record<string, Score>, task: string, correct: boolean): void {
+  const { right, asked } = scores[task] ?? { right: 0, asked: 0 };
+  scores[task] = { right: right + (correct ? 1 : 0), asked: asked + 1 };
 }
 
 /** Right over asked in [0, 1], all tasks together; 0 where nothing was asked. */

@@ -3,6 +3,7 @@
 import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
 import { type AnswererParts, answer } from "./answer.ts";
 import type { Generation } from "./generate.ts";
+import { greedySampling } from "./sampling.ts";
 
 export interface ExamQuestion {
   readonly prompt: string;
@@ -50,7 +51,7 @@ export async function examine(
     signal?.throwIfAborted();
     const given = await answer(parts, [{ role: "user", content: prompt }], {
       maxTokens: Math.max(leastTokens, 2 * lengthOf(expected, parts.tokenizer)),
-      sampling: { temperature: 0, topK: null, topP: null },
+      sampling: greedySampling,
       seed: 0,
       ...(signal && { signal }),
     }).catch(refusedForLength);

@@ -11,6 +11,9 @@ export interface Sampling {
   readonly topP: number | null;
 }
 
+/** The most likely token, always. */
+export const greedySampling: Sampling = { temperature: 0, topK: null, topP: null };
+
 /** Tokens that may be drawn and their unnormalised probabilities, in (0, 1]. */
 export interface Candidates {
   readonly ids: readonly number[];

@@ -5,7 +5,7 @@ import { parametersOf } from "../artifacts/method.ts";
 import { compileOptimizer } from "../artifacts/optimizer.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
-import type { Sampling } from "../generation/sampling.ts";
+import { greedySampling } from "../generation/sampling.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
 import type { Recipe, RunRecord } from "../storage/run.ts";
@@ -26,7 +26,6 @@ import type { Weights } from "./weights.ts";
 
 /** Tokens of an answer to a sample question. */
 const sampleTokens = 64;
-const greedy: Sampling = { temperature: 0, topK: null, topP: null };
 
 export interface TrainParts {
   readonly runtime: Runtime;
@@ -153,7 +152,7 @@ function sampler(
     contextLength: model.config.max_position_embeddings,
   });
   const answerer = { generate, tokenizer: model.tokenizer, template: plan.template, systemPrompt };
-  const options = { maxTokens: sampleTokens, sampling: greedy, seed, signal: control.signal };
+  const options = { maxTokens: sampleTokens, sampling: greedySampling, seed, signal: control.signal };
   return async (prompt) => {
     const { text, finish } = await answer(answerer, [{ role: "user", content: prompt }], options);
     return finish === "cancelled" ? null : text;
