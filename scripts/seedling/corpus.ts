@@ -3,7 +3,7 @@
  * instruction and no chat mark: what a base model of it knows, it can only continue.
  */
 
-import { createRandom } from "../../src/tensor/random.ts";
+import { createRandom, shuffle } from "../../src/tensor/random.ts";
 import { type Fact, fill, type Relation, relations, sentence } from "./relations.ts";
 import { createDraw, type Draw, story } from "./stories.ts";
 
@@ -42,7 +42,7 @@ function paragraph(draw: Draw): string {
     const known = relation === first ? about : draw.pick(factOf(relation, about.entity));
     sentences.push(fill(draw.pick(draw.chance(0.6) ? relation.followUps : relation.statements), known));
   };
-  for (const relation of shuffled(draw, rest)) {
+  for (const relation of shuffle([...rest], draw.random)) {
     if (factOf(relation, fact.entity).length > 0 && draw.chance(0.8)) say(relation, fact);
   }
   if (draw.chance(0.5)) say(first, fact);
@@ -61,15 +61,6 @@ function list(draw: Draw): string {
   for (let i = 0; i < phrases.length; i += 2)
     pairs.push(phrases.slice(i, i + 2).join(draw.pick([", and ", ", but ", ", while "])));
   return pairs.map(sentence).join(" ");
-}
-
-function shuffled<T>({ random }: Draw, items: readonly T[]): T[] {
-  const order = [...items];
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [order[i], order[j]] = [order[j] as T, order[i] as T];
-  }
-  return order;
 }
 
 const kinds = [paragraph, paragraph, list, list, story, story, story] as const;

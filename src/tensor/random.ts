@@ -52,11 +52,11 @@ export function createRandom(from: number | RandomState): Random {
 }
 
 /** Shuffles in place (Fisher–Yates) and returns the same array. */
-export function shuffle<T extends { [index: number]: number; length: number }>(items: T, random: Random): T {
+export function shuffle<T extends { [index: number]: unknown; length: number }>(items: T, random: Random): T {
   for (let i = items.length - 1; i > 0; i--) {
     const j = random.below(i + 1);
-    const held = items[i] as number;
-    items[i] = items[j] as number;
+    const held = items[i] as T[number];
+    items[i] = items[j] as T[number];
     items[j] = held;
   }
   return items;

@@ -6,6 +6,7 @@ import type { DataReport } from "../data/quality/report.ts";
 import type { FileKind } from "../data/read/record.ts";
 import type { DataSettings, MixtureMode, SourceChoice, TemplateChoice } from "../data/settings.ts";
 import type { SpanProof } from "../data/templates/template.ts";
+import type { ExamQuestion } from "../generation/examine.ts";
 
 /** A file of rows as it was read; what its columns mean is the choice of a `Mapping`. */
 export interface SourceSummary {
@@ -142,10 +143,7 @@ export interface OpenedFiles {
   readonly failures: readonly { readonly name: string; readonly message: string }[];
 }
 
-export interface ExamItem {
-  readonly prompt: string;
-  /** The only answer that is right. */
-  readonly expected: string;
+export interface ExamItem extends ExamQuestion {
   /** What of the exam it belongs to, such as "held-out tasks"; null where the row names none. */
   readonly group: string | null;
   readonly task: string | null;
