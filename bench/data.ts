@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { count, existing, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { launchChromium } from "../scripts/harness/chromium.ts";
 import { serveBuilt } from "../scripts/harness/serve.ts";
-import { openData, openModelFolder, openStudio } from "../scripts/harness/studio.ts";
+import { enterStep, openData, openModelFolder, openStudio } from "../scripts/harness/studio.ts";
 import { createRandom } from "../src/tensor/random.ts";
 
 const usage = "npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]";
@@ -90,6 +90,8 @@ async function main() {
     const { page } = browser;
     await openStudio(page, served.address, "wasm");
     await openModelFolder(page, model);
+    await enterStep(page, "Data");
+    await page.getByRole("button", { name: "Paste text" }).click();
     await page.evaluate(() => {
       const seen: number[] = [];
       Object.assign(window, { keyDelays: seen });
@@ -107,7 +109,7 @@ async function main() {
       const ended = work.finally(() => {
         done = true;
       });
-      const field = page.getByLabel("Name of the run");
+      const field = page.getByRole("textbox", { name: "Rows as text" });
       while (!done) {
         await field.press("a");
         keys++;

@@ -29,7 +29,7 @@ const lora = defaults("lora");
 const trial = (name: string, change: Partial<Recipe>, pairs: readonly Pair[] = usual): Trial => ({
   name,
   pairs,
-  recipe: { ...defaults(change.method ?? "lora"), maxLength: 256, samplePrompts: 0, ...change },
+  recipe: { ...defaults(change.method ?? "lora"), maxLength: 256, samplePrompts: 0, watchEvery: null, ...change },
 });
 
 function sweep(): Trial[] {
@@ -85,7 +85,7 @@ async function main() {
   console.log(reason);
   const examine = async (runId: string | null, recipe: Recipe) => {
     const { template, systemPrompt } = recipe;
-    const subject = { modelHash: model.hash, runId, template, systemPrompt };
+    const subject = { modelHash: model.hash, runId, checkpoint: null, template, systemPrompt };
     const { answers, textLoss } = await engine.examine({ ...subject, questions: questionsOf(exam), texts });
     const share = (keep: (question: ExamQuestion) => boolean) => {
       const kept = answers.filter((_, i) => keep(exam[i] as ExamQuestion));

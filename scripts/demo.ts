@@ -19,6 +19,7 @@ import {
   askBoth,
   downloadRecord,
   type ExamRecord,
+  enterStep,
   fillRecipe,
   openData,
   openModelFolder,
@@ -154,6 +155,7 @@ async function main() {
       await openModelFolder(page, own.model);
       await openData(page, own.data);
     }
+    await enterStep(page, "Train");
     await page.getByRole("radio", { name: method === "lora" ? "LoRA" : "Full training" }).check();
     if (steps !== null) await fillRecipe(page, { steps: String(steps) });
     const start = page.getByRole("button", { name: "Start training" });

@@ -107,6 +107,7 @@ async function main() {
       {
         modelHash: model.summary.hash,
         runId: null,
+        checkpoint: null,
         template: suggestTemplate({ tokenizer, chatTemplate: files.chatTemplate }),
         systemPrompt: null,
         questions: questionsOf(questions),

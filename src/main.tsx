@@ -1,14 +1,19 @@
 /** The page's entry: one engine, one state, one tree. */
 
+import { flushSync } from "react-dom";
 import { createRoot } from "react-dom/client";
 import { createHone } from "./store/hone.ts";
 import { App } from "./ui/App.tsx";
 import "./ui/styles.ts";
+import { followRuns } from "./ui/train/attention.ts";
 import { createEngineClient, pageWorkers } from "./worker/client.ts";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element with the id root.");
 
 const hone = createHone(createEngineClient(pageWorkers));
-createRoot(root).render(<App hone={hone} />);
+// The page is there before the engine, and the megabytes of its runtime, are asked for.
+flushSync(() => createRoot(root).render(<App hone={hone} />));
+if (import.meta.env.PROD) void hone.update.watch();
+followRuns(hone);
 void hone.engine.start(hone.store.getState().engine.choice).then(hone.welcome.greet);

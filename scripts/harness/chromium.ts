@@ -23,6 +23,8 @@ export interface LaunchOptions {
   readonly profile?: string;
   /** False starts a browser that finds no WebGPU adapter; true when left out. */
   readonly webgpu?: boolean;
+  /** False has pages without service workers: what one answers, Playwright cannot answer in its place. True when left out. */
+  readonly serviceWorkers?: boolean;
 }
 
 /**
@@ -89,6 +91,7 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Headl
     const browser = await devtools.connectOverCDP(endpoint);
     const context = browser.contexts()[0];
     if (!context) throw new Error(`${executablePath} started without a browser context.`);
+    if (options.serviceWorkers === false) await context.addInitScript("delete Navigator.prototype.serviceWorker");
     const page = context.pages()[0] ?? (await context.newPage());
     const dispose = async () => {
       const session = await browser.newBrowserCDPSession();

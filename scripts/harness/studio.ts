@@ -10,6 +10,24 @@ import { demoData } from "../../src/store/seedling.ts";
 /** Opening and compiling may take this long on a slow machine. */
 const patience = 300_000;
 
+/** The screens as their links are named. */
+export type ScreenName =
+  | "Model"
+  | "Data"
+  | "Template and mask"
+  | "Train"
+  | "Compare"
+  | "Take away"
+  | "Runs"
+  | "Machine"
+  | "Glossary";
+
+/** Goes to a screen by its link in the rail. */
+export async function enterStep(page: Page, name: ScreenName): Promise<void> {
+  await page.getByRole("link", { name, exact: true }).click();
+  await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+}
+
 interface OpenOptions {
   /** Leaves the demo data of a first visit chosen, for who does not bring their own; false where left out. */
   readonly keepDemoData?: boolean;
@@ -40,10 +58,12 @@ export async function openStudio(
   await settle();
   await page.locator('[data-settled="true"]').waitFor({ timeout: patience });
   if (!keepDemoData) {
+    await enterStep(page, "Data");
     const demo = page.getByRole("checkbox", { name: `Train on ${demoData}`, exact: true });
     if ((await demo.count()) > 0) await demo.uncheck();
   }
   if (provider === "auto") return;
+  await enterStep(page, "Machine");
   await page.getByLabel("Compute with").selectOption(provider);
   await page.waitForFunction(
     (wanted) => {
@@ -78,6 +98,7 @@ async function giveFile(page: Page, input: string, path: string): Promise<void> 
 
 /** Gives a file or folder to a picker and waits until the page has taken it in; its refusal is thrown. */
 async function pick(page: Page, part: "Model" | "Data", label: string, path: string): Promise<void> {
+  await enterStep(page, part);
   const panel = page.getByRole("region", { name: part, exact: true });
   const input = `input[aria-label="${label}"]`;
   if ((await stat(path)).isDirectory()) await panel.locator(input).setInputFiles(path);
@@ -91,8 +112,9 @@ async function pick(page: Page, part: "Model" | "Data", label: string, path: str
 export const openModelFolder = (page: Page, folder: string) => pick(page, "Model", "Model folder", folder);
 export const openData = (page: Page, file: string) => pick(page, "Data", "Data files", file);
 
-/** Fills fields of the recipe by their names, such as `steps`. */
+/** Fills fields of the recipe under Train by their names, such as `steps`. */
 export async function fillRecipe(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
+  await enterStep(page, "Train");
   const more = page.getByRole("button", { name: "More settings" });
   if ((await more.count()) > 0) await more.click();
   for (const [name, value] of Object.entries(fields)) {
@@ -129,12 +151,19 @@ export async function progressOf(page: Page): Promise<Progress | null> {
   );
 }
 
-/** Waits until the run has one of the statuses; throws with the page's message when it fails instead. */
+/** Starts a run under Train. */
+export async function startTraining(page: Page): Promise<void> {
+  await enterStep(page, "Train");
+  await page.getByRole("button", { name: "Start training" }).click();
+}
+
+/** Watches Train until the run has one of the statuses; throws with the page's message when it fails instead. */
 export async function waitForRun(
   page: Page,
   statuses: readonly string[],
   onProgress: (progress: Progress) => void = () => undefined,
 ): Promise<void> {
+  await enterStep(page, "Train");
   for (;;) {
     const progress = await progressOf(page);
     if (progress) {
@@ -170,6 +199,7 @@ export async function takeExam(
   file: string | null,
   onProgress: (text: string) => void = () => undefined,
 ): Promise<ExamRecord> {
+  await enterStep(page, "Compare");
   const exam = page.getByRole("region", { name: "Exam", exact: true });
   const run = exam.getByRole("button", { name: "Run the exam" });
   if (file === null) await exam.getByLabel("Which exam").selectOption("demo");
@@ -192,6 +222,7 @@ export async function takeExam(
 
 /** Asks a question under Compare and gives both answers, once the tuned model has ended its own. */
 export async function askBoth(page: Page, question: string): Promise<{ base: string; tuned: string }> {
+  await enterStep(page, "Compare");
   const compare = page.getByRole("region", { name: "Compare", exact: true });
   await compare.getByLabel("Question", { exact: true }).fill(question);
   await compare.getByRole("button", { name: "Ask both" }).click();

@@ -13,7 +13,7 @@ import type { Runtime } from "../../src/runtime/types.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/tensor/convert.ts";
 import { createBatchSource } from "../../src/training/batchSource.ts";
 import { type ControlSwitch, nextTask } from "../../src/training/control.ts";
-import { createEvaluator, type Evaluator } from "../../src/training/evaluate.ts";
+import { createEvaluator, type Evaluator, evaluateHeldOut } from "../../src/training/evaluate.ts";
 import { type LoopEvent, trainingLoop } from "../../src/training/loop.ts";
 import { disposeAll, type ParameterTensors, uploadParameters } from "../../src/training/parameters.ts";
 import { learningRateAt } from "../../src/training/schedule.ts";
@@ -98,9 +98,12 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         learningRate: (step) => learningRateAt(training, step, totalSteps),
         stepper,
         batches: source,
-        evaluate: (interrupted) => evaluator.loss(held, interrupted),
+        evaluate: (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: held }], interrupted),
+        patience: null,
+        borders: [],
         questions: [],
         answer: async () => null,
+        watch: null,
         saveCheckpoint: (contents) => saveCheckpoint(checkpoint, text.fingerprint, contents),
         emit: (event) => {
           parts.emit(event, totalSteps);

@@ -85,6 +85,12 @@ export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method |
  * parameter's accumulator, or starts it anew where `lazy_reset_grad` is true (which also clears a NaN).
  */
 export function compileTraining(config: LlamaConfig, method: Method, shape: BatchShape): Artifact {
+  const { graph, aliases } = buildTraining(config, method, shape);
+  return toArtifact("training", artifactKey("training", config, method, shape), graph, aliases);
+}
+
+/** The graph of the training artifact, and which of its outputs may be written over which inputs. */
+export function buildTraining(config: LlamaConfig, method: Method, shape: BatchShape) {
   const b = new GraphBuilder("training");
   const { loss, scope } = buildLoss(b, config, method, shape);
   const trainable = scope.parameters
@@ -101,7 +107,7 @@ export function compileTraining(config: LlamaConfig, method: Method, shape: Batc
     outputs[accumulatorOut(parameter.name)] = b.add(kept, gradients[index] as Value);
     aliases[accumulatorOut(parameter.name)] = accumulator.name;
   });
-  return toArtifact("training", artifactKey("training", config, method, shape), b.finish(outputs), aliases);
+  return { graph: b.finish(outputs), aliases };
 }
 
 /** Forward alone: `loss_sum` and the weighted loss of each supervised position. */

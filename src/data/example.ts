@@ -68,6 +68,9 @@ export interface PreferenceExample extends Origin {
 
 export type Example = ChatExample | TextExample | PreferenceExample;
 
+/** What fine-tuning learns from: plain text whole, of chats the answers. */
+export type LearntKind = "text" | "chat";
+
 /** Why a row cannot be used. */
 export interface RowProblem {
   /** Index of the source among the chosen ones, from 0. */

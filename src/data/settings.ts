@@ -62,3 +62,9 @@ export function wholeSource(hash: string): SourceChoice {
  * per epoch and scales its loss weights by λ_k.
  */
 export type MixtureMode = "sampling" | "weight";
+
+/**
+ * Whether plain text and chats are mixed in one stage, or a first stage continues pre-training on the text and a second one
+ * learns from the chats (DOMAIN.md, Domain adaptation).
+ */
+export type StageOrder = "together" | "text-first";

@@ -19,7 +19,7 @@ export async function exportAdapter({ trained, ...parts }: AdapterParts): Promis
   const wanted = { ...parts, tensors };
   const files = writeAdapter(wanted);
   await requireAdapter(files, wanted);
-  return { files, notes: notesOn(tensors) };
+  return { files, notes: notesOn(tensors), tensors: tensors.size };
 }
 
 /** Throws ExportError unless the files, read again, are this adapter, bit for bit. */

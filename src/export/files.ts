@@ -13,6 +13,8 @@ export interface Bundle {
   readonly files: readonly OutFile[];
   /** What a user should know, a sentence or two each. */
   readonly notes: readonly string[];
+  /** Tensors that were read back and found equal, bit for bit. */
+  readonly tensors: number;
 }
 
 /** Gives every trained tensor once, in any order, as float32 in a buffer of its own. */

@@ -1,7 +1,7 @@
 /**
  * A trained model in Hugging Face layout: the base's own files, with the trained tensors in place of its own and the run's
  * template and stop tokens beside them. Each tensor is stored once: a tied head is the embedding, and is not written again.
- * Written a tensor at a time, read back and compared before it is given.
+ * Written a tensor at a time into a file of its own, read back and compared before it is given.
  */
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
@@ -11,6 +11,7 @@ import { sha256 } from "../hub/hash.ts";
 import type { ModelTensor, OpenModel } from "../hub/model.ts";
 import { layoutSafetensors } from "../hub/safetensors.ts";
 import type { LlamaConfig } from "../models/llama.ts";
+import type { Scratch } from "../storage/scratch.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { type Bundle, ExportError, jsonFile, type OutFile, type TrainedTensors } from "./files.ts";
 import { mergeAdapter } from "./merge.ts";
@@ -28,6 +29,8 @@ export interface MergedParts {
   readonly method: Method;
   readonly trained: TrainedTensors;
   readonly template: TrainedTemplate;
+  /** Where the weights are written to. */
+  readonly scratch: Scratch;
   /** Tensors written, of `total`. */
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
@@ -46,7 +49,7 @@ export async function exportMerged(parts: MergedParts): Promise<Bundle> {
   const { systemPrompt } = parts.template;
   const wanted: WantedModel = { config, template, systemPrompt, tensors: weights.tensors };
   await requireModel(files, wanted, parts.signal);
-  return { files, notes: [...template.notes, ...weights.notes] };
+  return { files, notes: [...template.notes, ...weights.notes], tensors: weights.tensors.size };
 }
 
 interface Written {
@@ -55,15 +58,18 @@ interface Written {
   readonly notes: readonly string[];
 }
 
-async function mergeWeights({ opened, config, method, trained, onProgress, signal }: MergedParts): Promise<Written> {
-  const contents = new Map<string, Blob>();
+async function mergeWeights(parts: MergedParts): Promise<Written> {
+  const { opened, config, method, trained, scratch, onProgress, signal } = parts;
+  const out = await scratch.create("The merged model");
+  const { head, places } = placesOf([...opened.tensors.values()]);
+  out.write(head, 0);
   const tensors = new Map<string, WantedTensor>();
   const rounding = createRounding();
   const keep = async ({ name, dtype, shape }: ModelTensor, bytes: Uint8Array<ArrayBuffer>) => {
     signal?.throwIfAborted();
     tensors.set(name, { dtype, shape, sha256: await sha256(bytes) });
-    contents.set(name, new Blob([bytes]));
-    onProgress?.(contents.size, opened.tensors.size);
+    out.write(bytes, places.get(name) ?? 0);
+    onProgress?.(tensors.size, opened.tensors.size);
   };
   const change = async (entry: ModelTensor, base: Float32Array, values: Float32Array<ArrayBuffer>) => {
     const bytes = encodeFloats(entry.dtype, values);
@@ -94,13 +100,24 @@ async function mergeWeights({ opened, config, method, trained, onProgress, signa
     }
   }
 
-  for (const [name, { shape }] of opened.tensors) {
-    if (!tensors.has(name) && sizeOf(shape) > 0) throw incomplete(name);
+  for (const [name, entry] of opened.tensors) {
+    if (tensors.has(name)) continue;
+    if (sizeOf(entry.shape) > 0) throw incomplete(name);
+    await keep(entry, new Uint8Array(0));
   }
-  const heads = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
-  const { head, ordered } = layoutSafetensors(heads, { format: "pt" });
-  const content = new Blob([head, ...ordered.flatMap(({ name }) => contents.get(name) ?? [])]);
-  return { file: { name: "model.safetensors", content }, tensors, notes: rounding.notes(method) };
+  return { file: { name: "model.safetensors", content: await out.finish() }, tensors, notes: rounding.notes(method) };
+}
+
+/** How the file begins, and at which byte of it each tensor does: known before any of them is computed. */
+function placesOf(tensors: readonly ModelTensor[]) {
+  const { head, ordered } = layoutSafetensors(tensors, { format: "pt" });
+  const places = new Map<string, number>();
+  let at = head.length;
+  for (const { name, start, end } of ordered) {
+    places.set(name, at);
+    at += end - start;
+  }
+  return { head, places };
 }
 
 const incomplete = (name: string) =>

@@ -1,9 +1,9 @@
 /** From a question to an answer in words: template, tokens, generation, and the text that a person should see. */
 
-import type { Message } from "../data/example.ts";
+import type { Message, Role, Segment } from "../data/example.ts";
 import { weigh } from "../data/templates/mask.ts";
 import type { Template } from "../data/templates/template.ts";
-import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
+import type { Encoding, Tokenizer } from "../data/tokenizer/tokenizer.ts";
 import type { Generate, Generation, GenerationRequest } from "./generate.ts";
 
 export interface AnswererParts {
@@ -18,10 +18,30 @@ export interface AnswerOptions extends Pick<GenerationRequest, "maxTokens" | "sa
   readonly onText?: (text: string) => void;
 }
 
+/** A token as people read it. */
+export interface ShownToken {
+  readonly id: number;
+  /** Its bytes as text; what is no character by itself is shown as <0xE2>. */
+  readonly text: string;
+  /** Whether it stands for no text, as what ends a turn does. */
+  readonly special: boolean;
+}
+
+/** What a model read before it wrote, exactly: these ids were given to it. */
+export interface ReadPrompt {
+  /** As the tokenizer reads it, the template's marks included. */
+  readonly text: string;
+  /** Whose words the text is, each stretch from the end of the one before; null for the template's own marks. UTF-16 offsets. */
+  readonly stretches: readonly { readonly end: number; readonly role: Role | null }[];
+  readonly tokens: readonly (ShownToken & { readonly role: Role | null })[];
+}
+
 export interface GeneratedAnswer {
   readonly text: string;
-  readonly tokens: number;
   readonly finish: Generation["finish"];
+  readonly prompt: ReadPrompt;
+  /** Its tokens, an end marker that is plain text included; a token that ended it is not. */
+  readonly written: readonly ShownToken[];
 }
 
 /** Length of the longest end of `text` that `marker` may begin with. */
@@ -33,8 +53,8 @@ function heldBack(text: string, marker: string): number {
 }
 
 /**
- * Asks a model one conversation, rendered exactly as in training. Where the template's end marker is plain text for this
- * tokenizer, it is taken off the answer.
+ * Asks a model one conversation, rendered exactly as in training. What the template begins every answer with is taken off,
+ * and so is its end marker where that is plain text for this tokenizer: as a message, the text is rendered to the same again.
  */
 export async function answer(
   { generate, tokenizer, template, systemPrompt }: AnswererParts,
@@ -42,12 +62,16 @@ export async function answer(
   { onText, ...options }: AnswerOptions,
 ): Promise<GeneratedAnswer> {
   const { segments } = template.render({ messages }, { system: systemPrompt, generationPrompt: true });
-  const prompt = tokenizer.encode(weigh(segments, messages, "responses")).ids;
+  const encoding = tokenizer.encode(weigh(segments, messages, "responses"));
   const decoder = tokenizer.createStreamDecoder();
   let text = "";
+  let begun = false;
   let shown = 0;
   const take = (piece: string, last: boolean) => {
     text += piece;
+    if (!begun && !last && text.length < template.answerBegins.length) return;
+    if (!begun && text.startsWith(template.answerBegins)) text = text.slice(template.answerBegins.length);
+    begun = true;
     if (last && template.endMarker && text.endsWith(template.endMarker))
       text = text.slice(0, -template.endMarker.length);
     const certain = last ? text.length : text.length - heldBack(text, template.endMarker);
@@ -56,10 +80,34 @@ export async function answer(
   };
   const { ids, finish } = await generate({
     ...options,
-    prompt,
+    prompt: encoding.ids,
     stopIds: template.stopIds,
     onToken: (id) => take(decoder.push(id), false),
   });
   take(decoder.end(), true);
-  return { text, tokens: ids.length, finish };
+  const show = (id: number): ShownToken => ({ id, text: tokenizer.show(id), special: tokenizer.isSpecial(id) });
+  return { text, finish, prompt: readPrompt(encoding, segments, show), written: ids.map(show) };
+}
+
+/** The prompt for people, from the very encoding that the model was given. */
+function readPrompt(
+  { ids, text, starts, segmentEnds }: Encoding,
+  segments: readonly Segment[],
+  show: (id: number) => ShownToken,
+): ReadPrompt {
+  const stretches: { end: number; role: Role | null }[] = [];
+  for (const [index, { kind, role: speaker }] of segments.entries()) {
+    const end = segmentEnds[index] ?? text.length;
+    const role = kind === "content" ? speaker : null;
+    const last = stretches.at(-1);
+    if (end === (last?.end ?? 0)) continue;
+    if (last?.role === role) last.end = end;
+    else stretches.push({ end, role });
+  }
+  let at = 0;
+  const tokens = Array.from(ids, (id, index) => {
+    while (at < stretches.length - 1 && (stretches[at]?.end ?? 0) <= (starts[index] ?? 0)) at++;
+    return { ...show(id), role: stretches[at]?.role ?? null };
+  });
+  return { text, stretches, tokens };
 }

@@ -118,7 +118,7 @@ function checkRequest({ prompt, maxTokens, sampling }: GenerationRequest, contex
   if (prompt.length >= contextLength) {
     throw new RangeError(
       `The prompt has ${prompt.length} tokens and the model's context ${contextLength}: ` +
-        "shorten it to leave room for an answer.",
+        "ask less, or begin a new conversation, to leave room for an answer.",
     );
   }
   if (!(Number.isInteger(maxTokens) && maxTokens >= 1)) {

@@ -61,6 +61,26 @@ export function readAhead(source: ByteSource, windowBytes: number): ByteSource {
   };
 }
 
+/** The same bytes, read whole at the first slice and held in memory: for what is small and read more than once. */
+export function holdWhole<Source extends ByteSource>(source: Source): Source {
+  let held: Promise<Uint8Array<ArrayBuffer>> | null = null;
+  return {
+    ...source,
+    async slice(start, end, signal) {
+      signal?.throwIfAborted();
+      requireRange(source, start, end);
+      const reading = held ?? source.slice(0, source.byteLength, signal);
+      held = reading;
+      try {
+        return (await reading).subarray(start, end);
+      } catch (error) {
+        if (held === reading) held = null;
+        throw error;
+      }
+    },
+  };
+}
+
 /** More than any tokenizer or shard index needs; a larger file is not what its name says. */
 const jsonLimit = 256 * 2 ** 20;
 

@@ -1,20 +1,27 @@
 /** The files of a model in Hugging Face layout: chosen by the user, below an address, or kept in the browser. */
 
 import { type ByteSource, requireRange } from "../tensor/bytes.ts";
-import { bytesFromBlob } from "./bytes.ts";
+import { bytesFromBlob, holdWhole } from "./bytes.ts";
 import { listSome, ModelError, messageOf } from "./error.ts";
-import { bytesFromUrl, huggingFaceHost, type OpenOptions } from "./url.ts";
+import { bytesFromUrl, lengthOfUrl, type OpenOptions, type RemoteBytes } from "./url.ts";
 
 export interface ModelFiles {
   /** The folder's or repository's name; null when single files were given. */
   readonly name: string | null;
   /** What is searched, as the subject of a sentence: `The folder "tiny"` or an address. */
   readonly place: string;
+  /** The address of what comes over a network, by which a fetch goes on later; null for files at hand. */
+  readonly origin: string | null;
   /** Names of the files that are there; null where that cannot be asked. */
   readonly listing: readonly string[] | null;
   /** Opens a file by its name. Throws `ModelError`, with `absent` when there is none. */
-  open(name: string, options?: OpenOptions): Promise<ByteSource>;
+  open(name: string, options?: OpenOptions): Promise<ByteSource | RemoteBytes>;
+  /** The length of a file in bytes without fetching it; null where a server does not tell. Throws as `open` does. */
+  measure(name: string, signal?: AbortSignal): Promise<number | null>;
 }
+
+/** Whether a file is text that is read as a whole, more than once, and small beside the weights. */
+export const isSmallText = (name: string): boolean => /\.(json|jinja)$/i.test(name);
 
 /**
  * Files from a file or folder dialog. Of a folder with several models below it the shallowest one with a `config.json`
@@ -79,46 +86,53 @@ function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
 
 function fromSources(name: string | null, place: string, sources: readonly ByteSource[]): ModelFiles {
   const byName = new Map(sources.map((source) => [source.name, source]));
+  const open = async (file: string) => {
+    const source = byName.get(file);
+    if (source === undefined) throw new ModelError(`${place} has no ${file}.`, { absent: true });
+    return source;
+  };
   return {
     name,
     place,
+    origin: null,
     listing: [...byName.keys()],
-    async open(file) {
-      const source = byName.get(file);
-      if (source === undefined) throw new ModelError(`${place} has no ${file}.`, { absent: true });
-      return source;
-    },
+    open,
+    measure: async (file) => (await open(file)).byteLength,
   };
 }
 
 /**
- * Files below an address: `https://host/path/`, the same with a file's name at its end, a model's page on
- * huggingface.co, or a Hugging Face id `owner/name`. A query (a signature, say) is kept for every file. Where `known` names
- * the files, no other is asked for. Throws `ModelError` when the text is no such address.
+ * Files below an address: `https://host/path/`, or the same with a file's name at its end. A query (a signature, say) is
+ * kept for every file. Where `known` names the files, no other is asked for. Throws `ModelError` when the text is no such
+ * address.
  */
 export function modelFromAddress(address: string, known?: readonly string[]): ModelFiles {
   const base = baseOf(address.trim());
-  const repository = huggingFaceRepository(base);
   const folder = base.pathname.split("/").filter((part) => part !== "");
   const place = `${base.origin}${base.pathname}`;
+  const urlOf = (file: string) => {
+    if (known && !known.includes(file)) throw new ModelError(`${place} has no ${file}.`, { absent: true });
+    const url = new URL(encodeURIComponent(file), base);
+    url.search = base.search;
+    return url;
+  };
   return {
-    name: repository ?? folder.at(-1) ?? base.host,
+    name: folder.at(-1) ?? base.host,
     place,
+    origin: place,
     listing: null,
+    measure: async (file, signal) => lengthOfUrl(urlOf(file), signal),
     async open(file, options) {
-      if (known && !known.includes(file)) throw new ModelError(`${place} has no ${file}.`, { absent: true });
-      const url = new URL(encodeURIComponent(file), base);
-      url.search = base.search;
-      return bytesFromUrl(url, file, options);
+      const source = await bytesFromUrl(urlOf(file), file, options);
+      return isSmallText(file) ? holdWhole(source) : source;
     },
   };
 }
 
 function baseOf(address: string): URL {
-  const id = /^([\w-][\w.-]*)\/([\w-][\w.-]*)$/.test(address);
   let url: URL;
   try {
-    url = new URL(id ? `https://${huggingFaceHost}/${address}` : address);
+    url = new URL(address);
   } catch (cause) {
     throw new ModelError(
       `"${address}" is no address (${messageOf(cause)}): ` +
@@ -140,20 +154,7 @@ function baseOf(address: string): URL {
   // The address of one of the files stands for its folder.
   if (/\.(json|safetensors)$/i.test(url.pathname)) url.pathname = url.pathname.replace(/[^/]*$/, "");
   if (!url.pathname.endsWith("/")) url.pathname += "/";
-  if (url.host === huggingFaceHost) {
-    const page = /^\/([^/]+\/[^/]+)\/(?:(?:tree|blob|resolve)\/([^/]+)\/)?(.*)$/.exec(url.pathname);
-    if (page?.[3] === "" || page?.[2] !== undefined) {
-      url.pathname = `/${page[1]}/resolve/${page[2] ?? "main"}/${page[3]}`;
-      url.search = "";
-    }
-  }
   return url;
-}
-
-/** `owner/name` of an address on huggingface.co. */
-function huggingFaceRepository(base: URL): string | null {
-  const page = base.host === huggingFaceHost ? /^\/([^/]+\/[^/]+)\/resolve\//.exec(base.pathname) : null;
-  return page?.[1] ?? null;
 }
 
 export function ggufMessage(file: string): string {

@@ -162,7 +162,7 @@ export async function openModel(
 }
 
 /** What the architecture asks for; its refusal becomes the room's error, with the file's name before it. */
-function expectedTensors(
+export function expectedTensors(
   config: Readonly<Record<string, unknown>>,
   expected: (config: Readonly<Record<string, unknown>>) => readonly ExpectedTensor[],
 ): readonly ExpectedTensor[] {
@@ -237,7 +237,7 @@ function nameFrom(config: Readonly<Record<string, unknown>>): string {
   return last ?? (typeof type === "string" && type !== "" ? type : "model");
 }
 
-function explainNoConfig({ place, listing }: ModelFiles): string {
+export function explainNoConfig({ place, listing }: ModelFiles): string {
   const names = listing ?? [];
   const gguf = names.find((name) => /\.gguf$/i.test(name));
   if (gguf !== undefined) return ggufMessage(gguf);
@@ -250,7 +250,7 @@ function explainNoConfig({ place, listing }: ModelFiles): string {
   );
 }
 
-function explainNoTokenizer({ place, listing }: ModelFiles): string {
+export function explainNoTokenizer({ place, listing }: ModelFiles): string {
   const other = (listing ?? []).find((name) => ["tokenizer.model", "vocab.json", "spiece.model"].includes(name));
   const remedy =
     other === undefined

@@ -6,42 +6,47 @@
 
 import { type ByteSource, bytesFromMemory, requireRange } from "../tensor/bytes.ts";
 import { bytesFromBlob } from "./bytes.ts";
-import { ModelError, messageOf } from "./error.ts";
+import { ModelError } from "./error.ts";
+import { cutOff, describeStatus, persist, readInto, request, show } from "./request.ts";
 
 export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Bytes read so far, and all of them where that is known. */
+  /** Bytes read so far, and all of them where that is known, of a file that a server can only send whole. */
   readonly onProgress?: ((done: number, total: number | null) => void) | undefined;
+  /** Bytes that just came over the line, of any file, then and later. */
+  readonly onReceived?: ((bytes: number) => void) | undefined;
   /** What a user should know, in one sentence. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-export const huggingFaceHost = "huggingface.co";
+/** Bytes that come over a network. */
+export interface RemoteBytes extends ByteSource {
+  /** What the server calls this version of the file (RFC 9110 §8.8): equal where it is the same. Null where it does not say. */
+  readonly stamp: string | null;
+}
 
 /** Asked for at first, and kept: a small file, or the header of a larger one, is then here already. */
 const probeBytes = 64 * 2 ** 10;
-
-/** Pauses before the second and later attempts, in milliseconds. */
-const pauses = [250, 500, 1000];
 
 /**
  * Opens the file at an http(s) address and learns its length. Throws `ModelError` naming address, status and remedy
  * (`absent` when the file is missing, refused, or a web page came instead), or the signal's reason.
  */
-export async function bytesFromUrl(url: URL, name: string, options: OpenOptions = {}): Promise<ByteSource> {
-  const { signal, onNote } = options;
-  return persist(url, signal, async () => {
+export async function bytesFromUrl(url: URL, name: string, options: OpenOptions = {}): Promise<RemoteBytes> {
+  const { signal, onNote, onReceived } = options;
+  return persist({ url, signal }, async () => {
     const response = await request(url, `bytes=0-${probeBytes - 1}`, signal);
+    const stamp = stampOf(response);
     if (response.status === 416) {
       await response.body?.cancel();
-      return bytesFromMemory(name, new Uint8Array(0));
+      return { ...bytesFromMemory(name, new Uint8Array(0)), stamp };
     }
     if (response.status === 200) {
       const whole = bytesFromBlob(name, await readAll(response, url, options));
       if (whole.byteLength > probeBytes) {
         onNote?.(`${url.host} cannot send parts of a file, so ${name} was downloaded whole and is held in memory.`);
       }
-      return whole;
+      return { ...whole, stamp };
     }
     noteRedirect(url, response, onNote);
     const range = contentRange(response);
@@ -49,29 +54,61 @@ export async function bytesFromUrl(url: URL, name: string, options: OpenOptions 
     // A server may hide Content-Range from a page of another origin (CORS), but not Content-Length.
     const byteLength = range?.total ?? (await lengthByHead(url, signal));
     const head = new Uint8Array(Math.min(probeBytes, byteLength));
-    const received = await readInto(response, head);
+    const received = await readInto(response, head, onReceived);
     if (received < head.length) throw new Error(cutOff(url, received, head.length));
-    return rangedSource(url, name, byteLength, head);
+    return { ...parts(url, name, byteLength, async () => head, onReceived), stamp };
   });
 }
 
-function rangedSource(url: URL, name: string, byteLength: number, head: Uint8Array<ArrayBuffer>): ByteSource {
+/**
+ * A file whose length is known, on a server that sends parts: nothing is asked for before the first slice. Throws as
+ * `bytesFromUrl` does, then.
+ */
+export function partsOfUrl(url: URL, name: string, byteLength: number, options: OpenOptions = {}): RemoteBytes {
+  const { onReceived } = options;
+  const from = parts(url, name, byteLength, null, onReceived);
+  let head: Promise<Uint8Array<ArrayBuffer>> | null = null;
+  const readHead = (signal?: AbortSignal) => {
+    const reading = head ?? from.slice(0, Math.min(probeBytes, byteLength), signal);
+    head = reading;
+    reading.catch(() => {
+      if (head === reading) head = null;
+    });
+    return reading;
+  };
+  return { ...parts(url, name, byteLength, readHead, onReceived), stamp: null };
+}
+
+/** Reads by Range; what lies in the first bytes, where `readHead` gives them, is asked for once. */
+function parts(
+  url: URL,
+  name: string,
+  byteLength: number,
+  readHead: ((signal?: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>) | null,
+  onReceived: OpenOptions["onReceived"],
+): ByteSource {
   return {
     name,
     byteLength,
     async slice(start, end, signal) {
       signal?.throwIfAborted();
       requireRange(this, start, end);
-      if (end <= head.length) return head.subarray(start, end);
+      if (start === end) return new Uint8Array(0);
+      const head = readHead !== null && start < Math.min(probeBytes, byteLength) ? await readHead(signal) : null;
+      if (head !== null && end <= head.length) return head.subarray(start, end);
       const bytes = new Uint8Array(end - start);
-      let filled = 0;
-      await persist(url, signal, async () => {
+      if (head !== null) bytes.set(head.subarray(start));
+      let filled = head === null ? 0 : head.length - start;
+      await persist({ url, signal, progress: () => filled }, async () => {
         const from = start + filled;
         const response = await request(url, `bytes=${from}-${end - 1}`, signal);
         const range = contentRange(response);
         const fits = range === null || (range.start === from && range.total === byteLength);
-        if (response.status !== 206 || !fits) throw unaskedRange(url, response, from);
-        filled += await readInto(response, bytes.subarray(filled));
+        if (response.status !== 206 || !fits) {
+          await response.body?.cancel();
+          throw unaskedRange(url, response, from);
+        }
+        filled += await readInto(response, bytes.subarray(filled), onReceived);
         if (filled < bytes.length) throw new Error(cutOff(url, filled, bytes.length));
       });
       return bytes;
@@ -79,94 +116,34 @@ function rangedSource(url: URL, name: string, byteLength: number, head: Uint8Arr
   };
 }
 
-/** Makes a few attempts: a `ModelError` is final, a lost connection or any other error is worth another attempt. */
-async function persist<T>(url: URL, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
-  for (let failures = 0; ; failures++) {
-    signal?.throwIfAborted();
-    try {
-      return await attempt();
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (error instanceof ModelError) throw error;
-      const pause = pauses[failures];
-      if (pause === undefined) {
-        const times = `(${failures + 1} attempts)`;
-        // fetch tells every reason apart from an HTTP status as a TypeError without details.
-        if (!(error instanceof TypeError)) throw new ModelError(`${messageOf(error)} ${times}: try again later.`);
-        throw new ModelError(
-          `${show(url)} cannot be reached ${times}: check the address and the network; ` +
-            "if both are fine, the server does not allow this page to read it (CORS): download the files and choose them here.",
-          { cause: error },
-        );
-      }
-      await wait(pause, signal);
-    }
-  }
-}
-
-/** One request; the answer has a status of 200, 206 or 416 and is no web page. */
-async function request(url: URL, range: string | null, signal: AbortSignal | undefined): Promise<Response> {
-  const response = await fetch(url, {
-    method: range === null ? "HEAD" : "GET",
-    ...(range !== null && { headers: { Range: range } }),
-    redirect: url.host === huggingFaceHost ? "follow" : "manual",
-    referrerPolicy: "no-referrer",
-    credentials: "omit",
-    // Model files are large and kept by storage/ where the user wants it; a stale part would not fit the others.
-    cache: "no-store",
-    ...(signal && { signal }),
+/**
+ * The length of a file, of which no more than a byte is read; null where the server does not tell. Throws as
+ * `bytesFromUrl` does.
+ */
+export async function lengthOfUrl(url: URL, signal?: AbortSignal): Promise<number | null> {
+  return persist({ url, signal }, async () => {
+    const response = await request(url, "bytes=0-0", signal);
+    await response.body?.cancel();
+    if (response.status === 416) return 0;
+    if (response.status === 206) return contentRange(response)?.total ?? lengthByHead(url, signal);
+    return response.headers.has("Content-Encoding") ? null : declaredLength(response);
   });
-  const problem = problemOf(url, response);
-  if (problem === null) return response;
-  await response.body?.cancel();
-  throw problem;
 }
 
-/** Why an answer is no use: a `ModelError` when that is final, a plain error when another attempt may help. */
-function problemOf(url: URL, response: Response): Error | null {
-  const { status } = response;
-  const address = show(url);
-  if (response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
-    const target = response.headers.get("Location");
-    return new ModelError(
-      `${address} redirects to ${target === null ? "another address" : show(new URL(target, url))}, and Hone contacts ` +
-        "only the address that you gave: give the final one.",
-    );
-  }
-  if (status === 401 || status === 403) {
-    const remedy =
-      url.host === huggingFaceHost
-        ? "the model does not exist, is private, or is gated: check the name, accept its conditions on its page, " +
-          "download its files there and choose them here."
-        : "it is not public: download the files with your account and choose them here.";
-    return new ModelError(`The server refuses ${address} (${status}); ${remedy}`, { absent: true });
-  }
-  if (status === 404 || status === 410) {
-    return new ModelError(
-      `There is no ${address} (${status}): check the address; ` +
-        "the folder of a model holds config.json, tokenizer.json and model.safetensors.",
-      { absent: true },
-    );
-  }
-  if (status === 408 || status === 429 || status >= 500) {
-    return new Error(`The server has no answer for ${address} now (${describeStatus(response)})`);
-  }
-  if (status !== 200 && status !== 206 && status !== 416) {
-    return new ModelError(`The server refuses ${address} (${describeStatus(response)}): check the address.`);
-  }
-  if (/^\s*(text\/html|application\/xhtml)/i.test(response.headers.get("Content-Type") ?? "") && status !== 416) {
-    return new ModelError(
-      `${address} answered with a web page (${status}) instead of the file: give the address of the folder with the raw files.`,
-      { absent: true },
-    );
-  }
-  return null;
+/** A strong ETag, else the time of the last change: the only one that a page of another origin may always read. */
+function stampOf(response: Response): string | null {
+  const tag = response.headers.get("ETag");
+  return tag !== null && !tag.startsWith("W/") ? tag : response.headers.get("Last-Modified");
+}
+
+function declaredLength(response: Response): number | null {
+  const length = Number(response.headers.get("Content-Length") ?? Number.NaN);
+  return Number.isSafeInteger(length) ? length : null;
 }
 
 async function lengthByHead(url: URL, signal: AbortSignal | undefined): Promise<number> {
-  const response = await request(url, null, signal);
-  const length = Number(response.headers.get("Content-Length") ?? Number.NaN);
-  if (Number.isSafeInteger(length)) return length;
+  const length = declaredLength(await request(url, null, signal));
+  if (length !== null) return length;
   throw new ModelError(
     `The server does not tell this page how long ${show(url)} is; ` +
       "let it send Access-Control-Expose-Headers: Content-Range, or download the files and choose them here.",
@@ -192,29 +169,9 @@ function noteRedirect(url: URL, response: Response, onNote: OpenOptions["onNote"
   if (host !== url.host) onNote?.(`${url.host} sends the weights from its storage host ${host}.`);
 }
 
-/** Fills `room` from the answer's body and stops there; gives the number of bytes that came before it ended or broke. */
-async function readInto(response: Response, room: Uint8Array): Promise<number> {
-  let filled = 0;
-  const reader = response.body?.getReader();
-  try {
-    while (reader !== undefined && filled < room.length) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      const taken = value.subarray(0, room.length - filled);
-      room.set(taken, filled);
-      filled += taken.length;
-    }
-  } catch {
-    // A broken connection: what came so far is good, and the caller asks for the rest.
-  }
-  await reader?.cancel().catch(() => undefined);
-  return filled;
-}
-
 /** The whole body as a blob, which a browser may keep outside of its heap. */
-async function readAll(response: Response, url: URL, { onProgress }: OpenOptions): Promise<Blob> {
-  const declared = Number(response.headers.get("Content-Length") ?? Number.NaN);
-  const total = Number.isSafeInteger(declared) ? declared : null;
+async function readAll(response: Response, url: URL, { onProgress, onReceived }: OpenOptions): Promise<Blob> {
+  const total = declaredLength(response);
   const parts: BlobPart[] = [];
   let done = 0;
   const reader = response.body?.getReader();
@@ -225,35 +182,9 @@ async function readAll(response: Response, url: URL, { onProgress }: OpenOptions
     if (piece.done) break;
     parts.push(piece.value);
     done += piece.value.length;
+    onReceived?.(piece.value.length);
     // With a Content-Encoding the declared length is that of the packed bytes.
     onProgress?.(done, total !== null && done > total ? null : total);
   }
   return new Blob(parts);
-}
-
-function cutOff(url: URL, received: number, wanted: number | null): string {
-  return `The connection to ${show(url)} ended after ${received}${wanted === null ? "" : ` of ${wanted}`} bytes`;
-}
-
-function describeStatus(response: Response): string {
-  return `${response.status} ${response.statusText}`.trim();
-}
-
-/** An address without its query, which may hold a secret. */
-function show(url: URL): string {
-  return `${url.origin}${url.pathname}`;
-}
-
-function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", stop, { once: true });
-  });
 }

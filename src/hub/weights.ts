@@ -29,6 +29,30 @@ export async function openWeights(files: ModelFiles, options: OpenOptions): Prom
   throw files.listing === null ? await explainRemote(files, single, options) : explainNoWeights(files, files.listing);
 }
 
+/**
+ * Names of the files that hold the weights, of which none is opened but the index of shards. Throws `ModelError` as
+ * `openWeights` does when there are none.
+ */
+export async function findWeights(files: ModelFiles, options: OpenOptions): Promise<readonly string[]> {
+  const { name } = chooseSingle(files);
+  const missing = await files.measure(name, options.signal).then(
+    () => null,
+    (error: unknown) => {
+      if (error instanceof ModelError && error.absent) return error;
+      throw error;
+    },
+  );
+  if (missing === null) return [name];
+  const index = await openOptional(files, indexName, options);
+  if (index instanceof ModelError) {
+    throw files.listing === null
+      ? await explainRemote(files, missing, options)
+      : explainNoWeights(files, files.listing);
+  }
+  const { value } = await readJson(index, options.signal);
+  return [indexName, ...[...new Set(checkWeightMap(value).values())].sort()];
+}
+
 /** The file, or the error that says that it is not there; any other trouble is thrown. */
 export async function openOptional(
   files: ModelFiles,

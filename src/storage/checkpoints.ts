@@ -1,7 +1,15 @@
 /** Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last whole one. */
 
+import * as v from "valibot";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";
-import { ChunkDamagedError, type ChunkStore } from "./chunks.ts";
+import {
+  type Bytes,
+  ChunkDamagedError,
+  type ChunkStore,
+  type ChunkWriter,
+  chunkBytes,
+  type StoredBytes,
+} from "./chunks.ts";
 import { CheckpointDamagedError, errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
@@ -55,6 +63,30 @@ export interface Checkpoints {
   ): Promise<{ readonly manifest: CheckpointManifest; readonly state: unknown }>;
   /** Steps of the run's checkpoints, newest first. */
   steps(runId: string): Promise<number[]>;
+  /**
+   * A checkpoint whose tensors are read and checked as they are asked for; null when there is none. Unlike in `load`, nothing keeps
+   * it from being deleted meanwhile: reading throws `StorageError` then.
+   */
+  open(runId: string, step: number): Promise<CheckpointView | null>;
+  /**
+   * Takes in a run that another browser kept, with checkpoints of it: the record and all of them count at once, or nothing
+   * does. What was kept under its id goes. Throws as `save` does.
+   */
+  adopt(record: RunRecord, checkpoints: readonly CheckpointToAdopt[], signal?: AbortSignal): Promise<void>;
+  /** Bytes that the checkpoints of each run take, by its id; what two checkpoints of a run share counts once. */
+  sizes(): Promise<Readonly<Record<string, number>>>;
+}
+
+export interface CheckpointView {
+  readonly step: number;
+  readonly savedAt: string;
+  readonly state: unknown;
+  readonly tensors: readonly (Pick<CheckpointTensor, "name" | "dtype" | "shape"> & Bytes)[];
+}
+
+export interface CheckpointToAdopt extends Pick<CheckpointContents, "state" | "tensors"> {
+  readonly step: number;
+  readonly savedAt: string;
 }
 
 /** The state as JSON text. Throws `StorageError` for what JSON would change silently. */
@@ -68,6 +100,40 @@ function encodeState(what: string, state: object): Uint8Array {
     );
   });
   return new TextEncoder().encode(text);
+}
+
+interface Encoded extends Pick<CheckpointContents, "tensors"> {
+  readonly state: Uint8Array;
+}
+
+const bytesOf = ({ state, tensors }: Encoded) =>
+  tensors.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), state.byteLength);
+
+/** Hands everything to the writer, which may still hold some of it. Throws for a tensor of another size than its type says. */
+async function writeChunks(
+  writer: ChunkWriter,
+  what: string,
+  { state, tensors }: Encoded,
+): Promise<Pick<CheckpointManifest, "state" | "tensors">> {
+  const saved: CheckpointTensor[] = [];
+  for (const { name, dtype, shape, read } of tensors) {
+    const view = await read();
+    const expected = byteSizeOf(dtype, shape);
+    if (view.byteLength !== expected) {
+      throw new StorageError(
+        `${what} could not be saved: tensor ${name} has ${view.byteLength} bytes, but ${describeType(dtype, shape)} ` +
+          `takes ${expected}.`,
+      );
+    }
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    saved.push({ name, dtype, shape, ...(await writer.add(inMemory(bytes))) });
+  }
+  return { state: await writer.add(inMemory(state)), tensors: saved };
+}
+
+/** Length of each chunk by its key. */
+function chunkLengths({ byteLength, chunks }: StoredBytes): [string, number][] {
+  return chunks.map((key, index) => [key, Math.min(chunkBytes, byteLength - index * chunkBytes)]);
 }
 
 const inMemory = (bytes: Uint8Array) => ({
@@ -118,35 +184,84 @@ export function createCheckpoints(
   return {
     steps,
 
+    adopt: (record, checkpoints, signal) =>
+      collector.guarded(async () => {
+        const what = `The run "${record.name}"`;
+        const encoded = checkpoints.map((checkpoint) => ({
+          ...checkpoint,
+          state: encodeState(what, checkpoint.state),
+        }));
+        const writer = await chunks.writer(
+          what,
+          encoded.reduce((sum, contents) => sum + bytesOf(contents), 0),
+        );
+        const manifests: CheckpointManifest[] = [];
+        for (const { step, savedAt, ...contents } of encoded) {
+          signal?.throwIfAborted();
+          manifests.push({ runId: record.id, step, savedAt, ...(await writeChunks(writer, what, contents)) });
+        }
+        await writer.flush();
+        signal?.throwIfAborted();
+        const kept = new Set(manifests.map(({ step }) => step));
+        const dropped = (await steps(record.id)).filter((step) => !kept.has(step));
+        await writeFor(
+          { what, bytes: JSON.stringify([manifests, record]).length },
+          records,
+          [
+            ...manifests.map((manifest) => sealed(recordKey("checkpoint", record.id, manifest.step), manifest)),
+            sealed(recordKey("run", record.id), record),
+          ],
+          dropped.map((step) => recordKey("checkpoint", record.id, step)),
+        );
+      }, true),
+
+    async open(runId, step) {
+      const manifest = await manifestOf(runId, step);
+      if (manifest === null) return null;
+      const text = new TextDecoder().decode(await chunks.readAll(manifest.state, "the training state"));
+      const state: unknown = JSON.parse(text);
+      const tensors = manifest.tensors.map(({ name, dtype, shape, ...stored }) => ({
+        name,
+        dtype,
+        shape,
+        ...chunks.open(stored, `tensor ${name}`),
+      }));
+      return { step, savedAt: manifest.savedAt, state, tensors };
+    },
+
+    async sizes() {
+      const lengths = new Map<string, Map<string, number>>();
+      for (const key of await records.keys(keyPrefix("checkpoint"))) {
+        const stored = await records.get(key);
+        const manifest = v.safeParse(v.object({ value: CheckpointManifestSchema }), stored);
+        // What cannot be read is told where it is asked for.
+        if (!manifest.success) continue;
+        const { runId, state, tensors } = manifest.output.value;
+        const chunksOf = lengths.get(runId) ?? new Map<string, number>();
+        for (const [chunk, length] of [state, ...tensors].flatMap(chunkLengths)) chunksOf.set(chunk, length);
+        lengths.set(runId, chunksOf);
+      }
+      return Object.fromEntries(
+        [...lengths].map(([runId, chunksOf]) => [
+          runId,
+          [...chunksOf.values()].reduce((sum, length) => sum + length, 0),
+        ]),
+      );
+    },
+
     save: ({ record, state, tensors }) =>
       collector.guarded(async () => {
         const what = `The checkpoint of step ${record.step} of run "${record.name}"`;
-        const stateBytes = encodeState(what, state);
-        const total = tensors.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), stateBytes.byteLength);
-        const writer = await chunks.writer(what, total);
-
-        const saved: CheckpointTensor[] = [];
-        for (const { name, dtype, shape, read } of tensors) {
-          const view = await read();
-          const expected = byteSizeOf(dtype, shape);
-          if (view.byteLength !== expected) {
-            throw new StorageError(
-              `${what} could not be saved: tensor ${name} has ${view.byteLength} bytes, but ${describeType(dtype, shape)} ` +
-                `takes ${expected}.`,
-            );
-          }
-          const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-          saved.push({ name, dtype, shape, ...(await writer.add(inMemory(bytes))) });
-        }
-        const savedState = await writer.add(inMemory(stateBytes));
+        const encoded = { state: encodeState(what, state), tensors };
+        const writer = await chunks.writer(what, bytesOf(encoded));
+        const saved = await writeChunks(writer, what, encoded);
         await writer.flush();
 
         const manifest: CheckpointManifest = {
           runId: record.id,
           step: record.step,
           savedAt: new Date().toISOString(),
-          state: savedState,
-          tensors: saved,
+          ...saved,
         };
         const present = await steps(record.id);
         const older = present.filter((step) => step < record.step);

@@ -26,6 +26,8 @@ export class ChunkDamagedError extends StorageError {
 }
 
 export interface ChunkWriter {
+  /** Stores one chunk, at most `chunkBytes` long, and gives its key. It may wait in memory until `flush`. */
+  put(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
   /** Stores the bytes chunk by chunk. Chunks may wait in memory until `flush`. Throws when the source gives too few. */
   add(bytes: Bytes, onProgress?: (done: number) => void): Promise<StoredBytes>;
   /** Writes what waits; after it, everything added is stored. */
@@ -102,8 +104,21 @@ export function createChunkStore(store: KeyValue): ChunkStore {
         waitingBytes = 0;
       };
 
+      const put = async (bytes: Uint8Array<ArrayBuffer>) => {
+        const key = await sha256(bytes);
+        done += bytes.byteLength;
+        if (!present.has(key)) {
+          present.add(key);
+          waiting.push([key, bytes]);
+          waitingBytes += bytes.byteLength;
+          if (waitingBytes >= batchBytes) await flush();
+        }
+        return key;
+      };
+
       return {
         flush,
+        put,
         async add(source, onProgress) {
           const { byteLength } = source;
           const chunks: string[] = [];
@@ -117,15 +132,7 @@ export function createChunkStore(store: KeyValue): ChunkStore {
                   "Choose the file again; it may have changed.",
               );
             }
-            const key = await sha256(bytes);
-            chunks.push(key);
-            done += bytes.byteLength;
-            if (!present.has(key)) {
-              present.add(key);
-              waiting.push([key, bytes]);
-              waitingBytes += bytes.byteLength;
-              if (waitingBytes >= batchBytes) await flush();
-            }
+            chunks.push(await put(bytes));
             onProgress?.(done);
           }
           return { byteLength, chunks };

@@ -84,6 +84,8 @@ export async function defaultLocks(): Promise<Locks> {
 }
 
 export const trainingLock = "hone-training";
+/** Held as long as the training lock, for those who wait for its end: waiting for the training lock itself would refuse a start. */
+const trainingWatch = "hone-training-watch";
 
 /** What to tell the user when `acquireTrainingLock` gives null. */
 export const trainingElsewhere =
@@ -97,9 +99,22 @@ export async function acquireTrainingLock(locks?: Locks): Promise<(() => void) |
   const all = locks ?? (await defaultLocks());
   return new Promise((resolve, reject) => {
     all
-      .tryHold(trainingLock, "exclusive", () => new Promise<"released">((free) => resolve(() => free("released"))))
+      .tryHold(trainingLock, "exclusive", () =>
+        all.hold(trainingWatch, "exclusive", () => new Promise<"released">((free) => resolve(() => free("released")))),
+      )
       .then((outcome) => {
         if (outcome === null) resolve(null);
       }, reject);
   });
+}
+
+/** Settles when no run trains, here or in another tab, also when the one that does is killed. */
+export async function trainingEnd(locks?: Locks): Promise<void> {
+  const all = locks ?? (await defaultLocks());
+  await all.hold(trainingWatch, "shared", async () => undefined);
+}
+
+/** Whether a run trains, here or in another tab. */
+export async function isTraining(locks?: Locks): Promise<boolean> {
+  return (locks ?? (await defaultLocks())).isHeld(trainingLock);
 }

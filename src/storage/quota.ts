@@ -43,3 +43,12 @@ export async function requestPersistence(): Promise<boolean> {
     return false;
   }
 }
+
+/** Whether the browser promised before not to throw away what is saved; null where it does not say. */
+export async function isPersistent(): Promise<boolean | null> {
+  try {
+    return (await browserStorage()?.persisted?.()) ?? null;
+  } catch {
+    return null;
+  }
+}

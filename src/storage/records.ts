@@ -1,8 +1,16 @@
 /** The record database: keys, a format number around every record, and schemas for what is read from disk. */
 
 import * as v from "valibot";
+import type { LearntKind } from "../data/example.ts";
 import type { ColumnRole, FormatName, Mapping } from "../data/formats/mapping.ts";
-import type { BuiltInTemplate, MaskMode, MixtureMode, TemplateChoice, Truncation } from "../data/settings.ts";
+import type {
+  BuiltInTemplate,
+  MaskMode,
+  MixtureMode,
+  StageOrder,
+  TemplateChoice,
+  Truncation,
+} from "../data/settings.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { chunkBytes, type StoredBytes } from "./chunks.ts";
 import { StorageError } from "./errors.ts";
@@ -13,11 +21,11 @@ import type { LinearName, RunRecord, RunStatus } from "./run.ts";
  * The format that this program writes. A change that older programs cannot read raises it; whatever changes, chunk keys
  * stay in arrays named `chunks`, for by that older programs know what not to collect.
  */
-const format = 1;
+export const format = 1;
 
-export type RecordKind = "run" | "checkpoint" | "dataset" | "model";
+export type RecordKind = "run" | "checkpoint" | "dataset" | "model" | "fetch";
 
-/** `run/<id>`, `checkpoint/<run id>/<step>`, `dataset/<hash>`, `model/<hash>`, each part escaped. */
+/** `run/<id>`, `checkpoint/<run id>/<step>`, `dataset/<hash>`, `model/<hash>`, `fetch/<address>`, each part escaped. */
 export function recordKey(kind: RecordKind, ...parts: readonly (string | number)[]): string {
   return [kind, ...parts.map((part) => encodeURIComponent(part))].join("/");
 }
@@ -33,7 +41,7 @@ export function lastPart(key: string): string {
 }
 
 /** A record as it is stored. */
-export function sealed(key: string, value: RunRecord | CheckpointManifest | StoredFiles): Entry {
+export function sealed(key: string, value: RunRecord | CheckpointManifest | StoredFiles | StoredFetch): Entry {
   return [key, { format, value }];
 }
 
@@ -87,6 +95,26 @@ export interface StoredFiles {
   readonly summary: unknown;
 }
 
+/** A file of which the first chunks are kept. */
+export interface StoredPart {
+  readonly name: string;
+  readonly byteLength: number;
+  /** What its server calls this version of it; null where it does not say, or where the address already does. */
+  readonly stamp: string | null;
+  readonly chunks: readonly string[];
+}
+
+/** A model that is being fetched, or was until the tab closed or the line went away. */
+export interface StoredFetch {
+  /** Its address; names the fetch. */
+  readonly address: string;
+  readonly name: string;
+  readonly startedAt: string;
+  readonly files: readonly StoredPart[];
+  /** How to ask for the rest: plain data that the room which saved it validates when it reads it. */
+  readonly source: unknown;
+}
+
 /** Any number at all: a loss may be NaN, which `v.number()` refuses. */
 const AnyNumber = v.custom<number>((value) => typeof value === "number", "a number is expected");
 const Count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -117,7 +145,11 @@ const Linear = oneOf<LinearName>({
   down_proj: true,
 });
 
-const Evaluation = v.object({ step: Count, loss: AnyNumber });
+const Evaluation = v.object({
+  step: Count,
+  loss: AnyNumber,
+  byKind: v.exactOptional(v.object({ text: v.exactOptional(AnyNumber), chat: v.exactOptional(AnyNumber) })),
+});
 
 const Template: v.GenericSchema<unknown, TemplateChoice> = v.variant("kind", [
   v.object({
@@ -183,6 +215,9 @@ const Recipe = v.object({
   truncation: oneOf<Truncation>({ drop: true, left: true, right: true }),
   packing: v.boolean(),
   mixture: oneOf<MixtureMode>({ sampling: true, weight: true }),
+  stages: v.optional(oneOf<StageOrder>({ together: true, "text-first": true }), "together"),
+  textEpochs: v.optional(AnyNumber, 1),
+  textLearningRate: v.optional(v.nullable(AnyNumber), null),
   learningRate: AnyNumber,
   schedule: oneOf<RunRecord["recipe"]["schedule"]>({ cosine: true, linear: true, constant: true }),
   warmupRatio: AnyNumber,
@@ -202,7 +237,19 @@ const Recipe = v.object({
   keepLast: Count,
   patience: v.nullable(Count),
   samplePrompts: Count,
+  // Runs of before it was there watched nothing.
+  watchEvery: v.optional(v.nullable(Count), null),
   seed: AnyNumber,
+});
+
+/** Public, for a checkpoint's state holds them too. */
+export const MomentsSchema = v.array(v.object({ step: Count, answer: Text, losses: v.array(AnyNumber) }));
+
+const Watched = v.object({
+  prompt: v.nullable(Text),
+  place: v.object({ source: Count, row: Count }),
+  tokens: v.array(v.object({ text: Text, weight: AnyNumber })),
+  moments: MomentsSchema,
 });
 
 /** Members of what a run has shown so far: of its record, and of the state that its checkpoints hold. */
@@ -215,6 +262,7 @@ export const seenSchemas = {
       learningRate: AnyNumber,
       tokens: Count,
       supervisedTokens: Count,
+      examples: v.exactOptional(Count),
       seconds: AnyNumber,
     }),
   ),
@@ -226,6 +274,8 @@ export const seenSchemas = {
 export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
   id: Text,
   name: Text,
+  // Runs of before it was there have none.
+  note: v.optional(Text, ""),
   createdAt: Text,
   updatedAt: Text,
   status: oneOf<RunStatus>({ running: true, paused: true, finished: true, cancelled: true, failed: true }),
@@ -244,10 +294,23 @@ export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
   provider: oneOf<RunRecord["provider"]>({ webgpu: true, wasm: true }),
   trainable: Count,
   examples: v.object({ training: Count, validation: Count }),
+  stages: v.optional(
+    v.array(
+      v.object({
+        kind: oneOf<LearntKind>({ text: true, chat: true }),
+        steps: Count,
+        examples: Count,
+        supervisedTokens: Count,
+      }),
+    ),
+    [],
+  ),
   totalSteps: Count,
   step: Count,
   seconds: AnyNumber,
   ...seenSchemas,
+  watch: v.optional(v.nullable(Watched), null),
+  slowdowns: v.optional(v.array(v.object({ fromStep: Count, factor: AnyNumber })), []),
 });
 
 export const CheckpointManifestSchema: v.GenericSchema<unknown, CheckpointManifest> = v.object({
@@ -277,4 +340,17 @@ export const StoredFilesSchema: v.GenericSchema<unknown, StoredFiles> = v.object
     ),
   ),
   summary: v.unknown(),
+});
+
+export const StoredFetchSchema: v.GenericSchema<unknown, StoredFetch> = v.object({
+  address: Text,
+  name: Text,
+  startedAt: Text,
+  files: v.array(
+    v.pipe(
+      v.object({ name: Text, stamp: v.nullable(Text), ...storedBytes }),
+      v.check(({ byteLength, chunks }) => chunks.length <= Math.ceil(byteLength / chunkBytes), unfit),
+    ),
+  ),
+  source: v.unknown(),
 });

@@ -1,6 +1,7 @@
 /** A run as one plain record: everything that reproduces it and everything that it showed. */
 
-import type { DataSettings, MixtureMode, SourceChoice } from "../data/settings.ts";
+import type { LearntKind } from "../data/example.ts";
+import type { DataSettings, MixtureMode, SourceChoice, StageOrder } from "../data/settings.ts";
 
 export type LinearName = "q_proj" | "k_proj" | "v_proj" | "o_proj" | "gate_proj" | "up_proj" | "down_proj";
 
@@ -19,6 +20,11 @@ export interface Recipe extends DataSettings {
   /** Several rows share one sequence, each in a segment of its own. */
   readonly packing: boolean;
   readonly mixture: MixtureMode;
+  readonly stages: StageOrder;
+  /** Passes over the text in a stage of its own; may be fractional. `epochs` and `steps` are then those of the chats. */
+  readonly textEpochs: number;
+  /** Peak of that stage's rate; null is that of `learningRate`. */
+  readonly textLearningRate: number | null;
   readonly learningRate: number;
   readonly schedule: "cosine" | "linear" | "constant";
   /** Share of all steps over which the rate rises from 0, in [0, 1). */
@@ -48,6 +54,8 @@ export interface Recipe extends DataSettings {
   readonly patience: number | null;
   /** Questions from held-out rows answered before and after. */
   readonly samplePrompts: number;
+  /** Optimizer steps between two looks at the model while it trains (`Watch`); null is off. */
+  readonly watchEvery: number | null;
   readonly seed: number;
 }
 
@@ -64,13 +72,29 @@ export interface StepMetrics {
   /** Tokens of the step, padding not counted. */
   readonly tokens: number;
   readonly supervisedTokens: number;
+  /** Examples of the step; not known of runs of before it was counted. */
+  readonly examples?: number;
   readonly seconds: number;
 }
 
 export interface EvaluationMetrics {
   /** Optimizer steps done before it; 0 is the base model. */
   readonly step: number;
+  /** Σ w·CE / Σ w over all held-out rows. */
   readonly loss: number;
+  /** The same over those of each kind, where the run has stages. */
+  readonly byKind?: { readonly [Kind in LearntKind]?: number };
+}
+
+/** One stage of a run that has several. */
+export interface RunStage {
+  readonly kind: LearntKind;
+  /** Planned optimizer steps. */
+  readonly steps: number;
+  /** Examples that it trains on. */
+  readonly examples: number;
+  /** Supervised tokens of one pass over them. */
+  readonly supervisedTokens: number;
 }
 
 export interface Sample {
@@ -80,6 +104,41 @@ export interface Sample {
   readonly after: string | null;
 }
 
+/** A look at the model while it trains. */
+export interface Moment {
+  /** Optimizer steps done before it; 0 is the base model. */
+  readonly step: number;
+  /** Greedy answer to the watched prompt; "" where there is none. */
+  readonly answer: string;
+  /** −log P of each supervised token of the watched row, in their order, in nats. */
+  readonly losses: readonly number[];
+}
+
+/** Where an example comes from: index of its source among the run's, and of the record in it, both from 0. */
+export interface RowPlace {
+  readonly source: number;
+  readonly row: number;
+}
+
+/** What is looked at again and again while a run trains: an answer, and how well each token of a row is predicted. */
+export interface Watch {
+  /** Null where the rows hold no question. */
+  readonly prompt: string | null;
+  readonly place: RowPlace;
+  /** Of the watched row; those of weight 0 are context. */
+  readonly tokens: readonly { readonly text: string; readonly weight: number }[];
+  /** The first is the base model's; of a long run every so-manieth is kept. */
+  readonly moments: readonly Moment[];
+}
+
+/** Where a run went on with a lower rate, because its numbers had left the finite range. */
+export interface Slowdown {
+  /** Of the checkpoint that it went on from; the steps after it are slower. */
+  readonly fromStep: number;
+  /** The schedule's rate is multiplied by it. */
+  readonly factor: number;
+}
+
 export interface RunSource extends SourceChoice {
   readonly name: string;
 }
@@ -87,6 +146,8 @@ export interface RunSource extends SourceChoice {
 export interface RunRecord {
   readonly id: string;
   readonly name: string;
+  /** What its owner wrote of it. */
+  readonly note: string;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly status: RunStatus;
@@ -101,7 +162,9 @@ export interface RunRecord {
   readonly trainable: number;
   /** Examples used for training and for validation after reading and masking. */
   readonly examples: { readonly training: number; readonly validation: number };
-  /** Planned optimizer steps. */
+  /** In their order; empty where everything is learnt in one stage. */
+  readonly stages: readonly RunStage[];
+  /** Planned optimizer steps, all stages added up. */
   readonly totalSteps: number;
   /** Optimizer steps done. */
   readonly step: number;
@@ -111,4 +174,8 @@ export interface RunRecord {
   readonly evaluations: readonly EvaluationMetrics[];
   readonly best: EvaluationMetrics | null;
   readonly samples: readonly Sample[];
+  /** Null where nothing is watched. */
+  readonly watch: Watch | null;
+  /** In their order; they multiply. */
+  readonly slowdowns: readonly Slowdown[];
 }

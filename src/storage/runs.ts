@@ -14,6 +14,8 @@ export interface Runs {
   get(id: string): Promise<RunRecord | null>;
   /** Saves the record alone; `checkpoints.save` saves it together with a checkpoint. */
   put(record: RunRecord): Promise<void>;
+  /** Changes what its owner calls it and wrote of it. Throws `StorageError` when there is none. */
+  edit(id: string, change: RunWords): Promise<RunRecord>;
   /** Deletes the run, its checkpoints and their chunks. Throws `StorageError` while it trains. */
   delete(id: string): Promise<void>;
   /**
@@ -23,12 +25,21 @@ export interface Runs {
   recover(): Promise<RunRecord[]>;
 }
 
+/** What the owner of a run may change of it, whatever its state. */
+export interface RunWords {
+  readonly name?: string;
+  readonly note?: string;
+}
+
 function killedReason(step: number, checkpoint: number | undefined): string {
   const end = `The tab was closed at step ${step}`;
   return checkpoint === undefined
     ? `${end}, before the first checkpoint; resuming starts from the beginning.`
     : `${end}; the last checkpoint is step ${checkpoint}.`;
 }
+
+export const missingRun = (id: string) =>
+  `There is no run ${id} in this browser. It may have been deleted in another tab.`;
 
 export function createRuns(records: KeyValue, collector: Collector, locks: Locks): Runs {
   const parse = (key: string, stored: unknown) =>
@@ -76,6 +87,19 @@ export function createRuns(records: KeyValue, collector: Collector, locks: Locks
     get,
     put,
 
+    async edit(id, { name, note }) {
+      const before = await get(id);
+      if (before === null) throw new StorageError(missingRun(id));
+      const after: RunRecord = {
+        ...before,
+        ...(name !== undefined && { name }),
+        ...(note !== undefined && { note }),
+        updatedAt: new Date().toISOString(),
+      };
+      await put(after);
+      return after;
+    },
+
     async delete(id) {
       // A record that cannot be read must still be deletable.
       const record = await get(id).catch(() => null);
@@ -90,6 +114,8 @@ export function createRuns(records: KeyValue, collector: Collector, locks: Locks
     },
 
     async recover() {
+      // Looked at first without the lock: taken for nothing, it could refuse a run that starts at this moment.
+      if (!(await list()).runs.some(({ status }) => status === "running")) return [];
       const recovered = await locks.tryHold(trainingLock, "exclusive", async () => {
         const paused: RunRecord[] = [];
         for (const run of (await list()).runs) {

@@ -3,6 +3,7 @@
 import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
 import { createChunkStore } from "./chunks.ts";
 import { errorText, StorageError } from "./errors.ts";
+import { createFetchStore, type FetchStore } from "./fetches.ts";
 import { createFileStore, type FileStore } from "./files.ts";
 import { indexedDbKeyValue } from "./indexedDb.ts";
 import { type KeyValue, memoryKeyValue } from "./keyValue.ts";
@@ -28,6 +29,8 @@ export interface Storage {
   readonly checkpoints: Checkpoints;
   readonly datasets: FileStore;
   readonly models: FileStore;
+  /** Models of which only a part has come over the network. */
+  readonly fetches: FetchStore;
   /** What could not be put right when storage was opened, a sentence each. */
   readonly problems: readonly string[];
   report(): Promise<StorageReport>;
@@ -97,6 +100,7 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
     checkpoints: createCheckpoints(records, chunks, collector, runs.get),
     datasets: createFileStore("dataset", records, chunks, collector),
     models: createFileStore("model", records, chunks, collector),
+    fetches: createFetchStore(records, chunks, collector),
     problems,
     report: async () => ({ available: reason === null, reason, ...(await estimateStorage()) }),
     audit: collector.audit,

@@ -1,102 +1,229 @@
-/** Comparing as a topic: one question to the base model and to a run, the same settings for both. */
+/** Comparing as a topic: the same conversation with the base model, a run and one checkpoint more, and the ones before it. */
 
-import type { Recipe } from "../storage/run.ts";
 import type { SamplingSettings } from "../worker/protocol.ts";
 import { type Context, patch } from "./context.ts";
+import {
+  type AnswerFacts,
+  type Conversation,
+  keyOf,
+  messagesFor,
+  type OtherChoice,
+  type Side,
+  type SideName,
+  withAnswer,
+} from "./conversation.ts";
+import { createHistory, newestFirst } from "./history.ts";
 import type { ModelActions } from "./model.ts";
-import { type AnswerFacts, toFailure } from "./state.ts";
-
-export interface Question {
-  readonly modelHash: string;
-  /** null asks the base model only. */
-  readonly runId: string | null;
-  readonly template: Recipe["template"];
-  readonly systemPrompt: string | null;
-  readonly sampling: SamplingSettings;
-}
+import { type CompareFacts, toFailure } from "./state.ts";
 
 export interface CompareActions {
   type(question: string): void;
   /** "" chooses none. */
   chooseRun(runId: string): void;
+  chooseOther(other: OtherChoice | null): void;
+  /** Learns which checkpoints are kept of a run. */
+  loadCheckpoints(runId: string): Promise<void>;
   enter(field: string, text: string): void;
-  /** Asks the base model, then the run. What is typed stays. */
-  ask(question: Question): Promise<void>;
+  /**
+   * Asks what is typed of one side after the other. It goes on with the present conversation where that is with the same
+   * sides, else it begins another. What was typed moves into the conversation once the models are open.
+   */
+  ask(sides: readonly Side[], sampling: SamplingSettings): Promise<void>;
   stop(): void;
   /** Takes in a piece of an answer. */
   hear(requestId: string, text: string): void;
+  /** Leaves the present conversation, which stays in the history. */
+  begin(): void;
+  /** Takes up a conversation of the history, with the sides that it was had with. */
+  open(id: string): void;
+  remove(id: string): void;
+  /** Brings back what was removed last. */
+  undoRemove(): void;
+}
+
+const waiting = (requestId: string): AnswerFacts => ({
+  requestId,
+  text: "",
+  status: "waiting",
+  figures: null,
+  prompt: null,
+  written: [],
+  failure: null,
+});
+
+/** The conversation on the page; null before its first question. */
+export function presentConversation({ conversations, present }: CompareFacts): Conversation | null {
+  return conversations.find(({ id }) => id === present) ?? null;
 }
 
 export function compareActions(context: Context, model: ModelActions): CompareActions {
   const { client, store } = context;
+  const history = createHistory(pageStorage());
   let controller: AbortController | null = null;
   let asked = 0;
   const facts = () => store.getState().compare;
+  const set = (change: Partial<CompareFacts>) => patch(context, "compare", change);
+  const keep = () => history.write({ conversations: facts().conversations, open: facts().present });
+  const replace = (next: Conversation) =>
+    set({ conversations: facts().conversations.map((other) => (other.id === next.id ? next : other)) });
 
-  const change = (side: "base" | "tuned", edit: Partial<AnswerFacts>) => {
-    const answer = facts()[side];
-    if (answer) patch(context, "compare", { [side]: { ...answer, ...edit } });
+  /** Changes a side's answer to the question that is being asked. */
+  const change = (side: SideName, edit: (answer: AnswerFacts) => AnswerFacts) => {
+    const conversation = presentConversation(facts());
+    if (conversation) replace(withAnswer(conversation, side, edit));
   };
 
+  /** Adds the turn that waits for its answers, to the conversation before or to a new one. */
+  const beginTurn = (
+    before: Conversation | null,
+    sides: readonly Side[],
+    question: string,
+    sampling: SamplingSettings,
+  ): Conversation => {
+    const { conversations, other } = facts();
+    const answers = Object.fromEntries(sides.map(({ name }) => [name, waiting(`question-${++asked}`)]));
+    const conversation: Conversation = before ?? {
+      id: crypto.randomUUID(),
+      startedAt: new Date().toISOString(),
+      key: keyOf(sides),
+      sides: sides.map(({ name, of, checkpoint }) => ({ name, of, checkpoint })),
+      runId: sides.find(({ name }) => name === "tuned")?.runId ?? "",
+      other: sides.some(({ name }) => name === "other") ? other : null,
+      turns: [],
+    };
+    const next = { ...conversation, turns: [...conversation.turns, { question, sampling, answers }] };
+    set({
+      conversations: newestFirst([next, ...conversations.filter(({ id }) => id !== next.id)]),
+      present: next.id,
+    });
+    return next;
+  };
+
+  const askSide = async (side: Side, { turns }: Conversation, signal: AbortSignal) => {
+    const turn = turns.at(-1);
+    const requestId = turn?.answers[side.name]?.requestId;
+    if (!turn || requestId === undefined || signal.aborted) return;
+    const { name, of: _of, ...subject } = side;
+    const messages = messagesFor(name, turns.slice(0, -1), turn.question);
+    change(name, (answer) => ({ ...answer, status: "writing" }));
+    try {
+      const { text, finish, step, seconds, prompt, written } = await client.engine.ask(
+        { ...subject, requestId, messages, sampling: turn.sampling },
+        signal,
+      );
+      const figures = { finish, step, seconds, read: prompt.tokens.length, wrote: written.length };
+      change(name, (answer) => ({ ...answer, text, status: "done", figures, prompt, written }));
+    } catch (thrown) {
+      const failure = toFailure(thrown);
+      change(name, (answer) => ({
+        ...answer,
+        status: "failed",
+        failure: failure.name === "AbortError" ? null : failure,
+      }));
+    }
+    keep();
+  };
+
+  const kept = history.read();
+  set({ conversations: newestFirst(kept.conversations) });
+  const wasOpen = kept.conversations.find(({ id }) => id === kept.open);
+  // One with the base model alone does not bind: a run may have been trained since.
+  if (wasOpen) set({ present: wasOpen.id, runId: wasOpen.runId || null, other: wasOpen.other });
+
   return {
-    type: (question) => patch(context, "compare", { question }),
-    chooseRun: (runId) => patch(context, "compare", { runId }),
-    enter: (field, text) => patch(context, "compare", { entries: { ...facts().entries, [field]: text } }),
-    async ask({ modelHash, runId, template, systemPrompt, sampling }) {
+    type: (question) => set({ question }),
+    chooseRun: (runId) => set({ runId }),
+    chooseOther: (other) => set({ other }),
+    async loadCheckpoints(runId) {
+      // Where they cannot be read, the newest is still there to be chosen, and asking says what is wrong.
+      const list = await client.engine.checkpointsOf(runId).catch(() => []);
+      set({ checkpoints: { ...facts().checkpoints, [runId]: list } });
+    },
+    enter: (field, text) => set({ entries: { ...facts().entries, [field]: text } }),
+
+    async ask(sides, sampling) {
       if (facts().asking) return;
       controller = new AbortController();
       const { signal } = controller;
       const { question } = facts();
-      const waiting = (): AnswerFacts => ({
-        requestId: `question-${++asked}`,
-        text: "",
-        status: "waiting",
-        answer: null,
-        failure: null,
-      });
-      const sides = { base: waiting(), tuned: runId ? waiting() : null };
-      patch(context, "compare", { asking: true, failure: null, ...sides });
+      const present = presentConversation(facts());
+      const before = present?.key === keyOf(sides) ? present : null;
+      set({ asking: true, failure: null });
+      const conversation = beginTurn(before, sides, question, sampling);
       try {
-        await model.ensureOpen(modelHash);
-        for (const side of ["base", "tuned"] as const) {
-          const requestId = sides[side]?.requestId;
-          if (!requestId || signal.aborted) continue;
-          change(side, { status: "writing" });
-          try {
-            const answer = await client.engine.ask(
-              {
-                requestId,
-                modelHash,
-                runId: side === "tuned" ? runId : null,
-                template,
-                systemPrompt,
-                question,
-                sampling,
-              },
-              signal,
-            );
-            change(side, { text: answer.text, status: "done", answer });
-          } catch (thrown) {
-            const failure = toFailure(thrown);
-            change(side, { status: "failed", failure: failure.name === "AbortError" ? null : failure });
-          }
-        }
+        for (const hash of new Set(sides.map(({ modelHash }) => modelHash))) await model.ensureOpen(hash);
+        signal.throwIfAborted();
       } catch (thrown) {
-        patch(context, "compare", { failure: toFailure(thrown) });
-      } finally {
-        controller = null;
-        for (const side of ["base", "tuned"] as const)
-          if (facts()[side]?.status === "waiting") change(side, { status: "failed" });
-        patch(context, "compare", { asking: false });
+        // Nobody was asked: the question still stands where it was typed.
+        const failure = toFailure(thrown);
+        set({
+          conversations: facts().conversations.flatMap((other) =>
+            other.id !== conversation.id ? other : (before ?? []),
+          ),
+          present: present?.id ?? null,
+          failure: failure.name === "AbortError" ? null : failure,
+          asking: false,
+        });
         patch(context, "progress", { engine: null });
+        return;
       }
+      if (facts().question === question) set({ question: "" });
+      keep();
+      for (const side of sides) await askSide(side, conversation, signal);
+      for (const { name } of sides)
+        change(name, (answer) => (answer.status === "waiting" ? { ...answer, status: "failed" } : answer));
+      keep();
+      controller = null;
+      set({ asking: false });
+      patch(context, "progress", { engine: null });
     },
     stop: () => controller?.abort(),
     hear(requestId, text) {
-      for (const side of ["base", "tuned"] as const) {
-        const answer = facts()[side];
-        if (answer?.requestId === requestId && answer.status === "writing") change(side, { text: answer.text + text });
+      const answers = presentConversation(facts())?.turns.at(-1)?.answers ?? {};
+      for (const [name, answer] of Object.entries(answers)) {
+        if (answer.requestId !== requestId || answer.status !== "writing") continue;
+        change(name as SideName, (before) => ({ ...before, text: before.text + text }));
       }
     },
+
+    begin() {
+      if (facts().asking) return;
+      set({ present: null, failure: null });
+      keep();
+    },
+    open(id) {
+      const conversation = facts().conversations.find((other) => other.id === id);
+      if (!conversation || facts().asking) return;
+      const { runId, other } = conversation;
+      set({ present: id, runId, other, failure: null });
+      keep();
+    },
+    remove(id) {
+      const { conversations, present, removed, asking } = facts();
+      const conversation = conversations.find((other) => other.id === id);
+      if (!conversation || (asking && present === id)) return;
+      set({
+        conversations: conversations.filter((other) => other.id !== id),
+        present: present === id ? null : present,
+        removed: [...removed, conversation],
+      });
+      keep();
+    },
+    undoRemove() {
+      const { conversations, removed } = facts();
+      const back = removed.at(-1);
+      if (!back) return;
+      set({ conversations: newestFirst([back, ...conversations]), removed: removed.slice(0, -1) });
+      keep();
+    },
   };
+}
+
+/** Null where the browser forbids it, and outside of browsers. */
+function pageStorage(): Storage | null {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
 }

@@ -19,6 +19,8 @@ export interface DataActions {
   cancel(): void;
   /** Chooses a source that is known, or leaves it out again. Its mapping and exclusions start afresh. */
   choose(hash: string, on: boolean): void;
+  /** Chooses these and no other, with their mapping, weight and exclusions; of those that are not known none. */
+  chooseThese(sources: readonly SourceChoice[]): void;
   /** Removes the copy kept in this browser. */
   remove(hash: string): Promise<void>;
   /** null is as it was detected. */
@@ -109,6 +111,11 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
       const others = facts().chosen.filter((source) => source.hash !== hash);
       const known = facts().list.some((source) => source.hash === hash);
       patch(context, "data", { chosen: on && known ? [...others, fresh(hash)] : others });
+    },
+    chooseThese(sources) {
+      const known = sources.filter(({ hash }) => facts().list.some((source) => source.hash === hash));
+      // Undoing an exclusion of before would put rows back that these leave out.
+      patch(context, "data", { chosen: known, exclusions: [] });
     },
     async remove(hash) {
       try {

@@ -78,8 +78,12 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
           base: before?.key === key ? before.base : await ask("base", null),
           tuned: null,
         };
+        if (store.getState().vote.round?.source === "exam") patch(context, "vote", { round: null });
         change({ results });
-        if (run) change({ results: { ...results, tuned: await ask("tuned", run.id) } });
+        if (!run) return;
+        const tuned = await ask("tuned", run.id);
+        const answered = { id: run.id, name: run.name, step: tuned.step ?? run.step };
+        change({ results: { ...results, run: answered, tuned } });
       }),
     stop: () => controller?.abort(),
   };

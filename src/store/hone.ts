@@ -4,6 +4,8 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import type { EngineClient } from "../worker/client.ts";
 import type { DataEvent } from "../worker/dataProtocol.ts";
 import type { EngineEvent } from "../worker/protocol.ts";
+import { followAddress, type PlaceActions, placeActions } from "./address.ts";
+import { type BudgetActions, budgetActions } from "./budget.ts";
 import { type CompareActions, compareActions } from "./compare.ts";
 import { type Context, patch } from "./context.ts";
 import { type DataActions, dataActions } from "./data.ts";
@@ -11,6 +13,8 @@ import { type EngineActions, engineActions } from "./engine.ts";
 import { type ExamActions, examActions } from "./exam.ts";
 import { createHeads, type Heads } from "./heads.ts";
 import { type ModelActions, modelActions } from "./model.ts";
+import { type NoticeActions, noticeActions } from "./notice.ts";
+import { othersActions } from "./others.ts";
 import { type PreviewActions, previewActions } from "./preview.ts";
 import { type RecipeActions, recipeActions } from "./recipe.ts";
 import { remember } from "./remember.ts";
@@ -19,12 +23,16 @@ import { type RunsActions, runsActions } from "./runs.ts";
 import { createMetricSeries, type MetricSeries } from "./series.ts";
 import { type HoneState, initialState } from "./state.ts";
 import { type TrainingActions, trainingActions } from "./training.ts";
+import { type UpdateActions, updateActions } from "./update.ts";
+import { type VoteActions, voteActions } from "./vote.ts";
+import { type WatchingActions, watchingActions } from "./watching.ts";
 import { type WelcomeActions, welcomeActions } from "./welcome.ts";
 
 export interface Hone {
   readonly store: StoreApi<HoneState>;
   readonly series: MetricSeries;
   readonly heads: Heads;
+  readonly place: PlaceActions;
   readonly engine: EngineActions;
   readonly model: ModelActions;
   readonly data: DataActions;
@@ -32,19 +40,26 @@ export interface Hone {
   readonly report: ReportActions;
   readonly recipe: RecipeActions;
   readonly runs: RunsActions;
+  readonly budget: BudgetActions;
+  readonly watching: WatchingActions;
+  readonly notice: NoticeActions;
   readonly training: TrainingActions;
   readonly compare: CompareActions;
   readonly exam: ExamActions;
+  readonly vote: VoteActions;
   readonly welcome: WelcomeActions;
+  readonly update: UpdateActions;
 }
 
 /** Connects; nothing is asked of the engine before `engine.start`. */
 export function createHone(client: EngineClient): Hone {
   const store = createStore<HoneState>()(() => initialState);
   remember(store);
+  followAddress(store);
   const series = createMetricSeries();
   const context: Context = { client, store, series };
 
+  const place = placeActions(context);
   const engine = engineActions(context, async () => {
     await Promise.all([model.load(), data.load(), runs.load()]);
     await data.tellModel();
@@ -55,10 +70,16 @@ export function createHone(client: EngineClient): Hone {
   const report = reportActions(context);
   const recipe = recipeActions(context);
   const runs = runsActions(context, engine.refresh);
+  const budget = budgetActions(context);
+  const watching = watchingActions(context);
+  const notice = noticeActions(context);
   const training = trainingActions(context, model, runs, engine.refresh);
   const compare = compareActions(context, model);
   const exam = examActions(context, model);
+  const vote = voteActions(context);
+  const others = othersActions(context, runs, data.load);
   const welcome = welcomeActions(context, model, data);
+  const update = updateActions(context);
 
   client.onEvent((event: EngineEvent | DataEvent) => {
     switch (event.type) {
@@ -78,11 +99,20 @@ export function createHone(client: EngineClient): Hone {
       case "step":
         // Compiling, the first evaluation and the first answers come before.
         if (store.getState().training.phase === "preparing") patch(context, "training", { phase: "running" });
-        return series.addStep(event.runId, event.metrics);
+        return series.addStep(event.runId, event.metrics, event.memory);
       case "evaluation":
         return series.addEvaluation(event.runId, event.metrics);
       case "checkpoint":
-        return patch(context, "training", { checkpoint: event.step });
+        return patch(context, "training", { checkpoint: event.step, saving: false });
+      case "watch":
+        return watching.hear(event.runId, event.watch);
+      case "elsewhere":
+        return others.hear(event.event);
+      case "othersTraining":
+        return others.train(event.training);
+      case "runsChanged":
+        // Told for other tabs: here, who changed them knows.
+        return;
       case "token":
         return compare.hear(event.requestId, event.text);
       case "dropped":
@@ -99,6 +129,24 @@ export function createHone(client: EngineClient): Hone {
   });
 
   const heads = createHeads(client);
-  const topics = { engine, model, data, preview, report, recipe, runs, training, compare, exam, welcome };
+  const topics = {
+    place,
+    engine,
+    model,
+    data,
+    preview,
+    report,
+    recipe,
+    runs,
+    budget,
+    watching,
+    notice,
+    training,
+    compare,
+    exam,
+    vote,
+    welcome,
+    update,
+  };
   return { store, series, heads, ...topics };
 }

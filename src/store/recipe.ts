@@ -4,6 +4,7 @@ import type { LinearName, Recipe } from "../storage/run.ts";
 import type { ModelSummary } from "../worker/protocol.ts";
 import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingRecipe } from "./seedling.ts";
+import type { RecipeFacts } from "./state.ts";
 
 export const linearNames: readonly LinearName[] = [
   "q_proj",
@@ -34,6 +35,9 @@ export function defaultRecipe(method: Recipe["method"]): Recipe {
     truncation: "drop",
     packing: false,
     mixture: "weight",
+    stages: "together",
+    textEpochs: 1,
+    textLearningRate: null,
     weightDecay: 0,
     beta1: 0.9,
     beta2: 0.999,
@@ -45,6 +49,7 @@ export function defaultRecipe(method: Recipe["method"]): Recipe {
     keepLast: 2,
     patience: null,
     samplePrompts: 3,
+    watchEvery: 20,
     seed: 42,
   };
 }
@@ -60,6 +65,8 @@ export interface RecipeActions {
   method(method: Recipe["method"]): void;
   /** Notes what was typed into a field, valid or not. */
   enter(field: string, text: string): void;
+  /** Fills the whole form in. */
+  fill(form: RecipeFacts): void;
   /** Every field back to its default. */
   reset(): void;
 }
@@ -72,6 +79,7 @@ export function recipeActions(context: Context): RecipeActions {
       const { entries } = context.store.getState().recipe;
       patch(context, "recipe", { entries: { ...entries, [field]: text } });
     },
+    fill: (form) => patch(context, "recipe", form),
     reset: () => patch(context, "recipe", { entries: {} }),
   };
 }

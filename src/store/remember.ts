@@ -9,13 +9,15 @@ import type { HoneState } from "./state.ts";
 const key = "hone.page";
 
 /** What outlives the tab: choices and typed text. Runs, models and datasets are the engine's to keep. */
-function kept({ welcome, engine, model, data, recipe, compare }: HoneState) {
+function kept({ welcome, engine, model, data, recipe, watching, notice, compare }: HoneState) {
   return {
     welcomed: welcome.done,
     choice: engine.choice,
     model: model.selected,
     sources: data.chosen,
     recipe,
+    watching,
+    tellEnd: notice.wanted,
     question: compare.question,
     sampling: compare.entries,
   };
@@ -64,10 +66,23 @@ export function withKept(state: HoneState, written: string | null): HoneState {
     return state;
   }
   if (!isRecord(found)) return state;
-  const { welcomed, choice, model, sources, recipe, question, sampling }: Unknown<ReturnType<typeof kept>> = found;
+  const {
+    welcomed,
+    choice,
+    model,
+    sources,
+    recipe,
+    watching,
+    tellEnd,
+    question,
+    sampling,
+  }: Unknown<ReturnType<typeof kept>> = found;
   const form: Unknown<HoneState["recipe"]> = isRecord(recipe) ? recipe : {};
+  const watched: Unknown<HoneState["watching"]> = isRecord(watching) ? watching : {};
   return {
     ...state,
+    watching: { prompt: text(watched.prompt) ?? "", row: text(watched.row) ?? "", source: text(watched.source) },
+    notice: { ...state.notice, wanted: tellEnd === true },
     welcome: { ...state.welcome, done: welcomed === true },
     engine: { ...state.engine, choice: choice === "webgpu" || choice === "wasm" ? choice : "auto" },
     model: { ...state.model, selected: text(model) },

@@ -1,34 +1,74 @@
-/** The runs as a topic: the list, their curves, and what can be taken out of them. */
+/** The runs as a topic: the list, their curves and sizes, deletion with a way back, and what is taken out of them and in. */
 
 import type { RunRecord } from "../storage/run.ts";
-import type { Exported, ExportedFile } from "../worker/protocol.ts";
+import type { Exported, ExportedArtifacts, ExportedFile } from "../worker/protocol.ts";
 import { type Context, patch } from "./context.ts";
-import { toFailure } from "./state.ts";
+import { type RunEntry, toFailure } from "./state.ts";
+
+/** How long a deleted run can be brought back, in milliseconds. */
+export const undoTime = 8000;
+
+/** Where a page that is left notes the run whose deletion it could not wait for. */
+const leavingKey = "hone.leaving";
 
 export interface RunsActions {
   load(): Promise<void>;
+  /** Asks anew what the checkpoints of each run take. */
+  measure(): Promise<void>;
   /** Takes in a whole record, curves included. */
   adopt(record: RunRecord): void;
   /** Takes in a record whose curves are told apart. */
   update(record: RunRecord): void;
-  remove(runId: string): Promise<void>;
-  /** The whole record, as the engine keeps it. Rejects when there is none. */
-  record(runId: string): Promise<RunRecord>;
-  artifacts(runId: string): Promise<readonly ExportedFile[]>;
+  /** Changes name or note; what is refused stays as it was, with the reason. */
+  edit(runId: string, change: { readonly name?: string; readonly note?: string }): Promise<void>;
+  /** Takes the run from the list; it is deleted when `undoTime` is over, another one is deleted, or the page is left. */
+  remove(runId: string): void;
+  /** Brings back the run that was removed last. */
+  undo(): void;
+  /** Takes in a run from a file. */
+  importFile(file: File): Promise<void>;
+  cancelImport(): void;
+  /** Chooses the run that is taken away. */
+  takeAway(runId: string): void;
+  /** The record as a file. Rejects when there is none. */
+  record(runId: string): Promise<ExportedFile>;
+  artifacts(runId: string, signal: AbortSignal): Promise<ExportedArtifacts>;
   /** The adapter of a LoRA run as one archive. Rejects as the engine does, and when cancelled. */
   adapter(runId: string, signal: AbortSignal): Promise<Exported>;
   /** The whole trained model as one archive. Rejects as the engine does, and when cancelled. */
   model(runId: string, signal: AbortSignal): Promise<Exported>;
+  /** Everything that reproduces the run but its base model, as one file. Rejects as the engine does, and when cancelled. */
+  whole(runId: string, signal: AbortSignal): Promise<Exported>;
+  /** Asks the browser not to throw away what is kept. */
+  askToKeep(): Promise<void>;
+}
+
+/** The run whose deletion an earlier page could not wait for; it is forgotten here. */
+function takeLeaving(): string | null {
+  try {
+    const left = localStorage.getItem(leavingKey);
+    localStorage.removeItem(leavingKey);
+    return left;
+  } catch {
+    return null;
+  }
 }
 
 export function runsActions(context: Context, refreshStorage: () => Promise<void>): RunsActions {
   const { client, store, series } = context;
-  const list = () => store.getState().runs.list;
+  const facts = () => store.getState().runs;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let importing: AbortController | null = null;
 
-  const put = ({ metrics: _metrics, evaluations: _evaluations, ...entry }: RunRecord) => {
-    const known = list().some(({ id }) => id === entry.id);
+  const entryOf = ({ metrics: _metrics, evaluations: _evaluations, ...entry }: RunRecord): RunEntry => entry;
+  const byAge = (list: readonly RunEntry[]) => list.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+  const put = (record: RunRecord) => {
+    const { list, leaving } = facts();
+    const entry = entryOf(record);
+    if (leaving?.id === entry.id) return;
+    const known = list.some(({ id }) => id === entry.id);
     patch(context, "runs", {
-      list: known ? list().map((other) => (other.id === entry.id ? entry : other)) : [entry, ...list()],
+      list: known ? list.map((other) => (other.id === entry.id ? entry : other)) : byAge([entry, ...list]),
     });
   };
   /** What was told of its progress goes with its end. */
@@ -37,40 +77,132 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     series.replace(record.id, { steps: record.metrics, evaluations: record.evaluations });
     put(record);
   };
+  const measure = async () => {
+    // Only a figure would be stale: not worth an error of its own.
+    const sizes = await client.engine.runSizes().catch(() => null);
+    if (sizes) patch(context, "runs", { sizes });
+  };
+
+  /** Deletes for good the run that was removed. */
+  const finish = async () => {
+    clearTimeout(timer);
+    const { leaving } = facts();
+    if (!leaving) return;
+    patch(context, "runs", { leaving: null });
+    try {
+      await client.engine.deleteRun(leaving.id);
+      series.remove(leaving.id);
+      void measure();
+      void refreshStorage();
+    } catch (thrown) {
+      patch(context, "runs", { list: byAge([leaving, ...facts().list]), failure: toFailure(thrown) });
+    }
+  };
+
+  // A page that is left cannot wait for an answer: the next one makes up for it. One that comes back takes it up again.
+  globalThis.addEventListener?.("pagehide", () => {
+    const { leaving } = facts();
+    if (!leaving) return;
+    try {
+      localStorage.setItem(leavingKey, leaving.id);
+    } catch {
+      // Then the run is still there at the next visit, and can be deleted again.
+    }
+    void finish();
+  });
 
   return {
     adopt,
     update: put,
+    measure,
     async load() {
       try {
+        const left = takeLeaving();
+        if (left !== null) await client.engine.deleteRun(left);
         const records = await client.engine.listRuns();
-        patch(context, "runs", { list: [], failure: null });
-        for (const record of [...records].sort((a, b) => a.createdAt.localeCompare(b.createdAt))) adopt(record);
+        for (const { id, status, metrics, evaluations } of records) {
+          // Of a run that trains, what went by live may be further than what is kept.
+          const further = status === "running" && series.of(id).steps.length > metrics.length;
+          if (!further) series.replace(id, { steps: metrics, evaluations });
+        }
+        const { leaving } = facts();
+        const entries = records.map(entryOf).filter(({ id }) => id !== leaving?.id);
+        patch(context, "runs", { list: byAge(entries), failure: null, persistent: await client.storageIsKept() });
       } catch (thrown) {
         patch(context, "runs", { failure: toFailure(thrown) });
       }
+      await measure();
     },
-    async remove(runId) {
+
+    async edit(runId, change) {
+      const before = facts().list.find(({ id }) => id === runId);
+      if (!before) return;
+      const set = (entry: RunEntry) =>
+        patch(context, "runs", { list: facts().list.map((other) => (other.id === runId ? entry : other)) });
+      set({ ...before, ...change });
       try {
-        await client.engine.deleteRun(runId);
-        series.remove(runId);
-        patch(context, "runs", { list: list().filter(({ id }) => id !== runId), failure: null });
-        const { training, compare } = store.getState();
-        if (training.runId === runId) patch(context, "training", { runId: null });
-        if (compare.runId === runId) patch(context, "compare", { runId: null });
+        const { name, note, updatedAt } = await client.engine.editRun(runId, change);
+        const now = facts().list.find(({ id }) => id === runId);
+        if (now) set({ ...now, name, note, updatedAt });
+        patch(context, "runs", { failure: null });
+      } catch (thrown) {
+        const now = facts().list.find(({ id }) => id === runId);
+        if (now) set({ ...now, name: before.name, note: before.note });
+        patch(context, "runs", { failure: toFailure(thrown) });
+      }
+    },
+
+    remove(runId) {
+      const entry = facts().list.find(({ id }) => id === runId);
+      if (!entry) return;
+      void finish();
+      patch(context, "runs", {
+        list: facts().list.filter(({ id }) => id !== runId),
+        leaving: entry,
+        failure: null,
+        ...(facts().takeAway === runId && { takeAway: null }),
+      });
+      const { training, compare } = store.getState();
+      if (training.runId === runId) patch(context, "training", { runId: null });
+      if (compare.runId === runId) patch(context, "compare", { runId: null });
+      timer = setTimeout(() => void finish(), undoTime);
+    },
+
+    undo() {
+      const { leaving, list } = facts();
+      clearTimeout(timer);
+      if (leaving) patch(context, "runs", { list: byAge([leaving, ...list]), leaving: null });
+    },
+
+    async importFile(file) {
+      if (facts().importing) return;
+      importing = new AbortController();
+      patch(context, "runs", { importing: true, imported: null, failure: null });
+      try {
+        const { record, added, notes } = await untilDone(client.engine.importRun(file, importing.signal));
+        if (added) adopt(record);
+        patch(context, "runs", { imported: { runId: record.id, name: record.name, added, notes } });
+        void measure();
         void refreshStorage();
       } catch (thrown) {
-        patch(context, "runs", { failure: toFailure(thrown) });
+        const failure = toFailure(thrown);
+        if (failure.name !== "AbortError") patch(context, "runs", { failure });
+      } finally {
+        importing = null;
+        patch(context, "runs", { importing: false });
       }
     },
-    async record(runId) {
-      const records = await client.engine.listRuns();
-      const record = records.find(({ id }) => id === runId);
-      if (!record) throw new Error(`This browser no longer keeps run ${runId}. Reload the page to see what it keeps.`);
-      return record;
-    },
-    artifacts: (runId) => client.engine.exportArtifacts(runId),
+    cancelImport: () => importing?.abort(),
+
+    takeAway: (runId) => patch(context, "runs", { takeAway: runId }),
+    record: (runId) => client.engine.exportRecord(runId),
+    artifacts: (runId, signal) => untilDone(client.engine.exportArtifacts(runId, signal)),
     adapter: (runId, signal) => untilDone(client.engine.exportAdapter(runId, signal)),
     model: (runId, signal) => untilDone(client.engine.exportModel(runId, signal)),
+    whole: (runId, signal) => untilDone(client.engine.exportRun(runId, signal)),
+
+    async askToKeep() {
+      patch(context, "runs", { persistent: await client.keepStorage(), askedToKeep: true });
+    },
   };
 }

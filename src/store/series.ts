@@ -5,20 +5,29 @@ import type { EvaluationMetrics, StepMetrics } from "../storage/run.ts";
 export interface RunSeries {
   readonly steps: readonly StepMetrics[];
   readonly evaluations: readonly EvaluationMetrics[];
+  /** Bytes of tensors on the device at the last step that was heard of; null for a run that is only read. */
+  readonly memory: number | null;
 }
 
 export interface MetricSeries {
   /** The curves so far: a new object after every change. */
   of(runId: string): RunSeries;
-  replace(runId: string, series: RunSeries): void;
-  addStep(runId: string, metrics: StepMetrics): void;
+  replace(runId: string, series: Pick<RunSeries, "steps" | "evaluations">): void;
+  addStep(runId: string, metrics: StepMetrics, memory: number): void;
   addEvaluation(runId: string, metrics: EvaluationMetrics): void;
   remove(runId: string): void;
   /** Hears which run's curves changed; returns the way to stop hearing. */
   subscribe(listener: (runId: string) => void): () => void;
 }
 
-const none: RunSeries = { steps: [], evaluations: [] };
+const none: RunSeries = { steps: [], evaluations: [], memory: null };
+
+/** One whose arrays grow. */
+interface Growing {
+  steps: StepMetrics[];
+  evaluations: EvaluationMetrics[];
+  memory: number | null;
+}
 
 /**
  * Appends; what stood at this step or later is dropped first, because a resumed run goes through the steps after
@@ -30,16 +39,12 @@ function append<T extends { readonly step: number }>(items: T[], item: T): void 
 }
 
 export function createMetricSeries(): MetricSeries {
-  const runs = new Map<string, { steps: StepMetrics[]; evaluations: EvaluationMetrics[] }>();
+  const runs = new Map<string, Growing>();
   const listeners = new Set<(runId: string) => void>();
 
-  const change = (
-    runId: string,
-    edit: (series: { steps: StepMetrics[]; evaluations: EvaluationMetrics[] }) => void,
-  ) => {
-    const { steps, evaluations } = runs.get(runId) ?? { steps: [], evaluations: [] };
+  const change = (runId: string, edit: (series: Growing) => void) => {
     // The arrays are kept and the object around them renewed: O(1) per step, and a change can be seen.
-    const series = { steps, evaluations };
+    const series: Growing = { ...(runs.get(runId) ?? { steps: [], evaluations: [], memory: null }) };
     edit(series);
     runs.set(runId, series);
     for (const listener of listeners) listener(runId);
@@ -52,7 +57,11 @@ export function createMetricSeries(): MetricSeries {
         series.steps = [...steps];
         series.evaluations = [...evaluations];
       }),
-    addStep: (runId, metrics) => change(runId, ({ steps }) => append(steps, metrics)),
+    addStep: (runId, metrics, memory) =>
+      change(runId, (series) => {
+        append(series.steps, metrics);
+        series.memory = memory;
+      }),
     addEvaluation: (runId, metrics) => change(runId, ({ evaluations }) => append(evaluations, metrics)),
     remove: (runId) => void runs.delete(runId),
     subscribe(listener) {

@@ -5,7 +5,20 @@ import type { DataReport } from "../data/quality/report.ts";
 import type { SourceChoice, TemplateChoice } from "../data/settings.ts";
 import type { Recipe, RunRecord } from "../storage/run.ts";
 import type { Exam, PreviewRow, PreviewView, SourceSummary } from "../worker/dataProtocol.ts";
-import type { Answer, EngineReport, Examination, ModelSummary, ProviderChoice } from "../worker/protocol.ts";
+import type {
+  Budget,
+  CatalogueEntry,
+  EngineReport,
+  Examination,
+  KeptCheckpoint,
+  ModelDetails,
+  ModelInspection,
+  ModelSummary,
+  ProviderChoice,
+  UnfinishedFetch,
+} from "../worker/protocol.ts";
+import type { Conversation, OtherChoice } from "./conversation.ts";
+import type { VoteFacts } from "./vote.ts";
 
 /** An error as the page shows it. */
 export interface Failure {
@@ -48,6 +61,23 @@ export interface ModelFacts {
   readonly open: readonly string[];
   readonly selected: string | null;
   readonly opening: boolean;
+  /** Whence the last one was opened, so that progress and failure stand there. */
+  readonly from: "page" | "disk" | "network" | "kept" | null;
+  readonly failure: Failure | null;
+  /** Of a model that may be fetched. */
+  readonly lookup: LookupFacts;
+  /** Fetches that were cut off, the newest first. */
+  readonly fetches: readonly UnfinishedFetch[];
+  /** Null until it was asked for. */
+  readonly catalogue: readonly CatalogueEntry[] | null;
+  /** Of the selected model; null until they are known. */
+  readonly details: ModelDetails | null;
+}
+
+/** What is known of a model before it is fetched. */
+export interface LookupFacts {
+  readonly looking: boolean;
+  readonly found: ModelInspection | null;
   readonly failure: Failure | null;
 }
 
@@ -111,6 +141,52 @@ export interface RunsFacts {
   /** Newest first. */
   readonly list: readonly RunEntry[];
   readonly failure: Failure | null;
+  /** Bytes that the checkpoints of each run take, by its id, as last measured. */
+  readonly sizes: Readonly<Record<string, number>>;
+  /** Removed from the list, and still to be brought back. */
+  readonly leaving: RunEntry | null;
+  readonly importing: boolean;
+  /** What came of the last file; `added` is false where the run was here already. */
+  readonly imported: {
+    readonly runId: string;
+    readonly name: string;
+    readonly added: boolean;
+    readonly notes: readonly string[];
+  } | null;
+  /** The run that is taken away; null is the newest that has made a step. */
+  readonly takeAway: string | null;
+  /** Whether the browser promised to keep what is stored, however low the disk; null where it does not say. */
+  readonly persistent: boolean | null;
+  /** Whether it was asked for that promise on this page. */
+  readonly askedToKeep: boolean;
+}
+
+export interface BudgetFacts {
+  /** The last one that was measured; null before. */
+  readonly budget: Budget | null;
+  /** Of the run that it is of (`budgetKey`); it is stale where the present one differs. */
+  readonly key: string | null;
+  /** Key of the run that is being measured. */
+  readonly measuring: string | null;
+  readonly failure: Failure | null;
+  /** Key of the run that it failed for. */
+  readonly failedKey: string | null;
+}
+
+/** As typed; each may be empty. */
+export interface WatchingFacts {
+  readonly prompt: string;
+  /** From 1. */
+  readonly row: string;
+  /** Hash of the source that the row is of; null is the first chosen one. */
+  readonly source: string | null;
+}
+
+export interface NoticeFacts {
+  /** Whether to be told when a run ends. */
+  readonly wanted: boolean;
+  /** Whether the browser did not allow it when it was last asked. */
+  readonly refused: boolean;
 }
 
 export interface TrainingFacts {
@@ -122,25 +198,29 @@ export interface TrainingFacts {
   readonly dropped: readonly RowProblem[];
   /** Step of the newest checkpoint written in this session. */
   readonly checkpoint: number | null;
-}
-
-export interface AnswerFacts {
-  readonly requestId: string;
-  readonly text: string;
-  readonly status: "waiting" | "writing" | "done" | "failed";
-  readonly answer: Answer | null;
-  readonly failure: Failure | null;
+  /** Whether one was asked for that is not there yet. */
+  readonly saving: boolean;
+  /** Whether another tab of this browser trains a run; then none starts here. */
+  readonly elsewhere: boolean;
 }
 
 export interface CompareFacts {
   readonly question: string;
   /** The run that answers beside the base model; "" is none, null the newest that can. */
   readonly runId: string | null;
+  /** One checkpoint more that answers; null is none. */
+  readonly other: OtherChoice | null;
+  /** The checkpoints that are kept of a run, as far as they were asked for. */
+  readonly checkpoints: Readonly<Record<string, readonly KeptCheckpoint[]>>;
   /** Sampling settings as typed, by field. */
   readonly entries: Readonly<Record<string, string>>;
   readonly asking: boolean;
-  readonly base: AnswerFacts | null;
-  readonly tuned: AnswerFacts | null;
+  /** The present one and those before it, the newest first; they outlive the page. */
+  readonly conversations: readonly Conversation[];
+  /** Id of the one that is on the page; null before its first question. */
+  readonly present: string | null;
+  /** Removed in this session, the last one last; each can be brought back. */
+  readonly removed: readonly Conversation[];
   readonly failure: Failure | null;
 }
 
@@ -173,6 +253,24 @@ export interface ExamFacts {
   readonly failure: Failure | null;
 }
 
+/** The screens of the page. */
+export type PageName =
+  | "model"
+  | "data"
+  | "template"
+  | "train"
+  | "compare"
+  | "take-away"
+  | "runs"
+  | "machine"
+  | "glossary";
+
+export interface PlaceFacts {
+  readonly page: PageName;
+  /** Id of the part that was asked for; a new object is a new wish. */
+  readonly part: string | null;
+}
+
 export interface WelcomeFacts {
   /** Whether a first visit's model and data are loaded, or will not be. */
   readonly settled: boolean;
@@ -180,8 +278,15 @@ export interface WelcomeFacts {
   readonly done: boolean;
 }
 
+export interface UpdateFacts {
+  /** What a reload of the page would bring: a new version, or threads on a host that sends no isolation headers. */
+  readonly reload: "version" | "threads" | null;
+}
+
 export interface HoneState {
+  readonly place: PlaceFacts;
   readonly welcome: WelcomeFacts;
+  readonly update: UpdateFacts;
   readonly progress: ProgressFacts;
   readonly engine: EngineFacts;
   readonly model: ModelFacts;
@@ -190,16 +295,33 @@ export interface HoneState {
   readonly report: ReportFacts;
   readonly recipe: RecipeFacts;
   readonly runs: RunsFacts;
+  readonly budget: BudgetFacts;
+  readonly watching: WatchingFacts;
+  readonly notice: NoticeFacts;
   readonly training: TrainingFacts;
   readonly compare: CompareFacts;
   readonly exam: ExamFacts;
+  readonly vote: VoteFacts;
 }
 
 export const initialState: HoneState = {
+  place: { page: "train", part: null },
   welcome: { settled: false, done: false },
+  update: { reload: null },
   progress: { engine: null, data: null },
   engine: { status: "starting", choice: "auto", report: null, failure: null },
-  model: { list: [], open: [], selected: null, opening: false, failure: null },
+  model: {
+    list: [],
+    open: [],
+    selected: null,
+    opening: false,
+    from: null,
+    failure: null,
+    lookup: { looking: false, found: null, failure: null },
+    fetches: [],
+    catalogue: null,
+    details: null,
+  },
   data: {
     list: [],
     chosen: [],
@@ -214,8 +336,41 @@ export const initialState: HoneState = {
   preview: { source: null, row: 0, problemsOnly: false, view: "learnt", shown: null, loading: false, failure: null },
   report: { report: null, key: null, checking: false, failure: null },
   recipe: { name: "", method: "lora", entries: {} },
-  runs: { list: [], failure: null },
-  training: { phase: "idle", runId: null, failure: null, dropped: [], checkpoint: null },
-  compare: { question: "", runId: null, entries: {}, asking: false, base: null, tuned: null, failure: null },
+  runs: {
+    list: [],
+    failure: null,
+    sizes: {},
+    leaving: null,
+    importing: false,
+    imported: null,
+    takeAway: null,
+    persistent: null,
+    askedToKeep: false,
+  },
+  budget: { budget: null, key: null, measuring: null, failure: null, failedKey: null },
+  watching: { prompt: "", row: "", source: null },
+  notice: { wanted: false, refused: false },
+  training: {
+    phase: "idle",
+    runId: null,
+    failure: null,
+    dropped: [],
+    checkpoint: null,
+    saving: false,
+    elsewhere: false,
+  },
+  compare: {
+    question: "",
+    runId: null,
+    other: null,
+    checkpoints: {},
+    entries: {},
+    asking: false,
+    conversations: [],
+    present: null,
+    removed: [],
+    failure: null,
+  },
   exam: { choice: null, demo: null, own: null, phase: "idle", results: null, failure: null },
+  vote: { round: null },
 };

@@ -5,6 +5,7 @@ import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import type { RunsActions } from "./runs.ts";
 import { toFailure } from "./state.ts";
+import { watchChoice } from "./watching.ts";
 
 export interface TrainingActions {
   /** Trains the selected model on the chosen data; settles when the run ends or pauses. */
@@ -12,6 +13,8 @@ export interface TrainingActions {
   resume(runId: string): Promise<void>;
   pause(): Promise<void>;
   cancel(): Promise<void>;
+  /** Asks for a checkpoint between two steps; training goes on. */
+  save(): Promise<void>;
   /** Shows another run's curves while none is training. */
   show(runId: string): void;
 }
@@ -27,7 +30,14 @@ export function trainingActions(
 
   const train = async (runId: string | null, modelHash: string, call: () => Promise<RunRecord>) => {
     if (phase() !== "idle") return;
-    patch(context, "training", { phase: "preparing", runId, failure: null, dropped: [], checkpoint: null });
+    patch(context, "training", {
+      phase: "preparing",
+      runId,
+      failure: null,
+      dropped: [],
+      checkpoint: null,
+      saving: false,
+    });
     try {
       void client.keepStorage();
       await model.ensureOpen(modelHash);
@@ -43,8 +53,9 @@ export function trainingActions(
       // The engine may have noted the failure in the record before it threw.
       await runs.load();
     } finally {
-      patch(context, "training", { phase: "idle" });
+      patch(context, "training", { phase: "idle", saving: false });
       patch(context, "progress", { engine: null });
+      void runs.measure();
       void refreshStorage();
     }
   };
@@ -62,11 +73,13 @@ export function trainingActions(
 
   return {
     async start(recipe, name) {
-      const { model, data } = store.getState();
+      const { model, data, watching } = store.getState();
       const modelHash = model.selected;
       if (!modelHash || data.chosen.length === 0) return;
       const sources = data.chosen;
-      await train(null, modelHash, () => client.engine.startRun({ name, modelHash, sources, recipe }));
+      const watch = watchChoice(watching, sources);
+      if (!watch) return;
+      await train(null, modelHash, () => client.engine.startRun({ name, modelHash, sources, recipe, watch }));
     },
     async resume(runId) {
       const run = store.getState().runs.list.find(({ id }) => id === runId);
@@ -74,8 +87,17 @@ export function trainingActions(
     },
     pause: () => stop("pausing", () => client.engine.pauseRun()),
     cancel: () => stop("cancelling", () => client.engine.cancelRun()),
+    async save() {
+      patch(context, "training", { saving: true });
+      try {
+        await client.engine.saveCheckpointNow();
+      } catch (thrown) {
+        patch(context, "training", { saving: false, failure: toFailure(thrown) });
+      }
+    },
     show(runId) {
-      if (phase() === "idle") patch(context, "training", { runId, failure: null, dropped: [], checkpoint: null });
+      if (phase() === "idle")
+        patch(context, "training", { runId, failure: null, dropped: [], checkpoint: null, saving: false });
     },
   };
 }

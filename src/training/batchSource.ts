@@ -2,29 +2,29 @@
 
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../data/batch.ts";
 import { bucketFor } from "../data/buckets.ts";
-import type { Sampler, SamplerState } from "../data/sampler.ts";
+import type { Order, OrderState } from "../data/stages.ts";
 
 /** The training rows, in seeded order. */
 export interface BatchSource {
   /** The micro-batches of the next optimizer step. */
   next(): readonly Batch[];
   /** A source made from this state gives the same batches again. */
-  state(): SamplerState;
+  state(): OrderState;
 }
 
-/** Makes the micro-batches whose rows `sampler` draws from `examples`, each in the first bucket that holds it. */
+/** Makes the micro-batches whose rows `order` draws from `examples`, each in the first bucket that holds it. */
 export function createBatchSource(
   examples: readonly TokenizedExample[],
   buckets: readonly BatchShape[],
-  sampler: Sampler,
+  order: Order,
 ): BatchSource {
   return {
     next: () =>
-      sampler.next().map((groups) => {
+      order.next().map((groups) => {
         const rows = groups.map((indices) => indices.map((index) => examples[index] as TokenizedExample));
         return packBatch(rows, bucketFor(buckets, rows));
       }),
-    state: () => sampler.state(),
+    state: () => order.state(),
   };
 }
 

@@ -1,23 +1,39 @@
-/** How a run in progress is asked to pause or to stop, and how the engine's thread stays able to hear it. */
+/** How a run in progress is asked to pause, to stop or to save, and how the engine's thread stays able to hear it. */
 
 export interface Control {
   /** What has been asked for; cancel outranks pause. */
   readonly request: "pause" | "cancel" | null;
   /** Aborted by either, for calls that take a signal. */
   readonly signal: AbortSignal;
+  /** Whether a checkpoint of the weights as they are was asked for. */
+  readonly saveAsked: boolean;
+  /** What was asked for has been saved. */
+  saved(): void;
 }
 
 export interface ControlSwitch extends Control {
   pause(): void;
   cancel(): void;
+  /** Asks for a checkpoint between two steps; the run goes on. */
+  save(): void;
 }
 
 export function createControl(): ControlSwitch {
   let request: Control["request"] = null;
+  let saveAsked = false;
   const controller = new AbortController();
   return {
     get request() {
       return request;
+    },
+    get saveAsked() {
+      return saveAsked;
+    },
+    saved: () => {
+      saveAsked = false;
+    },
+    save: () => {
+      saveAsked = true;
     },
     signal: controller.signal,
     pause: () => {

@@ -2,7 +2,9 @@
 
 import { type Artifact, lossSum, tokenLoss } from "../artifacts/contract.ts";
 import type { Batch, BatchShape } from "../data/batch.ts";
+import type { LearntKind } from "../data/example.ts";
 import type { HostTensor, Runtime } from "../runtime/types.ts";
+import type { EvaluationMetrics } from "../storage/run.ts";
 import { batchFeeds, bindTensors, perShape, scalarOf } from "./feeds.ts";
 import type { ParameterTensors } from "./parameters.ts";
 
@@ -51,4 +53,28 @@ export function createEvaluator({ runtime, parameters, artifact }: EvaluatorPart
       return losses;
     },
   };
+}
+
+/** Held-out rows in sets whose losses are told apart by kind; a run in one stage has one set, without a kind. */
+export type HeldOut = readonly { readonly kind: LearntKind | null; readonly batches: readonly Batch[] }[];
+
+/** Σ w·CE / max(Σ w, 1) over all sets, and over each where they have kinds; null when `interrupted` said so. */
+export async function evaluateHeldOut(
+  evaluator: Pick<Evaluator, "loss">,
+  sets: HeldOut,
+  interrupted: () => Promise<boolean>,
+): Promise<Omit<EvaluationMetrics, "step"> | null> {
+  let sum = 0;
+  let weightSum = 0;
+  const byKind: { [Kind in LearntKind]?: number } = {};
+  for (const { kind, batches } of sets) {
+    const loss = await evaluator.loss(batches, interrupted);
+    if (loss === null) return null;
+    if (kind === null) return { loss };
+    byKind[kind] = loss;
+    const weight = batches.reduce((all, batch) => all + batch.weightSum, 0);
+    sum += loss * Math.max(weight, 1);
+    weightSum += weight;
+  }
+  return { loss: sum / Math.max(weightSum, 1), byKind };
 }

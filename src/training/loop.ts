@@ -2,11 +2,11 @@
 
 import type { TensorSource } from "../storage/checkpoints.ts";
 import { StorageFullError } from "../storage/errors.ts";
-import type { EvaluationMetrics, Recipe, Sample, StepMetrics } from "../storage/run.ts";
+import type { EvaluationMetrics, Moment, Recipe, Sample, StepMetrics } from "../storage/run.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import { NonFiniteError } from "./nonFinite.ts";
-import type { LoopState } from "./state.ts";
+import { type LoopState, withMoment } from "./state.ts";
 import type { Stepper } from "./step.ts";
 
 /** What `saveCheckpoint` is given; the tensors are to be read before it resolves. */
@@ -21,22 +21,51 @@ export type LoopEvent =
   | { readonly type: "empty"; readonly step: number; readonly rows: readonly number[] }
   | { readonly type: "evaluation"; readonly metrics: EvaluationMetrics }
   | { readonly type: "sample"; readonly sample: Sample }
+  /** A look was taken; all that are kept. */
+  | { readonly type: "moments"; readonly moments: readonly Moment[] }
   | { readonly type: "checkpoint"; readonly step: number };
+
+/** When a run ends early. */
+export interface Patience {
+  /** Validations in a row without improvement. */
+  readonly validations: number;
+  /** Those before this step do not count: they are of an earlier stage. */
+  readonly from: number;
+  /** What is to fall. */
+  readonly loss: (evaluation: EvaluationMetrics) => number;
+}
+
+/** A look at the model while it trains. */
+export interface LoopWatch {
+  /** Optimizer steps between two looks. */
+  readonly every: number;
+  /** With the weights as they are; null when `control.signal` cut it short. */
+  readonly look: () => Promise<Omit<Moment, "step"> | null>;
+}
 
 /** What the loop is made of. */
 export interface LoopParts {
-  readonly recipe: Pick<Recipe, "evaluateEvery" | "checkpointEvery" | "patience">;
+  readonly recipe: Pick<Recipe, "evaluateEvery" | "checkpointEvery">;
   readonly totalSteps: number;
   /** Learning rate of step 1 … totalSteps. */
   readonly learningRate: (step: number) => number;
   readonly stepper: Stepper;
   readonly batches: BatchSource;
   /** Validation loss of the weights as they are, null when `interrupted` said so; null for a run without validation. */
-  readonly evaluate: ((interrupted: () => Promise<boolean>) => Promise<number | null>) | null;
+  readonly evaluate: ((interrupted: () => Promise<boolean>) => Promise<Omit<EvaluationMetrics, "step"> | null>) | null;
+  /** null: never before its last step. */
+  readonly patience: Patience | null;
+  /**
+   * Steps with which a stage ends and another follows. The weights are evaluated and saved there whatever else is due, and
+   * the optimizer begins afresh: the moments of the stage before are of other gradients.
+   */
+  readonly borders: readonly number[];
   /** Held-out questions, each answered before the first step and after the last. */
   readonly questions: readonly Pick<Sample, "prompt" | "reference">[];
   /** Answers with the weights as they are; null when `control.signal` cut it short. */
   readonly answer: (prompt: string) => Promise<string | null>;
+  /** What is looked at every so many steps, at the first and at the last; null for nothing. */
+  readonly watch: LoopWatch | null;
   /** Resolves when the checkpoint is whole on disk. A `StorageFullError` pauses the run. */
   readonly saveCheckpoint: (checkpoint: LoopCheckpoint) => Promise<void>;
   readonly emit: (event: LoopEvent) => void;
@@ -62,7 +91,7 @@ export interface LoopOutcome {
  * pause. Throws `NonFiniteError`, and whatever its parts throw; the checkpoints made so far stay.
  */
 export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<LoopOutcome> {
-  const { recipe, totalSteps, stepper, batches, questions, control, emit } = parts;
+  const { recipe, totalSteps, patience, watch, stepper, batches, questions, control, emit } = parts;
   let state = from;
   let saved: LoopState | null = from.step > 0 ? from : null;
 
@@ -83,22 +112,35 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
 
     // Evaluate.
     const ended = state.step === totalSteps;
+    const border = parts.borders.includes(state.step);
     const evaluated = state.evaluations.at(-1)?.step === state.step;
-    if (parts.evaluate !== null && !evaluated && (ended || state.step % recipe.evaluateEvery === 0)) {
-      const loss = await parts.evaluate(interrupted);
-      if (loss !== null) {
-        if (!Number.isFinite(loss)) throw new NonFiniteError("validation loss", loss, state.step, []);
-        const metrics = { step: state.step, loss };
-        const best = state.best === null || loss < state.best.loss ? metrics : state.best;
+    if (parts.evaluate !== null && !evaluated && (ended || border || state.step % recipe.evaluateEvery === 0)) {
+      const held = await parts.evaluate(interrupted);
+      if (held !== null) {
+        if (!Number.isFinite(held.loss)) throw new NonFiniteError("validation loss", held.loss, state.step, []);
+        const metrics = { step: state.step, ...held };
+        const best = state.best === null || held.loss < state.best.loss ? metrics : state.best;
         state = { ...state, evaluations: [...state.evaluations, metrics], best };
         emit({ type: "evaluation", metrics });
       }
     }
-    const stale = validationsSinceBest(state);
-    const stoppedEarly = !ended && recipe.patience !== null && stale >= recipe.patience;
+    const stale = patience && !ended ? validationsSinceBest(state.evaluations, patience) : null;
+    const stopped = patience && stale && stale.count >= patience.validations ? stale : null;
+
+    // Look.
+    const looked = state.moments.at(-1)?.step === state.step;
+    if (watch !== null && !looked && (ended || stopped || state.step % watch.every === 0)) {
+      const seen = (await interrupted()) ? null : await watch.look();
+      if (seen !== null) {
+        const odd = seen.losses.find((loss) => !Number.isFinite(loss));
+        if (odd !== undefined) throw new NonFiniteError("loss of the watched row", odd, state.step, []);
+        state = { ...state, moments: withMoment(state.moments, { step: state.step, ...seen }) };
+        emit({ type: "moments", moments: state.moments });
+      }
+    }
 
     // Answers of the tuned model.
-    if (ended || stoppedEarly) {
+    if (ended || stopped) {
       for (const [index, sample] of state.samples.entries()) {
         if (sample.after !== null) continue;
         const after = (await interrupted()) ? null : await parts.answer(sample.prompt);
@@ -110,9 +152,11 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     }
 
     // Save.
-    const finished = (ended || stoppedEarly) && control.request === null;
-    const due = state.step > 0 && (state.step % recipe.checkpointEvery === 0 || state.best?.step === state.step);
-    if (state !== saved && (due || finished || control.request === "pause")) {
+    const finished = (ended || stopped !== null) && control.request === null;
+    const worthKeeping = border || state.step % recipe.checkpointEvery === 0 || state.best?.step === state.step;
+    const due = state.step > 0 && worthKeeping;
+    const asked = control.request === "pause" || control.saveAsked;
+    if (state !== saved && (due || finished || asked)) {
       try {
         await parts.saveCheckpoint({ state, tensors: stepper.tensors() });
       } catch (error) {
@@ -126,12 +170,13 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
       saved = state;
       emit({ type: "checkpoint", step: state.step });
     }
+    control.saved();
 
     // Leave. What was asked while the last checkpoint was written comes too late to matter.
     if (finished) {
-      const reason = stoppedEarly
-        ? `Stopped at step ${state.step} of ${totalSteps}: ${stale} validations in a row without a lower loss than ` +
-          `${state.best?.loss.toFixed(4)} at step ${state.best?.step}.`
+      const reason = stopped
+        ? `Stopped at step ${state.step} of ${totalSteps}: ${stopped.count} validations in a row without a lower loss than ` +
+          `${stopped.loss.toFixed(4)} at step ${stopped.step}.`
         : null;
       return { status: "finished", reason, state };
     }
@@ -144,28 +189,34 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const learningRate = parts.learningRate(step);
     const microBatches = batches.next();
     await stepper.prepare(microBatches);
+    // Until the step is taken the state is that of the border, so that a pause here comes back to this place.
+    if (border) stepper.forget();
+    const updates = border ? 0 : state.updates;
     const startedAt = parts.clock();
-    const outcome = await stepper.step(
-      { step, updates: state.updates, batches: microBatches, learningRate },
-      interrupted,
-    );
+    const outcome = await stepper.step({ step, updates, batches: microBatches, learningRate }, interrupted);
     const seconds = (parts.clock() - startedAt) / 1000;
     if (outcome.kind === "interrupted") continue;
 
     // Log.
-    state = { ...state, step, sampler: batches.state() };
+    state = { ...state, step, updates, sampler: batches.state() };
     if (outcome.kind === "empty") {
       emit({ type: "empty", step, rows: microBatches.flatMap((batch) => batch.sourceRows.map((row) => row + 1)) });
     } else {
-      const { loss, gradientNorm, tokens, supervisedTokens } = outcome;
-      const metrics = { step, loss, gradientNorm, learningRate, tokens, supervisedTokens, seconds };
-      state = { ...state, updates: state.updates + 1, metrics: [...state.metrics, metrics] };
+      const { loss, gradientNorm, tokens, supervisedTokens, examples } = outcome;
+      const metrics = { step, loss, gradientNorm, learningRate, tokens, supervisedTokens, examples, seconds };
+      state = { ...state, updates: updates + 1, metrics: [...state.metrics, metrics] };
       emit({ type: "step", metrics });
     }
   }
 }
 
-/** Validations after the best one, which is how long there has been no improvement. */
-function validationsSinceBest({ evaluations, best }: LoopState): number {
-  return best === null ? 0 : evaluations.filter((evaluation) => evaluation.step > best.step).length;
+/** Validations after the best one, which is how long there has been no improvement; with that one's step and loss. */
+function validationsSinceBest(evaluations: readonly EvaluationMetrics[], { from, loss }: Patience) {
+  let best = { step: from, loss: Number.POSITIVE_INFINITY, count: 0 };
+  for (const evaluation of evaluations) {
+    if (evaluation.step < from) continue;
+    const found = loss(evaluation);
+    best = found < best.loss ? { step: evaluation.step, loss: found, count: 0 } : { ...best, count: best.count + 1 };
+  }
+  return best;
 }

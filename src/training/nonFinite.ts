@@ -1,6 +1,6 @@
 /** The error of a run whose numbers left the finite range: what, where, and what to try. */
 
-export type NonFiniteQuantity = "loss" | "gradient" | "validation loss";
+export type NonFiniteQuantity = "loss" | "gradient" | "validation loss" | "loss of the watched row";
 
 /** NaN or an infinity in the loss or the gradient. The parameters are those of the last good step. */
 export class NonFiniteError extends Error {
@@ -21,7 +21,7 @@ export class NonFiniteError extends Error {
     const wayOut =
       step === 0
         ? "Nothing has been trained yet, so the model itself gives it: its files may be damaged."
-        : "Resuming would come to the same: start a new run with a learning rate ten times lower, set gradient clipping to 1" +
+        : "Most often the learning rate is too high: take one ten times lower, set gradient clipping to 1" +
           (rows.length > 0 ? `, and look at these rows of the dataset: ${shown}.` : ".");
     super(`The ${quantity} of step ${step} is ${value}. ${wayOut}`);
   }

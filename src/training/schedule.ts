@@ -1,6 +1,6 @@
 /** How long a run is and which learning rate each of its steps takes. */
 
-import type { Recipe } from "../storage/run.ts";
+import type { Recipe, RunStage, Slowdown } from "../storage/run.ts";
 
 /**
  * Optimizer steps of a run: `recipe.steps` when set, else `epochs` passes of `stepsPerEpoch` steps, rounded to the
@@ -42,4 +42,30 @@ export function learningRateAt(
     case "constant":
       return peak;
   }
+}
+
+/**
+ * Learning rate of step s = 1 … of a run in stages: each stage warms up and decays by itself, over its own steps, the text's
+ * to a peak of its own where it has one. Models learn a new stage better when the rate is raised again for it (Gupta et
+ * al., 2023; Ibrahim et al., 2024).
+ */
+export function stagedLearningRate(
+  recipe: Pick<Recipe, "learningRate" | "textLearningRate" | "schedule" | "warmupRatio">,
+  stages: readonly Pick<RunStage, "kind" | "steps">[],
+  step: number,
+): number {
+  let before = 0;
+  for (const { kind, steps } of stages) {
+    if (step <= before + steps) {
+      const peak = (kind === "text" ? recipe.textLearningRate : null) ?? recipe.learningRate;
+      return learningRateAt({ ...recipe, learningRate: peak }, step - before, steps);
+    }
+    before += steps;
+  }
+  throw new RangeError(`There is no learning rate for step ${step}: the stages have ${before} steps.`);
+}
+
+/** What a step's rate is multiplied by after the slowdowns before it. */
+export function slowedBy(slowdowns: readonly Slowdown[], step: number): number {
+  return slowdowns.reduce((product, { fromStep, factor }) => (step > fromStep ? product * factor : product), 1);
 }

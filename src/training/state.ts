@@ -1,27 +1,45 @@
 /** Where a run stands, as plain JSON: beside the trained tensors, all that decides what comes next. */
 
 import * as v from "valibot";
-import type { SamplerState } from "../data/sampler.ts";
-import { seenSchemas } from "../storage/records.ts";
-import type { EvaluationMetrics, Sample, StepMetrics } from "../storage/run.ts";
+import type { OrderState } from "../data/stages.ts";
+import { MomentsSchema, seenSchemas } from "../storage/records.ts";
+import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../storage/run.ts";
 
 export interface LoopState {
   /** Steps done, those without a supervised token included. */
   readonly step: number;
-  /** Optimizer updates done: t of the next bias correction 1 − βᵗ, less one. */
+  /** Optimizer updates done in the present stage: t of the next bias correction 1 − βᵗ, less one. */
   readonly updates: number;
   /** From which the next step's batches are drawn. */
-  readonly sampler: SamplerState;
+  readonly sampler: OrderState;
   readonly metrics: readonly StepMetrics[];
   readonly evaluations: readonly EvaluationMetrics[];
   /** The lowest validation loss; step 0 is the base model, any other has a checkpoint. */
   readonly best: EvaluationMetrics | null;
   readonly samples: readonly Sample[];
+  /** At most `mostMoments`. */
+  readonly moments: readonly Moment[];
+}
+
+/** Looks at the model that are kept, however long the run. */
+const mostMoments = 60;
+
+/**
+ * With one moment more. Of too many, the one goes without which the gap is least, so that those kept stay spread over the
+ * whole run; the first and the newest always stay.
+ */
+export function withMoment(moments: readonly Moment[], moment: Moment): readonly Moment[] {
+  const all = [...moments, moment];
+  if (all.length <= mostMoments) return all;
+  const gap = (i: number) => (all[i + 1]?.step ?? 0) - (all[i - 1]?.step ?? 0);
+  let least = 1;
+  for (let i = 2; i < all.length - 1; i++) if (gap(i) < gap(least)) least = i;
+  return all.toSpliced(least, 1);
 }
 
 /** The state of a run that has not begun. */
-export function initialState(sampler: SamplerState): LoopState {
-  return { step: 0, updates: 0, sampler, metrics: [], evaluations: [], best: null, samples: [] };
+export function initialState(sampler: OrderState): LoopState {
+  return { step: 0, updates: 0, sampler, metrics: [], evaluations: [], best: null, samples: [], moments: [] };
 }
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -34,8 +52,10 @@ const schema: v.GenericSchema<unknown, LoopState> = v.object({
     cursor: count,
     random,
     passes: v.array(v.object({ pass: count, position: count, random })),
+    drawn: v.exactOptional(count),
   }),
   ...seenSchemas,
+  moments: v.optional(MomentsSchema, []),
 });
 
 /** Reads what a checkpoint kept. Throws an Error naming the field that is not as it should be. */

@@ -16,7 +16,7 @@ import type { Batch, BatchShape } from "../data/batch.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
 import type { RestoreTensor, TensorSource } from "../storage/checkpoints.ts";
 import type { Recipe } from "../storage/run.ts";
-import { describeType, sameShape } from "../tensor/dtype.ts";
+import { describeType, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { batchFeeds, bindTensors, perShape, scalarFeed, scalarOf } from "./feeds.ts";
 import { NonFiniteError } from "./nonFinite.ts";
 import { disposeAll, type ParameterTensors } from "./parameters.ts";
@@ -49,6 +49,7 @@ export type StepOutcome =
       readonly gradientNorm: number;
       readonly tokens: number;
       readonly supervisedTokens: number;
+      readonly examples: number;
     }
   /** No micro-batch had a supervised token: nothing was computed or changed. */
   | { readonly kind: "empty" }
@@ -71,6 +72,8 @@ export interface Stepper {
    * stepper is then not to be used.
    */
   restore<T>(load: (restore: RestoreTensor) => Promise<T>): Promise<T>;
+  /** Sets all moments to 0, as they are at the beginning; the next update is then the first: t = 1. */
+  forget(): void;
   /** Frees accumulators and moments; the parameters belong to the caller. */
   dispose(): void;
 }
@@ -84,6 +87,7 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
   if (trainable.length === 0) throw new Error("Nothing would be trained: choose at least one layer for the adapter.");
   const owned = new Map<string, DeviceTensor>();
   const tensors = new Map(parameters);
+  const moments: DeviceTensor[] = [];
   /** What a checkpoint holds, in a fixed order. */
   const kept = new Map<string, DeviceTensor>();
   try {
@@ -95,7 +99,9 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
         const tensor = runtime.tensor(port, "float32", shape);
         owned.set(port, tensor);
         tensors.set(port, tensor);
-        if (port !== accumulatorIn(name)) kept.set(port, tensor);
+        if (port === accumulatorIn(name)) continue;
+        kept.set(port, tensor);
+        moments.push(tensor);
       }
     }
   } catch (error) {
@@ -161,7 +167,14 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
       if (weightSum === 0) return { kind: "empty" };
       const norm = await update(updates + 1, learningRate, weightSum);
       if (!Number.isFinite(norm)) throw new NonFiniteError("gradient", norm, step, rows);
-      return { kind: "updated", loss: loss / Math.max(weightSum, 1), gradientNorm: norm, tokens, supervisedTokens };
+      return {
+        kind: "updated",
+        loss: loss / Math.max(weightSum, 1),
+        gradientNorm: norm,
+        tokens,
+        supervisedTokens,
+        examples: rows.length,
+      };
     },
 
     tensors: () =>
@@ -188,6 +201,10 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
       const [first] = missing;
       if (first !== undefined) throw new Error(`The checkpoint has no tensor ${first}, which this run trains.`);
       return result;
+    },
+
+    forget() {
+      for (const tensor of moments) tensor.write(new Float32Array(sizeOf(tensor.shape)));
     },
 
     dispose: () => disposeAll(owned),

@@ -1,48 +1,75 @@
-/** The page, in the order of the work: model, data and template, what they amount to, then the run. */
+/** The page: a rail with the steps of the work, and the screen of one of them. */
 
-import { MantineProvider, Title } from "@mantine/core";
+import { MantineProvider } from "@mantine/core";
 import type { ComponentType, ReactNode } from "react";
 import type { Hone } from "../store/hone.ts";
+import type { PageName } from "../store/state.ts";
 import classes from "./App.module.css";
 import { ComparePanel } from "./compare/ComparePanel.tsx";
+import { EngineFailure } from "./engine/EngineFailure.tsx";
+import { EngineNote } from "./engine/EngineNote.tsx";
 import { EngineStatus } from "./engine/EngineStatus.tsx";
+import { Glossary } from "./help/Glossary.tsx";
 import { HoneContext, useFacts } from "./hone.ts";
+import { Intro } from "./intro/Intro.tsx";
 import { ModelPanel } from "./model/ModelPanel.tsx";
 import { PreviewPanel } from "./preview/PreviewPanel.tsx";
+import { Rail, steps } from "./rail/Rail.tsx";
 import { ReportPanel } from "./report/ReportPanel.tsx";
+import { useAutoCheck } from "./report/useAutoCheck.ts";
 import { RunsPanel } from "./runs/RunsPanel.tsx";
 import { ColorScheme } from "./shell/ColorScheme.tsx";
 import { ErrorBoundary } from "./shell/ErrorBoundary.tsx";
+import { Screen } from "./shell/Screen.tsx";
+import { ThemeVariables } from "./shell/ThemeVariables.tsx";
+import { UpdateNote } from "./shell/UpdateNote.tsx";
 import { DataPanel } from "./sources/DataPanel.tsx";
 import { SpecProvider } from "./spec.tsx";
+import { TakeAwayPanel } from "./takeAway/TakeAwayPanel.tsx";
 import { TemplatePanel } from "./template/TemplatePanel.tsx";
 import { readableColours, theme } from "./theme.ts";
 import { RecipePanel } from "./train/RecipePanel.tsx";
 import { TrainingPanel } from "./train/TrainingPanel.tsx";
+import { railWords } from "./words/rail.ts";
 
 type Part = readonly [name: string, part: ComponentType];
 
-/** From top to bottom; of two columns, the left one is what is set and the right one what comes of it. */
-const rows: readonly (readonly (readonly Part[])[])[] = [
-  [[["Engine", EngineStatus]]],
-  [[["Model", ModelPanel]], [["Data", DataPanel]], [["Template and mask", TemplatePanel]]],
-  [[["Preview", PreviewPanel]]],
-  [[["Quality report", ReportPanel]]],
+/** What stands on each screen, from top to bottom; of several columns, the left one is what is set and the right one what comes of it. */
+const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = [
+  ["model", [[["Model", ModelPanel]]]],
   [
-    [["Recipe", RecipePanel]],
+    "data",
     [
-      ["Training", TrainingPanel],
-      ["Compare", ComparePanel],
-      ["Runs", RunsPanel],
+      [
+        ["Data", DataPanel],
+        ["Quality report", ReportPanel],
+      ],
     ],
   ],
+  [
+    "template",
+    [
+      [
+        ["Template and mask", TemplatePanel],
+        ["Preview", PreviewPanel],
+      ],
+    ],
+  ],
+  ["train", [[["Recipe", RecipePanel]], [["Training", TrainingPanel]]]],
+  ["compare", [[["Compare", ComparePanel]]]],
+  ["take-away", [[["Take away", TakeAwayPanel]]]],
+  ["runs", [[["Runs", RunsPanel]]]],
+  ["machine", [[["Engine", EngineStatus]]]],
+  ["glossary", [[["Glossary", Glossary]]]],
 ];
 
-/** Tells programs that drive the page when what a first visit opens is there. */
+/** What is there on every screen; it tells programs that drive the page when what a first visit opens is there. */
 function Main({ children }: { readonly children: ReactNode }) {
   const settled = useFacts((state) => state.welcome.settled);
+  useAutoCheck();
   return (
-    <main className={classes.main} data-settled={settled}>
+    <main className={classes.main} id="content" data-settled={settled}>
+      <EngineFailure />
       {children}
     </main>
   );
@@ -50,37 +77,58 @@ function Main({ children }: { readonly children: ReactNode }) {
 
 export function App({ hone }: { readonly hone: Hone }) {
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={readableColours} defaultColorScheme="auto">
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={readableColours}
+      defaultColorScheme="auto"
+      withCssVariables={false}
+      withGlobalClasses={false}
+    >
+      <ThemeVariables />
       <HoneContext value={hone}>
         <ErrorBoundary part="The page">
           <SpecProvider>
             <div className={classes.page}>
               <header className={classes.header}>
-                <div>
-                  <Title order={1} size="h2">
-                    Hone
-                  </Title>
-                  <p className={classes.lead}>
-                    Fine-tune a small language model on your own machine. Nothing leaves it.
-                  </p>
+                <a className={classes.brand} href="#train">
+                  {railWords.brand}
+                </a>
+                <p className={classes.claim}>{railWords.claim}</p>
+                <div className={classes.tools}>
+                  <EngineNote />
+                  <ColorScheme />
                 </div>
-                <ColorScheme />
               </header>
+              <div className={classes.rail}>
+                <Rail />
+              </div>
               <Main>
-                {rows.map((columns) => (
-                  <div key={columns[0]?.[0]?.[0]} className={classes.row} data-columns={columns.length}>
-                    {columns.map((parts) => (
-                      <div key={parts[0]?.[0]} className={classes.column}>
-                        {parts.map(([name, Part]) => (
-                          <ErrorBoundary key={name} part={name}>
-                            <Part />
-                          </ErrorBoundary>
+                {screens.map(([name, columns]) => {
+                  const at = steps.indexOf(name);
+                  return (
+                    <Screen
+                      key={name}
+                      name={name}
+                      before={steps[at - 1] ?? null}
+                      next={at < 0 ? null : (steps[at + 1] ?? null)}
+                    >
+                      {name === "train" && <Intro />}
+                      <div className={classes.columns} data-columns={columns.length}>
+                        {columns.map((parts) => (
+                          <div key={parts[0]?.[0] ?? name} className={classes.column}>
+                            {parts.map(([title, Part]) => (
+                              <ErrorBoundary key={title} part={title}>
+                                <Part />
+                              </ErrorBoundary>
+                            ))}
+                          </div>
                         ))}
                       </div>
-                    ))}
-                  </div>
-                ))}
+                    </Screen>
+                  );
+                })}
               </Main>
+              <UpdateNote />
             </div>
           </SpecProvider>
         </ErrorBoundary>

@@ -1,4 +1,4 @@
-/** Colours and type of the page: one quiet accent, system type, figures that line up. */
+/** Colours and type of the page: one quiet accent, one typeface for text and its sister for numbers and tokens. */
 
 import { type CSSVariablesResolver, createTheme, List, type MantineColorsTuple } from "@mantine/core";
 
@@ -21,8 +21,9 @@ export const theme = createTheme({
   primaryShade: { light: 8, dark: 7 },
   defaultRadius: "md",
   respectReducedMotion: true,
-  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
-  fontFamilyMonospace: 'ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace',
+  // Atkinson Hyperlegible tells l, I and 1 apart, and O and 0: in tokens and figures each of them matters.
+  fontFamily: '"Atkinson Hyperlegible Next Variable", system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif',
+  fontFamilyMonospace: '"Atkinson Hyperlegible Mono Variable", ui-monospace, "SF Mono", Menlo, Consolas, monospace',
   headings: { fontWeight: "600" },
   components: {
     List: List.extend({ defaultProps: { size: "sm", spacing: 4, withPadding: false } }),
@@ -33,11 +34,17 @@ export const theme = createTheme({
 export const readableColours: CSSVariablesResolver = () => ({
   variables: {},
   light: {
+    "--mantine-color-body": "var(--hone-panel)",
+    "--mantine-color-text": "#1b2225",
+    "--mantine-color-default-border": "#cfd2cc",
     "--mantine-color-dimmed": "#5b656e",
     "--mantine-color-placeholder": "#6b747c",
     "--mantine-color-error": "#c22525",
   },
   dark: {
+    "--mantine-color-body": "var(--hone-panel)",
+    "--mantine-color-text": "#dfe3e4",
+    "--mantine-color-default-border": "#3a4247",
     "--mantine-color-dimmed": "#a3a9ae",
     "--mantine-color-placeholder": "#959ba1",
     "--mantine-color-error": "#ff8787",

@@ -1,4 +1,4 @@
-/** Who is asked: the base model or a run's newest checkpoint, with the template that its answers are rendered in. */
+/** Who is asked: the base model or a run's checkpoint, with the template that its answers are rendered in. */
 
 import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import type { Method } from "../artifacts/method.ts";
@@ -46,7 +46,7 @@ export async function takeExam(
   request: ExamineRequest,
   emit: (event: EngineEvent) => void,
   signal?: AbortSignal,
-): Promise<Omit<Examination, "seconds">> {
+): Promise<Omit<Examination, "seconds" | "step">> {
   const { runtime, model, method, parameters } = respondent;
   const who = request.runId === null ? "The base model" : "The tuned model";
   const options = (task: string) => ({

@@ -1,6 +1,6 @@
 /** The page's end of the engine and of the data worker: starts both, notices their deaths, and can start others. */
 
-import { requestPersistence } from "../storage/quota.ts";
+import { isPersistent, requestPersistence } from "../storage/quota.ts";
 import type { DataApi, DataEvent, TokenizerFiles } from "./dataProtocol.ts";
 import type { EngineApi, EngineEvent } from "./protocol.ts";
 import { type Callable, type Connection, connect, introduce, type Port } from "./rpc.ts";
@@ -35,6 +35,8 @@ export interface EngineClient {
   onDeath(listener: (error: Error) => void): () => void;
   /** Asks the browser not to throw away what is kept when the disk runs low; only a page may ask. True when granted. */
   keepStorage(): Promise<boolean>;
+  /** Whether the browser promised that before; null where it does not say. */
+  storageIsKept(): Promise<boolean | null>;
   /** Ends the present workers, if any, and starts new ones with nothing open in them. */
   restart(): void;
 }
@@ -180,6 +182,7 @@ export function createEngineClient(starters: WorkerStarters): EngineClient {
     onEvent: listenTo(eventListeners),
     onDeath: listenTo(deathListeners),
     keepStorage: requestPersistence,
+    storageIsKept: isPersistent,
     restart() {
       const error = new EngineStopped("The engine was started again before this call ended.");
       engine.end(error);

@@ -4,7 +4,7 @@ import { type Converted, createConverter } from "../data/formats/convert.ts";
 import type { DataRecord } from "../data/read/record.ts";
 import type { DataSettings } from "../data/settings.ts";
 import { createTemplate, suggestTemplate } from "../data/templates/choose.ts";
-import { TemplateError } from "../data/templates/template.ts";
+import { type Template, TemplateError } from "../data/templates/template.ts";
 import type { TokenizeParts } from "../data/tokenize.ts";
 import { createTokenizer, type Tokenizer } from "../data/tokenizer/tokenizer.ts";
 import { bytesFromBlob } from "../hub/bytes.ts";
@@ -19,6 +19,7 @@ import type {
   PreviewExample,
   RowHead,
   TokenizerFiles,
+  TokenTable,
 } from "./dataProtocol.ts";
 import { questionOf, readExam } from "./exam.ts";
 import { type ChosenRows, inspectRows } from "./inspection.ts";
@@ -40,10 +41,19 @@ const trial = [
   { role: "assistant", content: "In dens that it digs." },
 ] as const;
 
-export function createDataDesk(storage: Storage, emit: (event: DataEvent) => void): DataApi {
+/** Bytes of tokens that stay here when the engine gets its own: eight million tokens. More would be one copy too many. */
+const mostKept = 64 * 2 ** 20;
+
+export function createDataDesk(
+  storage: Storage,
+  emit: (event: DataEvent) => void,
+  keptBytes: number = mostKept,
+): DataApi {
   const store = createRowStore(storage);
   const models = new Map<string, KnownModel>();
-  /** Kept between an inspection and the run that follows it, for the same choices. */
+  /** The template used last: rows are looked at by the dozen. */
+  let compiled: { readonly key: string; readonly template: Template } | null = null;
+  /** Kept between an inspection, a budget and the runs that follow them, for the same choices. */
   let latest: { readonly key: string; readonly prepared: PreparedData } | null = null;
   const progress = (task: string) => (done: number, total: number | null) =>
     emit({ type: "dataProgress", task, done, total });
@@ -51,7 +61,9 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
   function partsOf(modelHash: string, settings: DataSettings): TokenizeParts {
     const model = models.get(modelHash);
     if (!model) throw new Error("No model is open: choose one, for its tokenizer decides what the rows become.");
-    return { tokenizer: model.tokenizer, template: createTemplate(settings.template, model), settings };
+    const key = JSON.stringify([modelHash, settings.template]);
+    if (compiled?.key !== key) compiled = { key, template: createTemplate(settings.template, model) };
+    return { tokenizer: model.tokenizer, template: compiled.template, settings };
   }
 
   async function chosen({ sources }: DataSpec): Promise<ChosenRows[]> {
@@ -97,6 +109,7 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
       const tokenizer = models.get(modelHash)?.tokenizer ?? createTokenizer(tokenizerJson, tokenizerConfig);
       const model = { tokenizer, chatTemplate };
       models.set(modelHash, model);
+      compiled = null;
       return { template: suggestTemplate(model) };
     },
 
@@ -169,12 +182,13 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
 
     async prepare(spec, signal) {
       const prepared = await prepare(spec, signal);
-      // The tokens move to the engine: two copies of a large dataset would be one too many.
-      latest = null;
-      const { ids, weights, offsets, sources, rows, splits } = prepared.table;
+      const bytes = columnsOf(prepared.table).reduce((sum, { byteLength }) => sum + byteLength, 0);
+      const copied = bytes <= keptBytes;
+      if (!copied) latest = null;
+      const given = copied ? { ...prepared, table: structuredClone(prepared.table) } : prepared;
       return transfer(
-        prepared,
-        [ids, weights, offsets, sources, rows, splits].map(({ buffer }) => buffer),
+        given,
+        columnsOf(given.table).map(({ buffer }) => buffer),
       );
     },
 
@@ -216,6 +230,16 @@ export function createDataDesk(storage: Storage, emit: (event: DataEvent) => voi
     },
   };
 }
+
+const columnsOf = ({ ids, weights, offsets, sources, rows, splits, kinds }: TokenTable) => [
+  ids,
+  weights,
+  offsets,
+  sources,
+  rows,
+  splits,
+  kinds,
+];
 
 /** The first stop token in words. */
 const stopOf = ({ template, tokenizer }: TokenizeParts) => tokenizer.show(template.stopIds[0] ?? -1);

@@ -128,6 +128,8 @@ export interface TokenTable {
   readonly rows: Int32Array<ArrayBuffer>;
   /** int8 [examples]; 0 where the row names no split, 1 training, 2 validation */
   readonly splits: Int8Array<ArrayBuffer>;
+  /** int8 [examples]; 0 for plain text, 1 for a chat */
+  readonly kinds: Int8Array<ArrayBuffer>;
 }
 
 /** What the engine trains on. */

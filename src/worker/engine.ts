@@ -1,8 +1,5 @@
 /** The engine behind the page: answers every call of the protocol, and owns runtime, storage and what is open. */
 
-import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
-import { parametersOf } from "../artifacts/method.ts";
-import { compileOptimizer } from "../artifacts/optimizer.ts";
 import type { SourceChoice } from "../data/settings.ts";
 import { answer } from "../generation/answer.ts";
 import { Mutex } from "../runtime/mutex.ts";
@@ -11,24 +8,21 @@ import { createRuntime } from "../runtime/runtime.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { acquireTrainingLock, trainingElsewhere } from "../storage/lock.ts";
 import type { Recipe, RunRecord } from "../storage/run.ts";
+import { openScratch } from "../storage/scratch.ts";
 import { openStorage } from "../storage/storage.ts";
-import { sizeOf } from "../tensor/dtype.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
 import { answererOf, type Respondent, takeExam } from "./asking.ts";
-import type { DataApi } from "./dataProtocol.ts";
+import type { DataApi, PreparedData } from "./dataProtocol.ts";
 import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
+import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
+import { newRecord } from "./newRecord.ts";
 import { checkLength, methodOf, type Plan, planRun, specOf } from "./prepare.ts";
-import type {
-  EngineApi,
-  EngineEvent,
-  EngineReport,
-  ExportedFile,
-  ProviderChoice,
-  RunRequest,
-  Subject,
-} from "./protocol.ts";
+import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, Subject } from "./protocol.ts";
+import { createRunDesk } from "./runs.ts";
+import { alone, followOthers, type Tabs, tellAll } from "./tabs.ts";
 import { train } from "./train.ts";
+import { planWatch } from "./watch.ts";
 import { createWeights, type Weights } from "./weights.ts";
 
 interface Device {
@@ -45,12 +39,15 @@ const questionsFrom = 50;
  */
 export async function createEngine(
   entries: OrtEntries,
-  emit: (event: EngineEvent) => void,
+  tellPage: (event: EngineEvent) => void,
   data: () => Promise<DataApi>,
+  tabs: Tabs = alone,
 ): Promise<EngineApi> {
+  const emit = tellAll(tabs, tellPage);
   const storage = await openStorage();
   const library = createLibrary(storage, emit);
-  const exports = createExports(storage, library, emit);
+  const exports = createExports(storage, library, openScratch(), emit);
+  const { get: getRun, follow, calls: runCalls } = createRunDesk(storage, exports, emit);
   let choice: ProviderChoice = "auto";
   let opening: Promise<Device> | null = null;
   let active: { readonly modelHash: string } | null = null;
@@ -59,6 +56,10 @@ export async function createEngine(
   /** Questions take turns: they share the tuned weights. */
   const asking = new Mutex();
   let asked: Subject | null = null;
+  const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
+  const measuring = createMeasuring();
+  /** Rows as a budget went through them, so that the start of the same run need not go through them again. */
+  let kept: { readonly key: string; readonly rows: PreparedData } | null = null;
 
   async function openDevice(): Promise<Device> {
     const runtime = await createRuntime(choice, { entries });
@@ -83,27 +84,41 @@ export async function createEngine(
 
   async function report(): Promise<EngineReport> {
     const { runtime } = await device();
-    const listed = [await storage.runs.list(), await storage.models.list(), await storage.datasets.list()];
+    const kinds = [storage.runs, storage.models, storage.fetches, storage.datasets];
+    const listed = await Promise.all(kinds.map((kind) => kind.list()));
     const problems = [...storage.problems, ...listed.flatMap((list) => list.problems)];
     return { ...runtime.report, storage: await storage.report(), problems };
   }
 
-  /** Everything a run trains on; the same again from what a record keeps. */
+  /**
+   * Everything a run trains on, and the question that it is watched with; the same again from what a record keeps. A budget
+   * gives its signal, and has the rows kept.
+   */
   async function plan(
     modelHash: string,
     sources: readonly SourceChoice[],
     recipe: Recipe,
-  ): Promise<{ model: LoadedModel; plan: Plan }> {
+    budget: AbortSignal | null = null,
+  ): Promise<{ model: LoadedModel; plan: Plan; question: string | null }> {
     const model = await library.model(modelHash);
     checkLength(model, recipe);
     const desk = await data();
     await desk.tellModel(model.files);
     const spec = specOf(modelHash, sources, recipe);
-    const planned = planRun(model, await desk.prepare(spec), sources, recipe);
-    const { validation, training } = planned;
-    const asked = (validation.length > 0 ? validation : training).slice(0, questionsFrom);
-    const questions = recipe.samplePrompts > 0 ? await desk.questions(spec, asked.map(placeOf)) : [];
-    return { model, plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) } };
+    const key = JSON.stringify(spec);
+    const rows = kept?.key === key ? kept.rows : await desk.prepare(spec, ...(budget ? [budget] : []));
+    kept = budget ? { key, rows } : null;
+    const planned = planRun(model, rows, sources, recipe);
+    const { heldOut, validation, training } = planned;
+    const chats = heldOut.find(({ kind }) => kind === "chat")?.examples ?? validation;
+    const asked = (chats.length > 0 ? chats : training).slice(0, questionsFrom);
+    const wanted = recipe.samplePrompts > 0 || recipe.watchEvery !== null;
+    const questions = wanted ? await desk.questions(spec, asked.map(placeOf)) : [];
+    return {
+      model,
+      plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) },
+      question: questions[0]?.prompt ?? null,
+    };
   }
 
   /** Holds the right to train while `work` trains with the control that `pauseRun` and `cancelRun` reach from now on. */
@@ -114,6 +129,7 @@ export async function createEngine(
       const release = await acquireTrainingLock();
       if (!release) throw new Error(trainingElsewhere);
       try {
+        await measuring.end();
         active = { modelHash: await modelHash() };
         return await work(control);
       } finally {
@@ -122,17 +138,17 @@ export async function createEngine(
       }
     } finally {
       controls.delete(control);
+      // Refused because another tab trains, the page is to know of it.
+      void others.look();
     }
   }
 
-  async function getRun(runId: string): Promise<RunRecord> {
-    const record = await storage.runs.get(runId);
-    if (!record) throw new Error(`There is no run ${runId} in this browser. It may have been deleted in another tab.`);
-    return record;
-  }
-
-  /** Has `work` question the base model or the run, once every question before it is answered. */
-  function inTurn<T>(subject: Subject, work: (respondent: Respondent) => Promise<T>): Promise<T & { seconds: number }> {
+  /** Has `work` question the base model or the run, once every question before it is answered; adds who answered, and how long. */
+  function inTurn<T>(
+    subject: Subject,
+    work: (respondent: Respondent) => Promise<T>,
+  ): Promise<T & { step: number | null; seconds: number }> {
+    void measuring.end();
     return asking.run(async () => {
       const started = performance.now();
       asked = subject;
@@ -141,9 +157,10 @@ export async function createEngine(
         const model = await library.model(subject.modelHash);
         const run = subject.runId === null ? null : await getRun(subject.runId);
         const method = run && methodOf(run.recipe);
-        const parameters = run && method ? await weights.tuned(model, method, run.id) : await weights.base(model);
+        const tuned = run && method ? await weights.tuned(model, method, run.id, subject.checkpoint) : null;
+        const parameters = tuned?.all ?? (await weights.base(model));
         const given = await work({ runtime, model, method, parameters });
-        return { ...given, seconds: (performance.now() - started) / 1000 };
+        return { ...given, step: tuned?.step ?? null, seconds: (performance.now() - started) / 1000 };
       } finally {
         asked = null;
       }
@@ -153,11 +170,13 @@ export async function createEngine(
   return {
     async start(next) {
       if (active) throw new Error("A run is training. Pause or cancel it before the provider is changed.");
+      await measuring.end();
       const before = opening;
       opening = null;
       choice = next;
       // One that could not be opened has nothing to dispose of.
       await before?.then(({ runtime }) => runtime.dispose()).catch(() => undefined);
+      void others.look();
       return report();
     },
 
@@ -165,25 +184,53 @@ export async function createEngine(
 
     async openModel(source, signal) {
       const { summary } = await library.openModel(source, signal);
-      const keep = [summary.hash, ...[active, asked].flatMap((busy) => busy?.modelHash ?? [])];
+      const keep = [summary.hash, ...[active, asked, measuring].flatMap((busy) => busy?.modelHash ?? [])];
       await (await opening)?.weights.keepOnly(keep);
       return summary;
     },
+    inspectModel: (source, signal) => library.inspect(source, signal),
     listModels: () => library.listModels(),
     deleteModel: (hash) => library.deleteModel(hash),
+    modelDetails: (hash) => library.details(hash),
+    listFetches: () => library.listFetches(),
+    discardFetch: (address) => library.discardFetch(address),
+    catalogue: async () => library.catalogue(),
 
     tokenizerFiles: async (hash) => (await library.model(hash)).files,
+
+    async budget(request, signal) {
+      if (controls.size > 0)
+        throw new Error("A run is training, so nothing can be measured beside it: wait for its end.");
+      const { modelHash, sources, recipe } = request;
+      const measure = (own: AbortSignal) =>
+        asking.run(async () => {
+          own.throwIfAborted();
+          const { runtime, weights } = await device();
+          const { model, plan: planned, question } = await plan(modelHash, sources, recipe, own);
+          const onProgress = (done: number, total: number) =>
+            emit({ type: "progress", task: "Trying a step", done, total });
+          const asks = recipe.watchEvery !== null || recipe.samplePrompts > 0;
+          const parts = { runtime, weights, model, plan: planned, recipe, signal: own, onProgress };
+          return budgetOf({ ...parts, question: asks ? question : null });
+        });
+      return measuring.run(modelHash, measure, signal);
+    },
 
     startRun: (request) =>
       training(
         async () => request.modelHash,
         async (control) => {
           const { runtime, weights } = await device();
-          const { model, plan: planned } = await plan(request.modelHash, request.sources, request.recipe);
-          const record = newRecord(request, model, planned, runtime);
+          const { model, plan: planned, question } = await plan(request.modelHash, request.sources, request.recipe);
+          await requireDisk(model, request.recipe, planned.totalSteps);
+          const watch =
+            request.recipe.watchEvery === null
+              ? null
+              : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
+          const record = newRecord(request, model, planned, runtime.report.provider, watch);
           await storage.runs.put(record);
           emit({ type: "run", record });
-          return train(record, false, { runtime, storage, weights, model, plan: planned, control, emit });
+          return train(record, false, { runtime, storage, weights, model, plan: planned, control, emit, follow });
         },
       ),
 
@@ -197,10 +244,14 @@ export async function createEngine(
           const { model, plan: planned } = await plan(before.model.hash, before.sources, before.recipe);
           const record: RunRecord = { ...before, status: "running", reason: null, provider: runtime.report.provider };
           await storage.runs.put(record);
-          return train(record, true, { runtime, storage, weights, model, plan: planned, control, emit });
+          return train(record, true, { runtime, storage, weights, model, plan: planned, control, emit, follow });
         },
       ),
 
+    async saveCheckpointNow() {
+      if (!active) throw new Error("No run is training, so there is nothing to save.");
+      for (const control of controls) control.save();
+    },
     async pauseRun() {
       for (const control of controls) control.pause();
     },
@@ -208,16 +259,16 @@ export async function createEngine(
       for (const control of controls) control.cancel();
     },
 
-    async listRuns() {
-      const { runs } = await storage.runs.list();
-      return runs;
+    ...runCalls,
+    async checkpointsOf(runId) {
+      const { best } = await getRun(runId);
+      return (await storage.checkpoints.steps(runId)).map((step) => ({ step, best: step === best?.step }));
     },
-    deleteRun: (runId) => storage.runs.delete(runId),
 
     ask: (request, signal) =>
       inTurn(request, (respondent) => {
         const { temperature, topK, topP, maxTokens, seed } = request.sampling;
-        return answer(answererOf(respondent, request), [{ role: "user", content: request.question }], {
+        return answer(answererOf(respondent, request), request.messages, {
           maxTokens,
           seed,
           sampling: { temperature, topK, topP },
@@ -239,53 +290,12 @@ export async function createEngine(
     exportAdapter: async (runId, signal) => exports.adapter(await getRun(runId), signal),
     exportModel: async (runId, signal) => exports.merged(await getRun(runId), signal),
 
-    async exportArtifacts(runId) {
+    async exportArtifacts(runId, signal) {
       const record = await getRun(runId);
       const { model, plan: planned } = await plan(record.model.hash, record.sources, record.recipe);
-      const shape = planned.buckets.at(-1);
-      if (!shape) throw new Error("The run has no batch shape to compile an artifact for.");
-      const { method } = planned;
-      const capacity = Math.min(model.config.max_position_embeddings, 512);
-      const file = (name: string, { bytes }: { bytes: Uint8Array }): ExportedFile => ({
-        name,
-        bytes: new Uint8Array(bytes),
-      });
-      return [
-        file("training_model.onnx", compileTraining(model.config, method, shape)),
-        file("optimizer_model.onnx", compileOptimizer(model.config, method, record.recipe)),
-        file("eval_model.onnx", compileEvaluation(model.config, method, shape)),
-        file("generation_model.onnx", compileGeneration(model.config, method, { tokens: 1, capacity })),
-      ];
+      return exports.artifacts(record, model, planned, signal);
     },
   };
 }
 
 const placeOf = ({ source, row }: { readonly source: number; readonly row: number }) => ({ source, row });
-
-/** The record of a run that begins. */
-function newRecord(request: RunRequest, model: LoadedModel, plan: Plan, runtime: Runtime): RunRecord {
-  const now = new Date().toISOString();
-  const { name, hash, parameters } = model.summary;
-  const trainable = parametersOf(model.config, plan.method).filter((spec) => spec.trainable);
-  return {
-    id: crypto.randomUUID(),
-    name: request.name,
-    createdAt: now,
-    updatedAt: now,
-    status: "running",
-    reason: null,
-    model: { name, hash, parameters },
-    sources: request.sources.map((source, i) => ({ ...source, name: plan.sourceNames[i] ?? "" })),
-    recipe: request.recipe,
-    provider: runtime.report.provider,
-    trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    examples: { training: plan.training.length, validation: plan.validation.length },
-    totalSteps: plan.totalSteps,
-    step: 0,
-    seconds: 0,
-    metrics: [],
-    evaluations: [],
-    best: null,
-    samples: [],
-  };
-}

@@ -5,6 +5,7 @@ import type { DataApi, DataEvent } from "./dataProtocol.ts";
 import { createEngine } from "./engine.ts";
 import type { EngineApi, EngineEvent } from "./protocol.ts";
 import { type Connection, connect, emitTo, onPort, serve } from "./rpc.ts";
+import { tabChannel } from "./tabs.ts";
 
 /** The way to the data worker, which the page hands in; a new one replaces it. What that worker tells, it tells the page. */
 let current: Connection<DataApi> | null = null;
@@ -22,4 +23,4 @@ async function data(): Promise<DataApi> {
   return current.api;
 }
 
-serve<EngineApi>(createEngine(browserEntries, emitTo<EngineEvent>(self), data), self);
+serve<EngineApi>(createEngine(browserEntries, emitTo<EngineEvent>(self), data, tabChannel()), self);

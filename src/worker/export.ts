@@ -1,24 +1,49 @@
-/** What a run gives to take away: from its newest checkpoint to one archive, read back and compared. */
+/** What a run gives to take away: written to disk where the browser can, read back and compared, then one archive. */
 
+import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
+import { compileOptimizer } from "../artifacts/optimizer.ts";
 import { zipFiles } from "../export/archive.ts";
+import { writeArtifact } from "../export/artifacts.ts";
 import { exportAdapter } from "../export/exportAdapter.ts";
 import type { Bundle, TrainedTensors } from "../export/files.ts";
 import { exportMerged } from "../export/merged.ts";
 import type { RunRecord } from "../storage/run.ts";
+import type { Scratch, ScratchFile } from "../storage/scratch.ts";
 import type { Storage } from "../storage/storage.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { Library, LoadedModel } from "./library.ts";
-import { methodOf } from "./prepare.ts";
-import type { EngineEvent, Exported } from "./protocol.ts";
+import { methodOf, type Plan } from "./prepare.ts";
+import type { EngineEvent, Exported, ExportedArtifacts } from "./protocol.ts";
+
+/** Where an export writes. */
+interface Places {
+  /** The archive. */
+  readonly out: ScratchFile;
+  /** For what goes into it; gone when the export has ended. */
+  readonly scratch: Scratch;
+}
 
 export interface Exports {
   /** Throws for a run that trained every parameter. */
   adapter(run: RunRecord, signal?: AbortSignal): Promise<Exported>;
   merged(run: RunRecord, signal?: AbortSignal): Promise<Exported>;
+  artifacts(run: RunRecord, model: LoadedModel, plan: Plan, signal?: AbortSignal): Promise<ExportedArtifacts>;
+  /** Runs `work`, which writes an archive. The last archive of each kind is kept until the next one or the tab's end. */
+  pack<T extends Exported>(kind: string, work: (places: Places) => Promise<T>): Promise<T>;
 }
 
-export function createExports(storage: Storage, library: Library, emit: (event: EngineEvent) => void): Exports {
+/** Slots of the key/value cache in the generation artifact, at most. */
+const longestCache = 512;
+
+export function createExports(
+  storage: Storage,
+  library: Library,
+  scratch: Scratch,
+  emit: (event: EngineEvent) => void,
+): Exports {
+  const kept = new Map<string, ScratchFile>();
+
   /** The tensors of the newest checkpoint that training changed; what only training needs is not read. */
   function newest({ config }: LoadedModel, run: RunRecord, signal: AbortSignal | undefined) {
     const specs = parametersOf(config, methodOf(run.recipe)).filter(({ trainable }) => trainable);
@@ -41,15 +66,44 @@ export function createExports(storage: Storage, library: Library, emit: (event: 
     return { trained, notes };
   }
 
-  async function pack({ files, notes }: Bundle, more: readonly string[], signal?: AbortSignal): Promise<Exported> {
+  async function pack<T extends Exported>(kind: string, work: (places: Places) => Promise<T>): Promise<T> {
+    const temporary: ScratchFile[] = [];
+    const create = async (what: string) => {
+      const file = await scratch.create(what);
+      temporary.push(file);
+      return file;
+    };
+    const out = await scratch.create("The archive");
+    try {
+      const exported = await work({ out, scratch: { create } });
+      await kept.get(kind)?.discard();
+      kept.set(kind, out);
+      return exported;
+    } catch (error) {
+      await out.discard();
+      throw error;
+    } finally {
+      for (const file of temporary) await file.discard();
+    }
+  }
+
+  async function zipped(
+    { files, notes, tensors }: Bundle,
+    more: readonly string[],
+    { out }: Places,
+    signal: AbortSignal | undefined,
+  ): Promise<Exported> {
     return {
-      archive: await zipFiles(files, signal),
+      archive: await zipFiles(files, out, signal),
       files: files.map(({ name, content }) => ({ name, byteLength: content.size })),
       notes: [...more, ...notes],
+      tensors,
     };
   }
 
   return {
+    pack,
+
     async adapter(run, signal) {
       const method = methodOf(run.recipe);
       if (method.kind !== "lora") {
@@ -57,8 +111,10 @@ export function createExports(storage: Storage, library: Library, emit: (event: 
       }
       const model = await library.model(run.model.hash);
       const { trained, notes } = newest(model, run, signal);
-      const bundle = await exportAdapter({ config: model.config, method, baseModel: run.model.name, trained });
-      return pack(bundle, notes, signal);
+      return pack("adapter", async (places) => {
+        const bundle = await exportAdapter({ config: model.config, method, baseModel: run.model.name, trained });
+        return zipped(bundle, notes, places, signal);
+      });
     },
 
     async merged(run, signal) {
@@ -67,18 +123,42 @@ export function createExports(storage: Storage, library: Library, emit: (event: 
       const { config, tokenizer, opened } = model;
       const { template: choice, systemPrompt } = run.recipe;
       const task = "Writing the merged model";
-      const bundle = await exportMerged({
-        opened,
-        config,
-        tokenizer,
-        method: methodOf(run.recipe),
-        trained,
-        template: { choice, systemPrompt },
-        onProgress: (done, total) => emit({ type: "progress", task, done, total }),
-        signal,
+      return pack("model", async (places) => {
+        const bundle = await exportMerged({
+          opened,
+          config,
+          tokenizer,
+          method: methodOf(run.recipe),
+          trained,
+          template: { choice, systemPrompt },
+          scratch: places.scratch,
+          onProgress: (done, total) => emit({ type: "progress", task, done, total }),
+          signal,
+        });
+        emit({ type: "progress", task: "Packing the merged model", done: 0, total: null });
+        return zipped(bundle, notes, places, signal);
       });
-      emit({ type: "progress", task: "Packing the merged model", done: 0, total: null });
-      return pack(bundle, notes, signal);
+    },
+
+    async artifacts(run, { config }, { method, buckets }, signal) {
+      const shape = buckets.at(-1);
+      if (!shape) throw new Error("The run has no batch shape to compile an artifact for.");
+      const capacity = Math.min(config.max_position_embeddings, longestCache);
+      const compilers = {
+        "training_model.onnx": () => compileTraining(config, method, shape),
+        "optimizer_model.onnx": () => compileOptimizer(config, method, run.recipe),
+        "eval_model.onnx": () => compileEvaluation(config, method, shape),
+        "generation_model.onnx": () => compileGeneration(config, method, { tokens: 1, capacity }),
+      };
+      return pack("artifacts", async (places) => {
+        const artifacts = [];
+        for (const [name, compile] of Object.entries(compilers)) {
+          signal?.throwIfAborted();
+          emit({ type: "progress", task: `Compiling ${name}`, done: artifacts.length, total: 4 });
+          artifacts.push(await writeArtifact(name, compile()));
+        }
+        return { ...(await zipped({ files: artifacts, notes: [], tensors: 0 }, [], places, signal)), artifacts };
+      });
     },
   };
 }

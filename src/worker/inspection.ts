@@ -95,7 +95,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
           } else {
             const split = example.split === "train" ? 1 : example.split === "validation" ? 2 : 0;
             for (const sequence of result.sequences) {
-              table.add(sequence, source, row, split);
+              table.add(sequence, { source, row, split, kind: example.kind === "text" ? 0 : 1 });
               inspector.see(example, result, sequence, source);
             }
           }
@@ -125,8 +125,12 @@ function createTable() {
   const sources: number[] = [];
   const rows: number[] = [];
   const splits: number[] = [];
+  const kinds: number[] = [];
   return {
-    add({ ids, weights }: { ids: Int32Array; weights: Float32Array }, source: number, row: number, split: 0 | 1 | 2) {
+    add(
+      { ids, weights }: { ids: Int32Array; weights: Float32Array },
+      { source, row, split, kind }: { source: number; row: number; split: 0 | 1 | 2; kind: 0 | 1 },
+    ) {
       let piece = pieces.at(-1);
       if (!piece || piece.used + ids.length > piece.ids.length) {
         const size = Math.max(pieceTokens, ids.length);
@@ -140,6 +144,7 @@ function createTable() {
       sources.push(source);
       rows.push(row);
       splits.push(split);
+      kinds.push(kind);
     },
     finish(): TokenTable {
       const total = offsets.at(-1) ?? 0;
@@ -158,6 +163,7 @@ function createTable() {
         sources: Int32Array.from(sources),
         rows: Int32Array.from(rows),
         splits: Int8Array.from(splits),
+        kinds: Int8Array.from(kinds),
       };
     },
   };

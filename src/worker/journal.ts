@@ -3,6 +3,7 @@
 import type { DeviceLost } from "../runtime/types.ts";
 import type { EvaluationMetrics, RunRecord, StepMetrics } from "../storage/run.ts";
 import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
+import { NonFiniteError } from "../training/nonFinite.ts";
 import type { LoopState } from "../training/state.ts";
 import type { EngineEvent } from "./protocol.ts";
 
@@ -17,16 +18,25 @@ export interface Journal {
   begin(state: LoopState): void;
   hear(event: LoopEvent): void;
   end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
-  /** A lost GPU pauses the run, for it can go on with another device; everything else is a failure with its reason. */
+  /**
+   * A lost GPU pauses the run, for it can go on with another device; everything else is a failure with its reason. After
+   * numbers that are not finite the record says from where it goes on, and that it does so slower.
+   */
   fail(error: unknown, lost: DeviceLost | null): void;
 }
 
-export function createJournal(first: RunRecord, emit: (event: EngineEvent) => void): Journal {
+/** What the rate is multiplied by where a run goes on after its numbers left the finite range. */
+const slower = 0.1;
+
+/** `memory` gives the bytes of device tensors alive. */
+export function createJournal(first: RunRecord, emit: (event: EngineEvent) => void, memory: () => number): Journal {
   const runId = first.id;
   let record = first;
   /** What a run that fails has seen; a run that ends has it in its state. */
   let metrics: StepMetrics[] = [];
   let evaluations: EvaluationMetrics[] = [];
+  /** Step of the newest checkpoint, from which the run would go on; 0 is the beginning. */
+  let saved = 0;
 
   const change = (to: Partial<RunRecord>) => {
     record = { ...record, ...to, updatedAt: new Date().toISOString() };
@@ -42,6 +52,7 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
     evaluations: state.evaluations,
     best: state.best,
     samples: state.samples,
+    watch: record.watch && { ...record.watch, moments: state.moments },
   });
 
   return {
@@ -54,6 +65,7 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
     begin(state) {
       metrics = [...state.metrics];
       evaluations = [...state.evaluations];
+      saved = state.step;
       write(facts(state));
     },
 
@@ -61,11 +73,18 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       switch (event.type) {
         case "step":
           metrics.push(event.metrics);
-          return emit({ type: "step", runId, metrics: event.metrics });
+          return emit({ type: "step", runId, metrics: event.metrics, memory: memory() });
         case "evaluation":
           evaluations.push(event.metrics);
           return emit({ type: "evaluation", runId, metrics: event.metrics });
+        case "moments": {
+          const watch = record.watch && { ...record.watch, moments: event.moments };
+          change({ watch });
+          // Told apart: a record with all its curves is too much for every look.
+          return watch ? emit({ type: "watch", runId, watch }) : undefined;
+        }
         case "checkpoint":
+          saved = event.step;
           return emit({ type: "checkpoint", runId, step: event.step });
         case "empty": {
           const message = `Step ${event.step}: no token of this row is supervised.`;
@@ -85,12 +104,23 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
     fail(error, lost) {
       const step = metrics.at(-1)?.step ?? record.step;
       const seconds = metrics.reduce((sum, metric) => sum + metric.seconds, 0);
-      const reason = lost
-        ? `The GPU was lost (${lost.message}). Resume to go on from the last checkpoint.`
-        : error instanceof Error
-          ? error.message
-          : String(error);
-      change({ metrics, evaluations, step, seconds, status: lost ? "paused" : "failed", reason });
+      const message = error instanceof Error ? error.message : String(error);
+      const facts = { metrics, evaluations, step, seconds };
+      if (lost) {
+        const reason = `The GPU was lost (${lost.message}). Resume to go on from the last checkpoint.`;
+        return change({ ...facts, status: "paused", reason });
+      }
+      // The same steps again would come to the same; a model that is broken from the start stays so.
+      if (!(error instanceof NonFiniteError) || error.step === 0) {
+        return change({ ...facts, status: "failed", reason: message });
+      }
+      const from = saved > 0 ? `the checkpoint of step ${saved}` : "the beginning, for no checkpoint was saved yet,";
+      change({
+        ...facts,
+        status: "failed",
+        reason: `${message} Resume goes on from ${from} with a tenth of the learning rate.`,
+        slowdowns: [...record.slowdowns, { fromStep: saved, factor: slower }],
+      });
     },
   };
 }

@@ -1,15 +1,29 @@
-/** The models at hand: opened from files, an address, or the copies that this browser keeps. */
+/** The models at hand: opened from files, fetched, or the copies that this browser keeps. */
 
 import * as v from "valibot";
-import { checkpointTensors } from "../artifacts/method.ts";
+import { checkpointTensors, parametersOf } from "../artifacts/method.ts";
 import { createTokenizer, type Tokenizer } from "../data/tokenizer/tokenizer.ts";
-import { type ModelFiles, modelFromAddress, modelFromFiles, modelFromSources } from "../hub/files.ts";
+import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
+import { catalogue } from "../models/catalogue.ts";
 import { type LlamaConfig, readConfig } from "../models/llama.ts";
 import { StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
+import { sizeOf } from "../tensor/dtype.ts";
 import type { TokenizerFiles } from "./dataProtocol.ts";
-import type { EngineEvent, ModelSource, ModelSummary } from "./protocol.ts";
+import { createFetching, type Fetched } from "./fetching.ts";
+import { needsOf } from "./needs.ts";
+import type {
+  CatalogueEntry,
+  EngineEvent,
+  ModelDetails,
+  ModelInspection,
+  ModelSource,
+  ModelSummary,
+  RemoteSource,
+  UnfinishedFetch,
+} from "./protocol.ts";
+import { detail, summarise, summarySchema } from "./summary.ts";
 
 export interface LoadedModel {
   readonly summary: ModelSummary;
@@ -24,64 +38,29 @@ export interface LoadedModel {
 }
 
 export interface Library {
+  inspect(source: RemoteSource, signal?: AbortSignal): Promise<ModelInspection>;
   openModel(source: ModelSource, signal?: AbortSignal): Promise<LoadedModel>;
   /** The model of a run or a question. Throws when it is neither open nor kept. */
   model(hash: string): Promise<LoadedModel>;
   listModels(): Promise<ModelSummary[]>;
   deleteModel(hash: string): Promise<void>;
+  /** Throws as `model` does. */
+  details(hash: string): Promise<ModelDetails>;
+  listFetches(): Promise<UnfinishedFetch[]>;
+  discardFetch(address: string): Promise<void>;
+  catalogue(): CatalogueEntry[];
 }
-
-const modelSummary: v.GenericSchema<unknown, ModelSummary> = v.object({
-  name: v.string(),
-  hash: v.string(),
-  architecture: v.string(),
-  parameters: v.number(),
-  layers: v.number(),
-  hiddenSize: v.number(),
-  vocabulary: v.number(),
-  contextLength: v.number(),
-  chatTemplate: v.boolean(),
-  byteLength: v.number(),
-  stored: v.boolean(),
-  notes: v.array(v.string()),
-});
 
 export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
   const models = new Map<string, LoadedModel>();
+  /** Copies that are being opened: two calls that need the same one open it once. */
+  const opening = new Map<string, Promise<LoadedModel | null>>();
+  const fetching = createFetching(storage, emit);
   const progress = (task: string) => (done: number, total: number | null) =>
     emit({ type: "progress", task, done, total });
 
   const open = (files: ModelFiles, signal: AbortSignal | undefined) =>
     openModel(files, (json) => checkpointTensors(readConfig(json)), signal ? { signal } : {});
-
-  /** Keeps a copy under `hash`; a full disk costs the copy, not the model. Gives the reason, or null. */
-  async function keep(hash: string, opened: OpenModel, summary: ModelSummary, task: string, signal?: AbortSignal) {
-    try {
-      const options = { onProgress: progress(task), ...(signal && { signal }) };
-      await storage.models.save({ hash, name: opened.name, summary, files: opened.files }, options);
-      return null;
-    } catch (error) {
-      if (error instanceof StorageError) return error.message;
-      throw error;
-    }
-  }
-
-  function describe(opened: OpenModel, hash: string, config: LlamaConfig, notes: readonly string[]): ModelSummary {
-    return {
-      name: opened.name,
-      hash,
-      architecture: config.architecture,
-      parameters: opened.parameters,
-      layers: config.num_hidden_layers,
-      hiddenSize: config.hidden_size,
-      vocabulary: config.vocab_size,
-      contextLength: config.max_position_embeddings,
-      chatTemplate: opened.chatTemplate !== null,
-      byteLength: opened.byteLength,
-      stored: true,
-      notes,
-    };
-  }
 
   /** What of a model is known before its weights. Throws when tokenizer and config do not belong together. */
   function readHead(opened: OpenModel): Pick<LoadedModel, "config" | "tokenizer"> {
@@ -113,50 +92,74 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const entry = await storage.models.get(hash);
     const files = entry && (await storage.models.open(hash));
     if (!entry || !files) return null;
-    const summary = v.safeParse(modelSummary, entry.summary);
+    const summary = v.safeParse(summarySchema, entry.summary);
     const opened = await open(modelFromSources(entry.name, files), undefined);
     const head = readHead(opened);
-    const described = summary.success ? summary.output : describe(opened, hash, head.config, []);
-    return remember(opened, head, described);
+    const known = { hash, stored: true, notes: [], address: null };
+    return remember(opened, head, summary.success ? summary.output : summarise(opened, head.config, known));
   }
 
-  async function openNew(files: ModelFiles, signal: AbortSignal | undefined): Promise<LoadedModel> {
-    let opened = await open(files, signal);
-    // Tokenizer and config are checked before the weights are fetched.
-    const head = readHead(opened);
-    const { notes } = opened;
-    const summaryUnder = (hash: string) => describe(opened, hash, head.config, notes);
+  const readAll = (opened: OpenModel, signal: AbortSignal | undefined) =>
+    opened.readAll({ onProgress: progress("Checking the model"), signal });
 
-    // From the network everything is fetched once, into the browser's storage, and read from there.
-    const provisional = `incomplete ${files.place}`;
-    const remote = files.listing === null;
-    const unkept = remote
-      ? await keep(provisional, opened, summaryUnder(provisional), "Fetching the model", signal)
-      : null;
-    const fetched = remote && unkept === null ? await storage.models.open(provisional) : null;
+  /** Remembers a model of which no copy is kept, and says why. */
+  function withoutCopy(
+    opened: OpenModel,
+    head: ReturnType<typeof readHead>,
+    hash: string,
+    address: string | null,
+    reason: string,
+  ): LoadedModel {
+    const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${reason}`;
+    const known = { hash, stored: false, notes: [...opened.notes, note], address };
+    return remember(opened, head, summarise(opened, head.config, known));
+  }
+
+  /** From files at hand: checked, and copied into this browser; a full disk costs the copy, not the model. */
+  async function openHere(files: ModelFiles, signal: AbortSignal | undefined): Promise<LoadedModel> {
+    const opened = await open(files, signal);
+    const head = readHead(opened);
+    const hash = await readAll(opened, signal);
+    const { name, notes } = opened;
+    const summary = summarise(opened, head.config, { hash, stored: true, notes, address: null });
     try {
-      if (fetched) opened = { ...(await open(modelFromSources(opened.name, fetched), signal)), name: opened.name };
-      const hash = await opened.readAll({ onProgress: progress("Checking the model"), ...(signal && { signal }) });
-      const summary = summaryUnder(hash);
-      const refused = unkept ?? (await keep(hash, opened, summary, "Keeping a copy of the model", signal));
-      if (refused === null) return remember(opened, head, summary);
-      const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${refused}`;
-      const unstored = { ...summary, stored: false, notes: [...notes, note] };
-      return remember(opened, head, unstored);
-    } finally {
-      if (fetched) await storage.models.delete(provisional);
+      const options = { onProgress: progress("Keeping a copy of the model"), ...(signal && { signal }) };
+      await storage.models.save({ hash, name, summary, files: opened.files }, options);
+      return remember(opened, head, summary);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return withoutCopy(opened, head, hash, null, error.message);
     }
   }
 
+  /** From the network: what is fetched is kept as it comes, and becomes a model once it is whole and checked. */
+  async function openRemote(source: RemoteSource, signal: AbortSignal | undefined): Promise<LoadedModel> {
+    const fetched: Fetched = await fetching.fetch(source, readHead, signal);
+    const { opened, address, fetch, unkept } = fetched;
+    const head = readHead(opened);
+    const hash = await readAll(opened, signal);
+    if (fetch === null) return withoutCopy(opened, head, hash, address, unkept ?? "");
+    const summary = summarise(opened, head.config, { hash, stored: true, notes: opened.notes, address });
+    await storage.fetches.keep(fetch, { hash, name: opened.name, summary });
+    return remember(opened, head, summary);
+  }
+
   return {
+    inspect: (source, signal) => fetching.inspect(source, signal),
+
     async openModel(source, signal) {
       if (source.kind === "stored") return this.model(source.hash);
-      const files = source.kind === "url" ? modelFromAddress(source.base, source.files) : modelFromFiles(source.files);
-      return openNew({ ...files, name: source.name ?? files.name }, signal);
+      if (source.kind !== "files") return openRemote(source, signal);
+      const files = modelFromFiles(source.files);
+      return openHere({ ...files, name: source.name ?? files.name }, signal);
     },
 
     async model(hash) {
-      const loaded = models.get(hash) ?? (await openStored(hash));
+      const present = models.get(hash);
+      if (present) return present;
+      const reading = opening.get(hash) ?? openStored(hash).finally(() => opening.delete(hash));
+      opening.set(hash, reading);
+      const loaded = await reading;
       if (loaded) return loaded;
       throw new Error("This model is not kept in this browser any more: open it from its files or its address again.");
     },
@@ -164,9 +167,9 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     async listModels() {
       const { entries } = await storage.models.list();
       const kept = entries.flatMap((entry) => {
-        const summary = v.safeParse(modelSummary, entry.summary);
-        return summary.success && summary.output.hash === entry.hash && !entry.hash.startsWith("incomplete")
-          ? [summary.output]
+        const summary = v.safeParse(summarySchema, entry.summary);
+        return summary.success && summary.output.hash === entry.hash
+          ? [{ ...summary.output, savedAt: entry.savedAt }]
           : [];
       });
       const open = [...models.values()].map((model) => model.summary).filter((summary) => !summary.stored);
@@ -177,5 +180,21 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       models.delete(hash);
       await storage.models.delete(hash);
     },
+
+    async details(hash) {
+      const { opened, config, tokenizer } = await this.model(hash);
+      return detail(hash, opened, config, tokenizer);
+    },
+
+    listFetches: () => fetching.list(),
+    discardFetch: (address) => storage.fetches.discard(address),
+
+    catalogue: () =>
+      catalogue.map(({ config, ...model }) => ({
+        ...model,
+        contextLength: config.max_position_embeddings,
+        parameters: parametersOf(config, null).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+        needs: needsOf(config),
+      })),
   };
 }

@@ -3,15 +3,16 @@
 import type { Method } from "../artifacts/method.ts";
 import type { BatchShape, TokenizedExample } from "../data/batch.ts";
 import { chooseBuckets, choosePackedBuckets } from "../data/buckets.ts";
-import type { RowProblem } from "../data/example.ts";
+import type { LearntKind, RowProblem } from "../data/example.ts";
 import { scaleWeights } from "../data/mixture.ts";
 import { assertReady } from "../data/quality/preflight.ts";
-import { createSampler, type Sampler, type SamplerState } from "../data/sampler.ts";
+import { createSampler, type Sampler, type SamplerOptions, type SamplerState } from "../data/sampler.ts";
 import type { SourceChoice } from "../data/settings.ts";
 import { splitValidation } from "../data/split.ts";
+import { type Order, type OrderState, orderOf, type StagePlan } from "../data/stages.ts";
 import { createTemplate } from "../data/templates/choose.ts";
 import type { Template } from "../data/templates/template.ts";
-import type { Recipe, Sample } from "../storage/run.ts";
+import type { Recipe, RunStage, Sample } from "../storage/run.ts";
 import { plannedSteps } from "../training/schedule.ts";
 import type { DataSpec, PreparedData, TokenTable } from "./dataProtocol.ts";
 import type { LoadedModel } from "./library.ts";
@@ -21,9 +22,13 @@ export interface Plan {
   readonly template: Template;
   readonly training: readonly TokenizedExample[];
   readonly validation: readonly TokenizedExample[];
+  /** The same by kind, where the run has stages; else in one set. */
+  readonly heldOut: readonly { readonly kind: LearntKind | null; readonly examples: readonly TokenizedExample[] }[];
   readonly buckets: readonly BatchShape[];
   /** Those of validation, whose rows are never packed. */
   readonly validationBuckets: readonly BatchShape[];
+  /** In their order; empty where everything is learnt in one. */
+  readonly stages: readonly RunStage[];
   readonly totalSteps: number;
   /** Held-out questions with the answers that the rows give. */
   readonly questions: readonly Pick<Sample, "prompt" | "reference">[];
@@ -31,11 +36,11 @@ export interface Plan {
   readonly dropped: readonly RowProblem[];
   readonly sourceNames: readonly string[];
   /** Batches in seeded order, from the start or from a state. */
-  sampler(state?: SamplerState): ReturnType<typeof createSampler>;
+  order(state?: OrderState): Order;
 }
 
 /** The seeds of a run's parts, apart from each other. */
-export const seeds = ({ seed }: Recipe) => ({ split: seed, order: seed + 1, adapter: seed + 2 });
+export const seeds = ({ seed }: Recipe) => ({ split: seed, order: seed + 1, adapter: seed + 2, text: seed + 3 });
 
 export function methodOf(recipe: Recipe): Method {
   return recipe.method === "full" ? { kind: "full" } : { kind: "lora", ...recipe.lora };
@@ -63,7 +68,10 @@ export function checkLength({ config }: LoadedModel, { maxLength }: Recipe): voi
   }
 }
 
-/** Splits, chooses buckets and counts steps. Throws when a hard check of the rows failed. */
+/**
+ * Splits, chooses buckets and counts steps. Throws when a hard check of the rows failed, or when they cannot fill the stages
+ * that the recipe asks for.
+ */
 export function planRun(
   model: LoadedModel,
   { table, report, sourceNames }: PreparedData,
@@ -77,11 +85,64 @@ export function planRun(
   const pick = (indices: readonly number[]) => indices.map((index) => all[index] as TokenizedExample);
   const validation = pick(split.validation);
   const training = recipe.mixture === "weight" ? scaleWeights(pick(split.training), lambdas) : pick(split.training);
+  const common = {
+    method: methodOf(recipe),
+    template: createTemplate(recipe.template, { tokenizer: model.tokenizer, chatTemplate: model.files.chatTemplate }),
+    training,
+    validation,
+    dropped: report.leftOut,
+    sourceNames,
+  };
+  const { order, text } = seeds(recipe);
+  if (recipe.stages === "together") {
+    const { sampler, stepsPerEpoch, ...shapes } = planStage(training, validation, lambdas, recipe, order);
+    return {
+      ...common,
+      ...shapes,
+      heldOut: [{ kind: null, examples: validation }],
+      stages: [],
+      totalSteps: plannedSteps(recipe, stepsPerEpoch),
+      order: sampler,
+    };
+  }
+
+  const of = (kind: LearntKind, indices: readonly number[]) =>
+    [...indices.keys()].filter((place) => table.kinds[indices[place] ?? 0] === (kind === "text" ? 0 : 1));
+  const stages = (["text", "chat"] as const).map((kind) => {
+    const places = of(kind, split.training);
+    requireExamples(kind, places.length, split.training.length);
+    const examples = places.map((place) => training[place] as TokenizedExample);
+    const held = of(kind, split.validation).map((place) => validation[place] as TokenizedExample);
+    const planned = planStage(examples, held, lambdas, recipe, kind === "text" ? text : order);
+    const passes = kind === "text" ? { epochs: recipe.textEpochs, steps: null } : recipe;
+    const steps = plannedSteps(passes, planned.stepsPerEpoch);
+    return { ...planned, kind, places, held, steps, examples: examples.length, supervisedTokens: learntIn(examples) };
+  });
+  const inOrder = stages.map(({ steps, places, sampler }): StagePlan => ({ steps, examples: places, sampler }));
+  return {
+    ...common,
+    heldOut: stages.flatMap(({ kind, held }) => (held.length > 0 ? [{ kind, examples: held }] : [])),
+    buckets: mergeBuckets(stages.map(({ buckets }) => buckets)),
+    validationBuckets: mergeBuckets(stages.map(({ validationBuckets }) => validationBuckets)),
+    stages: stages.map(({ kind, steps, examples, supervisedTokens }) => ({ kind, steps, examples, supervisedTokens })),
+    totalSteps: stages.reduce((sum, { steps }) => sum + steps, 0),
+    order: (state) => orderOf(inOrder, state),
+  };
+}
+
+/** What one stage draws from: shapes for its examples and for those held out of it, and its seeded order. */
+function planStage(
+  training: readonly TokenizedExample[],
+  validation: readonly TokenizedExample[],
+  lambdas: readonly number[],
+  recipe: Recipe,
+  seed: number,
+) {
   const { batchSize, accumulation } = recipe;
-  const repeats = recipe.mixture === "sampling" && sources.length > 1;
+  const repeats = recipe.mixture === "sampling" && lambdas.length > 1;
   // Without packing, validation shares the shapes of training.
   const unpacked = chooseBuckets(recipe.packing ? validation : [...training, ...validation], batchSize, { repeats });
-  const options = {
+  const options: SamplerOptions = {
     lengths: training.map(({ ids }) => ids.length),
     sources: training.map(({ source }) => source),
     mixture: { mode: recipe.mixture, lambdas },
@@ -89,25 +150,36 @@ export function planRun(
     buckets: unpacked,
     batchSize,
     accumulation,
-    seed: seeds(recipe).order,
+    seed,
   };
   const sampler = (state?: SamplerState) => createSampler(options, state);
   const { stepsPerEpoch } = sampler();
   const buckets = recipe.packing
     ? choosePackedBuckets(training, epochOf(sampler()), { batchSize, length: recipe.maxLength })
     : unpacked;
-  return {
-    method: methodOf(recipe),
-    template: createTemplate(recipe.template, { tokenizer: model.tokenizer, chatTemplate: model.files.chatTemplate }),
-    training,
-    validation,
-    buckets,
-    validationBuckets: unpacked,
-    totalSteps: plannedSteps(recipe, stepsPerEpoch),
-    dropped: report.leftOut,
-    sourceNames,
-    sampler,
-  };
+  return { buckets, validationBuckets: unpacked, stepsPerEpoch, sampler };
+}
+
+/** A run that was asked for in two stages is not quietly made in one. */
+function requireExamples(kind: LearntKind, count: number, all: number): void {
+  if (count > 0) return;
+  const [missing, there] = kind === "text" ? ["plain text", "chats"] : ["chats", "plain text"];
+  throw new Error(
+    `The recipe asks for plain text first and chats after it, and all ${all} examples to train on are ${there}: choose a ` +
+      `source of ${missing} as well, or have everything learnt together.`,
+  );
+}
+
+/** Buckets of several stages as one list, in which a batch finds the smallest that holds it. */
+function mergeBuckets(lists: readonly (readonly BatchShape[])[]): BatchShape[] {
+  const sorted = lists.flat().sort((a, b) => a.length - b.length || a.supervised - b.supervised);
+  return sorted.filter(
+    ({ length, supervised }, i) => sorted[i - 1]?.length !== length || sorted[i - 1]?.supervised !== supervised,
+  );
+}
+
+function learntIn(examples: readonly TokenizedExample[]): number {
+  return examples.reduce((sum, { weights }) => sum + weights.filter((weight) => weight > 0).length, 0);
 }
 
 /** The rows of a sampler's first epoch. */

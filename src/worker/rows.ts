@@ -8,7 +8,7 @@ import { groupFlatTrees } from "../data/formats/oasst.ts";
 import { readRecords } from "../data/read/read.ts";
 import type { DataRecord, FileKind } from "../data/read/record.ts";
 import { sha256 } from "../hub/hash.ts";
-import { MappingSchema } from "../storage/records.ts";
+import { MappingSchema, type StoredFiles } from "../storage/records.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 import type { SourceSummary } from "./dataProtocol.ts";
@@ -93,8 +93,7 @@ export function createRowStore(storage: Storage): RowStore {
       const { available } = await storage.report();
       const pieces = cutIntoPieces(records, counter, available ? Infinity : longestInMemory, file.name);
       const finish = async () => {
-        const lines = [JSON.stringify(["hone-rows", 1]), ...counter.digests];
-        const hash = await sha256(new TextEncoder().encode(lines.join("\n")));
+        const hash = await rowsHash(counter.digests);
         const summary: v.InferOutput<typeof keptSummary> = {
           name: file.name,
           hash,
@@ -134,6 +133,35 @@ export function createRowStore(storage: Storage): RowStore {
       await storage.datasets.delete(hash);
     },
   };
+}
+
+const pieceDigest = async (rows: number, bytes: Uint8Array<ArrayBuffer>) =>
+  JSON.stringify(["piece", rows, await sha256(bytes)]);
+
+/** The hash that names rows in every run: over their pieces, in order. */
+const rowsHash = (digests: readonly string[]) =>
+  sha256(new TextEncoder().encode([JSON.stringify(["hone-rows", 1]), ...digests].join("\n")));
+
+/** Throws unless these kept rows, come from somewhere else, are those that their hash names. `from` is the file they came in. */
+export async function checkRows(
+  from: string,
+  source: Pick<StoredFiles, "hash" | "name" | "summary"> & { readonly files: readonly ByteSource[] },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const refuse = (problem: string) =>
+    new Error(`${from} is damaged: the rows of ${source.name} ${problem}. Export the run again.`);
+  const kept = v.safeParse(keptSummary, source.summary);
+  if (!kept.success) throw refuse("are not described as they should be");
+  const { hash, pieceRows } = kept.output;
+  if (pieceRows.length !== source.files.length) {
+    throw refuse(`have ${source.files.length} pieces instead of ${pieceRows.length}`);
+  }
+  const digests: string[] = [];
+  for (const [index, file] of source.files.entries()) {
+    digests.push(await pieceDigest(pieceRows[index] ?? 0, await file.slice(0, file.byteLength, signal)));
+  }
+  const found = await rowsHash(digests);
+  if (found !== source.hash || hash !== source.hash) throw refuse(`have the hash ${found} instead of ${source.hash}`);
 }
 
 function publicSummary({ pieceRows: _, ...summary }: v.InferOutput<typeof keptSummary>): SourceSummary {
@@ -222,7 +250,7 @@ async function* cutIntoPieces(
   let total = 0;
   const cut = async () => {
     const bytes = new TextEncoder().encode(`[${texts.join(",\n")}]`);
-    counter.digests.push(JSON.stringify(["piece", texts.length, await sha256(bytes)]));
+    counter.digests.push(await pieceDigest(texts.length, bytes));
     counter.pieceRows.push(texts.length);
     texts = [];
     length = 0;

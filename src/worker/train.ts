@@ -8,24 +8,25 @@ import { createGenerator } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
-import type { Recipe, RunRecord } from "../storage/run.ts";
+import type { EvaluationMetrics, Recipe, RunRecord } from "../storage/run.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
 import { type Control, nextTask } from "../training/control.ts";
-import { createEvaluator } from "../training/evaluate.ts";
-import { trainingLoop } from "../training/loop.ts";
+import { createEvaluator, evaluateHeldOut } from "../training/evaluate.ts";
+import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
-import { learningRateAt } from "../training/schedule.ts";
+import { learningRateAt, slowedBy, stagedLearningRate } from "../training/schedule.ts";
 import { initialState, type LoopState, readState } from "../training/state.ts";
 import { createStepper, type Stepper } from "../training/step.ts";
-import { createJournal } from "./journal.ts";
+import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
 import { type Plan, seeds } from "./prepare.ts";
 import type { EngineEvent } from "./protocol.ts";
+import { createWatch } from "./watch.ts";
 import type { Weights } from "./weights.ts";
 
-/** Tokens of an answer to a sample question. */
-const sampleTokens = 64;
+/** Tokens of an answer to a sample question, or to the watched prompt. */
+export const sampleTokens = 64;
 
 export interface TrainParts {
   readonly runtime: Runtime;
@@ -35,6 +36,8 @@ export interface TrainParts {
   readonly plan: Plan;
   readonly control: Control;
   readonly emit: (event: EngineEvent) => void;
+  /** Is handed the run's journal, for who changes the record meanwhile. */
+  readonly follow: (journal: Journal) => void;
 }
 
 /** Goes back to the newest whole checkpoint; a damaged one is told, and the one before it taken. */
@@ -63,7 +66,8 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   const { runtime, storage, weights, model, plan, emit } = parts;
   const { recipe, id: runId } = first;
   const { method } = plan;
-  const journal = createJournal(first, emit);
+  const journal = createJournal(first, emit, () => runtime.memory().bytes);
+  parts.follow(journal);
   if (plan.dropped.length > 0) emit({ type: "dropped", runId, problems: plan.dropped });
 
   let own: ParameterTensors = new Map();
@@ -89,27 +93,40 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       state = restored.state;
       if (restored.reason) journal.write({ reason: restored.reason });
     }
-    const batches = createBatchSource(plan.training, plan.buckets, plan.sampler(state?.sampler));
+    const batches = createBatchSource(plan.training, plan.buckets, plan.order(state?.sampler));
     state ??= initialState(batches.state());
     journal.begin(state);
 
-    const held = evaluationBatches(plan.validation, plan.validationBuckets);
+    const held = plan.heldOut.map(({ kind, examples }) => ({
+      kind,
+      batches: evaluationBatches(examples, plan.validationBuckets),
+    }));
     const evaluator = createEvaluator({
       runtime,
       parameters,
       artifact: (shape) => compileEvaluation(model.config, method, shape),
     });
-    const { totalSteps } = first;
+    const { totalSteps, watch } = first;
+    const respond = sampler(parts, parameters, recipe);
     const outcome = await trainingLoop(
       {
         recipe,
         totalSteps,
-        learningRate: (step) => learningRateAt(recipe, step, totalSteps),
+        learningRate: (step) =>
+          slowedBy(first.slowdowns, step) *
+          (plan.stages.length > 0
+            ? stagedLearningRate(recipe, plan.stages, step)
+            : learningRateAt(recipe, step, totalSteps)),
         stepper,
         batches,
-        evaluate: held.length > 0 ? (interrupted) => evaluator.loss(held, interrupted) : null,
+        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(evaluator, held, interrupted) : null,
+        ...endsOf(plan, recipe),
         questions: plan.questions,
-        answer: sampler(parts, parameters, recipe),
+        answer: respond,
+        watch:
+          watch && recipe.watchEvery !== null
+            ? createWatch(plan, watch, recipe.watchEvery, { evaluator, answer: respond })
+            : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
           await storage.checkpoints.save({ record: journal.at(at), state: at, tensors });
         },
@@ -161,3 +178,11 @@ function sampler(
 
 /** Why the device was lost, null where it was not. */
 const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
+
+/** Where stages end, and when the run may end early: of several stages in the last only, by the loss of what it learns. */
+function endsOf({ stages }: Plan, { patience: validations }: Recipe): Pick<LoopParts, "borders" | "patience"> {
+  const borders = stages.slice(0, -1).map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
+  const last = stages.at(-1)?.kind;
+  const loss = (found: EvaluationMetrics) => (last && found.byKind?.[last]) ?? found.loss;
+  return { borders, patience: validations === null ? null : { validations, from: borders.at(-1) ?? 0, loss } };
+}

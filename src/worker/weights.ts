@@ -3,9 +3,9 @@
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import type { Storage } from "../storage/storage.ts";
-import { sizeOf } from "../tensor/dtype.ts";
 import { disposeAll, initialAdapter, type ParameterTensors, uploadParameters } from "../training/parameters.ts";
 import type { LoadedModel } from "./library.ts";
+import { readTrained } from "./trained.ts";
 
 export interface Weights {
   /** The base model's tensors; shared, never to be written. */
@@ -19,15 +19,23 @@ export interface Weights {
     method: Method,
     seed: number,
   ): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
-  /** The tensors of a run's newest checkpoint; kept until another run's are asked for. */
-  tuned(model: LoadedModel, method: Method, runId: string): Promise<ParameterTensors>;
+  /**
+   * The tensors of a run's checkpoint, and its step; null takes the newest. Kept until another checkpoint's are asked for.
+   * Throws, naming the steps that there are, when this one is not kept.
+   */
+  tuned(
+    model: LoadedModel,
+    method: Method,
+    runId: string,
+    checkpoint: number | null,
+  ): Promise<{ all: ParameterTensors; step: number }>;
   /** Frees every base model but these, and tuned tensors of others. */
   keepOnly(hashes: readonly string[]): Promise<void>;
 }
 
 export function createWeights(runtime: Runtime, storage: Storage): Weights {
   const bases = new Map<string, Promise<ParameterTensors>>();
-  let asked: { key: string; model: string; own: ParameterTensors; all: ParameterTensors } | null = null;
+  let asked: { runId: string; step: number; model: string; own: ParameterTensors; all: ParameterTensors } | null = null;
 
   const base = (model: LoadedModel): Promise<ParameterTensors> => {
     const { hash } = model.summary;
@@ -58,25 +66,20 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
       return { all: new Map([...shared, ...own]), own };
     },
 
-    async tuned(model, method, runId) {
-      const [step] = await storage.checkpoints.steps(runId);
-      const key = `${runId} ${step}`;
-      if (asked?.key === key) return asked.all;
+    async tuned(model, method, runId, checkpoint) {
+      const wanted = checkpoint ?? (await storage.checkpoints.steps(runId))[0];
+      if (asked?.runId === runId && asked.step === wanted) return asked;
       if (asked) disposeAll(asked.own);
       asked = null;
-      const shapes = new Map(parametersOf(model.config, method).map((spec) => [spec.name, spec]));
       const own = new Map<string, DeviceTensor>();
       try {
-        await storage.checkpoints.load(runId, "latest", async ({ name }, read) => {
-          const spec = shapes.get(name);
-          if (!spec) return; // a moment: only training needs it
-          const bytes = await read();
-          const data = new Float32Array(bytes.buffer, bytes.byteOffset, sizeOf(spec.shape));
-          own.set(name, runtime.tensor(name, "float32", spec.shape, data));
+        const choice = { config: model.config, method, runId, checkpoint };
+        const step = await readTrained(storage, choice, ({ name, shape, data }) => {
+          own.set(name, runtime.tensor(name, "float32", shape, data));
         });
         const all = method.kind === "full" ? own : new Map([...(await base(model)), ...own]);
-        asked = { key, model: model.summary.hash, own, all };
-        return all;
+        asked = { runId, step, model: model.summary.hash, own, all };
+        return asked;
       } catch (error) {
         disposeAll(own);
         throw error;

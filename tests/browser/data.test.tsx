@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { fakeChats, fakeSource } from "../support/fakeData.ts";
 import { fakeModel, fakeWorkers } from "../support/fakeEngine.ts";
-import { closePage, eachOnAnEmptyPage, kept, openPage, openWithData } from "../support/fakeStudio.tsx";
+import { closePage, eachOnAnEmptyPage, enter, kept, openPage, openWithData } from "../support/fakeStudio.tsx";
 
 eachOnAnEmptyPage();
 
@@ -24,6 +24,7 @@ function drop(files: readonly File[]) {
 
 test("several files dropped at once: what can be read is chosen, what cannot is named", async () => {
   const hone = await openPage(fakeWorkers({ ...kept, sources: [] }));
+  await enter("Data");
   drop([new File(["[]"], fakeSource.name), new File([], "empty.csv"), new File(["{}"], fakeChats.name)]);
   await expect
     .element(data.getByRole("alert"))
@@ -43,6 +44,7 @@ test("several files dropped at once: what can be read is chosen, what cannot is 
 
 test("a source that the run goes over too often is told, in its card and in the report, until it is not", async () => {
   const hone = await openWithData();
+  await enter("Data");
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
   const warning = /^The run goes over .* 5 times\. After about 4 passes .* add rows\.$/;
   await expect.element(data.getByText(warning)).not.toBeInTheDocument();
@@ -55,6 +57,7 @@ test("a source that the run goes over too often is told, in its card and in the 
 
 test("pasted text is read and chosen; what is broken stays to be mended", async () => {
   await openPage(fakeWorkers({ ...kept, sources: [] }));
+  await enter("Data");
   await data.getByRole("button", { name: "Paste text" }).click();
   const text = data.getByRole("textbox", { name: "Rows as text" });
   await text.fill("{");
@@ -70,12 +73,16 @@ test("pasted text is read and chosen; what is broken stays to be mended", async 
 
 test("a changed mapping changes the preview, outlives the page, and goes back to what was detected", async () => {
   await openWithData();
+  await enter("Template and mask");
   await expect.element(preview.getByRole("button", { name: /^User .*message 1/ })).toBeVisible();
+  await enter("Data");
   await data.getByRole("button", { name: `Change the columns of ${fakeSource.name}` }).click();
   await data.getByLabelText("Format").selectOptions("text");
   // The fake's alternative gives the text the column "output".
   await expect.element(data.getByLabelText("Text", { exact: true })).toHaveValue("output");
+  await enter("Template and mask");
   await expect.element(preview.getByRole("button", { name: /^Plain text weight 1, message 1/ })).toBeVisible();
+  await enter("Data");
   await data.getByLabelText("Text", { exact: true }).selectOptions("");
   await expect.element(data.getByText("Needs a column.")).toBeVisible();
   await data.getByLabelText("Text", { exact: true }).selectOptions("instruction");
@@ -92,6 +99,7 @@ test("a changed mapping changes the preview, outlives the page, and goes back to
 
 test("a template being written shows its result, and a fault with its line and a way there", async () => {
   await openWithData();
+  await enter("Template and mask");
   const template = region("Template and mask");
   await template.getByLabelText("Template", { exact: true }).selectOptions("custom");
   await expect.element(template.getByTestId("template-result")).toHaveTextContent(/an answer ends with "<\|end\|>"/);
@@ -111,6 +119,7 @@ test("a template being written shows its result, and a fault with its line and a
 
 test("what is learnt follows the mask", async () => {
   await openWithData();
+  await enter("Template and mask");
   await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("21 tokens7 learnt (33 %)");
   await region("Template and mask").getByLabelText("What is learnt").selectOptions("everything");
   await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("21 tokens18 learnt (86 %)");
@@ -118,10 +127,12 @@ test("what is learnt follows the mask", async () => {
 
 test("few rows are checked unasked; a finding's rows are shown, excluded, and put back", async () => {
   const hone = await openWithData();
+  await enter("Data");
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
   const duplicates = "8 rows repeat another row word for word";
   await report.getByRole("button", { name: "Show row 52 in the preview" }).click();
   await expect.element(preview.getByTestId("row-title")).toHaveTextContent("Row 52 of 300");
+  await enter("Data");
   await report.getByRole("button", { name: `Exclude these 8 rows: ${duplicates}` }).click();
   expect(hone.store.getState().data.chosen[0]?.excluded).toEqual([11, 51, 91, 131, 171, 211, 251, 291]);
   // Checked again by itself: what is out is no finding any more.
@@ -134,9 +145,12 @@ test("few rows are checked unasked; a finding's rows are shown, excluded, and pu
 
 test("a report of before is marked as such, and many rows wait to be asked for", async () => {
   const hone = await openWithData({ ...kept, pace: 200, sources: [{ ...fakeSource, rows: 6000 }] });
+  await enter("Data");
   const check = report.getByRole("button", { name: "Check all rows" });
   await expect.element(check).toBeEnabled();
+  await enter("Template and mask");
   await expect.element(preview.getByRole("checkbox", { name: "Rows with problems only" })).toBeDisabled();
+  await enter("Data");
   await check.click();
   await report.getByRole("button", { name: "Cancel" }).click();
   await expect.element(check).toBeEnabled();
@@ -150,18 +164,22 @@ test("a report of before is marked as such, and many rows wait to be asked for",
 test("while a check fails Start is closed with the way out; a report that is out of date closes nothing", async () => {
   const hone = await openWithData({ ...kept, noStop: true });
   const start = page.getByRole("button", { name: "Start training" });
-  await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
+  // Checked unasked, on whichever screen.
   await expect.element(start).toBeDisabled();
   await expect
     .element(start)
     .toHaveAccessibleDescription(/^Closed: No answer ends in a learnt stop token\..*Choose a template/);
+  await page.getByRole("link", { name: "See the checks" }).click();
+  await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
   await expect.element(report.getByRole("img", { name: "Failed" })).toBeVisible();
+  await enter("Train");
   hone.recipe.enter("mask", "last");
   await expect.element(start).toBeEnabled();
 });
 
 test("a model with a short context lowers the longest row and says so", async () => {
   await openWithData({ ...kept, models: [{ ...fakeModel, contextLength: 128, chatTemplate: false }] });
+  await enter("Template and mask");
   const template = region("Template and mask");
   await expect.element(template.getByLabelText("Longest row")).toHaveValue("128");
   await expect.element(template.getByText(/128 tokens instead of the usual 512/)).toBeVisible();
@@ -170,25 +188,34 @@ test("a model with a short context lowers the longest row and says so", async ()
   await expect.element(template.getByText("This model's context ends at 128 tokens. Set at most that.")).toBeVisible();
 });
 
-test.each(["light", "dark"] as const)("no serious fault for assistive technology in the %s scheme", async (scheme) => {
+/** Faults of the screen as it stands. */
+async function faults(): Promise<string[]> {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
+  );
+}
+
+test.each(["light", "dark"] as const)("no fault for assistive technology in the %s scheme", async (scheme) => {
   localStorage.setItem("mantine-color-scheme-value", scheme);
   const hone = await openWithData({ ...kept, sources: [fakeSource, fakeChats], noStop: true });
+  expect(document.documentElement.dataset.mantineColorScheme).toBe(scheme);
+  await enter("Data");
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
   await data.getByRole("button", { name: "Samples" }).click();
   await data.getByRole("button", { name: `Change the columns of ${fakeSource.name}` }).click();
+  expect(await faults()).toEqual([]);
+  await enter("Template and mask");
   hone.recipe.enter("template", "custom");
   hone.recipe.enter("customTemplate", "{{ open");
   await expect.element(page.getByTestId("template-error")).toBeVisible();
+  expect(await faults()).toEqual([]);
   hone.recipe.enter("template", "hone");
   hone.data.exclude("by hand", { sources: [0], rows: [1] });
-  await expect.element(preview.getByRole("option", { name: /^token 14: 'Red'/ })).toBeVisible();
   await preview.getByRole("option", { name: /^token 14: 'Red'/ }).hover();
-  expect(document.documentElement.dataset.mantineColorScheme).toBe(scheme);
-  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-  const grave = violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
-    );
-  expect(grave).toEqual([]);
+  expect(await faults()).toEqual([]);
+  for (const screen of ["Machine", "Glossary"] as const) {
+    await enter(screen);
+    expect(await faults()).toEqual([]);
+  }
 });

@@ -5,7 +5,7 @@ import { page, userEvent } from "vitest/browser";
 import { defaultRecipe } from "../../src/store/recipe.ts";
 import { fakeSource } from "../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
-import { eachOnAnEmptyPage, kept, openPage } from "../support/fakeStudio.tsx";
+import { eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";
 import { jsonLines } from "../support/tinyLlama.ts";
 
 const request = {
@@ -35,6 +35,7 @@ const run = exam.getByRole("button", { name: "Run the exam" });
 async function open(settings: FakeSettings = withRun) {
   const hone = await openPage(fakeWorkers(settings));
   hone.model.select(fakeModel.hash);
+  await enter("Compare");
   return hone;
 }
 

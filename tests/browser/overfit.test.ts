@@ -63,9 +63,10 @@ test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers 
         requestId: "",
         modelHash,
         runId,
+        checkpoint: null,
         template: recipe.template,
         systemPrompt: null,
-        question,
+        messages: [{ role: "user", content: question }],
         sampling,
       });
     const { text, finish } = await ask(record.id);

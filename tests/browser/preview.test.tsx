@@ -3,9 +3,16 @@
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { fakeChats, fakeSource } from "../support/fakeData.ts";
-import { eachOnAnEmptyPage, kept, openWithData } from "../support/fakeStudio.tsx";
+import type { FakeSettings } from "../support/fakeEngine.ts";
+import { eachOnAnEmptyPage, enter, kept, openWithData } from "../support/fakeStudio.tsx";
 
 eachOnAnEmptyPage();
+
+async function open(settings: FakeSettings = kept) {
+  const hone = await openWithData(settings);
+  await enter("Template and mask");
+  return hone;
+}
 
 const preview = page.getByRole("region", { name: "Preview", exact: true });
 const detail = preview.getByTestId("link-detail");
@@ -15,7 +22,7 @@ const linked = (kind: "message" | "span" | "token") =>
   [...document.querySelectorAll<HTMLElement>(`[data-${kind}][data-linked]`)].map((element) => element.dataset[kind]);
 
 test("a token lights its text and its message; a message lights its text and tokens", async () => {
-  await openWithData();
+  await open();
   // Row 1: <|user|>Name three primary colours. (0)<|end|>↵<|assistant|>Red, blue and yellow.<|end|>↵
   await token(/^token 14: 'Red'/).hover();
   await expect.element(detail).toHaveTextContent(/^token 14: 'Red', id \d+, assistant, weight 1, characters 60 to 63$/);
@@ -36,7 +43,7 @@ test("a token lights its text and its message; a message lights its text and tok
 });
 
 test("by keyboard through the tokens: one stop, arrows move, the focus links as the pointer does", async () => {
-  await openWithData();
+  await open();
   await expect.element(token(/^token 1:/)).toBeVisible();
   const stops = () => [...document.querySelectorAll("[data-token][tabindex='0']")].length;
   expect(stops()).toBe(1);
@@ -60,7 +67,7 @@ test("by keyboard through the tokens: one stop, arrows move, the focus links as 
 });
 
 test("100,000 rows: few are in the page, the list goes to any of them, by number and by keyboard", async () => {
-  await openWithData({ ...kept, sources: [{ ...fakeSource, rows: 100_000 }] });
+  await open({ ...kept, sources: [{ ...fakeSource, rows: 100_000 }] });
   await expect.element(title).toHaveTextContent("Row 1 of 100,000");
   await preview.getByRole("textbox", { name: "Go to row" }).fill("73042");
   await preview.getByRole("button", { name: "Go", exact: true }).click();
@@ -83,7 +90,7 @@ test("100,000 rows: few are in the page, the list goes to any of them, by number
 });
 
 test("rows with problems only: the list, next and previous leave out the others", async () => {
-  await openWithData();
+  await open();
   const only = preview.getByRole("checkbox", { name: "Rows with problems only" });
   await expect.element(only).toBeEnabled();
   await only.click();
@@ -102,7 +109,7 @@ test("rows with problems only: the list, next and previous leave out the others"
 });
 
 test("a long row: only the tokens in sight are in the page, and the keyboard reaches the last", async () => {
-  const hone = await openWithData();
+  const hone = await open();
   hone.recipe.enter("truncation", "right");
   hone.preview.look(fakeSource.hash, 3);
   await expect
@@ -121,7 +128,7 @@ test("a long row: only the tokens in sight are in the page, and the keyboard rea
 });
 
 test("one row is excluded and included; a failed row says why", async () => {
-  const hone = await openWithData();
+  const hone = await open();
   await preview.getByRole("button", { name: "Exclude this row" }).click();
   await expect.element(preview.getByText("You excluded this row: it is not trained on.")).toBeVisible();
   await expect
@@ -132,17 +139,18 @@ test("one row is excluded and included; a failed row says why", async () => {
 });
 
 test("a worker that fails is told where it failed, and the page goes on", async () => {
-  await openWithData({
+  await open({
     ...kept,
     dataFailing: { row: new Error("Row 1 cannot be read again."), heads: new Error("The list is gone.") },
   });
   await expect.element(preview.getByText("Row 1 cannot be read again.")).toBeVisible();
   await expect.element(preview.getByText("The list is gone.")).toBeVisible();
+  await enter("Train");
   await expect.element(page.getByRole("button", { name: "Start training" })).toBeEnabled();
 });
 
 test("threads of one row are chosen one by one", async () => {
-  const hone = await openWithData({ ...kept, sources: [fakeChats] });
+  const hone = await open({ ...kept, sources: [fakeChats] });
   hone.preview.look(fakeChats.hash, 4);
   const thread = preview.getByRole("combobox", { name: "Thread" });
   await thread.selectOptions("1");

@@ -6,10 +6,12 @@ import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vites
 import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
 import {
   downloadRecord,
+  enterStep,
   fillRecipe,
   openData,
   openModelFolder,
   openStudio,
+  startTraining,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
 import { jsonLines, type ModelFiles, tinyConfig, tinyModel, tinyRows, tinyTensors } from "../support/tinyLlama.ts";
@@ -112,6 +114,7 @@ const region = (page: Page, name: string) => page.getByRole("region", { name, ex
 const chosen = (page: Page, list: string) => page.getByLabel(list).locator("option:checked").textContent();
 /** The sources that are trained on. */
 async function sourcesOf(page: Page): Promise<string[]> {
+  await enterStep(page, "Data");
   const boxes = await page.getByRole("checkbox", { name: /^Train on / }).all();
   const names = await Promise.all(boxes.map(async (box) => (await box.isChecked()) && box.getAttribute("aria-label")));
   return names.flatMap((name) => (name ? [name.replace("Train on ", "")] : []));
@@ -134,18 +137,21 @@ async function goodTab(model = tinyModel()): Promise<{ page: Page; modelName: st
 
 test("bad models and bad data are each refused in a sentence, and what was there before trains afterwards", async () => {
   const { page, modelName } = await goodTab();
-  await page.getByRole("button", { name: "Start training" }).click();
+  await startTraining(page);
   await waitForRun(page, ["finished"]);
 
   const nothingLost = async (what: string) => {
+    await enterStep(page, "Model");
     expect(await chosen(page, "Train this model"), what).toBe(modelName);
     expect(await sourcesOf(page), what).toEqual(["good.jsonl"]);
     for (const [name, value] of Object.entries(recipe)) {
       expect(await page.locator(`[name="${name}"]`).inputValue(), `${what}: ${name}`).toBe(value);
     }
+    await enterStep(page, "Runs");
     expect(await region(page, "Runs").getByRole("row").filter({ hasText: "Typed" }).textContent(), what).toContain(
       "2 / 2",
     );
+    await enterStep(page, "Train");
     expect(await page.getByRole("button", { name: "Start training" }).isEnabled(), what).toBe(true);
   };
   const refused = async (what: string, attempt: Promise<void>, parts: readonly (string | RegExp)[]) => {
@@ -171,7 +177,8 @@ test("bad models and bad data are each refused in a sentence, and what was there
   await page.reload();
   await page.getByRole("button", { name: "Show Typed" }).waitFor();
   await nothingLost("after a reload");
-  await page.getByRole("button", { name: "Start training" }).click();
+  await startTraining(page);
+  await enterStep(page, "Runs");
   await region(page, "Runs").getByRole("row").filter({ hasText: "Finished" }).nth(1).waitFor();
 });
 
@@ -189,7 +196,7 @@ test("a row that cannot be used is left out with its line, and the others are tr
       expect.stringMatching(new RegExp(`^Line ${line} .*${reason}`)),
     ]);
   }
-  await page.getByRole("button", { name: "Start training" }).click();
+  await startTraining(page);
   await waitForRun(page, ["finished"]);
   expect((await downloadRecord(page)).examples).toEqual({ training: 17, validation: 2 });
 });
@@ -200,11 +207,11 @@ test("numbers that leave the finite range end the run with the step, the rows an
   );
   const { page } = await goodTab(tinyModel(tensors));
   await fillRecipe(page, { validationShare: "0" });
-  await page.getByRole("button", { name: "Start training" }).click();
+  await startTraining(page);
   await waitForRun(page, ["failed"]);
   const alert = region(page, "Training").getByRole("alert");
   expect(await alert.textContent()).toMatch(
-    /The loss of step 1 is (NaN|Infinity)\. .*start a new run with a learning rate ten times lower.*these rows of the dataset: \d+, \d+, \d+, \d+/,
+    /The loss of step 1 is (NaN|Infinity)\. .*take one ten times lower.*these rows of the dataset: \d+, \d+, \d+, \d+/,
   );
   // The run is kept with its reason, and another can begin.
   expect(await downloadRecord(page)).toMatchObject({
@@ -212,6 +219,7 @@ test("numbers that leave the finite range end the run with the step, the rows an
     step: 0,
     reason: expect.stringContaining("step 1"),
   });
+  await enterStep(page, "Train");
   expect(await page.getByRole("button", { name: "Start training" }).isEnabled()).toBe(true);
 });
 

@@ -8,10 +8,12 @@ import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vites
 import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
 import {
   downloadRecord,
+  enterStep,
   fillRecipe,
   openData,
   openModelFolder,
   openStudio,
+  startTraining,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
 import { jsonLines, tinyConfig, tinyModel, tinyRows } from "../support/tinyLlama.ts";
@@ -32,6 +34,7 @@ async function studio(): Promise<Page> {
   watch(page, inject("page"));
   await openStudio(page, inject("page"), "wasm");
   // What other tests chose is remembered.
+  await enterStep(page, "Data");
   for (const box of await page.getByRole("checkbox", { name: /^Train on / }).all()) await box.uncheck();
   const config = JSON.stringify({ ...tinyConfig, max_position_embeddings: 2048 });
   await openModelFolder(page, await folderOf({ ...tinyModel(), "config.json": config }));
@@ -40,6 +43,7 @@ async function studio(): Promise<Page> {
 }
 
 async function openSample(page: Page, label: string): Promise<void> {
+  await enterStep(page, "Data");
   const samples = page.getByRole("list", { name: "Samples", exact: true });
   if ((await samples.count()) === 0) await region(page, "Data").getByText("Samples", { exact: true }).click();
   await samples.getByRole("button", { name: label, exact: true }).click();
@@ -79,6 +83,7 @@ test("the faulty sample: every fault is named, taken out by a click, put back by
 test("the preview shows a sample's chat as it is, as it is rendered, and what of it is learnt; links go both ways", async () => {
   const page = await studio();
   await openSample(page, "Chats");
+  await enterStep(page, "Template and mask");
   const preview = region(page, "Preview");
   await preview.getByTestId("row-title").filter({ hasText: "Row 1 of 15" }).waitFor();
   await expect.poll(() => preview.getByTestId("row-numbers").textContent()).toMatch(/\d+ tokens/);
@@ -102,10 +107,12 @@ test("a run learns from several sources with their weights, without the excluded
   await openData(page, join(folder, "b.csv"));
   await page.getByLabel("Weight λ of b.csv").fill("2");
   await fillRecipe(page, { steps: "2", maxLength: "256", accumulation: "1", samplePrompts: "0", validationShare: "0" });
+  await enterStep(page, "Template and mask");
   await page.getByRole("checkbox", { name: /Pack short rows/ }).check();
   await region(page, "Preview").getByRole("button", { name: "Exclude this row" }).click();
+  await enterStep(page, "Data");
   await state(page, "All checks passed");
-  await page.getByRole("button", { name: "Start training" }).click();
+  await startTraining(page);
   await waitForRun(page, ["finished"]);
   const record = await downloadRecord(page);
   expect(record).toMatchObject({
@@ -134,6 +141,7 @@ test("reading a file of hundreds of megabytes can be cancelled, and leaves nothi
   }
   stream.end();
   await once(stream, "finish");
+  await enterStep(page, "Data");
   const reading = openData(page, file);
   await region(page, "Data").getByRole("button", { name: "Cancel" }).click();
   await reading;

@@ -10,10 +10,12 @@ import { expect, inject, onTestFinished, test } from "vitest";
 import { launchChromium } from "../../scripts/harness/chromium.ts";
 import {
   downloadRecord,
+  enterStep,
   fillRecipe,
   openData,
   openModelFolder,
   openStudio,
+  startTraining,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
 import { demoData } from "../../src/store/seedling.ts";
@@ -31,8 +33,16 @@ async function newcomer(expected: readonly RegExp[] = []): Promise<Page> {
 }
 
 const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
-const model = (page: Page) => region(page, "Model").getByLabel("Train this model").locator("option:checked");
-const demo = (page: Page) => page.getByRole("checkbox", { name: `Train on ${demoData}` });
+/** Name of the model that is trained, as Model shows it. */
+async function modelOf(page: Page): Promise<string | null> {
+  await enterStep(page, "Model");
+  return region(page, "Model").getByLabel("Train this model").locator("option:checked").textContent();
+}
+/** Whether the demo data are chosen, as Data shows it. */
+async function demoChosen(page: Page): Promise<boolean> {
+  await enterStep(page, "Data");
+  return page.getByRole("checkbox", { name: `Train on ${demoData}` }).isChecked();
+}
 
 const run = promisify(execFile);
 
@@ -67,9 +77,11 @@ test("npm run demo: Seedling learns to answer about entities that it was never a
 test("a first visit has a model, data and a recipe without a doubt; what is then removed stays away", async () => {
   const page = await newcomer();
   await openStudio(page, inject("page"), "wasm", { keepDemoData: true });
-  expect(await model(page).textContent()).toBe("Seedling");
-  expect(await demo(page).isChecked()).toBe(true);
+  expect(await modelOf(page)).toBe("Seedling");
+  expect(await demoChosen(page)).toBe(true);
+  await page.getByTestId("report-state").filter({ hasText: "All checks passed" }).waitFor();
   // Its own defaults, and nothing to say against them.
+  await enterStep(page, "Train");
   expect(await page.locator('[name="learningRate"]').inputValue()).not.toBe("2e-4");
   expect(
     await region(page, "Recipe")
@@ -77,30 +89,32 @@ test("a first visit has a model, data and a recipe without a doubt; what is then
       .filter({ visible: true })
       .count(),
   ).toBe(0);
-  await page.getByTestId("report-state").filter({ hasText: "All checks passed" }).waitFor();
   expect(await page.getByRole("button", { name: "Start training" }).isEnabled()).toBe(true);
 
   // Kept: the next visit fetches nothing of it again.
   const before = watchModels(page);
   await page.reload();
   await page.locator('[data-settled="true"]').waitFor();
-  expect(await model(page).textContent()).toBe("Seedling");
-  expect(await demo(page).isChecked()).toBe(true);
+  expect(await modelOf(page)).toBe("Seedling");
+  expect(await demoChosen(page)).toBe(true);
   expect(before).toEqual([]);
 
-  await demo(page).uncheck();
+  await page.getByRole("checkbox", { name: `Train on ${demoData}` }).uncheck();
+  await enterStep(page, "Model");
   await page.getByRole("button", { name: "Remove Seedling" }).click();
   await page.getByRole("button", { name: "Remove", exact: true }).click();
   await page.getByLabel("Train this model").waitFor({ state: "detached" });
   await page.reload();
   await page.locator('[data-settled="true"]').waitFor();
+  await enterStep(page, "Model");
   expect(await page.getByLabel("Train this model").count()).toBe(0);
-  expect(await demo(page).isChecked()).toBe(false);
+  expect(await demoChosen(page)).toBe(false);
 
   // One click brings it back.
+  await enterStep(page, "Model");
   await page.getByRole("button", { name: "Seedling, comes with the page" }).click();
   await page.getByLabel("Train this model").waitFor();
-  expect(await model(page).textContent()).toBe("Seedling");
+  expect(await modelOf(page)).toBe("Seedling");
 });
 
 test("where the host has neither, the page says so in place, and a model and data of one's own train", async () => {
@@ -108,7 +122,9 @@ test("where the host has neither, the page says so in place, and a model and dat
   for (const absent of ["**/models/**", "**/samples/**"])
     await page.context().route(absent, (route) => route.fulfill({ status: 404, body: "not here" }));
   await openStudio(page, inject("page"), "wasm");
+  await enterStep(page, "Model");
   await region(page, "Model").getByRole("alert").filter({ hasText: "Seedling could not be loaded" }).waitFor();
+  await enterStep(page, "Data");
   await region(page, "Data")
     .getByRole("alert")
     .filter({ hasText: `${demoData} is not served` })
@@ -117,7 +133,7 @@ test("where the host has neither, the page says so in place, and a model and dat
   await openModelFolder(page, folder);
   await openData(page, join(folder, "rows.jsonl"));
   await fillRecipe(page, { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "0" });
-  await page.getByRole("button", { name: "Start training" }).click();
+  await startTraining(page);
   await waitForRun(page, ["finished"]);
   expect(await downloadRecord(page)).toMatchObject({ sources: [{ name: "rows.jsonl" }], step: 2 });
 });

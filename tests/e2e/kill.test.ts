@@ -27,6 +27,9 @@ const recipe: Recipe = {
   truncation: "drop",
   packing: false,
   mixture: "sampling",
+  stages: "together",
+  textEpochs: 1,
+  textLearningRate: null,
   learningRate: 1e-3,
   schedule: "cosine",
   warmupRatio: 0.05,
@@ -46,6 +49,7 @@ const recipe: Recipe = {
   keepLast: 2,
   patience: null,
   samplePrompts: 0,
+  watchEvery: null,
   seed: 1,
 };
 

@@ -3,13 +3,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Page } from "playwright";
+import type { Page, Request } from "playwright";
 import { expect, onTestFinished } from "vitest";
 
 export interface Watch {
   /** Every address that the tab and its worker asked for. */
   readonly requests: readonly string[];
-  /** Errors and warnings of the console, uncaught errors, failed requests and requests to other origins. */
+  /**
+   * Errors and warnings of the console (what the Content-Security-Policy stops is an error there), uncaught errors, failed
+   * requests, and requests to other origins, the service worker's included.
+   */
   readonly complaints: readonly string[];
 }
 
@@ -32,18 +35,26 @@ export function watch(page: Page, address: string, expected: readonly RegExp[] =
   });
   page.on("pageerror", (error) => complain(`uncaught: ${error.message}`));
   page.on("crash", () => complain("the tab crashed"));
+  const requireOwn = (url: string) => {
+    if (!url.startsWith(`${origin}/`) && !url.startsWith(`blob:${origin}/`))
+      complain(`request to another origin: ${url}`);
+  };
   page.on("request", (request) => {
     requests.push(request.url());
-    if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith(`blob:${origin}/`)) {
-      complain(`request to another origin: ${request.url()}`);
-    }
+    requireOwn(request.url());
   });
+  const ofServiceWorker = (request: Request) => {
+    if (request.serviceWorker()?.url().startsWith(origin)) requireOwn(request.url());
+  };
+  const context = page.context();
+  context.on("request", ofServiceWorker);
   page.on("requestfailed", (request) => {
     const { errorText } = request.failure() ?? {};
     // A page that is left ends its requests.
     if (errorText !== "net::ERR_ABORTED") complain(`${request.url()}: ${errorText}`);
   });
   onTestFinished(() => {
+    context.off("request", ofServiceWorker);
     expect(complaints).toEqual([]);
     // The worker's own requests were seen as well, or the check above would be empty: it fetches ONNX Runtime at its start.
     expect(requests.some((url) => /\/ort[.-][^/]*$/.test(url))).toBe(true);

@@ -8,10 +8,12 @@ import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts
 import { serveBuilt } from "../../scripts/harness/serve.ts";
 import {
   downloadRecord,
+  enterStep,
   fillRecipe,
   openData,
   openModelFolder,
   openStudio,
+  startTraining,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
 import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
@@ -22,7 +24,7 @@ const noAdapter = [/^warning: No available adapters\./];
 
 let browser: Headless;
 beforeAll(async () => {
-  browser = await launchChromium({ webgpu: false });
+  browser = await launchChromium({ webgpu: false, serviceWorkers: false });
 });
 afterAll(() => browser?.dispose());
 
@@ -43,12 +45,13 @@ const inWorker = (page: Page, code: string, file = /\/assets\/entry-[^/]+\.js$/)
 async function trainTwoSteps(page: Page, address: string) {
   const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
   await openStudio(page, address, "auto");
+  await enterStep(page, "Machine");
   const words = (await page.getByRole("region", { name: "Engine", exact: true }).textContent()) ?? "";
   await openModelFolder(page, folder);
   const model = (await page.getByRole("region", { name: "Model", exact: true }).textContent()) ?? "";
   await openData(page, join(folder, "rows.jsonl"));
   await fillRecipe(page, { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "1" });
-  await page.getByRole("button", { name: "Start training" }).click();
+  await startTraining(page);
   await waitForRun(page, ["finished"]);
   return { words, model, record: await downloadRecord(page) };
 }
@@ -66,11 +69,13 @@ test("no WebGPU adapter: WebAssembly with threads, and that it is slower", async
   expect(record).toMatchObject(twoSteps);
 
   // What was asked for and cannot be had is refused in place, and the way back is open.
+  await enterStep(page, "Machine");
   await page.getByLabel("Compute with").selectOption("webgpu");
-  const refusal = page.getByRole("region", { name: "Engine", exact: true }).getByRole("alert");
+  const refusal = page.getByRole("alert");
   await refusal.filter({ hasText: "choose the processor instead" }).waitFor();
   await page.getByLabel("Compute with").selectOption("wasm");
   await refusal.waitFor({ state: "detached" });
+  await enterStep(page, "Runs");
   expect(await page.getByRole("region", { name: "Runs", exact: true }).textContent()).toContain("2 / 2");
 });
 
@@ -119,7 +124,7 @@ test("all site data blocked, locks and localStorage with it: the same", async ()
   const preferences = join(profile, "Default", "Preferences");
   await mkdir(dirname(preferences));
   await writeFile(preferences, JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }));
-  const { context, page, dispose } = await launchChromium({ webgpu: false, profile });
+  const { context, page, dispose } = await launchChromium({ webgpu: false, profile, serviceWorkers: false });
   onTestFinished(dispose);
   // Chromium's own setting where it has one: its headless shell reads no preferences.
   const probe = await context.newPage();

@@ -71,6 +71,21 @@ export const fakeChats: SourceSummary = {
   unreadable: 0,
 };
 
+export const fakeText: SourceSummary = {
+  ...fakeChats,
+  name: "handbook.txt",
+  hash: "7e47112233445566778899aabbccddeeff00112233445566778899aabbccddee",
+  kind: "text",
+  gzip: false,
+  rows: 40,
+  detection: {
+    mapping: { format: "text", columns: {} },
+    reason: "plain text, cut at empty lines",
+    alternatives: [],
+    columns: [],
+  },
+};
+
 const questions = [
   "Name three primary colours.",
   "Write a haiku about rain.",
@@ -172,6 +187,13 @@ function render(
         ? "Nothing of it would be learnt."
         : null,
   };
+}
+
+/** As if each stage had one source. */
+function byKind(isText: boolean, examples: number): DataReport["sources"][number]["byKind"] {
+  const none = { training: 0, realisedShare: 0, passes: 0 };
+  const all = { training: examples, realisedShare: 1, passes: 1 };
+  return isText ? { text: all, chat: none } : { text: none, chat: all };
 }
 
 const wait = (milliseconds: number, signal?: AbortSignal) =>
@@ -407,6 +429,7 @@ export function createFakeData(emit: (event: DataEvent) => void, settings: FakeD
         lambda: choice.lambda,
         realisedShare: choice.lambda / weights,
         passes: spec.mixture === "weight" ? 1 : (choice.lambda / weights) * (lengths.length / Math.max(1, used.length)),
+        byKind: byKind((choice.mapping ?? summary.detection.mapping).format === "text", used.length),
       })),
       findings,
       checks: [

@@ -1,24 +1,35 @@
 /** An engine without a model, for tests of the page: it answers as the contracts say, with made-up figures. */
 
+import type { Message } from "../../src/data/example.ts";
 import type { EvaluationMetrics, RunRecord, StepMetrics } from "../../src/storage/run.ts";
 import type { EngineWorker, WorkerStarters } from "../../src/worker/client.ts";
 import type { DataApi, SourceSummary } from "../../src/worker/dataProtocol.ts";
 import type {
+  AskRequest,
   EngineApi,
   EngineEvent,
   EngineReport,
   ExamAnswer,
   ModelSummary,
+  ReadPrompt,
   RunRequest,
+  UnfinishedFetch,
 } from "../../src/worker/protocol.ts";
 import { type Callable, emitTo, serve } from "../../src/worker/rpc.ts";
 import { createFakeData, fakeSource } from "./fakeData.ts";
+import { createFakeLibrary, fakeModel } from "./fakeLibrary.ts";
+import { createFakeRuns } from "./fakeRuns.ts";
+import { fakeBudget, fakeMoment, fakeWatch } from "./fakeTraining.ts";
+
+export { fakeModel };
 
 export interface FakeSettings {
   /** Milliseconds of a step and of a token. */
   readonly pace: number;
   readonly report?: Partial<EngineReport>;
   readonly models?: readonly ModelSummary[];
+  /** Left by an earlier visit. */
+  readonly fetches?: readonly UnfinishedFetch[];
   readonly sources?: readonly SourceSummary[];
   readonly runs?: readonly RunRecord[];
   /** Methods that reject, each with its error. */
@@ -27,21 +38,6 @@ export interface FakeSettings {
   /** Whether the preflight check of stop tokens fails. */
   readonly noStop?: boolean;
 }
-
-export const fakeModel: ModelSummary = {
-  name: "stories260K",
-  hash: "9f2c77aa01b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d",
-  architecture: "LlamaForCausalLM",
-  parameters: 260_032,
-  layers: 5,
-  hiddenSize: 64,
-  vocabulary: 512,
-  contextLength: 512,
-  chatTemplate: true,
-  byteLength: 1_064_960,
-  stored: true,
-  notes: ["The output head is tied to the embedding, so LoRA leaves it alone."],
-};
 
 const report: EngineReport = {
   provider: "wasm",
@@ -60,6 +56,7 @@ export function fakeRun(request: RunRequest, step: number, total: number, create
   const record: RunRecord = {
     id: `run-${created}`,
     name: request.name,
+    note: "",
     createdAt: created,
     updatedAt: created,
     status: "running",
@@ -70,6 +67,7 @@ export function fakeRun(request: RunRequest, step: number, total: number, create
     provider: "wasm",
     trainable: 51_200,
     examples: { training: 898, validation: 100 },
+    stages: [],
     totalSteps: total,
     step,
     seconds: step * 0.6,
@@ -77,6 +75,8 @@ export function fakeRun(request: RunRequest, step: number, total: number, create
     evaluations,
     best: evaluations.at(-1) ?? null,
     samples: [],
+    watch: fakeWatch(request, step),
+    slowdowns: [],
   };
   return record;
 }
@@ -89,6 +89,7 @@ function fakeStep(step: number): StepMetrics {
     learningRate: 2e-4 * Math.min(1, step / 5),
     tokens: 1830,
     supervisedTokens: 940,
+    examples: 16,
     seconds: 0.6,
   };
 }
@@ -97,12 +98,36 @@ function fakeEvaluation(step: number): EvaluationMetrics {
   return { step, loss: 1.6 + 2.5 * Math.exp(-step / 45) };
 }
 
+/** Each turn between two marks, a word a token. */
+function fakePrompt(messages: AskRequest["messages"]): ReadPrompt {
+  const pieces: { text: string; role: Message["role"] | null; special: boolean }[] = [];
+  for (const { role, content } of messages) {
+    pieces.push({ text: `<|${role}|>`, role: null, special: true });
+    for (const text of content.split(/(?= )/)) pieces.push({ text, role, special: false });
+    pieces.push({ text: "<|end|>", role: null, special: true }, { text: "\n", role: null, special: false });
+  }
+  pieces.push({ text: "<|assistant|>", role: null, special: true });
+  let end = 0;
+  const ends = pieces.map(({ text, role }) => {
+    end += text.length;
+    return { end, role };
+  });
+  return {
+    text: pieces.map(({ text }) => text).join(""),
+    // A stretch is as long as it is one speaker's.
+    stretches: ends.filter(({ role }, index) => ends[index + 1]?.role !== role || index === ends.length - 1),
+    tokens: pieces.map(({ text, role, special }, index) => ({ id: 100 + index, text, special, role })),
+  };
+}
+
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export function createFakeEngine(emit: (event: EngineEvent) => void, settings: FakeSettings): EngineApi {
   const models = new Map((settings.models ?? []).map((model) => [model.hash, model]));
   const runs = new Map((settings.runs ?? []).map((run) => [run.id, run]));
   let stopping: "paused" | "cancelled" | null = null;
+  let training = false;
+  let saveAsked = false;
   let current = { ...report, ...settings.report };
 
   const update = (run: RunRecord, change: Partial<RunRecord>) => {
@@ -114,6 +139,7 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
 
   const train = async (start: RunRecord) => {
     stopping = null;
+    training = true;
     emit({ type: "progress", task: "Compiling the training artifact", done: 1, total: 4 });
     await wait(settings.pace);
     let run = update(start, { status: "running", reason: null });
@@ -121,13 +147,23 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
     while (run.step < run.totalSteps && !stopping) {
       await wait(settings.pace);
       const metrics = fakeStep(run.step + 1);
-      emit({ type: "step", runId: run.id, metrics });
+      emit({ type: "step", runId: run.id, metrics, memory: 6_200_000 });
       run = { ...run, step: metrics.step, seconds: run.seconds + metrics.seconds, metrics: [...run.metrics, metrics] };
       if (run.step % 10 === 0) {
         const evaluation = fakeEvaluation(run.step);
         emit({ type: "evaluation", runId: run.id, metrics: evaluation });
         run = { ...run, evaluations: [...run.evaluations, evaluation], best: evaluation };
+      }
+      if (run.step % 10 === 0 || saveAsked) {
+        saveAsked = false;
         emit({ type: "checkpoint", runId: run.id, step: run.step });
+      }
+      const { watchEvery } = run.recipe;
+      if (run.watch && watchEvery !== null && (run.step % watchEvery === 0 || run.step === run.totalSteps)) {
+        const earlier = run.watch.moments.filter(({ step }) => step < run.step);
+        const watch = { ...run.watch, moments: [...earlier, fakeMoment(run.step)] };
+        run = { ...run, watch };
+        emit({ type: "watch", runId: run.id, watch });
       }
       runs.set(run.id, run);
     }
@@ -139,6 +175,7 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
         after: stopping ? null : "Red, yellow and blue.",
       },
     ];
+    training = false;
     return update(run, { status: stopping ?? "finished", samples });
   };
 
@@ -149,18 +186,7 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
       return current;
     },
     report: async () => current,
-    async openModel(source, signal) {
-      for (let done = 1; done <= 5; done++) {
-        emit({ type: "progress", task: "Reading model.safetensors", done, total: 5 });
-        await wait(settings.pace);
-        signal?.throwIfAborted();
-      }
-      if (source.kind === "files" && !source.files.some(({ name }) => name === "config.json"))
-        throw new Error("The files hold no config.json. Choose the whole model folder, as Hugging Face lays it out.");
-      const model = source.kind === "url" && source.name ? { ...fakeModel, name: source.name } : fakeModel;
-      models.set(model.hash, model);
-      return model;
-    },
+    ...createFakeLibrary(emit, settings, models),
     listModels: async () => [...models.values()],
     deleteModel: async (hash) => void models.delete(hash),
     async tokenizerFiles(hash) {
@@ -175,6 +201,19 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
         contextLength: model.contextLength,
       };
     },
+    async budget(request, signal) {
+      if (training) throw new Error("A run is training, so nothing can be measured beside it: wait for its end.");
+      for (let done = 0; done < 4; done++) {
+        emit({ type: "progress", task: "Trying a step", done, total: 4 });
+        await wait(settings.pace);
+        signal?.throwIfAborted();
+      }
+      return fakeBudget(request);
+    },
+    async saveCheckpointNow() {
+      if (!training) throw new Error("No run is training, so there is nothing to save.");
+      saveAsked = true;
+    },
     startRun: (request) => train(fakeRun(request, 0, request.recipe.steps ?? 160, new Date().toISOString())),
     async resumeRun(runId) {
       const run = runs.get(runId);
@@ -187,19 +226,33 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
     async cancelRun() {
       stopping = "cancelled";
     },
-    listRuns: async () => [...runs.values()],
-    deleteRun: async (runId) => void runs.delete(runId),
-    async ask({ requestId, runId }, signal) {
-      const words = runId
-        ? ["Red", ", yellow", " and", " blue."]
-        : ["Once", " upon", " a", " time,", " a", " cat", "…"];
+    ...createFakeRuns(runs, settings.pace, emit),
+    async checkpointsOf(runId) {
+      const step = runs.get(runId)?.step ?? 0;
+      return [step, step - 10].filter((kept) => kept > 0).map((kept) => ({ step: kept, best: kept !== step }));
+    },
+    async ask({ requestId, runId, checkpoint, messages }, signal) {
+      const words =
+        runId === null
+          ? ["Once", " upon", " a", " time,", " a", " cat", "…"]
+          : checkpoint === null
+            ? ["Red", ", yellow", " and", " blue."]
+            : ["Red", " and", " green."];
+      const prompt = fakePrompt(messages);
+      const step = runId === null ? null : (checkpoint ?? runs.get(runId)?.step ?? 0);
+      const given = (count: number) => ({
+        text: words.slice(0, count).join(""),
+        prompt,
+        written: words.slice(0, count).map((text, index) => ({ id: 300 + index, text, special: false })),
+        step,
+        seconds: 0.4,
+      });
       for (const [index, text] of words.entries()) {
         await wait(settings.pace);
-        if (signal?.aborted)
-          return { text: words.slice(0, index).join(""), tokens: index, finish: "cancelled", seconds: 1 };
+        if (signal?.aborted) return { ...given(index), finish: "cancelled" };
         emit({ type: "token", requestId, text });
       }
-      return { text: words.join(""), tokens: words.length, finish: runId ? "stop" : "length", seconds: 0.4 };
+      return { ...given(words.length), finish: runId ? "stop" : "length" };
     },
     async examine({ runId, questions, texts }, signal) {
       const who = runId === null ? "The base model" : "The tuned model";
@@ -211,27 +264,9 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
         const correct = runId === null ? index % 6 === 0 : index % 5 !== 4;
         answers.push({ text: correct ? expected : "Once upon a time", finish: correct ? "stop" : "length", correct });
       }
-      return { answers, textLoss: texts.length > 0 ? (runId === null ? 2.1 : 2.25) : null, seconds: 1 };
+      const step = runId === null ? null : (runs.get(runId)?.step ?? 0);
+      return { answers, textLoss: texts.length > 0 ? (runId === null ? 2.1 : 2.25) : null, step, seconds: 1 };
     },
-    async exportAdapter(runId, signal) {
-      await wait(settings.pace);
-      signal?.throwIfAborted();
-      const notes = runs.get(runId)?.step === 0 ? ["The adapter changes nothing: every B is zero."] : [];
-      return { archive: new Blob(["adapter"]), files: [{ name: "adapter_config.json", byteLength: 7 }], notes };
-    },
-    async exportModel(_runId, signal) {
-      for (let done = 1; done <= 5; done++) {
-        emit({ type: "progress", task: "Writing the merged model", done, total: 5 });
-        await wait(settings.pace);
-        signal?.throwIfAborted();
-      }
-      return { archive: new Blob(["model"]), files: [{ name: "model.safetensors", byteLength: 5 }], notes: [] };
-    },
-    exportArtifacts: async () =>
-      ["training.onnx", "optimizer.onnx", "eval.onnx", "generation.onnx"].map((name) => ({
-        name,
-        bytes: new Uint8Array(40_000),
-      })),
   };
 
   for (const [method, error] of Object.entries(settings.failing ?? {}))
@@ -256,17 +291,24 @@ function workerOf<Api extends Callable<Api>>(make: (port: MessagePort) => Api): 
   });
 }
 
-/** Both workers of the page; `crash` ends the engine that was started last. */
-export function fakeWorkers(settings: FakeSettings): WorkerStarters & { crash(): void } {
+/** Both workers of the page; `crash` ends the engine that was started last, `tell` has it tell the page something. */
+export function fakeWorkers(
+  settings: FakeSettings,
+): WorkerStarters & { crash(): void; tell(event: EngineEvent): void } {
   let engine: FakeWorker | null = null;
+  let tell: (event: EngineEvent) => void = () => undefined;
   const { pace, sources = [], dataFailing = {}, noStop = false } = settings;
   return {
     engine() {
-      engine = workerOf<EngineApi>((port) => createFakeEngine(emitTo(port), settings));
+      engine = workerOf<EngineApi>((port) => {
+        tell = emitTo(port);
+        return createFakeEngine(tell, settings);
+      });
       return engine;
     },
     data: () =>
       workerOf<DataApi>((port) => createFakeData(emitTo(port), { pace, sources, failing: dataFailing, noStop })),
     crash: () => engine?.crash(),
+    tell: (event) => tell(event),
   };
 }

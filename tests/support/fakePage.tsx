@@ -12,6 +12,7 @@ import "../../src/ui/styles.ts";
 import { createEngineClient } from "../../src/worker/client.ts";
 import { fakeChats, fakeSource } from "./fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "./fakeEngine.ts";
+import { fakeFetch } from "./fakeLibrary.ts";
 
 const query = new URLSearchParams(location.search);
 const request = {
@@ -24,6 +25,7 @@ const settings: FakeSettings = {
   pace: Number(query.get("pace") ?? 40),
   ...(query.has("kept") && {
     models: [fakeModel],
+    fetches: [fakeFetch],
     sources: [{ ...fakeSource, ...(query.has("many") && { rows: 100_000 }) }, fakeChats],
     runs: [
       { ...fakeRun({ ...request, name: "First try" }, 90, 90, "2026-02-27T09:30:00.000Z"), status: "finished" },

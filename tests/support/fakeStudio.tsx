@@ -2,6 +2,8 @@
 
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, vi } from "vitest";
+import { page } from "vitest/browser";
+import type { ScreenName } from "../../scripts/harness/studio.ts";
 import { createHone, type Hone } from "../../src/store/hone.ts";
 import { App } from "../../src/ui/App.tsx";
 import "../../src/ui/styles.ts";
@@ -18,6 +20,7 @@ let complaints: unknown[] = [];
 export function eachOnAnEmptyPage() {
   beforeEach(() => {
     localStorage.clear();
+    history.replaceState(null, "", location.pathname + location.search);
     document.body.innerHTML = '<div id="root"></div>';
     complaints = [];
     for (const level of ["error", "warn"] as const)
@@ -36,6 +39,12 @@ export async function openPage(workers: WorkerStarters): Promise<Hone> {
   root.render(<App hone={hone} />);
   await hone.engine.start("auto");
   return hone;
+}
+
+/** Goes to a screen by its link in the rail. */
+export async function enter(name: ScreenName): Promise<void> {
+  await page.getByRole("link", { name, exact: true }).click();
+  await expect.element(page.getByRole("heading", { level: 1, name, exact: true })).toBeVisible();
 }
 
 export function closePage() {

@@ -1,6 +1,6 @@
 /** Looks at every example as it streams by, and reports at the end: counts, findings, hard checks. Keeps no text. */
 
-import type { ChatExample, Example, TextExample } from "../example.ts";
+import type { ChatExample, Example, LearntKind, TextExample } from "../example.ts";
 import { mixtureReport } from "../mixture.ts";
 import type { MixtureMode } from "../settings.ts";
 import type { Template } from "../templates/template.ts";
@@ -8,7 +8,7 @@ import type { Tokenized } from "../tokenize.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Truncated } from "../truncate.ts";
 import { createAnswers } from "./answers.ts";
-import { ints } from "./columns.ts";
+import { bytes, ints } from "./columns.ts";
 import { findingKinds, mostExamples, rowFinding, templateFinding } from "./findings.ts";
 import {
   findControlCharacter,
@@ -70,6 +70,7 @@ export function createInspector(options: InspectorOptions): Inspector {
   const lengths = ints();
   const supervised = ints();
   const sequenceSources = ints();
+  const plainTexts = bytes();
   // One entry per example; a long plain text is one example of several sequences.
   const firstSequences = ints();
   const rows = ints();
@@ -156,6 +157,7 @@ export function createInspector(options: InspectorOptions): Inspector {
       lengths.push(sequence.ids.length);
       supervised.push(sequence.supervisedKept);
       sequenceSources.push(source);
+      plainTexts.push(example.kind === "text" ? 1 : 0);
       if (example === previous) return;
       previous = example;
       firstSequences.push(lengths.length - 1);
@@ -221,7 +223,11 @@ export function createInspector(options: InspectorOptions): Inspector {
       }
       findings.sort((a, b) => Number(a.severity === "hint") - Number(b.severity === "hint"));
 
-      const totals = sources.map(() => ({ examples: 0, tokens: 0, supervised: 0, training: 0, trained: 0 }));
+      const trained = () => ({ training: 0, trained: 0 });
+      const totals = sources.map(() => ({
+        ...{ examples: 0, tokens: 0, supervised: 0, ...trained() },
+        ...{ text: trained(), chat: trained() },
+      }));
       for (let i = 0; i < lengths.length; i++) {
         const total = totals[sequenceSources.at(i)];
         if (!total) continue;
@@ -229,18 +235,29 @@ export function createInspector(options: InspectorOptions): Inspector {
         total.tokens += lengths.at(i);
         total.supervised += supervised.at(i);
         if (isHeld(i)) continue;
-        total.training++;
-        total.trained += supervised.at(i);
+        for (const learnt of [total, plainTexts.at(i) === 1 ? total.text : total.chat]) {
+          learnt.training++;
+          learnt.trained += supervised.at(i);
+        }
       }
       const checks = preflight.checks(totals);
-      const mixed = checks.some(({ kind, passed }) => kind === "mixture" && passed)
-        ? mixtureReport({
-            counts: totals.map(({ training }) => training),
-            supervised: totals.map(({ trained }) => trained),
-            lambdas: sources.map(({ lambda }) => lambda),
-            mode: options.mixture,
-          })
-        : [];
+      const mixable = checks.some(({ kind, passed }) => kind === "mixture" && passed);
+      const mix = (learnt: readonly { readonly training: number; readonly trained: number }[]) =>
+        mixable
+          ? mixtureReport({
+              counts: learnt.map(({ training }) => training),
+              supervised: learnt.map(({ trained }) => trained),
+              lambdas: sources.map(({ lambda }) => lambda),
+              mode: options.mixture,
+            })
+          : [];
+      const mixed = mix(totals);
+      const stages = { text: mix(totals.map(({ text }) => text)), chat: mix(totals.map(({ chat }) => chat)) };
+      const ofKind = (kind: LearntKind, k: number) => ({
+        training: totals[k]?.[kind].training ?? 0,
+        realisedShare: stages[kind][k]?.share ?? 0,
+        passes: stages[kind][k]?.passes ?? 0,
+      });
       const sum = (of: (total: (typeof totals)[number]) => number) => totals.reduce((all, total) => all + of(total), 0);
       return {
         examples: lengths.length,
@@ -260,6 +277,7 @@ export function createInspector(options: InspectorOptions): Inspector {
           lambda,
           realisedShare: mixed[k]?.share ?? 0,
           passes: mixed[k]?.passes ?? 0,
+          byKind: { text: ofKind("text", k), chat: ofKind("chat", k) },
         })),
         findings,
         checks,

@@ -1,5 +1,7 @@
 /** What is known about the rows before a run: counts, findings, and the hard checks. Plain data. */
 
+import type { LearntKind } from "../example.ts";
+
 /** Rows as pairs of source and row index, in parallel, ascending. */
 export interface RowSet {
   readonly sources: readonly number[];
@@ -58,6 +60,15 @@ export interface Check {
   readonly rows: RowSet;
 }
 
+/** What a source gives of one kind, in a stage that learns this kind alone. */
+export interface KindReport {
+  /** Examples of the source that are trained on, not held out. */
+  readonly training: number;
+  /** Its share of the supervised tokens that one epoch of the stage really gives, and the passes over it in that epoch. */
+  readonly realisedShare: number;
+  readonly passes: number;
+}
+
 export interface SourceReport {
   readonly name: string;
   /** Records of the file, unreadable ones included. */
@@ -72,6 +83,8 @@ export interface SourceReport {
   readonly realisedShare: number;
   /** Passes over this source in one epoch of the mixture. */
   readonly passes: number;
+  /** The same were text and chats learnt in stages of their own. */
+  readonly byKind: Readonly<Record<LearntKind, KindReport>>;
 }
 
 export interface DataReport {

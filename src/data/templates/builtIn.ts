@@ -167,6 +167,7 @@ export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Temp
     opensWithBos,
     stopIds,
     endMarker,
+    answerBegins: form.answerBegins ?? "",
     render: (conversation, options = {}) => ({
       segments: write(form, ends, bos, conversation, options),
       proof: "structure",

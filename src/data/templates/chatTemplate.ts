@@ -58,6 +58,7 @@ export function createChatTemplate({ name, source, tokenizer, now = sameDay }: C
     opensWithBos: addBos || (bos !== null && trial.segments[0]?.text === bos.text),
     stopIds: [...new Set(stops)],
     endMarker: "",
+    answerBegins: "",
     render: (conversation, options) => renderer.render(conversation, options),
   };
 }

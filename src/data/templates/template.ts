@@ -44,6 +44,8 @@ export interface Template {
    * text, which has to be taken off. "" where the end is a token.
    */
   readonly endMarker: string;
+  /** What an answer begins with before its content, where the model has to write that: to be taken off as well. "" for most. */
+  readonly answerBegins: string;
   /** Throws `TemplateError` when it cannot be rendered, or when its answers cannot be told from the rest. */
   render(conversation: Conversation, options?: RenderOptions): Rendered;
 }

@@ -6,12 +6,12 @@ import type { Recipe } from "../../storage/run.ts";
 import { demoData } from "../../store/seedling.ts";
 import type { ExamChoice, ExamFacts, RunEntry } from "../../store/state.ts";
 import type { ModelSummary } from "../../worker/protocol.ts";
-import { plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { FilePicker } from "../shell/FilePicker.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
+import { examWords as words } from "../words/compare.ts";
 import classes from "./Exam.module.css";
 import { ExamResults } from "./ExamResults.tsx";
 
@@ -51,19 +51,20 @@ export function Exam({ run, model, recipe }: ExamProps) {
   const going = phase !== "idle";
 
   const missing = !ready
-    ? "Needs the engine to run."
+    ? words.missing.engine
     : !model
-      ? "Needs a model."
+      ? words.missing.model
       : choice === null
-        ? "Needs an exam."
+        ? words.missing.exam
         : asking
-          ? "The question above comes first."
+          ? words.missing.question
           : null;
 
   const take = () => {
     if (!model || choice === null || missing) return;
     const { template, systemPrompt } = recipe;
-    void hone.exam.take(choice, { modelHash: model.hash, runId: run?.id ?? null, template, systemPrompt });
+    const subject = { modelHash: model.hash, runId: run?.id ?? null, checkpoint: null, template, systemPrompt };
+    void hone.exam.take(choice, subject);
   };
 
   return (
@@ -71,22 +72,21 @@ export function Exam({ run, model, recipe }: ExamProps) {
       <Stack gap="md">
         <div>
           <h3 className={classes.title} id={id}>
-            Exam
+            {words.title}
           </h3>
           <Text size="sm" c="dimmed">
-            Questions with known answers, each asked by itself and greedily, of the base model and of the run. An answer
-            is right when it is the expected one word for word.
+            {words.about}
           </Text>
         </div>
         <Group gap="sm" align="flex-end">
           <NativeSelect
             flex="1 1 14rem"
-            label="Which exam"
+            label={words.which}
             value={choice ?? ""}
             disabled={going}
             data={[
-              ...(choice === null ? [{ value: "", label: "Choose…" }] : []),
-              { value: "demo", label: "Small world, comes with the page" },
+              ...(choice === null ? [{ value: "", label: words.choose }] : []),
+              { value: "demo", label: words.demo },
               ...(own ? [{ value: "own", label: own.name }] : []),
             ]}
             onChange={({ currentTarget: { value } }) => {
@@ -94,8 +94,8 @@ export function Exam({ run, model, recipe }: ExamProps) {
             }}
           />
           <FilePicker
-            label="Choose an exam file…"
-            inputLabel="Exam files"
+            label={words.pick}
+            inputLabel={words.files}
             multiple
             disabled={!ready || going}
             onFiles={(files) => void hone.exam.open(files)}
@@ -103,41 +103,34 @@ export function Exam({ run, model, recipe }: ExamProps) {
         </Group>
         {choice === "own" && own && (
           <Text size="sm" c="dimmed">
-            {plural(own.questions.length, "question")}
-            {own.texts.length > 0 ? ` and ${plural(own.texts.length, "general text")}.` : "."}
+            {words.read(own.questions.length, own.texts.length)}
           </Text>
         )}
         {choice === "own" && own && own.problems.length > 0 && (
           <div>
             <Text size="sm" mb={4}>
-              {plural(own.problems.length, "row")} of it left out:
+              {words.leftOut(own.problems.length)}
             </Text>
-            <ProblemList label="Rows left out of the exam" problems={own.problems} />
+            <ProblemList label={words.leftOutRows} problems={own.problems} />
           </div>
         )}
         <Group gap="md">
           {going ? (
             <Button key="stop" variant="default" onClick={hone.exam.stop}>
-              Stop the exam
+              {words.stop}
             </Button>
           ) : (
             <Button key="run" variant={results ? "default" : "filled"} disabled={missing !== null} onClick={take}>
-              Run the exam
+              {words.run}
             </Button>
           )}
           <Text size="sm" c="dimmed" flex="1 1 12rem">
             {missing ??
-              (going
-                ? phase === "reading"
-                  ? "Reading the exam."
-                  : `Asking the ${phase === "base" ? "base model" : "tuned model"}.`
-                : run
-                  ? "The base model is asked once; its answers serve other runs with the same template too."
-                  : "Asks the base model only, for no run has a step yet or none is chosen.")}
+              (going ? (phase === "reading" ? words.reading : words.asking[phase]) : run ? words.once : words.baseOnly)}
           </Text>
         </Group>
-        {going && <CallProgress of={phase === "reading" ? "data" : "engine"} label="Preparing the exam" />}
-        <FailureAlert title="The exam could not be taken" failure={failure} />
+        {going && <CallProgress of={phase === "reading" ? "data" : "engine"} label={words.preparing} />}
+        <FailureAlert title={words.refused} failure={failure} />
         {results && <ExamResults results={results} />}
       </Stack>
     </section>

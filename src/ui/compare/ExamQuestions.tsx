@@ -4,37 +4,23 @@ import { Button, NativeSelect, Text } from "@mantine/core";
 import { useId, useState } from "react";
 import type { ExamResults } from "../../store/state.ts";
 import type { ExamAnswer } from "../../worker/protocol.ts";
-import { plural } from "../format.ts";
+import { examWords as words } from "../words/compare.ts";
 import classes from "./Exam.module.css";
 
 /** Shown at first, and added by each click. */
 const first = 10;
 const more = 200;
 
-type Which = "all" | "wrong" | "gained" | "lost";
-
-const labels: Readonly<Record<Which, string>> = {
-  all: "All questions",
-  wrong: "Wrong after tuning",
-  gained: "Wrong before, right after",
-  lost: "Right before, wrong after",
-};
-
-const endings: Readonly<Record<ExamAnswer["finish"], string>> = {
-  stop: "",
-  length: ", cut",
-  context: ", no room",
-  cancelled: ", stopped",
-};
+type Which = keyof typeof words.kinds;
 
 function Answer({ title, answer }: { readonly title: string; readonly answer: ExamAnswer }) {
   return (
     <div data-correct={answer.correct}>
       <dt>
-        {title}: <span className={classes.mark}>{answer.correct ? "✓ right" : "✗ wrong"}</span>
-        {endings[answer.finish]}
+        {title}: <span className={classes.mark}>{answer.correct ? words.right : words.wrong}</span>
+        {words.endings[answer.finish]}
       </dt>
-      <dd>{answer.text.trim() || "(empty)"}</dd>
+      <dd>{answer.text.trim() || words.empty}</dd>
     </div>
   );
 }
@@ -62,16 +48,16 @@ export function ExamQuestions({ results }: { readonly results: ExamResults }) {
     <section aria-labelledby={id}>
       <div className={classes.listHead}>
         <h4 className={classes.title} id={id}>
-          {plural(found.length, "question")}
+          {words.found(found.length)}
         </h4>
         {tuned && (
           <NativeSelect
             size="xs"
-            aria-label="Show questions"
+            aria-label={words.show}
             value={which}
-            data={Object.entries(labels).map(([value, label]) => ({ value, label }))}
+            data={Object.entries(words.kinds).map(([value, label]) => ({ value, label }))}
             onChange={({ currentTarget: { value } }) => {
-              if (value in labels) setWhich(value as Which);
+              if (value in words.kinds) setWhich(value as Which);
               setLimit(first);
             }}
           />
@@ -79,7 +65,7 @@ export function ExamQuestions({ results }: { readonly results: ExamResults }) {
       </div>
       {found.length === 0 && (
         <Text size="sm" c="dimmed">
-          None.
+          {words.none}
         </Text>
       )}
       <ol className={classes.questions}>
@@ -91,18 +77,18 @@ export function ExamQuestions({ results }: { readonly results: ExamResults }) {
             )}
             <dl className={classes.answers}>
               <div>
-                <dt>Expected</dt>
+                <dt>{words.expected}</dt>
                 <dd>{item.expected}</dd>
               </div>
-              <Answer title={tuned ? "Before" : "Base model"} answer={before} />
-              {after && <Answer title="After" answer={after} />}
+              <Answer title={tuned ? words.columns.before : words.base} answer={before} />
+              {after && <Answer title={words.columns.after} answer={after} />}
             </dl>
           </li>
         ))}
       </ol>
       {left > 0 && (
         <Button size="compact-sm" variant="default" onClick={() => setLimit(limit + more)}>
-          {left <= more ? `Show all ${found.length.toLocaleString("en")}` : `Show ${more} more`}
+          {left <= more ? words.showAll(found.length) : words.showMore(more)}
         </Button>
       )}
     </section>

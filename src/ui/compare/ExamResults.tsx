@@ -3,8 +3,10 @@
 import { Button, Group, Table, Text } from "@mantine/core";
 import { type ExamScore, examRecord, summarizeExam } from "../../store/examSummary.ts";
 import type { ExamResults as Results } from "../../store/state.ts";
-import { figure, plural, share } from "../format.ts";
+import { figure, share } from "../format.ts";
+import { Explain } from "../help/Explain.tsx";
 import { download } from "../runs/download.ts";
+import { forgettingWords, examWords as words } from "../words/compare.ts";
 import classes from "./Exam.module.css";
 import { ExamQuestions } from "./ExamQuestions.tsx";
 
@@ -30,9 +32,9 @@ function Scores({ title, scores, tuned, total }: ScoresProps) {
       <Table.Thead>
         <Table.Tr>
           <Table.Th scope="col">{title}</Table.Th>
-          <Table.Th scope="col">Questions</Table.Th>
-          <Table.Th scope="col">{tuned ? "Before" : "Right"}</Table.Th>
-          {tuned && <Table.Th scope="col">After</Table.Th>}
+          <Table.Th scope="col">{words.columns.questions}</Table.Th>
+          <Table.Th scope="col">{tuned ? words.columns.before : words.columns.right}</Table.Th>
+          {tuned && <Table.Th scope="col">{words.columns.after}</Table.Th>}
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -48,7 +50,7 @@ function GeneralLoss({ before, after, texts }: { before: number; after: number |
   return (
     <div>
       <Text size="sm" fw={600}>
-        Loss on general text
+        {forgettingWords.title}
       </Text>
       <p className={classes.loss}>
         {figure(before)}
@@ -64,9 +66,9 @@ function GeneralLoss({ before, after, texts }: { before: number; after: number |
         )}
       </p>
       <Text size="sm" c="dimmed">
-        Nats per token on {plural(texts, "text")} that {texts === 1 ? "is" : "are"} not trained on. A rise shows what
-        tuning made the model forget.
+        {forgettingWords.unit(texts)}
       </Text>
+      <Explain term="forgetting">{after !== null && forgettingWords.meaning(before, after)}</Explain>
     </div>
   );
 }
@@ -75,8 +77,10 @@ export function ExamResults({ results }: { readonly results: Results }) {
   const { exam, model, run, tuned } = results;
   const { all, groups, tasks, generalLoss } = summarizeExam(results);
   const compared = tuned !== null;
-  const save = () =>
-    download("exam-results.json", `${JSON.stringify(examRecord(results), null, 2)}\n`, "application/json");
+  const save = () => {
+    const text = `${JSON.stringify(examRecord(results), null, 2)}\n`;
+    download("exam-results.json", new Blob([text], { type: "application/json" }));
+  };
 
   return (
     <>
@@ -85,23 +89,19 @@ export function ExamResults({ results }: { readonly results: Results }) {
           {exam.name}
         </Text>
         <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
-          {compared && run
-            ? `Before: ${model}. After: ${run.name}, step ${run.step}.`
-            : run
-              ? `${model}. ${run.name} has not finished it.`
-              : `${model}, the base model only.`}
+          {words.whom(model, run, compared)}
         </Text>
       </div>
       <div className={classes.tables}>
-        <Scores title="Right answers" scores={groups} total={all} tuned={compared} />
-        {tasks.length > 0 && <Scores title="By task" scores={tasks} tuned={compared} />}
+        <Scores title={words.scores} scores={groups} total={all} tuned={compared} />
+        {tasks.length > 0 && <Scores title={words.byTask} scores={tasks} tuned={compared} />}
       </div>
       {generalLoss.before !== null && (
         <GeneralLoss before={generalLoss.before} after={generalLoss.after} texts={exam.texts.length} />
       )}
       <Group gap="sm">
         <Button size="compact-sm" variant="default" onClick={save}>
-          Download exam results
+          {words.download}
         </Button>
       </Group>
       <ExamQuestions results={results} />

@@ -2,6 +2,7 @@
 
 import type { SamplingSettings } from "../../worker/protocol.ts";
 import { numberOption, type Option, optionalNumberOption } from "../option/option.ts";
+import { samplingWords as words } from "../words/compare.ts";
 
 /** Greedy: the same question gives the same answer. */
 export const defaultSampling: SamplingSettings = { temperature: 0, topK: null, topP: null, maxTokens: 128, seed: 42 };
@@ -9,19 +10,17 @@ export const defaultSampling: SamplingSettings = { temperature: 0, topK: null, t
 export const samplingOptions: readonly Option<SamplingSettings>[] = [
   numberOption({
     field: "temperature",
-    label: "Temperature",
-    help: "0 takes the likeliest token each time.",
+    label: words.temperature.label,
+    help: words.temperature.help,
     minimum: 0,
     maximum: 5,
     get: (settings) => settings.temperature,
     set: (settings, temperature) => ({ ...settings, temperature }),
-    doubt: (temperature) => temperature > 1.5 && "Above 1.5 answers fall apart.",
+    doubt: (temperature) => temperature > 1.5 && words.temperature.doubt,
   }),
   numberOption({
     field: "maxTokens",
-    label: "Longest answer",
-    term: "tokens",
-    help: "An answer that has not ended by then is cut.",
+    ...words.maxTokens,
     integer: true,
     minimum: 1,
     maximum: 32_768,
@@ -30,32 +29,27 @@ export const samplingOptions: readonly Option<SamplingSettings>[] = [
   }),
   optionalNumberOption({
     field: "topK",
-    label: "Likeliest tokens",
-    term: "top-k",
-    help: "Draws among this many. Empty: all.",
+    ...words.topK,
     integer: true,
     minimum: 1,
     maximum: 1_000_000,
     get: (settings) => settings.topK,
     set: (settings, topK) => ({ ...settings, topK }),
-    doubt: (topK, { temperature }) => topK !== null && temperature === 0 && "No effect at temperature 0.",
+    doubt: (topK, { temperature }) => topK !== null && temperature === 0 && words.noEffect,
   }),
   optionalNumberOption({
     field: "topP",
-    label: "Likeliest share",
-    term: "top-p",
-    help: "Draws among tokens that make up this probability. Empty: all.",
+    ...words.topP,
     minimum: 0,
     above: true,
     maximum: 1,
     get: (settings) => settings.topP,
     set: (settings, topP) => ({ ...settings, topP }),
-    doubt: (topP, { temperature }) => topP !== null && temperature === 0 && "No effect at temperature 0.",
+    doubt: (topP, { temperature }) => topP !== null && temperature === 0 && words.noEffect,
   }),
   numberOption({
     field: "answerSeed",
-    label: "Seed of the answer",
-    help: "Used above temperature 0.",
+    ...words.seed,
     integer: true,
     minimum: 0,
     maximum: 4_294_967_295,

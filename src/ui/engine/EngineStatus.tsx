@@ -1,14 +1,12 @@
 /** Which provider computes and why, what the browser keeps, and what anything missing costs. */
 
-import { Button, Group, List, NativeSelect, Stack, Text } from "@mantine/core";
+import { Group, List, NativeSelect, Stack, Text } from "@mantine/core";
 import type { EngineReport, ProviderChoice } from "../../worker/protocol.ts";
 import { bytes, plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
-import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { Mark } from "../shell/Mark.tsx";
 import { Panel } from "../shell/Panel.tsx";
-
-const providerNames = { webgpu: "WebGPU", wasm: "WebAssembly" } as const;
+import { engineName, engineTones } from "./state.ts";
 
 const choices: readonly { readonly value: ProviderChoice; readonly label: string }[] = [
   { value: "auto", label: "Best available" },
@@ -32,24 +30,12 @@ function machine({ provider, adapter, threads }: EngineReport): string {
 
 export function EngineStatus() {
   const hone = useHone();
-  const { status, choice, report, failure } = useFacts((state) => state.engine);
+  const { status, choice, report } = useFacts((state) => state.engine);
   const busy = useFacts((state) => state.training.phase !== "idle");
   const usage = report?.storage.usage;
 
   return (
-    <Panel
-      title="Engine"
-      aside={
-        <Mark
-          tone={status === "failed" ? "bad" : status === "ready" ? "good" : "calm"}
-          data-testid="engine-status"
-          data-status={status}
-          data-provider={report?.provider}
-        >
-          {status === "ready" && report ? providerNames[report.provider] : status === "failed" ? "Stopped" : "Starting"}
-        </Mark>
-      }
-    >
+    <Panel title="Engine" aside={<Mark tone={engineTones[status]}>{engineName(status, report)}</Mark>}>
       <Group gap="md" align="center" justify="space-between">
         <Stack gap={2} role="status" flex="1 1 20rem">
           {report ? (
@@ -82,11 +68,6 @@ export function EngineStatus() {
           ))}
         </List>
       )}
-      <FailureAlert title={status === "failed" ? "The engine is not running" : "The GPU was lost"} failure={failure}>
-        <Button size="xs" variant="default" disabled={busy} onClick={() => void hone.engine.start(choice)}>
-          {status === "failed" ? "Start the engine again" : "Open the GPU again"}
-        </Button>
-      </FailureAlert>
     </Panel>
   );
 }

@@ -1,7 +1,6 @@
 /** What is known about all rows before a run: checks that must pass, findings, counts, lengths. */
 
 import { Button, Group, Text } from "@mantine/core";
-import { useEffect } from "react";
 import type { DataReport } from "../../data/quality/report.ts";
 import { plural, share } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
@@ -18,11 +17,6 @@ import { LeftOut } from "./LeftOut.tsx";
 import { Lengths } from "./Lengths.tsx";
 import classes from "./Report.module.css";
 import { SourcesTable } from "./SourcesTable.tsx";
-
-/** Rows up to which every change is checked without being asked. */
-const checkedUnasked = 5000;
-/** Milliseconds of rest before that. */
-const rest = 600;
 
 function Body({ report, stale }: { readonly report: DataReport; readonly stale: boolean }) {
   const { examples, leftOutCount, tokens, supervisedTokens, truncation, lengths, findings, checks } = report;
@@ -76,18 +70,9 @@ export function ReportPanel() {
   const { report, key, checking, failure } = useFacts((state) => state.report);
   const opening = useFacts((state) => state.data.opening);
   const training = useFacts((state) => state.training.phase !== "idle");
-  const { now, settled, sources } = useSpec();
-  const rows = sources.reduce((sum, source) => sum + source.rows, 0);
+  const { now } = useSpec();
   const stale = report !== null && key !== now?.key;
   const idle = !opening && !training;
-
-  // Few rows are checked whenever something has changed and rested.
-  useEffect(() => {
-    if (!settled || !idle || rows === 0 || rows > checkedUnasked) return;
-    if (hone.store.getState().report.key === settled.key) return;
-    const timer = setTimeout(() => void hone.report.check(settled.spec, settled.key), rest);
-    return () => clearTimeout(timer);
-  }, [hone, settled, idle, rows]);
 
   const failed = report?.checks.filter(({ passed }) => !passed).length ?? 0;
 

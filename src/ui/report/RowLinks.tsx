@@ -21,9 +21,7 @@ export function RowLinks({ rows: { sources: places, rows } }: { readonly rows: R
     const source = sources[place];
     if (!source) return;
     hone.preview.look(source.hash, row);
-    const panel = document.getElementById("preview");
-    panel?.scrollIntoView({ block: "start" });
-    panel?.focus({ preventScroll: true });
+    hone.place.go("template", "preview");
   };
 
   return (

@@ -1,17 +1,23 @@
 /** What each source gives: as asked, and as it really comes out. */
 
 import { Table, Text } from "@mantine/core";
-import type { DataReport } from "../../data/quality/report.ts";
+import type { DataReport, SourceReport } from "../../data/quality/report.ts";
 import { share } from "../format.ts";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
-import { repeatsOf } from "../sources/repeats.ts";
+import { realised, repeatsOf } from "../sources/repeats.ts";
 import { useSpec } from "../spec.tsx";
+import { stagesWords } from "../words/stages.ts";
 import classes from "./Report.module.css";
 
 export function SourcesTable({ report }: { readonly report: DataReport }) {
   const { sources } = report;
   const { recipe } = useSpec();
   const several = sources.length > 1;
+  /** A figure of the source, or one of each stage that it is in. */
+  const parts = (source: SourceReport, show: (part: ReturnType<typeof realised>[number]) => string) =>
+    realised(source, recipe)
+      .map((part) => stagesWords.of(show(part), part.kind))
+      .join(", ") || "–";
   const repeating = sources.flatMap((_, index) => repeatsOf(report, index, recipe) ?? []);
   const columns = ["Rows", "Examples", "Excluded", "Learnt", ...(several ? ["λ", "Realised share", "Passes"] : [])];
   return (
@@ -43,8 +49,8 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
                 {several && (
                   <>
                     <Table.Td>{source.lambda}</Table.Td>
-                    <Table.Td>{share(source.realisedShare)}</Table.Td>
-                    <Table.Td>{source.passes.toFixed(2)}</Table.Td>
+                    <Table.Td>{parts(source, (part) => share(part.share))}</Table.Td>
+                    <Table.Td>{parts(source, (part) => part.passes.toFixed(2))}</Table.Td>
                   </>
                 )}
               </Table.Tr>

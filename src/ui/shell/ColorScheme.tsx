@@ -3,7 +3,8 @@
 import { NativeSelect, useMantineColorScheme } from "@mantine/core";
 
 export function ColorScheme() {
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  // Without this it would write a style element, which the page's policy forbids.
+  const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   return (
     <NativeSelect
       aria-label="Colours"

@@ -1,7 +1,9 @@
 /** A part of the page: a named region with its title, and room for a word beside it. */
 
-import { Paper, Stack, Title } from "@mantine/core";
+import { Paper, Stack, Title, VisuallyHidden } from "@mantine/core";
 import { type ReactNode, useId } from "react";
+import { useFacts } from "../hone.ts";
+import { pageWords } from "../words/rail.ts";
 import classes from "./Panel.module.css";
 
 interface PanelProps {
@@ -15,22 +17,35 @@ interface PanelProps {
 
 export function Panel({ title, id: place, aside, children }: PanelProps) {
   const id = useId();
+  // A part that is named like its screen need not say so twice.
+  const named = useFacts(({ place }) => pageWords[place.page].title === title);
   return (
     <Paper
       component="section"
       aria-labelledby={id}
       {...(place !== undefined && { id: place, tabIndex: -1 })}
       withBorder
-      p={{ base: "md", sm: "lg" }}
       className={classes.panel}
     >
       <Stack gap="md">
-        <header className={classes.header}>
-          <Title order={2} size="h4" id={id}>
+        {named && aside === undefined ? (
+          <VisuallyHidden component="h2" id={id}>
             {title}
-          </Title>
-          {aside}
-        </header>
+          </VisuallyHidden>
+        ) : (
+          <header className={classes.header}>
+            {named ? (
+              <VisuallyHidden component="h2" id={id}>
+                {title}
+              </VisuallyHidden>
+            ) : (
+              <Title order={2} size="h4" id={id}>
+                {title}
+              </Title>
+            )}
+            {aside}
+          </header>
+        )}
         {children}
       </Stack>
     </Paper>

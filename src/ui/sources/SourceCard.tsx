@@ -10,10 +10,11 @@ import { useFacts, useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { useSpec } from "../spec.tsx";
+import { stagesWords } from "../words/stages.ts";
 import classes from "./DataPanel.module.css";
 import { LambdaField } from "./LambdaField.tsx";
 import { MappingEditor } from "./MappingEditor.tsx";
-import { repeatsOf } from "./repeats.ts";
+import { realised, repeatsOf } from "./repeats.ts";
 
 const kinds: Readonly<Record<FileKind, string>> = {
   json: "JSON",
@@ -42,10 +43,13 @@ function useReport() {
 /** Share and passes as the last report found them. */
 function Realised({ index }: { readonly index: number }) {
   const found = useReport()?.sources[index];
+  const { recipe } = useSpec();
   if (!found) return null;
   return (
     <Text size="sm" c="dimmed">
-      {share(found.realisedShare)} of what is learnt · {found.passes.toFixed(2)} passes per epoch
+      {realised(found, recipe)
+        .map((part) => stagesWords.realised(share(part.share), part.passes.toFixed(2), part.kind))
+        .join("; ")}
     </Text>
   );
 }

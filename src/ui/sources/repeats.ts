@@ -1,6 +1,7 @@
 /** How often a run goes over a source's rows, as far as it is known before the run is planned. */
 
-import type { DataReport } from "../../data/quality/report.ts";
+import type { LearntKind } from "../../data/example.ts";
+import type { DataReport, SourceReport } from "../../data/quality/report.ts";
 import type { Recipe } from "../../storage/run.ts";
 import { repeatWarning } from "../../worker/client.ts";
 
@@ -21,6 +22,30 @@ export function plannedEpochs(
 /** A sentence where the run goes over the report's source `index` too often, else null. */
 export function repeatsOf(report: DataReport, index: number, recipe: Recipe): string | null {
   const source = report.sources[index];
-  const epochs = plannedEpochs(recipe, report.examples);
-  return source && epochs !== null ? repeatWarning(source.name, source.passes, epochs) : null;
+  if (!source) return null;
+  for (const { kind, passes } of realised(source, recipe)) {
+    const epochs = kind === null ? plannedEpochs(recipe, report.examples) : epochsOfStage(kind, report, recipe);
+    const warning = epochs === null ? null : repeatWarning(source.name, passes, epochs);
+    if (warning) return warning;
+  }
+  return null;
+}
+
+/** Epochs of one stage; a number of steps is that of the chats. */
+function epochsOfStage(kind: LearntKind, { sources }: DataReport, recipe: Recipe): number | null {
+  if (kind === "text") return recipe.textEpochs;
+  const trained = sources.reduce((sum, { byKind }) => sum + byKind.chat.training, 0);
+  return plannedEpochs({ ...recipe, validationShare: 0 }, trained);
+}
+
+/** A source's share of what is learnt and the passes over it in an epoch: of the whole run, or of each stage that it is in. */
+export function realised(
+  source: SourceReport,
+  { stages }: Pick<Recipe, "stages">,
+): { readonly kind: LearntKind | null; readonly share: number; readonly passes: number }[] {
+  if (stages === "together") return [{ kind: null, share: source.realisedShare, passes: source.passes }];
+  return (["text", "chat"] as const).flatMap((kind) => {
+    const { training, realisedShare, passes } = source.byKind[kind];
+    return training > 0 ? [{ kind, share: realisedShare, passes }] : [];
+  });
 }

@@ -2,14 +2,29 @@
 
 import { NativeSelect, Text } from "@mantine/core";
 import type { Recipe } from "../../storage/run.ts";
+import { share } from "../format.ts";
+import { Explain, Explanations } from "../help/Explain.tsx";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
 import type { Option } from "../option/option.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
 import fields from "../train/RecipePanel.module.css";
-import { templateFields, templateLabels } from "./options.ts";
+import { templateWords } from "../words/template.ts";
+import { templateFields, templateLabels, templateName } from "./options.ts";
 import { TemplateEditor } from "./TemplateEditor.tsx";
+
+/** How much of the checked rows is learnt. */
+function Learnt() {
+  const report = useFacts((state) => state.report.report);
+  if (!report || report.tokens === 0) return templateWords.unchecked;
+  const { supervisedTokens, tokens } = report;
+  return templateWords.learnt(
+    supervisedTokens.toLocaleString("en"),
+    tokens.toLocaleString("en"),
+    share(supervisedTokens / tokens),
+  );
+}
 
 export function TemplatePanel() {
   const hone = useHone();
@@ -63,6 +78,15 @@ export function TemplatePanel() {
         </Text>
       )}
       {field(packing)}
+      <Explanations>
+        <Explain term="template">{templateWords.marks(templateName(recipe.template))}</Explain>
+        <Explain term="mask">
+          <Learnt />
+        </Explain>
+        <Explain term="token" />
+        <Explain term="stopToken" />
+        <Explain term="packing" />
+      </Explanations>
     </Panel>
   );
 }

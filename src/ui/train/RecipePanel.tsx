@@ -4,15 +4,20 @@ import { Anchor, Button, Collapse, Group, Radio, Stack, Text, TextInput } from "
 import { useState } from "react";
 import type { Recipe } from "../../storage/run.ts";
 import { isSeedling } from "../../store/seedling.ts";
-import { plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
 import type { Option } from "../option/option.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
+import { recipeWords as words } from "../words/train.ts";
+import { BudgetBlock } from "./BudgetBlock.tsx";
 import { basicOptions, loraOptions, moreOptions } from "./options.ts";
 import classes from "./RecipePanel.module.css";
 import { isOffered } from "./recipe.ts";
+import { StageFields } from "./StageFields.tsx";
+import { stepsOfStages } from "./stages.ts";
+import { useBudget } from "./useBudget.ts";
+import { useWatchRefused, WatchFields } from "./WatchFields.tsx";
 
 /** About how many optimizer steps a recipe makes of so many rows; rows that turn out too long are not known yet. */
 function plannedSteps(recipe: Recipe, rows: number): number {
@@ -32,7 +37,7 @@ function RunName({ placeholder }: { readonly placeholder: string }) {
   return (
     <TextInput
       name="runName"
-      label="Name of the run"
+      label={words.name}
       placeholder={placeholder}
       autoComplete="off"
       value={name}
@@ -49,9 +54,13 @@ export function RecipePanel() {
   const { recipe, defaults, refusals, model, sources, now } = useSpec();
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
+  const elsewhere = useFacts((state) => state.training.elsewhere);
+  const watchRefused = useWatchRefused();
+  const view = useBudget();
   const [more, setMore] = useState(false);
 
-  const refusedFields = Object.keys(refusals);
+  const watching = recipe.watchEvery !== null;
+  const refusedFields = [...Object.keys(refusals), ...(watching && watchRefused ? ["watchRow"] : [])];
   // Of a report on other data or settings nothing follows; the engine checks again anyway.
   const current = report && now && key === now.key ? report : null;
   const failed = current?.checks.find(({ passed }) => !passed);
@@ -76,32 +85,48 @@ export function RecipePanel() {
         />
       ));
 
+  const staged = recipe.stages !== "together" && current;
+  const steps = staged ? stepsOfStages(recipe, staged) : plannedSteps(recipe, rows);
   const missing = [
-    !ready && "the engine to run",
-    !model && "a model",
-    sources.length === 0 && "data",
-    sources.length > 0 && rows <= 0 && "data with at least one usable row",
+    !ready && words.engine,
+    !model && words.model,
+    sources.length === 0 && words.data,
+    sources.length > 0 && rows <= 0 && words.usable,
   ].filter((want) => typeof want === "string");
+
+  const budget = view.current ? view.facts.budget : null;
+  const unfit = budget !== null && !budget.fits;
+  const perStep = recipe.batchSize * recipe.accumulation;
+  const note = () => {
+    if (training) return words.oneAtATime;
+    if (elsewhere) return words.elsewhere;
+    if (missing.length > 0) return words.needs(missing);
+    if (refusedFields.length > 0) return words.refused;
+    if (failed) return words.closed(failed.title, failed.detail);
+    if (unfit) return budget.advice;
+    return budget ? words.exactly(budget.steps, perStep) : words.amount(steps, perStep);
+  };
+  const free = missing.length === 0 && !training && !elsewhere && !unfit;
 
   const start = () => {
     const [first] = refusedFields;
     if (first !== undefined) {
-      setMore(more || moreOptions.some(({ field }) => field === first));
+      setMore(more || first === "watchRow" || moreOptions.some(({ field }) => field === first));
       // After the section has opened. The field may stand in another panel.
       setTimeout(() => document.querySelector<HTMLElement>(`[name="${first}"]`)?.focus());
       return;
     }
-    if (!model || sources.length === 0 || failed) return;
+    if (!model || sources.length === 0 || failed || unfit) return;
     void hone.training.start(recipe, hone.store.getState().recipe.name.trim() || title);
   };
 
   return (
     <Panel
-      title="Recipe"
+      title={words.title}
       aside={
         Object.keys(entries).length > 0 && (
           <Button size="compact-sm" variant="subtle" onClick={hone.recipe.reset}>
-            Back to defaults
+            {words.reset}
           </Button>
         )
       }
@@ -115,20 +140,21 @@ export function RecipePanel() {
       >
         <Stack gap="md">
           <Radio.Group
-            label="Method"
+            label={words.method}
             value={method}
             onChange={(value) => hone.recipe.method(value === "full" ? "full" : "lora")}
           >
             <Group gap="lg" mt={6}>
-              <Radio value="lora" label="LoRA" description="Small adapters; the model stays." />
-              <Radio value="full" label="Full training" description="Every weight; several times the memory." />
+              <Radio value="lora" label={words.lora} description={words.loraAbout} />
+              <Radio value="full" label={words.full} description={words.fullAbout} />
             </Group>
           </Radio.Group>
           {model && isSeedling(model) && (
             <Text size="sm" c="dimmed">
-              These defaults were measured for {model.name}; larger models take a lower rate and fewer passes.
+              {words.measured(model.name)}
             </Text>
           )}
+          <StageFields />
           <div className={classes.fields}>
             {fields(basicOptions)}
             {method === "lora" && fields(loraOptions)}
@@ -142,37 +168,28 @@ export function RecipePanel() {
               aria-controls="more-settings"
               onClick={() => setMore(!more)}
             >
-              {more ? "Fewer settings" : "More settings"}
+              {more ? words.fewer : words.more}
             </Button>
             <Collapse expanded={more} id="more-settings" keepMountedMode="display-none" transitionDuration={0}>
               <div className={classes.fields} data-more>
                 {fields(moreOptions)}
               </div>
+              <WatchFields disabled={!watching} />
             </Collapse>
           </div>
-          <RunName placeholder={model && sources.length > 0 ? title : "Named by itself"} />
+          <RunName placeholder={model && sources.length > 0 ? title : words.unnamed} />
+          <BudgetBlock view={view} />
           <Group gap="md">
-            <Button
-              type="submit"
-              disabled={missing.length > 0 || training || failed !== undefined}
-              aria-describedby="start-note"
-            >
-              Start training
+            <Button type="submit" disabled={!free || failed !== undefined} aria-describedby="start-note">
+              {words.start}
             </Button>
             <Text size="sm" c="dimmed" flex="1 1 12rem" id="start-note" data-testid="start-note">
-              {training
-                ? "One run trains at a time."
-                : missing.length > 0
-                  ? `Needs ${missing.join(" and ")}.`
-                  : refusedFields.length > 0
-                    ? "A setting needs another value."
-                    : !failed &&
-                      `About ${plural(plannedSteps(recipe, rows), "step")} of ${plural(recipe.batchSize * recipe.accumulation, "row")}.`}
-              {failed && !training && missing.length === 0 && (
+              {note()}
+              {failed && free && (
                 <>
-                  Closed: {failed.title}. {failed.detail}{" "}
+                  {" "}
                   <Anchor href="#preflight" underline="always">
-                    See the checks
+                    {words.checks}
                   </Anchor>
                 </>
               )}

@@ -4,6 +4,7 @@ import type { Recipe } from "../../storage/run.ts";
 import { linearNames } from "../../store/recipe.ts";
 import { choiceOption, numberOption, type Option, optionalNumberOption, severalOption } from "../option/option.ts";
 import { templateOptions } from "../template/options.ts";
+import { stagesWords } from "../words/stages.ts";
 
 /** Shown beside the data, where there are several sources. */
 export const mixtureOption = choiceOption<Recipe, Recipe["mixture"]>({
@@ -19,12 +20,56 @@ export const mixtureOption = choiceOption<Recipe, Recipe["mixture"]>({
   set: (recipe, mixture) => ({ ...recipe, mixture }),
 });
 
+/** Shown where there are both plain text and chats. */
+export const stageOptions: readonly Option<Recipe>[] = [
+  choiceOption<Recipe, Recipe["stages"]>({
+    field: "stages",
+    label: stagesWords.order.label,
+    term: stagesWords.order.term,
+    help: stagesWords.order.help,
+    choices: [
+      { value: "together", label: stagesWords.order.together },
+      { value: "text-first", label: stagesWords.order.textFirst },
+    ],
+    get: (recipe) => recipe.stages,
+    set: (recipe, stages) => ({ ...recipe, stages }),
+  }),
+];
+
+/** Shown beside them where the text has a stage of its own. */
+export const textStageOptions: readonly Option<Recipe>[] = [
+  numberOption({
+    field: "textEpochs",
+    label: stagesWords.textEpochs.label,
+    term: stagesWords.textEpochs.term,
+    help: stagesWords.textEpochs.help,
+    minimum: 0,
+    above: true,
+    maximum: 1000,
+    get: (recipe) => recipe.textEpochs,
+    set: (recipe, textEpochs) => ({ ...recipe, textEpochs }),
+    doubt: (passes) => passes > 4 && stagesWords.textEpochs.doubt,
+  }),
+  optionalNumberOption({
+    field: "textLearningRate",
+    label: stagesWords.textLearningRate.label,
+    term: stagesWords.textLearningRate.term,
+    help: stagesWords.textLearningRate.help,
+    minimum: 0,
+    above: true,
+    maximum: 1,
+    get: (recipe) => recipe.textLearningRate,
+    set: (recipe, textLearningRate) => ({ ...recipe, textLearningRate }),
+    doubt: (rate, { learningRate }) => rate !== null && rate > learningRate && stagesWords.textLearningRate.high,
+  }),
+];
+
 /** Shown at once. */
 export const basicOptions: readonly Option<Recipe>[] = [
   numberOption({
     field: "learningRate",
     label: "Learning rate",
-    help: "How far each step moves the weights.",
+    help: "How far each step moves the weights: too far and it breaks up, not far enough and it hardly learns.",
     minimum: 0,
     above: true,
     maximum: 1,
@@ -41,7 +86,7 @@ export const basicOptions: readonly Option<Recipe>[] = [
     field: "epochs",
     label: "Passes",
     term: "epochs",
-    help: "Times every row is seen; fractions are fine. Not used when steps are given.",
+    help: "Times every row is seen: too few and little sticks, too many and it learns the rows by heart. Not used when steps are given.",
     minimum: 0,
     above: true,
     maximum: 1000,
@@ -66,7 +111,7 @@ export const basicOptions: readonly Option<Recipe>[] = [
     field: "batchSize",
     label: "Rows at a time",
     term: "micro-batch",
-    help: "More rows use more memory.",
+    help: "More rows fill the machine better and use more memory; what is learnt is the same as of gathered micro-batches.",
     integer: true,
     minimum: 1,
     maximum: 1024,
@@ -97,7 +142,7 @@ export const loraOptions: readonly Option<Recipe>[] = [
     field: "rank",
     label: "Adapter size",
     term: "rank",
-    help: "Width of the small matrices beside each layer.",
+    help: "Width of the small matrices beside each layer: how much new they can hold, and how much memory they take.",
     integer: true,
     minimum: 1,
     maximum: 1024,
@@ -110,7 +155,7 @@ export const loraOptions: readonly Option<Recipe>[] = [
     field: "alpha",
     label: "Adapter strength",
     term: "alpha",
-    help: "The adapter counts alpha / rank.",
+    help: "The adapter counts alpha / rank, so this acts like another factor on the learning rate.",
     minimum: 0,
     above: true,
     maximum: 4096,
@@ -132,7 +177,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "targets",
     label: "Layers with an adapter",
     term: "LoRA targets",
-    help: "All linear layers is the usual choice.",
+    help: "Where it may learn: all linear layers is the usual choice, fewer save memory and learn less.",
     choices: linearNames,
     get: (recipe) => recipe.lora.targets,
     set: (recipe, targets) => ({ ...recipe, lora: { ...recipe.lora, targets } }),
@@ -141,7 +186,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "schedule",
     label: "Course of the rate",
     term: "schedule",
-    help: "How the learning rate falls after the warm-up.",
+    help: "How the learning rate falls after the warm-up: small steps at the end settle what was learnt.",
     choices: [
       { value: "cosine", label: "Cosine" },
       { value: "linear", label: "Linear" },
@@ -154,7 +199,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "warmupRatio",
     label: "Warm-up",
     term: "share of steps",
-    help: "Over this share the rate rises from 0.",
+    help: "Over this share the rate rises from 0: the first steps know little, and large ones would do harm.",
     minimum: 0,
     maximum: 1,
     below: true,
@@ -166,7 +211,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "maxGradNorm",
     label: "Gradient clipping",
     term: "maximum norm",
-    help: "Longer gradients are scaled down to this. Empty: off.",
+    help: "Longer gradients are scaled down to this, so that one odd batch cannot throw the weights far away. Empty: off.",
     minimum: 0,
     above: true,
     maximum: 1e6,
@@ -180,7 +225,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
   numberOption({
     field: "weightDecay",
     label: "Weight decay",
-    help: "Pulls weights towards 0 at each step, apart from the gradient (AdamW).",
+    help: "Pulls weights towards 0 at each step, apart from the gradient (AdamW): against learning by heart, at the cost of what was known.",
     minimum: 0,
     maximum: 1,
     get: (recipe) => recipe.weightDecay,
@@ -191,7 +236,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "beta1",
     label: "Momentum",
     term: "beta 1",
-    help: "How long AdamW remembers the direction.",
+    help: "How long AdamW remembers the direction: more smooths noisy steps, and turns later.",
     minimum: 0,
     maximum: 1,
     below: true,
@@ -203,7 +248,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "beta2",
     label: "Scale memory",
     term: "beta 2",
-    help: "How long AdamW remembers the size of gradients.",
+    help: "How long AdamW remembers the size of gradients, by which it scales each weight's step.",
     minimum: 0,
     maximum: 1,
     below: true,
@@ -215,7 +260,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "epsilon",
     label: "Smallest divisor",
     term: "epsilon",
-    help: "Keeps AdamW from dividing by 0.",
+    help: "Keeps AdamW from dividing by 0 where a weight hardly ever gets a gradient.",
     minimum: 0,
     above: true,
     maximum: 1,
@@ -242,7 +287,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "evaluateEvery",
     label: "Validate every",
     term: "steps",
-    help: "Optimizer steps between validations.",
+    help: "Optimizer steps between validations: often enough to see when it begins to learn by heart, and each takes time.",
     integer: true,
     minimum: 1,
     maximum: 1_000_000,
@@ -264,7 +309,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
   numberOption({
     field: "keepLast",
     label: "Checkpoints kept",
-    help: "The newest ones, beside the best.",
+    help: "The newest ones, beside the best: each can be asked and taken away later, and each takes room on the disk.",
     integer: true,
     minimum: 1,
     maximum: 1000,
@@ -275,7 +320,7 @@ export const moreOptions: readonly Option<Recipe>[] = [
     field: "patience",
     label: "Stop early",
     term: "patience",
-    help: "Ends after this many validations without improvement. Empty: never.",
+    help: "Ends after this many validations without improvement, for then more steps only learn by heart. Empty: never.",
     integer: true,
     minimum: 1,
     maximum: 1000,
@@ -287,17 +332,29 @@ export const moreOptions: readonly Option<Recipe>[] = [
   numberOption({
     field: "samplePrompts",
     label: "Sample prompts",
-    help: "Held-out questions answered before and after.",
+    help: "Held-out questions answered before and after, so that you read the difference and not only a loss.",
     integer: true,
     minimum: 0,
     maximum: 32,
     get: (recipe) => recipe.samplePrompts,
     set: (recipe, samplePrompts) => ({ ...recipe, samplePrompts }),
   }),
+  optionalNumberOption({
+    field: "watchEvery",
+    label: "Look every",
+    term: "steps",
+    help: "So often it answers one question and measures each token of one row: you see what it learns, not only that the loss falls. Empty: never.",
+    integer: true,
+    minimum: 1,
+    maximum: 1_000_000,
+    get: (recipe) => recipe.watchEvery,
+    set: (recipe, watchEvery) => ({ ...recipe, watchEvery }),
+    doubt: (every) => every !== null && every < 5 && "Each look writes an answer, which may take longer than a step.",
+  }),
   numberOption({
     field: "seed",
     label: "Seed",
-    help: "The same seed gives the same split, order and adapter start.",
+    help: "The same seed gives the same split, order and adapter start: only so two runs can be compared by one setting.",
     integer: true,
     minimum: 0,
     maximum: 4_294_967_295,
@@ -309,6 +366,8 @@ export const moreOptions: readonly Option<Recipe>[] = [
 export const recipeOptions: readonly Option<Recipe>[] = [
   ...templateOptions,
   mixtureOption,
+  ...stageOptions,
+  ...textStageOptions,
   ...basicOptions,
   ...loraOptions,
   ...moreOptions,

@@ -3,12 +3,19 @@
 import type { RunEntry, TrainingFacts } from "../../store/state.ts";
 import type { Tone } from "../shell/Mark.tsx";
 
-export type RunState = "preparing" | "training" | "pausing" | "cancelling" | "interrupted" | RunEntry["status"];
+export type RunState =
+  | "preparing"
+  | "training"
+  | "pausing"
+  | "cancelling"
+  | "interrupted"
+  | "elsewhere"
+  | RunEntry["status"];
 
-/** A record that says "running" while this tab does not train it was left by a tab that died, or runs in another. */
-export function runState(run: RunEntry, { phase, runId }: TrainingFacts): RunState {
+/** A record that says "running" while no tab trains was left by a tab that died. */
+export function runState(run: RunEntry, { phase, runId, elsewhere }: TrainingFacts): RunState {
   if (phase !== "idle" && runId === run.id) return phase === "running" ? "training" : phase;
-  return run.status === "running" ? "interrupted" : run.status;
+  return run.status === "running" ? (elsewhere ? "elsewhere" : "interrupted") : run.status;
 }
 
 export const stateWords: Readonly<Record<RunState, string>> = {
@@ -16,7 +23,8 @@ export const stateWords: Readonly<Record<RunState, string>> = {
   training: "Training",
   pausing: "Pausing after this step",
   cancelling: "Stopping after this step",
-  interrupted: "Not training here",
+  interrupted: "Interrupted",
+  elsewhere: "Training in another tab",
   running: "Training",
   paused: "Paused",
   finished: "Finished",
@@ -30,6 +38,7 @@ export const stateTones: Readonly<Record<RunState, Tone>> = {
   pausing: "going",
   cancelling: "going",
   interrupted: "attention",
+  elsewhere: "going",
   running: "going",
   paused: "attention",
   finished: "good",
@@ -40,4 +49,9 @@ export const stateTones: Readonly<Record<RunState, Tone>> = {
 /** Whether there is a checkpoint to go on from, and a reason to. */
 export function canResume(state: RunState): boolean {
   return state === "paused" || state === "interrupted" || state === "failed" || state === "cancelled";
+}
+
+/** Whether it trains in this tab. */
+export function isGoing(state: RunState): boolean {
+  return state === "preparing" || state === "training" || state === "pausing" || state === "cancelling";
 }

@@ -86,10 +86,11 @@ async function answers(modelHash: string, runId: string | null, own: boolean) {
       requestId: question,
       modelHash,
       runId,
+      checkpoint: null,
       template: own ? { kind: "model" } : recipe.template,
       // The exported template brings the run's system prompt itself.
       systemPrompt: own ? null : recipe.systemPrompt,
-      question,
+      messages: [{ role: "user", content: question }],
       sampling: { temperature: 0.7, topK: null, topP: null, maxTokens: 12, seed: 1 },
     });
     texts.push(text);

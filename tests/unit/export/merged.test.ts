@@ -23,6 +23,7 @@ import { openModel } from "../../../src/hub/model.ts";
 import { readSafetensors, writeSafetensors } from "../../../src/hub/safetensors.ts";
 import { readConfig } from "../../../src/models/llama.ts";
 import { readModel } from "../../../src/onnx/model.ts";
+import { memoryScratch } from "../../../src/storage/scratch.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { interpret, tensor } from "../../numeric/reference.ts";
@@ -35,7 +36,7 @@ const hone: TemplateChoice = { kind: "built-in", name: "hone" };
 /** Exports under a method, with seeded trained values unless others are given. */
 async function exported(base: Base, method: Method = lora, choice = hone, values = trainedValues(base.config, method)) {
   const template = { choice, systemPrompt: null };
-  const bundle = await exportMerged({ ...base, method, trained: givenBy(values), template });
+  const bundle = await exportMerged({ ...base, method, trained: givenBy(values), template, scratch: memoryScratch() });
   return { ...bundle, values };
 }
 
@@ -259,7 +260,13 @@ describe("11. what stops an answer", () => {
     const base = await openBase({ added: [], tokenizerConfig: null });
     const trained = () => Promise.reject(new Error("the weights were read"));
     await expect(
-      exportMerged({ ...base, method: lora, trained, template: { choice: hone, systemPrompt: null } }),
+      exportMerged({
+        ...base,
+        method: lora,
+        trained,
+        template: { choice: hone, systemPrompt: null },
+        scratch: memoryScratch(),
+      }),
     ).rejects.toThrow(/was not exported.*no answer could ever stop.*eos_token/);
   });
 });
@@ -282,6 +289,7 @@ test("it can be cancelled, and tells how far it is", async () => {
   const told: string[] = [];
   const work = exportMerged({
     ...base,
+    scratch: memoryScratch(),
     method: lora,
     trained: givenBy(trainedValues(base.config, lora)),
     template: { choice: hone, systemPrompt: null },
@@ -381,7 +389,7 @@ describe("read back before it is given", async () => {
   });
 
   test("the zip holds every file, byte for byte", async () => {
-    const zip = await zipFiles(files);
+    const zip = await zipFiles(files, await memoryScratch().create("a zip"));
     const held = unzipSync(new Uint8Array(await zip.arrayBuffer()));
     expect(Object.keys(held)).toEqual(files.map(({ name }) => name));
     for (const { name } of files) expect(held[name]).toEqual(await bytesOf(files, name));
@@ -390,7 +398,8 @@ describe("read back before it is given", async () => {
 
 test("more than a zip can hold is refused with the way out", async () => {
   const content = Object.defineProperty(new Blob([]), "size", { value: 5 * 2 ** 30 });
-  await expect(zipFiles([{ name: "model.safetensors", content }])).rejects.toThrow(
+  const out = await memoryScratch().create("a zip");
+  await expect(zipFiles([{ name: "model.safetensors", content }], out)).rejects.toThrow(
     /zip holds 4294967295: export the adapter/,
   );
 });

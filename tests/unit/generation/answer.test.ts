@@ -1,6 +1,8 @@
-/** Oracle: what a person should see of given token sequences, written out by hand. */
+/** Oracles: what a person should see of given token sequences, written out by hand; and the ids that the generator was given. */
 
 import { describe, expect, it } from "vitest";
+import type { Message } from "../../../src/data/example.ts";
+import { templateTitles } from "../../../src/data/templates/builtIn.ts";
 import { createTemplate } from "../../../src/data/templates/choose.ts";
 import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import { answer } from "../../../src/generation/answer.ts";
@@ -13,6 +15,7 @@ const template = createTemplate({ kind: "built-in", name: "hone" }, { tokenizer,
 const encode = (text: string) => [
   ...tokenizer.encode([{ text, kind: "content", role: null, message: null, answer: false, weight: 0 }]).ids,
 ];
+const builtInNames = Object.keys(templateTitles) as (keyof typeof templateTitles)[];
 const sampling = { temperature: 0, topK: null, topP: null };
 
 /** Answers with these tokens, and notes what was asked and what was shown piece by piece. */
@@ -35,6 +38,56 @@ async function replay(ids: readonly number[], finish: "stop" | "length" = "stop"
 }
 
 describe("an answer", () => {
+  it("tells exactly the ids that the generator was given, whose words they are, and what was written", async () => {
+    const ids = encode("Yes.<|end|>");
+    const { given, asked } = await replay(ids);
+    const { prompt, written } = given;
+    expect(prompt.tokens.map(({ id }) => id)).toEqual([...(asked?.prompt ?? [])]);
+    expect(written.map(({ id }) => id)).toEqual(ids);
+    expect(prompt.tokens.map(({ text }) => text).join("")).toBe(prompt.text);
+    const stretches = prompt.stretches.map(({ end, role }, index) => [
+      prompt.text.slice(prompt.stretches[index - 1]?.end ?? 0, end),
+      role,
+    ]);
+    expect(stretches).toEqual([
+      ["<s><|system|>", null],
+      ["Be kind.", "system"],
+      ["<|end|>\n<|user|>", null],
+      ["Hello", "user"],
+      ["<|end|>\n<|assistant|>", null],
+    ]);
+    const whose = (role: string | null) =>
+      prompt.tokens.flatMap((token) => (token.role === role ? [token.text] : [])).join("");
+    // To this tokenizer the marks are text, with tokens over the border: such a one belongs to where it begins.
+    expect([whose("system"), whose("user")]).toEqual(["Be kind.<", "Hello<"]);
+  });
+
+  it.each(builtInNames)("is asked for after what was said before, unchanged: %s", async (name) => {
+    const inForm = createTemplate({ kind: "built-in", name }, { tokenizer, chatTemplate: null });
+    const wrote = encode(`${inForm.answerBegins}Good day.${inForm.endMarker}`);
+    const fed: number[][] = [];
+    const generate = async ({ prompt, onToken }: GenerationRequest) => {
+      fed.push([...prompt]);
+      for (const id of wrote) onToken?.(id);
+      return { ids: wrote, finish: "stop" as const };
+    };
+    const ask = (messages: readonly Message[]) =>
+      answer({ generate, tokenizer, template: inForm, systemPrompt: "Be kind." }, messages, {
+        maxTokens: 50,
+        sampling,
+        seed: 0,
+      });
+    const said: Message[] = [{ role: "user", content: "Hello there" }];
+    const first = await ask(said);
+    expect(first.text).toBe("Good day.");
+    said.push({ role: "assistant", content: first.text }, { role: "user", content: "And now?" });
+    const second = await ask(said);
+    const read = first.prompt.text + inForm.answerBegins + first.text;
+    expect(second.prompt.text.slice(0, read.length)).toBe(read);
+    expect(fed[1]?.slice(0, fed[0]?.length)).toEqual(fed[0]);
+    expect(fed[1]?.slice(fed[0]?.length, (fed[0]?.length ?? 0) + wrote.length)).toEqual(wrote);
+  });
+
   it("is asked for with the template of training, up to the header of the answer", async () => {
     const { asked } = await replay([]);
     expect(tokenizer.decode(asked?.prompt ?? [])).toBe(

@@ -47,6 +47,8 @@ const formRows: Row[] = [
   ["src/nn/deep/nested.ts", 'import { x } from "../../models/file.ts";', order("nn", "models")],
   ["src/nn/deep/own.ts", 'import { x } from "../file.ts";', null],
   ["src/worker/tests.ts", 'import { x } from "../../tests/file.ts";', order("src", "tests")],
+  ["src/sw.ts", 'import { registerRoute } from "workbox-routing";', null],
+  ["src/ui/workbox.ts", 'import { registerRoute } from "workbox-routing";', door("workbox-routing", "src/sw.ts")],
 ];
 
 const libraries: [library: string, statement: string, place: string, within: string][] = [

@@ -22,6 +22,18 @@ describe("runs", () => {
     expect(await runs.list()).toEqual({ runs: [newer, older], problems: [] });
   });
 
+  test("a record from before there were stages reads as a run in one stage", async () => {
+    const disk = newDisk();
+    const { runs } = await openStorage(tabOn(disk));
+    const { stages: _, recipe, ...rest } = runRecord("old", 3);
+    const { stages: _order, textEpochs: _passes, textLearningRate: _rate, ...old } = recipe;
+    await disk.records.write([["run/old", { format: 1, value: { ...rest, recipe: old } }]]);
+    expect(await runs.get("old")).toMatchObject({
+      stages: [],
+      recipe: { stages: "together", textEpochs: 1, textLearningRate: null },
+    });
+  });
+
   test.each([
     [
       { format: 1, value: { id: "bad" } },

@@ -17,8 +17,8 @@ const results: ExamResults = {
   },
   model: "Seedling",
   run: { id: "r", name: "a run", step: 7 },
-  base: { answers: [true, false, false, false].map(answer), textLoss: 2, seconds: 1 },
-  tuned: { answers: [true, true, true, false].map(answer), textLoss: 2.5, seconds: 1 },
+  base: { answers: [true, false, false, false].map(answer), textLoss: 2, step: null, seconds: 1 },
+  tuned: { answers: [true, true, true, false].map(answer), textLoss: 2.5, step: 7, seconds: 1 },
 };
 
 test("shares of right answers are told before and after, for all and for each group", () => {

@@ -1,6 +1,8 @@
 /** The page's state on a fake engine behind a real message channel. Oracle: what the fake engine was told to do. */
 
 import { expect, test } from "vitest";
+import { presentConversation } from "../../../src/store/compare.ts";
+import type { Side } from "../../../src/store/conversation.ts";
 import { createHone, type Hone } from "../../../src/store/hone.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import type { HoneState } from "../../../src/store/state.ts";
@@ -180,31 +182,104 @@ test("opening a model can be cancelled without an error", async () => {
   expect(facts().model).toMatchObject({ opening: false, failure: null, list: [] });
 });
 
-test("both answers stream and end; stopping leaves what was written", async () => {
+const words = {
+  modelHash: fakeModel.hash,
+  template: { kind: "built-in", name: "hone" } as const,
+  systemPrompt: null,
+};
+const base: Side = { ...words, name: "base", of: fakeModel.name, runId: null, checkpoint: null };
+const tuned: Side = { ...words, name: "tuned", of: "a run", runId: "run-1", checkpoint: null };
+const other: Side = { ...tuned, name: "other", checkpoint: 4 };
+const sampling = { temperature: 0, topK: null, topP: null, maxTokens: 16, seed: 1 };
+const lastTurn = ({ compare }: HoneState) => presentConversation(compare)?.turns.at(-1);
+
+test("answers stream one after another and end; stopping leaves what was written", async () => {
   const { hone, facts } = await started({ ...kept, pace: 5 });
   choose(hone);
   hone.compare.type("Name three colours.");
-  const question = {
-    modelHash: fakeModel.hash,
-    runId: "run-1",
-    template: { kind: "built-in", name: "hone" } as const,
-    systemPrompt: null,
-    sampling: { temperature: 0, topK: null, topP: null, maxTokens: 16, seed: 1 },
-  };
   const texts = new Set<string>();
-  const stop = hone.store.subscribe(({ compare }) => texts.add(compare.base?.text ?? ""));
-  await hone.compare.ask(question);
+  const stop = hone.store.subscribe((state) => texts.add(lastTurn(state)?.answers.base?.text ?? ""));
+  await hone.compare.ask([base, tuned, other], sampling);
   stop();
   expect(texts).toContain("Once upon");
-  expect(facts().compare.base).toMatchObject({ status: "done", answer: { finish: "length" } });
-  expect(facts().compare.tuned).toMatchObject({ status: "done", text: "Red, yellow and blue." });
+  expect(lastTurn(facts())).toMatchObject({
+    question: "Name three colours.",
+    answers: {
+      base: { status: "done", figures: { finish: "length", step: null, wrote: 7 } },
+      tuned: { status: "done", text: "Red, yellow and blue." },
+      other: { status: "done", text: "Red and green.", figures: { step: 4 } },
+    },
+  });
 
-  const asking = hone.compare.ask(question);
-  await until(hone, ({ compare }) => compare.base?.text === "Once");
+  hone.compare.type("And four?");
+  const asking = hone.compare.ask([base, tuned, other], sampling);
+  await until(hone, (state) => lastTurn(state)?.answers.base?.text === "Once");
   hone.compare.stop();
   await asking;
-  expect(facts().compare).toMatchObject({ asking: false, base: { answer: { finish: "cancelled" } } });
-  expect(facts().compare.tuned?.status).toBe("failed");
+  expect(facts().compare.asking).toBe(false);
+  expect(lastTurn(facts())?.answers).toMatchObject({
+    base: { status: "done", figures: { finish: "cancelled" } },
+    tuned: { status: "failed", text: "" },
+  });
+});
+
+test("a conversation goes on with the same sides, each with its own answers; with others another begins", async () => {
+  const { hone, facts } = await started(kept);
+  const ask = (question: string, sides: readonly Side[]) => {
+    hone.compare.type(question);
+    return hone.compare.ask(sides, sampling);
+  };
+  await ask("One?", [base, tuned]);
+  expect(facts().compare.question).toBe("");
+  await ask("Two?", [base, tuned]);
+  const first = presentConversation(facts().compare);
+  expect(first?.turns.map(({ question }) => question)).toEqual(["One?", "Two?"]);
+  // What the fake engine was asked stands in the prompt that it gives back.
+  expect(first?.turns[1]?.answers.tuned?.prompt?.text).toBe(
+    "<|user|>One?<|end|>\n<|assistant|>Red, yellow and blue.<|end|>\n<|user|>Two?<|end|>\n<|assistant|>",
+  );
+  expect(first?.turns[1]?.answers.base?.prompt?.text).toContain("<|assistant|>Once upon a time, a cat…<|end|>");
+  await ask("Three?", [base, other]);
+  expect(
+    facts()
+      .compare.conversations.map(({ turns }) => turns.length)
+      .toSorted(),
+  ).toEqual([1, 2]);
+  hone.compare.open(first?.id ?? "");
+  await ask("Four?", [base, tuned]);
+  expect(presentConversation(facts().compare)).toMatchObject({ id: first?.id, turns: { length: 3 } });
+});
+
+test("a question that nobody could be asked stays in the box, and no conversation has it", async () => {
+  const gone = new Error("This model is not kept in this browser any more.");
+  const { hone, facts } = await started({ ...kept, failing: { openModel: gone } });
+  hone.compare.type("Why?");
+  await hone.compare.ask([base], sampling);
+  expect(facts().compare).toMatchObject({
+    question: "Why?",
+    asking: false,
+    present: null,
+    failure: { message: gone.message },
+  });
+  expect(facts().compare.conversations).toEqual([]);
+});
+
+test("a removed conversation comes back in its place", async () => {
+  const { hone, facts } = await started(kept);
+  for (const question of ["One?", "Two?"]) {
+    hone.compare.type(question);
+    await hone.compare.ask([base], sampling);
+    hone.compare.begin();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  const before = facts().compare.conversations;
+  expect(before.map(({ turns }) => turns[0]?.question)).toEqual(["Two?", "One?"]);
+  hone.compare.remove(before[1]?.id ?? "");
+  hone.compare.remove(before[0]?.id ?? "");
+  expect(facts().compare.conversations).toEqual([]);
+  hone.compare.undoRemove();
+  hone.compare.undoRemove();
+  expect(facts().compare.conversations).toEqual(before);
 });
 
 test("an engine that dies in a run says so; started again, it shows what it keeps", async () => {

@@ -20,6 +20,8 @@ test("choices and typed text come back", () => {
       { lambda: 1 },
     ],
     recipe: { name: "my run", method: "full", entries: { learningRate: "3e-5x" } },
+    watching: { prompt: "What?", row: "7x", source: "d" },
+    tellEnd: true,
     question: "Why?",
     sampling: { temperature: "0.7" },
   });
@@ -32,6 +34,8 @@ test("choices and typed text come back", () => {
     { hash: "e", mapping: null, lambda: 1, excluded: [] },
   ]);
   expect(state.recipe).toEqual({ name: "my run", method: "full", entries: { learningRate: "3e-5x" } });
+  expect(state.watching).toEqual({ prompt: "What?", row: "7x", source: "d" });
+  expect(state.notice).toEqual({ wanted: true, refused: false });
   expect(state.compare).toMatchObject({ question: "Why?", entries: { temperature: "0.7" } });
 });
 
@@ -42,7 +46,7 @@ test.each([
   "7",
   "[]",
   "{}",
-  '{"welcomed":1,"choice":"cuda","model":7,"sources":{"hash":"d"},"recipe":{"method":"magic","entries":{"seed":42}},"question":null,"sampling":[1]}',
+  '{"welcomed":1,"choice":"cuda","model":7,"sources":{"hash":"d"},"recipe":{"method":"magic","entries":{"seed":42}},"watching":[1],"tellEnd":"yes","question":null,"sampling":[1]}',
 ])("what is not well formed changes nothing: %s", (written) => {
   expect(withKept(initialState, written)).toEqual(initialState);
 });

@@ -17,8 +17,8 @@ const step = (number: number, loss = number): StepMetrics => ({
 test("steps that are gone through again replace those after the checkpoint", () => {
   const series = createMetricSeries();
   series.replace("a", { steps: [1, 2, 3, 4].map((number) => step(number)), evaluations: [{ step: 0, loss: 9 }] });
-  series.addStep("a", step(3, 30));
-  series.addStep("a", step(4, 40));
+  series.addStep("a", step(3, 30), 8);
+  series.addStep("a", step(4, 40), 8);
   expect(series.of("a").steps.map(({ step, loss }) => [step, loss])).toEqual([
     [1, 1],
     [2, 2],
@@ -27,6 +27,7 @@ test("steps that are gone through again replace those after the checkpoint", () 
   ]);
   series.addEvaluation("a", { step: 0, loss: 8 });
   expect(series.of("a").evaluations).toEqual([{ step: 0, loss: 8 }]);
+  expect([series.of("a").memory, series.of("unknown").memory]).toEqual([8, null]);
 });
 
 test("every change makes a new object, is told with its run, and does not touch another run", () => {
@@ -34,11 +35,11 @@ test("every change makes a new object, is told with its run, and does not touch 
   const told: string[] = [];
   const stop = series.subscribe((runId) => told.push(runId));
   const before = series.of("a");
-  series.addStep("a", step(1));
+  series.addStep("a", step(1), 8);
   expect(series.of("a")).not.toBe(before);
-  series.addStep("b", step(1));
+  series.addStep("b", step(1), 8);
   stop();
-  series.addStep("a", step(2));
+  series.addStep("a", step(2), 8);
   expect(told).toEqual(["a", "b"]);
   expect(series.of("b").steps).toHaveLength(1);
 });

@@ -3,14 +3,15 @@ import { accumulatorOut } from "../../../src/artifacts/contract.ts";
 import type { Batch } from "../../../src/data/batch.ts";
 import type { SamplerState } from "../../../src/data/sampler.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
+import type { EvaluationMetrics, Moment } from "../../../src/storage/run.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import type { BatchSource } from "../../../src/training/batchSource.ts";
 import { createControl, nextTask } from "../../../src/training/control.ts";
-import { createEvaluator } from "../../../src/training/evaluate.ts";
+import { createEvaluator, evaluateHeldOut } from "../../../src/training/evaluate.ts";
 import { type LoopEvent, trainingLoop } from "../../../src/training/loop.ts";
 import { uploadParameters } from "../../../src/training/parameters.ts";
 import { learningRateAt } from "../../../src/training/schedule.ts";
-import { initialState, type LoopState, readState } from "../../../src/training/state.ts";
+import { initialState, type LoopState, readState, withMoment } from "../../../src/training/state.ts";
 import { createStepper } from "../../../src/training/step.ts";
 import {
   artifacts,
@@ -52,15 +53,21 @@ interface Setting {
   readonly totalSteps?: number;
   readonly evaluateEvery?: number;
   readonly checkpointEvery?: number;
-  readonly patience?: number | null;
+  readonly patience?: number;
+  readonly patienceFrom?: number;
+  readonly borders?: readonly number[];
   readonly questions?: readonly { prompt: string; reference: string }[];
+  /** Steps between two looks; left out: none. */
+  readonly watchEvery?: number;
+  /** Losses of the watched row that the run is told, one look after the other; computed when left out. */
+  readonly seen?: readonly number[];
   readonly validation?: readonly Batch[] | null;
   /** Validation losses that the run is told, one after the other; computed when left out. */
-  readonly losses?: readonly number[];
+  readonly losses?: readonly (number | Omit<EvaluationMetrics, "step">)[];
   readonly weight?: (step: number) => number;
   readonly compute?: Compute;
   /** When a person asks: at a poll, or at a moment, which is a poll, a run of a session or a save; both from 1. */
-  readonly ask?: { readonly poll?: number; readonly moment?: number; readonly request: "pause" | "cancel" };
+  readonly ask?: { readonly poll?: number; readonly moment?: number; readonly request: "pause" | "cancel" | "save" };
   /** Saves that succeed before the disk is full. */
   readonly room?: number;
   readonly from?: Saved;
@@ -91,9 +98,15 @@ async function train(setting: Setting = {}) {
   if (from !== undefined) await restoreInto(stepper, from.tensors);
   const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
   const { validation = [batchOf([[1, 2, 3]], [0]), batchOf([[4, 5, 6]], [1])] } = setting;
-  const told = losses?.slice(state.evaluations.length);
+  const told = losses
+    ?.slice(state.evaluations.length)
+    .map((held) => (typeof held === "number" ? { loss: held } : held));
+  const watched = batchOf([[2, 3, 4, 5]], [0]);
+  const seen = setting.seen?.slice();
   const events: LoopEvent[] = [];
   const checkpoints: Saved[] = [];
+  const respond = async (prompt: string) =>
+    `${prompt} ${(await snapshotOf(stepper.tensors()))[0]?.values.slice(0, 3).join(" ")}`;
   let polls = 0;
   let now = 0;
   const outcome = await trainingLoop(
@@ -101,7 +114,6 @@ async function train(setting: Setting = {}) {
       recipe: {
         evaluateEvery: setting.evaluateEvery ?? 2,
         checkpointEvery: setting.checkpointEvery ?? 4,
-        patience: setting.patience ?? null,
       },
       totalSteps,
       learningRate: (step) =>
@@ -112,10 +124,28 @@ async function train(setting: Setting = {}) {
         validation === null
           ? null
           : told === undefined
-            ? (interrupted) => evaluator.loss(validation, interrupted)
-            : async () => told.shift() ?? Number.NaN,
+            ? (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: validation }], interrupted)
+            : async () => told.shift() ?? { loss: Number.NaN },
+      patience: setting.patience
+        ? {
+            validations: setting.patience,
+            from: setting.patienceFrom ?? 0,
+            loss: ({ loss, byKind }) => byKind?.chat ?? loss,
+          }
+        : null,
+      borders: setting.borders ?? [],
       questions: setting.questions ?? [],
-      answer: async (prompt) => `${prompt} ${(await snapshotOf(stepper.tensors()))[0]?.values.slice(0, 3).join(" ")}`,
+      answer: respond,
+      watch:
+        setting.watchEvery === undefined
+          ? null
+          : {
+              every: setting.watchEvery,
+              look: async () => ({
+                answer: await respond("watched"),
+                losses: seen ? seen.splice(0, 1) : [...(await evaluator.tokenLosses(watched))],
+              }),
+            },
       saveCheckpoint: async (checkpoint) => {
         pass();
         if (checkpoints.length === setting.room) throw new StorageFullError("The checkpoint", 2e6, 1e6);
@@ -207,6 +237,47 @@ describe("a run", () => {
     expect(last(checkpointSteps(run.checkpoints))).toBe(10);
   });
 
+  test("has patience in its last stage only, and there with what the stage learns", async () => {
+    // Validations at 0, 2, …, 20; the stage begins with step 8. Of all rows the loss only rises.
+    const losses = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((loss, i) => ({
+      loss,
+      byKind: { text: loss, chat: [9, 9, 9, 9, 8, 7, 6, 6, 6][i] ?? 6 },
+    }));
+    const run = await train({ totalSteps: 20, evaluateEvery: 2, patience: 2, patienceFrom: 8, losses });
+    expect(run.state.step).toBe(16);
+    expect(run.reason).toBe(
+      "Stopped at step 16 of 20: 2 validations in a row without a lower loss than 6.0000 at step 12.",
+    );
+    expect(run.state.best).toEqual({ step: 0, loss: 1, byKind: { text: 1, chat: 9 } });
+  });
+
+  test("evaluates and saves where a stage ends", async () => {
+    const run = await train({
+      totalSteps: 7,
+      evaluateEvery: 5,
+      checkpointEvery: 100,
+      borders: [3],
+      losses: [1, 2, 3, 4],
+    });
+    expect(stepsOf(run.events, "evaluation")).toEqual([0, 3, 5, 7]);
+    expect(checkpointSteps(run.checkpoints)).toEqual([3, 7]);
+  });
+
+  test("begins each stage with a fresh optimizer, as if its weights were a new run's", async () => {
+    const run = await train({ totalSteps: 6, borders: [3] });
+    const border = run.checkpoints.find(({ state }) => state.step === 3);
+    if (!border) throw new Error("the border was not saved");
+    expect(border.state.updates).toBe(3);
+    const zeroed = border.tensors.map((tensor) =>
+      tensor.name.includes("moment") ? { ...tensor, values: tensor.values.map(() => 0) } : tensor,
+    );
+    expect(zeroed).not.toEqual(border.tensors);
+    const anew = await train({ totalSteps: 6, from: { state: { ...border.state, updates: 0 }, tensors: zeroed } });
+    expect(run.tensors).toEqual(anew.tensors);
+    expect(run.state.updates).toBe(3);
+    expect((await train({ totalSteps: 6 })).tensors).not.toEqual(run.tensors);
+  });
+
   test("answers the questions with the weights before the first and after the last step", async () => {
     const questions = [1, 2].map((n) => ({ prompt: `question ${n}`, reference: `reference ${n}` }));
     const run = await train({ questions });
@@ -221,6 +292,25 @@ describe("a run", () => {
       })),
     );
     expect(weights(run)).not.toBe(weights(start));
+  });
+
+  test("looks at the base model, every k steps and at the end, and events tell what the state holds", async () => {
+    const run = await train({ totalSteps: 7, watchEvery: 3 });
+    expect(run.state.moments.map(({ step }) => step)).toEqual([0, 3, 6, 7]);
+    const told = run.events.flatMap((event) => (event.type === "moments" ? [event.moments] : []));
+    expect(told).toHaveLength(4);
+    expect(last(told)).toEqual(run.state.moments);
+    // Each look sees other weights, the last one those of the end.
+    expect(run.state.moments.map(({ answer }) => answer)).toEqual([...new Set(run.state.moments.map((m) => m.answer))]);
+    expect(last(run.state.moments).answer).toBe(`watched ${run.tensors[0]?.values.slice(0, 3).join(" ")}`);
+    expect(run.state.moments.every(({ losses }) => losses.length === 3)).toBe(true);
+  });
+
+  test("looks once more where it stops early, and trains the same with looks as without", async () => {
+    const setting = { totalSteps: 20, patience: 2, losses: [5, 4, 4.5, 3, 3, 3.1, 1] };
+    const run = await train({ ...setting, watchEvery: 4 });
+    expect(run.state.moments.map(({ step }) => step)).toEqual([0, 4, 8, 10]);
+    expect(run.tensors).toEqual((await train(setting)).tensors);
   });
 
   test("goes past steps without a supervised token and tells their rows", async () => {
@@ -239,7 +329,14 @@ describe("a person", () => {
   const questions = [1, 2].map((n) => ({ prompt: `question ${n}`, reference: "" }));
 
   test("who pauses at any moment and resumes gets the uninterrupted run, bit for bit", async () => {
-    const setting = { questions, totalSteps: 5, patience: 9, weight: (step: number) => (step === 3 ? 0 : 1) };
+    const setting = {
+      questions,
+      watchEvery: 2,
+      totalSteps: 5,
+      borders: [1, 4],
+      patience: 9,
+      weight: (step: number) => (step === 3 ? 0 : 1),
+    };
     const whole = await train(setting);
     const told = (...runs: { readonly events: readonly LoopEvent[] }[]) =>
       runs.flatMap((run) => run.events).filter((event) => event.type !== "checkpoint");
@@ -265,6 +362,22 @@ describe("a person", () => {
       expect([from.state.step, resumed.tensors]).toEqual([from.state.step, whole.tensors]);
       expect(resumed.state).toEqual(whole.state);
     }
+  });
+
+  test("who asks for a checkpoint gets one before the next step, and the run is the same", async () => {
+    const setting = { checkpointEvery: 100, validation: null, totalSteps: 5 };
+    const whole = await train(setting);
+    const saved = new Set<number>();
+    for (let poll = 1; poll <= whole.polls; poll++) {
+      const run = await train({ ...setting, ask: { poll, request: "save" } });
+      expect([poll, run.status, run.polls]).toEqual([poll, "finished", whole.polls]);
+      expect(run.tensors).toEqual(whole.tensors);
+      expect(last(checkpointSteps(run.checkpoints))).toBe(5);
+      // Asked in the last step, the last checkpoint is the one.
+      expect(run.checkpoints.length).toBeLessThanOrEqual(2);
+      for (const { state } of run.checkpoints) saved.add(state.step);
+    }
+    expect([...saved].toSorted()).toEqual([1, 2, 3, 4, 5]);
   });
 
   test("who pauses twice at one place gets no second checkpoint of it", async () => {
@@ -350,14 +463,37 @@ describe("trouble", () => {
   });
 });
 
+test("a look whose numbers are not finite ends the run, for nothing could be kept of it", async () => {
+  await expect(train({ watchEvery: 2, seen: [4, Number.NaN] })).rejects.toMatchObject({
+    name: "NonFiniteError",
+    quantity: "loss of the watched row",
+    step: 2,
+  });
+});
+
+test("of many looks sixty stay, the first and the newest among them, spread over the whole run", () => {
+  let moments: readonly Moment[] = [];
+  for (let step = 0; step <= 3000; step += 3) {
+    moments = withMoment(moments, { step, answer: "", losses: [] });
+    const steps = moments.map((moment) => moment.step);
+    expect([steps[0], last(steps)]).toEqual([0, step]);
+    const gaps = steps.slice(1).map((at, i) => at - (steps[i] ?? 0));
+    // The newest gap may be new.
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(4 * Math.min(...gaps.slice(0, -1), Math.max(...gaps)));
+    expect(steps).toHaveLength(Math.min(60, step / 3 + 1));
+  }
+});
+
 describe("a stored state", () => {
   const pass = { pass: 2, position: 7, random: [5, 6, 7, 8] } as const;
   const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4], passes: [pass] });
 
   test("comes back as it was", async () => {
-    const run = await train({ questions: [{ prompt: "a", reference: "b" }] });
+    const run = await train({ questions: [{ prompt: "a", reference: "b" }], watchEvery: 3 });
     expect(readState(JSON.parse(JSON.stringify(run.state)))).toEqual(run.state);
     expect(readState(JSON.parse(JSON.stringify(state)))).toEqual(state);
+    const { moments: _none, ...earlier } = state;
+    expect(readState(earlier)).toEqual(state);
   });
 
   test.each([

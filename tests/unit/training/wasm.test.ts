@@ -20,7 +20,7 @@ import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { createBatchSource, evaluationBatches } from "../../../src/training/batchSource.ts";
 import { createControl, nextTask } from "../../../src/training/control.ts";
-import { createEvaluator } from "../../../src/training/evaluate.ts";
+import { createEvaluator, evaluateHeldOut } from "../../../src/training/evaluate.ts";
 import { batchFeeds, bindTensors } from "../../../src/training/feeds.ts";
 import { trainingLoop } from "../../../src/training/loop.ts";
 import { disposeAll, initialAdapter, uploadParameters } from "../../../src/training/parameters.ts";
@@ -101,6 +101,9 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   truncation: "drop",
   packing: false,
   mixture: "weight",
+  stages: "together",
+  textEpochs: 1,
+  textLearningRate: null,
   learningRate,
   schedule: "cosine",
   warmupRatio: 0.05,
@@ -120,6 +123,7 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   keepLast: 2,
   patience: null,
   samplePrompts: 0,
+  watchEvery: null,
   seed: 3,
 });
 
@@ -137,6 +141,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
   const record: RunRecord = {
     id: "run",
     name: "tiny",
+    note: "",
     createdAt: "2026-01-01T00:00:00.000Z",
     updatedAt: "2026-01-01T00:00:00.000Z",
     status: "running",
@@ -147,6 +152,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     provider: "wasm",
     trainable: 0,
     examples: { training: 4, validation: 0 },
+    stages: [],
     totalSteps,
     step: 0,
     seconds: 0,
@@ -154,6 +160,8 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     evaluations: [],
     best: null,
     samples: [],
+    watch: null,
+    slowdowns: [],
   };
   const buckets = chooseBuckets(examples, settings.batchSize, { repeats: false });
   const samplerOptions: SamplerOptions = {
@@ -198,9 +206,13 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
         learningRate: (step) => learningRateAt(settings, step, totalSteps),
         stepper,
         batches: createBatchSource(examples, buckets, createSampler(samplerOptions, from.sampler)),
-        evaluate: (interrupted) => evaluator.loss(evaluationBatches(examples, buckets), interrupted),
+        evaluate: (interrupted) =>
+          evaluateHeldOut(evaluator, [{ kind: null, batches: evaluationBatches(examples, buckets) }], interrupted),
+        patience: null,
+        borders: [],
         questions: [],
         answer: async () => null,
+        watch: null,
         saveCheckpoint: async ({ state, tensors }) => {
           await checkpoints.save({ record: { ...record, step: state.step, best: state.best }, state, tensors });
         },

@@ -4,16 +4,16 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { openStorage } from "../../../src/storage/storage.ts";
 import { createDataDesk } from "../../../src/worker/dataDesk.ts";
-import type { DataApi, DataEvent, DataSpec } from "../../../src/worker/dataProtocol.ts";
+import type { DataApi, DataEvent, DataSpec, TokenTable } from "../../../src/worker/dataProtocol.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 import { newDisk, tabOn } from "../storage/backend.ts";
 
 const { json, config } = byteLevelTokenizer();
 const model = { modelHash: "m", tokenizerJson: json, tokenizerConfig: config, chatTemplate: null, contextLength: 512 };
 
-async function desk(disk = newDisk()) {
+async function desk(disk = newDisk(), keptBytes?: number) {
   const events: DataEvent[] = [];
-  const data = createDataDesk(await openStorage(tabOn(disk)), (event) => events.push(event));
+  const data = createDataDesk(await openStorage(tabOn(disk)), (event) => events.push(event), keptBytes);
   await data.tellModel(model);
   return { data, events };
 }
@@ -220,6 +220,42 @@ describe("an inspection", () => {
     expect(events.some(({ task, done, total }) => task === "Checking the rows" && done === total)).toBe(true);
   });
 
+  test("tells plain text from chats, in the table and by kind in the report", async () => {
+    const { data } = await desk();
+    const mixed = await take(data, "a.jsonl", lines([...pairs(3), { text: "Plain text." }]));
+    const text = await take(data, "b.jsonl", lines([{ text: "More of it." }]));
+    const spec = specOf([mixed.hash, text.hash]);
+    const { table, report } = await data.prepare(spec);
+    expect([...table.kinds]).toEqual([1, 1, 1, 0, 0]);
+    expect(report.sources.map(({ byKind }) => [byKind.text.training, byKind.chat.training])).toEqual([
+      [1, 3],
+      [1, 0],
+    ]);
+  });
+
+  test.each([
+    ["few tokens stay, and each time a copy of them is given", 2 ** 20, 1],
+    ["many go with the first who asks, and are prepared anew", 1000, 3],
+  ])("asked for three times: %s", async (_, keptBytes, passes) => {
+    const { data, events } = await desk(newDisk(), keptBytes);
+    const { hash } = await take(data, "a.jsonl", lines(pairs(20)));
+    const given: { table: TokenTable; ids: Int32Array }[] = [];
+    for (let time = 0; time < 3; time++) {
+      const { table } = await data.prepare(specOf([hash]));
+      given.push({ table: structuredClone(table), ids: table.ids });
+      // As the channel between the workers leaves it.
+      structuredClone(table, { transfer: [table.ids.buffer] });
+    }
+    expect(given.map(({ table }) => table)).toEqual(given.map(() => given[0]?.table));
+    expect(given.map(({ ids }) => ids.length)).toEqual([0, 0, 0]);
+    expect(events.filter(({ task, done, total }) => task === "Checking the rows" && done === total)).toHaveLength(
+      passes,
+    );
+    // Other choices are not mistaken for them.
+    const { table } = await data.prepare(specOf([hash], {}, [0]));
+    expect(table.rows.length).toBe(19);
+  });
+
   test("is cancelled, and another can follow", async () => {
     const { data } = await desk();
     const { hash } = await take(data, "a.jsonl", lines(pairs(5000)));
@@ -235,6 +271,24 @@ describe("an inspection", () => {
     const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
     await expect(data.inspect({ ...specOf([hash]), modelHash: "other" })).rejects.toThrow(/No model is open/);
   });
+});
+
+test("a template that a model brings anew is the one used", async () => {
+  const { data } = await desk();
+  const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
+  const own = { ...specOf([hash], { template: { kind: "model" } }), modelHash: "other" };
+  const tell = (mark: string) =>
+    data.tellModel({
+      ...model,
+      modelHash: "other",
+      chatTemplate: `{% for m in messages %}{{ m.role }}${mark}{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}assistant${mark}{% endif %}`,
+    });
+  const look = async () => (await data.row(own, 0, 0)).examples[0]?.text;
+  await tell(": ");
+  expect(await look()).toContain("user: Say 0.");
+  expect(await look()).toContain("user: Say 0.");
+  await tell("> ");
+  expect(await look()).toContain("user> Say 0.");
 });
 
 describe("a template that is tried", () => {

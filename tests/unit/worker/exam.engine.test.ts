@@ -35,6 +35,7 @@ test("base and tuned model take an exam, with progress; it can be cancelled, and
   const request: ExamineRequest = {
     modelHash,
     runId: null,
+    checkpoint: null,
     template: { kind: "built-in", name: "hone" },
     systemPrompt: null,
     questions: [

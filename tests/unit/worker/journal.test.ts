@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { RunRecord, StepMetrics } from "../../../src/storage/run.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialState, type LoopState } from "../../../src/training/state.ts";
 import { createJournal } from "../../../src/worker/journal.ts";
 import type { EngineEvent } from "../../../src/worker/protocol.ts";
@@ -10,6 +11,7 @@ import type { EngineEvent } from "../../../src/worker/protocol.ts";
 const record: RunRecord = {
   id: "run",
   name: "a run",
+  note: "",
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",
   status: "running",
@@ -20,6 +22,7 @@ const record: RunRecord = {
   provider: "wasm",
   trainable: 4,
   examples: { training: 8, validation: 2 },
+  stages: [],
   totalSteps: 4,
   step: 0,
   seconds: 0,
@@ -27,6 +30,8 @@ const record: RunRecord = {
   evaluations: [],
   best: null,
   samples: [],
+  watch: null,
+  slowdowns: [],
 };
 const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
 const metrics = (step: number): StepMetrics => ({
@@ -47,7 +52,14 @@ const stateAfter = (steps: number): LoopState => ({
 
 function journal() {
   const told: EngineEvent[] = [];
-  return { told, journal: createJournal(record, (event) => told.push(event)) };
+  return {
+    told,
+    journal: createJournal(
+      record,
+      (event) => told.push(event),
+      () => 4096,
+    ),
+  };
 }
 
 describe("the journal of a run", () => {
@@ -79,6 +91,46 @@ describe("the journal of a run", () => {
       reason: "The loss of step 2 is NaN.",
       evaluations: [{ step: 0, loss: 5 }],
     });
+  });
+
+  it.each([
+    ["the checkpoint of step 2", 2, 2],
+    ["the beginning", null, 0],
+  ])("says after numbers that left the finite range that it goes on from %s, and slower", (from, saved, fromStep) => {
+    const { journal: written } = journal();
+    written.begin(start);
+    for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
+    if (saved !== null) written.hear({ type: "checkpoint", step: saved });
+    written.fail(new NonFiniteError("loss", Number.NaN, 4, [5]), null);
+    const { status, reason, slowdowns } = written.record();
+    expect([status, slowdowns]).toEqual(["failed", [{ fromStep, factor: 0.1 }]]);
+    expect(reason).toMatch(/^The loss of step 4 is NaN\./);
+    expect(reason).toContain(`Resume goes on from ${from}`);
+  });
+
+  it("does not slow down a model that was broken before the first step", () => {
+    const { journal: written } = journal();
+    written.begin(start);
+    written.fail(new NonFiniteError("validation loss", Number.NaN, 0, []), null);
+    expect(written.record()).toMatchObject({ status: "failed", slowdowns: [] });
+    expect(written.record().reason).not.toContain("Resume");
+  });
+
+  it("keeps every look, and tells it apart from the record", () => {
+    const watch = { prompt: "q", place: { source: 0, row: 1 }, tokens: [], moments: [] };
+    const told: EngineEvent[] = [];
+    const written = createJournal(
+      { ...record, watch },
+      (event) => told.push(event),
+      () => 0,
+    );
+    written.begin(start);
+    const moments = [{ step: 0, answer: "x", losses: [1] }];
+    written.hear({ type: "moments", moments });
+    expect(told.at(-1)).toEqual({ type: "watch", runId: "run", watch: { ...watch, moments } });
+    expect(written.record().watch?.moments).toEqual(moments);
+    written.begin(start);
+    expect(written.record().watch?.moments).toEqual([]);
   });
 
   it("pauses when the GPU was lost", () => {

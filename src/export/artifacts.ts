@@ -1,0 +1,34 @@
+/** Training artifacts for the user: ONNX files, each read back and compared with what was compiled before it is given. */
+
+import type { Artifact, Port } from "../artifacts/contract.ts";
+import { readModel } from "../onnx/model.ts";
+import { describeType } from "../tensor/dtype.ts";
+import { type OutFile, readBackError } from "./files.ts";
+
+/** What a user sees of an artifact without opening it. */
+export interface ArtifactFile extends OutFile {
+  /** Names of what it takes and gives, in order. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Nodes of its graph. */
+  readonly operators: number;
+}
+
+/** Throws ExportError unless the file, parsed again, takes and gives what the artifact does; GraphError where it is no graph. */
+export async function writeArtifact(name: string, artifact: Artifact): Promise<ArtifactFile> {
+  const content = new Blob([new Uint8Array(artifact.bytes)], { type: "application/octet-stream" });
+  const { inputs, outputs, nodes } = readModel(new Uint8Array(await content.arrayBuffer()));
+  for (const [what, found, wanted] of [
+    ["inputs", inputs, artifact.inputs],
+    ["outputs", outputs, artifact.outputs],
+  ] as const) {
+    const [read, told] = [described(found), described(wanted)];
+    if (read !== told) throw readBackError(`the list of ${what} of ${name}`, read, told);
+  }
+  if (nodes.length === 0) throw readBackError(`the graph of ${name}`, "empty", "a graph");
+  const names = (ports: readonly Pick<Port, "name">[]) => ports.map((port) => port.name);
+  return { name, content, inputs: names(inputs), outputs: names(outputs), operators: nodes.length };
+}
+
+const described = (ports: readonly Port[]) =>
+  ports.map(({ name, dtype, shape }) => `${name} ${describeType(dtype, shape)}`).join(", ");

@@ -1,0 +1,184 @@
+/**
+ * Models on Hugging Face: what a person types or pastes, what the hub's public API says of it, and its files at one commit,
+ * so that a fetch that goes on later mixes no versions. Everything is asked for without an account.
+ */
+
+import * as v from "valibot";
+import { holdWhole } from "./bytes.ts";
+import { ModelError, messageOf } from "./error.ts";
+import { isSmallText, type ModelFiles } from "./files.ts";
+import { gatedModel, hubPage, hubRefusal, huggingFaceHost, noSuchModel, noSuchRevision } from "./hubErrors.ts";
+import { persist, send } from "./request.ts";
+import { bytesFromUrl, partsOfUrl } from "./url.ts";
+
+export interface HubReference {
+  /** `owner/name`. */
+  readonly id: string;
+  /** A branch, a tag or a commit. */
+  readonly revision: string;
+  /** Where in the repository the model lies: "" for its root, else a path that ends in "/". */
+  readonly folder: string;
+}
+
+export interface HubFile {
+  /** Without the folder. */
+  readonly name: string;
+  readonly byteLength: number;
+  /** Whether it lies on the hub's storage for large files, which sends parts. */
+  readonly large: boolean;
+}
+
+/** A model's folder at one commit. */
+export interface HubRepository extends HubReference {
+  /** The commit, 40 hexadecimal digits. */
+  readonly revision: string;
+  readonly files: readonly HubFile[];
+}
+
+const hosts = [huggingFaceHost, `www.${huggingFaceHost}`, "hf.co"];
+const name = "[A-Za-z0-9_-][\\w.-]*";
+const typed = new RegExp(`^(${name}/${name})(?:@([\\w./-]+))?$`);
+
+/**
+ * What a text names on Hugging Face: `owner/name`, `owner/name@revision`, or the address of a model's page, of a folder or
+ * file in it. Null for any other text. Throws `ModelError` for what lies there and is no model.
+ */
+export function hubReference(text: string): HubReference | null {
+  const short = typed.exec(text.trim());
+  if (short?.[1] !== undefined) return { id: short[1], revision: short[2] ?? "main", folder: "" };
+  const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
+  if (url === null || !hosts.includes(url.host)) return null;
+  const parts = url.pathname.split("/").filter((part) => part !== "");
+  const [owner, model, view, revision, ...path] = parts.map(decoded);
+  if (owner === "datasets" || owner === "spaces") {
+    throw new ModelError(
+      `${hubPage(parts.join("/"))} is no model but one of Hugging Face's ${owner}: give a model, such as owner/name.`,
+    );
+  }
+  if (owner === undefined || model === undefined || !typed.test(`${owner}/${model}`)) {
+    throw new ModelError(`${url.origin}${url.pathname} names no model: give one like ${hubPage("owner/name")}.`);
+  }
+  const isPath = view !== undefined && ["tree", "blob", "resolve", "raw"].includes(view);
+  // The address of one of the files stands for its folder.
+  const folders = view === "tree" || url.pathname.endsWith("/") ? path : path.slice(0, -1);
+  return {
+    id: `${owner}/${model}`,
+    revision: isPath ? (revision ?? "main") : "main",
+    folder: isPath ? folders.map((part) => `${part}/`).join("") : "",
+  };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Whether the reference will always mean the same bytes. */
+export const isPinned = ({ revision }: HubReference): boolean => /^[0-9a-f]{40}$/.test(revision);
+
+/** What of the API's answer is read; it has much more. */
+const answerSchema = v.object({
+  id: v.string(),
+  sha: v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/)),
+  private: v.optional(v.boolean(), false),
+  gated: v.optional(v.union([v.literal(false), v.string()]), false),
+  siblings: v.array(
+    v.object({
+      rfilename: v.string(),
+      size: v.optional(v.nullable(v.number())),
+      lfs: v.optional(v.nullable(v.object({ size: v.optional(v.number()) }))),
+    }),
+  ),
+});
+
+/**
+ * Asks the hub for a model's files and their sizes. Throws `ModelError` when it is missing, private, gated, or the hub does
+ * not answer, and the signal's reason.
+ */
+export async function readRepository(reference: HubReference, signal?: AbortSignal): Promise<HubRepository> {
+  const { id, revision, folder } = reference;
+  const url = new URL(
+    `https://${huggingFaceHost}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`,
+  );
+  const answer = await persist({ url, signal }, async () => {
+    const response = await send(url, null, "GET", signal);
+    if (response.ok) return parseAnswer(url, await response.text());
+    await response.body?.cancel();
+    const { status } = response;
+    const refusal = hubRefusal(id, revision, response);
+    if (refusal) throw refusal;
+    if (status === 404) throw revision === "main" ? noSuchModel(id, status) : noSuchRevision(id, revision);
+    if (status < 500)
+      throw new ModelError(`Hugging Face refuses to describe "${id}" (${status}): check ${url.origin}.`);
+    throw new Error(`Hugging Face has no answer for "${id}" now (${status})`);
+  });
+  if (answer.gated !== false) throw gatedModel(answer.id);
+  const files = answer.siblings.flatMap(({ rfilename, size, lfs }): HubFile[] => {
+    const inside = rfilename.startsWith(folder) ? rfilename.slice(folder.length) : "";
+    const byteLength = lfs?.size ?? size;
+    if (inside === "" || inside.includes("/") || byteLength == null) return [];
+    return [{ name: inside, byteLength, large: lfs != null }];
+  });
+  // A model that was renamed answers under its new name.
+  return { id: answer.id, revision: answer.sha, folder, files };
+}
+
+function parseAnswer(url: URL, text: string): v.InferOutput<typeof answerSchema> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new ModelError(
+      `${url.host} answered with something else than JSON (${messageOf(cause)}), as networks do that ask for a sign-in ` +
+        "first: open any page there, then try again.",
+      { cause },
+    );
+  }
+  const parsed = v.safeParse(answerSchema, json);
+  if (parsed.success) return parsed.output;
+  const place = v.getDotPath(parsed.issues[0]) ?? "the whole";
+  throw new ModelError(
+    `${url.host} described the model in a form that this version of Hone does not know (${place}): download the files and ` +
+      "choose them here.",
+  );
+}
+
+/** Where the files of a commit lie; names exactly these bytes. */
+export function hubAddress({ id, revision, folder }: HubReference): string {
+  const path = folder.split("/").map(encodeURIComponent).join("/");
+  return `${hubPage(id)}/resolve/${encodeURIComponent(revision)}/${path}`;
+}
+
+/** The files of a repository, each fetched when it is read. */
+export function modelFromRepository(repository: HubRepository): ModelFiles {
+  const place = hubPage(repository.id) + (repository.folder === "" ? "" : `/${repository.folder}`);
+  const byName = new Map(repository.files.map((file) => [file.name, file]));
+  const find = (name: string) => {
+    const file = byName.get(name);
+    if (file === undefined) throw new ModelError(`${place} has no ${name}.`, { absent: true });
+    return file;
+  };
+  return {
+    name: repository.id,
+    place,
+    origin: hubAddress(repository),
+    listing: [...byName.keys()],
+    measure: async (name) => find(name).byteLength,
+    async open(name, options) {
+      const { byteLength, large } = find(name);
+      const url = new URL(encodeURIComponent(name), hubAddress(repository));
+      if (large && !isSmallText(name)) return partsOfUrl(url, name, byteLength, options);
+      const source = await bytesFromUrl(url, name, options);
+      if (source.byteLength !== byteLength) {
+        throw new ModelError(
+          `${name} has ${source.byteLength} bytes, but Hugging Face lists it with ${byteLength}: try again later.`,
+        );
+      }
+      // A commit never changes, whatever its files' headers say.
+      return { ...(isSmallText(name) ? holdWhole(source) : source), stamp: null };
+    },
+  };
+}

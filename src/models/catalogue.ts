@@ -1,0 +1,136 @@
+/**
+ * A few models on Hugging Face that Hone can train, from small to large. Of each: what cannot be computed. Fields of the
+ * configurations are those of the models' own config.json (names as there) as far as they decide sizes; lengths are those
+ * that the hub lists.
+ */
+
+import { type LlamaConfig, readConfig } from "./llama.ts";
+
+export interface CatalogueModel {
+  /** As Hugging Face names it. */
+  readonly id: string;
+  readonly config: LlamaConfig;
+  /** Bytes of its weights as they are fetched; config and tokenizer are small beside them. */
+  readonly byteLength: number;
+  /** Whether its owners ask for an account that agreed to conditions. */
+  readonly gated: boolean;
+  /** Whether it was already taught to answer. */
+  readonly instructed: boolean;
+  /** What it is, and what to take it for. */
+  readonly purpose: string;
+}
+
+const smolLM2 = {
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: 49_152,
+  max_position_embeddings: 8192,
+  rms_norm_eps: 1e-5,
+  rope_theta: 100_000,
+  tie_word_embeddings: true,
+};
+
+const smolLM2Small = {
+  ...smolLM2,
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+};
+
+const smolLM2Medium = {
+  ...smolLM2,
+  hidden_size: 960,
+  intermediate_size: 2560,
+  num_hidden_layers: 32,
+  num_attention_heads: 15,
+  num_key_value_heads: 5,
+};
+
+const tinyLlama = {
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: 32_000,
+  hidden_size: 2048,
+  intermediate_size: 5632,
+  num_hidden_layers: 22,
+  num_attention_heads: 32,
+  num_key_value_heads: 4,
+  max_position_embeddings: 2048,
+  rms_norm_eps: 1e-5,
+};
+
+const llama32 = {
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: 128_256,
+  hidden_size: 2048,
+  intermediate_size: 8192,
+  num_hidden_layers: 16,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+  head_dim: 64,
+  max_position_embeddings: 131_072,
+  rms_norm_eps: 1e-5,
+  rope_theta: 500_000,
+  rope_scaling: {
+    factor: 32,
+    high_freq_factor: 4,
+    low_freq_factor: 1,
+    original_max_position_embeddings: 8192,
+    rope_type: "llama3",
+  },
+  tie_word_embeddings: true,
+};
+
+export const catalogue: readonly CatalogueModel[] = [
+  {
+    id: "HuggingFaceTB/SmolLM2-135M",
+    config: readConfig(smolLM2Small),
+    byteLength: 269_060_552,
+    gated: false,
+    instructed: false,
+    purpose:
+      "Has read 2 trillion tokens, mostly English. The first step up from Seedling: general words, and and small enough for LoRA without a GPU, slowly.",
+  },
+  {
+    id: "HuggingFaceTB/SmolLM2-135M-Instruct",
+    config: readConfig(smolLM2Small),
+    byteLength: 269_060_552,
+    gated: false,
+    instructed: true,
+    purpose: "The same, already taught to answer by its makers: to give it a manner, or a task of its own.",
+  },
+  {
+    id: "HuggingFaceTB/SmolLM2-360M",
+    config: readConfig(smolLM2Medium),
+    byteLength: 723_674_912,
+    gated: false,
+    instructed: false,
+    purpose:
+      "Has read 4 trillion tokens, and is nearly three times as large: knows more, and takes three times as long.",
+  },
+  {
+    id: "HuggingFaceTB/SmolLM2-360M-Instruct",
+    config: readConfig(smolLM2Medium),
+    byteLength: 723_674_912,
+    gated: false,
+    instructed: true,
+    purpose: "The same, already taught to answer by its makers.",
+  },
+  {
+    id: "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+    config: readConfig(tinyLlama),
+    byteLength: 2_200_119_864,
+    gated: false,
+    instructed: true,
+    purpose: "Llama 2's form and tokenizer, 3 trillion tokens, taught to chat. LoRA on a GPU with much memory.",
+  },
+  {
+    id: "meta-llama/Llama-3.2-1B",
+    config: readConfig(llama32),
+    byteLength: 2_471_645_608,
+    gated: true,
+    instructed: false,
+    purpose:
+      "Meta's smallest base model, made for eight languages. You download it with your own account and choose its folder.",
+  },
+];

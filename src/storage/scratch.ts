@@ -1,0 +1,132 @@
+/**
+ * Room for files that are being made, on disk where the browser has it: in its private file system (OPFS), which a worker writes
+ * to at any place, so that neither a merged model nor its archive need lie in memory. Elsewhere they lie in blobs.
+ */
+
+import { errorName, errorText, StorageError, StorageFullError } from "./errors.ts";
+import { type Locks, locksOfAllTabs } from "./lock.ts";
+
+export interface ScratchFile {
+  /** Writes at a byte; what lies between two writes is to be written too. Throws `StorageFullError`. */
+  write(bytes: Uint8Array<ArrayBuffer>, at: number): void;
+  /** Ends the writing and gives the file. */
+  finish(): Promise<Blob>;
+  /** Removes it; what `finish` gave can then not be read any more. */
+  discard(): Promise<void>;
+}
+
+export interface Scratch {
+  /** A new, empty file; `what` names it in errors: "The merged model". */
+  create(what: string): Promise<ScratchFile>;
+}
+
+const folderName = "hone-exports";
+
+/** The handle that a worker writes through; TypeScript's DOM library has it for workers only. */
+interface SyncHandle {
+  write(bytes: Uint8Array, options: { readonly at: number }): number;
+  flush(): void;
+  close(): void;
+}
+
+type WritableHandle = FileSystemFileHandle & { createSyncAccessHandle?: () => Promise<SyncHandle> };
+type Folder = FileSystemDirectoryHandle & { keys(): AsyncIterable<string> };
+
+/** Blobs of what is written; the browser may put large ones on disk by itself. */
+export function memoryScratch(): Scratch {
+  return {
+    async create() {
+      const parts: { readonly at: number; readonly blob: Blob }[] = [];
+      return {
+        write: (bytes, at) => void parts.push({ at, blob: new Blob([bytes]) }),
+        finish: async () =>
+          new Blob(parts.sort((a, b) => a.at - b.at || a.blob.size - b.blob.size).map(({ blob }) => blob)),
+        async discard() {
+          parts.length = 0;
+        },
+      };
+    },
+  };
+}
+
+/** Folders of tabs that are gone, each of which held a lock of the folder's name. */
+async function sweep(root: Folder, locks: Locks): Promise<void> {
+  for await (const name of root.keys()) {
+    await locks.tryHold(`${folderName}/${name}`, "exclusive", () => root.removeEntry(name, { recursive: true }));
+  }
+}
+
+/** Throws where the browser has no private file system, as some private windows, and where there is no such folder to be had. */
+async function rootFolder(create: boolean): Promise<Folder> {
+  const top = await navigator.storage.getDirectory();
+  return (await top.getDirectoryHandle(folderName, { create })) as Folder;
+}
+
+/** The tab's own folder, held until the tab ends. Throws as `rootFolder` does. */
+async function openFolder(locks: Locks): Promise<FileSystemDirectoryHandle> {
+  const root = await rootFolder(true);
+  const name = crypto.randomUUID();
+  await new Promise<void>((held) => {
+    void locks.hold(`${folderName}/${name}`, "exclusive", () => {
+      held();
+      return new Promise(() => undefined);
+    });
+  });
+  return root.getDirectoryHandle(name, { create: true });
+}
+
+async function diskFile(folder: FileSystemDirectoryHandle, what: string): Promise<ScratchFile> {
+  const name = crypto.randomUUID();
+  const handle: WritableHandle = await folder.getFileHandle(name, { create: true });
+  if (!handle.createSyncAccessHandle) throw new StorageError("This browser lets no worker write files.");
+  const access = await handle.createSyncAccessHandle();
+  let open = true;
+  const close = () => {
+    if (open) access.close();
+    open = false;
+  };
+  return {
+    write(bytes, at) {
+      let written = 0;
+      try {
+        written = access.write(bytes, { at });
+      } catch (error) {
+        if (errorName(error) !== "QuotaExceededError") {
+          throw new StorageError(`${what} could not be written: ${errorText(error)}. Try again.`, { cause: error });
+        }
+      }
+      if (written < bytes.byteLength) throw new StorageFullError(what, bytes.byteLength, null);
+    },
+    async finish() {
+      access.flush();
+      close();
+      return handle.getFile();
+    },
+    async discard() {
+      close();
+      await folder.removeEntry(name).catch(() => undefined);
+    },
+  };
+}
+
+/** Opens at the first file. What tabs that are gone left behind is removed now. */
+export function openScratch(): Scratch {
+  const memory = memoryScratch();
+  void locksOfAllTabs()
+    .then(async (locks) => locks && sweep(await rootFolder(false), locks))
+    // Nothing is there to be removed, or it stays until another visit.
+    .catch(() => undefined);
+  let folder: Promise<FileSystemDirectoryHandle> | null = null;
+  return {
+    async create(what) {
+      const locks = await locksOfAllTabs();
+      if (locks === null) return memory.create(what);
+      folder ??= openFolder(locks);
+      try {
+        return await diskFile(await folder, what);
+      } catch {
+        return memory.create(what);
+      }
+    },
+  };
+}

@@ -1,0 +1,43 @@
+/** What a run is to look at while it trains, as it was typed: kept, and read when a run starts. */
+
+import type { SourceChoice } from "../data/settings.ts";
+import type { Watch } from "../storage/run.ts";
+import type { WatchChoice } from "../worker/protocol.ts";
+import { type Context, patch } from "./context.ts";
+import type { WatchingFacts } from "./state.ts";
+
+export interface WatchingActions {
+  /** The question; empty is the first held-out one. */
+  prompt(text: string): void;
+  /** The row, as its number from 1; empty is the first held-out one. */
+  row(text: string): void;
+  /** Hash of the source that the row is of; null is the first chosen one. */
+  source(hash: string | null): void;
+  /** A look was taken at a run in training. */
+  hear(runId: string, watch: Watch): void;
+}
+
+export function watchingActions(context: Context): WatchingActions {
+  return {
+    prompt: (prompt) => patch(context, "watching", { prompt }),
+    row: (row) => patch(context, "watching", { row }),
+    source: (source) => patch(context, "watching", { source }),
+    hear(runId, watch) {
+      const { list } = context.store.getState().runs;
+      patch(context, "runs", { list: list.map((run) => (run.id === runId ? { ...run, watch } : run)) });
+    },
+  };
+}
+
+/** What was typed, read: null where the row is no number of one. A source that is no longer chosen gives way to the first. */
+export function watchChoice(
+  { prompt, row, source }: WatchingFacts,
+  chosen: readonly Pick<SourceChoice, "hash">[],
+): WatchChoice | null {
+  const question = prompt.trim() === "" ? null : prompt;
+  if (row.trim() === "") return { prompt: question, place: null };
+  const number = Number(row);
+  if (!Number.isSafeInteger(number) || number < 1) return null;
+  const at = chosen.findIndex(({ hash }) => hash === source);
+  return { prompt: question, place: { source: Math.max(0, at), row: number - 1 } };
+}

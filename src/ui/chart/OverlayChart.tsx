@@ -1,0 +1,164 @@
+/** One curve of each of several runs over each other: a colour and a dash for each, named in a legend beside the charts. */
+
+import { useComputedColorScheme } from "@mantine/core";
+import { useEffect, useId, useRef, useState } from "react";
+import "./language.ts";
+import uPlot from "uplot";
+import type { RunSeries } from "../../store/series.ts";
+import { useHone } from "../hone.ts";
+import { colorsOf, overSteps } from "./axes.ts";
+import classes from "./OverlayChart.module.css";
+
+export interface OverlayRun {
+  readonly id: string;
+  readonly name: string;
+}
+
+const height = 220;
+const refreshMilliseconds = 500;
+
+const colors = ["--hone-train", "--hone-validation", "--hone-system", "--hone-user", "--hone-tool", "--hone-template"];
+const dashes: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
+
+/** How the curve at a place is drawn; the first twelve are all different. */
+const lookOf = (index: number) => ({
+  color: colors[index % colors.length] as string,
+  dash: dashes[index % dashes.length] as number[],
+});
+
+type Curve = "steps" | "evaluations";
+
+/** The curves of several runs, at most twice a second however fast the steps come. */
+function useManySeries(ids: readonly string[]): readonly RunSeries[] {
+  const { series } = useHone();
+  const [, setTick] = useState(0);
+  const key = ids.join("\n");
+  useEffect(() => {
+    const followed = new Set(key.split("\n"));
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const stop = series.subscribe((changed) => {
+      if (!followed.has(changed) || timer !== null) return;
+      timer = setTimeout(() => {
+        timer = null;
+        setTick((tick) => tick + 1);
+      }, refreshMilliseconds);
+    });
+    return () => {
+      stop();
+      if (timer !== null) clearTimeout(timer);
+    };
+  }, [series, key]);
+  return ids.map((id) => series.of(id));
+}
+
+function align(all: readonly RunSeries[], curve: Curve): uPlot.AlignedData {
+  return uPlot.join(
+    all.map(
+      (series): uPlot.AlignedData => [series[curve].map(({ step }) => step), series[curve].map(({ loss }) => loss)],
+    ),
+  );
+}
+
+function options(element: HTMLElement, runs: readonly OverlayRun[], curve: Curve): uPlot.Options {
+  const color = colorsOf(element);
+  return {
+    ...overSteps(element),
+    width: element.clientWidth,
+    height,
+    legend: { show: false },
+    series: [
+      {},
+      ...runs.map(({ name }, index): uPlot.Series => {
+        const look = lookOf(index);
+        return {
+          label: name,
+          stroke: color(look.color),
+          dash: look.dash,
+          width: curve === "steps" ? 1.5 : 2,
+          spanGaps: true,
+          points: { show: curve === "evaluations", size: 6, fill: color(look.color) },
+        };
+      }),
+    ],
+  };
+}
+
+interface CurvesProps {
+  readonly runs: readonly OverlayRun[];
+  readonly all: readonly RunSeries[];
+  readonly curve: Curve;
+}
+
+/** Takes its colours and its runs when it is made: to be made anew for others. */
+function Curves({ runs, all, curve }: CurvesProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const made = useRef(runs);
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const plot = new uPlot(options(element, made.current, curve), [[]], element);
+    chart.current = plot;
+    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      plot.destroy();
+      chart.current = null;
+    };
+  }, [curve]);
+
+  // At each drawing of the page, which happens when the curves have changed; after the effect above.
+  useEffect(() => chart.current?.setData(align(all, curve)));
+
+  return <div ref={box} className={classes.chart} aria-hidden="true" />;
+}
+
+interface OverlayChartProps {
+  readonly runs: readonly OverlayRun[];
+  readonly titles: Readonly<Record<Curve, string>>;
+  /** Names the legend. */
+  readonly legend: string;
+}
+
+/** Two charts, of train and of validation loss. Their figures are to stand in words beside them. */
+export function OverlayChart({ runs, titles, legend }: OverlayChartProps) {
+  const all = useManySeries(runs.map(({ id }) => id));
+  const scheme = useComputedColorScheme("light", { getInitialValueInEffect: false });
+  const id = useId();
+  const key = [scheme, ...runs.map((run) => run.id)].join(" ");
+  return (
+    <div>
+      <ul className={classes.legend} aria-label={legend}>
+        {runs.map((run, index) => {
+          const { color, dash } = lookOf(index);
+          return (
+            <li key={run.id}>
+              <svg width="32" height="10" aria-hidden="true">
+                <line
+                  x1="0"
+                  x2="32"
+                  y1="5"
+                  y2="5"
+                  strokeWidth="2.5"
+                  style={{ stroke: `var(${color})` }}
+                  strokeDasharray={dash.join(" ")}
+                />
+              </svg>
+              {run.name}
+            </li>
+          );
+        })}
+      </ul>
+      <div className={classes.charts}>
+        {(["steps", "evaluations"] as const).map((curve) => (
+          <figure key={curve} className={classes.figure} aria-labelledby={`${id}-${curve}`}>
+            <figcaption id={`${id}-${curve}`}>{titles[curve]}</figcaption>
+            <Curves key={key} runs={runs} all={all} curve={curve} />
+          </figure>
+        ))}
+      </div>
+    </div>
+  );
+}

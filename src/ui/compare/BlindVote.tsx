@@ -1,0 +1,181 @@
+/** The blind vote: one question at a time with two answers and no names, by buttons or by the keys 1, 2 and 0. */
+
+import { Button, Group, Stack, Text } from "@mantine/core";
+import { type KeyboardEvent, useId, useMemo, useRef } from "react";
+import { type Choice, pairsOf, type VoteRound, type VoteSource } from "../../store/vote.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { voteWords as words } from "../words/compare.ts";
+import classes from "./BlindVote.module.css";
+import { VoteCount } from "./VoteCount.tsx";
+
+const choiceOfKey: Readonly<Record<string, Choice>> = { "1": "first", "2": "second", "0": "tie" };
+
+function Ballot({ round, vote }: { readonly round: VoteRound; vote(choice: Choice): void }) {
+  const { ballots, votes } = round;
+  const ballot = ballots[votes.length];
+  if (!ballot) return null;
+  const { prompt, reference, base, tuned, baseFirst } = ballot;
+  const shown = baseFirst ? [base, tuned] : [tuned, base];
+  return (
+    <>
+      <div aria-live="polite" aria-atomic className={classes.ballot} data-testid="ballot">
+        <p className={classes.progress}>{words.progress(votes.length + 1, ballots.length)}</p>
+        <p className={classes.prompt}>{prompt}</p>
+        <p className={classes.reference}>
+          <span>{words.expected}</span> {reference}
+        </p>
+        <dl className={classes.answers}>
+          {shown.map((text, index) => (
+            <div key={words.answer(index === 0 ? 1 : 2)} className={classes.answer}>
+              <dt>{words.answer(index === 0 ? 1 : 2)}</dt>
+              <dd>{text.trim() || words.empty}</dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+      <Group gap="sm">
+        <Button variant="default" aria-keyshortcuts="1" onClick={() => vote("first")}>
+          {words.better(1)}
+        </Button>
+        <Button variant="default" aria-keyshortcuts="2" onClick={() => vote("second")}>
+          {words.better(2)}
+        </Button>
+        <Button variant="default" aria-keyshortcuts="0" onClick={() => vote("tie")}>
+          {words.tie}
+        </Button>
+      </Group>
+      <Text size="xs" c="dimmed">
+        {words.keys}
+      </Text>
+    </>
+  );
+}
+
+function Round({ round }: { readonly round: VoteRound }) {
+  const hone = useHone();
+  const box = useRef<HTMLDivElement>(null);
+  const { votes, ballots, counted } = round;
+  /** For buttons that go with what they did. */
+  const thenStay = (work: () => void) => () => {
+    work();
+    box.current?.focus();
+  };
+  const vote = (choice: Choice) => {
+    hone.vote.cast(choice);
+    if (votes.length + 1 === ballots.length) box.current?.focus();
+  };
+  const byKey = (event: KeyboardEvent) => {
+    const choice = choiceOfKey[event.key];
+    if (choice === undefined || counted || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    vote(choice);
+  };
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out as a grid everywhere, nor take the focus
+    <div
+      ref={box}
+      role="group"
+      aria-label={counted ? words.result.title : words.ballot}
+      tabIndex={-1}
+      className={classes.round}
+      onKeyDown={byKey}
+    >
+      {counted ? <VoteCount round={round} /> : <Ballot round={round} vote={vote} />}
+      <Group gap="xs">
+        {votes.length > 0 && (
+          <Button size="compact-sm" variant="subtle" onClick={thenStay(hone.vote.undo)}>
+            {words.undo}
+          </Button>
+        )}
+        {counted
+          ? votes.length < ballots.length && (
+              <Button size="compact-sm" variant="subtle" onClick={thenStay(() => hone.vote.count(false))}>
+                {words.goOn}
+              </Button>
+            )
+          : votes.length > 0 && (
+              <Button size="compact-sm" variant="subtle" onClick={thenStay(() => hone.vote.count(true))}>
+                {words.count}
+              </Button>
+            )}
+        <Text size="xs" c="dimmed">
+          {!counted && words.voted(votes.length)}
+        </Text>
+      </Group>
+    </div>
+  );
+}
+
+interface BlindVoteProps {
+  /** Whose samples can be voted on. */
+  readonly runId: string | null;
+  /** While an exam is taken. */
+  readonly disabled: boolean;
+}
+
+export function BlindVote({ runId, disabled }: BlindVoteProps) {
+  const hone = useHone();
+  const id = useId();
+  const section = useRef<HTMLElement>(null);
+  const round = useFacts((state) => state.vote.round);
+  const exam = useFacts((state) => state.exam);
+  const runs = useFacts((state) => state.runs);
+  const pairs = useMemo(
+    () => ({
+      exam: pairsOf({ exam, runs }, "exam", runId).pairs.length,
+      samples: pairsOf({ exam, runs }, "samples", runId).pairs.length,
+    }),
+    [exam, runs, runId],
+  );
+  const start = (source: VoteSource) => {
+    hone.vote.start(source, runId);
+    // The round is there once the page has drawn it.
+    requestAnimationFrame(() => section.current?.querySelector<HTMLElement>('[role="group"]')?.focus());
+  };
+  const button = (source: VoteSource, label: string) =>
+    pairs[source] > 0 && (
+      <Button variant="default" disabled={disabled} onClick={() => start(source)}>
+        {label}
+      </Button>
+    );
+
+  return (
+    <section ref={section} aria-labelledby={id} className={classes.vote}>
+      <Stack gap="md">
+        <div>
+          <h3 className={classes.title} id={id}>
+            {words.title}
+          </h3>
+          <Text size="sm" c="dimmed">
+            {words.about}
+          </Text>
+        </div>
+        {round && <Round round={round} />}
+        {!round && pairs.exam + pairs.samples === 0 && (
+          <Text size="sm" c="dimmed">
+            {words.nothing}
+          </Text>
+        )}
+        <Group gap="sm">
+          {(!round || round.counted) && (
+            <>
+              {button("exam", words.onExam(pairs.exam))}
+              {button("samples", words.onSamples(pairs.samples))}
+            </>
+          )}
+          {round && (
+            <Button
+              variant="subtle"
+              onClick={() => {
+                hone.vote.end();
+                requestAnimationFrame(() => section.current?.querySelector("button")?.focus());
+              }}
+            >
+              {words.end}
+            </Button>
+          )}
+        </Group>
+      </Stack>
+    </section>
+  );
+}

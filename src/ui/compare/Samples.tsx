@@ -1,0 +1,37 @@
+/** The questions from held-out rows that a run answered before its first step and after its last. */
+
+import { Stack, Text } from "@mantine/core";
+import type { Sample } from "../../storage/run.ts";
+import { sampleWords as words } from "../words/compare.ts";
+import classes from "./ComparePanel.module.css";
+
+export function Samples({ samples }: { readonly samples: readonly Sample[] }) {
+  return (
+    <div>
+      <Text size="sm" fw={600} mb="xs">
+        {words.title}
+      </Text>
+      <Stack gap="md">
+        {samples.map(({ prompt, reference, before, after }) => (
+          <article key={prompt} className={classes.sample}>
+            <p className={classes.prompt}>{prompt}</p>
+            <dl className={classes.variants}>
+              <div>
+                <dt>{words.before}</dt>
+                <dd>{before || words.empty}</dd>
+              </div>
+              <div>
+                <dt>{words.after}</dt>
+                <dd>{after === null ? words.notYet : after || words.empty}</dd>
+              </div>
+              <div>
+                <dt>{words.reference}</dt>
+                <dd>{reference}</dd>
+              </div>
+            </dl>
+          </article>
+        ))}
+      </Stack>
+    </div>
+  );
+}

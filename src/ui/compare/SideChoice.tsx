@@ -1,0 +1,78 @@
+/** Which run answers beside the base model, and which checkpoint more. */
+
+import { NativeSelect } from "@mantine/core";
+import { useEffect } from "react";
+import type { RunEntry } from "../../store/state.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { compareWords } from "../words/compare.ts";
+import classes from "./ComparePanel.module.css";
+
+interface SideChoiceProps {
+  readonly answering: readonly RunEntry[];
+  readonly run: RunEntry | null;
+  readonly otherRun: RunEntry | null;
+}
+
+const { run: runWords, other: otherWords } = compareWords;
+
+/** The steps that the other run keeps; what was chosen stays to be seen when it is not kept any more. */
+function StepChoice({ run, checkpoint }: { readonly run: RunEntry; readonly checkpoint: number | null }) {
+  const hone = useHone();
+  const ready = useFacts((state) => state.engine.status === "ready");
+  const asking = useFacts((state) => state.compare.asking);
+  const kept = useFacts((state) => state.compare.checkpoints[run.id]);
+  const written = useFacts((state) => state.training.checkpoint);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a run that went on and a checkpoint that was written change the list
+  useEffect(() => {
+    if (ready) void hone.compare.loadCheckpoints(run.id);
+  }, [hone, ready, run.id, run.step, written]);
+  const gone = checkpoint !== null && kept && !kept.some(({ step }) => step === checkpoint);
+  return (
+    <NativeSelect
+      label={otherWords.step}
+      value={checkpoint ?? ""}
+      disabled={asking}
+      data={[
+        { value: "", label: otherWords.newest },
+        ...(kept ?? (checkpoint === null ? [] : [{ step: checkpoint, best: false }])).map(({ step, best }) => ({
+          value: String(step),
+          label: otherWords.at(step, best),
+        })),
+        ...(gone ? [{ value: String(checkpoint), label: otherWords.gone(checkpoint) }] : []),
+      ]}
+      onChange={({ currentTarget: { value } }) =>
+        hone.compare.chooseOther({ runId: run.id, checkpoint: value === "" ? null : Number(value) })
+      }
+    />
+  );
+}
+
+export function SideChoice({ answering, run, otherRun }: SideChoiceProps) {
+  const hone = useHone();
+  const asking = useFacts((state) => state.compare.asking);
+  const checkpoint = useFacts((state) => state.compare.other?.checkpoint ?? null);
+  const runs = answering.map(({ id, name, step }) => ({ value: id, label: runWords.name(name, step) }));
+  return (
+    <div className={classes.sideChoice}>
+      <NativeSelect
+        label={runWords.label}
+        value={run?.id ?? ""}
+        disabled={asking}
+        data={[{ value: "", label: answering.length > 0 ? runWords.none : runWords.nothing }, ...runs]}
+        onChange={(event) => hone.compare.chooseRun(event.currentTarget.value)}
+      />
+      {answering.length > 0 && (
+        <NativeSelect
+          label={otherWords.label}
+          value={otherRun?.id ?? ""}
+          disabled={asking}
+          data={[{ value: "", label: otherWords.none }, ...runs]}
+          onChange={({ currentTarget: { value } }) =>
+            hone.compare.chooseOther(value === "" ? null : { runId: value, checkpoint: null })
+          }
+        />
+      )}
+      {otherRun && <StepChoice run={otherRun} checkpoint={checkpoint} />}
+    </div>
+  );
+}

@@ -1,0 +1,38 @@
+/** What the votes amount to: who won, by how much, on how many questions, and whether that says anything. */
+
+import { Text } from "@mantine/core";
+import { countVotes, type VoteRound } from "../../store/vote.ts";
+import { share } from "../format.ts";
+import { voteWords } from "../words/compare.ts";
+import classes from "./BlindVote.module.css";
+
+const words = voteWords.result;
+
+/** Fewer decided votes than this are few, however great the lead. */
+const few = 20;
+
+export function VoteCount({ round }: { readonly round: VoteRound }) {
+  const { run, ballots, alike } = round;
+  const { voted, base, tuned, ties, winner, share: won, chance } = countVotes(round);
+  const decided = base + tuned;
+  const who = winner === null ? words.draw : words.won[winner];
+  const odds = chance < 0.001 ? words.least : share(chance);
+  const lines = [
+    words.of(voted, ballots.length),
+    ...(ties > 0 ? [words.ties(ties)] : []),
+    ...(alike > 0 ? [words.alike(alike)] : []),
+    ...(run === "" ? [] : [words.run(run)]),
+  ];
+  if (ballots.length === 0) return <Text size="sm">{voteWords.allAlike}</Text>;
+  return (
+    <div role="status" data-testid="vote-count">
+      <p className={classes.result}>{words.sentence(who, Math.max(base, tuned), Math.min(base, tuned), won)}</p>
+      <Text size="sm">{lines.join(" ")}</Text>
+      {decided > 0 && (
+        <Text size="sm" className={decided < few ? (classes.few ?? "") : ""}>
+          {decided < few ? words.few(decided, odds) : words.chance(odds)}
+        </Text>
+      )}
+    </div>
+  );
+}

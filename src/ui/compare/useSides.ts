@@ -1,0 +1,78 @@
+/** Who is asked: the chosen run and its base model, and one checkpoint more, each in the words that it was trained with. */
+
+import { useMemo } from "react";
+import type { Recipe } from "../../storage/run.ts";
+import type { Side } from "../../store/conversation.ts";
+import type { RunEntry } from "../../store/state.ts";
+import type { ModelSummary } from "../../worker/protocol.ts";
+import { useFacts } from "../hone.ts";
+import { useSpec } from "../spec.tsx";
+import { compareWords } from "../words/compare.ts";
+
+interface Sides {
+  /** Runs that can answer. */
+  readonly answering: readonly RunEntry[];
+  readonly run: RunEntry | null;
+  /** Of the other checkpoint. */
+  readonly otherRun: RunEntry | null;
+  /** The base model that is asked. */
+  readonly model: ModelSummary | null;
+  /** Template and system prompt that the base model is asked in. */
+  readonly recipe: Recipe;
+  /** Empty where `missing` says why. */
+  readonly sides: readonly Side[];
+  /** What has to be there first; null where nothing is missing. */
+  readonly missing: string | null;
+}
+
+export function useSides(): Sides {
+  const runs = useFacts((state) => state.runs.list);
+  const models = useFacts((state) => state.model.list);
+  const selected = useFacts((state) => state.model.selected);
+  const runId = useFacts((state) => state.compare.runId);
+  const other = useFacts((state) => state.compare.other);
+  const typed = useSpec().recipe;
+
+  return useMemo(() => {
+    const answering = runs.filter(({ step }) => step > 0);
+    const run = (runId === null ? answering[0] : answering.find(({ id }) => id === runId)) ?? null;
+    const otherRun = answering.find(({ id }) => id === other?.runId) ?? null;
+    const modelOf = (hash: string | null) => models.find((model) => model.hash === hash) ?? null;
+    const model = modelOf(run?.model.hash ?? selected);
+    const recipe = run?.recipe ?? typed;
+
+    const lacking = [run, otherRun].find((asked) => asked && !modelOf(asked.model.hash));
+    const missing = lacking
+      ? compareWords.missing.modelOf(lacking.model.name)
+      : model
+        ? null
+        : compareWords.missing.model;
+    const tuned = (name: Side["name"], of: RunEntry, checkpoint: number | null): Side => ({
+      name,
+      of: of.name,
+      modelHash: of.model.hash,
+      runId: of.id,
+      checkpoint,
+      template: of.recipe.template,
+      systemPrompt: of.recipe.systemPrompt,
+    });
+    const base = (of: ModelSummary): Side => ({
+      name: "base",
+      of: of.name,
+      modelHash: of.hash,
+      runId: null,
+      checkpoint: null,
+      template: recipe.template,
+      systemPrompt: recipe.systemPrompt,
+    });
+    const sides =
+      missing || !model
+        ? []
+        : [
+            base(model),
+            ...(run ? [tuned("tuned", run, null)] : []),
+            ...(otherRun ? [tuned("other", otherRun, other?.checkpoint ?? null)] : []),
+          ];
+    return { answering, run, otherRun, model, recipe, sides, missing };
+  }, [runs, models, selected, runId, other, typed]);
+}

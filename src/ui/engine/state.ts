@@ -1,0 +1,18 @@
+/** The engine's state in a word and a colour. */
+
+import type { EngineFacts } from "../../store/state.ts";
+import type { EngineReport } from "../../worker/protocol.ts";
+import type { Tone } from "../shell/Mark.tsx";
+
+const providerNames = { webgpu: "WebGPU", wasm: "WebAssembly" } as const;
+
+export const engineTones: Readonly<Record<EngineFacts["status"], Tone>> = {
+  starting: "calm",
+  ready: "good",
+  failed: "bad",
+};
+
+export function engineName(status: EngineFacts["status"], report: EngineReport | null): string {
+  if (status === "ready" && report) return providerNames[report.provider];
+  return status === "failed" ? "Stopped" : "Starting";
+}

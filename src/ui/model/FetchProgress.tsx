@@ -1,0 +1,57 @@
+/** How many bytes have come, how fast, and how long the rest takes; with the way to stop. */
+
+import { Button, Progress, Text } from "@mantine/core";
+import { useEffect, useState } from "react";
+import { bytes, duration } from "../format.ts";
+import { useFacts } from "../hone.ts";
+import { modelWords } from "../words/model.ts";
+import classes from "./Model.module.css";
+import { rateOf, type Seen, withSeen } from "./rate.ts";
+
+const words = modelWords.progress;
+
+interface FetchProgressProps {
+  /** Said until the engine names what it does. */
+  readonly label: string;
+  onStop(): void;
+}
+
+export function FetchProgress({ label, onStop }: FetchProgressProps) {
+  const progress = useFacts((state) => state.progress.engine);
+  const [seen, setSeen] = useState<readonly Seen[]>([]);
+  const task = progress?.task ?? label;
+  const done = progress?.done ?? 0;
+  useEffect(() => {
+    setSeen((before) => withSeen(before, { at: performance.now(), done }));
+  }, [done]);
+  const total = progress?.total ?? null;
+  const rate = rateOf(seen);
+  const percent = total ? Math.min(100, Math.round((100 * done) / total)) : null;
+  const parts = [
+    ...(total === null ? [] : [words.of(bytes(done), bytes(total))]),
+    ...(rate ? [words.rate(bytes(rate))] : []),
+    ...(rate && total !== null ? [words.left(duration((total - done) / rate))] : []),
+  ];
+  return (
+    <div className={classes.progress}>
+      <div className={classes.line}>
+        <Text size="sm" role="status" className={classes.grow ?? ""}>
+          {task}
+        </Text>
+        <Button size="compact-sm" variant="default" onClick={onStop}>
+          {modelWords.hub.stop}
+        </Button>
+      </div>
+      <Progress.Root
+        role="progressbar"
+        aria-label={task}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        {...(percent !== null && { "aria-valuenow": percent })}
+      >
+        <Progress.Section withAria={false} value={percent ?? 100} animated={percent === null} />
+      </Progress.Root>
+      <p className={classes.figures}>{parts.length > 0 ? parts.join(" · ") : "\u00a0"}</p>
+    </div>
+  );
+}

@@ -1,0 +1,68 @@
+/** A model by its Hugging Face id or its address: looked at first, then fetched. */
+
+import { Button, Loader, Text, TextInput } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+import { useFacts, useHone } from "../hone.ts";
+import { Panel } from "../shell/Panel.tsx";
+import { modelWords } from "../words/model.ts";
+import { Catalogue } from "./Catalogue.tsx";
+import { Inspection } from "./Inspection.tsx";
+import classes from "./Model.module.css";
+import { ModelFailure, Opening } from "./Opening.tsx";
+
+const words = modelWords.hub;
+
+export function FromHub() {
+  const hone = useHone();
+  const { looking, found, failure } = useFacts((state) => state.model.lookup);
+  const ready = useFacts((state) => state.engine.status === "ready");
+  const fetching = useFacts(({ model }) => model.opening && model.from === "network");
+  const [text, setText] = useState("");
+
+  const look = (event: FormEvent) => {
+    event.preventDefault();
+    if (text.trim() !== "") void hone.model.lookUp(text.trim());
+  };
+
+  return (
+    <Panel title={words.title}>
+      <Text size="sm" c="dimmed">
+        {words.lead}
+      </Text>
+      <form onSubmit={look} className={classes.form}>
+        <TextInput
+          label={words.label}
+          placeholder={words.placeholder}
+          value={text}
+          spellCheck={false}
+          autoCapitalize="off"
+          autoComplete="off"
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+        <Button type="submit" variant="default" disabled={!ready || fetching || text.trim() === ""}>
+          {words.look}
+        </Button>
+      </form>
+      {looking && (
+        <div className={classes.line} role="status">
+          <Loader size="xs" aria-hidden />
+          <Text size="sm" className={classes.grow ?? ""}>
+            {words.looking}
+          </Text>
+          <Button size="compact-sm" variant="default" onClick={hone.model.dismiss}>
+            {words.cancel}
+          </Button>
+        </div>
+      )}
+      <ModelFailure title={words.failed} failure={failure} />
+      {found && !fetching && <Inspection found={found} />}
+      <Opening from="network" label={words.opening} failed={words.failedFetch} note={words.stopNote} />
+      <Catalogue
+        onLook={(id) => {
+          setText(id);
+          void hone.model.lookUp(id);
+        }}
+      />
+    </Panel>
+  );
+}

@@ -1,0 +1,104 @@
+/** A model that may be fetched: what it is, how large, what it needs; and then the fetch itself. */
+
+import { Alert, Anchor, Button, Group, Text } from "@mantine/core";
+import type { ModelInspection } from "../../worker/protocol.ts";
+import { bytes, count } from "../format.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { Facts } from "../shell/Facts.tsx";
+import { modelWords } from "../words/model.ts";
+import classes from "./Model.module.css";
+
+const words = modelWords.hub;
+const chosen = modelWords.chosen;
+
+/** Addresses of a WebAssembly module of 32 bits. */
+const withoutGpu = 2 ** 32;
+
+/** Why fetching it would be no use, in a sentence; null when it would. */
+function doubt(found: ModelInspection, provider: "webgpu" | "wasm" | undefined): string | null {
+  if (provider === "wasm" && found.needs.lora > withoutGpu) return words.tooLarge(bytes(found.needs.lora));
+  return null;
+}
+
+export function Inspection({ found }: { readonly found: ModelInspection }) {
+  const hone = useHone();
+  const provider = useFacts((state) => state.engine.report?.provider);
+  const opening = useFacts((state) => state.model.opening);
+  const training = useFacts((state) => state.training.phase !== "idle");
+  const missing = found.byteLength === null ? null : found.byteLength - found.fetched;
+  const noRoom = missing !== null && found.free !== null && missing > found.free;
+  const doubtful = doubt(found, provider);
+  const { kept, source } = found;
+
+  const use = () => {
+    if (kept !== null) hone.model.select(kept);
+    hone.model.dismiss();
+  };
+  const label =
+    found.fetched > 0 && missing !== null
+      ? words.goOn(bytes(missing))
+      : words.fetch(missing === null ? null : bytes(missing));
+
+  return (
+    <section className={classes.card} aria-label={words.found(found.name)} data-testid="inspection">
+      <div className={classes.line}>
+        <h3 className={classes.name}>{found.name}</h3>
+        <Anchor href={found.place} target="_blank" rel="noreferrer" size="sm">
+          {source.kind === "hub" ? words.page : new URL(found.place).host}
+        </Anchor>
+      </div>
+      <Facts
+        facts={[
+          [words.size, found.byteLength === null ? words.unknown : bytes(found.byteLength)],
+          [chosen.facts.parameters, count(found.parameters)],
+          [chosen.facts.architecture, found.architecture],
+          [chosen.facts.layers, chosen.layersTimes(found.layers, count(found.hiddenSize))],
+          [chosen.facts.vocabulary, count(found.vocabulary)],
+          [chosen.facts.context, chosen.tokens(count(found.contextLength))],
+          [chosen.details.lora, bytes(found.needs.lora)],
+          [chosen.details.full, bytes(found.needs.full)],
+        ]}
+      />
+      <details className={classes.more}>
+        <summary>{words.files(found.files.length)}</summary>
+        <ul className={classes.files}>
+          {found.files.map(({ name, byteLength }) => (
+            <li key={name}>
+              <code>{name}</code> <span>{byteLength === null ? words.unknown : bytes(byteLength)}</span>
+            </li>
+          ))}
+          {source.kind === "hub" && (
+            <li>
+              {words.commit} <code>{source.revision}</code>
+            </li>
+          )}
+        </ul>
+      </details>
+      {noRoom && missing !== null && (
+        <Alert color="red" role="alert">
+          {words.noRoom(bytes(missing), bytes(found.free ?? 0))}
+        </Alert>
+      )}
+      {doubtful !== null && (
+        <Text size="sm" className={classes.doubt ?? ""}>
+          {doubtful}
+        </Text>
+      )}
+      {kept !== null && <Text size="sm">{words.kept}</Text>}
+      <Group gap="sm">
+        {kept === null ? (
+          <Button disabled={opening || noRoom || training} onClick={() => void hone.model.fetchFound()}>
+            {label}
+          </Button>
+        ) : (
+          <Button disabled={training} onClick={use}>
+            {words.use}
+          </Button>
+        )}
+        <Button variant="default" disabled={opening} onClick={hone.model.dismiss}>
+          {words.cancel}
+        </Button>
+      </Group>
+    </section>
+  );
+}

@@ -1,0 +1,49 @@
+/** Where a model comes from, how far it is and why it does not: at the place from which it was asked for. */
+
+import { Anchor, Text } from "@mantine/core";
+import type { Failure, ModelFacts } from "../../store/state.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { modelWords } from "../words/model.ts";
+import { FetchProgress } from "./FetchProgress.tsx";
+
+interface OpeningProps {
+  readonly from: NonNullable<ModelFacts["from"]>;
+  /** Said until the engine names what it does. */
+  readonly label: string;
+  /** Over a failure. */
+  readonly failed: string;
+  /** Beside the progress. */
+  readonly note?: string;
+}
+
+export function Opening({ from, label, failed, note }: OpeningProps) {
+  const hone = useHone();
+  const { opening, from: asked, failure } = useFacts((state) => state.model);
+  if (asked !== from) return null;
+  if (!opening) return <ModelFailure title={failed} failure={failure} />;
+  return (
+    <div>
+      <FetchProgress label={label} onStop={hone.model.cancel} />
+      {note && (
+        <Text size="sm" c="dimmed">
+          {note}
+        </Text>
+      )}
+    </div>
+  );
+}
+
+/** A failure with a way to the model's page, where it names one. */
+export function ModelFailure({ title, failure }: { readonly title: string; readonly failure: Failure | null }) {
+  const page = /https:\/\/huggingface\.co\/[\w-][\w.-]*\/[\w.-]*\w/.exec(failure?.message ?? "")?.[0];
+  return (
+    <FailureAlert title={title} failure={failure}>
+      {page && (
+        <Anchor href={page} target="_blank" rel="noreferrer" size="sm">
+          {modelWords.hub.page}
+        </Anchor>
+      )}
+    </FailureAlert>
+  );
+}

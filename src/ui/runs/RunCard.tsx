@@ -1,0 +1,182 @@
+/** One kept run: what it is, how it went, what its owner wrote of it, and everything that can be done with it. */
+
+import { Button, Checkbox, Group, Text } from "@mantine/core";
+import { useState } from "react";
+import type { RunEntry } from "../../store/state.ts";
+import { bytes, duration, figure, fromTo, moment } from "../format.ts";
+import { useFacts, useHone, useSeries } from "../hone.ts";
+import { Facts } from "../shell/Facts.tsx";
+import { Mark } from "../shell/Mark.tsx";
+import { canResume, runState, stateTones, stateWords } from "../train/runState.ts";
+import { comparedWords, runsWords as words } from "../words/runs.ts";
+import { duplicate } from "./duplicate.ts";
+import { InPlace } from "./InPlace.tsx";
+import classes from "./Runs.module.css";
+import { unusualSettings } from "./settings.ts";
+
+/** Of unusual settings more than these are counted. */
+const shownSettings = 8;
+
+interface RunCardProps {
+  readonly run: RunEntry;
+  readonly ticked: boolean;
+  /** Whether it has just been brought back: the focus goes to it. */
+  readonly returned: boolean;
+  onTick(ticked: boolean): void;
+}
+
+export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
+  const hone = useHone();
+  const training = useFacts((state) => state.training);
+  const ready = useFacts((state) => state.engine.status === "ready");
+  const size = useFacts((state) => state.runs.sizes[run.id]);
+  const model = useFacts((state) => state.model.list.find(({ hash }) => hash === run.model.hash));
+  const [missing, setMissing] = useState<readonly string[]>([]);
+  const series = useSeries(run.id);
+  const state = runState(run, training);
+  const here = training.phase !== "idle" && training.runId === run.id;
+  const busy = training.phase !== "idle";
+  const step = Math.max(run.step, series.steps.at(-1)?.step ?? 0);
+  const unusual = unusualSettings(run, model);
+  const rest = unusual.length - shownSettings;
+
+  const startAgain = () => {
+    const lacks = duplicate(hone, run);
+    setMissing(lacks);
+    if (lacks.length === 0) hone.place.go("train");
+  };
+
+  return (
+    <article className={classes.card} aria-label={run.name} data-run={run.id} data-status={state}>
+      <div className={classes.head}>
+        <Checkbox
+          size="sm"
+          checked={ticked}
+          label={words.selectShort}
+          aria-label={words.select(run.name)}
+          className={classes.tick ?? ""}
+          onChange={(event) => onTick(event.currentTarget.checked)}
+        />
+        <h3 className={classes.name}>{run.name}</h3>
+        <InPlace
+          value={run.name}
+          open={{ label: words.rename, name: words.renameOf(run.name) }}
+          fieldLabel={words.newName(run.name)}
+          disabled={!ready || state === "elsewhere"}
+          onSave={(name) => void hone.runs.edit(run.id, { name })}
+        />
+        <Mark tone={stateTones[state]} className={classes.status ?? ""}>
+          {stateWords[state]}
+        </Mark>
+      </div>
+      <Text size="xs" c="dimmed" className={classes.long ?? ""}>
+        {moment(run.createdAt)} · {run.model.name} · {run.sources.map(({ name }) => name).join(", ")} ·{" "}
+        {comparedWords[run.recipe.method]}
+      </Text>
+      <Facts
+        facts={[
+          [words.facts.step, words.facts.stepOf(step, run.totalSteps)],
+          [words.facts.train, fromTo(series.steps)],
+          [words.facts.validation, fromTo(series.evaluations)],
+          [words.facts.best, run.best ? words.facts.bestOf(figure(run.best.loss), run.best.step) : words.facts.unknown],
+          [words.facts.time, duration(run.seconds)],
+          [words.facts.size, size === undefined ? words.facts.unknown : bytes(size)],
+        ]}
+      />
+      <Text size="sm" className={classes.long ?? ""}>
+        {unusual.length === 0 ? (
+          <span className={classes.quiet}>{words.usual}</span>
+        ) : (
+          <>
+            <span className={classes.quiet}>{words.unusual}</span>{" "}
+            {unusual
+              .slice(0, shownSettings)
+              .map(({ label, value }) => `${label} ${value}`)
+              .join(" · ")}
+            {rest > 0 && ` · +${rest}`}
+          </>
+        )}
+      </Text>
+      <div className={classes.note}>
+        {run.note !== "" && <p>{run.note}</p>}
+        <InPlace
+          long
+          value={run.note}
+          open={
+            run.note === ""
+              ? { label: words.addNote, name: words.addNoteOf(run.name) }
+              : { label: words.editNote, name: words.editNoteOf(run.name) }
+          }
+          fieldLabel={words.noteOf(run.name)}
+          disabled={!ready || state === "elsewhere"}
+          onSave={(note) => void hone.runs.edit(run.id, { note })}
+        />
+      </div>
+      {state === "elsewhere" && <Text size="sm">{words.elsewhere}</Text>}
+      {!model && (
+        <Text size="sm" className={classes.doubt ?? ""}>
+          {words.noModel(run.model.name, run.model.hash)}
+        </Text>
+      )}
+      {missing.length > 0 && (
+        <Text size="sm" role="status" className={classes.doubt ?? ""}>
+          {words.missing(missing)}
+        </Text>
+      )}
+      <Group gap="xs">
+        <Button
+          size="compact-sm"
+          variant="default"
+          aria-label={words.showOf(run.name)}
+          disabled={busy && !here}
+          onClick={() => {
+            hone.training.show(run.id);
+            hone.place.go("train");
+          }}
+        >
+          {words.show}
+        </Button>
+        {canResume(state) && (
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={words.resumeOf(run.name)}
+            disabled={busy || !ready || training.elsewhere || !model}
+            onClick={() => {
+              void hone.training.resume(run.id);
+              hone.place.go("train");
+            }}
+          >
+            {words.resume}
+          </Button>
+        )}
+        <Button size="compact-sm" variant="default" aria-label={words.duplicateOf(run.name)} onClick={startAgain}>
+          {words.duplicate}
+        </Button>
+        <Button
+          size="compact-sm"
+          variant="default"
+          aria-label={words.takeAwayOf(run.name)}
+          disabled={run.step === 0}
+          onClick={() => {
+            hone.runs.takeAway(run.id);
+            hone.place.go("take-away");
+          }}
+        >
+          {words.takeAway}
+        </Button>
+        <Button
+          size="compact-sm"
+          variant="subtle"
+          color="red"
+          autoFocus={returned}
+          aria-label={words.removeOf(run.name)}
+          disabled={!ready || here || state === "elsewhere"}
+          onClick={() => hone.runs.remove(run.id)}
+        >
+          {words.remove}
+        </Button>
+      </Group>
+    </article>
+  );
+}

@@ -1,0 +1,22 @@
+/** A new run after the pattern of another: its settings, rows and model put into the form. */
+
+import type { Hone } from "../../store/hone.ts";
+import type { RunEntry } from "../../store/state.ts";
+import { runsWords as words } from "../words/runs.ts";
+import { entriesOf } from "./settings.ts";
+
+/** Fills the form in, and gives what the run had and this browser has not. */
+export function duplicate(hone: Hone, run: RunEntry): string[] {
+  const { model, data } = hone.store.getState();
+  const known = model.list.find(({ hash }) => hash === run.model.hash);
+  hone.recipe.fill({
+    name: words.copyOf(run.name),
+    method: run.recipe.method,
+    entries: entriesOf(run, known),
+  });
+  if (known) hone.model.select(known.hash);
+  const there = run.sources.filter(({ hash }) => data.list.some((source) => source.hash === hash));
+  hone.data.chooseThese(there.map(({ name: _, ...choice }) => choice));
+  const gone = run.sources.filter((source) => !there.includes(source));
+  return [...(known ? [] : [words.missingModel(run.model.name)]), ...gone.map(({ name }) => words.missingRows(name))];
+}

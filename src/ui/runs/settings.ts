@@ -1,0 +1,79 @@
+/** A run's settings in the words of the form that they were made in: what is unusual, what differs, and how to fill them in again. */
+
+import type { Recipe } from "../../storage/run.ts";
+import type { RunEntry } from "../../store/state.ts";
+import type { ModelSummary } from "../../worker/protocol.ts";
+import type { Option } from "../option/option.ts";
+import { recipeOptions } from "../train/options.ts";
+import { isOffered, readRecipe } from "../train/recipe.ts";
+import { comparedWords as words } from "../words/runs.ts";
+
+interface Setting {
+  readonly field: string;
+  readonly label: string;
+  readonly value: string;
+}
+
+function worded({ control, show }: Option<Recipe>, recipe: Recipe): string {
+  const shown = show(recipe);
+  const choice = control.kind === "choice" ? control.choices.find(({ value }) => value === shown)?.label : undefined;
+  return choice ?? (shown === "" ? words.off : shown);
+}
+
+/** The model's defaults for the method; without the model, those of most. */
+const usualOf = (run: RunEntry, model: ModelSummary | undefined) =>
+  readRecipe({ method: run.recipe.method, entries: {} }, model ?? { ...run.model, contextLength: Infinity }).defaults;
+
+const isCustom = ({ template }: Recipe) => template.kind === "custom";
+
+/** Settings that are not what a person gets who changes nothing. */
+export function unusualSettings(run: RunEntry, model: ModelSummary | undefined): Setting[] {
+  const usual = usualOf(run, model);
+  return recipeOptions
+    .filter(({ field }) => isOffered(field, run.recipe.method) && (field !== "customTemplate" || isCustom(run.recipe)))
+    .filter((option) => option.show(run.recipe) !== option.show(usual))
+    .map((option) => ({ field: option.field, label: option.label, value: worded(option, run.recipe) }));
+}
+
+export interface Difference {
+  readonly field: string;
+  readonly label: string;
+  /** In the order of the runs. */
+  readonly values: readonly string[];
+}
+
+/** What is not the same in all of these runs: model, data, method and settings. */
+export function differences(runs: readonly RunEntry[]): Difference[] {
+  const rows: Difference[] = [
+    { field: "model", label: words.model, values: runs.map(({ model }) => `${model.name} ${model.hash.slice(0, 8)}`) },
+    {
+      field: "data",
+      label: words.data,
+      values: runs.map(({ sources }) => sources.map(({ name, hash }) => `${name} ${hash.slice(0, 8)}`).join(", ")),
+    },
+    { field: "method", label: words.method, values: runs.map(({ recipe }) => words[recipe.method]) },
+    ...recipeOptions.map((option) => ({
+      field: option.field,
+      label: option.label,
+      values: runs.map(({ recipe }) =>
+        !isOffered(option.field, recipe.method) || (option.field === "customTemplate" && !isCustom(recipe))
+          ? words.notUsed
+          : worded(option, recipe),
+      ),
+    })),
+  ];
+  return rows.filter(({ values }) => new Set(values).size > 1);
+}
+
+/** What to type into the form to get this recipe. */
+export function entriesOf(run: RunEntry, model: ModelSummary | undefined): Readonly<Record<string, string>> {
+  const usual = usualOf(run, model);
+  const { recipe } = run;
+  return Object.fromEntries(
+    recipeOptions
+      .filter(({ field }) => isOffered(field, recipe.method) && (field !== "customTemplate" || isCustom(recipe)))
+      // The usual template depends on the model's tokenizer, which may be told later.
+      .filter((option) => option.field === "template" || option.show(recipe) !== option.show(usual))
+      .map((option) => [option.field, option.show(recipe)]),
+  );
+}

@@ -1,0 +1,99 @@
+/** The result as files that other tools read: of one run the adapter, the model, the artifacts, and the run itself. */
+
+import { NativeSelect, Text } from "@mantine/core";
+import type { RunEntry } from "../../store/state.ts";
+import { bytes } from "../format.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { Panel } from "../shell/Panel.tsx";
+import { takeAwayWords as words } from "../words/takeAway.ts";
+import { ExportCard } from "./ExportCard.tsx";
+import { RecordButton } from "./RecordButton.tsx";
+import classes from "./TakeAway.module.css";
+
+/** Bytes of a number of an adapter, and of a moment of it. */
+const floatBytes = 4;
+
+function Cards({ run }: { readonly run: RunEntry }) {
+  const { runs } = useHone();
+  const model = useFacts((state) => state.model.list.find(({ hash }) => hash === run.model.hash));
+  const size = useFacts((state) => state.runs.sizes[run.id]);
+  const lora = run.recipe.method === "lora";
+  const needs = model ? null : words.noModel(run.model.name, run.model.hash);
+  return (
+    <div className={classes.cards}>
+      <ExportCard
+        run={run}
+        kind="adapter"
+        title={words.adapter.title}
+        contains={words.adapter.contains}
+        worksWith={words.adapter.worksWith}
+        size={lora ? words.about(bytes(run.trainable * floatBytes)) : null}
+        button={words.adapter.button}
+        refusal={lora ? needs : words.adapter.none}
+        make={runs.adapter}
+      />
+      <ExportCard
+        run={run}
+        kind="model"
+        title={words.model.title[run.recipe.method]}
+        contains={words.model.contains}
+        worksWith={words.model.worksWith}
+        size={model ? words.about(bytes(model.byteLength)) : null}
+        button={words.model.button[run.recipe.method]}
+        refusal={needs}
+        make={runs.model}
+      />
+      <ExportCard
+        run={run}
+        kind="artifacts"
+        title={words.artifacts.title}
+        contains={words.artifacts.contains}
+        worksWith={words.artifacts.worksWith}
+        size={words.madeFirst}
+        button={words.artifacts.button}
+        refusal={needs}
+        make={runs.artifacts}
+      />
+      <ExportCard
+        run={run}
+        kind="run"
+        title={words.whole.title}
+        contains={words.whole.contains}
+        worksWith={words.whole.worksWith}
+        size={size === undefined ? null : words.about(bytes(size))}
+        button={words.whole.button}
+        refusal={null}
+        make={runs.whole}
+      >
+        <RecordButton run={run} />
+      </ExportCard>
+    </div>
+  );
+}
+
+export function TakeAwayPanel() {
+  const hone = useHone();
+  const list = useFacts((state) => state.runs.list);
+  const asked = useFacts((state) => state.runs.takeAway);
+  const trained = list.filter(({ step }) => step > 0);
+  const run = trained.find(({ id }) => id === asked) ?? trained[0];
+  return (
+    <Panel title={words.title}>
+      {run ? (
+        <>
+          <NativeSelect
+            label={words.run}
+            value={run.id}
+            data={trained.map(({ id, name, step }) => ({ value: id, label: words.option(name, step) }))}
+            onChange={(event) => hone.runs.takeAway(event.currentTarget.value)}
+          />
+          <Cards key={run.id} run={run} />
+        </>
+      ) : (
+        <Text size="sm" c="dimmed">
+          {words.none}
+        </Text>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,106 @@
+/** What the run will take, before it starts: memory, time, disk and steps, as one tried step showed. */
+
+import { Button, Group, Text } from "@mantine/core";
+import type { Budget } from "../../worker/protocol.ts";
+import { bytes } from "../format.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { Facts } from "../shell/Facts.tsx";
+import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { useSpec } from "../spec.tsx";
+import { budgetWords as words } from "../words/train.ts";
+import classes from "./BudgetBlock.module.css";
+import type { BudgetView } from "./useBudget.ts";
+
+function figuresOf(budget: Budget | null): (readonly [string, string, string])[] {
+  if (!budget) {
+    return [words.time, words.memory, words.disk, words.steps].map((name) => [name, words.unknown, ""]);
+  }
+  const { memory, disk, time, steps } = budget;
+  return [
+    [words.time, time ? words.timeOf(time.total) : words.unknown, time ? words.perStep(time.secondsPerStep) : ""],
+    [words.memory, words.memoryOf(memory.total), memory.limit === null ? "" : words.limit(memory.limit)],
+    [words.disk, words.diskOf(disk.total, disk.kept), words.left(disk.left)],
+    [words.steps, steps.toLocaleString("en"), ""],
+  ];
+}
+
+/** The line below the figures: what is going on, or of what the figures are. Apart, for progress comes often. */
+function Note({ view: { facts, current, byItself, busy, request, key } }: { readonly view: BudgetView }) {
+  const progress = useFacts((state) => state.progress.engine);
+  const { model } = useSpec();
+  const note = () => {
+    if (facts.measuring !== null) {
+      if (!progress) return words.measuring(words.preparing, null);
+      const percent = progress.total ? Math.round((100 * progress.done) / progress.total) : null;
+      return words.measuring(progress.task, percent);
+    }
+    if (current) return words.measured;
+    const soon = byItself && request !== null && facts.failedKey !== key;
+    if (busy) return words.waits;
+    if (facts.budget) return words.stale;
+    return soon || !model || byItself ? words.first : words.byHand(model.parameters);
+  };
+  return (
+    <Text size="sm" c="dimmed" role="status" className={classes.note ?? ""}>
+      {note()}
+    </Text>
+  );
+}
+
+export function BudgetBlock({ view }: { readonly view: BudgetView }) {
+  const hone = useHone();
+  const { facts, request, key, current, busy } = view;
+  const { budget, failure, failedKey, measuring } = facts;
+  const failed = failure !== null && failedKey === key;
+  const measure = () => {
+    if (request && key !== null) void hone.budget.measure(request, key);
+  };
+  const state = measuring !== null ? "measuring" : current ? "measured" : budget ? "stale" : "none";
+  return (
+    <section className={classes.block} aria-label={words.title} data-testid="budget" data-state={state}>
+      <Group justify="space-between" gap="sm" wrap="nowrap">
+        <Text fw={600} size="sm" component="h3">
+          {words.title}
+        </Text>
+        {measuring !== null ? (
+          <Button size="compact-sm" variant="subtle" onClick={hone.budget.cancel}>
+            {words.cancel}
+          </Button>
+        ) : (
+          <Button size="compact-sm" variant="subtle" disabled={busy || request === null} onClick={measure}>
+            {current ? words.again : words.measure}
+          </Button>
+        )}
+      </Group>
+      <div className={classes.figures} data-stale={!current || undefined}>
+        <Facts
+          facts={figuresOf(budget).map(([name, value, more]) => [
+            name,
+            <span key={name} className={classes.figure}>
+              <span>{value}</span>
+              <span className={classes.more}>{more}</span>
+            </span>,
+          ])}
+        />
+      </div>
+      <Note view={view} />
+      {budget && (
+        <details className={classes.parts}>
+          <summary>{words.parts}</summary>
+          <dl>
+            {(["frozen", "trained", "gradients", "moments", "activations"] as const).map((part) => (
+              <div key={part}>
+                <dt>{words.part[part]}</dt>
+                <dd>{bytes(budget.memory[part])}</dd>
+              </div>
+            ))}
+          </dl>
+        </details>
+      )}
+      <FailureAlert title={words.failed} failure={failed ? failure : null} />
+      {current && budget?.advice && (
+        <FailureAlert title={words.unfit} failure={{ name: "BudgetExceeded", message: budget.advice }} />
+      )}
+    </section>
+  );
+}

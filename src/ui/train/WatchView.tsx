@@ -1,0 +1,47 @@
+/** What a run learns, to be watched: its answers one after another, and the loss of each token of a row at one of them. */
+
+import { Text } from "@mantine/core";
+import { useState } from "react";
+import type { Watch } from "../../storage/run.ts";
+import type { RunEntry } from "../../store/state.ts";
+import { watchWords as words } from "../words/train.ts";
+import { FilmStrip } from "./FilmStrip.tsx";
+import { HeatMap } from "./HeatMap.tsx";
+import classes from "./Watch.module.css";
+
+export function WatchView({ run, watch }: { readonly run: RunEntry; readonly watch: Watch }) {
+  /** Step of the look that was chosen; null goes along with the newest. */
+  const [chosen, setChosen] = useState<number | null>(null);
+  const { moments, prompt, place, tokens } = watch;
+  const shown = moments.find(({ step }) => step === chosen) ?? moments.at(-1);
+  const before = moments[0];
+  const source = run.sources[place.source]?.name ?? "";
+  return (
+    <section className={classes.watch} aria-label={words.title}>
+      <Text fw={600} size="sm" component="h3">
+        {words.title}
+      </Text>
+      <p className={classes.prompt}>
+        {prompt === null ? (
+          words.noQuestion
+        ) : (
+          <>
+            <span className={classes.label}>{words.question}</span> {prompt}
+          </>
+        )}
+      </p>
+      {shown && before ? (
+        <>
+          <FilmStrip
+            moments={moments}
+            shown={shown}
+            onChoose={(step) => setChosen(step === moments.at(-1)?.step ? null : step)}
+          />
+          <HeatMap title={words.row(place.row, source)} tokens={tokens} before={before} now={shown} />
+        </>
+      ) : (
+        <p className={classes.waiting}>{words.waiting}</p>
+      )}
+    </section>
+  );
+}

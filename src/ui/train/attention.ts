@@ -1,0 +1,72 @@
+/** The browser's tab while a run trains: its title shows how far it is, and a notification says how it ended. */
+
+import type { Hone } from "../../store/hone.ts";
+import type { RunEntry } from "../../store/state.ts";
+import { endWords as words } from "../words/train.ts";
+import { runState, stateWords } from "./runState.ts";
+
+/** Follows runs until the returned function is called, whichever screen is shown. */
+export function followRuns({ store, series }: Hone): () => void {
+  const plain = document.title;
+  let shown = plain;
+  const title = (next: string) => {
+    if (next !== shown) document.title = next;
+    shown = next;
+  };
+  const presentRun = (): RunEntry | undefined => {
+    const { runs, training } = store.getState();
+    return runs.list.find(({ id }) => id === training.runId);
+  };
+
+  const progress = () => {
+    const run = presentRun();
+    const step = series.of(run?.id ?? "").steps.at(-1)?.step ?? 0;
+    title(
+      run && run.totalSteps > 0
+        ? words.percent(Math.floor((100 * step) / run.totalSteps))
+        : words.title(stateWords.preparing),
+    );
+  };
+  const end = () => {
+    const { training, notice } = store.getState();
+    const run = presentRun();
+    if (!run) return title(plain);
+    const state = stateWords[runState(run, training)];
+    title(words.title(state));
+    // Who paused or cancelled it knows.
+    const byItself = run.status === "finished" || run.reason !== null;
+    if (!byItself || !notice.wanted || !document.hidden) return;
+    if (!("Notification" in globalThis) || Notification.permission !== "granted") return;
+    const last = series.of(run.id).steps.at(-1);
+    const told = new Notification(words.notice(run.name, state), {
+      body: run.reason ?? (last ? words.loss(last.step, last.loss) : ""),
+      tag: run.id,
+    });
+    told.onclick = () => {
+      window.focus();
+      told.close();
+    };
+  };
+
+  const stops = [
+    store.subscribe(({ training }, before) => {
+      if (training.phase === before.training.phase) return;
+      if (training.phase === "idle") end();
+      else progress();
+    }),
+    series.subscribe((runId) => {
+      const { training } = store.getState();
+      if (training.phase !== "idle" && training.runId === runId) progress();
+    }),
+  ];
+  // The end stands in the title until it has been seen.
+  const seen = () => {
+    if (!document.hidden && store.getState().training.phase === "idle") title(plain);
+  };
+  document.addEventListener("visibilitychange", seen);
+  return () => {
+    document.removeEventListener("visibilitychange", seen);
+    for (const stop of stops) stop();
+    title(plain);
+  };
+}

@@ -1,0 +1,70 @@
+/** The budget of the run that the page would start: which it is, whether it is current, and when it is measured by itself. */
+
+import { useEffect, useMemo } from "react";
+import { budgetKey } from "../../store/budget.ts";
+import type { BudgetFacts } from "../../store/state.ts";
+import type { RunRequest } from "../../worker/protocol.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { useSpec } from "../spec.tsx";
+
+/** A model of fewer numbers is tried without being asked for: it takes seconds. */
+const smallModel = 20e6;
+/** Milliseconds after the last change. */
+const settling = 1000;
+
+export interface BudgetView {
+  readonly facts: BudgetFacts;
+  /** Null while something of the run is missing or refused. */
+  readonly request: RunRequest | null;
+  readonly key: string | null;
+  /** Whether the budget is of the present settings. */
+  readonly current: boolean;
+  /** Whether the engine does something else. */
+  readonly busy: boolean;
+  /** Whether it is measured without being asked for. */
+  readonly byItself: boolean;
+}
+
+export function useBudget(): BudgetView {
+  const hone = useHone();
+  const facts = useFacts((state) => state.budget);
+  const chosen = useFacts((state) => state.data.chosen);
+  const { recipe, refusals, model, now } = useSpec();
+  const busy = useFacts(
+    ({ training, compare, exam, model, data, engine }) =>
+      training.phase !== "idle" ||
+      training.elsewhere ||
+      compare.asking ||
+      exam.phase !== "idle" ||
+      model.opening ||
+      data.opening ||
+      engine.status !== "ready",
+  );
+  const { report, key: reportKey, checking } = useFacts((state) => state.report);
+  const checked = report !== null && !checking && now !== null && reportKey === now.key;
+  const passed = checked && report.checks.every(({ passed }) => passed);
+
+  const whole = now !== null && Object.keys(refusals).length === 0;
+  const request = useMemo<RunRequest | null>(
+    () => (whole && model ? { name: "", modelHash: model.hash, sources: chosen, recipe } : null),
+    [whole, model, chosen, recipe],
+  );
+  const key = useMemo(() => request && budgetKey(request), [request]);
+  const current = key !== null && facts.key === key;
+  const byItself = model !== undefined && model.parameters < smallModel;
+
+  // What is measured is no longer asked about.
+  const stale = facts.measuring !== null && facts.measuring !== key;
+  useEffect(() => {
+    if (stale) hone.budget.cancel();
+  }, [hone, stale]);
+
+  const wanted = byItself && passed && !busy && !current && facts.measuring === null && facts.failedKey !== key;
+  useEffect(() => {
+    if (!wanted || !request || key === null) return;
+    const timer = setTimeout(() => void hone.budget.measure(request, key), settling);
+    return () => clearTimeout(timer);
+  }, [hone, wanted, request, key]);
+
+  return { facts, request, key, current, busy, byItself };
+}

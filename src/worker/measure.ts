@@ -1,0 +1,69 @@
+/** The budget of a run as a call: one at a time, and ended by whatever needs the engine more. */
+
+import { freeBytes } from "../storage/quota.ts";
+import type { Recipe } from "../storage/run.ts";
+import { countBudget, diskRefusal } from "./budget.ts";
+import type { LoadedModel } from "./library.ts";
+import { type ProbeParts, probe } from "./probe.ts";
+import type { Budget } from "./protocol.ts";
+
+export interface Measuring {
+  /** Does `work` with a signal that `signal` or `end` aborts; a later call ends an earlier one. */
+  run<T>(modelHash: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Ends what is measured, and settles when it has let go of the device. */
+  end(): Promise<void>;
+  /** The model that is measured now. */
+  readonly modelHash: string | null;
+}
+
+export function createMeasuring(): Measuring {
+  let present: {
+    readonly modelHash: string;
+    readonly controller: AbortController;
+    readonly done: Promise<unknown>;
+  } | null = null;
+  const end = async () => {
+    const ending = present;
+    ending?.controller.abort();
+    await ending?.done.catch(() => undefined);
+  };
+  return {
+    get modelHash() {
+      return present?.modelHash ?? null;
+    },
+    end,
+    async run(modelHash, work, signal) {
+      while (present) await end();
+      signal?.throwIfAborted();
+      const controller = new AbortController();
+      const either = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal;
+      const done = work(either).finally(() => {
+        present = null;
+      });
+      present = { modelHash, controller, done };
+      return done;
+    },
+  };
+}
+
+/** Counts, and where the run fits, tries it. Throws the signal's reason. */
+export async function budgetOf(parts: ProbeParts): Promise<Budget> {
+  const { runtime, model, plan, recipe } = parts;
+  const shape = plan.buckets.at(-1);
+  if (!shape) throw new Error("The run has no batch shape to count memory for.");
+  const counted = countBudget({
+    config: model.config,
+    recipe,
+    steps: plan.totalSteps,
+    shape,
+    provider: runtime.report.provider,
+    left: await freeBytes(),
+  });
+  return { ...counted, time: counted.fits ? await probe(parts) : null };
+}
+
+/** Throws where the browser says that the run's checkpoints will not fit, naming the setting that would make them fit. */
+export async function requireDisk({ config }: LoadedModel, recipe: Recipe, steps: number): Promise<void> {
+  const refusal = diskRefusal({ config, recipe, steps, left: await freeBytes() });
+  if (refusal !== null) throw new Error(`The run was not started. ${refusal}`);
+}

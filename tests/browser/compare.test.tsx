@@ -1,0 +1,212 @@
+/** Comparing on the page with a fake engine: conversations, what was read, the history, the blind vote. Oracle: what the fake answers. */
+
+import axe from "axe-core";
+import { expect, test } from "vitest";
+import { page, userEvent } from "vitest/browser";
+import { defaultRecipe } from "../../src/store/recipe.ts";
+import { fakeSource } from "../support/fakeData.ts";
+import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
+import { closePage, eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";
+import { jsonLines } from "../support/tinyLlama.ts";
+
+const request = {
+  name: "First try",
+  modelHash: fakeModel.hash,
+  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
+  recipe: defaultRecipe("lora"),
+};
+const samples = [1, 2, 3].map((number) => ({
+  prompt: `What is ${number}?`,
+  reference: `It is ${number}.`,
+  before: "Once upon a time",
+  // The third is as before: nothing to vote on.
+  after: number === 3 ? "Once upon a time" : `It is ${number}.`,
+}));
+const withRun: FakeSettings = { ...kept, runs: [{ ...fakeRun(request, 30, 30), status: "finished", samples }] };
+
+eachOnAnEmptyPage();
+
+const compare = page.getByRole("region", { name: "Compare", exact: true });
+const question = compare.getByLabelText("Question", { exact: true });
+const answerOf = (name: string) => compare.getByRole("region", { name, exact: true });
+const vote = page.getByRole("region", { name: "Blind vote", exact: true });
+
+async function open(settings: FakeSettings = withRun) {
+  const hone = await openPage(fakeWorkers(settings));
+  hone.model.select(fakeModel.hash);
+  await enter("Compare");
+  return hone;
+}
+
+async function ask(text: string) {
+  await question.fill(text);
+  await compare.getByRole("button", { name: /^Ask/ }).click();
+  await expect.element(compare.getByRole("button", { name: /^Ask/ })).toBeVisible();
+}
+
+test("a second question goes on; each side shows exactly what it read, as text and as tokens", async () => {
+  await open();
+  await ask("Name three colours.");
+  await expect.element(question).toHaveValue("");
+  await expect
+    .element(answerOf("Tuned model"))
+    .toHaveTextContent(/First try, step 30.*Red, yellow and blue\..*4 tokens/);
+  await ask("And two more?");
+  const turns = compare.getByRole("list", { name: "Conversation" });
+  expect(turns.element().querySelectorAll(":scope > li")).toHaveLength(2);
+  await expect.element(compare.getByText("Goes on with the conversation below.")).not.toBeInTheDocument();
+
+  const tuned = answerOf("Tuned model");
+  await tuned.getByText(/^What the model read: \d+ tokens$/).click();
+  const prompt = tuned.getByRole("region", { name: "Prompt of Tuned model, question 2" });
+  await expect
+    .element(prompt)
+    .toHaveTextContent(
+      "<|user|>Name three colours.<|end|>↵ <|assistant|>Red, yellow and blue.<|end|>↵ <|user|>And two more?",
+    );
+  const tokens = tuned.getByRole("region", { name: "Prompt tokens of Tuned model, question 2" });
+  await expect.element(tokens.getByRole("listitem").first()).toHaveTextContent("<|user|>100");
+  await expect
+    .element(tuned.getByRole("region", { name: "Written tokens of Tuned model, question 2" }))
+    .toHaveTextContent("Red300");
+  // The base model has its own answer in mind.
+  await answerOf("Base model")
+    .getByText(/^What the model read/)
+    .click();
+  await expect
+    .element(page.getByRole("region", { name: "Prompt of Base model, question 2" }))
+    .toHaveTextContent("<|assistant|>Once upon a time, a cat…<|end|>");
+});
+
+test("one checkpoint more is a third side, with a conversation of its own", async () => {
+  await open();
+  await ask("Name three colours.");
+  await compare.getByLabelText("One more checkpoint of").selectOptions("First try (step 30)");
+  await expect
+    .element(compare.getByLabelText("Its step"))
+    .toHaveTextContent(/The newest.*Step 20, lowest validation loss/);
+  await compare.getByLabelText("Its step").selectOptions("Step 20, lowest validation loss");
+  await question.fill("And now?");
+  await expect.element(compare.getByText(/Begins a new conversation/)).toBeVisible();
+  await compare.getByRole("button", { name: "Ask all three" }).click();
+  await expect.element(answerOf("Other checkpoint")).toHaveTextContent(/First try, step 20.*Red and green\./);
+  await expect.element(compare.getByText("History: 2 conversations")).toBeVisible();
+});
+
+test("conversations outlive the page, are opened again, deleted and brought back", async () => {
+  await open();
+  await ask("The first one?");
+  await compare.getByRole("button", { name: "New conversation" }).click();
+  await expect.element(compare.getByRole("list", { name: "Conversation" })).not.toBeInTheDocument();
+  await ask("The second one?");
+  await question.fill("Half typed");
+  closePage();
+
+  await open();
+  await expect.element(question).toHaveValue("Half typed");
+  await expect.element(compare.getByText("The second one?", { exact: true }).first()).toBeVisible();
+  await expect.element(answerOf("Tuned model")).toHaveTextContent("Red, yellow and blue.");
+  await answerOf("Tuned model")
+    .getByText(/^What the model read: \d+ tokens$/)
+    .click();
+  await expect.element(answerOf("Tuned model")).toHaveTextContent("The tokens were not kept");
+  await compare.getByText("History: 2 conversations").click();
+  await compare.getByRole("button", { name: "Open conversation: The first one?" }).click();
+  await expect.element(compare.getByRole("list", { name: "Conversation" })).toHaveTextContent("The first one?");
+  // It goes on where it was left.
+  await ask("And then?");
+  await expect.element(compare.getByRole("list", { name: "Conversation" })).toHaveTextContent("The first one?");
+
+  await compare.getByRole("button", { name: "Delete conversation: The second one?" }).click();
+  await expect.element(compare.getByText("History: 1 conversation")).toBeVisible();
+  await expect.element(compare.getByRole("button", { name: "Undo" })).toHaveFocus();
+  await userEvent.keyboard("{Enter}");
+  await expect.element(compare.getByRole("button", { name: "Open conversation: The second one?" })).toBeVisible();
+});
+
+test("what cannot be answered is told at its side, and left out of what that side reads next", async () => {
+  const tooLong = new RangeError("The prompt has 600 tokens and the model's context 512: ask less.");
+  await open({ ...withRun, failing: { ask: tooLong } });
+  await ask("Too long?");
+  await expect.element(answerOf("Base model").getByRole("alert")).toHaveTextContent(/600 tokens .* context 512/);
+  await expect.element(answerOf("Base model")).toHaveTextContent("left out of what it reads next");
+  await compare.getByRole("button", { name: "Use again: question 1" }).click();
+  await expect.element(question).toHaveValue("Too long?");
+});
+
+test("a blind vote by keyboard: two answers without names, undone and cast again, counted at the end", async () => {
+  const hone = await open();
+  await vote.getByRole("button", { name: "Vote on the run's 3 held-out questions" }).click();
+  const ballot = vote.getByRole("group", { name: "Ballot" });
+  await expect.element(ballot).toHaveFocus();
+  await expect.element(ballot).toHaveTextContent("Question 1 of 2");
+  expect(ballot.element().textContent).not.toMatch(/base|tuned/i);
+  /** The key for whichever place the tuned model's answer has. */
+  const keyOfTuned = () => {
+    const { round } = hone.store.getState().vote;
+    return round?.ballots[round.votes.length]?.baseFirst ? "2" : "1";
+  };
+  await userEvent.keyboard("0");
+  await expect.element(ballot).toHaveTextContent("Question 2 of 2");
+  await userEvent.keyboard(keyOfTuned());
+  const count = vote.getByTestId("vote-count");
+  await expect.element(count).toHaveTextContent("The tuned model won: 1 to 0, 100 % of the votes for one of the two.");
+  await expect.element(count).toHaveTextContent("2 of 2 questions voted on. One vote was a tie. 1 question left out");
+  await expect.element(count).toHaveTextContent("That is a single vote");
+  await vote.getByRole("button", { name: "Undo the last vote" }).click();
+  await expect.element(ballot).toHaveFocus();
+  await expect.element(ballot).toHaveTextContent("Question 2 of 2");
+  // Other keys, and these outside of the ballot, do nothing.
+  await userEvent.keyboard("3");
+  question.element().focus();
+  await userEvent.keyboard("1");
+  expect(hone.store.getState().vote.round?.votes).toHaveLength(1);
+  await question.fill("");
+  await vote.getByRole("button", { name: "Show the count" }).click();
+  await expect.element(count).toHaveTextContent("Nobody won: 0 to 0.");
+  await expect.element(count).toHaveTextContent("1 of 2 questions voted on, drawn at random.");
+});
+
+test("the exam's questions can be voted on, until it is taken again", async () => {
+  const hone = await open();
+  const rows = Array.from({ length: 30 }, (_, i) => ({ instruction: `What is ${i}?`, output: `It is ${i}.` }));
+  const file = new File([jsonLines([...rows, { text: "Once upon a time." }])], "exam.jsonl");
+  const exam = page.getByRole("region", { name: "Exam", exact: true });
+  await userEvent.upload(page.getByLabelText("Exam files"), file);
+  await exam.getByRole("button", { name: "Run the exam" }).click();
+  await expect.element(exam).toHaveAttribute("data-exam-status", "done");
+  // 2.10 to 2.25 nats: e^-0.15 is 0.861.
+  await exam.getByText("Forgetting", { exact: true }).click();
+  await expect
+    .element(exam)
+    .toHaveTextContent(/is now 14 % lower than before, in the geometric mean \(perplexity 8\.166 → 9\.488\)/);
+  await vote.getByRole("button", { name: "Vote on the exam's 30 questions" }).click();
+  await vote.getByRole("button", { name: "Answer 1 is better" }).click();
+  await expect.element(vote).toHaveTextContent("1 vote so far");
+  expect(hone.store.getState().vote.round?.votes).toHaveLength(1);
+  await exam.getByRole("button", { name: "Run the exam" }).click();
+  await expect.element(vote.getByRole("group", { name: "Ballot" })).not.toBeInTheDocument();
+});
+
+test.each(["light", "dark"] as const)("no fault for assistive technology in the %s scheme", async (scheme) => {
+  localStorage.setItem("mantine-color-scheme-value", scheme);
+  await open();
+  await ask("Name three colours.");
+  await ask("And two more?");
+  await compare.getByText("History: 1 conversation").click();
+  for (const summary of await compare.getByText(/^What the model read/).all()) await summary.click();
+  await vote.getByRole("button", { name: /^Vote on the run's/ }).click();
+  await expect.element(vote.getByRole("group", { name: "Ballot" })).toBeVisible();
+  expect(document.documentElement.dataset.mantineColorScheme).toBe(scheme);
+  const check = async () => {
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary}`),
+    );
+  };
+  expect(await check()).toEqual([]);
+  await userEvent.keyboard("1");
+  await userEvent.keyboard("1");
+  await expect.element(vote.getByTestId("vote-count")).toBeVisible();
+  expect(await check()).toEqual([]);
+});

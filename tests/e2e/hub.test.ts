@@ -1,0 +1,156 @@
+/**
+ * A model from Hugging Face on the built page and the real engine, with the hub's answers played by Playwright's router: looked
+ * up, cut off by a closed tab, gone on with, kept. Oracles: the bytes that the router gave, and what a person sees.
+ */
+
+import type { BrowserContext, Page, Route } from "playwright";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { enterStep, openStudio } from "../../scripts/harness/studio.ts";
+import { checkpointTensors } from "../../src/artifacts/method.ts";
+import { writeSafetensors } from "../../src/hub/safetensors.ts";
+import { readConfig } from "../../src/models/llama.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { tinyConfig, tinyModel } from "../support/tinyLlama.ts";
+import { watch } from "./tab.ts";
+
+const config = { ...tinyConfig, hidden_size: 256, intermediate_size: 2048, num_hidden_layers: 2 };
+const files: Readonly<Record<string, Buffer>> = {
+  "config.json": Buffer.from(JSON.stringify(config)),
+  "tokenizer.json": Buffer.from(String(tinyModel([])["tokenizer.json"])),
+  "tokenizer_config.json": Buffer.from(String(tinyModel([])["tokenizer_config.json"])),
+  "model.safetensors": Buffer.from(
+    writeSafetensors(
+      checkpointTensors(readConfig(config)).map(({ name, shape }, index) => ({
+        name,
+        shape,
+        dtype: "F32",
+        data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 31 + index * 7919) % 1024) / 1024 - 0.5),
+      })),
+    ),
+  ),
+};
+const total = Object.values(files).reduce((sum, { length }) => sum + length, 0);
+const sha = "0123456789abcdef0123456789abcdef01234567";
+const megabytes = `${(total / 1e6).toFixed(1)} MB`;
+
+/** Answers for the hub; `sent` counts bytes of files, and once there are more than `cut` of them nothing comes any more. */
+async function playHub(context: BrowserContext) {
+  const hub = { sent: 0, cut: Number.POSITIVE_INFINITY, asked: [] as string[] };
+  const headers = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Expose-Headers": "X-Error-Code, Content-Range, ETag",
+  };
+  await context.route("https://huggingface.co/**", async (route: Route) => {
+    const request = route.request();
+    const path = new URL(request.url()).pathname;
+    if (request.method() === "OPTIONS") return route.fulfill({ status: 204, headers });
+    hub.asked.push(path);
+    if (path.startsWith("/api/models/owner/gated/")) {
+      const body = JSON.stringify({ id: "owner/gated", sha, gated: "manual", siblings: [] });
+      return route.fulfill({ headers, contentType: "application/json", body });
+    }
+    if (path.startsWith("/api/models/owner/name/")) {
+      const siblings = Object.entries(files).map(([rfilename, { length }]) => ({
+        rfilename,
+        size: length,
+        ...(rfilename.endsWith(".safetensors") && { lfs: { size: length } }),
+      }));
+      const body = JSON.stringify({ id: "owner/name", sha, gated: false, siblings });
+      return route.fulfill({ headers, contentType: "application/json", body });
+    }
+    const bytes = files[path.replace(`/owner/name/resolve/${sha}/`, "")];
+    if (!bytes)
+      return route.fulfill({ status: 401, headers: { ...headers, "X-Error-Code": "RepoNotFound" }, body: "no" });
+    // A line that hangs: the answer never comes.
+    if (hub.sent > hub.cut) return;
+    const range = /^bytes=(\d+)-(\d+)$/.exec((await request.headerValue("range")) ?? "");
+    const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]) + 1, bytes.length)] : [0, bytes.length];
+    hub.sent += end - start;
+    return route.fulfill({
+      status: range ? 206 : 200,
+      headers: { ...headers, ...(range && { "Content-Range": `bytes ${start}-${end - 1}/${bytes.length}` }) },
+      contentType: "application/octet-stream",
+      body: bytes.subarray(start, end),
+    });
+  });
+  return hub;
+}
+
+let browser: Headless;
+beforeAll(async () => {
+  browser = await launchChromium({ webgpu: false });
+});
+afterAll(() => browser?.dispose());
+
+const named = [/^request to another origin: https:\/\/huggingface\.co\//, /status of 401/];
+
+async function openTab(): Promise<Page> {
+  const page = await browser.context.newPage();
+  onTestFinished(() => page.close());
+  watch(page, inject("page"), named);
+  await openStudio(page, inject("page"), "wasm");
+  await enterStep(page, "Model");
+  return page;
+}
+
+async function lookUp(page: Page, text: string) {
+  await page.getByLabel("Hugging Face id, or any other address").fill(text);
+  await page.getByRole("button", { name: "Look it up", exact: true }).first().click();
+}
+
+test("size first; then a fetch that a closed tab cuts off goes on where it stopped, and is kept", async () => {
+  const hub = await playHub(browser.context);
+  const first = await openTab();
+  expect(hub.asked).toEqual([]);
+  await lookUp(first, "owner/name");
+  const fetch = first.getByRole("button", { name: `Fetch ${megabytes}` });
+  await fetch.waitFor();
+  // The configuration alone was read.
+  expect(hub.asked).toEqual([`/api/models/owner/name/revision/main`, `/owner/name/resolve/${sha}/config.json`]);
+  hub.cut = 5e6;
+  await fetch.click();
+  await first.getByText(`of ${megabytes}`).first().waitFor();
+  await expect.poll(() => hub.sent).toBeGreaterThan(hub.cut);
+  // The chunks that came are written.
+  await first.waitForTimeout(1000);
+  await first.close();
+
+  const second = await openTab();
+  const kept = second.getByRole("region", { name: "Kept in this browser" });
+  await kept.getByText(`of ${megabytes} are here`).waitFor();
+  const here = (await kept.getByText("are here").textContent()) ?? "";
+  const had = Number(/^([\d.]+) MB/.exec(here)?.[1]) * 1e6;
+  expect(had).toBeGreaterThan(4e6);
+  hub.cut = Number.POSITIVE_INFINITY;
+  hub.sent = 0;
+  hub.asked.length = 0;
+  await kept.getByRole("button", { name: "Go on with owner/name" }).click();
+  await expect
+    .poll(() => second.getByLabel("Train this model").locator("option:checked").textContent())
+    .toBe("owner/name");
+  // To a tenth of a megabyte, as the page says it.
+  expect(Math.abs(hub.sent - (total - had))).toBeLessThan(1e5);
+  expect(hub.asked.some((path) => path.startsWith("/api/"))).toBe(false);
+
+  // After a reload it is there, and looked up again it is known.
+  hub.asked.length = 0;
+  await second.reload();
+  await second.locator('[data-settled="true"]').waitFor();
+  expect(await second.getByLabel("Train this model").locator("option:checked").textContent()).toBe("owner/name");
+  expect(hub.asked).toEqual([]);
+  await lookUp(second, "https://huggingface.co/owner/name");
+  await second.getByText("This model is already kept in this browser.").waitFor();
+});
+
+test("gated and missing models are explained, and nothing of them is fetched", async () => {
+  const hub = await playHub(browser.context);
+  const page = await openTab();
+  await lookUp(page, "owner/gated");
+  const alert = page.getByRole("region", { name: "From Hugging Face" }).getByRole("alert");
+  await alert.filter({ hasText: "is gated: its owners" }).waitFor();
+  await lookUp(page, "owner/none");
+  await alert.filter({ hasText: 'no public model "owner/none" (401)' }).waitFor();
+  expect(hub.sent).toBe(0);
+});

@@ -1,0 +1,160 @@
+/** The built page without a network, on a host that sends no headers, and when a new version of it comes. */
+
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Page } from "playwright";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { launchChromium } from "../../scripts/harness/chromium.ts";
+import { servePlain } from "../../scripts/harness/plainHost.ts";
+import { serveBuilt } from "../../scripts/harness/serve.ts";
+import {
+  askBoth,
+  downloadRecord,
+  enterStep,
+  fillRecipe,
+  openStudio,
+  startTraining,
+  waitForRun,
+} from "../../scripts/harness/studio.ts";
+import { projectRoot } from "../../scripts/setup.mjs";
+import { updateWords } from "../../src/ui/words/update.ts";
+import { folderOf, watch } from "./tab.ts";
+
+const patience = 600_000;
+
+/** A browser that has never seen the page. */
+async function newcomer(address: string): Promise<Page> {
+  const { page, dispose } = await launchChromium({ webgpu: false });
+  onTestFinished(dispose);
+  watch(page, address);
+  return page;
+}
+
+/** What the service worker keeps, relative to the page; a revision stands behind a `?`. */
+const keptBy = (page: Page) =>
+  page.evaluate(async () => {
+    const requests = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys()));
+    return requests.flat().map(({ url }) => url.replace(new URL("./", document.baseURI).href, ""));
+  });
+
+/** Waits until a first visit's files are kept: those of the page, the runtime in use, the samples. */
+async function untilKept(page: Page): Promise<void> {
+  await expect
+    .poll(() => keptBy(page), { timeout: 120_000 })
+    .toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^index\.html\?/),
+        expect.stringMatching(/^assets\/entry-.*\.js$/),
+        expect.stringMatching(/^assets\/ort-wasm-simd-threaded-.*\.wasm$/),
+        expect.stringMatching(/^samples\/small-world-exam\.jsonl\?/),
+      ]),
+    );
+}
+
+/** Trains two steps and asks. */
+async function trainAndAsk(page: Page): Promise<void> {
+  await fillRecipe(page, { steps: "2", samplePrompts: "0" });
+  await startTraining(page);
+  await waitForRun(page, ["finished"]);
+  const { tuned } = await askBoth(page, "What is the capital of France?");
+  expect(tuned).toMatch(/\w/);
+}
+
+test("after a first visit the page opens, trains and answers without a network", { timeout: patience }, async () => {
+  const served = await serveBuilt();
+  const page = await newcomer(served.address);
+  await openStudio(page, served.address, "wasm", { keepDemoData: true });
+  await untilKept(page);
+  // Nothing that this browser does not use: the runtime's other build is 27 MB.
+  expect((await keptBy(page)).filter((path) => path.includes("asyncify") && path.endsWith(".wasm"))).toEqual([]);
+  await served.dispose();
+  await expect(fetch(served.address)).rejects.toThrow();
+
+  await page.goto(`${served.address}?from=a-link`);
+  await page.locator('[data-settled="true"]').waitFor();
+  expect(await page.evaluate("crossOriginIsolated")).toBe(true);
+  await trainAndAsk(page);
+  // Samples that were not opened before are there as well.
+  await enterStep(page, "Data");
+  await page.getByRole("button", { name: "Samples", exact: true }).click();
+  await page.getByRole("button", { name: "Chats", exact: true }).click();
+  await page.getByRole("checkbox", { name: "Train on chats.json" }).waitFor();
+});
+
+test("below a path of a host without headers: threads after one reload; a new version waits for the run's end", {
+  timeout: patience,
+}, async () => {
+  const folder = await folderOf({});
+  await cp(join(projectRoot, "dist"), folder, { recursive: true });
+  const served = await servePlain(folder, "/some/where/");
+  onTestFinished(served.dispose);
+  const page = await newcomer(served.address);
+  const note = page.getByRole("status").filter({ hasText: updateWords.reload });
+  const reload = page.getByRole("button", { name: updateWords.reload, exact: true });
+
+  await openStudio(page, served.address, "wasm", { keepDemoData: true });
+  expect(await page.evaluate("crossOriginIsolated")).toBe(false);
+  await untilKept(page);
+  const cores = await page.evaluate("navigator.hardwareConcurrency");
+  if (cores === 1) await page.reload();
+  else {
+    await note.filter({ hasText: updateWords.threads }).waitFor();
+    await reload.click();
+  }
+  await page.waitForFunction(() => crossOriginIsolated && document.querySelector('[data-settled="true"]'));
+  await expect.poll(() => note.count()).toBe(0);
+
+  // A new version: another page, the rest as it was.
+  const edit = async (file: string, change: (text: string) => string) => {
+    const text = await readFile(join(folder, file), "utf8");
+    expect(change(text), file).not.toBe(text);
+    await writeFile(join(folder, file), change(text));
+  };
+  await edit("index.html", (html) => html.replace("<title>Hone", "<title>Hone, the next"));
+  await edit("sw.js", (code) => code.replace(/("revision":")[^"]+(","url":"index\.html")/, "$1next$2"));
+  await fillRecipe(page, { steps: "100000", samplePrompts: "0", evaluateEvery: "100000" });
+  await startTraining(page);
+  await waitForRun(page, ["training"]);
+  await page.evaluate("navigator.serviceWorker.ready.then((registration) => registration.update())");
+  await page.getByText(updateWords.versionAfterRun).waitFor();
+  expect(await reload.count()).toBe(0);
+  // The run goes on, and so does the version that it is in.
+  await page.getByRole("button", { name: "Cancel run" }).click();
+  await waitForRun(page, ["cancelled"]);
+  expect(await page.title()).not.toContain("the next");
+  expect((await downloadRecord(page)).provider).toBe("wasm");
+
+  await reload.click();
+  await page.waitForFunction(() => document.title.includes("the next"));
+  await page.locator('[data-settled="true"]').waitFor();
+  expect(await page.evaluate("crossOriginIsolated")).toBe(true);
+  // What only the version before had is let go of, and what both have is kept.
+  await expect
+    .poll(async () => (await keptBy(page)).filter((path) => path.startsWith("index.html")))
+    .toEqual(["index.html?__WB_REVISION__=next"]);
+  await untilKept(page);
+  await expect.poll(() => note.count()).toBe(0);
+});
+
+test("the page can be installed: name, start and icons of the sizes that it says", async () => {
+  const page = inject("page");
+  const link = /<link rel="manifest" href="([^"]+)"/.exec(await (await fetch(page)).text())?.[1] ?? "";
+  const at = new URL(link, page);
+  const manifest = await (await fetch(at)).json();
+  expect(manifest).toMatchObject({ name: "Hone", display: "standalone", start_url: "./", scope: "./" });
+  const icons: { src: string; sizes: string; type: string; purpose: string }[] = manifest.icons;
+  expect(icons.map(({ sizes, purpose }) => `${sizes} ${purpose}`)).toEqual([
+    "any any",
+    "192x192 any",
+    "512x512 any",
+    "512x512 maskable",
+  ]);
+  for (const { src, sizes, type } of icons) {
+    const response = await fetch(new URL(src, at));
+    expect(response.headers.get("Content-Type"), src).toBe(type);
+    if (type !== "image/png") continue;
+    // Width and height stand first in a PNG's first chunk.
+    const view = new DataView(await response.arrayBuffer());
+    expect(`${view.getUint32(16)}x${view.getUint32(20)}`, src).toBe(sizes);
+  }
+});

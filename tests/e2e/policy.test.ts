@@ -1,0 +1,148 @@
+/** The Content-Security-Policy of the built page: it is there, in page and workers, and does what it says. */
+
+import type { Worker } from "playwright";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { askBoth, fillRecipe, openStudio, startTraining, waitForRun } from "../../scripts/harness/studio.ts";
+import { pageHeaders, pagePolicy } from "../../scripts/isolation.mjs";
+import { theme } from "../../src/ui/theme.ts";
+import { watch } from "./tab.ts";
+
+let browser: Headless;
+beforeAll(async () => {
+  browser = await launchChromium({ webgpu: false });
+});
+afterAll(() => browser?.dispose());
+
+async function newTab(expected?: readonly RegExp[]) {
+  const page = await browser.context.newPage();
+  onTestFinished(() => page.close());
+  watch(page, inject("page"), expected);
+  return page;
+}
+
+/** What a policy says of one kind of thing. */
+const directive = (policy: string, name: string) =>
+  policy
+    .split("; ")
+    .find((part) => part.startsWith(`${name} `))
+    ?.slice(name.length + 1);
+
+test("the policy is in the page and in what it is served with, and allows no text as code", async () => {
+  const response = await fetch(inject("page"));
+  const html = await response.text();
+  expect(html).toContain(`<meta http-equiv="Content-Security-Policy" content="${pagePolicy}" />`);
+  // Before anything that it governs.
+  expect(html.indexOf("Content-Security-Policy")).toBeLessThan(html.search(/<(?:script|link|style)/));
+  expect(html).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\son\w+=|\sstyle=/);
+  for (const [name, value] of Object.entries(pageHeaders)) expect(response.headers.get(name), name).toBe(value);
+
+  const sent = response.headers.get("Content-Security-Policy") ?? "";
+  expect(directive(sent, "default-src")).toBe("'none'");
+  expect(directive(sent, "script-src")).toBe("'self' 'wasm-unsafe-eval'");
+  expect(directive(sent, "style-src")).toBe("'self'");
+  expect(directive(sent, "frame-ancestors")).toBe("'none'");
+  expect(sent).not.toMatch(/unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')|\*(?!;| |$)|data:|blob:/);
+});
+
+/**
+ * Does what must not work, in the page or a worker, and tells which directives stopped it. In a task of its own: what
+ * the debugger evaluates may do more than the page.
+ */
+const attempt = (code: string) => `new Promise((resolve) => {
+  const stopped = new Set();
+  globalThis.ran = false;
+  const target = globalThis.document ?? globalThis;
+  target.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => stopped.add(effectiveDirective));
+  setTimeout(() => {
+    try { ${code} } catch {}
+    setTimeout(() => resolve({ stopped: [...stopped], ran: globalThis.ran }), 300);
+  });
+})`;
+
+interface Outcome {
+  readonly stopped: readonly string[];
+  readonly ran: boolean;
+}
+
+const intruders: readonly (readonly [what: string, code: string, directive: string])[] = [
+  [
+    "an inline script",
+    'document.body.append(Object.assign(document.createElement("script"), { textContent: "ran = true" }))',
+    "script-src-elem",
+  ],
+  [
+    "a handler in an attribute",
+    'document.body.insertAdjacentHTML("beforeend", "<p onclick=\'ran = true\'>x</p>"); document.body.lastElementChild.click()',
+    "script-src-attr",
+  ],
+  ["eval", '(0, eval)("ran = true")', "script-src"],
+  ["a function from text", 'new Function("ran = true")()', "script-src"],
+  [
+    "a script of another host",
+    'document.body.append(Object.assign(document.createElement("script"), { src: "https://intruder.invalid/x.js" }))',
+    "script-src-elem",
+  ],
+  [
+    "a style element",
+    'document.head.append(Object.assign(document.createElement("style"), { textContent: "body { color: red }" }))',
+    "style-src-elem",
+  ],
+  ["a picture of another host", 'new Image().src = "https://intruder.invalid/x.png"', "img-src"],
+  ["a request without encryption", 'fetch("http://intruder.invalid/").catch(() => {})', "connect-src"],
+  [
+    "a frame",
+    'document.body.append(Object.assign(document.createElement("iframe"), { src: "https://intruder.invalid/" }))',
+    "frame-src",
+  ],
+  [
+    "a form",
+    'const form = Object.assign(document.createElement("form"), { action: "https://intruder.invalid/" }); document.body.append(form); form.submit()',
+    "form-action",
+  ],
+];
+
+/** What Chromium writes of each attempt that it stops. */
+const refused = [
+  /Content Security Policy/,
+  /^https?:\/\/intruder\.invalid\/[^ ]*: csp$/,
+  /to another origin: https?:\/\/intruder\.invalid\//,
+];
+
+test("what is put into the page from outside neither runs nor loads", async () => {
+  const page = await newTab(refused);
+  await openStudio(page, inject("page"), "auto", { keepDemoData: true });
+  for (const [what, code, stoppedBy] of intruders) {
+    const { stopped, ran } = await page.evaluate<Outcome>(attempt(code));
+    expect(stopped, what).toContain(stoppedBy);
+    expect(ran, what).toBe(false);
+  }
+  const workers = page.workers().filter((worker) => /\/assets\/(?:entry|dataEntry)-/.test(worker.url()));
+  expect(workers).toHaveLength(2);
+  const inside = async (worker: Worker, code: string) => worker.evaluate<Outcome>(attempt(code));
+  for (const worker of workers) {
+    for (const [code, stoppedBy] of [
+      ['(0, eval)("ran = true")', "script-src"],
+      ['fetch("http://intruder.invalid/").catch(() => {})', "connect-src"],
+    ] as const) {
+      const { stopped, ran } = await inside(worker, code);
+      expect(stopped, worker.url()).toContain(stoppedBy);
+      expect(ran, worker.url()).toBe(false);
+    }
+  }
+});
+
+test("a run, questions and a change of colours go their way under it", async () => {
+  const page = await newTab();
+  await openStudio(page, inject("page"), "wasm", { keepDemoData: true });
+  await page.getByLabel("Colours").selectOption("dark");
+  await fillRecipe(page, { steps: "2", samplePrompts: "1" });
+  await startTraining(page);
+  await waitForRun(page, ["finished"]);
+  const { base, tuned } = await askBoth(page, "What is the capital of France?");
+  expect(base + tuned).toMatch(/\w/);
+  // The theme has come without a style element.
+  expect(await page.locator("style").count()).toBe(0);
+  const root = "getComputedStyle(document.documentElement)";
+  expect(await page.evaluate(`${root}.getPropertyValue("--mantine-color-petrol-8")`)).toBe(theme.colors?.petrol?.[8]);
+});

@@ -1,0 +1,67 @@
+/** Prepared rows and a model's outlines, enough to plan a run on: chats, plain text, and a source that holds both. */
+
+import { createTokenizer } from "../../src/data/tokenizer/tokenizer.ts";
+import type { Recipe } from "../../src/storage/run.ts";
+import { defaultRecipe } from "../../src/store/recipe.ts";
+import type { PreparedData } from "../../src/worker/dataProtocol.ts";
+import type { LoadedModel } from "../../src/worker/library.ts";
+import { byteLevelTokenizer } from "./tokenizers.ts";
+
+type Kind = "text" | "chat";
+
+/** Sequences as [source, kind, tokens, supervised tokens]; row numbers count on within a source. */
+export type Sequences = readonly (readonly [source: number, kind: Kind, tokens: number, supervised: number])[];
+
+/** Three sources: chats only, text only, and both. */
+export const threeSources: Sequences = [
+  ...Array.from({ length: 13 }, (_, i) => [0, "chat", 12 + 5 * i, 4 + (i % 5)] as const),
+  ...Array.from({ length: 9 }, (_, i) => [1, "text", i % 3 === 2 ? 23 + i : 64, i % 3 === 2 ? 22 + i : 63] as const),
+  ...Array.from({ length: 8 }, (_, i) => [2, i % 2 ? "text" : "chat", 20 + 3 * i, i % 2 ? 19 + 3 * i : 6] as const),
+];
+
+export function preparedData(sequences: Sequences): PreparedData {
+  const offsets = [0];
+  const rows: number[] = [];
+  const counted = new Map<number, number>();
+  for (const [source, , tokens] of sequences) {
+    offsets.push((offsets.at(-1) ?? 0) + tokens);
+    rows.push(counted.get(source) ?? 0);
+    counted.set(source, (counted.get(source) ?? 0) + 1);
+  }
+  const weights = sequences.flatMap(([, , tokens, supervised]) =>
+    Array.from({ length: tokens }, (_, i) => (i > 0 && i >= tokens - supervised ? 1 : 0)),
+  );
+  const report = { checks: [], leftOut: [] } as unknown as PreparedData["report"];
+  return {
+    table: {
+      ids: Int32Array.from(weights, (_, i) => i),
+      weights: Float32Array.from(weights),
+      offsets: Float64Array.from(offsets),
+      sources: Int32Array.from(sequences, ([source]) => source),
+      rows: Int32Array.from(rows),
+      splits: new Int8Array(sequences.length),
+      kinds: Int8Array.from(sequences, ([, kind]) => (kind === "text" ? 0 : 1)),
+    },
+    report,
+    sourceNames: [...counted.keys()].map((source) => `source ${source}`),
+  };
+}
+
+/** What a plan needs of a model: a tokenizer, and no template of its own. */
+export function modelToPlanFor(): LoadedModel {
+  const { json, config } = byteLevelTokenizer();
+  return { tokenizer: createTokenizer(json, config), files: { chatTemplate: null } } as unknown as LoadedModel;
+}
+
+export const choices = (lambdas: readonly number[]) =>
+  lambdas.map((lambda, k) => ({ hash: `h${k}`, mapping: null, lambda, excluded: [] }));
+
+/** Small batches and rows, so that few sequences make many steps. */
+export const smallRecipe = (change: Partial<Recipe> = {}): Recipe => ({
+  ...defaultRecipe("lora"),
+  batchSize: 2,
+  accumulation: 2,
+  maxLength: 96,
+  epochs: 2,
+  ...change,
+});

@@ -1,0 +1,99 @@
+/** Hugging Face as it answers without an account, played by a local server: its API, its redirects, its refusals. */
+
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { vi } from "vitest";
+import { sendPart } from "./server.ts";
+
+export interface HubModel {
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  readonly sha?: string;
+  readonly gated?: false | "auto" | "manual";
+  readonly branches?: readonly string[];
+}
+
+export interface FakeHub {
+  /** Method, path and range of every request, in order. */
+  readonly asked: { readonly path: string; readonly range: string | null }[];
+  /** Bytes of files sent so far. */
+  sent(): number;
+  /** Settles when every answer has ended, and none follows. */
+  quiet(): Promise<void>;
+  /** Answers each request with this status from now on; null ends that. */
+  fail(status: number | null, headers?: Readonly<Record<string, string>>): void;
+  close(): Promise<void>;
+}
+
+export const sha = "0123456789abcdef0123456789abcdef01234567";
+
+/** Starts a hub with these models and leads every request for huggingface.co to it, until `close`. */
+export async function fakeHub(models: Readonly<Record<string, HubModel>>): Promise<FakeHub> {
+  const asked: { path: string; range: string | null }[] = [];
+  let sent = 0;
+  let answering = 0;
+  let failure: { status: number; headers: Readonly<Record<string, string>> } | null = null;
+  const server: Server = createServer((request, response) => {
+    const url = new URL(request.url ?? "", "http://hub");
+    const path = decodeURIComponent(url.pathname);
+    answering++;
+    response.on("close", () => answering--);
+    asked.push({ path: path + url.search, range: request.headers.range ?? null });
+    const refuse = (status: number, code: string) => response.writeHead(status, { "X-Error-Code": code }).end("no");
+    if (failure) return response.writeHead(failure.status, failure.headers).end("no");
+    const storage = /^\/storage\/([^/]+\/[^/]+)\/(.+)$/.exec(path);
+    if (storage) {
+      const bytes = models[storage[1] ?? ""]?.files[storage[2] ?? ""] ?? new Uint8Array(0);
+      const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+      const length = range ? Math.min(Number(range[2]) + 1, bytes.length) - Number(range[1]) : bytes.length;
+      sent += Math.max(0, length);
+      return sendPart(request, response, bytes);
+    }
+    const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(path);
+    const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
+    const id = api?.[1] ?? file?.[1] ?? "";
+    const model = models[id];
+    if (!model) return refuse(401, "RepoNotFound");
+    const commit = model.sha ?? sha;
+    const revision = api?.[2] ?? file?.[2] ?? "";
+    if (revision !== commit && !(model.branches ?? ["main"]).includes(revision)) return refuse(404, "RevisionNotFound");
+    if (api) {
+      const siblings = Object.entries(model.files).map(([rfilename, bytes]) => ({
+        rfilename,
+        size: bytes.length,
+        ...(rfilename.endsWith(".safetensors") && { lfs: { sha256: "", size: bytes.length, pointerSize: 134 } }),
+      }));
+      const answer = { id, sha: commit, private: false, gated: model.gated ?? false, siblings, tags: ["llama"] };
+      return response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
+    }
+    if (model.gated) return refuse(401, "GatedRepo");
+    const name = file?.[3] ?? "";
+    if (!model.files[name]) return refuse(404, "EntryNotFound");
+    // Small files come from the hub itself, large ones from its storage, whichever place that is.
+    if (name.endsWith(".safetensors")) {
+      return response.writeHead(302, { Location: `/storage/${id}/${name}` }).end();
+    }
+    sent += model.files[name].length;
+    return response.writeHead(200, { "Content-Type": "text/plain" }).end(model.files[name]);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const local = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const real = globalThis.fetch;
+  vi.stubGlobal("fetch", (input: URL, init: RequestInit) =>
+    real(String(input).replace("https://huggingface.co", local), init),
+  );
+  return {
+    asked,
+    sent: () => sent,
+    async quiet() {
+      for (let calm = 0; calm < 5; calm = answering === 0 ? calm + 1 : 0) await new Promise((go) => setTimeout(go, 5));
+    },
+    fail(status, headers = {}) {
+      failure = status === null ? null : { status, headers };
+    },
+    close() {
+      vi.unstubAllGlobals();
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
