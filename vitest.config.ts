@@ -39,9 +39,9 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["tests/browser/**/*.test.{ts,tsx}"],
-          testTimeout: 300_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
-          expect: { poll: { timeout: 60_000 } },
+          expect: { poll: { timeout: 30_000 } },
           // SwiftShader and the wasm threads take every core: two files at once would only slow each other.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
@@ -69,7 +69,7 @@ export default defineConfig({
           include: ["tests/e2e/**/*.test.ts"],
           environment: "node",
           globalSetup: ["tests/e2e/setup.ts"],
-          testTimeout: 300_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 2 },

@@ -21,7 +21,7 @@ import type { ScratchFile } from "../storage/scratch.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { byteSizeOf, type DType } from "../tensor/dtype.ts";
 import { openArchive, writeArchive } from "./archive.ts";
-import { ExportError, readBackError } from "./files.ts";
+import { ExportError, type OutFile, readBackError } from "./files.ts";
 
 /** What this program writes. A change that older programs cannot read raises it. */
 const fileFormat = 1;
@@ -88,6 +88,17 @@ function readRecordText(text: string): unknown {
     if (!isObject(value) || typeof value.$number !== "string") return value;
     return Number(value.$number);
   });
+}
+
+/** The record alone as a file. Throws ExportError when what is read back is not the record. */
+export async function writeRecord(name: string, record: RunRecord): Promise<OutFile> {
+  const content = new Blob([recordText(record)], { type: "application/json" });
+  const value = readRecordText(await content.text());
+  const what = `The record in ${name}`;
+  const back = unsealed(what, "Export it again.", RunRecordSchema, { format: recordFormat, value });
+  const [found, told] = [recordText(back), recordText(record)];
+  if (found !== told) throw readBackError(name, found, told);
+  return { name, content };
 }
 
 const readme = ({ name, model }: RunRecord) => `Hone run file: "${name}"

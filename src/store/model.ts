@@ -22,7 +22,7 @@ export interface ModelActions {
   lookUp(text: string): Promise<void>;
   /** Ends the look, or forgets what was found. */
   dismiss(): void;
-  /** Fetches and selects what was found. */
+  /** Fetches and selects what was found, and asks the browser to keep it when the disk runs low. */
   fetchFound(): Promise<void>;
   /** Goes on with a fetch that was cut off. */
   goOn(address: string): Promise<void>;
@@ -161,6 +161,7 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
     async fetchFound() {
       const { found } = facts().lookup;
       if (!found) return;
+      void client.keepStorage();
       if (await open(found.source)) return dismiss();
       // What was found stays, to go on with.
       const begun = facts().fetches.find(({ source }) => JSON.stringify(source) === JSON.stringify(found.source));

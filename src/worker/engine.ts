@@ -211,7 +211,7 @@ export async function createEngine(
             emit({ type: "progress", task: "Trying a step", done, total });
           const asks = recipe.watchEvery !== null || recipe.samplePrompts > 0;
           const parts = { runtime, weights, model, plan: planned, recipe, signal: own, onProgress };
-          return budgetOf({ ...parts, question: asks ? question : null });
+          return budgetOf(storage, { ...parts, question: asks ? question : null });
         });
       return measuring.run(modelHash, measure, signal);
     },
@@ -222,7 +222,7 @@ export async function createEngine(
         async (control) => {
           const { runtime, weights } = await device();
           const { model, plan: planned, question } = await plan(request.modelHash, request.sources, request.recipe);
-          await requireDisk(model, request.recipe, planned.totalSteps);
+          await requireDisk(storage, model, request.recipe, planned.totalSteps);
           const watch =
             request.recipe.watchEvery === null
               ? null

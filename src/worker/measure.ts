@@ -2,6 +2,7 @@
 
 import { freeBytes } from "../storage/quota.ts";
 import type { Recipe } from "../storage/run.ts";
+import type { Storage } from "../storage/storage.ts";
 import { countBudget, diskRefusal } from "./budget.ts";
 import type { LoadedModel } from "./library.ts";
 import { type ProbeParts, probe } from "./probe.ts";
@@ -46,8 +47,14 @@ export function createMeasuring(): Measuring {
   };
 }
 
+/** Bytes that are left to checkpoints; null where the browser does not say, or keeps them in memory only. */
+async function roomIn(storage: Storage): Promise<number | null> {
+  const { available } = await storage.report();
+  return available ? freeBytes() : null;
+}
+
 /** Counts, and where the run fits, tries it. Throws the signal's reason. */
-export async function budgetOf(parts: ProbeParts): Promise<Budget> {
+export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Budget> {
   const { runtime, model, plan, recipe } = parts;
   const shape = plan.buckets.at(-1);
   if (!shape) throw new Error("The run has no batch shape to count memory for.");
@@ -57,13 +64,18 @@ export async function budgetOf(parts: ProbeParts): Promise<Budget> {
     steps: plan.totalSteps,
     shape,
     provider: runtime.report.provider,
-    left: await freeBytes(),
+    left: await roomIn(storage),
   });
   return { ...counted, time: counted.fits ? await probe(parts) : null };
 }
 
 /** Throws where the browser says that the run's checkpoints will not fit, naming the setting that would make them fit. */
-export async function requireDisk({ config }: LoadedModel, recipe: Recipe, steps: number): Promise<void> {
-  const refusal = diskRefusal({ config, recipe, steps, left: await freeBytes() });
+export async function requireDisk(
+  storage: Storage,
+  { config }: LoadedModel,
+  recipe: Recipe,
+  steps: number,
+): Promise<void> {
+  const refusal = diskRefusal({ config, recipe, steps, left: await roomIn(storage) });
   if (refusal !== null) throw new Error(`The run was not started. ${refusal}`);
 }

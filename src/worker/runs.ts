@@ -1,6 +1,13 @@
 /** The runs that this browser keeps, as the page asks for them: the list, their owner's words, their size, and a run as one file. */
 
-import { type RunContents, type RunRows, readRunFile, recordText, writeRunFile } from "../export/runFile.ts";
+import {
+  type RunContents,
+  type RunRows,
+  readRunFile,
+  recordText,
+  writeRecord,
+  writeRunFile,
+} from "../export/runFile.ts";
 import { errorText } from "../storage/errors.ts";
 import { isTraining } from "../storage/lock.ts";
 import type { RunRecord } from "../storage/run.ts";
@@ -141,9 +148,7 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
       },
       runSizes: () => storage.checkpoints.sizes(),
 
-      async exportRecord(runId) {
-        return { name: "run.json", content: new Blob([recordText(await get(runId))], { type: "application/json" }) };
-      },
+      exportRecord: async (runId) => writeRecord("run.json", await get(runId)),
 
       async exportRun(runId, signal) {
         const record = await get(runId);

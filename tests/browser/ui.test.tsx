@@ -1,6 +1,6 @@
 /** The page in Chromium on a fake engine: the main way through it, refusals, a dead engine. Oracle: what a user sees. */
 
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { defaultRecipe } from "../../src/store/recipe.ts";
 import { fakeSource } from "../support/fakeData.ts";
@@ -70,43 +70,6 @@ test("a run that a dead tab left is interrupted, resumes, pauses and resumes", a
   await expect.element(status).toHaveTextContent("Paused");
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   await expect.element(status).toHaveTextContent("Training");
-});
-
-test("adapter and merged model are downloaded as one archive each, with what should be known of them", async () => {
-  const full = { ...request, name: "in full", recipe: defaultRecipe("full") };
-  const runs = [fakeRun(request, 0, 12), fakeRun(full, 12, 12, "2026-03-02T10:00:00.000Z")];
-  await open(fakeWorkers({ ...kept, runs }));
-  const names: string[] = [];
-  const click = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (this: HTMLAnchorElement) {
-    names.push(this.download);
-  });
-  const panel = page.getByRole("region", { name: "Runs", exact: true });
-  await panel.getByRole("button", { name: "Export the adapter of left alone" }).click();
-  await expect.element(panel.getByText(/^left-alone\.adapter\.zip \(7 B\) has adapter_config\.json\./)).toBeVisible();
-  await expect.element(panel.getByText("The adapter changes nothing: every B is zero.")).toBeVisible();
-  await panel.getByRole("button", { name: "Export the merged model of left alone" }).click();
-  await expect.element(panel.getByText(/^left-alone\.model\.zip \(5 B\) has model\.safetensors\./)).toBeVisible();
-  await expect.element(panel.getByText("The adapter changes nothing")).not.toBeInTheDocument();
-  // Full training has no adapter.
-  await expect.element(panel.getByRole("button", { name: "Export the adapter of in full" })).not.toBeInTheDocument();
-  await panel.getByRole("button", { name: "Export the model of in full" }).click();
-  await expect.element(panel.getByText(/^in-full\.model\.zip/)).toBeVisible();
-  expect(names).toEqual(["left-alone.adapter.zip", "left-alone.model.zip", "in-full.model.zip"]);
-  click.mockRestore();
-});
-
-test("an export that is refused says why, and one that is cancelled says nothing", async () => {
-  const refused = new Error("The merged model was not exported, for it would never end. Export the adapter.");
-  await open(fakeWorkers({ ...kept, runs: [fakeRun(request, 8, 12)], failing: { exportAdapter: refused }, pace: 100 }));
-  const panel = page.getByRole("region", { name: "Runs", exact: true });
-  await panel.getByRole("button", { name: "Export the adapter of left alone" }).click();
-  await expect.element(panel.getByRole("alert")).toHaveTextContent("Export the adapter.");
-  const merged = panel.getByRole("button", { name: "Export the merged model of left alone" });
-  await merged.click();
-  await panel.getByRole("button", { name: "Cancel", exact: true }).click();
-  await expect.element(merged).toBeEnabled();
-  await expect.element(panel.getByRole("alert")).not.toBeInTheDocument();
-  await expect.element(panel.getByText(/model\.zip/)).not.toBeInTheDocument();
 });
 
 test("what was typed outlives the page", async () => {

@@ -4,7 +4,6 @@ import { Text } from "@mantine/core";
 import { memo, useState } from "react";
 import type { AnswerFacts } from "../../store/conversation.ts";
 import type { ReadPrompt, ShownToken } from "../../worker/protocol.ts";
-import previewClasses from "../preview/Preview.module.css";
 import paint from "../preview/paint.module.css";
 import { type Paint, paintNames } from "../preview/roles.ts";
 import { RunningText, tokenText } from "../preview/visible.tsx";
@@ -41,7 +40,7 @@ function Tokens({ label, tokens }: { readonly label: string; readonly tokens: re
 function PromptText({ label, prompt: { text, stretches } }: { readonly label: string; readonly prompt: ReadPrompt }) {
   return (
     <ScrollRegion label={label} className={classes.scroll}>
-      <div className={previewClasses.rendered}>
+      <div className={classes.text}>
         {stretches.map(({ end, role }, index) => (
           <span key={end} className={paint.paint} data-paint={paintOf(role)}>
             <RunningText text={text.slice(stretches[index - 1]?.end ?? 0, end)} />

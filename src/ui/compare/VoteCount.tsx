@@ -28,11 +28,12 @@ export function VoteCount({ round }: { readonly round: VoteRound }) {
     <div role="status" data-testid="vote-count">
       <p className={classes.result}>{words.sentence(who, Math.max(base, tuned), Math.min(base, tuned), won)}</p>
       <Text size="sm">{lines.join(" ")}</Text>
-      {decided > 0 && (
-        <Text size="sm" className={decided < few ? (classes.few ?? "") : ""}>
-          {decided < few ? words.few(decided, odds) : words.chance(odds)}
+      {decided > 0 && decided < few && (
+        <Text size="sm" className={classes.few ?? ""}>
+          {words.few(decided)}
         </Text>
       )}
+      {winner && <Text size="sm">{words.chance(odds)}</Text>}
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { OptionField } from "../option/OptionField.tsx";
 import type { Option } from "../option/option.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
+import { templateOptions } from "../template/options.ts";
 import { recipeWords as words } from "../words/train.ts";
 import { BudgetBlock } from "./BudgetBlock.tsx";
 import { basicOptions, loraOptions, moreOptions } from "./options.ts";
@@ -45,6 +46,9 @@ function RunName({ placeholder }: { readonly placeholder: string }) {
     />
   );
 }
+
+/** Milliseconds in which another screen comes. */
+const arrival = 150;
 
 export function RecipePanel() {
   const hone = useHone();
@@ -112,8 +116,10 @@ export function RecipePanel() {
     const [first] = refusedFields;
     if (first !== undefined) {
       setMore(more || first === "watchRow" || moreOptions.some(({ field }) => field === first));
-      // After the section has opened. The field may stand in another panel.
-      setTimeout(() => document.querySelector<HTMLElement>(`[name="${first}"]`)?.focus());
+      const onTemplate = templateOptions.some(({ field }) => field === first);
+      if (onTemplate) hone.place.go("template");
+      // After the section has opened, or the other screen.
+      setTimeout(() => document.querySelector<HTMLElement>(`[name="${first}"]`)?.focus(), onTemplate ? arrival : 0);
       return;
     }
     if (!model || sources.length === 0 || failed || unfit) return;
@@ -139,6 +145,23 @@ export function RecipePanel() {
         }}
       >
         <Stack gap="md">
+          <Group gap="md">
+            <Button type="submit" disabled={!free || failed !== undefined} aria-describedby="start-note">
+              {words.start}
+            </Button>
+            <Text size="sm" c="dimmed" flex="1 1 12rem" id="start-note" data-testid="start-note">
+              {note()}
+              {failed && free && (
+                <>
+                  {" "}
+                  <Anchor href="#preflight" underline="always">
+                    {words.checks}
+                  </Anchor>
+                </>
+              )}
+            </Text>
+          </Group>
+          <BudgetBlock view={view} />
           <Radio.Group
             label={words.method}
             value={method}
@@ -178,23 +201,6 @@ export function RecipePanel() {
             </Collapse>
           </div>
           <RunName placeholder={model && sources.length > 0 ? title : words.unnamed} />
-          <BudgetBlock view={view} />
-          <Group gap="md">
-            <Button type="submit" disabled={!free || failed !== undefined} aria-describedby="start-note">
-              {words.start}
-            </Button>
-            <Text size="sm" c="dimmed" flex="1 1 12rem" id="start-note" data-testid="start-note">
-              {note()}
-              {failed && free && (
-                <>
-                  {" "}
-                  <Anchor href="#preflight" underline="always">
-                    {words.checks}
-                  </Anchor>
-                </>
-              )}
-            </Text>
-          </Group>
         </Stack>
       </form>
     </Panel>

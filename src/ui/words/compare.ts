@@ -209,8 +209,8 @@ export const voteWords = {
       `${voted.toLocaleString("en")} of ${plural(of, "question")} voted on${voted < of ? ", drawn at random" : ""}.`,
     ties: (ties: number) => (ties === 1 ? "One vote was a tie." : `${ties.toLocaleString("en")} votes were ties.`),
     alike: (questions: number) => `${plural(questions, "question")} left out, for both answers were the same.`,
-    few: (decided: number, chance: string) =>
-      `${decided === 1 ? "That is a single vote" : `These are only ${decided} votes`} for one of the two: tossed coins give such a lead in ${chance} of cases (sign test), so do not rely on it.`,
+    few: (decided: number) =>
+      `${decided === 1 ? "That is a single vote" : `These are only ${decided} votes`} for one of the two, too few to rely on.`,
     chance: (chance: string) => `Tossed coins would give such a lead in ${chance} of cases (sign test).`,
     least: "less than 0.1 %",
     run: (run: string) => `Tuned model: ${run}.`,

@@ -95,7 +95,7 @@ export const modelWords = {
     stop: "Stop",
     stopNote: "Stopping keeps what has come.",
     opening: "Fetching the model",
-    failedFetch: "The fetch was cut off",
+    failedFetch: "The model was not fetched to its end",
   },
 
   progress: {

@@ -51,6 +51,31 @@ describe("counts", () => {
     expect(report.sources.map(({ realisedShare }) => realisedShare)).toEqual([0.5, 0.5]);
   });
 
+  test("by kind, as stages would have it: held-out rows apart, shares and draws within the kind", () => {
+    const sources = [
+      { name: "both", records: 4, lambda: 1 },
+      { name: "text", records: 2, lambda: 3 },
+    ];
+    const examples = [
+      chat(0, "a", "b"),
+      chat(1, "a", "c d e"),
+      plain(2, "x y z"),
+      plain(0, "u v"),
+      plain(1, "w w w w"),
+    ];
+    const report = inspect(examples, { sources, sourceOf: (i) => (i < 3 ? 0 : 1), isHeld: (i) => i === 1 });
+    // One chat is left, of the first source. Of the three texts' draws the first source gets a quarter: 0.75 of its only
+    // text (3 learnt tokens) against 2.25 of two (2 + 4 learnt tokens, 3 a draw).
+    expect(report.sources.map(({ byKind }) => byKind.chat)).toEqual([
+      { training: 1, realisedShare: 1, passes: 1 },
+      { training: 0, realisedShare: 0, passes: 0 },
+    ]);
+    expect(report.sources.map(({ byKind }) => byKind.text)).toEqual([
+      { training: 1, realisedShare: 0.25, passes: 0.75 },
+      { training: 2, realisedShare: 0.75, passes: 1.125 },
+    ]);
+  });
+
   test("rows left out are listed with line and reason, the first 2,000; preference rows are not among them", () => {
     const inspector = inspectorOf();
     for (let row = 0; row < 2500; row++) {

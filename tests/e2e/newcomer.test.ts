@@ -1,0 +1,73 @@
+/** The newcomer's way on the built page, all of it by keyboard and without touching a setting: open, train, compare, take away. */
+
+import { readFile } from "node:fs/promises";
+import { strFromU8, unzipSync } from "fflate";
+import type { Page } from "playwright";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { launchChromium } from "../../scripts/harness/chromium.ts";
+import { readAddress } from "../../src/store/address.ts";
+import { folderOf, watch } from "./tab.ts";
+
+/** No screen has more places to stop at. */
+const mostStops = 120;
+
+/** Goes on with Tab, or back with Shift+Tab, until the focus is on what has this role and name. */
+async function tabTo(page: Page, role: "button" | "link" | "textbox", name: string, key = "Tab"): Promise<void> {
+  const wanted = page.getByRole(role, { name, exact: true }).and(page.locator(":focus"));
+  for (let stop = 0; stop < mostStops; stop++) {
+    await page.keyboard.press(key);
+    if ((await wanted.count()) > 0) return;
+  }
+  throw new Error(`${key} does not reach the ${role} "${name}".`);
+}
+
+const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+
+test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched, nothing asked of another host", {
+  timeout: 600_000,
+}, async () => {
+  const { page, dispose } = await launchChromium({ webgpu: false, profile: await folderOf({}) });
+  onTestFinished(dispose);
+  watch(page, inject("page"));
+  page.setDefaultTimeout(300_000);
+  await page.goto(inject("page"));
+  await page.locator('[data-settled="true"]').waitFor();
+  await heading(page, "Train");
+  await page.getByText("Everything is filled in").waitFor();
+  // The budget was measured unasked, before anything was started.
+  await page.getByTestId("budget").and(page.locator('[data-state="measured"]')).waitFor();
+
+  await tabTo(page, "button", "Start training");
+  await page.keyboard.press("Enter");
+  const bar = page.getByRole("progressbar", { name: "Training progress" });
+  await bar.and(page.locator('[data-status="finished"]')).waitFor();
+  const [before, after] = await bar.evaluate(({ dataset }) => [Number(dataset.step), Number(dataset.total)]);
+  expect(before).toBe(after);
+
+  await tabTo(page, "link", "Compare before and after");
+  await page.keyboard.press("Enter");
+  await heading(page, "Compare");
+  // What was asked for has the focus: the next stop is on this screen.
+  await tabTo(page, "textbox", "Question");
+  await page.keyboard.type("What is the capital of Fiji?");
+  await tabTo(page, "button", "Ask both");
+  await page.keyboard.press("Enter");
+  const tuned = page.getByRole("region", { name: "Tuned model" });
+  await tuned.and(page.locator('[data-status="done"]')).waitFor();
+  // A base model does not answer; the tuned one does in its own words, and ends by itself.
+  expect(await tuned.getByTestId("answer").last().textContent()).toMatch(/^The capital of Fiji is \w+\.$/);
+  expect(await tuned.textContent()).toContain("ended by itself");
+
+  await tabTo(page, "link", "Next: Take away →");
+  await page.keyboard.press("Enter");
+  await heading(page, "Take away");
+  await tabTo(page, "button", "Export the adapter");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+  expect(download.suggestedFilename()).toMatch(/\.adapter\.zip$/);
+  const files = unzipSync(await readFile(await download.path()));
+  expect(Object.keys(files)).toEqual(expect.arrayContaining(["adapter_config.json", "adapter_model.safetensors"]));
+  const config = JSON.parse(strFromU8(files["adapter_config.json"] ?? new Uint8Array()));
+  expect(config).toMatchObject({ peft_type: "LORA", r: 8, lora_alpha: 16 });
+  // No setting is in the address, for none was touched.
+  expect(readAddress(new URL(page.url()).hash)).toEqual({ page: "take-away", part: null, settings: null });
+});

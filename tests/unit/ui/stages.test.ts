@@ -1,0 +1,121 @@
+/** What the page knows of stages. Oracle: counted by hand. */
+
+import { describe, expect, test } from "vitest";
+import type { ColumnRole, FormatName } from "../../../src/data/formats/mapping.ts";
+import type { DataReport } from "../../../src/data/quality/report.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { realised, repeatsOf } from "../../../src/ui/sources/repeats.ts";
+import { recipeOptions } from "../../../src/ui/train/options.ts";
+import { bordersOf, kindsOf, missingKind, stageAt, stepsOfStages } from "../../../src/ui/train/stages.ts";
+import { stagesWords } from "../../../src/ui/words/stages.ts";
+
+const stages = [
+  { kind: "text", steps: 40, examples: 160, supervisedTokens: 9000 },
+  { kind: "chat", steps: 1200, examples: 800, supervisedTokens: 4000 },
+] as const;
+const recipe = { ...defaultRecipe("lora"), stages: "text-first" as const };
+
+test.each([
+  [0, "Stage 1 of 2: text, step 0 of 40"],
+  [40, "Stage 1 of 2: text, step 40 of 40"],
+  [41, "Stage 2 of 2: chats, step 1 of 1,200"],
+  [1240, "Stage 2 of 2: chats, step 1,200 of 1,200"],
+])("step %i is in %s", (step, words) => {
+  const place = stageAt(stages, step);
+  expect(place && stagesWords.at(place)).toBe(words);
+});
+
+test("a run in one stage has no place in stages and no border", () => {
+  expect(stageAt([], 3)).toBeNull();
+  expect(bordersOf([])).toEqual([]);
+  expect(bordersOf(stages)).toEqual([{ step: 40, kind: "chat" }]);
+});
+
+type Mapped = readonly [FormatName, Partial<Record<ColumnRole, string>>];
+const read = (...mapped: readonly Mapped[]) =>
+  mapped.map(([format, columns], i) => ({
+    hash: `${i}`,
+    detection: { mapping: { format, columns }, reason: "", alternatives: [], columns: [] },
+  }));
+const ofKinds = (...list: readonly (readonly [text: number, chat: number])[]) =>
+  ({
+    examples: 200,
+    sources: list.map(([text, chat], i) => ({
+      name: `source ${i}`,
+      byKind: {
+        text: { training: text, realisedShare: 0.25, passes: 2 },
+        chat: { training: chat, realisedShare: 0.5, passes: 1 },
+      },
+    })),
+  }) as unknown as DataReport;
+
+describe("the kinds among the chosen data", () => {
+  test.each<[string, readonly Mapped[], { text: boolean; chat: boolean }]>([
+    ["pairs", [["alpaca", {}]], { text: false, chat: true }],
+    ["a text", [["text", {}]], { text: true, chat: false }],
+    [
+      "both",
+      [
+        ["text", {}],
+        ["openai", {}],
+      ],
+      { text: true, chat: true },
+    ],
+    ["columns read as text", [["columns", { text: "body" }]], { text: true, chat: false }],
+    ["columns with messages", [["columns", { text: "body", messages: "m" }]], { text: false, chat: true }],
+    ["a file that mixes formats", [["mixed", {}]], { text: true, chat: true }],
+  ])("of %s", (_, mapped, kinds) => {
+    expect(kindsOf(read(...mapped), [], null)).toEqual(kinds);
+  });
+
+  test("a mapping that a person chose counts, and a report knows better than both", () => {
+    const sources = read(["alpaca", {}]);
+    const chosen = [{ hash: "0", mapping: { format: "text" as const, columns: { text: "output" } } }];
+    expect(kindsOf(sources, chosen, null)).toEqual({ text: true, chat: false });
+    expect(kindsOf(sources, chosen, ofKinds([3, 2]))).toEqual({ text: true, chat: true });
+  });
+
+  test("one that is missing matters in two stages only", () => {
+    expect(missingKind(recipe, { text: true, chat: true })).toBeNull();
+    expect(missingKind(recipe, { text: false, chat: true })).toBe("text");
+    expect(missingKind(recipe, { text: true, chat: false })).toBe("chat");
+    expect(missingKind({ stages: "together" }, { text: true, chat: false })).toBeNull();
+  });
+});
+
+test.each([
+  // 50 texts are 13 micro-batches of 4, so 7 steps of 2; 21 chats are 6, so 3 steps.
+  ["passes", { textEpochs: 2, epochs: 3 }, 2 * 7 + 3 * 3],
+  ["steps, which are the chats'", { textEpochs: 0.5, steps: 10 }, 4 + 10],
+])("steps of %s", (_, change, steps) => {
+  const { stages: order, ...rest } = recipe;
+  const asked = { ...rest, stages: order, batchSize: 4, accumulation: 2, ...change };
+  expect(stepsOfStages(asked, ofKinds([50, 0], [0, 21]))).toBe(steps);
+});
+
+test("a source's figures are those of the stages that it is in", () => {
+  const [both, text] = ofKinds([10, 20], [30, 0]).sources;
+  if (!both || !text) throw new Error("two sources were expected");
+  expect(realised(both, recipe)).toEqual([
+    { kind: "text", share: 0.25, passes: 2 },
+    { kind: "chat", share: 0.5, passes: 1 },
+  ]);
+  expect(realised(text, recipe).map(({ kind }) => kind)).toEqual(["text"]);
+});
+
+test("repeats are counted by the stage's own passes", () => {
+  const report = ofKinds([10, 0], [0, 40]);
+  expect(repeatsOf(report, 0, { ...recipe, textEpochs: 2, epochs: 9 })).toBeNull();
+  expect(repeatsOf(report, 0, { ...recipe, textEpochs: 3 })).toMatch(/^The run goes over source 0 6 times/);
+  // 40 chats in steps of 16: 20 steps are eight passes.
+  expect(repeatsOf(report, 1, { ...recipe, steps: 20 })).toMatch(/^The run goes over source 1 8 times/);
+});
+
+test.each([
+  ["textEpochs", "9", /learnt by heart/],
+  ["textLearningRate", "1e-3", /forget/],
+])("%s at %s is doubted", (field, text, reason) => {
+  const option = recipeOptions.find((candidate) => candidate.field === field);
+  const reading = option?.read(recipe, text);
+  expect(reading && "settings" in reading ? option?.doubt(reading.settings) : null).toMatch(reason);
+});
