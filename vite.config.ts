@@ -49,6 +49,12 @@ const offline = VitePWA({
     ],
   },
   includeManifestIcons: false,
+  // As quiet as the page's own build is asked to be.
+  integration: {
+    configureCustomSWViteBuild: (options) => {
+      options.logLevel = "warn";
+    },
+  },
   injectManifest: {
     rollupFormat: "iife",
     globPatterns: [

@@ -91,6 +91,8 @@ runCommand(async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
     await openStudio(page, served.address, "wasm", { keepDemoData: true });
     await fillRecipe(page, { steps: "100000", samplePrompts: "0" });
+    // Measured by itself for these settings; after that the engine rests.
+    await page.locator('[data-testid="budget"][data-state="measured"]').waitFor({ timeout: 120_000 });
     await listen(page);
     // Once for what is loaded or compiled at its first use.
     await goThrough(page, 1);

@@ -93,8 +93,12 @@ runCommand(async () => {
       }
     };
 
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setScrollbarsHidden", { hidden: true });
     await page.setViewportSize(sizes[0]);
     await openStudio(page, served.address, "wasm", { keepDemoData: true });
+    await enterStep(page, "Train");
+    await page.locator('[data-testid="budget"][data-state="measured"]').waitFor({ timeout: 120_000 });
     await enterStep(page, "Data");
     await page.getByTestId("report-state").filter({ hasText: "All checks passed" }).waitFor({ timeout: 120_000 });
     await take(firstVisit);

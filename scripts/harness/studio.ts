@@ -24,7 +24,7 @@ export type ScreenName =
 
 /** Goes to a screen by its link in the rail. */
 export async function enterStep(page: Page, name: ScreenName): Promise<void> {
-  await page.getByRole("link", { name, exact: true }).click();
+  await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
   await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 }
 
@@ -112,17 +112,20 @@ async function pick(page: Page, part: "Model" | "Data", label: string, path: str
 export const openModelFolder = (page: Page, folder: string) => pick(page, "Model", "Model folder", folder);
 export const openData = (page: Page, file: string) => pick(page, "Data", "Data files", file);
 
-/** Fills fields of the recipe under Train by their names, such as `steps`. */
+/** Fills fields of the recipe by their names, such as `steps`, on the screen where each stands; ends under Train. */
 export async function fillRecipe(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
   await enterStep(page, "Train");
   const more = page.getByRole("button", { name: "More settings" });
   if ((await more.count()) > 0) await more.click();
   for (const [name, value] of Object.entries(fields)) {
     const field = page.locator(`[name="${name}"]`);
+    const screen = await field.evaluate((element) => element.closest<HTMLElement>("[data-screen]")?.dataset.screen);
+    await enterStep(page, screen === "template" ? "Template and mask" : "Train");
     const isSelect = await field.evaluate((element) => element instanceof HTMLSelectElement);
     if (isSelect) await field.selectOption(value);
     else await field.fill(value);
   }
+  await enterStep(page, "Train");
 }
 
 export interface Progress {

@@ -178,4 +178,6 @@ export interface RunRecord {
   readonly watch: Watch | null;
   /** In their order; they multiply. */
   readonly slowdowns: readonly Slowdown[];
+  /** Step of the checkpoint that it is to go on from where the newest is not good, 0 for the beginning; null is the newest. */
+  readonly resumeFrom: number | null;
 }

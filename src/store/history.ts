@@ -18,7 +18,7 @@ export interface KeptConversations {
 export interface History {
   /** What an earlier page wrote. What is not well formed is left out. */
   read(): KeptConversations;
-  /** Keeps these, and what other tabs kept meanwhile. A full storage costs the oldest, a forbidden one all. */
+  /** Keeps these, and what other tabs kept meanwhile. A full storage costs the prompts, then the oldest; a forbidden one all. */
   write(kept: KeptConversations): void;
 }
 
@@ -106,10 +106,10 @@ export function parseConversations(written: string | null): KeptConversations {
 }
 
 /** What is written: without tokens, which are many times as long as the text. */
-function compact({ turns, ...conversation }: Conversation): unknown {
+function compact({ turns, ...conversation }: Conversation, prompts: boolean): unknown {
   const answer = ({ requestId: _id, written: _written, prompt, ...facts }: AnswerFacts) => ({
     ...facts,
-    prompt: prompt && { text: prompt.text, stretches: prompt.stretches },
+    prompt: prompts && prompt ? { text: prompt.text, stretches: prompt.stretches } : null,
   });
   return {
     ...conversation,
@@ -140,14 +140,18 @@ export function createHistory(storage: Pick<Storage, "getItem" | "setItem"> | nu
     write({ conversations, open }) {
       for (const { id } of conversations) seen.add(id);
       const elsewhere = read().conversations.filter(({ id }) => !seen.has(id));
-      let list = newestFirst([...conversations, ...elsewhere]).map(compact);
-      for (; storage; list = list.slice(0, -1)) {
+      const all = newestFirst([...conversations, ...elsewhere]);
+      const put = (list: readonly Conversation[], prompts: boolean): boolean => {
+        const kept = list.map((conversation) => compact(conversation, prompts));
         try {
-          return storage.setItem(place, JSON.stringify({ conversations: list, open }));
+          storage?.setItem(place, JSON.stringify({ conversations: kept, open }));
+          return true;
         } catch {
-          if (list.length === 0) return;
+          return false;
         }
-      }
+      };
+      if (put(all, true)) return;
+      for (let count = all.length; count >= 0; count--) if (put(all.slice(0, count), false)) return;
     },
   };
 }

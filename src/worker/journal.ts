@@ -20,9 +20,10 @@ export interface Journal {
   end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
   /**
    * A lost GPU pauses the run, for it can go on with another device; everything else is a failure with its reason. After
-   * numbers that are not finite the record says from where it goes on, and that it does so slower.
+   * numbers that are not finite the record says from which of its `checkpoints` (their steps, newest first) it goes on, and
+   * that it does so slower.
    */
-  fail(error: unknown, lost: DeviceLost | null): void;
+  fail(error: unknown, lost: DeviceLost | null, checkpoints: readonly number[]): void;
 }
 
 /** What the rate is multiplied by where a run goes on after its numbers left the finite range. */
@@ -35,8 +36,6 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
   /** What a run that fails has seen; a run that ends has it in its state. */
   let metrics: StepMetrics[] = [];
   let evaluations: EvaluationMetrics[] = [];
-  /** Step of the newest checkpoint, from which the run would go on; 0 is the beginning. */
-  let saved = 0;
 
   const change = (to: Partial<RunRecord>) => {
     record = { ...record, ...to, updatedAt: new Date().toISOString() };
@@ -58,14 +57,14 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
   return {
     record: () => record,
     at(state) {
-      change(facts(state));
+      // Whatever it went on from, from here on this one is the newest and good.
+      change({ ...facts(state), resumeFrom: null });
       return record;
     },
     write,
     begin(state) {
       metrics = [...state.metrics];
       evaluations = [...state.evaluations];
-      saved = state.step;
       write(facts(state));
     },
 
@@ -84,7 +83,6 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
           return watch ? emit({ type: "watch", runId, watch }) : undefined;
         }
         case "checkpoint":
-          saved = event.step;
           return emit({ type: "checkpoint", runId, step: event.step });
         case "empty": {
           const message = `Step ${event.step}: no token of this row is supervised.`;
@@ -101,7 +99,7 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       change({ ...facts(state), status, reason: reason ?? record.reason });
     },
 
-    fail(error, lost) {
+    fail(error, lost, [newest, before]) {
       const step = metrics.at(-1)?.step ?? record.step;
       const seconds = metrics.reduce((sum, metric) => sum + metric.seconds, 0);
       const message = error instanceof Error ? error.message : String(error);
@@ -114,12 +112,16 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       if (!(error instanceof NonFiniteError) || error.step === 0) {
         return change({ ...facts, status: "failed", reason: message });
       }
-      const from = saved > 0 ? `the checkpoint of step ${saved}` : "the beginning, for no checkpoint was saved yet,";
+      // What showed in the first step after a checkpoint is in its weights, and no rate changes that.
+      const spoilt = newest !== undefined && error.step === newest + 1 && error.quantity !== "validation loss";
+      const resumeFrom = (spoilt ? before : newest) ?? 0;
+      const from = resumeFrom > 0 ? `the checkpoint of step ${resumeFrom}` : "the beginning";
       change({
         ...facts,
         status: "failed",
         reason: `${message} Resume goes on from ${from} with a tenth of the learning rate.`,
-        slowdowns: [...record.slowdowns, { fromStep: saved, factor: slower }],
+        resumeFrom,
+        slowdowns: [...record.slowdowns, { fromStep: resumeFrom, factor: slower }],
       });
     },
   };

@@ -41,5 +41,6 @@ export function newRecord(
     samples: [],
     watch,
     slowdowns: [],
+    resumeFrom: null,
   };
 }

@@ -40,16 +40,17 @@ export interface TrainParts {
   readonly follow: (journal: Journal) => void;
 }
 
-/** Goes back to the newest whole checkpoint; a damaged one is told, and the one before it taken. */
+/** Goes back to a checkpoint, the newest where none is named; a damaged one is told, and the one before it taken. */
 async function restore(
   storage: Storage,
   stepper: Stepper,
   runId: string,
+  step: number | null,
 ): Promise<{ state: LoopState; reason: string | null }> {
   const load = (which: number | "latest") =>
     stepper.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
   try {
-    return { state: readState(await load("latest")), reason: null };
+    return { state: readState(await load(step ?? "latest")), reason: null };
   } catch (error) {
     if (!(error instanceof CheckpointDamagedError)) throw error;
     const [older] = error.goodSteps;
@@ -88,8 +89,9 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     });
 
     let state: LoopState | null = null;
-    if (resumed && (await storage.checkpoints.steps(runId)).length > 0) {
-      const restored = await restore(storage, stepper, runId);
+    const fromStart = first.resumeFrom === 0 || (await storage.checkpoints.steps(runId)).length === 0;
+    if (resumed && !fromStart) {
+      const restored = await restore(storage, stepper, runId, first.resumeFrom);
       state = restored.state;
       if (restored.reason) journal.write({ reason: restored.reason });
     }
@@ -139,7 +141,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     );
     journal.end(outcome.state, outcome.status, outcome.reason);
   } catch (error) {
-    journal.fail(error, await lossOf(runtime));
+    journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
   } finally {
     stepper?.dispose();
     disposeAll(own);

@@ -44,7 +44,7 @@ test("a card says what the run was, what is unusual in it, and what came of it; 
   expect(names()).toEqual(["second try", "first try"]);
   const first = card("first try");
   await expect.element(first).toHaveTextContent(/stories260K · .* · LoRA/);
-  await expect.element(first).toHaveTextContent("Learning rate 5e-3 · Steps instead 12");
+  await expect.element(first).toHaveTextContent("Learning rate 0.005 · Steps instead 12");
   await expect.element(first).toHaveTextContent("12 / 12");
   await expect.element(first).toHaveTextContent("240.0 kB");
   await expect.element(first).toHaveTextContent("Finished");
@@ -90,7 +90,7 @@ test("two ticked runs: curves with a legend, and only the settings that differ",
     ["Method", "full", "LoRA"],
     ["Template", "Your own, in Jinja", "Hone  <|user|> … <|end|>"],
     ["Your template", "{{ messages }}", "–"],
-    ["Learning rate", "2e-5", "5e-3"],
+    ["Learning rate", "2e-5", "0.005"],
     ["Steps instead", "off", "12"],
     ["Adapter size", "–", "16"],
     ["Adapter strength", "–", "32"],
@@ -131,13 +131,13 @@ test("duplicated as a new run: settings, rows and model stand in the form under 
   const { hone } = await openRuns();
   await panel.getByRole("button", { name: "Duplicate as new run: first try" }).click();
   await expect.element(page.getByRole("heading", { level: 1, name: "Train" })).toBeVisible();
-  await expect.element(page.getByLabelText("Learning rate")).toHaveValue("5e-3");
+  await expect.element(page.getByLabelText("Learning rate")).toHaveValue("0.005");
   await expect.element(page.getByLabelText("Steps instead")).toHaveValue("12");
   await expect.element(page.getByLabelText("Name of the run")).toHaveValue("first try, again");
   const { data, model, recipe } = hone.store.getState();
   expect(data.chosen).toEqual(request.sources);
   expect(model.selected).toBe(fakeModel.hash);
-  expect(recipe.entries).toEqual({ template: "hone", learningRate: "5e-3", steps: "12" });
+  expect(recipe.entries).toEqual({ template: "hone", learningRate: "0.005", steps: "12" });
 });
 
 test("a run whose model and rows are not here says what it needs, and fills in the rest", async () => {
@@ -149,7 +149,7 @@ test("a run whose model and rows are not here says what it needs, and fills in t
   await expect
     .element(card("first try"))
     .toHaveTextContent(`Not in this browser: the model stories260K, the rows of ${fakeSource.name}; open it first.`);
-  expect(hone.store.getState().recipe.entries).toMatchObject({ learningRate: "5e-3" });
+  expect(hone.store.getState().recipe.entries).toMatchObject({ learningRate: "0.005" });
   await enter("Take away");
   const adapter = page.getByRole("region", { name: "Model", exact: true });
   await expect.element(adapter).toHaveTextContent("Needs the base model stories260K (hash 9f2c77aa…)");

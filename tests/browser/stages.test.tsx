@@ -4,6 +4,7 @@ import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page } from "vitest/browser";
 import { defaultRecipe } from "../../src/store/recipe.ts";
+import { figure } from "../../src/ui/format.ts";
 import { fakeSource, fakeText } from "../support/fakeData.ts";
 import { fakeModel, fakeRun } from "../support/fakeEngine.ts";
 import { closePage, eachOnAnEmptyPage, enter, kept, openWithData } from "../support/fakeStudio.tsx";
@@ -70,7 +71,7 @@ test.each([
   await openWithData({ ...kept, sources: [fakeSource, fakeText], runs: [staged(step)] });
   await enter("Train");
   await expect.element(page.getByTestId("place")).toHaveTextContent(words);
-  await expect.element(page.getByText("text 2.5000, chats 3.2500")).toBeVisible();
+  await expect.element(page.getByText(`text ${figure(2.5)}, chats ${figure(3.25)}`)).toBeVisible();
   await expect.element(page.getByTestId("loss-in-words")).toHaveTextContent(/From step 41 on it learns chats\.$/);
 });
 

@@ -112,7 +112,7 @@ test("size first; then a fetch that a closed tab cuts off goes on where it stopp
   hub.cut = 5e6;
   await fetch.click();
   await first.getByText(`of ${megabytes}`).first().waitFor();
-  await expect.poll(() => hub.sent).toBeGreaterThan(hub.cut);
+  await expect.poll(() => hub.sent, { timeout: 60_000 }).toBeGreaterThan(hub.cut);
   // The chunks that came are written.
   await first.waitForTimeout(1000);
   await first.close();
@@ -128,7 +128,7 @@ test("size first; then a fetch that a closed tab cuts off goes on where it stopp
   hub.asked.length = 0;
   await kept.getByRole("button", { name: "Go on with owner/name" }).click();
   await expect
-    .poll(() => second.getByLabel("Train this model").locator("option:checked").textContent())
+    .poll(() => second.getByLabel("Train this model").locator("option:checked").textContent(), { timeout: 60_000 })
     .toBe("owner/name");
   // To a tenth of a megabyte, as the page says it.
   expect(Math.abs(hub.sent - (total - had))).toBeLessThan(1e5);

@@ -77,6 +77,7 @@ export function fakeRun(request: RunRequest, step: number, total: number, create
     samples: [],
     watch: fakeWatch(request, step),
     slowdowns: [],
+    resumeFrom: null,
   };
   return record;
 }

@@ -84,19 +84,17 @@ export function BudgetBlock({ view }: { readonly view: BudgetView }) {
         />
       </div>
       <Note view={view} />
-      {budget && (
-        <details className={classes.parts}>
-          <summary>{words.parts}</summary>
-          <dl>
-            {(["frozen", "trained", "gradients", "moments", "activations"] as const).map((part) => (
-              <div key={part}>
-                <dt>{words.part[part]}</dt>
-                <dd>{bytes(budget.memory[part])}</dd>
-              </div>
-            ))}
-          </dl>
-        </details>
-      )}
+      <details className={classes.parts}>
+        <summary>{words.parts}</summary>
+        <dl>
+          {(["frozen", "trained", "gradients", "moments", "activations"] as const).map((part) => (
+            <div key={part}>
+              <dt>{words.part[part]}</dt>
+              <dd>{budget ? bytes(budget.memory[part]) : words.unknown}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
       <FailureAlert title={words.failed} failure={failed ? failure : null} />
       {current && budget?.advice && (
         <FailureAlert title={words.unfit} failure={{ name: "BudgetExceeded", message: budget.advice }} />

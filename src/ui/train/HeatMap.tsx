@@ -166,7 +166,7 @@ export function HeatMap({ title, tokens, before, now }: HeatMapProps) {
               style={value === null ? undefined : level(value / highest)}
             >
               <span className={classes.text}>{tokenText(token.text)}</span>
-              <span className={classes.figure}>{losses ? figureOf(losses, view) : ""}</span>
+              <span className={classes.figure} data-figure={losses ? figureOf(losses, view) : ""} />
             </span>
           );
         })}

@@ -151,6 +151,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
       moments: [{ step: 0, answer: "c", losses: [5] }],
     },
     slowdowns: [{ fromStep: 10, factor: 0.1 }],
+    resumeFrom: 10,
     ...change,
   };
 }

@@ -59,9 +59,24 @@ test("an answer that was being written when the page was closed has been stopped
   expect(back?.turns[0]?.answers.tuned).toMatchObject({ status: "failed", text: "Ye" });
 });
 
-test("a full storage costs the oldest, and only so many are kept", () => {
+test("a full storage costs the prompts, then the oldest, and only so many are kept", () => {
   const some = [4, 3, 2, 1].map((number) => conversation(number));
-  const roomForTwo = limited(JSON.stringify(some.slice(0, 2)).length);
+  const whole = limited();
+  createHistory(whole).write({ conversations: some, open: null });
+  const roomForAll = limited((whole.getItem("hone.conversations") ?? "").length - 1);
+  createHistory(roomForAll).write({ conversations: some, open: null });
+  const { conversations } = createHistory(roomForAll).read();
+  expect(conversations.map(({ turns }) => turns[0]?.answers.tuned)).toEqual(
+    some.map(() => expect.objectContaining({ text: "Yes.", prompt: null })),
+  );
+
+  const two = limited();
+  const bare = some.slice(0, 2).map(({ turns, ...rest }) => ({
+    ...rest,
+    turns: turns.map((turn) => ({ ...turn, answers: { tuned: { ...answer, prompt: null } } })),
+  }));
+  createHistory(two).write({ conversations: bare, open: null });
+  const roomForTwo = limited((two.getItem("hone.conversations") ?? "").length);
   createHistory(roomForTwo).write({ conversations: some, open: null });
   expect(
     createHistory(roomForTwo)

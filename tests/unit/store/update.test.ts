@@ -1,8 +1,10 @@
 /** What the page tells its service worker, and when a reload is offered. Oracle: a container that does as browsers do. */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createStore } from "zustand/vanilla";
 import { type Context, patch } from "../../../src/store/context.ts";
-import { createHone } from "../../../src/store/hone.ts";
+import { createMetricSeries } from "../../../src/store/series.ts";
+import { type HoneState, initialState } from "../../../src/store/state.ts";
 import { updateActions } from "../../../src/store/update.ts";
 import { createEngineClient } from "../../../src/worker/client.ts";
 import { fakeWorkers } from "../../support/fakeEngine.ts";
@@ -62,8 +64,8 @@ function studio({ registration, controlled = false, isolated = true, cores = 4 }
   vi.stubGlobal("navigator", { hardwareConcurrency: cores, serviceWorker });
   vi.stubGlobal("crossOriginIsolated", isolated);
   const client = createEngineClient(fakeWorkers({ pace: 1 }));
-  const { store, series } = createHone(client);
-  const context: Context = { client, store, series };
+  const store = createStore<HoneState>()(() => initialState);
+  const context: Context = { client, store, series: createMetricSeries() };
   const actions = updateActions(context);
   const ready = (provider: "wasm" | "webgpu", threads: number) => {
     const report = { ...store.getState().engine.report, provider, threads } as NonNullable<

@@ -162,6 +162,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     samples: [],
     watch: null,
     slowdowns: [],
+    resumeFrom: null,
   };
   const buckets = chooseBuckets(examples, settings.batchSize, { repeats: false });
   const samplerOptions: SamplerOptions = {

@@ -32,6 +32,7 @@ const record: RunRecord = {
   samples: [],
   watch: null,
   slowdowns: [],
+  resumeFrom: null,
 };
 const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
 const metrics = (step: number): StepMetrics => ({
@@ -83,7 +84,7 @@ describe("the journal of a run", () => {
     written.begin(start);
     written.hear({ type: "evaluation", metrics: { step: 0, loss: 5 } });
     written.hear({ type: "step", metrics: metrics(1) });
-    written.fail(new Error("The loss of step 2 is NaN."), null);
+    written.fail(new Error("The loss of step 2 is NaN."), null, []);
     expect(written.record()).toMatchObject({
       step: 1,
       seconds: 2,
@@ -94,24 +95,29 @@ describe("the journal of a run", () => {
   });
 
   it.each([
-    ["the checkpoint of step 2", 2, 2],
-    ["the beginning", null, 0],
-  ])("says after numbers that left the finite range that it goes on from %s, and slower", (from, saved, fromStep) => {
+    ["the newest checkpoint", [2, 1], 2],
+    ["the one before, where the newest gives them itself", [3, 1], 1],
+    ["the beginning, where only that one is there", [3], 0],
+    ["the beginning, where none is", [], 0],
+  ])("says after numbers that left the finite range that it goes on slower from %s", (_, checkpoints, from) => {
     const { journal: written } = journal();
     written.begin(start);
     for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
-    if (saved !== null) written.hear({ type: "checkpoint", step: saved });
-    written.fail(new NonFiniteError("loss", Number.NaN, 4, [5]), null);
-    const { status, reason, slowdowns } = written.record();
-    expect([status, slowdowns]).toEqual(["failed", [{ fromStep, factor: 0.1 }]]);
+    written.fail(new NonFiniteError("loss", Number.NaN, 4, [5]), null, checkpoints);
+    const { status, reason, slowdowns, resumeFrom } = written.record();
+    expect([status, resumeFrom, slowdowns]).toEqual(["failed", from, [{ fromStep: from, factor: 0.1 }]]);
     expect(reason).toMatch(/^The loss of step 4 is NaN\./);
-    expect(reason).toContain(`Resume goes on from ${from}`);
+    expect(reason).toContain(
+      `Resume goes on from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"} with`,
+    );
+    // Once another is saved, that is the newest.
+    expect(written.at(stateAfter(2)).resumeFrom).toBeNull();
   });
 
   it("does not slow down a model that was broken before the first step", () => {
     const { journal: written } = journal();
     written.begin(start);
-    written.fail(new NonFiniteError("validation loss", Number.NaN, 0, []), null);
+    written.fail(new NonFiniteError("validation loss", Number.NaN, 0, []), null, []);
     expect(written.record()).toMatchObject({ status: "failed", slowdowns: [] });
     expect(written.record().reason).not.toContain("Resume");
   });
@@ -136,7 +142,7 @@ describe("the journal of a run", () => {
   it("pauses when the GPU was lost", () => {
     const { journal: written } = journal();
     written.begin(stateAfter(2));
-    written.fail(new Error("a call was cut off"), { reason: "unknown", message: "driver reset" });
+    written.fail(new Error("a call was cut off"), { reason: "unknown", message: "driver reset" }, []);
     expect(written.record()).toMatchObject({ step: 2, status: "paused" });
     expect(written.record().reason).toMatch(/GPU was lost \(driver reset\)/);
   });

@@ -166,3 +166,22 @@ test("a checkpoint is saved when it is asked for, and refused where nothing trai
   expect(step).toMatchObject({ memory: expect.any(Number) });
   expect(step?.type === "step" && step.memory).toBeGreaterThan(26_816);
 });
+
+test("after numbers that left the finite range a run goes on slower, from weights that are good, to its end", {
+  timeout,
+}, async () => {
+  // So large a step that the first one throws the weights beyond what float32 can square.
+  const recipe = { ...request.recipe, watchEvery: null, checkpointEvery: 1, learningRate: 1e24, warmupRatio: 0 };
+  let run = await engine.startRun({ ...request, recipe: { ...recipe, validationShare: 0, schedule: "constant" } });
+  expect(run).toMatchObject({ status: "failed", resumeFrom: 0, slowdowns: [{ fromStep: 0, factor: 0.1 }] });
+  expect(run.reason).toContain("Resume goes on from the beginning with a tenth of the learning rate.");
+  let slower = 1;
+  while (run.status === "failed" && slower < 30) {
+    run = await engine.resumeRun(run.id);
+    slower++;
+  }
+  expect(run).toMatchObject({ status: "finished", resumeFrom: null });
+  const product = run.slowdowns.reduce((rate, { factor }) => rate * factor, 1e24);
+  expect(run.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect((run.metrics.at(-1)?.learningRate ?? 0) / product).toBeCloseTo(1, 6);
+});
