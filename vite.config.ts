@@ -79,5 +79,6 @@ export default defineConfig({
   worker: { format: "es" },
   // Pre-bundling would move the runtime's JavaScript away from the wasm files that it looks for beside itself.
   optimizeDeps: { exclude: ["onnxruntime-web"] },
-  build: { target: "es2023", sourcemap: true, chunkSizeWarningLimit: 1000 },
+  // Nothing is inlined: the policy lets pictures and fonts come from files only.
+  build: { target: "es2023", sourcemap: true, assetsInlineLimit: 0, chunkSizeWarningLimit: 1000 },
 });

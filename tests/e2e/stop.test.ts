@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { launchChromium } from "../../scripts/harness/chromium.ts";
-import { fillRecipe, openData, openModelFolder, openStudio } from "../../scripts/harness/studio.ts";
+import { enterStep, fillRecipe, openData, openModelFolder, openStudio } from "../../scripts/harness/studio.ts";
 import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 import { folderOf, watch } from "./tab.ts";
 
@@ -21,8 +21,10 @@ test("a run stops however soon after its start it is asked to", async () => {
   await fillRecipe(page, { steps: String(steps), maxLength: "128", accumulation: "1", samplePrompts: "1" });
 
   const idle = page.getByRole("button", { name: "Start training" }).and(page.locator(":enabled"));
-  const runs = async () =>
-    new Map(
+  /** Shows Train again at its end. */
+  const runs = async () => {
+    await enterStep(page, "Runs");
+    const listed = new Map(
       await page
         .getByRole("region", { name: "Runs", exact: true })
         .locator("[data-run]")
@@ -30,6 +32,9 @@ test("a run stops however soon after its start it is asked to", async () => {
           rows.map((row) => [row.getAttribute("data-run"), row.getAttribute("data-status")] as const),
         ),
     );
+    await enterStep(page, "Train");
+    return listed;
+  };
   for (const [ask, ending] of [
     ["Pause", "paused"],
     ["Cancel run", "cancelled"],

@@ -2,20 +2,22 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { unzipSync } from "fflate";
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";
 import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
 import {
   downloadRecord,
+  enterStep,
   fillRecipe,
   openData,
   openModelFolder,
   openStudio,
   progressOf,
+  startTraining,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
 import { readModel } from "../../src/onnx/model.ts";
-import { trainingElsewhere } from "../../src/storage/lock.ts";
 import { type Shared, test } from "../support/shared.ts";
 import { folderOf, watch } from "./tab.ts";
 
@@ -56,7 +58,6 @@ async function prepared(page: Page, shared: Shared, steps: number) {
   });
 }
 
-const start = (page: Page) => page.getByRole("button", { name: "Start training" }).click();
 const training = (page: Page) => waitForRun(page, ["training", "finished"]);
 const runs = (page: Page) => page.getByRole("region", { name: "Runs", exact: true });
 
@@ -69,7 +70,7 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
   await prepared(page, shared, steps);
   expect(await page.getByTestId("start-note").textContent()).toBe(`About ${steps} steps of 8 rows.`);
 
-  await start(page);
+  await startTraining(page);
   await training(page);
   await page.getByRole("button", { name: "Pause" }).click();
   await waitForRun(page, ["paused"]);
@@ -80,11 +81,13 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
 
   await page.reload();
   const name = `Short rows, ${steps} steps`;
+  await enterStep(page, "Runs");
   await page.getByRole("button", { name: `Resume ${name}` }).click();
   await waitForRun(page, ["finished"]);
-  expect(await runs(page).getByRole("row").filter({ hasText: "Finished" }).textContent()).toContain(
-    `${steps} / ${steps}`,
-  );
+  await enterStep(page, "Runs");
+  const card = runs(page).getByRole("article", { name });
+  expect(await card.getAttribute("data-status")).toBe("finished");
+  expect(await card.textContent()).toContain(`${steps} / ${steps}`);
 
   const record = await downloadRecord(page);
   expect(record).toMatchObject({
@@ -111,8 +114,9 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
     });
   }
 
+  await enterStep(page, "Compare");
   const compare = page.getByRole("region", { name: "Compare", exact: true });
-  await compare.getByLabel("Question").fill("Name three colors.");
+  await compare.getByLabel("Question", { exact: true }).fill("Name three colors.");
   await compare.getByRole("button", { name: "Answer settings" }).click();
   await compare.locator('[name="maxTokens"]').fill("24");
   await compare.getByRole("button", { name: "Ask both" }).click();
@@ -123,15 +127,15 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
     expect(await card.textContent(), title).toMatch(/\d+ tokens?/);
   }
 
-  await page.getByRole("button", { name: `Make artifacts of ${name}` }).click();
-  const artifacts = page.getByRole("group", { name: `Artifacts of ${name}` }).getByRole("button");
-  await artifacts.first().waitFor();
-  const inputs: Record<string, string[]> = {};
-  for (const button of await artifacts.all()) {
-    const [file] = await Promise.all([page.waitForEvent("download"), button.click()]);
-    const graph = readModel(await readFile(await file.path()));
-    inputs[file.suggestedFilename()] = graph.inputs.map((input) => input.name);
-  }
+  await enterStep(page, "Take away");
+  const [archive] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Make the artifacts" }).click(),
+  ]);
+  const files = unzipSync(await readFile(await archive.path()));
+  const inputs = Object.fromEntries(
+    Object.entries(files).map(([file, bytes]) => [file, readModel(bytes).inputs.map((input) => input.name)]),
+  );
   expect(Object.keys(inputs).sort()).toEqual([
     "eval_model.onnx",
     "generation_model.onnx",
@@ -141,14 +145,15 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
   expect(inputs["training_model.onnx"]).toContain("lazy_reset_grad");
   expect(inputs["optimizer_model.onnx"]).toContain("learning_rate");
 
+  // Deleted with a way back, and for good once the page is left.
+  await enterStep(page, "Runs");
   await page.getByRole("button", { name: `Delete ${name}` }).click();
-  await runs(page).getByRole("button", { name: "Keep", exact: true }).click();
-  expect(await runs(page).getByRole("row").count()).toBeGreaterThan(1);
+  await page.getByRole("button", { name: `Undo: keep ${name}` }).click();
+  await card.waitFor();
   await page.getByRole("button", { name: `Delete ${name}` }).click();
-  await runs(page).getByRole("button", { name: "Delete", exact: true }).click();
-  await runs(page).getByText("Runs are kept in this browser").waitFor();
+  await card.waitFor({ state: "detached" });
   await page.reload();
-  await runs(page).getByText("Runs are kept in this browser").waitFor();
+  await runs(page).getByText("No run is kept in this browser").waitFor();
 });
 
 test("a second tab shows the run that the first trains, and starts none beside it", async ({ shared }) => {
@@ -156,7 +161,7 @@ test("a second tab shows the run that the first trains, and starts none beside i
   onTestFinished(() => page.close());
   watch(page, inject("page"));
   await prepared(page, shared, 5000);
-  await start(page);
+  await startTraining(page);
   await training(page);
 
   const second = await browser.context.newPage();
@@ -164,10 +169,16 @@ test("a second tab shows the run that the first trains, and starts none beside i
   watch(second, inject("page"));
   await second.setViewportSize({ width: 1280, height: 900 });
   await openStudio(second, inject("page"), "wasm");
-  await runs(second).getByText("Short rows, 5000 steps").waitFor();
-  await start(second);
-  await second.getByRole("alert").filter({ hasText: trainingElsewhere }).waitFor();
-  expect(await runs(second).getByText("Short rows, 5000 steps").count()).toBe(1);
+  // It follows the first one's steps, and its own Start is closed with the reason.
+  await enterStep(second, "Runs");
+  const card = runs(second).getByRole("article", { name: "Short rows, 5000 steps" });
+  await card.and(second.locator('[data-status="elsewhere"]')).waitFor();
+  await enterStep(second, "Train");
+  const idle = second.getByRole("button", { name: "Start training" });
+  expect(await idle.isDisabled()).toBe(true);
+  expect(await second.getByTestId("start-note").textContent()).toMatch(/^A run trains in another tab/);
+  const followed = (await progressOf(second))?.step ?? 0;
+  await expect.poll(async () => (await progressOf(second))?.step).toBeGreaterThan(followed);
 
   // The first trains on as if nothing had been, and what it holds is given back at its end.
   const seen = (await progressOf(page))?.step ?? 0;
@@ -175,6 +186,7 @@ test("a second tab shows the run that the first trains, and starts none beside i
   await page.getByRole("button", { name: "Cancel run" }).click();
   await waitForRun(page, ["cancelled"]);
   await fillRecipe(second, { steps: "1", samplePrompts: "0" });
-  await start(second);
+  await idle.and(second.locator(":enabled")).waitFor();
+  await startTraining(second);
   await waitForRun(second, ["finished"]);
 });

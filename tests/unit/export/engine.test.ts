@@ -10,6 +10,7 @@ import { mergeAdapter } from "../../../src/export/merge.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { readSafetensors } from "../../../src/hub/safetensors.ts";
 import { readConfig } from "../../../src/models/llama.ts";
+import { readModel } from "../../../src/onnx/model.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import type { Recipe, RunRecord } from "../../../src/storage/run.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
@@ -40,21 +41,32 @@ const recipe: Recipe = {
 
 let engine: EngineApi;
 const told: EngineEvent[] = [];
+/** The step after which the run that trains is paused; null is never. */
+let pauseAt: number | null = null;
 const runs: Partial<Record<Recipe["method"], RunRecord>> = {};
 
-beforeAll(async () => {
+/** An engine with a storage of its own, and the way to open the tiny model and its rows in it. */
+async function openEngine(emit: (event: EngineEvent) => void) {
   const data = createDataDesk(await openStorage(), () => undefined);
-  engine = await createEngine(
-    nodeEntries,
-    (event) => told.push(event),
-    async () => data,
-  );
-  await engine.start("wasm");
-  const files = Object.entries(tinyModel()).map(
-    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
-  );
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files, name: "tiny" });
-  const sources = [await takeIn(data, tinyRows())];
+  const made = await createEngine(nodeEntries, emit, async () => data);
+  await made.start("wasm");
+  const openTiny = async () => {
+    const files = Object.entries(tinyModel()).map(
+      ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+    );
+    const { hash: modelHash } = await made.openModel({ kind: "files", files, name: "tiny" });
+    return { modelHash, sources: [await takeIn(data, tinyRows())] };
+  };
+  return { engine: made, openTiny };
+}
+
+beforeAll(async () => {
+  const opened = await openEngine((event) => {
+    told.push(event);
+    if (event.type === "step" && event.metrics.step === pauseAt) void engine.pauseRun();
+  });
+  engine = opened.engine;
+  const { modelHash, sources } = await opened.openTiny();
   for (const method of ["lora", "full"] as const) {
     const change = method === "full" ? { learningRate: 2e-2 } : {};
     runs[method] = await engine.startRun({
@@ -156,3 +168,46 @@ test("what cannot be exported is refused with the way out", async () => {
   controller.abort();
   await expect(engine.exportModel(runOf("lora").id, controller.signal)).rejects.toThrow(/abort/i);
 });
+
+test("the artifacts are four graphs that are parsed again, in the archive and by themselves", async () => {
+  const { artifacts, archive, files, notes, tensors } = await engine.exportArtifacts(runOf("lora").id);
+  const held = await unpacked({ archive, files, notes, tensors });
+  expect(Object.keys(held)).toEqual([
+    "training_model.onnx",
+    "optimizer_model.onnx",
+    "eval_model.onnx",
+    "generation_model.onnx",
+  ]);
+  for (const { name, content, inputs, outputs, operators } of artifacts) {
+    expect(new Uint8Array(await content.arrayBuffer())).toEqual(held[name]);
+    const graph = readModel(held[name] ?? new Uint8Array(0));
+    expect([inputs, outputs, operators]).toEqual([
+      graph.inputs.map((input) => input.name),
+      graph.outputs.map((output) => output.name),
+      graph.nodes.length,
+    ]);
+  }
+  expect(artifacts[0]?.inputs).toContain("lazy_reset_grad");
+});
+
+test("a paused run, taken in by another engine and resumed there, ends as one that was never paused", async () => {
+  const whole = runOf("lora");
+  const sources = whole.sources.map(({ name: _, ...source }) => source);
+  pauseAt = 5;
+  const paused = await engine.startRun({ name: "moved", modelHash: whole.model.hash, sources, recipe });
+  pauseAt = null;
+  expect(paused).toMatchObject({ status: "paused", step: 5 });
+  const { archive, tensors, notes } = await engine.exportRun(paused.id);
+  expect(tensors).toBeGreaterThan(0);
+  expect(notes).toContainEqual(expect.stringContaining("The base model is not in it"));
+
+  const there = await openEngine(() => undefined);
+  const imported = await there.engine.importRun(new File([archive], "moved.run.zip"));
+  expect(imported.record).toEqual(await engine.listRuns().then((all) => all.find(({ id }) => id === paused.id)));
+  // Neither model nor rows are there yet: the refusal says which.
+  await expect(there.engine.resumeRun(paused.id)).rejects.toThrow(/This model is not kept in this browser/);
+  await there.openTiny();
+  const ended = await there.engine.resumeRun(paused.id);
+  expect(ended).toMatchObject({ status: "finished", step: whole.step });
+  expect(ended.metrics.map(({ loss }) => loss)).toEqual(whole.metrics.map(({ loss }) => loss));
+}, 300_000);
