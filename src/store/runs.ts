@@ -118,7 +118,8 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     async load() {
       try {
         const left = takeLeaving();
-        if (left !== null) await client.engine.deleteRun(left);
+        // One that cannot be deleted is simply still there.
+        if (left !== null) await client.engine.deleteRun(left).catch(() => undefined);
         const records = await client.engine.listRuns();
         for (const { id, status, metrics, evaluations } of records) {
           // Of a run that trains, what went by live may be further than what is kept.

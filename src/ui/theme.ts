@@ -45,6 +45,8 @@ export const readableColours: CSSVariablesResolver = () => ({
     "--mantine-color-body": "var(--hone-panel)",
     "--mantine-color-text": "#dfe3e4",
     "--mantine-color-default-border": "#3a4247",
+    "--mantine-color-default": "#23292c",
+    "--mantine-color-default-hover": "#2b3236",
     "--mantine-color-dimmed": "#a3a9ae",
     "--mantine-color-placeholder": "#959ba1",
     "--mantine-color-error": "#ff8787",

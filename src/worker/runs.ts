@@ -1,13 +1,8 @@
 /** The runs that this browser keeps, as the page asks for them: the list, their owner's words, their size, and a run as one file. */
 
-import {
-  type RunContents,
-  type RunRows,
-  readRunFile,
-  recordText,
-  writeRecord,
-  writeRunFile,
-} from "../export/runFile.ts";
+import { readRunFile } from "../export/readRunFile.ts";
+import { type RunContents, type RunRows, recordText, writeRecord } from "../export/runFile.ts";
+import { writeRunFile } from "../export/writeRunFile.ts";
 import { errorText } from "../storage/errors.ts";
 import { isTraining } from "../storage/lock.ts";
 import type { RunRecord } from "../storage/run.ts";

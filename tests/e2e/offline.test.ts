@@ -47,6 +47,7 @@ async function untilKept(page: Page): Promise<void> {
         expect.stringMatching(/^assets\/entry-.*\.js$/),
         expect.stringMatching(/^assets\/ort-wasm-simd-threaded-.*\.wasm$/),
         expect.stringMatching(/^samples\/small-world-exam\.jsonl\?/),
+        expect.stringMatching(/^samples\/chats\.json\?/),
       ]),
     );
 }

@@ -37,6 +37,10 @@ interface CurvesProps {
 /** Distances of the marks below the chart: 1, 2, 5, 10, …, 5,000,000 steps. */
 const wholeSteps = Array.from({ length: 7 }, (_, power) => [1, 2, 5].map((figure) => figure * 10 ** power)).flat();
 
+/** A figure beside the chart: rates are read by their exponent. */
+const mark = (value: number) =>
+  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(Number(value.toPrecision(6)));
+
 function options(element: HTMLElement, props: CurvesProps): uPlot.Options {
   const { curves, height, together, borders = [], named = true } = props;
   const style = getComputedStyle(element);
@@ -62,7 +66,7 @@ function options(element: HTMLElement, props: CurvesProps): uPlot.Options {
         ...(named ? { size: 32 } : { size: 8, values: (_chart, marks) => marks.map(() => "") }),
       },
       // As wide in every chart, so that their steps stand below each other.
-      { ...axis, size: 56 },
+      { ...axis, size: 56, space: 28, values: (_chart, marks) => marks.map(mark) },
     ],
     series: [
       { label: chartWords.step, value: (_chart, value) => value ?? "–" },

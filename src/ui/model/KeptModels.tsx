@@ -26,23 +26,25 @@ function Unfinished({ fetch, off }: { readonly fetch: UnfinishedFetch; readonly 
         <Progress value={percent} aria-label={words.bar(name)} className={classes.bar ?? ""} />
         <p className={classes.figures}>{words.fetched(bytes(fetched), bytes(byteLength))}</p>
       </div>
-      <Button
-        size="compact-sm"
-        variant="default"
-        aria-label={words.goOnWith(name)}
-        disabled={off}
-        onClick={() => void hone.model.goOn(address)}
-      >
-        {words.goOn}
-      </Button>
-      <ConfirmButton
-        label={words.discard}
-        name={name}
-        question={words.discardQuestion}
-        confirm={words.discard}
-        disabled={off}
-        onConfirm={() => void hone.model.discard(address)}
-      />
+      <div className={classes.actions}>
+        <Button
+          size="compact-sm"
+          variant="default"
+          aria-label={words.goOnWith(name)}
+          disabled={off}
+          onClick={() => void hone.model.goOn(address)}
+        >
+          {words.goOn}
+        </Button>
+        <ConfirmButton
+          label={words.discard}
+          name={name}
+          question={words.discardQuestion}
+          confirm={words.discard}
+          disabled={off}
+          onConfirm={() => void hone.model.discard(address)}
+        />
+      </div>
     </li>
   );
 }
@@ -61,29 +63,31 @@ function Kept({ model, off }: { readonly model: ModelSummary; readonly off: bool
           {model.savedAt === null ? words.session : words.since(moment(model.savedAt))}
         </p>
       </div>
-      {chosen ? (
-        <Mark tone="good">{words.chosen}</Mark>
-      ) : (
-        <Button
-          size="compact-sm"
-          variant="default"
-          aria-label={words.chooseModel(name)}
-          disabled={off}
-          onClick={() => hone.model.select(hash)}
-        >
-          {words.use}
-        </Button>
-      )}
-      {model.stored && (
-        <ConfirmButton
-          label={words.remove}
-          name={name}
-          question={runs > 0 ? words.questionRuns(plural(runs, "run")) : words.question}
-          confirm={words.remove}
-          disabled={off}
-          onConfirm={() => void hone.model.remove(hash)}
-        />
-      )}
+      <div className={classes.actions}>
+        {chosen ? (
+          <Mark tone="good">{words.chosen}</Mark>
+        ) : (
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={words.chooseModel(name)}
+            disabled={off}
+            onClick={() => hone.model.select(hash)}
+          >
+            {words.use}
+          </Button>
+        )}
+        {model.stored && (
+          <ConfirmButton
+            label={words.remove}
+            name={name}
+            question={runs > 0 ? words.questionRuns(plural(runs, "run")) : words.question}
+            confirm={words.remove}
+            disabled={off}
+            onConfirm={() => void hone.model.remove(hash)}
+          />
+        )}
+      </div>
     </li>
   );
 }

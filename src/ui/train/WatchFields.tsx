@@ -6,6 +6,9 @@ import { useFacts, useHone } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 import { watchFieldWords as words } from "../words/train.ts";
 
+/** As the other fields of the recipe have it. */
+const order = ["label", "input", "error", "description"] as ("label" | "input" | "error" | "description")[];
+
 /** Whether what was typed can be watched. */
 export function useWatchRefused(): boolean {
   const watching = useFacts((state) => state.watching);
@@ -39,6 +42,7 @@ export function WatchFields({ disabled }: { readonly disabled: boolean }) {
     <>
       <TextInput
         name="watchPrompt"
+        inputWrapperOrder={order}
         label={words.prompt}
         description={words.promptHelp}
         placeholder={words.first}
@@ -47,10 +51,11 @@ export function WatchFields({ disabled }: { readonly disabled: boolean }) {
         value={prompt}
         onChange={(event) => hone.watching.prompt(event.currentTarget.value)}
       />
-      <Group gap="md" align="flex-end" mt="sm">
+      <Group gap="md" align="flex-start" mt="sm">
         <TextInput
           name="watchRow"
           flex="1 1 14rem"
+          inputWrapperOrder={order}
           label={words.row}
           description={words.rowHelp}
           placeholder={words.first}

@@ -1,6 +1,6 @@
 /** Deleting with a way back, words of a run, and other tabs, on a fake engine. Oracle: what the fake engine keeps and was told. */
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { createHone } from "../../../src/store/hone.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { undoTime } from "../../../src/store/runs.ts";
@@ -17,7 +17,6 @@ const request = {
 const old = { ...fakeRun(request, 12, 12, "2026-03-01T10:00:00.000Z"), status: "finished" as const };
 const young = { ...fakeRun(request, 5, 12, "2026-03-02T10:00:00.000Z"), status: "paused" as const };
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
 afterEach(() => void vi.useRealTimers());
 
 async function opened(settings: Partial<FakeSettings> = {}) {
@@ -25,6 +24,8 @@ async function opened(settings: Partial<FakeSettings> = {}) {
   const client = createEngineClient(workers);
   const hone = createHone(client);
   await hone.engine.start("auto");
+  // From here on: the engine takes its time to start.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const kept = async () => (await client.engine.listRuns()).map(({ id }) => id).sort();
   const shown = () => hone.store.getState().runs.list.map(({ id }) => id);
   return { client, hone, workers, kept, shown, facts: () => hone.store.getState() };
@@ -84,6 +85,7 @@ test("a name is shown at once; one that is refused goes back with the reason", a
   expect(name()).toBe("better");
   await saving;
   expect([name(), facts().runs.failure]).toEqual(["better", null]);
+  vi.useRealTimers();
   const refusing = await opened({ failing: { editRun: new Error("It trains in another tab.") } });
   await refusing.hone.runs.edit(old.id, { name: "worse" });
   expect(refusing.facts().runs.list.find(({ id }) => id === old.id)?.name).toBe("a run");

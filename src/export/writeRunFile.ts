@@ -1,0 +1,138 @@
+/** Writes a run as one file (`runFile.ts`), and reads it again before it is given. */
+
+import { sha256 } from "../hub/hash.ts";
+import { layoutSafetensors } from "../hub/safetensors.ts";
+import { format as recordFormat } from "../storage/records.ts";
+import type { RunRecord } from "../storage/run.ts";
+import type { ScratchFile } from "../storage/scratch.ts";
+import type { ByteSource } from "../tensor/bytes.ts";
+import { writeArchive } from "./archive.ts";
+import { readBackError } from "./files.ts";
+import { readRunFile } from "./readRunFile.ts";
+import {
+  fileFormat,
+  type Manifest,
+  pieceBytes,
+  type RunContents,
+  type RunFileOptions,
+  recordText,
+  storedTypes,
+} from "./runFile.ts";
+
+export interface WrittenRun {
+  readonly archive: Blob;
+  readonly files: readonly { readonly name: string; readonly byteLength: number }[];
+  readonly tensors: number;
+}
+
+const readme = ({ name, model }: RunRecord) => `Hone run file: "${name}"
+
+run.json is the record of the run: settings, data, curves and sample answers.
+checkpoints/ holds what it trained, as safetensors, with the state that training goes on from.
+data/ holds the rows that it learns from, as they were read.
+manifest.json lists the SHA-256 of every 4 MiB of every file.
+
+The base model is not in it. To resume, question or export the run, open this model in Hone as well:
+${model.name}, ${model.parameters} parameters, hash ${model.hash}
+`;
+
+/**
+ * Writes the file, then reads it again and checks every hash. Throws ExportError above 4 GiB, and when what is read back is not what
+ * was written; the signal's reason when cancelled.
+ */
+export async function writeRunFile(
+  { record, checkpoints, rows }: RunContents,
+  out: ScratchFile,
+  { onProgress, signal }: RunFileOptions = {},
+): Promise<WrittenRun> {
+  const archive = writeArchive(out, "train with fewer rows or a smaller adapter, or export the adapter alone");
+  const files: Manifest["files"] = [];
+  const parts = [...checkpoints.flatMap(({ tensors }) => tensors), ...rows.flatMap((source) => source.files)];
+  // Read back, every byte goes by once more.
+  const total = 2 * parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  let done = 0;
+
+  const add = async (name: string, contents: readonly (Uint8Array<ArrayBuffer> | Bytes)[]) => {
+    const digests: string[] = [];
+    let byteLength = 0;
+    async function* pieces() {
+      for await (const piece of cut(contents, signal)) {
+        digests.push(await sha256(piece));
+        byteLength += piece.length;
+        yield piece;
+      }
+    }
+    await archive.add(name, pieces());
+    files.push({ name, byteLength, sha256: digests });
+    done += byteLength;
+    onProgress?.(done, Math.max(total, done));
+  };
+  const text = (value: string) => [new TextEncoder().encode(value)];
+
+  await add("README.txt", text(readme(record)));
+  await add("run.json", text(recordText(record)));
+  const listed: Manifest["checkpoints"] = [];
+  for (const { step, savedAt, state, tensors } of checkpoints) {
+    const folder = `checkpoints/${step}`;
+    const places = { state: `${folder}/state.json`, tensors: `${folder}/tensors.safetensors` };
+    const { head, ordered } = layoutSafetensors(
+      tensors.map((tensor) => ({ ...tensor, dtype: storedTypes[tensor.dtype] })),
+    );
+    await add(places.tensors, [head, ...ordered]);
+    await add(places.state, text(JSON.stringify(state)));
+    listed.push({ step, savedAt, ...places });
+  }
+  const data: Manifest["data"] = [];
+  for (const { files: pieces, ...source } of rows) {
+    const names = pieces.map((_, index) => `data/${source.hash}/${index}.json`);
+    for (const [index, piece] of pieces.entries()) await add(names[index] as string, [piece]);
+    data.push({ ...source, files: names });
+  }
+  const manifest: Manifest = { hone: "run", format: fileFormat, recordFormat, checkpoints: listed, data, files };
+  const manifestText = new TextEncoder().encode(`${JSON.stringify(manifest, null, 1)}\n`);
+  await archive.add("manifest.json", [manifestText]);
+  const written = await archive.finish();
+
+  const back = await readRunFile("The file", written, {
+    signal,
+    onProgress: (read) => onProgress?.(done + read, Math.max(total, done + read)),
+  });
+  const [found, told] = [recordText(back.record), recordText(record)];
+  if (found !== told) throw readBackError("run.json", found, told);
+  return {
+    archive: written,
+    files: [...files, { name: "manifest.json", byteLength: manifestText.length }].map(({ name, byteLength }) => ({
+      name,
+      byteLength,
+    })),
+    tensors: checkpoints.reduce((sum, { tensors }) => sum + tensors.length, 0),
+  };
+}
+
+type Bytes = Pick<ByteSource, "byteLength" | "slice">;
+
+/** Everything in order, in pieces of exactly `pieceBytes` but the last. */
+async function* cut(
+  contents: readonly (Uint8Array<ArrayBuffer> | Bytes)[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const total = contents.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  let piece = new Uint8Array(Math.min(pieceBytes, total));
+  let filled = 0;
+  let left = total;
+  for (const content of contents) {
+    for (let from = 0; from < content.byteLength; ) {
+      signal?.throwIfAborted();
+      const to = Math.min(content.byteLength, from + piece.length - filled);
+      piece.set(await content.slice(from, to), filled);
+      filled += to - from;
+      from = to;
+      if (filled < piece.length) continue;
+      yield piece;
+      left -= filled;
+      // A buffer of its own each time: who got the last one may still hold it.
+      piece = new Uint8Array(Math.min(pieceBytes, left));
+      filled = 0;
+    }
+  }
+}
