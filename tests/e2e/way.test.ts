@@ -178,11 +178,11 @@ test("a second tab shows the run that the first trains, and starts none beside i
   expect(await idle.isDisabled()).toBe(true);
   expect(await second.getByTestId("start-note").textContent()).toMatch(/^A run trains in another tab/);
   const followed = (await progressOf(second))?.step ?? 0;
-  await expect.poll(async () => (await progressOf(second))?.step).toBeGreaterThan(followed);
+  await expect.poll(async () => (await progressOf(second))?.step, { timeout: 60_000 }).toBeGreaterThan(followed);
 
   // The first trains on as if nothing had been, and what it holds is given back at its end.
   const seen = (await progressOf(page))?.step ?? 0;
-  await expect.poll(async () => (await progressOf(page))?.step).toBeGreaterThan(seen);
+  await expect.poll(async () => (await progressOf(page))?.step, { timeout: 60_000 }).toBeGreaterThan(seen);
   await page.getByRole("button", { name: "Cancel run" }).click();
   await waitForRun(page, ["cancelled"]);
   await fillRecipe(second, { steps: "1", samplePrompts: "0" });

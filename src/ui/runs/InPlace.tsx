@@ -22,6 +22,7 @@ export function InPlace({ value, open, fieldLabel, long = false, disabled = fals
       <Button
         size="compact-xs"
         variant="subtle"
+        ml={long ? -8 : 0}
         aria-label={open.name}
         disabled={disabled}
         onClick={() => setTyped(value)}

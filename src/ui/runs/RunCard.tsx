@@ -65,9 +65,9 @@ export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
           disabled={!ready || state === "elsewhere"}
           onSave={(name) => void hone.runs.edit(run.id, { name })}
         />
-        <Mark tone={stateTones[state]} className={classes.status ?? ""}>
-          {stateWords[state]}
-        </Mark>
+        <span className={classes.status}>
+          <Mark tone={stateTones[state]}>{stateWords[state]}</Mark>
+        </span>
       </div>
       <Text size="xs" c="dimmed" className={classes.long ?? ""}>
         {moment(run.createdAt)} · {run.model.name} · {run.sources.map(({ name }) => name).join(", ")} ·{" "}
