@@ -85,7 +85,11 @@ runCommand(async () => {
             await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
             await enterStep(page, screen);
             await settled(page);
-            await page.screenshot({ path: join(folder, `${file}.png`), fullPage: true });
+            // A window as tall as the page: what stands at a window's foot is then at the picture's.
+            const height = await page.evaluate(() => document.documentElement.scrollHeight);
+            await page.setViewportSize({ width: size.width, height: Math.max(height, size.height) });
+            await settled(page);
+            await page.screenshot({ path: join(folder, `${file}.png`) });
             bar(++done, total, file);
           }
         }
@@ -132,8 +136,6 @@ runCommand(async () => {
 /** Fonts are there and nothing is being fetched or drawn anew: two frames after both. */
 async function settled(page: Page): Promise<void> {
   await page.evaluate(async () => {
-    // What sticks to the window's edge would stand in the middle of a picture of the whole page.
-    scrollTo(0, 0);
     await document.fonts.ready;
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   });

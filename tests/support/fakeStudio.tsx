@@ -43,7 +43,7 @@ export async function openPage(workers: WorkerStarters): Promise<Hone> {
 
 /** Goes to a screen by its link in the rail. */
 export async function enter(name: ScreenName): Promise<void> {
-  await page.getByRole("link", { name, exact: true }).click();
+  await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
   await expect.element(page.getByRole("heading", { level: 1, name, exact: true })).toBeVisible();
 }
 
