@@ -32,17 +32,19 @@ import { RecipePanel } from "./train/RecipePanel.tsx";
 import { TrainingPanel } from "./train/TrainingPanel.tsx";
 import { railWords } from "./words/rail.ts";
 
+const { parts } = railWords;
+
 type Part = readonly [name: string, part: ComponentType];
 
 /** What stands on each screen, from top to bottom; of several columns, the left one is what is set and the right one what comes of it. */
 const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = [
-  ["model", [[["Model", ModelPanel]]]],
+  ["model", [[[parts.model, ModelPanel]]]],
   [
     "data",
     [
       [
-        ["Data", DataPanel],
-        ["Quality report", ReportPanel],
+        [parts.data, DataPanel],
+        [parts.report, ReportPanel],
       ],
     ],
   ],
@@ -50,17 +52,17 @@ const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = 
     "template",
     [
       [
-        ["Template and mask", TemplatePanel],
-        ["Preview", PreviewPanel],
+        [parts.template, TemplatePanel],
+        [parts.preview, PreviewPanel],
       ],
     ],
   ],
-  ["train", [[["Recipe", RecipePanel]], [["Training", TrainingPanel]]]],
-  ["compare", [[["Compare", ComparePanel]]]],
-  ["take-away", [[["Take away", TakeAwayPanel]]]],
-  ["runs", [[["Runs", RunsPanel]]]],
-  ["machine", [[["Engine", EngineStatus]]]],
-  ["glossary", [[["Glossary", Glossary]]]],
+  ["train", [[[parts.recipe, RecipePanel]], [[parts.training, TrainingPanel]]]],
+  ["compare", [[[parts.compare, ComparePanel]]]],
+  ["take-away", [[[parts.takeAway, TakeAwayPanel]]]],
+  ["runs", [[[parts.runs, RunsPanel]]]],
+  ["machine", [[[parts.engine, EngineStatus]]]],
+  ["glossary", [[[parts.glossary, Glossary]]]],
 ];
 
 /** What is there on every screen; it tells programs that drive the page when what a first visit opens is there. */
@@ -86,7 +88,7 @@ export function App({ hone }: { readonly hone: Hone }) {
     >
       <ThemeVariables />
       <HoneContext value={hone}>
-        <ErrorBoundary part="The page">
+        <ErrorBoundary part={parts.page}>
           <SpecProvider>
             <div className={classes.page}>
               <header className={classes.header}>

@@ -3,6 +3,7 @@
 import { Button } from "@mantine/core";
 import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { engineFailureWords as words } from "../words/machine.ts";
 
 export function EngineFailure() {
   const hone = useHone();
@@ -10,9 +11,9 @@ export function EngineFailure() {
   const busy = useFacts((state) => state.training.phase !== "idle");
   const stopped = status === "failed";
   return (
-    <FailureAlert title={stopped ? "The engine is not running" : "The GPU was lost"} failure={failure}>
+    <FailureAlert title={stopped ? words.stopped : words.lost} failure={failure}>
       <Button size="xs" variant="default" disabled={busy} onClick={() => void hone.engine.start(choice)}>
-        {stopped ? "Start the engine again" : "Open the GPU again"}
+        {stopped ? words.startAgain : words.openAgain}
       </Button>
     </FailureAlert>
   );

@@ -2,30 +2,29 @@
 
 import { Group, List, NativeSelect, Stack, Text } from "@mantine/core";
 import type { EngineReport, ProviderChoice } from "../../worker/protocol.ts";
-import { bytes, plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Mark } from "../shell/Mark.tsx";
 import { Panel } from "../shell/Panel.tsx";
+import { engineWords as words } from "../words/machine.ts";
 import { engineName, engineTones } from "./state.ts";
 
 const choices: readonly { readonly value: ProviderChoice; readonly label: string }[] = [
-  { value: "auto", label: "Best available" },
-  { value: "webgpu", label: "WebGPU" },
-  { value: "wasm", label: "WebAssembly" },
+  { value: "auto", label: words.choices.auto },
+  { value: "webgpu", label: words.choices.webgpu },
+  { value: "wasm", label: words.choices.wasm },
 ];
 
 /** What is missing, and what that costs, a sentence each. What too few threads cost, the engine gives as its reason. */
 function costs({ provider, storage, problems }: EngineReport): string[] {
   const notes: string[] = [];
-  if (provider === "wasm")
-    notes.push("Without a GPU training is many times slower: choose a small model and few steps.");
+  if (provider === "wasm") notes.push(words.noGpu);
   if (storage.reason) notes.push(storage.reason);
   return [...notes, ...problems];
 }
 
 function machine({ provider, adapter, threads }: EngineReport): string {
   const gpu = adapter && (adapter.description || [adapter.vendor, adapter.architecture].filter(Boolean).join(" "));
-  return provider === "webgpu" && gpu ? gpu : plural(threads, "thread");
+  return provider === "webgpu" && gpu ? gpu : words.threads(threads);
 }
 
 export function EngineStatus() {
@@ -35,7 +34,7 @@ export function EngineStatus() {
   const usage = report?.storage.usage;
 
   return (
-    <Panel title="Engine" aside={<Mark tone={engineTones[status]}>{engineName(status, report)}</Mark>}>
+    <Panel title={words.title} aside={<Mark tone={engineTones[status]}>{engineName(status, report)}</Mark>}>
       <Group gap="md" align="center" justify="space-between">
         <Stack gap={2} role="status" flex="1 1 20rem">
           {report ? (
@@ -43,15 +42,15 @@ export function EngineStatus() {
               <Text size="sm">{report.reason}</Text>
               <Text size="sm" c="dimmed">
                 {machine(report)}
-                {report.storage.available && usage != null && ` · ${bytes(usage)} kept in this browser`}
+                {report.storage.available && usage != null && words.kept(usage)}
               </Text>
             </>
           ) : (
-            <Text size="sm">{status === "failed" ? "No engine is running." : "The engine is starting…"}</Text>
+            <Text size="sm">{status === "failed" ? words.notRunning : words.isStarting}</Text>
           )}
         </Stack>
         <NativeSelect
-          label="Compute with"
+          label={words.choose}
           value={choice}
           data={[...choices]}
           disabled={busy || status === "starting"}

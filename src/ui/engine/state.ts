@@ -3,8 +3,7 @@
 import type { EngineFacts } from "../../store/state.ts";
 import type { EngineReport } from "../../worker/protocol.ts";
 import type { Tone } from "../shell/Mark.tsx";
-
-const providerNames = { webgpu: "WebGPU", wasm: "WebAssembly" } as const;
+import { engineWords as words } from "../words/machine.ts";
 
 export const engineTones: Readonly<Record<EngineFacts["status"], Tone>> = {
   starting: "calm",
@@ -13,6 +12,6 @@ export const engineTones: Readonly<Record<EngineFacts["status"], Tone>> = {
 };
 
 export function engineName(status: EngineFacts["status"], report: EngineReport | null): string {
-  if (status === "ready" && report) return providerNames[report.provider];
-  return status === "failed" ? "Stopped" : "Starting";
+  if (status === "ready" && report) return words.providers[report.provider];
+  return status === "failed" ? words.stopped : words.starting;
 }

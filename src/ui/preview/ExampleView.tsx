@@ -2,8 +2,9 @@
 
 import { NativeSelect, Text } from "@mantine/core";
 import { useCallback, useMemo, useState } from "react";
-import { plural, share } from "../format.ts";
+import { share } from "../format.ts";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
+import { exampleWords as words } from "../words/preview.ts";
 import { Legend } from "./Legend.tsx";
 import { type Link, linksOf } from "./links.ts";
 import { MessagesPane } from "./MessagesPane.tsx";
@@ -31,15 +32,15 @@ function Numbers({ example }: { readonly example: PreviewExample }) {
   const cut = tokens.reduce((sum, token) => sum + (token.cut ? 1 : 0), 0);
   return (
     <p className={classes.numbers} data-testid="row-numbers">
-      <b>{plural(tokens.length, "token")}</b>
+      <b>{words.tokens(tokens.length)}</b>
       <span>
-        <b>{supervised.toLocaleString("en")} learnt</b>
-        {tokens.length > 0 && ` (${share(supervised / tokens.length)})`}
+        <b>{words.learnt(supervised)}</b>
+        {tokens.length > 0 && words.share(share(supervised / tokens.length))}
       </span>
-      {cut > 0 && <span className={classes.doubt}>{plural(cut, "token")} cut</span>}
-      {lost > 0 && <span className={classes.doubt}>{lost.toLocaleString("en")} learnt ones lost</span>}
-      {straddling > 0 && <span className={classes.doubt}>{straddling} over a border of the mask</span>}
-      <span>{supervised + lost > 0 ? `What is learnt is ${proofWords[proof]}.` : "Nothing here is learnt."}</span>
+      {cut > 0 && <span className={classes.doubt}>{words.cut(cut)}</span>}
+      {lost > 0 && <span className={classes.doubt}>{words.lost(lost)}</span>}
+      {straddling > 0 && <span className={classes.doubt}>{words.straddling(straddling)}</span>}
+      <span>{supervised + lost > 0 ? words.proof(proofWords[proof]) : words.nothing}</span>
     </p>
   );
 }
@@ -62,31 +63,29 @@ export function ExampleView({ example }: { readonly example: PreviewExample }) {
       <Numbers example={example} />
       {example.problem && (
         <Text size="sm" className={classes.doubt ?? ""}>
-          Left out: {example.problem}
+          {words.leftOut(example.problem)}
         </Text>
       )}
       <div className={classes.panes}>
-        <section aria-label="Source" className={classes.pane}>
-          <h4 className={classes.paneTitle}>Source</h4>
+        <section aria-label={words.sourcePane} className={classes.pane}>
+          <h4 className={classes.paneTitle}>{words.source}</h4>
           <MessagesPane links={links} link={link} onLink={point} onChoose={choose} />
         </section>
-        <section aria-label="Template" className={classes.pane}>
-          <h4 className={classes.paneTitle}>Rendered template</h4>
+        <section aria-label={words.templatePane} className={classes.pane}>
+          <h4 className={classes.paneTitle}>{words.template}</h4>
           <RenderedPane links={links} link={link} onLink={point} onChoose={choose} />
         </section>
-        <section aria-label="Token pane" className={classes.pane}>
-          <h4 className={classes.paneTitle}>Tokens</h4>
+        <section aria-label={words.tokensPane} className={classes.pane}>
+          <h4 className={classes.paneTitle}>{words.tokensTitle}</h4>
           {marked ? (
             <TokensPane links={links} link={link} onLink={point} wanted={wanted} />
           ) : (
-            <p className={classes.quiet}>No token.</p>
+            <p className={classes.quiet}>{words.noToken}</p>
           )}
         </section>
       </div>
       <p className={classes.detail} data-testid="link-detail">
-        {link
-          ? linkName(links, link)
-          : "Point at a message, a stretch of text or a token, or reach it with Tab and the arrow keys."}
+        {link ? linkName(links, link) : words.point}
       </p>
       <Legend paints={links.paints} tokens />
     </>
@@ -105,12 +104,12 @@ export function RowView({ shown }: RowViewProps) {
     <>
       {shown.examples.length > 1 && (
         <NativeSelect
-          label="Thread"
-          description={`This row holds ${shown.examples.length} threads; each is an example of its own.`}
+          label={words.thread}
+          description={words.threads(shown.examples.length)}
           value={String(Math.min(thread, shown.examples.length - 1))}
           data={shown.examples.map(({ messages, problem }, index) => ({
             value: String(index),
-            label: `${index + 1}: ${plural(messages.length, "message")}${problem ? ", left out" : ""}`,
+            label: words.threadOf(index + 1, messages.length, Boolean(problem)),
           }))}
           onChange={(event) => setThread(Number(event.currentTarget.value))}
         />
@@ -122,8 +121,8 @@ export function RowView({ shown }: RowViewProps) {
       )}
       {example && <ExampleView key={`${shown.source} ${shown.row} ${thread}`} example={example} />}
       <details className={classes.raw}>
-        <summary>The row as its file has it</summary>
-        <ScrollRegion label="The row as its file has it" className={classes.rawText}>
+        <summary>{words.raw}</summary>
+        <ScrollRegion label={words.raw} className={classes.rawText}>
           <pre>{shown.raw}</pre>
         </ScrollRegion>
       </details>

@@ -1,5 +1,6 @@
 /** What colours, lines and grounds mean. */
 
+import { legendWords as words } from "../words/preview.ts";
 import classes from "./paint.module.css";
 import { type Paint, paintNames } from "./roles.ts";
 
@@ -17,7 +18,7 @@ export function Legend({ paints, tokens = false }: LegendProps) {
   // The ground is shown in the colour of what is learnt, where there is any.
   const learnt = shown.find((paint) => paint === "assistant" || paint === "text") ?? "assistant";
   return (
-    <ul className={classes.legend} aria-label="Legend">
+    <ul className={classes.legend} aria-label={words.title}>
       {shown.map((paint) => (
         <li key={paint}>
           <span className={`${classes.paint} ${classes.key}`} data-paint={paint}>
@@ -27,23 +28,25 @@ export function Legend({ paints, tokens = false }: LegendProps) {
       ))}
       <li>
         <span className={`${classes.paint} ${classes.key}`} data-paint={learnt} data-learnt>
-          Learnt
+          {words.learnt}
         </span>
-        , the fuller the more it counts
+        {words.learntMeans}
       </li>
       {tokens && (
         <>
           <li>
             <span className={`${classes.key} ${classes.paint} ${classes.outlined}`} data-paint="template">
-              Outlined
+              {words.outlined}
             </span>
-            : context, weight 0
+            {words.outlinedMeans}
           </li>
           <li>
-            <span className={`${classes.key} ${classes.cut}`}>Struck</span>: cut by the length limit
+            <span className={`${classes.key} ${classes.cut}`}>{words.struck}</span>
+            {words.struckMeans}
           </li>
           <li>
-            <span className={`${classes.key} ${classes.straddles}`}>Dashed box</span>: over a border of the mask
+            <span className={`${classes.key} ${classes.straddles}`}>{words.dashed}</span>
+            {words.dashedMeans}
           </li>
         </>
       )}

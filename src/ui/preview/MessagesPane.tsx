@@ -2,6 +2,7 @@
 
 import { Button } from "@mantine/core";
 import { memo, useState } from "react";
+import { messageWords as words } from "../words/preview.ts";
 import type { Link, Links } from "./links.ts";
 import classes from "./Preview.module.css";
 import paint from "./paint.module.css";
@@ -31,7 +32,7 @@ const MessageItem = memo(function MessageItem(
   const range = link && linked ? links.rangeInMessage(index, link) : null;
   const long = content.length > begin && !whole;
   const name = paintNames[paintOfRole(role)];
-  const weighed = weight > 0 ? `weight ${weightText(weight)}` : "context";
+  const weighed = weight > 0 ? words.weight(weightText(weight)) : words.context;
 
   return (
     <li
@@ -44,7 +45,7 @@ const MessageItem = memo(function MessageItem(
       <button
         type="button"
         className={classes.messageHead}
-        aria-label={`${name} ${weighed}, message ${index + 1}: show its tokens`}
+        aria-label={words.show(name, weighed, index + 1)}
         onFocus={() => onLink(own)}
         onBlur={() => onLink(null)}
         onClick={() => onChoose(own)}
@@ -56,13 +57,13 @@ const MessageItem = memo(function MessageItem(
       </button>
       <div className={classes.content}>
         {content === "" ? (
-          <span className={classes.quiet}>(empty)</span>
+          <span className={classes.quiet}>{words.empty}</span>
         ) : (
           <RunningText text={long ? content.slice(0, begin) : content} range={range} />
         )}
         {long && (
           <Button size="compact-xs" variant="subtle" onClick={() => setWhole(true)}>
-            Show all {content.length.toLocaleString("en")} characters
+            {words.whole(content.length)}
           </Button>
         )}
       </div>

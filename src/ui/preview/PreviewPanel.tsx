@@ -6,6 +6,7 @@ import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
+import { previewWords as words } from "../words/preview.ts";
 import { RowView } from "./ExampleView.tsx";
 import { allRows, problemRows, someRows } from "./order.ts";
 import classes from "./Preview.module.css";
@@ -15,13 +16,11 @@ import { RowList } from "./RowList.tsx";
 function Missing() {
   const { model, sources } = useSpec();
   const { modelFailure } = useFacts((state) => state.data);
-  if (modelFailure) return <FailureAlert title="The model's tokenizer could not be read" failure={modelFailure} />;
-  const wants = [!model && "a model", sources.length === 0 && "data"].filter((want) => typeof want === "string");
+  if (modelFailure) return <FailureAlert title={words.modelFailed} failure={modelFailure} />;
+  const wants = [!model && words.model, sources.length === 0 && words.data].filter((want) => typeof want === "string");
   return (
     <Text size="sm" c="dimmed">
-      {wants.length > 0
-        ? `Choose ${wants.join(" and ")}: here you see what the model reads, token by token, and what it learns.`
-        : "Reading the model's tokenizer…"}
+      {wants.length > 0 ? words.choose(wants) : words.reading}
     </Text>
   );
 }
@@ -32,8 +31,7 @@ function GoTo({ rows, onGo }: { readonly rows: number; onGo(row: number): void }
   const go = (event: FormEvent) => {
     event.preventDefault();
     const number = Number(typed);
-    if (!Number.isInteger(number) || number < 1 || number > rows)
-      return setRefused(`A number from 1 to ${rows.toLocaleString("en")}.`);
+    if (!Number.isInteger(number) || number < 1 || number > rows) return setRefused(words.goRefused(rows));
     setRefused(null);
     onGo(number - 1);
   };
@@ -41,8 +39,8 @@ function GoTo({ rows, onGo }: { readonly rows: number; onGo(row: number): void }
     <form onSubmit={go} noValidate className={classes.goTo}>
       <TextInput
         size="xs"
-        aria-label="Go to row"
-        placeholder="Row"
+        aria-label={words.goTo}
+        placeholder={words.goToPlaceholder}
         inputMode="numeric"
         autoComplete="off"
         error={refused}
@@ -50,7 +48,7 @@ function GoTo({ rows, onGo }: { readonly rows: number; onGo(row: number): void }
         onChange={(event) => setTyped(event.currentTarget.value)}
       />
       <Button type="submit" size="xs" variant="default">
-        Go
+        {words.go}
       </Button>
     </form>
   );
@@ -96,7 +94,7 @@ export function PreviewPanel() {
 
   if (!spec || !source || hash === undefined)
     return (
-      <Panel title="Preview" id="preview">
+      <Panel title={words.title} id="preview">
         <Missing />
       </Panel>
     );
@@ -113,13 +111,13 @@ export function PreviewPanel() {
 
   return (
     <Panel
-      title="Preview"
+      title={words.title}
       id="preview"
       aside={
         sources.length > 1 && (
           <NativeSelect
             size="xs"
-            aria-label="Source of the preview"
+            aria-label={words.source}
             value={hash}
             data={sources.map(({ hash, name }) => ({ value: hash, label: name }))}
             onChange={(event) => hone.preview.look(event.currentTarget.value, 0)}
@@ -130,29 +128,28 @@ export function PreviewPanel() {
       <div className={classes.bar}>
         <Group gap="xs">
           <Button size="xs" variant="default" disabled={previous === null} onClick={() => look(previous)}>
-            Previous
+            {words.previous}
           </Button>
           <Button size="xs" variant="default" disabled={next === null} onClick={() => look(next)}>
-            Next
+            {words.next}
           </Button>
           <GoTo rows={count} onGo={look} />
         </Group>
         <Group gap="lg" align="flex-start">
           <Checkbox
             size="sm"
-            label="As it is asked"
-            description="Up to the last answer, with the generation prompt."
+            label={words.asked}
+            description={words.askedAbout}
             checked={view === "asked"}
             onChange={(event) => hone.preview.view(event.currentTarget.checked ? "asked" : "learnt")}
           />
           <Checkbox
             size="sm"
-            label="Rows with problems only"
+            label={words.problemsOnly}
             description={
               report === null
-                ? "Check all rows first, under Quality report."
-                : problemsOnly &&
-                  (reportKey === now?.key ? undefined : "As the last check found them; settings have changed.")
+                ? words.unchecked
+                : problemsOnly && (reportKey === now?.key ? undefined : words.checkedBefore)
             }
             disabled={report === null}
             checked={filtering}
@@ -165,14 +162,14 @@ export function PreviewPanel() {
           <RowList key={`${hash} ${filtering}`} order={order} row={row} onRow={look} />
         ) : (
           <Text size="sm" c="dimmed">
-            No row of this source has a problem.
+            {words.noProblem}
           </Text>
         )}
         <div className={classes.view} aria-busy={loading}>
           <div className={classes.bar}>
             <h3 className={classes.rowTitle} data-testid="row-title" aria-live="polite">
-              Row {(row + 1).toLocaleString("en")} of {count.toLocaleString("en")}
-              {mine?.row === row && <span className={classes.quiet}> · line {mine.line.toLocaleString("en")}</span>}
+              {words.row(row + 1, count)}
+              {mine?.row === row && <span className={classes.quiet}>{words.line(mine.line)}</span>}
             </h3>
             <Button
               size="xs"
@@ -180,18 +177,18 @@ export function PreviewPanel() {
               onClick={() =>
                 excluded
                   ? hone.data.include(hash, row)
-                  : hone.data.exclude(`Row ${row + 1} of ${source.name}`, { sources: [index], rows: [row] })
+                  : hone.data.exclude(words.rowOf(row + 1, source.name), { sources: [index], rows: [row] })
               }
             >
-              {excluded ? "Include this row" : "Exclude this row"}
+              {excluded ? words.include : words.exclude}
             </Button>
           </div>
           {excluded && (
             <Text size="sm" className={classes.doubt ?? ""}>
-              You excluded this row: it is not trained on.
+              {words.excluded}
             </Text>
           )}
-          <FailureAlert title="The row could not be shown" failure={failure} />
+          <FailureAlert title={words.rowFailed} failure={failure} />
           {mine && <RowView key={`${hash} ${mine.row}`} shown={mine} />}
         </div>
       </div>

@@ -1,6 +1,7 @@
 /** The rendered template: its stretches in reading order, each in the colour of whose it is. */
 
 import { type KeyboardEvent, memo, useRef, useState } from "react";
+import { linkWords as words } from "../words/preview.ts";
 import type { Link, Links, Range } from "./links.ts";
 import classes from "./Preview.module.css";
 import paint from "./paint.module.css";
@@ -29,13 +30,13 @@ const Stretch = memo(function Stretch({ links, index, linked, start, end, entry 
   if (!span) return null;
   const text = links.example.text.slice(span.start, span.end);
   const range: Range | null = start === null ? null : { start, end };
-  const words = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  const beginning = text.length > 80 ? `${text.slice(0, 80)}…` : text;
   const name = paintNames[links.paints[index] ?? "template"];
   return (
     <span
       role="option"
       aria-selected={linked}
-      aria-label={`stretch ${index + 1}: ${name}, ${span.supervised ? "learnt" : "context"}: ${words}`}
+      aria-label={words.stretchOf(index + 1, name, span.supervised ? words.learnt : words.context, beginning)}
       tabIndex={entry ? 0 : -1}
       className={`${paint.paint} ${classes.stretchOption}`}
       data-span={index}
@@ -87,7 +88,7 @@ export function RenderedPane({ links, link, onLink, onChoose }: RenderedPaneProp
     <div
       ref={pane}
       role="listbox"
-      aria-label="Rendered template"
+      aria-label={words.rendered}
       tabIndex={-1}
       className={classes.rendered}
       onPointerOver={(event) => point(event.target)}

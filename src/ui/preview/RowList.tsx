@@ -6,6 +6,7 @@ import { type KeyboardEvent, useEffect, useId, useRef, useSyncExternalStore } fr
 import type { RowHead } from "../../worker/dataProtocol.ts";
 import { useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { rowListWords as words } from "../words/preview.ts";
 import type { RowOrder } from "./order.ts";
 import classes from "./Preview.module.css";
 
@@ -16,8 +17,8 @@ const listed = 500_000;
 
 /** The state in a word, where it is not simply used. */
 function stateWord({ state, lost }: RowHead): string | null {
-  if (state !== "used") return state;
-  return lost > 0 ? "cut" : null;
+  if (state !== "used") return words.states[state];
+  return lost > 0 ? words.cut : null;
 }
 
 function RowLine({ row, head }: { readonly row: number; readonly head: RowHead | null }) {
@@ -25,11 +26,9 @@ function RowLine({ row, head }: { readonly row: number; readonly head: RowHead |
   return (
     <>
       <span className={classes.rowNumber}>{(row + 1).toLocaleString("en")}</span>
-      <span className={classes.rowText}>{head ? head.text || "(empty)" : "…"}</span>
+      <span className={classes.rowText}>{head ? head.text || words.empty : words.unread}</span>
       <span className={classes.rowFigures}>
-        {head &&
-          head.tokens > 0 &&
-          `${head.tokens.toLocaleString("en")} tokens, ${head.supervised.toLocaleString("en")} learnt`}
+        {head && head.tokens > 0 && words.figures(head.tokens, head.supervised)}
         {word && <span className={classes.rowState}>{word}</span>}
       </span>
     </>
@@ -93,7 +92,7 @@ export function RowList({ order, row, onRow }: RowListProps) {
       <div
         ref={list}
         role="listbox"
-        aria-label="Rows"
+        aria-label={words.list}
         tabIndex={0}
         className={classes.list}
         aria-activedescendant={items.some(({ index }) => first + index === place) ? `${id}-${row}` : undefined}
@@ -130,13 +129,12 @@ export function RowList({ order, row, onRow }: RowListProps) {
       </div>
       {count < order.length && (
         <Text size="xs" c="dimmed">
-          Rows {(first + 1).toLocaleString("en")} to {(first + count).toLocaleString("en")} of{" "}
-          {order.length.toLocaleString("en")} are listed; go to another one by its number.
+          {words.listed(first + 1, first + count, order.length)}
         </Text>
       )}
-      <FailureAlert title="The list could not be loaded" failure={heads.failure()}>
+      <FailureAlert title={words.failed} failure={heads.failure()}>
         <Button size="xs" variant="default" onClick={heads.retry}>
-          Try again
+          {words.again}
         </Button>
       </FailureAlert>
     </div>

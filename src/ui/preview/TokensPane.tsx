@@ -2,6 +2,7 @@
 
 import { defaultRangeExtractor, useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, type KeyboardEvent, memo, useCallback, useEffect, useRef, useState } from "react";
+import { linkWords as words } from "../words/preview.ts";
 import type { Link, Links } from "./links.ts";
 import classes from "./Preview.module.css";
 import paint from "./paint.module.css";
@@ -148,7 +149,7 @@ export function TokensPane({ links, link, onLink, wanted }: TokensPaneProps) {
     <div
       ref={pane}
       role="listbox"
-      aria-label="Tokens"
+      aria-label={words.tokens}
       tabIndex={-1}
       className={classes.tokens}
       onPointerOver={(event) => point(event.target)}

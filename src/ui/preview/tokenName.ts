@@ -1,5 +1,6 @@
 /** What is pointed at, in words: for screen readers, and for the line below the panes. */
 
+import { linkWords as words } from "../words/preview.ts";
 import type { Link, Links } from "./links.ts";
 import { paintNames, weightText } from "./roles.ts";
 
@@ -12,9 +13,10 @@ export function tokenName(links: Links, index: number): string {
   const token = links.example.tokens[index];
   if (!token) return "";
   const { text, id, weight, straddles, cut } = token;
-  const notes = `${straddles ? ", over a border of the mask, so not learnt" : ""}${cut ? ", cut by the length limit" : ""}`;
+  const notes = `${straddles ? words.straddles : ""}${cut ? words.cut : ""}`;
   const shown = text.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
-  return `token ${index + 1}: '${shown}', id ${id}, ${paintName(links, links.spanOfToken[index] ?? -1)}, weight ${weightText(weight)}${notes}`;
+  const paint = paintName(links, links.spanOfToken[index] ?? -1);
+  return words.token(index + 1, shown, id, paint, weightText(weight)) + notes;
 }
 
 /** A sentence on what is pointed at. */
@@ -22,17 +24,17 @@ export function linkName(links: Links, link: Link): string {
   const { messages, spans, tokens } = links.example;
   if (link.kind === "token") {
     const token = tokens[link.index];
-    return token ? `${tokenName(links, link.index)}, characters ${token.start} to ${token.end}` : "";
+    return token ? words.tokenAt(tokenName(links, link.index), token.start, token.end) : "";
   }
   let count = 0;
   for (let token = 0; token < tokens.length; token++) if (links.isTokenLinked(token, link)) count++;
-  const counted = `${count.toLocaleString("en")} ${count === 1 ? "token" : "tokens"}`;
+  const counted = words.counted(count);
   if (link.kind === "message") {
     const weight = messages[link.index]?.weight ?? 0;
-    return `message ${link.index + 1}: ${counted} with its marks, ${weight > 0 ? `weight ${weightText(weight)}` : "context"}`;
+    return words.message(link.index + 1, counted, weight > 0 ? words.weight(weightText(weight)) : words.context);
   }
   const span = spans[link.index];
-  return span
-    ? `stretch ${link.index + 1}: ${paintName(links, link.index)}, ${counted}, ${span.supervised ? "learnt" : "context"}, characters ${span.start} to ${span.end}`
-    : "";
+  if (!span) return "";
+  const learnt = span.supervised ? words.learnt : words.context;
+  return words.stretch(link.index + 1, paintName(links, link.index), counted, learnt, span.start, span.end);
 }

@@ -1,6 +1,7 @@
 /** Text whose white space can be seen: · for a space, ↵ for a line break, → for a tab, and a name for what has no shape. */
 
 import { Fragment, type ReactNode } from "react";
+import { linkWords as words } from "../words/preview.ts";
 import type { Range } from "./links.ts";
 import classes from "./Preview.module.css";
 
@@ -37,7 +38,7 @@ function marked(text: string, pattern: RegExp, breaks: boolean): ReactNode {
 
 /** A token's text, all of it visible. */
 export function tokenText(text: string): ReactNode {
-  return text === "" ? <i className={classes.space}>(empty)</i> : marked(text, inToken, false);
+  return text === "" ? <i className={classes.space}>{words.emptyToken}</i> : marked(text, inToken, false);
 }
 
 /** Longer texts would hold more signs than a browser lays out at ease; they stand as they are. */

@@ -1,6 +1,7 @@
 /** The hard checks: passed or failed in a word and a sign, and where failed, the way out. */
 
 import type { Check } from "../../data/quality/report.ts";
+import { checksWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 import { RowLinks } from "./RowLinks.tsx";
 
@@ -9,12 +10,12 @@ export function Checks({ checks }: { readonly checks: readonly Check[] }) {
   // What failed comes first: it is what there is to do.
   const ordered = [...checks].sort((a, b) => Number(a.passed) - Number(b.passed));
   return (
-    <section aria-label="Preflight checks" id="preflight">
-      <h3 className={classes.title}>Preflight checks</h3>
+    <section aria-label={words.title} id="preflight">
+      <h3 className={classes.title}>{words.title}</h3>
       <ul className={classes.checks}>
         {ordered.map(({ kind, passed, title, detail, rows }) => (
           <li key={`${kind} ${title}`} data-passed={passed} data-check={kind}>
-            <span className={classes.sign} role="img" aria-label={passed ? "Passed" : "Failed"}>
+            <span className={classes.sign} role="img" aria-label={passed ? words.passed : words.failed}>
               {passed ? "✓" : "✕"}
             </span>
             <div>

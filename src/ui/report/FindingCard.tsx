@@ -2,8 +2,8 @@
 
 import { Button } from "@mantine/core";
 import type { Finding } from "../../data/quality/report.ts";
-import { plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
+import { findingsWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 import { RowLinks } from "./RowLinks.tsx";
 
@@ -26,7 +26,7 @@ export function FindingCard({ finding, stale }: FindingCardProps) {
       <div className={classes.findingHead}>
         <div className={classes.findingText}>
           <div className={classes.checkTitle}>
-            <span className={classes.severity}>{severity === "warning" ? "Warning" : "Hint"}</span> {title}
+            <span className={classes.severity}>{severity === "warning" ? words.warning : words.hint}</span> {title}
           </div>
           <div className={classes.detail}>{detail}</div>
         </div>
@@ -35,20 +35,16 @@ export function FindingCard({ finding, stale }: FindingCardProps) {
             size="xs"
             variant="default"
             disabled={left === 0 || training}
-            aria-label={left === 0 ? `Excluded: ${title}` : `Exclude these ${plural(left, "row")}: ${title}`}
+            aria-label={left === 0 ? words.excludedOf(title) : words.excludeOf(left, title)}
             onClick={() => hone.data.exclude(title, rows)}
           >
-            {left === 0
-              ? "Excluded"
-              : left === 1
-                ? "Exclude this row"
-                : `Exclude these ${left.toLocaleString("en")} rows`}
+            {left === 0 ? words.excluded : words.exclude(left)}
           </Button>
         )}
       </div>
       {examples.length > 0 && (
         <details className={classes.examples}>
-          <summary>Examples</summary>
+          <summary>{words.examples}</summary>
           <ul>
             {examples.map((example) => (
               <li key={example}>{example}</li>

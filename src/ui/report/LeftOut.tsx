@@ -1,9 +1,9 @@
 /** Rows that are left out, each with the reason. */
 
 import type { DataReport } from "../../data/quality/report.ts";
-import { plural } from "../format.ts";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { useSpec } from "../spec.tsx";
+import { rowWords, leftOutWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 
 export function LeftOut({ report: { leftOut, leftOutCount } }: { readonly report: DataReport }) {
@@ -12,14 +12,12 @@ export function LeftOut({ report: { leftOut, leftOutCount } }: { readonly report
   const problems = leftOut.map(({ source, line, message }) => ({
     source,
     line,
-    message: sources.length > 1 ? `(${sources[source]?.name ?? "another source"}) ${message}` : message,
+    message: sources.length > 1 ? words.reasonIn(sources[source]?.name ?? rowWords.anotherSource, message) : message,
   }));
   return (
     <div>
-      <h3 className={classes.title}>
-        {plural(leftOutCount, "row")} left out{leftOutCount > leftOut.length && `, the first ${leftOut.length} here`}
-      </h3>
-      <ProblemList label="Rows left out" problems={problems} />
+      <h3 className={classes.title}>{words.title(leftOutCount, leftOut.length)}</h3>
+      <ProblemList label={words.list} problems={problems} />
     </div>
   );
 }

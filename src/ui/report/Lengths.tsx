@@ -2,7 +2,7 @@
 
 import { Table } from "@mantine/core";
 import type { DataReport } from "../../data/quality/report.ts";
-import { plural } from "../format.ts";
+import { lengthsWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 
 export function Lengths({ lengths: { edges, counts, longest, median } }: Pick<DataReport, "lengths">) {
@@ -12,10 +12,10 @@ export function Lengths({ lengths: { edges, counts, longest, median } }: Pick<Da
   const to = (index: number) => Math.max(0, (edges[index + 1] ?? longest + 1) - 1).toLocaleString("en");
   return (
     <figure className={classes.lengths}>
-      <figcaption className={classes.title}>Lengths in tokens</figcaption>
+      <figcaption className={classes.title}>{words.title}</figcaption>
       <div className={classes.bars} aria-hidden="true">
         {counts.map((count, index) => (
-          <div key={from(index)} title={`${from(index)} to ${to(index)} tokens: ${plural(count, "example")}`}>
+          <div key={from(index)} title={words.bar(from(index), to(index), count)}>
             <div
               className={classes.bar}
               style={{ height: `${(100 * count) / most}%` }}
@@ -26,24 +26,22 @@ export function Lengths({ lengths: { edges, counts, longest, median } }: Pick<Da
       </div>
       <div className={classes.axis} aria-hidden="true">
         <span>{from(0)}</span>
-        <span>median {median.toLocaleString("en")}</span>
+        <span>{words.median(median)}</span>
         <span>{longest.toLocaleString("en")}</span>
       </div>
       <details className={classes.examples}>
-        <summary>As a table</summary>
+        <summary>{words.table}</summary>
         <Table withRowBorders={false} className={classes.figures ?? ""}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Tokens</Table.Th>
-              <Table.Th>Examples</Table.Th>
+              <Table.Th>{words.tokens}</Table.Th>
+              <Table.Th>{words.examples}</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
             {counts.map((count, index) => (
               <Table.Tr key={from(index)}>
-                <Table.Td>
-                  {from(index)} to {to(index)}
-                </Table.Td>
+                <Table.Td>{words.range(from(index), to(index))}</Table.Td>
                 <Table.Td>{count.toLocaleString("en")}</Table.Td>
               </Table.Tr>
             ))}

@@ -2,7 +2,6 @@
 
 import { Button, Group, Text } from "@mantine/core";
 import type { DataReport } from "../../data/quality/report.ts";
-import { plural, share } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { Facts } from "../shell/Facts.tsx";
@@ -10,6 +9,7 @@ import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { Mark } from "../shell/Mark.tsx";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
+import { findingsWords, reportWords as words } from "../words/report.ts";
 import { Checks } from "./Checks.tsx";
 import { Exclusions } from "./Exclusions.tsx";
 import { FindingCard } from "./FindingCard.tsx";
@@ -25,28 +25,25 @@ function Body({ report, stale }: { readonly report: DataReport; readonly stale: 
       <Checks checks={checks} />
       <Facts
         facts={[
-          ["Examples to learn from", examples.toLocaleString("en")],
-          ["Left out", leftOutCount.toLocaleString("en")],
-          ["Tokens", tokens.toLocaleString("en")],
+          [words.facts.examples, examples.toLocaleString("en")],
+          [words.facts.leftOut, leftOutCount.toLocaleString("en")],
+          [words.facts.tokens, tokens.toLocaleString("en")],
+          [words.facts.learnt, words.facts.learntOf(supervisedTokens, tokens)],
+          [words.facts.median, words.facts.length(lengths.median)],
+          [words.facts.longest, words.facts.length(lengths.longest)],
           [
-            "Learnt",
-            `${supervisedTokens.toLocaleString("en")} (${tokens > 0 ? share(supervisedTokens / tokens) : "–"})`,
-          ],
-          ["Median length", plural(lengths.median, "token")],
-          ["Longest", plural(lengths.longest, "token")],
-          [
-            "Cut by the length limit",
+            words.facts.cut,
             truncation.rows === 0
-              ? "none"
-              : `${plural(truncation.rows, "row")}: ${truncation.lost.toLocaleString("en")} of ${(truncation.lost + truncation.kept).toLocaleString("en")} learnt tokens lost`,
+              ? words.facts.cutNone
+              : words.facts.cutOf(truncation.rows, truncation.lost, truncation.kept),
           ],
         ]}
       />
-      <section aria-label="Findings">
-        <h3 className={classes.title}>Findings</h3>
+      <section aria-label={findingsWords.title}>
+        <h3 className={classes.title}>{findingsWords.title}</h3>
         {findings.length === 0 ? (
           <Text size="sm" c="dimmed">
-            Nothing was found that is worth a look.
+            {findingsWords.none}
           </Text>
         ) : (
           <ul className={classes.findings}>
@@ -78,12 +75,12 @@ export function ReportPanel() {
 
   return (
     <Panel
-      title="Quality report"
+      title={words.title}
       id="report"
       aside={
         report && (
           <Mark tone={stale ? "attention" : failed > 0 ? "bad" : "good"} data-testid="report-state">
-            {stale ? "Out of date" : failed > 0 ? `${plural(failed, "check")} failed` : "All checks passed"}
+            {stale ? words.stale : failed > 0 ? words.failedChecks(failed) : words.passed}
           </Mark>
         )
       }
@@ -97,26 +94,20 @@ export function ReportPanel() {
               if (now) void hone.report.check(now.spec, now.key);
             }}
           >
-            Check all rows
+            {words.check}
           </Button>
         )}
         {checking ? (
           <div className={classes.progress}>
-            <CallProgress of="data" label="Checking all rows" onCancel={hone.report.cancel} />
+            <CallProgress of="data" label={words.checking} onCancel={hone.report.cancel} />
           </div>
         ) : (
           <Text size="sm" c="dimmed" flex="1 1 14rem">
-            {!now
-              ? "Needs a model and data."
-              : stale
-                ? "Data or settings have changed since: the figures below are of before."
-                : report
-                  ? `Every row was rendered, tokenised and checked in ${report.seconds.toFixed(1)} s.`
-                  : "Renders, tokenises and checks every row, as training will. Training checks again before it starts."}
+            {!now ? words.needs : stale ? words.changed : report ? words.done(report.seconds) : words.about}
           </Text>
         )}
       </Group>
-      <FailureAlert title="The rows could not be checked" failure={failure} />
+      <FailureAlert title={words.failed} failure={failure} />
       <Exclusions />
       {report && now && <Body report={report} stale={stale} />}
     </Panel>

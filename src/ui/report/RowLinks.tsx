@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { RowSet } from "../../data/quality/report.ts";
 import { useHone } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
+import { rowWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 
 /** Shown at first, and at most. */
@@ -28,27 +29,26 @@ export function RowLinks({ rows: { sources: places, rows } }: { readonly rows: R
     <div className={classes.rowLinks}>
       {rows.slice(0, limit).map((row, index) => {
         const place = places[index] ?? 0;
-        const name = sources.length > 1 ? ` of ${sources[place]?.name ?? "another source"}` : "";
+        const name = sources.length > 1 ? (sources[place]?.name ?? words.anotherSource) : null;
         return (
           <button
             key={`${place} ${row}`}
             type="button"
             className={classes.rowLink}
-            aria-label={`Show row ${row + 1}${name} in the preview`}
+            aria-label={words.show(row, name)}
             onClick={() => show(place, row)}
           >
-            row {(row + 1).toLocaleString("en")}
-            {name}
+            {words.row(row, name)}
           </button>
         );
       })}
       {rows.length > limit && limit < many && (
         <Button size="compact-xs" variant="subtle" onClick={() => setLimit(many)}>
-          {rows.length <= many ? `All ${rows.length}` : `The first ${many} of ${rows.length.toLocaleString("en")}`}
+          {rows.length <= many ? words.all(rows.length) : words.first(many, rows.length)}
         </Button>
       )}
       {rows.length > limit && limit === many && (
-        <span className={classes.quiet}>and {(rows.length - limit).toLocaleString("en")} more</span>
+        <span className={classes.quiet}>{words.more(rows.length - limit)}</span>
       )}
     </div>
   );

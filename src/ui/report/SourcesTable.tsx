@@ -6,6 +6,7 @@ import { share } from "../format.ts";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
 import { realised, repeatsOf } from "../sources/repeats.ts";
 import { useSpec } from "../spec.tsx";
+import { sourcesWords as words } from "../words/report.ts";
 import { stagesWords } from "../words/stages.ts";
 import classes from "./Report.module.css";
 
@@ -17,17 +18,23 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
   const parts = (source: SourceReport, show: (part: ReturnType<typeof realised>[number]) => string) =>
     realised(source, recipe)
       .map((part) => stagesWords.of(show(part), part.kind))
-      .join(", ") || "–";
+      .join(", ") || words.unknown;
   const repeating = sources.flatMap((_, index) => repeatsOf(report, index, recipe) ?? []);
-  const columns = ["Rows", "Examples", "Excluded", "Learnt", ...(several ? ["λ", "Realised share", "Passes"] : [])];
+  const columns = [
+    words.rows,
+    words.examples,
+    words.excluded,
+    words.learnt,
+    ...(several ? [words.lambda, words.share, words.passes] : []),
+  ];
   return (
-    <section aria-label="Sources" className={classes.sources}>
-      <h3 className={classes.title}>Sources</h3>
-      <ScrollRegion label="Figures of each source" className={classes.scroll}>
+    <section aria-label={words.title} className={classes.sources}>
+      <h3 className={classes.title}>{words.title}</h3>
+      <ScrollRegion label={words.figures} className={classes.scroll}>
         <Table className={classes.figures ?? ""} withRowBorders={false}>
           <Table.Thead>
             <Table.Tr>
-              <Table.Th>Source</Table.Th>
+              <Table.Th>{words.source}</Table.Th>
               {columns.map((column) => (
                 <Table.Th key={column}>{column}</Table.Th>
               ))}
@@ -42,10 +49,7 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
                 <Table.Td>{source.records.toLocaleString("en")}</Table.Td>
                 <Table.Td>{source.examples.toLocaleString("en")}</Table.Td>
                 <Table.Td>{source.excluded.toLocaleString("en")}</Table.Td>
-                <Table.Td>
-                  {source.tokens > 0 ? share(source.supervisedTokens / source.tokens) : "–"} of{" "}
-                  {source.tokens.toLocaleString("en")} tokens
-                </Table.Td>
+                <Table.Td>{words.learntOf(source.supervisedTokens, source.tokens)}</Table.Td>
                 {several && (
                   <>
                     <Table.Td>{source.lambda}</Table.Td>

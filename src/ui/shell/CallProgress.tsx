@@ -2,6 +2,7 @@
 
 import { Button, Group, Progress, Text } from "@mantine/core";
 import { useFacts } from "../hone.ts";
+import { progressWords as words } from "../words/shell.ts";
 
 interface CallProgressProps {
   /** Whose call it is; training and data may both be at work. */
@@ -20,11 +21,11 @@ export function CallProgress({ of, label, onCancel }: CallProgressProps) {
       <Group justify="space-between" mb={4} wrap="nowrap">
         <Text size="sm" role="status" style={{ overflowWrap: "anywhere" }}>
           {task}
-          {percent !== null && ` · ${percent} %`}
+          {percent !== null && words.percent(percent)}
         </Text>
         {onCancel && (
           <Button size="compact-sm" variant="subtle" onClick={onCancel}>
-            Cancel
+            {words.cancel}
           </Button>
         )}
       </Group>

@@ -1,19 +1,20 @@
 /** Light, dark, or as the system has it. */
 
 import { NativeSelect, useMantineColorScheme } from "@mantine/core";
+import { colorWords as words } from "../words/shell.ts";
 
 export function ColorScheme() {
   // Without this it would write a style element, which the page's policy forbids.
   const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   return (
     <NativeSelect
-      aria-label="Colours"
+      aria-label={words.label}
       size="xs"
       value={colorScheme}
       data={[
-        { value: "auto", label: "System colours" },
-        { value: "light", label: "Light" },
-        { value: "dark", label: "Dark" },
+        { value: "auto", label: words.schemes.auto },
+        { value: "light", label: words.schemes.light },
+        { value: "dark", label: words.schemes.dark },
       ]}
       onChange={({ currentTarget: { value } }) =>
         setColorScheme(value === "light" || value === "dark" ? value : "auto")

@@ -2,6 +2,7 @@
 
 import { Button, Group, Text } from "@mantine/core";
 import { useState } from "react";
+import { confirmWords as words } from "../words/shell.ts";
 
 interface ConfirmButtonProps {
   readonly label: string;
@@ -22,7 +23,7 @@ export function ConfirmButton({ label, name, question, confirm, disabled = false
         variant="subtle"
         color="red"
         disabled={disabled}
-        aria-label={`${label} ${name}`}
+        aria-label={words.of(label, name)}
         onClick={() => setAsking(true)}
       >
         {label}
@@ -43,7 +44,7 @@ export function ConfirmButton({ label, name, question, confirm, disabled = false
         {confirm}
       </Button>
       <Button size="compact-sm" variant="default" autoFocus onClick={() => setAsking(false)}>
-        Keep
+        {words.keep}
       </Button>
     </Group>
   );

@@ -2,6 +2,7 @@
 
 import { Alert, Button, Stack, Text } from "@mantine/core";
 import { Component, type ReactNode } from "react";
+import { brokenWords as words } from "../words/shell.ts";
 
 interface ErrorBoundaryProps {
   /** The part of the page, as its message names it. */
@@ -20,14 +21,11 @@ export class ErrorBoundary extends Component<ErrorBoundaryProps, { readonly erro
     const { error } = this.state;
     if (!error) return this.props.children;
     return (
-      <Alert color="red" title={`${this.props.part} could not be shown`}>
+      <Alert color="red" title={words.title(this.props.part)}>
         <Stack gap="xs" align="flex-start">
-          <Text size="sm">
-            {error.message} Models, pairs and runs kept in this browser are untouched; reload the page if it does not
-            help to show this part again.
-          </Text>
+          <Text size="sm">{words.about(error.message)}</Text>
           <Button size="xs" variant="default" onClick={() => this.setState({ error: null })}>
-            Show again
+            {words.again}
           </Button>
         </Stack>
       </Alert>

@@ -2,7 +2,7 @@
 
 import { Box } from "@mantine/core";
 import type { RowProblem } from "../../data/example.ts";
-import { plural } from "../format.ts";
+import { problemWords as words } from "../words/shell.ts";
 import classes from "./ProblemList.module.css";
 
 /** A browser lays out this many at once without a pause; the rest is counted. */
@@ -21,11 +21,11 @@ export function ProblemList({ label, problems }: ProblemListProps) {
       <ol className={classes.list}>
         {problems.slice(0, shown).map(({ line, message }) => (
           <li key={`${line} ${message}`}>
-            <span className={classes.line}>Line {line}</span> {message}
+            <span className={classes.line}>{words.line(line)}</span> {message}
           </li>
         ))}
       </ol>
-      {problems.length > shown && <p>and {plural(problems.length - shown, "more row")}</p>}
+      {problems.length > shown && <p>{words.more(problems.length - shown)}</p>}
     </Box>
   );
 }

@@ -2,7 +2,7 @@
 
 import { Box, Button, Group, List, Text } from "@mantine/core";
 import { type DragEvent, useState } from "react";
-import { plural } from "../format.ts";
+import { Explain, Explanations } from "../help/Explain.tsx";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
 import { CallProgress } from "../shell/CallProgress.tsx";
@@ -11,6 +11,7 @@ import { FilePicker } from "../shell/FilePicker.tsx";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
 import { mixtureOption } from "../train/options.ts";
+import { dataWords as words } from "../words/data.ts";
 import classes from "./DataPanel.module.css";
 import { PasteForm } from "./PasteForm.tsx";
 import { Samples } from "./Samples.tsx";
@@ -60,12 +61,11 @@ export function DataPanel() {
       }}
     >
       <Panel
-        title="Data"
+        title={words.title}
         aside={
           rows > 0 && (
             <Text size="sm" c="dimmed">
-              {plural(rows, "row")}
-              {sources.length > 1 && ` in ${sources.length} sources`}
+              {words.amount(rows, sources.length)}
             </Text>
           )
         }
@@ -74,8 +74,8 @@ export function DataPanel() {
           <Group gap="sm">
             <FilePicker
               multiple
-              label="Choose a file"
-              inputLabel="Data files"
+              label={words.choose}
+              inputLabel={words.files}
               accept={accepted}
               disabled={off}
               onFiles={open}
@@ -87,7 +87,7 @@ export function DataPanel() {
               aria-controls="data-way"
               onClick={() => toggle("paste")}
             >
-              Paste text
+              {words.paste}
             </Button>
             <Button
               variant="subtle"
@@ -96,32 +96,32 @@ export function DataPanel() {
               aria-controls="data-way"
               onClick={() => toggle("samples")}
             >
-              Samples
+              {words.samples}
             </Button>
           </Group>
           <Text size="sm" c="dimmed">
-            Or drop files here, several at once. JSON, JSON Lines, CSV, TSV, Parquet, text or Markdown, gzipped or not.
+            {words.drop}
           </Text>
         </div>
         <div id="data-way" hidden={way === null}>
           {way === "paste" && <PasteForm disabled={off} onRead={() => setWay(null)} />}
           {way === "samples" && <Samples disabled={off} />}
         </div>
-        {opening && <CallProgress of="data" label="Reading the data" onCancel={hone.data.cancel} />}
+        {opening && <CallProgress of="data" label={words.reading} onCancel={hone.data.cancel} />}
         <FailureAlert
-          title="The data could not be read"
+          title={words.failed}
           failure={
             failure ?? (failures.length === 1 && failures[0] ? { name: "Error", message: failures[0].message } : null)
           }
         />
         {failures.length > 1 && (
           <FailureAlert
-            title={`${failures.length} files could not be read`}
+            title={words.failedFiles(failures.length)}
             failure={{ name: "Error", message: failures.map(({ message }) => message).join("\n") }}
           />
         )}
         {list.length > 0 && (
-          <ul className={classes.sources} aria-label="Data in this browser">
+          <ul className={classes.sources} aria-label={words.list}>
             {list.map((source) => (
               <SourceCard
                 key={source.hash}
@@ -144,11 +144,14 @@ export function DataPanel() {
         )}
         {sources.length > 0 && rows < 100 && (
           <List>
-            <List.Item className={classes.doubt ?? ""}>
-              {plural(rows, "row")}: enough to see training work; careful sets have about 1,000 rows or more.
-            </List.Item>
+            <List.Item className={classes.doubt ?? ""}>{words.few(rows)}</List.Item>
           </List>
         )}
+        <Explanations>
+          <Explain term="sft" />
+          <Explain term="source">{sources.length > 0 && words.weights(sources.length)}</Explain>
+          <Explain term="validation">{rows > 0 && words.heldOut(recipe.validationShare, rows)}</Explain>
+        </Explanations>
       </Panel>
     </Box>
   );

@@ -2,6 +2,7 @@
 
 import { TextInput } from "@mantine/core";
 import { useState } from "react";
+import { sourceWords as words } from "../words/data.ts";
 import classes from "./DataPanel.module.css";
 
 interface LambdaFieldProps {
@@ -17,12 +18,12 @@ export function LambdaField({ name, value, onChange }: LambdaFieldProps) {
     <TextInput
       className={classes.lambda ?? ""}
       size="xs"
-      label="Weight λ"
-      aria-label={`Weight λ of ${name}`}
+      label={words.weight}
+      aria-label={words.weightOf(name)}
       inputMode="decimal"
       autoComplete="off"
       value={typed ?? String(value)}
-      error={refused && "More than 0, like 2 or 0.5."}
+      error={refused && words.weightRefused}
       onChange={({ currentTarget: { value: text } }) => {
         setTyped(text);
         const lambda = Number(text);

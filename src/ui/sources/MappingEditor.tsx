@@ -5,6 +5,7 @@ import type { ColumnRole, Mapping } from "../../data/formats/mapping.ts";
 import { formats } from "../../worker/client.ts";
 import type { SourceSummary } from "../../worker/dataProtocol.ts";
 import { useHone } from "../hone.ts";
+import { mappingWords as words } from "../words/data.ts";
 import classes from "./DataPanel.module.css";
 
 interface MappingEditorProps {
@@ -39,14 +40,14 @@ export function MappingEditor({ source, mapping }: MappingEditorProps) {
 
   return (
     <fieldset className={classes.mapping}>
-      <legend hidden>Columns of {name}</legend>
+      <legend hidden>{words.title(name)}</legend>
       <NativeSelect
         className={classes.wide ?? ""}
-        label="Format"
+        label={words.format}
         value={shown.format}
         data={formats.map((other) => ({
           value: other.name,
-          label: other.name === detection.mapping.format ? `${other.title} (as detected)` : other.title,
+          label: other.name === detection.mapping.format ? words.detectedFormat(other.title) : other.title,
         }))}
         onChange={({ currentTarget: { value } }) => {
           const chosen = formats.find((other) => other.name === value);
@@ -61,7 +62,7 @@ export function MappingEditor({ source, mapping }: MappingEditorProps) {
             key={role}
             label={title}
             value={column ?? ""}
-            error={required && column === undefined ? "Needs a column." : undefined}
+            error={required && column === undefined ? words.needed : undefined}
             description={
               sample === undefined ? undefined : (
                 <span className={classes.name} style={{ fontWeight: 400 }}>
@@ -71,7 +72,7 @@ export function MappingEditor({ source, mapping }: MappingEditorProps) {
             }
             inputWrapperOrder={["label", "input", "error", "description"]}
             data={[
-              { value: "", label: required ? "Choose a column…" : "None" },
+              { value: "", label: required ? words.choose : words.none },
               ...detection.columns.map((other) => ({ value: other.name, label: other.name })),
               // A column that no inspected row had is still what was chosen.
               ...(column !== undefined && sample === undefined ? [{ value: column, label: column }] : []),
@@ -87,12 +88,10 @@ export function MappingEditor({ source, mapping }: MappingEditorProps) {
           disabled={mapping === null}
           onClick={() => hone.data.map(hash, null)}
         >
-          As detected
+          {words.asDetected}
         </Button>
         <Text size="sm" c="dimmed" flex="1 1 12rem">
-          {missing.length > 0
-            ? "Rows without a column for each needed part are left out."
-            : "A column without a part is not used. The preview shows the rows as they are read now."}
+          {missing.length > 0 ? words.missing : words.unused}
         </Text>
       </Group>
     </fieldset>

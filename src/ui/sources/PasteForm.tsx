@@ -3,6 +3,7 @@
 import { Button, Group, Stack, Textarea, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { useHone } from "../hone.ts";
+import { pasteWords as words } from "../words/data.ts";
 
 interface PasteFormProps {
   readonly disabled: boolean;
@@ -17,15 +18,15 @@ export function PasteForm({ disabled, onRead }: PasteFormProps) {
 
   const read = async (event: FormEvent) => {
     event.preventDefault();
-    if (await hone.data.paste(name.trim() || "Pasted text", text)) onRead();
+    if (await hone.data.paste(name.trim() || words.unnamed, text)) onRead();
   };
 
   return (
     <form onSubmit={(event) => void read(event)}>
       <Stack gap="sm">
         <Textarea
-          label="Rows as text"
-          description="JSON, JSON Lines, CSV with a header, or plain text."
+          label={words.text}
+          description={words.about}
           rows={6}
           spellCheck={false}
           styles={{
@@ -37,14 +38,14 @@ export function PasteForm({ disabled, onRead }: PasteFormProps) {
         <Group gap="sm" align="flex-end">
           <TextInput
             flex="1 1 10rem"
-            label="Name"
-            placeholder="Pasted text"
+            label={words.name}
+            placeholder={words.unnamed}
             autoComplete="off"
             value={name}
             onChange={(event) => setName(event.currentTarget.value)}
           />
           <Button type="submit" variant="default" disabled={disabled || text.trim() === ""}>
-            Read the text
+            {words.read}
           </Button>
         </Group>
       </Stack>

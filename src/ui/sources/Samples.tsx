@@ -3,12 +3,13 @@
 import { Button, Text } from "@mantine/core";
 import { dataSamples } from "../../store/samples.ts";
 import { useHone } from "../hone.ts";
+import { dataWords as words } from "../words/data.ts";
 import classes from "./DataPanel.module.css";
 
 export function Samples({ disabled }: { readonly disabled: boolean }) {
   const hone = useHone();
   return (
-    <ul className={classes.samples} aria-label="Samples">
+    <ul className={classes.samples} aria-label={words.samples}>
       {dataSamples.map(({ file, label, shows }) => (
         <li key={file}>
           <Button

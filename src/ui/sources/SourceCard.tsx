@@ -2,29 +2,19 @@
 
 import { Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
-import type { FileKind } from "../../data/read/record.ts";
 import { formatLabel } from "../../worker/client.ts";
 import type { SourceSummary } from "../../worker/dataProtocol.ts";
-import { bytes, plural, share } from "../format.ts";
+import { share } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { useSpec } from "../spec.tsx";
+import { sourceWords as words } from "../words/data.ts";
 import { stagesWords } from "../words/stages.ts";
 import classes from "./DataPanel.module.css";
 import { LambdaField } from "./LambdaField.tsx";
 import { MappingEditor } from "./MappingEditor.tsx";
 import { realised, repeatsOf } from "./repeats.ts";
-
-const kinds: Readonly<Record<FileKind, string>> = {
-  json: "JSON",
-  jsonl: "JSON Lines",
-  csv: "CSV",
-  tsv: "TSV",
-  parquet: "Parquet",
-  text: "text",
-  markdown: "Markdown",
-};
 
 interface SourceCardProps {
   readonly source: SourceSummary;
@@ -72,7 +62,7 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
   const choice = useFacts(({ data }) => data.chosen[index]);
   const several = useFacts(({ data }) => data.chosen.length > 1);
   const [editing, setEditing] = useState(false);
-  const { hash, name, kind, gzip, rows, byteLength, unreadable, problems, detection, stored } = source;
+  const { hash, name, unreadable, problems, detection } = source;
   const mapping = choice?.mapping ?? detection.mapping;
 
   return (
@@ -82,15 +72,15 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
           checked={choice !== undefined}
           disabled={disabled}
           label={<span className={classes.name}>{name}</span>}
-          description={`${kinds[kind]}${gzip ? ", gzipped" : ""} · ${plural(rows, "row")} · ${bytes(byteLength)}${stored ? "" : " · gone when the tab closes"}`}
-          aria-label={`Train on ${name}`}
+          description={words.about(source)}
+          aria-label={words.choose(name)}
           onChange={(event) => hone.data.choose(hash, event.currentTarget.checked)}
         />
         <ConfirmButton
-          label="Delete"
+          label={words.remove}
           name={name}
-          question="Delete the copy in this browser?"
-          confirm="Delete"
+          question={words.removeQuestion}
+          confirm={words.removeConfirm}
           disabled={disabled}
           onConfirm={() => void hone.data.remove(hash)}
         />
@@ -100,17 +90,17 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
           <div>
             <div className={classes.line}>
               <Text size="sm">
-                {choice.mapping ? "Read as" : "Found"} {formatLabel(mapping)}
+                {choice.mapping ? words.readAs(formatLabel(mapping)) : words.found(formatLabel(mapping))}
               </Text>
               <Button
                 size="compact-xs"
                 variant="subtle"
                 aria-expanded={editing}
-                aria-label={`${editing ? "Close the columns" : "Change the columns"} of ${name}`}
+                aria-label={editing ? words.closeOf(name) : words.changeOf(name)}
                 disabled={disabled}
                 onClick={() => setEditing(!editing)}
               >
-                {editing ? "Close" : "Change"}
+                {editing ? words.close : words.change}
               </Button>
             </div>
             {!choice.mapping && (
@@ -129,24 +119,21 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
           <Repeats index={index} />
           {choice.excluded.length > 0 && (
             <Group gap="xs">
-              <Text size="sm">{plural(choice.excluded.length, "row")} excluded by you.</Text>
+              <Text size="sm">{words.excluded(choice.excluded.length)}</Text>
               <Button
                 size="compact-xs"
                 variant="subtle"
                 disabled={disabled}
                 onClick={() => hone.data.include(hash, "all")}
               >
-                Put all back
+                {words.putBack}
               </Button>
             </Group>
           )}
           {unreadable > 0 && (
             <>
-              <Text size="sm">
-                {plural(unreadable, "row")} could not be read
-                {unreadable > problems.length && `; the first ${problems.length} are listed`}:
-              </Text>
-              <ProblemList label={`Rows of ${name} that could not be read`} problems={problems} />
+              <Text size="sm">{words.unreadable(unreadable, problems.length)}</Text>
+              <ProblemList label={words.unreadableRows(name)} problems={problems} />
             </>
           )}
         </div>

@@ -7,6 +7,7 @@ import type { TemplateTrial } from "../../worker/dataProtocol.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { useSpec } from "../spec.tsx";
+import { editorWords as words } from "../words/template.ts";
 import { starterTemplate } from "./starter.ts";
 import classes from "./TemplateEditor.module.css";
 import { TrialResult } from "./TrialResult.tsx";
@@ -69,7 +70,7 @@ export function TemplateEditor({ source }: { readonly source: string }) {
     <div>
       <div className={classes.head}>
         <label htmlFor={id} className={classes.label}>
-          Your template
+          {words.label}
         </label>
         <Button
           size="compact-xs"
@@ -77,7 +78,7 @@ export function TemplateEditor({ source }: { readonly source: string }) {
           disabled={source === starterTemplate}
           onClick={() => hone.recipe.enter("customTemplate", starterTemplate)}
         >
-          Begin again
+          {words.begin}
         </Button>
       </div>
       <div className={classes.editor} data-fault={fault ? true : undefined}>
@@ -112,7 +113,7 @@ export function TemplateEditor({ source }: { readonly source: string }) {
           <p className={classes.fault} data-testid="template-error">
             {place && (
               <button type="button" className={classes.place} onClick={goToFault}>
-                Line {place.line}, column {place.column}
+                {words.place(place.line, place.column)}
               </button>
             )}
             {place && ": "}
@@ -121,16 +122,15 @@ export function TemplateEditor({ source }: { readonly source: string }) {
         )}
         {waiting && (
           <Text size="sm" c="dimmed">
-            Select a model to see what it makes of this.
+            {words.waiting}
           </Text>
         )}
       </div>
-      <FailureAlert title="The template could not be tried" failure={failure} />
+      <FailureAlert title={words.failed} failure={failure} />
       {trial?.ok && <TrialResult trial={trial} />}
       <Text size="xs" c="dimmed" id={`${id}-help`} mt={4}>
-        Jinja, as in a model's chat_template: messages, tools, add_generation_prompt. Put what is learnt between{" "}
-        <code>{"{% generation %}"}</code> and <code>{"{% endgeneration %}"}</code>; without them Hone finds the answers
-        by rendering, and verifies them.
+        {words.help.begin} <code>{"{% generation %}"}</code> {words.help.and} <code>{"{% endgeneration %}"}</code>
+        {words.help.end}
       </Text>
     </div>
   );

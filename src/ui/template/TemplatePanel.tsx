@@ -10,16 +10,16 @@ import type { Option } from "../option/option.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
 import fields from "../train/RecipePanel.module.css";
-import { templateWords } from "../words/template.ts";
+import { templateWords as words } from "../words/template.ts";
 import { templateFields, templateLabels, templateName } from "./options.ts";
 import { TemplateEditor } from "./TemplateEditor.tsx";
 
 /** How much of the checked rows is learnt. */
 function Learnt() {
   const report = useFacts((state) => state.report.report);
-  if (!report || report.tokens === 0) return templateWords.unchecked;
+  if (!report || report.tokens === 0) return words.unchecked;
   const { supervisedTokens, tokens } = report;
-  return templateWords.learnt(
+  return words.learnt(
     supervisedTokens.toLocaleString("en"),
     tokens.toLocaleString("en"),
     share(supervisedTokens / tokens),
@@ -48,14 +48,14 @@ export function TemplatePanel() {
   );
 
   return (
-    <Panel title="Template and mask">
+    <Panel title={words.title}>
       <NativeSelect
         name="template"
         label={template.label}
         description={template.help}
         inputWrapperOrder={["label", "input", "error", "description"]}
         value={chosen}
-        error={absent ? `${model?.name} brings no template of its own. Choose another one.` : refusals.template}
+        error={absent ? words.noOwn(model.name) : refusals.template}
         data={Object.entries(templateLabels).map(([value, label]) => ({
           value,
           label,
@@ -64,22 +64,15 @@ export function TemplatePanel() {
         onChange={(event) => hone.recipe.enter("template", event.currentTarget.value)}
       />
       {entries.template === undefined && suggested && template.show(recipe) !== "hone" && (
-        <Text size="sm">
-          Chosen for this model:{" "}
-          {suggested.kind === "model" ? "it brings a template" : "its tokenizer knows these marks"}.
-        </Text>
+        <Text size="sm">{suggested.kind === "model" ? words.suggested.model : words.suggested.marks}</Text>
       )}
       {recipe.template.kind === "custom" && <TemplateEditor source={recipe.template.source} />}
       {field(systemPrompt)}
       <div className={fields.fields}>{[mask, maxLength, truncation].map(field)}</div>
-      {lowered !== null && (
-        <Text size="sm">
-          The longest row is {recipe.maxLength} tokens instead of the usual {lowered}: this model's context ends there.
-        </Text>
-      )}
+      {lowered !== null && <Text size="sm">{words.lowered(recipe.maxLength, lowered)}</Text>}
       {field(packing)}
       <Explanations>
-        <Explain term="template">{templateWords.marks(templateName(recipe.template))}</Explain>
+        <Explain term="template">{words.marks(templateName(recipe.template))}</Explain>
         <Explain term="mask">
           <Learnt />
         </Explain>

@@ -6,17 +6,15 @@ import { Legend } from "../preview/Legend.tsx";
 import paint from "../preview/paint.module.css";
 import { paintOf, proofWords } from "../preview/roles.ts";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
+import { trialWords as words } from "../words/template.ts";
 import classes from "./TemplateEditor.module.css";
 
 export function TrialResult({ trial }: { readonly trial: Extract<TemplateTrial, { ok: true }> }) {
   const { example, stop } = trial;
   return (
     <div className={classes.result} data-testid="template-result">
-      <Text size="sm">
-        {example.problem ??
-          `On a short conversation; an answer ends with ${JSON.stringify(stop)}. What is learnt is ${proofWords[example.proof]}.`}
-      </Text>
-      <ScrollRegion label="The template on a short conversation" className={classes.rendered}>
+      <Text size="sm">{example.problem ?? words.result(stop, proofWords[example.proof])}</Text>
+      <ScrollRegion label={words.region} className={classes.rendered}>
         {example.spans.map((span) => (
           <span
             key={span.start}

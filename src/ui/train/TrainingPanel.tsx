@@ -13,6 +13,7 @@ import { trainingWords as words } from "../words/train.ts";
 import { RunControls } from "./RunControls.tsx";
 import { RunFigures } from "./RunFigures.tsx";
 import { RunProgress } from "./RunProgress.tsx";
+import { RunWords } from "./RunWords.tsx";
 import { isGoing, type RunState, runState, stateTones, stateWords } from "./runState.ts";
 import { WatchView } from "./WatchView.tsx";
 
@@ -25,6 +26,7 @@ function Live({ run, state }: { readonly run: RunEntry; readonly state: RunState
       <RunControls run={run} state={state} />
       <RunFigures run={run} series={series} />
       <RunCharts runId={run.id} series={series} stages={run.stages} />
+      <RunWords run={run} series={series} />
     </>
   );
 }

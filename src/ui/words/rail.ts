@@ -56,6 +56,22 @@ export const railWords = {
   content: "Skip to the content",
   next: (title: string) => `Next: ${title}`,
   before: (title: string) => `Back: ${title}`,
+  /** As the message names a part that could not be shown. */
+  parts: {
+    page: "The page",
+    model: "Model",
+    data: "Data",
+    report: "Quality report",
+    template: "Template and mask",
+    preview: "Preview",
+    recipe: "Recipe",
+    training: "Training",
+    compare: "Compare",
+    takeAway: "Take away",
+    runs: "Runs",
+    engine: "Engine",
+    glossary: "Glossary",
+  },
   states: {
     done: "ready",
     open: "to do",

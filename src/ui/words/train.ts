@@ -119,6 +119,21 @@ export const figureWords = {
   unknown: "–",
 } as const;
 
+/** What the glossary's words amount to in the run that is looked at. */
+export const runHelpWords = {
+  loss: (loss: number) =>
+    `Here: at ${figure(loss)} the right token gets a probability of ${share(Math.exp(-loss))}, typically.`,
+  validation: (loss: number, rows: number) => `Here: ${figure(loss)} on ${plural(rows, "row")} that it never learns.`,
+  overfitting: (step: number, loss: number, bestStep: number, best: number) =>
+    bestStep < step
+      ? `Here: held-out rows were at their lowest, ${figure(best)}, at step ${bestStep}, and stand at ${figure(loss)} now.`
+      : `Here: held-out rows are at their lowest now, ${figure(loss)} at step ${step}, so there is no sign of it.`,
+  norm: (norm: number, clip: number | null) =>
+    clip === null
+      ? `Here: ${figure(norm)}, and nothing is clipped.`
+      : `Here: ${figure(norm)}; what is longer than ${clip} is scaled down to it.`,
+} as const;
+
 export const chartWords = {
   step: "Step",
   noStep: "No step yet.",

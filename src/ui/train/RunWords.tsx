@@ -1,0 +1,23 @@
+/** The words of a training run, each with what it amounts to in this one. */
+
+import type { RunSeries } from "../../store/series.ts";
+import type { RunEntry } from "../../store/state.ts";
+import { Explain, Explanations } from "../help/Explain.tsx";
+import { runHelpWords as words } from "../words/train.ts";
+
+export function RunWords({ run, series }: { readonly run: RunEntry; readonly series: RunSeries }) {
+  const last = series.steps.at(-1);
+  const validation = series.evaluations.at(-1);
+  return (
+    <Explanations>
+      <Explain term="loss">{last && words.loss(last.loss)}</Explain>
+      <Explain term="validation">{validation && words.validation(validation.loss, run.examples.validation)}</Explain>
+      <Explain term="overfitting">
+        {validation && run.best && words.overfitting(validation.step, validation.loss, run.best.step, run.best.loss)}
+      </Explain>
+      <Explain term="learningRate" />
+      <Explain term="gradientNorm">{last && words.norm(last.gradientNorm, run.recipe.maxGradNorm)}</Explain>
+      <Explain term="checkpoint" />
+    </Explanations>
+  );
+}

@@ -1,0 +1,104 @@
+/** What the quality report says: checks, findings, rows that are out, lengths, and what each source gives. */
+
+import { plural, share } from "../format.ts";
+
+export const reportWords = {
+  title: "Quality report",
+  stale: "Out of date",
+  failedChecks: (checks: number) => `${plural(checks, "check")} failed`,
+  passed: "All checks passed",
+  check: "Check all rows",
+  checking: "Checking all rows",
+  failed: "The rows could not be checked",
+  needs: "Needs a model and data.",
+  changed: "Data or settings have changed since: the figures below are of before.",
+  done: (seconds: number) => `Every row was rendered, tokenised and checked in ${seconds.toFixed(1)} s.`,
+  about: "Renders, tokenises and checks every row, as training will. Training checks again before it starts.",
+  facts: {
+    examples: "Examples to learn from",
+    leftOut: "Left out",
+    tokens: "Tokens",
+    learnt: "Learnt",
+    learntOf: (learnt: number, tokens: number) =>
+      `${learnt.toLocaleString("en")} (${tokens > 0 ? share(learnt / tokens) : "–"})`,
+    median: "Median length",
+    longest: "Longest",
+    length: (tokens: number) => plural(tokens, "token"),
+    cut: "Cut by the length limit",
+    cutNone: "none",
+    cutOf: (rows: number, lost: number, kept: number) =>
+      `${plural(rows, "row")}: ${lost.toLocaleString("en")} of ${(lost + kept).toLocaleString("en")} learnt tokens lost`,
+  },
+} as const;
+
+export const checksWords = {
+  title: "Preflight checks",
+  passed: "Passed",
+  failed: "Failed",
+} as const;
+
+export const findingsWords = {
+  title: "Findings",
+  none: "Nothing was found that is worth a look.",
+  warning: "Warning",
+  hint: "Hint",
+  excluded: "Excluded",
+  excludedOf: (title: string) => `Excluded: ${title}`,
+  exclude: (rows: number) => (rows === 1 ? "Exclude this row" : `Exclude these ${rows.toLocaleString("en")} rows`),
+  excludeOf: (rows: number, title: string) => `Exclude these ${plural(rows, "row")}: ${title}`,
+  examples: "Examples",
+} as const;
+
+/** Of a row, `source` is null where there is only one. */
+export const rowWords = {
+  anotherSource: "another source",
+  row: (row: number, source: string | null) => `row ${(row + 1).toLocaleString("en")}${ofSource(source)}`,
+  show: (row: number, source: string | null) => `Show row ${row + 1}${ofSource(source)} in the preview`,
+  all: (rows: number) => `All ${rows}`,
+  first: (first: number, rows: number) => `The first ${first} of ${rows.toLocaleString("en")}`,
+  more: (rows: number) => `and ${rows.toLocaleString("en")} more`,
+} as const;
+
+function ofSource(source: string | null): string {
+  return source === null ? "" : ` of ${source}`;
+}
+
+export const exclusionsWords = {
+  title: "Excluded rows",
+  excluded: (rows: number, title: string) => `Excluded ${plural(rows, "row")}: ${title}`,
+  undo: "Undo",
+  undoOf: (title: string) => `Undo: ${title}`,
+} as const;
+
+export const leftOutWords = {
+  title: (rows: number, listed: number) =>
+    `${plural(rows, "row")} left out${rows > listed ? `, the first ${listed} here` : ""}`,
+  list: "Rows left out",
+  reasonIn: (source: string, reason: string) => `(${source}) ${reason}`,
+} as const;
+
+export const lengthsWords = {
+  title: "Lengths in tokens",
+  bar: (from: string, to: string, examples: number) => `${from} to ${to} tokens: ${plural(examples, "example")}`,
+  median: (tokens: number) => `median ${tokens.toLocaleString("en")}`,
+  table: "As a table",
+  tokens: "Tokens",
+  examples: "Examples",
+  range: (from: string, to: string) => `${from} to ${to}`,
+} as const;
+
+export const sourcesWords = {
+  title: "Sources",
+  figures: "Figures of each source",
+  source: "Source",
+  rows: "Rows",
+  examples: "Examples",
+  excluded: "Excluded",
+  learnt: "Learnt",
+  learntOf: (learnt: number, tokens: number) =>
+    `${tokens > 0 ? share(learnt / tokens) : "–"} of ${tokens.toLocaleString("en")} tokens`,
+  lambda: "λ",
+  share: "Realised share",
+  passes: "Passes",
+  unknown: "–",
+} as const;
