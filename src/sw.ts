@@ -40,6 +40,18 @@ self.addEventListener("install", page.install);
 // Settings stand behind the #, but other sites add a query to links.
 registerRoute(new PrecacheRoute(page, { ignoreURLParametersMatching: [/./] }));
 
+/**
+ * The part that was asked for. One that reaches beyond the end of the file is cut there, as HTTP wants it (RFC 9110 §14.1.2);
+ * Workbox alone would refuse it, and a small file would seem to be none.
+ */
+async function partOf(request: Request, response: Response): Promise<Response> {
+  const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "") ?? [];
+  if (start === undefined || end === undefined) return createPartialResponse(request, response);
+  const { size } = await response.clone().blob();
+  const range = `bytes=${start}-${Math.min(Number(end), size - 1)}`;
+  return createPartialResponse(new Request(request.url, { headers: { range } }), response);
+}
+
 /** Large files by their address, each with the key that it is kept under. */
 const large = new Map(
   files.filter(isLarge).map(({ url, revision }) => {
@@ -56,7 +68,7 @@ const largeFiles = new CacheFirst({
       requestWillFetch: async ({ request }) =>
         new Request(request.url, { cache: large.get(request.url)?.revision ? "no-cache" : "default" }),
       handlerWillRespond: async ({ request, response }) =>
-        withHeaders(request.headers.has("range") ? await createPartialResponse(request, response) : response),
+        withHeaders(request.headers.has("range") ? await partOf(request, response) : response),
     },
   ],
 });
