@@ -106,6 +106,8 @@ test("answers are a strip, newest first, gone through by arrow keys; the tokens'
   await userEvent.keyboard("{End}");
   await expect.poll(figure).toBe("0");
 
+  // The pointer goes away first: scrolling under it would count as pointing.
+  await page.getByRole("heading", { level: 1 }).hover();
   // Into the map: the last token by keyboard, then one that is context.
   (map.getByRole("option").first().element() as HTMLElement).focus();
   await expect.element(told).toHaveTextContent("Token 1 '<|user|>': context, not learnt.");
