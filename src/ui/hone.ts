@@ -22,24 +22,39 @@ export function useFacts<T>(select: (state: HoneState) => T): T {
 
 /** The eye reads no faster, and a fast run makes many steps in between. */
 const refreshMilliseconds = 200;
+const manyMilliseconds = 500;
 
-/** A run's curves, at most five times a second however fast the steps come. */
-export function useSeries(runId: string | null): RunSeries {
+/** Renders again when the curves of one of these runs change, at most every so many milliseconds. */
+function useChanges(ids: readonly string[], milliseconds: number): void {
   const { series } = useHone();
   const [, setTick] = useState(0);
+  const key = ids.join("\n");
   useEffect(() => {
+    const followed = new Set(key.split("\n"));
     let timer: ReturnType<typeof setTimeout> | null = null;
     const stop = series.subscribe((changed) => {
-      if (changed !== runId || timer !== null) return;
+      if (!followed.has(changed) || timer !== null) return;
       timer = setTimeout(() => {
         timer = null;
         setTick((tick) => tick + 1);
-      }, refreshMilliseconds);
+      }, milliseconds);
     });
     return () => {
       stop();
       if (timer !== null) clearTimeout(timer);
     };
-  }, [series, runId]);
-  return series.of(runId ?? "");
+  }, [series, key, milliseconds]);
+}
+
+/** A run's curves, at most five times a second however fast the steps come. */
+export function useSeries(runId: string | null): RunSeries {
+  useChanges(runId === null ? [] : [runId], refreshMilliseconds);
+  return useHone().series.of(runId ?? "");
+}
+
+/** The curves of several runs, at most twice a second: all of them are drawn anew. */
+export function useManySeries(ids: readonly string[]): readonly RunSeries[] {
+  useChanges(ids, manyMilliseconds);
+  const { series } = useHone();
+  return ids.map((id) => series.of(id));
 }

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "react";
 import "./language.ts";
 import uPlot from "uplot";
 import { chartWords } from "../words/train.ts";
+import { colorsOf, overSteps } from "./axes.ts";
 import { type Border, drawBorders } from "./borders.ts";
 import classes from "./Curves.module.css";
 
@@ -34,37 +35,23 @@ interface CurvesProps {
   readonly named?: boolean;
 }
 
-/** Distances of the marks below the chart: 1, 2, 5, 10, …, 5,000,000 steps. */
-const wholeSteps = Array.from({ length: 7 }, (_, power) => [1, 2, 5].map((figure) => figure * 10 ** power)).flat();
-
 /** A figure beside the chart: rates are read by their exponent. */
 const mark = (value: number) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(Number(value.toPrecision(6)));
 
 function options(element: HTMLElement, props: CurvesProps): uPlot.Options {
   const { curves, height, together, borders = [], named = true } = props;
-  const style = getComputedStyle(element);
-  const color = (name: string) => style.getPropertyValue(name).trim();
-  const axis = {
-    stroke: color("--mantine-color-dimmed"),
-    font: `12px ${style.fontFamily}`,
-    grid: { stroke: color("--hone-grid"), width: 1 },
-    ticks: { show: false },
-  };
+  const color = colorsOf(element);
+  const { cursor, scales, axis, steps } = overSteps(element);
   return {
     width: element.clientWidth,
     height,
-    cursor: { y: false, drag: { setScale: true, x: true, y: false }, sync: { key: together } },
+    cursor: { ...cursor, sync: { key: together } },
     legend: { live: true },
-    scales: { x: { time: false } },
+    scales,
     hooks: { draw: [(chart) => drawBorders(chart, borders, axis.stroke, axis.font)] },
     axes: [
-      // Between two steps there is nothing to name.
-      {
-        ...axis,
-        incrs: wholeSteps,
-        ...(named ? { size: 32 } : { size: 8, values: (_chart, marks) => marks.map(() => "") }),
-      },
+      { ...steps, ...(!named && { size: 8, values: (_chart, marks) => marks.map(() => "") }) },
       // As wide in every chart, so that their steps stand below each other.
       { ...axis, size: 56, space: 28, values: (_chart, marks) => marks.map(mark) },
     ],

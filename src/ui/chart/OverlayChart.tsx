@@ -1,11 +1,11 @@
 /** One curve of each of several runs over each other: a colour and a dash for each, named in a legend beside the charts. */
 
 import { useComputedColorScheme } from "@mantine/core";
-import { useEffect, useId, useRef, useState } from "react";
+import { useEffect, useId, useRef } from "react";
 import "./language.ts";
 import uPlot from "uplot";
 import type { RunSeries } from "../../store/series.ts";
-import { useHone } from "../hone.ts";
+import { useManySeries } from "../hone.ts";
 import { colorsOf, overSteps } from "./axes.ts";
 import classes from "./OverlayChart.module.css";
 
@@ -15,7 +15,6 @@ export interface OverlayRun {
 }
 
 const height = 220;
-const refreshMilliseconds = 500;
 
 const colors = ["--hone-train", "--hone-validation", "--hone-system", "--hone-user", "--hone-tool", "--hone-template"];
 const dashes: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
@@ -28,29 +27,6 @@ const lookOf = (index: number) => ({
 
 type Curve = "steps" | "evaluations";
 
-/** The curves of several runs, at most twice a second however fast the steps come. */
-function useManySeries(ids: readonly string[]): readonly RunSeries[] {
-  const { series } = useHone();
-  const [, setTick] = useState(0);
-  const key = ids.join("\n");
-  useEffect(() => {
-    const followed = new Set(key.split("\n"));
-    let timer: ReturnType<typeof setTimeout> | null = null;
-    const stop = series.subscribe((changed) => {
-      if (!followed.has(changed) || timer !== null) return;
-      timer = setTimeout(() => {
-        timer = null;
-        setTick((tick) => tick + 1);
-      }, refreshMilliseconds);
-    });
-    return () => {
-      stop();
-      if (timer !== null) clearTimeout(timer);
-    };
-  }, [series, key]);
-  return ids.map((id) => series.of(id));
-}
-
 function align(all: readonly RunSeries[], curve: Curve): uPlot.AlignedData {
   return uPlot.join(
     all.map(
@@ -61,8 +37,11 @@ function align(all: readonly RunSeries[], curve: Curve): uPlot.AlignedData {
 
 function options(element: HTMLElement, runs: readonly OverlayRun[], curve: Curve): uPlot.Options {
   const color = colorsOf(element);
+  const { cursor, scales, axis, steps } = overSteps(element);
   return {
-    ...overSteps(element),
+    cursor,
+    scales,
+    axes: [steps, { ...axis, size: 48 }],
     width: element.clientWidth,
     height,
     legend: { show: false },

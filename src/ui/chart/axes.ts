@@ -11,8 +11,8 @@ export const colorsOf = (element: HTMLElement) => {
   return (name: string) => style.getPropertyValue(name).trim();
 };
 
-/** Steps below, losses to the left; dragging across zooms into steps. */
-export function overSteps(element: HTMLElement): Pick<uPlot.Options, "cursor" | "scales" | "axes"> {
+/** What steps need: their scale, an axis in the page's colours, the one of the steps; dragging across zooms into steps. */
+export function overSteps(element: HTMLElement) {
   const color = colorsOf(element);
   const axis = {
     stroke: color("--mantine-color-dimmed"),
@@ -23,10 +23,8 @@ export function overSteps(element: HTMLElement): Pick<uPlot.Options, "cursor" | 
   return {
     cursor: { y: false, drag: { setScale: true, x: true, y: false } },
     scales: { x: { time: false } },
-    axes: [
-      // Between two steps there is nothing to name.
-      { ...axis, size: 32, incrs: wholeSteps },
-      { ...axis, size: 48 },
-    ],
-  };
+    axis,
+    // Between two steps there is nothing to name.
+    steps: { ...axis, size: 32, incrs: wholeSteps },
+  } satisfies Partial<uPlot.Options> & { readonly axis: uPlot.Axis; readonly steps: uPlot.Axis };
 }
