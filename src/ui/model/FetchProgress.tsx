@@ -1,9 +1,10 @@
 /** How many bytes have come, how fast, and how long the rest takes; with the way to stop. */
 
-import { Button, Progress, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { bytes, duration } from "../format.ts";
 import { useFacts } from "../hone.ts";
+import { CallBar, percentOf } from "../shell/CallBar.tsx";
 import { modelWords } from "../words/model.ts";
 import classes from "./Model.module.css";
 import { rateOf, type Seen, withSeen } from "./rate.ts";
@@ -26,7 +27,7 @@ export function FetchProgress({ label, onStop }: FetchProgressProps) {
   }, [done]);
   const total = progress?.total ?? null;
   const rate = rateOf(seen);
-  const percent = total ? Math.min(100, Math.round((100 * done) / total)) : null;
+  const percent = percentOf(done, total);
   const parts = [
     ...(total === null ? [] : [words.of(bytes(done), bytes(total))]),
     ...(rate ? [words.rate(bytes(rate))] : []),
@@ -42,15 +43,7 @@ export function FetchProgress({ label, onStop }: FetchProgressProps) {
           {modelWords.hub.stop}
         </Button>
       </div>
-      <Progress.Root
-        role="progressbar"
-        aria-label={task}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        {...(percent !== null && { "aria-valuenow": percent })}
-      >
-        <Progress.Section withAria={false} value={percent ?? 100} animated={percent === null} />
-      </Progress.Root>
+      <CallBar task={task} percent={percent} />
       <p className={classes.figures}>{parts.length > 0 ? parts.join(" · ") : "\u00a0"}</p>
     </div>
   );

@@ -1,8 +1,9 @@
 /** How far a long call is, with the way to end it. */
 
-import { Button, Group, Progress, Text } from "@mantine/core";
+import { Button, Group, Text } from "@mantine/core";
 import { useFacts } from "../hone.ts";
 import { progressWords as words } from "../words/shell.ts";
+import { CallBar, percentOf } from "./CallBar.tsx";
 
 interface CallProgressProps {
   /** Whose call it is; training and data may both be at work. */
@@ -15,7 +16,7 @@ interface CallProgressProps {
 export function CallProgress({ of, label, onCancel }: CallProgressProps) {
   const progress = useFacts((state) => state.progress[of]);
   const task = progress?.task ?? label;
-  const percent = progress?.total ? Math.min(100, Math.round((100 * progress.done) / progress.total)) : null;
+  const percent = progress && percentOf(progress.done, progress.total);
   return (
     <div>
       <Group justify="space-between" mb={4} wrap="nowrap">
@@ -29,15 +30,7 @@ export function CallProgress({ of, label, onCancel }: CallProgressProps) {
           </Button>
         )}
       </Group>
-      <Progress.Root
-        role="progressbar"
-        aria-label={task}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        {...(percent !== null && { "aria-valuenow": percent })}
-      >
-        <Progress.Section withAria={false} value={percent ?? 100} animated={percent === null} />
-      </Progress.Root>
+      <CallBar task={task} percent={percent} />
     </div>
   );
 }

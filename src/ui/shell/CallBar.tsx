@@ -1,0 +1,27 @@
+/** The bar of a long call: how far it is where that is known, else that it goes on. */
+
+import { Progress } from "@mantine/core";
+
+/** In whole percent; null where the end is not known. */
+export function percentOf(done: number, total: number | null): number | null {
+  return total ? Math.min(100, Math.round((100 * done) / total)) : null;
+}
+
+interface CallBarProps {
+  readonly task: string;
+  readonly percent: number | null;
+}
+
+export function CallBar({ task, percent }: CallBarProps) {
+  return (
+    <Progress.Root
+      role="progressbar"
+      aria-label={task}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      {...(percent !== null && { "aria-valuenow": percent })}
+    >
+      <Progress.Section withAria={false} value={percent ?? 100} animated={percent === null} />
+    </Progress.Root>
+  );
+}
