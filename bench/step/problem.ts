@@ -1,0 +1,154 @@
+/** One step of supervised fine-tuning as every engine takes it: a Llama of a size, seeded weights, one masked batch. */
+
+import type { BatchShape } from "../../src/artifacts/contract.ts";
+import { type Method, parametersOf } from "../../src/artifacts/method.ts";
+import { type Batch, makeBatch } from "../../src/data/batch.ts";
+import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { createRandom } from "../../src/tensor/random.ts";
+import { initialAdapter } from "../../src/training/parameters.ts";
+
+export const sizes = ["tiny", "small", "medium"] as const;
+export type Size = (typeof sizes)[number];
+export const methods = ["full", "lora"] as const;
+export type MethodName = (typeof methods)[number];
+
+/** Changes to a size for a curve of growth; what is left out stays as it is. */
+export interface Change {
+  readonly rows?: number;
+  readonly length?: number;
+  readonly layers?: number;
+  readonly vocabulary?: number;
+  /** Share of the tokens that is supervised. */
+  readonly supervised?: number;
+}
+
+/** 0.26, 5.8 and 29.5 million parameters with a tied head; widths as in models of their kind. */
+const shapes: { readonly [size in Size]: Readonly<Record<string, number>> } = {
+  tiny: {
+    vocab_size: 512,
+    hidden_size: 64,
+    intermediate_size: 172,
+    num_hidden_layers: 5,
+    num_attention_heads: 8,
+    num_key_value_heads: 4,
+  },
+  small: {
+    vocab_size: 4096,
+    hidden_size: 256,
+    intermediate_size: 688,
+    num_hidden_layers: 6,
+    num_attention_heads: 8,
+    num_key_value_heads: 8,
+  },
+  medium: {
+    vocab_size: 8192,
+    hidden_size: 512,
+    intermediate_size: 1376,
+    num_hidden_layers: 8,
+    num_attention_heads: 8,
+    num_key_value_heads: 8,
+  },
+};
+
+/** What of the step is the same whatever is measured. */
+export const optimizer = {
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+} as const;
+
+export const lora = {
+  kind: "lora",
+  rank: 8,
+  alpha: 16,
+  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+} as const satisfies Method;
+
+export interface Problem {
+  readonly size: Size;
+  readonly config: LlamaConfig;
+  readonly method: Method;
+  readonly shape: BatchShape;
+  readonly batch: Batch;
+  /** Values of every parameter of the model and its adapter, drawn anew at each call: nothing is kept. */
+  readonly values: () => Map<string, Float32Array<ArrayBuffer>>;
+}
+
+/** The problem of a size: 4 rows of 128 tokens of which the second half is supervised, unless `change` says otherwise. */
+export function problemOf(size: Size, methodName: MethodName, change: Change = {}): Problem {
+  const base = shapes[size];
+  const { rows = 4, length = 128, supervised = 0.5 } = change;
+  const config = readConfig({
+    architectures: ["LlamaForCausalLM"],
+    ...base,
+    num_hidden_layers: change.layers ?? base.num_hidden_layers,
+    vocab_size: change.vocabulary ?? base.vocab_size,
+    max_position_embeddings: 2048,
+    rms_norm_eps: 1e-5,
+    tie_word_embeddings: true,
+  });
+  const method: Method = methodName === "full" ? { kind: "full" } : lora;
+  const learnt = Math.max(1, Math.round((length - 1) * supervised));
+  const shape = { rows, length, supervised: rows * learnt };
+  const random = createRandom(7);
+  const examples = Array.from({ length: rows }, (_, row) => ({
+    source: 0,
+    row,
+    ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+    // Of unequal weight, so that an engine that leaves the weights out has another loss.
+    weights: Float32Array.from({ length }, (_, i) => (i >= length - learnt ? 1 - (i % 2) / 2 : 0)),
+  }));
+  return {
+    size,
+    config,
+    method,
+    shape,
+    batch: makeBatch(examples, shape),
+    values: () => firstValues(config, method),
+  };
+}
+
+/** Normal weights of 1/√in, so that signals keep their size; norms near 1; the adapter as a run begins with it. */
+function firstValues(config: LlamaConfig, method: Method): Map<string, Float32Array<ArrayBuffer>> {
+  const specs = parametersOf(config, method);
+  const adapter = initialAdapter(specs, 3);
+  const random = createRandom(1);
+  const values = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const { name, shape } of specs) {
+    const own = adapter.get(name);
+    const deviation = 1 / Math.sqrt(shape.at(-1) ?? 1);
+    const norm = name.endsWith("norm.weight");
+    values.set(
+      name,
+      own ??
+        Float32Array.from({ length: sizeOf(shape) }, () =>
+          norm ? 1 + 0.1 * (random.next() - 0.5) : deviation * random.normal(),
+        ),
+    );
+  }
+  return values;
+}
+
+/**
+ * Floating-point operations of the step's matrix products, 2 per multiplication with its addition: forward once; backward
+ * once for what flows on and once for each trained weight. Attention counts whole rows; only supervised positions have a head.
+ */
+export function matrixOperations({ config, method, shape }: Pick<Problem, "config" | "method" | "shape">): number {
+  const tokens = shape.rows * shape.length;
+  const heads = config.num_attention_heads * config.head_dim;
+  const full = method.kind === "full";
+  let total = 0;
+  for (const { name, shape: dimensions, initial } of parametersOf(config, method)) {
+    if (dimensions.length < 2) continue;
+    const isTable = name.endsWith("embed_tokens.weight");
+    if (isTable && !config.tie_word_embeddings) continue;
+    const products = full || initial !== "checkpoint" ? 3 : 2;
+    total += products * 2 * sizeOf(dimensions) * (isTable || name.startsWith("lm_head") ? shape.supervised : tokens);
+  }
+  const attention = config.num_hidden_layers * 2 * 2 * tokens * shape.length * heads;
+  return total + 3 * attention;
+}
