@@ -1,0 +1,57 @@
+/** Hone's own step: its stepper over compiled artifacts, as a run of the page takes it, without the page. */
+
+import { compileTraining, toArtifact } from "../../src/artifacts/compile.ts";
+import { parametersOf } from "../../src/artifacts/method.ts";
+import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { createRuntime } from "../../src/runtime/runtime.ts";
+import { uploadParameters } from "../../src/training/parameters.ts";
+import { createStepper } from "../../src/training/step.ts";
+import { type Prepare, squareMatrix } from "./engine.ts";
+import { optimizer } from "./problem.ts";
+
+export const prepare: Prepare = async ({ config, method, batch }, take, backend) => {
+  const runtime = await createRuntime(backend, { entries: browserEntries });
+  const specs = parametersOf(config, method);
+  const parameters = await uploadParameters(runtime, specs, take);
+  const artifacts = {
+    training: (shape: typeof batch.shape) => compileTraining(config, method, shape),
+    optimizer: compileOptimizer(config, method, optimizer),
+  };
+  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
+  let updates = 0;
+  return {
+    async step() {
+      const request = { step: updates + 1, updates, batches: [batch], learningRate: optimizer.learningRate };
+      const outcome = await stepper.step(request, async () => false);
+      if (outcome.kind !== "updated") throw new Error(`The step was ${outcome.kind}.`);
+      updates++;
+      return outcome;
+    },
+
+    async products(n, count) {
+      const b = new GraphBuilder("products");
+      const right = b.input("right", "float32", [n, n]);
+      let product = b.input("left", "float32", [n, n]);
+      for (let i = 0; i < count; i++) product = b.matMul(product, right);
+      // One row comes back: enough to wait for, and little to copy.
+      const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
+      const session = await runtime.session(toArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
+      const inputs = {
+        left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
+        right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),
+      };
+      return async () => {
+        await session.run(inputs);
+      };
+    },
+
+    tensorBytes: () => runtime.memory().bytes,
+
+    async dispose() {
+      stepper.dispose();
+      await runtime.dispose();
+    },
+  };
+};

@@ -1,0 +1,78 @@
+/** Builds the engines' pages for production and serves them, each engine at a host of its own, cross-origin isolated. */
+
+import { createReadStream, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join, resolve, sep } from "node:path";
+import { build, type Plugin } from "vite";
+import { isolationHeaders } from "../../scripts/isolation.mjs";
+import { projectRoot } from "../../scripts/setup.mjs";
+
+export interface Site {
+  /** Address of the page at a host of its own below localhost: another site to Chromium, so another renderer process. */
+  addressOf(host: string): string;
+  /** Bytes of all files that were served to a host, uncompressed. */
+  bytesLoaded(host: string): number;
+  dispose(): Promise<void>;
+}
+
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+/**
+ * TensorFlow.js sends the text of its factory to its thread workers, where the one variable from outside of it is looked for
+ * by its name, which minifying changes: it becomes a property, absent there as it was.
+ */
+const threadedFactory: Plugin = {
+  name: "hone:threaded-factory",
+  transform: (code, id) =>
+    id.includes("tfjs-backend-wasm-threaded-simd.js")
+      ? code.replace(/(?<!var )\b_scriptDir\b/g, "globalThis._scriptDir")
+      : null,
+};
+
+/** Builds into a folder of the process's own, which `dispose` removes. */
+export async function serveEngines(): Promise<Site> {
+  const folder = join(projectRoot, "node_modules", ".cache", "hone", `bench-${process.pid}`);
+  await build({
+    root: join(projectRoot, "bench", "step"),
+    configFile: false,
+    base: "./",
+    logLevel: "error",
+    worker: { format: "es", plugins: () => [threadedFactory] },
+    build: { outDir: folder, emptyOutDir: true, target: "es2023", assetsInlineLimit: 0, reportCompressedSize: false },
+  });
+  const loaded = new Map<string, number>();
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://host");
+    const path = resolve(folder, `.${pathname === "/" ? "/index.html" : decodeURIComponent(pathname)}`);
+    const stat = path.startsWith(folder + sep) ? statSync(path, { throwIfNoEntry: false }) : undefined;
+    for (const [name, value] of Object.entries(isolationHeaders)) response.setHeader(name, value);
+    if (!stat?.isFile()) {
+      response.statusCode = 404;
+      response.end();
+      return;
+    }
+    const host = (request.headers.host ?? "").split(".")[0] ?? "";
+    loaded.set(host, (loaded.get(host) ?? 0) + stat.size);
+    response.setHeader("Content-Type", types[extname(path)] ?? "application/octet-stream");
+    response.setHeader("Content-Length", stat.size);
+    createReadStream(path).pipe(response);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  return {
+    addressOf: (host) => `http://${host}.localhost:${port}/`,
+    bytesLoaded: (host) => loaded.get(host) ?? 0,
+    async dispose() {
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,83 @@
+/** A tab as the command sees it: an engine's worker to call, and the memory of the process that it lives in. */
+
+import { readFileSync } from "node:fs";
+import type { BrowserContext, CDPSession, Page } from "playwright";
+import type { Site } from "./site.ts";
+import type { Calls } from "./worker.ts";
+
+export interface Tab {
+  call<Name extends keyof Calls>(name: Name, ...argument: Parameters<Calls[Name]>): ReturnType<Calls[Name]>;
+  /** Now and at most, in bytes; null where the system tells neither. */
+  resident(): Resident | null;
+  bytesLoaded(): number;
+  close(): Promise<void>;
+}
+
+export interface Resident {
+  readonly bytes: number;
+  readonly peakBytes: number;
+}
+
+/** Resident memory of a process as Linux counts it (VmRSS, VmHWM); null elsewhere. */
+export function residentOf(pid: number): Resident | null {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const of = (field: string) => 1024 * Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? Number.NaN);
+    return { bytes: of("VmRSS"), peakBytes: of("VmHWM") };
+  } catch {
+    return null;
+  }
+}
+
+/** Opens the page at a host of its own and waits until its worker answers. */
+export async function openTab(context: BrowserContext, site: Site, host: string): Promise<Tab> {
+  const browser = context.browser();
+  if (!browser) throw new Error("The browser is gone.");
+  const session = await browser.newBrowserCDPSession();
+  const page = await context.newPage();
+  // A promise of the page that its own end would leave open.
+  const crashed = new Promise<never>((_, reject) => {
+    page.once("crash", () => reject(new Error("The page crashed: most often, its process ran out of memory.")));
+  });
+  crashed.catch(() => {});
+  await page.goto(site.addressOf(host));
+  const call: Tab["call"] = (name, ...argument) => {
+    const text = `call(${JSON.stringify(name)}, ${JSON.stringify(argument[0] ?? null)})`;
+    return Promise.race([page.evaluate(text), crashed]) as ReturnType<Calls[typeof name]>;
+  };
+  const pid = await processOf(session, () => call("spin", 300));
+  return {
+    call,
+    resident: () => (pid === null ? null : residentOf(pid)),
+    bytesLoaded: () => site.bytesLoaded(host),
+    async close() {
+      await session.detach();
+      await closePage(page);
+    },
+  };
+}
+
+const closePage = (page: Page) => page.close().catch(() => {});
+
+/**
+ * The renderer process that is busy while `work` runs, and much more so than any other: nothing else says which process a
+ * page lives in. Null where the browser does not tell the processes' time.
+ */
+async function processOf(session: CDPSession, work: () => Promise<void>): Promise<number | null> {
+  const renderers = async () => {
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    return new Map(processInfo.filter(({ type }) => type === "renderer").map(({ id, cpuTime }) => [id, cpuTime]));
+  };
+  try {
+    for (let tries = 0; tries < 10; tries++) {
+      const before = await renderers();
+      await work();
+      const used = [...(await renderers())].map(([id, time]) => ({ id, time: time - (before.get(id) ?? time) }));
+      const [most, next] = used.sort((a, b) => b.time - a.time);
+      if (most && most.time > 4 * (next?.time ?? 0)) return most.id;
+    }
+  } catch {
+    // Not every browser tells.
+  }
+  return null;
+}
