@@ -1,0 +1,124 @@
+/** The arithmetic and the shape of the report: medians, spreads, paired ratios, rows and the table. */
+
+export interface Row {
+  readonly engine: string;
+  readonly version: string;
+  readonly backend: string;
+  readonly size: string;
+  readonly method: string;
+  /** Tokens of the batch, padding included, per second: by the median of the samples. */
+  readonly tokensPerSecond: number;
+  readonly supervisedTokensPerSecond: number;
+  /** (third quartile − first quartile) / median of the milliseconds per step. */
+  readonly spread: number;
+  readonly millisecondsPerStep: number;
+  /** See `peakBytesOf`; null where it could not be measured. */
+  readonly peakBytes: number | null;
+  readonly peakBytesOf:
+    | "resident memory above the blank page's"
+    | "live GPU buffers"
+    | "resident memory above Python's";
+  /** Losses of the first two steps: the second proves gradients, clipping and AdamW. */
+  readonly loss: readonly [number, number];
+  readonly gradientNorm: readonly [number, number];
+  /** Largest relative deviation of those losses and norms from the median engine. */
+  readonly deviation: number;
+  /** Hone's tokens per second over this engine's, taken round by round, and their median; null without Hone. */
+  readonly ratioToHone: number | null;
+  readonly timeToFirstStepMs: number;
+  /** Uncompressed bytes of all files that the page loaded; null for PyTorch. */
+  readonly bytesLoaded: number | null;
+  /** Floating-point operations of the step's matrix products per second over the same runtime's `matrixPeak`. */
+  readonly shareOfPeak: number;
+}
+
+/** An engine that threw, or whose figures are not those of the others. */
+export interface Failure {
+  readonly engine: string;
+  readonly backend: string;
+  readonly size: string;
+  readonly method: string;
+  readonly error: string;
+}
+
+/** The value below which the given share of the values lies, interpolated between neighbours. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (sorted.length - 1) * share;
+  const low = sorted[Math.floor(at)] ?? Number.NaN;
+  const high = sorted[Math.ceil(at)] ?? Number.NaN;
+  return low + (high - low) * (at - Math.floor(at));
+}
+
+export const median = (values: readonly number[]) => quantile(values, 0.5);
+
+/** Interquartile range over the median. */
+export const spreadOf = (values: readonly number[]) =>
+  (quantile(values, 0.75) - quantile(values, 0.25)) / median(values);
+
+/** Median of a[i]/b[i]: pairs were measured next to each other, so that what slows the machine slows both. */
+export function pairedRatio(a: readonly number[], b: readonly number[]): number {
+  if (a.length !== b.length) throw new Error(`${a.length} samples cannot be paired with ${b.length}.`);
+  return median(a.map((value, i) => value / (b[i] ?? Number.NaN)));
+}
+
+/** Largest |value − median| / |median| of each engine's figures, figure by figure; not finite where a figure is not. */
+export function deviations(figures: readonly (readonly number[])[]): number[] {
+  return figures.map((own) =>
+    Math.max(
+      ...own.map((value, i) => {
+        const middle = median(figures.map((other) => other[i] ?? Number.NaN).filter(Number.isFinite));
+        return Number.isFinite(value) ? Math.abs(value - middle) / Math.abs(middle) : Number.POSITIVE_INFINITY;
+      }),
+    ),
+  );
+}
+
+/** Columns of text, the first to the left and numbers to the right. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join("  ")
+      .trimEnd();
+  return [line(head), ...rows.map(line)].join("\n");
+}
+
+const mebibytes = (bytes: number | null) => (bytes === null ? "–" : (bytes / 2 ** 20).toFixed(1));
+
+/** The rows of one size and method for a person to read. */
+export function rowsTable(rows: readonly Row[]): string {
+  return table(
+    [
+      "engine",
+      "tokens/s",
+      "supervised/s",
+      "ms/step",
+      "spread",
+      "Hone ×",
+      "peak MiB",
+      "of peak",
+      "first step",
+      "MiB loaded",
+      "loss 1",
+      "loss 2",
+      "deviation",
+    ],
+    rows.map((row) => [
+      `${row.engine} ${row.version} (${row.backend})`,
+      row.tokensPerSecond.toFixed(0),
+      row.supervisedTokensPerSecond.toFixed(0),
+      row.millisecondsPerStep.toFixed(1),
+      `${(100 * row.spread).toFixed(1)} %`,
+      row.ratioToHone === null ? "–" : row.ratioToHone.toFixed(2),
+      mebibytes(row.peakBytes),
+      `${(100 * row.shareOfPeak).toFixed(0)} %`,
+      `${(row.timeToFirstStepMs / 1000).toFixed(1)} s`,
+      mebibytes(row.bytesLoaded),
+      row.loss[0].toFixed(5),
+      row.loss[1].toFixed(5),
+      row.deviation.toExponential(1),
+    ]),
+  );
+}

@@ -1,0 +1,102 @@
+/** PyTorch as an entrant: finds a Python that has it, hands it the problem in files, and talks to it line by line. */
+
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { projectRoot } from "../../scripts/setup.mjs";
+import { parametersOf } from "../../src/artifacts/method.ts";
+import { rotaryFrequencies } from "../../src/models/llama.ts";
+import type { StepResult } from "./engine.ts";
+import type { Entrant, Task } from "./entrant.ts";
+import { lora, optimizer, problemOf } from "./problem.ts";
+import { residentOf } from "./tab.ts";
+import type { Sample } from "./worker.ts";
+
+const python = process.env.PYTHON || "python3";
+
+/** Whether the Python that PYTHON names, or python3, has PyTorch. */
+export function hasTorch(): boolean {
+  return spawnSync(python, ["-c", "import torch"], { stdio: "ignore" }).status === 0;
+}
+
+/** Starts PyTorch on a problem and takes its first step. */
+export async function openTorch({ size, method, change }: Omit<Task, "engine" | "backend">): Promise<Entrant> {
+  const folder = mkdtempSync(join(tmpdir(), "hone-bench-"));
+  writeProblem(folder, { size, method, change });
+  const began = performance.now();
+  const child = spawn(python, [join(projectRoot, "bench", "step", "torch.py"), folder], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async <T>(): Promise<T> => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("PyTorch ended; what it said is above.");
+    const { failure, ...answer } = JSON.parse(value) as T & { failure?: string };
+    if (failure !== undefined) throw new Error(failure);
+    return answer as T;
+  };
+  const ask = async <T>(name: string, args: object = {}): Promise<T> => {
+    child.stdin.write(`${JSON.stringify({ name, arguments: args })}\n`);
+    return (await next<{ value: T }>()).value;
+  };
+  const close = async () => {
+    child.stdin.end();
+    if (child.exitCode === null) await once(child, "exit");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const resident = () => (child.pid === undefined ? null : residentOf(child.pid));
+  try {
+    await next();
+    const blank = resident();
+    const { version, ...first } = await ask<StepResult & { version: string }>("open");
+    return {
+      engine: "torch",
+      backend: "native",
+      version,
+      opened: { ...first, timeToFirstStepMs: performance.now() - began },
+      blank,
+      steps: (count) => ask<Sample>("steps", { count }),
+      matrixPeak: (request) => ask<number>("matrixPeak", request),
+      resident,
+      held: async () => null,
+      bytesLoaded: () => null,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** problem.json, and weights.bin with the float32 values of every parameter in the order of the list. */
+function writeProblem(
+  folder: string,
+  { size, method: methodName, change }: Pick<Task, "size" | "method" | "change">,
+): void {
+  const { config, method, shape, batch, values } = problemOf(size, methodName, change);
+  const parameters = parametersOf(config, method);
+  const file = openSync(join(folder, "weights.bin"), "w");
+  const drawn = values();
+  for (const { name } of parameters) writeSync(file, new Uint8Array(drawn.get(name)?.buffer ?? new ArrayBuffer(0)));
+  closeSync(file);
+  const problem = {
+    config,
+    optimizer,
+    lora,
+    rows: shape.rows,
+    length: shape.length,
+    parameters: parameters.map(({ name, shape, trainable }) => ({ name, shape, trainable })),
+    frequencies: rotaryFrequencies(config),
+    weightSum: batch.weightSum,
+    batch: {
+      inputIds: [...batch.inputIds],
+      supervisedIndex: [...batch.supervisedIndex],
+      targets: [...batch.targets],
+      lossWeights: [...batch.lossWeights],
+    },
+  };
+  writeFileSync(join(folder, "problem.json"), JSON.stringify(problem));
+}
