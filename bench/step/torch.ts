@@ -27,7 +27,7 @@ export async function openTorch({ size, method, change }: Omit<Task, "engine" | 
   const folder = mkdtempSync(join(tmpdir(), "hone-bench-"));
   writeProblem(folder, { size, method, change });
   const began = performance.now();
-  const child = spawn(python, [join(projectRoot, "bench", "step", "torch.py"), folder], {
+  const child = spawn(python, [join(projectRoot, "bench", "step", "pytorch.py"), folder], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -1,5 +1,5 @@
 """
-The step in PyTorch, eager, on the processor with all its cores. `torch.py FOLDER` says that it is there before it loads
+The step in PyTorch, eager, on the processor with all its cores. `pytorch.py FOLDER` says that it is there before it loads
 PyTorch, so that its bare memory can be taken; then a line of JSON in asks for something and a line of JSON out answers.
 FOLDER holds problem.json and weights.bin, as torch.ts writes them.
 """
