@@ -2,18 +2,12 @@
 
 import type * as Ort from "onnxruntime-web";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
-import {
-  type DeviceDType,
-  type DeviceMemory,
-  type NativeEntry,
-  type OrtModule,
-  type Provider,
-  zeros,
-} from "./provider.ts";
+import { loadThroughOrt, type OrtMemory } from "./inference.ts";
+import { type DeviceDType, type NativeEntry, type OrtModule, type Provider, zeros } from "./provider.ts";
 import type { ProviderReport, TensorData } from "./types.ts";
 
 /** A typed array that ONNX Runtime reads and writes where it lies. */
-class SharedMemory implements DeviceMemory {
+class SharedMemory implements OrtMemory {
   #data: TensorData;
   #tensor: Ort.Tensor;
   readonly #dtype: DeviceDType;
@@ -72,16 +66,16 @@ export async function createNativeProvider(
   };
   return {
     report,
-    ort,
     // ONNX Runtime has no limit of its own; this is what a typed array of bytes can have.
     maxTensorBytes: 2 ** 32,
     lost: new Promise(() => {}),
-    sessionOptions: () => ({
-      executionProviders: ["cpu"],
-      graphOptimizationLevel: "all",
-      intraOpNumThreads: threads,
-      logSeverityLevel: 4,
-    }),
+    load: (model) =>
+      loadThroughOrt(ort, model, {
+        executionProviders: ["cpu"],
+        graphOptimizationLevel: "all",
+        intraOpNumThreads: threads,
+        logSeverityLevel: 4,
+      }),
     allocate: (_label, dtype, shape) => new SharedMemory(ort, dtype, shape),
     check: () => {},
     untilLost: (work) => work,

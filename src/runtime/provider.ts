@@ -3,6 +3,7 @@
 import type * as Ort from "onnxruntime-web";
 import { bytesPerElement, type DType, describeType, type Shape } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
+import type { Inference } from "./inference.ts";
 import type { DeviceLost, ProviderReport, TensorData } from "./types.ts";
 
 export type OrtModule = typeof Ort;
@@ -11,6 +12,11 @@ export type OrtModule = typeof Ort;
 export interface OrtEntry {
   load(): Promise<OrtModule>;
   readonly files: { readonly mjs: string; readonly wasm: string } | null;
+  /**
+   * Address of captureModule.mjs, by which tensors can lie in the module's memory; null has them copied at each run. On the
+   * processor only.
+   */
+  readonly capture: string | null;
 }
 
 /** A native build of ONNX Runtime, which computes on the processor without WebAssembly; see nativeEntries.ts. */
@@ -31,11 +37,6 @@ export type DeviceDType = Exclude<DType, "bfloat16">;
 
 /** The bytes of one device tensor. */
 export interface DeviceMemory {
-  /** The tensor as ONNX Runtime takes it as an input. */
-  feed(): Ort.Tensor;
-  /** Where ONNX Runtime is to write an output; null lets it allocate, and `adopt` then gets the result. */
-  fetch(): Ort.Tensor | null;
-  adopt(result: Ort.Tensor): void;
   write(data: TensorData): void;
   read(): Promise<TensorData>;
   free(): void;
@@ -43,11 +44,11 @@ export interface DeviceMemory {
 
 export interface Provider {
   readonly report: ProviderReport;
-  readonly ort: OrtModule;
   /** The largest tensor in bytes. */
   readonly maxTensorBytes: number;
   readonly lost: Promise<DeviceLost>;
-  sessionOptions(): Ort.InferenceSession.SessionOptions;
+  /** Loads an ONNX model; the caller holds the mutex. Throws what ONNX Runtime has against it. */
+  load(model: Uint8Array): Promise<Inference>;
   /** Zeros. */
   allocate(label: string, dtype: DeviceDType, shape: Shape): DeviceMemory;
   /** Throws when the provider cannot be used any more. */

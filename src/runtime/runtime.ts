@@ -29,7 +29,7 @@ const ortMutex = new Mutex();
  * Throws `RuntimeError` when WebGPU is asked for and cannot be had.
  */
 export async function createRuntime(choice: "auto" | "webgpu" | "wasm", options: RuntimeOptions): Promise<Runtime> {
-  return new OrtRuntime(await chooseProvider(choice, options));
+  return new OrtRuntime(await ortMutex.run(() => chooseProvider(choice, options)));
 }
 
 async function chooseProvider(

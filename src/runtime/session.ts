@@ -1,14 +1,13 @@
 /** A session over an artifact: checked inputs, bound outputs, and thrown away when a run fails. */
 
-import type * as Ort from "onnxruntime-web";
-import type { Artifact, Port } from "../artifacts/contract.ts";
-import type { DType } from "../tensor/dtype.ts";
+import type { Artifact } from "../artifacts/contract.ts";
 import { messageOf, RunError, RuntimeError } from "./errors.ts";
+import type { Inference } from "./inference.ts";
 import type { Mutex } from "./mutex.ts";
 import { checkInputs, checkModel, checkOutputs } from "./ports.ts";
-import { isDeviceDType, type Provider, viewAs } from "./provider.ts";
-import { TrackedTensor } from "./trackedTensor.ts";
-import type { DeviceTensor, HostTensor, Session, TensorData } from "./types.ts";
+import type { DeviceMemory, Provider } from "./provider.ts";
+import type { TrackedTensor } from "./trackedTensor.ts";
+import type { DeviceTensor, HostTensor, Session } from "./types.ts";
 
 /** What a session needs of its runtime. */
 export interface SessionOwner {
@@ -21,17 +20,14 @@ export interface SessionOwner {
   forgetSession(session: OrtSession): void;
 }
 
-/** What ONNX Runtime would print, it also throws. */
-const quiet: Ort.InferenceSession.RunOptions = { logSeverityLevel: 4 };
-
 export class OrtSession implements Session {
   readonly artifact: Artifact;
   readonly #owner: SessionOwner;
-  readonly #inference: Ort.InferenceSession;
+  readonly #inference: Inference;
   /** True once it can run no more: a cache must then build another. */
   released = false;
 
-  private constructor(owner: SessionOwner, artifact: Artifact, inference: Ort.InferenceSession) {
+  private constructor(owner: SessionOwner, artifact: Artifact, inference: Inference) {
     this.#owner = owner;
     this.artifact = artifact;
     this.#inference = inference;
@@ -39,10 +35,9 @@ export class OrtSession implements Session {
 
   /** Builds a session; the caller holds the mutex. Throws `RuntimeError` when the artifact does not load. */
   static async create(owner: SessionOwner, artifact: Artifact): Promise<OrtSession> {
-    const { ort, sessionOptions } = owner.provider;
-    let inference: Ort.InferenceSession;
+    let inference: Inference;
     try {
-      inference = await ort.InferenceSession.create(artifact.bytes, sessionOptions());
+      inference = await owner.provider.load(artifact.bytes);
     } catch (cause) {
       owner.check();
       throw new RuntimeError(
@@ -51,8 +46,8 @@ export class OrtSession implements Session {
       );
     }
     try {
-      checkModel(artifact, "input", inference.inputMetadata.map(portOf));
-      checkModel(artifact, "output", inference.outputMetadata.map(portOf));
+      checkModel(artifact, "input", inference.inputs);
+      checkModel(artifact, "output", inference.outputs);
     } catch (error) {
       await inference.release();
       throw error;
@@ -68,20 +63,16 @@ export class OrtSession implements Session {
     this.#owner.check();
     checkInputs(this.artifact, inputs);
     checkOutputs(this.artifact, inputs, outputs);
-    const held = new Map<string, TrackedTensor>();
-    for (const [name, tensor] of Object.entries(outputs)) held.set(name, this.#owner.own(tensor));
-    const feeds: Record<string, Ort.Tensor | TrackedTensor> = {};
-    const used = [...held.values()];
-    for (const { name } of this.artifact.inputs) {
-      const given = inputs[name];
-      if (given && "data" in given) {
-        feeds[name] = new provider.ort.Tensor(given.dtype as Ort.Tensor.Type, given.data, [...given.shape]);
-      } else if (given) {
-        const tensor = this.#owner.own(given);
-        feeds[name] = tensor;
-        used.push(tensor);
-      }
-    }
+    const used: TrackedTensor[] = [];
+    const memoryOf = (tensor: DeviceTensor): DeviceMemory => {
+      const own = this.#owner.own(tensor);
+      used.push(own);
+      return own.memory;
+    };
+    const held = new Map(Object.entries(outputs).map(([name, tensor]) => [name, memoryOf(tensor)]));
+    const feeds = new Map(
+      Object.entries(inputs).map(([name, given]) => [name, "data" in given ? given : memoryOf(given)]),
+    );
     const release = used.map((tensor) => tensor.use());
     const work = mutex.run(() => this.#runAlone(feeds, held));
     // The tensors stay held until ONNX Runtime has let go of them, even when the caller hears of a loss earlier.
@@ -94,8 +85,8 @@ export class OrtSession implements Session {
 
   /** One run, with the mutex held. */
   async #runAlone(
-    feeds: Readonly<Record<string, Ort.Tensor | TrackedTensor>>,
-    held: ReadonlyMap<string, TrackedTensor>,
+    feeds: ReadonlyMap<string, DeviceMemory | HostTensor>,
+    held: ReadonlyMap<string, DeviceMemory>,
   ): Promise<Record<string, HostTensor>> {
     const { provider } = this.#owner;
     this.#owner.check();
@@ -104,32 +95,14 @@ export class OrtSession implements Session {
         `This session of the ${this.artifact.kind} artifact ${this.artifact.key} has been released; ask for a new one.`,
       );
     }
-    // On wasm a tensor's memory may be another one after each run, so it is asked for only now.
-    const given = Object.entries(feeds).map(([name, feed]) => [
-      name,
-      feed instanceof TrackedTensor ? feed.memory.feed() : feed,
-    ]);
-    const wanted = this.artifact.outputs.map(({ name }) => [name, held.get(name)?.memory.fetch() ?? null]);
-    let results: Ort.InferenceSession.ReturnType;
     try {
-      results = await provider.watched(() =>
-        this.#inference.run(Object.fromEntries(given), Object.fromEntries(wanted), quiet),
-      );
+      return await provider.watched(() => this.#inference.run(feeds, held));
     } catch (cause) {
       // After a failed run the session's state is not to be trusted.
       await this.release().catch(() => {});
       this.#owner.check();
       throw new RunError(this.artifact, cause);
     }
-    const host: Record<string, HostTensor> = {};
-    for (const port of this.artifact.outputs) {
-      const result = results[port.name];
-      if (!result) throw new RunError(this.artifact, `output ${port.name} did not come back`);
-      const tensor = held.get(port.name);
-      if (tensor) tensor.memory.adopt(result);
-      else host[port.name] = hostTensor(port, result);
-    }
-    return host;
   }
 
   /** Frees the session; the caller holds the mutex. A second call does nothing. */
@@ -139,15 +112,4 @@ export class OrtSession implements Session {
     this.#owner.forgetSession(this);
     await this.#inference.release();
   }
-}
-
-function hostTensor({ dtype, shape }: Port, result: Ort.Tensor): HostTensor {
-  // Where JavaScript has Float16Array, onnxruntime-web gives that; the contract wants the bits.
-  const data = isDeviceDType(dtype) ? viewAs(dtype, result.data as TensorData) : (result.data as TensorData);
-  return { dtype, shape, data };
-}
-
-function portOf(metadata: Ort.InferenceSession.ValueMetadata): Port {
-  if (!metadata.isTensor) throw new RuntimeError(`${metadata.name} of an artifact is not a tensor.`);
-  return { name: metadata.name, dtype: metadata.type as DType, shape: metadata.shape.map(Number) };
 }

@@ -1,18 +1,14 @@
 /** The processor: ONNX Runtime's CPU provider in WebAssembly, with threads where the page may have them. */
 
 import type * as Ort from "onnxruntime-web";
+import { GraphBuilder } from "../onnx/builder.ts";
+import { writeModel } from "../onnx/model.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
-import {
-  type DeviceDType,
-  type DeviceMemory,
-  type OrtEntry,
-  type OrtModule,
-  type Provider,
-  viewAs,
-  zeros,
-} from "./provider.ts";
+import { loadThroughOrt, type OrtMemory } from "./inference.ts";
+import { type DeviceDType, type OrtEntry, type OrtModule, type Provider, viewAs, zeros } from "./provider.ts";
 import type { ProviderReport, TensorData } from "./types.ts";
+import { capturedHeap } from "./wasmHeap.ts";
 
 /** ONNX Runtime fixes its thread count at the first session and keeps it as long as the page or worker lives. */
 let threadsInUse: number | null = null;
@@ -46,8 +42,8 @@ function sentence(why: string, threads: number): string {
   );
 }
 
-/** A typed array that is copied into the wasm heap at each run; an output's fresh array is taken over. */
-class ArrayMemory implements DeviceMemory {
+/** A typed array that onnxruntime-web copies into the wasm heap at each run; an output's fresh array is taken over. */
+class ArrayMemory implements OrtMemory {
   #data: TensorData;
   readonly #ort: OrtModule;
   readonly #dtype: DeviceDType;
@@ -86,6 +82,25 @@ class ArrayMemory implements DeviceMemory {
   }
 }
 
+const sessionOptions: Ort.InferenceSession.SessionOptions = {
+  executionProviders: ["wasm"],
+  graphOptimizationLevel: "all",
+  logSeverityLevel: 4,
+};
+
+/** The least model that there is: gives back a number. */
+function nothing(): Uint8Array {
+  const b = new GraphBuilder("nothing");
+  return writeModel(b.finish({ y: b.neg(b.input("x", "float32", [1])) }));
+}
+
+/** The address under which captureModule.mjs loads ONNX Runtime's module. */
+function captured(capture: string, module: string): string {
+  const address = new URL(capture);
+  address.searchParams.set("module", module);
+  return address.href;
+}
+
 /**
  * The wasm provider. `why` is the reason for it without the full stop; `threads` overrides the number of threads.
  * Throws when another number is in use already in this page or worker.
@@ -100,9 +115,13 @@ export async function createWasmProvider(entry: OrtEntry, why: string, threads?:
     );
   }
   const ort = await entry.load();
-  if (entry.files) ort.env.wasm.wasmPaths = entry.files;
+  const { files, capture } = entry;
+  if (files) ort.env.wasm.wasmPaths = { ...files, ...(capture && { mjs: captured(capture, files.mjs) }) };
   ort.env.wasm.numThreads = wanted;
   ort.env.logLevel = "fatal";
+  // Tensors are made before any session, and the module is loaded with the first one.
+  await (await ort.InferenceSession.create(nothing(), sessionOptions)).release();
+  const heap = capture ? capturedHeap() : null;
   const report: ProviderReport = {
     provider: "wasm",
     reason: sentence(why, wanted),
@@ -112,12 +131,11 @@ export async function createWasmProvider(entry: OrtEntry, why: string, threads?:
   };
   return {
     report,
-    ort,
     // The whole heap of 32-bit WebAssembly, which must also hold everything else.
     maxTensorBytes: 2 ** 32,
     lost: new Promise(() => {}),
-    sessionOptions: () => ({ executionProviders: ["wasm"], graphOptimizationLevel: "all", logSeverityLevel: 4 }),
-    allocate: (_label, dtype, shape) => new ArrayMemory(ort, dtype, shape),
+    load: (model) => (heap ? heap.load(ort, model, sessionOptions) : loadThroughOrt(ort, model, sessionOptions)),
+    allocate: (label, dtype, shape) => heap?.allocate(label, dtype, shape) ?? new ArrayMemory(ort, dtype, shape),
     check: () => {},
     untilLost: (work) => work,
     watched: (work) => work(),

@@ -3,14 +3,8 @@
 import type * as Ort from "onnxruntime-web";
 import { byteSizeOf, type Shape } from "../tensor/dtype.ts";
 import { DeviceLostError, messageOf, RuntimeError } from "./errors.ts";
-import {
-  type DeviceDType,
-  type DeviceMemory,
-  type OrtEntry,
-  type OrtModule,
-  type Provider,
-  viewAs,
-} from "./provider.ts";
+import { loadThroughOrt, type OrtMemory } from "./inference.ts";
+import { type DeviceDType, type OrtEntry, type OrtModule, type Provider, viewAs } from "./provider.ts";
 import type { DeviceLost, ProviderReport, TensorData } from "./types.ts";
 
 /** What ONNX Runtime's kernels make use of; a limit that is not asked for stays at WebGPU's small default. */
@@ -53,7 +47,7 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 }
 
 /** A storage buffer and the tensor over it. */
-class BufferMemory implements DeviceMemory {
+class BufferMemory implements OrtMemory {
   readonly #device: GPUDevice;
   readonly #buffer: GPUBuffer;
   readonly #tensor: Ort.Tensor;
@@ -179,17 +173,17 @@ export async function createWebGpuProvider(
 
   return {
     report,
-    ort,
     maxTensorBytes: device.limits.maxBufferSize,
     lost,
-    sessionOptions: () => ({
-      // `basic` puts each run in an error scope and makes it throw what that caught; so a run also ends no earlier
-      // than all that the GPU had to report before it.
-      executionProviders: [{ name: "webgpu", device, validationMode: "basic" }],
-      graphOptimizationLevel: "all",
-      logSeverityLevel: 4,
-      ...(strictPlacement && { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
-    }),
+    load: (model) =>
+      loadThroughOrt(ort, model, {
+        // `basic` puts each run in an error scope and makes it throw what that caught; so a run also ends no earlier
+        // than all that the GPU had to report before it.
+        executionProviders: [{ name: "webgpu", device, validationMode: "basic" }],
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 4,
+        ...(strictPlacement && { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
+      }),
     allocate: (label, dtype, shape) => {
       device.pushErrorScope("out-of-memory");
       const memory = new BufferMemory(ort, device, label, dtype, shape);
