@@ -119,9 +119,10 @@ export const prepare: Prepare = async ({ config, method, shape, batch }, take, b
       const corrections = np.array([learningRate / (1 - beta1 ** updates), 1 / Math.sqrt(1 - beta2 ** updates)]);
       const next = update(trained, first, second, tree.ref(frozen), inputs, corrections);
       ({ trained, first, second } = next);
-      await blockUntilReady([trained, first, second]);
+      // The loss first: reading it dispatches the whole program, where each of the others would prepare it once more.
       const [loss = Number.NaN] = await next.loss.data();
       const [gradientNorm = Number.NaN] = await next.norm.data();
+      await blockUntilReady([trained, first, second]);
       return { loss, gradientNorm };
     },
 

@@ -60,8 +60,8 @@ export async function openTab(context: BrowserContext, site: Site, host: string)
 const closePage = (page: Page) => page.close().catch(() => {});
 
 /**
- * The renderer process that is busy while `work` runs, and much more so than any other: nothing else says which process a
- * page lives in. Null where the browser does not tell the processes' time.
+ * The renderer process that is busy while `work` runs, twice in turn and much more so than any other: nothing else says which
+ * process a page lives in. Null where the browser does not tell the processes' time.
  */
 async function processOf(session: CDPSession, work: () => Promise<void>): Promise<number | null> {
   const renderers = async () => {
@@ -69,12 +69,15 @@ async function processOf(session: CDPSession, work: () => Promise<void>): Promis
     return new Map(processInfo.filter(({ type }) => type === "renderer").map(({ id, cpuTime }) => [id, cpuTime]));
   };
   try {
-    for (let tries = 0; tries < 10; tries++) {
+    let busiest: number | null = null;
+    for (let tries = 0; tries < 20; tries++) {
       const before = await renderers();
       await work();
       const used = [...(await renderers())].map(([id, time]) => ({ id, time: time - (before.get(id) ?? time) }));
       const [most, next] = used.sort((a, b) => b.time - a.time);
-      if (most && most.time > 4 * (next?.time ?? 0)) return most.id;
+      const found = most && most.time > 4 * (next?.time ?? 0) ? most.id : null;
+      if (found !== null && found === busiest) return found;
+      busiest = found;
     }
   } catch {
     // Not every browser tells.

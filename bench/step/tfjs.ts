@@ -34,8 +34,8 @@ async function start(backend: Backend): Promise<void> {
   await tf.ready();
 }
 
-/** Product of two matrices whose gradient transposes first: what the wasm backend multiplies fast is not transposed. */
-const product = tf.customGrad((...given: (tf.Tensor | tf.GradSaveFunc)[]) => {
+/** Product of two matrices whose gradient transposes first: the wasm backend multiplies fast only what is not transposed. */
+const transposing = tf.customGrad((...given: (tf.Tensor | tf.GradSaveFunc)[]) => {
   const [a, b, save] = given as [tf.Tensor2D, tf.Tensor2D, tf.GradSaveFunc];
   save([a, b]);
   return {
@@ -46,6 +46,9 @@ const product = tf.customGrad((...given: (tf.Tensor | tf.GradSaveFunc)[]) => {
     },
   };
 });
+
+const product = (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
+  tf.getBackend() === "wasm" ? transposing(a, b) : tf.matMul(a, b);
 
 /** Rows of a table. The gradient adds rows by `scatterND`, for the wasm backend has no segment sum. */
 const rowsOf = (table: tf.Tensor, index: tf.Tensor1D) =>
@@ -81,13 +84,6 @@ function lossOf(config: LlamaConfig, { rows, length }: Problem["shape"], weights
   };
   /** (B·T, H·D) → (B, H, T, D). */
   const split = (x: tf.Tensor, count: number) => tf.transpose(tf.reshape(x, [rows, length, count, size]), [0, 2, 1, 3]);
-  /** Keys and values once for each query head of theirs. */
-  const shared = (x: tf.Tensor) => {
-    if (heads === keyHeads) return x;
-    const grouped = tf.reshape(x, [rows, keyHeads, 1, length * size]);
-    return tf.reshape(tf.tile(grouped, [1, 1, heads / keyHeads, 1]), [rows, heads, length, size]);
-  };
-
   let x = rowsOf(weight("model.embed_tokens"), given("ids") as tf.Tensor1D);
   for (let layer = 0; layer < config.num_hidden_layers; layer++) {
     const at = (name: string) => `model.layers.${layer}.${name}`;
@@ -95,8 +91,18 @@ function lossOf(config: LlamaConfig, { rows, length }: Problem["shape"], weights
     const queries = rotate(split(linear(at("self_attn.q_proj"), normal), heads), given("cos"), given("sin"));
     const keys = rotate(split(linear(at("self_attn.k_proj"), normal), keyHeads), given("cos"), given("sin"));
     const values = split(linear(at("self_attn.v_proj"), normal), keyHeads);
-    const scores = tf.matMul(tf.mul(queries, size ** -0.5), shared(keys), false, true);
-    const mixed = tf.matMul(tf.softmax(tf.add(scores, given("mask"))), shared(values));
+    // The queries of a key head are one block of rows, so that keys and values are never repeated.
+    const block = [rows * keyHeads, (heads / keyHeads) * length, size];
+    const keyBlock = [rows * keyHeads, length, size];
+    const scaled = tf.reshape(tf.mul(queries, size ** -0.5), block);
+    const scores = tf.reshape(tf.matMul(scaled, tf.reshape(keys, keyBlock), false, true), [
+      rows,
+      heads,
+      length,
+      length,
+    ]);
+    const weighed = tf.reshape(tf.softmax(tf.add(scores, given("mask"))), [rows * keyHeads, -1, length]);
+    const mixed = tf.reshape(tf.matMul(weighed, tf.reshape(values, keyBlock)), [rows, heads, length, size]);
     const attended = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [rows * length, heads * size]);
     x = tf.add(x, linear(at("self_attn.o_proj"), attended));
     const post = rmsNorm(x, weight(at("post_attention_layernorm")), epsilon);
@@ -161,7 +167,7 @@ export const prepare: Prepare = async ({ config, method, shape, batch }, take, b
     // The bias corrections go into two factors: fewer passes over every tensor.
     const stepSize = learningRate / (1 - beta1 ** updates);
     const root = 1 / Math.sqrt(1 - beta2 ** updates);
-    trained.forEach(({ variable, first, second }, index) =>
+    trained.forEach(({ variable, first, second }, index) => {
       tf.tidy(() => {
         const g = tf.mul(gradients[index] as tf.Tensor, clip);
         const m = tf.add(tf.mul(first, beta1), tf.mul(g, 1 - beta1));
@@ -170,8 +176,8 @@ export const prepare: Prepare = async ({ config, method, shape, batch }, take, b
         first.assign(m);
         second.assign(v);
         variable.assign(tf.sub(tf.mul(variable, 1 - learningRate * weightDecay), change));
-      }),
-    );
+      });
+    });
     return tf.stack([value, norm]) as tf.Tensor1D;
   };
 
