@@ -2,9 +2,9 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
+import { compileEvaluation } from "../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../../src/data/batch.ts";
 import { packExamples } from "../../src/data/pack.ts";
 import { createSampler, type SamplerState } from "../../src/data/sampler.ts";
@@ -75,10 +75,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
     runtime,
     parameters,
     specs,
-    artifacts: {
-      training: (shape) => compileTraining(config, full, shape),
-      optimizer: compileOptimizer(config, full, training),
-    },
+    artifacts: artifactsOfStep(config, full, training),
     recipe: training,
   });
   const evaluator = createEvaluator({

@@ -1,7 +1,7 @@
 /** Compiles a model and a method into training, eval and generation artifacts, with the ports of contract.ts. */
 
 import { backward } from "../autodiff/backward.ts";
-import { headWeight, type LlamaConfig, llama, rotaryFrequencies } from "../models/llama.ts";
+import { type Attend, headWeight, type LlamaConfig, llama, rotaryFrequencies } from "../models/llama.ts";
 import { attend, cacheBias, causalBias, type Heads, splitKeys, splitQueries } from "../nn/attention.ts";
 import { linearCrossEntropy } from "../nn/crossEntropy.ts";
 import { rope, ropeTables } from "../nn/rope.ts";
@@ -48,8 +48,8 @@ export function toArtifact(
 }
 
 /**
- * The forward graph up to the loss: whole rows under a causal mask that keeps to segments; only the supervised
- * positions go on to the head.
+ * The forward graph up to the loss: whole rows under a causal mask that keeps to segments; behind the last attention only
+ * the supervised positions go on, through the rest of its layer to the head.
  */
 export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method | null, shape: BatchShape) {
   const { rows, length, supervised } = shape;
@@ -60,19 +60,25 @@ export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method |
   const bias = causalBias(b, b.input(batchPorts.segmentIds, "int32", [rows, length]));
   const tables = ropeTables(b, rotaryFrequencies(config), length);
 
-  const hidden = llama(scope, config, b.reshape(ids, [rows * length]), (_layer, q, k, v) =>
-    attend(
-      b,
-      splitQueries(b, rope(b, q, positions, tables, heads.query), heads),
-      splitKeys(b, rope(b, k, positions, tables, heads.key), heads, true),
-      splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
-      bias,
-      heads,
-    ),
+  const index = b.input(batchPorts.supervisedIndex, "int32", [supervised]);
+  const hidden = llama(
+    scope,
+    config,
+    b.reshape(ids, [rows * length]),
+    (_layer, q, k, v) =>
+      attend(
+        b,
+        splitQueries(b, rope(b, q, positions, tables, heads.query), heads),
+        splitKeys(b, rope(b, k, positions, tables, heads.key), heads, true),
+        splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
+        bias,
+        heads,
+      ),
+    (states) => b.gather(states, index),
   );
   const loss = linearCrossEntropy(
     b,
-    b.gather(hidden, b.input(batchPorts.supervisedIndex, "int32", [supervised])),
+    hidden,
     headWeight(scope, config),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
@@ -80,32 +86,49 @@ export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method |
   return { loss, scope };
 }
 
+/** Whether a training artifact adds to what is in the accumulators, or replaces it. */
+export interface TrainingOptions {
+  /** False for steps of one micro-batch, which have nothing to add to. True when left out. */
+  readonly accumulates?: boolean;
+}
+
 /**
  * Forward and backward of one micro-batch: gives `loss_sum`, and adds the gradient of that sum to each trainable
- * parameter's accumulator, or starts it anew where `lazy_reset_grad` is true (which also clears a NaN).
+ * parameter's accumulator, or starts it anew where `lazy_reset_grad` is true (which also clears a NaN). One that does not
+ * accumulate takes neither that nor the accumulators, and writes the gradients as they are.
  */
-export function compileTraining(config: LlamaConfig, method: Method, shape: BatchShape): Artifact {
-  const { graph, aliases } = buildTraining(config, method, shape);
-  return toArtifact("training", artifactKey("training", config, method, shape), graph, aliases);
+export function compileTraining(
+  config: LlamaConfig,
+  method: Method,
+  shape: BatchShape,
+  { accumulates = true }: TrainingOptions = {},
+): Artifact {
+  const { graph, aliases } = buildTraining(config, method, shape, { accumulates });
+  const key = artifactKey("training", config, method, accumulates ? shape : { ...shape, accumulates });
+  return toArtifact("training", key, graph, aliases);
 }
 
 /** The graph of the training artifact, and which of its outputs may be written over which inputs. */
-export function buildTraining(config: LlamaConfig, method: Method, shape: BatchShape) {
+export function buildTraining(
+  config: LlamaConfig,
+  method: Method,
+  shape: BatchShape,
+  { accumulates = true }: TrainingOptions = {},
+) {
   const b = new GraphBuilder("training");
   const { loss, scope } = buildLoss(b, config, method, shape);
   const trainable = scope.parameters
     .filter(({ initial }) => method.kind === "full" || initial !== "checkpoint")
     .map(({ value }) => value);
-  const gradients = backward(b, loss.sum, trainable);
-  const reset = b.input(lazyResetGrad, "bool", [1]);
+  const kept = ({ name, shape }: Value) =>
+    b.where(b.input(lazyResetGrad, "bool", [1]), b.scalar(0), b.input(accumulatorIn(name), "float32", shape));
+  const gradients = backward(b, loss.sum, trainable, accumulates ? kept : null);
 
   const outputs: Record<string, Value> = { [lossSum]: loss.sum };
   const aliases: Record<string, string> = {};
-  trainable.forEach((parameter, index) => {
-    const accumulator = b.input(accumulatorIn(parameter.name), "float32", parameter.shape);
-    const kept = b.where(reset, b.scalar(0), accumulator);
-    outputs[accumulatorOut(parameter.name)] = b.add(kept, gradients[index] as Value);
-    aliases[accumulatorOut(parameter.name)] = accumulator.name;
+  trainable.forEach(({ name }, index) => {
+    outputs[accumulatorOut(name)] = gradients[index] as Value;
+    aliases[accumulatorOut(name)] = accumulatorIn(name);
   });
   return { graph: b.finish(outputs), aliases };
 }
@@ -160,15 +183,16 @@ export function compileGeneration(
     return updated;
   };
 
-  const hidden = llama(scope, config, b.reshape(ids, [tokens]), (layer, q, k, v) => {
+  const attention: Attend = (layer, q, k, v) => {
     const freshKeys = splitKeys(b, rope(b, k, positions64, tables, heads.key), heads);
     const freshValues = splitKeys(b, b.reshape(v, [1, tokens, heads.key * heads.size]), heads);
     const keys = cache(generationPorts.pastKey(layer), generationPorts.presentKey(layer), freshKeys);
     const values = cache(generationPorts.pastValue(layer), generationPorts.presentValue(layer), freshValues);
     const queries = splitQueries(b, rope(b, q, positions64, tables, heads.query), heads);
     return attend(b, queries, b.transpose(keys, [0, 1, 3, 2]), values, bias, heads);
-  });
-  const last = b.gather(hidden, b.input(generationPorts.logitsIndex, "int32", [1]));
+  };
+  const index = b.input(generationPorts.logitsIndex, "int32", [1]);
+  const last = llama(scope, config, b.reshape(ids, [tokens]), attention, (states) => b.gather(states, index));
   const logits = b.gemm(last, headWeight(scope, config), { transB: true });
   const graph = b.finish({ [generationPorts.logits]: b.reshape(logits, [config.vocab_size]), ...outputs });
   return toArtifact("generation", artifactKey("generation", config, method, { tokens, capacity }), graph);

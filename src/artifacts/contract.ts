@@ -18,7 +18,10 @@ export interface Artifact {
   readonly bytes: Uint8Array;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  /** Output name → input name of the same type that may share its buffer (updates in place). */
+  /**
+   * Output name → name of the tensor of the same type that it replaces: where that is an input too, the two may share one
+   * buffer (an update in place).
+   */
   readonly aliases: Readonly<Record<string, string>>;
 }
 
@@ -42,7 +45,7 @@ export const batchPorts = {
   lossWeights: "loss_weights",
 } as const;
 
-/** bool [1]: true starts the accumulators anew instead of adding to them. */
+/** bool [1], of an artifact that accumulates: true starts the accumulators anew instead of adding to them. */
 export const lazyResetGrad = "lazy_reset_grad";
 
 export const lossSum = "loss_sum";

@@ -38,7 +38,12 @@ const normEpsilon = 1e-6;
  * with c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ. Where n is not finite, parameters and moments come out bit for bit as they went in;
  * the norm tells. Each output may share its input's buffer: the last operation that writes it does not read it.
  */
-export function compileOptimizer(config: LlamaConfig, method: Method, settings: OptimizerSettings): Artifact {
+export function compileOptimizer(
+  config: LlamaConfig,
+  method: Method,
+  { beta1, beta2, epsilon, weightDecay }: OptimizerSettings,
+): Artifact {
+  const settings = { beta1, beta2, epsilon, weightDecay };
   const trainable = parametersOf(config, method).filter((parameter) => parameter.trainable);
   return buildOptimizer(trainable, settings, artifactKey("optimizer", config, method, settings));
 }

@@ -1,14 +1,15 @@
 /**
  * Reverse-mode differentiation: walks the builder's tape backwards and writes the gradient nodes into the same graph.
  *
- * Fan-out, broadcasting and pruning live here, once: a value used twice gets the sum of its gradients, a broadcast
+ * Fan-out, broadcasting and pruning live here, once: a value used twice gets the sum of its gradients (within the operation
+ * that gives the second, where that can add: a Gemm has a third operand, a scatter something to scatter onto), a broadcast
  * operand gets its axes summed away, and nothing is written that the wanted gradients do not need.
  */
 
 import type { GraphBuilder, Step } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
 import { type DType, sameShape, sizeOf } from "../tensor/dtype.ts";
-import { rules } from "./rules.ts";
+import { type Gradient, rules } from "./rules.ts";
 
 const floats: readonly DType[] = ["float32", "float16"];
 
@@ -28,7 +29,7 @@ function unbroadcast(b: GraphBuilder, gradient: Value, shape: readonly number[])
 }
 
 /** What the walk asks a step for: the gradient of each input, written on demand. */
-function gradientsOf(b: GraphBuilder, step: Step, gradients: readonly (Value | undefined)[]): readonly (() => Value)[] {
+function gradientsOf(b: GraphBuilder, step: Step, gradients: readonly (Value | undefined)[]): readonly Gradient[] {
   if (step.kind === "composite") return step.rule(gradients);
   const { node } = step;
   const [output, g] = [node.outputs[0], gradients[0]];
@@ -38,11 +39,17 @@ function gradientsOf(b: GraphBuilder, step: Step, gradients: readonly (Value | u
 
 /**
  * Gradients of a float32 scalar or [1] `loss` with respect to each of `wanted`, as values of the same graph. A wanted
- * value that the loss does not depend on is an error: a parameter that cannot learn was named wrongly.
+ * value that the loss does not depend on is an error: a parameter that cannot learn was named wrongly. `base` writes what a
+ * wanted value's gradient is added to, of that value's shape, just before it is needed; without it that is nothing.
  *
  * @throws GraphError when the loss is not a single number or does not depend on a wanted value.
  */
-export function backward(b: GraphBuilder, loss: Value, wanted: readonly Value[]): Value[] {
+export function backward(
+  b: GraphBuilder,
+  loss: Value,
+  wanted: readonly Value[],
+  base: ((wanted: Value) => Value) | null = null,
+): Value[] {
   if (sizeOf(loss.shape) !== 1) throw new GraphError(`a loss must be one number, not [${loss.shape.join(", ")}]`);
 
   // Forward over the tape: what leads from a wanted value needs a gradient, everything else is frozen.
@@ -54,6 +61,8 @@ export function backward(b: GraphBuilder, loss: Value, wanted: readonly Value[])
   }
 
   const gradients = new Map<Value, Value>();
+  const leaves = new Set(wanted);
+  const before = (value: Value) => gradients.get(value) ?? (leaves.has(value) ? base?.(value) : undefined);
   return b.within("backward", () =>
     b.untaped(() => {
       gradients.set(loss, b.constant("float32", loss.shape, Float32Array.of(1)));
@@ -68,9 +77,13 @@ export function backward(b: GraphBuilder, loss: Value, wanted: readonly Value[])
             if (!active.has(value)) return;
             const gradient = write[index];
             if (!gradient) throw new GraphError(`operand ${index} (${value.name}) has no gradient`);
+            const sum = before(value);
+            if (sum && gradient.onto) {
+              gradients.set(value, gradient.onto(sum));
+              return;
+            }
             const own = unbroadcast(b, gradient(), value.shape);
-            const before = gradients.get(value);
-            gradients.set(value, before ? b.add(before, own) : own);
+            gradients.set(value, sum ? b.add(sum, own) : own);
           });
         });
       }

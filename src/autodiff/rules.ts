@@ -11,8 +11,15 @@ import { type Attributes, constantNumbers, GraphError, type Value } from "../onn
 import { normalizeAxis, type OpName } from "../onnx/ops.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 
-/** Writes one operand's gradient; its shape may still be the broadcast one. */
-export type Gradient = () => Value;
+/**
+ * Writes one operand's gradient; its shape may still be the broadcast one. `onto` writes what came before plus the gradient,
+ * both of the operand's own shape, where that costs no operation of its own.
+ */
+export type Gradient = (() => Value) & { readonly onto?: (before: Value) => Value };
+
+/** A gradient that adds itself to what came before. */
+export const adding = (write: (before?: Value) => Value): Gradient =>
+  Object.assign(() => write(), { onto: (before: Value) => write(before) });
 
 export type Rule = (
   b: GraphBuilder,
@@ -47,11 +54,6 @@ const binary =
 /** 1 where the operand is the one that was chosen. At a tie both are, as a subgradient counted once would need an order. */
 const chosen = (b: GraphBuilder, g: Value, condition: Value) => b.where(condition, g, b.scalar(0));
 
-const swapLast = (b: GraphBuilder, x: Value) => {
-  const rank = x.shape.length;
-  return b.transpose(x, [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2]);
-};
-
 const reductionRule =
   (rule: (b: GraphBuilder, g: Value, x: Value, y: Value, count: number) => Value): Rule =>
   (b, g, y, inputs) => {
@@ -70,11 +72,11 @@ const reductionRule =
 const gemm: Rule = (b, g, _y, [p, q], { alpha, beta, transA, transB }) => {
   const [A, B] = [p as Value, q as Value];
   const scale = { alpha: alpha as number };
+  const product = (left: Value, right: Value, flips: { transA?: boolean; transB?: boolean }) =>
+    adding((before) => b.gemm(left, right, { ...scale, ...flips, ...(before && { c: before }) }));
   return [
-    () =>
-      transA ? b.gemm(B, g, { ...scale, transA: !!transB, transB: true }) : b.gemm(g, B, { ...scale, transB: !transB }),
-    () =>
-      transB ? b.gemm(g, A, { ...scale, transA: true, transB: !!transA }) : b.gemm(A, g, { ...scale, transA: !transA }),
+    transA ? product(B, g, { transA: !!transB, transB: true }) : product(g, B, { transB: !transB }),
+    transB ? product(g, A, { transA: true, transB: !!transA }) : product(A, g, { transA: !transA }),
     () => b.mul(g, b.scalar(beta as number)),
   ];
 };
@@ -101,12 +103,13 @@ const concat: Rule = (b, g, _y, inputs, attributes) => {
 
 /** Rows gather, so gradients scatter: dData[indices[k]] += g[k]. */
 const gather: Rule = (b, g, _y, [data, indices], { axis }) => [
-  () => {
+  adding((before) => {
     const { shape } = data as Value;
     if (axis !== 0) throw new GraphError(`Gather has a gradient along axis 0 only, not ${axis}`);
     const count = sizeOf((indices as Value).shape);
-    return b.scatterRows(shape, indices as Value, b.reshape(g, [count, ...shape.slice(1)]));
-  },
+    const rows = before ?? b.expand(b.scalar(0), shape);
+    return b.scatterRows(rows, indices as Value, b.reshape(g, [count, ...shape.slice(1)]));
+  }),
   none,
 ];
 
@@ -182,8 +185,8 @@ export const rules: { readonly [Op in OpName]: Rule } = {
   Sigmoid: unary((b, g, _x, y) => b.mul(g, b.mul(y, b.sub(b.scalar(1), y)))),
   QuickGelu: quickGelu,
   MatMul: binary(
-    (b, g, _p, q) => b.matMul(g, swapLast(b, q)),
-    (b, g, p) => b.matMul(swapLast(b, p), g),
+    (b, g, _p, q) => b.matMul(g, b.swapLast(q)),
+    (b, g, p) => b.matMul(b.swapLast(p), g),
   ),
   Gemm: gemm,
   Softmax: softmax,

@@ -132,18 +132,41 @@ export function readConfig(json: unknown): LlamaConfig {
 /** How a layer's queries (M, H·D), keys and values (M, K·D) become its context (M, H·D): whole rows, or with a cache. */
 export type Attend = (layer: number, queries: Value, keys: Value, values: Value) => Value;
 
-/** Token ids int32 [M] → final hidden states (M, D), before the head. */
-export function llama(scope: Scope, config: LlamaConfig, ids: Value, attend: Attend): Value {
+/** The rows of (M, width) of which the head is asked: (N, width). */
+export type Select = (rows: Value) => Value;
+
+/**
+ * Token ids int32 [M] → final hidden states (N, D) of the selected rows, before the head; of all rows without `select`.
+ *
+ * Other rows matter to the selected ones through the keys and values of the attention alone, so behind the last layer's
+ * attention nothing is computed for them: neither its output projection nor its MLP, forward and backward.
+ */
+export function llama(
+  scope: Scope,
+  config: LlamaConfig,
+  ids: Value,
+  attend: Attend,
+  select: Select = (rows) => rows,
+): Value {
   return scope.within("model", (model) => {
     let x = model.within("embed_tokens", (s) => s.b.gather(embedding(s, config), ids));
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-      x = model.within(`layers.${layer}`, (s) => block(s, config, x, (q, k, values) => attend(layer, q, k, values)));
+      const last = layer === config.num_hidden_layers - 1;
+      x = model.within(`layers.${layer}`, (s) =>
+        block(s, config, x, (q, k, values) => attend(layer, q, k, values), last ? select : (rows) => rows),
+      );
     }
     return model.within("norm", (s) => rmsNorm(s, x, config.rms_norm_eps));
   });
 }
 
-function block(scope: Scope, config: LlamaConfig, x: Value, attend: (q: Value, k: Value, v: Value) => Value): Value {
+function block(
+  scope: Scope,
+  config: LlamaConfig,
+  x: Value,
+  attend: (q: Value, k: Value, v: Value) => Value,
+  select: Select,
+): Value {
   const { b } = scope;
   const { rms_norm_eps: eps, hidden_size: width, head_dim: size, attention_bias: bias } = config;
   const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, eps));
@@ -155,9 +178,9 @@ function block(scope: Scope, config: LlamaConfig, x: Value, attend: (q: Value, k
       project("k_proj", config.num_key_value_heads),
       project("v_proj", config.num_key_value_heads),
     );
-    return attention.within("o_proj", (s) => linear(s, context, width, bias));
+    return attention.within("o_proj", (s) => linear(s, select(context), width, bias));
   });
-  const h = b.add(x, attended);
+  const h = b.add(select(x), attended);
   const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, eps));
   return b.add(
     h,

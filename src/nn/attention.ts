@@ -5,7 +5,7 @@
  */
 
 import type { GraphBuilder } from "../onnx/builder.ts";
-import type { Value } from "../onnx/graph.ts";
+import { GraphError, type Value } from "../onnx/graph.ts";
 
 export interface Heads {
   /** H, query heads. */
@@ -65,12 +65,45 @@ export function splitKeys(b: GraphBuilder, x: Value, heads: Heads, transposed = 
  */
 export function attend(b: GraphBuilder, queries: Value, keys: Value, values: Value, bias: Value, heads: Heads): Value {
   const [rows, , block] = queries.shape as [number, number, number];
-  const capacity = keys.shape[3] as number;
   const group = heads.query / heads.key;
   const length = block / group;
-  const scores = b.matMul(b.mul(queries, b.scalar(heads.size ** -0.5)), keys);
-  const masked = b.add(b.reshape(scores, [rows, heads.key, group, length, capacity]), bias);
-  const weights = b.reshape(b.softmax(masked), [rows, heads.key, block, capacity]);
-  const mixed = b.reshape(b.matMul(weights, values), [rows, heads.key, group, length, heads.size]);
-  return b.reshape(b.transpose(mixed, [0, 3, 1, 2, 4]), [rows * length, heads.query * heads.size]);
+  const [mixed] = b.composite("attention", [queries, keys, values], () => {
+    const scale = b.scalar(heads.size ** -0.5);
+    const scaled = b.mul(queries, scale);
+    const capacity = keys.shape[3] as number;
+    const scores = b.reshape(b.matMul(scaled, keys), [rows, heads.key, group, length, capacity]);
+    const weights = b.reshape(b.softmax(b.add(scores, bias)), [rows, heads.key, block, capacity]);
+    const output = b.matMul(weights, values);
+    return { outputs: [output], rule: ([g]) => attentionRule(b, { scaled, keys, values, weights, output }, scale, g) };
+  }) as [Value];
+  const split = b.reshape(mixed, [rows, heads.key, group, length, heads.size]);
+  return b.reshape(b.transpose(split, [0, 3, 1, 2, 4]), [rows * length, heads.query * heads.size]);
+}
+
+/**
+ * With O = PV and P = softmax(S): dV = PᵀdO, dS = P ∘ (dO Vᵀ − δ), δ the sum of dO ∘ O along a row, which equals the sum of
+ * dP ∘ P and is as wide as a head and not as a row is long (Dao et al. 2022, arXiv:2205.14135).
+ */
+function attentionRule(
+  b: GraphBuilder,
+  {
+    scaled,
+    keys,
+    values,
+    weights,
+    output,
+  }: Readonly<Record<"scaled" | "keys" | "values" | "weights" | "output", Value>>,
+  scale: Value,
+  g: Value | undefined,
+) {
+  if (!g) throw new GraphError("attention has no gradient to pass on");
+  const scores = () => {
+    const delta = b.reduceSum(b.mul(g, output), [-1]);
+    return b.mul(weights, b.sub(b.matMul(g, b.swapLast(values)), delta));
+  };
+  return [
+    () => b.mul(b.matMul(scores(), b.swapLast(keys)), scale),
+    () => b.matMul(b.swapLast(scaled), scores()),
+    () => b.matMul(b.swapLast(weights), g),
+  ];
 }

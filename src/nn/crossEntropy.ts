@@ -1,5 +1,6 @@
 /** The language-model head and its loss as one composite with a gradient rule of its own, in chunks of positions. */
 
+import { adding } from "../autodiff/rules.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
 
@@ -55,7 +56,7 @@ export function linearCrossEntropy(
               ),
               g,
             ),
-          () => b.mul(parts.reduce<Value | undefined>((sum, part) => part.weightGradient(sum), undefined) as Value, g),
+          adding((before) => parts.reduce((sum, part) => part.weightGradient(g, sum), before) as Value),
         ];
       },
     };
@@ -97,6 +98,7 @@ function chunkLoss(
   return {
     loss,
     hiddenGradient: () => b.mul(b.gemm(delta(), weight), w),
-    weightGradient: (sum: Value | undefined) => b.gemm(delta(), b.mul(h, w), { transA: true, ...(sum && { c: sum }) }),
+    weightGradient: (g: Value, sum: Value | undefined) =>
+      b.gemm(delta(), b.mul(b.mul(h, w), g), { transA: true, ...(sum && { c: sum }) }),
   };
 }

@@ -16,7 +16,9 @@ import {
 import { type OpName, specOf } from "./ops.ts";
 
 /** Gradients of a composite's inputs, given those of its outputs; asked for one input at a time. */
-export type CompositeRule = (gradients: readonly (Value | undefined)[]) => readonly (() => Value)[];
+export type CompositeRule = (
+  gradients: readonly (Value | undefined)[],
+) => readonly ((() => Value) & { readonly onto?: (before: Value) => Value })[];
 
 /** One step of the tape: a node with the rule of its op, or a composite that brings its own. */
 export type Step =
@@ -249,6 +251,11 @@ export class GraphBuilder {
     }
     return perm.every((axis, index) => axis === index) ? x : this.emit("Transpose", [x], { perm });
   }
+  /** The last two axes in the other order. */
+  swapLast(x: Value): Value {
+    const axes = x.shape.map((_, axis) => axis);
+    return this.transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
+  }
   concat(values: readonly Value[], axis: number): Value {
     return values.length === 1 ? (values[0] as Value) : this.emit("Concat", values, { axis });
   }
@@ -263,17 +270,17 @@ export class GraphBuilder {
     return this.emit("ScatterElements", [data, indices, updates], { axis, reduction: "add" });
   }
   /**
-   * Zeros of `shape` [R, …] with `updates` [K, …] added at the rows `indices` int32 [K]; rows may repeat.
+   * `base` [R, …] with `updates` [K, …] added at the rows `indices` int32 [K]; rows may repeat.
    *
    * On several threads ONNX Runtime's processor shares a ScatterND's updates out among them, and of two that add to one row
    * at a time an addition is lost (microsoft/onnxruntime issues 18048 and 23396). A small one it computes on a single
    * thread, so the updates are added piece by piece.
    */
-  scatterRows(shape: Shape, indices: Value, updates: Value): Value {
+  scatterRows(base: Value, indices: Value, updates: Value): Value {
     const count = sizeOf(indices.shape);
     const flat = this.reshape(indices, [count]);
-    const piece = Math.max(1, Math.floor(scatteredAtOnce / sizeOf(shape.slice(1))));
-    let rows = this.expand(this.scalar(0), shape);
+    const piece = Math.max(1, Math.floor(scatteredAtOnce / sizeOf(base.shape.slice(1))));
+    let rows = base;
     for (let from = 0; from < count; from += piece) {
       const length = Math.min(piece, count - from);
       const range = Int32Array.from({ length }, (_, i) => from + i);

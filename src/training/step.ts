@@ -1,7 +1,6 @@
 /** The engine of a step: micro-batches summed into accumulators, one optimizer run, everything updated in place. */
 
 import {
-  type Artifact,
   accumulatorIn,
   firstMoment,
   gradientNorm,
@@ -12,7 +11,8 @@ import {
   type ParameterSpec,
   secondMoment,
 } from "../artifacts/contract.ts";
-import type { Batch, BatchShape } from "../data/batch.ts";
+import type { StepArtifacts } from "../artifacts/ofStep.ts";
+import type { Batch } from "../data/batch.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
 import type { RestoreTensor, TensorSource } from "../storage/checkpoints.ts";
 import type { Recipe } from "../storage/run.ts";
@@ -26,7 +26,7 @@ export interface StepperParts {
   /** Every parameter of the model and its adapter, as `uploadParameters` gives them; the caller keeps and frees them. */
   readonly parameters: ParameterTensors;
   readonly specs: readonly ParameterSpec[];
-  readonly artifacts: { training(shape: BatchShape): Artifact; readonly optimizer: Artifact };
+  readonly artifacts: StepArtifacts;
   readonly recipe: Pick<Recipe, "beta1" | "beta2" | "maxGradNorm">;
 }
 
@@ -115,11 +115,15 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
     const artifact = trainingArtifact(batch.shape);
     const session = await runtime.session(artifact);
     const { inputs, outputs } = bindTensors(artifact, tensors);
-    const resetFeed: HostTensor = { dtype: "bool", shape: [1], data: Uint8Array.of(reset ? 1 : 0) };
-    return scalarOf(
-      await session.run({ ...inputs, ...batchFeeds(batch), [lazyResetGrad]: resetFeed }, outputs),
-      lossSum,
-    );
+    const feeds: Record<string, DeviceTensor | HostTensor> = { ...inputs, ...batchFeeds(batch) };
+    if (artifact.inputs.some(({ name }) => name === lazyResetGrad)) {
+      feeds[lazyResetGrad] = { dtype: "bool", shape: [1], data: Uint8Array.of(reset ? 1 : 0) };
+    } else if (!reset) {
+      throw new Error(
+        `${artifact.key} replaces the gradients of the micro-batch before; compile it as one that accumulates.`,
+      );
+    }
+    return scalarOf(await session.run(feeds, outputs), lossSum);
   }
 
   /** Runs update t of AdamW on the accumulated sums and returns the norm of the mean gradient. */

@@ -1,8 +1,8 @@
 /** How long a run takes, measured by trying: one step of its own artifacts on its most common batch, and what stands between steps. */
 
-import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
+import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { compileOptimizer } from "../artifacts/optimizer.ts";
+import { artifactsOfStep } from "../artifacts/ofStep.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../data/batch.ts";
 import { bucketFor } from "../data/buckets.ts";
 import { answer } from "../generation/answer.ts";
@@ -144,10 +144,7 @@ async function timeStep({ runtime, parameters, model, plan, recipe, batch, signa
     runtime,
     parameters,
     specs: parametersOf(config, plan.method),
-    artifacts: {
-      training: (shape) => compileTraining(config, plan.method, shape),
-      optimizer: compileOptimizer(config, plan.method, recipe),
-    },
+    artifacts: artifactsOfStep(config, plan.method, recipe),
     recipe,
   });
   try {
@@ -164,10 +161,11 @@ async function timeStep({ runtime, parameters, model, plan, recipe, batch, signa
       return { begun, ended: performance.now() };
     };
     const first = await take([batch]);
-    const isSlow = first.ended - (first.begun[0] ?? 0) > slow;
-    const { begun, ended } = await take(isSlow ? [batch] : [batch, batch]);
+    // Two micro-batches tell what the update takes by itself; where a step has but one, it is within that one's time.
+    const alone = recipe.accumulation === 1 || first.ended - (first.begun[0] ?? 0) > slow;
+    const { begun, ended } = await take(alone ? [batch] : [batch, batch]);
     const [one = 0, two = ended] = begun;
-    return { microBatch: (two - one) / 1000, update: Math.max(0, ended - two - (isSlow ? 0 : two - one)) / 1000 };
+    return { microBatch: (two - one) / 1000, update: Math.max(0, ended - two - (alone ? 0 : two - one)) / 1000 };
   } finally {
     stepper.dispose();
   }

@@ -1,8 +1,8 @@
 /** One run from its record to its end: puts the loop's parts together, and keeps record and checkpoints in step with it. */
 
-import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
+import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { compileOptimizer } from "../artifacts/optimizer.ts";
+import { artifactsOfStep } from "../artifacts/ofStep.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
@@ -81,10 +81,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       runtime,
       parameters,
       specs: parametersOf(model.config, method),
-      artifacts: {
-        training: (shape) => compileTraining(model.config, method, shape),
-        optimizer: compileOptimizer(model.config, method, recipe),
-      },
+      artifacts: artifactsOfStep(model.config, method, recipe),
       recipe,
     });
 

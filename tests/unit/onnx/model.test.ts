@@ -16,7 +16,11 @@ function everyAttributeKind(): Graph {
     Float32Array.from({ length: 15 }, (_, i) => i / 7),
   );
   const mixed = b.gemm(flat, w, { transB: true, alpha: 0.5 });
-  const rows = b.scatterRows([6, 5], b.constant("int32", [8], Int32Array.from([0, 1, 2, 3, 4, 5, 0, 1])), mixed);
+  const rows = b.scatterRows(
+    b.expand(b.scalar(0), [6, 5]),
+    b.constant("int32", [8], Int32Array.from([0, 1, 2, 3, 4, 5, 0, 1])),
+    mixed,
+  );
   const kept = b.where(b.input("keep", "bool", [1]), rows, b.scalar(-1));
   return b.finish({ kept });
 }

@@ -19,7 +19,7 @@ test.each([
   const b = new GraphBuilder("scatter");
   const indices = b.input("indices", "int32", [updates]);
   const values = b.input("values", "float32", [updates, width]);
-  const graph = b.finish({ sums: b.scatterRows([rows, width], indices, values) });
+  const graph = b.finish({ sums: b.scatterRows(b.expand(b.scalar(0), [rows, width]), indices, values) });
   const runtime = await createRuntime("wasm", { entries, threads: 2 });
   const session = await runtime.session(toArtifact("training", "scatter", graph));
   const feeds = {
