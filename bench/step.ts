@@ -2,7 +2,8 @@
  * `npm run bench -- [--provider wasm|webgpu] [--size tiny|small|medium] [--method full|lora] [--repeats N] [--engines a,b]
  * [--json FILE]`: one step of supervised fine-tuning in Hone, jax-js, TensorFlow.js and, where PYTHON or python3 has it,
  * PyTorch: speed, memory, what is loaded, and whether all compute the same. Exit 1 when one fails or computes something else.
- * Run it on a machine with nothing else to do.
+ * `--growth length|batch|depth|vocabulary|supervised` measures Hone alone as one of these grows, `--drift [STEPS]` Hone alone
+ * at both ends of a long run. Run it on a machine with nothing else to do.
  */
 
 import os from "node:os";
@@ -10,22 +11,34 @@ import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { launchChromium } from "../scripts/harness/chromium.ts";
 import { type Comparison, compare } from "./step/compare.ts";
+import { driftText, measureDrift } from "./step/drift.ts";
 import { backends } from "./step/engine.ts";
 import { type EngineName, engineNames, type Place } from "./step/entrant.ts";
 import { rowsTable } from "./step/figures.ts";
+import { growths, growthTable, measureGrowth } from "./step/growth.ts";
 import { methods, sizes } from "./step/problem.ts";
 import { serveEngines } from "./step/site.ts";
 import { openTab } from "./step/tab.ts";
 import { hasTorch } from "./step/torch.ts";
 
+/** Steps of `--drift` where no number follows it. */
+const driftSteps = "2000";
+
 function readArguments() {
+  const given = process.argv.slice(2);
+  const args = given.flatMap((argument, i) =>
+    argument === "--drift" && !/^\d/.test(given[i + 1] ?? "") ? [argument, driftSteps] : [argument],
+  );
   const { values } = parseArgs({
+    args,
     options: {
       provider: { type: "string", default: "wasm" },
       size: { type: "string" },
       method: { type: "string" },
       repeats: { type: "string" },
       engines: { type: "string" },
+      growth: { type: "string" },
+      drift: { type: "string" },
       json: { type: "string" },
     },
   });
@@ -35,9 +48,12 @@ function readArguments() {
     method: values.method === undefined ? null : oneOf("method", values.method, methods),
     repeats: count("repeats", values.repeats) ?? 9,
     engines: values.engines?.split(",").map((name) => oneOf("engines", name.trim(), engineNames)) ?? null,
+    growth: values.growth === undefined ? null : oneOf("growth", values.growth, growths),
+    drift: count("drift", values.drift),
     json: values.json,
   };
 }
+type Arguments = ReturnType<typeof readArguments>;
 
 /** All that run here: PyTorch is left out, and that is said, where no Python has it. */
 function enginesHere(): readonly EngineName[] {
@@ -63,9 +79,34 @@ async function machineOf({ context, site }: Place) {
   };
 }
 
+/** The comparison of all engines at each size and method that was asked for. */
+async function compareAll(place: Place, emulated: boolean, { backend, size, method, repeats, engines }: Arguments) {
+  const runningHere = engines ?? enginesHere();
+  // An emulated GPU is slow at products of matrices: what is larger is measured where it is asked for.
+  const usual = emulated ? (["tiny"] as const) : (["tiny", "small"] as const);
+  const comparisons: Comparison[] = [];
+  for (const chosenSize of size ? [size] : usual) {
+    for (const chosenMethod of method ? [method] : methods) {
+      const problem = { backend, size: chosenSize, method: chosenMethod, change: {} };
+      const comparison = await compare(place, { ...problem, engines: runningHere, repeats, emulated });
+      comparisons.push(comparison);
+      console.log(`${chosenSize}, ${chosenMethod}, ${backend}, ${repeats} rounds\n${rowsTable(comparison.rows)}`);
+      for (const { engine, error } of comparison.failures) console.log(`ERROR ${engine}: ${error}`);
+      console.log();
+    }
+  }
+  const failures = comparisons.flatMap(({ failures }) => failures);
+  if (failures.length > 0) process.exitCode = 1;
+  return {
+    rows: comparisons.flatMap(({ rows }) => rows),
+    matrixPeak: comparisons.flatMap(({ matrixPeak }) => matrixPeak),
+    failures,
+  };
+}
+
 async function main() {
-  const { backend, size, method, repeats, engines: chosen, json } = readArguments();
-  const engines = chosen ?? enginesHere();
+  const chosen = readArguments();
+  const { backend, method, repeats, growth, drift, json } = chosen;
   const site = await serveEngines();
   const browser = await launchChromium({ webgpu: backend === "webgpu" });
   try {
@@ -73,27 +114,19 @@ async function main() {
     const machine = await machineOf(place);
     console.log(`${machine.cpu}, ${machine.cores} cores; ${machine.browser}; ${machine.adapter ?? "no WebGPU"}\n`);
     const emulated = backend === "webgpu" && machine.emulated;
-    // An emulated GPU is slow at products of matrices: what is larger is measured where it is asked for.
-    const chosenSizes = size ? [size] : emulated ? (["tiny"] as const) : (["tiny", "small"] as const);
-    const comparisons: Comparison[] = [];
-    for (const size of chosenSizes) {
-      for (const chosenMethod of method ? [method] : methods) {
-        const match = { backend, size, method: chosenMethod, change: {}, engines, repeats, emulated };
-        const comparison = await compare(place, match);
-        comparisons.push(comparison);
-        console.log(`${size}, ${chosenMethod}, ${backend}, ${repeats} rounds\n${rowsTable(comparison.rows)}`);
-        for (const { engine, error } of comparison.failures) console.log(`ERROR ${engine}: ${error}`);
-        console.log();
-      }
+    if (growth) {
+      const request = { growth, backend, size: chosen.size ?? "small", method: method ?? "full", repeats };
+      const rows = await measureGrowth(place, request);
+      console.log(growthTable(growth, rows));
+      writeJson(json, { machine, ...request, rows });
+    } else if (drift) {
+      const request = { backend, size: chosen.size ?? "tiny", method: method ?? "full", steps: drift };
+      const found = await measureDrift(place, request);
+      console.log(driftText(found));
+      writeJson(json, { machine, ...request, ...found });
+    } else {
+      writeJson(json, { machine, ...(await compareAll(place, emulated, chosen)) });
     }
-    const failures = comparisons.flatMap(({ failures }) => failures);
-    writeJson(json, {
-      machine,
-      rows: comparisons.flatMap(({ rows }) => rows),
-      matrixPeak: comparisons.flatMap(({ matrixPeak }) => matrixPeak),
-      failures,
-    });
-    if (failures.length > 0) process.exitCode = 1;
   } finally {
     await browser.dispose();
     await site.dispose();

@@ -85,7 +85,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), ...rows.map(line)].join("\n");
 }
 
-const mebibytes = (bytes: number | null) => (bytes === null ? "–" : (bytes / 2 ** 20).toFixed(1));
+/** Mebibytes, or a dash for what was not measured. */
+export const bytesText = (bytes: number | null) => (bytes === null ? "–" : (bytes / 2 ** 20).toFixed(1));
 
 /** The rows of one size and method for a person to read. */
 export function rowsTable(rows: readonly Row[]): string {
@@ -112,10 +113,10 @@ export function rowsTable(rows: readonly Row[]): string {
       row.millisecondsPerStep.toFixed(1),
       `${(100 * row.spread).toFixed(1)} %`,
       row.ratioToHone === null ? "–" : row.ratioToHone.toFixed(2),
-      mebibytes(row.peakBytes),
+      bytesText(row.peakBytes),
       `${(100 * row.shareOfPeak).toFixed(0)} %`,
       `${(row.timeToFirstStepMs / 1000).toFixed(1)} s`,
-      mebibytes(row.bytesLoaded),
+      bytesText(row.bytesLoaded),
       row.loss[0].toFixed(5),
       row.loss[1].toFixed(5),
       row.deviation.toExponential(1),

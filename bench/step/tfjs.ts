@@ -162,7 +162,8 @@ export const prepare: Prepare = async ({ config, method, shape, batch }, take, b
     };
     const { value, grads } = tf.variableGrads(() => lossOf(config, shape, weights, inputs), variables);
     const gradients = trained.map(({ variable }) => grads[variable.name] as tf.Tensor);
-    const norm = tf.sqrt(tf.addN(gradients.map((g) => tf.sum(tf.square(g)))));
+    // Not addN, which is 0 for scalars on the WebGPU backend of 4.22.
+    const norm = tf.sqrt(tf.sum(tf.stack(gradients.map((g) => tf.sum(tf.square(g))))));
     const clip = tf.minimum(tf.div(maxGradNorm, tf.add(norm, 1e-6)), 1);
     // The bias corrections go into two factors: fewer passes over every tensor.
     const stepSize = learningRate / (1 - beta1 ** updates);
