@@ -74,15 +74,17 @@ export function buildOptimizer(
     const stepSize = orElse(b.div(b.mul(rate, root), input(optimizerScalars.biasCorrection1)), 0);
     const epsilon = b.mul(root, b.scalar(settings.epsilon));
     const decay = orElse(b.sub(one, b.mul(rate, b.scalar(settings.weightDecay))), 1);
-    const moment = (beta: number) => {
-      const keep = orElse(b.scalar(beta), 1);
-      return { keep, take: orElse(b.scalar(1 - beta), 0) };
-    };
-    const [first, second] = [moment(settings.beta1), moment(settings.beta2)];
+    const moment = (beta: number, scale: Value) => ({
+      keep: orElse(b.scalar(beta), 1),
+      take: orElse(b.mul(scale, b.scalar(1 - beta)), 0),
+    });
+    // The gradient's factor is folded into what the moments take of it, so that G itself is gone through once less.
+    const first = moment(settings.beta1, gradientScale);
+    const second = moment(settings.beta2, b.mul(gradientScale, gradientScale));
 
     const outputs: Record<string, Value> = {};
     parameters.forEach(({ name, shape }, index) => {
-      const g = b.where(finite, b.mul(gradients[index] as Value, gradientScale), b.scalar(0));
+      const g = b.where(finite, gradients[index] as Value, b.scalar(0));
       const m = ema(b, b.input(firstMoment(name), "float32", shape), g, first);
       const v = ema(b, b.input(secondMoment(name), "float32", shape), b.mul(g, g), second);
       const change = b.mul(b.div(m, b.add(b.sqrt(v), epsilon)), stepSize);
@@ -106,7 +108,7 @@ const ema = (b: GraphBuilder, old: Value, fresh: Value, { keep, take }: { keep: 
 /** Σ x² over all tensors, float32 [1], in two stages: along the last axis, then over what is left of each. */
 function squaredNorm(b: GraphBuilder, tensors: readonly Value[]): Value {
   const partial = tensors.map((x) => {
-    const rows = b.reduceSum(b.mul(x, x), [x.shape.length - 1]);
+    const rows = b.reduceSumSquare(x, [x.shape.length - 1]);
     return b.reshape(b.reduceSum(b.reshape(rows, flat(rows.shape)), [0]), [1]);
   });
   return b.reduceSum(b.concat(partial, 0), [0]);

@@ -194,6 +194,7 @@ export const rules: { readonly [Op in OpName]: Rule } = {
   RotaryEmbedding: rotaryEmbedding,
   ReduceSum: reductionRule((b, g, x) => b.expand(g, x.shape)),
   ReduceMean: reductionRule((b, g, x, _y, count) => b.expand(b.mul(g, b.scalar(1 / count)), x.shape)),
+  ReduceSumSquare: reductionRule((b, g, x) => b.mul(b.mul(g, b.scalar(2)), x)),
   ReduceMax: reductionRule((b, g, x, y) => b.where(b.equal(x, y), g, b.scalar(0))),
   Reshape: (b, g, _y, [x]) => [() => b.reshape(g, (x as Value).shape), none],
   Expand: (_b, g) => [() => g, none],

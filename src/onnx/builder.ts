@@ -228,6 +228,9 @@ export class GraphBuilder {
   reduceMean(x: Value, axes: readonly number[]): Value {
     return this.emit("ReduceMean", [x, this.ints(axes)], { keepdims: 1 });
   }
+  reduceSumSquare(x: Value, axes: readonly number[]): Value {
+    return this.emit("ReduceSumSquare", [x, this.ints(axes)], { keepdims: 1 });
+  }
   reduceMax(x: Value, axes: readonly number[]): Value {
     return this.emit("ReduceMax", [x, this.ints(axes)], { keepdims: 1 });
   }

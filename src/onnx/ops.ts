@@ -313,6 +313,7 @@ export const ops = {
   ReduceSum: reduction,
   ReduceMean: reduction,
   ReduceMax: reduction,
+  ReduceSumSquare: reduction,
   Reshape: reshape,
   Expand: expand,
   Transpose: transpose,

@@ -90,6 +90,7 @@ const opRows: readonly GradcheckRow[] = [
       return rope(b, x(b, 3, 8), positions, tables, 2);
     },
   },
+  { ops: ["ReduceSumSquare"], name: "the last axis", build: (b) => b.reduceSumSquare(x(b, 3, 4), [-1]) },
   { ops: ["ReduceSum"], name: "two axes", build: (b) => b.reduceSum(x(b, 2, 3, 4), [0, -1]) },
   { ops: ["ReduceMean"], name: "inner axis", build: (b) => b.reduceMean(x(b, 2, 3, 4), [1]) },
   { ops: ["ReduceMax"], name: "last axis", build: (b) => b.reduceMax(x(b, 3, 5), [1]) },

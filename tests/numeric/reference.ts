@@ -234,6 +234,7 @@ const kernels: { readonly [Op in OpName]: Kernel } = {
   SimplifiedLayerNormalization: rmsNormalization,
   RotaryEmbedding: rotary,
   ReduceSum: reduce(0, (sum, x) => sum + x),
+  ReduceSumSquare: reduce(0, (sum, x) => sum + x * x),
   ReduceMean: reduce(
     0,
     (sum, x) => sum + x,
