@@ -24,6 +24,10 @@ const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 4, alpha: 8, 
 
 export const smallArtifacts: readonly (readonly [string, Artifact])[] = methods.flatMap((method) => [
   [`${method.kind} training`, compileTraining(config, method, shape)] as const,
+  [
+    `${method.kind} training on one micro-batch`,
+    compileTraining(config, method, shape, { accumulates: false }),
+  ] as const,
   [`${method.kind} optimizer`, compileOptimizer(config, method, settings)] as const,
   [`${method.kind} eval`, compileEvaluation(config, method, shape)] as const,
   [`${method.kind} generation, prefill`, compileGeneration(config, method, { tokens: 8, capacity: 64 })] as const,

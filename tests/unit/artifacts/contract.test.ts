@@ -70,6 +70,7 @@ describe.each(methods)("$kind", (method) => {
     const key = compileTraining(config, method, shape).key;
     expect(compileTraining(config, method, { ...shape }).key).toBe(key);
     expect(compileTraining(config, method, { ...shape, length: 8 }).key).not.toBe(key);
+    expect(compileTraining(config, method, shape, { accumulates: false }).key).not.toBe(key);
     expect(compileEvaluation(config, method, shape).key).not.toBe(key);
   });
 });

@@ -1,0 +1,156 @@
+/**
+ * The graphs as they are written for speed, against the plain ones: attention as its single operators with their own rules,
+ * every position through the whole model, gradients added by additions. Both in float64 on the reference interpreter, where
+ * nothing but the order of sums may differ.
+ */
+
+import { expect, test } from "vitest";
+import { buildLoss, buildTraining } from "../../src/artifacts/compile.ts";
+import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
+import { adapterOf, type Method, parametersOf } from "../../src/artifacts/method.ts";
+import { backward } from "../../src/autodiff/backward.ts";
+import { packBatch, type TokenizedExample } from "../../src/data/batch.ts";
+import { headWeight, llama, rotaryFrequencies } from "../../src/models/llama.ts";
+import { causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
+import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";
+import { rope, ropeTables } from "../../src/nn/rope.ts";
+import { Scope } from "../../src/nn/scope.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import type { Graph, Value } from "../../src/onnx/graph.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { createRandom } from "../../src/tensor/random.ts";
+import { batchFeeds } from "../../src/training/feeds.ts";
+import { smallLlama } from "../support/smallLlama.ts";
+import { interpret, type Tensor, tensor } from "./reference.ts";
+
+const config = smallLlama({ num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, hidden_size: 16 });
+const heads = { query: 4, key: 2, size: 4 };
+const methods: Method[] = [
+  { kind: "full" },
+  { kind: "lora", rank: 3, alpha: 6, targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "down_proj"] },
+];
+
+/** Two rows, one of two examples, a third of the tokens supervised, and padding in every list. */
+const random = createRandom(11);
+const example = (length: number, row: number): TokenizedExample => ({
+  source: 0,
+  row,
+  ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+  weights: Float32Array.from({ length }, (_, t) => (t > 0 && t % 3 === 0 ? 0.5 + row : 0)),
+});
+const shape = { rows: 2, length: 12, supervised: 9 };
+const batch = packBatch([[example(5, 0), example(4, 1)], [example(10, 2)]], shape);
+
+/** Attention whose gradient is made of the rules of Mul, MatMul, Add and Softmax. */
+function plainAttention(b: GraphBuilder, queries: Value, keys: Value, values: Value, bias: Value): Value {
+  const { rows, length } = shape;
+  const group = heads.query / heads.key;
+  const scores = b.matMul(b.mul(queries, b.scalar(heads.size ** -0.5)), keys);
+  const masked = b.add(b.reshape(scores, [rows, heads.key, group, length, length]), bias);
+  const weights = b.reshape(b.softmax(masked), [rows, heads.key, group * length, length]);
+  const mixed = b.reshape(b.matMul(weights, values), [rows, heads.key, group, length, heads.size]);
+  return b.reshape(b.transpose(mixed, [0, 3, 1, 2, 4]), [rows * length, heads.query * heads.size]);
+}
+
+/** Every position goes through all layers and the last norm; the supervised ones are taken before the head. */
+function plainTraining(method: Method): Graph {
+  const { rows, length, supervised } = shape;
+  const b = new GraphBuilder("plain");
+  const scope = Scope.root(b, adapterOf(method));
+  const ids = b.reshape(b.input(batchPorts.inputIds, "int32", [rows, length]), [rows * length]);
+  const positions = b.cast(b.input(batchPorts.positionIds, "int32", [rows, length]), "int64");
+  const bias = causalBias(b, b.input(batchPorts.segmentIds, "int32", [rows, length]));
+  const tables = ropeTables(b, rotaryFrequencies(config), length);
+  const hidden = llama(scope, config, ids, (_layer, q, k, v) =>
+    plainAttention(
+      b,
+      splitQueries(b, rope(b, q, positions, tables, heads.query), heads),
+      splitKeys(b, rope(b, k, positions, tables, heads.key), heads, true),
+      splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
+      bias,
+    ),
+  );
+  const { sum } = linearCrossEntropy(
+    b,
+    b.gather(hidden, b.input(batchPorts.supervisedIndex, "int32", [supervised])),
+    headWeight(scope, config),
+    b.input(batchPorts.targets, "int32", [supervised]),
+    b.input(batchPorts.lossWeights, "float32", [supervised]),
+  );
+  const trained = parametersOf(config, method).filter(({ trainable }) => trainable);
+  const gradients = backward(
+    b,
+    sum,
+    trained.map(({ name, shape }) => b.input(name, "float32", shape)),
+  );
+  const named = trained.map(({ name, shape }, i) => {
+    const before = b.input(accumulatorIn(name), "float32", shape);
+    return [accumulatorOut(name), b.add(before, gradients[i] as Value)] as const;
+  });
+  return b.finish({ [lossSum]: sum, ...Object.fromEntries(named) });
+}
+
+/** Values for every input of either graph. */
+function feedsOf(method: Method): Record<string, Tensor> {
+  const draw = createRandom(5);
+  const filled = (dimensions: readonly number[], centre: number) =>
+    tensor(
+      dimensions,
+      Array.from({ length: sizeOf(dimensions) }, () => centre + 0.4 * draw.normal()),
+    );
+  const feeds = Object.fromEntries(
+    Object.entries(batchFeeds(batch)).map(([name, { shape, data }]) => [
+      name,
+      tensor(shape, Array.from<number | bigint, number>(data, Number)),
+    ]),
+  );
+  for (const { name, shape, trainable } of parametersOf(config, method)) {
+    feeds[name] = filled(shape, name.includes("norm") ? 1 : 0);
+    if (trainable) feeds[accumulatorIn(name)] = filled(shape, 0);
+  }
+  return feeds;
+}
+
+const run = (graph: Graph, feeds: Readonly<Record<string, Tensor>>) =>
+  interpret(graph, Object.fromEntries(graph.inputs.map(({ name }) => [name, feeds[name] as Tensor])));
+
+/** Largest difference over the expected tensor's largest magnitude. */
+function difference(actual: Tensor | undefined, expected: Tensor): number {
+  const scale = Math.max(...expected.data.map(Math.abs), 1e-3);
+  return Math.max(...expected.data.map((value, i) => Math.abs((actual?.data[i] ?? Number.NaN) - value) / scale));
+}
+
+test.each(methods)("$kind: loss and every gradient are those of the plain graph", (method) => {
+  const feeds = feedsOf(method);
+  const expected = run(plainTraining(method), feeds);
+  const own = run(buildTraining(config, method, shape).graph, {
+    ...feeds,
+    [lazyResetGrad]: tensor([1], [0]),
+  });
+  expect(Object.keys(own).sort()).toEqual(Object.keys(expected).sort());
+  for (const [name, value] of Object.entries(expected)) {
+    expect([name, difference(own[name], value) < 1e-12]).toEqual([name, true]);
+  }
+});
+
+test.each(methods)("$kind: without accumulating the gradients are those of a fresh start", (method) => {
+  const feeds = feedsOf(method);
+  const expected = run(buildTraining(config, method, shape).graph, { ...feeds, [lazyResetGrad]: tensor([1], [1]) });
+  const { graph, aliases } = buildTraining(config, method, shape, { accumulates: false });
+  expect(graph.inputs.filter(({ name }) => name === lazyResetGrad || name.includes("accumulation"))).toEqual([]);
+  expect(aliases).toEqual(buildTraining(config, method, shape).aliases);
+  const own = run(graph, feeds);
+  for (const [name, value] of Object.entries(expected)) {
+    expect([name, difference(own[name], value) < 1e-12]).toEqual([name, true]);
+  }
+});
+
+test("behind the last layer's attention only the supervised rows are computed", () => {
+  const b = new GraphBuilder("loss");
+  const { loss } = buildLoss(b, config, null, shape);
+  const products = b.finish({ loss: loss.sum }).nodes.filter(({ op }) => op === "Gemm");
+  const rows = products.map(({ outputs }) => outputs[0]?.shape[0]);
+  const all = shape.rows * shape.length;
+  // q, k, v, o, gate, up, down of the first layer; q, k, v of the second, then its o, gate, up, down and the head.
+  expect(rows).toEqual([...Array(7).fill(all), ...Array(3).fill(all), ...Array(5).fill(shape.supervised)]);
+});
