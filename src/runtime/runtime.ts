@@ -3,6 +3,7 @@
 import type { Artifact } from "../artifacts/contract.ts";
 import { byteSizeOf, type DType, describeType, type Shape, sizeOf } from "../tensor/dtype.ts";
 import { messageOf, RuntimeError } from "./errors.ts";
+import { countHeap, type Held } from "./held.ts";
 import { Mutex } from "./mutex.ts";
 import { createNativeProvider } from "./nativeProvider.ts";
 import { checkData, isDeviceDType, type OrtEntries, type Provider } from "./provider.ts";
@@ -37,8 +38,10 @@ async function chooseProvider(
   { entries, threads, strictPlacement = true }: RuntimeOptions,
 ): Promise<Provider> {
   const { wasm } = entries;
-  const onProcessor = (why: string) =>
-    "native" in wasm ? createNativeProvider(wasm, why, threads) : createWasmProvider(wasm, why, threads);
+  const onProcessor = async (why: string): Promise<Provider> =>
+    "native" in wasm
+      ? createNativeProvider(wasm, why, threads)
+      : { ...(await createWasmProvider(wasm, why, threads)), held: countHeap() };
   if (choice === "wasm") return onProcessor("The processor was chosen");
   const adapter = entries.webgpu ? await findAdapter() : "There is no WebGPU outside a browser";
   if (!entries.webgpu || typeof adapter === "string") {
@@ -187,6 +190,10 @@ class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
       peakBytes: this.#peakBytes,
       sessions: this.#live.size,
     };
+  }
+
+  held(): Held | null {
+    return this.provider.held?.() ?? null;
   }
 
   check(): void {

@@ -2,6 +2,7 @@
 
 import type { Artifact } from "../artifacts/contract.ts";
 import type { DType, Shape } from "../tensor/dtype.ts";
+import type { Held } from "./held.ts";
 
 export type TensorData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
 
@@ -74,6 +75,11 @@ export interface Runtime {
   /** A device tensor; zeros when `data` is left out. Throws when it is larger than the device's limit. */
   tensor(label: string, dtype: DType, shape: Shape, data?: TensorData): DeviceTensor;
   memory(): MemoryAccount;
+  /**
+   * What the device really holds, sessions included: bytes of GPU buffers, or on wasm the filled part of the WebAssembly heap,
+   * which never shrinks. Null where it cannot be seen.
+   */
+  held(): Held | null;
   /** Settles when the device is lost, with the reason; never settles otherwise (on wasm, never). */
   readonly lost: Promise<DeviceLost>;
   /** Releases sessions, tensors and the device. */

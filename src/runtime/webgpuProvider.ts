@@ -3,6 +3,7 @@
 import type * as Ort from "onnxruntime-web";
 import { byteSizeOf, type Shape } from "../tensor/dtype.ts";
 import { DeviceLostError, messageOf, RuntimeError } from "./errors.ts";
+import { countBuffers } from "./held.ts";
 import { loadThroughOrt, type OrtMemory } from "./inference.ts";
 import { type DeviceDType, type OrtEntry, type OrtModule, type Provider, viewAs } from "./provider.ts";
 import type { DeviceLost, ProviderReport, TensorData } from "./types.ts";
@@ -122,6 +123,7 @@ export async function createWebGpuProvider(
 ): Promise<Provider> {
   const ort = await entry.load();
   const device = await requestDevice(adapter);
+  const held = countBuffers(device);
   if (entry.files) ort.env.wasm.wasmPaths = entry.files;
   // Nothing but the bookkeeping runs on the processor.
   ort.env.wasm.numThreads = 1;
@@ -173,13 +175,17 @@ export async function createWebGpuProvider(
 
   return {
     report,
+    held,
     maxTensorBytes: device.limits.maxBufferSize,
     lost,
     load: (model) =>
       loadThroughOrt(ort, model, {
         // `basic` puts each run in an error scope and makes it throw what that caught; so a run also ends no earlier
         // than all that the GPU had to report before it.
-        executionProviders: [{ name: "webgpu", device, validationMode: "basic" }],
+        // Buffers are let go of as soon as they are free: kept for later, those of every batch shape would add up.
+        executionProviders: [
+          { name: "webgpu", device, validationMode: "basic", storageBufferCacheMode: "lazyRelease" },
+        ],
         graphOptimizationLevel: "all",
         logSeverityLevel: 4,
         ...(strictPlacement && { extra: { session: { disable_cpu_ep_fallback: "1" } } }),

@@ -1,12 +1,11 @@
 /** What a run needs, counted from its plan before it starts: memory, disk, and how often what is done. */
 
-import { peakBytes } from "../artifacts/activations.ts";
-import { buildTraining } from "../artifacts/compile.ts";
 import type { BatchShape } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { LlamaConfig } from "../models/llama.ts";
 import type { Recipe } from "../storage/run.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
+import { memoryOf, roomiest } from "./memory.ts";
 import { methodOf } from "./prepare.ts";
 import type { Budget } from "./protocol.ts";
 
@@ -15,27 +14,6 @@ const wasmLimit = 2 ** 32;
 /** About what one step takes in a checkpoint's state as JSON. */
 const stateBytesPerStep = 180;
 const stateBytes = 4096;
-
-/** Bytes on the device for a method on batches of a shape, without a limit. */
-export function memoryOf(config: LlamaConfig, method: Method, shape: BatchShape): Omit<Budget["memory"], "limit"> {
-  const specs = parametersOf(config, method);
-  const bytesOf = (trainable: boolean) =>
-    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf("float32", spec.shape) : 0), 0);
-  const trained = bytesOf(true);
-  const frozen = bytesOf(false);
-  const { graph, aliases } = buildTraining(config, method, shape);
-  const activations = peakBytes(graph, new Set(Object.keys(aliases)));
-  const gradients = trained;
-  const moments = 2 * trained;
-  return {
-    frozen,
-    trained,
-    gradients,
-    moments,
-    activations,
-    total: frozen + trained + gradients + moments + activations,
-  };
-}
 
 /** Bytes in this browser: what a checkpoint holds (trained weights, moments, state), and how many there are at the end. */
 export function diskOf(
@@ -70,8 +48,9 @@ export interface BudgetParts {
   readonly config: LlamaConfig;
   readonly recipe: Recipe;
   readonly steps: number;
-  /** The roomiest of the run's batches. */
-  readonly shape: BatchShape;
+  /** Shapes of its batches, and of those that it is evaluated on; none where nothing is held out. */
+  readonly shapes: readonly BatchShape[];
+  readonly heldOut: readonly BatchShape[];
   readonly provider: "webgpu" | "wasm";
   /** Bytes that the browser still gives; null where it does not say. */
   readonly left: number | null;
@@ -79,9 +58,9 @@ export interface BudgetParts {
 
 /** Everything but the time. */
 export function countBudget(parts: BudgetParts): Omit<Budget, "time"> {
-  const { config, recipe, steps, shape, provider, left } = parts;
+  const { recipe, steps, provider, left } = parts;
   const limit = provider === "wasm" ? wasmLimit : null;
-  const memory = { ...memoryOf(config, methodOf(recipe), shape), limit };
+  const memory = { ...memoryOf(parts), limit };
   const disk = { ...diskOf(memory.trained, recipe, steps), left };
   const sentences = [memoryAdvice(memory, parts), diskAdvice(disk, parts)].filter((sentence) => sentence !== null);
   return {
@@ -94,7 +73,7 @@ export function countBudget(parts: BudgetParts): Omit<Budget, "time"> {
 }
 
 /** Why the run's checkpoints do not fit, and what would; null when they do. Throws nothing, and measures nothing. */
-export function diskRefusal(parts: Omit<BudgetParts, "shape" | "provider">): string | null {
+export function diskRefusal(parts: Omit<BudgetParts, "shapes" | "heldOut" | "provider">): string | null {
   return diskAdvice(
     { ...diskOf(trainedBytes(parts.config, methodOf(parts.recipe)), parts.recipe, parts.steps), left: parts.left },
     parts,
@@ -112,16 +91,21 @@ function trainedBytes(config: LlamaConfig, method: Method): number {
 const size = (bytes: number) =>
   bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(1, Math.ceil(bytes / 1e6))} MB`;
 
-function memoryAdvice({ total, limit }: Budget["memory"], { config, recipe, shape }: BudgetParts): string | null {
+function memoryAdvice({ total, limit }: Budget["memory"], parts: BudgetParts): string | null {
   if (limit === null || total <= limit) return null;
-  const fits = (method: Method, other: BatchShape) => memoryOf(config, method, other).total <= limit;
+  const { recipe, shapes } = parts;
+  const fits = (change: Partial<BudgetParts>) => memoryOf({ ...parts, ...change }).total <= limit;
   const why = `A step needs about ${size(total)} of memory, and WebAssembly can address ${size(limit)}:`;
-  if (recipe.method === "full" && fits(lora(recipe), shape))
+  if (recipe.method === "full" && fits({ recipe: { ...recipe, method: "lora" } }))
     return `${why} train with LoRA, which leaves the model as it is.`;
-  for (let rows = Math.floor(shape.rows / 2); rows >= 1; rows = Math.floor(rows / 2)) {
-    const fewer = { ...shape, rows, supervised: Math.ceil((shape.supervised * rows) / shape.rows) };
-    if (!fits(methodOf(recipe), fewer)) continue;
+  for (let rows = Math.floor(roomiest(shapes).rows / 2); rows >= 1; rows = Math.floor(rows / 2)) {
+    const fewer = shapes.map((shape) => ({
+      ...shape,
+      rows: Math.min(rows, shape.rows),
+      supervised: Math.ceil((shape.supervised * Math.min(rows, shape.rows)) / shape.rows),
+    }));
     const gathered = Math.ceil((recipe.batchSize * recipe.accumulation) / rows);
+    if (!fits({ shapes: fewer, recipe: { ...recipe, accumulation: gathered } })) continue;
     return `${why} set rows at a time to ${rows}, and micro-batches per step to ${gathered} for the same step.`;
   }
   return `${why} shorten the longest row, choose a smaller model, or use a browser with WebGPU.`;
@@ -129,7 +113,7 @@ function memoryAdvice({ total, limit }: Budget["memory"], { config, recipe, shap
 
 function diskAdvice(
   disk: Budget["disk"],
-  { config, recipe, steps, left }: Omit<BudgetParts, "shape" | "provider">,
+  { config, recipe, steps, left }: Omit<BudgetParts, "shapes" | "heldOut" | "provider">,
 ): string | null {
   if (left === null || diskNeeded(disk) <= left) return null;
   const why =

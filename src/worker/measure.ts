@@ -56,13 +56,12 @@ async function roomIn(storage: Storage): Promise<number | null> {
 /** Counts, and where the run fits, tries it. Throws the signal's reason. */
 export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Budget> {
   const { runtime, model, plan, recipe } = parts;
-  const shape = plan.buckets.at(-1);
-  if (!shape) throw new Error("The run has no batch shape to count memory for.");
   const counted = countBudget({
     config: model.config,
     recipe,
     steps: plan.totalSteps,
-    shape,
+    shapes: plan.buckets,
+    heldOut: plan.validation.length > 0 ? plan.validationBuckets : [],
     provider: runtime.report.provider,
     left: await roomIn(storage),
   });

@@ -42,7 +42,7 @@ export interface Plan {
 /** The seeds of a run's parts, apart from each other. */
 export const seeds = ({ seed }: Recipe) => ({ split: seed, order: seed + 1, adapter: seed + 2, text: seed + 3 });
 
-export function methodOf(recipe: Recipe): Method {
+export function methodOf(recipe: Pick<Recipe, "method" | "lora">): Method {
   return recipe.method === "full" ? { kind: "full" } : { kind: "lora", ...recipe.lora };
 }
 

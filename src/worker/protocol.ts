@@ -176,8 +176,10 @@ export interface Budget {
     readonly gradients: number;
     /** AdamW's two averages of each trained number. */
     readonly moments: number;
-    /** What a step keeps between its forward and its backward pass, estimated from the graph. */
+    /** What the hungriest run of an artifact takes for its intermediate results, as ONNX Runtime allocates them. */
     readonly activations: number;
+    /** What ONNX Runtime keeps for its sessions, and on wasm for itself. */
+    readonly engine: number;
     readonly total: number;
     /** What the engine can take at all; null where it is not known. */
     readonly limit: number | null;

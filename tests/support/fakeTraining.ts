@@ -44,6 +44,7 @@ export function fakeBudget({ recipe }: RunRequest): Budget {
       gradients: trained,
       moments: 2 * trained,
       activations,
+      engine: 0,
       total: frozen + 4 * trained + activations,
       limit: 2 ** 32,
     },

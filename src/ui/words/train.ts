@@ -63,7 +63,8 @@ export const budgetWords = {
     trained: "Weights that are trained",
     gradients: "Gradients of a step",
     moments: "Optimizer (AdamW's two averages)",
-    activations: "Activations of the longest batch, estimated",
+    activations: "Activations of the longest batch",
+    engine: "ONNX Runtime and its sessions",
   },
 } as const;
 

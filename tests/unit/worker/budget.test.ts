@@ -5,14 +5,15 @@ import { parametersOf } from "../../../src/artifacts/method.ts";
 import { readConfig } from "../../../src/models/llama.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
-import { countBudget, diskOf, diskRefusal, memoryOf, timesOf } from "../../../src/worker/budget.ts";
-import { methodOf } from "../../../src/worker/prepare.ts";
+import { countBudget, diskOf, diskRefusal, timesOf } from "../../../src/worker/budget.ts";
+import { memoryOf } from "../../../src/worker/memory.ts";
 import { tinyConfig } from "../../support/tinyLlama.ts";
 
 const config = readConfig(tinyConfig);
 const shape = { rows: 2, length: 32, supervised: 16 };
 const lora = { ...defaultRecipe("lora"), lora: { ...defaultRecipe("lora").lora, rank: 8 } };
 const full = defaultRecipe("full");
+const parts = { config, recipe: full, shapes: [shape], heldOut: [], provider: "webgpu" as const };
 
 /** Width 16, heads of 8, MLP of 32: embedding, two norms and the last, q and o, k and v, three of the MLP. */
 const base = 272 * 16 + 3 * 16 + 2 * 16 * 16 + 2 * 8 * 16 + 3 * 32 * 16;
@@ -21,18 +22,18 @@ const adapter = 8 * (2 * (16 + 16) + 2 * (16 + 8) + 3 * (16 + 32));
 
 describe("memory", () => {
   test("of LoRA: the model once, and of the adapter weights, gradients and two moments", () => {
-    const memory = memoryOf(config, methodOf(lora), shape);
+    const memory = memoryOf({ ...parts, recipe: lora });
     expect(memory).toMatchObject({
       frozen: 4 * base,
       trained: 4 * adapter,
       gradients: 4 * adapter,
       moments: 8 * adapter,
     });
-    expect(memory.total).toBe(4 * base + 16 * adapter + memory.activations);
+    expect(memory.total).toBe(4 * base + 16 * adapter + memory.activations + memory.engine);
   });
 
   test("of full training: four times the model, and nothing that stays", () => {
-    expect(memoryOf(config, methodOf(full), shape)).toMatchObject({
+    expect(memoryOf(parts)).toMatchObject({
       frozen: 0,
       trained: 4 * base,
       gradients: 4 * base,
@@ -41,7 +42,8 @@ describe("memory", () => {
   });
 
   test("of activations: at least what a backward pass must keep, and about as much more as there are more places", () => {
-    const at = (rows: number) => memoryOf(config, methodOf(lora), { ...shape, rows, supervised: 8 * rows }).activations;
+    const at = (rows: number) =>
+      memoryOf({ ...parts, recipe: lora, shapes: [{ ...shape, rows, supervised: 8 * rows }] }).activations;
     // Per place the inputs of the layer's seven matrices (16, 16, 32 wide), and the logits of each supervised one.
     expect(at(2)).toBeGreaterThan(4 * (64 * (16 + 16 + 32) + 16 * 272));
     expect(at(2)).toBeLessThan(100 * 4 * (64 * (16 + 16 + 32) + 16 * 272));
@@ -81,12 +83,12 @@ test.each([
 });
 
 describe("advice", () => {
-  const parts = { config, recipe: full, steps: 100, shape, provider: "wasm" as const, left: 1e9 };
+  const whole = { ...parts, steps: 100, provider: "wasm" as const, left: 1e9 };
   const per = diskOf(4 * base, full, 100).perCheckpoint;
 
   test("is not given where everything fits, nor where nothing is known of the room", () => {
-    expect(countBudget(parts)).toMatchObject({ fits: true, advice: null });
-    expect(countBudget({ ...parts, provider: "webgpu", left: null })).toMatchObject({
+    expect(countBudget(whole)).toMatchObject({ fits: true, advice: null });
+    expect(countBudget({ ...whole, provider: "webgpu", left: null })).toMatchObject({
       fits: true,
       memory: { limit: null },
       disk: { left: null },
@@ -99,10 +101,10 @@ describe("advice", () => {
     ["LoRA", { ...full, keepLast: 1 }, 2.5 * per, /train with LoRA/],
     ["room on the disk", full, 1000, /delete runs, models or datasets/],
   ])("of a full disk names %s where that is enough", (_, recipe, left, words) => {
-    const budget = countBudget({ ...parts, recipe, left });
+    const budget = countBudget({ ...whole, recipe, left });
     expect(budget.fits).toBe(false);
     expect(budget.advice).toMatch(words);
-    expect(diskRefusal({ ...parts, recipe, left })).toBe(budget.advice);
+    expect(diskRefusal({ ...whole, recipe, left })).toBe(budget.advice);
   });
 
   // Of a wide model the weights rule, of long rows the attention between all their places.
@@ -118,7 +120,7 @@ describe("advice", () => {
     ],
     ["what is left", config, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /shorten the longest row/],
   ])("of too little memory names %s", (_, model, recipe, places, words) => {
-    const budget = countBudget({ ...parts, config: model, recipe, shape: { ...places, supervised: 16 } });
+    const budget = countBudget({ ...whole, config: model, recipe, shapes: [{ ...places, supervised: 16 }] });
     expect(budget.memory.total).toBeGreaterThan(2 ** 32);
     expect(budget).toMatchObject({ fits: false, memory: { limit: 2 ** 32 } });
     expect(budget.advice).toMatch(words);
