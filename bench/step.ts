@@ -10,11 +10,11 @@ import os from "node:os";
 import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { launchChromium } from "../scripts/harness/chromium.ts";
-import { type Comparison, compare } from "./step/compare.ts";
+import { compare } from "./step/compare.ts";
 import { driftText, measureDrift } from "./step/drift.ts";
 import { backends } from "./step/engine.ts";
 import { type EngineName, engineNames, type Place } from "./step/entrant.ts";
-import { rowsTable } from "./step/figures.ts";
+import { type Comparison, reportOf, rowsTable } from "./step/figures.ts";
 import { growths, growthTable, measureGrowth } from "./step/growth.ts";
 import { methods, sizes } from "./step/problem.ts";
 import { serveEngines } from "./step/site.ts";
@@ -79,7 +79,7 @@ async function machineOf({ context, site }: Place) {
   };
 }
 
-/** The comparison of all engines at each size and method that was asked for. */
+/** Compares the engines at each size and method that was asked for; exit code 1 when one fails. */
 async function compareAll(place: Place, emulated: boolean, { backend, size, method, repeats, engines }: Arguments) {
   const runningHere = engines ?? enginesHere();
   // An emulated GPU is slow at products of matrices: what is larger is measured where it is asked for.
@@ -95,13 +95,8 @@ async function compareAll(place: Place, emulated: boolean, { backend, size, meth
       console.log();
     }
   }
-  const failures = comparisons.flatMap(({ failures }) => failures);
-  if (failures.length > 0) process.exitCode = 1;
-  return {
-    rows: comparisons.flatMap(({ rows }) => rows),
-    matrixPeak: comparisons.flatMap(({ matrixPeak }) => matrixPeak),
-    failures,
-  };
+  if (comparisons.some(({ failures }) => failures.length > 0)) process.exitCode = 1;
+  return comparisons;
 }
 
 async function main() {
@@ -125,7 +120,7 @@ async function main() {
       console.log(driftText(found));
       writeJson(json, { machine, ...request, ...found });
     } else {
-      writeJson(json, { machine, ...(await compareAll(place, emulated, chosen)) });
+      writeJson(json, reportOf(machine, await compareAll(place, emulated, chosen)));
     }
   } finally {
     await browser.dispose();

@@ -1,19 +1,21 @@
 /** All engines at one problem: whether they compute the same, how fast, in how much memory, and how near to their peak. */
 
 import { type EngineName, type Entrant, openEntrant, type Place, type Task, titles } from "./entrant.ts";
-import { deviations, type Failure, median, pairedRatio, type Row, spreadOf } from "./figures.ts";
+import {
+  type Comparison,
+  deviations,
+  type Failure,
+  type MatrixPeak,
+  median,
+  pairedRatio,
+  type Row,
+  spreadOf,
+} from "./figures.ts";
 import { matrixOperations, problemOf } from "./problem.ts";
 import { peakOf, type Runner, takeRounds, warmUp } from "./rounds.ts";
 
 /** What losses and gradient norms of two engines may differ by: float32 sums in another order. */
 const agreement = 1e-4;
-
-export interface Comparison {
-  readonly rows: readonly Row[];
-  readonly failures: readonly Failure[];
-  /** GFLOP/s of large square products by engine. */
-  readonly matrixPeak: readonly { readonly engine: string; readonly backend: string; readonly gflops: number }[];
-}
 
 export interface Match extends Omit<Task, "engine"> {
   readonly engines: readonly EngineName[];
@@ -50,7 +52,7 @@ export async function compare(place: Place, match: Match): Promise<Comparison> {
     const operations = matrixOperations({ shape, ...problem });
     const hone = left.find(({ entrant }) => entrant.engine === "hone");
     const rows: Row[] = [];
-    const matrixPeak: { engine: string; backend: string; gflops: number }[] = [];
+    const matrixPeak: MatrixPeak[] = [];
     for (const { entrant, second, samples } of left) {
       const { opened: first } = entrant;
       const engine = titles[entrant.engine];

@@ -41,6 +41,43 @@ export interface Failure {
   readonly error: string;
 }
 
+/** GFLOP/s of a large square product of float32 matrices. */
+export interface MatrixPeak {
+  readonly engine: string;
+  readonly backend: string;
+  readonly gflops: number;
+}
+
+/** What one size and method gives. */
+export interface Comparison {
+  readonly rows: readonly Row[];
+  readonly failures: readonly Failure[];
+  readonly matrixPeak: readonly MatrixPeak[];
+}
+
+/** What `--json` writes: of the peaks of one engine on one backend, which each comparison measures anew, the highest. */
+export function reportOf<Machine>(machine: Machine, comparisons: readonly Comparison[]) {
+  const highest = new Map<string, MatrixPeak>();
+  for (const found of comparisons.flatMap(({ matrixPeak }) => matrixPeak)) {
+    const key = `${found.engine} ${found.backend}`;
+    if (!((highest.get(key)?.gflops ?? 0) >= found.gflops)) highest.set(key, found);
+  }
+  const rows = comparisons.flatMap(({ rows }) => rows);
+  return {
+    machine,
+    rows,
+    matrixPeak: [...highest.values()],
+    shareOfPeak: rows.map(({ engine, backend, size, method, shareOfPeak }) => ({
+      engine,
+      backend,
+      size,
+      method,
+      share: shareOfPeak,
+    })),
+    failures: comparisons.flatMap(({ failures }) => failures),
+  };
+}
+
 /** The value below which the given share of the values lies, interpolated between neighbours. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
