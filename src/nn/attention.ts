@@ -104,7 +104,6 @@ function attentionRule(
   return [
     () => b.mul(b.matMul(scores(), b.swapLast(keys)), scale),
     () => b.matMul(b.swapLast(scaled), scores()),
-    // Of the two, the narrow operand is the one to be transposed.
-    () => b.swapLast(b.matMul(b.swapLast(g), weights)),
+    () => b.matMul(b.swapLast(weights), g),
   ];
 }
