@@ -1,0 +1,71 @@
+/**
+ * `npm run profile -- [--provider wasm|webgpu] [--size tiny|small|medium] [--method full|lora] [--steps N] [--json FILE]
+ * [--trace FILE]`: where the time of one optimizer step goes, in headless Chromium: by seam, by part of the model, by op and
+ * by shape. The trace is a flame chart for chrome://tracing or Perfetto. Run it on a machine with nothing else to do.
+ */
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
+import { launchChromium } from "../scripts/harness/chromium.ts";
+import { callInPage, serveModules } from "../scripts/harness/serve.ts";
+import { eventsOf, reportOf } from "./profile/report.ts";
+import { reportText } from "./profile/table.ts";
+import { traceOf } from "./profile/trace.ts";
+import type { Recording, RecordRequest } from "./profile/worker.ts";
+import { backends } from "./step/engine.ts";
+import { methods, sizes } from "./step/problem.ts";
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      provider: { type: "string", default: "wasm" },
+      size: { type: "string", default: "tiny" },
+      method: { type: "string", default: "full" },
+      steps: { type: "string" },
+      json: { type: "string" },
+      trace: { type: "string" },
+    },
+  });
+  return {
+    request: {
+      provider: oneOf("provider", values.provider, backends),
+      size: oneOf("size", values.size, sizes),
+      method: oneOf("method", values.method, methods),
+      warmup: 2,
+      steps: count("steps", values.steps) ?? 5,
+    },
+    json: values.json,
+    trace: values.trace,
+  };
+}
+
+async function main() {
+  const { request, json, trace } = readArguments();
+  const served = await serveModules();
+  const browser = await launchChromium({ webgpu: request.provider === "webgpu" });
+  try {
+    const { page } = browser;
+    page.on("console", (message) => {
+      if (message.type() === "error") console.error(message.text());
+    });
+    await page.goto(served.address);
+    const record = (profiling: boolean) => {
+      const recordRequest: RecordRequest = { ...request, profiling };
+      return callInPage<Recording>(page, "/bench/profile/page.ts", "record", recordRequest);
+    };
+    const plain = await record(false);
+    const profiled = await record(true);
+    const events = eventsOf(profiled);
+    const report = reportOf(request, plain, profiled, events);
+    console.log(reportText(report));
+    writeJson(json, report);
+    if (trace)
+      writeFileSync(trace, JSON.stringify({ traceEvents: traceOf(profiled.steps, events), displayTimeUnit: "ms" }));
+  } finally {
+    await browser.dispose();
+    await served.dispose();
+  }
+}
+
+runCommand(main);

@@ -1,0 +1,96 @@
+/** What a profile found: the figures behind the table, the JSON file and the trace. */
+
+import { median } from "../step/figures.ts";
+import { matrixOperations, problemOf } from "../step/problem.ts";
+import { type RunEvents, readRuns } from "./events.ts";
+import { kernelsOf, timedOf } from "./kernels.ts";
+import { medianStep, partsOf, type StepParts } from "./seamTimes.ts";
+import { byOp, byRegion, byShape, type OpSum, type RegionSum, type ShapeSum } from "./sums.ts";
+import type { Recording, RecordRequest } from "./worker.ts";
+
+export interface ArtifactCounts {
+  /** Nodes that ONNX Runtime ran, after its optimizations. */
+  readonly nodes: number;
+  /** Inputs and outputs of all of them. */
+  readonly bytes: number;
+  /** Milliseconds of the run while every kernel is noted, and how many of them no kernel takes: medians over the steps. */
+  readonly milliseconds: number;
+  readonly betweenMilliseconds: number;
+}
+
+export interface Report {
+  readonly request: Omit<RecordRequest, "profiling">;
+  readonly reason: string;
+  readonly threads: number;
+  readonly gpu: Recording["gpu"];
+  /** Whose clock timed the kernels; a processor's on WebGPU is only the time that it takes to record a node's commands. */
+  readonly clock: "processor" | "gpu";
+  readonly figures: Recording["figures"];
+  readonly tokens: number;
+  /** Floating-point operations of the step's matrix products, as the model needs them. */
+  readonly operations: number;
+  readonly matrixPeak: NonNullable<Recording["matrixPeak"]>;
+  /** The median step without profiling. */
+  readonly step: StepParts;
+  /** Milliseconds of the median step while every kernel is noted. */
+  readonly profiledMilliseconds: number;
+  readonly artifacts: { readonly training: ArtifactCounts; readonly optimizer: ArtifactCounts };
+  readonly ops: readonly OpSum[];
+  readonly shapes: readonly ShapeSum[];
+  readonly regions: readonly RegionSum[];
+}
+
+export interface ProfileEvents {
+  readonly training: readonly RunEvents[];
+  readonly optimizer: readonly RunEvents[];
+}
+
+/** The runs of the recorded steps, without those of the warm-up. */
+export function eventsOf({ printed, steps }: Recording): ProfileEvents {
+  const last = (lines: readonly string[]) => readRuns(lines).slice(-steps.length);
+  return { training: last(printed.training), optimizer: last(printed.optimizer) };
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+function countsOf(runs: readonly RunEvents[]): ArtifactCounts {
+  const nodes = runs[0]?.nodes ?? [];
+  return {
+    nodes: nodes.length,
+    bytes: sum(nodes.map(({ bytes }) => bytes)),
+    milliseconds: median(runs.map(({ took }) => took)) / 1000,
+    betweenMilliseconds: median(runs.map((run) => run.took - sum(timedOf(run).map(({ took }) => took)))) / 1000,
+  };
+}
+
+/** `plain` is the recording without profiling, from which the step's own times are. */
+export function reportOf(
+  request: Omit<RecordRequest, "profiling">,
+  plain: Recording,
+  profiled: Recording,
+  events: ProfileEvents,
+): Report {
+  const { matrixPeak } = plain;
+  if (!matrixPeak) throw new Error("The recording without profiling has no peak of the matrix products.");
+  const training = kernelsOf("training", events.training);
+  const optimizer = kernelsOf("optimizer", events.optimizer);
+  const kernels = [...training, ...optimizer];
+  const problem = problemOf(request.size, request.method);
+  return {
+    request,
+    reason: plain.reason,
+    threads: plain.threads,
+    gpu: plain.gpu,
+    clock: events.training[0]?.dispatches.length ? "gpu" : "processor",
+    figures: plain.figures,
+    tokens: problem.shape.rows * problem.shape.length,
+    operations: matrixOperations(problem),
+    matrixPeak,
+    step: partsOf(medianStep(plain.steps)),
+    profiledMilliseconds: partsOf(medianStep(profiled.steps)).milliseconds,
+    artifacts: { training: countsOf(events.training), optimizer: countsOf(events.optimizer) },
+    ops: byOp(kernels),
+    shapes: byShape(kernels),
+    regions: byRegion(kernels),
+  };
+}

@@ -1,0 +1,174 @@
+/** The report as text. */
+
+import { passes } from "./kernels.ts";
+import type { Report } from "./report.ts";
+import { type SeamTimes, seams, totalOf } from "./seamTimes.ts";
+
+/** Columns padded to their widest cell: the first `left` of them to the right, the others to the left. */
+export function textTable(rows: readonly (readonly string[])[], left = 1): string {
+  const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(cell.length, most[i] ?? 0)), []);
+  const pad = (cell: string, i: number) => (i < left ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0));
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
+}
+
+const ms = (value: number) => value.toFixed(2);
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const count = (value: number) => value.toLocaleString("en");
+const rate = (value: number) => value.toFixed(1);
+
+const seamNames: { readonly [seam in keyof SeamTimes]: string } = {
+  javascript: "JavaScript",
+  mutex: "waiting for the mutex",
+  inputs: "upload of inputs",
+  runtime: "ONNX Runtime",
+  gpu: "waiting for the GPU",
+  outputs: "read-back",
+};
+
+function partsTable({ step, gpu }: Report): string {
+  const { training, optimizer, around, milliseconds } = step;
+  const row = (name: string, first: number, second: number, own: number) => {
+    const all = first + second + own;
+    return [name, ms(first), ms(second), ms(all), percent(all / milliseconds)];
+  };
+  const shown = seams.filter((seam) => seam !== "gpu" || gpu);
+  return textTable([
+    ["part, ms", "training", "optimizer", "step", "share"],
+    ...shown.map((seam) => row(seamNames[seam], training[seam], optimizer[seam], seam === "javascript" ? around : 0)),
+    row("total", totalOf(training), totalOf(optimizer), around),
+  ]);
+}
+
+function countsTable({ artifacts, step: { counts } }: Report): string {
+  const row = (name: string, first: number, second: number) => [
+    name,
+    count(first),
+    count(second),
+    count(first + second),
+  ];
+  const [training, optimizer] = [counts.training.gpu, counts.optimizer.gpu];
+  const gpuRows: [
+    string,
+    (
+      | "dispatches"
+      | "passes"
+      | "submits"
+      | "buffers"
+      | "bufferBytes"
+      | "uploadedBytes"
+      | "downloadedBytes"
+      | "copiedBytes"
+    ),
+  ][] = [
+    ["dispatches", "dispatches"],
+    ["compute passes", "passes"],
+    ["submits", "submits"],
+    ["buffers made", "buffers"],
+    ["  their bytes", "bufferBytes"],
+    ["bytes uploaded", "uploadedBytes"],
+    ["bytes read back", "downloadedBytes"],
+    ["bytes copied between buffers", "copiedBytes"],
+  ];
+  return textTable([
+    ["counted", "training", "optimizer", "step"],
+    row("nodes run", artifacts.training.nodes, artifacts.optimizer.nodes),
+    row("bytes of their inputs and outputs", artifacts.training.bytes, artifacts.optimizer.bytes),
+    row("bytes fed by JavaScript", counts.training.fedBytes, counts.optimizer.fedBytes),
+    row("bytes given to JavaScript", counts.training.readBytes, counts.optimizer.readBytes),
+    ...(training && optimizer ? gpuRows.map(([name, key]) => row(name, training[key], optimizer[key])) : []),
+  ]);
+}
+
+function regionsTable({ regions }: Report): string {
+  const total = passes.map((pass) => regions.reduce((sum, region) => sum + region.passes[pass], 0));
+  const all = total.reduce((sum, value) => sum + value, 0);
+  const cells = (values: readonly number[]) => values.map((value) => (value === 0 ? "" : ms(value)));
+  return textTable([
+    ["part of the model, ms", ...passes, "step", "share"],
+    ...regions.map(({ part, passes: times, milliseconds, share }) => [
+      part,
+      ...cells(passes.map((pass) => times[pass])),
+      ms(milliseconds),
+      percent(share),
+    ]),
+    ["all kernels", ...cells(total), ms(all), percent(1)],
+  ]);
+}
+
+const gflops = (value: number | null) => (value === null ? "" : rate(value));
+
+function opsTable({ ops }: Report): string {
+  return textTable([
+    ["op", "kernels", "ms", "share", "GB/s", "GFLOP/s"],
+    ...ops.map((op) => [
+      op.op,
+      count(op.kernels),
+      ms(op.milliseconds),
+      percent(op.share),
+      rate(op.gigabytesPerSecond),
+      gflops(op.gflops),
+    ]),
+  ]);
+}
+
+function shapesTable({ shapes, matrixPeak }: Report, most: number): string {
+  return textTable(
+    [
+      ["op", "pass", "shapes", "kernels", "ms", "share", "GB/s", "GFLOP/s", "of peak"],
+      ...shapes
+        .slice(0, most)
+        .map((row) => [
+          row.op,
+          row.pass,
+          row.shapes,
+          count(row.kernels),
+          ms(row.milliseconds),
+          percent(row.share),
+          rate(row.gigabytesPerSecond),
+          gflops(row.gflops),
+          row.gflops === null ? "" : percent(row.gflops / matrixPeak.gflops),
+        ]),
+    ],
+    3,
+  );
+}
+
+/** What of the runs is no kernel's: ONNX Runtime's own work between them, and its noting of each. */
+function betweenSentence({ artifacts: { training, optimizer }, clock, gpu }: Report): string {
+  const of = ({ betweenMilliseconds, milliseconds }: typeof training) =>
+    `${ms(betweenMilliseconds)} of ${ms(milliseconds)} ms`;
+  const whose =
+    clock === "gpu"
+      ? "by the GPU's own timestamps, each in a compute pass of its own"
+      : gpu
+        ? "by the processor, which only records commands: this adapter has no timestamp-query, so nothing tells what a kernel takes"
+        : "by ONNX Runtime's clock";
+  return (
+    `Kernels are timed ${whose}; between them passes ${of(training)} of the training run and ${of(optimizer)} of the ` +
+    "optimizer's."
+  );
+}
+
+export function reportText(report: Report): string {
+  const { request, step, tokens, profiledMilliseconds, operations, matrixPeak, reason } = report;
+  const { size, method, provider, steps, warmup } = request;
+  const speed = operations / step.milliseconds / 1e6;
+  return [
+    `${size}, ${method}, ${provider}: the median of ${steps} steps after ${warmup}, ${tokens} tokens each`,
+    reason,
+    `${ms(step.milliseconds)} ms a step, ${rate((1000 * tokens) / step.milliseconds)} tokens/s; ` +
+      `${ms(profiledMilliseconds)} ms while every kernel is noted.`,
+    `${rate(speed)} GFLOP/s of matrix products in the step; a product of ${matrixPeak.n}³ runs at ${rate(matrixPeak.gflops)} (the peak below).`,
+    betweenSentence(report),
+    "",
+    partsTable(report),
+    "",
+    countsTable(report),
+    "",
+    regionsTable(report),
+    "",
+    opsTable(report),
+    "",
+    shapesTable(report, 20),
+  ].join("\n");
+}

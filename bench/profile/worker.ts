@@ -1,0 +1,145 @@
+/** The worker that is profiled: takes steps as a run of the page does, and hands over what was noted meanwhile. */
+
+import { toArtifact } from "../../src/artifacts/compile.ts";
+import { parametersOf } from "../../src/artifacts/method.ts";
+import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import type { OrtEntry } from "../../src/runtime/provider.ts";
+import { createRuntime } from "../../src/runtime/runtime.ts";
+import type { Runtime } from "../../src/runtime/types.ts";
+import { uploadParameters } from "../../src/training/parameters.ts";
+import { createStepper } from "../../src/training/step.ts";
+import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
+import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
+import { installGpuMeter } from "./gpuMeter.ts";
+import { createSeams, type RunMarks } from "./seams.ts";
+
+export interface RecordRequest {
+  readonly provider: Backend;
+  readonly size: Size;
+  readonly method: MethodName;
+  /** Steps to take and leave out: the first of them allocate, and compile shaders. */
+  readonly warmup: number;
+  readonly steps: number;
+  /** Whether ONNX Runtime notes every kernel, which takes time itself. */
+  readonly profiling: boolean;
+}
+
+/** Milliseconds of `performance.now()`. */
+export interface StepMarks {
+  readonly began: number;
+  readonly ended: number;
+  readonly runs: readonly RunMarks[];
+}
+
+export interface Recording {
+  readonly reason: string;
+  readonly threads: number;
+  /** Null on the processor. */
+  readonly gpu: { readonly emulated: boolean; readonly timestamps: boolean } | null;
+  readonly figures: StepResult;
+  readonly steps: readonly StepMarks[];
+  /** What ONNX Runtime printed of each artifact's session, warm-up included; empty without profiling. */
+  readonly printed: { readonly training: readonly string[]; readonly optimizer: readonly string[] };
+  /** GFLOP/s of large products of float32 matrices (n, n); null with profiling. */
+  readonly matrixPeak: { readonly n: number; readonly gflops: number } | null;
+}
+
+/** ONNX Runtime prints events on the console, which its module takes hold of when it is loaded. */
+function catchEvents(): () => string[] {
+  const lines: string[] = [];
+  const log = console.log.bind(console);
+  console.log = (...given: unknown[]) => {
+    const text = given.join(" ").trim();
+    if (text.startsWith('{"cat"')) lines.push(text);
+    else if (text !== "[" && text !== "]") log(...given);
+  };
+  return () => lines.splice(0);
+}
+
+/** Chains of products, each of the one before with the same right-hand side: the best of three tries, after one that warms up. */
+async function matrixPeak(runtime: Runtime, n: number, count: number): Promise<number> {
+  const b = new GraphBuilder("products");
+  const right = b.input("right", "float32", [n, n]);
+  let product = b.input("left", "float32", [n, n]);
+  for (let i = 0; i < count; i++) product = b.matMul(product, right);
+  // One row comes back: enough to wait for, and little to copy.
+  const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
+  const session = await runtime.session(toArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
+  const inputs = {
+    left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
+    right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),
+  };
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 4; i++) {
+    const began = performance.now();
+    await session.run(inputs);
+    if (i > 0) best = Math.min(best, performance.now() - began);
+  }
+  return (2 * n ** 3 * count) / best / 1e6;
+}
+
+/** Whether the processor emulates the GPU, and whether it tells the time of its kernels. */
+async function describeGpu() {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) return null;
+  const { description, isFallbackAdapter } = adapter.info;
+  return {
+    emulated: isFallbackAdapter || /swiftshader/i.test(description),
+    timestamps: adapter.features.has("timestamp-query"),
+  };
+}
+
+async function record(request: RecordRequest): Promise<Recording> {
+  const { provider, warmup, profiling } = request;
+  const takeEvents = catchEvents();
+  const { wasm, webgpu } = browserEntries as { wasm: OrtEntry; webgpu: OrtEntry };
+  const seams = createSeams({ wasm, webgpu }, provider === "webgpu" ? installGpuMeter() : null, profiling);
+  const own = await createRuntime(provider, { entries: seams.entries });
+  const runtime = seams.wrap(own);
+  const { config, method, batch, values } = problemOf(request.size, request.method);
+  const specs = parametersOf(config, method);
+  const drawn = values();
+  const take = (name: string) => drawn.get(name) ?? new Float32Array(0);
+  const parameters = await uploadParameters(runtime, specs, take);
+  const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 });
+  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
+  await stepper.prepare([batch]);
+  const steps: StepMarks[] = [];
+  let figures: StepResult = { loss: Number.NaN, gradientNorm: Number.NaN };
+  for (let updates = 0; updates < warmup + request.steps; updates++) {
+    const began = performance.now();
+    const order = { step: updates + 1, updates, batches: [batch], learningRate: optimizer.learningRate };
+    const outcome = await stepper.step(order, async () => false);
+    const ended = performance.now();
+    if (outcome.kind !== "updated") throw new Error(`The step was ${outcome.kind}.`);
+    figures = { loss: outcome.loss, gradientNorm: outcome.gradientNorm };
+    const runs = seams.takeRuns();
+    if (updates >= warmup) steps.push({ began, ended, runs });
+  }
+  const printed = { training: [] as string[], optimizer: [] as string[] };
+  if (profiling) {
+    takeEvents();
+    for (const kind of ["training", "optimizer"] as const) {
+      seams.endProfiling(kind);
+      printed[kind] = takeEvents();
+    }
+  }
+  const gpu = provider === "webgpu" ? await describeGpu() : null;
+  // An emulated GPU takes seconds for what is small to others.
+  const [n, count] = gpu?.emulated ? [256, 2] : gpu ? [1024, 64] : [1024, 4];
+  const peak = profiling ? null : { n, gflops: await matrixPeak(own, n, count) };
+  stepper.dispose();
+  await own.dispose();
+  const { reason, threads } = own.report;
+  return { reason, threads, gpu, figures, steps, printed, matrixPeak: peak };
+}
+
+self.onmessage = async ({ data }: MessageEvent<RecordRequest>) => {
+  try {
+    self.postMessage({ recording: await record(data) });
+  } catch (error) {
+    self.postMessage({ failure: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
+  }
+};
