@@ -4,7 +4,7 @@
  * AllocationPlanner of version 1.30), and then does what the two providers' allocators do with such a plan.
  */
 
-import type { Graph, Node, Value } from "../onnx/graph.ts";
+import type { AttributeValue, Graph, Node, Value } from "../onnx/graph.ts";
 import type { OpName } from "../onnx/ops.ts";
 import { byteSizeOf, sameShape } from "../tensor/dtype.ts";
 
@@ -41,7 +41,9 @@ const inPlace: { readonly [provider in ProviderName]: ReadonlySet<OpName> } = {
  * a few percent.
  */
 export function planRun(graph: Graph, provider: ProviderName, bound: ReadonlySet<string> = new Set()): RunPlan {
-  const { nodes, constants } = foldConstants(graph);
+  const folded = foldConstants(graph);
+  const { constants } = folded;
+  const nodes = provider === "wasm" ? fuseTransposes(folded.nodes, graph) : folded.nodes;
   const order = executionOrder(nodes);
   const outputs = new Set(graph.outputs);
   const computed = new Set(nodes.flatMap((node) => node.outputs));
@@ -119,6 +121,33 @@ function foldConstants(graph: Graph): { nodes: readonly Node[]; constants: numbe
   });
   const read = new Set(nodes.flatMap(({ inputs }) => inputs.filter((input) => known.has(input))));
   return { nodes, constants: [...read].reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0) };
+}
+
+/**
+ * On the processor a product reads its operands as they lie: no transposed copy is made. What is fused then stands behind all
+ * other nodes (MatmulTransposeFusion).
+ */
+function fuseTransposes(nodes: readonly Node[], { outputs }: Graph): readonly Node[] {
+  const sources = new Map<Value, Value>();
+  for (const { op, inputs, outputs: results, attributes } of nodes) {
+    const [source] = inputs;
+    const [result] = results;
+    if (op === "Transpose" && source && result && swapsLast(attributes.perm)) sources.set(result, source);
+  }
+  const fuses = ({ op, inputs }: Node) => op === "MatMul" && inputs.some((input) => sources.has(input));
+  const fused = nodes.filter(fuses).map((node) => ({
+    ...node,
+    inputs: node.inputs.map((input) => sources.get(input) ?? input),
+  }));
+  const all = [...nodes.filter((node) => !fuses(node)), ...fused];
+  const read = new Set([...all.flatMap(({ inputs }) => inputs), ...outputs]);
+  return all.filter(({ outputs: results }) => results.some((result) => read.has(result) || !sources.has(result)));
+}
+
+function swapsLast(perm: AttributeValue | undefined): boolean {
+  if (typeof perm !== "object" || perm.length < 2) return false;
+  const [left, right] = [perm.length - 2, perm.length - 1];
+  return perm.every((from, to) => from === (to === left ? right : to === right ? left : to));
 }
 
 /** Depth first from the last node that nothing reads, and of a node's inputs the one that stands last in the file first. */

@@ -58,7 +58,13 @@ export function buildOptimizer(
   return b.untaped(() => {
     const one = b.scalar(1);
     const input = (name: string) => b.input(name, "float32", [1]);
-    const gradients = parameters.map(({ name, shape }) => b.input(accumulatorIn(name), "float32", shape));
+    const groups = groupsOf(parameters);
+    const joined = (group: Group, port: (parameter: string) => string) =>
+      b.concat(
+        group.map(({ name, shape }) => b.input(port(name), "float32", shape)),
+        0,
+      );
+    const gradients = groups.map((group) => joined(group, accumulatorIn));
 
     const scale = b.reciprocal(b.max(input(optimizerScalars.weightSum), one));
     const norm = b.mul(b.sqrt(squaredNorm(b, gradients)), scale);
@@ -83,15 +89,21 @@ export function buildOptimizer(
     const second = moment(settings.beta2, b.mul(gradientScale, gradientScale));
 
     const outputs: Record<string, Value> = {};
-    parameters.forEach(({ name, shape }, index) => {
+    groups.forEach((group, index) => {
       const g = b.where(finite, gradients[index] as Value, b.scalar(0));
-      const m = ema(b, b.input(firstMoment(name), "float32", shape), g, first);
-      const v = ema(b, b.input(secondMoment(name), "float32", shape), b.mul(g, g), second);
+      const m = ema(b, joined(group, firstMoment), g, first);
+      const v = ema(b, joined(group, secondMoment), b.mul(g, g), second);
       const change = b.mul(b.div(m, b.add(b.sqrt(v), epsilon)), stepSize);
-      const parameter = b.input(name, "float32", shape);
-      outputs[updated(name)] = b.sub(b.mul(parameter, decay), change);
-      outputs[updated(firstMoment(name))] = m;
-      outputs[updated(secondMoment(name))] = v;
+      const parameter = joined(group, (name) => name);
+      const results = { first: m, second: v, own: b.sub(b.mul(parameter, decay), change) };
+      let from = 0;
+      for (const { name, shape } of group) {
+        const part = (whole: Value) => (group.length === 1 ? whole : rowsOf(b, whole, from, shape[0] as number));
+        outputs[updated(name)] = part(results.own);
+        outputs[updated(firstMoment(name))] = part(results.first);
+        outputs[updated(secondMoment(name))] = part(results.second);
+        from += shape[0] as number;
+      }
     });
     const aliases = Object.fromEntries(
       parameters
@@ -100,6 +112,42 @@ export function buildOptimizer(
     );
     return toArtifact("optimizer", key, b.finish({ [gradientNorm]: norm, ...outputs }), aliases);
   });
+}
+
+type Group = readonly Pick<ParameterSpec, "name" | "shape">[];
+
+/** Elements up to which a tensor costs less to copy than to be gone through by operations of its own. */
+const joinedBelow = 2 ** 15;
+/** Tensors of a group: its Concat binds one more, and WebGPU promises a shader no more than eight. */
+const joinedAtOnce = 7;
+
+/**
+ * Small tensors of one width are updated as one tensor, row below row: an adapter has hundreds of them, and an operation on
+ * one takes less time than what surrounds it.
+ */
+function groupsOf(parameters: Group): Group[] {
+  const groups: Group[] = [];
+  /** The group of each width that is not full yet. */
+  const open = new Map<string, Pick<ParameterSpec, "name" | "shape">[]>();
+  for (const parameter of parameters) {
+    const { shape } = parameter;
+    const width = shape.slice(1).join();
+    const group = sizeOf(shape) < joinedBelow && shape.length > 0 ? open.get(width) : undefined;
+    if (group && group.length < joinedAtOnce) {
+      group.push(parameter);
+      continue;
+    }
+    const own = [parameter];
+    groups.push(own);
+    if (sizeOf(shape) < joinedBelow) open.set(width, own);
+  }
+  return groups;
+}
+
+/** `count` rows of a tensor from one on. */
+function rowsOf(b: GraphBuilder, whole: Value, from: number, count: number): Value {
+  const indices = Int32Array.from({ length: count }, (_, i) => from + i);
+  return b.gather(whole, b.constant("int32", [count], indices));
 }
 
 const ema = (b: GraphBuilder, old: Value, fresh: Value, { keep, take }: { keep: Value; take: Value }) =>
