@@ -21,8 +21,9 @@ export interface Row {
   /** Losses of the first two steps: the second proves gradients, clipping and AdamW. */
   readonly loss: readonly [number, number];
   readonly gradientNorm: readonly [number, number];
-  /** Largest relative deviation of those losses and norms from the median engine. */
+  /** Largest relative deviation of those losses from the median engine's, and of those norms. */
   readonly deviation: number;
+  readonly normDeviation: number;
   /** Hone's tokens per second over this engine's, taken round by round, and their median; null without Hone. */
   readonly ratioToHone: number | null;
   readonly timeToFirstStepMs: number;
@@ -142,6 +143,7 @@ export function rowsTable(rows: readonly Row[]): string {
       "loss 1",
       "loss 2",
       "deviation",
+      "of norms",
     ],
     rows.map((row) => [
       `${row.engine} ${row.version} (${row.backend})`,
@@ -157,6 +159,7 @@ export function rowsTable(rows: readonly Row[]): string {
       row.loss[0].toFixed(5),
       row.loss[1].toFixed(5),
       row.deviation.toExponential(1),
+      row.normDeviation.toExponential(1),
     ]),
   );
 }

@@ -29,6 +29,7 @@ const row: Row = {
   loss: [6.786, 6.115],
   gradientNorm: [2.667, 2.8],
   deviation: 1e-6,
+  normDeviation: 2e-5,
   ratioToHone: null,
   timeToFirstStepMs: 5900,
   bytesLoaded: null,
@@ -128,6 +129,7 @@ describe("tables", () => {
       "6.78600",
       "6.11500",
       "1.0e-6",
+      "2.0e-5",
     ]);
   });
 });
