@@ -1,0 +1,104 @@
+/** Takes the steps of a setting and gives what was predicted and what the device then held at the most. In a page or worker. */
+
+import { compileEvaluation, compileGeneration } from "../../src/artifacts/compile.ts";
+import type { BatchShape } from "../../src/artifacts/contract.ts";
+import { parametersOf } from "../../src/artifacts/method.ts";
+import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { type Batch, makeBatch } from "../../src/data/batch.ts";
+import { createGenerator } from "../../src/generation/generate.ts";
+import { greedySampling } from "../../src/generation/sampling.ts";
+import type { LlamaConfig } from "../../src/models/llama.ts";
+import type { OrtEntries } from "../../src/runtime/provider.ts";
+import { createRuntime } from "../../src/runtime/runtime.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { createRandom } from "../../src/tensor/random.ts";
+import { createEvaluator } from "../../src/training/evaluate.ts";
+import { uploadParameters } from "../../src/training/parameters.ts";
+import { createStepper } from "../../src/training/step.ts";
+import { memoryOf } from "../../src/worker/memory.ts";
+import { methodOf } from "../../src/worker/prepare.ts";
+import { caseOf, type Setting } from "./setting.ts";
+
+export interface Measured {
+  readonly predicted: ReturnType<typeof memoryOf>;
+  /** Bytes that the device held at the most. */
+  readonly peak: number;
+  /** Bytes of tensors at the most: the part that the runtime itself asked for. */
+  readonly tensors: number;
+  /** Of each step. */
+  readonly losses: readonly number[];
+  readonly seconds: readonly number[];
+}
+
+export async function measure(setting: Setting, entries: OrtEntries): Promise<Measured> {
+  const { provider, once, looks } = setting;
+  const { config, recipe, shapes } = caseOf(setting);
+  const method = methodOf(recipe);
+  const predicted = memoryOf({ config, recipe, shapes, heldOut: looks ? shapes : [], provider });
+  const runtime = await createRuntime(provider, { entries });
+  try {
+    const specs = parametersOf(config, method);
+    const random = createRandom(1);
+    const shapeOf = new Map(specs.map(({ name, shape }) => [name, shape]));
+    const parameters = await uploadParameters(runtime, specs, (name) => {
+      const shape = shapeOf.get(name) ?? [];
+      const scale = name.endsWith("norm.weight") ? 0 : 1.7 / Math.sqrt(shape.at(-1) ?? 1);
+      // Even rather than normal numbers of the same deviation: there are many.
+      return Float32Array.from({ length: sizeOf(shape) }, () => (scale ? scale * (2 * random.next() - 1) : 1));
+    });
+    const stepper = createStepper({
+      runtime,
+      parameters,
+      specs,
+      artifacts: artifactsOfStep(config, method, recipe),
+      recipe,
+    });
+    const losses: number[] = [];
+    const seconds: number[] = [];
+    const never = async () => false;
+    const batches = shapes.map((shape) => batchOf(config, shape));
+    const step = async (batch: Batch) => {
+      const began = performance.now();
+      const micro = Array.from({ length: recipe.accumulation }, () => batch);
+      const request = { step: losses.length + 1, updates: losses.length, batches: micro, learningRate: 1e-3 };
+      const outcome = await stepper.step(request, never);
+      if (outcome.kind !== "updated") throw new Error(`Step ${request.step} was ${outcome.kind}.`);
+      losses.push(outcome.loss);
+      seconds.push((performance.now() - began) / 1000);
+    };
+    for (const batch of batches) await step(batch);
+    if (looks) {
+      const artifact = (shape: BatchShape) => compileEvaluation(config, method, shape);
+      await createEvaluator({ runtime, parameters, artifact }).loss(batches, never);
+      const generate = createGenerator({
+        runtime,
+        parameters,
+        artifact: (shape) => compileGeneration(config, method, shape),
+        contextLength: config.max_position_embeddings,
+      });
+      const prompt = Int32Array.from({ length: shapes[0]?.length ?? 1 }, () => random.below(config.vocab_size));
+      await generate({ prompt, stopIds: [], maxTokens: 3, sampling: greedySampling, seed: 1 });
+    }
+    // With every session of the run beside it.
+    if (!once) for (const batch of batches.slice(0, 1)) await step(batch);
+    const held = runtime.held();
+    if (!held) throw new Error(`What ${provider} holds cannot be seen here.`);
+    return { predicted, peak: held.peakBytes, tensors: runtime.memory().peakBytes, losses, seconds };
+  } finally {
+    await runtime.dispose();
+  }
+}
+
+/** Rows of random tokens, as many of their last ones supervised as the shape has room for. */
+function batchOf(config: LlamaConfig, shape: BatchShape): Batch {
+  const random = createRandom(7);
+  const { rows, length, supervised } = shape;
+  const learnt = Math.floor(supervised / rows);
+  const examples = Array.from({ length: rows }, (_, row) => ({
+    source: 0,
+    row,
+    ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+    weights: Float32Array.from({ length }, (_, i) => (i >= length - learnt ? 1 : 0)),
+  }));
+  return makeBatch(examples, shape);
+}

@@ -1,0 +1,79 @@
+/** What is measured: a model, a method and a batch, as a run of the page would have them. */
+
+import type { BatchShape } from "../../src/artifacts/contract.ts";
+import type { LlamaConfig } from "../../src/models/llama.ts";
+import { readConfig } from "../../src/models/llama.ts";
+import type { Recipe } from "../../src/storage/run.ts";
+import { defaultRecipe } from "../../src/store/recipe.ts";
+import { type Change, lora, type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
+
+export interface Setting {
+  readonly provider: "wasm" | "webgpu";
+  /** `smol` has the shapes of SmolLM2-135M with an adapter of rank 16, 512 tokens and random weights. */
+  readonly size: Size | "smol";
+  readonly method: MethodName;
+  readonly change: Change;
+  /** Micro-batches of a step. */
+  readonly accumulation: number;
+  /** Further lengths of rows, each with a session of its own. */
+  readonly lengths: readonly number[];
+  /** Whether the run is also evaluated, and answers a question. */
+  readonly looks: boolean;
+  /** A single step, where each takes many minutes; else the longest batch comes again at the end. */
+  readonly once: boolean;
+}
+
+export interface Case {
+  readonly config: LlamaConfig;
+  readonly recipe: Recipe;
+  readonly shapes: readonly BatchShape[];
+}
+
+/** https://huggingface.co/HuggingFaceTB/SmolLM2-135M/blob/main/config.json */
+const smol = {
+  architectures: ["LlamaForCausalLM"],
+  vocab_size: 49152,
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  max_position_embeddings: 8192,
+  rms_norm_eps: 1e-5,
+  rope_theta: 100_000,
+  tie_word_embeddings: true,
+};
+
+export function caseOf({ size, method, change, accumulation, lengths, looks }: Setting): Case {
+  const base =
+    size === "smol"
+      ? {
+          config: readConfig({ ...smol, num_hidden_layers: change.layers ?? smol.num_hidden_layers }),
+          shape: longRow(change),
+        }
+      : problemOf(size, method, change);
+  const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = optimizer;
+  return {
+    config: base.config,
+    recipe: {
+      ...defaultRecipe(method),
+      lora: { ...lora, targets: [...lora.targets], rank: size === "smol" ? 16 : lora.rank },
+      ...{ beta1, beta2, epsilon, weightDecay, maxGradNorm, accumulation },
+      samplePrompts: looks ? 1 : 0,
+      watchEvery: null,
+    },
+    shapes: [
+      base.shape,
+      ...lengths.map((length) => ({
+        ...base.shape,
+        length,
+        supervised: Math.ceil((base.shape.supervised * length) / base.shape.length),
+      })),
+    ],
+  };
+}
+
+/** One row of which the second half is supervised. */
+function longRow({ rows = 1, length = 512 }: Change): BatchShape {
+  return { rows, length, supervised: rows * Math.floor(length / 2) };
+}
