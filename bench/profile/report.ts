@@ -19,7 +19,9 @@ export interface ArtifactCounts {
 }
 
 export interface Report {
-  readonly request: Omit<RecordRequest, "profiling">;
+  readonly provider: RecordRequest["provider"];
+  readonly size: RecordRequest["size"];
+  readonly method: RecordRequest["method"];
   readonly reason: string;
   readonly threads: number;
   readonly gpu: Recording["gpu"];
@@ -27,6 +29,9 @@ export interface Report {
   readonly clock: "processor" | "gpu";
   readonly figures: Recording["figures"];
   readonly tokens: number;
+  /** Steps that were timed, and those before them that were not. */
+  readonly steps: number;
+  readonly warmup: number;
   /** Floating-point operations of the step's matrix products, as the model needs them. */
   readonly operations: number;
   readonly matrixPeak: NonNullable<Recording["matrixPeak"]>;
@@ -65,7 +70,7 @@ function countsOf(runs: readonly RunEvents[]): ArtifactCounts {
 
 /** `plain` is the recording without profiling, from which the step's own times are. */
 export function reportOf(
-  request: Omit<RecordRequest, "profiling">,
+  { provider, size, method }: Pick<RecordRequest, "provider" | "size" | "method">,
   plain: Recording,
   profiled: Recording,
   events: ProfileEvents,
@@ -75,14 +80,18 @@ export function reportOf(
   const training = kernelsOf("training", events.training);
   const optimizer = kernelsOf("optimizer", events.optimizer);
   const kernels = [...training, ...optimizer];
-  const problem = problemOf(request.size, request.method);
+  const problem = problemOf(size, method);
   return {
-    request,
+    provider,
+    size,
+    method,
     reason: plain.reason,
     threads: plain.threads,
     gpu: plain.gpu,
     clock: events.training[0]?.dispatches.length ? "gpu" : "processor",
     figures: plain.figures,
+    steps: plain.steps.length,
+    warmup: plain.warmup,
     tokens: problem.shape.rows * problem.shape.length,
     operations: matrixOperations(problem),
     matrixPeak,

@@ -1,11 +1,12 @@
 /** The report as text. */
 
+import type { GpuCounts } from "./gpuMeter.ts";
 import { passes } from "./kernels.ts";
 import type { Report } from "./report.ts";
 import { type SeamTimes, seams, totalOf } from "./seamTimes.ts";
 
 /** Columns padded to their widest cell: the first `left` of them to the right, the others to the left. */
-export function textTable(rows: readonly (readonly string[])[], left = 1): string {
+function textTable(rows: readonly (readonly string[])[], left = 1): string {
   const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(cell.length, most[i] ?? 0)), []);
   const pad = (cell: string, i: number) => (i < left ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0));
   return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
@@ -14,7 +15,7 @@ export function textTable(rows: readonly (readonly string[])[], left = 1): strin
 const ms = (value: number) => value.toFixed(2);
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const count = (value: number) => value.toLocaleString("en");
-const rate = (value: number) => value.toFixed(1);
+const rate = (value: number) => (value < 1 && value > 0 ? value.toPrecision(2) : value.toFixed(1));
 
 const seamNames: { readonly [seam in keyof SeamTimes]: string } = {
   javascript: "JavaScript",
@@ -47,19 +48,7 @@ function countsTable({ artifacts, step: { counts } }: Report): string {
     count(first + second),
   ];
   const [training, optimizer] = [counts.training.gpu, counts.optimizer.gpu];
-  const gpuRows: [
-    string,
-    (
-      | "dispatches"
-      | "passes"
-      | "submits"
-      | "buffers"
-      | "bufferBytes"
-      | "uploadedBytes"
-      | "downloadedBytes"
-      | "copiedBytes"
-    ),
-  ][] = [
+  const gpuRows: [string, keyof GpuCounts][] = [
     ["dispatches", "dispatches"],
     ["compute passes", "passes"],
     ["submits", "submits"],
@@ -150,11 +139,11 @@ function betweenSentence({ artifacts: { training, optimizer }, clock, gpu }: Rep
 }
 
 export function reportText(report: Report): string {
-  const { request, step, tokens, profiledMilliseconds, operations, matrixPeak, reason } = report;
-  const { size, method, provider, steps, warmup } = request;
+  const { size, method, provider, steps, warmup, step, tokens, profiledMilliseconds, operations, matrixPeak, reason } =
+    report;
   const speed = operations / step.milliseconds / 1e6;
   return [
-    `${size}, ${method}, ${provider}: the median of ${steps} steps after ${warmup}, ${tokens} tokens each`,
+    `${size}, ${method}, ${provider}: ${steps === 1 ? "one step" : `the median of ${steps} steps`} after ${warmup}, ${tokens} tokens each`,
     reason,
     `${ms(step.milliseconds)} ms a step, ${rate((1000 * tokens) / step.milliseconds)} tokens/s; ` +
       `${ms(profiledMilliseconds)} ms while every kernel is noted.`,

@@ -91,14 +91,15 @@ export function traceOf(
           }),
         ),
         ...run.dispatches.map(
-          ({ node, program, began, took }): TraceEvent => ({
+          ({ node, program, began, took }, index): TraceEvent => ({
             name: program,
             cat: "dispatch",
             ph: "X",
             pid: 1,
             tid: gpu,
             ts: gpuStart + began,
-            dur: took,
+            // Both were rounded: a slice must not reach into the next.
+            dur: Math.min(took, (run.dispatches[index + 1]?.began ?? Number.POSITIVE_INFINITY) - began),
             args: { node, shapes: shapes.get(node) },
           }),
         ),

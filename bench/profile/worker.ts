@@ -19,9 +19,8 @@ export interface RecordRequest {
   readonly provider: Backend;
   readonly size: Size;
   readonly method: MethodName;
-  /** Steps to take and leave out: the first of them allocate, and compile shaders. */
-  readonly warmup: number;
-  readonly steps: number;
+  /** Null takes 5, or one where the processor emulates the GPU, which takes half a minute for it. */
+  readonly steps: number | null;
   /** Whether ONNX Runtime notes every kernel, which takes time itself. */
   readonly profiling: boolean;
 }
@@ -39,6 +38,8 @@ export interface Recording {
   /** Null on the processor. */
   readonly gpu: { readonly emulated: boolean; readonly timestamps: boolean } | null;
   readonly figures: StepResult;
+  /** Steps that were taken first and left out: they allocate, and compile shaders. */
+  readonly warmup: number;
   readonly steps: readonly StepMarks[];
   /** What ONNX Runtime printed of each artifact's session, warm-up included; empty without profiling. */
   readonly printed: { readonly training: readonly string[]; readonly optimizer: readonly string[] };
@@ -58,8 +59,11 @@ function catchEvents(): () => string[] {
   return () => lines.splice(0);
 }
 
-/** Chains of products, each of the one before with the same right-hand side: the best of three tries, after one that warms up. */
-async function matrixPeak(runtime: Runtime, n: number, count: number): Promise<number> {
+/** Chains of products, each of the one before with the same right-hand side: the best of the tries, after one that warms up. */
+async function matrixPeak(
+  runtime: Runtime,
+  { n, count, tries }: { readonly n: number; readonly count: number; readonly tries: number },
+): Promise<number> {
   const b = new GraphBuilder("products");
   const right = b.input("right", "float32", [n, n]);
   let product = b.input("left", "float32", [n, n]);
@@ -72,7 +76,7 @@ async function matrixPeak(runtime: Runtime, n: number, count: number): Promise<n
     right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),
   };
   let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i <= tries; i++) {
     const began = performance.now();
     await session.run(inputs);
     if (i > 0) best = Math.min(best, performance.now() - began);
@@ -92,8 +96,11 @@ async function describeGpu() {
 }
 
 async function record(request: RecordRequest): Promise<Recording> {
-  const { provider, warmup, profiling } = request;
+  const { provider, profiling } = request;
+  const gpu = provider === "webgpu" ? await describeGpu() : null;
+  const [warmup, taken] = gpu?.emulated ? [1, request.steps ?? 1] : [2, request.steps ?? 5];
   const takeEvents = catchEvents();
+  // A browser has both, and neither is native.
   const { wasm, webgpu } = browserEntries as { wasm: OrtEntry; webgpu: OrtEntry };
   const seams = createSeams({ wasm, webgpu }, provider === "webgpu" ? installGpuMeter() : null, profiling);
   const own = await createRuntime(provider, { entries: seams.entries });
@@ -101,14 +108,18 @@ async function record(request: RecordRequest): Promise<Recording> {
   const { config, method, batch, values } = problemOf(request.size, request.method);
   const specs = parametersOf(config, method);
   const drawn = values();
-  const take = (name: string) => drawn.get(name) ?? new Float32Array(0);
+  const take = (name: string) => {
+    const value = drawn.get(name);
+    if (!value) throw new Error(`The problem has no value of ${name}.`);
+    return value;
+  };
   const parameters = await uploadParameters(runtime, specs, take);
   const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 });
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
   await stepper.prepare([batch]);
   const steps: StepMarks[] = [];
   let figures: StepResult = { loss: Number.NaN, gradientNorm: Number.NaN };
-  for (let updates = 0; updates < warmup + request.steps; updates++) {
+  for (let updates = 0; updates < warmup + taken; updates++) {
     const began = performance.now();
     const order = { step: updates + 1, updates, batches: [batch], learningRate: optimizer.learningRate };
     const outcome = await stepper.step(order, async () => false);
@@ -126,14 +137,15 @@ async function record(request: RecordRequest): Promise<Recording> {
       printed[kind] = takeEvents();
     }
   }
-  const gpu = provider === "webgpu" ? await describeGpu() : null;
-  // An emulated GPU takes seconds for what is small to others.
-  const [n, count] = gpu?.emulated ? [256, 2] : gpu ? [1024, 64] : [1024, 4];
-  const peak = profiling ? null : { n, gflops: await matrixPeak(own, n, count) };
+  // An emulated GPU takes seconds for what is small to others, and a real one a moment for what is large to the processor.
+  const products = gpu?.emulated
+    ? { n: 256, count: 1, tries: 1 }
+    : { n: 1024, count: provider === "webgpu" ? 64 : 4, tries: 3 };
+  const peak = profiling ? null : { n: products.n, gflops: await matrixPeak(own, products) };
   stepper.dispose();
   await own.dispose();
   const { reason, threads } = own.report;
-  return { reason, threads, gpu, figures, steps, printed, matrixPeak: peak };
+  return { reason, threads, gpu, figures, warmup, steps, printed, matrixPeak: peak };
 }
 
 self.onmessage = async ({ data }: MessageEvent<RecordRequest>) => {

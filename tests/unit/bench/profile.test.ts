@@ -249,14 +249,17 @@ describe("at the seams", () => {
 });
 
 test("in the trace a run's nodes lie within the call, and the GPU is done when the call returns", () => {
-  const dispatch = event("Api", `${projection}&Gemm&Gemm`, 700, 300);
-  const [training] = readRuns([...nodes(1000, [2000, 1000, 400]), run(900, 9100), dispatch]);
+  const dispatches = [event("Api", `${scale}&Mul&Mul`, 500, 201), event("Api", `${projection}&Gemm&Gemm`, 700, 300)];
+  const [training] = readRuns([...nodes(1000, [2000, 1000, 400]), run(900, 9100), ...dispatches]);
   if (!training) throw new Error("There is one run.");
   const trace = traceOf([stepAt(100, 140)], { training: [training], optimizer: [] });
   const of = (cat: string) => trace.filter((slice) => slice.cat === cat).map(({ name, ts, dur }) => [name, ts, dur]);
   expect(of("step")).toEqual([["step 1", 100_000, 140_000]]);
   // Called at 112 ms; the first node began 100 µs after the run.
   expect(of("node")[0]).toEqual(["Gemm", 112_100, 2000]);
-  // Returned at 155 ms.
-  expect(of("dispatch")).toEqual([["Gemm", 154_700, 300]]);
+  // Returned at 155 ms; the first, rounded up, would end 1 µs within the second.
+  expect(of("dispatch")).toEqual([
+    ["Mul", 154_500, 200],
+    ["Gemm", 154_700, 300],
+  ]);
 });
