@@ -30,12 +30,13 @@ export interface Measured {
   readonly seconds: readonly number[];
 }
 
-export async function measure(setting: Setting, entries: OrtEntries): Promise<Measured> {
+/** `threads` of the processor; chosen from the machine when left out. */
+export async function measure(setting: Setting, entries: OrtEntries, threads?: number): Promise<Measured> {
   const { provider, once, looks } = setting;
   const { config, recipe, shapes } = caseOf(setting);
   const method = methodOf(recipe);
   const predicted = memoryOf({ config, recipe, shapes, heldOut: looks ? shapes : [], provider });
-  const runtime = await createRuntime(provider, { entries });
+  const runtime = await createRuntime(provider, { entries, ...(threads !== undefined && { threads }) });
   try {
     const specs = parametersOf(config, method);
     const random = createRandom(1);

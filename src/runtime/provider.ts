@@ -3,7 +3,7 @@
 import type * as Ort from "onnxruntime-web";
 import { bytesPerElement, type DType, describeType, type Shape } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
-import type { Held } from "./held.ts";
+import type { Meter } from "./held.ts";
 import type { Inference } from "./inference.ts";
 import type { DeviceLost, ProviderReport, TensorData } from "./types.ts";
 
@@ -45,8 +45,8 @@ export interface DeviceMemory {
 
 export interface Provider {
   readonly report: ProviderReport;
-  /** As `Runtime.held`; left out where it cannot be seen. */
-  held?(): Held | null;
+  /** Sees what the device holds; left out where that cannot be seen. */
+  readonly meter?: Meter;
   /** The largest tensor in bytes. */
   readonly maxTensorBytes: number;
   readonly lost: Promise<DeviceLost>;

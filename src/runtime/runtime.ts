@@ -41,7 +41,7 @@ async function chooseProvider(
   const onProcessor = async (why: string): Promise<Provider> =>
     "native" in wasm
       ? createNativeProvider(wasm, why, threads)
-      : { ...(await createWasmProvider(wasm, why, threads)), held: countHeap() };
+      : { ...(await createWasmProvider(wasm, why, threads)), meter: countHeap() };
   if (choice === "wasm") return onProcessor("The processor was chosen");
   const adapter = entries.webgpu ? await findAdapter() : "There is no WebGPU outside a browser";
   if (!entries.webgpu || typeof adapter === "string") {
@@ -193,7 +193,11 @@ class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
   }
 
   held(): Held | null {
-    return this.provider.held?.() ?? null;
+    return this.provider.meter?.read() ?? null;
+  }
+
+  restartPeak(): void {
+    this.provider.meter?.restart();
   }
 
   check(): void {

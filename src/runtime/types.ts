@@ -80,6 +80,8 @@ export interface Runtime {
    * which never shrinks. Null where it cannot be seen.
    */
   held(): Held | null;
+  /** From now on `held` gives the peak of what comes; on wasm it stays what it was. */
+  restartPeak(): void;
   /** Settles when the device is lost, with the reason; never settles otherwise (on wasm, never). */
   readonly lost: Promise<DeviceLost>;
   /** Releases sessions, tensors and the device. */

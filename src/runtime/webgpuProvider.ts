@@ -123,7 +123,7 @@ export async function createWebGpuProvider(
 ): Promise<Provider> {
   const ort = await entry.load();
   const device = await requestDevice(adapter);
-  const held = countBuffers(device);
+  const meter = countBuffers(device);
   if (entry.files) ort.env.wasm.wasmPaths = entry.files;
   // Nothing but the bookkeeping runs on the processor.
   ort.env.wasm.numThreads = 1;
@@ -175,7 +175,7 @@ export async function createWebGpuProvider(
 
   return {
     report,
-    held,
+    meter,
     maxTensorBytes: device.limits.maxBufferSize,
     lost,
     load: (model) =>

@@ -310,6 +310,7 @@ export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
   seconds: AnyNumber,
   ...seenSchemas,
   watch: v.optional(v.nullable(Watched), null),
+  memory: v.exactOptional(v.object({ predicted: Count, peak: Count })),
   resumeFrom: v.optional(v.nullable(Count), null),
   slowdowns: v.optional(v.array(v.object({ fromStep: Count, factor: AnyNumber })), []),
 });

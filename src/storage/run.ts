@@ -139,6 +139,12 @@ export interface Slowdown {
   readonly factor: number;
 }
 
+/** What a run was predicted to need at the most, and what the device then held at the most while it trained last. */
+export interface RunMemory {
+  readonly predicted: number;
+  readonly peak: number;
+}
+
 export interface RunSource extends SourceChoice {
   readonly name: string;
 }
@@ -178,6 +184,8 @@ export interface RunRecord {
   readonly watch: Watch | null;
   /** In their order; they multiply. */
   readonly slowdowns: readonly Slowdown[];
+  /** Bytes on the device; left out of runs of before it was measured, and where it cannot be. */
+  readonly memory?: RunMemory;
   /** Step of the checkpoint that it is to go on from where the newest is not good, 0 for the beginning; null is the newest. */
   readonly resumeFrom: number | null;
 }

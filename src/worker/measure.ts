@@ -5,6 +5,7 @@ import type { Recipe } from "../storage/run.ts";
 import type { Storage } from "../storage/storage.ts";
 import { countBudget, diskRefusal } from "./budget.ts";
 import type { LoadedModel } from "./library.ts";
+import { shapesOf } from "./prepare.ts";
 import { type ProbeParts, probe } from "./probe.ts";
 import type { Budget } from "./protocol.ts";
 
@@ -60,8 +61,7 @@ export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Bud
     config: model.config,
     recipe,
     steps: plan.totalSteps,
-    shapes: plan.buckets,
-    heldOut: plan.validation.length > 0 ? plan.validationBuckets : [],
+    ...shapesOf(plan),
     provider: runtime.report.provider,
     left: await roomIn(storage),
   });

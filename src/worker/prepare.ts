@@ -46,6 +46,16 @@ export function methodOf(recipe: Pick<Recipe, "method" | "lora">): Method {
   return recipe.method === "full" ? { kind: "full" } : { kind: "lora", ...recipe.lora };
 }
 
+/** Shapes of a plan's batches, and of those that it is evaluated on; none where nothing is held out. */
+export const shapesOf = ({
+  buckets,
+  validation,
+  validationBuckets,
+}: Pick<Plan, "buckets" | "validation" | "validationBuckets">) => ({
+  shapes: buckets,
+  heldOut: validation.length > 0 ? validationBuckets : [],
+});
+
 /** What the data worker is asked for. */
 export function specOf(modelHash: string, sources: readonly SourceChoice[], recipe: Recipe): DataSpec {
   const { template, systemPrompt, mask, maxLength, truncation, mixture, validationShare } = recipe;

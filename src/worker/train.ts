@@ -20,7 +20,8 @@ import { initialState, type LoopState, readState } from "../training/state.ts";
 import { createStepper, type Stepper } from "../training/step.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
-import { type Plan, seeds } from "./prepare.ts";
+import { memoryOf } from "./memory.ts";
+import { type Plan, seeds, shapesOf } from "./prepare.ts";
 import type { EngineEvent } from "./protocol.ts";
 import { createWatch } from "./watch.ts";
 import type { Weights } from "./weights.ts";
@@ -71,6 +72,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   parts.follow(journal);
   if (plan.dropped.length > 0) emit({ type: "dropped", runId, problems: plan.dropped });
 
+  runtime.restartPeak();
   let own: ParameterTensors = new Map();
   let stepper: Stepper | null = null;
   try {
@@ -136,6 +138,8 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       },
       state,
     );
+    const peak = runtime.held()?.peakBytes;
+    if (peak !== undefined) journal.write({ memory: { predicted: predictedMemory(parts, recipe), peak } });
     journal.end(outcome.state, outcome.status, outcome.reason);
   } catch (error) {
     journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
@@ -154,6 +158,10 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   emit({ type: "run", record: journal.record() });
   return journal.record();
 }
+
+/** As the budget of the run has it. */
+const predictedMemory = ({ runtime, model: { config }, plan }: TrainParts, recipe: Recipe) =>
+  memoryOf({ config, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
 
 /** Answers a sample question greedily with the weights as they are; null when the run was interrupted meanwhile. */
 function sampler(

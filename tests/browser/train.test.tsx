@@ -56,6 +56,13 @@ test("a small model is tried by itself; another setting makes the budget stale, 
   await expect.element(budget).toHaveAttribute("data-state", "measured");
 });
 
+test("after a run the budget says what it took at the most, and how far off the prediction was", async () => {
+  await trained(10);
+  await expect.element(budget).toHaveAttribute("data-state", "measured");
+  await expect.element(budget).toHaveTextContent("when it ran (predicted 4 % less)");
+  await expect.element(page.getByText("Memory at its peak")).toBeVisible();
+});
+
 test("a large model is tried when it is asked for, and the trial can be cancelled", async () => {
   await open({ ...kept, pace: 300, models: [{ ...fakeModel, parameters: 135e6 }] });
   await expect.element(budget).toHaveTextContent("A model of 135.0 M numbers takes a while to try");

@@ -177,7 +177,8 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
       },
     ];
     training = false;
-    return update(run, { status: stopping ?? "finished", samples });
+    const predicted = fakeBudget(run).memory.total;
+    return update(run, { status: stopping ?? "finished", samples, memory: { predicted, peak: 1.04 * predicted } });
   };
 
   const api: EngineApi = {

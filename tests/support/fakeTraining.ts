@@ -30,7 +30,7 @@ export function fakeMoment(step: number): Moment {
 }
 
 /** Of 898 rows; what it measures takes half a second a step. A keepLast above 100 does not fit. */
-export function fakeBudget({ recipe }: RunRequest): Budget {
+export function fakeBudget({ recipe }: Pick<RunRequest, "recipe">): Budget {
   const steps = recipe.steps ?? Math.round((recipe.epochs * 898) / (recipe.batchSize * recipe.accumulation));
   const trained = recipe.method === "lora" ? 204_800 : 1_040_128;
   const frozen = recipe.method === "lora" ? 1_040_128 : 0;

@@ -1,6 +1,7 @@
 /** What the run will take, before it starts: memory, time, disk and steps, as one tried step showed. */
 
 import { Button, Group, Text } from "@mantine/core";
+import type { RunMemory } from "../../storage/run.ts";
 import type { Budget } from "../../worker/protocol.ts";
 import { bytes } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
@@ -11,14 +12,19 @@ import { budgetWords as words } from "../words/train.ts";
 import classes from "./BudgetBlock.module.css";
 import type { BudgetView } from "./useBudget.ts";
 
-function figuresOf(budget: Budget | null): (readonly [string, string, string])[] {
+/** `ran` is what a run that needs the same held at the most; null where there was none. */
+function figuresOf(budget: Budget | null, ran: RunMemory | null): (readonly [string, string, string])[] {
   if (!budget) {
     return [words.time, words.memory, words.disk, words.steps].map((name) => [name, words.unknown, ""]);
   }
   const { memory, disk, time, steps } = budget;
   return [
     [words.time, time ? words.timeOf(time.total) : words.unknown, time ? words.perStep(time.secondsPerStep) : ""],
-    [words.memory, words.memoryOf(memory.total), memory.limit === null ? "" : words.limit(memory.limit)],
+    [
+      words.memory,
+      words.memoryOf(memory.total),
+      ran ? words.peak(ran.peak, ran.predicted) : memory.limit === null ? "" : words.limit(memory.limit),
+    ],
     [words.disk, words.diskOf(disk.total, disk.kept), words.left(disk.left)],
     [words.steps, steps.toLocaleString("en"), ""],
   ];
@@ -51,6 +57,10 @@ export function BudgetBlock({ view }: { readonly view: BudgetView }) {
   const hone = useHone();
   const { facts, request, key, current, busy } = view;
   const { budget, failure, failedKey, measuring } = facts;
+  // The same prediction is that of the same settings, as far as memory goes.
+  const ran = useFacts(
+    ({ runs }) => runs.list.find(({ memory }) => memory && memory.predicted === budget?.memory.total)?.memory ?? null,
+  );
   const failed = failure !== null && failedKey === key;
   const measure = () => {
     if (request && key !== null) void hone.budget.measure(request, key);
@@ -74,7 +84,7 @@ export function BudgetBlock({ view }: { readonly view: BudgetView }) {
       </Group>
       <div className={classes.figures} data-stale={!current || undefined}>
         <Facts
-          facts={figuresOf(budget).map(([name, value, more]) => [
+          facts={figuresOf(budget, ran).map(([name, value, more]) => [
             name,
             <span key={name} className={classes.figure}>
               <span>{value}</span>

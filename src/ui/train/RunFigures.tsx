@@ -42,6 +42,7 @@ export function RunFigures({ run, series }: { readonly run: RunEntry; readonly s
         [words.seen, seen ? words.seenOf(seen, run.examples.training) : words.unknown],
         [words.held, run.examples.validation.toLocaleString("en")],
         [words.memory, memory === null ? words.unknown : bytes(memory)],
+        ...(run.memory ? ([[words.peak, words.peakOf(run.memory.peak, run.memory.predicted)]] as const) : []),
         [words.trainable, words.numbers(run.trainable)],
       ]}
     />

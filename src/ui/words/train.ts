@@ -31,6 +31,12 @@ export const recipeWords = {
   checks: "See the checks",
 } as const;
 
+/** 3 % more than measured, or less; of bytes as they are predicted and measured. */
+function off(predicted: number, peak: number): string {
+  const percent = Math.round(100 * (predicted / peak - 1));
+  return percent === 0 ? "as predicted" : `predicted ${Math.abs(percent)} % ${percent > 0 ? "more" : "less"}`;
+}
+
 export const budgetWords = {
   title: "Budget",
   memory: "Memory",
@@ -40,6 +46,8 @@ export const budgetWords = {
   unknown: "–",
   memoryOf: (total: number) => `about ${bytes(total)}`,
   limit: (limit: number) => `of ${bytes(limit)}`,
+  /** After a run: what the device held at the most, and how far off the prediction was. */
+  peak: (peak: number, predicted: number) => `${bytes(peak)} when it ran (${off(predicted, peak)})`,
   timeOf: (total: number) => `about ${duration(total)}`,
   perStep: (seconds: number) =>
     seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms a step` : `${seconds.toFixed(1)} s a step`,
@@ -115,6 +123,8 @@ export const figureWords = {
     `${seen.toLocaleString("en")} (${(seen / Math.max(1, all)).toFixed(1)} passes)`,
   held: "Held out",
   memory: "Memory of tensors",
+  peak: "Memory at its peak",
+  peakOf: (peak: number, predicted: number) => `${bytes(peak)}, ${off(predicted, peak)}`,
   trainable: "Trainable",
   numbers: (trainable: number) => `${count(trainable)} numbers`,
   unknown: "–",

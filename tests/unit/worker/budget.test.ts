@@ -115,7 +115,7 @@ describe("advice", () => {
       "fewer rows, and as many per step",
       config,
       { ...lora, batchSize: 4, accumulation: 3 },
-      { rows: 4, length: 8192 },
+      { rows: 4, length: 10_240 },
       /rows at a time to 2, and micro-batches per step to 6 for the same step\.$/,
     ],
     ["what is left", config, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /shorten the longest row/],
