@@ -51,7 +51,7 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
       runtime,
       parameters,
       specs,
-      artifacts: artifactsOfStep(config, method, recipe),
+      artifacts: artifactsOfStep(config, method, recipe, runtime.report.provider),
       recipe,
     });
     const losses: number[] = [];

@@ -114,7 +114,7 @@ async function record(request: RecordRequest): Promise<Recording> {
     return value;
   };
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 });
+  const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 }, provider);
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
   await stepper.prepare([batch]);
   const steps: StepMarks[] = [];

@@ -1,8 +1,8 @@
 /** Hone's own step: its stepper over compiled artifacts, as a run of the page takes it, without the page. */
 
-import { compileTraining, toArtifact } from "../../src/artifacts/compile.ts";
+import { toArtifact } from "../../src/artifacts/compile.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
@@ -15,10 +15,7 @@ export const prepare: Prepare = async ({ config, method, batch }, take, backend)
   const runtime = await createRuntime(backend, { entries: browserEntries });
   const specs = parametersOf(config, method);
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = {
-    training: (shape: typeof batch.shape) => compileTraining(config, method, shape),
-    optimizer: compileOptimizer(config, method, optimizer),
-  };
+  const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 }, backend);
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
   let updates = 0;
   return {

@@ -75,7 +75,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfStep(config, full, training),
+    artifacts: artifactsOfStep(config, full, training, "wasm"),
     recipe: training,
   });
   const evaluator = createEvaluator({

@@ -51,7 +51,13 @@ export function toArtifact(
  * The forward graph up to the loss: whole rows under a causal mask that keeps to segments; behind the last attention only
  * the supervised positions go on, through the rest of its layer to the head.
  */
-export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method | null, shape: BatchShape) {
+export function buildLoss(
+  b: GraphBuilder,
+  config: LlamaConfig,
+  method: Method | null,
+  shape: BatchShape,
+  queryBlocks = 1,
+) {
   const { rows, length, supervised } = shape;
   const heads = headsOf(config);
   const scope = Scope.root(b, adapterOf(method));
@@ -73,6 +79,7 @@ export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method |
         splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
         bias,
         heads,
+        queryBlocks,
       ),
     (states) => b.gather(states, index),
   );
@@ -86,10 +93,15 @@ export function buildLoss(b: GraphBuilder, config: LlamaConfig, method: Method |
   return { loss, scope };
 }
 
-/** Whether a training artifact adds to what is in the accumulators, or replaces it. */
+/** What else there is to a training artifact; none changes what is computed. */
 export interface TrainingOptions {
-  /** False for steps of one micro-batch, which have nothing to add to. True when left out. */
+  /**
+   * Whether it adds to what is in the accumulators or replaces it: false for steps of one micro-batch, which have nothing to
+   * add to. True when left out.
+   */
   readonly accumulates?: boolean;
+  /** Parts in which attention takes a row's queries; 1 when left out. */
+  readonly queryBlocks?: number;
 }
 
 /**
@@ -101,10 +113,10 @@ export function compileTraining(
   config: LlamaConfig,
   method: Method,
   shape: BatchShape,
-  { accumulates = true }: TrainingOptions = {},
+  { accumulates = true, queryBlocks = 1 }: TrainingOptions = {},
 ): Artifact {
-  const { graph, aliases } = buildTraining(config, method, shape, { accumulates });
-  const key = artifactKey("training", config, method, accumulates ? shape : { ...shape, accumulates });
+  const { graph, aliases } = buildTraining(config, method, shape, { accumulates, queryBlocks });
+  const key = artifactKey("training", config, method, { ...shape, accumulates, queryBlocks });
   return toArtifact("training", key, graph, aliases);
 }
 
@@ -113,10 +125,10 @@ export function buildTraining(
   config: LlamaConfig,
   method: Method,
   shape: BatchShape,
-  { accumulates = true }: TrainingOptions = {},
+  { accumulates = true, queryBlocks = 1 }: TrainingOptions = {},
 ) {
   const b = new GraphBuilder("training");
-  const { loss, scope } = buildLoss(b, config, method, shape);
+  const { loss, scope } = buildLoss(b, config, method, shape, queryBlocks);
   const trainable = scope.parameters
     .filter(({ initial }) => method.kind === "full" || initial !== "checkpoint")
     .map(({ value }) => value);

@@ -1,7 +1,7 @@
 /** The two artifacts of an optimizer step, as a run takes them. */
 
 import type { LlamaConfig } from "../models/llama.ts";
-import { compileTraining } from "./compile.ts";
+import { compileTraining, type TrainingOptions } from "./compile.ts";
 import type { Artifact, BatchShape } from "./contract.ts";
 import type { Method } from "./method.ts";
 import { compileOptimizer, type OptimizerSettings } from "./optimizer.ts";
@@ -11,14 +11,32 @@ export interface StepArtifacts {
   readonly optimizer: Artifact;
 }
 
-/** For steps of `accumulation` micro-batches; where that is one, gradients are written and not added up. */
+/** Tokens of a block of queries, and blocks of a row at most: more would save little and cost operations. */
+const blockLength = 64;
+const mostBlocks = 4;
+
+/**
+ * Options of the training artifact for a recipe of `accumulation` micro-batches. On the processor attention leaves out what
+ * the causal mask blocks; on a GPU the operations that this takes cost more than the products that it saves.
+ */
+export function trainingOptions(
+  { length }: BatchShape,
+  { accumulation }: { readonly accumulation: number },
+  provider: "webgpu" | "wasm",
+): TrainingOptions {
+  const blocks = Math.max(1, Math.min(mostBlocks, Math.floor(length / blockLength)));
+  return { accumulates: accumulation > 1, queryBlocks: provider === "wasm" ? blocks : 1 };
+}
+
+/** Where each step has one micro-batch, gradients are written and not added up. */
 export function artifactsOfStep(
   config: LlamaConfig,
   method: Method,
-  { accumulation, ...settings }: OptimizerSettings & { readonly accumulation: number },
+  recipe: OptimizerSettings & { readonly accumulation: number },
+  provider: "webgpu" | "wasm",
 ): StepArtifacts {
   return {
-    training: (shape) => compileTraining(config, method, shape, { accumulates: accumulation > 1 }),
-    optimizer: compileOptimizer(config, method, settings),
+    training: (shape) => compileTraining(config, method, shape, trainingOptions(shape, recipe, provider)),
+    optimizer: compileOptimizer(config, method, recipe),
   };
 }

@@ -59,22 +59,93 @@ export function splitKeys(b: GraphBuilder, x: Value, heads: Heads, transposed = 
   return b.transpose(split, transposed ? [0, 2, 3, 1] : [0, 2, 1, 3]);
 }
 
+/** Queries taken at once: from one token on up to before another, which see the keys before that. */
+interface Block {
+  readonly from: number;
+  readonly to: number;
+  /** C, the keys that they may see. */
+  readonly keys: number;
+}
+
+/** One block of all tokens, or under a causal mask `count` of them, of which none sees the keys behind it. */
+function blocksOf(length: number, capacity: number, count: number): Block[] {
+  if (count === 1) return [{ from: 0, to: length, keys: capacity }];
+  const size = Math.ceil(length / count);
+  return Array.from({ length: Math.ceil(length / size) }, (_, i) => {
+    const to = Math.min(length, (i + 1) * size);
+    return { from: i * size, to, keys: to };
+  });
+}
+
 /**
  * softmax(QKᵀ/√D + bias)V: queries (B, K, G·S, D), keys (B, K, D, C), values (B, K, C, D), bias broadcast to
  * (B, K, G, S, C) → (B·S, H·D).
+ *
+ * `blocks` above 1 is for a causal bias over whole rows (S = C): scores that it would block are then not computed, up to
+ * half of them. Each block is a set of operations of its own, which pays where an operation costs little by itself.
  */
-export function attend(b: GraphBuilder, queries: Value, keys: Value, values: Value, bias: Value, heads: Heads): Value {
+export function attend(
+  b: GraphBuilder,
+  queries: Value,
+  keys: Value,
+  values: Value,
+  bias: Value,
+  heads: Heads,
+  blocks = 1,
+): Value {
   const [rows, , block] = queries.shape as [number, number, number];
   const group = heads.query / heads.key;
   const length = block / group;
+  const capacity = values.shape[2] as number;
+  const rank = bias.shape.length;
   const [mixed] = b.composite("attention", [queries, keys, values], () => {
     const scale = b.scalar(heads.size ** -0.5);
     const scaled = b.mul(queries, scale);
-    const capacity = keys.shape[3] as number;
-    const scores = b.reshape(b.matMul(scaled, keys), [rows, heads.key, group, length, capacity]);
-    const weights = b.reshape(b.softmax(b.add(scores, bias)), [rows, heads.key, block, capacity]);
-    const output = b.matMul(weights, values);
-    return { outputs: [output], rule: ([g]) => attentionRule(b, { scaled, keys, values, weights, output }, scale, g) };
+    const shape = [rows, heads.key, group, length, heads.size];
+    const take = (all: Value, { from, to }: Block) =>
+      b.reshape(part(b, b.reshape(all, shape), from, to, 3), [rows, heads.key, group * (to - from), heads.size]);
+    const join = (parts: readonly Value[]) => {
+      const wide = parts.map((x) => b.reshape(x, [rows, heads.key, group, (x.shape[2] as number) / group, heads.size]));
+      return b.reshape(b.concat(wide, 3), [rows, heads.key, group * length, heads.size]);
+    };
+    const parts = blocksOf(length, capacity, blocks).map((at) => {
+      const ownBias = part(b, part(b, bias, at.from, at.to, rank - 2), 0, at.keys, rank - 1);
+      const own = {
+        queries: take(scaled, at),
+        keys: b.swapLast(part(b, b.swapLast(keys), 0, at.keys, 2)),
+        values: part(b, values, 0, at.keys, 2),
+      };
+      const scores = b.reshape(b.matMul(own.queries, own.keys), [rows, heads.key, group, at.to - at.from, at.keys]);
+      const weights = b.reshape(b.softmax(b.add(scores, ownBias)), [
+        rows,
+        heads.key,
+        group * (at.to - at.from),
+        at.keys,
+      ]);
+      return { at, ...own, weights, output: b.matMul(weights, own.values) };
+    });
+    return {
+      outputs: [join(parts.map(({ output }) => output))],
+      rule: ([g]) => {
+        if (!g) throw new GraphError("attention has no gradient to pass on");
+        const gradients = parts.map((own) => partGradients(b, own, take(g, own.at)));
+        const sum = (pieces: readonly Value[], axis: number) =>
+          pieces.map((piece) => padded(b, piece, capacity, axis)).reduce((total, piece) => b.add(total, piece));
+        return [
+          () => b.mul(join(gradients.map((own) => own.queries())), scale),
+          () =>
+            sum(
+              gradients.map((own) => own.keys()),
+              3,
+            ),
+          () =>
+            sum(
+              gradients.map((own) => own.values()),
+              2,
+            ),
+        ];
+      },
+    };
   }) as [Value];
   const split = b.reshape(mixed, [rows, heads.key, group, length, heads.size]);
   return b.reshape(b.transpose(split, [0, 3, 1, 2, 4]), [rows * length, heads.query * heads.size]);
@@ -84,26 +155,36 @@ export function attend(b: GraphBuilder, queries: Value, keys: Value, values: Val
  * With O = PV and P = softmax(S): dV = PᵀdO, dS = P ∘ (dO Vᵀ − δ), δ the sum of dO ∘ O along a row, which equals the sum of
  * dP ∘ P and is as wide as a head and not as a row is long (Dao et al. 2022, arXiv:2205.14135).
  */
-function attentionRule(
+function partGradients(
   b: GraphBuilder,
-  {
-    scaled,
-    keys,
-    values,
-    weights,
-    output,
-  }: Readonly<Record<"scaled" | "keys" | "values" | "weights" | "output", Value>>,
-  scale: Value,
-  g: Value | undefined,
+  own: Readonly<Record<"queries" | "keys" | "values" | "weights" | "output", Value>>,
+  g: Value,
 ) {
-  if (!g) throw new GraphError("attention has no gradient to pass on");
   const scores = () => {
-    const delta = b.reduceSum(b.mul(g, output), [-1]);
-    return b.mul(weights, b.sub(b.matMul(g, b.swapLast(values)), delta));
+    const delta = b.reduceSum(b.mul(g, own.output), [-1]);
+    return b.mul(own.weights, b.sub(b.matMul(g, b.swapLast(own.values)), delta));
   };
-  return [
-    () => b.mul(b.matMul(scores(), b.swapLast(keys)), scale),
-    () => b.matMul(b.swapLast(scaled), scores()),
-    () => b.matMul(b.swapLast(weights), g),
-  ];
+  return {
+    queries: () => b.matMul(scores(), b.swapLast(own.keys)),
+    keys: () => b.matMul(b.swapLast(own.queries), scores()),
+    values: () => b.matMul(b.swapLast(own.weights), g),
+  };
+}
+
+/** Slices `from` up to before `to` of an axis. */
+function part(b: GraphBuilder, x: Value, from: number, to: number, axis: number): Value {
+  if (from === 0 && to === x.shape[axis]) return x;
+  const indices = Int32Array.from({ length: to - from }, (_, i) => from + i);
+  return b.gather(x, b.constant("int32", [indices.length], indices), axis);
+}
+
+/** The tensor with zeros behind it on an axis. */
+function padded(b: GraphBuilder, x: Value, length: number, axis: number): Value {
+  const missing = length - (x.shape[axis] as number);
+  if (missing === 0) return x;
+  const zeros = b.expand(
+    b.scalar(0),
+    x.shape.map((dimension, i) => (i === axis ? missing : dimension)),
+  );
+  return b.concat([x, zeros], axis);
 }

@@ -46,7 +46,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const gradients = trained;
   const moments = 2 * trained;
 
-  const { training, optimizer } = artifactsOfStep(config, method, recipe);
+  const { training, optimizer } = artifactsOfStep(config, method, recipe, provider);
   const longest = roomiest(shapes);
   const sessions = [
     { ...planned(training(longest), provider), count: shapes.length },

@@ -50,7 +50,8 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   const { weights, model, plan, recipe, signal } = parts;
   const { method } = plan;
   const used = new Set<string>();
-  const runtime: Pick<Runtime, "tensor" | "session"> = {
+  const runtime: Pick<Runtime, "tensor" | "session" | "report"> = {
+    report: parts.runtime.report,
     tensor: (...tensor) => parts.runtime.tensor(...tensor),
     session: (artifact) => {
       used.add(artifact.key);
@@ -131,7 +132,7 @@ function usualBatch({ training, buckets, order, totalSteps }: Plan, { accumulati
 }
 
 interface StepParts extends Pick<ProbeParts, "model" | "plan" | "recipe" | "signal"> {
-  readonly runtime: Pick<Runtime, "tensor" | "session">;
+  readonly runtime: Pick<Runtime, "tensor" | "session" | "report">;
   readonly parameters: ParameterTensors;
   readonly batch: Batch;
   readonly interrupted: () => Promise<boolean>;
@@ -144,7 +145,7 @@ async function timeStep({ runtime, parameters, model, plan, recipe, batch, signa
     runtime,
     parameters,
     specs: parametersOf(config, plan.method),
-    artifacts: artifactsOfStep(config, plan.method, recipe),
+    artifacts: artifactsOfStep(config, plan.method, recipe, runtime.report.provider),
     recipe,
   });
   try {

@@ -83,7 +83,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       runtime,
       parameters,
       specs: parametersOf(model.config, method),
-      artifacts: artifactsOfStep(model.config, method, recipe),
+      artifacts: artifactsOfStep(model.config, method, recipe, runtime.report.provider),
       recipe,
     });
 

@@ -133,6 +133,23 @@ test.each(methods)("$kind: loss and every gradient are those of the plain graph"
   }
 });
 
+test.each([2, 3, 4, 12])("attention in %i blocks of queries gives the same", (queryBlocks) => {
+  for (const method of methods) {
+    const feeds = feedsOf(method);
+    const expected = run(plainTraining(method), feeds);
+    const { graph } = buildTraining(config, method, shape, { queryBlocks });
+    const own = run(graph, { ...feeds, [lazyResetGrad]: tensor([1], [0]) });
+    for (const [name, value] of Object.entries(expected)) {
+      expect([method.kind, name, difference(own[name], value) < 1e-12]).toEqual([method.kind, name, true]);
+    }
+    // Of 12 × 12 scores the ones above the diagonal's blocks are never made.
+    const scores = graph.nodes.filter(({ op }) => op === "Softmax").map(({ outputs }) => outputs[0]?.shape.slice(-2));
+    const size = Math.ceil(shape.length / queryBlocks);
+    const blocks = Array.from({ length: queryBlocks }, (_, i) => [size, (i + 1) * size]);
+    expect(scores.slice(0, queryBlocks)).toEqual(blocks);
+  }
+});
+
 test.each(methods)("$kind: without accumulating the gradients are those of a fresh start", (method) => {
   const feeds = feedsOf(method);
   const expected = run(buildTraining(config, method, shape).graph, { ...feeds, [lazyResetGrad]: tensor([1], [1]) });
