@@ -6,7 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
-import { launchChromium } from "../scripts/harness/chromium.ts";
+import { launchWithGpu } from "../scripts/harness/chromium.ts";
 import { callInPage, serveModules } from "../scripts/harness/serve.ts";
 import type { Measured } from "./memory/measure.ts";
 import type { Setting } from "./memory/setting.ts";
@@ -94,7 +94,7 @@ async function main() {
   const size = values.size === undefined ? null : oneOf("size", values.size, sizes);
   const settings = values.smol ? [smol] : providers.flatMap((provider) => settingsOf(provider, size, values.quick));
   const served = await serveModules();
-  const browser = await launchChromium();
+  const browser = await launchWithGpu(served.address);
   const rows: (Setting & Measured)[] = [];
   try {
     const { page } = browser;

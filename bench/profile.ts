@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
-import { launchChromium } from "../scripts/harness/chromium.ts";
+import { launchChromium, launchWithGpu } from "../scripts/harness/chromium.ts";
 import { callInPage, serveModules } from "../scripts/harness/serve.ts";
 import { eventsOf, reportOf } from "./profile/report.ts";
 import { reportText } from "./profile/table.ts";
@@ -42,7 +42,8 @@ function readArguments() {
 async function main() {
   const { request, json, trace } = readArguments();
   const served = await serveModules();
-  const browser = await launchChromium({ webgpu: request.provider === "webgpu" });
+  const browser =
+    request.provider === "webgpu" ? await launchWithGpu(served.address) : await launchChromium({ webgpu: false });
   try {
     const { page } = browser;
     page.on("console", (message) => {

@@ -9,7 +9,7 @@
 import os from "node:os";
 import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
-import { launchChromium } from "../scripts/harness/chromium.ts";
+import { launchChromium, launchWithGpu } from "../scripts/harness/chromium.ts";
 import { compare } from "./step/compare.ts";
 import { driftText, measureDrift } from "./step/drift.ts";
 import { backends } from "./step/engine.ts";
@@ -103,7 +103,8 @@ async function main() {
   const chosen = readArguments();
   const { backend, method, repeats, growth, drift, json } = chosen;
   const site = await serveEngines();
-  const browser = await launchChromium({ webgpu: backend === "webgpu" });
+  const browser =
+    backend === "webgpu" ? await launchWithGpu(site.addressOf("gpu")) : await launchChromium({ webgpu: false });
   try {
     const place = { context: browser.context, site };
     const machine = await machineOf(place);

@@ -15,6 +15,9 @@ import { projectRoot } from "./setup.mjs";
 /** Flags that give headless Chromium a WebGPU adapter on a machine without a GPU. */
 export const chromiumFlags = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
+/** The machine's own GPU, where it has one. On Linux Chromium reaches it through Vulkan. */
+export const hardwareFlags = ["--no-sandbox", "--enable-unsafe-webgpu", "--enable-features=Vulkan"];
+
 const commands = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"];
 
 const usualPlaces = [

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, chromium as devtools, type Page } from "playwright";
-import { chromiumFlags, installChromium } from "../chromium.mjs";
+import { chromiumFlags, hardwareFlags, installChromium } from "../chromium.mjs";
 
 export interface Headless {
   /** The browser's one lasting context: what it stores is in the profile. */
@@ -21,10 +21,31 @@ export interface Headless {
 export interface LaunchOptions {
   /** Profile folder, kept afterwards; a new one, removed afterwards, when left out. */
   readonly profile?: string;
-  /** False starts a browser that finds no WebGPU adapter; true when left out. */
-  readonly webgpu?: boolean;
+  /** False starts a browser that finds no WebGPU adapter, "hardware" one that finds the machine's own; true when left out. */
+  readonly webgpu?: boolean | "hardware";
   /** False has pages without service workers: what one answers, Playwright cannot answer in its place. True when left out. */
   readonly serviceWorkers?: boolean;
+}
+
+function flagsOf(webgpu: boolean | "hardware"): readonly string[] {
+  if (webgpu === "hardware") return hardwareFlags;
+  return webgpu ? chromiumFlags : ["--no-sandbox", "--disable-gpu"];
+}
+
+/**
+ * Starts headless Chromium for measuring: with the machine's own GPU where a page at `address` finds one, else with an
+ * emulated one.
+ */
+export async function launchWithGpu(address: string): Promise<Headless> {
+  const browser = await launchChromium({ webgpu: "hardware" });
+  await browser.page.goto(address);
+  const found = await browser.page.evaluate(async () => Boolean(await navigator.gpu?.requestAdapter()));
+  if (!found) {
+    await browser.dispose();
+    return launchChromium();
+  }
+  await browser.page.goto("about:blank");
+  return browser;
 }
 
 /**
@@ -38,7 +59,7 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Headl
     executablePath,
     [
       "--headless",
-      ...(options.webgpu === false ? ["--no-sandbox", "--disable-gpu"] : chromiumFlags),
+      ...flagsOf(options.webgpu ?? true),
       "--no-first-run",
       "--mute-audio",
       "--disable-dev-shm-usage",
