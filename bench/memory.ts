@@ -1,7 +1,8 @@
 /**
- * `npx tsx bench/memory.ts [--provider wasm|webgpu] [--size tiny|small|medium] [--quick] [--smol] [--json FILE]`: what a run needs
- * as the budget predicts it, against what the device held at the most, in headless Chromium; exit 1 where one is off by more
- * than 15 %. `--smol` measures one step of SmolLM2-135M's shapes on WebGPU: on an emulated adapter it takes many minutes.
+ * `npx tsx bench/memory.ts [--provider wasm|webgpu] [--size tiny|small|medium] [--quick] [--smol] [--dry] [--json FILE]`: what a
+ * run needs as the budget predicts it, against what the device held at the most, in headless Chromium; exit 1 where one is off by
+ * more than 15 %. `--smol` measures one step of SmolLM2-135M's shapes on WebGPU: on an emulated adapter it takes an hour. `--dry`
+ * leaves out what the GPU would compute, for buffers are made all the same.
  */
 
 import { parseArgs } from "node:util";
@@ -85,6 +86,7 @@ async function main() {
       size: { type: "string" },
       quick: { type: "boolean", default: false },
       smol: { type: "boolean", default: false },
+      dry: { type: "boolean", default: false },
       json: { type: "string" },
     },
   });
@@ -105,7 +107,8 @@ async function main() {
     for (const setting of settings) {
       // A page each, for a WebAssembly heap never shrinks.
       await page.goto(served.address);
-      const result = await callInPage<Measured>(page, "/bench/memory/page.ts", "measured", setting);
+      const request = { ...setting, dry: values.dry };
+      const result = await callInPage<Measured>(page, "/bench/memory/page.ts", "measured", request);
       rows.push({ ...setting, ...result });
       const { predicted, peak, tensors, losses, seconds } = result;
       const deviation = `${(100 * (predicted.total / peak - 1)).toFixed(1)} %`.padStart(9);

@@ -4,4 +4,11 @@ import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { measure } from "./measure.ts";
 import type { Setting } from "./setting.ts";
 
-export const measured = (setting: Setting) => measure(setting, browserEntries);
+/** With `dry` nothing is computed on the GPU: a run's buffers are all made while it is recorded, whatever they then hold. */
+export function measured({ dry, ...setting }: Setting & { readonly dry: boolean }) {
+  if (dry) {
+    GPUComputePassEncoder.prototype.dispatchWorkgroups = () => undefined;
+    GPUComputePassEncoder.prototype.dispatchWorkgroupsIndirect = () => undefined;
+  }
+  return measure(setting, browserEntries);
+}
