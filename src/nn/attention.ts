@@ -167,7 +167,8 @@ function partGradients(
   return {
     queries: () => b.matMul(scores(), b.swapLast(own.keys)),
     keys: () => b.matMul(b.swapLast(own.queries), scores()),
-    values: () => b.matMul(b.swapLast(own.weights), g),
+    // Of the two operands the narrow one is transposed: on a GPU a transpose is a copy, and that of P is as large as P.
+    values: () => b.swapLast(b.matMul(b.swapLast(g), own.weights)),
   };
 }
 
