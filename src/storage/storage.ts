@@ -40,32 +40,41 @@ export interface Storage {
   collect(): Promise<number | null>;
 }
 
+/** After a browser that was killed, its databases may not open at once; a refusal that is meant is the same the second time. */
+const secondTryMs = 500;
+
 /** IndexedDB where it opens, else memory. */
 async function openBackend(): Promise<StorageBackend> {
-  const locks = await defaultLocks();
   try {
-    const backend: StorageBackend = {
-      records: indexedDbKeyValue("hone-records"),
-      chunks: indexedDbKeyValue("hone-chunks"),
-      locks,
-      chunkLocks: await locksOfAllTabs(),
-      reason: null,
-    };
-    // A refusal shows only when a database is opened.
-    await backend.records.keys("run/");
-    await backend.chunks.keys("probe");
-    return backend;
+    return await openIndexedDb().catch(async () => {
+      await new Promise((resolve) => setTimeout(resolve, secondTryMs));
+      return openIndexedDb();
+    });
   } catch (error) {
     return {
       records: memoryKeyValue(),
       chunks: memoryKeyValue(),
-      locks,
+      locks: await defaultLocks(),
       chunkLocks: realmLocks(),
       reason:
         `This browser keeps nothing for this page (${errorText(error)}), as in some private windows: runs, checkpoints, ` +
         "datasets and models stay in memory and are lost when this tab closes.",
     };
   }
+}
+
+async function openIndexedDb(): Promise<StorageBackend> {
+  const backend: StorageBackend = {
+    records: indexedDbKeyValue("hone-records"),
+    chunks: indexedDbKeyValue("hone-chunks"),
+    locks: await defaultLocks(),
+    chunkLocks: await locksOfAllTabs(),
+    reason: null,
+  };
+  // A refusal shows only when a database is opened.
+  await backend.records.keys("run/");
+  await backend.chunks.keys("probe");
+  return backend;
 }
 
 /**

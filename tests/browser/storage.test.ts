@@ -172,6 +172,22 @@ test("a connection that ended without saying so is opened anew", async () => {
   opening.mockRestore();
 });
 
+test("an IndexedDB that opens only at the second try is used", async () => {
+  const { open } = indexedDB;
+  let tries = 0;
+  const opening = vi.spyOn(indexedDB, "open").mockImplementation((...database) => {
+    if (tries++ === 0) throw new DOMException("Internal error opening backing store", "UnknownError");
+    return open.apply(indexedDB, database);
+  });
+  try {
+    const storage = await openStorage();
+    expect(await storage.report()).toMatchObject({ available: true, reason: null });
+    expect(tries).toBeGreaterThan(2);
+  } finally {
+    opening.mockRestore();
+  }
+});
+
 test.each([
   ["is missing", undefined],
   [
