@@ -1,6 +1,7 @@
 /** The two artifacts of an optimizer step, as a run takes them. */
 
 import type { LlamaConfig } from "../models/llama.ts";
+import type { ProviderName } from "./activations.ts";
 import { compileTraining, type TrainingOptions } from "./compile.ts";
 import type { Artifact, BatchShape } from "./contract.ts";
 import type { Method } from "./method.ts";
@@ -22,7 +23,7 @@ const mostBlocks = 4;
 export function trainingOptions(
   { length }: BatchShape,
   { accumulation }: { readonly accumulation: number },
-  provider: "webgpu" | "wasm",
+  provider: ProviderName,
 ): TrainingOptions {
   const blocks = Math.max(1, Math.min(mostBlocks, Math.floor(length / blockLength)));
   return { accumulates: accumulation > 1, queryBlocks: provider === "wasm" ? blocks : 1 };
@@ -33,7 +34,7 @@ export function artifactsOfStep(
   config: LlamaConfig,
   method: Method,
   recipe: OptimizerSettings & { readonly accumulation: number },
-  provider: "webgpu" | "wasm",
+  provider: ProviderName,
 ): StepArtifacts {
   return {
     training: (shape) => compileTraining(config, method, shape, trainingOptions(shape, recipe, provider)),

@@ -98,11 +98,12 @@ export function buildOptimizer(
       const results = { first: m, second: v, own: b.sub(b.mul(parameter, decay), change) };
       let from = 0;
       for (const { name, shape } of group) {
-        const part = (whole: Value) => (group.length === 1 ? whole : rowsOf(b, whole, from, shape[0] as number));
+        const to = from + (shape[0] as number);
+        const part = (whole: Value) => b.slice(whole, from, to);
         outputs[updated(name)] = part(results.own);
         outputs[updated(firstMoment(name))] = part(results.first);
         outputs[updated(secondMoment(name))] = part(results.second);
-        from += shape[0] as number;
+        from = to;
       }
     });
     const aliases = Object.fromEntries(
@@ -142,12 +143,6 @@ function groupsOf(parameters: Group): Group[] {
     if (sizeOf(shape) < joinedBelow) open.set(width, own);
   }
   return groups;
-}
-
-/** `count` rows of a tensor from one on. */
-function rowsOf(b: GraphBuilder, whole: Value, from: number, count: number): Value {
-  const indices = Int32Array.from({ length: count }, (_, i) => from + i);
-  return b.gather(whole, b.constant("int32", [count], indices));
 }
 
 const ema = (b: GraphBuilder, old: Value, fresh: Value, { keep, take }: { keep: Value; take: Value }) =>

@@ -6,10 +6,10 @@
  * operand gets its axes summed away, and nothing is written that the wanted gradients do not need.
  */
 
-import type { GraphBuilder, Step } from "../onnx/builder.ts";
+import type { Gradient, GraphBuilder, Step } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
 import { type DType, sameShape, sizeOf } from "../tensor/dtype.ts";
-import { type Gradient, rules } from "./rules.ts";
+import { rules } from "./rules.ts";
 
 const floats: readonly DType[] = ["float32", "float16"];
 

@@ -6,16 +6,10 @@
  * The type makes a missing rule a compile error.
  */
 
-import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Gradient, GraphBuilder } from "../onnx/builder.ts";
 import { type Attributes, constantNumbers, GraphError, type Value } from "../onnx/graph.ts";
 import { normalizeAxis, type OpName } from "../onnx/ops.ts";
 import { sizeOf } from "../tensor/dtype.ts";
-
-/**
- * Writes one operand's gradient; its shape may still be the broadcast one. `onto` writes what came before plus the gradient,
- * both of the operand's own shape, where that costs no operation of its own.
- */
-export type Gradient = (() => Value) & { readonly onto?: (before: Value) => Value };
 
 /** A gradient that adds itself to what came before. */
 export const adding = (write: (before?: Value) => Value): Gradient =>
@@ -81,23 +75,14 @@ const gemm: Rule = (b, g, _y, [p, q], { alpha, beta, transA, transB }) => {
   ];
 };
 
-/** Slices of g in the order of the operands: an integer Gather each, which sits on the GPU for every type. */
+/** Slices of g in the order of the operands. */
 const concat: Rule = (b, g, _y, inputs, attributes) => {
   const axis = normalizeAxis(attributes.axis as number, g.shape.length);
   let start = 0;
   return inputs.map((x) => {
     const [from, length] = [start, x.shape[axis] as number];
     start += length;
-    return () =>
-      b.gather(
-        g,
-        b.constant(
-          "int32",
-          [length],
-          Int32Array.from({ length }, (_, i) => from + i),
-        ),
-        axis,
-      );
+    return () => b.slice(g, from, from + length, axis);
   });
 };
 

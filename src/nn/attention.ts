@@ -103,17 +103,17 @@ export function attend(
     const scaled = b.mul(queries, scale);
     const shape = [rows, heads.key, group, length, heads.size];
     const take = (all: Value, { from, to }: Block) =>
-      b.reshape(part(b, b.reshape(all, shape), from, to, 3), [rows, heads.key, group * (to - from), heads.size]);
+      b.reshape(b.slice(b.reshape(all, shape), from, to, 3), [rows, heads.key, group * (to - from), heads.size]);
     const join = (parts: readonly Value[]) => {
       const wide = parts.map((x) => b.reshape(x, [rows, heads.key, group, (x.shape[2] as number) / group, heads.size]));
       return b.reshape(b.concat(wide, 3), [rows, heads.key, group * length, heads.size]);
     };
     const parts = blocksOf(length, capacity, blocks).map((at) => {
-      const ownBias = part(b, part(b, bias, at.from, at.to, rank - 2), 0, at.keys, rank - 1);
+      const ownBias = b.slice(b.slice(bias, at.from, at.to, rank - 2), 0, at.keys, rank - 1);
       const own = {
         queries: take(scaled, at),
-        keys: b.swapLast(part(b, b.swapLast(keys), 0, at.keys, 2)),
-        values: part(b, values, 0, at.keys, 2),
+        keys: b.swapLast(b.slice(b.swapLast(keys), 0, at.keys, 2)),
+        values: b.slice(values, 0, at.keys, 2),
       };
       const scores = b.reshape(b.matMul(own.queries, own.keys), [rows, heads.key, group, at.to - at.from, at.keys]);
       const weights = b.reshape(b.softmax(b.add(scores, ownBias)), [
@@ -170,13 +170,6 @@ function partGradients(
     // Of the two operands the narrow one is transposed: on a GPU a transpose is a copy, and that of P is as large as P.
     values: () => b.swapLast(b.matMul(b.swapLast(g), own.weights)),
   };
-}
-
-/** Slices `from` up to before `to` of an axis. */
-function part(b: GraphBuilder, x: Value, from: number, to: number, axis: number): Value {
-  if (from === 0 && to === x.shape[axis]) return x;
-  const indices = Int32Array.from({ length: to - from }, (_, i) => from + i);
-  return b.gather(x, b.constant("int32", [indices.length], indices), axis);
 }
 
 /** The tensor with zeros behind it on an axis. */

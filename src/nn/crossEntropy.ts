@@ -75,14 +75,7 @@ function chunkLoss(
   from: number,
   count: number,
 ) {
-  const all = count === hidden.shape[0];
-  const range = () =>
-    b.constant(
-      "int32",
-      [count],
-      Int32Array.from({ length: count }, (_, i) => from + i),
-    );
-  const part = (value: Value) => (all ? value : b.gather(value, range()));
+  const part = (value: Value) => b.slice(value, from, from + count);
   const h = part(hidden); // (n, D)
   const w = b.reshape(part(lossWeights), [count, 1]);
   const target = b.reshape(part(targets), [count, 1]);

@@ -15,10 +15,14 @@ import {
 } from "./graph.ts";
 import { type OpName, specOf } from "./ops.ts";
 
+/**
+ * Writes one operand's gradient; its shape may still be the broadcast one. `onto` writes what came before plus the gradient,
+ * both of the operand's own shape, where that costs no operation of its own.
+ */
+export type Gradient = (() => Value) & { readonly onto?: (before: Value) => Value };
+
 /** Gradients of a composite's inputs, given those of its outputs; asked for one input at a time. */
-export type CompositeRule = (
-  gradients: readonly (Value | undefined)[],
-) => readonly ((() => Value) & { readonly onto?: (before: Value) => Value })[];
+export type CompositeRule = (gradients: readonly (Value | undefined)[]) => readonly Gradient[];
 
 /** One step of the tape: a node with the rule of its op, or a composite that brings its own. */
 export type Step =
@@ -266,6 +270,15 @@ export class GraphBuilder {
   gather(data: Value, indices: Value, axis = 0): Value {
     return this.emit("Gather", [data, indices], { axis });
   }
+  /**
+   * Slices `from` up to before `to` along `axis`: a Gather with integer indices, which sits on the GPU for every type. All of
+   * them cost no node.
+   */
+  slice(x: Value, from: number, to: number, axis = 0): Value {
+    if (from === 0 && to === x.shape[axis]) return x;
+    const indices = Int32Array.from({ length: to - from }, (_, i) => from + i);
+    return this.gather(x, this.constant("int32", [indices.length], indices), axis);
+  }
   gatherElements(data: Value, indices: Value, axis: number): Value {
     return this.emit("GatherElements", [data, indices], { axis });
   }
@@ -286,8 +299,7 @@ export class GraphBuilder {
     let rows = base;
     for (let from = 0; from < count; from += piece) {
       const length = Math.min(piece, count - from);
-      const range = Int32Array.from({ length }, (_, i) => from + i);
-      const part = (x: Value) => (length === count ? x : this.gather(x, this.constant("int32", [length], range)));
+      const part = (x: Value) => this.slice(x, from, from + length);
       const wide = this.cast(this.reshape(part(flat), [length, 1]), "int64");
       rows = this.emit("ScatterND", [rows, wide, part(updates)], { reduction: "add" });
     }
