@@ -2,11 +2,14 @@
  * `npm run bench -- [--provider wasm|webgpu] [--size tiny|small|medium] [--method full|lora] [--repeats N] [--engines a,b]
  * [--json FILE]`: one step of supervised fine-tuning in Hone, jax-js, TensorFlow.js and, where PYTHON or python3 has it,
  * PyTorch: speed, memory, what is loaded, and whether all compute the same. Exit 1 when one fails or computes something else.
+ * `--beside FOLDER` measures this Hone and that of another checkout of it, installed, and nothing else unless asked for.
+ * `--dry` leaves out what a GPU would compute: what is left is what each engine asks of the processor for a step.
  * `--growth length|batch|depth|vocabulary|supervised` measures Hone alone as one of these grows, `--drift [STEPS]` Hone alone
  * at both ends of a long run. Run it on a machine with nothing else to do.
  */
 
 import os from "node:os";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { launchChromium, launchWithGpu } from "../scripts/harness/chromium.ts";
@@ -37,17 +40,23 @@ function readArguments() {
       method: { type: "string" },
       repeats: { type: "string" },
       engines: { type: "string" },
+      beside: { type: "string" },
+      dry: { type: "boolean", default: false },
       growth: { type: "string" },
       drift: { type: "string" },
       json: { type: "string" },
     },
   });
+  const backend = oneOf("provider", values.provider, backends);
+  if (values.dry && backend !== "webgpu") throw new Error("--dry leaves out a GPU's work: it needs --provider webgpu.");
   return {
-    backend: oneOf("provider", values.provider, backends),
+    backend,
+    dry: values.dry,
     size: values.size === undefined ? null : oneOf("size", values.size, sizes),
     method: values.method === undefined ? null : oneOf("method", values.method, methods),
     repeats: count("repeats", values.repeats) ?? 9,
     engines: values.engines?.split(",").map((name) => oneOf("engines", name.trim(), engineNames)) ?? null,
+    beside: values.beside === undefined ? null : resolve(values.beside),
     growth: values.growth === undefined ? null : oneOf("growth", values.growth, growths),
     drift: count("drift", values.drift),
     json: values.json,
@@ -55,11 +64,12 @@ function readArguments() {
 }
 type Arguments = ReturnType<typeof readArguments>;
 
-/** All that run here: PyTorch is left out, and that is said, where no Python has it. */
-function enginesHere(): readonly EngineName[] {
-  if (hasTorch()) return engineNames;
+/** All peers that run here: PyTorch is left out, and that is said, where no Python has it. */
+function peersHere(): readonly EngineName[] {
+  const peers = engineNames.filter((name) => name !== "other");
+  if (hasTorch()) return peers;
   console.log("PyTorch is left out: neither PYTHON nor python3 is a Python that has it.");
-  return engineNames.filter((name) => name !== "torch");
+  return peers.filter((name) => name !== "torch");
 }
 
 async function machineOf({ context, site }: Place) {
@@ -80,15 +90,16 @@ async function machineOf({ context, site }: Place) {
 }
 
 /** Compares the engines at each size and method that was asked for; exit code 1 when one fails. */
-async function compareAll(place: Place, emulated: boolean, { backend, size, method, repeats, engines }: Arguments) {
-  const runningHere = engines ?? enginesHere();
+async function compareAll(place: Place, emulated: boolean, chosen: Arguments) {
+  const { backend, size, method, repeats, beside, dry } = chosen;
+  const engines = chosen.engines ?? (beside ? (["hone", "other"] as const) : peersHere());
   // An emulated GPU is slow at products of matrices: what is larger is measured where it is asked for.
   const usual = emulated ? (["tiny"] as const) : (["tiny", "small"] as const);
   const comparisons: Comparison[] = [];
   for (const chosenSize of size ? [size] : usual) {
     for (const chosenMethod of method ? [method] : methods) {
-      const problem = { backend, size: chosenSize, method: chosenMethod, change: {} };
-      const comparison = await compare(place, { ...problem, engines: runningHere, repeats, emulated });
+      const problem = { backend, size: chosenSize, method: chosenMethod, change: {}, dry };
+      const comparison = await compare(place, { ...problem, engines, repeats, emulated });
       comparisons.push(comparison);
       console.log(`${chosenSize}, ${chosenMethod}, ${backend}, ${repeats} rounds\n${rowsTable(comparison.rows)}`);
       for (const { engine, error } of comparison.failures) console.log(`ERROR ${engine}: ${error}`);
@@ -102,7 +113,7 @@ async function compareAll(place: Place, emulated: boolean, { backend, size, meth
 async function main() {
   const chosen = readArguments();
   const { backend, method, repeats, growth, drift, json } = chosen;
-  const site = await serveEngines();
+  const site = await serveEngines(chosen.beside);
   const browser =
     backend === "webgpu" ? await launchWithGpu(site.addressOf("gpu")) : await launchChromium({ webgpu: false });
   try {

@@ -29,7 +29,7 @@ export async function measureDrift(
   task: { readonly backend: Backend; readonly size: Size; readonly method: MethodName; readonly steps: number },
 ): Promise<Drift> {
   const { steps, ...rest } = task;
-  const entrant = await openEntrant(place, "drift", { engine: "hone", change: {}, ...rest });
+  const entrant = await openEntrant(place, "drift", { engine: "hone", change: {}, dry: false, ...rest });
   const bytes = async () => {
     const held = await entrant.held();
     if (!held) throw new Error("The page counts nothing.");

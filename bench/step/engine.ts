@@ -5,8 +5,8 @@ import type { Problem } from "./problem.ts";
 export const backends = ["wasm", "webgpu"] as const;
 export type Backend = (typeof backends)[number];
 
-/** The engines that run in a page, each in a module of its own name. */
-export const pageEngines = ["hone", "jax", "tfjs"] as const;
+/** The engines that run in a page; `other` is Hone as another checkout of it has it. */
+export const pageEngines = ["hone", "other", "jax", "tfjs"] as const;
 export type PageEngine = (typeof pageEngines)[number];
 
 export interface StepResult {

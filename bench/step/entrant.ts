@@ -16,6 +16,7 @@ export type EngineName = (typeof engineNames)[number];
 
 export const titles: { readonly [engine in EngineName]: string } = {
   hone: "Hone",
+  other: "Hone beside it",
   jax: "jax-js",
   tfjs: "TensorFlow.js",
   torch: "PyTorch",
@@ -27,6 +28,8 @@ export interface Task {
   readonly size: Size;
   readonly method: MethodName;
   readonly change: Change;
+  /** The GPU computes nothing: what is left of a step is what the engine asks of the processor. */
+  readonly dry: boolean;
 }
 
 export interface Entrant {
@@ -80,11 +83,16 @@ export async function openEntrant(place: Place, host: string, task: Task): Promi
   }
 }
 
-const packageOf = { hone: "onnxruntime-web", jax: "@jax-js/jax", tfjs: "@tensorflow/tfjs-core" } as const;
+const packageOf = {
+  hone: "onnxruntime-web",
+  other: "onnxruntime-web",
+  jax: "@jax-js/jax",
+  tfjs: "@tensorflow/tfjs-core",
+} as const;
 
-/** Version of the package that computes; for Hone that of ONNX Runtime Web. */
+/** Version of the package that computes; for Hone that of this checkout's ONNX Runtime Web. */
 function versionOf(engine: keyof typeof packageOf): string {
   const name = packageOf[engine];
   const manifest = JSON.parse(readFileSync(join(projectRoot, "node_modules", name, "package.json"), "utf8"));
-  return engine === "hone" ? `${name} ${manifest.version}` : manifest.version;
+  return engine === "hone" || engine === "other" ? `${name} ${manifest.version}` : manifest.version;
 }

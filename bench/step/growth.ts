@@ -49,7 +49,7 @@ export async function measureGrowth(place: Place, request: GrowthRequest): Promi
   try {
     const runners: Runner[] = [];
     for (const [i, change] of changes.entries()) {
-      const task = { engine: "hone", backend, size, method, change } as const;
+      const task = { engine: "hone", backend, size, method, change, dry: false } as const;
       const entrant = await openEntrant(place, `${growth}${i}`, task);
       opened.push(entrant);
       runners.push(await warmUp(entrant));

@@ -1,6 +1,6 @@
 /** Builds the engines' pages for production and serves them, each engine at a host of its own, cross-origin isolated. */
 
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -36,15 +36,32 @@ const threadedFactory: Plugin = {
       : null,
 };
 
-/** Builds into a folder of the process's own, which `dispose` removes. */
-export async function serveEngines(): Promise<Site> {
+/** Leads `hone:other` to the Hone of another checkout, with its packages; where there is none, to a module that says so. */
+const otherHone = (checkout: string | null): Plugin => ({
+  name: "hone:other",
+  resolveId: (id) =>
+    id !== "hone:other" ? null : checkout ? join(checkout, "bench", "step", "hone.ts") : "\0hone:other",
+  load: (id) =>
+    id === "\0hone:other"
+      ? `export const prepare = () => { throw new Error("No other checkout was named: --beside FOLDER does."); };`
+      : null,
+});
+
+/**
+ * Builds into a folder of the process's own, which `dispose` removes. `beside` is the root of another checkout, installed, or
+ * null. Throws where it has no Hone to measure.
+ */
+export async function serveEngines(beside: string | null): Promise<Site> {
+  if (beside !== null && !existsSync(join(beside, "bench", "step", "hone.ts"))) {
+    throw new Error(`${beside} has no bench/step/hone.ts: --beside takes the root of another checkout of Hone.`);
+  }
   const folder = join(projectRoot, "node_modules", ".cache", "hone", `bench-${process.pid}`);
   await build({
     root: join(projectRoot, "bench", "step"),
     configFile: false,
     base: "./",
     logLevel: "error",
-    worker: { format: "es", plugins: () => [threadedFactory] },
+    worker: { format: "es", plugins: () => [threadedFactory, otherHone(beside)] },
     build: { outDir: folder, emptyOutDir: true, target: "es2023", assetsInlineLimit: 0, reportCompressedSize: false },
   });
   const loaded = new Map<string, number>();

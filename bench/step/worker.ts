@@ -10,6 +10,7 @@ export interface Task {
   readonly size: Size;
   readonly method: MethodName;
   readonly change: Change;
+  readonly dry: boolean;
 }
 
 export interface Opened extends StepResult {
@@ -32,6 +33,7 @@ export interface Held {
 const meters = installMeters();
 const engines: { readonly [engine in PageEngine]: () => Promise<{ prepare: Prepare }> } = {
   hone: () => import("./hone.ts"),
+  other: () => import("hone:other"),
   jax: () => import("./jax.ts"),
   tfjs: () => import("./tfjs.ts"),
 };
@@ -44,7 +46,11 @@ function opened(): Trainer {
 
 const calls = {
   /** Draws the first values, which is nobody's work, and then times the engine up to its first step. */
-  async open({ engine, backend, size, method, change }: Task): Promise<Opened> {
+  async open({ engine, backend, size, method, change, dry }: Task): Promise<Opened> {
+    if (dry) {
+      GPUComputePassEncoder.prototype.dispatchWorkgroups = () => undefined;
+      GPUComputePassEncoder.prototype.dispatchWorkgroupsIndirect = () => undefined;
+    }
     const problem = problemOf(size, method, change);
     const values = problem.values();
     const take = (name: string) => {
