@@ -11,6 +11,7 @@ import type { Runtime } from "../../src/runtime/types.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
 import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
+import { leaveOutKernels } from "../step/meters.ts";
 import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
 import { installGpuMeter } from "./gpuMeter.ts";
 import { createSeams, type RunMarks } from "./seams.ts";
@@ -23,6 +24,8 @@ export interface RecordRequest {
   readonly steps: number | null;
   /** Whether ONNX Runtime notes every kernel, which takes time itself. */
   readonly profiling: boolean;
+  /** The GPU computes nothing: the times are the processor's. */
+  readonly dry: boolean;
 }
 
 /** Milliseconds of `performance.now()`. */
@@ -96,9 +99,10 @@ async function describeGpu() {
 }
 
 async function record(request: RecordRequest): Promise<Recording> {
-  const { provider, profiling } = request;
+  const { provider, profiling, dry } = request;
   const gpu = provider === "webgpu" ? await describeGpu() : null;
-  const [warmup, taken] = gpu?.emulated ? [1, request.steps ?? 1] : [2, request.steps ?? 5];
+  if (dry) leaveOutKernels();
+  const [warmup, taken] = gpu?.emulated && !dry ? [1, request.steps ?? 1] : [2, request.steps ?? 5];
   const takeEvents = catchEvents();
   // A browser has both, and neither is native.
   const { wasm, webgpu } = browserEntries as { wasm: OrtEntry; webgpu: OrtEntry };

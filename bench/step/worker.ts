@@ -1,7 +1,7 @@
 /** The worker of one engine: loads it, makes its trainer, takes steps by the clock. */
 
 import type { Backend, PageEngine, Prepare, StepResult, Trainer } from "./engine.ts";
-import { installMeters } from "./meters.ts";
+import { installMeters, leaveOutKernels } from "./meters.ts";
 import { type Change, type MethodName, problemOf, type Size } from "./problem.ts";
 
 export interface Task {
@@ -47,10 +47,7 @@ function opened(): Trainer {
 const calls = {
   /** Draws the first values, which is nobody's work, and then times the engine up to its first step. */
   async open({ engine, backend, size, method, change, dry }: Task): Promise<Opened> {
-    if (dry) {
-      GPUComputePassEncoder.prototype.dispatchWorkgroups = () => undefined;
-      GPUComputePassEncoder.prototype.dispatchWorkgroupsIndirect = () => undefined;
-    }
+    if (dry) leaveOutKernels();
     const problem = problemOf(size, method, change);
     const values = problem.values();
     const take = (name: string) => {
