@@ -38,6 +38,6 @@ export function artifactsOfStep(
 ): StepArtifacts {
   return {
     training: (shape) => compileTraining(config, method, shape, trainingOptions(shape, recipe, provider)),
-    optimizer: compileOptimizer(config, method, recipe),
+    optimizer: compileOptimizer(config, method, recipe, provider),
   };
 }

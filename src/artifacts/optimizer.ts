@@ -4,6 +4,7 @@ import type { LlamaConfig } from "../models/llama.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
+import type { ProviderName } from "./activations.ts";
 import { toArtifact } from "./compile.ts";
 import {
   type Artifact,
@@ -37,28 +38,33 @@ const normEpsilon = 1e-6;
  *
  * with c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ. Where n is not finite, parameters and moments come out bit for bit as they went in;
  * the norm tells. Each output may share its input's buffer: the last operation that writes it does not read it.
+ *
+ * It runs on either provider; which tensors are joined for the update is chosen for `provider`.
  */
 export function compileOptimizer(
   config: LlamaConfig,
   method: Method,
   { beta1, beta2, epsilon, weightDecay }: OptimizerSettings,
+  provider: ProviderName = "wasm",
 ): Artifact {
   const settings = { beta1, beta2, epsilon, weightDecay };
   const trainable = parametersOf(config, method).filter((parameter) => parameter.trainable);
-  return buildOptimizer(trainable, settings, artifactKey("optimizer", config, method, settings));
+  const key = artifactKey("optimizer", config, method, { ...settings, provider });
+  return buildOptimizer(trainable, settings, key, joins[provider]);
 }
 
 /** The optimizer over a list of tensors; see `compileOptimizer`. */
-export function buildOptimizer(
+function buildOptimizer(
   parameters: readonly Pick<ParameterSpec, "name" | "shape">[],
   settings: OptimizerSettings,
   key: string,
+  join: Join,
 ): Artifact {
   const b = new GraphBuilder("optimizer");
   return b.untaped(() => {
     const one = b.scalar(1);
     const input = (name: string) => b.input(name, "float32", [1]);
-    const groups = groupsOf(parameters);
+    const groups = groupsOf(parameters, join);
     const joined = (group: Group, port: (parameter: string) => string) =>
       b.concat(
         group.map(({ name, shape }) => b.input(port(name), "float32", shape)),
@@ -95,16 +101,13 @@ export function buildOptimizer(
       const v = ema(b, joined(group, secondMoment), b.mul(g, g), second);
       const change = b.mul(b.div(m, b.add(b.sqrt(v), epsilon)), stepSize);
       const parameter = joined(group, (name) => name);
-      const results = { first: m, second: v, own: b.sub(b.mul(parameter, decay), change) };
-      let from = 0;
-      for (const { name, shape } of group) {
-        const to = from + (shape[0] as number);
-        const part = (whole: Value) => b.slice(whole, from, to);
-        outputs[updated(name)] = part(results.own);
-        outputs[updated(firstMoment(name))] = part(results.first);
-        outputs[updated(secondMoment(name))] = part(results.second);
-        from = to;
-      }
+      const give = (whole: Value, port: (parameter: string) => string) =>
+        pieces(b, whole, group).forEach((piece, i) => {
+          outputs[updated(port((group[i] as Tensor).name))] = piece;
+        });
+      give(b.sub(b.mul(parameter, decay), change), (name) => name);
+      give(m, firstMoment);
+      give(v, secondMoment);
     });
     const aliases = Object.fromEntries(
       parameters
@@ -115,34 +118,61 @@ export function buildOptimizer(
   });
 }
 
-type Group = readonly Pick<ParameterSpec, "name" | "shape">[];
+type Tensor = Pick<ParameterSpec, "name" | "shape">;
+type Group = readonly Tensor[];
 
-/** Elements up to which a tensor costs less to copy than to be gone through by operations of its own. */
-const joinedBelow = 2 ** 15;
-/** Tensors of a group: its Concat binds one more, and WebGPU promises a shader no more than eight. */
-const joinedAtOnce = 7;
+/** Which tensors are updated as one. */
+interface Join {
+  /** Elements below which a tensor costs less to copy than to be gone through by operations of its own. */
+  readonly below: number;
+  /** Elements of a group: what a group computes on the way is as large, several times. */
+  readonly elements: number;
+  readonly tensors: number;
+}
+
+/** Tensors that one Split gives: it binds one more, and WebGPU promises a shader no more than eight. */
+const boundAtOnce = 7;
 
 /**
- * Small tensors of one width are updated as one tensor, row below row: an adapter has hundreds of them, and an operation on
- * one takes less time than what surrounds it.
+ * On the processor a tensor that fits a core's cache is quick to go through, and a group should fit it as well. On a GPU an
+ * operation costs the processor tens of microseconds however small it is, in which a GPU moves megabytes.
  */
-function groupsOf(parameters: Group): Group[] {
+const joins: { readonly [provider in ProviderName]: Join } = {
+  wasm: { below: 2 ** 15, elements: 2 ** 18, tensors: boundAtOnce },
+  webgpu: { below: 2 ** 18, elements: 2 ** 21, tensors: boundAtOnce ** 2 },
+};
+
+/** Tensors of one width are joined row below row, in the order in which they come. */
+function groupsOf(parameters: Group, { below, elements, tensors }: Join): Group[] {
   const groups: Group[] = [];
-  /** The group of each width that is not full yet. */
-  const open = new Map<string, Pick<ParameterSpec, "name" | "shape">[]>();
+  /** The group of each width that has room, and how much it holds. */
+  const open = new Map<string, { group: Tensor[]; held: number }>();
   for (const parameter of parameters) {
     const { shape } = parameter;
+    const size = sizeOf(shape);
+    const small = size < below && shape.length > 0;
     const width = shape.slice(1).join();
-    const group = sizeOf(shape) < joinedBelow && shape.length > 0 ? open.get(width) : undefined;
-    if (group && group.length < joinedAtOnce) {
-      group.push(parameter);
+    const room = small ? open.get(width) : undefined;
+    if (room && room.group.length < tensors && room.held + size <= elements) {
+      room.group.push(parameter);
+      room.held += size;
       continue;
     }
-    const own = [parameter];
-    groups.push(own);
-    if (sizeOf(shape) < joinedBelow) open.set(width, own);
+    const group = [parameter];
+    groups.push(group);
+    if (small) open.set(width, { group, held: size });
   }
   return groups;
+}
+
+/** The tensors of a group out of the whole, in two steps where one would bind too many. */
+function pieces(b: GraphBuilder, whole: Value, group: Group): readonly Value[] {
+  const rows = (tensors: Group) => tensors.map(({ shape }) => shape[0] as number);
+  if (group.length <= boundAtOnce) return group[0]?.shape.length === 0 ? [whole] : b.split(whole, rows(group));
+  const count = Math.ceil(group.length / boundAtOnce);
+  const parts = Array.from({ length: count }, (_, i) => group.slice(i * boundAtOnce, (i + 1) * boundAtOnce));
+  const sums = parts.map((part) => rows(part).reduce((sum, size) => sum + size, 0));
+  return b.split(whole, sums).flatMap((piece, i) => b.split(piece, rows(parts[i] as Group)));
 }
 
 const ema = (b: GraphBuilder, old: Value, fresh: Value, { keep, take }: { keep: Value; take: Value }) =>

@@ -75,15 +75,11 @@ const gemm: Rule = (b, g, _y, [p, q], { alpha, beta, transA, transB }) => {
   ];
 };
 
-/** Slices of g in the order of the operands. */
+/** Pieces of g in the order of the operands. */
 const concat: Rule = (b, g, _y, inputs, attributes) => {
   const axis = normalizeAxis(attributes.axis as number, g.shape.length);
-  let start = 0;
-  return inputs.map((x) => {
-    const [from, length] = [start, x.shape[axis] as number];
-    start += length;
-    return () => b.slice(g, from, from + length, axis);
-  });
+  const sizes = inputs.map(({ shape }) => shape[axis] as number);
+  return inputs.map((_, i) => () => b.split(g, sizes, axis)[i] as Value);
 };
 
 /** Rows gather, so gradients scatter: dData[indices[k]] += g[k]. */
@@ -188,6 +184,10 @@ export const rules: { readonly [Op in OpName]: Rule } = {
     return [() => b.transpose(g, inverse)];
   },
   Concat: concat,
+  /** The builder writes it as a composite, for a rule is given the gradient of one output and a Split has several. */
+  Split: (_b, _g, y) => {
+    throw new GraphError(`${y.name} comes of a bare Split: write it with GraphBuilder.split`);
+  },
   Gather: gather,
   GatherElements: (b, g, _y, [data, indices], { axis }) => [
     () => b.scatterElementsAdd(b.expand(b.scalar(0), (data as Value).shape), indices as Value, g, axis as number),

@@ -46,7 +46,7 @@ export class GraphBuilder {
   private readonly initializers = new Map<string, Value>();
   private readonly nodes: Node[] = [];
   private readonly producers = new Map<Value, Node>();
-  private readonly known = new Map<string, Value>();
+  private readonly known = new Map<string, readonly Value[]>();
   private readonly identities = new Map<Value, number>();
   private scopes: string[] = [];
   private recording = true;
@@ -132,8 +132,12 @@ export class GraphBuilder {
     return id;
   }
 
-  /** Emits a node with one output. Throws a GraphError that names the node and the operands' types. */
+  /** Emits a node and gives its one output. Throws a GraphError that names the node and the operands' types. */
   emit(op: OpName, inputs: readonly Value[], attributes: Attributes = {}): Value {
+    return this.emitAll(op, inputs, attributes)[0] as Value;
+  }
+
+  private emitAll(op: OpName, inputs: readonly Value[], attributes: Attributes): readonly Value[] {
     const key = `${op}(${inputs.map((value) => this.identity(value))})${JSON.stringify(attributes)}`;
     if (!this.recording) {
       const same = this.known.get(key);
@@ -147,15 +151,14 @@ export class GraphBuilder {
       if (!(error instanceof GraphError)) throw error;
       throw new GraphError(`${name} (${describeOperands(inputs)}): ${error.message}`);
     }
-    const [type] = types;
-    if (!type) throw new GraphError(`${name}: ${op} has no output`);
-    const output: Value = { name: `${name}:0`, dtype: type.dtype, shape: type.shape };
-    const node: Node = { op, name, inputs, outputs: [output], attributes };
+    if (types.length === 0) throw new GraphError(`${name}: ${op} has no output`);
+    const outputs = types.map(({ dtype, shape }, i): Value => ({ name: `${name}:${i}`, dtype, shape }));
+    const node: Node = { op, name, inputs, outputs, attributes };
     this.nodes.push(node);
-    this.producers.set(output, node);
+    for (const output of outputs) this.producers.set(output, node);
     if (this.recording) this.tape.push({ kind: "node", node });
-    else this.known.set(key, output);
-    return output;
+    else this.known.set(key, outputs);
+    return outputs;
   }
 
   add(a: Value, b: Value): Value {
@@ -278,6 +281,19 @@ export class GraphBuilder {
     if (from === 0 && to === x.shape[axis]) return x;
     const indices = Int32Array.from({ length: to - from }, (_, i) => from + i);
     return this.gather(x, this.constant("int32", [indices.length], indices), axis);
+  }
+  /** Pieces of the given sizes, one behind the other along `axis`. Their gradient is joined once, over all of them. */
+  split(x: Value, sizes: readonly number[], axis = 0): readonly Value[] {
+    if (sizes.length === 1 && sizes[0] === x.shape[axis]) return [x];
+    return this.composite("split", [x], () => {
+      const outputs = this.emitAll("Split", [x, this.ints(sizes)], { axis });
+      const joined = (gradients: readonly (Value | undefined)[]) => () =>
+        this.concat(
+          outputs.map(({ shape }, i) => gradients[i] ?? this.expand(this.scalar(0), shape)),
+          axis,
+        );
+      return { outputs, rule: (gradients) => [joined(gradients)] };
+    });
   }
   gatherElements(data: Value, indices: Value, axis: number): Value {
     return this.emit("GatherElements", [data, indices], { axis });

@@ -182,6 +182,22 @@ const concat: OpSpec = {
   },
 };
 
+/** Pieces along an axis, whose sizes are the second operand, an initializer. */
+const split: OpSpec = {
+  arity: 2,
+  attributes: { axis: "int" },
+  infer: (inputs, attributes) => {
+    const { dtype, shape } = at(inputs, 0);
+    const axis = normalizeAxis(attributes.axis as number, shape.length);
+    const sizes = constantNumbers(at(inputs, 1));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    if (total !== shape[axis]) {
+      throw new GraphError(`pieces of ${sizes.join(", ")} are ${total} along axis ${axis}, which has ${shape[axis]}`);
+    }
+    return sizes.map((size) => ({ dtype, shape: shape.map((dimension, i) => (i === axis ? size : dimension)) }));
+  },
+};
+
 const gather: OpSpec = {
   arity: 2,
   attributes: { axis: "int" },
@@ -318,6 +334,7 @@ export const ops = {
   Expand: expand,
   Transpose: transpose,
   Concat: concat,
+  Split: split,
   Gather: gather,
   GatherElements: gatherElements,
   ScatterElements: scatterElements,

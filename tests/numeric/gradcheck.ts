@@ -98,6 +98,14 @@ const opRows: readonly GradcheckRow[] = [
   { ops: ["Expand"], name: "row to matrix", build: (b) => b.expand(x(b, 1, 3), [2, 4, 3]) },
   { ops: ["Transpose"], name: "cycle of three axes", build: (b) => b.transpose(x(b, 2, 3, 4), [1, 2, 0]) },
   { ops: ["Concat"], name: "unequal lengths", build: (b) => b.concat([x(b, 2, 3), y(b, 2, 1), x(b, 2, 3)], 1) },
+  {
+    ops: ["Split"],
+    name: "unequal pieces, one of them unused",
+    build: (b) => {
+      const [first, , last] = b.split(b.mul(x(b, 2, 7), y(b, 2, 7)), [3, 2, 2], 1) as [Value, Value, Value];
+      return b.concat([b.mul(first, first), last], 1);
+    },
+  },
   { ops: ["Gather"], name: "repeated rows", build: (b) => b.gather(x(b, 4, 3), ints(b, [2, 3], [1, 1, 3, 0, 1, 3])) },
   {
     ops: ["GatherElements"],

@@ -255,6 +255,9 @@ const kernels: { readonly [Op in OpName]: Kernel } = {
     return fill(out, (i) => read(X, source[i] as number));
   },
   Concat: concat,
+  Split: () => {
+    throw new Error("Split has several outputs: runNode has it.");
+  },
   Gather: gather,
   GatherElements: ([x, indices], { axis }, out) =>
     fill(out, (i) => read(x as Tensor, ravel(redirected(indices as Tensor, i, axis as number), (x as Tensor).shape))),
@@ -267,12 +270,31 @@ const kernels: { readonly [Op in OpName]: Kernel } = {
   Cast: same,
 };
 
-/** Runs one node. Expand's and Reshape's second operand is a shape, so only the first is data. */
-function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor {
+/** Each piece of x takes its part of the axis. */
+function split(x: Tensor, axis: number, outputs: readonly Value[]): Tensor[] {
+  let from = 0;
+  return outputs.map(({ shape }) => {
+    const start = from;
+    from += shape[axis] as number;
+    return fill(shape, (i) =>
+      read(
+        x,
+        ravel(
+          unravel(i, shape).map((at, own) => (own === axis ? at + start : at)),
+          x.shape,
+        ),
+      ),
+    );
+  });
+}
+
+/** Runs one node. The second operand of Expand, Reshape and Split is no data. */
+function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor[] {
   const out = node.outputs[0] as Value;
+  if (node.op === "Split") return split(lookUp(node.inputs[0] as Value), node.attributes.axis as number, node.outputs);
   const shaped = node.op === "Expand" || node.op === "Reshape";
   const inputs = (shaped ? node.inputs.slice(0, 1) : node.inputs).map(lookUp);
-  return kernels[node.op](inputs, node.attributes, out.shape);
+  return [kernels[node.op](inputs, node.attributes, out.shape)];
 }
 
 /** Values of the graph's outputs, by name, in float64. Feeds are by input name. */
@@ -290,6 +312,8 @@ export function interpret(graph: Graph, feeds: Readonly<Record<string, Tensor>>)
     if (!found) throw new Error(`${value.name} has no value yet`);
     return found;
   };
-  for (const node of graph.nodes) values.set(node.outputs[0] as Value, runNode(node, lookUp));
+  for (const node of graph.nodes) {
+    for (const [i, result] of runNode(node, lookUp).entries()) values.set(node.outputs[i] as Value, result);
+  }
   return Object.fromEntries(graph.outputs.map((value) => [value.name, lookUp(value)]));
 }
