@@ -139,7 +139,7 @@ const boundAtOnce = 7;
  */
 const joins: { readonly [provider in ProviderName]: Join } = {
   wasm: { below: 2 ** 15, elements: 2 ** 18, tensors: boundAtOnce },
-  webgpu: { below: 2 ** 18, elements: 2 ** 21, tensors: boundAtOnce ** 2 },
+  webgpu: { below: 2 ** 18, elements: 2 ** 19, tensors: boundAtOnce ** 2 },
 };
 
 /** Tensors of one width are joined row below row, in the order in which they come. */
