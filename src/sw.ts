@@ -10,6 +10,7 @@ import { PrecacheController, type PrecacheEntry, PrecacheRoute } from "workbox-p
 import { createPartialResponse } from "workbox-range-requests";
 import { registerRoute } from "workbox-routing";
 import { CacheFirst } from "workbox-strategies";
+import { webgpuBuild, webgpuBuilds } from "./runtime/webgpuBuild.ts";
 import type { ToServiceWorker } from "./store/update.ts";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -83,12 +84,14 @@ registerRoute(
   }),
 );
 
+/** Null for the build that computes on the processor. */
+const buildOf = (address: string) => webgpuBuilds.find((build) => address.includes(`threaded.${build}`)) ?? null;
+
 /** Takes in what a first visit used before this worker heard of it, so that the next one works without a network. */
 async function keep(provider: "wasm" | "webgpu", event: ExtendableEvent): Promise<void> {
   for (const { address } of large.values()) {
-    const used = address.endsWith(".wasm")
-      ? address.includes("asyncify") === (provider === "webgpu")
-      : address.startsWith(addressOf("samples/"));
+    const build = provider === "webgpu" ? webgpuBuild : null;
+    const used = address.endsWith(".wasm") ? buildOf(address) === build : address.startsWith(addressOf("samples/"));
     // Without a network now, the next start tries again.
     if (used) await Promise.all(largeFiles.handleAll({ request: new Request(address), event })).catch(() => undefined);
   }

@@ -1,9 +1,10 @@
 /** Oracles: the provider's own placement check, and wasm for the numbers. Small models: SwiftShader is slow. */
 
-import { afterAll, expect, test } from "vitest";
-import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import { browserEntries, webgpuEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
+import { webgpuBuilds } from "../../src/runtime/webgpuBuild.ts";
 import { artifactFeeds, numbers, smallArtifacts, worstRelative } from "../support/smallArtifacts.ts";
 
 const runtimes = new Map<string, Promise<Runtime>>();
@@ -15,6 +16,20 @@ const runtime = (provider: "webgpu" | "wasm") => {
 };
 afterAll(async () => {
   for (const opened of runtimes.values()) await (await opened).dispose();
+});
+
+/** The page takes one of the two by what the browser can: either must give the same. */
+test.each(webgpuBuilds)("the %s build computes a training step on WebGPU as wasm does", async (build) => {
+  const [, artifact] = smallArtifacts[0] as (typeof smallArtifacts)[number];
+  const inputs = artifactFeeds(artifact);
+  const entries = { ...browserEntries, webgpu: webgpuEntries[build] };
+  const own = await createRuntime("webgpu", { entries });
+  onTestFinished(() => own.dispose());
+  const gpu = await (await own.session(artifact)).run(inputs);
+  const cpu = await (await (await runtime("wasm")).session(artifact)).run(inputs);
+  for (const { name } of artifact.outputs) {
+    expect(worstRelative(numbers(gpu[name]), numbers(cpu[name])), name).toBeLessThan(2e-5);
+  }
 });
 
 test.each(smallArtifacts)(
