@@ -2,7 +2,7 @@
 
 import { backward } from "../autodiff/backward.ts";
 import { type Attend, headWeight, type LlamaConfig, llama, rotaryFrequencies } from "../models/llama.ts";
-import { attend, cacheBias, causalBias, type Heads, splitKeys, splitQueries } from "../nn/attention.ts";
+import { attend, cacheBias, causalBias, type Heads, queryScale, splitKeys, splitQueries } from "../nn/attention.ts";
 import { linearCrossEntropy } from "../nn/crossEntropy.ts";
 import { rope, ropeTables } from "../nn/rope.ts";
 import { Scope } from "../nn/scope.ts";
@@ -47,6 +47,17 @@ export function toArtifact(
   };
 }
 
+/** How queries, times `queryScale`, and keys of up to `length` positions are turned before they meet. */
+function rotations(b: GraphBuilder, config: LlamaConfig, heads: Heads, length: number) {
+  const frequencies = rotaryFrequencies(config);
+  const own = ropeTables(b, frequencies, length, queryScale(heads));
+  const plain = ropeTables(b, frequencies, length);
+  return {
+    queries: (x: Value, positions: Value) => rope(b, x, positions, own, heads.query),
+    keys: (x: Value, positions: Value) => rope(b, x, positions, plain, heads.key),
+  };
+}
+
 /**
  * The forward graph up to the loss: whole rows under a causal mask that keeps to segments; behind the last attention only
  * the supervised positions go on, through the rest of its layer to the head.
@@ -64,7 +75,7 @@ export function buildLoss(
   const ids = b.input(batchPorts.inputIds, "int32", [rows, length]);
   const positions = b.cast(b.input(batchPorts.positionIds, "int32", [rows, length]), "int64");
   const bias = causalBias(b, b.input(batchPorts.segmentIds, "int32", [rows, length]));
-  const tables = ropeTables(b, rotaryFrequencies(config), length);
+  const turn = rotations(b, config, heads, length);
 
   const index = b.input(batchPorts.supervisedIndex, "int32", [supervised]);
   const hidden = llama(
@@ -74,8 +85,8 @@ export function buildLoss(
     (_layer, q, k, v) =>
       attend(
         b,
-        splitQueries(b, rope(b, q, positions, tables, heads.query), heads),
-        splitKeys(b, rope(b, k, positions, tables, heads.key), heads, true),
+        splitQueries(b, turn.queries(q, positions), heads),
+        splitKeys(b, turn.keys(k, positions), heads, true),
         splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
         bias,
         heads,
@@ -175,7 +186,7 @@ export function compileGeneration(
   );
   const positions = b.add(steps, start);
   const positions64 = b.cast(b.reshape(positions, [1, tokens]), "int64");
-  const tables = ropeTables(b, rotaryFrequencies(config), capacity);
+  const turn = rotations(b, config, heads, capacity);
   const bias = cacheBias(b, positions, capacity);
 
   // Slot c takes token c − start where that is one of the S tokens: clamped, it is unchanged exactly there.
@@ -196,11 +207,11 @@ export function compileGeneration(
   };
 
   const attention: Attend = (layer, q, k, v) => {
-    const freshKeys = splitKeys(b, rope(b, k, positions64, tables, heads.key), heads);
+    const freshKeys = splitKeys(b, turn.keys(k, positions64), heads);
     const freshValues = splitKeys(b, b.reshape(v, [1, tokens, heads.key * heads.size]), heads);
     const keys = cache(generationPorts.pastKey(layer), generationPorts.presentKey(layer), freshKeys);
     const values = cache(generationPorts.pastValue(layer), generationPorts.presentValue(layer), freshValues);
-    const queries = splitQueries(b, rope(b, q, positions64, tables, heads.query), heads);
+    const queries = splitQueries(b, turn.queries(q, positions64), heads);
     return attend(b, queries, b.transpose(keys, [0, 1, 3, 2]), values, bias, heads);
   };
   const index = b.input(generationPorts.logitsIndex, "int32", [1]);

@@ -95,19 +95,19 @@ const gather: Rule = (b, g, _y, [data, indices], { axis }) => [
 ];
 
 /**
- * y = x̂·w with x̂ = x·r, r = 1/√(mean(x²) + ε): dx = r(gw − x̂·mean(gw·x̂)), dw = Σ g·x̂. The operator's own second output
- * is not 1/std on every provider, so r is computed anew.
+ * y = x̂·w with x̂ = x/σ, σ = √(mean(x²) + ε): dx = (gw − x̂·mean(gw·x̂))/σ, where gw·x̂ is gy, and dw = Σ g·x̂. The operator's
+ * own second output is not 1/σ on every provider, so σ is computed anew. What is wide as a row is gone through seven times.
  */
-const rmsNormalization: Rule = (b, g, _y, [x, w], { epsilon }) => {
+const rmsNormalization: Rule = (b, g, y, [x, w], { epsilon }) => {
   const [X, W] = [x as Value, w as Value];
-  const r = () => b.reciprocal(b.sqrt(b.add(b.reduceMean(b.mul(X, X), [-1]), b.scalar(epsilon as number))));
-  const normal = () => b.mul(X, r());
+  const squares = () => b.mul(b.reduceSumSquare(X, [-1]), b.scalar(1 / (X.shape.at(-1) as number)));
+  const deviation = () => b.sqrt(b.add(squares(), b.scalar(epsilon as number)));
   return [
     () => {
-      const gw = b.mul(g, W);
-      return b.mul(r(), b.sub(gw, b.mul(normal(), b.reduceMean(b.mul(gw, normal()), [-1]))));
+      const along = b.div(b.reduceMean(b.mul(g, y), [-1]), deviation());
+      return b.div(b.sub(b.mul(g, W), b.mul(X, along)), deviation());
     },
-    () => b.mul(g, normal()),
+    () => b.mul(g, b.div(X, deviation())),
   ];
 };
 

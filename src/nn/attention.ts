@@ -16,6 +16,9 @@ export interface Heads {
   readonly size: number;
 }
 
+/** By what queries are multiplied before they meet keys: with the rotation, which both go through, it costs nothing. */
+export const queryScale = ({ size }: Heads) => size ** -0.5;
+
 /** Far below every score, and finite: infinities are not relied on in shaders. */
 const blocked = -1e9;
 
@@ -78,8 +81,8 @@ function blocksOf(length: number, capacity: number, count: number): Block[] {
 }
 
 /**
- * softmax(QKᵀ/√D + bias)V: queries (B, K, G·S, D), keys (B, K, D, C), values (B, K, C, D), bias broadcast to
- * (B, K, G, S, C) → (B·S, H·D).
+ * softmax(QKᵀ + bias)V: queries (B, K, G·S, D) that come times 1/√D (`queryScale`), keys (B, K, D, C), values (B, K, C, D),
+ * bias broadcast to (B, K, G, S, C) → (B·S, H·D).
  *
  * `blocks` above 1 is for a causal bias over whole rows (S = C): scores that it would block are then not computed, up to
  * half of them. Each block is a set of operations of its own, which pays where an operation costs little by itself.
@@ -99,8 +102,6 @@ export function attend(
   const capacity = values.shape[2] as number;
   const rank = bias.shape.length;
   const [mixed] = b.composite("attention", [queries, keys, values], () => {
-    const scale = b.scalar(heads.size ** -0.5);
-    const scaled = b.mul(queries, scale);
     const shape = [rows, heads.key, group, length, heads.size];
     const take = (all: Value, { from, to }: Block) =>
       b.reshape(b.slice(b.reshape(all, shape), from, to, 3), [rows, heads.key, group * (to - from), heads.size]);
@@ -111,7 +112,7 @@ export function attend(
     const parts = blocksOf(length, capacity, blocks).map((at) => {
       const ownBias = b.slice(b.slice(bias, at.from, at.to, rank - 2), 0, at.keys, rank - 1);
       const own = {
-        queries: take(scaled, at),
+        queries: take(queries, at),
         keys: b.swapLast(b.slice(b.swapLast(keys), 0, at.keys, 2)),
         values: b.slice(values, 0, at.keys, 2),
       };
@@ -132,7 +133,7 @@ export function attend(
         const sum = (pieces: readonly Value[], axis: number) =>
           pieces.map((piece) => padded(b, piece, capacity, axis)).reduce((total, piece) => b.add(total, piece));
         return [
-          () => b.mul(join(gradients.map((own) => own.queries())), scale),
+          () => join(gradients.map((own) => own.queries())),
           () =>
             sum(
               gradients.map((own) => own.keys()),

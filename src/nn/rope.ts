@@ -32,15 +32,18 @@ export interface RopeTables {
   readonly sin: Value;
 }
 
-/** Cosines and sines of every position below `positions`, computed in float64. */
-export function ropeTables(b: GraphBuilder, frequencies: readonly number[], positions: number): RopeTables {
+/**
+ * Cosines and sines of every position below `positions`, computed in float64, each times `scale`: a rotation that also stretches
+ * costs no operation of its own, forward or backward.
+ */
+export function ropeTables(b: GraphBuilder, frequencies: readonly number[], positions: number, scale = 1): RopeTables {
   const table = (wave: (angle: number) => number) =>
     b.constant(
       "float32",
       [positions, frequencies.length],
       Float32Array.from({ length: positions * frequencies.length }, (_, i) => {
         const position = Math.floor(i / frequencies.length);
-        return wave(position * (frequencies[i % frequencies.length] as number));
+        return scale * wave(position * (frequencies[i % frequencies.length] as number));
       }),
     );
   return { cos: table(Math.cos), sin: table(Math.sin) };

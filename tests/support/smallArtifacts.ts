@@ -29,6 +29,7 @@ export const smallArtifacts: readonly (readonly [string, Artifact])[] = methods.
     compileTraining(config, method, shape, { accumulates: false }),
   ] as const,
   [`${method.kind} optimizer`, compileOptimizer(config, method, settings)] as const,
+  [`${method.kind} optimizer as a GPU takes it`, compileOptimizer(config, method, settings, "webgpu")] as const,
   [`${method.kind} eval`, compileEvaluation(config, method, shape)] as const,
   [`${method.kind} generation, prefill`, compileGeneration(config, method, { tokens: 8, capacity: 64 })] as const,
   [`${method.kind} generation, decode`, compileGeneration(config, method, { tokens: 1, capacity: 64 })] as const,
