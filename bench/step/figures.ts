@@ -126,6 +126,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** Mebibytes, or a dash for what was not measured. */
 export const bytesText = (bytes: number | null) => (bytes === null ? "–" : (bytes / 2 ** 20).toFixed(1));
 
+/** A dash for what nothing was computed for. */
+const orDash = (value: number, text: (value: number) => string) => (Number.isNaN(value) ? "–" : text(value));
+
 /** The rows of one size and method for a person to read. */
 export function rowsTable(rows: readonly Row[]): string {
   return table(
@@ -153,13 +156,13 @@ export function rowsTable(rows: readonly Row[]): string {
       `${(100 * row.spread).toFixed(1)} %`,
       row.ratioToHone === null ? "–" : row.ratioToHone.toFixed(2),
       bytesText(row.peakBytes),
-      `${(100 * row.shareOfPeak).toFixed(0)} %`,
+      orDash(row.shareOfPeak, (share) => `${(100 * share).toFixed(0)} %`),
       `${(row.timeToFirstStepMs / 1000).toFixed(1)} s`,
       bytesText(row.bytesLoaded),
       row.loss[0].toFixed(5),
       row.loss[1].toFixed(5),
-      row.deviation.toExponential(1),
-      row.normDeviation.toExponential(1),
+      orDash(row.deviation, (value) => value.toExponential(1)),
+      orDash(row.normDeviation, (value) => value.toExponential(1)),
     ]),
   );
 }
