@@ -8,13 +8,13 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
-import { launchChromium, launchWithGpu } from "../scripts/harness/chromium.ts";
+import { launchFor } from "../scripts/harness/chromium.ts";
 import { callInPage, serveModules } from "../scripts/harness/serve.ts";
 import { eventsOf, reportOf } from "./profile/report.ts";
 import { reportText } from "./profile/table.ts";
 import { traceOf } from "./profile/trace.ts";
 import type { Recording, RecordRequest } from "./profile/worker.ts";
-import { backends } from "./step/engine.ts";
+import { backends, checkDry } from "./step/engine.ts";
 import { methods, sizes } from "./step/problem.ts";
 
 function readArguments() {
@@ -29,9 +29,11 @@ function readArguments() {
       trace: { type: "string" },
     },
   });
+  const provider = oneOf("provider", values.provider, backends);
+  checkDry(values.dry, provider);
   return {
     request: {
-      provider: oneOf("provider", values.provider, backends),
+      provider,
       size: oneOf("size", values.size, sizes),
       method: oneOf("method", values.method, methods),
       steps: count("steps", values.steps),
@@ -45,8 +47,7 @@ function readArguments() {
 async function main() {
   const { request, json, trace } = readArguments();
   const served = await serveModules();
-  const browser =
-    request.provider === "webgpu" ? await launchWithGpu(served.address) : await launchChromium({ webgpu: false });
+  const browser = await launchFor(request.provider, served.address);
   try {
     const { page } = browser;
     page.on("console", (message) => {

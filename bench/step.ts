@@ -12,10 +12,10 @@ import os from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
-import { launchChromium, launchWithGpu } from "../scripts/harness/chromium.ts";
+import { launchFor } from "../scripts/harness/chromium.ts";
 import { compare } from "./step/compare.ts";
 import { driftText, measureDrift } from "./step/drift.ts";
-import { backends } from "./step/engine.ts";
+import { backends, checkDry } from "./step/engine.ts";
 import { type EngineName, engineNames, type Place } from "./step/entrant.ts";
 import { type Comparison, reportOf, rowsTable } from "./step/figures.ts";
 import { growths, growthTable, measureGrowth } from "./step/growth.ts";
@@ -48,7 +48,7 @@ function readArguments() {
     },
   });
   const backend = oneOf("provider", values.provider, backends);
-  if (values.dry && backend !== "webgpu") throw new Error("--dry leaves out a GPU's work: it needs --provider webgpu.");
+  checkDry(values.dry, backend);
   return {
     backend,
     dry: values.dry,
@@ -114,8 +114,7 @@ async function main() {
   const chosen = readArguments();
   const { backend, method, repeats, growth, drift, json } = chosen;
   const site = await serveEngines(chosen.beside);
-  const browser =
-    backend === "webgpu" ? await launchWithGpu(site.addressOf("gpu")) : await launchChromium({ webgpu: false });
+  const browser = await launchFor(backend, site.addressOf("gpu"));
   try {
     const place = { context: browser.context, site };
     const machine = await machineOf(place);

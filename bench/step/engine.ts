@@ -5,6 +5,11 @@ import type { Problem } from "./problem.ts";
 export const backends = ["wasm", "webgpu"] as const;
 export type Backend = (typeof backends)[number];
 
+/** Throws where there is no GPU's work to leave out. */
+export function checkDry(dry: boolean, backend: Backend): void {
+  if (dry && backend !== "webgpu") throw new Error("--dry leaves out a GPU's work: it needs --provider webgpu.");
+}
+
 /** The engines that run in a page; `other` is Hone as another checkout of it has it. */
 export const pageEngines = ["hone", "other", "jax", "tfjs"] as const;
 export type PageEngine = (typeof pageEngines)[number];

@@ -94,5 +94,5 @@ const packageOf = {
 function versionOf(engine: keyof typeof packageOf): string {
   const name = packageOf[engine];
   const manifest = JSON.parse(readFileSync(join(projectRoot, "node_modules", name, "package.json"), "utf8"));
-  return engine === "hone" || engine === "other" ? `${name} ${manifest.version}` : manifest.version;
+  return name === packageOf.hone ? `${name} ${manifest.version}` : manifest.version;
 }

@@ -32,6 +32,10 @@ function flagsOf(webgpu: boolean | "hardware"): readonly string[] {
   return webgpu ? chromiumFlags : ["--no-sandbox", "--disable-gpu"];
 }
 
+/** Starts headless Chromium for measuring on a provider; `address` as for `launchWithGpu`. */
+export const launchFor = (provider: "wasm" | "webgpu", address: string): Promise<Headless> =>
+  provider === "webgpu" ? launchWithGpu(address) : launchChromium({ webgpu: false });
+
 /**
  * Starts headless Chromium for measuring: with the machine's own GPU where a page at `address` finds one, else with an
  * emulated one.

@@ -138,7 +138,7 @@ const boundAtOnce = 7;
  * operation costs the processor tens of microseconds however small it is, in which a GPU moves megabytes.
  */
 const joins: { readonly [provider in ProviderName]: Join } = {
-  wasm: { below: 2 ** 15, elements: 2 ** 18, tensors: boundAtOnce },
+  wasm: { below: 2 ** 15, elements: boundAtOnce * 2 ** 15, tensors: boundAtOnce },
   webgpu: { below: 2 ** 18, elements: 2 ** 19, tensors: boundAtOnce ** 2 },
 };
 
@@ -168,7 +168,8 @@ function groupsOf(parameters: Group, { below, elements, tensors }: Join): Group[
 /** The tensors of a group out of the whole, in two steps where one would bind too many. */
 function pieces(b: GraphBuilder, whole: Value, group: Group): readonly Value[] {
   const rows = (tensors: Group) => tensors.map(({ shape }) => shape[0] as number);
-  if (group.length <= boundAtOnce) return group[0]?.shape.length === 0 ? [whole] : b.split(whole, rows(group));
+  if (group.length === 1) return [whole];
+  if (group.length <= boundAtOnce) return b.split(whole, rows(group));
   const count = Math.ceil(group.length / boundAtOnce);
   const parts = Array.from({ length: count }, (_, i) => group.slice(i * boundAtOnce, (i + 1) * boundAtOnce));
   const sums = parts.map((part) => rows(part).reduce((sum, size) => sum + size, 0));

@@ -287,12 +287,17 @@ export class GraphBuilder {
     if (sizes.length === 1 && sizes[0] === x.shape[axis]) return [x];
     return this.composite("split", [x], () => {
       const outputs = this.emitAll("Split", [x, this.ints(sizes)], { axis });
-      const joined = (gradients: readonly (Value | undefined)[]) => () =>
-        this.concat(
-          outputs.map(({ shape }, i) => gradients[i] ?? this.expand(this.scalar(0), shape)),
-          axis,
-        );
-      return { outputs, rule: (gradients) => [joined(gradients)] };
+      const zeros = ({ shape }: Value) => this.expand(this.scalar(0), shape);
+      return {
+        outputs,
+        rule: (gradients) => [
+          () =>
+            this.concat(
+              outputs.map((output, i) => gradients[i] ?? zeros(output)),
+              axis,
+            ),
+        ],
+      };
     });
   }
   gatherElements(data: Value, indices: Value, axis: number): Value {

@@ -1,6 +1,7 @@
 /** Oracles: the provider's own placement check, and wasm for the numbers. Small models: SwiftShader is slow. */
 
 import { afterAll, expect, onTestFinished, test } from "vitest";
+import type { Artifact } from "../../src/artifacts/contract.ts";
 import { browserEntries, webgpuEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
@@ -18,6 +19,12 @@ afterAll(async () => {
   for (const opened of runtimes.values()) await (await opened).dispose();
 });
 
+function expectAgreement(artifact: Artifact, gpu: Record<string, HostTensor>, cpu: Record<string, HostTensor>): void {
+  for (const { name } of artifact.outputs) {
+    expect(worstRelative(numbers(gpu[name]), numbers(cpu[name])), name).toBeLessThan(2e-5);
+  }
+}
+
 /** The page takes one of the two by what the browser can: either must give the same. */
 test.each(webgpuBuilds)("the %s build computes a training step on WebGPU as wasm does", async (build) => {
   const [, artifact] = smallArtifacts[0] as (typeof smallArtifacts)[number];
@@ -27,9 +34,7 @@ test.each(webgpuBuilds)("the %s build computes a training step on WebGPU as wasm
   onTestFinished(() => own.dispose());
   const gpu = await (await own.session(artifact)).run(inputs);
   const cpu = await (await (await runtime("wasm")).session(artifact)).run(inputs);
-  for (const { name } of artifact.outputs) {
-    expect(worstRelative(numbers(gpu[name]), numbers(cpu[name])), name).toBeLessThan(2e-5);
-  }
+  expectAgreement(artifact, gpu, cpu);
 });
 
 test.each(smallArtifacts)(
@@ -43,8 +48,6 @@ test.each(smallArtifacts)(
       return outputs;
     };
     const [gpu, cpu] = [await run("webgpu"), await run("wasm")];
-    for (const { name } of artifact.outputs) {
-      expect(worstRelative(numbers(gpu[name]), numbers(cpu[name])), name).toBeLessThan(2e-5);
-    }
+    expectAgreement(artifact, gpu, cpu);
   },
 );
