@@ -3,10 +3,10 @@
  * `node --expose-gc --import tsx bench/quality.ts [rows]`
  */
 
-import type { ChatExample } from "../src/data/example.ts";
-import { createInspector } from "../src/data/quality/inspect.ts";
-import type { Tokenized } from "../src/data/tokenize.ts";
-import { truncate } from "../src/data/truncate.ts";
+import { truncate } from "../src/batching/truncate.ts";
+import { createInspector } from "../src/quality/inspect.ts";
+import type { Tokenized } from "../src/quality/tokenize.ts";
+import type { ChatExample } from "../src/records/example.ts";
 import { createRandom } from "../src/tensor/random.ts";
 
 const rows = Number(process.argv[2] ?? 100_000);

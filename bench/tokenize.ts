@@ -9,8 +9,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
-import type { WeightedSegment } from "../src/data/example.ts";
-import { createTokenizer } from "../src/data/tokenizer/tokenizer.ts";
+import type { WeightedSegment } from "../src/tokenizer/segment.ts";
+import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 import {
   byteLevelTokenizer,
   gpt2Words,

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Page } from "playwright";
-import type { RunRecord } from "../src/storage/run.ts";
+import type { RunRecord } from "../src/run/record.ts";
 import { demoData, demoExam } from "../src/store/seedling.ts";
 import { count, existing, oneOf, runCommand, writeJson } from "./harness/arguments.ts";
 import { launchChromium } from "./harness/chromium.ts";

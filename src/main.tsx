@@ -5,8 +5,8 @@ import { createRoot } from "react-dom/client";
 import { createHone } from "./store/hone.ts";
 import { App } from "./ui/App.tsx";
 import "./ui/styles.ts";
+import { createEngineClient, pageWorkers } from "./client/client.ts";
 import { followRuns } from "./ui/train/attention.ts";
-import { createEngineClient, pageWorkers } from "./worker/client.ts";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element with the id root.");

@@ -4,7 +4,9 @@ import { compileEvaluation, compileGeneration } from "../../src/artifacts/compil
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
-import { type Batch, makeBatch } from "../../src/data/batch.ts";
+import { type Batch, makeBatch } from "../../src/batching/batch.ts";
+import { memoryOf } from "../../src/engine/memory.ts";
+import { methodOf } from "../../src/engine/prepare.ts";
 import { createGenerator } from "../../src/generation/generate.ts";
 import { greedySampling } from "../../src/generation/sampling.ts";
 import type { LlamaConfig } from "../../src/models/llama.ts";
@@ -15,8 +17,6 @@ import { createRandom } from "../../src/tensor/random.ts";
 import { createEvaluator } from "../../src/training/evaluate.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
-import { memoryOf } from "../../src/worker/memory.ts";
-import { methodOf } from "../../src/worker/prepare.ts";
 import { caseOf, type Setting } from "./setting.ts";
 
 export interface Measured {

@@ -2,7 +2,7 @@
 
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { type Batch, makeBatch } from "../../src/data/batch.ts";
+import { type Batch, makeBatch } from "../../src/batching/batch.ts";
 import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";

@@ -1,10 +1,10 @@
 /** Runs in the page of the kill test: a run in a real worker, and what is left of it after the browser was killed. */
 
-import { wholeSource } from "../../src/data/settings.ts";
+import { createEngineClient, pageWorkers } from "../../src/client/client.ts";
 import { sha256 } from "../../src/hub/hash.ts";
-import type { Recipe, RunRecord } from "../../src/storage/run.ts";
+import type { Recipe, RunRecord } from "../../src/run/record.ts";
+import { wholeSource } from "../../src/run/source.ts";
 import { openStorage } from "../../src/storage/storage.ts";
-import { createEngineClient, pageWorkers } from "../../src/worker/client.ts";
 
 const client = createEngineClient(pageWorkers);
 

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isObject } from "../../src/hub/bytes.ts";
 import { chatTemplateOf } from "../../src/hub/chatTemplate.ts";
-import type { TokenizerFiles } from "../../src/worker/dataProtocol.ts";
+import type { TokenizerFiles } from "../../src/protocol/datasets.ts";
 
 /** Null where the folder has no such file. */
 async function readOptional(folder: string, name: string): Promise<string | null> {

@@ -3,7 +3,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Locator, Page } from "playwright";
-import type { RunRecord } from "../../src/storage/run.ts";
+import type { RunRecord } from "../../src/run/record.ts";
 import type { examRecord } from "../../src/store/examSummary.ts";
 import { demoData } from "../../src/store/seedling.ts";
 

@@ -1,6 +1,6 @@
 /** Colours of a terminal for roles and loss weights; plain marks where there are none. */
 
-import type { PreviewExample } from "../../src/worker/dataProtocol.ts";
+import type { PreviewExample } from "../../src/protocol/datasets.ts";
 
 type Span = PreviewExample["spans"][number];
 type Token = PreviewExample["tokens"][number];

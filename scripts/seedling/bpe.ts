@@ -1,8 +1,8 @@
 /** Learns a byte-level BPE tokenizer from texts and writes it as `tokenizer.json` and `tokenizer_config.json`. */
 
-import { byteAlphabet, spellBytes, utf8 } from "../../src/data/tokenizer/bytes.ts";
-import { readTokenizerFiles } from "../../src/data/tokenizer/files.ts";
-import { createWords } from "../../src/data/tokenizer/words.ts";
+import { byteAlphabet, spellBytes, utf8 } from "../../src/tokenizer/bytes.ts";
+import { readTokenizerFiles } from "../../src/tokenizer/files.ts";
+import { createWords } from "../../src/tokenizer/words.ts";
 
 export interface TokenizerOptions {
   /** Entries in all, which is the model's vocab_size: 256 bytes, then merges, then the special tokens. */

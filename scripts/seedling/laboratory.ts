@@ -2,14 +2,14 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { wholeSource } from "../../src/data/settings.ts";
+import { createDataDesk } from "../../src/datasets/datasets.ts";
+import { createEngine } from "../../src/engine/engine.ts";
 import type { ExamQuestion as Question } from "../../src/generation/examine.ts";
+import type { EngineApi, EngineEvent, ModelSummary } from "../../src/protocol/engine.ts";
+import type { Recipe, RunRecord } from "../../src/run/record.ts";
+import { wholeSource } from "../../src/run/source.ts";
 import { processorEntries } from "../../src/runtime/nativeEntries.ts";
-import type { Recipe, RunRecord } from "../../src/storage/run.ts";
 import { openStorage } from "../../src/storage/storage.ts";
-import { createDataDesk } from "../../src/worker/dataDesk.ts";
-import { createEngine } from "../../src/worker/engine.ts";
-import type { EngineApi, EngineEvent, ModelSummary } from "../../src/worker/protocol.ts";
 import type { Pair } from "./pairs.ts";
 
 export interface Laboratory {

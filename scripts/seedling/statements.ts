@@ -1,8 +1,8 @@
 /** Whether a model knows the small world's facts: statements begun, to be continued with the value that makes them true. */
 
-import type { Tokenizer } from "../../src/data/tokenizer/tokenizer.ts";
 import type { Generate } from "../../src/generation/generate.ts";
 import { greedySampling } from "../../src/generation/sampling.ts";
+import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import type { Completion } from "./pairs.ts";
 
 /** Right and asked, by task. */

@@ -1,9 +1,9 @@
 /** Seedling's text as training takes it: corpus, tokenizer and tokenised documents; the same recipe gives the same. */
 
 import { createHash } from "node:crypto";
-import type { TokenizedExample } from "../../src/data/batch.ts";
-import { createTokenizer } from "../../src/data/tokenizer/tokenizer.ts";
+import type { TokenizedExample } from "../../src/batching/batch.ts";
 import { readConfig } from "../../src/models/llama.ts";
+import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { trainTokenizer } from "./bpe.ts";
 import { makeCorpus } from "./corpus.ts";
 import type { PretrainRecipe } from "./recipe.ts";

@@ -5,7 +5,6 @@
  */
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
-import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
 import { decodeFloats, encodeFloats } from "../hub/elements.ts";
 import { sha256 } from "../hub/hash.ts";
 import type { ModelTensor, OpenModel } from "../hub/model.ts";
@@ -13,6 +12,7 @@ import { layoutSafetensors } from "../hub/safetensors.ts";
 import type { LlamaConfig } from "../models/llama.ts";
 import type { Scratch } from "../storage/scratch.ts";
 import { sizeOf } from "../tensor/dtype.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type Bundle, ExportError, jsonFile, type OutFile, type TrainedTensors } from "./files.ts";
 import { mergeAdapter } from "./merge.ts";
 import { requireModel, type WantedModel, type WantedTensor } from "./readBack.ts";

@@ -1,13 +1,13 @@
 /** Reads a written model back with the project's own readers, and compares it with what was to be written. */
 
 import { checkpointTensors } from "../artifacts/method.ts";
-import { createTemplate } from "../data/templates/choose.ts";
-import { createTokenizer } from "../data/tokenizer/tokenizer.ts";
 import { sha256 } from "../hub/hash.ts";
 import { openModel } from "../hub/model.ts";
 import { readSafetensors, type StoredDType } from "../hub/safetensors.ts";
 import { type LlamaConfig, readConfig } from "../models/llama.ts";
+import { createTemplate } from "../templates/choose.ts";
 import type { Shape } from "../tensor/dtype.ts";
+import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import { type OutFile, readBackError, reopened } from "./files.ts";
 import { type ExportedTemplate, requireSame } from "./template.ts";
 

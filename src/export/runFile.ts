@@ -13,9 +13,9 @@
 import * as v from "valibot";
 import { isObject } from "../hub/bytes.ts";
 import type { StoredDType } from "../hub/safetensors.ts";
+import type { RunRecord } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { RunRecordSchema, format as recordFormat, unsealed } from "../storage/records.ts";
-import type { RunRecord } from "../storage/run.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { type OutFile, readBackError } from "./files.ts";

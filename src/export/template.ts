@@ -1,11 +1,11 @@
 /** The template of a run as other programs need it: Jinja that is shown to write what was trained, and what stops an answer. */
 
-import type { Message } from "../data/example.ts";
-import type { TemplateChoice } from "../data/settings.ts";
-import { createChatTemplate } from "../data/templates/chatTemplate.ts";
-import { createTemplate, type TemplateModel } from "../data/templates/choose.ts";
-import { templateSource } from "../data/templates/source.ts";
-import { type Conversation, type Template, TemplateError } from "../data/templates/template.ts";
+import type { Message } from "../records/example.ts";
+import { createChatTemplate } from "../templates/chatTemplate.ts";
+import type { TemplateChoice } from "../templates/choice.ts";
+import { createTemplate, type TemplateModel } from "../templates/choose.ts";
+import { templateSource } from "../templates/source.ts";
+import { type Conversation, type Template, TemplateError } from "../templates/template.ts";
 import { ExportError } from "./files.ts";
 
 /** How a run's rows were rendered. */

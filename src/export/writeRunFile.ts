@@ -2,8 +2,8 @@
 
 import { sha256 } from "../hub/hash.ts";
 import { layoutSafetensors } from "../hub/safetensors.ts";
+import type { RunRecord } from "../run/record.ts";
 import { format as recordFormat } from "../storage/records.ts";
-import type { RunRecord } from "../storage/run.ts";
 import type { ScratchFile } from "../storage/scratch.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { writeArchive } from "./archive.ts";

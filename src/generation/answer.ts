@@ -1,9 +1,10 @@
 /** From a question to an answer in words: template, tokens, generation, and the text that a person should see. */
 
-import type { Message, Role, Segment } from "../data/example.ts";
-import { weigh } from "../data/templates/mask.ts";
-import type { Template } from "../data/templates/template.ts";
-import type { Encoding, Tokenizer } from "../data/tokenizer/tokenizer.ts";
+import type { Message, Role } from "../records/example.ts";
+import { weigh } from "../templates/mask.ts";
+import type { Template } from "../templates/template.ts";
+import type { Segment } from "../tokenizer/segment.ts";
+import type { Encoding, Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Generate, Generation, GenerationRequest } from "./generate.ts";
 
 export interface AnswererParts {

@@ -1,6 +1,6 @@
 /** An exam: questions with known answers, asked greedily one after another, each judged by exact match. */
 
-import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type AnswererParts, answer } from "./answer.ts";
 import type { Generation } from "./generate.ts";
 import { greedySampling } from "./sampling.ts";

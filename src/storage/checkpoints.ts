@@ -1,6 +1,7 @@
 /** Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last whole one. */
 
 import * as v from "valibot";
+import type { RunRecord } from "../run/record.ts";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";
 import {
   type Bytes,
@@ -23,7 +24,6 @@ import {
   sealed,
   unsealed,
 } from "./records.ts";
-import type { RunRecord } from "./run.ts";
 
 /** A tensor to be saved. It is read when its turn comes, so that a model need not lie in memory whole. */
 export interface TensorSource extends Pick<CheckpointTensor, "name" | "dtype" | "shape"> {

@@ -1,21 +1,17 @@
 /** The record database: keys, a format number around every record, and schemas for what is read from disk. */
 
 import * as v from "valibot";
-import type { LearntKind } from "../data/example.ts";
-import type { ColumnRole, FormatName, Mapping } from "../data/formats/mapping.ts";
-import type {
-  BuiltInTemplate,
-  MaskMode,
-  MixtureMode,
-  StageOrder,
-  TemplateChoice,
-  Truncation,
-} from "../data/settings.ts";
+import type { MixtureMode } from "../batching/mixture.ts";
+import type { Truncation } from "../batching/truncate.ts";
+import type { LearntKind } from "../records/example.ts";
+import type { ColumnRole, FormatName, Mapping } from "../records/formats/mapping.ts";
+import type { LinearName, RunRecord, RunStatus } from "../run/record.ts";
+import type { StageOrder } from "../run/source.ts";
+import type { BuiltInTemplate, MaskMode, TemplateChoice } from "../templates/choice.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { chunkBytes, type StoredBytes } from "./chunks.ts";
 import { StorageError } from "./errors.ts";
 import type { Entry } from "./keyValue.ts";
-import type { LinearName, RunRecord, RunStatus } from "./run.ts";
 
 /**
  * The format that this program writes. A change that older programs cannot read raises it; whatever changes, chunk keys

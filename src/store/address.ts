@@ -1,7 +1,7 @@
 /** The address as a topic: which screen of the page is shown, and the settings, so that a link gives them to somebody else. */
 
 import type { StoreApi } from "zustand/vanilla";
-import type { ProviderChoice } from "../worker/protocol.ts";
+import type { ProviderChoice } from "../protocol/engine.ts";
 import type { Context } from "./context.ts";
 import type { HoneState, PageName } from "./state.ts";
 

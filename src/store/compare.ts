@@ -1,6 +1,6 @@
 /** Comparing as a topic: the same conversation with the base model, a run and one checkpoint more, and the ones before it. */
 
-import type { SamplingSettings } from "../worker/protocol.ts";
+import type { SamplingSettings } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
 import {
   type AnswerFacts,

@@ -1,7 +1,7 @@
 /** What the actions of every topic work with. */
 
 import type { StoreApi } from "zustand/vanilla";
-import type { EngineClient } from "../worker/client.ts";
+import type { EngineClient } from "../client/client.ts";
 import type { MetricSeries } from "./series.ts";
 import type { HoneState } from "./state.ts";
 

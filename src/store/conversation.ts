@@ -1,7 +1,7 @@
 /** Conversations with several models at once: one user's turns, and to each the answers of every side. Plain facts. */
 
-import type { Message } from "../data/example.ts";
-import type { Answer, ReadPrompt, SamplingSettings, ShownToken, Subject } from "../worker/protocol.ts";
+import type { Answer, ReadPrompt, SamplingSettings, ShownToken, Subject } from "../protocol/engine.ts";
+import type { Message } from "../records/example.ts";
 import type { Failure } from "./state.ts";
 
 /** The base model, a run's newest checkpoint, and one checkpoint more of any run. */

@@ -1,9 +1,11 @@
 /** The data as a topic: reading files, choosing sources, what their columns mean, how much of each, and which rows. */
 
-import type { Mapping } from "../data/formats/mapping.ts";
-import type { RowSet } from "../data/quality/report.ts";
-import type { DataSettings, SourceChoice } from "../data/settings.ts";
-import type { OpenedFiles, SourceSummary, TemplateTrial } from "../worker/dataProtocol.ts";
+import type { OpenedFiles, TemplateTrial } from "../protocol/datasets.ts";
+import type { RowSet } from "../quality/report.ts";
+import type { DataSettings } from "../quality/tokenize.ts";
+import type { Mapping } from "../records/formats/mapping.ts";
+import type { SourceSummary } from "../records/source.ts";
+import type { SourceChoice } from "../run/source.ts";
 import { type Context, patch } from "./context.ts";
 import { fetchSample } from "./samples.ts";
 import { toFailure } from "./state.ts";

@@ -1,6 +1,6 @@
 /** The engine as a topic: starting it, choosing its provider, hearing of its death, starting it again. */
 
-import type { ProviderChoice } from "../worker/protocol.ts";
+import type { ProviderChoice } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 

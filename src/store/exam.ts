@@ -1,7 +1,7 @@
 /** The exam as a topic: which questions, the base model's answers to them, and a run's; the base model is asked once. */
 
-import type { Exam } from "../worker/dataProtocol.ts";
-import type { Subject } from "../worker/protocol.ts";
+import type { Exam } from "../protocol/datasets.ts";
+import type { Subject } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import { fetchSample } from "./samples.ts";

@@ -1,6 +1,6 @@
 /** What an exam amounts to: right answers by group and by task, and the loss on general text, before and after. */
 
-import type { ExamItem } from "../worker/dataProtocol.ts";
+import type { ExamItem } from "../protocol/datasets.ts";
 import type { ExamResults } from "./state.ts";
 
 export interface ExamScore {

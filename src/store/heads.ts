@@ -1,7 +1,7 @@
 /** The list of rows, outside the store: a source may have a million, of which a page holds those near what is shown. */
 
-import type { EngineClient } from "../worker/client.ts";
-import type { DataSpec, RowHead } from "../worker/dataProtocol.ts";
+import type { EngineClient } from "../client/client.ts";
+import type { DataSpec, RowHead } from "../protocol/datasets.ts";
 import { type Failure, toFailure } from "./state.ts";
 
 /** Rows asked for at once. */

@@ -1,9 +1,9 @@
 /** The page's state and everything that can be done to it, connected to one engine. */
 
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { EngineClient } from "../worker/client.ts";
-import type { DataEvent } from "../worker/dataProtocol.ts";
-import type { EngineEvent } from "../worker/protocol.ts";
+import type { EngineClient } from "../client/client.ts";
+import type { DataEvent } from "../protocol/datasets.ts";
+import type { EngineEvent } from "../protocol/engine.ts";
 import { followAddress, type PlaceActions, placeActions } from "./address.ts";
 import { type BudgetActions, budgetActions } from "./budget.ts";
 import { type CompareActions, compareActions } from "./compare.ts";

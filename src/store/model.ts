@@ -1,6 +1,6 @@
 /** The model as a topic: looking at one, fetching or opening it, and choosing among those known. */
 
-import type { ModelSource, ModelSummary } from "../worker/protocol.ts";
+import type { ModelSource, ModelSummary } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingSource } from "./seedling.ts";
 import { type LookupFacts, type ModelFacts, toFailure } from "./state.ts";

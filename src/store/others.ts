@@ -1,6 +1,6 @@
 /** Other tabs of this browser as a topic: the run that one of them trains goes by here live, and the list follows theirs. */
 
-import type { RunEvent } from "../worker/protocol.ts";
+import type { RunEvent } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
 import type { RunsActions } from "./runs.ts";
 

@@ -1,6 +1,6 @@
 /** The preview as a topic: which row is looked at, and what the model will see of it. */
 
-import type { DataSpec, PreviewView } from "../worker/dataProtocol.ts";
+import type { DataSpec, PreviewView } from "../protocol/datasets.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 

@@ -1,9 +1,9 @@
 /** Keeps what a person typed and chose across reloads, in localStorage where the browser allows it. */
 
 import type { StoreApi } from "zustand/vanilla";
-import type { Mapping } from "../data/formats/mapping.ts";
-import type { SourceChoice } from "../data/settings.ts";
-import { formats } from "../worker/client.ts";
+import { formats } from "../client/client.ts";
+import type { Mapping } from "../records/formats/mapping.ts";
+import type { SourceChoice } from "../run/source.ts";
 import type { HoneState } from "./state.ts";
 
 const key = "hone.page";

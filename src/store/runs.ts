@@ -1,7 +1,7 @@
 /** The runs as a topic: the list, their curves and sizes, deletion with a way back, and what is taken out of them and in. */
 
-import type { RunRecord } from "../storage/run.ts";
-import type { Exported, ExportedArtifacts, ExportedFile } from "../worker/protocol.ts";
+import type { Exported, ExportedArtifacts, ExportedFile } from "../protocol/engine.ts";
+import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
 import { type RunEntry, toFailure } from "./state.ts";
 

@@ -1,10 +1,6 @@
 /** What the page knows, by topic: plain facts that could be written to a file, nothing that lives. */
 
-import type { RowProblem } from "../data/example.ts";
-import type { DataReport } from "../data/quality/report.ts";
-import type { SourceChoice, TemplateChoice } from "../data/settings.ts";
-import type { Recipe, RunRecord } from "../storage/run.ts";
-import type { Exam, PreviewRow, PreviewView, SourceSummary } from "../worker/dataProtocol.ts";
+import type { Exam, PreviewRow, PreviewView } from "../protocol/datasets.ts";
 import type {
   Budget,
   CatalogueEntry,
@@ -16,7 +12,13 @@ import type {
   ModelSummary,
   ProviderChoice,
   UnfinishedFetch,
-} from "../worker/protocol.ts";
+} from "../protocol/engine.ts";
+import type { DataReport } from "../quality/report.ts";
+import type { RowProblem } from "../records/example.ts";
+import type { SourceSummary } from "../records/source.ts";
+import type { Recipe, RunRecord } from "../run/record.ts";
+import type { SourceChoice } from "../run/source.ts";
+import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
 import type { VoteFacts } from "./vote.ts";
 

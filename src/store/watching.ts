@@ -1,8 +1,8 @@
 /** What a run is to look at while it trains, as it was typed: kept, and read when a run starts. */
 
-import type { SourceChoice } from "../data/settings.ts";
-import type { Watch } from "../storage/run.ts";
-import type { WatchChoice } from "../worker/protocol.ts";
+import type { WatchChoice } from "../protocol/engine.ts";
+import type { Watch } from "../run/record.ts";
+import type { SourceChoice } from "../run/source.ts";
 import { type Context, patch } from "./context.ts";
 import type { WatchingFacts } from "./state.ts";
 

@@ -1,8 +1,8 @@
 /** Where micro-batches come from: the training rows in seeded order, and held-out rows in their own. */
 
-import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../data/batch.ts";
-import { bucketFor } from "../data/buckets.ts";
-import type { Order, OrderState } from "../data/stages.ts";
+import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../batching/batch.ts";
+import { bucketFor } from "../batching/buckets.ts";
+import type { Order, OrderState } from "../batching/stages.ts";
 
 /** The training rows, in seeded order. */
 export interface BatchSource {

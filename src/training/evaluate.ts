@@ -1,10 +1,10 @@
 /** Loss without training: of a held-out set, and of each token of one batch. */
 
 import { type Artifact, lossSum, tokenLoss } from "../artifacts/contract.ts";
-import type { Batch, BatchShape } from "../data/batch.ts";
-import type { LearntKind } from "../data/example.ts";
+import type { Batch, BatchShape } from "../batching/batch.ts";
+import type { LearntKind } from "../records/example.ts";
+import type { EvaluationMetrics } from "../run/record.ts";
 import type { HostTensor, Runtime } from "../runtime/types.ts";
-import type { EvaluationMetrics } from "../storage/run.ts";
 import { batchFeeds, bindTensors, perShape, scalarOf } from "./feeds.ts";
 import type { ParameterTensors } from "./parameters.ts";
 

@@ -1,7 +1,7 @@
 /** What an artifact's ports are fed with: batches, scalars and the tensors that stay on the device. */
 
 import { type Artifact, batchPorts } from "../artifacts/contract.ts";
-import type { Batch } from "../data/batch.ts";
+import type { Batch } from "../batching/batch.ts";
 import type { DeviceTensor, HostTensor } from "../runtime/types.ts";
 
 /** The six batch inputs of the training and the eval artifact. */

@@ -1,8 +1,8 @@
 /** The training loop: evaluate, save, leave, step, log; one pass more than steps, so the last weights are evaluated. */
 
+import type { EvaluationMetrics, Moment, Recipe, Sample, StepMetrics } from "../run/record.ts";
 import type { TensorSource } from "../storage/checkpoints.ts";
 import { StorageFullError } from "../storage/errors.ts";
-import type { EvaluationMetrics, Moment, Recipe, Sample, StepMetrics } from "../storage/run.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import { NonFiniteError } from "./nonFinite.ts";

@@ -1,6 +1,6 @@
 /** How long a run is and which learning rate each of its steps takes. */
 
-import type { Recipe, RunStage, Slowdown } from "../storage/run.ts";
+import type { Recipe, RunStage, Slowdown } from "../run/record.ts";
 
 /**
  * Optimizer steps of a run: `recipe.steps` when set, else `epochs` passes of `stepsPerEpoch` steps, rounded to the

@@ -1,9 +1,9 @@
 /** Where a run stands, as plain JSON: beside the trained tensors, all that decides what comes next. */
 
 import * as v from "valibot";
-import type { OrderState } from "../data/stages.ts";
+import type { OrderState } from "../batching/stages.ts";
+import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/record.ts";
 import { MomentsSchema, seenSchemas } from "../storage/records.ts";
-import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../storage/run.ts";
 
 export interface LoopState {
   /** Steps done, those without a supervised token included. */

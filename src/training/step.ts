@@ -12,10 +12,10 @@ import {
   secondMoment,
 } from "../artifacts/contract.ts";
 import type { StepArtifacts } from "../artifacts/ofStep.ts";
-import type { Batch } from "../data/batch.ts";
+import type { Batch } from "../batching/batch.ts";
+import type { Recipe } from "../run/record.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
 import type { RestoreTensor, TensorSource } from "../storage/checkpoints.ts";
-import type { Recipe } from "../storage/run.ts";
 import { describeType, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { batchFeeds, bindTensors, perShape, scalarFeed, scalarOf } from "./feeds.ts";
 import { NonFiniteError } from "./nonFinite.ts";

@@ -1,9 +1,9 @@
 /** How well a model still predicts general text: what fine-tuning forgets shows here. */
 
-import type { TokenizedExample } from "../data/batch.ts";
-import { chooseBuckets } from "../data/buckets.ts";
-import { renderText } from "../data/templates/mask.ts";
-import type { Tokenizer } from "../data/tokenizer/tokenizer.ts";
+import type { TokenizedExample } from "../batching/batch.ts";
+import { chooseBuckets } from "../batching/buckets.ts";
+import { renderText } from "../templates/mask.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { evaluationBatches } from "./batchSource.ts";
 import { nextTask } from "./control.ts";
 import type { Evaluator } from "./evaluate.ts";

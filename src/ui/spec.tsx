@@ -1,8 +1,9 @@
 /** What the data worker is asked about, put together once for all screens that ask. */
 
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
-import type { DataSpec, SourceSummary } from "../worker/dataProtocol.ts";
-import type { ModelSummary } from "../worker/protocol.ts";
+import type { DataSpec } from "../protocol/datasets.ts";
+import type { ModelSummary } from "../protocol/engine.ts";
+import type { SourceSummary } from "../records/source.ts";
 import { useFacts } from "./hone.ts";
 import { type ReadRecipe, readRecipe } from "./train/recipe.ts";
 

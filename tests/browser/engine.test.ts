@@ -1,11 +1,11 @@
 /** The whole engine on WebGPU with a made-up model: it agrees with wasm step by step, and a lost GPU costs no run. */
 
 import { afterEach, expect, test, vi } from "vitest";
-import type { SourceChoice } from "../../src/data/settings.ts";
-import type { Recipe } from "../../src/storage/run.ts";
+import type { DataApi } from "../../src/protocol/datasets.ts";
+import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
+import type { Recipe } from "../../src/run/record.ts";
+import type { SourceChoice } from "../../src/run/source.ts";
 import { defaultRecipe } from "../../src/store/recipe.ts";
-import type { DataApi } from "../../src/worker/dataProtocol.ts";
-import type { EngineApi, EngineEvent } from "../../src/worker/protocol.ts";
 import { engineHere, takeIn } from "../support/engineHere.ts";
 import { tinyModel, tinyRows } from "../support/tinyLlama.ts";
 

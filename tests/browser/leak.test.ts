@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import { makeBatch } from "../../src/data/batch.ts";
+import { makeBatch } from "../../src/batching/batch.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";

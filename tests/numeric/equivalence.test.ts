@@ -8,7 +8,7 @@ import { compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import { type Batch, makeBatch, packBatch, type TokenizedExample } from "../../src/data/batch.ts";
+import { type Batch, makeBatch, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { HostTensor, Runtime, TensorData } from "../../src/runtime/types.ts";

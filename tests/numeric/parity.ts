@@ -4,7 +4,7 @@ import { compileEvaluation, compileGeneration, compileTraining } from "../../src
 import { accumulatorIn, accumulatorOut, lazyResetGrad } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import type { Batch } from "../../src/data/batch.ts";
+import type { Batch } from "../../src/batching/batch.ts";
 import { createGenerator } from "../../src/generation/generate.ts";
 import type { LlamaConfig } from "../../src/models/llama.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";

@@ -9,7 +9,7 @@ import { buildLoss, buildTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { adapterOf, type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { backward } from "../../src/autodiff/backward.ts";
-import { packBatch, type TokenizedExample } from "../../src/data/batch.ts";
+import { packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import { headWeight, llama, rotaryFrequencies } from "../../src/models/llama.ts";
 import { causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
 import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";

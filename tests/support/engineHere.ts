@@ -1,12 +1,12 @@
 /** Engine and data desk in the test's own thread, with no worker between, and rows taken in as a page would. */
 
-import { type SourceChoice, wholeSource } from "../../src/data/settings.ts";
+import { createDataDesk } from "../../src/datasets/datasets.ts";
+import { createEngine } from "../../src/engine/engine.ts";
+import type { DataApi } from "../../src/protocol/datasets.ts";
+import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
+import { type SourceChoice, wholeSource } from "../../src/run/source.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { openStorage } from "../../src/storage/storage.ts";
-import { createDataDesk } from "../../src/worker/dataDesk.ts";
-import type { DataApi } from "../../src/worker/dataProtocol.ts";
-import { createEngine } from "../../src/worker/engine.ts";
-import type { EngineApi, EngineEvent } from "../../src/worker/protocol.ts";
 
 export async function engineHere(
   emit: (event: EngineEvent) => void = () => undefined,

@@ -1,7 +1,7 @@
 /** Tokenised examples whose tokens tell where they come from, and what a batch teaches. */
 
 import fc from "fast-check";
-import type { Batch, TokenizedExample } from "../../src/data/batch.ts";
+import type { Batch, TokenizedExample } from "../../src/batching/batch.ts";
 
 /** An example of this many tokens, whose last `taught` have weights 1, 2, 3, 1, … */
 export function makeExample(row: number, length: number, taught: number, source = 0): TokenizedExample {

@@ -1,17 +1,10 @@
 /** A data worker without readers or tokenizers, for tests of the page: rows, tokens and findings are made up from row numbers. */
 
-import type { Role } from "../../src/data/example.ts";
-import type { Mapping } from "../../src/data/formats/mapping.ts";
-import type { DataReport, Finding, RowSet } from "../../src/data/quality/report.ts";
-import type {
-  DataApi,
-  DataEvent,
-  DataSpec,
-  PreviewExample,
-  PreviewRow,
-  RowHead,
-  SourceSummary,
-} from "../../src/worker/dataProtocol.ts";
+import type { DataApi, DataEvent, DataSpec, PreviewExample, PreviewRow, RowHead } from "../../src/protocol/datasets.ts";
+import type { DataReport, Finding, RowSet } from "../../src/quality/report.ts";
+import type { Role } from "../../src/records/example.ts";
+import type { Mapping } from "../../src/records/formats/mapping.ts";
+import type { SourceSummary } from "../../src/records/source.ts";
 
 export interface FakeDataSettings {
   /** Milliseconds of a call. */

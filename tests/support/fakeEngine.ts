@@ -1,9 +1,7 @@
 /** An engine without a model, for tests of the page: it answers as the contracts say, with made-up figures. */
 
-import type { Message } from "../../src/data/example.ts";
-import type { EvaluationMetrics, RunRecord, StepMetrics } from "../../src/storage/run.ts";
-import type { EngineWorker, WorkerStarters } from "../../src/worker/client.ts";
-import type { DataApi, SourceSummary } from "../../src/worker/dataProtocol.ts";
+import type { EngineWorker, WorkerStarters } from "../../src/client/client.ts";
+import type { DataApi } from "../../src/protocol/datasets.ts";
 import type {
   AskRequest,
   EngineApi,
@@ -14,8 +12,11 @@ import type {
   ReadPrompt,
   RunRequest,
   UnfinishedFetch,
-} from "../../src/worker/protocol.ts";
-import { type Callable, emitTo, serve } from "../../src/worker/rpc.ts";
+} from "../../src/protocol/engine.ts";
+import { type Callable, emitTo, serve } from "../../src/protocol/rpc.ts";
+import type { Message } from "../../src/records/example.ts";
+import type { SourceSummary } from "../../src/records/source.ts";
+import type { EvaluationMetrics, RunRecord, StepMetrics } from "../../src/run/record.ts";
 import { createFakeData, fakeSource } from "./fakeData.ts";
 import { createFakeLibrary, fakeModel } from "./fakeLibrary.ts";
 import { createFakeRuns } from "./fakeRuns.ts";

@@ -7,7 +7,7 @@ import type {
   ModelSummary,
   RemoteSource,
   UnfinishedFetch,
-} from "../../src/worker/protocol.ts";
+} from "../../src/protocol/engine.ts";
 
 type ModelCalls = Pick<
   EngineApi,

@@ -9,7 +9,7 @@ import { createHone } from "../../src/store/hone.ts";
 import { defaultRecipe } from "../../src/store/recipe.ts";
 import { App } from "../../src/ui/App.tsx";
 import "../../src/ui/styles.ts";
-import { createEngineClient } from "../../src/worker/client.ts";
+import { createEngineClient } from "../../src/client/client.ts";
 import { fakeChats, fakeSource } from "./fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "./fakeEngine.ts";
 import { fakeFetch } from "./fakeLibrary.ts";

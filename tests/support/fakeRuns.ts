@@ -1,7 +1,7 @@
 /** The fake engine's runs: their owner's words, sizes, and files of them, as the contracts say. */
 
-import type { RunRecord } from "../../src/storage/run.ts";
-import type { EngineApi, EngineEvent, Exported } from "../../src/worker/protocol.ts";
+import type { EngineApi, EngineEvent, Exported } from "../../src/protocol/engine.ts";
+import type { RunRecord } from "../../src/run/record.ts";
 
 type RunCalls = Pick<
   EngineApi,

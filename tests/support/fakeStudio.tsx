@@ -7,7 +7,7 @@ import type { ScreenName } from "../../scripts/harness/studio.ts";
 import { createHone, type Hone } from "../../src/store/hone.ts";
 import { App } from "../../src/ui/App.tsx";
 import "../../src/ui/styles.ts";
-import { createEngineClient, type WorkerStarters } from "../../src/worker/client.ts";
+import { createEngineClient, type WorkerStarters } from "../../src/client/client.ts";
 import { fakeSource } from "./fakeData.ts";
 import { type FakeSettings, fakeModel, fakeWorkers } from "./fakeEngine.ts";
 

@@ -1,7 +1,7 @@
 /** What the fake engine shows of a run besides its curves: looks that get better, and a budget. Made-up figures. */
 
-import type { Moment, Watch } from "../../src/storage/run.ts";
-import type { Budget, RunRequest } from "../../src/worker/protocol.ts";
+import type { Budget, RunRequest } from "../../src/protocol/engine.ts";
+import type { Moment, Watch } from "../../src/run/record.ts";
 
 const words = ["<|user|>", "Name", " three", " colours", ".", "<|end|>", "\n", "<|assistant|>"];
 const learnt = ["Red", ",", " blue", " and", " yellow", ".", "<|end|>"];

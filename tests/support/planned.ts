@@ -1,10 +1,10 @@
 /** Prepared rows and a model's outlines, enough to plan a run on: chats, plain text, and a source that holds both. */
 
-import { createTokenizer } from "../../src/data/tokenizer/tokenizer.ts";
-import type { Recipe } from "../../src/storage/run.ts";
+import type { LoadedModel } from "../../src/engine/library.ts";
+import type { PreparedData } from "../../src/protocol/datasets.ts";
+import type { Recipe } from "../../src/run/record.ts";
 import { defaultRecipe } from "../../src/store/recipe.ts";
-import type { PreparedData } from "../../src/worker/dataProtocol.ts";
-import type { LoadedModel } from "../../src/worker/library.ts";
+import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "./tokenizers.ts";
 
 type Kind = "text" | "chat";

@@ -1,8 +1,8 @@
 /** Random conversations, and writers that put them into each format's rows: what a converter reads has to be the same. */
 
 import fc from "fast-check";
-import type { Message, ToolCall } from "../../src/data/example.ts";
-import type { ColumnRole, Mapping } from "../../src/data/formats/mapping.ts";
+import type { Message, ToolCall } from "../../src/records/example.ts";
+import type { ColumnRole, Mapping } from "../../src/records/formats/mapping.ts";
 
 /** Text with white space at its ends, line breaks, control tokens and every plane of Unicode; never only white space. */
 export const written: fc.Arbitrary<string> = fc

@@ -2,7 +2,7 @@
 
 import { useMemo } from "react";
 import uPlot from "uplot";
-import type { RunStage } from "../../storage/run.ts";
+import type { RunStage } from "../../run/record.ts";
 import type { RunSeries } from "../../store/series.ts";
 import { figure } from "../format.ts";
 import { bordersOf } from "../train/stages.ts";

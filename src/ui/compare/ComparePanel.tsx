@@ -1,11 +1,11 @@
 /** The base model and what was made of it, asked the same: one conversation, an exam, a blind vote. */
 
+import { Exam } from "../exam/Exam.tsx";
 import { useFacts } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
+import { BlindVote } from "../vote/BlindVote.tsx";
 import { compareWords } from "../words/compare.ts";
-import { BlindVote } from "./BlindVote.tsx";
 import { Conversation } from "./Conversation.tsx";
-import { Exam } from "./Exam.tsx";
 import { History } from "./History.tsx";
 import { QuestionForm } from "./QuestionForm.tsx";
 import { Samples } from "./Samples.tsx";

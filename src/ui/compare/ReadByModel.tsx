@@ -2,8 +2,8 @@
 
 import { Text } from "@mantine/core";
 import { memo, useState } from "react";
+import type { ReadPrompt, ShownToken } from "../../protocol/engine.ts";
 import type { AnswerFacts } from "../../store/conversation.ts";
-import type { ReadPrompt, ShownToken } from "../../worker/protocol.ts";
 import paint from "../preview/paint.module.css";
 import { type Paint, paintNames } from "../preview/roles.ts";
 import { RunningText, tokenText } from "../preview/visible.tsx";

@@ -1,6 +1,6 @@
 /** How an answer is drawn, declared once. */
 
-import type { SamplingSettings } from "../../worker/protocol.ts";
+import type { SamplingSettings } from "../../protocol/engine.ts";
 import { numberOption, type Option, optionalNumberOption } from "../option/option.ts";
 import { samplingWords as words } from "../words/compare.ts";
 

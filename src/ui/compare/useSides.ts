@@ -1,10 +1,10 @@
 /** Who is asked: the chosen run and its base model, and one checkpoint more, each in the words that it was trained with. */
 
 import { useMemo } from "react";
-import type { Recipe } from "../../storage/run.ts";
+import type { ModelSummary } from "../../protocol/engine.ts";
+import type { Recipe } from "../../run/record.ts";
 import type { Side } from "../../store/conversation.ts";
 import type { RunEntry } from "../../store/state.ts";
-import type { ModelSummary } from "../../worker/protocol.ts";
 import { useFacts } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 import { compareWords } from "../words/compare.ts";

@@ -2,7 +2,7 @@
 
 import { List, NativeSelect, Text } from "@mantine/core";
 import { useEffect } from "react";
-import type { ModelSummary } from "../../worker/protocol.ts";
+import type { ModelSummary } from "../../protocol/engine.ts";
 import { bytes, count } from "../format.ts";
 import { Explain, Explanations } from "../help/Explain.tsx";
 import { useFacts, useHone } from "../hone.ts";

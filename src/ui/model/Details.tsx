@@ -1,6 +1,6 @@
 /** What an expert asks of a model: its shape, its special tokens, its template, its files. */
 
-import type { ModelDetails, ModelSummary } from "../../worker/protocol.ts";
+import type { ModelDetails, ModelSummary } from "../../protocol/engine.ts";
 import { bytes, count } from "../format.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";

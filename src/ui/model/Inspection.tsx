@@ -1,7 +1,7 @@
 /** A model that may be fetched: what it is, how large, what it needs; and then the fetch itself. */
 
 import { Alert, Anchor, Button, Group, Text } from "@mantine/core";
-import type { ModelInspection } from "../../worker/protocol.ts";
+import type { ModelInspection } from "../../protocol/engine.ts";
 import { bytes, count } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";

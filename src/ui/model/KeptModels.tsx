@@ -1,7 +1,7 @@
 /** What this browser keeps: whole models, and fetches that were cut off. */
 
 import { Button, Progress, Text } from "@mantine/core";
-import type { ModelSummary, UnfinishedFetch } from "../../worker/protocol.ts";
+import type { ModelSummary, UnfinishedFetch } from "../../protocol/engine.ts";
 import { bytes, count, moment, plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";

@@ -1,6 +1,6 @@
 /** From what a person points at to a model source. */
 
-import type { ModelSource } from "../../worker/protocol.ts";
+import type { ModelSource } from "../../protocol/engine.ts";
 
 /**
  * The files that lie directly in the chosen folder: a model folder often holds other formats of the same model in

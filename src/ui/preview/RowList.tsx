@@ -3,7 +3,7 @@
 import { Button, Text } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, useEffect, useId, useRef, useSyncExternalStore } from "react";
-import type { RowHead } from "../../worker/dataProtocol.ts";
+import type { RowHead } from "../../protocol/datasets.ts";
 import { useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { rowListWords as words } from "../words/preview.ts";

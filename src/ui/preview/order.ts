@@ -1,6 +1,6 @@
 /** Which rows are listed, in which order: all of a source, or those that the report has something against. */
 
-import type { DataReport } from "../../data/quality/report.ts";
+import type { DataReport } from "../../quality/report.ts";
 
 export interface RowOrder {
   readonly length: number;

@@ -1,6 +1,6 @@
 /** How roles look and are called: a colour and a line of its own kind each, so that colour is never the only sign. */
 
-import type { PreviewExample, PreviewRow } from "../../worker/dataProtocol.ts";
+import type { PreviewExample, PreviewRow } from "../../protocol/datasets.ts";
 import { roleWords } from "../words/preview.ts";
 
 export type Span = PreviewExample["spans"][number];

@@ -1,6 +1,6 @@
 /** The hard checks: passed or failed in a word and a sign, and where failed, the way out. */
 
-import type { Check } from "../../data/quality/report.ts";
+import type { Check } from "../../quality/report.ts";
 import { checksWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 import { RowLinks } from "./RowLinks.tsx";

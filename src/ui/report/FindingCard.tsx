@@ -1,7 +1,7 @@
 /** One finding: what, why it matters, which rows, and one click to take them out. */
 
 import { Button } from "@mantine/core";
-import type { Finding } from "../../data/quality/report.ts";
+import type { Finding } from "../../quality/report.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { findingsWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";

@@ -1,6 +1,6 @@
 /** Rows that are left out, each with the reason. */
 
-import type { DataReport } from "../../data/quality/report.ts";
+import type { DataReport } from "../../quality/report.ts";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { useSpec } from "../spec.tsx";
 import { rowWords, leftOutWords as words } from "../words/report.ts";

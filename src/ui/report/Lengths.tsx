@@ -1,7 +1,7 @@
 /** How long the examples are, as bars and as a table. */
 
 import { Table } from "@mantine/core";
-import type { DataReport } from "../../data/quality/report.ts";
+import type { DataReport } from "../../quality/report.ts";
 import { lengthsWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 

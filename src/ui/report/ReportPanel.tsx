@@ -1,7 +1,7 @@
 /** What is known about all rows before a run: checks that must pass, findings, counts, lengths. */
 
 import { Button, Group, Text } from "@mantine/core";
-import type { DataReport } from "../../data/quality/report.ts";
+import type { DataReport } from "../../quality/report.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { Facts } from "../shell/Facts.tsx";

@@ -2,7 +2,7 @@
 
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import type { RowSet } from "../../data/quality/report.ts";
+import type { RowSet } from "../../quality/report.ts";
 import { useHone } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 import { rowWords as words } from "../words/report.ts";

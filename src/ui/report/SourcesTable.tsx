@@ -1,7 +1,7 @@
 /** What each source gives: as asked, and as it really comes out. */
 
 import { Table, Text } from "@mantine/core";
-import type { DataReport, SourceReport } from "../../data/quality/report.ts";
+import type { DataReport, SourceReport } from "../../quality/report.ts";
 import { share } from "../format.ts";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
 import { realised, repeatsOf } from "../sources/repeats.ts";

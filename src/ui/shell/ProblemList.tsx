@@ -1,7 +1,7 @@
 /** Rows that were left out, each with its line and the reason, in a list that scrolls in itself. */
 
 import { Box } from "@mantine/core";
-import type { RowProblem } from "../../data/example.ts";
+import type { RowProblem } from "../../records/example.ts";
 import { problemWords as words } from "../words/shell.ts";
 import classes from "./ProblemList.module.css";
 

@@ -1,9 +1,9 @@
 /** Which column plays which part: the format, then a column for each of its roles, each with a value as a sample. */
 
 import { Button, Group, NativeSelect, Text } from "@mantine/core";
-import type { ColumnRole, Mapping } from "../../data/formats/mapping.ts";
-import { formats } from "../../worker/client.ts";
-import type { SourceSummary } from "../../worker/dataProtocol.ts";
+import { formats } from "../../client/client.ts";
+import type { ColumnRole, Mapping } from "../../records/formats/mapping.ts";
+import type { SourceSummary } from "../../records/source.ts";
 import { useHone } from "../hone.ts";
 import { mappingWords as words } from "../words/data.ts";
 import classes from "./DataPanel.module.css";

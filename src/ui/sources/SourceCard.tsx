@@ -2,8 +2,8 @@
 
 import { Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
-import { formatLabel } from "../../worker/client.ts";
-import type { SourceSummary } from "../../worker/dataProtocol.ts";
+import { formatLabel } from "../../client/client.ts";
+import type { SourceSummary } from "../../records/source.ts";
 import { share } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";

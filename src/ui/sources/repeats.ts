@@ -1,9 +1,9 @@
 /** How often a run goes over a source's rows, as far as it is known before the run is planned. */
 
-import type { LearntKind } from "../../data/example.ts";
-import type { DataReport, SourceReport } from "../../data/quality/report.ts";
-import type { Recipe } from "../../storage/run.ts";
-import { repeatWarning } from "../../worker/client.ts";
+import { repeatWarning } from "../../client/client.ts";
+import type { DataReport, SourceReport } from "../../quality/report.ts";
+import type { LearntKind } from "../../records/example.ts";
+import type { Recipe } from "../../run/record.ts";
 
 /**
  * Epochs that the recipe trains for. Null where a number of steps is asked for and several rows share a sequence: how many

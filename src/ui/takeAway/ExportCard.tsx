@@ -2,9 +2,9 @@
 
 import { Button, Group, Text } from "@mantine/core";
 import { type ReactNode, useId, useState } from "react";
+import type { ArtifactFile, Exported } from "../../protocol/engine.ts";
 import type { Failure, RunEntry } from "../../store/state.ts";
 import { toFailure } from "../../store/state.ts";
-import type { ArtifactFile, Exported } from "../../worker/protocol.ts";
 import { bytes } from "../format.ts";
 import { useFacts } from "../hone.ts";
 import { download } from "../runs/download.ts";

@@ -2,8 +2,8 @@
 
 import { Button, Text } from "@mantine/core";
 import { useEffect, useId, useRef, useState } from "react";
+import type { TemplateTrial } from "../../protocol/datasets.ts";
 import { type Failure, toFailure } from "../../store/state.ts";
-import type { TemplateTrial } from "../../worker/dataProtocol.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { useSpec } from "../spec.tsx";

@@ -1,7 +1,7 @@
 /** What a template makes of a short conversation, with what is learnt of it. */
 
 import { Text } from "@mantine/core";
-import type { TemplateTrial } from "../../worker/dataProtocol.ts";
+import type { TemplateTrial } from "../../protocol/datasets.ts";
 import { Legend } from "../preview/Legend.tsx";
 import paint from "../preview/paint.module.css";
 import { paintOf, proofWords } from "../preview/roles.ts";

@@ -1,7 +1,7 @@
 /** Template, mask and length, declared once: the settings that decide which tokens with which weights a row becomes. */
 
-import type { BuiltInTemplate, TemplateChoice } from "../../data/settings.ts";
-import type { Recipe } from "../../storage/run.ts";
+import type { Recipe } from "../../run/record.ts";
+import type { BuiltInTemplate, TemplateChoice } from "../../templates/choice.ts";
 import { choiceOption, numberOption, type Option, switchOption, textOption } from "../option/option.ts";
 import { starterTemplate } from "./starter.ts";
 

@@ -1,8 +1,8 @@
 /** What the run will take, before it starts: memory, time, disk and steps, as one tried step showed. */
 
 import { Button, Group, Text } from "@mantine/core";
-import type { RunMemory } from "../../storage/run.ts";
-import type { Budget } from "../../worker/protocol.ts";
+import type { Budget } from "../../protocol/engine.ts";
+import type { RunMemory } from "../../run/record.ts";
 import { bytes } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";

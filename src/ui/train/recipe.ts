@@ -1,10 +1,10 @@
 /** From what was typed to a recipe: the method's defaults, fitted to the model (context, template), with every field that is valid. */
 
-import type { TemplateChoice } from "../../data/settings.ts";
-import type { Recipe } from "../../storage/run.ts";
+import type { ModelSummary } from "../../protocol/engine.ts";
+import type { Recipe } from "../../run/record.ts";
 import { defaultsFor } from "../../store/recipe.ts";
 import type { RecipeFacts } from "../../store/state.ts";
-import type { ModelSummary } from "../../worker/protocol.ts";
+import type { TemplateChoice } from "../../templates/choice.ts";
 import { readEntries } from "../option/option.ts";
 import { recipeOptions } from "./options.ts";
 

@@ -1,10 +1,10 @@
 /** Runs in two stages, as far as the page has to know: which kinds of data are chosen, and in which stage a run stands. */
 
-import type { LearntKind } from "../../data/example.ts";
-import type { DataReport } from "../../data/quality/report.ts";
-import type { SourceChoice } from "../../data/settings.ts";
-import type { Recipe, RunStage } from "../../storage/run.ts";
-import type { SourceSummary } from "../../worker/dataProtocol.ts";
+import type { DataReport } from "../../quality/report.ts";
+import type { LearntKind } from "../../records/example.ts";
+import type { SourceSummary } from "../../records/source.ts";
+import type { Recipe, RunStage } from "../../run/record.ts";
+import type { SourceChoice } from "../../run/source.ts";
 
 /**
  * Whether there are plain text and chats among the chosen data. The report on them knows; without one it is told from how

@@ -1,9 +1,9 @@
 /** The budget of the run that the page would start: which it is, whether it is current, and when it is measured by itself. */
 
 import { useEffect, useMemo } from "react";
+import type { RunRequest } from "../../protocol/engine.ts";
 import { budgetKey } from "../../store/budget.ts";
 import type { BudgetFacts } from "../../store/state.ts";
-import type { RunRequest } from "../../worker/protocol.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 

@@ -1,7 +1,7 @@
 /** What the Compare screen says: questions and answers, what was read, the history, the exam and the blind vote. */
 
+import type { ExamAnswer } from "../../protocol/engine.ts";
 import type { SideName } from "../../store/conversation.ts";
-import type { ExamAnswer } from "../../worker/protocol.ts";
 import { figure, plural, share } from "../format.ts";
 
 export const compareWords = {

@@ -1,6 +1,6 @@
 /** What the Data screen says: ways to bring rows, each source, and which of its columns plays which part. */
 
-import type { FileKind } from "../../data/read/record.ts";
+import type { FileKind } from "../../records/read/record.ts";
 import { bytes, plural, share } from "../format.ts";
 
 export const dataWords = {

@@ -1,6 +1,6 @@
 /** What the page says of runs in two stages: their settings, where a run stands in them, and what each gives. */
 
-import type { LearntKind } from "../../data/example.ts";
+import type { LearntKind } from "../../records/example.ts";
 import { figure } from "../format.ts";
 
 /** A stage by what it learns from. */

@@ -5,20 +5,20 @@
 
 import { unzipSync } from "fflate";
 import { beforeAll, expect, test } from "vitest";
+import { createDataDesk } from "../../../src/datasets/datasets.ts";
+import { createEngine } from "../../../src/engine/engine.ts";
 import { readAdapter } from "../../../src/export/adapter.ts";
 import { mergeAdapter } from "../../../src/export/merge.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { readSafetensors } from "../../../src/hub/safetensors.ts";
 import { readConfig } from "../../../src/models/llama.ts";
 import { readModel } from "../../../src/onnx/model.ts";
+import type { EngineApi, EngineEvent, Exported } from "../../../src/protocol/engine.ts";
+import type { Recipe, RunRecord } from "../../../src/run/record.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
-import type { Recipe, RunRecord } from "../../../src/storage/run.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
-import { createDataDesk } from "../../../src/worker/dataDesk.ts";
-import { createEngine } from "../../../src/worker/engine.ts";
-import type { EngineApi, EngineEvent, Exported } from "../../../src/worker/protocol.ts";
 import { takeIn } from "../../support/engineHere.ts";
 import { tinyConfig, tinyModel, tinyRows, tinyTensors } from "../../support/tinyLlama.ts";
 

@@ -1,7 +1,6 @@
 /** A small model in any stored type with an adapter that training has moved, opened as a user's is. */
 
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
-import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import type { TrainedTensors } from "../../../src/export/files.ts";
 import { encodeFloats, type FloatDType } from "../../../src/hub/elements.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
@@ -11,6 +10,7 @@ import { readConfig } from "../../../src/models/llama.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { tinyConfig } from "../../support/tinyLlama.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 

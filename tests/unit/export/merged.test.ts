@@ -9,9 +9,6 @@ import { describe, expect, test } from "vitest";
 import { compileGeneration } from "../../../src/artifacts/compile.ts";
 import { generationPorts } from "../../../src/artifacts/contract.ts";
 import { checkpointTensors, type Method } from "../../../src/artifacts/method.ts";
-import type { TemplateChoice } from "../../../src/data/settings.ts";
-import { createTemplate } from "../../../src/data/templates/choose.ts";
-import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import { zipFiles } from "../../../src/export/archive.ts";
 import { jsonFile, type OutFile, reopened } from "../../../src/export/files.ts";
 import { exportMerged } from "../../../src/export/merged.ts";
@@ -24,10 +21,13 @@ import { readSafetensors, writeSafetensors } from "../../../src/hub/safetensors.
 import { readConfig } from "../../../src/models/llama.ts";
 import { readModel } from "../../../src/onnx/model.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
+import type { TemplateChoice } from "../../../src/templates/choice.ts";
+import { createTemplate } from "../../../src/templates/choose.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { interpret, tensor } from "../../numeric/reference.ts";
-import { golden } from "../data/templates/support.ts";
+import { golden } from "../templates/support.ts";
 import { givenBy, lora, openBase, trainedValues } from "./made.ts";
 
 type Base = Awaited<ReturnType<typeof openBase>>;

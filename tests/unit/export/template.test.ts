@@ -5,14 +5,14 @@
 
 import { Template as Jinja } from "@huggingface/jinja";
 import { describe, expect, test } from "vitest";
-import type { Message } from "../../../src/data/example.ts";
-import type { BuiltInTemplate, TemplateChoice } from "../../../src/data/settings.ts";
-import { createTemplate, templateTitles } from "../../../src/data/templates/choose.ts";
-import { templateSource } from "../../../src/data/templates/source.ts";
-import { createTokenizer, type Tokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import { expressTemplate, requireSame } from "../../../src/export/template.ts";
+import type { Message } from "../../../src/records/example.ts";
+import type { BuiltInTemplate, TemplateChoice } from "../../../src/templates/choice.ts";
+import { createTemplate, templateTitles } from "../../../src/templates/choose.ts";
+import { templateSource } from "../../../src/templates/source.ts";
+import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer, sentencePieceTokenizer } from "../../support/tokenizers.ts";
-import { golden, textOf, tokenizerWith } from "../data/templates/support.ts";
+import { golden, textOf, tokenizerWith } from "../templates/support.ts";
 
 const names = Object.keys(templateTitles) as BuiltInTemplate[];
 const everyMark = [

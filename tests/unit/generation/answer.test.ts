@@ -1,12 +1,12 @@
 /** Oracles: what a person should see of given token sequences, written out by hand; and the ids that the generator was given. */
 
 import { describe, expect, it } from "vitest";
-import type { Message } from "../../../src/data/example.ts";
-import { templateTitles } from "../../../src/data/templates/builtIn.ts";
-import { createTemplate } from "../../../src/data/templates/choose.ts";
-import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import { answer } from "../../../src/generation/answer.ts";
 import type { GenerationRequest } from "../../../src/generation/generate.ts";
+import type { Message } from "../../../src/records/example.ts";
+import { templateTitles } from "../../../src/templates/builtIn.ts";
+import { createTemplate } from "../../../src/templates/choose.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 
 const { json, config } = byteLevelTokenizer();

@@ -1,10 +1,10 @@
 /** Exams. Oracle: what a strict examiner with a pencil would mark, and a model whose answers are given. */
 
 import { describe, expect, test } from "vitest";
-import { createTemplate } from "../../../src/data/templates/choose.ts";
-import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import { examine, isExactMatch } from "../../../src/generation/examine.ts";
 import type { GenerationRequest } from "../../../src/generation/generate.ts";
+import { createTemplate } from "../../../src/templates/choose.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 
 const { json, config } = byteLevelTokenizer();

@@ -3,7 +3,7 @@
 import { compileTraining } from "../../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
-import { type Batch, packBatch } from "../../../src/data/batch.ts";
+import { type Batch, packBatch } from "../../../src/batching/batch.ts";
 import type { OrtEntries } from "../../../src/runtime/provider.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";

@@ -8,8 +8,8 @@ import fc from "fast-check";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { type TokenizerOptions, trainTokenizer } from "../../../scripts/seedling/bpe.ts";
-import { createTokenizer, type Tokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
-import { controlText, plainText } from "../data/tokenizer/turns.ts";
+import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { controlText, plainText } from "../tokenizer/turns.ts";
 
 const special = ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>", "<|reserved0|>"];
 

@@ -10,13 +10,13 @@ import { type PretrainRecipe, seedling } from "../../../scripts/seedling/recipe.
 import { type PretrainText, prepareText } from "../../../scripts/seedling/text.ts";
 import { compileEvaluation } from "../../../src/artifacts/compile.ts";
 import { checkpointTensors, parametersOf } from "../../../src/artifacts/method.ts";
-import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
 import { modelFromFiles } from "../../../src/hub/files.ts";
 import { openModel } from "../../../src/hub/model.ts";
 import { readConfig } from "../../../src/models/llama.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { createControl } from "../../../src/training/control.ts";
 import { createEvaluator } from "../../../src/training/evaluate.ts";
 import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";

@@ -1,9 +1,9 @@
 /** What the storage tests share: a backend in memory that can fail at a chosen write, and small contents to save. */
 
+import type { RunRecord } from "../../../src/run/record.ts";
 import type { CheckpointContents, TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type KeyValue, memoryKeyValue } from "../../../src/storage/keyValue.ts";
 import { realmLocks } from "../../../src/storage/lock.ts";
-import type { RunRecord } from "../../../src/storage/run.ts";
 import type { Storage, StorageBackend } from "../../../src/storage/storage.ts";
 import type { ByteSource } from "../../../src/tensor/bytes.ts";
 

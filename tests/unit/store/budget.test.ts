@@ -1,11 +1,11 @@
 /** Budget and watch as topics, on a fake engine behind a real message channel. Oracle: what the fake engine was told to do. */
 
 import { expect, test } from "vitest";
+import { createEngineClient } from "../../../src/client/client.ts";
 import { budgetKey } from "../../../src/store/budget.ts";
 import { createHone } from "../../../src/store/hone.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { watchChoice } from "../../../src/store/watching.ts";
-import { createEngineClient } from "../../../src/worker/client.ts";
 import { fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeWorkers } from "../../support/fakeEngine.ts";
 

@@ -1,10 +1,10 @@
 /** The list of rows, a page at a time. Oracle: the calls that a counting data worker hears. */
 
 import { expect, test } from "vitest";
+import type { EngineClient } from "../../../src/client/client.ts";
+import type { DataSpec, RowHead } from "../../../src/protocol/datasets.ts";
 import { createHeads } from "../../../src/store/heads.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
-import type { EngineClient } from "../../../src/worker/client.ts";
-import type { DataSpec, RowHead } from "../../../src/worker/dataProtocol.ts";
 
 const { template, systemPrompt, mask, maxLength, truncation } = defaultRecipe("lora");
 const spec: DataSpec = {

@@ -1,12 +1,12 @@
 /** The page's state on a fake engine behind a real message channel. Oracle: what the fake engine was told to do. */
 
 import { expect, test } from "vitest";
+import { createEngineClient } from "../../../src/client/client.ts";
 import { presentConversation } from "../../../src/store/compare.ts";
 import type { Side } from "../../../src/store/conversation.ts";
 import { createHone, type Hone } from "../../../src/store/hone.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import type { HoneState } from "../../../src/store/state.ts";
-import { createEngineClient } from "../../../src/worker/client.ts";
 import { fakeChats, fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";
 

@@ -1,10 +1,10 @@
 /** Deleting with a way back, words of a run, and other tabs, on a fake engine. Oracle: what the fake engine keeps and was told. */
 
 import { afterEach, expect, test, vi } from "vitest";
+import { createEngineClient } from "../../../src/client/client.ts";
 import { createHone } from "../../../src/store/hone.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { undoTime } from "../../../src/store/runs.ts";
-import { createEngineClient } from "../../../src/worker/client.ts";
 import { fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";
 

@@ -2,11 +2,11 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createStore } from "zustand/vanilla";
+import { createEngineClient } from "../../../src/client/client.ts";
 import { type Context, patch } from "../../../src/store/context.ts";
 import { createMetricSeries } from "../../../src/store/series.ts";
 import { type HoneState, initialState } from "../../../src/store/state.ts";
 import { updateActions } from "../../../src/store/update.ts";
-import { createEngineClient } from "../../../src/worker/client.ts";
 import { fakeWorkers } from "../../support/fakeEngine.ts";
 
 class FakeWorker extends EventTarget {

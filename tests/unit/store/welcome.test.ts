@@ -3,10 +3,10 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createEngineClient } from "../../../src/client/client.ts";
 import { createHone } from "../../../src/store/hone.ts";
 import { defaultRecipe, defaultsFor } from "../../../src/store/recipe.ts";
 import { demoData, seedlingSource } from "../../../src/store/seedling.ts";
-import { createEngineClient } from "../../../src/worker/client.ts";
 import { fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";
 

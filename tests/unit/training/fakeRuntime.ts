@@ -19,7 +19,7 @@ import {
   tokenLoss,
   updated,
 } from "../../../src/artifacts/contract.ts";
-import type { Batch, BatchShape } from "../../../src/data/batch.ts";
+import type { Batch, BatchShape } from "../../../src/batching/batch.ts";
 import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../../../src/runtime/types.ts";
 import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";

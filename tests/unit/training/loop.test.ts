@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { accumulatorOut } from "../../../src/artifacts/contract.ts";
-import type { Batch } from "../../../src/data/batch.ts";
-import type { SamplerState } from "../../../src/data/sampler.ts";
+import type { Batch } from "../../../src/batching/batch.ts";
+import type { SamplerState } from "../../../src/batching/sampler.ts";
+import type { EvaluationMetrics, Moment } from "../../../src/run/record.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
-import type { EvaluationMetrics, Moment } from "../../../src/storage/run.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import type { BatchSource } from "../../../src/training/batchSource.ts";
 import { createControl, nextTask } from "../../../src/training/control.ts";

@@ -6,7 +6,7 @@ import {
   type ParameterSpec,
   secondMoment,
 } from "../../../src/artifacts/contract.ts";
-import type { Batch } from "../../../src/data/batch.ts";
+import type { Batch } from "../../../src/batching/batch.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { createEvaluator } from "../../../src/training/evaluate.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";

@@ -1,8 +1,8 @@
 /** Loss on general text. Oracle: the tokens that plain text is trained on, counted by hand on a byte-level tokenizer. */
 
 import { expect, test } from "vitest";
-import type { Batch } from "../../../src/data/batch.ts";
-import { createTokenizer } from "../../../src/data/tokenizer/tokenizer.ts";
+import type { Batch } from "../../../src/batching/batch.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { textLoss } from "../../../src/training/textLoss.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 

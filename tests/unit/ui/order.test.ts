@@ -1,7 +1,7 @@
 /** Which rows are listed. Oracle: counted by hand. */
 
 import { expect, test } from "vitest";
-import type { DataReport } from "../../../src/data/quality/report.ts";
+import type { DataReport } from "../../../src/quality/report.ts";
 import { allRows, problemRows, someRows } from "../../../src/ui/preview/order.ts";
 
 const report: DataReport = {

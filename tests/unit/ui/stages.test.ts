@@ -1,8 +1,8 @@
 /** What the page knows of stages. Oracle: counted by hand. */
 
 import { describe, expect, test } from "vitest";
-import type { ColumnRole, FormatName } from "../../../src/data/formats/mapping.ts";
-import type { DataReport } from "../../../src/data/quality/report.ts";
+import type { DataReport } from "../../../src/quality/report.ts";
+import type { ColumnRole, FormatName } from "../../../src/records/formats/mapping.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { realised, repeatsOf } from "../../../src/ui/sources/repeats.ts";
 import { recipeOptions } from "../../../src/ui/train/options.ts";

@@ -1,0 +1,244 @@
+/** The data worker's side of the protocol: which rows and models it knows, and every question about them. */
+
+import { bytesFromBlob } from "../hub/bytes.ts";
+import type {
+  DataApi,
+  DataEvent,
+  DataSpec,
+  PreparedData,
+  PreviewExample,
+  RowHead,
+  TokenizerFiles,
+  TokenTable,
+} from "../protocol/datasets.ts";
+import { transfer } from "../protocol/rpc.ts";
+import type { DataSettings, TokenizeParts } from "../quality/tokenize.ts";
+import { type Converted, createConverter } from "../records/formats/convert.ts";
+import type { DataRecord } from "../records/read/record.ts";
+import type { Storage } from "../storage/storage.ts";
+import { createTemplate, suggestTemplate } from "../templates/choose.ts";
+import { type Template, TemplateError } from "../templates/template.ts";
+import { bytesFromMemory } from "../tensor/bytes.ts";
+import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { nextTask } from "../training/control.ts";
+import { questionOf, readExam } from "./exam.ts";
+import { type ChosenRows, inspectRows } from "./inspection.ts";
+import { headOf, previewExample } from "./preview.ts";
+import { createRowStore } from "./rows.ts";
+
+interface KnownModel {
+  readonly tokenizer: Tokenizer;
+  readonly chatTemplate: string | null;
+}
+
+/** A conversation that shows what a template does: a system message, two turns each. */
+const trial = [
+  { role: "system", content: "Answer in one sentence." },
+  { role: "user", content: "What is a fox?" },
+  { role: "assistant", content: "A fox is a small wild dog." },
+  { role: "user", content: "Where does it live?" },
+  { role: "assistant", content: "In dens that it digs." },
+] as const;
+
+/** Bytes of tokens that stay here when the engine gets its own: eight million tokens. More would be one copy too many. */
+const mostKept = 64 * 2 ** 20;
+
+export function createDataDesk(
+  storage: Storage,
+  emit: (event: DataEvent) => void,
+  keptBytes: number = mostKept,
+): DataApi {
+  const store = createRowStore(storage);
+  const models = new Map<string, KnownModel>();
+  /** The template used last: rows are looked at by the dozen. */
+  let compiled: { readonly key: string; readonly template: Template } | null = null;
+  /** Kept between an inspection, a budget and the runs that follow them, for the same choices. */
+  let latest: { readonly key: string; readonly prepared: PreparedData } | null = null;
+  const progress = (task: string) => (done: number, total: number | null) =>
+    emit({ type: "dataProgress", task, done, total });
+
+  function partsOf(modelHash: string, settings: DataSettings): TokenizeParts {
+    const model = models.get(modelHash);
+    if (!model) throw new Error("No model is open: choose one, for its tokenizer decides what the rows become.");
+    const key = JSON.stringify([modelHash, settings.template]);
+    if (compiled?.key !== key) compiled = { key, template: createTemplate(settings.template, model) };
+    return { tokenizer: model.tokenizer, template: compiled.template, settings };
+  }
+
+  async function chosen({ sources }: DataSpec): Promise<ChosenRows[]> {
+    const list: ChosenRows[] = [];
+    for (const choice of sources) {
+      const rows = await store.open(choice.hash);
+      list.push({ rows, choice, convert: createConverter(choice.mapping ?? rows.summary.detection.mapping) });
+    }
+    return list;
+  }
+
+  /** The source at `index`; the spec and the page's question may be out of step. */
+  async function oneOf(spec: DataSpec, index: number): Promise<ChosenRows> {
+    const source = (await chosen({ ...spec, sources: spec.sources.slice(index, index + 1) }))[0];
+    if (!source)
+      throw new RangeError(`There are ${spec.sources.length} sources, and source ${index + 1} was asked for.`);
+    return source;
+  }
+
+  const convertRecord = (record: DataRecord, convert: ChosenRows["convert"]): Converted =>
+    "problem" in record ? record : convert(record.value);
+
+  async function prepare(spec: DataSpec, signal?: AbortSignal): Promise<PreparedData> {
+    const key = JSON.stringify(spec);
+    if (latest?.key === key) return latest.prepared;
+    latest = null;
+    const sources = await chosen(spec);
+    const { table, report } = await inspectRows({
+      ...partsOf(spec.modelHash, spec.settings),
+      spec,
+      sources,
+      chatTemplate: models.get(spec.modelHash)?.chatTemplate ?? null,
+      progress: progress("Checking the rows"),
+      signal,
+    });
+    const prepared = { table, report, sourceNames: sources.map(({ rows }) => rows.summary.name) };
+    latest = { key, prepared };
+    return prepared;
+  }
+
+  return {
+    async tellModel({ modelHash, tokenizerJson, tokenizerConfig, chatTemplate }: TokenizerFiles) {
+      const tokenizer = models.get(modelHash)?.tokenizer ?? createTokenizer(tokenizerJson, tokenizerConfig);
+      const model = { tokenizer, chatTemplate };
+      models.set(modelHash, model);
+      compiled = null;
+      return { template: suggestTemplate(model) };
+    },
+
+    async open(files, signal) {
+      const sources = [];
+      const failures = [];
+      for (const file of files) {
+        try {
+          const rows = await store.read(bytesFromBlob(file.name, file), progress(`Reading ${file.name}`), signal);
+          sources.push(rows.summary);
+        } catch (error) {
+          signal?.throwIfAborted();
+          failures.push({ name: file.name, message: error instanceof Error ? error.message : String(error) });
+        }
+      }
+      return { sources, failures };
+    },
+
+    async paste(name, text, signal) {
+      const bytes = new TextEncoder().encode(text);
+      const rows = await store.read(bytesFromMemory(name, bytes), progress(`Reading ${name}`), signal);
+      return rows.summary;
+    },
+
+    list: () => store.list(),
+
+    async delete(hash) {
+      latest = null;
+      await store.delete(hash);
+    },
+
+    exam: (files, signal) => readExam(files, (task, done, total) => progress(task)(done, total), signal),
+
+    async heads(spec, source, from, to, signal) {
+      const { rows, choice, convert } = await oneOf(spec, source);
+      const parts = partsOf(spec.modelHash, spec.settings);
+      const excluded = new Set(choice.excluded);
+      const heads: RowHead[] = [];
+      for (let row = from; row < Math.min(to, rows.summary.rows); row++) {
+        const record = await rows.record(row);
+        heads.push(headOf(row, convertRecord(record, convert), excluded.has(row), parts));
+        if (row % 8 === 7) {
+          await nextTask();
+          signal?.throwIfAborted();
+        }
+      }
+      return heads;
+    },
+
+    async row(spec, source, row, view = "learnt") {
+      const { rows, convert } = await oneOf(spec, source);
+      const parts = partsOf(spec.modelHash, spec.settings);
+      const record = await rows.record(row);
+      const { line } = record;
+      const raw =
+        "problem" in record
+          ? ""
+          : typeof record.value === "string"
+            ? record.value
+            : JSON.stringify(record.value, null, 2);
+      const converted = convertRecord(record, convert);
+      if ("problem" in converted) return { source, row, line, raw, examples: [], problem: converted.problem };
+      const examples = converted.examples.map(
+        (body): PreviewExample => previewExample({ ...body, row, line }, parts, view),
+      );
+      return { source, row, line, raw, examples, problem: null };
+    },
+
+    inspect: async (spec, signal) => (await prepare(spec, signal)).report,
+
+    async prepare(spec, signal) {
+      const prepared = await prepare(spec, signal);
+      const bytes = columnsOf(prepared.table).reduce((sum, { byteLength }) => sum + byteLength, 0);
+      const copied = bytes <= keptBytes;
+      if (!copied) latest = null;
+      const given = copied ? { ...prepared, table: structuredClone(prepared.table) } : prepared;
+      return transfer(
+        given,
+        columnsOf(given.table).map(({ buffer }) => buffer),
+      );
+    },
+
+    async tryTemplate(modelHash, settings) {
+      try {
+        // The length limit is for the rows, not for this conversation.
+        const parts = partsOf(modelHash, { ...settings, maxLength: Number.MAX_SAFE_INTEGER });
+        const messages = settings.systemPrompt ? trial.slice(1) : trial;
+        const example = previewExample({ kind: "chat", messages, row: 0, line: 1 }, parts);
+        if (example.problem !== null) {
+          // A template without a system role may well suit the rows: it is tried without.
+          const without = previewExample({ kind: "chat", messages: trial.slice(1), row: 0, line: 1 }, parts);
+          if (without.problem !== null) {
+            parts.template.render({ messages: trial.slice(1) }, { system: settings.systemPrompt });
+            return { ok: false, message: without.problem, place: null };
+          }
+          return { ok: true, example: without, stop: stopOf(parts) };
+        }
+        return { ok: true, example, stop: stopOf(parts) };
+      } catch (error) {
+        const place = error instanceof TemplateError ? error.place : null;
+        return { ok: false, message: error instanceof Error ? error.message : String(error), place };
+      }
+    },
+
+    async questions(spec, wanted) {
+      const found = new Map<string, { readonly prompt: string; readonly reference: string }>();
+      const sources = await chosen(spec);
+      for (const { source, row } of wanted) {
+        const at = sources[source];
+        const record = await at?.rows.record(row);
+        const converted = at && record ? convertRecord(record, at.convert) : null;
+        for (const example of converted && "examples" in converted ? converted.examples : []) {
+          const question = questionOf(example);
+          if (question && !found.has(question.prompt)) found.set(question.prompt, question);
+        }
+      }
+      return [...found.values()];
+    },
+  };
+}
+
+const columnsOf = ({ ids, weights, offsets, sources, rows, splits, kinds }: TokenTable) => [
+  ids,
+  weights,
+  offsets,
+  sources,
+  rows,
+  splits,
+  kinds,
+];
+
+/** The first stop token in words. */
+const stopOf = ({ template, tokenizer }: TokenizeParts) => tokenizer.show(template.stopIds[0] ?? -1);

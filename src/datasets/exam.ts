@@ -1,0 +1,107 @@
+/** From files of rows to an exam: chats become questions with their answers, plain texts those that measure the loss. */
+
+import { bytesFromBlob } from "../hub/bytes.ts";
+import { sha256 } from "../hub/hash.ts";
+import type { Exam, ExamItem } from "../protocol/datasets.ts";
+import type { RowProblem } from "../records/example.ts";
+import { type Converted, createConverter, type ExampleBody } from "../records/formats/convert.ts";
+import { detectFormat } from "../records/formats/detect.ts";
+import { isRow } from "../records/formats/fields.ts";
+import { readRecords } from "../records/read/read.ts";
+import type { DataRecord } from "../records/read/record.ts";
+
+/** More would take hours, and an exam lies in memory. */
+const mostRows = 20_000;
+
+/** The first question of a chat and its answer; null where it does not begin with one. */
+export function questionOf(example: ExampleBody): { readonly prompt: string; readonly reference: string } | null {
+  if (example.kind !== "chat") return null;
+  const [question, reply] = example.messages.filter(({ role }) => role !== "system");
+  if (question?.role !== "user" || reply?.role !== "assistant" || reply.content === "") return null;
+  return { prompt: question.content, reference: reply.content };
+}
+
+/**
+ * Reads an exam from files of any kind and format that data may have. A row may name its `group` and its task. Throws one
+ * sentence when a file cannot be read, has too many rows, or there is no question; the signal's reason when cancelled.
+ */
+export async function readExam(
+  files: readonly File[],
+  onProgress: (task: string, done: number, total: number) => void,
+  signal?: AbortSignal,
+): Promise<Exam> {
+  const questions: ExamItem[] = [];
+  const texts: string[] = [];
+  const problems: RowProblem[] = [];
+  for (const file of files) {
+    const records = await recordsOf(file, onProgress, signal);
+    const values = records.flatMap((record) => ("value" in record ? [record.value] : []));
+    const convert = converterOf(values);
+    for (const record of records) {
+      const { line } = record;
+      const converted = "problem" in record ? record : convert(record.value);
+      if ("problem" in converted) {
+        problems.push({ line, message: converted.problem });
+        continue;
+      }
+      for (const example of converted.examples) {
+        const question = questionOf(example);
+        if (question) {
+          const { prompt, reference: expected } = question;
+          questions.push({ prompt, expected, task: example.category ?? null, group: groupOf(record) });
+        } else if (example.kind === "text") texts.push(example.text);
+        else problems.push({ line, message: "no question with an answer" });
+      }
+    }
+  }
+  const name = files.map((file) => file.name).join(" and ");
+  if (questions.length === 0) {
+    const [first] = problems;
+    const why = first ? ` Line ${first.line}: ${first.message}.` : "";
+    throw new Error(
+      `${name} has no question with an answer.${why} An exam's rows are like those of instruction data: ` +
+        '{"instruction": …, "output": …}, with "group" and "task" where they have one.',
+    );
+  }
+  const hash = await sha256(new TextEncoder().encode(JSON.stringify(["hone-exam", 1, questions, texts])));
+  return { name, hash, questions, texts, problems };
+}
+
+async function recordsOf(
+  file: File,
+  onProgress: (task: string, done: number, total: number) => void,
+  signal?: AbortSignal,
+): Promise<DataRecord[]> {
+  const task = `Reading ${file.name}`;
+  const { batches } = await readRecords(bytesFromBlob(file.name, file), {
+    onProgress: (done, total) => onProgress(task, done, total),
+    ...(signal && { signal }),
+  });
+  const records: DataRecord[] = [];
+  for await (const batch of batches) {
+    records.push(...batch);
+    if (records.length > mostRows) {
+      throw new Error(
+        `${file.name} has more than ${mostRows} rows, the most that an exam may have: take a part of it.`,
+      );
+    }
+  }
+  return records;
+}
+
+/** As detected, and else each row by itself: texts may stand behind more questions than the detection looks at. */
+function converterOf(values: readonly unknown[]): (value: unknown) => Converted {
+  const asDetected = createConverter(detectFormat(values).mapping);
+  const byItself = createConverter({ format: "mixed", columns: {} });
+  return (value) => {
+    const converted = asDetected(value);
+    if ("examples" in converted) return converted;
+    const other = byItself(value);
+    return "examples" in other ? other : converted;
+  };
+}
+
+function groupOf(record: DataRecord): string | null {
+  const value = "value" in record && isRow(record.value) ? record.value.group : null;
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : null;
+}

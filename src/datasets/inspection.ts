@@ -1,0 +1,170 @@
+/** One pass over all chosen rows: their tokens in one table, and the report on them. */
+
+import { splitValidation } from "../batching/split.ts";
+import type { DataSpec, TokenTable } from "../protocol/datasets.ts";
+import { createInspector } from "../quality/inspect.ts";
+import type { Check, DataReport } from "../quality/report.ts";
+import { type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
+import type { Example } from "../records/example.ts";
+import type { Converted } from "../records/formats/convert.ts";
+import type { SourceChoice } from "../run/source.ts";
+import { nextTask } from "../training/control.ts";
+import { keptForLater } from "./preview.ts";
+import type { Rows } from "./rows.ts";
+
+export interface ChosenRows {
+  readonly rows: Rows;
+  readonly choice: SourceChoice;
+  readonly convert: (value: unknown) => Converted;
+}
+
+export interface InspectionParts extends TokenizeParts {
+  readonly spec: DataSpec;
+  readonly sources: readonly ChosenRows[];
+  /** The model's own template, which the chosen one is compared with. */
+  readonly chatTemplate: string | null;
+  readonly progress: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds of work after which other calls get their turn: a page waits for them. */
+const slice = 40;
+/** Milliseconds between two tidings of progress: each is a message to the page, which then draws. */
+const tidings = 200;
+
+/** Goes through every row of every source, in order. Throws the signal's reason when cancelled. */
+export async function inspectRows(parts: InspectionParts): Promise<{ table: TokenTable; report: DataReport }> {
+  const { spec, sources, tokenizer, template, settings, progress, signal } = parts;
+  const table = createTable();
+  const inspector = createInspector({
+    sources: sources.map(({ rows, choice }) => ({
+      name: rows.summary.name,
+      records: rows.summary.rows,
+      lambda: choice.lambda,
+    })),
+    mixture: spec.mixture,
+    maxLength: settings.maxLength,
+    tokenizer,
+    template,
+    chatTemplate: parts.chatTemplate,
+  });
+  const total = sources.reduce((sum, { rows }) => sum + rows.summary.rows, 0);
+  let done = 0;
+  let turn = performance.now();
+  let told = turn;
+  for (const [source, { rows, choice, convert }] of sources.entries()) {
+    const excluded = new Set(choice.excluded);
+    for await (const { from, records } of rows.pieces(signal)) {
+      for (const [i, record] of records.entries()) {
+        const row = from + i;
+        done++;
+        if (performance.now() - turn > slice) {
+          if (turn - told > tidings) {
+            told = turn;
+            progress(done, total);
+          }
+          await nextTask();
+          signal?.throwIfAborted();
+          turn = performance.now();
+        }
+        const at = { source, row, line: record.line };
+        if (excluded.has(row)) {
+          inspector.exclude(source, row);
+          continue;
+        }
+        if ("problem" in record) {
+          inspector.leaveOut({ ...at, message: record.problem, kind: "unreadable" });
+          continue;
+        }
+        const converted = convert(record.value);
+        if ("problem" in converted) {
+          inspector.leaveOut({ ...at, message: converted.problem, kind: "unusable" });
+          continue;
+        }
+        for (const body of converted.examples) {
+          const example: Example = { ...body, row, line: record.line };
+          if (example.kind === "preference") {
+            inspector.leaveOut({ ...at, message: keptForLater, kind: "preference" });
+            continue;
+          }
+          const result = tokenizeExample(example, parts);
+          if (!("encoding" in result)) inspector.leaveOut({ ...at, message: result.problem, kind: "unusable" });
+          else if (result.problem !== null) {
+            const tooLong = result.encoding.ids.length > settings.maxLength;
+            inspector.leaveOut({ ...at, message: result.problem, kind: tooLong ? "too-long" : "unusable" });
+          } else {
+            const split = example.split === "train" ? 1 : example.split === "validation" ? 2 : 0;
+            for (const sequence of result.sequences) {
+              table.add(sequence, { source, row, split, kind: example.kind === "text" ? 0 : 1 });
+              inspector.see(example, result, sequence, source);
+            }
+          }
+        }
+      }
+    }
+  }
+  progress(total, total);
+  const tokens = table.finish();
+  const held = new Set<number>();
+  let refusal: Check | null = null;
+  try {
+    for (const index of splitValidation(tokens, spec.validationShare, spec.seed).validation) held.add(index);
+  } catch (error) {
+    const title = error instanceof Error ? error.message : String(error);
+    refusal = { kind: "rows", passed: false, title, detail: "", rows: { sources: [], rows: [] } };
+  }
+  const report = inspector.finish({ isHeld: (index) => held.has(index) });
+  return { table: tokens, report: refusal ? { ...report, checks: [refusal, ...report.checks] } : report };
+}
+
+/** Grows by pieces, so that at the end every token is copied once. */
+function createTable() {
+  const pieceTokens = 2 ** 18;
+  const pieces: { readonly ids: Int32Array; readonly weights: Float32Array; used: number }[] = [];
+  const offsets: number[] = [0];
+  const sources: number[] = [];
+  const rows: number[] = [];
+  const splits: number[] = [];
+  const kinds: number[] = [];
+  return {
+    add(
+      { ids, weights }: { ids: Int32Array; weights: Float32Array },
+      { source, row, split, kind }: { source: number; row: number; split: 0 | 1 | 2; kind: 0 | 1 },
+    ) {
+      let piece = pieces.at(-1);
+      if (!piece || piece.used + ids.length > piece.ids.length) {
+        const size = Math.max(pieceTokens, ids.length);
+        piece = { ids: new Int32Array(size), weights: new Float32Array(size), used: 0 };
+        pieces.push(piece);
+      }
+      piece.ids.set(ids, piece.used);
+      piece.weights.set(weights, piece.used);
+      piece.used += ids.length;
+      offsets.push((offsets.at(-1) ?? 0) + ids.length);
+      sources.push(source);
+      rows.push(row);
+      splits.push(split);
+      kinds.push(kind);
+    },
+    finish(): TokenTable {
+      const total = offsets.at(-1) ?? 0;
+      const ids = new Int32Array(total);
+      const weights = new Float32Array(total);
+      let at = 0;
+      for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+        ids.set(piece.ids.subarray(0, piece.used), at);
+        weights.set(piece.weights.subarray(0, piece.used), at);
+        at += piece.used;
+      }
+      return {
+        ids,
+        weights,
+        offsets: Float64Array.from(offsets),
+        sources: Int32Array.from(sources),
+        rows: Int32Array.from(rows),
+        splits: Int8Array.from(splits),
+        kinds: Int8Array.from(kinds),
+      };
+    },
+  };
+}

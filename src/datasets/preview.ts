@@ -1,0 +1,135 @@
+/** Rows as a person looks at them: the message, the rendered template and the tokens, with what becomes of each. */
+
+import type { PreviewExample, PreviewView, RowHead } from "../protocol/datasets.ts";
+import { type Tokenized, type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
+import type { ChatExample, Example, Message } from "../records/example.ts";
+import type { Converted } from "../records/formats/convert.ts";
+import type { WeightedSegment } from "../tokenizer/segment.ts";
+
+/** What an example shows of its source: plain text is one message without a role. */
+function messagesOf(
+  example: Example,
+): readonly (Pick<Message, "content" | "weight"> & { role: Message["role"] | null })[] {
+  if (example.kind === "chat") return example.messages;
+  if (example.kind === "text") return [{ role: null, content: example.text }];
+  return [...example.prompt, ...example.chosen, ...example.rejected];
+}
+
+/** An example with its tokens. Of one that cannot be rendered or tokenised only messages and problem are there. */
+export function previewExample(example: Example, parts: TokenizeParts, view: PreviewView = "learnt"): PreviewExample {
+  const asked = view === "asked" && example.kind === "chat";
+  const shown = asked ? { ...example, messages: beforeLastAnswer(example) } : example;
+  const messages = messagesOf(shown).map(({ role, content, weight }) => ({
+    role,
+    content,
+    weight: !asked && (role === "assistant" || role === null) ? (weight ?? 1) : 0,
+  }));
+  const nothing = { messages, text: "", spans: [], tokens: [], proof: "structure", supervised: 0, lost: 0 } as const;
+  if (example.kind === "preference") return { ...nothing, problem: keptForLater };
+  const result = asked ? ask(example, parts) : tokenizeExample(example, parts);
+  if (!("encoding" in result)) return { ...nothing, problem: result.problem };
+  const { encoding, proof, lost, problem } = result;
+  const spans = spansOf(result);
+  const kept = new Set(result.sequences.flatMap((sequence) => [...sequence.kept]));
+  const { text, ids, weights, starts, ends } = encoding;
+  const tokens = Array.from(ids, (id, i) => {
+    const start = starts[i] ?? 0;
+    const end = ends[i] ?? 0;
+    const touched = spans.filter((span) => span.start < end && start < span.end);
+    return {
+      id,
+      text: parts.tokenizer.show(id),
+      start,
+      end,
+      weight: weights[i] ?? 0,
+      straddles: touched.some((span) => span.weight !== touched[0]?.weight),
+      cut: problem === null && !kept.has(i),
+    };
+  });
+  return {
+    messages,
+    text,
+    spans: spans.map(({ weight, ...span }) => ({ ...span, supervised: weight > 0 })),
+    tokens,
+    proof,
+    supervised: tokens.filter(({ weight }) => weight > 0).length - lost,
+    lost,
+    problem,
+  };
+}
+
+function beforeLastAnswer({ messages }: ChatExample): readonly Message[] {
+  const last = messages.findLastIndex(({ role }) => role === "assistant");
+  return messages.slice(0, last === -1 ? messages.length : last);
+}
+
+/** The prompt for the last answer of a chat, exactly as an answer is asked for; the length limit is the rows' alone. */
+function ask(example: ChatExample, { tokenizer, template, settings }: TokenizeParts) {
+  const { tools } = example;
+  try {
+    const { segments: plain, proof } = template.render(
+      { messages: beforeLastAnswer(example), ...(tools !== undefined && { tools }) },
+      { system: settings.systemPrompt, generationPrompt: true },
+    );
+    const segments = plain.map((segment) => ({ ...segment, weight: 0 }));
+    const encoding = tokenizer.encode(segments);
+    const kept = Int32Array.from(encoding.ids, (_, i) => i);
+    const { ids, weights } = encoding;
+    const whole = { ids, weights, kept, supervisedKept: 0, supervisedLost: 0, problem: null };
+    return { segments, proof, encoding, sequences: [whole], lost: 0, problem: null };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+export const keptForLater = "a preference row: it is kept, and supervised fine-tuning does not learn from it";
+
+/** Where each segment lies in the text as the tokenizer reads it. */
+function spansOf({ segments, encoding }: Tokenized) {
+  let start = 0;
+  return segments.flatMap((segment: WeightedSegment, i) => {
+    const end = encoding.segmentEnds[i] ?? start;
+    const { role, message, kind, weight } = segment;
+    const span = { start, end, role, message, kind, weight };
+    start = end;
+    return span.start === span.end ? [] : [span];
+  });
+}
+
+/** The beginning of a row in a list. */
+const headLength = 120;
+
+/** One line of the list, from what the row's record became. */
+export function headOf(row: number, converted: Converted | string, excluded: boolean, parts: TokenizeParts): RowHead {
+  const none = { row, text: "", tokens: 0, supervised: 0, lost: 0 };
+  if (typeof converted === "string") return { ...none, state: "left out", problem: converted };
+  if ("problem" in converted) return { ...none, state: "left out", problem: converted.problem };
+  const examples = converted.examples.map((body): Example => ({ ...body, row, line: 0 }));
+  const first = examples[0] ? messagesOf(examples[0]) : [];
+  const opening = first.find(({ role }) => role === "user") ?? first[0];
+  const text = (opening?.content ?? "").slice(0, headLength).replace(/\s+/g, " ").trim();
+  let tokens = 0;
+  let supervised = 0;
+  let lost = 0;
+  const problems: string[] = [];
+  let later = 0;
+  for (const example of examples) {
+    if (example.kind === "preference") {
+      later++;
+      continue;
+    }
+    const result = tokenizeExample(example, parts);
+    if (!("encoding" in result)) problems.push(result.problem);
+    else {
+      tokens += result.encoding.ids.length;
+      supervised += result.sequences.reduce((sum, { supervisedKept }) => sum + supervisedKept, 0);
+      lost += result.lost;
+      if (result.problem !== null) problems.push(result.problem);
+    }
+  }
+  const counted = { row, text, tokens, supervised, lost };
+  const [problem = null] = problems;
+  if (excluded) return { ...counted, state: "excluded", problem };
+  if (later === examples.length) return { ...counted, state: "kept for later", problem: keptForLater };
+  return { ...counted, state: problems.length === examples.length - later ? "left out" : "used", problem };
+}

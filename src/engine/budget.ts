@@ -1,0 +1,133 @@
+/** What a run needs, counted from its plan before it starts: memory, disk, and how often what is done. */
+
+import type { BatchShape } from "../artifacts/contract.ts";
+import { type Method, parametersOf } from "../artifacts/method.ts";
+import type { LlamaConfig } from "../models/llama.ts";
+import type { Budget } from "../protocol/engine.ts";
+import type { Recipe } from "../run/record.ts";
+import { byteSizeOf } from "../tensor/dtype.ts";
+import { memoryOf, roomiest } from "./memory.ts";
+import { methodOf } from "./prepare.ts";
+
+/** Addresses of a WebAssembly module of 32 bits. */
+const wasmLimit = 2 ** 32;
+/** About what one step takes in a checkpoint's state as JSON. */
+const stateBytesPerStep = 180;
+const stateBytes = 4096;
+
+/** Bytes in this browser: what a checkpoint holds (trained weights, moments, state), and how many there are at the end. */
+export function diskOf(
+  trained: number,
+  recipe: Pick<Recipe, "keepLast" | "checkpointEvery" | "evaluateEvery" | "validationShare">,
+  steps: number,
+): Omit<Budget["disk"], "left"> {
+  const perCheckpoint = 3 * trained + stateBytes + stateBytesPerStep * steps;
+  // The best one is kept beside the newest, where validation can tell it.
+  const validated = recipe.validationShare > 0;
+  const wanted = recipe.keepLast + (validated ? 1 : 0);
+  const written = Math.ceil(steps / recipe.checkpointEvery) + (validated ? Math.ceil(steps / recipe.evaluateEvery) : 0);
+  const kept = Math.max(1, Math.min(wanted, written));
+  return { perCheckpoint, kept, total: kept * perCheckpoint };
+}
+
+/** Room that a save needs: the new checkpoint stands beside those that are kept, until one of them goes. */
+export const diskNeeded = ({ total, perCheckpoint }: Pick<Budget["disk"], "total" | "perCheckpoint">) =>
+  total + perCheckpoint;
+
+/** How often a run of so many steps does what is not a step. */
+export function timesOf(
+  { evaluateEvery, watchEvery }: Pick<Recipe, "evaluateEvery" | "watchEvery">,
+  steps: number,
+): { readonly validations: number; readonly looks: number } {
+  // Before the first step, every so many, and after the last.
+  const every = (period: number) => 1 + Math.ceil(steps / period);
+  return { validations: every(evaluateEvery), looks: watchEvery === null ? 0 : every(watchEvery) };
+}
+
+export interface BudgetParts {
+  readonly config: LlamaConfig;
+  readonly recipe: Recipe;
+  readonly steps: number;
+  /** Shapes of its batches, and of those that it is evaluated on; none where nothing is held out. */
+  readonly shapes: readonly BatchShape[];
+  readonly heldOut: readonly BatchShape[];
+  readonly provider: "webgpu" | "wasm";
+  /** Bytes that the browser still gives; null where it does not say. */
+  readonly left: number | null;
+}
+
+/** Everything but the time. */
+export function countBudget(parts: BudgetParts): Omit<Budget, "time"> {
+  const { recipe, steps, provider, left } = parts;
+  const limit = provider === "wasm" ? wasmLimit : null;
+  const memory = { ...memoryOf(parts), limit };
+  const disk = { ...diskOf(memory.trained, recipe, steps), left };
+  const sentences = [memoryAdvice(memory, parts), diskAdvice(disk, parts)].filter((sentence) => sentence !== null);
+  return {
+    memory,
+    disk,
+    steps,
+    fits: sentences.length === 0,
+    advice: sentences.length > 0 ? sentences.join(" ") : null,
+  };
+}
+
+/** Why the run's checkpoints do not fit, and what would; null when they do. Throws nothing, and measures nothing. */
+export function diskRefusal(parts: Omit<BudgetParts, "shapes" | "heldOut" | "provider">): string | null {
+  return diskAdvice(
+    { ...diskOf(trainedBytes(parts.config, methodOf(parts.recipe)), parts.recipe, parts.steps), left: parts.left },
+    parts,
+  );
+}
+
+function trainedBytes(config: LlamaConfig, method: Method): number {
+  return parametersOf(config, method).reduce(
+    (sum, spec) => sum + (spec.trainable ? byteSizeOf("float32", spec.shape) : 0),
+    0,
+  );
+}
+
+/** GB with a figure after the point, MB below it. */
+const size = (bytes: number) =>
+  bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(1, Math.ceil(bytes / 1e6))} MB`;
+
+function memoryAdvice({ total, limit }: Budget["memory"], parts: BudgetParts): string | null {
+  if (limit === null || total <= limit) return null;
+  const { recipe, shapes } = parts;
+  const fits = (change: Partial<BudgetParts>) => memoryOf({ ...parts, ...change }).total <= limit;
+  const why = `A step needs about ${size(total)} of memory, and WebAssembly can address ${size(limit)}:`;
+  if (recipe.method === "full" && fits({ recipe: { ...recipe, method: "lora" } }))
+    return `${why} train with LoRA, which leaves the model as it is.`;
+  for (let rows = Math.floor(roomiest(shapes).rows / 2); rows >= 1; rows = Math.floor(rows / 2)) {
+    const fewer = shapes.map((shape) => ({
+      ...shape,
+      rows: Math.min(rows, shape.rows),
+      supervised: Math.ceil((shape.supervised * Math.min(rows, shape.rows)) / shape.rows),
+    }));
+    const gathered = Math.ceil((recipe.batchSize * recipe.accumulation) / rows);
+    if (!fits({ shapes: fewer, recipe: { ...recipe, accumulation: gathered } })) continue;
+    return `${why} set rows at a time to ${rows}, and micro-batches per step to ${gathered} for the same step.`;
+  }
+  return `${why} shorten the longest row, choose a smaller model, or use a browser with WebGPU.`;
+}
+
+function diskAdvice(
+  disk: Budget["disk"],
+  { config, recipe, steps, left }: Omit<BudgetParts, "shapes" | "heldOut" | "provider">,
+): string | null {
+  if (left === null || diskNeeded(disk) <= left) return null;
+  const why =
+    `Its checkpoints need ${size(diskNeeded(disk))} (${disk.kept} kept of ${size(disk.perCheckpoint)} each, and one while ` +
+    `it is written), and this browser gives ${size(left)} more:`;
+  const fits = (trained: number, other: Recipe) => diskNeeded(diskOf(trained, other, steps)) <= left;
+  const trained = trainedBytes(config, methodOf(recipe));
+  for (let keepLast = recipe.keepLast - 1; keepLast >= 1; keepLast--) {
+    if (fits(trained, { ...recipe, keepLast })) return `${why} set checkpoints kept to ${keepLast}.`;
+  }
+  if (recipe.method === "full" && fits(trainedBytes(config, lora(recipe)), recipe)) {
+    return `${why} train with LoRA, whose checkpoints are small.`;
+  }
+  return `${why} delete runs, models or datasets that are kept in this browser, or free disk space.`;
+}
+
+const lora = (recipe: Recipe): Method => methodOf({ ...recipe, method: "lora" });

@@ -1,0 +1,164 @@
+/** What a run gives to take away: written to disk where the browser can, read back and compared, then one archive. */
+
+import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
+import { parametersOf } from "../artifacts/method.ts";
+import { compileOptimizer } from "../artifacts/optimizer.ts";
+import { zipFiles } from "../export/archive.ts";
+import { writeArtifact } from "../export/artifacts.ts";
+import { exportAdapter } from "../export/exportAdapter.ts";
+import type { Bundle, TrainedTensors } from "../export/files.ts";
+import { exportMerged } from "../export/merged.ts";
+import type { EngineEvent, Exported, ExportedArtifacts } from "../protocol/engine.ts";
+import type { RunRecord } from "../run/record.ts";
+import type { Scratch, ScratchFile } from "../storage/scratch.ts";
+import type { Storage } from "../storage/storage.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import type { Library, LoadedModel } from "./library.ts";
+import { methodOf, type Plan } from "./prepare.ts";
+
+/** Where an export writes. */
+interface Places {
+  /** The archive. */
+  readonly out: ScratchFile;
+  /** For what goes into it; gone when the export has ended. */
+  readonly scratch: Scratch;
+}
+
+export interface Exports {
+  /** Throws for a run that trained every parameter. */
+  adapter(run: RunRecord, signal?: AbortSignal): Promise<Exported>;
+  merged(run: RunRecord, signal?: AbortSignal): Promise<Exported>;
+  artifacts(run: RunRecord, model: LoadedModel, plan: Plan, signal?: AbortSignal): Promise<ExportedArtifacts>;
+  /** Runs `work`, which writes an archive. The last archive of each kind is kept until the next one or the tab's end. */
+  pack<T extends Exported>(kind: string, work: (places: Places) => Promise<T>): Promise<T>;
+}
+
+/** Slots of the key/value cache in the generation artifact, at most. */
+const longestCache = 512;
+
+export function createExports(
+  storage: Storage,
+  library: Library,
+  scratch: Scratch,
+  emit: (event: EngineEvent) => void,
+): Exports {
+  const kept = new Map<string, ScratchFile>();
+
+  /** The tensors of the newest checkpoint that training changed; what only training needs is not read. */
+  function newest({ config }: LoadedModel, run: RunRecord, signal: AbortSignal | undefined) {
+    const specs = parametersOf(config, methodOf(run.recipe)).filter(({ trainable }) => trainable);
+    const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));
+    const notes: string[] = [];
+    const trained: TrainedTensors = async (visit) => {
+      const { manifest } = await storage.checkpoints.load(run.id, "latest", async ({ name }, read) => {
+        signal?.throwIfAborted();
+        const size = sizes.get(name);
+        if (size === undefined) return;
+        const bytes = await read();
+        await visit(name, new Float32Array(bytes.buffer, bytes.byteOffset, size));
+      });
+      if (manifest.step !== run.step) {
+        notes.push(
+          `These are the weights of step ${manifest.step}, the newest checkpoint; the run has reached ${run.step}.`,
+        );
+      }
+    };
+    return { trained, notes };
+  }
+
+  async function pack<T extends Exported>(kind: string, work: (places: Places) => Promise<T>): Promise<T> {
+    const temporary: ScratchFile[] = [];
+    const create = async (what: string) => {
+      const file = await scratch.create(what);
+      temporary.push(file);
+      return file;
+    };
+    const out = await scratch.create("The archive");
+    try {
+      const exported = await work({ out, scratch: { create } });
+      await kept.get(kind)?.discard();
+      kept.set(kind, out);
+      return exported;
+    } catch (error) {
+      await out.discard();
+      throw error;
+    } finally {
+      for (const file of temporary) await file.discard();
+    }
+  }
+
+  async function zipped(
+    { files, notes, tensors }: Bundle,
+    more: readonly string[],
+    { out }: Places,
+    signal: AbortSignal | undefined,
+  ): Promise<Exported> {
+    return {
+      archive: await zipFiles(files, out, signal),
+      files: files.map(({ name, content }) => ({ name, byteLength: content.size })),
+      notes: [...more, ...notes],
+      tensors,
+    };
+  }
+
+  return {
+    pack,
+
+    async adapter(run, signal) {
+      const method = methodOf(run.recipe);
+      if (method.kind !== "lora") {
+        throw new Error(`Run "${run.name}" trained every parameter, so it has no adapter: export the merged model.`);
+      }
+      const model = await library.model(run.model.hash);
+      const { trained, notes } = newest(model, run, signal);
+      return pack("adapter", async (places) => {
+        const bundle = await exportAdapter({ config: model.config, method, baseModel: run.model.name, trained });
+        return zipped(bundle, notes, places, signal);
+      });
+    },
+
+    async merged(run, signal) {
+      const model = await library.model(run.model.hash);
+      const { trained, notes } = newest(model, run, signal);
+      const { config, tokenizer, opened } = model;
+      const { template: choice, systemPrompt } = run.recipe;
+      const task = "Writing the merged model";
+      return pack("model", async (places) => {
+        const bundle = await exportMerged({
+          opened,
+          config,
+          tokenizer,
+          method: methodOf(run.recipe),
+          trained,
+          template: { choice, systemPrompt },
+          scratch: places.scratch,
+          onProgress: (done, total) => emit({ type: "progress", task, done, total }),
+          signal,
+        });
+        emit({ type: "progress", task: "Packing the merged model", done: 0, total: null });
+        return zipped(bundle, notes, places, signal);
+      });
+    },
+
+    async artifacts(run, { config }, { method, buckets }, signal) {
+      const shape = buckets.at(-1);
+      if (!shape) throw new Error("The run has no batch shape to compile an artifact for.");
+      const capacity = Math.min(config.max_position_embeddings, longestCache);
+      const compilers = {
+        "training_model.onnx": () => compileTraining(config, method, shape),
+        "optimizer_model.onnx": () => compileOptimizer(config, method, run.recipe),
+        "eval_model.onnx": () => compileEvaluation(config, method, shape),
+        "generation_model.onnx": () => compileGeneration(config, method, { tokens: 1, capacity }),
+      };
+      return pack("artifacts", async (places) => {
+        const artifacts = [];
+        for (const [name, compile] of Object.entries(compilers)) {
+          signal?.throwIfAborted();
+          emit({ type: "progress", task: `Compiling ${name}`, done: artifacts.length, total: 4 });
+          artifacts.push(await writeArtifact(name, compile()));
+        }
+        return { ...(await zipped({ files: artifacts, notes: [], tensors: 0 }, [], places, signal)), artifacts };
+      });
+    },
+  };
+}

@@ -1,0 +1,128 @@
+/** The record of a run while it trains: follows the loop's events, and tells the page what changed. */
+
+import type { EngineEvent } from "../protocol/engine.ts";
+import type { EvaluationMetrics, RunRecord, StepMetrics } from "../run/record.ts";
+import type { DeviceLost } from "../runtime/types.ts";
+import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
+import { NonFiniteError } from "../training/nonFinite.ts";
+import type { LoopState } from "../training/state.ts";
+
+export interface Journal {
+  /** The record as it stands. */
+  record(): RunRecord;
+  /** The record as it is at a state of the loop, for the checkpoint of that state. */
+  at(state: LoopState): RunRecord;
+  /** Changes the record and tells the page. */
+  write(change: Partial<RunRecord>): void;
+  /** The loop starts from here. */
+  begin(state: LoopState): void;
+  hear(event: LoopEvent): void;
+  end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
+  /**
+   * A lost GPU pauses the run, for it can go on with another device; everything else is a failure with its reason. After
+   * numbers that are not finite the record says from which of its `checkpoints` (their steps, newest first) it goes on, and
+   * that it does so slower.
+   */
+  fail(error: unknown, lost: DeviceLost | null, checkpoints: readonly number[]): void;
+}
+
+/** What the rate is multiplied by where a run goes on after its numbers left the finite range. */
+const slower = 0.1;
+
+/** `memory` gives the bytes of device tensors alive. */
+export function createJournal(first: RunRecord, emit: (event: EngineEvent) => void, memory: () => number): Journal {
+  const runId = first.id;
+  let record = first;
+  /** What a run that fails has seen; a run that ends has it in its state. */
+  let metrics: StepMetrics[] = [];
+  let evaluations: EvaluationMetrics[] = [];
+
+  const change = (to: Partial<RunRecord>) => {
+    record = { ...record, ...to, updatedAt: new Date().toISOString() };
+  };
+  const write = (to: Partial<RunRecord>) => {
+    change(to);
+    emit({ type: "run", record });
+  };
+  const facts = (state: LoopState): Partial<RunRecord> => ({
+    step: state.step,
+    seconds: state.metrics.reduce((sum, { seconds }) => sum + seconds, 0),
+    metrics: state.metrics,
+    evaluations: state.evaluations,
+    best: state.best,
+    samples: state.samples,
+    watch: record.watch && { ...record.watch, moments: state.moments },
+  });
+
+  return {
+    record: () => record,
+    at(state) {
+      // Whatever it went on from, from here on this one is the newest and good.
+      change({ ...facts(state), resumeFrom: null });
+      return record;
+    },
+    write,
+    begin(state) {
+      metrics = [...state.metrics];
+      evaluations = [...state.evaluations];
+      write(facts(state));
+    },
+
+    hear(event) {
+      switch (event.type) {
+        case "step":
+          metrics.push(event.metrics);
+          return emit({ type: "step", runId, metrics: event.metrics, memory: memory() });
+        case "evaluation":
+          evaluations.push(event.metrics);
+          return emit({ type: "evaluation", runId, metrics: event.metrics });
+        case "moments": {
+          const watch = record.watch && { ...record.watch, moments: event.moments };
+          change({ watch });
+          // Told apart: a record with all its curves is too much for every look.
+          return watch ? emit({ type: "watch", runId, watch }) : undefined;
+        }
+        case "checkpoint":
+          return emit({ type: "checkpoint", runId, step: event.step });
+        case "empty": {
+          const message = `Step ${event.step}: no token of this row is supervised.`;
+          return emit({ type: "dropped", runId, problems: event.rows.map((row) => ({ line: row, message })) });
+        }
+        case "sample": {
+          const others = record.samples.filter(({ prompt }) => prompt !== event.sample.prompt);
+          return write({ samples: [...others, event.sample] });
+        }
+      }
+    },
+
+    end(state, status, reason) {
+      change({ ...facts(state), status, reason: reason ?? record.reason });
+    },
+
+    fail(error, lost, [newest, before]) {
+      const step = metrics.at(-1)?.step ?? record.step;
+      const seconds = metrics.reduce((sum, metric) => sum + metric.seconds, 0);
+      const message = error instanceof Error ? error.message : String(error);
+      const facts = { metrics, evaluations, step, seconds };
+      if (lost) {
+        const reason = `The GPU was lost (${lost.message}). Resume to go on from the last checkpoint.`;
+        return change({ ...facts, status: "paused", reason });
+      }
+      // The same steps again would come to the same; a model that is broken from the start stays so.
+      if (!(error instanceof NonFiniteError) || error.step === 0) {
+        return change({ ...facts, status: "failed", reason: message });
+      }
+      // What showed in the first step after a checkpoint is in its weights, and no rate changes that.
+      const spoilt = newest !== undefined && error.step === newest + 1 && error.quantity !== "validation loss";
+      const resumeFrom = (spoilt ? before : newest) ?? 0;
+      const from = resumeFrom > 0 ? `the checkpoint of step ${resumeFrom}` : "the beginning";
+      change({
+        ...facts,
+        status: "failed",
+        reason: `${message} Resume goes on from ${from} with a tenth of the learning rate.`,
+        resumeFrom,
+        slowdowns: [...record.slowdowns, { fromStep: resumeFrom, factor: slower }],
+      });
+    },
+  };
+}

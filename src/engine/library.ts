@@ -1,0 +1,200 @@
+/** The models at hand: opened from files, fetched, or the copies that this browser keeps. */
+
+import * as v from "valibot";
+import { checkpointTensors, parametersOf } from "../artifacts/method.ts";
+import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.ts";
+import { type OpenModel, openModel } from "../hub/model.ts";
+import { catalogue } from "../models/catalogue.ts";
+import { type LlamaConfig, readConfig } from "../models/llama.ts";
+import type { TokenizerFiles } from "../protocol/datasets.ts";
+import type {
+  CatalogueEntry,
+  EngineEvent,
+  ModelDetails,
+  ModelInspection,
+  ModelSource,
+  ModelSummary,
+  RemoteSource,
+  UnfinishedFetch,
+} from "../protocol/engine.ts";
+import { StorageError } from "../storage/errors.ts";
+import type { Storage } from "../storage/storage.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { createFetching, type Fetched } from "./fetching.ts";
+import { needsOf } from "./needs.ts";
+import { detail, summarise, summarySchema } from "./summary.ts";
+
+export interface LoadedModel {
+  readonly summary: ModelSummary;
+  readonly config: LlamaConfig;
+  readonly tokenizer: Tokenizer;
+  /** What the data worker needs to know of it. */
+  readonly files: TokenizerFiles;
+  /** A tensor as float32. */
+  readonly read: OpenModel["read"];
+  /** Its files as they were opened. */
+  readonly opened: OpenModel;
+}
+
+export interface Library {
+  inspect(source: RemoteSource, signal?: AbortSignal): Promise<ModelInspection>;
+  openModel(source: ModelSource, signal?: AbortSignal): Promise<LoadedModel>;
+  /** The model of a run or a question. Throws when it is neither open nor kept. */
+  model(hash: string): Promise<LoadedModel>;
+  listModels(): Promise<ModelSummary[]>;
+  deleteModel(hash: string): Promise<void>;
+  /** Throws as `model` does. */
+  details(hash: string): Promise<ModelDetails>;
+  listFetches(): Promise<UnfinishedFetch[]>;
+  discardFetch(address: string): Promise<void>;
+  catalogue(): CatalogueEntry[];
+}
+
+export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
+  const models = new Map<string, LoadedModel>();
+  /** Copies that are being opened: two calls that need the same one open it once. */
+  const opening = new Map<string, Promise<LoadedModel | null>>();
+  const fetching = createFetching(storage, emit);
+  const progress = (task: string) => (done: number, total: number | null) =>
+    emit({ type: "progress", task, done, total });
+
+  const open = (files: ModelFiles, signal: AbortSignal | undefined) =>
+    openModel(files, (json) => checkpointTensors(readConfig(json)), signal ? { signal } : {});
+
+  /** What of a model is known before its weights. Throws when tokenizer and config do not belong together. */
+  function readHead(opened: OpenModel): Pick<LoadedModel, "config" | "tokenizer"> {
+    const config = readConfig(opened.config);
+    const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+    if (tokenizer.size > config.vocab_size) {
+      throw new Error(
+        `tokenizer.json has ids up to ${tokenizer.size - 1}, but config.json has a vocab_size of ${config.vocab_size}: take both from the same model.`,
+      );
+    }
+    return { config, tokenizer };
+  }
+
+  function remember(opened: OpenModel, head: ReturnType<typeof readHead>, summary: ModelSummary): LoadedModel {
+    const { tokenizerJson, tokenizerConfig, chatTemplate, read } = opened;
+    const files: TokenizerFiles = {
+      modelHash: summary.hash,
+      tokenizerJson,
+      tokenizerConfig,
+      chatTemplate,
+      contextLength: summary.contextLength,
+    };
+    const loaded = { ...head, summary, files, read, opened };
+    models.set(summary.hash, loaded);
+    return loaded;
+  }
+
+  async function openStored(hash: string): Promise<LoadedModel | null> {
+    const entry = await storage.models.get(hash);
+    const files = entry && (await storage.models.open(hash));
+    if (!entry || !files) return null;
+    const summary = v.safeParse(summarySchema, entry.summary);
+    const opened = await open(modelFromSources(entry.name, files), undefined);
+    const head = readHead(opened);
+    const known = { hash, stored: true, notes: [], address: null };
+    return remember(opened, head, summary.success ? summary.output : summarise(opened, head.config, known));
+  }
+
+  const readAll = (opened: OpenModel, signal: AbortSignal | undefined) =>
+    opened.readAll({ onProgress: progress("Checking the model"), signal });
+
+  /** Remembers a model of which no copy is kept, and says why. */
+  function withoutCopy(
+    opened: OpenModel,
+    head: ReturnType<typeof readHead>,
+    hash: string,
+    address: string | null,
+    reason: string,
+  ): LoadedModel {
+    const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${reason}`;
+    const known = { hash, stored: false, notes: [...opened.notes, note], address };
+    return remember(opened, head, summarise(opened, head.config, known));
+  }
+
+  /** From files at hand: checked, and copied into this browser; a full disk costs the copy, not the model. */
+  async function openHere(files: ModelFiles, signal: AbortSignal | undefined): Promise<LoadedModel> {
+    const opened = await open(files, signal);
+    const head = readHead(opened);
+    const hash = await readAll(opened, signal);
+    const { name, notes } = opened;
+    const summary = summarise(opened, head.config, { hash, stored: true, notes, address: null });
+    try {
+      const options = { onProgress: progress("Keeping a copy of the model"), ...(signal && { signal }) };
+      await storage.models.save({ hash, name, summary, files: opened.files }, options);
+      return remember(opened, head, summary);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return withoutCopy(opened, head, hash, null, error.message);
+    }
+  }
+
+  /** From the network: what is fetched is kept as it comes, and becomes a model once it is whole and checked. */
+  async function openRemote(source: RemoteSource, signal: AbortSignal | undefined): Promise<LoadedModel> {
+    const fetched: Fetched = await fetching.fetch(source, readHead, signal);
+    const { opened, address, fetch, unkept } = fetched;
+    const head = readHead(opened);
+    const hash = await readAll(opened, signal);
+    if (fetch === null) return withoutCopy(opened, head, hash, address, unkept ?? "");
+    const summary = summarise(opened, head.config, { hash, stored: true, notes: opened.notes, address });
+    await storage.fetches.keep(fetch, { hash, name: opened.name, summary });
+    return remember(opened, head, summary);
+  }
+
+  return {
+    inspect: (source, signal) => fetching.inspect(source, signal),
+
+    async openModel(source, signal) {
+      if (source.kind === "stored") return this.model(source.hash);
+      if (source.kind !== "files") return openRemote(source, signal);
+      const files = modelFromFiles(source.files);
+      return openHere({ ...files, name: source.name ?? files.name }, signal);
+    },
+
+    async model(hash) {
+      const present = models.get(hash);
+      if (present) return present;
+      const reading = opening.get(hash) ?? openStored(hash).finally(() => opening.delete(hash));
+      opening.set(hash, reading);
+      const loaded = await reading;
+      if (loaded) return loaded;
+      throw new Error("This model is not kept in this browser any more: open it from its files or its address again.");
+    },
+
+    async listModels() {
+      const { entries } = await storage.models.list();
+      const kept = entries.flatMap((entry) => {
+        const summary = v.safeParse(summarySchema, entry.summary);
+        return summary.success && summary.output.hash === entry.hash
+          ? [{ ...summary.output, savedAt: entry.savedAt }]
+          : [];
+      });
+      const open = [...models.values()].map((model) => model.summary).filter((summary) => !summary.stored);
+      return [...kept, ...open];
+    },
+
+    async deleteModel(hash) {
+      models.delete(hash);
+      await storage.models.delete(hash);
+    },
+
+    async details(hash) {
+      const { opened, config, tokenizer } = await this.model(hash);
+      return detail(hash, opened, config, tokenizer);
+    },
+
+    listFetches: () => fetching.list(),
+    discardFetch: (address) => storage.fetches.discard(address),
+
+    catalogue: () =>
+      catalogue.map(({ config, ...model }) => ({
+        ...model,
+        contextLength: config.max_position_embeddings,
+        parameters: parametersOf(config, null).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+        needs: needsOf(config),
+      })),
+  };
+}

@@ -1,0 +1,80 @@
+/** The budget of a run as a call: one at a time, and ended by whatever needs the engine more. */
+
+import type { Budget } from "../protocol/engine.ts";
+import type { Recipe } from "../run/record.ts";
+import { freeBytes } from "../storage/quota.ts";
+import type { Storage } from "../storage/storage.ts";
+import { countBudget, diskRefusal } from "./budget.ts";
+import type { LoadedModel } from "./library.ts";
+import { shapesOf } from "./prepare.ts";
+import { type ProbeParts, probe } from "./probe.ts";
+
+export interface Measuring {
+  /** Does `work` with a signal that `signal` or `end` aborts; a later call ends an earlier one. */
+  run<T>(modelHash: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Ends what is measured, and settles when it has let go of the device. */
+  end(): Promise<void>;
+  /** The model that is measured now. */
+  readonly modelHash: string | null;
+}
+
+export function createMeasuring(): Measuring {
+  let present: {
+    readonly modelHash: string;
+    readonly controller: AbortController;
+    readonly done: Promise<unknown>;
+  } | null = null;
+  const end = async () => {
+    const ending = present;
+    ending?.controller.abort();
+    await ending?.done.catch(() => undefined);
+  };
+  return {
+    get modelHash() {
+      return present?.modelHash ?? null;
+    },
+    end,
+    async run(modelHash, work, signal) {
+      while (present) await end();
+      signal?.throwIfAborted();
+      const controller = new AbortController();
+      const either = signal ? AbortSignal.any([signal, controller.signal]) : controller.signal;
+      const done = work(either).finally(() => {
+        present = null;
+      });
+      present = { modelHash, controller, done };
+      return done;
+    },
+  };
+}
+
+/** Bytes that are left to checkpoints; null where the browser does not say, or keeps them in memory only. */
+async function roomIn(storage: Storage): Promise<number | null> {
+  const { available } = await storage.report();
+  return available ? freeBytes() : null;
+}
+
+/** Counts, and where the run fits, tries it. Throws the signal's reason. */
+export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Budget> {
+  const { runtime, model, plan, recipe } = parts;
+  const counted = countBudget({
+    config: model.config,
+    recipe,
+    steps: plan.totalSteps,
+    ...shapesOf(plan),
+    provider: runtime.report.provider,
+    left: await roomIn(storage),
+  });
+  return { ...counted, time: counted.fits ? await probe(parts) : null };
+}
+
+/** Throws where the browser says that the run's checkpoints will not fit, naming the setting that would make them fit. */
+export async function requireDisk(
+  storage: Storage,
+  { config }: LoadedModel,
+  recipe: Recipe,
+  steps: number,
+): Promise<void> {
+  const refusal = diskRefusal({ config, recipe, steps, left: await roomIn(storage) });
+  if (refusal !== null) throw new Error(`The run was not started. ${refusal}`);
+}

@@ -1,0 +1,97 @@
+/** The memory of a run, counted from its plan before it starts: tensors, sessions, and what the hungriest run takes besides. */
+
+import { type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
+import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import type { Artifact, BatchShape } from "../artifacts/contract.ts";
+import { parametersOf } from "../artifacts/method.ts";
+import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import type { LlamaConfig } from "../models/llama.ts";
+import { readModel } from "../onnx/model.ts";
+import type { Budget } from "../protocol/engine.ts";
+import type { Recipe } from "../run/record.ts";
+import { byteSizeOf } from "../tensor/dtype.ts";
+import { methodOf } from "./prepare.ts";
+
+/** Up to here the heap is filled before there is a tensor or session: ONNX Runtime's own data and its threads' stacks. */
+const emptyHeap = 10e6;
+/** A session's nodes, names and kernels take so many times the bytes of its file without the constants, as measured. */
+const sessionFactor = 17;
+/** Tokens of a key/value cache beside the longest row: an answer is no longer. */
+const answerTokens = 64;
+/** Tokens that a prompt is read by. */
+const promptTokens = 32;
+
+export interface MemoryParts {
+  readonly config: LlamaConfig;
+  readonly recipe: Pick<
+    Recipe,
+    "method" | "lora" | "accumulation" | "beta1" | "beta2" | "epsilon" | "weightDecay" | "samplePrompts" | "watchEvery"
+  >;
+  /** Shapes of the run's batches; each has a session. */
+  readonly shapes: readonly BatchShape[];
+  /** Of those that it is evaluated on; empty where nothing is. */
+  readonly heldOut: readonly BatchShape[];
+  readonly provider: ProviderName;
+}
+
+/** Bytes on the device at the most, without a limit: GPU buffers, or on wasm the filled part of the WebAssembly heap. */
+export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
+  const { config, recipe, shapes, heldOut, provider } = parts;
+  const method = methodOf(recipe);
+  const specs = parametersOf(config, method);
+  const bytesOf = (trainable: boolean) =>
+    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf("float32", spec.shape) : 0), 0);
+  const trained = bytesOf(true);
+  const frozen = bytesOf(false);
+  const gradients = trained;
+  const moments = 2 * trained;
+
+  const { training, optimizer } = artifactsOfStep(config, method, recipe, provider);
+  const longest = roomiest(shapes);
+  const sessions = [
+    { ...planned(training(longest), provider), count: shapes.length },
+    { ...planned(optimizer, provider), count: 1 },
+  ];
+  if (heldOut.length > 0) {
+    const artifact = compileEvaluation(config, method, roomiest(heldOut));
+    sessions.push({ ...planned(artifact, provider), count: heldOut.length });
+  }
+  if (recipe.samplePrompts > 0 || recipe.watchEvery !== null) {
+    const capacity = Math.min(config.max_position_embeddings, roundUp(longest.length + answerTokens, 64));
+    // Past and present keys and values of every layer stand beside each other while an answer is written.
+    const caches = 4 * config.num_hidden_layers * config.num_key_value_heads * capacity * config.head_dim * 4;
+    const read = planned(compileGeneration(config, method, { tokens: promptTokens, capacity }), provider);
+    sessions.push({ ...read, peak: caches + read.peak, count: 2 });
+  }
+  const activations = Math.max(...sessions.map(({ peak }) => peak));
+  const engine =
+    (provider === "wasm" ? emptyHeap : 0) + sessions.reduce((sum, { kept, count }) => sum + count * kept, 0);
+  return {
+    frozen,
+    trained,
+    gradients,
+    moments,
+    activations,
+    engine,
+    total: frozen + trained + gradients + moments + activations + engine,
+  };
+}
+
+/** The batch shape that takes most. Throws when there is none. */
+export function roomiest(shapes: readonly BatchShape[]): BatchShape {
+  const [first, ...others] = shapes;
+  if (!first) throw new Error("The run has no batch shape to count memory for.");
+  const places = ({ rows, length }: BatchShape) => rows * length;
+  return others.reduce((most, shape) => (places(shape) >= places(most) ? shape : most), first);
+}
+
+const roundUp = (n: number, grain: number) => Math.ceil(n / grain) * grain;
+
+/** Bytes that a run of the artifact takes, and that its session keeps between runs. */
+function planned(artifact: Artifact, provider: ProviderName): { readonly peak: number; readonly kept: number } {
+  const graph = readModel(artifact.bytes);
+  const plan = planRun(graph, provider, new Set(Object.keys(artifact.aliases)));
+  if (provider === "webgpu") return { peak: peakOnGpu(plan), kept: plan.constants };
+  const given = graph.initializers.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
+  return { peak: peakInHeap(plan), kept: plan.constants + sessionFactor * (artifact.bytes.length - given) };
+}

@@ -1,0 +1,46 @@
+/** The record of a run that begins: what it was asked for, and what came of the plan. */
+
+import { parametersOf } from "../artifacts/method.ts";
+import type { RunRequest } from "../protocol/engine.ts";
+import type { RunRecord } from "../run/record.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import type { LoadedModel } from "./library.ts";
+import type { Plan } from "./prepare.ts";
+
+export function newRecord(
+  request: RunRequest,
+  model: LoadedModel,
+  plan: Plan,
+  provider: RunRecord["provider"],
+  watch: RunRecord["watch"],
+): RunRecord {
+  const now = new Date().toISOString();
+  const { name, hash, parameters } = model.summary;
+  const trainable = parametersOf(model.config, plan.method).filter((spec) => spec.trainable);
+  return {
+    id: crypto.randomUUID(),
+    name: request.name,
+    note: "",
+    createdAt: now,
+    updatedAt: now,
+    status: "running",
+    reason: null,
+    model: { name, hash, parameters },
+    sources: request.sources.map((source, i) => ({ ...source, name: plan.sourceNames[i] ?? "" })),
+    recipe: request.recipe,
+    provider,
+    trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    examples: { training: plan.training.length, validation: plan.validation.length },
+    stages: plan.stages,
+    totalSteps: plan.totalSteps,
+    step: 0,
+    seconds: 0,
+    metrics: [],
+    evaluations: [],
+    best: null,
+    samples: [],
+    watch,
+    slowdowns: [],
+    resumeFrom: null,
+  };
+}

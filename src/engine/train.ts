@@ -1,0 +1,195 @@
+/** One run from its record to its end: puts the loop's parts together, and keeps record and checkpoints in step with it. */
+
+import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import { parametersOf } from "../artifacts/method.ts";
+import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import { answer } from "../generation/answer.ts";
+import { createGenerator } from "../generation/generate.ts";
+import { greedySampling } from "../generation/sampling.ts";
+import type { EngineEvent } from "../protocol/engine.ts";
+import type { EvaluationMetrics, Recipe, RunRecord } from "../run/record.ts";
+import type { Runtime } from "../runtime/types.ts";
+import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
+import type { Storage } from "../storage/storage.ts";
+import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
+import { type Control, nextTask } from "../training/control.ts";
+import { createEvaluator, evaluateHeldOut } from "../training/evaluate.ts";
+import { type LoopParts, trainingLoop } from "../training/loop.ts";
+import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
+import { learningRateAt, slowedBy, stagedLearningRate } from "../training/schedule.ts";
+import { initialState, type LoopState, readState } from "../training/state.ts";
+import { createStepper, type Stepper } from "../training/step.ts";
+import { createJournal, type Journal } from "./journal.ts";
+import type { LoadedModel } from "./library.ts";
+import { memoryOf } from "./memory.ts";
+import { type Plan, seeds, shapesOf } from "./prepare.ts";
+import { createWatch } from "./watch.ts";
+import type { Weights } from "./weights.ts";
+
+/** Tokens of an answer to a sample question, or to the watched prompt. */
+export const sampleTokens = 64;
+
+export interface TrainParts {
+  readonly runtime: Runtime;
+  readonly storage: Storage;
+  readonly weights: Weights;
+  readonly model: LoadedModel;
+  readonly plan: Plan;
+  readonly control: Control;
+  readonly emit: (event: EngineEvent) => void;
+  /** Is handed the run's journal, for who changes the record meanwhile. */
+  readonly follow: (journal: Journal) => void;
+}
+
+/** Goes back to a checkpoint, the newest where none is named; a damaged one is told, and the one before it taken. */
+async function restore(
+  storage: Storage,
+  stepper: Stepper,
+  runId: string,
+  step: number | null,
+): Promise<{ state: LoopState; reason: string | null }> {
+  const load = (which: number | "latest") =>
+    stepper.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
+  try {
+    return { state: readState(await load(step ?? "latest")), reason: null };
+  } catch (error) {
+    if (!(error instanceof CheckpointDamagedError)) throw error;
+    const [older] = error.goodSteps;
+    if (older === undefined) throw error;
+    return { state: readState(await load(older)), reason: error.message };
+  }
+}
+
+/**
+ * Trains until the run finishes, pauses, is cancelled or fails, from its newest checkpoint where `resumed`, and gives the
+ * record as it was saved. What goes wrong while training ends in the record; the checkpoints made so far stay.
+ */
+export async function train(first: RunRecord, resumed: boolean, parts: TrainParts): Promise<RunRecord> {
+  const { runtime, storage, weights, model, plan, emit } = parts;
+  const { recipe, id: runId } = first;
+  const { method } = plan;
+  const journal = createJournal(first, emit, () => runtime.memory().bytes);
+  parts.follow(journal);
+  if (plan.dropped.length > 0) emit({ type: "dropped", runId, problems: plan.dropped });
+
+  runtime.restartPeak();
+  let own: ParameterTensors = new Map();
+  let stepper: Stepper | null = null;
+  try {
+    const trainable = await weights.trainable(model, method, seeds(recipe).adapter);
+    const parameters = trainable.all;
+    own = trainable.own;
+    stepper = createStepper({
+      runtime,
+      parameters,
+      specs: parametersOf(model.config, method),
+      artifacts: artifactsOfStep(model.config, method, recipe, runtime.report.provider),
+      recipe,
+    });
+
+    let state: LoopState | null = null;
+    const fromStart = first.resumeFrom === 0 || (await storage.checkpoints.steps(runId)).length === 0;
+    if (resumed && !fromStart) {
+      const restored = await restore(storage, stepper, runId, first.resumeFrom);
+      state = restored.state;
+      if (restored.reason) journal.write({ reason: restored.reason });
+    }
+    const batches = createBatchSource(plan.training, plan.buckets, plan.order(state?.sampler));
+    state ??= initialState(batches.state());
+    journal.begin(state);
+
+    const held = plan.heldOut.map(({ kind, examples }) => ({
+      kind,
+      batches: evaluationBatches(examples, plan.validationBuckets),
+    }));
+    const evaluator = createEvaluator({
+      runtime,
+      parameters,
+      artifact: (shape) => compileEvaluation(model.config, method, shape),
+    });
+    const { totalSteps, watch } = first;
+    const respond = sampler(parts, parameters, recipe);
+    const outcome = await trainingLoop(
+      {
+        recipe,
+        totalSteps,
+        learningRate: (step) =>
+          slowedBy(first.slowdowns, step) *
+          (plan.stages.length > 0
+            ? stagedLearningRate(recipe, plan.stages, step)
+            : learningRateAt(recipe, step, totalSteps)),
+        stepper,
+        batches,
+        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(evaluator, held, interrupted) : null,
+        ...endsOf(plan, recipe),
+        questions: plan.questions,
+        answer: respond,
+        watch:
+          watch && recipe.watchEvery !== null
+            ? createWatch(plan, watch, recipe.watchEvery, { evaluator, answer: respond })
+            : null,
+        saveCheckpoint: async ({ state: at, tensors }) => {
+          await storage.checkpoints.save({ record: journal.at(at), state: at, tensors });
+        },
+        emit: journal.hear,
+        control: parts.control,
+        clock: () => performance.now(),
+        nextTask,
+      },
+      state,
+    );
+    const peak = runtime.held()?.peakBytes;
+    if (peak !== undefined) journal.write({ memory: { predicted: predictedMemory(parts, recipe), peak } });
+    journal.end(outcome.state, outcome.status, outcome.reason);
+  } catch (error) {
+    journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
+  } finally {
+    stepper?.dispose();
+    disposeAll(own);
+    await runtime.releaseSessions((key) => /^(training|optimizer|eval)/.test(key)).catch(() => undefined);
+  }
+  try {
+    await storage.runs.put(journal.record());
+  } catch (error) {
+    // A disk without room for the record has the last checkpoint's; the page gets the one of now, and the reason.
+    if (!(error instanceof StorageError)) throw error;
+    journal.write({ reason: error.message });
+  }
+  emit({ type: "run", record: journal.record() });
+  return journal.record();
+}
+
+/** As the budget of the run has it. */
+const predictedMemory = ({ runtime, model: { config }, plan }: TrainParts, recipe: Recipe) =>
+  memoryOf({ config, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
+
+/** Answers a sample question greedily with the weights as they are; null when the run was interrupted meanwhile. */
+function sampler(
+  { runtime, model, plan, control }: TrainParts,
+  parameters: ParameterTensors,
+  { seed, systemPrompt }: Recipe,
+): (prompt: string) => Promise<string | null> {
+  const generate = createGenerator({
+    runtime,
+    parameters,
+    artifact: (shape) => compileGeneration(model.config, plan.method, shape),
+    contextLength: model.config.max_position_embeddings,
+  });
+  const answerer = { generate, tokenizer: model.tokenizer, template: plan.template, systemPrompt };
+  const options = { maxTokens: sampleTokens, sampling: greedySampling, seed, signal: control.signal };
+  return async (prompt) => {
+    const { text, finish } = await answer(answerer, [{ role: "user", content: prompt }], options);
+    return finish === "cancelled" ? null : text;
+  };
+}
+
+/** Why the device was lost, null where it was not. */
+const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
+
+/** Where stages end, and when the run may end early: of several stages in the last only, by the loss of what it learns. */
+function endsOf({ stages }: Plan, { patience: validations }: Recipe): Pick<LoopParts, "borders" | "patience"> {
+  const borders = stages.slice(0, -1).map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
+  const last = stages.at(-1)?.kind;
+  const loss = (found: EvaluationMetrics) => (last && found.byKind?.[last]) ?? found.loss;
+  return { borders, patience: validations === null ? null : { validations, from: borders.at(-1) ?? 0, loss } };
+}

@@ -1,0 +1,72 @@
+/** What a run looks at while it trains: an answer to one prompt, and the loss of each token of one row. */
+
+import type { TokenizedExample } from "../batching/batch.ts";
+import { chooseBuckets } from "../batching/buckets.ts";
+import type { WatchChoice } from "../protocol/engine.ts";
+import type { Watch } from "../run/record.ts";
+import { evaluationBatches } from "../training/batchSource.ts";
+import type { Evaluator } from "../training/evaluate.ts";
+import type { LoopWatch } from "../training/loop.ts";
+import type { LoadedModel } from "./library.ts";
+import type { Plan } from "./prepare.ts";
+
+/** Losses are kept with so many figures: more than an eye reads, and a record of a long run stays small. */
+const figures = 4;
+
+type Rows = Pick<Plan, "training" | "validation" | "validationBuckets" | "sourceNames">;
+
+/**
+ * What is watched, without a look yet: as chosen, else the first held-out question and row (of a run without any, the first
+ * that it trains on). Throws when the chosen row is not among those that the run uses.
+ */
+export function planWatch(
+  plan: Rows,
+  { tokenizer }: Pick<LoadedModel, "tokenizer">,
+  question: string | null,
+  choice: WatchChoice,
+): Watch {
+  const { source, row, ids, weights } = watchedExample(plan, choice.place);
+  return {
+    prompt: choice.prompt ?? question,
+    place: { source, row },
+    tokens: Array.from(ids, (id, i) => ({ text: tokenizer.show(id), weight: weights[i] ?? 0 })),
+    moments: [],
+  };
+}
+
+function watchedExample({ training, validation, sourceNames }: Rows, place: WatchChoice["place"]): TokenizedExample {
+  const all = [...validation, ...training];
+  const found = place ? all.find(({ source, row }) => source === place.source && row === place.row) : all[0];
+  if (found) return found;
+  const name = place && (sourceNames[place.source] ?? `source ${place.source + 1}`);
+  throw new Error(
+    `Row ${(place?.row ?? 0) + 1} of ${name} cannot be watched, for the run leaves it out: choose another row to watch, or none.`,
+  );
+}
+
+/** The looks of a run. `answer` gives null when it was cut short. */
+export function createWatch(
+  plan: Rows,
+  { prompt, place }: Watch,
+  every: number,
+  parts: { readonly evaluator: Evaluator; readonly answer: (prompt: string) => Promise<string | null> },
+): LoopWatch {
+  const example = watchedExample(plan, place);
+  const supervised = example.weights.filter((weight) => weight > 0).length;
+  const fits = plan.validationBuckets.some(
+    (shape) => shape.length >= example.ids.length && shape.supervised >= supervised,
+  );
+  // Where validation has a session that it fits, no other is built.
+  const shapes = fits ? plan.validationBuckets : chooseBuckets([example], 1, { repeats: false });
+  const [batch] = evaluationBatches([example], shapes);
+  return {
+    every,
+    async look() {
+      const answer = prompt === null ? "" : await parts.answer(prompt);
+      if (answer === null || !batch) return null;
+      const weighted = await parts.evaluator.tokenLosses(batch);
+      const losses = Array.from(weighted.subarray(0, supervised), (loss, n) => loss / (batch.lossWeights[n] ?? 1));
+      return { answer, losses: losses.map((loss) => Number(loss.toPrecision(figures))) };
+    },
+  };
+}

@@ -1,0 +1,316 @@
+/**
+ * A Jinja chat template as a `Template`: rendered as transformers does, its contents found by marks, its answers by generation
+ * tags, by growing prefixes or by marks, each checked on every row. A response is never searched for.
+ */
+
+import type { Message, Role } from "../records/example.ts";
+import type { Segment } from "../tokenizer/segment.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { type Found, findAnswers } from "./answers.ts";
+import { createGlobals, run } from "./jinja/interpret.ts";
+import { compile, generationBegins, generationEnds, type Program } from "./jinja/parse.ts";
+import {
+  type AddedTokens,
+  chooseMarks,
+  findAddedTokens,
+  type MarkSet,
+  type MarkStyle,
+  privateCharacters,
+  readMarks,
+} from "./marks.ts";
+import { type Conversation, type Rendered, type RenderOptions, type Template, TemplateError } from "./template.ts";
+import { asVariable, mapTexts, namesOf, textsOf } from "./variables.ts";
+
+/**
+ * The date that templates are told: always one, for a run that is resumed on another day must see the rows that it began
+ * with, and an answer is asked for as in training. It is the one that Llama 3.1's template falls back to.
+ */
+const sameDay = new Date(Date.UTC(2024, 6, 26));
+
+export interface ChatTemplateParts {
+  /** As people read it. */
+  readonly name: string;
+  readonly source: string;
+  readonly tokenizer: Tokenizer;
+  /** What `strftime_now` tells, the same for every row. */
+  readonly now?: Date;
+}
+
+/**
+ * Tries the template on short conversations, to learn what ends an answer. Throws TemplateError when it is no Jinja, when its
+ * answers cannot be told from the rest, or when they end in no token.
+ */
+export function createChatTemplate({ name, source, tokenizer, now = sameDay }: ChatTemplateParts): Template {
+  const renderer = new Renderer(compile(source), tokenizer, now);
+  const hello: Message = { role: "user", content: "Hello." };
+  const trial = renderer.render({ messages: [hello, { role: "assistant", content: "Good day." }] });
+  const stop = renderer.stopOf(trial);
+  if (stop === undefined) {
+    throw new TemplateError(
+      "Answers of this template end in no token that the tokenizer knows as special, so no answer could ever stop. Let it write eos_token after an answer, or choose another template.",
+    );
+  }
+  const eos = tokenizer.eos?.id;
+  const stops = [stop, renderer.stopOfCall(hello), eos].filter((id) => id !== undefined);
+  const { bos, addBos } = tokenizer;
+  return {
+    name,
+    // A model that wants BOS and a template that writes none do not fit: no BOS is added, so that the check before a run tells.
+    opensWithBos: addBos || (bos !== null && trial.segments[0]?.text === bos.text),
+    stopIds: [...new Set(stops)],
+    endMarker: "",
+    answerBegins: "",
+    render: (conversation, options) => renderer.render(conversation, options),
+  };
+}
+
+/** A conversation as it is rendered: the system prompt of the options is message 0 then. */
+interface Prepared {
+  readonly messages: readonly Message[];
+  readonly tools: readonly unknown[] | undefined;
+  readonly generationPrompt: boolean;
+  /** Characters of all texts, which the limits grow with. */
+  readonly size: number;
+  readonly marks: MarkSet;
+}
+
+class Renderer {
+  private readonly program: Program;
+  private readonly added: AddedTokens;
+  private readonly tokenizer: Tokenizer;
+  private readonly globals: ReturnType<typeof createGlobals>;
+  /** Private-use characters that the template itself writes. */
+  private readonly ownPrivate: ReadonlySet<string>;
+  /** Whether the template takes away the white space around contents. */
+  private readonly trims: boolean;
+
+  constructor(program: Program, tokenizer: Tokenizer, now: Date) {
+    this.program = program;
+    this.tokenizer = tokenizer;
+    const { bos, eos } = tokenizer;
+    const tokens = { ...(bos && { bos_token: bos.text }), ...(eos && { eos_token: eos.text }) };
+    this.globals = createGlobals({ ...tokens, documents: null }, now);
+    this.ownPrivate = privateCharacters(program.texts);
+    this.added = findAddedTokens(tokenizer);
+    this.trims = this.findTrimming();
+  }
+
+  render({ messages, tools }: Conversation, { system = null, generationPrompt = false }: RenderOptions = {}): Rendered {
+    const inserted = system && messages[0]?.role !== "system" ? [{ role: "system" as const, content: system }] : [];
+    const all = [...inserted, ...messages];
+    const texts = textsOf(all, tools);
+    const prepared: Prepared = {
+      messages: all,
+      tools,
+      generationPrompt,
+      size: texts.reduce((sum, text) => sum + text.length, 0),
+      marks: chooseMarks(privateCharacters(texts), this.ownPrivate),
+    };
+    const plain = readMarks(this.write(prepared), prepared.marks);
+    this.refuseLostCalls(prepared, plain.text);
+    const contents = this.findContents(prepared, plain.text);
+    const { answers, proof } = findAnswers({
+      messages: all,
+      text: plain.text,
+      generations: this.program.hasGenerationTags ? plain.generations : null,
+      contents,
+      generationPrompt,
+      added: this.added,
+      renderFirst: (count, prompt) => {
+        const part = { ...prepared, messages: all.slice(0, count), generationPrompt: prompt };
+        return attempt(() => readMarks(this.write(part), prepared.marks).text);
+      },
+    });
+    const segments = this.cut(prepared, plain.text, contents ?? [], answers);
+    // The caller's messages do not hold the one that was put before them.
+    const shift = inserted.length;
+    const own = (message: number | null) => (message === null || message < shift ? null : message - shift);
+    return { segments: shift === 0 ? segments : segments.map((s) => ({ ...s, message: own(s.message) })), proof };
+  }
+
+  /** The token that ends the last answer. */
+  stopOf({ segments }: Rendered): number | undefined {
+    return this.added.lastSpecial(segments.findLast((segment) => segment.answer)?.text ?? "");
+  }
+
+  /** Where a template ends a call of a tool otherwise than an answer, that token stops it too. */
+  stopOfCall(hello: Message): number | undefined {
+    const toolCalls = [{ id: "abcdefghi", name: "clock", arguments: { zone: "UTC" } }];
+    const tools = [{ type: "function", function: { name: "clock", description: "Tells the time.", parameters: {} } }];
+    const call: Message = { role: "assistant", content: "", toolCalls };
+    return attempt(() => this.stopOf(this.render({ messages: [hello, call], tools }))) ?? undefined;
+  }
+
+  /** What the template writes, with its generation tags as marks; contents go through `content`, other texts through `other`. */
+  private write(
+    { messages, tools, generationPrompt, size, marks }: Prepared,
+    content: (text: string, message: number) => string = (text) => text,
+    other: (text: string, message: number | null) => string = (text) => text,
+  ): string {
+    const variables = {
+      messages: messages.map((message, i) =>
+        asVariable(message, content(message.content, i), (text) => other(text, i)),
+      ),
+      tools: tools ? mapTexts(tools, (text) => other(text, null)) : null,
+      add_generation_prompt: generationPrompt,
+      [generationBegins]: marks.generationBegins,
+      [generationEnds]: marks.generationEnds,
+    };
+    return run(this.program, this.globals, variables, size);
+  }
+
+  private findTrimming(): boolean {
+    const messages: Message[] = [
+      { role: "user", content: " Hello.\n" },
+      { role: "assistant", content: "\nGood day. " },
+    ];
+    const marks = chooseMarks(this.ownPrivate, this.ownPrivate);
+    const prepared = { messages, tools: undefined, generationPrompt: false, size: 0, marks };
+    const { text } = readMarks(this.write(prepared), marks);
+    return this.readContents(prepared, text, "outside") === null;
+  }
+
+  /**
+   * Where the messages' texts stand in `plain`; null where that cannot be known, because the template takes contents apart
+   * or looks into them. Throws when text of theirs would then be read as a token.
+   */
+  private findContents(prepared: Prepared, plain: string): readonly Found[] | null {
+    const { messages, tools } = prepared;
+    const spaced = messages.some(({ content }) => content !== content.trim());
+    const styles: MarkStyle[] = spaced && !this.trims ? ["outside", "inside"] : ["inside"];
+    if (messages.some(({ content }) => this.added.splitAtTags(content).length > 1)) styles.push("pieces");
+    // Marks in an empty content tell where it stands, but make it true for a template that asks whether there is any.
+    const empty = messages.some(({ content }) => content.trim() === "");
+    const attempts = styles.flatMap((style) =>
+      (empty ? [true, false] : [false]).map((marksEmpty) => ({ style, marksEmpty })),
+    );
+    for (const { style, marksEmpty } of attempts) {
+      const found = this.readContents(prepared, plain, style, marksEmpty);
+      if (found) {
+        this.refuseTokens(namesOf(messages, tools), false);
+        const tags = style === "pieces" ? messages.flatMap(({ content }) => this.tagsOf(content)) : [];
+        this.refuseTokens(tags, true);
+        return found;
+      }
+    }
+    this.refuseTokens(textsOf(messages, tools), false);
+    return null;
+  }
+
+  private tagsOf(content: string): string[] {
+    return this.added.splitAtTags(content).filter((_, i) => i % 2 === 1);
+  }
+
+  /** Renders with marks; null unless what is written is otherwise the same, and every mark comes through whole. */
+  private readContents(
+    prepared: Prepared,
+    plain: string,
+    style: MarkStyle,
+    marksEmpty = false,
+  ): readonly Found[] | null {
+    const { messages, marks } = prepared;
+    const owners: { readonly message: number | null; readonly role: Role | null }[] = [];
+    const mark = (text: string, message: number | null): string => {
+      if (text === "" && !marksEmpty) return "";
+      owners.push({ message, role: message === null ? null : (messages[message]?.role ?? null) });
+      return `${marks.open}${owners.length - 1}${marks.number}${text}${marks.close}`;
+    };
+    const inside = (text: string, message: number): string => {
+      const core = text.trim();
+      return text.replace(core, () => mark(core, message));
+    };
+    const markContent = (text: string, message: number): string => {
+      if (style === "outside") return mark(text, message);
+      if (style === "inside") return inside(text, message);
+      return this.added
+        .splitAtTags(text)
+        .map((piece, i) => (i % 2 === 1 ? piece : inside(piece, message)))
+        .join("");
+    };
+    const markOther = (text: string, message: number | null) => (this.added.find(text) ? mark(text, message) : text);
+    const read = attempt(() => readMarks(this.write(prepared, markContent, markOther), marks));
+    if (!read?.sound || read.text !== plain) return null;
+    return read.marked.map(({ start, end, mark: index }) => ({
+      start,
+      end,
+      message: owners[index]?.message ?? null,
+      role: owners[index]?.role ?? null,
+    }));
+  }
+
+  /** A template that knows no calls of tools would teach an empty answer in their place. */
+  private refuseLostCalls(prepared: Prepared, plain: string): void {
+    const index = prepared.messages.findIndex(({ toolCalls = [] }) => toolCalls.length > 0);
+    if (index === -1) return;
+    const messages = prepared.messages.map(({ toolCalls: _, ...message }) => message);
+    if (attempt(() => readMarks(this.write({ ...prepared, messages }), prepared.marks).text) !== plain) return;
+    throw new TemplateError(
+      `Message ${index + 1} calls a tool, and this template does not write such calls. Choose a template that does, such as a built-in one, or take the row out.`,
+    );
+  }
+
+  private refuseTokens(texts: readonly string[], specialOnly: boolean): void {
+    for (const text of texts) {
+      const token = this.added.find(text, specialOnly);
+      if (token === null) continue;
+      throw new TemplateError(
+        `A message holds ${JSON.stringify(token)}, which is a token of this model, and this template changes its messages, so that the text could not be kept apart from the token. Take it out of the row, or choose another template.`,
+      );
+    }
+  }
+
+  /** The rendering as segments: contents and answers are known; what stands between belongs to the turns beside it. */
+  private cut(
+    { messages, generationPrompt }: Prepared,
+    text: string,
+    contents: readonly Found[],
+    answers: readonly Found[],
+  ): Segment[] {
+    const segments: Segment[] = [];
+    let at = 0;
+    const add = (end: number, found: Pick<Found, "message" | "role">, kind: Segment["kind"], answer: boolean) => {
+      if (end <= at) return;
+      segments.push({ text: text.slice(at, end), kind, role: found.role, message: found.message, answer });
+      at = end;
+    };
+    const nobody = { message: null, role: null } as const;
+    const { bos } = this.tokenizer;
+    if (bos && text.startsWith(bos.text) && !contents.some(({ start }) => start < bos.text.length))
+      add(bos.text.length, nobody, "control", false);
+    const outside = contents.filter(
+      (found) => !answers.some(({ start, end }) => found.start >= start && found.end <= end),
+    );
+    let previous: Found | null = null;
+    for (const turn of [...answers, ...outside].sort((a, b) => a.start - b.start)) {
+      if (previous && previous.message !== turn.message) {
+        const ended = answers.includes(previous) ? null : this.added.endOfSpecial(text, at);
+        if (ended !== null && ended <= turn.start) add(ended, previous, "control", false);
+      }
+      add(turn.start, turn, "control", false);
+      if (answers.includes(turn)) {
+        for (const found of contents) {
+          if (found.start < turn.start || found.end > turn.end) continue;
+          add(found.start, turn, "control", true);
+          add(found.end, turn, "content", true);
+        }
+        add(turn.end, turn, "control", true);
+      } else add(turn.end, turn, "content", false);
+      previous = turn;
+    }
+    const ended = previous && !answers.includes(previous) ? this.added.endOfSpecial(text, at) : null;
+    if (previous && ended !== null) add(ended, previous, "control", false);
+    const last = messages.at(-1);
+    add(text.length, generationPrompt && last ? { message: null, role: "assistant" } : nobody, "control", false);
+    return segments;
+  }
+}
+
+/** What a trial gives; null where the template refuses it. */
+function attempt<T>(trial: () => T): T | null {
+  try {
+    return trial();
+  } catch (error) {
+    if (error instanceof TemplateError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+/** From a choice to a template, made for one tokenizer; and which choice to suggest for a model. */
+
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { builtInFor, createBuiltIn, templateTitles } from "./builtIn.ts";
+import { createChatTemplate } from "./chatTemplate.ts";
+import type { TemplateChoice } from "./choice.ts";
+import { type Template, TemplateError } from "./template.ts";
+
+export { templateTitles };
+
+export interface TemplateModel {
+  readonly tokenizer: Tokenizer;
+  /** Jinja that the model brings, null when it brings none. */
+  readonly chatTemplate: string | null;
+}
+
+/**
+ * Throws TemplateError when there is no such template, when it is no Jinja (with line and column), when its answers cannot
+ * be told from the rest, or when nothing would ever stop an answer.
+ */
+export function createTemplate(choice: TemplateChoice, { tokenizer, chatTemplate }: TemplateModel): Template {
+  switch (choice.kind) {
+    case "built-in":
+      return createBuiltIn(choice.name, tokenizer);
+    case "custom":
+      if (choice.source.trim() === "")
+        throw new TemplateError("The template is empty. Write one, or choose a built-in one.");
+      return createChatTemplate({ name: "custom", source: choice.source, tokenizer });
+    case "model":
+      if (chatTemplate === null) {
+        const name = builtInFor(tokenizer) ?? "hone";
+        throw new TemplateError(
+          `This model brings no chat template of its own. Choose a built-in one, such as ${templateTitles[name]}, or write one.`,
+        );
+      }
+      return createChatTemplate({ name: "the model's own", source: chatTemplate, tokenizer });
+  }
+}
+
+/** The model's own where it works, else the built-in one whose markers the tokenizer knows as tokens, else Hone's. */
+export function suggestTemplate(model: TemplateModel): TemplateChoice {
+  const own: TemplateChoice = { kind: "model" };
+  if (model.chatTemplate !== null) {
+    try {
+      createTemplate(own, model);
+      return own;
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+    }
+  }
+  return { kind: "built-in", name: builtInFor(model.tokenizer) ?? "hone" };
+}

@@ -1,0 +1,283 @@
+/** Segments to token ids with loss weights and character offsets, and ids back to text. */
+
+import { createByteTable, locate, metaspace, showBytes, spellBytes, utf8 } from "./bytes.ts";
+import type { SpecialToken } from "./files.ts";
+import { isByteLevel, readTokenizerFiles } from "./files.ts";
+import { Memory } from "./memory.ts";
+import { createModel } from "./model.ts";
+import { createNormalizer } from "./normalizer.ts";
+import type { WeightedSegment } from "./segment.ts";
+import { TokenList } from "./tokenList.ts";
+import { createWords, findPrefix } from "./words.ts";
+
+export interface Encoding {
+  readonly ids: Int32Array;
+  /** Loss weight of each token; 0 for context. The first is 0, for nothing predicts it. */
+  readonly weights: Float32Array;
+  /** The segments as the tokenizer reads them: each normalised for itself where it asks for that, else unchanged. */
+  readonly text: string;
+  /** UTF-16 offset in `text` after each segment; white space that the tokenizer moves behind a border counts behind it. */
+  readonly segmentEnds: readonly number[];
+  /** UTF-16 offset in `text` of the first character that a token has a part of. */
+  readonly starts: Int32Array;
+  /** UTF-16 offset after its last one. */
+  readonly ends: Int32Array;
+  /** Tokens over a border between different weights; they weigh 0. */
+  readonly straddled: number;
+  /** Tokens that stand for text which they cannot spell: a Unigram model's unknown-token. Always 0 of byte-pair models. */
+  readonly unknown: number;
+}
+
+export interface StreamDecoder {
+  /** The text that the next token completes; "" while a character is still in parts. */
+  push(id: number): string;
+  /** What is left at the end: U+FFFD for a character that was never completed, else "". */
+  end(): string;
+}
+
+export interface Tokenizer {
+  readonly bos: SpecialToken | null;
+  /** Whether BOS stands at the start of every sequence. */
+  readonly addBos: boolean;
+  readonly eos: SpecialToken | null;
+  /** One more than the greatest id. */
+  readonly size: number;
+  /** The id of an added token, undefined for any other text. */
+  addedToken(text: string): number | undefined;
+  /** Text → id of every added token. */
+  readonly addedTokens: ReadonlyMap<string, number>;
+  /** Whether the id stands for no text: what ends a turn does, `<think>` usually does not. */
+  isSpecial(id: number): boolean;
+  /** See `createTokenizer`. Throws, naming the text, when the vocabulary cannot represent it. */
+  encode(segments: readonly WeightedSegment[]): Encoding;
+  /** Special tokens are left out, and so is the prefix space when the ids begin with BOS. */
+  decode(ids: Iterable<number>): string;
+  createStreamDecoder(): StreamDecoder;
+  /**
+   * A token for people to read: its text, with bytes that are no character by themselves as `<0xE2>`; a special token's
+   * name; `<unused 5000>` for an id without a token. White space is as it is.
+   */
+  show(id: number): string;
+}
+
+/**
+ * From the parsed `tokenizer.json` and `tokenizer_config.json` (null when a model has none).
+ *
+ * How text becomes ids: added tokens are looked for in control text only. What stands between two of them is one run of
+ * text, spelt as a whole. One border more is kept: where an answer begins, for there generation takes over, and a token
+ * over that border would make training see other ids than generation feeds. So the ids of a prompt are always the first
+ * ids of prompt and response. A tokenizer's prefix space is given to the first run of the sequence only. `lstrip` and
+ * `rstrip` of added tokens are not followed: the template says which white space there is.
+ *
+ * Each segment is normalised for itself (`Normalizer.apply` says when that differs from the whole), but white space that
+ * the tokenizer takes away is judged by what stands on both sides: none is lost between two segments.
+ *
+ * Text that the vocabulary cannot spell is an unknown-token in a Unigram model that has one, and counted; else it throws.
+ *
+ * Throws for a part that is missing or not supported, naming it. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3,
+ * Qwen) and in SentencePiece's manner with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
+ */
+export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer {
+  const files = readTokenizerFiles(tokenizerJson, tokenizerConfig);
+  const { json, vocabulary, added, special, bos, addBos, eos } = files;
+  const byteLevel = isByteLevel(json);
+  const byteFallback = json.model.byte_fallback === true;
+  const unknownId = json.model.type === "Unigram" ? (json.model.unk_id ?? null) : null;
+  const tokenBytes = createByteTable(vocabulary, added, { byteLevel, byteFallback });
+  const nameOf = new Map([...vocabulary, ...added].map(([text, id]) => [id, text]));
+
+  const normalizer = createNormalizer(json);
+  const words = createWords(json, vocabulary, byteLevel);
+  const spell = createModel(files);
+  const prefix = findPrefix(json);
+  const addedPattern = alternatives([...added.keys()]);
+  const shown = (text: string) => (byteLevel ? text : text.replaceAll(metaspace, " "));
+
+  const knownWords = new Memory<readonly number[]>();
+  /** Tokens of one word with their places in it: [id, start, end, id, …]. */
+  const encodeWord = (word: string): readonly number[] => {
+    const known = knownWords.get(word);
+    if (known) return known;
+    const tokens = spell(byteLevel ? words.splitBytes(spellBytes(word)) : [word]);
+    const located = locate(tokens, tokenBytes, shown(word));
+    if (typeof located === "number") {
+      throw new Error(
+        `The tokenizer has no tokens for ${JSON.stringify(shown(word).slice(located, located + 12))}. Remove that text, or choose another model.`,
+      );
+    }
+    knownWords.set(word, located);
+    return located;
+  };
+
+  const knownControls = new Memory<readonly string[]>();
+  /** Control text, with the added tokens as every second member. */
+  const splitControl = (text: string): readonly string[] => {
+    if (!addedPattern) return [text];
+    const known = knownControls.get(text);
+    if (known) return known;
+    const pieces = text.split(addedPattern);
+    knownControls.set(text, pieces);
+    return pieces;
+  };
+
+  const createStreamDecoder = (): StreamDecoder => {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    return {
+      push: (id) => (special.has(id) ? "" : decoder.decode(tokenBytes[id] ?? unknownBytes, { stream: true })),
+      end: () => decoder.decode(),
+    };
+  };
+
+  // One list for all calls: it has the size of the longest row after a while.
+  const tokens = new TokenList();
+
+  return {
+    bos,
+    addBos,
+    eos,
+    size: tokenBytes.length,
+    addedToken: (text) => added.get(text),
+    addedTokens: added,
+    isSpecial: (id) => special.has(id),
+
+    encode(segments) {
+      const { spacing } = normalizer;
+      tokens.clear();
+      let unknown = 0;
+      // As the tokenizer reads it, up to the tokens' end; then the run that is being gathered.
+      let text = "";
+      let run = "";
+      // White space that counts only if more text follows.
+      let held = "";
+      let sectionBegins = true;
+
+      const add = (piece: string) => {
+        const normalised = normalizer.apply(lone.test(piece) ? piece.replace(/\p{Surrogate}/gu, "\uFFFD") : piece);
+        let next = held + (spacing.left && sectionBegins ? normalised.replace(leading, "") : normalised);
+        held = "";
+        if (spacing.collapse) next = next.replace(spacing.collapse, " ");
+        if (spacing.right || spacing.collapse) {
+          const body = next.replace(trailing, "");
+          held = next.slice(body.length);
+          next = body;
+        }
+        if (next !== "") sectionBegins = false;
+        run += next;
+      };
+      const endRun = () => {
+        if (run === "") return;
+        const first = tokens.length === 0 || (tokens.length === 1 && tokens.ids[0] === bos?.id);
+        const lead = first && !(prefix.unlessPresent && shown(run).startsWith(" ")) ? prefix.text : "";
+        const from = text.length;
+        let at = from - lead.length;
+        for (const word of words.split(lead + run)) {
+          const located = encodeWord(word);
+          for (let i = 0; i < located.length; i += 3) {
+            const id = located[i] ?? 0;
+            if (id === unknownId) unknown++;
+            tokens.push(id, Math.max(from, at + (located[i + 1] ?? 0)), Math.max(from, at + (located[i + 2] ?? 0)));
+          }
+          at += word.length;
+        }
+        text += run;
+        run = "";
+      };
+      const endSection = () => {
+        if (!spacing.right) run += held;
+        held = "";
+        endRun();
+        sectionBegins = true;
+      };
+
+      const borders = new Borders();
+      const segmentEnds: number[] = [];
+      let previous: WeightedSegment | null = null;
+      for (const segment of segments) {
+        if (segment.answer && !(previous?.answer && previous.message === segment.message)) endRun();
+        if (segment.kind === "content") add(segment.text);
+        else {
+          for (const [i, piece] of splitControl(segment.text).entries()) {
+            if (i % 2 === 0) add(piece);
+            else {
+              endSection();
+              tokens.push(added.get(piece) ?? -1, text.length, text.length + piece.length);
+              text += piece;
+            }
+          }
+        }
+        borders.add(text.length + run.length, segment.weight);
+        segmentEnds.push(text.length + run.length);
+        previous = segment;
+      }
+      endSection();
+
+      const { weights, straddled } = borders.weigh(tokens);
+      return { ...tokens.take(), weights, text: shown(text), segmentEnds, straddled, unknown };
+    },
+
+    decode(ids) {
+      const all = [...ids];
+      const decoder = createStreamDecoder();
+      const text = all.map((id) => decoder.push(id)).join("") + decoder.end();
+      const prefixed = prefix.text !== "" && bos !== null && all[0] === bos.id && !special.has(all[1] ?? bos.id);
+      return prefixed && text.startsWith(" ") ? text.slice(1) : text;
+    },
+
+    createStreamDecoder,
+
+    show(id) {
+      const name = nameOf.get(id);
+      if (name === undefined) return `<unused ${id}>`;
+      const bytes = tokenBytes[id];
+      return bytes && !special.has(id) ? showBytes(bytes) : name;
+    },
+  };
+}
+
+/** Shown for an id that the vocabulary lacks: models pad their embedding. */
+const unknownBytes = utf8.encode("\uFFFD");
+/** Finds surrogates, in pairs or alone. */
+const lone = /[\ud800-\udfff]/;
+const leading = /^[\p{White_Space}▁]+/u;
+const trailing = /[\p{White_Space}▁]+$/u;
+
+/** Splits at any of the texts, the longest first, and keeps them as the odd members. */
+function alternatives(texts: readonly string[]): RegExp | null {
+  const escaped = texts
+    .filter((text) => text !== "")
+    .sort((a, b) => b.length - a.length)
+    .map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+  return escaped.length === 0 ? null : new RegExp(`(${escaped.join("|")})`, "u");
+}
+
+/** Where the loss weight changes in a text. */
+class Borders {
+  private readonly ends: number[] = [];
+  private readonly weights: number[] = [];
+
+  /** The text up to `end`, from where the last stretch ended, weighs this much. */
+  add(end: number, weight: number): void {
+    const last = this.ends.length - 1;
+    if (last >= 0 && this.weights[last] === weight) this.ends[last] = end;
+    else if (end > (this.ends[last] ?? 0)) {
+      this.ends.push(end);
+      this.weights.push(weight);
+    }
+  }
+
+  /** The weight of each token, 0 where it has no text or stands over a border; such are counted. The first weighs 0. */
+  weigh({ starts, ends, length }: TokenList): { weights: Float32Array; straddled: number } {
+    const weights = new Float32Array(length);
+    let straddled = 0;
+    // Tokens stand in the text's order, so this only moves on.
+    let stretch = 0;
+    for (let i = 0; i < length; i++) {
+      const [start = 0, end = 0] = [starts[i], ends[i]];
+      if (start === end) continue;
+      while ((this.ends[stretch] ?? Number.POSITIVE_INFINITY) <= start) stretch++;
+      if ((this.ends[stretch] ?? 0) < end) straddled++;
+      else if (i > 0) weights[i] = this.weights[stretch] ?? 0;
+    }
+    return { weights, straddled };
+  }
+}

@@ -1,0 +1,138 @@
+/** The same exam for the base model and a run: which one, the way through it, and what came of it. */
+
+import { Button, Group, NativeSelect, Stack, Text } from "@mantine/core";
+import { useId } from "react";
+import type { ModelSummary } from "../../protocol/engine.ts";
+import type { Recipe } from "../../run/record.ts";
+import { demoData } from "../../store/seedling.ts";
+import type { ExamChoice, ExamFacts, RunEntry } from "../../store/state.ts";
+import { useFacts, useHone } from "../hone.ts";
+import { CallProgress } from "../shell/CallProgress.tsx";
+import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { FilePicker } from "../shell/FilePicker.tsx";
+import { ProblemList } from "../shell/ProblemList.tsx";
+import { examWords as words } from "../words/compare.ts";
+import classes from "./Exam.module.css";
+import { ExamResults } from "./ExamResults.tsx";
+
+interface ExamProps {
+  /** The run that is compared; null asks the base model only. */
+  readonly run: RunEntry | null;
+  readonly model: ModelSummary | null;
+  readonly recipe: Recipe;
+}
+
+/** Where an exam stands, in one word for programs. */
+function statusOf({ phase, results, failure }: ExamFacts): string {
+  if (phase !== "idle") return phase;
+  if (failure) return "failed";
+  if (!results) return "none";
+  return results.run && !results.tuned ? "stopped" : "done";
+}
+
+/** Whether the page's own exam is about these data. */
+function useDemoData(run: RunEntry | null): boolean {
+  return useFacts(({ data }) =>
+    run
+      ? run.sources.some(({ name }) => name === demoData)
+      : data.chosen.some(({ hash }) => data.list.some((source) => source.hash === hash && source.name === demoData)),
+  );
+}
+
+export function Exam({ run, model, recipe }: ExamProps) {
+  const hone = useHone();
+  const id = useId();
+  const facts = useFacts((state) => state.exam);
+  const ready = useFacts((state) => state.engine.status === "ready");
+  const asking = useFacts((state) => state.compare.asking);
+  const demoFits = useDemoData(run);
+  const { own, phase, results, failure } = facts;
+  const choice: ExamChoice | null = facts.choice ?? (demoFits ? "demo" : null);
+  const going = phase !== "idle";
+
+  const missing = !ready
+    ? words.missing.engine
+    : !model
+      ? words.missing.model
+      : choice === null
+        ? words.missing.exam
+        : asking
+          ? words.missing.question
+          : null;
+
+  const take = () => {
+    if (!model || choice === null || missing) return;
+    const { template, systemPrompt } = recipe;
+    const subject = { modelHash: model.hash, runId: run?.id ?? null, checkpoint: null, template, systemPrompt };
+    void hone.exam.take(choice, subject);
+  };
+
+  return (
+    <section aria-labelledby={id} className={classes.exam} data-exam-status={statusOf(facts)}>
+      <Stack gap="md">
+        <div>
+          <h3 className={classes.title} id={id}>
+            {words.title}
+          </h3>
+          <Text size="sm" c="dimmed">
+            {words.about}
+          </Text>
+        </div>
+        <Group gap="sm" align="flex-end">
+          <NativeSelect
+            flex="1 1 14rem"
+            label={words.which}
+            value={choice ?? ""}
+            disabled={going}
+            data={[
+              ...(choice === null ? [{ value: "", label: words.choose }] : []),
+              { value: "demo", label: words.demo },
+              ...(own ? [{ value: "own", label: own.name }] : []),
+            ]}
+            onChange={({ currentTarget: { value } }) => {
+              if (value === "demo" || value === "own") hone.exam.choose(value);
+            }}
+          />
+          <FilePicker
+            label={words.pick}
+            inputLabel={words.files}
+            multiple
+            disabled={!ready || going}
+            onFiles={(files) => void hone.exam.open(files)}
+          />
+        </Group>
+        {choice === "own" && own && (
+          <Text size="sm" c="dimmed">
+            {words.read(own.questions.length, own.texts.length)}
+          </Text>
+        )}
+        {choice === "own" && own && own.problems.length > 0 && (
+          <div>
+            <Text size="sm" mb={4}>
+              {words.leftOut(own.problems.length)}
+            </Text>
+            <ProblemList label={words.leftOutRows} problems={own.problems} />
+          </div>
+        )}
+        <Group gap="md">
+          {going ? (
+            <Button key="stop" variant="default" onClick={hone.exam.stop}>
+              {words.stop}
+            </Button>
+          ) : (
+            <Button key="run" variant={results ? "default" : "filled"} disabled={missing !== null} onClick={take}>
+              {words.run}
+            </Button>
+          )}
+          <Text size="sm" c="dimmed" flex="1 1 12rem">
+            {missing ??
+              (going ? (phase === "reading" ? words.reading : words.asking[phase]) : run ? words.once : words.baseOnly)}
+          </Text>
+        </Group>
+        {going && <CallProgress of={phase === "reading" ? "data" : "engine"} label={words.preparing} />}
+        <FailureAlert title={words.refused} failure={failure} />
+        {results && <ExamResults results={results} />}
+      </Stack>
+    </section>
+  );
+}

@@ -1,0 +1,122 @@
+/** Orders of several stages. Oracle: each stage's own sampler, asked by itself. */
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createSampler, type SamplerOptions } from "../../../src/batching/sampler.ts";
+import { orderOf, type StagePlan } from "../../../src/batching/stages.ts";
+
+interface Made {
+  readonly options: SamplerOptions;
+  readonly steps: number;
+  readonly examples: readonly number[];
+}
+
+/** Two or three stages over distinct examples, with one source or two each. */
+const settings = fc
+  .array(
+    fc.record({
+      lengths: fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 9 }),
+      mode: fc.constantFrom("weight" as const, "sampling" as const),
+      packing: fc.constantFrom(null, 64),
+      steps: fc.integer({ min: 1, max: 12 }),
+      accumulation: fc.integer({ min: 1, max: 3 }),
+      seed: fc.nat({ max: 1000 }),
+    }),
+    { minLength: 2, maxLength: 3 },
+  )
+  .map((list) => {
+    let next = 0;
+    return list.map(({ lengths, mode, steps, ...rest }): Made => {
+      const options: SamplerOptions = {
+        ...rest,
+        lengths,
+        sources: lengths.map((_, i) => i % 2),
+        mixture: { mode, lambdas: [1, 3] },
+        buckets: [{ rows: 2, length: 64, supervised: 128 }],
+        batchSize: 2,
+      };
+      // Interleaved with those of the other stages: indices of a stage are not consecutive.
+      return { options, steps, examples: lengths.map(() => 7 * next++ + 3) };
+    });
+  });
+
+const plansOf = (made: readonly Made[]) =>
+  made.map(
+    ({ options, steps, examples }): StagePlan => ({
+      steps,
+      examples,
+      sampler: (state) => createSampler(options, state),
+    }),
+  );
+
+/** What the stages' samplers give by themselves, one after the other, and two steps more of the last. */
+function alone(made: readonly Made[]): number[][][][] {
+  return made.flatMap(({ options, steps, examples }, stage) => {
+    const sampler = createSampler(options);
+    const asked = steps + (stage === made.length - 1 ? 2 : 0);
+    return Array.from({ length: asked }, () =>
+      sampler.next().map((rows) => rows.map((row) => row.map((index) => examples[index] ?? -1))),
+    );
+  });
+}
+
+describe("stages", () => {
+  test("give the batches of each stage's own sampler, one stage after the other, and the last never ends", () => {
+    fc.assert(
+      fc.property(settings, (made) => {
+        const order = orderOf(plansOf(made));
+        const expected = alone(made);
+        expect(expected.map(() => order.next())).toEqual(expected);
+      }),
+      { seed: 51, numRuns: 1000 },
+    );
+  });
+
+  test("resumed after any step from a state that went through JSON, borders included, give the rest", () => {
+    fc.assert(
+      fc.property(settings, (made) => {
+        const whole = orderOf(plansOf(made));
+        const expected = alone(made);
+        for (let done = 0; done < expected.length; done++) {
+          const state = JSON.parse(JSON.stringify(whole.state()));
+          const resumed = orderOf(plansOf(made), state);
+          expect(resumed.state()).toEqual(whole.state());
+          expect(expected.slice(done).map(() => resumed.next())).toEqual(expected.slice(done));
+          whole.next();
+        }
+      }),
+      { seed: 52, numRuns: 200 },
+    );
+  });
+
+  test("at a border the state is the beginning of the next stage", () => {
+    const [first, second] = [1, 2].map(
+      (seed): Made => ({
+        options: {
+          lengths: [5, 6, 7],
+          sources: [0, 0, 0],
+          mixture: { mode: "weight", lambdas: [1] },
+          packing: null,
+          buckets: [{ rows: 1, length: 16, supervised: 16 }],
+          batchSize: 1,
+          accumulation: 1,
+          seed,
+        },
+        steps: 2,
+        examples: [0, 1, 2],
+      }),
+    ) as [Made, Made];
+    const order = orderOf(plansOf([first, second]));
+    expect(order.state()).toEqual({ ...createSampler(first.options).state(), drawn: 0 });
+    order.next();
+    order.next();
+    expect(order.state()).toEqual({ ...createSampler(second.options).state(), drawn: 2 });
+  });
+
+  test("a state of a run in one stage is refused, and no stage too", () => {
+    const stage = plansOf(fc.sample(settings, { seed: 53, numRuns: 1 })[0] ?? []);
+    const state = { epoch: 0, cursor: 0, random: [1, 2, 3, 4] as const, passes: [] };
+    expect(() => orderOf(stage, state)).toThrow(`was kept for one stage, and there are ${stage.length}`);
+    expect(() => orderOf([])).toThrow("no stage");
+  });
+});

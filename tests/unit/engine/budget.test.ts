@@ -1,0 +1,128 @@
+/** What a run needs. Oracle: counted by hand for the tiny model, whose numbers are few. */
+
+import { describe, expect, test } from "vitest";
+import { parametersOf } from "../../../src/artifacts/method.ts";
+import { countBudget, diskOf, diskRefusal, timesOf } from "../../../src/engine/budget.ts";
+import { memoryOf } from "../../../src/engine/memory.ts";
+import { readConfig } from "../../../src/models/llama.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { sizeOf } from "../../../src/tensor/dtype.ts";
+import { tinyConfig } from "../../support/tinyLlama.ts";
+
+const config = readConfig(tinyConfig);
+const shape = { rows: 2, length: 32, supervised: 16 };
+const lora = { ...defaultRecipe("lora"), lora: { ...defaultRecipe("lora").lora, rank: 8 } };
+const full = defaultRecipe("full");
+const parts = { config, recipe: full, shapes: [shape], heldOut: [], provider: "webgpu" as const };
+
+/** Width 16, heads of 8, MLP of 32: embedding, two norms and the last, q and o, k and v, three of the MLP. */
+const base = 272 * 16 + 3 * 16 + 2 * 16 * 16 + 2 * 8 * 16 + 3 * 32 * 16;
+/** A layer of `in` to `out` has rank · (in + out): q and o, k and v, three of the MLP. */
+const adapter = 8 * (2 * (16 + 16) + 2 * (16 + 8) + 3 * (16 + 32));
+
+describe("memory", () => {
+  test("of LoRA: the model once, and of the adapter weights, gradients and two moments", () => {
+    const memory = memoryOf({ ...parts, recipe: lora });
+    expect(memory).toMatchObject({
+      frozen: 4 * base,
+      trained: 4 * adapter,
+      gradients: 4 * adapter,
+      moments: 8 * adapter,
+    });
+    expect(memory.total).toBe(4 * base + 16 * adapter + memory.activations + memory.engine);
+  });
+
+  test("of full training: four times the model, and nothing that stays", () => {
+    expect(memoryOf(parts)).toMatchObject({
+      frozen: 0,
+      trained: 4 * base,
+      gradients: 4 * base,
+      moments: 8 * base,
+    });
+  });
+
+  test("of activations: at least what a backward pass must keep, and about as much more as there are more places", () => {
+    const at = (rows: number) =>
+      memoryOf({ ...parts, recipe: lora, shapes: [{ ...shape, rows, supervised: 8 * rows }] }).activations;
+    // Per place the inputs of the layer's seven matrices (16, 16, 32 wide), and the logits of each supervised one.
+    expect(at(2)).toBeGreaterThan(4 * (64 * (16 + 16 + 32) + 16 * 272));
+    expect(at(2)).toBeLessThan(100 * 4 * (64 * (16 + 16 + 32) + 16 * 272));
+    expect(at(8) / at(2)).toBeGreaterThan(3);
+    expect(at(8) / at(2)).toBeLessThan(4.5);
+  });
+
+  test("counts every number of the model", () => {
+    expect(base).toBe(parametersOf(config, null).reduce((sum, spec) => sum + sizeOf(spec.shape), 0));
+  });
+});
+
+describe("disk", () => {
+  test("holds of each checkpoint weights and moments, of the newest and the best", () => {
+    const disk = diskOf(1000, { keepLast: 2, checkpointEvery: 10, evaluateEvery: 10, validationShare: 0.1 }, 100);
+    expect(disk.kept).toBe(3);
+    expect(disk.perCheckpoint).toBeGreaterThan(3000);
+    expect(disk.perCheckpoint).toBeLessThan(3000 + 100 * 250 + 5000);
+    expect(disk.total).toBe(3 * disk.perCheckpoint);
+  });
+
+  test.each([
+    ["no more than are written", { keepLast: 5, checkpointEvery: 60, validationShare: 0 }, 2],
+    ["no best one without validation", { keepLast: 2, checkpointEvery: 10, validationShare: 0 }, 2],
+    ["at least the last", { keepLast: 1, checkpointEvery: 1000, validationShare: 0 }, 1],
+  ])("keeps %s", (_, recipe, kept) => {
+    expect(diskOf(1000, { evaluateEvery: 10, ...recipe }, 100).kept).toBe(kept);
+  });
+});
+
+test.each([
+  [20, 60, { validations: 4, looks: 4 }],
+  [20, 61, { validations: 5, looks: 5 }],
+  [null, 10, { validations: 2, looks: 0 }],
+])("watching every %s of %i steps: before the first, every so many, after the last", (watchEvery, steps, times) => {
+  expect(timesOf({ evaluateEvery: 20, watchEvery }, steps)).toEqual(times);
+});
+
+describe("advice", () => {
+  const whole = { ...parts, steps: 100, provider: "wasm" as const, left: 1e9 };
+  const per = diskOf(4 * base, full, 100).perCheckpoint;
+
+  test("is not given where everything fits, nor where nothing is known of the room", () => {
+    expect(countBudget(whole)).toMatchObject({ fits: true, advice: null });
+    expect(countBudget({ ...whole, provider: "webgpu", left: null })).toMatchObject({
+      fits: true,
+      memory: { limit: null },
+      disk: { left: null },
+    });
+  });
+
+  test.each([
+    // Two newest, the best, and the one that is written.
+    ["fewer checkpoints", full, 3 * per, /gives 1 MB more: set checkpoints kept to 1\.$/],
+    ["LoRA", { ...full, keepLast: 1 }, 2.5 * per, /train with LoRA/],
+    ["room on the disk", full, 1000, /delete runs, models or datasets/],
+  ])("of a full disk names %s where that is enough", (_, recipe, left, words) => {
+    const budget = countBudget({ ...whole, recipe, left });
+    expect(budget.fits).toBe(false);
+    expect(budget.advice).toMatch(words);
+    expect(diskRefusal({ ...whole, recipe, left })).toBe(budget.advice);
+  });
+
+  // Of a wide model the weights rule, of long rows the attention between all their places.
+  const wide = { ...config, hidden_size: 1024, vocab_size: 300_000 };
+  test.each([
+    ["LoRA", wide, full, { rows: 1, length: 16 }, /train with LoRA/],
+    [
+      "fewer rows, and as many per step",
+      config,
+      { ...lora, batchSize: 4, accumulation: 3 },
+      { rows: 4, length: 10_240 },
+      /rows at a time to 2, and micro-batches per step to 6 for the same step\.$/,
+    ],
+    ["what is left", config, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /shorten the longest row/],
+  ])("of too little memory names %s", (_, model, recipe, places, words) => {
+    const budget = countBudget({ ...whole, config: model, recipe, shapes: [{ ...places, supervised: 16 }] });
+    expect(budget.memory.total).toBeGreaterThan(2 ** 32);
+    expect(budget).toMatchObject({ fits: false, memory: { limit: 2 ** 32 } });
+    expect(budget.advice).toMatch(words);
+  });
+});

@@ -1,0 +1,97 @@
+/**
+ * The engine asked about single checkpoints of a run, on wasm in Node. Oracles: the same checkpoint gives the same seeded answer
+ * whenever it is asked, another one another; and a later turn reads what the earlier one read and wrote.
+ */
+
+import { beforeAll, expect, test } from "vitest";
+import { createDataDesk } from "../../../src/datasets/datasets.ts";
+import { createEngine } from "../../../src/engine/engine.ts";
+import type { AskRequest, EngineApi } from "../../../src/protocol/engine.ts";
+import type { RunRecord } from "../../../src/run/record.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { openStorage } from "../../../src/storage/storage.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { takeIn } from "../../support/engineHere.ts";
+import { tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+
+let engine: EngineApi;
+let run: RunRecord;
+
+beforeAll(async () => {
+  const data = createDataDesk(await openStorage(), () => undefined);
+  engine = await createEngine(
+    nodeEntries,
+    () => undefined,
+    async () => data,
+  );
+  await engine.start("wasm");
+  const files = Object.entries(tinyModel()).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
+  const recipe = {
+    ...defaultRecipe("lora"),
+    learningRate: 3e-2,
+    steps: 8,
+    accumulation: 1,
+    maxLength: 64,
+    samplePrompts: 0,
+    checkpointEvery: 2,
+    evaluateEvery: 100,
+    keepLast: 3,
+  };
+  run = await engine.startRun({ name: "a run", modelHash, sources: [await takeIn(data, tinyRows())], recipe });
+  expect(run.status, run.reason ?? "").toBe("finished");
+}, 300_000);
+
+const ask = (change: Partial<AskRequest> = {}) =>
+  engine.ask({
+    requestId: "q",
+    modelHash: run.model.hash,
+    runId: run.id,
+    checkpoint: null,
+    template: run.recipe.template,
+    systemPrompt: null,
+    messages: [{ role: "user", content: "Say 1." }],
+    sampling: { temperature: 0.8, topK: null, topP: null, maxTokens: 12, seed: 3 },
+    ...change,
+  });
+
+test("the kept checkpoints are listed, newest first, the best one told apart", async () => {
+  const kept = await engine.checkpointsOf(run.id);
+  expect(kept.slice(0, 3).map(({ step }) => step)).toEqual([8, 6, 4]);
+  expect(kept.filter(({ best }) => best).map(({ step }) => step)).toEqual(
+    kept.some(({ step }) => step === run.best?.step) ? [run.best?.step] : [],
+  );
+});
+
+test("each checkpoint answers for itself, in any order", async () => {
+  const [newest, older, base] = [await ask(), await ask({ checkpoint: 4 }), await ask({ runId: null })];
+  expect([newest.step, older.step, base.step]).toEqual([8, 4, null]);
+  expect(new Set([newest.text, older.text, base.text]).size).toBe(3);
+  expect((await ask({ checkpoint: 8 })).text).toBe(newest.text);
+  expect((await ask({ checkpoint: 4 })).text).toBe(older.text);
+});
+
+test("a step that is not kept is refused with those that are", async () => {
+  await expect(ask({ checkpoint: 5 })).rejects.toThrow(/has no checkpoint of step 5: it has steps 8, 6, 4/);
+});
+
+test("a later question is read after the first one and its answer; the prompt is told for what it is", async () => {
+  const first = await ask();
+  const messages = [
+    { role: "user", content: "Say 1." },
+    { role: "assistant", content: first.text },
+    { role: "user", content: "Say 2." },
+  ] as const;
+  const second = await ask({ messages });
+  expect(second.prompt.text.startsWith(first.prompt.text + first.text)).toBe(true);
+  expect(second.prompt.tokens.slice(0, first.prompt.tokens.length)).toEqual(first.prompt.tokens);
+});
+
+test("a conversation beyond the context is refused with both numbers", async () => {
+  const long = "long ".repeat(tinyConfig.max_position_embeddings);
+  await expect(ask({ messages: [{ role: "user", content: long }] })).rejects.toThrow(
+    new RegExp(`has \\d+ tokens and the model's context ${tinyConfig.max_position_embeddings}: .*new conversation`),
+  );
+});

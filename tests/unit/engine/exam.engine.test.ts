@@ -1,0 +1,94 @@
+/**
+ * The engine's exam on wasm in Node, of a made-up model before and after a run. Oracle: a loss does not depend on which texts
+ * are evaluated together, and a model that has not learnt anything spreads its guesses over the whole vocabulary.
+ */
+
+import { expect, test } from "vitest";
+import { createDataDesk } from "../../../src/datasets/datasets.ts";
+import { createEngine } from "../../../src/engine/engine.ts";
+import type { EngineEvent, ExamineRequest } from "../../../src/protocol/engine.ts";
+import { wholeSource } from "../../../src/run/source.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { openStorage } from "../../../src/storage/storage.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { renderText } from "../../../src/templates/mask.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { jsonLines, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+import { byteLevelTokenizer } from "../../support/tokenizers.ts";
+
+test("base and tuned model take an exam, with progress; it can be cancelled, and another follows", {
+  timeout: 300_000,
+}, async () => {
+  const events: EngineEvent[] = [];
+  const data = createDataDesk(await openStorage(), () => undefined);
+  const engine = await createEngine(
+    nodeEntries,
+    (event) => events.push(event),
+    async () => data,
+  );
+  await engine.start("wasm");
+  const files = Object.entries(tinyModel()).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
+  const texts = ["Once upon a time.", "The end came soon, and all were glad of it.", "a"];
+  const request: ExamineRequest = {
+    modelHash,
+    runId: null,
+    checkpoint: null,
+    template: { kind: "built-in", name: "hone" },
+    systemPrompt: null,
+    questions: [
+      { prompt: "Say 1.", expected: "It is 1." },
+      { prompt: "long ".repeat(40), expected: "No." },
+    ],
+    texts,
+  };
+
+  events.length = 0;
+  const before = await engine.examine(request);
+  expect(before.answers.map(({ finish, correct }) => [finish, correct])).toEqual([
+    [expect.stringMatching(/stop|length/), false],
+    ["context", false],
+  ]);
+  expect(before.textLoss).toBeCloseTo(Math.log(tinyConfig.vocab_size), 0);
+  const tasks = events.flatMap((event) => (event.type === "progress" ? [event.task] : []));
+  expect(new Set(tasks)).toEqual(
+    new Set(["The base model answers the questions", "The base model reads the general texts"]),
+  );
+
+  // Every token but the first is predicted.
+  const alone = await Promise.all(texts.map((text) => engine.examine({ ...request, questions: [], texts: [text] })));
+  const { json, config } = byteLevelTokenizer();
+  const tokenizer = createTokenizer(json, config);
+  const tokens = texts.map((text) => tokenizer.encode(renderText(text, tokenizer)).ids.length - 1);
+  const sum = alone.reduce((total, { textLoss }, i) => total + (textLoss ?? Number.NaN) * (tokens[i] ?? 0), 0);
+  expect(before.textLoss).toBeCloseTo(sum / tokens.reduce((a, b) => a + b), 4);
+
+  const { sources } = await data.open([new File([jsonLines(tinyRows())], "rows.jsonl")]);
+  const recipe = {
+    ...defaultRecipe("lora"),
+    learningRate: 3e-2,
+    steps: 8,
+    accumulation: 1,
+    maxLength: 64,
+    samplePrompts: 0,
+  };
+  const run = await engine.startRun({
+    name: "a run",
+    modelHash,
+    sources: [wholeSource(sources[0]?.hash ?? "")],
+    recipe,
+  });
+  expect(run.status, run.reason ?? "").toBe("finished");
+  const tuned = { ...request, runId: run.id };
+  const cancelled = new AbortController();
+  const ending = expect(engine.examine(tuned, cancelled.signal)).rejects.toMatchObject({ name: "AbortError" });
+  cancelled.abort();
+  await ending;
+  const after = await engine.examine(tuned);
+  expect(after.answers).toHaveLength(2);
+  expect(after.textLoss).not.toBeCloseTo(before.textLoss ?? 0, 3);
+  // The base model is as it was.
+  expect((await engine.examine(request)).textLoss).toBe(before.textLoss);
+});

@@ -1,0 +1,159 @@
+/** Oracle: the record that each end of a run must leave. */
+
+import { describe, expect, it } from "vitest";
+import { createJournal } from "../../../src/engine/journal.ts";
+import type { EngineEvent } from "../../../src/protocol/engine.ts";
+import type { RunRecord, StepMetrics } from "../../../src/run/record.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { NonFiniteError } from "../../../src/training/nonFinite.ts";
+import { initialState, type LoopState } from "../../../src/training/state.ts";
+
+const record: RunRecord = {
+  id: "run",
+  name: "a run",
+  note: "",
+  createdAt: "2026-01-01T00:00:00.000Z",
+  updatedAt: "2026-01-01T00:00:00.000Z",
+  status: "running",
+  reason: null,
+  model: { name: "model", hash: "m", parameters: 10 },
+  sources: [{ name: "pairs", hash: "d", mapping: null, lambda: 1, excluded: [] }],
+  recipe: defaultRecipe("lora"),
+  provider: "wasm",
+  trainable: 4,
+  examples: { training: 8, validation: 2 },
+  stages: [],
+  totalSteps: 4,
+  step: 0,
+  seconds: 0,
+  metrics: [],
+  evaluations: [],
+  best: null,
+  samples: [],
+  watch: null,
+  slowdowns: [],
+  resumeFrom: null,
+};
+const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
+const metrics = (step: number): StepMetrics => ({
+  step,
+  loss: 4 / step,
+  gradientNorm: 1,
+  learningRate: 0.1,
+  tokens: 10,
+  supervisedTokens: 5,
+  seconds: 2,
+});
+const stateAfter = (steps: number): LoopState => ({
+  ...start,
+  step: steps,
+  updates: steps,
+  metrics: Array.from({ length: steps }, (_, i) => metrics(i + 1)),
+});
+
+function journal() {
+  const told: EngineEvent[] = [];
+  return {
+    told,
+    journal: createJournal(
+      record,
+      (event) => told.push(event),
+      () => 4096,
+    ),
+  };
+}
+
+describe("the journal of a run", () => {
+  it("gives a checkpoint the record of its own state", () => {
+    const { journal: written } = journal();
+    written.begin(start);
+    expect(written.at(stateAfter(3))).toMatchObject({ step: 3, seconds: 6, status: "running" });
+  });
+
+  it("ends with the state it ended in, though more was heard: a full disk goes back to the last checkpoint", () => {
+    const { journal: written } = journal();
+    written.begin(start);
+    for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
+    written.end(stateAfter(2), "paused", "The disk is full.");
+    expect(written.record()).toMatchObject({ step: 2, seconds: 4, status: "paused", reason: "The disk is full." });
+    expect(written.record().metrics.map(({ step }) => step)).toEqual([1, 2]);
+  });
+
+  it("fails with everything that was seen, and the reason", () => {
+    const { journal: written } = journal();
+    written.begin(start);
+    written.hear({ type: "evaluation", metrics: { step: 0, loss: 5 } });
+    written.hear({ type: "step", metrics: metrics(1) });
+    written.fail(new Error("The loss of step 2 is NaN."), null, []);
+    expect(written.record()).toMatchObject({
+      step: 1,
+      seconds: 2,
+      status: "failed",
+      reason: "The loss of step 2 is NaN.",
+      evaluations: [{ step: 0, loss: 5 }],
+    });
+  });
+
+  it.each([
+    ["the newest checkpoint", [2, 1], 2],
+    ["the one before, where the newest gives them itself", [3, 1], 1],
+    ["the beginning, where only that one is there", [3], 0],
+    ["the beginning, where none is", [], 0],
+  ])("says after numbers that left the finite range that it goes on slower from %s", (_, checkpoints, from) => {
+    const { journal: written } = journal();
+    written.begin(start);
+    for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
+    written.fail(new NonFiniteError("loss", Number.NaN, 4, [5]), null, checkpoints);
+    const { status, reason, slowdowns, resumeFrom } = written.record();
+    expect([status, resumeFrom, slowdowns]).toEqual(["failed", from, [{ fromStep: from, factor: 0.1 }]]);
+    expect(reason).toMatch(/^The loss of step 4 is NaN\./);
+    expect(reason).toContain(
+      `Resume goes on from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"} with`,
+    );
+    // Once another is saved, that is the newest.
+    expect(written.at(stateAfter(2)).resumeFrom).toBeNull();
+  });
+
+  it("does not slow down a model that was broken before the first step", () => {
+    const { journal: written } = journal();
+    written.begin(start);
+    written.fail(new NonFiniteError("validation loss", Number.NaN, 0, []), null, []);
+    expect(written.record()).toMatchObject({ status: "failed", slowdowns: [] });
+    expect(written.record().reason).not.toContain("Resume");
+  });
+
+  it("keeps every look, and tells it apart from the record", () => {
+    const watch = { prompt: "q", place: { source: 0, row: 1 }, tokens: [], moments: [] };
+    const told: EngineEvent[] = [];
+    const written = createJournal(
+      { ...record, watch },
+      (event) => told.push(event),
+      () => 0,
+    );
+    written.begin(start);
+    const moments = [{ step: 0, answer: "x", losses: [1] }];
+    written.hear({ type: "moments", moments });
+    expect(told.at(-1)).toEqual({ type: "watch", runId: "run", watch: { ...watch, moments } });
+    expect(written.record().watch?.moments).toEqual(moments);
+    written.begin(start);
+    expect(written.record().watch?.moments).toEqual([]);
+  });
+
+  it("pauses when the GPU was lost", () => {
+    const { journal: written } = journal();
+    written.begin(stateAfter(2));
+    written.fail(new Error("a call was cut off"), { reason: "unknown", message: "driver reset" }, []);
+    expect(written.record()).toMatchObject({ step: 2, status: "paused" });
+    expect(written.record().reason).toMatch(/GPU was lost \(driver reset\)/);
+  });
+
+  it("replaces the answer before training by both answers", () => {
+    const { journal: written, told } = journal();
+    written.begin(start);
+    const before = { prompt: "q", reference: "r", before: "x", after: null };
+    written.hear({ type: "sample", sample: before });
+    written.hear({ type: "sample", sample: { ...before, after: "y" } });
+    expect(written.record().samples).toEqual([{ ...before, after: "y" }]);
+    expect(told.every((event) => event.type === "run")).toBe(true);
+  });
+});

@@ -1,0 +1,61 @@
+/**
+ * The memory of a run as it is predicted. Oracle: the WebAssembly heap after the run's steps under Node, in one process, so each
+ * setting needs more than those before it; and what follows from the parts by reason alone.
+ */
+
+import { describe, expect, test } from "vitest";
+import { measure } from "../../../bench/memory/measure.ts";
+import { caseOf, type Setting } from "../../../bench/memory/setting.ts";
+import { memoryOf } from "../../../src/engine/memory.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+
+const setting: Setting = {
+  provider: "wasm",
+  size: "tiny",
+  method: "lora",
+  change: {},
+  accumulation: 1,
+  lengths: [],
+  looks: false,
+  once: false,
+};
+
+describe("on the processor within 15 % of what the heap holds", () => {
+  // Of the rows of bench/memory.ts those that take a second. There, in November 2026, all were within 4 %.
+  test.each<[string, Partial<Setting>]>([
+    ["a short row, where ONNX Runtime itself is most of it", { change: { rows: 1, length: 32 } }],
+    ["an adapter, several rows", {}],
+    ["a long row, where attention is most of it", { method: "full", change: { rows: 1, length: 512 } }],
+    [
+      "several lengths, micro-batches, validation and an answer",
+      { accumulation: 2, lengths: [256], looks: true, change: { rows: 2, length: 512 } },
+    ],
+    [
+      "a large vocabulary, where the optimizer is most of it",
+      { method: "full", change: { vocabulary: 49_152, rows: 2, length: 64 } },
+    ],
+  ])("%s", { timeout: 120_000 }, async (_, change) => {
+    const { predicted, peak } = await measure({ ...setting, ...change }, nodeEntries, 1);
+    expect(predicted.total / peak).toBeGreaterThan(0.85);
+    expect(predicted.total / peak).toBeLessThan(1.15);
+  });
+});
+
+describe("of SmolLM2-135M with an adapter of rank 16", () => {
+  const smol: Setting = { ...setting, provider: "webgpu", size: "smol", once: true };
+  const predicted = (change: Partial<Setting> = {}) => {
+    const { config, recipe, shapes } = caseOf({ ...smol, ...change });
+    return memoryOf({ config, recipe, shapes, heldOut: [], provider: "webgpu" });
+  };
+
+  test("and 512 tokens: under 2 GB, of which the weights are those of the model and its adapter", () => {
+    const { frozen, trained, total } = predicted();
+    expect(frozen).toBe(4 * 134_515_008);
+    expect(trained).toBe(4 * 4_884_480);
+    expect(total).toBeLessThan(2e9);
+  });
+
+  test("further lengths add only what their sessions keep: no buffer waits for the next of its shape", () => {
+    expect(predicted({ lengths: [256, 128] }).total).toBeLessThan(1.01 * predicted().total);
+  });
+});

@@ -1,0 +1,321 @@
+/**
+ * A run as one file: out of one storage, into another that is empty. Oracle: what was saved in the first. Then the file is damaged in
+ * every part of it, and what comes of it is looked at in the second storage.
+ */
+
+import { strToU8, unzipSync, zipSync } from "fflate";
+import { beforeAll, describe, expect, test } from "vitest";
+import { createRowStore } from "../../../src/datasets/rows.ts";
+import { createExports } from "../../../src/engine/export.ts";
+import { createJournal } from "../../../src/engine/journal.ts";
+import type { Library } from "../../../src/engine/library.ts";
+import { createRunDesk } from "../../../src/engine/runs.ts";
+import { recordText } from "../../../src/export/runFile.ts";
+import { sha256 } from "../../../src/hub/hash.ts";
+import type { EngineEvent } from "../../../src/protocol/engine.ts";
+import type { RunRecord } from "../../../src/run/record.ts";
+import { acquireTrainingLock } from "../../../src/storage/lock.ts";
+import { memoryScratch } from "../../../src/storage/scratch.ts";
+import { openStorage, type Storage } from "../../../src/storage/storage.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
+import { initialState } from "../../../src/training/state.ts";
+import { byteTensor, contents, loadWhole, newDisk, patternBytes, runRecord, tabOn } from "../storage/backend.ts";
+
+const noModels = {} as Library;
+
+async function place() {
+  const storage = await openStorage(tabOn(newDisk()));
+  const told: EngineEvent[] = [];
+  const emit = (event: EngineEvent) => void told.push(event);
+  const desk = createRunDesk(storage, createExports(storage, noModels, memoryScratch(), emit), emit);
+  return { storage, told, ...desk, ...desk.calls };
+}
+
+const state = { ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] }) };
+const pairs = Array.from({ length: 300 }, (_, i) => ({ instruction: `Say ${i} é.`, output: `${i}` }));
+
+/** Two checkpoints that are kept, one that is neither newest nor best, and rows. */
+async function filled({ storage }: { readonly storage: Storage }): Promise<RunRecord> {
+  const text = new TextEncoder().encode(JSON.stringify(pairs));
+  const { summary } = await createRowStore(storage).read(bytesFromMemory("pairs.json", text), () => undefined);
+  const best = { step: 10, loss: 0.5 };
+  const record = (step: number) =>
+    runRecord("the run", step, {
+      status: "paused",
+      best,
+      recipe: { ...runRecord("", 0).recipe, keepLast: 3 },
+      sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, lambda: 1, excluded: [2] }],
+    });
+  for (const step of [10, 20, 30]) {
+    await storage.checkpoints.save({
+      record: record(step),
+      state: { ...state, step },
+      tensors: [
+        byteTensor("w", patternBytes(5 * 2 ** 20 + step, 1)),
+        { name: "a", dtype: "float32", shape: [2, 3], read: () => Float32Array.from([1, 2, 3, 4, 5, step]) },
+        byteTensor("none", new Uint8Array(0)),
+      ],
+    });
+  }
+  return record(30);
+}
+
+let first: Awaited<ReturnType<typeof place>>;
+let record: RunRecord;
+let archive: Blob;
+
+beforeAll(async () => {
+  first = await place();
+  record = await filled(first);
+  ({ archive } = await first.exportRun(record.id));
+});
+
+/** A checkpoint with the hash of each tensor: vitest compares megabytes for minutes. */
+async function digested(storage: Storage, step: number) {
+  const { tensors, ...rest } = await loadWhole(storage, record.id, step);
+  const digests: Record<string, string> = {};
+  for (const [name, bytes] of Object.entries(tensors)) digests[name] = await sha256(new Uint8Array(bytes));
+  return { ...rest, digests };
+}
+
+const asFile = (content: BlobPart, name = "the-run.zip") => new File([content], name);
+
+describe("export and import", () => {
+  test("an empty storage has an equal record, equal checkpoints and equal rows afterwards", async () => {
+    const second = await place();
+    const { added, record: taken, notes } = await second.importRun(asFile(archive));
+    expect({ added, notes }).toEqual({ added: true, notes: [] });
+    // NaN among the losses included.
+    expect(taken).toEqual(record);
+    expect(await second.storage.runs.get(record.id)).toEqual(record);
+    expect(Number.isNaN(taken.metrics[0]?.loss)).toBe(true);
+    // Newest and best; that of step 20 is neither.
+    expect(await second.storage.checkpoints.steps(record.id)).toEqual([30, 10]);
+    for (const step of [30, 10]) {
+      expect(await digested(second.storage, step)).toEqual(await digested(first.storage, step));
+    }
+    const [hash = ""] = record.sources.map((source) => source.hash);
+    const [mine, theirs] = await Promise.all(
+      [first, second].map(async ({ storage }) => {
+        const rows = await createRowStore(storage).open(hash);
+        const records = [];
+        for await (const piece of rows.pieces()) records.push(...piece.records);
+        return { summary: rows.summary, records };
+      }),
+    );
+    expect(theirs).toEqual(mine);
+    expect(theirs?.records).toHaveLength(pairs.length);
+    expect(await second.storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
+    expect(second.told.at(-1)).toEqual({ type: "runsChanged" });
+  });
+
+  test("the archive holds plain files that another unzip reads, and says which model is needed", async () => {
+    const held = unzipSync(new Uint8Array(await archive.arrayBuffer()));
+    const { sources, model } = record;
+    expect(Object.keys(held)).toEqual([
+      "README.txt",
+      "run.json",
+      "checkpoints/30/tensors.safetensors",
+      "checkpoints/30/state.json",
+      "checkpoints/10/tensors.safetensors",
+      "checkpoints/10/state.json",
+      `data/${sources[0]?.hash}/0.json`,
+      "manifest.json",
+    ]);
+    expect(new TextDecoder().decode(held["README.txt"])).toContain(`${model.name}, 10 parameters, hash ${model.hash}`);
+    expect(new TextDecoder().decode(held["run.json"])).toBe(
+      recordText((await first.storage.runs.get(record.id)) ?? record),
+    );
+  });
+
+  test("what is here already is told and left alone, also when it was renamed; twice changes nothing", async () => {
+    const second = await place();
+    await second.importRun(asFile(archive));
+    await second.editRun(record.id, { name: "Mine", note: "kept" });
+    const again = await second.importRun(asFile(archive));
+    expect(again).toMatchObject({ added: false, notes: ['This run is here already, as "Mine".'] });
+    expect((await second.listRuns()).map(({ name, note }) => [name, note])).toEqual([["Mine", "kept"]]);
+  });
+
+  test("another run of the same id stays as it is, and the one that comes gets a new id", async () => {
+    const second = await place();
+    await second.storage.checkpoints.save(contents(runRecord(record.id, 7), { w: Uint8Array.of(7) }));
+    const { added, record: taken, notes } = await second.importRun(asFile(archive));
+    expect(added).toBe(true);
+    expect(notes).toEqual([expect.stringContaining("this one got a new number")]);
+    expect(taken.id).not.toBe(record.id);
+    expect({ ...taken, id: record.id }).toEqual(record);
+    expect(await second.storage.checkpoints.steps(record.id)).toEqual([7]);
+    expect(await second.storage.checkpoints.steps(taken.id)).toEqual([30, 10]);
+    // Once more it is known under its new id.
+    expect(await second.importRun(asFile(archive))).toMatchObject({ added: false, record: { id: taken.id } });
+  });
+
+  test("rows that are not kept any more are left out, and that is said on the way out", async () => {
+    const third = await place();
+    await filled(third);
+    await third.storage.datasets.delete(record.sources[0]?.hash ?? "");
+    const { notes, archive: without } = await third.exportRun(record.id);
+    expect(notes).toContain(
+      "The rows of pairs.json are not kept in this browser any more, so the file does not have them.",
+    );
+    const second = await place();
+    expect(await second.importRun(asFile(without))).toMatchObject({ added: true });
+    expect((await second.storage.datasets.list()).entries).toEqual([]);
+  });
+
+  test("a cancelled export and a cancelled import leave nothing", async () => {
+    const controller = new AbortController();
+    controller.abort();
+    await expect(first.exportRun(record.id, controller.signal)).rejects.toThrow(/abort/i);
+    const second = await place();
+    await expect(second.importRun(asFile(archive), controller.signal)).rejects.toThrow(/abort/i);
+    expect(await second.listRuns()).toEqual([]);
+  });
+});
+
+/** The archive with a byte of a file changed, at that place of the file's content. */
+async function spoiltAt(content: Uint8Array, at: number): Promise<Uint8Array<ArrayBuffer>> {
+  const whole = new Uint8Array(await archive.arrayBuffer());
+  const head = content.subarray(0, 64);
+  let place = 0;
+  while (!head.every((byte, i) => whole[place + i] === byte)) place++;
+  whole[place + at] = (whole[place + at] ?? 0) ^ 1;
+  return whole;
+}
+
+async function rezipped(change: (files: Record<string, Uint8Array>) => void): Promise<Uint8Array<ArrayBuffer>> {
+  const held = unzipSync(new Uint8Array(await archive.arrayBuffer()));
+  change(held);
+  return new Uint8Array(zipSync(held, { level: 0 }));
+}
+
+function edited(files: Record<string, Uint8Array>, change: Readonly<Record<string, unknown>>) {
+  const manifest: unknown = JSON.parse(new TextDecoder().decode(files["manifest.json"]));
+  files["manifest.json"] = strToU8(JSON.stringify({ ...(manifest as object), ...change }));
+}
+
+describe("a file that is not whole is refused, and changes nothing", () => {
+  const named = async (name: RegExp) => {
+    const held = unzipSync(new Uint8Array(await archive.arrayBuffer()));
+    return Object.entries(held).find(([path]) => name.test(path))?.[1] ?? new Uint8Array(0);
+  };
+  const rows: [string, () => Promise<BlobPart>, RegExp][] = [
+    [
+      "a byte of a tensor",
+      async () => spoiltAt(await named(/30.tensors/), 5 * 2 ** 20),
+      /piece 2 of 2 of checkpoints\/30\/tensors\.safetensors does not hold the bytes/,
+    ],
+    [
+      "a byte of the record",
+      async () => spoiltAt(await named(/run\.json/), 40),
+      /piece 1 of 1 of run\.json does not hold the bytes/,
+    ],
+    [
+      "a byte of the rows",
+      async () => spoiltAt(await named(/^data/), 100),
+      /of data\/.*\/0\.json does not hold the bytes/,
+    ],
+    [
+      "a byte of the state",
+      async () => spoiltAt(await named(/30.state/), 9),
+      /of checkpoints\/30\/state\.json does not hold/,
+    ],
+    ["its end cut off", async () => archive.slice(0, archive.size - 30), /is no zip file, or is cut off/],
+    ["its beginning cut off", async () => archive.slice(5000), /is damaged/],
+    ["an empty file", async () => "", /is no zip file/],
+    ["a text", async () => "hello ".repeat(100), /is no zip file/],
+    [
+      "compressed",
+      async () => new Uint8Array(zipSync(unzipSync(new Uint8Array(await archive.arrayBuffer())))),
+      /holds README\.txt compressed/,
+    ],
+    [
+      "another zip",
+      async () => new Uint8Array(zipSync({ "a.txt": strToU8("a") }, { level: 0 })),
+      /is no run of Hone: it has no manifest\.json/,
+    ],
+    ["no record", () => rezipped((files) => void delete files["run.json"]), /is damaged: it has no run\.json/],
+    ["a foreign manifest", () => rezipped((files) => edited(files, { hone: "model" })), /is no run of Hone/],
+    [
+      "a broken manifest",
+      () => rezipped((files) => void Object.assign(files, { "manifest.json": strToU8("{") })),
+      /its manifest\.json cannot be read/,
+    ],
+    [
+      "a manifest without files",
+      () => rezipped((files) => edited(files, { files: 3 })),
+      /files of its manifest\.json is not what it should be/,
+    ],
+    [
+      "a manifest that proves nothing",
+      () => rezipped((files) => edited(files, { files: [] })),
+      /its manifest has no hash of run\.json/,
+    ],
+    [
+      "a newer file",
+      () => rezipped((files) => edited(files, { format: 2 })),
+      /written by a newer version of Hone \(format 2; this one reads up to 1\)\. Reload/,
+    ],
+    [
+      "a newer record",
+      () => rezipped((files) => edited(files, { recordFormat: 2 })),
+      /saved by a newer version of Hone \(format 2; this one reads up to 1\)/,
+    ],
+  ];
+  test.each(rows)("%s", async (_, change, message) => {
+    const second = await place();
+    await expect(second.importRun(asFile(await change()))).rejects.toThrow(message);
+    expect(await second.listRuns()).toEqual([]);
+    expect(await second.storage.audit()).toMatchObject({ chunks: 0 });
+  });
+});
+
+describe("words of a run", () => {
+  test("name and note are kept; the rest of the record stays", async () => {
+    const { storage, editRun, told } = await place();
+    await storage.runs.put({ ...runRecord("r", 3), status: "paused" });
+    const { updatedAt, ...edited } = await editRun("r", { name: "Better" });
+    const { updatedAt: before, ...rest } = { ...runRecord("r", 3), status: "paused" };
+    expect(edited).toEqual({ ...rest, name: "Better" });
+    expect(updatedAt > before).toBe(true);
+    await editRun("r", { note: "" });
+    expect(await storage.runs.get("r")).toMatchObject({ name: "Better", note: "" });
+    expect(told).toEqual([{ type: "runsChanged" }, { type: "runsChanged" }]);
+    await expect(editRun("none", { name: "x" })).rejects.toThrow("There is no run none in this browser.");
+  });
+
+  test("while it trains, the journal takes them, so that the next checkpoint keeps them", async () => {
+    const { storage, editRun, follow, told } = await place();
+    const running = runRecord("r", 3);
+    await storage.runs.put(running);
+    const journal = createJournal(
+      running,
+      () => undefined,
+      () => 0,
+    );
+    follow(journal);
+    await editRun("r", { name: "Mine" });
+    expect(journal.at({ ...state, step: 4 })).toMatchObject({ name: "Mine", step: 4 });
+    expect(await storage.runs.get("r")).toMatchObject({ name: "run r" });
+    expect(told).toEqual([]);
+  });
+
+  test("of a run that another tab trains they cannot be changed here", async () => {
+    const { storage, editRun } = await place();
+    await storage.runs.put(runRecord("r", 3));
+    const release = await acquireTrainingLock();
+    await expect(editRun("r", { name: "x" })).rejects.toThrow('Run "run r" trains in another tab');
+    release?.();
+  });
+});
+
+test("a run's size counts what its checkpoints share once", async () => {
+  const sizes = await first.runSizes();
+  const held = await first.storage.checkpoints.steps(record.id);
+  expect(held).toEqual([30, 20, 10]);
+  // The first 4 MiB are the same in all three.
+  const tails = [10, 20, 30].map((step) => 2 ** 20 + step + 24);
+  const states = [10, 20, 30].map((step) => JSON.stringify({ ...state, step }).length);
+  expect(sizes[record.id]).toBe([4 * 2 ** 20, ...tails, ...states].reduce((sum, part) => sum + part, 0));
+});

@@ -1,0 +1,129 @@
+/**
+ * A run in two stages on wasm, from rows to record. Oracles: the text's own validation loss before and after the first
+ * stage, the chats' before and after the second; and for a pause at the border, the run without it, bit for bit.
+ */
+
+import { beforeAll, describe, expect, test } from "vitest";
+import { createDataDesk } from "../../../src/datasets/datasets.ts";
+import { createEngine } from "../../../src/engine/engine.ts";
+import type { EngineApi, EngineEvent } from "../../../src/protocol/engine.ts";
+import type { Recipe, RunRecord } from "../../../src/run/record.ts";
+import type { SourceChoice } from "../../../src/run/source.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { openStorage } from "../../../src/storage/storage.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { takeIn } from "../../support/engineHere.ts";
+import { tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+
+const recipe: Recipe = {
+  ...defaultRecipe("full"),
+  template: { kind: "built-in", name: "hone" },
+  stages: "text-first",
+  textEpochs: 8,
+  textLearningRate: 2e-2,
+  learningRate: 1e-2,
+  epochs: 6,
+  warmupRatio: 0.1,
+  batchSize: 4,
+  accumulation: 1,
+  maxLength: 96,
+  validationShare: 0.2,
+  evaluateEvery: 1000,
+  checkpointEvery: 1000,
+  samplePrompts: 1,
+  seed: 7,
+};
+
+let engine: EngineApi;
+let modelHash: string;
+let text: SourceChoice;
+let chats: SourceChoice;
+let whole: RunRecord;
+let hear: (event: EngineEvent) => void = () => undefined;
+
+beforeAll(async () => {
+  const data = createDataDesk(await openStorage(), () => undefined);
+  engine = await createEngine(
+    nodeEntries,
+    (event) => hear(event),
+    async () => data,
+  );
+  await engine.start("wasm");
+  const files = Object.entries(tinyModel()).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
+  modelHash = (await engine.openModel({ kind: "files", files, name: "tiny" })).hash;
+  const passages = Array.from({ length: 20 }, (_, i) => ({ text: `The fox of house ${i} runs, and the fox sleeps.` }));
+  text = await takeIn(data, passages, "passages.json");
+  chats = await takeIn(data, tinyRows());
+  whole = await engine.startRun({ name: "whole", modelHash, sources: [text, chats], recipe });
+}, 300_000);
+
+describe("a run in two stages", () => {
+  test("keeps in its record what each stage was", () => {
+    expect([whole.status, whole.reason]).toEqual(["finished", null]);
+    // 16 of 20 rows of each source, four to a step.
+    expect(whole.stages.map(({ kind, steps, examples }) => ({ kind, steps, examples }))).toEqual([
+      { kind: "text", steps: 32, examples: 16 },
+      { kind: "chat", steps: 24, examples: 16 },
+    ]);
+    expect(whole.totalSteps).toBe(56);
+    expect(whole.examples).toEqual({ training: 32, validation: 8 });
+    // A stage's planned tokens are those that its passes learnt.
+    const learnt = (from: number, to: number) =>
+      whole.metrics.slice(from, to).reduce((sum, { supervisedTokens }) => sum + supervisedTokens, 0);
+    expect(learnt(0, 32)).toBe(8 * (whole.stages[0]?.supervisedTokens ?? 0));
+    expect(learnt(32, 56)).toBe(6 * (whole.stages[1]?.supervisedTokens ?? 0));
+  });
+
+  test("the first stage lowers the loss of text, the second that of chats", () => {
+    expect(whole.evaluations.map(({ step }) => step)).toEqual([0, 32, 56]);
+    const [base, border, end] = whole.evaluations.map(({ loss, byKind }) => ({ loss, text: 0, chat: 0, ...byKind }));
+    if (!base || !border || !end) throw new Error("three validations were expected");
+    expect(base.text).toBeGreaterThan(4.5);
+    expect(border.text).toBeLessThan(0.5 * base.text);
+    expect(end.chat).toBeLessThan(0.5 * border.chat);
+    // All held-out rows together lie between the kinds.
+    for (const { loss, text: ofText, chat } of [base, border, end]) {
+      expect(loss).toBeGreaterThan(Math.min(ofText, chat));
+      expect(loss).toBeLessThan(Math.max(ofText, chat));
+    }
+  });
+
+  test("the rate rises anew at the border, to the chats' own peak", () => {
+    const rates = whole.metrics.map(({ learningRate }) => learningRate);
+    expect(Math.max(...rates.slice(0, 32))).toBe(2e-2);
+    expect(Math.max(...rates.slice(32))).toBe(1e-2);
+    // Three steps of warm-up in the second stage: the first takes a quarter of the peak.
+    expect(rates[32]).toBeCloseTo(1e-2 / 4, 12);
+  });
+
+  test.each([31, 32, 33])(
+    "paused after step %i and resumed, it is the run without a pause",
+    async (step) => {
+      hear = (event) => {
+        if (event.type === "step" && event.metrics.step === step) void engine.pauseRun();
+      };
+      const paused = await engine.startRun({ name: "paused", modelHash, sources: [text, chats], recipe });
+      hear = () => undefined;
+      expect([paused.status, paused.step]).toEqual(["paused", step]);
+      const resumed = await engine.resumeRun(paused.id);
+      const shown = ({ metrics, evaluations, samples, stages }: RunRecord) => ({
+        metrics: metrics.map(({ seconds: _, ...rest }) => rest),
+        evaluations,
+        samples,
+        stages,
+      });
+      expect(shown(resumed)).toEqual(shown(whole));
+    },
+    120_000,
+  );
+
+  test("text alone is refused with the way out, and leaves no run", async () => {
+    const before = (await engine.listRuns()).length;
+    await expect(engine.startRun({ name: "no", modelHash, sources: [text], recipe })).rejects.toThrow(
+      "all 16 examples to train on are plain text: choose a source of chats as well, or have everything learnt together",
+    );
+    expect(await engine.listRuns()).toHaveLength(before);
+  });
+});

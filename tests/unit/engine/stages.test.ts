@@ -1,0 +1,228 @@
+/**
+ * Runs planned in one stage and in two. Oracles: for one stage, batches and shapes written down before there were stages
+ * (tests/golden/plan/together.json); for two, what was asked for, counted by hand from the sequences.
+ */
+
+import { describe, expect, test } from "vitest";
+import { type Plan, planRun } from "../../../src/engine/prepare.ts";
+import type { Recipe } from "../../../src/run/record.ts";
+import { createBatchSource, evaluationBatches } from "../../../src/training/batchSource.ts";
+import { stagedLearningRate } from "../../../src/training/schedule.ts";
+import { initialState, readState } from "../../../src/training/state.ts";
+import together from "../../golden/plan/together.json" with { type: "json" };
+import { lessonsOf } from "../../support/examples.ts";
+import {
+  choices,
+  modelToPlanFor,
+  preparedData,
+  type Sequences,
+  smallRecipe,
+  threeSources,
+} from "../../support/planned.ts";
+
+const model = modelToPlanFor();
+const lambdas = [1, 0.5, 2];
+const plan = (change: Partial<Recipe> = {}, sequences: Sequences = threeSources) =>
+  planRun(model, preparedData(sequences), choices(lambdas), smallRecipe(change));
+const ways = (["weight", "sampling"] as const).flatMap((mixture) => [
+  { mixture, packing: false },
+  { mixture, packing: true },
+]);
+const kindOf = (sequences: Sequences) => {
+  const kinds = new Map<string, string>();
+  const counted = new Map<number, number>();
+  for (const [source, kind] of sequences) {
+    const row = counted.get(source) ?? 0;
+    counted.set(source, row + 1);
+    kinds.set(`${source} ${row}`, kind);
+  }
+  return ({ source, row }: { source: number; row: number }) => kinds.get(`${source} ${row}`);
+};
+const kind = kindOf(threeSources);
+/** Places in the training list of all that the next steps draw. */
+const drawn = (order: ReturnType<Plan["order"]>, steps: number) =>
+  Array.from({ length: steps }, () => order.next().flat(2));
+
+describe("a run in one stage", () => {
+  test.each(together)("is what it was before there were stages ($mixture, packed: $packing)", (golden) => {
+    const { mixture, packing } = golden as { mixture: Recipe["mixture"]; packing: boolean };
+    const planned = plan({ mixture, packing });
+    const place = ({ source, row, weights }: Plan["training"][number]) => [source, row, weights.at(-1)];
+    const order = planned.order();
+    expect({
+      mixture,
+      packing,
+      totalSteps: planned.totalSteps,
+      buckets: planned.buckets,
+      validationBuckets: planned.validationBuckets,
+      training: planned.training.map(place),
+      validation: planned.validation.map(place),
+      steps: golden.steps.map(() => order.next()),
+      state: order.state(),
+    }).toEqual(golden);
+    expect(planned.stages).toEqual([]);
+    expect(planned.heldOut).toEqual([{ kind: null, examples: planned.validation }]);
+  });
+});
+
+describe("a run in two stages", () => {
+  test.each(ways)(
+    "takes text first, then chats, and nothing of the other kind in either ($mixture, packed: $packing)",
+    (way) => {
+      const planned = plan({ ...way, stages: "text-first", textEpochs: 3 });
+      const [text, chat] = planned.stages;
+      expect(planned.stages.map((stage) => stage.kind)).toEqual(["text", "chat"]);
+      expect(planned.totalSteps).toBe((text?.steps ?? 0) + (chat?.steps ?? 0));
+      const order = planned.order();
+      const kinds = drawn(order, planned.totalSteps).map((step) => [
+        ...new Set(step.map((place) => kind(planned.training[place] ?? { source: -1, row: -1 }))),
+      ]);
+      expect(kinds).toEqual([...Array(text?.steps).fill(["text"]), ...Array(chat?.steps).fill(["chat"])]);
+    },
+  );
+
+  test("its stages are as long as their passes, by hand", () => {
+    // One row of each source is held out; four rows make a step.
+    const planned = plan({ stages: "text-first", textEpochs: 3, epochs: 2 });
+    const counts = { text: 0, chat: 0 };
+    for (const example of planned.training) counts[kind(example) as "text" | "chat"]++;
+    expect(counts.text + counts.chat).toBe(30 - 3);
+    const supervised = (wanted: string) =>
+      planned.training
+        .filter((example) => kind(example) === wanted)
+        .reduce((sum, { weights }) => sum + weights.filter((weight) => weight > 0).length, 0);
+    expect(planned.stages).toEqual([
+      {
+        kind: "text",
+        steps: 3 * Math.ceil(counts.text / 4),
+        examples: counts.text,
+        supervisedTokens: supervised("text"),
+      },
+      {
+        kind: "chat",
+        steps: 2 * Math.ceil(counts.chat / 4),
+        examples: counts.chat,
+        supervisedTokens: supervised("chat"),
+      },
+    ]);
+  });
+
+  test("in whole passes each text comes as often as asked, each chat too, and λ scales weights within a stage", () => {
+    const planned = plan({ mixture: "weight", stages: "text-first", textEpochs: 3, epochs: 2 });
+    const times = planned.training.map(() => 0);
+    for (const place of drawn(planned.order(), planned.totalSteps).flat()) times[place] = (times[place] ?? 0) + 1;
+    expect(times).toEqual(planned.training.map((example) => (kind(example) === "text" ? 3 : 2)));
+    for (const { source, weights } of planned.training) expect(weights.at(-1)).toBe(lambdas[source]);
+  });
+
+  test("λ as sampling shares out the draws within each stage", () => {
+    const planned = plan({ mixture: "sampling", stages: "text-first", textEpochs: 4, epochs: 4 });
+    let before = 0;
+    for (const { kind: learnt, examples } of planned.stages) {
+      // Text is in sources 1 and 2 (λ 0.5 and 2), chats in 0 and 2 (λ 1 and 2).
+      const [one, two] = learnt === "text" ? [1, 2] : [0, 2];
+      const share = (lambdas[one] ?? 0) / ((lambdas[one] ?? 0) + (lambdas[two] ?? 0));
+      const order = planned.order();
+      drawn(order, before);
+      const epoch = drawn(order, Math.ceil(examples / 4)).flat();
+      expect(epoch).toHaveLength(examples);
+      const count = (source: number) => epoch.filter((place) => planned.training[place]?.source === source).length;
+      expect(Math.abs(count(one) - share * examples)).toBeLessThan(1);
+      expect(count(one) + count(two)).toBe(examples);
+      before += planned.stages[0]?.steps ?? 0;
+    }
+  });
+
+  test("a number of steps is that of the chats", () => {
+    const planned = plan({ stages: "text-first", textEpochs: 1, steps: 5 });
+    expect(planned.stages[1]?.steps).toBe(5);
+    expect(planned.totalSteps).toBe((planned.stages[0]?.steps ?? 0) + 5);
+  });
+
+  test("the same rows are held out as in one stage, and each kind has its own set", () => {
+    const planned = plan({ stages: "text-first", validationShare: 0.3 });
+    const one = plan({ validationShare: 0.3 });
+    expect(planned.validation).toEqual(one.validation);
+    expect(planned.heldOut.map((set) => set.kind)).toEqual(["text", "chat"]);
+    expect(planned.heldOut.flatMap(({ examples }) => examples).length).toBe(one.validation.length);
+    for (const set of planned.heldOut) expect(set.examples.map(kind)).toEqual(set.examples.map(() => set.kind));
+  });
+
+  test.each(ways)(
+    "every batch has a shape that holds it, and teaches what was drawn ($mixture, packed: $packing)",
+    (way) => {
+      const planned = plan({ ...way, stages: "text-first", textEpochs: 3, epochs: 3, validationShare: 0.3 });
+      const source = createBatchSource(planned.training, planned.buckets, planned.order());
+      const order = planned.order();
+      for (let step = 0; step < planned.totalSteps; step++) {
+        const examples = order
+          .next()
+          .flat(2)
+          .map((place) => planned.training[place]);
+        const taught = source.next().flatMap(lessonsOf).length;
+        expect(taught).toBe(examples.reduce((sum, one) => sum + (one?.weights.filter((w) => w > 0).length ?? 0), 0));
+      }
+      for (const { examples } of planned.heldOut) {
+        const taught = evaluationBatches(examples, planned.validationBuckets).flatMap(lessonsOf).length;
+        expect(taught).toBe(examples.reduce((sum, { weights }) => sum + weights.filter((w) => w > 0).length, 0));
+      }
+    },
+  );
+
+  test("a chat's batch does not pay for the many learnt tokens of a text as long", () => {
+    const chats = Array.from({ length: 8 }, () => [0, "chat", 64, 5] as const);
+    const texts = Array.from({ length: 8 }, () => [1, "text", 64, 63] as const);
+    const planned = plan({ stages: "text-first" }, [...chats, ...texts]);
+    expect(planned.buckets).toEqual([
+      { rows: 2, length: 64, supervised: 16 },
+      { rows: 2, length: 64, supervised: 128 },
+    ]);
+  });
+
+  test.each(ways)(
+    "resumes after any step, through what a checkpoint keeps, at the border too ($mixture, packed: $packing)",
+    (way) => {
+      const planned = plan({ ...way, stages: "text-first", textEpochs: 1.5 });
+      const whole = createBatchSource(planned.training, planned.buckets, planned.order());
+      for (let step = 0; step < planned.totalSteps; step++) {
+        const kept = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })));
+        const resumed = createBatchSource(planned.training, planned.buckets, planned.order(kept.sampler));
+        const follower = planned.order(kept.sampler);
+        expect(resumed.next()).toEqual(whole.next());
+        follower.next();
+        expect(follower.state()).toEqual(whole.state());
+      }
+    },
+  );
+
+  test("each stage warms up and decays by itself, the text's to its own peak: at the border by hand", () => {
+    const recipe = smallRecipe({ learningRate: 1, textLearningRate: 0.2, schedule: "linear", warmupRatio: 0.25 });
+    const stages = [
+      { kind: "text", steps: 4 },
+      { kind: "chat", steps: 8 },
+    ] as const;
+    // Text: one step of warm-up to 0.2, then (1, 2/3, 1/3) of it. Chats: two steps of warm-up, then 1, 5/6, …, 1/6.
+    const expected = [0.1, 0.2, 0.4 / 3, 0.2 / 3, 1 / 3, 2 / 3, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6];
+    expected.forEach((rate, i) => {
+      expect(stagedLearningRate(recipe, stages, i + 1)).toBeCloseTo(rate, 12);
+    });
+    expect(stagedLearningRate({ ...recipe, textLearningRate: null }, stages, 2)).toBe(1);
+    expect(() => stagedLearningRate(recipe, stages, 13)).toThrow("the stages have 12 steps");
+    expect(() => stagedLearningRate(recipe, stages, 0)).toThrow("step 0");
+  });
+
+  test.each([
+    ["plain text", "chats", threeSources.filter(([, of]) => of === "chat")],
+    ["chats", "plain text", threeSources.filter(([, of]) => of === "text")],
+  ] as const)("without %s it is refused, not made in one stage", (missing, there, sequences) => {
+    expect(() => plan({ stages: "text-first" }, sequences)).toThrow(
+      new RegExp(`all \\d+ examples to train on are ${there}: choose a source of ${missing} as well`),
+    );
+    expect(plan({}, sequences).stages).toEqual([]);
+  });
+
+  test("a checkpoint of a run in one stage does not go on in two", () => {
+    const state = plan().order().state();
+    expect(() => plan({ stages: "text-first" }).order(state)).toThrow("was kept for one stage");
+  });
+});

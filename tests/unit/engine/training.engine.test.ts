@@ -1,0 +1,187 @@
+/**
+ * What the engine does around a run, on wasm in Node with a made-up model: its budget, what it watches, a checkpoint on demand.
+ * Oracle: the run itself, which a budget must foretell and must not change.
+ */
+
+import { beforeAll, describe, expect, test } from "vitest";
+import { createDataDesk } from "../../../src/datasets/datasets.ts";
+import { createEngine } from "../../../src/engine/engine.ts";
+import type { EngineApi, EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
+import type { SourceChoice } from "../../../src/run/source.ts";
+import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
+import { openStorage } from "../../../src/storage/storage.ts";
+import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { takeIn } from "../../support/engineHere.ts";
+import { tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+
+const timeout = 300_000;
+const events: EngineEvent[] = [];
+let engine: EngineApi;
+let request: RunRequest;
+let source: SourceChoice;
+
+beforeAll(async () => {
+  const data = createDataDesk(await openStorage(), () => undefined);
+  engine = await createEngine(
+    nodeEntries,
+    (event) => events.push(event),
+    async () => data,
+  );
+  await engine.start("wasm");
+  const files = Object.entries(tinyModel()).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
+  source = await takeIn(data, tinyRows());
+  const recipe = {
+    ...defaultRecipe("lora"),
+    maxLength: 128,
+    steps: 6,
+    accumulation: 2,
+    evaluateEvery: 3,
+    checkpointEvery: 100,
+    samplePrompts: 1,
+    watchEvery: 2,
+  };
+  request = { name: "watched", modelHash, sources: [source], recipe };
+}, timeout);
+
+const watchOf = ({ watch }: Awaited<ReturnType<EngineApi["startRun"]>>) => {
+  if (!watch) throw new Error("Nothing was watched.");
+  return watch;
+};
+
+describe("a budget", () => {
+  test("foretells steps and time, and the run that follows is the one without it", { timeout }, async () => {
+    const memory = () => events.flatMap((event) => (event.type === "step" ? [event.memory] : [])).at(-1);
+    const plain = await engine.startRun(request);
+    const before = memory();
+    events.length = 0;
+    const budget = await engine.budget(request);
+    expect(budget).toMatchObject({ steps: plain.totalSteps, fits: true, advice: null });
+    expect(budget.memory.trained).toBe(4 * plain.trainable);
+    expect(budget.time?.secondsPerStep).toBeGreaterThan(0);
+    expect(budget.time?.total).toBeGreaterThan(6 * (budget.time?.secondsPerStep ?? Number.NaN));
+    const told = events.flatMap((event) => (event.type === "progress" ? [event.done] : []));
+    expect(told.at(-1)).toBe(4);
+
+    const after = await engine.startRun(request);
+    expect(after.metrics.map(({ loss }) => loss)).toEqual(plain.metrics.map(({ loss }) => loss));
+    expect(after.samples).toEqual(plain.samples);
+    // What the budget had on the device is gone.
+    expect([typeof before, memory()]).toEqual(["number", before]);
+  });
+
+  test("of full training leaves the model as it was", { timeout }, async () => {
+    const recipe = { ...defaultRecipe("full"), ...request.recipe, method: "full" as const, learningRate: 0.01 };
+    const before = await engine.startRun({ ...request, recipe });
+    const budget = await engine.budget({ ...request, recipe });
+    expect(budget.memory.frozen).toBe(0);
+    const after = await engine.startRun({ ...request, recipe });
+    expect(after.metrics.map(({ loss }) => loss)).toEqual(before.metrics.map(({ loss }) => loss));
+  });
+
+  test("is refused while a run trains, and ended by one that starts, or by its caller", { timeout }, async () => {
+    const cancelled = new AbortController();
+    const first = engine.budget(request, cancelled.signal);
+    cancelled.abort();
+    await expect(first).rejects.toMatchObject({ name: "AbortError" });
+
+    const second = engine.budget(request);
+    const run = engine.startRun(request);
+    await expect(second).rejects.toMatchObject({ name: "AbortError" });
+    await expect(engine.budget(request)).rejects.toThrow("A run is training");
+    expect((await run).status).toBe("finished");
+  });
+
+  test("says at once what cannot be, without trying it", { timeout }, async () => {
+    const recipe = { ...request.recipe, maxLength: 512 };
+    await expect(engine.budget({ ...request, recipe })).rejects.toThrow("the model's context holds 128");
+  });
+});
+
+describe("a watch", () => {
+  test("is of the first held-out row, before, between and after, and is resumed", { timeout }, async () => {
+    const whole = await engine.startRun(request);
+    const watch = watchOf(whole);
+    expect(watch.moments.map(({ step }) => step)).toEqual([0, 2, 4, 6]);
+    // Rows are "Say la la 2." and "It is 2.", and what is learnt is the answer.
+    expect(watch.prompt).toBe(`Say ${"la ".repeat(watch.place.row % 4)}${watch.place.row}.`);
+    const learnt = watch.tokens.filter(({ weight }) => weight > 0);
+    expect(learnt.map(({ text }) => text).join("")).toContain(`It is ${watch.place.row}.`);
+    for (const { losses } of watch.moments) expect(losses).toHaveLength(learnt.length);
+    // Half of a held-out pair of rows at most, so the mean of all is near it; an untrained model guesses.
+    const [first] = watch.moments;
+    const mean = (first?.losses.reduce((sum, loss) => sum + loss, 0) ?? 0) / learnt.length;
+    expect(mean).toBeCloseTo(Math.log(272), 0);
+    const told = events.findLast((event) => event.type === "watch");
+    expect(told).toMatchObject({ runId: whole.id, watch });
+
+    // Paused in step 3 and gone on with.
+    events.length = 0;
+    const running = engine.startRun(request);
+    while (!events.some((event) => event.type === "step" && event.metrics.step === 3))
+      await new Promise((resolve) => setTimeout(resolve));
+    await engine.pauseRun();
+    const paused = await running;
+    if (paused.status === "paused") {
+      const resumed = await engine.resumeRun(paused.id);
+      expect(watchOf(resumed)).toEqual(watch);
+    } else expect(watchOf(paused)).toEqual(watch);
+  });
+
+  test("can be of a chosen prompt and row; a row that the run leaves out is refused", { timeout }, async () => {
+    const place = { source: 0, row: 7 };
+    const run = await engine.startRun({ ...request, watch: { prompt: "Say 99.", place } });
+    expect(watchOf(run)).toMatchObject({ prompt: "Say 99.", place });
+    expect(
+      watchOf(run)
+        .tokens.map(({ text }) => text)
+        .join(""),
+    ).toContain("It is 7.");
+    const excluded = { ...source, excluded: [7] };
+    await expect(engine.startRun({ ...request, sources: [excluded], watch: { prompt: null, place } })).rejects.toThrow(
+      "Row 8 of pairs.json cannot be watched",
+    );
+  });
+
+  test("is off where the recipe says so", { timeout }, async () => {
+    const run = await engine.startRun({ ...request, recipe: { ...request.recipe, watchEvery: null } });
+    expect(run.watch).toBeNull();
+  });
+});
+
+test("a checkpoint is saved when it is asked for, and refused where nothing trains", { timeout }, async () => {
+  await expect(engine.saveCheckpointNow()).rejects.toThrow("No run is training");
+  events.length = 0;
+  const run = engine.startRun({ ...request, recipe: { ...request.recipe, validationShare: 0, steps: 40 } });
+  while (!events.some((event) => event.type === "step")) await new Promise((resolve) => setTimeout(resolve));
+  await engine.saveCheckpointNow();
+  await run;
+  const saved = events.flatMap((event) => (event.type === "checkpoint" ? [event.step] : []));
+  expect(saved).toHaveLength(2);
+  expect(saved[0]).toBeLessThan(40);
+  expect(saved[1]).toBe(40);
+  const step = events.find((event) => event.type === "step");
+  expect(step).toMatchObject({ memory: expect.any(Number) });
+  expect(step?.type === "step" && step.memory).toBeGreaterThan(26_816);
+});
+
+test("after numbers that left the finite range a run goes on slower, from weights that are good, to its end", {
+  timeout,
+}, async () => {
+  // So large a step that the first one throws the weights beyond what float32 can square.
+  const recipe = { ...request.recipe, watchEvery: null, checkpointEvery: 1, learningRate: 1e24, warmupRatio: 0 };
+  let run = await engine.startRun({ ...request, recipe: { ...recipe, validationShare: 0, schedule: "constant" } });
+  expect(run).toMatchObject({ status: "failed", resumeFrom: 0, slowdowns: [{ fromStep: 0, factor: 0.1 }] });
+  expect(run.reason).toContain("Resume goes on from the beginning with a tenth of the learning rate.");
+  let slower = 1;
+  while (run.status === "failed" && slower < 30) {
+    run = await engine.resumeRun(run.id);
+    slower++;
+  }
+  expect(run).toMatchObject({ status: "finished", resumeFrom: null });
+  const product = run.slowdowns.reduce((rate, { factor }) => rate * factor, 1e24);
+  expect(run.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+  expect((run.metrics.at(-1)?.learningRate ?? 0) / product).toBeCloseTo(1, 6);
+});

@@ -1,0 +1,135 @@
+/** One example to the sequences that are trained on. Oracle: rows and their renderings written out by hand. */
+
+import { describe, expect, test } from "vitest";
+import { type Tokenized, type TokenizeParts, tokenizeExample } from "../../../src/quality/tokenize.ts";
+import type { ChatExample, Message, TextExample } from "../../../src/records/example.ts";
+import { createConverter } from "../../../src/records/formats/convert.ts";
+import { createTemplate } from "../../../src/templates/choose.ts";
+import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { test as sharedTest } from "../../support/shared.ts";
+import { byteLevelTokenizer } from "../../support/tokenizers.ts";
+
+const { json, config } = byteLevelTokenizer({ added: ["<|end|>"] });
+const tokenizer = createTokenizer(json, config);
+
+function partsFor(own: Tokenizer, change: Partial<TokenizeParts["settings"]> = {}): TokenizeParts {
+  return {
+    tokenizer: own,
+    template: createTemplate({ kind: "built-in", name: "hone" }, { tokenizer: own, chatTemplate: null }),
+    settings: { systemPrompt: null, mask: "responses", maxLength: 999, truncation: "drop", ...change },
+  };
+}
+
+const chat = (...messages: Message[]): ChatExample => ({ kind: "chat", messages, row: 0, line: 1 });
+const pair = (answer: string, weight?: number) =>
+  chat(
+    { role: "user", content: "hi" },
+    { role: "assistant", content: answer, ...(weight !== undefined && { weight }) },
+  );
+
+/** Of an example that gives tokens. */
+function tokenized(example: ChatExample | TextExample, change: Partial<TokenizeParts["settings"]> = {}): Tokenized {
+  const result = tokenizeExample(example, partsFor(tokenizer, change));
+  if (!("encoding" in result)) throw new Error(result.problem);
+  return result;
+}
+
+const idsOf = ({ sequences }: Tokenized) => [...(sequences[0]?.ids ?? [])];
+const learntOf = ({ sequences: [first] }: Tokenized) =>
+  [...(first?.ids ?? [])]
+    .filter((_, i) => (first?.weights[i] ?? 0) > 0)
+    .map((id) => tokenizer.show(id))
+    .join("");
+
+describe("a chat", () => {
+  test("is one sequence whose answer and stop token are learnt with the message's weight", () => {
+    const result = tokenized(pair("hello", 0.5));
+    expect(result).toMatchObject({ problem: null, lost: 0, proof: "structure" });
+    expect(tokenizer.decode(idsOf(result))).toBe("<|user|>hi\n<|assistant|>hello");
+    expect(learntOf(result)).toBe("hello<|end|>");
+    expect(Math.max(...(result.sequences[0]?.weights ?? []))).toBe(0.5);
+  });
+
+  test("of exactly the longest length is kept; one token more is left out, with both numbers", () => {
+    const length = tokenized(pair("ab")).encoding.ids.length;
+    expect(tokenized(pair("ab"), { maxLength: length }).sequences).toHaveLength(1);
+    const long = tokenized(pair("ab"), { maxLength: length - 1 });
+    expect(long.sequences).toEqual([]);
+    expect(long.problem).toBe(
+      `${length} tokens exceed the limit of ${length - 1}; raise the length or shorten the row`,
+    );
+  });
+
+  test("of which nothing is learnt is left out", () => {
+    expect(tokenized(pair("hello", 0)).problem).toMatch(/no token to learn/);
+  });
+
+  test("gets the recipe's system prompt only where it brings none", () => {
+    const own = chat({ role: "system", content: "own" }, ...pair("b").messages);
+    const beginning = (example: ChatExample) =>
+      tokenizer.decode(idsOf(tokenized(example, { systemPrompt: "given" }))).slice(0, 15);
+    expect([beginning(pair("a")), beginning(own)]).toEqual(["<|system|>given", "<|system|>own\n<"]);
+  });
+
+  test("of several turns is learnt as the mask says", () => {
+    const turns = chat(
+      { role: "user", content: "a" },
+      { role: "assistant", content: "b" },
+      { role: "user", content: "c" },
+      { role: "assistant", content: "d" },
+    );
+    expect(learntOf(tokenized(turns))).toBe("b<|end|>d<|end|>");
+    expect(learntOf(tokenized(turns, { mask: "last" }))).toBe("d<|end|>");
+    const everything = tokenized(turns, { mask: "everything" });
+    expect(learntOf(everything)).toContain("<|user|>c<|end|>");
+    expect(everything.sequences[0]?.weights[0]).toBe(0);
+  });
+
+  test("that the template refuses is a problem, not an exception", () => {
+    const source = "{{ raise_exception('no system message, please') }}";
+    const parts = partsFor(tokenizer);
+    const template = {
+      ...parts.template,
+      render: () => {
+        throw new Error(source);
+      },
+    };
+    expect(tokenizeExample(pair("a"), { ...parts, template })).toEqual({ problem: source });
+  });
+});
+
+test("plain text is consecutive windows: every token learnt once, none lost", () => {
+  const text = "The quick brown fox jumps over the lazy dog. ".repeat(20);
+  const result = tokenized({ kind: "text", text, row: 0, line: 1 }, { maxLength: 50 });
+  expect(result.problem).toBeNull();
+  expect(result.sequences.length).toBeGreaterThan(5);
+  for (const { ids, weights } of result.sequences) {
+    expect(ids.length).toBeLessThanOrEqual(50);
+    expect(weights[0]).toBe(0);
+  }
+  const learnt = result.sequences.flatMap(({ ids, weights }) => [...ids].filter((_, i) => (weights[i] ?? 0) > 0));
+  expect(tokenizer.decode(learnt)).toBe(text);
+});
+
+sharedTest("all 999 Alpaca rows become the text of the template, token for token", async ({ shared }) => {
+  const stories = createTokenizer(
+    await shared.json("models/stories260K/tokenizer.json"),
+    await shared.json("models/stories260K/tokenizer_config.json"),
+  );
+  const parts = partsFor(stories, { maxLength: 1e6 });
+  const convert = createConverter({
+    format: "alpaca",
+    columns: { instruction: "instruction", input: "input", response: "output" },
+  });
+  const rows = (await shared.json("data/alpaca_en_demo.json")) as Record<string, string>[];
+  expect(rows).toHaveLength(999);
+  for (const [row, value] of rows.entries()) {
+    const converted = convert(value);
+    if (!("examples" in converted) || converted.examples[0]?.kind !== "chat") throw new Error(`row ${row + 1}`);
+    const result = tokenizeExample({ ...converted.examples[0], row, line: 1 }, parts);
+    if (!("encoding" in result)) throw new Error(result.problem);
+    const prompt = value.input ? `${value.instruction}\n${value.input}` : value.instruction;
+    expect(stories.decode(result.encoding.ids)).toBe(`<|user|>${prompt}<|end|>\n<|assistant|>${value.output}<|end|>`);
+    expect(result.encoding.straddled).toBe(0);
+  }
+});

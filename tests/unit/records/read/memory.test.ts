@@ -1,0 +1,105 @@
+/** Files far larger than memory should be: what is held at any time, counted in bytes asked for and in the heap. */
+
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, test } from "vitest";
+import { readRecords } from "../../../../src/records/read/read.ts";
+import type { ByteSource } from "../../../../src/tensor/bytes.ts";
+
+const mebibyte = 1 << 20;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+function memory(): number {
+  collectGarbage();
+  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+  return heapUsed + Math.max(external, arrayBuffers);
+}
+
+/** A file that repeats one block; no more of it exists than is asked for. */
+function repeated(name: string, head: string, block: string, byteLength: number) {
+  const first = new TextEncoder().encode(head);
+  const bytes = new TextEncoder().encode(block);
+  const asked = { bytes: 0, largest: 0 };
+  const source: ByteSource = {
+    name,
+    byteLength,
+    async slice(start, end) {
+      asked.bytes += end - start;
+      asked.largest = Math.max(asked.largest, end - start);
+      const slice = new Uint8Array(end - start);
+      let at = 0;
+      while (at < slice.length) {
+        const place = start + at - first.length;
+        const part = place < 0 ? first.subarray(start + at) : bytes.subarray(place % bytes.length);
+        slice.set(part.subarray(0, slice.length - at), at);
+        at += Math.min(part.length, slice.length - at);
+      }
+      return slice;
+    },
+  };
+  return { source, asked };
+}
+
+const row = JSON.stringify({ instruction: "Say é.", output: "x".repeat(4000) });
+const cells = `"Say ""é"".","${"x\n".repeat(2000)}"`;
+
+describe("a file of hundreds of MB is read in a few", () => {
+  const files: [string, string, string, number][] = [
+    ["a.jsonl", "", `${row}\n`, 300],
+    ["a.json", "[\n", `${row},\n`, 200],
+    ["a.csv", "instruction,output\n", `${cells}\n`, 100],
+    ["a.txt", "", `${"A line of words.\n".repeat(30)}\n`, 100],
+    ["a.md", "# Title\n", `## Part\n\n${"A line of words.\n".repeat(30)}\n`, 100],
+  ];
+  test.each(files)("%s", async (name, head, block, mebibytes) => {
+    const { source, asked } = repeated(name, head, block, mebibytes * mebibyte);
+    const before = memory();
+    let most = 0;
+    let length = 0;
+    let rows = 0;
+    const { batches } = await readRecords(source);
+    for await (const batch of batches) {
+      for (const record of batch) {
+        rows++;
+        if ("value" in record) length += JSON.stringify(record.value).length;
+      }
+      // Nothing is read ahead: what was asked for and not handed on yet are a few windows. (é is one character of two.)
+      expect(asked.bytes - length * 1.1).toBeLessThan(4 * mebibyte);
+      if (asked.bytes % (20 * mebibyte) === 0) most = Math.max(most, memory() - before);
+    }
+    expect(asked.bytes).toBe(mebibytes * mebibyte);
+    expect(asked.largest).toBeLessThanOrEqual(mebibyte);
+    expect(rows).toBeGreaterThan((mebibytes * mebibyte) / 10_000);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(40 * mebibyte);
+  });
+});
+
+describe("a row over the limit is told of and left out; the rows around it are read", () => {
+  const long = "x".repeat(3000);
+  test.each([
+    ["a.jsonl", `{"a":1}\n{"a":"${long}"}\n{"a":3}`, 2],
+    ["a.json", `[{"a":1},\n{"a":"${long}"},\n{"a":3}]`, 2],
+    ["a.csv", `a,b\n1,1\n2,"${long.replaceAll("xxx", "x\ny")}"\n3,3`, 3],
+    ["a.csv", `a,b\n1,1\n2,${long}\n3,3`, 3],
+  ])("%s", async (name, text, line) => {
+    const bytes = new TextEncoder().encode(text);
+    for (const windowBytes of [7, 100, 1 << 20]) {
+      const { source } = repeated(name, text, " ", bytes.length);
+      const problems: number[] = [];
+      const values: unknown[] = [];
+      const { batches } = await readRecords(source, { windowBytes, rowLength: 1000 });
+      for await (const batch of batches) {
+        for (const record of batch) {
+          if ("value" in record) values.push(record.value);
+          else problems.push(record.line);
+          if ("problem" in record && record.line === line) expect(record.problem).toMatch(/longer than|never closed/);
+        }
+      }
+      expect(problems).toContain(line);
+      expect(values.length).toBe(2);
+    }
+  });
+});

@@ -1,0 +1,501 @@
+/** Files, good and broken, with what is read of them; the oracle is what stands in the row. */
+
+import { constants, gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { readRecords } from "../../../../src/records/read/read.ts";
+import { bytesFromMemory } from "../../../../src/tensor/bytes.ts";
+import { test as sharedTest } from "../../../support/shared.ts";
+import { bytesOf, packed, readFile } from "./reading.ts";
+
+const a = { instruction: "Add.", input: "1 2", output: "3" };
+const b = { messages: [{ role: "user", content: "Hi" }] };
+const [aText, bText] = [JSON.stringify(a), JSON.stringify(b)];
+
+/** Sizes of windows in which every file here is read: tiny ones cut characters, CR from LF, and quotes in two. */
+const windowSizes = [1, 3, 64, 1 << 20];
+
+async function expectRead(name: string, content: string | Uint8Array, expected: object) {
+  for (const windowBytes of windowSizes) {
+    expect(await readFile(name, content, { windowBytes }), `windows of ${windowBytes}`).toMatchObject(expected);
+  }
+}
+
+describe("JSON and JSON Lines", () => {
+  const rows: [string, string, string, object][] = [
+    ["an array", "x.json", JSON.stringify([a, b]), { kind: "json", values: [a, b], lines: [1, 1] }],
+    ["an indented array", "x.json", JSON.stringify([a, b], null, 2), { kind: "json", values: [a, b], lines: [2, 7] }],
+    ["an array with a comma at its end", "x.json", `[${aText},\n]`, { values: [a] }],
+    ["an array without a comma between rows", "x.json", `[${aText} ${bText}\n${aText}]`, { values: [a, b, a] }],
+    ["an array by another name", "x", JSON.stringify([a, b]), { kind: "json", values: [a, b] }],
+    ["an array named as lines", "x.jsonl", JSON.stringify([a, b], null, 1), { kind: "json", values: [a, b] }],
+    ["lines that are arrays", "x.jsonl", "[1,2]\n[3]\n", { kind: "jsonl", values: [[1, 2], [3]], lines: [1, 2] }],
+    ["JSON Lines", "x.jsonl", `${aText}\n${bText}`, { kind: "jsonl", values: [a, b], lines: [1, 2] }],
+    ["lines named as JSON", "x.json", `${aText}\n${bText}\n`, { kind: "jsonl", values: [a, b] }],
+    [
+      "a mark, CR and LF, blank lines",
+      "x.jsonl",
+      `\uFEFF${aText}\r\n\r\n${bText}\r\n\r\n`,
+      { values: [a, b], lines: [1, 3] },
+    ],
+    ["one object", "x.json", bText, { values: [b] }],
+    ["one object over lines", "x.json", `\n${JSON.stringify(b, null, 2)}\n`, { kind: "json", values: [b], lines: [2] }],
+    [
+      "objects over lines",
+      "x.json",
+      [a, b].map((row) => JSON.stringify(row, null, 1)).join("\n"),
+      { values: [a, b], lines: [1, 6] },
+    ],
+    [
+      "a lone surrogate, a pair",
+      "x.json",
+      '[{"\\ud83d":"\\udc00b \\ud83d\\ude00"}]',
+      { values: [{ "\uFFFD": "\uFFFDb 😀" }] },
+    ],
+    ["a key twice", "x.json", '[{"a":1,"a":2}]', { values: [{ a: 2 }] }],
+    [
+      "rows in an object",
+      "x.json",
+      JSON.stringify({ version: 1, data: [a, b] }, null, 1),
+      { values: [a, b], lines: [4, 9] },
+    ],
+    [
+      "rows in an object on one line",
+      "x.json",
+      `{"features": [{"n":1}], "rows": [${aText}, ${bText}]}`,
+      { values: [a, b] },
+    ],
+    ["rows as an object's only member", "x.json", JSON.stringify({ questions: [a, b] }), { values: [a, b] }],
+    [
+      "rows by split; a row's own split stays",
+      "x.json",
+      JSON.stringify({ train: [a, { ...a, split: "x" }], validation: [b], info: "about" }),
+      {
+        values: [
+          { ...a, split: "train" },
+          { ...a, split: "x" },
+          { ...b, split: "validation" },
+        ],
+      },
+    ],
+    [
+      "a row that looks like an object of rows",
+      "x.json",
+      JSON.stringify({ ...b, tools: [a] }, null, 2),
+      { values: [{ ...b, tools: [a] }] },
+    ],
+  ];
+  test.each(rows)("%s", async (_, name, text, expected) => {
+    await expectRead(name, text, { problems: [], ...expected });
+  });
+
+  test("a key named __proto__ is a key", async () => {
+    const { values } = await readFile("x.jsonl", '{"__proto__":{"admin":true},"s":"\\ud800"}\n{}');
+    expect(Object.keys(values[0] as object)).toEqual(["__proto__", "s"]);
+    expect(Object.getPrototypeOf(values[0])).toBe(Object.prototype);
+    expect("admin" in {}).toBe(false);
+  });
+
+  test("brackets a hundred thousand deep are told of", async () => {
+    const deep = "[".repeat(100_000);
+    const problems = [
+      { line: 2, problem: expect.stringMatching(/^lists and objects lie more than 256 deep|^broken JSON/) },
+    ];
+    const closed = deep + "]".repeat(100_000);
+    for (const row of [deep, closed, '{"a":'.repeat(100_000)]) {
+      expect(await readFile("x.jsonl", `{}\n${row}\n{}`)).toMatchObject({ values: [{}, {}], problems });
+    }
+    expect(await readFile("x.json", `[{},\n${closed},\n{}]`)).toMatchObject({ values: [{}, {}], problems });
+    await expect(readFile("x.json", deep)).rejects.toThrow(/^x\.json: no row can be read.*never closed/);
+  });
+});
+
+describe("a broken row costs only itself", () => {
+  test("JSON Lines: line 17 names line 17 and what the parser saw", async () => {
+    const lines = Array.from({ length: 20 }, (_, i) => (i === 16 ? '{"instruction": "a", "output": "b"' : aText));
+    await expectRead("x.jsonl", lines.join("\n"), {
+      values: Array.from({ length: 19 }, () => a),
+      problems: [{ line: 17, problem: expect.stringMatching(/^broken JSON: .+; the row begins "\{\\"instruction/) }],
+    });
+  });
+
+  const brokenFirst: [string, string][] = [
+    ["a bare word", "{oops}"],
+    ["no end", '{"a": "b"'],
+    ["no end, after a comma", '{"a": "b",'],
+    ["an open string", '{"a": "b'],
+    ["text", "oops"],
+  ];
+  test.each(brokenFirst)("JSON Lines: %s on the first line", async (_, first) => {
+    const problems = [{ line: 1, problem: expect.stringMatching(/^broken JSON/) }];
+    await expectRead("x.jsonl", `${first}\n${aText}\n\n${bText}`, {
+      kind: "jsonl",
+      values: [a, b],
+      lines: [2, 4],
+      problems,
+    });
+  });
+
+  const broken: [string, string][] = [
+    ["a missing quote", '"input": "1 2\n'],
+    ["a bare word", '"input": b\n'],
+  ];
+  test.each(broken)("an indented array: %s", async (_, wrong) => {
+    const rows = [a, { instruction: "a", input: "1 2" }, a];
+    const text = JSON.stringify(rows, null, 2).replace('"input": "1 2"\n', wrong);
+    const problems = [{ line: 7, problem: expect.stringMatching(/^broken JSON/) }];
+    await expectRead("x.json", text, { values: [a, a], lines: [2, 11], problems });
+  });
+
+  test("an indented array: a row that is never closed", async () => {
+    const text = JSON.stringify([a, a, b], null, 2).replace("\n  },", "");
+    await expectRead("x.json", text, { values: [a, b], problems: [{ line: 2 }] });
+  });
+
+  test("an array that is cut off, and text behind its end", async () => {
+    await expectRead("x.json", `[${aText},\n${aText.slice(0, 20)}`, {
+      values: [a],
+      problems: [
+        { line: 2, problem: expect.stringMatching(/^broken JSON/) },
+        { line: 2, problem: "the array is never closed with ]: the file may be cut off" },
+      ],
+    });
+    await expectRead("x.json", `[${aText}]\n{}`, {
+      problems: [{ line: 2, problem: '"{}" follows the end of the array' }],
+    });
+  });
+
+  test("bytes that are not UTF-8 are told of once, by the line where they begin; no row is lost", async () => {
+    const text = bytesOf('{"a":"\uFFFD"}\n{"a":"x"}\n{"a":"x"}\n');
+    const broken = text.map((byte, i) => (byte === 0x78 && i > 10 ? 0xe9 : byte));
+    await expectRead("x.jsonl", broken, {
+      values: [{ a: "\uFFFD" }, { a: "\uFFFD" }, { a: "\uFFFD" }],
+      problems: [{ line: 2, problem: expect.stringContaining("not UTF-8") }],
+    });
+  });
+});
+
+describe("tables", () => {
+  const rows: [string, string, string, object][] = [
+    [
+      "quoted line ends, CR and LF",
+      "x.csv",
+      'a,b\r\n1,"x\r\ny"\r\n\r\n2,"say ""z"""\r\n',
+      {
+        kind: "csv",
+        values: [
+          { a: "1", b: "x\r\ny" },
+          { a: "2", b: 'say "z"' },
+        ],
+        lines: [2, 5],
+      },
+    ],
+    [
+      "a mark, a last line without end",
+      "x.csv",
+      '\uFEFF"a",b\n1,\n,2',
+      {
+        values: [
+          { a: "1", b: "" },
+          { a: "", b: "2" },
+        ],
+      },
+    ],
+    [
+      "semicolons",
+      "x.csv",
+      "a;b\n1,5;2\n3;4",
+      {
+        kind: "csv",
+        values: [
+          { a: "1,5", b: "2" },
+          { a: "3", b: "4" },
+        ],
+      },
+    ],
+    ["bars", "x.csv", "a|b\n1|2", { values: [{ a: "1", b: "2" }] }],
+    ["tabs", "x.tsv", "a\tb\n1\t2,3\n", { kind: "tsv", values: [{ a: "1", b: "2,3" }] }],
+    ["tabs, by their looks", "pasted", "a\tb\n1\t2\n", { kind: "tsv", values: [{ a: "1", b: "2" }] }],
+    [
+      "commas, by their looks",
+      "pasted",
+      'question,answer\nWhy?,"Because, yes"\n',
+      { kind: "csv", values: [{ question: "Why?", answer: "Because, yes" }] },
+    ],
+    [
+      "CR alone",
+      "x.csv",
+      "a,b\r1,2\r3,4",
+      {
+        values: [
+          { a: "1", b: "2" },
+          { a: "3", b: "4" },
+        ],
+        lines: [2, 3],
+      },
+    ],
+    ["one column", "x.csv", "text\nHello, you\n\nBye\n", { values: [], problems: [{ line: 2 }, { line: 4 }] }],
+    [
+      "names twice and none",
+      "x.csv",
+      "a,a, b ,,a (2)\n1,2,3,4,5",
+      { values: [{ a: "1", "a (2)": "2", b: "3", "column 4": "4", "a (2) (2)": "5" }] },
+    ],
+    [
+      "a column named __proto__",
+      "x.csv",
+      "__proto__,b\n1,2",
+      {
+        values: [
+          Object.fromEntries([
+            ["__proto__", "1"],
+            ["b", "2"],
+          ]),
+        ],
+      },
+    ],
+    ["a quote within a field", "x.csv", 'a,b\nsay "x" now,2\n', { values: [{ a: 'say "x" now', b: "2" }] }],
+  ];
+  test.each(rows.filter(([name]) => name !== "one column"))("%s", async (_, name, text, expected) => {
+    await expectRead(name, text, { problems: [], ...expected });
+  });
+
+  test("one column", async () => {
+    await expectRead("x.csv", "text\nHello\n\nBye\n", { values: [{ text: "Hello" }, { text: "Bye" }], lines: [2, 4] });
+  });
+
+  test("rows with too many or too few fields are told of, with both counts", async () => {
+    await expectRead("x.csv", "a,b\n1,2\n1\n1,2,3\n3,4", {
+      lines: [2, 5],
+      problems: [
+        { line: 3, problem: 'this row has 1 field, the header has 2; the row begins "1\\n"' },
+        { line: 4, problem: expect.stringMatching(/^this row has 3 fields, the header has 2/) },
+      ],
+    });
+  });
+
+  test("a quote that is never closed costs its row; the line is the one on which it opens", async () => {
+    await expectRead("x.csv", 'a,b\n"1\n1",2\n3,"4\n5,6\n7,8\n', {
+      values: [
+        { a: "1\n1", b: "2" },
+        { a: "5", b: "6" },
+        { a: "7", b: "8" },
+      ],
+      lines: [2, 5, 6],
+      problems: [{ line: 4, problem: expect.stringMatching(/^a quoted field that opens here is never closed/) }],
+    });
+  });
+
+  test("quotes that are never closed, thousands of them, do not take for ever", async () => {
+    const text = `a,b\n1,2\n${'"x y\n'.repeat(20_001)}`;
+    const { problems, values } = await readFile("x.csv", text);
+    expect(values).toEqual([{ a: "1", b: "2" }]);
+    expect(problems.at(-1)?.problem).toMatch(/the rest of the file is not read$/);
+  });
+});
+
+describe("text and Markdown", () => {
+  test("short text is one piece", async () => {
+    await expectRead("x.txt", "\uFEFFOne.\r\n\r\nTwo.\r\n", { kind: "text", values: ["One.\n\nTwo.\n"], lines: [1] });
+  });
+
+  test("long text is cut at blank lines, then at line ends, then anywhere but in a character", async () => {
+    const paragraph = "Words. ".repeat(400).trim();
+    await expectRead("x.txt", Array.from({ length: 4 }, () => paragraph).join("\n\n\n"), {
+      values: [`${paragraph}\n\n\n`.repeat(2), `${paragraph}\n\n\n${paragraph}`],
+      lines: [1, 7],
+    });
+    const line = `${"x".repeat(4999)}\n`;
+    await expectRead("x.txt", line.repeat(2), { values: [line, line], lines: [1, 2] });
+    await expectRead("x.txt", "😀".repeat(4001), { values: ["😀".repeat(4000), "😀"], lines: [1, 1] });
+    await expectRead("x.txt", `x${"😀".repeat(4000)}`, { values: [`x${"😀".repeat(3999)}`, "😀"] });
+  });
+
+  test("Markdown is cut at headings of level 1 and 2, not in fenced code, nor at others", async () => {
+    const parts = [
+      "Before.\n\n",
+      "# A\ntext\n### A.1\n#hash\n",
+      "## B\n```sh\n# comment\n```\n~~~\n## no\n```\n~~~\n",
+      "#\nend",
+    ];
+    await expectRead("x.md", parts.join(""), { kind: "markdown", values: parts, lines: [1, 3, 7, 15] });
+  });
+
+  test("what is no table and no JSON is text", async () => {
+    await expectRead("notes", "Hello, world.\nAnd more.", { kind: "text", values: ["Hello, world.\nAnd more."] });
+    await expectRead("x.txt", '{"a":1}', { kind: "text", values: ['{"a":1}'] });
+  });
+});
+
+describe("packed files", () => {
+  test("the name without .gz tells the kind; the magic tells that it is packed", async () => {
+    await expectRead("x.csv.gz", packed("a,b\n1,2"), { kind: "csv", gzip: true, values: [{ a: "1", b: "2" }] });
+    await expectRead("x.md", packed("# A\n# B\n"), { kind: "markdown", gzip: true, values: ["# A\n", "# B\n"] });
+  });
+
+  test("several members", async () => {
+    const members = [packed(`${aText}\n`), packed(""), packed(`${bText}\n`)];
+    await expectRead("x.jsonl.gz", Buffer.concat(members), { values: [a, b], problems: [] });
+  });
+
+  // Rows that do not pack well, so that the archive is long.
+  const rows = Array.from({ length: 3000 }, (_, i) => ({ i, n: Math.sin(i) }));
+  const archive = packed(rows.map((row) => JSON.stringify(row)).join("\n"));
+
+  test("an archive that is cut off keeps the rows that zlib gets out of it, the very last perhaps aside", async () => {
+    for (const share of [0.2, 0.5, 0.99]) {
+      const cut = archive.subarray(0, archive.length * share);
+      const kept = gunzipSync(cut, { finishFlush: constants.Z_SYNC_FLUSH }).toString().split("\n").length - 1;
+      const { values, problems } = await readFile("x.jsonl.gz", cut, { windowBytes: 999 });
+      expect(kept).toBeGreaterThan(100);
+      // The platform's stream drops what it has not handed on when it fails: of 999 bytes, some fifty rows.
+      expect(values.length).toBeGreaterThan(kept - 100);
+      expect(values).toEqual(rows.slice(0, values.length));
+      const why = expect.stringMatching(/^the gzip archive is broken or cut off here/);
+      expect(problems.at(-1)).toEqual({ line: values.length + 1, problem: why });
+    }
+  });
+
+  test("an archive that is damaged, or has more behind its end, is told of; rows well before are kept", async () => {
+    const damaged = archive.map((byte, i) => (i === archive.length - 6 ? byte ^ 1 : byte));
+    for (const bytes of [damaged, Buffer.concat([archive, bytesOf("more and more")])]) {
+      const { values, problems } = await readFile("x.jsonl.gz", bytes, { windowBytes: 999 });
+      expect(values.length).toBeGreaterThan(2000);
+      expect(values).toEqual(rows.slice(0, values.length));
+      expect(problems.at(-1)?.problem).toMatch(/^the gzip archive is broken or cut off here/);
+    }
+  });
+});
+
+describe("files of which nothing can be read", () => {
+  const ascii = (text: string) => [...text].map((c) => c.charCodeAt(0));
+  const header = '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}';
+  const files: [string, number[] | string, RegExp][] = [
+    ["f", "", /^f is empty\./],
+    ["f.csv", "\uFEFF \r\n", /^f\.csv is empty\./],
+    ["f", [0x89, ...ascii("PNG\r\n\x1a\n"), 0, 0, 0, 13], /a PNG image/],
+    ["f", [0xff, 0xd8, 0xff, 0xe0], /a JPEG image/],
+    ["f", "%PDF-1.7\n", /a PDF document/],
+    ["f.csv", "PK\x03\x04....", /a zip archive or an Office document/],
+    ["f", "GGUF....", /a GGUF model/],
+    ["f", [header.length, 0, 0, 0, 0, 0, 0, 0, ...ascii(header), 0, 0], /a safetensors model/],
+    ["f.json", "<!DOCTYPE html>\n<html></html>", /a web page/],
+    ["f.json", [0xff, 0xfe, ...ascii("[{}]").flatMap((c) => [c, 0])], /UTF-16 text \(save it as UTF-8\)/],
+    ["f.csv", ascii("a,b\n1,2").flatMap((c) => [0, c]), /UTF-16 text/],
+    ["f", [0x28, 0xb5, 0x2f, 0xfd, 0], /a Zstandard archive/],
+    ["f", "ARROW1\0\0", /an Arrow table \(save it as Parquet\)/],
+    ["f.txt", "abc\0def", /a binary file/],
+    [
+      "f.json",
+      "instruction,output\na,b",
+      /^f\.json, line 1: a JSON file begins with \[ or \{, this one with "instruction,output/,
+    ],
+    ["f.parquet", "a,b", /^f\.parquet is not a Parquet table/],
+    ["f.json", "[ ]", /^f\.json holds no row\./],
+    ["f.csv", "a,b\n", /^f\.csv holds no row\./],
+    ["f.json", "[{,\n}x,{y}, z,1a]", /^f\.json: no row can be read\. line 1: broken JSON.*; line 2: .*\(and 1 more\)/],
+    ["f.gz", [0x1f, 0x8b, 8, 0, 0], /^f\.gz: the gzip archive is broken or cut off here/],
+  ];
+  test.each(files)("%s %j", async (name, content, message) => {
+    const bytes = typeof content === "string" ? bytesOf(content) : Uint8Array.from(content);
+    await expect(readFile(name, bytes)).rejects.toThrow(message);
+    if (!/gzip/.test(message.source))
+      await expect(readFile(name, bytes)).rejects.toThrow(/Choose a JSON, JSON Lines, CSV/);
+  });
+
+  test("a file within an archive is judged alike", async () => {
+    await expect(readFile("f.gz", packed(packed("a")))).rejects.toThrow(/a gzip archive within another/);
+    await expect(readFile("f.gz", packed(""))).rejects.toThrow(/^f\.gz is empty/);
+    const tar = new Uint8Array(1024).fill(65);
+    tar.set(ascii("ustar"), 257);
+    await expect(readFile("f.tar.gz", packed(tar))).rejects.toThrow(/a tar archive \(unpack it/);
+  });
+});
+
+describe("the stream", () => {
+  const many = Array.from({ length: 2000 }, (_, i) => JSON.stringify({ i, text: "x".repeat(i % 7 === 0 ? 5000 : 10) }));
+
+  test("comes in batches of at most 512 records and about 1 MiB", async () => {
+    const { batches } = await readRecords(bytesFromMemory("x.jsonl", bytesOf(many.join("\n"))));
+    let rows = 0;
+    for await (const batch of batches) {
+      expect(batch.length).toBeLessThanOrEqual(512);
+      expect(JSON.stringify(batch).length).toBeLessThan(1.2 * (1 << 20));
+      rows += batch.length;
+    }
+    expect(rows).toBe(2000);
+  });
+
+  test("problems alone come in batches of 512, too, and end with an error", async () => {
+    const { batches } = await readRecords(bytesFromMemory("x.jsonl", bytesOf("oops\n".repeat(3000))));
+    const sizes: number[] = [];
+    const all = (async () => {
+      for await (const batch of batches) sizes.push(batch.length);
+    })();
+    await expect(all).rejects.toThrow(/no row can be read.*\(and 2997 more\)/);
+    expect(Math.max(...sizes)).toBe(512);
+  });
+
+  test.each(["x.jsonl", "x.jsonl.gz"])("%s tells how far it is", async (name) => {
+    const text = bytesOf(many.join("\n"));
+    const bytes = name.endsWith(".gz") ? packed(text) : text;
+    const told: number[] = [];
+    const onProgress = (done: number, total: number) => {
+      expect(total).toBe(bytes.length);
+      told.push(done);
+    };
+    await readFile(name, bytes, { windowBytes: 1000, onProgress });
+    expect(told).toEqual([...told].sort((x, y) => x - y));
+    expect(told.length).toBe(Math.ceil(bytes.length / 1000));
+    expect(told.at(-1)).toBe(bytes.length);
+  });
+
+  test.each(["x.jsonl", "x.jsonl.gz"])("%s stops when cancelled, with the signal's reason", async (name) => {
+    const text = bytesOf(many.join("\n"));
+    const bytes = name.endsWith(".gz") ? packed(text) : text;
+    const cancel = new AbortController();
+    const options = { windowBytes: 500, signal: cancel.signal };
+    const { batches } = await readRecords(bytesFromMemory(name, bytes), options);
+    await batches.next();
+    cancel.abort(new Error("enough"));
+    await expect(batches.next()).rejects.toThrow("enough");
+    await expect(readRecords(bytesFromMemory(name, bytes), options)).rejects.toThrow("enough");
+  });
+
+  test.each(["x.jsonl", "x.jsonl.gz"])("%s: what the source throws is thrown", async (name) => {
+    const text = bytesOf(many.join("\n"));
+    const bytes = name.endsWith(".gz") ? packed(text) : text;
+    const memory = bytesFromMemory(name, bytes);
+    const source = {
+      ...memory,
+      async slice(start: number, end: number) {
+        if (start > bytes.length / 2) throw new Error("the disk is gone");
+        return memory.slice(start, end);
+      },
+    };
+    const all = async () => {
+      const { batches } = await readRecords(source, { windowBytes: 300 });
+      for await (const _ of batches);
+    };
+    await expect(all()).rejects.toThrow(/^the disk is gone$/);
+  });
+});
+
+sharedTest("all 999 rows of alpaca_en_demo.json are read, none with a problem", async ({ shared }) => {
+  const bytes = await shared.bytes("data/alpaca_en_demo.json");
+  const text = new TextDecoder().decode(bytes);
+  const { kind, values, problems, lines } = await readFile("alpaca_en_demo.json", bytes, { windowBytes: 1001 });
+  expect(kind).toBe("json");
+  expect(problems).toEqual([]);
+  expect(values).toEqual(JSON.parse(text));
+  expect(values).toHaveLength(999);
+  const fileLines = text.split("\n");
+  expect(lines.filter((line) => fileLines[line - 1]?.trim() !== "{")).toEqual([]);
+});
+
+sharedTest("all 300 rows of c4_demo.jsonl are read, none with a problem", async ({ shared }) => {
+  const bytes = await shared.bytes("data/c4_demo.jsonl");
+  const { kind, values, problems } = await readFile("c4_demo.jsonl", bytes, { windowBytes: 1001 });
+  expect(kind).toBe("jsonl");
+  expect(problems).toEqual([]);
+  expect(values).toHaveLength(300);
+});
