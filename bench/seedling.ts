@@ -12,7 +12,7 @@ import { seedling } from "../scripts/seedling/recipe.ts";
 import { readRows } from "../scripts/seedling/samples.ts";
 import { spoil } from "../scripts/seedling/spoilt.ts";
 import { projectRoot } from "../scripts/setup.mjs";
-import type { Recipe } from "../src/run/record.ts";
+import type { Recipe } from "../src/run/recipe.ts";
 import { defaultsFor } from "../src/store/recipe.ts";
 
 interface Trial {

@@ -2,7 +2,8 @@
 
 import { createEngineClient, pageWorkers } from "../../src/client/client.ts";
 import { sha256 } from "../../src/hub/hash.ts";
-import type { Recipe, RunRecord } from "../../src/run/record.ts";
+import type { Recipe } from "../../src/run/recipe.ts";
+import type { RunRecord } from "../../src/run/record.ts";
 import { wholeSource } from "../../src/run/source.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 

@@ -1,6 +1,6 @@
 /** How Seedling is made: its text, its shape and its training, in one record that names everything but the machine. */
 
-import type { Recipe } from "../../src/run/record.ts";
+import type { Recipe } from "../../src/run/recipe.ts";
 
 /** A base model from nothing: one pass over a corpus. */
 export interface PretrainRecipe {

@@ -1,6 +1,6 @@
 /** A loss curve with few points. */
 
-import type { StepMetrics } from "../../src/run/record.ts";
+import type { StepMetrics } from "../../src/run/metrics.ts";
 
 /** At most this many points: a line as wide as a page shows no more. */
 const mostPoints = 200;

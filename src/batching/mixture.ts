@@ -6,7 +6,9 @@ import type { TokenizedExample } from "./batch.ts";
  * How λ is meant (DOMAIN.md, Mixture): "sampling" draws from source k with probability ∝ λ_k; "weight" gives every row once
  * per epoch and scales its loss weights by λ_k.
  */
-export type MixtureMode = "sampling" | "weight";
+export const mixtureModes = ["sampling", "weight"] as const;
+
+export type MixtureMode = (typeof mixtureModes)[number];
 
 /** Passes over a source beyond which repeated data teaches clearly less than new data (Muennighoff et al., 2023). */
 const manyPasses = 4;

@@ -3,7 +3,9 @@
 import type { Encoding } from "../tokenizer/tokenizer.ts";
 
 /** A chat that is longer than the limit is left out, loses the beginning of its context, or loses its end. */
-export type Truncation = "drop" | "left" | "right";
+export const truncations = ["drop", "left", "right"] as const;
+
+export type Truncation = (typeof truncations)[number];
 
 export interface TruncateOptions {
   /** Longest sequence in tokens. */

@@ -4,7 +4,7 @@ import type { BatchShape } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { LlamaConfig } from "../models/llama.ts";
 import type { Budget } from "../protocol/engine.ts";
-import type { Recipe } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
 import { memoryOf, roomiest } from "./memory.ts";
 import { methodOf } from "./prepare.ts";

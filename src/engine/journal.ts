@@ -1,7 +1,8 @@
 /** The record of a run while it trains: follows the loop's events, and tells the page what changed. */
 
 import type { EngineEvent } from "../protocol/engine.ts";
-import type { EvaluationMetrics, RunRecord, StepMetrics } from "../run/record.ts";
+import type { EvaluationMetrics, StepMetrics } from "../run/metrics.ts";
+import type { RunRecord } from "../run/record.ts";
 import type { DeviceLost } from "../runtime/types.ts";
 import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
 import { NonFiniteError } from "../training/nonFinite.ts";

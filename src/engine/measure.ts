@@ -1,7 +1,7 @@
 /** The budget of a run as a call: one at a time, and ended by whatever needs the engine more. */
 
 import type { Budget } from "../protocol/engine.ts";
-import type { Recipe } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
 import { freeBytes } from "../storage/quota.ts";
 import type { Storage } from "../storage/storage.ts";
 import { countBudget, diskRefusal } from "./budget.ts";

@@ -8,7 +8,7 @@ import { artifactsOfStep } from "../artifacts/ofStep.ts";
 import type { LlamaConfig } from "../models/llama.ts";
 import { readModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
-import type { Recipe } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
 import { methodOf } from "./prepare.ts";
 

@@ -10,7 +10,9 @@ import { type Order, type OrderState, orderOf, type StagePlan } from "../batchin
 import type { DataSpec, PreparedData, TokenTable } from "../protocol/datasets.ts";
 import { assertReady } from "../quality/preflight.ts";
 import type { LearntKind, RowProblem } from "../records/example.ts";
-import type { Recipe, RunStage, Sample } from "../run/record.ts";
+import type { Sample } from "../run/metrics.ts";
+import type { Recipe } from "../run/recipe.ts";
+import type { RunStage } from "../run/record.ts";
 import type { SourceChoice } from "../run/source.ts";
 import { createTemplate } from "../templates/choose.ts";
 import type { Template } from "../templates/template.ts";

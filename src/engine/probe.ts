@@ -9,7 +9,7 @@ import { answer } from "../generation/answer.ts";
 import { createGenerator, type Generate } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { Budget } from "../protocol/engine.ts";
-import type { Recipe } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
 import { nextTask } from "../training/control.ts";

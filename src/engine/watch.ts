@@ -3,7 +3,7 @@
 import type { TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
 import type { WatchChoice } from "../protocol/engine.ts";
-import type { Watch } from "../run/record.ts";
+import type { Watch } from "../run/metrics.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
 import type { Evaluator } from "../training/evaluate.ts";
 import type { LoopWatch } from "../training/loop.ts";

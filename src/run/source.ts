@@ -23,4 +23,6 @@ export function wholeSource(hash: string): SourceChoice {
  * Whether plain text and chats are mixed in one stage, or a first stage continues pre-training on the text and a second one
  * learns from the chats (DOMAIN.md, Domain adaptation).
  */
-export type StageOrder = "together" | "text-first";
+export const stageOrders = ["together", "text-first"] as const;
+
+export type StageOrder = (typeof stageOrders)[number];

@@ -3,10 +3,11 @@
 import * as v from "valibot";
 import { sha256 } from "../hub/hash.ts";
 import type { Detection } from "../records/formats/mapping.ts";
+import { MappingSchema } from "../records/formats/mapping.ts";
 import type { FileKind } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
-import { MappingSchema, type StoredFiles } from "./records.ts";
+import type { StoredFiles } from "./records.ts";
 
 const kinds = ["json", "jsonl", "csv", "tsv", "parquet", "text", "markdown"] as const satisfies readonly FileKind[];
 

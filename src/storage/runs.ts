@@ -1,11 +1,12 @@
 /** Run records: listing, saving, deleting, and putting right what a killed tab left behind. */
 
 import type { RunRecord } from "../run/record.ts";
+import { RunRecordSchema } from "../run/record.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 import { type Locks, trainingLock } from "./lock.ts";
 import type { Collector } from "./orphans.ts";
-import { keyPrefix, lastPart, RunRecordSchema, recordKey, sealed, unsealed } from "./records.ts";
+import { keyPrefix, lastPart, recordKey, sealed, unsealed } from "./records.ts";
 
 export interface Runs {
   /** All runs that can be read, newest first, and a sentence for each that cannot. */

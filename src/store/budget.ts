@@ -1,7 +1,7 @@
 /** The budget as a topic: what the run that the page would start needs, as the engine measured it. */
 
 import type { RunRequest } from "../protocol/engine.ts";
-import type { Recipe } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 

@@ -1,7 +1,7 @@
 /** The recipe as a topic: the defaults of each method (DOMAIN.md), and what was typed instead of them. */
 
 import type { ModelSummary } from "../protocol/engine.ts";
-import type { LinearName, Recipe } from "../run/record.ts";
+import type { LinearName, Recipe } from "../run/recipe.ts";
 import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingRecipe } from "./seedling.ts";
 import type { RecipeFacts } from "./state.ts";

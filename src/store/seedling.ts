@@ -1,7 +1,7 @@
 /** Seedling, the small model that comes with the page, its demo data, and the settings that were measured for them. */
 
 import type { ModelSource, ModelSummary } from "../protocol/engine.ts";
-import type { Recipe } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
 
 const seedlingName = "Seedling";
 

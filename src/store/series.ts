@@ -1,6 +1,6 @@
 /** The curves of runs, outside the store: a chart follows them without re-rendering the page at every step. */
 
-import type { EvaluationMetrics, StepMetrics } from "../run/record.ts";
+import type { EvaluationMetrics, StepMetrics } from "../run/metrics.ts";
 
 export interface RunSeries {
   readonly steps: readonly StepMetrics[];

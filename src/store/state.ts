@@ -16,7 +16,8 @@ import type {
 import type { DataReport } from "../quality/report.ts";
 import type { RowProblem } from "../records/example.ts";
 import type { SourceSummary } from "../records/source.ts";
-import type { Recipe, RunRecord } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
+import type { RunRecord } from "../run/record.ts";
 import type { SourceChoice } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";

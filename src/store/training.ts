@@ -1,6 +1,7 @@
 /** Training as a topic: start, pause, resume, cancel. One run at a time. */
 
-import type { Recipe, RunRecord } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
+import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import type { RunsActions } from "./runs.ts";

@@ -1,7 +1,7 @@
 /** What a run is to look at while it trains, as it was typed: kept, and read when a run starts. */
 
 import type { WatchChoice } from "../protocol/engine.ts";
-import type { Watch } from "../run/record.ts";
+import type { Watch } from "../run/metrics.ts";
 import type { SourceChoice } from "../run/source.ts";
 import { type Context, patch } from "./context.ts";
 import type { WatchingFacts } from "./state.ts";

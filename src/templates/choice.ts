@@ -1,15 +1,10 @@
 /** Which template a run renders with, and what of it is supervised. Plain data: part of every recipe. */
 
-export type BuiltInTemplate =
-  | "hone"
-  | "chatml"
-  | "llama3"
-  | "zephyr"
-  | "alpaca"
-  | "gemma"
-  | "phi3"
-  | "mistral"
-  | "plain";
+import * as v from "valibot";
+
+const builtInTemplates = ["hone", "chatml", "llama3", "zephyr", "alpaca", "gemma", "phi3", "mistral", "plain"] as const;
+
+export type BuiltInTemplate = (typeof builtInTemplates)[number];
 
 export type TemplateChoice =
   | { readonly kind: "built-in"; readonly name: BuiltInTemplate }
@@ -18,8 +13,17 @@ export type TemplateChoice =
   /** Jinja that the user wrote. */
   | { readonly kind: "custom"; readonly source: string };
 
+/** A choice as a run keeps it. */
+export const TemplateSchema: v.GenericSchema<unknown, TemplateChoice> = v.variant("kind", [
+  v.object({ kind: v.literal("built-in"), name: v.picklist(builtInTemplates) }),
+  v.object({ kind: v.literal("model") }),
+  v.object({ kind: v.literal("custom"), source: v.string() }),
+]);
+
 /**
  * What is learnt: every assistant turn, the last one only, or everything (as in continued pre-training). A message's own
  * weight counts in each; plain text is always learnt whole.
  */
-export type MaskMode = "responses" | "last" | "everything";
+export const maskModes = ["responses", "last", "everything"] as const;
+
+export type MaskMode = (typeof maskModes)[number];

@@ -3,7 +3,7 @@
 import { type Artifact, lossSum, tokenLoss } from "../artifacts/contract.ts";
 import type { Batch, BatchShape } from "../batching/batch.ts";
 import type { LearntKind } from "../records/example.ts";
-import type { EvaluationMetrics } from "../run/record.ts";
+import type { EvaluationMetrics } from "../run/metrics.ts";
 import type { HostTensor, Runtime } from "../runtime/types.ts";
 import { batchFeeds, bindTensors, perShape, scalarOf } from "./feeds.ts";
 import type { ParameterTensors } from "./parameters.ts";

@@ -1,6 +1,7 @@
 /** The training loop: evaluate, save, leave, step, log; one pass more than steps, so the last weights are evaluated. */
 
-import type { EvaluationMetrics, Moment, Recipe, Sample, StepMetrics } from "../run/record.ts";
+import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
+import type { Recipe } from "../run/recipe.ts";
 import type { TensorSource } from "../storage/checkpoints.ts";
 import { StorageFullError } from "../storage/errors.ts";
 import type { BatchSource } from "./batchSource.ts";

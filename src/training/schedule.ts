@@ -1,6 +1,7 @@
 /** How long a run is and which learning rate each of its steps takes. */
 
-import type { Recipe, RunStage, Slowdown } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
+import type { RunStage, Slowdown } from "../run/record.ts";
 
 /**
  * Optimizer steps of a run: `recipe.steps` when set, else `epochs` passes of `stepsPerEpoch` steps, rounded to the

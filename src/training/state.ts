@@ -2,8 +2,8 @@
 
 import * as v from "valibot";
 import type { OrderState } from "../batching/stages.ts";
-import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/record.ts";
-import { MomentsSchema, seenSchemas } from "../storage/records.ts";
+import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
+import { MomentsSchema, seenSchemas } from "../run/metrics.ts";
 
 export interface LoopState {
   /** Steps done, those without a supervised token included. */

@@ -13,7 +13,7 @@ import {
 } from "../artifacts/contract.ts";
 import type { StepArtifacts } from "../artifacts/ofStep.ts";
 import type { Batch } from "../batching/batch.ts";
-import type { Recipe } from "../run/record.ts";
+import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
 import type { RestoreTensor, TensorSource } from "../storage/checkpoints.ts";
 import { describeType, sameShape, sizeOf } from "../tensor/dtype.ts";

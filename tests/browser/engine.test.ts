@@ -3,7 +3,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { DataApi } from "../../src/protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
-import type { Recipe } from "../../src/run/record.ts";
+import type { Recipe } from "../../src/run/recipe.ts";
 import type { SourceChoice } from "../../src/run/source.ts";
 import { defaultRecipe } from "../../src/store/recipe.ts";
 import { engineHere, takeIn } from "../support/engineHere.ts";

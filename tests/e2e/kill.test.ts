@@ -10,7 +10,8 @@ import { expect, onTestFinished } from "vitest";
 import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
 import type { KillRun, Remains } from "../../scripts/harness/killPage.ts";
 import { callInPage, serveModules } from "../../scripts/harness/serve.ts";
-import type { Recipe, RunRecord } from "../../src/run/record.ts";
+import type { Recipe } from "../../src/run/recipe.ts";
+import type { RunRecord } from "../../src/run/record.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { test } from "../support/shared.ts";
 

@@ -16,7 +16,8 @@ import type {
 import { type Callable, emitTo, serve } from "../../src/protocol/rpc.ts";
 import type { Message } from "../../src/records/example.ts";
 import type { SourceSummary } from "../../src/records/source.ts";
-import type { EvaluationMetrics, RunRecord, StepMetrics } from "../../src/run/record.ts";
+import type { EvaluationMetrics, StepMetrics } from "../../src/run/metrics.ts";
+import type { RunRecord } from "../../src/run/record.ts";
 import { createFakeData, fakeSource } from "./fakeData.ts";
 import { createFakeLibrary, fakeModel } from "./fakeLibrary.ts";
 import { createFakeRuns } from "./fakeRuns.ts";

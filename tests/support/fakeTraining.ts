@@ -1,7 +1,7 @@
 /** What the fake engine shows of a run besides its curves: looks that get better, and a budget. Made-up figures. */
 
 import type { Budget, RunRequest } from "../../src/protocol/engine.ts";
-import type { Moment, Watch } from "../../src/run/record.ts";
+import type { Moment, Watch } from "../../src/run/metrics.ts";
 
 const words = ["<|user|>", "Name", " three", " colours", ".", "<|end|>", "\n", "<|assistant|>"];
 const learnt = ["Red", ",", " blue", " and", " yellow", ".", "<|end|>"];

@@ -1,7 +1,7 @@
 /** The questions from held-out rows that a run answered before its first step and after its last. */
 
 import { Stack, Text } from "@mantine/core";
-import type { Sample } from "../../run/record.ts";
+import type { Sample } from "../../run/metrics.ts";
 import { sampleWords as words } from "../words/compare.ts";
 import classes from "./ComparePanel.module.css";
 

@@ -2,7 +2,7 @@
 
 import { useMemo } from "react";
 import type { ModelSummary } from "../../protocol/engine.ts";
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 import type { Side } from "../../store/conversation.ts";
 import type { RunEntry } from "../../store/state.ts";
 import { useFacts } from "../hone.ts";

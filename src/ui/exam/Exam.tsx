@@ -3,7 +3,7 @@
 import { Button, Group, NativeSelect, Stack, Text } from "@mantine/core";
 import { useId } from "react";
 import type { ModelSummary } from "../../protocol/engine.ts";
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 import { demoData } from "../../store/seedling.ts";
 import type { ExamChoice, ExamFacts, RunEntry } from "../../store/state.ts";
 import { useFacts, useHone } from "../hone.ts";

@@ -1,7 +1,7 @@
 /** A run's settings in the words of the form that they were made in: what is unusual, what differs, and how to fill them in again. */
 
 import type { ModelSummary } from "../../protocol/engine.ts";
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 import type { RunEntry } from "../../store/state.ts";
 import type { Option } from "../option/option.ts";
 import { recipeOptions } from "../train/options.ts";

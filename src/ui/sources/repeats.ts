@@ -3,7 +3,7 @@
 import { repeatWarning } from "../../client/client.ts";
 import type { DataReport, SourceReport } from "../../quality/report.ts";
 import type { LearntKind } from "../../records/example.ts";
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 
 /**
  * Epochs that the recipe trains for. Null where a number of steps is asked for and several rows share a sequence: how many

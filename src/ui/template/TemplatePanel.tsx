@@ -1,7 +1,7 @@
 /** Template and mask: the marks around each turn, what is learnt, and what happens to a row that is too long. */
 
 import { NativeSelect, Text } from "@mantine/core";
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 import { share } from "../format.ts";
 import { Explain, Explanations } from "../help/Explain.tsx";
 import { useFacts, useHone } from "../hone.ts";

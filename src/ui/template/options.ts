@@ -1,6 +1,6 @@
 /** Template, mask and length, declared once: the settings that decide which tokens with which weights a row becomes. */
 
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 import type { BuiltInTemplate, TemplateChoice } from "../../templates/choice.ts";
 import { choiceOption, numberOption, type Option, switchOption, textOption } from "../option/option.ts";
 import { starterTemplate } from "./starter.ts";

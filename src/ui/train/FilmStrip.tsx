@@ -1,7 +1,7 @@
 /** The answers of a run to one prompt as a strip of cards, newest first; each says what is new in it. */
 
 import { type KeyboardEvent, memo, useEffect, useRef } from "react";
-import type { Moment } from "../../run/record.ts";
+import type { Moment } from "../../run/metrics.ts";
 import { watchWords as words } from "../words/train.ts";
 import { changes } from "./changes.ts";
 import classes from "./Watch.module.css";

@@ -2,7 +2,7 @@
 
 import { Group, Radio, Text } from "@mantine/core";
 import { type CSSProperties, type KeyboardEvent, useEffect, useRef, useState } from "react";
-import type { Moment, Watch } from "../../run/record.ts";
+import type { Moment, Watch } from "../../run/metrics.ts";
 import { tokenText } from "../preview/visible.tsx";
 import { watchWords as words } from "../words/train.ts";
 import { type HeatToken, heatTokens } from "./heat.ts";

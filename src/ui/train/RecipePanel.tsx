@@ -2,7 +2,7 @@
 
 import { Anchor, Button, Collapse, Group, Radio, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 import { isSeedling } from "../../store/seedling.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";

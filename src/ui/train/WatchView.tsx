@@ -2,7 +2,7 @@
 
 import { Text } from "@mantine/core";
 import { useState } from "react";
-import type { Watch } from "../../run/record.ts";
+import type { Watch } from "../../run/metrics.ts";
 import type { RunEntry } from "../../store/state.ts";
 import { watchWords as words } from "../words/train.ts";
 import { FilmStrip } from "./FilmStrip.tsx";

@@ -1,6 +1,6 @@
 /** The tokens of a watched row, each with what it cost to predict before and now. */
 
-import type { Watch } from "../../run/record.ts";
+import type { Watch } from "../../run/metrics.ts";
 
 export interface HeatToken {
   /** From 1. */

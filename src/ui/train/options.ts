@@ -1,6 +1,6 @@
 /** Every setting of a recipe, those of data and template included, declared once: words, bounds, and why the usual range is usual (DOMAIN.md). */
 
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 import { linearNames } from "../../store/recipe.ts";
 import { choiceOption, numberOption, type Option, optionalNumberOption, severalOption } from "../option/option.ts";
 import { templateOptions } from "../template/options.ts";

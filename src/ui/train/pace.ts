@@ -1,6 +1,6 @@
 /** How fast a run goes, from its last steps. */
 
-import type { StepMetrics } from "../../run/record.ts";
+import type { StepMetrics } from "../../run/metrics.ts";
 
 /** Steps over which speed is averaged. */
 const speedWindow = 20;

@@ -1,7 +1,7 @@
 /** From what was typed to a recipe: the method's defaults, fitted to the model (context, template), with every field that is valid. */
 
 import type { ModelSummary } from "../../protocol/engine.ts";
-import type { Recipe } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
 import { defaultsFor } from "../../store/recipe.ts";
 import type { RecipeFacts } from "../../store/state.ts";
 import type { TemplateChoice } from "../../templates/choice.ts";

@@ -3,7 +3,8 @@
 import type { DataReport } from "../../quality/report.ts";
 import type { LearntKind } from "../../records/example.ts";
 import type { SourceSummary } from "../../records/source.ts";
-import type { Recipe, RunStage } from "../../run/record.ts";
+import type { Recipe } from "../../run/recipe.ts";
+import type { RunStage } from "../../run/record.ts";
 import type { SourceChoice } from "../../run/source.ts";
 
 /**

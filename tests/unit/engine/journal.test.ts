@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { createJournal } from "../../../src/engine/journal.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
-import type { RunRecord, StepMetrics } from "../../../src/run/record.ts";
+import type { StepMetrics } from "../../../src/run/metrics.ts";
+import type { RunRecord } from "../../../src/run/record.ts";
 import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialState, type LoopState } from "../../../src/training/state.ts";

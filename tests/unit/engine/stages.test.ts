@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from "vitest";
 import { type Plan, planRun } from "../../../src/engine/prepare.ts";
-import type { Recipe } from "../../../src/run/record.ts";
+import type { Recipe } from "../../../src/run/recipe.ts";
 import { createBatchSource, evaluationBatches } from "../../../src/training/batchSource.ts";
 import { stagedLearningRate } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";

@@ -1,7 +1,7 @@
 /** The curves of runs. Oracle: the sequence of steps as an uninterrupted run gives it. */
 
 import { expect, test } from "vitest";
-import type { StepMetrics } from "../../../src/run/record.ts";
+import type { StepMetrics } from "../../../src/run/metrics.ts";
 import { createMetricSeries } from "../../../src/store/series.ts";
 
 const step = (number: number, loss = number): StepMetrics => ({

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { accumulatorOut } from "../../../src/artifacts/contract.ts";
 import type { Batch } from "../../../src/batching/batch.ts";
 import type { SamplerState } from "../../../src/batching/sampler.ts";
-import type { EvaluationMetrics, Moment } from "../../../src/run/record.ts";
+import type { EvaluationMetrics, Moment } from "../../../src/run/metrics.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import type { BatchSource } from "../../../src/training/batchSource.ts";

@@ -1,0 +1,98 @@
+/** What a run shows while it trains: steps, evaluations, answers, and looks at one row. */
+
+import * as v from "valibot";
+import type { LearntKind } from "../records/example.ts";
+import { AnyNumber, Count, Text } from "./fields.ts";
+
+export interface StepMetrics {
+  /** Optimizer steps done, from 1. */
+  readonly step: number;
+  /** Σ w·CE / Σ w over the step, natural logarithm. */
+  readonly loss: number;
+  /** Global L2 norm of the mean gradient before clipping. */
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  /** Tokens of the step, padding not counted. */
+  readonly tokens: number;
+  readonly supervisedTokens: number;
+  /** Examples of the step; not known of runs of before it was counted. */
+  readonly examples?: number;
+  readonly seconds: number;
+}
+
+export interface EvaluationMetrics {
+  /** Optimizer steps done before it; 0 is the base model. */
+  readonly step: number;
+  /** Σ w·CE / Σ w over all held-out rows. */
+  readonly loss: number;
+  /** The same over those of each kind, where the run has stages. */
+  readonly byKind?: { readonly [Kind in LearntKind]?: number };
+}
+
+export interface Sample {
+  readonly prompt: string;
+  readonly reference: string;
+  readonly before: string;
+  readonly after: string | null;
+}
+
+/** A look at the model while it trains. */
+export interface Moment {
+  /** Optimizer steps done before it; 0 is the base model. */
+  readonly step: number;
+  /** Greedy answer to the watched prompt; "" where there is none. */
+  readonly answer: string;
+  /** −log P of each supervised token of the watched row, in their order, in nats. */
+  readonly losses: readonly number[];
+}
+
+/** Where an example comes from: index of its source among the run's, and of the record in it, both from 0. */
+export interface RowPlace {
+  readonly source: number;
+  readonly row: number;
+}
+
+/** What is looked at again and again while a run trains: an answer, and how well each token of a row is predicted. */
+export interface Watch {
+  /** Null where the rows hold no question. */
+  readonly prompt: string | null;
+  readonly place: RowPlace;
+  /** Of the watched row; those of weight 0 are context. */
+  readonly tokens: readonly { readonly text: string; readonly weight: number }[];
+  /** The first is the base model's; of a long run every so-manieth is kept. */
+  readonly moments: readonly Moment[];
+}
+
+const Evaluation = v.object({
+  step: Count,
+  loss: AnyNumber,
+  byKind: v.exactOptional(v.object({ text: v.exactOptional(AnyNumber), chat: v.exactOptional(AnyNumber) })),
+});
+
+export const MomentsSchema = v.array(v.object({ step: Count, answer: Text, losses: v.array(AnyNumber) }));
+
+export const WatchSchema = v.object({
+  prompt: v.nullable(Text),
+  place: v.object({ source: Count, row: Count }),
+  tokens: v.array(v.object({ text: Text, weight: AnyNumber })),
+  moments: MomentsSchema,
+});
+
+/** Members of what a run has shown so far: of its record, and of the state that its checkpoints hold. */
+export const seenSchemas = {
+  metrics: v.array(
+    v.object({
+      step: Count,
+      loss: AnyNumber,
+      gradientNorm: AnyNumber,
+      learningRate: AnyNumber,
+      tokens: Count,
+      supervisedTokens: Count,
+      examples: v.exactOptional(Count),
+      seconds: AnyNumber,
+    }),
+  ),
+  evaluations: v.array(Evaluation),
+  best: v.nullable(Evaluation),
+  samples: v.array(v.object({ prompt: Text, reference: Text, before: Text, after: v.nullable(Text) })),
+};
