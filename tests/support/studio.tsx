@@ -7,12 +7,16 @@ import type { ScreenName } from "../../scripts/harness/studio.ts";
 import { createEngineClient, type WorkerStarters } from "../../src/client/client.ts";
 import type { ModelSummary } from "../../src/protocol/engine.ts";
 import type { SourceSummary } from "../../src/records/source.ts";
+import type { Recipe } from "../../src/run/recipe.ts";
+import type { RunRecord } from "../../src/run/record.ts";
+import { wholeSource } from "../../src/run/source.ts";
 import { createHone, type Hone } from "../../src/store/hone.ts";
 import { App } from "../../src/ui/App.tsx";
 import "../../src/ui/styles.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { engineHere, type Here } from "./engineHere.ts";
 import { copyKept, type Kept, putKept } from "./keptBrowser.ts";
+import { recipeOf } from "./recipes.ts";
 import { openServices, type Services, type Stubs } from "./services.ts";
 import { asFiles, jsonLines, type ModelFiles, speakingModel } from "./tinyLlama.ts";
 
@@ -81,6 +85,21 @@ export async function keepRows({ data }: Pick<Here, "data">, rows: readonly unkn
   const { sources, failures } = await data.open([new File([jsonLines(rows)], name)]);
   if (!sources[0]) throw new Error(failures.map(({ message }) => message).join(" "));
   return sources[0];
+}
+
+/** Steps after which the model answers "Red." instead. */
+const enough = 30;
+
+/** Has the browser keep a finished run, after which the model answers as the rows do; watched and validated every ten steps. */
+export function keepRun(
+  { engine }: Pick<Here, "engine">,
+  { model, source }: Basics,
+  name = "First try",
+  change: Partial<Recipe> = {},
+): Promise<RunRecord> {
+  const steps = { steps: enough, evaluateEvery: 10, checkpointEvery: 10, watchEvery: 10, accumulation: 1 };
+  const recipe = recipeOf("full", { ...steps, learningRate: 2e-2, ...change });
+  return engine.startRun({ name, modelHash: model.hash, sources: [wholeSource(source.hash)], recipe });
 }
 
 export async function openPage(starters: WorkerStarters): Promise<Hone> {
