@@ -5,7 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { bytes, share } from "../../src/ui/format.ts";
 import { followRuns } from "../../src/ui/train/attention.ts";
-import { refuse, type Stubs } from "../support/services.ts";
+import { refuse, type Stubs, untilCancelled } from "../support/services.ts";
 import { colourRows, eachOnAPage, enter, keepBasics, keepRun, openStudio } from "../support/studio.tsx";
 
 const kept = eachOnAPage(async (here) => {
@@ -85,9 +85,7 @@ test("a large model is tried when it is asked for, and the trial can be cancelle
   await open({
     engine: ({ listModels }) => ({
       listModels: async () => (await listModels()).map((model) => ({ ...model, parameters: 135e6 })),
-      // Ends when it is cancelled.
-      budget: (_request, signal) =>
-        new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason))),
+      budget: (_request, signal) => untilCancelled(signal),
     }),
   });
   await expect.element(budget).toHaveTextContent("A model of 135.0 M numbers takes a while to try");

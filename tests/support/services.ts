@@ -29,6 +29,10 @@ export interface Services extends WorkerStarters {
 /** A call that is refused. */
 export const refuse = (message: string) => () => Promise.reject(new Error(message));
 
+/** A call that ends only when it is cancelled. */
+export const untilCancelled = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+
 /** An API with the calls counted that have not ended. */
 function counted<Api extends Callable<Api>>(api: Api, pending: Set<Promise<unknown>>): Api {
   const calls = Object.entries<(...args: never[]) => Promise<unknown>>(api).map(([name, call]) => [
