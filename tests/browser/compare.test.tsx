@@ -28,7 +28,12 @@ const kept = eachOnAPage(async (here) => {
     });
   const lossOf = async (runId: string | null) =>
     (await engine.examine({ ...subject, runId, checkpoint: null, questions: [], texts: examTexts })).textLoss ?? 0;
-  return { ...basics, run, early: await ask(5, "And now?"), losses: [await lossOf(null), await lossOf(run.id)] as const };
+  return {
+    ...basics,
+    run,
+    early: await ask(5, "And now?"),
+    losses: [await lossOf(null), await lossOf(run.id)] as const,
+  };
 });
 
 const compare = page.getByRole("region", { name: "Compare", exact: true });
@@ -52,9 +57,7 @@ test("a second question goes on; each side shows exactly what it read, as text a
   await open();
   await ask("Name three colours.");
   await expect.element(question).toHaveValue("");
-  await expect
-    .element(answerOf("Tuned model"))
-    .toHaveTextContent(/First try, step 30.*Red\..*4 tokens/);
+  await expect.element(answerOf("Tuned model")).toHaveTextContent(/First try, step 30.*Red\..*4 tokens/);
   await ask("And two more?");
   const turns = compare.getByRole("list", { name: "Conversation" });
   expect(turns.element().querySelectorAll(":scope > li")).toHaveLength(2);
@@ -65,9 +68,7 @@ test("a second question goes on; each side shows exactly what it read, as text a
   const prompt = tuned.getByRole("region", { name: "Prompt of Tuned model, question 2" });
   await expect
     .element(prompt)
-    .toHaveTextContent(
-      "<|user|>Name three colours.<|end|>↵ <|assistant|>Red.<|end|>↵ <|user|>And two more?",
-    );
+    .toHaveTextContent("<|user|>Name three colours.<|end|>↵ <|assistant|>Red.<|end|>↵ <|user|>And two more?");
   const tokens = tuned.getByRole("region", { name: "Prompt tokens of Tuned model, question 2" });
   await expect.element(tokens.getByRole("listitem").first()).toHaveTextContent("<s>269");
   await expect

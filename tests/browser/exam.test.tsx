@@ -50,9 +50,12 @@ test("an exam from a file shows before and after by group and task, the loss, an
   expect(list.getByRole("listitem").elements()).toHaveLength(30);
   await page.getByLabelText("Show questions").selectOptions("Right before, wrong after");
   await expect.element(exam.getByRole("heading", { name: "5 questions" })).toBeVisible();
-  expect(list.getByRole("listitem").elements().map(({ textContent }) => /What is \d+/.exec(textContent ?? "")?.[0])).toEqual(
-    [0, 6, 12, 18, 24].map((i) => `What is ${i}`),
-  );
+  expect(
+    list
+      .getByRole("listitem")
+      .elements()
+      .map(({ textContent }) => /What is \d+/.exec(textContent ?? "")?.[0]),
+  ).toEqual([0, 6, 12, 18, 24].map((i) => `What is ${i}`));
 });
 
 test("the base model is asked once for an exam; a run is stopped, and taken up again", async () => {

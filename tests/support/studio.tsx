@@ -21,7 +21,7 @@ import { openServices, type Services, type Stubs } from "./services.ts";
 import { asFiles, jsonLines, type ModelFiles, speakingModel } from "./tinyLlama.ts";
 
 let root: Root | null = null;
-let opened: Services[] = [];
+const opened: Services[] = [];
 let complaints: unknown[] = [];
 
 /** Empties the page: another one opens as after a reload. */
@@ -75,7 +75,10 @@ export const colourRows = (count = 20, output = "Red.") =>
 /** Has the browser keep the model "tiny" and the rows, a file of JSON Lines. */
 export async function keepBasics(
   { engine, data }: Here,
-  { rows = colourRows(), files = speakingModel() }: { readonly rows?: readonly unknown[]; readonly files?: ModelFiles } = {},
+  {
+    rows = colourRows(),
+    files = speakingModel(),
+  }: { readonly rows?: readonly unknown[]; readonly files?: ModelFiles } = {},
 ): Promise<Basics> {
   const model = await engine.openModel({ kind: "files", files: asFiles(files), name: "tiny" });
   return { model, source: await keepRows({ data }, rows, "colours.jsonl") };

@@ -108,7 +108,9 @@ export function speakingModel({ answer = "Blue.", contextLength, chatTemplate }:
 
 /** As a person chooses them in a dialog. */
 export const asFiles = (files: ModelFiles): File[] =>
-  Object.entries(files).map(([name, content]) => new File([typeof content === "string" ? content : content.slice()], name));
+  Object.entries(files).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
 
 /** Alpaca rows that differ in length. */
 export const tinyRows = (count = 20) =>
