@@ -20,7 +20,7 @@ import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
-import { checkLength, methodOf, type Plan, planRun, specOf } from "./prepare.ts";
+import { checkRecipe, methodOf, type Plan, planRun, specOf } from "./prepare.ts";
 import { createRunDesk } from "./runs.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
@@ -102,7 +102,7 @@ export async function createEngine(
     budget: AbortSignal | null = null,
   ): Promise<{ model: LoadedModel; plan: Plan; question: string | null }> {
     const model = await library.model(modelHash);
-    checkLength(model, recipe);
+    checkRecipe(model, recipe);
     const desk = await data();
     await desk.tellModel(model.files);
     const spec = specOf(modelHash, sources, recipe);

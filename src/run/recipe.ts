@@ -8,15 +8,11 @@ import { maskModes, TemplateSchema } from "../templates/choice.ts";
 import { AnyNumber, Count, Text } from "./fields.ts";
 import { type StageOrder, stageOrders } from "./source.ts";
 
-const linearNames = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
-
-export type LinearName = (typeof linearNames)[number];
-
 export interface LoraRecipe {
   readonly rank: number;
   readonly alpha: number;
-  /** Which linear layers carry an adapter. */
-  readonly targets: readonly LinearName[];
+  /** Last names of the linear layers that carry an adapter. */
+  readonly targets: readonly string[];
 }
 
 /** Everything a person chooses. `null` is off. */
@@ -68,7 +64,7 @@ export interface Recipe extends DataSettings {
 
 export const RecipeSchema: v.GenericSchema<unknown, Recipe> = v.object({
   method: v.picklist(["lora", "full"]),
-  lora: v.object({ rank: Count, alpha: AnyNumber, targets: v.array(v.picklist(linearNames)) }),
+  lora: v.object({ rank: Count, alpha: AnyNumber, targets: v.array(Text) }),
   template: TemplateSchema,
   systemPrompt: v.nullable(Text),
   mask: v.picklist(maskModes),

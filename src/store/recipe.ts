@@ -1,12 +1,12 @@
 /** The recipe as a topic: the defaults of each method (DOMAIN.md), and what was typed instead of them. */
 
 import type { ModelSummary } from "../protocol/engine.ts";
-import type { LinearName, Recipe } from "../run/recipe.ts";
+import type { Recipe } from "../run/recipe.ts";
 import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingRecipe } from "./seedling.ts";
 import type { RecipeFacts } from "./state.ts";
 
-export const linearNames: readonly LinearName[] = [
+export const linearNames: readonly string[] = [
   "q_proj",
   "k_proj",
   "v_proj",
