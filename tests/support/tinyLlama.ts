@@ -77,7 +77,7 @@ export function speakingModel({ answer = "Blue.", contextLength, chatTemplate }:
   if (new Set(chain).size < chain.length || chain.length - 1 > width / 2)
     throw new Error(`"${answer}" must be of up to ${width / 2 - 1} different characters.`);
   const random = createRandom(5);
-  const tensors = checkpointTensors(readConfig(speakingConfig)).map(({ name, shape }): StoredTensor => {
+  const tensors = checkpointTensors(defineModel(speakingConfig)).map(({ name, shape }): StoredTensor => {
     const isHead = name === "lm_head.weight";
     const isWords = isHead || name === "model.embed_tokens.weight";
     const scale = isWords ? 1 : 0.1;
