@@ -1,70 +1,29 @@
-import { expect, test } from "vitest";
-import { createDataDesk } from "../../../src/datasets/datasets.ts";
-import { createEngine } from "../../../src/engine/engine.ts";
+import { test } from "vitest";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
-import { openStorage } from "../../../src/storage/storage.ts";
-import { takeIn } from "../../support/engineHere.ts";
+import { engineHere } from "../../support/engineHere.ts";
 import { recipeOf } from "../../support/recipes.ts";
-import { asFiles, speakingModel } from "../../support/tinyLlama.ts";
-
-test("speaks", async () => {
-  const data = createDataDesk(await openStorage(), () => undefined);
-  const engine = await createEngine(
-    nodeEntries,
-    () => undefined,
-    async () => data,
-  );
-  await engine.start("wasm");
-  let t = performance.now();
-  const lap = (what: string) => {
-    console.log(what, Math.round(performance.now() - t));
-    t = performance.now();
-  };
+import { faultyRows, chatRows } from "../../support/rows.ts";
+import { asFiles, jsonLines, speakingModel } from "../../support/tinyLlama.ts";
+test("x", async () => {
+  const { engine, data } = await engineHere(nodeEntries);
   const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(speakingModel()), name: "blue" });
-  lap("open");
-  const ask = (runId: string | null, q: string) =>
-    engine.ask({
-      requestId: "",
-      modelHash,
-      runId,
-      checkpoint: null,
-      template: { kind: "built-in", name: "hone" },
-      systemPrompt: null,
-      messages: [{ role: "user", content: q }],
-      sampling: { temperature: 0, topK: null, topP: null, maxTokens: 40, seed: 1 },
-    });
-  const a = await ask(null, "Name a colour?");
-  console.log(JSON.stringify(a.text), a.finish);
-  lap("ask");
-  console.log((await ask(null, "Why?")).text);
-  lap("ask");
-  const rows = Array.from({ length: 20 }, (_, i) => ({ instruction: `What is ${i}?`, output: "Red." }));
-  const source = await takeIn(data, rows);
-  for (const [method, lr, steps] of [
-    ["full", 2e-2, 20],
-    ["full", 2e-2, 24],
-    ["full", 2e-2, 30],
-    ["lora", 2e-2, 20],
-    ["lora", 2e-2, 30],
-    ["lora", 2e-2, 40],
-  ] as const) {
-    const r = await engine.startRun({
-      name: "x",
-      modelHash,
-      sources: [source],
-      recipe: recipeOf(method, { learningRate: lr, steps, accumulation: 1, samplePrompts: 1 }),
-    });
-    lap(`${method} ${lr} ${steps} run ${r.status} ${r.reason}`);
-    const b = await ask(r.id, "Name a colour?");
-    console.log(
-      method,
-      lr,
-      r.metrics.at(0)?.loss,
-      r.metrics.at(-1)?.loss,
-      JSON.stringify(b.text),
-      b.finish,
-      JSON.stringify(r.samples),
-    );
-  }
-  expect(1).toBe(1);
+  await data.tellModel(await engine.tokenizerFiles(modelHash));
+  const r = recipeOf("lora");
+  const { sources } = await data.open([new File([jsonLines(faultyRows(300))], "a.jsonl"), new File([jsonLines(chatRows(120))], "c.jsonl")]);
+  for (const s of sources) console.log(JSON.stringify(s.detection), s.rows);
+  const settings = { template: r.template, systemPrompt: null, mask: r.mask, maxLength: 512, truncation: r.truncation } as const;
+  const spec = { modelHash, sources: [{ hash: sources[0]!.hash, mapping: null, lambda: 1, excluded: [] }], settings, mixture: "weight", validationShare: 0.1, seed: 42 } as const;
+  const rep = await data.inspect(spec);
+  console.log(rep.leftOut.slice(0, 4), rep.leftOutCount, rep.examples);
+  for (const f of rep.findings) console.log(f.kind, f.severity, f.title, "|", f.detail, f.rows.rows.slice(0, 10), f.examples.slice(0, 2));
+  for (const c of rep.checks) console.log(c.kind, c.passed, c.title, c.detail);
+  console.log((await data.row(spec, 0, 0)).examples[0]?.tokens.map((t) => t.text).join("|"));
+  const custom = (source: string) => ({ ...settings, template: { kind: "custom", source } as const });
+  console.log(await data.tryTemplate(modelHash, custom("{% for m in messages %}\n  {{ m.content\n{% endfor %}")));
+  console.log(await data.tryTemplate(modelHash, custom("{{ messages[0].content }}")));
+  const noStop = "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}";
+  console.log(await data.tryTemplate(modelHash, custom(noStop)));
+  const rep2 = await data.inspect({ ...spec, settings: custom(noStop) });
+  for (const c of rep2.checks) console.log(c.kind, c.passed, c.title, c.detail);
+  console.log(await data.paste("Pasted", "{").catch((e) => e.message));
 }, 100000);
