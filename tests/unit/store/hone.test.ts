@@ -41,7 +41,11 @@ test("starting loads what the browser keeps, curves apart from records", async (
   const { hone, facts } = await openHone();
   const { model, source, run, babbler } = kept();
   expect(facts().engine.status).toBe("ready");
-  expect(facts().model.list.map(({ hash }) => hash).toSorted()).toEqual([model.hash, babbler.hash].toSorted());
+  expect(
+    facts()
+      .model.list.map(({ hash }) => hash)
+      .toSorted(),
+  ).toEqual([model.hash, babbler.hash].toSorted());
   expect(facts().data.list).toContainEqual(source);
   const [entry] = facts().runs.list;
   expect(entry).toMatchObject({ id: run.id, name: "First try", step: 30 });
@@ -124,10 +128,7 @@ test("an exclusion counts each row once, and its undo puts back only what it too
   // Row 9 is out already; source 1 is not chosen.
   hone.data.exclude("a finding", { sources: [0, 0, 0, 1], rows: [30, 9, 4, 2] });
   expect(excluded()).toEqual([4, 9, 30]);
-  expect(facts().data.exclusions.map(({ rows }) => rows)).toEqual([
-    { [kept().rows]: [9] },
-    { [kept().rows]: [30, 4] },
-  ]);
+  expect(facts().data.exclusions.map(({ rows }) => rows)).toEqual([{ [kept().rows]: [9] }, { [kept().rows]: [30, 4] }]);
   hone.data.undo(1);
   expect(excluded()).toEqual([9]);
   hone.data.include(kept().rows, 9);
@@ -308,4 +309,3 @@ test("an engine that dies in a run says so; started again, it shows what it keep
     { name: "First try", status: "finished" },
   ]);
 });
-
