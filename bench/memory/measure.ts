@@ -40,9 +40,7 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
   try {
     const specs = parametersOf(model, method);
     const random = createRandom(1);
-    const shapeOf = new Map(specs.map(({ name, shape }) => [name, shape]));
-    const parameters = await uploadParameters(runtime, specs, (name) => {
-      const shape = shapeOf.get(name) ?? [];
+    const parameters = await uploadParameters(runtime, specs, ({ name, shape }) => {
       const scale = name.endsWith("norm.weight") ? 0 : 1.7 / Math.sqrt(shape.at(-1) ?? 1);
       // Even rather than normal numbers of the same deviation: there are many.
       return Float32Array.from({ length: sizeOf(shape) }, () => (scale ? scale * (2 * random.next() - 1) : 1));

@@ -1,6 +1,7 @@
 /** The worker that is profiled: takes steps as a run of the page does, and hands over what was noted meanwhile. */
 
 import { toArtifact } from "../../src/artifacts/compile.ts";
+import type { ParameterSpec } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
@@ -112,7 +113,7 @@ async function record(request: RecordRequest): Promise<Recording> {
   const { model, method, batch, values } = problemOf(request.size, request.method);
   const specs = parametersOf(model, method);
   const drawn = values();
-  const take = (name: string) => {
+  const take = ({ name }: ParameterSpec) => {
     const value = drawn.get(name);
     if (!value) throw new Error(`The problem has no value of ${name}.`);
     return value;

@@ -14,7 +14,7 @@ import { optimizer } from "./problem.ts";
 export const prepare: Prepare = async ({ model, method, batch }, take, backend) => {
   const runtime = await createRuntime(backend, { entries: browserEntries });
   const specs = parametersOf(model, method);
-  const parameters = await uploadParameters(runtime, specs, take);
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => take(name));
   const artifacts = artifactsOfStep(model, method, { ...optimizer, accumulation: 1 }, backend);
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
   let updates = 0;

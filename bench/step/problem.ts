@@ -150,11 +150,11 @@ export function matrixOperations({ model, method, shape }: Pick<Problem, "model"
   const tokens = shape.rows * shape.length;
   const full = method.kind === "full";
   let total = 0;
-  for (const { name, shape: dimensions, initial } of parametersOf(model, method)) {
+  for (const { name, shape: dimensions, source } of parametersOf(model, method)) {
     if (dimensions.length < 2) continue;
     const isTable = name.endsWith("embed_tokens.weight");
     if (isTable && !model.tiedHead) continue;
-    const products = full || initial !== "checkpoint" ? 3 : 2;
+    const products = full || source.kind !== "checkpoint" ? 3 : 2;
     total += products * 2 * sizeOf(dimensions) * (isTable || name.startsWith("lm_head") ? shape.supervised : tokens);
   }
   const widths = model.layers.reduce((sum, { heads }) => sum + heads.query * heads.size, 0);

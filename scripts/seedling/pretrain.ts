@@ -71,7 +71,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
 
   const specs = parametersOf(model, full);
   const first = initialWeights(model, seeds.weights);
-  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
   const stepper = createStepper({
     runtime,
     parameters,

@@ -20,7 +20,7 @@ import {
   lossSum,
   tokenLoss,
 } from "./contract.ts";
-import { adapterOf, artifactKey, type Method } from "./method.ts";
+import { adapterOf, artifactKey, isTrained, type Method } from "./method.ts";
 
 /** Wraps a finished graph: its ports are read off it, so they cannot differ. */
 export function toArtifact(
@@ -106,9 +106,7 @@ export function buildTraining(
 ) {
   const b = new GraphBuilder("training");
   const { loss, scope } = buildLoss(b, model, method, shape, queryBlocks);
-  const trainable = scope.parameters
-    .filter(({ initial }) => method.kind === "full" || initial !== "checkpoint")
-    .map(({ value }) => value);
+  const trainable = scope.parameters.filter((declared) => isTrained(method, declared)).map(({ value }) => value);
   const kept = ({ name, shape }: Value) =>
     b.where(b.input(lazyResetGrad, "bool", [1]), b.scalar(0), b.input(accumulatorIn(name), "float32", shape));
   const gradients = backward(b, loss.sum, trainable, accumulates ? kept : null);

@@ -1,5 +1,6 @@
 /** What an artifact is: an ONNX model with named ports, and which outputs may be written over which inputs. */
 
+import type { FileTensor } from "../models/fileTensor.ts";
 import type { DType, Shape } from "../tensor/dtype.ts";
 
 export interface Port {
@@ -94,11 +95,20 @@ export const generationPorts = {
   presentValue: (layer: number) => `present_value.${layer}`,
 } as const;
 
+/** Where a parameter's first value comes from: a tensor of the model's files, or an adapter's start (A random, B zero). */
+export type ParameterSource =
+  | { readonly kind: "checkpoint"; readonly tensor: FileTensor }
+  | { readonly kind: "lora_A" }
+  | { readonly kind: "lora_B" };
+
+/** How the device holds a parameter, whatever its source. */
+export type ParameterStorage = "float32";
+
 /** A named tensor of the model or of its adapter. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: Shape;
   readonly trainable: boolean;
-  /** Where its first value comes from: the model files, or an adapter's start (A random, B zero). */
-  readonly initial: "checkpoint" | "lora_A" | "lora_B";
+  readonly storage: ParameterStorage;
+  readonly source: ParameterSource;
 }

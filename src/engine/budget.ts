@@ -82,7 +82,7 @@ export function diskRefusal(parts: Omit<BudgetParts, "shapes" | "heldOut" | "pro
 
 function trainedBytes(model: ModelDefinition, method: Method): number {
   return parametersOf(model, method).reduce(
-    (sum, spec) => sum + (spec.trainable ? byteSizeOf("float32", spec.shape) : 0),
+    (sum, spec) => sum + (spec.trainable ? byteSizeOf(spec.storage, spec.shape) : 0),
     0,
   );
 }

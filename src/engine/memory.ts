@@ -41,7 +41,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const method = methodOf(recipe);
   const specs = parametersOf(model, method);
   const bytesOf = (trainable: boolean) =>
-    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf("float32", spec.shape) : 0), 0);
+    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf(spec.storage, spec.shape) : 0), 0);
   const trained = bytesOf(true);
   const frozen = bytesOf(false);
   const gradients = trained;

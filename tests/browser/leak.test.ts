@@ -50,8 +50,8 @@ test("live GPU buffers and bytes after 300 steps are those after 20", { timeout:
   const specs = parametersOf(model, method);
   const random = createRandom(1);
   const adapter = initialAdapter(specs, 2);
-  const parameters = await uploadParameters(runtime, specs, (name) => {
-    const size = sizeOf(specs.find((spec) => spec.name === name)?.shape ?? []);
+  const parameters = await uploadParameters(runtime, specs, ({ name, shape }) => {
+    const size = sizeOf(shape);
     return adapter.get(name) ?? Float32Array.from({ length: size }, () => 0.3 * random.normal());
   });
   const stepper = createStepper({

@@ -65,7 +65,7 @@ afterAll(() => runtime.dispose());
 async function afterStep(method: Method, batches: readonly Batch[]) {
   const specs = parametersOf(model, method);
   const values = parameterValues(method);
-  const parameters = await uploadParameters(runtime, specs, (name) => values.get(name));
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => values.get(name));
   const stepper = createStepper({
     runtime,
     parameters,

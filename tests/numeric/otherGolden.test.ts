@@ -38,7 +38,7 @@ const batch: Golden["batch"] = {
 };
 const lora: Method = { kind: "lora", rank: 3, alpha: 5, targets: ["q_proj", "down_proj"] };
 
-function checkpoint(): Map<string, Float32Array> {
+function checkpoint(): Map<string, Float32Array<ArrayBuffer>> {
   const random = createRandom(11);
   return new Map(
     parametersOf(model, null).map(({ name, shape }) => [
@@ -67,8 +67,8 @@ function trajectory(method: Method, settings: Trajectory["settings"]): Trajector
   const trainable = specs.filter((spec) => spec.trainable);
   const base = checkpoint();
   const values = new Map<string, Tensor>(
-    specs.map(({ name, shape: own, initial }) => {
-      const start = (i: number) => (initial === "lora_B" ? 0 : 0.05 * Math.sin(1 + i));
+    specs.map(({ name, shape: own, source }) => {
+      const start = (i: number) => (source.kind === "lora_B" ? 0 : 0.05 * Math.sin(1 + i));
       return [name, tensor(own, base.get(name) ?? Array.from({ length: sizeOf(own) }, (_, i) => start(i)))];
     }),
   );

@@ -40,7 +40,7 @@ export async function trainOn(entries: OrtEntries) {
       Float32Array.from({ length: sizeOf(shape) }, () => (shape.length === 1 ? 1 : 0.1 * random.normal())),
     ]),
   );
-  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
   const artifacts = {
     training: (shape: Batch["shape"]) => compileTraining(model, full, shape),
     optimizer: compileOptimizer(model, full, settings),

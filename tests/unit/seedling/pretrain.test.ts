@@ -19,7 +19,7 @@ import type { Runtime } from "../../../src/runtime/types.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { createControl } from "../../../src/training/control.ts";
 import { createEvaluator } from "../../../src/training/evaluate.ts";
-import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";
+import { disposeAll, readParameter, uploadParameters } from "../../../src/training/parameters.ts";
 
 vi.mock("node:fs", async (original) => {
   const real = await original<typeof fs>();
@@ -141,7 +141,7 @@ describe("a whole run", () => {
     expect(model.config.eos_token_id).toBe(tokenizer.eos?.id);
 
     const specs = parametersOf(definition, null);
-    const parameters = await uploadParameters(runtime, specs, (name) => model.read(name));
+    const parameters = await uploadParameters(runtime, specs, (spec) => readParameter(spec, model.read));
     const evaluator = createEvaluator({
       runtime,
       parameters,

@@ -20,16 +20,27 @@ import {
   updated,
 } from "../../../src/artifacts/contract.ts";
 import type { Batch, BatchShape } from "../../../src/batching/batch.ts";
+import { sameInFile } from "../../../src/models/fileTensor.ts";
 import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../../../src/runtime/types.ts";
 import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
 import type { Stepper } from "../../../src/training/step.ts";
 
 export const vocabulary = 7;
+
+/** A parameter that stands in the model's files as it is. */
+export const fromFile = (name: string, shape: Shape, trainable: boolean): ParameterSpec => ({
+  name,
+  shape,
+  trainable,
+  storage: "float32",
+  source: { kind: "checkpoint", tensor: sameInFile({ name, shape }) },
+});
+
 /** `bias` is frozen: it gets no accumulator and no moments. */
 export const specs: readonly ParameterSpec[] = [
-  { name: "bias", shape: [vocabulary], trainable: false, initial: "checkpoint" },
-  { name: "table", shape: [vocabulary, vocabulary], trainable: true, initial: "checkpoint" },
+  fromFile("bias", [vocabulary], false),
+  fromFile("table", [vocabulary, vocabulary], true),
 ];
 export const optimizerSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
 

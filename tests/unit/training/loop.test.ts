@@ -88,7 +88,7 @@ async function train(setting: Setting = {}) {
     return compute(artifact, inputs);
   });
   const random = createRandom(1);
-  const parameters = await uploadParameters(runtime, specs, (name) =>
+  const parameters = await uploadParameters(runtime, specs, ({ name }) =>
     Float32Array.from({ length: name === "bias" ? vocabulary : vocabulary ** 2 }, () => random.normal()),
   );
   const { beta1, beta2 } = optimizerSettings;

@@ -89,7 +89,7 @@ function upload(method: Method) {
     ]),
   );
   const adapter = initialAdapter(specs, 5);
-  return uploadParameters(runtime, specs, (name) => base.get(name) ?? adapter.get(name));
+  return uploadParameters(runtime, specs, ({ name }) => base.get(name) ?? adapter.get(name));
 }
 
 const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] => ({
