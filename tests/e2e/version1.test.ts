@@ -1,0 +1,131 @@
+/** What a browser holds from version 1 (tests/fixtures/version1), on the built page: all of it is there, and its runs go on. */
+
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { downloadRecord, enterStep, openModelFolder, openStudio, waitForRun } from "../../scripts/harness/studio.ts";
+import { type Dump, modelFiles, outcomeOf, readDump, readExpected, runFilePath, runThen } from "../support/version1.ts";
+import { folderOf, watch } from "./tab.ts";
+
+const expected = readExpected();
+const { id: fullId, name: full } = runOf(expected.ids.full);
+
+function runOf(id: string) {
+  const run = expected.runs.find((other) => other.id === id);
+  if (!run) throw new Error(`expected.json.gz has no run ${id}.`);
+  return run;
+}
+
+let browser: Headless;
+beforeAll(async () => {
+  browser = await launchChromium({ webgpu: false });
+});
+afterAll(() => browser?.dispose());
+
+/** A tab of a browser that has never seen the page. */
+async function freshTab(): Promise<Page> {
+  const context = await browser.context.browser()?.newContext({ viewport: { width: 1280, height: 900 } });
+  if (!context) throw new Error("Chromium gave no context.");
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  watch(page, inject("page"));
+  return page;
+}
+
+/** Puts the dump where the page keeps things, without any code of the page. */
+async function load(page: Page, dump: Dump): Promise<void> {
+  await page.goto(`${inject("page")}favicon.svg`);
+  await page.evaluate(async ({ databases, localStorage: kept }) => {
+    for (const [name, { version, stores }] of Object.entries(databases)) {
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const opening = indexedDB.open(name, version);
+        opening.onupgradeneeded = () => {
+          for (const store of Object.keys(stores)) opening.result.createObjectStore(store);
+        };
+        opening.onsuccess = () => resolve(opening.result);
+        opening.onerror = () => reject(opening.error);
+      });
+      for (const [store, entries] of Object.entries(stores)) {
+        const transaction = database.transaction(store, "readwrite");
+        for (const [key, value] of entries) transaction.objectStore(store).put(value, key);
+        await new Promise<void>((resolve, reject) => {
+          transaction.oncomplete = () => resolve();
+          transaction.onabort = () => reject(transaction.error);
+        });
+      }
+      database.close();
+    }
+    for (const [key, value] of Object.entries(kept)) localStorage.setItem(key, value);
+  }, dump);
+}
+
+const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+
+/** Resumes the full run to its end and compares its record, as the page gives it for download, with what version 1 made of it. */
+async function resumeFull(page: Page): Promise<void> {
+  await enterStep(page, "Runs");
+  await page.getByRole("button", { name: `Resume ${full}`, exact: true }).click();
+  await waitForRun(page, ["finished"]);
+  await enterStep(page, "Runs");
+  const card = page.getByRole("article", { name: full, exact: true });
+  expect(await card.textContent()).toContain("12 / 12");
+  await page.getByRole("button", { name: `Take away ${full}`, exact: true }).click();
+  const { tensors: _, ...outcome } = expected.resumed[fullId] ?? {};
+  expect(outcomeOf(runThen(await downloadRecord(page)), 5)).toEqual(outcome);
+}
+
+test("the page opens with all runs, the model, the data, what was typed and asked; a paused run goes on to its end", async () => {
+  const page = await freshTab();
+  await load(page, readDump());
+  await openStudio(page, inject("page"), "auto", { keepDemoData: true });
+  expect(await page.getByTestId("engine-status").getAttribute("data-provider")).toBe("wasm");
+  await page.getByRole("navigation", { name: "Beside the steps" }).getByText("9 runs", { exact: true }).waitFor();
+
+  await enterStep(page, "Runs");
+  const cards = await region(page, "Runs")
+    .getByRole("article")
+    .evaluateAll((list) => list.map((card) => [card.getAttribute("aria-label"), card.getAttribute("data-status")]));
+  expect(cards).toEqual(expected.runs.map(({ name, status }) => [name, status]));
+  const steps = await region(page, "Runs").getByRole("article").allTextContents();
+  for (const [index, { step, totalSteps }] of expected.runs.entries()) {
+    expect(steps[index]).toContain(`${step} / ${totalSteps}`);
+  }
+
+  await enterStep(page, "Model");
+  expect(await page.getByLabel("Train this model").locator("option:checked").textContent()).toBe("Small Fox");
+  expect(await page.getByRole("listitem").filter({ hasText: "Larger Fox" }).textContent()).toContain("Unfinished");
+
+  await enterStep(page, "Data");
+  const boxes = await page.getByRole("checkbox", { name: /^Train on / }).all();
+  const sources = await Promise.all(
+    boxes.map(async (box) => [await box.getAttribute("aria-label"), await box.isChecked()]),
+  );
+  expect(sources).toEqual(
+    expected.datasets.map(({ name }) => [`Train on ${name}`, ["pairs.jsonl", "better.csv"].includes(name)]),
+  );
+
+  await enterStep(page, "Train");
+  expect(await page.locator('[name="runName"]').inputValue()).toBe("Typed, not started");
+
+  await enterStep(page, "Compare");
+  const [conversation] = expected.conversations;
+  const answers = await page.getByTestId("answer").allTextContents();
+  // The last question stands first.
+  expect(answers).toEqual(
+    conversation?.turns
+      .toReversed()
+      .flatMap(({ answers: { base, tuned, other } }) => [base, tuned, other].map((answer) => answer?.text)),
+  );
+
+  await resumeFull(page);
+});
+
+test("a run file is taken in by a browser that has only the model, and goes on to the same end", async () => {
+  const page = await freshTab();
+  await openStudio(page, inject("page"), "wasm");
+  await openModelFolder(page, await folderOf(modelFiles()));
+  await enterStep(page, "Runs");
+  await page.getByLabel("Run file").setInputFiles(runFilePath("run.zip"));
+  await page.getByText(`${full} was taken in.`).waitFor();
+  await resumeFull(page);
+});

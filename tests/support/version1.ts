@@ -1,0 +1,290 @@
+/**
+ * The browser of version 1 in tests/fixtures/version1: what it holds, and what it says when today's engine opens it.
+ * Everything here speaks version 1's words, as expected.json.gz does. A record or a call that changes is translated here.
+ */
+
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { unzipSync } from "fflate";
+import { createDataDesk } from "../../src/datasets/datasets.ts";
+import { createEngine } from "../../src/engine/engine.ts";
+import { sha256 } from "../../src/hub/hash.ts";
+import type { RunRecord } from "../../src/run/record.ts";
+import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
+import { type KeyValue, memoryKeyValue } from "../../src/storage/keyValue.ts";
+import { openStorage } from "../../src/storage/storage.ts";
+import { parseConversations } from "../../src/store/history.ts";
+import { withKept } from "../../src/store/remember.ts";
+import { initialState } from "../../src/store/state.ts";
+
+type Entry = readonly [key: string, value: unknown];
+
+/** By name: its version, and the entries of each of its stores. */
+export type Databases = Readonly<
+  Record<string, { readonly version: number; readonly stores: Readonly<Record<string, readonly Entry[]>> }>
+>;
+
+export interface Dump {
+  readonly databases: Databases;
+  readonly localStorage: Readonly<Record<string, string>>;
+}
+
+interface EvaluationThen {
+  readonly step: number;
+  readonly loss: number;
+  readonly byKind?: { readonly text?: number; readonly chat?: number };
+}
+
+/** A run record of version 1. Fields that no test names are compared all the same. */
+export interface RunThen {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly updatedAt: string;
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly metrics: readonly { readonly step: number; readonly seconds: number }[];
+  readonly evaluations: readonly EvaluationThen[];
+  readonly best: EvaluationThen | null;
+  readonly samples: readonly object[];
+  readonly watch: { readonly moments: readonly object[] } | null;
+  readonly slowdowns: readonly object[];
+  readonly resumeFrom: number | null;
+  readonly [field: string]: unknown;
+}
+
+/** A run at its end, after it was resumed: metrics are those after step `from`, `tensors` is a hash of its last checkpoint. */
+export type Outcome = Pick<
+  RunThen,
+  "status" | "reason" | "step" | "evaluations" | "best" | "samples" | "slowdowns" | "resumeFrom"
+> & {
+  readonly from: number;
+  readonly metrics: readonly object[];
+  readonly moments: readonly object[] | null;
+  readonly tensors: string;
+};
+
+/** What the engine says of everything that a browser holds. */
+export interface Told {
+  /** Newest first. */
+  readonly runs: readonly RunThen[];
+  /** By run, newest first. */
+  readonly checkpoints: Readonly<Record<string, readonly { readonly step: number; readonly best: boolean }[]>>;
+  /** Bytes of checkpoints by run. */
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly models: readonly object[];
+  /** Of the first model. */
+  readonly details: object | null;
+  readonly datasets: readonly { readonly name: string }[];
+  readonly fetches: readonly object[];
+  readonly problems: readonly string[];
+  readonly audit: object;
+}
+
+interface AnswerThen {
+  readonly runId: string;
+  readonly checkpoint: number;
+  readonly question: string;
+  readonly maxTokens: number;
+  readonly text: string;
+  readonly step: number;
+  readonly finish: string;
+}
+
+export interface ConversationThen {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly sides: readonly object[];
+  readonly turns: readonly {
+    readonly question: string;
+    readonly answers: Readonly<Record<string, { readonly text: string; readonly status: string }>>;
+  }[];
+}
+
+export type RunName = "full" | "finished" | "text" | "pairs" | "early" | "cancelled" | "failed" | "slowed" | "killed";
+
+interface Expected extends Told {
+  readonly ids: Readonly<Record<RunName, string>>;
+  readonly page: object;
+  readonly conversations: readonly ConversationThen[];
+  readonly presentConversation: string;
+  readonly answers: readonly AnswerThen[];
+  readonly runFiles: Readonly<
+    Record<
+      string,
+      {
+        readonly runId: string;
+        readonly imported: object;
+        readonly checkpoints: readonly object[];
+        readonly datasets: readonly string[];
+        readonly resumed: Outcome;
+      }
+    >
+  >;
+  readonly resumed: Readonly<Record<string, Outcome>>;
+}
+
+const fileOf = (name: string) => new URL(`../fixtures/version1/${name}`, import.meta.url);
+const bytesOf = (name: string) => new Uint8Array(readFileSync(fileOf(name)));
+const jsonOf = (name: string) => JSON.parse(gunzipSync(bytesOf(name)).toString());
+
+/** Bytes are written as `{ "$bytes": base64 }`. */
+function decode(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(decode);
+  if ("$bytes" in value && typeof value.$bytes === "string")
+    return Uint8Array.from(Buffer.from(value.$bytes, "base64"));
+  const unknown = Object.keys(value).find((key) => key.startsWith("$"));
+  if (unknown) throw new Error(`browser.json.gz holds a value of kind ${unknown}: add it to decode.`);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decode(inner)]));
+}
+
+/** What the browser holds. */
+export function readDump(): Dump {
+  const { databases, localStorage }: Dump = jsonOf("browser.json.gz");
+  const decoded = Object.entries(databases).map(([name, { version, stores }]) => {
+    const entries = ([key, value]: Entry) => [key, decode(value)] as const;
+    const values = Object.entries(stores).map(([store, list]) => [store, list.map(entries)] as const);
+    return [name, { version, stores: Object.fromEntries(values) }] as const;
+  });
+  return { databases: Object.fromEntries(decoded), localStorage };
+}
+
+/** What version 1 said of it. */
+export const readExpected = (): Expected => jsonOf("expected.json.gz");
+
+/** Where a run file lies. */
+export const runFilePath = (name: string): string => fileOf(name).pathname;
+
+/** The model's files by name. */
+export const modelFiles = (): Record<string, Uint8Array<ArrayBuffer>> => {
+  const files = Object.entries(unzipSync(bytesOf("model.zip")));
+  return Object.fromEntries(files.map(([name, bytes]) => [name, new Uint8Array(bytes)]));
+};
+
+/** The dump's databases in memory, by name; a name that version 1 did not have is an empty database. */
+export function databasesOf(databases: Databases): (name: string) => KeyValue {
+  const open = new Map<string, KeyValue>();
+  return (name) => {
+    const database = open.get(name) ?? memoryKeyValue();
+    if (!open.has(name)) void database.write(databases[name]?.stores.values ?? []);
+    open.set(name, database);
+    return database;
+  };
+}
+
+/** A run in version 1's words. */
+export const runThen = (record: RunRecord): RunThen => ({ ...record });
+
+/** How a resumed run ended; `from` is the step that it was resumed from. */
+export function outcomeOf(run: RunThen, from: number): Omit<Outcome, "tensors"> {
+  const { status, reason, step, evaluations, best, samples, slowdowns, resumeFrom } = run;
+  const metrics = run.metrics.filter((one) => one.step > from).map(({ seconds: _, ...rest }) => rest);
+  const moments = run.watch?.moments ?? null;
+  return { status, reason, step, from, metrics, evaluations, best, samples, moments, slowdowns, resumeFrom };
+}
+
+/** What the page shows again, from localStorage alone. */
+export function pageOf({ localStorage }: Dump): Pick<Expected, "page" | "conversations" | "presentConversation"> {
+  const { data, model, recipe, watching, engine, compare } = withKept(initialState, localStorage["hone.page"] ?? null);
+  const { conversations, open } = parseConversations(localStorage["hone.conversations"] ?? null);
+  return {
+    page: {
+      chosen: data.chosen,
+      selected: model.selected,
+      recipe,
+      watching,
+      choice: engine.choice,
+      question: compare.question,
+      sampling: compare.entries,
+    },
+    conversations: conversations.map(({ id, startedAt, sides, turns }) => ({
+      id,
+      startedAt,
+      sides,
+      turns: turns.map(({ question, answers }) => ({
+        question,
+        answers: Object.fromEntries(
+          Object.entries(answers).map(([side, { text, status }]) => [side, { text, status }] as const),
+        ),
+      })),
+    })),
+    presentConversation: open ?? "",
+  };
+}
+
+export type OpenBrowser = Awaited<ReturnType<typeof openBrowser>>;
+
+/** Today's engine and data desk over what storage opens, on wasm in Node. */
+export async function openBrowser() {
+  const storage = await openStorage();
+  const data = createDataDesk(storage, () => undefined);
+  const engine = await createEngine(
+    nodeEntries,
+    () => undefined,
+    async () => data,
+  );
+  await engine.start("wasm");
+
+  /** A run with its curves. */
+  const whole = async (record: RunRecord): Promise<RunThen> => runThen(record);
+
+  return {
+    async told(): Promise<Told> {
+      const list = await Promise.all((await engine.listRuns()).map(whole));
+      const kept = list.map(async ({ id }) => [id, await engine.checkpointsOf(id)] as const);
+      const models = await engine.listModels();
+      const [hash] = models.map((model) => model.hash);
+      return {
+        runs: list,
+        checkpoints: Object.fromEntries(await Promise.all(kept)),
+        sizes: await engine.runSizes(),
+        models,
+        details: hash === undefined ? null : await engine.modelDetails(hash),
+        datasets: await data.list(),
+        fetches: await engine.listFetches(),
+        problems: (await engine.report()).problems,
+        audit: await storage.audit(),
+      };
+    },
+
+    /** Asks a checkpoint greedily. */
+    async ask({ runId, checkpoint, question, maxTokens }: Omit<AnswerThen, "text" | "step" | "finish">) {
+      const record = (await engine.listRuns()).find(({ id }) => id === runId);
+      if (!record) throw new Error(`There is no run ${runId}.`);
+      const { text, step, finish } = await engine.ask({
+        requestId: "",
+        modelHash: record.model.hash,
+        runId,
+        checkpoint,
+        template: record.recipe.template,
+        systemPrompt: record.recipe.systemPrompt,
+        messages: [{ role: "user", content: question }],
+        sampling: { temperature: 0, topK: null, topP: null, maxTokens, seed: 42 },
+      });
+      return { runId, checkpoint, question, maxTokens, text, step, finish };
+    },
+
+    /** Resumes a run to its end. */
+    async resume(runId: string, from: number): Promise<Outcome> {
+      const run = await whole(await engine.resumeRun(runId));
+      const view = await storage.checkpoints.open(runId, run.step);
+      const digests: [string, string][] = [];
+      for (const { name, byteLength, slice } of view?.tensors ?? []) {
+        digests.push([name, await sha256(await slice(0, byteLength))]);
+      }
+      return { ...outcomeOf(run, from), tensors: await sha256(new TextEncoder().encode(JSON.stringify(digests))) };
+    },
+
+    async openModel(name: string): Promise<void> {
+      const files = Object.entries(modelFiles()).map(([file, bytes]) => new File([bytes], file));
+      await engine.openModel({ kind: "files", files, name });
+    },
+
+    async importRun(name: string) {
+      const { record, added, notes } = await engine.importRun(new File([bytesOf(name)], name));
+      return { runId: record.id, name: record.name, added, notes };
+    },
+  };
+}
