@@ -1,6 +1,5 @@
 /** The worker that is profiled: takes steps as a run of the page does, and hands over what was noted meanwhile. */
 
-import { toArtifact } from "../../src/artifacts/compile.ts";
 import type { ParameterSpec } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
@@ -11,6 +10,7 @@ import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
+import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
 import { leaveOutKernels } from "../step/meters.ts";
 import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
@@ -74,7 +74,7 @@ async function matrixPeak(
   for (let i = 0; i < count; i++) product = b.matMul(product, right);
   // One row comes back: enough to wait for, and little to copy.
   const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
-  const session = await runtime.session(toArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
+  const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
   const inputs = {
     left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
     right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),

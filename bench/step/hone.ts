@@ -1,6 +1,5 @@
 /** Hone's own step: its stepper over compiled artifacts, as a run of the page takes it, without the page. */
 
-import { toArtifact } from "../../src/artifacts/compile.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
@@ -8,6 +7,7 @@ import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
+import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Prepare, squareMatrix } from "./engine.ts";
 import { optimizer } from "./problem.ts";
 
@@ -34,7 +34,7 @@ export const prepare: Prepare = async ({ model, method, batch }, take, backend) 
       for (let i = 0; i < count; i++) product = b.matMul(product, right);
       // One row comes back: enough to wait for, and little to copy.
       const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
-      const session = await runtime.session(toArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
+      const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
       const inputs = {
         left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
         right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),

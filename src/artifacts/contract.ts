@@ -1,6 +1,7 @@
 /** What an artifact is: an ONNX model with named ports, and which outputs may be written over which inputs. */
 
 import type { FileTensor } from "../models/fileTensor.ts";
+import type { Graph } from "../onnx/graph.ts";
 import type { DType, Shape } from "../tensor/dtype.ts";
 
 export interface Port {
@@ -15,8 +16,6 @@ export interface Artifact {
   readonly kind: ArtifactKind;
   /** Names the static configuration; two artifacts with one key are the same model. */
   readonly key: string;
-  /** The ONNX protobuf: what Netron opens. */
-  readonly bytes: Uint8Array;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   /**
@@ -24,6 +23,10 @@ export interface Artifact {
    * buffer (an update in place).
    */
   readonly aliases: Readonly<Record<string, string>>;
+  /** The graph, written anew at each call: it may be large, so whoever needs it keeps it for as long. */
+  graph(): Graph;
+  /** The ONNX protobuf of the graph: what Netron opens. Anew at each call, too. */
+  bytes(): Uint8Array;
 }
 
 /** The static shape of a batch: one compiled artifact serves one shape. */

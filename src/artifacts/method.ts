@@ -59,5 +59,5 @@ export function checkpointTensors(model: ModelDefinition): readonly FileTensor[]
 
 /** Names model, method and shape, so that equal artifacts have equal keys. */
 export function artifactKey(kind: string, model: ModelDefinition, method: Method | null, rest: unknown): string {
-  return `${kind} ${JSON.stringify([model.key, method, rest])}`;
+  return `${kind} ${model.key} ${JSON.stringify([method, rest])}`;
 }

@@ -7,7 +7,7 @@ import type { Artifact, BatchShape } from "../artifacts/contract.ts";
 import { parametersOf } from "../artifacts/method.ts";
 import { artifactsOfStep } from "../artifacts/ofStep.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { readModel } from "../onnx/model.ts";
+import { writeModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
 import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
@@ -90,9 +90,9 @@ const roundUp = (n: number, grain: number) => Math.ceil(n / grain) * grain;
 
 /** Bytes that a run of the artifact takes, and that its session keeps between runs. */
 function planned(artifact: Artifact, provider: ProviderName): { readonly peak: number; readonly kept: number } {
-  const graph = readModel(artifact.bytes);
+  const graph = artifact.graph();
   const plan = planRun(graph, provider, new Set(Object.keys(artifact.aliases)));
   if (provider === "webgpu") return { peak: peakOnGpu(plan), kept: plan.constants };
   const given = graph.initializers.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
-  return { peak: peakInHeap(plan), kept: plan.constants + sessionFactor * (artifact.bytes.length - given) };
+  return { peak: peakInHeap(plan), kept: plan.constants + sessionFactor * (writeModel(graph).length - given) };
 }

@@ -92,7 +92,7 @@ export function familyOf<C>(architecture: Architecture<C>): Family {
       return {
         ...architecture.facts(config),
         architecture: name,
-        key: JSON.stringify([name, config]),
+        key: `${name} ${JSON.stringify(config)}`,
         layers: architecture.layers(config),
         forward: (scope, tokens, attend, select) => architecture.forward(scope, config, tokens, attend, select),
         headWeight: (scope) => architecture.headWeight(scope, config),

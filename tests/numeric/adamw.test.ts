@@ -7,7 +7,6 @@ import { expect, test } from "vitest";
 import { accumulatorIn, firstMoment, gradientNorm, secondMoment, updated } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import { readModel } from "../../src/onnx/model.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { smallLlama } from "../support/smallLlama.ts";
@@ -40,7 +39,7 @@ test.each(cases)("$method.kind as $provider takes it", ({ method, provider }) =>
     feeds[firstMoment(name)] = drawn(shape, false);
     feeds[secondMoment(name)] = drawn(shape, true);
   }
-  const graph = readModel(compileOptimizer(model, method, settings, provider).bytes);
+  const graph = compileOptimizer(model, method, settings, provider).graph();
   const results = interpret(graph, feeds);
 
   const dataOf = (name: string) => feeds[name]?.data ?? new Float64Array();

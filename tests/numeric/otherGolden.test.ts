@@ -7,7 +7,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { readModel } from "../../src/onnx/model.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
@@ -62,7 +61,7 @@ function trajectory(method: Method, settings: Trajectory["settings"]): Trajector
     weights.push(batch.loss_weights.flat()[at] ?? 0);
   });
   const shape = { rows: batch.ids.length, length: 5, supervised: index.length };
-  const graph = readModel(compileTraining(model, method, shape).bytes);
+  const graph = compileTraining(model, method, shape).graph();
   const specs = parametersOf(model, method);
   const trainable = specs.filter((spec) => spec.trainable);
   const base = checkpoint();

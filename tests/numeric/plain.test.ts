@@ -5,7 +5,7 @@
  */
 
 import { expect, test } from "vitest";
-import { buildLoss, buildTraining } from "../../src/artifacts/compile.ts";
+import { buildLoss, compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { adapterOf, type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { backward } from "../../src/autodiff/backward.ts";
@@ -124,7 +124,7 @@ function difference(actual: Tensor | undefined, expected: Tensor): number {
 test.each(methods)("$kind: loss and every gradient are those of the plain graph", (method) => {
   const feeds = feedsOf(method);
   const expected = run(plainTraining(method), feeds);
-  const own = run(buildTraining(model, method, shape).graph, {
+  const own = run(compileTraining(model, method, shape).graph(), {
     ...feeds,
     [lazyResetGrad]: tensor([1], [0]),
   });
@@ -138,7 +138,7 @@ test.each([2, 3, 4, 12])("attention in %i blocks of queries gives the same", (qu
   for (const method of methods) {
     const feeds = feedsOf(method);
     const expected = run(plainTraining(method), feeds);
-    const { graph } = buildTraining(model, method, shape, { queryBlocks });
+    const graph = compileTraining(model, method, shape, { queryBlocks }).graph();
     const own = run(graph, { ...feeds, [lazyResetGrad]: tensor([1], [0]) });
     for (const [name, value] of Object.entries(expected)) {
       expect([method.kind, name, difference(own[name], value) < 1e-12]).toEqual([method.kind, name, true]);
@@ -153,10 +153,11 @@ test.each([2, 3, 4, 12])("attention in %i blocks of queries gives the same", (qu
 
 test.each(methods)("$kind: without accumulating the gradients are those of a fresh start", (method) => {
   const feeds = feedsOf(method);
-  const expected = run(buildTraining(model, method, shape).graph, { ...feeds, [lazyResetGrad]: tensor([1], [1]) });
-  const { graph, aliases } = buildTraining(model, method, shape, { accumulates: false });
+  const expected = run(compileTraining(model, method, shape).graph(), { ...feeds, [lazyResetGrad]: tensor([1], [1]) });
+  const artifact = compileTraining(model, method, shape, { accumulates: false });
+  const graph = artifact.graph();
   expect(graph.inputs.filter(({ name }) => name === lazyResetGrad || name.includes("accumulation"))).toEqual([]);
-  expect(aliases).toEqual(buildTraining(model, method, shape).aliases);
+  expect(artifact.aliases).toEqual(compileTraining(model, method, shape).aliases);
   const own = run(graph, feeds);
   for (const [name, value] of Object.entries(expected)) {
     expect([name, difference(own[name], value) < 1e-12]).toEqual([name, true]);
