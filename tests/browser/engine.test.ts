@@ -5,7 +5,7 @@ import type { DataApi } from "../../src/protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
 import type { Recipe } from "../../src/run/recipe.ts";
 import type { SourceChoice } from "../../src/run/source.ts";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { engineHere, takeIn } from "../support/engineHere.ts";
 import { tinyModel, tinyRows } from "../support/tinyLlama.ts";
 

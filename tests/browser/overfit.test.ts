@@ -1,7 +1,7 @@
 /** The whole engine on real rows and a real model, wasm in Chromium. Oracle: the rows' own responses, learnt by heart. */
 
 import { expect } from "vitest";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { engineHere, takeIn } from "../support/engineHere.ts";
 import { type Shared, test } from "../support/shared.ts";
 

@@ -3,7 +3,7 @@
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page } from "vitest/browser";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { figure } from "../../src/ui/format.ts";
 import { fakeSource, fakeText } from "../support/fakeData.ts";
 import { fakeModel, fakeRun } from "../support/fakeEngine.ts";

@@ -3,7 +3,7 @@
 import type { LoadedModel } from "../../src/engine/library.ts";
 import type { PreparedData } from "../../src/protocol/datasets.ts";
 import type { Recipe } from "../../src/run/recipe.ts";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "./tokenizers.ts";
 

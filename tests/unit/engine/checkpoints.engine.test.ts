@@ -10,7 +10,7 @@ import type { AskRequest, EngineApi } from "../../../src/protocol/engine.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { takeIn } from "../../support/engineHere.ts";
 import { tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 

@@ -10,7 +10,7 @@ import type { EngineEvent, ExamineRequest } from "../../../src/protocol/engine.t
 import { wholeSource } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { renderText } from "../../../src/templates/mask.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { jsonLines, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";

@@ -5,7 +5,7 @@ import { createJournal } from "../../../src/engine/journal.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
 import type { StepMetrics } from "../../../src/run/metrics.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialState, type LoopState } from "../../../src/training/state.ts";
 

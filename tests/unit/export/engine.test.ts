@@ -18,7 +18,7 @@ import type { Recipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { takeIn } from "../../support/engineHere.ts";
 import { tinyConfig, tinyModel, tinyRows, tinyTensors } from "../../support/tinyLlama.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { createEngineClient } from "../../../src/client/client.ts";
 import { budgetKey } from "../../../src/store/budget.ts";
 import { createHone } from "../../../src/store/hone.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { watchChoice } from "../../../src/store/watching.ts";
 import { fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeWorkers } from "../../support/fakeEngine.ts";

@@ -5,7 +5,7 @@ import { createEngineClient } from "../../../src/client/client.ts";
 import { presentConversation } from "../../../src/store/compare.ts";
 import type { Side } from "../../../src/store/conversation.ts";
 import { createHone, type Hone } from "../../../src/store/hone.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { HoneState } from "../../../src/store/state.ts";
 import { fakeChats, fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";

@@ -3,7 +3,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { createEngineClient } from "../../../src/client/client.ts";
 import { createHone } from "../../../src/store/hone.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { undoTime } from "../../../src/store/runs.ts";
 import { fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";

@@ -1,7 +1,7 @@
 /** Declared options: defaults read back as themselves, bounds hold, doubts speak only outside the usual. */
 
 import { expect, test } from "vitest";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { defaultSampling, samplingOptions } from "../../../src/ui/compare/options.ts";
 import { readEntries } from "../../../src/ui/option/option.ts";
 import { starterTemplate } from "../../../src/ui/template/starter.ts";

@@ -1,7 +1,7 @@
 /** How often a run goes over a source. Oracle: counted by hand. */
 
 import { expect, test } from "vitest";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { plannedEpochs } from "../../../src/ui/sources/repeats.ts";
 
 const recipe = { ...defaultRecipe("lora"), epochs: 3, batchSize: 4, accumulation: 2, validationShare: 0.2 };

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { DataReport } from "../../../src/quality/report.ts";
 import type { ColumnRole, FormatName } from "../../../src/records/formats/mapping.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { realised, repeatsOf } from "../../../src/ui/sources/repeats.ts";
 import { recipeOptions } from "../../../src/ui/train/options.ts";
 import { bordersOf, kindsOf, missingKind, stageAt, stepsOfStages } from "../../../src/ui/train/stages.ts";
