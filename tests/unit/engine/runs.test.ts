@@ -259,8 +259,8 @@ describe("a file that is not whole is refused, and changes nothing", () => {
     ],
     [
       "a newer record",
-      () => rezipped((files) => edited(files, { recordFormat: 2 })),
-      /saved by a newer version of Hone \(format 2; this one reads up to 1\)/,
+      () => rezipped((files) => edited(files, { recordFormat: 3 })),
+      /saved by a newer version of Hone \(format 3; this one reads up to 2\)/,
     ],
   ];
   test.each(rows)("%s", async (_, change, message) => {

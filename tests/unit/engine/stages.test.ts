@@ -175,7 +175,8 @@ describe("a run in two stages", () => {
   test("a chat's batch does not pay for the many learnt tokens of a text as long", () => {
     const chats = Array.from({ length: 8 }, () => [0, "chat", 64, 5] as const);
     const texts = Array.from({ length: 8 }, () => [1, "text", 64, 63] as const);
-    const planned = plan({ stages: "text-first" }, [...chats, ...texts]);
+    const recipe = smallRecipe([1, 1], { stages: "text-first" });
+    const planned = planRun(model, preparedData([...chats, ...texts]), recipe);
     expect(planned.buckets).toEqual([
       { rows: 2, length: 64, supervised: 16 },
       { rows: 2, length: 64, supervised: 128 },
