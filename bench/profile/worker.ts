@@ -109,8 +109,8 @@ async function record(request: RecordRequest): Promise<Recording> {
   const seams = createSeams({ wasm, webgpu }, provider === "webgpu" ? installGpuMeter() : null, profiling);
   const own = await createRuntime(provider, { entries: seams.entries });
   const runtime = seams.wrap(own);
-  const { config, method, batch, values } = problemOf(request.size, request.method);
-  const specs = parametersOf(config, method);
+  const { model, method, batch, values } = problemOf(request.size, request.method);
+  const specs = parametersOf(model, method);
   const drawn = values();
   const take = (name: string) => {
     const value = drawn.get(name);
@@ -118,7 +118,7 @@ async function record(request: RecordRequest): Promise<Recording> {
     return value;
   };
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 }, provider);
+  const artifacts = artifactsOfStep(model, method, { ...optimizer, accumulation: 1 }, provider);
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
   await stepper.prepare([batch]);
   const steps: StepMarks[] = [];

@@ -11,11 +11,11 @@ import { createStepper } from "../../src/training/step.ts";
 import { type Prepare, squareMatrix } from "./engine.ts";
 import { optimizer } from "./problem.ts";
 
-export const prepare: Prepare = async ({ config, method, batch }, take, backend) => {
+export const prepare: Prepare = async ({ model, method, batch }, take, backend) => {
   const runtime = await createRuntime(backend, { entries: browserEntries });
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 }, backend);
+  const artifacts = artifactsOfStep(model, method, { ...optimizer, accumulation: 1 }, backend);
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
   let updates = 0;
   return {

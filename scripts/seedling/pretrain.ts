@@ -9,7 +9,8 @@ import { type Batch, type BatchShape, packBatch, type TokenizedExample } from ".
 import { packExamples } from "../../src/batching/pack.ts";
 import { createSampler } from "../../src/batching/sampler.ts";
 import { type OrderState, orderOf } from "../../src/batching/stages.ts";
-import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { validationOf } from "../../src/run/heldOut.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/tensor/convert.ts";
@@ -65,29 +66,29 @@ const seedsOf = (seed: number) => ({ weights: seed + 1, order: seed + 2, reserve
 export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
   const { recipe, text, runtime, control } = parts;
   const { training } = recipe;
-  const config = readConfig(recipe.model);
+  const model = defineModel(recipe.model);
   const seeds = seedsOf(recipe.seed);
   const checkpoint = join(parts.work, checkpointFile);
   mkdirSync(parts.work, { recursive: true });
 
-  const specs = parametersOf(config, full);
-  const first = initialWeights(config, seeds.weights);
+  const specs = parametersOf(model, full);
+  const first = initialWeights(model, seeds.weights);
   const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
   const stepper = createStepper({
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfStep(config, full, training, "wasm"),
+    artifacts: artifactsOfStep(model, full, training, "wasm"),
     recipe: training,
   });
   const evaluator = createEvaluator({
     runtime,
     parameters,
-    artifact: (shape) => compileEvaluation(config, full, shape),
+    artifact: (shape) => compileEvaluation(model, full, shape),
   });
   try {
     const resumed = await loadCheckpoint(checkpoint, text.fingerprint, stepper);
-    const shape = shapeOf(config, training.batchSize);
+    const shape = shapeOf(model, training.batchSize);
     const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, resumed);
     const held = heldOutBatches(text.heldOut, shape);
     const { state } = await trainingLoop(
@@ -116,7 +117,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
       resumed ?? initialState(source.state()),
     );
     if (state.step < totalSteps && state.step !== parts.stopAfter) return { state, totalSteps, heldOutLoss: null };
-    const heldOutLoss = await writeModel(parts, { config, parameters, evaluator, held, state, totalSteps });
+    const heldOutLoss = await writeModel(parts, { model, parameters, evaluator, held, state, totalSteps });
     return { state, totalSteps, heldOutLoss };
   } finally {
     stepper.dispose();
@@ -126,8 +127,8 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
 }
 
 /** One shape for every batch. A row's first token is never a target, so that many positions can be supervised. */
-function shapeOf(config: LlamaConfig, rows: number): BatchShape {
-  const length = config.max_position_embeddings;
+function shapeOf(model: ModelDefinition, rows: number): BatchShape {
+  const length = model.contextLength;
   return { rows, length, supervised: rows * (length - 1) };
 }
 
@@ -169,7 +170,7 @@ export function heldOutBatches(examples: readonly TokenizedExample[], shape: Bat
 }
 
 interface Trained {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly parameters: ParameterTensors;
   readonly evaluator: Evaluator;
   readonly held: readonly Batch[];
@@ -179,7 +180,7 @@ interface Trained {
 
 /** Writes the model folder, and gives the loss of what it holds. */
 async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained: Trained): Promise<number> {
-  const { config, parameters, evaluator, held, state, totalSteps } = trained;
+  const { model, parameters, evaluator, held, state, totalSteps } = trained;
   const seen = new Set<number>();
   for (const { ids } of text.training) for (const id of ids) seen.add(id);
   const reserved = [...text.special].filter(([token]) => token !== endOfText).map(([, id]) => id);
@@ -187,7 +188,7 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
   for (const [name, tensor] of parameters) {
     const values = (await tensor.read()) as Float32Array;
     if (name === "model.embed_tokens.weight") {
-      reserveEmbeddings(values, config.hidden_size, { seen, reserved, seed: seedsOf(recipe.seed).reserved });
+      reserveEmbeddings(values, model.hiddenSize, { seen, reserved, seed: seedsOf(recipe.seed).reserved });
     }
     const data = float32ToFloat16(values);
     tensors.push({ name, dtype: "F16" as const, shape: tensor.shape, data });
@@ -202,7 +203,7 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
   };
   writeModelFiles(out, {
     config: { ...recipe.model, ...tokens },
-    generationConfig: { ...tokens, max_length: config.max_position_embeddings },
+    generationConfig: { ...tokens, max_length: model.contextLength },
     tokenizerJson: text.tokenizerJson,
     tokenizerConfig: text.tokenizerConfig,
     tensors,

@@ -1,7 +1,7 @@
 /** How a model is trained: every parameter, or low-rank adapters beside frozen ones. */
 
-import { type Attend, headWeight, type LlamaConfig, llama } from "../models/llama.ts";
-import { type Adapter, Scope } from "../nn/scope.ts";
+import type { Attend, ModelDefinition } from "../models/architecture.ts";
+import { type Adapter, type Linear, Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { ParameterSpec } from "./contract.ts";
 
@@ -22,24 +22,37 @@ export function specsOf(scope: Scope, method: Method | null): ParameterSpec[] {
   }));
 }
 
+/** A scope through which the model has passed on one token: it knows every parameter and linear layer. */
+function traced(model: ModelDefinition, method: Method | null): Scope {
+  const scope = Scope.root(new GraphBuilder("parameters"), adapterOf(method));
+  const token = scope.b.input("token", "int32", [1]);
+  const queriesAsContext: Attend = (_layer, queries) => queries;
+  model.forward(scope, { ids: token, positions: token }, queriesAsContext, (rows) => rows);
+  model.headWeight(scope);
+  return scope;
+}
+
 /**
  * Every parameter of a model under a method (null: the bare base model), in the order in which the model declares them.
- * Found by tracing the model on one token, so no second table of names and shapes exists.
+ * Found by tracing the model, so no second table of names and shapes exists.
  */
-export function parametersOf(config: LlamaConfig, method: Method | null): ParameterSpec[] {
-  const scope = Scope.root(new GraphBuilder("parameters"), adapterOf(method));
-  const queriesAsContext: Attend = (_layer, queries) => queries;
-  llama(scope, config, scope.b.input("input_ids", "int32", [1]), queriesAsContext);
-  headWeight(scope, config);
-  return specsOf(scope, method);
+export function parametersOf(model: ModelDefinition, method: Method | null): ParameterSpec[] {
+  return specsOf(traced(model, method), method);
+}
+
+/** The linear layers of a model that may carry an adapter: each last name once, in order, with its first layer's shape. */
+export function linearsOf(model: ModelDefinition): readonly Linear[] {
+  const byName = new Map<string, Linear>();
+  for (const linear of traced(model, null).linears) if (!byName.has(linear.name)) byName.set(linear.name, linear);
+  return [...byName.values()];
 }
 
 /** The tensors that a checkpoint of this model must hold. */
-export function checkpointTensors(config: LlamaConfig): { name: string; shape: readonly number[] }[] {
-  return parametersOf(config, null).map(({ name, shape }) => ({ name, shape }));
+export function checkpointTensors(model: ModelDefinition): { name: string; shape: readonly number[] }[] {
+  return parametersOf(model, null).map(({ name, shape }) => ({ name, shape }));
 }
 
 /** Names model, method and shape, so that equal artifacts have equal keys. */
-export function artifactKey(kind: string, config: LlamaConfig, method: Method | null, rest: unknown): string {
-  return `${kind} ${JSON.stringify([config, method, rest])}`;
+export function artifactKey(kind: string, model: ModelDefinition, method: Method | null, rest: unknown): string {
+  return `${kind} ${JSON.stringify([model.key, method, rest])}`;
 }

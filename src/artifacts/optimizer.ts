@@ -1,6 +1,6 @@
 /** The optimizer artifact: AdamW with decoupled weight decay and clipping by global norm (Loshchilov and Hutter 2019, arXiv:1711.05101). */
 
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
@@ -42,14 +42,14 @@ const normEpsilon = 1e-6;
  * It runs on either provider; which tensors are joined for the update is chosen for `provider`.
  */
 export function compileOptimizer(
-  config: LlamaConfig,
+  model: ModelDefinition,
   method: Method,
   { beta1, beta2, epsilon, weightDecay }: OptimizerSettings,
   provider: ProviderName = "wasm",
 ): Artifact {
   const settings = { beta1, beta2, epsilon, weightDecay };
-  const trainable = parametersOf(config, method).filter((parameter) => parameter.trainable);
-  const key = artifactKey("optimizer", config, method, { ...settings, provider });
+  const trainable = parametersOf(model, method).filter((parameter) => parameter.trainable);
+  const key = artifactKey("optimizer", model, method, { ...settings, provider });
   return buildOptimizer(trainable, settings, key, joins[provider]);
 }
 

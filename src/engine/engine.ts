@@ -21,7 +21,7 @@ import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
-import { checkLength, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
+import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
 import { createRunDesk } from "./runs.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
@@ -103,7 +103,7 @@ export async function createEngine(
     budget: AbortSignal | null = null,
   ): Promise<{ model: LoadedModel; plan: Plan; question: string | null }> {
     const model = await library.model(modelHash);
-    checkLength(model, recipe);
+    checkRecipe(model, recipe);
     const desk = await data();
     await desk.tellModel(model.files);
     const spec = dataSpecOf(modelHash, sources, recipe);

@@ -17,7 +17,7 @@ export function newRecord(
 ): RunRecord {
   const now = new Date().toISOString();
   const { name, hash, parameters } = model.summary;
-  const trainable = parametersOf(model.config, plan.method).filter((spec) => spec.trainable);
+  const trainable = parametersOf(model.definition, plan.method).filter((spec) => spec.trainable);
   return {
     id: crypto.randomUUID(),
     name: request.name,

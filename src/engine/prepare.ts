@@ -1,6 +1,6 @@
 /** From a recipe, a model and prepared rows to everything that a run trains on; the same inputs give the same plan. */
 
-import type { Method } from "../artifacts/method.ts";
+import { linearsOf, type Method } from "../artifacts/method.ts";
 import type { BatchShape, TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets, choosePackedBuckets } from "../batching/buckets.ts";
 import { scaleWeights } from "../batching/mixture.ts";
@@ -61,11 +61,19 @@ export const shapesOf = ({
   heldOut: validation.length > 0 ? validationBuckets : [],
 });
 
-/** Throws when the recipe asks for more than the model's context. Before the rows are gone through. */
-export function checkLength({ config }: LoadedModel, { maxLength }: Recipe): void {
-  if (maxLength > config.max_position_embeddings) {
+/** Throws when the model cannot do what the recipe asks for: its length, its adapter's layers. Before any row is read. */
+export function checkRecipe({ definition }: Pick<LoadedModel, "definition">, recipe: Recipe): void {
+  const { maxLength } = recipe;
+  if (maxLength > definition.contextLength) {
     throw new Error(
-      `The length limit is ${maxLength} tokens, but the model's context holds ${config.max_position_embeddings}: lower the limit.`,
+      `The length limit is ${maxLength} tokens, but the model's context holds ${definition.contextLength}: lower the limit.`,
+    );
+  }
+  const linears = linearsOf(definition).map(({ name }) => name);
+  const unknown = recipe.method === "lora" && recipe.lora.targets.find((target) => !linears.includes(target));
+  if (typeof unknown === "string") {
+    throw new Error(
+      `The recipe puts an adapter on "${unknown}", but this model's linear layers are ${linears.join(", ")}: choose from these.`,
     );
   }
 }

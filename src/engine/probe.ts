@@ -78,7 +78,7 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
     const evaluator = createEvaluator({
       runtime,
       parameters: all,
-      artifact: (shape) => compileEvaluation(model.config, method, shape),
+      artifact: (shape) => compileEvaluation(model.definition, method, shape),
     });
     const held = evaluationBatches(plan.validation, plan.validationBuckets);
     const tried = held[Math.floor(held.length / 2)];
@@ -140,12 +140,12 @@ interface StepParts extends Pick<ProbeParts, "model" | "plan" | "recipe" | "sign
 
 /** Seconds of a micro-batch, and of what a step does once. */
 async function timeStep({ runtime, parameters, model, plan, recipe, batch, signal, interrupted }: StepParts) {
-  const { config } = model;
+  const { definition } = model;
   const stepper = createStepper({
     runtime,
     parameters,
-    specs: parametersOf(config, plan.method),
-    artifacts: artifactsOfStep(config, plan.method, recipe, runtime.report.provider),
+    specs: parametersOf(definition, plan.method),
+    artifacts: artifactsOfStep(definition, plan.method, recipe, runtime.report.provider),
     recipe,
   });
   try {
@@ -189,14 +189,14 @@ async function timeAnswer(
   parameters: ParameterTensors,
   question: string,
 ): Promise<number> {
-  const { config, tokenizer } = model;
+  const { definition, tokenizer } = model;
   const enough = new AbortController();
   const marks: number[] = [];
   const generate = createGenerator({
     runtime,
     parameters,
-    artifact: (shape) => compileGeneration(config, plan.method, shape),
-    contextLength: config.max_position_embeddings,
+    artifact: (shape) => compileGeneration(definition, plan.method, shape),
+    contextLength: definition.contextLength,
   });
   const watched: Generate = (request) =>
     generate({

@@ -84,8 +84,8 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     stepper = createStepper({
       runtime,
       parameters,
-      specs: parametersOf(model.config, method),
-      artifacts: artifactsOfStep(model.config, method, recipe, runtime.report.provider),
+      specs: parametersOf(model.definition, method),
+      artifacts: artifactsOfStep(model.definition, method, recipe, runtime.report.provider),
       recipe,
     });
 
@@ -107,7 +107,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     const evaluator = createEvaluator({
       runtime,
       parameters,
-      artifact: (shape) => compileEvaluation(model.config, method, shape),
+      artifact: (shape) => compileEvaluation(model.definition, method, shape),
     });
     const { totalSteps, watch } = first;
     const respond = sampler(parts, parameters, recipe);
@@ -158,8 +158,8 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 }
 
 /** As the budget of the run has it. */
-const predictedMemory = ({ runtime, model: { config }, plan }: TrainParts, recipe: Recipe) =>
-  memoryOf({ config, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
+const predictedMemory = ({ runtime, model: { definition }, plan }: TrainParts, recipe: Recipe) =>
+  memoryOf({ model: definition, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
 
 /** Answers a sample question greedily with the weights as they are; null when the run was interrupted meanwhile. */
 function sampler(
@@ -170,8 +170,8 @@ function sampler(
   const generate = createGenerator({
     runtime,
     parameters,
-    artifact: (shape) => compileGeneration(model.config, plan.method, shape),
-    contextLength: model.config.max_position_embeddings,
+    artifact: (shape) => compileGeneration(model.definition, plan.method, shape),
+    contextLength: model.definition.contextLength,
   });
   const answerer = { generate, tokenizer: model.tokenizer, template: plan.template, systemPrompt };
   const options = { maxTokens: sampleTokens, sampling: greedySampling, seed, signal: control.signal };

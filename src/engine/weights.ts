@@ -41,7 +41,7 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
     const { hash } = model.summary;
     const present = bases.get(hash);
     if (present) return present;
-    const uploading = uploadParameters(runtime, parametersOf(model.config, null), (name) => model.read(name));
+    const uploading = uploadParameters(runtime, parametersOf(model.definition, null), (name) => model.read(name));
     bases.set(hash, uploading);
     uploading.catch(() => bases.delete(hash));
     return uploading;
@@ -51,7 +51,7 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
     base,
 
     async trainable(model, method, seed) {
-      const specs = parametersOf(model.config, method);
+      const specs = parametersOf(model.definition, method);
       if (method.kind === "full") {
         const own = await uploadParameters(runtime, specs, (name) => model.read(name));
         return { all: own, own };
@@ -73,7 +73,7 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
       asked = null;
       const own = new Map<string, DeviceTensor>();
       try {
-        const choice = { config: model.config, method, runId, checkpoint };
+        const choice = { model: model.definition, method, runId, checkpoint };
         const step = await readTrained(storage, choice, ({ name, shape, data }) => {
           own.set(name, runtime.tensor(name, "float32", shape, data));
         });

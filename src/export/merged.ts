@@ -9,7 +9,7 @@ import { decodeFloats, encodeFloats } from "../hub/elements.ts";
 import { sha256 } from "../hub/hash.ts";
 import type { ModelTensor, OpenModel } from "../hub/model.ts";
 import { layoutSafetensors } from "../hub/safetensors.ts";
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import type { Scratch } from "../storage/scratch.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -22,9 +22,9 @@ export interface MergedParts {
   /** The base model's files. */
   readonly opened: Pick<
     OpenModel,
-    "tensors" | "files" | "read" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
+    "config" | "tensors" | "files" | "read" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
   >;
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly tokenizer: Tokenizer;
   readonly method: Method;
   readonly trained: TrainedTensors;
@@ -41,13 +41,13 @@ export interface MergedParts {
  * and when what was written is not what is read back; the signal's reason when cancelled.
  */
 export async function exportMerged(parts: MergedParts): Promise<Bundle> {
-  const { opened, tokenizer, config } = parts;
+  const { opened, tokenizer, model } = parts;
   const template = expressTemplate(parts.template, { tokenizer, chatTemplate: opened.chatTemplate });
   const weights = await mergeWeights(parts);
   const texts = await textFiles(parts, template);
   const files = [...texts, weights.file];
   const { systemPrompt } = parts.template;
-  const wanted: WantedModel = { config, template, systemPrompt, tensors: weights.tensors };
+  const wanted: WantedModel = { model, config: opened.config, template, systemPrompt, tensors: weights.tensors };
   await requireModel(files, wanted, parts.signal);
   return { files, notes: [...template.notes, ...weights.notes], tensors: weights.tensors.size };
 }
@@ -59,7 +59,7 @@ interface Written {
 }
 
 async function mergeWeights(parts: MergedParts): Promise<Written> {
-  const { opened, config, method, trained, scratch, onProgress, signal } = parts;
+  const { opened, model, method, trained, scratch, onProgress, signal } = parts;
   const out = await scratch.create("The merged model");
   const { head, places } = placesOf([...opened.tensors.values()]);
   out.write(head, 0);
@@ -85,7 +85,7 @@ async function mergeWeights(parts: MergedParts): Promise<Written> {
   } else {
     const adapter = new Map<string, Float32Array<ArrayBuffer>>();
     await trained((name, values) => void adapter.set(name, values));
-    const pairs = parametersOf(config, method).filter(({ initial }) => initial === "lora_A");
+    const pairs = parametersOf(model, method).filter(({ initial }) => initial === "lora_A");
     const adapted = new Map(pairs.map(({ name }) => [name.replace("lora_A.weight", "weight"), name]));
     for (const [name, entry] of opened.tensors) {
       const pair = adapted.get(name);
@@ -163,7 +163,7 @@ function createRounding() {
 }
 
 /** `config.json` and `tokenizer.json` are the base's, byte for byte. */
-async function textFiles({ opened, tokenizer, config, signal }: MergedParts, template: ExportedTemplate) {
+async function textFiles({ opened, tokenizer, model, signal }: MergedParts, template: ExportedTemplate) {
   const asOpened = async (name: string): Promise<OutFile> => {
     const source = opened.files.find((file) => file.name === name);
     if (!source) throw new ExportError(`The base model has no ${name} any more: open it again, then export.`);
@@ -172,7 +172,7 @@ async function textFiles({ opened, tokenizer, config, signal }: MergedParts, tem
   const { bos } = tokenizer;
   const before: Readonly<Record<string, unknown>> = opened.tokenizerConfig ?? {
     tokenizer_class: "PreTrainedTokenizerFast",
-    model_max_length: config.max_position_embeddings,
+    model_max_length: model.contextLength,
     ...(bos && { bos_token: bos.text }),
   };
   // Programs that know neither templates nor generation_config.json stop at the tokenizer's own end. A template that writes

@@ -7,7 +7,7 @@ import { both, type Fields, type Setting, settingsOf } from "./setting.ts";
 export interface LoraRecipe {
   readonly rank: number;
   readonly alpha: number;
-  /** Which linear layers carry an adapter. */
+  /** Last names of the linear layers that carry an adapter. */
   readonly targets: readonly string[];
 }
 

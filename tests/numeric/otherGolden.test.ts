@@ -18,7 +18,7 @@ import { type Golden, readGolden, type Trajectory } from "./golden.ts";
 import { runParity } from "./parity.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 
-const config = smallLlama({ vocab_size: 20 });
+const model = smallLlama({ vocab_size: 20 });
 const batch: Golden["batch"] = {
   ids: [
     [1, 5, 9, 3, 7],
@@ -41,7 +41,7 @@ const lora: Method = { kind: "lora", rank: 3, alpha: 5, targets: ["q_proj", "dow
 function checkpoint(): Map<string, Float32Array> {
   const random = createRandom(11);
   return new Map(
-    parametersOf(config, null).map(({ name, shape }) => [
+    parametersOf(model, null).map(({ name, shape }) => [
       name,
       Float32Array.from({ length: sizeOf(shape) }, () => (name.includes("norm") ? 1 : 0) + 0.4 * random.normal()),
     ]),
@@ -62,8 +62,8 @@ function trajectory(method: Method, settings: Trajectory["settings"]): Trajector
     weights.push(batch.loss_weights.flat()[at] ?? 0);
   });
   const shape = { rows: batch.ids.length, length: 5, supervised: index.length };
-  const graph = readModel(compileTraining(config, method, shape).bytes);
-  const specs = parametersOf(config, method);
+  const graph = readModel(compileTraining(model, method, shape).bytes);
+  const specs = parametersOf(model, method);
   const trainable = specs.filter((spec) => spec.trainable);
   const base = checkpoint();
   const values = new Map<string, Tensor>(
@@ -156,7 +156,7 @@ test("weighted rows, rank 3 on two layers, decay and tight clipping: every figur
   const run = (file: Golden) =>
     runParity({
       runtime,
-      config,
+      model,
       read: async (name) => base.get(name) ?? new Float32Array(),
       golden: file,
       steps: null,

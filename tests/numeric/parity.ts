@@ -6,7 +6,7 @@ import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import type { Batch } from "../../src/batching/batch.ts";
 import { createGenerator } from "../../src/generation/generate.ts";
-import type { LlamaConfig } from "../../src/models/llama.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createEvaluator } from "../../src/training/evaluate.ts";
@@ -26,7 +26,7 @@ export interface ParityRow {
 
 export interface ParityParts {
   readonly runtime: Runtime;
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   /** A tensor of the model, float32. */
   readonly read: (name: string) => Promise<Float32Array>;
   readonly golden: Golden;
@@ -117,24 +117,24 @@ async function compareTrajectory(
   expected: Trajectory,
   report: Report,
 ): Promise<void> {
-  const { runtime, config, golden } = parts;
+  const { runtime, model, golden } = parts;
   const { kind } = method;
   const tolerance = parts.tolerance[kind];
   const { settings } = expected;
   const batch = batchOf(golden);
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const parameters = await uploadParameters(runtime, specs, (name) => {
     const spec = specs.find((candidate) => candidate.name === name);
     return spec && spec.initial !== "checkpoint" ? initialAdapter(spec.initial, spec.shape) : parts.read(name);
   });
-  const artifact = compileTraining(config, method, batch.shape);
+  const artifact = compileTraining(model, method, batch.shape);
   const stepper = createStepper({
     runtime,
     parameters,
     specs,
     artifacts: {
       training: () => artifact,
-      optimizer: compileOptimizer(config, method, { ...optimizer, weightDecay: settings.weight_decay }),
+      optimizer: compileOptimizer(model, method, { ...optimizer, weightDecay: settings.weight_decay }),
     },
     recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
   });
@@ -186,7 +186,7 @@ async function compareTrajectory(
     const evaluator = createEvaluator({
       runtime,
       parameters,
-      artifact: (shape) => compileEvaluation(config, method, shape),
+      artifact: (shape) => compileEvaluation(model, method, shape),
     });
     const final = await evaluator.loss([batch], async () => false);
     report(`${kind} loss after the last step`, expected.final_loss, final ?? Number.NaN, tolerance);
@@ -205,17 +205,17 @@ async function compareTrajectory(
 const promptTokens = 5;
 
 async function compareGreedy(
-  { runtime, config, read }: ParityParts,
+  { runtime, model, read }: ParityParts,
   expected: readonly number[],
   report: Report,
 ): Promise<void> {
-  const parameters = await uploadParameters(runtime, parametersOf(config, null), read);
+  const parameters = await uploadParameters(runtime, parametersOf(model, null), read);
   try {
     const generate = createGenerator({
       runtime,
       parameters,
-      artifact: (shape) => compileGeneration(config, null, shape),
-      contextLength: config.max_position_embeddings,
+      artifact: (shape) => compileGeneration(model, null, shape),
+      contextLength: model.contextLength,
     });
     const { ids } = await generate({
       prompt: expected.slice(0, promptTokens),

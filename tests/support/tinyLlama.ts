@@ -2,7 +2,7 @@
 
 import { checkpointTensors } from "../../src/artifacts/method.ts";
 import { type StoredTensor, writeSafetensors } from "../../src/hub/safetensors.ts";
-import { readConfig } from "../../src/models/llama.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { byteLevelTokenizer } from "./tokenizers.ts";
@@ -25,7 +25,7 @@ export const tinyConfig = {
 /** Seeded weights of its tensors: small, and ones for the norms. */
 export function tinyTensors(seed = 1): (StoredTensor & { readonly data: Float32Array })[] {
   const random = createRandom(seed);
-  return checkpointTensors(readConfig(tinyConfig)).map(({ name, shape }) => ({
+  return checkpointTensors(defineModel(tinyConfig)).map(({ name, shape }) => ({
     name,
     shape,
     dtype: "F32",

@@ -11,7 +11,7 @@ import { readAdapter } from "../../../src/export/adapter.ts";
 import { mergeAdapter } from "../../../src/export/merge.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { readSafetensors } from "../../../src/hub/safetensors.ts";
-import { readConfig } from "../../../src/models/llama.ts";
+import { defineModel } from "../../../src/models/define.ts";
 import { readModel } from "../../../src/onnx/model.ts";
 import type { EngineApi, EngineEvent, Exported } from "../../../src/protocol/engine.ts";
 import type { Recipe } from "../../../src/run/recipe.ts";
@@ -137,8 +137,8 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
   const held = await unpacked({ notes, ...adapter });
   expect(Object.keys(held)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
   const sources = Object.entries(held).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
-  const config = readConfig(tinyConfig);
-  const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), config);
+  const definition = defineModel(tinyConfig);
+  const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), definition);
   expect(method).toEqual({ kind: "lora", ...recipe.lora });
   expect(baseModel).toBe("tiny");
 

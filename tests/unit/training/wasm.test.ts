@@ -33,7 +33,7 @@ import { oneStage } from "../../support/oneStage.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
 
-const config = smallLlama({
+const model = smallLlama({
   vocab_size: 64,
   hidden_size: 32,
   intermediate_size: 48,
@@ -83,10 +83,10 @@ const scale = (name: string) => (name.includes("embed") ? 0.6 : 0.2);
 
 /** Random weights as a fresh checkpoint has them, with the adapter's start. */
 function upload(method: Method) {
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const random = createRandom(17);
   const base = new Map(
-    parametersOf(config, null).map(({ name, shape }) => [
+    parametersOf(model, null).map(({ name, shape }) => [
       name,
       Float32Array.from({ length: sizeOf(shape) }, () => (shape.length === 1 ? 1 : scale(name) * random.normal())),
     ]),
@@ -187,10 +187,10 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     const stepper = createStepper({
       runtime,
       parameters,
-      specs: parametersOf(config, method),
+      specs: parametersOf(model, method),
       artifacts: {
-        training: (shape) => compileTraining(config, method, shape),
-        optimizer: compileOptimizer(config, method, settings),
+        training: (shape) => compileTraining(model, method, shape),
+        optimizer: compileOptimizer(model, method, settings),
       },
       recipe: settings,
     });
@@ -202,7 +202,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     const evaluator = createEvaluator({
       runtime,
       parameters,
-      artifact: (shape) => compileEvaluation(config, method, shape),
+      artifact: (shape) => compileEvaluation(model, method, shape),
     });
     const control = createControl();
     let polls = 0;
@@ -266,8 +266,8 @@ describe("four sequences", () => {
       const generate = createGenerator({
         runtime,
         parameters: run.parameters,
-        artifact: (shape) => compileGeneration(config, method, shape),
-        contextLength: config.max_position_embeddings,
+        artifact: (shape) => compileGeneration(model, method, shape),
+        contextLength: model.contextLength,
       });
       const greedy = { temperature: 0, topK: null, topP: null };
       for (const [row, prompt] of prompts.entries()) {
@@ -276,14 +276,14 @@ describe("four sequences", () => {
       }
 
       // Oracle: the eval artifact without any cache; the loss of every candidate at the last position, the least one wins.
-      const prompt = Array.from({ length: 37 }, (_, i) => (7 * i + 3) % config.vocab_size);
+      const prompt = Array.from({ length: 37 }, (_, i) => (7 * i + 3) % model.vocabulary);
       const generated = await generate({ prompt, stopIds: [], maxTokens: 99, sampling: greedy, seed: 0 });
       expect(generated.finish).toBe("context");
-      const shape = { rows: 1, length: config.max_position_embeddings, supervised: config.vocab_size };
-      const evaluation = compileEvaluation(config, method, shape);
+      const shape = { rows: 1, length: model.contextLength, supervised: model.vocabulary };
+      const evaluation = compileEvaluation(model, method, shape);
       const session = await runtime.session(evaluation);
       const sequence = [...prompt];
-      while (sequence.length < config.max_position_embeddings) {
+      while (sequence.length < model.contextLength) {
         const padded = Int32Array.from({ length: shape.length }, (_, t) => sequence[t] ?? 0);
         const result = await session.run({
           ...bindTensors(evaluation, run.parameters).inputs,
