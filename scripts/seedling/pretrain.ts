@@ -7,9 +7,11 @@ import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import { packExamples } from "../../src/batching/pack.ts";
-import { createSampler, type SamplerState } from "../../src/batching/sampler.ts";
+import { createSampler } from "../../src/batching/sampler.ts";
+import { type OrderState, orderOf } from "../../src/batching/stages.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
+import { validationOf } from "../../src/run/heldOut.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/tensor/convert.ts";
 import { createBatchSource } from "../../src/training/batchSource.ts";
@@ -96,7 +98,8 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         learningRate: (step) => learningRateAt(training, step, totalSteps),
         stepper,
         batches: source,
-        evaluate: (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: held }], interrupted),
+        evaluate: (interrupted) =>
+          evaluateHeldOut(evaluator, [{ ...validationOf("text"), batches: held }], interrupted),
         patience: null,
         borders: [],
         questions: [],
@@ -135,7 +138,7 @@ function createSource(
   shape: BatchShape,
   accumulation: number,
   seed: number,
-  from: { readonly sampler: SamplerState } | null,
+  from: { readonly sampler: OrderState } | null,
 ) {
   const sampler = createSampler(
     {
@@ -150,7 +153,9 @@ function createSource(
     },
     from?.sampler,
   );
-  return { source: createBatchSource(examples, [shape], sampler), totalSteps: sampler.stepsPerEpoch };
+  const totalSteps = sampler.stepsPerEpoch;
+  const order = orderOf([{ steps: totalSteps, first: 0, sampler: () => sampler }], from?.sampler);
+  return { source: createBatchSource(examples, [shape], order), totalSteps };
 }
 
 /** The held-out documents, packed as those of training are. */

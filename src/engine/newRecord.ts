@@ -3,6 +3,7 @@
 import { parametersOf } from "../artifacts/method.ts";
 import type { RunRequest } from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
+import { choiceOf } from "../run/source.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { LoadedModel } from "./library.ts";
 import type { Plan } from "./prepare.ts";
@@ -26,7 +27,7 @@ export function newRecord(
     status: "running",
     reason: null,
     model: { name, hash, parameters },
-    sources: request.sources.map((source, i) => ({ ...source, name: plan.sourceNames[i] ?? "" })),
+    sources: request.sources.map((source, i) => ({ ...choiceOf(source), name: plan.sourceNames[i] ?? "" })),
     recipe: request.recipe,
     provider,
     trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),

@@ -9,7 +9,7 @@ import { answer } from "../generation/answer.ts";
 import { createGenerator, type Generate } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { Budget } from "../protocol/engine.ts";
-import type { Recipe } from "../run/recipe.ts";
+import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
 import { nextTask } from "../training/control.ts";
@@ -18,7 +18,7 @@ import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
 import { createStepper } from "../training/step.ts";
 import { timesOf } from "./budget.ts";
 import type { LoadedModel } from "./library.ts";
-import { type Plan, seeds } from "./prepare.ts";
+import type { Plan } from "./prepare.ts";
 import { sampleTokens } from "./train.ts";
 import type { Weights } from "./weights.ts";
 
@@ -70,7 +70,7 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   };
 
   await next();
-  const { all, own } = await weights.trainable(model, method, seeds(recipe).adapter);
+  const { all, own } = await weights.trainable(model, method, seedsOf(recipe).adapter);
   try {
     const { batch, padded } = usualBatch(plan, recipe);
     const step = await timeStep({ ...parts, runtime, parameters: all, batch, interrupted });

@@ -1,7 +1,6 @@
 /** A run as one plain record: everything that reproduces it and everything that it showed. */
 
 import * as v from "valibot";
-import type { LearntKind } from "../records/example.ts";
 import { MappingSchema } from "../records/formats/mapping.ts";
 import { AnyNumber, Count, Text } from "./fields.ts";
 import {
@@ -12,22 +11,24 @@ import {
   type Watch,
   WatchSchema,
 } from "./metrics.ts";
+import { migrateRecord } from "./migrate.ts";
 import { type Recipe, RecipeSchema } from "./recipe.ts";
 import type { SourceChoice } from "./source.ts";
+import { type Objective, objectives } from "./stage.ts";
 
 const runStatuses = ["running", "paused", "finished", "cancelled", "failed"] as const;
 
 export type RunStatus = (typeof runStatuses)[number];
 
-/** One stage of a run that has several. */
+/** One stage of a run, as it was planned. */
 export interface RunStage {
-  readonly kind: LearntKind;
+  readonly objective: Objective;
   /** Planned optimizer steps. */
   readonly steps: number;
   /** Examples that it trains on. */
   readonly examples: number;
-  /** Supervised tokens of one pass over them. */
-  readonly supervisedTokens: number;
+  /** Supervised tokens of one pass over them; null of a run of before they were counted. */
+  readonly supervisedTokens: number | null;
 }
 
 /** Where a run went on with a lower rate, because its numbers had left the finite range. */
@@ -59,7 +60,7 @@ export interface RunRecord {
   /** Why it failed or was paused by the engine, in one sentence; null otherwise. */
   readonly reason: string | null;
   readonly model: { readonly name: string; readonly hash: string; readonly parameters: number };
-  /** What it learns from, with everything that decides which rows and how much of each. */
+  /** What it learns from, with everything that decides which rows; how much of each is its stages'. */
   readonly sources: readonly RunSource[];
   readonly recipe: Recipe;
   readonly provider: "webgpu" | "wasm";
@@ -67,7 +68,7 @@ export interface RunRecord {
   readonly trainable: number;
   /** Examples used for training and for validation after reading and masking. */
   readonly examples: { readonly training: number; readonly validation: number };
-  /** In their order; empty where everything is learnt in one stage. */
+  /** In their order: those of the recipe. */
   readonly stages: readonly RunStage[];
   /** Planned optimizer steps, all stages added up. */
   readonly totalSteps: number;
@@ -89,7 +90,7 @@ export interface RunRecord {
   readonly resumeFrom: number | null;
 }
 
-export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
+const Record: v.GenericSchema<unknown, RunRecord> = v.object({
   id: Text,
   name: Text,
   // Runs of before it was there have none.
@@ -104,7 +105,6 @@ export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
       name: Text,
       hash: Text,
       mapping: v.nullable(MappingSchema),
-      lambda: AnyNumber,
       excluded: v.array(Count),
     }),
   ),
@@ -112,16 +112,13 @@ export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
   provider: v.picklist(["webgpu", "wasm"]),
   trainable: Count,
   examples: v.object({ training: Count, validation: Count }),
-  stages: v.optional(
-    v.array(
-      v.object({
-        kind: v.picklist(["text", "chat"]),
-        steps: Count,
-        examples: Count,
-        supervisedTokens: Count,
-      }),
-    ),
-    [],
+  stages: v.array(
+    v.object({
+      objective: v.picklist(objectives),
+      steps: Count,
+      examples: Count,
+      supervisedTokens: v.nullable(Count),
+    }),
   ),
   totalSteps: Count,
   step: Count,
@@ -132,3 +129,10 @@ export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.object({
   resumeFrom: v.optional(v.nullable(Count), null),
   slowdowns: v.optional(v.array(v.object({ fromStep: Count, factor: AnyNumber })), []),
 });
+
+/** Reads records of version 1 too. */
+export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.pipe(
+  v.unknown(),
+  v.transform(migrateRecord),
+  Record,
+);

@@ -12,7 +12,7 @@ import type { Entry } from "./keyValue.ts";
  * The format that this program writes. A change that older programs cannot read raises it; whatever changes, chunk keys
  * stay in arrays named `chunks`, for by that older programs know what not to collect.
  */
-export const format = 1;
+export const format = 2;
 
 export type RecordKind = "run" | "checkpoint" | "dataset" | "model" | "fetch";
 

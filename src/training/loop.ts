@@ -1,5 +1,6 @@
 /** The training loop: evaluate, save, leave, step, log; one pass more than steps, so the last weights are evaluated. */
 
+import { type HeldOutSet, lossOn } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { TensorSource } from "../storage/checkpoints.ts";
@@ -32,8 +33,8 @@ export interface Patience {
   readonly validations: number;
   /** Those before this step do not count: they are of an earlier stage. */
   readonly from: number;
-  /** What is to fall. */
-  readonly loss: (evaluation: EvaluationMetrics) => number;
+  /** The set whose loss is to fall. */
+  readonly set: HeldOutSet;
 }
 
 /** A look at the model while it trains. */
@@ -212,11 +213,11 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
 }
 
 /** Validations after the best one, which is how long there has been no improvement; with that one's step and loss. */
-function validationsSinceBest(evaluations: readonly EvaluationMetrics[], { from, loss }: Patience) {
+function validationsSinceBest(evaluations: readonly EvaluationMetrics[], { from, set }: Patience) {
   let best = { step: from, loss: Number.POSITIVE_INFINITY, count: 0 };
   for (const evaluation of evaluations) {
     if (evaluation.step < from) continue;
-    const found = loss(evaluation);
+    const found = lossOn(evaluation, set);
     best = found < best.loss ? { step: evaluation.step, loss: found, count: 0 } : { ...best, count: best.count + 1 };
   }
   return best;

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { OrderState } from "../batching/stages.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import { MomentsSchema, seenSchemas } from "../run/metrics.ts";
+import { migrateState } from "../run/migrate.ts";
 
 export interface LoopState {
   /** Steps done, those without a supervised token included. */
@@ -52,15 +53,16 @@ const schema: v.GenericSchema<unknown, LoopState> = v.object({
     cursor: count,
     random,
     passes: v.array(v.object({ pass: count, position: count, random })),
-    drawn: v.exactOptional(count),
+    drawn: count,
+    stages: count,
   }),
   ...seenSchemas,
   moments: v.optional(MomentsSchema, []),
 });
 
-/** Reads what a checkpoint kept. Throws an Error naming the field that is not as it should be. */
+/** Reads what a checkpoint kept, of version 1 too. Throws an Error naming the field that is not as it should be. */
 export function readState(json: unknown): LoopState {
-  const parsed = v.safeParse(schema, json);
+  const parsed = v.safeParse(schema, migrateState(json));
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw new Error(

@@ -4,13 +4,13 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { DataApi } from "../../src/protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
 import type { Recipe } from "../../src/run/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import type { SourceChoice } from "../../src/run/source.ts";
-import { defaultRecipe } from "../../src/store/recipe.ts";
 import { engineHere, takeIn } from "../support/engineHere.ts";
+import { recipeWith } from "../support/recipe.ts";
 import { tinyModel, tinyRows } from "../support/tinyLlama.ts";
 
-const recipe: Recipe = {
-  ...defaultRecipe("lora"),
+const recipe: Recipe = recipeWith(defaultRecipe("lora"), {
   lora: { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] },
   learningRate: 1e-2,
   batchSize: 4,
@@ -20,7 +20,7 @@ const recipe: Recipe = {
   evaluateEvery: 4,
   checkpointEvery: 2,
   samplePrompts: 1,
-};
+});
 
 interface Here {
   readonly engine: EngineApi;
@@ -88,7 +88,7 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
     ...recipe,
     evaluateEvery: 8,
     samplePrompts: 0,
-    lora: { ...recipe.lora, targets: ["q_proj"] as const },
+    lora: { ...recipe.lora, targets: ["q_proj"] },
   };
   const broken = await engine.startRun({ ...(await openTiny(here)), name: "lost", recipe: quick });
   expect(broken.status).toBe("paused");

@@ -2,7 +2,7 @@
 
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { fakeSource } from "../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
 import { eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";

@@ -1,8 +1,9 @@
 /** The whole engine on real rows and a real model, wasm in Chromium. Oracle: the rows' own responses, learnt by heart. */
 
 import { expect } from "vitest";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { engineHere, takeIn } from "../support/engineHere.ts";
+import { recipeWith } from "../support/recipe.ts";
 import { type Shared, test } from "../support/shared.ts";
 
 const model = "models/stories260K";
@@ -37,8 +38,7 @@ test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers 
   );
   const { hash: modelHash } = await engine.openModel({ kind: "files", files });
   const sources = [await takeIn(data, rows, "eight.json")];
-  const recipe = {
-    ...defaultRecipe("full"),
+  const recipe = recipeWith(defaultRecipe("full"), {
     learningRate: 3e-3,
     steps: 80,
     batchSize: 8,
@@ -46,7 +46,7 @@ test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers 
     validationShare: 0,
     checkpointEvery: 1000,
     samplePrompts: 0,
-  };
+  });
   const record = await engine.startRun({ name: "by heart", modelHash, sources, recipe });
   expect(record.reason).toBeNull();
   expect(record).toMatchObject({ status: "finished", step: 80, examples: { training: 8, validation: 0 } });

@@ -3,16 +3,17 @@
 import axe from "axe-core";
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { fakeSource } from "../support/fakeData.ts";
 import { fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
 import { eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";
+import { recipeWith } from "../support/recipe.ts";
 
 const request = {
   name: "first try",
   modelHash: fakeModel.hash,
   sources: [{ hash: fakeSource.hash, mapping: null, lambda: 0.5, excluded: [3, 4] }],
-  recipe: { ...defaultRecipe("lora"), learningRate: 5e-3, steps: 12 },
+  recipe: recipeWith(defaultRecipe("lora"), { learningRate: 5e-3, steps: 12 }),
 };
 const second = {
   ...request,

@@ -3,11 +3,12 @@
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page } from "vitest/browser";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { figure } from "../../src/ui/format.ts";
 import { fakeSource, fakeText } from "../support/fakeData.ts";
 import { fakeModel, fakeRun } from "../support/fakeEngine.ts";
 import { closePage, eachOnAnEmptyPage, enter, kept, openWithData } from "../support/fakeStudio.tsx";
+import { recipeWith } from "../support/recipe.ts";
 
 eachOnAnEmptyPage();
 
@@ -51,14 +52,14 @@ test("the report tells what each source gives within its stage", async () => {
 const staged = (step: number) => {
   const sources = [fakeText, fakeSource].map(({ hash }) => ({ hash, mapping: null, lambda: 1, excluded: [] }));
   const request = { name: "in stages", modelHash: fakeModel.hash, sources, recipe: defaultRecipe("lora") };
-  const run = fakeRun({ ...request, recipe: { ...request.recipe, stages: "text-first" } }, step, 60);
+  const run = fakeRun({ ...request, recipe: recipeWith(request.recipe, { stages: "text-first" }) }, step, 60);
   return {
     ...run,
     status: "paused" as const,
     evaluations: run.evaluations.map((held) => ({ ...held, byKind: { text: 2.5, chat: 3.25 } })),
     stages: [
-      { kind: "text" as const, steps: 40, examples: 120, supervisedTokens: 9000 },
-      { kind: "chat" as const, steps: 20, examples: 80, supervisedTokens: 4000 },
+      { objective: "text" as const, steps: 40, examples: 120, supervisedTokens: 9000 },
+      { objective: "chat" as const, steps: 20, examples: 80, supervisedTokens: 4000 },
     ],
   };
 };

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { fakeSource } from "../support/fakeData.ts";
 import { fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
 import { closePage, eachOnAnEmptyPage, enter, kept, openPage as open } from "../support/fakeStudio.tsx";

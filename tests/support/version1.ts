@@ -7,9 +7,12 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { unzipSync } from "fflate";
+import { expect } from "vitest";
 import { createDataDesk } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { sha256 } from "../../src/hub/hash.ts";
+import type { EvaluationMetrics } from "../../src/run/metrics.ts";
+import type { Recipe } from "../../src/run/recipe.ts";
 import type { RunRecord } from "../../src/run/record.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { type KeyValue, memoryKeyValue } from "../../src/storage/keyValue.ts";
@@ -175,8 +178,58 @@ export function databasesOf(databases: Databases): (name: string) => KeyValue {
   };
 }
 
-/** A run in version 1's format. */
-export const version1Run = (record: RunRecord): Version1Run => ({ ...record });
+/** Version 1 had losses by kind, and none in a run of one stage. */
+function version1Evaluation({ step, loss, sets }: EvaluationMetrics): Version1Evaluation {
+  const { validation, "validation of text": text, "validation of chats": chat, ...others } = sets;
+  if (Object.keys(others).length > 0) throw new Error(`Version 1 had no set ${Object.keys(others).join(", ")}.`);
+  if (validation !== undefined) {
+    if (validation !== loss) throw new Error(`The one set has loss ${validation}, all held-out rows have ${loss}.`);
+    return { step, loss };
+  }
+  return { step, loss, byKind: { ...(text !== undefined && { text }), ...(chat !== undefined && { chat }) } };
+}
+
+/** Version 1 had one length, rate and schedule for both stages but for the text's, and λ at the sources. */
+function version1Recipe({ stages, ...recipe }: Recipe): object {
+  const [first, second] = stages;
+  if (!first || stages.length > 2) throw new Error(`Version 1 had one stage or two, not ${stages.length}.`);
+  const last = second ?? first;
+  const { objective: _objective, sources: _sources, ...form } = last;
+  const { epochs, steps, learningRate, ...shared } = first;
+  if (second) {
+    expect([first.objective, steps, second.objective]).toEqual(["text", null, "chat"]);
+    const { epochs: _epochs, steps: _steps, learningRate: _rate, ...chat } = second;
+    expect({ ...shared, objective: "chat" }).toEqual(chat);
+  }
+  return {
+    ...recipe,
+    ...form,
+    stages: second ? "text-first" : "together",
+    textEpochs: second ? epochs : 1,
+    textLearningRate: second && learningRate !== last.learningRate ? learningRate : null,
+  };
+}
+
+/** A run in version 1's format; throws where it holds what version 1 could not have said. */
+export function version1Run(record: RunRecord): Version1Run {
+  const { recipe, sources, stages, evaluations, best } = record;
+  const lambdas = recipe.stages.at(-1)?.sources ?? [];
+  expect(lambdas.map(({ source }) => source)).toEqual(sources.map((_, index) => index));
+  const two = stages.length > 1;
+  if (!two) {
+    expect(stages).toMatchObject([
+      { objective: "mixed", steps: record.totalSteps, examples: record.examples.training },
+    ]);
+  }
+  return {
+    ...record,
+    recipe: version1Recipe(recipe),
+    sources: sources.map((source, index) => ({ ...source, lambda: lambdas[index]?.lambda })),
+    stages: two ? stages.map(({ objective, ...stage }) => ({ kind: objective, ...stage })) : [],
+    evaluations: evaluations.map(version1Evaluation),
+    best: best && version1Evaluation(best),
+  };
+}
 
 /** How a resumed run ended; `from` is the step that it was resumed from. */
 export function outcomeOf(run: Version1Run, from: number): Omit<Outcome, "tensors"> {

@@ -5,7 +5,7 @@ import { parametersOf } from "../../../src/artifacts/method.ts";
 import { countBudget, diskOf, diskRefusal, timesOf } from "../../../src/engine/budget.ts";
 import { memoryOf } from "../../../src/engine/memory.ts";
 import { defineModel } from "../../../src/models/define.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { tinyConfig } from "../../support/tinyLlama.ts";
 

@@ -31,20 +31,20 @@ async function place() {
   return { storage, told, ...desk, ...desk.calls };
 }
 
-const state = { ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] }) };
+const state = { ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 }) };
 const pairs = Array.from({ length: 300 }, (_, i) => ({ instruction: `Say ${i} é.`, output: `${i}` }));
 
 /** Two checkpoints that are kept, one that is neither newest nor best, and rows. */
 async function filled({ storage }: { readonly storage: Storage }): Promise<RunRecord> {
   const text = new TextEncoder().encode(JSON.stringify(pairs));
   const { summary } = await createRowStore(storage).read(bytesFromMemory("pairs.json", text), () => undefined);
-  const best = { step: 10, loss: 0.5 };
+  const best = { step: 10, loss: 0.5, sets: {} };
   const record = (step: number) =>
     runRecord("the run", step, {
       status: "paused",
       best,
       recipe: { ...runRecord("", 0).recipe, keepLast: 3 },
-      sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, lambda: 1, excluded: [2] }],
+      sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, excluded: [2] }],
     });
   for (const step of [10, 20, 30]) {
     await storage.checkpoints.save({
@@ -259,8 +259,8 @@ describe("a file that is not whole is refused, and changes nothing", () => {
     ],
     [
       "a newer record",
-      () => rezipped((files) => edited(files, { recordFormat: 2 })),
-      /saved by a newer version of Hone \(format 2; this one reads up to 1\)/,
+      () => rezipped((files) => edited(files, { recordFormat: 3 })),
+      /saved by a newer version of Hone \(format 3; this one reads up to 2\)/,
     ],
   ];
   test.each(rows)("%s", async (_, change, message) => {

@@ -85,7 +85,9 @@ const save = (run: string, step: number, best: number | null, keep: number, tens
 function perform(storage: Storage, step: Action): Promise<unknown> {
   switch (step.do) {
     case "save": {
-      const base = runRecord(step.run, step.step, { best: step.best === null ? null : { step: step.best, loss: 1 } });
+      const base = runRecord(step.run, step.step, {
+        best: step.best === null ? null : { step: step.best, loss: 1, sets: {} },
+      });
       const record = { ...base, recipe: { ...base.recipe, keepLast: step.keep } };
       return storage.checkpoints.save(contents(record, step.tensors));
     }

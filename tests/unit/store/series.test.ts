@@ -16,7 +16,10 @@ const step = (number: number, loss = number): StepMetrics => ({
 
 test("steps that are gone through again replace those after the checkpoint", () => {
   const series = createMetricSeries();
-  series.replace("a", { steps: [1, 2, 3, 4].map((number) => step(number)), evaluations: [{ step: 0, loss: 9 }] });
+  series.replace("a", {
+    steps: [1, 2, 3, 4].map((number) => step(number)),
+    evaluations: [{ step: 0, loss: 9, sets: {} }],
+  });
   series.addStep("a", step(3, 30), 8);
   series.addStep("a", step(4, 40), 8);
   expect(series.of("a").steps.map(({ step, loss }) => [step, loss])).toEqual([
@@ -25,8 +28,8 @@ test("steps that are gone through again replace those after the checkpoint", () 
     [3, 30],
     [4, 40],
   ]);
-  series.addEvaluation("a", { step: 0, loss: 8 });
-  expect(series.of("a").evaluations).toEqual([{ step: 0, loss: 8 }]);
+  series.addEvaluation("a", { step: 0, loss: 8, sets: {} });
+  expect(series.of("a").evaluations).toEqual([{ step: 0, loss: 8, sets: {} }]);
   expect([series.of("a").memory, series.of("unknown").memory]).toEqual([8, null]);
 });
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { accumulatorOut } from "../../../src/artifacts/contract.ts";
 import type { Batch } from "../../../src/batching/batch.ts";
-import type { SamplerState } from "../../../src/batching/sampler.ts";
+import type { OrderState } from "../../../src/batching/stages.ts";
+import { validationOf } from "../../../src/run/heldOut.ts";
 import type { EvaluationMetrics, Moment } from "../../../src/run/metrics.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
@@ -34,7 +35,7 @@ interface Saved {
 }
 
 /** Micro-batches that depend on how many steps were drawn before; each third step has an empty one. */
-function sourceFrom(state: SamplerState, weight: (step: number) => number): BatchSource {
+function sourceFrom(state: OrderState, weight: (step: number) => number): BatchSource {
   let drawn = state.cursor;
   return {
     next: () => {
@@ -93,14 +94,14 @@ async function train(setting: Setting = {}) {
   );
   const { beta1, beta2 } = optimizerSettings;
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
-  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
+  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 });
   const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)));
   if (from !== undefined) await restoreInto(stepper, from.tensors);
   const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
   const { validation = [batchOf([[1, 2, 3]], [0]), batchOf([[4, 5, 6]], [1])] } = setting;
   const told = losses
     ?.slice(state.evaluations.length)
-    .map((held) => (typeof held === "number" ? { loss: held } : held));
+    .map((held) => (typeof held === "number" ? { loss: held, sets: { validation: held } } : held));
   const watched = batchOf([[2, 3, 4, 5]], [0]);
   const seen = setting.seen?.slice();
   const events: LoopEvent[] = [];
@@ -124,13 +125,14 @@ async function train(setting: Setting = {}) {
         validation === null
           ? null
           : told === undefined
-            ? (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: validation }], interrupted)
-            : async () => told.shift() ?? { loss: Number.NaN },
+            ? (interrupted) =>
+                evaluateHeldOut(evaluator, [{ ...validationOf("mixed"), batches: validation }], interrupted)
+            : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
       patience: setting.patience
         ? {
             validations: setting.patience,
             from: setting.patienceFrom ?? 0,
-            loss: ({ loss, byKind }) => byKind?.chat ?? loss,
+            set: validationOf("chat"),
           }
         : null,
       borders: setting.borders ?? [],
@@ -221,9 +223,9 @@ describe("a run", () => {
     const run = await train({ checkpointEvery: 100, evaluateEvery: 1, losses: [5, 6, 4, 4, 3, 7, 8] });
     expect(checkpointSteps(run.checkpoints)).toEqual([2, 4, 6]);
     expect(run.checkpoints.map((checkpoint) => checkpoint.state.best)).toEqual([
-      { step: 2, loss: 4 },
-      { step: 4, loss: 3 },
-      { step: 4, loss: 3 },
+      { step: 2, loss: 4, sets: { validation: 4 } },
+      { step: 4, loss: 3, sets: { validation: 3 } },
+      { step: 4, loss: 3, sets: { validation: 3 } },
     ]);
   });
 
@@ -241,14 +243,14 @@ describe("a run", () => {
     // Validations at 0, 2, …, 20; the stage begins with step 8. Of all rows the loss only rises.
     const losses = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((loss, i) => ({
       loss,
-      byKind: { text: loss, chat: [9, 9, 9, 9, 8, 7, 6, 6, 6][i] ?? 6 },
+      sets: { "validation of text": loss, "validation of chats": [9, 9, 9, 9, 8, 7, 6, 6, 6][i] ?? 6 },
     }));
     const run = await train({ totalSteps: 20, evaluateEvery: 2, patience: 2, patienceFrom: 8, losses });
     expect(run.state.step).toBe(16);
     expect(run.reason).toBe(
       "Stopped at step 16 of 20: 2 validations in a row without a lower loss than 6.0000 at step 12.",
     );
-    expect(run.state.best).toEqual({ step: 0, loss: 1, byKind: { text: 1, chat: 9 } });
+    expect(run.state.best).toEqual({ step: 0, loss: 1, sets: { "validation of text": 1, "validation of chats": 9 } });
   });
 
   test("evaluates and saves where a stage ends", async () => {
@@ -486,7 +488,7 @@ test("of many looks sixty stay, the first and the newest among them, spread over
 
 describe("a stored state", () => {
   const pass = { pass: 2, position: 7, random: [5, 6, 7, 8] } as const;
-  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4], passes: [pass] });
+  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4], passes: [pass], drawn: 9, stages: 2 });
 
   test("comes back as it was", async () => {
     const run = await train({ questions: [{ prompt: "a", reference: "b" }], watchEvery: 3 });

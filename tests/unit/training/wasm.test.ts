@@ -7,9 +7,11 @@ import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
 import type { TokenizedExample } from "../../../src/batching/batch.ts";
 import { chooseBuckets } from "../../../src/batching/buckets.ts";
-import { createSampler, type SamplerOptions } from "../../../src/batching/sampler.ts";
+import type { SamplerOptions } from "../../../src/batching/sampler.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";
+import { validationOf } from "../../../src/run/heldOut.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
+import { lastStage } from "../../../src/run/stage.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
@@ -27,6 +29,7 @@ import { disposeAll, initialAdapter, uploadParameters } from "../../../src/train
 import { learningRateAt } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import { createStepper } from "../../../src/training/step.ts";
+import { oneStage } from "../../support/oneStage.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
 
@@ -100,15 +103,18 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   mask: "responses",
   truncation: "drop",
   packing: false,
-  mixture: "weight",
-  stages: "together",
-  textEpochs: 1,
-  textLearningRate: null,
-  learningRate,
-  schedule: "cosine",
-  warmupRatio: 0.05,
-  epochs: 1,
-  steps: totalSteps,
+  stages: [
+    {
+      objective: "mixed",
+      sources: null,
+      mixture: "weight",
+      learningRate,
+      schedule: "cosine",
+      warmupRatio: 0.05,
+      epochs: 1,
+      steps: totalSteps,
+    },
+  ],
   batchSize: 2,
   accumulation: 2,
   maxLength: 32,
@@ -147,12 +153,12 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     status: "running",
     reason: null,
     model: { name: "tiny", hash: "0", parameters: 0 },
-    sources: [{ name: "four", hash: "0", mapping: null, lambda: 1, excluded: [] }],
+    sources: [{ name: "four", hash: "0", mapping: null, excluded: [] }],
     recipe: settings,
     provider: "wasm",
     trainable: 0,
     examples: { training: 4, validation: 0 },
-    stages: [],
+    stages: [{ objective: "mixed", steps: totalSteps, examples: 4, supervisedTokens: 25 }],
     totalSteps,
     step: 0,
     seconds: 0,
@@ -192,7 +198,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     if (!resume) await runs.put(record);
     const from = resume
       ? readState((await stepper.restore((restore) => checkpoints.load(record.id, "latest", restore))).state)
-      : initialState(createSampler(samplerOptions).state());
+      : initialState(oneStage(samplerOptions).state());
     const evaluator = createEvaluator({
       runtime,
       parameters,
@@ -204,11 +210,15 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
       {
         recipe: settings,
         totalSteps,
-        learningRate: (step) => learningRateAt(settings, step, totalSteps),
+        learningRate: (step) => learningRateAt(lastStage(settings), step, totalSteps),
         stepper,
-        batches: createBatchSource(examples, buckets, createSampler(samplerOptions, from.sampler)),
+        batches: createBatchSource(examples, buckets, oneStage(samplerOptions, from.sampler)),
         evaluate: (interrupted) =>
-          evaluateHeldOut(evaluator, [{ kind: null, batches: evaluationBatches(examples, buckets) }], interrupted),
+          evaluateHeldOut(
+            evaluator,
+            [{ ...validationOf("mixed"), batches: evaluationBatches(examples, buckets) }],
+            interrupted,
+          ),
         patience: null,
         borders: [],
         questions: [],
