@@ -40,8 +40,16 @@ export interface TrainSettings {
   readonly seed: number;
 }
 
-/** The linear layers of a decoder as Llama names them. */
-const usualLinears: readonly string[] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+/** Linear layers of a model that is not known yet: as Llama names them. */
+export const usualLinears: readonly string[] = [
+  "q_proj",
+  "k_proj",
+  "v_proj",
+  "o_proj",
+  "gate_proj",
+  "up_proj",
+  "down_proj",
+];
 
 export const loraFields: Fields<LoraRecipe> = {
   rank: {
@@ -272,6 +280,10 @@ export const loraSettings: readonly Setting[] = settingsOf(loraFields, {
   get: ({ lora }) => lora,
   set: (recipe, key, value) => ({ ...recipe, lora: { ...recipe.lora, [key]: value } }),
 });
+
+/** The setting as it is for a model whose linear layers have these names. */
+export const forLinears = (setting: Setting, linears: readonly string[]): Setting =>
+  setting.field === "targets" ? { ...setting, control: { kind: "several", choices: linears } } : setting;
 
 export const trainSettings: readonly Setting[] = settingsOf(trainFields, {
   get: (recipe) => recipe,

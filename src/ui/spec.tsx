@@ -35,11 +35,13 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
   const entries = useFacts((state) => state.recipe.entries);
   const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
   const { list, chosen, model: told, suggested } = useFacts((state) => state.data);
+  const details = useFacts((state) => state.model.details);
   const ready = useFacts((state) => state.engine.status === "ready");
 
+  const linears = details !== null && details.hash === model?.hash ? details.linears : undefined;
   const read = useMemo(
-    () => readRecipe({ method, entries }, model, told === model?.hash ? suggested : null),
-    [method, entries, model, told, suggested],
+    () => readRecipe({ method, entries }, model, told === model?.hash ? suggested : null, linears),
+    [method, entries, model, told, suggested, linears],
   );
   const lambdas = useMemo(() => chosen.map(({ lambda }) => lambda), [chosen]);
   const recipe = useMemo(() => withLambdas(read.recipe, lambdas), [read, lambdas]);

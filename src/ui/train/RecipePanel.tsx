@@ -20,7 +20,6 @@ import { useBudget } from "./useBudget.ts";
 import { useWatchRefused, WatchFields } from "./WatchFields.tsx";
 
 const basicOptions = [...optionsAt("basic"), ...optionsAt("adapter")];
-const moreOptions = optionsAt("more");
 const templateOptions = optionsAt("template");
 
 /** About how many optimizer steps a recipe makes of so many rows; rows that turn out too long are not known yet. */
@@ -59,7 +58,7 @@ export function RecipePanel() {
   const method = useFacts((state) => state.recipe.method);
   const entries = useFacts((state) => state.recipe.entries);
   const { report, key } = useFacts((state) => state.report);
-  const { recipe, defaults, refusals, model, sources, now } = useSpec();
+  const { recipe, defaults, refusals, linears, model, sources, now } = useSpec();
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
   const elsewhere = useFacts((state) => state.training.elsewhere);
@@ -77,6 +76,7 @@ export function RecipePanel() {
   const usualName = [model?.name, ...sources.slice(0, 2).map((source) => source.name)].join(" · ");
   const title = `${usualName}${sources.length > 2 ? ` and ${sources.length - 2} more` : ""} · ${methodName(method)}`;
 
+  const moreOptions = optionsAt("more", linears);
   const fields = (options: readonly Option<Recipe>[]) =>
     options
       .filter(({ applies }) => applies(recipe))

@@ -2,12 +2,18 @@
 
 import { type Recipe, recipeSettings, settingsAt } from "../../run/recipe.ts";
 import type { Place } from "../../run/setting.ts";
+import { forLinears, usualLinears } from "../../run/trainFields.ts";
 import { type Option, optionOf } from "../option/option.ts";
 
-export const recipeOptions: readonly Option<Recipe>[] = recipeSettings.map(optionOf);
+/** For a model whose linear layers have these names. */
+export const optionsFor = (linears: readonly string[]): readonly Option<Recipe>[] =>
+  recipeSettings.map((setting) => optionOf(forLinears(setting, linears)));
+
+export const recipeOptions = optionsFor(usualLinears);
 
 /** Those of one group of the form. */
-export const optionsAt = (place: Place): readonly Option<Recipe>[] => settingsAt(place).map(optionOf);
+export const optionsAt = (place: Place, linears = usualLinears): readonly Option<Recipe>[] =>
+  settingsAt(place).map((setting) => optionOf(forLinears(setting, linears)));
 
 /** Throws where no setting has the name. */
 export function optionNamed(field: string): Option<Recipe> {

@@ -121,6 +121,32 @@ test("the longest row is lowered to the model's context and said so; a typed one
   });
 });
 
+test("what a page of version 1 kept or linked to is the same two stages", () => {
+  const entries = {
+    learningRate: "1e-3",
+    steps: "20",
+    stages: "text-first",
+    textEpochs: "2",
+    mixture: "sampling",
+    schedule: "linear",
+  };
+  const { recipe, refusals } = readRecipe({ method: "full", entries }, undefined);
+  const stage = { sources: null, mixture: "sampling", schedule: "linear", learningRate: 1e-3, warmupRatio: 0.03 };
+  expect(refusals).toEqual({});
+  expect(recipe.stages).toEqual([
+    { ...stage, objective: "text", epochs: 2, steps: null },
+    { ...stage, objective: "chat", epochs: 3, steps: 20 },
+  ]);
+});
+
+test("an adapter goes on the linear layers of the model: all of them, or those named", () => {
+  const read = (entries: Record<string, string>) =>
+    readRecipe({ method: "lora", entries }, undefined, null, ["c_attn", "c_proj"]);
+  expect(read({}).recipe.lora.targets).toEqual(["c_attn", "c_proj"]);
+  expect(read({ targets: "c_proj,q_proj" }).recipe.lora.targets).toEqual(["c_proj"]);
+  expect(read({ targets: "q_proj" }).refusals).toEqual({ targets: "Choose at least one." });
+});
+
 test("the template that suits the model is the default, and gives way to a choice", () => {
   const suggested = { kind: "model" } as const;
   const read = (entries: Record<string, string>) =>
