@@ -11,7 +11,7 @@ import { adapterOf, type Method, parametersOf } from "../../src/artifacts/method
 import { backward } from "../../src/autodiff/backward.ts";
 import { packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import type { Attend } from "../../src/models/architecture.ts";
-import { causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
+import { cacheBias, causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
 import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";
 import { rope, ropeFrequencies, ropeTables } from "../../src/nn/rope.ts";
 import { Scope } from "../../src/nn/scope.ts";
@@ -173,3 +173,24 @@ test("behind the last layer's attention only the supervised rows are computed", 
   // q, k, v, o, gate, up, down of the first layer; q, k, v of the second, then its o, gate, up, down and the head.
   expect(rows).toEqual([...Array(7).fill(all), ...Array(3).fill(all), ...Array(5).fill(shape.supervised)]);
 });
+
+test.each([null, 1, 3])(
+  "a query sees the keys of its segment before it, and of a window of %s those with q − k below",
+  (window) => {
+    const sees = (q: number, k: number) => k <= q && (window === null || q - k < window);
+    const segments = [1, 1, 1, 1, 2, 2, 0];
+    const rows = new GraphBuilder("rows");
+    const whole = causalBias(rows, rows.input("segments", "int32", [1, 7]), window);
+    const { bias } = interpret(rows.finish({ bias: whole }), { segments: tensor([1, 7], segments) });
+    const wanted = segments.flatMap((own, q) => segments.map((other, k) => own === other && sees(q, k)));
+    expect(Array.from(bias?.data ?? [], (value) => value === 0)).toEqual(wanted);
+
+    const cache = new GraphBuilder("cache");
+    const slots = cacheBias(cache, cache.input("positions", "int32", [3]), 8, window);
+    const own = interpret(cache.finish({ bias: slots }), { positions: tensor([3], [0, 4, 7]) });
+    const slot = Array.from({ length: 8 }, (_, k) => k);
+    expect(Array.from(own.bias?.data ?? [], (value) => value === 0)).toEqual(
+      [0, 4, 7].flatMap((q) => slot.map((k) => sees(q, k))),
+    );
+  },
+);
