@@ -156,7 +156,7 @@ export function buildTraining(
   return { graph: b.finish(outputs), aliases };
 }
 
-/** Forward alone: `loss_sum` and the weighted loss of each supervised position. */
+/** Forward alone: `loss_sum` and the cross-entropy of each supervised position. */
 export function compileEvaluation(config: LlamaConfig, method: Method | null, shape: BatchShape): Artifact {
   const b = new GraphBuilder("eval");
   const { loss } = buildLoss(b, config, method, shape);

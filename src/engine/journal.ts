@@ -86,8 +86,12 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
         case "checkpoint":
           return emit({ type: "checkpoint", runId, step: event.step });
         case "empty": {
-          const message = `Step ${event.step}: no token of this row is supervised.`;
-          return emit({ type: "dropped", runId, problems: event.rows.map((row) => ({ line: row, message })) });
+          const problems = event.origins.map(({ source, name, line }) => ({
+            source,
+            line,
+            message: `Step ${event.step}: no token of this row of ${name} is supervised.`,
+          }));
+          return emit({ type: "dropped", runId, problems });
         }
         case "sample": {
           const others = record.samples.filter(({ prompt }) => prompt !== event.sample.prompt);

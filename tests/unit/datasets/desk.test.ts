@@ -208,7 +208,7 @@ describe("an inspection", () => {
     const report = await data.inspect(spec);
     const { table, sourceNames } = await data.prepare(spec);
     expect(sourceNames).toEqual(["a.jsonl", "b.jsonl"]);
-    const learnt = table.weights.filter((weight) => weight > 0).length;
+    const learnt = table.mask.filter((one) => one === 1).length;
     expect(report).toMatchObject({ tokens: table.ids.length, supervisedTokens: learnt, examples: table.rows.length });
     const ofFirst = [...table.rows].filter((_, i) => table.sources[i] === 0);
     expect(ofFirst).toEqual([...Array(20).keys()].filter((row) => row !== 3));

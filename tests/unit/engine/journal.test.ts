@@ -104,7 +104,7 @@ describe("the journal of a run", () => {
     const { journal: written } = journal();
     written.begin(start);
     for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
-    written.fail(new NonFiniteError("loss", Number.NaN, 4, [5]), null, checkpoints);
+    written.fail(new NonFiniteError("loss", Number.NaN, 4, []), null, checkpoints);
     const { status, reason, slowdowns, resumeFrom } = written.record();
     expect([status, resumeFrom, slowdowns]).toEqual(["failed", from, [{ fromStep: from, factor: 0.1 }]]);
     expect(reason).toMatch(/^The loss of step 4 is NaN\./);

@@ -4,13 +4,14 @@
  */
 
 import { describe, expect, test } from "vitest";
+import type { TokenizedExample } from "../../../src/batching/batch.ts";
 import { type Plan, planRun } from "../../../src/engine/prepare.ts";
 import type { Recipe } from "../../../src/run/recipe.ts";
 import { createBatchSource, evaluationBatches } from "../../../src/training/batchSource.ts";
 import { stagedLearningRate } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import together from "../../golden/plan/together.json" with { type: "json" };
-import { lessonsOf } from "../../support/examples.ts";
+import { lessonsOf, supervisedOf } from "../../support/examples.ts";
 import {
   choices,
   modelToPlanFor,
@@ -36,7 +37,7 @@ const kindOf = (sequences: Sequences) => {
     counted.set(source, row + 1);
     kinds.set(`${source} ${row}`, kind);
   }
-  return ({ source, row }: { source: number; row: number }) => kinds.get(`${source} ${row}`);
+  return (example: TokenizedExample | undefined) => kinds.get(`${example?.origin.source} ${example?.origin.row}`);
 };
 const kind = kindOf(threeSources);
 /** Places in the training list of all that the next steps draw. */
@@ -47,7 +48,7 @@ describe("a run in one stage", () => {
   test.each(together)("is what it was before there were stages ($mixture, packed: $packing)", (golden) => {
     const { mixture, packing } = golden as { mixture: Recipe["mixture"]; packing: boolean };
     const planned = plan({ mixture, packing });
-    const place = ({ source, row, weights }: Plan["training"][number]) => [source, row, weights.at(-1)];
+    const place = ({ origin, weights }: Plan["training"][number]) => [origin.source, origin.row, weights.at(-1)];
     const order = planned.order();
     expect({
       mixture,
@@ -75,7 +76,7 @@ describe("a run in two stages", () => {
       expect(planned.totalSteps).toBe((text?.steps ?? 0) + (chat?.steps ?? 0));
       const order = planned.order();
       const kinds = drawn(order, planned.totalSteps).map((step) => [
-        ...new Set(step.map((place) => kind(planned.training[place] ?? { source: -1, row: -1 }))),
+        ...new Set(step.map((place) => kind(planned.training[place]))),
       ]);
       expect(kinds).toEqual([...Array(text?.steps).fill(["text"]), ...Array(chat?.steps).fill(["chat"])]);
     },
@@ -90,7 +91,7 @@ describe("a run in two stages", () => {
     const supervised = (wanted: string) =>
       planned.training
         .filter((example) => kind(example) === wanted)
-        .reduce((sum, { weights }) => sum + weights.filter((weight) => weight > 0).length, 0);
+        .reduce((sum, example) => sum + supervisedOf(example), 0);
     expect(planned.stages).toEqual([
       {
         kind: "text",
@@ -112,7 +113,7 @@ describe("a run in two stages", () => {
     const times = planned.training.map(() => 0);
     for (const place of drawn(planned.order(), planned.totalSteps).flat()) times[place] = (times[place] ?? 0) + 1;
     expect(times).toEqual(planned.training.map((example) => (kind(example) === "text" ? 3 : 2)));
-    for (const { source, weights } of planned.training) expect(weights.at(-1)).toBe(lambdas[source]);
+    for (const { origin, weights } of planned.training) expect(weights.at(-1)).toBe(lambdas[origin.source]);
   });
 
   test("λ as sampling shares out the draws within each stage", () => {
@@ -126,7 +127,8 @@ describe("a run in two stages", () => {
       drawn(order, before);
       const epoch = drawn(order, Math.ceil(examples / 4)).flat();
       expect(epoch).toHaveLength(examples);
-      const count = (source: number) => epoch.filter((place) => planned.training[place]?.source === source).length;
+      const count = (source: number) =>
+        epoch.filter((place) => planned.training[place]?.origin.source === source).length;
       expect(Math.abs(count(one) - share * examples)).toBeLessThan(1);
       expect(count(one) + count(two)).toBe(examples);
       before += planned.stages[0]?.steps ?? 0;
@@ -145,7 +147,8 @@ describe("a run in two stages", () => {
     expect(planned.validation).toEqual(one.validation);
     expect(planned.heldOut.map((set) => set.kind)).toEqual(["text", "chat"]);
     expect(planned.heldOut.flatMap(({ examples }) => examples).length).toBe(one.validation.length);
-    for (const set of planned.heldOut) expect(set.examples.map(kind)).toEqual(set.examples.map(() => set.kind));
+    for (const set of planned.heldOut)
+      expect(set.examples.map((example) => kind(example))).toEqual(set.examples.map(() => set.kind));
   });
 
   test.each(ways)(
@@ -160,11 +163,11 @@ describe("a run in two stages", () => {
           .flat(2)
           .map((place) => planned.training[place]);
         const taught = source.next().flatMap(lessonsOf).length;
-        expect(taught).toBe(examples.reduce((sum, one) => sum + (one?.weights.filter((w) => w > 0).length ?? 0), 0));
+        expect(taught).toBe(examples.reduce((sum, one) => sum + (one ? supervisedOf(one) : 0), 0));
       }
       for (const { examples } of planned.heldOut) {
         const taught = evaluationBatches(examples, planned.validationBuckets).flatMap(lessonsOf).length;
-        expect(taught).toBe(examples.reduce((sum, { weights }) => sum + weights.filter((w) => w > 0).length, 0));
+        expect(taught).toBe(examples.reduce((sum, one) => sum + supervisedOf(one), 0));
       }
     },
   );

@@ -37,7 +37,7 @@ function tokenized(example: ChatExample | TextExample, change: Partial<TokenizeP
 const idsOf = ({ sequences }: Tokenized) => [...(sequences[0]?.ids ?? [])];
 const learntOf = ({ sequences: [first] }: Tokenized) =>
   [...(first?.ids ?? [])]
-    .filter((_, i) => (first?.weights[i] ?? 0) > 0)
+    .filter((_, i) => first?.mask[i] === 1)
     .map((id) => tokenizer.show(id))
     .join("");
 
@@ -82,7 +82,7 @@ describe("a chat", () => {
     expect(learntOf(tokenized(turns, { mask: "last" }))).toBe("d<|end|>");
     const everything = tokenized(turns, { mask: "everything" });
     expect(learntOf(everything)).toContain("<|user|>c<|end|>");
-    expect(everything.sequences[0]?.weights[0]).toBe(0);
+    expect(everything.sequences[0]?.mask[0]).toBe(0);
   });
 
   test("that the template refuses is a problem, not an exception", () => {
