@@ -17,8 +17,9 @@ export interface RowOrigin {
   readonly line: number;
 }
 
-/** `alpaca.json line 12`: a row as messages name it. */
-export const describeOrigin = ({ name, line }: Pick<RowOrigin, "name" | "line">) => `${name} line ${line}`;
+/** `chats.jsonl line 40`, or `alpaca.json line 12 (row 4)` where rows are not lines: a row as messages name it. */
+export const describeOrigin = ({ name, row, line }: RowOrigin) =>
+  `${name} line ${line}${line === row + 1 ? "" : ` (row ${row + 1})`}`;
 
 /** One row after template, tokenizer and mask; lists of one entry per token. */
 export interface TokenizedExample {

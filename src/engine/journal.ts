@@ -1,5 +1,6 @@
 /** The record of a run while it trains: follows the loop's events, and tells the page what changed. */
 
+import { describeOrigin } from "../batching/batch.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
 import type { EvaluationMetrics, StepMetrics } from "../run/metrics.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -86,10 +87,10 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
         case "checkpoint":
           return emit({ type: "checkpoint", runId, step: event.step });
         case "empty": {
-          const problems = event.origins.map(({ source, name, line }) => ({
-            source,
-            line,
-            message: `Step ${event.step}: no token of this row of ${name} is supervised.`,
+          const problems = event.origins.map((origin) => ({
+            source: origin.source,
+            line: origin.line,
+            message: `Step ${event.step}: no token of ${describeOrigin(origin)} is supervised.`,
           }));
           return emit({ type: "dropped", runId, problems });
         }

@@ -42,23 +42,39 @@ describe("a batch", () => {
     expect([...batch.lossWeights]).toEqual([0.5, 2, 0, 0]);
     expect([batch.supervised, batch.denominator]).toEqual([2, 2.5]);
     expect(batch.origins.map(describeOrigin)).toEqual([
-      "alpaca.json line 2",
-      "alpaca.json line 5",
-      "chats.jsonl line 8",
+      "alpaca.json line 2 (row 1)",
+      "alpaca.json line 5 (row 2)",
+      "chats.jsonl line 8 (row 3)",
     ]);
+  });
+
+  test("supervises by the mask alone: a fraction, a 0 and a weight below it too, and no weight without the mask", () => {
+    const example = {
+      ...makeExample(0, 6, 4),
+      mask: Uint8Array.of(0, 0, 1, 1, 1, 0),
+      weights: Float32Array.of(Number.NaN, 5, 0.25, 0, -1.5, 7),
+    };
+    const batch = makeBatch([example], { rows: 1, length: 8, supervised: 4 });
+    expect(batch.supervised).toBe(3);
+    expect([...batch.targets]).toEqual([1002, 1003, 1004, 0]);
+    expect([...batch.lossWeights]).toEqual([0.25, 0, -1.5, 0]);
   });
 
   const shape = { rows: 1, length: 16, supervised: 4 };
   const first = { ...makeExample(7, 2, 1, 1), mask: Uint8Array.of(1, 1) };
   test.each<[string, TokenizedExample[], RegExp]>([
     ["too many rows", [makeExample(0, 1, 0), makeExample(1, 1, 0)], /2 rows do not fit a batch of 1/],
-    ["too many tokens", [makeExample(0, 17, 0)], /^alpaca\.json line 2: token 17 does not fit a length of 16/],
+    [
+      "too many tokens",
+      [makeExample(0, 17, 0)],
+      /^alpaca\.json line 2 \(row 1\): token 17 does not fit a length of 16/,
+    ],
     [
       "too many supervised tokens",
       [makeExample(0, 16, 5)],
-      /^alpaca\.json line 2: the batch has room for 4 supervised tokens/,
+      /^alpaca\.json line 2 \(row 1\): the batch has room for 4 supervised tokens/,
     ],
-    ["a supervised first token", [first], /^chats\.jsonl line 23: its first token is supervised/],
+    ["a supervised first token", [first], /^chats\.jsonl line 23 \(row 8\): its first token is supervised/],
   ])("refuses %s", (_, list, message) => {
     expect(() => makeBatch(list, shape)).toThrow(message);
   });

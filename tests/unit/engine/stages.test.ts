@@ -66,6 +66,13 @@ describe("a run in one stage", () => {
   });
 });
 
+test("each example knows its file, and the line that the table has for it", () => {
+  const planned = plan({ validationShare: 0.3 });
+  const all = [...planned.training, ...planned.validation].map(({ origin }) => origin);
+  expect(all).toHaveLength(threeSources.length);
+  for (const { source, name, row, line } of all) expect([name, line]).toEqual([`source ${source}`, 3 * row + 2]);
+});
+
 describe("a run in two stages", () => {
   test.each(ways)(
     "takes text first, then chats, and nothing of the other kind in either ($mixture, packed: $packing)",

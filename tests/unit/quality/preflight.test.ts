@@ -63,7 +63,7 @@ describe("a run is stopped", () => {
     [
       "with every token masked",
       "supervised",
-      { changeSequence: onRow5(({ weights }) => ({ weights: weights.fill(0) })) },
+      { changeSequence: onRow5(({ mask }) => ({ mask: mask.fill(0) })) },
       /^Row 5: no token is supervised/,
     ],
     [

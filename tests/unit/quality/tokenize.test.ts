@@ -103,11 +103,11 @@ test("plain text is consecutive windows: every token learnt once, none lost", ()
   const result = tokenized({ kind: "text", text, row: 0, line: 1 }, { maxLength: 50 });
   expect(result.problem).toBeNull();
   expect(result.sequences.length).toBeGreaterThan(5);
-  for (const { ids, weights } of result.sequences) {
+  for (const { ids, mask } of result.sequences) {
     expect(ids.length).toBeLessThanOrEqual(50);
-    expect(weights[0]).toBe(0);
+    expect(mask[0]).toBe(0);
   }
-  const learnt = result.sequences.flatMap(({ ids, weights }) => [...ids].filter((_, i) => (weights[i] ?? 0) > 0));
+  const learnt = result.sequences.flatMap(({ ids, mask }) => [...ids].filter((_, i) => mask[i] === 1));
   expect(tokenizer.decode(learnt)).toBe(text);
 });
 

@@ -6,7 +6,7 @@ import {
   type ParameterSpec,
   secondMoment,
 } from "../../../src/artifacts/contract.ts";
-import type { Batch } from "../../../src/batching/batch.ts";
+import { type Batch, packBatch, type TokenizedExample } from "../../../src/batching/batch.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { createEvaluator } from "../../../src/training/evaluate.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
@@ -185,10 +185,27 @@ describe("numbers that are not finite", () => {
     expect(error).toBeInstanceOf(NonFiniteError);
     expect(error).toMatchObject({ quantity: "loss", step: 12, origins: [originOf(4, 0), originOf(9, 1)] });
     expect(String(error)).toMatch(
-      /loss of step 12 is NaN.*ten times lower.*clipping to 1.*rows.*: alpaca\.json line 14, chats\.jsonl line 29\.$/,
+      /loss of step 12 is NaN.*ten times lower.*clipping to 1.*rows.*: alpaca\.json line 14 \(row 5\), chats\.jsonl line 29 \(row 10\)\.$/,
     );
     expect(runtime.runs.some((run) => run.kind === "optimizer")).toBe(false);
     expect(await values()).toEqual(before);
+  });
+
+  test("rows whose weights are not finite are named by file and line, those of other micro-batches are not", async () => {
+    const { stepper, runtime } = await setUp();
+    const example = (row: number, source: number, weight: number): TokenizedExample => ({
+      origin: originOf(row, source),
+      ids: Int32Array.of(0, 1, 2),
+      mask: Uint8Array.of(0, 0, 1),
+      weights: Float32Array.of(0, 0, weight),
+    });
+    const shape = { rows: 1, length: 6, supervised: 2 };
+    const good = packBatch([[example(0, 0, 1), example(1, 0, 1)]], shape);
+    const bad = packBatch([[example(4, 0, 1), example(9, 1, Number.POSITIVE_INFINITY)]], shape);
+    await expect(stepper.step(request([good, bad], 2), never)).rejects.toThrow(
+      /^The loss of step 2 is Infinity\. .* rows of the dataset: alpaca\.json line 14 \(row 5\), chats\.jsonl line 29 \(row 10\)\.$/,
+    );
+    expect(runtime.runs.some((run) => run.kind === "optimizer")).toBe(false);
   });
 
   test("an infinite gradient leaves parameters and moments as they were", async () => {
@@ -215,7 +232,7 @@ describe("numbers that are not finite", () => {
     const origins = Array.from({ length: 50 }, (_, row) => originOf(row));
     // The windows of a text are of one row.
     const { message } = new NonFiniteError("loss", Number.NaN, 1, [...origins, ...origins]);
-    expect(message).toMatch(/ alpaca\.json line 56, alpaca\.json line 59, … \(50 rows\)\.$/);
+    expect(message).toMatch(/ alpaca\.json line 56 \(row 19\), alpaca\.json line 59 \(row 20\), … \(50 rows\)\.$/);
   });
 });
 
