@@ -94,10 +94,10 @@ function batchOf(model: ModelDefinition, shape: BatchShape): Batch {
   const { rows, length, supervised } = shape;
   const learnt = Math.floor(supervised / rows);
   const examples = Array.from({ length: rows }, (_, row) => ({
-    source: 0,
-    row,
+    origin: { source: 0, name: "random tokens", row, line: row + 1 },
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-    weights: Float32Array.from({ length }, (_, i) => (i >= length - learnt ? 1 : 0)),
+    mask: new Uint8Array(length).fill(1, length - learnt),
+    weights: new Float32Array(length).fill(1),
   }));
   return makeBatch(examples, shape);
 }

@@ -101,11 +101,11 @@ export function problemOf(size: Size, methodName: MethodName, change: Change = {
   const shape = { rows, length, supervised: rows * learnt };
   const random = createRandom(7);
   const examples = Array.from({ length: rows }, (_, row) => ({
-    source: 0,
-    row,
+    origin: { source: 0, name: "random tokens", row, line: row + 1 },
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
+    mask: new Uint8Array(length).fill(1, length - learnt),
     // Of unequal weight, so that an engine that leaves the weights out has another loss.
-    weights: Float32Array.from({ length }, (_, i) => (i >= length - learnt ? 1 - (i % 2) / 2 : 0)),
+    weights: Float32Array.from({ length }, (_, i) => 1 - (i % 2) / 2),
   }));
   return {
     size,

@@ -122,7 +122,7 @@ function trainingGraph(
   return b.finish({ [lossSum]: loss.sum, ...Object.fromEntries(sums) });
 }
 
-/** Forward alone: `loss_sum` and the weighted loss of each supervised position. */
+/** Forward alone: `loss_sum` and the cross-entropy of each supervised position. */
 export function compileEvaluation(model: ModelDefinition, method: Method | null, shape: BatchShape): Artifact {
   const head = {
     kind: "eval",

@@ -53,7 +53,7 @@ export const batchPorts = {
 export const lazyResetGrad = "lazy_reset_grad";
 
 export const lossSum = "loss_sum";
-/** float32 [N] of the eval artifact: weighted loss of each supervised position. */
+/** float32 [N] of the eval artifact: cross-entropy −log P(target) of each supervised position, without its weight. */
 export const tokenLoss = "token_loss";
 
 /** Scalars of the optimizer artifact, each float32 [1]. */
@@ -63,8 +63,8 @@ export const optimizerScalars = {
   biasCorrection1: "bias_correction1",
   /** 1 − β₂ᵗ */
   biasCorrection2: "bias_correction2",
-  /** Σ w of the step. */
-  weightSum: "weight_sum",
+  /** What the step's sums are divided by, 1 at least: the denominators of its micro-batches, added up. */
+  denominator: "denominator",
   /** Global-norm limit; feed `noClipping` for none. */
   maxNorm: "max_norm",
 } as const;

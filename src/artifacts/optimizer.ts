@@ -77,7 +77,7 @@ function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettin
       );
     const gradients = groups.map((group) => joined(group, accumulatorIn));
 
-    const scale = b.reciprocal(b.max(input(optimizerScalars.weightSum), one));
+    const scale = b.reciprocal(b.max(input(optimizerScalars.denominator), one));
     const norm = b.mul(b.sqrt(squaredNorm(b, gradients)), scale);
     // x − x is 0 exactly where x is finite: the one test of it that holds on every provider.
     const finite = b.equal(b.sub(norm, norm), b.scalar(0));

@@ -115,7 +115,12 @@ export async function createEngine(
     const chats = heldOut.find(({ objective }) => objective === "chat")?.examples ?? validation;
     const asked = (chats.length > 0 ? chats : inFileOrder(training)).slice(0, questionsFrom);
     const wanted = recipe.samplePrompts > 0 || recipe.watchEvery !== null;
-    const questions = wanted ? await desk.questions(spec, asked.map(placeOf)) : [];
+    const questions = wanted
+      ? await desk.questions(
+          spec,
+          asked.map(({ origin }) => placeOf(origin)),
+        )
+      : [];
     return {
       model,
       plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) },

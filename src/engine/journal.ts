@@ -1,5 +1,6 @@
 /** The record of a run while it trains: follows the loop's events, and tells the page what changed. */
 
+import { describeOrigin } from "../batching/batch.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
 import type { EvaluationMetrics, StepMetrics } from "../run/metrics.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -86,8 +87,12 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
         case "checkpoint":
           return emit({ type: "checkpoint", runId, step: event.step });
         case "empty": {
-          const message = `Step ${event.step}: no token of this row is supervised.`;
-          return emit({ type: "dropped", runId, problems: event.rows.map((row) => ({ line: row, message })) });
+          const problems = event.origins.map((origin) => ({
+            source: origin.source,
+            line: origin.line,
+            message: `Step ${event.step}: no token of ${describeOrigin(origin)} is supervised.`,
+          }));
+          return emit({ type: "dropped", runId, problems });
         }
         case "sample": {
           const others = record.samples.filter(({ prompt }) => prompt !== event.sample.prompt);

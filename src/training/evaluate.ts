@@ -17,11 +17,11 @@ export interface EvaluatorParts {
 
 export interface Evaluator {
   /**
-   * Σ w·CE / max(Σ w, 1) over all batches: sums first, one division. `interrupted` is asked before each batch; null when
+   * Σ w·CE / max(Σ denominator, 1) over all batches: sums first, one division. `interrupted` is asked before each batch; null when
    * it said so. Not finite when the model's numbers are not.
    */
   loss(batches: readonly Batch[], interrupted: () => Promise<boolean>): Promise<number | null>;
-  /** Weighted loss of each of the batch's N supervised positions, in the order of `supervisedIndex`; 0 for padding. */
+  /** Cross-entropy −log P(target) of each supervised position, without its weight, in the order of `supervisedIndex`. */
   tokenLosses(batch: Batch): Promise<Float32Array>;
 }
 
@@ -37,20 +37,20 @@ export function createEvaluator({ runtime, parameters, artifact }: EvaluatorPart
   return {
     async loss(batches, interrupted) {
       let sum = 0;
-      let weightSum = 0;
+      let denominator = 0;
       for (const batch of batches) {
         if (await interrupted()) return null;
-        if (batch.weightSum === 0) continue;
+        if (batch.supervised === 0) continue;
         sum += scalarOf(await run(batch), lossSum);
-        weightSum += batch.weightSum;
+        denominator += batch.denominator;
       }
-      return sum / Math.max(weightSum, 1);
+      return sum / Math.max(denominator, 1);
     },
 
     async tokenLosses(batch) {
       const losses = (await run(batch))[tokenLoss]?.data;
       if (!(losses instanceof Float32Array)) throw new Error(`The eval artifact gave no float32 ${tokenLoss}.`);
-      return losses;
+      return losses.subarray(0, batch.supervised);
     },
   };
 }
@@ -58,14 +58,14 @@ export function createEvaluator({ runtime, parameters, artifact }: EvaluatorPart
 /** The batches of each held-out set. */
 export type HeldOut = readonly (HeldOutSet & { readonly batches: readonly Batch[] })[];
 
-/** Σ w·CE / max(Σ w, 1) over all sets, and over each of them; null when `interrupted` said so. */
+/** Σ w·CE / max(Σ denominator, 1) over all sets, and over each of them; null when `interrupted` said so. */
 export async function evaluateHeldOut(
   evaluator: Pick<Evaluator, "loss">,
   heldOut: HeldOut,
   interrupted: () => Promise<boolean>,
 ): Promise<Omit<EvaluationMetrics, "step"> | null> {
   let sum = 0;
-  let weightSum = 0;
+  let denominator = 0;
   const sets: Record<string, number> = {};
   for (const { name, batches } of heldOut) {
     const loss = await evaluator.loss(batches, interrupted);
@@ -73,9 +73,9 @@ export async function evaluateHeldOut(
     sets[name] = loss;
     // To multiply and divide again would change its last digits.
     if (heldOut.length === 1) return { loss, sets };
-    const weight = batches.reduce((all, batch) => all + batch.weightSum, 0);
-    sum += loss * Math.max(weight, 1);
-    weightSum += weight;
+    const own = batches.reduce((all, batch) => all + batch.denominator, 0);
+    sum += loss * Math.max(own, 1);
+    denominator += own;
   }
-  return { loss: sum / Math.max(weightSum, 1), sets };
+  return { loss: sum / Math.max(denominator, 1), sets };
 }

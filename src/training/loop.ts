@@ -1,5 +1,6 @@
 /** The training loop: evaluate, save, leave, step, log; one pass more than steps, so the last weights are evaluated. */
 
+import type { RowOrigin } from "../batching/batch.ts";
 import { type HeldOutSet, lossOn } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
@@ -19,8 +20,8 @@ export interface LoopCheckpoint {
 
 export type LoopEvent =
   | { readonly type: "step"; readonly metrics: StepMetrics }
-  /** A step whose batches held no supervised token; nothing was learnt. Rows from 1. */
-  | { readonly type: "empty"; readonly step: number; readonly rows: readonly number[] }
+  /** A step whose batches held no supervised token; nothing was learnt. */
+  | { readonly type: "empty"; readonly step: number; readonly origins: readonly RowOrigin[] }
   | { readonly type: "evaluation"; readonly metrics: EvaluationMetrics }
   | { readonly type: "sample"; readonly sample: Sample }
   /** A look was taken; all that are kept. */
@@ -202,7 +203,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     // Log.
     state = { ...state, step, updates, sampler: batches.state() };
     if (outcome.kind === "empty") {
-      emit({ type: "empty", step, rows: microBatches.flatMap((batch) => batch.sourceRows.map((row) => row + 1)) });
+      emit({ type: "empty", step, origins: microBatches.flatMap(({ origins }) => origins) });
     } else {
       const { loss, gradientNorm, tokens, supervisedTokens, examples } = outcome;
       const metrics = { step, loss, gradientNorm, learningRate, tokens, supervisedTokens, examples, seconds };

@@ -12,7 +12,7 @@ import {
   secondMoment,
 } from "../artifacts/contract.ts";
 import type { StepArtifacts } from "../artifacts/ofStep.ts";
-import type { Batch } from "../batching/batch.ts";
+import type { Batch, RowOrigin } from "../batching/batch.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
 import type { RestoreTensor, TensorSource } from "../storage/checkpoints.ts";
@@ -43,7 +43,7 @@ export interface StepRequest {
 export type StepOutcome =
   | {
       readonly kind: "updated";
-      /** Σ w·CE / max(Σ w, 1) over the micro-batches. */
+      /** Σ w·CE / max(Σ denominator, 1) over the micro-batches. */
       readonly loss: number;
       /** Global L2 norm of the mean gradient before clipping. */
       readonly gradientNorm: number;
@@ -127,7 +127,7 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
   }
 
   /** Runs update t of AdamW on the accumulated sums and returns the norm of the mean gradient. */
-  async function update(t: number, learningRate: number, weightSum: number): Promise<number> {
+  async function update(t: number, learningRate: number, denominator: number): Promise<number> {
     const session = await runtime.session(artifacts.optimizer);
     const { inputs, outputs } = bindTensors(artifacts.optimizer, tensors);
     const result = await session.run(
@@ -136,7 +136,7 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
         [optimizerScalars.learningRate]: scalarFeed(learningRate),
         [optimizerScalars.biasCorrection1]: scalarFeed(1 - recipe.beta1 ** t),
         [optimizerScalars.biasCorrection2]: scalarFeed(1 - recipe.beta2 ** t),
-        [optimizerScalars.weightSum]: scalarFeed(weightSum),
+        [optimizerScalars.denominator]: scalarFeed(denominator),
         [optimizerScalars.maxNorm]: scalarFeed(recipe.maxGradNorm ?? noClipping),
       },
       outputs,
@@ -146,38 +146,37 @@ export function createStepper({ runtime, parameters, specs, artifacts, recipe }:
 
   return {
     async prepare(batches) {
-      for (const batch of batches) if (batch.weightSum > 0) await runtime.session(trainingArtifact(batch.shape));
+      for (const batch of batches) if (batch.supervised > 0) await runtime.session(trainingArtifact(batch.shape));
       await runtime.session(artifacts.optimizer);
     },
 
     async step({ step, updates, batches, learningRate }, interrupted) {
       let loss = 0;
-      let weightSum = 0;
+      let denominator = 0;
       let tokens = 0;
       let supervisedTokens = 0;
-      const rows: number[] = [];
+      const origins: RowOrigin[] = [];
       for (const batch of batches) {
         if (await interrupted()) return { kind: "interrupted" };
-        if (batch.weightSum === 0) continue;
-        const batchLoss = await accumulate(batch, weightSum === 0);
-        const batchRows = batch.sourceRows.map((row) => row + 1);
-        if (!Number.isFinite(batchLoss)) throw new NonFiniteError("loss", batchLoss, step, batchRows);
+        if (batch.supervised === 0) continue;
+        const batchLoss = await accumulate(batch, supervisedTokens === 0);
+        if (!Number.isFinite(batchLoss)) throw new NonFiniteError("loss", batchLoss, step, batch.origins);
         loss += batchLoss;
-        weightSum += batch.weightSum;
+        denominator += batch.denominator;
         tokens += batch.tokens;
-        supervisedTokens += batch.supervisedTokens;
-        rows.push(...batchRows);
+        supervisedTokens += batch.supervised;
+        origins.push(...batch.origins);
       }
-      if (weightSum === 0) return { kind: "empty" };
-      const norm = await update(updates + 1, learningRate, weightSum);
-      if (!Number.isFinite(norm)) throw new NonFiniteError("gradient", norm, step, rows);
+      if (supervisedTokens === 0) return { kind: "empty" };
+      const norm = await update(updates + 1, learningRate, denominator);
+      if (!Number.isFinite(norm)) throw new NonFiniteError("gradient", norm, step, origins);
       return {
         kind: "updated",
-        loss: loss / Math.max(weightSum, 1),
+        loss: loss / Math.max(denominator, 1),
         gradientNorm: norm,
         tokens,
         supervisedTokens,
-        examples: rows.length,
+        examples: origins.length,
       };
     },
 

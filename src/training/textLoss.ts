@@ -53,6 +53,7 @@ export async function textLoss(
 function exampleOf(text: string, row: number, tokenizer: Tokenizer, contextLength: number): TokenizedExample {
   const ids = tokenizer.encode(renderText(text, tokenizer)).ids.slice(0, contextLength);
   // Nothing predicts the first token; where the model opens with BOS, that is the one.
-  const weights = Float32Array.from(ids, (_, i) => (i === 0 ? 0 : 1));
-  return { source: 0, row, ids, weights };
+  const mask = new Uint8Array(ids.length).fill(1, 1);
+  const origin = { source: 0, name: "general text", row, line: row + 1 };
+  return { origin, ids, mask, weights: new Float32Array(ids.length).fill(1) };
 }

@@ -66,10 +66,10 @@ test("live GPU buffers and bytes after 300 steps are those after 20", { timeout:
   });
   const evaluator = createEvaluator({ runtime, parameters, artifact: (of) => compileEvaluation(model, method, of) });
   const rows = [11, 7].map((length, row) => ({
-    source: 0,
-    row,
+    origin: { source: 0, name: "rows.jsonl", row, line: row + 1 },
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-    weights: Float32Array.from({ length }, (_, t) => (t < 3 ? 0 : 1)),
+    mask: new Uint8Array(length).fill(1, 3),
+    weights: new Float32Array(length).fill(1),
   }));
   const batches = [makeBatch(rows, shape)];
   const never = async () => false;

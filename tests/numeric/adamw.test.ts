@@ -16,7 +16,7 @@ const model = smallLlama({ num_hidden_layers: 5, vocab_size: 24, hidden_size: 8,
 const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 2, alpha: 4, targets }];
 const settings = { beta1: 0.9, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1 };
-const scalars = { learning_rate: 0.01, weight_sum: 7, max_norm: 0.5 };
+const scalars = { learning_rate: 0.01, denominator: 7, max_norm: 0.5 };
 const step = 3;
 
 const cases = methods.flatMap((method) => (["wasm", "webgpu"] as const).map((provider) => ({ method, provider })));
@@ -46,7 +46,7 @@ test.each(cases)("$method.kind as $provider takes it", ({ method, provider }) =>
   const squares = trained.flatMap(({ name }) => Array.from(dataOf(accumulatorIn(name)), (g) => (g / 7) ** 2));
   const norm = Math.sqrt(squares.reduce((sum, x) => sum + x, 0));
   expect(results[gradientNorm]?.data[0]).toBeCloseTo(norm, 10);
-  const scale = Math.min(1, scalars.max_norm / (norm + 1e-6)) / scalars.weight_sum;
+  const scale = Math.min(1, scalars.max_norm / (norm + 1e-6)) / scalars.denominator;
   const close = (name: string, expected: readonly number[]) => {
     const actual = results[updated(name)]?.data ?? [];
     expect([name, actual.length]).toEqual([name, expected.length]);

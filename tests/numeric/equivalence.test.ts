@@ -17,6 +17,7 @@ import { createRandom } from "../../src/tensor/random.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
 import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
+import { originOf } from "../support/examples.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 
 const tolerance = 1e-6;
@@ -37,10 +38,10 @@ const methods: Method[] = [
 const rows: TokenizedExample[] = [9, 5, 12, 7].map((length, row) => {
   const random = createRandom(100 + row);
   return {
-    source: 0,
-    row,
+    origin: originOf(row),
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-    weights: Float32Array.from({ length }, (_, t) => (t < 2 ? 0 : row === 2 ? 0.5 : 1)),
+    mask: new Uint8Array(length).fill(1, 2),
+    weights: new Float32Array(length).fill(row === 2 ? 0.5 : 1),
   };
 });
 

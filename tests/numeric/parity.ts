@@ -68,10 +68,10 @@ function batchOf({ batch }: Golden): Batch {
     supervisedIndex: Int32Array.from(index),
     targets: Int32Array.from(targets),
     lossWeights: Float32Array.from(weights),
-    weightSum: weights.reduce((sum, w) => sum + w, 0),
+    denominator: weights.reduce((sum, w) => sum + w, 0),
     tokens: rows * length,
-    supervisedTokens: index.length,
-    sourceRows: batch.ids.map((_, row) => row),
+    supervised: index.length,
+    origins: batch.ids.map((_, row) => ({ source: 0, name: "the golden file", row, line: row + 1 })),
   };
 }
 
@@ -157,7 +157,7 @@ async function compareTrajectory(
       const sums = outputs[accumulatorOut(name)]?.data;
       if (!(sums instanceof Float32Array))
         throw new Error(`The golden file has ${name}, which ${kind} training has not.`);
-      const gradient = sums.map((sum) => sum / batch.weightSum);
+      const gradient = sums.map((sum) => sum / batch.denominator);
       report(`${kind} step-1 gradient L2 of ${name}`, norm, l2(gradient), tolerance);
       // Single elements may be noise about 0, so they are measured on the scale of their tensor.
       expected.step1_grad_first4[name]?.forEach((element, i) => {

@@ -20,6 +20,7 @@ import type { Graph, Value } from "../../src/onnx/graph.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
+import { originOf } from "../support/examples.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 
@@ -33,10 +34,10 @@ const methods: Method[] = [
 /** Two rows, one of two examples, a third of the tokens supervised, and padding in every list. */
 const random = createRandom(11);
 const example = (length: number, row: number): TokenizedExample => ({
-  source: 0,
-  row,
+  origin: originOf(row),
   ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-  weights: Float32Array.from({ length }, (_, t) => (t > 0 && t % 3 === 0 ? 0.5 + row : 0)),
+  mask: Uint8Array.from({ length }, (_, t) => (t > 0 && t % 3 === 0 ? 1 : 0)),
+  weights: new Float32Array(length).fill(0.5 + row),
 });
 const shape = { rows: 2, length: 12, supervised: 9 };
 const batch = packBatch([[example(5, 0), example(4, 1)], [example(10, 2)]], shape);

@@ -8,6 +8,7 @@ import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialState, type LoopState } from "../../../src/training/state.ts";
+import { originOf } from "../../support/examples.ts";
 
 const record: RunRecord = {
   id: "run",
@@ -104,7 +105,7 @@ describe("the journal of a run", () => {
     const { journal: written } = journal();
     written.begin(start);
     for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
-    written.fail(new NonFiniteError("loss", Number.NaN, 4, [5]), null, checkpoints);
+    written.fail(new NonFiniteError("loss", Number.NaN, 4, []), null, checkpoints);
     const { status, reason, slowdowns, resumeFrom } = written.record();
     expect([status, resumeFrom, slowdowns]).toEqual(["failed", from, [{ fromStep: from, factor: 0.1 }]]);
     expect(reason).toMatch(/^The loss of step 4 is NaN\./);
@@ -138,6 +139,20 @@ describe("the journal of a run", () => {
     expect(written.record().watch?.moments).toEqual(moments);
     written.begin(start);
     expect(written.record().watch?.moments).toEqual([]);
+  });
+
+  it("names the file and the line of rows without a supervised token", () => {
+    const { journal: written, told } = journal();
+    written.begin(start);
+    written.hear({ type: "empty", step: 3, origins: [originOf(4, 0), originOf(1, 1)] });
+    expect(told.at(-1)).toEqual({
+      type: "dropped",
+      runId: "run",
+      problems: [
+        { source: 0, line: 14, message: "Step 3: no token of alpaca.json line 14 (row 5) is supervised." },
+        { source: 1, line: 5, message: "Step 3: no token of chats.jsonl line 5 (row 2) is supervised." },
+      ],
+    });
   });
 
   it("pauses when the GPU was lost", () => {

@@ -181,6 +181,8 @@ test("after numbers that left the finite range a run goes on slower, from weight
   });
   let run = await engine.startRun({ ...request, recipe });
   expect(run).toMatchObject({ status: "failed", resumeFrom: 0, slowdowns: [{ fromStep: 0, factor: 0.1 }] });
+  // The file is JSON in one line.
+  expect(run.reason).toMatch(/these rows of the dataset: (pairs\.json line 1( \(row \d+\))?, ){3}/);
   expect(run.reason).toContain("Resume goes on from the beginning with a tenth of the learning rate.");
   let slower = 1;
   while (run.status === "failed" && slower < 30) {

@@ -36,6 +36,7 @@ import {
 import { createStepper } from "../../../src/training/step.ts";
 import { gradcheck } from "../../numeric/gradcheck.ts";
 import { gradientTolerance } from "../../numeric/tolerance.ts";
+import { originOf } from "../../support/examples.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 import { toy } from "./toyFamily.ts";
 
@@ -126,10 +127,10 @@ async function openToy() {
 const batch = packBatch(
   [0, 1].map((row) => [
     {
-      source: 0,
-      row,
+      origin: originOf(row),
       ids: Int32Array.from({ length: 12 }, (_, t) => (7 * t + 40 * row + 3) % json.vocabulary),
-      weights: Float32Array.from({ length: 12 }, (_, t) => (t > 5 ? 1 : 0)),
+      mask: new Uint8Array(12).fill(1, 6),
+      weights: new Float32Array(12).fill(1),
     },
   ]),
   { rows: 2, length: 12, supervised: 12 },

@@ -23,7 +23,8 @@ function batches(): Batch[] {
   const random = createRandom(3);
   const example = (length: number) => {
     const ids = Int32Array.from({ length }, () => random.below(model.vocabulary));
-    return { source: 0, row: 0, ids, weights: new Float32Array(length).fill(1, 1) };
+    const origin = { source: 0, name: "rows.jsonl", row: 0, line: 1 };
+    return { origin, ids, mask: new Uint8Array(length).fill(1, 1), weights: new Float32Array(length).fill(1) };
   };
   const shape = { rows: 2, length: 24, supervised: 48 };
   return Array.from({ length: steps }, () => packBatch([[example(9), example(15)], [example(24)]], shape));

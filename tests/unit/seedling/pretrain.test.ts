@@ -187,12 +187,13 @@ describe("text", () => {
 
   test("a document ends in <|endoftext|>, and nothing predicts its first token", () => {
     const end = text.special.get("<|endoftext|>");
-    const lasts = text.training.filter(({ row }, i) => text.training[i + 1]?.row !== row);
+    const lasts = text.training.filter(({ origin }, i) => text.training[i + 1]?.origin.row !== origin.row);
     expect(lasts).toHaveLength(recipe.documents);
     expect(lasts.filter(({ ids }) => ids.at(-1) !== end && ids.length < 96)).toEqual([]);
-    for (const { ids, weights } of text.training) {
-      expect(weights).toHaveLength(ids.length);
-      expect([weights[0], weights.slice(1).every((weight) => weight === 1)]).toEqual([0, true]);
+    for (const { ids, mask, weights } of text.training) {
+      expect([mask.length, weights.length]).toEqual([ids.length, ids.length]);
+      expect([mask[0], mask.slice(1).every((one) => one === 1)]).toEqual([0, true]);
+      expect(weights.every((weight) => weight === 1)).toBe(true);
     }
   });
 });

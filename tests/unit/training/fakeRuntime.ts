@@ -25,6 +25,7 @@ import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../
 import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
 import type { Stepper } from "../../../src/training/step.ts";
+import { originOf } from "../../support/examples.ts";
 import { portsOnly } from "../../support/graphArtifact.ts";
 
 export const vocabulary = 7;
@@ -202,10 +203,11 @@ const at = (inputs: Inputs, name: string, index: number) => Number(inputs[name]?
 export const computeBigram: Compute = (artifact, inputs) =>
   artifact.kind === "optimizer" ? adamW(inputs) : crossEntropy(artifact, inputs);
 
-/** Σ w·CE, per-token losses and the gradient sums of `table`. */
+/** Σ w·CE, the CE of each position and the gradient sums of `table`. */
 function crossEntropy(artifact: Artifact, inputs: Inputs): Record<string, TensorData> {
   const count = inputs[batchPorts.targets]?.length ?? 0;
   const losses = new Float32Array(count);
+  const weighted = new Float32Array(count);
   const gradient = new Float32Array(vocabulary * vocabulary);
   if (artifact.kind === "training" && at(inputs, lazyResetGrad, 0) === 0) {
     gradient.set(inputs[accumulatorIn("table")] as Float32Array);
@@ -220,13 +222,15 @@ function crossEntropy(artifact: Artifact, inputs: Inputs): Record<string, Tensor
     );
     const highest = Math.max(...logits);
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0);
-    losses[n] = weight * (Math.log(total) + highest - (logits[target] as number));
+    const loss = Math.log(total) + highest - (logits[target] as number);
+    losses[n] = loss;
+    weighted[n] = weight * loss;
     for (const [id, logit] of logits.entries()) {
       const difference = Math.exp(logit - highest) / total - (id === target ? 1 : 0);
       gradient[token * vocabulary + id] = (gradient[token * vocabulary + id] as number) + weight * difference;
     }
   }
-  const sum = Float32Array.of(losses.reduce((total, loss) => total + loss, 0));
+  const sum = Float32Array.of(weighted.reduce((total, loss) => total + loss, 0));
   return { [lossSum]: sum, [tokenLoss]: losses, [accumulatorOut("table")]: gradient };
 }
 
@@ -238,7 +242,7 @@ function adamW(inputs: Inputs): Record<string, TensorData> {
   const [parameters, m, v] = names.map((name) => Float32Array.from(inputs[name] as Float32Array));
   const mean = Float64Array.from(
     inputs[accumulatorIn("table")] as Float32Array,
-    (value) => value / Math.max(scalar("weightSum"), 1),
+    (value) => value / Math.max(scalar("denominator"), 1),
   );
   const norm = Math.sqrt(mean.reduce((sum, value) => sum + value * value, 0));
   if (parameters === undefined || m === undefined || v === undefined) throw new Error("The optimizer lacks an input.");
@@ -292,7 +296,10 @@ export function restoreInto(stepper: Stepper, snapshot: readonly Snapshot[]): Pr
   });
 }
 
-/** A micro-batch of token sequences, every token after the first supervised with `weight`; 0 supervises none. */
+/**
+ * A micro-batch of token sequences, every token after the first supervised with `weight`; 0 supervises none. Even rows are of
+ * one file, odd ones of another.
+ */
 export function batchOf(sequences: readonly (readonly number[])[], rows: readonly number[], weight = 1): Batch {
   const length = Math.max(...sequences.map((sequence) => sequence.length));
   const shape = { rows: sequences.length, length, supervised: sequences.length * (length - 1) };
@@ -320,5 +327,6 @@ export function batchOf(sequences: readonly (readonly number[])[], rows: readonl
       n++;
     }
   }
-  return { shape, ...batch, weightSum: n * weight, tokens, supervisedTokens: n, sourceRows: rows };
+  const origins = rows.map((row) => originOf(row, row % 2));
+  return { shape, ...batch, denominator: n * weight, supervised: n, tokens, origins };
 }

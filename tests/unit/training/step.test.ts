@@ -6,12 +6,13 @@ import {
   type ParameterSpec,
   secondMoment,
 } from "../../../src/artifacts/contract.ts";
-import type { Batch } from "../../../src/batching/batch.ts";
+import { type Batch, packBatch, type TokenizedExample } from "../../../src/batching/batch.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { createEvaluator } from "../../../src/training/evaluate.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialAdapter, uploadParameters } from "../../../src/training/parameters.ts";
 import { createStepper } from "../../../src/training/step.ts";
+import { originOf } from "../../support/examples.ts";
 import {
   artifacts,
   batchOf,
@@ -89,16 +90,17 @@ describe("a step", () => {
     for (const [i, value] of a.entries()) expect(Math.abs(value - (b[i] as number))).toBeLessThan(1e-6);
   });
 
-  test("divides by the weight of the whole step, not by a mean of means", async () => {
+  test("divides by the denominator of the whole step, not by a mean of means", async () => {
     const { stepper, runtime, parameters } = await setUp();
     const heavy = batchOf([[0, 1, 2, 3]], [0], 2);
     const light = batchOf([[4, 5]], [1], 0.5);
     const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
-    const losses = [...(await evaluator.tokenLosses(heavy)), ...(await evaluator.tokenLosses(light))];
+    const lossOf = async (batch: Batch) => (await evaluator.tokenLosses(batch)).reduce((sum, loss) => sum + loss, 0);
+    const expected = (2 * (await lossOf(heavy)) + 0.5 * (await lossOf(light))) / 6.5;
     const outcome = await stepper.step(request([heavy, light]), never);
     if (outcome.kind !== "updated") throw new Error("the step was not taken");
-    expect(outcome.loss).toBeCloseTo(losses.reduce((sum, loss) => sum + loss, 0) / 6.5, 5);
-    expect(runtime.runs.at(-1)?.scalars.weight_sum).toBe(6.5);
+    expect(outcome.loss).toBeCloseTo(expected, 5);
+    expect(runtime.runs.at(-1)?.scalars.denominator).toBe(6.5);
   });
 
   test("feeds bias corrections 1 − βᵗ, the rate, and no clipping as noClipping", async () => {
@@ -115,7 +117,7 @@ describe("a step", () => {
     expect(fed[0]?.learning_rate).toBe(Math.fround(0.01));
   });
 
-  test("starts the accumulators anew at its first supervised micro-batch only, and skips those without weight", async () => {
+  test("starts the accumulators anew at its first supervised micro-batch only, and skips those without a supervised token", async () => {
     const { stepper, runtime } = await setUp();
     const none = batchOf([[1, 2]], [3], 0);
     for (let step = 1; step <= 2; step++) {
@@ -182,10 +184,29 @@ describe("numbers that are not finite", () => {
       )
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(NonFiniteError);
-    expect(error).toMatchObject({ quantity: "loss", step: 12, rows: [5, 10] });
-    expect(String(error)).toMatch(/loss of step 12 is NaN.*ten times lower.*clipping to 1.*rows.*5, 10\./);
+    expect(error).toMatchObject({ quantity: "loss", step: 12, origins: [originOf(4, 0), originOf(9, 1)] });
+    expect(String(error)).toMatch(
+      /loss of step 12 is NaN.*ten times lower.*clipping to 1.*rows.*: alpaca\.json line 14 \(row 5\), chats\.jsonl line 29 \(row 10\)\.$/,
+    );
     expect(runtime.runs.some((run) => run.kind === "optimizer")).toBe(false);
     expect(await values()).toEqual(before);
+  });
+
+  test("rows whose weights are not finite are named by file and line, those of other micro-batches are not", async () => {
+    const { stepper, runtime } = await setUp();
+    const example = (row: number, source: number, weight: number): TokenizedExample => ({
+      origin: originOf(row, source),
+      ids: Int32Array.of(0, 1, 2),
+      mask: Uint8Array.of(0, 0, 1),
+      weights: Float32Array.of(0, 0, weight),
+    });
+    const shape = { rows: 1, length: 6, supervised: 2 };
+    const good = packBatch([[example(0, 0, 1), example(1, 0, 1)]], shape);
+    const bad = packBatch([[example(4, 0, 1), example(9, 1, Number.POSITIVE_INFINITY)]], shape);
+    await expect(stepper.step(request([good, bad], 2), never)).rejects.toThrow(
+      /^The loss of step 2 is Infinity\. .* rows of the dataset: alpaca\.json line 14 \(row 5\), chats\.jsonl line 29 \(row 10\)\.$/,
+    );
+    expect(runtime.runs.some((run) => run.kind === "optimizer")).toBe(false);
   });
 
   test("an infinite gradient leaves parameters and moments as they were", async () => {
@@ -198,7 +219,7 @@ describe("numbers that are not finite", () => {
       name: "NonFiniteError",
       quantity: "gradient",
       step: 3,
-      rows: [5, 7],
+      origins: [originOf(4), originOf(6)],
     });
     expect(await values()).toEqual(before);
   });
@@ -209,8 +230,10 @@ describe("numbers that are not finite", () => {
   });
 
   test("many rows are listed shortly", () => {
-    const rows = Array.from({ length: 50 }, (_, i) => i + 1);
-    expect(new NonFiniteError("loss", Number.NaN, 1, rows).message).toMatch(/ 19, 20, … \(50 rows\)\.$/);
+    const origins = Array.from({ length: 50 }, (_, row) => originOf(row));
+    // The windows of a text are of one row.
+    const { message } = new NonFiniteError("loss", Number.NaN, 1, [...origins, ...origins]);
+    expect(message).toMatch(/ alpaca\.json line 56 \(row 19\), alpaca\.json line 59 \(row 20\), … \(50 rows\)\.$/);
   });
 });
 
@@ -270,7 +293,7 @@ test("a method that trains nothing is refused, and so is a parameter that is not
 });
 
 describe("evaluation", () => {
-  test("sums over batches and divides once; batches without weight are left out", async () => {
+  test("sums over batches and divides once; batches without a supervised token are left out", async () => {
     const { runtime, parameters } = await setUp();
     const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
     const batches = [
@@ -279,9 +302,10 @@ describe("evaluation", () => {
       batchOf([[1, 2]], [4], 0),
     ];
     const tokenLosses = await Promise.all(batches.map((batch) => evaluator.tokenLosses(batch)));
-    const sum = tokenLosses.flatMap((losses) => Array.from(losses)).reduce((total, loss) => total + loss, 0);
-    expect(await evaluator.loss(batches, never)).toBeCloseTo(sum / 9.25, 5);
-    expect(tokenLosses[0]?.length).toBe(9);
+    const sums = tokenLosses.map((losses) => losses.reduce((total, loss) => total + loss, 0));
+    const [whole = 0, light = 0] = sums;
+    expect(await evaluator.loss(batches, never)).toBeCloseTo((whole + 0.25 * light) / 9.25, 5);
+    expect(tokenLosses.map(({ length }) => length)).toEqual([9, 1, 0]);
   });
 
   test("stops between two batches when asked", async () => {

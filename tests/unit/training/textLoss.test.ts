@@ -17,7 +17,7 @@ function counting(seen: Batch[]) {
         if (await interrupted()) return null;
         seen.push(batch);
       }
-      return seen.reduce((sum, { weightSum }) => sum + weightSum, 0);
+      return seen.reduce((sum, { denominator }) => sum + denominator, 0);
     },
   };
 }
@@ -29,7 +29,7 @@ test("every token but the first counts once, the end of the text with it; each t
   expect(await textLoss(["abc", ""], parts(seen))).toBe(4 + 1);
   expect(seen).toHaveLength(1);
   expect([...(seen[0]?.targets ?? [])].filter((id) => id === tokenizer.eos?.id)).toHaveLength(2);
-  expect(seen[0]?.sourceRows).toEqual([1, 0]);
+  expect(seen[0]?.origins.map(({ row }) => row)).toEqual([1, 0]);
 });
 
 test("a text is cut at the context, and many texts come in batches", async () => {
@@ -40,7 +40,7 @@ test("a text is cut at the context, and many texts come in batches", async () =>
       parts(seen, 20),
     ),
   ).toBe(9 * 19);
-  expect(seen.map(({ sourceRows }) => sourceRows.length)).toEqual([8, 1]);
+  expect(seen.map(({ origins }) => origins.length)).toEqual([8, 1]);
 });
 
 test("without a text there is no loss, and a signal ends it with its reason", async () => {

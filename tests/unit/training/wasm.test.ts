@@ -29,6 +29,7 @@ import { disposeAll, initialAdapter, uploadParameters } from "../../../src/train
 import { learningRateAt } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import { createStepper } from "../../../src/training/step.ts";
+import { originOf } from "../../support/examples.ts";
 import { oneStage } from "../../support/oneStage.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
@@ -69,7 +70,8 @@ const answers = [
 ];
 const examples: TokenizedExample[] = prompts.map((prompt, row) => {
   const ids = Int32Array.of(...prompt, ...(answers[row] as number[]), stopId);
-  return { source: 0, row, ids, weights: Float32Array.from(ids, (_, t) => (t < prompt.length ? 0 : 1)) };
+  const mask = new Uint8Array(ids.length).fill(1, prompt.length);
+  return { origin: originOf(row), ids, mask, weights: new Float32Array(ids.length).fill(1) };
 });
 
 let runtime: Runtime;
@@ -173,7 +175,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
   const buckets = chooseBuckets(examples, settings.batchSize, { repeats: false });
   const samplerOptions: SamplerOptions = {
     lengths: examples.map(({ ids }) => ids.length),
-    sources: examples.map(({ source }) => source),
+    sources: examples.map(({ origin }) => origin.source),
     mixture: { mode: "weight", lambdas: [1] },
     packing: null,
     buckets,
@@ -295,10 +297,10 @@ describe("four sequences", () => {
             supervisedIndex: new Int32Array(shape.supervised).fill(sequence.length - 1),
             targets: Int32Array.from({ length: shape.supervised }, (_, id) => id),
             lossWeights: new Float32Array(shape.supervised).fill(1),
-            weightSum: shape.supervised,
+            denominator: shape.supervised,
             tokens: sequence.length,
-            supervisedTokens: shape.supervised,
-            sourceRows: [],
+            supervised: shape.supervised,
+            origins: [],
           }),
         });
         const candidateLosses = result[tokenLoss]?.data as Float32Array;
