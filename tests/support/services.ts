@@ -8,7 +8,7 @@ import { createDataDesk } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { DataApi, DataEvent } from "../../src/protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
-import { type Callable, connect, emitTo, onPort, serve } from "../../src/protocol/rpc.ts";
+import { connect, emitTo, onPort, serve } from "../../src/protocol/rpc.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 
@@ -22,7 +22,7 @@ export interface Stubs {
 export interface Services extends WorkerStarters {
   /** Has the engine tell the page something, as it does when another tab trains. */
   tell(event: EngineEvent): void;
-  /** Ends whatever trains, and waits until no call of the page is under way. */
+  /** Ends whatever trains and every call of the page that is under way. */
   settle(): Promise<void>;
 }
 
@@ -33,18 +33,30 @@ export const refuse = (message: string) => () => Promise.reject(new Error(messag
 export const untilCancelled = (signal: AbortSignal | undefined): Promise<never> =>
   new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
 
-/** An API with the calls counted that have not ended. */
-function counted<Api extends Callable<Api>>(api: Api, pending: Set<Promise<unknown>>): Api {
-  const calls = Object.entries<(...args: never[]) => Promise<unknown>>(api).map(([name, call]) => [
-    name,
-    (...args: never[]) => {
-      const work = call.apply(api, args);
-      pending.add(work);
-      void work.catch(() => undefined).finally(() => pending.delete(work));
-      return work;
+/** Counts the calls that have not ended, and ends those that can be. */
+function createCalls() {
+  const pending = new Set<Promise<unknown>>();
+  const end = new AbortController();
+  return {
+    watched: <Api extends object>(api: Api): Api =>
+      new Proxy(api, {
+        get(target, name) {
+          const call: unknown = Reflect.get(target, name);
+          if (typeof call !== "function") return call;
+          return (...args: unknown[]) => {
+            const signals = (one: unknown) => (one instanceof AbortSignal ? AbortSignal.any([one, end.signal]) : one);
+            const work: Promise<unknown> = call.apply(target, args.map(signals));
+            pending.add(work);
+            void work.catch(() => undefined).finally(() => pending.delete(work));
+            return work;
+          };
+        },
+      }),
+    async end() {
+      end.abort();
+      while (pending.size > 0) await Promise.allSettled(pending);
     },
-  ]);
-  return Object.fromEntries(calls);
+  };
 }
 
 function workerOf(answer: (port: MessagePort) => void): EngineWorker {
@@ -62,7 +74,7 @@ function workerOf(answer: (port: MessagePort) => void): EngineWorker {
 
 /** Starters of both services, for `createEngineClient`. */
 export function openServices(stubs: Stubs = {}): Services {
-  const pending = new Set<Promise<unknown>>();
+  const calls = createCalls();
   const engines: Promise<EngineApi>[] = [];
   let tell: (event: EngineEvent) => void = () => undefined;
   return {
@@ -75,21 +87,21 @@ export function openServices(stubs: Stubs = {}): Services {
         const engine = createEngine(browserEntries, tell, () => met);
         engines.push(engine);
         serve(
-          engine.then((real) => counted<EngineApi>({ ...real, ...stubs.engine?.(real) }, pending)),
+          engine.then((real) => calls.watched<EngineApi>({ ...real, ...stubs.engine?.(real) })),
           port,
         );
       }),
     data: () =>
       workerOf((port) => {
         const desk = openStorage().then((storage) => createDataDesk(storage, emitTo<DataEvent>(port)));
-        const served = desk.then((real) => counted<DataApi>({ ...real, ...stubs.data?.(real) }, pending));
+        const served = desk.then((real) => calls.watched<DataApi>({ ...real, ...stubs.data?.(real) }));
         serve(served, port);
         onPort(port, (other) => serve(served, other));
       }),
     tell: (event) => tell(event),
     async settle() {
       for (const engine of engines) await (await engine).cancelRun();
-      while (pending.size > 0) await Promise.allSettled(pending);
+      await calls.end();
     },
   };
 }

@@ -4,7 +4,7 @@ import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
 import { page } from "vitest/browser";
 import type { ScreenName } from "../../scripts/harness/studio.ts";
-import { createEngineClient, type WorkerStarters } from "../../src/client/client.ts";
+import { createEngineClient, type EngineClient, type WorkerStarters } from "../../src/client/client.ts";
 import type { ModelSummary } from "../../src/protocol/engine.ts";
 import type { SourceSummary } from "../../src/records/source.ts";
 import type { RunRecord } from "../../src/run/record.ts";
@@ -104,19 +104,20 @@ export function keepRun(
   return engine.startRun({ name, modelHash: model.hash, sources: [wholeSource(source.hash)], recipe });
 }
 
-export async function openPage(starters: WorkerStarters): Promise<Hone> {
-  const hone = createHone(createEngineClient(starters));
+export async function openPage(starters: WorkerStarters): Promise<Hone & { readonly client: EngineClient }> {
+  const client = createEngineClient(starters);
+  const hone = createHone(client);
   root = createRoot(document.getElementById("root") as HTMLElement);
   root.render(<App hone={hone} />);
   await hone.engine.start("auto");
-  return hone;
+  return { ...hone, client };
 }
 
 /** The page on services of its own, with the model selected and the sources chosen. */
 export async function openStudio(
   chosen: { readonly model?: ModelSummary; readonly sources?: readonly SourceSummary[] } = {},
   stubs: Stubs = {},
-): Promise<Hone & { readonly services: Services }> {
+): Promise<Awaited<ReturnType<typeof openPage>> & { readonly services: Services }> {
   const services = openServices(stubs);
   opened.push(services);
   const hone = await openPage(services);

@@ -45,6 +45,16 @@ export const tinyModel = (tensors: readonly StoredTensor[] = tinyTensors()): Mod
   "model.safetensors": writeSafetensors(tensors, { format: "pt" }),
 });
 
+/** A model of other sizes, whose weights are made quickly. */
+export function sizedModel(change: Partial<typeof tinyConfig>): ModelFiles {
+  const config = { ...tinyConfig, ...change };
+  const tensors = checkpointTensors(defineModel(config)).map(({ name, shape }, index): StoredTensor => {
+    const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 31 + index * 7919) % 1024) / 1024 - 0.5);
+    return { name, shape, dtype: "F32", data };
+  });
+  return { ...tinyModel(tensors), "config.json": JSON.stringify(config) };
+}
+
 /** Marks of Hone's template, which the speaking model's tokenizer knows as tokens. */
 const marks = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"];
 
