@@ -76,17 +76,32 @@ export function columnsOf(steps: readonly StepMetrics[]): StepColumns {
 
 /** The steps one by one, as a record in JSON has them. */
 export function stepsOf(columns: StepColumns): StepMetrics[] {
-  return Array.from(columns.step, (_, index) => stepAt(columns, index));
+  return Array.from(columns.step.keys(), (index) => metricsAt(columns, index));
 }
 
-function stepAt(columns: StepColumns, index: number): StepMetrics {
-  const { examples, ...rest } = Object.fromEntries(
-    stepColumns.map((field) => [field, columns[field][index]]),
-  ) as Record<keyof StepMetrics, number>;
-  return Number.isNaN(examples) ? rest : { ...rest, examples };
+/** One step; of a negative index it counts from the end, -1 being the last. Undefined where there is none. */
+export function stepAt(columns: StepColumns, index: number): StepMetrics | undefined {
+  const { length } = columns.step;
+  const at = index < 0 ? length + index : index;
+  return at >= 0 && at < length ? metricsAt(columns, at) : undefined;
 }
 
-interface CurvePoint {
+function metricsAt(columns: StepColumns, index: number): StepMetrics {
+  const value = (field: keyof StepMetrics) => columns[field][index] ?? Number.NaN;
+  const examples = value("examples");
+  return {
+    step: value("step"),
+    loss: value("loss"),
+    gradientNorm: value("gradientNorm"),
+    learningRate: value("learningRate"),
+    tokens: value("tokens"),
+    supervisedTokens: value("supervisedTokens"),
+    ...(!Number.isNaN(examples) && { examples }),
+    seconds: value("seconds"),
+  };
+}
+
+export interface CurvePoint {
   readonly step: number;
   readonly loss: number;
 }

@@ -285,7 +285,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
           step: record.step,
           savedAt: new Date().toISOString(),
           ...saved,
-          curves: write.end,
+          curves: write?.end ?? null,
         };
         const present = await steps(record.id);
         const older = present.filter((step) => step < record.step);
@@ -293,16 +293,16 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
         if (record.best !== null && record.best.step <= record.step) kept.add(record.best.step);
         const dropped = present.filter((step) => !kept.has(step));
         await writeFor(
-          { what, bytes: JSON.stringify([manifest, record]).length + write.bytes },
+          { what, bytes: JSON.stringify([manifest, record]).length + (write?.bytes ?? 0) },
           records,
           [
-            ...write.puts,
+            ...(write?.puts ?? []),
             sealed(recordKey("checkpoint", record.id, record.step), manifest),
             sealed(recordKey("run", record.id), record),
           ],
           dropped.map((step) => recordKey("checkpoint", record.id, step)),
         );
-        write.written();
+        write?.written();
         return manifest;
       }, true),
 

@@ -35,8 +35,8 @@ export const chunkPoints = 512;
 export interface CurveWrite {
   readonly puts: readonly Entry[];
   readonly bytes: number;
-  /** Where the curves end with it; null without a point. */
-  readonly end: CurvePlace | null;
+  /** Where the curves end with it. */
+  readonly end: CurvePlace;
   /** To be called once it is on disk. */
   written(): void;
 }
@@ -45,7 +45,7 @@ export interface CurveWrite {
 export interface CurveWriter {
   addStep(metrics: StepMetrics): void;
   addEvaluation(metrics: EvaluationMetrics): void;
-  /** The points that are not on disk, and those before them in the same chunk; of full chunks each is in one write only. */
+  /** The chunks with points that are not on disk. Once a full chunk is written, it is in no write again. */
   unwritten(): CurveWrite;
   /** Drops the points that are not on disk. */
   dropUnwritten(): void;
@@ -60,18 +60,20 @@ export interface CurveStore {
   keys(runId: string): Promise<string[]>;
 }
 
-const Columns = v.pipe(
-  v.object(Object.fromEntries(stepColumns.map((field) => [field, v.instance(Float64Array)]))),
-  v.check(
-    (columns) => new Set(Object.values(columns).map(({ length }) => length)).size === 1,
-    "the columns have different lengths",
-  ),
-  v.transform((columns) => columns as StepColumns),
-);
+/** Whether the value has a column for each field, all of one length. */
+function areColumns(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const columns = new Map(Object.entries(value));
+  const lengths = stepColumns.map((field) => {
+    const column: unknown = columns.get(field);
+    return column instanceof Float64Array ? column.length : null;
+  });
+  return lengths[0] !== null && new Set(lengths).size === 1;
+}
 
 const MetricChunkSchema: v.GenericSchema<unknown, MetricChunk> = v.object({
   after: v.nullable(CurvePlaceSchema),
-  steps: Columns,
+  steps: v.custom<StepColumns>(areColumns, "columns of one length are expected"),
   evaluations: v.array(EvaluationSchema),
 });
 
@@ -83,14 +85,14 @@ interface OpenChunk {
   readonly after: CurvePlace | null;
   readonly steps: StepLog;
   readonly evaluations: EvaluationMetrics[];
-  /** Points of it on disk. */
-  kept: { readonly steps: number; readonly evaluations: number };
+  /** Points of it on disk; null where it is not there itself. */
+  kept: { readonly steps: number; readonly evaluations: number } | null;
 }
 
 const sizeOf = ({ steps, evaluations }: OpenChunk) => ({ steps: steps.length, evaluations: evaluations.length });
 const isFull = ({ steps, evaluations }: OpenChunk) => Math.max(steps.length, evaluations.length) >= chunkPoints;
 const isKept = (chunk: OpenChunk) =>
-  chunk.steps.length === chunk.kept.steps && chunk.evaluations.length === chunk.kept.evaluations;
+  chunk.steps.length === chunk.kept?.steps && chunk.evaluations.length === chunk.kept.evaluations;
 
 function endOf(chunk: OpenChunk): CurvePlace {
   const before = chunk.after ?? beginning;
@@ -113,7 +115,7 @@ function createWriter(runId: string, after: CurvePlace | null, first: number): C
       after: last ? endOf(last) : after,
       steps: createStepLog(chunkPoints),
       evaluations: [],
-      kept: beginning,
+      kept: null,
     };
     chunks.push(next);
     return next;
@@ -124,8 +126,9 @@ function createWriter(runId: string, after: CurvePlace | null, first: number): C
     addEvaluation: (metrics) => void tail().evaluations.push(metrics),
 
     unwritten() {
+      // Without a point as well: the run may have gone back, and the last chunk says where its curves end.
+      const end = endOf(chunks.at(-1) ?? tail());
       const fresh = chunks.filter((chunk) => !isKept(chunk)).map((chunk) => ({ chunk, size: sizeOf(chunk) }));
-      const last = chunks.at(-1);
       let bytes = 0;
       const puts = fresh.map(({ chunk: { sequence, after: from, steps, evaluations } }) => {
         const view = steps.view();
@@ -137,7 +140,7 @@ function createWriter(runId: string, after: CurvePlace | null, first: number): C
       return {
         puts,
         bytes,
-        end: last ? endOf(last) : after,
+        end,
         written() {
           for (const { chunk, size } of fresh) chunk.kept = size;
           // The last one stays even when it is full: the next begins at its end.
@@ -147,10 +150,10 @@ function createWriter(runId: string, after: CurvePlace | null, first: number): C
     },
 
     dropUnwritten() {
-      chunks = chunks.filter(({ kept }) => kept.steps + kept.evaluations > 0);
+      chunks = chunks.filter(({ kept }) => kept !== null);
       for (const { steps, evaluations, kept } of chunks) {
-        steps.truncate(kept.steps);
-        evaluations.length = kept.evaluations;
+        steps.truncate(kept?.steps ?? 0);
+        evaluations.length = kept?.evaluations ?? 0;
       }
     },
   };

@@ -18,8 +18,11 @@ export interface Runs {
   curves(id: string): Promise<Curves>;
   /** Saves the record and what is new of its curves; `checkpoints.save` saves it together with a checkpoint. */
   put(record: RunRecord, curves?: CurveWriter): Promise<void>;
-  /** What a transaction writes beside the record of a run: the new points of `curves`; without, what an earlier format keeps in it. */
-  curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite>;
+  /**
+   * What a transaction with the record of a run writes of its curves: the new points of `curves`. Without, those that format 1
+   * keeps in the record; null where there are none.
+   */
+  curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite | null>;
   /** Changes what its owner calls it and wrote of it. Throws `StorageError` when there is none. */
   edit(id: string, change: RunWords): Promise<RunRecord>;
   /** Deletes the run, its curves, its checkpoints and their chunks. Throws `StorageError` while it trains. */
@@ -84,20 +87,20 @@ export function createRuns(records: KeyValue, curveStore: CurveStore, collector:
     return { runs, problems };
   }
 
-  async function curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite> {
+  async function curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite | null> {
     if (curves) return curves.unwritten();
-    const held = (await read(id))?.curves ?? undefined;
-    return (await curveStore.writer(id, null, held)).unwritten();
+    const held = (await read(id))?.curves;
+    return held ? (await curveStore.writer(id, null, held)).unwritten() : null;
   }
 
   async function put(record: RunRecord, curves?: CurveWriter): Promise<void> {
     const write = await curveWrite(record.id, curves);
-    const bytes = JSON.stringify(record).length + write.bytes;
+    const bytes = JSON.stringify(record).length + (write?.bytes ?? 0);
     await writeFor({ what: `The record of run "${record.name}"`, bytes }, records, [
-      ...write.puts,
+      ...(write?.puts ?? []),
       sealed(recordKey("run", record.id), record),
     ]);
-    write.written();
+    write?.written();
   }
 
   async function checkpointKeys(id: string): Promise<string[]> {
