@@ -10,6 +10,7 @@ import {
   type EvaluationMetrics,
   ProgressSchema,
   type Sample,
+  type StepMetrics,
   seenSchemas,
   type Watch,
   WatchSchema,
@@ -159,7 +160,12 @@ export const RunSchema: v.GenericSchema<unknown, ReadRun> = v.lazy((value) =>
   typeof value === "object" && value !== null && "metrics" in value ? Whole : Apart,
 );
 
-/** The record with its curves as plain lists, in place of what is counted of them. */
-export function wholeRecord({ progress: _, ...record }: RunRecord, { steps, evaluations }: Curves) {
+/** A record with its curves as plain lists, in place of what is counted of them. */
+export interface WholeRecord extends Omit<RunRecord, "progress"> {
+  readonly metrics: readonly StepMetrics[];
+  readonly evaluations: readonly EvaluationMetrics[];
+}
+
+export function wholeRecord({ progress: _, ...record }: RunRecord, { steps, evaluations }: Curves): WholeRecord {
   return { ...record, metrics: stepsOf(steps), evaluations };
 }
