@@ -1,12 +1,13 @@
 /** Run records, and datasets and models kept beside them; oracle: what was put in. */
 
 import { describe, expect, test, vi } from "vitest";
+import { wholeRecord } from "../../../src/run/record.ts";
 import { chunkBytes } from "../../../src/storage/chunks.ts";
 import { StorageError } from "../../../src/storage/errors.ts";
 import { acquireTrainingLock } from "../../../src/storage/lock.ts";
 import { requestPersistence } from "../../../src/storage/quota.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { contents, file, newDisk, patternBytes, runRecord, tabOn } from "./backend.ts";
+import { contents, file, newDisk, patternBytes, runRecord, someCurves, tabOn } from "./backend.ts";
 
 const bytes = (...values: number[]) => Uint8Array.of(...values);
 
@@ -25,7 +26,7 @@ describe("runs", () => {
   test("a record from before there were stages reads as a run in one stage", async () => {
     const disk = newDisk();
     const { runs } = await openStorage(tabOn(disk));
-    const { stages: _, recipe, ...rest } = runRecord("old", 3);
+    const { stages: _, recipe, ...rest } = wholeRecord(runRecord("old", 3), someCurves);
     const { stages: _order, textEpochs: _passes, textLearningRate: _rate, ...old } = recipe;
     await disk.records.write([["run/old", { format: 1, value: { ...rest, recipe: old } }]]);
     expect(await runs.get("old")).toMatchObject({
@@ -41,8 +42,8 @@ describe("runs", () => {
     ],
     ["rubbish", /^The record of run bad cannot be read: .*\. The other runs are not affected/],
     [
-      { format: 2, value: {} },
-      /^The record of run bad was saved by a newer version of Hone \(format 2; this one reads up to 1\)\. Reload/,
+      { format: 3, value: {} },
+      /^The record of run bad was saved by a newer version of Hone \(format 3; this one reads up to 2\)\. Reload/,
     ],
   ])("%o does not hide the others, is reported, and can be deleted", async (stored, message) => {
     const disk = newDisk();
