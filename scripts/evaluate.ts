@@ -13,11 +13,12 @@ import { createLibrary } from "../src/engine/library.ts";
 import { readAdapter } from "../src/export/adapter.ts";
 import { createGenerator } from "../src/generation/generate.ts";
 import { modelFromFiles } from "../src/hub/files.ts";
+import type { ModelDefinition } from "../src/models/architecture.ts";
 import { processorEntries } from "../src/runtime/nativeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { openStorage } from "../src/storage/storage.ts";
 import { suggestTemplate } from "../src/templates/choose.ts";
-import { uploadParameters } from "../src/training/parameters.ts";
+import { readParameter, uploadParameters } from "../src/training/parameters.ts";
 import { count, existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { createProgress } from "./harness/progress.ts";
 import { modelFiles, questionsOf } from "./seedling/laboratory.ts";
@@ -78,26 +79,26 @@ async function main() {
   const library = createLibrary(await openStorage(), () => undefined);
   const model = await library.openModel({ kind: "files", files: modelFiles(folder), name: basename(folder) });
   const adapter = values.adapter
-    ? await openAdapter(existing("adapter", values.adapter, usage), model.config)
+    ? await openAdapter(existing("adapter", values.adapter, usage), model.definition)
     : { method: null, tensors: new Map<string, Float32Array<ArrayBuffer>>() };
   const { method, tensors }: { method: Method | null; tensors: ReadonlyMap<string, Float32Array> } = adapter;
   const runtime = await createRuntime("wasm", { entries: await processorEntries() });
   try {
     const parameters = await uploadParameters(
       runtime,
-      parametersOf(model.config, method),
-      (name) => tensors.get(name) ?? model.read(name),
+      parametersOf(model.definition, method),
+      (spec) => tensors.get(spec.name) ?? readParameter(spec, model.read),
     );
     console.log(
       `${basename(folder)}${values.adapter ? ` with ${basename(values.adapter)}` : ""}. ${runtime.report.reason}\n`,
     );
     const bar = createProgress("evaluating");
-    const { tokenizer, config, files } = model;
+    const { tokenizer, definition, files } = model;
     const generate = createGenerator({
       runtime,
       parameters,
-      artifact: (shape) => compileGeneration(config, method, shape),
-      contextLength: config.max_position_embeddings,
+      artifact: (shape) => compileGeneration(definition, method, shape),
+      contextLength: definition.contextLength,
     });
     const completed = await completeStatements({ generate, tokenizer }, statements, (done, total) =>
       bar(done, total, "statements"),
@@ -139,11 +140,11 @@ async function main() {
 }
 
 /** An adapter in PEFT's layout: the folder of both files, or either of them. */
-async function openAdapter(path: string, config: Parameters<typeof readAdapter>[1]) {
+async function openAdapter(path: string, model: ModelDefinition) {
   const folder = existsSync(join(path, "adapter_config.json")) ? path : dirname(path);
   const names = ["adapter_config.json", "adapter_model.safetensors"];
   const files = names.map((name) => new File([readFileSync(join(folder, name))], name));
-  return readAdapter(modelFromFiles(files), config);
+  return readAdapter(modelFromFiles(files), model);
 }
 
 runCommand(main);

@@ -9,7 +9,7 @@ import { memoryOf } from "../../src/engine/memory.ts";
 import { methodOf } from "../../src/engine/prepare.ts";
 import { createGenerator } from "../../src/generation/generate.ts";
 import { greedySampling } from "../../src/generation/sampling.ts";
-import type { LlamaConfig } from "../../src/models/llama.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
 import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
@@ -33,16 +33,14 @@ export interface Measured {
 /** `threads` of the processor; chosen from the machine when left out. */
 export async function measure(setting: Setting, entries: OrtEntries, threads?: number): Promise<Measured> {
   const { provider, once, looks } = setting;
-  const { config, recipe, shapes } = caseOf(setting);
+  const { model, recipe, shapes } = caseOf(setting);
   const method = methodOf(recipe);
-  const predicted = memoryOf({ config, recipe, shapes, heldOut: looks ? shapes : [], provider });
+  const predicted = memoryOf({ model, recipe, shapes, heldOut: looks ? shapes : [], provider });
   const runtime = await createRuntime(provider, { entries, ...(threads !== undefined && { threads }) });
   try {
-    const specs = parametersOf(config, method);
+    const specs = parametersOf(model, method);
     const random = createRandom(1);
-    const shapeOf = new Map(specs.map(({ name, shape }) => [name, shape]));
-    const parameters = await uploadParameters(runtime, specs, (name) => {
-      const shape = shapeOf.get(name) ?? [];
+    const parameters = await uploadParameters(runtime, specs, ({ name, shape }) => {
       const scale = name.endsWith("norm.weight") ? 0 : 1.7 / Math.sqrt(shape.at(-1) ?? 1);
       // Even rather than normal numbers of the same deviation: there are many.
       return Float32Array.from({ length: sizeOf(shape) }, () => (scale ? scale * (2 * random.next() - 1) : 1));
@@ -51,13 +49,13 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
       runtime,
       parameters,
       specs,
-      artifacts: artifactsOfStep(config, method, recipe, runtime.report.provider),
+      artifacts: artifactsOfStep(model, method, recipe, runtime.report.provider),
       recipe,
     });
     const losses: number[] = [];
     const seconds: number[] = [];
     const never = async () => false;
-    const batches = shapes.map((shape) => batchOf(config, shape));
+    const batches = shapes.map((shape) => batchOf(model, shape));
     const step = async (batch: Batch) => {
       const began = performance.now();
       const micro = Array.from({ length: recipe.accumulation }, () => batch);
@@ -69,15 +67,15 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
     };
     for (const batch of batches) await step(batch);
     if (looks) {
-      const artifact = (shape: BatchShape) => compileEvaluation(config, method, shape);
+      const artifact = (shape: BatchShape) => compileEvaluation(model, method, shape);
       await createEvaluator({ runtime, parameters, artifact }).loss(batches, never);
       const generate = createGenerator({
         runtime,
         parameters,
-        artifact: (shape) => compileGeneration(config, method, shape),
-        contextLength: config.max_position_embeddings,
+        artifact: (shape) => compileGeneration(model, method, shape),
+        contextLength: model.contextLength,
       });
-      const prompt = Int32Array.from({ length: shapes[0]?.length ?? 1 }, () => random.below(config.vocab_size));
+      const prompt = Int32Array.from({ length: shapes[0]?.length ?? 1 }, () => random.below(model.vocabulary));
       await generate({ prompt, stopIds: [], maxTokens: 3, sampling: greedySampling, seed: 1 });
     }
     // With every session of the run beside it.
@@ -91,14 +89,14 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
 }
 
 /** Rows of random tokens, as many of their last ones supervised as the shape has room for. */
-function batchOf(config: LlamaConfig, shape: BatchShape): Batch {
+function batchOf(model: ModelDefinition, shape: BatchShape): Batch {
   const random = createRandom(7);
   const { rows, length, supervised } = shape;
   const learnt = Math.floor(supervised / rows);
   const examples = Array.from({ length: rows }, (_, row) => ({
     source: 0,
     row,
-    ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+    ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
     weights: Float32Array.from({ length }, (_, i) => (i >= length - learnt ? 1 : 0)),
   }));
   return makeBatch(examples, shape);

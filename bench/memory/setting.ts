@@ -1,10 +1,9 @@
 /** What is measured: a model, a method and a batch, as a run of the page would have them. */
 
 import type { BatchShape } from "../../src/artifacts/contract.ts";
-import type { LlamaConfig } from "../../src/models/llama.ts";
-import { readConfig } from "../../src/models/llama.ts";
-import type { Recipe } from "../../src/run/recipe.ts";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
+import { defineModel } from "../../src/models/define.ts";
+import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
 import { type Change, lora, type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
 
 export interface Setting {
@@ -24,7 +23,7 @@ export interface Setting {
 }
 
 export interface Case {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly recipe: Recipe;
   readonly shapes: readonly BatchShape[];
 }
@@ -48,13 +47,13 @@ export function caseOf({ size, method, change, accumulation, lengths, looks }: S
   const base =
     size === "smol"
       ? {
-          config: readConfig({ ...smol, num_hidden_layers: change.layers ?? smol.num_hidden_layers }),
+          model: defineModel({ ...smol, num_hidden_layers: change.layers ?? smol.num_hidden_layers }),
           shape: longRow(change),
         }
       : problemOf(size, method, change);
   const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = optimizer;
   return {
-    config: base.config,
+    model: base.model,
     recipe: {
       ...defaultRecipe(method),
       lora: { ...lora, targets: [...lora.targets], rank: size === "smol" ? 16 : lora.rank },

@@ -170,8 +170,12 @@ export function createSeams(
         return lock(task);
       };
       const session = async (artifact: Artifact) => {
-        kinds.set(artifact.bytes, artifact.kind);
-        return wrapSession(await runtime.session(artifact));
+        const bytes = () => {
+          const model = artifact.bytes();
+          kinds.set(model, artifact.kind);
+          return model;
+        };
+        return wrapSession(await runtime.session({ ...artifact, bytes }));
       };
       return new Proxy(runtime, {
         get(target, name) {

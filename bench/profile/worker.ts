@@ -1,6 +1,6 @@
 /** The worker that is profiled: takes steps as a run of the page does, and hands over what was noted meanwhile. */
 
-import { toArtifact } from "../../src/artifacts/compile.ts";
+import type { ParameterSpec } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
@@ -10,6 +10,7 @@ import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
+import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
 import { leaveOutKernels } from "../step/meters.ts";
 import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
@@ -73,7 +74,7 @@ async function matrixPeak(
   for (let i = 0; i < count; i++) product = b.matMul(product, right);
   // One row comes back: enough to wait for, and little to copy.
   const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
-  const session = await runtime.session(toArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
+  const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
   const inputs = {
     left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
     right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),
@@ -109,16 +110,16 @@ async function record(request: RecordRequest): Promise<Recording> {
   const seams = createSeams({ wasm, webgpu }, provider === "webgpu" ? installGpuMeter() : null, profiling);
   const own = await createRuntime(provider, { entries: seams.entries });
   const runtime = seams.wrap(own);
-  const { config, method, batch, values } = problemOf(request.size, request.method);
-  const specs = parametersOf(config, method);
+  const { model, method, batch, values } = problemOf(request.size, request.method);
+  const specs = parametersOf(model, method);
   const drawn = values();
-  const take = (name: string) => {
+  const take = ({ name }: ParameterSpec) => {
     const value = drawn.get(name);
     if (!value) throw new Error(`The problem has no value of ${name}.`);
     return value;
   };
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 }, provider);
+  const artifacts = artifactsOfStep(model, method, { ...optimizer, accumulation: 1 }, provider);
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
   await stepper.prepare([batch]);
   const steps: StepMarks[] = [];

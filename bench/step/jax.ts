@@ -5,9 +5,9 @@
 
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { type LlamaConfig, rotaryFrequencies } from "../../src/models/llama.ts";
+import type { LlamaConfig } from "../../src/models/llama.ts";
 import { type Prepare, rotaryTables, squareMatrix } from "./engine.ts";
-import { lora, optimizer, type Problem } from "./problem.ts";
+import { frequenciesOf, lora, optimizer, type Problem } from "./problem.ts";
 
 type Arrays = Record<string, np.Array>;
 
@@ -63,11 +63,11 @@ function lossOf(config: LlamaConfig, { rows, length }: Problem["shape"], weights
   return np.sum(chosen.mul(given("lossWeights"))).neg();
 }
 
-export const prepare: Prepare = async ({ config, method, shape, batch }, take, backend) => {
+export const prepare: Prepare = async ({ model, config, method, shape, batch }, take, backend) => {
   await init(backend);
   defaultDevice(backend);
   const { beta1, beta2, epsilon, learningRate, weightDecay, maxGradNorm } = optimizer;
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const upload = (wanted: typeof specs): Arrays =>
     Object.fromEntries(wanted.map(({ name, shape }) => [name, np.array(take(name)).reshape([...shape])]));
   const trainable = specs.filter((spec) => spec.trainable);
@@ -76,7 +76,7 @@ export const prepare: Prepare = async ({ config, method, shape, batch }, take, b
   const frozen = upload(specs.filter((spec) => !spec.trainable));
   let first = zeros();
   let second = zeros();
-  const tables = rotaryTables(rotaryFrequencies(config), shape.length);
+  const tables = rotaryTables(frequenciesOf(model), shape.length);
   const table = (values: Float32Array<ArrayBuffer>) => np.array(values).reshape([shape.length, 1, config.head_dim / 2]);
   const constants = { cos: table(tables.cos), sin: table(tables.sin) };
   const scale = 1 / Math.max(batch.weightSum, 1);

@@ -3,6 +3,8 @@
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { type Batch, makeBatch } from "../../src/batching/batch.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
@@ -70,6 +72,8 @@ export const lora = {
 
 export interface Problem {
   readonly size: Size;
+  readonly model: ModelDefinition;
+  /** Of the same model, for the engines that write it themselves. */
   readonly config: LlamaConfig;
   readonly method: Method;
   readonly shape: BatchShape;
@@ -82,7 +86,7 @@ export interface Problem {
 export function problemOf(size: Size, methodName: MethodName, change: Change = {}): Problem {
   const base = shapes[size];
   const { rows = 4, length = 128, supervised = 0.5 } = change;
-  const config = readConfig({
+  const json = {
     architectures: ["LlamaForCausalLM"],
     ...base,
     num_hidden_layers: change.layers ?? base.num_hidden_layers,
@@ -90,7 +94,8 @@ export function problemOf(size: Size, methodName: MethodName, change: Change = {
     max_position_embeddings: 2048,
     rms_norm_eps: 1e-5,
     tie_word_embeddings: true,
-  });
+  };
+  const model = defineModel(json);
   const method: Method = methodName === "full" ? { kind: "full" } : lora;
   const learnt = Math.max(1, Math.round((length - 1) * supervised));
   const shape = { rows, length, supervised: rows * learnt };
@@ -98,23 +103,24 @@ export function problemOf(size: Size, methodName: MethodName, change: Change = {
   const examples = Array.from({ length: rows }, (_, row) => ({
     source: 0,
     row,
-    ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+    ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
     // Of unequal weight, so that an engine that leaves the weights out has another loss.
     weights: Float32Array.from({ length }, (_, i) => (i >= length - learnt ? 1 - (i % 2) / 2 : 0)),
   }));
   return {
     size,
-    config,
+    model,
+    config: readConfig(json),
     method,
     shape,
     batch: makeBatch(examples, shape),
-    values: () => firstValues(config, method),
+    values: () => firstValues(model, method),
   };
 }
 
 /** Normal weights of 1/√in, so that signals keep their size; norms near 1; the adapter as a run begins with it. */
-function firstValues(config: LlamaConfig, method: Method): Map<string, Float32Array<ArrayBuffer>> {
-  const specs = parametersOf(config, method);
+function firstValues(model: ModelDefinition, method: Method): Map<string, Float32Array<ArrayBuffer>> {
+  const specs = parametersOf(model, method);
   const adapter = initialAdapter(specs, 3);
   const random = createRandom(1);
   const values = new Map<string, Float32Array<ArrayBuffer>>();
@@ -133,22 +139,25 @@ function firstValues(config: LlamaConfig, method: Method): Map<string, Float32Ar
   return values;
 }
 
+/** Angular frequencies of the rotary embedding, one for each pair of a head. */
+export const frequenciesOf = ({ layers: [first] }: ModelDefinition) => first?.rope?.frequencies ?? [];
+
 /**
  * Floating-point operations of the step's matrix products, 2 per multiplication with its addition: forward once; backward
  * once for what flows on and once for each trained weight. Attention counts whole rows; only supervised positions have a head.
  */
-export function matrixOperations({ config, method, shape }: Pick<Problem, "config" | "method" | "shape">): number {
+export function matrixOperations({ model, method, shape }: Pick<Problem, "model" | "method" | "shape">): number {
   const tokens = shape.rows * shape.length;
-  const heads = config.num_attention_heads * config.head_dim;
   const full = method.kind === "full";
   let total = 0;
-  for (const { name, shape: dimensions, initial } of parametersOf(config, method)) {
+  for (const { name, shape: dimensions, source } of parametersOf(model, method)) {
     if (dimensions.length < 2) continue;
     const isTable = name.endsWith("embed_tokens.weight");
-    if (isTable && !config.tie_word_embeddings) continue;
-    const products = full || initial !== "checkpoint" ? 3 : 2;
+    if (isTable && !model.tiedHead) continue;
+    const products = full || source.kind !== "checkpoint" ? 3 : 2;
     total += products * 2 * sizeOf(dimensions) * (isTable || name.startsWith("lm_head") ? shape.supervised : tokens);
   }
-  const attention = config.num_hidden_layers * 2 * 2 * tokens * shape.length * heads;
+  const widths = model.layers.reduce((sum, { heads }) => sum + heads.query * heads.size, 0);
+  const attention = 2 * 2 * tokens * shape.length * widths;
   return total + 3 * attention;
 }

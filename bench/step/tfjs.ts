@@ -6,9 +6,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { type LlamaConfig, rotaryFrequencies } from "../../src/models/llama.ts";
+import type { LlamaConfig } from "../../src/models/llama.ts";
 import { type Backend, type Prepare, rotaryTables, squareMatrix } from "./engine.ts";
-import { lora, optimizer, type Problem } from "./problem.ts";
+import { frequenciesOf, lora, optimizer, type Problem } from "./problem.ts";
 
 type Tensors = Readonly<Record<string, tf.Tensor>>;
 
@@ -116,12 +116,12 @@ function lossOf(config: LlamaConfig, { rows, length }: Problem["shape"], weights
   return tf.losses.softmaxCrossEntropy(labels, logits, given("lossWeights"), 0, tf.Reduction.SUM) as tf.Scalar;
 }
 
-export const prepare: Prepare = async ({ config, method, shape, batch }, take, backend) => {
+export const prepare: Prepare = async ({ model, config, method, shape, batch }, take, backend) => {
   await start(backend);
   const { beta1, beta2, epsilon, learningRate, weightDecay, maxGradNorm } = optimizer;
   const weights: Record<string, tf.Tensor> = {};
   const trained: { variable: tf.Variable; first: tf.Variable; second: tf.Variable }[] = [];
-  for (const { name, shape, trainable } of parametersOf(config, method)) {
+  for (const { name, shape, trainable } of parametersOf(model, method)) {
     const value = tf.tidy(() => {
       const given = tf.tensor(take(name), [...shape]);
       // A dense layer's kernel is (in, out); the table of embeddings is looked up by row and stays (V, D).
@@ -137,7 +137,7 @@ export const prepare: Prepare = async ({ config, method, shape, batch }, take, b
     weights[name] = variable;
     trained.push({ variable, first: zeros(), second: zeros() });
   }
-  const tables = rotaryTables(rotaryFrequencies(config), shape.length);
+  const tables = rotaryTables(frequenciesOf(model), shape.length);
   const constants = {
     cos: tf.tensor(tables.cos, [shape.length, config.head_dim / 2]),
     sin: tf.tensor(tables.sin, [shape.length, config.head_dim / 2]),

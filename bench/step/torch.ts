@@ -8,10 +8,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { projectRoot } from "../../scripts/setup.mjs";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { rotaryFrequencies } from "../../src/models/llama.ts";
 import type { StepResult } from "./engine.ts";
 import type { Entrant, Task } from "./entrant.ts";
-import { lora, optimizer, problemOf } from "./problem.ts";
+import { frequenciesOf, lora, optimizer, problemOf } from "./problem.ts";
 import { residentOf } from "./tab.ts";
 import type { Sample } from "./worker.ts";
 
@@ -76,8 +75,8 @@ function writeProblem(
   folder: string,
   { size, method: methodName, change }: Pick<Task, "size" | "method" | "change">,
 ): void {
-  const { config, method, shape, batch, values } = problemOf(size, methodName, change);
-  const parameters = parametersOf(config, method);
+  const { model, config, method, shape, batch, values } = problemOf(size, methodName, change);
+  const parameters = parametersOf(model, method);
   const file = openSync(join(folder, "weights.bin"), "w");
   const drawn = values();
   for (const { name } of parameters) writeSync(file, new Uint8Array(drawn.get(name)?.buffer ?? new ArrayBuffer(0)));
@@ -89,7 +88,7 @@ function writeProblem(
     rows: shape.rows,
     length: shape.length,
     parameters: parameters.map(({ name, shape, trainable }) => ({ name, shape, trainable })),
-    frequencies: rotaryFrequencies(config),
+    frequencies: frequenciesOf(model),
     weightSum: batch.weightSum,
     batch: {
       inputIds: [...batch.inputIds],

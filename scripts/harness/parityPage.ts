@@ -3,7 +3,7 @@
 import { checkpointTensors } from "../../src/artifacts/method.ts";
 import { modelFromAddress } from "../../src/hub/files.ts";
 import { openModel } from "../../src/hub/model.ts";
-import { readConfig } from "../../src/models/llama.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { readGolden } from "../../tests/numeric/golden.ts";
@@ -31,13 +31,13 @@ export async function parity({
   const response = await fetch(new URL(goldenAddress, location.href));
   const golden = readGolden(await response.json());
   const model = await openModel(modelFromAddress(new URL(address, location.href).href), (json) =>
-    checkpointTensors(readConfig(json)),
+    checkpointTensors(defineModel(json)),
   );
   const runtime = await createRuntime(provider, { entries: browserEntries });
   try {
     const rows = await runParity({
       runtime,
-      config: readConfig(model.config),
+      model: defineModel(model.config),
       read: (name) => model.read(name),
       golden,
       steps,

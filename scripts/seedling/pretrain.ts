@@ -7,9 +7,12 @@ import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import { packExamples } from "../../src/batching/pack.ts";
-import { createSampler, type SamplerState } from "../../src/batching/sampler.ts";
-import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
+import { createSampler } from "../../src/batching/sampler.ts";
+import { type OrderState, orderOf } from "../../src/batching/stages.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { type Curves, createStepLog, stepsOf } from "../../src/run/curves.ts";
+import { validationOf } from "../../src/run/heldOut.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/tensor/convert.ts";
 import { createBatchSource } from "../../src/training/batchSource.ts";
@@ -65,29 +68,29 @@ const seedsOf = (seed: number) => ({ weights: seed + 1, order: seed + 2, reserve
 export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
   const { recipe, text, runtime, control } = parts;
   const { training } = recipe;
-  const config = readConfig(recipe.model);
+  const model = defineModel(recipe.model);
   const seeds = seedsOf(recipe.seed);
   const checkpoint = join(parts.work, checkpointFile);
   mkdirSync(parts.work, { recursive: true });
 
-  const specs = parametersOf(config, full);
-  const first = initialWeights(config, seeds.weights);
-  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
+  const specs = parametersOf(model, full);
+  const first = initialWeights(model, seeds.weights);
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
   const stepper = createStepper({
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfStep(config, full, training, "wasm"),
+    artifacts: artifactsOfStep(model, full, training, "wasm"),
     recipe: training,
   });
   const evaluator = createEvaluator({
     runtime,
     parameters,
-    artifact: (shape) => compileEvaluation(config, full, shape),
+    artifact: (shape) => compileEvaluation(model, full, shape),
   });
   try {
     const resumed = await loadCheckpoint(checkpoint, text.fingerprint, stepper);
-    const shape = shapeOf(config, training.batchSize);
+    const shape = shapeOf(model, training.batchSize);
     const from = resumed?.state ?? null;
     const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, from);
     const steps = createStepLog(totalSteps, resumed?.curves?.steps);
@@ -101,7 +104,8 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         learningRate: (step) => learningRateAt(training, step, totalSteps),
         stepper,
         batches: source,
-        evaluate: (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: held }], interrupted),
+        evaluate: (interrupted) =>
+          evaluateHeldOut(evaluator, [{ ...validationOf("text"), batches: held }], interrupted),
         patience: null,
         borders: [],
         questions: [],
@@ -123,7 +127,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
     if (state.step < totalSteps && state.step !== parts.stopAfter) {
       return { state, curves: curves(), totalSteps, heldOutLoss: null };
     }
-    const trained = { config, parameters, evaluator, held, state, curves: curves(), totalSteps };
+    const trained = { model, parameters, evaluator, held, state, curves: curves(), totalSteps };
     return { state, curves: curves(), totalSteps, heldOutLoss: await writeModel(parts, trained) };
   } finally {
     stepper.dispose();
@@ -133,8 +137,8 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
 }
 
 /** One shape for every batch. A row's first token is never a target, so that many positions can be supervised. */
-function shapeOf(config: LlamaConfig, rows: number): BatchShape {
-  const length = config.max_position_embeddings;
+function shapeOf(model: ModelDefinition, rows: number): BatchShape {
+  const length = model.contextLength;
   return { rows, length, supervised: rows * (length - 1) };
 }
 
@@ -144,7 +148,7 @@ function createSource(
   shape: BatchShape,
   accumulation: number,
   seed: number,
-  from: { readonly sampler: SamplerState } | null,
+  from: { readonly sampler: OrderState } | null,
 ) {
   const sampler = createSampler(
     {
@@ -159,7 +163,9 @@ function createSource(
     },
     from?.sampler,
   );
-  return { source: createBatchSource(examples, [shape], sampler), totalSteps: sampler.stepsPerEpoch };
+  const totalSteps = sampler.stepsPerEpoch;
+  const order = orderOf([{ steps: totalSteps, first: 0, sampler: () => sampler }], from?.sampler);
+  return { source: createBatchSource(examples, [shape], order), totalSteps };
 }
 
 /** The held-out documents, packed as those of training are. */
@@ -174,7 +180,7 @@ export function heldOutBatches(examples: readonly TokenizedExample[], shape: Bat
 }
 
 interface Trained {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly parameters: ParameterTensors;
   readonly evaluator: Evaluator;
   readonly held: readonly Batch[];
@@ -185,7 +191,7 @@ interface Trained {
 
 /** Writes the model folder, and gives the loss of what it holds. */
 async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained: Trained): Promise<number> {
-  const { config, parameters, evaluator, held, state, curves, totalSteps } = trained;
+  const { model, parameters, evaluator, held, state, curves, totalSteps } = trained;
   const seen = new Set<number>();
   for (const { ids } of text.training) for (const id of ids) seen.add(id);
   const reserved = [...text.special].filter(([token]) => token !== endOfText).map(([, id]) => id);
@@ -193,7 +199,7 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
   for (const [name, tensor] of parameters) {
     const values = (await tensor.read()) as Float32Array;
     if (name === "model.embed_tokens.weight") {
-      reserveEmbeddings(values, config.hidden_size, { seen, reserved, seed: seedsOf(recipe.seed).reserved });
+      reserveEmbeddings(values, model.hiddenSize, { seen, reserved, seed: seedsOf(recipe.seed).reserved });
     }
     const data = float32ToFloat16(values);
     tensors.push({ name, dtype: "F16" as const, shape: tensor.shape, data });
@@ -208,7 +214,7 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
   };
   writeModelFiles(out, {
     config: { ...recipe.model, ...tokens },
-    generationConfig: { ...tokens, max_length: config.max_position_embeddings },
+    generationConfig: { ...tokens, max_length: model.contextLength },
     tokenizerJson: text.tokenizerJson,
     tokenizerConfig: text.tokenizerConfig,
     tensors,

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { TokenizedExample } from "../../src/batching/batch.ts";
-import { readConfig } from "../../src/models/llama.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { trainTokenizer } from "./bpe.ts";
 import { makeCorpus } from "./corpus.ts";
@@ -34,7 +34,7 @@ export function prepareText(
   recipe: PretrainRecipe,
   onProgress: (done: number, total: number) => void = () => {},
 ): PretrainText {
-  const { vocab_size: vocabularySize, max_position_embeddings: contextLength } = readConfig(recipe.model);
+  const { vocabulary: vocabularySize, contextLength } = defineModel(recipe.model);
   const corpus = makeCorpus(recipe.seed, recipe.documents);
   const files = trainTokenizer(corpus.training, { vocabularySize, special: recipe.special, contextLength });
   const tokenizer = createTokenizer(files.tokenizerJson, files.tokenizerConfig);

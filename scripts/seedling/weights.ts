@@ -1,7 +1,7 @@
 /** The weights at both ends of a pretraining: how they begin, and what is put right before they are saved. */
 
 import { parametersOf } from "../../src/artifacts/method.ts";
-import type { LlamaConfig } from "../../src/models/llama.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom, type Random } from "../../src/tensor/random.ts";
 
@@ -12,11 +12,11 @@ const deviation = 0.02;
  * First weights, drawn from one seed in the order of the parameters: normal numbers; norms are 1. What writes to the residual
  * stream is scaled by 1/√(2·layers), for it is that often added up (Radford et al. 2019).
  */
-export function initialWeights(config: LlamaConfig, seed: number): Map<string, Float32Array<ArrayBuffer>> {
+export function initialWeights(model: ModelDefinition, seed: number): Map<string, Float32Array<ArrayBuffer>> {
   const random = createRandom(seed);
-  const residual = 1 / Math.sqrt(2 * config.num_hidden_layers);
+  const residual = 1 / Math.sqrt(2 * model.layers.length);
   return new Map(
-    parametersOf(config, null).map(({ name, shape }) => {
+    parametersOf(model, null).map(({ name, shape }) => {
       const scale = deviation * (/\.(o_proj|down_proj)\.weight$/.test(name) ? residual : 1);
       const values = new Float32Array(sizeOf(shape));
       return [name, shape.length === 1 ? values.fill(1) : values.map(() => scale * random.normal())];

@@ -1,17 +1,15 @@
 /** Compiles a model and a method into training, eval and generation artifacts, with the ports of contract.ts. */
 
 import { backward } from "../autodiff/backward.ts";
-import { type Attend, headWeight, type LlamaConfig, llama, rotaryFrequencies } from "../models/llama.ts";
-import { attend, cacheBias, causalBias, type Heads, queryScale, splitKeys, splitQueries } from "../nn/attention.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import { linearCrossEntropy } from "../nn/crossEntropy.ts";
-import { rope, ropeTables } from "../nn/rope.ts";
 import { Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
-import { writeModel } from "../onnx/model.ts";
+import { lazyArtifact } from "./artifact.ts";
+import { cached, cacheShape, wholeRows } from "./attention.ts";
 import {
   type Artifact,
-  type ArtifactKind,
   accumulatorIn,
   accumulatorOut,
   type BatchShape,
@@ -19,43 +17,26 @@ import {
   generationPorts,
   lazyResetGrad,
   lossSum,
+  type ParameterSpec,
+  type Port,
   tokenLoss,
 } from "./contract.ts";
-import { adapterOf, artifactKey, type Method } from "./method.ts";
+import { adapterOf, artifactKey, isTrained, type Method, parametersOf } from "./method.ts";
 
-const headsOf = (config: LlamaConfig): Heads => ({
-  query: config.num_attention_heads,
-  key: config.num_key_value_heads,
-  size: config.head_dim,
-});
+/** The parameters as a graph takes them. */
+const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] =>
+  parameters.map(({ name, shape, storage: dtype }) => ({ name, dtype, shape }));
 
-/** Wraps a finished graph: its ports are read off it, so they cannot differ. */
-export function toArtifact(
-  kind: ArtifactKind,
-  key: string,
-  graph: Graph,
-  aliases: Readonly<Record<string, string>> = {},
-): Artifact {
-  const port = ({ name, dtype, shape }: Value) => ({ name, dtype, shape });
-  return {
-    kind,
-    key,
-    bytes: writeModel(graph),
-    inputs: graph.inputs.map(port),
-    outputs: graph.outputs.map(port),
-    aliases,
-  };
-}
-
-/** How queries, times `queryScale`, and keys of up to `length` positions are turned before they meet. */
-function rotations(b: GraphBuilder, config: LlamaConfig, heads: Heads, length: number) {
-  const frequencies = rotaryFrequencies(config);
-  const own = ropeTables(b, frequencies, length, queryScale(heads));
-  const plain = ropeTables(b, frequencies, length);
-  return {
-    queries: (x: Value, positions: Value) => rope(b, x, positions, own, heads.query),
-    keys: (x: Value, positions: Value) => rope(b, x, positions, plain, heads.key),
-  };
+/** What `buildLoss` takes. */
+function lossInputs(parameters: readonly ParameterSpec[], { rows, length, supervised }: BatchShape): Port[] {
+  const { inputIds, positionIds, segmentIds, supervisedIndex, targets, lossWeights } = batchPorts;
+  return [
+    ...[inputIds, positionIds, segmentIds].map((name): Port => ({ name, dtype: "int32", shape: [rows, length] })),
+    { name: supervisedIndex, dtype: "int32", shape: [supervised] },
+    ...parameterPorts(parameters),
+    { name: targets, dtype: "int32", shape: [supervised] },
+    { name: lossWeights, dtype: "float32", shape: [supervised] },
+  ];
 }
 
 /**
@@ -64,40 +45,24 @@ function rotations(b: GraphBuilder, config: LlamaConfig, heads: Heads, length: n
  */
 export function buildLoss(
   b: GraphBuilder,
-  config: LlamaConfig,
+  model: ModelDefinition,
   method: Method | null,
   shape: BatchShape,
   queryBlocks = 1,
 ) {
   const { rows, length, supervised } = shape;
-  const heads = headsOf(config);
   const scope = Scope.root(b, adapterOf(method));
   const ids = b.input(batchPorts.inputIds, "int32", [rows, length]);
-  const positions = b.cast(b.input(batchPorts.positionIds, "int32", [rows, length]), "int64");
-  const bias = causalBias(b, b.input(batchPorts.segmentIds, "int32", [rows, length]));
-  const turn = rotations(b, config, heads, length);
-
+  const positions = b.input(batchPorts.positionIds, "int32", [rows, length]);
+  const segments = b.input(batchPorts.segmentIds, "int32", [rows, length]);
+  const attend = wholeRows(b, model.layers, positions, segments, queryBlocks);
   const index = b.input(batchPorts.supervisedIndex, "int32", [supervised]);
-  const hidden = llama(
-    scope,
-    config,
-    b.reshape(ids, [rows * length]),
-    (_layer, q, k, v) =>
-      attend(
-        b,
-        splitQueries(b, turn.queries(q, positions), heads),
-        splitKeys(b, turn.keys(k, positions), heads, true),
-        splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
-        bias,
-        heads,
-        queryBlocks,
-      ),
-    (states) => b.gather(states, index),
-  );
+  const tokens = { ids: b.reshape(ids, [rows * length]), positions };
+  const hidden = model.forward(scope, tokens, attend, (states) => b.gather(states, index));
   const loss = linearCrossEntropy(
     b,
     hidden,
-    headWeight(scope, config),
+    model.headWeight(scope),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
   );
@@ -121,47 +86,65 @@ export interface TrainingOptions {
  * accumulate takes neither that nor the accumulators, and writes the gradients as they are.
  */
 export function compileTraining(
-  config: LlamaConfig,
+  model: ModelDefinition,
   method: Method,
   shape: BatchShape,
   { accumulates = true, queryBlocks = 1 }: TrainingOptions = {},
 ): Artifact {
-  const { graph, aliases } = buildTraining(config, method, shape, { accumulates, queryBlocks });
-  const key = artifactKey("training", config, method, { ...shape, accumulates, queryBlocks });
-  return toArtifact("training", key, graph, aliases);
+  const parameters = parametersOf(model, method);
+  const trainable = parameters.filter((parameter) => parameter.trainable);
+  const sums = (port: (parameter: string) => string) =>
+    trainable.map(({ name, shape: own }): Port => ({ name: port(name), dtype: "float32", shape: own }));
+  const reset: Port = { name: lazyResetGrad, dtype: "bool", shape: [1] };
+  const head = {
+    kind: "training",
+    key: artifactKey("training", model, method, { ...shape, accumulates, queryBlocks }),
+    inputs: [...lossInputs(parameters, shape), ...(accumulates ? [reset, ...sums(accumulatorIn)] : [])],
+    outputs: [{ name: lossSum, dtype: "float32", shape: [1] }, ...sums(accumulatorOut)],
+    aliases: Object.fromEntries(trainable.map(({ name }) => [accumulatorOut(name), accumulatorIn(name)])),
+  } as const;
+  return lazyArtifact(head, () => trainingGraph(model, method, shape, { accumulates, queryBlocks }));
 }
 
-/** The graph of the training artifact, and which of its outputs may be written over which inputs. */
-export function buildTraining(
-  config: LlamaConfig,
+function trainingGraph(
+  model: ModelDefinition,
   method: Method,
   shape: BatchShape,
-  { accumulates = true, queryBlocks = 1 }: TrainingOptions = {},
-) {
+  { accumulates, queryBlocks }: Required<TrainingOptions>,
+): Graph {
   const b = new GraphBuilder("training");
-  const { loss, scope } = buildLoss(b, config, method, shape, queryBlocks);
-  const trainable = scope.parameters
-    .filter(({ initial }) => method.kind === "full" || initial !== "checkpoint")
-    .map(({ value }) => value);
+  const { loss, scope } = buildLoss(b, model, method, shape, queryBlocks);
+  const trainable = scope.parameters.filter((declared) => isTrained(method, declared)).map(({ value }) => value);
   const kept = ({ name, shape }: Value) =>
     b.where(b.input(lazyResetGrad, "bool", [1]), b.scalar(0), b.input(accumulatorIn(name), "float32", shape));
   const gradients = backward(b, loss.sum, trainable, accumulates ? kept : null);
-
-  const outputs: Record<string, Value> = { [lossSum]: loss.sum };
-  const aliases: Record<string, string> = {};
-  trainable.forEach(({ name }, index) => {
-    outputs[accumulatorOut(name)] = gradients[index] as Value;
-    aliases[accumulatorOut(name)] = accumulatorIn(name);
-  });
-  return { graph: b.finish(outputs), aliases };
+  const sums = trainable.map(({ name }, i) => [accumulatorOut(name), gradients[i] as Value] as const);
+  return b.finish({ [lossSum]: loss.sum, ...Object.fromEntries(sums) });
 }
 
 /** Forward alone: `loss_sum` and the weighted loss of each supervised position. */
-export function compileEvaluation(config: LlamaConfig, method: Method | null, shape: BatchShape): Artifact {
-  const b = new GraphBuilder("eval");
-  const { loss } = buildLoss(b, config, method, shape);
-  const graph = b.finish({ [lossSum]: loss.sum, [tokenLoss]: loss.perToken });
-  return toArtifact("eval", artifactKey("eval", config, method, shape), graph);
+export function compileEvaluation(model: ModelDefinition, method: Method | null, shape: BatchShape): Artifact {
+  const head = {
+    kind: "eval",
+    key: artifactKey("eval", model, method, shape),
+    inputs: lossInputs(parametersOf(model, method), shape),
+    outputs: [
+      { name: lossSum, dtype: "float32", shape: [1] },
+      { name: tokenLoss, dtype: "float32", shape: [shape.supervised] },
+    ],
+    aliases: {},
+  } as const;
+  return lazyArtifact(head, () => {
+    const b = new GraphBuilder("eval");
+    const { loss } = buildLoss(b, model, method, shape);
+    return b.finish({ [lossSum]: loss.sum, [tokenLoss]: loss.perToken });
+  });
+}
+
+/** Tokens that one run takes, and slots of its key/value cache. */
+export interface GenerationShape {
+  readonly tokens: number;
+  readonly capacity: number;
 }
 
 /**
@@ -170,12 +153,32 @@ export function compileEvaluation(config: LlamaConfig, method: Method | null, sh
  * what it leaves in the slots behind is overwritten by the next.
  */
 export function compileGeneration(
-  config: LlamaConfig,
+  model: ModelDefinition,
   method: Method | null,
-  { tokens, capacity }: { readonly tokens: number; readonly capacity: number },
+  { tokens, capacity }: GenerationShape,
 ): Artifact {
+  const caches = (key: (layer: number) => string, value: (layer: number) => string) =>
+    model.layers.flatMap((spec, layer): Port[] =>
+      [key(layer), value(layer)].map((name) => ({ name, dtype: "float32", shape: cacheShape(spec, capacity) })),
+    );
+  const { inputIds, start, logitsIndex, logits, pastKey, pastValue, presentKey, presentValue } = generationPorts;
+  const head = {
+    kind: "generation",
+    key: artifactKey("generation", model, method, { tokens, capacity }),
+    inputs: [
+      { name: inputIds, dtype: "int32", shape: [1, tokens] },
+      ...[start, logitsIndex].map((name): Port => ({ name, dtype: "int32", shape: [1] })),
+      ...parameterPorts(parametersOf(model, method)),
+      ...caches(pastKey, pastValue),
+    ],
+    outputs: [{ name: logits, dtype: "float32", shape: [model.vocabulary] }, ...caches(presentKey, presentValue)],
+    aliases: {},
+  } as const;
+  return lazyArtifact(head, () => generationGraph(model, method, { tokens, capacity }));
+}
+
+function generationGraph(model: ModelDefinition, method: Method | null, { tokens, capacity }: GenerationShape): Graph {
   const b = new GraphBuilder("generation");
-  const heads = headsOf(config);
   const scope = Scope.root(b, adapterOf(method));
   const ids = b.input(generationPorts.inputIds, "int32", [1, tokens]);
   const start = b.input(generationPorts.start, "int32", [1]);
@@ -185,38 +188,11 @@ export function compileGeneration(
     Int32Array.from({ length: tokens }, (_, i) => i),
   );
   const positions = b.add(steps, start);
-  const positions64 = b.cast(b.reshape(positions, [1, tokens]), "int64");
-  const turn = rotations(b, config, heads, capacity);
-  const bias = cacheBias(b, positions, capacity);
-
-  // Slot c takes token c − start where that is one of the S tokens: clamped, it is unchanged exactly there.
-  const slots = b.constant(
-    "int32",
-    [capacity],
-    Int32Array.from({ length: capacity }, (_, i) => i),
-  );
-  const offset = b.sub(slots, start);
-  const source = b.min(b.max(offset, b.scalar(0, "int32")), b.scalar(tokens - 1, "int32"));
-  const written = b.reshape(b.equal(offset, source), [1, 1, capacity, 1]);
-  const cacheShape = [1, heads.key, capacity, heads.size];
-  const outputs: Record<string, Value> = {};
-  const cache = (past: string, present: string, fresh: Value): Value => {
-    const updated = b.where(written, b.gather(fresh, source, 2), b.input(past, "float32", cacheShape));
-    outputs[present] = updated;
-    return updated;
-  };
-
-  const attention: Attend = (layer, q, k, v) => {
-    const freshKeys = splitKeys(b, turn.keys(k, positions64), heads);
-    const freshValues = splitKeys(b, b.reshape(v, [1, tokens, heads.key * heads.size]), heads);
-    const keys = cache(generationPorts.pastKey(layer), generationPorts.presentKey(layer), freshKeys);
-    const values = cache(generationPorts.pastValue(layer), generationPorts.presentValue(layer), freshValues);
-    const queries = splitQueries(b, turn.queries(q, positions64), heads);
-    return attend(b, queries, b.transpose(keys, [0, 1, 3, 2]), values, bias, heads);
-  };
+  const caches: Record<string, Value> = {};
+  const attend = cached(b, model.layers, positions, start, capacity, caches);
   const index = b.input(generationPorts.logitsIndex, "int32", [1]);
-  const last = llama(scope, config, b.reshape(ids, [tokens]), attention, (states) => b.gather(states, index));
-  const logits = b.gemm(last, headWeight(scope, config), { transB: true });
-  const graph = b.finish({ [generationPorts.logits]: b.reshape(logits, [config.vocab_size]), ...outputs });
-  return toArtifact("generation", artifactKey("generation", config, method, { tokens, capacity }), graph);
+  const flat = { ids: b.reshape(ids, [tokens]), positions };
+  const last = model.forward(scope, flat, attend, (states) => b.gather(states, index));
+  const logits = b.gemm(last, model.headWeight(scope), { transB: true });
+  return b.finish({ [generationPorts.logits]: b.reshape(logits, [model.vocabulary]), ...caches });
 }

@@ -1,6 +1,6 @@
 /** The two artifacts of an optimizer step, as a run takes them. */
 
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import type { ProviderName } from "./activations.ts";
 import { compileTraining, type TrainingOptions } from "./compile.ts";
 import type { Artifact, BatchShape } from "./contract.ts";
@@ -31,13 +31,13 @@ export function trainingOptions(
 
 /** Where each step has one micro-batch, gradients are written and not added up. */
 export function artifactsOfStep(
-  config: LlamaConfig,
+  model: ModelDefinition,
   method: Method,
   recipe: OptimizerSettings & { readonly accumulation: number },
   provider: ProviderName,
 ): StepArtifacts {
   return {
-    training: (shape) => compileTraining(config, method, shape, trainingOptions(shape, recipe, provider)),
-    optimizer: compileOptimizer(config, method, recipe, provider),
+    training: (shape) => compileTraining(model, method, shape, trainingOptions(shape, recipe, provider)),
+    optimizer: compileOptimizer(model, method, recipe, provider),
   };
 }

@@ -1,11 +1,11 @@
 /** The optimizer artifact: AdamW with decoupled weight decay and clipping by global norm (Loshchilov and Hutter 2019, arXiv:1711.05101). */
 
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
-import type { Value } from "../onnx/graph.ts";
+import type { Graph, Value } from "../onnx/graph.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
 import type { ProviderName } from "./activations.ts";
-import { toArtifact } from "./compile.ts";
+import { lazyArtifact } from "./artifact.ts";
 import {
   type Artifact,
   accumulatorIn,
@@ -13,6 +13,7 @@ import {
   gradientNorm,
   optimizerScalars,
   type ParameterSpec,
+  type Port,
   secondMoment,
   updated,
 } from "./contract.ts";
@@ -42,24 +43,28 @@ const normEpsilon = 1e-6;
  * It runs on either provider; which tensors are joined for the update is chosen for `provider`.
  */
 export function compileOptimizer(
-  config: LlamaConfig,
+  model: ModelDefinition,
   method: Method,
   { beta1, beta2, epsilon, weightDecay }: OptimizerSettings,
   provider: ProviderName = "wasm",
 ): Artifact {
   const settings = { beta1, beta2, epsilon, weightDecay };
-  const trainable = parametersOf(config, method).filter((parameter) => parameter.trainable);
-  const key = artifactKey("optimizer", config, method, { ...settings, provider });
-  return buildOptimizer(trainable, settings, key, joins[provider]);
+  const trainable = parametersOf(model, method).filter((parameter) => parameter.trainable);
+  const scalar = (name: string): Port => ({ name, dtype: "float32", shape: [1] });
+  const ports = (...names: ((parameter: string) => string)[]) =>
+    trainable.flatMap(({ name, shape }) => names.map((of): Port => ({ name: of(name), dtype: "float32", shape })));
+  const kept = [(name: string) => name, firstMoment, secondMoment];
+  const head = {
+    kind: "optimizer",
+    key: artifactKey("optimizer", model, method, { ...settings, provider }),
+    inputs: [...Object.values(optimizerScalars).map(scalar), ...ports(accumulatorIn, ...kept)],
+    outputs: [scalar(gradientNorm), ...ports(...kept.map((of) => (name: string) => updated(of(name))))],
+    aliases: Object.fromEntries(trainable.flatMap(({ name }) => kept.map((of) => [updated(of(name)), of(name)]))),
+  } as const;
+  return lazyArtifact(head, () => optimizerGraph(trainable, settings, joins[provider]));
 }
 
-/** The optimizer over a list of tensors; see `compileOptimizer`. */
-function buildOptimizer(
-  parameters: readonly Pick<ParameterSpec, "name" | "shape">[],
-  settings: OptimizerSettings,
-  key: string,
-  join: Join,
-): Artifact {
+function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettings, join: Join): Graph {
   const b = new GraphBuilder("optimizer");
   return b.untaped(() => {
     const one = b.scalar(1);
@@ -109,12 +114,7 @@ function buildOptimizer(
       give(m, firstMoment);
       give(v, secondMoment);
     });
-    const aliases = Object.fromEntries(
-      parameters
-        .flatMap(({ name }) => [name, firstMoment(name), secondMoment(name)])
-        .map((name) => [updated(name), name]),
-    );
-    return toArtifact("optimizer", key, b.finish({ [gradientNorm]: norm, ...outputs }), aliases);
+    return b.finish({ [gradientNorm]: norm, ...outputs });
   });
 }
 

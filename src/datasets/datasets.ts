@@ -4,7 +4,6 @@ import { bytesFromBlob } from "../hub/bytes.ts";
 import type {
   DataApi,
   DataEvent,
-  DataSpec,
   PreparedData,
   PreviewExample,
   RowHead,
@@ -15,6 +14,7 @@ import { transfer } from "../protocol/rpc.ts";
 import type { DataSettings, TokenizeParts } from "../quality/tokenize.ts";
 import { type Converted, createConverter } from "../records/formats/convert.ts";
 import type { DataRecord } from "../records/read/record.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createTemplate, suggestTemplate } from "../templates/choose.ts";
 import { type Template, TemplateError } from "../templates/template.ts";

@@ -1,20 +1,21 @@
 /** One pass over all chosen rows: their tokens in one table, and the report on them. */
 
 import { splitValidation } from "../batching/split.ts";
-import type { DataSpec, TokenTable } from "../protocol/datasets.ts";
+import type { TokenTable } from "../protocol/datasets.ts";
 import { createInspector } from "../quality/inspect.ts";
 import type { Check, DataReport } from "../quality/report.ts";
 import { type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
 import type { Example } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
-import type { SourceChoice } from "../run/source.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
+import type { WeightedSource } from "../run/source.ts";
 import { nextTask } from "../training/control.ts";
 import { keptForLater } from "./preview.ts";
 import type { Rows } from "./rows.ts";
 
 export interface ChosenRows {
   readonly rows: Rows;
-  readonly choice: SourceChoice;
+  readonly choice: WeightedSource;
   readonly convert: (value: unknown) => Converted;
 }
 

@@ -26,13 +26,13 @@ export function answererOf(
   { runtime, model, method, parameters }: Respondent,
   { template, systemPrompt }: Pick<Subject, "template" | "systemPrompt">,
 ): AnswererParts {
-  const { config, tokenizer, files } = model;
+  const { definition, tokenizer, files } = model;
   return {
     generate: createGenerator({
       runtime,
       parameters,
-      artifact: (shape) => compileGeneration(config, method, shape),
-      contextLength: config.max_position_embeddings,
+      artifact: (shape) => compileGeneration(definition, method, shape),
+      contextLength: definition.contextLength,
     }),
     tokenizer,
     template: createTemplate(template, { tokenizer, chatTemplate: files.chatTemplate }),
@@ -57,9 +57,9 @@ export async function takeExam(
   const evaluator = createEvaluator({
     runtime,
     parameters,
-    artifact: (shape) => compileEvaluation(model.config, method, shape),
+    artifact: (shape) => compileEvaluation(model.definition, method, shape),
   });
-  const { tokenizer, config } = model;
-  const parts = { evaluator, tokenizer, contextLength: config.max_position_embeddings };
+  const { tokenizer, definition } = model;
+  const parts = { evaluator, tokenizer, contextLength: definition.contextLength };
   return { answers, textLoss: await textLoss(request.texts, parts, options("reads the general texts")) };
 }

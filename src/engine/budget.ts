@@ -2,7 +2,7 @@
 
 import type { BatchShape } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import type { Budget } from "../protocol/engine.ts";
 import { stepColumns } from "../run/curves.ts";
 import type { Recipe } from "../run/recipe.ts";
@@ -47,7 +47,7 @@ export function timesOf(
 }
 
 export interface BudgetParts {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly recipe: Recipe;
   readonly steps: number;
   /** Shapes of its batches, and of those that it is evaluated on; none where nothing is held out. */
@@ -77,14 +77,14 @@ export function countBudget(parts: BudgetParts): Omit<Budget, "time"> {
 /** Why the run's checkpoints do not fit, and what would; null when they do. Throws nothing, and measures nothing. */
 export function diskRefusal(parts: Omit<BudgetParts, "shapes" | "heldOut" | "provider">): string | null {
   return diskAdvice(
-    { ...diskOf(trainedBytes(parts.config, methodOf(parts.recipe)), parts.recipe, parts.steps), left: parts.left },
+    { ...diskOf(trainedBytes(parts.model, methodOf(parts.recipe)), parts.recipe, parts.steps), left: parts.left },
     parts,
   );
 }
 
-function trainedBytes(config: LlamaConfig, method: Method): number {
-  return parametersOf(config, method).reduce(
-    (sum, spec) => sum + (spec.trainable ? byteSizeOf("float32", spec.shape) : 0),
+function trainedBytes(model: ModelDefinition, method: Method): number {
+  return parametersOf(model, method).reduce(
+    (sum, spec) => sum + (spec.trainable ? byteSizeOf(spec.storage, spec.shape) : 0),
     0,
   );
 }
@@ -115,18 +115,18 @@ function memoryAdvice({ total, limit }: Budget["memory"], parts: BudgetParts): s
 
 function diskAdvice(
   disk: Budget["disk"],
-  { config, recipe, steps, left }: Omit<BudgetParts, "shapes" | "heldOut" | "provider">,
+  { model, recipe, steps, left }: Omit<BudgetParts, "shapes" | "heldOut" | "provider">,
 ): string | null {
   if (left === null || diskNeeded(disk) <= left) return null;
   const why =
     `Its checkpoints need ${size(diskNeeded(disk))} (${disk.kept} kept of ${size(disk.perCheckpoint)} each, and one while ` +
     `it is written), and this browser gives ${size(left)} more:`;
   const fits = (trained: number, other: Recipe) => diskNeeded(diskOf(trained, other, steps)) <= left;
-  const trained = trainedBytes(config, methodOf(recipe));
+  const trained = trainedBytes(model, methodOf(recipe));
   for (let keepLast = recipe.keepLast - 1; keepLast >= 1; keepLast--) {
     if (fits(trained, { ...recipe, keepLast })) return `${why} set checkpoints kept to ${keepLast}.`;
   }
-  if (recipe.method === "full" && fits(trainedBytes(config, lora(recipe)), recipe)) {
+  if (recipe.method === "full" && fits(trainedBytes(model, lora(recipe)), recipe)) {
     return `${why} train with LoRA, whose checkpoints are small.`;
   }
   return `${why} delete runs, models or datasets that are kept in this browser, or free disk space.`;

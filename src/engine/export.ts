@@ -45,8 +45,8 @@ export function createExports(
   const kept = new Map<string, ScratchFile>();
 
   /** The tensors of the newest checkpoint that training changed; what only training needs is not read. */
-  function newest({ config }: LoadedModel, run: RunRecord, signal: AbortSignal | undefined) {
-    const specs = parametersOf(config, methodOf(run.recipe)).filter(({ trainable }) => trainable);
+  function newest({ definition }: LoadedModel, run: RunRecord, signal: AbortSignal | undefined) {
+    const specs = parametersOf(definition, methodOf(run.recipe)).filter(({ trainable }) => trainable);
     const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));
     const notes: string[] = [];
     const trained: TrainedTensors = async (visit) => {
@@ -112,7 +112,7 @@ export function createExports(
       const model = await library.model(run.model.hash);
       const { trained, notes } = newest(model, run, signal);
       return pack("adapter", async (places) => {
-        const bundle = await exportAdapter({ config: model.config, method, baseModel: run.model.name, trained });
+        const bundle = await exportAdapter({ model: model.definition, method, baseModel: run.model.name, trained });
         return zipped(bundle, notes, places, signal);
       });
     },
@@ -120,13 +120,13 @@ export function createExports(
     async merged(run, signal) {
       const model = await library.model(run.model.hash);
       const { trained, notes } = newest(model, run, signal);
-      const { config, tokenizer, opened } = model;
+      const { definition, tokenizer, opened } = model;
       const { template: choice, systemPrompt } = run.recipe;
       const task = "Writing the merged model";
       return pack("model", async (places) => {
         const bundle = await exportMerged({
           opened,
-          config,
+          model: definition,
           tokenizer,
           method: methodOf(run.recipe),
           trained,
@@ -140,15 +140,15 @@ export function createExports(
       });
     },
 
-    async artifacts(run, { config }, { method, buckets }, signal) {
+    async artifacts(run, { definition }, { method, buckets }, signal) {
       const shape = buckets.at(-1);
       if (!shape) throw new Error("The run has no batch shape to compile an artifact for.");
-      const capacity = Math.min(config.max_position_embeddings, longestCache);
+      const capacity = Math.min(definition.contextLength, longestCache);
       const compilers = {
-        "training_model.onnx": () => compileTraining(config, method, shape),
-        "optimizer_model.onnx": () => compileOptimizer(config, method, run.recipe),
-        "eval_model.onnx": () => compileEvaluation(config, method, shape),
-        "generation_model.onnx": () => compileGeneration(config, method, { tokens: 1, capacity }),
+        "training_model.onnx": () => compileTraining(definition, method, shape),
+        "optimizer_model.onnx": () => compileOptimizer(definition, method, run.recipe),
+        "eval_model.onnx": () => compileEvaluation(definition, method, shape),
+        "generation_model.onnx": () => compileGeneration(definition, method, { tokens: 1, capacity }),
       };
       return pack("artifacts", async (places) => {
         const artifacts = [];

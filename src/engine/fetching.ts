@@ -14,7 +14,7 @@ import {
 import { inspectFiles } from "../hub/inspect.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import type { RemoteBytes } from "../hub/url.ts";
-import { readConfig } from "../models/llama.ts";
+import { defineModel } from "../models/define.ts";
 import type { EngineEvent, ModelInspection, RemoteSource, UnfinishedFetch } from "../protocol/engine.ts";
 import { StorageError, StorageFullError } from "../storage/errors.ts";
 import { bytesKept, type FileToFetch, isWhole, type StoredFetch } from "../storage/fetches.ts";
@@ -66,7 +66,7 @@ interface Located {
   readonly source: RemoteSource;
 }
 
-const expected = (json: unknown) => checkpointTensors(readConfig(json));
+const expected = (json: unknown) => checkpointTensors(defineModel(json));
 
 const keptOf = (fetch: StoredFetch | null) => fetch?.files.reduce((sum, part) => sum + bytesKept(part), 0) ?? 0;
 const sizeOfAll = (files: readonly { readonly byteLength: number }[]) =>
@@ -124,7 +124,7 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
       const { files, address } = located;
       const begun = await storage.fetches.get(address);
       const { config: json, tensors, files: found } = await inspectFiles(files, expected, { signal });
-      const config = readConfig(json);
+      const model = defineModel(json);
       const lengths = found.flatMap(({ byteLength }) => byteLength ?? []);
       const { entries } = await storage.models.list();
       const copy = entries.find(({ summary }) => {
@@ -140,13 +140,13 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
         fetched: keptOf(begun),
         kept: copy?.hash ?? null,
         free: await freeBytes(),
-        architecture: config.architecture,
+        architecture: model.architecture,
         parameters: tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-        layers: config.num_hidden_layers,
-        hiddenSize: config.hidden_size,
-        vocabulary: config.vocab_size,
-        contextLength: config.max_position_embeddings,
-        needs: needsOf(config),
+        layers: model.layers.length,
+        hiddenSize: model.hiddenSize,
+        vocabulary: model.vocabulary,
+        contextLength: model.contextLength,
+        needs: needsOf(model),
       };
     },
 

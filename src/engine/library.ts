@@ -4,8 +4,9 @@ import * as v from "valibot";
 import { checkpointTensors, parametersOf } from "../artifacts/method.ts";
 import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import { catalogue } from "../models/catalogue.ts";
-import { type LlamaConfig, readConfig } from "../models/llama.ts";
+import { defineModel } from "../models/define.ts";
 import type { TokenizerFiles } from "../protocol/datasets.ts";
 import type {
   CatalogueEntry,
@@ -27,11 +28,11 @@ import { detail, summarise, summarySchema } from "./summary.ts";
 
 export interface LoadedModel {
   readonly summary: ModelSummary;
-  readonly config: LlamaConfig;
+  readonly definition: ModelDefinition;
   readonly tokenizer: Tokenizer;
   /** What the data worker needs to know of it. */
   readonly files: TokenizerFiles;
-  /** A tensor as float32. */
+  /** A tensor of its files as float32. */
   readonly read: OpenModel["read"];
   /** Its files as they were opened. */
   readonly opened: OpenModel;
@@ -60,18 +61,18 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     emit({ type: "progress", task, done, total });
 
   const open = (files: ModelFiles, signal: AbortSignal | undefined) =>
-    openModel(files, (json) => checkpointTensors(readConfig(json)), signal ? { signal } : {});
+    openModel(files, (json) => checkpointTensors(defineModel(json)), signal ? { signal } : {});
 
   /** What of a model is known before its weights. Throws when tokenizer and config do not belong together. */
-  function readHead(opened: OpenModel): Pick<LoadedModel, "config" | "tokenizer"> {
-    const config = readConfig(opened.config);
+  function readHead(opened: OpenModel): Pick<LoadedModel, "definition" | "tokenizer"> {
+    const definition = defineModel(opened.config);
     const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
-    if (tokenizer.size > config.vocab_size) {
+    if (tokenizer.size > definition.vocabulary) {
       throw new Error(
-        `tokenizer.json has ids up to ${tokenizer.size - 1}, but config.json has a vocab_size of ${config.vocab_size}: take both from the same model.`,
+        `tokenizer.json has ids up to ${tokenizer.size - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
       );
     }
-    return { config, tokenizer };
+    return { definition, tokenizer };
   }
 
   function remember(opened: OpenModel, head: ReturnType<typeof readHead>, summary: ModelSummary): LoadedModel {
@@ -96,7 +97,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const opened = await open(modelFromSources(entry.name, files), undefined);
     const head = readHead(opened);
     const known = { hash, stored: true, notes: [], address: null };
-    return remember(opened, head, summary.success ? summary.output : summarise(opened, head.config, known));
+    return remember(opened, head, summary.success ? summary.output : summarise(opened, head.definition, known));
   }
 
   const readAll = (opened: OpenModel, signal: AbortSignal | undefined) =>
@@ -112,7 +113,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   ): LoadedModel {
     const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${reason}`;
     const known = { hash, stored: false, notes: [...opened.notes, note], address };
-    return remember(opened, head, summarise(opened, head.config, known));
+    return remember(opened, head, summarise(opened, head.definition, known));
   }
 
   /** From files at hand: checked, and copied into this browser; a full disk costs the copy, not the model. */
@@ -121,7 +122,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
     const { name, notes } = opened;
-    const summary = summarise(opened, head.config, { hash, stored: true, notes, address: null });
+    const summary = summarise(opened, head.definition, { hash, stored: true, notes, address: null });
     try {
       const options = { onProgress: progress("Keeping a copy of the model"), ...(signal && { signal }) };
       await storage.models.save({ hash, name, summary, files: opened.files }, options);
@@ -139,7 +140,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
     if (fetch === null) return withoutCopy(opened, head, hash, address, unkept ?? "");
-    const summary = summarise(opened, head.config, { hash, stored: true, notes: opened.notes, address });
+    const summary = summarise(opened, head.definition, { hash, stored: true, notes: opened.notes, address });
     await storage.fetches.keep(fetch, { hash, name: opened.name, summary });
     return remember(opened, head, summary);
   }
@@ -182,19 +183,19 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     },
 
     async details(hash) {
-      const { opened, config, tokenizer } = await this.model(hash);
-      return detail(hash, opened, config, tokenizer);
+      const { opened, definition, tokenizer } = await this.model(hash);
+      return detail(hash, opened, definition, tokenizer);
     },
 
     listFetches: () => fetching.list(),
     discardFetch: (address) => storage.fetches.discard(address),
 
     catalogue: () =>
-      catalogue.map(({ config, ...model }) => ({
+      catalogue.map(({ definition, ...model }) => ({
         ...model,
-        contextLength: config.max_position_embeddings,
-        parameters: parametersOf(config, null).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-        needs: needsOf(config),
+        contextLength: definition.contextLength,
+        parameters: parametersOf(definition, null).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+        needs: needsOf(definition),
       })),
   };
 }

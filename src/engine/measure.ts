@@ -58,7 +58,7 @@ async function roomIn(storage: Storage): Promise<number | null> {
 export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Budget> {
   const { runtime, model, plan, recipe } = parts;
   const counted = countBudget({
-    config: model.config,
+    model: model.definition,
     recipe,
     steps: plan.totalSteps,
     ...shapesOf(plan),
@@ -71,10 +71,10 @@ export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Bud
 /** Throws where the browser says that the run's checkpoints will not fit, naming the setting that would make them fit. */
 export async function requireDisk(
   storage: Storage,
-  { config }: LoadedModel,
+  { definition }: LoadedModel,
   recipe: Recipe,
   steps: number,
 ): Promise<void> {
-  const refusal = diskRefusal({ config, recipe, steps, left: await roomIn(storage) });
+  const refusal = diskRefusal({ model: definition, recipe, steps, left: await roomIn(storage) });
   if (refusal !== null) throw new Error(`The run was not started. ${refusal}`);
 }

@@ -1,12 +1,13 @@
 /** The memory of a run, counted from its plan before it starts: tensors, sessions, and what the hungriest run takes besides. */
 
 import { type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
+import { cacheShape } from "../artifacts/attention.ts";
 import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import type { Artifact, BatchShape } from "../artifacts/contract.ts";
 import { parametersOf } from "../artifacts/method.ts";
 import { artifactsOfStep } from "../artifacts/ofStep.ts";
-import type { LlamaConfig } from "../models/llama.ts";
-import { readModel } from "../onnx/model.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
+import { writeModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
 import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
@@ -22,7 +23,7 @@ const answerTokens = 64;
 const promptTokens = 32;
 
 export interface MemoryParts {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly recipe: Pick<
     Recipe,
     "method" | "lora" | "accumulation" | "beta1" | "beta2" | "epsilon" | "weightDecay" | "samplePrompts" | "watchEvery"
@@ -36,31 +37,31 @@ export interface MemoryParts {
 
 /** Bytes on the device at the most, without a limit: GPU buffers, or on wasm the filled part of the WebAssembly heap. */
 export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
-  const { config, recipe, shapes, heldOut, provider } = parts;
+  const { model, recipe, shapes, heldOut, provider } = parts;
   const method = methodOf(recipe);
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const bytesOf = (trainable: boolean) =>
-    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf("float32", spec.shape) : 0), 0);
+    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf(spec.storage, spec.shape) : 0), 0);
   const trained = bytesOf(true);
   const frozen = bytesOf(false);
   const gradients = trained;
   const moments = 2 * trained;
 
-  const { training, optimizer } = artifactsOfStep(config, method, recipe, provider);
+  const { training, optimizer } = artifactsOfStep(model, method, recipe, provider);
   const longest = roomiest(shapes);
   const sessions = [
     { ...planned(training(longest), provider), count: shapes.length },
     { ...planned(optimizer, provider), count: 1 },
   ];
   if (heldOut.length > 0) {
-    const artifact = compileEvaluation(config, method, roomiest(heldOut));
+    const artifact = compileEvaluation(model, method, roomiest(heldOut));
     sessions.push({ ...planned(artifact, provider), count: heldOut.length });
   }
   if (recipe.samplePrompts > 0 || recipe.watchEvery !== null) {
-    const capacity = Math.min(config.max_position_embeddings, roundUp(longest.length + answerTokens, 64));
+    const capacity = Math.min(model.contextLength, roundUp(longest.length + answerTokens, 64));
     // Past and present keys and values of every layer stand beside each other while an answer is written.
-    const caches = 4 * config.num_hidden_layers * config.num_key_value_heads * capacity * config.head_dim * 4;
-    const read = planned(compileGeneration(config, method, { tokens: promptTokens, capacity }), provider);
+    const caches = 4 * model.layers.reduce((sum, layer) => sum + byteSizeOf("float32", cacheShape(layer, capacity)), 0);
+    const read = planned(compileGeneration(model, method, { tokens: promptTokens, capacity }), provider);
     sessions.push({ ...read, peak: caches + read.peak, count: 2 });
   }
   const activations = Math.max(...sessions.map(({ peak }) => peak));
@@ -89,9 +90,9 @@ const roundUp = (n: number, grain: number) => Math.ceil(n / grain) * grain;
 
 /** Bytes that a run of the artifact takes, and that its session keeps between runs. */
 function planned(artifact: Artifact, provider: ProviderName): { readonly peak: number; readonly kept: number } {
-  const graph = readModel(artifact.bytes);
+  const graph = artifact.graph();
   const plan = planRun(graph, provider, new Set(Object.keys(artifact.aliases)));
   if (provider === "webgpu") return { peak: peakOnGpu(plan), kept: plan.constants };
   const given = graph.initializers.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
-  return { peak: peakInHeap(plan), kept: plan.constants + sessionFactor * (artifact.bytes.length - given) };
+  return { peak: peakInHeap(plan), kept: plan.constants + sessionFactor * (writeModel(graph).length - given) };
 }

@@ -4,6 +4,7 @@ import { parametersOf } from "../artifacts/method.ts";
 import type { RunRequest } from "../protocol/engine.ts";
 import { noProgress } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
+import { choiceOf } from "../run/source.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { LoadedModel } from "./library.ts";
 import type { Plan } from "./prepare.ts";
@@ -17,7 +18,7 @@ export function newRecord(
 ): RunRecord {
   const now = new Date().toISOString();
   const { name, hash, parameters } = model.summary;
-  const trainable = parametersOf(model.config, plan.method).filter((spec) => spec.trainable);
+  const trainable = parametersOf(model.definition, plan.method).filter((spec) => spec.trainable);
   return {
     id: crypto.randomUUID(),
     name: request.name,
@@ -27,7 +28,7 @@ export function newRecord(
     status: "running",
     reason: null,
     model: { name, hash, parameters },
-    sources: request.sources.map((source, i) => ({ ...source, name: plan.sourceNames[i] ?? "" })),
+    sources: request.sources.map((source, i) => ({ ...choiceOf(source), name: plan.sourceNames[i] ?? "" })),
     recipe: request.recipe,
     provider,
     trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),

@@ -9,7 +9,7 @@ import { answer } from "../generation/answer.ts";
 import { createGenerator, type Generate } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { Budget } from "../protocol/engine.ts";
-import type { Recipe } from "../run/recipe.ts";
+import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
 import { nextTask } from "../training/control.ts";
@@ -18,7 +18,7 @@ import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
 import { createStepper } from "../training/step.ts";
 import { timesOf } from "./budget.ts";
 import type { LoadedModel } from "./library.ts";
-import { type Plan, seeds } from "./prepare.ts";
+import type { Plan } from "./prepare.ts";
 import { sampleTokens } from "./train.ts";
 import type { Weights } from "./weights.ts";
 
@@ -70,7 +70,7 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   };
 
   await next();
-  const { all, own } = await weights.trainable(model, method, seeds(recipe).adapter);
+  const { all, own } = await weights.trainable(model, method, seedsOf(recipe).adapter);
   try {
     const { batch, padded } = usualBatch(plan, recipe);
     const step = await timeStep({ ...parts, runtime, parameters: all, batch, interrupted });
@@ -78,7 +78,7 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
     const evaluator = createEvaluator({
       runtime,
       parameters: all,
-      artifact: (shape) => compileEvaluation(model.config, method, shape),
+      artifact: (shape) => compileEvaluation(model.definition, method, shape),
     });
     const held = evaluationBatches(plan.validation, plan.validationBuckets);
     const tried = held[Math.floor(held.length / 2)];
@@ -140,12 +140,12 @@ interface StepParts extends Pick<ProbeParts, "model" | "plan" | "recipe" | "sign
 
 /** Seconds of a micro-batch, and of what a step does once. */
 async function timeStep({ runtime, parameters, model, plan, recipe, batch, signal, interrupted }: StepParts) {
-  const { config } = model;
+  const { definition } = model;
   const stepper = createStepper({
     runtime,
     parameters,
-    specs: parametersOf(config, plan.method),
-    artifacts: artifactsOfStep(config, plan.method, recipe, runtime.report.provider),
+    specs: parametersOf(definition, plan.method),
+    artifacts: artifactsOfStep(definition, plan.method, recipe, runtime.report.provider),
     recipe,
   });
   try {
@@ -189,14 +189,14 @@ async function timeAnswer(
   parameters: ParameterTensors,
   question: string,
 ): Promise<number> {
-  const { config, tokenizer } = model;
+  const { definition, tokenizer } = model;
   const enough = new AbortController();
   const marks: number[] = [];
   const generate = createGenerator({
     runtime,
     parameters,
-    artifact: (shape) => compileGeneration(config, plan.method, shape),
-    contextLength: config.max_position_embeddings,
+    artifact: (shape) => compileGeneration(definition, plan.method, shape),
+    contextLength: definition.contextLength,
   });
   const watched: Generate = (request) =>
     generate({

@@ -1,8 +1,9 @@
 /** What is told of a model: the summary that a list shows, as it is stored with the copy, and the details of one. */
 
 import * as v from "valibot";
+import { linearsOf } from "../artifacts/method.ts";
 import type { OpenModel } from "../hub/model.ts";
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import type { ModelDetails, ModelSummary } from "../protocol/engine.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { needsOf } from "./needs.ts";
@@ -28,17 +29,17 @@ export const summarySchema: v.GenericSchema<unknown, ModelSummary> = v.object({
 /** The summary of a model that was just opened; `address` is where it was fetched from. */
 export function summarise(
   opened: OpenModel,
-  config: LlamaConfig,
+  model: ModelDefinition,
   known: Pick<ModelSummary, "hash" | "stored" | "notes" | "address">,
 ): ModelSummary {
   return {
     name: opened.name,
-    architecture: config.architecture,
+    architecture: model.architecture,
     parameters: opened.parameters,
-    layers: config.num_hidden_layers,
-    hiddenSize: config.hidden_size,
-    vocabulary: config.vocab_size,
-    contextLength: config.max_position_embeddings,
+    layers: model.layers.length,
+    hiddenSize: model.hiddenSize,
+    vocabulary: model.vocabulary,
+    contextLength: model.contextLength,
     chatTemplate: opened.chatTemplate !== null,
     byteLength: opened.byteLength,
     savedAt: known.stored ? new Date().toISOString() : null,
@@ -46,7 +47,8 @@ export function summarise(
   };
 }
 
-export function detail(hash: string, opened: OpenModel, config: LlamaConfig, tokenizer: Tokenizer): ModelDetails {
+export function detail(hash: string, opened: OpenModel, model: ModelDefinition, tokenizer: Tokenizer): ModelDetails {
+  const [first] = model.layers;
   return {
     hash,
     files: opened.files.map(({ name, byteLength }) => ({ name, byteLength })),
@@ -54,10 +56,11 @@ export function detail(hash: string, opened: OpenModel, config: LlamaConfig, tok
     bos: tokenizer.bos?.text ?? null,
     eos: tokenizer.eos?.text ?? null,
     specialTokens: [...tokenizer.addedTokens].filter(([, id]) => tokenizer.isSpecial(id)).map(([text]) => text),
-    heads: config.num_attention_heads,
-    keyValueHeads: config.num_key_value_heads,
-    intermediateSize: config.intermediate_size,
-    tiedHead: config.tie_word_embeddings,
-    needs: needsOf(config),
+    heads: first?.heads.query ?? 0,
+    keyValueHeads: first?.heads.key ?? 0,
+    intermediateSize: model.intermediateSize,
+    linears: linearsOf(model).map(({ name }) => name),
+    tiedHead: model.tiedHead,
+    needs: needsOf(model),
   };
 }

@@ -7,8 +7,8 @@ import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
-import type { EvaluationMetrics } from "../run/metrics.ts";
-import type { Recipe } from "../run/recipe.ts";
+import { validationOf } from "../run/heldOut.ts";
+import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { CurveWriter } from "../storage/curves.ts";
@@ -19,13 +19,13 @@ import { type Control, nextTask } from "../training/control.ts";
 import { createEvaluator, evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
-import { learningRateAt, slowedBy, stagedLearningRate } from "../training/schedule.ts";
+import { learningRateOf, slowedBy } from "../training/schedule.ts";
 import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
 import { createStepper, type Stepper } from "../training/step.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
 import { memoryOf } from "./memory.ts";
-import { type Plan, seeds, shapesOf } from "./prepare.ts";
+import { type Plan, shapesOf } from "./prepare.ts";
 import { createWatch } from "./watch.ts";
 import type { Weights } from "./weights.ts";
 
@@ -96,14 +96,14 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   let stepper: Stepper | null = null;
   let curves: CurveWriter | undefined;
   try {
-    const trainable = await weights.trainable(model, method, seeds(recipe).adapter);
+    const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter);
     const parameters = trainable.all;
     own = trainable.own;
     stepper = createStepper({
       runtime,
       parameters,
-      specs: parametersOf(model.config, method),
-      artifacts: artifactsOfStep(model.config, method, recipe, runtime.report.provider),
+      specs: parametersOf(model.definition, method),
+      artifacts: artifactsOfStep(model.definition, method, recipe, runtime.report.provider),
       recipe,
     });
 
@@ -118,14 +118,14 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     curves = writer;
     journal.begin(state, writer);
 
-    const held = plan.heldOut.map(({ kind, examples }) => ({
-      kind,
+    const held = plan.heldOut.map(({ examples, ...set }) => ({
+      ...set,
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
     const evaluator = createEvaluator({
       runtime,
       parameters,
-      artifact: (shape) => compileEvaluation(model.config, method, shape),
+      artifact: (shape) => compileEvaluation(model.definition, method, shape),
     });
     const { totalSteps, watch } = first;
     const respond = sampler(parts, parameters, recipe);
@@ -133,11 +133,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       {
         recipe,
         totalSteps,
-        learningRate: (step) =>
-          slowedBy(first.slowdowns, step) *
-          (plan.stages.length > 0
-            ? stagedLearningRate(recipe, plan.stages, step)
-            : learningRateAt(recipe, step, totalSteps)),
+        learningRate: (step) => slowedBy(first.slowdowns, step) * learningRateOf(recipe.stages, plan.stages, step),
         stepper,
         batches,
         evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(evaluator, held, interrupted) : null,
@@ -180,8 +176,8 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 }
 
 /** As the budget of the run has it. */
-const predictedMemory = ({ runtime, model: { config }, plan }: TrainParts, recipe: Recipe) =>
-  memoryOf({ config, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
+const predictedMemory = ({ runtime, model: { definition }, plan }: TrainParts, recipe: Recipe) =>
+  memoryOf({ model: definition, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
 
 /** Answers a sample question greedily with the weights as they are; null when the run was interrupted meanwhile. */
 function sampler(
@@ -192,8 +188,8 @@ function sampler(
   const generate = createGenerator({
     runtime,
     parameters,
-    artifact: (shape) => compileGeneration(model.config, plan.method, shape),
-    contextLength: model.config.max_position_embeddings,
+    artifact: (shape) => compileGeneration(model.definition, plan.method, shape),
+    contextLength: model.definition.contextLength,
   });
   const answerer = { generate, tokenizer: model.tokenizer, template: plan.template, systemPrompt };
   const options = { maxTokens: sampleTokens, sampling: greedySampling, seed, signal: control.signal };
@@ -206,10 +202,9 @@ function sampler(
 /** Why the device was lost, null where it was not. */
 const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
 
-/** Where stages end, and when the run may end early: of several stages in the last only, by the loss of what it learns. */
+/** Where stages end, and when the run may end early: in the last stage only, by the loss on what is held out of it. */
 function endsOf({ stages }: Plan, { patience: validations }: Recipe): Pick<LoopParts, "borders" | "patience"> {
   const borders = stages.slice(0, -1).map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
-  const last = stages.at(-1)?.kind;
-  const loss = (found: EvaluationMetrics) => (last && found.byKind?.[last]) ?? found.loss;
-  return { borders, patience: validations === null ? null : { validations, from: borders.at(-1) ?? 0, loss } };
+  const set = validationOf(stages.at(-1)?.objective ?? "mixed");
+  return { borders, patience: validations === null ? null : { validations, from: borders.at(-1) ?? 0, set } };
 }

@@ -1,7 +1,7 @@
 /** What training changed of a model, read from one of a run's checkpoints. */
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import type { Storage } from "../storage/storage.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 
@@ -13,7 +13,7 @@ export interface TrainedTensor {
 }
 
 export interface TrainedChoice {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly method: Method;
   readonly runId: string;
   /** Step of the checkpoint; null takes the newest. */
@@ -26,10 +26,10 @@ export interface TrainedChoice {
  */
 export async function readTrained(
   storage: Storage,
-  { config, method, runId, checkpoint }: TrainedChoice,
+  { model, method, runId, checkpoint }: TrainedChoice,
   visit: (tensor: TrainedTensor) => void | Promise<void>,
 ): Promise<number> {
-  const specs = parametersOf(config, method).filter(({ trainable }) => trainable);
+  const specs = parametersOf(model, method).filter(({ trainable }) => trainable);
   const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
   const { manifest } = await storage.checkpoints.load(runId, checkpoint ?? "latest", async ({ name }, read) => {
     const shape = shapes.get(name);

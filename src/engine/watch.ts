@@ -8,7 +8,7 @@ import { evaluationBatches } from "../training/batchSource.ts";
 import type { Evaluator } from "../training/evaluate.ts";
 import type { LoopWatch } from "../training/loop.ts";
 import type { LoadedModel } from "./library.ts";
-import type { Plan } from "./prepare.ts";
+import { inFileOrder, type Plan } from "./prepare.ts";
 
 /** Losses are kept with so many figures: more than an eye reads, and a record of a long run stays small. */
 const figures = 4;
@@ -35,7 +35,7 @@ export function planWatch(
 }
 
 function watchedExample({ training, validation, sourceNames }: Rows, place: WatchChoice["place"]): TokenizedExample {
-  const all = [...validation, ...training];
+  const all = [...validation, ...inFileOrder(training)];
   const found = place ? all.find(({ source, row }) => source === place.source && row === place.row) : all[0];
   if (found) return found;
   const name = place && (sourceNames[place.source] ?? `source ${place.source + 1}`);

@@ -4,13 +4,13 @@
  * key named wrongly loads and does nothing; here both ways are checked against the model, tensor by tensor.
  */
 
-import { type Method, parametersOf } from "../artifacts/method.ts";
+import { linearsOf, type Method, parametersOf } from "../artifacts/method.ts";
 import { readJson } from "../hub/bytes.ts";
 import { decodeFloats, isFloat } from "../hub/elements.ts";
 import { listSome } from "../hub/error.ts";
 import type { ModelFiles } from "../hub/files.ts";
 import { readSafetensors, type TensorEntry, writeSafetensors } from "../hub/safetensors.ts";
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { ExportError, jsonFile, type OutFile } from "./files.ts";
 
@@ -33,36 +33,28 @@ const weightsName = "adapter_model.safetensors";
 const prefix = "base_model.model.";
 
 /** The tensors of an adapter, in Hone's own names. Throws when the model has no linear layer of a target's name. */
-export function adapterTensors(config: LlamaConfig, method: LoraMethod): { name: string; shape: Shape }[] {
-  const specs = parametersOf(config, method).filter(({ initial }) => initial !== "checkpoint");
+export function adapterTensors(model: ModelDefinition, method: LoraMethod): { name: string; shape: Shape }[] {
+  const linears = linearsOf(model).map(({ name }) => name);
   for (const target of method.targets) {
-    if (specs.some(({ name }) => moduleOf(name).endsWith(`.${target}`))) continue;
+    if (linears.includes(target)) continue;
     throw new ExportError(
       `${configName}: target_modules names "${target}", and this model has no linear layer of that name that can carry an ` +
-        `adapter, only ${linearNames(config).join(", ")}: take an adapter that was trained on this model.`,
+        `adapter, only ${linears.join(", ")}: take an adapter that was trained on this model.`,
     );
   }
-  return specs.map(({ name, shape }) => ({ name, shape }));
-}
-
-/** `model.layers.0.self_attn.q_proj` of either of its adapter's tensors. */
-const moduleOf = (name: string) => name.replace(/\.lora_[AB]\.weight$/, "");
-
-/** Last names of the layers that take an adapter. */
-function linearNames(config: LlamaConfig): string[] {
-  const names = new Set(parametersOf(config, null).map(({ name }) => name.split(".").at(-2) ?? ""));
-  const adapted = parametersOf(config, { kind: "lora", rank: 1, alpha: 1, targets: [...names] });
-  return [...names].filter((target) => adapted.some(({ name }) => name.endsWith(`.${target}.lora_A.weight`)));
+  return parametersOf(model, method)
+    .filter(({ source }) => source.kind !== "checkpoint")
+    .map(({ name, shape }) => ({ name, shape }));
 }
 
 export interface AdapterToWrite extends Omit<ReadAdapter, "baseModel"> {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly baseModel: string;
 }
 
 /** Both files. Throws when a tensor is missing or has another size than the method asks for. */
-export function writeAdapter({ config, method, baseModel, tensors }: AdapterToWrite): OutFile[] {
-  const stored = adapterTensors(config, method).map(({ name, shape }) => {
+export function writeAdapter({ model, method, baseModel, tensors }: AdapterToWrite): OutFile[] {
+  const stored = adapterTensors(model, method).map(({ name, shape }) => {
     const data = tensors.get(name);
     if (data?.length === sizeOf(shape)) return { name: prefix + name, dtype: "F32" as const, shape, data };
     throw new ExportError(
@@ -98,15 +90,19 @@ export function writeAdapter({ config, method, baseModel, tensors }: AdapterToWr
 }
 
 /**
- * Reads an adapter and checks everything against the model's config. Throws ExportError or ModelError naming file, field or key,
+ * Reads an adapter and checks everything against the model. Throws ExportError or ModelError naming file, field or key,
  * both values and the way out: for what would be computed otherwise, for a key that binds to nothing, a missing key, another
  * shape or type, and numbers that are not finite.
  */
-export async function readAdapter(files: ModelFiles, config: LlamaConfig, signal?: AbortSignal): Promise<ReadAdapter> {
+export async function readAdapter(
+  files: ModelFiles,
+  model: ModelDefinition,
+  signal?: AbortSignal,
+): Promise<ReadAdapter> {
   const options = signal ? { signal } : {};
   const { value } = await readJson(await files.open(configName, options), signal);
   const method = methodOf(value);
-  const wanted = new Map(adapterTensors(config, method).map(({ name, shape }) => [prefix + name, shape]));
+  const wanted = new Map(adapterTensors(model, method).map(({ name, shape }) => [prefix + name, shape]));
   const stored = (await readSafetensors(await files.open(weightsName, options), signal)).tensors;
 
   const [example = ""] = wanted.keys();

@@ -1,11 +1,11 @@
 /** An adapter for the user: written, read back with the project's own reader, and compared before it is given. */
 
-import type { LlamaConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import { type AdapterTensors, type AdapterToWrite, type LoraMethod, readAdapter, writeAdapter } from "./adapter.ts";
 import { type Bundle, type OutFile, readBackError, reopened, type TrainedTensors } from "./files.ts";
 
 export interface AdapterParts {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
   readonly method: LoraMethod;
   /** Name or address of the base model. */
   readonly baseModel: string;
@@ -24,7 +24,7 @@ export async function exportAdapter({ trained, ...parts }: AdapterParts): Promis
 
 /** Throws ExportError unless the files, read again, are this adapter, bit for bit. */
 export async function requireAdapter(files: readonly OutFile[], wanted: AdapterToWrite): Promise<void> {
-  const found = await readAdapter(reopened("adapter", files), wanted.config);
+  const found = await readAdapter(reopened("adapter", files), wanted.model);
   const same = (what: string, a: unknown, b: unknown) => {
     const [read, told] = [JSON.stringify(a), JSON.stringify(b)];
     if (read !== told) throw readBackError(what, read, told);

@@ -4,7 +4,7 @@ import { checkpointTensors } from "../artifacts/method.ts";
 import { sha256 } from "../hub/hash.ts";
 import { openModel } from "../hub/model.ts";
 import { readSafetensors, type StoredDType } from "../hub/safetensors.ts";
-import { type LlamaConfig, readConfig } from "../models/llama.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import { createTemplate } from "../templates/choose.ts";
 import type { Shape } from "../tensor/dtype.ts";
 import { createTokenizer } from "../tokenizer/tokenizer.ts";
@@ -19,7 +19,9 @@ export interface WantedTensor {
 }
 
 export interface WantedModel {
-  readonly config: LlamaConfig;
+  readonly model: ModelDefinition;
+  /** `config.json`, which is the base's own. */
+  readonly config: Readonly<Record<string, unknown>>;
   readonly template: ExportedTemplate;
   readonly systemPrompt: string | null;
   /** Every tensor of the file, and no other. */
@@ -32,8 +34,8 @@ export interface WantedModel {
  */
 export async function requireModel(files: readonly OutFile[], wanted: WantedModel, signal?: AbortSignal) {
   const source = reopened("exported", files);
-  const opened = await openModel(source, (json) => checkpointTensors(readConfig(json)), signal ? { signal } : {});
-  same("config.json", readConfig(opened.config), wanted.config);
+  const opened = await openModel(source, () => checkpointTensors(wanted.model), signal ? { signal } : {});
+  same("config.json", opened.config, wanted.config);
 
   const { tensors } = await readSafetensors(await source.open("model.safetensors"), signal);
   same("the list of tensors", [...tensors.keys()].sort(), [...wanted.tensors.keys()].sort());

@@ -37,32 +37,31 @@ ${model.name}, ${model.parameters} parameters, hash ${model.hash}
 `;
 
 /**
- * Writes the file, then reads it again and checks every hash. Throws ExportError above 4 GiB, and when what is read back is not what
- * was written; the signal's reason when cancelled.
+ * Writes the file, then reads it again and checks every hash. Throws ExportError when what is read back is not what was written;
+ * the signal's reason when cancelled.
  */
 export async function writeRunFile(
   { record, curves, checkpoints, rows }: RunContents,
   out: ScratchFile,
   { onProgress, signal }: RunFileOptions = {},
 ): Promise<WrittenRun> {
-  const archive = writeArchive(out, "train with fewer rows or a smaller adapter, or export the adapter alone");
+  const archive = await writeArchive(out);
   const files: Manifest["files"] = [];
   const parts = [...checkpoints.flatMap(({ tensors }) => tensors), ...rows.flatMap((source) => source.files)];
   // Read back, every byte goes by once more.
-  const total = 2 * parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const total = 2 * lengthOf(parts);
   let done = 0;
 
   const add = async (name: string, contents: readonly (Uint8Array<ArrayBuffer> | Bytes)[]) => {
     const digests: string[] = [];
-    let byteLength = 0;
+    const byteLength = lengthOf(contents);
     async function* pieces() {
       for await (const piece of cut(contents, signal)) {
         digests.push(await sha256(piece));
-        byteLength += piece.length;
         yield piece;
       }
     }
-    await archive.add(name, pieces());
+    await archive.add(name, byteLength, pieces());
     files.push({ name, byteLength, sha256: digests });
     done += byteLength;
     onProgress?.(done, Math.max(total, done));
@@ -91,7 +90,7 @@ export async function writeRunFile(
   }
   const manifest: Manifest = { hone: "run", format: fileFormat, recordFormat, checkpoints: listed, data, files };
   const manifestText = new TextEncoder().encode(`${JSON.stringify(manifest, null, 1)}\n`);
-  await archive.add("manifest.json", [manifestText]);
+  await archive.add("manifest.json", manifestText.length, cut([manifestText], signal));
   const written = await archive.finish();
 
   const back = await readRunFile("The file", written, {
@@ -112,12 +111,15 @@ export async function writeRunFile(
 
 type Bytes = Pick<ByteSource, "byteLength" | "slice">;
 
+const lengthOf = (contents: readonly { readonly byteLength: number }[]) =>
+  contents.reduce((sum, { byteLength }) => sum + byteLength, 0);
+
 /** Everything in order, in pieces of exactly `pieceBytes` but the last. */
 async function* cut(
   contents: readonly (Uint8Array<ArrayBuffer> | Bytes)[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const total = contents.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const total = lengthOf(contents);
   let piece = new Uint8Array(Math.min(pieceBytes, total));
   let filled = 0;
   let left = total;

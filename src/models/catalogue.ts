@@ -4,12 +4,13 @@
  * that the hub lists.
  */
 
-import { type LlamaConfig, readConfig } from "./llama.ts";
+import type { ModelDefinition } from "./architecture.ts";
+import { defineModel } from "./define.ts";
 
 export interface CatalogueModel {
   /** As Hugging Face names it. */
   readonly id: string;
-  readonly config: LlamaConfig;
+  readonly definition: ModelDefinition;
   /** Bytes of its weights as they are fetched; config and tokenizer are small beside them. */
   readonly byteLength: number;
   /** Whether its owners ask for an account that agreed to conditions. */
@@ -84,7 +85,7 @@ const llama32 = {
 export const catalogue: readonly CatalogueModel[] = [
   {
     id: "HuggingFaceTB/SmolLM2-135M",
-    config: readConfig(smolLM2Small),
+    definition: defineModel(smolLM2Small),
     byteLength: 269_060_552,
     gated: false,
     instructed: false,
@@ -93,7 +94,7 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     id: "HuggingFaceTB/SmolLM2-135M-Instruct",
-    config: readConfig(smolLM2Small),
+    definition: defineModel(smolLM2Small),
     byteLength: 269_060_552,
     gated: false,
     instructed: true,
@@ -101,7 +102,7 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     id: "HuggingFaceTB/SmolLM2-360M",
-    config: readConfig(smolLM2Medium),
+    definition: defineModel(smolLM2Medium),
     byteLength: 723_674_912,
     gated: false,
     instructed: false,
@@ -110,7 +111,7 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     id: "HuggingFaceTB/SmolLM2-360M-Instruct",
-    config: readConfig(smolLM2Medium),
+    definition: defineModel(smolLM2Medium),
     byteLength: 723_674_912,
     gated: false,
     instructed: true,
@@ -118,7 +119,7 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     id: "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
-    config: readConfig(tinyLlama),
+    definition: defineModel(tinyLlama),
     byteLength: 2_200_119_864,
     gated: false,
     instructed: true,
@@ -126,7 +127,7 @@ export const catalogue: readonly CatalogueModel[] = [
   },
   {
     id: "meta-llama/Llama-3.2-1B",
-    config: readConfig(llama32),
+    definition: defineModel(llama32),
     byteLength: 2_471_645_608,
     gated: true,
     instructed: false,

@@ -5,10 +5,12 @@ import { gatedMlp, linear, rmsNorm } from "../nn/layers.ts";
 import { type Llama3Scaling, ropeFrequencies } from "../nn/rope.ts";
 import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
+import { type Architecture, familyOf, type Select } from "./architecture.ts";
+import { ConfigError, count, parse, positive, refuseUnread } from "./config.ts";
+import { sameInFile } from "./fileTensor.ts";
 
-/** What the graphs need of a `config.json`, under its own names. */
+/** The fields that the graphs need, under their names in `config.json`. */
 export interface LlamaConfig {
-  readonly architecture: "LlamaForCausalLM";
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly intermediate_size: number;
@@ -24,14 +26,6 @@ export interface LlamaConfig {
   readonly attention_bias: boolean;
   readonly mlp_bias: boolean;
 }
-
-/** A model that Hone cannot build, with the field, what it holds and what would do. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-const positive = v.pipe(v.number(), v.gtValue(0));
 
 const llama3Schema = v.object({
   factor: positive,
@@ -60,16 +54,6 @@ const configSchema = v.object({
   hidden_act: v.optional(v.string(), "silu"),
 });
 
-function parse<Schema extends v.GenericSchema>(schema: Schema, json: unknown, what: string): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, json);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  const field = v.getDotPath(issue) ?? "the whole";
-  throw new ConfigError(
-    `${what}: ${field} must be ${issue.expected}, not ${issue.received}. Take the file from the model's own folder.`,
-  );
-}
-
 const readScaling = (json: Readonly<Record<string, unknown>> | null): Llama3Scaling | null => {
   if (!json) return null;
   const type = json.rope_type ?? json.type;
@@ -90,18 +74,8 @@ const readScaling = (json: Readonly<Record<string, unknown>> | null): Llama3Scal
 
 /** Checks a `config.json` and fills Hugging Face's defaults. Throws a ConfigError that names field and value. */
 export function readConfig(json: unknown): LlamaConfig {
-  const head = parse(
-    v.object({ model_type: v.optional(v.string()), architectures: v.optional(v.nullable(v.array(v.string()))) }),
-    json,
-    "config.json",
-  );
-  const architecture = head.architectures?.[0] ?? head.model_type ?? "none named";
-  if (architecture !== "LlamaForCausalLM" && architecture !== "llama") {
-    throw new ConfigError(
-      `config.json: the architecture ${architecture} is not supported; Hone trains LlamaForCausalLM. Choose a Llama-family model such as SmolLM2 or TinyLlama.`,
-    );
-  }
-  const config = parse(configSchema, json, "config.json");
+  refuseUnread(parse(v.record(v.string(), v.unknown()), json), Object.keys(configSchema.entries), "pass");
+  const config = parse(configSchema, json);
   if (config.hidden_act !== "silu") {
     throw new ConfigError(`config.json: hidden_act "${config.hidden_act}" is not supported; Llama models use "silu".`);
   }
@@ -119,45 +93,14 @@ export function readConfig(json: unknown): LlamaConfig {
     );
   }
   const { hidden_act: _, rope_parameters: rope, ...rest } = config;
+  if (rope) refuseUnread(rope, [], "pass", "config.json: rope_parameters");
   return {
     ...rest,
     rope_theta: rope?.rope_theta ?? config.rope_theta,
-    architecture: "LlamaForCausalLM",
     num_key_value_heads: keyHeads,
     head_dim: headSize,
     rope_scaling: readScaling(rope ?? config.rope_scaling),
   };
-}
-
-/** How a layer's queries (M, H·D), keys and values (M, K·D) become its context (M, H·D): whole rows, or with a cache. */
-export type Attend = (layer: number, queries: Value, keys: Value, values: Value) => Value;
-
-/** The rows of (M, width) of which the head is asked: (N, width). */
-export type Select = (rows: Value) => Value;
-
-/**
- * Token ids int32 [M] → final hidden states (N, D) of the selected rows, before the head; of all rows without `select`.
- *
- * Other rows matter to the selected ones through the keys and values of the attention alone, so behind the last layer's
- * attention nothing is computed for them: neither its output projection nor its MLP, forward and backward.
- */
-export function llama(
-  scope: Scope,
-  config: LlamaConfig,
-  ids: Value,
-  attend: Attend,
-  select: Select = (rows) => rows,
-): Value {
-  return scope.within("model", (model) => {
-    let x = model.within("embed_tokens", (s) => s.b.gather(embedding(s, config), ids));
-    for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-      const last = layer === config.num_hidden_layers - 1;
-      x = model.within(`layers.${layer}`, (s) =>
-        block(s, config, x, (q, k, values) => attend(layer, q, k, values), last ? select : (rows) => rows),
-      );
-    }
-    return model.within("norm", (s) => rmsNorm(s, x, config.rms_norm_eps));
-  });
 }
 
 function block(
@@ -191,12 +134,42 @@ function block(
 const embedding = (scope: Scope, config: LlamaConfig) =>
   scope.parameter("weight", [config.vocab_size, config.hidden_size]);
 
-/** The head's weight (V, D): its own, or the embedding where the two are tied. */
-export function headWeight(scope: Scope, config: LlamaConfig): Value {
-  return embedding(config.tie_word_embeddings ? scope.in("model").in("embed_tokens") : scope.in("lm_head"), config);
-}
+const architecture: Architecture<LlamaConfig> = {
+  name: "LlamaForCausalLM",
+  modelType: "llama",
+  readConfig,
+  facts: (config) => ({
+    hiddenSize: config.hidden_size,
+    intermediateSize: config.intermediate_size,
+    vocabulary: config.vocab_size,
+    contextLength: config.max_position_embeddings,
+    tiedHead: config.tie_word_embeddings,
+  }),
+  layers({
+    num_hidden_layers: length,
+    num_attention_heads: query,
+    num_key_value_heads: key,
+    head_dim: size,
+    ...config
+  }) {
+    const frequencies = ropeFrequencies(size, config.rope_theta, config.rope_scaling);
+    const layer = { heads: { query, key, size }, scoreScale: size ** -0.5, rope: { frequencies }, window: null };
+    return Array.from({ length }, () => layer);
+  },
+  forward: (scope, config, { ids }, attend, select) =>
+    scope.within("model", (model) => {
+      let x = model.within("embed_tokens", (s) => s.b.gather(embedding(s, config), ids));
+      for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+        const last = layer === config.num_hidden_layers - 1;
+        x = model.within(`layers.${layer}`, (s) =>
+          block(s, config, x, (q, k, values) => attend(layer, q, k, values), last ? select : (rows) => rows),
+        );
+      }
+      return model.within("norm", (s) => rmsNorm(s, x, config.rms_norm_eps));
+    }),
+  headWeight: (scope, config) =>
+    embedding(config.tie_word_embeddings ? scope.in("model").in("embed_tokens") : scope.in("lm_head"), config),
+  fileTensor: (_config, parameter) => sameInFile(parameter),
+};
 
-/** Angular frequencies of the model's rotary embedding, D/2 of them. */
-export function rotaryFrequencies(config: LlamaConfig): number[] {
-  return ropeFrequencies(config.head_dim, config.rope_theta, config.rope_scaling);
-}
+export const llama = familyOf(architecture);

@@ -16,35 +16,41 @@ export interface Heads {
   readonly size: number;
 }
 
-/** By what queries are multiplied before they meet keys: with the rotation, which both go through, it costs nothing. */
-export const queryScale = ({ size }: Heads) => size ** -0.5;
-
 /** Far below every score, and finite: infinities are not relied on in shaders. */
 const blocked = -1e9;
 
-const iota = (b: GraphBuilder, length: number, shape: readonly number[]) =>
+/** from, from + 1, … */
+const iota = (b: GraphBuilder, length: number, shape: readonly number[], from = 0) =>
   b.constant(
     "int32",
     shape,
-    Int32Array.from({ length }, (_, i) => i),
+    Int32Array.from({ length }, (_, i) => from + i),
   );
 
-/** 0 where a token may look, far below 0 where not: causal, and within one segment. segments int32 [B, T] → [B, 1, 1, T, T]. */
-export function causalBias(b: GraphBuilder, segments: Value): Value {
+/**
+ * 0 where a token sees a key, far below 0 elsewhere: causal, within one segment, and with q − k below `window`.
+ * segments int32 [B, T] → [B, 1, 1, T, T].
+ */
+export function causalBias(b: GraphBuilder, segments: Value, window: number | null = null): Value {
   const [rows, length] = segments.shape as [number, number];
-  const causal = b.where(
-    b.greaterOrEqual(iota(b, length, [length, 1]), iota(b, length, [1, length])),
-    b.scalar(0),
-    b.scalar(blocked),
-  );
+  const at = iota(b, length, [length, 1]);
+  const before = b.where(b.greaterOrEqual(at, iota(b, length, [1, length])), b.scalar(0), b.scalar(blocked));
+  const causal =
+    window === null
+      ? before
+      : b.where(b.lessOrEqual(at, iota(b, length, [1, length], window - 1)), before, b.scalar(blocked));
   const same = b.equal(b.reshape(segments, [rows, length, 1]), b.reshape(segments, [rows, 1, length]));
   return b.reshape(b.where(same, causal, b.scalar(blocked)), [rows, 1, 1, length, length]);
 }
 
-/** 0 for cache slots up to each token's position: positions int32 [S], capacity C → [S, C]. */
-export function cacheBias(b: GraphBuilder, positions: Value, capacity: number): Value {
-  const seen = b.lessOrEqual(iota(b, capacity, [1, capacity]), b.reshape(positions, [positions.shape[0] as number, 1]));
-  return b.where(seen, b.scalar(0), b.scalar(blocked));
+/** 0 for the cache slots that each token sees: positions int32 [S], capacity C → [S, C]. */
+export function cacheBias(b: GraphBuilder, positions: Value, capacity: number, window: number | null = null): Value {
+  const slots = iota(b, capacity, [1, capacity]);
+  const at = b.reshape(positions, [positions.shape[0] as number, 1]);
+  const before = b.where(b.lessOrEqual(slots, at), b.scalar(0), b.scalar(blocked));
+  if (window === null) return before;
+  const recent = b.greaterOrEqual(iota(b, capacity, [1, capacity], window - 1), at);
+  return b.where(recent, before, b.scalar(blocked));
 }
 
 /** Queries (B, S, H·D) → (B, K, G·S, D). */
@@ -81,7 +87,7 @@ function blocksOf(length: number, capacity: number, count: number): Block[] {
 }
 
 /**
- * softmax(QKᵀ + bias)V: queries (B, K, G·S, D) that come times 1/√D (`queryScale`), keys (B, K, D, C), values (B, K, C, D),
+ * softmax(QKᵀ + bias)V: queries (B, K, G·S, D) already times the score scale, keys (B, K, D, C), values (B, K, C, D),
  * bias broadcast to (B, K, G, S, C) → (B·S, H·D).
  *
  * `blocks` above 1 is for a causal bias over whole rows (S = C): scores that it would block are then not computed, up to

@@ -8,12 +8,12 @@ import type { Scope } from "./scope.ts";
  * A [r, in] and B [out, r]; this is the only place that knows of adapters.
  */
 export function linear(scope: Scope, x: Value, out: number, bias = false): Value {
-  const { b, ownAdapter } = scope;
+  const { b } = scope;
   const width = x.shape[1] as number;
-  const weight = scope.parameter("weight", [out, width]);
+  const { weight, adapter } = scope.linear([out, width]);
   const base = b.gemm(x, weight, { transB: true, ...(bias && { c: scope.parameter("bias", [out]) }) });
-  if (!ownAdapter) return base;
-  const { rank, alpha } = ownAdapter;
+  if (!adapter) return base;
+  const { rank, alpha } = adapter;
   const down = scope.in("lora_A").parameter("weight", [rank, width], "lora_A");
   const up = scope.in("lora_B").parameter("weight", [out, rank], "lora_B");
   return b.gemm(b.gemm(x, down, { transB: true }), up, { transB: true, alpha: alpha / rank, c: base });

@@ -12,10 +12,19 @@ export interface Adapter {
   readonly targets: readonly string[];
 }
 
+/** A linear layer that may carry an adapter. */
+export interface Linear {
+  /** The last name of its path, such as `q_proj`: by this a method targets it. */
+  readonly name: string;
+  /** Of its weight: [out, in]. */
+  readonly shape: readonly [number, number];
+}
+
 /** A parameter as the model declares it while it is traced. */
 export interface Declared {
   readonly value: Value;
-  readonly initial: "checkpoint" | "lora_A" | "lora_B";
+  /** Whose it is: the model's, or one of an adapter's two. */
+  readonly source: "checkpoint" | "lora_A" | "lora_B";
 }
 
 export class Scope {
@@ -24,16 +33,17 @@ export class Scope {
     private readonly path: readonly string[],
     private readonly adapter: Adapter | null,
     private readonly declared: Map<string, Declared>,
+    private readonly met: Map<string, Linear>,
   ) {}
 
   /** The root of a model whose linear layers may carry `adapter`. */
   static root(b: GraphBuilder, adapter: Adapter | null): Scope {
-    return new Scope(b, [], adapter, new Map());
+    return new Scope(b, [], adapter, new Map(), new Map());
   }
 
   /** The scope of a part, such as `layers.0`. */
   in(name: string): Scope {
-    return new Scope(this.b, [...this.path, name], this.adapter, this.declared);
+    return new Scope(this.b, [...this.path, name], this.adapter, this.declared, this.met);
   }
 
   /** Runs `body` on a part, its nodes named after it. */
@@ -41,20 +51,30 @@ export class Scope {
     return this.b.within(name, () => body(this.in(name)));
   }
 
-  /** The adapter of this very layer, or null. */
-  get ownAdapter(): Adapter | null {
-    return this.adapter?.targets.includes(this.path.at(-1) ?? "") ? this.adapter : null;
+  /** Declares the weight [out, in] of a linear layer, and gives the adapter that this layer carries, or null. */
+  linear(shape: Linear["shape"]): { readonly weight: Value; readonly adapter: Adapter | null } {
+    const name = this.path.at(-1) ?? "";
+    this.met.set(this.path.join("."), { name, shape });
+    return {
+      weight: this.parameter("weight", shape),
+      adapter: this.adapter?.targets.includes(name) ? this.adapter : null,
+    };
   }
 
   /** A graph input float32 of this name below the path; asked for twice, it is one. */
-  parameter(name: string, shape: Shape, initial: Declared["initial"] = "checkpoint"): Value {
+  parameter(name: string, shape: Shape, source: Declared["source"] = "checkpoint"): Value {
     const value = this.b.input([...this.path, name].join("."), "float32", shape);
-    this.declared.set(value.name, { value, initial });
+    this.declared.set(value.name, { value, source });
     return value;
   }
 
   /** Everything declared so far in the whole model, in order of declaration. */
   get parameters(): readonly Declared[] {
     return [...this.declared.values()];
+  }
+
+  /** Every linear layer met so far, in order. */
+  get linears(): readonly Linear[] {
+    return [...this.met.values()];
   }
 }

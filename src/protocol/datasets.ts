@@ -1,13 +1,12 @@
 /** What may be asked of the data worker, by the page and by the engine, and what it tells. Plain data both ways. */
 
-import type { MixtureMode } from "../batching/mixture.ts";
 import type { ExamQuestion } from "../generation/examine.ts";
 import type { DataReport } from "../quality/report.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
 import type { Role, RowProblem } from "../records/example.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
 import type { SourceSummary } from "../records/source.ts";
-import type { SourceChoice } from "../run/source.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { SpanProof } from "../templates/template.ts";
 
@@ -19,17 +18,6 @@ export interface TokenizerFiles {
   /** Jinja, from chat_template.jinja or tokenizer_config.json; null when the model brings none. */
   readonly chatTemplate: string | null;
   readonly contextLength: number;
-}
-
-/** Everything that decides what a run learns from. */
-export interface DataSpec {
-  readonly modelHash: string;
-  readonly sources: readonly SourceChoice[];
-  readonly settings: DataSettings;
-  readonly mixture: MixtureMode;
-  /** Of the split, for the check of leakage. */
-  readonly validationShare: number;
-  readonly seed: number;
 }
 
 /** One line of the list of rows. */

@@ -125,6 +125,8 @@ export interface ModelDetails {
   readonly heads: number;
   readonly keyValueHeads: number;
   readonly intermediateSize: number;
+  /** Last names of the linear layers that may carry an adapter, in order. */
+  readonly linears: readonly string[];
   /** Whether the output head is the embedding. */
   readonly tiedHead: boolean;
   readonly needs: ModelNeeds;

@@ -1,7 +1,6 @@
 /** A run as one plain record: everything that reproduces it, and everything that it showed but its curves. */
 
 import * as v from "valibot";
-import type { LearntKind } from "../records/example.ts";
 import { MappingSchema } from "../records/formats/mapping.ts";
 import { type Curves, columnsOf, progressOf, type RunProgress, stepsOf } from "./curves.ts";
 import { AnyNumber, Count, Text } from "./fields.ts";
@@ -15,22 +14,24 @@ import {
   type Watch,
   WatchSchema,
 } from "./metrics.ts";
+import { migrateRecord } from "./migrate.ts";
 import { type Recipe, RecipeSchema } from "./recipe.ts";
 import type { SourceChoice } from "./source.ts";
+import { type Objective, objectives } from "./stage.ts";
 
 const runStatuses = ["running", "paused", "finished", "cancelled", "failed"] as const;
 
 export type RunStatus = (typeof runStatuses)[number];
 
-/** One stage of a run that has several. */
+/** One stage of a run, as it was planned. */
 export interface RunStage {
-  readonly kind: LearntKind;
+  readonly objective: Objective;
   /** Planned optimizer steps. */
   readonly steps: number;
   /** Examples that it trains on. */
   readonly examples: number;
-  /** Supervised tokens of one pass over them. */
-  readonly supervisedTokens: number;
+  /** Supervised tokens of one pass over them; null of a run of before they were counted. */
+  readonly supervisedTokens: number | null;
 }
 
 /** Where a run went on with a lower rate, because its numbers had left the finite range. */
@@ -62,7 +63,7 @@ export interface RunRecord {
   /** Why it failed or was paused by the engine, in one sentence; null otherwise. */
   readonly reason: string | null;
   readonly model: { readonly name: string; readonly hash: string; readonly parameters: number };
-  /** What it learns from, with everything that decides which rows and how much of each. */
+  /** What it learns from, with everything that decides which rows; how much of each is its stages'. */
   readonly sources: readonly RunSource[];
   readonly recipe: Recipe;
   readonly provider: "webgpu" | "wasm";
@@ -70,7 +71,7 @@ export interface RunRecord {
   readonly trainable: number;
   /** Examples used for training and for validation after reading and masking. */
   readonly examples: { readonly training: number; readonly validation: number };
-  /** In their order; empty where everything is learnt in one stage. */
+  /** In their order: those of the recipe. */
   readonly stages: readonly RunStage[];
   /** Planned optimizer steps, all stages added up. */
   readonly totalSteps: number;
@@ -107,7 +108,6 @@ const members = {
       name: Text,
       hash: Text,
       mapping: v.nullable(MappingSchema),
-      lambda: AnyNumber,
       excluded: v.array(Count),
     }),
   ),
@@ -115,16 +115,13 @@ const members = {
   provider: v.picklist(["webgpu", "wasm"]),
   trainable: Count,
   examples: v.object({ training: Count, validation: Count }),
-  stages: v.optional(
-    v.array(
-      v.object({
-        kind: v.picklist(["text", "chat"]),
-        steps: Count,
-        examples: Count,
-        supervisedTokens: Count,
-      }),
-    ),
-    [],
+  stages: v.array(
+    v.object({
+      objective: v.picklist(objectives),
+      steps: Count,
+      examples: Count,
+      supervisedTokens: v.nullable(Count),
+    }),
   ),
   totalSteps: Count,
   step: Count,
@@ -155,9 +152,11 @@ const Whole = v.pipe(
   }),
 );
 
-/** Reads a record with its curves (`wholeRecord`, and all records of format 1), and one without. */
-export const RunSchema: v.GenericSchema<unknown, ReadRun> = v.lazy((value) =>
-  typeof value === "object" && value !== null && "metrics" in value ? Whole : Apart,
+/** Reads a record with its curves (`wholeRecord`, and all records of version 1), and one without. */
+export const RunSchema: v.GenericSchema<unknown, ReadRun> = v.pipe(
+  v.unknown(),
+  v.transform(migrateRecord),
+  v.lazy((value) => (typeof value === "object" && value !== null && "metrics" in value ? Whole : Apart)),
 );
 
 /** A record with its curves as plain lists, in place of what is counted of them. */

@@ -58,11 +58,15 @@ async function chooseProvider(
 
 /** The cached session; throws when the artifact is another one than the session was built from. */
 function sameModel(session: OrtSession, artifact: Artifact): OrtSession {
-  const { kind, key, bytes } = session.artifact;
-  if (kind === artifact.kind && bytes.length === artifact.bytes.length) return session;
+  const { kind, key } = session.artifact;
+  const ports = ({ inputs, outputs }: Artifact) =>
+    [...inputs, ...outputs].map(({ name, dtype, shape }) => `${name} ${describeType(dtype, shape)}`);
+  const [built, asked] = [ports(session.artifact), ports(artifact)];
+  const other = asked.find((port, i) => port !== built[i]) ?? built[asked.length];
+  if (kind === artifact.kind && other === undefined) return session;
   throw new RuntimeError(
-    `Two artifacts have the key ${key}: ${kind} of ${bytes.length} bytes and ${artifact.kind} of ` +
-      `${artifact.bytes.length}; a key must name one model.`,
+    `Two artifacts have the key ${key}, ${kind} and ${artifact.kind}, ` +
+      `${other === undefined ? "with the same ports" : `which differ in ${other}`}; a key must name one model.`,
   );
 }
 

@@ -37,7 +37,7 @@ export class OrtSession implements Session {
   static async create(owner: SessionOwner, artifact: Artifact): Promise<OrtSession> {
     let inference: Inference;
     try {
-      inference = await owner.provider.load(artifact.bytes);
+      inference = await owner.provider.load(artifact.bytes());
     } catch (cause) {
       owner.check();
       throw new RuntimeError(

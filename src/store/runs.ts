@@ -144,7 +144,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     measure,
     ended(record) {
       put(record);
-      renewed(record.id, () => series.remove(record.id));
+      renewed(record.id, () => series.clear(record.id));
     },
     openCurves,
     async load() {

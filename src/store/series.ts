@@ -30,6 +30,8 @@ export interface MetricSeries {
   addEvaluation(runId: string, metrics: EvaluationMetrics): void;
   /** Drops the points past those that a record counts; all of them where it counts more, or they are not whole. */
   settle(runId: string, progress: RunProgress): void;
+  /** Drops all points: the kept curves are to be asked for again. */
+  clear(runId: string): void;
   remove(runId: string): void;
   /** Hears which run's curves changed; returns the way to stop hearing. */
   subscribe(listener: (runId: string) => void): () => void;
@@ -84,8 +86,9 @@ export function createMetricSeries(): MetricSeries {
     runs.set(runId, series);
     for (const listener of listeners) listener(runId);
   };
-  const remove = (runId: string) => {
-    if (runs.delete(runId)) for (const listener of listeners) listener(runId);
+  const clear = (runId: string) => {
+    const series = runs.get(runId);
+    if (series) show(runId, { ...begin(noCurves), memory: series.memory });
   };
 
   return {
@@ -128,14 +131,15 @@ export function createMetricSeries(): MetricSeries {
       if (!series) return;
       const [steps, evaluations] = [progress.steps?.points ?? 0, progress.evaluations?.points ?? 0];
       const missing = series.steps.length < steps || series.evaluations.length < evaluations;
-      if (missing || !series.whole) return remove(runId);
+      if (missing || !series.whole) return clear(runId);
       if (series.steps.length === steps && series.evaluations.length === evaluations) return;
       series.steps.truncate(steps);
       series.evaluations.length = evaluations;
       show(runId, series);
     },
 
-    remove,
+    clear,
+    remove: (runId) => void runs.delete(runId),
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

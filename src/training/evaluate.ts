@@ -2,7 +2,7 @@
 
 import { type Artifact, lossSum, tokenLoss } from "../artifacts/contract.ts";
 import type { Batch, BatchShape } from "../batching/batch.ts";
-import type { LearntKind } from "../records/example.ts";
+import type { HeldOutSet } from "../run/heldOut.ts";
 import type { EvaluationMetrics } from "../run/metrics.ts";
 import type { HostTensor, Runtime } from "../runtime/types.ts";
 import { batchFeeds, bindTensors, perShape, scalarOf } from "./feeds.ts";
@@ -55,26 +55,27 @@ export function createEvaluator({ runtime, parameters, artifact }: EvaluatorPart
   };
 }
 
-/** Held-out rows in sets whose losses are told apart by kind; a run in one stage has one set, without a kind. */
-export type HeldOut = readonly { readonly kind: LearntKind | null; readonly batches: readonly Batch[] }[];
+/** The batches of each held-out set. */
+export type HeldOut = readonly (HeldOutSet & { readonly batches: readonly Batch[] })[];
 
-/** Σ w·CE / max(Σ w, 1) over all sets, and over each where they have kinds; null when `interrupted` said so. */
+/** Σ w·CE / max(Σ w, 1) over all sets, and over each of them; null when `interrupted` said so. */
 export async function evaluateHeldOut(
   evaluator: Pick<Evaluator, "loss">,
-  sets: HeldOut,
+  heldOut: HeldOut,
   interrupted: () => Promise<boolean>,
 ): Promise<Omit<EvaluationMetrics, "step"> | null> {
   let sum = 0;
   let weightSum = 0;
-  const byKind: { [Kind in LearntKind]?: number } = {};
-  for (const { kind, batches } of sets) {
+  const sets: Record<string, number> = {};
+  for (const { name, batches } of heldOut) {
     const loss = await evaluator.loss(batches, interrupted);
     if (loss === null) return null;
-    if (kind === null) return { loss };
-    byKind[kind] = loss;
+    sets[name] = loss;
+    // To multiply and divide again would change its last digits.
+    if (heldOut.length === 1) return { loss, sets };
     const weight = batches.reduce((all, batch) => all + batch.weightSum, 0);
     sum += loss * Math.max(weight, 1);
     weightSum += weight;
   }
-  return { loss: sum / Math.max(weightSum, 1), byKind };
+  return { loss: sum / Math.max(weightSum, 1), sets };
 }

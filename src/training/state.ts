@@ -3,8 +3,10 @@
 import * as v from "valibot";
 import type { OrderState } from "../batching/stages.ts";
 import { type Curves, columnsOf, extended, noProgress, progressOf, type RunProgress, stepsOf } from "../run/curves.ts";
+import { type HeldOutSet, lossOn } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import { curveSchemas, MomentsSchema, ProgressSchema, seenSchemas } from "../run/metrics.ts";
+import { migrateState } from "../run/migrate.ts";
 
 export interface LoopState {
   /** Steps done, those without a supervised token included. */
@@ -32,8 +34,8 @@ export interface Patience {
   readonly validations: number;
   /** Those before this step do not count: they are of an earlier stage. */
   readonly from: number;
-  /** What is to fall. */
-  readonly loss: (evaluation: EvaluationMetrics) => number;
+  /** The set whose loss is to fall. */
+  readonly set: HeldOutSet;
 }
 
 /** The best validation of those that count for patience, and how many came after it. */
@@ -72,9 +74,9 @@ export function withEvaluation(state: LoopState, found: EvaluationMetrics, patie
   return { ...state, progress, best, waiting: patience ? waitingAfter(state.waiting, found, patience) : null };
 }
 
-function waitingAfter(before: Waiting | null, found: EvaluationMetrics, { from, loss }: Patience): Waiting | null {
+function waitingAfter(before: Waiting | null, found: EvaluationMetrics, { from, set }: Patience): Waiting | null {
   if (found.step < from) return before;
-  const now = loss(found);
+  const now = lossOn(found, set);
   if (before === null || now < before.loss) return { step: found.step, loss: now, validations: 0 };
   return { ...before, validations: before.validations + 1 };
 }
@@ -104,7 +106,8 @@ const members = {
     cursor: count,
     random,
     passes: v.array(v.object({ pass: count, position: count, random })),
-    drawn: v.exactOptional(count),
+    drawn: count,
+    stages: count,
   }),
   ...seenSchemas,
   moments: v.optional(MomentsSchema, []),
@@ -124,10 +127,11 @@ export interface ReadState {
 }
 
 /**
- * Reads what a checkpoint kept; states of format 1, and those of run files, hold their curves (`wholeState`). `patience` is
+ * Reads what a checkpoint kept; states of version 1, and those of run files, hold their curves (`wholeState`). `patience` is
  * that of the run. Throws an Error naming the field that is not as it should be.
  */
-export function readState(json: unknown, patience: Patience | null): ReadState {
+export function readState(kept: unknown, patience: Patience | null): ReadState {
+  const json = migrateState(kept);
   if (typeof json !== "object" || json === null || !("metrics" in json)) {
     return { state: parsed(Apart, json), curves: null };
   }

@@ -1,9 +1,10 @@
 /** What the data worker is asked about, put together once for all screens that ask. */
 
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
-import type { DataSpec } from "../protocol/datasets.ts";
 import type { ModelSummary } from "../protocol/engine.ts";
 import type { SourceSummary } from "../records/source.ts";
+import { type DataSpec, dataSpecOf } from "../run/dataSpec.ts";
+import { withLambdas } from "../run/stage.ts";
 import { useFacts } from "./hone.ts";
 import { type ReadRecipe, readRecipe } from "./train/recipe.ts";
 
@@ -40,23 +41,17 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
     () => readRecipe({ method, entries }, model, told === model?.hash ? suggested : null),
     [method, entries, model, told, suggested],
   );
+  const lambdas = useMemo(() => chosen.map(({ lambda }) => lambda), [chosen]);
+  const recipe = useMemo(() => withLambdas(read.recipe, lambdas), [read, lambdas]);
   const sources = useMemo(
     () => chosen.flatMap((source) => list.find(({ hash }) => hash === source.hash) ?? []),
     [chosen, list],
   );
   const now = useMemo<Spec | null>(() => {
     if (!ready || !model || told !== model.hash || chosen.length === 0 || sources.length < chosen.length) return null;
-    const { template, systemPrompt, mask, maxLength, truncation, mixture, validationShare, seed } = read.recipe;
-    const spec: DataSpec = {
-      modelHash: model.hash,
-      sources: chosen,
-      settings: { template, systemPrompt, mask, maxLength, truncation },
-      mixture,
-      validationShare,
-      seed,
-    };
+    const spec = dataSpecOf(model.hash, chosen, recipe);
     return { spec, key: JSON.stringify(spec) };
-  }, [ready, model, told, chosen, sources, read]);
+  }, [ready, model, told, chosen, sources, recipe]);
 
   const [settled, setSettled] = useState(now);
   const key = now?.key ?? null;
@@ -68,7 +63,10 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
     return () => clearTimeout(timer);
   }, [key, now, settled]);
 
-  const facts = useMemo(() => ({ ...read, model, sources, now, settled }), [read, model, sources, now, settled]);
+  const facts = useMemo(
+    () => ({ ...read, recipe, model, sources, now, settled }),
+    [read, recipe, model, sources, now, settled],
+  );
   return <SpecContext value={facts}>{children}</SpecContext>;
 }
 

@@ -17,7 +17,7 @@ import { initialAdapter, uploadParameters } from "../../src/training/parameters.
 import { createStepper } from "../../src/training/step.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 
-const config = smallLlama();
+const model = smallLlama();
 const method: Method = { kind: "lora", rank: 2, alpha: 4, targets: ["q_proj", "v_proj"] };
 const shape = { rows: 2, length: 16, supervised: 16 };
 
@@ -47,11 +47,11 @@ afterAll(() => {
 
 test("live GPU buffers and bytes after 300 steps are those after 20", { timeout: 600_000 }, async () => {
   const runtime = await createRuntime("webgpu", { entries: browserEntries });
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const random = createRandom(1);
   const adapter = initialAdapter(specs, 2);
-  const parameters = await uploadParameters(runtime, specs, (name) => {
-    const size = sizeOf(specs.find((spec) => spec.name === name)?.shape ?? []);
+  const parameters = await uploadParameters(runtime, specs, ({ name, shape }) => {
+    const size = sizeOf(shape);
     return adapter.get(name) ?? Float32Array.from({ length: size }, () => 0.3 * random.normal());
   });
   const stepper = createStepper({
@@ -59,16 +59,16 @@ test("live GPU buffers and bytes after 300 steps are those after 20", { timeout:
     parameters,
     specs,
     artifacts: {
-      training: (of) => compileTraining(config, method, of),
-      optimizer: compileOptimizer(config, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
+      training: (of) => compileTraining(model, method, of),
+      optimizer: compileOptimizer(model, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
     },
     recipe: { beta1: 0.9, beta2: 0.999, maxGradNorm: 1 },
   });
-  const evaluator = createEvaluator({ runtime, parameters, artifact: (of) => compileEvaluation(config, method, of) });
+  const evaluator = createEvaluator({ runtime, parameters, artifact: (of) => compileEvaluation(model, method, of) });
   const rows = [11, 7].map((length, row) => ({
     source: 0,
     row,
-    ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+    ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
     weights: Float32Array.from({ length }, (_, t) => (t < 3 ? 0 : 1)),
   }));
   const batches = [makeBatch(rows, shape)];

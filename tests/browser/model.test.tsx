@@ -3,7 +3,7 @@
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
 import { fakeFetch } from "../support/fakeLibrary.ts";
 import { eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";

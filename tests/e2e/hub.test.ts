@@ -9,7 +9,7 @@ import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts
 import { enterStep, openStudio } from "../../scripts/harness/studio.ts";
 import { checkpointTensors } from "../../src/artifacts/method.ts";
 import { writeSafetensors } from "../../src/hub/safetensors.ts";
-import { readConfig } from "../../src/models/llama.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { tinyConfig, tinyModel } from "../support/tinyLlama.ts";
 import { watch } from "./tab.ts";
@@ -21,7 +21,7 @@ const files: Readonly<Record<string, Buffer>> = {
   "tokenizer_config.json": Buffer.from(String(tinyModel([])["tokenizer_config.json"])),
   "model.safetensors": Buffer.from(
     writeSafetensors(
-      checkpointTensors(readConfig(config)).map(({ name, shape }, index) => ({
+      checkpointTensors(defineModel(config)).map(({ name, shape }, index) => ({
         name,
         shape,
         dtype: "F32",

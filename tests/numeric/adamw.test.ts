@@ -7,13 +7,12 @@ import { expect, test } from "vitest";
 import { accumulatorIn, firstMoment, gradientNorm, secondMoment, updated } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
-import { readModel } from "../../src/onnx/model.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 
-const config = smallLlama({ num_hidden_layers: 5, vocab_size: 24, hidden_size: 8, intermediate_size: 12 });
+const model = smallLlama({ num_hidden_layers: 5, vocab_size: 24, hidden_size: 8, intermediate_size: 12 });
 const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 2, alpha: 4, targets }];
 const settings = { beta1: 0.9, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.1 };
@@ -23,7 +22,7 @@ const step = 3;
 const cases = methods.flatMap((method) => (["wasm", "webgpu"] as const).map((provider) => ({ method, provider })));
 
 test.each(cases)("$method.kind as $provider takes it", ({ method, provider }) => {
-  const trained = parametersOf(config, method).filter(({ trainable }) => trainable);
+  const trained = parametersOf(model, method).filter(({ trainable }) => trainable);
   const random = createRandom(4);
   const drawn = (shape: readonly number[], positive: boolean) =>
     tensor(
@@ -40,7 +39,7 @@ test.each(cases)("$method.kind as $provider takes it", ({ method, provider }) =>
     feeds[firstMoment(name)] = drawn(shape, false);
     feeds[secondMoment(name)] = drawn(shape, true);
   }
-  const graph = readModel(compileOptimizer(config, method, settings, provider).bytes);
+  const graph = compileOptimizer(model, method, settings, provider).graph();
   const results = interpret(graph, feeds);
 
   const dataOf = (name: string) => feeds[name]?.data ?? new Float64Array();

@@ -20,7 +20,7 @@ import { createStepper } from "../../src/training/step.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 
 const tolerance = 1e-6;
-const config = smallLlama({
+const model = smallLlama({
   vocab_size: 40,
   hidden_size: 16,
   intermediate_size: 24,
@@ -39,7 +39,7 @@ const rows: TokenizedExample[] = [9, 5, 12, 7].map((length, row) => {
   return {
     source: 0,
     row,
-    ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+    ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
     weights: Float32Array.from({ length }, (_, t) => (t < 2 ? 0 : row === 2 ? 0.5 : 1)),
   };
 });
@@ -47,7 +47,7 @@ const rows: TokenizedExample[] = [9, 5, 12, 7].map((length, row) => {
 function parameterValues(method: Method) {
   const random = createRandom(5);
   return new Map(
-    parametersOf(config, method).map(({ name, shape }) => {
+    parametersOf(model, method).map(({ name, shape }) => {
       const norm = name.includes("norm");
       const values = Float32Array.from({ length: sizeOf(shape) }, () => (norm ? 1 : 0) + 0.3 * random.normal());
       return [name, values] as const;
@@ -63,16 +63,16 @@ afterAll(() => runtime.dispose());
 
 /** Parameters after one optimizer step over these micro-batches. */
 async function afterStep(method: Method, batches: readonly Batch[]) {
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const values = parameterValues(method);
-  const parameters = await uploadParameters(runtime, specs, (name) => values.get(name));
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => values.get(name));
   const stepper = createStepper({
     runtime,
     parameters,
     specs,
     artifacts: {
-      training: (shape) => compileTraining(config, method, shape),
-      optimizer: compileOptimizer(config, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }),
+      training: (shape) => compileTraining(model, method, shape),
+      optimizer: compileOptimizer(model, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }),
     },
     recipe: { beta1: 0.9, beta2: 0.999, maxGradNorm: 1 },
   });
@@ -89,7 +89,7 @@ async function afterStep(method: Method, batches: readonly Batch[]) {
 
 /** Loss sum and summed gradients of micro-batches. */
 async function sums(method: Method, batches: readonly Batch[]) {
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const values = parameterValues(method);
   const host = (name: string, shape: readonly number[], data: Float32Array): [string, HostTensor] => [
     name,
@@ -102,7 +102,7 @@ async function sums(method: Method, batches: readonly Batch[]) {
       .map(({ name, shape }) => host(accumulatorIn(name), shape, new Float32Array(sizeOf(shape)))),
   );
   for (const batch of batches) {
-    const session = await runtime.session(compileTraining(config, method, batch.shape));
+    const session = await runtime.session(compileTraining(model, method, batch.shape));
     const outputs = await session.run({
       ...Object.fromEntries(specs.map(({ name, shape }) => host(name, shape, values.get(name) ?? new Float32Array()))),
       ...gradients,

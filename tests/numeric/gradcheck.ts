@@ -6,9 +6,9 @@
  */
 
 import { buildLoss } from "../../src/artifacts/compile.ts";
-import { type Method, specsOf } from "../../src/artifacts/method.ts";
+import { isTrained, type Method } from "../../src/artifacts/method.ts";
 import { backward } from "../../src/autodiff/backward.ts";
-import { readConfig } from "../../src/models/llama.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { attend, causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
 import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";
 import { gatedMlp, linear, rmsNorm } from "../../src/nn/layers.ts";
@@ -171,12 +171,12 @@ function wholeModel(name: string, method: Method, config: Readonly<Record<string
     domain: [-0.7, 0.7],
     given: batch,
     build: (b) => {
-      const { loss, scope } = buildLoss(b, readConfig({ ...tiny, ...config }), method, {
+      const { loss, scope } = buildLoss(b, defineModel({ ...tiny, ...config }), method, {
         rows: 2,
         length: 5,
         supervised: 6,
       });
-      if (specsOf(scope, method).every((parameter) => !parameter.trainable)) throw new Error(`${name} trains nothing`);
+      if (!scope.parameters.some((declared) => isTrained(method, declared))) throw new Error(`${name} trains nothing`);
       return loss.sum;
     },
   };

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { checkpointTensors } from "../../src/artifacts/method.ts";
 import { modelFromSources } from "../../src/hub/files.ts";
 import { openModel } from "../../src/hub/model.ts";
-import { readConfig } from "../../src/models/llama.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { test } from "../support/shared.ts";
@@ -24,12 +24,12 @@ test("stories260K on wasm follows PyTorch: losses, norms, gradients, greedy ids"
     }),
   );
   const model = await openModel(modelFromSources("stories260K", sources), (json) =>
-    checkpointTensors(readConfig(json)),
+    checkpointTensors(defineModel(json)),
   );
   const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
   const rows = await runParity({
     runtime,
-    config: readConfig(model.config),
+    model: defineModel(model.config),
     read: (name) => model.read(name),
     golden: readGolden(await shared.json("golden/stories260K.json")),
     steps: null,

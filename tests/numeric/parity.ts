@@ -1,17 +1,17 @@
 /** The engine against a golden file: losses, gradient norms, step-1 gradients, final norms, greedy ids; nothing is baked in. */
 
 import { compileEvaluation, compileGeneration, compileTraining } from "../../src/artifacts/compile.ts";
-import { accumulatorIn, accumulatorOut, lazyResetGrad } from "../../src/artifacts/contract.ts";
+import { accumulatorIn, accumulatorOut, lazyResetGrad, type ParameterSpec } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import type { Batch } from "../../src/batching/batch.ts";
 import { createGenerator } from "../../src/generation/generate.ts";
-import type { LlamaConfig } from "../../src/models/llama.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createEvaluator } from "../../src/training/evaluate.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
-import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
+import { disposeAll, readParameter, uploadParameters } from "../../src/training/parameters.ts";
 import { createStepper } from "../../src/training/step.ts";
 import type { Golden, Trajectory } from "./golden.ts";
 
@@ -26,9 +26,9 @@ export interface ParityRow {
 
 export interface ParityParts {
   readonly runtime: Runtime;
-  readonly config: LlamaConfig;
-  /** A tensor of the model, float32. */
-  readonly read: (name: string) => Promise<Float32Array>;
+  readonly model: ModelDefinition;
+  /** A tensor of the model's files, float32. */
+  readonly read: (name: string) => Promise<Float32Array<ArrayBuffer>>;
   readonly golden: Golden;
   /** Optimizer steps to compare; all of the file when null. */
   readonly steps: number | null;
@@ -81,8 +81,8 @@ function loraTargets({ step1_grad_l2: names }: Trajectory): string[] {
 }
 
 /** A[i, j] = 0.05·sin(1 + i·in + j), B = 0: the file's start of an adapter. */
-function initialAdapter(initial: string, shape: readonly number[]): Float32Array {
-  const zero = initial === "lora_B";
+function initialAdapter({ source, shape }: ParameterSpec): Float32Array {
+  const zero = source.kind === "lora_B";
   return Float32Array.from({ length: sizeOf(shape) }, (_, i) => (zero ? 0 : 0.05 * Math.sin(1 + i)));
 }
 
@@ -117,24 +117,23 @@ async function compareTrajectory(
   expected: Trajectory,
   report: Report,
 ): Promise<void> {
-  const { runtime, config, golden } = parts;
+  const { runtime, model, golden } = parts;
   const { kind } = method;
   const tolerance = parts.tolerance[kind];
   const { settings } = expected;
   const batch = batchOf(golden);
-  const specs = parametersOf(config, method);
-  const parameters = await uploadParameters(runtime, specs, (name) => {
-    const spec = specs.find((candidate) => candidate.name === name);
-    return spec && spec.initial !== "checkpoint" ? initialAdapter(spec.initial, spec.shape) : parts.read(name);
-  });
-  const artifact = compileTraining(config, method, batch.shape);
+  const specs = parametersOf(model, method);
+  const parameters = await uploadParameters(runtime, specs, (spec) =>
+    spec.source.kind === "checkpoint" ? readParameter(spec, parts.read) : initialAdapter(spec),
+  );
+  const artifact = compileTraining(model, method, batch.shape);
   const stepper = createStepper({
     runtime,
     parameters,
     specs,
     artifacts: {
       training: () => artifact,
-      optimizer: compileOptimizer(config, method, { ...optimizer, weightDecay: settings.weight_decay }),
+      optimizer: compileOptimizer(model, method, { ...optimizer, weightDecay: settings.weight_decay }),
     },
     recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
   });
@@ -186,7 +185,7 @@ async function compareTrajectory(
     const evaluator = createEvaluator({
       runtime,
       parameters,
-      artifact: (shape) => compileEvaluation(config, method, shape),
+      artifact: (shape) => compileEvaluation(model, method, shape),
     });
     const final = await evaluator.loss([batch], async () => false);
     report(`${kind} loss after the last step`, expected.final_loss, final ?? Number.NaN, tolerance);
@@ -205,17 +204,17 @@ async function compareTrajectory(
 const promptTokens = 5;
 
 async function compareGreedy(
-  { runtime, config, read }: ParityParts,
+  { runtime, model, read }: ParityParts,
   expected: readonly number[],
   report: Report,
 ): Promise<void> {
-  const parameters = await uploadParameters(runtime, parametersOf(config, null), read);
+  const parameters = await uploadParameters(runtime, parametersOf(model, null), (spec) => readParameter(spec, read));
   try {
     const generate = createGenerator({
       runtime,
       parameters,
-      artifact: (shape) => compileGeneration(config, null, shape),
-      contextLength: config.max_position_embeddings,
+      artifact: (shape) => compileGeneration(model, null, shape),
+      contextLength: model.contextLength,
     });
     const { ids } = await generate({
       prompt: expected.slice(0, promptTokens),

@@ -5,15 +5,15 @@
  */
 
 import { expect, test } from "vitest";
-import { buildLoss, buildTraining } from "../../src/artifacts/compile.ts";
+import { buildLoss, compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { adapterOf, type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { backward } from "../../src/autodiff/backward.ts";
 import { packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
-import { headWeight, llama, rotaryFrequencies } from "../../src/models/llama.ts";
+import type { Attend } from "../../src/models/architecture.ts";
 import { causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
 import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";
-import { rope, ropeTables } from "../../src/nn/rope.ts";
+import { rope, ropeFrequencies, ropeTables } from "../../src/nn/rope.ts";
 import { Scope } from "../../src/nn/scope.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Graph, Value } from "../../src/onnx/graph.ts";
@@ -23,7 +23,7 @@ import { batchFeeds } from "../../src/training/feeds.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 
-const config = smallLlama({ num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, hidden_size: 16 });
+const model = smallLlama({ num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, hidden_size: 16 });
 const heads = { query: 4, key: 2, size: 4 };
 const methods: Method[] = [
   { kind: "full" },
@@ -35,7 +35,7 @@ const random = createRandom(11);
 const example = (length: number, row: number): TokenizedExample => ({
   source: 0,
   row,
-  ids: Int32Array.from({ length }, () => random.below(config.vocab_size)),
+  ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
   weights: Float32Array.from({ length }, (_, t) => (t > 0 && t % 3 === 0 ? 0.5 + row : 0)),
 });
 const shape = { rows: 2, length: 12, supervised: 9 };
@@ -58,26 +58,27 @@ function plainTraining(method: Method): Graph {
   const b = new GraphBuilder("plain");
   const scope = Scope.root(b, adapterOf(method));
   const ids = b.reshape(b.input(batchPorts.inputIds, "int32", [rows, length]), [rows * length]);
-  const positions = b.cast(b.input(batchPorts.positionIds, "int32", [rows, length]), "int64");
+  const given = b.input(batchPorts.positionIds, "int32", [rows, length]);
+  const positions = b.cast(given, "int64");
   const bias = causalBias(b, b.input(batchPorts.segmentIds, "int32", [rows, length]));
-  const tables = ropeTables(b, rotaryFrequencies(config), length);
-  const hidden = llama(scope, config, ids, (_layer, q, k, v) =>
+  const tables = ropeTables(b, ropeFrequencies(heads.size, 10_000, null), length);
+  const attention: Attend = (_layer, q, k, v) =>
     plainAttention(
       b,
       splitQueries(b, rope(b, q, positions, tables, heads.query), heads),
       splitKeys(b, rope(b, k, positions, tables, heads.key), heads, true),
       splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
       bias,
-    ),
-  );
+    );
+  const hidden = model.forward(scope, { ids, positions: given }, attention, (states) => states);
   const { sum } = linearCrossEntropy(
     b,
     b.gather(hidden, b.input(batchPorts.supervisedIndex, "int32", [supervised])),
-    headWeight(scope, config),
+    model.headWeight(scope),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
   );
-  const trained = parametersOf(config, method).filter(({ trainable }) => trainable);
+  const trained = parametersOf(model, method).filter(({ trainable }) => trainable);
   const gradients = backward(
     b,
     sum,
@@ -104,7 +105,7 @@ function feedsOf(method: Method): Record<string, Tensor> {
       tensor(shape, Array.from<number | bigint, number>(data, Number)),
     ]),
   );
-  for (const { name, shape, trainable } of parametersOf(config, method)) {
+  for (const { name, shape, trainable } of parametersOf(model, method)) {
     feeds[name] = filled(shape, name.includes("norm") ? 1 : 0);
     if (trainable) feeds[accumulatorIn(name)] = filled(shape, 0);
   }
@@ -123,7 +124,7 @@ function difference(actual: Tensor | undefined, expected: Tensor): number {
 test.each(methods)("$kind: loss and every gradient are those of the plain graph", (method) => {
   const feeds = feedsOf(method);
   const expected = run(plainTraining(method), feeds);
-  const own = run(buildTraining(config, method, shape).graph, {
+  const own = run(compileTraining(model, method, shape).graph(), {
     ...feeds,
     [lazyResetGrad]: tensor([1], [0]),
   });
@@ -137,7 +138,7 @@ test.each([2, 3, 4, 12])("attention in %i blocks of queries gives the same", (qu
   for (const method of methods) {
     const feeds = feedsOf(method);
     const expected = run(plainTraining(method), feeds);
-    const { graph } = buildTraining(config, method, shape, { queryBlocks });
+    const graph = compileTraining(model, method, shape, { queryBlocks }).graph();
     const own = run(graph, { ...feeds, [lazyResetGrad]: tensor([1], [0]) });
     for (const [name, value] of Object.entries(expected)) {
       expect([method.kind, name, difference(own[name], value) < 1e-12]).toEqual([method.kind, name, true]);
@@ -152,10 +153,11 @@ test.each([2, 3, 4, 12])("attention in %i blocks of queries gives the same", (qu
 
 test.each(methods)("$kind: without accumulating the gradients are those of a fresh start", (method) => {
   const feeds = feedsOf(method);
-  const expected = run(buildTraining(config, method, shape).graph, { ...feeds, [lazyResetGrad]: tensor([1], [1]) });
-  const { graph, aliases } = buildTraining(config, method, shape, { accumulates: false });
+  const expected = run(compileTraining(model, method, shape).graph(), { ...feeds, [lazyResetGrad]: tensor([1], [1]) });
+  const artifact = compileTraining(model, method, shape, { accumulates: false });
+  const graph = artifact.graph();
   expect(graph.inputs.filter(({ name }) => name === lazyResetGrad || name.includes("accumulation"))).toEqual([]);
-  expect(aliases).toEqual(buildTraining(config, method, shape).aliases);
+  expect(artifact.aliases).toEqual(compileTraining(model, method, shape).aliases);
   const own = run(graph, feeds);
   for (const [name, value] of Object.entries(expected)) {
     expect([name, difference(own[name], value) < 1e-12]).toEqual([name, true]);
@@ -164,7 +166,7 @@ test.each(methods)("$kind: without accumulating the gradients are those of a fre
 
 test("behind the last layer's attention only the supervised rows are computed", () => {
   const b = new GraphBuilder("loss");
-  const { loss } = buildLoss(b, config, null, shape);
+  const { loss } = buildLoss(b, model, null, shape);
   const products = b.finish({ loss: loss.sum }).nodes.filter(({ op }) => op === "Gemm");
   const rows = products.map(({ outputs }) => outputs[0]?.shape[0]);
   const all = shape.rows * shape.length;

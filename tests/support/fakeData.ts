@@ -1,10 +1,11 @@
 /** A data worker without readers or tokenizers, for tests of the page: rows, tokens and findings are made up from row numbers. */
 
-import type { DataApi, DataEvent, DataSpec, PreviewExample, PreviewRow, RowHead } from "../../src/protocol/datasets.ts";
+import type { DataApi, DataEvent, PreviewExample, PreviewRow, RowHead } from "../../src/protocol/datasets.ts";
 import type { DataReport, Finding, RowSet } from "../../src/quality/report.ts";
 import type { Role } from "../../src/records/example.ts";
 import type { Mapping } from "../../src/records/formats/mapping.ts";
 import type { SourceSummary } from "../../src/records/source.ts";
+import type { DataSpec } from "../../src/run/dataSpec.ts";
 
 export interface FakeDataSettings {
   /** Milliseconds of a call. */

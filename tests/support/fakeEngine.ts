@@ -19,6 +19,7 @@ import type { SourceSummary } from "../../src/records/source.ts";
 import { progressOf } from "../../src/run/curves.ts";
 import type { EvaluationMetrics, StepMetrics } from "../../src/run/metrics.ts";
 import type { RunRecord } from "../../src/run/record.ts";
+import { lastStage } from "../../src/run/stage.ts";
 import { createFakeData, fakeSource } from "./fakeData.ts";
 import { createFakeLibrary, fakeModel } from "./fakeLibrary.ts";
 import { createFakeRuns, type FakeRun, recordOf } from "./fakeRuns.ts";
@@ -70,7 +71,7 @@ export function fakeRun(request: RunRequest, step: number, total: number, create
     provider: "wasm",
     trainable: 51_200,
     examples: { training: 898, validation: 100 },
-    stages: [],
+    stages: [{ objective: "mixed", steps: total, examples: 898, supervisedTokens: 52_700 }],
     totalSteps: total,
     step,
     seconds: step * 0.6,
@@ -100,7 +101,8 @@ function fakeStep(step: number): StepMetrics {
 }
 
 function fakeEvaluation(step: number): EvaluationMetrics {
-  return { step, loss: 1.6 + 2.5 * Math.exp(-step / 45) };
+  const loss = 1.6 + 2.5 * Math.exp(-step / 45);
+  return { step, loss, sets: { validation: loss } };
 }
 
 /** Each turn between two marks, a word a token. */
@@ -221,7 +223,7 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
       if (!training) throw new Error("No run is training, so there is nothing to save.");
       saveAsked = true;
     },
-    startRun: (request) => train(fakeRun(request, 0, request.recipe.steps ?? 160, new Date().toISOString())),
+    startRun: (request) => train(fakeRun(request, 0, lastStage(request.recipe).steps ?? 160, new Date().toISOString())),
     async resumeRun(runId) {
       const run = runs.get(runId);
       if (!run) throw new Error(`There is no run ${runId}.`);

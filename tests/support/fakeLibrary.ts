@@ -140,6 +140,7 @@ export function createFakeLibrary(
         heads: 8,
         keyValueHeads: 4,
         intermediateSize: 172,
+        linears: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
         tiedHead: true,
         needs: { lora: 1_700_000, full: 4_160_000 },
       };

@@ -5,8 +5,8 @@
  */
 
 import { createRoot } from "react-dom/client";
+import { defaultRecipe } from "../../src/run/recipe.ts";
 import { createHone } from "../../src/store/hone.ts";
-import { defaultRecipe } from "../../src/store/recipe.ts";
 import { App } from "../../src/ui/App.tsx";
 import "../../src/ui/styles.ts";
 import { createEngineClient } from "../../src/client/client.ts";

@@ -2,6 +2,7 @@
 
 import type { Budget, RunRequest } from "../../src/protocol/engine.ts";
 import type { Moment, Watch } from "../../src/run/metrics.ts";
+import { lastStage } from "../../src/run/stage.ts";
 
 const words = ["<|user|>", "Name", " three", " colours", ".", "<|end|>", "\n", "<|assistant|>"];
 const learnt = ["Red", ",", " blue", " and", " yellow", ".", "<|end|>"];
@@ -31,7 +32,8 @@ export function fakeMoment(step: number): Moment {
 
 /** Of 898 rows; what it measures takes half a second a step. A keepLast above 100 does not fit. */
 export function fakeBudget({ recipe }: Pick<RunRequest, "recipe">): Budget {
-  const steps = recipe.steps ?? Math.round((recipe.epochs * 898) / (recipe.batchSize * recipe.accumulation));
+  const last = lastStage(recipe);
+  const steps = last.steps ?? Math.round((last.epochs * 898) / (recipe.batchSize * recipe.accumulation));
   const trained = recipe.method === "lora" ? 204_800 : 1_040_128;
   const frozen = recipe.method === "lora" ? 1_040_128 : 0;
   const activations = 4_000_000 * recipe.batchSize;

@@ -2,9 +2,10 @@
 
 import type { LoadedModel } from "../../src/engine/library.ts";
 import type { PreparedData } from "../../src/protocol/datasets.ts";
-import type { Recipe } from "../../src/run/recipe.ts";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
+import { withLambdas } from "../../src/run/stage.ts";
 import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
+import { type RecipeChange, recipeWith } from "./recipe.ts";
 import { byteLevelTokenizer } from "./tokenizers.ts";
 
 type Kind = "text" | "chat";
@@ -43,7 +44,7 @@ export function preparedData(sequences: Sequences): PreparedData {
       kinds: Int8Array.from(sequences, ([, kind]) => (kind === "text" ? 0 : 1)),
     },
     report,
-    sourceNames: [...counted.keys()].map((source) => `source ${source}`),
+    sourceNames: Array.from({ length: 1 + Math.max(...counted.keys()) }, (_, source) => `source ${source}`),
   };
 }
 
@@ -53,15 +54,9 @@ export function modelToPlanFor(): LoadedModel {
   return { tokenizer: createTokenizer(json, config), files: { chatTemplate: null } } as unknown as LoadedModel;
 }
 
-export const choices = (lambdas: readonly number[]) =>
-  lambdas.map((lambda, k) => ({ hash: `h${k}`, mapping: null, lambda, excluded: [] }));
-
 /** Small batches and rows, so that few sequences make many steps. */
-export const smallRecipe = (change: Partial<Recipe> = {}): Recipe => ({
-  ...defaultRecipe("lora"),
-  batchSize: 2,
-  accumulation: 2,
-  maxLength: 96,
-  epochs: 2,
-  ...change,
-});
+export const smallRecipe = (lambdas: readonly number[], change: RecipeChange = {}): Recipe =>
+  withLambdas(
+    recipeWith(defaultRecipe("lora"), { batchSize: 2, accumulation: 2, maxLength: 96, epochs: 2, ...change }),
+    lambdas,
+  );

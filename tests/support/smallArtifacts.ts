@@ -9,7 +9,7 @@ import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { smallLlama } from "./smallLlama.ts";
 
-const config = smallLlama({
+const model = smallLlama({
   vocab_size: 48,
   hidden_size: 16,
   intermediate_size: 24,
@@ -23,22 +23,22 @@ const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj",
 const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 4, alpha: 8, targets }];
 
 export const smallArtifacts: readonly (readonly [string, Artifact])[] = methods.flatMap((method) => [
-  [`${method.kind} training`, compileTraining(config, method, shape)] as const,
+  [`${method.kind} training`, compileTraining(model, method, shape)] as const,
   [
     `${method.kind} training on one micro-batch`,
-    compileTraining(config, method, shape, { accumulates: false }),
+    compileTraining(model, method, shape, { accumulates: false }),
   ] as const,
-  [`${method.kind} optimizer`, compileOptimizer(config, method, settings)] as const,
-  [`${method.kind} optimizer as a GPU takes it`, compileOptimizer(config, method, settings, "webgpu")] as const,
-  [`${method.kind} eval`, compileEvaluation(config, method, shape)] as const,
-  [`${method.kind} generation, prefill`, compileGeneration(config, method, { tokens: 8, capacity: 64 })] as const,
-  [`${method.kind} generation, decode`, compileGeneration(config, method, { tokens: 1, capacity: 64 })] as const,
+  [`${method.kind} optimizer`, compileOptimizer(model, method, settings)] as const,
+  [`${method.kind} optimizer as a GPU takes it`, compileOptimizer(model, method, settings, "webgpu")] as const,
+  [`${method.kind} eval`, compileEvaluation(model, method, shape)] as const,
+  [`${method.kind} generation, prefill`, compileGeneration(model, method, { tokens: 8, capacity: 64 })] as const,
+  [`${method.kind} generation, decode`, compileGeneration(model, method, { tokens: 1, capacity: 64 })] as const,
 ]);
 
 /** Limits of the integer inputs; others hold 0. */
 const below: Readonly<Record<string, number>> = {
-  targets: config.vocab_size,
-  input_ids: config.vocab_size,
+  targets: model.vocabulary,
+  input_ids: model.vocabulary,
   supervised_index: shape.rows * shape.length,
   position_ids: shape.length,
   segment_ids: 2,

@@ -1,9 +1,10 @@
 /** A Llama of a few hundred numbers with grouped queries and a tied head: the smallest that has every kind of part. */
 
-import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
+import { defineModel } from "../../src/models/define.ts";
 
-export function smallLlama(change: Readonly<Record<string, unknown>> = {}): LlamaConfig {
-  return readConfig({
+export function smallLlama(change: Readonly<Record<string, unknown>> = {}): ModelDefinition {
+  return defineModel({
     architectures: ["LlamaForCausalLM"],
     vocab_size: 24,
     hidden_size: 8,

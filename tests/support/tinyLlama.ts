@@ -2,7 +2,7 @@
 
 import { checkpointTensors } from "../../src/artifacts/method.ts";
 import { type StoredTensor, writeSafetensors } from "../../src/hub/safetensors.ts";
-import { readConfig } from "../../src/models/llama.ts";
+import { defineModel } from "../../src/models/define.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { byteLevelTokenizer } from "./tokenizers.ts";
@@ -25,7 +25,7 @@ export const tinyConfig = {
 /** Seeded weights of its tensors: small, and ones for the norms. */
 export function tinyTensors(seed = 1): (StoredTensor & { readonly data: Float32Array })[] {
   const random = createRandom(seed);
-  return checkpointTensors(readConfig(tinyConfig)).map(({ name, shape }) => ({
+  return checkpointTensors(defineModel(tinyConfig)).map(({ name, shape }) => ({
     name,
     shape,
     dtype: "F32",
@@ -44,6 +44,73 @@ export const tinyModel = (tensors: readonly StoredTensor[] = tinyTensors()): Mod
   "tokenizer_config.json": JSON.stringify(tokenizer.config),
   "model.safetensors": writeSafetensors(tensors, { format: "pt" }),
 });
+
+/** Marks of Hone's template, which the speaking model's tokenizer knows as tokens. */
+const marks = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"];
+
+export const speakingConfig = {
+  ...tinyConfig,
+  vocab_size: 280,
+  num_key_value_heads: 2,
+  max_position_embeddings: 512,
+  tie_word_embeddings: false,
+};
+
+interface Speaking {
+  /** ASCII, no character twice. */
+  readonly answer?: string;
+  readonly contextLength?: number;
+  /** Jinja of its own. */
+  readonly chatTemplate?: string;
+}
+
+/**
+ * A model that answers every question with these words and ends there, by construction: the hidden state is little more than
+ * the embedding of the last token, and the head knows which token follows each token of the answer. Training moves it to
+ * another answer within some thirty steps.
+ */
+export function speakingModel({ answer = "Blue.", contextLength, chatTemplate }: Speaking = {}): ModelFiles {
+  const { json, config } = byteLevelTokenizer({ added: marks });
+  const id = (mark: string) => json.added_tokens.find(({ content }) => content === mark)?.id ?? -1;
+  const chain = [id("<|assistant|>"), ...Array.from(answer, (letter) => letter.charCodeAt(0)), id("<|end|>")];
+  const { hidden_size: width } = speakingConfig;
+  if (new Set(chain).size < chain.length || chain.length - 1 > width / 2)
+    throw new Error(`"${answer}" must be of up to ${width / 2 - 1} different characters.`);
+  const random = createRandom(5);
+  const tensors = checkpointTensors(defineModel(speakingConfig)).map(({ name, shape }): StoredTensor => {
+    const isHead = name === "lm_head.weight";
+    const isWords = isHead || name === "model.embed_tokens.weight";
+    const scale = isWords ? 1 : 0.1;
+    const data = Float32Array.from({ length: sizeOf(shape) }, () =>
+      name.endsWith("norm.weight") ? 1 : scale * (random.next() - 0.5),
+    );
+    if (isWords) {
+      // Each token that is followed by another has a direction of its own, which the head's row of that other one is.
+      for (let token = 0; token < speakingConfig.vocab_size; token++) {
+        const place = isHead ? chain.indexOf(token) - 1 : chain.slice(0, -1).indexOf(token);
+        const row = data.subarray(token * width, (token + 1) * width);
+        if (place >= 0) row.fill(0).set([isHead ? 1.5 : 1], place);
+        else row.fill(0, 0, chain.length - 1);
+      }
+    }
+    return { name, shape, dtype: "F32", data };
+  });
+  return {
+    "config.json": JSON.stringify({
+      ...speakingConfig,
+      ...(contextLength !== undefined && { max_position_embeddings: contextLength }),
+    }),
+    "tokenizer.json": JSON.stringify(json),
+    "tokenizer_config.json": JSON.stringify({ ...config, ...(chatTemplate && { chat_template: chatTemplate }) }),
+    "model.safetensors": writeSafetensors(tensors, { format: "pt" }),
+  };
+}
+
+/** As a person chooses them in a dialog. */
+export const asFiles = (files: ModelFiles): File[] =>
+  Object.entries(files).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
 
 /** Alpaca rows that differ in length. */
 export const tinyRows = (count = 20) =>

@@ -1,136 +1,134 @@
-/** Gzip archives as they come, member by member. */
+/** Gzip archives of any number of members (RFC 1952): fflate inflates them, the checksum of each is compared here. */
 
+import { Gunzip } from "fflate";
 import { messageOf } from "./row.ts";
 
-/** Bytes are handed to the decompressor in steps, as one that writes a thousand times its input must not do so at once. */
-const step = 16 * 1024;
-
-/** Bytes of a member's header that tell it from chance: magic, deflate, flags, time, extra flags, system. */
-const headerLength = 10;
+/** Deflate writes at most 1032 times its input, so that one step writes at most 32 MiB. */
+const stepBytes = 32 * 1024;
+/** Size of the pieces that are yielded. */
+const pieceBytes = 64 * 1024;
+/** CRC-32 and length of the content, 4 bytes each, end a member. */
+const trailerBytes = 8;
+/** A header of 10 bytes, an empty block of 2, the trailer. */
+const shortestMember = 20;
+/** A header holds at most 64 KiB beside a name and a comment; fflate waits for all of it. */
+const longestHeader = 1 << 20;
 
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 /**
- * What the archive holds. Archives of several members (made by `cat`, bgzip) are read whole; the platform's decompressor
- * ends with the first, so they are cut where a header stands. When the archive turns out to be broken or cut off, what
- * could be read of it has been given: then `broken` is told why, and it ends. What goes wrong in `source` is thrown.
+ * Yields the content of an archive. Where the archive is broken or cut off, everything before is yielded; then `broken`
+ * receives the reason, and the stream ends. Throws only what `source` throws.
  */
 export async function* gunzip(
   source: AsyncIterable<Uint8Array>,
   broken: (why: string) => void,
 ): AsyncGenerator<Uint8Array> {
-  const parts = members(source);
-  try {
-    for (let more = true; more; ) {
-      const member = inflate();
-      try {
-        let part = await parts.next();
-        for (; !part.done && part.value !== null && !member.failed; part = await parts.next()) {
-          await member.push(part.value);
-          yield* member.take();
-        }
-        more = !part.done;
-        await member.end(!more);
-        yield* member.take();
-      } finally {
-        member.close();
-      }
-      if (member.failed) {
-        // Chromium names the call before the reason: "Failed to execute 'close' on '…': Compressed input was truncated."
-        const reason = messageOf(member.failed.error)
-          .replace(/^Failed to execute [^:]*: /, "")
-          .replace(/\.$/, "");
-        broken(`the gzip archive is broken or cut off here (${reason})`);
-        return;
-      }
-    }
-  } finally {
-    await parts.return(undefined);
-  }
-}
-
-/** The platform's decompressor; it is always being read, as a stream that fails drops what it has not handed on. */
-function inflate() {
-  const { writable, readable } = new DecompressionStream("gzip");
-  const writer = writable.getWriter();
-  const reader = readable.getReader();
-  const given: Uint8Array[] = [];
-  let failed: { readonly error: unknown } | null = null;
-  const fail = (error: unknown) => {
-    failed ??= { error };
-  };
-  // Told where it is written and read, below.
-  writer.closed.catch(() => {});
-  const reading = (async () => {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      given.push(value);
-    }
-  })().catch(fail);
-  return {
-    get failed() {
-      return failed;
-    },
-    push: (bytes: Uint8Array<ArrayBuffer>) => writer.write(bytes).catch(fail),
-    /** What came out since it was last asked. */
-    take: () => given.splice(0),
-    async end(last: boolean) {
-      // An archive can be cut off in its last member: there, time is left for all that was written to come out first.
-      if (last) await new Promise((resolve) => setTimeout(resolve, 2));
-      await writer.close().catch(fail);
-      await reading;
-    },
-    close() {
-      writer.abort().catch(() => {});
-      reader.cancel().catch(() => {});
-    },
-  };
-}
-
-/** Pieces of at most `step` bytes; null stands between two members. */
-async function* members(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer> | null> {
-  let held = new Uint8Array(0);
-  let begins = true;
+  const members = inflateMembers();
+  const report = (reason: string) => broken(`the gzip archive is broken or cut off here (${reason})`);
   for await (const bytes of source) {
-    const all = new Uint8Array(held.length + bytes.length);
-    all.set(held);
-    all.set(bytes, held.length);
-    let start = 0;
-    // The last bytes wait for the next ones, as a header may begin in them.
-    const end = Math.max(0, all.length - headerLength + 1);
-    for (let at = all.indexOf(0x1f, begins ? 1 : 0); at >= 0 && at < end; at = all.indexOf(0x1f, at + 1)) {
-      if (!isHeader(all, at)) continue;
-      yield* steps(all.slice(start, at));
-      yield null;
-      start = at;
+    for (let start = 0; start < bytes.length; start += stepBytes) {
+      const reason = members.push(bytes.subarray(start, start + stepBytes));
+      yield* members.output();
+      if (reason !== null) return report(reason);
     }
-    if (end > start) yield* steps(all.slice(start, end));
-    if (end > 0) begins = false;
-    held = all.slice(Math.max(start, end));
   }
-  yield* steps(held);
+  const reason = members.end();
+  if (reason !== null) report(reason);
 }
 
-function* steps(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
-  for (let start = 0; start < bytes.length; start += step) yield bytes.slice(start, start + step);
+/** Inflates member after member. `push` and `end` return null, or the reason why the archive is broken. */
+function inflateMembers() {
+  const inflated: Uint8Array[] = [];
+  /** Bytes read so far, and where the current member begins. */
+  let position = 0;
+  let memberStart = 0;
+  let crc = -1;
+  let length = 0;
+  /** The last bytes read. fflate finds a member's end when the next header is complete: the trailer is among these bytes. */
+  let recent = new Uint8Array(0);
+  /** fflate calls back in every step but those that end within a header. */
+  let withinHeader = false;
+
+  const gunzip = new Gunzip((data) => {
+    withinHeader = false;
+    if (data.length === 0) return;
+    crc = updateCrc(crc, data);
+    length += data.length;
+    inflated.push(data);
+  });
+  // fflate skips trailers unread.
+  const checkMember = (end: number) => {
+    if (end - memberStart < shortestMember) throw new Error("unexpected EOF");
+    const trailerAt = recent.length - (position - end) - trailerBytes;
+    const trailer = new DataView(recent.buffer, trailerAt, trailerBytes);
+    if (trailer.getInt32(0, true) !== ~crc) throw new Error("wrong checksum");
+    if (trailer.getUint32(4, true) !== length % 2 ** 32) throw new Error("wrong length");
+  };
+  gunzip.onmember = (start) => {
+    checkMember(start);
+    memberStart = start;
+    crc = -1;
+    length = 0;
+  };
+  const reasonOf = (work: () => void): string | null => {
+    try {
+      work();
+      return null;
+    } catch (error) {
+      return messageOf(error);
+    }
+  };
+
+  return {
+    push: (bytes: Uint8Array) =>
+      reasonOf(() => {
+        const before = withinHeader ? recent : recent.subarray(-stepBytes);
+        if (before.length > longestHeader) throw new Error("a header that does not end");
+        recent = new Uint8Array(before.length + bytes.length);
+        recent.set(before);
+        recent.set(bytes, before.length);
+        position += bytes.length;
+        withinHeader = true;
+        gunzip.push(bytes);
+      }),
+    end: () =>
+      reasonOf(() => {
+        gunzip.push(new Uint8Array(0), true);
+        checkMember(position);
+      }),
+    /** The output since the last call. */
+    *output(): Generator<Uint8Array> {
+      for (const data of inflated.splice(0)) {
+        for (let start = 0; start < data.length; start += pieceBytes) yield data.subarray(start, start + pieceBytes);
+      }
+    },
+  };
 }
 
-/**
- * Whether a member's header stands here (RFC 1952, 2.3): about one place in 10¹¹ of compressed bytes looks so by chance.
- */
-function isHeader(bytes: Uint8Array, at: number): boolean {
-  const flags = bytes[at + 3] ?? 0xff;
-  const extra = bytes[at + 8] ?? 0xff;
-  const system = bytes[at + 9] ?? 0;
-  return (
-    bytes[at] === 0x1f &&
-    bytes[at + 1] === 0x8b &&
-    bytes[at + 2] === 8 &&
-    flags < 0x20 &&
-    (extra === 0 || extra === 2 || extra === 4) &&
-    (system <= 13 || system === 255)
-  );
+/** CRC-32 of a byte, alone and followed by one, two and three zeros: four bytes per turn take half the time. */
+const crcTables = [new Int32Array(256), new Int32Array(256), new Int32Array(256), new Int32Array(256)] as const;
+for (let byte = 0; byte < 256; byte++) {
+  let crc = byte;
+  for (const table of crcTables) {
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+    table[byte] = crc;
+  }
+}
+
+/** CRC-32, bits inverted: begins with −1. */
+function updateCrc(before: number, bytes: Uint8Array): number {
+  const [one, two, three, four] = crcTables;
+  const of = (table: Int32Array, index: number) => table[index & 0xff] as number;
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let crc = before;
+  let at = 0;
+  for (; at + 4 <= bytes.length; at += 4) {
+    crc ^= words.getInt32(at, true);
+    crc = of(four, crc) ^ of(three, crc >>> 8) ^ of(two, crc >>> 16) ^ of(one, crc >>> 24);
+  }
+  for (; at < bytes.length; at++) crc = of(one, crc ^ words.getUint8(at)) ^ (crc >>> 8);
+  return crc;
 }

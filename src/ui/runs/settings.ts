@@ -5,7 +5,7 @@ import type { Recipe } from "../../run/recipe.ts";
 import type { RunRecord } from "../../run/record.ts";
 import type { Option } from "../option/option.ts";
 import { recipeOptions } from "../train/options.ts";
-import { isOffered, readRecipe } from "../train/recipe.ts";
+import { readRecipe } from "../train/recipe.ts";
 import { comparedWords as words } from "../words/runs.ts";
 
 interface Setting {
@@ -24,13 +24,11 @@ function worded({ control, show }: Option<Recipe>, recipe: Recipe): string {
 const usualOf = (run: RunRecord, model: ModelSummary | undefined) =>
   readRecipe({ method: run.recipe.method, entries: {} }, model ?? { ...run.model, contextLength: Infinity }).defaults;
 
-const isCustom = ({ template }: Recipe) => template.kind === "custom";
-
 /** Settings that are not what a person gets who changes nothing. */
 export function unusualSettings(run: RunRecord, model: ModelSummary | undefined): Setting[] {
   const usual = usualOf(run, model);
   return recipeOptions
-    .filter(({ field }) => isOffered(field, run.recipe.method) && (field !== "customTemplate" || isCustom(run.recipe)))
+    .filter(({ applies }) => applies(run.recipe))
     .filter((option) => option.show(run.recipe) !== option.show(usual))
     .map((option) => ({ field: option.field, label: option.label, value: worded(option, run.recipe) }));
 }
@@ -55,11 +53,7 @@ export function differences(runs: readonly RunRecord[]): Difference[] {
     ...recipeOptions.map((option) => ({
       field: option.field,
       label: option.label,
-      values: runs.map(({ recipe }) =>
-        !isOffered(option.field, recipe.method) || (option.field === "customTemplate" && !isCustom(recipe))
-          ? words.notUsed
-          : worded(option, recipe),
-      ),
+      values: runs.map(({ recipe }) => (option.applies(recipe) ? worded(option, recipe) : words.notUsed)),
     })),
   ];
   return rows.filter(({ values }) => new Set(values).size > 1);
@@ -71,7 +65,7 @@ export function entriesOf(run: RunRecord, model: ModelSummary | undefined): Read
   const { recipe } = run;
   return Object.fromEntries(
     recipeOptions
-      .filter(({ field }) => isOffered(field, recipe.method) && (field !== "customTemplate" || isCustom(recipe)))
+      .filter(({ applies }) => applies(recipe))
       // The usual template depends on the model's tokenizer, which may be told later.
       .filter((option) => option.field === "template" || option.show(recipe) !== option.show(usual))
       .map((option) => [option.field, option.show(recipe)]),

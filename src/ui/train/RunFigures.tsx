@@ -19,6 +19,7 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
   const { steps, evaluations, memory } = series;
   const last = stepAt(steps, -1);
   const validation = evaluations.at(-1);
+  const byKind = validation && stagesWords.losses(validation);
   const best = lowest(evaluations);
   const speed = pace(steps);
   const tokens = sum(steps.tokens);
@@ -30,7 +31,7 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
       facts={[
         [words.train, last ? figure(last.loss) : words.unknown],
         [words.validation, validation ? words.at(validation.loss, validation.step) : words.unknown],
-        ...(validation?.byKind ? ([[stagesWords.byKind, stagesWords.losses(validation.byKind)]] as const) : []),
+        ...(byKind ? ([[stagesWords.byKind, byKind]] as const) : []),
         [words.best, best ? words.at(best.loss, best.step) : words.unknown],
         [words.speed, speed ? speed.tokensPerSecond.toFixed(speed.tokensPerSecond < 10 ? 1 : 0) : words.unknown],
         [words.rate, last ? last.learningRate.toExponential(2) : words.unknown],

@@ -18,11 +18,6 @@ export interface ReadRecipe {
   readonly lowered: number | null;
 }
 
-/** Whether a setting exists for the method. */
-export function isOffered(field: string, method: Recipe["method"]): boolean {
-  return method === "lora" || (field !== "targets" && field !== "rank" && field !== "alpha");
-}
-
 export function readRecipe(
   { method, entries }: Pick<RecipeFacts, "method" | "entries">,
   model: Pick<ModelSummary, "name" | "contextLength"> | undefined,
@@ -32,8 +27,7 @@ export function readRecipe(
   const usual = suggested ? { ...plain, template: suggested } : plain;
   const context = model?.contextLength ?? Number.POSITIVE_INFINITY;
   const defaults = { ...usual, maxLength: Math.min(usual.maxLength, context) };
-  const offered = recipeOptions.filter(({ field }) => isOffered(field, method));
-  const { settings, refusals } = readEntries(defaults, offered, entries);
+  const { settings, refusals } = readEntries(defaults, recipeOptions, entries);
   const tooLong = settings.maxLength > context;
   return {
     defaults,

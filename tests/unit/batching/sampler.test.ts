@@ -8,6 +8,7 @@ import type { MixtureMode } from "../../../src/batching/mixture.ts";
 import { createSampler, type Sampler, type SamplerOptions } from "../../../src/batching/sampler.ts";
 import { createBatchSource } from "../../../src/training/batchSource.ts";
 import { exampleLists, expectedLessons, lessonsOf } from "../../support/examples.ts";
+import { oneStage } from "../../support/oneStage.ts";
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 const modes = fc.constantFrom<MixtureMode>("weight", "sampling");
@@ -105,7 +106,7 @@ describe("any order", () => {
           const drawn = epochOf(createSampler(given))
             .flat(3)
             .map((index) => list[index] as TokenizedExample);
-          const source = createBatchSource(list, buckets, createSampler(given));
+          const source = createBatchSource(list, buckets, oneStage(given));
           const steps = createSampler(given).stepsPerEpoch;
           const batches = Array.from({ length: steps }, () => source.next()).flat();
           expect(batches.flatMap(lessonsOf).sort()).toEqual(expectedLessons(drawn));

@@ -3,7 +3,8 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createDataDesk } from "../../../src/datasets/datasets.ts";
-import type { DataApi, DataEvent, DataSpec, TokenTable } from "../../../src/protocol/datasets.ts";
+import type { DataApi, DataEvent, TokenTable } from "../../../src/protocol/datasets.ts";
+import type { DataSpec } from "../../../src/run/dataSpec.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 import { newDisk, tabOn } from "../storage/backend.ts";

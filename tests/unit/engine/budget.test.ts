@@ -4,16 +4,16 @@ import { describe, expect, test } from "vitest";
 import { parametersOf } from "../../../src/artifacts/method.ts";
 import { countBudget, diskOf, diskRefusal, timesOf } from "../../../src/engine/budget.ts";
 import { memoryOf } from "../../../src/engine/memory.ts";
-import { readConfig } from "../../../src/models/llama.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defineModel } from "../../../src/models/define.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { tinyConfig } from "../../support/tinyLlama.ts";
 
-const config = readConfig(tinyConfig);
+const model = defineModel(tinyConfig);
 const shape = { rows: 2, length: 32, supervised: 16 };
 const lora = { ...defaultRecipe("lora"), lora: { ...defaultRecipe("lora").lora, rank: 8 } };
 const full = defaultRecipe("full");
-const parts = { config, recipe: full, shapes: [shape], heldOut: [], provider: "webgpu" as const };
+const parts = { model, recipe: full, shapes: [shape], heldOut: [], provider: "webgpu" as const };
 
 /** Width 16, heads of 8, MLP of 32: embedding, two norms and the last, q and o, k and v, three of the MLP. */
 const base = 272 * 16 + 3 * 16 + 2 * 16 * 16 + 2 * 8 * 16 + 3 * 32 * 16;
@@ -52,7 +52,7 @@ describe("memory", () => {
   });
 
   test("counts every number of the model", () => {
-    expect(base).toBe(parametersOf(config, null).reduce((sum, spec) => sum + sizeOf(spec.shape), 0));
+    expect(base).toBe(parametersOf(model, null).reduce((sum, spec) => sum + sizeOf(spec.shape), 0));
   });
 });
 
@@ -109,19 +109,19 @@ describe("advice", () => {
   });
 
   // Of a wide model the weights rule, of long rows the attention between all their places.
-  const wide = { ...config, hidden_size: 1024, vocab_size: 300_000 };
+  const wide = defineModel({ ...tinyConfig, hidden_size: 1024, vocab_size: 300_000 });
   test.each([
     ["LoRA", wide, full, { rows: 1, length: 16 }, /train with LoRA/],
     [
       "fewer rows, and as many per step",
-      config,
+      model,
       { ...lora, batchSize: 4, accumulation: 3 },
       { rows: 4, length: 10_240 },
       /rows at a time to 2, and micro-batches per step to 6 for the same step\.$/,
     ],
-    ["what is left", config, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /shorten the longest row/],
-  ])("of too little memory names %s", (_, model, recipe, places, words) => {
-    const budget = countBudget({ ...whole, config: model, recipe, shapes: [{ ...places, supervised: 16 }] });
+    ["what is left", model, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /shorten the longest row/],
+  ])("of too little memory names %s", (_, other, recipe, places, words) => {
+    const budget = countBudget({ ...whole, model: other, recipe, shapes: [{ ...places, supervised: 16 }] });
     expect(budget.memory.total).toBeGreaterThan(2 ** 32);
     expect(budget).toMatchObject({ fits: false, memory: { limit: 2 ** 32 } });
     expect(budget.advice).toMatch(words);

@@ -7,7 +7,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { checkpointTensors } from "../../../src/artifacts/method.ts";
 import { createLibrary } from "../../../src/engine/library.ts";
 import { writeSafetensors } from "../../../src/hub/safetensors.ts";
-import { readConfig } from "../../../src/models/llama.ts";
+import { defineModel } from "../../../src/models/define.ts";
 import type { EngineEvent, RemoteSource } from "../../../src/protocol/engine.ts";
 import { chunkBytes } from "../../../src/storage/chunks.ts";
 import { openStorage, type StorageBackend } from "../../../src/storage/storage.ts";
@@ -22,7 +22,7 @@ const encode = (text: string) => new TextEncoder().encode(text);
 /** Files of a model whose weights take so many numbers more than four chunks. */
 function modelFiles(change: Readonly<Record<string, unknown>> = {}): Record<string, Uint8Array<ArrayBuffer>> {
   const config = { ...tinyConfig, hidden_size: 256, intermediate_size: 2048, num_hidden_layers: 2, ...change };
-  const tensors = checkpointTensors(readConfig(config)).map(({ name, shape }, index) => ({
+  const tensors = checkpointTensors(defineModel(config)).map(({ name, shape }, index) => ({
     name,
     shape,
     dtype: "F32" as const,

@@ -5,9 +5,9 @@ import { createJournal } from "../../../src/engine/journal.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
 import { noProgress, progressOf } from "../../../src/run/curves.ts";
 import type { StepMetrics } from "../../../src/run/metrics.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { CurveWriter } from "../../../src/storage/curves.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialState, type LoopState } from "../../../src/training/state.ts";
 
@@ -20,12 +20,12 @@ const record: RunRecord = {
   status: "running",
   reason: null,
   model: { name: "model", hash: "m", parameters: 10 },
-  sources: [{ name: "pairs", hash: "d", mapping: null, lambda: 1, excluded: [] }],
+  sources: [{ name: "pairs", hash: "d", mapping: null, excluded: [] }],
   recipe: defaultRecipe("lora"),
   provider: "wasm",
   trainable: 4,
   examples: { training: 8, validation: 2 },
-  stages: [],
+  stages: [{ objective: "mixed", steps: 4, examples: 8, supervisedTokens: 40 }],
   totalSteps: 4,
   step: 0,
   seconds: 0,
@@ -36,7 +36,7 @@ const record: RunRecord = {
   slowdowns: [],
   resumeFrom: null,
 };
-const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
+const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 });
 const metrics = (step: number): StepMetrics => ({
   step,
   loss: 4 / step,
@@ -118,7 +118,7 @@ describe("the journal of a run", () => {
   it("fails with everything that was seen, and the reason", () => {
     const { journal: written, noted: seen } = journal();
     written.begin(start, seen.curves);
-    written.hear({ type: "evaluation", metrics: { step: 0, loss: 5 } });
+    written.hear({ type: "evaluation", metrics: { step: 0, loss: 5, sets: { validation: 5 } } });
     written.hear({ type: "step", metrics: metrics(1) });
     written.fail(new Error("The loss of step 2 is NaN."), null, []);
     expect(written.record()).toMatchObject({

@@ -44,8 +44,8 @@ describe("on the processor within 15 % of what the heap holds", () => {
 describe("of SmolLM2-135M with an adapter of rank 16", () => {
   const smol: Setting = { ...setting, provider: "webgpu", size: "smol", once: true };
   const predicted = (change: Partial<Setting> = {}) => {
-    const { config, recipe, shapes } = caseOf({ ...smol, ...change });
-    return memoryOf({ config, recipe, shapes, heldOut: [], provider: "webgpu" });
+    const { model, recipe, shapes } = caseOf({ ...smol, ...change });
+    return memoryOf({ model, recipe, shapes, heldOut: [], provider: "webgpu" });
   };
 
   test("and 512 tokens: under 2 GB, of which the weights are those of the model and its adapter", () => {

@@ -40,20 +40,20 @@ async function place() {
   return { storage, told, ...desk, ...desk.calls };
 }
 
-const state = { ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] }) };
+const state = { ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 }) };
 const pairs = Array.from({ length: 300 }, (_, i) => ({ instruction: `Say ${i} é.`, output: `${i}` }));
 
 /** Two checkpoints that are kept, one that is neither newest nor best, and rows. */
 async function filled({ storage }: { readonly storage: Storage }): Promise<RunRecord> {
   const text = new TextEncoder().encode(JSON.stringify(pairs));
   const { summary } = await createRowStore(storage).read(bytesFromMemory("pairs.json", text), () => undefined);
-  const best = { step: 10, loss: 0.5 };
+  const best = { step: 10, loss: 0.5, sets: {} };
   const record = (step: number) =>
     runRecord("the run", step, {
       status: "paused",
       best,
       recipe: { ...runRecord("", 0).recipe, keepLast: 3 },
-      sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, lambda: 1, excluded: [2] }],
+      sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, excluded: [2] }],
     });
   for (const step of [10, 20, 30]) {
     await storage.checkpoints.save({
@@ -171,8 +171,8 @@ describe("export and import", () => {
     const writer = await here.storage.curves.writer("r", null);
     for (const step of [600, 900]) {
       for (let at = step - 299; at <= step; at++) writer.addStep(point(at));
-      writer.addEvaluation({ step, loss: 1 / step });
-      const change = { status: "paused" as const, best: { step: 600, loss: 1 / 600 } };
+      writer.addEvaluation({ step, loss: 1 / step, sets: {} });
+      const change = { status: "paused" as const, best: { step: 600, loss: 1 / 600, sets: {} } };
       await here.storage.checkpoints.save({
         ...contents(runRecord("r", step, change), { w: Uint8Array.of(1) }),
         state: { ...state, step },

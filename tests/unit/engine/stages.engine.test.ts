@@ -9,16 +9,16 @@ import { createEngine } from "../../../src/engine/engine.ts";
 import type { EngineApi, EngineEvent } from "../../../src/protocol/engine.ts";
 import { type Curves, stepsOf } from "../../../src/run/curves.ts";
 import type { Recipe } from "../../../src/run/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { takeIn } from "../../support/engineHere.ts";
+import { recipeWith } from "../../support/recipe.ts";
 import { tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
-const recipe: Recipe = {
-  ...defaultRecipe("full"),
+const recipe: Recipe = recipeWith(defaultRecipe("full"), {
   template: { kind: "built-in", name: "hone" },
   stages: "text-first",
   textEpochs: 8,
@@ -34,7 +34,7 @@ const recipe: Recipe = {
   checkpointEvery: 1000,
   samplePrompts: 1,
   seed: 7,
-};
+});
 
 let engine: EngineApi;
 let modelHash: string;
@@ -67,9 +67,9 @@ describe("a run in two stages", () => {
   test("keeps in its record what each stage was", () => {
     expect([whole.status, whole.reason]).toEqual(["finished", null]);
     // 16 of 20 rows of each source, four to a step.
-    expect(whole.stages.map(({ kind, steps, examples }) => ({ kind, steps, examples }))).toEqual([
-      { kind: "text", steps: 32, examples: 16 },
-      { kind: "chat", steps: 24, examples: 16 },
+    expect(whole.stages.map(({ objective, steps, examples }) => ({ objective, steps, examples }))).toEqual([
+      { objective: "text", steps: 32, examples: 16 },
+      { objective: "chat", steps: 24, examples: 16 },
     ]);
     expect(whole.totalSteps).toBe(56);
     expect(whole.examples).toEqual({ training: 32, validation: 8 });
@@ -82,7 +82,11 @@ describe("a run in two stages", () => {
 
   test("the first stage lowers the loss of text, the second that of chats", () => {
     expect(curves.evaluations.map(({ step }) => step)).toEqual([0, 32, 56]);
-    const [base, border, end] = curves.evaluations.map(({ loss, byKind }) => ({ loss, text: 0, chat: 0, ...byKind }));
+    const [base, border, end] = curves.evaluations.map(({ loss, sets }) => ({
+      loss,
+      text: sets["validation of text"] ?? 0,
+      chat: sets["validation of chats"] ?? 0,
+    }));
     if (!base || !border || !end) throw new Error("three validations were expected");
     expect(base.text).toBeGreaterThan(4.5);
     expect(border.text).toBeLessThan(0.5 * base.text);

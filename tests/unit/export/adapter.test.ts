@@ -10,16 +10,16 @@ import { exportAdapter, requireAdapter } from "../../../src/export/exportAdapter
 import { jsonFile, type OutFile, reopened } from "../../../src/export/files.ts";
 import { encodeFloats } from "../../../src/hub/elements.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";
-import { readConfig } from "../../../src/models/llama.ts";
+import { defineModel } from "../../../src/models/define.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { tinyConfig } from "../../support/tinyLlama.ts";
 import { everyTarget, givenBy, lora, trainedValues } from "./made.ts";
 
-const config = readConfig({ ...tinyConfig, num_hidden_layers: 2 });
-const tensors = trainedValues(config, lora);
-const adapter = { config, method: lora, baseModel: "owner/base", tensors };
+const model = defineModel({ ...tinyConfig, num_hidden_layers: 2 });
+const tensors = trainedValues(model, lora);
+const adapter = { model, method: lora, baseModel: "owner/base", tensors };
 
-/** Modules of a Llama as transformers names them, with the widths [out, in] of `config`, by hand. */
+/** Modules of a Llama as transformers names them, with the widths [out, in] of `model`, by hand. */
 const modules: readonly (readonly [string, number, number])[] = [0, 1].flatMap((layer) => [
   [`model.layers.${layer}.self_attn.q_proj`, 16, 16] as const,
   [`model.layers.${layer}.self_attn.k_proj`, 8, 16] as const,
@@ -132,14 +132,14 @@ describe("what is written", () => {
 });
 
 describe("what is read", () => {
-  const read = async (change: Change) => readAdapter(reopened("adapter", await changed(change)), config);
+  const read = async (change: Change) => readAdapter(reopened("adapter", await changed(change)), model);
 
   test("method and tensors come back in Hone's own names, bit for bit", async () => {
     const found = await read({});
     expect(found.method).toEqual(lora);
     expect(found.baseModel).toBe("owner/base");
     expect(found.tensors).toEqual(tensors);
-    const names = parametersOf(config, lora).filter(({ trainable }) => trainable);
+    const names = parametersOf(model, lora).filter(({ trainable }) => trainable);
     expect([...found.tensors.keys()].sort()).toEqual(names.map(({ name }) => name).sort());
   });
 
@@ -240,7 +240,7 @@ describe("read back before it is given", () => {
   test("what a run trained comes out, without a note", async () => {
     const { files, notes } = await exportAdapter({ ...adapter, trained: givenBy(tensors) });
     expect(notes).toEqual([]);
-    expect((await readAdapter(reopened("adapter", files), config)).tensors).toEqual(tensors);
+    expect((await readAdapter(reopened("adapter", files), model)).tensors).toEqual(tensors);
   });
 
   const rows: [string, Change, RegExp][] = [

@@ -11,20 +11,20 @@ import { readAdapter } from "../../../src/export/adapter.ts";
 import { mergeAdapter } from "../../../src/export/merge.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { readSafetensors } from "../../../src/hub/safetensors.ts";
-import { readConfig } from "../../../src/models/llama.ts";
+import { defineModel } from "../../../src/models/define.ts";
 import { readModel } from "../../../src/onnx/model.ts";
 import type { EngineApi, EngineEvent, Exported } from "../../../src/protocol/engine.ts";
 import type { Recipe } from "../../../src/run/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { takeIn } from "../../support/engineHere.ts";
+import { recipeWith } from "../../support/recipe.ts";
 import { tinyConfig, tinyModel, tinyRows, tinyTensors } from "../../support/tinyLlama.ts";
 
-const recipe: Recipe = {
-  ...defaultRecipe("lora"),
+const recipe: Recipe = recipeWith(defaultRecipe("lora"), {
   lora: { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] },
   template: { kind: "built-in", name: "hone" },
   systemPrompt: "Count.",
@@ -38,7 +38,7 @@ const recipe: Recipe = {
   checkpointEvery: 2,
   samplePrompts: 0,
   validationShare: 0,
-};
+});
 
 let engine: EngineApi;
 const told: EngineEvent[] = [];
@@ -74,7 +74,7 @@ beforeAll(async () => {
       name: method,
       modelHash,
       sources,
-      recipe: { ...recipe, ...change, method },
+      recipe: recipeWith(recipe, { ...change, method }),
     });
   }
 }, 300_000);
@@ -137,8 +137,8 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
   const held = await unpacked({ notes, ...adapter });
   expect(Object.keys(held)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
   const sources = Object.entries(held).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
-  const config = readConfig(tinyConfig);
-  const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), config);
+  const definition = defineModel(tinyConfig);
+  const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), definition);
   expect(method).toEqual({ kind: "lora", ...recipe.lora });
   expect(baseModel).toBe("tiny");
 

@@ -6,7 +6,8 @@ import { encodeFloats, type FloatDType } from "../../../src/hub/elements.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { openModel } from "../../../src/hub/model.ts";
 import { type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";
-import { readConfig } from "../../../src/models/llama.ts";
+import type { ModelDefinition } from "../../../src/models/architecture.ts";
+import { defineModel } from "../../../src/models/define.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
@@ -20,9 +21,9 @@ export const lora: Extract<Method, { kind: "lora" }> = { kind: "lora", rank: 4, 
 type Values = Map<string, Float32Array<ArrayBuffer>>;
 
 /** Seeded values of every tensor that a method has beside or in place of the base's. */
-export function trainedValues(config: ReturnType<typeof readConfig>, method: Method, seed = 7): Values {
+export function trainedValues(model: ModelDefinition, method: Method, seed = 7): Values {
   const random = createRandom(seed);
-  const specs = parametersOf(config, method).filter(({ trainable }) => trainable);
+  const specs = parametersOf(model, method).filter(({ trainable }) => trainable);
   return new Map(
     specs.map(({ name, shape }) => [name, Float32Array.from({ length: sizeOf(shape) }, () => 0.3 * random.normal())]),
   );
@@ -49,9 +50,9 @@ interface Change {
 export async function openBase(change: Change = {}) {
   const { dtype = "F32", added = ["<|end|>"], extra = [] } = change;
   const json = { ...tinyConfig, vocab_size: 280, ...change.config };
-  const config = readConfig(json);
+  const model = defineModel(json);
   const random = createRandom(3);
-  const tensors = parametersOf(config, null).map(({ name, shape }): StoredTensor => {
+  const tensors = parametersOf(model, null).map(({ name, shape }): StoredTensor => {
     const ones = name.includes("norm");
     const values = Float32Array.from({ length: sizeOf(shape) }, () => (ones ? 1 : 0.3 * random.normal()));
     return { name, shape, dtype, data: encodeFloats(dtype, values) };
@@ -66,7 +67,7 @@ export async function openBase(change: Change = {}) {
     ...(change.generationConfig ? [text("generation_config.json", change.generationConfig)] : []),
     bytesFromMemory("model.safetensors", writeSafetensors([...tensors, ...extra])),
   ];
-  const opened = await openModel(modelFromSources("base", sources), () => parametersOf(config, null));
+  const opened = await openModel(modelFromSources("base", sources), () => parametersOf(model, null));
   const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
-  return { opened, config, tokenizer, json };
+  return { opened, model, tokenizer, json };
 }

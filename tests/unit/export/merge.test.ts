@@ -8,7 +8,6 @@ import { compileGeneration } from "../../../src/artifacts/compile.ts";
 import { generationPorts } from "../../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { mergeAdapter } from "../../../src/export/merge.ts";
-import { readModel } from "../../../src/onnx/model.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { interpret, tensor } from "../../numeric/reference.ts";
@@ -56,9 +55,9 @@ describe.each([
   ["tied", { tie_word_embeddings: true }],
   ["untied, with biases", { tie_word_embeddings: false, attention_bias: true, mlp_bias: true }],
 ])("a whole model, %s", (_, change) => {
-  const config = smallLlama({ num_hidden_layers: 2, ...change });
+  const model = smallLlama({ num_hidden_layers: 2, ...change });
   const method: Method & { kind: "lora" } = { kind: "lora", rank: 3, alpha: 7.5, targets: everyTarget };
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const values = new Map(
     specs.map(({ name, shape }) => [
       name,
@@ -69,7 +68,7 @@ describe.each([
 
   /** Logits after the last token, from the artifact that the engine runs. */
   function logits(under: Method | null, parameters: ReadonlyMap<string, Float32Array>): number[] {
-    const graph = readModel(compileGeneration(config, under, { tokens: tokens.length, capacity: 8 }).bytes);
+    const graph = compileGeneration(model, under, { tokens: tokens.length, capacity: 8 }).graph();
     const given: Record<string, number[]> = {
       [generationPorts.inputIds]: tokens,
       [generationPorts.start]: [0],
@@ -94,7 +93,7 @@ describe.each([
     const [wanted, found, base] = [logits(method, values), logits(null, merged), logits(null, values)];
     const apart = (a: readonly number[]) =>
       Math.max(...wanted.map((value, i) => Math.abs(value - (a[i] ?? Number.NaN))));
-    expect(wanted).toHaveLength(config.vocab_size);
+    expect(wanted).toHaveLength(model.vocabulary);
     // Logits are of the order of 1, weights are rounded to 6e-8 of themselves.
     expect(apart(found)).toBeLessThan(2e-6);
     expect(apart(base)).toBeGreaterThan(0.1);

@@ -17,8 +17,8 @@ const published: Readonly<Record<string, number>> = {
 
 test.each(catalogue)(
   "$id: what is computed from its configuration is what is published",
-  ({ id, config, byteLength }) => {
-    const parameters = checkpointTensors(config).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  ({ id, definition, byteLength }) => {
+    const parameters = checkpointTensors(definition).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     expect(parameters).toBe(published[id]);
     // All are stored in bfloat16, behind a header of some ten kilobytes.
     expect(byteLength - 2 * parameters).toBeGreaterThan(0);

@@ -1,8 +1,10 @@
 /** Oracles: Hugging Face's defaults of LlamaConfig, and the published formula of the llama3 rope scaling. */
 
 import { describe, expect, it } from "vitest";
-import { checkpointTensors, parametersOf } from "../../../src/artifacts/method.ts";
-import { ConfigError, readConfig } from "../../../src/models/llama.ts";
+import { checkpointTensors, linearsOf, parametersOf } from "../../../src/artifacts/method.ts";
+import { ConfigError } from "../../../src/models/config.ts";
+import { defineModel } from "../../../src/models/define.ts";
+import { readConfig } from "../../../src/models/llama.ts";
 import { ropeFrequencies } from "../../../src/nn/rope.ts";
 
 const small = {
@@ -54,19 +56,19 @@ describe("config.json", () => {
   ];
   it.each(rows)("%s is refused with its name and value", (_name, change, message) => {
     const json = { ...small, ...change };
-    expect(() => readConfig(json)).toThrow(ConfigError);
-    expect(() => readConfig(json)).toThrow(message);
+    expect(() => defineModel(json)).toThrow(ConfigError);
+    expect(() => defineModel(json)).toThrow(message);
   });
 
   it("something that is no object is refused", () => {
-    expect(() => readConfig([])).toThrow(ConfigError);
-    expect(() => readConfig(null)).toThrow(ConfigError);
+    expect(() => defineModel([])).toThrow(ConfigError);
+    expect(() => defineModel(null)).toThrow(ConfigError);
   });
 });
 
 describe("parameters", () => {
   it("are the checkpoint's own names, each once", () => {
-    const names = checkpointTensors(readConfig({ ...small, num_key_value_heads: 2 })).map(
+    const names = checkpointTensors(defineModel({ ...small, num_key_value_heads: 2 })).map(
       ({ name, shape }) => `${name} ${shape}`,
     );
     const layer = (i: number) => [
@@ -92,7 +94,7 @@ describe("parameters", () => {
   });
 
   it("LoRA adds a pair to each target and freezes the rest", () => {
-    const specs = parametersOf(readConfig(small), {
+    const specs = parametersOf(defineModel(small), {
       kind: "lora",
       rank: 2,
       alpha: 4,
@@ -107,6 +109,18 @@ describe("parameters", () => {
       ]),
     );
   });
+});
+
+it("the linear layers that its trace meets are LoRA's targets, in order", () => {
+  expect(linearsOf(defineModel({ ...small, num_key_value_heads: 2 }))).toEqual([
+    { name: "q_proj", shape: [16, 16] },
+    { name: "k_proj", shape: [8, 16] },
+    { name: "v_proj", shape: [8, 16] },
+    { name: "o_proj", shape: [16, 16] },
+    { name: "gate_proj", shape: [24, 16] },
+    { name: "up_proj", shape: [24, 16] },
+    { name: "down_proj", shape: [16, 24] },
+  ]);
 });
 
 describe("rope frequencies", () => {

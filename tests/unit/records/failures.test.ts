@@ -319,7 +319,7 @@ describe("9. a tied embedding is trained or merged by LoRA silently", () => {
     expect(shared.map(({ name }) => name).sort()).toEqual(
       tied ? ["model.embed_tokens.weight"] : ["lm_head.weight", "model.embed_tokens.weight"],
     );
-    expect(shared.every(({ trainable, initial }) => !trainable && initial === "checkpoint")).toBe(true);
+    expect(shared.every(({ trainable, source }) => !trainable && source.kind === "checkpoint")).toBe(true);
     expect(specs.filter(({ trainable }) => trainable).length).toBeGreaterThan(0);
   });
 });

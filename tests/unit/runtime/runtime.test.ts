@@ -203,13 +203,16 @@ describe("sessions", () => {
   test("a key that names two models is refused", async () => {
     await runtime.session(multiplyAdd(2, "same"));
     await expect(runtime.session({ ...decayUpdate(2), key: "same" })).rejects.toThrow(
-      /Two artifacts have the key same/,
+      /Two artifacts have the key same, training and optimizer/,
+    );
+    await expect(runtime.session(multiplyAdd(3, "same"))).rejects.toThrow(
+      /Two artifacts have the key same, .* which differ in a float32\[3\]/,
     );
   });
 
   test("bytes that are no model are refused, and the next try is a new one", async () => {
     const artifact = multiplyAdd(2);
-    const broken = { ...artifact, bytes: artifact.bytes.slice(0, 20) };
+    const broken = { ...artifact, bytes: () => artifact.bytes().slice(0, 20) };
     await expect(runtime.session(broken)).rejects.toThrow(/No session .* training artifact multiplyAdd 2: .*protobuf/);
     const session = await runtime.session(artifact);
     expect(await session.run({ a: floats(1, 2), b: floats(1, 2), c: floats(1, 2) })).toEqual({ y: floats(2, 6) });

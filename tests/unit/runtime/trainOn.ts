@@ -13,7 +13,7 @@ import { createStepper, type StepOutcome } from "../../../src/training/step.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { snapshotOf } from "../training/fakeRuntime.ts";
 
-const config = smallLlama({ vocab_size: 96, hidden_size: 32, intermediate_size: 48, num_hidden_layers: 2 });
+const model = smallLlama({ vocab_size: 96, hidden_size: 32, intermediate_size: 48, num_hidden_layers: 2 });
 const full: Method = { kind: "full" };
 const settings = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, maxGradNorm: 1 };
 const steps = 4;
@@ -22,7 +22,7 @@ const steps = 4;
 function batches(): Batch[] {
   const random = createRandom(3);
   const example = (length: number) => {
-    const ids = Int32Array.from({ length }, () => random.below(config.vocab_size));
+    const ids = Int32Array.from({ length }, () => random.below(model.vocabulary));
     return { source: 0, row: 0, ids, weights: new Float32Array(length).fill(1, 1) };
   };
   const shape = { rows: 2, length: 24, supervised: 48 };
@@ -33,17 +33,17 @@ function batches(): Batch[] {
 export async function trainOn(entries: OrtEntries) {
   const runtime = await createRuntime("wasm", { entries, threads: 1 });
   const random = createRandom(1);
-  const specs = parametersOf(config, full);
+  const specs = parametersOf(model, full);
   const first = new Map(
     specs.map(({ name, shape }) => [
       name,
       Float32Array.from({ length: sizeOf(shape) }, () => (shape.length === 1 ? 1 : 0.1 * random.normal())),
     ]),
   );
-  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
   const artifacts = {
-    training: (shape: Batch["shape"]) => compileTraining(config, full, shape),
-    optimizer: compileOptimizer(config, full, settings),
+    training: (shape: Batch["shape"]) => compileTraining(model, full, shape),
+    optimizer: compileOptimizer(model, full, settings),
   };
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: settings });
   const outcomes: StepOutcome[] = [];

@@ -12,14 +12,14 @@ import { compileEvaluation } from "../../../src/artifacts/compile.ts";
 import { checkpointTensors, parametersOf } from "../../../src/artifacts/method.ts";
 import { modelFromFiles } from "../../../src/hub/files.ts";
 import { openModel } from "../../../src/hub/model.ts";
-import { readConfig } from "../../../src/models/llama.ts";
+import { defineModel } from "../../../src/models/define.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { createControl } from "../../../src/training/control.ts";
 import { createEvaluator } from "../../../src/training/evaluate.ts";
-import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";
+import { disposeAll, readParameter, uploadParameters } from "../../../src/training/parameters.ts";
 
 vi.mock("node:fs", async (original) => {
   const real = await original<typeof fs>();
@@ -42,7 +42,7 @@ const recipe: PretrainRecipe = {
   },
   training: { ...seedling.training, learningRate: 0.02, batchSize: 8, evaluateEvery: 6, checkpointEvery: 4 },
 };
-const config = readConfig(recipe.model);
+const definition = defineModel(recipe.model);
 
 /** Far above what they take, for a machine that is busy otherwise. */
 const timeout = 300_000;
@@ -118,7 +118,7 @@ describe("a whole run", () => {
     const losses = whole.curves.steps.loss;
     expect(losses.at(-1)).toBeLessThan(0.8 * (losses[0] ?? 0));
     const held = whole.curves.evaluations.map(({ loss }) => loss);
-    expect(held[0]).toBeGreaterThan(Math.log(config.vocab_size) * 0.9);
+    expect(held[0]).toBeGreaterThan(Math.log(definition.vocabulary) * 0.9);
     expect(held.at(-1)).toBeLessThan(0.8 * (held[0] ?? 0));
   });
 
@@ -133,19 +133,19 @@ describe("a whole run", () => {
 
   test("the folder opens as a model, and its held-out loss is the one that was written", { timeout }, async () => {
     const files = modelNames.map((name) => new File([readFileSync(join(whole.out, name))], name));
-    const model = await openModel(modelFromFiles(files), (json) => checkpointTensors(readConfig(json)));
+    const model = await openModel(modelFromFiles(files), (json) => checkpointTensors(defineModel(json)));
     expect(model.notes).toEqual([]);
-    expect(readConfig(model.config)).toEqual(config);
+    expect(defineModel(model.config).key).toBe(definition.key);
     const tokenizer = createTokenizer(model.tokenizerJson, model.tokenizerConfig);
-    expect(tokenizer.size).toBe(config.vocab_size);
+    expect(tokenizer.size).toBe(definition.vocabulary);
     expect(model.config.eos_token_id).toBe(tokenizer.eos?.id);
 
-    const specs = parametersOf(config, null);
-    const parameters = await uploadParameters(runtime, specs, (name) => model.read(name));
+    const specs = parametersOf(definition, null);
+    const parameters = await uploadParameters(runtime, specs, (spec) => readParameter(spec, model.read));
     const evaluator = createEvaluator({
       runtime,
       parameters,
-      artifact: (shape) => compileEvaluation(config, { kind: "full" }, shape),
+      artifact: (shape) => compileEvaluation(definition, { kind: "full" }, shape),
     });
     // In rows of another number, so that batch and packing are proven not to matter.
     const held = heldOutBatches(text.heldOut, { rows: 3, length: 96, supervised: 3 * 95 });
@@ -160,9 +160,9 @@ describe("a whole run", () => {
 
   test("reserved tokens have embeddings of their own, as large as the others'", async () => {
     const files = modelNames.map((name) => new File([readFileSync(join(whole.out, name))], name));
-    const model = await openModel(modelFromFiles(files), (json) => checkpointTensors(readConfig(json)));
+    const model = await openModel(modelFromFiles(files), (json) => checkpointTensors(defineModel(json)));
     const embeddings = await model.read("model.embed_tokens.weight");
-    const row = (id: number) => [...embeddings.subarray(id * config.hidden_size, (id + 1) * config.hidden_size)];
+    const row = (id: number) => [...embeddings.subarray(id * definition.hiddenSize, (id + 1) * definition.hiddenSize)];
     const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
     const norm = (a: number[]) => Math.sqrt(dot(a, a));
     const reserved = seedling.special.slice(1).map((token) => row(text.special.get(token) ?? -1));

@@ -99,7 +99,7 @@ function shownBetween(from: number, to: number, mark: number) {
     const counts = { tokens: step, supervisedTokens: 1, ...(step % 2 === 0 && { examples: 3 }) };
     metrics.push({ step, loss: 1 / (step + mark), gradientNorm: mark, learningRate: 0.1, ...counts, seconds: 0.1 });
   }
-  return { metrics, evaluations: [{ step: to * pointsPerStep, loss: mark / 3, byKind: { text: mark } }] };
+  return { metrics, evaluations: [{ step: to * pointsPerStep, loss: mark / 3, sets: { text: mark } }] };
 }
 
 /** The writers of the runs that a tab trains, with the step that each was last saved at. */
@@ -127,7 +127,7 @@ async function performSave(
   const { metrics, evaluations } = shownBetween(before, step, mark);
   for (const point of metrics) writer.addStep(point);
   for (const point of evaluations) writer.addEvaluation(point);
-  const base = runRecord(run, step, { best: best === null ? null : { step: best, loss: 1 } });
+  const base = runRecord(run, step, { best: best === null ? null : { step: best, loss: 1, sets: {} } });
   const record = { ...base, recipe: { ...base.recipe, keepLast: keep } };
   await storage.checkpoints.save({ ...contents(record, tensors), curves: writer });
   held.set(run, { writer, step });

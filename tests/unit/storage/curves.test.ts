@@ -25,7 +25,7 @@ const point = (step: number, mark = 0): StepMetrics => ({
 });
 const points = (from: number, to: number, mark = 0) =>
   Array.from({ length: to - from + 1 }, (_, i) => point(from + i, mark));
-const evaluation = (step: number, mark = 0): EvaluationMetrics => ({ step, loss: mark / 7, byKind: { chat: step } });
+const evaluation = (step: number, mark = 0): EvaluationMetrics => ({ step, loss: mark / 7, sets: { chat: step } });
 
 const add = (writer: CurveWriter, steps: readonly StepMetrics[], evaluations: readonly EvaluationMetrics[] = []) => {
   for (const metrics of steps) writer.addStep(metrics);

@@ -1,38 +1,25 @@
 /** Run records, and datasets and models kept beside them; oracle: what was put in. */
 
 import { describe, expect, test, vi } from "vitest";
-import { wholeRecord } from "../../../src/run/record.ts";
 import { chunkBytes } from "../../../src/storage/chunks.ts";
 import { StorageError } from "../../../src/storage/errors.ts";
 import { acquireTrainingLock } from "../../../src/storage/lock.ts";
 import { requestPersistence } from "../../../src/storage/quota.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { contents, file, newDisk, patternBytes, runRecord, someCurves, tabOn } from "./backend.ts";
+import { contents, file, newDisk, patternBytes, runRecord, tabOn } from "./backend.ts";
 
 const bytes = (...values: number[]) => Uint8Array.of(...values);
 
 describe("runs", () => {
   test("a record comes back with every field, NaN included, and the newest is listed first", async () => {
     const { runs } = await openStorage(tabOn(newDisk()));
-    const older = runRecord("a/b", 3, { best: { step: 2, loss: 0.5 } });
+    const older = runRecord("a/b", 3, { best: { step: 2, loss: 0.5, sets: {} } });
     const newer = runRecord("c", 0, { createdAt: "2025-02-01T00:00:00.000Z", status: "finished" });
     await runs.put(older);
     await runs.put(newer);
     expect(await runs.get("a/b")).toEqual(older);
     expect(await runs.get("a")).toBe(null);
     expect(await runs.list()).toEqual({ runs: [newer, older], problems: [] });
-  });
-
-  test("a record from before there were stages reads as a run in one stage", async () => {
-    const disk = newDisk();
-    const { runs } = await openStorage(tabOn(disk));
-    const { stages: _, recipe, ...rest } = wholeRecord(runRecord("old", 3), someCurves);
-    const { stages: _order, textEpochs: _passes, textLearningRate: _rate, ...old } = recipe;
-    await disk.records.write([["run/old", { format: 1, value: { ...rest, recipe: old } }]]);
-    expect(await runs.get("old")).toMatchObject({
-      stages: [],
-      recipe: { stages: "together", textEpochs: 1, textLearningRate: null },
-    });
   });
 
   test.each([

@@ -2,18 +2,19 @@
 
 import { expect, test } from "vitest";
 import { createEngineClient } from "../../../src/client/client.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { budgetKey } from "../../../src/store/budget.ts";
 import { createHone } from "../../../src/store/hone.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { watchChoice } from "../../../src/store/watching.ts";
 import { fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeWorkers } from "../../support/fakeEngine.ts";
+import { type RecipeChange, recipeWith } from "../../support/recipe.ts";
 
 const request = {
   name: "a run",
   modelHash: fakeModel.hash,
   sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
-  recipe: { ...defaultRecipe("lora"), steps: 12 },
+  recipe: recipeWith(defaultRecipe("lora"), { steps: 12 }),
 };
 
 async function started(settings: Partial<FakeSettings> = {}) {
@@ -28,8 +29,8 @@ test("a later measuring ends an earlier one, and the last budget stays until the
   const { hone, facts } = await started();
   await hone.budget.measure(request, "first");
   expect(facts()).toMatchObject({ key: "first", measuring: null, budget: { steps: 12 }, failure: null });
-  const second = hone.budget.measure({ ...request, recipe: { ...request.recipe, steps: 20 } }, "second");
-  const third = hone.budget.measure({ ...request, recipe: { ...request.recipe, steps: 30 } }, "third");
+  const second = hone.budget.measure({ ...request, recipe: recipeWith(request.recipe, { steps: 20 }) }, "second");
+  const third = hone.budget.measure({ ...request, recipe: recipeWith(request.recipe, { steps: 30 }) }, "third");
   expect(facts()).toMatchObject({ key: "first", measuring: "third", budget: { steps: 12 } });
   await Promise.all([second, third]);
   expect(facts()).toMatchObject({ key: "third", measuring: null, budget: { steps: 30 } });
@@ -47,8 +48,13 @@ test("cancelling is no failure; a failure names the run that it is of", async ()
 });
 
 test("what only steers the learning needs no other budget; what changes memory or time does", () => {
-  const key = (change: object) => budgetKey({ ...request, recipe: { ...request.recipe, ...change } });
-  for (const change of [{ learningRate: 1 }, { seed: 7 }, { schedule: "linear" }, { patience: 3 }]) {
+  const key = (change: RecipeChange) => budgetKey({ ...request, recipe: recipeWith(request.recipe, change) });
+  for (const change of [
+    { learningRate: 1 },
+    { seed: 7 },
+    { schedule: "linear" },
+    { patience: 3 },
+  ] satisfies RecipeChange[]) {
     expect([change, key(change)]).toEqual([change, key({})]);
   }
   for (const change of [
@@ -57,7 +63,9 @@ test("what only steers the learning needs no other budget; what changes memory o
     { keepLast: 5 },
     { watchEvery: null },
     { maxLength: 64 },
-  ]) {
+    { epochs: 9, steps: null },
+    { stages: "text-first" },
+  ] satisfies RecipeChange[]) {
     expect([change, key(change)]).not.toEqual([change, key({})]);
   }
 });

@@ -2,19 +2,20 @@
 
 import { expect, test } from "vitest";
 import { createEngineClient } from "../../../src/client/client.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { presentConversation } from "../../../src/store/compare.ts";
 import type { Side } from "../../../src/store/conversation.ts";
 import { createHone, type Hone } from "../../../src/store/hone.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import type { HoneState } from "../../../src/store/state.ts";
 import { fakeChats, fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";
+import { recipeWith } from "../../support/recipe.ts";
 
 const request = {
   name: "a run",
   modelHash: fakeModel.hash,
   sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
-  recipe: { ...defaultRecipe("lora"), steps: 12 },
+  recipe: recipeWith(defaultRecipe("lora"), { steps: 12 }),
 };
 const kept: FakeSettings = { pace: 1, models: [fakeModel], sources: [fakeSource] };
 

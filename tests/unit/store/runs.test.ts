@@ -2,8 +2,8 @@
 
 import { afterEach, expect, test, vi } from "vitest";
 import { createEngineClient } from "../../../src/client/client.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { createHone } from "../../../src/store/hone.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { undoTime } from "../../../src/store/runs.ts";
 import { fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";
@@ -102,8 +102,11 @@ test("a run that another tab trains is listed with live curves; its end brings t
   for (const step of [1, 2, 3]) {
     workers.tell({ type: "elsewhere", event: { type: "step", runId: "there", metrics: metrics(step), memory: 7 } });
   }
-  workers.tell({ type: "elsewhere", event: { type: "evaluation", runId: "there", metrics: { step: 3, loss: 2 } } });
-  await vi.waitFor(() => expect(hone.series.of("there").evaluations).toEqual([{ step: 3, loss: 2 }]));
+  workers.tell({
+    type: "elsewhere",
+    event: { type: "evaluation", runId: "there", metrics: { step: 3, loss: 2, sets: {} } },
+  });
+  await vi.waitFor(() => expect(hone.series.of("there").evaluations).toEqual([{ step: 3, loss: 2, sets: {} }]));
   expect(facts().training).toMatchObject({ phase: "idle", elsewhere: true });
   expect(shown()).toEqual(["there", young.id, old.id]);
   expect([...hone.series.of("there").steps.step]).toEqual([1, 2, 3]);

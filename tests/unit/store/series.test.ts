@@ -25,7 +25,7 @@ const shown = (series: MetricSeries, runId: string) =>
 
 test("steps that are gone through again replace those after the checkpoint", () => {
   const series = createMetricSeries();
-  series.fill("a", kept(steps(1, 4), [{ step: 0, loss: 9 }]));
+  series.fill("a", kept(steps(1, 4), [{ step: 0, loss: 9, sets: {} }]));
   series.addStep("a", step(3, 30), 8);
   series.addStep("a", step(4, 40), 8);
   expect(shown(series, "a")).toEqual([
@@ -34,8 +34,8 @@ test("steps that are gone through again replace those after the checkpoint", () 
     [3, 30],
     [4, 40],
   ]);
-  series.addEvaluation("a", { step: 0, loss: 8 });
-  expect(series.of("a").evaluations).toEqual([{ step: 0, loss: 8 }]);
+  series.addEvaluation("a", { step: 0, loss: 8, sets: {} });
+  expect(series.of("a").evaluations).toEqual([{ step: 0, loss: 8, sets: {} }]);
   expect([series.of("a").memory, series.of("unknown").memory]).toEqual([8, null]);
 });
 
@@ -57,14 +57,14 @@ test("every change makes a new object, is told with its run, and does not touch 
 test("kept curves go before what was heard live, and what they have of it gives way", () => {
   const series = createMetricSeries();
   for (const metrics of steps(21, 23, 100)) series.addStep("a", metrics, 8);
-  series.addEvaluation("a", { step: 22, loss: 7 });
+  series.addEvaluation("a", { step: 22, loss: 7, sets: {} });
   expect(series.of("a").whole).toBe(false);
   // Kept before the run went back to step 20.
   series.fill(
     "a",
     kept(
       steps(1, 30),
-      [0, 10, 20, 30].map((at) => ({ step: at, loss: 1 })),
+      [0, 10, 20, 30].map((at) => ({ step: at, loss: 1, sets: {} })),
     ),
   );
   expect(shown(series, "a")).toEqual([...steps(1, 20), ...steps(21, 23, 100)].map(({ step, loss }) => [step, loss]));
@@ -87,7 +87,7 @@ test("thousands of steps one by one are all there", () => {
 
 test("at its end a run has the points that its record counts, or none where they are not all here", () => {
   const series = createMetricSeries();
-  const evaluations = [0, 10].map((at) => ({ step: at, loss: 1 }));
+  const evaluations = [0, 10].map((at) => ({ step: at, loss: 1, sets: {} }));
   series.fill("a", kept(steps(1, 12), evaluations));
   const before = series.of("a");
   series.settle("a", progressOf(steps(1, 12), evaluations));
@@ -104,13 +104,13 @@ test("at its end a run has the points that its record counts, or none where they
 
 test("a list shows the ends that a record counts, with the last that was heard", () => {
   const series = createMetricSeries();
-  const counted = progressOf(steps(1, 10), [{ step: 0, loss: 5 }]);
+  const counted = progressOf(steps(1, 10), [{ step: 0, loss: 5, sets: {} }]);
   expect(endsSoFar(counted, series.of("a"))).toMatchObject({
     steps: { first: { step: 1 }, last: { step: 10 } },
     evaluations: { first: { loss: 5 }, last: { loss: 5 } },
   });
   series.addStep("a", step(12), 8);
-  series.addEvaluation("a", { step: 12, loss: 3 });
+  series.addEvaluation("a", { step: 12, loss: 3, sets: {} });
   expect(endsSoFar(counted, series.of("a"))).toMatchObject({
     steps: { first: { step: 1 }, last: { step: 12 } },
     evaluations: { first: { loss: 5 }, last: { loss: 3 } },

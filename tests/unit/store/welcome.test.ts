@@ -4,8 +4,10 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createEngineClient } from "../../../src/client/client.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
+import { lastStage } from "../../../src/run/stage.ts";
 import { createHone } from "../../../src/store/hone.ts";
-import { defaultRecipe, defaultsFor } from "../../../src/store/recipe.ts";
+import { defaultsFor } from "../../../src/store/recipe.ts";
 import { demoData, seedlingSource } from "../../../src/store/seedling.ts";
 import { fakeSource } from "../../support/fakeData.ts";
 import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";
@@ -112,5 +114,7 @@ test("Seedling is selected where it is here, and opened where it is not", async 
 test("Seedling has defaults of its own; every other model has the usual ones", () => {
   expect(defaultsFor({ name: "stories260K" }, "lora")).toEqual(defaultRecipe("lora"));
   expect(defaultsFor(undefined, "full")).toEqual(defaultRecipe("full"));
-  expect(defaultsFor({ name: "seedling" }, "lora").learningRate).toBeGreaterThan(defaultRecipe("lora").learningRate);
+  expect(lastStage(defaultsFor({ name: "seedling" }, "lora")).learningRate).toBeGreaterThan(
+    lastStage(defaultRecipe("lora")).learningRate,
+  );
 });

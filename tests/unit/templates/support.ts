@@ -6,7 +6,7 @@ import type { Segment } from "../../../src/tokenizer/segment.ts";
 import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 
-const sources = import.meta.glob<string>("../../../golden/templates/*.jinja", {
+const sources = import.meta.glob<string>("../../golden/templates/*.jinja", {
   query: "?raw",
   import: "default",
   eager: true,
@@ -14,7 +14,7 @@ const sources = import.meta.glob<string>("../../../golden/templates/*.jinja", {
 
 /** The source of tests/golden/templates/NAME.jinja. */
 export function golden(name: string): string {
-  const source = sources[`../../../golden/templates/${name}.jinja`];
+  const source = sources[`../../golden/templates/${name}.jinja`];
   if (source === undefined) throw new Error(`There is no template "${name}".`);
   return source;
 }

@@ -20,16 +20,28 @@ import {
   updated,
 } from "../../../src/artifacts/contract.ts";
 import type { Batch, BatchShape } from "../../../src/batching/batch.ts";
+import { sameInFile } from "../../../src/models/fileTensor.ts";
 import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../../../src/runtime/types.ts";
 import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
 import type { Stepper } from "../../../src/training/step.ts";
+import { portsOnly } from "../../support/graphArtifact.ts";
 
 export const vocabulary = 7;
+
+/** A parameter that stands in the model's files as it is. */
+export const fromFile = (name: string, shape: Shape, trainable: boolean): ParameterSpec => ({
+  name,
+  shape,
+  trainable,
+  storage: "float32",
+  source: { kind: "checkpoint", tensor: sameInFile({ name, shape }) },
+});
+
 /** `bias` is frozen: it gets no accumulator and no moments. */
 export const specs: readonly ParameterSpec[] = [
-  { name: "bias", shape: [vocabulary], trainable: false, initial: "checkpoint" },
-  { name: "table", shape: [vocabulary, vocabulary], trainable: true, initial: "checkpoint" },
+  fromFile("bias", [vocabulary], false),
+  fromFile("table", [vocabulary, vocabulary], true),
 ];
 export const optimizerSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
 
@@ -49,31 +61,30 @@ function batchInputs({ rows, length, supervised }: BatchShape): Port[] {
 }
 
 export const artifacts = {
-  training: (shape: BatchShape): Artifact => ({
-    kind: "training",
-    key: `training ${JSON.stringify(shape)}`,
-    bytes: new Uint8Array(),
-    inputs: [
-      ...batchInputs(shape),
-      port(lazyResetGrad, "bool", [1]),
-      ...parameterPorts,
-      port(accumulatorIn("table"), "float32", table.shape),
-    ],
-    outputs: [port(lossSum, "float32", [1]), port(accumulatorOut("table"), "float32", table.shape)],
-    aliases: { [accumulatorOut("table")]: accumulatorIn("table") },
-  }),
-  evaluation: (shape: BatchShape): Artifact => ({
-    kind: "eval",
-    key: `eval ${JSON.stringify(shape)}`,
-    bytes: new Uint8Array(),
-    inputs: [...batchInputs(shape), ...parameterPorts],
-    outputs: [port(lossSum, "float32", [1]), port(tokenLoss, "float32", [shape.supervised])],
-    aliases: {},
-  }),
-  optimizer: {
+  training: (shape: BatchShape) =>
+    portsOnly({
+      kind: "training",
+      key: `training ${JSON.stringify(shape)}`,
+      inputs: [
+        ...batchInputs(shape),
+        port(lazyResetGrad, "bool", [1]),
+        ...parameterPorts,
+        port(accumulatorIn("table"), "float32", table.shape),
+      ],
+      outputs: [port(lossSum, "float32", [1]), port(accumulatorOut("table"), "float32", table.shape)],
+      aliases: { [accumulatorOut("table")]: accumulatorIn("table") },
+    }),
+  evaluation: (shape: BatchShape) =>
+    portsOnly({
+      kind: "eval",
+      key: `eval ${JSON.stringify(shape)}`,
+      inputs: [...batchInputs(shape), ...parameterPorts],
+      outputs: [port(lossSum, "float32", [1]), port(tokenLoss, "float32", [shape.supervised])],
+      aliases: {},
+    }),
+  optimizer: portsOnly({
     kind: "optimizer",
     key: "optimizer",
-    bytes: new Uint8Array(),
     inputs: [
       ...["table", accumulatorIn("table"), firstMoment("table"), secondMoment("table")].map((name) =>
         port(name, "float32", table.shape),
@@ -89,7 +100,7 @@ export const artifacts = {
     aliases: Object.fromEntries(
       ["table", firstMoment("table"), secondMoment("table")].map((name) => [updated(name), name]),
     ),
-  } satisfies Artifact,
+  }),
 };
 
 export interface FakeRuntime extends Pick<Runtime, "tensor" | "session"> {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { accumulatorOut } from "../../../src/artifacts/contract.ts";
 import type { Batch } from "../../../src/batching/batch.ts";
-import type { SamplerState } from "../../../src/batching/sampler.ts";
+import type { OrderState } from "../../../src/batching/stages.ts";
 import { columnsOf, progressOf } from "../../../src/run/curves.ts";
+import { validationOf } from "../../../src/run/heldOut.ts";
 import type { EvaluationMetrics, Moment } from "../../../src/run/metrics.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
@@ -42,7 +43,7 @@ interface Saved {
 }
 
 /** Micro-batches that depend on how many steps were drawn before; each third step has an empty one. */
-function sourceFrom(state: SamplerState, weight: (step: number) => number): BatchSource {
+function sourceFrom(state: OrderState, weight: (step: number) => number): BatchSource {
   let drawn = state.cursor;
   return {
     next: () => {
@@ -96,17 +97,17 @@ async function train(setting: Setting = {}) {
     return compute(artifact, inputs);
   });
   const random = createRandom(1);
-  const parameters = await uploadParameters(runtime, specs, (name) =>
+  const parameters = await uploadParameters(runtime, specs, ({ name }) =>
     Float32Array.from({ length: name === "bias" ? vocabulary : vocabulary ** 2 }, () => random.normal()),
   );
   const { beta1, beta2 } = optimizerSettings;
   const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
-  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
+  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 });
   const patience: Patience | null = setting.patience
     ? {
         validations: setting.patience,
         from: setting.patienceFrom ?? 0,
-        loss: ({ loss, byKind }) => byKind?.chat ?? loss,
+        set: validationOf("chat"),
       }
     : null;
   const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)), patience).state;
@@ -115,7 +116,7 @@ async function train(setting: Setting = {}) {
   const { validation = [batchOf([[1, 2, 3]], [0]), batchOf([[4, 5, 6]], [1])] } = setting;
   const told = losses
     ?.slice(state.progress.evaluations?.points ?? 0)
-    .map((held) => (typeof held === "number" ? { loss: held } : held));
+    .map((held) => (typeof held === "number" ? { loss: held, sets: { validation: held } } : held));
   const watched = batchOf([[2, 3, 4, 5]], [0]);
   const seen = setting.seen?.slice();
   const events: LoopEvent[] = [];
@@ -139,8 +140,9 @@ async function train(setting: Setting = {}) {
         validation === null
           ? null
           : told === undefined
-            ? (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: validation }], interrupted)
-            : async () => told.shift() ?? { loss: Number.NaN },
+            ? (interrupted) =>
+                evaluateHeldOut(evaluator, [{ ...validationOf("mixed"), batches: validation }], interrupted)
+            : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
       patience,
       borders: setting.borders ?? [],
       questions: setting.questions ?? [],
@@ -231,9 +233,9 @@ describe("a run", () => {
     const run = await train({ checkpointEvery: 100, evaluateEvery: 1, losses: [5, 6, 4, 4, 3, 7, 8] });
     expect(checkpointSteps(run.checkpoints)).toEqual([2, 4, 6]);
     expect(run.checkpoints.map((checkpoint) => checkpoint.state.best)).toEqual([
-      { step: 2, loss: 4 },
-      { step: 4, loss: 3 },
-      { step: 4, loss: 3 },
+      { step: 2, loss: 4, sets: { validation: 4 } },
+      { step: 4, loss: 3, sets: { validation: 3 } },
+      { step: 4, loss: 3, sets: { validation: 3 } },
     ]);
   });
 
@@ -251,14 +253,14 @@ describe("a run", () => {
     // Validations at 0, 2, …, 20; the stage begins with step 8. Of all rows the loss only rises.
     const losses = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((loss, i) => ({
       loss,
-      byKind: { text: loss, chat: [9, 9, 9, 9, 8, 7, 6, 6, 6][i] ?? 6 },
+      sets: { "validation of text": loss, "validation of chats": [9, 9, 9, 9, 8, 7, 6, 6, 6][i] ?? 6 },
     }));
     const run = await train({ totalSteps: 20, evaluateEvery: 2, patience: 2, patienceFrom: 8, losses });
     expect(run.state.step).toBe(16);
     expect(run.reason).toBe(
       "Stopped at step 16 of 20: 2 validations in a row without a lower loss than 6.0000 at step 12.",
     );
-    expect(run.state.best).toEqual({ step: 0, loss: 1, byKind: { text: 1, chat: 9 } });
+    expect(run.state.best).toEqual({ step: 0, loss: 1, sets: { "validation of text": 1, "validation of chats": 9 } });
   });
 
   test("evaluates and saves where a stage ends", async () => {
@@ -497,7 +499,7 @@ test("of many looks sixty stay, the first and the newest among them, spread over
 
 describe("a stored state", () => {
   const pass = { pass: 2, position: 7, random: [5, 6, 7, 8] } as const;
-  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4], passes: [pass] });
+  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4], passes: [pass], drawn: 9, stages: 2 });
 
   test("comes back as it was", async () => {
     const run = await train({ questions: [{ prompt: "a", reference: "b" }], watchEvery: 3 });
@@ -511,7 +513,7 @@ describe("a stored state", () => {
     const losses = [5, 4, 4.5, 3, 3, 3.1, 2, 1];
     const setting = { totalSteps: 10, evaluateEvery: 2, checkpointEvery: 1, patience: 3, patienceFrom: 4, losses };
     const run = await train(setting);
-    const patience: Patience = { validations: 3, from: 4, loss: ({ loss }) => loss };
+    const patience: Patience = { validations: 3, from: 4, set: validationOf("chat") };
     expect(run.checkpoints).toHaveLength(10);
     for (const { state: now } of run.checkpoints) {
       const metrics = run.metrics.filter(({ step }) => step <= now.step);

@@ -18,6 +18,7 @@ import {
   type Compute,
   computeBigram,
   createFakeRuntime,
+  fromFile,
   optimizerSettings,
   restoreInto,
   type Snapshot,
@@ -37,7 +38,7 @@ const sequences = [
 async function setUp({ maxGradNorm = null as number | null, compute = computeBigram as Compute } = {}) {
   const runtime = createFakeRuntime(compute);
   const random = createRandom(7);
-  const parameters = await uploadParameters(runtime, specs, (name) =>
+  const parameters = await uploadParameters(runtime, specs, ({ name }) =>
     Float32Array.from({ length: name === "bias" ? vocabulary : vocabulary ** 2 }, () => random.normal()),
   );
   const { beta1, beta2 } = optimizerSettings;
@@ -295,10 +296,10 @@ describe("evaluation", () => {
 
 describe("an adapter's first values", () => {
   const adapter: ParameterSpec[] = [
-    { name: "w", shape: [32, 64], trainable: false, initial: "checkpoint" },
-    { name: "w.lora_A", shape: [16, 64], trainable: true, initial: "lora_A" },
-    { name: "w.lora_B", shape: [32, 16], trainable: true, initial: "lora_B" },
-    { name: "v.lora_A", shape: [16, 64], trainable: true, initial: "lora_A" },
+    fromFile("w", [32, 64], false),
+    { name: "w.lora_A", shape: [16, 64], trainable: true, storage: "float32", source: { kind: "lora_A" } },
+    { name: "w.lora_B", shape: [32, 16], trainable: true, storage: "float32", source: { kind: "lora_B" } },
+    { name: "v.lora_A", shape: [16, 64], trainable: true, storage: "float32", source: { kind: "lora_A" } },
   ];
 
   test("A is uniform within 1/√in as PEFT's kaiming_uniform(a = √5), B is zero, the base is not touched", () => {
@@ -325,7 +326,7 @@ describe("upload", () => {
     ["a wrong size", new Float32Array(3), "table has 3 values, but the model wants float32[7, 7]"],
   ])("with %s is refused and leaves nothing on the device", async (_, value, message) => {
     const runtime = createFakeRuntime();
-    const read = (name: string) => (name === "bias" ? new Float32Array(vocabulary) : value);
+    const read = ({ name }: ParameterSpec) => (name === "bias" ? new Float32Array(vocabulary) : value);
     await expect(uploadParameters(runtime, specs, read)).rejects.toThrow(message);
     expect(runtime.alive.size).toBe(0);
   });

@@ -7,11 +7,13 @@ import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
 import type { TokenizedExample } from "../../../src/batching/batch.ts";
 import { chooseBuckets } from "../../../src/batching/buckets.ts";
-import { createSampler, type SamplerOptions } from "../../../src/batching/sampler.ts";
+import type { SamplerOptions } from "../../../src/batching/sampler.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";
 import { noProgress } from "../../../src/run/curves.ts";
+import { validationOf } from "../../../src/run/heldOut.ts";
 import type { StepMetrics } from "../../../src/run/metrics.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
+import { lastStage } from "../../../src/run/stage.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
@@ -29,10 +31,11 @@ import { disposeAll, initialAdapter, uploadParameters } from "../../../src/train
 import { learningRateAt } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import { createStepper } from "../../../src/training/step.ts";
+import { oneStage } from "../../support/oneStage.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
 
-const config = smallLlama({
+const model = smallLlama({
   vocab_size: 64,
   hidden_size: 32,
   intermediate_size: 48,
@@ -82,16 +85,16 @@ const scale = (name: string) => (name.includes("embed") ? 0.6 : 0.2);
 
 /** Random weights as a fresh checkpoint has them, with the adapter's start. */
 function upload(method: Method) {
-  const specs = parametersOf(config, method);
+  const specs = parametersOf(model, method);
   const random = createRandom(17);
   const base = new Map(
-    parametersOf(config, null).map(({ name, shape }) => [
+    parametersOf(model, null).map(({ name, shape }) => [
       name,
       Float32Array.from({ length: sizeOf(shape) }, () => (shape.length === 1 ? 1 : scale(name) * random.normal())),
     ]),
   );
   const adapter = initialAdapter(specs, 5);
-  return uploadParameters(runtime, specs, (name) => base.get(name) ?? adapter.get(name));
+  return uploadParameters(runtime, specs, ({ name }) => base.get(name) ?? adapter.get(name));
 }
 
 const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] => ({
@@ -102,15 +105,18 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   mask: "responses",
   truncation: "drop",
   packing: false,
-  mixture: "weight",
-  stages: "together",
-  textEpochs: 1,
-  textLearningRate: null,
-  learningRate,
-  schedule: "cosine",
-  warmupRatio: 0.05,
-  epochs: 1,
-  steps: totalSteps,
+  stages: [
+    {
+      objective: "mixed",
+      sources: null,
+      mixture: "weight",
+      learningRate,
+      schedule: "cosine",
+      warmupRatio: 0.05,
+      epochs: 1,
+      steps: totalSteps,
+    },
+  ],
   batchSize: 2,
   accumulation: 2,
   maxLength: 32,
@@ -149,12 +155,12 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     status: "running",
     reason: null,
     model: { name: "tiny", hash: "0", parameters: 0 },
-    sources: [{ name: "four", hash: "0", mapping: null, lambda: 1, excluded: [] }],
+    sources: [{ name: "four", hash: "0", mapping: null, excluded: [] }],
     recipe: settings,
     provider: "wasm",
     trainable: 0,
     examples: { training: 4, validation: 0 },
-    stages: [],
+    stages: [{ objective: "mixed", steps: totalSteps, examples: 4, supervisedTokens: 25 }],
     totalSteps,
     step: 0,
     seconds: 0,
@@ -182,10 +188,10 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     const stepper = createStepper({
       runtime,
       parameters,
-      specs: parametersOf(config, method),
+      specs: parametersOf(model, method),
       artifacts: {
-        training: (shape) => compileTraining(config, method, shape),
-        optimizer: compileOptimizer(config, method, settings),
+        training: (shape) => compileTraining(model, method, shape),
+        optimizer: compileOptimizer(model, method, settings),
       },
       recipe: settings,
     });
@@ -194,11 +200,11 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     const from = resume
       ? readState((await stepper.restore((restore) => checkpoints.load(record.id, "latest", restore))).state, null)
           .state
-      : initialState(createSampler(samplerOptions).state());
+      : initialState(oneStage(samplerOptions).state());
     const evaluator = createEvaluator({
       runtime,
       parameters,
-      artifact: (shape) => compileEvaluation(config, method, shape),
+      artifact: (shape) => compileEvaluation(model, method, shape),
     });
     const control = createControl();
     let polls = 0;
@@ -208,11 +214,15 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
       {
         recipe: settings,
         totalSteps,
-        learningRate: (step) => learningRateAt(settings, step, totalSteps),
+        learningRate: (step) => learningRateAt(lastStage(settings), step, totalSteps),
         stepper,
-        batches: createBatchSource(examples, buckets, createSampler(samplerOptions, from.sampler)),
+        batches: createBatchSource(examples, buckets, oneStage(samplerOptions, from.sampler)),
         evaluate: (interrupted) =>
-          evaluateHeldOut(evaluator, [{ kind: null, batches: evaluationBatches(examples, buckets) }], interrupted),
+          evaluateHeldOut(
+            evaluator,
+            [{ ...validationOf("mixed"), batches: evaluationBatches(examples, buckets) }],
+            interrupted,
+          ),
         patience: null,
         borders: [],
         questions: [],
@@ -263,8 +273,8 @@ describe("four sequences", () => {
       const generate = createGenerator({
         runtime,
         parameters: run.parameters,
-        artifact: (shape) => compileGeneration(config, method, shape),
-        contextLength: config.max_position_embeddings,
+        artifact: (shape) => compileGeneration(model, method, shape),
+        contextLength: model.contextLength,
       });
       const greedy = { temperature: 0, topK: null, topP: null };
       for (const [row, prompt] of prompts.entries()) {
@@ -273,14 +283,14 @@ describe("four sequences", () => {
       }
 
       // Oracle: the eval artifact without any cache; the loss of every candidate at the last position, the least one wins.
-      const prompt = Array.from({ length: 37 }, (_, i) => (7 * i + 3) % config.vocab_size);
+      const prompt = Array.from({ length: 37 }, (_, i) => (7 * i + 3) % model.vocabulary);
       const generated = await generate({ prompt, stopIds: [], maxTokens: 99, sampling: greedy, seed: 0 });
       expect(generated.finish).toBe("context");
-      const shape = { rows: 1, length: config.max_position_embeddings, supervised: config.vocab_size };
-      const evaluation = compileEvaluation(config, method, shape);
+      const shape = { rows: 1, length: model.contextLength, supervised: model.vocabulary };
+      const evaluation = compileEvaluation(model, method, shape);
       const session = await runtime.session(evaluation);
       const sequence = [...prompt];
-      while (sequence.length < config.max_position_embeddings) {
+      while (sequence.length < model.contextLength) {
         const padded = Int32Array.from({ length: shape.length }, (_, t) => sequence[t] ?? 0);
         const result = await session.run({
           ...bindTensors(evaluation, run.parameters).inputs,

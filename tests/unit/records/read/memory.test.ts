@@ -4,7 +4,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { readRecords } from "../../../../src/records/read/read.ts";
-import type { ByteSource } from "../../../../src/tensor/bytes.ts";
+import { type ByteSource, bytesFromMemory } from "../../../../src/tensor/bytes.ts";
+import { packed } from "./reading.ts";
 
 const mebibyte = 1 << 20;
 
@@ -75,6 +76,26 @@ describe("a file of hundreds of MB is read in a few", () => {
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(40 * mebibyte);
   });
+});
+
+test("an archive that unpacks to hundreds of times its size", async () => {
+  const line = `${JSON.stringify({ instruction: "x".repeat(4000) })}\n`;
+  const file = packed(line.repeat((20 * mebibyte) / line.length));
+  const members = 15;
+  expect(members * file.length).toBeLessThan((members * 20 * mebibyte) / 300);
+  const source = bytesFromMemory("a.jsonl.gz", Buffer.concat(Array.from({ length: members }, () => file)));
+  const before = memory();
+  let most = 0;
+  let length = 0;
+  const { batches } = await readRecords(source);
+  for await (const batch of batches) {
+    if (length % (10 * mebibyte) < batch.length * line.length) most = Math.max(most, memory() - before);
+    length += batch.length * line.length;
+  }
+  expect(length).toBeGreaterThan((members * 20 - 1) * mebibyte);
+  expect(most).toBeGreaterThan(0);
+  // One step writes 20 to 32 MiB, which become text and rows before the next step.
+  expect(most).toBeLessThan(120 * mebibyte);
 });
 
 describe("a row over the limit is told of and left out; the rows around it are read", () => {

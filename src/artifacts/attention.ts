@@ -1,0 +1,136 @@
+/** The attention of a model's layers in the two kinds of graphs: over whole rows, and against a key/value cache. */
+
+import type { Attend, LayerSpec } from "../models/architecture.ts";
+import { attend, cacheBias, causalBias, splitKeys, splitQueries } from "../nn/attention.ts";
+import { rope, ropeTables } from "../nn/rope.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Value } from "../onnx/graph.ts";
+import { generationPorts } from "./contract.ts";
+
+/** One of each layer, made once for all layers of the same `kind`. */
+function perLayer<T>(
+  layers: readonly LayerSpec[],
+  kind: (layer: LayerSpec) => unknown,
+  make: (layer: LayerSpec) => T,
+): (layer: number) => { readonly spec: LayerSpec; readonly made: T } {
+  const known = new Map<string, T>();
+  const all = layers.map((spec) => {
+    const key = JSON.stringify(kind(spec));
+    const made = known.get(key) ?? make(spec);
+    known.set(key, made);
+    return { spec, made };
+  });
+  return (layer) => {
+    const found = all[layer];
+    if (!found) throw new RangeError(`The model asks for attention of layer ${layer}, but lists ${all.length} layers.`);
+    return found;
+  };
+}
+
+/**
+ * Rotates queries and keys of up to `length` positions, (M, width) to (B, T, width). The score scale is folded into the
+ * rotation of the queries, where it costs nothing.
+ */
+function rotations(b: GraphBuilder, { heads, rope: rotation, scoreScale }: LayerSpec, length: number) {
+  if (rotation === null) {
+    const rows = (x: Value, positions: Value) => b.reshape(x, [...positions.shape, x.shape[1] as number]);
+    return { queries: (x: Value, positions: Value) => rows(b.mul(x, b.scalar(scoreScale)), positions), keys: rows };
+  }
+  const { frequencies } = rotation;
+  const own = ropeTables(b, frequencies, length, scoreScale);
+  const plain = ropeTables(b, frequencies, length);
+  return {
+    queries: (x: Value, positions: Value) => rope(b, x, positions, own, heads.query),
+    keys: (x: Value, positions: Value) => rope(b, x, positions, plain, heads.key),
+  };
+}
+
+const rotationsOf = (b: GraphBuilder, layers: readonly LayerSpec[], length: number) =>
+  perLayer(
+    layers,
+    ({ heads, scoreScale, rope }) => ({ heads, scoreScale, rope }),
+    (layer) => rotations(b, layer, length),
+  );
+
+/** Whole rows: positions and segments int32 [B, T]. Causal, and within a segment. */
+export function wholeRows(
+  b: GraphBuilder,
+  layers: readonly LayerSpec[],
+  positions: Value,
+  segments: Value,
+  queryBlocks: number,
+): Attend {
+  const [rows, length] = positions.shape as [number, number];
+  const positions64 = b.cast(positions, "int64");
+  const biasOf = perLayer(
+    layers,
+    ({ window }) => window,
+    ({ window }) => causalBias(b, segments, window),
+  );
+  const rotationOf = rotationsOf(b, layers, length);
+  return (layer, q, k, v) => {
+    const { spec, made: rotate } = rotationOf(layer);
+    const { heads } = spec;
+    return attend(
+      b,
+      splitQueries(b, rotate.queries(q, positions64), heads),
+      splitKeys(b, rotate.keys(k, positions64), heads, true),
+      splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
+      biasOf(layer).made,
+      heads,
+      queryBlocks,
+    );
+  };
+}
+
+/** The shape of a layer's cached keys or values. */
+export const cacheShape = ({ heads }: LayerSpec, capacity: number) => [1, heads.key, capacity, heads.size] as const;
+
+/**
+ * S tokens at `positions` int32 [S], from slot `start` int32 [1] on, against a cache of C slots. The updated caches are
+ * put into `outputs`.
+ */
+export function cached(
+  b: GraphBuilder,
+  layers: readonly LayerSpec[],
+  positions: Value,
+  start: Value,
+  capacity: number,
+  outputs: Record<string, Value>,
+): Attend {
+  const [tokens] = positions.shape as [number];
+  const positions64 = b.cast(b.reshape(positions, [1, tokens]), "int64");
+  const rotationOf = rotationsOf(b, layers, capacity);
+  const biasOf = perLayer(
+    layers,
+    ({ window }) => window,
+    ({ window }) => cacheBias(b, positions, capacity, window),
+  );
+
+  // Slot c takes token c − start where that is one of the S tokens: clamped, it is unchanged exactly there.
+  const slots = b.constant(
+    "int32",
+    [capacity],
+    Int32Array.from({ length: capacity }, (_, i) => i),
+  );
+  const offset = b.sub(slots, start);
+  const source = b.min(b.max(offset, b.scalar(0, "int32")), b.scalar(tokens - 1, "int32"));
+  const written = b.reshape(b.equal(offset, source), [1, 1, capacity, 1]);
+  const updated = (spec: LayerSpec, past: string, present: string, fresh: Value): Value => {
+    const before = b.input(past, "float32", cacheShape(spec, capacity));
+    const after = b.where(written, b.gather(fresh, source, 2), before);
+    outputs[present] = after;
+    return after;
+  };
+
+  return (layer, q, k, v) => {
+    const { spec, made: rotate } = rotationOf(layer);
+    const { heads } = spec;
+    const freshKeys = splitKeys(b, rotate.keys(k, positions64), heads);
+    const freshValues = splitKeys(b, b.reshape(v, [1, tokens, heads.key * heads.size]), heads);
+    const keys = updated(spec, generationPorts.pastKey(layer), generationPorts.presentKey(layer), freshKeys);
+    const values = updated(spec, generationPorts.pastValue(layer), generationPorts.presentValue(layer), freshValues);
+    const queries = splitQueries(b, rotate.queries(q, positions64), heads);
+    return attend(b, queries, b.transpose(keys, [0, 1, 3, 2]), values, biasOf(layer).made, heads);
+  };
+}

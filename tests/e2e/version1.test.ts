@@ -1,0 +1,139 @@
+/** A browser of version 1 (tests/fixtures/version1) opens the built page: the page shows everything and resumes its runs. */
+
+import type { Page } from "playwright";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { downloadRecord, enterStep, openModelFolder, openStudio, waitForRun } from "../../scripts/harness/studio.ts";
+import {
+  type Dump,
+  modelFiles,
+  outcomeOf,
+  readDump,
+  readExpected,
+  runFilePath,
+  version1Run,
+} from "../support/version1.ts";
+import { folderOf, watch } from "./tab.ts";
+
+const expected = readExpected();
+/** Name of the run that is resumed. */
+const full = "Full, paused";
+const resumed = { from: 0, ...expected.resumed[expected.ids.full] };
+
+let browser: Headless;
+beforeAll(async () => {
+  browser = await launchChromium({ webgpu: false });
+});
+afterAll(() => browser?.dispose());
+
+/** A tab of a browser that has never seen the page. */
+async function freshTab(): Promise<Page> {
+  const context = await browser.context.browser()?.newContext({ viewport: { width: 1280, height: 900 } });
+  if (!context) throw new Error("Chromium gave no context.");
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  watch(page, inject("page"));
+  return page;
+}
+
+/** Puts the dump where the page keeps things, without any code of the page. */
+async function load(page: Page, dump: Dump): Promise<void> {
+  await page.goto(`${inject("page")}favicon.svg`);
+  await page.evaluate(async ({ databases, localStorage: kept }) => {
+    for (const [name, { version, stores }] of Object.entries(databases)) {
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const opening = indexedDB.open(name, version);
+        opening.onupgradeneeded = () => {
+          for (const store of Object.keys(stores)) opening.result.createObjectStore(store);
+        };
+        opening.onsuccess = () => resolve(opening.result);
+        opening.onerror = () => reject(opening.error);
+      });
+      for (const [store, entries] of Object.entries(stores)) {
+        const transaction = database.transaction(store, "readwrite");
+        for (const [key, value] of entries) transaction.objectStore(store).put(value, key);
+        await new Promise<void>((resolve, reject) => {
+          transaction.oncomplete = () => resolve();
+          transaction.onabort = () => reject(transaction.error);
+        });
+      }
+      database.close();
+    }
+    for (const [key, value] of Object.entries(kept)) localStorage.setItem(key, value);
+  }, dump);
+}
+
+/** Resumes the full run to its end and compares its record, as the page gives it for download, with what version 1 made of it. */
+async function resumeFull(page: Page): Promise<void> {
+  await enterStep(page, "Runs");
+  await page.getByRole("button", { name: `Resume ${full}`, exact: true }).click();
+  await waitForRun(page, ["finished"]);
+  await enterStep(page, "Runs");
+  const card = page.getByRole("article", { name: full, exact: true });
+  expect(await card.textContent()).toContain("12 / 12");
+  await page.getByRole("button", { name: `Take away ${full}`, exact: true }).click();
+  const { tensors: _, ...outcome } = resumed;
+  expect(outcomeOf(version1Run(await downloadRecord(page)), resumed.from)).toEqual(outcome);
+}
+
+test("the page opens with all runs, the model, the data, what was typed and asked; a paused run goes on to its end", async () => {
+  const page = await freshTab();
+  await load(page, readDump());
+  await openStudio(page, inject("page"), "auto", { keepDemoData: true });
+  expect(await page.getByTestId("engine-status").getAttribute("data-provider")).toBe("wasm");
+  await page.getByRole("navigation", { name: "Beside the steps" }).getByText("9 runs", { exact: true }).waitFor();
+
+  await enterStep(page, "Runs");
+  const cards = await page
+    .getByRole("article")
+    .evaluateAll((list) =>
+      list.map((card) => [card.getAttribute("aria-label"), card.getAttribute("data-status"), card.textContent]),
+    );
+  expect(cards).toEqual(
+    expected.runs.map(({ name, status, step, totalSteps }) => [
+      name,
+      status,
+      expect.stringContaining(`${step} / ${totalSteps}`),
+    ]),
+  );
+
+  await enterStep(page, "Model");
+  expect(await page.getByLabel("Train this model").locator("option:checked").textContent()).toBe("Small Fox");
+  expect(await page.getByRole("listitem").filter({ hasText: "Larger Fox" }).textContent()).toContain("Unfinished");
+
+  await enterStep(page, "Data");
+  const boxes = await page.getByRole("checkbox", { name: /^Train on / }).all();
+  const sources = await Promise.all(
+    boxes.map(async (box) => [await box.getAttribute("aria-label"), await box.isChecked()]),
+  );
+  expect(sources).toEqual(
+    expected.datasets.map(({ name }) => [`Train on ${name}`, ["pairs.jsonl", "better.csv"].includes(name)]),
+  );
+  const better = page.getByRole("listitem").filter({ has: page.getByLabel("Train on better.csv") });
+  expect(await better.textContent()).toContain("2 rows excluded by you.");
+
+  await enterStep(page, "Train");
+  expect(await page.locator('[name="runName"]').inputValue()).toBe("Typed, not started");
+
+  await enterStep(page, "Compare");
+  const [conversation] = expected.conversations;
+  const answers = await page.getByTestId("answer").allTextContents();
+  // The last question stands first.
+  expect(answers).toEqual(
+    conversation?.turns
+      .toReversed()
+      .flatMap(({ answers: { base, tuned, other } }) => [base, tuned, other].map((answer) => answer?.text)),
+  );
+
+  await resumeFull(page);
+});
+
+test("a run file is taken in by a browser that has only the model, and goes on to the same end", async () => {
+  const page = await freshTab();
+  await openStudio(page, inject("page"), "wasm");
+  await openModelFolder(page, await folderOf(modelFiles()));
+  await enterStep(page, "Runs");
+  await page.getByLabel("Run file").setInputFiles(runFilePath("run.zip"));
+  await page.getByText(`${full} was taken in.`).waitFor();
+  await resumeFull(page);
+});
