@@ -11,6 +11,7 @@ import { createSampler } from "../../src/batching/sampler.ts";
 import { type OrderState, orderOf } from "../../src/batching/stages.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
+import { type Curves, createStepLog, stepsOf } from "../../src/run/curves.ts";
 import { validationOf } from "../../src/run/heldOut.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/tensor/convert.ts";
@@ -46,6 +47,7 @@ export interface PretrainParts {
 
 export interface PretrainOutcome {
   readonly state: LoopState;
+  readonly curves: Curves;
   readonly totalSteps: number;
   /** Loss on the held-out part of the model as it was written, float16 and all; null when none was written. */
   readonly heldOutLoss: number | null;
@@ -89,7 +91,11 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
   try {
     const resumed = await loadCheckpoint(checkpoint, text.fingerprint, stepper);
     const shape = shapeOf(model, training.batchSize);
-    const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, resumed);
+    const from = resumed?.state ?? null;
+    const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, from);
+    const steps = createStepLog(totalSteps, resumed?.curves?.steps);
+    const evaluations = [...(resumed?.curves?.evaluations ?? [])];
+    const curves = () => ({ steps: steps.view(), evaluations });
     const held = heldOutBatches(text.heldOut, shape);
     const { state } = await trainingLoop(
       {
@@ -105,8 +111,10 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         questions: [],
         answer: async () => null,
         watch: null,
-        saveCheckpoint: (contents) => saveCheckpoint(checkpoint, text.fingerprint, contents),
+        saveCheckpoint: (contents) => saveCheckpoint(checkpoint, text.fingerprint, contents, curves()),
         emit: (event) => {
+          if (event.type === "step") steps.push(event.metrics);
+          if (event.type === "evaluation") evaluations.push(event.metrics);
           parts.emit(event, totalSteps);
           if (event.type === "step" && event.metrics.step === parts.stopAfter) control.pause();
         },
@@ -114,11 +122,13 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         clock: () => performance.now(),
         nextTask,
       },
-      resumed ?? initialState(source.state()),
+      from ?? initialState(source.state()),
     );
-    if (state.step < totalSteps && state.step !== parts.stopAfter) return { state, totalSteps, heldOutLoss: null };
-    const heldOutLoss = await writeModel(parts, { model, parameters, evaluator, held, state, totalSteps });
-    return { state, totalSteps, heldOutLoss };
+    if (state.step < totalSteps && state.step !== parts.stopAfter) {
+      return { state, curves: curves(), totalSteps, heldOutLoss: null };
+    }
+    const trained = { model, parameters, evaluator, held, state, curves: curves(), totalSteps };
+    return { state, curves: curves(), totalSteps, heldOutLoss: await writeModel(parts, trained) };
   } finally {
     stepper.dispose();
     disposeAll(parameters);
@@ -175,12 +185,13 @@ interface Trained {
   readonly evaluator: Evaluator;
   readonly held: readonly Batch[];
   readonly state: LoopState;
+  readonly curves: Curves;
   readonly totalSteps: number;
 }
 
 /** Writes the model folder, and gives the loss of what it holds. */
 async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained: Trained): Promise<number> {
-  const { model, parameters, evaluator, held, state, totalSteps } = trained;
+  const { model, parameters, evaluator, held, state, curves, totalSteps } = trained;
   const seen = new Set<number>();
   for (const { ids } of text.training) for (const id of ids) seen.add(id);
   const reserved = [...text.special].filter(([token]) => token !== endOfText).map(([, id]) => id);
@@ -213,12 +224,12 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
       plannedSteps: totalSteps,
       documents: recipe.documents,
       corpusTokens: text.tokens,
-      trainedTokens: state.metrics.reduce((sum, metrics) => sum + metrics.tokens, 0),
-      seconds: Math.round(state.metrics.reduce((sum, { seconds }) => sum + seconds, 0)),
+      trainedTokens: curves.steps.tokens.reduce((sum, tokens) => sum + tokens, 0),
+      seconds: Math.round(state.seconds),
       processor: runtime.report.reason,
       heldOutLoss,
-      heldOut: state.evaluations,
-      loss: thinned(state.metrics),
+      heldOut: curves.evaluations,
+      loss: thinned(stepsOf(curves.steps)),
       recipe,
     },
   });

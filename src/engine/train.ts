@@ -11,6 +11,7 @@ import { validationOf } from "../run/heldOut.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { Runtime } from "../runtime/types.ts";
+import type { CurveWriter } from "../storage/curves.ts";
 import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
@@ -19,7 +20,7 @@ import { createEvaluator, evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
 import { learningRateOf, slowedBy } from "../training/schedule.ts";
-import { initialState, type LoopState, readState } from "../training/state.ts";
+import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
 import { createStepper, type Stepper } from "../training/step.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
@@ -43,22 +44,38 @@ export interface TrainParts {
   readonly follow: (journal: Journal) => void;
 }
 
+interface Restored {
+  readonly state: LoopState;
+  /** Goes on where the curves of that state end. */
+  readonly curves: CurveWriter;
+  /** Why it is not the newest checkpoint; null where it is as asked. */
+  readonly reason: string | null;
+}
+
 /** Goes back to a checkpoint, the newest where none is named; a damaged one is told, and the one before it taken. */
 async function restore(
   storage: Storage,
   stepper: Stepper,
   runId: string,
   step: number | null,
-): Promise<{ state: LoopState; reason: string | null }> {
-  const load = (which: number | "latest") =>
-    stepper.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
+  patience: Patience | null,
+): Promise<Restored> {
+  const load = async (which: number | "latest") => {
+    const { state: kept, place } = await stepper.restore(async (tensor) => {
+      const { state, manifest } = await storage.checkpoints.load(runId, which, tensor);
+      return { state, place: manifest.curves };
+    });
+    const { state, curves: own } = readState(kept, patience);
+    const curves = await (own ? storage.curves.writer(runId, null, own) : storage.curves.writer(runId, place));
+    return { state, curves };
+  };
   try {
-    return { state: readState(await load(step ?? "latest")), reason: null };
+    return { ...(await load(step ?? "latest")), reason: null };
   } catch (error) {
     if (!(error instanceof CheckpointDamagedError)) throw error;
     const [older] = error.goodSteps;
     if (older === undefined) throw error;
-    return { state: readState(await load(older)), reason: error.message };
+    return { ...(await load(older)), reason: error.message };
   }
 }
 
@@ -77,6 +94,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   runtime.restartPeak();
   let own: ParameterTensors = new Map();
   let stepper: Stepper | null = null;
+  let curves: CurveWriter | undefined;
   try {
     const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter);
     const parameters = trainable.all;
@@ -89,16 +107,16 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       recipe,
     });
 
-    let state: LoopState | null = null;
+    const ends = endsOf(plan, recipe);
     const fromStart = first.resumeFrom === 0 || (await storage.checkpoints.steps(runId)).length === 0;
-    if (resumed && !fromStart) {
-      const restored = await restore(storage, stepper, runId, first.resumeFrom);
-      state = restored.state;
-      if (restored.reason) journal.write({ reason: restored.reason });
-    }
-    const batches = createBatchSource(plan.training, plan.buckets, plan.order(state?.sampler));
-    state ??= initialState(batches.state());
-    journal.begin(state);
+    const restored =
+      resumed && !fromStart ? await restore(storage, stepper, runId, first.resumeFrom, ends.patience) : null;
+    if (restored?.reason) journal.write({ reason: restored.reason });
+    const batches = createBatchSource(plan.training, plan.buckets, plan.order(restored?.state.sampler));
+    const state = restored?.state ?? initialState(batches.state());
+    const writer = restored?.curves ?? (await storage.curves.writer(runId, null));
+    curves = writer;
+    journal.begin(state, writer);
 
     const held = plan.heldOut.map(({ examples, ...set }) => ({
       ...set,
@@ -119,7 +137,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
         stepper,
         batches,
         evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(evaluator, held, interrupted) : null,
-        ...endsOf(plan, recipe),
+        ...ends,
         questions: plan.questions,
         answer: respond,
         watch:
@@ -127,7 +145,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
             ? createWatch(plan, watch, recipe.watchEvery, { evaluator, answer: respond })
             : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
-          await storage.checkpoints.save({ record: journal.at(at), state: at, tensors });
+          await storage.checkpoints.save({ record: journal.at(at), state: at, tensors, curves: writer });
         },
         emit: journal.hear,
         control: parts.control,
@@ -147,7 +165,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     await runtime.releaseSessions((key) => /^(training|optimizer|eval)/.test(key)).catch(() => undefined);
   }
   try {
-    await storage.runs.put(journal.record());
+    await storage.runs.put(journal.record(), curves);
   } catch (error) {
     // A disk without room for the record has the last checkpoint's; the page gets the one of now, and the reason.
     if (!(error instanceof StorageError)) throw error;

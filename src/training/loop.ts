@@ -1,7 +1,6 @@
 /** The training loop: evaluate, save, leave, step, log; one pass more than steps, so the last weights are evaluated. */
 
 import type { RowOrigin } from "../batching/batch.ts";
-import { type HeldOutSet, lossOn } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { TensorSource } from "../storage/checkpoints.ts";
@@ -9,7 +8,7 @@ import { StorageFullError } from "../storage/errors.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import { NonFiniteError } from "./nonFinite.ts";
-import { type LoopState, withMoment } from "./state.ts";
+import { type LoopState, type Patience, withEvaluation, withMoment, withStep } from "./state.ts";
 import type { Stepper } from "./step.ts";
 
 /** What `saveCheckpoint` is given; the tensors are to be read before it resolves. */
@@ -27,16 +26,6 @@ export type LoopEvent =
   /** A look was taken; all that are kept. */
   | { readonly type: "moments"; readonly moments: readonly Moment[] }
   | { readonly type: "checkpoint"; readonly step: number };
-
-/** When a run ends early. */
-export interface Patience {
-  /** Validations in a row without improvement. */
-  readonly validations: number;
-  /** Those before this step do not count: they are of an earlier stage. */
-  readonly from: number;
-  /** The set whose loss is to fall. */
-  readonly set: HeldOutSet;
-}
 
 /** A look at the model while it trains. */
 export interface LoopWatch {
@@ -116,19 +105,18 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     // Evaluate.
     const ended = state.step === totalSteps;
     const border = parts.borders.includes(state.step);
-    const evaluated = state.evaluations.at(-1)?.step === state.step;
+    const evaluated = state.progress.evaluations?.last.step === state.step;
     if (parts.evaluate !== null && !evaluated && (ended || border || state.step % recipe.evaluateEvery === 0)) {
       const held = await parts.evaluate(interrupted);
       if (held !== null) {
         if (!Number.isFinite(held.loss)) throw new NonFiniteError("validation loss", held.loss, state.step, []);
         const metrics = { step: state.step, ...held };
-        const best = state.best === null || held.loss < state.best.loss ? metrics : state.best;
-        state = { ...state, evaluations: [...state.evaluations, metrics], best };
+        state = withEvaluation(state, metrics, patience);
         emit({ type: "evaluation", metrics });
       }
     }
-    const stale = patience && !ended ? validationsSinceBest(state.evaluations, patience) : null;
-    const stopped = patience && stale && stale.count >= patience.validations ? stale : null;
+    const { waiting } = state;
+    const stopped = patience && !ended && waiting && waiting.validations >= patience.validations ? waiting : null;
 
     // Look.
     const looked = state.moments.at(-1)?.step === state.step;
@@ -178,7 +166,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     // Leave. What was asked while the last checkpoint was written comes too late to matter.
     if (finished) {
       const reason = stopped
-        ? `Stopped at step ${state.step} of ${totalSteps}: ${stopped.count} validations in a row without a lower loss than ` +
+        ? `Stopped at step ${state.step} of ${totalSteps}: ${stopped.validations} validations in a row without a lower loss than ` +
           `${stopped.loss.toFixed(4)} at step ${stopped.step}.`
         : null;
       return { status: "finished", reason, state };
@@ -207,19 +195,8 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     } else {
       const { loss, gradientNorm, tokens, supervisedTokens, examples } = outcome;
       const metrics = { step, loss, gradientNorm, learningRate, tokens, supervisedTokens, examples, seconds };
-      state = { ...state, updates: updates + 1, metrics: [...state.metrics, metrics] };
+      state = withStep({ ...state, updates: updates + 1 }, metrics);
       emit({ type: "step", metrics });
     }
   }
-}
-
-/** Validations after the best one, which is how long there has been no improvement; with that one's step and loss. */
-function validationsSinceBest(evaluations: readonly EvaluationMetrics[], { from, set }: Patience) {
-  let best = { step: from, loss: Number.POSITIVE_INFINITY, count: 0 };
-  for (const evaluation of evaluations) {
-    if (evaluation.step < from) continue;
-    const found = lossOn(evaluation, set);
-    best = found < best.loss ? { step: evaluation.step, loss: found, count: 0 } : { ...best, count: best.count + 1 };
-  }
-  return best;
 }

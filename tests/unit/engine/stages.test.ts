@@ -199,7 +199,7 @@ describe("a run in two stages", () => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 1.5 });
       const whole = createBatchSource(planned.training, planned.buckets, planned.order());
       for (let step = 0; step < planned.totalSteps; step++) {
-        const kept = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })));
+        const kept = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })), null).state;
         const resumed = createBatchSource(planned.training, planned.buckets, planned.order(kept.sampler));
         const follower = planned.order(kept.sampler);
         expect(resumed.next()).toEqual(whole.next());

@@ -115,15 +115,15 @@ describe("a whole run", () => {
   test("the losses fall, in training and on the held-out part", () => {
     expect(whole.state.step).toBe(whole.totalSteps);
     expect(whole.steps).toEqual(Array.from({ length: whole.totalSteps }, (_, i) => i + 1));
-    const losses = whole.state.metrics.map(({ loss }) => loss);
+    const losses = whole.curves.steps.loss;
     expect(losses.at(-1)).toBeLessThan(0.8 * (losses[0] ?? 0));
-    const held = whole.state.evaluations.map(({ loss }) => loss);
+    const held = whole.curves.evaluations.map(({ loss }) => loss);
     expect(held[0]).toBeGreaterThan(Math.log(definition.vocabulary) * 0.9);
     expect(held.at(-1)).toBeLessThan(0.8 * (held[0] ?? 0));
   });
 
   test("every token of the corpus is trained on, each once", () => {
-    const trained = whole.state.metrics.reduce((sum, { tokens }) => sum + tokens, 0);
+    const trained = whole.curves.steps.tokens.reduce((sum, tokens) => sum + tokens, 0);
     const windows = text.training.reduce((sum, { ids }) => sum + ids.length, 0);
     expect(trained).toBe(windows);
     // Only windows of a single token are left out.

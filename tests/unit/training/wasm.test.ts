@@ -9,7 +9,9 @@ import type { TokenizedExample } from "../../../src/batching/batch.ts";
 import { chooseBuckets } from "../../../src/batching/buckets.ts";
 import type { SamplerOptions } from "../../../src/batching/sampler.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";
+import { noProgress } from "../../../src/run/curves.ts";
 import { validationOf } from "../../../src/run/heldOut.ts";
+import type { StepMetrics } from "../../../src/run/metrics.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { lastStage } from "../../../src/run/stage.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
@@ -164,8 +166,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     totalSteps,
     step: 0,
     seconds: 0,
-    metrics: [],
-    evaluations: [],
+    progress: noProgress,
     best: null,
     samples: [],
     watch: null,
@@ -199,7 +200,8 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     const { checkpoints, runs } = await storage;
     if (!resume) await runs.put(record);
     const from = resume
-      ? readState((await stepper.restore((restore) => checkpoints.load(record.id, "latest", restore))).state)
+      ? readState((await stepper.restore((restore) => checkpoints.load(record.id, "latest", restore))).state, null)
+          .state
       : initialState(oneStage(samplerOptions).state());
     const evaluator = createEvaluator({
       runtime,
@@ -208,6 +210,8 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     });
     const control = createControl();
     let polls = 0;
+    const losses: number[] = [];
+    const metrics: StepMetrics[] = [];
     const outcome = await trainingLoop(
       {
         recipe: settings,
@@ -229,7 +233,10 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
         saveCheckpoint: async ({ state, tensors }) => {
           await checkpoints.save({ record: { ...record, step: state.step, best: state.best }, state, tensors });
         },
-        emit: () => {},
+        emit: (event) => {
+          if (event.type === "evaluation") losses.push(event.metrics.loss);
+          if (event.type === "step") metrics.push(event.metrics);
+        },
         control,
         clock: () => 0,
         nextTask: async () => {
@@ -244,7 +251,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
       stepper.dispose();
       disposeAll(parameters);
     };
-    return { ...outcome, tensors, parameters, polls, free };
+    return { ...outcome, losses, metrics, tensors, parameters, polls, free };
   };
 }
 
@@ -261,7 +268,7 @@ describe("four sequences", () => {
     async (_, method, steps, rate) => {
       const before = runtime.memory();
       const run = await createRun(method, steps, rate)();
-      const losses = run.state.evaluations.map((evaluation) => evaluation.loss);
+      const { losses } = run;
       expect(losses[0]).toBeGreaterThan(3);
       expect(losses.at(-1)).toBeLessThan(0.05);
 
@@ -329,6 +336,7 @@ describe("a run that is paused, stored and resumed", () => {
       first.free();
       const second = await go({ resume: true });
       expect([pauseAt, second.state]).toEqual([pauseAt, whole.state]);
+      expect([pauseAt, first.metrics.concat(second.metrics)]).toEqual([pauseAt, whole.metrics]);
       expect([pauseAt, bitsOf(second.tensors)]).toEqual([pauseAt, bitsOf(whole.tensors)]);
       second.free();
     }
