@@ -2,12 +2,13 @@
 
 import { toArtifact } from "../../src/artifacts/compile.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { type Prepare, squareMatrix } from "./engine.ts";
 import { optimizer } from "./problem.ts";
 
@@ -15,13 +16,13 @@ export const prepare: Prepare = async ({ config, method, batch }, take, backend)
   const runtime = await createRuntime(backend, { entries: browserEntries });
   const specs = parametersOf(config, method);
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfStep(config, method, { ...optimizer, accumulation: 1 }, backend);
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
+  const artifacts = artifactsOfRun(config, method, { ...optimizer, accumulation: 1 }, backend);
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: optimizer });
   let updates = 0;
   return {
     async step() {
       const request = { step: updates + 1, updates, batches: [batch], learningRate: optimizer.learningRate };
-      const outcome = await stepper.step(request, async () => false);
+      const outcome = await takeStep(program, request, async () => false);
       if (outcome.kind !== "updated") throw new Error(`The step was ${outcome.kind}.`);
       updates++;
       return outcome;
@@ -47,7 +48,7 @@ export const prepare: Prepare = async ({ config, method, batch }, take, backend)
     tensorBytes: () => runtime.memory().bytes,
 
     async dispose() {
-      stepper.dispose();
+      program.dispose();
       await runtime.dispose();
     },
   };

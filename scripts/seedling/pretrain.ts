@@ -2,9 +2,8 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { compileEvaluation } from "../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import { packExamples } from "../../src/batching/pack.ts";
 import { createSampler, type SamplerState } from "../../src/batching/sampler.ts";
@@ -13,12 +12,13 @@ import type { Runtime } from "../../src/runtime/types.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/tensor/convert.ts";
 import { createBatchSource } from "../../src/training/batchSource.ts";
 import { type ControlSwitch, nextTask } from "../../src/training/control.ts";
-import { createEvaluator, type Evaluator, evaluateHeldOut } from "../../src/training/evaluate.ts";
+import { evaluateHeldOut, meanLoss } from "../../src/training/evaluate.ts";
 import { type LoopEvent, trainingLoop } from "../../src/training/loop.ts";
 import { disposeAll, type ParameterTensors, uploadParameters } from "../../src/training/parameters.ts";
+import type { TrainingProgram } from "../../src/training/program.ts";
 import { learningRateAt } from "../../src/training/schedule.ts";
 import { initialState, type LoopState } from "../../src/training/state.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { writeModelFiles } from "./modelFiles.ts";
 import type { PretrainRecipe } from "./recipe.ts";
@@ -71,20 +71,15 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
   const specs = parametersOf(config, full);
   const first = initialWeights(config, seeds.weights);
   const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
-  const stepper = createStepper({
+  const program = createWholeGraph({
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfStep(config, full, training, "wasm"),
+    artifacts: artifactsOfRun(config, full, training, "wasm"),
     recipe: training,
   });
-  const evaluator = createEvaluator({
-    runtime,
-    parameters,
-    artifact: (shape) => compileEvaluation(config, full, shape),
-  });
   try {
-    const resumed = await loadCheckpoint(checkpoint, text.fingerprint, stepper);
+    const resumed = await loadCheckpoint(checkpoint, text.fingerprint, program);
     const shape = shapeOf(config, training.batchSize);
     const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, resumed);
     const held = heldOutBatches(text.heldOut, shape);
@@ -93,9 +88,9 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         recipe: training,
         totalSteps,
         learningRate: (step) => learningRateAt(training, step, totalSteps),
-        stepper,
+        program,
         batches: source,
-        evaluate: (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: held }], interrupted),
+        evaluate: (interrupted) => evaluateHeldOut(program, [{ kind: null, batches: held }], interrupted),
         patience: null,
         borders: [],
         questions: [],
@@ -113,10 +108,10 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
       resumed ?? initialState(source.state()),
     );
     if (state.step < totalSteps && state.step !== parts.stopAfter) return { state, totalSteps, heldOutLoss: null };
-    const heldOutLoss = await writeModel(parts, { config, parameters, evaluator, held, state, totalSteps });
+    const heldOutLoss = await writeModel(parts, { config, parameters, program, held, state, totalSteps });
     return { state, totalSteps, heldOutLoss };
   } finally {
-    stepper.dispose();
+    program.dispose();
     disposeAll(parameters);
     await runtime.releaseSessions();
   }
@@ -166,7 +161,7 @@ export function heldOutBatches(examples: readonly TokenizedExample[], shape: Bat
 interface Trained {
   readonly config: LlamaConfig;
   readonly parameters: ParameterTensors;
-  readonly evaluator: Evaluator;
+  readonly program: TrainingProgram;
   readonly held: readonly Batch[];
   readonly state: LoopState;
   readonly totalSteps: number;
@@ -174,7 +169,7 @@ interface Trained {
 
 /** Writes the model folder, and gives the loss of what it holds. */
 async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained: Trained): Promise<number> {
-  const { config, parameters, evaluator, held, state, totalSteps } = trained;
+  const { config, parameters, program, held, state, totalSteps } = trained;
   const seen = new Set<number>();
   for (const { ids } of text.training) for (const id of ids) seen.add(id);
   const reserved = [...text.special].filter(([token]) => token !== endOfText).map(([, id]) => id);
@@ -188,7 +183,7 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
     tensors.push({ name, dtype: "F16" as const, shape: tensor.shape, data });
     tensor.write(float16ToFloat32(data));
   }
-  const heldOutLoss = (await evaluator.loss(held, async () => false)) ?? Number.NaN;
+  const heldOutLoss = (await meanLoss(program, held, async () => false)) ?? Number.NaN;
 
   const tokens = {
     bos_token_id: null,

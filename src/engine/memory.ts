@@ -4,7 +4,7 @@ import { type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/
 import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import type { Artifact, BatchShape } from "../artifacts/contract.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import type { LlamaConfig } from "../models/llama.ts";
 import { readModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
@@ -46,7 +46,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const gradients = trained;
   const moments = 2 * trained;
 
-  const { training, optimizer } = artifactsOfStep(config, method, recipe, provider);
+  const { training, optimizer } = artifactsOfRun(config, method, recipe, provider);
   const longest = roomiest(shapes);
   const sessions = [
     { ...planned(training(longest), provider), count: shapes.length },

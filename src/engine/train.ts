@@ -1,8 +1,8 @@
 /** One run from its record to its end: puts the loop's parts together, and keeps record and checkpoints in step with it. */
 
-import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
@@ -15,12 +15,13 @@ import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
 import { type Control, nextTask } from "../training/control.ts";
-import { createEvaluator, evaluateHeldOut } from "../training/evaluate.ts";
+import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
+import type { TrainingProgram } from "../training/program.ts";
 import { learningRateAt, slowedBy, stagedLearningRate } from "../training/schedule.ts";
 import { initialState, type LoopState, readState } from "../training/state.ts";
-import { createStepper, type Stepper } from "../training/step.ts";
+import { createWholeGraph } from "../training/wholeGraph.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
 import { memoryOf } from "./memory.ts";
@@ -46,12 +47,12 @@ export interface TrainParts {
 /** Goes back to a checkpoint, the newest where none is named; a damaged one is told, and the one before it taken. */
 async function restore(
   storage: Storage,
-  stepper: Stepper,
+  program: TrainingProgram,
   runId: string,
   step: number | null,
 ): Promise<{ state: LoopState; reason: string | null }> {
   const load = (which: number | "latest") =>
-    stepper.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
+    program.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
   try {
     return { state: readState(await load(step ?? "latest")), reason: null };
   } catch (error) {
@@ -76,23 +77,24 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 
   runtime.restartPeak();
   let own: ParameterTensors = new Map();
-  let stepper: Stepper | null = null;
+  let started: TrainingProgram | null = null;
   try {
     const trainable = await weights.trainable(model, method, seeds(recipe).adapter);
     const parameters = trainable.all;
     own = trainable.own;
-    stepper = createStepper({
+    const program = createWholeGraph({
       runtime,
       parameters,
       specs: parametersOf(model.config, method),
-      artifacts: artifactsOfStep(model.config, method, recipe, runtime.report.provider),
+      artifacts: artifactsOfRun(model.config, method, recipe, runtime.report.provider),
       recipe,
     });
+    started = program;
 
     let state: LoopState | null = null;
     const fromStart = first.resumeFrom === 0 || (await storage.checkpoints.steps(runId)).length === 0;
     if (resumed && !fromStart) {
-      const restored = await restore(storage, stepper, runId, first.resumeFrom);
+      const restored = await restore(storage, program, runId, first.resumeFrom);
       state = restored.state;
       if (restored.reason) journal.write({ reason: restored.reason });
     }
@@ -104,11 +106,6 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       kind,
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(model.config, method, shape),
-    });
     const { totalSteps, watch } = first;
     const respond = sampler(parts, parameters, recipe);
     const outcome = await trainingLoop(
@@ -120,15 +117,15 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
           (plan.stages.length > 0
             ? stagedLearningRate(recipe, plan.stages, step)
             : learningRateAt(recipe, step, totalSteps)),
-        stepper,
+        program,
         batches,
-        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(evaluator, held, interrupted) : null,
+        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(program, held, interrupted) : null,
         ...endsOf(plan, recipe),
         questions: plan.questions,
         answer: respond,
         watch:
           watch && recipe.watchEvery !== null
-            ? createWatch(plan, watch, recipe.watchEvery, { evaluator, answer: respond })
+            ? createWatch(plan, watch, recipe.watchEvery, { program, answer: respond })
             : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
           await storage.checkpoints.save({ record: journal.at(at), state: at, tensors });
@@ -146,7 +143,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   } catch (error) {
     journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
   } finally {
-    stepper?.dispose();
+    started?.dispose();
     disposeAll(own);
     await runtime.releaseSessions((key) => /^(training|optimizer|eval)/.test(key)).catch(() => undefined);
   }

@@ -18,8 +18,9 @@ import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { createControl } from "../../../src/training/control.ts";
-import { createEvaluator } from "../../../src/training/evaluate.ts";
+import { meanLoss } from "../../../src/training/evaluate.ts";
 import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";
+import { createWholeGraphEvaluation } from "../../../src/training/wholeGraph.ts";
 
 vi.mock("node:fs", async (original) => {
   const real = await original<typeof fs>();
@@ -142,14 +143,12 @@ describe("a whole run", () => {
 
     const specs = parametersOf(config, null);
     const parameters = await uploadParameters(runtime, specs, (name) => model.read(name));
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(config, { kind: "full" }, shape),
-    });
+    const program = createWholeGraphEvaluation(runtime, parameters, (shape) =>
+      compileEvaluation(config, { kind: "full" }, shape),
+    );
     // In rows of another number, so that batch and packing are proven not to matter.
     const held = heldOutBatches(text.heldOut, { rows: 3, length: 96, supervised: 3 * 95 });
-    const loss = await evaluator.loss(held, async () => false);
+    const loss = await meanLoss(program, held, async () => false);
     disposeAll(parameters);
     const { heldOutLoss, heldOut, parameters: count } = trainingOf(whole.out);
     expect(loss).toBeCloseTo(heldOutLoss, 4);

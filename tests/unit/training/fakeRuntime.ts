@@ -23,7 +23,7 @@ import type { Batch, BatchShape } from "../../../src/batching/batch.ts";
 import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../../../src/runtime/types.ts";
 import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
-import type { Stepper } from "../../../src/training/step.ts";
+import type { TrainingProgram } from "../../../src/training/program.ts";
 
 export const vocabulary = 7;
 /** `bias` is frozen: it gets no accumulator and no moments. */
@@ -253,7 +253,7 @@ function adamW(inputs: Inputs): Record<string, TensorData> {
   };
 }
 
-/** The values of a stepper's tensors, as a checkpoint would hold them. */
+/** The values of a program's tensors, as a checkpoint would hold them. */
 export interface Snapshot {
   readonly name: string;
   readonly dtype: DType;
@@ -271,9 +271,9 @@ export function snapshotOf(tensors: readonly TensorSource[]): Promise<Snapshot[]
   );
 }
 
-/** Gives a stepper the tensors of a snapshot, one by one, as `Checkpoints.load` does. */
-export function restoreInto(stepper: Stepper, snapshot: readonly Snapshot[]): Promise<void> {
-  return stepper.restore(async (restore) => {
+/** Gives a program the tensors of a snapshot, one by one, as `Checkpoints.load` does. */
+export function restoreInto(program: TrainingProgram, snapshot: readonly Snapshot[]): Promise<void> {
+  return program.restore(async (restore) => {
     for (const { name, dtype, shape, values } of snapshot) {
       const stored = { name, dtype, shape, byteLength: values.byteLength, chunks: [] };
       await restore(stored, async () => new Uint8Array(values.slice().buffer));
