@@ -173,9 +173,14 @@ export function createSeams(
         kinds.set(artifact.bytes, artifact.kind);
         return wrapSession(await runtime.session(artifact));
       };
+      const prepare = (artifact: Artifact) => {
+        kinds.set(artifact.bytes, artifact.kind);
+        return runtime.prepare(artifact);
+      };
       return new Proxy(runtime, {
         get(target, name) {
           if (name === "session") return session;
+          if (name === "prepare") return prepare;
           const value: unknown = Reflect.get(target, name, target);
           return typeof value === "function" ? value.bind(target) : value;
         },

@@ -1,6 +1,6 @@
 /** The memory of a run, counted from its plan before it starts: tensors, sessions, and what the hungriest run takes besides. */
 
-import { type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
+import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
 import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import type { Artifact, BatchShape } from "../artifacts/contract.ts";
 import { parametersOf } from "../artifacts/method.ts";
@@ -14,8 +14,6 @@ import { methodOf } from "./prepare.ts";
 
 /** Up to here the heap is filled before there is a tensor or session: ONNX Runtime's own data and its threads' stacks. */
 const emptyHeap = 10e6;
-/** A session's nodes, names and kernels take so many times the bytes of its file without the constants, as measured. */
-const sessionFactor = 17;
 /** Tokens of a key/value cache beside the longest row: an answer is no longer. */
 const answerTokens = 64;
 /** Tokens that a prompt is read by. */
@@ -93,5 +91,5 @@ function planned(artifact: Artifact, provider: ProviderName): { readonly peak: n
   const plan = planRun(graph, provider, new Set(Object.keys(artifact.aliases)));
   if (provider === "webgpu") return { peak: peakOnGpu(plan), kept: plan.constants };
   const given = graph.initializers.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
-  return { peak: peakInHeap(plan), kept: plan.constants + sessionFactor * (artifact.bytes.length - given) };
+  return { peak: peakInHeap(plan), kept: plan.constants + nodeBytes(artifact.bytes.length, given) };
 }

@@ -52,12 +52,16 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   const { weights, model, plan, recipe, signal } = parts;
   const { method } = plan;
   const used = new Set<string>();
-  const runtime: Pick<Runtime, "tensor" | "session" | "report"> = {
+  const runtime: Pick<Runtime, "tensor" | "session" | "prepare" | "report"> = {
     report: parts.runtime.report,
     tensor: (...tensor) => parts.runtime.tensor(...tensor),
     session: (artifact) => {
       used.add(artifact.key);
       return parts.runtime.session(artifact);
+    },
+    prepare: (artifact) => {
+      used.add(artifact.key);
+      return parts.runtime.prepare(artifact);
     },
   };
   const interrupted = async () => {
@@ -110,7 +114,7 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
     disposeAll(own);
     // A run with other settings asks for others; those tried before would only lie about.
     await parts.runtime
-      .releaseSessions((key) => /^(training|optimizer|eval)/.test(key) && !used.has(key))
+      .releaseSessions(({ kind, key }) => kind !== "generation" && !used.has(key))
       .catch(() => undefined);
   }
 }

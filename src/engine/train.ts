@@ -145,7 +145,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   } finally {
     started?.dispose();
     disposeAll(own);
-    await runtime.releaseSessions((key) => /^(training|optimizer|eval)/.test(key)).catch(() => undefined);
+    await runtime.releaseSessions(({ kind }) => kind !== "generation").catch(() => undefined);
   }
   try {
     await storage.runs.put(journal.record());

@@ -21,7 +21,7 @@ import type { ParameterTensors } from "./parameters.ts";
 import type { EvaluationProgram, TrainingProgram } from "./program.ts";
 
 export interface WholeGraphParts {
-  readonly runtime: Pick<Runtime, "tensor" | "session">;
+  readonly runtime: Pick<Runtime, "tensor" | "session" | "prepare">;
   /** Every parameter of the model and its adapter, as `uploadParameters` gives them; the caller keeps and frees them. */
   readonly parameters: ParameterTensors;
   readonly specs: readonly ParameterSpec[];
@@ -67,8 +67,8 @@ export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe
     ...createWholeGraphEvaluation(runtime, parameters, artifacts.evaluation),
 
     async prepare(shapes) {
-      for (const shape of shapes) await runtime.session(training(shape));
-      await runtime.session(artifacts.optimizer);
+      for (const shape of shapes) await runtime.prepare(training(shape));
+      await runtime.prepare(artifacts.optimizer);
     },
 
     async microBatch(batch, reset) {

@@ -92,7 +92,7 @@ export const artifacts = {
   } satisfies Artifact,
 };
 
-export interface FakeRuntime extends Pick<Runtime, "tensor" | "session"> {
+export interface FakeRuntime extends Pick<Runtime, "tensor" | "session" | "prepare"> {
   /** Labels of the tensors alive. */
   readonly alive: ReadonlySet<string>;
   /** What each run was fed, scalars only, by artifact kind. */
@@ -110,6 +110,7 @@ export function createFakeRuntime(compute = computeBigram): FakeRuntime {
       alive.add(label);
       return fakeTensor(label, dtype, shape, data, () => alive.delete(label));
     },
+    prepare: async () => undefined,
     session: async (artifact) => fakeSession(artifact, runs, compute),
   };
 }
