@@ -177,9 +177,14 @@ export function createSeams(
         };
         return wrapSession(await runtime.session({ ...artifact, bytes }));
       };
+      const prepare = (artifact: Artifact) => {
+        kinds.set(artifact.bytes, artifact.kind);
+        return runtime.prepare(artifact);
+      };
       return new Proxy(runtime, {
         get(target, name) {
           if (name === "session") return session;
+          if (name === "prepare") return prepare;
           const value: unknown = Reflect.get(target, name, target);
           return typeof value === "function" ? value.bind(target) : value;
         },

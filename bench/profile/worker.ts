@@ -2,15 +2,15 @@
 
 import type { ParameterSpec } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import type { OrtEntry } from "../../src/runtime/provider.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
-import { graphArtifact } from "../../tests/support/graphArtifact.ts";
+import { prepareStep, takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
 import { leaveOutKernels } from "../step/meters.ts";
 import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
@@ -119,15 +119,15 @@ async function record(request: RecordRequest): Promise<Recording> {
     return value;
   };
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfStep(model, method, { ...optimizer, accumulation: 1 }, provider);
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
-  await stepper.prepare([batch]);
+  const artifacts = artifactsOfRun(config, method, { ...optimizer, accumulation: 1 }, provider);
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: optimizer });
+  await prepareStep(program, [batch]);
   const steps: StepMarks[] = [];
   let figures: StepResult = { loss: Number.NaN, gradientNorm: Number.NaN };
   for (let updates = 0; updates < warmup + taken; updates++) {
     const began = performance.now();
     const order = { step: updates + 1, updates, batches: [batch], learningRate: optimizer.learningRate };
-    const outcome = await stepper.step(order, async () => false);
+    const outcome = await takeStep(program, order, async () => false);
     const ended = performance.now();
     if (outcome.kind !== "updated") throw new Error(`The step was ${outcome.kind}.`);
     figures = { loss: outcome.loss, gradientNorm: outcome.gradientNorm };
@@ -147,7 +147,7 @@ async function record(request: RecordRequest): Promise<Recording> {
     ? { n: 256, count: 1, tries: 1 }
     : { n: 1024, count: provider === "webgpu" ? 64 : 4, tries: 3 };
   const peak = profiling ? null : { n: products.n, gflops: await matrixPeak(own, products) };
-  stepper.dispose();
+  program.dispose();
   await own.dispose();
   const { reason, threads } = own.report;
   return { reason, threads, gpu, figures, warmup, steps, printed, matrixPeak: peak };

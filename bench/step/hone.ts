@@ -1,27 +1,27 @@
 /** Hone's own step: its stepper over compiled artifacts, as a run of the page takes it, without the page. */
 
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
-import { graphArtifact } from "../../tests/support/graphArtifact.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { type Prepare, squareMatrix } from "./engine.ts";
 import { optimizer } from "./problem.ts";
 
 export const prepare: Prepare = async ({ model, method, batch }, take, backend) => {
   const runtime = await createRuntime(backend, { entries: browserEntries });
-  const specs = parametersOf(model, method);
-  const parameters = await uploadParameters(runtime, specs, ({ name }) => take(name));
-  const artifacts = artifactsOfStep(model, method, { ...optimizer, accumulation: 1 }, backend);
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
+  const specs = parametersOf(config, method);
+  const parameters = await uploadParameters(runtime, specs, take);
+  const artifacts = artifactsOfRun(config, method, { ...optimizer, accumulation: 1 }, backend);
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: optimizer });
   let updates = 0;
   return {
     async step() {
       const request = { step: updates + 1, updates, batches: [batch], learningRate: optimizer.learningRate };
-      const outcome = await stepper.step(request, async () => false);
+      const outcome = await takeStep(program, request, async () => false);
       if (outcome.kind !== "updated") throw new Error(`The step was ${outcome.kind}.`);
       updates++;
       return outcome;
@@ -47,7 +47,7 @@ export const prepare: Prepare = async ({ model, method, batch }, take, backend) 
     tensorBytes: () => runtime.memory().bytes,
 
     async dispose() {
-      stepper.dispose();
+      program.dispose();
       await runtime.dispose();
     },
   };

@@ -6,8 +6,8 @@ import { bytesFromBlob } from "../../src/hub/bytes.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/hub/safetensors.ts";
 import type { Curves } from "../../src/run/curves.ts";
 import type { LoopCheckpoint } from "../../src/training/loop.ts";
-import { type ReadState, readState, wholeState } from "../../src/training/state.ts";
-import type { Stepper } from "../../src/training/step.ts";
+import type { TrainingProgram } from "../../src/training/program.ts";
+import { type LoopState, readState } from "../../src/training/state.ts";
 import { writeWhole } from "./writeWhole.ts";
 
 /** Saves where the run stands, with its curves. `fingerprint` names its recipe and text. */
@@ -23,10 +23,14 @@ export async function saveCheckpoint(
 }
 
 /**
- * Goes back to the checkpoint at `path` and gives its state with the curves; null where there is none. Throws when it is of another recipe or
- * text, or does not fit the stepper.
+ * Goes back to the checkpoint at `path` and gives its state; null where there is none. Throws when it is of another recipe or
+ * text, or does not fit the program.
  */
-export async function loadCheckpoint(path: string, fingerprint: string, stepper: Stepper): Promise<ReadState | null> {
+export async function loadCheckpoint(
+  path: string,
+  fingerprint: string,
+  program: TrainingProgram,
+): Promise<LoopState | null> {
   if (!existsSync(path)) return null;
   const { tensors, metadata } = await readSafetensors(bytesFromBlob(basename(path), await openAsBlob(path)));
   if (metadata.fingerprint !== fingerprint) {
@@ -35,7 +39,7 @@ export async function loadCheckpoint(path: string, fingerprint: string, stepper:
         "anew with --fresh.",
     );
   }
-  return stepper.restore(async (restore) => {
+  return program.restore(async (restore) => {
     for (const { name, shape, source, start, end } of tensors.values()) {
       await restore({ name, dtype: "float32", shape }, () => source.slice(start, end));
     }

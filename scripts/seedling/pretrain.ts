@@ -2,9 +2,8 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { compileEvaluation } from "../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import { packExamples } from "../../src/batching/pack.ts";
 import { createSampler } from "../../src/batching/sampler.ts";
@@ -17,12 +16,13 @@ import type { Runtime } from "../../src/runtime/types.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/tensor/convert.ts";
 import { createBatchSource } from "../../src/training/batchSource.ts";
 import { type ControlSwitch, nextTask } from "../../src/training/control.ts";
-import { createEvaluator, type Evaluator, evaluateHeldOut } from "../../src/training/evaluate.ts";
+import { evaluateHeldOut, meanLoss } from "../../src/training/evaluate.ts";
 import { type LoopEvent, trainingLoop } from "../../src/training/loop.ts";
 import { disposeAll, type ParameterTensors, uploadParameters } from "../../src/training/parameters.ts";
+import type { TrainingProgram } from "../../src/training/program.ts";
 import { learningRateAt } from "../../src/training/schedule.ts";
 import { initialState, type LoopState } from "../../src/training/state.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { writeModelFiles } from "./modelFiles.ts";
 import type { PretrainRecipe } from "./recipe.ts";
@@ -73,39 +73,29 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
   const checkpoint = join(parts.work, checkpointFile);
   mkdirSync(parts.work, { recursive: true });
 
-  const specs = parametersOf(model, full);
-  const first = initialWeights(model, seeds.weights);
-  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
-  const stepper = createStepper({
+  const specs = parametersOf(config, full);
+  const first = initialWeights(config, seeds.weights);
+  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
+  const program = createWholeGraph({
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfStep(model, full, training, "wasm"),
+    artifacts: artifactsOfRun(config, full, training, "wasm"),
     recipe: training,
   });
-  const evaluator = createEvaluator({
-    runtime,
-    parameters,
-    artifact: (shape) => compileEvaluation(model, full, shape),
-  });
   try {
-    const resumed = await loadCheckpoint(checkpoint, text.fingerprint, stepper);
-    const shape = shapeOf(model, training.batchSize);
-    const from = resumed?.state ?? null;
-    const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, from);
-    const steps = createStepLog(totalSteps, resumed?.curves?.steps);
-    const evaluations = [...(resumed?.curves?.evaluations ?? [])];
-    const curves = () => ({ steps: steps.view(), evaluations });
+    const resumed = await loadCheckpoint(checkpoint, text.fingerprint, program);
+    const shape = shapeOf(config, training.batchSize);
+    const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, resumed);
     const held = heldOutBatches(text.heldOut, shape);
     const { state } = await trainingLoop(
       {
         recipe: training,
         totalSteps,
         learningRate: (step) => learningRateAt(training, step, totalSteps),
-        stepper,
+        program,
         batches: source,
-        evaluate: (interrupted) =>
-          evaluateHeldOut(evaluator, [{ ...validationOf("text"), batches: held }], interrupted),
+        evaluate: (interrupted) => evaluateHeldOut(program, [{ kind: null, batches: held }], interrupted),
         patience: null,
         borders: [],
         questions: [],
@@ -124,13 +114,11 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
       },
       from ?? initialState(source.state()),
     );
-    if (state.step < totalSteps && state.step !== parts.stopAfter) {
-      return { state, curves: curves(), totalSteps, heldOutLoss: null };
-    }
-    const trained = { model, parameters, evaluator, held, state, curves: curves(), totalSteps };
-    return { state, curves: curves(), totalSteps, heldOutLoss: await writeModel(parts, trained) };
+    if (state.step < totalSteps && state.step !== parts.stopAfter) return { state, totalSteps, heldOutLoss: null };
+    const heldOutLoss = await writeModel(parts, { config, parameters, program, held, state, totalSteps });
+    return { state, totalSteps, heldOutLoss };
   } finally {
-    stepper.dispose();
+    program.dispose();
     disposeAll(parameters);
     await runtime.releaseSessions();
   }
@@ -182,7 +170,7 @@ export function heldOutBatches(examples: readonly TokenizedExample[], shape: Bat
 interface Trained {
   readonly model: ModelDefinition;
   readonly parameters: ParameterTensors;
-  readonly evaluator: Evaluator;
+  readonly program: TrainingProgram;
   readonly held: readonly Batch[];
   readonly state: LoopState;
   readonly curves: Curves;
@@ -191,7 +179,7 @@ interface Trained {
 
 /** Writes the model folder, and gives the loss of what it holds. */
 async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained: Trained): Promise<number> {
-  const { model, parameters, evaluator, held, state, curves, totalSteps } = trained;
+  const { config, parameters, program, held, state, totalSteps } = trained;
   const seen = new Set<number>();
   for (const { ids } of text.training) for (const id of ids) seen.add(id);
   const reserved = [...text.special].filter(([token]) => token !== endOfText).map(([, id]) => id);
@@ -205,7 +193,7 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
     tensors.push({ name, dtype: "F16" as const, shape: tensor.shape, data });
     tensor.write(float16ToFloat32(data));
   }
-  const heldOutLoss = (await evaluator.loss(held, async () => false)) ?? Number.NaN;
+  const heldOutLoss = (await meanLoss(program, held, async () => false)) ?? Number.NaN;
 
   const tokens = {
     bos_token_id: null,

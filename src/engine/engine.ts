@@ -290,7 +290,7 @@ export async function createEngine(
           return await takeExam(respondent, request, emit, signal);
         } finally {
           // A run that trains evaluates too, and gives its sessions back at its own end.
-          if (!active) await respondent.runtime.releaseSessions((key) => key.startsWith("eval")).catch(() => undefined);
+          if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
         }
       }),
 

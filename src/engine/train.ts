@@ -1,8 +1,8 @@
 /** One run from its record to its end: puts the loop's parts together, and keeps record and checkpoints in step with it. */
 
-import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
@@ -16,12 +16,13 @@ import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
 import { type Control, nextTask } from "../training/control.ts";
-import { createEvaluator, evaluateHeldOut } from "../training/evaluate.ts";
+import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
-import { learningRateOf, slowedBy } from "../training/schedule.ts";
-import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
-import { createStepper, type Stepper } from "../training/step.ts";
+import type { TrainingProgram } from "../training/program.ts";
+import { learningRateAt, slowedBy, stagedLearningRate } from "../training/schedule.ts";
+import { initialState, type LoopState, readState } from "../training/state.ts";
+import { createWholeGraph } from "../training/wholeGraph.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
 import { memoryOf } from "./memory.ts";
@@ -55,20 +56,12 @@ interface Restored {
 /** Goes back to a checkpoint, the newest where none is named; a damaged one is told, and the one before it taken. */
 async function restore(
   storage: Storage,
-  stepper: Stepper,
+  program: TrainingProgram,
   runId: string,
   step: number | null,
-  patience: Patience | null,
-): Promise<Restored> {
-  const load = async (which: number | "latest") => {
-    const { state: kept, place } = await stepper.restore(async (tensor) => {
-      const { state, manifest } = await storage.checkpoints.load(runId, which, tensor);
-      return { state, place: manifest.curves };
-    });
-    const { state, curves: own } = readState(kept, patience);
-    const curves = await (own ? storage.curves.writer(runId, null, own) : storage.curves.writer(runId, place));
-    return { state, curves };
-  };
+): Promise<{ state: LoopState; reason: string | null }> {
+  const load = (which: number | "latest") =>
+    program.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
   try {
     return { ...(await load(step ?? "latest")), reason: null };
   } catch (error) {
@@ -93,56 +86,55 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 
   runtime.restartPeak();
   let own: ParameterTensors = new Map();
-  let stepper: Stepper | null = null;
-  let curves: CurveWriter | undefined;
+  let started: TrainingProgram | null = null;
   try {
     const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter);
     const parameters = trainable.all;
     own = trainable.own;
-    stepper = createStepper({
+    const program = createWholeGraph({
       runtime,
       parameters,
-      specs: parametersOf(model.definition, method),
-      artifacts: artifactsOfStep(model.definition, method, recipe, runtime.report.provider),
+      specs: parametersOf(model.config, method),
+      artifacts: artifactsOfRun(model.config, method, recipe, runtime.report.provider),
       recipe,
     });
+    started = program;
 
     const ends = endsOf(plan, recipe);
     const fromStart = first.resumeFrom === 0 || (await storage.checkpoints.steps(runId)).length === 0;
-    const restored =
-      resumed && !fromStart ? await restore(storage, stepper, runId, first.resumeFrom, ends.patience) : null;
-    if (restored?.reason) journal.write({ reason: restored.reason });
-    const batches = createBatchSource(plan.training, plan.buckets, plan.order(restored?.state.sampler));
-    const state = restored?.state ?? initialState(batches.state());
-    const writer = restored?.curves ?? (await storage.curves.writer(runId, null));
-    curves = writer;
-    journal.begin(state, writer);
+    if (resumed && !fromStart) {
+      const restored = await restore(storage, program, runId, first.resumeFrom);
+      state = restored.state;
+      if (restored.reason) journal.write({ reason: restored.reason });
+    }
+    const batches = createBatchSource(plan.training, plan.buckets, plan.order(state?.sampler));
+    state ??= initialState(batches.state());
+    journal.begin(state);
 
     const held = plan.heldOut.map(({ examples, ...set }) => ({
       ...set,
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(model.definition, method, shape),
-    });
     const { totalSteps, watch } = first;
     const respond = sampler(parts, parameters, recipe);
     const outcome = await trainingLoop(
       {
         recipe,
         totalSteps,
-        learningRate: (step) => slowedBy(first.slowdowns, step) * learningRateOf(recipe.stages, plan.stages, step),
-        stepper,
+        learningRate: (step) =>
+          slowedBy(first.slowdowns, step) *
+          (plan.stages.length > 0
+            ? stagedLearningRate(recipe, plan.stages, step)
+            : learningRateAt(recipe, step, totalSteps)),
+        program,
         batches,
-        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(evaluator, held, interrupted) : null,
-        ...ends,
+        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(program, held, interrupted) : null,
+        ...endsOf(plan, recipe),
         questions: plan.questions,
         answer: respond,
         watch:
           watch && recipe.watchEvery !== null
-            ? createWatch(plan, watch, recipe.watchEvery, { evaluator, answer: respond })
+            ? createWatch(plan, watch, recipe.watchEvery, { program, answer: respond })
             : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
           await storage.checkpoints.save({ record: journal.at(at), state: at, tensors, curves: writer });
@@ -160,9 +152,9 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   } catch (error) {
     journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
   } finally {
-    stepper?.dispose();
+    started?.dispose();
     disposeAll(own);
-    await runtime.releaseSessions((key) => /^(training|optimizer|eval)/.test(key)).catch(() => undefined);
+    await runtime.releaseSessions(({ kind }) => kind !== "generation").catch(() => undefined);
   }
   try {
     await storage.runs.put(journal.record(), curves);

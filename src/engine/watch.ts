@@ -5,8 +5,8 @@ import { chooseBuckets } from "../batching/buckets.ts";
 import type { WatchChoice } from "../protocol/engine.ts";
 import type { Watch } from "../run/metrics.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
-import type { Evaluator } from "../training/evaluate.ts";
 import type { LoopWatch } from "../training/loop.ts";
+import type { EvaluationProgram } from "../training/program.ts";
 import type { LoadedModel } from "./library.ts";
 import { inFileOrder, type Plan } from "./prepare.ts";
 
@@ -49,7 +49,7 @@ export function createWatch(
   plan: Rows,
   { prompt, place }: Watch,
   every: number,
-  parts: { readonly evaluator: Evaluator; readonly answer: (prompt: string) => Promise<string | null> },
+  parts: { readonly program: EvaluationProgram; readonly answer: (prompt: string) => Promise<string | null> },
 ): LoopWatch {
   const example = watchedExample(plan, place);
   const supervised = supervisedIn(example.mask);
@@ -64,7 +64,8 @@ export function createWatch(
     async look() {
       const answer = prompt === null ? "" : await parts.answer(prompt);
       if (answer === null || !batch) return null;
-      const losses = Array.from(await parts.evaluator.tokenLosses(batch));
+      const weighted = await parts.program.tokenLosses(batch);
+      const losses = Array.from(weighted.subarray(0, supervised), (loss, n) => loss / (batch.lossWeights[n] ?? 1));
       return { answer, losses: losses.map((loss) => Number(loss.toPrecision(figures))) };
     },
   };

@@ -8,8 +8,9 @@ import { StorageFullError } from "../storage/errors.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import { NonFiniteError } from "./nonFinite.ts";
-import { type LoopState, type Patience, withEvaluation, withMoment, withStep } from "./state.ts";
-import type { Stepper } from "./step.ts";
+import type { TrainingProgram } from "./program.ts";
+import { type LoopState, withMoment } from "./state.ts";
+import { prepareStep, takeStep } from "./step.ts";
 
 /** What `saveCheckpoint` is given; the tensors are to be read before it resolves. */
 export interface LoopCheckpoint {
@@ -41,7 +42,7 @@ export interface LoopParts {
   readonly totalSteps: number;
   /** Learning rate of step 1 … totalSteps. */
   readonly learningRate: (step: number) => number;
-  readonly stepper: Stepper;
+  readonly program: TrainingProgram;
   readonly batches: BatchSource;
   /** Validation loss of the weights as they are, null when `interrupted` said so; null for a run without validation. */
   readonly evaluate: ((interrupted: () => Promise<boolean>) => Promise<Omit<EvaluationMetrics, "step"> | null>) | null;
@@ -77,13 +78,13 @@ export interface LoopOutcome {
 }
 
 /**
- * Trains from step `from.step` (a new run, or a checkpoint's state, to which `stepper` and `batches` have been restored)
+ * Trains from step `from.step` (a new run, or a checkpoint's state, to which `program` and `batches` have been restored)
  * to the last step, to an early stop, or until `control` asks otherwise. A pause is heard between any two micro-batches;
  * an unfinished step is then dropped and taken again on resuming, so that the trajectory is that of a run without the
  * pause. Throws `NonFiniteError`, and whatever its parts throw; the checkpoints made so far stay.
  */
 export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<LoopOutcome> {
-  const { recipe, totalSteps, patience, watch, stepper, batches, questions, control, emit } = parts;
+  const { recipe, totalSteps, patience, watch, program, batches, questions, control, emit } = parts;
   let state = from;
   let saved: LoopState | null = from.step > 0 ? from : null;
 
@@ -149,7 +150,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const asked = control.request === "pause" || control.saveAsked;
     if (state !== saved && (due || finished || asked)) {
       try {
-        await parts.saveCheckpoint({ state, tensors: stepper.tensors() });
+        await parts.saveCheckpoint({ state, tensors: program.tensors() });
       } catch (error) {
         if (!(error instanceof StorageFullError)) throw error;
         return {
@@ -179,12 +180,12 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const step = state.step + 1;
     const learningRate = parts.learningRate(step);
     const microBatches = batches.next();
-    await stepper.prepare(microBatches);
+    await prepareStep(program, microBatches);
     // Until the step is taken the state is that of the border, so that a pause here comes back to this place.
-    if (border) stepper.forget();
+    if (border) program.forget();
     const updates = border ? 0 : state.updates;
     const startedAt = parts.clock();
-    const outcome = await stepper.step({ step, updates, batches: microBatches, learningRate }, interrupted);
+    const outcome = await takeStep(program, { step, updates, batches: microBatches, learningRate }, interrupted);
     const seconds = (parts.clock() - startedAt) / 1000;
     if (outcome.kind === "interrupted") continue;
 

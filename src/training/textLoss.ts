@@ -6,10 +6,11 @@ import { renderText } from "../templates/mask.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { evaluationBatches } from "./batchSource.ts";
 import { nextTask } from "./control.ts";
-import type { Evaluator } from "./evaluate.ts";
+import { meanLoss } from "./evaluate.ts";
+import type { EvaluationProgram } from "./program.ts";
 
 export interface TextLossParts {
-  readonly evaluator: Pick<Evaluator, "loss">;
+  readonly program: Pick<EvaluationProgram, "lossSum">;
   readonly tokenizer: Tokenizer;
   /** Longest sequence of the model in tokens. */
   readonly contextLength: number;
@@ -31,7 +32,7 @@ const batchSize = 8;
  */
 export async function textLoss(
   texts: readonly string[],
-  { evaluator, tokenizer, contextLength }: TextLossParts,
+  { program, tokenizer, contextLength }: TextLossParts,
   { signal, onProgress }: TextLossOptions = {},
 ): Promise<number | null> {
   const examples = texts
@@ -40,7 +41,7 @@ export async function textLoss(
   if (examples.length === 0) return null;
   const batches = evaluationBatches(examples, chooseBuckets(examples, batchSize, { repeats: false }));
   let done = 0;
-  const loss = await evaluator.loss(batches, async () => {
+  const loss = await meanLoss(program, batches, async () => {
     onProgress?.(done++, batches.length);
     await nextTask();
     return signal?.aborted ?? false;

@@ -9,10 +9,11 @@ import { createGenerator } from "../../src/generation/generate.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
-import { createEvaluator } from "../../src/training/evaluate.ts";
+import { meanLoss } from "../../src/training/evaluate.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
-import { disposeAll, readParameter, uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import type { Golden, Trajectory } from "./golden.ts";
 
 export interface ParityRow {
@@ -122,18 +123,20 @@ async function compareTrajectory(
   const tolerance = parts.tolerance[kind];
   const { settings } = expected;
   const batch = batchOf(golden);
-  const specs = parametersOf(model, method);
-  const parameters = await uploadParameters(runtime, specs, (spec) =>
-    spec.source.kind === "checkpoint" ? readParameter(spec, parts.read) : initialAdapter(spec),
-  );
-  const artifact = compileTraining(model, method, batch.shape);
-  const stepper = createStepper({
+  const specs = parametersOf(config, method);
+  const parameters = await uploadParameters(runtime, specs, (name) => {
+    const spec = specs.find((candidate) => candidate.name === name);
+    return spec && spec.initial !== "checkpoint" ? initialAdapter(spec.initial, spec.shape) : parts.read(name);
+  });
+  const artifact = compileTraining(config, method, batch.shape);
+  const program = createWholeGraph({
     runtime,
     parameters,
     specs,
     artifacts: {
       training: () => artifact,
-      optimizer: compileOptimizer(model, method, { ...optimizer, weightDecay: settings.weight_decay }),
+      evaluation: (shape) => compileEvaluation(config, method, shape),
+      optimizer: compileOptimizer(config, method, { ...optimizer, weightDecay: settings.weight_decay }),
     },
     recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
   });
@@ -167,7 +170,8 @@ async function compareTrajectory(
 
     const steps = Math.min(parts.steps ?? settings.steps, settings.steps);
     for (let step = 1; step <= steps; step++) {
-      const outcome = await stepper.step(
+      const outcome = await takeStep(
+        program,
         { step, updates: step - 1, batches: [batch], learningRate: settings.lr },
         async () => false,
       );
@@ -182,19 +186,14 @@ async function compareTrajectory(
     }
     if (steps < settings.steps) return;
 
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(model, method, shape),
-    });
-    const final = await evaluator.loss([batch], async () => false);
+    const final = await meanLoss(program, [batch], async () => false);
     report(`${kind} loss after the last step`, expected.final_loss, final ?? Number.NaN, tolerance);
     for (const [name, norm] of Object.entries(expected.final_param_l2)) {
       const values = await parameters.get(name)?.read();
       report(`${kind} final L2 of ${name}`, norm, values instanceof Float32Array ? l2(values) : Number.NaN, tolerance);
     }
   } finally {
-    stepper.dispose();
+    program.dispose();
     disposeAll(parameters);
     await runtime.releaseSessions();
   }

@@ -18,8 +18,9 @@ import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { createControl } from "../../../src/training/control.ts";
-import { createEvaluator } from "../../../src/training/evaluate.ts";
-import { disposeAll, readParameter, uploadParameters } from "../../../src/training/parameters.ts";
+import { meanLoss } from "../../../src/training/evaluate.ts";
+import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";
+import { createWholeGraphEvaluation } from "../../../src/training/wholeGraph.ts";
 
 vi.mock("node:fs", async (original) => {
   const real = await original<typeof fs>();
@@ -140,16 +141,14 @@ describe("a whole run", () => {
     expect(tokenizer.size).toBe(definition.vocabulary);
     expect(model.config.eos_token_id).toBe(tokenizer.eos?.id);
 
-    const specs = parametersOf(definition, null);
-    const parameters = await uploadParameters(runtime, specs, (spec) => readParameter(spec, model.read));
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(definition, { kind: "full" }, shape),
-    });
+    const specs = parametersOf(config, null);
+    const parameters = await uploadParameters(runtime, specs, (name) => model.read(name));
+    const program = createWholeGraphEvaluation(runtime, parameters, (shape) =>
+      compileEvaluation(config, { kind: "full" }, shape),
+    );
     // In rows of another number, so that batch and packing are proven not to matter.
     const held = heldOutBatches(text.heldOut, { rows: 3, length: 96, supervised: 3 * 95 });
-    const loss = await evaluator.loss(held, async () => false);
+    const loss = await meanLoss(program, held, async () => false);
     disposeAll(parameters);
     const { heldOutLoss, heldOut, parameters: count } = trainingOf(whole.out);
     expect(loss).toBeCloseTo(heldOutLoss, 4);

@@ -24,9 +24,7 @@ import { sameInFile } from "../../../src/models/fileTensor.ts";
 import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../../../src/runtime/types.ts";
 import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
-import type { Stepper } from "../../../src/training/step.ts";
-import { originOf } from "../../support/examples.ts";
-import { portsOnly } from "../../support/graphArtifact.ts";
+import type { TrainingProgram } from "../../../src/training/program.ts";
 
 export const vocabulary = 7;
 
@@ -104,7 +102,7 @@ export const artifacts = {
   }),
 };
 
-export interface FakeRuntime extends Pick<Runtime, "tensor" | "session"> {
+export interface FakeRuntime extends Pick<Runtime, "tensor" | "session" | "prepare"> {
   /** Labels of the tensors alive. */
   readonly alive: ReadonlySet<string>;
   /** What each run was fed, scalars only, by artifact kind. */
@@ -122,6 +120,7 @@ export function createFakeRuntime(compute = computeBigram): FakeRuntime {
       alive.add(label);
       return fakeTensor(label, dtype, shape, data, () => alive.delete(label));
     },
+    prepare: async () => undefined,
     session: async (artifact) => fakeSession(artifact, runs, compute),
   };
 }
@@ -268,7 +267,7 @@ function adamW(inputs: Inputs): Record<string, TensorData> {
   };
 }
 
-/** The values of a stepper's tensors, as a checkpoint would hold them. */
+/** The values of a program's tensors, as a checkpoint would hold them. */
 export interface Snapshot {
   readonly name: string;
   readonly dtype: DType;
@@ -286,9 +285,9 @@ export function snapshotOf(tensors: readonly TensorSource[]): Promise<Snapshot[]
   );
 }
 
-/** Gives a stepper the tensors of a snapshot, one by one, as `Checkpoints.load` does. */
-export function restoreInto(stepper: Stepper, snapshot: readonly Snapshot[]): Promise<void> {
-  return stepper.restore(async (restore) => {
+/** Gives a program the tensors of a snapshot, one by one, as `Checkpoints.load` does. */
+export function restoreInto(program: TrainingProgram, snapshot: readonly Snapshot[]): Promise<void> {
+  return program.restore(async (restore) => {
     for (const { name, dtype, shape, values } of snapshot) {
       const stored = { name, dtype, shape, byteLength: values.byteLength, chunks: [] };
       await restore(stored, async () => new Uint8Array(values.slice().buffer));

@@ -9,20 +9,12 @@ import { StorageFullError } from "../../../src/storage/errors.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import type { BatchSource } from "../../../src/training/batchSource.ts";
 import { createControl, nextTask } from "../../../src/training/control.ts";
-import { createEvaluator, evaluateHeldOut } from "../../../src/training/evaluate.ts";
+import { evaluateHeldOut } from "../../../src/training/evaluate.ts";
 import { type LoopEvent, trainingLoop } from "../../../src/training/loop.ts";
 import { uploadParameters } from "../../../src/training/parameters.ts";
 import { learningRateAt } from "../../../src/training/schedule.ts";
-import {
-  initialState,
-  type LoopState,
-  type Patience,
-  readState,
-  wholeState,
-  withMoment,
-} from "../../../src/training/state.ts";
-import { createStepper } from "../../../src/training/step.ts";
-import { originOf } from "../../support/examples.ts";
+import { initialState, type LoopState, readState, withMoment } from "../../../src/training/state.ts";
+import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
 import {
   artifacts,
   batchOf,
@@ -102,18 +94,10 @@ async function train(setting: Setting = {}) {
     Float32Array.from({ length: name === "bias" ? vocabulary : vocabulary ** 2 }, () => random.normal()),
   );
   const { beta1, beta2 } = optimizerSettings;
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
-  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 });
-  const patience: Patience | null = setting.patience
-    ? {
-        validations: setting.patience,
-        from: setting.patienceFrom ?? 0,
-        set: validationOf("chat"),
-      }
-    : null;
-  const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)), patience).state;
-  if (from !== undefined) await restoreInto(stepper, from.tensors);
-  const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
+  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
+  const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)));
+  if (from !== undefined) await restoreInto(program, from.tensors);
   const { validation = [batchOf([[1, 2, 3]], [0]), batchOf([[4, 5, 6]], [1])] } = setting;
   const told = losses
     ?.slice(state.progress.evaluations?.points ?? 0)
@@ -123,7 +107,7 @@ async function train(setting: Setting = {}) {
   const events: LoopEvent[] = [];
   const checkpoints: Saved[] = [];
   const respond = async (prompt: string) =>
-    `${prompt} ${(await snapshotOf(stepper.tensors()))[0]?.values.slice(0, 3).join(" ")}`;
+    `${prompt} ${(await snapshotOf(program.tensors()))[0]?.values.slice(0, 3).join(" ")}`;
   let polls = 0;
   let now = 0;
   const outcome = await trainingLoop(
@@ -135,16 +119,21 @@ async function train(setting: Setting = {}) {
       totalSteps,
       learningRate: (step) =>
         learningRateAt({ learningRate: 0.05, schedule: "cosine", warmupRatio: 0.2 }, step, totalSteps),
-      stepper,
+      program,
       batches: sourceFrom(state.sampler, setting.weight ?? (() => 1)),
       evaluate:
         validation === null
           ? null
           : told === undefined
-            ? (interrupted) =>
-                evaluateHeldOut(evaluator, [{ ...validationOf("mixed"), batches: validation }], interrupted)
-            : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
-      patience,
+            ? (interrupted) => evaluateHeldOut(program, [{ kind: null, batches: validation }], interrupted)
+            : async () => told.shift() ?? { loss: Number.NaN },
+      patience: setting.patience
+        ? {
+            validations: setting.patience,
+            from: setting.patienceFrom ?? 0,
+            loss: ({ loss, byKind }) => byKind?.chat ?? loss,
+          }
+        : null,
       borders: setting.borders ?? [],
       questions: setting.questions ?? [],
       answer: respond,
@@ -155,7 +144,7 @@ async function train(setting: Setting = {}) {
               every: setting.watchEvery,
               look: async () => ({
                 answer: await respond("watched"),
-                losses: seen ? seen.splice(0, 1) : [...(await evaluator.tokenLosses(watched))],
+                losses: seen ? seen.splice(0, 1) : [...(await program.tokenLosses(watched))],
               }),
             },
       saveCheckpoint: async (checkpoint) => {
@@ -177,10 +166,7 @@ async function train(setting: Setting = {}) {
     },
     state,
   );
-  const metrics = events.flatMap((event) => (event.type === "step" ? [event.metrics] : []));
-  const evaluations = events.flatMap((event) => (event.type === "evaluation" ? [event.metrics] : []));
-  const tensors = await snapshotOf(stepper.tensors());
-  return { ...outcome, tensors, events, metrics, evaluations, checkpoints, polls, moments };
+  return { ...outcome, tensors: await snapshotOf(program.tensors()), events, checkpoints, polls, moments };
 }
 
 const stepsOf = (events: readonly LoopEvent[], type: "evaluation" | "step") =>

@@ -1,10 +1,10 @@
 /** The whole path on wasm in Node: compiled artifacts, real sessions, the loop, storage and generation on a tiny random Llama. */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compileEvaluation, compileGeneration, compileTraining } from "../../../src/artifacts/compile.ts";
+import { compileEvaluation, compileGeneration } from "../../../src/artifacts/compile.ts";
 import { tokenLoss } from "../../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
-import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
+import { artifactsOfRun } from "../../../src/artifacts/ofRun.ts";
 import type { TokenizedExample } from "../../../src/batching/batch.ts";
 import { chooseBuckets } from "../../../src/batching/buckets.ts";
 import type { SamplerOptions } from "../../../src/batching/sampler.ts";
@@ -24,15 +24,13 @@ import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { createBatchSource, evaluationBatches } from "../../../src/training/batchSource.ts";
 import { createControl, nextTask } from "../../../src/training/control.ts";
-import { createEvaluator, evaluateHeldOut } from "../../../src/training/evaluate.ts";
+import { evaluateHeldOut } from "../../../src/training/evaluate.ts";
 import { batchFeeds, bindTensors } from "../../../src/training/feeds.ts";
 import { trainingLoop } from "../../../src/training/loop.ts";
 import { disposeAll, initialAdapter, uploadParameters } from "../../../src/training/parameters.ts";
 import { learningRateAt } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
-import { createStepper } from "../../../src/training/step.ts";
-import { originOf } from "../../support/examples.ts";
-import { oneStage } from "../../support/oneStage.ts";
+import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
 
@@ -187,27 +185,18 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
 
   return async ({ pauseAt = Number.POSITIVE_INFINITY, resume = false } = {}) => {
     const parameters = await upload(method);
-    const stepper = createStepper({
+    const program = createWholeGraph({
       runtime,
       parameters,
-      specs: parametersOf(model, method),
-      artifacts: {
-        training: (shape) => compileTraining(model, method, shape),
-        optimizer: compileOptimizer(model, method, settings),
-      },
+      specs: parametersOf(config, method),
+      artifacts: artifactsOfRun(config, method, settings, "wasm"),
       recipe: settings,
     });
     const { checkpoints, runs } = await storage;
     if (!resume) await runs.put(record);
     const from = resume
-      ? readState((await stepper.restore((restore) => checkpoints.load(record.id, "latest", restore))).state, null)
-          .state
-      : initialState(oneStage(samplerOptions).state());
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(model, method, shape),
-    });
+      ? readState((await program.restore((restore) => checkpoints.load(record.id, "latest", restore))).state)
+      : initialState(createSampler(samplerOptions).state());
     const control = createControl();
     let polls = 0;
     const losses: number[] = [];
@@ -216,15 +205,11 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
       {
         recipe: settings,
         totalSteps,
-        learningRate: (step) => learningRateAt(lastStage(settings), step, totalSteps),
-        stepper,
-        batches: createBatchSource(examples, buckets, oneStage(samplerOptions, from.sampler)),
+        learningRate: (step) => learningRateAt(settings, step, totalSteps),
+        program,
+        batches: createBatchSource(examples, buckets, createSampler(samplerOptions, from.sampler)),
         evaluate: (interrupted) =>
-          evaluateHeldOut(
-            evaluator,
-            [{ ...validationOf("mixed"), batches: evaluationBatches(examples, buckets) }],
-            interrupted,
-          ),
+          evaluateHeldOut(program, [{ kind: null, batches: evaluationBatches(examples, buckets) }], interrupted),
         patience: null,
         borders: [],
         questions: [],
@@ -246,9 +231,9 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
       },
       from,
     );
-    const tensors = await snapshotOf(stepper.tensors());
+    const tensors = await snapshotOf(program.tensors());
     const free = () => {
-      stepper.dispose();
+      program.dispose();
       disposeAll(parameters);
     };
     return { ...outcome, losses, metrics, tensors, parameters, polls, free };
