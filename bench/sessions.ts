@@ -94,7 +94,9 @@ function promptsOf(questions: number, most: number, tokenizer: Parameters<typeof
     .split(/\s+/)
     .slice(0, most);
   const tokensOf = (text: string) =>
-    tokenizer.encode([{ text, kind: "content", role: null, message: null, answer: false, weight: 0 }]).ids.length;
+    tokenizer.encode([
+      { text, kind: "content", role: null, message: null, answer: false, supervised: false, weight: 0 },
+    ]).ids.length;
   const wordsPerToken = words.length / tokensOf(words.join(" "));
   const random = createRandom(1);
   return Array.from({ length: questions }, (_, i) => ({ i, place: random.next() }))

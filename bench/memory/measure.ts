@@ -50,7 +50,7 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
       runtime,
       parameters,
       specs,
-      artifacts: artifactsOfRun(config, method, recipe, runtime.report.provider),
+      artifacts: artifactsOfRun(model, method, recipe, runtime.report.provider),
       recipe,
     });
     const losses: number[] = [];

@@ -169,18 +169,16 @@ export function createSeams(
         mark("queued");
         return lock(task);
       };
-      const session = async (artifact: Artifact) => {
-        const bytes = () => {
+      const noted = (artifact: Artifact): Artifact => ({
+        ...artifact,
+        bytes() {
           const model = artifact.bytes();
           kinds.set(model, artifact.kind);
           return model;
-        };
-        return wrapSession(await runtime.session({ ...artifact, bytes }));
-      };
-      const prepare = (artifact: Artifact) => {
-        kinds.set(artifact.bytes, artifact.kind);
-        return runtime.prepare(artifact);
-      };
+        },
+      });
+      const session = async (artifact: Artifact) => wrapSession(await runtime.session(noted(artifact)));
+      const prepare = (artifact: Artifact) => runtime.prepare(noted(artifact));
       return new Proxy(runtime, {
         get(target, name) {
           if (name === "session") return session;

@@ -11,6 +11,7 @@ import type { Runtime } from "../../src/runtime/types.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { prepareStep, takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
+import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
 import { leaveOutKernels } from "../step/meters.ts";
 import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
@@ -119,7 +120,7 @@ async function record(request: RecordRequest): Promise<Recording> {
     return value;
   };
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfRun(config, method, { ...optimizer, accumulation: 1 }, provider);
+  const artifacts = artifactsOfRun(model, method, { ...optimizer, accumulation: 1 }, provider);
   const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: optimizer });
   await prepareStep(program, [batch]);
   const steps: StepMarks[] = [];

@@ -1,4 +1,4 @@
-/** Hone's own step: its stepper over compiled artifacts, as a run of the page takes it, without the page. */
+/** Hone's own step: its program over compiled artifacts, as a run of the page takes it, without the page. */
 
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
@@ -8,14 +8,15 @@ import { createRuntime } from "../../src/runtime/runtime.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
+import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Prepare, squareMatrix } from "./engine.ts";
 import { optimizer } from "./problem.ts";
 
 export const prepare: Prepare = async ({ model, method, batch }, take, backend) => {
   const runtime = await createRuntime(backend, { entries: browserEntries });
-  const specs = parametersOf(config, method);
-  const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfRun(config, method, { ...optimizer, accumulation: 1 }, backend);
+  const specs = parametersOf(model, method);
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => take(name));
+  const artifacts = artifactsOfRun(model, method, { ...optimizer, accumulation: 1 }, backend);
   const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: optimizer });
   let updates = 0;
   return {

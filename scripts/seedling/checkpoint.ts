@@ -7,7 +7,7 @@ import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/
 import type { Curves } from "../../src/run/curves.ts";
 import type { LoopCheckpoint } from "../../src/training/loop.ts";
 import type { TrainingProgram } from "../../src/training/program.ts";
-import { type LoopState, readState } from "../../src/training/state.ts";
+import { type ReadState, readState, wholeState } from "../../src/training/state.ts";
 import { writeWhole } from "./writeWhole.ts";
 
 /** Saves where the run stands, with its curves. `fingerprint` names its recipe and text. */
@@ -23,14 +23,14 @@ export async function saveCheckpoint(
 }
 
 /**
- * Goes back to the checkpoint at `path` and gives its state; null where there is none. Throws when it is of another recipe or
+ * Goes back to the checkpoint at `path` and gives its state with the curves; null where there is none. Throws when it is of another recipe or
  * text, or does not fit the program.
  */
 export async function loadCheckpoint(
   path: string,
   fingerprint: string,
   program: TrainingProgram,
-): Promise<LoopState | null> {
+): Promise<ReadState | null> {
   if (!existsSync(path)) return null;
   const { tensors, metadata } = await readSafetensors(bytesFromBlob(basename(path), await openAsBlob(path)));
   if (metadata.fingerprint !== fingerprint) {

@@ -73,20 +73,24 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
   const checkpoint = join(parts.work, checkpointFile);
   mkdirSync(parts.work, { recursive: true });
 
-  const specs = parametersOf(config, full);
-  const first = initialWeights(config, seeds.weights);
-  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
+  const specs = parametersOf(model, full);
+  const first = initialWeights(model, seeds.weights);
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
   const program = createWholeGraph({
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfRun(config, full, training, "wasm"),
+    artifacts: artifactsOfRun(model, full, training, "wasm"),
     recipe: training,
   });
   try {
     const resumed = await loadCheckpoint(checkpoint, text.fingerprint, program);
-    const shape = shapeOf(config, training.batchSize);
-    const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, resumed);
+    const shape = shapeOf(model, training.batchSize);
+    const from = resumed?.state ?? null;
+    const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, from);
+    const steps = createStepLog(totalSteps, resumed?.curves?.steps);
+    const evaluations = [...(resumed?.curves?.evaluations ?? [])];
+    const curves = () => ({ steps: steps.view(), evaluations });
     const held = heldOutBatches(text.heldOut, shape);
     const { state } = await trainingLoop(
       {
@@ -95,7 +99,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         learningRate: (step) => learningRateAt(training, step, totalSteps),
         program,
         batches: source,
-        evaluate: (interrupted) => evaluateHeldOut(program, [{ kind: null, batches: held }], interrupted),
+        evaluate: (interrupted) => evaluateHeldOut(program, [{ ...validationOf("text"), batches: held }], interrupted),
         patience: null,
         borders: [],
         questions: [],
@@ -114,9 +118,11 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
       },
       from ?? initialState(source.state()),
     );
-    if (state.step < totalSteps && state.step !== parts.stopAfter) return { state, totalSteps, heldOutLoss: null };
-    const heldOutLoss = await writeModel(parts, { config, parameters, program, held, state, totalSteps });
-    return { state, totalSteps, heldOutLoss };
+    if (state.step < totalSteps && state.step !== parts.stopAfter) {
+      return { state, curves: curves(), totalSteps, heldOutLoss: null };
+    }
+    const trained = { model, parameters, program, held, state, curves: curves(), totalSteps };
+    return { state, curves: curves(), totalSteps, heldOutLoss: await writeModel(parts, trained) };
   } finally {
     program.dispose();
     disposeAll(parameters);
@@ -179,7 +185,7 @@ interface Trained {
 
 /** Writes the model folder, and gives the loss of what it holds. */
 async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained: Trained): Promise<number> {
-  const { config, parameters, program, held, state, totalSteps } = trained;
+  const { model, parameters, program, held, state, curves, totalSteps } = trained;
   const seen = new Set<number>();
   for (const { ids } of text.training) for (const id of ids) seen.add(id);
   const reserved = [...text.special].filter(([token]) => token !== endOfText).map(([, id]) => id);

@@ -32,14 +32,14 @@ export function trainingOptions(
 
 /** Where each step has one micro-batch, gradients are written and not added up. */
 export function artifactsOfRun(
-  config: LlamaConfig,
+  model: ModelDefinition,
   method: Method,
   recipe: OptimizerSettings & { readonly accumulation: number },
   provider: ProviderName,
 ): RunArtifacts {
   return {
-    training: (shape) => compileTraining(config, method, shape, trainingOptions(shape, recipe, provider)),
-    evaluation: (shape) => compileEvaluation(config, method, shape),
-    optimizer: compileOptimizer(config, method, recipe, provider),
+    training: (shape) => compileTraining(model, method, shape, trainingOptions(shape, recipe, provider)),
+    evaluation: (shape) => compileEvaluation(model, method, shape),
+    optimizer: compileOptimizer(model, method, recipe, provider),
   };
 }

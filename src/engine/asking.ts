@@ -55,9 +55,9 @@ export async function takeExam(
   });
   const answers = await examine(answererOf(respondent, request), request.questions, options("answers the questions"));
   const program = createWholeGraphEvaluation(runtime, parameters, (shape) =>
-    compileEvaluation(model.config, method, shape),
+    compileEvaluation(model.definition, method, shape),
   );
-  const { tokenizer, config } = model;
-  const parts = { program, tokenizer, contextLength: config.max_position_embeddings };
+  const { tokenizer, definition } = model;
+  const parts = { program, tokenizer, contextLength: definition.contextLength };
   return { answers, textLoss: await textLoss(request.texts, parts, options("reads the general texts")) };
 }

@@ -1,12 +1,13 @@
 /** The memory of a run, counted from its plan before it starts: tensors, sessions, and what the hungriest run takes besides. */
 
 import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
+import { cacheShape } from "../artifacts/attention.ts";
 import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import type { Artifact, BatchShape } from "../artifacts/contract.ts";
 import { parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun } from "../artifacts/ofRun.ts";
-import type { LlamaConfig } from "../models/llama.ts";
-import { readModel } from "../onnx/model.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
+import { writeModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
 import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
@@ -44,7 +45,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const gradients = trained;
   const moments = 2 * trained;
 
-  const { training, optimizer } = artifactsOfRun(config, method, recipe, provider);
+  const { training, optimizer } = artifactsOfRun(model, method, recipe, provider);
   const longest = roomiest(shapes);
   const sessions = [
     { ...planned(training(longest), provider), count: shapes.length },
@@ -91,5 +92,5 @@ function planned(artifact: Artifact, provider: ProviderName): { readonly peak: n
   const plan = planRun(graph, provider, new Set(Object.keys(artifact.aliases)));
   if (provider === "webgpu") return { peak: peakOnGpu(plan), kept: plan.constants };
   const given = graph.initializers.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
-  return { peak: peakInHeap(plan), kept: plan.constants + nodeBytes(artifact.bytes.length, given) };
+  return { peak: peakInHeap(plan), kept: plan.constants + nodeBytes(writeModel(graph).length, given) };
 }

@@ -76,14 +76,14 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   };
 
   await next();
-  const { all, own } = await weights.trainable(model, method, seeds(recipe).adapter);
+  const { all, own } = await weights.trainable(model, method, seedsOf(recipe).adapter);
   let started: TrainingProgram | null = null;
   try {
     const program = createWholeGraph({
       runtime,
       parameters: all,
-      specs: parametersOf(model.config, method),
-      artifacts: artifactsOfRun(model.config, method, recipe, runtime.report.provider),
+      specs: parametersOf(model.definition, method),
+      artifacts: artifactsOfRun(model.definition, method, recipe, runtime.report.provider),
       recipe,
     });
     started = program;

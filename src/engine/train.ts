@@ -20,8 +20,8 @@ import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
 import type { TrainingProgram } from "../training/program.ts";
-import { learningRateAt, slowedBy, stagedLearningRate } from "../training/schedule.ts";
-import { initialState, type LoopState, readState } from "../training/state.ts";
+import { learningRateOf, slowedBy } from "../training/schedule.ts";
+import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
 import { createWholeGraph } from "../training/wholeGraph.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
@@ -59,9 +59,17 @@ async function restore(
   program: TrainingProgram,
   runId: string,
   step: number | null,
-): Promise<{ state: LoopState; reason: string | null }> {
-  const load = (which: number | "latest") =>
-    program.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
+  patience: Patience | null,
+): Promise<Restored> {
+  const load = async (which: number | "latest") => {
+    const { state: kept, place } = await program.restore(async (tensor) => {
+      const { state, manifest } = await storage.checkpoints.load(runId, which, tensor);
+      return { state, place: manifest.curves };
+    });
+    const { state, curves: own } = readState(kept, patience);
+    const curves = await (own ? storage.curves.writer(runId, null, own) : storage.curves.writer(runId, place));
+    return { state, curves };
+  };
   try {
     return { ...(await load(step ?? "latest")), reason: null };
   } catch (error) {
@@ -87,6 +95,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   runtime.restartPeak();
   let own: ParameterTensors = new Map();
   let started: TrainingProgram | null = null;
+  let curves: CurveWriter | undefined;
   try {
     const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter);
     const parameters = trainable.all;
@@ -94,22 +103,22 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     const program = createWholeGraph({
       runtime,
       parameters,
-      specs: parametersOf(model.config, method),
-      artifacts: artifactsOfRun(model.config, method, recipe, runtime.report.provider),
+      specs: parametersOf(model.definition, method),
+      artifacts: artifactsOfRun(model.definition, method, recipe, runtime.report.provider),
       recipe,
     });
     started = program;
 
     const ends = endsOf(plan, recipe);
     const fromStart = first.resumeFrom === 0 || (await storage.checkpoints.steps(runId)).length === 0;
-    if (resumed && !fromStart) {
-      const restored = await restore(storage, program, runId, first.resumeFrom);
-      state = restored.state;
-      if (restored.reason) journal.write({ reason: restored.reason });
-    }
-    const batches = createBatchSource(plan.training, plan.buckets, plan.order(state?.sampler));
-    state ??= initialState(batches.state());
-    journal.begin(state);
+    const restored =
+      resumed && !fromStart ? await restore(storage, program, runId, first.resumeFrom, ends.patience) : null;
+    if (restored?.reason) journal.write({ reason: restored.reason });
+    const batches = createBatchSource(plan.training, plan.buckets, plan.order(restored?.state.sampler));
+    const state = restored?.state ?? initialState(batches.state());
+    const writer = restored?.curves ?? (await storage.curves.writer(runId, null));
+    curves = writer;
+    journal.begin(state, writer);
 
     const held = plan.heldOut.map(({ examples, ...set }) => ({
       ...set,
@@ -121,15 +130,11 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       {
         recipe,
         totalSteps,
-        learningRate: (step) =>
-          slowedBy(first.slowdowns, step) *
-          (plan.stages.length > 0
-            ? stagedLearningRate(recipe, plan.stages, step)
-            : learningRateAt(recipe, step, totalSteps)),
+        learningRate: (step) => slowedBy(first.slowdowns, step) * learningRateOf(recipe.stages, plan.stages, step),
         program,
         batches,
         evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(program, held, interrupted) : null,
-        ...endsOf(plan, recipe),
+        ...ends,
         questions: plan.questions,
         answer: respond,
         watch:

@@ -64,8 +64,7 @@ export function createWatch(
     async look() {
       const answer = prompt === null ? "" : await parts.answer(prompt);
       if (answer === null || !batch) return null;
-      const weighted = await parts.program.tokenLosses(batch);
-      const losses = Array.from(weighted.subarray(0, supervised), (loss, n) => loss / (batch.lossWeights[n] ?? 1));
+      const losses = Array.from(await parts.program.tokenLosses(batch));
       return { answer, losses: losses.map((loss) => Number(loss.toPrecision(figures))) };
     },
   };

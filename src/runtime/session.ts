@@ -82,9 +82,10 @@ export class OrtSession implements Session {
     let inference: Inference;
     let bytes: number;
     try {
-      bytes = sessionBytes(artifact.bytes);
+      const model = artifact.bytes();
+      bytes = sessionBytes(model);
       await makeRoom(bytes);
-      inference = await owner.provider.load(artifact.bytes);
+      inference = await owner.provider.load(model);
     } catch (cause) {
       owner.check();
       throw new RuntimeError(

@@ -1,13 +1,13 @@
 /** Loss without training, of batches and of held-out sets: sums first, one division. */
 
 import type { Batch } from "../batching/batch.ts";
-import type { LearntKind } from "../records/example.ts";
+import type { HeldOutSet } from "../run/heldOut.ts";
 import type { EvaluationMetrics } from "../run/metrics.ts";
 import type { EvaluationProgram } from "./program.ts";
 
 /**
- * Σ w·CE / max(Σ w, 1) over all batches. `interrupted` is asked before each batch; null when it said so. Not finite when the
- * model's numbers are not.
+ * Σ w·CE / max(Σ denominator, 1) over all batches. `interrupted` is asked before each batch; null when it said so. Not finite
+ * when the model's numbers are not.
  */
 export async function meanLoss(
   program: Pick<EvaluationProgram, "lossSum">,
@@ -15,14 +15,14 @@ export async function meanLoss(
   interrupted: () => Promise<boolean>,
 ): Promise<number | null> {
   let sum = 0;
-  let weightSum = 0;
+  let denominator = 0;
   for (const batch of batches) {
     if (await interrupted()) return null;
-    if (batch.weightSum === 0) continue;
+    if (batch.supervised === 0) continue;
     sum += await program.lossSum(batch);
-    weightSum += batch.weightSum;
+    denominator += batch.denominator;
   }
-  return sum / Math.max(weightSum, 1);
+  return sum / Math.max(denominator, 1);
 }
 
 /** The batches of each held-out set. */
@@ -31,13 +31,13 @@ export type HeldOut = readonly (HeldOutSet & { readonly batches: readonly Batch[
 /** Σ w·CE / max(Σ denominator, 1) over all sets, and over each of them; null when `interrupted` said so. */
 export async function evaluateHeldOut(
   program: Pick<EvaluationProgram, "lossSum">,
-  sets: HeldOut,
+  heldOut: HeldOut,
   interrupted: () => Promise<boolean>,
 ): Promise<Omit<EvaluationMetrics, "step"> | null> {
   let sum = 0;
-  let weightSum = 0;
-  const byKind: { [Kind in LearntKind]?: number } = {};
-  for (const { kind, batches } of sets) {
+  let denominator = 0;
+  const sets: Record<string, number> = {};
+  for (const { name, batches } of heldOut) {
     const loss = await meanLoss(program, batches, interrupted);
     if (loss === null) return null;
     sets[name] = loss;

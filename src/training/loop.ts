@@ -9,7 +9,7 @@ import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import { NonFiniteError } from "./nonFinite.ts";
 import type { TrainingProgram } from "./program.ts";
-import { type LoopState, withMoment } from "./state.ts";
+import { type LoopState, type Patience, withEvaluation, withMoment, withStep } from "./state.ts";
 import { prepareStep, takeStep } from "./step.ts";
 
 /** What `saveCheckpoint` is given; the tensors are to be read before it resolves. */

@@ -7,7 +7,7 @@ import type { RestoreTensor, TensorSource } from "../storage/checkpoints.ts";
 export interface EvaluationProgram {
   /** Σ w·CE over the batch's supervised positions. */
   lossSum(batch: Batch): Promise<number>;
-  /** Weighted loss of each of the batch's N supervised positions, in the order of `supervisedIndex`; 0 for padding. */
+  /** Cross-entropy −log P(target) of each supervised position, without its weight, in the order of `supervisedIndex`. */
   tokenLosses(batch: Batch): Promise<Float32Array>;
 }
 
@@ -16,8 +16,8 @@ export interface Update {
   /** t of the bias corrections 1 − βᵗ, from 1. */
   readonly t: number;
   readonly learningRate: number;
-  /** Σ w of the micro-batches since the last reset: the gradient sums are divided by it, or by 1 where it is less. */
-  readonly weightSum: number;
+  /** Of the micro-batches since the last reset, added up: it divides the gradient sums, or 1 does where it is less. */
+  readonly denominator: number;
 }
 
 /** Computes gradients and updates of the trained parameters, which it holds with accumulators and moments. */

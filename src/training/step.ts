@@ -1,6 +1,6 @@
 /** One optimizer step: the program sums micro-batches, the sums are divided once, and numbers that are not finite stop it. */
 
-import type { Batch } from "../batching/batch.ts";
+import type { Batch, RowOrigin } from "../batching/batch.ts";
 import { NonFiniteError } from "./nonFinite.ts";
 import type { TrainingProgram } from "./program.ts";
 
@@ -30,9 +30,9 @@ export type StepOutcome =
   /** Left between two micro-batches: nothing was changed, the gradient so far is dropped. */
   | { readonly kind: "interrupted" };
 
-/** Builds the sessions that a step over these batches needs; batches without weight need none. */
+/** Builds the sessions that a step over these batches needs; batches without a supervised token need none. */
 export function prepareStep(program: Pick<TrainingProgram, "prepare">, batches: readonly Batch[]): Promise<void> {
-  return program.prepare(batches.filter(({ weightSum }) => weightSum > 0).map(({ shape }) => shape));
+  return program.prepare(batches.filter(({ supervised }) => supervised > 0).map(({ shape }) => shape));
 }
 
 /**
@@ -45,31 +45,30 @@ export async function takeStep(
   interrupted: () => Promise<boolean>,
 ): Promise<StepOutcome> {
   let loss = 0;
-  let weightSum = 0;
+  let denominator = 0;
   let tokens = 0;
   let supervisedTokens = 0;
-  const rows: number[] = [];
+  const origins: RowOrigin[] = [];
   for (const batch of batches) {
     if (await interrupted()) return { kind: "interrupted" };
-    if (batch.weightSum === 0) continue;
-    const { lossSum } = await program.microBatch(batch, weightSum === 0);
-    const batchRows = batch.sourceRows.map((row) => row + 1);
-    if (!Number.isFinite(lossSum)) throw new NonFiniteError("loss", lossSum, step, batchRows);
+    if (batch.supervised === 0) continue;
+    const { lossSum } = await program.microBatch(batch, supervisedTokens === 0);
+    if (!Number.isFinite(lossSum)) throw new NonFiniteError("loss", lossSum, step, batch.origins);
     loss += lossSum;
-    weightSum += batch.weightSum;
+    denominator += batch.denominator;
     tokens += batch.tokens;
-    supervisedTokens += batch.supervisedTokens;
-    rows.push(...batchRows);
+    supervisedTokens += batch.supervised;
+    origins.push(...batch.origins);
   }
-  if (weightSum === 0) return { kind: "empty" };
-  const { gradientNorm } = await program.update({ t: updates + 1, learningRate, weightSum });
-  if (!Number.isFinite(gradientNorm)) throw new NonFiniteError("gradient", gradientNorm, step, rows);
+  if (supervisedTokens === 0) return { kind: "empty" };
+  const { gradientNorm } = await program.update({ t: updates + 1, learningRate, denominator });
+  if (!Number.isFinite(gradientNorm)) throw new NonFiniteError("gradient", gradientNorm, step, origins);
   return {
     kind: "updated",
-    loss: loss / Math.max(weightSum, 1),
+    loss: loss / Math.max(denominator, 1),
     gradientNorm,
     tokens,
     supervisedTokens,
-    examples: rows.length,
+    examples: origins.length,
   };
 }

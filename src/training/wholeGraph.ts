@@ -49,7 +49,7 @@ export function createWholeGraphEvaluation(
     async tokenLosses(batch) {
       const losses = (await run(batch))[tokenLoss]?.data;
       if (!(losses instanceof Float32Array)) throw new Error(`The eval artifact gave no float32 ${tokenLoss}.`);
-      return losses;
+      return losses.subarray(0, batch.supervised);
     },
   };
 }
@@ -86,7 +86,7 @@ export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe
       return { lossSum: scalarOf(await session.run(feeds, outputs), lossSum) };
     },
 
-    async update({ t, learningRate, weightSum }) {
+    async update({ t, learningRate, denominator }) {
       const session = await runtime.session(artifacts.optimizer);
       const { inputs, outputs } = bindTensors(artifacts.optimizer, bindings);
       const result = await session.run(
@@ -95,7 +95,7 @@ export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe
           [optimizerScalars.learningRate]: scalarFeed(learningRate),
           [optimizerScalars.biasCorrection1]: scalarFeed(1 - recipe.beta1 ** t),
           [optimizerScalars.biasCorrection2]: scalarFeed(1 - recipe.beta2 ** t),
-          [optimizerScalars.weightSum]: scalarFeed(weightSum),
+          [optimizerScalars.denominator]: scalarFeed(denominator),
           [optimizerScalars.maxNorm]: scalarFeed(recipe.maxGradNorm ?? noClipping),
         },
         outputs,

@@ -4,8 +4,9 @@
  */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
+import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import { makeBatch } from "../../src/batching/batch.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
@@ -20,7 +21,6 @@ import { smallLlama } from "../support/smallLlama.ts";
 const model = smallLlama();
 const method: Method = { kind: "lora", rank: 2, alpha: 4, targets: ["q_proj", "v_proj"] };
 const shape = { rows: 2, length: 16, supervised: 16 };
-const recipe = { accumulation: 2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
 
 const live = { buffers: 0, bytes: 0 };
 const { createBuffer } = GPUDevice.prototype;
@@ -59,8 +59,12 @@ test("live GPU buffers and bytes after 300 steps are those after 20", { timeout:
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfRun(config, method, recipe, "webgpu"),
-    recipe,
+    artifacts: {
+      training: (of) => compileTraining(model, method, of),
+      evaluation: (of) => compileEvaluation(model, method, of),
+      optimizer: compileOptimizer(model, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
+    },
+    recipe: { beta1: 0.9, beta2: 0.999, maxGradNorm: 1 },
   });
   const rows = [11, 7].map((length, row) => ({
     origin: { source: 0, name: "rows.jsonl", row, line: row + 1 },

@@ -4,10 +4,10 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileTraining } from "../../src/artifacts/compile.ts";
+import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
+import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import { type Batch, makeBatch, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
@@ -18,6 +18,7 @@ import { batchFeeds } from "../../src/training/feeds.ts";
 import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
 import { takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
+import { originOf } from "../support/examples.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 
 const tolerance = 1e-6;
@@ -33,8 +34,6 @@ const methods: Method[] = [
   { kind: "full" },
   { kind: "lora", rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "o_proj", "down_proj"] },
 ];
-
-const recipe = { accumulation: 4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 };
 
 /** Four rows of unequal length and weight; the first two tokens are context. */
 const rows: TokenizedExample[] = [9, 5, 12, 7].map((length, row) => {
@@ -68,13 +67,17 @@ afterAll(() => runtime.dispose());
 async function afterStep(method: Method, batches: readonly Batch[]) {
   const specs = parametersOf(model, method);
   const values = parameterValues(method);
-  const parameters = await uploadParameters(runtime, specs, (name) => values.get(name));
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => values.get(name));
   const program = createWholeGraph({
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfRun(config, method, recipe, "wasm"),
-    recipe,
+    artifacts: {
+      training: (shape) => compileTraining(model, method, shape),
+      evaluation: (shape) => compileEvaluation(model, method, shape),
+      optimizer: compileOptimizer(model, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }),
+    },
+    recipe: { beta1: 0.9, beta2: 0.999, maxGradNorm: 1 },
   });
   const outcome = await takeStep(program, { step: 1, updates: 0, batches, learningRate: 1e-3 }, async () => false);
   const after = new Map<string, Float32Array>();

@@ -16,10 +16,11 @@ import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
-import { createEvaluator } from "../../src/training/evaluate.ts";
+import { meanLoss } from "../../src/training/evaluate.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
 import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { originOf } from "../support/examples.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
@@ -127,30 +128,30 @@ test("loss_sum is Σ w·CE of the losses by token, and sums are divided once, by
   expect(Math.abs(slope / difference - 1)).toBeLessThan(1e-6);
 
   const parameters = await uploadParameters(runtime, specs, ({ name }) => initial(name));
-  const evaluator = createEvaluator({ runtime, parameters, artifact: (of) => compileEvaluation(model, full, of) });
-  const expected = referenceLoss();
-  let byToken = 0;
-  for (const batch of batches) {
-    const losses = await evaluator.tokenLosses(batch);
-    expect(losses).toHaveLength(batch.supervised);
-    expect(losses.every((loss) => loss > 0)).toBe(true); // −log P, without the sign of its weight
-    byToken += losses.reduce((sum, loss, n) => sum + loss * (batch.lossWeights[n] ?? Number.NaN), 0);
-  }
-  expect(Math.abs(byToken / expected - 1)).toBeLessThan(tolerance);
-  const evaluated = await evaluator.loss(batches, async () => false);
-  expect(Math.abs((evaluated ?? Number.NaN) / (expected / denominator) - 1)).toBeLessThan(tolerance);
-
-  const stepper = createStepper({
+  const program = createWholeGraph({
     runtime,
     parameters,
     specs,
     artifacts: {
       training: (of) => compileTraining(model, full, of),
+      evaluation: (of) => compileEvaluation(model, full, of),
       optimizer: compileOptimizer(model, full, settings),
     },
     recipe: { ...settings, maxGradNorm: null },
   });
-  const outcome = await stepper.step({ step: 1, updates: 0, batches, learningRate: 1 }, async () => false);
+  const expected = referenceLoss();
+  let byToken = 0;
+  for (const batch of batches) {
+    const losses = await program.tokenLosses(batch);
+    expect(losses).toHaveLength(batch.supervised);
+    expect(losses.every((loss) => loss > 0)).toBe(true); // −log P, without the sign of its weight
+    byToken += losses.reduce((sum, loss, n) => sum + loss * (batch.lossWeights[n] ?? Number.NaN), 0);
+  }
+  expect(Math.abs(byToken / expected - 1)).toBeLessThan(tolerance);
+  const evaluated = await meanLoss(program, batches, async () => false);
+  expect(Math.abs((evaluated ?? Number.NaN) / (expected / denominator) - 1)).toBeLessThan(tolerance);
+
+  const outcome = await takeStep(program, { step: 1, updates: 0, batches, learningRate: 1 }, async () => false);
   if (outcome.kind !== "updated") throw new Error(`The step was ${outcome.kind}.`);
   expect(Math.abs(outcome.loss / (expected / denominator) - 1)).toBeLessThan(tolerance);
   const mean = new Map([...gradient].map(([name, values]) => [name, values.map((g) => g / denominator)]));
@@ -164,6 +165,6 @@ test("loss_sum is Σ w·CE of the losses by token, and sums are divided once, by
     );
     expect([name, wrong.length]).toEqual([name, 0]);
   }
-  stepper.dispose();
+  program.dispose();
   disposeAll(parameters);
 });

@@ -11,7 +11,7 @@ import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { meanLoss } from "../../src/training/evaluate.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
-import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
+import { disposeAll, readParameter, uploadParameters } from "../../src/training/parameters.ts";
 import { takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import type { Golden, Trajectory } from "./golden.ts";
@@ -123,20 +123,19 @@ async function compareTrajectory(
   const tolerance = parts.tolerance[kind];
   const { settings } = expected;
   const batch = batchOf(golden);
-  const specs = parametersOf(config, method);
-  const parameters = await uploadParameters(runtime, specs, (name) => {
-    const spec = specs.find((candidate) => candidate.name === name);
-    return spec && spec.initial !== "checkpoint" ? initialAdapter(spec.initial, spec.shape) : parts.read(name);
-  });
-  const artifact = compileTraining(config, method, batch.shape);
+  const specs = parametersOf(model, method);
+  const parameters = await uploadParameters(runtime, specs, (spec) =>
+    spec.source.kind === "checkpoint" ? readParameter(spec, parts.read) : initialAdapter(spec),
+  );
+  const artifact = compileTraining(model, method, batch.shape);
   const program = createWholeGraph({
     runtime,
     parameters,
     specs,
     artifacts: {
       training: () => artifact,
-      evaluation: (shape) => compileEvaluation(config, method, shape),
-      optimizer: compileOptimizer(config, method, { ...optimizer, weightDecay: settings.weight_decay }),
+      evaluation: (shape) => compileEvaluation(model, method, shape),
+      optimizer: compileOptimizer(model, method, { ...optimizer, weightDecay: settings.weight_decay }),
     },
     recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
   });

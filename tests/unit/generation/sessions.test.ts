@@ -13,7 +13,7 @@ import { createRandom } from "../../../src/tensor/random.ts";
 import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 
-const config = smallLlama({ num_hidden_layers: 2, max_position_embeddings: 704 });
+const model = smallLlama({ num_hidden_layers: 2, max_position_embeddings: 704 });
 /** Of 20 lengths in steps of 33 tokens there are ten cache capacities, each with two sessions. */
 const lengths = Array.from({ length: 20 }, (_, i) => 7 + 33 * i);
 const answerTokens = 4;
@@ -22,23 +22,21 @@ const answerTokens = 4;
 async function askAll(sessionBudget: SessionBudget) {
   const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1, sessionBudget });
   const random = createRandom(5);
-  const specs = parametersOf(config, null);
-  const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
-  const parameters = await uploadParameters(runtime, specs, (name) => {
-    const shape = shapes.get(name) ?? [];
+  const specs = parametersOf(model, null);
+  const parameters = await uploadParameters(runtime, specs, ({ shape }) => {
     return Float32Array.from({ length: sizeOf(shape) }, () => (shape.length === 1 ? 1 : 0.4 * random.normal()));
   });
   try {
     const generate = createGenerator({
       runtime,
       parameters,
-      artifact: (shape) => compileGeneration(config, null, shape),
-      contextLength: config.max_position_embeddings,
+      artifact: (shape) => compileGeneration(model, null, shape),
+      contextLength: model.contextLength,
     });
     const answers: (readonly number[])[] = [];
     const live: { readonly sessions: number; readonly sessionBytes: number }[] = [];
     for (const length of [...lengths, ...lengths.slice(0, 4)]) {
-      const prompt = Array.from({ length }, (_, i) => (11 * i + length) % config.vocab_size);
+      const prompt = Array.from({ length }, (_, i) => (11 * i + length) % model.vocabulary);
       const { ids } = await generate({
         prompt,
         stopIds: [],

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildLoss, compileEvaluation, compileGeneration } from "../../../src/artifacts/compile.ts";
 import { checkpointTensors, linearsOf, type Method, parametersOf } from "../../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../../src/artifacts/ofRun.ts";
 import { type Batch, packBatch } from "../../../src/batching/batch.ts";
 import { exportAdapter } from "../../../src/export/exportAdapter.ts";
 import { reopened } from "../../../src/export/files.ts";
@@ -26,14 +26,15 @@ import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
-import { createEvaluator } from "../../../src/training/evaluate.ts";
+import { meanLoss } from "../../../src/training/evaluate.ts";
 import {
   initialAdapter,
   type ParameterTensors,
   readParameter,
   uploadParameters,
 } from "../../../src/training/parameters.ts";
-import { createStepper } from "../../../src/training/step.ts";
+import { takeStep } from "../../../src/training/step.ts";
+import { createWholeGraph, createWholeGraphEvaluation } from "../../../src/training/wholeGraph.ts";
 import { gradcheck } from "../../numeric/gradcheck.ts";
 import { gradientTolerance } from "../../numeric/tolerance.ts";
 import { originOf } from "../../support/examples.ts";
@@ -145,11 +146,11 @@ describe.each(methods)("$kind, on wasm", (method) => {
   const losses: number[] = [];
 
   const lossOf = (tensors: ParameterTensors, under: Method | null) =>
-    createEvaluator({
-      runtime,
-      parameters: tensors,
-      artifact: (shape) => compileEvaluation(model, under, shape),
-    }).loss([batch], never);
+    meanLoss(
+      createWholeGraphEvaluation(runtime, tensors, (shape) => compileEvaluation(model, under, shape)),
+      [batch],
+      never,
+    );
 
   beforeAll(async () => {
     runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
@@ -163,10 +164,10 @@ describe.each(methods)("$kind, on wasm", (method) => {
     );
     losses.push((await lossOf(parameters, method)) ?? Number.NaN);
     const recipe = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1, accumulation: 1 };
-    const artifacts = artifactsOfStep(model, method, recipe, "wasm");
-    const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe });
+    const artifacts = artifactsOfRun(model, method, recipe, "wasm");
+    const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe });
     for (let step = 1; step <= 40; step++) {
-      const outcome = await stepper.step({ step, updates: step - 1, batches: [batch], learningRate: 0.01 }, never);
+      const outcome = await takeStep(program, { step, updates: step - 1, batches: [batch], learningRate: 0.01 }, never);
       if (outcome.kind === "updated") losses.push(outcome.loss);
     }
     losses.push((await lossOf(parameters, method)) ?? Number.NaN);
@@ -198,8 +199,9 @@ describe.each(methods)("$kind, on wasm", (method) => {
 
     // Oracle: the eval artifact, the loss of every candidate at the last position.
     const shape = { rows: 1, length: model.contextLength, supervised: model.vocabulary };
-    const artifact = () => compileEvaluation(model, method, shape);
-    const { tokenLosses } = createEvaluator({ runtime, parameters, artifact });
+    const { tokenLosses } = createWholeGraphEvaluation(runtime, parameters, () =>
+      compileEvaluation(model, method, shape),
+    );
     const row = [...prompt];
     while (row.length < prompt.length + 20) {
       const padded = Int32Array.from({ length: shape.length }, (_, t) => row[t] ?? 0);

@@ -41,8 +41,8 @@ export async function trainOn(entries: OrtEntries) {
       Float32Array.from({ length: sizeOf(shape) }, () => (shape.length === 1 ? 1 : 0.1 * random.normal())),
     ]),
   );
-  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
-  const artifacts = artifactsOfRun(config, full, { ...settings, accumulation: 2 }, "wasm");
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
+  const artifacts = artifactsOfRun(model, full, { ...settings, accumulation: 2 }, "wasm");
   const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: settings });
   const outcomes: StepOutcome[] = [];
   for (const [i, batch] of batches().entries()) {

@@ -19,7 +19,7 @@ import type { Runtime } from "../../../src/runtime/types.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { createControl } from "../../../src/training/control.ts";
 import { meanLoss } from "../../../src/training/evaluate.ts";
-import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";
+import { disposeAll, readParameter, uploadParameters } from "../../../src/training/parameters.ts";
 import { createWholeGraphEvaluation } from "../../../src/training/wholeGraph.ts";
 
 vi.mock("node:fs", async (original) => {
@@ -141,10 +141,10 @@ describe("a whole run", () => {
     expect(tokenizer.size).toBe(definition.vocabulary);
     expect(model.config.eos_token_id).toBe(tokenizer.eos?.id);
 
-    const specs = parametersOf(config, null);
-    const parameters = await uploadParameters(runtime, specs, (name) => model.read(name));
+    const specs = parametersOf(definition, null);
+    const parameters = await uploadParameters(runtime, specs, (spec) => readParameter(spec, model.read));
     const program = createWholeGraphEvaluation(runtime, parameters, (shape) =>
-      compileEvaluation(config, { kind: "full" }, shape),
+      compileEvaluation(definition, { kind: "full" }, shape),
     );
     // In rows of another number, so that batch and packing are proven not to matter.
     const held = heldOutBatches(text.heldOut, { rows: 3, length: 96, supervised: 3 * 95 });

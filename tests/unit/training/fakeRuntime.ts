@@ -25,6 +25,8 @@ import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../
 import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
 import type { TrainingProgram } from "../../../src/training/program.ts";
+import { originOf } from "../../support/examples.ts";
+import { portsOnly } from "../../support/graphArtifact.ts";
 
 export const vocabulary = 7;
 
@@ -120,8 +122,8 @@ export function createFakeRuntime(compute = computeBigram): FakeRuntime {
       alive.add(label);
       return fakeTensor(label, dtype, shape, data, () => alive.delete(label));
     },
-    prepare: async () => undefined,
     session: async (artifact) => fakeSession(artifact, runs, compute),
+    prepare: async () => undefined,
   };
 }
 

@@ -13,8 +13,16 @@ import { evaluateHeldOut } from "../../../src/training/evaluate.ts";
 import { type LoopEvent, trainingLoop } from "../../../src/training/loop.ts";
 import { uploadParameters } from "../../../src/training/parameters.ts";
 import { learningRateAt } from "../../../src/training/schedule.ts";
-import { initialState, type LoopState, readState, withMoment } from "../../../src/training/state.ts";
+import {
+  initialState,
+  type LoopState,
+  type Patience,
+  readState,
+  wholeState,
+  withMoment,
+} from "../../../src/training/state.ts";
 import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
+import { originOf } from "../../support/examples.ts";
 import {
   artifacts,
   batchOf,
@@ -95,8 +103,15 @@ async function train(setting: Setting = {}) {
   );
   const { beta1, beta2 } = optimizerSettings;
   const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
-  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
-  const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)));
+  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 });
+  const patience: Patience | null = setting.patience
+    ? {
+        validations: setting.patience,
+        from: setting.patienceFrom ?? 0,
+        set: validationOf("chat"),
+      }
+    : null;
+  const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)), patience).state;
   if (from !== undefined) await restoreInto(program, from.tensors);
   const { validation = [batchOf([[1, 2, 3]], [0]), batchOf([[4, 5, 6]], [1])] } = setting;
   const told = losses
@@ -125,15 +140,10 @@ async function train(setting: Setting = {}) {
         validation === null
           ? null
           : told === undefined
-            ? (interrupted) => evaluateHeldOut(program, [{ kind: null, batches: validation }], interrupted)
-            : async () => told.shift() ?? { loss: Number.NaN },
-      patience: setting.patience
-        ? {
-            validations: setting.patience,
-            from: setting.patienceFrom ?? 0,
-            loss: ({ loss, byKind }) => byKind?.chat ?? loss,
-          }
-        : null,
+            ? (interrupted) =>
+                evaluateHeldOut(program, [{ ...validationOf("mixed"), batches: validation }], interrupted)
+            : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
+      patience,
       borders: setting.borders ?? [],
       questions: setting.questions ?? [],
       answer: respond,
@@ -166,7 +176,10 @@ async function train(setting: Setting = {}) {
     },
     state,
   );
-  return { ...outcome, tensors: await snapshotOf(program.tensors()), events, checkpoints, polls, moments };
+  const metrics = events.flatMap((event) => (event.type === "step" ? [event.metrics] : []));
+  const evaluations = events.flatMap((event) => (event.type === "evaluation" ? [event.metrics] : []));
+  const tensors = await snapshotOf(program.tensors());
+  return { ...outcome, tensors, events, metrics, evaluations, checkpoints, polls, moments };
 }
 
 const stepsOf = (events: readonly LoopEvent[], type: "evaluation" | "step") =>

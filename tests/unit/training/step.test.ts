@@ -13,6 +13,7 @@ import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialAdapter, uploadParameters } from "../../../src/training/parameters.ts";
 import { takeStep } from "../../../src/training/step.ts";
 import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
+import { originOf } from "../../support/examples.ts";
 import {
   artifacts,
   batchOf,
@@ -91,11 +92,12 @@ describe("a step", () => {
     for (const [i, value] of a.entries()) expect(Math.abs(value - (b[i] as number))).toBeLessThan(1e-6);
   });
 
-  test("divides by the weight of the whole step, not by a mean of means", async () => {
+  test("divides by the denominator of the whole step, not by a mean of means", async () => {
     const { program, runtime } = await setUp();
     const heavy = batchOf([[0, 1, 2, 3]], [0], 2);
     const light = batchOf([[4, 5]], [1], 0.5);
-    const losses = [...(await program.tokenLosses(heavy)), ...(await program.tokenLosses(light))];
+    const lossOf = async (batch: Batch) => (await program.tokenLosses(batch)).reduce((sum, loss) => sum + loss, 0);
+    const expected = (2 * (await lossOf(heavy)) + 0.5 * (await lossOf(light))) / 6.5;
     const outcome = await takeStep(program, request([heavy, light]), never);
     if (outcome.kind !== "updated") throw new Error("the step was not taken");
     expect(outcome.loss).toBeCloseTo(expected, 5);
@@ -116,7 +118,7 @@ describe("a step", () => {
     expect(fed[0]?.learning_rate).toBe(Math.fround(0.01));
   });
 
-  test("starts the accumulators anew at its first supervised micro-batch only, and skips those without weight", async () => {
+  test("starts the accumulators anew at its first supervised micro-batch only, and skips those without a supervised token", async () => {
     const { program, runtime } = await setUp();
     const none = batchOf([[1, 2]], [3], 0);
     for (let step = 1; step <= 2; step++) {
@@ -192,7 +194,7 @@ describe("numbers that are not finite", () => {
   });
 
   test("rows whose weights are not finite are named by file and line, those of other micro-batches are not", async () => {
-    const { stepper, runtime } = await setUp();
+    const { program, runtime } = await setUp();
     const example = (row: number, source: number, weight: number): TokenizedExample => ({
       origin: originOf(row, source),
       ids: Int32Array.of(0, 1, 2),
@@ -202,7 +204,7 @@ describe("numbers that are not finite", () => {
     const shape = { rows: 1, length: 6, supervised: 2 };
     const good = packBatch([[example(0, 0, 1), example(1, 0, 1)]], shape);
     const bad = packBatch([[example(4, 0, 1), example(9, 1, Number.POSITIVE_INFINITY)]], shape);
-    await expect(stepper.step(request([good, bad], 2), never)).rejects.toThrow(
+    await expect(takeStep(program, request([good, bad], 2), never)).rejects.toThrow(
       /^The loss of step 2 is Infinity\. .* rows of the dataset: alpaca\.json line 14 \(row 5\), chats\.jsonl line 29 \(row 10\)\.$/,
     );
     expect(runtime.runs.some((run) => run.kind === "optimizer")).toBe(false);
@@ -294,7 +296,7 @@ test("a method that trains nothing is refused, and so is a parameter that is not
 });
 
 describe("evaluation", () => {
-  test("sums over batches and divides once; batches without weight are left out", async () => {
+  test("sums over batches and divides once; batches without a supervised token are left out", async () => {
     const { program } = await setUp();
     const batches = [
       batchOf(sequences.slice(0, 3), [0, 1, 2]),
@@ -302,9 +304,10 @@ describe("evaluation", () => {
       batchOf([[1, 2]], [4], 0),
     ];
     const tokenLosses = await Promise.all(batches.map((batch) => program.tokenLosses(batch)));
-    const sum = tokenLosses.flatMap((losses) => Array.from(losses)).reduce((total, loss) => total + loss, 0);
-    expect(await meanLoss(program, batches, never)).toBeCloseTo(sum / 9.25, 5);
-    expect(tokenLosses[0]?.length).toBe(9);
+    const sums = tokenLosses.map((losses) => losses.reduce((total, loss) => total + loss, 0));
+    const [whole = 0, light = 0] = sums;
+    expect(await meanLoss(program, batches, never)).toBeCloseTo((whole + 0.25 * light) / 9.25, 5);
+    expect(tokenLosses.map(({ length }) => length)).toEqual([9, 1, 0]);
   });
 
   test("stops between two batches when asked", async () => {

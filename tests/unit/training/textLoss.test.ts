@@ -14,11 +14,11 @@ function counting(seen: Batch[]) {
   return {
     async lossSum(batch: Batch) {
       seen.push(batch);
-      return seen.length * batch.weightSum;
+      return seen.length * batch.denominator;
     },
   };
 }
-const tokensOf = (seen: readonly Batch[]) => seen.map(({ weightSum }) => weightSum);
+const tokensOf = (seen: readonly Batch[]) => seen.map(({ denominator }) => denominator);
 const parts = (seen: Batch[], contextLength = 128) => ({ program: counting(seen), tokenizer, contextLength });
 
 test("every token but the first counts once, the end of the text with it; each text stands for itself", async () => {
@@ -39,7 +39,7 @@ test("a text is cut at the context, and many texts come in batches", async () =>
     ),
   ).toBeCloseTo((8 * 1 + 1 * 2) / 9, 12);
   expect(tokensOf(seen)).toEqual([8 * 19, 19]);
-  expect(seen.map(({ sourceRows }) => sourceRows.length)).toEqual([8, 1]);
+  expect(seen.map(({ origins }) => origins.length)).toEqual([8, 1]);
 });
 
 test("without a text there is no loss, and a signal ends it with its reason", async () => {

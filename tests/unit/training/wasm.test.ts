@@ -31,6 +31,8 @@ import { disposeAll, initialAdapter, uploadParameters } from "../../../src/train
 import { learningRateAt } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
+import { originOf } from "../../support/examples.ts";
+import { oneStage } from "../../support/oneStage.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
 
@@ -188,15 +190,16 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     const program = createWholeGraph({
       runtime,
       parameters,
-      specs: parametersOf(config, method),
-      artifacts: artifactsOfRun(config, method, settings, "wasm"),
+      specs: parametersOf(model, method),
+      artifacts: artifactsOfRun(model, method, settings, "wasm"),
       recipe: settings,
     });
     const { checkpoints, runs } = await storage;
     if (!resume) await runs.put(record);
     const from = resume
-      ? readState((await program.restore((restore) => checkpoints.load(record.id, "latest", restore))).state)
-      : initialState(createSampler(samplerOptions).state());
+      ? readState((await program.restore((restore) => checkpoints.load(record.id, "latest", restore))).state, null)
+          .state
+      : initialState(oneStage(samplerOptions).state());
     const control = createControl();
     let polls = 0;
     const losses: number[] = [];
@@ -205,11 +208,15 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
       {
         recipe: settings,
         totalSteps,
-        learningRate: (step) => learningRateAt(settings, step, totalSteps),
+        learningRate: (step) => learningRateAt(lastStage(settings), step, totalSteps),
         program,
-        batches: createBatchSource(examples, buckets, createSampler(samplerOptions, from.sampler)),
+        batches: createBatchSource(examples, buckets, oneStage(samplerOptions, from.sampler)),
         evaluate: (interrupted) =>
-          evaluateHeldOut(program, [{ kind: null, batches: evaluationBatches(examples, buckets) }], interrupted),
+          evaluateHeldOut(
+            program,
+            [{ ...validationOf("mixed"), batches: evaluationBatches(examples, buckets) }],
+            interrupted,
+          ),
         patience: null,
         borders: [],
         questions: [],
