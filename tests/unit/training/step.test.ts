@@ -130,6 +130,14 @@ describe("a step", () => {
     }
     const resets = runtime.runs.filter((run) => run.kind === "training").map((run) => run.scalars.lazy_reset_grad);
     expect(resets).toEqual([1, 0, 1, 0]);
+    // A micro-batch that adds nothing to the denominator counts like another.
+    const [first, second] = sequences.map((row, i) => batchOf([row], [i]));
+    if (!first || !second) throw new Error("two batches were expected");
+    const outcome = await stepper.step(request([{ ...first, denominator: 0 }, second], 3), never);
+    expect(outcome).toMatchObject({ kind: "updated", supervisedTokens: 6, examples: 2 });
+    const scalars = runtime.runs.slice(-3).map((run) => run.scalars);
+    expect(scalars.map(({ lazy_reset_grad }) => lazy_reset_grad)).toEqual([1, 0, undefined]);
+    expect(scalars.at(-1)?.denominator).toBe(3);
   });
 
   test("without a supervised token is told and changes nothing", async () => {
