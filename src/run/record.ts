@@ -90,7 +90,7 @@ export interface RunRecord {
   readonly resumeFrom: number | null;
 }
 
-const Record: v.GenericSchema<unknown, RunRecord> = v.object({
+const PresentRecord: v.GenericSchema<unknown, RunRecord> = v.object({
   id: Text,
   name: Text,
   // Runs of before it was there have none.
@@ -134,5 +134,5 @@ const Record: v.GenericSchema<unknown, RunRecord> = v.object({
 export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.pipe(
   v.unknown(),
   v.transform(migrateRecord),
-  Record,
+  PresentRecord,
 );

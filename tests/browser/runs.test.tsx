@@ -4,6 +4,7 @@ import axe from "axe-core";
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { defaultRecipe } from "../../src/run/recipe.ts";
+import { withLambdas } from "../../src/run/stage.ts";
 import { fakeSource } from "../support/fakeData.ts";
 import { fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
 import { eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";
@@ -12,8 +13,8 @@ import { recipeWith } from "../support/recipe.ts";
 const request = {
   name: "first try",
   modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 0.5, excluded: [3, 4] }],
-  recipe: recipeWith(defaultRecipe("lora"), { learningRate: 5e-3, steps: 12 }),
+  sources: [{ hash: fakeSource.hash, mapping: null, excluded: [3, 4] }],
+  recipe: withLambdas(recipeWith(defaultRecipe("lora"), { learningRate: 5e-3, steps: 12 }), [0.5]),
 };
 const second = {
   ...request,
@@ -136,7 +137,7 @@ test("duplicated as a new run: settings, rows and model stand in the form under 
   await expect.element(page.getByLabelText("Steps instead")).toHaveValue("12");
   await expect.element(page.getByLabelText("Name of the run")).toHaveValue("first try, again");
   const { data, model, recipe } = hone.store.getState();
-  expect(data.chosen).toEqual(request.sources);
+  expect(data.chosen).toEqual([{ ...request.sources[0], lambda: 0.5 }]);
   expect(model.selected).toBe(fakeModel.hash);
   expect(recipe.entries).toEqual({ template: "hone", learningRate: "0.005", steps: "12" });
 });

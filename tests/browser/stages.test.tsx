@@ -50,13 +50,16 @@ test("the report tells what each source gives within its stage", async () => {
 });
 
 const staged = (step: number) => {
-  const sources = [fakeText, fakeSource].map(({ hash }) => ({ hash, mapping: null, lambda: 1, excluded: [] }));
+  const sources = [fakeText, fakeSource].map(({ hash }) => ({ hash, mapping: null, excluded: [] }));
   const request = { name: "in stages", modelHash: fakeModel.hash, sources, recipe: defaultRecipe("lora") };
   const run = fakeRun({ ...request, recipe: recipeWith(request.recipe, { stages: "text-first" }) }, step, 60);
   return {
     ...run,
     status: "paused" as const,
-    evaluations: run.evaluations.map((held) => ({ ...held, byKind: { text: 2.5, chat: 3.25 } })),
+    evaluations: run.evaluations.map((held) => ({
+      ...held,
+      sets: { "validation of text": 2.5, "validation of chats": 3.25 },
+    })),
     stages: [
       { objective: "text" as const, steps: 40, examples: 120, supervisedTokens: 9000 },
       { objective: "chat" as const, steps: 20, examples: 80, supervisedTokens: 4000 },
@@ -82,7 +85,7 @@ test("the border of the stages is drawn across the curves", async () => {
     const hone = await openWithData({
       ...kept,
       sources: [fakeSource, fakeText],
-      runs: [stages === "with" ? run : { ...run, stages: [] }],
+      runs: [stages === "with" ? run : { ...run, stages: run.stages.slice(1) }],
     });
     await enter("Train");
     await expect.element(page.getByTestId("loss-in-words")).toBeVisible();
