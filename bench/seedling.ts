@@ -123,9 +123,10 @@ async function main() {
       continue;
     }
     const found = await examine(record.id, recipe);
-    const validation = record.evaluations.map(({ loss }) => loss.toFixed(3)).join(" ");
+    const { evaluations } = await engine.curvesOf(record.id);
+    const validation = evaluations.map(({ loss }) => loss.toFixed(3)).join(" ");
     row(name, found, `   ${validation}   ${record.seconds.toFixed(1)} s, ${record.step} steps`);
-    results.push({ name, ...found, validation: record.evaluations, seconds: record.seconds, steps: record.step });
+    results.push({ name, ...found, validation: evaluations, seconds: record.seconds, steps: record.step });
     await engine.deleteRun(record.id);
   }
   writeJson(values.json, results);

@@ -170,12 +170,21 @@ export function createSeams(
         return lock(task);
       };
       const session = async (artifact: Artifact) => {
+        const bytes = () => {
+          const model = artifact.bytes();
+          kinds.set(model, artifact.kind);
+          return model;
+        };
+        return wrapSession(await runtime.session({ ...artifact, bytes }));
+      };
+      const prepare = (artifact: Artifact) => {
         kinds.set(artifact.bytes, artifact.kind);
-        return wrapSession(await runtime.session(artifact));
+        return runtime.prepare(artifact);
       };
       return new Proxy(runtime, {
         get(target, name) {
           if (name === "session") return session;
+          if (name === "prepare") return prepare;
           const value: unknown = Reflect.get(target, name, target);
           return typeof value === "function" ? value.bind(target) : value;
         },

@@ -115,7 +115,12 @@ export async function createEngine(
     const chats = heldOut.find(({ objective }) => objective === "chat")?.examples ?? validation;
     const asked = (chats.length > 0 ? chats : inFileOrder(training)).slice(0, questionsFrom);
     const wanted = recipe.samplePrompts > 0 || recipe.watchEvery !== null;
-    const questions = wanted ? await desk.questions(spec, asked.map(placeOf)) : [];
+    const questions = wanted
+      ? await desk.questions(
+          spec,
+          asked.map(({ origin }) => placeOf(origin)),
+        )
+      : [];
     return {
       model,
       plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) },
@@ -285,7 +290,7 @@ export async function createEngine(
           return await takeExam(respondent, request, emit, signal);
         } finally {
           // A run that trains evaluates too, and gives its sessions back at its own end.
-          if (!active) await respondent.runtime.releaseSessions((key) => key.startsWith("eval")).catch(() => undefined);
+          if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
         }
       }),
 

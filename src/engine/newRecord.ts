@@ -2,6 +2,7 @@
 
 import { parametersOf } from "../artifacts/method.ts";
 import type { RunRequest } from "../protocol/engine.ts";
+import { noProgress } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
 import { choiceOf } from "../run/source.ts";
 import { sizeOf } from "../tensor/dtype.ts";
@@ -36,8 +37,7 @@ export function newRecord(
     totalSteps: plan.totalSteps,
     step: 0,
     seconds: 0,
-    metrics: [],
-    evaluations: [],
+    progress: noProgress,
     best: null,
     samples: [],
     watch,

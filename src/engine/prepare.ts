@@ -1,7 +1,7 @@
 /** From a recipe, a model and prepared rows to everything that a run trains on; the same inputs give the same plan. */
 
 import { linearsOf, type Method } from "../artifacts/method.ts";
-import type { BatchShape, TokenizedExample } from "../batching/batch.ts";
+import { type BatchShape, supervisedIn, type TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets, choosePackedBuckets } from "../batching/buckets.ts";
 import { scaleWeights } from "../batching/mixture.ts";
 import { createSampler, type Sampler, type SamplerOptions, type SamplerState } from "../batching/sampler.ts";
@@ -45,7 +45,7 @@ export interface Plan {
 
 /** Examples as their files have them, whatever the stages: what is asked about and looked at first. */
 export const inFileOrder = (examples: readonly TokenizedExample[]) =>
-  examples.toSorted((a, b) => a.source - b.source || a.row - b.row);
+  examples.toSorted((a, b) => a.origin.source - b.origin.source || a.origin.row - b.origin.row);
 
 export function methodOf(recipe: Pick<Recipe, "method" | "lora">): Method {
   return recipe.method === "full" ? { kind: "full" } : { kind: "lora", ...recipe.lora };
@@ -88,7 +88,7 @@ export function planRun(
   recipe: Recipe,
 ): Omit<Plan, "questions"> {
   assertReady(report);
-  const all = examplesOf(table);
+  const all = examplesOf(table, sourceNames);
   const seeds = seedsOf(recipe);
   const split = splitValidation(table, recipe.validationShare, seeds.split);
   const isOf = (stage: Stage) => (index: number) =>
@@ -149,7 +149,7 @@ function planStage(
   const unpacked = chooseBuckets(recipe.packing ? validation : [...training, ...validation], batchSize, { repeats });
   const options: SamplerOptions = {
     lengths: training.map(({ ids }) => ids.length),
-    sources: training.map(({ source }) => source),
+    sources: training.map(({ origin }) => origin.source),
     mixture: { mode: stage.mixture, lambdas },
     packing: recipe.packing ? recipe.maxLength : null,
     buckets: unpacked,
@@ -184,7 +184,7 @@ function mergeBuckets(lists: readonly (readonly BatchShape[])[]): BatchShape[] {
 }
 
 function learntIn(examples: readonly TokenizedExample[]): number {
-  return examples.reduce((sum, { weights }) => sum + weights.filter((weight) => weight > 0).length, 0);
+  return examples.reduce((sum, { mask }) => sum + supervisedIn(mask), 0);
 }
 
 /** The rows of a sampler's first epoch. */
@@ -193,10 +193,19 @@ function epochOf(sampler: Sampler): readonly (readonly number[])[] {
 }
 
 /** Views of the table's examples. */
-function examplesOf({ ids, weights, offsets, sources, rows }: TokenTable) {
-  return Array.from(rows, (row, i): TokenizedExample => {
+function examplesOf(
+  { ids, mask, weights, offsets, sources, rows, lines }: TokenTable,
+  sourceNames: readonly string[],
+): TokenizedExample[] {
+  return Array.from(rows, (row, i) => {
     const start = offsets[i] ?? 0;
     const end = offsets[i + 1] ?? start;
-    return { source: sources[i] ?? 0, row, ids: ids.subarray(start, end), weights: weights.subarray(start, end) };
+    const source = sources[i] ?? 0;
+    return {
+      origin: { source, name: sourceNames[source] ?? `source ${source + 1}`, row, line: lines[i] ?? row + 1 },
+      ids: ids.subarray(start, end),
+      mask: mask.subarray(start, end),
+      weights: weights.subarray(start, end),
+    };
   });
 }

@@ -1,8 +1,8 @@
 /** One run from its record to its end: puts the loop's parts together, and keeps record and checkpoints in step with it. */
 
-import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
@@ -11,16 +11,18 @@ import { validationOf } from "../run/heldOut.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { Runtime } from "../runtime/types.ts";
+import type { CurveWriter } from "../storage/curves.ts";
 import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
 import { type Control, nextTask } from "../training/control.ts";
-import { createEvaluator, evaluateHeldOut } from "../training/evaluate.ts";
+import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
-import { learningRateOf, slowedBy } from "../training/schedule.ts";
+import type { TrainingProgram } from "../training/program.ts";
+import { learningRateAt, slowedBy, stagedLearningRate } from "../training/schedule.ts";
 import { initialState, type LoopState, readState } from "../training/state.ts";
-import { createStepper, type Stepper } from "../training/step.ts";
+import { createWholeGraph } from "../training/wholeGraph.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
 import { memoryOf } from "./memory.ts";
@@ -43,22 +45,30 @@ export interface TrainParts {
   readonly follow: (journal: Journal) => void;
 }
 
+interface Restored {
+  readonly state: LoopState;
+  /** Goes on where the curves of that state end. */
+  readonly curves: CurveWriter;
+  /** Why it is not the newest checkpoint; null where it is as asked. */
+  readonly reason: string | null;
+}
+
 /** Goes back to a checkpoint, the newest where none is named; a damaged one is told, and the one before it taken. */
 async function restore(
   storage: Storage,
-  stepper: Stepper,
+  program: TrainingProgram,
   runId: string,
   step: number | null,
 ): Promise<{ state: LoopState; reason: string | null }> {
   const load = (which: number | "latest") =>
-    stepper.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
+    program.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
   try {
-    return { state: readState(await load(step ?? "latest")), reason: null };
+    return { ...(await load(step ?? "latest")), reason: null };
   } catch (error) {
     if (!(error instanceof CheckpointDamagedError)) throw error;
     const [older] = error.goodSteps;
     if (older === undefined) throw error;
-    return { state: readState(await load(older)), reason: error.message };
+    return { ...(await load(older)), reason: error.message };
   }
 }
 
@@ -76,23 +86,24 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 
   runtime.restartPeak();
   let own: ParameterTensors = new Map();
-  let stepper: Stepper | null = null;
+  let started: TrainingProgram | null = null;
   try {
     const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter);
     const parameters = trainable.all;
     own = trainable.own;
-    stepper = createStepper({
+    const program = createWholeGraph({
       runtime,
       parameters,
-      specs: parametersOf(model.definition, method),
-      artifacts: artifactsOfStep(model.definition, method, recipe, runtime.report.provider),
+      specs: parametersOf(model.config, method),
+      artifacts: artifactsOfRun(model.config, method, recipe, runtime.report.provider),
       recipe,
     });
+    started = program;
 
-    let state: LoopState | null = null;
+    const ends = endsOf(plan, recipe);
     const fromStart = first.resumeFrom === 0 || (await storage.checkpoints.steps(runId)).length === 0;
     if (resumed && !fromStart) {
-      const restored = await restore(storage, stepper, runId, first.resumeFrom);
+      const restored = await restore(storage, program, runId, first.resumeFrom);
       state = restored.state;
       if (restored.reason) journal.write({ reason: restored.reason });
     }
@@ -104,30 +115,29 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       ...set,
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(model.definition, method, shape),
-    });
     const { totalSteps, watch } = first;
     const respond = sampler(parts, parameters, recipe);
     const outcome = await trainingLoop(
       {
         recipe,
         totalSteps,
-        learningRate: (step) => slowedBy(first.slowdowns, step) * learningRateOf(recipe.stages, plan.stages, step),
-        stepper,
+        learningRate: (step) =>
+          slowedBy(first.slowdowns, step) *
+          (plan.stages.length > 0
+            ? stagedLearningRate(recipe, plan.stages, step)
+            : learningRateAt(recipe, step, totalSteps)),
+        program,
         batches,
-        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(evaluator, held, interrupted) : null,
+        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(program, held, interrupted) : null,
         ...endsOf(plan, recipe),
         questions: plan.questions,
         answer: respond,
         watch:
           watch && recipe.watchEvery !== null
-            ? createWatch(plan, watch, recipe.watchEvery, { evaluator, answer: respond })
+            ? createWatch(plan, watch, recipe.watchEvery, { program, answer: respond })
             : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
-          await storage.checkpoints.save({ record: journal.at(at), state: at, tensors });
+          await storage.checkpoints.save({ record: journal.at(at), state: at, tensors, curves: writer });
         },
         emit: journal.hear,
         control: parts.control,
@@ -142,12 +152,12 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   } catch (error) {
     journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
   } finally {
-    stepper?.dispose();
+    started?.dispose();
     disposeAll(own);
-    await runtime.releaseSessions((key) => /^(training|optimizer|eval)/.test(key)).catch(() => undefined);
+    await runtime.releaseSessions(({ kind }) => kind !== "generation").catch(() => undefined);
   }
   try {
-    await storage.runs.put(journal.record());
+    await storage.runs.put(journal.record(), curves);
   } catch (error) {
     // A disk without room for the record has the last checkpoint's; the page gets the one of now, and the reason.
     if (!(error instanceof StorageError)) throw error;

@@ -63,7 +63,7 @@ export interface Watch {
   readonly moments: readonly Moment[];
 }
 
-const Evaluation: v.GenericSchema<unknown, EvaluationMetrics> = v.pipe(
+export const EvaluationSchema: v.GenericSchema<unknown, EvaluationMetrics> = v.pipe(
   v.unknown(),
   v.transform(migrateEvaluation),
   v.object({ step: Count, loss: AnyNumber, sets: v.record(Text, AnyNumber) }),
@@ -78,8 +78,8 @@ export const WatchSchema = v.object({
   moments: MomentsSchema,
 });
 
-/** Members of what a run has shown so far: of its record, and of the state that its checkpoints hold. */
-export const seenSchemas = {
+/** Curves as plain lists: in a record that was exported, and in records and states of format 1. */
+export const curveSchemas = {
   metrics: v.array(
     v.object({
       step: Count,
@@ -92,7 +92,16 @@ export const seenSchemas = {
       seconds: AnyNumber,
     }),
   ),
-  evaluations: v.array(Evaluation),
-  best: v.nullable(Evaluation),
+  evaluations: v.array(EvaluationSchema),
+};
+
+const Point = v.object({ step: Count, loss: AnyNumber });
+const Ends = v.nullable(v.object({ points: Count, first: Point, last: Point }));
+
+export const ProgressSchema = v.object({ steps: Ends, evaluations: Ends });
+
+/** What a run has shown so far beside its curves: members of its record, and of the state that its checkpoints hold. */
+export const seenSchemas = {
+  best: v.nullable(EvaluationSchema),
   samples: v.array(v.object({ prompt: Text, reference: Text, before: Text, after: v.nullable(Text) })),
 };

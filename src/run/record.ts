@@ -1,10 +1,13 @@
-/** A run as one plain record: everything that reproduces it and everything that it showed. */
+/** A run as one plain record: everything that reproduces it, and everything that it showed but its curves. */
 
 import * as v from "valibot";
 import { MappingSchema } from "../records/formats/mapping.ts";
+import { type Curves, columnsOf, progressOf, type RunProgress, stepsOf } from "./curves.ts";
 import { AnyNumber, Count, Text } from "./fields.ts";
 import {
+  curveSchemas,
   type EvaluationMetrics,
+  ProgressSchema,
   type Sample,
   type StepMetrics,
   seenSchemas,
@@ -76,8 +79,8 @@ export interface RunRecord {
   readonly step: number;
   /** Seconds spent in training steps, all sessions added up. */
   readonly seconds: number;
-  readonly metrics: readonly StepMetrics[];
-  readonly evaluations: readonly EvaluationMetrics[];
+  /** How far its curves go. */
+  readonly progress: RunProgress;
   readonly best: EvaluationMetrics | null;
   readonly samples: readonly Sample[];
   /** Null where nothing is watched. */
@@ -90,7 +93,7 @@ export interface RunRecord {
   readonly resumeFrom: number | null;
 }
 
-const PresentRecord: v.GenericSchema<unknown, RunRecord> = v.object({
+const members = {
   id: Text,
   name: Text,
   // Runs of before it was there have none.
@@ -128,11 +131,40 @@ const PresentRecord: v.GenericSchema<unknown, RunRecord> = v.object({
   memory: v.exactOptional(v.object({ predicted: Count, peak: Count })),
   resumeFrom: v.optional(v.nullable(Count), null),
   slowdowns: v.optional(v.array(v.object({ fromStep: Count, factor: AnyNumber })), []),
-});
+};
 
-/** Reads records of version 1 too. */
-export const RunRecordSchema: v.GenericSchema<unknown, RunRecord> = v.pipe(
+/** A record as it was read, with the curves that it held itself; null where they are kept apart from it. */
+export interface ReadRun {
+  readonly record: RunRecord;
+  readonly curves: Curves | null;
+}
+
+const Apart = v.pipe(
+  v.object({ ...members, progress: ProgressSchema }),
+  v.transform((record): ReadRun => ({ record, curves: null })),
+);
+
+const Whole = v.pipe(
+  v.object({ ...members, ...curveSchemas }),
+  v.transform(({ metrics, evaluations, ...rest }): ReadRun => {
+    const record = { ...rest, progress: progressOf(metrics, evaluations) };
+    return { record, curves: { steps: columnsOf(metrics), evaluations } };
+  }),
+);
+
+/** Reads a record with its curves (`wholeRecord`, and all records of version 1), and one without. */
+export const RunSchema: v.GenericSchema<unknown, ReadRun> = v.pipe(
   v.unknown(),
   v.transform(migrateRecord),
-  PresentRecord,
+  v.lazy((value) => (typeof value === "object" && value !== null && "metrics" in value ? Whole : Apart)),
 );
+
+/** A record with its curves as plain lists, in place of what is counted of them. */
+export interface WholeRecord extends Omit<RunRecord, "progress"> {
+  readonly metrics: readonly StepMetrics[];
+  readonly evaluations: readonly EvaluationMetrics[];
+}
+
+export function wholeRecord({ progress: _, ...record }: RunRecord, { steps, evaluations }: Curves): WholeRecord {
+  return { ...record, metrics: stepsOf(steps), evaluations };
+}

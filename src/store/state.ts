@@ -137,17 +137,14 @@ export interface RecipeFacts {
   readonly entries: Readonly<Record<string, string>>;
 }
 
-/** A run without its curves, which live in the series. */
-export type RunEntry = Omit<RunRecord, "metrics" | "evaluations">;
-
 export interface RunsFacts {
   /** Newest first. */
-  readonly list: readonly RunEntry[];
+  readonly list: readonly RunRecord[];
   readonly failure: Failure | null;
   /** Bytes that the checkpoints of each run take, by its id, as last measured. */
   readonly sizes: Readonly<Record<string, number>>;
   /** Removed from the list, and still to be brought back. */
-  readonly leaving: RunEntry | null;
+  readonly leaving: RunRecord | null;
   readonly importing: boolean;
   /** What came of the last file; `added` is false where the run was here already. */
   readonly imported: {

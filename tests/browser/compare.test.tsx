@@ -1,39 +1,49 @@
-/** Comparing on the page with a fake engine: conversations, what was read, the history, the blind vote. Oracle: what the fake answers. */
+/** Comparing on the page with the real engine: conversations, what was read, the history, the blind vote. Oracle: the engine asked past the page. */
 
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/run/recipe.ts";
-import { fakeSource } from "../support/fakeData.ts";
-import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
-import { closePage, eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";
-import { jsonLines } from "../support/tinyLlama.ts";
+import { openStorage } from "../../src/storage/storage.ts";
+import { examFile, examTexts } from "../support/exam.ts";
+import { closePage, colourRows, eachOnAPage, enter, keepBasics, keepRun, openStudio } from "../support/studio.tsx";
 
-const request = {
-  name: "First try",
-  modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
-  recipe: defaultRecipe("lora"),
-};
-const samples = [1, 2, 3].map((number) => ({
-  prompt: `What is ${number}?`,
-  reference: `It is ${number}.`,
-  before: "Once upon a time",
-  // The third is as before: nothing to vote on.
-  after: number === 3 ? "Once upon a time" : `It is ${number}.`,
-}));
-const withRun: FakeSettings = { ...kept, runs: [{ ...fakeRun(request, 30, 30), status: "finished", samples }] };
-
-eachOnAnEmptyPage();
+const kept = eachOnAPage(async (here) => {
+  const { engine } = here;
+  const basics = await keepBasics(here, { rows: colourRows(30) });
+  const made = await keepRun(here, basics, "First try", { checkpointEvery: 5, keepLast: 6, evaluateEvery: 5 });
+  // As if the last question had been answered before as after, so that there is nothing to vote on; and the loss lowest early.
+  const samples = made.samples.map((sample, i) => (i === 2 ? { ...sample, after: sample.before } : sample));
+  const { evaluations } = await engine.curvesOf(made.id);
+  const run = { ...made, samples, best: evaluations.find(({ step }) => step === 5) ?? null };
+  await (await openStorage()).runs.put(run);
+  const { template, systemPrompt } = run.recipe;
+  const subject = { modelHash: basics.model.hash, template, systemPrompt };
+  const ask = async (checkpoint: number, text: string) =>
+    engine.ask({
+      ...subject,
+      requestId: "",
+      runId: run.id,
+      checkpoint,
+      messages: [{ role: "user", content: text }],
+      sampling: { temperature: 0, topK: null, topP: null, maxTokens: 128, seed: 42 },
+    });
+  const lossOf = async (runId: string | null) =>
+    (await engine.examine({ ...subject, runId, checkpoint: null, questions: [], texts: examTexts })).textLoss ?? 0;
+  return {
+    ...basics,
+    run,
+    early: await ask(5, "And now?"),
+    losses: [await lossOf(null), await lossOf(run.id)] as const,
+  };
+});
 
 const compare = page.getByRole("region", { name: "Compare", exact: true });
 const question = compare.getByLabelText("Question", { exact: true });
 const answerOf = (name: string) => compare.getByRole("region", { name, exact: true });
 const vote = page.getByRole("region", { name: "Blind vote", exact: true });
 
-async function open(settings: FakeSettings = withRun) {
-  const hone = await openPage(fakeWorkers(settings));
-  hone.model.select(fakeModel.hash);
+async function open() {
+  const hone = await openStudio({ model: kept().model });
   await enter("Compare");
   return hone;
 }
@@ -48,9 +58,7 @@ test("a second question goes on; each side shows exactly what it read, as text a
   await open();
   await ask("Name three colours.");
   await expect.element(question).toHaveValue("");
-  await expect
-    .element(answerOf("Tuned model"))
-    .toHaveTextContent(/First try, step 30.*Red, yellow and blue\..*4 tokens/);
+  await expect.element(answerOf("Tuned model")).toHaveTextContent(/First try, step 30.*Red\..*4 tokens/);
   await ask("And two more?");
   const turns = compare.getByRole("list", { name: "Conversation" });
   expect(turns.element().querySelectorAll(":scope > li")).toHaveLength(2);
@@ -61,21 +69,19 @@ test("a second question goes on; each side shows exactly what it read, as text a
   const prompt = tuned.getByRole("region", { name: "Prompt of Tuned model, question 2" });
   await expect
     .element(prompt)
-    .toHaveTextContent(
-      "<|user|>Name three colours.<|end|>↵ <|assistant|>Red, yellow and blue.<|end|>↵ <|user|>And two more?",
-    );
+    .toHaveTextContent("<|user|>Name three colours.<|end|>↵ <|assistant|>Red.<|end|>↵ <|user|>And two more?");
   const tokens = tuned.getByRole("region", { name: "Prompt tokens of Tuned model, question 2" });
-  await expect.element(tokens.getByRole("listitem").first()).toHaveTextContent("<|user|>100");
+  await expect.element(tokens.getByRole("listitem").first()).toHaveTextContent("<s>269");
   await expect
     .element(tuned.getByRole("region", { name: "Written tokens of Tuned model, question 2" }))
-    .toHaveTextContent("Red300");
+    .toHaveTextContent("R82");
   // The base model has its own answer in mind.
   await answerOf("Base model")
     .getByText(/^What the model read/)
     .click();
   await expect
     .element(page.getByRole("region", { name: "Prompt of Base model, question 2" }))
-    .toHaveTextContent("<|assistant|>Once upon a time, a cat…<|end|>");
+    .toHaveTextContent("<|assistant|>Blue.<|end|>");
 });
 
 test("one checkpoint more is a third side, with a conversation of its own", async () => {
@@ -84,12 +90,15 @@ test("one checkpoint more is a third side, with a conversation of its own", asyn
   await compare.getByLabelText("One more checkpoint of").selectOptions("First try (step 30)");
   await expect
     .element(compare.getByLabelText("Its step"))
-    .toHaveTextContent(/The newest.*Step 20, lowest validation loss/);
-  await compare.getByLabelText("Its step").selectOptions("Step 20, lowest validation loss");
+    .toHaveTextContent(/The newest.*Step 20.*Step 5, lowest validation loss/);
+  await compare.getByLabelText("Its step").selectOptions("Step 5, lowest validation loss");
   await question.fill("And now?");
   await expect.element(compare.getByText(/Begins a new conversation/)).toBeVisible();
   await compare.getByRole("button", { name: "Ask all three" }).click();
-  await expect.element(answerOf("Other checkpoint")).toHaveTextContent(/First try, step 20.*Red and green\./);
+  await expect.element(answerOf("Other checkpoint")).toHaveTextContent("First try, step 5");
+  const { text } = kept().early;
+  expect(["Blue.", "Red."]).not.toContain(text);
+  await expect.element(answerOf("Other checkpoint").getByTestId("answer")).toHaveTextContent(text);
   await expect.element(compare.getByText("History: 2 conversations")).toBeVisible();
 });
 
@@ -105,7 +114,7 @@ test("conversations outlive the page, are opened again, deleted and brought back
   await open();
   await expect.element(question).toHaveValue("Half typed");
   await expect.element(compare.getByText("The second one?", { exact: true }).first()).toBeVisible();
-  await expect.element(answerOf("Tuned model")).toHaveTextContent("Red, yellow and blue.");
+  await expect.element(answerOf("Tuned model")).toHaveTextContent("Red.");
   await answerOf("Tuned model")
     .getByText(/^What the model read: \d+ tokens$/)
     .click();
@@ -125,13 +134,13 @@ test("conversations outlive the page, are opened again, deleted and brought back
 });
 
 test("what cannot be answered is told at its side, and left out of what that side reads next", async () => {
-  const tooLong = new RangeError("The prompt has 600 tokens and the model's context 512: ask less.");
-  await open({ ...withRun, failing: { ask: tooLong } });
-  await ask("Too long?");
-  await expect.element(answerOf("Base model").getByRole("alert")).toHaveTextContent(/600 tokens .* context 512/);
+  await open();
+  await ask("Too long? ".repeat(60));
+  for (const name of ["Base model", "Tuned model"])
+    await expect.element(answerOf(name).getByRole("alert")).toHaveTextContent(/6\d\d tokens .* context 512/);
   await expect.element(answerOf("Base model")).toHaveTextContent("left out of what it reads next");
   await compare.getByRole("button", { name: "Use again: question 1" }).click();
-  await expect.element(question).toHaveValue("Too long?");
+  await expect.element(question).toHaveValue("Too long? ".repeat(60));
 });
 
 test("a blind vote by keyboard: two answers without names, undone and cast again, counted at the end", async () => {
@@ -169,17 +178,19 @@ test("a blind vote by keyboard: two answers without names, undone and cast again
 
 test("the exam's questions can be voted on, until it is taken again", async () => {
   const hone = await open();
-  const rows = Array.from({ length: 30 }, (_, i) => ({ instruction: `What is ${i}?`, output: `It is ${i}.` }));
-  const file = new File([jsonLines([...rows, { text: "Once upon a time." }])], "exam.jsonl");
   const exam = page.getByRole("region", { name: "Exam", exact: true });
-  await userEvent.upload(page.getByLabelText("Exam files"), file);
+  await userEvent.upload(page.getByLabelText("Exam files"), examFile());
   await exam.getByRole("button", { name: "Run the exam" }).click();
   await expect.element(exam).toHaveAttribute("data-exam-status", "done");
-  // 2.10 to 2.25 nats: e^-0.15 is 0.861.
+  // In nats per token; e to them is the perplexity.
+  const [before, after] = kept().losses;
+  expect(after).toBeGreaterThan(before);
+  const lower = Math.round(100 * (1 - Math.exp(before - after)));
+  const perplexity = [before, after].map((loss) => Math.exp(loss).toPrecision(4)).join(" → ");
   await exam.getByText("Forgetting", { exact: true }).click();
   await expect
     .element(exam)
-    .toHaveTextContent(/is now 14 % lower than before, in the geometric mean \(perplexity 8\.166 → 9\.488\)/);
+    .toHaveTextContent(`is now ${lower} % lower than before, in the geometric mean (perplexity ${perplexity})`);
   await vote.getByRole("button", { name: "Vote on the exam's 30 questions" }).click();
   await vote.getByRole("button", { name: "Answer 1 is better" }).click();
   await expect.element(vote).toHaveTextContent("1 vote so far");

@@ -1,13 +1,30 @@
-/** Data, template and report in Chromium on fake data. Oracle: what a user sees, and what the fake was told. */
+/** Data, template and report in Chromium on the real services. Oracle: what a user sees of rows whose faults are known by number. */
 
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { fakeChats, fakeSource } from "../support/fakeData.ts";
-import { fakeModel, fakeWorkers } from "../support/fakeEngine.ts";
-import { closePage, eachOnAnEmptyPage, enter, kept, openPage, openWithData } from "../support/fakeStudio.tsx";
+import { chatRows, faultyRows } from "../support/rows.ts";
+import { type Stubs, untilCancelled } from "../support/services.ts";
+import { closePage, eachOnAPage, enter, keepBasics, keepRows, openStudio } from "../support/studio.tsx";
+import { asFiles, jsonLines, speakingModel } from "../support/tinyLlama.ts";
 
-eachOnAnEmptyPage();
+/** 300 rows with faults, in "colours.jsonl". */
+const kept = eachOnAPage(async (here) => {
+  const basics = await keepBasics(here, { rows: faultyRows(300) });
+  const short = speakingModel({ contextLength: 128 });
+  return {
+    ...basics,
+    chats: await keepRows(here, chatRows(120), "support_chats.jsonl"),
+    shortModel: await here.engine.openModel({ kind: "files", files: asFiles(short), name: "short" }),
+  };
+});
+
+const openWithData = (stubs: Stubs = {}, sources = [kept().source], model = kept().model) =>
+  openStudio({ model, sources }, stubs);
+
+/** Writes no BOS, with which this model begins. */
+const withoutBos =
+  "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}";
 
 const region = (name: string) => page.getByRole("region", { name, exact: true });
 const data = region("Data");
@@ -23,22 +40,27 @@ function drop(files: readonly File[]) {
 }
 
 test("several files dropped at once: what can be read is chosen, what cannot is named", async () => {
-  const hone = await openPage(fakeWorkers({ ...kept, sources: [] }));
+  const hone = await openStudio();
   await enter("Data");
-  drop([new File(["[]"], fakeSource.name), new File([], "empty.csv"), new File(["{}"], fakeChats.name)]);
-  await expect
-    .element(data.getByRole("alert"))
-    .toHaveTextContent("empty.csv is empty. Choose one with at least one row.");
-  for (const { name } of [fakeSource, fakeChats])
+  const questions = faultyRows(20).map(({ instruction, output }) => ({ question: instruction, answer: output }));
+  const [first, second] = ["questions.jsonl", "more_chats.json"];
+  drop([
+    new File([jsonLines(questions)], first),
+    new File([], "empty.csv"),
+    new File([JSON.stringify(chatRows(12))], second),
+  ]);
+  await expect.element(data.getByRole("alert")).toHaveTextContent(/empty\.csv is empty/);
+  for (const name of [first, second])
     await expect.element(data.getByRole("checkbox", { name: `Train on ${name}` })).toBeChecked();
-  await expect.element(data.getByText(fakeSource.detection.reason)).toBeVisible();
-  await expect.element(data.getByText("420 rows in 2 sources")).toBeVisible();
+  const opened = hone.store.getState().data.list.filter(({ name }) => name === first || name === second);
+  for (const { detection } of opened) await expect.element(data.getByText(detection.reason)).toBeVisible();
+  await expect.element(data.getByText("32 rows in 2 sources")).toBeVisible();
   // λ and its meaning are there only because there are two.
-  await data.getByRole("textbox", { name: `Weight λ of ${fakeChats.name}` }).fill("0");
+  await data.getByRole("textbox", { name: `Weight λ of ${second}` }).fill("0");
   await expect.element(data.getByText("More than 0, like 2 or 0.5.")).toBeVisible();
-  await data.getByRole("textbox", { name: `Weight λ of ${fakeChats.name}` }).fill("2.5");
+  await data.getByRole("textbox", { name: `Weight λ of ${second}` }).fill("2.5");
   expect(hone.store.getState().data.chosen.map(({ lambda }) => lambda)).toEqual([1, 2.5]);
-  await data.getByRole("checkbox", { name: `Train on ${fakeChats.name}` }).click();
+  await data.getByRole("checkbox", { name: `Train on ${second}` }).click();
   await expect.element(data.getByLabelText("What a source's weight means")).not.toBeInTheDocument();
 });
 
@@ -56,13 +78,13 @@ test("a source that the run goes over too often is told, in its card and in the 
 });
 
 test("pasted text is read and chosen; what is broken stays to be mended", async () => {
-  await openPage(fakeWorkers({ ...kept, sources: [] }));
+  await openStudio();
   await enter("Data");
   await data.getByRole("button", { name: "Paste text" }).click();
   const text = data.getByRole("textbox", { name: "Rows as text" });
   await text.fill("{");
   await data.getByRole("button", { name: "Read the text" }).click();
-  await expect.element(data.getByRole("alert")).toHaveTextContent("Pasted text is broken JSON");
+  await expect.element(data.getByRole("alert")).toHaveTextContent(/Pasted.*broken JSON/);
   await expect.element(text).toHaveValue("{");
   await text.fill('{"instruction":"a","output":"b"}');
   await data.getByRole("textbox", { name: "Name" }).fill("Two");
@@ -76,10 +98,9 @@ test("a changed mapping changes the preview, outlives the page, and goes back to
   await enter("Template and mask");
   await expect.element(preview.getByRole("button", { name: /^User .*message 1/ })).toBeVisible();
   await enter("Data");
-  await data.getByRole("button", { name: `Change the columns of ${fakeSource.name}` }).click();
+  await data.getByRole("button", { name: "Change the columns of colours.jsonl" }).click();
   await data.getByLabelText("Format").selectOptions("text");
-  // The fake's alternative gives the text the column "output".
-  await expect.element(data.getByLabelText("Text", { exact: true })).toHaveValue("output");
+  await data.getByLabelText("Text", { exact: true }).selectOptions("output");
   await enter("Template and mask");
   await expect.element(preview.getByRole("button", { name: /^Plain text weight 1, message 1/ })).toBeVisible();
   await enter("Data");
@@ -87,12 +108,9 @@ test("a changed mapping changes the preview, outlives the page, and goes back to
   await expect.element(data.getByText("Needs a column.")).toBeVisible();
   await data.getByLabelText("Text", { exact: true }).selectOptions("instruction");
   closePage();
-  const again = await openPage(fakeWorkers(kept));
+  const again = await openStudio();
   expect(again.store.getState().data.chosen[0]?.mapping).toEqual({ format: "text", columns: { text: "instruction" } });
-  await data
-    .getByRole("button", { name: `Change the columns of ${fakeSource.name}` })
-    .first()
-    .click();
+  await data.getByRole("button", { name: "Change the columns of colours.jsonl" }).first().click();
   await data.getByRole("button", { name: "As detected" }).first().click();
   expect(again.store.getState().data.chosen[0]?.mapping).toBeNull();
 });
@@ -102,27 +120,29 @@ test("a template being written shows its result, and a fault with its line and a
   await enter("Template and mask");
   const template = region("Template and mask");
   await template.getByLabelText("Template", { exact: true }).selectOptions("custom");
-  await expect.element(template.getByTestId("template-result")).toHaveTextContent(/an answer ends with "<\|end\|>"/);
   const editor = template.getByRole("textbox", { name: "Your template" });
+  await editor.fill(withoutBos);
+  await expect.element(template.getByTestId("template-result")).toHaveTextContent(/an answer ends with "<\/s>"/);
   await editor.fill("{% for m in messages %}\n  {{ m.content\n{% endfor %}");
   const fault = template.getByTestId("template-error");
-  await expect.element(fault).toHaveTextContent("Line 2, column 3: The expression that opens here is not closed");
+  await expect.element(fault).toHaveTextContent('Line 2, column 3: "{{" is never closed');
   await expect.element(editor).toHaveAttribute("aria-invalid", "true");
   await expect.element(editor).toHaveAccessibleDescription(/Line 2, column 3/);
-  await expect.element(preview.getByText(/opens here is not closed/).first()).toBeVisible();
+  await expect.element(preview.getByText(/is never closed/).first()).toBeVisible();
   await fault.getByRole("button").click();
   await expect.element(editor).toHaveFocus();
   expect((editor.element() as HTMLTextAreaElement).selectionStart).toBe("{% for m in messages %}\n  ".length);
-  await editor.fill("{{ messages[0].content }}");
+  await editor.fill(withoutBos);
   await expect.element(fault).not.toBeInTheDocument();
 });
 
 test("what is learnt follows the mask", async () => {
   await openWithData();
   await enter("Template and mask");
-  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("21 tokens7 learnt (33 %)");
+  // The first answer is 20 tokens and its end; with "everything", all but the first token is learnt.
+  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("52 tokens21 learnt (40 %)");
   await region("Template and mask").getByLabelText("What is learnt").selectOptions("everything");
-  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("21 tokens18 learnt (86 %)");
+  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("52 tokens51 learnt (98 %)");
 });
 
 test("few rows are checked unasked; a finding's rows are shown, excluded, and put back", async () => {
@@ -130,8 +150,9 @@ test("few rows are checked unasked; a finding's rows are shown, excluded, and pu
   await enter("Data");
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
   const duplicates = "8 rows repeat another row word for word";
-  await report.getByRole("button", { name: "Show row 52 in the preview" }).click();
-  await expect.element(preview.getByTestId("row-title")).toHaveTextContent("Row 52 of 300");
+  // One such row is in training and another in validation, so it is shown in a finding of leakage too.
+  await report.getByRole("button", { name: "Show row 92 in the preview" }).click();
+  await expect.element(preview.getByTestId("row-title")).toHaveTextContent("Row 92 of 300");
   await enter("Data");
   await report.getByRole("button", { name: `Exclude these 8 rows: ${duplicates}` }).click();
   expect(hone.store.getState().data.chosen[0]?.excluded).toEqual([11, 51, 91, 131, 171, 211, 251, 291]);
@@ -144,7 +165,12 @@ test("few rows are checked unasked; a finding's rows are shown, excluded, and pu
 });
 
 test("a report of before is marked as such, and many rows wait to be asked for", async () => {
-  const hone = await openWithData({ ...kept, pace: 200, sources: [{ ...fakeSource, rows: 6000 }] });
+  let held = true;
+  const hone = await openWithData(
+    { data: ({ inspect }) => ({ inspect: (spec, signal) => (held ? untilCancelled(signal) : inspect(spec, signal)) }) },
+    [],
+  );
+  await hone.data.open([new File([jsonLines(faultyRows(6000))], "many.jsonl")]);
   await enter("Data");
   const check = report.getByRole("button", { name: "Check all rows" });
   await expect.element(check).toBeEnabled();
@@ -155,6 +181,7 @@ test("a report of before is marked as such, and many rows wait to be asked for",
   await report.getByRole("button", { name: "Cancel" }).click();
   await expect.element(check).toBeEnabled();
   expect(hone.store.getState().report).toMatchObject({ report: null, failure: null });
+  held = false;
   await check.click();
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
   hone.recipe.enter("mask", "last");
@@ -162,13 +189,16 @@ test("a report of before is marked as such, and many rows wait to be asked for",
 });
 
 test("while a check fails Start is closed with the way out; a report that is out of date closes nothing", async () => {
-  const hone = await openWithData({ ...kept, noStop: true });
+  const hone = await openWithData();
+  hone.recipe.enter("template", "custom");
+  hone.recipe.enter("customTemplate", withoutBos);
+  await enter("Train");
   const start = page.getByRole("button", { name: "Start training" });
   // Checked unasked, on whichever screen.
   await expect.element(start).toBeDisabled();
   await expect
     .element(start)
-    .toHaveAccessibleDescription(/^Closed: No answer ends in a learnt stop token\..*Choose a template/);
+    .toHaveAccessibleDescription(/^Closed: Row 1: it begins with 0 tokens "<s>".*write BOS there once/);
   await page.getByRole("link", { name: "See the checks" }).click();
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
   await expect.element(report.getByRole("img", { name: "Failed" })).toBeVisible();
@@ -178,7 +208,7 @@ test("while a check fails Start is closed with the way out; a report that is out
 });
 
 test("a model with a short context lowers the longest row and says so", async () => {
-  await openWithData({ ...kept, models: [{ ...fakeModel, contextLength: 128, chatTemplate: false }] });
+  await openWithData({}, undefined, kept().shortModel);
   await enter("Template and mask");
   const template = region("Template and mask");
   await expect.element(template.getByLabelText("Longest row")).toHaveValue("128");
@@ -198,21 +228,22 @@ async function faults(): Promise<string[]> {
 
 test.each(["light", "dark"] as const)("no fault for assistive technology in the %s scheme", async (scheme) => {
   localStorage.setItem("mantine-color-scheme-value", scheme);
-  const hone = await openWithData({ ...kept, sources: [fakeSource, fakeChats], noStop: true });
+  const hone = await openWithData({}, [kept().source, kept().chats]);
+  hone.recipe.enter("template", "custom");
+  hone.recipe.enter("customTemplate", withoutBos);
   expect(document.documentElement.dataset.mantineColorScheme).toBe(scheme);
   await enter("Data");
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
   await data.getByRole("button", { name: "Samples" }).click();
-  await data.getByRole("button", { name: `Change the columns of ${fakeSource.name}` }).click();
+  await data.getByRole("button", { name: "Change the columns of colours.jsonl" }).click();
   expect(await faults()).toEqual([]);
   await enter("Template and mask");
-  hone.recipe.enter("template", "custom");
   hone.recipe.enter("customTemplate", "{{ open");
   await expect.element(page.getByTestId("template-error")).toBeVisible();
   expect(await faults()).toEqual([]);
   hone.recipe.enter("template", "hone");
   hone.data.exclude("by hand", { sources: [0], rows: [1] });
-  await preview.getByRole("option", { name: /^token 14: 'Red'/ }).hover();
+  await preview.getByRole("option", { name: /^token 32: 'R'/ }).hover();
   expect(await faults()).toEqual([]);
   for (const screen of ["Machine", "Glossary"] as const) {
     await enter(screen);

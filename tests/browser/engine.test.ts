@@ -1,16 +1,13 @@
 /** The whole engine on WebGPU with a made-up model: it agrees with wasm step by step, and a lost GPU costs no run. */
 
 import { afterEach, expect, test, vi } from "vitest";
-import type { DataApi } from "../../src/protocol/datasets.ts";
-import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
-import type { Recipe } from "../../src/run/recipe.ts";
-import { defaultRecipe } from "../../src/run/recipe.ts";
 import type { SourceChoice } from "../../src/run/source.ts";
-import { engineHere, takeIn } from "../support/engineHere.ts";
-import { recipeWith } from "../support/recipe.ts";
-import { tinyModel, tinyRows } from "../support/tinyLlama.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { engineHere, type Here, takeIn } from "../support/engineHere.ts";
+import { recipeOf } from "../support/recipe.ts";
+import { asFiles, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 
-const recipe: Recipe = recipeWith(defaultRecipe("lora"), {
+const recipe = recipeOf("lora", {
   lora: { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] },
   learningRate: 1e-2,
   batchSize: 4,
@@ -22,50 +19,34 @@ const recipe: Recipe = recipeWith(defaultRecipe("lora"), {
   samplePrompts: 1,
 });
 
-interface Here {
-  readonly engine: EngineApi;
-  readonly data: DataApi;
-}
-
 async function openTiny({ engine, data }: Here): Promise<{ modelHash: string; sources: SourceChoice[] }> {
-  const files = Object.entries(tinyModel()).map(
-    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
-  );
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()) });
   return { modelHash, sources: [await takeIn(data, tinyRows())] };
 }
 
-const listeners: ((event: EngineEvent) => void)[] = [];
-const makeEngine = () =>
-  engineHere((event) => {
-    for (const listener of listeners) listener(event);
-  });
-afterEach(() => {
-  listeners.length = 0;
-  vi.restoreAllMocks();
-});
+afterEach(() => void vi.restoreAllMocks());
 
 test("a run on WebGPU has the losses, norms and answers of the same run on wasm", { timeout: 600_000 }, async () => {
   const records = [];
   for (const provider of ["webgpu", "wasm"] as const) {
-    const here = await makeEngine();
+    const here = await engineHere(browserEntries);
     const { engine } = here;
     expect((await engine.start(provider)).provider).toBe(provider);
     const record = await engine.startRun({ ...(await openTiny(here)), name: provider, recipe });
     expect(record).toMatchObject({ status: "finished", reason: null, step: 8, provider });
-    records.push(record);
+    records.push({ ...record, ...(await engine.curvesOf(record.id)) });
   }
   const [gpu, cpu] = records;
   if (!gpu || !cpu) throw new Error("two runs were expected");
-  gpu.metrics.forEach(({ loss, gradientNorm }, i) => {
-    expect(loss / (cpu.metrics[i]?.loss ?? Number.NaN)).toBeCloseTo(1, 4);
-    expect(gradientNorm / (cpu.metrics[i]?.gradientNorm ?? Number.NaN)).toBeCloseTo(1, 3);
+  gpu.steps.loss.forEach((loss, i) => {
+    expect(loss / (cpu.steps.loss[i] ?? Number.NaN)).toBeCloseTo(1, 4);
+    expect((gpu.steps.gradientNorm[i] ?? Number.NaN) / (cpu.steps.gradientNorm[i] ?? Number.NaN)).toBeCloseTo(1, 3);
   });
   gpu.evaluations.forEach(({ loss }, i) => {
     expect(loss / (cpu.evaluations[i]?.loss ?? Number.NaN)).toBeCloseTo(1, 4);
   });
   expect(gpu.samples).toEqual(cpu.samples);
-  expect(cpu.metrics.at(-1)?.loss).toBeLessThan(cpu.metrics[0]?.loss ?? 0);
+  expect(cpu.steps.loss.at(-1)).toBeLessThan(cpu.steps.loss[0] ?? 0);
 });
 
 test("a GPU that is lost pauses the run, and the run goes on with another device", { timeout: 600_000 }, async () => {
@@ -77,18 +58,18 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
     return device;
   });
   const told: string[] = [];
-  listeners.push((event) => {
+  const here = await engineHere(browserEntries);
+  here.onEvent((event) => {
     if (event.type === "step" && event.metrics.step === 3 && devices.length === 1) devices[0]?.destroy();
     if (event.type === "deviceLost") told.push(event.message);
   });
-  const here = await makeEngine();
   const { engine } = here;
   await engine.start("webgpu");
   const quick = {
     ...recipe,
     evaluateEvery: 8,
     samplePrompts: 0,
-    lora: { ...recipe.lora, targets: ["q_proj"] },
+    lora: { ...recipe.lora, targets: ["q_proj"] as const },
   };
   const broken = await engine.startRun({ ...(await openTiny(here)), name: "lost", recipe: quick });
   expect(broken.status).toBe("paused");
@@ -98,5 +79,5 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
   const resumed = await engine.resumeRun(broken.id);
   expect(devices).toHaveLength(2);
   expect(resumed).toMatchObject({ status: "finished", reason: null, step: 8 });
-  expect(resumed.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect([...(await engine.curvesOf(resumed.id)).steps.step]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });

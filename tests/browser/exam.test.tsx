@@ -1,40 +1,27 @@
-/** The exam on the page with a fake engine: taken, looked at, stopped, refused. Oracle: what the fake answers. */
+/** The exam on the page with the real engine: taken, looked at, stopped, refused. Oracle: the models' answers, known by construction. */
 
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/run/recipe.ts";
-import { fakeSource } from "../support/fakeData.ts";
-import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
-import { eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";
+import { examFile, examRows, examTexts } from "../support/exam.ts";
+import { refuse, type Stubs, untilCancelled } from "../support/services.ts";
+import { eachOnAPage, enter, keepBasics, keepRun, openStudio } from "../support/studio.tsx";
 import { jsonLines } from "../support/tinyLlama.ts";
 
-const request = {
-  name: "First try",
-  modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
-  recipe: defaultRecipe("lora"),
-};
-const withRun: FakeSettings = {
-  ...kept,
-  runs: [{ ...fakeRun(request, 30, 30), status: "finished" }],
-};
-const rows = Array.from({ length: 30 }, (_, i) => ({
-  instruction: `What is ${i}?`,
-  output: `It is ${i}.`,
-  group: i < 20 ? "trained entities" : "held-out tasks",
-  task: i % 2 === 0 ? "even" : "odd",
-}));
-const file = (content: string) => new File([content], "exam.jsonl");
-const examFile = () => file(jsonLines([...rows, { text: "Once upon a time." }]));
-
-eachOnAnEmptyPage();
+const kept = eachOnAPage(async (here) => {
+  const basics = await keepBasics(here);
+  const run = await keepRun(here, basics);
+  const { template, systemPrompt } = run.recipe;
+  const subject = { modelHash: basics.model.hash, checkpoint: null, template, systemPrompt, questions: [] };
+  const lossOf = async (runId: string | null) =>
+    (await here.engine.examine({ ...subject, runId, texts: examTexts })).textLoss ?? Number.NaN;
+  return { ...basics, losses: [await lossOf(null), await lossOf(run.id)] as const };
+});
 
 const exam = page.getByRole("region", { name: "Exam", exact: true });
 const run = exam.getByRole("button", { name: "Run the exam" });
 
-async function open(settings: FakeSettings = withRun) {
-  const hone = await openPage(fakeWorkers(settings));
-  hone.model.select(fakeModel.hash);
+async function open(stubs: Stubs = {}) {
+  const hone = await openStudio({ model: kept().model }, stubs);
   await enter("Compare");
   return hone;
 }
@@ -46,13 +33,13 @@ test("an exam from a file shows before and after by group and task, the loss, an
   await expect.element(exam).toHaveTextContent("30 questions and 1 general text.");
   await run.click();
   await expect.element(exam).toHaveAttribute("data-exam-status", "done");
-  // Of 30 the base model has every sixth right, the tuned one four of five.
-  await expect.element(exam.getByRole("row", { name: "All questions" })).toHaveTextContent("All questions3017 %80 %");
+  await expect.element(exam.getByRole("row", { name: "All questions" })).toHaveTextContent("All questions3017 %67 %");
   await expect
     .element(exam.getByRole("row", { name: "trained entities" }))
-    .toHaveTextContent("trained entities2020 %80 %");
-  await expect.element(exam.getByRole("row", { name: "even" })).toHaveTextContent("even1533 %80 %");
-  await expect.element(exam).toHaveTextContent("2.100 → 2.250 (+0.150)");
+    .toHaveTextContent("trained entities2020 %60 %");
+  await expect.element(exam.getByRole("row", { name: "even" })).toHaveTextContent("even1533 %53 %");
+  const [before, after] = kept().losses;
+  await expect.element(exam).toHaveTextContent(`${before.toPrecision(4)} → ${after.toPrecision(4)}`);
 
   const list = exam.getByRole("region", { name: /questions?$/ });
   await expect
@@ -62,13 +49,22 @@ test("an exam from a file shows before and after by group and task, the loss, an
   await list.getByRole("button", { name: "Show all 30" }).click();
   expect(list.getByRole("listitem").elements()).toHaveLength(30);
   await page.getByLabelText("Show questions").selectOptions("Right before, wrong after");
-  // Questions 24 alone: a multiple of six, and the last of five.
-  await expect.element(exam.getByRole("heading", { name: "1 question" })).toBeVisible();
-  await expect.element(list.getByRole("listitem")).toHaveTextContent("What is 24?");
+  await expect.element(exam.getByRole("heading", { name: "5 questions" })).toBeVisible();
+  expect(
+    list
+      .getByRole("listitem")
+      .elements()
+      .map(({ textContent }) => /What is \d+/.exec(textContent ?? "")?.[0]),
+  ).toEqual([0, 6, 12, 18, 24].map((i) => `What is ${i}`));
 });
 
 test("the base model is asked once for an exam; a run is stopped, and taken up again", async () => {
-  const hone = await open({ ...withRun, pace: 20 });
+  let held = true;
+  const hone = await open({
+    engine: ({ examine }) => ({
+      examine: (request, signal) => (held && request.runId ? untilCancelled(signal) : examine(request, signal)),
+    }),
+  });
   await userEvent.upload(page.getByLabelText("Exam files"), examFile());
   await expect.element(run).toBeEnabled();
   const phases = new Set<string>();
@@ -80,14 +76,15 @@ test("the base model is asked once for an exam; a run is stopped, and taken up a
   await expect.element(exam.getByRole("row", { name: "All questions" })).toHaveTextContent("All questions3017 %");
   expect([...phases]).toEqual(["reading", "base", "tuned", "idle"]);
   phases.clear();
+  held = false;
   await run.click();
   await expect.element(exam).toHaveAttribute("data-exam-status", "done");
   expect([...phases]).toEqual(["reading", "tuned", "idle"]);
 });
 
 test("a file that is no exam, and an engine that fails, are told in place; the exam can be tried again", async () => {
-  await open({ ...withRun, failing: { examine: new Error("The GPU was lost.") } });
-  await userEvent.upload(page.getByLabelText("Exam files"), file('{"text":"Only text."}\n'));
+  await open({ engine: () => ({ examine: refuse("The GPU was lost.") }) });
+  await userEvent.upload(page.getByLabelText("Exam files"), examFile('{"text":"Only text."}\n'));
   await expect.element(exam.getByRole("alert")).toHaveTextContent("no question with an answer");
   await userEvent.upload(page.getByLabelText("Exam files"), examFile());
   await expect.element(exam.getByRole("alert")).not.toBeInTheDocument();
@@ -98,7 +95,7 @@ test("a file that is no exam, and an engine that fails, are told in place; the e
 
 test("the page's own exam is fetched from beside it, and its absence is told in place", async () => {
   await open();
-  const texts: Record<string, string> = { "small-world-exam.jsonl": jsonLines(rows) };
+  const texts: Record<string, string> = { "small-world-exam.jsonl": jsonLines(examRows.slice(0, 6)) };
   const served = vi.spyOn(window, "fetch").mockImplementation(async (address) => {
     const text = texts[String(address).split("/").at(-1) ?? ""];
     return text === undefined ? new Response(null, { status: 404 }) : new Response(text);

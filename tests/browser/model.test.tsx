@@ -1,46 +1,121 @@
-/** The Model screen in Chromium on a fake engine. Oracle: what a user sees, and what the fake was told to do. */
+/** The Model screen in Chromium on the real engine, with the hub's answers played. Oracle: the bytes that the hub gave, and what a user sees. */
 
 import axe from "axe-core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/run/recipe.ts";
-import { fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
-import { fakeFetch } from "../support/fakeLibrary.ts";
-import { eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";
+import { wholeSource } from "../../src/run/source.ts";
+import { bytes } from "../../src/ui/format.ts";
+import { stepTaken } from "../support/engineHere.ts";
+import { type HubModels, sha } from "../support/hub.ts";
+import { playHub } from "../support/hubInPage.ts";
+import { copyKept, type Kept, putKept } from "../support/keptBrowser.ts";
+import { recipeOf } from "../support/recipe.ts";
+import { colourRows, eachOnAPage, enter, keepRows, openStudio } from "../support/studio.tsx";
+import { asFiles, sizedModel, tinyConfig, tinyModel } from "../support/tinyLlama.ts";
 
-eachOnAnEmptyPage();
+const template = "{% for message in messages %}\n{{ message.content }}{{ eos_token }}\n{% endfor %}";
+
+/** Two pieces as they are kept, and more. */
+const files = Object.fromEntries(
+  Object.entries(sizedModel({ hidden_size: 256, intermediate_size: 1536, num_hidden_layers: 2 })).map(
+    ([name, content]) => [name, typeof content === "string" ? new TextEncoder().encode(content) : content],
+  ),
+);
+const models: HubModels = {
+  "owner/small": { files },
+  "owner/half": { files },
+  "owner/gated": { files: {}, gated: "manual" },
+  "owner/large": { files, listed: { "model.safetensors": 20e9 } },
+  "HuggingFaceTB/SmolLM2-135M": { files },
+};
+const total = Object.values(files).reduce((sum, { length }) => sum + length, 0);
+const size = bytes(total);
+/** What is kept once a little more than a piece has come. */
+const piece = 4 * 2 ** 20;
+
+/** What a browser keeps that has never seen a model, fetched one, left another half-way, or trained on its own. */
+interface Browsers {
+  readonly fetched: { readonly kept: Kept; readonly hash: string };
+  readonly half: Kept;
+  readonly own: { readonly kept: Kept; readonly hash: string };
+}
+
+const browsers = eachOnAPage(async (here): Promise<Browsers> => {
+  const { engine } = here;
+  const empty = await copyKept();
+  const hub = playHub(models);
+  const source = (id: string) => ({ kind: "hub" as const, id, revision: sha, folder: "" });
+  const { hash } = await engine.openModel(source("owner/small"));
+  const fetched = { kept: await copyKept(), hash };
+
+  await putKept(empty);
+  const cut = new AbortController();
+  hub.limit = hub.sent + 1.5 * piece;
+  const fetching = engine.openModel(source("owner/half"), cut.signal).catch(() => undefined);
+  await vi.waitFor(() => expect(hub.sent).toBeGreaterThanOrEqual(hub.limit));
+  await vi.waitFor(async () => expect((await engine.listFetches())[0]?.fetched).toBeGreaterThanOrEqual(piece));
+  cut.abort();
+  await fetching;
+  const half = await copyKept();
+
+  await putKept(empty);
+  vi.restoreAllMocks();
+  const own = { ...tinyModel(), "chat_template.jinja": template };
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(own), name: "tiny" });
+  const rows = await keepRows(here, colourRows(), "colours.jsonl");
+  const recipe = recipeOf("lora", { maxLength: 64, steps: 1000, samplePrompts: 0, watchEvery: null });
+  const run = engine.startRun({ name: "a run", modelHash, sources: [wholeSource(rows.hash)], recipe });
+  await stepTaken(here, 1);
+  await engine.pauseRun();
+  await run;
+  const ownKept = { kept: await copyKept(), hash: modelHash };
+  await putKept(empty);
+  return { fetched, half, own: ownKept };
+});
 
 const screen = page.getByRole("region", { name: "Model", exact: true });
 const region = (name: string) => screen.getByRole("region", { name, exact: true });
-const hub = region("From Hugging Face");
+const fromHub = region("From Hugging Face");
 const keptHere = region("Kept in this browser");
 const chosen = page.getByLabelText("Train this model");
 
-async function open(settings = {}) {
-  const hone = await openPage(fakeWorkers({ ...kept, models: [], ...settings }));
+async function open() {
+  const hub = playHub(models);
+  const hone = await openStudio();
   await enter("Model");
-  return hone;
+  return { hone, hub };
 }
 
 async function lookUp(text: string) {
-  await hub.getByRole("textbox", { name: "Hugging Face id, or any other address" }).fill(text);
-  await hub.getByRole("button", { name: "Look it up", exact: true }).first().click();
+  await fromHub.getByRole("textbox", { name: "Hugging Face id, or any other address" }).fill(text);
+  await fromHub.getByRole("button", { name: "Look it up", exact: true }).first().click();
 }
 
 test("a model is looked up, its size and needs are shown, and it is fetched, chosen and kept", async () => {
-  await open({ pace: 60 });
+  const { hone, hub } = await open();
   await expect.element(region("Chosen model")).toHaveTextContent("No model is chosen yet.");
   await lookUp("owner/small");
-  const card = hub.getByRole("region", { name: "Found: owner/small" });
-  await expect.element(card).toHaveTextContent("To fetch271.2 MB");
-  await expect.element(card).toHaveTextContent("Memory for LoRA560.0 MB");
+  const card = fromHub.getByRole("region", { name: "Found: owner/small" });
+  await expect.element(card).toHaveTextContent(`To fetch${size}`);
+  // The configuration alone was read.
+  expect(hub.sent).toBe(files["config.json"]?.length);
+  const { found } = hone.store.getState().model.lookup;
+  await expect.element(card).toHaveTextContent(`Memory for LoRA${bytes(found?.needs.lora ?? 0)}`);
   await expect
     .element(card.getByRole("link", { name: "Its page on Hugging Face" }))
     .toHaveAttribute("href", "https://huggingface.co/owner/small");
-  await card.getByRole("button", { name: "Fetch 271.2 MB" }).click();
-  const bar = hub.getByRole("progressbar", { name: "Fetching owner/small" });
-  await expect.element(bar).toHaveAttribute("aria-valuenow", "60");
-  await expect.element(hub.getByText(/162\.7 MB of 271\.2 MB/)).toBeVisible();
+  hub.limit = total / 4;
+  await card.getByRole("button", { name: `Fetch ${size}` }).click();
+  const bar = fromHub.getByRole("progressbar", { name: "Fetching owner/small" });
+  await vi.waitFor(() => expect(hub.sent).toBeGreaterThanOrEqual(hub.limit));
+  // Progress is told every tenth of a second, when something comes.
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  hub.limit = total / 2;
+  const shown = () => Number(bar.element().getAttribute("aria-valuenow"));
+  await expect.poll(shown).toBeGreaterThan(20);
+  expect(shown()).toBeLessThan(60);
+  await expect.element(fromHub.getByText(new RegExp(`MB of ${size}`))).toBeVisible();
+  hub.limit = Number.POSITIVE_INFINITY;
   await expect.element(chosen).toHaveTextContent("owner/small");
   await expect.element(region("Chosen model")).toHaveTextContent(/Kept here\s*yes/);
   await expect.element(card).not.toBeInTheDocument();
@@ -48,23 +123,32 @@ test("a model is looked up, its size and needs are shown, and it is fetched, cho
 });
 
 test("a fetch that is stopped stays as unfinished, and goes on where it stopped", async () => {
-  await open({ pace: 150 });
+  const { hone, hub } = await open();
   await lookUp("owner/small");
-  await hub.getByRole("button", { name: "Fetch 271.2 MB" }).click();
-  await expect.element(hub.getByRole("progressbar")).toHaveAttribute("aria-valuenow", "20");
-  await hub.getByRole("button", { name: "Stop" }).click();
-  await expect.element(hub.getByRole("button", { name: /^Go on: fetch the other \d/ })).toBeVisible();
+  hub.limit = 1.5 * piece;
+  await fromHub.getByRole("button", { name: `Fetch ${size}` }).click();
+  await vi.waitFor(() => expect(hub.sent).toBeGreaterThanOrEqual(hub.limit));
+  // The piece that came is written.
+  await vi.waitFor(async () =>
+    expect((await hone.client.engine.listFetches())[0]?.fetched).toBeGreaterThanOrEqual(piece),
+  );
+  await fromHub.getByRole("button", { name: "Stop" }).click();
+  await expect.element(fromHub.getByRole("button", { name: /^Go on: fetch the other \d/ })).toBeVisible();
   const item = keptHere.getByRole("listitem").filter({ hasText: "Unfinished" });
-  await expect.element(item).toHaveTextContent(/(54\.2|108\.5) MB of 271\.2 MB are here/);
-  await expect.element(hub.getByRole("alert")).not.toBeInTheDocument();
+  await expect.element(item).toHaveTextContent(`${bytes(piece)} of ${size} are here`);
+  await expect.element(fromHub.getByRole("alert")).not.toBeInTheDocument();
+  hub.limit = Number.POSITIVE_INFINITY;
+  hub.sent = 0;
   await keptHere.getByRole("button", { name: "Go on with owner/small" }).click();
   await expect.element(chosen).toHaveTextContent("owner/small");
   await expect.element(item).not.toBeInTheDocument();
+  expect(hub.sent).toBeLessThanOrEqual(total - piece);
 });
 
 test("what an earlier visit left unfinished is listed, and can be discarded after a question", async () => {
-  await open({ fetches: [fakeFetch] });
-  await expect.element(keptHere).toHaveTextContent("120.0 MB of 271.2 MB are here");
+  await putKept(browsers().half);
+  await open();
+  await expect.element(keptHere).toHaveTextContent(`${bytes(piece)} of ${size} are here`);
   await keptHere.getByRole("button", { name: "Discard owner/half" }).click();
   await keptHere.getByRole("button", { name: "Keep" }).click();
   await keptHere.getByRole("button", { name: "Discard owner/half" }).click();
@@ -75,57 +159,60 @@ test("what an earlier visit left unfinished is listed, and can be discarded afte
 test("gated and missing models are explained in place, and what was typed stays", async () => {
   await open();
   await lookUp("owner/gated");
-  const alert = hub.getByRole("alert");
+  const alert = fromHub.getByRole("alert");
   await expect.element(alert).toHaveTextContent("is gated");
   await expect.element(alert.getByRole("link")).toHaveAttribute("href", "https://huggingface.co/owner/gated");
   await lookUp("owner/missing");
   await expect.element(alert).toHaveTextContent('no public model "owner/missing"');
-  await expect.element(hub.getByRole("textbox")).toHaveValue("owner/missing");
+  await expect.element(fromHub.getByRole("textbox")).toHaveValue("owner/missing");
 });
 
 test("without room, or without the memory, it is said before anything is fetched", async () => {
+  vi.spyOn(navigator.storage, "estimate").mockResolvedValue({ usage: 0, quota: 10e9 });
   await open();
   await lookUp("owner/large");
   await expect
-    .element(hub.getByRole("alert"))
+    .element(fromHub.getByRole("alert"))
     .toHaveTextContent("It needs 20.0 GB in this browser, which gives 10.0 GB");
-  await expect.element(hub.getByRole("button", { name: "Fetch 20.0 GB" })).toBeDisabled();
-  await hub.getByRole("button", { name: "Cancel" }).click();
-  await expect.element(hub.getByRole("alert")).not.toBeInTheDocument();
+  await expect.element(fromHub.getByRole("button", { name: "Fetch 20.0 GB" })).toBeDisabled();
+  await fromHub.getByRole("button", { name: "Cancel" }).click();
+  await expect.element(fromHub.getByRole("alert")).not.toBeInTheDocument();
 });
 
 test("the catalogue names size and need, and looks a model up by keyboard", async () => {
   await open();
-  const entry = hub.getByRole("listitem").filter({ hasText: "HuggingFaceTB/SmolLM2-135M" });
-  await expect.element(entry).toHaveTextContent(/269\.1 MB to fetch · 134\.5 M parameters · 560\.0 MB of memory/);
-  const look = hub.getByRole("button", { name: "Look up HuggingFaceTB/SmolLM2-135M" });
+  const entry = fromHub.getByRole("listitem").filter({ hasText: "HuggingFaceTB/SmolLM2-135M" }).first();
+  await expect.element(entry).toHaveTextContent(/269\.1 MB to fetch · 134\.5 M parameters · \d+\.\d MB of memory/);
+  const look = fromHub.getByRole("button", { name: "Look up HuggingFaceTB/SmolLM2-135M", exact: true });
   await expect.element(look).toBeEnabled();
   (look.element() as HTMLElement).focus();
   await userEvent.keyboard("{Enter}");
-  await expect.element(hub.getByRole("region", { name: "Found: HuggingFaceTB/SmolLM2-135M" })).toBeVisible();
-  await expect.element(hub.getByRole("textbox")).toHaveValue("HuggingFaceTB/SmolLM2-135M");
+  await expect.element(fromHub.getByRole("region", { name: "Found: HuggingFaceTB/SmolLM2-135M" })).toBeVisible();
+  await expect.element(fromHub.getByRole("textbox")).toHaveValue("HuggingFaceTB/SmolLM2-135M");
 });
 
 test("a model that is kept already is used instead of fetched", async () => {
-  await open({ models: [fakeModel, { ...fakeModel, name: "owner/small", hash: "b".repeat(64) }] });
-  await chosen.selectOptions(fakeModel.hash);
+  const { hash, kept } = browsers().fetched;
+  await putKept(kept);
+  await open();
   await lookUp("owner/small");
-  await hub.getByRole("button", { name: "Use the copy" }).click();
-  await expect.element(chosen).toHaveValue("b".repeat(64));
+  await fromHub.getByRole("button", { name: "Use the copy" }).click();
+  await expect.element(chosen).toHaveValue(hash);
 });
 
 test("details name shape, tokens, template and the whole hash; removing asks, and names the runs it would cost", async () => {
-  const request = { name: "a run", modelHash: fakeModel.hash, sources: [], recipe: defaultRecipe("lora") };
-  await open({ models: [fakeModel], runs: [fakeRun(request, 3, 12)] });
-  await chosen.selectOptions(fakeModel.hash);
+  const { hash, kept } = browsers().own;
+  await putKept(kept);
+  await open();
+  await chosen.selectOptions(hash);
   const panel = region("Chosen model");
   await panel.getByText("Everything about it").click();
-  await expect.element(panel).toHaveTextContent("8, 4 of keys and values");
+  await expect.element(panel).toHaveTextContent(`${tinyConfig.num_attention_heads}, 1 of keys and values`);
   await expect.element(panel).toHaveTextContent("the embedding (tied)");
-  await expect.element(panel).toHaveTextContent(fakeModel.hash);
+  await expect.element(panel).toHaveTextContent(hash);
   await panel.getByText("Its own chat template").click();
   await expect.element(panel.getByText("{{ message.content }}{{ eos_token }}")).toBeVisible();
-  await keptHere.getByRole("button", { name: `Remove ${fakeModel.name}` }).click();
+  await keptHere.getByRole("button", { name: "Remove tiny" }).click();
   await expect.element(keptHere.getByText("1 run cannot go on without it.", { exact: false })).toBeVisible();
   await keptHere.getByRole("button", { name: "Remove", exact: true }).click();
   await expect.element(chosen).not.toBeInTheDocument();
@@ -138,22 +225,25 @@ test("files are chosen or dropped; what is wrong with them stands beside the but
   const target = document.querySelector('[data-testid="drop-model"]');
   for (const type of ["dragover", "drop"])
     target?.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: transfer }));
-  await expect.element(region("From disk").getByRole("alert")).toHaveTextContent("The files hold no config.json.");
+  await expect
+    .element(region("From disk").getByRole("alert"))
+    .toHaveTextContent("The choice of files has no config.json");
   const input = document.querySelector<HTMLInputElement>('input[aria-label="Model files"]');
   const good = new DataTransfer();
-  good.items.add(new File(["{}"], "config.json"));
+  for (const file of asFiles(tinyModel())) good.items.add(file);
   if (input) input.files = good.files;
   input?.dispatchEvent(new Event("change", { bubbles: true }));
-  await expect.element(chosen).toHaveTextContent(fakeModel.name);
+  await expect.element(chosen).toHaveTextContent("llama");
   await expect.element(region("From disk").getByRole("alert")).not.toBeInTheDocument();
 });
 
 test.each(["light", "dark"])("has no violation of accessibility in %s, on a phone and on a screen", async (scheme) => {
-  await open({ models: [fakeModel], fetches: [fakeFetch] });
-  await chosen.selectOptions(fakeModel.hash);
+  await putKept(browsers().half);
+  const { hone } = await open();
+  await hone.model.open({ kind: "files", files: asFiles(tinyModel()), name: "tiny" });
   document.documentElement.dataset.mantineColorScheme = scheme;
   await lookUp("owner/small");
-  await expect.element(hub.getByRole("region", { name: /^Found/ })).toBeVisible();
+  await expect.element(fromHub.getByRole("region", { name: /^Found/ })).toBeVisible();
   for (const summary of document.querySelectorAll<HTMLElement>("[data-screen=model] summary")) summary.click();
   for (const width of [390, 1280]) {
     await page.viewport(width, 900);

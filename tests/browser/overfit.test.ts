@@ -1,77 +1,71 @@
-/** The whole engine on real rows and a real model, wasm in Chromium. Oracle: the rows' own responses, learnt by heart. */
+/** The whole engine on real rows and the page's own model, wasm in Chromium. Oracle: the rows' own responses, learnt by heart. */
 
-import { expect } from "vitest";
-import { defaultRecipe } from "../../src/run/recipe.ts";
-import { engineHere, takeIn } from "../support/engineHere.ts";
-import { recipeWith } from "../support/recipe.ts";
-import { type Shared, test } from "../support/shared.ts";
+import { expect, test } from "vitest";
+import { wholeSource } from "../../src/run/source.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { engineHere } from "../support/engineHere.ts";
+import { recipeOf } from "../support/recipe.ts";
+import { jsonLines } from "../support/tinyLlama.ts";
 
-const model = "models/stories260K";
-const modelFiles = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
-
-interface AlpacaRow {
+interface Row {
   readonly instruction: string;
-  readonly input: string;
   readonly output: string;
 }
 
-/** The first eight rows that are short enough for a quick test, no two with one question. */
-async function eightRows(shared: Shared): Promise<AlpacaRow[]> {
-  const rows = (await shared.json("data/alpaca_en_demo.json")) as AlpacaRow[];
-  const short = rows.filter(({ instruction, input, output }) => (instruction + input + output).length < 110);
-  const distinct = short.filter(
-    (row, i) => short.findIndex(({ instruction }) => instruction === row.instruction) === i,
-  );
-  return distinct.slice(0, 8);
+/** Eight rows of the page's sample, spread over it: questions of several kinds. */
+async function eightRows(): Promise<Row[]> {
+  const lines = (await (await fetch("/samples/small-world.jsonl")).text()).trim().split("\n");
+  const rows = lines.map((line): Row => JSON.parse(line));
+  return Array.from({ length: 8 }, (_, i) => rows[25 * i]).flatMap((row) => row ?? []);
 }
 
-test("eight Alpaca rows are learnt by heart: loss under 0.05 and greedy answers equal to the responses", async ({
-  shared,
-}) => {
-  const rows = await eightRows(shared);
-  expect(rows).toHaveLength(8);
-  const { engine, data } = await engineHere();
-  const report = await engine.start("wasm");
-  expect(report.provider).toBe("wasm");
-  const files = await Promise.all(
-    modelFiles.map(async (name) => new File([await shared.bytes(`${model}/${name}`)], name)),
-  );
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
-  const sources = [await takeIn(data, rows, "eight.json")];
-  const recipe = recipeWith(defaultRecipe("full"), {
-    learningRate: 3e-3,
-    steps: 80,
+test("eight rows are learnt by heart: loss under 0.05 and greedy answers equal to the responses", async () => {
+  const rows = await eightRows();
+  expect(new Set(rows.map(({ instruction }) => instruction)).size).toBe(8);
+  const { engine, data } = await engineHere(browserEntries);
+  expect((await engine.start("wasm")).provider).toBe("wasm");
+  const base = new URL("/models/seedling/", location.href).href;
+  const { hash: modelHash } = await engine.openModel({ kind: "url", base });
+  const { sources } = await data.open([new File([jsonLines(rows)], "eight.jsonl")]);
+  const recipe = recipeOf("full", {
+    learningRate: 1e-3,
+    maxLength: 64,
+    steps: 20,
     batchSize: 8,
     accumulation: 1,
     validationShare: 0,
     checkpointEvery: 1000,
     samplePrompts: 0,
+    watchEvery: null,
   });
-  const record = await engine.startRun({ name: "by heart", modelHash, sources, recipe });
+  const record = await engine.startRun({
+    name: "by heart",
+    modelHash,
+    sources: sources.map(({ hash }) => wholeSource(hash)),
+    recipe,
+  });
   expect(record.reason).toBeNull();
-  expect(record).toMatchObject({ status: "finished", step: 80, examples: { training: 8, validation: 0 } });
-  const losses = record.metrics.map((metrics) => metrics.loss);
+  expect(record).toMatchObject({ status: "finished", step: 20, examples: { training: 8, validation: 0 } });
+  const { loss: losses } = (await engine.curvesOf(record.id)).steps;
   console.info(`loss ${losses[0]?.toFixed(3)} → ${losses.at(-1)?.toFixed(4)} in ${record.seconds.toFixed(0)} s`);
   expect(losses[0]).toBeGreaterThan(1);
   expect(losses.at(-1)).toBeLessThan(0.05);
 
   const sampling = { temperature: 0, topK: null, topP: null, maxTokens: 120, seed: 0 };
-  for (const { instruction, input, output } of rows) {
-    const question = input ? `${instruction}\n${input}` : instruction;
-    const ask = (runId: string | null) =>
-      engine.ask({
-        requestId: "",
-        modelHash,
-        runId,
-        checkpoint: null,
-        template: recipe.template,
-        systemPrompt: null,
-        messages: [{ role: "user", content: question }],
-        sampling,
-      });
-    const { text, finish } = await ask(record.id);
+  for (const { instruction, output } of rows) {
+    const { text, finish } = await engine.ask({
+      requestId: "",
+      modelHash,
+      runId: record.id,
+      checkpoint: null,
+      template: recipe.template,
+      systemPrompt: null,
+      messages: [{ role: "user", content: instruction }],
+      sampling,
+    });
     expect(text).toBe(output);
     expect(finish).toBe("stop");
   }
   await engine.deleteRun(record.id);
+  await engine.deleteModel(modelHash);
 });

@@ -1,15 +1,39 @@
-/** The preview in Chromium on fake data: linking, keyboard, many rows, long rows. Oracle: the fake's rows, known by number. */
+/** The preview in Chromium on the real services: linking, keyboard, many rows, long rows. Oracle: rows made by number, a token a byte. */
 
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { fakeChats, fakeSource } from "../support/fakeData.ts";
-import type { FakeSettings } from "../support/fakeEngine.ts";
-import { eachOnAnEmptyPage, enter, kept, openWithData } from "../support/fakeStudio.tsx";
+import { faultyRows } from "../support/rows.ts";
+import { refuse, type Stubs } from "../support/services.ts";
+import { eachOnAPage, enter, keepBasics, keepRows, openStudio } from "../support/studio.tsx";
 
-eachOnAnEmptyPage();
+/** A question with two answers, one of which goes on; and one with one answer. */
+const trees = [
+  {
+    prompt: {
+      text: "Why?",
+      role: "prompter",
+      replies: [
+        {
+          text: "Because.",
+          role: "assistant",
+          replies: [
+            { text: "And then?", role: "prompter", replies: [{ text: "Nothing.", role: "assistant", replies: [] }] },
+          ],
+        },
+        { text: "Who knows.", role: "assistant", replies: [] },
+      ],
+    },
+  },
+  { prompt: { text: "Who?", role: "prompter", replies: [{ text: "I.", role: "assistant", replies: [] }] } },
+];
 
-async function open(settings: FakeSettings = kept) {
-  const hone = await openWithData(settings);
+const kept = eachOnAPage(async (here) => ({
+  ...(await keepBasics(here, { rows: faultyRows(300) })),
+  trees: await keepRows(here, trees, "trees.jsonl"),
+}));
+
+async function open(stubs: Stubs = {}, source = kept().source) {
+  const hone = await openStudio({ model: kept().model, sources: [source] }, stubs);
   await enter("Template and mask");
   return hone;
 }
@@ -23,22 +47,25 @@ const linked = (kind: "message" | "span" | "token") =>
 
 test("a token lights its text and its message; a message lights its text and tokens", async () => {
   await open();
-  // Row 1: <|user|>Name three primary colours. (0)<|end|>↵<|assistant|>Red, blue and yellow.<|end|>↵
-  await token(/^token 14: 'Red'/).hover();
-  await expect.element(detail).toHaveTextContent(/^token 14: 'Red', id \d+, assistant, weight 1, characters 60 to 63$/);
+  // Row 1: <s><|user|>Name three primary colours.<|end|>↵<|assistant|>Red, blue and yellow.<|end|>, in which " t" is one token.
+  await token(/^token 32: 'R'/).hover();
+  await expect.element(detail).toHaveTextContent(/^token 32: 'R', id 82, assistant, weight 1, characters 59 to 60$/);
   expect(linked("message")).toEqual(["1"]);
   expect(linked("span")).toEqual(["5"]);
-  expect(linked("token")).toEqual(["13"]);
-  expect([...document.querySelectorAll("mark")].map(({ textContent }) => textContent)).toEqual(["Red", "Red"]);
+  expect(linked("token")).toEqual(["31"]);
+  expect([...document.querySelectorAll("mark")].map(({ textContent }) => textContent)).toEqual(["R", "R"]);
 
+  // The pointer goes away first: scrolling under it would count as pointing.
+  await page.getByRole("heading", { level: 1 }).hover();
   const message = preview.getByRole("button", { name: /^User context, message 1/ });
   (message.element() as HTMLElement).focus();
-  await expect.element(detail).toHaveTextContent(/^message 1: 12 tokens with its marks, context$/);
-  expect(linked("span")).toEqual(["0", "1", "2", "3"]);
-  expect(linked("token")).toHaveLength(12);
+  await expect.element(detail).toHaveTextContent(/^message 1: 28 tokens with its marks, context$/);
+  // The first stretch, up to its words, begins with BOS and so is no message's.
+  expect(linked("span")).toEqual(["1", "2", "3"]);
+  expect(linked("token")).toHaveLength(28);
 
   await preview.getByRole("option", { name: /^stretch 6: Assistant, learnt/ }).hover();
-  await expect.element(detail).toHaveTextContent(/^stretch 6: assistant, 6 tokens, learnt/);
+  await expect.element(detail).toHaveTextContent(/^stretch 6: assistant, 20 tokens, learnt/);
   expect(linked("message")).toEqual(["1"]);
 });
 
@@ -51,13 +78,13 @@ test("by keyboard through the tokens: one stop, arrows move, the focus links as 
     .element()
     .focus();
   await userEvent.keyboard("{ArrowRight}{ArrowRight}");
-  await expect.element(token(/^token 3: ' three'/)).toHaveFocus();
-  await expect.element(detail).toHaveTextContent(/^token 3: ' three', id \d+, user, weight 0/);
+  await expect.element(token(/^token 3: 'N'/)).toHaveFocus();
+  await expect.element(detail).toHaveTextContent(/^token 3: 'N', id 78, user, weight 0/);
   await userEvent.keyboard("{End}");
-  await expect.element(token(/^token 21:/)).toHaveFocus();
+  await expect.element(token(/^token 52:/)).toHaveFocus();
   await userEvent.keyboard("{ArrowUp}");
   expect(document.activeElement?.getBoundingClientRect().top).toBeLessThan(
-    token(/^token 21:/)
+    token(/^token 52:/)
       .element()
       .getBoundingClientRect().top,
   );
@@ -67,14 +94,16 @@ test("by keyboard through the tokens: one stop, arrows move, the focus links as 
 });
 
 test("100,000 rows: few are in the page, the list goes to any of them, by number and by keyboard", async () => {
-  await open({ ...kept, sources: [{ ...fakeSource, rows: 100_000 }] });
+  const hone = await open();
+  const rows = Array.from({ length: 100_000 }, (_, i) => `{"instruction":"Question ${i}?","output":"Answer ${i}."}`);
+  await hone.data.open([new File([rows.join("\n")], "many.jsonl")]);
+  hone.data.choose(kept().source.hash, false);
   await expect.element(title).toHaveTextContent("Row 1 of 100,000");
   await preview.getByRole("textbox", { name: "Go to row" }).fill("73042");
   await preview.getByRole("button", { name: "Go", exact: true }).click();
-  await expect.element(title).toHaveTextContent("Row 73,042 of 100,000 · line 365,207");
+  await expect.element(title).toHaveTextContent("Row 73,042 of 100,000 · line 73,042");
   const list = preview.getByRole("listbox", { name: "Rows" });
-  // Row 73,042 is row 73,041 from 0, whose question carries its number.
-  await expect.element(list.getByRole("option", { selected: true })).toHaveTextContent("(73041)");
+  await expect.element(list.getByRole("option", { selected: true })).toHaveTextContent("Question 73041?");
   expect(list.element().querySelectorAll("[role=option]").length).toBeLessThan(200);
   expect(document.querySelectorAll("[data-row]").length).toBeGreaterThan(5);
   (list.element() as HTMLElement).focus();
@@ -82,7 +111,7 @@ test("100,000 rows: few are in the page, the list goes to any of them, by number
   await expect.element(title).toHaveTextContent("Row 73,043 of 100,000");
   await userEvent.keyboard("{End}");
   await expect.element(title).toHaveTextContent("Row 100,000 of 100,000");
-  await expect.element(list.getByRole("option", { selected: true })).toHaveTextContent("(99999)");
+  await expect.element(list.getByRole("option", { selected: true })).toHaveTextContent("Question 99999?");
   await expect.element(preview.getByRole("button", { name: "Next" })).toBeDisabled();
   await preview.getByRole("textbox", { name: "Go to row" }).fill("100001");
   await preview.getByRole("button", { name: "Go", exact: true }).click();
@@ -100,7 +129,7 @@ test("rows with problems only: the list, next and previous leave out the others"
   await expect.poll(() => rows().slice(0, 6)).toEqual([3, 7, 11, 43, 47, 51]);
   await preview.getByRole("button", { name: "Next" }).click();
   await expect.element(title).toHaveTextContent("Row 4 of 300");
-  await expect.element(preview.getByText(/^Left out: 1223 tokens, 512 fit/)).toBeVisible();
+  await expect.element(preview.getByText(/^Left out: 991 tokens exceed the limit of 512/)).toBeVisible();
   await preview.getByRole("button", { name: "Next" }).click();
   await expect.element(title).toHaveTextContent("Row 8 of 300");
   await expect.element(preview.getByTestId("row-problem")).toHaveTextContent("output is empty");
@@ -111,17 +140,17 @@ test("rows with problems only: the list, next and previous leave out the others"
 test("a long row: only the tokens in sight are in the page, and the keyboard reaches the last", async () => {
   const hone = await open();
   hone.recipe.enter("truncation", "right");
-  hone.preview.look(fakeSource.hash, 3);
+  hone.preview.look(kept().source.hash, 3);
   await expect
     .element(preview.getByTestId("row-numbers"))
-    .toHaveTextContent(/^1,223 tokens.*711 tokens cut.*learnt ones lost/);
+    .toHaveTextContent(/^991 tokens.*479 tokens cut.*learnt ones lost/);
   const inPage = () => document.querySelectorAll("[data-token]").length;
   expect(inPage()).toBeLessThan(1000);
   await token(/^token 1:/)
     .element()
     .focus();
   await userEvent.keyboard("{End}");
-  await expect.element(token(/^token 1223: .*cut by the length limit$/)).toHaveFocus();
+  await expect.element(token(/^token 991: .*cut by the length limit$/)).toHaveFocus();
   expect(inPage()).toBeLessThan(1000);
   await preview.getByRole("button", { name: /^User .*message 1/ }).click();
   await expect.element(token(/^token 2:/)).toBeVisible();
@@ -139,10 +168,7 @@ test("one row is excluded and included; a failed row says why", async () => {
 });
 
 test("a worker that fails is told where it failed, and the page goes on", async () => {
-  await open({
-    ...kept,
-    dataFailing: { row: new Error("Row 1 cannot be read again."), heads: new Error("The list is gone.") },
-  });
+  await open({ data: () => ({ row: refuse("Row 1 cannot be read again."), heads: refuse("The list is gone.") }) });
   await expect.element(preview.getByText("Row 1 cannot be read again.")).toBeVisible();
   await expect.element(preview.getByText("The list is gone.")).toBeVisible();
   await enter("Train");
@@ -150,12 +176,11 @@ test("a worker that fails is told where it failed, and the page goes on", async 
 });
 
 test("threads of one row are chosen one by one", async () => {
-  const hone = await open({ ...kept, sources: [fakeChats] });
-  hone.preview.look(fakeChats.hash, 4);
+  await open({}, kept().trees);
   const thread = preview.getByRole("combobox", { name: "Thread" });
   await thread.selectOptions("1");
-  await expect.element(thread).toHaveTextContent("2: 3 messages");
-  expect(document.querySelectorAll("[data-message]")).toHaveLength(3);
+  await expect.element(thread).toHaveTextContent("2: 2 messages");
+  expect(document.querySelectorAll("[data-message]")).toHaveLength(2);
   await preview.getByRole("button", { name: "Next" }).click();
   await expect.element(thread).not.toBeInTheDocument();
 });

@@ -1,43 +1,48 @@
-/** Runs and Take away on a fake engine: what a person does with kept runs, and what another tab's run looks like. Oracle: what a user sees. */
+/** Runs and Take away on the real engine: what a person does with kept runs, and what another tab's run looks like. Oracle: what the engine keeps. */
 
 import axe from "axe-core";
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/run/recipe.ts";
+import type { Exported } from "../../src/protocol/engine.ts";
 import { withLambdas } from "../../src/run/stage.ts";
-import { fakeSource } from "../support/fakeData.ts";
-import { fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
-import { eachOnAnEmptyPage, enter, kept, openPage } from "../support/fakeStudio.tsx";
-import { recipeWith } from "../support/recipe.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { bytes, figure } from "../../src/ui/format.ts";
+import { engineHere } from "../support/engineHere.ts";
+import { recipeOf } from "../support/recipe.ts";
+import { refuse, type Stubs, untilCancelled } from "../support/services.ts";
+import { eachOnAPage, enter, keepBasics, openStudio } from "../support/studio.tsx";
 
-const request = {
-  name: "first try",
-  modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, excluded: [3, 4] }],
-  recipe: withLambdas(recipeWith(defaultRecipe("lora"), { learningRate: 5e-3, steps: 12 }), [0.5]),
-};
-const second = {
-  ...request,
-  name: "second try",
-  recipe: { ...defaultRecipe("full"), template: { kind: "custom" as const, source: "{{ messages }}" }, seed: 7 },
-};
-const ended = { status: "finished" as const };
-const runs = [
-  { ...fakeRun(request, 12, 12, "2026-03-01T10:00:00.000Z"), ...ended },
-  { ...fakeRun(second, 30, 30, "2026-03-02T10:00:00.000Z"), ...ended },
-];
+const template =
+  "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}";
 
-eachOnAnEmptyPage();
+/** The archive's bytes: the file that holds them is the engine's, until the next one. */
+const copied = async (exporting: Promise<Exported>) => new Blob([await (await exporting).archive.arrayBuffer()]);
+
+/** Two runs, the later one of other settings, and the file of a third that is not here. */
+const kept = eachOnAPage(async (here) => {
+  const { engine } = here;
+  const { model, source } = await keepBasics(here);
+  const sources = [{ hash: source.hash, mapping: null, lambda: 0.5, excluded: [3, 4] }];
+  const recipe = withLambdas(recipeOf("lora", { learningRate: 5e-3, steps: 12 }), [0.5]);
+  const request = { modelHash: model.hash, sources, recipe };
+  const first = await engine.startRun({ ...request, name: "first try" });
+  const another = recipeOf("full", { template: { kind: "custom", source: template }, seed: 7 });
+  const second = await engine.startRun({ ...request, name: "second try", recipe: another });
+  const third = await engine.startRun({ ...request, name: "third try" });
+  const file = await copied(engine.exportRun(third.id));
+  await engine.deleteRun(third.id);
+  const adapter = await copied(engine.exportAdapter(first.id));
+  return { model, source, request, first, second, file, adapter, sizes: await engine.runSizes() };
+});
 
 const panel = page.getByRole("region", { name: "Runs", exact: true });
 const card = (name: string) => panel.getByRole("article", { name, exact: true });
 const names = () => [...document.querySelectorAll("article h3")].map((title) => title.textContent);
 
-async function openRuns(settings = { ...kept, runs }) {
-  const workers = fakeWorkers(settings);
-  const hone = await openPage(workers);
+async function openRuns(stubs: Stubs = {}) {
+  const hone = await openStudio({}, stubs);
   await enter("Runs");
-  return { hone, workers };
+  return hone;
 }
 
 test("a card says what the run was, what is unusual in it, and what came of it; the newest is first", async () => {
@@ -45,16 +50,16 @@ test("a card says what the run was, what is unusual in it, and what came of it; 
   await expect.element(card("second try")).toBeVisible();
   expect(names()).toEqual(["second try", "first try"]);
   const first = card("first try");
-  await expect.element(first).toHaveTextContent(/stories260K · .* · LoRA/);
+  await expect.element(first).toHaveTextContent(/tiny · .* · LoRA/);
   await expect.element(first).toHaveTextContent("Learning rate 0.005 · Steps instead 12");
   await expect.element(first).toHaveTextContent("12 / 12");
-  await expect.element(first).toHaveTextContent("240.0 kB");
+  await expect.element(first).toHaveTextContent(bytes(kept().sizes[kept().first.id] ?? 0));
   await expect.element(first).toHaveTextContent("Finished");
-  await expect.element(panel.getByText(/^12\.4 MB used, .* left by the browser's estimate$/)).toBeVisible();
+  await expect.element(panel.getByText(/^\d.* used, .* left by the browser's estimate$/)).toBeVisible();
 });
 
 test("renamed in place with Enter, left with Escape, and a note of several lines", async () => {
-  const { hone } = await openRuns();
+  const hone = await openRuns();
   await panel.getByRole("button", { name: "Rename first try" }).click();
   const field = panel.getByRole("textbox", { name: "New name of first try" });
   await expect.element(field).toHaveFocus();
@@ -91,12 +96,12 @@ test("two ticked runs: curves with a legend, and only the settings that differ",
   expect(rows[1]).toEqual([
     ["Method", "full", "LoRA"],
     ["Template", "Your own, in Jinja", "Hone  <|user|> … <|end|>"],
-    ["Your template", "{{ messages }}", "–"],
+    ["Your template", template, "–"],
     ["Learning rate", "2e-5", "0.005"],
     ["Steps instead", "off", "12"],
     ["Adapter size", "–", "16"],
     ["Adapter strength", "–", "32"],
-    ["Layers with an adapter", "–", request.recipe.lora.targets.join(",")],
+    ["Layers with an adapter", "–", kept().request.recipe.lora.targets.join(",")],
     ["Seed", "7", "42"],
   ]);
   expect(rows[0]?.map(([name]) => name)).toEqual([
@@ -111,7 +116,7 @@ test("two ticked runs: curves with a legend, and only the settings that differ",
 });
 
 test("deleted without a question, brought back with Undo where the focus is, and gone for good with the next", async () => {
-  const { hone } = await openRuns();
+  const hone = await openRuns();
   await panel.getByRole("button", { name: "Delete first try" }).click();
   await expect.element(card("first try")).not.toBeInTheDocument();
   const undo = panel.getByRole("button", { name: "Undo: keep first try" });
@@ -130,48 +135,50 @@ test("deleted without a question, brought back with Undo where the focus is, and
 });
 
 test("duplicated as a new run: settings, rows and model stand in the form under Train", async () => {
-  const { hone } = await openRuns();
+  const hone = await openRuns();
   await panel.getByRole("button", { name: "Duplicate as new run: first try" }).click();
   await expect.element(page.getByRole("heading", { level: 1, name: "Train" })).toBeVisible();
   await expect.element(page.getByLabelText("Learning rate")).toHaveValue("0.005");
   await expect.element(page.getByLabelText("Steps instead")).toHaveValue("12");
   await expect.element(page.getByLabelText("Name of the run")).toHaveValue("first try, again");
   const { data, model, recipe } = hone.store.getState();
-  expect(data.chosen).toEqual([{ ...request.sources[0], lambda: 0.5 }]);
-  expect(model.selected).toBe(fakeModel.hash);
+  expect(data.chosen).toEqual(kept().request.sources);
+  expect(model.selected).toBe(kept().model.hash);
   expect(recipe.entries).toEqual({ template: "hone", learningRate: "0.005", steps: "12" });
 });
 
 test("a run whose model and rows are not here says what it needs, and fills in the rest", async () => {
-  const { hone } = await openRuns({ ...kept, models: [], sources: [], runs });
-  await expect
-    .element(card("first try"))
-    .toHaveTextContent("Its base model, stories260K (hash 9f2c77aa…), is not in this browser");
+  const { model, source } = kept();
+  const { engine, data } = await engineHere(browserEntries);
+  await engine.deleteModel(model.hash);
+  await data.delete(source.hash);
+  const hone = await openRuns();
+  const named = `tiny (hash ${model.hash.slice(0, 8)}…)`;
+  await expect.element(card("first try")).toHaveTextContent(`Its base model, ${named}, is not in this browser`);
   await panel.getByRole("button", { name: "Duplicate as new run: first try" }).click();
   await expect
     .element(card("first try"))
-    .toHaveTextContent(`Not in this browser: the model stories260K, the rows of ${fakeSource.name}; open it first.`);
+    .toHaveTextContent(`Not in this browser: the model tiny, the rows of ${source.name}; open it first.`);
   expect(hone.store.getState().recipe.entries).toMatchObject({ learningRate: "0.005" });
   await enter("Take away");
   const adapter = page.getByRole("region", { name: "Model", exact: true });
-  await expect.element(adapter).toHaveTextContent("Needs the base model stories260K (hash 9f2c77aa…)");
+  await expect.element(adapter).toHaveTextContent(`Needs the base model ${named}`);
   await expect.element(page.getByRole("button", { name: "Export the whole run" })).toBeEnabled();
 });
 
 test("a run is taken in from a file; the same again is known, and what is no run is refused", async () => {
   await openRuns();
   const input = page.getByLabelText("Run file").element() as HTMLInputElement;
-  const give = (name: string, content: string) => userEvent.upload(input, new File([content], name));
-  await give(
-    "third.zip",
-    JSON.stringify({ ...runs[0], id: "third", name: "third try", createdAt: "2026-03-03T10:00:00.000Z" }),
-  );
+  const give = (name: string, content: BlobPart) => userEvent.upload(input, new File([content], name));
+  await give("third.zip", kept().file);
   await expect.element(card("third try")).toBeVisible();
   await expect.element(panel.getByText("third try was taken in.")).toBeVisible();
   expect(names()[0]).toBe("third try");
-  await give("third.zip", JSON.stringify({ ...runs[0], id: "third", name: "third try" }));
-  await expect.element(panel.getByText("third try was here before. This run is here already.")).toBeVisible();
-  await give("holiday.zip", "PK");
+  await give("third.zip", kept().file);
+  await expect
+    .element(panel.getByText('third try was here before. This run is here already, as "third try".'))
+    .toBeVisible();
+  await give("holiday.zip", kept().adapter);
   await expect.element(panel.getByRole("alert")).toHaveTextContent("holiday.zip is no run of Hone");
   expect(names()).toHaveLength(3);
 });
@@ -192,24 +199,32 @@ test("everything is taken away of the run that is chosen, each with what was com
   const region = (name: string) => page.getByRole("region", { name, exact: true });
   await region("Adapter").getByRole("button", { name: "Export the adapter" }).click();
   await expect
-    .element(region("Adapter").getByText("first-try.adapter.zip (7 B) has adapter_config.json."))
+    .element(
+      region("Adapter").getByText(
+        /^first-try\.adapter\.zip \(\d.* k?B\) has adapter_config\.json, adapter_model\.safetensors/,
+      ),
+    )
     .toBeVisible();
   await expect
     .element(region("Adapter").getByText("Read back and compared: 14 tensors equal, largest difference 0."))
     .toBeVisible();
   await region("Merged model").getByRole("button", { name: "Export the merged model" }).click();
   await expect
-    .element(region("Merged model").getByText(/^first-try\.model\.zip \(5 B\) has model\.safetensors\./))
+    .element(region("Merged model").getByText(/^first-try\.model\.zip \(\d.* kB\) has .*model\.safetensors/))
     .toBeVisible();
   await region("Training artifacts").getByRole("button", { name: "Make the artifacts" }).click();
   await region("Training artifacts")
     .getByRole("button", { name: /^eval_model\.onnx/ })
     .click();
   await expect
-    .element(region("Training artifacts").getByText("2 inputs, 1 output, 210 operators").first())
+    .element(
+      region("Training artifacts")
+        .getByText(/^\d+ inputs, \d+ outputs?, \d+ operators$/)
+        .first(),
+    )
     .toBeVisible();
   await region("Whole run").getByRole("button", { name: "Export the whole run" }).click();
-  await expect.element(region("Whole run").getByText("The base model is not in it.")).toBeVisible();
+  await expect.element(region("Whole run").getByText(/^Read back and compared: \d+ tensors equal/)).toBeVisible();
   await region("Whole run").getByRole("button", { name: "Download run record" }).click();
   await expect
     .poll(() => downloads)
@@ -222,7 +237,7 @@ test("everything is taken away of the run that is chosen, each with what was com
       "first-try.run.json",
     ]);
   // Full training has no adapter.
-  await page.getByLabelText("Run", { exact: true }).selectOptions("second try (step 30)");
+  await page.getByLabelText("Run", { exact: true }).selectOptions(`second try (step ${kept().second.step})`);
   await expect.element(region("Adapter").getByRole("button", { name: "Export the adapter" })).toBeDisabled();
   await expect.element(region("Adapter")).toHaveTextContent("This run trained every number");
   await expect.element(region("Model")).toBeVisible();
@@ -230,8 +245,15 @@ test("everything is taken away of the run that is chosen, each with what was com
 });
 
 test("an export that is refused says why, and one that is cancelled says nothing", async () => {
-  const refused = new Error("The merged model was not exported, for it would never end. Export the adapter.");
-  await openPage(fakeWorkers({ ...kept, runs, failing: { exportAdapter: refused }, pace: 100 }));
+  await openStudio(
+    {},
+    {
+      engine: () => ({
+        exportAdapter: refuse("The merged model was not exported, for it would never end. Export the adapter."),
+        exportModel: (_runId, signal) => untilCancelled(signal),
+      }),
+    },
+  );
   await enter("Take away");
   await page.getByLabelText("Run", { exact: true }).selectOptions("first try (step 12)");
   const take = page.getByRole("region", { name: "Take away", exact: true });
@@ -245,20 +267,37 @@ test("an export that is refused says why, and one that is cancelled says nothing
 });
 
 test("the run that another tab trains goes by live, and nothing starts beside it", async () => {
-  const { workers, hone } = await openRuns();
-  const record = { ...fakeRun({ ...request, name: "over there" }, 2, 40, "2026-03-04T10:00:00.000Z"), id: "there" };
-  const tell = (event: Parameters<typeof workers.tell>[0]) => workers.tell(event);
+  const { model, source, first } = kept();
+  const hone = await openRuns();
+  const { tell } = hone.services;
+  const record = {
+    ...first,
+    id: "there",
+    name: "over there",
+    createdAt: "2100-01-01T00:00:00.000Z",
+    status: "running" as const,
+    step: 2,
+    totalSteps: 40,
+  };
   tell({ type: "othersTraining", training: true });
   tell({ type: "elsewhere", event: { type: "run", record } });
   await expect.element(card("over there")).toHaveTextContent("Training in another tab");
-  const metrics = { ...record.metrics[0], step: 3, loss: 1.25 } as (typeof record.metrics)[number];
+  const metrics = {
+    step: 3,
+    loss: 1.25,
+    gradientNorm: 1,
+    learningRate: 1e-3,
+    tokens: 100,
+    supervisedTokens: 20,
+    seconds: 0.1,
+  };
   tell({ type: "elsewhere", event: { type: "step", runId: "there", metrics, memory: 1 } });
   await expect.element(card("over there")).toHaveTextContent("3 / 40");
-  await expect.element(card("over there")).toHaveTextContent("→ 1.250");
+  await expect.element(card("over there")).toHaveTextContent(figure(1.25));
   await expect.element(panel.getByRole("button", { name: "Delete over there" })).toBeDisabled();
   await expect.element(panel.getByRole("button", { name: "Rename over there" })).toBeDisabled();
-  hone.model.select(fakeModel.hash);
-  hone.data.choose(fakeSource.hash, true);
+  hone.model.select(model.hash);
+  hone.data.choose(source.hash, true);
   await enter("Train");
   await expect.element(page.getByRole("button", { name: "Start training" })).toBeDisabled();
   await expect.element(page.getByTestId("run-status")).toHaveTextContent("Training in another tab");
@@ -282,7 +321,7 @@ test.each(["light", "dark"] as const)("no fault for assistive technology in the 
   watchDownloads();
   await enter("Take away");
   await page.getByRole("button", { name: "Make the artifacts" }).click();
-  await expect.element(page.getByText("2 inputs, 1 output, 210 operators").first()).toBeVisible();
+  await expect.element(page.getByText(/^\d+ inputs, \d+ outputs?, \d+ operators$/).first()).toBeVisible();
   expect(await faults()).toEqual([]);
 });
 

@@ -1,23 +1,59 @@
-/** Runs in two stages, as the page offers and shows them, on the fake engine. Oracle: what was chosen, and the run's own stages. */
+/** Runs in two stages, as the page offers and shows them, on the real engine. Oracle: what was chosen, and the run's own record. */
 
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page } from "vitest/browser";
-import { defaultRecipe } from "../../src/run/recipe.ts";
+import type { Curves } from "../../src/run/curves.ts";
+import { wholeSource } from "../../src/run/source.ts";
+import { openStorage } from "../../src/storage/storage.ts";
 import { figure } from "../../src/ui/format.ts";
-import { fakeSource, fakeText } from "../support/fakeData.ts";
-import { fakeModel, fakeRun } from "../support/fakeEngine.ts";
-import { closePage, eachOnAnEmptyPage, enter, kept, openWithData } from "../support/fakeStudio.tsx";
-import { recipeWith } from "../support/recipe.ts";
+import { copyKept, type Kept, putKept } from "../support/keptBrowser.ts";
+import { recipeOf } from "../support/recipe.ts";
+import { closePage, eachOnAPage, enter, keepBasics, keepRows, openStudio } from "../support/studio.tsx";
 
-eachOnAnEmptyPage();
+/** Twice 36 of 40 passages, then twice 18 of 20 chats, four to a step. */
+const steps = { text: 18, chats: 10 };
+
+interface Place extends Pick<Curves, "evaluations"> {
+  readonly kept: Kept;
+}
+
+const kept = eachOnAPage(async (here) => {
+  const { engine } = here;
+  const { model, source } = await keepBasics(here);
+  const passages = Array.from({ length: 40 }, (_, i) => ({ text: `The fox of house ${i} sleeps.` }));
+  const text = await keepRows(here, passages, "handbook.jsonl");
+  const recipe = recipeOf("lora", {
+    stages: "text-first",
+    textEpochs: 2,
+    epochs: 2,
+    accumulation: 1,
+    evaluateEvery: 6,
+    samplePrompts: 0,
+    watchEvery: null,
+  });
+  const places = new Map<number, Place>();
+  const stops = [12, steps.text, steps.text + 1];
+  here.onEvent((event) => {
+    if (event.type === "step" && stops.includes(event.metrics.step)) void engine.pauseRun();
+  });
+  const sources = [text, source].map(({ hash }) => wholeSource(hash));
+  let run = await engine.startRun({ name: "in stages", modelHash: model.hash, sources, recipe });
+  while (run.status === "paused") {
+    const { evaluations } = await engine.curvesOf(run.id);
+    places.set(run.step, { evaluations, kept: await copyKept() });
+    run = await engine.resumeRun(run.id);
+  }
+  return { model, source, text, places, run };
+});
 
 const recipe = page.getByRole("region", { name: "Recipe", exact: true });
 const order = recipe.getByLabelText("Plain text and chats");
+const openBoth = () => openStudio({ model: kept().model, sources: [kept().source, kept().text] });
 const textPasses = recipe.getByLabelText("Passes over the text");
 
 test("two stages are offered where text and chats are chosen, and what is missing is said where one is gone", async () => {
-  const hone = await openWithData({ ...kept, sources: [fakeSource, fakeText] });
+  const hone = await openBoth();
   await enter("Train");
   await expect.element(order).toHaveValue("together");
   await expect.element(textPasses).not.toBeInTheDocument();
@@ -28,7 +64,7 @@ test("two stages are offered where text and chats are chosen, and what is missin
   await expect.element(recipe.getByText(/^Higher than for the chats/)).toBeVisible();
   expect((await axe.run("#root")).violations).toEqual([]);
 
-  const [chats, text] = [fakeSource, fakeText].map(({ hash }) => hash) as [string, string];
+  const [chats, text] = [kept().source.hash, kept().text.hash];
   hone.data.choose(text, false);
   await expect.element(recipe.getByText(/^There is no plain text among the chosen data/)).toBeVisible();
   hone.data.choose(text, true);
@@ -39,54 +75,38 @@ test("two stages are offered where text and chats are chosen, and what is missin
 });
 
 test("the report tells what each source gives within its stage", async () => {
-  const hone = await openWithData({ ...kept, sources: [fakeSource, fakeText] });
+  const hone = await openBoth();
   hone.recipe.enter("stages", "text-first");
   await enter("Data");
-  const row = page.getByRole("row", { name: new RegExp(fakeText.name) });
+  const row = page.getByRole("row", { name: /handbook\.jsonl/ });
   await expect.element(row.getByRole("cell", { name: "100 % of text", exact: true })).toBeVisible();
   await expect
     .element(page.getByText("100 % of what is learnt in the stage of chats · 1.00 passes per epoch"))
     .toBeVisible();
 });
 
-const staged = (step: number) => {
-  const sources = [fakeText, fakeSource].map(({ hash }) => ({ hash, mapping: null, excluded: [] }));
-  const request = { name: "in stages", modelHash: fakeModel.hash, sources, recipe: defaultRecipe("lora") };
-  const run = fakeRun({ ...request, recipe: recipeWith(request.recipe, { stages: "text-first" }) }, step, 60);
-  return {
-    ...run,
-    status: "paused" as const,
-    evaluations: run.evaluations.map((held) => ({
-      ...held,
-      sets: { "validation of text": 2.5, "validation of chats": 3.25 },
-    })),
-    stages: [
-      { objective: "text" as const, steps: 40, examples: 120, supervisedTokens: 9000 },
-      { objective: "chat" as const, steps: 20, examples: 80, supervisedTokens: 4000 },
-    ],
-  };
-};
-
 test.each([
-  [12, "Stage 1 of 2: text, step 12 of 40"],
-  [40, "Stage 1 of 2: text, step 40 of 40"],
-  [41, "Stage 2 of 2: chats, step 1 of 20"],
+  [12, "Stage 1 of 2: text, step 12 of 18"],
+  [18, "Stage 1 of 2: text, step 18 of 18"],
+  [19, "Stage 2 of 2: chats, step 1 of 10"],
 ])("after step %i the panel says %s", async (step, words) => {
-  await openWithData({ ...kept, sources: [fakeSource, fakeText], runs: [staged(step)] });
+  const place = kept().places.get(step);
+  if (!place) throw new Error(`The run was not paused after step ${step}.`);
+  await putKept(place.kept);
+  await openBoth();
   await enter("Train");
   await expect.element(page.getByTestId("place")).toHaveTextContent(words);
-  await expect.element(page.getByText(`text ${figure(2.5)}, chats ${figure(3.25)}`)).toBeVisible();
-  await expect.element(page.getByTestId("loss-in-words")).toHaveTextContent(/From step 41 on it learns chats\.$/);
+  const { "validation of text": text = 0, "validation of chats": chats = 0 } = place.evaluations.at(-1)?.sets ?? {};
+  await expect.element(page.getByText(`text ${figure(text)}, chats ${figure(chats)}`)).toBeVisible();
+  await expect.element(page.getByTestId("loss-in-words")).toHaveTextContent(/From step 19 on it learns chats\.$/);
 });
 
 test("the border of the stages is drawn across the curves", async () => {
   const pixels = async (stages: "with" | "without") => {
-    const run = staged(60);
-    const hone = await openWithData({
-      ...kept,
-      sources: [fakeSource, fakeText],
-      runs: [stages === "with" ? run : { ...run, stages: run.stages.slice(1) }],
-    });
+    const { run } = kept();
+    if (stages === "without") await (await openStorage()).runs.put({ ...run, stages: [] });
+    else await (await openStorage()).runs.put(run);
+    await openBoth();
     await enter("Train");
     await expect.element(page.getByTestId("loss-in-words")).toBeVisible();
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -94,11 +114,10 @@ test("the border of the stages is drawn across the curves", async () => {
     if (!canvas) throw new Error("there is no chart");
     const data =
       canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? new Uint8ClampedArray();
-    return { hone, data, width: canvas.width };
+    return { data, width: canvas.width };
   };
   const without = await pixels("without");
   closePage();
-  document.body.innerHTML = '<div id="root"></div>';
   const withStages = await pixels("with");
   expect(withStages.width).toBe(without.width);
   const changed = new Set<number>();

@@ -1,48 +1,60 @@
-/** The page in Chromium on a fake engine: the main way through it, refusals, a dead engine. Oracle: what a user sees. */
+/** The main way through the page in Chromium, on the real services: choices, a run, refusals, a dead engine. Oracle: what a user sees. */
 
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { defaultRecipe } from "../../src/run/recipe.ts";
-import { fakeSource } from "../support/fakeData.ts";
-import { fakeModel, fakeRun, fakeWorkers } from "../support/fakeEngine.ts";
-import { closePage, eachOnAnEmptyPage, enter, kept, openPage as open } from "../support/fakeStudio.tsx";
+import { wholeSource } from "../../src/run/source.ts";
+import { stepTaken } from "../support/engineHere.ts";
+import { copyKept, putKept } from "../support/keptBrowser.ts";
+import { recipeOf } from "../support/recipe.ts";
+import { openServices } from "../support/services.ts";
+import { closePage, colourRows, eachOnAPage, enter, keepBasics, openPage, openStudio } from "../support/studio.tsx";
 
-const request = {
-  name: "left alone",
-  modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
-  recipe: defaultRecipe("lora"),
-};
+/** The fifth row has no answer. */
+const rows = [...colourRows(4), { instruction: "And this one?", input: "", output: "" }, ...colourRows(20).slice(4)];
 
-eachOnAnEmptyPage();
+const kept = eachOnAPage(async (here) => {
+  const basics = await keepBasics(here, { rows });
+  // What a tab leaves that is killed in step 20 of very many.
+  const recipe = recipeOf("lora", { steps: 1_000_000, samplePrompts: 0, checkpointEvery: 10 });
+  const sources = [wholeSource(basics.source.hash)];
+  const run = here.engine.startRun({ name: "left alone", modelHash: basics.model.hash, sources, recipe });
+  await stepTaken(here, 20);
+  const killed = await copyKept();
+  await here.engine.cancelRun();
+  await here.engine.deleteRun((await run).id);
+  return { ...basics, killed };
+});
 
 async function choose() {
+  const { model, source } = kept();
   await enter("Model");
-  await page.getByLabelText("Train this model").selectOptions(fakeModel.hash);
+  await page.getByLabelText("Train this model").selectOptions(model.hash);
   await enter("Data");
-  await page.getByRole("checkbox", { name: `Train on ${fakeSource.name}` }).click();
+  await page.getByRole("checkbox", { name: `Train on ${source.name}` }).click();
   await enter("Train");
 }
 
 test("from the kept model and data through a run to two answers", async () => {
-  await open(fakeWorkers(kept));
+  await openStudio();
   await choose();
-  await page.getByLabelText("Steps instead").fill("12");
+  await page.getByRole("radio", { name: "Full training" }).click();
+  await page.getByLabelText("Steps instead").fill("24");
+  await page.getByLabelText("Learning rate").fill("2e-2");
   await page.getByRole("button", { name: "Start training" }).click();
   const progress = page.getByRole("progressbar", { name: "Training progress" });
   await expect.element(progress).toHaveAttribute("data-status", "finished");
-  await expect.element(progress).toHaveAttribute("data-step", "12");
-  await expect.element(page.getByTestId("loss-in-words")).toHaveTextContent(/Train loss .* at step 12.*best/);
-  await expect.element(page.getByRole("region", { name: "Rows left out of the run" })).toHaveTextContent("Line 41");
+  await expect.element(progress).toHaveAttribute("data-step", "24");
+  await expect.element(page.getByTestId("loss-in-words")).toHaveTextContent(/Train loss .* at step 24.*best/);
+  await expect.element(page.getByRole("region", { name: "Rows left out of the run" })).toHaveTextContent("Line 5");
   await enter("Compare");
-  await page.getByRole("textbox", { name: "Question" }).fill("Name three primary colours.");
+  await page.getByRole("textbox", { name: "Question" }).fill("What colour is it?");
   await page.getByRole("button", { name: "Ask both" }).click();
-  await expect.element(page.getByRole("region", { name: "Tuned model" })).toHaveTextContent("ended by itself");
-  await expect.element(page.getByRole("region", { name: "Base model" })).toHaveTextContent("Once upon a time");
+  await expect.element(page.getByRole("region", { name: "Tuned model" })).toHaveTextContent(/Red\..*ended by itself/);
+  await expect.element(page.getByRole("region", { name: "Base model" })).toHaveTextContent(/Blue\..*ended by itself/);
 });
 
 test("a refused value stays as typed, is explained at its field, and is not sent", async () => {
-  await open(fakeWorkers(kept));
+  await openStudio();
   await choose();
   const rate = page.getByLabelText("Learning rate");
   await rate.fill("fast");
@@ -57,12 +69,15 @@ test("a refused value stays as typed, is explained at its field, and is not sent
   await expect.element(rate).toHaveValue("2e-5");
 });
 
-test("a run that a dead tab left is interrupted, resumes, pauses and resumes", async () => {
-  // So long that it is still under way when it is paused, however slow the machine; and no faster than a button can be
-  // clicked that stands below figures which change.
-  await open(fakeWorkers({ ...kept, pace: 100, runs: [fakeRun(request, 20, 1_000_000)] }));
+test("a run that a dead tab left is paused with the reason, resumes, pauses and resumes", async () => {
+  await putKept(kept().killed);
+  await openStudio();
+  await enter("Train");
   const status = page.getByTestId("run-status");
-  await expect.element(status).toHaveTextContent("Interrupted");
+  await expect.element(status).toHaveTextContent("Paused");
+  await expect
+    .element(page.getByRole("alert"))
+    .toHaveTextContent(/The tab was closed at step \d+; the last checkpoint is step (10|20)\./);
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   // Asked to pause before it has begun, it does not begin.
   await expect.element(status).toHaveTextContent("Training");
@@ -73,7 +88,8 @@ test("a run that a dead tab left is interrupted, resumes, pauses and resumes", a
 });
 
 test("what was typed outlives the page", async () => {
-  await open(fakeWorkers(kept));
+  const { model, source } = kept();
+  await openStudio();
   await choose();
   await enter("Template and mask");
   await page.getByRole("textbox", { name: "System prompt" }).fill("Be brief.");
@@ -81,20 +97,20 @@ test("what was typed outlives the page", async () => {
   await page.getByRole("textbox", { name: "Question" }).fill("Why is the sky blue?");
   closePage();
   // The screen is kept too, in the address.
-  await open(fakeWorkers(kept));
+  await openStudio();
   await expect.element(page.getByRole("textbox", { name: "Question" })).toHaveValue("Why is the sky blue?");
   await enter("Model");
-  await expect.element(page.getByLabelText("Train this model")).toHaveValue(fakeModel.hash);
+  await expect.element(page.getByLabelText("Train this model")).toHaveValue(model.hash);
   await enter("Data");
-  await expect.element(page.getByRole("checkbox", { name: `Train on ${fakeSource.name}` })).toBeChecked();
+  await expect.element(page.getByRole("checkbox", { name: `Train on ${source.name}` })).toBeChecked();
   await enter("Template and mask");
   await expect.element(page.getByRole("textbox", { name: "System prompt" })).toHaveValue("Be brief.");
 });
 
 test("an engine that cannot be loaded leaves a page that says so", async () => {
-  await open({
+  await openPage({
     engine: () => new Worker("/there-is-no-such-worker.js", { type: "module" }),
-    data: fakeWorkers(kept).data,
+    data: openServices().data,
   });
   await expect.element(page.getByRole("alert")).toHaveTextContent("The engine could not be loaded");
   await expect.element(page.getByRole("button", { name: "Start the engine again" })).toBeEnabled();
@@ -105,7 +121,7 @@ test("an engine that cannot be loaded leaves a page that says so", async () => {
 
 test("an address shows its screen with its settings, and follows them; back goes back", async () => {
   history.replaceState(null, "", `${location.pathname}${location.search}#template?method=full&mask=everything`);
-  const hone = await open(fakeWorkers(kept));
+  const hone = await openStudio();
   await expect.element(page.getByRole("heading", { level: 1, name: "Template and mask" })).toBeVisible();
   await expect.element(page.getByLabelText("What is learnt")).toHaveValue("everything");
   await expect.poll(() => history.state).toBe("hone");

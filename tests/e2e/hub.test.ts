@@ -7,31 +7,15 @@ import type { BrowserContext, Page, Route } from "playwright";
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
 import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
 import { enterStep, openStudio } from "../../scripts/harness/studio.ts";
-import { checkpointTensors } from "../../src/artifacts/method.ts";
-import { writeSafetensors } from "../../src/hub/safetensors.ts";
-import { defineModel } from "../../src/models/define.ts";
-import { sizeOf } from "../../src/tensor/dtype.ts";
-import { tinyConfig, tinyModel } from "../support/tinyLlama.ts";
+import { answerAsHub, type HubModels, partOf, sha } from "../support/hub.ts";
+import { sizedModel } from "../support/tinyLlama.ts";
 import { watch } from "./tab.ts";
 
-const config = { ...tinyConfig, hidden_size: 256, intermediate_size: 2048, num_hidden_layers: 2 };
-const files: Readonly<Record<string, Buffer>> = {
-  "config.json": Buffer.from(JSON.stringify(config)),
-  "tokenizer.json": Buffer.from(String(tinyModel([])["tokenizer.json"])),
-  "tokenizer_config.json": Buffer.from(String(tinyModel([])["tokenizer_config.json"])),
-  "model.safetensors": Buffer.from(
-    writeSafetensors(
-      checkpointTensors(defineModel(config)).map(({ name, shape }, index) => ({
-        name,
-        shape,
-        dtype: "F32",
-        data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 31 + index * 7919) % 1024) / 1024 - 0.5),
-      })),
-    ),
-  ),
-};
+const model = sizedModel({ hidden_size: 256, intermediate_size: 2048, num_hidden_layers: 2 });
+const files: Readonly<Record<string, Buffer>> = Object.fromEntries(
+  Object.entries(model).map(([name, content]) => [name, Buffer.from(content)]),
+);
 const total = Object.values(files).reduce((sum, { length }) => sum + length, 0);
-const sha = "0123456789abcdef0123456789abcdef01234567";
 const megabytes = `${(total / 1e6).toFixed(1)} MB`;
 
 /** Answers for the hub; `sent` counts bytes of files, and once there are more than `cut` of them nothing comes any more. */
@@ -42,37 +26,27 @@ async function playHub(context: BrowserContext) {
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Expose-Headers": "X-Error-Code, Content-Range, ETag",
   };
+  const models: HubModels = { "owner/name": { files }, "owner/gated": { files: {}, gated: "manual" } };
   await context.route("https://huggingface.co/**", async (route: Route) => {
     const request = route.request();
     const path = new URL(request.url()).pathname;
     if (request.method() === "OPTIONS") return route.fulfill({ status: 204, headers });
     hub.asked.push(path);
-    if (path.startsWith("/api/models/owner/gated/")) {
-      const body = JSON.stringify({ id: "owner/gated", sha, gated: "manual", siblings: [] });
-      return route.fulfill({ headers, contentType: "application/json", body });
-    }
-    if (path.startsWith("/api/models/owner/name/")) {
-      const siblings = Object.entries(files).map(([rfilename, { length }]) => ({
-        rfilename,
-        size: length,
-        ...(rfilename.endsWith(".safetensors") && { lfs: { size: length } }),
-      }));
-      const body = JSON.stringify({ id: "owner/name", sha, gated: false, siblings });
-      return route.fulfill({ headers, contentType: "application/json", body });
-    }
-    const bytes = files[path.replace(`/owner/name/resolve/${sha}/`, "")];
-    if (!bytes)
-      return route.fulfill({ status: 401, headers: { ...headers, "X-Error-Code": "RepoNotFound" }, body: "no" });
+    const answer = answerAsHub(models, path);
+    if (answer.kind === "json")
+      return route.fulfill({ headers, contentType: "application/json", body: JSON.stringify(answer.body) });
+    if (answer.kind === "refused")
+      return route.fulfill({ status: answer.status, headers: { ...headers, "X-Error-Code": answer.code }, body: "no" });
     // A line that hangs: the answer never comes.
     if (hub.sent > hub.cut) return;
-    const range = /^bytes=(\d+)-(\d+)$/.exec((await request.headerValue("range")) ?? "");
-    const [start, end] = range ? [Number(range[1]), Math.min(Number(range[2]) + 1, bytes.length)] : [0, bytes.length];
+    const range = (await request.headerValue("range")) ?? null;
+    const { start, end } = partOf(range, answer.bytes.length);
     hub.sent += end - start;
     return route.fulfill({
       status: range ? 206 : 200,
-      headers: { ...headers, ...(range && { "Content-Range": `bytes ${start}-${end - 1}/${bytes.length}` }) },
+      headers: { ...headers, ...(range && { "Content-Range": `bytes ${start}-${end - 1}/${answer.bytes.length}` }) },
       contentType: "application/octet-stream",
-      body: bytes.subarray(start, end),
+      body: Buffer.from(answer.bytes.subarray(start, end)),
     });
   });
   return hub;

@@ -16,12 +16,13 @@ import type {
 import { type Callable, emitTo, serve } from "../../src/protocol/rpc.ts";
 import type { Message } from "../../src/records/example.ts";
 import type { SourceSummary } from "../../src/records/source.ts";
+import { progressOf } from "../../src/run/curves.ts";
 import type { EvaluationMetrics, StepMetrics } from "../../src/run/metrics.ts";
 import type { RunRecord } from "../../src/run/record.ts";
 import { lastStage } from "../../src/run/stage.ts";
 import { createFakeData, fakeSource } from "./fakeData.ts";
 import { createFakeLibrary, fakeModel } from "./fakeLibrary.ts";
-import { createFakeRuns } from "./fakeRuns.ts";
+import { createFakeRuns, type FakeRun, recordOf } from "./fakeRuns.ts";
 import { fakeBudget, fakeMoment, fakeWatch } from "./fakeTraining.ts";
 
 export { fakeModel };
@@ -34,7 +35,7 @@ export interface FakeSettings {
   /** Left by an earlier visit. */
   readonly fetches?: readonly UnfinishedFetch[];
   readonly sources?: readonly SourceSummary[];
-  readonly runs?: readonly RunRecord[];
+  readonly runs?: readonly FakeRun[];
   /** Methods that reject, each with its error. */
   readonly failing?: Partial<Record<keyof EngineApi, Error>>;
   readonly dataFailing?: Partial<Record<keyof DataApi, Error>>;
@@ -56,7 +57,7 @@ const report: EngineReport = {
 export function fakeRun(request: RunRequest, step: number, total: number, created = "2026-03-01T10:00:00.000Z") {
   const metrics = Array.from({ length: step }, (_, index) => fakeStep(index + 1));
   const evaluations = Array.from({ length: Math.floor(step / 10) + 1 }, (_, index) => fakeEvaluation(index * 10));
-  const record: RunRecord = {
+  const record: FakeRun = {
     id: `run-${created}`,
     name: request.name,
     note: "",
@@ -76,6 +77,7 @@ export function fakeRun(request: RunRequest, step: number, total: number, create
     seconds: step * 0.6,
     metrics,
     evaluations,
+    progress: progressOf(metrics, evaluations),
     best: evaluations.at(-1) ?? null,
     samples: [],
     watch: fakeWatch(request, step),
@@ -135,14 +137,14 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
   let saveAsked = false;
   let current = { ...report, ...settings.report };
 
-  const update = (run: RunRecord, change: Partial<RunRecord>) => {
+  const update = (run: FakeRun, change: Partial<RunRecord>) => {
     const next = { ...run, ...change, updatedAt: new Date().toISOString() };
     runs.set(next.id, next);
-    emit({ type: "run", record: { ...next, metrics: [], evaluations: [] } });
+    emit({ type: "run", record: recordOf(next) });
     return next;
   };
 
-  const train = async (start: RunRecord) => {
+  const train = async (start: FakeRun) => {
     stopping = null;
     training = true;
     emit({ type: "progress", task: "Compiling the training artifact", done: 1, total: 4 });
@@ -182,7 +184,8 @@ export function createFakeEngine(emit: (event: EngineEvent) => void, settings: F
     ];
     training = false;
     const predicted = fakeBudget(run).memory.total;
-    return update(run, { status: stopping ?? "finished", samples, memory: { predicted, peak: 1.04 * predicted } });
+    const memory = { predicted, peak: 1.04 * predicted };
+    return recordOf(update(run, { status: stopping ?? "finished", samples, memory }));
   };
 
   const api: EngineApi = {

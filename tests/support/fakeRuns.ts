@@ -1,11 +1,13 @@
 /** The fake engine's runs: their owner's words, sizes, and files of them, as the contracts say. */
 
 import type { EngineApi, EngineEvent, Exported } from "../../src/protocol/engine.ts";
-import type { RunRecord } from "../../src/run/record.ts";
+import { columnsOf, progressOf } from "../../src/run/curves.ts";
+import type { RunRecord, WholeRecord } from "../../src/run/record.ts";
 
 type RunCalls = Pick<
   EngineApi,
   | "listRuns"
+  | "curvesOf"
   | "editRun"
   | "deleteRun"
   | "runSizes"
@@ -17,6 +19,15 @@ type RunCalls = Pick<
   | "importRun"
 >;
 
+/** A run with its curves, as the fake engine keeps it. */
+export type FakeRun = RunRecord & Pick<WholeRecord, "metrics" | "evaluations">;
+
+/** What the page is told of it. */
+export const recordOf = ({ metrics, evaluations, ...record }: FakeRun): RunRecord => ({
+  ...record,
+  progress: progressOf(metrics, evaluations),
+});
+
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 function exported(content: string, names: readonly string[], change: Partial<Exported> = {}): Exported {
@@ -25,11 +36,7 @@ function exported(content: string, names: readonly string[], change: Partial<Exp
 }
 
 /** Changes `runs`. A file that is taken in is a record as JSON. */
-export function createFakeRuns(
-  runs: Map<string, RunRecord>,
-  pace: number,
-  emit: (event: EngineEvent) => void,
-): RunCalls {
+export function createFakeRuns(runs: Map<string, FakeRun>, pace: number, emit: (event: EngineEvent) => void): RunCalls {
   const get = (runId: string) => {
     const run = runs.get(runId);
     if (!run) throw new Error(`There is no run ${runId} in this browser.`);
@@ -43,11 +50,15 @@ export function createFakeRuns(
     }
   };
   return {
-    listRuns: async () => [...runs.values()],
+    listRuns: async () => [...runs.values()].map(recordOf),
+    async curvesOf(runId) {
+      const { metrics, evaluations } = get(runId);
+      return { steps: columnsOf(metrics), evaluations };
+    },
     async editRun(runId, change) {
       const edited = { ...get(runId), ...change };
       runs.set(runId, edited);
-      return edited;
+      return recordOf(edited);
     },
     deleteRun: async (runId) => void runs.delete(runId),
     runSizes: async () => Object.fromEntries([...runs.values()].map(({ id, step }) => [id, step * 20_000])),
@@ -84,10 +95,11 @@ export function createFakeRuns(
       await slowly(`Checking ${file.name}`, signal);
       const text = await file.text();
       if (!text.startsWith("{")) throw new Error(`${file.name} is no run of Hone: it has no manifest.json.`);
-      const record = JSON.parse(text) as RunRecord;
-      if (runs.has(record.id)) return { record: get(record.id), added: false, notes: ["This run is here already."] };
+      const record = JSON.parse(text) as FakeRun;
+      if (runs.has(record.id))
+        return { record: recordOf(get(record.id)), added: false, notes: ["This run is here already."] };
       runs.set(record.id, record);
-      return { record, added: true, notes: [] };
+      return { record: recordOf(record), added: true, notes: [] };
     },
   };
 }

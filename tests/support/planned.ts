@@ -29,17 +29,19 @@ export function preparedData(sequences: Sequences): PreparedData {
     rows.push(counted.get(source) ?? 0);
     counted.set(source, (counted.get(source) ?? 0) + 1);
   }
-  const weights = sequences.flatMap(([, , tokens, supervised]) =>
+  const mask = sequences.flatMap(([, , tokens, supervised]) =>
     Array.from({ length: tokens }, (_, i) => (i > 0 && i >= tokens - supervised ? 1 : 0)),
   );
   const report = { checks: [], leftOut: [] } as unknown as PreparedData["report"];
   return {
     table: {
-      ids: Int32Array.from(weights, (_, i) => i),
-      weights: Float32Array.from(weights),
+      ids: Int32Array.from(mask, (_, i) => i),
+      mask: Uint8Array.from(mask),
+      weights: Float32Array.from(mask),
       offsets: Float64Array.from(offsets),
       sources: Int32Array.from(sequences, ([source]) => source),
       rows: Int32Array.from(rows),
+      lines: Int32Array.from(rows, (row) => 3 * row + 2),
       splits: new Int8Array(sequences.length),
       kinds: Int8Array.from(sequences, ([, kind]) => (kind === "text" ? 0 : 1)),
     },

@@ -1,6 +1,6 @@
 /** Recipes as a form would make them: the fields of the stages beside the others. */
 
-import { type Recipe, recipeSettings } from "../../src/run/recipe.ts";
+import { defaultRecipe, type Recipe, recipeSettings } from "../../src/run/recipe.ts";
 import type { Stage } from "../../src/run/stage.ts";
 
 export interface RecipeChange
@@ -25,3 +25,7 @@ export function recipeWith(base: Recipe, { method, lora, template, ...fields }: 
   if (changes.size > 0) throw new Error(`No setting of a recipe is named ${[...changes.keys()].join(", ")}.`);
   return changed;
 }
+
+/** The defaults that a person gets, and what a test needs otherwise. No test spells a recipe out. */
+export const recipeOf = (method: Recipe["method"], change: RecipeChange = {}): Recipe =>
+  recipeWith(defaultRecipe(method), change);

@@ -45,6 +45,83 @@ export const tinyModel = (tensors: readonly StoredTensor[] = tinyTensors()): Mod
   "model.safetensors": writeSafetensors(tensors, { format: "pt" }),
 });
 
+/** A model of other sizes, whose weights are made quickly. */
+export function sizedModel(change: Partial<typeof tinyConfig>): ModelFiles {
+  const config = { ...tinyConfig, ...change };
+  const tensors = checkpointTensors(defineModel(config)).map(({ name, shape }, index): StoredTensor => {
+    const data = Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 31 + index * 7919) % 1024) / 1024 - 0.5);
+    return { name, shape, dtype: "F32", data };
+  });
+  return { ...tinyModel(tensors), "config.json": JSON.stringify(config) };
+}
+
+/** Marks of Hone's template, which the speaking model's tokenizer knows as tokens. */
+const marks = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"];
+
+export const speakingConfig = {
+  ...tinyConfig,
+  vocab_size: 280,
+  num_key_value_heads: 2,
+  max_position_embeddings: 512,
+  tie_word_embeddings: false,
+};
+
+interface Speaking {
+  /** ASCII, no character twice. */
+  readonly answer?: string;
+  readonly contextLength?: number;
+  /** Jinja of its own. */
+  readonly chatTemplate?: string;
+}
+
+/**
+ * A model that answers every question with these words and ends there, by construction: the hidden state is little more than
+ * the embedding of the last token, and the head knows which token follows each token of the answer. Training moves it to
+ * another answer within some thirty steps.
+ */
+export function speakingModel({ answer = "Blue.", contextLength, chatTemplate }: Speaking = {}): ModelFiles {
+  const { json, config } = byteLevelTokenizer({ added: marks });
+  const id = (mark: string) => json.added_tokens.find(({ content }) => content === mark)?.id ?? -1;
+  const chain = [id("<|assistant|>"), ...Array.from(answer, (letter) => letter.charCodeAt(0)), id("<|end|>")];
+  const { hidden_size: width } = speakingConfig;
+  if (new Set(chain).size < chain.length || chain.length - 1 > width / 2)
+    throw new Error(`"${answer}" must be of up to ${width / 2 - 1} different characters.`);
+  const random = createRandom(5);
+  const tensors = checkpointTensors(defineModel(speakingConfig)).map(({ name, shape }): StoredTensor => {
+    const isHead = name === "lm_head.weight";
+    const isWords = isHead || name === "model.embed_tokens.weight";
+    const scale = isWords ? 1 : 0.1;
+    const data = Float32Array.from({ length: sizeOf(shape) }, () =>
+      name.endsWith("norm.weight") ? 1 : scale * (random.next() - 0.5),
+    );
+    if (isWords) {
+      // Each token that is followed by another has a direction of its own, which the head's row of that other one is.
+      for (let token = 0; token < speakingConfig.vocab_size; token++) {
+        const place = isHead ? chain.indexOf(token) - 1 : chain.slice(0, -1).indexOf(token);
+        const row = data.subarray(token * width, (token + 1) * width);
+        if (place >= 0) row.fill(0).set([isHead ? 1.5 : 1], place);
+        else row.fill(0, 0, chain.length - 1);
+      }
+    }
+    return { name, shape, dtype: "F32", data };
+  });
+  return {
+    "config.json": JSON.stringify({
+      ...speakingConfig,
+      ...(contextLength !== undefined && { max_position_embeddings: contextLength }),
+    }),
+    "tokenizer.json": JSON.stringify(json),
+    "tokenizer_config.json": JSON.stringify({ ...config, ...(chatTemplate && { chat_template: chatTemplate }) }),
+    "model.safetensors": writeSafetensors(tensors, { format: "pt" }),
+  };
+}
+
+/** As a person chooses them in a dialog. */
+export const asFiles = (files: ModelFiles): File[] =>
+  Object.entries(files).map(
+    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
+  );
+
 /** Alpaca rows that differ in length. */
 export const tinyRows = (count = 20) =>
   Array.from({ length: count }, (_, i) => ({

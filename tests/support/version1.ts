@@ -13,7 +13,7 @@ import { createEngine } from "../../src/engine/engine.ts";
 import { sha256 } from "../../src/hub/hash.ts";
 import type { EvaluationMetrics } from "../../src/run/metrics.ts";
 import type { Recipe } from "../../src/run/recipe.ts";
-import type { RunRecord } from "../../src/run/record.ts";
+import { type RunRecord, type WholeRecord, wholeRecord } from "../../src/run/record.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { type KeyValue, memoryKeyValue } from "../../src/storage/keyValue.ts";
 import { openStorage } from "../../src/storage/storage.ts";
@@ -211,7 +211,7 @@ function version1Recipe({ stages, ...recipe }: Recipe): object {
 }
 
 /** A run in version 1's format; throws where it holds what version 1 could not have said. */
-export function version1Run(record: RunRecord): Version1Run {
+export function version1Run(record: WholeRecord): Version1Run {
   const { recipe, sources, stages, evaluations, best } = record;
   const lambdas = recipe.stages.at(-1)?.sources ?? [];
   expect(lambdas.map(({ source }) => source)).toEqual(sources.map((_, index) => index));
@@ -282,7 +282,8 @@ export async function openBrowser() {
   await engine.start("wasm");
 
   /** A run with its curves. */
-  const whole = async (record: RunRecord): Promise<Version1Run> => version1Run(record);
+  const whole = async (record: RunRecord): Promise<Version1Run> =>
+    version1Run(wholeRecord(record, await engine.curvesOf(record.id)));
 
   return {
     async contents(): Promise<Contents> {

@@ -2,7 +2,7 @@
 
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
 import type { Option } from "../option/option.ts";
 import { recipeOptions } from "../train/options.ts";
 import { readRecipe } from "../train/recipe.ts";
@@ -21,11 +21,11 @@ function worded({ control, show }: Option<Recipe>, recipe: Recipe): string {
 }
 
 /** The model's defaults for the method; without the model, those of most. */
-const usualOf = (run: RunEntry, model: ModelSummary | undefined) =>
+const usualOf = (run: RunRecord, model: ModelSummary | undefined) =>
   readRecipe({ method: run.recipe.method, entries: {} }, model ?? { ...run.model, contextLength: Infinity }).defaults;
 
 /** Settings that are not what a person gets who changes nothing. */
-export function unusualSettings(run: RunEntry, model: ModelSummary | undefined): Setting[] {
+export function unusualSettings(run: RunRecord, model: ModelSummary | undefined): Setting[] {
   const usual = usualOf(run, model);
   return recipeOptions
     .filter(({ applies }) => applies(run.recipe))
@@ -41,7 +41,7 @@ export interface Difference {
 }
 
 /** What is not the same in all of these runs: model, data, method and settings. */
-export function differences(runs: readonly RunEntry[]): Difference[] {
+export function differences(runs: readonly RunRecord[]): Difference[] {
   const rows: Difference[] = [
     { field: "model", label: words.model, values: runs.map(({ model }) => `${model.name} ${model.hash.slice(0, 8)}`) },
     {
@@ -60,7 +60,7 @@ export function differences(runs: readonly RunEntry[]): Difference[] {
 }
 
 /** What to type into the form to get this recipe. */
-export function entriesOf(run: RunEntry, model: ModelSummary | undefined): Readonly<Record<string, string>> {
+export function entriesOf(run: RunRecord, model: ModelSummary | undefined): Readonly<Record<string, string>> {
   const usual = usualOf(run, model);
   const { recipe } = run;
   return Object.fromEntries(

@@ -4,13 +4,14 @@
  */
 
 import { describe, expect, test } from "vitest";
+import type { TokenizedExample } from "../../../src/batching/batch.ts";
 import type { MixtureMode } from "../../../src/batching/mixture.ts";
 import { type Plan, planRun } from "../../../src/engine/prepare.ts";
 import { createBatchSource, evaluationBatches } from "../../../src/training/batchSource.ts";
 import { learningRateOf } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import together from "../../golden/plan/together.json" with { type: "json" };
-import { lessonsOf } from "../../support/examples.ts";
+import { lessonsOf, supervisedOf } from "../../support/examples.ts";
 import { modelToPlanFor, preparedData, type Sequences, smallRecipe, threeSources } from "../../support/planned.ts";
 import type { RecipeChange } from "../../support/recipe.ts";
 
@@ -30,7 +31,7 @@ const kindOf = (sequences: Sequences) => {
     counted.set(source, row + 1);
     kinds.set(`${source} ${row}`, kind);
   }
-  return ({ source, row }: { source: number; row: number }) => kinds.get(`${source} ${row}`);
+  return (example: TokenizedExample | undefined) => kinds.get(`${example?.origin.source} ${example?.origin.row}`);
 };
 const kind = kindOf(threeSources);
 /** Places in the training list of all that the next steps draw. */
@@ -41,7 +42,7 @@ describe("a run in one stage", () => {
   test.each(together)("is what it was before there were stages ($mixture, packed: $packing)", (golden) => {
     const { mixture, packing } = golden as { mixture: MixtureMode; packing: boolean };
     const planned = plan({ mixture, packing });
-    const place = ({ source, row, weights }: Plan["training"][number]) => [source, row, weights.at(-1)];
+    const place = ({ origin, weights }: Plan["training"][number]) => [origin.source, origin.row, weights.at(-1)];
     const order = planned.order();
     expect({
       mixture,
@@ -65,6 +66,13 @@ describe("a run in one stage", () => {
   });
 });
 
+test("each example knows its file, and the line that the table has for it", () => {
+  const planned = plan({ validationShare: 0.3 });
+  const all = [...planned.training, ...planned.validation].map(({ origin }) => origin);
+  expect(all).toHaveLength(threeSources.length);
+  for (const { source, name, row, line } of all) expect([name, line]).toEqual([`source ${source}`, 3 * row + 2]);
+});
+
 describe("a run in two stages", () => {
   test.each(ways)(
     "takes text first, then chats, and nothing of the other kind in either ($mixture, packed: $packing)",
@@ -75,7 +83,7 @@ describe("a run in two stages", () => {
       expect(planned.totalSteps).toBe((text?.steps ?? 0) + (chat?.steps ?? 0));
       const order = planned.order();
       const kinds = drawn(order, planned.totalSteps).map((step) => [
-        ...new Set(step.map((place) => kind(planned.training[place] ?? { source: -1, row: -1 }))),
+        ...new Set(step.map((place) => kind(planned.training[place]))),
       ]);
       expect(kinds).toEqual([...Array(text?.steps).fill(["text"]), ...Array(chat?.steps).fill(["chat"])]);
     },
@@ -90,7 +98,7 @@ describe("a run in two stages", () => {
     const supervised = (wanted: string) =>
       planned.training
         .filter((example) => kind(example) === wanted)
-        .reduce((sum, { weights }) => sum + weights.filter((weight) => weight > 0).length, 0);
+        .reduce((sum, example) => sum + supervisedOf(example), 0);
     expect(planned.stages).toEqual([
       {
         objective: "text",
@@ -112,7 +120,7 @@ describe("a run in two stages", () => {
     const times = planned.training.map(() => 0);
     for (const place of drawn(planned.order(), planned.totalSteps).flat()) times[place] = (times[place] ?? 0) + 1;
     expect(times).toEqual(planned.training.map((example) => (kind(example) === "text" ? 3 : 2)));
-    for (const { source, weights } of planned.training) expect(weights.at(-1)).toBe(lambdas[source]);
+    for (const { origin, weights } of planned.training) expect(weights.at(-1)).toBe(lambdas[origin.source]);
   });
 
   test("λ as sampling shares out the draws within each stage", () => {
@@ -126,7 +134,8 @@ describe("a run in two stages", () => {
       drawn(order, before);
       const epoch = drawn(order, Math.ceil(examples / 4)).flat();
       expect(epoch).toHaveLength(examples);
-      const count = (source: number) => epoch.filter((place) => planned.training[place]?.source === source).length;
+      const count = (source: number) =>
+        epoch.filter((place) => planned.training[place]?.origin.source === source).length;
       expect(Math.abs(count(one) - share * examples)).toBeLessThan(1);
       expect(count(one) + count(two)).toBe(examples);
       before += planned.stages[0]?.steps ?? 0;
@@ -148,7 +157,8 @@ describe("a run in two stages", () => {
       ["validation of chats", "chat"],
     ]);
     expect(planned.heldOut.flatMap(({ examples }) => examples).length).toBe(one.validation.length);
-    for (const set of planned.heldOut) expect(set.examples.map(kind)).toEqual(set.examples.map(() => set.objective));
+    for (const set of planned.heldOut)
+      expect(set.examples.map((example) => kind(example))).toEqual(set.examples.map(() => set.objective));
   });
 
   test.each(ways)(
@@ -163,11 +173,11 @@ describe("a run in two stages", () => {
           .flat(2)
           .map((place) => planned.training[place]);
         const taught = source.next().flatMap(lessonsOf).length;
-        expect(taught).toBe(examples.reduce((sum, one) => sum + (one?.weights.filter((w) => w > 0).length ?? 0), 0));
+        expect(taught).toBe(examples.reduce((sum, one) => sum + (one ? supervisedOf(one) : 0), 0));
       }
       for (const { examples } of planned.heldOut) {
         const taught = evaluationBatches(examples, planned.validationBuckets).flatMap(lessonsOf).length;
-        expect(taught).toBe(examples.reduce((sum, { weights }) => sum + weights.filter((w) => w > 0).length, 0));
+        expect(taught).toBe(examples.reduce((sum, one) => sum + supervisedOf(one), 0));
       }
     },
   );
@@ -189,7 +199,7 @@ describe("a run in two stages", () => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 1.5 });
       const whole = createBatchSource(planned.training, planned.buckets, planned.order());
       for (let step = 0; step < planned.totalSteps; step++) {
-        const kept = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })));
+        const kept = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })), null).state;
         const resumed = createBatchSource(planned.training, planned.buckets, planned.order(kept.sampler));
         const follower = planned.order(kept.sampler);
         expect(resumed.next()).toEqual(whole.next());

@@ -8,6 +8,7 @@ import { createDataDesk } from "../../../src/datasets/datasets.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { EngineApi, EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
+import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
@@ -46,6 +47,13 @@ beforeAll(async () => {
   request = { name: "watched", modelHash, sources: [source], recipe };
 }, timeout);
 
+/** Losses of the steps, which a run has. */
+async function lossesOf({ id, step }: Pick<RunRecord, "id" | "step">) {
+  const { steps } = await engine.curvesOf(id);
+  expect(steps.loss).toHaveLength(step);
+  return [...steps.loss];
+}
+
 const watchOf = ({ watch }: Awaited<ReturnType<EngineApi["startRun"]>>) => {
   if (!watch) throw new Error("Nothing was watched.");
   return watch;
@@ -66,7 +74,7 @@ describe("a budget", () => {
     expect(told.at(-1)).toBe(4);
 
     const after = await engine.startRun(request);
-    expect(after.metrics.map(({ loss }) => loss)).toEqual(plain.metrics.map(({ loss }) => loss));
+    expect(await lossesOf(after)).toEqual(await lossesOf(plain));
     expect(after.samples).toEqual(plain.samples);
     // What the budget had on the device is gone.
     expect([typeof before, memory()]).toEqual(["number", before]);
@@ -78,7 +86,7 @@ describe("a budget", () => {
     const budget = await engine.budget({ ...request, recipe });
     expect(budget.memory.frozen).toBe(0);
     const after = await engine.startRun({ ...request, recipe });
-    expect(after.metrics.map(({ loss }) => loss)).toEqual(before.metrics.map(({ loss }) => loss));
+    expect(await lossesOf(after)).toEqual(await lossesOf(before));
   });
 
   test("is refused while a run trains, and ended by one that starts, or by its caller", { timeout }, async () => {
@@ -181,6 +189,8 @@ test("after numbers that left the finite range a run goes on slower, from weight
   });
   let run = await engine.startRun({ ...request, recipe });
   expect(run).toMatchObject({ status: "failed", resumeFrom: 0, slowdowns: [{ fromStep: 0, factor: 0.1 }] });
+  // The file is JSON in one line.
+  expect(run.reason).toMatch(/these rows of the dataset: (pairs\.json line 1( \(row \d+\))?, ){3}/);
   expect(run.reason).toContain("Resume goes on from the beginning with a tenth of the learning rate.");
   let slower = 1;
   while (run.status === "failed" && slower < 30) {
@@ -189,6 +199,7 @@ test("after numbers that left the finite range a run goes on slower, from weight
   }
   expect(run).toMatchObject({ status: "finished", resumeFrom: null });
   const product = run.slowdowns.reduce((rate, { factor }) => rate * factor, 1e24);
-  expect(run.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
-  expect((run.metrics.at(-1)?.learningRate ?? 0) / product).toBeCloseTo(1, 6);
+  const { steps } = await engine.curvesOf(run.id);
+  expect([...steps.step]).toEqual([1, 2, 3, 4, 5, 6]);
+  expect((steps.learningRate.at(-1) ?? 0) / product).toBeCloseTo(1, 6);
 });

@@ -3,14 +3,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { vi } from "vitest";
+import { answerAsHub, type HubModels } from "../../support/hub.ts";
 import { sendPart } from "./server.ts";
-
-export interface HubModel {
-  readonly files: Readonly<Record<string, Uint8Array>>;
-  readonly sha?: string;
-  readonly gated?: false | "auto" | "manual";
-  readonly branches?: readonly string[];
-}
 
 export interface FakeHub {
   /** Method, path and range of every request, in order. */
@@ -24,10 +18,8 @@ export interface FakeHub {
   close(): Promise<void>;
 }
 
-export const sha = "0123456789abcdef0123456789abcdef01234567";
-
 /** Starts a hub with these models and leads every request for huggingface.co to it, until `close`. */
-export async function fakeHub(models: Readonly<Record<string, HubModel>>): Promise<FakeHub> {
+export async function fakeHub(models: HubModels): Promise<FakeHub> {
   const asked: { path: string; range: string | null }[] = [];
   let sent = 0;
   let answering = 0;
@@ -48,32 +40,17 @@ export async function fakeHub(models: Readonly<Record<string, HubModel>>): Promi
       sent += Math.max(0, length);
       return sendPart(request, response, bytes);
     }
-    const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(path);
-    const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
-    const id = api?.[1] ?? file?.[1] ?? "";
-    const model = models[id];
-    if (!model) return refuse(401, "RepoNotFound");
-    const commit = model.sha ?? sha;
-    const revision = api?.[2] ?? file?.[2] ?? "";
-    if (revision !== commit && !(model.branches ?? ["main"]).includes(revision)) return refuse(404, "RevisionNotFound");
-    if (api) {
-      const siblings = Object.entries(model.files).map(([rfilename, bytes]) => ({
-        rfilename,
-        size: bytes.length,
-        ...(rfilename.endsWith(".safetensors") && { lfs: { sha256: "", size: bytes.length, pointerSize: 134 } }),
-      }));
-      const answer = { id, sha: commit, private: false, gated: model.gated ?? false, siblings, tags: ["llama"] };
-      return response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
-    }
-    if (model.gated) return refuse(401, "GatedRepo");
-    const name = file?.[3] ?? "";
-    if (!model.files[name]) return refuse(404, "EntryNotFound");
+    const answer = answerAsHub(models, path);
+    if (answer.kind === "refused") return refuse(answer.status, answer.code);
+    if (answer.kind === "json")
+      return response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer.body));
     // Small files come from the hub itself, large ones from its storage, whichever place that is.
-    if (name.endsWith(".safetensors")) {
+    if (answer.large) {
+      const [, id, name] = /^\/([^/]+\/[^/]+)\/resolve\/[^/]+\/(.+)$/.exec(path) ?? [];
       return response.writeHead(302, { Location: `/storage/${id}/${name}` }).end();
     }
-    sent += model.files[name].length;
-    return response.writeHead(200, { "Content-Type": "text/plain" }).end(model.files[name]);
+    sent += answer.bytes.length;
+    return response.writeHead(200, { "Content-Type": "text/plain" }).end(answer.bytes);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const local = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { hubReference, modelFromRepository, readRepository } from "../../../src/hub/huggingFace.ts";
 import { inspectFiles } from "../../../src/hub/inspect.ts";
 import { openModel } from "../../../src/hub/model.ts";
-import { type FakeHub, fakeHub, type HubModel, sha } from "./hub.ts";
+import { type HubModel, sha } from "../../support/hub.ts";
+import { type FakeHub, fakeHub } from "./hub.ts";
 import { type Files, jsonBytes, refusal, tinyConfig, tinyExpected, tinyModel, tinySharded, tinyTexts } from "./tiny.ts";
 
 let hub: FakeHub | null = null;

@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { RunRecordSchema } from "../../../src/run/record.ts";
+import { columnsOf } from "../../../src/run/curves.ts";
+import { RunSchema, wholeRecord } from "../../../src/run/record.ts";
 import { readState } from "../../../src/training/state.ts";
 
 /** The least that a record ever had: from before stages, notes, looks and slower steps. */
@@ -62,7 +63,12 @@ const oldest = {
   best: { step: 0, loss: 5 },
   samples: [],
 };
-const read = (record: unknown) => v.parse(RunRecordSchema, record);
+const empty = { steps: columnsOf([]), evaluations: [] };
+/** The record with its curves as plain lists. */
+const read = (kept: unknown) => {
+  const { record, curves } = v.parse(RunSchema, kept);
+  return wholeRecord(record, curves ?? empty);
+};
 const stage = {
   sources: [
     { source: 0, lambda: 1 },
@@ -145,7 +151,7 @@ describe("a record of version 1", () => {
     ["an evaluation without a loss", { evaluations: [{ step: 1, loss: null }] }, "evaluations.0.loss"],
     ["no stage", { recipe: { ...oldest.recipe, stages: [] } }, "recipe"],
   ])("%s is refused, naming the field", (_, change, path) => {
-    const parsed = v.safeParse(RunRecordSchema, { ...oldest, ...change });
+    const parsed = v.safeParse(RunSchema, { ...oldest, ...change });
     expect(parsed.success).toBe(false);
     expect(parsed.issues?.map((issue) => v.getDotPath(issue)?.startsWith(path))).toContain(true);
   });
@@ -164,19 +170,22 @@ describe("a checkpoint's state of version 1", () => {
 
   test("of one stage has drawn as often as it took steps", () => {
     const sets = { validation: 5 };
-    expect(readState(state)).toEqual({
-      ...state,
+    const { state: now, curves } = readState(state, null);
+    expect(now).toMatchObject({
+      step: 7,
+      updates: 6,
       sampler: { ...state.sampler, drawn: 7, stages: 1 },
-      evaluations: [{ step: 0, loss: 5, sets }],
       best: { step: 0, loss: 5, sets },
       moments: [],
+      samples: [],
     });
+    expect(curves?.evaluations).toEqual([{ step: 0, loss: 5, sets }]);
   });
 
   test("of two stages has what it had drawn", () => {
     const two = { ...state, sampler: { ...state.sampler, drawn: 7 } };
-    expect(readState(two).sampler).toEqual({ ...state.sampler, drawn: 7, stages: 2 });
-    const now = readState(two);
-    expect(readState(JSON.parse(JSON.stringify(now)))).toEqual(now);
+    const { state: now } = readState(two, null);
+    expect(now.sampler).toEqual({ ...state.sampler, drawn: 7, stages: 2 });
+    expect(readState(JSON.parse(JSON.stringify(now)), null).state).toEqual(now);
   });
 });

@@ -1,5 +1,7 @@
 /** What the storage tests share: a backend in memory that can fail at a chosen write, and small contents to save. */
 
+import { type Curves, columnsOf, progressOf } from "../../../src/run/curves.ts";
+import type { EvaluationMetrics, StepMetrics } from "../../../src/run/metrics.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { CheckpointContents, TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type KeyValue, memoryKeyValue } from "../../../src/storage/keyValue.ts";
@@ -70,6 +72,15 @@ export function faulty(disk: Disk, at: number, fault: Fault) {
     },
   };
 }
+
+const someSteps: readonly StepMetrics[] = [
+  { step: 1, loss: Number.NaN, gradientNorm: 1, learningRate: 1e-4, tokens: 9, supervisedTokens: 3, seconds: 0.5 },
+];
+const someEvaluations: readonly EvaluationMetrics[] = [
+  { step: 0, loss: 5, sets: { "validation of text": 4, exam: Number.NaN } },
+];
+/** The curves that belong to `runRecord`. */
+export const someCurves: Curves = { steps: columnsOf(someSteps), evaluations: someEvaluations };
 
 /** A run record with every field filled. */
 export function runRecord(id: string, step: number, change: Partial<RunRecord> = {}): RunRecord {
@@ -147,10 +158,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
     totalSteps: 100,
     step,
     seconds: 1.5,
-    metrics: [
-      { step: 1, loss: Number.NaN, gradientNorm: 1, learningRate: 1e-4, tokens: 9, supervisedTokens: 3, seconds: 0.5 },
-    ],
-    evaluations: [{ step: 0, loss: 5, sets: { "validation of text": 4, exam: Number.NaN } }],
+    progress: progressOf(someSteps, someEvaluations),
     best: null,
     samples: [{ prompt: "a", reference: "b", before: "c", after: null }],
     watch: {

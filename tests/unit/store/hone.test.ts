@@ -42,7 +42,7 @@ function choose(hone: Hone) {
   hone.data.choose(fakeSource.hash, true);
 }
 
-test("starting loads what the browser keeps, curves apart from records", async () => {
+test("starting loads what the browser keeps, and curves when somebody draws them", async () => {
   const { hone, facts } = await started({ ...kept, runs: [fakeRun(request, 7, 12)] });
   expect(facts().engine.status).toBe("ready");
   expect(facts().model.list).toEqual([fakeModel]);
@@ -50,7 +50,10 @@ test("starting loads what the browser keeps, curves apart from records", async (
   const [run] = facts().runs.list;
   expect(run).toMatchObject({ name: "a run", step: 7 });
   expect(run).not.toHaveProperty("metrics");
-  expect(hone.series.of(run?.id ?? "").steps).toHaveLength(7);
+  const curves = () => hone.series.of(run?.id ?? "");
+  expect([curves().whole, curves().steps.step.length]).toEqual([false, 0]);
+  await hone.runs.openCurves(run?.id ?? "");
+  expect([curves().whole, curves().steps.step.length, curves().evaluations.length]).toEqual([true, 7, 1]);
 });
 
 test("a run goes through its phases, and its figures land in the series", async () => {
@@ -65,9 +68,8 @@ test("a run goes through its phases, and its figures land in the series", async 
   expect(dropped).toHaveLength(1);
   expect(checkpoint).toBe(10);
   expect(facts().runs.list).toMatchObject([{ id: runId, status: "finished", step: 12 }]);
-  expect(hone.series.of(runId ?? "").steps.map(({ step }) => step)).toEqual(
-    Array.from({ length: 12 }, (_, i) => i + 1),
-  );
+  await hone.runs.openCurves(runId ?? "");
+  expect([...hone.series.of(runId ?? "").steps.step]).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
 });
 
 test("pause stops, resume goes on to the end; a second start meanwhile is not sent", async () => {

@@ -54,7 +54,8 @@ test("undo brings it back in its place, with its curves, and nothing is deleted 
   expect(shown()).toEqual([young.id]);
   hone.runs.undo();
   expect(shown()).toEqual([young.id, old.id]);
-  expect(hone.series.of(old.id).steps).toHaveLength(12);
+  await hone.runs.openCurves(old.id);
+  expect(hone.series.of(old.id).steps.step).toHaveLength(12);
   await vi.advanceTimersByTimeAsync(2 * undoTime);
   expect(await kept()).toEqual([old.id, young.id]);
 });
@@ -108,12 +109,41 @@ test("a run that another tab trains is listed with live curves; its end brings t
   await vi.waitFor(() => expect(hone.series.of("there").evaluations).toEqual([{ step: 3, loss: 2, sets: {} }]));
   expect(facts().training).toMatchObject({ phase: "idle", elsewhere: true });
   expect(shown()).toEqual(["there", young.id, old.id]);
-  expect(hone.series.of("there").steps.map(({ step }) => step)).toEqual([1, 2, 3]);
+  expect([...hone.series.of("there").steps.step]).toEqual([1, 2, 3]);
   workers.tell({ type: "elsewhere", event: { type: "run", record: { ...record, status: "paused" } } });
   workers.tell({ type: "othersTraining", training: false });
   await vi.waitFor(() => expect(facts().training.elsewhere).toBe(false));
   // The fake engine keeps no such run: the list is what is kept.
   await vi.waitFor(() => expect(shown()).toEqual([young.id, old.id]));
+});
+
+test("curves of a run that another tab trained are asked for again at its end, and an answer of before is not taken", async () => {
+  const { hone, workers } = await opened();
+  const curves = () => hone.series.of(young.id);
+  await hone.runs.openCurves(young.id);
+  expect(curves().steps.step).toHaveLength(5);
+  const asked = vi.fn();
+  hone.series.subscribe(asked);
+  // Nothing is asked twice.
+  await hone.runs.openCurves(young.id);
+  expect(asked).not.toHaveBeenCalled();
+  workers.tell({ type: "elsewhere", event: { type: "run", record: young } });
+  await vi.waitFor(() => expect(curves().whole).toBe(false));
+  // Who draws it asks at once; the answer that counts is the one of after the end.
+  const first = hone.runs.openCurves(young.id);
+  workers.tell({ type: "elsewhere", event: { type: "run", record: young } });
+  await first;
+  await vi.waitFor(() => expect([curves().whole, curves().steps.step.length]).toEqual([true, 5]));
+});
+
+test("curves that cannot be read are told, once", async () => {
+  const { hone, facts } = await opened({ failing: { curvesOf: new Error("Part 0 of the curves cannot be read.") } });
+  await hone.runs.openCurves(old.id);
+  expect(facts().runs.failure?.message).toBe("Part 0 of the curves cannot be read.");
+  hone.runs.remove(young.id);
+  expect(facts().runs.failure).toBe(null);
+  await hone.runs.openCurves(old.id);
+  expect(facts().runs.failure).toBe(null);
 });
 
 test("runs that another tab renamed or deleted are asked for again", async () => {

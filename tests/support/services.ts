@@ -1,0 +1,107 @@
+/**
+ * The page's two services in the test's own thread: the real engine and the real datasets, each behind a message channel as
+ * behind a worker. What no real service does on demand (a refusal, a death, another tab's words) is a stub of a single call.
+ */
+
+import type { EngineWorker, WorkerStarters } from "../../src/client/client.ts";
+import { createDataDesk } from "../../src/datasets/datasets.ts";
+import { createEngine } from "../../src/engine/engine.ts";
+import type { DataApi, DataEvent } from "../../src/protocol/datasets.ts";
+import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
+import { connect, emitTo, onPort, serve } from "../../src/protocol/rpc.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { openStorage } from "../../src/storage/storage.ts";
+
+/** Calls that are answered otherwise than by the service. */
+export interface Stubs {
+  /** Made once per engine; `real` is the service that the other calls go to. */
+  readonly engine?: (real: EngineApi) => Partial<EngineApi>;
+  readonly data?: (real: DataApi) => Partial<DataApi>;
+}
+
+export interface Services extends WorkerStarters {
+  /** Has the engine tell the page something, as it does when another tab trains. */
+  tell(event: EngineEvent): void;
+  /** Ends whatever trains and every call of the page that is under way. */
+  settle(): Promise<void>;
+}
+
+/** A call that is refused. */
+export const refuse = (message: string) => () => Promise.reject(new Error(message));
+
+/** A call that ends only when it is cancelled. */
+export const untilCancelled = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+
+/** Counts the calls that have not ended, and ends those that can be. */
+function createCalls() {
+  const pending = new Set<Promise<unknown>>();
+  const end = new AbortController();
+  return {
+    watched: <Api extends object>(api: Api): Api =>
+      new Proxy(api, {
+        get(target, name) {
+          const call: unknown = Reflect.get(target, name);
+          if (typeof call !== "function") return call;
+          return (...args: unknown[]) => {
+            const signals = (one: unknown) => (one instanceof AbortSignal ? AbortSignal.any([one, end.signal]) : one);
+            const work: Promise<unknown> = call.apply(target, args.map(signals));
+            pending.add(work);
+            void work.catch(() => undefined).finally(() => pending.delete(work));
+            return work;
+          };
+        },
+      }),
+    async end() {
+      end.abort();
+      while (pending.size > 0) await Promise.allSettled(pending);
+    },
+  };
+}
+
+function workerOf(answer: (port: MessagePort) => void): EngineWorker {
+  const { port1, port2 } = new MessageChannel();
+  answer(port2);
+  port1.start();
+  port2.start();
+  return Object.assign(port1, {
+    terminate() {
+      port1.close();
+      port2.close();
+    },
+  });
+}
+
+/** Starters of both services, for `createEngineClient`. */
+export function openServices(stubs: Stubs = {}): Services {
+  const calls = createCalls();
+  const engines: Promise<EngineApi>[] = [];
+  let tell: (event: EngineEvent) => void = () => undefined;
+  return {
+    engine: () =>
+      workerOf((port) => {
+        tell = emitTo<EngineEvent>(port);
+        const met = new Promise<DataApi>((resolve) => {
+          onPort(port, (other) => resolve(connect<DataApi, DataEvent>(other, () => undefined).api));
+        });
+        const engine = createEngine(browserEntries, tell, () => met);
+        engines.push(engine);
+        serve(
+          engine.then((real) => calls.watched<EngineApi>({ ...real, ...stubs.engine?.(real) })),
+          port,
+        );
+      }),
+    data: () =>
+      workerOf((port) => {
+        const desk = openStorage().then((storage) => createDataDesk(storage, emitTo<DataEvent>(port)));
+        const served = desk.then((real) => calls.watched<DataApi>({ ...real, ...stubs.data?.(real) }));
+        serve(served, port);
+        onPort(port, (other) => serve(served, other));
+      }),
+    tell: (event) => tell(event),
+    async settle() {
+      for (const engine of engines) await (await engine).cancelRun();
+      await calls.end();
+    },
+  };
+}
