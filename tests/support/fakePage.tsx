@@ -18,7 +18,7 @@ const query = new URLSearchParams(location.search);
 const request = {
   name: "stories260K · alpaca_en_demo.json · LoRA",
   modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
+  sources: [{ hash: fakeSource.hash, mapping: null, excluded: [] }],
   recipe: defaultRecipe("lora"),
 };
 const settings: FakeSettings = {

@@ -13,7 +13,7 @@ import { type RecipeChange, recipeWith } from "../../support/recipe.ts";
 const request = {
   name: "a run",
   modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
+  sources: [{ hash: fakeSource.hash, mapping: null, excluded: [] }],
   recipe: recipeWith(defaultRecipe("lora"), { steps: 12 }),
 };
 

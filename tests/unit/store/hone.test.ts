@@ -14,7 +14,7 @@ import { recipeWith } from "../../support/recipe.ts";
 const request = {
   name: "a run",
   modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
+  sources: [{ hash: fakeSource.hash, mapping: null, excluded: [] }],
   recipe: recipeWith(defaultRecipe("lora"), { steps: 12 }),
 };
 const kept: FakeSettings = { pace: 1, models: [fakeModel], sources: [fakeSource] };

@@ -11,7 +11,7 @@ import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../suppor
 const request = {
   name: "a run",
   modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, lambda: 1, excluded: [] }],
+  sources: [{ hash: fakeSource.hash, mapping: null, excluded: [] }],
   recipe: defaultRecipe("lora"),
 };
 const old = { ...fakeRun(request, 12, 12, "2026-03-01T10:00:00.000Z"), status: "finished" as const };
