@@ -50,7 +50,8 @@ function* examples(): Generator<{ example: ChatExample; tokenized: Tokenized }> 
         proof: "structure",
         encoding: {
           ids,
-          weights: Float32Array.from(ids, (_, i) => (i >= first ? 1 : 0)),
+          mask: new Uint8Array(ids.length).fill(1, first),
+          weights: new Float32Array(ids.length).fill(1, first),
           text: "",
           segmentEnds: [],
           starts: new Int32Array(ids.length),

@@ -13,6 +13,7 @@ import { readRows } from "../scripts/seedling/samples.ts";
 import { spoil } from "../scripts/seedling/spoilt.ts";
 import { projectRoot } from "../scripts/setup.mjs";
 import type { Recipe } from "../src/run/recipe.ts";
+import { inEveryStage, lastStage, type Stage } from "../src/run/stage.ts";
 import { defaultsFor } from "../src/store/recipe.ts";
 
 interface Trial {
@@ -26,22 +27,28 @@ const usual = world.pairs({ count: 200 });
 const defaults = (method: Recipe["method"]) => defaultsFor({ name: "Seedling" }, method);
 const lora = defaults("lora");
 
-const trial = (name: string, change: Partial<Recipe>, pairs: readonly Pair[] = usual): Trial => ({
-  name,
-  pairs,
-  recipe: { ...defaults(change.method ?? "lora"), maxLength: 256, samplePrompts: 0, watchEvery: null, ...change },
-});
+const rateOf = (recipe: Recipe) => lastStage(recipe).learningRate;
+
+type Change = Partial<Recipe> & { readonly stage?: Partial<Stage> };
+
+const trial = (name: string, { stage = {}, ...change }: Change, pairs: readonly Pair[] = usual): Trial => {
+  const base = { ...defaults(change.method ?? "lora"), maxLength: 256, samplePrompts: 0, watchEvery: null };
+  return { name, pairs, recipe: inEveryStage({ ...base, ...change }, stage) };
+};
 
 function sweep(): Trial[] {
   const ranks = [4, 8, 16, 32].flatMap((rank) =>
     [5e-4, 1e-3, 2e-3, 4e-3].map((learningRate) =>
-      trial(`LoRA rank ${rank}, rate ${learningRate}`, { learningRate, lora: { ...lora.lora, rank, alpha: 2 * rank } }),
+      trial(`LoRA rank ${rank}, rate ${learningRate}`, {
+        stage: { learningRate },
+        lora: { ...lora.lora, rank, alpha: 2 * rank },
+      }),
     ),
   );
   const full = [2e-4, 5e-4, 1e-3].map((learningRate) =>
-    trial(`full, rate ${learningRate}`, { method: "full", learningRate }),
+    trial(`full, rate ${learningRate}`, { method: "full", stage: { learningRate } }),
   );
-  const epochs = [2, 8].map((count) => trial(`LoRA as usual, ${count} epochs`, { epochs: count }));
+  const epochs = [2, 8].map((count) => trial(`LoRA as usual, ${count} epochs`, { stage: { epochs: count } }));
   const batches = [2, 8].map((batchSize) => trial(`LoRA as usual, ${batchSize} rows a step`, { batchSize }));
   return [...ranks, ...full, ...epochs, ...batches];
 }
@@ -49,7 +56,7 @@ function sweep(): Trial[] {
 function lessons(): Trial[] {
   const many = world.pairs({ count: 2000 });
   const steps = Math.ceil(
-    (usual.length * (1 - lora.validationShare) * lora.epochs) / (lora.batchSize * lora.accumulation),
+    (usual.length * (1 - lora.validationShare) * lastStage(lora).epochs) / (lora.batchSize * lora.accumulation),
   );
   // The first task has fewer entities to train than pairs are wanted: it repeats them in other words, as eight tasks do not.
   const oneTask = world.pairs({ tasks: ["capital"], count: 200 });
@@ -60,10 +67,13 @@ function lessons(): Trial[] {
     trial("eight tasks, 200 pairs", {}, world.pairs({ tasks: trainedTasks.slice(0, 8), count: 200 })),
     trial("loss mask off: everything is learnt", { mask: "everything" }),
     trial("200 pairs, a third of the answers wrong", {}, spoil(usual, 1 / 3, 5)),
-    trial("2,000 pairs, a third of the answers wrong, as many steps", { steps }, spoil(many, 1 / 3, 5)),
+    trial("2,000 pairs, a third of the answers wrong, as many steps", { stage: { steps } }, spoil(many, 1 / 3, 5)),
     trial("2,000 pairs, a third of the answers wrong, as many passes", {}, spoil(many, 1 / 3, 5)),
-    trial("LoRA at 30 times the rate", { learningRate: 30 * lora.learningRate }),
-    trial("full training at 30 times the rate", { method: "full", learningRate: 30 * defaults("full").learningRate }),
+    trial("LoRA at 30 times the rate", { stage: { learningRate: 30 * rateOf(lora) } }),
+    trial("full training at 30 times the rate", {
+      method: "full",
+      stage: { learningRate: 30 * rateOf(defaults("full")) },
+    }),
   ];
 }
 
@@ -113,9 +123,10 @@ async function main() {
       continue;
     }
     const found = await examine(record.id, recipe);
-    const validation = record.evaluations.map(({ loss }) => loss.toFixed(3)).join(" ");
+    const { evaluations } = await engine.curvesOf(record.id);
+    const validation = evaluations.map(({ loss }) => loss.toFixed(3)).join(" ");
     row(name, found, `   ${validation}   ${record.seconds.toFixed(1)} s, ${record.step} steps`);
-    results.push({ name, ...found, validation: record.evaluations, seconds: record.seconds, steps: record.step });
+    results.push({ name, ...found, validation: evaluations, seconds: record.seconds, steps: record.step });
     await engine.deleteRun(record.id);
   }
   writeJson(values.json, results);

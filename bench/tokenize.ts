@@ -56,12 +56,20 @@ function readRows(): Row[] {
 
 const rows = readRows();
 const chats = rows.map(({ question, answer }): WeightedSegment[] => [
-  { text: "<s>", kind: "control", role: null, message: null, answer: false, weight: 0 },
-  { text: "<|user|>", kind: "control", role: "user", message: 0, answer: false, weight: 0 },
-  { text: question, kind: "content", role: "user", message: 0, answer: false, weight: 0 },
-  { text: "<|end|>\n<|assistant|>", kind: "control", role: "assistant", message: 1, answer: false, weight: 0 },
-  { text: answer, kind: "content", role: "assistant", message: 1, answer: true, weight: 1 },
-  { text: "<|end|></s>", kind: "control", role: "assistant", message: 1, answer: true, weight: 1 },
+  { text: "<s>", kind: "control", role: null, message: null, answer: false, supervised: false, weight: 0 },
+  { text: "<|user|>", kind: "control", role: "user", message: 0, answer: false, supervised: false, weight: 0 },
+  { text: question, kind: "content", role: "user", message: 0, answer: false, supervised: false, weight: 0 },
+  {
+    text: "<|end|>\n<|assistant|>",
+    kind: "control",
+    role: "assistant",
+    message: 1,
+    answer: false,
+    supervised: false,
+    weight: 0,
+  },
+  { text: answer, kind: "content", role: "assistant", message: 1, answer: true, supervised: true, weight: 1 },
+  { text: "<|end|></s>", kind: "control", role: "assistant", message: 1, answer: true, supervised: true, weight: 1 },
 ]);
 
 const median = (list: readonly number[]) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;

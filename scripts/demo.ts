@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Page } from "playwright";
-import type { RunRecord } from "../src/run/record.ts";
+import type { WholeRecord } from "../src/run/record.ts";
 import { demoData, demoExam } from "../src/store/seedling.ts";
 import { count, existing, oneOf, runCommand, writeJson } from "./harness/arguments.ts";
 import { launchChromium } from "./harness/chromium.ts";
@@ -71,8 +71,8 @@ function readArguments() {
 }
 
 /** What the demo prints of a run, from what the run itself recorded. */
-function summarize(record: RunRecord) {
-  const sum = (pick: (step: RunRecord["metrics"][number]) => number) =>
+function summarize(record: WholeRecord) {
+  const sum = (pick: (step: WholeRecord["metrics"][number]) => number) =>
     record.metrics.reduce((total, step) => total + pick(step), 0);
   return {
     provider: record.provider,

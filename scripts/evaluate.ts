@@ -18,7 +18,7 @@ import { processorEntries } from "../src/runtime/nativeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { openStorage } from "../src/storage/storage.ts";
 import { suggestTemplate } from "../src/templates/choose.ts";
-import { uploadParameters } from "../src/training/parameters.ts";
+import { readParameter, uploadParameters } from "../src/training/parameters.ts";
 import { count, existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { createProgress } from "./harness/progress.ts";
 import { modelFiles, questionsOf } from "./seedling/laboratory.ts";
@@ -87,7 +87,7 @@ async function main() {
     const parameters = await uploadParameters(
       runtime,
       parametersOf(model.definition, method),
-      (name) => tensors.get(name) ?? model.read(name),
+      (spec) => tensors.get(spec.name) ?? readParameter(spec, model.read),
     );
     console.log(
       `${basename(folder)}${values.adapter ? ` with ${basename(values.adapter)}` : ""}. ${runtime.report.reason}\n`,

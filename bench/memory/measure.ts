@@ -1,9 +1,9 @@
 /** Takes the steps of a setting and gives what was predicted and what the device then held at the most. In a page or worker. */
 
-import { compileEvaluation, compileGeneration } from "../../src/artifacts/compile.ts";
+import { compileGeneration } from "../../src/artifacts/compile.ts";
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { type Batch, makeBatch } from "../../src/batching/batch.ts";
 import { memoryOf } from "../../src/engine/memory.ts";
 import { methodOf } from "../../src/engine/prepare.ts";
@@ -14,9 +14,10 @@ import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
-import { createEvaluator } from "../../src/training/evaluate.ts";
+import { meanLoss } from "../../src/training/evaluate.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { caseOf, type Setting } from "./setting.ts";
 
 export interface Measured {
@@ -40,18 +41,16 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
   try {
     const specs = parametersOf(model, method);
     const random = createRandom(1);
-    const shapeOf = new Map(specs.map(({ name, shape }) => [name, shape]));
-    const parameters = await uploadParameters(runtime, specs, (name) => {
-      const shape = shapeOf.get(name) ?? [];
+    const parameters = await uploadParameters(runtime, specs, ({ name, shape }) => {
       const scale = name.endsWith("norm.weight") ? 0 : 1.7 / Math.sqrt(shape.at(-1) ?? 1);
       // Even rather than normal numbers of the same deviation: there are many.
       return Float32Array.from({ length: sizeOf(shape) }, () => (scale ? scale * (2 * random.next() - 1) : 1));
     });
-    const stepper = createStepper({
+    const program = createWholeGraph({
       runtime,
       parameters,
       specs,
-      artifacts: artifactsOfStep(model, method, recipe, runtime.report.provider),
+      artifacts: artifactsOfRun(model, method, recipe, runtime.report.provider),
       recipe,
     });
     const losses: number[] = [];
@@ -62,15 +61,14 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
       const began = performance.now();
       const micro = Array.from({ length: recipe.accumulation }, () => batch);
       const request = { step: losses.length + 1, updates: losses.length, batches: micro, learningRate: 1e-3 };
-      const outcome = await stepper.step(request, never);
+      const outcome = await takeStep(program, request, never);
       if (outcome.kind !== "updated") throw new Error(`Step ${request.step} was ${outcome.kind}.`);
       losses.push(outcome.loss);
       seconds.push((performance.now() - began) / 1000);
     };
     for (const batch of batches) await step(batch);
     if (looks) {
-      const artifact = (shape: BatchShape) => compileEvaluation(model, method, shape);
-      await createEvaluator({ runtime, parameters, artifact }).loss(batches, never);
+      await meanLoss(program, batches, never);
       const generate = createGenerator({
         runtime,
         parameters,
@@ -96,10 +94,10 @@ function batchOf(model: ModelDefinition, shape: BatchShape): Batch {
   const { rows, length, supervised } = shape;
   const learnt = Math.floor(supervised / rows);
   const examples = Array.from({ length: rows }, (_, row) => ({
-    source: 0,
-    row,
+    origin: { source: 0, name: "random tokens", row, line: row + 1 },
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-    weights: Float32Array.from({ length }, (_, i) => (i >= length - learnt ? 1 : 0)),
+    mask: new Uint8Array(length).fill(1, length - learnt),
+    weights: new Float32Array(length).fill(1),
   }));
   return makeBatch(examples, shape);
 }

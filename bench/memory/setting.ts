@@ -3,8 +3,7 @@
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
-import type { Recipe } from "../../src/run/recipe.ts";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
 import { type Change, lora, type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
 
 export interface Setting {

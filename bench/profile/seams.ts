@@ -169,13 +169,20 @@ export function createSeams(
         mark("queued");
         return lock(task);
       };
-      const session = async (artifact: Artifact) => {
-        kinds.set(artifact.bytes, artifact.kind);
-        return wrapSession(await runtime.session(artifact));
-      };
+      const noted = (artifact: Artifact): Artifact => ({
+        ...artifact,
+        bytes() {
+          const model = artifact.bytes();
+          kinds.set(model, artifact.kind);
+          return model;
+        },
+      });
+      const session = async (artifact: Artifact) => wrapSession(await runtime.session(noted(artifact)));
+      const prepare = (artifact: Artifact) => runtime.prepare(noted(artifact));
       return new Proxy(runtime, {
         get(target, name) {
           if (name === "session") return session;
+          if (name === "prepare") return prepare;
           const value: unknown = Reflect.get(target, name, target);
           return typeof value === "function" ? value.bind(target) : value;
         },

@@ -1,15 +1,17 @@
 /** The worker that is profiled: takes steps as a run of the page does, and hands over what was noted meanwhile. */
 
-import { toArtifact } from "../../src/artifacts/compile.ts";
+import type { ParameterSpec } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import type { OrtEntry } from "../../src/runtime/provider.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { prepareStep, takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
+import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
 import { leaveOutKernels } from "../step/meters.ts";
 import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
@@ -73,7 +75,7 @@ async function matrixPeak(
   for (let i = 0; i < count; i++) product = b.matMul(product, right);
   // One row comes back: enough to wait for, and little to copy.
   const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
-  const session = await runtime.session(toArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
+  const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
   const inputs = {
     left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
     right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),
@@ -112,21 +114,21 @@ async function record(request: RecordRequest): Promise<Recording> {
   const { model, method, batch, values } = problemOf(request.size, request.method);
   const specs = parametersOf(model, method);
   const drawn = values();
-  const take = (name: string) => {
+  const take = ({ name }: ParameterSpec) => {
     const value = drawn.get(name);
     if (!value) throw new Error(`The problem has no value of ${name}.`);
     return value;
   };
   const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfStep(model, method, { ...optimizer, accumulation: 1 }, provider);
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
-  await stepper.prepare([batch]);
+  const artifacts = artifactsOfRun(model, method, { ...optimizer, accumulation: 1 }, provider);
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: optimizer });
+  await prepareStep(program, [batch]);
   const steps: StepMarks[] = [];
   let figures: StepResult = { loss: Number.NaN, gradientNorm: Number.NaN };
   for (let updates = 0; updates < warmup + taken; updates++) {
     const began = performance.now();
     const order = { step: updates + 1, updates, batches: [batch], learningRate: optimizer.learningRate };
-    const outcome = await stepper.step(order, async () => false);
+    const outcome = await takeStep(program, order, async () => false);
     const ended = performance.now();
     if (outcome.kind !== "updated") throw new Error(`The step was ${outcome.kind}.`);
     figures = { loss: outcome.loss, gradientNorm: outcome.gradientNorm };
@@ -146,7 +148,7 @@ async function record(request: RecordRequest): Promise<Recording> {
     ? { n: 256, count: 1, tries: 1 }
     : { n: 1024, count: provider === "webgpu" ? 64 : 4, tries: 3 };
   const peak = profiling ? null : { n: products.n, gflops: await matrixPeak(own, products) };
-  stepper.dispose();
+  program.dispose();
   await own.dispose();
   const { reason, threads } = own.report;
   return { reason, threads, gpu, figures, warmup, steps, printed, matrixPeak: peak };

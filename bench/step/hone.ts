@@ -1,27 +1,28 @@
-/** Hone's own step: its stepper over compiled artifacts, as a run of the page takes it, without the page. */
+/** Hone's own step: its program over compiled artifacts, as a run of the page takes it, without the page. */
 
-import { toArtifact } from "../../src/artifacts/compile.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
+import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Prepare, squareMatrix } from "./engine.ts";
 import { optimizer } from "./problem.ts";
 
 export const prepare: Prepare = async ({ model, method, batch }, take, backend) => {
   const runtime = await createRuntime(backend, { entries: browserEntries });
   const specs = parametersOf(model, method);
-  const parameters = await uploadParameters(runtime, specs, take);
-  const artifacts = artifactsOfStep(model, method, { ...optimizer, accumulation: 1 }, backend);
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: optimizer });
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => take(name));
+  const artifacts = artifactsOfRun(model, method, { ...optimizer, accumulation: 1 }, backend);
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: optimizer });
   let updates = 0;
   return {
     async step() {
       const request = { step: updates + 1, updates, batches: [batch], learningRate: optimizer.learningRate };
-      const outcome = await stepper.step(request, async () => false);
+      const outcome = await takeStep(program, request, async () => false);
       if (outcome.kind !== "updated") throw new Error(`The step was ${outcome.kind}.`);
       updates++;
       return outcome;
@@ -34,7 +35,7 @@ export const prepare: Prepare = async ({ model, method, batch }, take, backend) 
       for (let i = 0; i < count; i++) product = b.matMul(product, right);
       // One row comes back: enough to wait for, and little to copy.
       const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
-      const session = await runtime.session(toArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
+      const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
       const inputs = {
         left: runtime.tensor("left", "float32", [n, n], squareMatrix(n)),
         right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),
@@ -47,7 +48,7 @@ export const prepare: Prepare = async ({ model, method, batch }, take, backend) 
     tensorBytes: () => runtime.memory().bytes,
 
     async dispose() {
-      stepper.dispose();
+      program.dispose();
       await runtime.dispose();
     },
   };

@@ -79,7 +79,7 @@ export const prepare: Prepare = async ({ model, config, method, shape, batch }, 
   const tables = rotaryTables(frequenciesOf(model), shape.length);
   const table = (values: Float32Array<ArrayBuffer>) => np.array(values).reshape([shape.length, 1, config.head_dim / 2]);
   const constants = { cos: table(tables.cos), sin: table(tables.sin) };
-  const scale = 1 / Math.max(batch.weightSum, 1);
+  const scale = 1 / Math.max(batch.denominator, 1);
 
   const update = jit(
     (trained: Arrays, first: Arrays, second: Arrays, frozen: Arrays, batch: Arrays, corrections: np.Array) => {

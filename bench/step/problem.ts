@@ -101,11 +101,11 @@ export function problemOf(size: Size, methodName: MethodName, change: Change = {
   const shape = { rows, length, supervised: rows * learnt };
   const random = createRandom(7);
   const examples = Array.from({ length: rows }, (_, row) => ({
-    source: 0,
-    row,
+    origin: { source: 0, name: "random tokens", row, line: row + 1 },
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
+    mask: new Uint8Array(length).fill(1, length - learnt),
     // Of unequal weight, so that an engine that leaves the weights out has another loss.
-    weights: Float32Array.from({ length }, (_, i) => (i >= length - learnt ? 1 - (i % 2) / 2 : 0)),
+    weights: Float32Array.from({ length }, (_, i) => 1 - (i % 2) / 2),
   }));
   return {
     size,
@@ -150,11 +150,11 @@ export function matrixOperations({ model, method, shape }: Pick<Problem, "model"
   const tokens = shape.rows * shape.length;
   const full = method.kind === "full";
   let total = 0;
-  for (const { name, shape: dimensions, initial } of parametersOf(model, method)) {
+  for (const { name, shape: dimensions, source } of parametersOf(model, method)) {
     if (dimensions.length < 2) continue;
     const isTable = name.endsWith("embed_tokens.weight");
     if (isTable && !model.tiedHead) continue;
-    const products = full || initial !== "checkpoint" ? 3 : 2;
+    const products = full || source.kind !== "checkpoint" ? 3 : 2;
     total += products * 2 * sizeOf(dimensions) * (isTable || name.startsWith("lm_head") ? shape.supervised : tokens);
   }
   const widths = model.layers.reduce((sum, { heads }) => sum + heads.query * heads.size, 0);

@@ -76,7 +76,7 @@ def build():
             post = norm(f"{at}.post_attention_layernorm", x)
             x = x + linear(f"{at}.mlp.down_proj", F.silu(linear(f"{at}.mlp.gate_proj", post)) * linear(f"{at}.mlp.up_proj", post))
         logits = F.linear(norm("model.norm", x[index]), weights["model.embed_tokens.weight"])
-        return (F.cross_entropy(logits, targets, reduction="none") * loss_weights).sum() / max(problem["weightSum"], 1)
+        return (F.cross_entropy(logits, targets, reduction="none") * loss_weights).sum() / max(problem["denominator"], 1)
 
     adamw = torch.optim.AdamW(
         trained,

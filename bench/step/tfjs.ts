@@ -147,7 +147,7 @@ export const prepare: Prepare = async ({ model, config, method, shape, batch }, 
       return tf.mul(tf.cast(later, "float32"), -1e9);
     }),
   };
-  const scale = 1 / Math.max(batch.weightSum, 1);
+  const scale = 1 / Math.max(batch.denominator, 1);
   const variables = trained.map(({ variable }) => variable);
   let updates = 0;
 

@@ -89,7 +89,7 @@ function writeProblem(
     length: shape.length,
     parameters: parameters.map(({ name, shape, trainable }) => ({ name, shape, trainable })),
     frequencies: frequenciesOf(model),
-    weightSum: batch.weightSum,
+    denominator: batch.denominator,
     batch: {
       inputIds: [...batch.inputIds],
       supervisedIndex: [...batch.supervisedIndex],

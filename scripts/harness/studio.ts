@@ -3,7 +3,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Locator, Page } from "playwright";
-import type { RunRecord } from "../../src/run/record.ts";
+import type { WholeRecord } from "../../src/run/record.ts";
 import type { examRecord } from "../../src/store/examSummary.ts";
 import { demoData } from "../../src/store/seedling.ts";
 
@@ -186,9 +186,9 @@ async function downloadJson(page: Page, button: Locator): Promise<unknown> {
 }
 
 /** The record of the newest run that has made a step, as Take away gives it for download. */
-export async function downloadRecord(page: Page): Promise<RunRecord> {
+export async function downloadRecord(page: Page): Promise<WholeRecord> {
   await enterStep(page, "Take away");
-  return (await downloadJson(page, page.getByRole("button", { name: "Download run record" }))) as RunRecord;
+  return (await downloadJson(page, page.getByRole("button", { name: "Download run record" }))) as WholeRecord;
 }
 
 export type ExamRecord = ReturnType<typeof examRecord>;

@@ -4,27 +4,33 @@ import { existsSync, openAsBlob } from "node:fs";
 import { basename } from "node:path";
 import { bytesFromBlob } from "../../src/hub/bytes.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../src/hub/safetensors.ts";
+import type { Curves } from "../../src/run/curves.ts";
 import type { LoopCheckpoint } from "../../src/training/loop.ts";
-import { type LoopState, readState } from "../../src/training/state.ts";
-import type { Stepper } from "../../src/training/step.ts";
+import type { TrainingProgram } from "../../src/training/program.ts";
+import { type ReadState, readState, wholeState } from "../../src/training/state.ts";
 import { writeWhole } from "./writeWhole.ts";
 
-/** Saves where the run stands. `fingerprint` names its recipe and text. */
+/** Saves where the run stands, with its curves. `fingerprint` names its recipe and text. */
 export async function saveCheckpoint(
   path: string,
   fingerprint: string,
   { state, tensors }: LoopCheckpoint,
+  curves: Curves,
 ): Promise<void> {
   const stored: StoredTensor[] = [];
   for (const { name, shape, read } of tensors) stored.push({ name, dtype: "F32", shape, data: await read() });
-  writeWhole(path, writeSafetensors(stored, { fingerprint, state: JSON.stringify(state) }));
+  writeWhole(path, writeSafetensors(stored, { fingerprint, state: JSON.stringify(wholeState(state, curves)) }));
 }
 
 /**
- * Goes back to the checkpoint at `path` and gives its state; null where there is none. Throws when it is of another recipe or
- * text, or does not fit the stepper.
+ * Goes back to the checkpoint at `path` and gives its state with the curves; null where there is none. Throws when it is of another recipe or
+ * text, or does not fit the program.
  */
-export async function loadCheckpoint(path: string, fingerprint: string, stepper: Stepper): Promise<LoopState | null> {
+export async function loadCheckpoint(
+  path: string,
+  fingerprint: string,
+  program: TrainingProgram,
+): Promise<ReadState | null> {
   if (!existsSync(path)) return null;
   const { tensors, metadata } = await readSafetensors(bytesFromBlob(basename(path), await openAsBlob(path)));
   if (metadata.fingerprint !== fingerprint) {
@@ -33,10 +39,10 @@ export async function loadCheckpoint(path: string, fingerprint: string, stepper:
         "anew with --fresh.",
     );
   }
-  return stepper.restore(async (restore) => {
+  return program.restore(async (restore) => {
     for (const { name, shape, source, start, end } of tensors.values()) {
       await restore({ name, dtype: "float32", shape }, () => source.slice(start, end));
     }
-    return readState(JSON.parse(metadata.state ?? "null"));
+    return readState(JSON.parse(metadata.state ?? "null"), null);
   });
 }

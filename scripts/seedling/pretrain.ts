@@ -2,24 +2,27 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { compileEvaluation } from "../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfStep } from "../../src/artifacts/ofStep.ts";
+import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import { packExamples } from "../../src/batching/pack.ts";
-import { createSampler, type SamplerState } from "../../src/batching/sampler.ts";
+import { createSampler } from "../../src/batching/sampler.ts";
+import { type OrderState, orderOf } from "../../src/batching/stages.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
+import { type Curves, createStepLog, stepsOf } from "../../src/run/curves.ts";
+import { validationOf } from "../../src/run/heldOut.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../../src/tensor/convert.ts";
 import { createBatchSource } from "../../src/training/batchSource.ts";
 import { type ControlSwitch, nextTask } from "../../src/training/control.ts";
-import { createEvaluator, type Evaluator, evaluateHeldOut } from "../../src/training/evaluate.ts";
+import { evaluateHeldOut, meanLoss } from "../../src/training/evaluate.ts";
 import { type LoopEvent, trainingLoop } from "../../src/training/loop.ts";
 import { disposeAll, type ParameterTensors, uploadParameters } from "../../src/training/parameters.ts";
+import type { TrainingProgram } from "../../src/training/program.ts";
 import { learningRateAt } from "../../src/training/schedule.ts";
 import { initialState, type LoopState } from "../../src/training/state.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { writeModelFiles } from "./modelFiles.ts";
 import type { PretrainRecipe } from "./recipe.ts";
@@ -44,6 +47,7 @@ export interface PretrainParts {
 
 export interface PretrainOutcome {
   readonly state: LoopState;
+  readonly curves: Curves;
   readonly totalSteps: number;
   /** Loss on the held-out part of the model as it was written, float16 and all; null when none was written. */
   readonly heldOutLoss: number | null;
@@ -71,39 +75,40 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
 
   const specs = parametersOf(model, full);
   const first = initialWeights(model, seeds.weights);
-  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
-  const stepper = createStepper({
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
+  const program = createWholeGraph({
     runtime,
     parameters,
     specs,
-    artifacts: artifactsOfStep(model, full, training, "wasm"),
+    artifacts: artifactsOfRun(model, full, training, "wasm"),
     recipe: training,
   });
-  const evaluator = createEvaluator({
-    runtime,
-    parameters,
-    artifact: (shape) => compileEvaluation(model, full, shape),
-  });
   try {
-    const resumed = await loadCheckpoint(checkpoint, text.fingerprint, stepper);
+    const resumed = await loadCheckpoint(checkpoint, text.fingerprint, program);
     const shape = shapeOf(model, training.batchSize);
-    const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, resumed);
+    const from = resumed?.state ?? null;
+    const { source, totalSteps } = createSource(text.training, shape, training.accumulation, seeds.order, from);
+    const steps = createStepLog(totalSteps, resumed?.curves?.steps);
+    const evaluations = [...(resumed?.curves?.evaluations ?? [])];
+    const curves = () => ({ steps: steps.view(), evaluations });
     const held = heldOutBatches(text.heldOut, shape);
     const { state } = await trainingLoop(
       {
         recipe: training,
         totalSteps,
         learningRate: (step) => learningRateAt(training, step, totalSteps),
-        stepper,
+        program,
         batches: source,
-        evaluate: (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: held }], interrupted),
+        evaluate: (interrupted) => evaluateHeldOut(program, [{ ...validationOf("text"), batches: held }], interrupted),
         patience: null,
         borders: [],
         questions: [],
         answer: async () => null,
         watch: null,
-        saveCheckpoint: (contents) => saveCheckpoint(checkpoint, text.fingerprint, contents),
+        saveCheckpoint: (contents) => saveCheckpoint(checkpoint, text.fingerprint, contents, curves()),
         emit: (event) => {
+          if (event.type === "step") steps.push(event.metrics);
+          if (event.type === "evaluation") evaluations.push(event.metrics);
           parts.emit(event, totalSteps);
           if (event.type === "step" && event.metrics.step === parts.stopAfter) control.pause();
         },
@@ -111,13 +116,15 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         clock: () => performance.now(),
         nextTask,
       },
-      resumed ?? initialState(source.state()),
+      from ?? initialState(source.state()),
     );
-    if (state.step < totalSteps && state.step !== parts.stopAfter) return { state, totalSteps, heldOutLoss: null };
-    const heldOutLoss = await writeModel(parts, { model, parameters, evaluator, held, state, totalSteps });
-    return { state, totalSteps, heldOutLoss };
+    if (state.step < totalSteps && state.step !== parts.stopAfter) {
+      return { state, curves: curves(), totalSteps, heldOutLoss: null };
+    }
+    const trained = { model, parameters, program, held, state, curves: curves(), totalSteps };
+    return { state, curves: curves(), totalSteps, heldOutLoss: await writeModel(parts, trained) };
   } finally {
-    stepper.dispose();
+    program.dispose();
     disposeAll(parameters);
     await runtime.releaseSessions();
   }
@@ -135,7 +142,7 @@ function createSource(
   shape: BatchShape,
   accumulation: number,
   seed: number,
-  from: { readonly sampler: SamplerState } | null,
+  from: { readonly sampler: OrderState } | null,
 ) {
   const sampler = createSampler(
     {
@@ -150,7 +157,9 @@ function createSource(
     },
     from?.sampler,
   );
-  return { source: createBatchSource(examples, [shape], sampler), totalSteps: sampler.stepsPerEpoch };
+  const totalSteps = sampler.stepsPerEpoch;
+  const order = orderOf([{ steps: totalSteps, first: 0, sampler: () => sampler }], from?.sampler);
+  return { source: createBatchSource(examples, [shape], order), totalSteps };
 }
 
 /** The held-out documents, packed as those of training are. */
@@ -167,15 +176,16 @@ export function heldOutBatches(examples: readonly TokenizedExample[], shape: Bat
 interface Trained {
   readonly model: ModelDefinition;
   readonly parameters: ParameterTensors;
-  readonly evaluator: Evaluator;
+  readonly program: TrainingProgram;
   readonly held: readonly Batch[];
   readonly state: LoopState;
+  readonly curves: Curves;
   readonly totalSteps: number;
 }
 
 /** Writes the model folder, and gives the loss of what it holds. */
 async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained: Trained): Promise<number> {
-  const { model, parameters, evaluator, held, state, totalSteps } = trained;
+  const { model, parameters, program, held, state, curves, totalSteps } = trained;
   const seen = new Set<number>();
   for (const { ids } of text.training) for (const id of ids) seen.add(id);
   const reserved = [...text.special].filter(([token]) => token !== endOfText).map(([, id]) => id);
@@ -189,7 +199,7 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
     tensors.push({ name, dtype: "F16" as const, shape: tensor.shape, data });
     tensor.write(float16ToFloat32(data));
   }
-  const heldOutLoss = (await evaluator.loss(held, async () => false)) ?? Number.NaN;
+  const heldOutLoss = (await meanLoss(program, held, async () => false)) ?? Number.NaN;
 
   const tokens = {
     bos_token_id: null,
@@ -208,12 +218,12 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
       plannedSteps: totalSteps,
       documents: recipe.documents,
       corpusTokens: text.tokens,
-      trainedTokens: state.metrics.reduce((sum, metrics) => sum + metrics.tokens, 0),
-      seconds: Math.round(state.metrics.reduce((sum, { seconds }) => sum + seconds, 0)),
+      trainedTokens: curves.steps.tokens.reduce((sum, tokens) => sum + tokens, 0),
+      seconds: Math.round(state.seconds),
       processor: runtime.report.reason,
       heldOutLoss,
-      heldOut: state.evaluations,
-      loss: thinned(state.metrics),
+      heldOut: curves.evaluations,
+      loss: thinned(stepsOf(curves.steps)),
       recipe,
     },
   });

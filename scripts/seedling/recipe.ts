@@ -1,6 +1,7 @@
 /** How Seedling is made: its text, its shape and its training, in one record that names everything but the machine. */
 
 import type { Recipe } from "../../src/run/recipe.ts";
+import type { Pace } from "../../src/training/schedule.ts";
 
 /** A base model from nothing: one pass over a corpus. */
 export interface PretrainRecipe {
@@ -14,9 +15,6 @@ export interface PretrainRecipe {
   readonly model: Readonly<Record<string, unknown>>;
   readonly training: Pick<
     Recipe,
-    | "learningRate"
-    | "schedule"
-    | "warmupRatio"
     | "batchSize"
     | "accumulation"
     | "weightDecay"
@@ -27,7 +25,8 @@ export interface PretrainRecipe {
     | "evaluateEvery"
     | "checkpointEvery"
     | "patience"
-  >;
+  > &
+    Pace;
 }
 
 export const seedling: PretrainRecipe = {

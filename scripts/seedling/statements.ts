@@ -21,7 +21,9 @@ export async function completeStatements(
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<Record<string, Score>> {
   const plain = (text: string) =>
-    tokenizer.encode([{ text, kind: "content", role: null, message: null, answer: false, weight: 0 }]).ids;
+    tokenizer.encode([
+      { text, kind: "content", role: null, message: null, answer: false, supervised: false, weight: 0 },
+    ]).ids;
   const scores: Record<string, Score> = {};
   for (const [i, { task, beginning, expected }] of completions.entries()) {
     const { ids } = await generate({

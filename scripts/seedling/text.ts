@@ -46,12 +46,13 @@ export function prepareText(
   let done = 0;
   let tokens = 0;
   // One array for all: what is learnt of a document differs in length alone.
-  const allLearnt = new Float32Array(contextLength).fill(1, 1);
+  const mask = new Uint8Array(contextLength).fill(1, 1);
+  const weights = new Float32Array(contextLength).fill(1);
 
   const tokenise = (documents: readonly string[]): TokenizedExample[] =>
     documents.flatMap((text, row) => {
       const { ids } = tokenizer.encode([
-        { text, kind: "content", role: null, message: null, answer: false, weight: 1 },
+        { text, kind: "content", role: null, message: null, answer: false, supervised: true, weight: 1 },
       ]);
       const whole = new Int32Array(ids.length + 1);
       whole.set(ids);
@@ -60,10 +61,10 @@ export function prepareText(
       tokens += whole.length;
       onProgress(++done, total);
       return windowsOf(whole, contextLength).map((window) => ({
-        source: 0,
-        row,
+        origin: { source: 0, name: "the corpus", row, line: row + 1 },
         ids: window,
-        weights: allLearnt.subarray(0, window.length),
+        mask: mask.subarray(0, window.length),
+        weights: weights.subarray(0, window.length),
       }));
     });
 

@@ -5,6 +5,7 @@
  */
 
 import type { AttributeValue, Graph, Node, Value } from "../onnx/graph.ts";
+import { constantBytes } from "../onnx/model.ts";
 import type { OpName } from "../onnx/ops.ts";
 import { byteSizeOf, sameShape } from "../tensor/dtype.ts";
 
@@ -192,6 +193,18 @@ function replay(
     hooks.after?.();
     for (const buffer of ending[at] ?? []) hooks.free(buffer);
   }
+}
+
+/** A session's nodes, names and kernels take so many times the bytes of its file without the constants, as measured. */
+const sessionFactor = 17;
+
+/** Bytes that ONNX Runtime keeps in its heap for a session beside its constants; `constants` of the `model` file's bytes. */
+export const nodeBytes = (model: number, constants: number) => sessionFactor * (model - constants);
+
+/** Estimate of what a session of an ONNX file keeps between runs. Constants that it computes when it is built are left out. */
+export function sessionBytes(model: Uint8Array): number {
+  const constants = constantBytes(model);
+  return constants + nodeBytes(model.byteLength, constants);
 }
 
 /** Bytes that a buffer takes on the GPU. */

@@ -6,11 +6,10 @@ import { linearCrossEntropy } from "../nn/crossEntropy.ts";
 import { Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
-import { writeModel } from "../onnx/model.ts";
-import { cached, wholeRows } from "./attention.ts";
+import { lazyArtifact } from "./artifact.ts";
+import { cached, cacheShape, wholeRows } from "./attention.ts";
 import {
   type Artifact,
-  type ArtifactKind,
   accumulatorIn,
   accumulatorOut,
   type BatchShape,
@@ -18,26 +17,26 @@ import {
   generationPorts,
   lazyResetGrad,
   lossSum,
+  type ParameterSpec,
+  type Port,
   tokenLoss,
 } from "./contract.ts";
-import { adapterOf, artifactKey, type Method } from "./method.ts";
+import { adapterOf, artifactKey, isTrained, type Method, parametersOf } from "./method.ts";
 
-/** Wraps a finished graph: its ports are read off it, so they cannot differ. */
-export function toArtifact(
-  kind: ArtifactKind,
-  key: string,
-  graph: Graph,
-  aliases: Readonly<Record<string, string>> = {},
-): Artifact {
-  const port = ({ name, dtype, shape }: Value) => ({ name, dtype, shape });
-  return {
-    kind,
-    key,
-    bytes: writeModel(graph),
-    inputs: graph.inputs.map(port),
-    outputs: graph.outputs.map(port),
-    aliases,
-  };
+/** The parameters as a graph takes them. */
+const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] =>
+  parameters.map(({ name, shape, storage: dtype }) => ({ name, dtype, shape }));
+
+/** What `buildLoss` takes. */
+function lossInputs(parameters: readonly ParameterSpec[], { rows, length, supervised }: BatchShape): Port[] {
+  const { inputIds, positionIds, segmentIds, supervisedIndex, targets, lossWeights } = batchPorts;
+  return [
+    ...[inputIds, positionIds, segmentIds].map((name): Port => ({ name, dtype: "int32", shape: [rows, length] })),
+    { name: supervisedIndex, dtype: "int32", shape: [supervised] },
+    ...parameterPorts(parameters),
+    { name: targets, dtype: "int32", shape: [supervised] },
+    { name: lossWeights, dtype: "float32", shape: [supervised] },
+  ];
 }
 
 /**
@@ -92,42 +91,60 @@ export function compileTraining(
   shape: BatchShape,
   { accumulates = true, queryBlocks = 1 }: TrainingOptions = {},
 ): Artifact {
-  const { graph, aliases } = buildTraining(model, method, shape, { accumulates, queryBlocks });
-  const key = artifactKey("training", model, method, { ...shape, accumulates, queryBlocks });
-  return toArtifact("training", key, graph, aliases);
+  const parameters = parametersOf(model, method);
+  const trainable = parameters.filter((parameter) => parameter.trainable);
+  const sums = (port: (parameter: string) => string) =>
+    trainable.map(({ name, shape: own }): Port => ({ name: port(name), dtype: "float32", shape: own }));
+  const reset: Port = { name: lazyResetGrad, dtype: "bool", shape: [1] };
+  const head = {
+    kind: "training",
+    key: artifactKey("training", model, method, { ...shape, accumulates, queryBlocks }),
+    inputs: [...lossInputs(parameters, shape), ...(accumulates ? [reset, ...sums(accumulatorIn)] : [])],
+    outputs: [{ name: lossSum, dtype: "float32", shape: [1] }, ...sums(accumulatorOut)],
+    aliases: Object.fromEntries(trainable.map(({ name }) => [accumulatorOut(name), accumulatorIn(name)])),
+  } as const;
+  return lazyArtifact(head, () => trainingGraph(model, method, shape, { accumulates, queryBlocks }));
 }
 
-/** The graph of the training artifact, and which of its outputs may be written over which inputs. */
-export function buildTraining(
+function trainingGraph(
   model: ModelDefinition,
   method: Method,
   shape: BatchShape,
-  { accumulates = true, queryBlocks = 1 }: TrainingOptions = {},
-) {
+  { accumulates, queryBlocks }: Required<TrainingOptions>,
+): Graph {
   const b = new GraphBuilder("training");
   const { loss, scope } = buildLoss(b, model, method, shape, queryBlocks);
-  const trainable = scope.parameters
-    .filter(({ initial }) => method.kind === "full" || initial !== "checkpoint")
-    .map(({ value }) => value);
+  const trainable = scope.parameters.filter((declared) => isTrained(method, declared)).map(({ value }) => value);
   const kept = ({ name, shape }: Value) =>
     b.where(b.input(lazyResetGrad, "bool", [1]), b.scalar(0), b.input(accumulatorIn(name), "float32", shape));
   const gradients = backward(b, loss.sum, trainable, accumulates ? kept : null);
-
-  const outputs: Record<string, Value> = { [lossSum]: loss.sum };
-  const aliases: Record<string, string> = {};
-  trainable.forEach(({ name }, index) => {
-    outputs[accumulatorOut(name)] = gradients[index] as Value;
-    aliases[accumulatorOut(name)] = accumulatorIn(name);
-  });
-  return { graph: b.finish(outputs), aliases };
+  const sums = trainable.map(({ name }, i) => [accumulatorOut(name), gradients[i] as Value] as const);
+  return b.finish({ [lossSum]: loss.sum, ...Object.fromEntries(sums) });
 }
 
-/** Forward alone: `loss_sum` and the weighted loss of each supervised position. */
+/** Forward alone: `loss_sum` and the cross-entropy of each supervised position. */
 export function compileEvaluation(model: ModelDefinition, method: Method | null, shape: BatchShape): Artifact {
-  const b = new GraphBuilder("eval");
-  const { loss } = buildLoss(b, model, method, shape);
-  const graph = b.finish({ [lossSum]: loss.sum, [tokenLoss]: loss.perToken });
-  return toArtifact("eval", artifactKey("eval", model, method, shape), graph);
+  const head = {
+    kind: "eval",
+    key: artifactKey("eval", model, method, shape),
+    inputs: lossInputs(parametersOf(model, method), shape),
+    outputs: [
+      { name: lossSum, dtype: "float32", shape: [1] },
+      { name: tokenLoss, dtype: "float32", shape: [shape.supervised] },
+    ],
+    aliases: {},
+  } as const;
+  return lazyArtifact(head, () => {
+    const b = new GraphBuilder("eval");
+    const { loss } = buildLoss(b, model, method, shape);
+    return b.finish({ [lossSum]: loss.sum, [tokenLoss]: loss.perToken });
+  });
+}
+
+/** Tokens that one run takes, and slots of its key/value cache. */
+export interface GenerationShape {
+  readonly tokens: number;
+  readonly capacity: number;
 }
 
 /**
@@ -138,8 +155,29 @@ export function compileEvaluation(model: ModelDefinition, method: Method | null,
 export function compileGeneration(
   model: ModelDefinition,
   method: Method | null,
-  { tokens, capacity }: { readonly tokens: number; readonly capacity: number },
+  { tokens, capacity }: GenerationShape,
 ): Artifact {
+  const caches = (key: (layer: number) => string, value: (layer: number) => string) =>
+    model.layers.flatMap((spec, layer): Port[] =>
+      [key(layer), value(layer)].map((name) => ({ name, dtype: "float32", shape: cacheShape(spec, capacity) })),
+    );
+  const { inputIds, start, logitsIndex, logits, pastKey, pastValue, presentKey, presentValue } = generationPorts;
+  const head = {
+    kind: "generation",
+    key: artifactKey("generation", model, method, { tokens, capacity }),
+    inputs: [
+      { name: inputIds, dtype: "int32", shape: [1, tokens] },
+      ...[start, logitsIndex].map((name): Port => ({ name, dtype: "int32", shape: [1] })),
+      ...parameterPorts(parametersOf(model, method)),
+      ...caches(pastKey, pastValue),
+    ],
+    outputs: [{ name: logits, dtype: "float32", shape: [model.vocabulary] }, ...caches(presentKey, presentValue)],
+    aliases: {},
+  } as const;
+  return lazyArtifact(head, () => generationGraph(model, method, { tokens, capacity }));
+}
+
+function generationGraph(model: ModelDefinition, method: Method | null, { tokens, capacity }: GenerationShape): Graph {
   const b = new GraphBuilder("generation");
   const scope = Scope.root(b, adapterOf(method));
   const ids = b.input(generationPorts.inputIds, "int32", [1, tokens]);
@@ -156,6 +194,5 @@ export function compileGeneration(
   const flat = { ids: b.reshape(ids, [tokens]), positions };
   const last = model.forward(scope, flat, attend, (states) => b.gather(states, index));
   const logits = b.gemm(last, model.headWeight(scope), { transB: true });
-  const graph = b.finish({ [generationPorts.logits]: b.reshape(logits, [model.vocabulary]), ...caches });
-  return toArtifact("generation", artifactKey("generation", model, method, { tokens, capacity }), graph);
+  return b.finish({ [generationPorts.logits]: b.reshape(logits, [model.vocabulary]), ...caches });
 }

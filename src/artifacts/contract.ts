@@ -1,5 +1,7 @@
 /** What an artifact is: an ONNX model with named ports, and which outputs may be written over which inputs. */
 
+import type { FileTensor } from "../models/fileTensor.ts";
+import type { Graph } from "../onnx/graph.ts";
 import type { DType, Shape } from "../tensor/dtype.ts";
 
 export interface Port {
@@ -14,8 +16,6 @@ export interface Artifact {
   readonly kind: ArtifactKind;
   /** Names the static configuration; two artifacts with one key are the same model. */
   readonly key: string;
-  /** The ONNX protobuf: what Netron opens. */
-  readonly bytes: Uint8Array;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   /**
@@ -23,6 +23,10 @@ export interface Artifact {
    * buffer (an update in place).
    */
   readonly aliases: Readonly<Record<string, string>>;
+  /** The graph, written anew at each call: it may be large, so whoever needs it keeps it for as long. */
+  graph(): Graph;
+  /** The ONNX protobuf of the graph: what Netron opens. Anew at each call, too. */
+  bytes(): Uint8Array;
 }
 
 /** The static shape of a batch: one compiled artifact serves one shape. */
@@ -49,7 +53,7 @@ export const batchPorts = {
 export const lazyResetGrad = "lazy_reset_grad";
 
 export const lossSum = "loss_sum";
-/** float32 [N] of the eval artifact: weighted loss of each supervised position. */
+/** float32 [N] of the eval artifact: cross-entropy −log P(target) of each supervised position, without its weight. */
 export const tokenLoss = "token_loss";
 
 /** Scalars of the optimizer artifact, each float32 [1]. */
@@ -59,8 +63,8 @@ export const optimizerScalars = {
   biasCorrection1: "bias_correction1",
   /** 1 − β₂ᵗ */
   biasCorrection2: "bias_correction2",
-  /** Σ w of the step. */
-  weightSum: "weight_sum",
+  /** What the step's sums are divided by, 1 at least: the denominators of its micro-batches, added up. */
+  denominator: "denominator",
   /** Global-norm limit; feed `noClipping` for none. */
   maxNorm: "max_norm",
 } as const;
@@ -94,11 +98,20 @@ export const generationPorts = {
   presentValue: (layer: number) => `present_value.${layer}`,
 } as const;
 
+/** Where a parameter's first value comes from: a tensor of the model's files, or an adapter's start (A random, B zero). */
+export type ParameterSource =
+  | { readonly kind: "checkpoint"; readonly tensor: FileTensor }
+  | { readonly kind: "lora_A" }
+  | { readonly kind: "lora_B" };
+
+/** How the device holds a parameter, whatever its source. */
+export type ParameterStorage = "float32";
+
 /** A named tensor of the model or of its adapter. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: Shape;
   readonly trainable: boolean;
-  /** Where its first value comes from: the model files, or an adapter's start (A random, B zero). */
-  readonly initial: "checkpoint" | "lora_A" | "lora_B";
+  readonly storage: ParameterStorage;
+  readonly source: ParameterSource;
 }

@@ -1,7 +1,8 @@
 /** How a model is trained: every parameter, or low-rank adapters beside frozen ones. */
 
 import type { Attend, ModelDefinition } from "../models/architecture.ts";
-import { type Adapter, type Linear, Scope } from "../nn/scope.ts";
+import type { FileTensor } from "../models/fileTensor.ts";
+import { type Adapter, type Declared, type Linear, Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { ParameterSpec } from "./contract.ts";
 
@@ -12,15 +13,9 @@ export function adapterOf(method: Method | null): Adapter | null {
   return method?.kind === "lora" ? method : null;
 }
 
-/** The specifications of what a scope has declared. */
-export function specsOf(scope: Scope, method: Method | null): ParameterSpec[] {
-  return scope.parameters.map(({ value, initial }) => ({
-    name: value.name,
-    shape: value.shape,
-    initial,
-    trainable: method?.kind === "full" || (method?.kind === "lora" && initial !== "checkpoint"),
-  }));
-}
+/** What of a trace a method trains. */
+export const isTrained = (method: Method | null, { source }: Declared) =>
+  method?.kind === "full" || (method?.kind === "lora" && source !== "checkpoint");
 
 /** A scope through which the model has passed on one token: it knows every parameter and linear layer. */
 function traced(model: ModelDefinition, method: Method | null): Scope {
@@ -37,7 +32,17 @@ function traced(model: ModelDefinition, method: Method | null): Scope {
  * Found by tracing the model, so no second table of names and shapes exists.
  */
 export function parametersOf(model: ModelDefinition, method: Method | null): ParameterSpec[] {
-  return specsOf(traced(model, method), method);
+  return traced(model, method).parameters.map((declared) => {
+    const { name, shape } = declared.value;
+    const { source: kind } = declared;
+    return {
+      name,
+      shape,
+      trainable: isTrained(method, declared),
+      storage: "float32",
+      source: kind === "checkpoint" ? { kind, tensor: model.fileTensor({ name, shape }) } : { kind },
+    };
+  });
 }
 
 /** The linear layers of a model that may carry an adapter: each last name once, in order, with its first layer's shape. */
@@ -47,12 +52,12 @@ export function linearsOf(model: ModelDefinition): readonly Linear[] {
   return [...byName.values()];
 }
 
-/** The tensors that a checkpoint of this model must hold. */
-export function checkpointTensors(model: ModelDefinition): { name: string; shape: readonly number[] }[] {
-  return parametersOf(model, null).map(({ name, shape }) => ({ name, shape }));
+/** The tensors that the files of this model must hold. */
+export function checkpointTensors(model: ModelDefinition): readonly FileTensor[] {
+  return parametersOf(model, null).flatMap(({ source }) => (source.kind === "checkpoint" ? [source.tensor] : []));
 }
 
 /** Names model, method and shape, so that equal artifacts have equal keys. */
 export function artifactKey(kind: string, model: ModelDefinition, method: Method | null, rest: unknown): string {
-  return `${kind} ${JSON.stringify([model.key, method, rest])}`;
+  return `${kind} ${model.key} ${JSON.stringify([method, rest])}`;
 }

@@ -2,10 +2,10 @@
 
 import type { ModelDefinition } from "../models/architecture.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
-import type { Value } from "../onnx/graph.ts";
+import type { Graph, Value } from "../onnx/graph.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
 import type { ProviderName } from "./activations.ts";
-import { toArtifact } from "./compile.ts";
+import { lazyArtifact } from "./artifact.ts";
 import {
   type Artifact,
   accumulatorIn,
@@ -13,6 +13,7 @@ import {
   gradientNorm,
   optimizerScalars,
   type ParameterSpec,
+  type Port,
   secondMoment,
   updated,
 } from "./contract.ts";
@@ -49,17 +50,21 @@ export function compileOptimizer(
 ): Artifact {
   const settings = { beta1, beta2, epsilon, weightDecay };
   const trainable = parametersOf(model, method).filter((parameter) => parameter.trainable);
-  const key = artifactKey("optimizer", model, method, { ...settings, provider });
-  return buildOptimizer(trainable, settings, key, joins[provider]);
+  const scalar = (name: string): Port => ({ name, dtype: "float32", shape: [1] });
+  const ports = (...names: ((parameter: string) => string)[]) =>
+    trainable.flatMap(({ name, shape }) => names.map((of): Port => ({ name: of(name), dtype: "float32", shape })));
+  const kept = [(name: string) => name, firstMoment, secondMoment];
+  const head = {
+    kind: "optimizer",
+    key: artifactKey("optimizer", model, method, { ...settings, provider }),
+    inputs: [...Object.values(optimizerScalars).map(scalar), ...ports(accumulatorIn, ...kept)],
+    outputs: [scalar(gradientNorm), ...ports(...kept.map((of) => (name: string) => updated(of(name))))],
+    aliases: Object.fromEntries(trainable.flatMap(({ name }) => kept.map((of) => [updated(of(name)), of(name)]))),
+  } as const;
+  return lazyArtifact(head, () => optimizerGraph(trainable, settings, joins[provider]));
 }
 
-/** The optimizer over a list of tensors; see `compileOptimizer`. */
-function buildOptimizer(
-  parameters: readonly Pick<ParameterSpec, "name" | "shape">[],
-  settings: OptimizerSettings,
-  key: string,
-  join: Join,
-): Artifact {
+function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettings, join: Join): Graph {
   const b = new GraphBuilder("optimizer");
   return b.untaped(() => {
     const one = b.scalar(1);
@@ -72,7 +77,7 @@ function buildOptimizer(
       );
     const gradients = groups.map((group) => joined(group, accumulatorIn));
 
-    const scale = b.reciprocal(b.max(input(optimizerScalars.weightSum), one));
+    const scale = b.reciprocal(b.max(input(optimizerScalars.denominator), one));
     const norm = b.mul(b.sqrt(squaredNorm(b, gradients)), scale);
     // x − x is 0 exactly where x is finite: the one test of it that holds on every provider.
     const finite = b.equal(b.sub(norm, norm), b.scalar(0));
@@ -109,12 +114,7 @@ function buildOptimizer(
       give(m, firstMoment);
       give(v, secondMoment);
     });
-    const aliases = Object.fromEntries(
-      parameters
-        .flatMap(({ name }) => [name, firstMoment(name), secondMoment(name)])
-        .map((name) => [updated(name), name]),
-    );
-    return toArtifact("optimizer", key, b.finish({ [gradientNorm]: norm, ...outputs }), aliases);
+    return b.finish({ [gradientNorm]: norm, ...outputs });
   });
 }
 

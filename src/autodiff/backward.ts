@@ -8,7 +8,7 @@
 
 import type { Gradient, GraphBuilder, Step } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
-import { type DType, sameShape, sizeOf } from "../tensor/dtype.ts";
+import { type DType, describeType, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { rules } from "./rules.ts";
 
 const floats: readonly DType[] = ["float32", "float16"];
@@ -37,20 +37,32 @@ function gradientsOf(b: GraphBuilder, step: Step, gradients: readonly (Value | u
   return rules[node.op](b, g, output, node.inputs, node.attributes);
 }
 
+/** Writes what the gradient of a wanted value is added to, of that value's shape, just before it is needed. */
+export type GradientBase = (wanted: Value) => Value;
+
 /**
- * Gradients of a float32 scalar or [1] `loss` with respect to each of `wanted`, as values of the same graph. A wanted
- * value that the loss does not depend on is an error: a parameter that cannot learn was named wrongly. `base` writes what a
- * wanted value's gradient is added to, of that value's shape, just before it is needed; without it that is nothing.
+ * Vector-Jacobian product. `cotangents` maps outputs to the gradient that reaches each from outside, of the output's own
+ * type. Gives Σ over outputs of (∂output/∂wanted)ᵀ · cotangent for each of `wanted`, as values of the same graph. An output
+ * may lead to another one: its own cotangent is added to what comes back through the graph. Without `base` the sums start
+ * from nothing.
  *
- * @throws GraphError when the loss is not a single number or does not depend on a wanted value.
+ * @throws GraphError when a cotangent has another type than its output, or when no output depends on a wanted value.
  */
-export function backward(
+export function vjp(
   b: GraphBuilder,
-  loss: Value,
+  cotangents: ReadonlyMap<Value, Value>,
   wanted: readonly Value[],
-  base: ((wanted: Value) => Value) | null = null,
+  base: GradientBase | null = null,
 ): Value[] {
-  if (sizeOf(loss.shape) !== 1) throw new GraphError(`a loss must be one number, not [${loss.shape.join(", ")}]`);
+  for (const [output, { dtype, shape }] of cotangents) {
+    const own = describeType(output.dtype, output.shape);
+    if (!floats.includes(output.dtype)) {
+      throw new GraphError(`output ${output.name} is ${own}: only ${floats.join(" and ")} have a gradient`);
+    }
+    if (dtype !== output.dtype || !sameShape(shape, output.shape)) {
+      throw new GraphError(`the cotangent of ${output.name} must be ${own}, not ${describeType(dtype, shape)}`);
+    }
+  }
 
   // Forward over the tape: what leads from a wanted value needs a gradient, everything else is frozen.
   const active = new Set<Value>(wanted);
@@ -65,7 +77,10 @@ export function backward(
   const before = (value: Value) => gradients.get(value) ?? (leaves.has(value) ? base?.(value) : undefined);
   return b.within("backward", () =>
     b.untaped(() => {
-      gradients.set(loss, b.constant("float32", loss.shape, Float32Array.of(1)));
+      for (const [output, cotangent] of cotangents) {
+        const sum = before(output);
+        gradients.set(output, sum ? b.add(sum, cotangent) : cotangent);
+      }
       for (const step of [...b.tape].reverse()) {
         const outgoing = outputsOf(step).map((value) => gradients.get(value));
         if (!outgoing.some((gradient) => gradient !== undefined)) continue;
@@ -89,9 +104,26 @@ export function backward(
       }
       return wanted.map((value) => {
         const gradient = gradients.get(value);
-        if (!gradient) throw new GraphError(`the loss does not depend on ${value.name}, so it cannot be trained`);
+        if (!gradient) throw new GraphError(`no output depends on ${value.name}, so it cannot be trained`);
         return gradient;
       });
     }),
   );
+}
+
+/**
+ * Gradients of a float32 scalar or [1] `loss` with respect to each of `wanted`: the vjp whose only cotangent is 1. A wanted
+ * value that the loss does not depend on is an error: a parameter that cannot learn was named wrongly.
+ *
+ * @throws GraphError when the loss is not a single number or does not depend on a wanted value.
+ */
+export function backward(
+  b: GraphBuilder,
+  loss: Value,
+  wanted: readonly Value[],
+  base: GradientBase | null = null,
+): Value[] {
+  if (sizeOf(loss.shape) !== 1) throw new GraphError(`a loss must be one number, not [${loss.shape.join(", ")}]`);
+  const one = b.constant("float32", loss.shape, Float32Array.of(1));
+  return vjp(b, new Map([[loss, one]]), wanted, base);
 }

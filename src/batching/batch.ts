@@ -1,24 +1,40 @@
 /** A micro-batch as the artifacts take it: static shapes, supervised positions listed apart (DESIGN.md, Artifacts); padding and packing. */
 
 import type { BatchShape } from "../artifacts/contract.ts";
+import { type LossTerms, weightedMean } from "./objective.ts";
 
 export type { BatchShape };
 
-/** One row after template, tokenizer and mask. */
-export interface TokenizedExample {
+/** The place of a row. */
+export interface RowOrigin {
   /** Index of its source among the chosen ones, from 0. */
   readonly source: number;
-  /** Index of the row in its file, from 0; reports add 1. */
+  /** Name of that source, most often of its file. */
+  readonly name: string;
+  /** Index of the record in its source, from 0. */
   readonly row: number;
+  /** Line of the file on which the record begins, from 1; of a Parquet table, row + 1. */
+  readonly line: number;
+}
+
+/** `chats.jsonl line 40`, or `alpaca.json line 12 (row 4)` where rows are not lines: a row as messages name it. */
+export const describeOrigin = ({ name, row, line }: RowOrigin) =>
+  `${name} line ${line}${line === row + 1 ? "" : ` (row ${row + 1})`}`;
+
+/** One row after template, tokenizer and mask; lists of one entry per token. */
+export interface TokenizedExample {
+  readonly origin: RowOrigin;
   readonly ids: Int32Array;
   /**
-   * Loss weight of each token as a *target*: `weights[i]` weighs the prediction of `ids[i]` from `ids[0..i-1]`.
-   * `weights[0]` is 0, for nothing predicts the first token.
+   * 1 where the token is supervised, else 0: `mask[i]` is about the prediction of `ids[i]` from `ids[0..i-1]`. `mask[0]` is 0,
+   * for nothing predicts the first token.
    */
+  readonly mask: Uint8Array;
+  /** Loss weight of each supervised token; without meaning where the mask is 0. */
   readonly weights: Float32Array;
 }
 
-export interface Batch {
+export interface Batch extends LossTerms {
   readonly shape: BatchShape;
   /** int32 [B, T]; padding holds 0. */
   readonly inputIds: Int32Array;
@@ -30,16 +46,19 @@ export interface Batch {
   readonly supervisedIndex: Int32Array;
   /** int32 [N]; the token to predict; padding holds 0. */
   readonly targets: Int32Array;
-  /** float32 [N]; loss weights, 0 for padding. */
-  readonly lossWeights: Float32Array;
-  /** Σ lossWeights: what the optimizer step divides by, summed over its micro-batches. */
-  readonly weightSum: number;
+  /** How many of the N positions are supervised; padding follows them. */
+  readonly supervised: number;
   /** Tokens that are not padding. */
   readonly tokens: number;
-  /** Supervised tokens that are not padding. */
-  readonly supervisedTokens: number;
-  /** Dataset rows in the batch, for messages. */
-  readonly sourceRows: readonly number[];
+  /** Where each example comes from, in their order. */
+  readonly origins: readonly RowOrigin[];
+}
+
+/** How many tokens a mask supervises. */
+export function supervisedIn(mask: Uint8Array): number {
+  let count = 0;
+  for (const one of mask) count += one;
+  return count;
 }
 
 /** One example per row, right-padded; fewer examples than rows leave empty rows. Throws when they do not fit the shape. */
@@ -52,43 +71,44 @@ export function makeBatch(examples: readonly TokenizedExample[], shape: BatchSha
 
 /**
  * Several examples per row, one behind the other: segments 1, 2, … and positions that restart, so that none sees another.
- * Throws, naming what does not fit, when rows, tokens or supervised positions exceed the shape.
+ * Throws, naming the example and its limit, when rows, tokens or supervised positions exceed the shape.
  */
 export function packBatch(groups: readonly (readonly TokenizedExample[])[], shape: BatchShape): Batch {
-  const { rows, length, supervised } = shape;
+  const { rows, length } = shape;
   if (groups.length > rows) throw new Error(`${groups.length} rows do not fit a batch of ${rows}.`);
   const inputIds = new Int32Array(rows * length);
   const positionIds = new Int32Array(rows * length);
   const segmentIds = new Int32Array(rows * length);
-  const supervisedIndex = new Int32Array(supervised);
-  const targets = new Int32Array(supervised);
-  const lossWeights = new Float32Array(supervised);
-  let weightSum = 0;
+  const supervisedIndex = new Int32Array(shape.supervised);
+  const targets = new Int32Array(shape.supervised);
+  const targetWeights = new Float32Array(shape.supervised);
+  let supervised = 0;
   let tokens = 0;
-  let supervisedTokens = 0;
 
   groups.forEach((examples, b) => {
     let t = 0;
-    examples.forEach(({ row, ids, weights }, segment) => {
+    examples.forEach(({ origin, ids, mask, weights }, segment) => {
       if (t + ids.length > length) {
-        throw new Error(`Row ${row + 1}: token ${t + ids.length} does not fit a length of ${length}.`);
+        throw new Error(`${describeOrigin(origin)}: token ${t + ids.length} does not fit a length of ${length}.`);
       }
       const start = b * length + t;
       inputIds.set(ids, start);
       for (let i = 0; i < ids.length; i++) {
         positionIds[start + i] = i;
         segmentIds[start + i] = segment + 1;
-        const weight = weights[i] ?? 0;
-        if (weight === 0) continue;
-        if (i === 0) throw new Error(`Row ${row + 1}: its first token has a loss weight, and nothing predicts it.`);
-        if (supervisedTokens === supervised) {
-          throw new Error(`Row ${row + 1}: the batch has room for ${supervised} supervised tokens, and they are more.`);
+        if (mask[i] !== 1) continue;
+        if (i === 0) {
+          throw new Error(`${describeOrigin(origin)}: its first token is supervised, and nothing predicts it.`);
         }
-        supervisedIndex[supervisedTokens] = start + i - 1;
-        targets[supervisedTokens] = ids[i] ?? 0;
-        lossWeights[supervisedTokens] = weight;
-        weightSum += weight;
-        supervisedTokens++;
+        if (supervised === shape.supervised) {
+          throw new Error(
+            `${describeOrigin(origin)}: the batch has room for ${supervised} supervised tokens, and they are more.`,
+          );
+        }
+        supervisedIndex[supervised] = start + i - 1;
+        targets[supervised] = ids[i] ?? 0;
+        targetWeights[supervised] = weights[i] ?? 0;
+        supervised++;
       }
       t += ids.length;
     });
@@ -101,10 +121,9 @@ export function packBatch(groups: readonly (readonly TokenizedExample[])[], shap
     segmentIds,
     supervisedIndex,
     targets,
-    lossWeights,
-    weightSum,
+    ...weightedMean(targetWeights),
+    supervised,
     tokens,
-    supervisedTokens,
-    sourceRows: groups.flat().map(({ row }) => row),
+    origins: groups.flat().map(({ origin }) => origin),
   };
 }

@@ -1,6 +1,6 @@
 /** The few static shapes that a run's batches have, chosen from its data: each is a session to compile. */
 
-import type { BatchShape, TokenizedExample } from "./batch.ts";
+import { type BatchShape, supervisedIn, type TokenizedExample } from "./batch.ts";
 
 /** Shapes are rounded up to this, so that nearly equal data gives equal artifacts. */
 const grain = 16;
@@ -10,11 +10,7 @@ const worthwhile = 0.05;
 
 const roundUp = (n: number) => Math.max(grain, Math.ceil(n / grain) * grain);
 
-function supervisedOf({ weights }: TokenizedExample): number {
-  let count = 0;
-  for (const weight of weights) if (weight > 0) count++;
-  return count;
-}
+const supervisedOf = ({ mask }: TokenizedExample) => supervisedIn(mask);
 
 /** Puts `value` into `top`, which descends and holds at most `size`. */
 function keepLargest(top: number[], value: number, size: number): void {

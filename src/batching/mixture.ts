@@ -61,8 +61,9 @@ export function epochDraws(quotas: readonly number[], before: readonly number[],
 export function scaleWeights(examples: readonly TokenizedExample[], lambdas: readonly number[]): TokenizedExample[] {
   requireLambdas(lambdas);
   return examples.map((example) => {
-    const lambda = lambdas[example.source];
-    if (lambda === undefined) throw new RangeError(`Source ${example.source + 1} has no weight λ.`);
+    const { source } = example.origin;
+    const lambda = lambdas[source];
+    if (lambda === undefined) throw new RangeError(`Source ${source + 1} has no weight λ.`);
     return lambda === 1 ? example : { ...example, weights: example.weights.map((weight) => weight * lambda) };
   });
 }

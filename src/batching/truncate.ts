@@ -1,6 +1,7 @@
 /** Cuts what is longer than the limit, and counts what that costs. */
 
 import type { Encoding } from "../tokenizer/tokenizer.ts";
+import { supervisedIn } from "./batch.ts";
 
 /** A chat that is longer than the limit is left out, loses the beginning of its context, or loses its end. */
 export const truncations = ["drop", "left", "right"] as const;
@@ -19,6 +20,8 @@ export interface TruncateOptions {
 export interface Truncated {
   readonly ids: Int32Array;
   /** As in the encoding, but 0 for the first token, which nothing predicts. */
+  readonly mask: Uint8Array;
+  /** As in the encoding. */
   readonly weights: Float32Array;
   /** Index in the encoding of each kept token. */
   readonly kept: Int32Array;
@@ -28,25 +31,25 @@ export interface Truncated {
   readonly problem: string | null;
 }
 
-type Tokens = Pick<Encoding, "ids" | "weights">;
+type Tokens = Pick<Encoding, "ids" | "mask" | "weights">;
 
 /**
  * Cuts a chat to `maxLength` tokens. "drop" never cuts: what is too long is left out. "right" keeps the beginning. "left"
  * keeps the end of the last answer, and BOS: it cuts what follows that answer, from which nothing is learnt, and then the
- * oldest tokens. What the result keeps of supervised tokens is what still has a weight. A row without any is left out.
+ * oldest tokens. A row that keeps no supervised token is left out.
  */
 export function truncate(encoding: Tokens, { maxLength, mode, bosId }: TruncateOptions): Truncated {
-  const { ids, weights } = encoding;
+  const { ids, mask, weights } = encoding;
   const count = ids.length;
-  const supervised = supervisedIn(weights);
+  const supervised = supervisedIn(mask);
   if (count <= maxLength || mode === "drop") {
     const kept = upTo(count);
     const tooLong = `${count} tokens exceed the limit of ${maxLength}; raise the length or shorten the row`;
     const problem = count > maxLength ? tooLong : supervised === 0 ? nothingToLearn : null;
-    return { ids, weights, kept, supervisedKept: supervised, supervisedLost: 0, problem };
+    return { ids, mask, weights, kept, supervisedKept: supervised, supervisedLost: 0, problem };
   }
 
-  const end = weights.findLastIndex((weight) => weight > 0) + 1;
+  const end = mask.lastIndexOf(1) + 1;
   // Where the last answer ends before the limit, cutting what follows it is enough.
   const fromRight = mode === "right" || end <= maxLength;
   const head = ids[0] === bosId ? 1 : 0;
@@ -101,19 +104,14 @@ function upTo(count: number): Int32Array {
   return numbers;
 }
 
-function supervisedIn(weights: Float32Array): number {
-  let count = 0;
-  for (const weight of weights) if (weight > 0) count++;
-  return count;
-}
-
 /** The tokens at `kept`, of which `supervised` are to be accounted for. */
-function select({ ids, weights }: Tokens, kept: Int32Array, supervised: number): Truncated {
-  const keptWeights = Float32Array.from(kept, (index, i) => (i === 0 ? 0 : (weights[index] ?? 0)));
-  const supervisedKept = supervisedIn(keptWeights);
+function select({ ids, mask, weights }: Tokens, kept: Int32Array, supervised: number): Truncated {
+  const keptMask = Uint8Array.from(kept, (index, i) => (i === 0 ? 0 : (mask[index] ?? 0)));
+  const supervisedKept = supervisedIn(keptMask);
   return {
     ids: kept.map((index) => ids[index] ?? 0),
-    weights: keptWeights,
+    mask: keptMask,
+    weights: Float32Array.from(kept, (index) => weights[index] ?? 0),
     kept,
     supervisedKept,
     supervisedLost: supervised - supervisedKept,

@@ -4,7 +4,6 @@ import { bytesFromBlob } from "../hub/bytes.ts";
 import type {
   DataApi,
   DataEvent,
-  DataSpec,
   PreparedData,
   PreviewExample,
   RowHead,
@@ -15,6 +14,7 @@ import { transfer } from "../protocol/rpc.ts";
 import type { DataSettings, TokenizeParts } from "../quality/tokenize.ts";
 import { type Converted, createConverter } from "../records/formats/convert.ts";
 import type { DataRecord } from "../records/read/record.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createTemplate, suggestTemplate } from "../templates/choose.ts";
 import { type Template, TemplateError } from "../templates/template.ts";
@@ -41,7 +41,7 @@ const trial = [
 ] as const;
 
 /** Bytes of tokens that stay here when the engine gets its own: eight million tokens. More would be one copy too many. */
-const mostKept = 64 * 2 ** 20;
+const mostKept = 72 * 2 ** 20;
 
 export function createDataDesk(
   storage: Storage,
@@ -230,12 +230,14 @@ export function createDataDesk(
   };
 }
 
-const columnsOf = ({ ids, weights, offsets, sources, rows, splits, kinds }: TokenTable) => [
+const columnsOf = ({ ids, mask, weights, offsets, sources, rows, lines, splits, kinds }: TokenTable) => [
   ids,
+  mask,
   weights,
   offsets,
   sources,
   rows,
+  lines,
   splits,
   kinds,
 ];

@@ -1,20 +1,22 @@
 /** One pass over all chosen rows: their tokens in one table, and the report on them. */
 
 import { splitValidation } from "../batching/split.ts";
-import type { DataSpec, TokenTable } from "../protocol/datasets.ts";
+import type { Truncated } from "../batching/truncate.ts";
+import type { TokenTable } from "../protocol/datasets.ts";
 import { createInspector } from "../quality/inspect.ts";
 import type { Check, DataReport } from "../quality/report.ts";
 import { type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
 import type { Example } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
-import type { SourceChoice } from "../run/source.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
+import type { WeightedSource } from "../run/source.ts";
 import { nextTask } from "../training/control.ts";
 import { keptForLater } from "./preview.ts";
 import type { Rows } from "./rows.ts";
 
 export interface ChosenRows {
   readonly rows: Rows;
-  readonly choice: SourceChoice;
+  readonly choice: WeightedSource;
   readonly convert: (value: unknown) => Converted;
 }
 
@@ -95,7 +97,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
           } else {
             const split = example.split === "train" ? 1 : example.split === "validation" ? 2 : 0;
             for (const sequence of result.sequences) {
-              table.add(sequence, { source, row, split, kind: example.kind === "text" ? 0 : 1 });
+              table.add(sequence, { ...at, split, kind: example.kind === "text" ? 0 : 1 });
               inspector.see(example, result, sequence, source);
             }
           }
@@ -120,48 +122,60 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
 /** Grows by pieces, so that at the end every token is copied once. */
 function createTable() {
   const pieceTokens = 2 ** 18;
-  const pieces: { readonly ids: Int32Array; readonly weights: Float32Array; used: number }[] = [];
+  const pieces: {
+    readonly ids: Int32Array;
+    readonly mask: Uint8Array;
+    readonly weights: Float32Array;
+    used: number;
+  }[] = [];
   const offsets: number[] = [0];
   const sources: number[] = [];
   const rows: number[] = [];
+  const lines: number[] = [];
   const splits: number[] = [];
   const kinds: number[] = [];
   return {
     add(
-      { ids, weights }: { ids: Int32Array; weights: Float32Array },
-      { source, row, split, kind }: { source: number; row: number; split: 0 | 1 | 2; kind: 0 | 1 },
+      { ids, mask, weights }: Pick<Truncated, "ids" | "mask" | "weights">,
+      { source, row, line, split, kind }: { source: number; row: number; line: number; split: 0 | 1 | 2; kind: 0 | 1 },
     ) {
       let piece = pieces.at(-1);
       if (!piece || piece.used + ids.length > piece.ids.length) {
         const size = Math.max(pieceTokens, ids.length);
-        piece = { ids: new Int32Array(size), weights: new Float32Array(size), used: 0 };
+        piece = { ids: new Int32Array(size), mask: new Uint8Array(size), weights: new Float32Array(size), used: 0 };
         pieces.push(piece);
       }
       piece.ids.set(ids, piece.used);
+      piece.mask.set(mask, piece.used);
       piece.weights.set(weights, piece.used);
       piece.used += ids.length;
       offsets.push((offsets.at(-1) ?? 0) + ids.length);
       sources.push(source);
       rows.push(row);
+      lines.push(line);
       splits.push(split);
       kinds.push(kind);
     },
     finish(): TokenTable {
       const total = offsets.at(-1) ?? 0;
       const ids = new Int32Array(total);
+      const mask = new Uint8Array(total);
       const weights = new Float32Array(total);
       let at = 0;
       for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
         ids.set(piece.ids.subarray(0, piece.used), at);
+        mask.set(piece.mask.subarray(0, piece.used), at);
         weights.set(piece.weights.subarray(0, piece.used), at);
         at += piece.used;
       }
       return {
         ids,
+        mask,
         weights,
         offsets: Float64Array.from(offsets),
         sources: Int32Array.from(sources),
         rows: Int32Array.from(rows),
+        lines: Int32Array.from(lines),
         splits: Int8Array.from(splits),
         kinds: Int8Array.from(kinds),
       };

@@ -1,5 +1,6 @@
 /** Rows as a person looks at them: the message, the rendered template and the tokens, with what becomes of each. */
 
+import { supervisedIn } from "../batching/batch.ts";
 import type { PreviewExample, PreviewView, RowHead } from "../protocol/datasets.ts";
 import { type Tokenized, type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
 import type { ChatExample, Example, Message } from "../records/example.ts";
@@ -31,7 +32,7 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
   const { encoding, proof, lost, problem } = result;
   const spans = spansOf(result);
   const kept = new Set(result.sequences.flatMap((sequence) => [...sequence.kept]));
-  const { text, ids, weights, starts, ends } = encoding;
+  const { text, ids, mask, weights, starts, ends } = encoding;
   const tokens = Array.from(ids, (id, i) => {
     const start = starts[i] ?? 0;
     const end = ends[i] ?? 0;
@@ -41,18 +42,20 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
       text: parts.tokenizer.show(id),
       start,
       end,
-      weight: weights[i] ?? 0,
-      straddles: touched.some((span) => span.weight !== touched[0]?.weight),
+      weight: mask[i] === 1 ? (weights[i] ?? 0) : 0,
+      straddles: touched.some(
+        ({ supervised, weight }) => supervised !== touched[0]?.supervised || weight !== touched[0].weight,
+      ),
       cut: problem === null && !kept.has(i),
     };
   });
   return {
     messages,
     text,
-    spans: spans.map(({ weight, ...span }) => ({ ...span, supervised: weight > 0 })),
+    spans: spans.map(({ weight: _, ...span }) => span),
     tokens,
     proof,
-    supervised: tokens.filter(({ weight }) => weight > 0).length - lost,
+    supervised: supervisedIn(mask) - lost,
     lost,
     problem,
   };
@@ -71,11 +74,11 @@ function ask(example: ChatExample, { tokenizer, template, settings }: TokenizePa
       { messages: beforeLastAnswer(example), ...(tools !== undefined && { tools }) },
       { system: settings.systemPrompt, generationPrompt: true },
     );
-    const segments = plain.map((segment) => ({ ...segment, weight: 0 }));
+    const segments = plain.map((segment) => ({ ...segment, supervised: false, weight: 0 }));
     const encoding = tokenizer.encode(segments);
     const kept = Int32Array.from(encoding.ids, (_, i) => i);
-    const { ids, weights } = encoding;
-    const whole = { ids, weights, kept, supervisedKept: 0, supervisedLost: 0, problem: null };
+    const { ids, mask, weights } = encoding;
+    const whole = { ids, mask, weights, kept, supervisedKept: 0, supervisedLost: 0, problem: null };
     return { segments, proof, encoding, sequences: [whole], lost: 0, problem: null };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
@@ -89,8 +92,8 @@ function spansOf({ segments, encoding }: Tokenized) {
   let start = 0;
   return segments.flatMap((segment: WeightedSegment, i) => {
     const end = encoding.segmentEnds[i] ?? start;
-    const { role, message, kind, weight } = segment;
-    const span = { start, end, role, message, kind, weight };
+    const { role, message, kind, supervised, weight } = segment;
+    const span = { start, end, role, message, kind, supervised, weight };
     start = end;
     return span.start === span.end ? [] : [span];
   });

@@ -8,9 +8,9 @@ import { createGenerator } from "../generation/generate.ts";
 import type { EngineEvent, Examination, ExamineRequest, Subject } from "../protocol/engine.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { createTemplate } from "../templates/choose.ts";
-import { createEvaluator } from "../training/evaluate.ts";
 import type { ParameterTensors } from "../training/parameters.ts";
 import { textLoss } from "../training/textLoss.ts";
+import { createWholeGraphEvaluation } from "../training/wholeGraph.ts";
 import type { LoadedModel } from "./library.ts";
 
 export interface Respondent {
@@ -54,12 +54,10 @@ export async function takeExam(
     onProgress: (done: number, total: number) => emit({ type: "progress", task: `${who} ${task}`, done, total }),
   });
   const answers = await examine(answererOf(respondent, request), request.questions, options("answers the questions"));
-  const evaluator = createEvaluator({
-    runtime,
-    parameters,
-    artifact: (shape) => compileEvaluation(model.definition, method, shape),
-  });
+  const program = createWholeGraphEvaluation(runtime, parameters, (shape) =>
+    compileEvaluation(model.definition, method, shape),
+  );
   const { tokenizer, definition } = model;
-  const parts = { evaluator, tokenizer, contextLength: definition.contextLength };
+  const parts = { program, tokenizer, contextLength: definition.contextLength };
   return { answers, textLoss: await textLoss(request.texts, parts, options("reads the general texts")) };
 }

@@ -4,6 +4,7 @@ import type { BatchShape } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Budget } from "../protocol/engine.ts";
+import { stepColumns } from "../run/curves.ts";
 import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
 import { memoryOf, roomiest } from "./memory.ts";
@@ -11,23 +12,24 @@ import { methodOf } from "./prepare.ts";
 
 /** Addresses of a WebAssembly module of 32 bits. */
 const wasmLimit = 2 ** 32;
-/** About what one step takes in a checkpoint's state as JSON. */
-const stateBytesPerStep = 180;
+/** About what a checkpoint's state takes as JSON. */
 const stateBytes = 4096;
+/** A number for each column of the curves. */
+const curveBytesPerStep = 8 * stepColumns.length;
 
-/** Bytes in this browser: what a checkpoint holds (trained weights, moments, state), and how many there are at the end. */
+/** Bytes in this browser: the curves, what a checkpoint holds (trained weights, moments, state), and how many are kept. */
 export function diskOf(
   trained: number,
   recipe: Pick<Recipe, "keepLast" | "checkpointEvery" | "evaluateEvery" | "validationShare">,
   steps: number,
 ): Omit<Budget["disk"], "left"> {
-  const perCheckpoint = 3 * trained + stateBytes + stateBytesPerStep * steps;
+  const perCheckpoint = 3 * trained + stateBytes;
   // The best one is kept beside the newest, where validation can tell it.
   const validated = recipe.validationShare > 0;
   const wanted = recipe.keepLast + (validated ? 1 : 0);
   const written = Math.ceil(steps / recipe.checkpointEvery) + (validated ? Math.ceil(steps / recipe.evaluateEvery) : 0);
   const kept = Math.max(1, Math.min(wanted, written));
-  return { perCheckpoint, kept, total: kept * perCheckpoint };
+  return { perCheckpoint, kept, total: kept * perCheckpoint + curveBytesPerStep * steps };
 }
 
 /** Room that a save needs: the new checkpoint stands beside those that are kept, until one of them goes. */
@@ -82,7 +84,7 @@ export function diskRefusal(parts: Omit<BudgetParts, "shapes" | "heldOut" | "pro
 
 function trainedBytes(model: ModelDefinition, method: Method): number {
   return parametersOf(model, method).reduce(
-    (sum, spec) => sum + (spec.trainable ? byteSizeOf("float32", spec.shape) : 0),
+    (sum, spec) => sum + (spec.trainable ? byteSizeOf(spec.storage, spec.shape) : 0),
     0,
   );
 }

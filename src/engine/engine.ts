@@ -4,6 +4,7 @@ import { answer } from "../generation/answer.ts";
 import type { DataApi, PreparedData } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, Subject } from "../protocol/engine.ts";
 import { alone, followOthers, type Tabs, tellAll } from "../protocol/tabs.ts";
+import { dataSpecOf } from "../run/dataSpec.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { SourceChoice } from "../run/source.ts";
@@ -20,7 +21,7 @@ import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
-import { checkRecipe, methodOf, type Plan, planRun, specOf } from "./prepare.ts";
+import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
 import { createRunDesk } from "./runs.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
@@ -105,16 +106,21 @@ export async function createEngine(
     checkRecipe(model, recipe);
     const desk = await data();
     await desk.tellModel(model.files);
-    const spec = specOf(modelHash, sources, recipe);
+    const spec = dataSpecOf(modelHash, sources, recipe);
     const key = JSON.stringify(spec);
     const rows = kept?.key === key ? kept.rows : await desk.prepare(spec, ...(budget ? [budget] : []));
     kept = budget ? { key, rows } : null;
-    const planned = planRun(model, rows, sources, recipe);
+    const planned = planRun(model, rows, recipe);
     const { heldOut, validation, training } = planned;
-    const chats = heldOut.find(({ kind }) => kind === "chat")?.examples ?? validation;
-    const asked = (chats.length > 0 ? chats : training).slice(0, questionsFrom);
+    const chats = heldOut.find(({ objective }) => objective === "chat")?.examples ?? validation;
+    const asked = (chats.length > 0 ? chats : inFileOrder(training)).slice(0, questionsFrom);
     const wanted = recipe.samplePrompts > 0 || recipe.watchEvery !== null;
-    const questions = wanted ? await desk.questions(spec, asked.map(placeOf)) : [];
+    const questions = wanted
+      ? await desk.questions(
+          spec,
+          asked.map(({ origin }) => placeOf(origin)),
+        )
+      : [];
     return {
       model,
       plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) },
@@ -284,7 +290,7 @@ export async function createEngine(
           return await takeExam(respondent, request, emit, signal);
         } finally {
           // A run that trains evaluates too, and gives its sessions back at its own end.
-          if (!active) await respondent.runtime.releaseSessions((key) => key.startsWith("eval")).catch(() => undefined);
+          if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
         }
       }),
 

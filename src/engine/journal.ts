@@ -1,9 +1,11 @@
 /** The record of a run while it trains: follows the loop's events, and tells the page what changed. */
 
+import { describeOrigin } from "../batching/batch.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
-import type { EvaluationMetrics, StepMetrics } from "../run/metrics.ts";
+import { extended, type RunProgress } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { DeviceLost } from "../runtime/types.ts";
+import type { CurveWriter } from "../storage/curves.ts";
 import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
 import { NonFiniteError } from "../training/nonFinite.ts";
 import type { LoopState } from "../training/state.ts";
@@ -15,8 +17,8 @@ export interface Journal {
   at(state: LoopState): RunRecord;
   /** Changes the record and tells the page. */
   write(change: Partial<RunRecord>): void;
-  /** The loop starts from here. */
-  begin(state: LoopState): void;
+  /** The loop starts from here; `curves` get its points. */
+  begin(state: LoopState, curves: CurveWriter): void;
   hear(event: LoopEvent): void;
   end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
   /**
@@ -30,13 +32,15 @@ export interface Journal {
 /** What the rate is multiplied by where a run goes on after its numbers left the finite range. */
 const slower = 0.1;
 
+const pointsOf = ({ steps, evaluations }: RunProgress) => (steps?.points ?? 0) + (evaluations?.points ?? 0);
+
 /** `memory` gives the bytes of device tensors alive. */
 export function createJournal(first: RunRecord, emit: (event: EngineEvent) => void, memory: () => number): Journal {
   const runId = first.id;
   let record = first;
+  let curves: CurveWriter | null = null;
   /** What a run that fails has seen; a run that ends has it in its state. */
-  let metrics: StepMetrics[] = [];
-  let evaluations: EvaluationMetrics[] = [];
+  let { progress, seconds } = first;
 
   const change = (to: Partial<RunRecord>) => {
     record = { ...record, ...to, updatedAt: new Date().toISOString() };
@@ -47,9 +51,8 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
   };
   const facts = (state: LoopState): Partial<RunRecord> => ({
     step: state.step,
-    seconds: state.metrics.reduce((sum, { seconds }) => sum + seconds, 0),
-    metrics: state.metrics,
-    evaluations: state.evaluations,
+    seconds: state.seconds,
+    progress: state.progress,
     best: state.best,
     samples: state.samples,
     watch: record.watch && { ...record.watch, moments: state.moments },
@@ -63,31 +66,38 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       return record;
     },
     write,
-    begin(state) {
-      metrics = [...state.metrics];
-      evaluations = [...state.evaluations];
+    begin(state, writer) {
+      curves = writer;
+      ({ progress, seconds } = state);
       write(facts(state));
     },
 
     hear(event) {
       switch (event.type) {
         case "step":
-          metrics.push(event.metrics);
+          curves?.addStep(event.metrics);
+          progress = { ...progress, steps: extended(progress.steps, event.metrics) };
+          seconds += event.metrics.seconds;
           return emit({ type: "step", runId, metrics: event.metrics, memory: memory() });
         case "evaluation":
-          evaluations.push(event.metrics);
+          curves?.addEvaluation(event.metrics);
+          progress = { ...progress, evaluations: extended(progress.evaluations, event.metrics) };
           return emit({ type: "evaluation", runId, metrics: event.metrics });
         case "moments": {
           const watch = record.watch && { ...record.watch, moments: event.moments };
           change({ watch });
-          // Told apart: a record with all its curves is too much for every look.
+          // Told apart: the rest of the record is too much for every look.
           return watch ? emit({ type: "watch", runId, watch }) : undefined;
         }
         case "checkpoint":
           return emit({ type: "checkpoint", runId, step: event.step });
         case "empty": {
-          const message = `Step ${event.step}: no token of this row is supervised.`;
-          return emit({ type: "dropped", runId, problems: event.rows.map((row) => ({ line: row, message })) });
+          const problems = event.origins.map((origin) => ({
+            source: origin.source,
+            line: origin.line,
+            message: `Step ${event.step}: no token of ${describeOrigin(origin)} is supervised.`,
+          }));
+          return emit({ type: "dropped", runId, problems });
         }
         case "sample": {
           const others = record.samples.filter(({ prompt }) => prompt !== event.sample.prompt);
@@ -97,14 +107,15 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
     },
 
     end(state, status, reason) {
+      // After a full disk the run stands at its last checkpoint, and so do its curves.
+      if (pointsOf(state.progress) < pointsOf(progress)) curves?.dropUnwritten();
       change({ ...facts(state), status, reason: reason ?? record.reason });
     },
 
     fail(error, lost, [newest, before]) {
-      const step = metrics.at(-1)?.step ?? record.step;
-      const seconds = metrics.reduce((sum, metric) => sum + metric.seconds, 0);
+      const step = progress.steps?.last.step ?? record.step;
       const message = error instanceof Error ? error.message : String(error);
-      const facts = { metrics, evaluations, step, seconds };
+      const facts = { progress, step, seconds };
       if (lost) {
         const reason = `The GPU was lost (${lost.message}). Resume to go on from the last checkpoint.`;
         return change({ ...facts, status: "paused", reason });

@@ -32,7 +32,7 @@ export interface LoadedModel {
   readonly tokenizer: Tokenizer;
   /** What the data worker needs to know of it. */
   readonly files: TokenizerFiles;
-  /** A tensor as float32. */
+  /** A tensor of its files as float32. */
   readonly read: OpenModel["read"];
   /** Its files as they were opened. */
   readonly opened: OpenModel;

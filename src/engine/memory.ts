@@ -1,13 +1,13 @@
 /** The memory of a run, counted from its plan before it starts: tensors, sessions, and what the hungriest run takes besides. */
 
-import { type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
+import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
 import { cacheShape } from "../artifacts/attention.ts";
 import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import type { Artifact, BatchShape } from "../artifacts/contract.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { readModel } from "../onnx/model.ts";
+import { writeModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
 import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
@@ -15,8 +15,6 @@ import { methodOf } from "./prepare.ts";
 
 /** Up to here the heap is filled before there is a tensor or session: ONNX Runtime's own data and its threads' stacks. */
 const emptyHeap = 10e6;
-/** A session's nodes, names and kernels take so many times the bytes of its file without the constants, as measured. */
-const sessionFactor = 17;
 /** Tokens of a key/value cache beside the longest row: an answer is no longer. */
 const answerTokens = 64;
 /** Tokens that a prompt is read by. */
@@ -41,13 +39,13 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const method = methodOf(recipe);
   const specs = parametersOf(model, method);
   const bytesOf = (trainable: boolean) =>
-    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf("float32", spec.shape) : 0), 0);
+    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf(spec.storage, spec.shape) : 0), 0);
   const trained = bytesOf(true);
   const frozen = bytesOf(false);
   const gradients = trained;
   const moments = 2 * trained;
 
-  const { training, optimizer } = artifactsOfStep(model, method, recipe, provider);
+  const { training, optimizer } = artifactsOfRun(model, method, recipe, provider);
   const longest = roomiest(shapes);
   const sessions = [
     { ...planned(training(longest), provider), count: shapes.length },
@@ -90,9 +88,9 @@ const roundUp = (n: number, grain: number) => Math.ceil(n / grain) * grain;
 
 /** Bytes that a run of the artifact takes, and that its session keeps between runs. */
 function planned(artifact: Artifact, provider: ProviderName): { readonly peak: number; readonly kept: number } {
-  const graph = readModel(artifact.bytes);
+  const graph = artifact.graph();
   const plan = planRun(graph, provider, new Set(Object.keys(artifact.aliases)));
   if (provider === "webgpu") return { peak: peakOnGpu(plan), kept: plan.constants };
   const given = graph.initializers.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
-  return { peak: peakInHeap(plan), kept: plan.constants + sessionFactor * (artifact.bytes.length - given) };
+  return { peak: peakInHeap(plan), kept: plan.constants + nodeBytes(writeModel(graph).length, given) };
 }

@@ -14,13 +14,14 @@ const usualAdapter = (model: ModelDefinition): Method => ({
 });
 
 /**
- * Bytes on the device for float32 weights and, for each number that is trained, its gradient and AdamW's two moments. What
+ * Bytes on the device for the weights and, for each number that is trained, its gradient and AdamW's two moments. What
  * the rows take comes on top, and depends on their length: a run's budget measures it.
  */
 export function needsOf(model: ModelDefinition): ModelNeeds {
   const bytesOf = (method: Method) =>
     parametersOf(model, method).reduce(
-      (sum, { shape, trainable }) => sum + byteSizeOf("float32", shape) * (trainable ? 4 : 1),
+      (sum, { shape, storage, trainable }) =>
+        sum + byteSizeOf(storage, shape) + (trainable ? 3 * byteSizeOf("float32", shape) : 0),
       0,
     );
   return { lora: bytesOf(usualAdapter(model)), full: bytesOf({ kind: "full" }) };

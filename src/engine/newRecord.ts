@@ -2,7 +2,9 @@
 
 import { parametersOf } from "../artifacts/method.ts";
 import type { RunRequest } from "../protocol/engine.ts";
+import { noProgress } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
+import { choiceOf } from "../run/source.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { LoadedModel } from "./library.ts";
 import type { Plan } from "./prepare.ts";
@@ -26,7 +28,7 @@ export function newRecord(
     status: "running",
     reason: null,
     model: { name, hash, parameters },
-    sources: request.sources.map((source, i) => ({ ...source, name: plan.sourceNames[i] ?? "" })),
+    sources: request.sources.map((source, i) => ({ ...choiceOf(source), name: plan.sourceNames[i] ?? "" })),
     recipe: request.recipe,
     provider,
     trainable: trainable.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
@@ -35,8 +37,7 @@ export function newRecord(
     totalSteps: plan.totalSteps,
     step: 0,
     seconds: 0,
-    metrics: [],
-    evaluations: [],
+    progress: noProgress,
     best: null,
     samples: [],
     watch,

@@ -1,19 +1,20 @@
 /** From a recipe, a model and prepared rows to everything that a run trains on; the same inputs give the same plan. */
 
 import { linearsOf, type Method } from "../artifacts/method.ts";
-import type { BatchShape, TokenizedExample } from "../batching/batch.ts";
+import { type BatchShape, supervisedIn, type TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets, choosePackedBuckets } from "../batching/buckets.ts";
 import { scaleWeights } from "../batching/mixture.ts";
 import { createSampler, type Sampler, type SamplerOptions, type SamplerState } from "../batching/sampler.ts";
 import { splitValidation } from "../batching/split.ts";
 import { type Order, type OrderState, orderOf, type StagePlan } from "../batching/stages.ts";
-import type { DataSpec, PreparedData, TokenTable } from "../protocol/datasets.ts";
+import type { PreparedData, TokenTable } from "../protocol/datasets.ts";
 import { assertReady } from "../quality/preflight.ts";
-import type { LearntKind, RowProblem } from "../records/example.ts";
+import type { RowProblem } from "../records/example.ts";
+import { type HeldOutSet, validationOf } from "../run/heldOut.ts";
 import type { Sample } from "../run/metrics.ts";
-import type { Recipe } from "../run/recipe.ts";
+import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunStage } from "../run/record.ts";
-import type { SourceChoice } from "../run/source.ts";
+import { lambdasOf, learns, type Objective, type Stage, takes } from "../run/stage.ts";
 import { createTemplate } from "../templates/choose.ts";
 import type { Template } from "../templates/template.ts";
 import { plannedSteps } from "../training/schedule.ts";
@@ -22,14 +23,15 @@ import type { LoadedModel } from "./library.ts";
 export interface Plan {
   readonly method: Method;
   readonly template: Template;
+  /** Those of the first stage, then those of the next, each with its stage's λ in its weights. */
   readonly training: readonly TokenizedExample[];
   readonly validation: readonly TokenizedExample[];
-  /** The same by kind, where the run has stages; else in one set. */
-  readonly heldOut: readonly { readonly kind: LearntKind | null; readonly examples: readonly TokenizedExample[] }[];
+  /** The same in sets, of which none is empty. */
+  readonly heldOut: readonly (HeldOutSet & { readonly examples: readonly TokenizedExample[] })[];
   readonly buckets: readonly BatchShape[];
   /** Those of validation, whose rows are never packed. */
   readonly validationBuckets: readonly BatchShape[];
-  /** In their order; empty where everything is learnt in one. */
+  /** In their order: those of the recipe. */
   readonly stages: readonly RunStage[];
   readonly totalSteps: number;
   /** Held-out questions with the answers that the rows give. */
@@ -41,8 +43,9 @@ export interface Plan {
   order(state?: OrderState): Order;
 }
 
-/** The seeds of a run's parts, apart from each other. */
-export const seeds = ({ seed }: Recipe) => ({ split: seed, order: seed + 1, adapter: seed + 2, text: seed + 3 });
+/** Examples as their files have them, whatever the stages: what is asked about and looked at first. */
+export const inFileOrder = (examples: readonly TokenizedExample[]) =>
+  examples.toSorted((a, b) => a.origin.source - b.origin.source || a.origin.row - b.origin.row);
 
 export function methodOf(recipe: Pick<Recipe, "method" | "lora">): Method {
   return recipe.method === "full" ? { kind: "full" } : { kind: "lora", ...recipe.lora };
@@ -57,19 +60,6 @@ export const shapesOf = ({
   shapes: buckets,
   heldOut: validation.length > 0 ? validationBuckets : [],
 });
-
-/** What the data worker is asked for. */
-export function specOf(modelHash: string, sources: readonly SourceChoice[], recipe: Recipe): DataSpec {
-  const { template, systemPrompt, mask, maxLength, truncation, mixture, validationShare } = recipe;
-  return {
-    modelHash,
-    sources: sources.map(({ hash, mapping, lambda, excluded }) => ({ hash, mapping, lambda, excluded })),
-    settings: { template, systemPrompt, mask, maxLength, truncation },
-    mixture,
-    validationShare,
-    seed: seeds(recipe).split,
-  };
-}
 
 /** Throws when the model cannot do what the recipe asks for: its length, its adapter's layers. Before any row is read. */
 export function checkRecipe({ definition }: Pick<LoadedModel, "definition">, recipe: Recipe): void {
@@ -95,77 +85,72 @@ export function checkRecipe({ definition }: Pick<LoadedModel, "definition">, rec
 export function planRun(
   model: LoadedModel,
   { table, report, sourceNames }: PreparedData,
-  sources: readonly SourceChoice[],
   recipe: Recipe,
 ): Omit<Plan, "questions"> {
   assertReady(report);
-  const lambdas = sources.map(({ lambda }) => lambda);
-  const all = examplesOf(table);
-  const split = splitValidation(table, recipe.validationShare, seeds(recipe).split);
-  const pick = (indices: readonly number[]) => indices.map((index) => all[index] as TokenizedExample);
-  const validation = pick(split.validation);
-  const training = recipe.mixture === "weight" ? scaleWeights(pick(split.training), lambdas) : pick(split.training);
-  const common = {
+  const all = examplesOf(table, sourceNames);
+  const seeds = seedsOf(recipe);
+  const split = splitValidation(table, recipe.validationShare, seeds.split);
+  const isOf = (stage: Stage) => (index: number) =>
+    learns(stage.objective, table.kinds[index] === 0 ? "text" : "chat") && takes(stage, table.sources[index] ?? -1);
+  const pick = (indices: readonly number[], wanted: (index: number) => boolean) =>
+    indices.filter(wanted).map((index) => all[index] as TokenizedExample);
+  const stages = recipe.stages.map((stage, index) => {
+    const rows = pick(split.training, isOf(stage));
+    requireExamples(stage.objective, rows.length, split.training.length);
+    const lambdas = lambdasOf(stage, sourceNames.length);
+    const examples = stage.mixture === "weight" ? scaleWeights(rows, lambdas) : rows;
+    const heldOut = pick(split.validation, isOf(stage));
+    const seed = seeds.stages[index] ?? recipe.seed;
+    return { stage, examples, heldOut, ...planStage(examples, heldOut, { stage, lambdas, recipe, seed }) };
+  });
+  const before = (index: number) => stages.slice(0, index).reduce((sum, { examples }) => sum + examples.length, 0);
+  const inOrder = stages.map(({ steps, sampler }, index): StagePlan => ({ steps, first: before(index), sampler }));
+  return {
     method: methodOf(recipe),
     template: createTemplate(recipe.template, { tokenizer: model.tokenizer, chatTemplate: model.files.chatTemplate }),
-    training,
-    validation,
-    dropped: report.leftOut,
-    sourceNames,
-  };
-  const { order, text } = seeds(recipe);
-  if (recipe.stages === "together") {
-    const { sampler, stepsPerEpoch, ...shapes } = planStage(training, validation, lambdas, recipe, order);
-    return {
-      ...common,
-      ...shapes,
-      heldOut: [{ kind: null, examples: validation }],
-      stages: [],
-      totalSteps: plannedSteps(recipe, stepsPerEpoch),
-      order: sampler,
-    };
-  }
-
-  const of = (kind: LearntKind, indices: readonly number[]) =>
-    [...indices.keys()].filter((place) => table.kinds[indices[place] ?? 0] === (kind === "text" ? 0 : 1));
-  const stages = (["text", "chat"] as const).map((kind) => {
-    const places = of(kind, split.training);
-    requireExamples(kind, places.length, split.training.length);
-    const examples = places.map((place) => training[place] as TokenizedExample);
-    const held = of(kind, split.validation).map((place) => validation[place] as TokenizedExample);
-    const planned = planStage(examples, held, lambdas, recipe, kind === "text" ? text : order);
-    const passes = kind === "text" ? { epochs: recipe.textEpochs, steps: null } : recipe;
-    const steps = plannedSteps(passes, planned.stepsPerEpoch);
-    return { ...planned, kind, places, held, steps, examples: examples.length, supervisedTokens: learntIn(examples) };
-  });
-  const inOrder = stages.map(({ steps, places, sampler }): StagePlan => ({ steps, examples: places, sampler }));
-  return {
-    ...common,
-    heldOut: stages.flatMap(({ kind, held }) => (held.length > 0 ? [{ kind, examples: held }] : [])),
+    training: stages.flatMap(({ examples }) => examples),
+    validation: pick(split.validation, (index) => recipe.stages.some((stage) => isOf(stage)(index))),
+    heldOut: stages.flatMap(({ stage, heldOut }) =>
+      heldOut.length > 0 ? [{ ...validationOf(stage.objective), examples: heldOut }] : [],
+    ),
     buckets: mergeBuckets(stages.map(({ buckets }) => buckets)),
     validationBuckets: mergeBuckets(stages.map(({ validationBuckets }) => validationBuckets)),
-    stages: stages.map(({ kind, steps, examples, supervisedTokens }) => ({ kind, steps, examples, supervisedTokens })),
+    stages: stages.map(({ stage: { objective }, steps, examples }) => ({
+      objective,
+      steps,
+      examples: examples.length,
+      supervisedTokens: learntIn(examples),
+    })),
     totalSteps: stages.reduce((sum, { steps }) => sum + steps, 0),
+    dropped: report.leftOut,
+    sourceNames,
     order: (state) => orderOf(inOrder, state),
   };
 }
 
-/** What one stage draws from: shapes for its examples and for those held out of it, and its seeded order. */
+interface StageParts {
+  readonly stage: Stage;
+  /** Of each source of the run. */
+  readonly lambdas: readonly number[];
+  readonly recipe: Recipe;
+  readonly seed: number;
+}
+
+/** What one stage draws from: shapes for its examples and for those held out of it, its seeded order, and its steps. */
 function planStage(
   training: readonly TokenizedExample[],
   validation: readonly TokenizedExample[],
-  lambdas: readonly number[],
-  recipe: Recipe,
-  seed: number,
+  { stage, lambdas, recipe, seed }: StageParts,
 ) {
   const { batchSize, accumulation } = recipe;
-  const repeats = recipe.mixture === "sampling" && lambdas.length > 1;
+  const repeats = stage.mixture === "sampling" && lambdas.length > 1;
   // Without packing, validation shares the shapes of training.
   const unpacked = chooseBuckets(recipe.packing ? validation : [...training, ...validation], batchSize, { repeats });
   const options: SamplerOptions = {
     lengths: training.map(({ ids }) => ids.length),
-    sources: training.map(({ source }) => source),
-    mixture: { mode: recipe.mixture, lambdas },
+    sources: training.map(({ origin }) => origin.source),
+    mixture: { mode: stage.mixture, lambdas },
     packing: recipe.packing ? recipe.maxLength : null,
     buckets: unpacked,
     batchSize,
@@ -173,17 +158,17 @@ function planStage(
     seed,
   };
   const sampler = (state?: SamplerState) => createSampler(options, state);
-  const { stepsPerEpoch } = sampler();
+  const steps = plannedSteps(stage, sampler().stepsPerEpoch);
   const buckets = recipe.packing
     ? choosePackedBuckets(training, epochOf(sampler()), { batchSize, length: recipe.maxLength })
     : unpacked;
-  return { buckets, validationBuckets: unpacked, stepsPerEpoch, sampler };
+  return { buckets, validationBuckets: unpacked, steps, sampler };
 }
 
-/** A run that was asked for in two stages is not quietly made in one. */
-function requireExamples(kind: LearntKind, count: number, all: number): void {
-  if (count > 0) return;
-  const [missing, there] = kind === "text" ? ["plain text", "chats"] : ["chats", "plain text"];
+/** A stage without rows is refused, not left out. */
+function requireExamples(objective: Objective, count: number, all: number): void {
+  if (count > 0 || objective === "mixed") return;
+  const [missing, there] = objective === "text" ? ["plain text", "chats"] : ["chats", "plain text"];
   throw new Error(
     `The recipe asks for plain text first and chats after it, and all ${all} examples to train on are ${there}: choose a ` +
       `source of ${missing} as well, or have everything learnt together.`,
@@ -199,7 +184,7 @@ function mergeBuckets(lists: readonly (readonly BatchShape[])[]): BatchShape[] {
 }
 
 function learntIn(examples: readonly TokenizedExample[]): number {
-  return examples.reduce((sum, { weights }) => sum + weights.filter((weight) => weight > 0).length, 0);
+  return examples.reduce((sum, { mask }) => sum + supervisedIn(mask), 0);
 }
 
 /** The rows of a sampler's first epoch. */
@@ -208,10 +193,19 @@ function epochOf(sampler: Sampler): readonly (readonly number[])[] {
 }
 
 /** Views of the table's examples. */
-function examplesOf({ ids, weights, offsets, sources, rows }: TokenTable) {
-  return Array.from(rows, (row, i): TokenizedExample => {
+function examplesOf(
+  { ids, mask, weights, offsets, sources, rows, lines }: TokenTable,
+  sourceNames: readonly string[],
+): TokenizedExample[] {
+  return Array.from(rows, (row, i) => {
     const start = offsets[i] ?? 0;
     const end = offsets[i + 1] ?? start;
-    return { source: sources[i] ?? 0, row, ids: ids.subarray(start, end), weights: weights.subarray(start, end) };
+    const source = sources[i] ?? 0;
+    return {
+      origin: { source, name: sourceNames[source] ?? `source ${source + 1}`, row, line: lines[i] ?? row + 1 },
+      ids: ids.subarray(start, end),
+      mask: mask.subarray(start, end),
+      weights: weights.subarray(start, end),
+    };
   });
 }

@@ -1,24 +1,26 @@
 /** How long a run takes, measured by trying: one step of its own artifacts on its most common batch, and what stands between steps. */
 
-import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../batching/batch.ts";
 import { bucketFor } from "../batching/buckets.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator, type Generate } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { Budget } from "../protocol/engine.ts";
-import type { Recipe } from "../run/recipe.ts";
+import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { Runtime } from "../runtime/types.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
 import { nextTask } from "../training/control.ts";
-import { createEvaluator } from "../training/evaluate.ts";
+import { meanLoss } from "../training/evaluate.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
-import { createStepper } from "../training/step.ts";
+import type { TrainingProgram } from "../training/program.ts";
+import { prepareStep, takeStep } from "../training/step.ts";
+import { createWholeGraph } from "../training/wholeGraph.ts";
 import { timesOf } from "./budget.ts";
 import type { LoadedModel } from "./library.ts";
-import { type Plan, seeds } from "./prepare.ts";
+import type { Plan } from "./prepare.ts";
 import { sampleTokens } from "./train.ts";
 import type { Weights } from "./weights.ts";
 
@@ -50,12 +52,16 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   const { weights, model, plan, recipe, signal } = parts;
   const { method } = plan;
   const used = new Set<string>();
-  const runtime: Pick<Runtime, "tensor" | "session" | "report"> = {
+  const runtime: Pick<Runtime, "tensor" | "session" | "prepare" | "report"> = {
     report: parts.runtime.report,
     tensor: (...tensor) => parts.runtime.tensor(...tensor),
     session: (artifact) => {
       used.add(artifact.key);
       return parts.runtime.session(artifact);
+    },
+    prepare: (artifact) => {
+      used.add(artifact.key);
+      return parts.runtime.prepare(artifact);
     },
   };
   const interrupted = async () => {
@@ -70,19 +76,23 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   };
 
   await next();
-  const { all, own } = await weights.trainable(model, method, seeds(recipe).adapter);
+  const { all, own } = await weights.trainable(model, method, seedsOf(recipe).adapter);
+  let started: TrainingProgram | null = null;
   try {
-    const { batch, padded } = usualBatch(plan, recipe);
-    const step = await timeStep({ ...parts, runtime, parameters: all, batch, interrupted });
-    await next();
-    const evaluator = createEvaluator({
+    const program = createWholeGraph({
       runtime,
       parameters: all,
-      artifact: (shape) => compileEvaluation(model.definition, method, shape),
+      specs: parametersOf(model.definition, method),
+      artifacts: artifactsOfRun(model.definition, method, recipe, runtime.report.provider),
+      recipe,
     });
+    started = program;
+    const { batch, padded } = usualBatch(plan, recipe);
+    const step = await timeStep({ ...parts, program, batch, interrupted });
+    await next();
     const held = evaluationBatches(plan.validation, plan.validationBuckets);
     const tried = held[Math.floor(held.length / 2)];
-    const evaluation = tried ? await timed(() => evaluator.loss([tried], interrupted), signal) : 0;
+    const evaluation = tried ? await timed(() => meanLoss(program, [tried], interrupted), signal) : 0;
     await next();
     const answering = parts.question === null ? 0 : await timeAnswer(parts, runtime, all, parts.question);
     parts.onProgress(stages, stages);
@@ -100,10 +110,11 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
       looks * (answering + evaluation);
     return { secondsPerStep, total };
   } finally {
+    started?.dispose();
     disposeAll(own);
     // A run with other settings asks for others; those tried before would only lie about.
     await parts.runtime
-      .releaseSessions((key) => /^(training|optimizer|eval)/.test(key) && !used.has(key))
+      .releaseSessions(({ kind, key }) => kind !== "generation" && !used.has(key))
       .catch(() => undefined);
   }
 }
@@ -131,45 +142,32 @@ function usualBatch({ training, buckets, order, totalSteps }: Plan, { accumulati
   return { batch: packBatch(usual[1].rows, usual[0]), padded: padded / (steps * accumulation) };
 }
 
-interface StepParts extends Pick<ProbeParts, "model" | "plan" | "recipe" | "signal"> {
-  readonly runtime: Pick<Runtime, "tensor" | "session" | "report">;
-  readonly parameters: ParameterTensors;
+interface StepParts extends Pick<ProbeParts, "recipe" | "signal"> {
+  readonly program: TrainingProgram;
   readonly batch: Batch;
   readonly interrupted: () => Promise<boolean>;
 }
 
 /** Seconds of a micro-batch, and of what a step does once. */
-async function timeStep({ runtime, parameters, model, plan, recipe, batch, signal, interrupted }: StepParts) {
-  const { definition } = model;
-  const stepper = createStepper({
-    runtime,
-    parameters,
-    specs: parametersOf(definition, plan.method),
-    artifacts: artifactsOfStep(definition, plan.method, recipe, runtime.report.provider),
-    recipe,
-  });
-  try {
-    await stepper.prepare([batch]);
-    const take = async (batches: readonly Batch[]) => {
-      // Asked before each micro-batch.
-      const begun: number[] = [];
-      const outcome = await stepper.step({ step: 1, updates: 0, batches, learningRate: 0 }, async () => {
-        const stop = await interrupted();
-        begun.push(performance.now());
-        return stop;
-      });
-      if (outcome.kind === "interrupted") signal.throwIfAborted();
-      return { begun, ended: performance.now() };
-    };
-    const first = await take([batch]);
-    // Two micro-batches tell what the update takes by itself; where a step has but one, it is within that one's time.
-    const alone = recipe.accumulation === 1 || first.ended - (first.begun[0] ?? 0) > slow;
-    const { begun, ended } = await take(alone ? [batch] : [batch, batch]);
-    const [one = 0, two = ended] = begun;
-    return { microBatch: (two - one) / 1000, update: Math.max(0, ended - two - (alone ? 0 : two - one)) / 1000 };
-  } finally {
-    stepper.dispose();
-  }
+async function timeStep({ program, recipe, batch, signal, interrupted }: StepParts) {
+  await prepareStep(program, [batch]);
+  const take = async (batches: readonly Batch[]) => {
+    // Asked before each micro-batch.
+    const begun: number[] = [];
+    const outcome = await takeStep(program, { step: 1, updates: 0, batches, learningRate: 0 }, async () => {
+      const stop = await interrupted();
+      begun.push(performance.now());
+      return stop;
+    });
+    if (outcome.kind === "interrupted") signal.throwIfAborted();
+    return { begun, ended: performance.now() };
+  };
+  const first = await take([batch]);
+  // Two micro-batches tell what the update takes by itself; where a step has but one, it is within that one's time.
+  const alone = recipe.accumulation === 1 || first.ended - (first.begun[0] ?? 0) > slow;
+  const { begun, ended } = await take(alone ? [batch] : [batch, batch]);
+  const [one = 0, two = ended] = begun;
+  return { microBatch: (two - one) / 1000, update: Math.max(0, ended - two - (alone ? 0 : two - one)) / 1000 };
 }
 
 /** Seconds of the second of two calls: the first one builds what it needs. */

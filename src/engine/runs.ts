@@ -1,22 +1,24 @@
 /** The runs that this browser keeps, as the page asks for them: the list, their owner's words, their size, and a run as one file. */
 
 import { readRunFile } from "../export/readRunFile.ts";
-import { type RunContents, type RunRows, recordText, writeRecord } from "../export/runFile.ts";
+import { exactText, type RunContents, type RunRows, writeRecord } from "../export/runFile.ts";
 import { writeRunFile } from "../export/writeRunFile.ts";
 import type { EngineApi, EngineEvent, ImportedRun } from "../protocol/engine.ts";
+import { noCurves } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
+import type { CheckpointView } from "../storage/checkpoints.ts";
 import { errorText } from "../storage/errors.ts";
 import { isTraining } from "../storage/lock.ts";
 import { checkRows } from "../storage/rows.ts";
 import { missingRun, type RunWords } from "../storage/runs.ts";
 import type { Storage } from "../storage/storage.ts";
-import { readState } from "../training/state.ts";
+import { readState, wholeState } from "../training/state.ts";
 import type { Exports } from "./export.ts";
 import type { Journal } from "./journal.ts";
 
 type RunCalls = Pick<
   EngineApi,
-  "listRuns" | "editRun" | "deleteRun" | "runSizes" | "exportRecord" | "exportRun" | "importRun"
+  "listRuns" | "curvesOf" | "editRun" | "deleteRun" | "runSizes" | "exportRecord" | "exportRun" | "importRun"
 >;
 
 export interface RunDesk {
@@ -60,7 +62,7 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
     const checkpoints = [];
     for (const step of wanted.filter((step) => steps.includes(step))) {
       const opened = await storage.checkpoints.open(record.id, step);
-      if (opened) checkpoints.push(opened);
+      if (opened) checkpoints.push({ ...opened, state: await stateOf(record.id, opened) });
     }
     if (checkpoints.length === 0)
       notes.push("It has no checkpoint yet: whoever takes it in starts it from the beginning.");
@@ -74,14 +76,21 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
     }
     const { name, hash } = record.model;
     notes.push(`The base model is not in it: whoever takes it in needs ${name}, hash ${hash.slice(0, 8)}….`);
-    return { contents: { record, checkpoints, rows }, notes };
+    const curves = await storage.runs.curves(record.id);
+    return { contents: { record, curves, checkpoints, rows }, notes };
+  }
+
+  /** With its curves; a state of format 1 has them. */
+  async function stateOf(runId: string, { state, curves }: CheckpointView): Promise<object> {
+    const own = readState(state, null).curves ?? (curves ? await storage.curves.read(runId, curves) : noCurves);
+    return wholeState(state as object, own);
   }
 
   async function takeIn(name: string, contents: RunContents, signal: AbortSignal | undefined): Promise<ImportedRun> {
     const { checkpoints, rows } = contents;
     for (const { step, state } of checkpoints) {
       try {
-        readState(state);
+        readState(state, null);
       } catch (error) {
         throw new Error(`${name} cannot be taken in: checkpoint of step ${step}: ${errorText(error)}.`, {
           cause: error,
@@ -113,15 +122,12 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
       ...tensor,
       read: () => tensor.slice(0, tensor.byteLength, signal),
     });
-    await storage.checkpoints.adopt(
-      record,
-      checkpoints.map((checkpoint) => ({
-        ...checkpoint,
-        state: checkpoint.state as object,
-        tensors: checkpoint.tensors.map(whole),
-      })),
-      signal,
-    );
+    const adopted = checkpoints.map((checkpoint) => ({
+      ...checkpoint,
+      state: checkpoint.state as object,
+      tensors: checkpoint.tensors.map(whole),
+    }));
+    await storage.checkpoints.adopt({ record, curves: contents.curves, checkpoints: adopted }, signal);
     emit({ type: "runsChanged" });
     return { record, added: true, notes };
   }
@@ -136,6 +142,7 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
         const { runs } = await storage.runs.list();
         return runs;
       },
+      curvesOf: (runId) => storage.runs.curves(runId),
       editRun: edit,
       async deleteRun(runId) {
         await storage.runs.delete(runId);
@@ -143,7 +150,7 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
       },
       runSizes: () => storage.checkpoints.sizes(),
 
-      exportRecord: async (runId) => writeRecord("run.json", await get(runId)),
+      exportRecord: async (runId) => writeRecord("run.json", await get(runId), await storage.runs.curves(runId)),
 
       async exportRun(runId, signal) {
         const record = await get(runId);
@@ -172,6 +179,6 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
 
 /** Whether two records are of one run at one place, whatever they are called. */
 function sameRun(one: RunRecord, other: RunRecord): boolean {
-  const core = (record: RunRecord) => recordText({ ...record, id: "", name: "", note: "", updatedAt: "" });
+  const core = (record: RunRecord) => exactText({ ...record, id: "", name: "", note: "", updatedAt: "" });
   return core(one) === core(other);
 }

@@ -1,30 +1,32 @@
 /** One run from its record to its end: puts the loop's parts together, and keeps record and checkpoints in step with it. */
 
-import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfStep } from "../artifacts/ofStep.ts";
+import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
-import type { EvaluationMetrics } from "../run/metrics.ts";
-import type { Recipe } from "../run/recipe.ts";
+import { validationOf } from "../run/heldOut.ts";
+import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { Runtime } from "../runtime/types.ts";
+import type { CurveWriter } from "../storage/curves.ts";
 import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
 import { type Control, nextTask } from "../training/control.ts";
-import { createEvaluator, evaluateHeldOut } from "../training/evaluate.ts";
+import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
 import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
-import { learningRateAt, slowedBy, stagedLearningRate } from "../training/schedule.ts";
-import { initialState, type LoopState, readState } from "../training/state.ts";
-import { createStepper, type Stepper } from "../training/step.ts";
+import type { TrainingProgram } from "../training/program.ts";
+import { learningRateOf, slowedBy } from "../training/schedule.ts";
+import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
+import { createWholeGraph } from "../training/wholeGraph.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
 import { memoryOf } from "./memory.ts";
-import { type Plan, seeds, shapesOf } from "./prepare.ts";
+import { type Plan, shapesOf } from "./prepare.ts";
 import { createWatch } from "./watch.ts";
 import type { Weights } from "./weights.ts";
 
@@ -43,22 +45,38 @@ export interface TrainParts {
   readonly follow: (journal: Journal) => void;
 }
 
+interface Restored {
+  readonly state: LoopState;
+  /** Goes on where the curves of that state end. */
+  readonly curves: CurveWriter;
+  /** Why it is not the newest checkpoint; null where it is as asked. */
+  readonly reason: string | null;
+}
+
 /** Goes back to a checkpoint, the newest where none is named; a damaged one is told, and the one before it taken. */
 async function restore(
   storage: Storage,
-  stepper: Stepper,
+  program: TrainingProgram,
   runId: string,
   step: number | null,
-): Promise<{ state: LoopState; reason: string | null }> {
-  const load = (which: number | "latest") =>
-    stepper.restore(async (tensor) => (await storage.checkpoints.load(runId, which, tensor)).state);
+  patience: Patience | null,
+): Promise<Restored> {
+  const load = async (which: number | "latest") => {
+    const { state: kept, place } = await program.restore(async (tensor) => {
+      const { state, manifest } = await storage.checkpoints.load(runId, which, tensor);
+      return { state, place: manifest.curves };
+    });
+    const { state, curves: own } = readState(kept, patience);
+    const curves = await (own ? storage.curves.writer(runId, null, own) : storage.curves.writer(runId, place));
+    return { state, curves };
+  };
   try {
-    return { state: readState(await load(step ?? "latest")), reason: null };
+    return { ...(await load(step ?? "latest")), reason: null };
   } catch (error) {
     if (!(error instanceof CheckpointDamagedError)) throw error;
     const [older] = error.goodSteps;
     if (older === undefined) throw error;
-    return { state: readState(await load(older)), reason: error.message };
+    return { ...(await load(older)), reason: error.message };
   }
 }
 
@@ -76,62 +94,55 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 
   runtime.restartPeak();
   let own: ParameterTensors = new Map();
-  let stepper: Stepper | null = null;
+  let started: TrainingProgram | null = null;
+  let curves: CurveWriter | undefined;
   try {
-    const trainable = await weights.trainable(model, method, seeds(recipe).adapter);
+    const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter);
     const parameters = trainable.all;
     own = trainable.own;
-    stepper = createStepper({
+    const program = createWholeGraph({
       runtime,
       parameters,
       specs: parametersOf(model.definition, method),
-      artifacts: artifactsOfStep(model.definition, method, recipe, runtime.report.provider),
+      artifacts: artifactsOfRun(model.definition, method, recipe, runtime.report.provider),
       recipe,
     });
+    started = program;
 
-    let state: LoopState | null = null;
+    const ends = endsOf(plan, recipe);
     const fromStart = first.resumeFrom === 0 || (await storage.checkpoints.steps(runId)).length === 0;
-    if (resumed && !fromStart) {
-      const restored = await restore(storage, stepper, runId, first.resumeFrom);
-      state = restored.state;
-      if (restored.reason) journal.write({ reason: restored.reason });
-    }
-    const batches = createBatchSource(plan.training, plan.buckets, plan.order(state?.sampler));
-    state ??= initialState(batches.state());
-    journal.begin(state);
+    const restored =
+      resumed && !fromStart ? await restore(storage, program, runId, first.resumeFrom, ends.patience) : null;
+    if (restored?.reason) journal.write({ reason: restored.reason });
+    const batches = createBatchSource(plan.training, plan.buckets, plan.order(restored?.state.sampler));
+    const state = restored?.state ?? initialState(batches.state());
+    const writer = restored?.curves ?? (await storage.curves.writer(runId, null));
+    curves = writer;
+    journal.begin(state, writer);
 
-    const held = plan.heldOut.map(({ kind, examples }) => ({
-      kind,
+    const held = plan.heldOut.map(({ examples, ...set }) => ({
+      ...set,
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(model.definition, method, shape),
-    });
     const { totalSteps, watch } = first;
     const respond = sampler(parts, parameters, recipe);
     const outcome = await trainingLoop(
       {
         recipe,
         totalSteps,
-        learningRate: (step) =>
-          slowedBy(first.slowdowns, step) *
-          (plan.stages.length > 0
-            ? stagedLearningRate(recipe, plan.stages, step)
-            : learningRateAt(recipe, step, totalSteps)),
-        stepper,
+        learningRate: (step) => slowedBy(first.slowdowns, step) * learningRateOf(recipe.stages, plan.stages, step),
+        program,
         batches,
-        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(evaluator, held, interrupted) : null,
-        ...endsOf(plan, recipe),
+        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(program, held, interrupted) : null,
+        ...ends,
         questions: plan.questions,
         answer: respond,
         watch:
           watch && recipe.watchEvery !== null
-            ? createWatch(plan, watch, recipe.watchEvery, { evaluator, answer: respond })
+            ? createWatch(plan, watch, recipe.watchEvery, { program, answer: respond })
             : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
-          await storage.checkpoints.save({ record: journal.at(at), state: at, tensors });
+          await storage.checkpoints.save({ record: journal.at(at), state: at, tensors, curves: writer });
         },
         emit: journal.hear,
         control: parts.control,
@@ -146,12 +157,12 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   } catch (error) {
     journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
   } finally {
-    stepper?.dispose();
+    started?.dispose();
     disposeAll(own);
-    await runtime.releaseSessions((key) => /^(training|optimizer|eval)/.test(key)).catch(() => undefined);
+    await runtime.releaseSessions(({ kind }) => kind !== "generation").catch(() => undefined);
   }
   try {
-    await storage.runs.put(journal.record());
+    await storage.runs.put(journal.record(), curves);
   } catch (error) {
     // A disk without room for the record has the last checkpoint's; the page gets the one of now, and the reason.
     if (!(error instanceof StorageError)) throw error;
@@ -188,10 +199,9 @@ function sampler(
 /** Why the device was lost, null where it was not. */
 const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
 
-/** Where stages end, and when the run may end early: of several stages in the last only, by the loss of what it learns. */
+/** Where stages end, and when the run may end early: in the last stage only, by the loss on what is held out of it. */
 function endsOf({ stages }: Plan, { patience: validations }: Recipe): Pick<LoopParts, "borders" | "patience"> {
   const borders = stages.slice(0, -1).map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
-  const last = stages.at(-1)?.kind;
-  const loss = (found: EvaluationMetrics) => (last && found.byKind?.[last]) ?? found.loss;
-  return { borders, patience: validations === null ? null : { validations, from: borders.at(-1) ?? 0, loss } };
+  const set = validationOf(stages.at(-1)?.objective ?? "mixed");
+  return { borders, patience: validations === null ? null : { validations, from: borders.at(-1) ?? 0, set } };
 }

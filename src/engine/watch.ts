@@ -1,14 +1,14 @@
 /** What a run looks at while it trains: an answer to one prompt, and the loss of each token of one row. */
 
-import type { TokenizedExample } from "../batching/batch.ts";
+import { supervisedIn, type TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
 import type { WatchChoice } from "../protocol/engine.ts";
 import type { Watch } from "../run/metrics.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
-import type { Evaluator } from "../training/evaluate.ts";
 import type { LoopWatch } from "../training/loop.ts";
+import type { EvaluationProgram } from "../training/program.ts";
 import type { LoadedModel } from "./library.ts";
-import type { Plan } from "./prepare.ts";
+import { inFileOrder, type Plan } from "./prepare.ts";
 
 /** Losses are kept with so many figures: more than an eye reads, and a record of a long run stays small. */
 const figures = 4;
@@ -25,18 +25,18 @@ export function planWatch(
   question: string | null,
   choice: WatchChoice,
 ): Watch {
-  const { source, row, ids, weights } = watchedExample(plan, choice.place);
+  const { origin, ids, mask, weights } = watchedExample(plan, choice.place);
   return {
     prompt: choice.prompt ?? question,
-    place: { source, row },
-    tokens: Array.from(ids, (id, i) => ({ text: tokenizer.show(id), weight: weights[i] ?? 0 })),
+    place: { source: origin.source, row: origin.row },
+    tokens: Array.from(ids, (id, i) => ({ text: tokenizer.show(id), weight: mask[i] === 1 ? (weights[i] ?? 0) : 0 })),
     moments: [],
   };
 }
 
 function watchedExample({ training, validation, sourceNames }: Rows, place: WatchChoice["place"]): TokenizedExample {
-  const all = [...validation, ...training];
-  const found = place ? all.find(({ source, row }) => source === place.source && row === place.row) : all[0];
+  const all = [...validation, ...inFileOrder(training)];
+  const found = place ? all.find(({ origin }) => origin.source === place.source && origin.row === place.row) : all[0];
   if (found) return found;
   const name = place && (sourceNames[place.source] ?? `source ${place.source + 1}`);
   throw new Error(
@@ -49,10 +49,10 @@ export function createWatch(
   plan: Rows,
   { prompt, place }: Watch,
   every: number,
-  parts: { readonly evaluator: Evaluator; readonly answer: (prompt: string) => Promise<string | null> },
+  parts: { readonly program: EvaluationProgram; readonly answer: (prompt: string) => Promise<string | null> },
 ): LoopWatch {
   const example = watchedExample(plan, place);
-  const supervised = example.weights.filter((weight) => weight > 0).length;
+  const supervised = supervisedIn(example.mask);
   const fits = plan.validationBuckets.some(
     (shape) => shape.length >= example.ids.length && shape.supervised >= supervised,
   );
@@ -64,8 +64,7 @@ export function createWatch(
     async look() {
       const answer = prompt === null ? "" : await parts.answer(prompt);
       if (answer === null || !batch) return null;
-      const weighted = await parts.evaluator.tokenLosses(batch);
-      const losses = Array.from(weighted.subarray(0, supervised), (loss, n) => loss / (batch.lossWeights[n] ?? 1));
+      const losses = Array.from(await parts.program.tokenLosses(batch));
       return { answer, losses: losses.map((loss) => Number(loss.toPrecision(figures))) };
     },
   };

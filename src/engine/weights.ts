@@ -1,9 +1,16 @@
 /** Parameters on the device: one copy of a base model that all share, and the tuned ones that are asked. */
 
+import type { ParameterSpec } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import type { Storage } from "../storage/storage.ts";
-import { disposeAll, initialAdapter, type ParameterTensors, uploadParameters } from "../training/parameters.ts";
+import {
+  disposeAll,
+  initialAdapter,
+  type ParameterTensors,
+  readParameter,
+  uploadParameters,
+} from "../training/parameters.ts";
 import type { LoadedModel } from "./library.ts";
 import { readTrained } from "./trained.ts";
 
@@ -33,6 +40,8 @@ export interface Weights {
   keepOnly(hashes: readonly string[]): Promise<void>;
 }
 
+const fromFiles = (model: LoadedModel) => (spec: ParameterSpec) => readParameter(spec, model.read);
+
 export function createWeights(runtime: Runtime, storage: Storage): Weights {
   const bases = new Map<string, Promise<ParameterTensors>>();
   let asked: { runId: string; step: number; model: string; own: ParameterTensors; all: ParameterTensors } | null = null;
@@ -41,7 +50,7 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
     const { hash } = model.summary;
     const present = bases.get(hash);
     if (present) return present;
-    const uploading = uploadParameters(runtime, parametersOf(model.definition, null), (name) => model.read(name));
+    const uploading = uploadParameters(runtime, parametersOf(model.definition, null), fromFiles(model));
     bases.set(hash, uploading);
     uploading.catch(() => bases.delete(hash));
     return uploading;
@@ -53,7 +62,7 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
     async trainable(model, method, seed) {
       const specs = parametersOf(model.definition, method);
       if (method.kind === "full") {
-        const own = await uploadParameters(runtime, specs, (name) => model.read(name));
+        const own = await uploadParameters(runtime, specs, fromFiles(model));
         return { all: own, own };
       }
       const shared = await base(model);
@@ -61,7 +70,7 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
       const own = await uploadParameters(
         runtime,
         specs.filter((spec) => spec.trainable),
-        (name) => start.get(name),
+        ({ name }) => start.get(name),
       );
       return { all: new Map([...shared, ...own]), own };
     },

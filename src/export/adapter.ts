@@ -43,7 +43,7 @@ export function adapterTensors(model: ModelDefinition, method: LoraMethod): { na
     );
   }
   return parametersOf(model, method)
-    .filter(({ initial }) => initial !== "checkpoint")
+    .filter(({ source }) => source.kind !== "checkpoint")
     .map(({ name, shape }) => ({ name, shape }));
 }
 

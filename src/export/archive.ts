@@ -5,7 +5,7 @@ import { ExportError, type OutFile, readBackError } from "./files.ts";
 
 const pieceBytes = 4 * 2 ** 20;
 
-/** Loaded at the first export or import: 38 kB (gzip). This entry brings neither workers nor WebAssembly. */
+/** Loaded at the first export or import: 39 kB (gzip). This entry brings neither workers nor WebAssembly. */
 const zipLibrary = () => import("@zip.js/zip.js/lib/zip-core-custom.js");
 
 /** A zip that is being written into a scratch file, piece by piece. */

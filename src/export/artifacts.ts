@@ -1,7 +1,7 @@
 /** Training artifacts for the user: ONNX files, each read back and compared with what was compiled before it is given. */
 
 import type { Artifact, Port } from "../artifacts/contract.ts";
-import { readModel } from "../onnx/model.ts";
+import { readModel, writeModel } from "../onnx/model.ts";
 import { describeType } from "../tensor/dtype.ts";
 import { type OutFile, readBackError } from "./files.ts";
 
@@ -16,11 +16,12 @@ export interface ArtifactFile extends OutFile {
 
 /** Throws ExportError unless the file, parsed again, takes and gives what the artifact does; GraphError where it is no graph. */
 export async function writeArtifact(name: string, artifact: Artifact): Promise<ArtifactFile> {
-  const content = new Blob([new Uint8Array(artifact.bytes)], { type: "application/octet-stream" });
+  const graph = artifact.graph();
+  const content = new Blob([new Uint8Array(writeModel(graph))], { type: "application/octet-stream" });
   const { inputs, outputs, nodes } = readModel(new Uint8Array(await content.arrayBuffer()));
   for (const [what, found, wanted] of [
-    ["inputs", inputs, artifact.inputs],
-    ["outputs", outputs, artifact.outputs],
+    ["inputs", inputs, graph.inputs],
+    ["outputs", outputs, graph.outputs],
   ] as const) {
     const [read, told] = [described(found), described(wanted)];
     if (read !== told) throw readBackError(`the list of ${what} of ${name}`, read, told);

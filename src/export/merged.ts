@@ -10,6 +10,7 @@ import { sha256 } from "../hub/hash.ts";
 import type { ModelTensor, OpenModel } from "../hub/model.ts";
 import { layoutSafetensors } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
+import type { FileTensor } from "../models/fileTensor.ts";
 import type { Scratch } from "../storage/scratch.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -52,6 +53,15 @@ export async function exportMerged(parts: MergedParts): Promise<Bundle> {
   return { files, notes: [...template.notes, ...weights.notes], tensors: weights.tensors.size };
 }
 
+type Values = Float32Array<ArrayBuffer>;
+
+/** A parameter with its tensor in the base's files, and that tensor's place. */
+interface Held {
+  readonly name: string;
+  readonly tensor: FileTensor;
+  readonly entry: ModelTensor;
+}
+
 interface Written {
   readonly file: OutFile;
   readonly tensors: ReadonlyMap<string, WantedTensor>;
@@ -71,32 +81,41 @@ async function mergeWeights(parts: MergedParts): Promise<Written> {
     out.write(bytes, places.get(name) ?? 0);
     onProgress?.(tensors.size, opened.tensors.size);
   };
-  const change = async (entry: ModelTensor, base: Float32Array, values: Float32Array<ArrayBuffer>) => {
+  const specs = parametersOf(model, method);
+  /** The parameters that the base's files hold. */
+  const held = specs.flatMap(({ name, source }): Held[] => {
+    const entry = source.kind === "checkpoint" && opened.tensors.get(source.tensor.name);
+    return source.kind === "checkpoint" && entry ? [{ name, entry, tensor: source.tensor }] : [];
+  });
+  /** Writes what becomes of a parameter in place of the base's. */
+  const change = async ({ entry, tensor }: Held, become: (base: Values) => Values): Promise<void> => {
+    const base = await opened.read(entry.name, signal);
+    const values = tensor.toFile(become(tensor.toParameter(base)));
     const bytes = encodeFloats(entry.dtype, values);
     rounding.add(entry, base, values, decodeFloats(entry.dtype, bytes, new Float32Array(values.length)));
     await keep(entry, bytes);
   };
 
   if (method.kind === "full") {
+    const byName = new Map(held.map((one) => [one.name, one]));
     await trained(async (name, values) => {
-      const entry = opened.tensors.get(name);
-      if (entry) await change(entry, await opened.read(name, signal), values);
+      const one = byName.get(name);
+      if (one) await change(one, () => values);
     });
   } else {
-    const adapter = new Map<string, Float32Array<ArrayBuffer>>();
+    const adapter = new Map<string, Values>();
     await trained((name, values) => void adapter.set(name, values));
-    const pairs = parametersOf(model, method).filter(({ initial }) => initial === "lora_A");
-    const adapted = new Map(pairs.map(({ name }) => [name.replace("lora_A.weight", "weight"), name]));
-    for (const [name, entry] of opened.tensors) {
-      const pair = adapted.get(name);
-      if (pair === undefined) {
+    const adapted = new Set(specs.flatMap(({ name, source }) => (source.kind === "lora_A" ? [name] : [])));
+    for (const one of held) {
+      const { name, entry } = one;
+      const pair = name.replace(/weight$/, "lora_A.weight");
+      if (!adapted.has(pair)) {
         await keep(entry, await entry.source.slice(entry.start, entry.end, signal));
         continue;
       }
-      const [down, up] = [adapter.get(pair), adapter.get(pair.replace("lora_A.weight", "lora_B.weight"))];
+      const [down, up] = [adapter.get(pair), adapter.get(name.replace(/weight$/, "lora_B.weight"))];
       if (!down || !up) throw incomplete(name);
-      const base = await opened.read(name, signal);
-      await change(entry, base, mergeAdapter(base, down, up, method));
+      await change(one, (base) => mergeAdapter(base, down, up, method));
     }
   }
 

@@ -4,9 +4,7 @@ import * as v from "valibot";
 import { bytesFromBlob, readJson } from "../hub/bytes.ts";
 import { sha256 } from "../hub/hash.ts";
 import { readSafetensors } from "../hub/safetensors.ts";
-import { RunRecordSchema } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
-import { unsealed } from "../storage/records.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { byteSizeOf, type DType } from "../tensor/dtype.ts";
 import { openArchive } from "./archive.ts";
@@ -17,6 +15,7 @@ import {
   pieceBytes,
   type RunContents,
   type RunFileOptions,
+  readRecord,
   readRecordText,
   storedTypes,
 } from "./runFile.ts";
@@ -42,11 +41,13 @@ export async function readRunFile(name: string, file: Blob, options: RunFileOpti
     return source(path);
   };
 
-  const record = unsealed(`The record in ${name}`, "Export the run again.", RunRecordSchema, {
-    format: manifest.recordFormat,
-    value: await jsonOf(name, checked("run.json"), readRecordText),
-  });
-  const checkpoints: CheckpointView[] = [];
+  const { record, curves } = readRecord(
+    `The record in ${name}`,
+    "Export the run again.",
+    manifest.recordFormat,
+    await jsonOf(name, checked("run.json"), readRecordText),
+  );
+  const checkpoints: RunContents["checkpoints"][number][] = [];
   for (const { step, savedAt, state, tensors } of manifest.checkpoints) {
     checkpoints.push({
       step,
@@ -56,7 +57,7 @@ export async function readRunFile(name: string, file: Blob, options: RunFileOpti
     });
   }
   const rows = manifest.data.map((listed) => ({ ...listed, files: listed.files.map(checked) }));
-  return { record, checkpoints, rows };
+  return { record, curves, checkpoints, rows };
 }
 
 const damaged = (name: string, problem: string) =>

@@ -3,9 +3,9 @@
  * which is named by its hash.
  *
  *     README.txt                               what this is
- *     run.json                                 the record; a number that JSON lacks stands as {"$number": "NaN"}
+ *     run.json                                 the record with its curves; a number that JSON lacks is {"$number": "NaN"}
  *     checkpoints/<step>/tensors.safetensors   trained parameters and moments
- *     checkpoints/<step>/state.json            the training loop's state
+ *     checkpoints/<step>/state.json            the training loop's state, with the curves up to it
  *     data/<hash>/<n>.json                     rows as they were read, a list a piece
  *     manifest.json                            what belongs together, and the SHA-256 of each 4 MiB of every file
  */
@@ -13,8 +13,8 @@
 import * as v from "valibot";
 import { isObject } from "../hub/bytes.ts";
 import type { StoredDType } from "../hub/safetensors.ts";
-import type { RunRecord } from "../run/record.ts";
-import { RunRecordSchema } from "../run/record.ts";
+import { type Curves, noCurves } from "../run/curves.ts";
+import { type RunRecord, RunSchema, wholeRecord } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { format as recordFormat, unsealed } from "../storage/records.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
@@ -37,7 +37,9 @@ export interface RunRows {
 
 export interface RunContents {
   readonly record: RunRecord;
-  readonly checkpoints: readonly CheckpointView[];
+  readonly curves: Curves;
+  /** Their states with the curves up to them. */
+  readonly checkpoints: readonly Omit<CheckpointView, "curves">[];
   readonly rows: readonly RunRows[];
 }
 
@@ -68,14 +70,16 @@ export const Manifest = v.object({
 });
 export type Manifest = v.InferOutput<typeof Manifest>;
 
-/** The record as text that loses nothing: JSON alone would turn a loss of NaN into null. */
-export function recordText(record: RunRecord): string {
-  const exact = (_name: string, value: unknown) =>
-    typeof value === "number" && !Number.isFinite(value) ? { $number: String(value) } : value;
-  return `${JSON.stringify(record, exact, 2)}\n`;
+/** As JSON that loses nothing: alone it would turn a loss of NaN into null. */
+export function exactText(value: object): string {
+  const exact = (_name: string, member: unknown) =>
+    typeof member === "number" && !Number.isFinite(member) ? { $number: String(member) } : member;
+  return `${JSON.stringify(value, exact, 2)}\n`;
 }
 
-/** Reads `recordText`; what a record must be is left to its schema. */
+export const recordText = (record: RunRecord, curves: Curves): string => exactText(wholeRecord(record, curves));
+
+/** Reads `exactText`; what a record must be is left to its schema. */
 export function readRecordText(text: string): unknown {
   return JSON.parse(text, (_name, value: unknown) => {
     if (!isObject(value) || typeof value.$number !== "string") return value;
@@ -83,13 +87,24 @@ export function readRecordText(text: string): unknown {
   });
 }
 
-/** The record alone as a file. Throws ExportError when what is read back is not the record. */
-export async function writeRecord(name: string, record: RunRecord): Promise<OutFile> {
-  const content = new Blob([recordText(record)], { type: "application/json" });
+/** Reads what `recordText` wrote, and what an earlier version did. Throws StorageError naming `what`. */
+export function readRecord(
+  what: string,
+  wayOut: string,
+  format: number,
+  value: unknown,
+): Pick<RunContents, "record" | "curves"> {
+  const { record, curves } = unsealed(what, wayOut, RunSchema, { format, value });
+  return { record, curves: curves ?? noCurves };
+}
+
+/** The record with its curves as a file. Throws ExportError when what is read back is not what was written. */
+export async function writeRecord(name: string, record: RunRecord, curves: Curves): Promise<OutFile> {
+  const told = recordText(record, curves);
+  const content = new Blob([told], { type: "application/json" });
   const value = readRecordText(await content.text());
-  const what = `The record in ${name}`;
-  const back = unsealed(what, "Export it again.", RunRecordSchema, { format: recordFormat, value });
-  const [found, told] = [recordText(back), recordText(record)];
+  const back = readRecord(`The record in ${name}`, "Export it again.", recordFormat, value);
+  const found = recordText(back.record, back.curves);
   if (found !== told) throw readBackError(name, found, told);
   return { name, content };
 }

@@ -41,7 +41,7 @@ ${model.name}, ${model.parameters} parameters, hash ${model.hash}
  * the signal's reason when cancelled.
  */
 export async function writeRunFile(
-  { record, checkpoints, rows }: RunContents,
+  { record, curves, checkpoints, rows }: RunContents,
   out: ScratchFile,
   { onProgress, signal }: RunFileOptions = {},
 ): Promise<WrittenRun> {
@@ -69,7 +69,8 @@ export async function writeRunFile(
   const text = (value: string) => [new TextEncoder().encode(value)];
 
   await add("README.txt", text(readme(record)));
-  await add("run.json", text(recordText(record)));
+  const told = recordText(record, curves);
+  await add("run.json", text(told));
   const listed: Manifest["checkpoints"] = [];
   for (const { step, savedAt, state, tensors } of checkpoints) {
     const folder = `checkpoints/${step}`;
@@ -96,7 +97,7 @@ export async function writeRunFile(
     signal,
     onProgress: (read) => onProgress?.(done + read, Math.max(total, done + read)),
   });
-  const [found, told] = [recordText(back.record), recordText(record)];
+  const found = recordText(back.record, back.curves);
   if (found !== told) throw readBackError("run.json", found, told);
   return {
     archive: written,

@@ -66,7 +66,9 @@ export async function examine(
 const collapsed = (text: string) => text.trim().replace(/\s+/g, " ");
 
 function lengthOf(text: string, tokenizer: Tokenizer): number {
-  return tokenizer.encode([{ text, kind: "content", role: null, message: null, answer: false, weight: 0 }]).ids.length;
+  return tokenizer.encode([
+    { text, kind: "content", role: null, message: null, answer: false, supervised: false, weight: 0 },
+  ]).ids.length;
 }
 
 /** A prompt is refused with a RangeError; the other settings are ours. One long question must not end the exam. */

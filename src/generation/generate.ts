@@ -18,7 +18,7 @@ export interface GeneratorParts {
   readonly parameters: ReadonlyMap<string, DeviceTensor>;
   /** `compileGeneration` of the model: `tokens` at once, a cache of `capacity` slots. */
   readonly artifact: (shape: { readonly tokens: number; readonly capacity: number }) => Artifact;
-  /** Longest sequence of the model in tokens: `max_position_embeddings`. */
+  /** Longest sequence of the model in tokens. */
   readonly contextLength: number;
 }
 

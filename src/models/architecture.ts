@@ -3,6 +3,7 @@
 import type { Heads } from "../nn/attention.ts";
 import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
+import type { FileTensor, NamedShape } from "./fileTensor.ts";
 
 /** The attention of one layer. */
 export interface LayerSpec {
@@ -57,6 +58,8 @@ export interface Architecture<C> {
   forward(scope: Scope, config: C, tokens: Tokens, attend: Attend, select: Select): Value;
   /** The head's weight (V, D): logits are states times its transpose. */
   headWeight(scope: Scope, config: C): Value;
+  /** Where and how the model's files hold a parameter. One parameter is one tensor: a fused one is split in `forward`. */
+  fileTensor(config: C, parameter: NamedShape): FileTensor;
 }
 
 /** A model without its weights: an architecture and its config. Rooms below know a model by this alone. */
@@ -68,6 +71,7 @@ export interface ModelDefinition extends ModelFacts {
   readonly layers: readonly LayerSpec[];
   forward(scope: Scope, tokens: Tokens, attend: Attend, select: Select): Value;
   headWeight(scope: Scope): Value;
+  fileTensor(parameter: NamedShape): FileTensor;
 }
 
 /** An architecture whose config's type nobody else needs to know. */
@@ -88,10 +92,11 @@ export function familyOf<C>(architecture: Architecture<C>): Family {
       return {
         ...architecture.facts(config),
         architecture: name,
-        key: JSON.stringify([name, config]),
+        key: `${name} ${JSON.stringify(config)}`,
         layers: architecture.layers(config),
         forward: (scope, tokens, attend, select) => architecture.forward(scope, config, tokens, attend, select),
         headWeight: (scope) => architecture.headWeight(scope, config),
+        fileTensor: (parameter) => architecture.fileTensor(config, parameter),
       };
     },
   };

@@ -7,6 +7,7 @@ import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Architecture, familyOf, type Select } from "./architecture.ts";
 import { ConfigError, count, parse, positive, refuseUnread } from "./config.ts";
+import { sameInFile } from "./fileTensor.ts";
 
 /** The fields that the graphs need, under their names in `config.json`. */
 export interface LlamaConfig {
@@ -168,6 +169,7 @@ const architecture: Architecture<LlamaConfig> = {
     }),
   headWeight: (scope, config) =>
     embedding(config.tie_word_embeddings ? scope.in("model").in("embed_tokens") : scope.in("lm_head"), config),
+  fileTensor: (_config, parameter) => sameInFile(parameter),
 };
 
 export const llama = familyOf(architecture);

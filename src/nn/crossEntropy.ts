@@ -10,7 +10,7 @@ const logitsPerChunk = 2 ** 22;
 export interface HeadLoss {
   /** float32 [1]: Σ w·CE. */
   readonly sum: Value;
-  /** float32 [N]: w·CE of each position. */
+  /** float32 [N]: CE of each position, without its weight. */
   readonly perToken: Value;
 }
 
@@ -37,11 +37,12 @@ export function linearCrossEntropy(
       const from = part * chunk;
       return chunkLoss(b, hidden, weight, targets, lossWeights, from, Math.min(chunk, positions - from));
     });
-    const perToken = b.concat(
-      parts.map((part) => part.loss),
-      0,
-    );
-    const outputs = [b.reshape(b.reduceSum(perToken, [0]), [1]), b.reshape(perToken, [positions])];
+    const joined = (name: "weighted" | "perToken") =>
+      b.concat(
+        parts.map((part) => part[name]),
+        0,
+      );
+    const outputs = [b.reshape(b.reduceSum(joined("weighted"), [0]), [1]), b.reshape(joined("perToken"), [positions])];
     return {
       outputs,
       rule: ([g, perTokenGradient]) => {
@@ -65,7 +66,7 @@ export function linearCrossEntropy(
   return { sum, perToken };
 }
 
-/** Loss (n, 1) and gradients of `count` positions from `from` on. */
+/** CE and w·CE, each (n, 1), and gradients of `count` positions from `from` on. */
 function chunkLoss(
   b: GraphBuilder,
   hidden: Value,
@@ -84,12 +85,14 @@ function chunkLoss(
   const probabilities = b.softmax(logits);
   // log Σ exp z = max z − log max p; max p is at least 1/V, so this logarithm never underflows.
   const logSum = b.sub(b.reduceMax(logits, [1]), b.log(b.reduceMax(probabilities, [1])));
-  const loss = b.mul(b.sub(logSum, b.gatherElements(logits, target, 1)), w);
+  const perToken = b.sub(logSum, b.gatherElements(logits, target, 1));
+  const weighted = b.mul(perToken, w);
 
   const minusOne = b.constant("float32", [count, 1], new Float32Array(count).fill(-1));
   const delta = () => b.scatterElementsAdd(probabilities, target, minusOne, 1); // softmax − one-hot, (n, V)
   return {
-    loss,
+    perToken,
+    weighted,
     hiddenGradient: () => b.mul(b.gemm(delta(), weight), w),
     weightGradient: (g: Value, sum: Value | undefined) =>
       b.gemm(delta(), b.mul(b.mul(h, w), g), { transA: true, ...(sum && { c: sum }) }),

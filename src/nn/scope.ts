@@ -23,7 +23,8 @@ export interface Linear {
 /** A parameter as the model declares it while it is traced. */
 export interface Declared {
   readonly value: Value;
-  readonly initial: "checkpoint" | "lora_A" | "lora_B";
+  /** Whose it is: the model's, or one of an adapter's two. */
+  readonly source: "checkpoint" | "lora_A" | "lora_B";
 }
 
 export class Scope {
@@ -61,9 +62,9 @@ export class Scope {
   }
 
   /** A graph input float32 of this name below the path; asked for twice, it is one. */
-  parameter(name: string, shape: Shape, initial: Declared["initial"] = "checkpoint"): Value {
+  parameter(name: string, shape: Shape, source: Declared["source"] = "checkpoint"): Value {
     const value = this.b.input([...this.path, name].join("."), "float32", shape);
-    this.declared.set(value.name, { value, initial });
+    this.declared.set(value.name, { value, source });
     return value;
   }
 

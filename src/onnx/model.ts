@@ -182,6 +182,17 @@ function readAttributes(proto: NodeProto): Attributes {
   );
 }
 
+/** Bytes of the constants in an ONNX file, whatever its operators. Throws a GraphError on anything else. */
+export function constantBytes(model: Uint8Array): number {
+  try {
+    const { graph } = fromBinary(ModelProtoSchema, model);
+    return (graph?.initializer ?? []).reduce((sum, { rawData }) => sum + rawData.byteLength, 0);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new GraphError(`this is no ONNX file, for its protobuf cannot be read: ${reason}`, { cause });
+  }
+}
+
 /** Reads a model that `writeModel` wrote; types are inferred anew. Throws a GraphError on anything else. */
 export function readModel(bytes: Uint8Array): Graph {
   const { graph } = fromBinary(ModelProtoSchema, bytes);

@@ -1,13 +1,12 @@
 /** What may be asked of the data worker, by the page and by the engine, and what it tells. Plain data both ways. */
 
-import type { MixtureMode } from "../batching/mixture.ts";
 import type { ExamQuestion } from "../generation/examine.ts";
 import type { DataReport } from "../quality/report.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
 import type { Role, RowProblem } from "../records/example.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
 import type { SourceSummary } from "../records/source.ts";
-import type { SourceChoice } from "../run/source.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { SpanProof } from "../templates/template.ts";
 
@@ -19,17 +18,6 @@ export interface TokenizerFiles {
   /** Jinja, from chat_template.jinja or tokenizer_config.json; null when the model brings none. */
   readonly chatTemplate: string | null;
   readonly contextLength: number;
-}
-
-/** Everything that decides what a run learns from. */
-export interface DataSpec {
-  readonly modelHash: string;
-  readonly sources: readonly SourceChoice[];
-  readonly settings: DataSettings;
-  readonly mixture: MixtureMode;
-  /** Of the split, for the check of leakage. */
-  readonly validationShare: number;
-  readonly seed: number;
 }
 
 /** One line of the list of rows. */
@@ -67,6 +55,7 @@ export interface PreviewExample {
     readonly text: string;
     readonly start: number;
     readonly end: number;
+    /** Loss weight; 0 where it is not supervised. */
     readonly weight: number;
     /** Whether it lies over a border of the mask, and so is masked. */
     readonly straddles: boolean;
@@ -98,11 +87,13 @@ export interface PreviewRow {
   readonly problem: string | null;
 }
 
-/** Tokens and weights of all usable examples, flat; example i holds tokens offsets[i] to offsets[i+1]. */
+/** Tokens, mask and weights of all usable examples, flat; example i holds tokens offsets[i] to offsets[i+1]. */
 export interface TokenTable {
   /** int32 [tokens] */
   readonly ids: Int32Array<ArrayBuffer>;
-  /** float32 [tokens] */
+  /** uint8 [tokens]; 1 where the token is supervised */
+  readonly mask: Uint8Array<ArrayBuffer>;
+  /** float32 [tokens]; loss weights of supervised tokens */
   readonly weights: Float32Array<ArrayBuffer>;
   /** float64 [examples + 1], as tokens may be more than 2³¹ */
   readonly offsets: Float64Array<ArrayBuffer>;
@@ -110,6 +101,8 @@ export interface TokenTable {
   readonly sources: Int32Array<ArrayBuffer>;
   /** int32 [examples]; index of the record in its source */
   readonly rows: Int32Array<ArrayBuffer>;
+  /** int32 [examples]; line of the source's file on which the record begins, from 1 */
+  readonly lines: Int32Array<ArrayBuffer>;
   /** int8 [examples]; 0 where the row names no split, 1 training, 2 validation */
   readonly splits: Int8Array<ArrayBuffer>;
   /** int8 [examples]; 0 for plain text, 1 for a chat */

@@ -4,6 +4,7 @@ import type { ArtifactFile } from "../export/artifacts.ts";
 import type { GeneratedAnswer, ReadPrompt, ShownToken } from "../generation/answer.ts";
 import type { ExamAnswer, ExamQuestion } from "../generation/examine.ts";
 import type { Message, RowProblem } from "../records/example.ts";
+import type { Curves } from "../run/curves.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -193,7 +194,7 @@ export interface Budget {
     readonly perCheckpoint: number;
     /** Checkpoints that are kept at the end. */
     readonly kept: number;
-    /** While the newest is written, one more is there. */
+    /** These and the curves. While the newest is written, one more is there. */
     readonly total: number;
     /** What the browser still gives, by its estimate; null where it does not say. */
     readonly left: number | null;
@@ -330,7 +331,10 @@ export interface EngineApi {
   pauseRun(): Promise<void>;
   /** Stops after the current step; the checkpoints made so far stay. */
   cancelRun(): Promise<void>;
+  /** Their curves are not read. */
   listRuns(): Promise<RunRecord[]>;
+  /** The curves of a run as they were last saved: of one that trains, up to its newest checkpoint. */
+  curvesOf(runId: string): Promise<Curves>;
   /** Changes what its owner calls a run and wrote of it, also while it trains here. */
   editRun(runId: string, change: RunWords): Promise<RunRecord>;
   deleteRun(runId: string): Promise<void>;
@@ -347,7 +351,7 @@ export interface EngineApi {
   exportAdapter(runId: string, signal?: AbortSignal): Promise<Exported>;
   /** The model of a run's newest checkpoint in Hugging Face layout, an adapter merged in, with template and stop tokens. */
   exportModel(runId: string, signal?: AbortSignal): Promise<Exported>;
-  /** The record as JSON that loses nothing. */
+  /** The record with its curves as JSON that loses nothing. */
   exportRecord(runId: string): Promise<ExportedFile>;
   /** The run with newest and best checkpoint and its rows, everything but the base model, as one file. */
   exportRun(runId: string, signal?: AbortSignal): Promise<Exported>;
@@ -357,7 +361,7 @@ export interface EngineApi {
 
 /** How runs go; other tabs of this browser hear it too. */
 export type RunEvent =
-  /** Status, counts and samples of a run changed; `metrics` and `evaluations` are left to their own events. */
+  /** Status, counts and samples of a run changed. */
   | { readonly type: "run"; readonly record: RunRecord }
   /** `memory`: bytes of tensors on the device. */
   | { readonly type: "step"; readonly runId: string; readonly metrics: StepMetrics; readonly memory: number }

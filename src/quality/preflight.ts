@@ -46,7 +46,7 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
 
   return {
     see(example, tokenized, sequence, source) {
-      const { ids, weights, kept } = sequence;
+      const { ids, mask, kept } = sequence;
       const { encoding, proof } = tokenized;
       const { row } = example;
       const textOf = (i: number) => encoding.text.slice(encoding.starts[kept[i] ?? 0], encoding.ends[kept[i] ?? 0]);
@@ -78,24 +78,24 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
       for (let i = 0; i < ids.length; i++) {
         const id = ids[i] ?? -1;
         if (!(id >= 0 && id < size)) foreign ??= id;
-        if ((weights[i] ?? 0) > 0) learnt++;
+        if (mask[i] === 1) learnt++;
       }
       if (foreign !== null) fail("spans", `it has token ${foreign}, and the vocabulary ends at ${size - 1}`);
-      if ((weights[0] ?? 0) !== 0) fail("spans", "its first token is supervised, and nothing predicts it");
+      if (mask[0] === 1) fail("spans", "its first token is supervised, and nothing predicts it");
       if (learnt === 0) fail("supervised", "no token is supervised");
 
       if (example.kind !== "chat") return;
       chats++;
       const stopName = () => [...template.stopIds].join(" or ");
       const inside = encoding.straddled > 0 || example.messages.some(({ parts }) => parts !== undefined);
-      const lastLearnt = encoding.weights.findLastIndex((weight) => weight > 0);
+      const lastLearnt = encoding.mask.lastIndexOf(1);
       const endIsCut = (kept.at(-1) ?? -1) < lastLearnt;
       let ends = 0;
       let begin = -1;
       for (let i = 1; i < ids.length; i++) {
-        if (!((weights[i] ?? 0) > 0)) continue;
+        if (mask[i] !== 1) continue;
         if (begin === -1) begin = i;
-        if ((weights[i + 1] ?? 0) > 0) continue;
+        if (mask[i + 1] === 1) continue;
         // A stretch of learnt tokens ends here; white space behind its stop token is the template's.
         let last = i;
         while (last > begin && !stops.has(ids[last] ?? -1) && textOf(last).trim() === "") last--;
@@ -108,9 +108,9 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
         }
         // Up to the next learnt token, or to the end: is the stop token masked, cut away, or was there none?
         let next = i + 1;
-        while (next < ids.length && !((weights[next] ?? 0) > 0) && !stops.has(ids[next] ?? -1)) next++;
+        while (next < ids.length && mask[next] !== 1 && !stops.has(ids[next] ?? -1)) next++;
         if (next === ids.length && endIsCut) cut++;
-        else if (next < ids.length && (weights[next] ?? 0) > 0 && inside) continue;
+        else if (next < ids.length && mask[next] === 1 && inside) continue;
         else {
           const what = `${ids[i]} (${JSON.stringify(textOf(i))})`;
           fail("stop", `a response ends in token ${what} and not in a stop token (${stopName()})`);

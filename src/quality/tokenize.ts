@@ -76,6 +76,6 @@ export function tokenizeExample(
 
 /** A row of which nothing is learnt would make its step NaN, or teach nothing: it is left out, with the reason. */
 function judged(tokenized: Omit<Tokenized, "problem">): Tokenized {
-  if (tokenized.encoding.weights.some((weight) => weight > 0)) return { ...tokenized, problem: null };
+  if (tokenized.encoding.mask.includes(1)) return { ...tokenized, problem: null };
   return { ...tokenized, sequences: [], problem: "no token to learn: every response has weight 0" };
 }

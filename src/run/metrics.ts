@@ -1,8 +1,8 @@
 /** What a run shows while it trains: steps, evaluations, answers, and looks at one row. */
 
 import * as v from "valibot";
-import type { LearntKind } from "../records/example.ts";
 import { AnyNumber, Count, Text } from "./fields.ts";
+import { migrateEvaluation } from "./migrate.ts";
 
 export interface StepMetrics {
   /** Optimizer steps done, from 1. */
@@ -25,8 +25,8 @@ export interface EvaluationMetrics {
   readonly step: number;
   /** Σ w·CE / Σ w over all held-out rows. */
   readonly loss: number;
-  /** The same over those of each kind, where the run has stages. */
-  readonly byKind?: { readonly [Kind in LearntKind]?: number };
+  /** The same over each held-out set, by its name. */
+  readonly sets: Readonly<Record<string, number>>;
 }
 
 export interface Sample {
@@ -63,11 +63,11 @@ export interface Watch {
   readonly moments: readonly Moment[];
 }
 
-const Evaluation = v.object({
-  step: Count,
-  loss: AnyNumber,
-  byKind: v.exactOptional(v.object({ text: v.exactOptional(AnyNumber), chat: v.exactOptional(AnyNumber) })),
-});
+export const EvaluationSchema: v.GenericSchema<unknown, EvaluationMetrics> = v.pipe(
+  v.unknown(),
+  v.transform(migrateEvaluation),
+  v.object({ step: Count, loss: AnyNumber, sets: v.record(Text, AnyNumber) }),
+);
 
 export const MomentsSchema = v.array(v.object({ step: Count, answer: Text, losses: v.array(AnyNumber) }));
 
@@ -78,8 +78,8 @@ export const WatchSchema = v.object({
   moments: MomentsSchema,
 });
 
-/** Members of what a run has shown so far: of its record, and of the state that its checkpoints hold. */
-export const seenSchemas = {
+/** Curves as plain lists: in a record that was exported, and in records and states of format 1. */
+export const curveSchemas = {
   metrics: v.array(
     v.object({
       step: Count,
@@ -92,7 +92,16 @@ export const seenSchemas = {
       seconds: AnyNumber,
     }),
   ),
-  evaluations: v.array(Evaluation),
-  best: v.nullable(Evaluation),
+  evaluations: v.array(EvaluationSchema),
+};
+
+const Point = v.object({ step: Count, loss: AnyNumber });
+const Ends = v.nullable(v.object({ points: Count, first: Point, last: Point }));
+
+export const ProgressSchema = v.object({ steps: Ends, evaluations: Ends });
+
+/** What a run has shown so far beside its curves: members of its record, and of the state that its checkpoints hold. */
+export const seenSchemas = {
+  best: v.nullable(EvaluationSchema),
   samples: v.array(v.object({ prompt: Text, reference: Text, before: Text, after: v.nullable(Text) })),
 };

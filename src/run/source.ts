@@ -1,4 +1,4 @@
-/** Which rows a run learns from, and how they are staged. Plain data: part of every run record. */
+/** Which rows a run learns from. Plain data: part of every run record. */
 
 import type { Mapping } from "../records/formats/mapping.ts";
 
@@ -8,21 +8,20 @@ export interface SourceChoice {
   readonly hash: string;
   /** How rows become examples; null: as it was detected. */
   readonly mapping: Mapping | null;
-  /** λ of the mixture, > 0. */
-  readonly lambda: number;
   /** Rows taken out by the user, ascending. */
   readonly excluded: readonly number[];
 }
 
+/** A source with its weight in a mixture. */
+export interface WeightedSource extends SourceChoice {
+  /** λ, > 0. */
+  readonly lambda: number;
+}
+
 /** A source as it is chosen when nothing about it is changed: all rows, as they were detected. */
-export function wholeSource(hash: string): SourceChoice {
+export function wholeSource(hash: string): WeightedSource {
   return { hash, mapping: null, lambda: 1, excluded: [] };
 }
 
-/**
- * Whether plain text and chats are mixed in one stage, or a first stage continues pre-training on the text and a second one
- * learns from the chats (DOMAIN.md, Domain adaptation).
- */
-export const stageOrders = ["together", "text-first"] as const;
-
-export type StageOrder = (typeof stageOrders)[number];
+/** A source as a run keeps it: its weight is its stages'. */
+export const choiceOf = ({ hash, mapping, excluded }: SourceChoice): SourceChoice => ({ hash, mapping, excluded });

@@ -1,4 +1,4 @@
-/** The runtime: picks a provider, keeps sessions and tensors, and lets one call at a time into ONNX Runtime. */
+/** The runtime: picks a provider, caches sessions, accounts for tensors, and lets one call at a time into ONNX Runtime. */
 
 import type { Artifact } from "../artifacts/contract.ts";
 import { byteSizeOf, type DType, describeType, type Shape, sizeOf } from "../tensor/dtype.ts";
@@ -7,9 +7,10 @@ import { countHeap, type Held } from "./held.ts";
 import { Mutex } from "./mutex.ts";
 import { createNativeProvider } from "./nativeProvider.ts";
 import { checkData, isDeviceDType, type OrtEntries, type Provider } from "./provider.ts";
-import { OrtSession, type SessionOwner } from "./session.ts";
+import type { OrtSession, SessionOwner } from "./session.ts";
+import { type SessionBudget, SessionCache, sessionBudget } from "./sessionCache.ts";
 import { type TensorOwner, TrackedTensor } from "./trackedTensor.ts";
-import type { DeviceTensor, MemoryAccount, Runtime, Session, TensorData } from "./types.ts";
+import type { ArtifactName, DeviceTensor, MemoryAccount, Runtime, Session, TensorData } from "./types.ts";
 import { createWasmProvider } from "./wasmProvider.ts";
 import { createWebGpuProvider, findAdapter } from "./webgpuProvider.ts";
 
@@ -20,6 +21,8 @@ export interface RuntimeOptions {
   readonly threads?: number;
   /** On WebGPU: refuse an artifact of which any node would run on the CPU. True when left out. */
   readonly strictPlacement?: boolean;
+  /** `sessionBudget` when left out. */
+  readonly sessionBudget?: SessionBudget;
 }
 
 /** One lock for all runtimes of a page or worker, since they share ONNX Runtime's module. */
@@ -30,7 +33,10 @@ const ortMutex = new Mutex();
  * Throws `RuntimeError` when WebGPU is asked for and cannot be had.
  */
 export async function createRuntime(choice: "auto" | "webgpu" | "wasm", options: RuntimeOptions): Promise<Runtime> {
-  return new OrtRuntime(await ortMutex.run(() => chooseProvider(choice, options)));
+  return new OrtRuntime(
+    await ortMutex.run(() => chooseProvider(choice, options)),
+    options.sessionBudget ?? sessionBudget,
+  );
 }
 
 async function chooseProvider(
@@ -56,29 +62,19 @@ async function chooseProvider(
   return createWebGpuProvider(entries.webgpu, adapter, strictPlacement);
 }
 
-/** The cached session; throws when the artifact is another one than the session was built from. */
-function sameModel(session: OrtSession, artifact: Artifact): OrtSession {
-  const { kind, key, bytes } = session.artifact;
-  if (kind === artifact.kind && bytes.length === artifact.bytes.length) return session;
-  throw new RuntimeError(
-    `Two artifacts have the key ${key}: ${kind} of ${bytes.length} bytes and ${artifact.kind} of ` +
-      `${artifact.bytes.length}; a key must name one model.`,
-  );
-}
-
 class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
   readonly provider: Provider;
   readonly mutex = ortMutex;
-  readonly #sessions = new Map<string, Promise<OrtSession>>();
-  readonly #live = new Set<OrtSession>();
+  readonly #sessions: SessionCache;
   readonly #tensors = new Set<TrackedTensor>();
   #bytes = 0;
   #peakBytes = 0;
   #disposed = false;
   #lost = false;
 
-  constructor(provider: Provider) {
+  constructor(provider: Provider, budget: SessionBudget) {
     this.provider = provider;
+    this.#sessions = new SessionCache(this, budget);
     void provider.lost.then(() => {
       this.#lost = true;
     });
@@ -98,41 +94,20 @@ class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
 
   async session(artifact: Artifact): Promise<Session> {
     this.check();
-    const cached = this.#sessions.get(artifact.key);
-    if (cached) {
-      const session = await cached;
-      if (!session.released) return sameModel(session, artifact);
-      if (this.#sessions.get(artifact.key) === cached) this.#sessions.delete(artifact.key);
-      return this.session(artifact);
-    }
-    const created = this.provider.untilLost(this.mutex.run(() => this.#create(artifact)));
-    this.#sessions.set(artifact.key, created);
-    created.catch(() => {
-      if (this.#sessions.get(artifact.key) === created) this.#sessions.delete(artifact.key);
-    });
-    return created;
+    return this.#sessions.get(artifact, true);
   }
 
-  async #create(artifact: Artifact): Promise<OrtSession> {
+  async prepare(artifact: Artifact): Promise<void> {
     this.check();
-    const session = await OrtSession.create(this, artifact);
-    this.#live.add(session);
-    return session;
+    await this.#sessions.get(artifact, false);
   }
 
-  async releaseSessions(test: (key: string) => boolean = () => true): Promise<void> {
-    const leaving = [...this.#sessions].filter(([key]) => test(key));
-    for (const [key] of leaving) this.#sessions.delete(key);
-    // A session that could not be built has told its caller so; there is nothing to release.
-    const built = await Promise.allSettled(leaving.map(([, session]) => session));
-    const sessions = built.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
-    await this.mutex.run(async () => {
-      for (const session of sessions) await session.release();
-    });
+  releaseSessions(test: (artifact: ArtifactName) => boolean = () => true): Promise<void> {
+    return this.#sessions.release(test);
   }
 
   forgetSession(session: OrtSession): void {
-    this.#live.delete(session);
+    this.#sessions.forget(session);
   }
 
   tensor(label: string, dtype: DType, shape: Shape, data?: TensorData): DeviceTensor {
@@ -188,7 +163,8 @@ class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
       tensors: this.#tensors.size,
       bytes: this.#bytes,
       peakBytes: this.#peakBytes,
-      sessions: this.#live.size,
+      sessions: this.#sessions.sessions,
+      sessionBytes: this.#sessions.bytes,
     };
   }
 

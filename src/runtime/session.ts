@@ -1,5 +1,6 @@
 /** A session over an artifact: checked inputs, bound outputs, and thrown away when a run fails. */
 
+import { sessionBytes } from "../artifacts/activations.ts";
 import type { Artifact } from "../artifacts/contract.ts";
 import { messageOf, RunError, RuntimeError } from "./errors.ts";
 import type { Inference } from "./inference.ts";
@@ -20,24 +21,71 @@ export interface SessionOwner {
   forgetSession(session: OrtSession): void;
 }
 
+/** Whether somebody still needs a session: it was asked for and not yet run, or runs of it have not ended. */
+export class SessionUse {
+  #asked = 0;
+  #running = 0;
+
+  get inUse(): boolean {
+    return this.#asked + this.#running > 0;
+  }
+
+  /** Somebody has asked for the session to run it. */
+  expectRun(): void {
+    this.#asked++;
+  }
+
+  /** The run that was asked for begins; the returned function ends it. */
+  begin(): () => void {
+    this.#asked = Math.max(0, this.#asked - 1);
+    this.#running++;
+    return () => {
+      this.#running--;
+    };
+  }
+}
+
 export class OrtSession implements Session {
   readonly artifact: Artifact;
+  /** Estimate of what it keeps between runs. */
+  readonly bytes: number;
   readonly #owner: SessionOwner;
   readonly #inference: Inference;
+  readonly #use: SessionUse;
   /** True once it can run no more: a cache must then build another. */
   released = false;
 
-  private constructor(owner: SessionOwner, artifact: Artifact, inference: Inference) {
+  private constructor(
+    owner: SessionOwner,
+    artifact: Artifact,
+    inference: Inference,
+    { use, bytes }: { readonly use: SessionUse; readonly bytes: number },
+  ) {
     this.#owner = owner;
     this.artifact = artifact;
     this.#inference = inference;
+    this.#use = use;
+    this.bytes = bytes;
   }
 
-  /** Builds a session; the caller holds the mutex. Throws `RuntimeError` when the artifact does not load. */
-  static async create(owner: SessionOwner, artifact: Artifact): Promise<OrtSession> {
+  /**
+   * Builds a session after `makeRoom` has made room for so many bytes; the caller holds the mutex. Throws `RuntimeError` when
+   * the artifact does not load.
+   */
+  static async create(
+    owner: SessionOwner,
+    artifact: Artifact,
+    use: SessionUse,
+    makeRoom: (bytes: number) => Promise<void>,
+  ): Promise<OrtSession> {
+    owner.check();
     let inference: Inference;
+    let bytes: number;
     try {
-      inference = await owner.provider.load(artifact.bytes);
+      const model = artifact.bytes();
+      bytes = sessionBytes(model);
+      await makeRoom(bytes);
+      inference = await owner.provider.load(model);
     } catch (cause) {
       owner.check();
       throw new RuntimeError(
@@ -52,12 +100,24 @@ export class OrtSession implements Session {
       await inference.release();
       throw error;
     }
-    return new OrtSession(owner, artifact, inference);
+    return new OrtSession(owner, artifact, inference, { use, bytes });
   }
 
   async run(
     inputs: Readonly<Record<string, DeviceTensor | HostTensor>>,
     outputs: Readonly<Record<string, DeviceTensor>> = {},
+  ): Promise<Record<string, HostTensor>> {
+    const ended = this.#use.begin();
+    try {
+      return await this.#run(inputs, outputs);
+    } finally {
+      ended();
+    }
+  }
+
+  async #run(
+    inputs: Readonly<Record<string, DeviceTensor | HostTensor>>,
+    outputs: Readonly<Record<string, DeviceTensor>>,
   ): Promise<Record<string, HostTensor>> {
     const { provider, mutex } = this.#owner;
     this.#owner.check();

@@ -64,14 +64,24 @@ export interface MemoryAccount {
   readonly peakBytes: number;
   /** Sessions alive. */
   readonly sessions: number;
+  /** Estimate of what they keep between runs: constants, nodes, names and kernels. */
+  readonly sessionBytes: number;
 }
+
+/** What a cached session is known by. */
+export type ArtifactName = Pick<Artifact, "kind" | "key">;
 
 export interface Runtime {
   readonly report: ProviderReport;
-  /** A session for the artifact: cached by `artifact.key`, built when missing or discarded. */
+  /**
+   * A session for one run of the artifact: cached by `artifact.key`, built when missing or released. It is not released
+   * before that run has ended; after it the cache may release it at any time, so ask again before each run.
+   */
   session(artifact: Artifact): Promise<Session>;
-  /** Releases the cached sessions whose key passes the test; all without one. */
-  releaseSessions(test?: (key: string) => boolean): Promise<void>;
+  /** Builds the artifact's session ahead, so that a later run takes the time of computing alone. */
+  prepare(artifact: Artifact): Promise<void>;
+  /** Releases the cached sessions whose artifact passes the test, in use or not; all without one. */
+  releaseSessions(test?: (artifact: ArtifactName) => boolean): Promise<void>;
   /** A device tensor; zeros when `data` is left out. Throws when it is larger than the device's limit. */
   tensor(label: string, dtype: DType, shape: Shape, data?: TensorData): DeviceTensor;
   memory(): MemoryAccount;

@@ -1,6 +1,7 @@
 /** Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last whole one. */
 
 import * as v from "valibot";
+import type { Curves } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";
 import {
@@ -11,6 +12,7 @@ import {
   chunkBytes,
   type StoredBytes,
 } from "./chunks.ts";
+import type { CurveStore, CurveWriter } from "./curves.ts";
 import { CheckpointDamagedError, errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
@@ -18,12 +20,14 @@ import {
   type CheckpointManifest,
   CheckpointManifestSchema,
   type CheckpointTensor,
+  type CurvePlace,
   keyPrefix,
   lastPart,
   recordKey,
   sealed,
   unsealed,
 } from "./records.ts";
+import type { Runs } from "./runs.ts";
 
 /** A tensor to be saved. It is read when its turn comes, so that a model need not lie in memory whole. */
 export interface TensorSource extends Pick<CheckpointTensor, "name" | "dtype" | "shape"> {
@@ -37,6 +41,8 @@ export interface CheckpointContents {
   /** What the loop needs to go on, as plain JSON. Numbers must be finite. */
   readonly state: object;
   readonly tensors: readonly TensorSource[];
+  /** The points since the last save go along in that transaction; left out where there are none. */
+  readonly curves?: CurveWriter;
 }
 
 /** Called for each tensor; `read` gives its bytes, checked, in a buffer of their own. What is not read is not checked. */
@@ -69,10 +75,10 @@ export interface Checkpoints {
    */
   open(runId: string, step: number): Promise<CheckpointView | null>;
   /**
-   * Takes in a run that another browser kept, with checkpoints of it: the record and all of them count at once, or nothing
-   * does. What was kept under its id goes. Throws as `save` does.
+   * Takes in a run that another browser kept, with its curves and checkpoints: all of it counts at once, or nothing does.
+   * What was kept under its id goes. Throws as `save` does.
    */
-  adopt(record: RunRecord, checkpoints: readonly CheckpointToAdopt[], signal?: AbortSignal): Promise<void>;
+  adopt(run: RunToAdopt, signal?: AbortSignal): Promise<void>;
   /** Bytes that the checkpoints of each run take, by its id; what two checkpoints of a run share counts once. */
   sizes(): Promise<Readonly<Record<string, number>>>;
 }
@@ -81,12 +87,21 @@ export interface CheckpointView {
   readonly step: number;
   readonly savedAt: string;
   readonly state: unknown;
+  /** As in `CheckpointManifest`. */
+  readonly curves: CurvePlace | null;
   readonly tensors: readonly (Pick<CheckpointTensor, "name" | "dtype" | "shape"> & Bytes)[];
 }
 
 export interface CheckpointToAdopt extends Pick<CheckpointContents, "state" | "tensors"> {
   readonly step: number;
   readonly savedAt: string;
+}
+
+export interface RunToAdopt {
+  readonly record: RunRecord;
+  readonly curves: Curves;
+  /** The state of each holds the curves up to it. */
+  readonly checkpoints: readonly CheckpointToAdopt[];
 }
 
 /** The state as JSON text. Throws `StorageError` for what JSON would change silently. */
@@ -141,12 +156,15 @@ const inMemory = (bytes: Uint8Array) => ({
   slice: async (start: number, end: number) => bytes.slice(start, end),
 });
 
-export function createCheckpoints(
-  records: KeyValue,
-  chunks: ChunkStore,
-  collector: Collector,
-  getRun: (id: string) => Promise<RunRecord | null>,
-): Checkpoints {
+export interface CheckpointParts {
+  readonly records: KeyValue;
+  readonly chunks: ChunkStore;
+  readonly collector: Collector;
+  readonly runs: Pick<Runs, "get" | "curveWrite">;
+  readonly curves: CurveStore;
+}
+
+export function createCheckpoints({ records, chunks, collector, runs, curves }: CheckpointParts): Checkpoints {
   async function steps(runId: string): Promise<number[]> {
     const keys = await records.keys(keyPrefix("checkpoint", runId));
     return keys.map((key) => Number(lastPart(key))).sort((a, b) => b - a);
@@ -184,7 +202,7 @@ export function createCheckpoints(
   return {
     steps,
 
-    adopt: (record, checkpoints, signal) =>
+    adopt: ({ record, curves: seen, checkpoints }, signal) =>
       collector.guarded(async () => {
         const what = `The run "${record.name}"`;
         const encoded = checkpoints.map((checkpoint) => ({
@@ -198,20 +216,24 @@ export function createCheckpoints(
         const manifests: CheckpointManifest[] = [];
         for (const { step, savedAt, ...contents } of encoded) {
           signal?.throwIfAborted();
-          manifests.push({ runId: record.id, step, savedAt, ...(await writeChunks(writer, what, contents)) });
+          const written = await writeChunks(writer, what, contents);
+          manifests.push({ runId: record.id, step, savedAt, ...written, curves: null });
         }
         await writer.flush();
         signal?.throwIfAborted();
         const kept = new Set(manifests.map(({ step }) => step));
         const dropped = (await steps(record.id)).filter((step) => !kept.has(step));
+        const before = await curves.keys(record.id);
+        const write = (await curves.writer(record.id, null, seen)).unwritten();
         await writeFor(
-          { what, bytes: JSON.stringify([manifests, record]).length },
+          { what, bytes: JSON.stringify([manifests, record]).length + write.bytes },
           records,
           [
+            ...write.puts,
             ...manifests.map((manifest) => sealed(recordKey("checkpoint", record.id, manifest.step), manifest)),
             sealed(recordKey("run", record.id), record),
           ],
-          dropped.map((step) => recordKey("checkpoint", record.id, step)),
+          [...before, ...dropped.map((step) => recordKey("checkpoint", record.id, step))],
         );
       }, true),
 
@@ -226,7 +248,7 @@ export function createCheckpoints(
         shape,
         ...chunks.open(stored, `tensor ${name}`),
       }));
-      return { step, savedAt: manifest.savedAt, state, tensors };
+      return { step, savedAt: manifest.savedAt, state, curves: manifest.curves, tensors };
     },
 
     async sizes() {
@@ -249,7 +271,7 @@ export function createCheckpoints(
       );
     },
 
-    save: ({ record, state, tensors }) =>
+    save: ({ record, state, tensors, curves: seen }) =>
       collector.guarded(async () => {
         const what = `The checkpoint of step ${record.step} of run "${record.name}"`;
         const encoded = { state: encodeState(what, state), tensors };
@@ -257,11 +279,13 @@ export function createCheckpoints(
         const saved = await writeChunks(writer, what, encoded);
         await writer.flush();
 
+        const write = await runs.curveWrite(record.id, seen);
         const manifest: CheckpointManifest = {
           runId: record.id,
           step: record.step,
           savedAt: new Date().toISOString(),
           ...saved,
+          curves: write?.end ?? null,
         };
         const present = await steps(record.id);
         const older = present.filter((step) => step < record.step);
@@ -269,20 +293,22 @@ export function createCheckpoints(
         if (record.best !== null && record.best.step <= record.step) kept.add(record.best.step);
         const dropped = present.filter((step) => !kept.has(step));
         await writeFor(
-          { what, bytes: JSON.stringify([manifest, record]).length },
+          { what, bytes: JSON.stringify([manifest, record]).length + (write?.bytes ?? 0) },
           records,
           [
+            ...(write?.puts ?? []),
             sealed(recordKey("checkpoint", record.id, record.step), manifest),
             sealed(recordKey("run", record.id), record),
           ],
           dropped.map((step) => recordKey("checkpoint", record.id, step)),
         );
+        write?.written();
         return manifest;
       }, true),
 
     load: (runId, which, restore) =>
       collector.guarded(async () => {
-        const run = await getRun(runId);
+        const run = await runs.get(runId);
         if (run === null) throw new StorageError(`There is no run ${runId} in this browser. It may have been deleted.`);
         const available = await steps(runId);
         if (available.length === 0) {

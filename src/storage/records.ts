@@ -1,6 +1,7 @@
 /** The record database: keys, a format number around every record, and schemas for what is read from disk. */
 
 import * as v from "valibot";
+import type { Curves } from "../run/curves.ts";
 import { Count, Text } from "../run/fields.ts";
 import type { RunRecord } from "../run/record.ts";
 import { bytesPerElement, type DType } from "../tensor/dtype.ts";
@@ -12,11 +13,11 @@ import type { Entry } from "./keyValue.ts";
  * The format that this program writes. A change that older programs cannot read raises it; whatever changes, chunk keys
  * stay in arrays named `chunks`, for by that older programs know what not to collect.
  */
-export const format = 1;
+export const format = 2;
 
-export type RecordKind = "run" | "checkpoint" | "dataset" | "model" | "fetch";
+export type RecordKind = "run" | "metrics" | "checkpoint" | "dataset" | "model" | "fetch";
 
-/** `run/<id>`, `checkpoint/<run id>/<step>`, `dataset/<hash>`, `model/<hash>`, `fetch/<address>`, each part escaped. */
+/** `run/<id>`, `metrics/<run id>/<number of the chunk>`, `checkpoint/<run id>/<step>`, `dataset/<hash>`, `model/<hash>`, `fetch/<address>`, each part escaped. */
 export function recordKey(kind: RecordKind, ...parts: readonly (string | number)[]): string {
   return [kind, ...parts.map((part) => encodeURIComponent(part))].join("/");
 }
@@ -32,7 +33,10 @@ export function lastPart(key: string): string {
 }
 
 /** A record as it is stored. */
-export function sealed(key: string, value: RunRecord | CheckpointManifest | StoredFiles | StoredFetch): Entry {
+export function sealed(
+  key: string,
+  value: RunRecord | MetricChunk | CheckpointManifest | StoredFiles | StoredFetch,
+): Entry {
   return [key, { format, value }];
 }
 
@@ -57,6 +61,20 @@ export function unsealed<T>(what: string, wayOut: string, schema: v.GenericSchem
   throw new StorageError(`${what} cannot be read: ${place === null ? "" : `${place}: `}${issue.message}. ${wayOut}`);
 }
 
+/** A place in the curves of a run: a chunk of them, and how many points there are from the beginning up to the place. */
+export interface CurvePlace {
+  readonly chunk: number;
+  readonly steps: number;
+  readonly evaluations: number;
+}
+
+export const CurvePlaceSchema = v.object({ chunk: Count, steps: Count, evaluations: Count });
+
+/** Points of a run's curves after a place; null is the beginning. */
+export interface MetricChunk extends Curves {
+  readonly after: CurvePlace | null;
+}
+
 /** A tensor of a checkpoint: what it is, and the chunks that hold its elements in row-major order. */
 export interface CheckpointTensor extends StoredBytes {
   readonly name: string;
@@ -70,8 +88,10 @@ export interface CheckpointManifest {
   /** Optimizer steps done. */
   readonly step: number;
   readonly savedAt: string;
-  /** The training loop's own state as JSON text: sampler, random numbers, counters, metrics so far. */
+  /** The training loop's own state as JSON text: sampler, random numbers, counters. */
   readonly state: StoredBytes;
+  /** Where the curves stood; null where there was no point, and where the state holds them, as in format 1. */
+  readonly curves: CurvePlace | null;
   readonly tensors: readonly CheckpointTensor[];
 }
 
@@ -126,6 +146,7 @@ export const CheckpointManifestSchema: v.GenericSchema<unknown, CheckpointManife
     v.object(storedBytes),
     v.check((bytes) => chunksFit(bytes), unfit),
   ),
+  curves: v.optional(v.nullable(CurvePlaceSchema), null),
   tensors: v.array(
     v.pipe(
       v.object({ name: Text, dtype: Dtype, shape: v.array(Count), ...storedBytes }),

@@ -1,7 +1,8 @@
-/** Run records: listing, saving, deleting, and putting right what a killed tab left behind. */
+/** Run records: listing, saving, deleting, and putting right what a killed tab or an earlier version left behind. */
 
-import type { RunRecord } from "../run/record.ts";
-import { RunRecordSchema } from "../run/record.ts";
+import type { Curves } from "../run/curves.ts";
+import { type ReadRun, type RunRecord, RunSchema } from "../run/record.ts";
+import type { CurveStore, CurveWrite, CurveWriter } from "./curves.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 import { type Locks, trainingLock } from "./lock.ts";
@@ -9,21 +10,30 @@ import type { Collector } from "./orphans.ts";
 import { keyPrefix, lastPart, recordKey, sealed, unsealed } from "./records.ts";
 
 export interface Runs {
-  /** All runs that can be read, newest first, and a sentence for each that cannot. */
+  /** All runs that can be read, newest first, and a sentence for each that cannot. Reads no curve. */
   list(): Promise<{ readonly runs: RunRecord[]; readonly problems: string[] }>;
   /** Null when there is none. Throws `StorageError` when its record cannot be read. */
   get(id: string): Promise<RunRecord | null>;
-  /** Saves the record alone; `checkpoints.save` saves it together with a checkpoint. */
-  put(record: RunRecord): Promise<void>;
+  /** The curves of a run as they were last saved. Throws `StorageError` when there is no such run, or they cannot be read. */
+  curves(id: string): Promise<Curves>;
+  /** Saves the record and what is new of its curves; `checkpoints.save` saves it together with a checkpoint. */
+  put(record: RunRecord, curves?: CurveWriter): Promise<void>;
+  /**
+   * What a transaction with the record of a run writes of its curves: the new points of `curves`. Without, those that format 1
+   * keeps in the record; null where there are none.
+   */
+  curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite | null>;
   /** Changes what its owner calls it and wrote of it. Throws `StorageError` when there is none. */
   edit(id: string, change: RunWords): Promise<RunRecord>;
-  /** Deletes the run, its checkpoints and their chunks. Throws `StorageError` while it trains. */
+  /** Deletes the run, its curves, its checkpoints and their chunks. Throws `StorageError` while it trains. */
   delete(id: string): Promise<void>;
   /**
    * Turns runs that a killed tab left "running" into paused ones with the reason, and gives them. Does nothing while
    * any tab trains, for then one of them may really be running.
    */
   recover(): Promise<RunRecord[]>;
+  /** Takes the curves out of records of format 1: each record and its curves are in one transaction. */
+  upgrade(): Promise<void>;
 }
 
 /** What the owner of a run may change of it, whatever its state. */
@@ -42,20 +52,25 @@ function killedReason(step: number, checkpoint: number | undefined): string {
 export const missingRun = (id: string) =>
   `There is no run ${id} in this browser. It may have been deleted in another tab.`;
 
-export function createRuns(records: KeyValue, collector: Collector, locks: Locks): Runs {
+/** Held while records of format 1 are rewritten: the tabs that open at the same time do it one after the other. */
+const upgradeLock = "hone-upgrade";
+
+export function createRuns(records: KeyValue, curveStore: CurveStore, collector: Collector, locks: Locks): Runs {
   const parse = (key: string, stored: unknown) =>
     unsealed(
       `The record of run ${lastPart(key)}`,
       "The other runs are not affected; delete this one to be rid of the message.",
-      RunRecordSchema,
+      RunSchema,
       stored,
     );
 
-  async function get(id: string): Promise<RunRecord | null> {
+  async function read(id: string): Promise<ReadRun | null> {
     const key = recordKey("run", id);
     const stored = await records.get(key);
     return stored === undefined ? null : parse(key, stored);
   }
+
+  const get = async (id: string) => (await read(id))?.record ?? null;
 
   async function list() {
     const runs: RunRecord[] = [];
@@ -63,7 +78,7 @@ export function createRuns(records: KeyValue, collector: Collector, locks: Locks
     for (const key of await records.keys(keyPrefix("run"))) {
       try {
         const stored = await records.get(key);
-        if (stored !== undefined) runs.push(parse(key, stored));
+        if (stored !== undefined) runs.push(parse(key, stored).record);
       } catch (error) {
         problems.push(error instanceof StorageError ? error.message : `Run ${lastPart(key)}: ${errorText(error)}.`);
       }
@@ -72,11 +87,20 @@ export function createRuns(records: KeyValue, collector: Collector, locks: Locks
     return { runs, problems };
   }
 
-  async function put(record: RunRecord): Promise<void> {
-    const bytes = JSON.stringify(record).length;
+  async function curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite | null> {
+    if (curves) return curves.unwritten();
+    const held = (await read(id))?.curves;
+    return held ? (await curveStore.writer(id, null, held)).unwritten() : null;
+  }
+
+  async function put(record: RunRecord, curves?: CurveWriter): Promise<void> {
+    const write = await curveWrite(record.id, curves);
+    const bytes = JSON.stringify(record).length + (write?.bytes ?? 0);
     await writeFor({ what: `The record of run "${record.name}"`, bytes }, records, [
+      ...(write?.puts ?? []),
       sealed(recordKey("run", record.id), record),
     ]);
+    write?.written();
   }
 
   async function checkpointKeys(id: string): Promise<string[]> {
@@ -87,6 +111,13 @@ export function createRuns(records: KeyValue, collector: Collector, locks: Locks
     list,
     get,
     put,
+    curveWrite,
+
+    async curves(id) {
+      const found = await read(id);
+      if (found === null) throw new StorageError(missingRun(id));
+      return found.curves ?? curveStore.read(id);
+    },
 
     async edit(id, { name, note }) {
       const before = await get(id);
@@ -108,10 +139,10 @@ export function createRuns(records: KeyValue, collector: Collector, locks: Locks
         throw new StorageError(`Run "${record.name}" is training. Cancel it first, in its own tab, then delete it.`);
       }
       const what = `The deletion of run "${record?.name ?? id}"`;
-      await collector.guarded(
-        async () => writeFor({ what, bytes: 0 }, records, [], [recordKey("run", id), ...(await checkpointKeys(id))]),
-        true,
-      );
+      await collector.guarded(async () => {
+        const keys = [...(await curveStore.keys(id)), ...(await checkpointKeys(id))];
+        await writeFor({ what, bytes: 0 }, records, [], [recordKey("run", id), ...keys]);
+      }, true);
     },
 
     async recover() {
@@ -136,5 +167,18 @@ export function createRuns(records: KeyValue, collector: Collector, locks: Locks
       });
       return recovered ?? [];
     },
+
+    upgrade: () =>
+      locks.hold(upgradeLock, "exclusive", async () => {
+        const training = await locks.isHeld(trainingLock);
+        for (const key of await records.keys(keyPrefix("run"))) {
+          // What cannot be read stays as it is, and the list tells it.
+          const found = await read(lastPart(key)).catch(() => null);
+          if (!found?.curves) continue;
+          // A tab with the version before may train it, and saves it whole again.
+          if (training && found.record.status === "running") continue;
+          await put(found.record);
+        }
+      }),
   };
 }

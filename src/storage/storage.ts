@@ -2,6 +2,7 @@
 
 import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
 import { createChunkStore } from "./chunks.ts";
+import { type CurveStore, createCurves } from "./curves.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { createFetchStore, type FetchStore } from "./fetches.ts";
 import { createFileStore, type FileStore } from "./files.ts";
@@ -26,6 +27,7 @@ export interface StorageBackend {
 
 export interface Storage {
   readonly runs: Runs;
+  readonly curves: CurveStore;
   readonly checkpoints: Checkpoints;
   readonly datasets: FileStore;
   readonly models: FileStore;
@@ -78,7 +80,7 @@ async function openIndexedDb(): Promise<StorageBackend> {
 }
 
 /**
- * Opens storage, on a page or in a worker: turns runs that a killed tab left running into paused ones, and collects
+ * Opens storage, on a page or in a worker: takes the curves out of records of format 1, turns runs that a killed tab left running into paused ones, and collects
  * orphan chunks. Throws `StorageError` where the browser withholds hashing (an address without https).
  */
 export async function openStorage(backend?: StorageBackend): Promise<Storage> {
@@ -91,7 +93,8 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
   const { records, chunks: chunkValues, locks, chunkLocks, reason } = backend ?? (await openBackend());
   const chunks = createChunkStore(chunkValues);
   const collector = createCollector(records, chunks, chunkLocks);
-  const runs = createRuns(records, collector, locks);
+  const curves = createCurves(records);
+  const runs = createRuns(records, curves, collector, locks);
 
   const problems: string[] = [];
   const tidy = async (task: () => Promise<unknown>) => {
@@ -101,12 +104,14 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
       problems.push(`Storage could not be tidied at the start: ${errorText(error)}.`);
     }
   };
+  await tidy(runs.upgrade);
   await tidy(runs.recover);
   await tidy(collector.collect);
 
   return {
     runs,
-    checkpoints: createCheckpoints(records, chunks, collector, runs.get),
+    curves,
+    checkpoints: createCheckpoints({ records, chunks, collector, runs, curves }),
     datasets: createFileStore("dataset", records, chunks, collector),
     models: createFileStore("model", records, chunks, collector),
     fetches: createFetchStore(records, chunks, collector),

@@ -1,7 +1,7 @@
 /** The budget as a topic: what the run that the page would start needs, as the engine measured it. */
 
 import type { RunRequest } from "../protocol/engine.ts";
-import type { Recipe } from "../run/recipe.ts";
+import { budgetPart } from "../run/recipe.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 
@@ -13,21 +13,8 @@ export interface BudgetActions {
 
 /** Names what a budget depends on: equal for requests that need the same. What only steers the learning is left out. */
 export function budgetKey(request: Pick<RunRequest, "modelHash" | "sources" | "recipe">): string {
-  const steering: Partial<Recipe> = {
-    learningRate: 0,
-    textLearningRate: null,
-    schedule: "constant",
-    warmupRatio: 0,
-    weightDecay: 0,
-    beta1: 0,
-    beta2: 0,
-    epsilon: 0,
-    maxGradNorm: null,
-    patience: null,
-    seed: 0,
-  };
   const { modelHash, sources, recipe } = request;
-  return JSON.stringify([modelHash, sources, { ...recipe, ...steering }]);
+  return JSON.stringify([modelHash, sources, budgetPart(recipe)]);
 }
 
 export function budgetActions(context: Context): BudgetActions {

@@ -5,7 +5,7 @@ import type { RowSet } from "../quality/report.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
 import type { SourceSummary } from "../records/source.ts";
-import type { SourceChoice } from "../run/source.ts";
+import { type WeightedSource, wholeSource } from "../run/source.ts";
 import { type Context, patch } from "./context.ts";
 import { fetchSample } from "./samples.ts";
 import { toFailure } from "./state.ts";
@@ -22,7 +22,7 @@ export interface DataActions {
   /** Chooses a source that is known, or leaves it out again. Its mapping and exclusions start afresh. */
   choose(hash: string, on: boolean): void;
   /** Chooses these and no other, with their mapping, weight and exclusions; of those that are not known none. */
-  chooseThese(sources: readonly SourceChoice[]): void;
+  chooseThese(sources: readonly WeightedSource[]): void;
   /** Removes the copy kept in this browser. */
   remove(hash: string): Promise<void>;
   /** null is as it was detected. */
@@ -44,17 +44,13 @@ function withSources(list: readonly SourceSummary[], added: readonly SourceSumma
   return [...list.filter(({ hash }) => !added.some((source) => source.hash === hash)), ...added];
 }
 
-function fresh(hash: string): SourceChoice {
-  return { hash, mapping: null, lambda: 1, excluded: [] };
-}
-
 export function dataActions(context: Context, refreshStorage: () => Promise<void>): DataActions {
   const { client, store } = context;
   let controller: AbortController | null = null;
   let asked: string | null = null;
   const facts = () => store.getState().data;
 
-  const change = (hash: string, edit: (source: SourceChoice) => SourceChoice) =>
+  const change = (hash: string, edit: (source: WeightedSource) => WeightedSource) =>
     patch(context, "data", { chosen: facts().chosen.map((source) => (source.hash === hash ? edit(source) : source)) });
 
   /** Runs one reading at a time; resolves to whether everything could be read. */
@@ -70,7 +66,7 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
       );
       patch(context, "data", {
         list: withSources(list, sources),
-        chosen: [...chosen, ...added.map(fresh)],
+        chosen: [...chosen, ...added.map(wholeSource)],
         failures,
       });
       void refreshStorage();
@@ -112,7 +108,7 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
     choose(hash, on) {
       const others = facts().chosen.filter((source) => source.hash !== hash);
       const known = facts().list.some((source) => source.hash === hash);
-      patch(context, "data", { chosen: on && known ? [...others, fresh(hash)] : others });
+      patch(context, "data", { chosen: on && known ? [...others, wholeSource(hash)] : others });
     },
     chooseThese(sources) {
       const known = sources.filter(({ hash }) => facts().list.some((source) => source.hash === hash));

@@ -1,7 +1,8 @@
 /** The list of rows, outside the store: a source may have a million, of which a page holds those near what is shown. */
 
 import type { EngineClient } from "../client/client.ts";
-import type { DataSpec, RowHead } from "../protocol/datasets.ts";
+import type { RowHead } from "../protocol/datasets.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
 import { type Failure, toFailure } from "./state.ts";
 
 /** Rows asked for at once. */

@@ -17,9 +17,10 @@ export function othersActions(context: Context, runs: RunsActions, loadData: () 
     hear(event) {
       switch (event.type) {
         case "run":
-          runs.update(event.record);
+          if (event.record.status === "running") return runs.update(event.record);
           // Its curves are whole only in what is kept: this tab may have come in late.
-          if (event.record.status !== "running") void runs.load();
+          runs.ended(event.record);
+          void runs.load();
           return;
         case "step":
           return series.addStep(event.runId, event.metrics, event.memory);

@@ -1,6 +1,7 @@
 /** The preview as a topic: which row is looked at, and what the model will see of it. */
 
-import type { DataSpec, PreviewView } from "../protocol/datasets.ts";
+import type { PreviewView } from "../protocol/datasets.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 

@@ -3,7 +3,7 @@
 import type { StoreApi } from "zustand/vanilla";
 import { formats } from "../client/client.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
-import type { SourceChoice } from "../run/source.ts";
+import type { WeightedSource } from "../run/source.ts";
 import type { HoneState } from "./state.ts";
 
 const key = "hone.page";
@@ -43,7 +43,7 @@ function mapping(value: unknown): Mapping | null {
 }
 
 /** One source as a list, or none where what was written is no source. */
-function source(value: unknown): SourceChoice[] {
+function source(value: unknown): WeightedSource[] {
   if (!isRecord(value) || typeof value.hash !== "string") return [];
   const { hash, lambda, excluded } = value;
   const rows = Array.isArray(excluded) ? excluded.filter((row) => Number.isSafeInteger(row) && row >= 0) : [];

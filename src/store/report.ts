@@ -1,6 +1,6 @@
 /** The quality report as a topic: going through every row before a run does. */
 
-import type { DataSpec } from "../protocol/datasets.ts";
+import type { DataSpec } from "../run/dataSpec.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 

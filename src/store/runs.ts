@@ -3,7 +3,7 @@
 import type { Exported, ExportedArtifacts, ExportedFile } from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
-import { type RunEntry, toFailure } from "./state.ts";
+import { toFailure } from "./state.ts";
 
 /** How long a deleted run can be brought back, in milliseconds. */
 export const undoTime = 8000;
@@ -15,10 +15,14 @@ export interface RunsActions {
   load(): Promise<void>;
   /** Asks anew what the checkpoints of each run take. */
   measure(): Promise<void>;
-  /** Takes in a whole record, curves included. */
+  /** Takes in a record, and the curves go as far as it counts. */
   adopt(record: RunRecord): void;
-  /** Takes in a record whose curves are told apart. */
+  /** Takes in a record of a run that goes on. */
   update(record: RunRecord): void;
+  /** The run ended in another tab: its curves are asked for again where they are shown. */
+  ended(record: RunRecord): void;
+  /** Asks for the curves of a run that are kept, once: what draws them calls it. */
+  openCurves(runId: string): Promise<void>;
   /** Changes name or note; what is refused stays as it was, with the reason. */
   edit(runId: string, change: { readonly name?: string; readonly note?: string }): Promise<void>;
   /** Takes the run from the list; it is deleted when `undoTime` is over, another one is deleted, or the page is left. */
@@ -60,11 +64,12 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
   let timer: ReturnType<typeof setTimeout> | undefined;
   let importing: AbortController | null = null;
 
-  const entryOf = ({ metrics: _metrics, evaluations: _evaluations, ...entry }: RunRecord): RunEntry => entry;
-  const byAge = (list: readonly RunEntry[]) => list.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
-  const put = (record: RunRecord) => {
+  /** Curves that were asked for, each with a mark of its own: who asks again is not given an older answer. */
+  const asked = new Map<string, object>();
+
+  const byAge = (list: readonly RunRecord[]) => list.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+  const put = (entry: RunRecord) => {
     const { list, leaving } = facts();
-    const entry = entryOf(record);
     if (leaving?.id === entry.id) return;
     const known = list.some(({ id }) => id === entry.id);
     patch(context, "runs", {
@@ -73,8 +78,29 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
   };
   /** What was told of its progress goes with its end. */
   const untilDone = <T>(work: Promise<T>) => work.finally(() => patch(context, "progress", { engine: null }));
+  const openCurves = async (runId: string) => {
+    if (series.of(runId).whole || asked.has(runId)) return;
+    const mark = {};
+    asked.set(runId, mark);
+    try {
+      const kept = await client.engine.curvesOf(runId);
+      if (asked.get(runId) === mark) series.fill(runId, kept);
+    } catch (thrown) {
+      // The mark stays until the list is asked for again: a chart would ask at every change.
+      if (asked.get(runId) === mark) patch(context, "runs", { failure: toFailure(thrown) });
+      return;
+    }
+    if (asked.get(runId) === mark) asked.delete(runId);
+  };
+  /** Drops or shortens curves; who waits for an answer is given one that is asked for now. */
+  const renewed = (runId: string, change: () => void) => {
+    const waits = asked.delete(runId);
+    change();
+    if (waits) void openCurves(runId);
+  };
+  const settle = ({ id, progress }: RunRecord) => renewed(id, () => series.settle(id, progress));
   const adopt = (record: RunRecord) => {
-    series.replace(record.id, { steps: record.metrics, evaluations: record.evaluations });
+    settle(record);
     put(record);
   };
   const measure = async () => {
@@ -91,6 +117,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     patch(context, "runs", { leaving: null });
     try {
       await client.engine.deleteRun(leaving.id);
+      asked.delete(leaving.id);
       series.remove(leaving.id);
       void measure();
       void refreshStorage();
@@ -115,19 +142,21 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     adopt,
     update: put,
     measure,
+    ended(record) {
+      put(record);
+      renewed(record.id, () => series.clear(record.id));
+    },
+    openCurves,
     async load() {
       try {
         const left = takeLeaving();
         // One that cannot be deleted is simply still there.
         if (left !== null) await client.engine.deleteRun(left).catch(() => undefined);
         const records = await client.engine.listRuns();
-        for (const { id, status, metrics, evaluations } of records) {
-          // Of a run that trains, what went by live may be further than what is kept.
-          const further = status === "running" && series.of(id).steps.length > metrics.length;
-          if (!further) series.replace(id, { steps: metrics, evaluations });
-        }
+        // Of a run that trains, what went by live may be further than what is kept.
+        for (const record of records) if (record.status !== "running") settle(record);
         const { leaving } = facts();
-        const entries = records.map(entryOf).filter(({ id }) => id !== leaving?.id);
+        const entries = records.filter(({ id }) => id !== leaving?.id);
         patch(context, "runs", { list: byAge(entries), failure: null, persistent: await client.storageIsKept() });
       } catch (thrown) {
         patch(context, "runs", { failure: toFailure(thrown) });
@@ -138,7 +167,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     async edit(runId, change) {
       const before = facts().list.find(({ id }) => id === runId);
       if (!before) return;
-      const set = (entry: RunEntry) =>
+      const set = (entry: RunRecord) =>
         patch(context, "runs", { list: facts().list.map((other) => (other.id === runId ? entry : other)) });
       set({ ...before, ...change });
       try {

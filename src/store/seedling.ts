@@ -2,6 +2,7 @@
 
 import type { ModelSource, ModelSummary } from "../protocol/engine.ts";
 import type { Recipe } from "../run/recipe.ts";
+import { inEveryStage } from "../run/stage.ts";
 
 const seedlingName = "Seedling";
 
@@ -27,8 +28,12 @@ export function isSeedling({ name }: Pick<ModelSummary, "name">): boolean {
  * that answer nine in ten questions about entities never asked for, this rank and rate forget least.
  */
 export function seedlingRecipe(usual: Recipe): Recipe {
-  const small = { ...usual, epochs: 4, batchSize: 4, accumulation: 1 };
-  return usual.method === "lora"
-    ? { ...small, learningRate: 2e-3, lora: { ...usual.lora, rank: 8, alpha: 16 } }
-    : { ...small, learningRate: 2e-4 };
+  const isLora = usual.method === "lora";
+  const small = {
+    ...usual,
+    batchSize: 4,
+    accumulation: 1,
+    ...(isLora && { lora: { ...usual.lora, rank: 8, alpha: 16 } }),
+  };
+  return inEveryStage(small, { epochs: 4, learningRate: isLora ? 2e-3 : 2e-4 });
 }

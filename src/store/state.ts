@@ -18,7 +18,7 @@ import type { RowProblem } from "../records/example.ts";
 import type { SourceSummary } from "../records/source.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
-import type { SourceChoice } from "../run/source.ts";
+import type { WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
 import type { VoteFacts } from "./vote.ts";
@@ -96,7 +96,7 @@ export interface DataFacts {
   /** Kept in this browser, or read since the page was opened. */
   readonly list: readonly SourceSummary[];
   /** Those that a run learns from, in the order in which they were chosen. */
-  readonly chosen: readonly SourceChoice[];
+  readonly chosen: readonly WeightedSource[];
   readonly opening: boolean;
   /** Files that could not be read, each with the reason. */
   readonly failures: readonly { readonly name: string; readonly message: string }[];
@@ -137,17 +137,14 @@ export interface RecipeFacts {
   readonly entries: Readonly<Record<string, string>>;
 }
 
-/** A run without its curves, which live in the series. */
-export type RunEntry = Omit<RunRecord, "metrics" | "evaluations">;
-
 export interface RunsFacts {
   /** Newest first. */
-  readonly list: readonly RunEntry[];
+  readonly list: readonly RunRecord[];
   readonly failure: Failure | null;
   /** Bytes that the checkpoints of each run take, by its id, as last measured. */
   readonly sizes: Readonly<Record<string, number>>;
   /** Removed from the list, and still to be brought back. */
-  readonly leaving: RunEntry | null;
+  readonly leaving: RunRecord | null;
   readonly importing: boolean;
   /** What came of the last file; `added` is false where the run was here already. */
   readonly imported: {

@@ -2,6 +2,7 @@
 
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
+import { choiceOf } from "../run/source.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import type { RunsActions } from "./runs.ts";
@@ -77,7 +78,7 @@ export function trainingActions(
       const { model, data, watching } = store.getState();
       const modelHash = model.selected;
       if (!modelHash || data.chosen.length === 0) return;
-      const sources = data.chosen;
+      const sources = data.chosen.map(choiceOf);
       const watch = watchChoice(watching, sources);
       if (!watch) return;
       await train(null, modelHash, () => client.engine.startRun({ name, modelHash, sources, recipe, watch }));

@@ -18,12 +18,12 @@ export function weigh(segments: readonly Segment[], messages: readonly Message[]
     segment.answer && segment.role === "assistant" && (mode !== "last" || segment.message === last);
   const cut = new Set<number>();
   const weighted = segments.flatMap((segment): WeightedSegment | WeightedSegment[] => {
-    if (!learnt(segment)) return { ...segment, weight: mode === "everything" ? 1 : 0 };
+    if (!learnt(segment)) return { ...segment, ...supervision(mode === "everything" ? 1 : 0) };
     const { message: index, kind } = segment;
     const message = index === null ? undefined : messages[index];
     const weight = message?.weight ?? 1;
     if (index === null || !message || kind !== "content" || cut.has(index) || !partsDiffer(message)) {
-      return { ...segment, weight };
+      return { ...segment, ...supervision(weight) };
     }
     cut.add(index);
     return cutAtParts(segment, index, message);
@@ -34,6 +34,9 @@ export function weigh(segments: readonly Segment[], messages: readonly Message[]
   });
   return weighted;
 }
+
+/** A weight of 0 masks: this is the one place that makes the mask of a weight. */
+const supervision = (weight: number) => ({ supervised: weight !== 0, weight });
 
 const partsDiffer = ({ parts = [], weight = 1 }: Message): boolean =>
   parts.some((part) => part.text !== "" && (part.weight ?? weight) !== weight);
@@ -53,7 +56,7 @@ function cutAtParts(segment: Segment, index: number, { content, parts = [], weig
     const start = Math.max(0, end);
     end += part.text.length;
     const text = segment.text.slice(start, Math.max(0, end));
-    return text === "" ? [] : [{ ...segment, text, weight: part.weight ?? weight }];
+    return text === "" ? [] : [{ ...segment, text, ...supervision(part.weight ?? weight) }];
   });
 }
 
@@ -62,8 +65,8 @@ export function renderText(text: string, tokenizer: Tokenizer): WeightedSegment[
   const { bos, addBos, eos } = tokenizer;
   const plain = { role: null, message: null, answer: false } as const;
   return [
-    ...(bos && addBos ? [{ ...plain, text: bos.text, kind: "control" as const, weight: 0 }] : []),
-    { ...plain, text, kind: "content", weight: 1 },
-    ...(eos ? [{ ...plain, text: eos.text, kind: "control" as const, weight: 1 }] : []),
+    ...(bos && addBos ? [{ ...plain, text: bos.text, kind: "control" as const, ...supervision(0) }] : []),
+    { ...plain, text, kind: "content", ...supervision(1) },
+    ...(eos ? [{ ...plain, text: eos.text, kind: "control" as const, ...supervision(1) }] : []),
   ];
 }

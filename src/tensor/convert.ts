@@ -1,40 +1,40 @@
 /**
- * float16 and bfloat16 bit patterns to float32 and back, by integer arithmetic on the bits (IEEE 754-2019;
- * bfloat16 is the upper half of a float32). NaNs keep the upper bits of their payload, so that a tensor that is
- * only read and written again keeps its bytes.
+ * float16 and bfloat16 bit patterns to float32 and back (IEEE 754-2019; bfloat16 is the upper half of a float32). NaNs
+ * keep the upper bits of their payload, so that a tensor that is only read and written again keeps its bytes.
  */
-
-/** The float32 pattern of each of the 65,536 float16 patterns; 256 KB, built at first use. */
-let float16Table: Uint32Array | null = null;
-
-function buildFloat16Table(): Uint32Array {
-  const table = new Uint32Array(0x10000);
-  for (let bits = 0; bits < 0x8000; bits++) {
-    const exponent = bits >>> 10;
-    let fraction = bits & 0x3ff;
-    let pattern: number;
-    if (exponent === 31) pattern = 0x7f800000 | (fraction << 13);
-    else if (exponent > 0) pattern = ((exponent + 112) << 23) | (fraction << 13);
-    else if (fraction === 0) pattern = 0;
-    else {
-      // A subnormal, fraction · 2⁻²⁴, is normal in float32: shift its leading bit up to the implicit one.
-      const shift = Math.clz32(fraction) - 21;
-      fraction = (fraction << shift) & 0x3ff;
-      pattern = ((113 - shift) << 23) | (fraction << 13);
-    }
-    table[bits] = pattern;
-    table[bits | 0x8000] = pattern | 0x80000000;
-  }
-  return table;
-}
 
 /** Exact values of float16 patterns; `out` is filled and returned, and must be as long as `bits`. */
 export function float16ToFloat32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
-  float16Table ??= buildFloat16Table();
-  const table = float16Table;
   const patterns = patternsOf(out, bits.length);
-  for (let i = 0; i < bits.length; i++) patterns[i] = table[bits[i] as number] as number;
+  if (typeof Float16Array === "undefined") decodeFloat16(bits, out, patterns);
+  else {
+    const halves = new Float16Array(bits.buffer, bits.byteOffset, bits.length);
+    for (let i = 0; i < bits.length; i++) {
+      const value = halves[i] as number;
+      out[i] = value;
+      // The engine makes every NaN a quiet one.
+      if (Number.isNaN(value)) patterns[i] = nonFinite(bits[i] as number);
+    }
+  }
   return out;
+}
+
+/** For Node before 24 and browsers before 2025, which lack Float16Array. */
+function decodeFloat16(bits: Uint16Array, out: Float32Array, patterns: Int32Array): void {
+  for (let i = 0; i < bits.length; i++) {
+    const half = bits[i] as number;
+    const magnitude = half & 0x7fff;
+    if (magnitude >= 0x7c00) patterns[i] = nonFinite(half);
+    // The exponent's bias is 112 greater.
+    else if (magnitude >= 0x400) patterns[i] = ((half & 0x8000) << 16) | ((magnitude << 13) + (112 << 23));
+    // Zero or a subnormal.
+    else out[i] = (half & 0x8000 ? -magnitude : magnitude) * 2 ** -24;
+  }
+}
+
+/** The float32 pattern of an infinite float16, or of a NaN with its payload. */
+function nonFinite(half: number): number {
+  return ((half & 0x8000) << 16) | 0x7f800000 | ((half & 0x3ff) << 13);
 }
 
 /** Exact values of bfloat16 patterns; `out` is filled and returned, and must be as long as `bits`. */
@@ -44,10 +44,15 @@ export function bfloat16ToFloat32(bits: Uint16Array, out = new Float32Array(bits
   return out;
 }
 
-/** The nearest float16 patterns, ties to even; from 65,520 on they are infinite. */
+/**
+ * The nearest float16 patterns, ties to even; from 65,520 on they are infinite. Float16Array is no faster here, as it turns
+ * all NaNs into one.
+ */
 export function float32ToFloat16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
   requireLength(out.length, values.length);
   const patterns = patternsOf(values, values.length);
+  const sum = new Float32Array(1);
+  const sumPattern = new Int32Array(sum.buffer);
   for (let i = 0; i < patterns.length; i++) {
     const pattern = patterns[i] as number;
     const magnitude = pattern & 0x7fffffff;
@@ -55,20 +60,12 @@ export function float32ToFloat16(values: Float32Array, out = new Uint16Array(val
     // 2⁻¹⁴ ≤ |x| < 65,520: rebias the exponent; a fraction that rounds up carries into it.
     if (magnitude >= 0x38800000 && magnitude < 0x477ff000) {
       half = (magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
-    } else if (magnitude > 0x7f800000) {
-      const payload = (magnitude >>> 13) & 0x3ff;
-      half = 0x7c00 | (payload === 0 ? 0x200 : payload);
-    } else if (magnitude >= 0x477ff000) half = 0x7c00;
-    // At most 2⁻²⁵, half of the smallest subnormal: the tie goes to zero.
-    else if (magnitude <= 0x33000000) half = 0;
+    } else if (magnitude > 0x7f800000) half = 0x7c00 | ((magnitude >>> 13) & 0x3ff || 0x200);
+    else if (magnitude >= 0x477ff000) half = 0x7c00;
     else {
-      // Subnormal: the significand in units of 2⁻²⁴.
-      const significand = (magnitude & 0x7fffff) | 0x800000;
-      const shift = 126 - (magnitude >>> 23);
-      const rest = significand & ((1 << shift) - 1);
-      const tie = 1 << (shift - 1);
-      half = significand >>> shift;
-      if (rest > tie || (rest === tie && (half & 1) === 1)) half++;
+      // Zero or a subnormal: from 1/2 on float32 counts in steps of 2⁻²⁴, so that this sum is rounded as wanted.
+      sum[0] = Math.abs(values[i] as number) + 0.5;
+      half = (sumPattern[0] as number) - 0x3f000000;
     }
     out[i] = ((pattern >>> 16) & 0x8000) | half;
   }

@@ -15,7 +15,9 @@ export interface Segment {
   readonly answer: boolean;
 }
 
-/** A segment with the loss weight of its tokens; 0 where they are context. */
+/** A segment that knows whether its tokens are targets of the loss, and with which weight. */
 export interface WeightedSegment extends Segment {
+  readonly supervised: boolean;
+  /** Loss weight of its tokens; 0 where they are not supervised. */
   readonly weight: number;
 }

@@ -1,4 +1,4 @@
-/** Segments to token ids with loss weights and character offsets, and ids back to text. */
+/** Segments to token ids with mask, loss weights and character offsets, and ids back to text. */
 
 import { createByteTable, locate, metaspace, showBytes, spellBytes, utf8 } from "./bytes.ts";
 import type { SpecialToken } from "./files.ts";
@@ -12,7 +12,9 @@ import { createWords, findPrefix } from "./words.ts";
 
 export interface Encoding {
   readonly ids: Int32Array;
-  /** Loss weight of each token; 0 for context. The first is 0, for nothing predicts it. */
+  /** 1 where the token is a target of the loss, else 0. The first is 0, for nothing predicts it. */
+  readonly mask: Uint8Array;
+  /** Loss weight of each supervised token; 0 where the mask is 0. */
   readonly weights: Float32Array;
   /** The segments as the tokenizer reads them: each normalised for itself where it asks for that, else unchanged. */
   readonly text: string;
@@ -22,7 +24,7 @@ export interface Encoding {
   readonly starts: Int32Array;
   /** UTF-16 offset after its last one. */
   readonly ends: Int32Array;
-  /** Tokens over a border between different weights; they weigh 0. */
+  /** Tokens over a border of the mask, or between different weights; they are not supervised. */
   readonly straddled: number;
   /** Tokens that stand for text which they cannot spell: a Unigram model's unknown-token. Always 0 of byte-pair models. */
   readonly unknown: number;
@@ -205,14 +207,14 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
             }
           }
         }
-        borders.add(text.length + run.length, segment.weight);
+        borders.add(text.length + run.length, segment);
         segmentEnds.push(text.length + run.length);
         previous = segment;
       }
       endSection();
 
-      const { weights, straddled } = borders.weigh(tokens);
-      return { ...tokens.take(), weights, text: shown(text), segmentEnds, straddled, unknown };
+      const { mask, weights, straddled } = borders.weigh(tokens);
+      return { ...tokens.take(), mask, weights, text: shown(text), segmentEnds, straddled, unknown };
     },
 
     decode(ids) {
@@ -250,34 +252,38 @@ function alternatives(texts: readonly string[]): RegExp | null {
   return escaped.length === 0 ? null : new RegExp(`(${escaped.join("|")})`, "u");
 }
 
-/** Where the loss weight changes in a text. */
+/** Where mask or loss weight change in a text. */
 class Borders {
-  private readonly ends: number[] = [];
-  private readonly weights: number[] = [];
+  private readonly stretches: { end: number; readonly supervised: boolean; readonly weight: number }[] = [];
 
-  /** The text up to `end`, from where the last stretch ended, weighs this much. */
-  add(end: number, weight: number): void {
-    const last = this.ends.length - 1;
-    if (last >= 0 && this.weights[last] === weight) this.ends[last] = end;
-    else if (end > (this.ends[last] ?? 0)) {
-      this.ends.push(end);
-      this.weights.push(weight);
-    }
+  /** The text up to `end`, from where the last stretch ended, is supervised or not, with this weight. */
+  add(end: number, { supervised, weight }: Pick<WeightedSegment, "supervised" | "weight">): void {
+    const last = this.stretches.at(-1);
+    if (last?.supervised === supervised && last.weight === weight) last.end = end;
+    else if (end > (last?.end ?? 0)) this.stretches.push({ end, supervised, weight });
   }
 
-  /** The weight of each token, 0 where it has no text or stands over a border; such are counted. The first weighs 0. */
-  weigh({ starts, ends, length }: TokenList): { weights: Float32Array; straddled: number } {
+  /**
+   * Mask and weight of each token. It is not supervised where it has no text or stands over a border; the latter are counted.
+   * Nor is the first one.
+   */
+  weigh({ starts, ends, length }: TokenList): Pick<Encoding, "mask" | "weights" | "straddled"> {
+    const mask = new Uint8Array(length);
     const weights = new Float32Array(length);
     let straddled = 0;
     // Tokens stand in the text's order, so this only moves on.
-    let stretch = 0;
+    let at = 0;
     for (let i = 0; i < length; i++) {
       const [start = 0, end = 0] = [starts[i], ends[i]];
       if (start === end) continue;
-      while ((this.ends[stretch] ?? Number.POSITIVE_INFINITY) <= start) stretch++;
-      if ((this.ends[stretch] ?? 0) < end) straddled++;
-      else if (i > 0) weights[i] = this.weights[stretch] ?? 0;
+      while ((this.stretches[at]?.end ?? Number.POSITIVE_INFINITY) <= start) at++;
+      const stretch = this.stretches[at];
+      if ((stretch?.end ?? 0) < end) straddled++;
+      else if (i > 0 && stretch?.supervised) {
+        mask[i] = 1;
+        weights[i] = stretch.weight;
+      }
     }
-    return { weights, straddled };
+    return { mask, weights, straddled };
   }
 }

@@ -53,7 +53,7 @@ export function bindTensors(
   return { inputs, outputs };
 }
 
-/** Compiles each shape once; sessions are cached by the runtime, this spares the compiling. */
+/** Asks for the artifact of each shape once: its ports come from a trace of the model, which takes milliseconds. */
 export function perShape<Shape extends object>(compile: (shape: Shape) => Artifact): (shape: Shape) => Artifact {
   const compiled = new Map<string, Artifact>();
   return (shape) => {

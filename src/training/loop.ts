@@ -1,5 +1,6 @@
 /** The training loop: evaluate, save, leave, step, log; one pass more than steps, so the last weights are evaluated. */
 
+import type { RowOrigin } from "../batching/batch.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { TensorSource } from "../storage/checkpoints.ts";
@@ -7,8 +8,9 @@ import { StorageFullError } from "../storage/errors.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import { NonFiniteError } from "./nonFinite.ts";
-import { type LoopState, withMoment } from "./state.ts";
-import type { Stepper } from "./step.ts";
+import type { TrainingProgram } from "./program.ts";
+import { type LoopState, type Patience, withEvaluation, withMoment, withStep } from "./state.ts";
+import { prepareStep, takeStep } from "./step.ts";
 
 /** What `saveCheckpoint` is given; the tensors are to be read before it resolves. */
 export interface LoopCheckpoint {
@@ -18,23 +20,13 @@ export interface LoopCheckpoint {
 
 export type LoopEvent =
   | { readonly type: "step"; readonly metrics: StepMetrics }
-  /** A step whose batches held no supervised token; nothing was learnt. Rows from 1. */
-  | { readonly type: "empty"; readonly step: number; readonly rows: readonly number[] }
+  /** A step whose batches held no supervised token; nothing was learnt. */
+  | { readonly type: "empty"; readonly step: number; readonly origins: readonly RowOrigin[] }
   | { readonly type: "evaluation"; readonly metrics: EvaluationMetrics }
   | { readonly type: "sample"; readonly sample: Sample }
   /** A look was taken; all that are kept. */
   | { readonly type: "moments"; readonly moments: readonly Moment[] }
   | { readonly type: "checkpoint"; readonly step: number };
-
-/** When a run ends early. */
-export interface Patience {
-  /** Validations in a row without improvement. */
-  readonly validations: number;
-  /** Those before this step do not count: they are of an earlier stage. */
-  readonly from: number;
-  /** What is to fall. */
-  readonly loss: (evaluation: EvaluationMetrics) => number;
-}
 
 /** A look at the model while it trains. */
 export interface LoopWatch {
@@ -50,7 +42,7 @@ export interface LoopParts {
   readonly totalSteps: number;
   /** Learning rate of step 1 … totalSteps. */
   readonly learningRate: (step: number) => number;
-  readonly stepper: Stepper;
+  readonly program: TrainingProgram;
   readonly batches: BatchSource;
   /** Validation loss of the weights as they are, null when `interrupted` said so; null for a run without validation. */
   readonly evaluate: ((interrupted: () => Promise<boolean>) => Promise<Omit<EvaluationMetrics, "step"> | null>) | null;
@@ -86,13 +78,13 @@ export interface LoopOutcome {
 }
 
 /**
- * Trains from step `from.step` (a new run, or a checkpoint's state, to which `stepper` and `batches` have been restored)
+ * Trains from step `from.step` (a new run, or a checkpoint's state, to which `program` and `batches` have been restored)
  * to the last step, to an early stop, or until `control` asks otherwise. A pause is heard between any two micro-batches;
  * an unfinished step is then dropped and taken again on resuming, so that the trajectory is that of a run without the
  * pause. Throws `NonFiniteError`, and whatever its parts throw; the checkpoints made so far stay.
  */
 export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<LoopOutcome> {
-  const { recipe, totalSteps, patience, watch, stepper, batches, questions, control, emit } = parts;
+  const { recipe, totalSteps, patience, watch, program, batches, questions, control, emit } = parts;
   let state = from;
   let saved: LoopState | null = from.step > 0 ? from : null;
 
@@ -114,19 +106,18 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     // Evaluate.
     const ended = state.step === totalSteps;
     const border = parts.borders.includes(state.step);
-    const evaluated = state.evaluations.at(-1)?.step === state.step;
+    const evaluated = state.progress.evaluations?.last.step === state.step;
     if (parts.evaluate !== null && !evaluated && (ended || border || state.step % recipe.evaluateEvery === 0)) {
       const held = await parts.evaluate(interrupted);
       if (held !== null) {
         if (!Number.isFinite(held.loss)) throw new NonFiniteError("validation loss", held.loss, state.step, []);
         const metrics = { step: state.step, ...held };
-        const best = state.best === null || held.loss < state.best.loss ? metrics : state.best;
-        state = { ...state, evaluations: [...state.evaluations, metrics], best };
+        state = withEvaluation(state, metrics, patience);
         emit({ type: "evaluation", metrics });
       }
     }
-    const stale = patience && !ended ? validationsSinceBest(state.evaluations, patience) : null;
-    const stopped = patience && stale && stale.count >= patience.validations ? stale : null;
+    const { waiting } = state;
+    const stopped = patience && !ended && waiting && waiting.validations >= patience.validations ? waiting : null;
 
     // Look.
     const looked = state.moments.at(-1)?.step === state.step;
@@ -159,7 +150,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const asked = control.request === "pause" || control.saveAsked;
     if (state !== saved && (due || finished || asked)) {
       try {
-        await parts.saveCheckpoint({ state, tensors: stepper.tensors() });
+        await parts.saveCheckpoint({ state, tensors: program.tensors() });
       } catch (error) {
         if (!(error instanceof StorageFullError)) throw error;
         return {
@@ -176,7 +167,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     // Leave. What was asked while the last checkpoint was written comes too late to matter.
     if (finished) {
       const reason = stopped
-        ? `Stopped at step ${state.step} of ${totalSteps}: ${stopped.count} validations in a row without a lower loss than ` +
+        ? `Stopped at step ${state.step} of ${totalSteps}: ${stopped.validations} validations in a row without a lower loss than ` +
           `${stopped.loss.toFixed(4)} at step ${stopped.step}.`
         : null;
       return { status: "finished", reason, state };
@@ -189,35 +180,24 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const step = state.step + 1;
     const learningRate = parts.learningRate(step);
     const microBatches = batches.next();
-    await stepper.prepare(microBatches);
+    await prepareStep(program, microBatches);
     // Until the step is taken the state is that of the border, so that a pause here comes back to this place.
-    if (border) stepper.forget();
+    if (border) program.forget();
     const updates = border ? 0 : state.updates;
     const startedAt = parts.clock();
-    const outcome = await stepper.step({ step, updates, batches: microBatches, learningRate }, interrupted);
+    const outcome = await takeStep(program, { step, updates, batches: microBatches, learningRate }, interrupted);
     const seconds = (parts.clock() - startedAt) / 1000;
     if (outcome.kind === "interrupted") continue;
 
     // Log.
     state = { ...state, step, updates, sampler: batches.state() };
     if (outcome.kind === "empty") {
-      emit({ type: "empty", step, rows: microBatches.flatMap((batch) => batch.sourceRows.map((row) => row + 1)) });
+      emit({ type: "empty", step, origins: microBatches.flatMap(({ origins }) => origins) });
     } else {
       const { loss, gradientNorm, tokens, supervisedTokens, examples } = outcome;
       const metrics = { step, loss, gradientNorm, learningRate, tokens, supervisedTokens, examples, seconds };
-      state = { ...state, updates: updates + 1, metrics: [...state.metrics, metrics] };
+      state = withStep({ ...state, updates: updates + 1 }, metrics);
       emit({ type: "step", metrics });
     }
   }
-}
-
-/** Validations after the best one, which is how long there has been no improvement; with that one's step and loss. */
-function validationsSinceBest(evaluations: readonly EvaluationMetrics[], { from, loss }: Patience) {
-  let best = { step: from, loss: Number.POSITIVE_INFINITY, count: 0 };
-  for (const evaluation of evaluations) {
-    if (evaluation.step < from) continue;
-    const found = loss(evaluation);
-    best = found < best.loss ? { step: evaluation.step, loss: found, count: 0 } : { ...best, count: best.count + 1 };
-  }
-  return best;
 }

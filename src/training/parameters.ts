@@ -5,7 +5,7 @@ import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import { describeType, sizeOf } from "../tensor/dtype.ts";
 import { createRandom } from "../tensor/random.ts";
 
-/** Parameter name → its float32 tensor on the device. */
+/** Parameter name → its tensor on the device. */
 export type ParameterTensors = ReadonlyMap<string, DeviceTensor>;
 
 /**
@@ -18,16 +18,25 @@ export type ParameterTensors = ReadonlyMap<string, DeviceTensor>;
 export function initialAdapter(specs: readonly ParameterSpec[], seed: number): Map<string, Float32Array<ArrayBuffer>> {
   const random = createRandom(seed);
   const values = new Map<string, Float32Array<ArrayBuffer>>();
-  for (const { name, shape, initial } of specs) {
-    if (initial === "checkpoint") continue;
+  for (const { name, shape, source } of specs) {
+    if (source.kind === "checkpoint") continue;
     const data = new Float32Array(sizeOf(shape));
-    if (initial === "lora_A") {
+    if (source.kind === "lora_A") {
       const bound = 1 / Math.sqrt(shape[shape.length - 1] ?? 1);
       for (let i = 0; i < data.length; i++) data[i] = (2 * random.next() - 1) * bound;
     }
     values.set(name, data);
   }
   return values;
+}
+
+/** A parameter out of the model's files; `read` gives a tensor of them as float32. Throws where it is an adapter's. */
+export async function readParameter(
+  { name, source }: ParameterSpec,
+  read: (tensor: string) => Promise<Float32Array<ArrayBuffer>>,
+): Promise<Float32Array<ArrayBuffer>> {
+  if (source.kind === "checkpoint") return source.tensor.toParameter(await read(source.tensor.name));
+  throw new Error(`Parameter ${name} is an adapter's, and the model's files do not hold it.`);
 }
 
 /**
@@ -37,20 +46,21 @@ export function initialAdapter(specs: readonly ParameterSpec[], seed: number): M
 export async function uploadParameters(
   runtime: Pick<Runtime, "tensor">,
   specs: readonly ParameterSpec[],
-  read: (name: string) => Float32Array | undefined | Promise<Float32Array | undefined>,
+  read: (spec: ParameterSpec) => Float32Array | undefined | Promise<Float32Array | undefined>,
 ): Promise<Map<string, DeviceTensor>> {
   const tensors = new Map<string, DeviceTensor>();
   try {
-    for (const { name, shape } of specs) {
-      const data = await read(name);
+    for (const spec of specs) {
+      const { name, shape, storage } = spec;
+      const data = await read(spec);
       if (data === undefined)
         throw new Error(`Parameter ${name} has no value: it is in neither the model nor the adapter.`);
       if (data.length !== sizeOf(shape)) {
         throw new Error(
-          `Parameter ${name} has ${data.length} values, but the model wants ${describeType("float32", shape)}.`,
+          `Parameter ${name} has ${data.length} values, but the model wants ${describeType(storage, shape)}.`,
         );
       }
-      tensors.set(name, runtime.tensor(name, "float32", shape, data));
+      tensors.set(name, runtime.tensor(name, storage, shape, data));
     }
   } catch (error) {
     disposeAll(tensors);

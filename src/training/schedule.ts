@@ -1,15 +1,18 @@
 /** How long a run is and which learning rate each of its steps takes. */
 
-import type { Recipe } from "../run/recipe.ts";
 import type { RunStage, Slowdown } from "../run/record.ts";
+import type { Stage } from "../run/stage.ts";
 
 /**
- * Optimizer steps of a run: `recipe.steps` when set, else `epochs` passes of `stepsPerEpoch` steps, rounded to the
+ * Optimizer steps of a stage: its `steps` when set, else `epochs` passes of `stepsPerEpoch` steps, rounded to the
  * nearest step; at least 1.
  */
-export function plannedSteps(recipe: Pick<Recipe, "epochs" | "steps">, stepsPerEpoch: number): number {
-  return Math.max(1, recipe.steps ?? Math.round(recipe.epochs * stepsPerEpoch));
+export function plannedSteps({ epochs, steps }: Pick<Stage, "epochs" | "steps">, stepsPerEpoch: number): number {
+  return Math.max(1, steps ?? Math.round(epochs * stepsPerEpoch));
 }
+
+/** What decides the rate within a stage. */
+export type Pace = Pick<Stage, "learningRate" | "schedule" | "warmupRatio">;
 
 /**
  * Learning rate of step s = 1 … `totalSteps`. With W = ⌈warmupRatio · totalSteps⌉ warm-up steps:
@@ -21,21 +24,17 @@ export function plannedSteps(recipe: Pick<Recipe, "epochs" | "steps">, stepsPerE
  * The decay is that of Hugging Face's `get_cosine_schedule_with_warmup` and `get_linear_schedule_with_warmup` at their
  * step s − 1: the rate would reach 0 one step after the last.
  */
-export function learningRateAt(
-  recipe: Pick<Recipe, "learningRate" | "schedule" | "warmupRatio">,
-  step: number,
-  totalSteps: number,
-): number {
+export function learningRateAt(pace: Pace, step: number, totalSteps: number): number {
   if (!(step >= 1 && step <= totalSteps)) {
     throw new RangeError(
       `There is no learning rate for step ${step}: a run of ${totalSteps} steps has steps 1 to ${totalSteps}.`,
     );
   }
-  const peak = recipe.learningRate;
-  const warmup = Math.ceil(recipe.warmupRatio * totalSteps);
+  const peak = pace.learningRate;
+  const warmup = Math.ceil(pace.warmupRatio * totalSteps);
   if (step <= warmup) return (peak * step) / (warmup + 1);
   const progress = (step - 1 - warmup) / (totalSteps - warmup);
-  switch (recipe.schedule) {
+  switch (pace.schedule) {
     case "cosine":
       return (peak * (1 + Math.cos(Math.PI * progress))) / 2;
     case "linear":
@@ -46,21 +45,18 @@ export function learningRateAt(
 }
 
 /**
- * Learning rate of step s = 1 … of a run in stages: each stage warms up and decays by itself, over its own steps, the text's
- * to a peak of its own where it has one. Models learn a new stage better when the rate is raised again for it (Gupta et
- * al., 2023; Ibrahim et al., 2024).
+ * Learning rate of step s = 1 … of a run: each stage warms up and decays by itself, over its own planned steps and to its own
+ * peak. Models learn a new stage better when the rate is raised again for it (Gupta et al., 2023; Ibrahim et al., 2024).
  */
-export function stagedLearningRate(
-  recipe: Pick<Recipe, "learningRate" | "textLearningRate" | "schedule" | "warmupRatio">,
-  stages: readonly Pick<RunStage, "kind" | "steps">[],
+export function learningRateOf(
+  paces: readonly Pace[],
+  stages: readonly Pick<RunStage, "steps">[],
   step: number,
 ): number {
   let before = 0;
-  for (const { kind, steps } of stages) {
-    if (step <= before + steps) {
-      const peak = (kind === "text" ? recipe.textLearningRate : null) ?? recipe.learningRate;
-      return learningRateAt({ ...recipe, learningRate: peak }, step - before, steps);
-    }
+  for (const [index, pace] of paces.entries()) {
+    const steps = stages[index]?.steps ?? 0;
+    if (step <= before + steps) return learningRateAt(pace, step - before, steps);
     before += steps;
   }
   throw new RangeError(`There is no learning rate for step ${step}: the stages have ${before} steps.`);

@@ -6,10 +6,11 @@ import { renderText } from "../templates/mask.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { evaluationBatches } from "./batchSource.ts";
 import { nextTask } from "./control.ts";
-import type { Evaluator } from "./evaluate.ts";
+import { meanLoss } from "./evaluate.ts";
+import type { EvaluationProgram } from "./program.ts";
 
 export interface TextLossParts {
-  readonly evaluator: Pick<Evaluator, "loss">;
+  readonly program: Pick<EvaluationProgram, "lossSum">;
   readonly tokenizer: Tokenizer;
   /** Longest sequence of the model in tokens. */
   readonly contextLength: number;
@@ -31,7 +32,7 @@ const batchSize = 8;
  */
 export async function textLoss(
   texts: readonly string[],
-  { evaluator, tokenizer, contextLength }: TextLossParts,
+  { program, tokenizer, contextLength }: TextLossParts,
   { signal, onProgress }: TextLossOptions = {},
 ): Promise<number | null> {
   const examples = texts
@@ -40,7 +41,7 @@ export async function textLoss(
   if (examples.length === 0) return null;
   const batches = evaluationBatches(examples, chooseBuckets(examples, batchSize, { repeats: false }));
   let done = 0;
-  const loss = await evaluator.loss(batches, async () => {
+  const loss = await meanLoss(program, batches, async () => {
     onProgress?.(done++, batches.length);
     await nextTask();
     return signal?.aborted ?? false;
@@ -53,6 +54,7 @@ export async function textLoss(
 function exampleOf(text: string, row: number, tokenizer: Tokenizer, contextLength: number): TokenizedExample {
   const ids = tokenizer.encode(renderText(text, tokenizer)).ids.slice(0, contextLength);
   // Nothing predicts the first token; where the model opens with BOS, that is the one.
-  const weights = Float32Array.from(ids, (_, i) => (i === 0 ? 0 : 1));
-  return { source: 0, row, ids, weights };
+  const mask = new Uint8Array(ids.length).fill(1, 1);
+  const origin = { source: 0, name: "general text", row, line: row + 1 };
+  return { origin, ids, mask, weights: new Float32Array(ids.length).fill(1) };
 }

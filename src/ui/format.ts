@@ -1,5 +1,7 @@
 /** Numbers as the page writes them. */
 
+import type { CurveEnds } from "../run/curves.ts";
+
 /** 3.1 M, 260 k, 512. */
 export function count(value: number): string {
   if (value >= 1e9) return `${(value / 1e9).toFixed(2)} B`;
@@ -35,10 +37,8 @@ export function figure(value: number): string {
 }
 
 /** 4.021 → 2.310: the first and the last loss of a curve. */
-export function fromTo(curve: readonly { readonly loss: number }[]): string {
-  const first = curve[0];
-  const last = curve.at(-1);
-  return first && last ? `${figure(first.loss)} → ${figure(last.loss)}` : "–";
+export function fromTo(ends: Pick<CurveEnds, "first" | "last"> | null): string {
+  return ends ? `${figure(ends.first.loss)} → ${figure(ends.last.loss)}` : "–";
 }
 
 /** One row, 2 rows. */

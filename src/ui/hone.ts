@@ -46,14 +46,30 @@ function useChanges(ids: readonly string[], milliseconds: number): void {
   }, [series, key, milliseconds]);
 }
 
-/** A run's curves, at most five times a second however fast the steps come. */
-export function useSeries(runId: string | null): RunSeries {
-  useChanges(runId === null ? [] : [runId], refreshMilliseconds);
-  return useHone().series.of(runId ?? "");
+/** Asks for the kept curves of these runs, where they are not there yet. */
+function useKept(ids: readonly string[]): void {
+  const { runs, series } = useHone();
+  const missing = ids.filter((id) => !series.of(id).whole).join("\n");
+  useEffect(() => {
+    for (const id of missing.split("\n")) if (id !== "") void runs.openCurves(id);
+  }, [runs, missing]);
+}
+
+/** What is known of a run's curves, at most five times a second however fast the steps come: the kept ones are not asked for. */
+export function useLive(runId: string): RunSeries {
+  useChanges([runId], refreshMilliseconds);
+  return useHone().series.of(runId);
+}
+
+/** A run's curves, as often. */
+export function useSeries(runId: string): RunSeries {
+  useKept([runId]);
+  return useLive(runId);
 }
 
 /** The curves of several runs, at most twice a second: all of them are drawn anew. */
 export function useManySeries(ids: readonly string[]): readonly RunSeries[] {
+  useKept(ids);
   useChanges(ids, manyMilliseconds);
   const { series } = useHone();
   return ids.map((id) => series.of(id));

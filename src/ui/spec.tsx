@@ -1,9 +1,10 @@
 /** What the data worker is asked about, put together once for all screens that ask. */
 
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
-import type { DataSpec } from "../protocol/datasets.ts";
 import type { ModelSummary } from "../protocol/engine.ts";
 import type { SourceSummary } from "../records/source.ts";
+import { type DataSpec, dataSpecOf } from "../run/dataSpec.ts";
+import { withLambdas } from "../run/stage.ts";
 import { useFacts } from "./hone.ts";
 import { type ReadRecipe, readRecipe } from "./train/recipe.ts";
 
@@ -34,29 +35,25 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
   const entries = useFacts((state) => state.recipe.entries);
   const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
   const { list, chosen, model: told, suggested } = useFacts((state) => state.data);
+  const details = useFacts((state) => state.model.details);
   const ready = useFacts((state) => state.engine.status === "ready");
 
+  const linears = details !== null && details.hash === model?.hash ? details.linears : undefined;
   const read = useMemo(
-    () => readRecipe({ method, entries }, model, told === model?.hash ? suggested : null),
-    [method, entries, model, told, suggested],
+    () => readRecipe({ method, entries }, model, told === model?.hash ? suggested : null, linears),
+    [method, entries, model, told, suggested, linears],
   );
+  const lambdas = useMemo(() => chosen.map(({ lambda }) => lambda), [chosen]);
+  const recipe = useMemo(() => withLambdas(read.recipe, lambdas), [read, lambdas]);
   const sources = useMemo(
     () => chosen.flatMap((source) => list.find(({ hash }) => hash === source.hash) ?? []),
     [chosen, list],
   );
   const now = useMemo<Spec | null>(() => {
     if (!ready || !model || told !== model.hash || chosen.length === 0 || sources.length < chosen.length) return null;
-    const { template, systemPrompt, mask, maxLength, truncation, mixture, validationShare, seed } = read.recipe;
-    const spec: DataSpec = {
-      modelHash: model.hash,
-      sources: chosen,
-      settings: { template, systemPrompt, mask, maxLength, truncation },
-      mixture,
-      validationShare,
-      seed,
-    };
+    const spec = dataSpecOf(model.hash, chosen, recipe);
     return { spec, key: JSON.stringify(spec) };
-  }, [ready, model, told, chosen, sources, read]);
+  }, [ready, model, told, chosen, sources, recipe]);
 
   const [settled, setSettled] = useState(now);
   const key = now?.key ?? null;
@@ -68,7 +65,10 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
     return () => clearTimeout(timer);
   }, [key, now, settled]);
 
-  const facts = useMemo(() => ({ ...read, model, sources, now, settled }), [read, model, sources, now, settled]);
+  const facts = useMemo(
+    () => ({ ...read, recipe, model, sources, now, settled }),
+    [read, recipe, model, sources, now, settled],
+  );
   return <SpecContext value={facts}>{children}</SpecContext>;
 }
 

@@ -14,7 +14,8 @@ const kept = eachOnAPage(async (here) => {
   const made = await keepRun(here, basics, "First try", { checkpointEvery: 5, keepLast: 6, evaluateEvery: 5 });
   // As if the last question had been answered before as after, so that there is nothing to vote on; and the loss lowest early.
   const samples = made.samples.map((sample, i) => (i === 2 ? { ...sample, after: sample.before } : sample));
-  const run = { ...made, samples, best: made.evaluations.find(({ step }) => step === 5) ?? null };
+  const { evaluations } = await engine.curvesOf(made.id);
+  const run = { ...made, samples, best: evaluations.find(({ step }) => step === 5) ?? null };
   await (await openStorage()).runs.put(run);
   const { template, systemPrompt } = run.recipe;
   const subject = { modelHash: basics.model.hash, template, systemPrompt };

@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { SourceChoice } from "../../src/run/source.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { engineHere, type Here, takeIn } from "../support/engineHere.ts";
-import { recipeOf } from "../support/recipes.ts";
+import { recipeOf } from "../support/recipe.ts";
 import { asFiles, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 
 const recipe = recipeOf("lora", {
@@ -34,19 +34,19 @@ test("a run on WebGPU has the losses, norms and answers of the same run on wasm"
     expect((await engine.start(provider)).provider).toBe(provider);
     const record = await engine.startRun({ ...(await openTiny(here)), name: provider, recipe });
     expect(record).toMatchObject({ status: "finished", reason: null, step: 8, provider });
-    records.push(record);
+    records.push({ ...record, ...(await engine.curvesOf(record.id)) });
   }
   const [gpu, cpu] = records;
   if (!gpu || !cpu) throw new Error("two runs were expected");
-  gpu.metrics.forEach(({ loss, gradientNorm }, i) => {
-    expect(loss / (cpu.metrics[i]?.loss ?? Number.NaN)).toBeCloseTo(1, 4);
-    expect(gradientNorm / (cpu.metrics[i]?.gradientNorm ?? Number.NaN)).toBeCloseTo(1, 3);
+  gpu.steps.loss.forEach((loss, i) => {
+    expect(loss / (cpu.steps.loss[i] ?? Number.NaN)).toBeCloseTo(1, 4);
+    expect((gpu.steps.gradientNorm[i] ?? Number.NaN) / (cpu.steps.gradientNorm[i] ?? Number.NaN)).toBeCloseTo(1, 3);
   });
   gpu.evaluations.forEach(({ loss }, i) => {
     expect(loss / (cpu.evaluations[i]?.loss ?? Number.NaN)).toBeCloseTo(1, 4);
   });
   expect(gpu.samples).toEqual(cpu.samples);
-  expect(cpu.metrics.at(-1)?.loss).toBeLessThan(cpu.metrics[0]?.loss ?? 0);
+  expect(cpu.steps.loss.at(-1)).toBeLessThan(cpu.steps.loss[0] ?? 0);
 });
 
 test("a GPU that is lost pauses the run, and the run goes on with another device", { timeout: 600_000 }, async () => {
@@ -79,5 +79,5 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
   const resumed = await engine.resumeRun(broken.id);
   expect(devices).toHaveLength(2);
   expect(resumed).toMatchObject({ status: "finished", reason: null, step: 8 });
-  expect(resumed.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect([...(await engine.curvesOf(resumed.id)).steps.step]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });

@@ -12,9 +12,10 @@ import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
-import { createEvaluator } from "../../src/training/evaluate.ts";
+import { meanLoss } from "../../src/training/evaluate.ts";
 import { initialAdapter, uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 
 const model = smallLlama();
@@ -50,26 +51,26 @@ test("live GPU buffers and bytes after 300 steps are those after 20", { timeout:
   const specs = parametersOf(model, method);
   const random = createRandom(1);
   const adapter = initialAdapter(specs, 2);
-  const parameters = await uploadParameters(runtime, specs, (name) => {
-    const size = sizeOf(specs.find((spec) => spec.name === name)?.shape ?? []);
+  const parameters = await uploadParameters(runtime, specs, ({ name, shape }) => {
+    const size = sizeOf(shape);
     return adapter.get(name) ?? Float32Array.from({ length: size }, () => 0.3 * random.normal());
   });
-  const stepper = createStepper({
+  const program = createWholeGraph({
     runtime,
     parameters,
     specs,
     artifacts: {
       training: (of) => compileTraining(model, method, of),
+      evaluation: (of) => compileEvaluation(model, method, of),
       optimizer: compileOptimizer(model, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 }),
     },
     recipe: { beta1: 0.9, beta2: 0.999, maxGradNorm: 1 },
   });
-  const evaluator = createEvaluator({ runtime, parameters, artifact: (of) => compileEvaluation(model, method, of) });
   const rows = [11, 7].map((length, row) => ({
-    source: 0,
-    row,
+    origin: { source: 0, name: "rows.jsonl", row, line: row + 1 },
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-    weights: Float32Array.from({ length }, (_, t) => (t < 3 ? 0 : 1)),
+    mask: new Uint8Array(length).fill(1, 3),
+    weights: new Float32Array(length).fill(1),
   }));
   const batches = [makeBatch(rows, shape)];
   const never = async () => false;
@@ -77,12 +78,12 @@ test("live GPU buffers and bytes after 300 steps are those after 20", { timeout:
   const seen = new Map<number, object>();
   const losses: number[] = [];
   for (let step = 1; step <= 300; step++) {
-    const outcome = await stepper.step({ step, updates: step - 1, batches, learningRate: 1e-2 }, never);
+    const outcome = await takeStep(program, { step, updates: step - 1, batches, learningRate: 1e-2 }, never);
     if (outcome.kind === "updated") losses.push(outcome.loss);
     // What a run does between steps: validate, and read the trained tensors for a checkpoint.
     if (step % 20 === 0) {
-      await evaluator.loss(batches, never);
-      for (const { read } of stepper.tensors()) await read();
+      await meanLoss(program, batches, never);
+      for (const { read } of program.tensors()) await read();
       const { tensors, bytes, sessions } = runtime.memory();
       seen.set(step, { ...live, tensors, tensorBytes: bytes, sessions });
     }

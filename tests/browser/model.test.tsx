@@ -10,7 +10,7 @@ import { type HubModels, sha } from "../support/hub.ts";
 import { playHub } from "../support/hubInPage.ts";
 import { colourRows, keepRows } from "../support/kept.ts";
 import { copyKept, type Kept, putKept } from "../support/keptBrowser.ts";
-import { recipeOf } from "../support/recipes.ts";
+import { recipeOf } from "../support/recipe.ts";
 import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 import { asFiles, sizedModel, tinyConfig, tinyModel } from "../support/tinyLlama.ts";
 

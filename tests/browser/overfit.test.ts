@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { wholeSource } from "../../src/run/source.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { engineHere } from "../support/engineHere.ts";
-import { recipeOf } from "../support/recipes.ts";
+import { recipeOf } from "../support/recipe.ts";
 import { jsonLines } from "../support/tinyLlama.ts";
 
 interface Row {
@@ -46,7 +46,7 @@ test("eight rows are learnt by heart: loss under 0.05 and greedy answers equal t
   });
   expect(record.reason).toBeNull();
   expect(record).toMatchObject({ status: "finished", step: 20, examples: { training: 8, validation: 0 } });
-  const losses = record.metrics.map((metrics) => metrics.loss);
+  const { loss: losses } = (await engine.curvesOf(record.id)).steps;
   console.info(`loss ${losses[0]?.toFixed(3)} → ${losses.at(-1)?.toFixed(4)} in ${record.seconds.toFixed(0)} s`);
   expect(losses[0]).toBeGreaterThan(1);
   expect(losses.at(-1)).toBeLessThan(0.05);

@@ -4,11 +4,12 @@ import axe from "axe-core";
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import type { Exported } from "../../src/protocol/engine.ts";
+import { withLambdas } from "../../src/run/stage.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { bytes, figure } from "../../src/ui/format.ts";
 import { engineHere } from "../support/engineHere.ts";
 import { keepBasics } from "../support/kept.ts";
-import { recipeOf } from "../support/recipes.ts";
+import { recipeOf } from "../support/recipe.ts";
 import { refuse, type Stubs, untilCancelled } from "../support/services.ts";
 import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
@@ -23,7 +24,7 @@ const kept = eachOnAPage(async (here) => {
   const { engine } = here;
   const { model, source } = await keepBasics(here);
   const sources = [{ hash: source.hash, mapping: null, lambda: 0.5, excluded: [3, 4] }];
-  const recipe = recipeOf("lora", { learningRate: 5e-3, steps: 12 });
+  const recipe = withLambdas(recipeOf("lora", { learningRate: 5e-3, steps: 12 }), [0.5]);
   const request = { modelHash: model.hash, sources, recipe };
   const first = await engine.startRun({ ...request, name: "first try" });
   const another = recipeOf("full", { template: { kind: "custom", source: template }, seed: 7 });

@@ -3,20 +3,19 @@
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page } from "vitest/browser";
-import type { RunRecord } from "../../src/run/record.ts";
+import type { Curves } from "../../src/run/curves.ts";
 import { wholeSource } from "../../src/run/source.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { figure } from "../../src/ui/format.ts";
 import { keepBasics, keepRows } from "../support/kept.ts";
 import { copyKept, type Kept, putKept } from "../support/keptBrowser.ts";
-import { recipeOf } from "../support/recipes.ts";
+import { recipeOf } from "../support/recipe.ts";
 import { closePage, eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
 /** Twice 36 of 40 passages, then twice 18 of 20 chats, four to a step. */
 const steps = { text: 18, chats: 10 };
 
-interface Place {
-  readonly run: RunRecord;
+interface Place extends Pick<Curves, "evaluations"> {
   readonly kept: Kept;
 }
 
@@ -42,7 +41,8 @@ const kept = eachOnAPage(async (here) => {
   const sources = [text, source].map(({ hash }) => wholeSource(hash));
   let run = await engine.startRun({ name: "in stages", modelHash: model.hash, sources, recipe });
   while (run.status === "paused") {
-    places.set(run.step, { run, kept: await copyKept() });
+    const { evaluations } = await engine.curvesOf(run.id);
+    places.set(run.step, { evaluations, kept: await copyKept() });
     run = await engine.resumeRun(run.id);
   }
   return { model, source, text, places, run };
@@ -97,8 +97,8 @@ test.each([
   await openBoth();
   await enter("Train");
   await expect.element(page.getByTestId("place")).toHaveTextContent(words);
-  const { text = 0, chat = 0 } = place.run.evaluations.at(-1)?.byKind ?? {};
-  await expect.element(page.getByText(`text ${figure(text)}, chats ${figure(chat)}`)).toBeVisible();
+  const { "validation of text": text = 0, "validation of chats": chats = 0 } = place.evaluations.at(-1)?.sets ?? {};
+  await expect.element(page.getByText(`text ${figure(text)}, chats ${figure(chats)}`)).toBeVisible();
   await expect.element(page.getByTestId("loss-in-words")).toHaveTextContent(/From step 19 on it learns chats\.$/);
 });
 

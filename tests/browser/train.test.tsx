@@ -198,8 +198,8 @@ test("a checkpoint is saved while training, and the run goes on", async () => {
 test("figures tell the share that is learnt, what was seen, and the memory", async () => {
   const hone = await trained(12);
   const { steps, memory } = hone.series.of(hone.store.getState().training.runId ?? "");
-  const sum = (of: (step: (typeof steps)[number]) => number) => steps.reduce((total, step) => total + of(step), 0);
-  const supervised = sum(({ supervisedTokens }) => supervisedTokens) / sum(({ tokens }) => tokens);
+  const sum = (column: Float64Array) => column.reduce((total, value) => total + value, 0);
+  const supervised = sum(steps.supervisedTokens) / sum(steps.tokens);
   const panel = page.getByRole("region", { name: "Training", exact: true });
   await expect.element(panel).toHaveTextContent(`Supervised share${share(supervised)}`);
   // 12 steps of 16 of 54 examples; an epoch's last step has the six that are left.

@@ -7,7 +7,7 @@ import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { stepTaken } from "../support/engineHere.ts";
 import { colourRows, keepBasics } from "../support/kept.ts";
 import { copyKept, putKept } from "../support/keptBrowser.ts";
-import { recipeOf } from "../support/recipes.ts";
+import { recipeOf } from "../support/recipe.ts";
 import { openServices } from "../support/services.ts";
 import { closePage, eachOnAPage, enter, openPage, openStudio } from "../support/studio.tsx";
 

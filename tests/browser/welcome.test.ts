@@ -8,7 +8,7 @@ import { createHone } from "../../src/store/hone.ts";
 import { demoData } from "../../src/store/seedling.ts";
 import { keepBasics } from "../support/kept.ts";
 import { copyKept, putKept } from "../support/keptBrowser.ts";
-import { recipeOf } from "../support/recipes.ts";
+import { recipeOf } from "../support/recipe.ts";
 import { openServices, refuse, type Services, type Stubs } from "../support/services.ts";
 import { eachOnAPage } from "../support/studio.tsx";
 

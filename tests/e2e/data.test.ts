@@ -117,10 +117,21 @@ test("a run learns from several sources with their weights, without the excluded
   const record = await downloadRecord(page);
   expect(record).toMatchObject({
     status: "finished",
-    recipe: { packing: true, mixture: "weight" },
+    recipe: {
+      packing: true,
+      stages: [
+        {
+          mixture: "weight",
+          sources: [
+            { source: 0, lambda: 1 },
+            { source: 1, lambda: 2 },
+          ],
+        },
+      ],
+    },
     sources: [
-      { name: "a.jsonl", lambda: 1, excluded: [0] },
-      { name: "b.csv", lambda: 2, excluded: [] },
+      { name: "a.jsonl", excluded: [0] },
+      { name: "b.csv", excluded: [] },
     ],
     examples: { training: 13, validation: 0 },
   });

@@ -1,20 +1,24 @@
-/** What a browser holds from version 1 (tests/fixtures/version1), on the built page: all of it is there, and its runs go on. */
+/** A browser of version 1 (tests/fixtures/version1) opens the built page: the page shows everything and resumes its runs. */
 
 import type { Page } from "playwright";
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
 import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
 import { downloadRecord, enterStep, openModelFolder, openStudio, waitForRun } from "../../scripts/harness/studio.ts";
-import { type Dump, modelFiles, outcomeOf, readDump, readExpected, runFilePath, runThen } from "../support/version1.ts";
+import {
+  type Dump,
+  modelFiles,
+  outcomeOf,
+  readDump,
+  readExpected,
+  runFilePath,
+  version1Run,
+} from "../support/version1.ts";
 import { folderOf, watch } from "./tab.ts";
 
 const expected = readExpected();
-const { id: fullId, name: full } = runOf(expected.ids.full);
-
-function runOf(id: string) {
-  const run = expected.runs.find((other) => other.id === id);
-  if (!run) throw new Error(`expected.json.gz has no run ${id}.`);
-  return run;
-}
+/** Name of the run that is resumed. */
+const full = "Full, paused";
+const resumed = { from: 0, ...expected.resumed[expected.ids.full] };
 
 let browser: Headless;
 beforeAll(async () => {
@@ -59,8 +63,6 @@ async function load(page: Page, dump: Dump): Promise<void> {
   }, dump);
 }
 
-const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
-
 /** Resumes the full run to its end and compares its record, as the page gives it for download, with what version 1 made of it. */
 async function resumeFull(page: Page): Promise<void> {
   await enterStep(page, "Runs");
@@ -70,8 +72,8 @@ async function resumeFull(page: Page): Promise<void> {
   const card = page.getByRole("article", { name: full, exact: true });
   expect(await card.textContent()).toContain("12 / 12");
   await page.getByRole("button", { name: `Take away ${full}`, exact: true }).click();
-  const { tensors: _, ...outcome } = expected.resumed[fullId] ?? {};
-  expect(outcomeOf(runThen(await downloadRecord(page)), 5)).toEqual(outcome);
+  const { tensors: _, ...outcome } = resumed;
+  expect(outcomeOf(version1Run(await downloadRecord(page)), resumed.from)).toEqual(outcome);
 }
 
 test("the page opens with all runs, the model, the data, what was typed and asked; a paused run goes on to its end", async () => {
@@ -82,14 +84,18 @@ test("the page opens with all runs, the model, the data, what was typed and aske
   await page.getByRole("navigation", { name: "Beside the steps" }).getByText("9 runs", { exact: true }).waitFor();
 
   await enterStep(page, "Runs");
-  const cards = await region(page, "Runs")
+  const cards = await page
     .getByRole("article")
-    .evaluateAll((list) => list.map((card) => [card.getAttribute("aria-label"), card.getAttribute("data-status")]));
-  expect(cards).toEqual(expected.runs.map(({ name, status }) => [name, status]));
-  const steps = await region(page, "Runs").getByRole("article").allTextContents();
-  for (const [index, { step, totalSteps }] of expected.runs.entries()) {
-    expect(steps[index]).toContain(`${step} / ${totalSteps}`);
-  }
+    .evaluateAll((list) =>
+      list.map((card) => [card.getAttribute("aria-label"), card.getAttribute("data-status"), card.textContent]),
+    );
+  expect(cards).toEqual(
+    expected.runs.map(({ name, status, step, totalSteps }) => [
+      name,
+      status,
+      expect.stringContaining(`${step} / ${totalSteps}`),
+    ]),
+  );
 
   await enterStep(page, "Model");
   expect(await page.getByLabel("Train this model").locator("option:checked").textContent()).toBe("Small Fox");
@@ -103,6 +109,8 @@ test("the page opens with all runs, the model, the data, what was typed and aske
   expect(sources).toEqual(
     expected.datasets.map(({ name }) => [`Train on ${name}`, ["pairs.jsonl", "better.csv"].includes(name)]),
   );
+  const better = page.getByRole("listitem").filter({ has: page.getByLabel("Train on better.csv") });
+  expect(await better.textContent()).toContain("2 rows excluded by you.");
 
   await enterStep(page, "Train");
   expect(await page.locator('[name="runName"]').inputValue()).toBe("Typed, not started");

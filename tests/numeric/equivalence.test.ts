@@ -4,7 +4,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileTraining } from "../../src/artifacts/compile.ts";
+import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
@@ -16,7 +16,9 @@ import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
 import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
+import { originOf } from "../support/examples.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 
 const tolerance = 1e-6;
@@ -37,10 +39,10 @@ const methods: Method[] = [
 const rows: TokenizedExample[] = [9, 5, 12, 7].map((length, row) => {
   const random = createRandom(100 + row);
   return {
-    source: 0,
-    row,
+    origin: originOf(row),
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-    weights: Float32Array.from({ length }, (_, t) => (t < 2 ? 0 : row === 2 ? 0.5 : 1)),
+    mask: new Uint8Array(length).fill(1, 2),
+    weights: new Float32Array(length).fill(row === 2 ? 0.5 : 1),
   };
 });
 
@@ -65,24 +67,25 @@ afterAll(() => runtime.dispose());
 async function afterStep(method: Method, batches: readonly Batch[]) {
   const specs = parametersOf(model, method);
   const values = parameterValues(method);
-  const parameters = await uploadParameters(runtime, specs, (name) => values.get(name));
-  const stepper = createStepper({
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => values.get(name));
+  const program = createWholeGraph({
     runtime,
     parameters,
     specs,
     artifacts: {
       training: (shape) => compileTraining(model, method, shape),
+      evaluation: (shape) => compileEvaluation(model, method, shape),
       optimizer: compileOptimizer(model, method, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 }),
     },
     recipe: { beta1: 0.9, beta2: 0.999, maxGradNorm: 1 },
   });
-  const outcome = await stepper.step({ step: 1, updates: 0, batches, learningRate: 1e-3 }, async () => false);
+  const outcome = await takeStep(program, { step: 1, updates: 0, batches, learningRate: 1e-3 }, async () => false);
   const after = new Map<string, Float32Array>();
   for (const { name, trainable } of specs) {
     const data = trainable && (await parameters.get(name)?.read());
     if (data instanceof Float32Array) after.set(name, data);
   }
-  stepper.dispose();
+  program.dispose();
   disposeAll(parameters);
   return { outcome, before: values, after };
 }

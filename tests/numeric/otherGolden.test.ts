@@ -7,7 +7,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { readModel } from "../../src/onnx/model.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
@@ -38,7 +37,7 @@ const batch: Golden["batch"] = {
 };
 const lora: Method = { kind: "lora", rank: 3, alpha: 5, targets: ["q_proj", "down_proj"] };
 
-function checkpoint(): Map<string, Float32Array> {
+function checkpoint(): Map<string, Float32Array<ArrayBuffer>> {
   const random = createRandom(11);
   return new Map(
     parametersOf(model, null).map(({ name, shape }) => [
@@ -62,13 +61,13 @@ function trajectory(method: Method, settings: Trajectory["settings"]): Trajector
     weights.push(batch.loss_weights.flat()[at] ?? 0);
   });
   const shape = { rows: batch.ids.length, length: 5, supervised: index.length };
-  const graph = readModel(compileTraining(model, method, shape).bytes);
+  const graph = compileTraining(model, method, shape).graph();
   const specs = parametersOf(model, method);
   const trainable = specs.filter((spec) => spec.trainable);
   const base = checkpoint();
   const values = new Map<string, Tensor>(
-    specs.map(({ name, shape: own, initial }) => {
-      const start = (i: number) => (initial === "lora_B" ? 0 : 0.05 * Math.sin(1 + i));
+    specs.map(({ name, shape: own, source }) => {
+      const start = (i: number) => (source.kind === "lora_B" ? 0 : 0.05 * Math.sin(1 + i));
       return [name, tensor(own, base.get(name) ?? Array.from({ length: sizeOf(own) }, (_, i) => start(i)))];
     }),
   );

@@ -1,7 +1,7 @@
 /** The engine against a golden file: losses, gradient norms, step-1 gradients, final norms, greedy ids; nothing is baked in. */
 
 import { compileEvaluation, compileGeneration, compileTraining } from "../../src/artifacts/compile.ts";
-import { accumulatorIn, accumulatorOut, lazyResetGrad } from "../../src/artifacts/contract.ts";
+import { accumulatorIn, accumulatorOut, lazyResetGrad, type ParameterSpec } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import type { Batch } from "../../src/batching/batch.ts";
@@ -9,10 +9,11 @@ import { createGenerator } from "../../src/generation/generate.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
-import { createEvaluator } from "../../src/training/evaluate.ts";
+import { meanLoss } from "../../src/training/evaluate.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
-import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
-import { createStepper } from "../../src/training/step.ts";
+import { disposeAll, readParameter, uploadParameters } from "../../src/training/parameters.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import type { Golden, Trajectory } from "./golden.ts";
 
 export interface ParityRow {
@@ -27,8 +28,8 @@ export interface ParityRow {
 export interface ParityParts {
   readonly runtime: Runtime;
   readonly model: ModelDefinition;
-  /** A tensor of the model, float32. */
-  readonly read: (name: string) => Promise<Float32Array>;
+  /** A tensor of the model's files, float32. */
+  readonly read: (name: string) => Promise<Float32Array<ArrayBuffer>>;
   readonly golden: Golden;
   /** Optimizer steps to compare; all of the file when null. */
   readonly steps: number | null;
@@ -68,10 +69,10 @@ function batchOf({ batch }: Golden): Batch {
     supervisedIndex: Int32Array.from(index),
     targets: Int32Array.from(targets),
     lossWeights: Float32Array.from(weights),
-    weightSum: weights.reduce((sum, w) => sum + w, 0),
+    denominator: weights.reduce((sum, w) => sum + w, 0),
     tokens: rows * length,
-    supervisedTokens: index.length,
-    sourceRows: batch.ids.map((_, row) => row),
+    supervised: index.length,
+    origins: batch.ids.map((_, row) => ({ source: 0, name: "the golden file", row, line: row + 1 })),
   };
 }
 
@@ -81,8 +82,8 @@ function loraTargets({ step1_grad_l2: names }: Trajectory): string[] {
 }
 
 /** A[i, j] = 0.05·sin(1 + i·in + j), B = 0: the file's start of an adapter. */
-function initialAdapter(initial: string, shape: readonly number[]): Float32Array {
-  const zero = initial === "lora_B";
+function initialAdapter({ source, shape }: ParameterSpec): Float32Array {
+  const zero = source.kind === "lora_B";
   return Float32Array.from({ length: sizeOf(shape) }, (_, i) => (zero ? 0 : 0.05 * Math.sin(1 + i)));
 }
 
@@ -123,17 +124,17 @@ async function compareTrajectory(
   const { settings } = expected;
   const batch = batchOf(golden);
   const specs = parametersOf(model, method);
-  const parameters = await uploadParameters(runtime, specs, (name) => {
-    const spec = specs.find((candidate) => candidate.name === name);
-    return spec && spec.initial !== "checkpoint" ? initialAdapter(spec.initial, spec.shape) : parts.read(name);
-  });
+  const parameters = await uploadParameters(runtime, specs, (spec) =>
+    spec.source.kind === "checkpoint" ? readParameter(spec, parts.read) : initialAdapter(spec),
+  );
   const artifact = compileTraining(model, method, batch.shape);
-  const stepper = createStepper({
+  const program = createWholeGraph({
     runtime,
     parameters,
     specs,
     artifacts: {
       training: () => artifact,
+      evaluation: (shape) => compileEvaluation(model, method, shape),
       optimizer: compileOptimizer(model, method, { ...optimizer, weightDecay: settings.weight_decay }),
     },
     recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
@@ -158,7 +159,7 @@ async function compareTrajectory(
       const sums = outputs[accumulatorOut(name)]?.data;
       if (!(sums instanceof Float32Array))
         throw new Error(`The golden file has ${name}, which ${kind} training has not.`);
-      const gradient = sums.map((sum) => sum / batch.weightSum);
+      const gradient = sums.map((sum) => sum / batch.denominator);
       report(`${kind} step-1 gradient L2 of ${name}`, norm, l2(gradient), tolerance);
       // Single elements may be noise about 0, so they are measured on the scale of their tensor.
       expected.step1_grad_first4[name]?.forEach((element, i) => {
@@ -168,7 +169,8 @@ async function compareTrajectory(
 
     const steps = Math.min(parts.steps ?? settings.steps, settings.steps);
     for (let step = 1; step <= steps; step++) {
-      const outcome = await stepper.step(
+      const outcome = await takeStep(
+        program,
         { step, updates: step - 1, batches: [batch], learningRate: settings.lr },
         async () => false,
       );
@@ -183,19 +185,14 @@ async function compareTrajectory(
     }
     if (steps < settings.steps) return;
 
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(model, method, shape),
-    });
-    const final = await evaluator.loss([batch], async () => false);
+    const final = await meanLoss(program, [batch], async () => false);
     report(`${kind} loss after the last step`, expected.final_loss, final ?? Number.NaN, tolerance);
     for (const [name, norm] of Object.entries(expected.final_param_l2)) {
       const values = await parameters.get(name)?.read();
       report(`${kind} final L2 of ${name}`, norm, values instanceof Float32Array ? l2(values) : Number.NaN, tolerance);
     }
   } finally {
-    stepper.dispose();
+    program.dispose();
     disposeAll(parameters);
     await runtime.releaseSessions();
   }
@@ -209,7 +206,7 @@ async function compareGreedy(
   expected: readonly number[],
   report: Report,
 ): Promise<void> {
-  const parameters = await uploadParameters(runtime, parametersOf(model, null), read);
+  const parameters = await uploadParameters(runtime, parametersOf(model, null), (spec) => readParameter(spec, read));
   try {
     const generate = createGenerator({
       runtime,

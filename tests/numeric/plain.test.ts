@@ -5,13 +5,13 @@
  */
 
 import { expect, test } from "vitest";
-import { buildLoss, buildTraining } from "../../src/artifacts/compile.ts";
+import { buildLoss, compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } from "../../src/artifacts/contract.ts";
 import { adapterOf, type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { backward } from "../../src/autodiff/backward.ts";
 import { packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
 import type { Attend } from "../../src/models/architecture.ts";
-import { causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
+import { cacheBias, causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
 import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";
 import { rope, ropeFrequencies, ropeTables } from "../../src/nn/rope.ts";
 import { Scope } from "../../src/nn/scope.ts";
@@ -20,6 +20,7 @@ import type { Graph, Value } from "../../src/onnx/graph.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { batchFeeds } from "../../src/training/feeds.ts";
+import { originOf } from "../support/examples.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 
@@ -33,10 +34,10 @@ const methods: Method[] = [
 /** Two rows, one of two examples, a third of the tokens supervised, and padding in every list. */
 const random = createRandom(11);
 const example = (length: number, row: number): TokenizedExample => ({
-  source: 0,
-  row,
+  origin: originOf(row),
   ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-  weights: Float32Array.from({ length }, (_, t) => (t > 0 && t % 3 === 0 ? 0.5 + row : 0)),
+  mask: Uint8Array.from({ length }, (_, t) => (t > 0 && t % 3 === 0 ? 1 : 0)),
+  weights: new Float32Array(length).fill(0.5 + row),
 });
 const shape = { rows: 2, length: 12, supervised: 9 };
 const batch = packBatch([[example(5, 0), example(4, 1)], [example(10, 2)]], shape);
@@ -124,7 +125,7 @@ function difference(actual: Tensor | undefined, expected: Tensor): number {
 test.each(methods)("$kind: loss and every gradient are those of the plain graph", (method) => {
   const feeds = feedsOf(method);
   const expected = run(plainTraining(method), feeds);
-  const own = run(buildTraining(model, method, shape).graph, {
+  const own = run(compileTraining(model, method, shape).graph(), {
     ...feeds,
     [lazyResetGrad]: tensor([1], [0]),
   });
@@ -138,7 +139,7 @@ test.each([2, 3, 4, 12])("attention in %i blocks of queries gives the same", (qu
   for (const method of methods) {
     const feeds = feedsOf(method);
     const expected = run(plainTraining(method), feeds);
-    const { graph } = buildTraining(model, method, shape, { queryBlocks });
+    const graph = compileTraining(model, method, shape, { queryBlocks }).graph();
     const own = run(graph, { ...feeds, [lazyResetGrad]: tensor([1], [0]) });
     for (const [name, value] of Object.entries(expected)) {
       expect([method.kind, name, difference(own[name], value) < 1e-12]).toEqual([method.kind, name, true]);
@@ -153,10 +154,11 @@ test.each([2, 3, 4, 12])("attention in %i blocks of queries gives the same", (qu
 
 test.each(methods)("$kind: without accumulating the gradients are those of a fresh start", (method) => {
   const feeds = feedsOf(method);
-  const expected = run(buildTraining(model, method, shape).graph, { ...feeds, [lazyResetGrad]: tensor([1], [1]) });
-  const { graph, aliases } = buildTraining(model, method, shape, { accumulates: false });
+  const expected = run(compileTraining(model, method, shape).graph(), { ...feeds, [lazyResetGrad]: tensor([1], [1]) });
+  const artifact = compileTraining(model, method, shape, { accumulates: false });
+  const graph = artifact.graph();
   expect(graph.inputs.filter(({ name }) => name === lazyResetGrad || name.includes("accumulation"))).toEqual([]);
-  expect(aliases).toEqual(buildTraining(model, method, shape).aliases);
+  expect(artifact.aliases).toEqual(compileTraining(model, method, shape).aliases);
   const own = run(graph, feeds);
   for (const [name, value] of Object.entries(expected)) {
     expect([name, difference(own[name], value) < 1e-12]).toEqual([name, true]);
@@ -172,3 +174,24 @@ test("behind the last layer's attention only the supervised rows are computed", 
   // q, k, v, o, gate, up, down of the first layer; q, k, v of the second, then its o, gate, up, down and the head.
   expect(rows).toEqual([...Array(7).fill(all), ...Array(3).fill(all), ...Array(5).fill(shape.supervised)]);
 });
+
+test.each([null, 1, 3])(
+  "a query sees the keys of its segment before it, and of a window of %s those with q − k below",
+  (window) => {
+    const sees = (q: number, k: number) => k <= q && (window === null || q - k < window);
+    const segments = [1, 1, 1, 1, 2, 2, 0];
+    const rows = new GraphBuilder("rows");
+    const whole = causalBias(rows, rows.input("segments", "int32", [1, 7]), window);
+    const { bias } = interpret(rows.finish({ bias: whole }), { segments: tensor([1, 7], segments) });
+    const wanted = segments.flatMap((own, q) => segments.map((other, k) => own === other && sees(q, k)));
+    expect(Array.from(bias?.data ?? [], (value) => value === 0)).toEqual(wanted);
+
+    const cache = new GraphBuilder("cache");
+    const slots = cacheBias(cache, cache.input("positions", "int32", [3]), 8, window);
+    const own = interpret(cache.finish({ bias: slots }), { positions: tensor([3], [0, 4, 7]) });
+    const slot = Array.from({ length: 8 }, (_, k) => k);
+    expect(Array.from(own.bias?.data ?? [], (value) => value === 0)).toEqual(
+      [0, 4, 7].flatMap((q) => slot.map((k) => sees(q, k))),
+    );
+  },
+);

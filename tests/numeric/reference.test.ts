@@ -19,7 +19,7 @@ test.each(smallArtifacts)("%s", async (_name, artifact) => {
   const feeds = Object.fromEntries(
     Object.entries(inputs).map(([name, host]) => [name, tensor(host.shape, numbers(host))]),
   );
-  const expected = interpret(readModel(artifact.bytes), feeds);
+  const expected = interpret(readModel(artifact.bytes()), feeds);
   const actual = await (await runtime.session(artifact)).run(inputs);
   for (const { name } of artifact.outputs) {
     expect(worstRelative(numbers(actual[name]), Array.from(expected[name]?.data ?? [])), name).toBeLessThan(1e-5);

@@ -1,13 +1,25 @@
 /** Tokenised examples whose tokens tell where they come from, and what a batch teaches. */
 
 import fc from "fast-check";
-import type { Batch, TokenizedExample } from "../../src/batching/batch.ts";
+import type { Batch, RowOrigin, TokenizedExample } from "../../src/batching/batch.ts";
 
-/** An example of this many tokens, whose last `taught` have weights 1, 2, 3, 1, … */
+/** A place whose line is not its row's number, in one of two files or in one without a name of its own. */
+export const originOf = (row: number, source = 0): RowOrigin => ({
+  source,
+  name: ["alpaca.json", "chats.jsonl"][source] ?? `source ${source + 1}`,
+  row,
+  line: 3 * row + 2,
+});
+
+/**
+ * An example of this many tokens, whose last `taught` are supervised and have weights 1, 0.5, 0, 2, 1, …; the weights of
+ * the others are not numbers, for nobody may look at them.
+ */
 export function makeExample(row: number, length: number, taught: number, source = 0): TokenizedExample {
   const ids = Int32Array.from({ length }, (_, i) => 1000 * (row + 1) + i);
-  const weights = Float32Array.from({ length }, (_, i) => (i > 0 && i >= length - taught ? ((i + row) % 3) + 1 : 0));
-  return { source, row, ids, weights };
+  const mask = Uint8Array.from({ length }, (_, i) => (i > 0 && i >= length - taught ? 1 : 0));
+  const weights = Float32Array.from(mask, (one, i) => (one ? ([1, 0.5, 0, 2][(i + row) % 4] ?? 0) : Number.NaN));
+  return { origin: originOf(row, source), ids, mask, weights };
 }
 
 const sizes = fc.tuple(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 0, max: 60 }));
@@ -15,17 +27,22 @@ const sizes = fc.tuple(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 0, ma
 export const exampleLists = (options: fc.ArrayConstraints) =>
   fc.array(sizes, options).map((list) => list.map(([length, taught], row) => makeExample(row, length, taught)));
 
-export const supervisedOf = ({ weights }: TokenizedExample) => weights.filter((weight) => weight > 0).length;
+export const supervisedOf = ({ mask }: TokenizedExample) => mask.filter((one) => one === 1).length;
 
 /**
  * What a batch teaches, in words: the tokens that a target is predicted from, the target and its weight, sorted. The tokens
- * are those at positions 0, 1, … of its own row and segment; anything else that attention would reach makes it throw.
+ * are those at positions 0, 1, … of its own row and segment; anything else that attention would reach makes it throw, and so
+ * does a weight on padding.
  */
-export function lessonsOf({ inputIds, segmentIds, positionIds, supervisedIndex, targets, lossWeights, shape }: Batch) {
+export function lessonsOf(batch: Batch) {
+  const { inputIds, segmentIds, positionIds, supervisedIndex, targets, lossWeights, supervised, shape } = batch;
   const lessons: string[] = [];
   targets.forEach((target, n) => {
     const weight = lossWeights[n] ?? 0;
-    if (weight === 0) return;
+    if (n >= supervised) {
+      if (weight !== 0) throw new Error(`Padding ${n} weighs ${weight}.`);
+      return;
+    }
     const last = supervisedIndex[n] ?? 0;
     const row = Math.floor(last / shape.length);
     const segment = segmentIds[last] ?? 0;
@@ -44,9 +61,9 @@ export function lessonsOf({ inputIds, segmentIds, positionIds, supervisedIndex, 
 /** The same from the examples alone. */
 export const expectedLessons = (examples: readonly TokenizedExample[]) =>
   examples
-    .flatMap(({ ids, weights }) =>
+    .flatMap(({ ids, mask, weights }) =>
       Array.from(ids, (target, i) =>
-        (weights[i] ?? 0) > 0 ? [`${[...ids.slice(0, i)].join()} → ${target} (${weights[i]})`] : [],
+        mask[i] === 1 ? [`${[...ids.slice(0, i)].join()} → ${target} (${weights[i]})`] : [],
       ).flat(),
     )
     .sort();

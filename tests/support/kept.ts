@@ -2,11 +2,10 @@
 
 import type { ModelSummary } from "../../src/protocol/engine.ts";
 import type { SourceSummary } from "../../src/records/source.ts";
-import type { Recipe } from "../../src/run/recipe.ts";
 import type { RunRecord } from "../../src/run/record.ts";
 import { wholeSource } from "../../src/run/source.ts";
 import type { Here } from "./engineHere.ts";
-import { recipeOf } from "./recipes.ts";
+import { type RecipeChange, recipeOf } from "./recipe.ts";
 import { asFiles, jsonLines, type ModelFiles, speakingModel } from "./tinyLlama.ts";
 
 export interface Basics {
@@ -43,7 +42,7 @@ export function keepRun(
   { engine }: Pick<Here, "engine">,
   { model, source }: Basics,
   name = "First try",
-  change: Partial<Recipe> = {},
+  change: RecipeChange = {},
 ): Promise<RunRecord> {
   const steps = { steps: enough, evaluateEvery: 10, checkpointEvery: 10, watchEvery: 10, accumulation: 1 };
   const recipe = recipeOf("full", { ...steps, learningRate: 2e-2, ...change });

@@ -2,9 +2,10 @@
 
 import type { LoadedModel } from "../../src/engine/library.ts";
 import type { PreparedData } from "../../src/protocol/datasets.ts";
-import type { Recipe } from "../../src/run/recipe.ts";
-import { defaultRecipe } from "../../src/store/recipe.ts";
+import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
+import { withLambdas } from "../../src/run/stage.ts";
 import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
+import { type RecipeChange, recipeWith } from "./recipe.ts";
 import { byteLevelTokenizer } from "./tokenizers.ts";
 
 type Kind = "text" | "chat";
@@ -28,22 +29,24 @@ export function preparedData(sequences: Sequences): PreparedData {
     rows.push(counted.get(source) ?? 0);
     counted.set(source, (counted.get(source) ?? 0) + 1);
   }
-  const weights = sequences.flatMap(([, , tokens, supervised]) =>
+  const mask = sequences.flatMap(([, , tokens, supervised]) =>
     Array.from({ length: tokens }, (_, i) => (i > 0 && i >= tokens - supervised ? 1 : 0)),
   );
   const report = { checks: [], leftOut: [] } as unknown as PreparedData["report"];
   return {
     table: {
-      ids: Int32Array.from(weights, (_, i) => i),
-      weights: Float32Array.from(weights),
+      ids: Int32Array.from(mask, (_, i) => i),
+      mask: Uint8Array.from(mask),
+      weights: Float32Array.from(mask),
       offsets: Float64Array.from(offsets),
       sources: Int32Array.from(sequences, ([source]) => source),
       rows: Int32Array.from(rows),
+      lines: Int32Array.from(rows, (row) => 3 * row + 2),
       splits: new Int8Array(sequences.length),
       kinds: Int8Array.from(sequences, ([, kind]) => (kind === "text" ? 0 : 1)),
     },
     report,
-    sourceNames: [...counted.keys()].map((source) => `source ${source}`),
+    sourceNames: Array.from({ length: 1 + Math.max(...counted.keys()) }, (_, source) => `source ${source}`),
   };
 }
 
@@ -53,15 +56,9 @@ export function modelToPlanFor(): LoadedModel {
   return { tokenizer: createTokenizer(json, config), files: { chatTemplate: null } } as unknown as LoadedModel;
 }
 
-export const choices = (lambdas: readonly number[]) =>
-  lambdas.map((lambda, k) => ({ hash: `h${k}`, mapping: null, lambda, excluded: [] }));
-
 /** Small batches and rows, so that few sequences make many steps. */
-export const smallRecipe = (change: Partial<Recipe> = {}): Recipe => ({
-  ...defaultRecipe("lora"),
-  batchSize: 2,
-  accumulation: 2,
-  maxLength: 96,
-  epochs: 2,
-  ...change,
-});
+export const smallRecipe = (lambdas: readonly number[], change: RecipeChange = {}): Recipe =>
+  withLambdas(
+    recipeWith(defaultRecipe("lora"), { batchSize: 2, accumulation: 2, maxLength: 96, epochs: 2, ...change }),
+    lambdas,
+  );

@@ -1,15 +1,19 @@
 /**
- * The browser of version 1 in tests/fixtures/version1: what it holds, and what it says when today's engine opens it.
- * Everything here speaks version 1's words, as expected.json.gz does. A record or a call that changes is translated here.
+ * The browser of version 1 (tests/fixtures/version1), and today's engine over it. Everything is in version 1's format, as
+ * expected.json.gz has it: when a record or a call changes, this file translates it, and the tests stay.
  */
 
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { unzipSync } from "fflate";
+import { expect } from "vitest";
 import { createDataDesk } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { sha256 } from "../../src/hub/hash.ts";
-import type { RunRecord } from "../../src/run/record.ts";
+import type { EvaluationMetrics } from "../../src/run/metrics.ts";
+import type { Recipe } from "../../src/run/recipe.ts";
+import { type RunRecord, type WholeRecord, wholeRecord } from "../../src/run/record.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { type KeyValue, memoryKeyValue } from "../../src/storage/keyValue.ts";
 import { openStorage } from "../../src/storage/storage.ts";
@@ -29,14 +33,14 @@ export interface Dump {
   readonly localStorage: Readonly<Record<string, string>>;
 }
 
-interface EvaluationThen {
+interface Version1Evaluation {
   readonly step: number;
   readonly loss: number;
   readonly byKind?: { readonly text?: number; readonly chat?: number };
 }
 
-/** A run record of version 1. Fields that no test names are compared all the same. */
-export interface RunThen {
+/** A run record of version 1; tests compare the fields without a name here too. */
+export interface Version1Run {
   readonly id: string;
   readonly name: string;
   readonly status: string;
@@ -45,8 +49,8 @@ export interface RunThen {
   readonly step: number;
   readonly totalSteps: number;
   readonly metrics: readonly { readonly step: number; readonly seconds: number }[];
-  readonly evaluations: readonly EvaluationThen[];
-  readonly best: EvaluationThen | null;
+  readonly evaluations: readonly Version1Evaluation[];
+  readonly best: Version1Evaluation | null;
   readonly samples: readonly object[];
   readonly watch: { readonly moments: readonly object[] } | null;
   readonly slowdowns: readonly object[];
@@ -54,9 +58,9 @@ export interface RunThen {
   readonly [field: string]: unknown;
 }
 
-/** A run at its end, after it was resumed: metrics are those after step `from`, `tensors` is a hash of its last checkpoint. */
+/** A resumed run at its end. Metrics are those after step `from`; `tensors` is the SHA-256 over its last checkpoint. */
 export type Outcome = Pick<
-  RunThen,
+  Version1Run,
   "status" | "reason" | "step" | "evaluations" | "best" | "samples" | "slowdowns" | "resumeFrom"
 > & {
   readonly from: number;
@@ -65,10 +69,10 @@ export type Outcome = Pick<
   readonly tensors: string;
 };
 
-/** What the engine says of everything that a browser holds. */
-export interface Told {
+/** Everything in a browser, as the engine lists it. */
+export interface Contents {
   /** Newest first. */
-  readonly runs: readonly RunThen[];
+  readonly runs: readonly Version1Run[];
   /** By run, newest first. */
   readonly checkpoints: Readonly<Record<string, readonly { readonly step: number; readonly best: boolean }[]>>;
   /** Bytes of checkpoints by run. */
@@ -82,7 +86,7 @@ export interface Told {
   readonly audit: object;
 }
 
-interface AnswerThen {
+interface Version1Answer {
   readonly runId: string;
   readonly checkpoint: number;
   readonly question: string;
@@ -92,7 +96,7 @@ interface AnswerThen {
   readonly finish: string;
 }
 
-export interface ConversationThen {
+interface Version1Conversation {
   readonly id: string;
   readonly startedAt: string;
   readonly sides: readonly object[];
@@ -104,12 +108,12 @@ export interface ConversationThen {
 
 export type RunName = "full" | "finished" | "text" | "pairs" | "early" | "cancelled" | "failed" | "slowed" | "killed";
 
-interface Expected extends Told {
+interface Expected extends Contents {
   readonly ids: Readonly<Record<RunName, string>>;
   readonly page: object;
-  readonly conversations: readonly ConversationThen[];
+  readonly conversations: readonly Version1Conversation[];
   readonly presentConversation: string;
-  readonly answers: readonly AnswerThen[];
+  readonly answers: readonly Version1Answer[];
   readonly runFiles: Readonly<
     Record<
       string,
@@ -140,7 +144,7 @@ function decode(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decode(inner)]));
 }
 
-/** What the browser holds. */
+/** The browser's contents, bytes decoded. */
 export function readDump(): Dump {
   const { databases, localStorage }: Dump = jsonOf("browser.json.gz");
   const decoded = Object.entries(databases).map(([name, { version, stores }]) => {
@@ -151,11 +155,11 @@ export function readDump(): Dump {
   return { databases: Object.fromEntries(decoded), localStorage };
 }
 
-/** What version 1 said of it. */
+/** What version 1 listed, answered and trained. */
 export const readExpected = (): Expected => jsonOf("expected.json.gz");
 
-/** Where a run file lies. */
-export const runFilePath = (name: string): string => fileOf(name).pathname;
+/** Path of a run file. */
+export const runFilePath = (name: string): string => fileURLToPath(fileOf(name));
 
 /** The model's files by name. */
 export const modelFiles = (): Record<string, Uint8Array<ArrayBuffer>> => {
@@ -174,18 +178,68 @@ export function databasesOf(databases: Databases): (name: string) => KeyValue {
   };
 }
 
-/** A run in version 1's words. */
-export const runThen = (record: RunRecord): RunThen => ({ ...record });
+/** Version 1 had losses by kind, and none in a run of one stage. */
+function version1Evaluation({ step, loss, sets }: EvaluationMetrics): Version1Evaluation {
+  const { validation, "validation of text": text, "validation of chats": chat, ...others } = sets;
+  if (Object.keys(others).length > 0) throw new Error(`Version 1 had no set ${Object.keys(others).join(", ")}.`);
+  if (validation !== undefined) {
+    if (validation !== loss) throw new Error(`The one set has loss ${validation}, all held-out rows have ${loss}.`);
+    return { step, loss };
+  }
+  return { step, loss, byKind: { ...(text !== undefined && { text }), ...(chat !== undefined && { chat }) } };
+}
+
+/** Version 1 had one length, rate and schedule for both stages but for the text's, and λ at the sources. */
+function version1Recipe({ stages, ...recipe }: Recipe): object {
+  const [first, second] = stages;
+  if (!first || stages.length > 2) throw new Error(`Version 1 had one stage or two, not ${stages.length}.`);
+  const last = second ?? first;
+  const { objective: _objective, sources: _sources, ...form } = last;
+  const { epochs, steps, learningRate, ...shared } = first;
+  if (second) {
+    expect([first.objective, steps, second.objective]).toEqual(["text", null, "chat"]);
+    const { epochs: _epochs, steps: _steps, learningRate: _rate, ...chat } = second;
+    expect({ ...shared, objective: "chat" }).toEqual(chat);
+  }
+  return {
+    ...recipe,
+    ...form,
+    stages: second ? "text-first" : "together",
+    textEpochs: second ? epochs : 1,
+    textLearningRate: second && learningRate !== last.learningRate ? learningRate : null,
+  };
+}
+
+/** A run in version 1's format; throws where it holds what version 1 could not have said. */
+export function version1Run(record: WholeRecord): Version1Run {
+  const { recipe, sources, stages, evaluations, best } = record;
+  const lambdas = recipe.stages.at(-1)?.sources ?? [];
+  expect(lambdas.map(({ source }) => source)).toEqual(sources.map((_, index) => index));
+  const two = stages.length > 1;
+  if (!two) {
+    expect(stages).toMatchObject([
+      { objective: "mixed", steps: record.totalSteps, examples: record.examples.training },
+    ]);
+  }
+  return {
+    ...record,
+    recipe: version1Recipe(recipe),
+    sources: sources.map((source, index) => ({ ...source, lambda: lambdas[index]?.lambda })),
+    stages: two ? stages.map(({ objective, ...stage }) => ({ kind: objective, ...stage })) : [],
+    evaluations: evaluations.map(version1Evaluation),
+    best: best && version1Evaluation(best),
+  };
+}
 
 /** How a resumed run ended; `from` is the step that it was resumed from. */
-export function outcomeOf(run: RunThen, from: number): Omit<Outcome, "tensors"> {
+export function outcomeOf(run: Version1Run, from: number): Omit<Outcome, "tensors"> {
   const { status, reason, step, evaluations, best, samples, slowdowns, resumeFrom } = run;
   const metrics = run.metrics.filter((one) => one.step > from).map(({ seconds: _, ...rest }) => rest);
   const moments = run.watch?.moments ?? null;
   return { status, reason, step, from, metrics, evaluations, best, samples, moments, slowdowns, resumeFrom };
 }
 
-/** What the page shows again, from localStorage alone. */
+/** What the page restores from localStorage. */
 export function pageOf({ localStorage }: Dump): Pick<Expected, "page" | "conversations" | "presentConversation"> {
   const { data, model, recipe, watching, engine, compare } = withKept(initialState, localStorage["hone.page"] ?? null);
   const { conversations, open } = parseConversations(localStorage["hone.conversations"] ?? null);
@@ -216,7 +270,7 @@ export function pageOf({ localStorage }: Dump): Pick<Expected, "page" | "convers
 
 export type OpenBrowser = Awaited<ReturnType<typeof openBrowser>>;
 
-/** Today's engine and data desk over what storage opens, on wasm in Node. */
+/** Today's engine and data desk over this realm's storage, on wasm in Node. */
 export async function openBrowser() {
   const storage = await openStorage();
   const data = createDataDesk(storage, () => undefined);
@@ -228,10 +282,11 @@ export async function openBrowser() {
   await engine.start("wasm");
 
   /** A run with its curves. */
-  const whole = async (record: RunRecord): Promise<RunThen> => runThen(record);
+  const whole = async (record: RunRecord): Promise<Version1Run> =>
+    version1Run(wholeRecord(record, await engine.curvesOf(record.id)));
 
   return {
-    async told(): Promise<Told> {
+    async contents(): Promise<Contents> {
       const list = await Promise.all((await engine.listRuns()).map(whole));
       const kept = list.map(async ({ id }) => [id, await engine.checkpointsOf(id)] as const);
       const models = await engine.listModels();
@@ -250,7 +305,7 @@ export async function openBrowser() {
     },
 
     /** Asks a checkpoint greedily. */
-    async ask({ runId, checkpoint, question, maxTokens }: Omit<AnswerThen, "text" | "step" | "finish">) {
+    async ask({ runId, checkpoint, question, maxTokens }: Omit<Version1Answer, "text" | "step" | "finish">) {
       const record = (await engine.listRuns()).find(({ id }) => id === runId);
       if (!record) throw new Error(`There is no run ${runId}.`);
       const { text, step, finish } = await engine.ask({

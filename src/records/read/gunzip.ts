@@ -3,9 +3,9 @@
 import { Gunzip } from "fflate";
 import { messageOf } from "./row.ts";
 
-/** Deflate writes at most 1032 times its input, so that one step writes at most 16 MiB. */
-const stepBytes = 16 * 1024;
-/** What comes out goes on in pieces of this size. */
+/** Deflate writes at most 1032 times its input, so that one step writes at most 32 MiB. */
+const stepBytes = 32 * 1024;
+/** Size of the pieces that are yielded. */
 const pieceBytes = 64 * 1024;
 /** CRC-32 and length of the content, 4 bytes each, end a member. */
 const trailerBytes = 8;
@@ -19,57 +19,57 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 /**
- * Yields the content of an archive. Where the archive is broken or cut off, everything read before is yielded; then
- * `broken` receives the reason, and the stream ends. Throws only what `source` throws.
+ * Yields the content of an archive. Where the archive is broken or cut off, everything before is yielded; then `broken`
+ * receives the reason, and the stream ends. Throws only what `source` throws.
  */
 export async function* gunzip(
   source: AsyncIterable<Uint8Array>,
   broken: (why: string) => void,
 ): AsyncGenerator<Uint8Array> {
-  const members = createMembers();
-  const tell = (reason: string) => broken(`the gzip archive is broken or cut off here (${reason})`);
+  const members = inflateMembers();
+  const report = (reason: string) => broken(`the gzip archive is broken or cut off here (${reason})`);
   for await (const bytes of source) {
     for (let start = 0; start < bytes.length; start += stepBytes) {
       const reason = members.push(bytes.subarray(start, start + stepBytes));
-      yield* members.take();
-      if (reason !== null) return tell(reason);
+      yield* members.output();
+      if (reason !== null) return report(reason);
     }
   }
   const reason = members.end();
-  if (reason !== null) tell(reason);
+  if (reason !== null) report(reason);
 }
 
 /** Inflates member after member. `push` and `end` return null, or the reason why the archive is broken. */
-function createMembers() {
-  const given: Uint8Array[] = [];
-  /** Bytes read in all, and where the present member begins. */
-  let total = 0;
-  let begin = 0;
+function inflateMembers() {
+  const inflated: Uint8Array[] = [];
+  /** Bytes read so far, and where the current member begins. */
+  let position = 0;
+  let memberStart = 0;
   let crc = -1;
   let length = 0;
-  /** The last bytes read: the member's trailer lies among them when the next header is complete. */
+  /** The last bytes read. fflate finds a member's end when the next header is complete: the trailer is among these bytes. */
   let recent = new Uint8Array(0);
-  /** Whether fflate gave data in this step; it gives none while a header is incomplete. */
-  let heard = true;
+  /** fflate calls back in every step but those that end within a header. */
+  let withinHeader = false;
 
   const gunzip = new Gunzip((data) => {
-    heard = true;
+    withinHeader = false;
     if (data.length === 0) return;
     crc = updateCrc(crc, data);
     length += data.length;
-    given.push(data);
+    inflated.push(data);
   });
-  // fflate skips the trailers unread.
+  // fflate skips trailers unread.
   const checkMember = (end: number) => {
-    if (end - begin < shortestMember) throw new Error("unexpected EOF");
-    const at = recent.length - (total - end) - trailerBytes;
-    const trailer = new DataView(recent.buffer, recent.byteOffset + at, trailerBytes);
+    if (end - memberStart < shortestMember) throw new Error("unexpected EOF");
+    const trailerAt = recent.length - (position - end) - trailerBytes;
+    const trailer = new DataView(recent.buffer, trailerAt, trailerBytes);
     if (trailer.getInt32(0, true) !== ~crc) throw new Error("wrong checksum");
     if (trailer.getUint32(4, true) !== length % 2 ** 32) throw new Error("wrong length");
   };
   gunzip.onmember = (start) => {
     checkMember(start);
-    begin = start;
+    memberStart = start;
     crc = -1;
     length = 0;
   };
@@ -85,30 +85,30 @@ function createMembers() {
   return {
     push: (bytes: Uint8Array) =>
       reasonOf(() => {
-        const kept = heard ? recent.subarray(-stepBytes) : recent;
-        if (kept.length > longestHeader) throw new Error("a header that does not end");
-        recent = new Uint8Array(kept.length + bytes.length);
-        recent.set(kept);
-        recent.set(bytes, kept.length);
-        total += bytes.length;
-        heard = false;
+        const before = withinHeader ? recent : recent.subarray(-stepBytes);
+        if (before.length > longestHeader) throw new Error("a header that does not end");
+        recent = new Uint8Array(before.length + bytes.length);
+        recent.set(before);
+        recent.set(bytes, before.length);
+        position += bytes.length;
+        withinHeader = true;
         gunzip.push(bytes);
       }),
     end: () =>
       reasonOf(() => {
         gunzip.push(new Uint8Array(0), true);
-        checkMember(total);
+        checkMember(position);
       }),
-    /** What came out since the last call. */
-    *take(): Generator<Uint8Array> {
-      for (const data of given.splice(0)) {
+    /** The output since the last call. */
+    *output(): Generator<Uint8Array> {
+      for (const data of inflated.splice(0)) {
         for (let start = 0; start < data.length; start += pieceBytes) yield data.subarray(start, start + pieceBytes);
       }
     },
   };
 }
 
-/** Of a byte, and of a byte with one, two and three zero bytes behind it: four bytes a turn take half the time. */
+/** CRC-32 of a byte, alone and followed by one, two and three zeros: four bytes per turn take half the time. */
 const crcTables = [new Int32Array(256), new Int32Array(256), new Int32Array(256), new Int32Array(256)] as const;
 for (let byte = 0; byte < 256; byte++) {
   let crc = byte;

@@ -30,7 +30,10 @@ type Curve = "steps" | "evaluations";
 function align(all: readonly RunSeries[], curve: Curve): uPlot.AlignedData {
   return uPlot.join(
     all.map(
-      (series): uPlot.AlignedData => [series[curve].map(({ step }) => step), series[curve].map(({ loss }) => loss)],
+      ({ steps, evaluations }): uPlot.AlignedData =>
+        curve === "steps"
+          ? [steps.step, steps.loss]
+          : [evaluations.map(({ step }) => step), evaluations.map(({ loss }) => loss)],
     ),
   );
 }

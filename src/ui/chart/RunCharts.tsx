@@ -2,6 +2,7 @@
 
 import { useMemo } from "react";
 import uPlot from "uplot";
+import { stepAt } from "../../run/curves.ts";
 import type { RunStage } from "../../run/record.ts";
 import type { RunSeries } from "../../store/series.ts";
 import { figure } from "../format.ts";
@@ -22,14 +23,8 @@ const normCurves: readonly Curve[] = [{ label: figureWords.norm, color: "--hone-
 
 /** One row of steps for all curves, so that all charts have the same ends. */
 function align({ steps, evaluations }: RunSeries) {
-  const numbers = steps.map(({ step }) => step);
   const [all, loss, rate, norm, validation] = uPlot.join([
-    [
-      numbers,
-      steps.map((step) => step.loss),
-      steps.map((step) => step.learningRate),
-      steps.map((step) => step.gradientNorm),
-    ],
+    [steps.step, steps.loss, steps.learningRate, steps.gradientNorm],
     [evaluations.map(({ step }) => step), evaluations.map((evaluation) => evaluation.loss)],
   ]) as [number[], ...(number | null)[][]];
   const of = (...curves: ((number | null)[] | undefined)[]): uPlot.AlignedData => [all, ...curves.map((c) => c ?? [])];
@@ -38,8 +33,8 @@ function align({ steps, evaluations }: RunSeries) {
 
 /** The same in words, for those who do not see the chart. */
 function inWords({ steps, evaluations }: RunSeries): string {
-  const first = steps[0];
-  const last = steps.at(-1);
+  const first = stepAt(steps, 0);
+  const last = stepAt(steps, -1);
   if (!first || !last) return chartWords.noStep;
   const best = evaluations.reduce<(typeof evaluations)[number] | null>(
     (least, item) => (least && least.loss <= item.loss ? least : item),
@@ -61,7 +56,7 @@ interface RunChartsProps {
 export function RunCharts({ runId, series, stages }: RunChartsProps) {
   const data = useMemo(() => align(series), [series]);
   const borders = bordersOf(stages);
-  const named = borders.map(({ step, kind }) => ({ step, label: stagesWords.border[kind] }));
+  const named = borders.map(({ step, objective }) => ({ step, label: stagesWords.border[objective] }));
   const plain = borders.map(({ step }) => ({ step, label: "" }));
   return (
     <figure className={classes.figure}>
@@ -69,7 +64,7 @@ export function RunCharts({ runId, series, stages }: RunChartsProps) {
       <Curves curves={rateCurves} data={data.rate} height={84} together={runId} borders={plain} named={false} />
       <Curves curves={normCurves} data={data.norm} height={84} together={runId} borders={plain} named={false} />
       <figcaption className={classes.caption} data-testid="loss-in-words">
-        {[inWords(series), ...borders.map(({ step, kind }) => stagesWords.borderAfter(kind, step))].join(" ")}
+        {[inWords(series), ...borders.map(({ step, objective }) => stagesWords.borderAfter(objective, step))].join(" ")}
       </figcaption>
     </figure>
   );

@@ -2,13 +2,13 @@
 
 import { Button, Collapse, Group, Stack, Text, Textarea } from "@mantine/core";
 import { type FormEvent, type KeyboardEvent, useState } from "react";
+import { templateName } from "../../run/rowFields.ts";
 import { presentConversation } from "../../store/compare.ts";
 import { keyOf } from "../../store/conversation.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
 import { readEntries } from "../option/option.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
-import { templateName } from "../template/options.ts";
 import recipeClasses from "../train/RecipePanel.module.css";
 import { compareWords as words } from "../words/compare.ts";
 import { defaultSampling, samplingOptions } from "./options.ts";

@@ -2,21 +2,21 @@
 
 import { NativeSelect } from "@mantine/core";
 import { useEffect } from "react";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { compareWords } from "../words/compare.ts";
 import classes from "./ComparePanel.module.css";
 
 interface SideChoiceProps {
-  readonly answering: readonly RunEntry[];
-  readonly run: RunEntry | null;
-  readonly otherRun: RunEntry | null;
+  readonly answering: readonly RunRecord[];
+  readonly run: RunRecord | null;
+  readonly otherRun: RunRecord | null;
 }
 
 const { run: runWords, other: otherWords } = compareWords;
 
 /** The steps that the other run keeps; what was chosen stays to be seen when it is not kept any more. */
-function StepChoice({ run, checkpoint }: { readonly run: RunEntry; readonly checkpoint: number | null }) {
+function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly checkpoint: number | null }) {
   const hone = useHone();
   const ready = useFacts((state) => state.engine.status === "ready");
   const asking = useFacts((state) => state.compare.asking);

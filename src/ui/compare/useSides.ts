@@ -3,18 +3,18 @@
 import { useMemo } from "react";
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
+import type { RunRecord } from "../../run/record.ts";
 import type { Side } from "../../store/conversation.ts";
-import type { RunEntry } from "../../store/state.ts";
 import { useFacts } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 import { compareWords } from "../words/compare.ts";
 
 interface Sides {
   /** Runs that can answer. */
-  readonly answering: readonly RunEntry[];
-  readonly run: RunEntry | null;
+  readonly answering: readonly RunRecord[];
+  readonly run: RunRecord | null;
   /** Of the other checkpoint. */
-  readonly otherRun: RunEntry | null;
+  readonly otherRun: RunRecord | null;
   /** The base model that is asked. */
   readonly model: ModelSummary | null;
   /** Template and system prompt that the base model is asked in. */
@@ -47,7 +47,7 @@ export function useSides(): Sides {
       : model
         ? null
         : compareWords.missing.model;
-    const tuned = (name: Side["name"], of: RunEntry, checkpoint: number | null): Side => ({
+    const tuned = (name: Side["name"], of: RunRecord, checkpoint: number | null): Side => ({
       name,
       of: of.name,
       modelHash: of.model.hash,

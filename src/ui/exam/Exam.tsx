@@ -4,8 +4,9 @@ import { Button, Group, NativeSelect, Stack, Text } from "@mantine/core";
 import { useId } from "react";
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
+import type { RunRecord } from "../../run/record.ts";
 import { demoData } from "../../store/seedling.ts";
-import type { ExamChoice, ExamFacts, RunEntry } from "../../store/state.ts";
+import type { ExamChoice, ExamFacts } from "../../store/state.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
@@ -17,7 +18,7 @@ import { ExamResults } from "./ExamResults.tsx";
 
 interface ExamProps {
   /** The run that is compared; null asks the base model only. */
-  readonly run: RunEntry | null;
+  readonly run: RunRecord | null;
   readonly model: ModelSummary | null;
   readonly recipe: Recipe;
 }
@@ -31,7 +32,7 @@ function statusOf({ phase, results, failure }: ExamFacts): string {
 }
 
 /** Whether the page's own exam is about these data. */
-function useDemoData(run: RunEntry | null): boolean {
+function useDemoData(run: RunRecord | null): boolean {
   return useFacts(({ data }) =>
     run
       ? run.sources.some(({ name }) => name === demoData)

@@ -1,9 +1,10 @@
 /** What a newcomer is told above Train: before the first run what is filled in, after a run where to go. */
 
 import { Button } from "@mantine/core";
+import type { RunRecord } from "../../run/record.ts";
 import { isSeedling } from "../../store/seedling.ts";
 import { figure, plural } from "../format.ts";
-import { useFacts, useHone } from "../hone.ts";
+import { useFacts } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 import { introWords } from "../words/intro.ts";
 import classes from "./Intro.module.css";
@@ -21,15 +22,15 @@ function FirstVisit() {
   );
 }
 
-function AfterRun({ id }: { readonly id: string }) {
-  const hone = useHone();
-  const evaluations = hone.series.of(id).evaluations;
-  const [first, last] = [evaluations[0], evaluations.at(-1)];
+function AfterRun({ progress }: Pick<RunRecord, "progress">) {
+  const { evaluations } = progress;
   return (
     <aside className={classes.intro} aria-label={introWords.over}>
       <p className={classes.title}>{introWords.over}</p>
       <p>
-        {first && last && first !== last && `${introWords.learnt(figure(first.loss), figure(last.loss))} `}
+        {evaluations &&
+          evaluations.points > 1 &&
+          `${introWords.learnt(figure(evaluations.first.loss), figure(evaluations.last.loss))} `}
         {introWords.done}
       </p>
       <Button component="a" href="#compare">
@@ -45,9 +46,9 @@ export function Intro() {
   const runs = useFacts((state) => state.runs.list.length);
   const finished = useFacts(({ runs, training }) => {
     const run = runs.list.find(({ id }) => id === training.runId);
-    return run?.status === "finished" ? run.id : null;
+    return run?.status === "finished" ? run : null;
   });
   if (!idle || !loaded) return null;
-  if (finished !== null) return <AfterRun id={finished} />;
+  if (finished !== null) return <AfterRun progress={finished.progress} />;
   return runs === 0 ? <FirstVisit /> : null;
 }

@@ -1,4 +1,7 @@
-/** A setting declared once: its words, its bounds, its doubt, and how it is read from what a person types. */
+/** A declared setting as a form has it: how its control shows a value as text, and reads what a person types. */
+
+import type { Recipe } from "../../run/recipe.ts";
+import type { Control, NumberControl, Setting, Words } from "../../run/setting.ts";
 
 /** What reading gives: the settings with the new value, or the reason for refusing. */
 export type Reading<T> = { readonly settings: T } | { readonly refusal: string };
@@ -11,34 +14,16 @@ export interface Option<T> {
   /** The field's own term, where it differs. */
   readonly term: string | null;
   readonly help: string;
-  readonly control:
-    | { readonly kind: "number"; readonly integer: boolean }
-    | { readonly kind: "text" }
-    | { readonly kind: "switch" }
-    | { readonly kind: "choice"; readonly choices: readonly { readonly value: string; readonly label: string }[] }
-    | { readonly kind: "several"; readonly choices: readonly string[] };
+  readonly control: Control;
   /** The present value as it would be typed. */
   show(settings: T): string;
   read(settings: T, text: string): Reading<T>;
   /** Why an allowed value may still be a mistake; null when it is usual. */
   doubt(settings: T): string | null;
-}
-
-interface Words {
-  readonly field: string;
-  readonly label: string;
-  readonly term?: string;
-  readonly help: string;
-}
-
-interface Bounds {
-  readonly minimum: number;
-  readonly maximum: number;
-  /** The minimum itself is refused. */
-  readonly above?: boolean;
-  /** The maximum itself is refused. */
-  readonly below?: boolean;
-  readonly integer?: boolean;
+  /** Whether it exists beside the other settings. */
+  applies(settings: T): boolean;
+  /** Whether another setting replaces it for now. */
+  replaced(settings: T): boolean;
 }
 
 /** 2e-4 rather than 0.0002: rates are read by their exponent. */
@@ -46,7 +31,7 @@ export function showNumber(value: number): string {
   return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential().replace("e-0", "e-") : String(value);
 }
 
-function readNumber(text: string, { minimum, maximum, above, below, integer }: Bounds): number | string {
+function readNumber(text: string, { minimum, maximum, above, below, integer }: NumberControl): number | string {
   const typed = text.trim();
   const value = Number(typed);
   if (typed === "") return "Enter a number.";
@@ -60,154 +45,119 @@ function readNumber(text: string, { minimum, maximum, above, below, integer }: B
   return `${typed} is out of range: it must be ${low} and ${high}.`;
 }
 
+type Read<Value> = { readonly value: Value } | { readonly refusal: string };
+
 /** A number that must be there. */
-export function numberOption<T>(
-  declared: Words &
-    Bounds & {
-      readonly get: (settings: T) => number;
-      readonly set: (settings: T, value: number) => T;
-      readonly doubt?: (value: number, settings: T) => string | null | false;
-    },
-): Option<T> {
-  const { field, label, term, help, integer = false, get, set, doubt } = declared;
-  return {
-    field,
-    label,
-    term: term ?? null,
-    help,
-    control: { kind: "number", integer },
-    show: (settings) => showNumber(get(settings)),
-    read(settings, text) {
-      const value = readNumber(text, declared);
-      return typeof value === "number" ? { settings: set(settings, value) } : { refusal: value };
-    },
-    doubt: (settings) => doubt?.(get(settings), settings) || null,
-  };
+function readRequired(control: NumberControl, text: string): Read<number> {
+  const value = readNumber(text, control);
+  return typeof value === "number" ? { value } : { refusal: value };
 }
 
 /** A number that may be left empty, which is off. */
-export function optionalNumberOption<T>(
-  declared: Words &
-    Bounds & {
-      readonly get: (settings: T) => number | null;
-      readonly set: (settings: T, value: number | null) => T;
-      readonly doubt?: (value: number | null, settings: T) => string | null | false;
-    },
-): Option<T> {
-  const { field, label, term, help, integer = false, get, set, doubt } = declared;
-  return {
-    field,
-    label,
-    term: term ?? null,
-    help,
-    control: { kind: "number", integer },
-    show(settings) {
-      const value = get(settings);
-      return value === null ? "" : showNumber(value);
-    },
-    read(settings, text) {
-      if (text.trim() === "") return { settings: set(settings, null) };
-      const value = readNumber(text, declared);
-      return typeof value === "number" ? { settings: set(settings, value) } : { refusal: `${value} Empty is off.` };
-    },
-    doubt: (settings) => doubt?.(get(settings), settings) || null,
-  };
+function readOptional(control: NumberControl, text: string): Read<number | null> {
+  if (text.trim() === "") return { value: null };
+  const value = readNumber(text, control);
+  return typeof value === "number" ? { value } : { refusal: `${value} Empty is off.` };
 }
 
-/** One of a few named values. */
-export function choiceOption<T, Value extends string>(
-  declared: Words & {
-    readonly choices: readonly { readonly value: Value; readonly label: string }[];
-    readonly get: (settings: T) => Value;
-    readonly set: (settings: T, value: Value) => T;
-    readonly doubt?: (value: Value, settings: T) => string | null | false;
-  },
-): Option<T> {
-  const { field, label, term, help, choices, get, set, doubt } = declared;
-  return {
-    field,
-    label,
-    term: term ?? null,
-    help,
-    control: { kind: "choice", choices },
-    show: get,
-    read(settings, text) {
-      const found = choices.find(({ value }) => value === text);
-      return found ? { settings: set(settings, found.value) } : { refusal: `"${text}" is not one of the choices.` };
-    },
-    doubt: (settings) => doubt?.(get(settings), settings) || null,
-  };
+function showValue(control: Control, value: unknown): string {
+  switch (control.kind) {
+    case "number":
+      return typeof value === "number" ? showNumber(value) : "";
+    case "switch":
+      return value === true ? "on" : "off";
+    case "several":
+      return Array.isArray(value) ? value.join(",") : "";
+    case "text":
+    case "choice":
+      return typeof value === "string" ? value : "";
+  }
 }
 
-/** On or off. */
-export function switchOption<T>(
-  declared: Words & {
-    readonly get: (settings: T) => boolean;
-    readonly set: (settings: T, on: boolean) => T;
-  },
-): Option<T> {
-  const { field, label, term, help, get, set } = declared;
-  return {
-    field,
-    label,
-    term: term ?? null,
-    help,
-    control: { kind: "switch" },
-    show: (settings) => (get(settings) ? "on" : "off"),
-    read: (settings, text) =>
-      text === "on" || text === "off"
-        ? { settings: set(settings, text === "on") }
-        : { refusal: `"${text}" is neither on nor off.` },
-    doubt: () => null,
-  };
-}
-
-/** At least one of a few named values; typed as a comma-separated list. */
-export function severalOption<T, Value extends string>(
-  declared: Words & {
-    readonly choices: readonly Value[];
-    readonly get: (settings: T) => readonly Value[];
-    readonly set: (settings: T, values: readonly Value[]) => T;
-  },
-): Option<T> {
-  const { field, label, term, help, choices, get, set } = declared;
-  return {
-    field,
-    label,
-    term: term ?? null,
-    help,
-    control: { kind: "several", choices },
-    show: (settings) => get(settings).join(","),
-    read(settings, text) {
+function readValue(control: Control, text: string): Read<unknown> {
+  switch (control.kind) {
+    case "number":
+      return control.optional ? readOptional(control, text) : readRequired(control, text);
+    case "text":
+      return { value: text === "" ? null : text };
+    case "switch":
+      return text === "on" || text === "off"
+        ? { value: text === "on" }
+        : { refusal: `"${text}" is neither on nor off.` };
+    case "choice":
+      return control.choices.some(({ value }) => value === text)
+        ? { value: text }
+        : { refusal: `"${text}" is not one of the choices.` };
+    case "several": {
+      // Typed as a comma-separated list.
       const named = text.split(",");
-      const chosen = choices.filter((choice) => named.includes(choice));
-      return chosen.length > 0 ? { settings: set(settings, chosen) } : { refusal: "Choose at least one." };
-    },
-    doubt: () => null,
-  };
+      const chosen = control.choices.filter((choice) => named.includes(choice));
+      return chosen.length > 0 ? { value: chosen } : { refusal: "Choose at least one." };
+    }
+  }
 }
 
-/** Free text; empty is null. */
-export function textOption<T>(
-  declared: Words & {
-    readonly get: (settings: T) => string | null;
-    readonly set: (settings: T, value: string | null) => T;
-  },
-): Option<T> {
-  const { field, label, term, help, get, set } = declared;
+/** A setting of the recipe. */
+export function optionOf(setting: Setting): Option<Recipe> {
+  const { field, label, term, help, control, applies, replaced } = setting;
   return {
     field,
     label,
     term: term ?? null,
     help,
-    control: { kind: "text" },
-    show: (settings) => get(settings) ?? "",
-    read: (settings, text) => ({ settings: set(settings, text === "" ? null : text) }),
-    doubt: () => null,
+    control,
+    show: (recipe) => showValue(control, setting.value(recipe)),
+    read(recipe, text) {
+      const read = readValue(control, text);
+      return "value" in read ? { settings: setting.with(recipe, read.value) } : read;
+    },
+    doubt: setting.doubt,
+    applies: applies ?? (() => true),
+    replaced: replaced ?? (() => false),
   };
 }
 
-/** Applies every entry to the defaults; what is refused keeps its default and is named with the reason. */
+interface Declared<T, Value> extends Words, Omit<NumberControl, "kind" | "optional"> {
+  readonly field: string;
+  readonly get: (settings: T) => Value;
+  readonly set: (settings: T, value: Value) => T;
+  readonly doubt?: (value: Value, settings: T) => string | null | false;
+}
+
+function numeric<T, Value extends number | null>(
+  { field, label, term, help, get, set, doubt, ...bounds }: Declared<T, Value>,
+  optional: boolean,
+  readText: (control: NumberControl, text: string) => Read<Value>,
+): Option<T> {
+  const control = { kind: "number", optional, ...bounds } as const;
+  return {
+    field,
+    label,
+    term: term ?? null,
+    help,
+    control,
+    show: (settings) => showValue(control, get(settings)),
+    read(settings, text) {
+      const read = readText(control, text);
+      return "value" in read ? { settings: set(settings, read.value) } : read;
+    },
+    doubt: (settings) => doubt?.(get(settings), settings) || null,
+    applies: () => true,
+    replaced: () => false,
+  };
+}
+
+/** A number that must be there, of settings that are no part of a recipe. */
+export const numberOption = <T>(declared: Declared<T, number>): Option<T> => numeric(declared, false, readRequired);
+
+/** One that may be left empty, which is off. */
+export const optionalNumberOption = <T>(declared: Declared<T, number | null>): Option<T> =>
+  numeric(declared, true, readOptional);
+
+/**
+ * Applies every entry to the defaults, in the order of the options; what is refused keeps its default and is named with the
+ * reason. An option that does not exist beside the settings before it is not read.
+ */
 export function readEntries<T>(
   defaults: T,
   options: readonly Option<T>[],
@@ -217,7 +167,7 @@ export function readEntries<T>(
   const refusals: Record<string, string> = {};
   for (const option of options) {
     const text = entries[option.field];
-    if (text === undefined) continue;
+    if (text === undefined || !option.applies(settings)) continue;
     const reading = option.read(settings, text);
     if ("settings" in reading) settings = reading.settings;
     else refusals[option.field] = reading.refusal;

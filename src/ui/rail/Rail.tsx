@@ -3,7 +3,7 @@
 import { VisuallyHidden } from "@mantine/core";
 import { pages } from "../../store/address.ts";
 import type { PageName } from "../../store/state.ts";
-import { useFacts, useSeries } from "../hone.ts";
+import { useFacts, useLive } from "../hone.ts";
 import { pageWords, railWords } from "../words/rail.ts";
 import { type Line, useLines } from "./lines.ts";
 import classes from "./Rail.module.css";
@@ -14,7 +14,7 @@ const beside: readonly PageName[] = pages.slice(6);
 
 /** Apart from the rail, which need not be drawn again for each step of a run. */
 function Training({ runId, total }: { readonly runId: string; readonly total: number }) {
-  const step = useSeries(runId).steps.at(-1)?.step ?? 0;
+  const step = useLive(runId).steps.step.at(-1) ?? 0;
   return (
     <>
       <span className={classes.line}>

@@ -1,12 +1,14 @@
 /** Where each screen stands, in a line: what the rail says beside its name. */
 
+import { settingsAt } from "../../run/recipe.ts";
+import { templateLabel } from "../../run/rowFields.ts";
+import { lastStage } from "../../run/stage.ts";
 import { summarizeExam } from "../../store/examSummary.ts";
 import { isSeedling } from "../../store/seedling.ts";
 import type { PageName } from "../../store/state.ts";
 import { count, plural, share } from "../format.ts";
 import { useFacts } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
-import { templateFields, templateLabels } from "../template/options.ts";
 import { railWords } from "../words/rail.ts";
 
 export interface Line {
@@ -17,7 +19,7 @@ export interface Line {
 const words = railWords.lines;
 
 /** Fields that are set under Template and mask; the rest belongs to Train. */
-const templateNames = new Set<string>(Object.values(templateFields).map(({ field }) => field));
+const templateNames = new Set(settingsAt("template").map(({ field }) => field));
 
 /** The run that is looked at, trained or newest. */
 function useRun() {
@@ -42,9 +44,9 @@ export function useLines(): Readonly<Record<PageName, Line>> {
     sources.reduce((sum, source) => sum + source.rows, 0),
     "row",
   );
-  const chosenTemplate = templateLabels[templateFields.template.show(recipe) as keyof typeof templateLabels];
-  const template = words.template(chosenTemplate.split("  ")[0] ?? "", words.masks[recipe.mask]);
-  const length = recipe.steps === null ? plural(recipe.epochs, "pass", "passes") : plural(recipe.steps, "step");
+  const template = words.template(templateLabel(recipe.template).split("  ")[0] ?? "", words.masks[recipe.mask]);
+  const { steps, epochs } = lastStage(recipe);
+  const length = steps === null ? plural(epochs, "pass", "passes") : plural(steps, "step");
 
   const exam = (): Line | null => {
     if (!results?.tuned) return null;

@@ -17,7 +17,7 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
   /** A figure of the source, or one of each stage that it is in. */
   const parts = (source: SourceReport, show: (part: ReturnType<typeof realised>[number]) => string) =>
     realised(source, recipe)
-      .map((part) => stagesWords.of(show(part), part.kind))
+      .map((part) => stagesWords.of(show(part), part.stage.objective))
       .join(", ") || words.unknown;
   const repeating = sources.flatMap((_, index) => repeatsOf(report, index, recipe) ?? []);
   const columns = [

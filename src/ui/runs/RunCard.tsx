@@ -2,9 +2,10 @@
 
 import { Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
+import { endsSoFar } from "../../store/series.ts";
 import { bytes, duration, figure, fromTo, moment } from "../format.ts";
-import { useFacts, useHone, useSeries } from "../hone.ts";
+import { useFacts, useHone, useLive } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { Mark } from "../shell/Mark.tsx";
 import { canResume, runState, stateTones, stateWords } from "../train/runState.ts";
@@ -18,7 +19,7 @@ import { unusualSettings } from "./settings.ts";
 const shownSettings = 8;
 
 interface RunCardProps {
-  readonly run: RunEntry;
+  readonly run: RunRecord;
   readonly ticked: boolean;
   /** Whether it has just been brought back: the focus goes to it. */
   readonly returned: boolean;
@@ -32,11 +33,11 @@ export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
   const size = useFacts((state) => state.runs.sizes[run.id]);
   const model = useFacts((state) => state.model.list.find(({ hash }) => hash === run.model.hash));
   const [missing, setMissing] = useState<readonly string[]>([]);
-  const series = useSeries(run.id);
+  const { steps, evaluations } = endsSoFar(run.progress, useLive(run.id));
   const state = runState(run, training);
   const here = training.phase !== "idle" && training.runId === run.id;
   const busy = training.phase !== "idle";
-  const step = Math.max(run.step, series.steps.at(-1)?.step ?? 0);
+  const step = Math.max(run.step, steps?.last.step ?? 0);
   const unusual = unusualSettings(run, model);
   const rest = unusual.length - shownSettings;
 
@@ -76,8 +77,8 @@ export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
       <Facts
         facts={[
           [words.facts.step, words.facts.stepOf(step, run.totalSteps)],
-          [words.facts.train, fromTo(series.steps)],
-          [words.facts.validation, fromTo(series.evaluations)],
+          [words.facts.train, fromTo(steps)],
+          [words.facts.validation, fromTo(evaluations)],
           [words.facts.best, run.best ? words.facts.bestOf(figure(run.best.loss), run.best.step) : words.facts.unknown],
           [words.facts.time, duration(run.seconds)],
           [words.facts.size, size === undefined ? words.facts.unknown : bytes(size)],

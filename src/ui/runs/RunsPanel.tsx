@@ -2,7 +2,7 @@
 
 import { Anchor, Button, Text } from "@mantine/core";
 import { useState } from "react";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
@@ -15,7 +15,7 @@ import { SideBySide, sideBySideId } from "./SideBySide.tsx";
 import { StorageBar } from "./StorageBar.tsx";
 
 /** Stands where the run stood, as long as it can be brought back. */
-function Removed({ run, onUndo }: { readonly run: RunEntry; onUndo(): void }) {
+function Removed({ run, onUndo }: { readonly run: RunRecord; onUndo(): void }) {
   return (
     <div className={classes.removed} role="status">
       {words.removed(run.name)}

@@ -1,8 +1,9 @@
 /** Several runs against each other: their curves, the settings that differ, and what came of them. */
 
 import { Text } from "@mantine/core";
-import type { RunSeries } from "../../store/series.ts";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunProgress } from "../../run/curves.ts";
+import type { RunRecord } from "../../run/record.ts";
+import { endsSoFar, type RunSeries } from "../../store/series.ts";
 import { OverlayChart } from "../chart/OverlayChart.tsx";
 import { duration, figure } from "../format.ts";
 import { useHone } from "../hone.ts";
@@ -15,20 +16,20 @@ import { type Difference, differences } from "./settings.ts";
 /** Where the link in the list leads. */
 export const sideBySideId = "side-by-side";
 
-function figures(runs: readonly RunEntry[], of: (runId: string) => RunSeries): Difference[] {
+function figures(runs: readonly RunRecord[], of: (runId: string) => RunSeries): Difference[] {
   const { facts } = runsWords;
-  const last = (curve: readonly { readonly loss: number }[]) => {
-    const end = curve.at(-1);
-    return end ? figure(end.loss) : facts.unknown;
+  const last = ({ id, progress }: RunRecord, curve: keyof RunProgress) => {
+    const ends = endsSoFar(progress, of(id))[curve];
+    return ends ? figure(ends.last.loss) : facts.unknown;
   };
-  const row = (field: string, label: string, value: (run: RunEntry) => string) => ({
+  const row = (field: string, label: string, value: (run: RunRecord) => string) => ({
     field,
     label,
     values: runs.map(value),
   });
   return [
-    row("train", facts.train, ({ id }) => last(of(id).steps)),
-    row("validation", facts.validation, ({ id }) => last(of(id).evaluations)),
+    row("train", facts.train, (run) => last(run, "steps")),
+    row("validation", facts.validation, (run) => last(run, "evaluations")),
     row("best", facts.best, ({ best }) => (best ? facts.bestOf(figure(best.loss), best.step) : facts.unknown)),
     row("step", facts.step, ({ step, totalSteps }) => facts.stepOf(step, totalSteps)),
     row("time", facts.time, ({ seconds }) => duration(seconds)),
@@ -37,7 +38,7 @@ function figures(runs: readonly RunEntry[], of: (runId: string) => RunSeries): D
 
 interface TableProps {
   readonly title: string;
-  readonly runs: readonly RunEntry[];
+  readonly runs: readonly RunRecord[];
   readonly rows: readonly Difference[];
 }
 
@@ -70,7 +71,7 @@ function Rows({ title, runs, rows }: TableProps) {
   );
 }
 
-export function SideBySide({ runs }: { readonly runs: readonly RunEntry[] }) {
+export function SideBySide({ runs }: { readonly runs: readonly RunRecord[] }) {
   const { series } = useHone();
   const settings = differences(runs);
   return (

@@ -1,12 +1,14 @@
 /** A new run after the pattern of another: its settings, rows and model put into the form. */
 
+import type { RunRecord } from "../../run/record.ts";
+import { choiceOf } from "../../run/source.ts";
+import { lambdasOf, lastStage } from "../../run/stage.ts";
 import type { Hone } from "../../store/hone.ts";
-import type { RunEntry } from "../../store/state.ts";
 import { runsWords as words } from "../words/runs.ts";
 import { entriesOf } from "./settings.ts";
 
 /** Fills the form in, and gives what the run had and this browser has not. */
-export function duplicate(hone: Hone, run: RunEntry): string[] {
+export function duplicate(hone: Hone, run: RunRecord): string[] {
   const { model, data } = hone.store.getState();
   const known = model.list.find(({ hash }) => hash === run.model.hash);
   hone.recipe.fill({
@@ -16,7 +18,10 @@ export function duplicate(hone: Hone, run: RunEntry): string[] {
   });
   if (known) hone.model.select(known.hash);
   const there = run.sources.filter(({ hash }) => data.list.some((source) => source.hash === hash));
-  hone.data.chooseThese(there.map(({ name: _, ...choice }) => choice));
+  const lambdas = lambdasOf(lastStage(run.recipe), run.sources.length);
+  hone.data.chooseThese(
+    there.map((source) => ({ ...choiceOf(source), lambda: lambdas[run.sources.indexOf(source)] ?? 1 })),
+  );
   const gone = run.sources.filter((source) => !there.includes(source));
   return [...(known ? [] : [words.missingModel(run.model.name)]), ...gone.map(({ name }) => words.missingRows(name))];
 }

@@ -2,10 +2,10 @@
 
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
 import type { Option } from "../option/option.ts";
 import { recipeOptions } from "../train/options.ts";
-import { isOffered, readRecipe } from "../train/recipe.ts";
+import { readRecipe } from "../train/recipe.ts";
 import { comparedWords as words } from "../words/runs.ts";
 
 interface Setting {
@@ -21,16 +21,14 @@ function worded({ control, show }: Option<Recipe>, recipe: Recipe): string {
 }
 
 /** The model's defaults for the method; without the model, those of most. */
-const usualOf = (run: RunEntry, model: ModelSummary | undefined) =>
+const usualOf = (run: RunRecord, model: ModelSummary | undefined) =>
   readRecipe({ method: run.recipe.method, entries: {} }, model ?? { ...run.model, contextLength: Infinity }).defaults;
 
-const isCustom = ({ template }: Recipe) => template.kind === "custom";
-
 /** Settings that are not what a person gets who changes nothing. */
-export function unusualSettings(run: RunEntry, model: ModelSummary | undefined): Setting[] {
+export function unusualSettings(run: RunRecord, model: ModelSummary | undefined): Setting[] {
   const usual = usualOf(run, model);
   return recipeOptions
-    .filter(({ field }) => isOffered(field, run.recipe.method) && (field !== "customTemplate" || isCustom(run.recipe)))
+    .filter(({ applies }) => applies(run.recipe))
     .filter((option) => option.show(run.recipe) !== option.show(usual))
     .map((option) => ({ field: option.field, label: option.label, value: worded(option, run.recipe) }));
 }
@@ -43,7 +41,7 @@ export interface Difference {
 }
 
 /** What is not the same in all of these runs: model, data, method and settings. */
-export function differences(runs: readonly RunEntry[]): Difference[] {
+export function differences(runs: readonly RunRecord[]): Difference[] {
   const rows: Difference[] = [
     { field: "model", label: words.model, values: runs.map(({ model }) => `${model.name} ${model.hash.slice(0, 8)}`) },
     {
@@ -55,23 +53,19 @@ export function differences(runs: readonly RunEntry[]): Difference[] {
     ...recipeOptions.map((option) => ({
       field: option.field,
       label: option.label,
-      values: runs.map(({ recipe }) =>
-        !isOffered(option.field, recipe.method) || (option.field === "customTemplate" && !isCustom(recipe))
-          ? words.notUsed
-          : worded(option, recipe),
-      ),
+      values: runs.map(({ recipe }) => (option.applies(recipe) ? worded(option, recipe) : words.notUsed)),
     })),
   ];
   return rows.filter(({ values }) => new Set(values).size > 1);
 }
 
 /** What to type into the form to get this recipe. */
-export function entriesOf(run: RunEntry, model: ModelSummary | undefined): Readonly<Record<string, string>> {
+export function entriesOf(run: RunRecord, model: ModelSummary | undefined): Readonly<Record<string, string>> {
   const usual = usualOf(run, model);
   const { recipe } = run;
   return Object.fromEntries(
     recipeOptions
-      .filter(({ field }) => isOffered(field, recipe.method) && (field !== "customTemplate" || isCustom(recipe)))
+      .filter(({ applies }) => applies(recipe))
       // The usual template depends on the model's tokenizer, which may be told later.
       .filter((option) => option.field === "template" || option.show(recipe) !== option.show(usual))
       .map((option) => [option.field, option.show(recipe)]),

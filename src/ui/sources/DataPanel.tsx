@@ -10,7 +10,7 @@ import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { FilePicker } from "../shell/FilePicker.tsx";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
-import { mixtureOption } from "../train/options.ts";
+import { optionsAt } from "../train/options.ts";
 import { dataWords as words } from "../words/data.ts";
 import classes from "./DataPanel.module.css";
 import { PasteForm } from "./PasteForm.tsx";
@@ -20,6 +20,8 @@ import { SourceCard } from "./SourceCard.tsx";
 /** What the readers know; other names are looked at too, by their content. */
 const accepted =
   ".json,.jsonl,.ndjson,.csv,.tsv,.parquet,.txt,.md,.markdown,.gz,application/json,text/csv,text/plain,text/markdown";
+
+const mixtureOptions = optionsAt("data");
 
 type Way = "paste" | "samples" | null;
 
@@ -132,16 +134,18 @@ export function DataPanel() {
             ))}
           </ul>
         )}
-        {sources.length > 1 && (
-          <OptionField
-            option={mixtureOption}
-            settings={recipe}
-            entry={entries.mixture}
-            refusal={refusals.mixture}
-            disabled={training}
-            onEnter={hone.recipe.enter}
-          />
-        )}
+        {sources.length > 1 &&
+          mixtureOptions.map((option) => (
+            <OptionField
+              key={option.field}
+              option={option}
+              settings={recipe}
+              entry={entries[option.field]}
+              refusal={refusals[option.field]}
+              disabled={training}
+              onEnter={hone.recipe.enter}
+            />
+          ))}
         {sources.length > 0 && rows < 100 && (
           <List>
             <List.Item className={classes.doubt ?? ""}>{words.few(rows)}</List.Item>

@@ -38,7 +38,7 @@ function Realised({ index }: { readonly index: number }) {
   return (
     <Text size="sm" c="dimmed">
       {realised(found, recipe)
-        .map((part) => stagesWords.realised(share(part.share), part.passes.toFixed(2), part.kind))
+        .map((part) => stagesWords.realised(share(part.share), part.passes.toFixed(2), part.stage.objective))
         .join("; ")}
     </Text>
   );

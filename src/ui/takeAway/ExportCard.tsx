@@ -3,7 +3,8 @@
 import { Button, Group, Text } from "@mantine/core";
 import { type ReactNode, useId, useState } from "react";
 import type { ArtifactFile, Exported } from "../../protocol/engine.ts";
-import type { Failure, RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
+import type { Failure } from "../../store/state.ts";
 import { toFailure } from "../../store/state.ts";
 import { bytes } from "../format.ts";
 import { useFacts } from "../hone.ts";
@@ -17,7 +18,7 @@ import classes from "./TakeAway.module.css";
 type Taken = Exported & { readonly artifacts?: readonly ArtifactFile[] };
 
 interface ExportCardProps {
-  readonly run: RunEntry;
+  readonly run: RunRecord;
   /** Ends the file's name. */
   readonly kind: "adapter" | "model" | "artifacts" | "run";
   readonly title: string;

@@ -2,14 +2,15 @@
 
 import { Button, Text } from "@mantine/core";
 import { useState } from "react";
-import { type Failure, type RunEntry, toFailure } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
+import { type Failure, toFailure } from "../../store/state.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { download } from "../runs/download.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { takeAwayWords as words } from "../words/takeAway.ts";
 import { fileName } from "./fileName.ts";
 
-export function RecordButton({ run }: { readonly run: RunEntry }) {
+export function RecordButton({ run }: { readonly run: RunRecord }) {
   const hone = useHone();
   const ready = useFacts((state) => state.engine.status === "ready");
   const [failure, setFailure] = useState<Failure | null>(null);

@@ -1,7 +1,7 @@
 /** The result as files that other tools read: of one run the adapter, the model, the artifacts, and the run itself. */
 
 import { NativeSelect, Text } from "@mantine/core";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
 import { bytes } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
@@ -13,7 +13,7 @@ import classes from "./TakeAway.module.css";
 /** Bytes of a number of an adapter, and of a moment of it. */
 const floatBytes = 4;
 
-function Cards({ run }: { readonly run: RunEntry }) {
+function Cards({ run }: { readonly run: RunRecord }) {
   const { runs } = useHone();
   const model = useFacts((state) => state.model.list.find(({ hash }) => hash === run.model.hash));
   const size = useFacts((state) => state.runs.sizes[run.id]);

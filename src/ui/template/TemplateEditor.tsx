@@ -3,12 +3,12 @@
 import { Button, Text } from "@mantine/core";
 import { useEffect, useId, useRef, useState } from "react";
 import type { TemplateTrial } from "../../protocol/datasets.ts";
+import { starterTemplate } from "../../run/rowFields.ts";
 import { type Failure, toFailure } from "../../store/state.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { useSpec } from "../spec.tsx";
 import { editorWords as words } from "../words/template.ts";
-import { starterTemplate } from "./starter.ts";
 import classes from "./TemplateEditor.module.css";
 import { TrialResult } from "./TrialResult.tsx";
 

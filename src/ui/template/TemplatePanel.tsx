@@ -2,6 +2,7 @@
 
 import { NativeSelect, Text } from "@mantine/core";
 import type { Recipe } from "../../run/recipe.ts";
+import { templateLabels, templateName } from "../../run/rowFields.ts";
 import { share } from "../format.ts";
 import { Explain, Explanations } from "../help/Explain.tsx";
 import { useFacts, useHone } from "../hone.ts";
@@ -9,10 +10,15 @@ import { OptionField } from "../option/OptionField.tsx";
 import type { Option } from "../option/option.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
+import { optionNamed } from "../train/options.ts";
 import fields from "../train/RecipePanel.module.css";
 import { templateWords as words } from "../words/template.ts";
-import { templateFields, templateLabels, templateName } from "./options.ts";
 import { TemplateEditor } from "./TemplateEditor.tsx";
+
+const template = optionNamed("template");
+const systemPrompt = optionNamed("systemPrompt");
+const lengthOptions = [optionNamed("mask"), optionNamed("maxLength"), optionNamed("truncation")];
+const packing = optionNamed("packing");
 
 /** How much of the checked rows is learnt. */
 function Learnt() {
@@ -31,7 +37,6 @@ export function TemplatePanel() {
   const entries = useFacts((state) => state.recipe.entries);
   const suggested = useFacts((state) => state.data.suggested);
   const { recipe, refusals, lowered, model } = useSpec();
-  const { template, systemPrompt, mask, maxLength, truncation, packing } = templateFields;
   // A model without a template of its own still shows the choice where it was made for another one.
   const chosen = template.show(recipe);
   const absent = chosen === "model" && model?.chatTemplate === false;
@@ -68,7 +73,7 @@ export function TemplatePanel() {
       )}
       {recipe.template.kind === "custom" && <TemplateEditor source={recipe.template.source} />}
       {field(systemPrompt)}
-      <div className={fields.fields}>{[mask, maxLength, truncation].map(field)}</div>
+      <div className={fields.fields}>{lengthOptions.map(field)}</div>
       {lowered !== null && <Text size="sm">{words.lowered(recipe.maxLength, lowered)}</Text>}
       {field(packing)}
       <Explanations>

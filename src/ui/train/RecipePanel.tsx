@@ -3,28 +3,31 @@
 import { Anchor, Button, Collapse, Group, Radio, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { Recipe } from "../../run/recipe.ts";
+import { lastStage } from "../../run/stage.ts";
 import { isSeedling } from "../../store/seedling.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
 import type { Option } from "../option/option.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
-import { templateOptions } from "../template/options.ts";
 import { recipeWords as words } from "../words/train.ts";
 import { BudgetBlock } from "./BudgetBlock.tsx";
-import { basicOptions, loraOptions, moreOptions } from "./options.ts";
+import { optionsAt } from "./options.ts";
 import classes from "./RecipePanel.module.css";
-import { isOffered } from "./recipe.ts";
 import { StageFields } from "./StageFields.tsx";
 import { stepsOfStages } from "./stages.ts";
 import { useBudget } from "./useBudget.ts";
 import { useWatchRefused, WatchFields } from "./WatchFields.tsx";
 
+const basicOptions = [...optionsAt("basic"), ...optionsAt("adapter")];
+const templateOptions = optionsAt("template");
+
 /** About how many optimizer steps a recipe makes of so many rows; rows that turn out too long are not known yet. */
 function plannedSteps(recipe: Recipe, rows: number): number {
   const held = recipe.validationShare > 0 ? Math.max(1, Math.round(rows * recipe.validationShare)) : 0;
   const perStep = recipe.batchSize * recipe.accumulation;
-  return recipe.steps ?? Math.max(1, Math.ceil(((rows - held) * recipe.epochs) / perStep));
+  const { steps, epochs } = lastStage(recipe);
+  return steps ?? Math.max(1, Math.ceil(((rows - held) * epochs) / perStep));
 }
 
 function methodName(method: Recipe["method"]): string {
@@ -55,7 +58,7 @@ export function RecipePanel() {
   const method = useFacts((state) => state.recipe.method);
   const entries = useFacts((state) => state.recipe.entries);
   const { report, key } = useFacts((state) => state.report);
-  const { recipe, defaults, refusals, model, sources, now } = useSpec();
+  const { recipe, defaults, refusals, linears, model, sources, now } = useSpec();
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
   const elsewhere = useFacts((state) => state.training.elsewhere);
@@ -73,9 +76,10 @@ export function RecipePanel() {
   const usualName = [model?.name, ...sources.slice(0, 2).map((source) => source.name)].join(" · ");
   const title = `${usualName}${sources.length > 2 ? ` and ${sources.length - 2} more` : ""} · ${methodName(method)}`;
 
+  const moreOptions = optionsAt("more", linears);
   const fields = (options: readonly Option<Recipe>[]) =>
     options
-      .filter(({ field }) => isOffered(field, method))
+      .filter(({ applies }) => applies(recipe))
       .map((option) => (
         <OptionField
           key={option.field}
@@ -84,12 +88,12 @@ export function RecipePanel() {
           usual={defaults}
           entry={entries[option.field]}
           refusal={refusals[option.field]}
-          disabled={option.field === "epochs" && recipe.steps !== null}
+          disabled={option.replaced(recipe)}
           onEnter={hone.recipe.enter}
         />
       ));
 
-  const staged = recipe.stages !== "together" && current;
+  const staged = recipe.stages.length > 1 && current;
   const steps = staged ? stepsOfStages(recipe, staged) : plannedSteps(recipe, rows);
   const missing = [
     !ready && words.engine,
@@ -178,10 +182,7 @@ export function RecipePanel() {
             </Text>
           )}
           <StageFields />
-          <div className={classes.fields}>
-            {fields(basicOptions)}
-            {method === "lora" && fields(loraOptions)}
-          </div>
+          <div className={classes.fields}>{fields(basicOptions)}</div>
           <div>
             <Button
               variant="subtle"

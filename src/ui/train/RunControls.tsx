@@ -1,7 +1,7 @@
 /** The ways to stop a run, to go on with it, to save in between, and to be told of its end. */
 
 import { Button, Group, Switch, Text } from "@mantine/core";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { controlWords as words } from "../words/train.ts";
 import { canResume, type RunState } from "./runState.ts";
@@ -21,7 +21,7 @@ function EndNotice() {
   );
 }
 
-export function RunControls({ run, state }: { readonly run: RunEntry | undefined; readonly state: RunState }) {
+export function RunControls({ run, state }: { readonly run: RunRecord | undefined; readonly state: RunState }) {
   const hone = useHone();
   const { phase, checkpoint, saving, elsewhere } = useFacts((facts) => facts.training);
   const ready = useFacts((facts) => facts.engine.status === "ready");

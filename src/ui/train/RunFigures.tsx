@@ -1,12 +1,13 @@
 /** The figures of a run as they stand. */
 
+import { stepAt } from "../../run/curves.ts";
+import type { RunRecord } from "../../run/record.ts";
 import type { RunSeries } from "../../store/series.ts";
-import type { RunEntry } from "../../store/state.ts";
 import { bytes, figure, share } from "../format.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { stagesWords } from "../words/stages.ts";
 import { figureWords as words } from "../words/train.ts";
-import { pace } from "./pace.ts";
+import { pace, sum } from "./pace.ts";
 
 const lowest = (evaluations: RunSeries["evaluations"]) =>
   evaluations.reduce<RunSeries["evaluations"][number] | null>(
@@ -14,26 +15,23 @@ const lowest = (evaluations: RunSeries["evaluations"]) =>
     null,
   );
 
-export function RunFigures({ run, series }: { readonly run: RunEntry; readonly series: RunSeries }) {
+export function RunFigures({ run, series }: { readonly run: RunRecord; readonly series: RunSeries }) {
   const { steps, evaluations, memory } = series;
-  const last = steps.at(-1);
+  const last = stepAt(steps, -1);
   const validation = evaluations.at(-1);
+  const byKind = validation && stagesWords.losses(validation);
   const best = lowest(evaluations);
   const speed = pace(steps);
-  let tokens = 0;
-  let supervised = 0;
-  let seen: number | null = 0;
-  for (const step of steps) {
-    tokens += step.tokens;
-    supervised += step.supervisedTokens;
-    seen = seen === null || step.examples === undefined ? null : seen + step.examples;
-  }
+  const tokens = sum(steps.tokens);
+  const supervised = sum(steps.supervisedTokens);
+  // NaN where a step did not count them.
+  const seen = sum(steps.examples);
   return (
     <Facts
       facts={[
         [words.train, last ? figure(last.loss) : words.unknown],
         [words.validation, validation ? words.at(validation.loss, validation.step) : words.unknown],
-        ...(validation?.byKind ? ([[stagesWords.byKind, stagesWords.losses(validation.byKind)]] as const) : []),
+        ...(byKind ? ([[stagesWords.byKind, byKind]] as const) : []),
         [words.best, best ? words.at(best.loss, best.step) : words.unknown],
         [words.speed, speed ? speed.tokensPerSecond.toFixed(speed.tokensPerSecond < 10 ? 1 : 0) : words.unknown],
         [words.rate, last ? last.learningRate.toExponential(2) : words.unknown],

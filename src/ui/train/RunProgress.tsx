@@ -1,30 +1,31 @@
 /** How far a run is: a bar that programs can read too, the time left, and every tenth said aloud. */
 
 import { Group, Progress, Text, VisuallyHidden } from "@mantine/core";
+import { stepAt } from "../../run/curves.ts";
+import type { RunRecord } from "../../run/record.ts";
 import type { RunSeries } from "../../store/series.ts";
-import type { RunEntry } from "../../store/state.ts";
 import { useFacts } from "../hone.ts";
 import { stagesWords } from "../words/stages.ts";
 import { trainingWords as words } from "../words/train.ts";
-import { pace } from "./pace.ts";
+import { pace, sum } from "./pace.ts";
 import { isGoing, type RunState, stateWords } from "./runState.ts";
 import { stageAt } from "./stages.ts";
 
 interface RunProgressProps {
-  readonly run: RunEntry;
+  readonly run: RunRecord;
   readonly state: RunState;
   readonly series: RunSeries;
 }
 
 export function RunProgress({ run, state, series }: RunProgressProps) {
   const checkpoint = useFacts((facts) => facts.training.checkpoint);
-  const last = series.steps.at(-1);
+  const last = stepAt(series.steps, -1);
   const validation = series.evaluations.at(-1);
   const step = Math.max(last?.step ?? 0, state === "training" ? 0 : run.step);
   const stage = stageAt(run.stages, step);
   const speed = pace(series.steps);
   const going = isGoing(state) || state === "elsewhere";
-  const spent = series.steps.reduce((sum, { seconds }) => sum + seconds, 0);
+  const spent = sum(series.steps.seconds);
   const part = run.totalSteps > 0 ? step / run.totalSteps : 0;
 
   return (

@@ -1,12 +1,13 @@
 /** The words of a training run, each with what it amounts to in this one. */
 
+import { stepAt } from "../../run/curves.ts";
+import type { RunRecord } from "../../run/record.ts";
 import type { RunSeries } from "../../store/series.ts";
-import type { RunEntry } from "../../store/state.ts";
 import { Explain, Explanations } from "../help/Explain.tsx";
 import { runHelpWords as words } from "../words/train.ts";
 
-export function RunWords({ run, series }: { readonly run: RunEntry; readonly series: RunSeries }) {
-  const last = series.steps.at(-1);
+export function RunWords({ run, series }: { readonly run: RunRecord; readonly series: RunSeries }) {
+  const last = stepAt(series.steps, -1);
   const validation = series.evaluations.at(-1);
   return (
     <Explanations>

@@ -5,9 +5,12 @@ import { useFacts, useHone } from "../hone.ts";
 import { OptionField } from "../option/OptionField.tsx";
 import { useSpec } from "../spec.tsx";
 import { stagesWords } from "../words/stages.ts";
-import { stageOptions, textStageOptions } from "./options.ts";
+import { optionsAt } from "./options.ts";
 import classes from "./StageFields.module.css";
 import { kindsOf, missingKind } from "./stages.ts";
+
+const orderOptions = optionsAt("stages");
+const textStageOptions = optionsAt("text stage");
 
 export function StageFields() {
   const hone = useHone();
@@ -16,12 +19,12 @@ export function StageFields() {
   const { report, key } = useFacts((state) => state.report);
   const { recipe, defaults, refusals, sources, now } = useSpec();
   const kinds = kindsOf(sources, chosen, now && key === now.key ? report : null);
-  const staged = recipe.stages !== "together";
+  const staged = recipe.stages.length > 1;
   const missing = sources.length > 0 ? missingKind(recipe, kinds) : null;
   if (!staged && !(kinds.text && kinds.chat)) return null;
   return (
     <div className={classes.fields} data-testid="stages">
-      {[...stageOptions, ...(staged ? textStageOptions : [])].map((option) => (
+      {[...orderOptions, ...textStageOptions.filter(({ applies }) => applies(recipe))].map((option) => (
         <OptionField
           key={option.field}
           option={option}

@@ -1,7 +1,7 @@
 /** The run that trains, or the one looked at: progress, the ways to stop and go on, figures, curves, and what it learns. */
 
 import { Text } from "@mantine/core";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
 import { RunCharts } from "../chart/RunCharts.tsx";
 import { useFacts, useSeries } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
@@ -18,7 +18,7 @@ import { isGoing, type RunState, runState, stateTones, stateWords } from "./runS
 import { WatchView } from "./WatchView.tsx";
 
 /** What follows every step, apart from the panel. */
-function Live({ run, state }: { readonly run: RunEntry; readonly state: RunState }) {
+function Live({ run, state }: { readonly run: RunRecord; readonly state: RunState }) {
   const series = useSeries(run.id);
   return (
     <>

@@ -3,13 +3,13 @@
 import { Text } from "@mantine/core";
 import { useState } from "react";
 import type { Watch } from "../../run/metrics.ts";
-import type { RunEntry } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
 import { watchWords as words } from "../words/train.ts";
 import { FilmStrip } from "./FilmStrip.tsx";
 import { HeatMap } from "./HeatMap.tsx";
 import classes from "./Watch.module.css";
 
-export function WatchView({ run, watch }: { readonly run: RunEntry; readonly watch: Watch }) {
+export function WatchView({ run, watch }: { readonly run: RunRecord; readonly watch: Watch }) {
   /** Step of the look that was chosen; null goes along with the newest. */
   const [chosen, setChosen] = useState<number | null>(null);
   const { moments, prompt, place, tokens } = watch;

@@ -1,7 +1,7 @@
 /** The browser's tab while a run trains: its title shows how far it is, and a notification says how it ended. */
 
+import type { RunRecord } from "../../run/record.ts";
 import type { Hone } from "../../store/hone.ts";
-import type { RunEntry } from "../../store/state.ts";
 import { endWords as words } from "../words/train.ts";
 import { runState, stateWords } from "./runState.ts";
 
@@ -13,14 +13,14 @@ export function followRuns({ store, series }: Hone): () => void {
     if (next !== shown) document.title = next;
     shown = next;
   };
-  const presentRun = (): RunEntry | undefined => {
+  const presentRun = (): RunRecord | undefined => {
     const { runs, training } = store.getState();
     return runs.list.find(({ id }) => id === training.runId);
   };
 
   const progress = () => {
     const run = presentRun();
-    const step = series.of(run?.id ?? "").steps.at(-1)?.step ?? 0;
+    const step = series.of(run?.id ?? "").steps.step.at(-1) ?? 0;
     title(
       run && run.totalSteps > 0
         ? words.percent(Math.floor((100 * step) / run.totalSteps))
@@ -37,7 +37,7 @@ export function followRuns({ store, series }: Hone): () => void {
     const byItself = run.status === "finished" || run.reason !== null;
     if (!byItself || !notice.wanted || !document.hidden) return;
     if (!("Notification" in globalThis) || Notification.permission !== "granted") return;
-    const last = series.of(run.id).steps.at(-1);
+    const last = run.progress.steps?.last;
     const told = new Notification(words.notice(run.name, state), {
       body: run.reason ?? (last ? words.loss(last.step, last.loss) : ""),
       tag: run.id,

@@ -1,16 +1,18 @@
 /** How fast a run goes, from its last steps. */
 
-import type { StepMetrics } from "../../run/metrics.ts";
+import type { StepColumns } from "../../run/curves.ts";
 
 /** Steps over which speed is averaged. */
 const speedWindow = 20;
 
 /** Null before the first step. */
 export function pace(
-  steps: readonly StepMetrics[],
+  steps: Pick<StepColumns, "seconds" | "tokens">,
 ): { readonly secondsPerStep: number; readonly tokensPerSecond: number } | null {
-  const recent = steps.slice(-speedWindow);
-  const seconds = recent.reduce((sum, step) => sum + step.seconds, 0);
-  const tokens = recent.reduce((sum, step) => sum + step.tokens, 0);
+  const recent = steps.seconds.subarray(-speedWindow);
+  const seconds = sum(recent);
+  const tokens = sum(steps.tokens.subarray(-speedWindow));
   return seconds > 0 ? { secondsPerStep: seconds / recent.length, tokensPerSecond: tokens / seconds } : null;
 }
+
+export const sum = (column: Float64Array) => column.reduce((total, value) => total + value, 0);

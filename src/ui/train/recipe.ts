@@ -2,11 +2,12 @@
 
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
+import { usualLinears } from "../../run/trainFields.ts";
 import { defaultsFor } from "../../store/recipe.ts";
 import type { RecipeFacts } from "../../store/state.ts";
 import type { TemplateChoice } from "../../templates/choice.ts";
 import { readEntries } from "../option/option.ts";
-import { recipeOptions } from "./options.ts";
+import { optionsFor } from "./options.ts";
 
 export interface ReadRecipe {
   readonly recipe: Recipe;
@@ -14,29 +15,28 @@ export interface ReadRecipe {
   readonly defaults: Recipe;
   /** The reason for each field that was refused; it has its default in the recipe. */
   readonly refusals: Readonly<Record<string, string>>;
+  /** Names of the model's linear layers, which an adapter may be put on. */
+  readonly linears: readonly string[];
   /** The longest row that would be usual, where this model's context is shorter and the default was lowered to it. */
   readonly lowered: number | null;
-}
-
-/** Whether a setting exists for the method. */
-export function isOffered(field: string, method: Recipe["method"]): boolean {
-  return method === "lora" || (field !== "targets" && field !== "rank" && field !== "alpha");
 }
 
 export function readRecipe(
   { method, entries }: Pick<RecipeFacts, "method" | "entries">,
   model: Pick<ModelSummary, "name" | "contextLength"> | undefined,
   suggested: TemplateChoice | null = null,
+  linears: readonly string[] = usualLinears,
 ): ReadRecipe {
-  const plain = defaultsFor(model, method);
+  const ofModel = defaultsFor(model, method);
+  const plain = { ...ofModel, lora: { ...ofModel.lora, targets: linears } };
   const usual = suggested ? { ...plain, template: suggested } : plain;
   const context = model?.contextLength ?? Number.POSITIVE_INFINITY;
   const defaults = { ...usual, maxLength: Math.min(usual.maxLength, context) };
-  const offered = recipeOptions.filter(({ field }) => isOffered(field, method));
-  const { settings, refusals } = readEntries(defaults, offered, entries);
+  const { settings, refusals } = readEntries(defaults, optionsFor(linears), entries);
   const tooLong = settings.maxLength > context;
   return {
     defaults,
+    linears,
     recipe: tooLong ? { ...settings, maxLength: defaults.maxLength } : settings,
     refusals: tooLong
       ? { ...refusals, maxLength: `This model's context ends at ${context} tokens. Set at most that.` }

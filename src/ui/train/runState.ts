@@ -1,6 +1,7 @@
 /** What a run is doing, in this tab's words. */
 
-import type { RunEntry, TrainingFacts } from "../../store/state.ts";
+import type { RunRecord } from "../../run/record.ts";
+import type { TrainingFacts } from "../../store/state.ts";
 import type { Tone } from "../shell/Mark.tsx";
 
 export type RunState =
@@ -10,10 +11,10 @@ export type RunState =
   | "cancelling"
   | "interrupted"
   | "elsewhere"
-  | RunEntry["status"];
+  | RunRecord["status"];
 
 /** A record that says "running" while no tab trains was left by a tab that died. */
-export function runState(run: RunEntry, { phase, runId, elsewhere }: TrainingFacts): RunState {
+export function runState(run: RunRecord, { phase, runId, elsewhere }: TrainingFacts): RunState {
   if (phase !== "idle" && runId === run.id) return phase === "running" ? "training" : phase;
   return run.status === "running" ? (elsewhere ? "elsewhere" : "interrupted") : run.status;
 }

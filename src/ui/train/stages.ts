@@ -1,4 +1,4 @@
-/** Runs in two stages, as far as the page has to know: which kinds of data are chosen, and in which stage a run stands. */
+/** The stages of a run, as far as the page has to know: which kinds of data are chosen, and in which stage a run stands. */
 
 import type { DataReport } from "../../quality/report.ts";
 import type { LearntKind } from "../../records/example.ts";
@@ -6,6 +6,7 @@ import type { SourceSummary } from "../../records/source.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunStage } from "../../run/record.ts";
 import type { SourceChoice } from "../../run/source.ts";
+import { learns, type Objective, type Stage } from "../../run/stage.ts";
 
 /**
  * Whether there are plain text and chats among the chosen data. The report on them knows; without one it is told from how
@@ -29,31 +30,39 @@ export function kindsOf(
   return { text: mixed || mappings.some(isText), chat: mixed || mappings.some((mapping) => !isText(mapping)) };
 }
 
-/** The kind that the recipe's stages need and the chosen data lack; null where nothing is missing. */
+/** The kind that one of the recipe's stages needs and the chosen data lack; null where nothing is missing. */
 export function missingKind(
   { stages }: Pick<Recipe, "stages">,
   kinds: Readonly<Record<LearntKind, boolean>>,
 ): LearntKind | null {
-  if (stages === "together") return null;
-  return (["text", "chat"] as const).find((kind) => !kinds[kind]) ?? null;
+  const needed = stages.map(({ objective }) => objective).filter((objective) => objective !== "mixed");
+  return needed.find((kind) => !kinds[kind]) ?? null;
 }
 
-/** Optimizer steps that each kind takes in a stage of its own, as far as they are known before rows are packed. */
-export function stepsOfStages(recipe: Recipe, report: Pick<DataReport, "sources">): number {
-  const { batchSize, accumulation, textEpochs, epochs, steps } = recipe;
-  const stepsOf = (kind: LearntKind, passes: number) => {
-    const rows = report.sources.reduce((sum, { byKind }) => sum + byKind[kind].training, 0);
-    return Math.max(1, Math.round(passes * Math.ceil(Math.ceil(rows / batchSize) / accumulation)));
-  };
-  return stepsOf("text", textEpochs) + (steps ?? stepsOf("chat", epochs));
+/** Rows that a stage trains on, as the report has them. */
+export function rowsOf({ objective }: Pick<Stage, "objective">, { sources }: Pick<DataReport, "sources">): number {
+  const kinds = (["text", "chat"] as const).filter((kind) => learns(objective, kind));
+  return sources.reduce((sum, { byKind }) => kinds.reduce((rows, kind) => rows + byKind[kind].training, sum), 0);
+}
+
+/** Optimizer steps of all stages, as far as they are known before rows are packed. */
+export function stepsOfStages(
+  { stages, batchSize, accumulation }: Recipe,
+  report: Pick<DataReport, "sources">,
+): number {
+  const stepsOf = (stage: Stage) =>
+    stage.steps ??
+    Math.max(1, Math.round(stage.epochs * Math.ceil(Math.ceil(rowsOf(stage, report) / batchSize) / accumulation)));
+  return stages.reduce((sum, stage) => sum + stepsOf(stage), 0);
 }
 
 /** The stage that step `step` of a run belongs to, with the step's number in it; null for a run in one stage. */
 export function stageAt(stages: readonly RunStage[], step: number) {
+  if (stages.length < 2) return null;
   let before = 0;
-  for (const [index, { kind, steps }] of stages.entries()) {
+  for (const [index, { objective, steps }] of stages.entries()) {
     if (step <= before + steps || index === stages.length - 1) {
-      return { index, count: stages.length, kind, step: step - before, steps };
+      return { index, count: stages.length, objective, step: step - before, steps };
     }
     before += steps;
   }
@@ -61,10 +70,10 @@ export function stageAt(stages: readonly RunStage[], step: number) {
 }
 
 /** The steps after which another stage begins, each with what that one learns. */
-export function bordersOf(stages: readonly RunStage[]): { readonly step: number; readonly kind: LearntKind }[] {
+export function bordersOf(stages: readonly RunStage[]): { readonly step: number; readonly objective: Objective }[] {
   let before = 0;
-  return stages.flatMap(({ kind, steps }, index) => {
-    const border = index === 0 ? [] : [{ step: before, kind }];
+  return stages.flatMap(({ objective, steps }, index) => {
+    const border = index === 0 ? [] : [{ step: before, objective }];
     before += steps;
     return border;
   });

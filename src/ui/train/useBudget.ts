@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo } from "react";
 import type { RunRequest } from "../../protocol/engine.ts";
+import { choiceOf } from "../../run/source.ts";
 import { budgetKey } from "../../store/budget.ts";
 import type { BudgetFacts } from "../../store/state.ts";
 import { useFacts, useHone } from "../hone.ts";
@@ -46,7 +47,7 @@ export function useBudget(): BudgetView {
 
   const whole = now !== null && Object.keys(refusals).length === 0;
   const request = useMemo<RunRequest | null>(
-    () => (whole && model ? { name: "", modelHash: model.hash, sources: chosen, recipe } : null),
+    () => (whole && model ? { name: "", modelHash: model.hash, sources: chosen.map(choiceOf), recipe } : null),
     [whole, model, chosen, recipe],
   );
   const key = useMemo(() => request && budgetKey(request), [request]);

@@ -24,7 +24,7 @@ describe("buckets of unpacked rows", () => {
           const fullest = fitting.sort((a, b) => supervisedOf(b) - supervisedOf(a)).slice(0, size);
           const need = supervisedIn(fullest);
           expect(bucket.supervised).toBe(Math.max(16, Math.ceil(need / 16) * 16));
-          expect(makeBatch(fullest, bucket).supervisedTokens).toBe(need);
+          expect(makeBatch(fullest, bucket).supervised).toBe(need);
         });
         const longest = Math.max(...list.map(({ ids }) => ids.length));
         expect(buckets.at(-1)?.length).toBe(Math.ceil(longest / 16) * 16);

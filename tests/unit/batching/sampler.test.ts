@@ -7,7 +7,8 @@ import { chooseBuckets, choosePackedBuckets } from "../../../src/batching/bucket
 import type { MixtureMode } from "../../../src/batching/mixture.ts";
 import { createSampler, type Sampler, type SamplerOptions } from "../../../src/batching/sampler.ts";
 import { createBatchSource } from "../../../src/training/batchSource.ts";
-import { exampleLists, expectedLessons, lessonsOf } from "../../support/examples.ts";
+import { exampleLists, expectedLessons, lessonsOf, originOf } from "../../support/examples.ts";
+import { oneStage } from "../../support/oneStage.ts";
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 const modes = fc.constantFrom<MixtureMode>("weight", "sampling");
@@ -26,11 +27,11 @@ function settings(mode: fc.Arbitrary<MixtureMode>, mostRows = 30) {
       seed: fc.integer(),
     })
     .map(({ list, owner, lambdas, mode: chosen, ...rest }) => {
-      const examples = list.map((example, i): TokenizedExample => ({ ...example, source: owner[i] ?? 0 }));
+      const examples = list.map((example, i): TokenizedExample => ({ ...example, origin: originOf(i, owner[i]) }));
       const options: SamplerOptions = {
         ...rest,
         lengths: examples.map(({ ids }) => ids.length),
-        sources: examples.map(({ source }) => source),
+        sources: examples.map(({ origin }) => origin.source),
         mixture: { mode: chosen, lambdas },
         buckets: chooseBuckets(examples, rest.batchSize, { repeats: chosen === "sampling" }),
       };
@@ -105,7 +106,7 @@ describe("any order", () => {
           const drawn = epochOf(createSampler(given))
             .flat(3)
             .map((index) => list[index] as TokenizedExample);
-          const source = createBatchSource(list, buckets, createSampler(given));
+          const source = createBatchSource(list, buckets, oneStage(given));
           const steps = createSampler(given).stepsPerEpoch;
           const batches = Array.from({ length: steps }, () => source.next()).flat();
           expect(batches.flatMap(lessonsOf).sort()).toEqual(expectedLessons(drawn));

@@ -8,10 +8,10 @@ import { orderOf, type StagePlan } from "../../../src/batching/stages.ts";
 interface Made {
   readonly options: SamplerOptions;
   readonly steps: number;
-  readonly examples: readonly number[];
+  readonly first: number;
 }
 
-/** Two or three stages over distinct examples, with one source or two each. */
+/** One to three stages over distinct examples, with one source or two each. */
 const settings = fc
   .array(
     fc.record({
@@ -22,7 +22,7 @@ const settings = fc
       accumulation: fc.integer({ min: 1, max: 3 }),
       seed: fc.nat({ max: 1000 }),
     }),
-    { minLength: 2, maxLength: 3 },
+    { minLength: 1, maxLength: 3 },
   )
   .map((list) => {
     let next = 0;
@@ -35,27 +35,29 @@ const settings = fc
         buckets: [{ rows: 2, length: 64, supervised: 128 }],
         batchSize: 2,
       };
-      // Interleaved with those of the other stages: indices of a stage are not consecutive.
-      return { options, steps, examples: lengths.map(() => 7 * next++ + 3) };
+      const first = next;
+      // With a gap before the next stage's.
+      next += lengths.length + 3;
+      return { options, steps, first };
     });
   });
 
 const plansOf = (made: readonly Made[]) =>
   made.map(
-    ({ options, steps, examples }): StagePlan => ({
+    ({ options, steps, first }): StagePlan => ({
       steps,
-      examples,
+      first,
       sampler: (state) => createSampler(options, state),
     }),
   );
 
 /** What the stages' samplers give by themselves, one after the other, and two steps more of the last. */
 function alone(made: readonly Made[]): number[][][][] {
-  return made.flatMap(({ options, steps, examples }, stage) => {
+  return made.flatMap(({ options, steps, first }, stage) => {
     const sampler = createSampler(options);
     const asked = steps + (stage === made.length - 1 ? 2 : 0);
     return Array.from({ length: asked }, () =>
-      sampler.next().map((rows) => rows.map((row) => row.map((index) => examples[index] ?? -1))),
+      sampler.next().map((rows) => rows.map((row) => row.map((index) => first + index))),
     );
   });
 }
@@ -103,20 +105,20 @@ describe("stages", () => {
           seed,
         },
         steps: 2,
-        examples: [0, 1, 2],
+        first: 0,
       }),
     ) as [Made, Made];
     const order = orderOf(plansOf([first, second]));
-    expect(order.state()).toEqual({ ...createSampler(first.options).state(), drawn: 0 });
+    expect(order.state()).toEqual({ ...createSampler(first.options).state(), drawn: 0, stages: 2 });
     order.next();
     order.next();
-    expect(order.state()).toEqual({ ...createSampler(second.options).state(), drawn: 2 });
+    expect(order.state()).toEqual({ ...createSampler(second.options).state(), drawn: 2, stages: 2 });
   });
 
-  test("a state of a run in one stage is refused, and no stage too", () => {
+  test("a state of another number of stages is refused, and no stage too", () => {
     const stage = plansOf(fc.sample(settings, { seed: 53, numRuns: 1 })[0] ?? []);
-    const state = { epoch: 0, cursor: 0, random: [1, 2, 3, 4] as const, passes: [] };
-    expect(() => orderOf(stage, state)).toThrow(`was kept for one stage, and there are ${stage.length}`);
+    const state = { epoch: 0, cursor: 0, random: [1, 2, 3, 4] as const, passes: [], drawn: 3, stages: 1 };
+    expect(() => orderOf(stage, state)).toThrow(`was kept for 1 stages, and there are ${stage.length}`);
     expect(() => orderOf([])).toThrow("no stage");
   });
 });

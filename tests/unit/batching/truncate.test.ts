@@ -12,7 +12,8 @@ function encode(weights: readonly number[], opensWithBos = false) {
   const ids = Int32Array.from(weights, (_, i) => (i === 0 && opensWithBos ? bosId : 100 + i));
   return {
     ids,
-    weights: Float32Array.from(weights, (weight, i) => (i === 0 ? 0 : weight)),
+    mask: Uint8Array.from(weights, (weight, i) => (i > 0 && weight !== 0 ? 1 : 0)),
+    weights: Float32Array.from(weights),
     text: Array.from(ids, (id) => String.fromCharCode(1000 + id)).join(""),
     starts: Int32Array.from(ids, (_, i) => i),
     ends: Int32Array.from(ids, (_, i) => i + 1),
@@ -23,17 +24,18 @@ function encode(weights: readonly number[], opensWithBos = false) {
 const encodings = fc
   .tuple(fc.array(fc.constantFrom(0, 0, 0.5, 1, 1), { maxLength: 60 }), fc.boolean())
   .map(([weights, opens]) => encode(weights, opens));
-const supervisedIn = (weights: Float32Array) => weights.filter((weight) => weight > 0).length;
+const supervisedIn = (mask: Uint8Array) => mask.filter((one) => one === 1).length;
 
 /** What holds for every cut: the kept tokens are those of the encoding, in order, with their offsets and weights. */
 function consistent(encoding: ReturnType<typeof encode>, cut: Truncated): void {
   const kept = [...cut.kept];
   expect(kept.every((index, i) => index > (kept[i - 1] ?? -1))).toBe(true);
   expect([...cut.ids]).toEqual(kept.map((index) => encoding.ids[index]));
-  expect([...cut.weights]).toEqual(kept.map((index, i) => (i === 0 ? 0 : encoding.weights[index])));
+  expect([...cut.mask]).toEqual(kept.map((index, i) => (i === 0 ? 0 : encoding.mask[index])));
+  expect([...cut.weights]).toEqual(kept.map((index) => encoding.weights[index]));
   const pieces = kept.map((index) => encoding.text.slice(encoding.starts[index], encoding.ends[index]));
   expect(pieces.join("")).toBe(Array.from(cut.ids, (id) => String.fromCharCode(1000 + id)).join(""));
-  expect(cut.supervisedKept).toBe(supervisedIn(cut.weights));
+  expect(cut.supervisedKept).toBe(supervisedIn(cut.mask));
 }
 
 describe("a chat", () => {
@@ -44,7 +46,7 @@ describe("a chat", () => {
       fc.property(encodings, modes, fc.integer({ min: 1, max: 70 }), (encoding, mode, maxLength) => {
         const cut = truncate(encoding, { maxLength, mode, bosId });
         const count = encoding.ids.length;
-        const supervised = supervisedIn(encoding.weights);
+        const supervised = supervisedIn(encoding.mask);
         consistent(encoding, cut);
         expect(cut.supervisedKept + cut.supervisedLost).toBe(supervised);
         if (count <= maxLength || mode === "drop") {
@@ -61,7 +63,7 @@ describe("a chat", () => {
         if (encoding.ids[0] === bosId) expect(cut.kept[0]).toBe(0);
         if (maxLength === 1) return;
         // The end of the last answer stays, where the limit leaves room for a token that is predicted.
-        const last = encoding.weights.findLastIndex((weight) => weight > 0);
+        const last = encoding.mask.lastIndexOf(1);
         if (supervised > 0) {
           expect(cut.kept.at(-1)).toBeGreaterThanOrEqual(last);
           expect(cut.supervisedKept).toBeGreaterThan(0);
@@ -112,7 +114,7 @@ describe("a chat", () => {
     for (const none of [bosId, null]) {
       const cut = truncate(encode([0, 0, 1, 1, 1]), { maxLength: 2, mode: "left", bosId: none });
       expect([...cut.kept]).toEqual([3, 4]);
-      expect([...cut.weights]).toEqual([0, 1]);
+      expect([...cut.mask]).toEqual([0, 1]);
       expect([cut.supervisedKept, cut.supervisedLost]).toEqual([1, 2]);
     }
   });

@@ -36,7 +36,7 @@ describe("problemOf", () => {
   it("changes what a curve of growth changes, and nothing else", () => {
     const { shape, batch, config } = problemOf("tiny", "full", { rows: 2, length: 64, layers: 3, supervised: 1 });
     expect(shape).toEqual({ rows: 2, length: 64, supervised: 2 * 63 });
-    expect(batch.supervisedTokens).toBe(2 * 63);
+    expect(batch.supervised).toBe(2 * 63);
     expect(config).toMatchObject({ num_hidden_layers: 3, vocab_size: 512, hidden_size: 64 });
   });
 });

@@ -3,7 +3,8 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { createDataDesk } from "../../../src/datasets/datasets.ts";
-import type { DataApi, DataEvent, DataSpec, TokenTable } from "../../../src/protocol/datasets.ts";
+import type { DataApi, DataEvent, TokenTable } from "../../../src/protocol/datasets.ts";
+import type { DataSpec } from "../../../src/run/dataSpec.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 import { newDisk, tabOn } from "../storage/backend.ts";
@@ -203,15 +204,19 @@ describe("an inspection", () => {
   test("counts what the table for the engine holds, row by row", async () => {
     const { data, events } = await desk();
     const one = await take(data, "a.jsonl", lines(pairs(20)));
-    const two = await take(data, "b.jsonl", lines([{ text: "Plain text. ".repeat(30) }]));
+    // An empty line is no row, so that rows and lines go apart.
+    const two = await take(data, "b.jsonl", `\n\n${lines([{ text: "Plain text. ".repeat(30) }])}`);
     const spec = specOf([one.hash, two.hash], { maxLength: 64 }, [3]);
     const report = await data.inspect(spec);
     const { table, sourceNames } = await data.prepare(spec);
     expect(sourceNames).toEqual(["a.jsonl", "b.jsonl"]);
-    const learnt = table.weights.filter((weight) => weight > 0).length;
+    const learnt = table.mask.filter((one) => one === 1).length;
     expect(report).toMatchObject({ tokens: table.ids.length, supervisedTokens: learnt, examples: table.rows.length });
     const ofFirst = [...table.rows].filter((_, i) => table.sources[i] === 0);
     expect(ofFirst).toEqual([...Array(20).keys()].filter((row) => row !== 3));
+    expect([...table.lines].slice(0, ofFirst.length)).toEqual(ofFirst.map((row) => row + 1));
+    expect(new Set(table.lines.slice(ofFirst.length))).toEqual(new Set([3]));
+    expect(table.mask).toHaveLength(table.ids.length);
     // Text longer than the limit is windows, not a row left out.
     expect(report.leftOut.filter(({ source }) => source === 1)).toEqual([]);
     expect([...table.sources].filter((source) => source === 1).length).toBeGreaterThan(1);

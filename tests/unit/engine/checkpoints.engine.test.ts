@@ -7,11 +7,12 @@ import { beforeAll, expect, test } from "vitest";
 import { createDataDesk } from "../../../src/datasets/datasets.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { AskRequest, EngineApi } from "../../../src/protocol/engine.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { takeIn } from "../../support/engineHere.ts";
+import { recipeWith } from "../../support/recipe.ts";
 import { tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 let engine: EngineApi;
@@ -29,8 +30,7 @@ beforeAll(async () => {
     ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
   );
   const { hash: modelHash } = await engine.openModel({ kind: "files", files });
-  const recipe = {
-    ...defaultRecipe("lora"),
+  const recipe = recipeWith(defaultRecipe("lora"), {
     learningRate: 3e-2,
     steps: 8,
     accumulation: 1,
@@ -39,7 +39,7 @@ beforeAll(async () => {
     checkpointEvery: 2,
     evaluateEvery: 100,
     keepLast: 3,
-  };
+  });
   run = await engine.startRun({ name: "a run", modelHash, sources: [await takeIn(data, tinyRows())], recipe });
   expect(run.status, run.reason ?? "").toBe("finished");
 }, 300_000);

@@ -7,12 +7,13 @@ import { expect, test } from "vitest";
 import { createDataDesk } from "../../../src/datasets/datasets.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { EngineEvent, ExamineRequest } from "../../../src/protocol/engine.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { wholeSource } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { renderText } from "../../../src/templates/mask.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { recipeWith } from "../../support/recipe.ts";
 import { jsonLines, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 
@@ -66,14 +67,13 @@ test("base and tuned model take an exam, with progress; it can be cancelled, and
   expect(before.textLoss).toBeCloseTo(sum / tokens.reduce((a, b) => a + b), 4);
 
   const { sources } = await data.open([new File([jsonLines(tinyRows())], "rows.jsonl")]);
-  const recipe = {
-    ...defaultRecipe("lora"),
+  const recipe = recipeWith(defaultRecipe("lora"), {
     learningRate: 3e-2,
     steps: 8,
     accumulation: 1,
     maxLength: 64,
     samplePrompts: 0,
-  };
+  });
   const run = await engine.startRun({
     name: "a run",
     modelHash,

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { checkRecipe } from "../../../src/engine/prepare.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 
 const model = { definition: smallLlama({ max_position_embeddings: 512 }) };

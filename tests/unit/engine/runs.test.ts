@@ -18,8 +18,17 @@ import { acquireTrainingLock } from "../../../src/storage/lock.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
 import { openStorage, type Storage } from "../../../src/storage/storage.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
-import { initialState } from "../../../src/training/state.ts";
-import { byteTensor, contents, loadWhole, newDisk, patternBytes, runRecord, tabOn } from "../storage/backend.ts";
+import { initialState, readState } from "../../../src/training/state.ts";
+import {
+  byteTensor,
+  contents,
+  loadWhole,
+  newDisk,
+  patternBytes,
+  runRecord,
+  someCurves,
+  tabOn,
+} from "../storage/backend.ts";
 
 const noModels = {} as Library;
 
@@ -31,20 +40,20 @@ async function place() {
   return { storage, told, ...desk, ...desk.calls };
 }
 
-const state = { ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] }) };
+const state = { ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 }) };
 const pairs = Array.from({ length: 300 }, (_, i) => ({ instruction: `Say ${i} é.`, output: `${i}` }));
 
 /** Two checkpoints that are kept, one that is neither newest nor best, and rows. */
 async function filled({ storage }: { readonly storage: Storage }): Promise<RunRecord> {
   const text = new TextEncoder().encode(JSON.stringify(pairs));
   const { summary } = await createRowStore(storage).read(bytesFromMemory("pairs.json", text), () => undefined);
-  const best = { step: 10, loss: 0.5 };
+  const best = { step: 10, loss: 0.5, sets: {} };
   const record = (step: number) =>
     runRecord("the run", step, {
       status: "paused",
       best,
       recipe: { ...runRecord("", 0).recipe, keepLast: 3 },
-      sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, lambda: 1, excluded: [2] }],
+      sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, excluded: [2] }],
     });
   for (const step of [10, 20, 30]) {
     await storage.checkpoints.save({
@@ -57,6 +66,7 @@ async function filled({ storage }: { readonly storage: Storage }): Promise<RunRe
       ],
     });
   }
+  await storage.runs.put(record(30), await storage.curves.writer("the run", null, someCurves));
   return record(30);
 }
 
@@ -72,10 +82,10 @@ beforeAll(async () => {
 
 /** A checkpoint with the hash of each tensor: vitest compares megabytes for minutes. */
 async function digested(storage: Storage, step: number) {
-  const { tensors, ...rest } = await loadWhole(storage, record.id, step);
+  const { tensors, step: saved, state: kept } = await loadWhole(storage, record.id, step);
   const digests: Record<string, string> = {};
   for (const [name, bytes] of Object.entries(tensors)) digests[name] = await sha256(new Uint8Array(bytes));
-  return { ...rest, digests };
+  return { saved, state: readState(kept, null).state, digests };
 }
 
 const asFile = (content: BlobPart, name = "the-run.zip") => new File([content], name);
@@ -88,7 +98,8 @@ describe("export and import", () => {
     // NaN among the losses included.
     expect(taken).toEqual(record);
     expect(await second.storage.runs.get(record.id)).toEqual(record);
-    expect(Number.isNaN(taken.metrics[0]?.loss)).toBe(true);
+    expect(await second.curvesOf(record.id)).toEqual(await first.curvesOf(record.id));
+    expect(Number.isNaN((await second.curvesOf(record.id)).steps.loss[0])).toBe(true);
     // Newest and best; that of step 20 is neither.
     expect(await second.storage.checkpoints.steps(record.id)).toEqual([30, 10]);
     for (const step of [30, 10]) {
@@ -124,7 +135,7 @@ describe("export and import", () => {
     ]);
     expect(new TextDecoder().decode(held["README.txt"])).toContain(`${model.name}, 10 parameters, hash ${model.hash}`);
     expect(new TextDecoder().decode(held["run.json"])).toBe(
-      recordText((await first.storage.runs.get(record.id)) ?? record),
+      recordText((await first.storage.runs.get(record.id)) ?? record, someCurves),
     );
   });
 
@@ -149,6 +160,42 @@ describe("export and import", () => {
     expect(await second.storage.checkpoints.steps(taken.id)).toEqual([30, 10]);
     // Once more it is known under its new id.
     expect(await second.importRun(asFile(archive))).toMatchObject({ added: false, record: { id: taken.id } });
+  });
+
+  test("each checkpoint brings the curves up to it, and resuming in the other storage goes on from there", async () => {
+    const point = (step: number) => ({
+      ...{ step, loss: 1 / step, gradientNorm: 1, learningRate: 0.1, tokens: 9, supervisedTokens: 3, examples: 2 },
+      seconds: step / 7,
+    });
+    const here = await place();
+    const writer = await here.storage.curves.writer("r", null);
+    for (const step of [600, 900]) {
+      for (let at = step - 299; at <= step; at++) writer.addStep(point(at));
+      writer.addEvaluation({ step, loss: 1 / step, sets: {} });
+      const change = { status: "paused" as const, best: { step: 600, loss: 1 / 600, sets: {} } };
+      await here.storage.checkpoints.save({
+        ...contents(runRecord("r", step, change), { w: Uint8Array.of(1) }),
+        state: { ...state, step },
+        curves: writer,
+      });
+    }
+    const { archive: file } = await here.exportRun("r");
+    const there = await place();
+    await there.importRun(asFile(file));
+    expect(await there.curvesOf("r")).toEqual(await here.curvesOf("r"));
+    for (const step of [600, 900]) {
+      const opened = await here.storage.checkpoints.open("r", step);
+      const kept = await there.storage.checkpoints.open("r", step);
+      if (!opened?.curves || !kept) throw new Error(`step ${step} is not kept`);
+      const { state: back, curves } = readState(kept.state, null);
+      expect(curves).toEqual(await here.storage.curves.read("r", opened.curves));
+      expect(back.progress).toMatchObject({ steps: { points: step - 300, last: { step, loss: 1 / step } } });
+    }
+    // Out of there as well, where the states hold their curves themselves.
+    const { archive: again } = await there.exportRun("r");
+    const third = await place();
+    await third.importRun(asFile(again));
+    expect(await third.curvesOf("r")).toEqual(await here.curvesOf("r"));
   });
 
   test("rows that are not kept any more are left out, and that is said on the way out", async () => {
@@ -259,8 +306,8 @@ describe("a file that is not whole is refused, and changes nothing", () => {
     ],
     [
       "a newer record",
-      () => rezipped((files) => edited(files, { recordFormat: 2 })),
-      /saved by a newer version of Hone \(format 2; this one reads up to 1\)/,
+      () => rezipped((files) => edited(files, { recordFormat: 3 })),
+      /saved by a newer version of Hone \(format 3; this one reads up to 2\)/,
     ],
   ];
   test.each(rows)("%s", async (_, change, message) => {

@@ -7,17 +7,18 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { createDataDesk } from "../../../src/datasets/datasets.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { EngineApi, EngineEvent } from "../../../src/protocol/engine.ts";
+import { type Curves, stepsOf } from "../../../src/run/curves.ts";
 import type { Recipe } from "../../../src/run/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { takeIn } from "../../support/engineHere.ts";
+import { recipeWith } from "../../support/recipe.ts";
 import { tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
-const recipe: Recipe = {
-  ...defaultRecipe("full"),
+const recipe: Recipe = recipeWith(defaultRecipe("full"), {
   template: { kind: "built-in", name: "hone" },
   stages: "text-first",
   textEpochs: 8,
@@ -33,13 +34,14 @@ const recipe: Recipe = {
   checkpointEvery: 1000,
   samplePrompts: 1,
   seed: 7,
-};
+});
 
 let engine: EngineApi;
 let modelHash: string;
 let text: SourceChoice;
 let chats: SourceChoice;
 let whole: RunRecord;
+let curves: Curves;
 let hear: (event: EngineEvent) => void = () => undefined;
 
 beforeAll(async () => {
@@ -58,28 +60,33 @@ beforeAll(async () => {
   text = await takeIn(data, passages, "passages.json");
   chats = await takeIn(data, tinyRows());
   whole = await engine.startRun({ name: "whole", modelHash, sources: [text, chats], recipe });
+  curves = await engine.curvesOf(whole.id);
 }, 300_000);
 
 describe("a run in two stages", () => {
   test("keeps in its record what each stage was", () => {
     expect([whole.status, whole.reason]).toEqual(["finished", null]);
     // 16 of 20 rows of each source, four to a step.
-    expect(whole.stages.map(({ kind, steps, examples }) => ({ kind, steps, examples }))).toEqual([
-      { kind: "text", steps: 32, examples: 16 },
-      { kind: "chat", steps: 24, examples: 16 },
+    expect(whole.stages.map(({ objective, steps, examples }) => ({ objective, steps, examples }))).toEqual([
+      { objective: "text", steps: 32, examples: 16 },
+      { objective: "chat", steps: 24, examples: 16 },
     ]);
     expect(whole.totalSteps).toBe(56);
     expect(whole.examples).toEqual({ training: 32, validation: 8 });
     // A stage's planned tokens are those that its passes learnt.
     const learnt = (from: number, to: number) =>
-      whole.metrics.slice(from, to).reduce((sum, { supervisedTokens }) => sum + supervisedTokens, 0);
+      curves.steps.supervisedTokens.slice(from, to).reduce((sum, tokens) => sum + tokens, 0);
     expect(learnt(0, 32)).toBe(8 * (whole.stages[0]?.supervisedTokens ?? 0));
     expect(learnt(32, 56)).toBe(6 * (whole.stages[1]?.supervisedTokens ?? 0));
   });
 
   test("the first stage lowers the loss of text, the second that of chats", () => {
-    expect(whole.evaluations.map(({ step }) => step)).toEqual([0, 32, 56]);
-    const [base, border, end] = whole.evaluations.map(({ loss, byKind }) => ({ loss, text: 0, chat: 0, ...byKind }));
+    expect(curves.evaluations.map(({ step }) => step)).toEqual([0, 32, 56]);
+    const [base, border, end] = curves.evaluations.map(({ loss, sets }) => ({
+      loss,
+      text: sets["validation of text"] ?? 0,
+      chat: sets["validation of chats"] ?? 0,
+    }));
     if (!base || !border || !end) throw new Error("three validations were expected");
     expect(base.text).toBeGreaterThan(4.5);
     expect(border.text).toBeLessThan(0.5 * base.text);
@@ -92,7 +99,7 @@ describe("a run in two stages", () => {
   });
 
   test("the rate rises anew at the border, to the chats' own peak", () => {
-    const rates = whole.metrics.map(({ learningRate }) => learningRate);
+    const rates = curves.steps.learningRate;
     expect(Math.max(...rates.slice(0, 32))).toBe(2e-2);
     expect(Math.max(...rates.slice(32))).toBe(1e-2);
     // Three steps of warm-up in the second stage: the first takes a quarter of the peak.
@@ -109,13 +116,12 @@ describe("a run in two stages", () => {
       hear = () => undefined;
       expect([paused.status, paused.step]).toEqual(["paused", step]);
       const resumed = await engine.resumeRun(paused.id);
-      const shown = ({ metrics, evaluations, samples, stages }: RunRecord) => ({
-        metrics: metrics.map(({ seconds: _, ...rest }) => rest),
-        evaluations,
-        samples,
-        stages,
-      });
-      expect(shown(resumed)).toEqual(shown(whole));
+      const shown = async ({ id, samples, stages, progress }: RunRecord) => {
+        const { steps, evaluations } = await engine.curvesOf(id);
+        const metrics = stepsOf(steps).map(({ seconds: _, ...rest }) => rest);
+        return { metrics, evaluations, samples, stages, progress };
+      };
+      expect(await shown(resumed)).toEqual(await shown(whole));
     },
     120_000,
   );

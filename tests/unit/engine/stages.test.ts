@@ -4,26 +4,21 @@
  */
 
 import { describe, expect, test } from "vitest";
+import type { TokenizedExample } from "../../../src/batching/batch.ts";
+import type { MixtureMode } from "../../../src/batching/mixture.ts";
 import { type Plan, planRun } from "../../../src/engine/prepare.ts";
-import type { Recipe } from "../../../src/run/recipe.ts";
 import { createBatchSource, evaluationBatches } from "../../../src/training/batchSource.ts";
-import { stagedLearningRate } from "../../../src/training/schedule.ts";
+import { learningRateOf } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import together from "../../golden/plan/together.json" with { type: "json" };
-import { lessonsOf } from "../../support/examples.ts";
-import {
-  choices,
-  modelToPlanFor,
-  preparedData,
-  type Sequences,
-  smallRecipe,
-  threeSources,
-} from "../../support/planned.ts";
+import { lessonsOf, supervisedOf } from "../../support/examples.ts";
+import { modelToPlanFor, preparedData, type Sequences, smallRecipe, threeSources } from "../../support/planned.ts";
+import type { RecipeChange } from "../../support/recipe.ts";
 
 const model = modelToPlanFor();
 const lambdas = [1, 0.5, 2];
-const plan = (change: Partial<Recipe> = {}, sequences: Sequences = threeSources) =>
-  planRun(model, preparedData(sequences), choices(lambdas), smallRecipe(change));
+const plan = (change: RecipeChange = {}, sequences: Sequences = threeSources) =>
+  planRun(model, preparedData(sequences), smallRecipe(lambdas, change));
 const ways = (["weight", "sampling"] as const).flatMap((mixture) => [
   { mixture, packing: false },
   { mixture, packing: true },
@@ -36,7 +31,7 @@ const kindOf = (sequences: Sequences) => {
     counted.set(source, row + 1);
     kinds.set(`${source} ${row}`, kind);
   }
-  return ({ source, row }: { source: number; row: number }) => kinds.get(`${source} ${row}`);
+  return (example: TokenizedExample | undefined) => kinds.get(`${example?.origin.source} ${example?.origin.row}`);
 };
 const kind = kindOf(threeSources);
 /** Places in the training list of all that the next steps draw. */
@@ -45,9 +40,9 @@ const drawn = (order: ReturnType<Plan["order"]>, steps: number) =>
 
 describe("a run in one stage", () => {
   test.each(together)("is what it was before there were stages ($mixture, packed: $packing)", (golden) => {
-    const { mixture, packing } = golden as { mixture: Recipe["mixture"]; packing: boolean };
+    const { mixture, packing } = golden as { mixture: MixtureMode; packing: boolean };
     const planned = plan({ mixture, packing });
-    const place = ({ source, row, weights }: Plan["training"][number]) => [source, row, weights.at(-1)];
+    const place = ({ origin, weights }: Plan["training"][number]) => [origin.source, origin.row, weights.at(-1)];
     const order = planned.order();
     expect({
       mixture,
@@ -59,10 +54,23 @@ describe("a run in one stage", () => {
       validation: planned.validation.map(place),
       steps: golden.steps.map(() => order.next()),
       state: order.state(),
-    }).toEqual(golden);
-    expect(planned.stages).toEqual([]);
-    expect(planned.heldOut).toEqual([{ kind: null, examples: planned.validation }]);
+    }).toEqual({ ...golden, state: { ...golden.state, drawn: golden.steps.length, stages: 1 } });
+    const supervisedTokens = planned.training.reduce(
+      (sum, { weights }) => sum + weights.filter((weight) => weight > 0).length,
+      0,
+    );
+    expect(planned.stages).toEqual([
+      { objective: "mixed", steps: golden.totalSteps, examples: golden.training.length, supervisedTokens },
+    ]);
+    expect(planned.heldOut).toEqual([{ name: "validation", objective: "mixed", examples: planned.validation }]);
   });
+});
+
+test("each example knows its file, and the line that the table has for it", () => {
+  const planned = plan({ validationShare: 0.3 });
+  const all = [...planned.training, ...planned.validation].map(({ origin }) => origin);
+  expect(all).toHaveLength(threeSources.length);
+  for (const { source, name, row, line } of all) expect([name, line]).toEqual([`source ${source}`, 3 * row + 2]);
 });
 
 describe("a run in two stages", () => {
@@ -71,11 +79,11 @@ describe("a run in two stages", () => {
     (way) => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 3 });
       const [text, chat] = planned.stages;
-      expect(planned.stages.map((stage) => stage.kind)).toEqual(["text", "chat"]);
+      expect(planned.stages.map((stage) => stage.objective)).toEqual(["text", "chat"]);
       expect(planned.totalSteps).toBe((text?.steps ?? 0) + (chat?.steps ?? 0));
       const order = planned.order();
       const kinds = drawn(order, planned.totalSteps).map((step) => [
-        ...new Set(step.map((place) => kind(planned.training[place] ?? { source: -1, row: -1 }))),
+        ...new Set(step.map((place) => kind(planned.training[place]))),
       ]);
       expect(kinds).toEqual([...Array(text?.steps).fill(["text"]), ...Array(chat?.steps).fill(["chat"])]);
     },
@@ -90,16 +98,16 @@ describe("a run in two stages", () => {
     const supervised = (wanted: string) =>
       planned.training
         .filter((example) => kind(example) === wanted)
-        .reduce((sum, { weights }) => sum + weights.filter((weight) => weight > 0).length, 0);
+        .reduce((sum, example) => sum + supervisedOf(example), 0);
     expect(planned.stages).toEqual([
       {
-        kind: "text",
+        objective: "text",
         steps: 3 * Math.ceil(counts.text / 4),
         examples: counts.text,
         supervisedTokens: supervised("text"),
       },
       {
-        kind: "chat",
+        objective: "chat",
         steps: 2 * Math.ceil(counts.chat / 4),
         examples: counts.chat,
         supervisedTokens: supervised("chat"),
@@ -112,13 +120,13 @@ describe("a run in two stages", () => {
     const times = planned.training.map(() => 0);
     for (const place of drawn(planned.order(), planned.totalSteps).flat()) times[place] = (times[place] ?? 0) + 1;
     expect(times).toEqual(planned.training.map((example) => (kind(example) === "text" ? 3 : 2)));
-    for (const { source, weights } of planned.training) expect(weights.at(-1)).toBe(lambdas[source]);
+    for (const { origin, weights } of planned.training) expect(weights.at(-1)).toBe(lambdas[origin.source]);
   });
 
   test("λ as sampling shares out the draws within each stage", () => {
     const planned = plan({ mixture: "sampling", stages: "text-first", textEpochs: 4, epochs: 4 });
     let before = 0;
-    for (const { kind: learnt, examples } of planned.stages) {
+    for (const { objective: learnt, examples } of planned.stages) {
       // Text is in sources 1 and 2 (λ 0.5 and 2), chats in 0 and 2 (λ 1 and 2).
       const [one, two] = learnt === "text" ? [1, 2] : [0, 2];
       const share = (lambdas[one] ?? 0) / ((lambdas[one] ?? 0) + (lambdas[two] ?? 0));
@@ -126,7 +134,8 @@ describe("a run in two stages", () => {
       drawn(order, before);
       const epoch = drawn(order, Math.ceil(examples / 4)).flat();
       expect(epoch).toHaveLength(examples);
-      const count = (source: number) => epoch.filter((place) => planned.training[place]?.source === source).length;
+      const count = (source: number) =>
+        epoch.filter((place) => planned.training[place]?.origin.source === source).length;
       expect(Math.abs(count(one) - share * examples)).toBeLessThan(1);
       expect(count(one) + count(two)).toBe(examples);
       before += planned.stages[0]?.steps ?? 0;
@@ -143,9 +152,13 @@ describe("a run in two stages", () => {
     const planned = plan({ stages: "text-first", validationShare: 0.3 });
     const one = plan({ validationShare: 0.3 });
     expect(planned.validation).toEqual(one.validation);
-    expect(planned.heldOut.map((set) => set.kind)).toEqual(["text", "chat"]);
+    expect(planned.heldOut.map(({ name, objective }) => [name, objective])).toEqual([
+      ["validation of text", "text"],
+      ["validation of chats", "chat"],
+    ]);
     expect(planned.heldOut.flatMap(({ examples }) => examples).length).toBe(one.validation.length);
-    for (const set of planned.heldOut) expect(set.examples.map(kind)).toEqual(set.examples.map(() => set.kind));
+    for (const set of planned.heldOut)
+      expect(set.examples.map((example) => kind(example))).toEqual(set.examples.map(() => set.objective));
   });
 
   test.each(ways)(
@@ -160,11 +173,11 @@ describe("a run in two stages", () => {
           .flat(2)
           .map((place) => planned.training[place]);
         const taught = source.next().flatMap(lessonsOf).length;
-        expect(taught).toBe(examples.reduce((sum, one) => sum + (one?.weights.filter((w) => w > 0).length ?? 0), 0));
+        expect(taught).toBe(examples.reduce((sum, one) => sum + (one ? supervisedOf(one) : 0), 0));
       }
       for (const { examples } of planned.heldOut) {
         const taught = evaluationBatches(examples, planned.validationBuckets).flatMap(lessonsOf).length;
-        expect(taught).toBe(examples.reduce((sum, { weights }) => sum + weights.filter((w) => w > 0).length, 0));
+        expect(taught).toBe(examples.reduce((sum, one) => sum + supervisedOf(one), 0));
       }
     },
   );
@@ -172,7 +185,8 @@ describe("a run in two stages", () => {
   test("a chat's batch does not pay for the many learnt tokens of a text as long", () => {
     const chats = Array.from({ length: 8 }, () => [0, "chat", 64, 5] as const);
     const texts = Array.from({ length: 8 }, () => [1, "text", 64, 63] as const);
-    const planned = plan({ stages: "text-first" }, [...chats, ...texts]);
+    const recipe = smallRecipe([1, 1], { stages: "text-first" });
+    const planned = planRun(model, preparedData([...chats, ...texts]), recipe);
     expect(planned.buckets).toEqual([
       { rows: 2, length: 64, supervised: 16 },
       { rows: 2, length: 64, supervised: 128 },
@@ -185,7 +199,7 @@ describe("a run in two stages", () => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 1.5 });
       const whole = createBatchSource(planned.training, planned.buckets, planned.order());
       for (let step = 0; step < planned.totalSteps; step++) {
-        const kept = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })));
+        const kept = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })), null).state;
         const resumed = createBatchSource(planned.training, planned.buckets, planned.order(kept.sampler));
         const follower = planned.order(kept.sampler);
         expect(resumed.next()).toEqual(whole.next());
@@ -196,19 +210,19 @@ describe("a run in two stages", () => {
   );
 
   test("each stage warms up and decays by itself, the text's to its own peak: at the border by hand", () => {
-    const recipe = smallRecipe({ learningRate: 1, textLearningRate: 0.2, schedule: "linear", warmupRatio: 0.25 });
-    const stages = [
-      { kind: "text", steps: 4 },
-      { kind: "chat", steps: 8 },
-    ] as const;
+    const paces = (textLearningRate: number | null) => {
+      const pace = { stages: "text-first", learningRate: 1, schedule: "linear", warmupRatio: 0.25 } as const;
+      return smallRecipe(lambdas, { ...pace, textLearningRate }).stages;
+    };
+    const stages = [{ steps: 4 }, { steps: 8 }];
     // Text: one step of warm-up to 0.2, then (1, 2/3, 1/3) of it. Chats: two steps of warm-up, then 1, 5/6, …, 1/6.
     const expected = [0.1, 0.2, 0.4 / 3, 0.2 / 3, 1 / 3, 2 / 3, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6];
     expected.forEach((rate, i) => {
-      expect(stagedLearningRate(recipe, stages, i + 1)).toBeCloseTo(rate, 12);
+      expect(learningRateOf(paces(0.2), stages, i + 1)).toBeCloseTo(rate, 12);
     });
-    expect(stagedLearningRate({ ...recipe, textLearningRate: null }, stages, 2)).toBe(1);
-    expect(() => stagedLearningRate(recipe, stages, 13)).toThrow("the stages have 12 steps");
-    expect(() => stagedLearningRate(recipe, stages, 0)).toThrow("step 0");
+    expect(learningRateOf(paces(null), stages, 2)).toBe(1);
+    expect(() => learningRateOf(paces(0.2), stages, 13)).toThrow("the stages have 12 steps");
+    expect(() => learningRateOf(paces(0.2), stages, 0)).toThrow("step 0");
   });
 
   test.each([
@@ -218,11 +232,11 @@ describe("a run in two stages", () => {
     expect(() => plan({ stages: "text-first" }, sequences)).toThrow(
       new RegExp(`all \\d+ examples to train on are ${there}: choose a source of ${missing} as well`),
     );
-    expect(plan({}, sequences).stages).toEqual([]);
+    expect(plan({}, sequences).stages).toMatchObject([{ objective: "mixed", examples: expect.any(Number) }]);
   });
 
   test("a checkpoint of a run in one stage does not go on in two", () => {
     const state = plan().order().state();
-    expect(() => plan({ stages: "text-first" }).order(state)).toThrow("was kept for one stage");
+    expect(() => plan({ stages: "text-first" }).order(state)).toThrow("was kept for 1 stages, and there are 2");
   });
 });

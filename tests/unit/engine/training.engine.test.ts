@@ -7,11 +7,13 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { createDataDesk } from "../../../src/datasets/datasets.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { EngineApi, EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
+import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 import { takeIn } from "../../support/engineHere.ts";
+import { recipeWith } from "../../support/recipe.ts";
 import { tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 const timeout = 300_000;
@@ -33,8 +35,7 @@ beforeAll(async () => {
   );
   const { hash: modelHash } = await engine.openModel({ kind: "files", files });
   source = await takeIn(data, tinyRows());
-  const recipe = {
-    ...defaultRecipe("lora"),
+  const recipe = recipeWith(defaultRecipe("lora"), {
     maxLength: 128,
     steps: 6,
     accumulation: 2,
@@ -42,9 +43,16 @@ beforeAll(async () => {
     checkpointEvery: 100,
     samplePrompts: 1,
     watchEvery: 2,
-  };
+  });
   request = { name: "watched", modelHash, sources: [source], recipe };
 }, timeout);
+
+/** Losses of the steps, which a run has. */
+async function lossesOf({ id, step }: Pick<RunRecord, "id" | "step">) {
+  const { steps } = await engine.curvesOf(id);
+  expect(steps.loss).toHaveLength(step);
+  return [...steps.loss];
+}
 
 const watchOf = ({ watch }: Awaited<ReturnType<EngineApi["startRun"]>>) => {
   if (!watch) throw new Error("Nothing was watched.");
@@ -66,19 +74,19 @@ describe("a budget", () => {
     expect(told.at(-1)).toBe(4);
 
     const after = await engine.startRun(request);
-    expect(after.metrics.map(({ loss }) => loss)).toEqual(plain.metrics.map(({ loss }) => loss));
+    expect(await lossesOf(after)).toEqual(await lossesOf(plain));
     expect(after.samples).toEqual(plain.samples);
     // What the budget had on the device is gone.
     expect([typeof before, memory()]).toEqual(["number", before]);
   });
 
   test("of full training leaves the model as it was", { timeout }, async () => {
-    const recipe = { ...defaultRecipe("full"), ...request.recipe, method: "full" as const, learningRate: 0.01 };
+    const recipe = recipeWith(request.recipe, { method: "full", learningRate: 0.01 });
     const before = await engine.startRun({ ...request, recipe });
     const budget = await engine.budget({ ...request, recipe });
     expect(budget.memory.frozen).toBe(0);
     const after = await engine.startRun({ ...request, recipe });
-    expect(after.metrics.map(({ loss }) => loss)).toEqual(before.metrics.map(({ loss }) => loss));
+    expect(await lossesOf(after)).toEqual(await lossesOf(before));
   });
 
   test("is refused while a run trains, and ended by one that starts, or by its caller", { timeout }, async () => {
@@ -154,7 +162,7 @@ describe("a watch", () => {
 test("a checkpoint is saved when it is asked for, and refused where nothing trains", { timeout }, async () => {
   await expect(engine.saveCheckpointNow()).rejects.toThrow("No run is training");
   events.length = 0;
-  const run = engine.startRun({ ...request, recipe: { ...request.recipe, validationShare: 0, steps: 40 } });
+  const run = engine.startRun({ ...request, recipe: recipeWith(request.recipe, { validationShare: 0, steps: 40 }) });
   while (!events.some((event) => event.type === "step")) await new Promise((resolve) => setTimeout(resolve));
   await engine.saveCheckpointNow();
   await run;
@@ -171,9 +179,18 @@ test("after numbers that left the finite range a run goes on slower, from weight
   timeout,
 }, async () => {
   // So large a step that the first one throws the weights beyond what float32 can square.
-  const recipe = { ...request.recipe, watchEvery: null, checkpointEvery: 1, learningRate: 1e24, warmupRatio: 0 };
-  let run = await engine.startRun({ ...request, recipe: { ...recipe, validationShare: 0, schedule: "constant" } });
+  const recipe = recipeWith(request.recipe, {
+    watchEvery: null,
+    checkpointEvery: 1,
+    validationShare: 0,
+    learningRate: 1e24,
+    warmupRatio: 0,
+    schedule: "constant",
+  });
+  let run = await engine.startRun({ ...request, recipe });
   expect(run).toMatchObject({ status: "failed", resumeFrom: 0, slowdowns: [{ fromStep: 0, factor: 0.1 }] });
+  // The file is JSON in one line.
+  expect(run.reason).toMatch(/these rows of the dataset: (pairs\.json line 1( \(row \d+\))?, ){3}/);
   expect(run.reason).toContain("Resume goes on from the beginning with a tenth of the learning rate.");
   let slower = 1;
   while (run.status === "failed" && slower < 30) {
@@ -182,6 +199,7 @@ test("after numbers that left the finite range a run goes on slower, from weight
   }
   expect(run).toMatchObject({ status: "finished", resumeFrom: null });
   const product = run.slowdowns.reduce((rate, { factor }) => rate * factor, 1e24);
-  expect(run.metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
-  expect((run.metrics.at(-1)?.learningRate ?? 0) / product).toBeCloseTo(1, 6);
+  const { steps } = await engine.curvesOf(run.id);
+  expect([...steps.step]).toEqual([1, 2, 3, 4, 5, 6]);
+  expect((steps.learningRate.at(-1) ?? 0) / product).toBeCloseTo(1, 6);
 });

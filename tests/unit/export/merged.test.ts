@@ -19,7 +19,6 @@ import { sha256 } from "../../../src/hub/hash.ts";
 import { openModel } from "../../../src/hub/model.ts";
 import { readSafetensors, writeSafetensors } from "../../../src/hub/safetensors.ts";
 import { defineModel } from "../../../src/models/define.ts";
-import { readModel } from "../../../src/onnx/model.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
 import type { TemplateChoice } from "../../../src/templates/choice.ts";
 import { createTemplate } from "../../../src/templates/choose.ts";
@@ -61,7 +60,7 @@ async function baseBytes({ opened }: Base, name: string) {
 async function logits(base: Base, method: Method | null, read: (name: string) => Promise<Float32Array | undefined>) {
   const tokens = [3, 17, 250, 271];
   const shape = { tokens: tokens.length, capacity: 8 };
-  const graph = readModel(compileGeneration(base.model, method, shape).bytes);
+  const graph = compileGeneration(base.model, method, shape).graph();
   const given: Record<string, number[]> = {
     [generationPorts.inputIds]: tokens,
     [generationPorts.start]: [0],

@@ -11,7 +11,9 @@ const { json, config } = byteLevelTokenizer();
 const tokenizer = createTokenizer(json, config);
 const template = createTemplate({ kind: "built-in", name: "hone" }, { tokenizer, chatTemplate: null });
 const encode = (text: string) => [
-  ...tokenizer.encode([{ text, kind: "content", role: null, message: null, answer: false, weight: 0 }]).ids,
+  ...tokenizer.encode([
+    { text, kind: "content", role: null, message: null, answer: false, supervised: false, weight: 0 },
+  ]).ids,
 ];
 
 test.each([

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type Artifact, generationPorts } from "../../../src/artifacts/contract.ts";
 import { createGenerator, type GenerationRequest } from "../../../src/generation/generate.ts";
 import type { DType, Shape } from "../../../src/tensor/dtype.ts";
+import { portsOnly } from "../../support/graphArtifact.ts";
 import { type Compute, createFakeRuntime } from "../training/fakeRuntime.ts";
 
 const vocabulary = 50;
@@ -25,10 +26,9 @@ function artifact({ tokens, capacity }: { tokens: number; capacity: number }): A
     Array.from({ length: layers }, (_, layer) => layer).flatMap((layer) =>
       [key(layer), value(layer)].map((name) => port(name, "float32", [1, 1, capacity, 1])),
     );
-  return {
+  return portsOnly({
     kind: "generation",
     key: `generation ${tokens} ${capacity}`,
-    bytes: new Uint8Array(),
     inputs: [
       port(generationPorts.inputIds, "int32", [1, tokens]),
       port(generationPorts.start, "int32", [1]),
@@ -41,7 +41,7 @@ function artifact({ tokens, capacity }: { tokens: number; capacity: number }): A
       ...caches(generationPorts.presentKey, generationPorts.presentValue),
     ],
     aliases: {},
-  };
+  });
 }
 
 /** A model whose caches hold the token ids; it refuses a piece that leaves the cache and sees only slots up to its own. */

@@ -41,15 +41,18 @@ export const plain = (row: number, text: string): TextExample => ({ kind: "text"
 /** As `tokenizeExample` gives it, but that words with the white space before them are tokens. */
 export function tokenised(example: ChatExample | TextExample): Tokenized {
   const segments: WeightedSegment[] = [];
-  const add = (text: string, kind: "control" | "content", message: Message | null, answer = false) =>
+  const add = (text: string, kind: "control" | "content", message: Message | null, answer = false) => {
+    const weight = answer || example.kind === "text" ? (message?.weight ?? 1) : 0;
     segments.push({
       text,
       kind,
       role: message?.role ?? null,
       message: null,
       answer,
-      weight: answer || example.kind === "text" ? (message?.weight ?? 1) : 0,
+      supervised: weight !== 0,
+      weight,
     });
+  };
   add("<s>", "control", null);
   if (example.kind === "text") add(example.text, "content", null);
   else {
@@ -62,8 +65,12 @@ export function tokenised(example: ChatExample | TextExample): Tokenized {
       add("<|end|>", "control", message, answer);
     }
   }
-  const pieces = segments.flatMap(({ kind, text, weight }) =>
-    (kind === "control" ? [text] : (text.match(/\s*\S+|\s+$/g) ?? [])).map((piece) => ({ text: piece, weight })),
+  const pieces = segments.flatMap(({ kind, text, supervised, weight }) =>
+    (kind === "control" ? [text] : (text.match(/\s*\S+|\s+$/g) ?? [])).map((piece) => ({
+      text: piece,
+      supervised,
+      weight,
+    })),
   );
   const text = pieces.map((piece) => piece.text).join("");
   const ends: number[] = [];
@@ -73,7 +80,8 @@ export function tokenised(example: ChatExample | TextExample): Tokenized {
     proof: "structure",
     encoding: {
       ids: Int32Array.from(pieces, ({ text }) => idOf(text)),
-      weights: Float32Array.from(pieces, ({ weight }, i) => (i === 0 ? 0 : weight)),
+      mask: Uint8Array.from(pieces, ({ supervised }, i) => (supervised && i > 0 ? 1 : 0)),
+      weights: Float32Array.from(pieces, ({ weight }) => weight),
       text,
       segmentEnds: segments.map((_, i) =>
         segments.slice(0, i + 1).reduce((sum, segment) => sum + segment.text.length, 0),

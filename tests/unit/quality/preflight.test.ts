@@ -19,13 +19,15 @@ const onRow5 =
   (change: (sequence: Truncated) => Partial<Truncated>): NonNullable<Setting["changeSequence"]> =>
   (sequence, { row }) =>
     row === 4 ? { ...sequence, ...change(sequence) } : sequence;
-const without = ({ ids, weights, kept }: Truncated, from: number, to: number) => ({
+const without = ({ ids, mask, weights, kept }: Truncated, from: number, to: number) => ({
   ids: Int32Array.from([...ids.slice(0, from), ...ids.slice(to)]),
+  mask: Uint8Array.from([...mask.slice(0, from), ...mask.slice(to)]),
   weights: Float32Array.from([...weights.slice(0, from), ...weights.slice(to)]),
   kept: Int32Array.from([...kept.slice(0, from), ...kept.slice(to)]),
 });
-const insert = ({ ids, weights, kept }: Truncated, at: number, id: number) => ({
+const insert = ({ ids, mask, weights, kept }: Truncated, at: number, id: number) => ({
   ids: Int32Array.from([...ids.slice(0, at), id, ...ids.slice(at)]),
+  mask: Uint8Array.from([...mask.slice(0, at), 0, ...mask.slice(at)]),
   weights: Float32Array.from([...weights.slice(0, at), 0, ...weights.slice(at)]),
   kept: Int32Array.from([...kept.slice(0, at), kept[at] ?? 0, ...kept.slice(at)]),
 });
@@ -55,13 +57,13 @@ describe("a run is stopped", () => {
     [
       "whose stop token is masked, as where padding is the end of sequence",
       "stop",
-      { changeSequence: onRow5(({ weights }) => ({ weights: weights.with(-1, 0) })) },
+      { changeSequence: onRow5(({ mask }) => ({ mask: mask.with(-1, 0) })) },
       /^Row 5: a response ends in token \d+ \(" all"\) and not in a stop token/,
     ],
     [
       "with every token masked",
       "supervised",
-      { changeSequence: onRow5(({ weights }) => ({ weights: weights.fill(0) })) },
+      { changeSequence: onRow5(({ mask }) => ({ mask: mask.fill(0) })) },
       /^Row 5: no token is supervised/,
     ],
     [
@@ -91,7 +93,7 @@ describe("a run is stopped", () => {
     [
       "with a supervised first token",
       "spans",
-      { changeSequence: onRow5(({ weights }) => ({ weights: weights.with(0, 1) })) },
+      { changeSequence: onRow5(({ mask }) => ({ mask: mask.with(0, 1) })) },
       /^Row 5: its first token is supervised, and nothing predicts it/,
     ],
     [
@@ -150,13 +152,13 @@ describe("a run is stopped", () => {
 /** Row 5 never had its stop token: it was not cut away. */
 function shorterEncoding(tokenized: Tokenized, { row }: { row: number }): Tokenized {
   const { encoding } = tokenized;
-  const weights = encoding.weights.slice(0, -1);
-  return row === 4 ? { ...tokenized, encoding: { ...encoding, ids: encoding.ids.slice(0, -1), weights } } : tokenized;
+  const mask = encoding.mask.slice(0, -1);
+  return row === 4 ? { ...tokenized, encoding: { ...encoding, ids: encoding.ids.slice(0, -1), mask } } : tokenized;
 }
 
 test("rows at fault are listed, each once and at most 20, the first in words", () => {
   const many = Array.from({ length: 50 }, (_, row) => chat(row, "hi", `hello ${row}`));
-  const changeSequence = (sequence: Truncated) => ({ ...sequence, weights: sequence.weights.with(-1, 0) });
+  const changeSequence = (sequence: Truncated) => ({ ...sequence, mask: sequence.mask.with(-1, 0) });
   const check = inspect(many, { changeSequence }).checks.find(({ kind }) => kind === "stop");
   expect(check?.title).toMatch(/^Row 1: /);
   expect(check?.rows.rows).toEqual(Array.from({ length: 20 }, (_, row) => row));
@@ -211,7 +213,7 @@ describe("the stop check knows what is no end of an answer", () => {
   });
   test("an answer in the middle without a stop token is found", () => {
     const changeSequence = (sequence: Truncated): Truncated => {
-      const first = sequence.ids.findIndex((id, i) => id === idOf("<|end|>") && (sequence.weights[i] ?? 0) > 0);
+      const first = sequence.ids.findIndex((id, i) => id === idOf("<|end|>") && sequence.mask[i] === 1);
       return { ...sequence, ...without(sequence, first, first + 1) };
     };
     const turns = chat(0, "a", "first answer", "b", "second");
@@ -233,6 +235,7 @@ describe("the stop check knows what is no end of an answer", () => {
         encoding: {
           ...encoding,
           ids: Int32Array.from([...encoding.ids, idOf("\n")]),
+          mask: Uint8Array.from([...encoding.mask, 1]),
           weights: Float32Array.from([...encoding.weights, 1]),
           text: `${encoding.text}\n`,
           starts: Int32Array.from([...encoding.starts, end]),

@@ -37,7 +37,7 @@ function tokenized(example: ChatExample | TextExample, change: Partial<TokenizeP
 const idsOf = ({ sequences }: Tokenized) => [...(sequences[0]?.ids ?? [])];
 const learntOf = ({ sequences: [first] }: Tokenized) =>
   [...(first?.ids ?? [])]
-    .filter((_, i) => (first?.weights[i] ?? 0) > 0)
+    .filter((_, i) => first?.mask[i] === 1)
     .map((id) => tokenizer.show(id))
     .join("");
 
@@ -82,7 +82,7 @@ describe("a chat", () => {
     expect(learntOf(tokenized(turns, { mask: "last" }))).toBe("d<|end|>");
     const everything = tokenized(turns, { mask: "everything" });
     expect(learntOf(everything)).toContain("<|user|>c<|end|>");
-    expect(everything.sequences[0]?.weights[0]).toBe(0);
+    expect(everything.sequences[0]?.mask[0]).toBe(0);
   });
 
   test("that the template refuses is a problem, not an exception", () => {
@@ -103,11 +103,11 @@ test("plain text is consecutive windows: every token learnt once, none lost", ()
   const result = tokenized({ kind: "text", text, row: 0, line: 1 }, { maxLength: 50 });
   expect(result.problem).toBeNull();
   expect(result.sequences.length).toBeGreaterThan(5);
-  for (const { ids, weights } of result.sequences) {
+  for (const { ids, mask } of result.sequences) {
     expect(ids.length).toBeLessThanOrEqual(50);
-    expect(weights[0]).toBe(0);
+    expect(mask[0]).toBe(0);
   }
-  const learnt = result.sequences.flatMap(({ ids, weights }) => [...ids].filter((_, i) => (weights[i] ?? 0) > 0));
+  const learnt = result.sequences.flatMap(({ ids, mask }) => [...ids].filter((_, i) => mask[i] === 1));
   expect(tokenizer.decode(learnt)).toBe(text);
 });
 

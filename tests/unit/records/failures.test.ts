@@ -15,6 +15,7 @@ import type { Message } from "../../../src/records/example.ts";
 import type { BuiltInTemplate, TemplateChoice } from "../../../src/templates/choice.ts";
 import { createTemplate } from "../../../src/templates/choose.ts";
 import { weigh } from "../../../src/templates/mask.ts";
+import { originOf } from "../../support/examples.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { byteLevel, type Chain, inspectFile } from "../quality/chain.ts";
 import { findingOf } from "../quality/made.ts";
@@ -42,7 +43,7 @@ const builtIn: readonly BuiltInTemplate[] = [
 /** The ids of example `i` that are learnt. */
 function learnt({ table }: Awaited<ReturnType<typeof inspect>>, i = 0): number[] {
   const [start, end] = [table.offsets[i] ?? 0, table.offsets[i + 1] ?? 0];
-  return [...table.ids.slice(start, end)].filter((_, t) => (table.weights[start + t] ?? 0) > 0);
+  return [...table.ids.slice(start, end)].filter((_, t) => table.mask[start + t] === 1);
 }
 
 describe("1. the end-of-turn token is never learnt", () => {
@@ -79,13 +80,18 @@ describe("1. the end-of-turn token is never learnt", () => {
     const tokenizer = byteLevel([]);
     const found = await inspect(good, { tokenizer });
     const eos = tokenizer.eos?.id ?? -1;
-    const { offsets, ids, weights } = found.table;
+    const { offsets, ids, mask, weights } = found.table;
     const examples = [0, 1].map((row): TokenizedExample => {
       const [start, end] = [offsets[row] ?? 0, offsets[row + 1] ?? 0];
-      return { source: 0, row, ids: ids.slice(start, end), weights: weights.slice(start, end) };
+      return {
+        origin: originOf(row),
+        ids: ids.slice(start, end),
+        mask: mask.slice(start, end),
+        weights: weights.slice(start, end),
+      };
     });
     const batch = makeBatch(examples, { rows: 2, length: 96, supervised: 64 });
-    const taught = batch.targets.filter((_, n) => (batch.lossWeights[n] ?? 0) > 0);
+    const taught = batch.targets.slice(0, batch.supervised);
     expect([...taught]).toEqual([...learnt(found, 0), ...learnt(found, 1)]);
     expect([...taught].filter((id) => id === eos)).toHaveLength(2);
     // A stop token that a user typed is text, and teaches nothing.
@@ -159,7 +165,7 @@ describe("3. two BOS tokens, or none where the model wants one", () => {
       const { segments } = template.render({ messages: [user] }, { generationPrompt: true });
       const prompt = tokenizer.encode(weigh(segments, [user], "responses"));
       expect([...whole.ids.slice(0, prompt.ids.length)]).toEqual([...prompt.ids]);
-      expect(whole.weights.findIndex((weight) => weight > 0)).toBe(prompt.ids.length);
+      expect(whole.mask.indexOf(1)).toBe(prompt.ids.length);
     },
   );
 });
@@ -205,7 +211,12 @@ describe("5. packed examples see each other", () => {
     const { table } = await inspect([...good, pair("a", "b"), pair("What is it?", "no idea at all")]);
     const examples = Array.from(table.rows, (row, i): TokenizedExample => {
       const [start, end] = [table.offsets[i] ?? 0, table.offsets[i + 1] ?? 0];
-      return { source: 0, row, ids: table.ids.slice(start, end), weights: table.weights.slice(start, end) };
+      return {
+        origin: originOf(row),
+        ids: table.ids.slice(start, end),
+        mask: table.mask.slice(start, end),
+        weights: table.weights.slice(start, end),
+      };
     });
     const length = 128;
     const groups = packExamples(
@@ -222,7 +233,7 @@ describe("5. packed examples see each other", () => {
     const lessons = (batch: typeof packed) =>
       [...batch.targets]
         .flatMap((target, n) => {
-          if ((batch.lossWeights[n] ?? 0) === 0) return [];
+          if (n >= batch.supervised) return [];
           const at = batch.supervisedIndex[n] ?? 0;
           const row = Math.floor(at / length) * length;
           const seen: string[] = [];
@@ -287,7 +298,7 @@ describe("7. stock templates without generation tags give all-zero masks", () =>
   });
   test("the same text in question and answer is learnt in the answer alone: nothing is searched for", async () => {
     const found = await inspect([pair("hello", "hello")], { template: custom(stock), tokenizer });
-    const at = [...found.table.weights].flatMap((weight, i) => (weight > 0 ? [i] : []));
+    const at = [...found.table.mask].flatMap((one, i) => (one === 1 ? [i] : []));
     expect(found.table.ids.indexOf(found.table.ids[at[0] ?? 0] ?? -1)).toBeLessThan(at[0] ?? 0);
     expect(at).toEqual(at.map((_, i) => (at[0] ?? 0) + i));
   });
@@ -319,7 +330,7 @@ describe("9. a tied embedding is trained or merged by LoRA silently", () => {
     expect(shared.map(({ name }) => name).sort()).toEqual(
       tied ? ["model.embed_tokens.weight"] : ["lm_head.weight", "model.embed_tokens.weight"],
     );
-    expect(shared.every(({ trainable, initial }) => !trainable && initial === "checkpoint")).toBe(true);
+    expect(shared.every(({ trainable, source }) => !trainable && source.kind === "checkpoint")).toBe(true);
     expect(specs.filter(({ trainable }) => trainable).length).toBeGreaterThan(0);
   });
 });

@@ -189,7 +189,7 @@ describe("sessions", () => {
     expect(second).toBe(first);
     const other = await runtime.session(multiplyAdd(3));
     expect(runtime.memory().sessions).toBe(2);
-    await runtime.releaseSessions((key) => key === "multiplyAdd 2");
+    await runtime.releaseSessions(({ key }) => key === "multiplyAdd 2");
     expect(runtime.memory().sessions).toBe(1);
     expect(await runtime.session(multiplyAdd(3))).toBe(other);
     await expect(first.run({ a: floats(1, 2), b: floats(1, 2), c: floats(1, 2) })).rejects.toThrow(/been released/);
@@ -203,13 +203,16 @@ describe("sessions", () => {
   test("a key that names two models is refused", async () => {
     await runtime.session(multiplyAdd(2, "same"));
     await expect(runtime.session({ ...decayUpdate(2), key: "same" })).rejects.toThrow(
-      /Two artifacts have the key same/,
+      /Two artifacts have the key same, training and optimizer/,
+    );
+    await expect(runtime.session(multiplyAdd(3, "same"))).rejects.toThrow(
+      /Two artifacts have the key same, .* which differ in a float32\[3\]/,
     );
   });
 
   test("bytes that are no model are refused, and the next try is a new one", async () => {
     const artifact = multiplyAdd(2);
-    const broken = { ...artifact, bytes: artifact.bytes.slice(0, 20) };
+    const broken = { ...artifact, bytes: () => artifact.bytes().slice(0, 20) };
     await expect(runtime.session(broken)).rejects.toThrow(/No session .* training artifact multiplyAdd 2: .*protobuf/);
     const session = await runtime.session(artifact);
     expect(await session.run({ a: floats(1, 2), b: floats(1, 2), c: floats(1, 2) })).toEqual({ y: floats(2, 6) });
@@ -238,15 +241,15 @@ describe("sessions", () => {
 describe("tensors and their account", () => {
   test("what is alive is counted to the byte, and the peak is kept", () => {
     const before = runtime.memory();
-    expect(before).toEqual({ tensors: 0, bytes: 0, peakBytes: 0, sessions: 0 });
+    expect(before).toEqual({ tensors: 0, bytes: 0, peakBytes: 0, sessions: 0, sessionBytes: 0 });
     const a = runtime.tensor("a", "float32", [3, 5]);
     const b = runtime.tensor("b", "bool", [3]);
-    expect(runtime.memory()).toEqual({ tensors: 2, bytes: 63, peakBytes: 63, sessions: 0 });
+    expect(runtime.memory()).toEqual({ tensors: 2, bytes: 63, peakBytes: 63, sessions: 0, sessionBytes: 0 });
     a.dispose();
     runtime.tensor("c", "float16", [2]).dispose();
-    expect(runtime.memory()).toEqual({ tensors: 1, bytes: 3, peakBytes: 63, sessions: 0 });
+    expect(runtime.memory()).toEqual({ tensors: 1, bytes: 3, peakBytes: 63, sessions: 0, sessionBytes: 0 });
     b.dispose();
-    expect(runtime.memory()).toEqual({ tensors: 0, bytes: 0, peakBytes: 63, sessions: 0 });
+    expect(runtime.memory()).toEqual({ tensors: 0, bytes: 0, peakBytes: 63, sessions: 0, sessionBytes: 0 });
   });
 
   test("two hundred runs leave it as it was", async () => {

@@ -1,11 +1,11 @@
 /** Adding to repeated rows on two threads, on the processor that Node has here and on wasm. Oracle: the counts, exactly. */
 
 import { expect, test } from "vitest";
-import { toArtifact } from "../../../src/artifacts/compile.ts";
 import { GraphBuilder } from "../../../src/onnx/builder.ts";
 import { processorEntries } from "../../../src/runtime/nativeEntries.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
+import { graphArtifact } from "../../support/graphArtifact.ts";
 
 const [rows, updates, width] = [8, 4096, 160] as const;
 
@@ -21,7 +21,7 @@ test.each([
   const values = b.input("values", "float32", [updates, width]);
   const graph = b.finish({ sums: b.scatterRows(b.expand(b.scalar(0), [rows, width]), indices, values) });
   const runtime = await createRuntime("wasm", { entries, threads: 2 });
-  const session = await runtime.session(toArtifact("training", "scatter", graph));
+  const session = await runtime.session(graphArtifact("training", "scatter", graph));
   const feeds = {
     indices: { dtype: "int32", shape: [updates], data: Int32Array.from({ length: updates }, (_, i) => i % 7) },
     values: { dtype: "float32", shape: [updates, width], data: new Float32Array(updates * width).fill(1) },

@@ -17,6 +17,7 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import type { Artifact, ArtifactKind, Port } from "../../../src/artifacts/contract.ts";
+import { readModel } from "../../../src/onnx/model.ts";
 
 const elementTypes = {
   float32: TensorProto_DataType.FLOAT,
@@ -83,7 +84,8 @@ export function tinyArtifact(key: string, graph: TinyGraph): Artifact {
       ),
     }),
   });
-  return { kind, key, bytes: toBinary(ModelProtoSchema, model), inputs, outputs, aliases };
+  const bytes = () => toBinary(ModelProtoSchema, model);
+  return { kind, key, inputs, outputs, aliases, bytes, graph: () => readModel(bytes()) };
 }
 
 const float = (name: string, ...shape: number[]): Port => ({ name, dtype: "float32", shape });

@@ -1,15 +1,15 @@
 /** A few steps of full training on a small Llama, on whatever processor: the same seeds give the same run. */
 
-import { compileTraining } from "../../../src/artifacts/compile.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
-import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
+import { artifactsOfRun } from "../../../src/artifacts/ofRun.ts";
 import { type Batch, packBatch } from "../../../src/batching/batch.ts";
 import type { OrtEntries } from "../../../src/runtime/provider.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";
-import { createStepper, type StepOutcome } from "../../../src/training/step.ts";
+import { type StepOutcome, takeStep } from "../../../src/training/step.ts";
+import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { snapshotOf } from "../training/fakeRuntime.ts";
 
@@ -23,7 +23,8 @@ function batches(): Batch[] {
   const random = createRandom(3);
   const example = (length: number) => {
     const ids = Int32Array.from({ length }, () => random.below(model.vocabulary));
-    return { source: 0, row: 0, ids, weights: new Float32Array(length).fill(1, 1) };
+    const origin = { source: 0, name: "rows.jsonl", row: 0, line: 1 };
+    return { origin, ids, mask: new Uint8Array(length).fill(1, 1), weights: new Float32Array(length).fill(1) };
   };
   const shape = { rows: 2, length: 24, supervised: 48 };
   return Array.from({ length: steps }, () => packBatch([[example(9), example(15)], [example(24)]], shape));
@@ -40,19 +41,16 @@ export async function trainOn(entries: OrtEntries) {
       Float32Array.from({ length: sizeOf(shape) }, () => (shape.length === 1 ? 1 : 0.1 * random.normal())),
     ]),
   );
-  const parameters = await uploadParameters(runtime, specs, (name) => first.get(name));
-  const artifacts = {
-    training: (shape: Batch["shape"]) => compileTraining(model, full, shape),
-    optimizer: compileOptimizer(model, full, settings),
-  };
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: settings });
+  const parameters = await uploadParameters(runtime, specs, ({ name }) => first.get(name));
+  const artifacts = artifactsOfRun(model, full, { ...settings, accumulation: 2 }, "wasm");
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: settings });
   const outcomes: StepOutcome[] = [];
   for (const [i, batch] of batches().entries()) {
     const request = { step: i + 1, updates: i, batches: [batch, batch], learningRate: 0.01 };
-    outcomes.push(await stepper.step(request, async () => false));
+    outcomes.push(await takeStep(program, request, async () => false));
   }
-  const tensors = await snapshotOf(stepper.tensors());
-  stepper.dispose();
+  const tensors = await snapshotOf(program.tensors());
+  program.dispose();
   disposeAll(parameters);
   const memory = runtime.memory();
   await runtime.dispose();

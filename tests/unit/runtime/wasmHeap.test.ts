@@ -1,13 +1,13 @@
 /** Tensors in the WebAssembly module's own memory. Oracle: onnxruntime-web's way, which copies them at each run. */
 
 import { expect, test } from "vitest";
-import { toArtifact } from "../../../src/artifacts/compile.ts";
 import { GraphBuilder } from "../../../src/onnx/builder.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import type { OrtEntries, OrtEntry } from "../../../src/runtime/provider.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { DeviceTensor, Runtime, TensorData } from "../../../src/runtime/types.ts";
 import { capturedHeap } from "../../../src/runtime/wasmHeap.ts";
+import { graphArtifact } from "../../support/graphArtifact.ts";
 import { trainOn } from "./trainOn.ts";
 
 const timeout = 120_000;
@@ -32,7 +32,7 @@ async function using<T>(body: (runtime: Runtime) => Promise<T>): Promise<T> {
 function artifact(length: number) {
   const b = new GraphBuilder("sum");
   const [x, y] = [b.input("x", "float32", [length]), b.input("y", "float32", [length])];
-  return toArtifact("eval", `sum ${length}`, b.finish({ sum: b.add(x, y), twice: b.mul(x, b.scalar(2)) }), {
+  return graphArtifact("eval", `sum ${length}`, b.finish({ sum: b.add(x, y), twice: b.mul(x, b.scalar(2)) }), {
     sum: "y",
   });
 }
@@ -120,10 +120,10 @@ test("a failed run says why", { timeout }, () =>
     const b = new GraphBuilder("gather");
     const table = b.constant("float32", [2], Float32Array.of(1, 2));
     const graph = b.finish({ y: b.gather(table, b.input("index", "int32", [1])) });
-    const session = await runtime.session(toArtifact("eval", "gather", graph));
+    const session = await runtime.session(graphArtifact("eval", "gather", graph));
     const index = (value: number) => ({ dtype: "int32", shape: [1], data: Int32Array.of(value) }) as const;
     await expect(session.run({ index: index(7) })).rejects.toThrow(/gather.*(indices|idx|bounds)/is);
-    const again = await runtime.session(toArtifact("eval", "gather", graph));
+    const again = await runtime.session(graphArtifact("eval", "gather", graph));
     expect((await again.run({ index: index(1) })).y?.data).toEqual(Float32Array.of(2));
   }),
 );

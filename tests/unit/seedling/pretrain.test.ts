@@ -18,8 +18,9 @@ import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { createControl } from "../../../src/training/control.ts";
-import { createEvaluator } from "../../../src/training/evaluate.ts";
-import { disposeAll, uploadParameters } from "../../../src/training/parameters.ts";
+import { meanLoss } from "../../../src/training/evaluate.ts";
+import { disposeAll, readParameter, uploadParameters } from "../../../src/training/parameters.ts";
+import { createWholeGraphEvaluation } from "../../../src/training/wholeGraph.ts";
 
 vi.mock("node:fs", async (original) => {
   const real = await original<typeof fs>();
@@ -115,15 +116,15 @@ describe("a whole run", () => {
   test("the losses fall, in training and on the held-out part", () => {
     expect(whole.state.step).toBe(whole.totalSteps);
     expect(whole.steps).toEqual(Array.from({ length: whole.totalSteps }, (_, i) => i + 1));
-    const losses = whole.state.metrics.map(({ loss }) => loss);
+    const losses = whole.curves.steps.loss;
     expect(losses.at(-1)).toBeLessThan(0.8 * (losses[0] ?? 0));
-    const held = whole.state.evaluations.map(({ loss }) => loss);
+    const held = whole.curves.evaluations.map(({ loss }) => loss);
     expect(held[0]).toBeGreaterThan(Math.log(definition.vocabulary) * 0.9);
     expect(held.at(-1)).toBeLessThan(0.8 * (held[0] ?? 0));
   });
 
   test("every token of the corpus is trained on, each once", () => {
-    const trained = whole.state.metrics.reduce((sum, { tokens }) => sum + tokens, 0);
+    const trained = whole.curves.steps.tokens.reduce((sum, tokens) => sum + tokens, 0);
     const windows = text.training.reduce((sum, { ids }) => sum + ids.length, 0);
     expect(trained).toBe(windows);
     // Only windows of a single token are left out.
@@ -141,15 +142,13 @@ describe("a whole run", () => {
     expect(model.config.eos_token_id).toBe(tokenizer.eos?.id);
 
     const specs = parametersOf(definition, null);
-    const parameters = await uploadParameters(runtime, specs, (name) => model.read(name));
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(definition, { kind: "full" }, shape),
-    });
+    const parameters = await uploadParameters(runtime, specs, (spec) => readParameter(spec, model.read));
+    const program = createWholeGraphEvaluation(runtime, parameters, (shape) =>
+      compileEvaluation(definition, { kind: "full" }, shape),
+    );
     // In rows of another number, so that batch and packing are proven not to matter.
     const held = heldOutBatches(text.heldOut, { rows: 3, length: 96, supervised: 3 * 95 });
-    const loss = await evaluator.loss(held, async () => false);
+    const loss = await meanLoss(program, held, async () => false);
     disposeAll(parameters);
     const { heldOutLoss, heldOut, parameters: count } = trainingOf(whole.out);
     expect(loss).toBeCloseTo(heldOutLoss, 4);
@@ -187,12 +186,13 @@ describe("text", () => {
 
   test("a document ends in <|endoftext|>, and nothing predicts its first token", () => {
     const end = text.special.get("<|endoftext|>");
-    const lasts = text.training.filter(({ row }, i) => text.training[i + 1]?.row !== row);
+    const lasts = text.training.filter(({ origin }, i) => text.training[i + 1]?.origin.row !== origin.row);
     expect(lasts).toHaveLength(recipe.documents);
     expect(lasts.filter(({ ids }) => ids.at(-1) !== end && ids.length < 96)).toEqual([]);
-    for (const { ids, weights } of text.training) {
-      expect(weights).toHaveLength(ids.length);
-      expect([weights[0], weights.slice(1).every((weight) => weight === 1)]).toEqual([0, true]);
+    for (const { ids, mask, weights } of text.training) {
+      expect([mask.length, weights.length]).toEqual([ids.length, ids.length]);
+      expect([mask[0], mask.slice(1).every((one) => one === 1)]).toEqual([0, true]);
+      expect(weights.every((weight) => weight === 1)).toBe(true);
     }
   });
 });

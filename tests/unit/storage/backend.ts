@@ -1,5 +1,7 @@
 /** What the storage tests share: a backend in memory that can fail at a chosen write, and small contents to save. */
 
+import { type Curves, columnsOf, progressOf } from "../../../src/run/curves.ts";
+import type { EvaluationMetrics, StepMetrics } from "../../../src/run/metrics.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { CheckpointContents, TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type KeyValue, memoryKeyValue } from "../../../src/storage/keyValue.ts";
@@ -71,6 +73,15 @@ export function faulty(disk: Disk, at: number, fault: Fault) {
   };
 }
 
+const someSteps: readonly StepMetrics[] = [
+  { step: 1, loss: Number.NaN, gradientNorm: 1, learningRate: 1e-4, tokens: 9, supervisedTokens: 3, seconds: 0.5 },
+];
+const someEvaluations: readonly EvaluationMetrics[] = [
+  { step: 0, loss: 5, sets: { "validation of text": 4, exam: Number.NaN } },
+];
+/** The curves that belong to `runRecord`. */
+export const someCurves: Curves = { steps: columnsOf(someSteps), evaluations: someEvaluations };
+
 /** A run record with every field filled. */
 export function runRecord(id: string, step: number, change: Partial<RunRecord> = {}): RunRecord {
   return {
@@ -87,7 +98,6 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
         name: "pairs.json",
         hash: "b".repeat(64),
         mapping: { format: "columns", columns: { instruction: "q", response: "a" } },
-        lambda: 0.5,
         excluded: [3, 7],
       },
     ],
@@ -98,16 +108,29 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
       mask: "last",
       truncation: "left",
       packing: true,
-      mixture: "weight",
-      stages: "text-first",
-      textEpochs: 2.5,
-      textLearningRate: 1e-4,
       systemPrompt: null,
-      learningRate: 2e-4,
-      schedule: "cosine",
-      warmupRatio: 0.03,
-      epochs: 3,
-      steps: null,
+      stages: [
+        {
+          objective: "text",
+          sources: [{ source: 0, lambda: 0.5 }],
+          mixture: "weight",
+          learningRate: 1e-4,
+          epochs: 2.5,
+          steps: 40,
+          schedule: "linear",
+          warmupRatio: 0.1,
+        },
+        {
+          objective: "chat",
+          sources: null,
+          mixture: "sampling",
+          learningRate: 2e-4,
+          epochs: 3,
+          steps: null,
+          schedule: "cosine",
+          warmupRatio: 0.03,
+        },
+      ],
       batchSize: 4,
       accumulation: 1,
       maxLength: 128,
@@ -129,16 +152,13 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
     trainable: 4,
     examples: { training: 9, validation: 1 },
     stages: [
-      { kind: "text", steps: 40, examples: 6, supervisedTokens: 300 },
-      { kind: "chat", steps: 60, examples: 3, supervisedTokens: 60 },
+      { objective: "text", steps: 40, examples: 6, supervisedTokens: 300 },
+      { objective: "chat", steps: 60, examples: 3, supervisedTokens: null },
     ],
     totalSteps: 100,
     step,
     seconds: 1.5,
-    metrics: [
-      { step: 1, loss: Number.NaN, gradientNorm: 1, learningRate: 1e-4, tokens: 9, supervisedTokens: 3, seconds: 0.5 },
-    ],
-    evaluations: [{ step: 0, loss: 5, byKind: { text: 4, chat: 6 } }],
+    progress: progressOf(someSteps, someEvaluations),
     best: null,
     samples: [{ prompt: "a", reference: "b", before: "c", after: null }],
     watch: {

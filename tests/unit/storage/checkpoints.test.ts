@@ -25,7 +25,7 @@ async function savedAt(steps: readonly number[], best: number | null = null) {
   const disk = newDisk();
   const storage = await openStorage(tabOn(disk));
   for (const step of steps) {
-    const record = runRecord("r", step, { best: best === null ? null : { step: best, loss: 1 } });
+    const record = runRecord("r", step, { best: best === null ? null : { step: best, loss: 1, sets: {} } });
     await storage.checkpoints.save(contents(record, { w: bytes(step, 1), same: bytes(9, 9) }));
   }
   return { disk, storage };
@@ -132,7 +132,7 @@ describe("damage", () => {
   ] as const)("a chunk that is %s is named, with the step to go on from", async (how, says) => {
     const { disk, storage } = await savedAt([10, 20, 30], 10);
     const manifest = await storage.checkpoints.save(
-      contents(runRecord("r", 40, { best: { step: 10, loss: 1 } }), { w: bytes(40) }),
+      contents(runRecord("r", 40, { best: { step: 10, loss: 1, sets: {} } }), { w: bytes(40) }),
     );
     await spoil(disk, manifest, "w", how);
     const error = await loadWhole(storage, "r").catch((thrown: unknown) => thrown);

@@ -13,25 +13,13 @@ const bytes = (...values: number[]) => Uint8Array.of(...values);
 describe("runs", () => {
   test("a record comes back with every field, NaN included, and the newest is listed first", async () => {
     const { runs } = await openStorage(tabOn(newDisk()));
-    const older = runRecord("a/b", 3, { best: { step: 2, loss: 0.5 } });
+    const older = runRecord("a/b", 3, { best: { step: 2, loss: 0.5, sets: {} } });
     const newer = runRecord("c", 0, { createdAt: "2025-02-01T00:00:00.000Z", status: "finished" });
     await runs.put(older);
     await runs.put(newer);
     expect(await runs.get("a/b")).toEqual(older);
     expect(await runs.get("a")).toBe(null);
     expect(await runs.list()).toEqual({ runs: [newer, older], problems: [] });
-  });
-
-  test("a record from before there were stages reads as a run in one stage", async () => {
-    const disk = newDisk();
-    const { runs } = await openStorage(tabOn(disk));
-    const { stages: _, recipe, ...rest } = runRecord("old", 3);
-    const { stages: _order, textEpochs: _passes, textLearningRate: _rate, ...old } = recipe;
-    await disk.records.write([["run/old", { format: 1, value: { ...rest, recipe: old } }]]);
-    expect(await runs.get("old")).toMatchObject({
-      stages: [],
-      recipe: { stages: "together", textEpochs: 1, textLearningRate: null },
-    });
   });
 
   test.each([
@@ -41,8 +29,8 @@ describe("runs", () => {
     ],
     ["rubbish", /^The record of run bad cannot be read: .*\. The other runs are not affected/],
     [
-      { format: 2, value: {} },
-      /^The record of run bad was saved by a newer version of Hone \(format 2; this one reads up to 1\)\. Reload/,
+      { format: 3, value: {} },
+      /^The record of run bad was saved by a newer version of Hone \(format 3; this one reads up to 2\)\. Reload/,
     ],
   ])("%o does not hide the others, is reported, and can be deleted", async (stored, message) => {
     const disk = newDisk();

@@ -2,20 +2,19 @@
 
 import { expect, test, vi } from "vitest";
 import type { RunRequest } from "../../../src/protocol/engine.ts";
-import type { Recipe } from "../../../src/run/recipe.ts";
 import { wholeSource } from "../../../src/run/source.ts";
 import { budgetKey } from "../../../src/store/budget.ts";
 import { watchChoice } from "../../../src/store/watching.ts";
 import { keepBasics } from "../../support/kept.ts";
 import { eachOnADisk, openHone, until } from "../../support/openHone.ts";
-import { recipeOf } from "../../support/recipes.ts";
+import { type RecipeChange, recipeOf } from "../../support/recipe.ts";
 import { refuse, type Stubs } from "../../support/services.ts";
 
 vi.mock("../../../src/storage/indexedDb.ts", async () => (await import("../../support/disk.ts")).indexedDb);
 
 const kept = eachOnADisk(keepBasics);
 
-const requestOf = (change: Partial<Recipe> = {}): RunRequest => ({
+const requestOf = (change: RecipeChange = {}): RunRequest => ({
   name: "a run",
   modelHash: kept().model.hash,
   sources: [wholeSource(kept().source.hash)],
@@ -50,17 +49,24 @@ test("cancelling is no failure; a failure names the run that it is of", async ()
 });
 
 test("what only steers the learning needs no other budget; what changes memory or time does", () => {
-  const key = (change: Partial<Recipe>) => budgetKey(requestOf(change));
-  for (const change of [{ learningRate: 1 }, { seed: 7 }, { schedule: "linear" as const }, { patience: 3 }]) {
+  const key = (change: RecipeChange) => budgetKey(requestOf(change));
+  for (const change of [
+    { learningRate: 1 },
+    { seed: 7 },
+    { schedule: "linear" },
+    { patience: 3 },
+  ] satisfies RecipeChange[]) {
     expect([change, key(change)]).toEqual([change, key({})]);
   }
   for (const change of [
     { batchSize: 8 },
-    { method: "full" as const },
+    { method: "full" },
     { keepLast: 5 },
     { watchEvery: null },
     { maxLength: 32 },
-  ]) {
+    { epochs: 9, steps: null },
+    { stages: "text-first" },
+  ] satisfies RecipeChange[]) {
     expect([change, key(change)]).not.toEqual([change, key({})]);
   }
 });

@@ -2,9 +2,10 @@
 
 import { expect, test } from "vitest";
 import type { EngineClient } from "../../../src/client/client.ts";
-import type { DataSpec, RowHead } from "../../../src/protocol/datasets.ts";
+import type { RowHead } from "../../../src/protocol/datasets.ts";
+import type { DataSpec } from "../../../src/run/dataSpec.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { createHeads } from "../../../src/store/heads.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
 
 const { template, systemPrompt, mask, maxLength, truncation } = defaultRecipe("lora");
 const spec: DataSpec = {

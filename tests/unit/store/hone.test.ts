@@ -7,7 +7,7 @@ import type { Hone } from "../../../src/store/hone.ts";
 import type { HoneState } from "../../../src/store/state.ts";
 import { keepBasics, keepRun } from "../../support/kept.ts";
 import { eachOnADisk, openHone, until } from "../../support/openHone.ts";
-import { recipeOf } from "../../support/recipes.ts";
+import { recipeOf, recipeWith } from "../../support/recipe.ts";
 import { faultyRows } from "../../support/rows.ts";
 import { untilCancelled } from "../../support/services.ts";
 import { asFiles, jsonLines, sizedModel, tinyRows } from "../../support/tinyLlama.ts";
@@ -37,7 +37,7 @@ function choose(hone: Hone) {
 
 afterEach(() => void vi.unstubAllGlobals());
 
-test("starting loads what the browser keeps, curves apart from records", async () => {
+test("starting loads what the browser keeps, and curves when somebody draws them", async () => {
   const { hone, facts } = await openHone();
   const { model, source, run, babbler } = kept();
   expect(facts().engine.status).toBe("ready");
@@ -50,7 +50,10 @@ test("starting loads what the browser keeps, curves apart from records", async (
   const [entry] = facts().runs.list;
   expect(entry).toMatchObject({ id: run.id, name: "First try", step: 30 });
   expect(entry).not.toHaveProperty("metrics");
-  expect(hone.series.of(run.id).steps).toHaveLength(30);
+  const curves = () => hone.series.of(run.id);
+  expect([curves().whole, curves().steps.step.length]).toEqual([false, 0]);
+  await hone.runs.openCurves(run.id);
+  expect([curves().whole, curves().steps.step.length, curves().evaluations.length]).toEqual([true, 30, 4]);
 });
 
 test("a run goes through its phases, and its figures land in the series", async () => {
@@ -65,15 +68,14 @@ test("a run goes through its phases, and its figures land in the series", async 
   expect(dropped).toMatchObject([{ line: 5 }]);
   expect(checkpoint).toBe(12);
   expect(facts().runs.list[0]).toMatchObject({ id: runId, status: "finished", step: 12 });
-  expect(hone.series.of(runId ?? "").steps.map(({ step }) => step)).toEqual(
-    Array.from({ length: 12 }, (_, i) => i + 1),
-  );
+  await hone.runs.openCurves(runId ?? "");
+  expect([...hone.series.of(runId ?? "").steps.step]).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
 });
 
 test("pause stops, resume goes on to the end; a second start meanwhile is not sent", async () => {
   const { hone, facts } = await openHone();
   choose(hone);
-  const long = { ...recipe, steps: 100, watchEvery: null };
+  const long = recipeWith(recipe, { steps: 100, watchEvery: null });
   const first = hone.training.start(long, "a run");
   await until(hone, ({ training }) => training.phase === "running");
   await hone.training.start(long, "another");
@@ -90,7 +92,7 @@ test("pause stops, resume goes on to the end; a second start meanwhile is not se
 test("a refused run shows the engine's words and frees the page", async () => {
   const { hone, facts } = await openHone();
   choose(hone);
-  await hone.training.start({ ...recipe, maxLength: 4096 }, "a run");
+  await hone.training.start(recipeWith(recipe, { maxLength: 4096 }), "a run");
   expect(facts().training).toMatchObject({
     phase: "idle",
     failure: { message: expect.stringMatching(/4096 tokens, but the model's context holds 512/) },
@@ -295,7 +297,7 @@ test("a removed conversation comes back in its place", async () => {
 test("an engine that dies in a run says so; started again, it shows what it keeps", async () => {
   const { hone, facts, crash } = await openHone();
   choose(hone);
-  const run = hone.training.start({ ...recipe, steps: 10_000, watchEvery: null }, "cut off");
+  const run = hone.training.start(recipeWith(recipe, { steps: 10_000, watchEvery: null }), "cut off");
   await until(hone, ({ training }) => training.checkpoint !== null);
   const ending = crash();
   await run;

@@ -6,7 +6,7 @@ import { wholeSource } from "../../../src/run/source.ts";
 import { undoTime } from "../../../src/store/runs.ts";
 import { keepBasics } from "../../support/kept.ts";
 import { eachOnADisk, openHone } from "../../support/openHone.ts";
-import { recipeOf } from "../../support/recipes.ts";
+import { recipeOf } from "../../support/recipe.ts";
 import { refuse, type Stubs } from "../../support/services.ts";
 
 vi.mock("../../../src/storage/indexedDb.ts", async () => (await import("../../support/disk.ts")).indexedDb);
@@ -61,7 +61,8 @@ test("undo brings it back in its place, with its curves, and nothing is deleted 
   expect(shown()).toEqual([young.id]);
   hone.runs.undo();
   expect(shown()).toEqual([young.id, old.id]);
-  expect(hone.series.of(old.id).steps).toHaveLength(12);
+  await hone.runs.openCurves(old.id);
+  expect(hone.series.of(old.id).steps.step).toHaveLength(12);
   await vi.advanceTimersByTimeAsync(2 * undoTime);
   expect(await kept()).toEqual(inOrder(old, young));
 });
@@ -119,16 +120,48 @@ test("a run that another tab trains is listed with live curves; its end brings t
   for (const step of [1, 2, 3]) {
     tell({ type: "elsewhere", event: { type: "step", runId: "there", metrics: metrics(step), memory: 7 } });
   }
-  tell({ type: "elsewhere", event: { type: "evaluation", runId: "there", metrics: { step: 3, loss: 2 } } });
-  await vi.waitFor(() => expect(hone.series.of("there").evaluations).toEqual([{ step: 3, loss: 2 }]));
+  const evaluation = { step: 3, loss: 2, sets: {} };
+  tell({ type: "elsewhere", event: { type: "evaluation", runId: "there", metrics: evaluation } });
+  await vi.waitFor(() => expect(hone.series.of("there").evaluations).toEqual([evaluation]));
   expect(facts().training).toMatchObject({ phase: "idle", elsewhere: true });
   expect(shown()).toEqual(["there", young.id, old.id]);
-  expect(hone.series.of("there").steps.map(({ step }) => step)).toEqual([1, 2, 3]);
+  expect([...hone.series.of("there").steps.step]).toEqual([1, 2, 3]);
   tell({ type: "elsewhere", event: { type: "run", record: { ...record, status: "paused" } } });
   tell({ type: "othersTraining", training: false });
   await vi.waitFor(() => expect(facts().training.elsewhere).toBe(false));
   // This engine keeps no such run: the list is what is kept.
   await vi.waitFor(() => expect(shown()).toEqual([young.id, old.id]));
+});
+
+test("curves of a run that another tab trained are asked for again at its end, and an answer of before is not taken", async () => {
+  const { young, hone, tell } = await opened();
+  const curves = () => hone.series.of(young.id);
+  await hone.runs.openCurves(young.id);
+  expect(curves().steps.step).toHaveLength(5);
+  const asked = vi.fn();
+  hone.series.subscribe(asked);
+  // Nothing is asked twice.
+  await hone.runs.openCurves(young.id);
+  expect(asked).not.toHaveBeenCalled();
+  tell({ type: "elsewhere", event: { type: "run", record: young } });
+  await vi.waitFor(() => expect(curves().whole).toBe(false));
+  // Who draws it asks at once; the answer that counts is the one of after the end.
+  const first = hone.runs.openCurves(young.id);
+  tell({ type: "elsewhere", event: { type: "run", record: young } });
+  await first;
+  await vi.waitFor(() => expect([curves().whole, curves().steps.step.length]).toEqual([true, 5]));
+});
+
+test("curves that cannot be read are told, once", async () => {
+  const { old, young, hone, facts } = await opened({
+    engine: () => ({ curvesOf: refuse("Part 0 of the curves cannot be read.") }),
+  });
+  await hone.runs.openCurves(old.id);
+  expect(facts().runs.failure?.message).toBe("Part 0 of the curves cannot be read.");
+  hone.runs.remove(young.id);
+  expect(facts().runs.failure).toBe(null);
+  await hone.runs.openCurves(old.id);
+  expect(facts().runs.failure).toBe(null);
 });
 
 test("runs that another tab renamed or deleted are asked for again", async () => {

@@ -3,7 +3,9 @@
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
-import { defaultRecipe, defaultsFor } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
+import { lastStage } from "../../../src/run/stage.ts";
+import { defaultsFor } from "../../../src/store/recipe.ts";
 import { seedlingSource } from "../../../src/store/seedling.ts";
 
 afterEach(() => void vi.unstubAllGlobals());
@@ -20,5 +22,7 @@ test("Seedling is looked for beside the page, wherever that lies, and only its f
 test("Seedling has defaults of its own; every other model has the usual ones", () => {
   expect(defaultsFor({ name: "stories260K" }, "lora")).toEqual(defaultRecipe("lora"));
   expect(defaultsFor(undefined, "full")).toEqual(defaultRecipe("full"));
-  expect(defaultsFor({ name: "seedling" }, "lora").learningRate).toBeGreaterThan(defaultRecipe("lora").learningRate);
+  expect(lastStage(defaultsFor({ name: "seedling" }, "lora")).learningRate).toBeGreaterThan(
+    lastStage(defaultRecipe("lora")).learningRate,
+  );
 });

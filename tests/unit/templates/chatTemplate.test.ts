@@ -174,14 +174,14 @@ test.each(rows)("%s: %s", (name, _, conversation, options, expected, proof) => {
   expect(rendered.proof).toBe(proof);
 
   // The tokens that are learnt spell what stands between the brackets, special tokens included.
-  const { ids, weights, starts, ends, text, straddled } = tokenizer.encode(
+  const { ids, mask, starts, ends, text, straddled } = tokenizer.encode(
     weigh(rendered.segments, conversation.messages, "responses"),
   );
-  const learnt = [...ids.keys()].filter((i) => (weights[i] ?? 0) > 0).map((i) => text.slice(starts[i], ends[i]));
+  const learnt = [...ids.keys()].filter((i) => mask[i] === 1).map((i) => text.slice(starts[i], ends[i]));
   expect(learnt.join("")).toBe([...expected.matchAll(/⟦([^⟧]*)⟧/g)].map(([, answer]) => answer).join(""));
   expect(straddled).toBe(0);
   ids.forEach((id, i) => {
-    if ((weights[i] ?? 0) > 0 && !((weights[i + 1] ?? 0) > 0)) expect(template.stopIds).toContain(id);
+    if (mask[i] === 1 && mask[i + 1] !== 1) expect(template.stopIds).toContain(id);
   });
 });
 

@@ -10,9 +10,13 @@ import { assistant, open, system, tokenizerWith, user } from "./support.ts";
 const tokenizer = tokenizerWith(["<|end|>"], "config");
 const hone = createTemplate({ kind: "built-in", name: "hone" }, { tokenizer, chatTemplate: null });
 const chat = [system("S"), user("a"), assistant("b", { weight: 0.5 }), user("c"), assistant("d")];
+const segmentsOf = (messages: Message[], mode: MaskMode) => weigh(hone.render({ messages }).segments, messages, mode);
 const weighed = (messages: Message[], mode: MaskMode) =>
-  weigh(hone.render({ messages }).segments, messages, mode).map(({ text, weight }) => [text, weight]);
-const learnt = (messages: Message[], mode: MaskMode) => weighed(messages, mode).filter(([, weight]) => weight !== 0);
+  segmentsOf(messages, mode).map(({ text, weight }) => [text, weight]);
+const learnt = (messages: Message[], mode: MaskMode) =>
+  segmentsOf(messages, mode)
+    .filter(({ supervised }) => supervised)
+    .map(({ text, weight }) => [text, weight]);
 
 test("responses: each answer and its end weigh as much as their message", () => {
   expect(learnt(chat, "responses")).toEqual([
@@ -21,6 +25,15 @@ test("responses: each answer and its end weigh as much as their message", () => 
     ["d", 1],
     ["<|end|>", 1],
   ]);
+});
+
+test("what is not supervised weighs 0, and a fraction of a weight is supervised like a whole one", () => {
+  for (const mode of ["responses", "last", "everything"] as const) {
+    const segments = segmentsOf([...chat, user("e"), assistant("f", { weight: 0 })], mode);
+    expect(segments.filter(({ supervised, weight }) => supervised !== (weight !== 0))).toEqual([]);
+  }
+  const few = segmentsOf([user("a"), assistant("b", { weight: 0.001 })], "responses");
+  expect(few.map(({ supervised }) => supervised)).toEqual([false, false, false, false, false, true, true]);
 });
 
 test("last: only the last answer", () => {

@@ -109,7 +109,7 @@ test("answers decode to their messages, only answers and their stop tokens are l
     const { segments } = template.render({ messages });
     const weighted = weigh(segments, messages, "responses");
     const encoding = tokenizer.encode(weighted);
-    const { ids, weights, starts, ends, text, straddled } = encoding;
+    const { ids, mask, weights, starts, ends, text, straddled } = encoding;
     expect(text).toBe(segments.map((segment) => segment.text).join(""));
     expect(straddled).toBe(0);
 
@@ -144,7 +144,10 @@ test("answers decode to their messages, only answers and their stop tokens are l
       const expected = (segment: (typeof placed)[number]) =>
         segment.answer ? (messages[segment.message ?? -1]?.weight ?? 1) : 0;
       // Nothing predicts the first token.
-      return inside.some((segment) => (i === 0 ? 0 : expected(segment)) !== weights[i]);
+      return inside.some((segment) => {
+        const weight = i === 0 ? 0 : expected(segment);
+        return weight !== weights[i] || (weight !== 0) !== (mask[i] === 1);
+      });
     });
     expect(wrong).toEqual([]);
   });

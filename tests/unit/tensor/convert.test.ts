@@ -1,10 +1,11 @@
 /**
  * Oracles: the value formulas of IEEE 754 in float64 (every float16 and bfloat16 value is exact there), and for
- * rounding an independent search for the nearest representable value.
+ * rounding an independent search for the nearest representable value. Chromium runs these tests as well
+ * (tests/browser/convert.test.ts): it has Float16Array, and Node 20 has not.
  */
 
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
   bfloat16ToFloat32,
   float16ToFloat32,
@@ -20,7 +21,7 @@ interface Format {
   readonly encode: (values: Float32Array) => Uint16Array;
 }
 
-const formats: readonly Format[] = [
+const formats: readonly [Format, Format] = [
   { name: "float16", exponentBits: 5, fractionBits: 10, decode: float16ToFloat32, encode: float32ToFloat16 },
   { name: "bfloat16", exponentBits: 8, fractionBits: 7, decode: bfloat16ToFloat32, encode: float32ToBfloat16 },
 ];
@@ -59,7 +60,18 @@ const everyPattern = Uint16Array.from({ length: 0x10000 }, (_, i) => i);
 const patternOf = (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0] as number;
 const fromPattern = (pattern: number) => new Float32Array(Uint32Array.of(pattern).buffer);
 
-describe.each(formats)("$name", (format) => {
+const [float16, bfloat16] = formats;
+const native = globalThis.Float16Array as typeof Float16Array | undefined;
+const rows = [
+  { ...float16, way: "by arithmetic", given: undefined },
+  ...(native ? [{ ...float16, way: "by Float16Array", given: native }] : []),
+  { ...bfloat16, way: "by arithmetic", given: native },
+];
+
+describe.each(rows)("$name $way", ({ given, ...format }) => {
+  beforeAll(() => void vi.stubGlobal("Float16Array", given));
+  afterAll(() => void vi.unstubAllGlobals());
+
   it("decodes all 65,536 patterns to the value of the formula", () => {
     const values = format.decode(everyPattern);
     const wrong = [...everyPattern].filter((bits) => !Object.is(values[bits], valueOfPattern(bits, format)));
@@ -68,6 +80,18 @@ describe.each(formats)("$name", (format) => {
 
   it("gives all 65,536 patterns back, NaN payloads included", () => {
     expect(format.encode(format.decode(everyPattern))).toEqual(everyPattern);
+  });
+
+  it("puts every payload of a NaN in the upper bits of the float32's", () => {
+    const { fractionBits } = format;
+    const patterns = new Uint32Array(format.decode(everyPattern).buffer);
+    const nonFinite = everyPattern.filter((bits) => !Number.isFinite(valueOfPattern(bits, format)));
+    expect(nonFinite).toHaveLength(2 ** (fractionBits + 1));
+    const wanted = (bits: number) => {
+      const sign = bits >= 0x8000 ? 2 ** 31 : 0;
+      return sign + 0x7f800000 + (bits % 2 ** fractionBits) * 2 ** (23 - fractionBits);
+    };
+    expect([...nonFinite].filter((bits) => patterns[bits] !== wanted(bits))).toEqual([]);
   });
 
   it("rounds every midpoint between neighbours to the even one, and its two sides to the nearer one", () => {

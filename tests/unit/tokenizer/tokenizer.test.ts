@@ -219,9 +219,11 @@ const anySegments = (added: readonly string[]) =>
           role: fc.constantFrom<Role>("user", "assistant"),
           message: fc.constantFrom(null, 0, 1),
           answer: fc.boolean(),
-          weight: fc.constantFrom(0, 0, 0.5, 1),
+          // A supervised segment may weigh 0: the mask is not to be guessed from the weight.
+          weight: fc.constantFrom(null, null, 0, 0.5, 1),
         }),
-      ),
+      )
+      .map(({ weight, ...segment }) => ({ ...segment, supervised: weight !== null, weight: weight ?? 0 })),
     { maxLength: 6 },
   );
 
@@ -256,24 +258,25 @@ function vocabularyOf({ json }: Family["files"]): Map<number, string> {
 const isSpace = (character: string) => /^[\p{White_Space}]$/u.test(character);
 
 /**
- * Text and the weight of each UTF-16 unit as a family should read the segments; where white space is taken away, what is
+ * Text and the weight of each UTF-16 unit (null where it is not supervised) as a family should read the segments; where white space is taken away, what is
  * left of it belongs to the text that follows.
  */
 function expected(
   family: Family,
   added: readonly string[],
   segments: readonly WeightedSegment[],
-): { text: string; weights: number[] } {
+): { text: string; weights: (number | null)[] } {
   const { normalise = (text: string) => text, collapses = false } = family;
   let text = "";
-  const weights: number[] = [];
-  const write = (part: string, weight: number) => {
+  const weights: (number | null)[] = [];
+  const write = (part: string, weight: number | null) => {
     text += part;
     for (let i = 0; i < part.length; i++) weights.push(weight);
   };
   let sectionBegins = true;
   let space = false;
-  for (const { kind, text: raw, weight } of segments) {
+  for (const { kind, text: raw, supervised, weight: own } of segments) {
+    const weight = supervised ? own : null;
     const pieces = kind === "content" ? [raw] : splitAtAny(raw, added);
     for (const piece of pieces) {
       if (kind === "control" && added.includes(piece)) {
@@ -334,7 +337,7 @@ describe.each(families)("$name", (family) => {
     fc.assert(
       fc.property(anySegments(added), (segments) => {
         const encoding = tokenizer.encode(segments);
-        const { ids, starts, ends, weights } = encoding;
+        const { ids, starts, ends, mask, weights } = encoding;
         const want = expected(family, added, segments);
         expect(encoding.text).toBe(want.text);
 
@@ -342,6 +345,7 @@ describe.each(families)("$name", (family) => {
         let straddled = 0;
         let unknown = 0;
         const bytes: number[] = [];
+        const masked: number[] = [];
         const weighed: number[] = [];
         for (let i = 0; i < ids.length; i++) {
           const [id = -1, start = -1, end = -1] = [ids[i], starts[i], ends[i]];
@@ -354,8 +358,10 @@ describe.each(families)("$name", (family) => {
 
           const under = new Set(want.weights.slice(start, end));
           if (under.size > 1) straddled++;
-          const [only = 0] = under;
-          weighed.push(i === 0 || under.size !== 1 ? 0 : only);
+          const [only = null] = under;
+          const supervised = i > 0 && under.size === 1 && only !== null;
+          masked.push(supervised ? 1 : 0);
+          weighed.push(supervised ? only : 0);
 
           const slice = want.text.slice(start, end);
           if (tokenizer.addedTokens.get(slice) === id) bytes.push(...Buffer.from(slice));
@@ -364,6 +370,7 @@ describe.each(families)("$name", (family) => {
             bytes.push(...Buffer.from(slice));
           } else bytes.push(...bytesOf(vocabulary.get(id) ?? "", spelling));
         }
+        expect([...mask].join()).toBe(masked.join());
         expect([...weights].join()).toBe(weighed.join());
         expect(reached).toBe(want.text.length);
         expect(encoding.straddled).toBe(straddled);

@@ -19,6 +19,7 @@ export const plainText = (text: string, weight = 0): WeightedSegment => ({
   role: "user",
   message: 0,
   answer: false,
+  supervised: weight !== 0,
   weight,
 });
 
@@ -44,7 +45,8 @@ export function render(
   }
   messages.forEach(({ role, content, weight = 1 }, message) => {
     const answer = role === "assistant";
-    const place = { role, message, answer, weight: answer ? weight : 0 };
+    const supervised = answer && weight !== 0;
+    const place = { role, message, answer, supervised, weight: supervised ? weight : 0 };
     const header = (message > 0 ? "\n" : "") + turns.header(role);
     segments.push({ ...controlText(header), role, message });
     segments.push({ text: content, kind: "content", ...place });

@@ -20,16 +20,29 @@ import {
   updated,
 } from "../../../src/artifacts/contract.ts";
 import type { Batch, BatchShape } from "../../../src/batching/batch.ts";
+import { sameInFile } from "../../../src/models/fileTensor.ts";
 import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../../../src/runtime/types.ts";
 import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
-import type { Stepper } from "../../../src/training/step.ts";
+import type { TrainingProgram } from "../../../src/training/program.ts";
+import { originOf } from "../../support/examples.ts";
+import { portsOnly } from "../../support/graphArtifact.ts";
 
 export const vocabulary = 7;
+
+/** A parameter that stands in the model's files as it is. */
+export const fromFile = (name: string, shape: Shape, trainable: boolean): ParameterSpec => ({
+  name,
+  shape,
+  trainable,
+  storage: "float32",
+  source: { kind: "checkpoint", tensor: sameInFile({ name, shape }) },
+});
+
 /** `bias` is frozen: it gets no accumulator and no moments. */
 export const specs: readonly ParameterSpec[] = [
-  { name: "bias", shape: [vocabulary], trainable: false, initial: "checkpoint" },
-  { name: "table", shape: [vocabulary, vocabulary], trainable: true, initial: "checkpoint" },
+  fromFile("bias", [vocabulary], false),
+  fromFile("table", [vocabulary, vocabulary], true),
 ];
 export const optimizerSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
 
@@ -49,31 +62,30 @@ function batchInputs({ rows, length, supervised }: BatchShape): Port[] {
 }
 
 export const artifacts = {
-  training: (shape: BatchShape): Artifact => ({
-    kind: "training",
-    key: `training ${JSON.stringify(shape)}`,
-    bytes: new Uint8Array(),
-    inputs: [
-      ...batchInputs(shape),
-      port(lazyResetGrad, "bool", [1]),
-      ...parameterPorts,
-      port(accumulatorIn("table"), "float32", table.shape),
-    ],
-    outputs: [port(lossSum, "float32", [1]), port(accumulatorOut("table"), "float32", table.shape)],
-    aliases: { [accumulatorOut("table")]: accumulatorIn("table") },
-  }),
-  evaluation: (shape: BatchShape): Artifact => ({
-    kind: "eval",
-    key: `eval ${JSON.stringify(shape)}`,
-    bytes: new Uint8Array(),
-    inputs: [...batchInputs(shape), ...parameterPorts],
-    outputs: [port(lossSum, "float32", [1]), port(tokenLoss, "float32", [shape.supervised])],
-    aliases: {},
-  }),
-  optimizer: {
+  training: (shape: BatchShape) =>
+    portsOnly({
+      kind: "training",
+      key: `training ${JSON.stringify(shape)}`,
+      inputs: [
+        ...batchInputs(shape),
+        port(lazyResetGrad, "bool", [1]),
+        ...parameterPorts,
+        port(accumulatorIn("table"), "float32", table.shape),
+      ],
+      outputs: [port(lossSum, "float32", [1]), port(accumulatorOut("table"), "float32", table.shape)],
+      aliases: { [accumulatorOut("table")]: accumulatorIn("table") },
+    }),
+  evaluation: (shape: BatchShape) =>
+    portsOnly({
+      kind: "eval",
+      key: `eval ${JSON.stringify(shape)}`,
+      inputs: [...batchInputs(shape), ...parameterPorts],
+      outputs: [port(lossSum, "float32", [1]), port(tokenLoss, "float32", [shape.supervised])],
+      aliases: {},
+    }),
+  optimizer: portsOnly({
     kind: "optimizer",
     key: "optimizer",
-    bytes: new Uint8Array(),
     inputs: [
       ...["table", accumulatorIn("table"), firstMoment("table"), secondMoment("table")].map((name) =>
         port(name, "float32", table.shape),
@@ -89,10 +101,10 @@ export const artifacts = {
     aliases: Object.fromEntries(
       ["table", firstMoment("table"), secondMoment("table")].map((name) => [updated(name), name]),
     ),
-  } satisfies Artifact,
+  }),
 };
 
-export interface FakeRuntime extends Pick<Runtime, "tensor" | "session"> {
+export interface FakeRuntime extends Pick<Runtime, "tensor" | "session" | "prepare"> {
   /** Labels of the tensors alive. */
   readonly alive: ReadonlySet<string>;
   /** What each run was fed, scalars only, by artifact kind. */
@@ -111,6 +123,7 @@ export function createFakeRuntime(compute = computeBigram): FakeRuntime {
       return fakeTensor(label, dtype, shape, data, () => alive.delete(label));
     },
     session: async (artifact) => fakeSession(artifact, runs, compute),
+    prepare: async () => undefined,
   };
 }
 
@@ -191,10 +204,11 @@ const at = (inputs: Inputs, name: string, index: number) => Number(inputs[name]?
 export const computeBigram: Compute = (artifact, inputs) =>
   artifact.kind === "optimizer" ? adamW(inputs) : crossEntropy(artifact, inputs);
 
-/** Σ w·CE, per-token losses and the gradient sums of `table`. */
+/** Σ w·CE, the CE of each position and the gradient sums of `table`. */
 function crossEntropy(artifact: Artifact, inputs: Inputs): Record<string, TensorData> {
   const count = inputs[batchPorts.targets]?.length ?? 0;
   const losses = new Float32Array(count);
+  const weighted = new Float32Array(count);
   const gradient = new Float32Array(vocabulary * vocabulary);
   if (artifact.kind === "training" && at(inputs, lazyResetGrad, 0) === 0) {
     gradient.set(inputs[accumulatorIn("table")] as Float32Array);
@@ -209,13 +223,15 @@ function crossEntropy(artifact: Artifact, inputs: Inputs): Record<string, Tensor
     );
     const highest = Math.max(...logits);
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0);
-    losses[n] = weight * (Math.log(total) + highest - (logits[target] as number));
+    const loss = Math.log(total) + highest - (logits[target] as number);
+    losses[n] = loss;
+    weighted[n] = weight * loss;
     for (const [id, logit] of logits.entries()) {
       const difference = Math.exp(logit - highest) / total - (id === target ? 1 : 0);
       gradient[token * vocabulary + id] = (gradient[token * vocabulary + id] as number) + weight * difference;
     }
   }
-  const sum = Float32Array.of(losses.reduce((total, loss) => total + loss, 0));
+  const sum = Float32Array.of(weighted.reduce((total, loss) => total + loss, 0));
   return { [lossSum]: sum, [tokenLoss]: losses, [accumulatorOut("table")]: gradient };
 }
 
@@ -227,7 +243,7 @@ function adamW(inputs: Inputs): Record<string, TensorData> {
   const [parameters, m, v] = names.map((name) => Float32Array.from(inputs[name] as Float32Array));
   const mean = Float64Array.from(
     inputs[accumulatorIn("table")] as Float32Array,
-    (value) => value / Math.max(scalar("weightSum"), 1),
+    (value) => value / Math.max(scalar("denominator"), 1),
   );
   const norm = Math.sqrt(mean.reduce((sum, value) => sum + value * value, 0));
   if (parameters === undefined || m === undefined || v === undefined) throw new Error("The optimizer lacks an input.");
@@ -253,7 +269,7 @@ function adamW(inputs: Inputs): Record<string, TensorData> {
   };
 }
 
-/** The values of a stepper's tensors, as a checkpoint would hold them. */
+/** The values of a program's tensors, as a checkpoint would hold them. */
 export interface Snapshot {
   readonly name: string;
   readonly dtype: DType;
@@ -271,9 +287,9 @@ export function snapshotOf(tensors: readonly TensorSource[]): Promise<Snapshot[]
   );
 }
 
-/** Gives a stepper the tensors of a snapshot, one by one, as `Checkpoints.load` does. */
-export function restoreInto(stepper: Stepper, snapshot: readonly Snapshot[]): Promise<void> {
-  return stepper.restore(async (restore) => {
+/** Gives a program the tensors of a snapshot, one by one, as `Checkpoints.load` does. */
+export function restoreInto(program: TrainingProgram, snapshot: readonly Snapshot[]): Promise<void> {
+  return program.restore(async (restore) => {
     for (const { name, dtype, shape, values } of snapshot) {
       const stored = { name, dtype, shape, byteLength: values.byteLength, chunks: [] };
       await restore(stored, async () => new Uint8Array(values.slice().buffer));
@@ -281,7 +297,10 @@ export function restoreInto(stepper: Stepper, snapshot: readonly Snapshot[]): Pr
   });
 }
 
-/** A micro-batch of token sequences, every token after the first supervised with `weight`; 0 supervises none. */
+/**
+ * A micro-batch of token sequences, every token after the first supervised with `weight`; 0 supervises none. Even rows are of
+ * one file, odd ones of another.
+ */
 export function batchOf(sequences: readonly (readonly number[])[], rows: readonly number[], weight = 1): Batch {
   const length = Math.max(...sequences.map((sequence) => sequence.length));
   const shape = { rows: sequences.length, length, supervised: sequences.length * (length - 1) };
@@ -309,5 +328,6 @@ export function batchOf(sequences: readonly (readonly number[])[], rows: readonl
       n++;
     }
   }
-  return { shape, ...batch, weightSum: n * weight, tokens, supervisedTokens: n, sourceRows: rows };
+  const origins = rows.map((row) => originOf(row, row % 2));
+  return { shape, ...batch, denominator: n * weight, supervised: n, tokens, origins };
 }

@@ -1,18 +1,28 @@
 import { describe, expect, test } from "vitest";
 import { accumulatorOut } from "../../../src/artifacts/contract.ts";
 import type { Batch } from "../../../src/batching/batch.ts";
-import type { SamplerState } from "../../../src/batching/sampler.ts";
+import type { OrderState } from "../../../src/batching/stages.ts";
+import { columnsOf, progressOf } from "../../../src/run/curves.ts";
+import { validationOf } from "../../../src/run/heldOut.ts";
 import type { EvaluationMetrics, Moment } from "../../../src/run/metrics.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import type { BatchSource } from "../../../src/training/batchSource.ts";
 import { createControl, nextTask } from "../../../src/training/control.ts";
-import { createEvaluator, evaluateHeldOut } from "../../../src/training/evaluate.ts";
+import { evaluateHeldOut } from "../../../src/training/evaluate.ts";
 import { type LoopEvent, trainingLoop } from "../../../src/training/loop.ts";
 import { uploadParameters } from "../../../src/training/parameters.ts";
 import { learningRateAt } from "../../../src/training/schedule.ts";
-import { initialState, type LoopState, readState, withMoment } from "../../../src/training/state.ts";
-import { createStepper } from "../../../src/training/step.ts";
+import {
+  initialState,
+  type LoopState,
+  type Patience,
+  readState,
+  wholeState,
+  withMoment,
+} from "../../../src/training/state.ts";
+import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
+import { originOf } from "../../support/examples.ts";
 import {
   artifacts,
   batchOf,
@@ -34,7 +44,7 @@ interface Saved {
 }
 
 /** Micro-batches that depend on how many steps were drawn before; each third step has an empty one. */
-function sourceFrom(state: SamplerState, weight: (step: number) => number): BatchSource {
+function sourceFrom(state: OrderState, weight: (step: number) => number): BatchSource {
   let drawn = state.cursor;
   return {
     next: () => {
@@ -88,25 +98,31 @@ async function train(setting: Setting = {}) {
     return compute(artifact, inputs);
   });
   const random = createRandom(1);
-  const parameters = await uploadParameters(runtime, specs, (name) =>
+  const parameters = await uploadParameters(runtime, specs, ({ name }) =>
     Float32Array.from({ length: name === "bias" ? vocabulary : vocabulary ** 2 }, () => random.normal()),
   );
   const { beta1, beta2 } = optimizerSettings;
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
-  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [] });
-  const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)));
-  if (from !== undefined) await restoreInto(stepper, from.tensors);
-  const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm: 1 } });
+  const start = initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 });
+  const patience: Patience | null = setting.patience
+    ? {
+        validations: setting.patience,
+        from: setting.patienceFrom ?? 0,
+        set: validationOf("chat"),
+      }
+    : null;
+  const state = from === undefined ? start : readState(JSON.parse(JSON.stringify(from.state)), patience).state;
+  if (from !== undefined) await restoreInto(program, from.tensors);
   const { validation = [batchOf([[1, 2, 3]], [0]), batchOf([[4, 5, 6]], [1])] } = setting;
   const told = losses
-    ?.slice(state.evaluations.length)
-    .map((held) => (typeof held === "number" ? { loss: held } : held));
+    ?.slice(state.progress.evaluations?.points ?? 0)
+    .map((held) => (typeof held === "number" ? { loss: held, sets: { validation: held } } : held));
   const watched = batchOf([[2, 3, 4, 5]], [0]);
   const seen = setting.seen?.slice();
   const events: LoopEvent[] = [];
   const checkpoints: Saved[] = [];
   const respond = async (prompt: string) =>
-    `${prompt} ${(await snapshotOf(stepper.tensors()))[0]?.values.slice(0, 3).join(" ")}`;
+    `${prompt} ${(await snapshotOf(program.tensors()))[0]?.values.slice(0, 3).join(" ")}`;
   let polls = 0;
   let now = 0;
   const outcome = await trainingLoop(
@@ -118,21 +134,16 @@ async function train(setting: Setting = {}) {
       totalSteps,
       learningRate: (step) =>
         learningRateAt({ learningRate: 0.05, schedule: "cosine", warmupRatio: 0.2 }, step, totalSteps),
-      stepper,
+      program,
       batches: sourceFrom(state.sampler, setting.weight ?? (() => 1)),
       evaluate:
         validation === null
           ? null
           : told === undefined
-            ? (interrupted) => evaluateHeldOut(evaluator, [{ kind: null, batches: validation }], interrupted)
-            : async () => told.shift() ?? { loss: Number.NaN },
-      patience: setting.patience
-        ? {
-            validations: setting.patience,
-            from: setting.patienceFrom ?? 0,
-            loss: ({ loss, byKind }) => byKind?.chat ?? loss,
-          }
-        : null,
+            ? (interrupted) =>
+                evaluateHeldOut(program, [{ ...validationOf("mixed"), batches: validation }], interrupted)
+            : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
+      patience,
       borders: setting.borders ?? [],
       questions: setting.questions ?? [],
       answer: respond,
@@ -143,7 +154,7 @@ async function train(setting: Setting = {}) {
               every: setting.watchEvery,
               look: async () => ({
                 answer: await respond("watched"),
-                losses: seen ? seen.splice(0, 1) : [...(await evaluator.tokenLosses(watched))],
+                losses: seen ? seen.splice(0, 1) : [...(await program.tokenLosses(watched))],
               }),
             },
       saveCheckpoint: async (checkpoint) => {
@@ -165,7 +176,10 @@ async function train(setting: Setting = {}) {
     },
     state,
   );
-  return { ...outcome, tensors: await snapshotOf(stepper.tensors()), events, checkpoints, polls, moments };
+  const metrics = events.flatMap((event) => (event.type === "step" ? [event.metrics] : []));
+  const evaluations = events.flatMap((event) => (event.type === "evaluation" ? [event.metrics] : []));
+  const tensors = await snapshotOf(program.tensors());
+  return { ...outcome, tensors, events, metrics, evaluations, checkpoints, polls, moments };
 }
 
 const stepsOf = (events: readonly LoopEvent[], type: "evaluation" | "step") =>
@@ -182,20 +196,18 @@ describe("a run", () => {
     expect(stepsOf(run.events, "step")).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(run.state.step).toBe(7);
     expect(run.state.updates).toBe(7);
-    expect(run.state.metrics.every((metrics) => metrics.seconds === 0.25 && metrics.tokens === 16)).toBe(true);
-    expect(run.state.metrics.map((metrics) => metrics.learningRate)).toEqual(
+    expect(run.metrics.every((metrics) => metrics.seconds === 0.25 && metrics.tokens === 16)).toBe(true);
+    expect(run.metrics.map((metrics) => metrics.learningRate)).toEqual(
       [1, 2, 3, 4, 5, 6, 7].map((step) =>
         learningRateAt({ learningRate: 0.05, schedule: "cosine", warmupRatio: 0.2 }, step, 7),
       ),
     );
   });
 
-  test("events tell what the state holds", async () => {
+  test("the state counts what events tell", async () => {
     const run = await train({ questions: [{ prompt: "a", reference: "b" }] });
-    const told = (type: "step" | "evaluation") =>
-      run.events.flatMap((event) => (event.type === type ? [event.metrics] : []));
-    expect(told("step")).toEqual(run.state.metrics);
-    expect(told("evaluation")).toEqual(run.state.evaluations);
+    expect(run.state.progress).toEqual(progressOf(run.metrics, run.evaluations));
+    expect(run.state.seconds).toBe(6 * 0.25);
     expect(last(run.checkpoints)).toEqual({ state: run.state, tensors: run.tensors });
   });
 
@@ -203,8 +215,8 @@ describe("a run", () => {
     const plain = await train({ validation: null, checkpointEvery: 100 });
     const watched = await train({ evaluateEvery: 1, checkpointEvery: 1, questions: [{ prompt: "a", reference: "b" }] });
     expect(watched.tensors).toEqual(plain.tensors);
-    expect(watched.state.metrics).toEqual(plain.state.metrics);
-    expect(plain.state.evaluations).toEqual([]);
+    expect(watched.metrics).toEqual(plain.metrics);
+    expect(plain.evaluations).toEqual([]);
   });
 
   test.each([
@@ -221,9 +233,9 @@ describe("a run", () => {
     const run = await train({ checkpointEvery: 100, evaluateEvery: 1, losses: [5, 6, 4, 4, 3, 7, 8] });
     expect(checkpointSteps(run.checkpoints)).toEqual([2, 4, 6]);
     expect(run.checkpoints.map((checkpoint) => checkpoint.state.best)).toEqual([
-      { step: 2, loss: 4 },
-      { step: 4, loss: 3 },
-      { step: 4, loss: 3 },
+      { step: 2, loss: 4, sets: { validation: 4 } },
+      { step: 4, loss: 3, sets: { validation: 3 } },
+      { step: 4, loss: 3, sets: { validation: 3 } },
     ]);
   });
 
@@ -241,14 +253,14 @@ describe("a run", () => {
     // Validations at 0, 2, …, 20; the stage begins with step 8. Of all rows the loss only rises.
     const losses = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((loss, i) => ({
       loss,
-      byKind: { text: loss, chat: [9, 9, 9, 9, 8, 7, 6, 6, 6][i] ?? 6 },
+      sets: { "validation of text": loss, "validation of chats": [9, 9, 9, 9, 8, 7, 6, 6, 6][i] ?? 6 },
     }));
     const run = await train({ totalSteps: 20, evaluateEvery: 2, patience: 2, patienceFrom: 8, losses });
     expect(run.state.step).toBe(16);
     expect(run.reason).toBe(
       "Stopped at step 16 of 20: 2 validations in a row without a lower loss than 6.0000 at step 12.",
     );
-    expect(run.state.best).toEqual({ step: 0, loss: 1, byKind: { text: 1, chat: 9 } });
+    expect(run.state.best).toEqual({ step: 0, loss: 1, sets: { "validation of text": 1, "validation of chats": 9 } });
   });
 
   test("evaluates and saves where a stage ends", async () => {
@@ -313,15 +325,16 @@ describe("a run", () => {
     expect(run.tensors).toEqual((await train(setting)).tensors);
   });
 
-  test("goes past steps without a supervised token and tells their rows", async () => {
+  test("goes past steps without a supervised token and tells where their rows come from", async () => {
     const run = await train({ weight: (step) => (step === 2 || step === 6 ? 0 : 1) });
+    const origins = [0, 1, 2, 3, 4, 5].map((row) => originOf(row, row % 2));
     expect(run.events.filter((event) => event.type === "empty")).toEqual([
-      { type: "empty", step: 2, rows: [1, 2, 3, 4, 5, 6] },
-      { type: "empty", step: 6, rows: [1, 2, 3, 4, 5, 6] },
+      { type: "empty", step: 2, origins },
+      { type: "empty", step: 6, origins },
     ]);
     expect(run.state.step).toBe(6);
     expect(run.state.updates).toBe(4);
-    expect(run.state.metrics.map((metrics) => metrics.step)).toEqual([1, 3, 4, 5]);
+    expect(run.metrics.map((metrics) => metrics.step)).toEqual([1, 3, 4, 5]);
   });
 });
 
@@ -361,6 +374,7 @@ describe("a person", () => {
       const resumed = await train({ checkpointEvery: 1, questions, from });
       expect([from.state.step, resumed.tensors]).toEqual([from.state.step, whole.tensors]);
       expect(resumed.state).toEqual(whole.state);
+      expect(resumed.metrics).toEqual(whole.metrics.filter(({ step }) => step > from.state.step));
     }
   });
 
@@ -486,14 +500,43 @@ test("of many looks sixty stay, the first and the newest among them, spread over
 
 describe("a stored state", () => {
   const pass = { pass: 2, position: 7, random: [5, 6, 7, 8] } as const;
-  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4], passes: [pass] });
+  const state = initialState({ epoch: 1, cursor: 2, random: [1, 2, 3, 4], passes: [pass], drawn: 9, stages: 2 });
 
   test("comes back as it was", async () => {
     const run = await train({ questions: [{ prompt: "a", reference: "b" }], watchEvery: 3 });
-    expect(readState(JSON.parse(JSON.stringify(run.state)))).toEqual(run.state);
-    expect(readState(JSON.parse(JSON.stringify(state)))).toEqual(state);
+    expect(readState(JSON.parse(JSON.stringify(run.state)), null)).toEqual({ state: run.state, curves: null });
+    expect(readState(JSON.parse(JSON.stringify(state)), null).state).toEqual(state);
     const { moments: _none, ...earlier } = state;
-    expect(readState(earlier)).toEqual(state);
+    expect(readState(earlier, null).state).toEqual(state);
+  });
+
+  test("of format 1 held its curves, and gives the same state and the curves", async () => {
+    const losses = [5, 4, 4.5, 3, 3, 3.1, 2, 1];
+    const setting = { totalSteps: 10, evaluateEvery: 2, checkpointEvery: 1, patience: 3, patienceFrom: 4, losses };
+    const run = await train(setting);
+    const patience: Patience = { validations: 3, from: 4, set: validationOf("chat") };
+    expect(run.checkpoints).toHaveLength(10);
+    for (const { state: now } of run.checkpoints) {
+      const metrics = run.metrics.filter(({ step }) => step <= now.step);
+      const evaluations = run.evaluations.filter(({ step }) => step <= now.step);
+      const { seconds: _seconds, progress: _progress, waiting: _waiting, ...rest } = now;
+      const old: unknown = JSON.parse(JSON.stringify({ ...rest, metrics, evaluations }));
+      const curves = { steps: columnsOf(metrics), evaluations };
+      expect(readState(old, patience)).toEqual({ state: now, curves });
+      expect(readState(JSON.parse(JSON.stringify(wholeState(now, curves))), patience)).toEqual({ state: now, curves });
+    }
+    // It goes on from there as from its own.
+    const [from] = run.checkpoints.filter(({ state: at }) => at.step === 5);
+    if (!from) throw new Error("step 5 was not saved");
+    expect((await train({ ...setting, from })).state).toEqual(run.state);
+  });
+
+  test("does not grow with the steps", async () => {
+    const run = await train({ totalSteps: 300, evaluateEvery: 5, checkpointEvery: 10, watchEvery: 1 });
+    const sizes = run.checkpoints.map(({ state: at }) => [at.step, JSON.stringify({ ...at, moments: [] }).length]);
+    const of = (step: number) => sizes.find(([at]) => at === step)?.[1] ?? Number.NaN;
+    // Digits, of counters and of losses.
+    expect(Math.abs(of(300) - of(20))).toBeLessThan(60);
   });
 
   test.each([
@@ -505,6 +548,6 @@ describe("a stored state", () => {
     [{ ...state, step: "3" }, 'step should be number, not "3"'],
     [null, "the whole should be Object, not null"],
   ])("%j is refused, naming the field", (stored, message) => {
-    expect(() => readState(stored)).toThrow(message);
+    expect(() => readState(stored, null)).toThrow(message);
   });
 });

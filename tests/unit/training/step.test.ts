@@ -6,18 +6,21 @@ import {
   type ParameterSpec,
   secondMoment,
 } from "../../../src/artifacts/contract.ts";
-import type { Batch } from "../../../src/batching/batch.ts";
+import { type Batch, packBatch, type TokenizedExample } from "../../../src/batching/batch.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
-import { createEvaluator } from "../../../src/training/evaluate.ts";
+import { meanLoss } from "../../../src/training/evaluate.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialAdapter, uploadParameters } from "../../../src/training/parameters.ts";
-import { createStepper } from "../../../src/training/step.ts";
+import { takeStep } from "../../../src/training/step.ts";
+import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
+import { originOf } from "../../support/examples.ts";
 import {
   artifacts,
   batchOf,
   type Compute,
   computeBigram,
   createFakeRuntime,
+  fromFile,
   optimizerSettings,
   restoreInto,
   type Snapshot,
@@ -37,22 +40,22 @@ const sequences = [
 async function setUp({ maxGradNorm = null as number | null, compute = computeBigram as Compute } = {}) {
   const runtime = createFakeRuntime(compute);
   const random = createRandom(7);
-  const parameters = await uploadParameters(runtime, specs, (name) =>
+  const parameters = await uploadParameters(runtime, specs, ({ name }) =>
     Float32Array.from({ length: name === "bias" ? vocabulary : vocabulary ** 2 }, () => random.normal()),
   );
   const { beta1, beta2 } = optimizerSettings;
-  const stepper = createStepper({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm } });
+  const program = createWholeGraph({ runtime, parameters, specs, artifacts, recipe: { beta1, beta2, maxGradNorm } });
   const values = async (name = "table") => Array.from((await parameters.get(name)?.read()) as Float32Array);
-  return { runtime, parameters, stepper, values };
+  return { runtime, program, values };
 }
 
 const request = (batches: readonly Batch[], step = 1) => ({ step, updates: step - 1, batches, learningRate: 0.01 });
 
 describe("a step", () => {
   test("moves the parameters as AdamW's first step does: by −lr · (g / (|g| + ε) + decay · p); frozen ones stay", async () => {
-    const { stepper, values } = await setUp();
+    const { program, values } = await setUp();
     const [before, frozen] = [await values(), await values("bias")];
-    const outcome = await stepper.step(request([batchOf([[0, 1]], [0])]), never);
+    const outcome = await takeStep(program, request([batchOf([[0, 1]], [0])]), never);
     // Oracle: gradient of cross-entropy at row 0 of the table is softmax − onehot(1), all other rows 0.
     const logits = before.slice(0, vocabulary).map((value, id) => value + (frozen[id] as number));
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
@@ -72,8 +75,9 @@ describe("a step", () => {
   test("of four micro-batches of one row equals one micro-batch of four rows, rows of unequal weight included", async () => {
     const [whole, apart] = [await setUp({ maxGradNorm: 1 }), await setUp({ maxGradNorm: 1 })];
     for (let step = 1; step <= 5; step++) {
-      const a = await whole.stepper.step(request([batchOf(sequences, [0, 1, 2, 3])], step), never);
-      const b = await apart.stepper.step(
+      const a = await takeStep(whole.program, request([batchOf(sequences, [0, 1, 2, 3])], step), never);
+      const b = await takeStep(
+        apart.program,
         request(
           sequences.map((sequence, row) => batchOf([sequence], [row])),
           step,
@@ -88,21 +92,21 @@ describe("a step", () => {
     for (const [i, value] of a.entries()) expect(Math.abs(value - (b[i] as number))).toBeLessThan(1e-6);
   });
 
-  test("divides by the weight of the whole step, not by a mean of means", async () => {
-    const { stepper, runtime, parameters } = await setUp();
+  test("divides by the denominator of the whole step, not by a mean of means", async () => {
+    const { program, runtime } = await setUp();
     const heavy = batchOf([[0, 1, 2, 3]], [0], 2);
     const light = batchOf([[4, 5]], [1], 0.5);
-    const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
-    const losses = [...(await evaluator.tokenLosses(heavy)), ...(await evaluator.tokenLosses(light))];
-    const outcome = await stepper.step(request([heavy, light]), never);
+    const lossOf = async (batch: Batch) => (await program.tokenLosses(batch)).reduce((sum, loss) => sum + loss, 0);
+    const expected = (2 * (await lossOf(heavy)) + 0.5 * (await lossOf(light))) / 6.5;
+    const outcome = await takeStep(program, request([heavy, light]), never);
     if (outcome.kind !== "updated") throw new Error("the step was not taken");
-    expect(outcome.loss).toBeCloseTo(losses.reduce((sum, loss) => sum + loss, 0) / 6.5, 5);
-    expect(runtime.runs.at(-1)?.scalars.weight_sum).toBe(6.5);
+    expect(outcome.loss).toBeCloseTo(expected, 5);
+    expect(runtime.runs.at(-1)?.scalars.denominator).toBe(6.5);
   });
 
   test("feeds bias corrections 1 − βᵗ, the rate, and no clipping as noClipping", async () => {
-    const { stepper, runtime } = await setUp();
-    for (let step = 1; step <= 3; step++) await stepper.step(request([batchOf([[0, 1]], [0])], step), never);
+    const { program, runtime } = await setUp();
+    for (let step = 1; step <= 3; step++) await takeStep(program, request([batchOf([[0, 1]], [0])], step), never);
     const fed = runtime.runs.filter((run) => run.kind === "optimizer").map((run) => run.scalars);
     expect(fed.map((scalars) => scalars.bias_correction1)).toEqual(
       [0.1, 0.19, 0.271].map((value) => expect.closeTo(value, 6) as number),
@@ -114,23 +118,32 @@ describe("a step", () => {
     expect(fed[0]?.learning_rate).toBe(Math.fround(0.01));
   });
 
-  test("starts the accumulators anew at its first supervised micro-batch only, and skips those without weight", async () => {
-    const { stepper, runtime } = await setUp();
+  test("starts the accumulators anew at its first supervised micro-batch only, and skips those without a supervised token", async () => {
+    const { program, runtime } = await setUp();
     const none = batchOf([[1, 2]], [3], 0);
     for (let step = 1; step <= 2; step++) {
-      await stepper.step(
+      await takeStep(
+        program,
         request([none, ...sequences.slice(0, 2).map((row, i) => batchOf([row], [i])), none], step),
         never,
       );
     }
     const resets = runtime.runs.filter((run) => run.kind === "training").map((run) => run.scalars.lazy_reset_grad);
     expect(resets).toEqual([1, 0, 1, 0]);
+    // A micro-batch that adds nothing to the denominator counts like another.
+    const [first, second] = sequences.map((row, i) => batchOf([row], [i]));
+    if (!first || !second) throw new Error("two batches were expected");
+    const outcome = await stepper.step(request([{ ...first, denominator: 0 }, second], 3), never);
+    expect(outcome).toMatchObject({ kind: "updated", supervisedTokens: 6, examples: 2 });
+    const scalars = runtime.runs.slice(-3).map((run) => run.scalars);
+    expect(scalars.map(({ lazy_reset_grad }) => lazy_reset_grad)).toEqual([1, 0, undefined]);
+    expect(scalars.at(-1)?.denominator).toBe(3);
   });
 
   test("without a supervised token is told and changes nothing", async () => {
-    const { stepper, runtime, values } = await setUp();
+    const { program, runtime, values } = await setUp();
     const before = await values();
-    expect(await stepper.step(request([batchOf([[1, 2]], [3], 0)]), never)).toEqual({ kind: "empty" });
+    expect(await takeStep(program, request([batchOf([[1, 2]], [3], 0)]), never)).toEqual({ kind: "empty" });
     expect(runtime.runs).toEqual([]);
     expect(await values()).toEqual(before);
   });
@@ -141,12 +154,12 @@ describe("a step", () => {
       const [disturbed, plain] = [await setUp(), await setUp()];
       const batches = sequences.map((sequence, row) => batchOf([sequence], [row]));
       let asked = 0;
-      expect(await disturbed.stepper.step(request(batches), async () => asked++ === polls)).toEqual({
+      expect(await takeStep(disturbed.program, request(batches), async () => asked++ === polls)).toEqual({
         kind: "interrupted",
       });
-      await disturbed.stepper.step(request(batches), never);
-      await plain.stepper.step(request(batches), never);
-      expect(await snapshotOf(disturbed.stepper.tensors())).toEqual(await snapshotOf(plain.stepper.tensors()));
+      await takeStep(disturbed.program, request(batches), never);
+      await takeStep(plain.program, request(batches), never);
+      expect(await snapshotOf(disturbed.program.tensors())).toEqual(await snapshotOf(plain.program.tensors()));
     },
   );
 });
@@ -161,43 +174,61 @@ describe("numbers that are not finite", () => {
     };
 
   test("a NaN loss stops before the optimizer, naming step, rows of the micro-batch and the way out", async () => {
-    const { stepper, runtime, values } = await setUp({ compute: poisoned("loss_sum", 1, Number.NaN) });
+    const { program, runtime, values } = await setUp({ compute: poisoned("loss_sum", 1, Number.NaN) });
     const before = await values();
-    const error = await stepper
-      .step(
-        request(
-          [
-            batchOf(
-              [
-                [0, 1],
-                [2, 3],
-              ],
-              [4, 9],
-            ),
-          ],
-          12,
-        ),
-        never,
-      )
-      .catch((thrown: unknown) => thrown);
+    const error = await takeStep(
+      program,
+      request(
+        [
+          batchOf(
+            [
+              [0, 1],
+              [2, 3],
+            ],
+            [4, 9],
+          ),
+        ],
+        12,
+      ),
+      never,
+    ).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(NonFiniteError);
-    expect(error).toMatchObject({ quantity: "loss", step: 12, rows: [5, 10] });
-    expect(String(error)).toMatch(/loss of step 12 is NaN.*ten times lower.*clipping to 1.*rows.*5, 10\./);
+    expect(error).toMatchObject({ quantity: "loss", step: 12, origins: [originOf(4, 0), originOf(9, 1)] });
+    expect(String(error)).toMatch(
+      /loss of step 12 is NaN.*ten times lower.*clipping to 1.*rows.*: alpaca\.json line 14 \(row 5\), chats\.jsonl line 29 \(row 10\)\.$/,
+    );
     expect(runtime.runs.some((run) => run.kind === "optimizer")).toBe(false);
     expect(await values()).toEqual(before);
   });
 
+  test("rows whose weights are not finite are named by file and line, those of other micro-batches are not", async () => {
+    const { program, runtime } = await setUp();
+    const example = (row: number, source: number, weight: number): TokenizedExample => ({
+      origin: originOf(row, source),
+      ids: Int32Array.of(0, 1, 2),
+      mask: Uint8Array.of(0, 0, 1),
+      weights: Float32Array.of(0, 0, weight),
+    });
+    const shape = { rows: 1, length: 6, supervised: 2 };
+    const good = packBatch([[example(0, 0, 1), example(1, 0, 1)]], shape);
+    const bad = packBatch([[example(4, 0, 1), example(9, 1, Number.POSITIVE_INFINITY)]], shape);
+    await expect(takeStep(program, request([good, bad], 2), never)).rejects.toThrow(
+      /^The loss of step 2 is Infinity\. .* rows of the dataset: alpaca\.json line 14 \(row 5\), chats\.jsonl line 29 \(row 10\)\.$/,
+    );
+    expect(runtime.runs.some((run) => run.kind === "optimizer")).toBe(false);
+  });
+
   test("an infinite gradient leaves parameters and moments as they were", async () => {
-    const { stepper, values } = await setUp({
+    const { program, values } = await setUp({
       compute: poisoned(accumulatorOut("table"), vocabulary ** 2, Number.POSITIVE_INFINITY),
     });
     const before = await values();
     const batches = [batchOf([[0, 1]], [4]), batchOf([[2, 3]], [6])];
-    await expect(stepper.step(request(batches, 3), never)).rejects.toMatchObject({
+    await expect(takeStep(program, request(batches, 3), never)).rejects.toMatchObject({
       name: "NonFiniteError",
       quantity: "gradient",
       step: 3,
-      rows: [5, 7],
+      origins: [originOf(4), originOf(6)],
     });
     expect(await values()).toEqual(before);
   });
@@ -208,8 +239,10 @@ describe("numbers that are not finite", () => {
   });
 
   test("many rows are listed shortly", () => {
-    const rows = Array.from({ length: 50 }, (_, i) => i + 1);
-    expect(new NonFiniteError("loss", Number.NaN, 1, rows).message).toMatch(/ 19, 20, … \(50 rows\)\.$/);
+    const origins = Array.from({ length: 50 }, (_, row) => originOf(row));
+    // The windows of a text are of one row.
+    const { message } = new NonFiniteError("loss", Number.NaN, 1, [...origins, ...origins]);
+    expect(message).toMatch(/ alpaca\.json line 56 \(row 19\), alpaca\.json line 59 \(row 20\), … \(50 rows\)\.$/);
   });
 });
 
@@ -218,21 +251,21 @@ describe("state", () => {
 
   test("holds trained parameters and moments only, and restores the very same trajectory", async () => {
     const [first, second] = [await setUp(), await setUp()];
-    for (let step = 1; step <= 3; step++) await first.stepper.step(request(batches, step), never);
-    const saved = await snapshotOf(first.stepper.tensors());
+    for (let step = 1; step <= 3; step++) await takeStep(first.program, request(batches, step), never);
+    const saved = await snapshotOf(first.program.tensors());
     expect(saved.map((tensor) => tensor.name)).toEqual(["table", firstMoment("table"), secondMoment("table")]);
-    await restoreInto(second.stepper, saved);
-    expect(await snapshotOf(second.stepper.tensors())).toEqual(saved);
-    for (const { stepper } of [first, second]) await stepper.step(request(batches, 4), never);
-    const next = await snapshotOf(first.stepper.tensors());
-    expect(await snapshotOf(second.stepper.tensors())).toEqual(next);
+    await restoreInto(second.program, saved);
+    expect(await snapshotOf(second.program.tensors())).toEqual(saved);
+    for (const { program } of [first, second]) await takeStep(program, request(batches, 4), never);
+    const next = await snapshotOf(first.program.tensors());
+    expect(await snapshotOf(second.program.tensors())).toEqual(next);
     expect(next).not.toEqual(saved);
   });
 
   test("passes on what the loader found", async () => {
-    const { stepper } = await setUp();
-    const saved = await snapshotOf(stepper.tensors());
-    const found = stepper.restore(async (restore) => {
+    const { program } = await setUp();
+    const saved = await snapshotOf(program.tensors());
+    const found = program.restore(async (restore) => {
       for (const { name, dtype, shape, values } of saved) {
         const stored = { name, dtype, shape, byteLength: values.byteLength, chunks: [] };
         await restore(stored, async () => new Uint8Array(values.slice().buffer));
@@ -243,18 +276,18 @@ describe("state", () => {
   });
 
   test("of another model or method is refused", async () => {
-    const { stepper } = await setUp();
-    const [table, m, v] = (await snapshotOf(stepper.tensors())) as [Snapshot, Snapshot, Snapshot];
-    const restore = (tensors: readonly Snapshot[]) => expect(restoreInto(stepper, tensors)).rejects;
+    const { program } = await setUp();
+    const [table, m, v] = (await snapshotOf(program.tensors())) as [Snapshot, Snapshot, Snapshot];
+    const restore = (tensors: readonly Snapshot[]) => expect(restoreInto(program, tensors)).rejects;
     await restore([table]).toThrow("has no tensor table.first_moment, which this run trains");
     await restore([table, m, { ...v, shape: [3] }]).toThrow("is float32[3], this run trains float32[7, 7]");
     await restore([{ ...table, name: "lora" }]).toThrow("holds lora, which this run does not train");
   });
 
   test("dispose frees accumulators and moments and leaves the parameters", async () => {
-    const { stepper, runtime } = await setUp();
+    const { program, runtime } = await setUp();
     expect(runtime.alive.size).toBe(5);
-    stepper.dispose();
+    program.dispose();
     expect([...runtime.alive]).toEqual(["bias", "table"]);
   });
 });
@@ -263,42 +296,43 @@ test("a method that trains nothing is refused, and so is a parameter that is not
   const runtime = createFakeRuntime();
   const parts = { runtime, parameters: new Map(), artifacts, recipe: { ...optimizerSettings, maxGradNorm: null } };
   const frozen = specs.map((spec) => ({ ...spec, trainable: false }));
-  expect(() => createStepper({ ...parts, specs: frozen })).toThrow("Nothing would be trained");
-  expect(() => createStepper({ ...parts, specs })).toThrow("Parameter table is to be trained but is not on the device");
+  expect(() => createWholeGraph({ ...parts, specs: frozen })).toThrow("Nothing would be trained");
+  expect(() => createWholeGraph({ ...parts, specs })).toThrow(
+    "Parameter table is to be trained but is not on the device",
+  );
   expect(runtime.alive.size).toBe(0);
 });
 
 describe("evaluation", () => {
-  test("sums over batches and divides once; batches without weight are left out", async () => {
-    const { runtime, parameters } = await setUp();
-    const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
+  test("sums over batches and divides once; batches without a supervised token are left out", async () => {
+    const { program } = await setUp();
     const batches = [
       batchOf(sequences.slice(0, 3), [0, 1, 2]),
       batchOf([[1, 2]], [3], 0.25),
       batchOf([[1, 2]], [4], 0),
     ];
-    const tokenLosses = await Promise.all(batches.map((batch) => evaluator.tokenLosses(batch)));
-    const sum = tokenLosses.flatMap((losses) => Array.from(losses)).reduce((total, loss) => total + loss, 0);
-    expect(await evaluator.loss(batches, never)).toBeCloseTo(sum / 9.25, 5);
-    expect(tokenLosses[0]?.length).toBe(9);
+    const tokenLosses = await Promise.all(batches.map((batch) => program.tokenLosses(batch)));
+    const sums = tokenLosses.map((losses) => losses.reduce((total, loss) => total + loss, 0));
+    const [whole = 0, light = 0] = sums;
+    expect(await meanLoss(program, batches, never)).toBeCloseTo((whole + 0.25 * light) / 9.25, 5);
+    expect(tokenLosses.map(({ length }) => length)).toEqual([9, 1, 0]);
   });
 
   test("stops between two batches when asked", async () => {
-    const { runtime, parameters } = await setUp();
-    const evaluator = createEvaluator({ runtime, parameters, artifact: artifacts.evaluation });
+    const { runtime, program } = await setUp();
     let asked = 0;
     const batches = sequences.map((sequence, row) => batchOf([sequence], [row]));
-    expect(await evaluator.loss(batches, async () => asked++ === 2)).toBeNull();
+    expect(await meanLoss(program, batches, async () => asked++ === 2)).toBeNull();
     expect(runtime.runs.length).toBe(2);
   });
 });
 
 describe("an adapter's first values", () => {
   const adapter: ParameterSpec[] = [
-    { name: "w", shape: [32, 64], trainable: false, initial: "checkpoint" },
-    { name: "w.lora_A", shape: [16, 64], trainable: true, initial: "lora_A" },
-    { name: "w.lora_B", shape: [32, 16], trainable: true, initial: "lora_B" },
-    { name: "v.lora_A", shape: [16, 64], trainable: true, initial: "lora_A" },
+    fromFile("w", [32, 64], false),
+    { name: "w.lora_A", shape: [16, 64], trainable: true, storage: "float32", source: { kind: "lora_A" } },
+    { name: "w.lora_B", shape: [32, 16], trainable: true, storage: "float32", source: { kind: "lora_B" } },
+    { name: "v.lora_A", shape: [16, 64], trainable: true, storage: "float32", source: { kind: "lora_A" } },
   ];
 
   test("A is uniform within 1/√in as PEFT's kaiming_uniform(a = √5), B is zero, the base is not touched", () => {
@@ -325,7 +359,7 @@ describe("upload", () => {
     ["a wrong size", new Float32Array(3), "table has 3 values, but the model wants float32[7, 7]"],
   ])("with %s is refused and leaves nothing on the device", async (_, value, message) => {
     const runtime = createFakeRuntime();
-    const read = (name: string) => (name === "bias" ? new Float32Array(vocabulary) : value);
+    const read = ({ name }: ParameterSpec) => (name === "bias" ? new Float32Array(vocabulary) : value);
     await expect(uploadParameters(runtime, specs, read)).rejects.toThrow(message);
     expect(runtime.alive.size).toBe(0);
   });

@@ -9,27 +9,25 @@ import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 const { json, config } = byteLevelTokenizer();
 const tokenizer = createTokenizer(json, config);
 
-/** Notes the batches and gives the number of tokens that are predicted as their loss. */
+/** Notes the batches; every token's loss is 1 in the first batch, 2 in the second, and so on. */
 function counting(seen: Batch[]) {
   return {
-    async loss(batches: readonly Batch[], interrupted: () => Promise<boolean>) {
-      for (const batch of batches) {
-        if (await interrupted()) return null;
-        seen.push(batch);
-      }
-      return seen.reduce((sum, { weightSum }) => sum + weightSum, 0);
+    async lossSum(batch: Batch) {
+      seen.push(batch);
+      return seen.length * batch.denominator;
     },
   };
 }
-const parts = (seen: Batch[], contextLength = 128) => ({ evaluator: counting(seen), tokenizer, contextLength });
+const tokensOf = (seen: readonly Batch[]) => seen.map(({ denominator }) => denominator);
+const parts = (seen: Batch[], contextLength = 128) => ({ program: counting(seen), tokenizer, contextLength });
 
 test("every token but the first counts once, the end of the text with it; each text stands for itself", async () => {
   const seen: Batch[] = [];
   // BOS, three bytes, EOS: four are predicted. An empty text is BOS and EOS.
-  expect(await textLoss(["abc", ""], parts(seen))).toBe(4 + 1);
-  expect(seen).toHaveLength(1);
+  expect(await textLoss(["abc", ""], parts(seen))).toBe(1);
+  expect(tokensOf(seen)).toEqual([4 + 1]);
   expect([...(seen[0]?.targets ?? [])].filter((id) => id === tokenizer.eos?.id)).toHaveLength(2);
-  expect(seen[0]?.sourceRows).toEqual([1, 0]);
+  expect(seen[0]?.origins.map(({ row }) => row)).toEqual([1, 0]);
 });
 
 test("a text is cut at the context, and many texts come in batches", async () => {
@@ -39,8 +37,9 @@ test("a text is cut at the context, and many texts come in batches", async () =>
       [..."abcdefghi"].map((letter) => letter.repeat(100)),
       parts(seen, 20),
     ),
-  ).toBe(9 * 19);
-  expect(seen.map(({ sourceRows }) => sourceRows.length)).toEqual([8, 1]);
+  ).toBeCloseTo((8 * 1 + 1 * 2) / 9, 12);
+  expect(tokensOf(seen)).toEqual([8 * 19, 19]);
+  expect(seen.map(({ origins }) => origins.length)).toEqual([8, 1]);
 });
 
 test("without a text there is no loss, and a signal ends it with its reason", async () => {

@@ -1,15 +1,19 @@
 /** The whole path on wasm in Node: compiled artifacts, real sessions, the loop, storage and generation on a tiny random Llama. */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compileEvaluation, compileGeneration, compileTraining } from "../../../src/artifacts/compile.ts";
+import { compileEvaluation, compileGeneration } from "../../../src/artifacts/compile.ts";
 import { tokenLoss } from "../../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
-import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
+import { artifactsOfRun } from "../../../src/artifacts/ofRun.ts";
 import type { TokenizedExample } from "../../../src/batching/batch.ts";
 import { chooseBuckets } from "../../../src/batching/buckets.ts";
-import { createSampler, type SamplerOptions } from "../../../src/batching/sampler.ts";
+import type { SamplerOptions } from "../../../src/batching/sampler.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";
+import { noProgress } from "../../../src/run/curves.ts";
+import { validationOf } from "../../../src/run/heldOut.ts";
+import type { StepMetrics } from "../../../src/run/metrics.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
+import { lastStage } from "../../../src/run/stage.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
@@ -20,13 +24,15 @@ import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { createBatchSource, evaluationBatches } from "../../../src/training/batchSource.ts";
 import { createControl, nextTask } from "../../../src/training/control.ts";
-import { createEvaluator, evaluateHeldOut } from "../../../src/training/evaluate.ts";
+import { evaluateHeldOut } from "../../../src/training/evaluate.ts";
 import { batchFeeds, bindTensors } from "../../../src/training/feeds.ts";
 import { trainingLoop } from "../../../src/training/loop.ts";
 import { disposeAll, initialAdapter, uploadParameters } from "../../../src/training/parameters.ts";
 import { learningRateAt } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
-import { createStepper } from "../../../src/training/step.ts";
+import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
+import { originOf } from "../../support/examples.ts";
+import { oneStage } from "../../support/oneStage.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
 
@@ -66,7 +72,8 @@ const answers = [
 ];
 const examples: TokenizedExample[] = prompts.map((prompt, row) => {
   const ids = Int32Array.of(...prompt, ...(answers[row] as number[]), stopId);
-  return { source: 0, row, ids, weights: Float32Array.from(ids, (_, t) => (t < prompt.length ? 0 : 1)) };
+  const mask = new Uint8Array(ids.length).fill(1, prompt.length);
+  return { origin: originOf(row), ids, mask, weights: new Float32Array(ids.length).fill(1) };
 });
 
 let runtime: Runtime;
@@ -89,7 +96,7 @@ function upload(method: Method) {
     ]),
   );
   const adapter = initialAdapter(specs, 5);
-  return uploadParameters(runtime, specs, (name) => base.get(name) ?? adapter.get(name));
+  return uploadParameters(runtime, specs, ({ name }) => base.get(name) ?? adapter.get(name));
 }
 
 const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] => ({
@@ -100,15 +107,18 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   mask: "responses",
   truncation: "drop",
   packing: false,
-  mixture: "weight",
-  stages: "together",
-  textEpochs: 1,
-  textLearningRate: null,
-  learningRate,
-  schedule: "cosine",
-  warmupRatio: 0.05,
-  epochs: 1,
-  steps: totalSteps,
+  stages: [
+    {
+      objective: "mixed",
+      sources: null,
+      mixture: "weight",
+      learningRate,
+      schedule: "cosine",
+      warmupRatio: 0.05,
+      epochs: 1,
+      steps: totalSteps,
+    },
+  ],
   batchSize: 2,
   accumulation: 2,
   maxLength: 32,
@@ -147,17 +157,16 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
     status: "running",
     reason: null,
     model: { name: "tiny", hash: "0", parameters: 0 },
-    sources: [{ name: "four", hash: "0", mapping: null, lambda: 1, excluded: [] }],
+    sources: [{ name: "four", hash: "0", mapping: null, excluded: [] }],
     recipe: settings,
     provider: "wasm",
     trainable: 0,
     examples: { training: 4, validation: 0 },
-    stages: [],
+    stages: [{ objective: "mixed", steps: totalSteps, examples: 4, supervisedTokens: 25 }],
     totalSteps,
     step: 0,
     seconds: 0,
-    metrics: [],
-    evaluations: [],
+    progress: noProgress,
     best: null,
     samples: [],
     watch: null,
@@ -167,7 +176,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
   const buckets = chooseBuckets(examples, settings.batchSize, { repeats: false });
   const samplerOptions: SamplerOptions = {
     lengths: examples.map(({ ids }) => ids.length),
-    sources: examples.map(({ source }) => source),
+    sources: examples.map(({ origin }) => origin.source),
     mixture: { mode: "weight", lambdas: [1] },
     packing: null,
     buckets,
@@ -178,37 +187,36 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
 
   return async ({ pauseAt = Number.POSITIVE_INFINITY, resume = false } = {}) => {
     const parameters = await upload(method);
-    const stepper = createStepper({
+    const program = createWholeGraph({
       runtime,
       parameters,
       specs: parametersOf(model, method),
-      artifacts: {
-        training: (shape) => compileTraining(model, method, shape),
-        optimizer: compileOptimizer(model, method, settings),
-      },
+      artifacts: artifactsOfRun(model, method, settings, "wasm"),
       recipe: settings,
     });
     const { checkpoints, runs } = await storage;
     if (!resume) await runs.put(record);
     const from = resume
-      ? readState((await stepper.restore((restore) => checkpoints.load(record.id, "latest", restore))).state)
-      : initialState(createSampler(samplerOptions).state());
-    const evaluator = createEvaluator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileEvaluation(model, method, shape),
-    });
+      ? readState((await program.restore((restore) => checkpoints.load(record.id, "latest", restore))).state, null)
+          .state
+      : initialState(oneStage(samplerOptions).state());
     const control = createControl();
     let polls = 0;
+    const losses: number[] = [];
+    const metrics: StepMetrics[] = [];
     const outcome = await trainingLoop(
       {
         recipe: settings,
         totalSteps,
-        learningRate: (step) => learningRateAt(settings, step, totalSteps),
-        stepper,
-        batches: createBatchSource(examples, buckets, createSampler(samplerOptions, from.sampler)),
+        learningRate: (step) => learningRateAt(lastStage(settings), step, totalSteps),
+        program,
+        batches: createBatchSource(examples, buckets, oneStage(samplerOptions, from.sampler)),
         evaluate: (interrupted) =>
-          evaluateHeldOut(evaluator, [{ kind: null, batches: evaluationBatches(examples, buckets) }], interrupted),
+          evaluateHeldOut(
+            program,
+            [{ ...validationOf("mixed"), batches: evaluationBatches(examples, buckets) }],
+            interrupted,
+          ),
         patience: null,
         borders: [],
         questions: [],
@@ -217,7 +225,10 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
         saveCheckpoint: async ({ state, tensors }) => {
           await checkpoints.save({ record: { ...record, step: state.step, best: state.best }, state, tensors });
         },
-        emit: () => {},
+        emit: (event) => {
+          if (event.type === "evaluation") losses.push(event.metrics.loss);
+          if (event.type === "step") metrics.push(event.metrics);
+        },
         control,
         clock: () => 0,
         nextTask: async () => {
@@ -227,12 +238,12 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
       },
       from,
     );
-    const tensors = await snapshotOf(stepper.tensors());
+    const tensors = await snapshotOf(program.tensors());
     const free = () => {
-      stepper.dispose();
+      program.dispose();
       disposeAll(parameters);
     };
-    return { ...outcome, tensors, parameters, polls, free };
+    return { ...outcome, losses, metrics, tensors, parameters, polls, free };
   };
 }
 
@@ -249,7 +260,7 @@ describe("four sequences", () => {
     async (_, method, steps, rate) => {
       const before = runtime.memory();
       const run = await createRun(method, steps, rate)();
-      const losses = run.state.evaluations.map((evaluation) => evaluation.loss);
+      const { losses } = run;
       expect(losses[0]).toBeGreaterThan(3);
       expect(losses.at(-1)).toBeLessThan(0.05);
 
@@ -285,10 +296,10 @@ describe("four sequences", () => {
             supervisedIndex: new Int32Array(shape.supervised).fill(sequence.length - 1),
             targets: Int32Array.from({ length: shape.supervised }, (_, id) => id),
             lossWeights: new Float32Array(shape.supervised).fill(1),
-            weightSum: shape.supervised,
+            denominator: shape.supervised,
             tokens: sequence.length,
-            supervisedTokens: shape.supervised,
-            sourceRows: [],
+            supervised: shape.supervised,
+            origins: [],
           }),
         });
         const candidateLosses = result[tokenLoss]?.data as Float32Array;
@@ -317,6 +328,7 @@ describe("a run that is paused, stored and resumed", () => {
       first.free();
       const second = await go({ resume: true });
       expect([pauseAt, second.state]).toEqual([pauseAt, whole.state]);
+      expect([pauseAt, first.metrics.concat(second.metrics)]).toEqual([pauseAt, whole.metrics]);
       expect([pauseAt, bitsOf(second.tensors)]).toEqual([pauseAt, bitsOf(whole.tensors)]);
       second.free();
     }

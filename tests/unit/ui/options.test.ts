@@ -1,12 +1,14 @@
 /** Declared options: defaults read back as themselves, bounds hold, doubts speak only outside the usual. */
 
 import { expect, test } from "vitest";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
+import { starterTemplate } from "../../../src/run/rowFields.ts";
+import { lastStage } from "../../../src/run/stage.ts";
 import { defaultSampling, samplingOptions } from "../../../src/ui/compare/options.ts";
 import { readEntries } from "../../../src/ui/option/option.ts";
-import { starterTemplate } from "../../../src/ui/template/starter.ts";
 import { recipeOptions } from "../../../src/ui/train/options.ts";
 import { readRecipe } from "../../../src/ui/train/recipe.ts";
+import { type RecipeChange, recipeWith } from "../../support/recipe.ts";
 
 const methods = ["lora", "full"] as const;
 const option = (field: string) => {
@@ -22,10 +24,13 @@ test.each(methods)("every default of %s, as shown, reads back to the same recipe
   expect(recipeOptions.map(({ doubt }) => doubt(recipe)).filter(Boolean)).toEqual([]);
 });
 
-test("every field of a recipe has an option, and no field has two", () => {
-  const { lora, method: _method, ...rest } = defaultRecipe("lora");
-  const fields = recipeOptions.map(({ field }) => field);
-  expect(fields.toSorted()).toEqual([...Object.keys(rest), ...Object.keys(lora), "customTemplate"].toSorted());
+test("every field of a recipe and its stages has an option, and no field has two", () => {
+  const recipe = defaultRecipe("lora");
+  const { lora, method: _method, ...rest } = recipe;
+  const { objective: _objective, sources: _sources, ...stage } = lastStage(recipe);
+  const kept = [rest, lora, stage].flatMap((part) => Object.keys(part));
+  const views = ["customTemplate", "textEpochs", "textLearningRate"];
+  expect(recipeOptions.map(({ field }) => field).toSorted()).toEqual([...kept, ...views].toSorted());
 });
 
 test("the defaults of an answer read back as themselves", () => {
@@ -70,9 +75,9 @@ test.each([
   ["mixture", "weight", { mixture: "weight" }],
   ["targets", "v_proj,q_proj", { lora: { rank: 16, alpha: 32, targets: ["q_proj", "v_proj"] } }],
   ["rank", "8", { lora: { ...defaultRecipe("lora").lora, rank: 8 } }],
-])("%s takes %j", (field, text, change) => {
+] satisfies [string, string, RecipeChange][])("%s takes %j", (field, text, change) => {
   const recipe = defaultRecipe("lora");
-  expect(readEntries(recipe, recipeOptions, { [field]: text }).settings).toEqual({ ...recipe, ...change });
+  expect(readEntries(recipe, recipeOptions, { [field]: text }).settings).toEqual(recipeWith(recipe, change));
 });
 
 test.each([
@@ -114,6 +119,32 @@ test("the longest row is lowered to the model's context and said so; a typed one
     recipe: { maxLength: 128 },
     refusals: { maxLength: "This model's context ends at 128 tokens. Set at most that." },
   });
+});
+
+test("what a page of version 1 kept or linked to is the same two stages", () => {
+  const entries = {
+    learningRate: "1e-3",
+    steps: "20",
+    stages: "text-first",
+    textEpochs: "2",
+    mixture: "sampling",
+    schedule: "linear",
+  };
+  const { recipe, refusals } = readRecipe({ method: "full", entries }, undefined);
+  const stage = { sources: null, mixture: "sampling", schedule: "linear", learningRate: 1e-3, warmupRatio: 0.03 };
+  expect(refusals).toEqual({});
+  expect(recipe.stages).toEqual([
+    { ...stage, objective: "text", epochs: 2, steps: null },
+    { ...stage, objective: "chat", epochs: 3, steps: 20 },
+  ]);
+});
+
+test("an adapter goes on the linear layers of the model: all of them, or those named", () => {
+  const read = (entries: Record<string, string>) =>
+    readRecipe({ method: "lora", entries }, undefined, null, ["c_attn", "c_proj"]);
+  expect(read({}).recipe.lora.targets).toEqual(["c_attn", "c_proj"]);
+  expect(read({ targets: "c_proj,q_proj" }).recipe.lora.targets).toEqual(["c_proj"]);
+  expect(read({ targets: "q_proj" }).refusals).toEqual({ targets: "Choose at least one." });
 });
 
 test("the template that suits the model is the default, and gives way to a choice", () => {

@@ -3,17 +3,18 @@
 import { describe, expect, test } from "vitest";
 import type { DataReport } from "../../../src/quality/report.ts";
 import type { ColumnRole, FormatName } from "../../../src/records/formats/mapping.ts";
-import { defaultRecipe } from "../../../src/store/recipe.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { realised, repeatsOf } from "../../../src/ui/sources/repeats.ts";
 import { recipeOptions } from "../../../src/ui/train/options.ts";
 import { bordersOf, kindsOf, missingKind, stageAt, stepsOfStages } from "../../../src/ui/train/stages.ts";
 import { stagesWords } from "../../../src/ui/words/stages.ts";
+import { recipeWith } from "../../support/recipe.ts";
 
 const stages = [
-  { kind: "text", steps: 40, examples: 160, supervisedTokens: 9000 },
-  { kind: "chat", steps: 1200, examples: 800, supervisedTokens: 4000 },
+  { objective: "text", steps: 40, examples: 160, supervisedTokens: 9000 },
+  { objective: "chat", steps: 1200, examples: 800, supervisedTokens: 4000 },
 ] as const;
-const recipe = { ...defaultRecipe("lora"), stages: "text-first" as const };
+const recipe = recipeWith(defaultRecipe("lora"), { stages: "text-first" });
 
 test.each([
   [0, "Stage 1 of 2: text, step 0 of 40"],
@@ -26,9 +27,10 @@ test.each([
 });
 
 test("a run in one stage has no place in stages and no border", () => {
-  expect(stageAt([], 3)).toBeNull();
-  expect(bordersOf([])).toEqual([]);
-  expect(bordersOf(stages)).toEqual([{ step: 40, kind: "chat" }]);
+  const one = [{ objective: "mixed", steps: 40, examples: 160, supervisedTokens: null }] as const;
+  expect(stageAt(one, 3)).toBeNull();
+  expect(bordersOf(one)).toEqual([]);
+  expect(bordersOf(stages)).toEqual([{ step: 40, objective: "chat" }]);
 });
 
 type Mapped = readonly [FormatName, Partial<Record<ColumnRole, string>>];
@@ -79,7 +81,7 @@ describe("the kinds among the chosen data", () => {
     expect(missingKind(recipe, { text: true, chat: true })).toBeNull();
     expect(missingKind(recipe, { text: false, chat: true })).toBe("text");
     expect(missingKind(recipe, { text: true, chat: false })).toBe("chat");
-    expect(missingKind({ stages: "together" }, { text: true, chat: false })).toBeNull();
+    expect(missingKind(defaultRecipe("lora"), { text: true, chat: false })).toBeNull();
   });
 });
 
@@ -88,27 +90,27 @@ test.each([
   ["passes", { textEpochs: 2, epochs: 3 }, 2 * 7 + 3 * 3],
   ["steps, which are the chats'", { textEpochs: 0.5, steps: 10 }, 4 + 10],
 ])("steps of %s", (_, change, steps) => {
-  const { stages: order, ...rest } = recipe;
-  const asked = { ...rest, stages: order, batchSize: 4, accumulation: 2, ...change };
+  const asked = recipeWith(recipe, { batchSize: 4, accumulation: 2, ...change });
   expect(stepsOfStages(asked, ofKinds([50, 0], [0, 21]))).toBe(steps);
 });
 
 test("a source's figures are those of the stages that it is in", () => {
   const [both, text] = ofKinds([10, 20], [30, 0]).sources;
   if (!both || !text) throw new Error("two sources were expected");
+  const [first, second] = recipe.stages;
   expect(realised(both, recipe)).toEqual([
-    { kind: "text", share: 0.25, passes: 2 },
-    { kind: "chat", share: 0.5, passes: 1 },
+    { stage: first, share: 0.25, passes: 2 },
+    { stage: second, share: 0.5, passes: 1 },
   ]);
-  expect(realised(text, recipe).map(({ kind }) => kind)).toEqual(["text"]);
+  expect(realised(text, recipe).map(({ stage }) => stage.objective)).toEqual(["text"]);
 });
 
 test("repeats are counted by the stage's own passes", () => {
   const report = ofKinds([10, 0], [0, 40]);
-  expect(repeatsOf(report, 0, { ...recipe, textEpochs: 2, epochs: 9 })).toBeNull();
-  expect(repeatsOf(report, 0, { ...recipe, textEpochs: 3 })).toMatch(/^The run goes over source 0 6 times/);
+  expect(repeatsOf(report, 0, recipeWith(recipe, { textEpochs: 2, epochs: 9 }))).toBeNull();
+  expect(repeatsOf(report, 0, recipeWith(recipe, { textEpochs: 3 }))).toMatch(/^The run goes over source 0 6 times/);
   // 40 chats in steps of 16: 20 steps are eight passes.
-  expect(repeatsOf(report, 1, { ...recipe, steps: 20 })).toMatch(/^The run goes over source 1 8 times/);
+  expect(repeatsOf(report, 1, recipeWith(recipe, { steps: 20 }))).toMatch(/^The run goes over source 1 8 times/);
 });
 
 test.each([

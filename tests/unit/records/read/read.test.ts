@@ -337,6 +337,13 @@ describe("packed files", () => {
     await expectRead("x.jsonl.gz", Buffer.concat(members), { values: [a, b], problems: [] });
   });
 
+  test("thousands of members", async () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) => `${JSON.stringify({ i })}\n`);
+    const { values, problems } = await readFile("x.jsonl.gz", Buffer.concat(lines.map((line) => packed(line))));
+    expect(problems).toEqual([]);
+    expect(values).toHaveLength(lines.length);
+  });
+
   // Rows that do not pack well, so that the archive is long.
   const rows = Array.from({ length: 3000 }, (_, i) => ({ i, n: Math.sin(i) }));
   const archive = packed(rows.map((row) => JSON.stringify(row)).join("\n"));

@@ -1,14 +1,15 @@
-/** The two artifacts of an optimizer step, as a run takes them. */
+/** The artifacts of a run: those of its optimizer steps, and that of its evaluations. */
 
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { ProviderName } from "./activations.ts";
-import { compileTraining, type TrainingOptions } from "./compile.ts";
+import { compileEvaluation, compileTraining, type TrainingOptions } from "./compile.ts";
 import type { Artifact, BatchShape } from "./contract.ts";
 import type { Method } from "./method.ts";
 import { compileOptimizer, type OptimizerSettings } from "./optimizer.ts";
 
-export interface StepArtifacts {
+export interface RunArtifacts {
   training(shape: BatchShape): Artifact;
+  evaluation(shape: BatchShape): Artifact;
   readonly optimizer: Artifact;
 }
 
@@ -30,14 +31,15 @@ export function trainingOptions(
 }
 
 /** Where each step has one micro-batch, gradients are written and not added up. */
-export function artifactsOfStep(
+export function artifactsOfRun(
   model: ModelDefinition,
   method: Method,
   recipe: OptimizerSettings & { readonly accumulation: number },
   provider: ProviderName,
-): StepArtifacts {
+): RunArtifacts {
   return {
     training: (shape) => compileTraining(model, method, shape, trainingOptions(shape, recipe, provider)),
+    evaluation: (shape) => compileEvaluation(model, method, shape),
     optimizer: compileOptimizer(model, method, recipe, provider),
   };
 }

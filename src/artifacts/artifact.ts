@@ -1,0 +1,36 @@
+/** An artifact whose graph is written when it is asked for; key and ports are known before. */
+
+import { type Graph, GraphError, type Value } from "../onnx/graph.ts";
+import { writeModel } from "../onnx/model.ts";
+import { describeType } from "../tensor/dtype.ts";
+import type { Artifact, Port } from "./contract.ts";
+
+/**
+ * `build` writes the graph anew at each call of `graph` or `bytes`, so a list of artifacts holds neither. Both throw a
+ * GraphError when the graph's ports are not the declared ones, in whatever order.
+ */
+export function lazyArtifact(head: Omit<Artifact, "graph" | "bytes">, build: () => Graph): Artifact {
+  const graph = () => {
+    const built = build();
+    requirePorts(head, "inputs", built.inputs);
+    requirePorts(head, "outputs", built.outputs);
+    return built;
+  };
+  return { ...head, graph, bytes: () => writeModel(graph()) };
+}
+
+function requirePorts(
+  head: Pick<Artifact, "kind" | "inputs" | "outputs">,
+  side: "inputs" | "outputs",
+  built: readonly Value[],
+) {
+  const describe = ({ name, dtype, shape }: Port) => `${name} ${describeType(dtype, shape)}`;
+  const declared = new Set(head[side].map(describe));
+  const found = new Set(built.map(describe));
+  const wrong = [...declared, ...found].find((port) => !declared.has(port) || !found.has(port));
+  if (wrong === undefined) return;
+  const [has, not] = declared.has(wrong)
+    ? ["declares", "its graph does not have it"]
+    : ["has", "it does not declare it"];
+  throw new GraphError(`The ${head.kind} artifact ${has} ${wrong} among its ${side}, but ${not}: compile it again.`);
+}

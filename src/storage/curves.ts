@@ -1,0 +1,220 @@
+/**
+ * The curves of runs in chunks that only grow at the end. A chunk names the place that it goes on from, so a run that goes back
+ * to a checkpoint branches off there, and nothing that was written is touched.
+ */
+
+import * as v from "valibot";
+import {
+  type Curves,
+  createStepLog,
+  eachColumn,
+  noCurves,
+  type StepColumns,
+  type StepLog,
+  stepColumns,
+  stepsOf,
+} from "../run/curves.ts";
+import { type EvaluationMetrics, EvaluationSchema, type StepMetrics } from "../run/metrics.ts";
+import { StorageError } from "./errors.ts";
+import type { Entry, KeyValue } from "./keyValue.ts";
+import {
+  type CurvePlace,
+  CurvePlaceSchema,
+  keyPrefix,
+  lastPart,
+  type MetricChunk,
+  recordKey,
+  sealed,
+  unsealed,
+} from "./records.ts";
+
+/** Steps of a full chunk, and the most evaluations: 32 KiB of columns. */
+export const chunkPoints = 512;
+
+/** What is new of a run's curves, for one transaction with the record or checkpoint that it belongs to. */
+export interface CurveWrite {
+  readonly puts: readonly Entry[];
+  readonly bytes: number;
+  /** Where the curves end with it. */
+  readonly end: CurvePlace;
+  /** To be called once it is on disk. */
+  written(): void;
+}
+
+/** Goes on with the curves of one run. Costs the same at every step. */
+export interface CurveWriter {
+  addStep(metrics: StepMetrics): void;
+  addEvaluation(metrics: EvaluationMetrics): void;
+  /** The chunks with points that are not on disk. Once a full chunk is written, it is in no write again. */
+  unwritten(): CurveWrite;
+  /** Drops the points that are not on disk. */
+  dropUnwritten(): void;
+}
+
+export interface CurveStore {
+  /** The curves up to a place, from every chunk before it; those of the last chunk where it is left out. Throws `StorageError`. */
+  read(runId: string, upTo?: CurvePlace): Promise<Curves>;
+  /** Goes on from a place; null is the beginning. `curves` are added at once. Reads no chunk. */
+  writer(runId: string, after: CurvePlace | null, curves?: Curves): Promise<CurveWriter>;
+  /** Keys of all chunks of a run. */
+  keys(runId: string): Promise<string[]>;
+}
+
+/** Whether the value has a column for each field, all of one length. */
+function areColumns(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const columns = new Map(Object.entries(value));
+  const lengths = stepColumns.map((field) => {
+    const column: unknown = columns.get(field);
+    return column instanceof Float64Array ? column.length : null;
+  });
+  return lengths[0] !== null && new Set(lengths).size === 1;
+}
+
+const MetricChunkSchema: v.GenericSchema<unknown, MetricChunk> = v.object({
+  after: v.nullable(CurvePlaceSchema),
+  steps: v.custom<StepColumns>(areColumns, "columns of one length are expected"),
+  evaluations: v.array(EvaluationSchema),
+});
+
+const beginning = { steps: 0, evaluations: 0 };
+
+/** A chunk that is not full, or not on disk. */
+interface OpenChunk {
+  readonly sequence: number;
+  readonly after: CurvePlace | null;
+  readonly steps: StepLog;
+  readonly evaluations: EvaluationMetrics[];
+  /** Points of it on disk; null where it is not there itself. */
+  kept: { readonly steps: number; readonly evaluations: number } | null;
+}
+
+const sizeOf = ({ steps, evaluations }: OpenChunk) => ({ steps: steps.length, evaluations: evaluations.length });
+const isFull = ({ steps, evaluations }: OpenChunk) => Math.max(steps.length, evaluations.length) >= chunkPoints;
+const isKept = (chunk: OpenChunk) =>
+  chunk.steps.length === chunk.kept?.steps && chunk.evaluations.length === chunk.kept.evaluations;
+
+function endOf(chunk: OpenChunk): CurvePlace {
+  const before = chunk.after ?? beginning;
+  return {
+    chunk: chunk.sequence,
+    steps: before.steps + chunk.steps.length,
+    evaluations: before.evaluations + chunk.evaluations.length,
+  };
+}
+
+function createWriter(runId: string, after: CurvePlace | null, first: number): CurveWriter {
+  /** The last one is where the next point goes. */
+  let chunks: OpenChunk[] = [];
+
+  const tail = (): OpenChunk => {
+    const last = chunks.at(-1);
+    if (last && !isFull(last)) return last;
+    const next: OpenChunk = {
+      sequence: last ? last.sequence + 1 : first,
+      after: last ? endOf(last) : after,
+      steps: createStepLog(chunkPoints),
+      evaluations: [],
+      kept: null,
+    };
+    chunks.push(next);
+    return next;
+  };
+
+  return {
+    addStep: (metrics) => tail().steps.push(metrics),
+    addEvaluation: (metrics) => void tail().evaluations.push(metrics),
+
+    unwritten() {
+      // Without a point as well: the run may have gone back, and the last chunk says where its curves end.
+      const end = endOf(chunks.at(-1) ?? tail());
+      const fresh = chunks.filter((chunk) => !isKept(chunk)).map((chunk) => ({ chunk, size: sizeOf(chunk) }));
+      let bytes = 0;
+      const puts = fresh.map(({ chunk: { sequence, after: from, steps, evaluations } }) => {
+        const view = steps.view();
+        bytes += 8 * stepColumns.length * view.step.length + JSON.stringify(evaluations).length;
+        // Copies: a view drags its whole buffer into the database.
+        const value = { after: from, steps: eachColumn((field) => view[field].slice()), evaluations: [...evaluations] };
+        return sealed(recordKey("metrics", runId, sequence), value);
+      });
+      return {
+        puts,
+        bytes,
+        end,
+        written() {
+          for (const { chunk, size } of fresh) chunk.kept = size;
+          // The last one stays even when it is full: the next begins at its end.
+          chunks = chunks.filter((chunk, index) => index === chunks.length - 1 || !isKept(chunk));
+        },
+      };
+    },
+
+    dropUnwritten() {
+      chunks = chunks.filter(({ kept }) => kept !== null);
+      for (const { steps, evaluations, kept } of chunks) {
+        steps.truncate(kept?.steps ?? 0);
+        evaluations.length = kept?.evaluations ?? 0;
+      }
+    },
+  };
+}
+
+function joined(parts: readonly Curves[]): Curves {
+  const length = parts.reduce((sum, { steps }) => sum + steps.step.length, 0);
+  return {
+    steps: eachColumn((field) => {
+      const column = new Float64Array(length);
+      let at = 0;
+      for (const { steps } of parts) {
+        column.set(steps[field], at);
+        at += steps[field].length;
+      }
+      return column;
+    }),
+    evaluations: parts.flatMap(({ evaluations }) => evaluations),
+  };
+}
+
+export function createCurves(records: KeyValue): CurveStore {
+  const keys = (runId: string) => records.keys(keyPrefix("metrics", runId));
+  const sequences = async (runId: string) => (await keys(runId)).map((key) => Number(lastPart(key)));
+
+  async function readChunk(runId: string, sequence: number): Promise<MetricChunk> {
+    const what = `Part ${sequence} of the curves of run ${runId}`;
+    const stored = await records.get(recordKey("metrics", runId, sequence));
+    const chunk = unsealed(what, "The run itself is not affected.", MetricChunkSchema, stored);
+    if (chunk.after !== null && chunk.after.chunk >= sequence) {
+      throw new StorageError(`${what} goes on from part ${chunk.after.chunk}. The run itself is not affected.`);
+    }
+    return chunk;
+  }
+
+  return {
+    keys,
+
+    async read(runId, upTo) {
+      const all = upTo ? [] : await sequences(runId);
+      const everything = { steps: Number.POSITIVE_INFINITY, evaluations: Number.POSITIVE_INFINITY };
+      let place = upTo ?? (all.length > 0 ? { chunk: Math.max(...all), ...everything } : null);
+      const parts: Curves[] = [];
+      while (place !== null) {
+        const { after, steps, evaluations } = await readChunk(runId, place.chunk);
+        const from = after ?? beginning;
+        const count = place.steps - from.steps;
+        parts.unshift({
+          steps: eachColumn((field) => steps[field].subarray(0, count)),
+          evaluations: evaluations.slice(0, place.evaluations - from.evaluations),
+        });
+        place = after;
+      }
+      return joined(parts);
+    },
+
+    async writer(runId, after, curves = noCurves) {
+      const writer = createWriter(runId, after, Math.max(-1, ...(await sequences(runId))) + 1);
+      for (const metrics of stepsOf(curves.steps)) writer.addStep(metrics);
+      for (const metrics of curves.evaluations) writer.addEvaluation(metrics);
+      return writer;
+    },
+  };
+}

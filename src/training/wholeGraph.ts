@@ -1,0 +1,106 @@
+/** The program whose forward and backward are one graph: one training session and one eval session per batch shape. */
+
+import {
+  type Artifact,
+  type BatchShape,
+  gradientNorm,
+  lazyResetGrad,
+  lossSum,
+  noClipping,
+  optimizerScalars,
+  type ParameterSpec,
+  tokenLoss,
+} from "../artifacts/contract.ts";
+import type { RunArtifacts } from "../artifacts/ofRun.ts";
+import type { Batch } from "../batching/batch.ts";
+import type { Recipe } from "../run/recipe.ts";
+import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
+import { batchFeeds, bindTensors, perShape, scalarFeed, scalarOf } from "./feeds.ts";
+import { createOptimizerState } from "./optimizerState.ts";
+import type { ParameterTensors } from "./parameters.ts";
+import type { EvaluationProgram, TrainingProgram } from "./program.ts";
+
+export interface WholeGraphParts {
+  readonly runtime: Pick<Runtime, "tensor" | "session" | "prepare">;
+  /** Every parameter of the model and its adapter, as `uploadParameters` gives them; the caller keeps and frees them. */
+  readonly parameters: ParameterTensors;
+  readonly specs: readonly ParameterSpec[];
+  readonly artifacts: RunArtifacts;
+  readonly recipe: Pick<Recipe, "beta1" | "beta2" | "maxGradNorm">;
+}
+
+/** Evaluates with one graph; `evaluation` gives the eval artifact of a shape. */
+export function createWholeGraphEvaluation(
+  runtime: Pick<Runtime, "session">,
+  parameters: ParameterTensors,
+  evaluation: (shape: BatchShape) => Artifact,
+): EvaluationProgram {
+  const artifactOf = perShape(evaluation);
+
+  async function run(batch: Batch): Promise<Record<string, HostTensor>> {
+    const artifact = artifactOf(batch.shape);
+    const session = await runtime.session(artifact);
+    return session.run({ ...bindTensors(artifact, parameters).inputs, ...batchFeeds(batch) });
+  }
+
+  return {
+    lossSum: async (batch) => scalarOf(await run(batch), lossSum),
+
+    async tokenLosses(batch) {
+      const losses = (await run(batch))[tokenLoss]?.data;
+      if (!(losses instanceof Float32Array)) throw new Error(`The eval artifact gave no float32 ${tokenLoss}.`);
+      return losses.subarray(0, batch.supervised);
+    },
+  };
+}
+
+/**
+ * Trains with one graph, from zero moments; only trainable parameters get accumulators and moments. Throws, with nothing left
+ * on the device, when there is none or one has no tensor.
+ */
+export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe }: WholeGraphParts): TrainingProgram {
+  const { bindings, ...state } = createOptimizerState(runtime, parameters, specs);
+  const training = perShape(artifacts.training);
+
+  return {
+    ...state,
+    ...createWholeGraphEvaluation(runtime, parameters, artifacts.evaluation),
+
+    async prepare(shapes) {
+      for (const shape of shapes) await runtime.prepare(training(shape));
+      await runtime.prepare(artifacts.optimizer);
+    },
+
+    async microBatch(batch, reset) {
+      const artifact = training(batch.shape);
+      const session = await runtime.session(artifact);
+      const { inputs, outputs } = bindTensors(artifact, bindings);
+      const feeds: Record<string, DeviceTensor | HostTensor> = { ...inputs, ...batchFeeds(batch) };
+      if (artifact.inputs.some(({ name }) => name === lazyResetGrad)) {
+        feeds[lazyResetGrad] = { dtype: "bool", shape: [1], data: Uint8Array.of(reset ? 1 : 0) };
+      } else if (!reset) {
+        throw new Error(
+          `${artifact.key} replaces the gradients of the micro-batch before; compile it as one that accumulates.`,
+        );
+      }
+      return { lossSum: scalarOf(await session.run(feeds, outputs), lossSum) };
+    },
+
+    async update({ t, learningRate, denominator }) {
+      const session = await runtime.session(artifacts.optimizer);
+      const { inputs, outputs } = bindTensors(artifacts.optimizer, bindings);
+      const result = await session.run(
+        {
+          ...inputs,
+          [optimizerScalars.learningRate]: scalarFeed(learningRate),
+          [optimizerScalars.biasCorrection1]: scalarFeed(1 - recipe.beta1 ** t),
+          [optimizerScalars.biasCorrection2]: scalarFeed(1 - recipe.beta2 ** t),
+          [optimizerScalars.denominator]: scalarFeed(denominator),
+          [optimizerScalars.maxNorm]: scalarFeed(recipe.maxGradNorm ?? noClipping),
+        },
+        outputs,
+      );
+      return { gradientNorm: scalarOf(result, gradientNorm) };
+    },
+  };
+}

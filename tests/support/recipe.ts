@@ -1,0 +1,31 @@
+/** Recipes as a form would make them: the fields of the stages beside the others. */
+
+import { defaultRecipe, type Recipe, recipeSettings } from "../../src/run/recipe.ts";
+import type { Stage } from "../../src/run/stage.ts";
+
+export interface RecipeChange
+  extends Partial<Omit<Recipe, "stages">>,
+    Partial<Pick<Stage, "mixture" | "learningRate" | "epochs" | "steps" | "schedule" | "warmupRatio">> {
+  readonly stages?: "together" | "text-first";
+  readonly textEpochs?: number;
+  readonly textLearningRate?: number | null;
+}
+
+/** Throws for a change that is no setting. */
+export function recipeWith(base: Recipe, { method, lora, template, ...fields }: RecipeChange): Recipe {
+  const start: Recipe = { ...base, ...(method && { method }), ...(lora && { lora }), ...(template && { template }) };
+  const changes = new Map<string, unknown>(Object.entries(fields));
+  const changed = recipeSettings
+    .filter(({ field }) => changes.has(field))
+    .reduce((recipe, setting) => {
+      const value = changes.get(setting.field);
+      changes.delete(setting.field);
+      return setting.with(recipe, value);
+    }, start);
+  if (changes.size > 0) throw new Error(`No setting of a recipe is named ${[...changes.keys()].join(", ")}.`);
+  return changed;
+}
+
+/** The defaults that a person gets, and what a test needs otherwise. No test spells a recipe out. */
+export const recipeOf = (method: Recipe["method"], change: RecipeChange = {}): Recipe =>
+  recipeWith(defaultRecipe(method), change);
