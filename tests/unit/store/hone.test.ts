@@ -37,7 +37,7 @@ function choose(hone: Hone) {
 
 afterEach(() => void vi.unstubAllGlobals());
 
-test("starting loads what the browser keeps, curves apart from records", async () => {
+test("starting loads what the browser keeps, and curves when somebody draws them", async () => {
   const { hone, facts } = await openHone();
   const { model, source, run, babbler } = kept();
   expect(facts().engine.status).toBe("ready");
@@ -50,7 +50,10 @@ test("starting loads what the browser keeps, curves apart from records", async (
   const [entry] = facts().runs.list;
   expect(entry).toMatchObject({ id: run.id, name: "First try", step: 30 });
   expect(entry).not.toHaveProperty("metrics");
-  expect(hone.series.of(run.id).steps).toHaveLength(30);
+  const curves = () => hone.series.of(run.id);
+  expect([curves().whole, curves().steps.step.length]).toEqual([false, 0]);
+  await hone.runs.openCurves(run.id);
+  expect([curves().whole, curves().steps.step.length]).toEqual([true, 30]);
 });
 
 test("a run goes through its phases, and its figures land in the series", async () => {
@@ -71,7 +74,7 @@ test("a run goes through its phases, and its figures land in the series", async 
 test("pause stops, resume goes on to the end; a second start meanwhile is not sent", async () => {
   const { hone, facts } = await openHone();
   choose(hone);
-  const long = { ...recipe, steps: 100, watchEvery: null };
+  const long = recipeWith(recipe, { steps: 100, watchEvery: null });
   const first = hone.training.start(long, "a run");
   await until(hone, ({ training }) => training.phase === "running");
   await hone.training.start(long, "another");
