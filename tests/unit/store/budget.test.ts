@@ -49,7 +49,7 @@ test("cancelling is no failure; a failure names the run that it is of", async ()
 });
 
 test("what only steers the learning needs no other budget; what changes memory or time does", () => {
-  const key = (change: Partial<Recipe>) => budgetKey(requestOf(change));
+  const key = (change: RecipeChange) => budgetKey(requestOf(change));
   for (const change of [{ learningRate: 1 }, { seed: 7 }, { schedule: "linear" as const }, { patience: 3 }]) {
     expect([change, key(change)]).toEqual([change, key({})]);
   }

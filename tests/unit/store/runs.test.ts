@@ -61,7 +61,8 @@ test("undo brings it back in its place, with its curves, and nothing is deleted 
   expect(shown()).toEqual([young.id]);
   hone.runs.undo();
   expect(shown()).toEqual([young.id, old.id]);
-  expect(hone.series.of(old.id).steps).toHaveLength(12);
+  await hone.runs.openCurves(old.id);
+  expect(hone.series.of(old.id).steps.step).toHaveLength(12);
   await vi.advanceTimersByTimeAsync(2 * undoTime);
   expect(await kept()).toEqual(inOrder(old, young));
 });
@@ -119,7 +120,10 @@ test("a run that another tab trains is listed with live curves; its end brings t
   for (const step of [1, 2, 3]) {
     tell({ type: "elsewhere", event: { type: "step", runId: "there", metrics: metrics(step), memory: 7 } });
   }
-  tell({ type: "elsewhere", event: { type: "evaluation", runId: "there", metrics: { step: 3, loss: 2, sets: { validation: 2 } } } });
+  tell({
+    type: "elsewhere",
+    event: { type: "evaluation", runId: "there", metrics: { step: 3, loss: 2, sets: { validation: 2 } } },
+  });
   await vi.waitFor(() => expect(hone.series.of("there").evaluations).toMatchObject([{ step: 3, loss: 2 }]));
   expect(facts().training).toMatchObject({ phase: "idle", elsewhere: true });
   expect(shown()).toEqual(["there", young.id, old.id]);
