@@ -203,7 +203,7 @@ describe("sessions", () => {
   test("a key that names two models is refused", async () => {
     await runtime.session(multiplyAdd(2, "same"));
     await expect(runtime.session({ ...decayUpdate(2), key: "same" })).rejects.toThrow(
-      /Two artifacts have the key same, training and optimizer/,
+      /Two artifacts have the key same: training with 3 inputs and 1 outputs, and optimizer with 3 inputs and 2/,
     );
     await expect(runtime.session(multiplyAdd(3, "same"))).rejects.toThrow(
       /Two artifacts have the key same, .* which differ in a float32\[3\]/,
