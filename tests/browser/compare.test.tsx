@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { openStorage } from "../../src/storage/storage.ts";
 import { examFile, examTexts } from "../support/exam.ts";
-import { closePage, colourRows, eachOnAPage, enter, keepBasics, keepRun, openStudio } from "../support/studio.tsx";
+import { colourRows, keepBasics, keepRun } from "../support/kept.ts";
+import { closePage, eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
 const kept = eachOnAPage(async (here) => {
   const { engine } = here;

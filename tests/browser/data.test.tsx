@@ -3,9 +3,10 @@
 import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
+import { keepBasics, keepRows } from "../support/kept.ts";
 import { chatRows, faultyRows } from "../support/rows.ts";
 import { type Stubs, untilCancelled } from "../support/services.ts";
-import { closePage, eachOnAPage, enter, keepBasics, keepRows, openStudio } from "../support/studio.tsx";
+import { closePage, eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 import { asFiles, jsonLines, speakingModel } from "../support/tinyLlama.ts";
 
 /** 300 rows with faults, in "colours.jsonl". */

@@ -3,8 +3,9 @@
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { examFile, examRows, examTexts } from "../support/exam.ts";
+import { keepBasics, keepRun } from "../support/kept.ts";
 import { refuse, type Stubs, untilCancelled } from "../support/services.ts";
-import { eachOnAPage, enter, keepBasics, keepRun, openStudio } from "../support/studio.tsx";
+import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 import { jsonLines } from "../support/tinyLlama.ts";
 
 const kept = eachOnAPage(async (here) => {

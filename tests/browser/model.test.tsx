@@ -8,9 +8,10 @@ import { bytes } from "../../src/ui/format.ts";
 import { stepTaken } from "../support/engineHere.ts";
 import { type HubModels, sha } from "../support/hub.ts";
 import { playHub } from "../support/hubInPage.ts";
+import { colourRows, keepRows } from "../support/kept.ts";
 import { copyKept, type Kept, putKept } from "../support/keptBrowser.ts";
 import { recipeOf } from "../support/recipe.ts";
-import { colourRows, eachOnAPage, enter, keepRows, openStudio } from "../support/studio.tsx";
+import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 import { asFiles, sizedModel, tinyConfig, tinyModel } from "../support/tinyLlama.ts";
 
 const template = "{% for message in messages %}\n{{ message.content }}{{ eos_token }}\n{% endfor %}";

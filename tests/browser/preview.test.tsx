@@ -2,9 +2,10 @@
 
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
+import { keepBasics, keepRows } from "../support/kept.ts";
 import { faultyRows } from "../support/rows.ts";
 import { refuse, type Stubs } from "../support/services.ts";
-import { eachOnAPage, enter, keepBasics, keepRows, openStudio } from "../support/studio.tsx";
+import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
 /** A question with two answers, one of which goes on; and one with one answer. */
 const trees = [

@@ -8,9 +8,10 @@ import { withLambdas } from "../../src/run/stage.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { bytes, figure } from "../../src/ui/format.ts";
 import { engineHere } from "../support/engineHere.ts";
+import { keepBasics } from "../support/kept.ts";
 import { recipeOf } from "../support/recipe.ts";
 import { refuse, type Stubs, untilCancelled } from "../support/services.ts";
-import { eachOnAPage, enter, keepBasics, openStudio } from "../support/studio.tsx";
+import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
 const template =
   "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}";

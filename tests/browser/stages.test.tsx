@@ -7,9 +7,10 @@ import type { Curves } from "../../src/run/curves.ts";
 import { wholeSource } from "../../src/run/source.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { figure } from "../../src/ui/format.ts";
+import { keepBasics, keepRows } from "../support/kept.ts";
 import { copyKept, type Kept, putKept } from "../support/keptBrowser.ts";
 import { recipeOf } from "../support/recipe.ts";
-import { closePage, eachOnAPage, enter, keepBasics, keepRows, openStudio } from "../support/studio.tsx";
+import { closePage, eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
 /** Twice 36 of 40 passages, then twice 18 of 20 chats, four to a step. */
 const steps = { text: 18, chats: 10 };

@@ -5,8 +5,9 @@ import { afterEach, expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { bytes, share } from "../../src/ui/format.ts";
 import { followRuns } from "../../src/ui/train/attention.ts";
+import { colourRows, keepBasics, keepRun } from "../support/kept.ts";
 import { refuse, type Stubs, untilCancelled } from "../support/services.ts";
-import { colourRows, eachOnAPage, enter, keepBasics, keepRun, openStudio } from "../support/studio.tsx";
+import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
 const kept = eachOnAPage(async (here) => {
   const basics = await keepBasics(here, { rows: colourRows(60) });

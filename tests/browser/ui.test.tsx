@@ -3,11 +3,13 @@
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { wholeSource } from "../../src/run/source.ts";
+import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { stepTaken } from "../support/engineHere.ts";
+import { colourRows, keepBasics } from "../support/kept.ts";
 import { copyKept, putKept } from "../support/keptBrowser.ts";
 import { recipeOf } from "../support/recipe.ts";
 import { openServices } from "../support/services.ts";
-import { closePage, colourRows, eachOnAPage, enter, keepBasics, openPage, openStudio } from "../support/studio.tsx";
+import { closePage, eachOnAPage, enter, openPage, openStudio } from "../support/studio.tsx";
 
 /** The fifth row has no answer. */
 const rows = [...colourRows(4), { instruction: "And this one?", input: "", output: "" }, ...colourRows(20).slice(4)];
@@ -110,7 +112,7 @@ test("what was typed outlives the page", async () => {
 test("an engine that cannot be loaded leaves a page that says so", async () => {
   await openPage({
     engine: () => new Worker("/there-is-no-such-worker.js", { type: "module" }),
-    data: openServices().data,
+    data: openServices(browserEntries).data,
   });
   await expect.element(page.getByRole("alert")).toHaveTextContent("The engine could not be loaded");
   await expect.element(page.getByRole("button", { name: "Start the engine again" })).toBeEnabled();

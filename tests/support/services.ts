@@ -9,7 +9,7 @@ import { createEngine } from "../../src/engine/engine.ts";
 import type { DataApi, DataEvent } from "../../src/protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
 import { connect, emitTo, onPort, serve } from "../../src/protocol/rpc.ts";
-import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 
 /** Calls that are answered otherwise than by the service. */
@@ -22,6 +22,8 @@ export interface Stubs {
 export interface Services extends WorkerStarters {
   /** Has the engine tell the page something, as it does when another tab trains. */
   tell(event: EngineEvent): void;
+  /** Has the engine that was started last die, as of an uncaught exception; resolves once nothing of it is at work. */
+  crash(): Promise<void>;
   /** Ends whatever trains and every call of the page that is under way. */
   settle(): Promise<void>;
 }
@@ -36,7 +38,7 @@ export const untilCancelled = (signal: AbortSignal | undefined): Promise<never> 
 /** Counts the calls that have not ended, and ends those that can be. */
 function createCalls() {
   const pending = new Set<Promise<unknown>>();
-  const end = new AbortController();
+  let end = new AbortController();
   return {
     watched: <Api extends object>(api: Api): Api =>
       new Proxy(api, {
@@ -54,12 +56,13 @@ function createCalls() {
       }),
     async end() {
       end.abort();
+      end = new AbortController();
       while (pending.size > 0) await Promise.allSettled(pending);
     },
   };
 }
 
-function workerOf(answer: (port: MessagePort) => void): EngineWorker {
+function workerOf(answer: (port: MessagePort) => void): EngineWorker & EventTarget {
   const { port1, port2 } = new MessageChannel();
   answer(port2);
   port1.start();
@@ -72,25 +75,33 @@ function workerOf(answer: (port: MessagePort) => void): EngineWorker {
   });
 }
 
-/** Starters of both services, for `createEngineClient`. */
-export function openServices(stubs: Stubs = {}): Services {
+/** Starters of both services, for `createEngineClient`. `entries` are those of the place where the test runs. */
+export function openServices(entries: OrtEntries, stubs: Stubs = {}): Services {
   const calls = createCalls();
   const engines: Promise<EngineApi>[] = [];
   let tell: (event: EngineEvent) => void = () => undefined;
+  let die: () => void = () => undefined;
+  const settle = async () => {
+    for (const engine of engines) await (await engine).cancelRun();
+    await calls.end();
+  };
   return {
-    engine: () =>
-      workerOf((port) => {
+    engine() {
+      const worker = workerOf((port) => {
         tell = emitTo<EngineEvent>(port);
         const met = new Promise<DataApi>((resolve) => {
           onPort(port, (other) => resolve(connect<DataApi, DataEvent>(other, () => undefined).api));
         });
-        const engine = createEngine(browserEntries, tell, () => met);
+        const engine = createEngine(entries, tell, () => met);
         engines.push(engine);
         serve(
           engine.then((real) => calls.watched<EngineApi>({ ...real, ...stubs.engine?.(real) })),
           port,
         );
-      }),
+      });
+      die = () => void worker.dispatchEvent(new Event("error"));
+      return worker;
+    },
     data: () =>
       workerOf((port) => {
         const desk = openStorage().then((storage) => createDataDesk(storage, emitTo<DataEvent>(port)));
@@ -99,9 +110,10 @@ export function openServices(stubs: Stubs = {}): Services {
         onPort(port, (other) => serve(served, other));
       }),
     tell: (event) => tell(event),
-    async settle() {
-      for (const engine of engines) await (await engine).cancelRun();
-      await calls.end();
+    crash: () => {
+      die();
+      return settle();
     },
+    settle,
   };
 }

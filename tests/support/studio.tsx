@@ -7,17 +7,13 @@ import type { ScreenName } from "../../scripts/harness/studio.ts";
 import { createEngineClient, type EngineClient, type WorkerStarters } from "../../src/client/client.ts";
 import type { ModelSummary } from "../../src/protocol/engine.ts";
 import type { SourceSummary } from "../../src/records/source.ts";
-import type { RunRecord } from "../../src/run/record.ts";
-import { wholeSource } from "../../src/run/source.ts";
 import { createHone, type Hone } from "../../src/store/hone.ts";
 import { App } from "../../src/ui/App.tsx";
 import "../../src/ui/styles.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { engineHere, type Here } from "./engineHere.ts";
 import { copyKept, type Kept, putKept } from "./keptBrowser.ts";
-import { type RecipeChange, recipeOf } from "./recipe.ts";
 import { openServices, type Services, type Stubs } from "./services.ts";
-import { asFiles, jsonLines, type ModelFiles, speakingModel } from "./tinyLlama.ts";
 
 let root: Root | null = null;
 const opened: Services[] = [];
@@ -62,48 +58,6 @@ export function eachOnAPage<T>(prepare: (here: Here) => Promise<T>): () => T {
   };
 }
 
-/** A model that answers "Blue.", and rows that teach it another answer. */
-export interface Basics {
-  readonly model: ModelSummary;
-  readonly source: SourceSummary;
-}
-
-export const colourRows = (count = 20, output = "Red.") =>
-  Array.from({ length: count }, (_, i) => ({ instruction: `What colour is number ${i}?`, input: "", output }));
-
-/** Has the browser keep the model "tiny" and the rows, a file of JSON Lines. */
-export async function keepBasics(
-  { engine, data }: Here,
-  {
-    rows = colourRows(),
-    files = speakingModel(),
-  }: { readonly rows?: readonly unknown[]; readonly files?: ModelFiles } = {},
-): Promise<Basics> {
-  const model = await engine.openModel({ kind: "files", files: asFiles(files), name: "tiny" });
-  return { model, source: await keepRows({ data }, rows, "colours.jsonl") };
-}
-
-export async function keepRows({ data }: Pick<Here, "data">, rows: readonly unknown[], name: string) {
-  const { sources, failures } = await data.open([new File([jsonLines(rows)], name)]);
-  if (!sources[0]) throw new Error(failures.map(({ message }) => message).join(" "));
-  return sources[0];
-}
-
-/** Steps after which the model answers "Red." instead. */
-const enough = 30;
-
-/** Has the browser keep a finished run, after which the model answers as the rows do; watched and validated every ten steps. */
-export function keepRun(
-  { engine }: Pick<Here, "engine">,
-  { model, source }: Basics,
-  name = "First try",
-  change: RecipeChange = {},
-): Promise<RunRecord> {
-  const steps = { steps: enough, evaluateEvery: 10, checkpointEvery: 10, watchEvery: 10, accumulation: 1 };
-  const recipe = recipeOf("full", { ...steps, learningRate: 2e-2, ...change });
-  return engine.startRun({ name, modelHash: model.hash, sources: [wholeSource(source.hash)], recipe });
-}
-
 export async function openPage(starters: WorkerStarters): Promise<Hone & { readonly client: EngineClient }> {
   const client = createEngineClient(starters);
   const hone = createHone(client);
@@ -118,7 +72,7 @@ export async function openStudio(
   chosen: { readonly model?: ModelSummary; readonly sources?: readonly SourceSummary[] } = {},
   stubs: Stubs = {},
 ): Promise<Awaited<ReturnType<typeof openPage>> & { readonly services: Services }> {
-  const services = openServices(stubs);
+  const services = openServices(browserEntries, stubs);
   opened.push(services);
   const hone = await openPage(services);
   if (chosen.model) hone.model.select(chosen.model.hash);

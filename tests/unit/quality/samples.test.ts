@@ -9,7 +9,7 @@ import { test as sharedTest } from "../../support/shared.ts";
 import { type Chain, inspectFile, recordsOf } from "./chain.ts";
 import { findingOf } from "./made.ts";
 
-const at = (name: string) => new URL(`../../../../public/samples/${name}`, import.meta.url);
+const at = (name: string) => new URL(`../../../public/samples/${name}`, import.meta.url);
 const sample = async (name: string) => new Uint8Array(await readFile(at(name)));
 const readme = await readFile(at("README.md"), "utf8");
 

@@ -1,36 +1,37 @@
-/** Budget and watch as topics, on a fake engine behind a real message channel. Oracle: what the fake engine was told to do. */
+/** Budget and watch as topics, on the real engine in Node. Oracle: what the engine measured and told. */
 
-import { expect, test } from "vitest";
-import { createEngineClient } from "../../../src/client/client.ts";
-import { defaultRecipe } from "../../../src/run/recipe.ts";
+import { expect, test, vi } from "vitest";
+import type { RunRequest } from "../../../src/protocol/engine.ts";
+import { wholeSource } from "../../../src/run/source.ts";
 import { budgetKey } from "../../../src/store/budget.ts";
-import { createHone } from "../../../src/store/hone.ts";
 import { watchChoice } from "../../../src/store/watching.ts";
-import { fakeSource } from "../../support/fakeData.ts";
-import { type FakeSettings, fakeModel, fakeWorkers } from "../../support/fakeEngine.ts";
-import { type RecipeChange, recipeWith } from "../../support/recipe.ts";
+import { keepBasics } from "../../support/kept.ts";
+import { eachOnADisk, openHone, until } from "../../support/openHone.ts";
+import { type RecipeChange, recipeOf } from "../../support/recipe.ts";
+import { refuse, type Stubs } from "../../support/services.ts";
 
-const request = {
+vi.mock("../../../src/storage/indexedDb.ts", async () => (await import("../../support/disk.ts")).indexedDb);
+
+const kept = eachOnADisk(keepBasics);
+
+const requestOf = (change: RecipeChange = {}): RunRequest => ({
   name: "a run",
-  modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, excluded: [] }],
-  recipe: recipeWith(defaultRecipe("lora"), { steps: 12 }),
-};
+  modelHash: kept().model.hash,
+  sources: [wholeSource(kept().source.hash)],
+  recipe: recipeOf("lora", { steps: 12, maxLength: 64, accumulation: 1, samplePrompts: 0, ...change }),
+});
 
-async function started(settings: Partial<FakeSettings> = {}) {
-  const hone = createHone(
-    createEngineClient(fakeWorkers({ pace: 5, models: [fakeModel], sources: [fakeSource], ...settings })),
-  );
-  await hone.engine.start("auto");
-  return { hone, facts: () => hone.store.getState().budget };
+async function started(stubs: Stubs = {}) {
+  const { hone, facts } = await openHone(stubs);
+  return { hone, facts: () => facts().budget };
 }
 
 test("a later measuring ends an earlier one, and the last budget stays until the new one is there", async () => {
   const { hone, facts } = await started();
-  await hone.budget.measure(request, "first");
+  await hone.budget.measure(requestOf(), "first");
   expect(facts()).toMatchObject({ key: "first", measuring: null, budget: { steps: 12 }, failure: null });
-  const second = hone.budget.measure({ ...request, recipe: recipeWith(request.recipe, { steps: 20 }) }, "second");
-  const third = hone.budget.measure({ ...request, recipe: recipeWith(request.recipe, { steps: 30 }) }, "third");
+  const second = hone.budget.measure(requestOf({ steps: 20 }), "second");
+  const third = hone.budget.measure(requestOf({ steps: 30 }), "third");
   expect(facts()).toMatchObject({ key: "first", measuring: "third", budget: { steps: 12 } });
   await Promise.all([second, third]);
   expect(facts()).toMatchObject({ key: "third", measuring: null, budget: { steps: 30 } });
@@ -38,34 +39,27 @@ test("a later measuring ends an earlier one, and the last budget stays until the
 
 test("cancelling is no failure; a failure names the run that it is of", async () => {
   const { hone, facts } = await started();
-  const measuring = hone.budget.measure(request, "one");
+  const measuring = hone.budget.measure(requestOf(), "one");
   hone.budget.cancel();
   await measuring;
   expect(facts()).toEqual({ budget: null, key: null, measuring: null, failure: null, failedKey: null });
-  const failing = await started({ failing: { budget: new RangeError("too large") } });
-  await failing.hone.budget.measure(request, "two");
+  const failing = await started({ engine: () => ({ budget: refuse("too large") }) });
+  await failing.hone.budget.measure(requestOf(), "two");
   expect(failing.facts()).toMatchObject({ failure: { message: "too large" }, failedKey: "two", measuring: null });
 });
 
 test("what only steers the learning needs no other budget; what changes memory or time does", () => {
-  const key = (change: RecipeChange) => budgetKey({ ...request, recipe: recipeWith(request.recipe, change) });
-  for (const change of [
-    { learningRate: 1 },
-    { seed: 7 },
-    { schedule: "linear" },
-    { patience: 3 },
-  ] satisfies RecipeChange[]) {
+  const key = (change: Partial<Recipe>) => budgetKey(requestOf(change));
+  for (const change of [{ learningRate: 1 }, { seed: 7 }, { schedule: "linear" as const }, { patience: 3 }]) {
     expect([change, key(change)]).toEqual([change, key({})]);
   }
   for (const change of [
     { batchSize: 8 },
-    { method: "full" },
+    { method: "full" as const },
     { keepLast: 5 },
     { watchEvery: null },
-    { maxLength: 64 },
-    { epochs: 9, steps: null },
-    { stages: "text-first" },
-  ] satisfies RecipeChange[]) {
+    { maxLength: 32 },
+  ]) {
     expect([change, key(change)]).not.toEqual([change, key({})]);
   }
 });
@@ -96,21 +90,16 @@ test.each([
 });
 
 test("looks of a run in training come into its record, and a checkpoint is asked for once", async () => {
-  const { hone } = await started();
-  hone.model.select(fakeModel.hash);
-  hone.data.choose(fakeSource.hash, true);
+  const { hone } = await openHone();
+  const { model, source } = kept();
+  hone.model.select(model.hash);
+  hone.data.choose(source.hash, true);
   const saving = new Set<boolean>();
   hone.store.subscribe(({ training }) => saving.add(training.saving));
   const seen = new Set<number>();
   hone.store.subscribe(({ runs }) => seen.add(runs.list[0]?.watch?.moments.length ?? 0));
-  const run = hone.training.start({ ...request.recipe, watchEvery: 4 }, "watched");
-  await new Promise<void>((resolve) => {
-    const stop = hone.store.subscribe(({ training }) => {
-      if (training.phase !== "running") return;
-      stop();
-      resolve();
-    });
-  });
+  const run = hone.training.start(requestOf({ watchEvery: 4, steps: 12 }).recipe, "watched");
+  await until(hone, ({ training }) => training.phase === "running");
   await hone.training.save();
   await run;
   expect([...seen].filter((count) => count > 0)).toEqual([1, 2, 3, 4]);

@@ -1,119 +1,120 @@
-/** The page's state on a fake engine behind a real message channel. Oracle: what the fake engine was told to do. */
+/** The page's state on the real services behind message channels, on wasm in Node. Oracle: the engine, asked past the page. */
 
-import { expect, test } from "vitest";
-import { createEngineClient } from "../../../src/client/client.ts";
-import { defaultRecipe } from "../../../src/run/recipe.ts";
+import { afterEach, expect, test, vi } from "vitest";
 import { presentConversation } from "../../../src/store/compare.ts";
 import type { Side } from "../../../src/store/conversation.ts";
-import { createHone, type Hone } from "../../../src/store/hone.ts";
+import type { Hone } from "../../../src/store/hone.ts";
 import type { HoneState } from "../../../src/store/state.ts";
-import { fakeChats, fakeSource } from "../../support/fakeData.ts";
-import { type FakeSettings, fakeModel, fakeRun, fakeWorkers } from "../../support/fakeEngine.ts";
-import { recipeWith } from "../../support/recipe.ts";
+import { keepBasics, keepRun } from "../../support/kept.ts";
+import { eachOnADisk, openHone, until } from "../../support/openHone.ts";
+import { recipeOf, recipeWith } from "../../support/recipe.ts";
+import { faultyRows } from "../../support/rows.ts";
+import { untilCancelled } from "../../support/services.ts";
+import { asFiles, jsonLines, sizedModel, tinyRows } from "../../support/tinyLlama.ts";
 
-const request = {
-  name: "a run",
-  modelHash: fakeModel.hash,
-  sources: [{ hash: fakeSource.hash, mapping: null, excluded: [] }],
-  recipe: recipeWith(defaultRecipe("lora"), { steps: 12 }),
-};
-const kept: FakeSettings = { pace: 1, models: [fakeModel], sources: [fakeSource] };
+vi.mock("../../../src/storage/indexedDb.ts", async () => (await import("../../support/disk.ts")).indexedDb);
 
-async function started(settings: FakeSettings) {
-  const workers = fakeWorkers(settings);
-  const hone = createHone(createEngineClient(workers));
-  await hone.engine.start("auto");
-  return { hone, facts: () => hone.store.getState(), crash: workers.crash };
-}
-
-/** Settles at the very change that makes it true, so that no timer decides what a test sees. */
-function until(hone: Hone, isTrue: (state: HoneState) => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = hone.store.subscribe((state) => {
-      if (!isTrue(state)) return;
-      stop();
-      resolve();
-    });
+/** "First try" has learnt to answer "Red."; the fifth row has no answer. */
+const kept = eachOnADisk(async (here) => {
+  const basics = await keepBasics(here);
+  const run = await keepRun(here, basics);
+  const rows = [...tinyRows(4), { instruction: "And this one?", input: "", output: "" }, ...tinyRows(16)];
+  const { sources } = await here.data.open([new File([jsonLines(rows)], "rows.jsonl")]);
+  const babbler = await here.engine.openModel({
+    kind: "files",
+    files: asFiles(sizedModel({ max_position_embeddings: 2048 })),
+    name: "babbler",
   });
-}
+  return { ...basics, run, rows: sources[0]?.hash ?? "", babbler };
+});
+
+const recipe = recipeOf("lora", { steps: 12, maxLength: 64, accumulation: 1, checkpointEvery: 10, samplePrompts: 0 });
 
 function choose(hone: Hone) {
-  hone.model.select(fakeModel.hash);
-  hone.data.choose(fakeSource.hash, true);
+  hone.model.select(kept().model.hash);
+  hone.data.choose(kept().rows, true);
 }
 
+afterEach(() => void vi.unstubAllGlobals());
+
 test("starting loads what the browser keeps, and curves when somebody draws them", async () => {
-  const { hone, facts } = await started({ ...kept, runs: [fakeRun(request, 7, 12)] });
+  const { hone, facts } = await openHone();
+  const { model, source, run, babbler } = kept();
   expect(facts().engine.status).toBe("ready");
-  expect(facts().model.list).toEqual([fakeModel]);
-  expect(facts().data.list).toEqual([fakeSource]);
-  const [run] = facts().runs.list;
-  expect(run).toMatchObject({ name: "a run", step: 7 });
-  expect(run).not.toHaveProperty("metrics");
-  const curves = () => hone.series.of(run?.id ?? "");
+  expect(
+    facts()
+      .model.list.map(({ hash }) => hash)
+      .toSorted(),
+  ).toEqual([model.hash, babbler.hash].toSorted());
+  expect(facts().data.list).toContainEqual(source);
+  const [entry] = facts().runs.list;
+  expect(entry).toMatchObject({ id: run.id, name: "First try", step: 30 });
+  expect(entry).not.toHaveProperty("metrics");
+  const curves = () => hone.series.of(run.id);
   expect([curves().whole, curves().steps.step.length]).toEqual([false, 0]);
-  await hone.runs.openCurves(run?.id ?? "");
-  expect([curves().whole, curves().steps.step.length, curves().evaluations.length]).toEqual([true, 7, 1]);
+  await hone.runs.openCurves(run.id);
+  expect([curves().whole, curves().steps.step.length]).toEqual([true, 30]);
 });
 
 test("a run goes through its phases, and its figures land in the series", async () => {
-  const { hone, facts } = await started(kept);
+  const { hone, facts } = await openHone();
   choose(hone);
   const phases = new Set<string>();
   hone.store.subscribe(({ training }) => phases.add(training.phase));
-  await hone.training.start(request.recipe, "a run");
+  await hone.training.start(recipe, "a run");
   expect([...phases]).toEqual(["preparing", "running", "idle"]);
   const { runId, dropped, checkpoint, failure } = facts().training;
   expect(failure).toBeNull();
-  expect(dropped).toHaveLength(1);
-  expect(checkpoint).toBe(10);
-  expect(facts().runs.list).toMatchObject([{ id: runId, status: "finished", step: 12 }]);
-  await hone.runs.openCurves(runId ?? "");
+  expect(dropped).toMatchObject([{ line: 5 }]);
+  expect(checkpoint).toBe(12);
+  expect(facts().runs.list[0]).toMatchObject({ id: runId, status: "finished", step: 12 });
   expect([...hone.series.of(runId ?? "").steps.step]).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
 });
 
 test("pause stops, resume goes on to the end; a second start meanwhile is not sent", async () => {
-  const { hone, facts } = await started({ ...kept, pace: 5 });
+  const { hone, facts } = await openHone();
   choose(hone);
-  const first = hone.training.start(request.recipe, "a run");
+  const long = recipeWith(recipe, { steps: 100, watchEvery: null });
+  const first = hone.training.start(long, "a run");
   await until(hone, ({ training }) => training.phase === "running");
-  await hone.training.start(request.recipe, "another");
+  await hone.training.start(long, "another");
   await hone.training.pause();
   await first;
-  const run = facts().runs.list[0];
-  expect(facts().runs.list).toHaveLength(1);
+  const [run] = facts().runs.list;
+  expect(facts().runs.list.map(({ name }) => name)).toEqual(["a run", "First try"]);
   expect(run?.status).toBe("paused");
-  expect(run?.step).toBeLessThan(12);
+  expect(run?.step).toBeLessThan(100);
   await hone.training.resume(run?.id ?? "");
-  expect(facts().runs.list[0]).toMatchObject({ status: "finished", step: 12 });
+  expect(facts().runs.list[0]).toMatchObject({ status: "finished", step: 100 });
 });
 
 test("a refused run shows the engine's words and frees the page", async () => {
-  const { hone, facts } = await started({ ...kept, failing: { startRun: new RangeError("needs 9 GB, has 4 GB") } });
+  const { hone, facts } = await openHone();
   choose(hone);
-  await hone.training.start(request.recipe, "a run");
+  await hone.training.start({ ...recipe, maxLength: 4096 }, "a run");
   expect(facts().training).toMatchObject({
     phase: "idle",
-    failure: { name: "RangeError", message: "needs 9 GB, has 4 GB" },
+    failure: { message: expect.stringMatching(/4096 tokens, but the model's context holds 512/) },
   });
 });
 
 test("what cannot be read is told and changes no choice; what can is chosen beside the rest", async () => {
-  const { hone, facts } = await started(kept);
+  const { hone, facts } = await openHone();
   choose(hone);
   await hone.data.open([new File([], "empty.json")]);
   expect(facts().data.failures).toMatchObject([{ message: expect.stringContaining("is empty") }]);
-  expect(facts().data.chosen.map(({ hash }) => hash)).toEqual([fakeSource.hash]);
+  expect(facts().data.chosen.map(({ hash }) => hash)).toEqual([kept().rows]);
   expect(await hone.data.paste("Pasted", "{")).toBe(false);
-  expect(facts().data.failure?.message).toMatch(/^Pasted is broken JSON/);
+  expect(facts().data.failure?.message).toMatch(/^Pasted.*broken JSON/);
   expect(await hone.data.paste("Pasted", '{"text":"a"}')).toBe(true);
   expect(facts().data).toMatchObject({ failure: null, failures: [], opening: false });
   expect(facts().data.chosen).toHaveLength(2);
 });
 
 test("reading can be cancelled without an error", async () => {
-  const { hone, facts } = await started({ ...kept, pace: 5 });
-  const opening = hone.data.open([new File(["[]"], fakeChats.name)]);
+  const { hone, facts } = await openHone();
+  const many = Array.from({ length: 100_000 }, (_, i) => `{"instruction":"Question ${i}?","output":"Answer ${i}."}`);
+  const opening = hone.data.paste("many.jsonl", many.join("\n"));
   await until(hone, ({ progress }) => progress.data !== null);
   hone.data.cancel();
   await opening;
@@ -121,44 +122,44 @@ test("reading can be cancelled without an error", async () => {
 });
 
 test("an exclusion counts each row once, and its undo puts back only what it took", async () => {
-  const { hone, facts } = await started(kept);
+  const { hone, facts } = await openHone();
   choose(hone);
   const excluded = () => facts().data.chosen[0]?.excluded;
   hone.data.exclude("by hand", { sources: [0], rows: [9] });
   // Row 9 is out already; source 1 is not chosen.
   hone.data.exclude("a finding", { sources: [0, 0, 0, 1], rows: [30, 9, 4, 2] });
   expect(excluded()).toEqual([4, 9, 30]);
-  expect(facts().data.exclusions.map(({ rows }) => rows)).toEqual([
-    { [fakeSource.hash]: [9] },
-    { [fakeSource.hash]: [30, 4] },
-  ]);
+  expect(facts().data.exclusions.map(({ rows }) => rows)).toEqual([{ [kept().rows]: [9] }, { [kept().rows]: [30, 4] }]);
   hone.data.undo(1);
   expect(excluded()).toEqual([9]);
-  hone.data.include(fakeSource.hash, 9);
+  hone.data.include(kept().rows, 9);
   expect(excluded()).toEqual([]);
   expect(facts().data.exclusions).toEqual([]);
 });
 
 test("the data worker is told the selected model, also after the engine was started again", async () => {
-  const { hone, facts, crash } = await started(kept);
-  hone.model.select(fakeModel.hash);
-  await until(hone, ({ data }) => data.model === fakeModel.hash);
-  crash();
+  const { hone, facts, crash } = await openHone();
+  const { hash } = kept().model;
+  hone.model.select(hash);
+  await until(hone, ({ data }) => data.model === hash);
+  const ending = crash();
   expect(facts().data.model).toBeNull();
+  await ending;
   await hone.engine.start("auto");
-  expect(facts().data.model).toBe(fakeModel.hash);
+  expect(facts().data.model).toBe(hash);
 });
 
 test("a later check ends an earlier one, and a failed one leaves the last report", async () => {
-  const { hone, facts } = await started({ ...kept, pace: 5 });
-  choose(hone);
+  const { hone, facts } = await openHone();
+  hone.model.select(kept().model.hash);
   await until(hone, ({ data }) => data.model !== null);
-  const { template, systemPrompt, mask, maxLength, truncation } = defaultRecipe("lora");
+  await hone.data.paste("faulty.jsonl", jsonLines(faultyRows(300)));
+  const { template, systemPrompt, mask, maxLength, truncation } = recipeOf("lora");
   const spec = {
-    modelHash: fakeModel.hash,
+    modelHash: kept().model.hash,
     sources: facts().data.chosen,
     settings: { template, systemPrompt, mask, maxLength, truncation },
-    mixture: "sampling" as const,
+    mixture: "weight" as const,
     validationShare: 0.1,
     seed: 1,
   };
@@ -172,51 +173,57 @@ test("a later check ends an earlier one, and a failed one leaves the last report
   expect(facts().report).toMatchObject({
     report,
     key: "second",
-    failure: { message: expect.stringContaining("does not know this model") },
+    failure: { message: expect.stringContaining("No model is open") },
   });
 });
 
 test("opening a model can be cancelled without an error", async () => {
-  const { hone, facts } = await started({ pace: 5 });
+  const { hone, facts } = await openHone();
+  // An address that never answers.
+  vi.stubGlobal("fetch", (_address: URL, { signal }: { readonly signal?: AbortSignal }) => untilCancelled(signal));
+  const before = facts().model.list;
   const opening = hone.model.open({ kind: "url", base: "https://example.org/model/" });
   await until(hone, ({ progress }) => progress.engine !== null);
   hone.model.cancel();
   await opening;
-  expect(facts().model).toMatchObject({ opening: false, failure: null, list: [] });
+  expect(facts().model).toMatchObject({ opening: false, failure: null, selected: null, list: before });
 });
 
-const words = {
-  modelHash: fakeModel.hash,
-  template: { kind: "built-in", name: "hone" } as const,
-  systemPrompt: null,
-};
-const base: Side = { ...words, name: "base", of: fakeModel.name, runId: null, checkpoint: null };
-const tuned: Side = { ...words, name: "tuned", of: "a run", runId: "run-1", checkpoint: null };
-const other: Side = { ...tuned, name: "other", checkpoint: 4 };
 const sampling = { temperature: 0, topK: null, topP: null, maxTokens: 16, seed: 1 };
 const lastTurn = ({ compare }: HoneState) => presentConversation(compare)?.turns.at(-1);
 
+/** Who is asked: the base model, the run, and the run's checkpoint of step 20. */
+function sides(): { readonly base: Side; readonly tuned: Side; readonly other: Side } {
+  const { model, run } = kept();
+  const words = { modelHash: model.hash, template: run.recipe.template, systemPrompt: null };
+  const base: Side = { ...words, name: "base", of: model.name, runId: null, checkpoint: null };
+  const tuned: Side = { ...words, name: "tuned", of: run.name, runId: run.id, checkpoint: null };
+  return { base, tuned, other: { ...tuned, name: "other", checkpoint: 20 } };
+}
+
 test("answers stream one after another and end; stopping leaves what was written", async () => {
-  const { hone, facts } = await started({ ...kept, pace: 5 });
-  choose(hone);
+  const { hone, facts } = await openHone();
+  const { base, tuned, other } = sides();
   hone.compare.type("Name three colours.");
   const texts = new Set<string>();
   const stop = hone.store.subscribe((state) => texts.add(lastTurn(state)?.answers.base?.text ?? ""));
   await hone.compare.ask([base, tuned, other], sampling);
   stop();
-  expect(texts).toContain("Once upon");
+  expect([...texts]).toEqual(expect.arrayContaining(["", "B", "Bl", "Blu", "Blue", "Blue."]));
   expect(lastTurn(facts())).toMatchObject({
     question: "Name three colours.",
     answers: {
-      base: { status: "done", figures: { finish: "length", step: null, wrote: 7 } },
-      tuned: { status: "done", text: "Red, yellow and blue." },
-      other: { status: "done", text: "Red and green.", figures: { step: 4 } },
+      base: { status: "done", text: "Blue.", figures: { finish: "stop", step: null, wrote: 5 } },
+      tuned: { status: "done", text: "Red.", figures: { finish: "stop", step: 30, wrote: 4 } },
+      other: { status: "done", figures: { step: 20 } },
     },
   });
 
+  // One that goes on and on.
+  const babbler: Side = { ...base, modelHash: kept().babbler.hash, of: "babbler" };
   hone.compare.type("And four?");
-  const asking = hone.compare.ask([base, tuned, other], sampling);
-  await until(hone, (state) => lastTurn(state)?.answers.base?.text === "Once");
+  const asking = hone.compare.ask([babbler, tuned], { ...sampling, maxTokens: 2000 });
+  await until(hone, (state) => (lastTurn(state)?.answers.base?.text ?? "") !== "");
   hone.compare.stop();
   await asking;
   expect(facts().compare.asking).toBe(false);
@@ -227,21 +234,21 @@ test("answers stream one after another and end; stopping leaves what was written
 });
 
 test("a conversation goes on with the same sides, each with its own answers; with others another begins", async () => {
-  const { hone, facts } = await started(kept);
-  const ask = (question: string, sides: readonly Side[]) => {
+  const { hone, facts } = await openHone();
+  const { base, tuned, other } = sides();
+  const ask = (question: string, asked: readonly Side[]) => {
     hone.compare.type(question);
-    return hone.compare.ask(sides, sampling);
+    return hone.compare.ask(asked, sampling);
   };
   await ask("One?", [base, tuned]);
   expect(facts().compare.question).toBe("");
   await ask("Two?", [base, tuned]);
   const first = presentConversation(facts().compare);
   expect(first?.turns.map(({ question }) => question)).toEqual(["One?", "Two?"]);
-  // What the fake engine was asked stands in the prompt that it gives back.
   expect(first?.turns[1]?.answers.tuned?.prompt?.text).toBe(
-    "<|user|>One?<|end|>\n<|assistant|>Red, yellow and blue.<|end|>\n<|user|>Two?<|end|>\n<|assistant|>",
+    "<s><|user|>One?<|end|>\n<|assistant|>Red.<|end|>\n<|user|>Two?<|end|>\n<|assistant|>",
   );
-  expect(first?.turns[1]?.answers.base?.prompt?.text).toContain("<|assistant|>Once upon a time, a cat…<|end|>");
+  expect(first?.turns[1]?.answers.base?.prompt?.text).toContain("<|assistant|>Blue.<|end|>");
   await ask("Three?", [base, other]);
   expect(
     facts()
@@ -254,24 +261,25 @@ test("a conversation goes on with the same sides, each with its own answers; wit
 });
 
 test("a question that nobody could be asked stays in the box, and no conversation has it", async () => {
-  const gone = new Error("This model is not kept in this browser any more.");
-  const { hone, facts } = await started({ ...kept, failing: { openModel: gone } });
+  const { hone, client, facts } = await openHone();
+  // As another tab does, past this page's store.
+  await client.engine.deleteModel(kept().model.hash);
   hone.compare.type("Why?");
-  await hone.compare.ask([base], sampling);
+  await hone.compare.ask([sides().base], sampling);
   expect(facts().compare).toMatchObject({
     question: "Why?",
     asking: false,
     present: null,
-    failure: { message: gone.message },
+    failure: { message: expect.stringMatching(/^This model is not kept in this browser any more/) },
   });
   expect(facts().compare.conversations).toEqual([]);
 });
 
 test("a removed conversation comes back in its place", async () => {
-  const { hone, facts } = await started(kept);
+  const { hone, facts } = await openHone();
   for (const question of ["One?", "Two?"]) {
     hone.compare.type(question);
-    await hone.compare.ask([base], sampling);
+    await hone.compare.ask([sides().base], sampling);
     hone.compare.begin();
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
@@ -286,15 +294,19 @@ test("a removed conversation comes back in its place", async () => {
 });
 
 test("an engine that dies in a run says so; started again, it shows what it keeps", async () => {
-  const { hone, facts, crash } = await started({ ...kept, pace: 5, runs: [fakeRun(request, 7, 12)] });
+  const { hone, facts, crash } = await openHone();
   choose(hone);
-  const run = hone.training.start(request.recipe, "a run");
-  await until(hone, ({ training }) => training.phase === "running");
-  crash();
+  const run = hone.training.start(recipeWith(recipe, { steps: 10_000, watchEvery: null }), "cut off");
+  await until(hone, ({ training }) => training.checkpoint !== null);
+  const ending = crash();
   await run;
   expect(facts().engine).toMatchObject({ status: "failed", failure: { name: "EngineStopped" } });
   expect(facts().training).toMatchObject({ phase: "idle", failure: { name: "EngineStopped" } });
+  await ending;
   await hone.engine.start("auto");
   expect(facts().engine).toMatchObject({ status: "ready", failure: null });
-  expect(facts().runs.list).toHaveLength(1);
+  expect(facts().runs.list).toMatchObject([
+    { name: "cut off", status: "paused", reason: expect.stringMatching(/^The tab was closed at step \d+/) },
+    { name: "First try", status: "finished" },
+  ]);
 });

@@ -7,7 +7,9 @@ import { type Context, patch } from "../../../src/store/context.ts";
 import { createMetricSeries } from "../../../src/store/series.ts";
 import { type HoneState, initialState } from "../../../src/store/state.ts";
 import { updateActions } from "../../../src/store/update.ts";
-import { fakeWorkers } from "../../support/fakeEngine.ts";
+
+/** A worker that never answers: nothing here asks the engine. */
+const silent = () => Object.assign(new MessageChannel().port1, { terminate: () => undefined });
 
 class FakeWorker extends EventTarget {
   state: string;
@@ -63,7 +65,7 @@ function studio({ registration, controlled = false, isolated = true, cores = 4 }
   };
   vi.stubGlobal("navigator", { hardwareConcurrency: cores, serviceWorker });
   vi.stubGlobal("crossOriginIsolated", isolated);
-  const client = createEngineClient(fakeWorkers({ pace: 1 }));
+  const client = createEngineClient({ engine: silent, data: silent });
   const store = createStore<HoneState>()(() => initialState);
   const context: Context = { client, store, series: createMetricSeries() };
   const actions = updateActions(context);

@@ -1,0 +1,57 @@
+/** The page's state on the real services in Node, without a page. */
+
+import { afterEach, beforeAll, beforeEach } from "vitest";
+import { createEngineClient } from "../../src/client/client.ts";
+import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
+import { createHone, type Hone } from "../../src/store/hone.ts";
+import type { HoneState } from "../../src/store/state.ts";
+import { type DiskCopy, disk } from "./disk.ts";
+import { engineHere, type Here } from "./engineHere.ts";
+import { openServices, type Services, type Stubs } from "./services.ts";
+
+const opened: Services[] = [];
+
+/** Each test begins with what `prepare` left on the disk, which is made once for the file. Gives what `prepare` gave. */
+export function eachOnADisk<T>(prepare: (here: Here) => Promise<T>): () => T {
+  let made: { readonly given: T; readonly kept: DiskCopy } | null = null;
+  beforeAll(async () => {
+    disk.put();
+    const here = await engineHere(nodeEntries);
+    await here.engine.start("wasm");
+    made = { given: await prepare(here), kept: disk.copy() };
+  }, 300_000);
+  beforeEach(() => disk.put(made?.kept));
+  afterEach(async () => {
+    for (const services of opened.splice(0)) await services.settle();
+  });
+  return () => {
+    if (!made) throw new Error("What the disk holds is there in a test only.");
+    return made.given;
+  };
+}
+
+/** A page that has just started its engine; what it keeps on the disk outlives it. */
+export async function openHone(stubs: Stubs = {}) {
+  const services = openServices(nodeEntries, stubs);
+  opened.push(services);
+  const client = createEngineClient(services);
+  const hone = createHone(client);
+  await hone.engine.start("auto");
+  const crash = () => {
+    disk.cut();
+    return services.crash();
+  };
+  return { hone, client, tell: services.tell, crash, facts: () => hone.store.getState() };
+}
+
+/** Settles at the very change that makes it true, so that no timer decides what a test sees. */
+export function until({ store }: Pick<Hone, "store">, isTrue: (state: HoneState) => boolean): Promise<void> {
+  if (isTrue(store.getState())) return Promise.resolve();
+  return new Promise((resolve) => {
+    const stop = store.subscribe((state) => {
+      if (!isTrue(state)) return;
+      stop();
+      resolve();
+    });
+  });
+}
