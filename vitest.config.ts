@@ -13,24 +13,34 @@ const sharedFolder = fileURLToPath(new URL("../shared", import.meta.url));
 const sharedIsHere = existsSync(sharedFolder);
 const chromium = await findChromium();
 
-/** Where tests find the shared models and data: a folder in Node, an address in the browser; null when absent. */
-const sharedAt = (place: string) => ({ __SHARED__: JSON.stringify(sharedIsHere ? place : null) });
+/** Whether tests take their long forms; scripts/test.mjs sets it. */
+const long = process.env.HONE_TESTS === "long";
+
+/**
+ * What the tests are told: where the shared models and data are, a folder in Node, an address in the browser, null when
+ * absent; and which form to take.
+ */
+const told = (place: string) => ({
+  __SHARED__: JSON.stringify(sharedIsHere ? place : null),
+  __LONG__: JSON.stringify(long),
+});
 
 export default defineConfig({
   test: {
     projects: [
       {
-        define: sharedAt(sharedFolder),
+        define: told(sharedFolder),
         test: {
           name: "unit",
           include: ["tests/unit/**/*.test.ts", "tests/numeric/**/*.test.ts"],
           environment: "node",
           testTimeout: 60_000,
+          maxWorkers: "100%",
           sequence: { groupOrder: 0 },
         },
       },
       {
-        define: sharedAt("/shared"),
+        define: told("/shared"),
         plugins: [react(), serveFolder("/shared", sharedFolder)],
         server: { headers: isolationHeaders },
         worker: { format: "es" },
@@ -63,7 +73,7 @@ export default defineConfig({
         },
       },
       {
-        define: sharedAt(sharedFolder),
+        define: told(sharedFolder),
         test: {
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts"],

@@ -1,6 +1,7 @@
 /**
  * `npm test [-- check|unit|browser|e2e …]`: installs what is missing, then types, lint and tests, all of them or the
- * named parts. The last line is `N passed, N failed[, N skipped]`; types and lint count as one test each.
+ * named parts. The last line is `N passed, N failed[, N skipped]`; types and lint count as one test each. With `--long`,
+ * as `npm run test:long` has it, tests that have a long form take it.
  */
 
 import { spawnSync } from "node:child_process";
@@ -59,7 +60,10 @@ async function runVitest(project) {
 }
 
 await runCommand(async () => {
-  const asked = process.argv.slice(2);
+  const options = process.argv.slice(2);
+  const asked = options.filter((option) => option !== "--long");
+  // Vitest loads its configuration in this process.
+  process.env.HONE_TESTS = options.length > asked.length ? "long" : "quick";
   const unknown = asked.filter((part) => !parts.includes(part));
   if (unknown.length > 0) throw new Error(`npm test knows ${parts.join(", ")}, not "${unknown.join(" ")}".`);
   const chosen = asked.length > 0 ? asked : parts;

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrowserContext, chromium as devtools, type Page } from "playwright";
+import { type Browser, type BrowserContext, chromium as devtools, type Page } from "playwright";
 import { chromiumFlags, hardwareFlags, installChromium } from "../chromium.mjs";
 
 export interface Headless {
@@ -12,6 +12,8 @@ export interface Headless {
   readonly context: BrowserContext;
   /** The tab that is open from the start. */
   readonly page: Page;
+  /** Where others connect to it; see `connectTo`. */
+  readonly endpoint: string;
   /** SIGKILL to the browser and all its processes, in the middle of whatever they do. */
   kill(): Promise<void>;
   /** Closes the browser in order, and removes the profile unless it was given. */
@@ -31,6 +33,9 @@ function flagsOf(webgpu: boolean | "hardware"): readonly string[] {
   if (webgpu === "hardware") return hardwareFlags;
   return webgpu ? chromiumFlags : ["--no-sandbox", "--disable-gpu"];
 }
+
+/** Connects to a Chromium that another process started. */
+export const connectTo = (endpoint: string): Promise<Browser> => devtools.connectOverCDP(endpoint);
 
 /** Starts headless Chromium for measuring on a provider; `address` as for `launchWithGpu`. */
 export const launchFor = (provider: "wasm" | "webgpu", address: string): Promise<Headless> =>
@@ -127,7 +132,7 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Headl
       clearTimeout(patience);
       await cleanUp();
     };
-    return { context, page, kill, dispose };
+    return { context, page, endpoint, kill, dispose };
   } catch (error) {
     await kill();
     throw error;

@@ -24,7 +24,7 @@ export const pageBudget = 350_000;
 function partOf(path: string, askedBy: string, loaded: ReadonlyMap<string, Loaded>): LoadedPart {
   if (/^(?:models|samples)\//.test(path)) return "model and data";
   if (/^assets\/ort[.-]/.test(path)) return "runtime";
-  const ofWorkers = /^assets\/(?:entry|dataEntry)-/.test(path) || loaded.get(askedBy)?.part === "workers";
+  const ofWorkers = /^assets\/entry-/.test(path) || loaded.get(askedBy)?.part === "workers";
   return ofWorkers || loaded.get(askedBy)?.part === "runtime" ? "workers" : "page";
 }
 

@@ -2,8 +2,7 @@
 
 import { join } from "node:path";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
-import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { expect, inject, onTestFinished, test } from "vitest";
 import {
   downloadRecord,
   enterStep,
@@ -15,7 +14,7 @@ import {
   waitForRun,
 } from "../../scripts/harness/studio.ts";
 import { jsonLines, type ModelFiles, tinyConfig, tinyModel, tinyRows, tinyTensors } from "../support/tinyLlama.ts";
-import { folderOf, watch } from "./tab.ts";
+import { folderOf, oneProfile, watch } from "./tab.ts";
 
 /** The beginning of a PNG image, as its specification has it. */
 const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52);
@@ -104,11 +103,7 @@ const partlyBad: readonly (readonly [what: string, content: string, line: number
   ["a row without a response", rows.with(4, '{"instruction":"Say 4.","input":""}').join("\n"), 5, "no response"],
 ];
 
-let browser: Headless;
-beforeAll(async () => {
-  browser = await launchChromium({ webgpu: false });
-});
-afterAll(() => browser?.dispose());
+const profile = oneProfile();
 
 const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 const chosen = (page: Page, list: string) => page.getByLabel(list).locator("option:checked").textContent();
@@ -126,7 +121,7 @@ const recipe = { steps: "2", maxLength: "128", accumulation: "1", samplePrompts:
 
 /** Opens a good model and good pairs with the typed settings, in a tab of its own. */
 async function goodTab(model = tinyModel()): Promise<{ page: Page; modelName: string }> {
-  const page = await browser.context.newPage();
+  const page = await profile().newPage();
   onTestFinished(() => page.close());
   watch(page, inject("page"));
   const folder = await folderOf(model);

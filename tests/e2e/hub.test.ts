@@ -4,12 +4,11 @@
  */
 
 import type { BrowserContext, Page, Route } from "playwright";
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
-import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { expect, inject, onTestFinished, test } from "vitest";
 import { enterStep, openStudio } from "../../scripts/harness/studio.ts";
 import { answerAsHub, type HubModels, partOf, sha } from "../support/hub.ts";
 import { sizedModel } from "../support/tinyLlama.ts";
-import { watch } from "./tab.ts";
+import { oneProfile, watch } from "./tab.ts";
 
 const model = sizedModel({ hidden_size: 256, intermediate_size: 2048, num_hidden_layers: 2 });
 const files: Readonly<Record<string, Buffer>> = Object.fromEntries(
@@ -52,16 +51,12 @@ async function playHub(context: BrowserContext) {
   return hub;
 }
 
-let browser: Headless;
-beforeAll(async () => {
-  browser = await launchChromium({ webgpu: false });
-});
-afterAll(() => browser?.dispose());
+const profile = oneProfile();
 
 const named = [/^request to another origin: https:\/\/huggingface\.co\//, /status of 401/];
 
 async function openTab(): Promise<Page> {
-  const page = await browser.context.newPage();
+  const page = await profile().newPage();
   onTestFinished(() => page.close());
   watch(page, inject("page"), named);
   await openStudio(page, inject("page"), "wasm");
@@ -75,7 +70,7 @@ async function lookUp(page: Page, text: string) {
 }
 
 test("size first; then a fetch that a closed tab cuts off goes on where it stopped, and is kept", async () => {
-  const hub = await playHub(browser.context);
+  const hub = await playHub(profile());
   const first = await openTab();
   expect(hub.asked).toEqual([]);
   await lookUp(first, "owner/name");
@@ -119,7 +114,7 @@ test("size first; then a fetch that a closed tab cuts off goes on where it stopp
 });
 
 test("gated and missing models are explained, and nothing of them is fetched", async () => {
-  const hub = await playHub(browser.context);
+  const hub = await playHub(profile());
   const page = await openTab();
   await lookUp(page, "owner/gated");
   const alert = page.getByRole("region", { name: "From Hugging Face" }).getByRole("alert");

@@ -4,7 +4,6 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { expect, inject, onTestFinished, test } from "vitest";
-import { launchChromium } from "../../scripts/harness/chromium.ts";
 import { servePlain } from "../../scripts/harness/plainHost.ts";
 import { serveBuilt } from "../../scripts/harness/serve.ts";
 import {
@@ -18,14 +17,13 @@ import {
 } from "../../scripts/harness/studio.ts";
 import { projectRoot } from "../../scripts/setup.mjs";
 import { updateWords } from "../../src/ui/words/update.ts";
-import { folderOf, watch } from "./tab.ts";
+import { folderOf, freshTab, watch } from "./tab.ts";
 
 const patience = 600_000;
 
 /** A browser that has never seen the page. */
 async function newcomer(address: string): Promise<Page> {
-  const { page, dispose } = await launchChromium({ webgpu: false });
-  onTestFinished(dispose);
+  const page = await freshTab();
   watch(page, address);
   return page;
 }

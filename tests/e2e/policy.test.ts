@@ -1,25 +1,11 @@
 /** The Content-Security-Policy of the built page: it is there, in page and workers, and does what it says. */
 
 import type { Worker } from "playwright";
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
-import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
-import { askBoth, fillRecipe, openStudio, startTraining, waitForRun } from "../../scripts/harness/studio.ts";
+import { expect, inject, test } from "vitest";
+import { openStudio } from "../../scripts/harness/studio.ts";
 import { pageHeaders, pagePolicy } from "../../scripts/isolation.mjs";
 import { theme } from "../../src/ui/theme.ts";
-import { watch } from "./tab.ts";
-
-let browser: Headless;
-beforeAll(async () => {
-  browser = await launchChromium({ webgpu: false });
-});
-afterAll(() => browser?.dispose());
-
-async function newTab(expected?: readonly RegExp[]) {
-  const page = await browser.context.newPage();
-  onTestFinished(() => page.close());
-  watch(page, inject("page"), expected);
-  return page;
-}
+import { freshTab, watch } from "./tab.ts";
 
 /** What a policy says of one kind of thing. */
 const directive = (policy: string, name: string) =>
@@ -110,14 +96,20 @@ const refused = [
 ];
 
 test("what is put into the page from outside neither runs nor loads", async () => {
-  const page = await newTab(refused);
+  const page = await freshTab();
+  watch(page, inject("page"), refused);
   await openStudio(page, inject("page"), "auto", { keepDemoData: true });
+  // The theme has come, and another one comes, without a style element.
+  await page.getByLabel("Colours").selectOption("dark");
+  expect(await page.locator("style").count()).toBe(0);
+  const root = "getComputedStyle(document.documentElement)";
+  expect(await page.evaluate(`${root}.getPropertyValue("--mantine-color-petrol-8")`)).toBe(theme.colors?.petrol?.[8]);
   for (const [what, code, stoppedBy] of intruders) {
     const { stopped, ran } = await page.evaluate<Outcome>(attempt(code));
     expect(stopped, what).toContain(stoppedBy);
     expect(ran, what).toBe(false);
   }
-  const workers = page.workers().filter((worker) => /\/assets\/(?:entry|dataEntry)-/.test(worker.url()));
+  const workers = page.workers().filter((worker) => /\/assets\/entry-/.test(worker.url()));
   expect(workers).toHaveLength(2);
   const inside = async (worker: Worker, code: string) => worker.evaluate<Outcome>(attempt(code));
   for (const worker of workers) {
@@ -130,19 +122,4 @@ test("what is put into the page from outside neither runs nor loads", async () =
       expect(ran, worker.url()).toBe(false);
     }
   }
-});
-
-test("a run, questions and a change of colours go their way under it", async () => {
-  const page = await newTab();
-  await openStudio(page, inject("page"), "wasm", { keepDemoData: true });
-  await page.getByLabel("Colours").selectOption("dark");
-  await fillRecipe(page, { steps: "2", samplePrompts: "1" });
-  await startTraining(page);
-  await waitForRun(page, ["finished"]);
-  const { base, tuned } = await askBoth(page, "What is the capital of France?");
-  expect(base + tuned).toMatch(/\w/);
-  // The theme has come without a style element.
-  expect(await page.locator("style").count()).toBe(0);
-  const root = "getComputedStyle(document.documentElement)";
-  expect(await page.evaluate(`${root}.getPropertyValue("--mantine-color-petrol-8")`)).toBe(theme.colors?.petrol?.[8]);
 });

@@ -1,18 +1,27 @@
 /** Pause and Cancel are heard at any moment: while a stored model opens, while graphs compile, while it trains. */
 
 import { join } from "node:path";
-import { expect, inject, onTestFinished, test } from "vitest";
-import { launchChromium } from "../../scripts/harness/chromium.ts";
+import { expect, inject, test } from "vitest";
 import { enterStep, fillRecipe, openData, openModelFolder, openStudio } from "../../scripts/harness/studio.ts";
+import { isLong } from "../support/long.ts";
 import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
-import { folderOf, watch } from "./tab.ts";
+import { folderOf, freshTab, watch } from "./tab.ts";
+
+/** Milliseconds after the start at which it is asked to stop. */
+const all = [
+  ["Pause", "paused", [0, 20, 300]],
+  ["Cancel run", "cancelled", [0, 20, 300]],
+] as const;
+const quick = [
+  ["Pause", "paused", [0, 300]],
+  ["Cancel run", "cancelled", [20, 300]],
+] as const;
 
 /** Far more than are made before anyone asks to stop. */
 const steps = 20_000;
 
 test("a run stops however soon after its start it is asked to", async () => {
-  const { page, dispose } = await launchChromium({ webgpu: false });
-  onTestFinished(dispose);
+  const page = await freshTab();
   watch(page, inject("page"));
   const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
   await openStudio(page, inject("page"), "wasm");
@@ -35,11 +44,8 @@ test("a run stops however soon after its start it is asked to", async () => {
     await enterStep(page, "Train");
     return listed;
   };
-  for (const [ask, ending] of [
-    ["Pause", "paused"],
-    ["Cancel run", "cancelled"],
-  ] as const) {
-    for (const milliseconds of [0, 20, 300]) {
+  for (const [ask, ending, moments] of isLong ? all : quick) {
+    for (const milliseconds of moments) {
       const what = `${ask} after ${milliseconds} ms`;
       // A reload closes the model in the engine, so that the start has to open it from the browser first.
       await page.reload();

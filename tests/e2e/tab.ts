@@ -3,8 +3,9 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Page, Request } from "playwright";
-import { expect, onTestFinished } from "vitest";
+import type { Browser, BrowserContext, Page, Request } from "playwright";
+import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";
+import { connectTo } from "../../scripts/harness/chromium.ts";
 
 export interface Watch {
   /** Every address that the tab and its worker asked for. */
@@ -68,4 +69,39 @@ export async function folderOf(files: Readonly<Record<string, Uint8Array | strin
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
   return folder;
+}
+
+let browser: Promise<Browser> | null = null;
+
+/** A profile of a person who has never seen the page, in the Chromium that all tests share. */
+async function newContext({ serviceWorkers = true }: ContextOptions): Promise<BrowserContext> {
+  browser ??= connectTo(inject("chromium"));
+  const context = await (await browser).newContext({ viewport: { width: 1280, height: 900 } });
+  if (!serviceWorkers) await context.addInitScript("delete Navigator.prototype.serviceWorker");
+  return context;
+}
+
+interface ContextOptions {
+  /** False has pages without service workers: what one answers, Playwright cannot answer in its place. True when left out. */
+  readonly serviceWorkers?: boolean;
+}
+
+/** One such profile for all tests of a file: what one of them leaves, the next one finds. */
+export function oneProfile(options: ContextOptions = {}): () => BrowserContext {
+  let context: BrowserContext | null = null;
+  beforeAll(async () => {
+    context = await newContext(options);
+  });
+  afterAll(() => context?.close());
+  return () => {
+    if (!context) throw new Error("The profile is there in a test only.");
+    return context;
+  };
+}
+
+/** A tab in such a profile; the profile goes with the test. */
+export async function freshTab(options: ContextOptions = {}): Promise<Page> {
+  const context = await newContext(options);
+  onTestFinished(() => context.close());
+  return context.newPage();
 }

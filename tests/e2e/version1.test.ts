@@ -1,8 +1,7 @@
 /** A browser of version 1 (tests/fixtures/version1) opens the built page: the page shows everything and resumes its runs. */
 
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
-import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { expect, inject, test } from "vitest";
 import { downloadRecord, enterStep, openModelFolder, openStudio, waitForRun } from "../../scripts/harness/studio.ts";
 import {
   type Dump,
@@ -13,28 +12,12 @@ import {
   runFilePath,
   version1Run,
 } from "../support/version1.ts";
-import { folderOf, watch } from "./tab.ts";
+import { folderOf, freshTab, watch } from "./tab.ts";
 
 const expected = readExpected();
 /** Name of the run that is resumed. */
 const full = "Full, paused";
 const resumed = { from: 0, ...expected.resumed[expected.ids.full] };
-
-let browser: Headless;
-beforeAll(async () => {
-  browser = await launchChromium({ webgpu: false });
-});
-afterAll(() => browser?.dispose());
-
-/** A tab of a browser that has never seen the page. */
-async function freshTab(): Promise<Page> {
-  const context = await browser.context.browser()?.newContext({ viewport: { width: 1280, height: 900 } });
-  if (!context) throw new Error("Chromium gave no context.");
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  watch(page, inject("page"));
-  return page;
-}
 
 /** Puts the dump where the page keeps things, without any code of the page. */
 async function load(page: Page, dump: Dump): Promise<void> {
@@ -78,6 +61,7 @@ async function resumeFull(page: Page): Promise<void> {
 
 test("the page opens with all runs, the model, the data, what was typed and asked; a paused run goes on to its end", async () => {
   const page = await freshTab();
+  watch(page, inject("page"));
   await load(page, readDump());
   await openStudio(page, inject("page"), "auto", { keepDemoData: true });
   expect(await page.getByTestId("engine-status").getAttribute("data-provider")).toBe("wasm");
@@ -130,6 +114,7 @@ test("the page opens with all runs, the model, the data, what was typed and aske
 
 test("a run file is taken in by a browser that has only the model, and goes on to the same end", async () => {
   const page = await freshTab();
+  watch(page, inject("page"));
   await openStudio(page, inject("page"), "wasm");
   await openModelFolder(page, await folderOf(modelFiles()));
   await enterStep(page, "Runs");

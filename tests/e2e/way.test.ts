@@ -1,12 +1,12 @@
-/** The way of a person through the built page on a real model, from its files to what is taken away; and a second tab. */
+/** The way of a person through the built page with everything of their own, from files to what is taken away and taken in elsewhere; and a second tab. */
 
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { unzipSync } from "fflate";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";
-import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { expect, inject, onTestFinished, test } from "vitest";
 import {
+  askBoth,
   downloadRecord,
   enterStep,
   fillRecipe,
@@ -18,60 +18,90 @@ import {
   waitForRun,
 } from "../../scripts/harness/studio.ts";
 import { readModel } from "../../src/onnx/model.ts";
-import { type Shared, test } from "../support/shared.ts";
-import { folderOf, watch } from "./tab.ts";
+import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
+import { folderOf, freshTab, watch } from "./tab.ts";
 
-let browser: Headless;
-beforeAll(async () => {
-  browser = await launchChromium({ webgpu: false });
+/** Of each row the answer that is wanted stands in a column that no format is known for; two rows repeat others. */
+const rows = Array.from({ length: 42 }, (_, i) => {
+  const n = i % 40;
+  return { instruction: `Say ${n}.`, output: "No.", better: `It is ${n}.` };
 });
-afterAll(() => browser?.dispose());
 
-/** Short rows, so that steps are quick: each question once. */
-async function shortRows(shared: Shared, count: number) {
-  const all = (await shared.json("data/alpaca_en_demo.json")) as {
-    instruction: string;
-    input: string;
-    output: string;
-  }[];
-  const rows = [...new Map(all.map((row) => [row.instruction, row])).values()];
-  const length = ({ instruction, input, output }: (typeof rows)[number]) => (instruction + input + output).length;
-  return rows.sort((a, b) => length(a) - length(b)).slice(0, count);
+/** With marks of its own; what is learnt stands between the generation tags. */
+const template = `{{- bos_token -}}{%- for message in messages -%}
+{%- if message.role == 'assistant' -%}
+[reply]{%- generation -%}{{ message.content }}{{ eos_token }}{%- endgeneration -%}
+{%- else -%}
+[ask]{{ message.content }}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}[reply]{%- endif -%}`;
+
+const name = "Own way";
+const question = "Say 7.";
+const steps = 200;
+
+/** Clicks and gives the bytes of what is downloaded, and where they lie. */
+async function take(page: Page, button: string): Promise<{ path: string; files: Record<string, Uint8Array> }> {
+  await enterStep(page, "Take away");
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: button, exact: true }).click(),
+  ]);
+  const path = await download.path();
+  return { path, files: unzipSync(await readFile(path)) };
 }
 
-/** Opens a tab with the shared model and pairs of it chosen, and the recipe of a short run filled in. */
-async function prepared(page: Page, shared: Shared, steps: number) {
-  const folder = await folderOf({ "short.json": JSON.stringify(await shortRows(shared, 24)) });
-  await openStudio(page, inject("page"), "wasm");
-  await openModelFolder(page, shared.at("models/stories260K"));
-  await openData(page, join(folder, "short.json"));
-  await fillRecipe(page, {
-    steps: String(steps),
-    learningRate: "5e-3",
-    batchSize: "2",
-    accumulation: "4",
-    validationShare: "0.2",
-    evaluateEvery: "4",
-    checkpointEvery: "2",
-    samplePrompts: "2",
-    runName: `Short rows, ${steps} steps`,
-  });
+/** Short answers: the made-up model ends few by itself. */
+async function answerShortly(page: Page) {
+  await enterStep(page, "Compare");
+  await page.getByRole("button", { name: "Answer settings" }).click();
+  await page.locator('[name="maxTokens"]').fill("24");
 }
 
-const training = (page: Page) => waitForRun(page, ["training", "finished"]);
 const runs = (page: Page) => page.getByRole("region", { name: "Runs", exact: true });
 
-test("from a model folder and pairs to a resumed, compared and exported run", async ({ shared }) => {
-  const page = await browser.context.newPage();
-  onTestFinished(() => page.close());
+test("own model, file, mapping, template, exclusions and settings; paused, reloaded, resumed; compared, taken to another profile, deleted", {
+  timeout: 600_000,
+}, async () => {
+  const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(rows) });
+  const page = await freshTab();
   watch(page, inject("page"));
-  await page.setViewportSize({ width: 1280, height: 900 });
-  const steps = 12;
-  await prepared(page, shared, steps);
-  expect(await page.getByTestId("start-note").textContent()).toBe(`About ${steps} steps of 8 rows.`);
+  await openStudio(page, inject("page"), "wasm");
+  await openModelFolder(page, folder);
+  await openData(page, join(folder, "rows.jsonl"));
+
+  await page.getByRole("button", { name: "Change the columns of rows.jsonl" }).click();
+  await page.getByLabel("Response", { exact: true }).selectOption("better");
+  await enterStep(page, "Template and mask");
+  await page.locator('select[name="template"]').selectOption("custom");
+  await page.getByRole("textbox", { name: "Your template" }).fill(template);
+  const preview = page.getByRole("region", { name: "Preview", exact: true });
+  await preview.getByText("It is 0.").first().waitFor();
+  await expect.poll(() => preview.textContent(), { timeout: 60_000 }).toContain("[reply]It is 0.");
+  await fillRecipe(page, {
+    maxLength: "96",
+    steps: String(steps),
+    rank: "4",
+    alpha: "8",
+    learningRate: "3e-3",
+    batchSize: "4",
+    accumulation: "2",
+    validationShare: "0.2",
+    evaluateEvery: "50",
+    checkpointEvery: "20",
+    samplePrompts: "2",
+    runName: name,
+  });
+  await enterStep(page, "Data");
+  await page.getByTestId("report-state").filter({ hasText: "All checks passed" }).waitFor();
+  await page.getByRole("button", { name: /^Exclude these 2 rows/ }).click();
+  await page.getByRole("region", { name: "Excluded rows" }).waitFor();
+  await enterStep(page, "Train");
+  expect(await page.getByTestId("start-note").textContent()).toMatch(/^(About )?200 steps of (up to )?8 rows\.$/);
 
   await startTraining(page);
-  await training(page);
+  await waitForRun(page, ["training"]);
   await page.getByRole("button", { name: "Pause" }).click();
   await waitForRun(page, ["paused"]);
   const paused = await progressOf(page);
@@ -80,7 +110,6 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
   expect(paused?.loss).toBeGreaterThan(0);
 
   await page.reload();
-  const name = `Short rows, ${steps} steps`;
   await enterStep(page, "Runs");
   await page.getByRole("button", { name: `Resume ${name}` }).click();
   await waitForRun(page, ["finished"]);
@@ -88,6 +117,9 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
   const card = runs(page).getByRole("article", { name });
   expect(await card.getAttribute("data-status")).toBe("finished");
   expect(await card.textContent()).toContain(`${steps} / ${steps}`);
+  // All that was chosen is still there after the reload.
+  await enterStep(page, "Template and mask");
+  expect(await page.getByRole("textbox", { name: "Your template" }).inputValue()).toBe(template);
 
   const record = await downloadRecord(page);
   expect(record).toMatchObject({
@@ -95,13 +127,13 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
     status: "finished",
     step: steps,
     provider: "wasm",
-    examples: { training: 19, validation: 5 },
-    model: { name: "stories260K" },
-    sources: [{ name: "short.json" }],
+    examples: { training: 32, validation: 8 },
+    model: { name: basename(folder) },
+    sources: [{ name: "rows.jsonl", excluded: [40, 41] }],
   });
   // Each step once and in order, over the pause.
   expect(record.metrics.map(({ step }) => step)).toEqual(Array.from({ length: steps }, (_, i) => i + 1));
-  expect(record.evaluations.map(({ step }) => step)).toEqual([0, 4, 8, 12]);
+  expect(record.evaluations.map(({ step }) => step)).toEqual([0, 50, 100, 150, 200]);
   const [before, after] = [record.evaluations[0]?.loss ?? 0, record.evaluations.at(-1)?.loss ?? 0];
   expect(after).toBeLessThan(before);
   expect(record.samples).toHaveLength(2);
@@ -114,27 +146,19 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
     });
   }
 
-  await enterStep(page, "Compare");
-  const compare = page.getByRole("region", { name: "Compare", exact: true });
-  await compare.getByLabel("Question", { exact: true }).fill("Name three colors.");
-  await compare.getByRole("button", { name: "Answer settings" }).click();
-  await compare.locator('[name="maxTokens"]').fill("24");
-  await compare.getByRole("button", { name: "Ask both" }).click();
+  await answerShortly(page);
+  const asked = await askBoth(page, question);
   for (const title of ["Base model", "Tuned model"]) {
-    const card = compare.getByRole("region", { name: title });
-    await card.and(page.locator('[data-status="done"]')).waitFor();
-    expect(await card.getByTestId("answer").textContent(), title).toMatch(/\w/);
-    expect(await card.textContent(), title).toMatch(/\d+ tokens?/);
+    expect(await page.getByRole("region", { name: title }).textContent(), title).toMatch(/\d+ tokens?/);
   }
+  // Another scheme of colours comes without a style element, which the policy would stop.
+  await page.getByLabel("Colours").selectOption("dark");
+  expect(await page.locator("style").count()).toBe(0);
 
-  await enterStep(page, "Take away");
-  const [archive] = await Promise.all([
-    page.waitForEvent("download"),
-    page.getByRole("button", { name: "Make the artifacts" }).click(),
-  ]);
-  const files = unzipSync(await readFile(await archive.path()));
+  const adapter = await take(page, "Export the adapter");
+  const artifacts = await take(page, "Make the artifacts");
   const inputs = Object.fromEntries(
-    Object.entries(files).map(([file, bytes]) => [file, readModel(bytes).inputs.map((input) => input.name)]),
+    Object.entries(artifacts.files).map(([file, bytes]) => [file, readModel(bytes).inputs.map((input) => input.name)]),
   );
   expect(Object.keys(inputs).sort()).toEqual([
     "eval_model.onnx",
@@ -144,6 +168,26 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
   ]);
   expect(inputs["training_model.onnx"]).toContain("lazy_reset_grad");
   expect(inputs["optimizer_model.onnx"]).toContain("learning_rate");
+  const whole = await take(page, "Export the whole run");
+  expect(Object.keys(whole.files)).toContain("run.json");
+
+  const other = await freshTab();
+  watch(other, inject("page"));
+  await openStudio(other, inject("page"), "wasm");
+  await enterStep(other, "Runs");
+  await other.getByLabel("Run file").setInputFiles(whole.path);
+  const taken = other.getByRole("article", { name });
+  await taken.waitFor();
+  expect(await taken.textContent()).toContain(`${steps} / ${steps}`);
+  // Rows and settings came along; the model is named, and asked for.
+  expect(await taken.textContent()).toMatch(/is not in this browser: open it under Model/);
+  await openModelFolder(other, folder);
+  await answerShortly(other);
+  expect(await askBoth(other, question)).toEqual(asked);
+  const again = await take(other, "Export the adapter");
+  const weights = "adapter_model.safetensors";
+  expect(adapter.files[weights]?.length).toBeGreaterThan(1000);
+  expect(Buffer.compare(again.files[weights] ?? Buffer.of(), adapter.files[weights] ?? Buffer.of())).toBe(0);
 
   // Deleted with a way back, and for good once the page is left.
   await enterStep(page, "Runs");
@@ -156,22 +200,25 @@ test("from a model folder and pairs to a resumed, compared and exported run", as
   await runs(page).getByText("No run is kept in this browser").waitFor();
 });
 
-test("a second tab shows the run that the first trains, and starts none beside it", async ({ shared }) => {
-  const page = await browser.context.newPage();
-  onTestFinished(() => page.close());
+test("a second tab shows the run that the first trains, and starts none beside it", async () => {
+  const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
+  const page = await freshTab();
   watch(page, inject("page"));
-  await prepared(page, shared, 5000);
+  await openStudio(page, inject("page"), "wasm");
+  await openModelFolder(page, folder);
+  await openData(page, join(folder, "rows.jsonl"));
+  const short = { maxLength: "128", accumulation: "1", samplePrompts: "0" };
+  await fillRecipe(page, { ...short, steps: "100000", evaluateEvery: "1000", runName: "In the first tab" });
   await startTraining(page);
-  await training(page);
+  await waitForRun(page, ["training"]);
 
-  const second = await browser.context.newPage();
+  const second = await page.context().newPage();
   onTestFinished(() => second.close());
   watch(second, inject("page"));
-  await second.setViewportSize({ width: 1280, height: 900 });
   await openStudio(second, inject("page"), "wasm");
   // It follows the first one's steps, and its own Start is closed with the reason.
   await enterStep(second, "Runs");
-  const card = runs(second).getByRole("article", { name: "Short rows, 5000 steps" });
+  const card = runs(second).getByRole("article", { name: "In the first tab" });
   await card.and(second.locator('[data-status="elsewhere"]')).waitFor();
   await enterStep(second, "Train");
   const idle = second.getByRole("button", { name: "Start training" });
@@ -185,7 +232,7 @@ test("a second tab shows the run that the first trains, and starts none beside i
   await expect.poll(async () => (await progressOf(page))?.step, { timeout: 60_000 }).toBeGreaterThan(seen);
   await page.getByRole("button", { name: "Cancel run" }).click();
   await waitForRun(page, ["cancelled"]);
-  await fillRecipe(second, { steps: "1", samplePrompts: "0" });
+  await fillRecipe(second, { ...short, steps: "1" });
   await idle.and(second.locator(":enabled")).waitFor();
   await startTraining(second);
   await waitForRun(second, ["finished"]);

@@ -3,8 +3,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Page } from "playwright";
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
-import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { launchChromium } from "../../scripts/harness/chromium.ts";
 import { serveBuilt } from "../../scripts/harness/serve.ts";
 import {
   downloadRecord,
@@ -17,26 +17,22 @@ import {
   waitForRun,
 } from "../../scripts/harness/studio.ts";
 import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
-import { folderOf, watch } from "./tab.ts";
+import { folderOf, oneProfile, watch } from "./tab.ts";
 
 /** What Chromium itself writes when it has no adapter to offer. */
 const noAdapter = [/^warning: No available adapters\./];
 
-let browser: Headless;
-beforeAll(async () => {
-  browser = await launchChromium({ webgpu: false, serviceWorkers: false });
-});
-afterAll(() => browser?.dispose());
+const profile = oneProfile({ serviceWorkers: false });
 
 async function newTab(): Promise<Page> {
-  const page = await browser.context.newPage();
+  const page = await profile().newPage();
   onTestFinished(() => page.close());
   return page;
 }
 
-/** Runs code in the engine's worker before its own, or in the workers whose files have these names. */
-const inWorker = (page: Page, code: string, file = /\/assets\/entry-[^/]+\.js$/) =>
-  page.route(file, async (route) => {
+/** Runs code in the workers before their own. */
+const inWorker = (page: Page, code: string) =>
+  page.route(/\/assets\/entry-[^/]+\.js$/, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${code};${await response.text()}` });
   });
@@ -116,15 +112,15 @@ async function blockSiteData(page: Page): Promise<void> {
     Object.defineProperty(window, name, { get: ${refuse} })`);
   const inside = `indexedDB.constructor.prototype.open = ${refuse};
     navigator.locks.request = navigator.locks.query = async ${refuse}`;
-  await inWorker(page, inside, /\/assets\/(?:entry|dataEntry)-[^/]+\.js$/);
+  await inWorker(page, inside);
 }
 
 test("all site data blocked, locks and localStorage with it: the same", async () => {
-  const profile = await folderOf({});
-  const preferences = join(profile, "Default", "Preferences");
+  const folder = await folderOf({});
+  const preferences = join(folder, "Default", "Preferences");
   await mkdir(dirname(preferences));
   await writeFile(preferences, JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }));
-  const { context, page, dispose } = await launchChromium({ webgpu: false, profile, serviceWorkers: false });
+  const { context, page, dispose } = await launchChromium({ webgpu: false, profile: folder, serviceWorkers: false });
   onTestFinished(dispose);
   // Chromium's own setting where it has one: its headless shell reads no preferences.
   const probe = await context.newPage();

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { describeOrigin, makeBatch, packBatch, type TokenizedExample } from "../../../src/batching/batch.ts";
 import { exampleLists, expectedLessons, lessonsOf, makeExample } from "../../support/examples.ts";
+import { cases } from "../../support/long.ts";
 
 describe("a batch", () => {
   test("teaches exactly what its examples teach, packed or apart", () => {
@@ -27,7 +28,7 @@ describe("a batch", () => {
           expect(batch.origins).toEqual(list.map(({ origin }) => origin));
         }
       }),
-      { seed: 6, numRuns: 2000 },
+      { seed: 6, numRuns: cases(2000) },
     );
   });
 

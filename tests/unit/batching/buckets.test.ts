@@ -6,6 +6,7 @@ import { makeBatch, packBatch, type TokenizedExample } from "../../../src/batchi
 import { bucketFor, chooseBuckets, choosePackedBuckets } from "../../../src/batching/buckets.ts";
 import { packExamples } from "../../../src/batching/pack.ts";
 import { exampleLists, makeExample, supervisedOf } from "../../support/examples.ts";
+import { cases } from "../../support/long.ts";
 
 const supervisedIn = (list: readonly TokenizedExample[]) =>
   list.reduce((sum, example) => sum + supervisedOf(example), 0);
@@ -29,7 +30,7 @@ describe("buckets of unpacked rows", () => {
         const longest = Math.max(...list.map(({ ids }) => ids.length));
         expect(buckets.at(-1)?.length).toBe(Math.ceil(longest / 16) * 16);
       }),
-      { seed: 7, numRuns: 2000 },
+      { seed: 7, numRuns: cases(2000) },
     );
   });
 
@@ -41,7 +42,7 @@ describe("buckets of unpacked rows", () => {
         const bucket = bucketFor(buckets, rows);
         expect(packBatch(rows, bucket).tokens).toBe(size * (rows[0]?.[0]?.ids.length ?? 0));
       }),
-      { seed: 12, numRuns: 2000 },
+      { seed: 12, numRuns: cases(2000) },
     );
   });
 
@@ -59,7 +60,7 @@ describe("buckets of unpacked rows", () => {
         // Up to three buckets may be passed over, each for less than 5 %.
         expect(padded(lengths, ends) * 0.95 ** 3).toBeLessThanOrEqual(least);
       }),
-      { seed: 8, numRuns: 2000 },
+      { seed: 8, numRuns: cases(2000) },
     );
   });
 
@@ -102,7 +103,7 @@ describe("buckets of packed rows", () => {
         const rows = Array.from({ length: size }, () => row);
         expect(packBatch(rows, bucketFor(buckets, rows)).tokens).toBe(size * (length - room));
       }),
-      { seed: 13, numRuns: 2000 },
+      { seed: 13, numRuns: cases(2000) },
     );
   });
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { epochDraws, epochQuotas, mixtureReport, repeatWarning, scaleWeights } from "../../../src/batching/mixture.ts";
 import { makeExample } from "../../support/examples.ts";
+import { cases } from "../../support/long.ts";
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 const lambda = fc.double({ min: 1e-3, max: 1e3, noNaN: true });
@@ -33,7 +34,7 @@ describe("draws of an epoch", () => {
           expect(Math.max(...off)).toBeLessThan(2);
         }
       }),
-      { seed: 17, numRuns: 2000 },
+      { seed: 17, numRuns: cases(2000) },
     );
   });
 
@@ -49,7 +50,7 @@ describe("draws of an epoch", () => {
           ),
         ).toEqual(counts);
       }),
-      { seed: 18, numRuns: 2000 },
+      { seed: 18, numRuns: cases(2000) },
     );
   });
 

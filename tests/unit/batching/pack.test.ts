@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { packExamples, packingEfficiency } from "../../../src/batching/pack.ts";
+import { cases } from "../../support/long.ts";
 
 const instances = fc
   .integer({ min: 1, max: 130 })
@@ -58,7 +59,7 @@ describe("packing", () => {
           groups.length === 0 ? length : tokens,
         );
       }),
-      { seed: 14, numRuns: 2000 },
+      { seed: 14, numRuns: cases(2000) },
     );
   });
 
@@ -72,7 +73,7 @@ describe("packing", () => {
         expect(groups.length).toBeLessThanOrEqual(nextFitRows(lengths, length));
         if (sums.length > 1) expect((sums[0] ?? 0) + (sums[1] ?? 0)).toBeGreaterThan(length);
       }),
-      { seed: 15, numRuns: 2000 },
+      { seed: 15, numRuns: cases(2000) },
     );
   });
 

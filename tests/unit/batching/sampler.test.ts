@@ -8,6 +8,7 @@ import type { MixtureMode } from "../../../src/batching/mixture.ts";
 import { createSampler, type Sampler, type SamplerOptions } from "../../../src/batching/sampler.ts";
 import { createBatchSource } from "../../../src/training/batchSource.ts";
 import { exampleLists, expectedLessons, lessonsOf, originOf } from "../../support/examples.ts";
+import { cases } from "../../support/long.ts";
 import { oneStage } from "../../support/oneStage.ts";
 
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
@@ -75,7 +76,7 @@ describe("any order", () => {
         }
         expect(batches.flat(2)).toHaveLength(lengths.length);
       }),
-      { seed: 9, numRuns: 2000 },
+      { seed: 9, numRuns: cases(2000) },
     );
   });
 
@@ -89,7 +90,7 @@ describe("any order", () => {
         for (let i = 0; i < 15; i++) expect(resumed.next()).toEqual(whole.next());
         expect(resumed.state()).toEqual(whole.state());
       }),
-      { seed: 10, numRuns: 2000 },
+      { seed: 10, numRuns: cases(2000) },
     );
   });
 
@@ -112,7 +113,7 @@ describe("any order", () => {
           expect(batches.flatMap(lessonsOf).sort()).toEqual(expectedLessons(drawn));
         }
       }),
-      { seed: 19, numRuns: 2000 },
+      { seed: 19, numRuns: cases(2000) },
     );
   });
 });
@@ -125,7 +126,7 @@ describe("λ as loss weight", () => {
           expect(counts).toEqual(counts.map(() => epoch + 1));
         });
       }),
-      { seed: 20, numRuns: 2000 },
+      { seed: 20, numRuns: cases(2000) },
     );
   });
 });
@@ -148,7 +149,7 @@ describe("λ as sampling", () => {
           before = bySource;
         });
       }),
-      { seed: 21, numRuns: 2000 },
+      { seed: 21, numRuns: cases(2000) },
     );
   });
 
@@ -162,7 +163,7 @@ describe("λ as sampling", () => {
           }
         }
       }),
-      { seed: 22, numRuns: 2000 },
+      { seed: 22, numRuns: cases(2000) },
     );
   });
 
@@ -194,7 +195,7 @@ describe("λ as sampling", () => {
           expect(counts).toEqual(counts.map(() => epoch + 1));
         });
       }),
-      { seed: 23, numRuns: 2000 },
+      { seed: 23, numRuns: cases(2000) },
     );
   });
 });

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type SplitTable, splitValidation } from "../../../src/batching/split.ts";
+import { cases } from "../../support/long.ts";
 
 const lines = (count: number): SplitTable => ({
   sources: new Int32Array(count),
@@ -22,7 +23,7 @@ test("parts the rows, by seed", () => {
       if (share === 0) expect(validation).toEqual([]);
       else if (count > 1) expect(Math.abs(validation.length - count * share)).toBeLessThanOrEqual(1);
     }),
-    { seed: 11, numRuns: 2000 },
+    { seed: 11, numRuns: cases(2000) },
   );
   expect(splitValidation(lines(100), 0.1, 1).validation).toHaveLength(10);
   expect(splitValidation(lines(100), 0.1, 1)).not.toEqual(splitValidation(lines(100), 0.1, 2));
@@ -66,7 +67,7 @@ test("holds out the share of each source, and keeps the examples of a record tog
       };
       expect(splitValidation(fewer, share, seed).validation).toEqual(validation.filter((index) => index < before));
     }),
-    { seed: 16, numRuns: 2000 },
+    { seed: 16, numRuns: cases(2000) },
   );
 });
 

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createSampler, type SamplerOptions } from "../../../src/batching/sampler.ts";
 import { orderOf, type StagePlan } from "../../../src/batching/stages.ts";
+import { cases } from "../../support/long.ts";
 
 interface Made {
   readonly options: SamplerOptions;
@@ -70,7 +71,7 @@ describe("stages", () => {
         const expected = alone(made);
         expect(expected.map(() => order.next())).toEqual(expected);
       }),
-      { seed: 51, numRuns: 1000 },
+      { seed: 51, numRuns: cases(1000) },
     );
   });
 

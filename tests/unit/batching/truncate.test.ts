@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Truncation } from "../../../src/batching/truncate.ts";
 import { type Truncated, truncate, windows } from "../../../src/batching/truncate.ts";
+import { cases } from "../../support/long.ts";
 
 const bosId = 1;
 
@@ -77,7 +78,7 @@ describe("a chat", () => {
           expect(cut.kept.at(-1)).toBe(last);
         } else expect(cut.supervisedLost).toBe(0);
       }),
-      { seed: 24, numRuns: 4000 },
+      { seed: 24, numRuns: cases(4000) },
     );
   });
 
@@ -144,7 +145,7 @@ describe("plain text", () => {
         expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
         expect(cuts).toHaveLength(length <= maxLength ? 1 : Math.ceil((length - 1) / (maxLength - 1)));
       }),
-      { seed: 25, numRuns: 2000 },
+      { seed: 25, numRuns: cases(2000) },
     );
   });
 

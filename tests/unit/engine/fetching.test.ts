@@ -13,10 +13,13 @@ import { chunkBytes } from "../../../src/storage/chunks.ts";
 import { openStorage, type StorageBackend } from "../../../src/storage/storage.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { sha } from "../../support/hub.ts";
+import { shortenPauses } from "../../support/pauses.ts";
 import { tinyConfig, tinyModel } from "../../support/tinyLlama.ts";
 import { type FakeHub, fakeHub } from "../hub/hub.ts";
 import { sendPart, serveFiles } from "../hub/server.ts";
 import { type Disk, faulty, newDisk, tabOn } from "../storage/backend.ts";
+
+shortenPauses();
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

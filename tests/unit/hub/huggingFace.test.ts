@@ -5,8 +5,11 @@ import { hubReference, modelFromRepository, readRepository } from "../../../src/
 import { inspectFiles } from "../../../src/hub/inspect.ts";
 import { openModel } from "../../../src/hub/model.ts";
 import { type HubModel, sha } from "../../support/hub.ts";
+import { shortenPauses } from "../../support/pauses.ts";
 import { type FakeHub, fakeHub } from "./hub.ts";
 import { type Files, jsonBytes, refusal, tinyConfig, tinyExpected, tinyModel, tinySharded, tinyTexts } from "./tiny.ts";
+
+shortenPauses();
 
 let hub: FakeHub | null = null;
 afterEach(async () => {

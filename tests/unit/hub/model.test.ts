@@ -7,6 +7,7 @@ import { type ModelFiles, modelFromAddress, modelFromFiles, modelFromSources } f
 import { type OpenModel, openModel } from "../../../src/hub/model.ts";
 import { writeSafetensors } from "../../../src/hub/safetensors.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
+import { cases } from "../../support/long.ts";
 import { test } from "../../support/shared.ts";
 import { type FileServer, type Handler, serveFiles } from "./server.ts";
 import {
@@ -448,7 +449,7 @@ describe("damaged indexes", () => {
         const opening = open(kept({ ...files, "model.safetensors.index.json": jsonBytes(value) }));
         expect(await refusal(opening)).toMatch(/\.$/);
       }),
-      { numRuns: 1000, seed: 6 },
+      { numRuns: cases(1000), seed: 6 },
     );
   });
 });

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
+import { cases } from "../../support/long.ts";
 import { test } from "../../support/shared.ts";
 import { refusal } from "./tiny.ts";
 
@@ -223,9 +224,9 @@ describe("damage", () => {
         for (const [at, value] of changes) bytes[at] = value;
         seen[await readsOrRefuses(bytes)]++;
       }),
-      { numRuns: 2000, seed: 4 },
+      { numRuns: cases(2000), seed: 4 },
     );
-    expect(seen.refused).toBeGreaterThan(500);
+    expect(seen.refused).toBeGreaterThan(cases(500));
   });
 
   it("… cut or lengthened at any byte", async () => {
@@ -252,7 +253,7 @@ describe("damage", () => {
           await readsOrRefuses(byHand(JSON.stringify(header), data));
         },
       ),
-      { numRuns: 1500, seed: 5 },
+      { numRuns: cases(1500), seed: 5 },
     );
   });
 });

@@ -4,8 +4,11 @@ import { afterEach, describe, expect, it } from "vitest";
 import { readAhead } from "../../../src/hub/bytes.ts";
 import { modelFromAddress } from "../../../src/hub/files.ts";
 import { bytesFromUrl, lengthOfUrl, type OpenOptions } from "../../../src/hub/url.ts";
+import { shortenPauses } from "../../support/pauses.ts";
 import { type FileServer, type Handler, sendPart, serveFiles } from "./server.ts";
 import { refusal, sameBytes } from "./tiny.ts";
+
+shortenPauses();
 
 /** Longer than what is asked for at first. */
 const large = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 131 + (i >> 8)) & 0xff);

@@ -6,6 +6,7 @@ import { histogram } from "../../../src/quality/inspect.ts";
 import type { FindingKind } from "../../../src/quality/report.ts";
 import type { ChatExample, TextExample } from "../../../src/records/example.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
+import { cases } from "../../support/long.ts";
 import { chat, findingOf, idOf, inspect, inspectorOf, plain, rowsOf, type Setting, tokenised } from "./made.ts";
 
 const random = createRandom(9);
@@ -135,7 +136,7 @@ describe("the histogram", () => {
           expect(lengths.filter((n) => n > median).length).toBeLessThanOrEqual(lengths.length / 2);
         },
       ),
-      { seed: 31, numRuns: 2000 },
+      { seed: 31, numRuns: cases(2000) },
     );
   });
   test("is fine enough where lengths differ: at least nine bins beyond 25 tokens", () => {
@@ -256,7 +257,7 @@ describe("findings list their rows", () => {
         const expected = colours.flatMap((colour, row) => (colours.indexOf(colour) < row ? [row] : []));
         expect(rowsOf(report, "exact-duplicate")).toEqual(expected);
       }),
-      { seed: 32, numRuns: 2000 },
+      { seed: 32, numRuns: cases(2000) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { firstEqual, TextHash } from "../../../src/quality/columns.ts";
 import { createRepeats, type Split } from "../../../src/quality/repeats.ts";
 import type { ChatExample, TextExample } from "../../../src/records/example.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
+import { cases } from "../../support/long.ts";
 import { chat, plain } from "./made.ts";
 
 function find(examples: readonly (ChatExample | TextExample)[], split: Partial<Split> = {}) {
@@ -53,7 +54,7 @@ describe("repeats", () => {
         const expected = keys.flatMap((key, i) => (keys.indexOf(key) < i ? [[i, keys.indexOf(key)]] : []));
         expect(ends(find(examples).exact)).toEqual(expected);
       }),
-      { seed: 21, numRuns: 2000 },
+      { seed: 21, numRuns: cases(2000) },
     );
   });
 
@@ -185,7 +186,7 @@ describe("leakage", () => {
           expect(list[later]?.held).not.toBe(list[earlier]?.held);
         }
       }),
-      { seed: 22, numRuns: 2000 },
+      { seed: 22, numRuns: cases(2000) },
     );
   });
 });
@@ -221,6 +222,6 @@ test("the first equal pair is found as a plain search finds it", () => {
       );
       expect([...found]).toEqual(pairs.map(([a, b]) => pairs.findIndex(([x, y]) => x === a && y === b)));
     }),
-    { seed: 23, numRuns: 2000 },
+    { seed: 23, numRuns: cases(2000) },
   );
 });

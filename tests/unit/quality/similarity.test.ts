@@ -12,6 +12,7 @@ import {
   sketchWidth,
 } from "../../../src/quality/similarity.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
+import { cases } from "../../support/long.ts";
 
 /** Oracle: shared members by all members. */
 function jaccard(a: readonly number[], b: readonly number[]): number {
@@ -50,7 +51,7 @@ describe("a sketch", () => {
           expect(Math.abs(similarity(sketchesOf([a, b]), 0, 1) - exact)).toBeLessThanOrEqual(5 * deviation + 0.005);
         },
       ),
-      { seed: 11, numRuns: 2000 },
+      { seed: 11, numRuns: cases(2000) },
     );
   });
 
@@ -65,7 +66,7 @@ describe("a sketch", () => {
         const sketches = sketchesOf([set, [...set].reverse().concat(set)]);
         expect(similarity(sketches, 0, 1)).toBe(1);
       }),
-      { seed: 12, numRuns: 2000 },
+      { seed: 12, numRuns: cases(2000) },
     );
     expect(fillSketch(new Uint8Array(sketchWidth), [])).toBe(false);
   });

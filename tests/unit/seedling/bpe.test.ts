@@ -9,6 +9,7 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { type TokenizerOptions, trainTokenizer } from "../../../scripts/seedling/bpe.ts";
 import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { cases } from "../../support/long.ts";
 import { controlText, plainText } from "../tokenizer/turns.ts";
 
 const special = ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>", "<|reserved0|>"];
@@ -185,7 +186,7 @@ describe("files", () => {
         expect(idsOf(tokenizer, text)).toEqual(ids);
         expect(library.decode(ids)).toBe(text);
       }),
-      { seed: 6, numRuns: 1000 },
+      { seed: 6, numRuns: cases(1000) },
     );
   });
 });
@@ -245,7 +246,7 @@ describe("use", () => {
       }),
       {
         seed: 7,
-        numRuns: 3000,
+        numRuns: cases(3000),
         examples: [["\0"], ["\u0301"], ["a\u0301\u0327"], ["\ufeff"], ["\u{10ffff}\u0000"], [""]],
       },
     );

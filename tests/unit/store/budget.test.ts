@@ -50,16 +50,23 @@ test("cancelling is no failure; a failure names the run that it is of", async ()
 
 test("what only steers the learning needs no other budget; what changes memory or time does", () => {
   const key = (change: RecipeChange) => budgetKey(requestOf(change));
-  for (const change of [{ learningRate: 1 }, { seed: 7 }, { schedule: "linear" as const }, { patience: 3 }]) {
+  for (const change of [
+    { learningRate: 1 },
+    { seed: 7 },
+    { schedule: "linear" },
+    { patience: 3 },
+  ] satisfies RecipeChange[]) {
     expect([change, key(change)]).toEqual([change, key({})]);
   }
   for (const change of [
     { batchSize: 8 },
-    { method: "full" as const },
+    { method: "full" },
     { keepLast: 5 },
     { watchEvery: null },
     { maxLength: 32 },
-  ]) {
+    { epochs: 9, steps: null },
+    { stages: "text-first" },
+  ] satisfies RecipeChange[]) {
     expect([change, key(change)]).not.toEqual([change, key({})]);
   }
 });

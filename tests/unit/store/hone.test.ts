@@ -53,7 +53,7 @@ test("starting loads what the browser keeps, and curves when somebody draws them
   const curves = () => hone.series.of(run.id);
   expect([curves().whole, curves().steps.step.length]).toEqual([false, 0]);
   await hone.runs.openCurves(run.id);
-  expect([curves().whole, curves().steps.step.length]).toEqual([true, 30]);
+  expect([curves().whole, curves().steps.step.length, curves().evaluations.length]).toEqual([true, 30, 4]);
 });
 
 test("a run goes through its phases, and its figures land in the series", async () => {
@@ -68,6 +68,7 @@ test("a run goes through its phases, and its figures land in the series", async 
   expect(dropped).toMatchObject([{ line: 5 }]);
   expect(checkpoint).toBe(12);
   expect(facts().runs.list[0]).toMatchObject({ id: runId, status: "finished", step: 12 });
+  await hone.runs.openCurves(runId ?? "");
   expect([...hone.series.of(runId ?? "").steps.step]).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
 });
 
@@ -91,7 +92,7 @@ test("pause stops, resume goes on to the end; a second start meanwhile is not se
 test("a refused run shows the engine's words and frees the page", async () => {
   const { hone, facts } = await openHone();
   choose(hone);
-  await hone.training.start({ ...recipe, maxLength: 4096 }, "a run");
+  await hone.training.start(recipeWith(recipe, { maxLength: 4096 }), "a run");
   expect(facts().training).toMatchObject({
     phase: "idle",
     failure: { message: expect.stringMatching(/4096 tokens, but the model's context holds 512/) },

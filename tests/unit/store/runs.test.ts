@@ -120,11 +120,9 @@ test("a run that another tab trains is listed with live curves; its end brings t
   for (const step of [1, 2, 3]) {
     tell({ type: "elsewhere", event: { type: "step", runId: "there", metrics: metrics(step), memory: 7 } });
   }
-  tell({
-    type: "elsewhere",
-    event: { type: "evaluation", runId: "there", metrics: { step: 3, loss: 2, sets: { validation: 2 } } },
-  });
-  await vi.waitFor(() => expect(hone.series.of("there").evaluations).toMatchObject([{ step: 3, loss: 2 }]));
+  const evaluation = { step: 3, loss: 2, sets: {} };
+  tell({ type: "elsewhere", event: { type: "evaluation", runId: "there", metrics: evaluation } });
+  await vi.waitFor(() => expect(hone.series.of("there").evaluations).toEqual([evaluation]));
   expect(facts().training).toMatchObject({ phase: "idle", elsewhere: true });
   expect(shown()).toEqual(["there", young.id, old.id]);
   expect([...hone.series.of("there").steps.step]).toEqual([1, 2, 3]);
@@ -133,6 +131,37 @@ test("a run that another tab trains is listed with live curves; its end brings t
   await vi.waitFor(() => expect(facts().training.elsewhere).toBe(false));
   // This engine keeps no such run: the list is what is kept.
   await vi.waitFor(() => expect(shown()).toEqual([young.id, old.id]));
+});
+
+test("curves of a run that another tab trained are asked for again at its end, and an answer of before is not taken", async () => {
+  const { young, hone, tell } = await opened();
+  const curves = () => hone.series.of(young.id);
+  await hone.runs.openCurves(young.id);
+  expect(curves().steps.step).toHaveLength(5);
+  const asked = vi.fn();
+  hone.series.subscribe(asked);
+  // Nothing is asked twice.
+  await hone.runs.openCurves(young.id);
+  expect(asked).not.toHaveBeenCalled();
+  tell({ type: "elsewhere", event: { type: "run", record: young } });
+  await vi.waitFor(() => expect(curves().whole).toBe(false));
+  // Who draws it asks at once; the answer that counts is the one of after the end.
+  const first = hone.runs.openCurves(young.id);
+  tell({ type: "elsewhere", event: { type: "run", record: young } });
+  await first;
+  await vi.waitFor(() => expect([curves().whole, curves().steps.step.length]).toEqual([true, 5]));
+});
+
+test("curves that cannot be read are told, once", async () => {
+  const { old, young, hone, facts } = await opened({
+    engine: () => ({ curvesOf: refuse("Part 0 of the curves cannot be read.") }),
+  });
+  await hone.runs.openCurves(old.id);
+  expect(facts().runs.failure?.message).toBe("Part 0 of the curves cannot be read.");
+  hone.runs.remove(young.id);
+  expect(facts().runs.failure).toBe(null);
+  await hone.runs.openCurves(old.id);
+  expect(facts().runs.failure).toBe(null);
 });
 
 test("runs that another tab renamed or deleted are asked for again", async () => {

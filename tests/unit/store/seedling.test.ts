@@ -22,6 +22,7 @@ test("Seedling is looked for beside the page, wherever that lies, and only its f
 test("Seedling has defaults of its own; every other model has the usual ones", () => {
   expect(defaultsFor({ name: "stories260K" }, "lora")).toEqual(defaultRecipe("lora"));
   expect(defaultsFor(undefined, "full")).toEqual(defaultRecipe("full"));
-  const rateOf = (recipe: ReturnType<typeof defaultRecipe>) => lastStage(recipe).learningRate;
-  expect(rateOf(defaultsFor({ name: "seedling" }, "lora"))).toBeGreaterThan(rateOf(defaultRecipe("lora")));
+  expect(lastStage(defaultsFor({ name: "seedling" }, "lora")).learningRate).toBeGreaterThan(
+    lastStage(defaultRecipe("lora")).learningRate,
+  );
 });

@@ -7,6 +7,7 @@ import { createGlobals, run } from "../../../src/templates/jinja/interpret.ts";
 import { lex } from "../../../src/templates/jinja/lex.ts";
 import { compile } from "../../../src/templates/jinja/parse.ts";
 import { TemplateError } from "../../../src/templates/template.ts";
+import { cases } from "../../support/long.ts";
 import { golden } from "./support.ts";
 
 const now = new Date(2026, 4, 3, 16, 5, 9);
@@ -60,7 +61,7 @@ describe("the lexer gives the tokens of the library's", () => {
         const source = pieces.join("");
         expect(bare(source)).toEqual(library(source));
       }),
-      { numRuns: 2000, seed: 31 },
+      { numRuns: cases(2000), seed: 31 },
     );
   });
 

@@ -8,6 +8,7 @@ import { createTemplate } from "../../../src/templates/choose.ts";
 import { weigh } from "../../../src/templates/mask.ts";
 import type { Template } from "../../../src/templates/template.ts";
 import { createTokenizer, type Encoding, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { cases } from "../../support/long.ts";
 import { byteLevelTokenizer, metaspace, sentencePieceTokenizer } from "../../support/tokenizers.ts";
 import { assistant, golden, system, tool, user } from "./support.ts";
 
@@ -96,7 +97,7 @@ function check(property: (tokenizer: Tokenizer, template: Template, messages: Me
       if (!tokenizer || !template) throw new Error(name);
       property(tokenizer, template, messages, name);
     }),
-    { numRuns: 3000, seed: 41 },
+    { numRuns: cases(3000), seed: 41 },
   );
 }
 

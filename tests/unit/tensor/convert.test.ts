@@ -12,6 +12,7 @@ import {
   float32ToBfloat16,
   float32ToFloat16,
 } from "../../../src/tensor/convert.ts";
+import { cases } from "../../support/long.ts";
 
 interface Format {
   readonly name: string;
@@ -122,7 +123,7 @@ describe.each(rows)("$name $way", ({ given, ...format }) => {
         if (Number.isNaN(value)) expect(valueOfPattern(half, format)).toBeNaN();
         else expect(half).toBe(nearest(value, format));
       }),
-      { numRuns: 20_000, seed: 1 },
+      { numRuns: cases(20_000), seed: 1 },
     );
   });
 
@@ -131,7 +132,7 @@ describe.each(rows)("$name $way", ({ given, ...format }) => {
       fc.property(fc.float({ min: -(2 ** -13), max: 2 ** -13, noNaN: true }), (value) => {
         expect(format.encode(Float32Array.of(value))[0]).toBe(nearest(value, format));
       }),
-      { numRuns: 20_000, seed: 2 },
+      { numRuns: cases(20_000), seed: 2 },
     );
   });
 

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { Message, Role } from "../../../src/records/example.ts";
 import type { WeightedSegment } from "../../../src/tokenizer/segment.ts";
 import { createTokenizer, type Encoding } from "../../../src/tokenizer/tokenizer.ts";
+import { cases } from "../../support/long.ts";
 import { test as sharedTest } from "../../support/shared.ts";
 import {
   albertWords,
@@ -380,7 +381,7 @@ describe.each(families)("$name", (family) => {
         const whole = Buffer.from(want.text).toString("latin1");
         expect(joined === whole || joined.replace(/(^|^<s>) /, "$1") === whole).toBe(true);
       }),
-      { seed: 11, numRuns: 2000 },
+      { seed: 11, numRuns: cases(2000) },
     );
   });
 
@@ -392,7 +393,7 @@ describe.each(families)("$name", (family) => {
           const { ids } = tokenizer.encode([controlText("<s>"), plainText(text)]);
           expect(tokenizer.decode(ids)).toBe(family.normalise?.(text) ?? text);
         }),
-        { seed: 12, numRuns: 2000 },
+        { seed: 12, numRuns: cases(2000) },
       );
     });
 
@@ -464,7 +465,7 @@ describe.each(families)("$name", (family) => {
           const expectedIds = library.encode(text, { add_special_tokens: false }).ids;
           expect(tokenizer.encode([plainText(text)]).ids.join()).toBe(expectedIds.join());
         }),
-        { seed: 4, numRuns: 2000 },
+        { seed: 4, numRuns: cases(2000) },
       );
     });
 

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { cases } from "../../support/long.ts";
 import { albertWords, metaspaceWords, replacedSpaces, t5Words, unigramTokenizer } from "../../support/tokenizers.ts";
 import { controlText, plainText } from "./turns.ts";
 
@@ -87,9 +88,9 @@ test("the best of all segmentations, ties and unknown characters included", () =
       const equals = [...segmentations(word, new Map(pieces))].filter((list) => score(list) === score(parts));
       if (equals.length > 1) ties++;
     }),
-    { seed: 21, numRuns: 2000 },
+    { seed: 21, numRuns: cases(2000) },
   );
-  expect(ties).toBeGreaterThan(100);
+  expect(ties).toBeGreaterThan(cases(100));
 });
 
 test("spelling stretch by stretch is spelling the whole, whatever reaches over a space", () => {
@@ -109,7 +110,7 @@ test("spelling stretch by stretch is spelling the whole, whatever reaches over a
       const expected = parts.map((pair) => pair.map((part) => part.replaceAll("▁", " ")));
       expect(shown(open({ pieces }, replacedSpaces), line)).toEqual(expected);
     }),
-    { seed: 22, numRuns: 2000 },
+    { seed: 22, numRuns: cases(2000) },
   );
 });
 

@@ -8,9 +8,10 @@ import { detectFormat } from "../../../../src/records/formats/detect.ts";
 import type { FormatName, Mapping } from "../../../../src/records/formats/mapping.ts";
 import { groupFlatTrees } from "../../../../src/records/formats/oasst.ts";
 import type { DataRecord } from "../../../../src/records/read/record.ts";
+import { cases } from "../../../support/long.ts";
 import * as write from "../../../support/writeFormats.ts";
 
-const runs = { seed: 31, numRuns: 2000 };
+const runs = { seed: 31, numRuns: cases(2000) };
 
 /** Detects the format of one row, and reads it by that and as a row of a mixed file. */
 function readBack(row: unknown, format: FormatName): readonly ExampleBody[] {
@@ -326,7 +327,7 @@ test("values of any kind, in any mapping, give examples or a problem and never t
         }
       }
     }),
-    { seed: 32, numRuns: 5000 },
+    { seed: 32, numRuns: cases(5000) },
   );
 });
 

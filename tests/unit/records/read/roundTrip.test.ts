@@ -4,9 +4,10 @@ import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import Papa from "papaparse";
 import { describe, expect, test } from "vitest";
+import { cases } from "../../../support/long.ts";
 import { packed, readFile } from "./reading.ts";
 
-const runs = { seed: 3, numRuns: 2000 };
+const runs = { seed: 3, numRuns: cases(2000) };
 /** Bytes that are read at once. */
 const windowBytes = fc.integer({ min: 1, max: 64 });
 /** Text that UTF-8 can hold, with much that formats treat apart. */
