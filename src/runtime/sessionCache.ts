@@ -1,7 +1,7 @@
 /** Sessions by artifact key. Beyond a budget the least recently used ones are released; those in use never are. */
 
 import type { Artifact } from "../artifacts/contract.ts";
-import { sameShape } from "../tensor/dtype.ts";
+import { describeType } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
 import { OrtSession, type SessionOwner, SessionUse } from "./session.ts";
 import type { ArtifactName } from "./types.ts";
@@ -116,16 +116,13 @@ export class SessionCache {
 /** Throws when two artifacts of one key differ in kind or ports: their graphs are not compared, for they may not be written. */
 function requireSame(known: Artifact, asked: Artifact): void {
   if (known === asked) return;
-  const same = (side: "inputs" | "outputs") =>
-    known[side].length === asked[side].length &&
-    known[side].every(({ name, dtype, shape }, i) => {
-      const other = asked[side][i];
-      return name === other?.name && dtype === other.dtype && sameShape(shape, other.shape);
-    });
-  if (known.kind === asked.kind && same("inputs") && same("outputs")) return;
-  const count = ({ kind, inputs, outputs }: Artifact) =>
-    `${kind} with ${inputs.length} inputs and ${outputs.length} outputs`;
+  const ports = ({ inputs, outputs }: Artifact) =>
+    [...inputs, ...outputs].map(({ name, dtype, shape }) => `${name} ${describeType(dtype, shape)}`);
+  const [built, wanted] = [ports(known), ports(asked)];
+  const other = wanted.find((port, i) => port !== built[i]) ?? built[wanted.length];
+  if (known.kind === asked.kind && other === undefined) return;
   throw new RuntimeError(
-    `Two artifacts have the key ${known.key}: ${count(known)}, and ${count(asked)}; a key must name one model.`,
+    `Two artifacts have the key ${known.key}, ${known.kind} and ${asked.kind}, ` +
+      `${other === undefined ? "with the same ports" : `which differ in ${other}`}; a key must name one model.`,
   );
 }

@@ -28,7 +28,10 @@ export interface MetricSeries {
   fill(runId: string, kept: Curves): void;
   addStep(runId: string, metrics: StepMetrics, memory: number): void;
   addEvaluation(runId: string, metrics: EvaluationMetrics): void;
-  /** Drops the points past those that a record counts; all of them where it counts more, or they are not whole. */
+  /**
+   * Drops the points past those that a record counts. As many as it counts are whole, however they came; all are dropped where
+   * it counts more, or where they are not whole.
+   */
   settle(runId: string, progress: RunProgress): void;
   /** Drops all points: the kept curves are to be asked for again. */
   clear(runId: string): void;
@@ -130,9 +133,13 @@ export function createMetricSeries(): MetricSeries {
       const series = runs.get(runId);
       if (!series) return;
       const [steps, evaluations] = [progress.steps?.points ?? 0, progress.evaluations?.points ?? 0];
+      if (series.steps.length === steps && series.evaluations.length === evaluations) {
+        if (series.whole) return;
+        series.whole = true;
+        return show(runId, series);
+      }
       const missing = series.steps.length < steps || series.evaluations.length < evaluations;
       if (missing || !series.whole) return clear(runId);
-      if (series.steps.length === steps && series.evaluations.length === evaluations) return;
       series.steps.truncate(steps);
       series.evaluations.length = evaluations;
       show(runId, series);

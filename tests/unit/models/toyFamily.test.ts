@@ -214,6 +214,7 @@ describe.each(methods)("$kind, on wasm", (method) => {
         segmentIds: padded.map((_, t) => (t < row.length ? 1 : 0)),
         supervisedIndex: Int32Array.from(all),
         targets: Int32Array.from(all, (_, id) => id),
+        supervised: all.length,
         lossWeights: Float32Array.from(all, () => 1),
       };
       const of = await tokenLosses(candidates);

@@ -97,9 +97,13 @@ test("at its end a run has the points that its record counts, or none where they
   expect([series.of("a").steps.step.length, series.of("a").evaluations.length]).toEqual([5, 1]);
   series.settle("a", progressOf(steps(1, 6), []));
   expect(series.of("a")).toMatchObject({ whole: false, evaluations: [] });
+  // Heard from its first step on, and only from its second.
   series.addStep("b", step(1), 8);
   series.settle("b", progressOf(steps(1, 1), []));
-  expect(series.of("b").steps.step).toHaveLength(0);
+  expect([series.of("b").whole, shown(series, "b")]).toEqual([true, [[1, 1]]]);
+  series.addStep("c", step(2), 8);
+  series.settle("c", progressOf(steps(1, 2), []));
+  expect([series.of("c").whole, shown(series, "c"), series.of("c").memory]).toEqual([false, [], 8]);
 });
 
 test("a list shows the ends that a record counts, with the last that was heard", () => {

@@ -133,7 +133,7 @@ describe("a step", () => {
     // A micro-batch that adds nothing to the denominator counts like another.
     const [first, second] = sequences.map((row, i) => batchOf([row], [i]));
     if (!first || !second) throw new Error("two batches were expected");
-    const outcome = await stepper.step(request([{ ...first, denominator: 0 }, second], 3), never);
+    const outcome = await takeStep(program, request([{ ...first, denominator: 0 }, second], 3), never);
     expect(outcome).toMatchObject({ kind: "updated", supervisedTokens: 6, examples: 2 });
     const scalars = runtime.runs.slice(-3).map((run) => run.scalars);
     expect(scalars.map(({ lazy_reset_grad }) => lazy_reset_grad)).toEqual([1, 0, undefined]);
