@@ -81,7 +81,8 @@ export default defineConfig({
           globalSetup: ["tests/e2e/setup.ts"],
           testTimeout: 300_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          // Much of their time they wait for a page: two at once take little longer than one.
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

@@ -1,12 +1,16 @@
-/** The newcomer's way on the built page, all of it by keyboard and without touching a setting: open, train, compare, take away. */
+/**
+ * The newcomer's way on the built page, all of it by keyboard and without touching a setting: open, train, compare, take away;
+ * then the next visits, which overrule nobody.
+ */
 
 import { readFile } from "node:fs/promises";
 import { strFromU8, unzipSync } from "fflate";
 import type { Page } from "playwright";
-import { expect, inject, onTestFinished, test } from "vitest";
-import { launchChromium } from "../../scripts/harness/chromium.ts";
+import { expect, inject, test } from "vitest";
+import { enterStep } from "../../scripts/harness/studio.ts";
 import { readAddress } from "../../src/store/address.ts";
-import { folderOf, watch } from "./tab.ts";
+import { demoData } from "../../src/store/seedling.ts";
+import { freshTab, watch } from "./tab.ts";
 
 /** No screen has more places to stop at. */
 const mostStops = 120;
@@ -23,17 +27,38 @@ async function tabTo(page: Page, role: "button" | "link" | "textbox", name: stri
 
 const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 
-test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched, nothing asked of another host", {
+const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+/** Name of the model that is trained, as Model shows it. */
+async function modelOf(page: Page): Promise<string | null> {
+  await enterStep(page, "Model");
+  return region(page, "Model").getByLabel("Train this model").locator("option:checked").textContent();
+}
+/** Whether the demo data are chosen, as Data shows it. */
+async function demoChosen(page: Page): Promise<boolean> {
+  await enterStep(page, "Data");
+  return page.getByRole("checkbox", { name: `Train on ${demoData}` }).isChecked();
+}
+
+/** Opens the page again. */
+async function visitAgain(page: Page): Promise<void> {
+  await page.reload();
+  await page.locator('[data-settled="true"]').waitFor();
+}
+
+test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched, nothing asked of another host; what is then removed stays away", {
   timeout: 600_000,
 }, async () => {
-  const { page, dispose } = await launchChromium({ webgpu: false, profile: await folderOf({}) });
-  onTestFinished(dispose);
-  watch(page, inject("page"));
+  const page = await freshTab();
+  const { requests } = watch(page, inject("page"));
   page.setDefaultTimeout(300_000);
   await page.goto(inject("page"));
   await page.locator('[data-settled="true"]').waitFor();
   await heading(page, "Train");
   await page.getByText("Everything is filled in").waitFor();
+  // The defaults are the model's own, and there is nothing to say against them.
+  expect(await page.locator('[name="learningRate"]').inputValue()).not.toBe("2e-4");
+  const doubts = region(page, "Recipe").getByText(/usually/i);
+  expect(await doubts.filter({ visible: true }).count()).toBe(0);
   // The budget was measured unasked, before anything was started.
   await page.getByTestId("budget").and(page.locator('[data-state="measured"]')).waitFor();
 
@@ -70,4 +95,27 @@ test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched,
   expect(config).toMatchObject({ peft_type: "LORA", r: 8, lora_alpha: 16 });
   // No setting is in the address, for none was touched.
   expect(readAddress(new URL(page.url()).hash)).toEqual({ page: "take-away", part: null, settings: null });
+
+  // Kept: the next visit fetches nothing of it again.
+  const seen = requests.length;
+  await visitAgain(page);
+  expect(await modelOf(page)).toBe("Seedling");
+  expect(await demoChosen(page)).toBe(true);
+  expect(requests.slice(seen).filter((url) => url.includes("/models/"))).toEqual([]);
+
+  await page.getByRole("checkbox", { name: `Train on ${demoData}` }).uncheck();
+  await enterStep(page, "Model");
+  await page.getByRole("button", { name: "Remove Seedling" }).click();
+  await page.getByRole("button", { name: "Remove", exact: true }).click();
+  await page.getByLabel("Train this model").waitFor({ state: "detached" });
+  await visitAgain(page);
+  await enterStep(page, "Model");
+  expect(await page.getByLabel("Train this model").count()).toBe(0);
+  expect(await demoChosen(page)).toBe(false);
+
+  // One click brings it back.
+  await enterStep(page, "Model");
+  await page.getByRole("button", { name: "Seedling, comes with the page" }).click();
+  await page.getByLabel("Train this model").waitFor();
+  expect(await modelOf(page)).toBe("Seedling");
 });
