@@ -2,8 +2,8 @@
 Makes this folder: a Llama of 5328 seeded weights, and golden.json, what PyTorch computes from it in float64.
 Nothing here comes from Hone, so the engine is measured against another implementation.
 
-    python3 -m venv torch-venv && torch-venv/bin/pip install torch
-    torch-venv/bin/python tests/golden/parity/make.py
+    pip install torch
+    python tests/golden/parity/make.py
     npx biome format --write tests/golden/parity
 
 The figures stand for PyTorch 2.13 on a processor; another version moves their last digits. Keep the field names: the
