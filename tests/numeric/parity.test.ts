@@ -1,5 +1,6 @@
-/** Oracle: the golden file, computed with PyTorch in float64. */
+/** Oracle: golden files, computed with PyTorch in float64; tests/golden/parity/make.py made the one that is here. */
 
+import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { checkpointTensors } from "../../src/artifacts/method.ts";
 import { modelFromSources } from "../../src/hub/files.ts";
@@ -9,35 +10,69 @@ import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { test } from "../support/shared.ts";
 import { readGolden } from "./golden.ts";
-import { runParity } from "./parity.ts";
+import { type ParityRow, runParity } from "./parity.ts";
 import { parityTolerance } from "./tolerance.ts";
+
+const files = ["config.json", "tokenizer.json", "model.safetensors"];
+
+/** Every figure of a golden file on wasm, in Node on one thread. */
+async function compare(
+  name: string,
+  names: readonly string[],
+  bytes: (file: string) => Promise<Uint8Array>,
+  golden: unknown,
+): Promise<ParityRow[]> {
+  const sources = await Promise.all(
+    names.map(async (file) => {
+      const data = await bytes(file);
+      return {
+        name: file,
+        byteLength: data.length,
+        slice: async (from: number, to: number) => data.subarray(from, to),
+      };
+    }),
+  );
+  const model = await openModel(modelFromSources(name, sources), (json) => checkpointTensors(defineModel(json)));
+  const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
+  try {
+    return await runParity({
+      runtime,
+      model: defineModel(model.config),
+      read: (tensor) => model.read(tensor),
+      golden: readGolden(golden),
+      steps: null,
+      tolerance: parityTolerance.wasm,
+    });
+  } finally {
+    await runtime.dispose();
+  }
+}
+
+const above = (rows: readonly ParityRow[]) => rows.filter(({ deviation, tolerance }) => !(deviation <= tolerance));
+
+test("a Llama of 5328 numbers on wasm follows PyTorch: losses, norms, gradients, greedy ids", async () => {
+  const at = (file: string) => new URL(`../golden/parity/${file}`, import.meta.url);
+  const golden: unknown = JSON.parse(await readFile(at("golden.json"), "utf8"));
+  const rows = await compare("parity", files, (file) => readFile(at(file)), golden);
+  // Per tensor a norm and four elements of its gradient, and its final norm; per step a loss and a norm; a final loss.
+  const trajectory = (tensors: number) => 6 * tensors + 2 * 10 + 1;
+  const greedy = 1;
+  expect(rows.length).toBe(trajectory(2 + 2 * 9) + trajectory(2 * 2 * 7) + greedy);
+  expect(above(rows)).toEqual([]);
+});
 
 test("stories260K on wasm follows PyTorch: losses, norms, gradients, greedy ids", { timeout: 300_000 }, async ({
   shared,
 }) => {
-  const folder = "models/stories260K";
-  const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
-  const sources = await Promise.all(
-    names.map(async (name) => {
-      const bytes = await shared.bytes(`${folder}/${name}`);
-      return { name, byteLength: bytes.length, slice: async (from: number, to: number) => bytes.subarray(from, to) };
-    }),
+  const golden = await shared.json("golden/stories260K.json");
+  const rows = await compare(
+    "stories260K",
+    [...files, "tokenizer_config.json"],
+    (file) => shared.bytes(`models/stories260K/${file}`),
+    golden,
   );
-  const model = await openModel(modelFromSources("stories260K", sources), (json) =>
-    checkpointTensors(defineModel(json)),
-  );
-  const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
-  const rows = await runParity({
-    runtime,
-    model: defineModel(model.config),
-    read: (name) => model.read(name),
-    golden: readGolden(await shared.json("golden/stories260K.json")),
-    steps: null,
-    tolerance: parityTolerance.wasm,
-  });
-  await runtime.dispose();
   expect(rows.length).toBeGreaterThan(700);
-  expect(rows.filter(({ deviation, tolerance }) => !(deviation <= tolerance))).toEqual([]);
+  expect(above(rows)).toEqual([]);
 });
 
 test("a golden file of another shape is refused with the field's name", () => {
