@@ -52,8 +52,8 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           expect: { poll: { timeout: 30_000 } },
-          // SwiftShader and the wasm threads take every core: two files at once would only slow each other.
-          fileParallelism: false,
+          // Each in a profile of its own. Much of their time they wait: two at once take little longer than one.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           browser: {
             enabled: true,

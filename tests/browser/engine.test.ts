@@ -4,23 +4,26 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { SourceChoice } from "../../src/run/source.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { engineHere, type Here, takeIn } from "../support/engineHere.ts";
-import { recipeOf } from "../support/recipe.ts";
-import { asFiles, tinyModel, tinyRows } from "../support/tinyLlama.ts";
+import { isLong } from "../support/long.ts";
+import { recipeOf, recipeWith } from "../support/recipe.ts";
+import { asFiles, speakingModel, tinyRows } from "../support/tinyLlama.ts";
 
+const steps = isLong ? 8 : 4;
 const recipe = recipeOf("lora", {
   lora: { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] },
   learningRate: 1e-2,
   batchSize: 4,
   accumulation: 2,
   maxLength: 64,
-  steps: 8,
-  evaluateEvery: 4,
-  checkpointEvery: 2,
+  steps,
+  evaluateEvery: 2,
+  checkpointEvery: 1,
   samplePrompts: 1,
+  watchEvery: null,
 });
 
 async function openTiny({ engine, data }: Here): Promise<{ modelHash: string; sources: SourceChoice[] }> {
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()) });
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(speakingModel()) });
   return { modelHash, sources: [await takeIn(data, tinyRows())] };
 }
 
@@ -33,7 +36,7 @@ test("a run on WebGPU has the losses, norms and answers of the same run on wasm"
     const { engine } = here;
     expect((await engine.start(provider)).provider).toBe(provider);
     const record = await engine.startRun({ ...(await openTiny(here)), name: provider, recipe });
-    expect(record).toMatchObject({ status: "finished", reason: null, step: 8, provider });
+    expect(record).toMatchObject({ status: "finished", reason: null, step: steps, provider });
     records.push({ ...record, ...(await engine.curvesOf(record.id)) });
   }
   const [gpu, cpu] = records;
@@ -60,17 +63,17 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
   const told: string[] = [];
   const here = await engineHere(browserEntries);
   here.onEvent((event) => {
-    if (event.type === "step" && event.metrics.step === 3 && devices.length === 1) devices[0]?.destroy();
+    if (event.type === "step" && event.metrics.step === 2 && devices.length === 1) devices[0]?.destroy();
     if (event.type === "deviceLost") told.push(event.message);
   });
   const { engine } = here;
   await engine.start("webgpu");
-  const quick = {
-    ...recipe,
-    evaluateEvery: 8,
+  const quick = recipeWith(recipe, {
+    steps: 4,
+    validationShare: 0,
     samplePrompts: 0,
-    lora: { ...recipe.lora, targets: ["q_proj"] as const },
-  };
+    lora: { ...recipe.lora, targets: ["q_proj"] },
+  });
   const broken = await engine.startRun({ ...(await openTiny(here)), name: "lost", recipe: quick });
   expect(broken.status).toBe("paused");
   expect(broken.reason).toMatch(/GPU was lost .*Resume to go on from the last checkpoint/);
@@ -78,6 +81,6 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
 
   const resumed = await engine.resumeRun(broken.id);
   expect(devices).toHaveLength(2);
-  expect(resumed).toMatchObject({ status: "finished", reason: null, step: 8 });
-  expect([...(await engine.curvesOf(resumed.id)).steps.step]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(resumed).toMatchObject({ status: "finished", reason: null, step: 4 });
+  expect([...(await engine.curvesOf(resumed.id)).steps.step]).toEqual([1, 2, 3, 4]);
 });

@@ -129,8 +129,11 @@ test("deleted without a question, brought back with Undo where the focus is, and
   await panel.getByRole("button", { name: "Delete second try" }).click();
   await expect.element(panel.getByRole("button", { name: "Undo: keep second try" })).toBeVisible();
   await expect.element(undo).not.toBeInTheDocument();
-  await hone.runs.load();
-  expect(hone.store.getState().runs.list).toEqual([]);
+  // The engine takes its time to delete.
+  await vi.waitFor(async () => {
+    await hone.runs.load();
+    expect(hone.store.getState().runs.list).toEqual([]);
+  });
   await panel.getByRole("button", { name: "Undo: keep second try" }).click();
   expect(names()).toEqual(["second try"]);
 });

@@ -54,7 +54,7 @@ beforeEach(() => {
   });
 });
 afterEach(async () => {
-  for (const services of visits.splice(0)) await services.settle();
+  for (const services of visits.splice(0)) await services.close();
 });
 
 async function visit(stubs: Stubs = {}) {

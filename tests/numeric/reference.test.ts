@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.dispose());
 
-test.each(smallArtifacts)("%s", async (_name, artifact) => {
+test.each(smallArtifacts())("%s", async (_name, artifact) => {
   const inputs = artifactFeeds(artifact);
   const feeds = Object.fromEntries(
     Object.entries(inputs).map(([name, host]) => [name, tensor(host.shape, numbers(host))]),

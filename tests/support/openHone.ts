@@ -22,7 +22,7 @@ export function eachOnADisk<T>(prepare: (here: Here) => Promise<T>): () => T {
   }, 300_000);
   beforeEach(() => disk.put(made?.kept));
   afterEach(async () => {
-    for (const services of opened.splice(0)) await services.settle();
+    for (const services of opened.splice(0)) await services.close();
   });
   return () => {
     if (!made) throw new Error("What the disk holds is there in a test only.");

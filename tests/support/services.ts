@@ -24,8 +24,8 @@ export interface Services extends WorkerStarters {
   tell(event: EngineEvent): void;
   /** Has the engine that was started last die, as of an uncaught exception; resolves once nothing of it is at work. */
   crash(): Promise<void>;
-  /** Ends whatever trains and every call of the page that is under way. */
-  settle(): Promise<void>;
+  /** Ends whatever trains and every call of the page that is under way; what the page calls later is not heard. */
+  close(): Promise<void>;
 }
 
 /** A call that is refused. */
@@ -79,6 +79,7 @@ function workerOf(answer: (port: MessagePort) => void): EngineWorker & EventTarg
 export function openServices(entries: OrtEntries, stubs: Stubs = {}): Services {
   const calls = createCalls();
   const engines: Promise<EngineApi>[] = [];
+  const workers: EngineWorker[] = [];
   let tell: (event: EngineEvent) => void = () => undefined;
   let die: () => void = () => undefined;
   const settle = async () => {
@@ -100,20 +101,27 @@ export function openServices(entries: OrtEntries, stubs: Stubs = {}): Services {
         );
       });
       die = () => void worker.dispatchEvent(new Event("error"));
+      workers.push(worker);
       return worker;
     },
-    data: () =>
-      workerOf((port) => {
+    data() {
+      const worker = workerOf((port) => {
         const desk = openStorage().then((storage) => createDataDesk(storage, emitTo<DataEvent>(port)));
         const served = desk.then((real) => calls.watched<DataApi>({ ...real, ...stubs.data?.(real) }));
         serve(served, port);
         onPort(port, (other) => serve(served, other));
-      }),
+      });
+      workers.push(worker);
+      return worker;
+    },
     tell: (event) => tell(event),
     crash: () => {
       die();
       return settle();
     },
-    settle,
+    async close() {
+      await settle();
+      for (const worker of workers) worker.terminate();
+    },
   };
 }

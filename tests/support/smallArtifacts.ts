@@ -9,36 +9,46 @@ import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { smallLlama } from "./smallLlama.ts";
 
-const model = smallLlama({
-  vocab_size: 48,
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-});
+const modelOf = (layers: number) =>
+  smallLlama({
+    vocab_size: 48,
+    hidden_size: 16,
+    intermediate_size: 24,
+    num_hidden_layers: layers,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+  });
 const shape = { rows: 2, length: 16, supervised: 8 };
 const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
 const targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 4, alpha: 8, targets }];
+const full: Method = { kind: "full" };
+const lora: Method = { kind: "lora", rank: 4, alpha: 8, targets };
 
-export const smallArtifacts: readonly (readonly [string, Artifact])[] = methods.flatMap((method) => [
-  [`${method.kind} training`, compileTraining(model, method, shape)] as const,
-  [
-    `${method.kind} training on one micro-batch`,
-    compileTraining(model, method, shape, { accumulates: false }),
-  ] as const,
-  [`${method.kind} optimizer`, compileOptimizer(model, method, settings)] as const,
-  [`${method.kind} optimizer as a GPU takes it`, compileOptimizer(model, method, settings, "webgpu")] as const,
-  [`${method.kind} eval`, compileEvaluation(model, method, shape)] as const,
-  [`${method.kind} generation, prefill`, compileGeneration(model, method, { tokens: 8, capacity: 64 })] as const,
-  [`${method.kind} generation, decode`, compileGeneration(model, method, { tokens: 1, capacity: 64 })] as const,
-]);
+type Named = readonly (readonly [string, Artifact])[];
+
+function artifactsOf(method: Method, layers: number): Named {
+  const model = modelOf(layers);
+  return [
+    [`${method.kind} training`, compileTraining(model, method, shape)],
+    [`${method.kind} training on one micro-batch`, compileTraining(model, method, shape, { accumulates: false })],
+    [`${method.kind} optimizer`, compileOptimizer(model, method, settings)],
+    [`${method.kind} optimizer as a GPU takes it`, compileOptimizer(model, method, settings, "webgpu")],
+    [`${method.kind} eval`, compileEvaluation(model, method, shape)],
+    [`${method.kind} generation, prefill`, compileGeneration(model, method, { tokens: 8, capacity: 64 })],
+    [`${method.kind} generation, decode`, compileGeneration(model, method, { tokens: 1, capacity: 64 })],
+  ];
+}
+
+/** Of two layers: what is computed behind the last one's attention is less. With an adapter of fewer, where they are given. */
+export const smallArtifacts = (layersOfLora = 2): Named => [
+  ...artifactsOf(full, 2),
+  ...artifactsOf(lora, layersOfLora),
+];
 
 /** Limits of the integer inputs; others hold 0. */
 const below: Readonly<Record<string, number>> = {
-  targets: model.vocabulary,
-  input_ids: model.vocabulary,
+  targets: modelOf(1).vocabulary,
+  input_ids: modelOf(1).vocabulary,
   supervised_index: shape.rows * shape.length,
   position_ids: shape.length,
   segment_ids: 2,

@@ -48,7 +48,7 @@ export function eachOnAPage<T>(prepare: (here: Here) => Promise<T>): () => T {
   });
   afterEach(async () => {
     closePage();
-    for (const services of opened.splice(0)) await services.settle();
+    for (const services of opened.splice(0)) await services.close();
     vi.restoreAllMocks();
     expect(complaints).toEqual([]);
   });

@@ -25,7 +25,7 @@ const graphsBuilt = () => vi.spyOn(GraphBuilder.prototype, "finish");
 const described = (ports: readonly Port[]) =>
   ports.map(({ name, dtype, shape }) => `${name} ${dtype}[${shape}]`).sort();
 
-test.each(smallArtifacts)("%s declares the ports of its graph and of its file", (_, artifact) => {
+test.each(smallArtifacts())("%s declares the ports of its graph and of its file", (_, artifact) => {
   for (const graph of [artifact.graph(), readModel(artifact.bytes())]) {
     expect(described(artifact.inputs)).toEqual(described(graph.inputs));
     expect(described(artifact.outputs)).toEqual(described(graph.outputs));
