@@ -126,6 +126,25 @@ describe("a run in two stages", () => {
     120_000,
   );
 
+  test("its best validation is the lowest of both stages, and that checkpoint is kept", async () => {
+    const often = recipeWith(recipe, { evaluateEvery: 4, keepLast: 1 });
+    // The chats' rate spoils what the text has taught, so the best one lies in the first stage.
+    const spoiling = recipeWith(often, { learningRate: 0.5 });
+    for (const [name, asked] of [
+      ["better", often],
+      ["spoilt", spoiling],
+    ] as const) {
+      const run = await engine.startRun({ name, modelHash, sources: [text, chats], recipe: asked });
+      const { evaluations } = await engine.curvesOf(run.id);
+      const lowest = evaluations.reduce((best, found) => (found.loss < best.loss ? found : best));
+      expect([name, run.best]).toEqual([name, lowest]);
+      expect([name, lowest.step <= (run.stages[0]?.steps ?? 0)]).toEqual([name, name === "spoilt"]);
+      const kept = await engine.checkpointsOf(run.id);
+      expect([name, kept.filter(({ best }) => best)]).toEqual([name, [{ step: lowest.step, best: true }]]);
+      expect([name, kept[0]?.step]).toEqual([name, run.step]);
+    }
+  });
+
   test("text alone is refused with the way out, and leaves no run", async () => {
     const before = (await engine.listRuns()).length;
     await expect(engine.startRun({ name: "no", modelHash, sources: [text], recipe })).rejects.toThrow(
