@@ -1,5 +1,6 @@
 /** The worker that is profiled: takes steps as a run of the page does, and hands over what was noted meanwhile. */
 
+import { graphArtifact } from "../../scripts/harness/graphArtifact.ts";
 import type { ParameterSpec } from "../../src/artifacts/contract.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
@@ -11,7 +12,6 @@ import type { Runtime } from "../../src/runtime/types.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { prepareStep, takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
-import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Backend, type StepResult, squareMatrix } from "../step/engine.ts";
 import { leaveOutKernels } from "../step/meters.ts";
 import { type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";

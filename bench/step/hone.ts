@@ -1,5 +1,6 @@
 /** Hone's own step: its program over compiled artifacts, as a run of the page takes it, without the page. */
 
+import { graphArtifact } from "../../scripts/harness/graphArtifact.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
@@ -8,7 +9,6 @@ import { createRuntime } from "../../src/runtime/runtime.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
-import { graphArtifact } from "../../tests/support/graphArtifact.ts";
 import { type Prepare, squareMatrix } from "./engine.ts";
 import { optimizer } from "./problem.ts";
 

@@ -36,15 +36,21 @@ const threadedFactory: Plugin = {
       : null,
 };
 
-/** Leads `hone:other` to the Hone of another checkout, with its packages; where there is none, to a module that says so. */
+/**
+ * Leads `hone:other` to the Hone of another checkout, with its packages and its form of the same problem; where there is none,
+ * to a module that says so.
+ */
 const otherHone = (checkout: string | null): Plugin => ({
   name: "hone:other",
-  resolveId: (id) =>
-    id !== "hone:other" ? null : checkout ? join(checkout, "bench", "step", "hone.ts") : "\0hone:other",
-  load: (id) =>
-    id === "\0hone:other"
-      ? `export const prepare = () => { throw new Error("No other checkout was named: --beside FOLDER does."); };`
-      : null,
+  resolveId: (id) => (id === "hone:other" ? "\0hone:other" : null),
+  load(id) {
+    if (id !== "\0hone:other") return null;
+    const file = (name: string) => JSON.stringify(join(checkout ?? "", "bench", "step", name));
+    return checkout
+      ? `export { prepare } from ${file("hone.ts")}; export { problemOf } from ${file("problem.ts")};`
+      : `export const problemOf = () => { throw new Error("No other checkout was named: --beside FOLDER does."); };
+         export const prepare = problemOf;`;
+  },
 });
 
 /**

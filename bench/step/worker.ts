@@ -39,6 +39,10 @@ const engines: { readonly [engine in PageEngine]: () => Promise<{ prepare: Prepa
 };
 let trainer: Trainer | null = null;
 
+async function problemFor(engine: PageEngine, ...asked: Parameters<typeof problemOf>) {
+  return engine === "other" ? (await import("hone:other")).problemOf(...asked) : problemOf(...asked);
+}
+
 function opened(): Trainer {
   if (!trainer) throw new Error("No engine is open.");
   return trainer;
@@ -48,7 +52,7 @@ const calls = {
   /** Draws the first values, which is nobody's work, and then times the engine up to its first step. */
   async open({ engine, backend, size, method, change, dry }: Task): Promise<Opened> {
     if (dry) leaveOutKernels();
-    const problem = problemOf(size, method, change);
+    const problem = await problemFor(engine, size, method, change);
     const values = problem.values();
     const take = (name: string) => {
       const value = values.get(name);

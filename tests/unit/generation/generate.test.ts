@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { portsOnly } from "../../../scripts/harness/graphArtifact.ts";
 import { type Artifact, generationPorts } from "../../../src/artifacts/contract.ts";
 import { createGenerator, type GenerationRequest } from "../../../src/generation/generate.ts";
 import type { DType, Shape } from "../../../src/tensor/dtype.ts";
-import { portsOnly } from "../../support/graphArtifact.ts";
 import { type Compute, createFakeRuntime } from "../training/fakeRuntime.ts";
 
 const vocabulary = 50;

@@ -1,11 +1,11 @@
 /** Adding to repeated rows on two threads, on the processor that Node has here and on wasm. Oracle: the counts, exactly. */
 
 import { expect, test } from "vitest";
+import { graphArtifact } from "../../../scripts/harness/graphArtifact.ts";
 import { GraphBuilder } from "../../../src/onnx/builder.ts";
 import { processorEntries } from "../../../src/runtime/nativeEntries.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
-import { graphArtifact } from "../../support/graphArtifact.ts";
 
 const [rows, updates, width] = [8, 4096, 160] as const;
 

@@ -1,13 +1,13 @@
 /** Tensors in the WebAssembly module's own memory. Oracle: onnxruntime-web's way, which copies them at each run. */
 
 import { expect, test } from "vitest";
+import { graphArtifact } from "../../../scripts/harness/graphArtifact.ts";
 import { GraphBuilder } from "../../../src/onnx/builder.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import type { OrtEntries, OrtEntry } from "../../../src/runtime/provider.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { DeviceTensor, Runtime, TensorData } from "../../../src/runtime/types.ts";
 import { capturedHeap } from "../../../src/runtime/wasmHeap.ts";
-import { graphArtifact } from "../../support/graphArtifact.ts";
 import { isLong } from "../../support/long.ts";
 import { trainOn } from "./trainOn.ts";
 

@@ -3,6 +3,7 @@
  * in plain TypeScript, and hold callers to the artifact contract (every port fed, types, shapes, in-place outputs).
  */
 
+import { portsOnly } from "../../../scripts/harness/graphArtifact.ts";
 import {
   type Artifact,
   accumulatorIn,
@@ -26,7 +27,6 @@ import type { TensorSource } from "../../../src/storage/checkpoints.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
 import type { TrainingProgram } from "../../../src/training/program.ts";
 import { originOf } from "../../support/examples.ts";
-import { portsOnly } from "../../support/graphArtifact.ts";
 
 export const vocabulary = 7;
 
