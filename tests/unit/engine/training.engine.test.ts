@@ -159,19 +159,6 @@ describe("a watch", () => {
   });
 });
 
-test("a run cancelled while it is prepared takes no step, and another one follows", { timeout }, async () => {
-  events.length = 0;
-  const starting = engine.startRun(request);
-  // Before its rows are read: nothing of it has been told.
-  expect(events).toEqual([]);
-  await engine.cancelRun();
-  const cancelled = await starting;
-  expect(cancelled).toMatchObject({ status: "cancelled", step: 0 });
-  expect(events.some(({ type }) => type === "step")).toBe(false);
-  expect(await engine.checkpointsOf(cancelled.id)).toEqual([]);
-  expect(await engine.startRun(request)).toMatchObject({ status: "finished", step: 6 });
-});
-
 test("a checkpoint is saved when it is asked for, and refused where nothing trains", { timeout }, async () => {
   await expect(engine.saveCheckpointNow()).rejects.toThrow("No run is training");
   events.length = 0;
