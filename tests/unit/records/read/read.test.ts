@@ -401,15 +401,24 @@ describe("packed files", () => {
   }
 
   test("every part of a header is skipped, in windows of any size", async () => {
-    const archive = Buffer.concat([
-      member(`${aText}\n`, { extra: "BC\x02\0ab", checksum: true }),
-      member(`${bText}\n`, { name: "b.jsonl", comment: "the second" }),
-      member(`${aText}\n`, { name: "n".repeat(70_000), extra: "x".repeat(65_535) }),
-      // The empty block that ends a file of bgzip.
-      member("", { extra: "BC\x02\0\x1b\0" }),
-    ]);
-    for (const windowBytes of [1, 7, 999, 1 << 20]) {
-      const { values, problems } = await readFile("x.jsonl.gz", archive, { windowBytes });
+    const archive = (nameLength: number, extraLength: number) =>
+      Buffer.concat([
+        member(`${aText}\n`, { extra: "BC\x02\0ab", checksum: true }),
+        member(`${bText}\n`, { name: "b.jsonl", comment: "the second" }),
+        member(`${aText}\n`, { name: "n".repeat(nameLength), extra: "x".repeat(extraLength) }),
+        // The empty block that ends a file of bgzip.
+        member("", { extra: "BC\x02\0\x1b\0" }),
+      ]);
+    // The longest extra field there is, where a window holds more than a few bytes of it.
+    const small = archive(700, 655);
+    const large = archive(70_000, 65_535);
+    for (const [file, windowBytes] of [
+      [small, 1],
+      [small, 7],
+      [large, 999],
+      [large, 1 << 20],
+    ] as const) {
+      const { values, problems } = await readFile("x.jsonl.gz", file, { windowBytes });
       expect({ values, problems }).toEqual({ values: [a, b, a], problems: [] });
     }
   });
