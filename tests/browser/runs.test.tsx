@@ -74,11 +74,13 @@ test("renamed in place with Enter, left with Escape, and a note of several lines
   await panel.getByRole("button", { name: "Save Note on best so far" }).click();
   await expect.element(panel.getByText("Rate too high?")).toBeVisible();
   // The engine has it, not only the page.
-  await hone.runs.load();
-  expect(hone.store.getState().runs.list.map(({ name, note }) => [name, note])).toEqual([
-    ["second try", ""],
-    ["best so far", "Rate too high?\nTry half."],
-  ]);
+  await vi.waitFor(async () => {
+    await hone.runs.load();
+    expect(hone.store.getState().runs.list.map(({ name, note }) => [name, note])).toEqual([
+      ["second try", ""],
+      ["best so far", "Rate too high?\nTry half."],
+    ]);
+  });
 });
 
 test("two ticked runs: curves with a legend, and only the settings that differ", async () => {
