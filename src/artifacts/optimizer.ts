@@ -31,9 +31,9 @@ export interface OptimizerSettings {
 const normEpsilon = 1e-6;
 
 /**
- * One step for every trainable parameter, from accumulated gradient sums G and Σ w:
+ * One step for every trainable parameter, from the accumulated sum of gradients G and the denominator d:
  *
- *     g = G / max(Σ w, 1),  n = ‖g‖₂ over all parameters,  g ← g · min(1, max_norm / (n + 10⁻⁶))
+ *     g = G / max(d, 1),  n = ‖g‖₂ over all parameters,  g ← g · min(1, max_norm / (n + 10⁻⁶))
  *     m ← β₁m + (1 − β₁)g,  v ← β₂v + (1 − β₂)g²
  *     p ← p(1 − ηλ) − η · (m / c₁) / (√(v / c₂) + ε)
  *

@@ -1,7 +1,6 @@
 /** What a run gives to take away: written to disk where the browser can, read back and compared, then one archive. */
 
 import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
-import { parametersOf } from "../artifacts/method.ts";
 import { compileOptimizer } from "../artifacts/optimizer.ts";
 import { zipFiles } from "../export/archive.ts";
 import { writeArtifact } from "../export/artifacts.ts";
@@ -12,9 +11,9 @@ import type { EngineEvent, Exported, ExportedArtifacts } from "../protocol/engin
 import type { RunRecord } from "../run/record.ts";
 import type { Scratch, ScratchFile } from "../storage/scratch.ts";
 import type { Storage } from "../storage/storage.ts";
-import { sizeOf } from "../tensor/dtype.ts";
 import type { Library, LoadedModel } from "./library.ts";
 import { methodOf, type Plan } from "./prepare.ts";
+import { readTrained } from "./trained.ts";
 
 /** Where an export writes. */
 interface Places {
@@ -46,21 +45,15 @@ export function createExports(
 
   /** The tensors of the newest checkpoint that training changed; what only training needs is not read. */
   function newest({ definition }: LoadedModel, run: RunRecord, signal: AbortSignal | undefined) {
-    const specs = parametersOf(definition, methodOf(run.recipe)).filter(({ trainable }) => trainable);
-    const sizes = new Map(specs.map(({ name, shape }) => [name, sizeOf(shape)]));
     const notes: string[] = [];
     const trained: TrainedTensors = async (visit) => {
-      const { manifest } = await storage.checkpoints.load(run.id, "latest", async ({ name }, read) => {
+      const choice = { model: definition, method: methodOf(run.recipe), runId: run.id, checkpoint: null };
+      const step = await readTrained(storage, choice, async ({ name, data }) => {
         signal?.throwIfAborted();
-        const size = sizes.get(name);
-        if (size === undefined) return;
-        const bytes = await read();
-        await visit(name, new Float32Array(bytes.buffer, bytes.byteOffset, size));
+        await visit(name, data);
       });
-      if (manifest.step !== run.step) {
-        notes.push(
-          `These are the weights of step ${manifest.step}, the newest checkpoint; the run has reached ${run.step}.`,
-        );
+      if (step !== run.step) {
+        notes.push(`These are the weights of step ${step}, the newest checkpoint; the run has reached ${run.step}.`);
       }
     };
     return { trained, notes };

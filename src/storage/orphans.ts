@@ -49,8 +49,8 @@ export function createCollector(records: KeyValue, chunks: ChunkStore, locks: Lo
   let owed = false;
 
   /**
-   * Keys in all records; runs and their curves name no chunks. Records are searched rather than parsed, so that one which is broken, or
-   * which a newer version wrote, never loses its chunks.
+   * Keys in all records; runs and their curves name no chunks. Records are searched rather than parsed, so that one which
+   * is broken, or which a newer version wrote, never loses its chunks.
    */
   async function referencedKeys(): Promise<Set<string>> {
     const referenced = new Set<string>();

@@ -17,7 +17,10 @@ export const format = 2;
 
 export type RecordKind = "run" | "metrics" | "checkpoint" | "dataset" | "model" | "fetch";
 
-/** `run/<id>`, `metrics/<run id>/<number of the chunk>`, `checkpoint/<run id>/<step>`, `dataset/<hash>`, `model/<hash>`, `fetch/<address>`, each part escaped. */
+/**
+ * `run/<id>`, `metrics/<run id>/<number of the chunk>`, `checkpoint/<run id>/<step>`, `dataset/<hash>`, `model/<hash>`,
+ * `fetch/<address>`, each part escaped.
+ */
 export function recordKey(kind: RecordKind, ...parts: readonly (string | number)[]): string {
   return [kind, ...parts.map((part) => encodeURIComponent(part))].join("/");
 }

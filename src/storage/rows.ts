@@ -2,14 +2,11 @@
 
 import * as v from "valibot";
 import { sha256 } from "../hub/hash.ts";
-import type { Detection } from "../records/formats/mapping.ts";
-import { MappingSchema } from "../records/formats/mapping.ts";
-import type { FileKind } from "../records/read/record.ts";
+import { type Detection, MappingSchema } from "../records/formats/mapping.ts";
+import { fileKinds } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import type { StoredFiles } from "./records.ts";
-
-const kinds = ["json", "jsonl", "csv", "tsv", "parquet", "text", "markdown"] as const satisfies readonly FileKind[];
 
 const detection: v.GenericSchema<unknown, Detection> = v.object({
   mapping: MappingSchema,
@@ -23,7 +20,7 @@ export const keptSummary: v.GenericSchema<unknown, SourceSummary & { readonly pi
   v.object({
     name: v.string(),
     hash: v.string(),
-    kind: v.picklist(kinds),
+    kind: v.picklist(fileKinds),
     gzip: v.boolean(),
     rows: v.number(),
     byteLength: v.number(),

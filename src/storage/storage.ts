@@ -80,8 +80,9 @@ async function openIndexedDb(): Promise<StorageBackend> {
 }
 
 /**
- * Opens storage, on a page or in a worker: takes the curves out of records of format 1, turns runs that a killed tab left running into paused ones, and collects
- * orphan chunks. Throws `StorageError` where the browser withholds hashing (an address without https).
+ * Opens storage, on a page or in a worker: takes the curves out of records of format 1, turns runs that a killed tab left
+ * running into paused ones, and collects orphan chunks. Throws `StorageError` where the browser withholds hashing (an
+ * address without https).
  */
 export async function openStorage(backend?: StorageBackend): Promise<Storage> {
   if (!globalThis.crypto?.subtle) {

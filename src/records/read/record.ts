@@ -1,6 +1,8 @@
 /** A row as its file has it, before anybody asks what its fields mean. */
 
-export type FileKind = "json" | "jsonl" | "csv" | "tsv" | "parquet" | "text" | "markdown";
+export const fileKinds = ["json", "jsonl", "csv", "tsv", "parquet", "text", "markdown"] as const;
+
+export type FileKind = (typeof fileKinds)[number];
 
 /** A row that could be read: of tables and JSON an object (or whatever JSON stood there), of text a string. */
 export interface ReadValue {

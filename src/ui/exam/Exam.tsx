@@ -1,7 +1,6 @@
 /** The same exam for the base model and a run: which one, the way through it, and what came of it. */
 
-import { Button, Group, NativeSelect, Stack, Text } from "@mantine/core";
-import { useId } from "react";
+import { Button, Group, NativeSelect, Text } from "@mantine/core";
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunRecord } from "../../run/record.ts";
@@ -11,9 +10,9 @@ import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { FilePicker } from "../shell/FilePicker.tsx";
+import { PanelPart } from "../shell/PanelPart.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { examWords as words } from "../words/compare.ts";
-import classes from "./Exam.module.css";
 import { ExamResults } from "./ExamResults.tsx";
 
 interface ExamProps {
@@ -42,7 +41,6 @@ function useDemoData(run: RunRecord | null): boolean {
 
 export function Exam({ run, model, recipe }: ExamProps) {
   const hone = useHone();
-  const id = useId();
   const facts = useFacts((state) => state.exam);
   const ready = useFacts((state) => state.engine.status === "ready");
   const asking = useFacts((state) => state.compare.asking);
@@ -69,71 +67,61 @@ export function Exam({ run, model, recipe }: ExamProps) {
   };
 
   return (
-    <section aria-labelledby={id} className={classes.exam} data-exam-status={statusOf(facts)}>
-      <Stack gap="md">
+    <PanelPart title={words.title} about={words.about} data-exam-status={statusOf(facts)}>
+      <Group gap="sm" align="flex-end">
+        <NativeSelect
+          flex="1 1 14rem"
+          label={words.which}
+          value={choice ?? ""}
+          disabled={going}
+          data={[
+            ...(choice === null ? [{ value: "", label: words.choose }] : []),
+            { value: "demo", label: words.demo },
+            ...(own ? [{ value: "own", label: own.name }] : []),
+          ]}
+          onChange={({ currentTarget: { value } }) => {
+            if (value === "demo" || value === "own") hone.exam.choose(value);
+          }}
+        />
+        <FilePicker
+          label={words.pick}
+          inputLabel={words.files}
+          multiple
+          disabled={!ready || going}
+          onFiles={(files) => void hone.exam.open(files)}
+        />
+      </Group>
+      {choice === "own" && own && (
+        <Text size="sm" c="dimmed">
+          {words.read(own.questions.length, own.texts.length)}
+        </Text>
+      )}
+      {choice === "own" && own && own.problems.length > 0 && (
         <div>
-          <h3 className={classes.title} id={id}>
-            {words.title}
-          </h3>
-          <Text size="sm" c="dimmed">
-            {words.about}
+          <Text size="sm" mb={4}>
+            {words.leftOut(own.problems.length)}
           </Text>
+          <ProblemList label={words.leftOutRows} problems={own.problems} />
         </div>
-        <Group gap="sm" align="flex-end">
-          <NativeSelect
-            flex="1 1 14rem"
-            label={words.which}
-            value={choice ?? ""}
-            disabled={going}
-            data={[
-              ...(choice === null ? [{ value: "", label: words.choose }] : []),
-              { value: "demo", label: words.demo },
-              ...(own ? [{ value: "own", label: own.name }] : []),
-            ]}
-            onChange={({ currentTarget: { value } }) => {
-              if (value === "demo" || value === "own") hone.exam.choose(value);
-            }}
-          />
-          <FilePicker
-            label={words.pick}
-            inputLabel={words.files}
-            multiple
-            disabled={!ready || going}
-            onFiles={(files) => void hone.exam.open(files)}
-          />
-        </Group>
-        {choice === "own" && own && (
-          <Text size="sm" c="dimmed">
-            {words.read(own.questions.length, own.texts.length)}
-          </Text>
+      )}
+      <Group gap="md">
+        {going ? (
+          <Button key="stop" variant="default" onClick={hone.exam.stop}>
+            {words.stop}
+          </Button>
+        ) : (
+          <Button key="run" variant={results ? "default" : "filled"} disabled={missing !== null} onClick={take}>
+            {words.run}
+          </Button>
         )}
-        {choice === "own" && own && own.problems.length > 0 && (
-          <div>
-            <Text size="sm" mb={4}>
-              {words.leftOut(own.problems.length)}
-            </Text>
-            <ProblemList label={words.leftOutRows} problems={own.problems} />
-          </div>
-        )}
-        <Group gap="md">
-          {going ? (
-            <Button key="stop" variant="default" onClick={hone.exam.stop}>
-              {words.stop}
-            </Button>
-          ) : (
-            <Button key="run" variant={results ? "default" : "filled"} disabled={missing !== null} onClick={take}>
-              {words.run}
-            </Button>
-          )}
-          <Text size="sm" c="dimmed" flex="1 1 12rem">
-            {missing ??
-              (going ? (phase === "reading" ? words.reading : words.asking[phase]) : run ? words.once : words.baseOnly)}
-          </Text>
-        </Group>
-        {going && <CallProgress of={phase === "reading" ? "data" : "engine"} label={words.preparing} />}
-        <FailureAlert title={words.refused} failure={failure} />
-        {results && <ExamResults results={results} />}
-      </Stack>
-    </section>
+        <Text size="sm" c="dimmed" flex="1 1 12rem">
+          {missing ??
+            (going ? (phase === "reading" ? words.reading : words.asking[phase]) : run ? words.once : words.baseOnly)}
+        </Text>
+      </Group>
+      {going && <CallProgress of={phase === "reading" ? "data" : "engine"} label={words.preparing} />}
+      <FailureAlert title={words.refused} failure={failure} />
+      {results && <ExamResults results={results} />}
+    </PanelPart>
   );
 }

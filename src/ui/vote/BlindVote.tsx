@@ -1,9 +1,10 @@
 /** The blind vote: one question at a time with two answers and no names, by buttons or by the keys 1, 2 and 0. */
 
-import { Button, Group, Stack, Text } from "@mantine/core";
-import { type KeyboardEvent, useId, useMemo, useRef } from "react";
+import { Button, Group, Text } from "@mantine/core";
+import { type KeyboardEvent, useMemo, useRef } from "react";
 import { type Choice, pairsOf, type VoteRound, type VoteSource } from "../../store/vote.ts";
 import { useFacts, useHone } from "../hone.ts";
+import { PanelPart } from "../shell/PanelPart.tsx";
 import { voteWords as words } from "../words/compare.ts";
 import classes from "./BlindVote.module.css";
 import { VoteCount } from "./VoteCount.tsx";
@@ -115,7 +116,6 @@ interface BlindVoteProps {
 
 export function BlindVote({ runId, disabled }: BlindVoteProps) {
   const hone = useHone();
-  const id = useId();
   const section = useRef<HTMLElement>(null);
   const round = useFacts((state) => state.vote.round);
   const exam = useFacts((state) => state.exam);
@@ -140,42 +140,32 @@ export function BlindVote({ runId, disabled }: BlindVoteProps) {
     );
 
   return (
-    <section ref={section} aria-labelledby={id} className={classes.vote}>
-      <Stack gap="md">
-        <div>
-          <h3 className={classes.title} id={id}>
-            {words.title}
-          </h3>
-          <Text size="sm" c="dimmed">
-            {words.about}
-          </Text>
-        </div>
-        {round && <Round round={round} />}
-        {!round && pairs.exam + pairs.samples === 0 && (
-          <Text size="sm" c="dimmed">
-            {words.nothing}
-          </Text>
+    <PanelPart title={words.title} about={words.about} ref={section}>
+      {round && <Round round={round} />}
+      {!round && pairs.exam + pairs.samples === 0 && (
+        <Text size="sm" c="dimmed">
+          {words.nothing}
+        </Text>
+      )}
+      <Group gap="sm">
+        {(!round || round.counted) && (
+          <>
+            {button("exam", words.onExam(pairs.exam))}
+            {button("samples", words.onSamples(pairs.samples))}
+          </>
         )}
-        <Group gap="sm">
-          {(!round || round.counted) && (
-            <>
-              {button("exam", words.onExam(pairs.exam))}
-              {button("samples", words.onSamples(pairs.samples))}
-            </>
-          )}
-          {round && (
-            <Button
-              variant="subtle"
-              onClick={() => {
-                hone.vote.end();
-                requestAnimationFrame(() => section.current?.querySelector("button")?.focus());
-              }}
-            >
-              {words.end}
-            </Button>
-          )}
-        </Group>
-      </Stack>
-    </section>
+        {round && (
+          <Button
+            variant="subtle"
+            onClick={() => {
+              hone.vote.end();
+              requestAnimationFrame(() => section.current?.querySelector("button")?.focus());
+            }}
+          >
+            {words.end}
+          </Button>
+        )}
+      </Group>
+    </PanelPart>
   );
 }

@@ -4,32 +4,22 @@
  */
 
 import { beforeAll, expect, test } from "vitest";
-import { createDataDesk } from "../../../src/datasets/datasets.ts";
-import { createEngine } from "../../../src/engine/engine.ts";
 import type { AskRequest, EngineApi } from "../../../src/protocol/engine.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
-import { openStorage } from "../../../src/storage/storage.ts";
-import { takeIn } from "../../support/engineHere.ts";
+import { engineHere, takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+import { asFiles, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 let engine: EngineApi;
 let run: RunRecord;
 
 beforeAll(async () => {
-  const data = createDataDesk(await openStorage(), () => undefined);
-  engine = await createEngine(
-    nodeEntries,
-    () => undefined,
-    async () => data,
-  );
+  const here = await engineHere(nodeEntries);
+  ({ engine } = here);
   await engine.start("wasm");
-  const files = Object.entries(tinyModel()).map(
-    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
-  );
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()) });
   const recipe = recipeWith(defaultRecipe("lora"), {
     learningRate: 3e-2,
     steps: 8,
@@ -40,7 +30,7 @@ beforeAll(async () => {
     evaluateEvery: 100,
     keepLast: 3,
   });
-  run = await engine.startRun({ name: "a run", modelHash, sources: [await takeIn(data, tinyRows())], recipe });
+  run = await engine.startRun({ name: "a run", modelHash, sources: [await takeIn(here.data, tinyRows())], recipe });
   expect(run.status, run.reason ?? "").toBe("finished");
 }, 300_000);
 

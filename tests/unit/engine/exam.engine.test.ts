@@ -4,34 +4,25 @@
  */
 
 import { expect, test } from "vitest";
-import { createDataDesk } from "../../../src/datasets/datasets.ts";
-import { createEngine } from "../../../src/engine/engine.ts";
 import type { EngineEvent, ExamineRequest } from "../../../src/protocol/engine.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { wholeSource } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
-import { openStorage } from "../../../src/storage/storage.ts";
 import { renderText } from "../../../src/templates/mask.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { engineHere } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { jsonLines, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+import { asFiles, jsonLines, tinyConfig, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 
 test("base and tuned model take an exam, with progress; it can be cancelled, and another follows", {
   timeout: 300_000,
 }, async () => {
   const events: EngineEvent[] = [];
-  const data = createDataDesk(await openStorage(), () => undefined);
-  const engine = await createEngine(
-    nodeEntries,
-    (event) => events.push(event),
-    async () => data,
-  );
+  const { engine, data, onEvent } = await engineHere(nodeEntries);
+  onEvent((event) => events.push(event));
   await engine.start("wasm");
-  const files = Object.entries(tinyModel()).map(
-    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
-  );
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()) });
   const texts = ["Once upon a time.", "The end came soon, and all were glad of it.", "a"];
   const request: ExamineRequest = {
     modelHash,

@@ -4,19 +4,16 @@
  */
 
 import { beforeAll, describe, expect, test } from "vitest";
-import { createDataDesk } from "../../../src/datasets/datasets.ts";
-import { createEngine } from "../../../src/engine/engine.ts";
-import type { EngineApi, EngineEvent } from "../../../src/protocol/engine.ts";
+import type { EngineApi } from "../../../src/protocol/engine.ts";
 import { type Curves, stepsOf } from "../../../src/run/curves.ts";
 import type { Recipe } from "../../../src/run/recipe.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
-import { openStorage } from "../../../src/storage/storage.ts";
-import { takeIn } from "../../support/engineHere.ts";
+import { engineHere, type Here, takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 const recipe: Recipe = recipeWith(defaultRecipe("full"), {
   template: { kind: "built-in", name: "hone" },
@@ -42,20 +39,14 @@ let text: SourceChoice;
 let chats: SourceChoice;
 let whole: RunRecord;
 let curves: Curves;
-let hear: (event: EngineEvent) => void = () => undefined;
+let onEvent: Here["onEvent"];
 
 beforeAll(async () => {
-  const data = createDataDesk(await openStorage(), () => undefined);
-  engine = await createEngine(
-    nodeEntries,
-    (event) => hear(event),
-    async () => data,
-  );
+  const here = await engineHere(nodeEntries);
+  const { data } = here;
+  ({ engine, onEvent } = here);
   await engine.start("wasm");
-  const files = Object.entries(tinyModel()).map(
-    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
-  );
-  modelHash = (await engine.openModel({ kind: "files", files, name: "tiny" })).hash;
+  modelHash = (await engine.openModel({ kind: "files", files: asFiles(tinyModel()), name: "tiny" })).hash;
   const passages = Array.from({ length: 20 }, (_, i) => ({ text: `The fox of house ${i} runs, and the fox sleeps.` }));
   text = await takeIn(data, passages, "passages.json");
   chats = await takeIn(data, tinyRows());
@@ -109,11 +100,11 @@ describe("a run in two stages", () => {
   test.each([31, 32, 33])(
     "paused after step %i and resumed, it is the run without a pause",
     async (step) => {
-      hear = (event) => {
+      const stopListening = onEvent((event) => {
         if (event.type === "step" && event.metrics.step === step) void engine.pauseRun();
-      };
+      });
       const paused = await engine.startRun({ name: "paused", modelHash, sources: [text, chats], recipe });
-      hear = () => undefined;
+      stopListening();
       expect([paused.status, paused.step]).toEqual(["paused", step]);
       const resumed = await engine.resumeRun(paused.id);
       const shown = async ({ id, samples, stages, progress }: RunRecord) => {
@@ -159,11 +150,11 @@ describe("a run in two stages", () => {
     expect(early.said).not.toBe((await ask(run.id, null)).said);
 
     // Paused behind the border, when the best is long past.
-    hear = (event) => {
+    const stopListening = onEvent((event) => {
       if (event.type === "step" && event.metrics.step === border + 5) void engine.pauseRun();
-    };
+    });
     const paused = await engine.startRun({ ...request, name: "paused" });
-    hear = () => undefined;
+    stopListening();
     expect([paused.status, paused.step]).toEqual(["paused", border + 5]);
     expect(await engine.checkpointsOf(paused.id)).toEqual([{ step: paused.step, best: false }, kept[1]]);
     expect((await engine.resumeRun(paused.id)).best).toEqual(best);

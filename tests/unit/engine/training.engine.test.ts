@@ -4,17 +4,14 @@
  */
 
 import { beforeAll, describe, expect, test } from "vitest";
-import { createDataDesk } from "../../../src/datasets/datasets.ts";
-import { createEngine } from "../../../src/engine/engine.ts";
 import type { EngineApi, EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
-import { openStorage } from "../../../src/storage/storage.ts";
-import { takeIn } from "../../support/engineHere.ts";
+import { engineHere, takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 const timeout = 300_000;
 const events: EngineEvent[] = [];
@@ -23,18 +20,12 @@ let request: RunRequest;
 let source: SourceChoice;
 
 beforeAll(async () => {
-  const data = createDataDesk(await openStorage(), () => undefined);
-  engine = await createEngine(
-    nodeEntries,
-    (event) => events.push(event),
-    async () => data,
-  );
+  const here = await engineHere(nodeEntries);
+  here.onEvent((event) => events.push(event));
+  ({ engine } = here);
   await engine.start("wasm");
-  const files = Object.entries(tinyModel()).map(
-    ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
-  );
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files });
-  source = await takeIn(data, tinyRows());
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()) });
+  source = await takeIn(here.data, tinyRows());
   const recipe = recipeWith(defaultRecipe("lora"), {
     maxLength: 128,
     steps: 6,

@@ -5,8 +5,6 @@
 
 import { unzipSync } from "fflate";
 import { beforeAll, expect, test } from "vitest";
-import { createDataDesk } from "../../../src/datasets/datasets.ts";
-import { createEngine } from "../../../src/engine/engine.ts";
 import { readAdapter } from "../../../src/export/adapter.ts";
 import { mergeAdapter } from "../../../src/export/merge.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
@@ -18,11 +16,10 @@ import type { Recipe } from "../../../src/run/recipe.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
-import { openStorage } from "../../../src/storage/storage.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
-import { takeIn } from "../../support/engineHere.ts";
+import { engineHere, takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { tinyConfig, tinyModel, tinyRows, tinyTensors } from "../../support/tinyLlama.ts";
+import { asFiles, tinyConfig, tinyModel, tinyRows, tinyTensors } from "../../support/tinyLlama.ts";
 
 const recipe: Recipe = recipeWith(defaultRecipe("lora"), {
   lora: { rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] },
@@ -48,13 +45,11 @@ const runs: Partial<Record<Recipe["method"], RunRecord>> = {};
 
 /** An engine with a storage of its own, and the way to open the tiny model and its rows in it. */
 async function openEngine(emit: (event: EngineEvent) => void) {
-  const data = createDataDesk(await openStorage(), () => undefined);
-  const made = await createEngine(nodeEntries, emit, async () => data);
+  const { engine: made, data, onEvent } = await engineHere(nodeEntries);
+  onEvent(emit);
   await made.start("wasm");
   const openTiny = async () => {
-    const files = Object.entries(tinyModel()).map(
-      ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
-    );
+    const files = asFiles(tinyModel());
     const { hash: modelHash } = await made.openModel({ kind: "files", files, name: "tiny" });
     return { modelHash, sources: [await takeIn(data, tinyRows())] };
   };

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { Message } from "../../../src/records/example.ts";
 import { createChatTemplate } from "../../../src/templates/chatTemplate.ts";
 import { weigh } from "../../../src/templates/mask.ts";
-import { type Conversation, type RenderOptions, TemplateError } from "../../../src/templates/template.ts";
-import { assistant, golden, open, system, textOf, tokenizerWith, tool, user, withAnswers } from "./support.ts";
+import type { Conversation, RenderOptions } from "../../../src/templates/template.ts";
+import { assistant, failure, golden, open, system, textOf, tokenizerWith, tool, user, withAnswers } from "./support.ts";
 
 const markers: Readonly<Record<string, readonly string[]>> = {
   llama3: ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>"],
@@ -289,16 +289,6 @@ describe("text that reads like a special token stays text", () => {
 });
 
 describe("refused, with the reason", () => {
-  const failure = (act: () => unknown): TemplateError => {
-    try {
-      act();
-    } catch (error) {
-      if (error instanceof TemplateError) return error;
-      throw error;
-    }
-    throw new Error("Nothing was thrown.");
-  };
-
   test("a template that cannot be spanned, before any row", () => {
     expect(failure(() => open("unspannable", tokenizerWith([]))).message).toBe(
       "The answer in message 2 cannot be told from the rest: what is rendered before it is not the beginning of the whole, and the template changes its text. Put {% generation %} and {% endgeneration %} around answers in the template, or choose another one.",

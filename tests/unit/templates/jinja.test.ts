@@ -6,23 +6,12 @@ import { describe, expect, test } from "vitest";
 import { createGlobals, run } from "../../../src/templates/jinja/interpret.ts";
 import { lex } from "../../../src/templates/jinja/lex.ts";
 import { compile } from "../../../src/templates/jinja/parse.ts";
-import { TemplateError } from "../../../src/templates/template.ts";
 import { cases } from "../../support/long.ts";
-import { golden } from "./support.ts";
+import { failure, golden } from "./support.ts";
 
 const now = new Date(2026, 4, 3, 16, 5, 9);
 const globals = createGlobals({}, now);
 const render = (source: string, variables: Record<string, unknown> = {}) => run(compile(source), globals, variables, 0);
-
-function failure(act: () => unknown): TemplateError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof TemplateError) return error;
-    throw error;
-  }
-  throw new Error("Nothing was thrown.");
-}
 
 describe("the lexer gives the tokens of the library's", () => {
   const bare = (source: string) => lex(source).map(({ type, value }) => [type, value]);

@@ -2,6 +2,7 @@
 
 import type { Message } from "../../../src/records/example.ts";
 import { createChatTemplate } from "../../../src/templates/chatTemplate.ts";
+import { TemplateError } from "../../../src/templates/template.ts";
 import type { Segment } from "../../../src/tokenizer/segment.ts";
 import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
@@ -50,4 +51,15 @@ export function withAnswers(segments: readonly Segment[]): string {
     previous = segment;
   }
   return previous?.answer ? `${shown}⟧` : shown;
+}
+
+/** What a template was refused with. */
+export function failure(act: () => unknown): TemplateError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof TemplateError) return error;
+    throw error;
+  }
+  throw new Error("Nothing was thrown.");
 }
