@@ -21,6 +21,8 @@ export interface Journal {
   begin(state: LoopState, curves: CurveWriter): void;
   hear(event: LoopEvent): void;
   end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
+  /** The run was stopped before its loop began: it stays where it was. */
+  stop(status: "paused" | "cancelled"): void;
   /**
    * A lost GPU pauses the run, for it can go on with another device; everything else is a failure with its reason. After
    * numbers that are not finite the record says from which of its `checkpoints` (their steps, newest first) it goes on, and
@@ -111,6 +113,8 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       if (pointsOf(state.progress) < pointsOf(progress)) curves?.dropUnwritten();
       change({ ...facts(state), status, reason: reason ?? record.reason });
     },
+
+    stop: (status) => change({ status }),
 
     fail(error, lost, [newest, before]) {
       const step = progress.steps?.last.step ?? record.step;

@@ -10,6 +10,7 @@ import { createExports } from "../../../src/engine/export.ts";
 import { createJournal } from "../../../src/engine/journal.ts";
 import type { Library } from "../../../src/engine/library.ts";
 import { createRunDesk } from "../../../src/engine/runs.ts";
+import type { TextService } from "../../../src/engine/textService.ts";
 import { recordText } from "../../../src/export/runFile.ts";
 import { sha256 } from "../../../src/hub/hash.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
@@ -31,12 +32,13 @@ import {
 } from "../storage/backend.ts";
 
 const noModels = {} as Library;
+const noTemplates = {} as TextService;
 
 async function place() {
   const storage = await openStorage(tabOn(newDisk()));
   const told: EngineEvent[] = [];
   const emit = (event: EngineEvent) => void told.push(event);
-  const desk = createRunDesk(storage, createExports(storage, noModels, memoryScratch(), emit), emit);
+  const desk = createRunDesk(storage, createExports(storage, noModels, noTemplates, memoryScratch(), emit), emit);
   return { storage, told, ...desk, ...desk.calls };
 }
 
