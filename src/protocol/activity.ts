@@ -61,6 +61,7 @@ export function followActivity(port: Port): Activity {
   let messageAt = Number.NEGATIVE_INFINITY;
   let running = 0;
   const encoder = new TextEncoder();
+  const encoded = new Uint8Array(nameBytes);
   const send = (message: ToPage) => port.postMessage(message);
 
   port.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
@@ -82,7 +83,12 @@ export function followActivity(port: Port): Activity {
   };
   const write = (next: Work) => {
     work = next;
-    if (head && name) head[1] = encoder.encodeInto(JSON.stringify(next), name).written;
+    if (head && name) {
+      // An encoder does not write into shared memory everywhere.
+      const { written } = encoder.encodeInto(JSON.stringify(next), encoded);
+      name.set(encoded.subarray(0, written));
+      head[1] = written;
+    }
     pulse();
   };
   return {
