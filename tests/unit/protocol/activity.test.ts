@@ -1,11 +1,12 @@
 /** The watch on a worker. Oracle: what each side was sent, with looks every few milliseconds. */
 
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { describeStuck, followActivity, type Work, watchActivity } from "../../../src/protocol/activity.ts";
 import type { Port } from "../../../src/protocol/rpc.ts";
 
 const stops: (() => void)[] = [];
 afterEach(() => {
+  vi.unstubAllGlobals();
   for (const stop of stops.splice(0)) stop();
 });
 
@@ -95,6 +96,20 @@ describe("a worker is watched", () => {
     expect(stuck[0]?.call).toBe("engine:1");
     expect(stuck[0]?.subject).toMatch(/^文+…$/);
   });
+});
+
+test("on a page that is not isolated, messages name the work", async () => {
+  vi.stubGlobal("crossOriginIsolated", false);
+  const { activity, stuck, hang } = watched();
+  await heard();
+  activity.callBegan();
+  activity.begin("page:2", "row 1 of a.jsonl", "The chat template");
+  await pause(25);
+  activity.begin("page:2", "row 2 of a.jsonl", "The chat template");
+  await heard();
+  hang();
+  const work = { call: "page:2", subject: "row 2 of a.jsonl", part: "The chat template" };
+  await expect.poll(() => stuck).toEqual([work]);
 });
 
 test.each([
