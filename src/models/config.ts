@@ -59,7 +59,8 @@ export const numbers = {
 
 /** What a valibot issue says in plain words: the field's path, empty for the whole, and the sentence's rest. */
 export function explain(issue: v.BaseIssue<unknown>): { readonly field: string; readonly problem: string } {
-  const field = cut(v.getDotPath(issue) ?? "");
+  const path = issue.path?.map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("") ?? "";
+  const field = cut(path.replace(/^\./, ""));
   if (issue.input === undefined && field !== "") return { field, problem: "is missing" };
   const wanted = issue.type === "custom" ? issue.message : (plain[issue.expected ?? ""] ?? issue.expected);
   return { field, problem: `must be ${wanted}, not ${quote(issue.input)}` };
