@@ -48,7 +48,7 @@ export function createDatasetService(
   { activity = unwatched, cacheBytes = longestCache }: ServiceOptions = {},
 ): DatasetService {
   const store = createRowStore(storage);
-  const models = createModels(activity.part);
+  const models = createModels(activity);
   /** Of the last inspection or budget: the run that follows with the same choices needs the same rows. */
   let latest: { readonly key: string; readonly prepared: PreparedData } | null = null;
   const progress = (task: string) => (done: number, total: number | null) =>

@@ -1,13 +1,11 @@
 /** The models that the service knows: their tokenizers, and the templates that rows were rendered with last. */
 
+import type { Activity } from "../protocol/activity.ts";
 import { type TokenizerFiles, unknownModel } from "../protocol/datasets.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import { createTemplate, suggestTemplate, type TemplateModel } from "../templates/choose.ts";
 import type { Template } from "../templates/template.ts";
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
-
-/** Names the part of a stranger's file that runs next. */
-export type NamePart = (part: string) => void;
 
 export interface Models {
   /** Gives the template that suits the model. Throws for a tokenizer that is not supported. */
@@ -21,9 +19,21 @@ export interface Models {
 /** The part that a template is, in messages. */
 const templatePart = "The chat template";
 
-export function createModels(name: NamePart): Models {
+/** `activity` names the part of a model's files that runs next. */
+export function createModels({ part: name, pulse }: Pick<Activity, "part" | "pulse">): Models {
   const models = new Map<string, TemplateModel>();
   let last: { readonly key: string; readonly template: Template } | null = null;
+
+  const open = (tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer => {
+    const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig, { beforePattern: name, pulse });
+    return {
+      ...tokenizer,
+      encode: (segments) => {
+        name("tokenizer.json");
+        return tokenizer.encode(segments);
+      },
+    };
+  };
 
   const get = (modelHash: string): TemplateModel => {
     const model = models.get(modelHash);
@@ -36,8 +46,7 @@ export function createModels(name: NamePart): Models {
   return {
     get,
     add({ modelHash, tokenizerJson, tokenizerConfig, chatTemplate }) {
-      const tokenizer =
-        models.get(modelHash)?.tokenizer ?? named(createTokenizer(tokenizerJson, tokenizerConfig), name);
+      const tokenizer = models.get(modelHash)?.tokenizer ?? open(tokenizerJson, tokenizerConfig);
       const model = { tokenizer, chatTemplate };
       models.set(modelHash, model);
       last = null;
@@ -62,11 +71,3 @@ export function createModels(name: NamePart): Models {
     },
   };
 }
-
-const named = (tokenizer: Tokenizer, name: NamePart): Tokenizer => ({
-  ...tokenizer,
-  encode: (segments) => {
-    name("tokenizer.json");
-    return tokenizer.encode(segments);
-  },
-});

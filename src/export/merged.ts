@@ -6,8 +6,9 @@
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import { decodeFloats, encodeFloats } from "../hub/elements.ts";
+import type { ModelTensor } from "../hub/expected.ts";
 import { sha256 } from "../hub/hash.ts";
-import type { ModelTensor, OpenModel } from "../hub/model.ts";
+import type { OpenModel } from "../hub/model.ts";
 import { layoutSafetensors } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { FileTensor } from "../models/fileTensor.ts";

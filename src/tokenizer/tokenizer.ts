@@ -35,6 +35,16 @@ export interface Tokenizer extends Vocabulary {
   encode(segments: readonly WeightedSegment[]): Encoding;
 }
 
+/** For who ends a tokenizer whose patterns never end. */
+export interface TokenizerWatch {
+  /** Called with the field and the text of a pattern before it runs. */
+  readonly beforePattern?: (label: string) => void;
+  /** Called now and then while a long text is spelt. */
+  readonly pulse?: () => void;
+}
+
+const wordsPerPulse = 4096;
+
 /**
  * From the parsed `tokenizer.json` and `tokenizer_config.json` (null when a model has none).
  *
@@ -52,15 +62,19 @@ export interface Tokenizer extends Vocabulary {
  * Throws for a part that is missing or not supported, naming it. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3,
  * Qwen) and in SentencePiece's manner with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
  */
-export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer {
+export function createTokenizer(
+  tokenizerJson: unknown,
+  tokenizerConfig: unknown,
+  watch: TokenizerWatch = {},
+): Tokenizer {
   const files = readTokenizerFiles(tokenizerJson, tokenizerConfig);
   const { json, vocabulary, added, bos } = files;
   const byteLevel = isByteLevel(json);
   const unknownId = json.model.type === "Unigram" ? (json.model.unk_id ?? null) : null;
   const tokenBytes = byteTableOf(files);
 
-  const normalizer = createNormalizer(json);
-  const words = createWords(json, vocabulary, byteLevel);
+  const normalizer = createNormalizer(json, watch.beforePattern);
+  const words = createWords(json, vocabulary, byteLevel, watch.beforePattern);
   const spell = createModel(files);
   const prefix = findPrefix(json);
   const addedPattern = alternatives([...added.keys()]);
@@ -93,6 +107,7 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     return pieces;
   };
 
+  let spelt = 0;
   // One list for all calls: it has the size of the longest row after a while.
   const tokens = new TokenList();
 
@@ -130,6 +145,7 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
         const from = text.length;
         let at = from - lead.length;
         for (const word of words.split(lead + run)) {
+          if (++spelt % wordsPerPulse === 0) watch.pulse?.();
           const located = encodeWord(word);
           for (let i = 0; i < located.length; i += 3) {
             const id = located[i] ?? 0;

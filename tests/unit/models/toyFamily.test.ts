@@ -68,7 +68,7 @@ test("its config is refused by name where it holds a field that nobody reads", (
       `${field} is ${JSON.stringify(value)}, and Hone does not`,
     );
   }
-  expect(() => define({ ...json, width: "16" })).toThrow(/width must be number, not "16"/);
+  expect(() => define({ ...json, width: "16" })).toThrow(/width must be a whole number from 1 to 65536, not "16"/);
   expect(() => defineModel(json)).toThrow(/ToyForCausalLM is not supported; Hone trains LlamaForCausalLM/);
 });
 
