@@ -1,9 +1,9 @@
 /** Runs a template that nobody has read: every step, text, list and nesting is counted, and errors know their place. */
 
 import { Environment, Interpreter } from "@huggingface/jinja";
-import type { Clock } from "../clock.ts";
-import { OutOfTime } from "../clock.ts";
+import { type Clock, OutOfTime } from "../clock.ts";
 import { TemplateError } from "../template.ts";
+import { Budget, sizePerStep } from "./budget.ts";
 import { placeAt } from "./lex.ts";
 import { exceeded, limits } from "./limits.ts";
 import {
@@ -18,10 +18,12 @@ import {
   isCondition,
   isFilter,
   isFilterBlock,
+  isMacro,
   isMember,
   isTest,
   isUnary,
   leftOf,
+  type Macro,
   type Member,
   membersOf,
   textOf,
@@ -56,12 +58,6 @@ class Known {
 /** A loop makes a scope for each item before its first round, which costs as much as some steps. */
 const stepsPerItem = 10;
 
-/** The library takes this many characters or members of a list through one of its operations in the time of a step. */
-const sizePerStep = 64;
-
-/** How often the clock is looked at. */
-const stepsBetweenLooks = 64;
-
 /** A longer name of a member is read for each item of a list. */
 const longestPath = 1000;
 
@@ -84,12 +80,7 @@ const methods = new WeakMap<object, Extract<Value["value"], (...args: never[]) =
 
 class LimitedInterpreter extends Interpreter {
   private readonly program: Program;
-  private readonly clock: Clock;
-  private readonly longest: number;
-  private readonly mostItems: number;
-  private readonly mostSteps: number;
-  private steps = 0;
-  private nextLook: number = stepsBetweenLooks;
+  private readonly budget: Budget;
   private depth = 0;
   /** `break` and `continue`, which the library throws. */
   private control: unknown = null;
@@ -97,10 +88,7 @@ class LimitedInterpreter extends Interpreter {
   constructor(environment: Environment, program: Program, given: number, clock: Clock) {
     super(environment);
     this.program = program;
-    this.clock = clock;
-    this.longest = limits.text + 8 * given;
-    this.mostItems = limits.items + given;
-    this.mostSteps = limits.steps + given;
+    this.budget = new Budget(given, clock);
   }
 
   /** Operators, members, filters and tests make chains that lean to the left: their links are evaluated in a loop. */
@@ -126,14 +114,14 @@ class LimitedInterpreter extends Interpreter {
   /** One node, of which the left operand is known where it has one. */
   private link(node: Node, environment: Environment, left: Value | undefined): Value {
     try {
-      this.count(1);
+      this.budget.count(1);
       if (this.depth > limits.nesting) throw this.nested();
       const value =
         left === undefined ? this.guarded(node, environment) : this.withLeft(node, environment, left, new Known(left));
-      if (typeof value.value === "string") this.allowText(value.value.length);
-      else if (Array.isArray(value.value)) this.allowItems(value.value.length);
-      if (this.program.iterated.has(node)) this.count(stepsPerItem * membersOf(value).length);
-      if (composite(value) && this.program.printed.has(node)) this.measure(value);
+      if (typeof value.value === "string") this.budget.allowText(value.value.length);
+      else if (Array.isArray(value.value)) this.budget.allowItems(value.value.length);
+      if (this.program.iterated.has(node)) this.budget.count(stepsPerItem * membersOf(value).length);
+      if (composite(value) && this.program.printed.has(node)) this.budget.measure(value);
       return value;
     } catch (error) {
       throw this.placed(error, node);
@@ -163,10 +151,9 @@ class LimitedInterpreter extends Interpreter {
       const applied = { type: "FilterExpression", operand: new Known(text), filter: node.filter };
       return this.filter(applied, environment, text);
     }
-    const size = this.program.sizes.get(node);
-    if (size !== undefined) this.work(size * sizePerStep);
+    if (isMacro(node)) return this.declare(node, environment);
     const value = super.evaluate(node, environment);
-    if (node.type === "CallExpression") this.work(sizePerStep * 8 + 8 * membersOf(value).length);
+    if (node.type === "CallExpression") this.budget.work(sizePerStep * 8 + 16 * countOf(value));
     return value;
   }
 
@@ -175,7 +162,7 @@ class LimitedInterpreter extends Interpreter {
     if (isMember(node)) return this.member(node, environment, left, known);
     if (isFilter(node)) return this.filter(node, environment, left);
     if (isTest(node)) {
-      this.work(textOf(left).length);
+      this.budget.work(textOf(left).length);
       const joined = { type: node.type, operand: known, negate: node.negate, test: node.test };
       return super.evaluate(joined, environment);
     }
@@ -184,10 +171,21 @@ class LimitedInterpreter extends Interpreter {
     return super.evaluate(joined, environment);
   }
 
+  /** The library looks for `kwargs` and `varargs` in all of a macro, by recursion, whenever the statement is met. */
+  private declare(node: Macro, environment: Environment): Value {
+    if (this.program.namesArguments) {
+      this.budget.work(sizePerStep * (this.program.sizes.get(node) ?? 0));
+      return super.evaluate(node, environment);
+    }
+    // It does not look into a node that is none of its own.
+    const hidden = { ...node, body: [{ type: "Program", body: node.body }] };
+    return super.evaluate(hidden, environment);
+  }
+
   /** Goes through `elif` after `elif`, and choice after choice, without nesting. */
   private choose(node: Condition | Choice, environment: Environment): Value {
     const holds = (test: Node) => this.evaluate(test, environment).__bool__().value;
-    for (let current: Condition | Choice = node; ; this.count(1)) {
+    for (let current: Condition | Choice = node; ; this.budget.count(1)) {
       if (isCondition(current)) {
         if (holds(current.test)) return this.write(current.body, environment);
         const [only, ...others]: Node[] = current.alternate;
@@ -217,12 +215,12 @@ class LimitedInterpreter extends Interpreter {
     const right = this.evaluate(node, environment);
     // Comparing or joining a list with a text turns it into text first.
     if (composite(left) !== composite(right) || name === "~") {
-      for (const operand of [left, right]) if (composite(operand)) this.measure(operand);
+      for (const operand of [left, right]) if (composite(operand)) this.budget.measure(operand);
     }
     const [a, b] = [textOf(left).length, textOf(right).length];
-    if (name === "==" || name === "!=") this.work(a === b ? a : 0);
-    else if (name === "+") this.work(countOf(left) + countOf(right));
-    else if (name.endsWith("in")) this.work(a + b + (a * b) / 256 + 8 * countOf(right));
+    if (name === "==" || name === "!=") this.budget.work(a === b ? a : 0);
+    else if (name === "+") this.budget.work(countOf(left) + countOf(right));
+    else if (name.endsWith("in")) this.budget.work(a + b + (a * b) / 256 + 8 * countOf(right));
     const joined = { type, operator, left: known, right: new Known(right) };
     return super.evaluate(joined, environment);
   }
@@ -231,7 +229,7 @@ class LimitedInterpreter extends Interpreter {
     const own = object.value instanceof Map ? object.value : null;
     let key: Node = property;
     let name = String(Reflect.get(property, "value"));
-    if (property.type === "SliceExpression") this.work(2 * textOf(object).length + countOf(object));
+    if (property.type === "SliceExpression") this.budget.work(6 * textOf(object).length + countOf(object));
     else if (computed) {
       const value = this.evaluate(property, environment);
       name = String(value.value);
@@ -256,23 +254,25 @@ class LimitedInterpreter extends Interpreter {
 
   private allowMethod(name: string, object: Value, args: readonly Value[]): void {
     const text = textOf(object);
-    this.work(text.length + 8 * countOf(object));
-    for (const arg of args) this.work(textOf(arg).length + 8 * countOf(arg));
-    if (name === "replace") this.allowReplacement(text, args);
+    this.budget.work(text.length + 8 * countOf(object));
+    for (const arg of args) this.budget.work(textOf(arg).length + 8 * countOf(arg));
+    if (name === "replace") this.budget.allowReplacement(text, args);
     if (name === "split") {
       const separator = textOf(args[0]);
-      this.work((text.length * separator.length) / 256);
-      this.allowItems(separator === "" ? (text.length + 1) / 2 : text.split(separator, this.mostItems + 1).length);
+      this.budget.work((text.length * separator.length) / 256);
+      this.budget.allowItems(
+        separator === "" ? (text.length + 1) / 2 : text.split(separator, this.budget.mostItems + 1).length,
+      );
     }
-    if (name === "dictsort") this.sort(object);
+    if (name === "dictsort") this.budget.sort(object);
   }
 
   private filter({ type, filter }: Filter, environment: Environment, operand: Value): Value {
     const name = filter.value ?? filter.callee?.value ?? "";
     const text = textOf(operand);
-    this.work(sizePerStep + text.length + (constant.has(name) ? 0 : 4 * countOf(operand)));
-    if (composite(operand) && reading.has(name) && name !== "tojson") this.measure(operand);
-    if (name === "sort" || name === "dictsort") this.sort(operand);
+    this.budget.work(sizePerStep + text.length + (constant.has(name) ? 0 : 4 * countOf(operand)));
+    if (composite(operand) && reading.has(name) && name !== "tojson") this.budget.measure(operand);
+    if (name === "sort" || name === "dictsort") this.budget.sort(operand);
     if (!measured.has(name)) {
       const joined = { type, operand: new Known(operand), filter };
       return super.evaluate(joined, environment);
@@ -290,78 +290,15 @@ class LimitedInterpreter extends Interpreter {
     const greatest = members.reduce((most, { value }) => (typeof value === "number" ? Math.max(most, value) : most), 0);
     const longest = members.reduce((most, value) => Math.max(most, textOf(value).length), 0);
     const pieces = Array.isArray(operand.value) ? operand.value.length : text.length;
-    if (name === "indent") this.allowText(text.length + greatest * text.split("\n").length);
+    if (name === "indent") this.budget.allowText(text.length + greatest * text.split("\n").length);
     if (name === "tojson" && greatest > 64) throw exceeded(`indents JSON by ${greatest}, and 64 are allowed`);
-    if (name === "tojson" && composite(operand)) this.measure(operand, greatest, longest);
-    if (name === "join") this.allowText(longest * pieces);
-    if (name === "replace") this.allowReplacement(text, members);
+    if (name === "tojson" && composite(operand)) this.budget.measure(operand, greatest, longest);
+    if (name === "join") this.budget.allowText(longest * pieces);
+    if (name === "replace") this.budget.allowReplacement(text, members);
     if ((name === "map" || name === "sort") && longest > longestPath)
       throw exceeded(`reads a member by a name of ${longest} characters, and ${longestPath} are allowed`);
     const joined = { type, operand: new Known(operand), filter: args ? { ...filter, args } : filter };
     return super.evaluate(joined, environment);
-  }
-
-  /** Accounts for a comparison sort of the members, each of which may compare long texts. */
-  private sort(value: Value): void {
-    const rounds = Math.ceil(Math.log2(countOf(value) + 1));
-    this.work(rounds * (8 * countOf(value) + this.measure(value)));
-  }
-
-  private count(steps: number): void {
-    this.steps += steps;
-    if (this.steps > this.mostSteps) throw exceeded(`takes more than ${this.mostSteps.toLocaleString("en")} steps`);
-    if (this.steps < this.nextLook) return;
-    this.nextLook = this.steps + stepsBetweenLooks;
-    this.clock.check();
-  }
-
-  /** Counts what the library does in one go with so many characters or members. */
-  private work(size: number): void {
-    this.count(Math.floor(size / sizePerStep));
-  }
-
-  private allowText(length: number): void {
-    if (length > this.longest) {
-      throw exceeded(`writes a text of more than ${this.longest.toLocaleString("en")} characters`);
-    }
-  }
-
-  private allowItems(count: number): void {
-    if (count > this.mostItems)
-      throw exceeded(`makes a list of more than ${this.mostItems.toLocaleString("en")} items`);
-  }
-
-  private allowReplacement(text: string, args: readonly Value[]): void {
-    const [before, after] = args.map(textOf);
-    if (before === undefined || after === undefined) return;
-    // The library searches by a regular expression: at each place it may read as much as is sought.
-    this.work((text.length * before.length) / 16);
-    if (after.length <= before.length) return;
-    const times = before === "" ? text.length + 1 : text.split(before).length - 1;
-    this.allowText(text.length + times * (after.length - before.length));
-  }
-
-  /**
-   * The length of what would be written as text: a few lists that hold each other twice are a text without end. JSON may
-   * have `indent` spaces per level, and separators of `between` characters.
-   */
-  private measure(value: Value, indent = 0, between = 0): number {
-    let length = textOf(value).length;
-    const left = [{ value, depth: 1 }];
-    for (let next = left.pop(); next !== undefined; next = left.pop()) {
-      const { depth } = next;
-      const members = countOf(next.value);
-      length += 2 + members * (2 + between + indent * depth);
-      this.allowText(length);
-      this.work(16 * members);
-      if (next.value.value instanceof Map) for (const key of next.value.value.keys()) length += between + key.length;
-      for (const member of membersOf(next.value)) {
-        length += textOf(member).length;
-        if (composite(member)) left.push({ value: member, depth: depth + 1 });
-      }
-      this.allowText(length);
-    }
-    return length;
   }
 
   private nested(place: TemplateError["place"] = null): TemplateError {
@@ -380,7 +317,7 @@ class LimitedInterpreter extends Interpreter {
       return place === null ? error : new TemplateError(error.message, place, { cause: error });
     if (isStackOverflow(error)) return this.nested(place);
     if (error instanceof RangeError && /string length|allocation size|out of memory/i.test(error.message)) {
-      return exceeded(`writes a text of more than ${this.longest.toLocaleString("en")} characters`);
+      return exceeded(`writes a text of more than ${this.budget.longest.toLocaleString("en")} characters`);
     }
     if (place === null && this.depth > 1) return error;
     const message = error === this.control ? '"break" or "continue" stands outside of any "for"' : inPlainWords(error);

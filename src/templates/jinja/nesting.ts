@@ -16,7 +16,7 @@ const operators: ReadonlySet<string> = new Set([
   ...["Pipe", "Dot", "UnaryOperator", "AdditiveBinaryOperator", "MultiplicativeBinaryOperator"],
   ...["ExponentiationBinaryOperator", "ComparisonBinaryOperator"],
 ]);
-const words: ReadonlySet<string> = new Set(["and", "or", "not", "in", "is", "if", "else"]);
+const words: ReadonlySet<string> = new Set(["and", "or", "not", "in", "is", "else"]);
 const blocks: ReadonlySet<string> = new Set(["if", "for", "macro", "call", "filter", "generation"]);
 
 /** Throws TemplateError with the place where the template is nested too deeply, or a chain is too long. */
@@ -49,8 +49,8 @@ export function checkNesting(source: string, tokens: readonly Token[]): void {
         deepen(token);
       }
     } else if (opening.has(type)) {
-      // Behind an operand the bracket is a link of its own: a call, or a member by its index.
-      if (previous && /^(?:Identifier|Close)/.test(previous.type)) lengthen(links, token);
+      // Behind another bracket it is a link of its own: a call of what a call gave, or a member of a member.
+      if (previous && closing.has(previous.type)) lengthen(links, token);
       links.push(0);
       deepen(token);
     } else if (closing.has(type) && links.length > 1) links.pop();

@@ -42,6 +42,10 @@ export interface Choice extends Node {
   readonly trueExpr: Node;
   readonly falseExpr: Node;
 }
+/** A macro, or a call block, which the library treats as one. */
+export interface Macro extends Node {
+  readonly body: Node[];
+}
 interface FilterBlock extends Node {
   readonly filter: FilterName;
   readonly body: Node[];
@@ -54,6 +58,7 @@ export const isTest = (node: Node): node is Test => node.type === "TestExpressio
 export const isUnary = (node: Node): node is Unary => node.type === "UnaryExpression";
 export const isCondition = (node: Node): node is Condition => node.type === "If";
 export const isChoice = (node: Node): node is Choice => node.type === "Ternary";
+export const isMacro = (node: Node): node is Macro => node.type === "Macro" || node.type === "CallStatement";
 export const isFilterBlock = (node: Node): node is FilterBlock => node.type === "FilterStatement";
 
 /** The operand that is evaluated first, where a node has one: chains of such nodes may be thousands of links long. */

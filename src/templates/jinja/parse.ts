@@ -21,6 +21,8 @@ export interface Program extends Places {
   /** What literals stand for, once they have been evaluated. */
   readonly values: WeakMap<object, Value>;
   readonly hasGenerationTags: boolean;
+  /** Whether it reads `kwargs` or `varargs`, the arguments of a macro that have no names. */
+  readonly namesArguments: boolean;
   /** Every text and name that the source holds. */
   readonly texts: readonly string[];
 }
@@ -48,6 +50,7 @@ export function compile(source: string, clock: Clock): Program {
     ...placeNodes(root, tokens),
     values: new WeakMap(),
     hasGenerationTags: tokens.some((token) => token.value === generationBegins),
+    namesArguments: tokens.some(({ type, value }) => type === "Identifier" && /^(?:kwargs|varargs)$/.test(value)),
     texts: tokens.map((token) => token.value),
   };
 }
