@@ -88,7 +88,7 @@ export function checkGroup(
     if (column.file_path) throw new BrokenTable(`column ${path} lies in another file, ${shortened(column.file_path)}`);
     if (!codecs.has(meta.codec))
       throw new BrokenTable(
-        `column ${path} is packed with ${meta.codec}, of which only ${[...codecs].join(", ")} can be read`,
+        `column ${path} is packed with ${meta.codec ?? "no known codec"}; only ${[...codecs].join(", ")} can be read`,
       );
     count(meta.num_values, `values of column ${path}`);
     unpacked += count(meta.total_uncompressed_size, `bytes of column ${path}`);
@@ -137,8 +137,9 @@ export function checkSchema(metadata: FileMetaData): SchemaTree[] {
   };
   take(0);
   if (at !== schema.length) throw new BrokenTable(`${schema.length} columns are described, ${at} are announced`);
-  const rows = groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
-  if (rows !== Number(claimed)) throw new BrokenTable(`${claimed} rows are announced, the row groups have ${rows}`);
+  const rows = groups.reduce((sum, group) => sum + count(group.num_rows, "rows of a row group"), 0);
+  if (rows !== count(claimed, "rows of the table"))
+    throw new BrokenTable(`${claimed} rows are announced, the row groups have ${rows}`);
   const tree = parquetSchema(metadata);
   const names = new Set<string>();
   for (const { element } of tree.children) {
@@ -249,7 +250,7 @@ function checkPage(
     const page = v2.is_compressed === false ? body : decompressPage(body, size - levelBytes, meta.codec, decompressors);
     checkValues(page, v2.encoding, meta, count(values - count(v2.num_nulls, "nulls of a page"), "values of a page"));
   } else {
-    throw new BrokenTable(`a page of the kind ${header.type}, which cannot be read`);
+    throw new BrokenTable(`a page of the kind ${header.type ?? "unknown"}, which cannot be read`);
   }
   return values;
 }
@@ -332,5 +333,7 @@ const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffse
 function count(value: unknown, what: string): number {
   const number = typeof value === "bigint" ? Number(value) : value;
   if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
-  throw new BrokenTable(`${what}: ${String(number)} is no count`);
+  throw new BrokenTable(
+    number === undefined ? `${what}: there is no such count` : `${what}: ${String(number)} is no count`,
+  );
 }
