@@ -1,7 +1,8 @@
 /** Datasets and models kept in this browser, so that a run can go on after a reload: named files cut into chunks. */
 
 import type { ByteSource } from "../tensor/bytes.ts";
-import type { ChunkStore } from "./chunks.ts";
+import type { ChunkStore, ChunkWriter } from "./chunks.ts";
+import { commit } from "./commit.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
@@ -46,6 +47,24 @@ export interface FileStore {
   delete(hash: string): Promise<void>;
 }
 
+/** Hands files to a writer, a chunk at a time, and gives where they will be. Throws the signal's reason. */
+export async function addFiles(
+  writer: ChunkWriter,
+  files: Iterable<ByteSource> | AsyncIterable<ByteSource>,
+  signal: AbortSignal | undefined,
+  onProgress?: (done: number) => void,
+): Promise<StoredFiles["files"]> {
+  const saved: StoredFiles["files"][number][] = [];
+  for await (const file of files) {
+    const slice = (start: number, end: number) => {
+      signal?.throwIfAborted();
+      return file.slice(start, end, signal);
+    };
+    saved.push({ name: file.name, ...(await writer.add({ byteLength: file.byteLength, slice }, onProgress)) });
+  }
+  return saved;
+}
+
 export function createFileStore(
   kind: "dataset" | "model",
   records: KeyValue,
@@ -79,25 +98,13 @@ export function createFileStore(
     collector.guarded(async () => {
       const what = `The copy of ${kind} "${name}"`;
       const writer = await chunks.writer(what, total);
-      const saved: StoredFiles["files"][number][] = [];
-      for await (const file of files) {
-        const stored = await writer.add(
-          {
-            byteLength: file.byteLength,
-            slice: (start, end) => {
-              signal?.throwIfAborted();
-              return file.slice(start, end, signal);
-            },
-          },
-          (done) => onProgress?.(done, total),
-        );
-        saved.push({ name: file.name, ...stored });
-      }
+      const saved = await addFiles(writer, files, signal, (done) => onProgress?.(done, total));
       await writer.flush();
       signal?.throwIfAborted();
       const entry: StoredFiles = { ...(await finish()), savedAt: new Date().toISOString(), files: saved };
       const bytes = JSON.stringify(entry).length;
-      await writeFor({ what, bytes }, records, [sealed(recordKey(kind, entry.hash), entry)]);
+      const key = recordKey(kind, entry.hash);
+      await commit({ what, bytes }, writer, records, [sealed(key, entry)], { undo: [key] });
       return entry;
     }, true);
 

@@ -14,6 +14,8 @@ export interface Runs {
   list(): Promise<{ readonly runs: RunRecord[]; readonly problems: string[] }>;
   /** Null when there is none. Throws `StorageError` when its record cannot be read. */
   get(id: string): Promise<RunRecord | null>;
+  /** Whether something is saved under this id, also where it cannot be read. */
+  isThere(id: string): Promise<boolean>;
   /** The curves of a run as they were last saved. Throws `StorageError` when there is no such run, or they cannot be read. */
   curves(id: string): Promise<Curves>;
   /** Saves the record and what is new of its curves; `checkpoints.save` saves it together with a checkpoint. */
@@ -110,6 +112,7 @@ export function createRuns(records: KeyValue, curveStore: CurveStore, collector:
   return {
     list,
     get,
+    isThere: async (id) => (await records.get(recordKey("run", id))) !== undefined,
     put,
     curveWrite,
 

@@ -12,6 +12,7 @@ import { defaultLocks, type Locks, locksOfAllTabs, realmLocks } from "./lock.ts"
 import { createCollector, type StorageAudit } from "./orphans.ts";
 import { estimateStorage, type StorageReport } from "./quota.ts";
 import { createRuns, type Runs } from "./runs.ts";
+import { surveyed } from "./survey.ts";
 
 /** Where things are kept and what guards them. */
 export interface StorageBackend {
@@ -91,7 +92,8 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
         "Open the page over https, or from localhost.",
     );
   }
-  const { records, chunks: chunkValues, locks, chunkLocks, reason } = backend ?? (await openBackend());
+  const { locks, chunkLocks, reason, ...values } = backend ?? (await openBackend());
+  const { records, chunks: chunkValues } = surveyed(values.records, values.chunks);
   const chunks = createChunkStore(chunkValues);
   const collector = createCollector(records, chunks, chunkLocks);
   const curves = createCurves(records);
