@@ -5,6 +5,7 @@ import { bytesFromBlob } from "../hub/bytes.ts";
 import { ModelError } from "../hub/error.ts";
 import { sha256 } from "../hub/hash.ts";
 import { readSafetensors } from "../hub/safetensors.ts";
+import { list, text, whole } from "../run/fields.ts";
 import { recordProblem } from "../run/foreign.ts";
 import { problemOf, quoted, readAs } from "../run/problem.ts";
 import { type ReadRun, type RunRecord, RunSchema } from "../run/record.ts";
@@ -23,6 +24,13 @@ const manifestBounds: JsonBounds = { longest: 64 * 2 ** 20, deepest: 32 };
 const recordBounds: JsonBounds = { longest: 400 * 2 ** 20, deepest: 32 };
 
 const headerBounds: JsonBounds = { longest: 64 * 2 ** 20, deepest: 4 };
+
+const Metadata = v.record(v.string(), text(1000));
+const HeaderEntry = v.object({
+  dtype: text(20),
+  shape: list(whole(0, Number.MAX_SAFE_INTEGER), 16),
+  data_offsets: list(whole(0, Number.MAX_SAFE_INTEGER), 2),
+});
 
 export interface ReadRunOptions extends RunFileOptions {
   /** The parameters that a run trains, where its base model is at hand; null where it is not. */
@@ -230,7 +238,12 @@ async function checkHeader(name: string, source: ByteSource, signal: AbortSignal
     byteLength: length,
     slice: (start, end, signal) => source.slice(8 + start, 8 + end, signal),
   };
-  await readJsonOf(name, header, headerBounds, { signal });
+  const value = await readJsonOf(name, header, headerBounds, { signal });
+  if (typeof value !== "object" || value === null) return;
+  for (const [tensor, entry] of Object.entries(value)) {
+    const { problem } = readAs<unknown>(tensor === "__metadata__" ? Metadata : HeaderEntry, entry);
+    if (problem) throw damagedFile(name, `${shown(source.name)}: of ${quoted(tensor)} ${problem}`);
+  }
 }
 
 async function tensorsOf(

@@ -42,8 +42,9 @@ function expectedOf({ type, message, expected }: v.BaseIssue<unknown>): string {
 
 /** `recipe.seed is -3, not a whole number from 0 to 9`: the end of a sentence. */
 export function problemOf(issue: v.BaseIssue<unknown>): string {
-  const place = quoted(v.getDotPath(issue) ?? "the whole");
-  if (issue.input === undefined) return `${place} is missing`;
+  const path = v.getDotPath(issue);
+  if (issue.input === undefined) return `${quoted(path ?? "it")} is missing`;
+  const place = quoted(path ?? "the whole");
   return `${place} is ${nameOf(issue.input)}, not ${expectedOf(issue)}`;
 }
 

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import type { Curves } from "../run/curves.ts";
+import { quoted } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";
 import {
@@ -161,15 +162,25 @@ const inMemory = (bytes: Uint8Array) => ({
   slice: async (start: number, end: number) => bytes.slice(start, end),
 });
 
+const clearedBefore = (what: string) =>
+  `The browser has cleared this page's storage in the meantime, so what was saved before is gone, all or in part. ${what} is ` +
+  "saved. Look under Runs, Model and Data for what is there.";
+
 export interface CheckpointParts {
   readonly records: KeyValue;
   readonly chunks: ChunkStore;
   readonly collector: Collector;
   readonly runs: Pick<Runs, "get" | "curveWrite">;
   readonly curves: CurveStore;
+  /** Whether everything is gone that was there when it was last looked for. */
+  readonly wasCleared: () => Promise<boolean>;
+  /** Gets a sentence where a save found out that it was. */
+  readonly problems: string[];
 }
 
-export function createCheckpoints({ records, chunks, collector, runs, curves }: CheckpointParts): Checkpoints {
+export function createCheckpoints(parts: CheckpointParts): Checkpoints {
+  const { records, chunks, collector, runs, curves, wasCleared, problems } = parts;
+
   async function steps(runId: string): Promise<number[]> {
     const keys = await records.keys(keyPrefix("checkpoint", runId));
     return keys.map((key) => Number(lastPart(key))).sort((a, b) => b - a);
@@ -209,7 +220,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
 
     adopt: ({ record, curves: seen, checkpoints, datasets }, signal) =>
       collector.guarded(async () => {
-        const what = `The run "${record.name}"`;
+        const what = `The run "${quoted(record.name)}"`;
         const encoded = checkpoints.map((checkpoint) => ({
           ...checkpoint,
           state: encodeState(what, checkpoint.state),
@@ -281,8 +292,9 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
 
     save: ({ record, state, tensors, curves: seen }) =>
       collector.guarded(async () => {
-        const what = `The checkpoint of step ${record.step} of run "${record.name}"`;
+        const what = `The checkpoint of step ${record.step} of run "${quoted(record.name)}"`;
         const encoded = { state: encodeState(what, state), tensors };
+        const lost = await wasCleared();
         const attempt = async () => {
           const writer = await chunks.writer(what, bytesOf(encoded));
           const saved = await writeChunks(writer, what, encoded);
@@ -312,10 +324,14 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
           return manifest;
         };
         // A browser that clears its storage in the middle leaves room for the whole checkpoint.
-        return attempt().catch((error: unknown) => {
+        let again = false;
+        const saved = await attempt().catch((error: unknown) => {
           if (!(error instanceof StorageClearedError)) throw error;
+          again = true;
           return attempt();
         });
+        if (lost || again) problems.push(clearedBefore(what));
+        return saved;
       }, true),
 
     load: (runId, which, restore) =>
@@ -325,7 +341,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
         const available = await steps(runId);
         if (available.length === 0) {
           throw new StorageError(
-            `Run "${run.name}" has no checkpoint yet: resume it until one is saved, or start it again.`,
+            `Run "${quoted(run.name)}" has no checkpoint: resume it until one is saved, or start it again.`,
           );
         }
         const step = which === "latest" ? available[0] : which === "best" ? run.best?.step : which;
@@ -339,7 +355,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
         if (manifest === null) {
           const wanted = typeof which === "number" ? `checkpoint of step ${which}` : `${which} checkpoint`;
           throw new StorageError(
-            `Run "${run.name}" has no ${wanted}: it has steps ${available.join(", ")}. Choose one of these, or start the run again.`,
+            `Run "${quoted(run.name)}" has no ${wanted}: it has steps ${quoted(available.join(", "))}. Choose one of these, or start the run again.`,
           );
         }
         try {

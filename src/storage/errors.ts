@@ -62,7 +62,7 @@ export class CheckpointDamagedError extends StorageError {
     const [next] = goodSteps;
     const wayOut =
       next === undefined ? "No other checkpoint of the run is whole: start it again" : `Go on from step ${next}`;
-    super(`The checkpoint of step ${step} of run "${runName}" is damaged: ${damage}. ${wayOut}.`, options);
+    super(`The checkpoint of step ${step} of run "${quoted(runName)}" is damaged: ${damage}. ${wayOut}.`, options);
   }
 }
 

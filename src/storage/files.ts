@@ -1,5 +1,6 @@
 /** Datasets and models kept in this browser, so that a run can go on after a reload: named files cut into chunks. */
 
+import { quoted } from "../run/problem.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import type { ChunkStore, ChunkWriter } from "./chunks.ts";
 import { commit } from "./commit.ts";
@@ -73,7 +74,7 @@ export function createFileStore(
 ): FileStore {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The kept ${kind} ${lastPart(key)}`,
+      `The kept ${kind} ${quoted(lastPart(key))}`,
       `Open the ${kind} from its files again, or delete the kept copy.`,
       StoredFilesSchema,
       stored,
@@ -96,7 +97,7 @@ export function createFileStore(
 
   const saveAll = ({ name, total, files, finish, signal, onProgress }: Saving) =>
     collector.guarded(async () => {
-      const what = `The copy of ${kind} "${name}"`;
+      const what = `The copy of ${kind} "${quoted(name)}"`;
       const writer = await chunks.writer(what, total);
       const saved = await addFiles(writer, files, signal, (done) => onProgress?.(done, total));
       await writer.flush();
@@ -148,7 +149,7 @@ export function createFileStore(
             } catch (error) {
               if (!(error instanceof StorageError)) throw error;
               throw new StorageError(
-                `The kept copy of ${kind} "${entry.name}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
+                `The kept copy of ${kind} "${quoted(entry.name)}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
                   "its files again.",
                 { cause: error },
               );

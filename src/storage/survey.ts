@@ -3,11 +3,15 @@
 import type { KeyValue, Remains } from "./keyValue.ts";
 import { gatherKeys } from "./orphans.ts";
 
+export interface Surveyed {
+  readonly records: KeyValue;
+  readonly chunks: KeyValue;
+  /** Whether every record is gone that was there when they were last listed or written. */
+  wasCleared(): Promise<boolean>;
+}
+
 /** Both databases, each of which can say after a failure what remains of the two. */
-export function surveyed(
-  records: KeyValue,
-  chunks: KeyValue,
-): { readonly records: KeyValue; readonly chunks: KeyValue } {
+export function surveyed(records: KeyValue, chunks: KeyValue): Surveyed {
   /** Keys of the records that were there when they were last listed or written. */
   const known = new Set<string>();
 
@@ -41,6 +45,10 @@ export function surveyed(
   }
 
   return {
+    async wasCleared() {
+      if (known.size === 0) return false;
+      return !(await records.keys()).some((key) => known.has(key));
+    },
     records: {
       get: records.get,
       async keys(prefix = "") {

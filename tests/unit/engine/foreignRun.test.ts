@@ -17,6 +17,7 @@ import {
   type Parts,
   packed,
   placeOn,
+  raw,
   saveRun,
   setAt,
   setJson,
@@ -26,9 +27,6 @@ let parts: Parts;
 beforeAll(async () => {
   parts = await madeParts();
 });
-
-const raw =
-  /Cannot read|Invalid (typed|type|key|length|string)|undefined|Maximum call stack|\[object|NaN expected|is not a function|Unexpected/;
 
 /** A refused file leaves no trace, and its message is as it should be. */
 async function expectRefused(content: BlobPart, message: RegExp, signal?: AbortSignal): Promise<void> {

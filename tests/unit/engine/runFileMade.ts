@@ -110,6 +110,10 @@ export async function packed(parts: Parts, { prove = true } = {}): Promise<Uint8
   return new Uint8Array(zipSync(all, { level: 0 }));
 }
 
+/** What no message may have: words of JavaScript, of libraries and of browsers. */
+export const raw =
+  /Cannot read|Invalid (typed|type|key|length|string)|undefined|Maximum call stack|\[object|NaN expected|is not a function|Unexpected/;
+
 /** Everything on a disk in one text, chunk by chunk. */
 export async function diskText({ records, chunks }: Disk): Promise<string> {
   const lines: string[] = [];
