@@ -8,6 +8,7 @@ import { quoted } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { DeviceLost } from "../runtime/types.ts";
 import type { CurveWriter } from "../storage/curves.ts";
+import { TrainingLockLostError } from "../storage/lock.ts";
 import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
 import { NonFiniteError } from "../training/nonFinite.ts";
 import type { LoopState } from "../training/state.ts";
@@ -24,7 +25,7 @@ export interface Journal {
   hear(event: LoopEvent): void;
   end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
   /**
-   * A lost GPU pauses the run, for it can go on with another device; everything else is a failure with its reason. After
+   * A lost GPU or lock pauses the run, for it can go on later; everything else is a failure with its reason. After
    * numbers that are not finite the record says from which of its `checkpoints` (their steps, newest first) it goes on, and
    * that it does so slower.
    */
@@ -123,6 +124,9 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       if (lost) {
         const why = lost.message === "" ? "" : ` (${quoted(lost.message.replace(/\.$/, ""))})`;
         return change({ ...facts, status: "paused", reason: `The GPU was lost${why}. ${goesOn(newest ?? 0)}.` });
+      }
+      if (error instanceof TrainingLockLostError) {
+        return change({ ...facts, status: "paused", reason: `${message} ${goesOn(newest ?? 0)}.` });
       }
       // The same steps again would come to the same; a model that is broken from the start stays so.
       if (!(error instanceof NonFiniteError) || error.step === 0) {

@@ -32,8 +32,8 @@ export function surveyed(records: KeyValue, chunks: KeyValue): Surveyed {
       const gone = [...known].filter((key) => !keys.includes(key)).length;
       if (known.size > 0 && gone === known.size) return { cleared: true, sentence: "" };
       if (gone > 0) {
-        const sentence = `Of ${known.size} records that were saved before, ${gone} are gone: the browser or another tab deleted them.`;
-        return { cleared: false, sentence };
+        const which = gone === 1 ? "One record that was saved before is" : `${gone} records that were saved before are`;
+        return { cleared: false, sentence: `${which} gone, deleted by the browser or another tab.` };
       }
       const empty = await recordsWithoutContents(keys);
       if (empty > 0) return { cleared: true, sentence: "" };
