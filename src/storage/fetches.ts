@@ -61,7 +61,7 @@ export const isWhole = (part: StoredPart): boolean => bytesKept(part) === part.b
 export function createFetchStore(records: KeyValue, chunks: ChunkStore, collector: Collector): FetchStore {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The unfinished fetch from ${quoted(lastPart(key))}`,
+      `The unfinished fetch from ${quoted(lastPart(key), 80)}`,
       "Discard it and fetch the model again.",
       StoredFetchSchema,
       stored,

@@ -74,7 +74,7 @@ export function createFileStore(
 ): FileStore {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The kept ${kind} ${quoted(lastPart(key))}`,
+      `The kept ${kind} ${quoted(lastPart(key), 80)}`,
       `Open the ${kind} from its files again, or delete the kept copy.`,
       StoredFilesSchema,
       stored,

@@ -31,9 +31,14 @@ export function keyPrefix(kind: RecordKind, ...parts: readonly string[]): string
   return `${recordKey(kind, ...parts)}/`;
 }
 
-/** The last part of a key, as it was given to `recordKey`. */
+/** The last part of a key, as it was given to `recordKey`; of a key that this program did not write, as it stands. */
 export function lastPart(key: string): string {
-  return decodeURIComponent(key.slice(key.lastIndexOf("/") + 1));
+  const part = key.slice(key.lastIndexOf("/") + 1);
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** A record as it is stored. */

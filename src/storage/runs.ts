@@ -62,7 +62,7 @@ const upgradeLock = "hone-upgrade";
 export function createRuns(records: KeyValue, curveStore: CurveStore, collector: Collector, locks: Locks): Runs {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The record of run ${quoted(lastPart(key))}`,
+      `The record of run ${quoted(lastPart(key), 80)}`,
       "The other runs are not affected; delete this one to be rid of the message.",
       RunSchema,
       stored,
@@ -85,7 +85,7 @@ export function createRuns(records: KeyValue, curveStore: CurveStore, collector:
         if (stored !== undefined) runs.push(parse(key, stored).record);
       } catch (error) {
         problems.push(
-          error instanceof StorageError ? error.message : `Run ${quoted(lastPart(key))}: ${errorText(error)}.`,
+          error instanceof StorageError ? error.message : `Run ${quoted(lastPart(key), 80)}: ${errorText(error)}.`,
         );
       }
     }
