@@ -1,4 +1,4 @@
-/** Runs in the page of the kill test: a run in a real worker, and what is left of it after the browser was killed. */
+/** Runs in a blank page of tests: a run in a real worker, what its browser is killed or cleared in, and what is left then. */
 
 import { createEngineClient, pageWorkers } from "../../src/client/client.ts";
 import { sha256 } from "../../src/hub/hash.ts";
@@ -17,6 +17,8 @@ client.onEvent((event) => {
   for (const wake of waiting.splice(0)) wake();
 });
 
+export const stepsSoFar = async (): Promise<number> => steps;
+
 /** Resolves once this page has heard of `count` steps. */
 export async function stepsTaken(count: number): Promise<void> {
   while (steps < count) await new Promise<void>((resolve) => waiting.push(resolve));
@@ -32,6 +34,9 @@ export interface KillRun {
   readonly pairs: string;
   readonly recipe: Recipe;
 }
+
+/** The run that was started or resumed last in this page. */
+let training: Promise<RunRecord> | null = null;
 
 /** Starts a run and gives its id once it is saved; it goes on in the worker. */
 export async function startRun({ model, pairs, recipe }: KillRun): Promise<string> {
@@ -49,19 +54,22 @@ export async function startRun({ model, pairs, recipe }: KillRun): Promise<strin
     });
   });
   const ended = engine.startRun({ name: "killed", modelHash, sources, recipe });
+  training = ended;
+  ended.catch(() => undefined);
   return Promise.race([begun, ended.then((record) => record.id)]);
 }
-
-let resuming: Promise<RunRecord> | null = null;
 
 /** Goes on with the run; resolves at once, `outcome` waits for its end. */
 export async function resumeRun(runId: string): Promise<void> {
   await client.engine.start("wasm");
-  resuming = client.engine.resumeRun(runId);
-  resuming.catch(() => undefined);
+  training = client.engine.resumeRun(runId);
+  training.catch(() => undefined);
 }
 
-export const outcome = async (): Promise<RunRecord | null> => resuming;
+export const outcome = async (): Promise<RunRecord | null> => training;
+
+/** What the engine cannot read, or found to be lost, as the page shows it. */
+export const problems = async (): Promise<readonly string[]> => (await client.engine.report()).problems;
 
 export const listRuns = async (): Promise<RunRecord[]> => client.engine.listRuns();
 

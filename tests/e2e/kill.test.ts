@@ -4,53 +4,18 @@
  * byte, on wasm with all its threads.
  */
 
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
-import type { Action, Audit, KillRun, Remains } from "../../scripts/harness/killPage.ts";
-import { callInPage, serveModules } from "../../scripts/harness/serve.ts";
+import type { Action, Audit, Remains } from "../../scripts/harness/killPage.ts";
 import type { RunRecord } from "../../src/run/record.ts";
 import { createRandom, type Random } from "../../src/tensor/random.ts";
 import { isLong } from "../support/long.ts";
-import { recipeOf } from "../support/recipe.ts";
-import { sizedModel } from "../support/tinyLlama.ts";
+import { call, serveSmallRun } from "./smallRun.ts";
 
 /** `HONE_KILLS` has a long form stop earlier. */
 const kills = isLong ? Number(process.env.HONE_KILLS ?? 100) : 6;
 const seed = 20261122;
-const page = "/scripts/harness/killPage.ts";
-
-/**
- * Small, and many micro-batches to a step: most of the time goes into steps. Chromium's own log of what it stores is not
- * sound once two kills in a row have torn it in the middle of a write (LevelDB appends to a log that ends in half a record).
- */
-const model = sizedModel({ hidden_size: 32, intermediate_size: 96, num_hidden_layers: 2 });
-
-const recipe = {
-  learningRate: 1e-3,
-  warmupRatio: 0.05,
-  batchSize: 2,
-  accumulation: 24,
-  maxLength: 128,
-  weightDecay: 0.01,
-  validationShare: 0.2,
-  evaluateEvery: 10,
-  checkpointEvery: 2,
-  samplePrompts: 0,
-  watchEvery: null,
-  seed: 1,
-};
-
-/** Of several chunks, so that its copy takes several writes. */
-const largeModel = sizedModel({ hidden_size: 256, intermediate_size: 1024, num_hidden_layers: 4 });
-
-const rows = ["cat", "dog", "sun", "tree", "ball", "park", "bird", "boat", "king", "milk"].map((thing, i) => ({
-  instruction: `What did Lily see${" again".repeat(i % 4)}?`,
-  input: "",
-  output: `Lily saw a ${thing}. It was very ${i % 2 ? "big" : "red"}${", and she was happy".repeat(i % 3)}.`,
-}));
 
 /** Everything that a browser is killed in: two kinds of training first, for they alone move the run on. */
 const sorts = ["training", "checkpoint", "opening", "import", "export", "exam"] as const;
@@ -79,37 +44,18 @@ const milliseconds = (from: number) => Math.round(performance.now() - from);
 test("whatever a killed browser was doing, nothing is lost, and the run is the uninterrupted one, byte for byte", {
   timeout: 3_600_000,
 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "hone-kill-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const random = createRandom(seed);
   const plan = planOf(random);
   const training = plan.filter((sort) => sort === "training" || sort === "checkpoint").length;
   /** More than are made before the last kill, however quick the machine. */
   const steps = 9 * training;
-  await writeFile(join(folder, "pairs.json"), JSON.stringify(rows));
-  for (const [name, content] of Object.entries(model)) await writeFile(join(folder, name), content);
-  await mkdir(join(folder, "large"));
-  for (const [name, content] of Object.entries(largeModel)) await writeFile(join(folder, "large", name), content);
-  const served = await serveModules({ "/kill/data": folder });
-  onTestFinished(served.dispose);
-  const request: KillRun = {
-    model: "/kill/data/",
-    pairs: "/kill/data/pairs.json",
-    recipe: recipeOf("full", { ...recipe, steps }),
-  };
-  const open = async (profile: string) => {
-    const browser = await launchChromium({ profile: join(folder, profile) });
-    await browser.page.goto(served.address);
-    return browser;
-  };
-  const call = <Result>({ page: tab }: Headless, name: string, argument: unknown = null) =>
-    callInPage<Result>(tab, page, name, argument);
+  const { folder, request, open } = await serveSmallRun(steps);
   const actionOf = (sort: Exclude<Sort, "training" | "checkpoint">, variant: number, run: RunRecord): Action => {
     switch (sort) {
       case "opening":
-        return { do: "open", model: "/kill/data/large/", variant };
+        return { do: "open", model: "/data/large/", variant };
       case "import":
-        return { do: "import", file: "/kill/data/run.zip" };
+        return { do: "import", file: "/data/run.zip" };
       case "export":
         return { do: "export", runId: run.id };
       case "exam":
