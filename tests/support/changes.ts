@@ -58,6 +58,8 @@ export function changeJson(json: unknown, random: Random): void {
       return void Object.defineProperty(container, pick(random, ["extra", "__proto__", "constructor", "chunks"]), {
         value: structuredClone(before),
         enumerable: true,
+        configurable: true,
+        writable: true,
       });
     case 3:
       if (typeof before === "number") return void set(before + pick(random, [-1, 1, 0.5, 1e6]));
