@@ -14,6 +14,7 @@ import type { RunRecord } from "../run/record.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { CurveWriter } from "../storage/curves.ts";
 import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
+import { requireTrainingLock, TrainingLockLostError } from "../storage/lock.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
 import { type Control, nextTask } from "../training/control.ts";
@@ -145,6 +146,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
             ? createWatch(plan, watch, recipe.watchEvery, { program, answer: respond })
             : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
+          requireTrainingLock();
           await storage.checkpoints.save({ record: journal.at(at), state: at, tensors, curves: writer });
         },
         emit: journal.hear,
@@ -167,11 +169,12 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     await runtime.releaseSessions(({ kind }) => kind !== "generation").catch(() => undefined);
   }
   try {
+    requireTrainingLock();
     await storage.runs.put(journal.record(), curves);
   } catch (error) {
     // A disk without room for the record has the last checkpoint's; the page gets the one of now, and the reason.
     if (!(error instanceof StorageError)) throw error;
-    journal.write({ reason: error.message });
+    if (!(error instanceof TrainingLockLostError)) journal.write({ reason: error.message });
   }
   emit({ type: "run", record: journal.record() });
   return journal.record();

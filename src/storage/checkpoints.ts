@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import type { Curves } from "../run/curves.ts";
+import { quoted } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";
 import {
@@ -12,9 +13,11 @@ import {
   chunkBytes,
   type StoredBytes,
 } from "./chunks.ts";
+import { commit } from "./commit.ts";
 import type { CurveStore, CurveWriter } from "./curves.ts";
-import { CheckpointDamagedError, errorText, StorageError } from "./errors.ts";
-import { type KeyValue, writeFor } from "./keyValue.ts";
+import { CheckpointDamagedError, errorText, StorageClearedError, StorageError } from "./errors.ts";
+import { addFiles, type FilesToSave } from "./files.ts";
+import type { KeyValue } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
 import {
   type CheckpointManifest,
@@ -24,6 +27,7 @@ import {
   keyPrefix,
   lastPart,
   recordKey,
+  type StoredFiles,
   sealed,
   unsealed,
 } from "./records.ts";
@@ -75,8 +79,8 @@ export interface Checkpoints {
    */
   open(runId: string, step: number): Promise<CheckpointView | null>;
   /**
-   * Takes in a run that another browser kept, with its curves and checkpoints: all of it counts at once, or nothing does.
-   * What was kept under its id goes. Throws as `save` does.
+   * Takes in a run that another browser saved, with its curves, checkpoints and rows: all of it counts at once, or nothing does.
+   * Throws as `save` does, and where a run has its id.
    */
   adopt(run: RunToAdopt, signal?: AbortSignal): Promise<void>;
   /** Bytes that the checkpoints of each run take, by its id; what two checkpoints of a run share counts once. */
@@ -102,6 +106,8 @@ export interface RunToAdopt {
   readonly curves: Curves;
   /** The state of each holds the curves up to it. */
   readonly checkpoints: readonly CheckpointToAdopt[];
+  /** Those of its datasets that this browser does not have. */
+  readonly datasets: readonly FilesToSave[];
 }
 
 /** The state as JSON text. Throws `StorageError` for what JSON would change silently. */
@@ -156,15 +162,25 @@ const inMemory = (bytes: Uint8Array) => ({
   slice: async (start: number, end: number) => bytes.slice(start, end),
 });
 
+const clearedBefore = (what: string) =>
+  `The browser has cleared this page's storage in the meantime, so what was saved before is gone, all or in part. ${what} is ` +
+  "saved. Look under Runs, Model and Data for what is there.";
+
 export interface CheckpointParts {
   readonly records: KeyValue;
   readonly chunks: ChunkStore;
   readonly collector: Collector;
   readonly runs: Pick<Runs, "get" | "curveWrite">;
   readonly curves: CurveStore;
+  /** Whether everything is gone that was there when it was last looked for. */
+  readonly wasCleared: () => Promise<boolean>;
+  /** Gets a sentence where a save found out that it was. */
+  readonly problems: string[];
 }
 
-export function createCheckpoints({ records, chunks, collector, runs, curves }: CheckpointParts): Checkpoints {
+export function createCheckpoints(parts: CheckpointParts): Checkpoints {
+  const { records, chunks, collector, runs, curves, wasCleared, problems } = parts;
+
   async function steps(runId: string): Promise<number[]> {
     const keys = await records.keys(keyPrefix("checkpoint", runId));
     return keys.map((key) => Number(lastPart(key))).sort((a, b) => b - a);
@@ -202,39 +218,42 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
   return {
     steps,
 
-    adopt: ({ record, curves: seen, checkpoints }, signal) =>
+    adopt: ({ record, curves: seen, checkpoints, datasets }, signal) =>
       collector.guarded(async () => {
-        const what = `The run "${record.name}"`;
+        const what = `The run "${quoted(record.name)}"`;
         const encoded = checkpoints.map((checkpoint) => ({
           ...checkpoint,
           state: encodeState(what, checkpoint.state),
         }));
-        const writer = await chunks.writer(
-          what,
-          encoded.reduce((sum, contents) => sum + bytesOf(contents), 0),
-        );
+        const rowBytes = datasets.flatMap(({ files }) => files).reduce((sum, { byteLength }) => sum + byteLength, 0);
+        const total = encoded.reduce((sum, contents) => sum + bytesOf(contents), rowBytes);
+        const writer = await chunks.writer(what, total);
         const manifests: CheckpointManifest[] = [];
         for (const { step, savedAt, ...contents } of encoded) {
           signal?.throwIfAborted();
           const written = await writeChunks(writer, what, contents);
           manifests.push({ runId: record.id, step, savedAt, ...written, curves: null });
         }
+        const entries: StoredFiles[] = [];
+        for (const { files, ...entry } of datasets) {
+          const savedAt = new Date().toISOString();
+          entries.push({ ...entry, savedAt, files: await addFiles(writer, files, signal) });
+        }
         await writer.flush();
         signal?.throwIfAborted();
-        const kept = new Set(manifests.map(({ step }) => step));
-        const dropped = (await steps(record.id)).filter((step) => !kept.has(step));
-        const before = await curves.keys(record.id);
         const write = (await curves.writer(record.id, null, seen)).unwritten();
-        await writeFor(
-          { what, bytes: JSON.stringify([manifests, record]).length + write.bytes },
-          records,
-          [
-            ...write.puts,
-            ...manifests.map((manifest) => sealed(recordKey("checkpoint", record.id, manifest.step), manifest)),
-            sealed(recordKey("run", record.id), record),
-          ],
-          [...before, ...dropped.map((step) => recordKey("checkpoint", record.id, step))],
-        );
+        const key = recordKey("run", record.id);
+        if ((await records.get(key)) !== undefined) {
+          throw new StorageError(`${what} could not be taken in: another tab saved a run of its number. Try again.`);
+        }
+        const bytes = JSON.stringify([manifests, entries, record]).length + write.bytes;
+        const puts = [
+          ...write.puts,
+          ...entries.map((entry) => sealed(recordKey("dataset", entry.hash), entry)),
+          ...manifests.map((manifest) => sealed(recordKey("checkpoint", record.id, manifest.step), manifest)),
+          sealed(key, record),
+        ];
+        await commit({ what, bytes }, writer, records, puts, { undo: puts.map(([put]) => put) });
       }, true),
 
     async open(runId, step) {
@@ -273,37 +292,46 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
 
     save: ({ record, state, tensors, curves: seen }) =>
       collector.guarded(async () => {
-        const what = `The checkpoint of step ${record.step} of run "${record.name}"`;
+        const what = `The checkpoint of step ${record.step} of run "${quoted(record.name)}"`;
         const encoded = { state: encodeState(what, state), tensors };
-        const writer = await chunks.writer(what, bytesOf(encoded));
-        const saved = await writeChunks(writer, what, encoded);
-        await writer.flush();
-
-        const write = await runs.curveWrite(record.id, seen);
-        const manifest: CheckpointManifest = {
-          runId: record.id,
-          step: record.step,
-          savedAt: new Date().toISOString(),
-          ...saved,
-          curves: write?.end ?? null,
+        const lost = await wasCleared();
+        const attempt = async () => {
+          const writer = await chunks.writer(what, bytesOf(encoded));
+          const saved = await writeChunks(writer, what, encoded);
+          await writer.flush();
+          const write = await runs.curveWrite(record.id, seen);
+          const manifest: CheckpointManifest = {
+            runId: record.id,
+            step: record.step,
+            savedAt: new Date().toISOString(),
+            ...saved,
+            curves: write?.end ?? null,
+          };
+          const key = recordKey("checkpoint", record.id, record.step);
+          const present = await steps(record.id);
+          const older = present.filter((step) => step < record.step);
+          const stay = new Set([record.step, ...older.slice(0, Math.max(0, record.recipe.keepLast - 1))]);
+          if (record.best !== null && record.best.step <= record.step) stay.add(record.best.step);
+          const dropped = present.filter((step) => !stay.has(step));
+          await commit(
+            { what, bytes: JSON.stringify([manifest, record]).length + (write?.bytes ?? 0) },
+            writer,
+            records,
+            [...(write?.puts ?? []), sealed(key, manifest), sealed(recordKey("run", record.id), record)],
+            { deletes: dropped.map((step) => recordKey("checkpoint", record.id, step)), undo: [key] },
+          );
+          write?.written();
+          return manifest;
         };
-        const present = await steps(record.id);
-        const older = present.filter((step) => step < record.step);
-        const kept = new Set([record.step, ...older.slice(0, Math.max(0, record.recipe.keepLast - 1))]);
-        if (record.best !== null && record.best.step <= record.step) kept.add(record.best.step);
-        const dropped = present.filter((step) => !kept.has(step));
-        await writeFor(
-          { what, bytes: JSON.stringify([manifest, record]).length + (write?.bytes ?? 0) },
-          records,
-          [
-            ...(write?.puts ?? []),
-            sealed(recordKey("checkpoint", record.id, record.step), manifest),
-            sealed(recordKey("run", record.id), record),
-          ],
-          dropped.map((step) => recordKey("checkpoint", record.id, step)),
-        );
-        write?.written();
-        return manifest;
+        // A browser that clears its storage in the middle leaves room for the whole checkpoint.
+        let again = false;
+        const saved = await attempt().catch((error: unknown) => {
+          if (!(error instanceof StorageClearedError)) throw error;
+          again = true;
+          return attempt();
+        });
+        if (lost || again) problems.push(clearedBefore(what));
+        return saved;
       }, true),
 
     load: (runId, which, restore) =>
@@ -313,7 +341,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
         const available = await steps(runId);
         if (available.length === 0) {
           throw new StorageError(
-            `Run "${run.name}" has no checkpoint yet: resume it until one is saved, or start it again.`,
+            `Run "${quoted(run.name)}" has no checkpoint: resume it until one is saved, or start it again.`,
           );
         }
         const step = which === "latest" ? available[0] : which === "best" ? run.best?.step : which;
@@ -327,7 +355,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
         if (manifest === null) {
           const wanted = typeof which === "number" ? `checkpoint of step ${which}` : `${which} checkpoint`;
           throw new StorageError(
-            `Run "${run.name}" has no ${wanted}: it has steps ${available.join(", ")}. Choose one of these, or start the run again.`,
+            `Run "${quoted(run.name)}" has no ${wanted}: it has steps ${quoted(available.join(", "))}. Choose one of these, or start the run again.`,
           );
         }
         try {
