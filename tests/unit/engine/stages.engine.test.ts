@@ -119,14 +119,22 @@ describe("a run in two stages", () => {
 
   test("its best validation may lie in the first stage: it is kept, answers, and outlives pauses and a file", async () => {
     // The chats' rate is so high that nothing held out is ever predicted as well again.
-    const wild = recipeWith(recipe, { learningRate: 1, epochs: 4, evaluateEvery: 8, checkpointEvery: 8, keepLast: 1 });
+    const wild = recipeWith(recipe, {
+      bestBy: "text",
+      learningRate: 1,
+      epochs: 4,
+      evaluateEvery: 8,
+      checkpointEvery: 8,
+      keepLast: 1,
+    });
     const request = { name: "wild", modelHash, sources: [text, chats], recipe: wild };
     const border = 32;
     const run = await engine.startRun(request);
     expect([run.status, run.reason, run.totalSteps]).toEqual(["finished", null, border + 16]);
     const { evaluations } = await engine.curvesOf(run.id);
     expect(evaluations.map(({ step }) => step)).toEqual([0, 8, 16, 24, 32, 40, 48]);
-    const [best] = evaluations.toSorted((a, b) => a.loss - b.loss);
+    const textLoss = ({ sets }: (typeof evaluations)[number]) => sets["validation of text"] ?? Number.NaN;
+    const [best] = evaluations.toSorted((a, b) => textLoss(a) - textLoss(b));
     expect(best?.step).toBeGreaterThan(0);
     expect(best?.step).toBeLessThanOrEqual(border);
     expect(run.best).toEqual(best);
@@ -167,6 +175,22 @@ describe("a run in two stages", () => {
     expect(record.best).toEqual(best);
     expect(await engine.checkpointsOf(record.id)).toEqual(kept);
     expect(await ask(record.id, best?.step ?? 0)).toEqual(early);
+  });
+
+  test.each([
+    ["last", "validation of chats"],
+    ["text", "validation of text"],
+  ] as const)("its best by %j is the lowest %s, in its record and among its checkpoints", async (bestBy, set) => {
+    const staged = recipeWith(recipe, { bestBy, evaluateEvery: 8, checkpointEvery: 8, keepLast: 1 });
+    const run = await engine.startRun({ name: bestBy, modelHash, sources: [text, chats], recipe: staged });
+    const { evaluations } = await engine.curvesOf(run.id);
+    const [best] = evaluations.toSorted((a, b) => (a.sets[set] ?? Number.NaN) - (b.sets[set] ?? Number.NaN));
+    expect(run.best).toEqual(best);
+    expect((await engine.checkpointsOf(run.id)).find((kept) => kept.best)?.step).toBe(best?.step);
+    // The text's lowest loss is below any of the chats', and in the text's own stage.
+    const lowest = (name: string) => Math.min(...evaluations.map(({ sets }) => sets[name] ?? Number.NaN));
+    expect(lowest("validation of text")).toBeLessThan(lowest("validation of chats"));
+    expect((best?.step ?? 0) > 32).toBe(bestBy === "last");
   });
 
   test("text alone is refused with the way out, and leaves no run", async () => {
