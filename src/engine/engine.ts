@@ -267,10 +267,6 @@ export async function createEngine(
     },
 
     ...runCalls,
-    async checkpointsOf(runId) {
-      const { best } = await getRun(runId);
-      return (await storage.checkpoints.steps(runId)).map((step) => ({ step, best: step === best?.step }));
-    },
 
     ask: (request, signal) =>
       inTurn(request, (respondent) => {
@@ -294,8 +290,8 @@ export async function createEngine(
         }
       }),
 
-    exportAdapter: async (runId, signal) => exports.adapter(await getRun(runId), signal),
-    exportModel: async (runId, signal) => exports.merged(await getRun(runId), signal),
+    exportAdapter: async (runId, step, signal) => exports.adapter(await getRun(runId), step, signal),
+    exportModel: async (runId, step, signal) => exports.merged(await getRun(runId), step, signal),
 
     async exportArtifacts(runId, signal) {
       const record = await getRun(runId);

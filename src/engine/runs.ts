@@ -5,6 +5,7 @@ import { exactText, type RunContents, type RunRows, writeRecord } from "../expor
 import { writeRunFile } from "../export/writeRunFile.ts";
 import type { EngineApi, EngineEvent, ImportedRun } from "../protocol/engine.ts";
 import { noCurves } from "../run/curves.ts";
+import { bestSetOf, lossOn } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { errorText } from "../storage/errors.ts";
@@ -18,7 +19,15 @@ import type { Journal } from "./journal.ts";
 
 type RunCalls = Pick<
   EngineApi,
-  "listRuns" | "curvesOf" | "editRun" | "deleteRun" | "runSizes" | "exportRecord" | "exportRun" | "importRun"
+  | "listRuns"
+  | "curvesOf"
+  | "editRun"
+  | "deleteRun"
+  | "runSizes"
+  | "checkpointsOf"
+  | "exportRecord"
+  | "exportRun"
+  | "importRun"
 >;
 
 export interface RunDesk {
@@ -150,6 +159,17 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
       },
       runSizes: () => storage.checkpoints.sizes(),
 
+      async checkpointsOf(runId) {
+        const { best, recipe } = await get(runId);
+        // Unreadable curves hide the losses, and no checkpoint.
+        const { evaluations } = await storage.runs.curves(runId).catch(() => noCurves);
+        const set = bestSetOf(recipe);
+        return (await storage.checkpoints.list(runId)).map(({ step, savedAt }) => {
+          const found = evaluations.find((evaluation) => evaluation.step === step);
+          return { step, savedAt, loss: found ? lossOn(found, set) : null, best: step === best?.step };
+        });
+      },
+
       exportRecord: async (runId) => writeRecord("run.json", await get(runId), await storage.runs.curves(runId)),
 
       async exportRun(runId, signal) {
@@ -162,7 +182,7 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
           const task = "Writing the run";
           const onProgress = (done: number, total: number) => emit({ type: "progress", task, done, total });
           const written = await writeRunFile(contents, out, { onProgress, signal });
-          return { ...written, notes };
+          return { ...written, notes, step: null };
         });
       },
 

@@ -249,7 +249,11 @@ export interface Answer extends GeneratedAnswer {
 /** A checkpoint that is kept of a run. */
 export interface KeptCheckpoint {
   readonly step: number;
-  /** Whether its validation loss is the run's best. */
+  /** Null where its manifest cannot be read. */
+  readonly savedAt: string | null;
+  /** Loss on the held-out set that chooses the best; null where this step was not evaluated. */
+  readonly loss: number | null;
+  /** Whether that loss is the run's best. */
   readonly best: boolean;
 }
 
@@ -283,6 +287,8 @@ export interface Exported {
   readonly notes: readonly string[];
   /** Tensors that were read back and found equal, bit for bit. */
   readonly tensors: number;
+  /** Step of the checkpoint whose weights it holds; null where it holds those of none or of several. */
+  readonly step: number | null;
 }
 
 /** The artifacts of a run, in the archive and by themselves. */
@@ -347,10 +353,13 @@ export interface EngineApi {
   examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
   /** The four artifacts of a run as `.onnx` files. */
   exportArtifacts(runId: string, signal?: AbortSignal): Promise<ExportedArtifacts>;
-  /** The adapter of a LoRA run's newest checkpoint, in PEFT's layout. */
-  exportAdapter(runId: string, signal?: AbortSignal): Promise<Exported>;
-  /** The model of a run's newest checkpoint in Hugging Face layout, an adapter merged in, with template and stop tokens. */
-  exportModel(runId: string, signal?: AbortSignal): Promise<Exported>;
+  /** The adapter of a LoRA run in PEFT's layout, from the checkpoint of a step; null is the newest. */
+  exportAdapter(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /**
+   * The model of a run in Hugging Face layout, an adapter merged in, with template and stop tokens, from the checkpoint of a
+   * step; null is the newest.
+   */
+  exportModel(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   /** The record with its curves as JSON that loses nothing. */
   exportRecord(runId: string): Promise<ExportedFile>;
   /** The run with newest and best checkpoint and its rows, everything but the base model, as one file. */

@@ -69,6 +69,8 @@ export interface Checkpoints {
   ): Promise<{ readonly manifest: CheckpointManifest; readonly state: unknown }>;
   /** Steps of the run's checkpoints, newest first. */
   steps(runId: string): Promise<number[]>;
+  /** The run's checkpoints, newest first, and when each was saved; null where its manifest cannot be read. */
+  list(runId: string): Promise<{ readonly step: number; readonly savedAt: string | null }[]>;
   /**
    * A checkpoint whose tensors are read and checked as they are asked for; null when there is none. Unlike in `load`, nothing keeps
    * it from being deleted meanwhile: reading throws `StorageError` then.
@@ -201,6 +203,14 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
 
   return {
     steps,
+
+    async list(runId) {
+      const listed = (await steps(runId)).map(async (step) => {
+        const manifest = await manifestOf(runId, step).catch(() => null);
+        return { step, savedAt: manifest?.savedAt ?? null };
+      });
+      return Promise.all(listed);
+    },
 
     adopt: ({ record, curves: seen, checkpoints }, signal) =>
       collector.guarded(async () => {

@@ -289,7 +289,9 @@ export async function openBrowser() {
   return {
     async contents(): Promise<Contents> {
       const list = await Promise.all((await engine.listRuns()).map(whole));
-      const kept = list.map(async ({ id }) => [id, await engine.checkpointsOf(id)] as const);
+      // Version 1 told neither date nor loss of a checkpoint.
+      const stepsOf = async (id: string) => (await engine.checkpointsOf(id)).map(({ step, best }) => ({ step, best }));
+      const kept = list.map(async ({ id }) => [id, await stepsOf(id)] as const);
       const models = await engine.listModels();
       const [hash] = models.map((model) => model.hash);
       return {

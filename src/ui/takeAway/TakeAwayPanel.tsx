@@ -1,11 +1,14 @@
 /** The result as files that other tools read: of one run the adapter, the model, the artifacts, and the run itself. */
 
 import { NativeSelect, Text } from "@mantine/core";
+import { useState } from "react";
 import type { RunRecord } from "../../run/record.ts";
+import { useCheckpoints } from "../checkpoints.ts";
 import { bytes } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { takeAwayWords as words } from "../words/takeAway.ts";
+import { CheckpointChoice } from "./CheckpointChoice.tsx";
 import { ExportCard } from "./ExportCard.tsx";
 import { RecordButton } from "./RecordButton.tsx";
 import classes from "./TakeAway.module.css";
@@ -15,59 +18,66 @@ const floatBytes = 4;
 
 function Cards({ run }: { readonly run: RunRecord }) {
   const { runs } = useHone();
+  const checkpoints = useCheckpoints(run) ?? [];
+  const [chosen, setChosen] = useState<number | null>(null);
+  // One that is deleted meanwhile gives its place to the newest.
+  const checkpoint = checkpoints.some(({ step }) => step === chosen) ? chosen : null;
   const model = useFacts((state) => state.model.list.find(({ hash }) => hash === run.model.hash));
   const size = useFacts((state) => state.runs.sizes[run.id]);
   const lora = run.recipe.method === "lora";
   const needs = model ? null : words.noModel(run.model.name, run.model.hash);
   return (
-    <div className={classes.cards}>
-      <ExportCard
-        run={run}
-        kind="adapter"
-        title={words.adapter.title}
-        contains={words.adapter.contains}
-        worksWith={words.adapter.worksWith}
-        size={lora ? words.about(bytes(run.trainable * floatBytes)) : null}
-        button={words.adapter.button}
-        refusal={lora ? needs : words.adapter.none}
-        make={runs.adapter}
-      />
-      <ExportCard
-        run={run}
-        kind="model"
-        title={words.model.title[run.recipe.method]}
-        contains={words.model.contains}
-        worksWith={words.model.worksWith}
-        size={model ? words.about(bytes(model.byteLength)) : null}
-        button={words.model.button[run.recipe.method]}
-        refusal={needs}
-        make={runs.model}
-      />
-      <ExportCard
-        run={run}
-        kind="artifacts"
-        title={words.artifacts.title}
-        contains={words.artifacts.contains}
-        worksWith={words.artifacts.worksWith}
-        size={words.madeFirst}
-        button={words.artifacts.button}
-        refusal={needs}
-        make={runs.artifacts}
-      />
-      <ExportCard
-        run={run}
-        kind="run"
-        title={words.whole.title}
-        contains={words.whole.contains}
-        worksWith={words.whole.worksWith}
-        size={size === undefined ? null : words.about(bytes(size))}
-        button={words.whole.button}
-        refusal={null}
-        make={runs.whole}
-      >
-        <RecordButton run={run} />
-      </ExportCard>
-    </div>
+    <>
+      <CheckpointChoice run={run} checkpoints={checkpoints} checkpoint={checkpoint} onChoose={setChosen} />
+      <div className={classes.cards}>
+        <ExportCard
+          run={run}
+          kind="adapter"
+          title={words.adapter.title}
+          contains={words.adapter.contains}
+          worksWith={words.adapter.worksWith}
+          size={lora ? words.about(bytes(run.trainable * floatBytes)) : null}
+          button={words.adapter.button}
+          refusal={lora ? needs : words.adapter.none}
+          make={(signal) => runs.adapter(run.id, checkpoint, signal)}
+        />
+        <ExportCard
+          run={run}
+          kind="model"
+          title={words.model.title[run.recipe.method]}
+          contains={words.model.contains}
+          worksWith={words.model.worksWith}
+          size={model ? words.about(bytes(model.byteLength)) : null}
+          button={words.model.button[run.recipe.method]}
+          refusal={needs}
+          make={(signal) => runs.model(run.id, checkpoint, signal)}
+        />
+        <ExportCard
+          run={run}
+          kind="artifacts"
+          title={words.artifacts.title}
+          contains={words.artifacts.contains}
+          worksWith={words.artifacts.worksWith}
+          size={words.madeFirst}
+          button={words.artifacts.button}
+          refusal={needs}
+          make={(signal) => runs.artifacts(run.id, signal)}
+        />
+        <ExportCard
+          run={run}
+          kind="run"
+          title={words.whole.title}
+          contains={words.whole.contains}
+          worksWith={words.whole.worksWith}
+          size={size === undefined ? null : words.about(bytes(size))}
+          button={words.whole.button}
+          refusal={null}
+          make={(signal) => runs.whole(run.id, signal)}
+        >
+          <RecordButton run={run} />
+        </ExportCard>
+      </div>
+    </>
   );
 }
 

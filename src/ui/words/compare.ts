@@ -38,7 +38,8 @@ export const compareWords = {
     none: "None",
     step: "Its step",
     newest: "The newest",
-    at: (step: number, best: boolean) => `Step ${step}${best ? ", lowest validation loss" : ""}`,
+    /** `best`: which loss is the lowest there. */
+    at: (step: number, best: string | null) => `Step ${step}${best === null ? "" : `, lowest ${best}`}`,
     gone: (step: number) => `Step ${step}, no longer kept`,
   },
 } as const;

@@ -60,3 +60,13 @@ export const takeAwayWords = {
     contains: "Or the record alone: settings, hashes, curves and sample answers as JSON.",
   },
 } as const;
+
+export const checkpointWords = {
+  label: "Checkpoint",
+  about: (loss: string) =>
+    `The adapter and the model hold the weights of this checkpoint. The best one has the lowest ${loss}.`,
+  newest: "newest",
+  best: "best",
+  step: (step: number) => `Step ${step.toLocaleString("en")}`,
+  loss: (name: string, loss: string) => `${name} ${loss}`,
+} as const;
