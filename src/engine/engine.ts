@@ -22,6 +22,7 @@ import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
 import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
+import { createResultCalls } from "./results.ts";
 import { createRunDesk } from "./runs.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
@@ -174,6 +175,16 @@ export async function createEngine(
     });
   }
 
+  const examine: EngineApi["examine"] = (request, signal) =>
+    inTurn(request, async (respondent) => {
+      try {
+        return await takeExam(respondent, request, emit, signal);
+      } finally {
+        // A run that trains evaluates too, and gives its sessions back at its own end.
+        if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
+      }
+    });
+
   return {
     async start(next) {
       if (active) throw new Error("A run is training. Pause or cancel it before the provider is changed.");
@@ -197,7 +208,10 @@ export async function createEngine(
     },
     inspectModel: (source, signal) => library.inspect(source, signal),
     listModels: () => library.listModels(),
-    deleteModel: (hash) => library.deleteModel(hash),
+    async deleteModel(hash) {
+      await library.deleteModel(hash);
+      await storage.results.forgetModel(hash);
+    },
     modelDetails: (hash) => library.details(hash),
     listFetches: () => library.listFetches(),
     discardFetch: (address) => library.discardFetch(address),
@@ -280,15 +294,8 @@ export async function createEngine(
         });
       }),
 
-    examine: (request, signal) =>
-      inTurn(request, async (respondent) => {
-        try {
-          return await takeExam(respondent, request, emit, signal);
-        } finally {
-          // A run that trains evaluates too, and gives its sessions back at its own end.
-          if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
-        }
-      }),
+    examine,
+    ...createResultCalls(storage, examine),
 
     exportAdapter: async (runId, step, signal) => exports.adapter(await getRun(runId), step, signal),
     exportModel: async (runId, step, signal) => exports.merged(await getRun(runId), step, signal),

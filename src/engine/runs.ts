@@ -16,6 +16,7 @@ import type { Storage } from "../storage/storage.ts";
 import { readState, wholeState } from "../training/state.ts";
 import type { Exports } from "./export.ts";
 import type { Journal } from "./journal.ts";
+import { resultsOf } from "./results.ts";
 
 type RunCalls = Pick<
   EngineApi,
@@ -86,7 +87,8 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
     const { name, hash } = record.model;
     notes.push(`The base model is not in it: whoever takes it in needs ${name}, hash ${hash.slice(0, 8)}….`);
     const curves = await storage.runs.curves(record.id);
-    return { contents: { record, curves, checkpoints, rows }, notes };
+    const results = await resultsOf(storage, record);
+    return { contents: { record, curves, checkpoints, rows, results }, notes };
   }
 
   /** With its curves; a state of format 1 has them. */
@@ -136,7 +138,8 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
       state: checkpoint.state as object,
       tensors: checkpoint.tensors.map(whole),
     }));
-    await storage.checkpoints.adopt({ record, curves: contents.curves, checkpoints: adopted }, signal);
+    const { curves, results } = contents;
+    await storage.checkpoints.adopt({ record, curves, checkpoints: adopted, results }, signal);
     emit({ type: "runsChanged" });
     return { record, added: true, notes };
   }

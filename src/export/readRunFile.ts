@@ -19,6 +19,7 @@ import {
   readRecordText,
   storedTypes,
 } from "./runFile.ts";
+import { checkResults } from "./runResults.ts";
 
 /**
  * Reads a run file and checks every byte of it before it gives anything: the contents stay in the file, and are read from there as
@@ -57,7 +58,12 @@ export async function readRunFile(name: string, file: Blob, options: RunFileOpti
     });
   }
   const rows = manifest.data.map((listed) => ({ ...listed, files: listed.files.map(checked) }));
-  return { record, curves, checkpoints, rows };
+  const parsed = async (path: string) => ({ path, value: await jsonOf(name, checked(path), readRecordText) });
+  const listed = manifest.results ?? { exams: [], votes: null };
+  const exams = await Promise.all(listed.exams.map(parsed));
+  const votes = listed.votes === null ? null : await parsed(listed.votes);
+  const results = checkResults(record, exams, votes, (problem) => damaged(name, problem));
+  return { record, curves, checkpoints, rows, results };
 }
 
 const damaged = (name: string, problem: string) =>

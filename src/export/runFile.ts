@@ -7,6 +7,8 @@
  *     checkpoints/<step>/tensors.safetensors   trained parameters and moments
  *     checkpoints/<step>/state.json            the training loop's state, with the curves up to it
  *     data/<hash>/<n>.json                     rows as they were read, a list a piece
+ *     results/exams/<n>.json                   exam results of the run and its base model, where there are any
+ *     results/votes.json                       blind votes, where there are any
  *     manifest.json                            what belongs together, and the SHA-256 of each 4 MiB of every file
  */
 
@@ -15,13 +17,14 @@ import { isObject } from "../hub/bytes.ts";
 import type { StoredDType } from "../hub/safetensors.ts";
 import { type Curves, noCurves } from "../run/curves.ts";
 import { type RunRecord, RunSchema, wholeRecord } from "../run/record.ts";
+import type { RunResults } from "../run/results.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { format as recordFormat, unsealed } from "../storage/records.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { type OutFile, readBackError } from "./files.ts";
 
-/** What this program writes. A change that older programs cannot read raises it. */
+/** What this program writes. A change that older programs cannot read raises it; a part that they leave out, as `results`, does not. */
 export const fileFormat = 1;
 /** Of every file each piece of so many bytes has a hash of its own. */
 export const pieceBytes = 4 * 2 ** 20;
@@ -41,6 +44,7 @@ export interface RunContents {
   /** Their states with the curves up to them. */
   readonly checkpoints: readonly Omit<CheckpointView, "curves">[];
   readonly rows: readonly RunRows[];
+  readonly results: RunResults;
 }
 
 export interface RunFileOptions {
@@ -66,6 +70,7 @@ export const Manifest = v.object({
   data: v.array(
     v.object({ hash: v.string(), name: v.string(), savedAt: v.string(), summary: v.unknown(), files: v.array(Path) }),
   ),
+  results: v.exactOptional(v.object({ exams: v.array(Path), votes: v.nullable(Path) })),
   files: v.array(v.object({ name: Path, byteLength: v.number(), sha256: v.array(v.string()) })),
 });
 export type Manifest = v.InferOutput<typeof Manifest>;

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import type { Curves } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
+import type { RunResults } from "../run/results.ts";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";
 import {
   type Bytes,
@@ -27,6 +28,7 @@ import {
   sealed,
   unsealed,
 } from "./records.ts";
+import type { ResultStore } from "./results.ts";
 import type { Runs } from "./runs.ts";
 
 /** A tensor to be saved. It is read when its turn comes, so that a model need not lie in memory whole. */
@@ -77,7 +79,7 @@ export interface Checkpoints {
    */
   open(runId: string, step: number): Promise<CheckpointView | null>;
   /**
-   * Takes in a run that another browser kept, with its curves and checkpoints: all of it counts at once, or nothing does.
+   * Takes in a run that another browser kept, with its curves, checkpoints and results: all of it counts at once, or nothing does.
    * What was kept under its id goes. Throws as `save` does.
    */
   adopt(run: RunToAdopt, signal?: AbortSignal): Promise<void>;
@@ -104,6 +106,7 @@ export interface RunToAdopt {
   readonly curves: Curves;
   /** The state of each holds the curves up to it. */
   readonly checkpoints: readonly CheckpointToAdopt[];
+  readonly results: RunResults;
 }
 
 /** The state as JSON text. Throws `StorageError` for what JSON would change silently. */
@@ -164,9 +167,10 @@ export interface CheckpointParts {
   readonly collector: Collector;
   readonly runs: Pick<Runs, "get" | "curveWrite">;
   readonly curves: CurveStore;
+  readonly results: Pick<ResultStore, "keys" | "writes">;
 }
 
-export function createCheckpoints({ records, chunks, collector, runs, curves }: CheckpointParts): Checkpoints {
+export function createCheckpoints({ records, chunks, collector, runs, curves, results }: CheckpointParts): Checkpoints {
   async function steps(runId: string): Promise<number[]> {
     const keys = await records.keys(keyPrefix("checkpoint", runId));
     return keys.map((key) => Number(lastPart(key))).sort((a, b) => b - a);
@@ -212,7 +216,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
       return Promise.all(listed);
     },
 
-    adopt: ({ record, curves: seen, checkpoints }, signal) =>
+    adopt: ({ record, curves: seen, checkpoints, results: shown }, signal) =>
       collector.guarded(async () => {
         const what = `The run "${record.name}"`;
         const encoded = checkpoints.map((checkpoint) => ({
@@ -229,17 +233,21 @@ export function createCheckpoints({ records, chunks, collector, runs, curves }: 
           const written = await writeChunks(writer, what, contents);
           manifests.push({ runId: record.id, step, savedAt, ...written, curves: null });
         }
+        const resultWrites = await results.writes(writer, record.id, shown);
         await writer.flush();
         signal?.throwIfAborted();
         const kept = new Set(manifests.map(({ step }) => step));
         const dropped = (await steps(record.id)).filter((step) => !kept.has(step));
-        const before = await curves.keys(record.id);
+        const puts = new Set(resultWrites.map(([key]) => key));
+        const olderResults = (await results.keys(record.id)).filter((key) => !puts.has(key));
+        const before = [...(await curves.keys(record.id)), ...olderResults];
         const write = (await curves.writer(record.id, null, seen)).unwritten();
         await writeFor(
           { what, bytes: JSON.stringify([manifests, record]).length + write.bytes },
           records,
           [
             ...write.puts,
+            ...resultWrites,
             ...manifests.map((manifest) => sealed(recordKey("checkpoint", record.id, manifest.step), manifest)),
             sealed(recordKey("run", record.id), record),
           ],
