@@ -1,6 +1,6 @@
 /** Results of runs as the page asks for them: an exam that is stored once it was taken, the list of them, and votes. */
 
-import type { EngineApi, ExamRequest } from "../protocol/engine.ts";
+import type { EngineApi, ExamRequest, ListedExam } from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
 import {
   comparisonKey,
@@ -30,8 +30,8 @@ export function createResultCalls({ results }: Storage, examine: EngineApi["exam
       const { exam, ...subject } = request;
       const { questions, texts } = exam;
       requireSize(exam);
-      const asked = questions.map(({ prompt, expected }) => ({ prompt, expected }));
-      const { answers, ...found } = await examine({ ...subject, questions: asked, texts }, signal);
+      const prompts = questions.map(({ prompt, expected }) => ({ prompt, expected }));
+      const { answers, ...found } = await examine({ ...subject, questions: prompts, texts }, signal);
       const answered = questions.flatMap((question, index) => {
         const answer = answers[index];
         return answer ? [{ ...question, answer: answer.text, finish: answer.finish, correct: answer.correct }] : [];
@@ -57,11 +57,18 @@ export function createResultCalls({ results }: Storage, examine: EngineApi["exam
     },
 
     async examsOf(modelHash, runId) {
-      const lists = await Promise.all(ownersOf(modelHash, runId).map((owner) => results.listExams(owner)));
-      // A result of the base model that came in a run file may be stored under the model as well.
-      const exams = new Map(lists.flatMap((list) => list.exams.map((exam) => [exam.id, exam] as const)));
+      const exams = new Map<string, ListedExam>();
+      const problems: string[] = [];
+      // A result of the base model that came in a run file may be stored under the model as well, which counts.
+      for (const owner of ownersOf(modelHash, runId)) {
+        const list = await results.listExams(owner);
+        problems.push(...list.problems);
+        for (const exam of list.exams) {
+          exams.set(exam.id, { ...exam, fromFile: owner.kind === "run" && exam.runId === null });
+        }
+      }
       const byDate = (a: ExamResult, b: ExamResult) => b.takenAt.localeCompare(a.takenAt);
-      return { exams: [...exams.values()].sort(byDate), problems: lists.flatMap(({ problems }) => problems) };
+      return { exams: [...exams.values()].sort(byDate), problems };
     },
 
     async examResult(modelHash, runId, id) {

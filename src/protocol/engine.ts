@@ -279,6 +279,12 @@ export interface ExamRequest extends Subject {
   readonly exam: Exam;
 }
 
+/** A stored examination as a list has it. */
+export interface ListedExam extends ExamResult {
+  /** Whether it is of the base model and came in the file of a run: it was not measured here. */
+  readonly fromFile: boolean;
+}
+
 export interface ExportedFile {
   readonly name: string;
   readonly content: Blob;
@@ -366,7 +372,7 @@ export interface EngineApi {
   examsOf(
     modelHash: string,
     runId: string | null,
-  ): Promise<{ readonly exams: readonly ExamResult[]; readonly problems: readonly string[] }>;
+  ): Promise<{ readonly exams: readonly ListedExam[]; readonly problems: readonly string[] }>;
   /** One of them with its questions. */
   examResult(modelHash: string, runId: string | null, id: string): Promise<WholeExamResult>;
   deleteExam(modelHash: string, runId: string | null, id: string): Promise<void>;

@@ -97,6 +97,14 @@ export const comparisonKey = ({
   readonly exam: { readonly hash: string };
 }): string => JSON.stringify([modelHash, exam.hash, template, systemPrompt]);
 
+const Id = v.pipe(Text, v.minLength(1), v.maxLength(100));
+const Day = v.pipe(
+  Text,
+  v.maxLength(40),
+  v.check((text) => !Number.isNaN(Date.parse(text)), "a date is expected"),
+);
+const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0));
+
 const questionMembers = { prompt: Text, expected: Text, group: v.nullable(Text), task: v.nullable(Text) };
 const answerMembers = { answer: Text, finish: v.picklist(finishes), correct: v.boolean() };
 
@@ -107,15 +115,15 @@ export const QuestionsSchema: v.GenericSchema<unknown, readonly ExamQuestionFact
 export const AnswersSchema: v.GenericSchema<unknown, readonly ExamAnswerFacts[]> = v.array(v.object(answerMembers));
 
 export const examMembers = {
-  id: Text,
+  id: Id,
   modelHash: Text,
   runId: v.nullable(Text),
   step: v.nullable(Count),
-  exam: v.object({ name: Text, hash: Text, questions: v.pipe(Count, v.maxValue(mostQuestions)), texts: Count }),
+  exam: v.object({ name: Text, hash: Id, questions: v.pipe(Count, v.maxValue(mostQuestions)), texts: Count }),
   template: TemplateSchema,
   systemPrompt: v.nullable(Text),
-  takenAt: Text,
-  seconds: AnyNumber,
+  takenAt: Day,
+  seconds: Seconds,
   correct: Count,
   textLoss: v.nullable(AnyNumber),
 };
@@ -126,16 +134,16 @@ export const WholeExamSchema: v.GenericSchema<unknown, WholeExamResult> = v.obje
 });
 
 export const VoteSchema: v.GenericSchema<unknown, VoteRecord> = v.object({
-  id: Text,
+  id: Id,
   runId: Text,
   step: Count,
-  exam: v.nullable(v.object({ name: Text, hash: Text })),
+  exam: v.nullable(v.object({ name: Text, hash: Id })),
   prompt: Text,
   reference: Text,
   base: Text,
   tuned: Text,
   baseFirst: v.boolean(),
   choice: v.picklist(voteChoices),
-  castAt: Text,
+  castAt: Day,
   sampling: v.object({ temperature: AnyNumber, topK: v.nullable(Count), topP: v.nullable(AnyNumber) }),
 });

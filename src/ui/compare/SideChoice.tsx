@@ -1,12 +1,11 @@
 /** Which run answers beside the base model, and which checkpoint more. */
 
 import { NativeSelect } from "@mantine/core";
-import { bestOf } from "../../run/heldOut.ts";
 import type { RunRecord } from "../../run/record.ts";
-import { useCheckpoints } from "../checkpoints.ts";
+import { bestLossName } from "../checkpoints/CheckpointChoice.tsx";
+import { useCheckpoints } from "../checkpoints/useCheckpoints.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { compareWords } from "../words/compare.ts";
-import { stagesWords } from "../words/stages.ts";
 import classes from "./ComparePanel.module.css";
 
 interface SideChoiceProps {
@@ -22,7 +21,7 @@ function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly che
   const hone = useHone();
   const asking = useFacts((state) => state.compare.asking);
   const kept = useCheckpoints(run);
-  const best = stagesWords.lossOn(bestOf(run)?.set ?? null, run.stages.length);
+  const best = bestLossName(run);
   const gone = checkpoint !== null && kept && !kept.some(({ step }) => step === checkpoint);
   return (
     <NativeSelect

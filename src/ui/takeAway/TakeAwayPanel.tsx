@@ -1,14 +1,13 @@
 /** The result as files that other tools read: of one run the adapter, the model, the artifacts, and the run itself. */
 
 import { NativeSelect, Text } from "@mantine/core";
-import { useState } from "react";
 import type { RunRecord } from "../../run/record.ts";
-import { useCheckpoints } from "../checkpoints.ts";
+import { bestLossName, CheckpointChoice } from "../checkpoints/CheckpointChoice.tsx";
+import { useCheckpointPick } from "../checkpoints/useCheckpoints.ts";
 import { bytes } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { takeAwayWords as words } from "../words/takeAway.ts";
-import { CheckpointChoice } from "./CheckpointChoice.tsx";
 import { ExportCard } from "./ExportCard.tsx";
 import { RecordButton } from "./RecordButton.tsx";
 import classes from "./TakeAway.module.css";
@@ -18,17 +17,14 @@ const floatBytes = 4;
 
 function Cards({ run }: { readonly run: RunRecord }) {
   const { runs } = useHone();
-  const checkpoints = useCheckpoints(run) ?? [];
-  const [chosen, setChosen] = useState<number | null>(null);
-  // One that is deleted meanwhile gives its place to the newest.
-  const checkpoint = checkpoints.some(({ step }) => step === chosen) ? chosen : null;
+  const pick = useCheckpointPick(run);
   const model = useFacts((state) => state.model.list.find(({ hash }) => hash === run.model.hash));
   const size = useFacts((state) => state.runs.sizes[run.id]);
   const lora = run.recipe.method === "lora";
   const needs = model ? null : words.noModel(run.model.name, run.model.hash);
   return (
     <>
-      <CheckpointChoice run={run} checkpoints={checkpoints} checkpoint={checkpoint} onChoose={setChosen} />
+      <CheckpointChoice run={run} pick={pick} description={words.checkpoint(bestLossName(run))} />
       <div className={classes.cards}>
         <ExportCard
           run={run}
@@ -39,7 +35,7 @@ function Cards({ run }: { readonly run: RunRecord }) {
           size={lora ? words.about(bytes(run.trainable * floatBytes)) : null}
           button={words.adapter.button}
           refusal={lora ? needs : words.adapter.none}
-          make={(signal) => runs.adapter(run.id, checkpoint, signal)}
+          make={(signal) => runs.adapter(run.id, pick.checkpoint, signal)}
         />
         <ExportCard
           run={run}
@@ -50,7 +46,7 @@ function Cards({ run }: { readonly run: RunRecord }) {
           size={model ? words.about(bytes(model.byteLength)) : null}
           button={words.model.button[run.recipe.method]}
           refusal={needs}
-          make={(signal) => runs.model(run.id, checkpoint, signal)}
+          make={(signal) => runs.model(run.id, pick.checkpoint, signal)}
         />
         <ExportCard
           run={run}

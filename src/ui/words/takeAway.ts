@@ -6,6 +6,8 @@ export const takeAwayWords = {
   title: "Take away",
   none: "No run has made a step yet. Train one, or import one under Runs.",
   run: "Run",
+  checkpoint: (loss: string) =>
+    `The adapter and the model hold the weights of this checkpoint. The best one has the lowest ${loss}.`,
   option: (name: string, step: number) => `${name} (step ${step})`,
   contains: "What is in it",
   worksWith: "For",
@@ -59,14 +61,4 @@ export const takeAwayWords = {
     button: "Download run record",
     contains: "Or the record alone: settings, hashes, curves and sample answers as JSON.",
   },
-} as const;
-
-export const checkpointWords = {
-  label: "Checkpoint",
-  about: (loss: string) =>
-    `The adapter and the model hold the weights of this checkpoint. The best one has the lowest ${loss}.`,
-  newest: "newest",
-  best: "best",
-  step: (step: number) => `Step ${step.toLocaleString("en")}`,
-  loss: (name: string, loss: string) => `${name} ${loss}`,
 } as const;
