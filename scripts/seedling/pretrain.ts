@@ -101,6 +101,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         batches: source,
         evaluate: (interrupted) => evaluateHeldOut(program, [{ ...validationOf("text"), batches: held }], interrupted),
         patience: null,
+        bestSet: null,
         borders: [],
         questions: [],
         answer: async () => null,

@@ -21,6 +21,7 @@ import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
 import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
+import { createResultCalls } from "./results.ts";
 import { createRunDesk } from "./runs.ts";
 import { createTextService } from "./textService.ts";
 import { train } from "./train.ts";
@@ -191,6 +192,21 @@ export async function createEngine(
     });
   }
 
+  const examine: EngineApi["examine"] = (request, signal) =>
+    inTurn(request, signal, async (respondent) => {
+      const { model } = respondent;
+      const exam = {
+        questions: await texts.questions(model, request, request.questions, signal),
+        texts: await texts.use(model, (service) => service.encodeTexts(request.modelHash, request.texts, signal)),
+      };
+      try {
+        return await takeExam(respondent, exam, emit, signal);
+      } finally {
+        // A run that trains evaluates too, and gives its sessions back at its own end.
+        if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
+      }
+    });
+
   return {
     async start(next) {
       if (active) throw new Error("A run is training. Pause or cancel it before the provider is changed.");
@@ -214,7 +230,10 @@ export async function createEngine(
     },
     inspectModel: (source, signal) => library.inspect(source, signal),
     listModels: () => library.listModels(),
-    deleteModel: (hash) => library.deleteModel(hash),
+    async deleteModel(hash) {
+      await library.deleteModel(hash);
+      await storage.results.forgetModel(hash);
+    },
     modelDetails: (hash) => library.details(hash),
     listFetches: () => library.listFetches(),
     discardFetch: (address) => library.discardFetch(address),
@@ -297,10 +316,6 @@ export async function createEngine(
     },
 
     ...runCalls,
-    async checkpointsOf(runId) {
-      const { best } = await getRun(runId);
-      return (await storage.checkpoints.steps(runId)).map((step) => ({ step, best: step === best?.step }));
-    },
 
     ask: (request, signal) =>
       inTurn(request, signal, async (respondent) => {
@@ -315,23 +330,11 @@ export async function createEngine(
         });
       }),
 
-    examine: (request, signal) =>
-      inTurn(request, signal, async (respondent) => {
-        const { model } = respondent;
-        const exam = {
-          questions: await texts.questions(model, request, request.questions, signal),
-          texts: await texts.use(model, (service) => service.encodeTexts(request.modelHash, request.texts, signal)),
-        };
-        try {
-          return await takeExam(respondent, exam, emit, signal);
-        } finally {
-          // A run that trains evaluates too, and gives its sessions back at its own end.
-          if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
-        }
-      }),
+    examine,
+    ...createResultCalls(storage, examine),
 
-    exportAdapter: async (runId, signal) => exports.adapter(await getRun(runId), signal),
-    exportModel: async (runId, signal) => exports.merged(await getRun(runId), signal),
+    exportAdapter: async (runId, step, signal) => exports.adapter(await getRun(runId), step, signal),
+    exportModel: async (runId, step, signal) => exports.merged(await getRun(runId), step, signal),
 
     async exportArtifacts(runId, signal) {
       const record = await getRun(runId);

@@ -8,6 +8,7 @@ import { exportAdapter } from "../export/exportAdapter.ts";
 import type { Bundle, TrainedTensors } from "../export/files.ts";
 import { exportMerged } from "../export/merged.ts";
 import type { EngineEvent, Exported, ExportedArtifacts } from "../protocol/engine.ts";
+import { bestOf } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { Scratch, ScratchFile } from "../storage/scratch.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -25,9 +26,10 @@ interface Places {
 }
 
 export interface Exports {
-  /** Throws for a run that trained every parameter. */
-  adapter(run: RunRecord, signal?: AbortSignal): Promise<Exported>;
-  merged(run: RunRecord, signal?: AbortSignal): Promise<Exported>;
+  /** Of the checkpoint of a step, null for the newest. Throws for a run that trained every parameter. */
+  adapter(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /** Of the checkpoint of a step, null for the newest. */
+  merged(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   artifacts(run: RunRecord, model: LoadedModel, plan: Plan, signal?: AbortSignal): Promise<ExportedArtifacts>;
   /** Runs `work`, which writes an archive. The last archive of each kind is kept until the next one or the tab's end. */
   pack<T extends Exported>(kind: string, work: (places: Places) => Promise<T>): Promise<T>;
@@ -45,20 +47,23 @@ export function createExports(
 ): Exports {
   const kept = new Map<string, ScratchFile>();
 
-  /** The tensors of the newest checkpoint that training changed; what only training needs is not read. */
-  function newest({ definition }: LoadedModel, run: RunRecord, signal: AbortSignal | undefined) {
-    const notes: string[] = [];
+  /** The tensors of a checkpoint that training changed, without those that only training needs; null is the newest. */
+  async function checkpointOf(
+    { definition }: LoadedModel,
+    run: RunRecord,
+    checkpoint: number | null,
+    signal: AbortSignal | undefined,
+  ) {
+    const [newest = null] = await storage.checkpoints.steps(run.id);
+    const step = checkpoint ?? newest;
     const trained: TrainedTensors = async (visit) => {
-      const choice = { model: definition, method: methodOf(run.recipe), runId: run.id, checkpoint: null };
-      const step = await readTrained(storage, choice, async ({ name, data }) => {
+      const choice = { model: definition, method: methodOf(run.recipe), runId: run.id, checkpoint: step };
+      await readTrained(storage, choice, async ({ name, data }) => {
         signal?.throwIfAborted();
         await visit(name, data);
       });
-      if (step !== run.step) {
-        notes.push(`These are the weights of step ${step}, the newest checkpoint; the run has reached ${run.step}.`);
-      }
     };
-    return { trained, notes };
+    return { trained, step, notes: step === null ? [] : [weightsNote(run, step, newest)] };
   }
 
   async function pack<T extends Exported>(kind: string, work: (places: Places) => Promise<T>): Promise<T> {
@@ -93,28 +98,29 @@ export function createExports(
       files: files.map(({ name, content }) => ({ name, byteLength: content.size })),
       notes: [...more, ...notes],
       tensors,
+      step: null,
     };
   }
 
   return {
     pack,
 
-    async adapter(run, signal) {
+    async adapter(run, checkpoint, signal) {
       const method = methodOf(run.recipe);
       if (method.kind !== "lora") {
         throw new Error(`Run "${run.name}" trained every parameter, so it has no adapter: export the merged model.`);
       }
       const model = await library.model(run.model.hash);
-      const { trained, notes } = newest(model, run, signal);
+      const { trained, step, notes } = await checkpointOf(model, run, checkpoint, signal);
       return pack("adapter", async (places) => {
         const bundle = await exportAdapter({ model: model.definition, method, baseModel: run.model.name, trained });
-        return zipped(bundle, notes, places, signal);
+        return { ...(await zipped(bundle, notes, places, signal)), step };
       });
     },
 
-    async merged(run, signal) {
+    async merged(run, checkpoint, signal) {
       const model = await library.model(run.model.hash);
-      const { trained, notes } = newest(model, run, signal);
+      const { trained, step, notes } = await checkpointOf(model, run, checkpoint, signal);
       const { definition, vocabulary, opened } = model;
       const { template: choice, systemPrompt } = run.recipe;
       const task = "Writing the merged model";
@@ -131,7 +137,7 @@ export function createExports(
           signal,
         });
         emit({ type: "progress", task: "Packing the merged model", done: 0, total: null });
-        return zipped(bundle, notes, places, signal);
+        return { ...(await zipped(bundle, notes, places, signal)), step };
       });
     },
 
@@ -156,4 +162,18 @@ export function createExports(
       });
     },
   };
+}
+
+/** Which checkpoint the weights are of, and what else there is. */
+function weightsNote(run: RunRecord, step: number, newest: number | null): string {
+  const best = bestOf(run);
+  const which = [
+    ...(step === newest ? ["the newest checkpoint"] : []),
+    ...(best?.step === step
+      ? [`the lowest loss on ${best.set?.name ?? "all held-out rows"}, ${best.loss.toFixed(4)}`]
+      : []),
+    ...(step === newest ? [] : [`the newest checkpoint is step ${newest}`]),
+    ...(step === newest && run.step !== step ? [`the run has reached step ${run.step}`] : []),
+  ];
+  return `Weights of step ${step}: ${which.join("; ")}.`;
 }

@@ -52,8 +52,9 @@ export async function importRunFile(
       );
     } else if (!(await storage.datasets.get(source.hash).catch(() => null))) datasets.push(source);
   }
+  const { curves, results } = contents;
   await storage.checkpoints.adopt(
-    { record, curves: contents.curves, checkpoints: adoptable(contents, signal), datasets },
+    { record, curves, checkpoints: adoptable(contents, signal), datasets, results },
     signal,
   );
   return { record, added: true, notes };

@@ -4,6 +4,7 @@ import { type RunContents, type RunRows, writeRecord } from "../export/runFile.t
 import { writeRunFile } from "../export/writeRunFile.ts";
 import type { EngineApi, EngineEvent } from "../protocol/engine.ts";
 import { noCurves } from "../run/curves.ts";
+import { bestSetOf, lossOn } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { isTraining } from "../storage/lock.ts";
@@ -13,10 +14,19 @@ import { readState, wholeState } from "../training/state.ts";
 import type { Exports } from "./export.ts";
 import { importRunFile } from "./importRun.ts";
 import type { Journal } from "./journal.ts";
+import { resultsOf } from "./results.ts";
 
 type RunCalls = Pick<
   EngineApi,
-  "listRuns" | "curvesOf" | "editRun" | "deleteRun" | "runSizes" | "exportRecord" | "exportRun" | "importRun"
+  | "listRuns"
+  | "curvesOf"
+  | "editRun"
+  | "deleteRun"
+  | "runSizes"
+  | "checkpointsOf"
+  | "exportRecord"
+  | "exportRun"
+  | "importRun"
 >;
 
 export interface RunDesk {
@@ -77,7 +87,8 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
     const { name, hash } = record.model;
     notes.push(`The base model is not in it: whoever takes it in needs ${name}, hash ${hash.slice(0, 8)}….`);
     const curves = await storage.runs.curves(record.id);
-    return { contents: { record, curves, checkpoints, rows }, notes };
+    const results = await resultsOf(storage, record);
+    return { contents: { record, curves, checkpoints, rows, results }, notes };
   }
 
   /** With its curves; a state of format 1 has them. */
@@ -104,6 +115,17 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
       },
       runSizes: () => storage.checkpoints.sizes(),
 
+      async checkpointsOf(runId) {
+        const { best, recipe } = await get(runId);
+        // Unreadable curves hide the losses, and no checkpoint.
+        const { evaluations } = await storage.runs.curves(runId).catch(() => noCurves);
+        const set = bestSetOf(recipe);
+        return (await storage.checkpoints.list(runId)).map(({ step, savedAt }) => {
+          const found = evaluations.find((evaluation) => evaluation.step === step);
+          return { step, savedAt, loss: found ? lossOn(found, set) : null, best: step === best?.step };
+        });
+      },
+
       exportRecord: async (runId) => writeRecord("run.json", await get(runId), await storage.runs.curves(runId)),
 
       async exportRun(runId, signal) {
@@ -116,7 +138,7 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
           const task = "Writing the run";
           const onProgress = (done: number, total: number) => emit({ type: "progress", task, done, total });
           const written = await writeRunFile(contents, out, { onProgress, signal });
-          return { ...written, notes };
+          return { ...written, notes, step: null };
         });
       },
 

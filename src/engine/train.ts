@@ -8,7 +8,7 @@ import { createGenerator } from "../generation/generate.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
-import { validationOf } from "../run/heldOut.ts";
+import { bestSetOf, patienceSetOf } from "../run/heldOut.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { Runtime } from "../runtime/types.ts";
@@ -208,9 +208,14 @@ function sampler(
 /** Why the device was lost, null where it was not. */
 const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
 
-/** Where stages end, and when the run may end early: in the last stage only, by the loss on what is held out of it. */
-function endsOf({ stages }: Plan, { patience: validations }: Recipe): Pick<LoopParts, "borders" | "patience"> {
+/** Where stages end, which held-out set chooses the best, and when the run may end early: in the last stage only. */
+function endsOf({ stages }: Plan, recipe: Recipe): Pick<LoopParts, "borders" | "patience" | "bestSet"> {
   const borders = stages.slice(0, -1).map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
-  const set = validationOf(stages.at(-1)?.objective ?? "mixed");
-  return { borders, patience: validations === null ? null : { validations, from: borders.at(-1) ?? 0, set } };
+  const { patience: validations } = recipe;
+  const from = borders.at(-1) ?? 0;
+  return {
+    borders,
+    patience: validations === null ? null : { validations, from, set: patienceSetOf(recipe) },
+    bestSet: bestSetOf(recipe),
+  };
 }

@@ -18,12 +18,15 @@ import { damagedFile, ExportError } from "./files.ts";
 import { ForeignJsonError, type JsonBounds, readForeignJson } from "./foreignJson.ts";
 import { openArchive } from "./openArchive.ts";
 import { fileFormat, Manifest, pieceBytes, type RunContents, type RunFileOptions, storedTypes } from "./runFile.ts";
+import { checkResults } from "./runResults.ts";
 
 const manifestBounds: JsonBounds = { longest: 64 * 2 ** 20, deepest: 32 };
 /** Of the record and the states: a million steps take some 300 MB, and a text in JavaScript has 512 MB at most. */
 const recordBounds: JsonBounds = { longest: 400 * 2 ** 20, deepest: 32 };
 
 const headerBounds: JsonBounds = { longest: 64 * 2 ** 20, deepest: 4 };
+/** Of exam results and votes. */
+const resultBounds: JsonBounds = { longest: 256 * 2 ** 20, deepest: 32 };
 
 const Metadata = v.record(v.string(), text(1000));
 const HeaderEntry = v.object({
@@ -79,7 +82,15 @@ export async function readRunFile(name: string, file: Blob, options: ReadRunOpti
     checkpoints.push(opened);
   }
   const rows = manifest.data.map((listed) => ({ ...listed, files: listed.files.map(checked) }));
-  return { record, curves, checkpoints, rows };
+  const parsed = async (path: string) => ({
+    path,
+    value: await readJsonOf(name, checked(path), resultBounds, { exact: true, signal }),
+  });
+  const listed = manifest.results ?? { exams: [], votes: null };
+  const exams = await Promise.all(listed.exams.map(parsed));
+  const votes = listed.votes === null ? null : await parsed(listed.votes);
+  const results = checkResults(record, exams, votes, (problem) => damagedFile(name, problem));
+  return { record, curves, checkpoints, rows, results };
 }
 
 /** The same bytes, with the archive's name in the error of a file that was changed meanwhile. */

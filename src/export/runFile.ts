@@ -7,6 +7,8 @@
  *     checkpoints/<step>/tensors.safetensors   trained parameters and moments
  *     checkpoints/<step>/state.json            the training loop's state, with the curves up to it
  *     data/<hash>/<n>.json                     rows as they were read, a list a piece
+ *     results/exams/<n>.json                   exam results of the run and its base model, where there are any
+ *     results/votes.json                       blind votes, where there are any
  *     manifest.json                            what belongs together, and the SHA-256 of each 4 MiB of every file
  */
 
@@ -16,6 +18,7 @@ import { type Curves, noCurves } from "../run/curves.ts";
 import { Hash, IsoDate, list, Name, whole } from "../run/fields.ts";
 import { mostSteps } from "../run/foreign.ts";
 import { type RunRecord, RunSchema, wholeRecord } from "../run/record.ts";
+import type { RunResults } from "../run/results.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { format as recordFormat, unsealed } from "../storage/records.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
@@ -23,7 +26,7 @@ import type { DType } from "../tensor/dtype.ts";
 import { type OutFile, readBackError } from "./files.ts";
 import { exactNumber } from "./foreignJson.ts";
 
-/** What this program writes. A change that older programs cannot read raises it. */
+/** What this program writes. A change that older programs cannot read raises it; a part that they leave out, as `results`, does not. */
 export const fileFormat = 1;
 /** Of every file each piece of so many bytes has a hash of its own. */
 export const pieceBytes = 4 * 2 ** 20;
@@ -43,6 +46,7 @@ export interface RunContents {
   /** Their states with the curves up to them. */
   readonly checkpoints: readonly Omit<CheckpointView, "curves">[];
   readonly rows: readonly RunRows[];
+  readonly results: RunResults;
 }
 
 export interface RunFileOptions {
@@ -82,6 +86,7 @@ export const Manifest = v.object({
     v.object({ name: Path, byteLength: whole(0, Number.MAX_SAFE_INTEGER), sha256: list(Hash, 1e7) }),
     mostFiles,
   ),
+  results: v.exactOptional(v.object({ exams: list(Path, mostFiles), votes: v.nullable(Path) })),
 });
 export type Manifest = v.InferOutput<typeof Manifest>;
 

@@ -10,6 +10,7 @@ import { writeArchive } from "./archive.ts";
 import { ExportError, readBackError } from "./files.ts";
 import { readRunFile } from "./readRunFile.ts";
 import {
+  exactText,
   fileFormat,
   type Manifest,
   pieceBytes,
@@ -30,6 +31,7 @@ const readme = ({ name, model }: RunRecord) => `Hone run file: "${name}"
 run.json is the record of the run: settings, data, curves and sample answers.
 checkpoints/ holds what it trained, as safetensors, with the state that training goes on from.
 data/ holds the rows that it learns from, as they were read.
+results/ holds its exam results and blind votes, where there are any.
 manifest.json lists the SHA-256 of every 4 MiB of every file.
 
 The base model is not in it. To resume, question or export the run, open this model in Hone as well:
@@ -41,15 +43,15 @@ ${model.name}, ${model.parameters} parameters, hash ${model.hash}
  * the signal's reason when cancelled.
  */
 export async function writeRunFile(
-  { record, curves, checkpoints, rows }: RunContents,
+  { record, curves, checkpoints, rows, results }: RunContents,
   out: ScratchFile,
   { onProgress, signal }: RunFileOptions = {},
 ): Promise<WrittenRun> {
   const archive = await writeArchive(out);
   const files: Manifest["files"] = [];
-  const parts = [...checkpoints.flatMap(({ tensors }) => tensors), ...rows.flatMap((source) => source.files)];
+  const sources = [...checkpoints.flatMap(({ tensors }) => tensors), ...rows.flatMap((source) => source.files)];
   // Read back, every byte goes by once more.
-  const total = 2 * lengthOf(parts);
+  const total = 2 * lengthOf(sources);
   let done = 0;
 
   const add = async (name: string, contents: readonly (Uint8Array<ArrayBuffer> | Bytes)[]) => {
@@ -88,7 +90,13 @@ export async function writeRunFile(
     for (const [index, piece] of pieces.entries()) await add(names[index] as string, [piece]);
     data.push({ ...source, files: names });
   }
-  const manifest: Manifest = { hone: "run", format: fileFormat, recordFormat, checkpoints: listed, data, files };
+  const exams = results.exams.map((exam, index) => ({ path: `results/exams/${index}.json`, exam }));
+  for (const { path, exam } of exams) await add(path, text(exactText(exam)));
+  const votes = results.votes.length > 0 ? "results/votes.json" : null;
+  if (votes !== null) await add(votes, text(exactText(results.votes)));
+  const shown = exams.length > 0 || votes !== null ? { results: { exams: exams.map(({ path }) => path), votes } } : {};
+  const parts = { checkpoints: listed, data, ...shown, files };
+  const manifest: Manifest = { hone: "run", format: fileFormat, recordFormat, ...parts };
   const manifestText = new TextEncoder().encode(`${JSON.stringify(manifest, null, 1)}\n`);
   await archive.add("manifest.json", manifestText.length, cut([manifestText], signal));
   const written = await archive.finish();
@@ -104,6 +112,8 @@ export async function writeRunFile(
   });
   const found = recordText(back.record, back.curves);
   if (found !== told) throw readBackError("run.json", found, told);
+  const [foundResults, wantedResults] = [exactText(back.results), exactText(results)];
+  if (foundResults !== wantedResults) throw readBackError("results", foundResults, wantedResults);
   return {
     archive: written,
     files: [...files, { name: "manifest.json", byteLength: manifestText.length }].map(({ name, byteLength }) => ({

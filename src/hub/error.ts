@@ -20,9 +20,9 @@ export function messageOf(error: unknown): string {
 
 /** The first few names, and how many more there are. */
 export function listSome(names: readonly string[], limit = 4): string {
-  const shown = names
-    .slice(0, limit)
-    .map((name) => cut(name, 40))
-    .join(", ");
+  const listed = names.slice(0, limit);
+  // Names of tensors have up to some 80 characters; several of them share the room of a sentence.
+  const length = Math.max(40, Math.floor(160 / listed.length));
+  const shown = listed.map((name) => cut(name, length)).join(", ");
   return names.length > limit ? `${shown} and ${names.length - limit} more` : shown;
 }

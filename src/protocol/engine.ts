@@ -8,12 +8,13 @@ import type { Curves } from "../run/curves.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
+import type { ExamResult, VoteRecord, WholeExamResult } from "../run/results.ts";
 import type { SourceChoice } from "../run/source.ts";
 import type { ProviderReport } from "../runtime/types.ts";
 import type { StorageReport } from "../storage/quota.ts";
 import type { RunWords } from "../storage/runs.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
-import type { TokenizerFiles } from "./datasets.ts";
+import type { Exam, TokenizerFiles } from "./datasets.ts";
 
 export type { ArtifactFile, ExamAnswer, ExamQuestion, ReadPrompt, RowProblem, ShownToken };
 
@@ -249,7 +250,11 @@ export interface Answer extends GeneratedAnswer {
 /** A checkpoint that is kept of a run. */
 export interface KeptCheckpoint {
   readonly step: number;
-  /** Whether its validation loss is the run's best. */
+  /** Null where its manifest cannot be read. */
+  readonly savedAt: string | null;
+  /** Loss on the held-out set that chooses the best; null where this step was not evaluated. */
+  readonly loss: number | null;
+  /** Whether that loss is the run's best. */
   readonly best: boolean;
 }
 
@@ -269,6 +274,17 @@ export interface Examination {
   readonly seconds: number;
 }
 
+/** Who takes which exam; its result is stored. */
+export interface ExamRequest extends Subject {
+  readonly exam: Exam;
+}
+
+/** A stored examination as a list has it. */
+export interface ListedExam extends ExamResult {
+  /** Whether it is of the base model and came in the file of a run: it was not measured here. */
+  readonly fromFile: boolean;
+}
+
 export interface ExportedFile {
   readonly name: string;
   readonly content: Blob;
@@ -283,6 +299,8 @@ export interface Exported {
   readonly notes: readonly string[];
   /** Tensors that were read back and found equal, bit for bit. */
   readonly tensors: number;
+  /** Step of the checkpoint whose weights it holds; null where it holds those of none or of several. */
+  readonly step: number | null;
 }
 
 /** The artifacts of a run, in the archive and by themselves. */
@@ -348,15 +366,36 @@ export interface EngineApi {
   ask(request: AskRequest, signal?: AbortSignal): Promise<Answer>;
   /** Asks every question greedily, each by itself, and measures the loss on the texts; also while a run trains. */
   examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
+  /**
+   * Examines and stores the result, under its run or under the base model. Refused for an exam of more than `mostQuestions`.
+   * Nothing is stored of an exam that is cancelled or fails.
+   */
+  takeExam(request: ExamRequest, signal?: AbortSignal): Promise<WholeExamResult>;
+  /** The stored examinations of a base model and, where it is given, of a run of it: newest first, and what cannot be read. */
+  examsOf(
+    modelHash: string,
+    runId: string | null,
+  ): Promise<{ readonly exams: readonly ListedExam[]; readonly problems: readonly string[] }>;
+  /** One of them with its questions. */
+  examResult(modelHash: string, runId: string | null, id: string): Promise<WholeExamResult>;
+  deleteExam(modelHash: string, runId: string | null, id: string): Promise<void>;
+  /** Stores a vote. Refused when its run was deleted. */
+  castVote(vote: VoteRecord): Promise<void>;
+  /** The stored votes on a run, in the order in which they were cast. */
+  votesOf(runId: string): Promise<readonly VoteRecord[]>;
+  deleteVotes(runId: string, ids: readonly string[]): Promise<void>;
   /** The four artifacts of a run as `.onnx` files. */
   exportArtifacts(runId: string, signal?: AbortSignal): Promise<ExportedArtifacts>;
-  /** The adapter of a LoRA run's newest checkpoint, in PEFT's layout. */
-  exportAdapter(runId: string, signal?: AbortSignal): Promise<Exported>;
-  /** The model of a run's newest checkpoint in Hugging Face layout, an adapter merged in, with template and stop tokens. */
-  exportModel(runId: string, signal?: AbortSignal): Promise<Exported>;
+  /** The adapter of a LoRA run in PEFT's layout, from the checkpoint of a step; null is the newest. */
+  exportAdapter(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
+  /**
+   * The model of a run in Hugging Face layout, an adapter merged in, with template and stop tokens, from the checkpoint of a
+   * step; null is the newest.
+   */
+  exportModel(runId: string, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   /** The record with its curves as JSON that loses nothing. */
   exportRecord(runId: string): Promise<ExportedFile>;
-  /** The run with newest and best checkpoint and its rows, everything but the base model, as one file. */
+  /** The run with newest and best checkpoint, its results and its rows, everything but the base model, as one file. */
   exportRun(runId: string, signal?: AbortSignal): Promise<Exported>;
   /** Takes in such a file. Checks all of it first; what is damaged or of a newer version is refused, and changes nothing. */
   importRun(file: File, signal?: AbortSignal): Promise<ImportedRun>;

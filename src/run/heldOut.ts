@@ -1,7 +1,9 @@
 /** Held-out sets: rows that a run never learns from, whose loss it reports under a name. */
 
 import type { EvaluationMetrics } from "./metrics.ts";
-import type { Objective } from "./stage.ts";
+import type { Recipe } from "./recipe.ts";
+import type { RunRecord } from "./record.ts";
+import { lastStage, type Objective } from "./stage.ts";
 
 export interface HeldOutSet {
   /** As evaluations name it. */
@@ -19,5 +21,26 @@ const names: Readonly<Record<Objective, string>> = {
 /** The rows held out of the stages with this objective. */
 export const validationOf = (objective: Objective): HeldOutSet => ({ name: names[objective], objective });
 
-/** The loss on a set; where an evaluation lacks it, that on everything held out. */
-export const lossOn = ({ loss, sets }: Omit<EvaluationMetrics, "step">, { name }: HeldOutSet) => sets[name] ?? loss;
+/** The loss on a set; on everything held out where the set is null or the evaluation lacks it. */
+export const lossOn = ({ loss, sets }: Omit<EvaluationMetrics, "step">, set: HeldOutSet | null) =>
+  (set === null ? undefined : sets[set.name]) ?? loss;
+
+/** The set whose lowest loss makes a checkpoint the best; null is everything held out. */
+export function bestSetOf(recipe: Pick<Recipe, "stages" | "bestBy">): HeldOutSet | null {
+  const { stages, bestBy } = recipe;
+  if (bestBy === null || bestBy === "all") return null;
+  const named = stages.some(({ objective }) => objective === bestBy) && bestBy !== "last";
+  return validationOf(named ? bestBy : lastStage(recipe).objective);
+}
+
+/** The set whose loss patience waits for: that of the best checkpoint, but for recipes without `bestBy`. */
+export const patienceSetOf = (recipe: Pick<Recipe, "stages" | "bestBy">): HeldOutSet | null =>
+  recipe.bestBy === null ? validationOf(lastStage(recipe).objective) : bestSetOf(recipe);
+
+/** The best evaluation with the loss that made it the best; the set is null where that is everything held out. */
+export function bestOf({ best, recipe }: Pick<RunRecord, "best" | "recipe">) {
+  if (best === null) return null;
+  const named = bestSetOf(recipe);
+  const set = named !== null && named.name in best.sets ? named : null;
+  return { step: best.step, loss: lossOn(best, set), set };
+}

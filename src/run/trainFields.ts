@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import { AnyNumber, Count, Text } from "./fields.ts";
-import { both, type Fields, type Setting, settingsOf } from "./setting.ts";
+import { both, type Fields, type Setting, settingOf, settingsOf } from "./setting.ts";
+import { textStage } from "./stage.ts";
 
 export interface LoraRecipe {
   readonly rank: number;
@@ -10,6 +11,11 @@ export interface LoraRecipe {
   /** Last names of the linear layers that carry an adapter. */
   readonly targets: readonly string[];
 }
+
+/** Held-out rows whose lowest loss makes a checkpoint the best: of the last stage, of every stage, of text, or of chats. */
+export const bestChoices = ["last", "all", "text", "chat"] as const;
+
+export type BestChoice = (typeof bestChoices)[number];
 
 export interface TrainSettings {
   /** Several rows share one sequence, each in a segment of its own. */
@@ -33,6 +39,8 @@ export interface TrainSettings {
   readonly keepLast: number;
   /** Validations without improvement after which the run ends; null is off. */
   readonly patience: number | null;
+  /** null: a recipe of before this field. Its best is by everything held out, its patience by the last stage. */
+  readonly bestBy: BestChoice | null;
   /** Questions from held-out rows answered before and after. */
   readonly samplePrompts: number;
   /** Optimizer steps between two looks at the model while it trains (`Watch`); null is off. */
@@ -245,6 +253,7 @@ export const trainFields: Fields<TrainSettings> = {
     doubt: (patience, { validationShare }) =>
       patience !== null && validationShare === 0 && "Without held-out rows there is no validation to wait for.",
   },
+  bestBy: { schema: v.optional(v.nullable(v.picklist(bestChoices)), null), initial: both("last") },
   samplePrompts: {
     schema: Count,
     initial: both(3),
@@ -285,7 +294,30 @@ export const loraSettings: readonly Setting[] = settingsOf(loraFields, {
 export const forLinears = (setting: Setting, linears: readonly string[]): Setting =>
   setting.field === "targets" ? { ...setting, control: { kind: "several", choices: linears } } : setting;
 
+/** Only a run of several stages has several held-out sets. */
+const bestSetting = settingOf<BestChoice>({
+  field: "bestBy",
+  schema: v.picklist(bestChoices),
+  place: "more",
+  affects: [],
+  label: "Best checkpoint by",
+  term: "held-out set",
+  help: "The checkpoint with the lowest loss on these rows is the best one. Stopping early waits for the same loss.",
+  control: {
+    kind: "choice",
+    choices: [
+      { value: "last", label: "Held-out rows of the last stage" },
+      { value: "chat", label: "Held-out chats" },
+      { value: "text", label: "Held-out text" },
+      { value: "all", label: "All held-out rows" },
+    ],
+  },
+  applies: (recipe) => textStage(recipe) !== null,
+  get: ({ bestBy }) => bestBy ?? "all",
+  set: (recipe, bestBy) => ({ ...recipe, bestBy }),
+});
+
 export const trainSettings: readonly Setting[] = settingsOf(trainFields, {
   get: (recipe) => recipe,
   set: (recipe, key, value) => ({ ...recipe, [key]: value }),
-});
+}).flatMap((setting) => (setting.field === "patience" ? [setting, bestSetting] : [setting]));

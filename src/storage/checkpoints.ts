@@ -4,6 +4,7 @@ import * as v from "valibot";
 import type { Curves } from "../run/curves.ts";
 import { quoted } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
+import type { RunResults } from "../run/results.ts";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";
 import {
   type Bytes,
@@ -31,6 +32,7 @@ import {
   sealed,
   unsealed,
 } from "./records.ts";
+import type { ResultStore } from "./results.ts";
 import type { Runs } from "./runs.ts";
 
 /** A tensor to be saved. It is read when its turn comes, so that a model need not lie in memory whole. */
@@ -73,14 +75,16 @@ export interface Checkpoints {
   ): Promise<{ readonly manifest: CheckpointManifest; readonly state: unknown }>;
   /** Steps of the run's checkpoints, newest first. */
   steps(runId: string): Promise<number[]>;
+  /** The run's checkpoints, newest first, and when each was saved; null where its manifest cannot be read. */
+  list(runId: string): Promise<{ readonly step: number; readonly savedAt: string | null }[]>;
   /**
    * A checkpoint whose tensors are read and checked as they are asked for; null when there is none. Unlike in `load`, nothing keeps
    * it from being deleted meanwhile: reading throws `StorageError` then.
    */
   open(runId: string, step: number): Promise<CheckpointView | null>;
   /**
-   * Takes in a run that another browser saved, with its curves, checkpoints and rows: all of it counts at once, or nothing does.
-   * Throws as `save` does, and where a run has its id.
+   * Takes in a run that another browser saved, with its curves, checkpoints, results and rows: all of it counts at once, or nothing
+   * does. Throws as `save` does, and where a run has its id.
    */
   adopt(run: RunToAdopt, signal?: AbortSignal): Promise<void>;
   /** Bytes that the checkpoints of each run take, by its id; what two checkpoints of a run share counts once. */
@@ -108,6 +112,7 @@ export interface RunToAdopt {
   readonly checkpoints: readonly CheckpointToAdopt[];
   /** Those of its datasets that this browser does not have. */
   readonly datasets: readonly FilesToSave[];
+  readonly results: RunResults;
 }
 
 /** The state as JSON text. Throws `StorageError` for what JSON would change silently. */
@@ -172,6 +177,7 @@ export interface CheckpointParts {
   readonly collector: Collector;
   readonly runs: Pick<Runs, "get" | "curveWrite">;
   readonly curves: CurveStore;
+  readonly results: Pick<ResultStore, "writes">;
   /** Whether everything is gone that was there when it was last looked for. */
   readonly wasCleared: () => Promise<boolean>;
   /** Gets a sentence where a save found out that it was. */
@@ -179,7 +185,7 @@ export interface CheckpointParts {
 }
 
 export function createCheckpoints(parts: CheckpointParts): Checkpoints {
-  const { records, chunks, collector, runs, curves, wasCleared, problems } = parts;
+  const { records, chunks, collector, runs, curves, results, wasCleared, problems } = parts;
 
   async function steps(runId: string): Promise<number[]> {
     const keys = await records.keys(keyPrefix("checkpoint", runId));
@@ -218,7 +224,15 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
   return {
     steps,
 
-    adopt: ({ record, curves: seen, checkpoints, datasets }, signal) =>
+    async list(runId) {
+      const listed = (await steps(runId)).map(async (step) => {
+        const manifest = await manifestOf(runId, step).catch(() => null);
+        return { step, savedAt: manifest?.savedAt ?? null };
+      });
+      return Promise.all(listed);
+    },
+
+    adopt: ({ record, curves: seen, checkpoints, datasets, results: shown }, signal) =>
       collector.guarded(async () => {
         const what = `The run "${quoted(record.name)}"`;
         const encoded = checkpoints.map((checkpoint) => ({
@@ -239,6 +253,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
           const savedAt = new Date().toISOString();
           entries.push({ ...entry, savedAt, files: await addFiles(writer, files, signal) });
         }
+        const resultWrites = await results.writes(writer, record.id, shown);
         await writer.flush();
         signal?.throwIfAborted();
         const write = (await curves.writer(record.id, null, seen)).unwritten();
@@ -250,6 +265,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
         const puts = [
           ...write.puts,
           ...entries.map((entry) => sealed(recordKey("dataset", entry.hash), entry)),
+          ...resultWrites,
           ...manifests.map((manifest) => sealed(recordKey("checkpoint", record.id, manifest.step), manifest)),
           sealed(key, record),
         ];

@@ -56,13 +56,13 @@ export function createCollector(records: KeyValue, chunks: ChunkStore, locks: Lo
   let owed = false;
 
   /**
-   * Keys in all records; runs and their curves name no chunks. Records are searched rather than parsed, so that one which
+   * Keys in all records; runs, their curves and votes name no chunks. Records are searched rather than parsed, so that one which
    * is broken, or which a newer version wrote, never loses its chunks.
    */
   async function referencedKeys(): Promise<Set<string>> {
     const referenced = new Set<string>();
     for (const key of await records.keys()) {
-      if (!/^(run|metrics)\//.test(key)) gatherKeys(await records.get(key), referenced);
+      if (!/^(run|metrics|vote)\//.test(key)) gatherKeys(await records.get(key), referenced);
     }
     return referenced;
   }

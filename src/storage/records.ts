@@ -5,10 +5,12 @@ import type { Curves } from "../run/curves.ts";
 import { Count, Hash, Text } from "../run/fields.ts";
 import { readAs } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
+import type { VoteRecord } from "../run/results.ts";
 import { bytesPerElement, type DType } from "../tensor/dtype.ts";
 import { chunkBytes, type StoredBytes } from "./chunks.ts";
 import { StorageError } from "./errors.ts";
 import type { Entry } from "./keyValue.ts";
+import type { StoredExam } from "./results.ts";
 
 /**
  * The format that this program writes. A change that older programs cannot read raises it; whatever changes, chunk keys
@@ -16,11 +18,20 @@ import type { Entry } from "./keyValue.ts";
  */
 export const format = 2;
 
-export type RecordKind = "run" | "metrics" | "checkpoint" | "dataset" | "model" | "fetch";
+export type RecordKind =
+  | "run"
+  | "metrics"
+  | "checkpoint"
+  | "exam"
+  | "baseExam"
+  | "vote"
+  | "dataset"
+  | "model"
+  | "fetch";
 
 /**
- * `run/<id>`, `metrics/<run id>/<number of the chunk>`, `checkpoint/<run id>/<step>`, `dataset/<hash>`, `model/<hash>`,
- * `fetch/<address>`, each part escaped.
+ * `run/<id>`, `metrics/<run id>/<number of the chunk>`, `checkpoint/<run id>/<step>`, `exam/<run id>/<id>`,
+ * `baseExam/<model hash>/<id>`, `vote/<run id>/<id>`, `dataset/<hash>`, `model/<hash>`, `fetch/<address>`, each part escaped.
  */
 export function recordKey(kind: RecordKind, ...parts: readonly (string | number)[]): string {
   return [kind, ...parts.map((part) => encodeURIComponent(part))].join("/");
@@ -44,7 +55,7 @@ export function lastPart(key: string): string {
 /** A record as it is stored. */
 export function sealed(
   key: string,
-  value: RunRecord | MetricChunk | CheckpointManifest | StoredFiles | StoredFetch,
+  value: RunRecord | MetricChunk | CheckpointManifest | StoredExam | VoteRecord | StoredFiles | StoredFetch,
 ): Entry {
   return [key, { format, value }];
 }
@@ -143,16 +154,18 @@ function chunksFit({ byteLength, chunks }: StoredBytes): boolean {
 }
 const unfit = "as many chunks as its length takes";
 
+export const StoredBytesSchema: v.GenericSchema<unknown, StoredBytes> = v.pipe(
+  v.object(storedBytes),
+  v.check((bytes) => chunksFit(bytes), unfit),
+);
+
 const Dtype = v.picklist(Object.keys(bytesPerElement) as DType[]);
 
 export const CheckpointManifestSchema: v.GenericSchema<unknown, CheckpointManifest> = v.object({
   runId: Text,
   step: Count,
   savedAt: Text,
-  state: v.pipe(
-    v.object(storedBytes),
-    v.check((bytes) => chunksFit(bytes), unfit),
-  ),
+  state: StoredBytesSchema,
   curves: v.optional(v.nullable(CurvePlaceSchema), null),
   tensors: v.array(
     v.pipe(

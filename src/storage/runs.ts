@@ -10,6 +10,7 @@ import { type KeyValue, writeFor } from "./keyValue.ts";
 import { type Locks, trainingLock } from "./lock.ts";
 import type { Collector } from "./orphans.ts";
 import { keyPrefix, lastPart, recordKey, sealed, unsealed } from "./records.ts";
+import type { ResultStore } from "./results.ts";
 
 export interface Runs {
   /** All runs that can be read, newest first, and a sentence for each that cannot. Reads no curve. */
@@ -29,7 +30,7 @@ export interface Runs {
   curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite | null>;
   /** Changes what its owner calls it and wrote of it. Throws `StorageError` when there is none. */
   edit(id: string, change: RunWords): Promise<RunRecord>;
-  /** Deletes the run, its curves, its checkpoints and their chunks. Throws `StorageError` while it trains. */
+  /** Deletes the run, its curves, its checkpoints, its results and their chunks. Throws `StorageError` while it trains. */
   delete(id: string): Promise<void>;
   /**
    * Turns runs that a killed tab left "running" into paused ones with the reason, and gives them. Does nothing while
@@ -59,7 +60,13 @@ export const missingRun = (id: string) =>
 /** Held while records of format 1 are rewritten: the tabs that open at the same time do it one after the other. */
 const upgradeLock = "hone-upgrade";
 
-export function createRuns(records: KeyValue, curveStore: CurveStore, collector: Collector, locks: Locks): Runs {
+export function createRuns(
+  records: KeyValue,
+  curveStore: CurveStore,
+  results: Pick<ResultStore, "keys">,
+  collector: Collector,
+  locks: Locks,
+): Runs {
   const parse = (key: string, stored: unknown) =>
     unsealed(
       `The record of run ${quoted(lastPart(key), 80)}`,
@@ -149,7 +156,7 @@ export function createRuns(records: KeyValue, curveStore: CurveStore, collector:
       }
       const what = `The deletion of run "${quoted(record?.name ?? id)}"`;
       await collector.guarded(async () => {
-        const keys = [...(await curveStore.keys(id)), ...(await checkpointKeys(id))];
+        const keys = [...(await curveStore.keys(id)), ...(await checkpointKeys(id)), ...(await results.keys(id))];
         await writeFor({ what, bytes: 0 }, records, [], [recordKey("run", id), ...keys]);
       }, true);
     },

@@ -11,6 +11,7 @@ import { type KeyValue, memoryKeyValue } from "./keyValue.ts";
 import { defaultLocks, type Locks, locksOfAllTabs, realmLocks } from "./lock.ts";
 import { createCollector, type StorageAudit } from "./orphans.ts";
 import { estimateStorage, type StorageReport } from "./quota.ts";
+import { createResults, type ResultStore } from "./results.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { surveyed } from "./survey.ts";
 
@@ -30,6 +31,7 @@ export interface Storage {
   readonly runs: Runs;
   readonly curves: CurveStore;
   readonly checkpoints: Checkpoints;
+  readonly results: ResultStore;
   readonly datasets: FileStore;
   readonly models: FileStore;
   /** Models of which only a part has come over the network. */
@@ -97,7 +99,7 @@ async function openIndexedDb(): Promise<StorageBackend> {
 
 /**
  * Opens storage, on a page or in a worker: takes the curves out of records of format 1, turns runs that a killed tab left
- * running into paused ones, and collects orphan chunks. Throws `StorageError` where the browser withholds hashing (an
+ * running into paused ones, deletes results without a run, and collects orphan chunks. Throws `StorageError` where the browser withholds hashing (an
  * address without https).
  */
 export async function openStorage(backend?: StorageBackend): Promise<Storage> {
@@ -112,7 +114,8 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
   const chunks = createChunkStore(chunkValues);
   const collector = createCollector(records, chunks, chunkLocks);
   const curves = createCurves(records);
-  const runs = createRuns(records, curves, collector, locks);
+  const results = createResults(records, chunks, collector);
+  const runs = createRuns(records, curves, results, collector, locks);
 
   const problems: string[] = [];
   const tidy = async (task: () => Promise<unknown>) => {
@@ -124,12 +127,14 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
   };
   await tidy(runs.upgrade);
   await tidy(runs.recover);
+  await tidy(results.tidy);
   await tidy(collector.collect);
 
   return {
     runs,
     curves,
-    checkpoints: createCheckpoints({ records, chunks, collector, runs, curves, wasCleared, problems }),
+    checkpoints: createCheckpoints({ records, chunks, collector, runs, curves, results, wasCleared, problems }),
+    results,
     datasets: createFileStore("dataset", records, chunks, collector),
     models: createFileStore("model", records, chunks, collector),
     fetches: createFetchStore(records, chunks, collector),

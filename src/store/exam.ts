@@ -1,26 +1,48 @@
-/** The exam as a topic: which questions, the base model's answers to them, and a run's; the base model is asked once. */
+/** The exam as a topic: which questions, who takes it, and the results that are stored of a run and its base model. */
 
 import type { Exam } from "../protocol/datasets.ts";
-import type { Subject } from "../protocol/engine.ts";
+import type { ListedExam, Subject } from "../protocol/engine.ts";
+import { comparisonKey, type ExamResult, type WholeExamResult } from "../run/results.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import { fetchSample } from "./samples.ts";
 import { demoExam } from "./seedling.ts";
-import { type ExamChoice, type ExamFacts, toFailure } from "./state.ts";
+import { type ExamChoice, type ExamFacts, type ExamOwner, toFailure } from "./state.ts";
 
 export interface ExamActions {
   choose(choice: ExamChoice): void;
   /** Reads an exam of one or several files, and chooses it. */
   open(files: readonly File[]): Promise<void>;
-  /** Has the base model take the chosen exam, unless its answers are there, and then the run, if there is one. */
-  take(choice: ExamChoice, subject: Subject): Promise<void>;
+  /**
+   * Has the base model take the chosen exam and then the run, if there is one. A stored result of the base model serves
+   * again, unless `anew`.
+   */
+  take(choice: ExamChoice, subject: Subject, anew?: boolean): Promise<void>;
   /** Ends a reading or an exam; what the base model has finished stays. */
   stop(): void;
+  /** Lists what is stored of a run and its base model, and shows the newest result unless one of them is shown. */
+  list(owner: ExamOwner): Promise<void>;
+  /** Shows a stored result beside the base model's of the same exam. */
+  show(result: ExamResult): Promise<void>;
+  remove(result: ExamResult): Promise<void>;
+}
+
+/** A stored result of the base model that compares with a subject: the newest that was measured here, else one from a file. */
+export function baseResultFor(
+  { stored }: Pick<ExamFacts, "stored">,
+  subject: Pick<Subject, "modelHash" | "template" | "systemPrompt">,
+  examHash: string,
+): ListedExam | null {
+  const key = comparisonKey({ ...subject, exam: { hash: examHash } });
+  const found = stored?.exams.filter((result) => result.runId === null && comparisonKey(result) === key) ?? [];
+  return found.find(({ fromFile }) => !fromFile) ?? found[0] ?? null;
 }
 
 export function examActions(context: Context, model: ModelActions): ExamActions {
   const { client, store } = context;
   let controller: AbortController | null = null;
+  /** Counts lists and results that were requested: a late answer to an earlier one is dropped. */
+  let requests = 0;
   const facts = () => store.getState().exam;
   const change = (edit: Partial<ExamFacts>) => patch(context, "exam", edit);
 
@@ -52,39 +74,123 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
     return exam;
   };
 
+  const modelName = (modelHash: string) =>
+    store.getState().model.list.find(({ hash }) => hash === modelHash)?.name ?? "";
+  const runNamed = (runId: string | null) => {
+    const run = store.getState().runs.list.find(({ id }) => id === runId);
+    return run ? { id: run.id, name: run.name } : null;
+  };
+  const sameOwner = (one: ExamOwner | undefined, { modelHash, runId }: ExamOwner) =>
+    one?.modelHash === modelHash && one.runId === runId;
+
+  /** Lists anew; null where another list was requested meanwhile. */
+  const load = async (owner: ExamOwner) => {
+    const request = ++requests;
+    const { exams, problems } = await client.engine.examsOf(owner.modelHash, owner.runId);
+    if (request !== requests) return null;
+    change({ stored: { owner, exams, problems } });
+    return exams;
+  };
+
+  const whole = ({ modelHash }: ExamResult, runId: string | null, id: string) =>
+    client.engine.examResult(modelHash, runId, id);
+
+  /** The result and, of a tuned one, the base model's of the same exam. */
+  const withBase = async (result: ExamResult, owner: ExamOwner) => {
+    const found = await whole(result, owner.runId, result.id);
+    if (result.runId === null) return { base: found, tuned: null };
+    const base = baseResultFor(facts(), result, result.exam.hash);
+    // Without it the run's own answers can still be read.
+    const before = base && (await whole(base, owner.runId, base.id).catch(() => null));
+    return { base: before, tuned: found };
+  };
+
+  const show = async (result: ExamResult) => {
+    const owner = facts().stored?.owner;
+    if (!owner || facts().phase !== "idle") return;
+    const request = ++requests;
+    change({ failure: null });
+    try {
+      const found = await withBase(result, owner);
+      if (request !== requests || facts().phase !== "idle") return;
+      endRound();
+      const run = found.tuned ? runNamed(owner.runId) : null;
+      change({ results: { owner, model: modelName(owner.modelHash), run, ...found } });
+    } catch (thrown) {
+      if (request === requests) change({ failure: toFailure(thrown) });
+    }
+  };
+
+  /** A vote on the exam is over when other results are shown. */
+  const endRound = () => {
+    if (store.getState().vote.round?.source === "exam") patch(context, "vote", { round: null });
+  };
+
   return {
     choose: (choice) => change({ choice, failure: null }),
     open: (files) =>
       alone(async (signal) => change({ own: await client.data.exam(files, signal), choice: "own", failure: null })),
-    take: (choice, subject) =>
+    take: (choice, subject, anew = false) =>
       alone(async (signal) => {
         const exam = await read(choice, signal);
-        const { modelHash, runId, template, systemPrompt } = subject;
+        const { modelHash, runId } = subject;
+        const owner = { modelHash, runId };
         await model.ensureOpen(modelHash);
-        const questions = exam.questions.map(({ prompt, expected }) => ({ prompt, expected }));
-        const ask = (phase: "base" | "tuned", asked: string | null) => {
+        await load(owner);
+        const found = baseResultFor(facts(), subject, exam.hash);
+        // What a file says of the base model is shown, and never taken for a measurement.
+        const earlier = anew || found?.fromFile ? null : found;
+        const takeAs = (phase: "base" | "tuned", by: string | null) => {
           change({ phase });
-          return client.engine.examine({ ...subject, runId: asked, questions, texts: exam.texts }, signal);
+          const checkpoint = by === null ? null : subject.checkpoint;
+          return client.engine.takeExam({ ...subject, runId: by, checkpoint, exam }, signal);
         };
-        const { model: models, runs } = store.getState();
-        const run = runs.list.find(({ id }) => id === runId);
-        const key = JSON.stringify([modelHash, template, systemPrompt, exam.hash]);
-        const before = facts().results;
-        const results = {
-          key,
-          exam,
-          model: models.list.find(({ hash }) => hash === modelHash)?.name ?? "",
-          run: run ? { id: run.id, name: run.name, step: run.step } : null,
-          base: before?.key === key ? before.base : await ask("base", null),
-          tuned: null,
-        };
-        if (store.getState().vote.round?.source === "exam") patch(context, "vote", { round: null });
+        const stored = earlier && (await whole(earlier, runId, earlier.id).catch(() => null));
+        const base: WholeExamResult = stored ?? (await takeAs("base", null));
+        endRound();
+        const results = { owner, model: modelName(modelHash), run: runNamed(runId), base, tuned: null };
         change({ results });
-        if (!run) return;
-        const tuned = await ask("tuned", run.id);
-        const answered = { id: run.id, name: run.name, step: tuned.step ?? run.step };
-        change({ results: { ...results, run: answered, tuned } });
+        if (results.run) {
+          // A list that fails now must not hide a result.
+          void load(owner).catch(() => undefined);
+          change({ results: { ...results, tuned: await takeAs("tuned", results.run.id) } });
+        }
+        await load(owner);
       }),
     stop: () => controller?.abort(),
+
+    async list(owner) {
+      if (facts().phase !== "idle") return;
+      if (!sameOwner(facts().stored?.owner, owner)) change({ stored: null });
+      if (!sameOwner(facts().results?.owner, owner)) {
+        endRound();
+        change({ results: null });
+      }
+      try {
+        const exams = await load(owner);
+        if (exams === null || facts().results !== null) return;
+        const newest = exams.find((result) => result.runId === owner.runId) ?? exams[0];
+        if (newest) await show(newest);
+      } catch (thrown) {
+        change({ failure: toFailure(thrown) });
+      }
+    },
+    show,
+    async remove(result) {
+      const owner = facts().stored?.owner;
+      if (!owner) return;
+      try {
+        await client.engine.deleteExam(owner.modelHash, owner.runId, result.id);
+        const { results } = facts();
+        const shown = results && [results.tuned, results.base].some((one) => one?.id === result.id);
+        if (shown) {
+          endRound();
+          change({ results: null });
+        }
+        await load(owner);
+      } catch (thrown) {
+        change({ failure: toFailure(thrown) });
+      }
+    },
   };
 }

@@ -1,14 +1,14 @@
 /** What an exam amounts to: right answers by group and by task, and the loss on general text, before and after. */
 
-import type { ExamItem } from "../protocol/datasets.ts";
+import type { AnsweredQuestion, WholeExamResult } from "../run/results.ts";
 import type { ExamResults } from "./state.ts";
 
 export interface ExamScore {
   readonly name: string;
   readonly questions: number;
-  /** Share of exact matches of the base model, in [0, 1]. */
-  readonly before: number;
-  /** Of the tuned model; null where none was asked. */
+  /** Share of exact matches of the base model, in [0, 1]; null where its answers are not there. */
+  readonly before: number | null;
+  /** Of the tuned model. */
   readonly after: number | null;
 }
 
@@ -17,48 +17,69 @@ export interface ExamSummary {
   /** In the order of the exam; empty where no question names one. */
   readonly groups: readonly ExamScore[];
   readonly tasks: readonly ExamScore[];
-  /** Nats per token; null without texts or without a tuned model. */
+  /** Nats per token; null without texts or without the answers of that model. */
   readonly generalLoss: { readonly before: number | null; readonly after: number | null };
 }
 
-export function summarizeExam({ exam, base, tuned }: ExamResults): ExamSummary {
-  const scoreOf = (name: string, belongs: (item: ExamItem) => boolean): ExamScore => {
-    const places = exam.questions.flatMap((item, index) => (belongs(item) ? [index] : []));
-    const right = (answers: typeof base.answers) => places.filter((index) => answers[index]?.correct).length;
-    const share = (count: number) => count / Math.max(1, places.length);
-    return {
-      name,
-      questions: places.length,
-      before: share(right(base.answers)),
-      after: tuned && share(right(tuned.answers)),
-    };
+/** A question with the answers of both models; null where there is none. */
+export interface ComparedQuestion {
+  readonly question: Pick<AnsweredQuestion, "prompt" | "expected" | "group" | "task">;
+  readonly before: AnsweredQuestion | null;
+  readonly after: AnsweredQuestion | null;
+}
+
+/** In the order of the exam. */
+export function comparedQuestions({ base, tuned }: Pick<ExamResults, "base" | "tuned">): readonly ComparedQuestion[] {
+  return ((tuned ?? base)?.questions ?? []).map((question, index) => ({
+    question,
+    before: base?.questions[index] ?? null,
+    after: tuned?.questions[index] ?? null,
+  }));
+}
+
+export function summarizeExam(results: Pick<ExamResults, "base" | "tuned">): ExamSummary {
+  const { base, tuned } = results;
+  const questions = comparedQuestions(results);
+  const scoreOf = (name: string, of: readonly ComparedQuestion[]): ExamScore => {
+    const share = (whole: WholeExamResult | null, side: "before" | "after") =>
+      whole && of.filter((compared) => compared[side]?.correct).length / Math.max(1, of.length);
+    return { name, questions: of.length, before: share(base, "before"), after: share(tuned, "after") };
   };
   const scoresBy = (part: "group" | "task") => {
-    const names = new Set(exam.questions.map((item) => item[part]));
+    const names = new Set(questions.map(({ question }) => question[part]));
     if (names.size === 1 && names.has(null)) return [];
-    return [...names].map((name) => scoreOf(name ?? `no ${part}`, (item) => item[part] === name));
+    return [...names].map((name) => {
+      const of = questions.filter(({ question }) => question[part] === name);
+      return scoreOf(name ?? `no ${part}`, of);
+    });
   };
   return {
-    all: scoreOf("All questions", () => true),
+    all: scoreOf("All questions", questions),
     groups: scoresBy("group"),
     tasks: scoresBy("task"),
-    generalLoss: { before: base.textLoss, after: tuned?.textLoss ?? null },
+    generalLoss: { before: base?.textLoss ?? null, after: tuned?.textLoss ?? null },
   };
 }
 
 /** The results as a file for other programs: the summary, and every question with its answers. */
 export function examRecord(results: ExamResults) {
-  const { exam, model, run, base, tuned } = results;
+  const { model, run, base, tuned } = results;
+  const of = tuned ?? base;
+  const given = (answered: AnsweredQuestion | null) =>
+    answered && { text: answered.answer, finish: answered.finish, correct: answered.correct };
   return {
-    exam: { name: exam.name, hash: exam.hash, texts: exam.texts.length },
+    exam: of && { name: of.exam.name, hash: of.exam.hash, texts: of.exam.texts },
     model,
-    run,
+    run: run && { ...run, step: tuned?.step ?? null },
     ...summarizeExam(results),
-    seconds: { before: base.seconds, after: tuned?.seconds ?? null },
-    questions: exam.questions.map((item, index) => ({
-      ...item,
-      before: base.answers[index] ?? null,
-      after: tuned?.answers[index] ?? null,
+    seconds: { before: base?.seconds ?? null, after: tuned?.seconds ?? null },
+    questions: comparedQuestions(results).map(({ question, before, after }) => ({
+      prompt: question.prompt,
+      expected: question.expected,
+      group: question.group,
+      task: question.task,
+      before: given(before),
+      after: given(after),
     })),
   };
 }

@@ -37,10 +37,10 @@ export interface RunsActions {
   /** The record as a file. Rejects when there is none. */
   record(runId: string): Promise<ExportedFile>;
   artifacts(runId: string, signal: AbortSignal): Promise<ExportedArtifacts>;
-  /** The adapter of a LoRA run as one archive. Rejects as the engine does, and when cancelled. */
-  adapter(runId: string, signal: AbortSignal): Promise<Exported>;
-  /** The whole trained model as one archive. Rejects as the engine does, and when cancelled. */
-  model(runId: string, signal: AbortSignal): Promise<Exported>;
+  /** The adapter of a LoRA run's checkpoint as one archive; null is the newest. Rejects as the engine does, and when cancelled. */
+  adapter(runId: string, checkpoint: number | null, signal: AbortSignal): Promise<Exported>;
+  /** The trained model of a run's checkpoint as one archive; null is the newest. Rejects as the engine does, and when cancelled. */
+  model(runId: string, checkpoint: number | null, signal: AbortSignal): Promise<Exported>;
   /** Everything that reproduces the run but its base model, as one file. Rejects as the engine does, and when cancelled. */
   whole(runId: string, signal: AbortSignal): Promise<Exported>;
   /** Asks the browser not to throw away what is kept. */
@@ -227,8 +227,8 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     takeAway: (runId) => patch(context, "runs", { takeAway: runId }),
     record: (runId) => client.engine.exportRecord(runId),
     artifacts: (runId, signal) => untilDone(client.engine.exportArtifacts(runId, signal)),
-    adapter: (runId, signal) => untilDone(client.engine.exportAdapter(runId, signal)),
-    model: (runId, signal) => untilDone(client.engine.exportModel(runId, signal)),
+    adapter: (runId, checkpoint, signal) => untilDone(client.engine.exportAdapter(runId, checkpoint, signal)),
+    model: (runId, checkpoint, signal) => untilDone(client.engine.exportModel(runId, checkpoint, signal)),
     whole: (runId, signal) => untilDone(client.engine.exportRun(runId, signal)),
 
     async askToKeep() {

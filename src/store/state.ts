@@ -5,8 +5,8 @@ import type {
   Budget,
   CatalogueEntry,
   EngineReport,
-  Examination,
   KeptCheckpoint,
+  ListedExam,
   ModelDetails,
   ModelInspection,
   ModelSummary,
@@ -18,6 +18,7 @@ import type { RowProblem } from "../records/example.ts";
 import type { SourceSummary } from "../records/source.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
+import type { WholeExamResult } from "../run/results.ts";
 import type { WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
@@ -227,17 +228,23 @@ export interface CompareFacts {
 /** The exam that comes with the page, or one that was read from files. */
 export type ExamChoice = "demo" | "own";
 
+/** Whose results: a base model, and the run that is compared with it; null is none. */
+export interface ExamOwner {
+  readonly modelHash: string;
+  readonly runId: string | null;
+}
+
 /** What an exam showed, and of whom. */
 export interface ExamResults {
-  /** Of model, template, system prompt and exam: equal where the base model would answer the same. */
-  readonly key: string;
-  readonly exam: Exam;
+  readonly owner: ExamOwner;
   /** The base model's name. */
   readonly model: string;
-  readonly run: { readonly id: string; readonly name: string; readonly step: number } | null;
-  readonly base: Examination;
+  /** The run that takes or has taken it. */
+  readonly run: { readonly id: string; readonly name: string } | null;
+  /** Null where its answers are not stored. */
+  readonly base: WholeExamResult | null;
   /** Null without a run, and until it has answered. */
-  readonly tuned: Examination | null;
+  readonly tuned: WholeExamResult | null;
 }
 
 export interface ExamFacts {
@@ -248,8 +255,14 @@ export interface ExamFacts {
   readonly own: Exam | null;
   /** Who answers now. */
   readonly phase: "idle" | "reading" | "base" | "tuned";
-  /** Of the last exam. */
+  /** Of the exam that is shown. */
   readonly results: ExamResults | null;
+  /** All that are stored of a run and its base model, newest first; null until they are listed. */
+  readonly stored: {
+    readonly owner: ExamOwner;
+    readonly exams: readonly ListedExam[];
+    readonly problems: readonly string[];
+  } | null;
   readonly failure: Failure | null;
 }
 
@@ -371,6 +384,6 @@ export const initialState: HoneState = {
     removed: [],
     failure: null,
   },
-  exam: { choice: null, demo: null, own: null, phase: "idle", results: null, failure: null },
-  vote: { round: null },
+  exam: { choice: null, demo: null, own: null, phase: "idle", results: null, stored: null, failure: null },
+  vote: { round: null, stored: null, failure: null },
 };

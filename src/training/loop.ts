@@ -1,6 +1,7 @@
 /** The training loop: evaluate, save, leave, step, log; one pass more than steps, so the last weights are evaluated. */
 
 import type { RowOrigin } from "../batching/batch.ts";
+import type { HeldOutSet } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { TensorSource } from "../storage/checkpoints.ts";
@@ -48,6 +49,8 @@ export interface LoopParts {
   readonly evaluate: ((interrupted: () => Promise<boolean>) => Promise<Omit<EvaluationMetrics, "step"> | null>) | null;
   /** null: never before its last step. */
   readonly patience: Patience | null;
+  /** The set whose lowest loss makes a checkpoint the best; null is everything held out. */
+  readonly bestSet: HeldOutSet | null;
   /**
    * Steps with which a stage ends and another follows. The weights are evaluated and saved there whatever else is due, and
    * the optimizer begins afresh: the moments of the stage before are of other gradients.
@@ -112,7 +115,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
       if (held !== null) {
         if (!Number.isFinite(held.loss)) throw new NonFiniteError("validation loss", held.loss, state.step, []);
         const metrics = { step: state.step, ...held };
-        state = withEvaluation(state, metrics, patience);
+        state = withEvaluation(state, metrics, patience, parts.bestSet);
         emit({ type: "evaluation", metrics });
       }
     }

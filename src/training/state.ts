@@ -21,7 +21,7 @@ export interface LoopState {
   readonly seconds: number;
   /** How far the curves go: they are kept apart, and a state has the first so many points of them. */
   readonly progress: RunProgress;
-  /** The lowest validation loss; step 0 is the base model, any other has a checkpoint. */
+  /** The evaluation with the lowest loss on the run's set; step 0 is the base model, any other has a checkpoint. */
   readonly best: EvaluationMetrics | null;
   /** What patience waits for; null before a validation that counts, and without patience. */
   readonly waiting: Waiting | null;
@@ -36,8 +36,8 @@ export interface Patience {
   readonly validations: number;
   /** Those before this step do not count: they are of an earlier stage. */
   readonly from: number;
-  /** The set whose loss is to fall. */
-  readonly set: HeldOutSet;
+  /** The set whose loss is to fall; null is everything held out. */
+  readonly set: HeldOutSet | null;
 }
 
 /** The best validation of those that count for patience, and how many came after it. */
@@ -69,10 +69,15 @@ export function withStep(state: LoopState, metrics: StepMetrics): LoopState {
   return { ...state, progress, seconds: state.seconds + metrics.seconds };
 }
 
-/** After a validation, which is the best one where its loss is lower than any before. */
-export function withEvaluation(state: LoopState, found: EvaluationMetrics, patience: Patience | null): LoopState {
+/** After a validation, which is the best one where its loss on `set` is lower than any before; null is everything held out. */
+export function withEvaluation(
+  state: LoopState,
+  found: EvaluationMetrics,
+  patience: Patience | null,
+  set: HeldOutSet | null,
+): LoopState {
   const progress = { ...state.progress, evaluations: extended(state.progress.evaluations, found) };
-  const best = state.best === null || found.loss < state.best.loss ? found : state.best;
+  const best = state.best === null || lossOn(found, set) < lossOn(state.best, set) ? found : state.best;
   return { ...state, progress, best, waiting: patience ? waitingAfter(state.waiting, found, patience) : null };
 }
 

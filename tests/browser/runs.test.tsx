@@ -32,7 +32,7 @@ const kept = eachOnAPage(async (here) => {
   const third = await engine.startRun({ ...request, name: "third try" });
   const file = await copied(engine.exportRun(third.id));
   await engine.deleteRun(third.id);
-  const adapter = await copied(engine.exportAdapter(first.id));
+  const adapter = await copied(engine.exportAdapter(first.id, null));
   return { model, source, request, first, second, file, adapter, sizes: await engine.runSizes() };
 });
 
@@ -207,7 +207,7 @@ test("everything is taken away of the run that is chosen, each with what was com
   await expect
     .element(
       region("Adapter").getByText(
-        /^first-try\.adapter\.zip \(\d.* k?B\) has adapter_config\.json, adapter_model\.safetensors/,
+        /^first-try\.step-12\.adapter\.zip \(\d.* k?B\) has adapter_config\.json, adapter_model\.safetensors/,
       ),
     )
     .toBeVisible();
@@ -216,7 +216,7 @@ test("everything is taken away of the run that is chosen, each with what was com
     .toBeVisible();
   await region("Merged model").getByRole("button", { name: "Export the merged model" }).click();
   await expect
-    .element(region("Merged model").getByText(/^first-try\.model\.zip \(\d.* kB\) has .*model\.safetensors/))
+    .element(region("Merged model").getByText(/^first-try\.step-12\.model\.zip \(\d.* kB\) has .*model\.safetensors/))
     .toBeVisible();
   await region("Training artifacts").getByRole("button", { name: "Make the artifacts" }).click();
   await region("Training artifacts")
@@ -235,8 +235,8 @@ test("everything is taken away of the run that is chosen, each with what was com
   await expect
     .poll(() => downloads)
     .toEqual([
-      "first-try.adapter.zip",
-      "first-try.model.zip",
+      "first-try.step-12.adapter.zip",
+      "first-try.step-12.model.zip",
       "first-try.artifacts.zip",
       "eval_model.onnx",
       "first-try.run.zip",
@@ -256,7 +256,7 @@ test("an export that is refused says why, and one that is cancelled says nothing
     {
       engine: () => ({
         exportAdapter: refuse("The merged model was not exported, for it would never end. Export the adapter."),
-        exportModel: (_runId, signal) => untilCancelled(signal),
+        exportModel: (_runId, _checkpoint, signal) => untilCancelled(signal),
       }),
     },
   );

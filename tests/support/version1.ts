@@ -190,7 +190,8 @@ function version1Evaluation({ step, loss, sets }: EvaluationMetrics): Version1Ev
 }
 
 /** Version 1 had one length, rate and schedule for both stages but for the text's, and λ at the sources. */
-function version1Recipe({ stages, ...recipe }: Recipe): object {
+function version1Recipe({ stages, bestBy, ...recipe }: Recipe): object {
+  if (bestBy !== null) throw new Error(`Version 1 named no held-out set for the best checkpoint, not ${bestBy}.`);
   const [first, second] = stages;
   if (!first || stages.length > 2) throw new Error(`Version 1 had one stage or two, not ${stages.length}.`);
   const last = second ?? first;
@@ -288,7 +289,9 @@ export async function openBrowser() {
   return {
     async contents(): Promise<Contents> {
       const list = await Promise.all((await engine.listRuns()).map(whole));
-      const kept = list.map(async ({ id }) => [id, await engine.checkpointsOf(id)] as const);
+      // Version 1 told neither date nor loss of a checkpoint.
+      const stepsOf = async (id: string) => (await engine.checkpointsOf(id)).map(({ step, best }) => ({ step, best }));
+      const kept = list.map(async ({ id }) => [id, await stepsOf(id)] as const);
       const models = await engine.listModels();
       const [hash] = models.map((model) => model.hash);
       return {

@@ -1,8 +1,9 @@
 /** Which run answers beside the base model, and which checkpoint more. */
 
 import { NativeSelect } from "@mantine/core";
-import { useEffect } from "react";
 import type { RunRecord } from "../../run/record.ts";
+import { bestLossName } from "../checkpoints/CheckpointChoice.tsx";
+import { useCheckpoints } from "../checkpoints/useCheckpoints.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { compareWords } from "../words/compare.ts";
 import classes from "./ComparePanel.module.css";
@@ -18,14 +19,9 @@ const { run: runWords, other: otherWords } = compareWords;
 /** The steps that the other run keeps; what was chosen stays to be seen when it is not kept any more. */
 function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly checkpoint: number | null }) {
   const hone = useHone();
-  const ready = useFacts((state) => state.engine.status === "ready");
   const asking = useFacts((state) => state.compare.asking);
-  const kept = useFacts((state) => state.compare.checkpoints[run.id]);
-  const written = useFacts((state) => state.training.checkpoint);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a run that went on and a checkpoint that was written change the list
-  useEffect(() => {
-    if (ready) void hone.compare.loadCheckpoints(run.id);
-  }, [hone, ready, run.id, run.step, written]);
+  const kept = useCheckpoints(run);
+  const best = bestLossName(run);
   const gone = checkpoint !== null && kept && !kept.some(({ step }) => step === checkpoint);
   return (
     <NativeSelect
@@ -34,9 +30,9 @@ function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly che
       disabled={asking}
       data={[
         { value: "", label: otherWords.newest },
-        ...(kept ?? (checkpoint === null ? [] : [{ step: checkpoint, best: false }])).map(({ step, best }) => ({
-          value: String(step),
-          label: otherWords.at(step, best),
+        ...(kept ?? (checkpoint === null ? [] : [{ step: checkpoint, best: false }])).map((known) => ({
+          value: String(known.step),
+          label: otherWords.at(known.step, known.best ? best : null),
         })),
         ...(gone ? [{ value: String(checkpoint), label: otherWords.gone(checkpoint) }] : []),
       ]}

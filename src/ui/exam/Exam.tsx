@@ -1,11 +1,16 @@
 /** The same exam for the base model and a run: which one, the way through it, and what came of it. */
 
 import { Button, Group, NativeSelect, Text } from "@mantine/core";
+import { useEffect } from "react";
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunRecord } from "../../run/record.ts";
+import { baseResultFor } from "../../store/exam.ts";
 import { demoData } from "../../store/seedling.ts";
 import type { ExamChoice, ExamFacts } from "../../store/state.ts";
+import { CheckpointChoice } from "../checkpoints/CheckpointChoice.tsx";
+import { useCheckpointPick } from "../checkpoints/useCheckpoints.ts";
+import { moment } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
@@ -13,6 +18,7 @@ import { FilePicker } from "../shell/FilePicker.tsx";
 import { PanelPart } from "../shell/PanelPart.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { examWords as words } from "../words/compare.ts";
+import { ExamList } from "./ExamList.tsx";
 import { ExamResults } from "./ExamResults.tsx";
 
 interface ExamProps {
@@ -45,9 +51,15 @@ export function Exam({ run, model, recipe }: ExamProps) {
   const ready = useFacts((state) => state.engine.status === "ready");
   const asking = useFacts((state) => state.compare.asking);
   const demoFits = useDemoData(run);
-  const { own, phase, results, failure } = facts;
+  const { own, demo, phase, results, stored, failure } = facts;
   const choice: ExamChoice | null = facts.choice ?? (demoFits ? "demo" : null);
   const going = phase !== "idle";
+  const pick = useCheckpointPick(run);
+  const modelHash = model?.hash ?? null;
+  const runId = run?.id ?? null;
+  useEffect(() => {
+    if (ready && !going && modelHash !== null) void hone.exam.list({ modelHash, runId });
+  }, [hone, ready, going, modelHash, runId]);
 
   const missing = !ready
     ? words.missing.engine
@@ -59,11 +71,15 @@ export function Exam({ run, model, recipe }: ExamProps) {
           ? words.missing.question
           : null;
 
-  const take = () => {
-    if (!model || choice === null || missing) return;
-    const { template, systemPrompt } = recipe;
-    const subject = { modelHash: model.hash, runId: run?.id ?? null, checkpoint: null, template, systemPrompt };
-    void hone.exam.take(choice, subject);
+  const { template, systemPrompt } = recipe;
+  const exam = choice === "own" ? own : demo;
+  const earlier = modelHash && exam ? baseResultFor(facts, { modelHash, template, systemPrompt }, exam.hash) : null;
+  const reused = run && earlier && !earlier.fromFile ? earlier : null;
+  const about = reused ? words.reuses(moment(reused.takenAt)) : run ? words.once : words.baseOnly;
+
+  const take = (anew: boolean) => {
+    if (modelHash === null || choice === null || missing) return;
+    void hone.exam.take(choice, { modelHash, runId, checkpoint: pick.checkpoint, template, systemPrompt }, anew);
   };
 
   return (
@@ -104,24 +120,38 @@ export function Exam({ run, model, recipe }: ExamProps) {
           <ProblemList label={words.leftOutRows} problems={own.problems} />
         </div>
       )}
+      {run && <CheckpointChoice run={run} pick={pick} disabled={going} />}
       <Group gap="md">
         {going ? (
           <Button key="stop" variant="default" onClick={hone.exam.stop}>
             {words.stop}
           </Button>
         ) : (
-          <Button key="run" variant={results ? "default" : "filled"} disabled={missing !== null} onClick={take}>
-            {words.run}
-          </Button>
+          <>
+            <Button variant={results ? "default" : "filled"} disabled={missing !== null} onClick={() => take(!run)}>
+              {words.run}
+            </Button>
+            {reused && (
+              <Button variant="subtle" disabled={missing !== null} onClick={() => take(true)}>
+                {words.anew}
+              </Button>
+            )}
+          </>
         )}
         <Text size="sm" c="dimmed" flex="1 1 12rem">
-          {missing ??
-            (going ? (phase === "reading" ? words.reading : words.asking[phase]) : run ? words.once : words.baseOnly)}
+          {missing ?? (going ? (phase === "reading" ? words.reading : words.asking[phase]) : about)}
         </Text>
       </Group>
       {going && <CallProgress of={phase === "reading" ? "data" : "engine"} label={words.preparing} />}
       <FailureAlert title={words.refused} failure={failure} />
-      {results && <ExamResults results={results} />}
+      {stored && (
+        <ExamList
+          stored={stored}
+          shown={[results?.base?.id, results?.tuned?.id].filter((id) => id !== undefined)}
+          disabled={!ready || going}
+        />
+      )}
+      {results && <ExamResults key={results.tuned?.id ?? results.base?.id} results={results} />}
     </PanelPart>
   );
 }

@@ -2,7 +2,8 @@
 
 import { Button, NativeSelect, Text } from "@mantine/core";
 import { useId, useState } from "react";
-import type { ExamAnswer } from "../../protocol/engine.ts";
+import type { AnsweredQuestion } from "../../run/results.ts";
+import { type ComparedQuestion, comparedQuestions } from "../../store/examSummary.ts";
 import type { ExamResults } from "../../store/state.ts";
 import { examWords as words } from "../words/compare.ts";
 import classes from "./Exam.module.css";
@@ -13,35 +14,33 @@ const more = 200;
 
 type Which = keyof typeof words.kinds;
 
-function Answer({ title, answer }: { readonly title: string; readonly answer: ExamAnswer }) {
+function Answer({ title, answer }: { readonly title: string; readonly answer: AnsweredQuestion }) {
   return (
     <div data-correct={answer.correct}>
       <dt>
         {title}: <span className={classes.mark}>{answer.correct ? words.right : words.wrong}</span>
         {words.endings[answer.finish]}
       </dt>
-      <dd>{answer.text.trim() || words.empty}</dd>
+      <dd>{answer.answer.trim() || words.empty}</dd>
     </div>
   );
 }
 
 export function ExamQuestions({ results }: { readonly results: ExamResults }) {
-  const { exam, base, tuned } = results;
+  const { base, tuned } = results;
+  const both = base !== null && tuned !== null;
   const id = useId();
   const [which, setWhich] = useState<Which>("all");
   const [limit, setLimit] = useState(first);
 
-  const asked = exam.questions.flatMap((item, index) => {
-    const before = base.answers[index];
-    return before ? [{ index, item, before, after: tuned?.answers[index] ?? null }] : [];
-  });
-  const shownOf: Readonly<Record<Which, (question: (typeof asked)[number]) => boolean>> = {
+  const shownOf: Readonly<Record<Which, (question: ComparedQuestion) => boolean>> = {
     all: () => true,
     wrong: ({ after }) => after !== null && !after.correct,
-    gained: ({ before, after }) => !before.correct && (after?.correct ?? false),
-    lost: ({ before, after }) => before.correct && after !== null && !after.correct,
+    gained: ({ before, after }) => before !== null && !before.correct && (after?.correct ?? false),
+    lost: ({ before, after }) => (before?.correct ?? false) && after !== null && !after.correct,
   };
-  const found = asked.filter(shownOf[tuned ? which : "all"]);
+  const questions = comparedQuestions(results).map((compared, index) => ({ index, ...compared }));
+  const found = questions.filter(shownOf[tuned ? which : "all"]);
   const left = found.length - limit;
 
   return (
@@ -69,19 +68,19 @@ export function ExamQuestions({ results }: { readonly results: ExamResults }) {
         </Text>
       )}
       <ol className={classes.questions}>
-        {found.slice(0, limit).map(({ index, item, before, after }) => (
+        {found.slice(0, limit).map(({ index, question, before, after }) => (
           <li key={index} className={classes.question}>
-            <p className={classes.prompt}>{item.prompt}</p>
-            {(item.group || item.task) && (
-              <p className={classes.kind}>{[item.group, item.task].filter(Boolean).join(" · ")}</p>
+            <p className={classes.prompt}>{question.prompt}</p>
+            {(question.group || question.task) && (
+              <p className={classes.kind}>{[question.group, question.task].filter(Boolean).join(" · ")}</p>
             )}
             <dl className={classes.answers}>
               <div>
                 <dt>{words.expected}</dt>
-                <dd>{item.expected}</dd>
+                <dd>{question.expected}</dd>
               </div>
-              <Answer title={tuned ? words.columns.before : words.base} answer={before} />
-              {after && <Answer title={words.columns.after} answer={after} />}
+              {before && <Answer title={both ? words.columns.before : words.base} answer={before} />}
+              {after && <Answer title={both ? words.columns.after : words.tuned} answer={after} />}
             </dl>
           </li>
         ))}

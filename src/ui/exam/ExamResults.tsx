@@ -3,28 +3,34 @@
 import { Button, Group, Table, Text } from "@mantine/core";
 import { type ExamScore, examRecord, summarizeExam } from "../../store/examSummary.ts";
 import type { ExamResults as Results } from "../../store/state.ts";
-import { figure, share } from "../format.ts";
+import { duration, figure, moment, share } from "../format.ts";
 import { Explain } from "../help/Explain.tsx";
 import { download } from "../runs/download.ts";
 import { forgettingWords, examWords as words } from "../words/compare.ts";
 import classes from "./Exam.module.css";
 import { ExamQuestions } from "./ExamQuestions.tsx";
 
+interface Column {
+  readonly title: string;
+  readonly side: "before" | "after";
+}
+
 interface ScoresProps {
   readonly title: string;
   readonly scores: readonly ExamScore[];
-  readonly tuned: boolean;
+  readonly columns: readonly Column[];
   /** The last line, beneath a rule. */
   readonly total?: ExamScore;
 }
 
-function Scores({ title, scores, tuned, total }: ScoresProps) {
-  const line = ({ name, questions, before, after }: ExamScore, isTotal: boolean) => (
-    <Table.Tr key={name} data-total={isTotal || undefined}>
-      <Table.Th scope="row">{name}</Table.Th>
-      <Table.Td>{questions.toLocaleString("en")}</Table.Td>
-      <Table.Td>{share(before)}</Table.Td>
-      {tuned && <Table.Td>{after === null ? "–" : share(after)}</Table.Td>}
+function Scores({ title, scores, columns, total }: ScoresProps) {
+  const line = (score: ExamScore, isTotal: boolean) => (
+    <Table.Tr key={score.name} data-total={isTotal || undefined}>
+      <Table.Th scope="row">{score.name}</Table.Th>
+      <Table.Td>{score.questions.toLocaleString("en")}</Table.Td>
+      {columns.map(({ side }) => (
+        <Table.Td key={side}>{share(score[side] ?? Number.NaN)}</Table.Td>
+      ))}
     </Table.Tr>
   );
   return (
@@ -33,8 +39,11 @@ function Scores({ title, scores, tuned, total }: ScoresProps) {
         <Table.Tr>
           <Table.Th scope="col">{title}</Table.Th>
           <Table.Th scope="col">{words.columns.questions}</Table.Th>
-          <Table.Th scope="col">{tuned ? words.columns.before : words.columns.right}</Table.Th>
-          {tuned && <Table.Th scope="col">{words.columns.after}</Table.Th>}
+          {columns.map((column) => (
+            <Table.Th key={column.side} scope="col">
+              {column.title}
+            </Table.Th>
+          ))}
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
@@ -45,19 +54,20 @@ function Scores({ title, scores, tuned, total }: ScoresProps) {
   );
 }
 
-function GeneralLoss({ before, after, texts }: { before: number; after: number | null; texts: number }) {
-  const change = after === null ? null : after - before;
+/** The loss on general text of the models that took the exam; of both, its change and what that means. */
+function GeneralLoss({ losses, texts }: { readonly losses: readonly number[]; readonly texts: number }) {
+  const [before, after] = losses;
+  const change = before === undefined || after === undefined ? null : after - before;
   return (
     <div>
       <Text size="sm" fw={600}>
         {forgettingWords.title}
       </Text>
       <p className={classes.loss}>
-        {figure(before)}
-        {after !== null && change !== null && (
+        {losses.map(figure).join(" → ")}
+        {change !== null && (
           <>
-            {" → "}
-            {figure(after)}{" "}
+            {" "}
             <span className={classes.change}>
               ({change >= 0 ? "+" : "−"}
               {Math.abs(change).toFixed(3)})
@@ -68,15 +78,31 @@ function GeneralLoss({ before, after, texts }: { before: number; after: number |
       <Text size="sm" c="dimmed">
         {forgettingWords.unit(texts)}
       </Text>
-      <Explain term="forgetting">{after !== null && forgettingWords.meaning(before, after)}</Explain>
+      <Explain term="forgetting">
+        {before !== undefined && after !== undefined && forgettingWords.meaning(before, after)}
+      </Explain>
     </div>
   );
 }
 
 export function ExamResults({ results }: { readonly results: Results }) {
-  const { exam, model, run, tuned } = results;
+  const { model, run, base, tuned } = results;
   const { all, groups, tasks, generalLoss } = summarizeExam(results);
-  const compared = tuned !== null;
+  const of = tuned ?? base;
+  if (of === null) return null;
+  const columns: readonly Column[] =
+    base && tuned
+      ? [
+          { side: "before", title: words.columns.before },
+          { side: "after", title: words.columns.after },
+        ]
+      : [{ side: tuned ? "after" : "before", title: words.columns.right }];
+  const losses = [generalLoss.before, generalLoss.after].filter((loss) => loss !== null);
+  const whom = {
+    model: base && model,
+    tuned: tuned && { name: run?.name ?? words.tuned, step: tuned.step ?? 0 },
+    unfinished: run && !tuned ? run.name : null,
+  };
   const save = () => {
     const text = `${JSON.stringify(examRecord(results), null, 2)}\n`;
     download("exam-results.json", new Blob([text], { type: "application/json" }));
@@ -86,19 +112,17 @@ export function ExamResults({ results }: { readonly results: Results }) {
     <>
       <div>
         <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>
-          {exam.name}
+          {of.exam.name}
         </Text>
         <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
-          {words.whom(model, run, compared)}
+          {words.whom(whom)} {words.takenAt(moment(of.takenAt), duration(of.seconds))}
         </Text>
       </div>
       <div className={classes.tables}>
-        <Scores title={words.scores} scores={groups} total={all} tuned={compared} />
-        {tasks.length > 0 && <Scores title={words.byTask} scores={tasks} tuned={compared} />}
+        <Scores title={words.scores} scores={groups} total={all} columns={columns} />
+        {tasks.length > 0 && <Scores title={words.byTask} scores={tasks} columns={columns} />}
       </div>
-      {generalLoss.before !== null && (
-        <GeneralLoss before={generalLoss.before} after={generalLoss.after} texts={exam.texts.length} />
-      )}
+      {losses.length > 0 && <GeneralLoss losses={losses} texts={of.exam.texts} />}
       <Group gap="sm">
         <Button size="compact-sm" variant="default" onClick={save}>
           {words.download}

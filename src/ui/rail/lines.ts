@@ -51,7 +51,7 @@ export function useLines(): Readonly<Record<PageName, Line>> {
   const exam = (): Line | null => {
     if (!results?.tuned) return null;
     const { before, after } = summarizeExam(results).all;
-    return after === null ? null : { text: words.exam(share(before), share(after)), state: "done" };
+    return before === null || after === null ? null : { text: words.exam(share(before), share(after)), state: "done" };
   };
 
   const trainLine = (): Line => {

@@ -4,7 +4,7 @@ import { Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
 import type { RunRecord } from "../../run/record.ts";
 import { endsSoFar } from "../../store/series.ts";
-import { bytes, duration, figure, fromTo, moment } from "../format.ts";
+import { bytes, duration, fromTo, moment } from "../format.ts";
 import { useFacts, useHone, useLive } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { Mark } from "../shell/Mark.tsx";
@@ -13,7 +13,7 @@ import { comparedWords, runsWords as words } from "../words/runs.ts";
 import { duplicate } from "./duplicate.ts";
 import { InPlace } from "./InPlace.tsx";
 import classes from "./Runs.module.css";
-import { unusualSettings } from "./settings.ts";
+import { bestText, unusualSettings } from "./settings.ts";
 
 /** Of unusual settings more than these are counted. */
 const shownSettings = 8;
@@ -79,7 +79,7 @@ export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
           [words.facts.step, words.facts.stepOf(step, run.totalSteps)],
           [words.facts.train, fromTo(steps)],
           [words.facts.validation, fromTo(evaluations)],
-          [words.facts.best, run.best ? words.facts.bestOf(figure(run.best.loss), run.best.step) : words.facts.unknown],
+          [words.facts.best, bestText(run)],
           [words.facts.time, duration(run.seconds)],
           [words.facts.size, size === undefined ? words.facts.unknown : bytes(size)],
         ]}

@@ -11,7 +11,7 @@ import { Panel } from "../shell/Panel.tsx";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
 import { runsWords, comparedWords as words } from "../words/runs.ts";
 import classes from "./Runs.module.css";
-import { type Difference, differences } from "./settings.ts";
+import { bestText, type Difference, differences } from "./settings.ts";
 
 /** Where the link in the list leads. */
 export const sideBySideId = "side-by-side";
@@ -30,7 +30,7 @@ function figures(runs: readonly RunRecord[], of: (runId: string) => RunSeries): 
   return [
     row("train", facts.train, (run) => last(run, "steps")),
     row("validation", facts.validation, (run) => last(run, "evaluations")),
-    row("best", facts.best, ({ best }) => (best ? facts.bestOf(figure(best.loss), best.step) : facts.unknown)),
+    row("best", facts.best, bestText),
     row("step", facts.step, ({ step, totalSteps }) => facts.stepOf(step, totalSteps)),
     row("time", facts.time, ({ seconds }) => duration(seconds)),
   ];

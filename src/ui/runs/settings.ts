@@ -1,12 +1,15 @@
 /** A run's settings in the words of the form that they were made in: what is unusual, what differs, and how to fill them in again. */
 
 import type { ModelSummary } from "../../protocol/engine.ts";
+import { bestOf } from "../../run/heldOut.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunRecord } from "../../run/record.ts";
+import { figure } from "../format.ts";
 import type { Option } from "../option/option.ts";
 import { recipeOptions } from "../train/options.ts";
 import { readRecipe } from "../train/recipe.ts";
-import { comparedWords as words } from "../words/runs.ts";
+import { runsWords, comparedWords as words } from "../words/runs.ts";
+import { stagesWords } from "../words/stages.ts";
 
 interface Setting {
   readonly field: string;
@@ -70,4 +73,12 @@ export function entriesOf(run: RunRecord, model: ModelSummary | undefined): Read
       .filter((option) => option.field === "template" || option.show(recipe) !== option.show(usual))
       .map((option) => [option.field, option.show(recipe)]),
   );
+}
+
+/** The best validation of a run: its loss and step, and of several held-out sets the one that it is by. */
+export function bestText(run: RunRecord): string {
+  const best = bestOf(run);
+  if (best === null) return runsWords.facts.unknown;
+  const by = run.stages.length > 1 ? stagesWords.lossOn(best.set, run.stages.length) : null;
+  return runsWords.facts.bestOf(figure(best.loss), best.step, by);
 }

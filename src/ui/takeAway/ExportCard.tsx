@@ -12,7 +12,7 @@ import { download } from "../runs/download.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { takeAwayWords as words } from "../words/takeAway.ts";
-import { fileName } from "./fileName.ts";
+import { archiveName } from "./fileName.ts";
 import classes from "./TakeAway.module.css";
 
 type Taken = Exported & { readonly artifacts?: readonly ArtifactFile[] };
@@ -30,7 +30,7 @@ interface ExportCardProps {
   /** Why it is not to be had; null when it is. */
   readonly refusal: string | null;
   readonly children?: ReactNode;
-  make(runId: string, signal: AbortSignal): Promise<Taken>;
+  make(signal: AbortSignal): Promise<Taken>;
 }
 
 /** What was downloaded, what was compared, and what a user should know of it. */
@@ -86,7 +86,6 @@ export function ExportCard(props: ExportCardProps) {
   const [taken, setTaken] = useState<Taken | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const id = useId();
-  const name = `${fileName(run)}.${kind}.zip`;
   const reason = refusal ?? (training ? words.busy : null);
 
   const start = async () => {
@@ -95,8 +94,8 @@ export function ExportCard(props: ExportCardProps) {
     setTaken(null);
     setFailure(null);
     try {
-      const made = await make(run.id, controller.signal);
-      download(name, made.archive);
+      const made = await make(controller.signal);
+      download(archiveName(run, kind, made.step), made.archive);
       setTaken(made);
     } catch (thrown) {
       const thrownFailure = toFailure(thrown);
@@ -138,7 +137,7 @@ export function ExportCard(props: ExportCardProps) {
         </Button>
       </Group>
       {working && <CallProgress of="engine" label={words.working} onCancel={() => working.abort()} />}
-      {taken && <Result name={name} taken={taken} />}
+      {taken && <Result name={archiveName(run, kind, taken.step)} taken={taken} />}
       <FailureAlert title={words.failed} failure={failure} />
       {children}
     </section>

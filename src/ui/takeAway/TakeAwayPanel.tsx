@@ -2,6 +2,8 @@
 
 import { NativeSelect, Text } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";
+import { bestLossName, CheckpointChoice } from "../checkpoints/CheckpointChoice.tsx";
+import { useCheckpointPick } from "../checkpoints/useCheckpoints.ts";
 import { bytes } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
@@ -15,59 +17,63 @@ const floatBytes = 4;
 
 function Cards({ run }: { readonly run: RunRecord }) {
   const { runs } = useHone();
+  const pick = useCheckpointPick(run);
   const model = useFacts((state) => state.model.list.find(({ hash }) => hash === run.model.hash));
   const size = useFacts((state) => state.runs.sizes[run.id]);
   const lora = run.recipe.method === "lora";
   const needs = model ? null : words.noModel(run.model.name, run.model.hash);
   return (
-    <div className={classes.cards}>
-      <ExportCard
-        run={run}
-        kind="adapter"
-        title={words.adapter.title}
-        contains={words.adapter.contains}
-        worksWith={words.adapter.worksWith}
-        size={lora ? words.about(bytes(run.trainable * floatBytes)) : null}
-        button={words.adapter.button}
-        refusal={lora ? needs : words.adapter.none}
-        make={runs.adapter}
-      />
-      <ExportCard
-        run={run}
-        kind="model"
-        title={words.model.title[run.recipe.method]}
-        contains={words.model.contains}
-        worksWith={words.model.worksWith}
-        size={model ? words.about(bytes(model.byteLength)) : null}
-        button={words.model.button[run.recipe.method]}
-        refusal={needs}
-        make={runs.model}
-      />
-      <ExportCard
-        run={run}
-        kind="artifacts"
-        title={words.artifacts.title}
-        contains={words.artifacts.contains}
-        worksWith={words.artifacts.worksWith}
-        size={words.madeFirst}
-        button={words.artifacts.button}
-        refusal={needs}
-        make={runs.artifacts}
-      />
-      <ExportCard
-        run={run}
-        kind="run"
-        title={words.whole.title}
-        contains={words.whole.contains}
-        worksWith={words.whole.worksWith}
-        size={size === undefined ? null : words.about(bytes(size))}
-        button={words.whole.button}
-        refusal={null}
-        make={runs.whole}
-      >
-        <RecordButton run={run} />
-      </ExportCard>
-    </div>
+    <>
+      <CheckpointChoice run={run} pick={pick} description={words.checkpoint(bestLossName(run))} />
+      <div className={classes.cards}>
+        <ExportCard
+          run={run}
+          kind="adapter"
+          title={words.adapter.title}
+          contains={words.adapter.contains}
+          worksWith={words.adapter.worksWith}
+          size={lora ? words.about(bytes(run.trainable * floatBytes)) : null}
+          button={words.adapter.button}
+          refusal={lora ? needs : words.adapter.none}
+          make={(signal) => runs.adapter(run.id, pick.checkpoint, signal)}
+        />
+        <ExportCard
+          run={run}
+          kind="model"
+          title={words.model.title[run.recipe.method]}
+          contains={words.model.contains}
+          worksWith={words.model.worksWith}
+          size={model ? words.about(bytes(model.byteLength)) : null}
+          button={words.model.button[run.recipe.method]}
+          refusal={needs}
+          make={(signal) => runs.model(run.id, pick.checkpoint, signal)}
+        />
+        <ExportCard
+          run={run}
+          kind="artifacts"
+          title={words.artifacts.title}
+          contains={words.artifacts.contains}
+          worksWith={words.artifacts.worksWith}
+          size={words.madeFirst}
+          button={words.artifacts.button}
+          refusal={needs}
+          make={(signal) => runs.artifacts(run.id, signal)}
+        />
+        <ExportCard
+          run={run}
+          kind="run"
+          title={words.whole.title}
+          contains={words.whole.contains}
+          worksWith={words.whole.worksWith}
+          size={size === undefined ? null : words.about(bytes(size))}
+          button={words.whole.button}
+          refusal={null}
+          make={(signal) => runs.whole(run.id, signal)}
+        >
+          <RecordButton run={run} />
+        </ExportCard>
+      </div>
+    </>
   );
 }
 

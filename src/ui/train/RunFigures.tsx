@@ -1,6 +1,7 @@
 /** The figures of a run as they stand. */
 
 import { stepAt } from "../../run/curves.ts";
+import { bestOf, bestSetOf, type HeldOutSet, lossOn } from "../../run/heldOut.ts";
 import type { RunRecord } from "../../run/record.ts";
 import type { RunSeries } from "../../store/series.ts";
 import { bytes, figure, share } from "../format.ts";
@@ -9,9 +10,9 @@ import { stagesWords } from "../words/stages.ts";
 import { figureWords as words } from "../words/train.ts";
 import { pace, sum } from "./pace.ts";
 
-const lowest = (evaluations: RunSeries["evaluations"]) =>
+const lowest = (evaluations: RunSeries["evaluations"], set: HeldOutSet | null) =>
   evaluations.reduce<RunSeries["evaluations"][number] | null>(
-    (best, item) => (best && best.loss <= item.loss ? best : item),
+    (best, item) => (best && lossOn(best, set) <= lossOn(item, set) ? best : item),
     null,
   );
 
@@ -20,7 +21,8 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
   const last = stepAt(steps, -1);
   const validation = evaluations.at(-1);
   const byKind = validation && stagesWords.losses(validation);
-  const best = lowest(evaluations);
+  const found = lowest(evaluations, bestSetOf(run.recipe));
+  const best = bestOf({ best: found, recipe: run.recipe });
   const speed = pace(steps);
   const tokens = sum(steps.tokens);
   const supervised = sum(steps.supervisedTokens);
@@ -33,6 +35,9 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
         [words.validation, validation ? words.at(validation.loss, validation.step) : words.unknown],
         ...(byKind ? ([[stagesWords.byKind, byKind]] as const) : []),
         [words.best, best ? words.at(best.loss, best.step) : words.unknown],
+        ...(best && run.stages.length > 1
+          ? ([[words.bestBy, stagesWords.lossOn(best.set, run.stages.length)]] as const)
+          : []),
         [words.speed, speed ? speed.tokensPerSecond.toFixed(speed.tokensPerSecond < 10 ? 1 : 0) : words.unknown],
         [words.rate, last ? last.learningRate.toExponential(2) : words.unknown],
         [words.norm, last ? figure(last.gradientNorm) : words.unknown],

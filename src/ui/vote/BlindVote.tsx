@@ -1,12 +1,14 @@
 /** The blind vote: one question at a time with two answers and no names, by buttons or by the keys 1, 2 and 0. */
 
 import { Button, Group, Text } from "@mantine/core";
-import { type KeyboardEvent, useMemo, useRef } from "react";
+import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
 import { type Choice, pairsOf, type VoteRound, type VoteSource } from "../../store/vote.ts";
 import { useFacts, useHone } from "../hone.ts";
+import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { PanelPart } from "../shell/PanelPart.tsx";
 import { voteWords as words } from "../words/compare.ts";
 import classes from "./BlindVote.module.css";
+import { StoredVotes } from "./StoredVotes.tsx";
 import { VoteCount } from "./VoteCount.tsx";
 
 const choiceOfKey: Readonly<Record<string, Choice>> = { "1": "first", "2": "second", "0": "tie" };
@@ -120,13 +122,18 @@ export function BlindVote({ runId, disabled }: BlindVoteProps) {
   const round = useFacts((state) => state.vote.round);
   const exam = useFacts((state) => state.exam);
   const runs = useFacts((state) => state.runs);
+  const { stored, failure } = useFacts((state) => state.vote);
+  const ready = useFacts((state) => state.engine.status === "ready");
   const pairs = useMemo(
     () => ({
-      exam: pairsOf({ exam, runs }, "exam", runId).pairs.length,
-      samples: pairsOf({ exam, runs }, "samples", runId).pairs.length,
+      exam: pairsOf({ exam, runs }, "exam", runId)?.pairs.length ?? 0,
+      samples: pairsOf({ exam, runs }, "samples", runId)?.pairs.length ?? 0,
     }),
     [exam, runs, runId],
   );
+  useEffect(() => {
+    if (ready && runId !== null) void hone.vote.list(runId);
+  }, [hone, ready, runId]);
   const start = (source: VoteSource) => {
     hone.vote.start(source, runId);
     // The round is there once the page has drawn it.
@@ -134,7 +141,7 @@ export function BlindVote({ runId, disabled }: BlindVoteProps) {
   };
   const button = (source: VoteSource, label: string) =>
     pairs[source] > 0 && (
-      <Button variant="default" disabled={disabled} onClick={() => start(source)}>
+      <Button variant="default" disabled={disabled || !ready} onClick={() => start(source)}>
         {label}
       </Button>
     );
@@ -166,6 +173,9 @@ export function BlindVote({ runId, disabled }: BlindVoteProps) {
           </Button>
         )}
       </Group>
+      <FailureAlert title={words.failed} failure={failure} />
+      {/* A count beside an open question would not leave the vote blind. */}
+      {stored && stored.runId === runId && (!round || round.counted) && <StoredVotes votes={stored.votes} />}
     </PanelPart>
   );
 }

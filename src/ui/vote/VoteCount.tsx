@@ -13,7 +13,7 @@ const few = 20;
 
 export function VoteCount({ round }: { readonly round: VoteRound }) {
   const { run, ballots, alike } = round;
-  const { voted, base, tuned, ties, winner, share: won, chance } = countVotes(round);
+  const { voted, base, tuned, ties, winner, share: won, chance } = countVotes(round.votes);
   const decided = base + tuned;
   const who = winner === null ? words.draw : words.won[winner];
   const odds = chance < 0.001 ? words.least : share(chance);
@@ -21,7 +21,7 @@ export function VoteCount({ round }: { readonly round: VoteRound }) {
     words.of(voted, ballots.length),
     ...(ties > 0 ? [words.ties(ties)] : []),
     ...(alike > 0 ? [words.alike(alike)] : []),
-    ...(run === "" ? [] : [words.run(run)]),
+    words.run(run.name, round.step),
   ];
   if (ballots.length === 0) return <Text size="sm">{voteWords.allAlike}</Text>;
   return (

@@ -38,7 +38,8 @@ export const compareWords = {
     none: "None",
     step: "Its step",
     newest: "The newest",
-    at: (step: number, best: boolean) => `Step ${step}${best ? ", lowest validation loss" : ""}`,
+    /** `best`: which loss is the lowest there. */
+    at: (step: number, best: string | null) => `Step ${step}${best === null ? "" : `, lowest ${best}`}`,
     gone: (step: number) => `Step ${step}, no longer kept`,
   },
 } as const;
@@ -127,12 +128,23 @@ export const examWords = {
   },
   reading: "Reading the exam.",
   asking: { base: "Asking the base model.", tuned: "Asking the tuned model." },
-  once: "The base model is asked once; its answers serve other runs with the same template too.",
-  baseOnly: "Asks the base model only, for no run has a step yet or none is chosen.",
-  whom: (model: string, run: { readonly name: string; readonly step: number } | null, finished: boolean) => {
-    if (finished && run) return `Before: ${model}. After: ${run.name}, step ${run.step}.`;
-    return run ? `${model}. ${run.name} has not finished it.` : `${model}, the base model only.`;
+  anew: "Run both again",
+  reuses: (date: string) => `The run answers now. The base model's answers are those of ${date}.`,
+  once: "The base model answers first. Its result is stored, and serves other runs with the same template.",
+  baseOnly: "Only the base model answers: no run has a step yet, or none is chosen.",
+  whom: (of: {
+    readonly model: string | null;
+    readonly tuned: { readonly name: string; readonly step: number } | null;
+    readonly unfinished: string | null;
+  }) => {
+    const tuned = of.tuned && `${of.tuned.name}, step ${of.tuned.step.toLocaleString("en")}`;
+    if (of.model !== null && tuned) return `Before: ${of.model}. After: ${tuned}.`;
+    if (tuned) return `${tuned}. No result of the base model is stored.`;
+    return of.unfinished === null
+      ? `${of.model}, the base model only.`
+      : `${of.model}. ${of.unfinished} has not finished it.`;
   },
+  takenAt: (date: string, duration: string) => `Taken on ${date}, in ${duration}.`,
   scores: "Right answers",
   byTask: "By task",
   columns: { questions: "Questions", before: "Before", after: "After", right: "Right" },
@@ -148,6 +160,7 @@ export const examWords = {
   none: "None.",
   expected: "Expected",
   base: "Base model",
+  tuned: "Tuned model",
   right: "✓ right",
   wrong: "✗ wrong",
   empty: "(empty)",
@@ -157,6 +170,20 @@ export const examWords = {
   >,
   showAll: (questions: number) => `Show all ${questions.toLocaleString("en")}`,
   showMore: (questions: number) => `Show ${questions} more`,
+} as const;
+
+export const examListWords = {
+  title: "Stored results",
+  who: (step: number | null) => (step === null ? "Base model" : `Step ${step.toLocaleString("en")}`),
+  /** For assistive technology, where the parts stand apart. */
+  name: (who: string, exam: string, date: string) => `${who}, ${exam}, ${date}`,
+  show: (name: string) => `Show the result: ${name}`,
+  right: (share: string, questions: number) => `${share} of ${questions.toLocaleString("en")}`,
+  fromFile: "from the run file",
+  remove: "Delete",
+  question: "Delete this result?",
+  questionBase: "Delete this result of the base model, for all its runs?",
+  showAll: (results: number) => `Show all ${results.toLocaleString("en")} results`,
 } as const;
 
 /** Below this change in nats per token there is nothing to speak of. */
@@ -199,6 +226,15 @@ export const voteWords = {
   goOn: "Go on voting",
   end: "End the vote",
   voted: (votes: number) => `${plural(votes, "vote")} so far`,
+  failed: "The vote could not be stored or deleted",
+  stored: "Stored votes",
+  questions: "Held-out questions",
+  group: (of: string, step: number) => `${of}, step ${step.toLocaleString("en")}`,
+  groupCount: (base: number, tuned: number, ties: number) =>
+    `tuned model ${tuned}, base model ${base}${ties > 0 ? `, ${plural(ties, "tie")}` : ""}`,
+  groupDate: (date: string) => `last vote ${date}`,
+  remove: "Delete",
+  removeQuestion: (votes: number) => `Delete ${plural(votes, "vote")}?`,
   result: {
     title: "The count",
     won: { base: "The base model won", tuned: "The tuned model won" },
@@ -213,7 +249,7 @@ export const voteWords = {
       `${decided === 1 ? "That is a single vote" : `These are only ${decided} votes`} for one of the two, too few to rely on.`,
     chance: (chance: string) => `Tossed coins would give such a lead in ${chance} of cases (sign test).`,
     least: "less than 0.1 %",
-    run: (run: string) => `Tuned model: ${run}.`,
+    run: (run: string, step: number) => `Tuned model: ${run}, step ${step.toLocaleString("en")}.`,
   },
 } as const;
 

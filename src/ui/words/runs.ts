@@ -25,7 +25,8 @@ export const runsWords = {
     time: "Training time",
     size: "Checkpoints",
     stepOf: (step: number, total: number) => `${step.toLocaleString("en")} / ${total.toLocaleString("en")}`,
-    bestOf: (loss: string, step: number) => `${loss} at step ${step}`,
+    bestOf: (loss: string, step: number, by: string | null) =>
+      `${loss} at step ${step}${by === null ? "" : ` (${by})`}`,
     unknown: "–",
   },
   usual: "All settings are the usual ones.",

@@ -1,7 +1,7 @@
 /** What the page says of runs in two stages: their settings, where a run stands in them, and what each gives. */
 
 import type { LearntKind } from "../../records/example.ts";
-import { validationOf } from "../../run/heldOut.ts";
+import { type HeldOutSet, validationOf } from "../../run/heldOut.ts";
 import type { EvaluationMetrics } from "../../run/metrics.ts";
 import type { Objective } from "../../run/stage.ts";
 import { figure } from "../format.ts";
@@ -22,6 +22,11 @@ export const stagesWords = {
   border: kinds,
   /** The border in words, for those who do not see the chart. */
   borderAfter: (objective: Objective, step: number) => `From step ${step + 1} on it learns ${kinds[objective]}.`,
+  /** The loss on a held-out set: "validation loss of chats". */
+  lossOn: (set: HeldOutSet | null, stages: number) => {
+    if (set !== null && set.objective !== "mixed") return `validation loss of ${kinds[set.objective]}`;
+    return set === null && stages > 1 ? "validation loss of all held-out rows" : "validation loss";
+  },
   byKind: "Validation by kind",
   /** Validation losses of each kind; "" where they are not told apart. */
   losses: ({ sets }: Pick<EvaluationMetrics, "sets">) =>

@@ -6,6 +6,8 @@ export const takeAwayWords = {
   title: "Take away",
   none: "No run has made a step yet. Train one, or import one under Runs.",
   run: "Run",
+  checkpoint: (loss: string) =>
+    `The adapter and the model hold the weights of this checkpoint. The best one has the lowest ${loss}.`,
   option: (name: string, step: number) => `${name} (step ${step})`,
   contains: "What is in it",
   worksWith: "For",

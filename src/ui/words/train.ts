@@ -114,6 +114,7 @@ export const figureWords = {
   validation: "Validation loss",
   at: (loss: number, step: number) => `${figure(loss)} (step ${step})`,
   best: "Lowest validation",
+  bestBy: "Lowest by",
   speed: "Tokens per second",
   rate: "Learning rate",
   norm: "Gradient norm",

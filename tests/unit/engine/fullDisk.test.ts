@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { createExports } from "../../../src/engine/export.ts";
 import type { Library } from "../../../src/engine/library.ts";
 import { createRunDesk } from "../../../src/engine/runs.ts";
+import type { TextService } from "../../../src/engine/textService.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { memoryScratch, type Scratch } from "../../../src/storage/scratch.ts";
 import { diskText, placeOn, saveRun } from "./runFileMade.ts";
@@ -43,7 +44,11 @@ test("a full disk at any write of an export leaves nothing, and says what is tru
   const before = await diskText(disk);
   const exportWith = (scratch: Scratch) => {
     const emit = () => undefined;
-    return createRunDesk(storage, createExports(storage, {} as Library, scratch, emit), emit).calls.exportRun("made");
+    return createRunDesk(
+      storage,
+      createExports(storage, {} as Library, {} as TextService, scratch, emit),
+      emit,
+    ).calls.exportRun("made");
   };
   const counted = fullAt(0);
   await exportWith(counted.scratch);

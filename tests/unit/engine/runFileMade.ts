@@ -5,6 +5,7 @@ import { createRowStore } from "../../../src/datasets/rows.ts";
 import { createExports } from "../../../src/engine/export.ts";
 import type { Library } from "../../../src/engine/library.ts";
 import { createRunDesk } from "../../../src/engine/runs.ts";
+import type { TextService } from "../../../src/engine/textService.ts";
 import { sha256 } from "../../../src/hub/hash.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
@@ -30,7 +31,8 @@ export async function placeOn(disk: Disk = newDisk()) {
   const storage = await openStorage(tabOn(disk));
   const events: EngineEvent[] = [];
   const emit = (event: EngineEvent) => void events.push(event);
-  const { calls } = createRunDesk(storage, createExports(storage, {} as Library, memoryScratch(), emit), emit);
+  const exports = createExports(storage, {} as Library, {} as TextService, memoryScratch(), emit);
+  const { calls } = createRunDesk(storage, exports, emit);
   return { storage, disk, events, ...calls };
 }
 

@@ -54,6 +54,9 @@ beforeAll(async () => {
   curves = await engine.curvesOf(whole.id);
 }, 300_000);
 
+/** Steps of a run's checkpoints, newest first, and which is the best. */
+const kinds = async (runId: string) => (await engine.checkpointsOf(runId)).map(({ step, best }) => ({ step, best }));
+
 describe("a run in two stages", () => {
   test("keeps in its record what each stage was", () => {
     expect([whole.status, whole.reason]).toEqual(["finished", null]);
@@ -119,14 +122,22 @@ describe("a run in two stages", () => {
 
   test("its best validation may lie in the first stage: it is kept, answers, and outlives pauses and a file", async () => {
     // The chats' rate is so high that nothing held out is ever predicted as well again.
-    const wild = recipeWith(recipe, { learningRate: 1, epochs: 4, evaluateEvery: 8, checkpointEvery: 8, keepLast: 1 });
+    const wild = recipeWith(recipe, {
+      bestBy: "text",
+      learningRate: 1,
+      epochs: 4,
+      evaluateEvery: 8,
+      checkpointEvery: 8,
+      keepLast: 1,
+    });
     const request = { name: "wild", modelHash, sources: [text, chats], recipe: wild };
     const border = 32;
     const run = await engine.startRun(request);
     expect([run.status, run.reason, run.totalSteps]).toEqual(["finished", null, border + 16]);
     const { evaluations } = await engine.curvesOf(run.id);
     expect(evaluations.map(({ step }) => step)).toEqual([0, 8, 16, 24, 32, 40, 48]);
-    const [best] = evaluations.toSorted((a, b) => a.loss - b.loss);
+    const textLoss = ({ sets }: (typeof evaluations)[number]) => sets["validation of text"] ?? Number.NaN;
+    const [best] = evaluations.toSorted((a, b) => textLoss(a) - textLoss(b));
     expect(best?.step).toBeGreaterThan(0);
     expect(best?.step).toBeLessThanOrEqual(border);
     expect(run.best).toEqual(best);
@@ -134,7 +145,7 @@ describe("a run in two stages", () => {
       { step: run.totalSteps, best: false },
       { step: best?.step, best: true },
     ];
-    expect(await engine.checkpointsOf(run.id)).toEqual(kept);
+    expect(await kinds(run.id)).toEqual(kept);
 
     const ask = async (runId: string, checkpoint: number | null) => {
       const sampling = { temperature: 0, topK: null, topP: null, maxTokens: 8, seed: 1 };
@@ -156,17 +167,33 @@ describe("a run in two stages", () => {
     const paused = await engine.startRun({ ...request, name: "paused" });
     stopListening();
     expect([paused.status, paused.step]).toEqual(["paused", border + 5]);
-    expect(await engine.checkpointsOf(paused.id)).toEqual([{ step: paused.step, best: false }, kept[1]]);
+    expect(await kinds(paused.id)).toEqual([{ step: paused.step, best: false }, kept[1]]);
     expect((await engine.resumeRun(paused.id)).best).toEqual(best);
-    expect(await engine.checkpointsOf(paused.id)).toEqual(kept);
+    expect(await kinds(paused.id)).toEqual(kept);
 
     const { archive } = await engine.exportRun(run.id);
     const file = new File([await archive.arrayBuffer()], "wild.zip");
     await engine.deleteRun(run.id);
     const { record } = await engine.importRun(file);
     expect(record.best).toEqual(best);
-    expect(await engine.checkpointsOf(record.id)).toEqual(kept);
+    expect(await kinds(record.id)).toEqual(kept);
     expect(await ask(record.id, best?.step ?? 0)).toEqual(early);
+  });
+
+  test.each([
+    ["last", "validation of chats"],
+    ["text", "validation of text"],
+  ] as const)("its best by %j is the lowest %s, in its record and among its checkpoints", async (bestBy, set) => {
+    const staged = recipeWith(recipe, { bestBy, evaluateEvery: 8, checkpointEvery: 8, keepLast: 1 });
+    const run = await engine.startRun({ name: bestBy, modelHash, sources: [text, chats], recipe: staged });
+    const { evaluations } = await engine.curvesOf(run.id);
+    const [best] = evaluations.toSorted((a, b) => (a.sets[set] ?? Number.NaN) - (b.sets[set] ?? Number.NaN));
+    expect(run.best).toEqual(best);
+    expect((await engine.checkpointsOf(run.id)).find((kept) => kept.best)?.step).toBe(best?.step);
+    // The text's lowest loss is below any of the chats', and in the text's own stage.
+    const lowest = (name: string) => Math.min(...evaluations.map(({ sets }) => sets[name] ?? Number.NaN));
+    expect(lowest("validation of text")).toBeLessThan(lowest("validation of chats"));
+    expect((best?.step ?? 0) > 32).toBe(bestBy === "last");
   });
 
   test("text alone is refused with the way out, and leaves no run", async () => {

@@ -110,8 +110,11 @@ test.each(["lora", "full"] as const)(
   "the merged model of a %s run answers as the run's checkpoint does",
   async (method) => {
     const run = runOf(method);
-    const exported = await engine.exportModel(run.id);
-    expect(exported.notes).toEqual([expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/)]);
+    const exported = await engine.exportModel(run.id, null);
+    expect(exported.notes).toEqual([
+      "Weights of step 12: the newest checkpoint.",
+      expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/),
+    ]);
     const held = await unpacked(exported);
     const files = Object.entries(held).map(([name, bytes]) => new File([new Uint8Array(bytes)], name));
     const again = await engine.openModel({ kind: "files", files, name: `exported ${method}` });
@@ -127,8 +130,8 @@ test.each(["lora", "full"] as const)(
 
 test("the adapter's numbers, merged by hand, are the merged model's", async () => {
   const run = runOf("lora");
-  const { notes, ...adapter } = await engine.exportAdapter(run.id);
-  expect(notes).toEqual([]);
+  const { notes, ...adapter } = await engine.exportAdapter(run.id, null);
+  expect(notes).toEqual(["Weights of step 12: the newest checkpoint."]);
   const held = await unpacked({ notes, ...adapter });
   expect(Object.keys(held)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
   const sources = Object.entries(held).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
@@ -137,7 +140,7 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
   expect(method).toEqual({ kind: "lora", ...recipe.lora });
   expect(baseModel).toBe("tiny");
 
-  const model = await unpacked(await engine.exportModel(run.id));
+  const model = await unpacked(await engine.exportModel(run.id, null));
   const bytes = new Uint8Array(model["model.safetensors"] ?? []);
   const merged = await readSafetensors(bytesFromMemory("model.safetensors", bytes));
   let changed = 0;
@@ -156,18 +159,19 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
 });
 
 test("what cannot be exported is refused with the way out", async () => {
-  await expect(engine.exportAdapter(runOf("full").id)).rejects.toThrow(
+  await expect(engine.exportAdapter(runOf("full").id, null)).rejects.toThrow(
     'Run "full" trained every parameter, so it has no adapter: export the merged model.',
   );
-  await expect(engine.exportModel("none")).rejects.toThrow(/There is no run none in this browser/);
+  await expect(engine.exportModel("none", null)).rejects.toThrow(/There is no run none in this browser/);
   const controller = new AbortController();
   controller.abort();
-  await expect(engine.exportModel(runOf("lora").id, controller.signal)).rejects.toThrow(/abort/i);
+  await expect(engine.exportModel(runOf("lora").id, null, controller.signal)).rejects.toThrow(/abort/i);
 });
 
 test("the artifacts are four graphs that are parsed again, in the archive and by themselves", async () => {
-  const { artifacts, archive, files, notes, tensors } = await engine.exportArtifacts(runOf("lora").id);
-  const held = await unpacked({ archive, files, notes, tensors });
+  const { artifacts, ...exported } = await engine.exportArtifacts(runOf("lora").id);
+  const held = await unpacked(exported);
+  expect(exported.step).toBe(null);
   expect(Object.keys(held)).toEqual([
     "training_model.onnx",
     "optimizer_model.onnx",

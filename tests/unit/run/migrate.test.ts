@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { columnsOf } from "../../../src/run/curves.ts";
+import { bestOf, bestSetOf, patienceSetOf, validationOf } from "../../../src/run/heldOut.ts";
 import { RunSchema, wholeRecord } from "../../../src/run/record.ts";
 import { readState } from "../../../src/training/state.ts";
 
@@ -90,6 +91,7 @@ describe("a record of version 1", () => {
       recipe: {
         ...recipe,
         watchEvery: null,
+        bestBy: null,
         stages: [{ ...stage, objective: "mixed", learningRate: 2e-4, epochs: 3, steps: 12 }],
       },
       stages: [{ objective: "mixed", steps: 12, examples: 9, supervisedTokens: null }],
@@ -127,6 +129,9 @@ describe("a record of version 1", () => {
       { ...stage, objective: "chat", learningRate: 2e-4, epochs: 3, steps: 12 },
     ]);
     expect(record.recipe.watchEvery).toBe(5);
+    // Its best was by everything held out, its patience by what the last stage learns.
+    expect([bestSetOf(record.recipe), patienceSetOf(record.recipe)]).toEqual([null, validationOf("chat")]);
+    expect(bestOf(record)).toEqual({ step: 5, loss: 4, set: null });
     expect(record.stages).toEqual([
       { objective: "text", steps: 5, examples: 6, supervisedTokens: 300 },
       { objective: "chat", steps: 12, examples: 3, supervisedTokens: 60 },

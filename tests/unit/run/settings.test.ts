@@ -88,7 +88,7 @@ test.each(settings)("%s: the rows are prepared and the budget measured anew exac
 
 test.each([
   ["lora", ["rank", "alpha", "targets"], "full"],
-  ["text-first", ["textEpochs", "textLearningRate"], "together"],
+  ["text-first", ["textEpochs", "textLearningRate", "bestBy"], "together"],
   ["a custom template", ["customTemplate"], "another"],
 ] as const)("with %s there are %j, with %s there are not", (_, fields, without) => {
   const other =

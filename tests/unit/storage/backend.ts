@@ -147,6 +147,7 @@ export function runRecord(id: string, step: number, change: Partial<RunRecord> =
       checkpointEvery: 10,
       keepLast: 2,
       patience: null,
+      bestBy: "last",
       samplePrompts: 1,
       watchEvery: 10,
       seed: 0,

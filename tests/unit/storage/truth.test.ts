@@ -147,6 +147,7 @@ const writes: Readonly<Record<string, (storage: Storage) => Promise<unknown>>> =
       curves: someCurves,
       checkpoints: [{ ...parts, step: 10, savedAt }],
       datasets: [],
+      results: { exams: [], votes: [] },
     });
   },
 };

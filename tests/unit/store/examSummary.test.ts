@@ -1,24 +1,42 @@
 /** What an exam amounts to. Oracle: counting by hand. */
 
 import { expect, test } from "vitest";
+import type { WholeExamResult } from "../../../src/run/results.ts";
 import { examRecord, summarizeExam } from "../../../src/store/examSummary.ts";
 import type { ExamResults } from "../../../src/store/state.ts";
 
-const item = (group: string | null, task: string | null) => ({ prompt: "Why?", expected: "So.", group, task });
-const answer = (correct: boolean) => ({ text: correct ? "So." : "No.", finish: "stop" as const, correct });
+const groups = ["known", "new", "known", null];
+const question = (correct: boolean, index: number) => ({
+  prompt: `Why ${index}?`,
+  expected: "So.",
+  group: groups[index] ?? null,
+  task: null,
+  answer: correct ? "So." : "No.",
+  finish: "stop" as const,
+  correct,
+});
+
+const result = (step: number | null, right: readonly boolean[], textLoss: number): WholeExamResult => ({
+  id: `result of ${step}`,
+  modelHash: "m",
+  runId: step === null ? null : "r",
+  step,
+  exam: { name: "exam.jsonl", hash: "h", questions: 4, texts: 1 },
+  template: { kind: "model" },
+  systemPrompt: null,
+  takenAt: "2026-11-30T10:00:00.000Z",
+  seconds: 1,
+  correct: right.filter((one) => one).length,
+  textLoss,
+  questions: right.map(question),
+});
+
 const results: ExamResults = {
-  key: "k",
-  exam: {
-    name: "exam.jsonl",
-    hash: "h",
-    questions: [item("known", null), item("new", null), item("known", null), item(null, null)],
-    texts: ["Once."],
-    problems: [],
-  },
+  owner: { modelHash: "m", runId: "r" },
   model: "Seedling",
-  run: { id: "r", name: "a run", step: 7 },
-  base: { answers: [true, false, false, false].map(answer), textLoss: 2, step: null, seconds: 1 },
-  tuned: { answers: [true, true, true, false].map(answer), textLoss: 2.5, step: 7, seconds: 1 },
+  run: { id: "r", name: "a run" },
+  base: result(null, [true, false, false, false], 2),
+  tuned: result(7, [true, true, true, false], 2.5),
 };
 
 test("shares of right answers are told before and after, for all and for each group", () => {
@@ -34,15 +52,27 @@ test("shares of right answers are told before and after, for all and for each gr
   });
 });
 
-test("without a run there is no after", () => {
-  expect(summarizeExam({ ...results, run: null, tuned: null })).toMatchObject({
-    all: { before: 0.25, after: null },
+test("without a run there is no after, and without the base model no before", () => {
+  expect(summarizeExam({ ...results, tuned: null })).toMatchObject({
+    all: { questions: 4, before: 0.25, after: null },
     generalLoss: { before: 2, after: null },
+  });
+  expect(summarizeExam({ ...results, base: null })).toMatchObject({
+    all: { questions: 4, before: null, after: 0.75 },
+    generalLoss: { before: null, after: 2.5 },
   });
 });
 
 test("the record holds every question with both answers", () => {
   const { questions, run } = examRecord(results);
   expect(run).toEqual({ id: "r", name: "a run", step: 7 });
-  expect(questions[1]).toEqual({ ...item("new", null), before: answer(false), after: answer(true) });
+  expect(questions[1]).toEqual({
+    prompt: "Why 1?",
+    expected: "So.",
+    group: "new",
+    task: null,
+    before: { text: "No.", finish: "stop", correct: false },
+    after: { text: "So.", finish: "stop", correct: true },
+  });
+  expect(examRecord({ ...results, base: null }).questions[0]?.before).toBe(null);
 });

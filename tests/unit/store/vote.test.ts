@@ -1,16 +1,16 @@
 /** A blind vote. Oracle: counting by hand, and the binomial distribution of a few tosses written out. */
 
 import { expect, test } from "vitest";
-import { type Ballot, ballotsOf, type Choice, countVotes } from "../../../src/store/vote.ts";
+import type { VoteRecord } from "../../../src/run/results.ts";
+import { ballotsOf, type Choice, countVotes, voteGroups, withVotes } from "../../../src/store/vote.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 
-const ballot = (baseFirst: boolean): Ballot => ({ prompt: "?", reference: "!", base: "b", tuned: "t", baseFirst });
+const vote = (choice: Choice, baseFirst = true) => ({ choice, baseFirst });
 
-test("votes are counted for whoever stood there; ties and those left over for nobody", () => {
-  const ballots = [true, false, true, false, true, true].map(ballot);
-  // tuned, tuned, base, tie, tuned; the last one is not voted on.
-  const votes: Choice[] = ["second", "first", "first", "tie", "second"];
-  expect(countVotes({ ballots, votes })).toEqual({
+test("votes are counted for whoever stood there, and ties for nobody", () => {
+  // tuned, tuned, base, tie, tuned.
+  const votes = [vote("second"), vote("first", false), vote("first"), vote("tie", false), vote("second")];
+  expect(countVotes(votes)).toEqual({
     voted: 5,
     base: 1,
     tuned: 3,
@@ -30,9 +30,7 @@ test.each<[base: number, tuned: number, chance: number]>([
   // 2^-2000 is below the smallest number; the normal approximation gives 3.9e-6 without a continuity correction, 4.4e-6 with.
   [1103, 897, 4.4e-6],
 ])("%i to %i comes by chance in %f of cases", (base, tuned, chance) => {
-  const ballots = Array.from({ length: base + tuned }, () => ballot(true));
-  const votes = ballots.map((_, index): Choice => (index < base ? "first" : "second"));
-  const count = countVotes({ ballots, votes });
+  const count = countVotes(Array.from({ length: base + tuned }, (_, index) => vote(index < base ? "first" : "second")));
   expect(count.chance).toBeCloseTo(chance, 6);
   expect(count.winner).toBe(base === tuned ? null : base > tuned ? "base" : "tuned");
   expect(count.share).toBe(base === tuned ? null : Math.max(base, tuned) / (base + tuned));
@@ -54,4 +52,61 @@ test("ballots come in random order, both answers in front as often; equal answer
   const first = ballots.filter(({ baseFirst }) => baseFirst).length;
   // Five standard deviations of 300 tosses are 43.
   expect(Math.abs(first - 150)).toBeLessThan(43);
+});
+
+const pairs = ["a", "b", "c", "a"].map((prompt, index) => ({
+  prompt,
+  reference: "",
+  base: "b",
+  tuned: "t",
+  baseFirst: index % 2 === 0,
+}));
+const record = (change: Partial<VoteRecord>): VoteRecord => ({
+  id: "1",
+  runId: "r",
+  step: 5,
+  exam: null,
+  prompt: "c",
+  reference: "",
+  base: "b",
+  tuned: "t",
+  baseFirst: true,
+  choice: "first",
+  castAt: "2026-11-30T10:00:00.000Z",
+  sampling: { temperature: 0, topK: null, topP: null },
+  ...change,
+});
+
+test("stored votes stand on their own questions, as they were shown; a question asked twice has two", () => {
+  const votes = [
+    record({ id: "1", prompt: "c", baseFirst: false }),
+    record({ id: "2", prompt: "a" }),
+    // Nobody gives these answers any more.
+    record({ id: "3", prompt: "a", tuned: "other" }),
+    record({ id: "4", prompt: "b" }),
+  ];
+  const round = withVotes(pairs, votes);
+  expect(round.votes.map(({ id }) => id)).toEqual(["1", "2", "4"]);
+  expect(round.ballots.map(({ prompt, baseFirst }) => [prompt, baseFirst])).toEqual([
+    ["c", false],
+    ["a", true],
+    ["b", true],
+    ["a", true],
+  ]);
+});
+
+test("votes are grouped by exam and checkpoint, the group of the newest vote first", () => {
+  const exam = { name: "exam.jsonl", hash: "h" };
+  const at = (minute: number) => ({ castAt: `2026-11-30T10:0${minute}:00.000Z` });
+  const groups = voteGroups([
+    record({ id: "1", exam, ...at(1) }),
+    record({ id: "2", ...at(2) }),
+    record({ id: "3", exam, step: 9, ...at(3) }),
+    record({ id: "4", exam, ...at(4) }),
+  ]);
+  expect(groups.map(({ exam: of, step, votes }) => [of?.name, step, votes.map(({ id }) => id)])).toEqual([
+    ["exam.jsonl", 5, ["1", "4"]],
+    ["exam.jsonl", 9, ["3"]],
+    [undefined, 5, ["2"]],
+  ]);
 });

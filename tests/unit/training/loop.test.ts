@@ -3,7 +3,7 @@ import { accumulatorOut } from "../../../src/artifacts/contract.ts";
 import type { Batch } from "../../../src/batching/batch.ts";
 import type { OrderState } from "../../../src/batching/stages.ts";
 import { columnsOf, progressOf } from "../../../src/run/curves.ts";
-import { validationOf } from "../../../src/run/heldOut.ts";
+import { type HeldOutSet, validationOf } from "../../../src/run/heldOut.ts";
 import type { EvaluationMetrics, Moment } from "../../../src/run/metrics.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
@@ -65,6 +65,8 @@ interface Setting {
   readonly checkpointEvery?: number;
   readonly patience?: number;
   readonly patienceFrom?: number;
+  /** Whose lowest loss makes a checkpoint the best; left out: everything held out. */
+  readonly bestSet?: HeldOutSet;
   readonly borders?: readonly number[];
   readonly questions?: readonly { prompt: string; reference: string }[];
   /** Steps between two looks; left out: none. */
@@ -144,6 +146,7 @@ async function train(setting: Setting = {}) {
                 evaluateHeldOut(program, [{ ...validationOf("mixed"), batches: validation }], interrupted)
             : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
       patience,
+      bestSet: setting.bestSet ?? null,
       borders: setting.borders ?? [],
       questions: setting.questions ?? [],
       answer: respond,
@@ -261,6 +264,28 @@ describe("a run", () => {
       "Stopped at step 16 of 20: 2 validations in a row without a lower loss than 6.0000 at step 12.",
     );
     expect(run.state.best).toEqual({ step: 0, loss: 1, sets: { "validation of text": 1, "validation of chats": 9 } });
+  });
+
+  // By hand: the lowest of each column. Text is learnt first and stays lower than the chats ever are.
+  test.each([
+    ["the chats", validationOf("chat"), 8],
+    ["the text", validationOf("text"), 4],
+    ["everything held out", undefined, 4],
+    ["everything, for a set that no evaluation has", validationOf("mixed"), 4],
+  ])("the best of two stages is by the loss of %s", async (_, bestSet, step) => {
+    const [text, chats] = [
+      [5, 2, 1, 2, 3, 3],
+      [9, 9, 8, 7, 6, 6.5],
+    ] as const;
+    const losses = text.map((loss, i) => {
+      const chat = chats[i] ?? 0;
+      return { loss: (3 * loss + chat) / 4, sets: { "validation of text": loss, "validation of chats": chat } };
+    });
+    const setting = { totalSteps: 10, evaluateEvery: 2, checkpointEvery: 100, borders: [4], losses };
+    const run = await train({ ...setting, ...(bestSet && { bestSet }) });
+    expect(run.state.best?.step).toBe(step);
+    // It has a checkpoint of its own.
+    expect(checkpointSteps(run.checkpoints)).toContain(step);
   });
 
   test("evaluates and saves where a stage ends", async () => {

@@ -1,0 +1,149 @@
+/** What a run shows beside its training: examinations of it and of its base model, and blind votes between the two. */
+
+import * as v from "valibot";
+import { type TemplateChoice, TemplateSchema } from "../templates/choice.ts";
+import { AnyNumber, Count, Text } from "./fields.ts";
+
+/** Questions of one examination, at most: more take hours, and a result is read whole. */
+export const mostQuestions = 20_000;
+
+const finishes = ["stop", "length", "context", "cancelled"] as const;
+
+/** A question of an exam. */
+export interface ExamQuestionFacts {
+  readonly prompt: string;
+  /** The only answer that is right. */
+  readonly expected: string;
+  readonly group: string | null;
+  readonly task: string | null;
+}
+
+/** An answer to it. */
+export interface ExamAnswerFacts {
+  readonly answer: string;
+  readonly finish: (typeof finishes)[number];
+  readonly correct: boolean;
+}
+
+export type AnsweredQuestion = ExamQuestionFacts & ExamAnswerFacts;
+
+/** One examination, without its questions. */
+export interface ExamResult {
+  readonly id: string;
+  readonly modelHash: string;
+  /** null is the base model. */
+  readonly runId: string | null;
+  /** Step of the checkpoint that answered; null is the base model. */
+  readonly step: number | null;
+  readonly exam: {
+    readonly name: string;
+    readonly hash: string;
+    /** How many. */
+    readonly questions: number;
+    readonly texts: number;
+  };
+  readonly template: TemplateChoice;
+  readonly systemPrompt: string | null;
+  readonly takenAt: string;
+  readonly seconds: number;
+  /** Questions with the right answer. */
+  readonly correct: number;
+  /** Mean cross-entropy per token of the texts in nats; null without a text. */
+  readonly textLoss: number | null;
+}
+
+export interface WholeExamResult extends ExamResult {
+  /** In the order of the exam. */
+  readonly questions: readonly AnsweredQuestion[];
+}
+
+export const voteChoices = ["first", "second", "tie"] as const;
+
+/** A vote between two answers that were shown without names. */
+export interface VoteRecord {
+  readonly id: string;
+  readonly runId: string;
+  /** Step of the checkpoint that gave the tuned answer. */
+  readonly step: number;
+  /** The exam whose question it is; null for a held-out question of the run. */
+  readonly exam: { readonly name: string; readonly hash: string } | null;
+  readonly prompt: string;
+  /** The answer that the exam or the row gives. */
+  readonly reference: string;
+  readonly base: string;
+  readonly tuned: string;
+  /** Whether the base model's answer was shown first. */
+  readonly baseFirst: boolean;
+  /** Which shown answer is better. */
+  readonly choice: (typeof voteChoices)[number];
+  readonly castAt: string;
+  /** How both answers were drawn; a temperature of 0 is greedy. */
+  readonly sampling: { readonly temperature: number; readonly topK: number | null; readonly topP: number | null };
+}
+
+/** All results that belong to a run, those of its base model among them. */
+export interface RunResults {
+  readonly exams: readonly WholeExamResult[];
+  readonly votes: readonly VoteRecord[];
+}
+
+/** The same for two examinations whose answers can be compared: model, exam and the words around each question. */
+export const comparisonKey = ({
+  modelHash,
+  exam,
+  template,
+  systemPrompt,
+}: Pick<ExamResult, "modelHash" | "template" | "systemPrompt"> & {
+  readonly exam: { readonly hash: string };
+}): string => JSON.stringify([modelHash, exam.hash, template, systemPrompt]);
+
+const Id = v.pipe(Text, v.minLength(1), v.maxLength(100));
+const Day = v.pipe(
+  Text,
+  v.maxLength(40),
+  v.check((text) => !Number.isNaN(Date.parse(text)), "a date is expected"),
+);
+const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0));
+
+const questionMembers = { prompt: Text, expected: Text, group: v.nullable(Text), task: v.nullable(Text) };
+const answerMembers = { answer: Text, finish: v.picklist(finishes), correct: v.boolean() };
+
+export const QuestionsSchema: v.GenericSchema<unknown, readonly ExamQuestionFacts[]> = v.array(
+  v.object(questionMembers),
+);
+
+export const AnswersSchema: v.GenericSchema<unknown, readonly ExamAnswerFacts[]> = v.array(v.object(answerMembers));
+
+export const examMembers = {
+  id: Id,
+  modelHash: Text,
+  runId: v.nullable(Text),
+  step: v.nullable(Count),
+  exam: v.object({ name: Text, hash: Id, questions: v.pipe(Count, v.maxValue(mostQuestions)), texts: Count }),
+  template: TemplateSchema,
+  systemPrompt: v.nullable(Text),
+  takenAt: Day,
+  seconds: Seconds,
+  correct: Count,
+  textLoss: v.nullable(AnyNumber),
+};
+
+export const WholeExamSchema: v.GenericSchema<unknown, WholeExamResult> = v.object({
+  ...examMembers,
+  questions: v.array(v.object({ ...questionMembers, ...answerMembers })),
+});
+
+export const VoteSchema: v.GenericSchema<unknown, VoteRecord> = v.object({
+  id: Id,
+  runId: Text,
+  step: Count,
+  exam: v.nullable(v.object({ name: Text, hash: Id })),
+  prompt: Text,
+  reference: Text,
+  base: Text,
+  tuned: Text,
+  baseFirst: v.boolean(),
+  choice: v.picklist(voteChoices),
+  castAt: Day,
+  sampling: v.object({ temperature: AnyNumber, topK: v.nullable(Count), topP: v.nullable(AnyNumber) }),
+});

@@ -1,0 +1,40 @@
+/** The checkpoints of a run, and which of them a person chose. */
+
+import { useEffect, useState } from "react";
+import type { KeptCheckpoint } from "../../protocol/engine.ts";
+import type { RunRecord } from "../../run/record.ts";
+import { useFacts, useHone } from "../hone.ts";
+
+/** Newest first; undefined until they are read. They are read again when the run goes on or a checkpoint is written. */
+export function useCheckpoints(run: RunRecord | null): readonly KeptCheckpoint[] | undefined {
+  const hone = useHone();
+  const ready = useFacts((state) => state.engine.status === "ready");
+  const runId = run?.id ?? null;
+  const checkpoints = useFacts((state) => (runId === null ? undefined : state.compare.checkpoints[runId]));
+  const written = useFacts((state) => state.training.checkpoint);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a run that went on and a checkpoint that was written change the list
+  useEffect(() => {
+    if (ready && runId !== null) void hone.compare.loadCheckpoints(runId);
+  }, [hone, ready, runId, run?.step, written]);
+  return checkpoints;
+}
+
+export interface CheckpointPick {
+  /** Newest first. */
+  readonly checkpoints: readonly KeptCheckpoint[];
+  /** Step of the chosen one; null is the newest. */
+  readonly checkpoint: number | null;
+  choose(checkpoint: number | null): void;
+}
+
+/** A choice among a run's checkpoints; one that is deleted meanwhile, or is of another run, gives its place to the newest. */
+export function useCheckpointPick(run: RunRecord | null): CheckpointPick {
+  const checkpoints = useCheckpoints(run) ?? [];
+  const [chosen, setChosen] = useState<{ readonly runId: string; readonly step: number } | null>(null);
+  const there = chosen?.runId === run?.id && checkpoints.some(({ step }) => step === chosen?.step);
+  return {
+    checkpoints,
+    checkpoint: there ? (chosen?.step ?? null) : null,
+    choose: (step) => setChosen(run && step !== null ? { runId: run.id, step } : null),
+  };
+}

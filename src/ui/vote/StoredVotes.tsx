@@ -1,0 +1,46 @@
+/** The stored votes on a run, counted for each exam and checkpoint; they are taken back together. */
+
+import { useId } from "react";
+import type { VoteRecord } from "../../run/results.ts";
+import { countVotes, voteGroups } from "../../store/vote.ts";
+import { moment } from "../format.ts";
+import { useHone } from "../hone.ts";
+import { ConfirmButton } from "../shell/ConfirmButton.tsx";
+import { voteWords as words } from "../words/compare.ts";
+import classes from "./BlindVote.module.css";
+
+export function StoredVotes({ votes }: { readonly votes: readonly VoteRecord[] }) {
+  const hone = useHone();
+  const id = useId();
+  if (votes.length === 0) return null;
+  return (
+    <section aria-labelledby={id}>
+      <h4 className={classes.title} id={id}>
+        {words.stored}
+      </h4>
+      <ul className={classes.groups}>
+        {voteGroups(votes).map(({ exam, step, votes: group }) => {
+          const { base, tuned, ties } = countVotes(group);
+          const name = words.group(exam?.name ?? words.questions, step);
+          return (
+            <li key={name} className={classes.group}>
+              <div className={classes.about}>
+                <p>{name}</p>
+                <p>
+                  {words.groupCount(base, tuned, ties)} · {words.groupDate(moment(group.at(-1)?.castAt ?? ""))}
+                </p>
+              </div>
+              <ConfirmButton
+                label={words.remove}
+                name={name}
+                question={words.removeQuestion(group.length)}
+                confirm={words.remove}
+                onConfirm={() => void hone.vote.remove(group)}
+              />
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}

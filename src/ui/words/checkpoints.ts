@@ -1,0 +1,11 @@
+/** What a choice among the checkpoints of a run says. */
+
+export const checkpointWords = {
+  label: "Checkpoint",
+  newest: "Newest",
+  step: (step: number, newest: boolean, best: boolean) => {
+    const kinds = [...(newest ? ["newest"] : []), ...(best ? ["best"] : [])];
+    return `Step ${step.toLocaleString("en")}${kinds.length > 0 ? ` (${kinds.join(" and ")})` : ""}`;
+  },
+  loss: (name: string, loss: string) => `${name} ${loss}`,
+} as const;
