@@ -3,8 +3,8 @@
 import type { RowOrigin } from "../batching/batch.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
-import type { TensorSource } from "../storage/checkpoints.ts";
 import { StorageFullError } from "../storage/errors.ts";
+import type { TensorSource } from "../storage/writeCheckpoint.ts";
 import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import { NonFiniteError } from "./nonFinite.ts";
