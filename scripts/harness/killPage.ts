@@ -147,6 +147,31 @@ export async function tidy({
   for (const { hash } of await engine.listModels()) if (hash !== modelHash) await engine.deleteModel(hash);
 }
 
+/** Length and number of the values that fill Chromium's log: short enough to lie in it, and longer together than a log is. */
+const filler = { length: 30_000, count: 200 };
+
+/**
+ * Has Chromium begin a new log of what it stores. LevelDB appends to a log that a kill has torn, and a second kill there makes it
+ * throw away every database of the page.
+ */
+export async function freshLog(): Promise<void> {
+  const database = await new Promise<IDBDatabase>((resolve, reject) => {
+    const opening = indexedDB.open("kill-filler");
+    opening.onupgradeneeded = () => void opening.result.createObjectStore("values");
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error);
+  });
+  for (let index = 0; index < filler.count; index++) {
+    const transaction = database.transaction("values", "readwrite");
+    transaction.objectStore("values").put(crypto.getRandomValues(new Uint8Array(filler.length)), 0);
+    await new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
+    });
+  }
+  database.close();
+}
+
 /** What is in this browser's storage, every byte of it read. */
 export interface Audit {
   readonly orphans: number;

@@ -32,8 +32,8 @@ const State: v.GenericSchema<unknown, unknown> = v.object({
 });
 
 /** What is wrong with the state of a checkpoint of `step`, as the end of a sentence; null where nothing is. */
-export function stateProblem(kept: unknown, step: number, record: RunRecord): string | null {
-  const read = readStateOf(kept);
+export function stateProblem(stored: unknown, step: number, record: RunRecord): string | null {
+  const read = readStateOf(stored);
   if ("problem" in read) return read.problem;
   const { state, curves } = read;
   const problem = readAs(State, state).problem;
@@ -47,9 +47,9 @@ export function stateProblem(kept: unknown, step: number, record: RunRecord): st
   return samplerProblem(state.sampler, step, record) ?? curvesProblem(curves, step);
 }
 
-function readStateOf(kept: unknown) {
+function readStateOf(stored: unknown) {
   try {
-    return readState(kept, null);
+    return readState(stored, null);
   } catch (error) {
     const message = error instanceof Error ? error.message : "it cannot be read.";
     return { problem: message.replace(/^.* cannot be read: |\. Go on from another checkpoint\.$/g, "") };

@@ -2,8 +2,10 @@
 
 import * as v from "valibot";
 
-/** Most characters of a foreign value in a message. */
+/** Most characters of a foreign name or path in a message. */
 const mostQuoted = 60;
+/** Most characters of a value beside its path. */
+const mostOfValue = 40;
 
 /** A foreign text on one line, cut to at most so many characters. */
 export function quoted(text: string, most = mostQuoted): string {
@@ -14,7 +16,7 @@ export function quoted(text: string, most = mostQuoted): string {
 
 /** A value as a message names it: numbers and short texts themselves, of the rest the kind. */
 function nameOf(value: unknown): string {
-  if (typeof value === "string") return `"${quoted(value)}"`;
+  if (typeof value === "string") return `"${quoted(value, mostOfValue)}"`;
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "an object";
   return quoted(String(value));

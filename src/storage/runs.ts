@@ -70,7 +70,7 @@ export function createRuns(
   const parse = (key: string, stored: unknown) =>
     unsealed(
       `The record of run ${quoted(lastPart(key), 80)}`,
-      "The other runs are not affected; delete this one to be rid of the message.",
+      "The other runs are not affected; delete this one.",
       RunSchema,
       stored,
     );

@@ -122,7 +122,9 @@ test("whatever a killed browser was doing, nothing is lost, and the run is the u
     });
     const runs = await call<RunRecord[]>(browser, "listRuns");
     const run = runs.find(({ id }) => id === runId);
-    expect(run?.status).toBe("paused");
+    const label = `kill ${index + 1} of ${plan.slice(0, index + 1).join(", ")}, ${after} ms: ${JSON.stringify(found)}`;
+    expect(run?.status, label).toBe("paused");
+    await call(browser, "freshLog");
     expect(run?.step).toBeGreaterThanOrEqual(known.step);
     if (sort === "training" || sort === "checkpoint") reached.push(run?.step ?? -1);
     const ended =

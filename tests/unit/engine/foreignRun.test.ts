@@ -3,22 +3,17 @@
  * characters and no library's words; storage is byte for byte as before; what is taken in can be listed, resumed and exported.
  */
 
-import { strToU8, zipSync } from "fflate";
+import { strToU8 } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createRowStore } from "../../../src/datasets/rows.ts";
-import type { KeyValue } from "../../../src/storage/keyValue.ts";
-import { openStorage } from "../../../src/storage/storage.ts";
-import { faulty, newDisk, tabOn } from "../storage/backend.ts";
 import {
   asFile,
-  diskText,
+  expectRefused,
   jsonOf,
   madeParts,
   type Parts,
   packed,
   placeOn,
-  raw,
-  saveRun,
   setAt,
   setJson,
 } from "./runFileMade.ts";
@@ -27,23 +22,6 @@ let parts: Parts;
 beforeAll(async () => {
   parts = await madeParts();
 });
-
-/** A refused file leaves no trace, and its message is as it should be. */
-async function expectRefused(content: BlobPart, message: RegExp, signal?: AbortSignal): Promise<void> {
-  const place = await placeOn();
-  await saveRun(place.storage, "other");
-  const before = await diskText(place.disk);
-  const error: unknown = await place.importRun(asFile(content), signal).then(
-    () => "it was taken in",
-    (reason: unknown) => reason,
-  );
-  const said = error instanceof Error ? error.message : String(error);
-  expect(said).toMatch(message);
-  expect(said).toContain("the-run.zip");
-  expect(said).not.toMatch(raw);
-  expect(said.length).toBeLessThanOrEqual(300);
-  expect(await diskText(place.disk)).toBe(before);
-}
 
 /** With one member of one file changed. */
 async function withMember(file: string, path: string, value: unknown): Promise<Uint8Array<ArrayBuffer>> {
@@ -178,36 +156,6 @@ describe("state.json", () => {
   });
 });
 
-describe("nested, long or broken", () => {
-  const texts: [string, () => string, RegExp][] = [
-    ["50,000 deep", () => nested(50_000), /is nested more than \d+ deep/],
-    ["50,000 lists deep", () => `${"[".repeat(50_000)}${"]".repeat(50_000)}`, /is nested more than \d+ deep/],
-    ["50,000 deep and never closed", () => "[".repeat(50_000), /is nested more than \d+ deep/],
-    ["no JSON", () => "{", /is no JSON/],
-    ["nothing", () => "", /is no JSON/],
-    ["only a number", () => "7", /is 7, not|is no run of Hone/],
-    ["null", () => "null", /is null, not|is no run of Hone/],
-    ["a list", () => "[]", /is a list, not|is no run of Hone|is missing/],
-    ["a member __proto__", () => '{"__proto__": {"a": 1}}', /a member named __proto__/],
-    ["an escaped member __proto__", () => '{"\\u005f_proto__": {"a": 1}}', /a member named __proto__/],
-  ];
-  for (const path of ["manifest.json", "run.json", "checkpoints/60/state.json"]) {
-    test.each(texts)(`${path}: %s is refused`, async (_, text, message) => {
-      const changed = { ...parts, [path]: strToU8(text()) };
-      const archive = await packed(changed, { prove: path !== "manifest.json" });
-      await expectRefused(archive, message);
-    });
-  }
-  test("bytes that are no UTF-8 are refused", async () => {
-    await expectRefused(await packed({ ...parts, "run.json": Uint8Array.of(0x7b, 0xff, 0x7d) }), /no text in UTF-8/);
-  });
-  test("brackets in a text are not depth", async () => {
-    const place = await placeOn();
-    const { added } = await place.importRun(asFile(await withMember("run.json", "note", '[{\\"['.repeat(10_000))));
-    expect(added).toBe(true);
-  });
-});
-
 /** The tensors of step 60 with the header changed, and so many bytes after it. */
 async function withHeader(change: (header: Record<string, Record<string, unknown>>) => unknown, data?: number) {
   const file = "checkpoints/60/tensors.safetensors";
@@ -230,11 +178,7 @@ async function withHeader(change: (header: Record<string, Record<string, unknown
 describe("tensors.safetensors", () => {
   const a = "model.layers.0.self_attn.q_proj.lora_A.weight";
   const rows: [string, () => Promise<Uint8Array<ArrayBuffer>>, RegExp][] = [
-    [
-      "a shape of another size",
-      () => withHeader((h) => setAt(h, `${""}x`, 0) ?? void setShape(h, a, [5, 5])),
-      /needs|shape/,
-    ],
+    ["a shape of another size", () => withHeader((h) => setShape(h, a, [5, 5])), /needs|shape/],
     ["a turned shape", () => withHeader((h) => setShape(h, a, [5, 4])), /another shape|not of rank/],
     ["halves", () => withHeader((h) => setMember(h, a, "dtype", "F16")), /needs/],
     ["whole numbers", () => withHeader((h) => setMember(h, a, "dtype", "I32")), /float32/],
@@ -352,291 +296,4 @@ describe("rows", () => {
     const path = Object.keys(parts).find((name) => name.startsWith("data/")) ?? "";
     await expectRefused(await packed({ ...parts, [path]: strToU8(text) }), message);
   });
-});
-
-describe("the zip", () => {
-  const reparsed = async () => packed(parts);
-  const view = (bytes: Uint8Array<ArrayBuffer>) => new DataView(bytes.buffer);
-  /** Where the n-th entry stands in the list of files. */
-  const listed = (bytes: Uint8Array, n: number) => {
-    let at = -1;
-    for (let i = 0; i <= n; i++) at = Buffer.from(bytes).indexOf("PK\x01\x02", at + 1);
-    return at;
-  };
-  const rows: [string, () => Promise<Uint8Array<ArrayBuffer>>, RegExp][] = [
-    [
-      "two entries in one place",
-      async () => {
-        const bytes = await reparsed();
-        view(bytes).setUint32(listed(bytes, 2) + 42, view(bytes).getUint32(listed(bytes, 1) + 42, true), true);
-        return bytes;
-      },
-      /cannot be read/,
-    ],
-    [
-      "an entry that reaches into the next",
-      async () => {
-        const bytes = await reparsed();
-        for (const at of [20, 24])
-          view(bytes).setUint32(listed(bytes, 1) + at, view(bytes).getUint32(listed(bytes, 1) + at, true) + 50, true);
-        return bytes;
-      },
-      /cannot be read/,
-    ],
-    [
-      "an entry shorter than it was",
-      async () => {
-        const bytes = await reparsed();
-        for (const at of [20, 24]) view(bytes).setUint32(listed(bytes, 1) + at, 9, true);
-        return bytes;
-      },
-      /run\.json has 9 bytes instead of/,
-    ],
-    [
-      "an entry of 2^63 bytes",
-      async () => {
-        const bytes = await reparsed();
-        for (const at of [20, 24]) view(bytes).setUint32(listed(bytes, 1) + at, 0xffffffff, true);
-        return bytes;
-      },
-      /cannot be read|compressed/,
-    ],
-    [
-      "an encrypted entry",
-      async () => {
-        const bytes = await reparsed();
-        view(bytes).setUint16(listed(bytes, 1) + 8, 1, true);
-        return bytes;
-      },
-      /holds run\.json encrypted/,
-    ],
-    ["a compressed one", async () => new Uint8Array(zipSync(parts, { level: 9 })), /compressed/],
-    [
-      "a name twice",
-      async () => {
-        const bytes = await reparsed();
-        // README.txt and run.json have names of other lengths; the two states have not.
-        const text = Buffer.from(bytes);
-        for (let at = text.indexOf("checkpoints/50/state"); at >= 0; at = text.indexOf("checkpoints/50/state", at + 1))
-          text.write("checkpoints/60/state", at);
-        return new Uint8Array(text);
-      },
-      /two files named checkpoints\/60\/state\.json/,
-    ],
-    [
-      "a name that leads out",
-      async () => new Uint8Array(zipSync({ "../a": strToU8("a"), ...parts }, { level: 0 })),
-      /a name that Hone does not write/,
-    ],
-    [
-      "a name from the root",
-      async () => new Uint8Array(zipSync({ "/a": strToU8("a"), ...parts }, { level: 0 })),
-      /a name that Hone does not write/,
-    ],
-    [
-      "a name with a backslash",
-      async () => new Uint8Array(zipSync({ "a\\b": strToU8("a"), ...parts }, { level: 0 })),
-      /a name that Hone does not write/,
-    ],
-    [
-      "a name of 60,000 characters",
-      async () => new Uint8Array(zipSync({ ["n".repeat(60_000)]: strToU8("a"), ...parts }, { level: 0 })),
-      /a name that Hone does not write/,
-    ],
-    [
-      "more files than its end says",
-      async () => {
-        const bytes = await reparsed();
-        for (const at of [8, 10]) view(bytes).setUint16(bytes.length - 22 + at, 2, true);
-        return bytes;
-      },
-      /more than its end says/,
-    ],
-    [
-      "fewer files than its end says",
-      async () => {
-        const bytes = await reparsed();
-        for (const at of [8, 10]) view(bytes).setUint16(bytes.length - 22 + at, 60, true);
-        return bytes;
-      },
-      /does not fit|cannot be read/,
-    ],
-    [
-      "a list of files that begins elsewhere",
-      async () => {
-        const bytes = await reparsed();
-        view(bytes).setUint32(bytes.length - 22 + 16, 5, true);
-        return bytes;
-      },
-      /is no zip file, or is cut off/,
-    ],
-    [
-      "zip64 with a list of 2^63 bytes",
-      async () => zip64(await reparsed(), { size: 2n ** 63n }),
-      /is no zip file, or is cut off/,
-    ],
-    [
-      "zip64 with 2^63 entries",
-      async () => zip64(await reparsed(), { count: 2n ** 63n }),
-      /has Infinity files|files, more than/,
-    ],
-    [
-      "zip64 with a million entries",
-      async () => zip64(await reparsed(), { count: 1_000_000n }),
-      /has 1000000 files, more than the 20000/,
-    ],
-    [
-      "a part of several disks",
-      async () => {
-        const bytes = await reparsed();
-        view(bytes).setUint16(bytes.length - 22 + 4, 3, true);
-        return bytes;
-      },
-      /is no zip file, or is cut off/,
-    ],
-  ];
-  test.each(rows)("%s is refused", async (_, content, message) => {
-    await expectRefused(await content(), message);
-  });
-
-  test("cut anywhere it is refused", async () => {
-    const bytes = await reparsed();
-    for (let part = 0; part < 25; part++) {
-      await expectRefused(bytes.slice(0, Math.floor((bytes.length * part) / 25)), /is no zip file, or is cut off/);
-      if (part > 0)
-        await expectRefused(bytes.slice(Math.floor((bytes.length * part) / 25)), /is no zip file, or is cut off/);
-    }
-  });
-});
-
-/** The zip with an end of 64 bits, in which a number is another. */
-function zip64(bytes: Uint8Array<ArrayBuffer>, { size, count }: { readonly size?: bigint; readonly count?: bigint }) {
-  const end = new DataView(bytes.buffer, bytes.length - 22);
-  const [entries, length, from] = [end.getUint16(10, true), end.getUint32(12, true), end.getUint32(16, true)];
-  const whole = new Uint8Array(bytes.length + 76);
-  whole.set(bytes.subarray(0, bytes.length - 22));
-  const view = new DataView(whole.buffer);
-  const at = bytes.length - 22;
-  view.setUint32(at, 0x06064b50, true);
-  view.setBigUint64(at + 4, 44n, true);
-  view.setBigUint64(at + 24, count ?? BigInt(entries), true);
-  view.setBigUint64(at + 32, count ?? BigInt(entries), true);
-  view.setBigUint64(at + 40, size ?? BigInt(length), true);
-  view.setBigUint64(at + 48, BigInt(from), true);
-  view.setUint32(at + 56, 0x07064b50, true);
-  view.setBigUint64(at + 64, BigInt(at), true);
-  view.setUint32(at + 72, 1, true);
-  whole.set(bytes.subarray(bytes.length - 22), at + 76);
-  for (const field of [8, 10]) view.setUint16(at + 76 + field, 0xffff, true);
-  for (const field of [12, 16]) view.setUint32(at + 76 + field, 0xffffffff, true);
-  return whole;
-}
-
-describe("leaves nothing behind", () => {
-  test("cancelled at any of its reads", async () => {
-    const content = await packed(parts);
-    let reads = 0;
-    for (let stop = 1; stop < 400; stop++) {
-      const controller = new AbortController();
-      reads = 0;
-      const file = asFile(content);
-      const { slice } = file;
-      file.slice = (...range) => {
-        if (++reads === stop) controller.abort(new Error("It was cancelled."));
-        return slice.apply(file, range);
-      };
-      const place = await placeOn();
-      const before = await diskText(place.disk);
-      const ended = await place.importRun(file, controller.signal).then(
-        ({ added }) => added,
-        (error: unknown) => String(error),
-      );
-      if (ended === true) break;
-      expect(ended).toBe("Error: It was cancelled.");
-      expect(await diskText(place.disk)).toBe(before);
-    }
-    expect(reads).toBeGreaterThan(10);
-  });
-
-  test("cancelled at any touch of storage, it is all there or nothing is", async () => {
-    const content = await packed(parts);
-    let [refused, taken] = [0, 0];
-    for (let stop = 1; taken < 3; stop++) {
-      const controller = new AbortController();
-      let touched = 0;
-      const touch = () => {
-        if (++touched === stop) controller.abort(new Error("It was cancelled."));
-      };
-      const disk = newDisk();
-      const place = await placeOn({ records: touching(disk.records, touch), chunks: touching(disk.chunks, touch) });
-      touched = 0;
-      const ended = await place.importRun(asFile(content), controller.signal).then(
-        ({ added }) => added,
-        (error: unknown) => String(error),
-      );
-      if (ended === true) taken++;
-      else {
-        refused++;
-        expect(ended).toBe("Error: It was cancelled.");
-        expect(await diskText(disk)).toBe("");
-      }
-      const { orphans, damaged } = await (await openStorage(tabOn(disk))).audit();
-      expect({ orphans, damaged }).toEqual({ orphans: 0, damaged: 0 });
-    }
-    expect(refused).toBeGreaterThan(5);
-  });
-
-  test.each(["killed before", "killed after", "full"] as const)("%s any of its writes", async (fault) => {
-    const content = await packed(parts);
-    let faults = 0;
-    for (let at = 1; ; at++) {
-      const disk = newDisk();
-      const broken = faulty(disk, at, fault);
-      const ended = await (await placeOn(broken.disk)).importRun(asFile(content)).then(
-        () => null,
-        (error: unknown) => error,
-      );
-      if (ended === null) break;
-      faults++;
-      if (fault === "full") {
-        expect(String(ended)).toMatch(
-          /StorageFullError: The run "run made" needs .* MB, but this browser gives no more room\./,
-        );
-        expect(String(ended)).not.toMatch(raw);
-        expect(await diskText(disk)).toBe("");
-      }
-      // A new tab on what the dead one left.
-      const after = await placeOn(disk);
-      expect(await after.storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
-      const there = (await after.listRuns()).length;
-      expect([(await after.storage.datasets.list()).entries.length, there > 0 ? 2 : 0]).toEqual([
-        there,
-        (await after.storage.checkpoints.steps("made")).length,
-      ]);
-      await after.importRun(asFile(content));
-      expect(await after.storage.checkpoints.steps("made")).toEqual([60, 50]);
-    }
-    expect(faults).toBeGreaterThan(1);
-  });
-
-  test("a new chunk stays neither where the last of the rows is wrong", async () => {
-    const path = Object.keys(parts).find((name) => name.startsWith("data/")) ?? "";
-    await expectRefused(await packed({ ...parts, [path]: strToU8("[]") }), /have 0 rows in piece 0/);
-  });
-});
-
-/** The store, which says each time that it is used. */
-const touching = (inner: KeyValue, touch: () => void): KeyValue => ({
-  async get(key) {
-    touch();
-    return inner.get(key);
-  },
-  async keys(prefix) {
-    touch();
-    return inner.keys(prefix);
-  },
-  async write(puts, deletes) {
-    touch();
-    return inner.write(puts, deletes);
-  },
 });

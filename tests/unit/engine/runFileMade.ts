@@ -1,6 +1,7 @@
 /** Run files that a test changes in any part: the small file itself, its parts, and a file of changed parts that proves itself. */
 
 import { strToU8, unzipSync, zipSync } from "fflate";
+import { expect } from "vitest";
 import { createRowStore } from "../../../src/datasets/rows.ts";
 import { createExports } from "../../../src/engine/export.ts";
 import type { Library } from "../../../src/engine/library.ts";
@@ -128,4 +129,21 @@ export async function diskText({ records, chunks }: Disk): Promise<string> {
     }
   }
   return lines.join("\n");
+}
+
+/** A refused file leaves no trace, and its message is as it should be. */
+export async function expectRefused(content: BlobPart, message: RegExp, signal?: AbortSignal): Promise<void> {
+  const place = await placeOn();
+  await saveRun(place.storage, "other");
+  const before = await diskText(place.disk);
+  const error: unknown = await place.importRun(asFile(content), signal).then(
+    () => "it was taken in",
+    (reason: unknown) => reason,
+  );
+  const said = error instanceof Error ? error.message : String(error);
+  expect(said).toMatch(message);
+  expect(said).toContain("the-run.zip");
+  expect(said).not.toMatch(raw);
+  expect(said.length).toBeLessThanOrEqual(300);
+  expect(await diskText(place.disk)).toBe(before);
 }
