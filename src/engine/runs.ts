@@ -21,7 +21,7 @@ type RunCalls = Pick<
   "listRuns" | "curvesOf" | "editRun" | "deleteRun" | "runSizes" | "exportRecord" | "exportRun" | "importRun"
 >;
 
-export interface RunDesk {
+export interface RunService {
   readonly calls: RunCalls;
   /** Throws when there is none. */
   get(runId: string): Promise<RunRecord>;
@@ -29,7 +29,7 @@ export interface RunDesk {
   follow(journal: Journal): void;
 }
 
-export function createRunDesk(storage: Storage, exports: Exports, emit: (event: EngineEvent) => void): RunDesk {
+export function createRunService(storage: Storage, exports: Exports, emit: (event: EngineEvent) => void): RunService {
   let journal: Journal | null = null;
 
   async function get(runId: string): Promise<RunRecord> {

@@ -144,7 +144,7 @@ describe("a row", () => {
     const messages = ["a", "b", "c", "d"].map((content, i) => ({ role: i % 2 ? "assistant" : "user", content }));
     const { hash } = await take(data, "a.jsonl", lines([{ messages }]));
     const [learnt] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0)).examples;
-    const [asked] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0, "asked")).examples;
+    const [asked] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0, "prompt")).examples;
     if (!learnt || !asked) throw new Error("both were expected");
     expect(asked.text).toMatch(/<\|system\|>S.*<\|assistant\|>b.*<\|user\|>c.*<\|assistant\|>$/s);
     expect(learnt.text.startsWith(asked.text)).toBe(true);
@@ -194,7 +194,7 @@ describe("the list of rows", () => {
       "used",
       "excluded",
       "left out",
-      "kept for later",
+      "preference",
       "left out",
       "left out",
     ]);

@@ -59,7 +59,7 @@ describe("memory", () => {
 describe("disk", () => {
   test("holds of each checkpoint weights and moments, of the newest and the best", () => {
     const disk = diskOf(1000, { keepLast: 2, checkpointEvery: 10, evaluateEvery: 10, validationShare: 0.1 }, 100);
-    expect(disk.kept).toBe(3);
+    expect(disk.checkpoints).toBe(3);
     expect(disk.perCheckpoint).toBeGreaterThan(3000);
     expect(disk.perCheckpoint).toBeLessThan(3000 + 5000);
     // Eight numbers of eight bytes for each step, once.
@@ -71,14 +71,14 @@ describe("disk", () => {
     ["no best one without validation", { keepLast: 2, checkpointEvery: 10, validationShare: 0 }, 2],
     ["at least the last", { keepLast: 1, checkpointEvery: 1000, validationShare: 0 }, 1],
   ])("keeps %s", (_, recipe, kept) => {
-    expect(diskOf(1000, { evaluateEvery: 10, ...recipe }, 100).kept).toBe(kept);
+    expect(diskOf(1000, { evaluateEvery: 10, ...recipe }, 100).checkpoints).toBe(kept);
   });
 });
 
 test.each([
-  [20, 60, { validations: 4, looks: 4 }],
-  [20, 61, { validations: 5, looks: 5 }],
-  [null, 10, { validations: 2, looks: 0 }],
+  [20, 60, { validations: 4, snapshots: 4 }],
+  [20, 61, { validations: 5, snapshots: 5 }],
+  [null, 10, { validations: 2, snapshots: 0 }],
 ])("watching every %s of %i steps: before the first, every so many, after the last", (watchEvery, steps, times) => {
   expect(timesOf({ evaluateEvery: 20, watchEvery }, steps)).toEqual(times);
 });

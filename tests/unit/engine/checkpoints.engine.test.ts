@@ -4,7 +4,7 @@
  */
 
 import { beforeAll, expect, test } from "vitest";
-import type { AskRequest, EngineApi } from "../../../src/protocol/engine.ts";
+import type { AnswerRequest, EngineApi } from "../../../src/protocol/engine.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
@@ -34,8 +34,8 @@ beforeAll(async () => {
   expect(run.status, run.reason ?? "").toBe("finished");
 }, 300_000);
 
-const ask = (change: Partial<AskRequest> = {}) =>
-  engine.ask({
+const ask = (change: Partial<AnswerRequest> = {}) =>
+  engine.answer({
     requestId: "q",
     modelHash: run.model.hash,
     runId: run.id,

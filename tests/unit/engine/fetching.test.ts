@@ -108,7 +108,7 @@ test("inspected first, then fetched, each byte once, kept with its address, and 
     source: { kind: "hub", id: "owner/name", revision: sha, folder: "" },
     byteLength: total,
     fetched: 0,
-    kept: null,
+    copyHash: null,
     architecture: "LlamaForCausalLM",
     layers: 2,
   });
@@ -123,7 +123,7 @@ test("inspected first, then fetched, each byte once, kept with its address, and 
   expect(summary).toMatchObject({ hash, name: "owner/name", stored: true, address, parameters: numbers });
   expect(server.sent() - before).toBe(total);
   expect(await library.listFetches()).toEqual([]);
-  expect(await library.inspect(typed)).toMatchObject({ kept: hash, fetched: 0 });
+  expect(await library.inspect(typed)).toMatchObject({ copyHash: hash, fetched: 0 });
   expect(await library.listModels()).toMatchObject([{ hash, address, savedAt: expect.stringMatching(/^20\d\d-/) }]);
   expect(await storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
   const told = events.flatMap((event) => (event.type === "progress" && /Fetching/.test(event.task) ? [event] : []));
@@ -180,7 +180,7 @@ test("cancelling keeps what is there and lists it; discarding frees it", async (
   await expect(library.openModel(typed, stop.signal)).rejects.toMatchObject({ name: "AbortError" });
   await server.quiet();
   expect(await library.listFetches()).toMatchObject([{ fetched: half, byteLength: total }]);
-  expect(await library.inspect(typed)).toMatchObject({ fetched: half, kept: null });
+  expect(await library.inspect(typed)).toMatchObject({ fetched: half, copyHash: null });
   expect(await library.listModels()).toEqual([]);
   expect(await storage.collect()).toBe(0);
   await library.discardFetch(address);

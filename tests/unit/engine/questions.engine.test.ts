@@ -50,7 +50,7 @@ test("live sessions stay within their budget, and the same question gets the sam
     isLong ? 1 + random.below(contextLength - 100) : 1 + Math.floor((i / questions) * (contextLength - 100)),
   );
   const ask = async (length: number, runId: string | null) => {
-    const { text, finish } = await engine.ask({
+    const { text, finish } = await engine.answer({
       requestId: "",
       modelHash,
       runId,

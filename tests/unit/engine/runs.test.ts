@@ -9,7 +9,7 @@ import { createRowStore } from "../../../src/datasets/rows.ts";
 import { createExports } from "../../../src/engine/export.ts";
 import { createJournal } from "../../../src/engine/journal.ts";
 import type { Library } from "../../../src/engine/library.ts";
-import { createRunDesk } from "../../../src/engine/runs.ts";
+import { createRunService } from "../../../src/engine/runs.ts";
 import type { TextService } from "../../../src/engine/textService.ts";
 import { recordText } from "../../../src/export/runFile.ts";
 import { sha256 } from "../../../src/hub/hash.ts";
@@ -38,7 +38,7 @@ async function place() {
   const storage = await openStorage(tabOn(newDisk()));
   const told: EngineEvent[] = [];
   const emit = (event: EngineEvent) => void told.push(event);
-  const desk = createRunDesk(storage, createExports(storage, noModels, noTemplates, memoryScratch(), emit), emit);
+  const desk = createRunService(storage, createExports(storage, noModels, noTemplates, memoryScratch(), emit), emit);
   return { storage, told, ...desk, ...desk.calls };
 }
 

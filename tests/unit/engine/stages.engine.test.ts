@@ -139,7 +139,7 @@ describe("a run in two stages", () => {
     const ask = async (runId: string, checkpoint: number | null) => {
       const sampling = { temperature: 0, topK: null, topP: null, maxTokens: 8, seed: 1 };
       const messages = [{ role: "user", content: "Say 1." }] as const;
-      const { text: said, step } = await engine.ask({
+      const { text: said, step } = await engine.answer({
         ...{ requestId: "", modelHash, runId, checkpoint, template: wild.template, systemPrompt: null },
         ...{ messages, sampling },
       });

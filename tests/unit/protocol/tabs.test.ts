@@ -2,7 +2,7 @@
 
 import { expect, test, vi } from "vitest";
 import type { EngineEvent, RunEvent } from "../../../src/protocol/engine.ts";
-import { followOthers, type Tabs, tabChannel, tellAll } from "../../../src/protocol/tabs.ts";
+import { broadcast, followOthers, type Tabs, tabChannel } from "../../../src/protocol/tabs.ts";
 import { acquireTrainingLock, isTraining, trainingEnd } from "../../../src/storage/lock.ts";
 import { runRecord } from "../storage/backend.ts";
 
@@ -10,8 +10,8 @@ import { runRecord } from "../storage/backend.ts";
 function twoTabs(): [Tabs, Tabs] {
   const listeners: ((event: RunEvent) => void)[][] = [[], []];
   const end = (own: number): Tabs => ({
-    tell: (event) => listeners[1 - own]?.forEach((listener) => void listener(event)),
-    hear: (listener) => void listeners[own]?.push(listener),
+    send: (event) => listeners[1 - own]?.forEach((listener) => void listener(event)),
+    onEvent: (listener) => void listeners[own]?.push(listener),
   });
   return [end(0), end(1)];
 }
@@ -22,8 +22,8 @@ test("of what an engine tells its page, other tabs hear how runs go and nothing 
   const [mine, theirs] = twoTabs();
   const page: EngineEvent[] = [];
   const heard: RunEvent[] = [];
-  theirs.hear((event) => void heard.push(event));
-  const tell = tellAll(mine, (event) => void page.push(event));
+  theirs.onEvent((event) => void heard.push(event));
+  const tell = broadcast(mine, (event) => void page.push(event));
   const events: EngineEvent[] = [
     { type: "progress", task: "Compiling", done: 1, total: 4 },
     { type: "run", record },
@@ -48,12 +48,12 @@ test("a run in another tab is told with its end, once, and what a killed tab lef
     () => false,
     recover,
   );
-  await others.look();
+  await others.check();
   expect(told).toEqual([]);
 
   const release = await acquireTrainingLock();
-  theirs.tell({ type: "run", record });
-  theirs.tell({ type: "run", record });
+  theirs.send({ type: "run", record });
+  theirs.send({ type: "run", record });
   await vi.waitFor(() => expect(told.at(-1)).toEqual({ type: "othersTraining", training: true }));
   expect(recover).not.toHaveBeenCalled();
   release?.();
@@ -78,7 +78,7 @@ test("the tab that trains does not take itself for another", async () => {
     async () => [],
   );
   const release = await acquireTrainingLock();
-  await others.look();
+  await others.check();
   expect(told).toEqual([]);
   release?.();
 });
@@ -100,9 +100,9 @@ test("who waits for the end of training never keeps the next run from starting",
 test("the channel of the browser reaches the other end and not its own", async () => {
   const [mine, theirs] = [tabChannel(), tabChannel()];
   const [own, heard] = [vi.fn(), vi.fn()];
-  mine.hear(own);
-  theirs.hear(heard);
-  mine.tell({ type: "runsChanged" });
+  mine.onEvent(own);
+  theirs.onEvent(heard);
+  mine.send({ type: "runsChanged" });
   await vi.waitFor(() => expect(heard).toHaveBeenCalledWith({ type: "runsChanged" }));
   expect(own).not.toHaveBeenCalled();
 });
