@@ -5,7 +5,7 @@ import { type DataApi, type DataEvent, type TokenizerFiles, unknownModel } from 
 import type { EngineApi, EngineEvent } from "../protocol/engine.ts";
 import { introduce } from "../protocol/rpc.ts";
 import { isPersistent, requestPersistence } from "../storage/quota.ts";
-import { EngineStopped, type EngineWorker, openDataLine, openLine } from "./lines.ts";
+import { EngineStopped, type EngineWorker, openDataWorker, openWorker } from "./workers.ts";
 
 export { repeatWarning } from "../batching/mixture.ts";
 /** The page names formats and their columns as the readers do. */
@@ -50,7 +50,7 @@ export function createEngineClient(starters: WorkerStarters, watch: WatchOptions
   };
 
   const openEngine = () =>
-    openLine<EngineApi, EngineEvent>({
+    openWorker<EngineApi, EngineEvent>({
       start: starters.engine,
       name: "engine",
       remedy: "Start it again; runs go on from their last checkpoint.",
@@ -60,7 +60,7 @@ export function createEngineClient(starters: WorkerStarters, watch: WatchOptions
       },
     });
   const openData = () =>
-    openDataLine({
+    openDataWorker({
       start: starters.data,
       onEvent,
       onReplaced: (worker, replaces) => {

@@ -1,4 +1,4 @@
-/** What a run needs, counted from its plan before it starts: memory, disk, and the number of validations and snapshots. */
+/** The budget of a run, counted from its plan before it starts: memory, disk, and the number of validations and snapshots. */
 
 import type { BatchShape } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";

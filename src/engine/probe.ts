@@ -164,7 +164,7 @@ async function timeStep({ program, recipe, batch, signal, interrupted }: StepPar
     return { begun, ended: performance.now() };
   };
   const first = await take([batch]);
-  // With two micro-batches their times can be told from the update's; with one, the update counts as part of it.
+  // Two micro-batches separate the update's time from theirs; with one, the update counts as part of it.
   const alone = recipe.accumulation === 1 || first.ended - (first.begun[0] ?? 0) > slow;
   const { begun, ended } = await take(alone ? [batch] : [batch, batch]);
   const [one = 0, two = ended] = begun;

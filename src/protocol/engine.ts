@@ -37,7 +37,7 @@ export type ModelSource =
   | {
       readonly kind: "url";
       readonly base: string;
-      /** What to call the model; its folder's name where left out. */
+      /** The model's name; left out, the folder's name. */
       readonly name?: string;
       /** Names of its files, where they are known: no other file is requested. */
       readonly files?: readonly string[];
@@ -55,7 +55,7 @@ export interface FileSize {
   readonly byteLength: number;
 }
 
-/** Bytes on the device that training takes before any row does: weights, gradients and AdamW's moments. */
+/** Bytes on the device for training without activations: weights, gradients and AdamW's moments. */
 export interface ModelNeeds {
   /** With the usual adapter. */
   readonly lora: number;
@@ -147,7 +147,7 @@ export interface ModelSummary {
   readonly byteLength: number;
   /** Whether a copy is stored in this browser, so that a run can resume after a reload. */
   readonly stored: boolean;
-  /** What a user should know, a sentence each. */
+  /** Notes for the user, a sentence each. */
   readonly notes: readonly string[];
   /** Where it was fetched from; null for files from disk. */
   readonly address: string | null;
@@ -170,7 +170,7 @@ export interface WatchChoice {
   readonly place: RowPlace | null;
 }
 
-/** What a run will need, before it starts. Bytes and seconds. */
+/** The predicted needs of a run, in bytes and seconds. */
 export interface Budget {
   /** On the device, with the longest batch. */
   readonly memory: {
@@ -234,7 +234,7 @@ export interface Subject {
 export interface AnswerRequest extends Subject {
   /** Chosen by the caller; comes back in `token` events. */
   readonly requestId: string;
-  /** A conversation whose last message is a user's. */
+  /** A conversation; its last message is a user's. */
   readonly messages: readonly Pick<Message, "role" | "content">[];
   readonly sampling: SamplingSettings;
 }
@@ -277,9 +277,9 @@ export interface ExportedFile {
 /** Files of a run as one zip, read back and compared with what was to be written. */
 export interface Exported {
   readonly archive: Blob;
-  /** What the archive holds. */
+  /** The files in the archive. */
   readonly files: readonly { readonly name: string; readonly byteLength: number }[];
-  /** What a user should know, a sentence or two each. */
+  /** Notes for the user, a sentence or two each. */
   readonly notes: readonly string[];
   /** Tensors that were read back and found equal, bit for bit. */
   readonly tensors: number;

@@ -8,7 +8,7 @@ export interface Port {
   addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
 }
 
-/** Holds for an interface whose every member is a method that returns a promise. */
+/** Constrains an interface to methods that return promises. */
 export type Callable<Api> = { readonly [K in keyof Api]: (...args: never[]) => Promise<unknown> };
 
 interface WireError {

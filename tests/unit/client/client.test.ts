@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { createEngineClient } from "../../../src/client/client.ts";
-import type { EngineWorker } from "../../../src/client/lines.ts";
+import type { EngineWorker } from "../../../src/client/workers.ts";
 import type { WatchOptions } from "../../../src/protocol/activity.ts";
 import type { DataEvent } from "../../../src/protocol/datasets.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";

@@ -38,8 +38,8 @@ async function place() {
   const storage = await openStorage(tabOn(newDisk()));
   const told: EngineEvent[] = [];
   const emit = (event: EngineEvent) => void told.push(event);
-  const desk = createRunService(storage, createExports(storage, noModels, noTemplates, memoryScratch(), emit), emit);
-  return { storage, told, ...desk, ...desk.calls };
+  const service = createRunService(storage, createExports(storage, noModels, noTemplates, memoryScratch(), emit), emit);
+  return { storage, told, ...service, ...service.calls };
 }
 
 const state = { ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: 0, stages: 1 }) };

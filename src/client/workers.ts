@@ -1,4 +1,4 @@
-/** Workers with their connections: one that dies ends its connection, one that is stuck is replaced. */
+/** Workers with their connections: the engine's death ends its connection, the dataset worker is replaced. */
 
 import { describeStuck, type WatchOptions, watchActivity } from "../protocol/activity.ts";
 import type { DataApi, DataEvent } from "../protocol/datasets.ts";
@@ -30,13 +30,14 @@ function explain(event: Event, name: string, remedy: string): string {
     : `The ${name} could not be loaded. Check that the page's files are all served, then start it again.`;
 }
 
-export interface Line<Api> {
-  /** Null where the browser refused to start one. */
+export interface WorkerConnection<Api> {
+  /** Null where the browser refused to start a worker. */
   readonly worker: EngineWorker | null;
   readonly connection: Connection<Api>;
   end(error: Error): void;
 }
 
+/** A worker until it dies or is ended. */
 interface LiveWorker {
   readonly worker: EngineWorker;
   /** Whether it ever sent a message. */
@@ -44,7 +45,7 @@ interface LiveWorker {
   alive: boolean;
 }
 
-interface LineOptions<Event> {
+interface OpenOptions<Event> {
   readonly start: () => EngineWorker;
   /** "engine", for messages. */
   readonly name: string;
@@ -59,79 +60,79 @@ function startWorker({
   name,
   remedy,
   onDeath,
-}: Omit<LineOptions<never>, "onEvent">): LiveWorker | { cause: unknown } {
+}: Omit<OpenOptions<never>, "onEvent">): LiveWorker | { cause: unknown } {
   let worker: EngineWorker;
   try {
     worker = start();
   } catch (cause) {
     return { cause };
   }
-  const occupant: LiveWorker = { worker, answered: false, alive: true };
+  const current: LiveWorker = { worker, answered: false, alive: true };
   worker.addEventListener("message", () => {
-    occupant.answered = true;
+    current.answered = true;
   });
   const die = (event: Event) => {
-    if (!occupant.alive) return;
-    occupant.alive = false;
+    if (!current.alive) return;
+    current.alive = false;
     worker.terminate();
-    onDeath(new EngineStopped(explain(event, name, remedy)), occupant.answered);
+    onDeath(new EngineStopped(explain(event, name, remedy)), current.answered);
   };
   worker.addEventListener("error", die);
   worker.addEventListener("messageerror", die);
-  return occupant;
+  return current;
 }
 
 /** A closed connection: a page that was opened from a file may not start workers. */
-function refused<Api extends Callable<Api>>(cause: unknown): Line<Api> {
+function refused<Api extends Callable<Api>>(cause: unknown): WorkerConnection<Api> {
   const connection = connect<Api, never>(new MessageChannel().port1, () => {});
   connection.close(new EngineStopped("This browser did not let the page start its engine.", { cause }));
   return { worker: null, connection, end: () => {} };
 }
 
 /** A worker with its connection; when the worker dies, its calls reject. */
-export function openLine<Api extends Callable<Api>, Event>(options: LineOptions<Event>): Line<Api> {
-  const occupant = startWorker({
+export function openWorker<Api extends Callable<Api>, Event>(options: OpenOptions<Event>): WorkerConnection<Api> {
+  const current = startWorker({
     ...options,
     onDeath: (error, answered) => {
       connection.close(error);
       options.onDeath(error, answered);
     },
   });
-  if ("cause" in occupant) return refused(occupant.cause);
-  const { worker } = occupant;
+  if ("cause" in current) return refused(current.cause);
+  const { worker } = current;
   const connection = connect<Api, Event>(worker, options.onEvent);
   return {
     worker,
     connection,
     end(error) {
-      occupant.alive = false;
+      current.alive = false;
       worker.terminate();
       connection.close(error);
     },
   };
 }
 
-interface DataLineOptions extends Pick<LineOptions<DataEvent>, "start" | "onEvent"> {
+interface OpenDataOptions extends Pick<OpenOptions<DataEvent>, "start" | "onEvent"> {
   /** Gives the worker that replaces one that died or was stuck, and the engine's call that failed. */
   readonly onReplaced: (worker: EngineWorker, replaces: Replacement) => void;
   readonly watch: WatchOptions;
 }
 
 /**
- * The dataset worker with its connection. A new worker replaces one that dies or is stuck, and gets the calls that did not
- * cause it again. A worker that never answered and died is not replaced.
+ * The dataset worker with its connection. A new worker replaces one that dies or is stuck; after a stuck call it gets all
+ * other pending calls again. A worker that dies before its first message is not replaced.
  */
-export function openDataLine({ start, onEvent, onReplaced, watch }: DataLineOptions): Line<DataApi> {
-  let occupant: LiveWorker;
+export function openDataWorker({ start, onEvent, onReplaced, watch }: OpenDataOptions): WorkerConnection<DataApi> {
+  let current: LiveWorker;
   let connection: Connection<DataApi> | null = null;
   let watchdog: { stop(): void } | null = null;
 
   const replace = (error: Error, call: string) => {
     const next = startWatched();
     if ("cause" in next) return connection?.close(error);
-    occupant = next;
-    connection?.moveTo(occupant.worker, { id: callNumber(call, "page"), error });
-    onReplaced(occupant.worker, { id: callNumber(call, "engine"), message: error.message });
+    current = next;
+    connection?.moveTo(current.worker, { id: callNumber(call, "page"), error });
+    onReplaced(current.worker, { id: callNumber(call, "engine"), message: error.message });
   };
   const startWatched = () => {
     const next = startWorker({
@@ -160,18 +161,18 @@ export function openDataLine({ start, onEvent, onReplaced, watch }: DataLineOpti
 
   const first = startWatched();
   if ("cause" in first) return refused(first.cause);
-  occupant = first;
-  const made = connect<DataApi, DataEvent>(occupant.worker, onEvent, { rejectAtOnce: true });
+  current = first;
+  const made = connect<DataApi, DataEvent>(current.worker, onEvent, { rejectAtOnce: true });
   connection = made;
   return {
     get worker() {
-      return occupant.worker;
+      return current.worker;
     },
     connection: made,
     end(error) {
       watchdog?.stop();
-      occupant.alive = false;
-      occupant.worker.terminate();
+      current.alive = false;
+      current.worker.terminate();
       made.close(error);
     },
   };
