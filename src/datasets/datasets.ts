@@ -32,7 +32,7 @@ const trial = [
 const longestCache = 72 * 2 ** 20;
 
 export interface DatasetService {
-  /** The service's methods for one call; the watchdog names the call so. */
+  /** The service's methods for the call of this name, which the watchdog uses. */
   during(call: string): DataApi;
 }
 

@@ -216,7 +216,7 @@ async function* cutIntoPieces(
       } else if (counter.sample.length < sampleSize) counter.sample.push(record.value);
       if (total > limit) {
         throw new Error(
-          `${name} has more than ${limit} characters of rows, the most without storage, and this browser stores nothing for this page: take fewer rows, or use a window that is not private.`,
+          `${name} has more than ${limit} characters of rows, the most without storage, and this browser stores nothing for this page: take fewer rows, or open the page in a window that may store data.`,
         );
       }
       if (length >= pieceLength) yield await cut();

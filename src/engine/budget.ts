@@ -120,8 +120,8 @@ function diskAdvice(
 ): string | null {
   if (left === null || diskNeeded(disk) <= left) return null;
   const why =
-    `Its checkpoints need ${size(diskNeeded(disk))} (${disk.checkpoints} kept of ${size(disk.perCheckpoint)} each, and one while ` +
-    `it is written), and this browser gives ${size(left)} more:`;
+    `Its checkpoints need ${size(diskNeeded(disk))} (${disk.checkpoints} of ${size(disk.perCheckpoint)} each, and one more ` +
+    `while it is saved), but this browser gives ${size(left)} more:`;
   const fits = (trained: number, other: Recipe) => diskNeeded(diskOf(trained, other, steps)) <= left;
   const trained = trainedBytes(model, methodOf(recipe));
   for (let keepLast = recipe.keepLast - 1; keepLast >= 1; keepLast--) {

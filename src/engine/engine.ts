@@ -137,7 +137,7 @@ export async function createEngine(
     return texts.asQuestions(model, recipe, prompts, signal);
   };
 
-  /** Does `work` under the training lock, with a control that `pauseRun`, `cancelRun` and the signal switch. */
+  /** Does `work` under the training lock, with a control for `pauseRun`, `cancelRun` and the signal. */
   async function training(signal: AbortSignal | undefined, work: (control: ControlSwitch) => Promise<RunRecord>) {
     const control = createControl();
     controls.add(control);

@@ -106,7 +106,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   const readAll = (opened: OpenModel, signal: AbortSignal | undefined) =>
     opened.readAll({ onProgress: progress("Checking the model"), signal });
 
-  /** Opens a model without a copy, with a note that gives the reason. */
+  /** Adds an open model without a copy, with a note that gives the reason. */
   function withoutCopy(
     opened: OpenModel,
     head: ReturnType<typeof readHead>,

@@ -1,4 +1,4 @@
-/** The summary of a model, which a list shows and storage has beside the copy, and its details. */
+/** The summary of a model, shown in lists and stored with the copy, and its details. */
 
 import * as v from "valibot";
 import { linearsOf } from "../artifacts/method.ts";

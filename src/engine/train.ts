@@ -44,7 +44,7 @@ export interface TrainParts {
   readonly prompts: ReadonlyMap<string, Prompt>;
   readonly control: Control;
   readonly emit: (event: EngineEvent) => void;
-  /** Gets the run's journal: its name and note may change while it trains. */
+  /** Gets the run's journal, through which name and note change during training. */
   readonly follow: (journal: Journal) => void;
 }
 
@@ -85,7 +85,7 @@ async function restore(
 
 /**
  * Trains until the run finishes, pauses, is cancelled or fails, and returns its saved record. `resumed` starts from the
- * newest checkpoint. An error while training becomes the record's reason; the checkpoints stay.
+ * newest checkpoint, or from the record's `resumeFrom`. An error becomes the record's reason; the checkpoints stay.
  */
 export async function train(first: RunRecord, resumed: boolean, parts: TrainParts): Promise<RunRecord> {
   const { runtime, storage, weights, model, plan, emit } = parts;

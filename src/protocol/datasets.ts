@@ -31,7 +31,7 @@ export interface RowHead {
   readonly supervised: number;
   /** Supervised tokens that truncation removes. */
   readonly lost: number;
-  /** "preference": a pair of answers, which supervised fine-tuning does not use. */
+  /** "preference": a preferred and a rejected answer, which supervised fine-tuning does not use. */
   readonly state: "used" | "excluded" | "left out" | "preference";
   /** Why it is left out. */
   readonly problem: string | null;

@@ -323,12 +323,12 @@ export interface EngineApi {
   budget(request: RunRequest, signal?: AbortSignal): Promise<Budget>;
   /**
    * Trains; resolves when the run has finished, paused, been cancelled or failed (see the record's status). `signal` cancels
-   * it; while rows are prepared that rejects with an AbortError and leaves no record.
+   * it: while rows are prepared, the call rejects with an AbortError and leaves no record.
    */
   startRun(request: RunRequest, signal?: AbortSignal): Promise<RunRecord>;
   /** Continues from the last whole checkpoint; `signal` as for `startRun`. */
   resumeRun(runId: string, signal?: AbortSignal): Promise<RunRecord>;
-  /** The running run saves a checkpoint after the current step, and trains on. Refused when none trains. */
+  /** Makes the run that trains save a checkpoint after the current step. Refused when none trains. */
   saveCheckpointNow(): Promise<void>;
   /** Stops after the current step, with a checkpoint. */
   pauseRun(): Promise<void>;
