@@ -116,7 +116,7 @@ describe("files", () => {
     for (const row of [299, 0, 104, 105, 106, 211]) {
       expect((await data.row(specOf([hash]), 0, row)).examples[0]?.messages[0]?.content).toBe(`Row ${row}`);
     }
-    await expect(data.row(specOf([hash]), 0, 300)).rejects.toThrow(/300 rows, and row 301/);
+    await expect(data.row(specOf([hash]), 0, 300)).rejects.toThrow(/300 rows, so there is no row 301/);
   });
 });
 
