@@ -1,14 +1,14 @@
-/** The page's end of the engine and of the dataset worker: starts both, notices their deaths, and replaces them. */
+/** The page's side of the two services: starts their workers, reports a worker that died, replaces one that is stuck. */
 
 import type { WatchOptions } from "../protocol/activity.ts";
 import { type DataApi, type DataEvent, type TokenizerFiles, unknownModel } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../protocol/engine.ts";
 import { introduce } from "../protocol/rpc.ts";
 import { isPersistent, requestPersistence } from "../storage/quota.ts";
-import { EngineStopped, type EngineWorker, openDataLine, openLine } from "./lines.ts";
+import { EngineStopped, type EngineWorker, openDataWorker, openWorker } from "./workers.ts";
 
 export { repeatWarning } from "../batching/mixture.ts";
-/** Words for people, not the engine: the page names formats and their columns as the readers do. */
+/** The page names formats and their columns as the readers do. */
 export { formatLabel, formats } from "../records/formats/describe.ts";
 
 export interface WorkerStarters {
@@ -17,32 +17,31 @@ export interface WorkerStarters {
 }
 
 export interface EngineClient {
-  /** The engine's calls. After a death every one rejects with `EngineStopped`, until `restart`. */
+  /** The engine's calls. After its worker died, every call rejects with `EngineStopped` until `restart`. */
   readonly engine: EngineApi;
   /**
-   * The dataset worker's calls. When the worker dies, pending calls reject with `EngineStopped`. When work of one call does not
-   * end, that call rejects with `WorkStopped`, which names the work, and the others go on. Another worker takes the place.
+   * The dataset worker's calls. When the worker dies, pending calls reject with `EngineStopped`. A call whose work does not
+   * end rejects with `WorkStopped`, which names the work; the other calls continue on a new worker.
    */
   readonly data: DataApi;
-  /** Hears every event; returns the way to stop hearing. */
+  /** Subscribes to every event; returns the unsubscribe function. */
   onEvent(listener: (event: EngineEvent | DataEvent) => void): () => void;
-  /** Hears of the engine's death, once per worker; returns the way to stop hearing. */
+  /** Subscribes to the death of the engine's worker, once per worker; returns the unsubscribe function. */
   onDeath(listener: (error: Error) => void): () => void;
-  /** Asks the browser not to throw away what is kept when the disk runs low; only a page may ask. True when granted. */
-  keepStorage(): Promise<boolean>;
-  /** Whether the browser promised that before; null where it does not say. */
-  storageIsKept(): Promise<boolean | null>;
-  /** Ends the present workers, if any, and starts new ones with nothing open in them. */
+  /** Requests persistent storage, which the browser does not evict when the disk is full. Only a page may; true when granted. */
+  requestPersistence(): Promise<boolean>;
+  /** Whether storage is persistent already; null where the browser does not say. */
+  isPersistent(): Promise<boolean | null>;
+  /** Ends the present workers and starts new ones, in which nothing is open. */
   restart(): void;
 }
 
-/** Starts the two workers of the page. */
 export const pageWorkers: WorkerStarters = {
   engine: () => new Worker(new URL("../engine/entry.ts", import.meta.url), { type: "module", name: "hone-engine" }),
   data: () => new Worker(new URL("../datasets/entry.ts", import.meta.url), { type: "module", name: "hone-data" }),
 };
 
-/** Connects to an engine and a dataset worker. The starters make the workers, now and at each restart. */
+/** Starts both workers with `starters` and connects them; `restart` does so again. */
 export function createEngineClient(starters: WorkerStarters, watch: WatchOptions = {}): EngineClient {
   const eventListeners = new Set<(event: EngineEvent | DataEvent) => void>();
   const deathListeners = new Set<(error: Error) => void>();
@@ -51,7 +50,7 @@ export function createEngineClient(starters: WorkerStarters, watch: WatchOptions
   };
 
   const openEngine = () =>
-    openLine<EngineApi, EngineEvent>({
+    openWorker<EngineApi, EngineEvent>({
       start: starters.engine,
       name: "engine",
       remedy: "Start it again; runs go on from their last checkpoint.",
@@ -61,7 +60,7 @@ export function createEngineClient(starters: WorkerStarters, watch: WatchOptions
       },
     });
   const openData = () =>
-    openDataLine({
+    openDataWorker({
       start: starters.data,
       onEvent,
       onReplaced: (worker, replaces) => {
@@ -69,13 +68,13 @@ export function createEngineClient(starters: WorkerStarters, watch: WatchOptions
       },
       watch,
     });
-  const meet = () => {
+  const introduceWorkers = () => {
     if (engine.worker && data.worker) introduce(engine.worker, data.worker);
   };
 
   let engine = openEngine();
   let data = openData();
-  meet();
+  introduceWorkers();
 
   const listenTo =
     <T>(listeners: Set<T>) =>
@@ -84,7 +83,7 @@ export function createEngineClient(starters: WorkerStarters, watch: WatchOptions
       return () => void listeners.delete(listener);
     };
 
-  /** The model that was added last: a worker that took the place of another does not know it. */
+  /** The model that was added last, for a worker that replaced another and has no model. */
   let model: TokenizerFiles | null = null;
   const addModel: DataApi["addModel"] = async (files, signal) => {
     model = null;
@@ -118,15 +117,15 @@ export function createEngineClient(starters: WorkerStarters, watch: WatchOptions
     data: dataApi,
     onEvent: listenTo(eventListeners),
     onDeath: listenTo(deathListeners),
-    keepStorage: requestPersistence,
-    storageIsKept: isPersistent,
+    requestPersistence,
+    isPersistent,
     restart() {
       const error = new EngineStopped("The engine was started again before this call ended.");
       engine.end(error);
       data.end(error);
       engine = openEngine();
       data = openData();
-      meet();
+      introduceWorkers();
     },
   };
 }

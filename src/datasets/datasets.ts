@@ -1,4 +1,4 @@
-/** The dataset service: reads files of rows, and renders, tokenises and checks them for a model. */
+/** The dataset service: reads files of rows, and renders, tokenizes and checks them for a model. */
 
 import { bytesFromBlob } from "../hub/bytes.ts";
 import { type Activity, unwatched } from "../protocol/activity.ts";
@@ -19,7 +19,7 @@ import { headOf, previewExample } from "./preview.ts";
 import { promptCalls } from "./prompts.ts";
 import { createRowStore } from "./rows.ts";
 
-/** A conversation that shows what a template does: a system message, two turns each. */
+/** The conversation on which a template is tried: a system message, and two turns of user and assistant. */
 const trial = [
   { role: "system", content: "Answer in one sentence." },
   { role: "user", content: "What is a fox?" },
@@ -28,17 +28,17 @@ const trial = [
   { role: "assistant", content: "In dens that it digs." },
 ] as const;
 
-/** Eight million tokens: more would be one copy too many beside the engine's own. */
+/** Eight million tokens: the engine has a second copy of them. */
 const longestCache = 72 * 2 ** 20;
 
 export interface DatasetService {
-  /** The methods, for the call of this name. */
+  /** The service's methods for the call of this name, which the watchdog uses. */
   during(call: string): DataApi;
 }
 
 export interface ServiceOptions {
   readonly activity?: Activity;
-  /** Bytes of tokens that the service keeps a copy of. */
+  /** Most bytes of tokens that the service caches. */
   readonly cacheBytes?: number;
 }
 
@@ -49,8 +49,8 @@ export function createDatasetService(
 ): DatasetService {
   const store = createRowStore(storage);
   const models = createModels(activity);
-  /** Of the last inspection or budget: the run that follows with the same choices needs the same rows. */
-  let latest: { readonly key: string; readonly prepared: PreparedData } | null = null;
+  /** Rows of the last inspection or budget, which a run with the same spec reuses. */
+  let cached: { readonly key: string; readonly prepared: PreparedData } | null = null;
   const progress = (task: string) => (done: number, total: number | null) =>
     emit({ type: "dataProgress", task, done, total });
 
@@ -60,7 +60,7 @@ export function createDatasetService(
     settings,
   });
 
-  async function chosen({ sources }: DataSpec): Promise<ChosenRows[]> {
+  async function chosenRows({ sources }: DataSpec): Promise<ChosenRows[]> {
     const list: ChosenRows[] = [];
     for (const choice of sources) {
       const rows = await store.open(choice.hash);
@@ -69,11 +69,10 @@ export function createDatasetService(
     return list;
   }
 
-  /** The source at `index`; the spec and the page's question may be out of step. */
+  /** The source at `index`. Throws where the page's spec has fewer sources by now. */
   async function oneOf(spec: DataSpec, index: number): Promise<ChosenRows> {
-    const source = (await chosen({ ...spec, sources: spec.sources.slice(index, index + 1) }))[0];
-    if (!source)
-      throw new RangeError(`There are ${spec.sources.length} sources, and source ${index + 1} was asked for.`);
+    const source = (await chosenRows({ ...spec, sources: spec.sources.slice(index, index + 1) }))[0];
+    if (!source) throw new RangeError(`There are ${spec.sources.length} sources, so there is no source ${index + 1}.`);
     return source;
   }
 
@@ -86,9 +85,9 @@ export function createDatasetService(
     signal?: AbortSignal,
   ): Promise<PreparedData> {
     const key = JSON.stringify(spec);
-    if (latest?.key === key) return latest.prepared;
-    latest = null;
-    const sources = await chosen(spec);
+    if (cached?.key === key) return cached.prepared;
+    cached = null;
+    const sources = await chosenRows(spec);
     begin("a trial conversation");
     const { table, report } = await inspectRows({
       ...partsOf(spec.modelHash, spec.settings),
@@ -100,7 +99,7 @@ export function createDatasetService(
       signal,
     });
     const prepared = { table, report, sourceNames: sources.map(({ rows }) => rows.summary.name) };
-    latest = { key, prepared };
+    cached = { key, prepared };
     return prepared;
   }
 
@@ -147,7 +146,7 @@ export function createDatasetService(
       list: () => store.list(),
 
       async delete(hash) {
-        latest = null;
+        cached = null;
         await store.delete(hash);
       },
 
@@ -159,15 +158,15 @@ export function createDatasetService(
         ),
 
       async heads(spec, source, from, to, signal) {
-        const chosenRows = await oneOf(spec, source);
-        const { rows, choice, convert } = chosenRows;
+        const one = await oneOf(spec, source);
+        const { rows, choice, convert } = one;
         begin(rows.summary.name);
         const parts = partsOf(spec.modelHash, spec.settings);
         const excluded = new Set(choice.excluded);
         const heads: RowHead[] = [];
         for (let row = from; row < Math.min(to, rows.summary.rows); row++) {
           const record = await rows.record(row);
-          beginRow(chosenRows, row);
+          beginRow(one, row);
           heads.push(headOf(row, convertRecord(record, convert), excluded.has(row), parts));
           if (row % 8 === 7) {
             await nextTask();
@@ -177,11 +176,11 @@ export function createDatasetService(
         return heads;
       },
 
-      async row(spec, source, row, view = "learnt") {
-        const chosenRows = await oneOf(spec, source);
-        const { rows, convert } = chosenRows;
+      async row(spec, source, row, view = "training") {
+        const one = await oneOf(spec, source);
+        const { rows, convert } = one;
         const record = await rows.record(row);
-        beginRow(chosenRows, row);
+        beginRow(one, row);
         const parts = partsOf(spec.modelHash, spec.settings);
         const { line } = record;
         const raw =
@@ -204,7 +203,7 @@ export function createDatasetService(
         const prepared = await prepare(spec, begin, signal);
         const bytes = columnsOf(prepared.table).reduce((sum, { byteLength }) => sum + byteLength, 0);
         const copied = bytes <= cacheBytes;
-        if (!copied) latest = null;
+        if (!copied) cached = null;
         const given = copied ? { ...prepared, table: structuredClone(prepared.table) } : prepared;
         return transfer(
           given,
@@ -215,12 +214,12 @@ export function createDatasetService(
       async tryTemplate(modelHash, settings) {
         begin("a trial conversation");
         try {
-          // The length limit is for the rows, not for this conversation.
+          // The length limit applies to rows, not to this conversation.
           const parts = partsOf(modelHash, { ...settings, maxLength: Number.MAX_SAFE_INTEGER });
           const messages = settings.systemPrompt ? trial.slice(1) : trial;
           const example = previewExample({ kind: "chat", messages, row: 0, line: 1 }, parts);
           if (example.problem !== null) {
-            // A template without a system role may well suit the rows: it is tried without.
+            // A template without a system role may suit the rows, so it is tried without one.
             const without = previewExample({ kind: "chat", messages: trial.slice(1), row: 0, line: 1 }, parts);
             if (without.problem !== null) {
               parts.template.render({ messages: trial.slice(1) }, { system: settings.systemPrompt });
@@ -237,7 +236,7 @@ export function createDatasetService(
 
       async questions(spec, wanted, signal) {
         const found = new Map<string, { readonly prompt: string; readonly reference: string }>();
-        const sources = await chosen(spec);
+        const sources = await chosenRows(spec);
         for (const { source, row } of wanted) {
           signal?.throwIfAborted();
           const at = sources[source];
@@ -255,7 +254,7 @@ export function createDatasetService(
   return { during };
 }
 
-/** The file's bytes, with its name as the work that follows each read. */
+/** The file's bytes; each read names the file reader as the work that follows. */
 const announced = (source: ByteSource, begin: (subject: string, part: string) => void): ByteSource => ({
   ...source,
   async slice(start, end, signal) {
@@ -277,5 +276,5 @@ const columnsOf = ({ ids, mask, weights, offsets, sources, rows, lines, splits, 
   kinds,
 ];
 
-/** The first stop token in words. */
+/** The text of the first stop token. */
 const stopOf = ({ template, tokenizer }: TokenizeParts) => tokenizer.show(template.stopIds[0] ?? -1);

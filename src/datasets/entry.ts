@@ -1,4 +1,4 @@
-/** The dataset worker: one service, for the page over the worker's own port, and for the engine over one that the page brings. */
+/** The dataset worker: one service, for the page over the worker's own port and for the engine over an introduced port. */
 
 import { followActivity } from "../protocol/activity.ts";
 import type { DataApi, DataEvent } from "../protocol/datasets.ts";
@@ -8,7 +8,7 @@ import { createDatasetService } from "./datasets.ts";
 
 const activity = followActivity(self);
 const service = openStorage().then((storage) => createDatasetService(storage, emitTo<DataEvent>(self), { activity }));
-// Each call that waits for the service rejects; without a call nobody needs to know.
+// Every call rejects with this error, so without a call it may pass unhandled.
 service.catch(() => undefined);
 const during = async (call: string) => (await service).during(call);
 

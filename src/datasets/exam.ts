@@ -1,4 +1,4 @@
-/** From files of rows to an exam: chats become questions with their answers, plain texts those that measure the loss. */
+/** Reads an exam from files of rows: chats become questions with answers, plain texts measure the loss. */
 
 import { sha256 } from "../hub/hash.ts";
 import type { Exam, ExamItem } from "../protocol/datasets.ts";
@@ -10,10 +10,10 @@ import { readRecords } from "../records/read/read.ts";
 import type { DataRecord } from "../records/read/record.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 
-/** More would take hours, and an exam lies in memory. */
-const mostRows = 20_000;
+/** Most rows of an exam: more would take hours to answer. */
+const maxRows = 20_000;
 
-/** The first question of a chat and its answer; null where it does not begin with one. */
+/** The first question of a chat with its answer; null where the chat does not begin so. */
 export function questionOf(example: ExampleBody): { readonly prompt: string; readonly reference: string } | null {
   if (example.kind !== "chat") return null;
   const [question, reply] = example.messages.filter(({ role }) => role !== "system");
@@ -22,8 +22,8 @@ export function questionOf(example: ExampleBody): { readonly prompt: string; rea
 }
 
 /**
- * Reads an exam from files of any kind and format that data may have. A row may name its `group` and its task. Throws one
- * sentence when a file cannot be read, has too many rows, or there is no question; the signal's reason when cancelled.
+ * Reads an exam from files of any supported format. A row may name its `group` and its task. Throws when a file cannot be
+ * read or has too many rows, and when there is no question; the signal's reason when cancelled.
  */
 export async function readExam(
   files: readonly ByteSource[],
@@ -80,23 +80,21 @@ async function recordsOf(
   const records: DataRecord[] = [];
   for await (const batch of batches) {
     records.push(...batch);
-    if (records.length > mostRows) {
-      throw new Error(
-        `${file.name} has more than ${mostRows} rows, the most that an exam may have: take a part of it.`,
-      );
+    if (records.length > maxRows) {
+      throw new Error(`${file.name} has more than ${maxRows} rows, the most that an exam may have: take a part of it.`);
     }
   }
   return records;
 }
 
-/** As detected, and else each row by itself: texts may stand behind more questions than the detection looks at. */
+/** Converts by the detected format, else by the row alone: the detection samples only the first rows. */
 function converterOf(values: readonly unknown[]): (value: unknown) => Converted {
-  const asDetected = createConverter(detectFormat(values).mapping);
-  const byItself = createConverter({ format: "mixed", columns: {} });
+  const byDetection = createConverter(detectFormat(values).mapping);
+  const byRow = createConverter({ format: "mixed", columns: {} });
   return (value) => {
-    const converted = asDetected(value);
+    const converted = byDetection(value);
     if ("examples" in converted) return converted;
-    const other = byItself(value);
+    const other = byRow(value);
     return "examples" in other ? other : converted;
   };
 }

@@ -1,4 +1,4 @@
-/** One pass over all chosen rows: their tokens in one table, and the report on them. */
+/** One pass over all chosen rows: their tokens in one table, and the data report. */
 
 import { splitValidation } from "../batching/split.ts";
 import type { Truncated } from "../batching/truncate.ts";
@@ -11,7 +11,7 @@ import type { Converted } from "../records/formats/convert.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
 import type { WeightedSource } from "../run/source.ts";
 import { nextTask } from "../training/control.ts";
-import { keptForLater } from "./preview.ts";
+import { preferenceProblem } from "./preview.ts";
 import type { Rows } from "./rows.ts";
 
 export interface ChosenRows {
@@ -23,20 +23,20 @@ export interface ChosenRows {
 export interface InspectionParts extends TokenizeParts {
   readonly spec: DataSpec;
   readonly sources: readonly ChosenRows[];
-  /** The model's own template, which the chosen one is compared with. */
+  /** The model's own template, for comparison with the chosen one. */
   readonly chatTemplate: string | null;
-  /** Names the row, or the part of the report, that is worked on next. */
+  /** Names the next row or part, for the watchdog. */
   readonly begin: (subject: string, part?: string) => void;
   readonly progress: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds of work after which other calls get their turn: a page waits for them. */
+/** Milliseconds of work before other calls get their turn. */
 const slice = 40;
-/** Milliseconds between two tidings of progress: each is a message to the page, which then draws. */
-const tidings = 200;
+/** Milliseconds between two progress events, each of which redraws the page. */
+const progressInterval = 200;
 
-/** Goes through every row of every source, in order. Throws the signal's reason when cancelled. */
+/** Tokenizes and checks every row of every source, in order. Throws the signal's reason when cancelled. */
 export async function inspectRows(parts: InspectionParts): Promise<{ table: TokenTable; report: DataReport }> {
   const { spec, sources, tokenizer, template, settings, begin, progress, signal } = parts;
   const table = createTable();
@@ -54,22 +54,22 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   });
   const total = sources.reduce((sum, { rows }) => sum + rows.summary.rows, 0);
   let done = 0;
-  let turn = performance.now();
-  let told = turn;
+  let sliceBegan = performance.now();
+  let reportedAt = sliceBegan;
   for (const [source, { rows, choice, convert }] of sources.entries()) {
     const excluded = new Set(choice.excluded);
     for await (const { from, records } of rows.pieces(signal)) {
       for (const [i, record] of records.entries()) {
         const row = from + i;
         done++;
-        if (performance.now() - turn > slice) {
-          if (turn - told > tidings) {
-            told = turn;
+        if (performance.now() - sliceBegan > slice) {
+          if (sliceBegan - reportedAt > progressInterval) {
+            reportedAt = sliceBegan;
             progress(done, total);
           }
           await nextTask();
           signal?.throwIfAborted();
-          turn = performance.now();
+          sliceBegan = performance.now();
         }
         const at = { source, row, line: record.line };
         begin(`row ${row + 1} of ${rows.summary.name}`);
@@ -89,7 +89,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
         for (const body of converted.examples) {
           const example: Example = { ...body, row, line: record.line };
           if (example.kind === "preference") {
-            inspector.leaveOut({ ...at, message: keptForLater, kind: "preference" });
+            inspector.leaveOut({ ...at, message: preferenceProblem, kind: "preference" });
             continue;
           }
           const result = tokenizeExample(example, parts);
@@ -111,15 +111,15 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   begin("all rows", "The quality report");
   progress(total, total);
   const tokens = table.finish();
-  const held = new Set<number>();
+  const heldOut = new Set<number>();
   let refusal: Check | null = null;
   try {
-    for (const index of splitValidation(tokens, spec.validationShare, spec.seed).validation) held.add(index);
+    for (const index of splitValidation(tokens, spec.validationShare, spec.seed).validation) heldOut.add(index);
   } catch (error) {
     const title = error instanceof Error ? error.message : String(error);
     refusal = { kind: "rows", passed: false, title, detail: "", rows: { sources: [], rows: [] } };
   }
-  const report = inspector.finish({ isHeld: (index) => held.has(index) });
+  const report = inspector.finish({ isHeld: (index) => heldOut.has(index) });
   return { table: tokens, report: refusal ? { ...report, checks: [refusal, ...report.checks] } : report };
 }
 

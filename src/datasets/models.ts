@@ -1,4 +1,4 @@
-/** The models that the service knows: their tokenizers, and the templates that rows were rendered with last. */
+/** The models that were added to the service: their tokenizers, and a cache of the last template. */
 
 import type { Activity } from "../protocol/activity.ts";
 import { type TokenizerFiles, unknownModel } from "../protocol/datasets.ts";
@@ -8,15 +8,15 @@ import type { Template } from "../templates/template.ts";
 import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 
 export interface Models {
-  /** Gives the template that suits the model. Throws for a tokenizer that is not supported. */
+  /** Returns the template that suits the model. Throws for a tokenizer that is not supported. */
   add(files: TokenizerFiles): TemplateChoice;
   /** Throws an error named `unknownModel` for a model that was not added. */
   get(modelHash: string): TemplateModel;
-  /** As `createTemplate`; the last one is remembered, because rows are rendered by the dozen. */
+  /** As `createTemplate`, with the last template cached. */
   template(modelHash: string, choice: TemplateChoice): Template;
 }
 
-/** The part that a template is, in messages. */
+/** The name of a template in messages. */
 const templatePart = "The chat template";
 
 /** `activity` names the part of a model's files that runs next. */

@@ -1,4 +1,4 @@
-/** Rows as a person looks at them: the message, the rendered template and the tokens, with what becomes of each. */
+/** Previews of rows: messages, rendered template and tokens, with the loss weight of each token. */
 
 import { supervisedIn } from "../batching/batch.ts";
 import type { PreviewExample, PreviewView, RowHead } from "../protocol/datasets.ts";
@@ -7,7 +7,7 @@ import type { ChatExample, Example, Message } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
 import type { WeightedSegment } from "../tokenizer/segment.ts";
 
-/** What an example shows of its source: plain text is one message without a role. */
+/** The messages of an example; plain text is one message without a role. */
 function messagesOf(
   example: Example,
 ): readonly (Pick<Message, "content" | "weight"> & { role: Message["role"] | null })[] {
@@ -16,22 +16,22 @@ function messagesOf(
   return [...example.prompt, ...example.chosen, ...example.rejected];
 }
 
-/** An example with its tokens. Of one that cannot be rendered or tokenised only messages and problem are there. */
-export function previewExample(example: Example, parts: TokenizeParts, view: PreviewView = "learnt"): PreviewExample {
-  const asked = view === "asked" && example.kind === "chat";
-  const shown = asked ? { ...example, messages: beforeLastAnswer(example) } : example;
+/** An example with its tokens; one that cannot be rendered or tokenized has only messages and a problem. */
+export function previewExample(example: Example, parts: TokenizeParts, view: PreviewView = "training"): PreviewExample {
+  const promptOnly = view === "prompt" && example.kind === "chat";
+  const shown = promptOnly ? { ...example, messages: beforeLastAnswer(example) } : example;
   const messages = messagesOf(shown).map(({ role, content, weight }) => ({
     role,
     content,
-    weight: !asked && (role === "assistant" || role === null) ? (weight ?? 1) : 0,
+    weight: !promptOnly && (role === "assistant" || role === null) ? (weight ?? 1) : 0,
   }));
   const nothing = { messages, text: "", spans: [], tokens: [], proof: "structure", supervised: 0, lost: 0 } as const;
-  if (example.kind === "preference") return { ...nothing, problem: keptForLater };
-  const result = asked ? ask(example, parts) : tokenizeExample(example, parts);
+  if (example.kind === "preference") return { ...nothing, problem: preferenceProblem };
+  const result = promptOnly ? tokenizePrompt(example, parts) : tokenizeExample(example, parts);
   if (!("encoding" in result)) return { ...nothing, problem: result.problem };
   const { encoding, proof, lost, problem } = result;
   const spans = spansOf(result);
-  const kept = new Set(result.sequences.flatMap((sequence) => [...sequence.kept]));
+  const inSequences = new Set(result.sequences.flatMap((sequence) => [...sequence.kept]));
   const { text, ids, mask, weights, starts, ends } = encoding;
   const tokens = Array.from(ids, (id, i) => {
     const start = starts[i] ?? 0;
@@ -46,7 +46,7 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
       straddles: touched.some(
         ({ supervised, weight }) => supervised !== touched[0]?.supervised || weight !== touched[0].weight,
       ),
-      cut: problem === null && !kept.has(i),
+      cut: problem === null && !inSequences.has(i),
     };
   });
   return {
@@ -66,8 +66,8 @@ function beforeLastAnswer({ messages }: ChatExample): readonly Message[] {
   return messages.slice(0, last === -1 ? messages.length : last);
 }
 
-/** The prompt for the last answer of a chat, exactly as an answer is asked for; the length limit is the rows' alone. */
-function ask(example: ChatExample, { tokenizer, template, settings }: TokenizeParts) {
+/** The prompt of a chat's last answer, as for generation; the length limit does not apply to it. */
+function tokenizePrompt(example: ChatExample, { tokenizer, template, settings }: TokenizeParts) {
   const { tools } = example;
   try {
     const { segments: plain, proof } = template.render(
@@ -76,18 +76,18 @@ function ask(example: ChatExample, { tokenizer, template, settings }: TokenizePa
     );
     const segments = plain.map((segment) => ({ ...segment, supervised: false, weight: 0 }));
     const encoding = tokenizer.encode(segments);
-    const kept = Int32Array.from(encoding.ids, (_, i) => i);
+    const positions = Int32Array.from(encoding.ids, (_, i) => i);
     const { ids, mask, weights } = encoding;
-    const whole = { ids, mask, weights, kept, supervisedKept: 0, supervisedLost: 0, problem: null };
+    const whole = { ids, mask, weights, kept: positions, supervisedKept: 0, supervisedLost: 0, problem: null };
     return { segments, proof, encoding, sequences: [whole], lost: 0, problem: null };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }
 }
 
-export const keptForLater = "a preference row: it is kept, and supervised fine-tuning does not learn from it";
+export const preferenceProblem = "a preference row: it is kept, and supervised fine-tuning does not learn from it";
 
-/** Where each segment lies in the text as the tokenizer reads it. */
+/** The span of each segment in the text that the tokenizer reads. */
 function spansOf({ segments, encoding }: Tokenized) {
   let start = 0;
   return segments.flatMap((segment: WeightedSegment, i) => {
@@ -99,10 +99,10 @@ function spansOf({ segments, encoding }: Tokenized) {
   });
 }
 
-/** The beginning of a row in a list. */
+/** Characters of a row's text in the list of rows. */
 const headLength = 120;
 
-/** One line of the list, from what the row's record became. */
+/** The row's entry in the list of rows. */
 export function headOf(row: number, converted: Converted | string, excluded: boolean, parts: TokenizeParts): RowHead {
   const none = { row, text: "", tokens: 0, supervised: 0, lost: 0 };
   if (typeof converted === "string") return { ...none, state: "left out", problem: converted };
@@ -115,10 +115,10 @@ export function headOf(row: number, converted: Converted | string, excluded: boo
   let supervised = 0;
   let lost = 0;
   const problems: string[] = [];
-  let later = 0;
+  let preferences = 0;
   for (const example of examples) {
     if (example.kind === "preference") {
-      later++;
+      preferences++;
       continue;
     }
     const result = tokenizeExample(example, parts);
@@ -133,6 +133,6 @@ export function headOf(row: number, converted: Converted | string, excluded: boo
   const counted = { row, text, tokens, supervised, lost };
   const [problem = null] = problems;
   if (excluded) return { ...counted, state: "excluded", problem };
-  if (later === examples.length) return { ...counted, state: "kept for later", problem: keptForLater };
-  return { ...counted, state: problems.length === examples.length - later ? "left out" : "used", problem };
+  if (preferences === examples.length) return { ...counted, state: "preference", problem: preferenceProblem };
+  return { ...counted, state: problems.length === examples.length - preferences ? "left out" : "used", problem };
 }

@@ -1,4 +1,4 @@
-/** The engine's share of the service: prompts, token ids and templates of exports, which only this worker may render. */
+/** The calls of the engine: prompts, token ids, and the templates of exports. */
 
 import { expressTemplate, requireSameTemplate } from "../export/template.ts";
 import { countTokens, createPrompt } from "../generation/prompt.ts";
@@ -9,12 +9,12 @@ import type { Models } from "./models.ts";
 
 type PromptCalls = Pick<DataApi, "prompts" | "countTokens" | "encodeTexts" | "expressTemplate" | "requireSameTemplate">;
 
-/** Milliseconds of work after which other calls get their turn. */
-const turn = 40;
+/** Milliseconds of work before other calls get their turn. */
+const slice = 40;
 
-/** `begin` names each piece of work. */
+/** `begin` names each piece of work, for the watchdog. */
 export function promptCalls(models: Models, begin: (subject: string) => void): PromptCalls {
-  /** One result for each item, in order, with turns for other calls. Throws the signal's reason. */
+  /** Maps items to results in order, in slices between which other calls run. Throws the signal's reason. */
   async function each<Item, Result>(
     items: readonly Item[],
     subject: string,
@@ -26,7 +26,7 @@ export function promptCalls(models: Models, begin: (subject: string) => void): P
     for (const [index, item] of items.entries()) {
       begin(`${subject} ${index + 1}`);
       results.push(work(item));
-      if (performance.now() - began < turn) continue;
+      if (performance.now() - began < slice) continue;
       await nextTask();
       signal?.throwIfAborted();
       began = performance.now();

@@ -1,4 +1,4 @@
-/** The rows that are at hand: read from files, kept in pieces, and read again a piece at a time. */
+/** Stores the rows of files in pieces, and reads them back one piece at a time. */
 
 import * as v from "valibot";
 import type { RowProblem } from "../records/example.ts";
@@ -11,32 +11,32 @@ import { keptSummary, pieceDigest, rowsHash } from "../storage/rows.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 
-/** A source that can be walked through, and looked into at any row. */
+/** The stored rows of a source, to be read in order or one by one. */
 export interface Rows {
   readonly summary: SourceSummary;
-  /** All records in order, with the index of the first of each piece. */
+  /** All records in order, piece by piece; `from` is the index of the piece's first record. */
   pieces(signal?: AbortSignal): AsyncGenerator<{ readonly from: number; readonly records: readonly DataRecord[] }>;
   /** One record. Throws RangeError outside. */
   record(row: number): Promise<DataRecord>;
 }
 
 export interface RowStore {
-  /** Reads a file and keeps its rows; the same rows again are the same source. */
+  /** Reads a file and stores its rows; equal rows are the same source. */
   read(file: ByteSource, progress: (done: number, total: number) => void, signal?: AbortSignal): Promise<Rows>;
-  /** Throws when it is not kept any more. */
+  /** Throws when the rows are no longer stored. */
   open(hash: string): Promise<Rows>;
   list(): Promise<SourceSummary[]>;
   delete(hash: string): Promise<void>;
 }
 
-/** Text of one piece: small enough to be parsed without a pause, large enough that a gigabyte has a thousand. */
+/** Characters of one piece: one parses without a noticeable pause, and a gigabyte has only a thousand. */
 const pieceLength = 2 ** 20;
-/** Records that the detection of the format looks at. */
+/** Records from which the format is detected. */
 const sampleSize = 256;
-/** Problems that a summary lists. */
+/** Most problems that a summary lists. */
 const listedProblems = 500;
-/** Of all rows in memory, where this browser keeps nothing: beyond it the tab could die. */
-const longestInMemory = 512 * 2 ** 20;
+/** Most characters of rows where this browser stores nothing: with more the tab could run out of memory. */
+const maxInMemory = 512 * 2 ** 20;
 
 export function createRowStore(storage: Storage): RowStore {
   const opened = new Map<string, Rows>();
@@ -46,11 +46,11 @@ export function createRowStore(storage: Storage): RowStore {
     if (known) return known;
     const entry = await storage.datasets.get(hash);
     const files = entry && (await storage.datasets.open(hash));
-    const kept = v.safeParse(keptSummary, entry?.summary);
-    if (!files || !kept.success) {
+    const stored = v.safeParse(keptSummary, entry?.summary);
+    if (!files || !stored.success) {
       throw new Error("These rows are not kept in this browser any more: choose their file again.");
     }
-    const rows = rowsOf(kept.output, files);
+    const rows = rowsOf(stored.output, files);
     opened.set(hash, rows);
     return rows;
   }
@@ -60,12 +60,12 @@ export function createRowStore(storage: Storage): RowStore {
       const options = { onProgress: progress, ...(signal && { signal }) };
       const { kind, gzip, batches } = await readRecords(file, options);
       const counter = createCounter();
-      const { sample, all } = await lookAhead(batches, sampleSize);
+      const { sample, all } = await peek(batches, sampleSize);
       const values = sample.flatMap((record) => ("value" in record ? [record.value] : []));
       const regroup = groupFlatTrees(values);
       const records = regroup ? regroup(all) : all;
       const { available } = await storage.report();
-      const pieces = cutIntoPieces(records, counter, available ? Infinity : longestInMemory, file.name);
+      const pieces = cutIntoPieces(records, counter, available ? Infinity : maxInMemory, file.name);
       const finish = async () => {
         const hash = await rowsHash(counter.digests);
         const summary: v.InferOutput<typeof keptSummary> = {
@@ -97,8 +97,8 @@ export function createRowStore(storage: Storage): RowStore {
     async list() {
       const { entries } = await storage.datasets.list();
       return entries.flatMap((entry) => {
-        const kept = v.safeParse(keptSummary, entry.summary);
-        return kept.success ? [publicSummary(kept.output)] : [];
+        const stored = v.safeParse(keptSummary, entry.summary);
+        return stored.success ? [publicSummary(stored.output)] : [];
       });
     },
 
@@ -113,43 +113,43 @@ function publicSummary({ pieceRows: _, ...summary }: v.InferOutput<typeof keptSu
   return summary;
 }
 
-function rowsOf(kept: v.InferOutput<typeof keptSummary>, files: readonly ByteSource[]): Rows {
+function rowsOf(stored: v.InferOutput<typeof keptSummary>, files: readonly ByteSource[]): Rows {
   const starts: number[] = [];
   let next = 0;
-  for (const count of kept.pieceRows) {
+  for (const count of stored.pieceRows) {
     starts.push(next);
     next += count;
   }
-  let held: { readonly piece: number; readonly records: readonly DataRecord[] } | null = null;
+  let cached: { readonly piece: number; readonly records: readonly DataRecord[] } | null = null;
   const read = async (piece: number, signal?: AbortSignal): Promise<readonly DataRecord[]> => {
     const file = files[piece];
-    if (!file) throw new RangeError(`${kept.name} has ${files.length} pieces, not ${piece + 1}.`);
+    if (!file) throw new RangeError(`${stored.name} has ${files.length} pieces, not ${piece + 1}.`);
     const text = new TextDecoder().decode(await file.slice(0, file.byteLength, signal));
     return JSON.parse(text) as readonly DataRecord[];
   };
   return {
-    summary: publicSummary(kept),
+    summary: publicSummary(stored),
     async *pieces(signal) {
       for (const [piece, from] of starts.entries()) yield { from, records: await read(piece, signal) };
     },
     async record(row) {
       const piece = starts.findLastIndex((start) => start <= row);
-      if (held?.piece !== piece) held = { piece, records: await read(piece) };
-      const record = held.records[row - (starts[piece] ?? 0)];
-      if (!record) throw new RangeError(`${kept.name} has ${kept.rows} rows, and row ${row + 1} was asked for.`);
+      if (cached?.piece !== piece) cached = { piece, records: await read(piece) };
+      const record = cached.records[row - (starts[piece] ?? 0)];
+      if (!record) throw new RangeError(`${stored.name} has ${stored.rows} rows, so there is no row ${row + 1}.`);
       return record;
     },
   };
 }
 
-/** What is counted while records go by. */
+/** Counts of the records that were cut into pieces so far. */
 interface Counter {
   rows: number;
   unreadable: number;
   readonly pieceRows: number[];
   readonly digests: string[];
   readonly problems: RowProblem[];
-  /** First values, for the detection. */
+  /** The first values, for the detection of the format. */
   readonly sample: unknown[];
 }
 
@@ -162,8 +162,8 @@ const createCounter = (): Counter => ({
   sample: [],
 });
 
-/** The first records, and all of them again. */
-async function lookAhead(
+/** The first records, and a generator of all records. */
+async function peek(
   batches: AsyncGenerator<readonly DataRecord[]>,
   count: number,
 ): Promise<{ sample: readonly DataRecord[]; all: AsyncGenerator<readonly DataRecord[]> }> {
@@ -181,8 +181,8 @@ async function lookAhead(
 }
 
 /**
- * Records as JSON text in pieces. Where a piece ends depends on the records alone, so that the same rows have the same
- * hash however they were read. Throws when memory is all there is and they would not fit.
+ * Cuts records into pieces of JSON text. Only the records decide where a piece ends, so that equal rows have an equal hash.
+ * Throws when the texts have more than `limit` characters.
  */
 async function* cutIntoPieces(
   batches: AsyncIterable<readonly DataRecord[]>,
@@ -216,7 +216,7 @@ async function* cutIntoPieces(
       } else if (counter.sample.length < sampleSize) counter.sample.push(record.value);
       if (total > limit) {
         throw new Error(
-          `${name} has more than ${limit} characters of rows, and this browser keeps nothing for this page, so they would all lie in memory: take fewer rows, or open the page in a window that may keep data.`,
+          `${name} has more than ${limit} characters of rows, the most without storage, and this browser stores nothing for this page: take fewer rows, or open the page in a window that may store data.`,
         );
       }
       if (length >= pieceLength) yield await cut();

@@ -1,4 +1,4 @@
-/** What a run needs, counted from its plan before it starts: memory, disk, and how often what is done. */
+/** The budget of a run, counted from its plan before it starts: memory, disk, and the number of validations and snapshots. */
 
 import type { BatchShape } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
@@ -7,58 +7,59 @@ import type { Budget } from "../protocol/engine.ts";
 import { stepColumns } from "../run/curves.ts";
 import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
-import { memoryOf, roomiest } from "./memory.ts";
+import { largestShape, memoryOf } from "./memory.ts";
 import { methodOf } from "./prepare.ts";
 
-/** Addresses of a WebAssembly module of 32 bits. */
+/** Bytes that 32-bit WebAssembly can address. */
 const wasmLimit = 2 ** 32;
-/** About what a checkpoint's state takes as JSON. */
+/** About the bytes of a checkpoint's state as JSON. */
 const stateBytes = 4096;
-/** A number for each column of the curves. */
+/** Each column of the curves has a float64 per step. */
 const curveBytesPerStep = 8 * stepColumns.length;
 
-/** Bytes in this browser: the curves, what a checkpoint holds (trained weights, moments, state), and how many are kept. */
+/** Bytes on disk: the curves, and the checkpoints (trained weights, two moments and the state each). */
 export function diskOf(
   trained: number,
   recipe: Pick<Recipe, "keepLast" | "checkpointEvery" | "evaluateEvery" | "validationShare">,
   steps: number,
 ): Omit<Budget["disk"], "left"> {
   const perCheckpoint = 3 * trained + stateBytes;
-  // The best one is kept beside the newest, where validation can tell it.
+  // With validation the best checkpoint stays beside the newest.
   const validated = recipe.validationShare > 0;
   const wanted = recipe.keepLast + (validated ? 1 : 0);
   const written = Math.ceil(steps / recipe.checkpointEvery) + (validated ? Math.ceil(steps / recipe.evaluateEvery) : 0);
-  const kept = Math.max(1, Math.min(wanted, written));
-  return { perCheckpoint, kept, total: kept * perCheckpoint + curveBytesPerStep * steps };
+  const checkpoints = Math.max(1, Math.min(wanted, written));
+  return { perCheckpoint, checkpoints, total: checkpoints * perCheckpoint + curveBytesPerStep * steps };
 }
 
-/** Room that a save needs: the new checkpoint stands beside those that are kept, until one of them goes. */
+/** Bytes while a checkpoint is saved: the old one is deleted only after the new one is written. */
 export const diskNeeded = ({ total, perCheckpoint }: Pick<Budget["disk"], "total" | "perCheckpoint">) =>
   total + perCheckpoint;
 
-/** How often a run of so many steps does what is not a step. */
+/** Number of validations and snapshots in a run of so many steps. */
 export function timesOf(
   { evaluateEvery, watchEvery }: Pick<Recipe, "evaluateEvery" | "watchEvery">,
   steps: number,
-): { readonly validations: number; readonly looks: number } {
+): { readonly validations: number; readonly snapshots: number } {
   // Before the first step, every so many, and after the last.
   const every = (period: number) => 1 + Math.ceil(steps / period);
-  return { validations: every(evaluateEvery), looks: watchEvery === null ? 0 : every(watchEvery) };
+  return { validations: every(evaluateEvery), snapshots: watchEvery === null ? 0 : every(watchEvery) };
 }
 
 export interface BudgetParts {
   readonly model: ModelDefinition;
   readonly recipe: Recipe;
   readonly steps: number;
-  /** Shapes of its batches, and of those that it is evaluated on; none where nothing is held out. */
+  /** Shapes of the training batches. */
   readonly shapes: readonly BatchShape[];
+  /** Shapes of the validation batches; empty without validation. */
   readonly heldOut: readonly BatchShape[];
   readonly provider: "webgpu" | "wasm";
-  /** Bytes that the browser still gives; null where it does not say. */
+  /** Bytes that this browser can still store; null where it does not say. */
   readonly left: number | null;
 }
 
-/** Everything but the time. */
+/** The budget without the measured time. */
 export function countBudget(parts: BudgetParts): Omit<Budget, "time"> {
   const { recipe, steps, provider, left } = parts;
   const limit = provider === "wasm" ? wasmLimit : null;
@@ -74,7 +75,7 @@ export function countBudget(parts: BudgetParts): Omit<Budget, "time"> {
   };
 }
 
-/** Why the run's checkpoints do not fit, and what would; null when they do. Throws nothing, and measures nothing. */
+/** Why the run's checkpoints do not fit, and the setting that would; null when they fit. */
 export function diskRefusal(parts: Omit<BudgetParts, "shapes" | "heldOut" | "provider">): string | null {
   return diskAdvice(
     { ...diskOf(trainedBytes(parts.model, methodOf(parts.recipe)), parts.recipe, parts.steps), left: parts.left },
@@ -89,7 +90,7 @@ function trainedBytes(model: ModelDefinition, method: Method): number {
   );
 }
 
-/** GB with a figure after the point, MB below it. */
+/** GB with one decimal, or whole MB below 1 GB. */
 const size = (bytes: number) =>
   bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(1, Math.ceil(bytes / 1e6))} MB`;
 
@@ -100,7 +101,7 @@ function memoryAdvice({ total, limit }: Budget["memory"], parts: BudgetParts): s
   const why = `A step needs about ${size(total)} of memory, and WebAssembly can address ${size(limit)}:`;
   if (recipe.method === "full" && fits({ recipe: { ...recipe, method: "lora" } }))
     return `${why} train with LoRA, which leaves the model as it is.`;
-  for (let rows = Math.floor(roomiest(shapes).rows / 2); rows >= 1; rows = Math.floor(rows / 2)) {
+  for (let rows = Math.floor(largestShape(shapes).rows / 2); rows >= 1; rows = Math.floor(rows / 2)) {
     const fewer = shapes.map((shape) => ({
       ...shape,
       rows: Math.min(rows, shape.rows),
@@ -119,8 +120,8 @@ function diskAdvice(
 ): string | null {
   if (left === null || diskNeeded(disk) <= left) return null;
   const why =
-    `Its checkpoints need ${size(diskNeeded(disk))} (${disk.kept} kept of ${size(disk.perCheckpoint)} each, and one while ` +
-    `it is written), and this browser gives ${size(left)} more:`;
+    `Its checkpoints need ${size(diskNeeded(disk))} (${disk.checkpoints} of ${size(disk.perCheckpoint)} each, and one more ` +
+    `while it is saved), but this browser gives ${size(left)} more:`;
   const fits = (trained: number, other: Recipe) => diskNeeded(diskOf(trained, other, steps)) <= left;
   const trained = trainedBytes(model, methodOf(recipe));
   for (let keepLast = recipe.keepLast - 1; keepLast >= 1; keepLast--) {

@@ -1,10 +1,10 @@
-/** The engine behind the page: answers every call of the protocol, and owns runtime, storage and what is open. */
+/** The engine service: implements every call of `EngineApi`, and owns the runtime, the storage and the open models. */
 
 import { answer } from "../generation/answer.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import type { DataApi, PreparedData } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, RunRequest, Subject } from "../protocol/engine.ts";
-import { alone, followOthers, type Tabs, tellAll } from "../protocol/tabs.ts";
+import { alone, broadcast, followOthers, type Tabs } from "../protocol/tabs.ts";
 import { dataSpecOf } from "../run/dataSpec.ts";
 import type { RunRecord } from "../run/record.ts";
 import { Mutex } from "../runtime/mutex.ts";
@@ -15,14 +15,14 @@ import { acquireTrainingLock, trainingElsewhere } from "../storage/lock.ts";
 import { openScratch } from "../storage/scratch.ts";
 import { openStorage } from "../storage/storage.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
-import { answererOf, type Respondent, takeExam } from "./asking.ts";
 import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
 import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
+import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
-import { createRunDesk } from "./runs.ts";
+import { createRunService } from "./runs.ts";
 import { createTextService } from "./textService.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
@@ -33,36 +33,33 @@ interface Device {
   readonly weights: Weights;
 }
 
-/** Rows looked through for sample questions: of plain text none has any. */
-const questionsFrom = 50;
+/** Rows that are searched for sample questions; plain text has none. */
+const questionCandidates = 50;
 
-/**
- * Makes an engine. `entries` are those of onnxruntime-web for the place where it runs; `data` gives the desk that knows
- * the rows, when it is there.
- */
+/** Makes an engine. `entries`: onnxruntime-web's modules for this platform; `data` resolves to the dataset service. */
 export async function createEngine(
   entries: OrtEntries,
-  tellPage: (event: EngineEvent) => void,
+  emitToPage: (event: EngineEvent) => void,
   data: () => Promise<DataApi>,
   tabs: Tabs = alone,
 ): Promise<EngineApi> {
-  const emit = tellAll(tabs, tellPage);
+  const emit = broadcast(tabs, emitToPage);
   const storage = await openStorage();
   const library = createLibrary(storage, emit);
   const texts = createTextService(data);
   const exports = createExports(storage, library, texts, openScratch(), emit);
-  const { get: getRun, follow, calls: runCalls } = createRunDesk(storage, exports, emit);
+  const { get: getRun, follow, calls: runCalls } = createRunService(storage, exports, emit);
   let choice: ProviderChoice = "auto";
   let opening: Promise<Device> | null = null;
   let active: { readonly modelHash: string } | null = null;
-  /** Of the run that trains, and of calls that still wait for the right to. */
+  /** Of the run that trains, and of calls that wait for the training lock. */
   const controls = new Set<ControlSwitch>();
-  /** Questions take turns: they share the tuned weights. */
-  const asking = new Mutex();
-  let asked: Subject | null = null;
+  /** Calls that answer run one at a time, because they share the tuned weights. */
+  const answering = new Mutex();
+  let subjectInTurn: Subject | null = null;
   const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
   const measuring = createMeasuring();
-  /** Rows of the last budget, for the start of the same run. */
+  /** Rows of the last budget, which the start of the same run reuses. */
   let cachedRows: { readonly key: string; readonly rows: PreparedData } | null = null;
 
   async function openDevice(): Promise<Device> {
@@ -74,7 +71,7 @@ export async function createEngine(
     return { runtime, weights: createWeights(runtime, storage) };
   }
 
-  /** The device in use; a new one after a loss, and after a choice. */
+  /** The device in use; a new one after it was lost, or after another provider was chosen. */
   function device(): Promise<Device> {
     if (opening === null) {
       const opened = openDevice();
@@ -95,14 +92,14 @@ export async function createEngine(
   }
 
   /**
-   * Everything a run trains on, and the question that it is watched with; the same again from a stored record. `keepRows`
-   * lets the start of the run reuse the rows of its budget. Throws the signal's reason when cancelled.
+   * The plan of a run and its first sample question; a stored record gives the same plan again. With `cacheRows` the next
+   * plan of the same data reuses its rows. Throws the signal's reason when cancelled.
    */
   async function plan(
     modelHash: string,
     { sources, recipe }: Pick<RunRequest, "sources" | "recipe">,
     signal?: AbortSignal,
-    keepRows = false,
+    cacheRows = false,
   ): Promise<{ model: LoadedModel; plan: Plan; question: string | null }> {
     const model = await library.model(modelHash, signal);
     checkRecipe(model, recipe);
@@ -113,11 +110,11 @@ export async function createEngine(
         ? cachedRows.rows
         : await texts.use(model, (service) => service.prepare(spec, signal), signal);
     signal?.throwIfAborted();
-    cachedRows = keepRows ? { key, rows } : null;
+    cachedRows = cacheRows ? { key, rows } : null;
     const planned = planRun(rows, recipe);
     const { heldOut, validation, training } = planned;
     const chats = heldOut.find(({ objective }) => objective === "chat")?.examples ?? validation;
-    const candidates = (chats.length > 0 ? chats : inFileOrder(training)).slice(0, questionsFrom);
+    const candidates = (chats.length > 0 ? chats : inFileOrder(training)).slice(0, questionCandidates);
     const wanted = recipe.samplePrompts > 0 || recipe.watchEvery !== null;
     const places = candidates.map(({ origin }) => placeOf(origin));
     const questions = wanted
@@ -130,7 +127,7 @@ export async function createEngine(
     };
   }
 
-  /** Prompts of all that a run answers while it trains: rendered before it, so that no template can stop it later. */
+  /** Prompts of the sample questions and the watch: rendered before training, so that no template can stop it later. */
   const promptsOf = (
     model: LoadedModel,
     { questions }: Plan,
@@ -141,7 +138,7 @@ export async function createEngine(
     return texts.asQuestions(model, recipe, prompts, signal);
   };
 
-  /** Trains with the right to, and with the control that `pauseRun`, `cancelRun` and the signal reach from now on. */
+  /** Does `work` under the training lock, with a control for `pauseRun`, `cancelRun` and the signal. */
   async function training(signal: AbortSignal | undefined, work: (control: ControlSwitch) => Promise<RunRecord>) {
     const control = createControl();
     controls.add(control);
@@ -161,22 +158,22 @@ export async function createEngine(
     } finally {
       signal?.removeEventListener("abort", control.cancel);
       controls.delete(control);
-      // When another tab's run refused this one, the page shows that run.
-      void others.look();
+      // If the lock was another tab's, the page shows that tab's run.
+      void others.check();
     }
   }
 
-  /** Has `work` question the base model or the run, once every question before it is answered; adds who answered, and how long. */
+  /** Does `work` with the subject's weights, after the calls before it; adds the checkpoint's step and the seconds. */
   function inTurn<T>(
     subject: Subject,
     signal: AbortSignal | undefined,
     work: (respondent: Respondent) => Promise<T>,
   ): Promise<T & { step: number | null; seconds: number }> {
     void measuring.end();
-    return asking.run(async () => {
+    return answering.run(async () => {
       signal?.throwIfAborted();
       const started = performance.now();
-      asked = subject;
+      subjectInTurn = subject;
       try {
         const { runtime, weights } = await device();
         const model = await library.model(subject.modelHash, signal);
@@ -187,7 +184,7 @@ export async function createEngine(
         const given = await work({ runtime, model, method, parameters });
         return { ...given, step: tuned?.step ?? null, seconds: (performance.now() - started) / 1000 };
       } finally {
-        asked = null;
+        subjectInTurn = null;
       }
     });
   }
@@ -214,9 +211,9 @@ export async function createEngine(
       const before = opening;
       opening = null;
       choice = next;
-      // One that could not be opened has nothing to dispose of.
+      // A device that failed to open needs no disposal.
       await before?.then(({ runtime }) => runtime.dispose()).catch(() => undefined);
-      void others.look();
+      void others.check();
       return report();
     },
 
@@ -224,8 +221,8 @@ export async function createEngine(
 
     async openModel(source, signal) {
       const { summary } = await library.openModel(source, signal);
-      const keep = [summary.hash, ...[active, asked, measuring].flatMap((busy) => busy?.modelHash ?? [])];
-      await (await opening)?.weights.keepOnly(keep);
+      const inUse = [summary.hash, ...[active, subjectInTurn, measuring].flatMap((busy) => busy?.modelHash ?? [])];
+      await (await opening)?.weights.releaseExcept(inUse);
       return summary;
     },
     inspectModel: (source, signal) => library.inspect(source, signal),
@@ -242,19 +239,18 @@ export async function createEngine(
     tokenizerFiles: async (hash) => (await library.model(hash)).files,
 
     async budget(request, signal) {
-      if (controls.size > 0)
-        throw new Error("A run is training, so nothing can be measured beside it: wait for its end.");
+      if (controls.size > 0) throw new Error("A run is training, so no budget can be measured: wait until it ends.");
       const { modelHash, recipe } = request;
       const measure = (own: AbortSignal) =>
-        asking.run(async () => {
+        answering.run(async () => {
           own.throwIfAborted();
           const { runtime, weights } = await device();
           const { model, plan: planned, question } = await plan(modelHash, request, own, true);
           const onProgress = (done: number, total: number) =>
             emit({ type: "progress", task: "Trying a step", done, total });
-          const asks = recipe.watchEvery !== null || recipe.samplePrompts > 0;
+          const answers = recipe.watchEvery !== null || recipe.samplePrompts > 0;
           const parts = { runtime, weights, model, plan: planned, recipe, signal: own, onProgress };
-          const prompts = asks && question ? await texts.asQuestions(model, recipe, [question], own) : null;
+          const prompts = answers && question ? await texts.asQuestions(model, recipe, [question], own) : null;
           return budgetOf(storage, { ...parts, question: prompts?.get(question ?? "") ?? null });
         });
       return measuring.run(modelHash, measure, signal);
@@ -317,7 +313,7 @@ export async function createEngine(
 
     ...runCalls,
 
-    ask: (request, signal) =>
+    answer: (request, signal) =>
       inTurn(request, signal, async (respondent) => {
         const { temperature, topK, topP, maxTokens, seed } = request.sampling;
         const [prompt] = await texts.prompts(respondent.model, request, [request.messages], signal);

@@ -7,7 +7,7 @@ import { tabChannel } from "../protocol/tabs.ts";
 import { browserEntries } from "../runtime/browserEntries.ts";
 import { createEngine } from "./engine.ts";
 
-/** The connection to the dataset worker, over a port that the page brings. That worker's events go to the page alone. */
+/** The dataset service, over a port that the page introduces. Its events go to the page only. */
 const service = new Promise<DataApi>((resolve) => {
   let connection: Connection<DataApi> | null = null;
   onPort(self, (port, replaces) => {
@@ -21,6 +21,6 @@ const service = new Promise<DataApi>((resolve) => {
 });
 
 const engine = createEngine(browserEntries, emitTo<EngineEvent>(self), () => service, tabChannel());
-// Each call that waits for the engine rejects; without a call nobody needs to know.
+// Every call rejects with this error, so without a call it may pass unhandled.
 engine.catch(() => undefined);
 serve<EngineApi>(() => engine, self);

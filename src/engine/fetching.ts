@@ -1,4 +1,4 @@
-/** Models that come over a network: looking before fetching, and fetching so that it can go on after a cut. */
+/** Models from a network: inspected before the fetch, and fetched so that an interrupted fetch resumes. */
 
 import * as v from "valibot";
 import { checkpointTensors } from "../artifacts/method.ts";
@@ -25,29 +25,28 @@ import { sizeOf } from "../tensor/dtype.ts";
 import { needsOf } from "./needs.ts";
 import { summarySchema } from "./summary.ts";
 
-/** A model whose bytes are here. */
+/** A model that was fetched, or that is read from the network where there is no copy. */
 export interface Fetched {
-  /** Reads from the copy; from the network where there is none. */
   readonly opened: OpenModel;
   readonly address: string;
-  /** The whole fetch, to become a kept model; null without a copy. */
+  /** The complete fetch, to be stored as a model; null without a copy. */
   readonly fetch: StoredFetch | null;
   /** Why there is no copy; null when there is one. */
-  readonly unkept: string | null;
+  readonly noCopyReason: string | null;
 }
 
 export interface Fetching {
   inspect(source: RemoteSource, signal?: AbortSignal): Promise<ModelInspection>;
-  /** `check` sees the model before its weights are fetched, and throws for one that is no use. */
+  /** `check` runs before the weights are fetched, and throws for a model that Hone cannot use. */
   fetch(source: RemoteSource, check: (opened: OpenModel) => void, signal?: AbortSignal): Promise<Fetched>;
   list(): Promise<UnfinishedFetch[]>;
 }
 
-/** Where the browser has no room to keep it, a model up to this size is read from the network again and again. */
+/** Where a copy does not fit, a model up to this many bytes is read from the network each time. */
 const smallModel = 64e6;
 
-/** Milliseconds between two tidings of progress. */
-const tidings = 100;
+/** Milliseconds between two progress events. */
+const progressInterval = 100;
 
 const remoteSource: v.GenericSchema<unknown, RemoteSource> = v.variant("kind", [
   v.object({ kind: v.literal("hub"), id: v.string(), revision: v.string(), folder: v.string() }),
@@ -59,7 +58,7 @@ const remoteSource: v.GenericSchema<unknown, RemoteSource> = v.variant("kind", [
   }),
 ]);
 
-/** A remote model's files, with the source that always means them. */
+/** A remote model's files, with a source that gives the same files again. */
 interface Located {
   readonly files: ModelFiles;
   readonly address: string;
@@ -68,8 +67,8 @@ interface Located {
 
 const expected = (json: unknown) => checkpointTensors(defineModel(json));
 
-const keptOf = (fetch: StoredFetch | null) => fetch?.files.reduce((sum, part) => sum + bytesKept(part), 0) ?? 0;
-const sizeOfAll = (files: readonly { readonly byteLength: number }[]) =>
+const bytesFetched = (fetch: StoredFetch | null) => fetch?.files.reduce((sum, part) => sum + bytesKept(part), 0) ?? 0;
+const totalBytes = (files: readonly { readonly byteLength: number }[]) =>
   files.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 export function createFetching(storage: Storage, emit: (event: EngineEvent) => void): Fetching {
@@ -80,7 +79,7 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
       return { files: { ...files, name: source.name ?? files.name }, address: files.place, source };
     }
     if (reference === null) throw new TypeError("A source on the hub has a reference.");
-    // What an unfinished fetch knows need not be asked for: it goes on though the hub's API is out of reach.
+    // An unfinished fetch has the list of files, so it resumes even when the hub's API does not answer.
     const begun = isPinned(reference) ? await storage.fetches.get(hubAddress(reference)) : null;
     const listed = begun?.files.map(({ name, byteLength }): HubFile => ({ name, byteLength, large: true }));
     const repository = listed ? { ...reference, files: listed } : await readRepository(reference, signal);
@@ -92,19 +91,19 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
     };
   }
 
-  /** The same files, of which the part that an earlier fetch kept is read from there. */
-  function goneOn({ files, source }: Located, begun: StoredFetch): ModelFiles {
+  /** The same files, of which the bytes of an earlier fetch are read from storage. */
+  function resumed({ files, source }: Located, begun: StoredFetch): ModelFiles {
     return {
       ...files,
       async open(name, options) {
         const part = begun.files.find((file) => file.name === name);
-        const kept = part ? storage.fetches.open(begun, name) : null;
-        if (!part || !kept) return files.open(name, options);
-        // A commit's files never change; those of another address are asked whether they are still the same.
-        if (source.kind === "hub" && isWhole(part)) return { ...kept, stamp: part.stamp };
+        const stored = part ? storage.fetches.open(begun, name) : null;
+        if (!part || !stored) return files.open(name, options);
+        // A commit's files never change; at another address the file may be a newer version.
+        if (source.kind === "hub" && isWhole(part)) return { ...stored, stamp: part.stamp };
         const remote = await files.open(name, options);
         if (remote.byteLength !== part.byteLength || stampOf(remote) !== part.stamp) return remote;
-        return { ...joined(kept, remote), stamp: part.stamp };
+        return { ...joined(stored, remote), stamp: part.stamp };
       },
     };
   }
@@ -112,7 +111,7 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
   const open = (files: ModelFiles, signal: AbortSignal | undefined, onReceived?: (bytes: number) => void) =>
     openModel(files, expected, { signal, onReceived });
 
-  /** Throws `StorageFullError` when the browser says that it has no room for so many bytes more. */
+  /** Throws `StorageFullError` when the browser reports too few free bytes. */
   async function requireRoom(name: string, bytes: number): Promise<void> {
     const free = await freeBytes();
     if (free !== null && free < bytes) throw new StorageFullError(`The copy of model "${name}"`, bytes, free);
@@ -137,8 +136,8 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
         place: files.place,
         files: found,
         byteLength: lengths.length < found.length ? null : lengths.reduce((sum, length) => sum + length, 0),
-        fetched: keptOf(begun),
-        kept: copy?.hash ?? null,
+        fetched: bytesFetched(begun),
+        copyHash: copy?.hash ?? null,
         free: await freeBytes(),
         architecture: model.architecture,
         parameters: tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
@@ -154,38 +153,38 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
       const located = await locate(source, signal);
       const { address, files } = located;
       const begun = await storage.fetches.get(address);
-      const kept = keptOf(begun);
+      const before = bytesFetched(begun);
       let arrived = 0;
-      let total: number | null = begun && sizeOfAll(begun.files);
-      let toldAt = Number.NEGATIVE_INFINITY;
-      const tell = () => {
-        const done = total === null ? kept + arrived : Math.min(kept + arrived, total);
+      let total: number | null = begun && totalBytes(begun.files);
+      let emittedAt = Number.NEGATIVE_INFINITY;
+      const emitProgress = () => {
+        const done = total === null ? before + arrived : Math.min(before + arrived, total);
         emit({ type: "progress", task: `Fetching ${files.name ?? "the model"}`, done, total });
-        toldAt = performance.now();
+        emittedAt = performance.now();
       };
       const onReceived = (bytes: number) => {
         arrived += bytes;
-        if (performance.now() - toldAt >= tidings) tell();
+        if (performance.now() - emittedAt >= progressInterval) emitProgress();
       };
-      tell();
-      // Config, tokenizer and the headers of the weights come first: all that can be wrong shows before the weights come.
-      const opened = await open(begun ? goneOn(located, begun) : files, signal, onReceived);
+      emitProgress();
+      // Config, tokenizer and the headers of the weights come first, so that a bad model is refused early.
+      const opened = await open(begun ? resumed(located, begun) : files, signal, onReceived);
       check(opened);
       total = opened.byteLength;
-      tell();
+      emitProgress();
       const name = opened.name;
       const plan = { address, name, source: located.source, files: opened.files.map(stamped) };
       try {
-        await requireRoom(name, total - kept);
+        await requireRoom(name, total - before);
         const fetch = await storage.fetches.fetch(plan, signal);
-        tell();
+        emitProgress();
         const copies = fetch.files.flatMap((file) => storage.fetches.open(fetch, file.name) ?? []);
         const copy = await open(modelFromSources(name, copies), signal);
-        return { opened: { ...copy, name, notes: opened.notes }, address, fetch, unkept: null };
+        return { opened: { ...copy, name, notes: opened.notes }, address, fetch, noCopyReason: null };
       } catch (error) {
         if (!(error instanceof StorageError) || opened.byteLength > smallModel) throw error;
         await storage.fetches.discard(address).catch(() => undefined);
-        return { opened: await open(files, signal), address, fetch: null, unkept: error.message };
+        return { opened: await open(files, signal), address, fetch: null, noCopyReason: error.message };
       }
     },
 
@@ -195,8 +194,8 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
         const source = v.safeParse(remoteSource, fetch.source);
         if (!source.success) return [];
         const { address, name, startedAt } = fetch;
-        const byteLength = sizeOfAll(fetch.files);
-        return [{ address, name, source: source.output, fetched: keptOf(fetch), byteLength, startedAt }];
+        const byteLength = totalBytes(fetch.files);
+        return [{ address, name, source: source.output, fetched: bytesFetched(fetch), byteLength, startedAt }];
       });
     },
   };
@@ -206,17 +205,17 @@ const stampOf = (source: ByteSource | RemoteBytes): string | null => ("stamp" in
 
 const stamped = (source: ByteSource): FileToFetch => ({ ...source, stamp: stampOf(source) });
 
-/** The first bytes from one place, the rest from another. */
-function joined(kept: ByteSource, rest: ByteSource): ByteSource {
+/** The first bytes from `start`, the rest from `rest`. */
+function joined(stored: ByteSource, rest: ByteSource): ByteSource {
   return {
     name: rest.name,
     byteLength: rest.byteLength,
     async slice(start, end, signal) {
-      if (end <= kept.byteLength) return kept.slice(start, end, signal);
-      if (start >= kept.byteLength) return rest.slice(start, end, signal);
+      if (end <= stored.byteLength) return stored.slice(start, end, signal);
+      if (start >= stored.byteLength) return rest.slice(start, end, signal);
       const bytes = new Uint8Array(end - start);
-      bytes.set(await kept.slice(start, kept.byteLength, signal));
-      bytes.set(await rest.slice(kept.byteLength, end, signal), kept.byteLength - start);
+      bytes.set(await stored.slice(start, stored.byteLength, signal));
+      bytes.set(await rest.slice(stored.byteLength, end, signal), stored.byteLength - start);
       return bytes;
     },
   };

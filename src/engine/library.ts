@@ -1,4 +1,4 @@
-/** The models at hand: opened from files, fetched, or the copies that this browser keeps. */
+/** The models that are open or stored in this browser: from files, fetched, or copies. */
 
 import * as v from "valibot";
 import { checkpointTensors, parametersOf } from "../artifacts/method.ts";
@@ -32,7 +32,7 @@ export interface LoadedModel {
   readonly summary: ModelSummary;
   readonly definition: ModelDefinition;
   readonly vocabulary: Vocabulary;
-  /** For the dataset service, which alone runs the tokenizer: a stranger's pattern must not stop the engine. */
+  /** For the dataset service, the only place where a tokenizer runs: a stranger's pattern may never end. */
   readonly files: TokenizerFiles;
   /** A tensor of its files as float32. */
   readonly read: OpenModel["read"];
@@ -43,7 +43,7 @@ export interface LoadedModel {
 export interface Library {
   inspect(source: RemoteSource, signal?: AbortSignal): Promise<ModelInspection>;
   openModel(source: ModelSource, signal?: AbortSignal): Promise<LoadedModel>;
-  /** The model of a run or a question. Throws when it is neither open nor kept; the signal's reason when cancelled. */
+  /** The model of this hash. Throws when it is neither open nor stored, and the signal's reason when cancelled. */
   model(hash: string, signal?: AbortSignal): Promise<LoadedModel>;
   listModels(): Promise<ModelSummary[]>;
   deleteModel(hash: string): Promise<void>;
@@ -56,7 +56,7 @@ export interface Library {
 
 export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
   const models = new Map<string, LoadedModel>();
-  /** Copies that are being opened: two calls that need the same one open it once. */
+  /** Copies that are being opened, so that two calls open the same copy once. */
   const opening = new Map<string, Promise<LoadedModel | null>>();
   const fetching = createFetching(storage, emit);
   const progress = (task: string) => (done: number, total: number | null) =>
@@ -65,10 +65,10 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   const open = (files: ModelFiles, signal: AbortSignal | undefined) =>
     openModel(files, (json) => checkpointTensors(defineModel(json)), signal ? { signal } : {});
 
-  /** What of a model is known before its weights. Throws when tokenizer and config do not belong together. */
+  /** The parts of a model that do not need its weights. Throws when tokenizer and config do not match. */
   function readHead(opened: OpenModel): Pick<LoadedModel, "definition" | "vocabulary"> {
     const definition = defineModel(opened.config);
-    // Made to be checked; no text goes through it here.
+    // This tokenizer is only checked: its patterns run in the dataset service.
     const vocabulary: Vocabulary = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
     if (vocabulary.size > definition.vocabulary) {
       throw new Error(
@@ -106,7 +106,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   const readAll = (opened: OpenModel, signal: AbortSignal | undefined) =>
     opened.readAll({ onProgress: progress("Checking the model"), signal });
 
-  /** Remembers a model of which no copy is kept, and says why. */
+  /** Adds an open model without a copy, with a note that gives the reason. */
   function withoutCopy(
     opened: OpenModel,
     head: ReturnType<typeof readHead>,
@@ -119,7 +119,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     return remember(opened, head, summarise(opened, head.definition, known));
   }
 
-  /** From files at hand: checked, and copied into this browser; a full disk costs the copy, not the model. */
+  /** Checks the files and copies them into this browser; with a full disk the model opens without a copy. */
   async function openHere(files: ModelFiles, signal: AbortSignal | undefined): Promise<LoadedModel> {
     const opened = await open(files, signal);
     const head = readHead(opened);
@@ -136,13 +136,13 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     }
   }
 
-  /** From the network: what is fetched is kept as it comes, and becomes a model once it is whole and checked. */
+  /** Stores the bytes as they arrive; when they are complete and checked, they become a model. */
   async function openRemote(source: RemoteSource, signal: AbortSignal | undefined): Promise<LoadedModel> {
     const fetched: Fetched = await fetching.fetch(source, readHead, signal);
-    const { opened, address, fetch, unkept } = fetched;
+    const { opened, address, fetch, noCopyReason } = fetched;
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
-    if (fetch === null) return withoutCopy(opened, head, hash, address, unkept ?? "");
+    if (fetch === null) return withoutCopy(opened, head, hash, address, noCopyReason ?? "");
     const summary = summarise(opened, head.definition, { hash, stored: true, notes: opened.notes, address });
     await storage.fetches.keep(fetch, { hash, name: opened.name, summary });
     return remember(opened, head, summary);
@@ -164,7 +164,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       if (present) return present;
       const reading = opening.get(hash) ?? openStored(hash).finally(() => opening.delete(hash));
       opening.set(hash, reading);
-      // Another call may wait for the same copy, so its opening goes on when this one is cancelled.
+      // Another call may wait for the same copy, so cancelling this call does not end the opening.
       const loaded = await untilAborted(reading, signal);
       if (loaded) return loaded;
       throw new Error("This model is not kept in this browser any more: open it from its files or its address again.");
@@ -172,14 +172,14 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
 
     async listModels() {
       const { entries } = await storage.models.list();
-      const kept = entries.flatMap((entry) => {
+      const stored = entries.flatMap((entry) => {
         const summary = v.safeParse(summarySchema, entry.summary);
         return summary.success && summary.output.hash === entry.hash
           ? [{ ...summary.output, savedAt: entry.savedAt }]
           : [];
       });
       const open = [...models.values()].map((model) => model.summary).filter((summary) => !summary.stored);
-      return [...kept, ...open];
+      return [...stored, ...open];
     },
 
     async deleteModel(hash) {

@@ -1,4 +1,4 @@
-/** The budget of a run as a call: one at a time, and ended by whatever needs the engine more. */
+/** Measures the budget of a run: one at a time, and ended by a run or a question that needs the device. */
 
 import type { Budget } from "../protocol/engine.ts";
 import type { Recipe } from "../run/recipe.ts";
@@ -10,11 +10,11 @@ import { shapesOf } from "./prepare.ts";
 import { type ProbeParts, probe } from "./probe.ts";
 
 export interface Measuring {
-  /** Does `work` with a signal that `signal` or `end` aborts; a later call ends an earlier one. */
+  /** Does `work` with a signal that `signal`, `end` or a later call of `run` aborts. */
   run<T>(modelHash: string, work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** Ends what is measured, and settles when it has let go of the device. */
+  /** Ends the measurement; resolves when it has released the device. */
   end(): Promise<void>;
-  /** The model that is measured now. */
+  /** The model of the present measurement; null when there is none. */
   readonly modelHash: string | null;
 }
 
@@ -48,13 +48,13 @@ export function createMeasuring(): Measuring {
   };
 }
 
-/** Bytes that are left to checkpoints; null where the browser does not say, or keeps them in memory only. */
-async function roomIn(storage: Storage): Promise<number | null> {
+/** Free bytes for checkpoints; null where the browser does not say, or stores them in memory only. */
+async function freeBytesIn(storage: Storage): Promise<number | null> {
   const { available } = await storage.report();
   return available ? freeBytes() : null;
 }
 
-/** Counts, and where the run fits, tries it. Throws the signal's reason. */
+/** Counts the budget, and measures the time where the run fits. Throws the signal's reason. */
 export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Budget> {
   const { runtime, model, plan, recipe } = parts;
   const counted = countBudget({
@@ -63,18 +63,18 @@ export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Bud
     steps: plan.totalSteps,
     ...shapesOf(plan),
     provider: runtime.report.provider,
-    left: await roomIn(storage),
+    left: await freeBytesIn(storage),
   });
   return { ...counted, time: counted.fits ? await probe(parts) : null };
 }
 
-/** Throws where the browser says that the run's checkpoints will not fit, naming the setting that would make them fit. */
+/** Throws where the run's checkpoints do not fit on disk, naming the setting that would make them fit. */
 export async function requireDisk(
   storage: Storage,
   { definition }: LoadedModel,
   recipe: Recipe,
   steps: number,
 ): Promise<void> {
-  const refusal = diskRefusal({ model: definition, recipe, steps, left: await roomIn(storage) });
+  const refusal = diskRefusal({ model: definition, recipe, steps, left: await freeBytesIn(storage) });
   if (refusal !== null) throw new Error(`The run was not started. ${refusal}`);
 }

@@ -1,4 +1,4 @@
-/** The memory of a run, counted from its plan before it starts: tensors, sessions, and what the hungriest run takes besides. */
+/** The memory of a run, counted from its plan before it starts: tensors, sessions, and the peak over all artifacts. */
 
 import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
 import { cacheShape } from "../artifacts/attention.ts";
@@ -13,11 +13,11 @@ import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
 import { methodOf } from "./prepare.ts";
 
-/** Up to here the heap is filled before there is a tensor or session: ONNX Runtime's own data and its threads' stacks. */
+/** Bytes of the WebAssembly heap without any session: ONNX Runtime's data and its threads' stacks. */
 const emptyHeap = 10e6;
-/** Tokens of a key/value cache beside the longest row: an answer is no longer. */
+/** Most tokens of an answer, which the key/value cache has beside the longest row. */
 const answerTokens = 64;
-/** Tokens that a prompt is read by. */
+/** Tokens of a prompt that one prefill call reads. */
 const promptTokens = 32;
 
 export interface MemoryParts {
@@ -28,12 +28,12 @@ export interface MemoryParts {
   >;
   /** Shapes of the run's batches; each has a session. */
   readonly shapes: readonly BatchShape[];
-  /** Of those that it is evaluated on; empty where nothing is. */
+  /** Shapes of the validation batches; empty without validation. */
   readonly heldOut: readonly BatchShape[];
   readonly provider: ProviderName;
 }
 
-/** Bytes on the device at the most, without a limit: GPU buffers, or on wasm the filled part of the WebAssembly heap. */
+/** Peak bytes on the device: GPU buffers, or on wasm the used part of the WebAssembly heap. */
 export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const { model, recipe, shapes, heldOut, provider } = parts;
   const method = methodOf(recipe);
@@ -46,25 +46,25 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const moments = 2 * trained;
 
   const { training, optimizer } = artifactsOfRun(model, method, recipe, provider);
-  const longest = roomiest(shapes);
+  const longest = largestShape(shapes);
   const sessions = [
     { ...planned(training(longest), provider), count: shapes.length },
     { ...planned(optimizer, provider), count: 1 },
   ];
   if (heldOut.length > 0) {
-    const artifact = compileEvaluation(model, method, roomiest(heldOut));
+    const artifact = compileEvaluation(model, method, largestShape(heldOut));
     sessions.push({ ...planned(artifact, provider), count: heldOut.length });
   }
   if (recipe.samplePrompts > 0 || recipe.watchEvery !== null) {
     const capacity = Math.min(model.contextLength, roundUp(longest.length + answerTokens, 64));
-    // Past and present keys and values of every layer stand beside each other while an answer is written.
+    // Each layer has four caches: past and present, keys and values.
     const caches = 4 * model.layers.reduce((sum, layer) => sum + byteSizeOf("float32", cacheShape(layer, capacity)), 0);
     const read = planned(compileGeneration(model, method, { tokens: promptTokens, capacity }), provider);
     sessions.push({ ...read, peak: caches + read.peak, count: 2 });
   }
   const activations = Math.max(...sessions.map(({ peak }) => peak));
   const engine =
-    (provider === "wasm" ? emptyHeap : 0) + sessions.reduce((sum, { kept, count }) => sum + count * kept, 0);
+    (provider === "wasm" ? emptyHeap : 0) + sessions.reduce((sum, { resident, count }) => sum + count * resident, 0);
   return {
     frozen,
     trained,
@@ -76,21 +76,21 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   };
 }
 
-/** The batch shape that takes most. Throws when there is none. */
-export function roomiest(shapes: readonly BatchShape[]): BatchShape {
+/** The batch shape with the most positions. Throws for an empty list. */
+export function largestShape(shapes: readonly BatchShape[]): BatchShape {
   const [first, ...others] = shapes;
   if (!first) throw new Error("The run has no batch shape to count memory for.");
-  const places = ({ rows, length }: BatchShape) => rows * length;
-  return others.reduce((most, shape) => (places(shape) >= places(most) ? shape : most), first);
+  const positions = ({ rows, length }: BatchShape) => rows * length;
+  return others.reduce((most, shape) => (positions(shape) >= positions(most) ? shape : most), first);
 }
 
 const roundUp = (n: number, grain: number) => Math.ceil(n / grain) * grain;
 
-/** Bytes that a run of the artifact takes, and that its session keeps between runs. */
-function planned(artifact: Artifact, provider: ProviderName): { readonly peak: number; readonly kept: number } {
+/** Peak bytes of one run of the artifact, and bytes of its session between runs. */
+function planned(artifact: Artifact, provider: ProviderName): { readonly peak: number; readonly resident: number } {
   const graph = artifact.graph();
   const plan = planRun(graph, provider, new Set(Object.keys(artifact.aliases)));
-  if (provider === "webgpu") return { peak: peakOnGpu(plan), kept: plan.constants };
+  if (provider === "webgpu") return { peak: peakOnGpu(plan), resident: plan.constants };
   const given = graph.initializers.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
-  return { peak: peakInHeap(plan), kept: plan.constants + nodeBytes(writeModel(graph).length, given) };
+  return { peak: peakInHeap(plan), resident: plan.constants + nodeBytes(writeModel(graph).length, given) };
 }

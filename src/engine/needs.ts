@@ -1,4 +1,4 @@
-/** What training a model takes at least, known from its configuration alone. */
+/** The least bytes that training a model takes, from its config alone. */
 
 import { linearsOf, type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
@@ -14,8 +14,8 @@ const usualAdapter = (model: ModelDefinition): Method => ({
 });
 
 /**
- * Bytes on the device for the weights and, for each number that is trained, its gradient and AdamW's two moments. What
- * the rows take comes on top, and depends on their length: a run's budget measures it.
+ * Bytes on the device for the weights and, for each trained number, its gradient and AdamW's two moments. Activations come
+ * on top; they depend on the length of the rows, and a run's budget counts them.
  */
 export function needsOf(model: ModelDefinition): ModelNeeds {
   const bytesOf = (method: Method) =>

@@ -1,4 +1,4 @@
-/** The record of a run that begins: what it was asked for, and what came of the plan. */
+/** The record of a new run, from its request and its plan. */
 
 import { parametersOf } from "../artifacts/method.ts";
 import type { RunRequest } from "../protocol/engine.ts";

@@ -1,4 +1,4 @@
-/** From a recipe, a model and prepared rows to everything that a run trains on; the same inputs give the same plan. */
+/** Plans a run from recipe, model and prepared rows: examples, buckets, stages and steps. The same inputs give the same plan. */
 
 import { linearsOf, type Method } from "../artifacts/method.ts";
 import { type BatchShape, supervisedIn, type TokenizedExample } from "../batching/batch.ts";
@@ -20,27 +20,27 @@ import type { LoadedModel } from "./library.ts";
 
 export interface Plan {
   readonly method: Method;
-  /** Those of the first stage, then those of the next, each with its stage's λ in its weights. */
+  /** Stage after stage; the weights of each example are scaled by λ of its stage. */
   readonly training: readonly TokenizedExample[];
   readonly validation: readonly TokenizedExample[];
-  /** The same in sets, of which none is empty. */
+  /** The validation examples by set; no set is empty. */
   readonly heldOut: readonly (HeldOutSet & { readonly examples: readonly TokenizedExample[] })[];
   readonly buckets: readonly BatchShape[];
-  /** Those of validation, whose rows are never packed. */
+  /** Shapes of the validation batches, which are never packed. */
   readonly validationBuckets: readonly BatchShape[];
-  /** In their order: those of the recipe. */
+  /** In the order of the recipe. */
   readonly stages: readonly RunStage[];
   readonly totalSteps: number;
-  /** Held-out questions with the answers that the rows give. */
+  /** Held-out questions with the answers of their rows. */
   readonly questions: readonly Pick<Sample, "prompt" | "reference">[];
-  /** Rows left out, with the reason. */
+  /** Rows that the run leaves out, with the reason. */
   readonly dropped: readonly RowProblem[];
   readonly sourceNames: readonly string[];
-  /** Batches in seeded order, from the start or from a state. */
+  /** Draws batches in seeded order, from the start or from a state. */
   order(state?: OrderState): Order;
 }
 
-/** Examples as their files have them, whatever the stages: what is asked about and looked at first. */
+/** Examples in the order of their sources and rows, not of the stages. */
 export const inFileOrder = (examples: readonly TokenizedExample[]) =>
   examples.toSorted((a, b) => a.origin.source - b.origin.source || a.origin.row - b.origin.row);
 
@@ -48,7 +48,7 @@ export function methodOf(recipe: Pick<Recipe, "method" | "lora">): Method {
   return recipe.method === "full" ? { kind: "full" } : { kind: "lora", ...recipe.lora };
 }
 
-/** Shapes of a plan's batches, and of those that it is evaluated on; none where nothing is held out. */
+/** Shapes of a plan's training batches and of its validation batches; without validation the latter are empty. */
 export const shapesOf = ({
   buckets,
   validation,
@@ -58,7 +58,7 @@ export const shapesOf = ({
   heldOut: validation.length > 0 ? validationBuckets : [],
 });
 
-/** Throws when the model cannot do what the recipe asks for: its length, its adapter's layers. Before any row is read. */
+/** Throws when the model does not have the recipe's length or its adapter's layers. Needs no rows. */
 export function checkRecipe({ definition }: Pick<LoadedModel, "definition">, recipe: Recipe): void {
   const { maxLength } = recipe;
   if (maxLength > definition.contextLength) {
@@ -76,8 +76,8 @@ export function checkRecipe({ definition }: Pick<LoadedModel, "definition">, rec
 }
 
 /**
- * Splits, chooses buckets and counts steps. Throws when a hard check of the rows failed, or when they cannot fill the stages
- * that the recipe asks for.
+ * Splits off validation, chooses buckets and counts steps. Throws when a hard check of the rows failed, or when a stage of
+ * the recipe has no rows.
  */
 export function planRun({ table, report, sourceNames }: PreparedData, recipe: Recipe): Omit<Plan, "questions"> {
   assertReady(report);
@@ -112,7 +112,7 @@ export function planRun({ table, report, sourceNames }: PreparedData, recipe: Re
       objective,
       steps,
       examples: examples.length,
-      supervisedTokens: learntIn(examples),
+      supervisedTokens: supervisedTokensOf(examples),
     })),
     totalSteps: stages.reduce((sum, { steps }) => sum + steps, 0),
     dropped: report.leftOut,
@@ -129,7 +129,7 @@ interface StageParts {
   readonly seed: number;
 }
 
-/** What one stage draws from: shapes for its examples and for those held out of it, its seeded order, and its steps. */
+/** The batch shapes of one stage's training and validation examples, its seeded sampler and its steps. */
 function planStage(
   training: readonly TokenizedExample[],
   validation: readonly TokenizedExample[],
@@ -157,17 +157,17 @@ function planStage(
   return { buckets, validationBuckets: unpacked, steps, sampler };
 }
 
-/** A stage without rows is refused, not left out. */
+/** Throws when a stage has no examples. */
 function requireExamples(objective: Objective, count: number, all: number): void {
   if (count > 0 || objective === "mixed") return;
   const [missing, there] = objective === "text" ? ["plain text", "chats"] : ["chats", "plain text"];
   throw new Error(
-    `The recipe asks for plain text first and chats after it, and all ${all} examples to train on are ${there}: choose a ` +
-      `source of ${missing} as well, or have everything learnt together.`,
+    `The recipe trains plain text first and chats after it, but all ${all} training examples are ${there}: choose a source ` +
+      `of ${missing} as well, or train everything together.`,
   );
 }
 
-/** Buckets of several stages as one list, in which a batch finds the smallest that holds it. */
+/** Buckets of all stages as one list without duplicates, from the smallest to the largest. */
 function mergeBuckets(lists: readonly (readonly BatchShape[])[]): BatchShape[] {
   const sorted = lists.flat().sort((a, b) => a.length - b.length || a.supervised - b.supervised);
   return sorted.filter(
@@ -175,7 +175,7 @@ function mergeBuckets(lists: readonly (readonly BatchShape[])[]): BatchShape[] {
   );
 }
 
-function learntIn(examples: readonly TokenizedExample[]): number {
+function supervisedTokensOf(examples: readonly TokenizedExample[]): number {
   return examples.reduce((sum, { mask }) => sum + supervisedIn(mask), 0);
 }
 

@@ -1,4 +1,4 @@
-/** How long a run takes, measured by trying: one step of its own artifacts on its most common batch, and what stands between steps. */
+/** Measures how long a run takes: a step of its artifacts on its most common batch, a validation batch and an answer. */
 
 import { compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
@@ -31,23 +31,23 @@ export interface ProbeParts {
   readonly model: LoadedModel;
   readonly plan: Plan;
   readonly recipe: Recipe;
-  /** What is answered between steps; null where nothing is. */
+  /** The prompt that the run answers between steps; null without one. */
   readonly question: Prompt | null;
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Steps of the plan that are looked at for which shapes their batches have. */
-const stepsLookedAt = 2000;
-/** Tokens of an answer after which its pace is known. */
+/** Steps of the plan from which the most common batch shape is taken. */
+const stepsSampled = 2000;
+/** Tokens of an answer that are timed. */
 const tokensTimed = 8;
-/** Of a first step that takes longer than these milliseconds, no second micro-batch is tried. */
+/** After a first step of more than these milliseconds, the second step has one micro-batch, not two. */
 const slow = 10_000;
 const stages = 4;
 
 /**
- * Tries a run. The weights that it trains are its own, at a learning rate of 0, and freed at the end; of the sessions those
- * stay that the run will ask for, and others of training are released. Throws the signal's reason.
+ * Trains weights of its own at a learning rate of 0, and frees them at the end. Releases all sessions but those that the run
+ * reuses and those of generation. Throws the signal's reason.
  */
 export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time"]>> {
   const { weights, model, plan, recipe, signal } = parts;
@@ -91,55 +91,55 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
     const { batch, padded } = usualBatch(plan, recipe);
     const step = await timeStep({ ...parts, program, batch, interrupted });
     await next();
-    const held = evaluationBatches(plan.validation, plan.validationBuckets);
-    const tried = held[Math.floor(held.length / 2)];
+    const heldOut = evaluationBatches(plan.validation, plan.validationBuckets);
+    const tried = heldOut[Math.floor(heldOut.length / 2)];
     const evaluation = tried ? await timed(() => meanLoss(program, [tried], interrupted), signal) : 0;
     await next();
     const answering = parts.question === null ? 0 : await timeAnswer(parts, runtime, all, parts.question);
     parts.onProgress(stages, stages);
 
-    // Longer batches take longer, about as much as they hold more places.
-    const secondsPerStep = step.microBatch * (padded / places(batch.shape)) * recipe.accumulation + step.update;
-    const { validations, looks } = timesOf(recipe, plan.totalSteps);
-    const heldPlaces = held.reduce((sum, { shape }) => sum + places(shape), 0);
-    const validation = tried ? evaluation * (heldPlaces / places(tried.shape)) : 0;
+    // The time of a batch is taken as proportional to its positions.
+    const secondsPerStep = step.microBatch * (padded / positions(batch.shape)) * recipe.accumulation + step.update;
+    const { validations, snapshots } = timesOf(recipe, plan.totalSteps);
+    const heldOutPositions = heldOut.reduce((sum, { shape }) => sum + positions(shape), 0);
+    const validation = tried ? evaluation * (heldOutPositions / positions(tried.shape)) : 0;
     const answers = 2 * plan.questions.length;
     const total =
       plan.totalSteps * secondsPerStep +
-      (held.length > 0 ? validations : 0) * validation +
+      (heldOut.length > 0 ? validations : 0) * validation +
       answers * answering +
-      looks * (answering + evaluation);
+      snapshots * (answering + evaluation);
     return { secondsPerStep, total };
   } finally {
     started?.dispose();
     disposeAll(own);
-    // A run with other settings asks for others; those tried before would only lie about.
+    // Sessions of earlier probes with other settings only take memory.
     await parts.runtime
       .releaseSessions(({ kind, key }) => kind !== "generation" && !used.has(key))
       .catch(() => undefined);
   }
 }
 
-const places = ({ rows, length }: BatchShape) => rows * length;
+const positions = ({ rows, length }: BatchShape) => rows * length;
 
-/** A batch of the shape that the run's first steps have most often, and how many places their batches have on average. */
+/** A batch of the most common shape in the first steps, and the mean number of positions of their batches. */
 function usualBatch({ training, buckets, order, totalSteps }: Plan, { accumulation }: Recipe) {
   const draws = order();
   const seen = new Map<BatchShape, { count: number; readonly rows: TokenizedExample[][] }>();
   let padded = 0;
-  const steps = Math.min(totalSteps, stepsLookedAt);
+  const steps = Math.min(totalSteps, stepsSampled);
   for (let step = 0; step < steps; step++) {
     for (const groups of draws.next()) {
       const rows = groups.map((indices) => indices.map((index) => training[index] as TokenizedExample));
       const shape = bucketFor(buckets, rows);
       const known = seen.get(shape) ?? { count: 0, rows };
       seen.set(shape, { ...known, count: known.count + 1 });
-      padded += places(shape);
+      padded += positions(shape);
     }
   }
   const [usual] = [...seen].sort(([, a], [, b]) => b.count - a.count);
   if (!usual) throw new Error("There is no batch to try: choose data with at least one usable row.");
-  // The last step of an epoch may be short: the average is over whole steps.
+  // The last step of an epoch may have fewer micro-batches, so the mean is over steps.
   return { batch: packBatch(usual[1].rows, usual[0]), padded: padded / (steps * accumulation) };
 }
 
@@ -149,11 +149,11 @@ interface StepParts extends Pick<ProbeParts, "recipe" | "signal"> {
   readonly interrupted: () => Promise<boolean>;
 }
 
-/** Seconds of a micro-batch, and of what a step does once. */
+/** Seconds of a micro-batch, and of the update after the micro-batches. */
 async function timeStep({ program, recipe, batch, signal, interrupted }: StepParts) {
   await prepareStep(program, [batch]);
   const take = async (batches: readonly Batch[]) => {
-    // Asked before each micro-batch.
+    // `takeStep` polls for an interruption before each micro-batch.
     const begun: number[] = [];
     const outcome = await takeStep(program, { step: 1, updates: 0, batches, learningRate: 0 }, async () => {
       const stop = await interrupted();
@@ -164,14 +164,14 @@ async function timeStep({ program, recipe, batch, signal, interrupted }: StepPar
     return { begun, ended: performance.now() };
   };
   const first = await take([batch]);
-  // Two micro-batches tell what the update takes by itself; where a step has but one, it is within that one's time.
+  // Two micro-batches separate the update's time from theirs; with one, the update counts as part of it.
   const alone = recipe.accumulation === 1 || first.ended - (first.begun[0] ?? 0) > slow;
   const { begun, ended } = await take(alone ? [batch] : [batch, batch]);
   const [one = 0, two = ended] = begun;
   return { microBatch: (two - one) / 1000, update: Math.max(0, ended - two - (alone ? 0 : two - one)) / 1000 };
 }
 
-/** Seconds of the second of two calls: the first one builds what it needs. */
+/** Seconds of the second of two calls, because the first one builds sessions. */
 async function timed(call: () => Promise<unknown>, signal: AbortSignal): Promise<number> {
   await call();
   signal.throwIfAborted();
@@ -181,7 +181,7 @@ async function timed(call: () => Promise<unknown>, signal: AbortSignal): Promise
   return (performance.now() - started) / 1000;
 }
 
-/** Seconds of an answer as long as one may be, from the pace of its first tokens; of a shorter one, what it took. */
+/** Seconds of an answer of the greatest length, by the median time of its first tokens; of a short answer, its own time. */
 async function timeAnswer(
   { model, plan, recipe, signal }: ProbeParts,
   runtime: Pick<Runtime, "tensor" | "session">,
@@ -197,7 +197,7 @@ async function timeAnswer(
     artifact: (shape) => compileGeneration(definition, plan.method, shape),
     contextLength: definition.contextLength,
   });
-  const watched: Generate = (request) =>
+  const timedGenerate: Generate = (request) =>
     generate({
       ...request,
       onToken: (id) => {
@@ -206,7 +206,7 @@ async function timeAnswer(
         if (marks.length > tokensTimed) enough.abort();
       },
     });
-  const parts = { generate: watched, vocabulary };
+  const parts = { generate: timedGenerate, vocabulary };
   const started = performance.now();
   const options = { maxTokens: sampleTokens, sampling: greedySampling, seed: recipe.seed };
   await answer(parts, question, {
@@ -214,7 +214,7 @@ async function timeAnswer(
     signal: AbortSignal.any([signal, enough.signal]),
   });
   signal.throwIfAborted();
-  // Before the second token a session was built.
+  // The time of the second token includes the building of a session.
   const paces = marks.slice(2).map((mark, i) => mark - (marks[i + 1] ?? mark));
   const [middle] = paces.sort((a, b) => a - b).slice(Math.floor(paces.length / 2));
   return (middle === undefined ? performance.now() - started : middle * sampleTokens) / 1000;

@@ -29,7 +29,7 @@ type RunCalls = Pick<
   | "importRun"
 >;
 
-export interface RunDesk {
+export interface RunService {
   readonly calls: RunCalls;
   /** Throws when there is none. */
   get(runId: string): Promise<RunRecord>;
@@ -37,7 +37,7 @@ export interface RunDesk {
   follow(journal: Journal): void;
 }
 
-export function createRunDesk(storage: Storage, exports: Exports, emit: (event: EngineEvent) => void): RunDesk {
+export function createRunService(storage: Storage, exports: Exports, emit: (event: EngineEvent) => void): RunService {
   let journal: Journal | null = null;
 
   async function get(runId: string): Promise<RunRecord> {

@@ -1,4 +1,4 @@
-/** What is told of a model: the summary that a list shows, as it is stored with the copy, and the details of one. */
+/** The summary of a model, shown in lists and stored with the copy, and its details. */
 
 import * as v from "valibot";
 import { linearsOf } from "../artifacts/method.ts";
@@ -8,7 +8,7 @@ import type { ModelDetails, ModelSummary } from "../protocol/engine.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { needsOf } from "./needs.ts";
 
-/** Members that came later have a default, so that copies of earlier versions still read. */
+/** Members of later versions have a default, so that summaries of earlier versions stay readable. */
 export const summarySchema: v.GenericSchema<unknown, ModelSummary> = v.object({
   name: v.string(),
   hash: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
@@ -26,7 +26,7 @@ export const summarySchema: v.GenericSchema<unknown, ModelSummary> = v.object({
   savedAt: v.optional(v.nullable(v.string()), null),
 });
 
-/** The summary of a model that was just opened; `address` is where it was fetched from. */
+/** The summary of an opened model; `address` is the one that it was fetched from, null for files. */
 export function summarise(
   opened: OpenModel,
   model: ModelDefinition,

@@ -1,4 +1,4 @@
-/** The dataset service as the engine uses it: it gets each model once, and again after it was restarted. */
+/** The dataset service for the engine: adds each model before its first use, and again after a restart of the worker. */
 
 import type { TemplateWriter, TrainedTemplate } from "../export/template.ts";
 import type { PreparedQuestion } from "../generation/examine.ts";
@@ -8,7 +8,7 @@ import type { ExamQuestion, Subject } from "../protocol/engine.ts";
 import type { LoadedModel } from "./library.ts";
 
 export interface TextService {
-  /** Does `work` with the service, which knows the model. */
+  /** Does `work` with the service, after the model was added to it. */
   use<T>(model: LoadedModel, work: (service: DataApi) => Promise<T>, signal?: AbortSignal): Promise<T>;
   prompts(
     model: LoadedModel,
@@ -16,14 +16,14 @@ export interface TextService {
     conversations: readonly Conversation[],
     signal?: AbortSignal,
   ): Promise<Prompt[]>;
-  /** Questions of an exam with their tokens. */
+  /** The questions of an exam, with their prompts and the token counts of the expected answers. */
   questions(
     model: LoadedModel,
     subject: Subject,
     questions: readonly ExamQuestion[],
     signal?: AbortSignal,
   ): Promise<PreparedQuestion[]>;
-  /** The prompt of each text as a question by itself. */
+  /** Each text's prompt, as the only message of a conversation. */
   asQuestions(
     model: LoadedModel,
     settings: Omit<PromptSettings, "modelHash">,
@@ -35,9 +35,9 @@ export interface TextService {
 
 const asConversation = (question: string): Conversation => [{ role: "user", content: question }];
 
-/** `connect` gives the service once the page has brought it. */
+/** `connect` resolves when the page has introduced the dataset worker. */
 export function createTextService(connect: () => Promise<DataApi>): TextService {
-  const given = new Set<string>();
+  const knownModels = new Set<string>();
 
   async function use<T>(
     { summary, files }: LoadedModel,
@@ -45,16 +45,16 @@ export function createTextService(connect: () => Promise<DataApi>): TextService 
     signal?: AbortSignal,
   ): Promise<T> {
     const service = await connect();
-    const give = async () => {
+    const addModel = async () => {
       await service.addModel(files, signal);
-      given.add(summary.hash);
+      knownModels.add(summary.hash);
     };
-    if (!given.has(summary.hash)) await give();
+    if (!knownModels.has(summary.hash)) await addModel();
     try {
       return await work(service);
     } catch (error) {
       if (!(error instanceof Error) || error.name !== unknownModel) throw error;
-      await give();
+      await addModel();
       return work(service);
     }
   }

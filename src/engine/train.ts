@@ -1,4 +1,4 @@
-/** One run from its record to its end: puts the loop's parts together, and keeps record and checkpoints in step with it. */
+/** Trains one run: assembles the parts of the loop, and saves the record with every checkpoint. */
 
 import { compileGeneration } from "../artifacts/compile.ts";
 import { parametersOf } from "../artifacts/method.ts";
@@ -41,23 +41,23 @@ export interface TrainParts {
   readonly weights: Weights;
   readonly model: LoadedModel;
   readonly plan: Plan;
-  /** Of the sample questions and the watched prompt, by their text. */
+  /** Prompts of the sample questions and of the watch, by their text. */
   readonly prompts: ReadonlyMap<string, Prompt>;
   readonly control: Control;
   readonly emit: (event: EngineEvent) => void;
-  /** Is handed the run's journal, for who changes the record meanwhile. */
+  /** Gets the run's journal, through which name and note change during training. */
   readonly follow: (journal: Journal) => void;
 }
 
 interface Restored {
   readonly state: LoopState;
-  /** Goes on where the curves of that state end. */
+  /** Appends after the curves of that state. */
   readonly curves: CurveWriter;
-  /** Why it is not the newest checkpoint; null where it is as asked. */
+  /** Why it is an older checkpoint than requested; null where it is the requested one. */
   readonly reason: string | null;
 }
 
-/** Goes back to a checkpoint, the newest where none is named; a damaged one is told, and the one before it taken. */
+/** Restores the checkpoint of `step` (null: the newest); if it is damaged, the one before it, with the reason. */
 async function restore(
   storage: Storage,
   program: TrainingProgram,
@@ -66,11 +66,11 @@ async function restore(
   patience: Patience | null,
 ): Promise<Restored> {
   const load = async (which: number | "latest") => {
-    const { state: kept, place } = await program.restore(async (tensor) => {
+    const { state: saved, place } = await program.restore(async (tensor) => {
       const { state, manifest } = await storage.checkpoints.load(runId, which, tensor);
       return { state, place: manifest.curves };
     });
-    const { state, curves: own } = readState(kept, patience);
+    const { state, curves: own } = readState(saved, patience);
     const curves = await (own ? storage.curves.writer(runId, null, own) : storage.curves.writer(runId, place));
     return { state, curves };
   };
@@ -85,8 +85,8 @@ async function restore(
 }
 
 /**
- * Trains until the run finishes, pauses, is cancelled or fails, from its newest checkpoint where `resumed`, and gives the
- * record as it was saved. What goes wrong while training ends in the record; the checkpoints made so far stay.
+ * Trains until the run finishes, pauses, is cancelled or fails, and returns its saved record. `resumed` starts from the
+ * newest checkpoint, or from the record's `resumeFrom`. An error becomes the record's reason; the checkpoints stay.
  */
 export async function train(first: RunRecord, resumed: boolean, parts: TrainParts): Promise<RunRecord> {
   const { runtime, storage, weights, model, plan, emit } = parts;
@@ -124,7 +124,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     curves = writer;
     journal.begin(state, writer);
 
-    const held = plan.heldOut.map(({ examples, ...set }) => ({
+    const heldOut = plan.heldOut.map(({ examples, ...set }) => ({
       ...set,
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
@@ -137,7 +137,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
         learningRate: (step) => slowedBy(first.slowdowns, step) * learningRateOf(recipe.stages, plan.stages, step),
         program,
         batches,
-        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(program, held, interrupted) : null,
+        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(program, heldOut, interrupted) : null,
         ...ends,
         questions: plan.questions,
         answer: respond,
@@ -172,7 +172,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     requireTrainingLock();
     await storage.runs.put(journal.record(), curves);
   } catch (error) {
-    // A disk without room for the record has the last checkpoint's; the page gets the one of now, and the reason.
+    // With a full disk the record of the last checkpoint stays on disk; the page gets this one, with the reason.
     if (!(error instanceof StorageError)) throw error;
     if (!(error instanceof TrainingLockLostError)) journal.write({ reason: error.message });
   }
@@ -180,11 +180,11 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   return journal.record();
 }
 
-/** As the budget of the run has it. */
+/** Bytes that the run's budget predicts. */
 const predictedMemory = ({ runtime, model: { definition }, plan }: TrainParts, recipe: Recipe) =>
   memoryOf({ model: definition, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
 
-/** Answers a sample question greedily with the weights as they are; null when the run was interrupted meanwhile. */
+/** Answers a sample question greedily with the present weights; null when the run was interrupted. */
 function sampler(
   { runtime, model, plan, prompts, control }: TrainParts,
   parameters: ParameterTensors,
@@ -205,7 +205,7 @@ function sampler(
   };
 }
 
-/** Why the device was lost, null where it was not. */
+/** Why the device was lost; null where it was not. */
 const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
 
 /** Where stages end, which held-out set chooses the best, and when the run may end early: in the last stage only. */

@@ -1,4 +1,4 @@
-/** What a run looks at while it trains: an answer to one prompt, and the loss of each token of one row. */
+/** The watch of a run: snapshots of the answer to one prompt, and of the loss of each token of one row. */
 
 import { supervisedIn, type TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
@@ -10,14 +10,14 @@ import type { EvaluationProgram } from "../training/program.ts";
 import type { LoadedModel } from "./library.ts";
 import { inFileOrder, type Plan } from "./prepare.ts";
 
-/** Losses are kept with so many figures: more than an eye reads, and a record of a long run stays small. */
+/** Significant figures of a recorded loss: more than a chart shows, and few enough for a small record. */
 const figures = 4;
 
 type Rows = Pick<Plan, "training" | "validation" | "validationBuckets" | "sourceNames">;
 
 /**
- * What is watched, without a look yet: as chosen, else the first held-out question and row (of a run without any, the first
- * that it trains on). Throws when the chosen row is not among those that the run uses.
+ * The watch without a snapshot: the chosen prompt and row, else the first held-out question and row, else the first training
+ * row. Throws when the run does not use the chosen row.
  */
 export function planWatch(
   plan: Rows,
@@ -40,11 +40,11 @@ function watchedExample({ training, validation, sourceNames }: Rows, place: Watc
   if (found) return found;
   const name = place && (sourceNames[place.source] ?? `source ${place.source + 1}`);
   throw new Error(
-    `Row ${(place?.row ?? 0) + 1} of ${name} cannot be watched, for the run leaves it out: choose another row to watch, or none.`,
+    `Row ${(place?.row ?? 0) + 1} of ${name} cannot be watched, because the run leaves it out: choose another row, or none.`,
   );
 }
 
-/** The looks of a run. `answer` gives null when it was cut short. */
+/** Takes the snapshots of a run. `answer` gives null when it was interrupted. */
 export function createWatch(
   plan: Rows,
   { prompt, place }: Watch,
@@ -56,7 +56,7 @@ export function createWatch(
   const fits = plan.validationBuckets.some(
     (shape) => shape.length >= example.ids.length && shape.supervised >= supervised,
   );
-  // Where validation has a session that it fits, no other is built.
+  // A row that fits a validation bucket reuses the session of that bucket.
   const shapes = fits ? plan.validationBuckets : chooseBuckets([example], 1, { repeats: false });
   const [batch] = evaluationBatches([example], shapes);
   return {

@@ -1,4 +1,4 @@
-/** Parameters on the device: one copy of a base model that all share, and the tuned ones that are asked. */
+/** Parameters on the device: one shared copy of each base model, and the tuned tensors of one checkpoint. */
 
 import type { ParameterSpec } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
@@ -16,11 +16,11 @@ import type { LoadedModel } from "./library.ts";
 import { readTrained } from "./trained.ts";
 
 export interface Weights {
-  /** The base model's tensors; shared, never to be written. */
+  /** The base model's tensors. They are shared, so nobody may write to them. */
   base(model: LoadedModel, signal?: AbortSignal): Promise<ParameterTensors>;
   /**
-   * Tensors to be trained: the shared base with an adapter of its own, or a copy of everything. `own` are those that the
-   * caller frees with `disposeAll`.
+   * Tensors of a training run: for LoRA the shared base and a new adapter, else a copy of all weights. The caller frees `own`
+   * with `disposeAll`.
    */
   trainable(
     model: LoadedModel,
@@ -29,8 +29,8 @@ export interface Weights {
     signal?: AbortSignal,
   ): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
   /**
-   * The tensors of a run's checkpoint, and its step; null takes the newest. Kept until another checkpoint's are asked for.
-   * Throws, naming the steps that there are, when this one is not kept.
+   * The tensors of a run's checkpoint, and its step; null takes the newest. They stay until the next checkpoint is loaded.
+   * Throws when there is no such checkpoint, naming the steps that there are.
    */
   tuned(
     model: LoadedModel,
@@ -38,8 +38,8 @@ export interface Weights {
     runId: string,
     checkpoint: number | null,
   ): Promise<{ all: ParameterTensors; step: number }>;
-  /** Frees every base model but these, and tuned tensors of others. */
-  keepOnly(hashes: readonly string[]): Promise<void>;
+  /** Frees the base and tuned tensors of all models but these. */
+  releaseExcept(hashes: readonly string[]): Promise<void>;
 }
 
 const fromFiles =
@@ -51,9 +51,10 @@ const fromFiles =
 
 export function createWeights(runtime: Runtime, storage: Storage): Weights {
   const bases = new Map<string, Promise<ParameterTensors>>();
-  let asked: { runId: string; step: number; model: string; own: ParameterTensors; all: ParameterTensors } | null = null;
+  let loaded: { runId: string; step: number; model: string; own: ParameterTensors; all: ParameterTensors } | null =
+    null;
 
-  /** Several calls share the upload, so it goes on when one of them is cancelled. */
+  /** Several calls share the upload, so cancelling one of them does not end it. */
   const base = (model: LoadedModel, signal?: AbortSignal) => untilAborted(sharedBase(model), signal);
   const sharedBase = (model: LoadedModel): Promise<ParameterTensors> => {
     const { hash } = model.summary;
@@ -86,9 +87,9 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
 
     async tuned(model, method, runId, checkpoint) {
       const wanted = checkpoint ?? (await storage.checkpoints.steps(runId))[0];
-      if (asked?.runId === runId && asked.step === wanted) return asked;
-      if (asked) disposeAll(asked.own);
-      asked = null;
+      if (loaded?.runId === runId && loaded.step === wanted) return loaded;
+      if (loaded) disposeAll(loaded.own);
+      loaded = null;
       const own = new Map<string, DeviceTensor>();
       try {
         const choice = { model: model.definition, method, runId, checkpoint };
@@ -96,23 +97,23 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
           own.set(name, runtime.tensor(name, "float32", shape, data));
         });
         const all = method.kind === "full" ? own : new Map([...(await base(model)), ...own]);
-        asked = { runId, step, model: model.summary.hash, own, all };
-        return asked;
+        loaded = { runId, step, model: model.summary.hash, own, all };
+        return loaded;
       } catch (error) {
         disposeAll(own);
         throw error;
       }
     },
 
-    async keepOnly(hashes) {
+    async releaseExcept(hashes) {
       for (const [other, uploading] of [...bases]) {
         if (hashes.includes(other)) continue;
         bases.delete(other);
         disposeAll(await uploading);
       }
-      if (!asked || hashes.includes(asked.model)) return;
-      disposeAll(asked.own);
-      asked = null;
+      if (!loaded || hashes.includes(loaded.model)) return;
+      disposeAll(loaded.own);
+      loaded = null;
     },
   };
 }

@@ -1,17 +1,17 @@
 /**
- * What a worker works on, shared with the page: files of strangers may keep a worker busy without end, and then it hears
- * nothing. The page notices the silence, ends the worker, and names the work.
+ * The watchdog of a worker: a stranger's file may keep a worker busy for ever, and a busy worker receives no message. The
+ * worker shares the name of its current work; the page notices its silence, ends it and names that work.
  */
 
 import { nextTask } from "../training/control.ts";
 import type { Port } from "./rpc.ts";
 
 export interface Work {
-  /** The call that it belongs to, as `serve` names it. */
+  /** The call's name, as `serve` gives it. */
   readonly call: string;
   /** A file, or a row of one. */
   readonly subject: string;
-  /** The part of a model's files or of the recipe that runs on the subject; "" for none. */
+  /** The part of the model or of the recipe that runs on the subject; "" for none. */
   readonly part: string;
 }
 
@@ -21,14 +21,14 @@ export interface Activity {
   begin(call: string, subject: string, part?: string): void;
   /** Names the part that runs next on the same subject. */
   part(part: string): void;
-  /** Says that long work without a name of its own moves on. */
+  /** A sign of life during long work without a name of its own. */
   pulse(): void;
-  /** Between these two the page watches. */
+  /** The page watches the worker while at least one call runs. */
   callBegan(): void;
   callEnded(): void;
 }
 
-/** For a service without a worker. */
+/** For a service that runs without a worker. */
 export const unwatched: Activity = {
   begin: () => undefined,
   part: () => undefined,
@@ -43,16 +43,16 @@ type ToPage =
   | { readonly kind: "busy"; readonly busy: boolean }
   | { readonly kind: "work"; readonly work: Work };
 
-/** Bytes of a name in shared memory. */
+/** Bytes for the encoded work in shared memory. */
 const nameBytes = 4096;
-/** Int32 words before the name: the count of beats, and the bytes of the name. */
+/** Int32 words before the name: the number of pulses, and the bytes of the name. */
 const headWords = 2;
 /** Milliseconds between two messages that name the work, where no memory is shared. */
-const betweenMessages = 20;
+const messageInterval = 20;
 
 /**
- * The worker's activity, told to the page over `port`. In shared memory every piece of work is named exactly; without it
- * (a page that is not cross-origin isolated) by messages, of which the last may name a piece some milliseconds before.
+ * The worker's side of the watchdog. Shared memory names the current work exactly; a page without it (not cross-origin
+ * isolated) gets messages, and the last of them may name work that ended some milliseconds earlier.
  */
 export function followActivity(port: Port): Activity {
   let head: Int32Array | null = null;
@@ -77,14 +77,14 @@ export function followActivity(port: Port): Activity {
       return;
     }
     const now = performance.now();
-    if (now - messageAt < betweenMessages) return;
+    if (now - messageAt < messageInterval) return;
     messageAt = now;
     send({ kind: "work", work });
   };
   const write = (next: Work) => {
     work = next;
     if (head && name) {
-      // An encoder does not write into shared memory everywhere.
+      // In some browsers TextEncoder cannot write into shared memory.
       const { written } = encoder.encodeInto(JSON.stringify(next), encoded);
       name.set(encoded.subarray(0, written));
       head[1] = written;
@@ -109,18 +109,18 @@ export function followActivity(port: Port): Activity {
 const shortened = (text: string) => (text.length > 300 ? `${text.slice(0, 299)}…` : text);
 
 export interface WatchOptions {
-  /** Milliseconds between two looks at the worker. */
+  /** Milliseconds between two checks of the worker. */
   readonly every?: number;
-  /** Looks without a sign of life after which it is stuck. */
+  /** Checks in a row without a sign of life, after which the worker is stuck. */
   readonly patience?: number;
 }
 
-/** Seconds without a sign of life after which a worker is ended. */
+/** A worker is ended after so many seconds without a sign of life. */
 export const patienceSeconds = 5;
 
 /**
- * The page's side: calls `onStuck` once, with the last named work, when a busy worker gives no sign of life. It counts looks
- * and not time: a tab that was frozen, or a page that was itself busy, must not end a worker that is well.
+ * The page's side of the watchdog: calls `onStuck` once, with the current work, when a busy worker gives no sign of life. It
+ * counts checks, not time, so that a tab that was frozen does not end a healthy worker.
  */
 export function watchActivity(
   port: Port,
@@ -131,63 +131,63 @@ export function watchActivity(
   const head = memory && new Int32Array(memory, 0, headWords);
   let latest: Work = { call: "", subject: "", part: "" };
   let timer: ReturnType<typeof setInterval> | null = null;
-  let heard = true;
-  let beats = 0;
-  let silent = 0;
-  let looking = false;
+  let messageArrived = true;
+  let pulses = 0;
+  let silentChecks = 0;
+  let checking = false;
   let stopped = false;
 
-  const named = (): Work => {
+  const currentWork = (): Work => {
     if (!memory || !head) return latest;
-    // A decoder does not read shared memory everywhere: the bytes are copied first.
+    // In some browsers TextDecoder cannot read shared memory: the bytes are copied first.
     const bytes = new Uint8Array(memory, headWords * 4).slice(0, head[1]);
     return bytes.length === 0 ? latest : JSON.parse(new TextDecoder().decode(bytes));
   };
-  const rest = () => {
+  const stopTimer = () => {
     if (timer !== null) clearInterval(timer);
     timer = null;
   };
-  const look = async () => {
-    if (looking) return;
-    looking = true;
-    // Messages that wait are heard first.
+  const check = async () => {
+    if (checking) return;
+    checking = true;
+    // Messages in the queue are signs of life, so they are handled first.
     await nextTask();
-    looking = false;
+    checking = false;
     if (timer === null) return;
     const now = head ? Atomics.load(head, 0) : 0;
-    silent = heard || now !== beats ? 0 : silent + 1;
-    heard = false;
-    beats = now;
-    if (silent < patience) return port.postMessage({ kind: "ping" } satisfies ToWorker);
+    silentChecks = messageArrived || now !== pulses ? 0 : silentChecks + 1;
+    messageArrived = false;
+    pulses = now;
+    if (silentChecks < patience) return port.postMessage({ kind: "ping" } satisfies ToWorker);
     stopped = true;
-    rest();
-    onStuck(named());
+    stopTimer();
+    onStuck(currentWork());
   };
-  const wake = () => {
+  const startTimer = () => {
     if (timer !== null || stopped) return;
-    heard = true;
-    silent = 0;
-    timer = setInterval(() => void look(), every);
+    messageArrived = true;
+    silentChecks = 0;
+    timer = setInterval(() => void check(), every);
   };
 
   port.addEventListener("message", ({ data }: MessageEvent<ToPage>) => {
-    heard = true;
+    messageArrived = true;
     if (data.kind === "work") latest = data.work;
-    if (data.kind === "busy") data.busy ? wake() : rest();
+    if (data.kind === "busy") data.busy ? startTimer() : stopTimer();
   });
   port.postMessage({ kind: "watch", memory } satisfies ToWorker);
   return {
     stop() {
       stopped = true;
-      rest();
+      stopTimer();
     },
   };
 }
 
-/** Only an isolated page may share memory; Node always may. */
+/** A page may share memory only when it is cross-origin isolated; Node always may. */
 const canShare = () => typeof SharedArrayBuffer !== "undefined" && (globalThis.crossOriginIsolated ?? true);
 
-/** Why a call was ended with its worker: one sentence that names what did not end, and on what. */
+/** Why a call and its worker were ended, with the part that did not end and its subject. */
 export function describeStuck({ subject, part }: Work): string {
   const worker = part === "" ? "The work" : part;
   const on = subject === "" ? "" : ` on ${subject}`;

@@ -1,4 +1,4 @@
-/** What may be asked of the data worker, by the page and by the engine, and what it tells. Plain data both ways. */
+/** The dataset service's contract: the calls of the page and of the engine, and its events. Plain data both ways. */
 
 import type { ExportedTemplate, TrainedTemplate, WrittenTemplate } from "../export/template.ts";
 import type { ExamQuestion } from "../generation/examine.ts";
@@ -12,33 +12,34 @@ import type { DataSpec } from "../run/dataSpec.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { SpanProof } from "../templates/template.ts";
 
-/** What a data worker needs of a model: its tokenizer and its own template. */
+/** The parts of a model that the dataset service needs: its tokenizer and its own template. */
 export interface TokenizerFiles {
   readonly modelHash: string;
   readonly tokenizerJson: unknown;
   readonly tokenizerConfig: unknown;
-  /** Jinja, from chat_template.jinja or tokenizer_config.json; null when the model brings none. */
+  /** Jinja, from chat_template.jinja or tokenizer_config.json; null when the model has none. */
   readonly chatTemplate: string | null;
   readonly contextLength: number;
 }
 
-/** One line of the list of rows. */
+/** A row in the list of rows. */
 export interface RowHead {
   readonly row: number;
   /** The beginning of the row's text. */
   readonly text: string;
   readonly tokens: number;
   readonly supervised: number;
-  /** Supervised tokens that truncation cuts away. */
+  /** Supervised tokens that truncation removes. */
   readonly lost: number;
-  readonly state: "used" | "excluded" | "left out" | "kept for later";
+  /** "preference": a preferred and a rejected answer, which supervised fine-tuning does not use. */
+  readonly state: "used" | "excluded" | "left out" | "preference";
   /** Why it is left out. */
   readonly problem: string | null;
 }
 
-/** An example as the model will see it. Offsets are UTF-16 offsets in `text`. */
+/** An example as the model reads it. Offsets are UTF-16 offsets in `text`. */
 export interface PreviewExample {
-  /** What the row says, message by message; plain text is one message without a role. */
+  /** The row's messages; plain text is one message without a role. */
   readonly messages: readonly { readonly role: Role | null; readonly content: string; readonly weight: number }[];
   /** The rendered template, as the tokenizer reads it. */
   readonly text: string;
@@ -53,15 +54,15 @@ export interface PreviewExample {
   }[];
   readonly tokens: readonly {
     readonly id: number;
-    /** Its bytes as text; what is no character by itself is shown as <0xE2>. */
+    /** Its bytes as text; a byte that is no character by itself is shown as <0xE2>. */
     readonly text: string;
     readonly start: number;
     readonly end: number;
     /** Loss weight; 0 where it is not supervised. */
     readonly weight: number;
-    /** Whether it lies over a border of the mask, and so is masked. */
+    /** Whether it crosses a boundary of the mask, and so is not supervised. */
     readonly straddles: boolean;
-    /** Whether the length limit cuts it away. */
+    /** Whether the length limit removes it. */
     readonly cut: boolean;
   }[];
   readonly proof: SpanProof;
@@ -71,21 +72,18 @@ export interface PreviewExample {
   readonly problem: string | null;
 }
 
-/**
- * A row as a run learns from it, or the prompt that asks for its last answer: up to there, with the header of the answer
- * that is to be generated, and nothing learnt.
- */
-export type PreviewView = "learnt" | "asked";
+/** "training": the row as a run trains on it. "prompt": the prompt of its last answer, in which no token is supervised. */
+export type PreviewView = "training" | "prompt";
 
 export interface PreviewRow {
   readonly source: number;
   readonly row: number;
   readonly line: number;
-  /** The row as its file has it, as indented JSON (or the text itself). */
+  /** The row of the file as indented JSON; plain text as it is. */
   readonly raw: string;
-  /** Usually one; the threads of a tree of replies are several. */
+  /** Usually one; a tree of replies gives one for each thread. */
   readonly examples: readonly PreviewExample[];
-  /** Why it gives no example. */
+  /** Why the row gives no example; null when it gives one. */
   readonly problem: string | null;
 }
 
@@ -111,7 +109,7 @@ export interface TokenTable {
   readonly kinds: Int8Array<ArrayBuffer>;
 }
 
-/** What the engine trains on. */
+/** The data of a run or a budget. */
 export interface PreparedData {
   readonly table: TokenTable;
   readonly report: DataReport;
@@ -120,28 +118,28 @@ export interface PreparedData {
 
 export interface OpenedFiles {
   readonly sources: readonly SourceSummary[];
-  /** Files that could not be read at all, each with the reason; the others are there. */
+  /** Files that cannot be read, each with the reason. */
   readonly failures: readonly { readonly name: string; readonly message: string }[];
 }
 
 export interface ExamItem extends ExamQuestion {
-  /** What of the exam it belongs to, such as "held-out tasks"; null where the row names none. */
+  /** The group of questions, such as "held-out tasks"; null where the row names none. */
   readonly group: string | null;
   readonly task: string | null;
 }
 
-/** Questions with known answers, and general text that shows what a model forgets. */
+/** Questions with known answers, and general texts whose loss shows what a model forgets. */
 export interface Exam {
   readonly name: string;
   /** SHA-256 over questions and texts. */
   readonly hash: string;
   readonly questions: readonly ExamItem[];
   readonly texts: readonly string[];
-  /** Rows that are neither, with the reason. */
+  /** Rows that are neither a question nor a text, with the reason. */
   readonly problems: readonly RowProblem[];
 }
 
-/** How a template reads on a short conversation of ours, while it is being written. */
+/** A template rendered on a fixed short conversation, while a person writes it. */
 export type TemplateTrial =
   | { readonly ok: true; readonly example: PreviewExample; readonly stop: string }
   | {
@@ -150,7 +148,7 @@ export type TemplateTrial =
       readonly place: { readonly line: number; readonly column: number } | null;
     };
 
-/** Name of the error for a model that `addModel` has not brought: a worker that was ended takes its models with it. */
+/** Name of the error for a model without `addModel`; a new worker has no models. */
 export const unknownModel = "UnknownModel";
 
 export type Conversation = readonly Pick<Message, "role" | "content">[];
@@ -163,30 +161,30 @@ export interface PromptSettings {
 }
 
 /**
- * Every method returns a promise; `signal` cancels it with an AbortError. Templates and tokenizers run here and nowhere else,
- * because a stranger's pattern may never end. A method that needs a model rejects with `unknownModel` before `addModel`.
+ * Every method returns a promise; `signal` cancels it with an AbortError. Templates and tokenizers run only here, because a
+ * stranger's pattern may never end. Before `addModel`, a method that needs the model rejects with `unknownModel`.
  */
 export interface DataApi {
-  /** Brings a model, and gives the template that suits it. Rejects for a tokenizer that is not supported. */
+  /** Adds a model, and returns the template that suits it. Rejects for a tokenizer that is not supported. */
   addModel(model: TokenizerFiles, signal?: AbortSignal): Promise<{ readonly template: TemplateChoice }>;
-  /** Reads files and keeps their rows in this browser. */
+  /** Reads files and stores their rows in this browser. */
   open(files: readonly File[], signal?: AbortSignal): Promise<OpenedFiles>;
   /** Reads rows from pasted text. */
   paste(name: string, text: string, signal?: AbortSignal): Promise<SourceSummary>;
   list(): Promise<SourceSummary[]>;
   delete(hash: string): Promise<void>;
-  /** Reads an exam from files of rows; nothing of it is kept. */
+  /** Reads an exam from files of rows, and stores nothing. */
   exam(files: readonly File[], signal?: AbortSignal): Promise<Exam>;
-  /** Rows `from` to `to` (exclusive) of one source of the spec, as a list shows them. */
+  /** Rows `from` to `to` (exclusive) of one source of the spec, for the list of rows. */
   heads(spec: DataSpec, source: number, from: number, to: number, signal?: AbortSignal): Promise<RowHead[]>;
   row(spec: DataSpec, source: number, row: number, view?: PreviewView, signal?: AbortSignal): Promise<PreviewRow>;
-  /** Goes through every row of every source; progress comes as events. */
+  /** Checks every row of every source; progress comes as events. */
   inspect(spec: DataSpec, signal?: AbortSignal): Promise<DataReport>;
   /** The tokens of every usable row, and the report on them. For the engine. */
   prepare(spec: DataSpec, signal?: AbortSignal): Promise<PreparedData>;
-  /** Tries a template on a short conversation. */
+  /** Renders a template on a short conversation. */
   tryTemplate(modelHash: string, settings: DataSettings, signal?: AbortSignal): Promise<TemplateTrial>;
-  /** Questions and answers of the first usable chat rows among these, for samples. For the engine. */
+  /** Questions of these rows with their answers, each question once; rows without one are skipped. For the engine. */
   questions(
     spec: DataSpec,
     rows: readonly { readonly source: number; readonly row: number }[],
@@ -194,9 +192,9 @@ export interface DataApi {
   ): Promise<readonly { readonly prompt: string; readonly reference: string }[]>;
   /** The tokens of conversations up to the header of the next answer. For the engine. */
   prompts(settings: PromptSettings, conversations: readonly Conversation[], signal?: AbortSignal): Promise<Prompt[]>;
-  /** Tokens of texts by themselves, without BOS or EOS: how long answers are. For the engine. */
+  /** Token counts of texts, without BOS and EOS. For the engine. */
   countTokens(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<number[]>;
-  /** Token ids of texts as plain text is trained on. For the engine. */
+  /** Token ids of texts, rendered as plain text for training. For the engine. */
   encodeTexts(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<Int32Array[]>;
   /** See `expressTemplate`. For exports. */
   expressTemplate(modelHash: string, trained: TrainedTemplate, signal?: AbortSignal): Promise<ExportedTemplate>;

@@ -1,4 +1,4 @@
-/** What the page may ask of the engine, and what the engine tells the page. Plain data both ways. */
+/** The engine's contract: the calls of the page and the events of the engine. Plain data both ways. */
 
 import type { ArtifactFile } from "../export/artifacts.ts";
 import type { GeneratedAnswer, ReadPrompt, ShownToken } from "../generation/answer.ts";
@@ -22,7 +22,7 @@ export type ProviderChoice = "auto" | "webgpu" | "wasm";
 
 export interface EngineReport extends ProviderReport {
   readonly storage: StorageReport;
-  /** What is kept in this browser but cannot be read, a sentence each. */
+  /** Stored entries that cannot be read, a sentence each. */
   readonly problems: readonly string[];
 }
 
@@ -34,18 +34,18 @@ export type ModelSource =
       /** The folder's name, where a folder was chosen: a File that crosses to the worker no longer knows it. */
       readonly name?: string;
     }
-  /** A folder's address; `config.json` and the rest are asked for below it. */
+  /** A folder's address, which has `config.json` and the other files. */
   | {
       readonly kind: "url";
       readonly base: string;
-      /** What to call the model; its folder's name where left out. */
+      /** The model's name; left out, the folder's name. */
       readonly name?: string;
-      /** Names of its files, where they are known: no other is asked for. */
+      /** Names of its files, where they are known: no other file is requested. */
       readonly files?: readonly string[];
     }
-  /** A model on Hugging Face, as an inspection names it: `revision` is a commit, so that it always means the same bytes. */
+  /** A model on Hugging Face; `revision` is a commit, so that the bytes never change. */
   | { readonly kind: "hub"; readonly id: string; readonly revision: string; readonly folder: string }
-  /** A model kept in this browser by an earlier `openModel`. */
+  /** A model that an earlier `openModel` stored in this browser. */
   | { readonly kind: "stored"; readonly hash: string };
 
 /** A source that has to be fetched. */
@@ -56,42 +56,42 @@ export interface FileSize {
   readonly byteLength: number;
 }
 
-/** Bytes on the device that training takes before any row does: weights, gradients and AdamW's moments. */
+/** Bytes on the device for training without activations: weights, gradients and AdamW's moments. */
 export interface ModelNeeds {
   /** With the usual adapter. */
   readonly lora: number;
   readonly full: number;
 }
 
-/** What opening a model would fetch; nothing of its weights was. */
+/** What opening a remote model would fetch, read without its weights. */
 export interface ModelInspection
   extends Pick<
     ModelSummary,
     "name" | "architecture" | "parameters" | "layers" | "hiddenSize" | "vocabulary" | "contextLength"
   > {
-  /** What to open: always these very bytes. */
+  /** The source to open; on Hugging Face its revision is a commit. */
   readonly source: RemoteSource;
   /** For people: a model's page, or an address. */
   readonly place: string;
-  /** Null lengths where a server does not tell. */
+  /** A length is null where the server does not send it. */
   readonly files: readonly { readonly name: string; readonly byteLength: number | null }[];
-  /** Of all files; null where a server does not tell. */
+  /** Of all files; null where the server does not send a length. */
   readonly byteLength: number | null;
-  /** Bytes of it that an unfinished fetch left here. */
+  /** Bytes that an unfinished fetch stored. */
   readonly fetched: number;
-  /** Hash of a copy that is kept from this very place; null when there is none. */
-  readonly kept: string | null;
-  /** Bytes that the browser still gives; null where it does not say. */
+  /** Hash of the stored copy from this address; null when there is none. */
+  readonly copyHash: string | null;
+  /** Bytes that this browser can still store; null where it does not say. */
   readonly free: number | null;
   readonly needs: ModelNeeds;
 }
 
-/** A fetch that was cut off, or cancelled. */
+/** A fetch that was interrupted or cancelled. */
 export interface UnfinishedFetch {
   /** Names it. */
   readonly address: string;
   readonly name: string;
-  /** To be opened again, to go on. */
+  /** Opening it again resumes the fetch. */
   readonly source: RemoteSource;
   readonly fetched: number;
   readonly byteLength: number;
@@ -104,16 +104,16 @@ export interface CatalogueEntry {
   readonly id: string;
   readonly parameters: number;
   readonly contextLength: number;
-  /** To be fetched. */
+  /** Bytes to fetch. */
   readonly byteLength: number;
   readonly gated: boolean;
-  /** Whether it was already taught to answer. */
+  /** Whether it is instruction-tuned. */
   readonly instructed: boolean;
   readonly purpose: string;
   readonly needs: ModelNeeds;
 }
 
-/** What a summary leaves out. */
+/** Facts of a model that its summary does not have. */
 export interface ModelDetails {
   readonly hash: string;
   readonly files: readonly FileSize[];
@@ -146,13 +146,13 @@ export interface ModelSummary {
   /** Whether it brings a chat template of its own. */
   readonly chatTemplate: boolean;
   readonly byteLength: number;
-  /** Whether a copy is kept in this browser, so that a run can go on after a reload. */
+  /** Whether a copy is stored in this browser, so that a run can resume after a reload. */
   readonly stored: boolean;
-  /** What a user should know, a sentence each. */
+  /** Notes for the user, a sentence each. */
   readonly notes: readonly string[];
   /** Where it was fetched from; null for files from disk. */
   readonly address: string | null;
-  /** When the copy was kept; null when there is none. */
+  /** When the copy was stored; null when there is none. */
   readonly savedAt: string | null;
 }
 
@@ -161,50 +161,50 @@ export interface RunRequest {
   readonly modelHash: string;
   readonly sources: readonly SourceChoice[];
   readonly recipe: Recipe;
-  /** What to look at where `recipe.watchEvery` is set; left out: the first held-out question and row. */
+  /** What to watch where `recipe.watchEvery` is set; left out: the first held-out question and row. */
   readonly watch?: WatchChoice;
 }
 
-/** What a person chose to look at while a run trains; null is the first held-out one. */
+/** The prompt and row that a person chose to watch while a run trains; null is the first held-out one. */
 export interface WatchChoice {
   readonly prompt: string | null;
   readonly place: RowPlace | null;
 }
 
-/** What a run will need, before it starts. Bytes and seconds. */
+/** The predicted needs of a run, in bytes and seconds. */
 export interface Budget {
-  /** On the device, at the longest batch. */
+  /** On the device, with the longest batch. */
   readonly memory: {
-    /** Weights that stay as they are. */
+    /** Weights that are not trained. */
     readonly frozen: number;
     /** Weights that are trained. */
     readonly trained: number;
     /** The sum of gradients of a step. */
     readonly gradients: number;
-    /** AdamW's two averages of each trained number. */
+    /** AdamW's two moments of each trained weight. */
     readonly moments: number;
-    /** What the hungriest run of an artifact takes for its intermediate results, as ONNX Runtime allocates them. */
+    /** Peak bytes of intermediate results over all artifacts, as ONNX Runtime allocates them. */
     readonly activations: number;
-    /** What ONNX Runtime keeps for its sessions, and on wasm for itself. */
+    /** Bytes of ONNX Runtime's sessions, and on wasm of ONNX Runtime itself. */
     readonly engine: number;
     readonly total: number;
-    /** What the engine can take at all; null where it is not known. */
+    /** Most bytes that the engine can address; null where it is not known. */
     readonly limit: number | null;
   };
   readonly disk: {
     readonly perCheckpoint: number;
-    /** Checkpoints that are kept at the end. */
-    readonly kept: number;
-    /** These and the curves. While the newest is written, one more is there. */
+    /** Number of checkpoints at the end of the run. */
+    readonly checkpoints: number;
+    /** Bytes of the checkpoints and the curves, without the checkpoint that is being written. */
     readonly total: number;
-    /** What the browser still gives, by its estimate; null where it does not say. */
+    /** Bytes that this browser can still store, by its estimate; null where it does not say. */
     readonly left: number | null;
   };
   readonly steps: number;
-  /** As measured; null where the run does not fit and so nothing was measured. */
+  /** Measured; null where the run does not fit. */
   readonly time: {
     readonly secondsPerStep: number;
-    /** All steps, validations, answers and looks; compiling and writing checkpoints come on top. */
+    /** All steps, validations, answers and snapshots, without compiling and without writing checkpoints. */
     readonly total: number;
   } | null;
   readonly fits: boolean;
@@ -221,10 +221,10 @@ export interface SamplingSettings {
   readonly seed: number;
 }
 
-/** Who is asked, and in which words. */
+/** The model or run that answers, and how its prompt is rendered. */
 export interface Subject {
   readonly modelHash: string;
-  /** The run that answers; null asks the base model. */
+  /** The run that answers; null is the base model. */
   readonly runId: string | null;
   /** Step of the run's checkpoint that answers; null is its newest. */
   readonly checkpoint: number | null;
@@ -232,23 +232,23 @@ export interface Subject {
   readonly systemPrompt: string | null;
 }
 
-export interface AskRequest extends Subject {
+export interface AnswerRequest extends Subject {
   /** Chosen by the caller; comes back in `token` events. */
   readonly requestId: string;
-  /** A conversation whose last message is a user's. */
+  /** A conversation; its last message is a user's. */
   readonly messages: readonly Pick<Message, "role" | "content">[];
   readonly sampling: SamplingSettings;
 }
 
-/** What was written, and exactly what was read before it. */
+/** The answer, and exactly the prompt that the model read. */
 export interface Answer extends GeneratedAnswer {
   /** Step of the checkpoint that answered; null is the base model. */
   readonly step: number | null;
   readonly seconds: number;
 }
 
-/** A checkpoint that is kept of a run. */
-export interface KeptCheckpoint {
+/** A checkpoint of a run in this browser. */
+export interface StoredCheckpoint {
   readonly step: number;
   /** Null where its manifest cannot be read. */
   readonly savedAt: string | null;
@@ -290,12 +290,12 @@ export interface ExportedFile {
   readonly content: Blob;
 }
 
-/** Files of a run as one zip. They were read back and compared with what was to be written. */
+/** Files of a run as one zip, read back and compared with what was to be written. */
 export interface Exported {
   readonly archive: Blob;
-  /** What the archive holds. */
+  /** The files in the archive. */
   readonly files: readonly { readonly name: string; readonly byteLength: number }[];
-  /** What a user should know, a sentence or two each. */
+  /** Notes for the user, a sentence or two each. */
   readonly notes: readonly string[];
   /** Tensors that were read back and found equal, bit for bit. */
   readonly tensors: number;
@@ -308,63 +308,63 @@ export interface ExportedArtifacts extends Exported {
   readonly artifacts: readonly ArtifactFile[];
 }
 
-/** A run that came in a file. */
+/** A run that was imported from a file. */
 export interface ImportedRun {
   readonly record: RunRecord;
-  /** False where it was here already. */
+  /** False where this browser had the run already. */
   readonly added: boolean;
   readonly notes: readonly string[];
 }
 
 /** Every method returns a promise; `signal` cancels it with an AbortError. */
 export interface EngineApi {
-  /** Chooses the provider anew (releasing the previous one) and reports it. Refused while a run trains. */
+  /** Replaces the provider, and reports the new one. Refused while a run trains. */
   start(choice: ProviderChoice): Promise<EngineReport>;
   report(): Promise<EngineReport>;
   /** What would be fetched, and whether it could be trained. */
   inspectModel(source: RemoteSource, signal?: AbortSignal): Promise<ModelInspection>;
-  /** What was fetched stays when it is cancelled or fails: opening the same source goes on from there. */
+  /** When it is cancelled or fails, the fetched bytes stay: opening the same source resumes from them. */
   openModel(source: ModelSource, signal?: AbortSignal): Promise<ModelSummary>;
   listModels(): Promise<ModelSummary[]>;
   deleteModel(hash: string): Promise<void>;
   modelDetails(hash: string): Promise<ModelDetails>;
   listFetches(): Promise<UnfinishedFetch[]>;
   discardFetch(address: string): Promise<void>;
-  /** Models that are known to train here, from small to large. */
+  /** Models that are known to train in Hone, from small to large. */
   catalogue(): Promise<CatalogueEntry[]>;
-  /** What the data worker needs of a model; the page hands it over. */
+  /** What the dataset service needs of a model; the page passes it to `DataApi.addModel`. */
   tokenizerFiles(hash: string): Promise<TokenizerFiles>;
   /**
-   * Plans the run, and measures by trying: one step on its most common batch, with weights of its own that are freed again.
-   * Refused while a run trains; a run that starts meanwhile ends it with an AbortError.
+   * Plans the run, and measures one step on its most common batch, with weights of its own that are then freed. Refused
+   * while a run trains; a run that starts meanwhile ends it with an AbortError.
    */
   budget(request: RunRequest, signal?: AbortSignal): Promise<Budget>;
   /**
    * Trains; resolves when the run has finished, paused, been cancelled or failed (see the record's status). `signal` cancels
-   * it: before the first step, while rows are prepared, with an AbortError and without a record.
+   * it: while rows are prepared, the call rejects with an AbortError and leaves no record.
    */
   startRun(request: RunRequest, signal?: AbortSignal): Promise<RunRecord>;
   /** Continues from the last whole checkpoint; `signal` as for `startRun`. */
   resumeRun(runId: string, signal?: AbortSignal): Promise<RunRecord>;
-  /** Has the run that trains save a checkpoint after the current step, and go on. Refused when none trains. */
+  /** Makes the run that trains save a checkpoint after the current step. Refused when none trains. */
   saveCheckpointNow(): Promise<void>;
   /** Stops after the current step, with a checkpoint. */
   pauseRun(): Promise<void>;
   /** Stops after the current step; the checkpoints made so far stay. */
   cancelRun(): Promise<void>;
-  /** Their curves are not read. */
+  /** Without their curves. */
   listRuns(): Promise<RunRecord[]>;
-  /** The curves of a run as they were last saved: of one that trains, up to its newest checkpoint. */
+  /** The saved curves of a run; of one that trains, up to its newest checkpoint. */
   curvesOf(runId: string): Promise<Curves>;
-  /** Changes what its owner calls a run and wrote of it, also while it trains here. */
+  /** Changes the name and the note of a run, also while it trains in this tab. */
   editRun(runId: string, change: RunWords): Promise<RunRecord>;
   deleteRun(runId: string): Promise<void>;
   /** Bytes that the checkpoints of each run take, by its id. */
   runSizes(): Promise<Readonly<Record<string, number>>>;
-  /** The checkpoints that are kept of a run, newest first. */
-  checkpointsOf(runId: string): Promise<readonly KeptCheckpoint[]>;
-  ask(request: AskRequest, signal?: AbortSignal): Promise<Answer>;
-  /** Asks every question greedily, each by itself, and measures the loss on the texts; also while a run trains. */
+  /** The checkpoints of a run in this browser, newest first. */
+  checkpointsOf(runId: string): Promise<readonly StoredCheckpoint[]>;
+  answer(request: AnswerRequest, signal?: AbortSignal): Promise<Answer>;
+  /** Answers each question greedily in its own conversation, and measures the loss on the texts; also while a run trains. */
   examine(request: ExamineRequest, signal?: AbortSignal): Promise<Examination>;
   /**
    * Examines and stores the result, under its run or under the base model. Refused for an exam of more than `mostQuestions`.
@@ -397,26 +397,26 @@ export interface EngineApi {
   exportRecord(runId: string): Promise<ExportedFile>;
   /** The run with newest and best checkpoint, its results and its rows, everything but the base model, as one file. */
   exportRun(runId: string, signal?: AbortSignal): Promise<Exported>;
-  /** Takes in such a file. Checks all of it first; what is damaged or of a newer version is refused, and changes nothing. */
+  /** Imports such a file after checking all of it. A damaged file, or one of a newer version, is refused and changes nothing. */
   importRun(file: File, signal?: AbortSignal): Promise<ImportedRun>;
 }
 
-/** How runs go; other tabs of this browser hear it too. */
+/** Events of runs; the other tabs of this browser receive them too. */
 export type RunEvent =
   /** Status, counts and samples of a run changed. */
   | { readonly type: "run"; readonly record: RunRecord }
   /** `memory`: bytes of tensors on the device. */
   | { readonly type: "step"; readonly runId: string; readonly metrics: StepMetrics; readonly memory: number }
   | { readonly type: "evaluation"; readonly runId: string; readonly metrics: EvaluationMetrics }
-  /** A look was taken at the model in training. */
+  /** A snapshot of the watched prompt and row was added. */
   | { readonly type: "watch"; readonly runId: string; readonly watch: Watch }
   | { readonly type: "checkpoint"; readonly runId: string; readonly step: number }
-  /** Runs were renamed, deleted or taken in: who shows the list asks for it again. */
+  /** Runs were renamed, deleted or imported: a list of runs on the page is out of date. */
   | { readonly type: "runsChanged" };
 
 export type EngineEvent =
   | RunEvent
-  /** What another tab's engine tells. */
+  /** An event of another tab's engine. */
   | { readonly type: "elsewhere"; readonly event: RunEvent }
   /** Whether another tab trains a run. */
   | { readonly type: "othersTraining"; readonly training: boolean }

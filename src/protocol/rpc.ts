@@ -1,14 +1,14 @@
-/** Calls over postMessage: the type of a call is the type of the function that answers it. */
+/** Remote calls over postMessage: a call has the type of the function that answers it. */
 
 import type { Activity } from "./activity.ts";
 
-/** What is needed of a Worker, of a MessagePort, or of a worker's own global scope. */
+/** The common part of Worker, MessagePort and a worker's global scope. */
 export interface Port {
   postMessage(message: unknown, options?: { transfer?: Transferable[] }): void;
   addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
 }
 
-/** Holds for an interface whose every member is a method that returns a promise. */
+/** Constrains an interface to methods that return promises. */
 export type Callable<Api> = { readonly [K in keyof Api]: (...args: never[]) => Promise<unknown> };
 
 interface WireError {
@@ -18,14 +18,14 @@ interface WireError {
   readonly cause: WireError | undefined;
 }
 
-/** Hands the other side a port of its own to a third. */
+/** Transfers a port to the receiver, for calls to or from another worker. */
 interface Introduction {
   readonly kind: "port";
   readonly replaces: Replacement | null;
 }
 
 type Request =
-  /** `signalAt` is the place among the arguments where an AbortSignal stood; -1 for none. */
+  /** `signalAt`: index of the AbortSignal among the arguments; -1 for none. */
   | {
       readonly kind: "call";
       readonly id: number;
@@ -42,7 +42,7 @@ type Reply =
 
 const transferLists = new WeakMap<object, Transferable[]>();
 
-/** Marks an argument or a result whose buffers are to be moved instead of copied; the sender loses them. */
+/** Marks an argument or a result whose buffers are transferred, not copied; the sender loses them. */
 export function transfer<T extends object>(value: T, buffers: Transferable[]): T {
   transferLists.set(value, buffers);
   return value;
@@ -52,7 +52,7 @@ function buffersOf(values: readonly unknown[]): Transferable[] {
   return values.flatMap((value) => (typeof value === "object" && value ? (transferLists.get(value) ?? []) : []));
 }
 
-/** Causes are followed this deep, so that a chain that bites its tail ends. */
+/** Depth to which causes are sent: a chain of causes may be circular. */
 const causeDepth = 4;
 
 function packError(thrown: unknown, depth = causeDepth): WireError {
@@ -74,8 +74,8 @@ export interface Connection<Api> {
   /** Rejects every pending call, and every later one, with this error. */
   close(error: Error): void;
   /**
-   * Goes on with another worker of the same kind. Pending calls are sent to it again, except `failed`, the call that made
-   * this necessary: it rejects. So does a call that is sent a third time, and one whose buffers were moved.
+   * Replaces the worker. Pending calls are sent to the new one; these reject: the `failed` call, a call that was sent
+   * three times already, and a call whose buffers were transferred.
    */
   moveTo(port: Port, failed: FailedCall): void;
 }
@@ -84,28 +84,28 @@ export type CallNumber = number | "every" | null;
 
 /** The call that a worker was ended for. */
 export interface FailedCall {
-  /** Null where it is none of this connection's; "every" where it is not known. */
+  /** Null for a call of another connection; "every" where the call is not known. */
   readonly id: CallNumber;
   readonly error: Error;
 }
 
 export interface ConnectOptions {
   /**
-   * Whether an aborted call rejects at once with the signal's reason, though the other side has not answered. Else the call
-   * settles as the other side decides: a rejection with AbortError, or what it has so far.
+   * Whether an aborted call rejects at once with the signal's reason. Else it settles when the other side answers: with an
+   * AbortError, or with the result so far.
    */
   readonly rejectAtOnce?: boolean;
 }
 
 interface Pending {
   readonly request: Extract<Request, { kind: "call" }>;
-  /** How often it may still be sent again. */
+  /** How many more times it may be sent. */
   resends: number;
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
 
-/** The calling side. An AbortSignal among the arguments of a call becomes a cancel message. */
+/** The calling side. Aborting an AbortSignal among the arguments sends a cancel message. */
 export function connect<Api extends Callable<Api>, Event>(
   first: Port,
   onEvent: (event: Event) => void,
@@ -145,13 +145,13 @@ export function connect<Api extends Callable<Api>, Event>(
       const request: Pending["request"] = { kind: "call", id, method, args: sent, signalAt };
       const buffers = buffersOf(sent);
       port.postMessage(request, { transfer: buffers });
-      pending.set(id, { request, resends: buffers.length === 0 ? mostResends : 0, resolve, reject });
+      pending.set(id, { request, resends: buffers.length === 0 ? maxResends : 0, resolve, reject });
       signal?.addEventListener("abort", cancel);
     }).finally(() => signal?.removeEventListener("abort", cancel));
   };
 
   const api = new Proxy({} as Api, {
-    // A proxy that answered to "then" would look like a promise.
+    // With a member "then" the proxy would be taken for a promise.
     get: (_target, method) =>
       typeof method === "string" && method !== "then" ? (...args: unknown[]) => call(method, args) : undefined,
   });
@@ -179,7 +179,7 @@ export function connect<Api extends Callable<Api>, Event>(
   };
 }
 
-const mostResends = 2;
+const maxResends = 2;
 
 /** Sends events to the calling side. */
 export function emitTo<Event>(port: Port): (event: Event) => void {
@@ -187,18 +187,18 @@ export function emitTo<Event>(port: Port): (event: Event) => void {
 }
 
 export interface ServeOptions {
-  /** Begins the name of each call: "page" gives "page:1". */
+  /** Prefix of the calls' names: "page" gives "page:1". */
   readonly name?: string;
-  /** Says when a call is at work. */
+  /** Is notified when a call begins and ends. */
   readonly activity?: Pick<Activity, "callBegan" | "callEnded">;
 }
 
 /**
- * The answering side: calls `answering` for the methods that one call uses, with the call's name, and sends errors with name,
- * message and cause. A call waits for methods that are still being made; messages that come meanwhile are not lost.
+ * The answering side. `methodsFor` gives the methods for one call, by the call's name; a call waits until it resolves.
+ * Errors are sent with name, message, stack and cause.
  */
 export function serve<Api extends Callable<Api>>(
-  answering: (call: string) => Api | Promise<Api>,
+  methodsFor: (call: string) => Api | Promise<Api>,
   port: Port,
   { name = "page", activity }: ServeOptions = {},
 ): void {
@@ -209,7 +209,7 @@ export function serve<Api extends Callable<Api>>(
     running.set(id, controller);
     activity?.callBegan();
     try {
-      const ready = await answering(`${name}:${id}`);
+      const ready = await methodsFor(`${name}:${id}`);
       const handler: unknown = ready[method as keyof Api];
       if (typeof handler !== "function") throw new TypeError(`The worker has no call named "${method}".`);
       const value: unknown = await handler.apply(
@@ -231,30 +231,30 @@ export function serve<Api extends Callable<Api>>(
   });
 }
 
-/** Which call of the port `name` has the name `call`, as `serve` gave it. */
+/** The number in a call's name, if the prefix is `name`: "page:1" gives 1. */
 export function callNumber(call: string, name: string): CallNumber {
   if (call === "") return "every";
   return call.startsWith(`${name}:`) ? Number(call.slice(name.length + 1)) : null;
 }
 
-/** What a third learns with a new port: the call of its own that the worker before was ended for. */
+/** Why a new port replaces the one before: the receiver's call that failed, and the message of its error. */
 export interface Replacement {
   readonly id: CallNumber;
   readonly message: string;
 }
 
-/** Makes two workers known to each other: each gets one end of a channel. `one` hears why `other` replaces another. */
+/** Connects two workers by a channel. `replaces` reaches `one`: why `other` replaces the worker before. */
 export function introduce(one: Port, other: Port, replaces: Replacement | null = null): void {
   const { port1, port2 } = new MessageChannel();
   one.postMessage({ kind: "port", replaces } satisfies Introduction, { transfer: [port1] });
   other.postMessage({ kind: "port", replaces: null } satisfies Introduction, { transfer: [port2] });
 }
 
-/** Hears of every port that `introduce` hands in, already started. */
-export function onPort(own: Port, hear: (port: MessagePort, replaces: Replacement | null) => void): void {
+/** Calls `onIntroduced` with every port that `introduce` transfers, and starts the port. */
+export function onPort(own: Port, onIntroduced: (port: MessagePort, replaces: Replacement | null) => void): void {
   own.addEventListener("message", ({ data, ports: [port] }: MessageEvent<Request | Introduction>) => {
     if (data.kind !== "port" || !port) return;
-    hear(port, data.replaces);
+    onIntroduced(port, data.replaces);
     port.start();
   });
 }

@@ -1,25 +1,24 @@
-/** What the engines of several tabs of one browser tell each other: how the run goes that one of them trains, and that the list changed. */
+/** Broadcasts the running run's progress, and changes of the run list, to the other tabs of this browser. */
 
 import type { RunRecord } from "../run/record.ts";
 import { isTraining, trainingEnd } from "../storage/lock.ts";
 import type { EngineEvent, RunEvent } from "./engine.ts";
 
 export interface Tabs {
-  tell(event: RunEvent): void;
-  /** Hears what other tabs tell. */
-  hear(listener: (event: RunEvent) => void): void;
+  send(event: RunEvent): void;
+  onEvent(listener: (event: RunEvent) => void): void;
 }
 
-/** Where there is nobody to talk to. */
-export const alone: Tabs = { tell: () => undefined, hear: () => undefined };
+/** For an engine without other tabs. */
+export const alone: Tabs = { send: () => undefined, onEvent: () => undefined };
 
-/** All tabs of this address. A channel does not hear itself. */
+/** The channel to all other tabs of this origin. */
 export function tabChannel(): Tabs {
   if (typeof BroadcastChannel === "undefined") return alone;
   const channel = new BroadcastChannel("hone-runs");
   return {
-    tell: (event) => channel.postMessage(event),
-    hear: (listener) => channel.addEventListener("message", ({ data }: MessageEvent<RunEvent>) => listener(data)),
+    send: (event) => channel.postMessage(event),
+    onEvent: (listener) => channel.addEventListener("message", ({ data }: MessageEvent<RunEvent>) => listener(data)),
   };
 }
 
@@ -34,31 +33,31 @@ const shared: Readonly<Record<RunEvent["type"], true>> = {
 
 const isShared = (event: EngineEvent): event is RunEvent => Object.hasOwn(shared, event.type);
 
-/** Tells the page, and of runs other tabs too. */
-export const tellAll =
+/** Emits every event to the page, and events of runs to the other tabs too. */
+export const broadcast =
   (tabs: Tabs, emit: (event: EngineEvent) => void) =>
   (event: EngineEvent): void => {
     emit(event);
-    if (isShared(event)) tabs.tell(event);
+    if (isShared(event)) tabs.send(event);
   };
 
-interface Others {
-  /** Tells the page whether another tab trains, when that is so, and again when it has ended. */
-  look(): Promise<void>;
+interface OtherTabs {
+  /** If another tab trains, emits `othersTraining` now and again when that training has ended. */
+  check(): Promise<void>;
 }
 
 /**
- * Passes on what other tabs tell, and notices when one of them trains, however it ends: the lock says so, not the messages.
- * `trainsHere` is asked whether the lock is this tab's own; `recover` puts right what a killed tab left.
+ * Forwards events of other tabs, and follows their training by its lock, because a killed tab sends no last message.
+ * `trainsHere`: whether this tab has the lock; `recover`: repairs the runs that a killed tab left.
  */
 export function followOthers(
   tabs: Tabs,
   emit: (event: EngineEvent) => void,
   trainsHere: () => boolean,
   recover: () => Promise<readonly RunRecord[]>,
-): Others {
+): OtherTabs {
   let waiting = false;
-  async function look() {
+  async function check() {
     if (waiting || trainsHere() || !(await isTraining())) return;
     if (waiting || trainsHere()) return;
     waiting = true;
@@ -71,9 +70,9 @@ export function followOthers(
       emit({ type: "othersTraining", training: false });
     }
   }
-  tabs.hear((event) => {
+  tabs.onEvent((event) => {
     emit({ type: "elsewhere", event });
-    if (event.type === "run" || event.type === "step") void look().catch(() => undefined);
+    if (event.type === "run" || event.type === "step") void check().catch(() => undefined);
   });
-  return { look };
+  return { check };
 }

@@ -107,7 +107,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     const messages = messagesFor(name, turns.slice(0, -1), turn.question);
     change(name, (answer) => ({ ...answer, status: "writing" }));
     try {
-      const { text, finish, step, seconds, prompt, written } = await client.engine.ask(
+      const { text, finish, step, seconds, prompt, written } = await client.engine.answer(
         { ...subject, requestId, messages, sampling: turn.sampling },
         signal,
       );

@@ -161,7 +161,7 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
     async fetchFound() {
       const { found } = facts().lookup;
       if (!found) return;
-      void client.keepStorage();
+      void client.requestPersistence();
       if (await open(found.source)) return dismiss();
       // What was found stays, to go on with.
       const begun = facts().fetches.find(({ source }) => JSON.stringify(source) === JSON.stringify(found.source));

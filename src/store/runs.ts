@@ -157,7 +157,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
         for (const record of records) if (record.status !== "running") settle(record);
         const { leaving } = facts();
         const entries = records.filter(({ id }) => id !== leaving?.id);
-        patch(context, "runs", { list: byAge(entries), failure: null, persistent: await client.storageIsKept() });
+        patch(context, "runs", { list: byAge(entries), failure: null, persistent: await client.isPersistent() });
       } catch (thrown) {
         patch(context, "runs", { failure: toFailure(thrown) });
       }
@@ -232,7 +232,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     whole: (runId, signal) => untilDone(client.engine.exportRun(runId, signal)),
 
     async askToKeep() {
-      patch(context, "runs", { persistent: await client.keepStorage(), askedToKeep: true });
+      patch(context, "runs", { persistent: await client.requestPersistence(), askedToKeep: true });
     },
   };
 }

@@ -5,12 +5,12 @@ import type {
   Budget,
   CatalogueEntry,
   EngineReport,
-  KeptCheckpoint,
   ListedExam,
   ModelDetails,
   ModelInspection,
   ModelSummary,
   ProviderChoice,
+  StoredCheckpoint,
   UnfinishedFetch,
 } from "../protocol/engine.ts";
 import type { DataReport } from "../quality/report.ts";
@@ -212,7 +212,7 @@ export interface CompareFacts {
   /** One checkpoint more that answers; null is none. */
   readonly other: OtherChoice | null;
   /** The checkpoints that are kept of a run, as far as they were asked for. */
-  readonly checkpoints: Readonly<Record<string, readonly KeptCheckpoint[]>>;
+  readonly checkpoints: Readonly<Record<string, readonly StoredCheckpoint[]>>;
   /** Sampling settings as typed, by field. */
   readonly entries: Readonly<Record<string, string>>;
   readonly asking: boolean;
@@ -346,7 +346,7 @@ export const initialState: HoneState = {
     suggested: null,
     modelFailure: null,
   },
-  preview: { source: null, row: 0, problemsOnly: false, view: "learnt", shown: null, loading: false, failure: null },
+  preview: { source: null, row: 0, problemsOnly: false, view: "training", shown: null, loading: false, failure: null },
   report: { report: null, key: null, checking: false, failure: null },
   recipe: { name: "", method: "lora", entries: {} },
   runs: {

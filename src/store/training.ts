@@ -46,7 +46,7 @@ export function trainingActions(
       saving: false,
     });
     try {
-      void client.keepStorage();
+      void client.requestPersistence();
       await model.ensureOpen(modelHash, signal);
       // Paused meanwhile, when the engine had nothing to pause yet.
       if (phase() !== "preparing") return;

@@ -20,7 +20,7 @@ const kept = eachOnAPage(async (here) => {
   const { template, systemPrompt } = run.recipe;
   const subject = { modelHash: basics.model.hash, template, systemPrompt };
   const ask = async (checkpoint: number, text: string) =>
-    engine.ask({
+    engine.answer({
       ...subject,
       requestId: "",
       runId: run.id,

@@ -112,7 +112,7 @@ describe("while a run trains", { timeout: 600_000 }, () => {
       const question = { modelHash: model.hash, runId: null, checkpoint: null, systemPrompt: null } as const;
       const sampling = { temperature: 0, topK: null, topP: null, maxTokens: 4, seed: 0 };
       const asking = await outcome(() =>
-        client.engine.ask({
+        client.engine.answer({
           ...question,
           requestId: name,
           template: recipe.template,

@@ -53,7 +53,7 @@ test("eight rows are learnt by heart: loss under 0.05 and greedy answers equal t
 
   const sampling = { temperature: 0, topK: null, topP: null, maxTokens: 120, seed: 0 };
   for (const { instruction, output } of rows) {
-    const { text, finish } = await engine.ask({
+    const { text, finish } = await engine.answer({
       requestId: "",
       modelHash,
       runId: record.id,

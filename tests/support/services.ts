@@ -4,7 +4,7 @@
  */
 
 import type { WorkerStarters } from "../../src/client/client.ts";
-import type { EngineWorker } from "../../src/client/lines.ts";
+import type { EngineWorker } from "../../src/client/workers.ts";
 import { createDatasetService } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { followActivity } from "../../src/protocol/activity.ts";

@@ -311,7 +311,7 @@ export async function openBrowser() {
     async ask({ runId, checkpoint, question, maxTokens }: Omit<Version1Answer, "text" | "step" | "finish">) {
       const record = (await engine.listRuns()).find(({ id }) => id === runId);
       if (!record) throw new Error(`There is no run ${runId}.`);
-      const { text, step, finish } = await engine.ask({
+      const { text, step, finish } = await engine.answer({
         requestId: "",
         modelHash: record.model.hash,
         runId,

@@ -1,7 +1,7 @@
 /** One of a run's checkpoints: the newest, the best, or any other, each with date and loss. */
 
 import { NativeSelect } from "@mantine/core";
-import type { KeptCheckpoint } from "../../protocol/engine.ts";
+import type { StoredCheckpoint } from "../../protocol/engine.ts";
 import { bestOf } from "../../run/heldOut.ts";
 import type { RunRecord } from "../../run/record.ts";
 import { figure, moment } from "../format.ts";
@@ -22,7 +22,7 @@ export const bestLossName = (run: RunRecord) => stagesWords.lossOn(bestOf(run)?.
 export function CheckpointChoice({ run, pick, description, disabled = false }: CheckpointChoiceProps) {
   const { checkpoints, checkpoint, choose } = pick;
   const lossName = bestLossName(run);
-  const label = ({ step, savedAt, loss, best }: KeptCheckpoint, index: number) =>
+  const label = ({ step, savedAt, loss, best }: StoredCheckpoint, index: number) =>
     [
       words.step(step, index === 0, best),
       ...(loss === null ? [] : [words.loss(lossName, figure(loss))]),

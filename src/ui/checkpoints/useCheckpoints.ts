@@ -1,12 +1,12 @@
 /** The checkpoints of a run, and which of them a person chose. */
 
 import { useEffect, useState } from "react";
-import type { KeptCheckpoint } from "../../protocol/engine.ts";
+import type { StoredCheckpoint } from "../../protocol/engine.ts";
 import type { RunRecord } from "../../run/record.ts";
 import { useFacts, useHone } from "../hone.ts";
 
 /** Newest first; undefined until they are read. They are read again when the run goes on or a checkpoint is written. */
-export function useCheckpoints(run: RunRecord | null): readonly KeptCheckpoint[] | undefined {
+export function useCheckpoints(run: RunRecord | null): readonly StoredCheckpoint[] | undefined {
   const hone = useHone();
   const ready = useFacts((state) => state.engine.status === "ready");
   const runId = run?.id ?? null;
@@ -21,7 +21,7 @@ export function useCheckpoints(run: RunRecord | null): readonly KeptCheckpoint[]
 
 export interface CheckpointPick {
   /** Newest first. */
-  readonly checkpoints: readonly KeptCheckpoint[];
+  readonly checkpoints: readonly StoredCheckpoint[];
   /** Step of the chosen one; null is the newest. */
   readonly checkpoint: number | null;
   choose(checkpoint: number | null): void;

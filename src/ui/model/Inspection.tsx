@@ -28,10 +28,10 @@ export function Inspection({ found }: { readonly found: ModelInspection }) {
   const missing = found.byteLength === null ? null : found.byteLength - found.fetched;
   const noRoom = missing !== null && found.free !== null && missing > found.free;
   const doubtful = doubt(found, provider);
-  const { kept, source } = found;
+  const { copyHash, source } = found;
 
   const use = () => {
-    if (kept !== null) hone.model.select(kept);
+    if (copyHash !== null) hone.model.select(copyHash);
     hone.model.dismiss();
   };
   const label =
@@ -84,9 +84,9 @@ export function Inspection({ found }: { readonly found: ModelInspection }) {
           {doubtful}
         </Text>
       )}
-      {kept !== null && <Text size="sm">{words.kept}</Text>}
+      {copyHash !== null && <Text size="sm">{words.kept}</Text>}
       <Group gap="sm">
-        {kept === null ? (
+        {copyHash === null ? (
           <Button disabled={opening || noRoom || training} onClick={() => void hone.model.fetchFound()}>
             {label}
           </Button>

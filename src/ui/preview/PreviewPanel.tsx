@@ -140,8 +140,8 @@ export function PreviewPanel() {
             size="sm"
             label={words.asked}
             description={words.askedAbout}
-            checked={view === "asked"}
-            onChange={(event) => hone.preview.view(event.currentTarget.checked ? "asked" : "learnt")}
+            checked={view === "prompt"}
+            onChange={(event) => hone.preview.view(event.currentTarget.checked ? "prompt" : "training")}
           />
           <Checkbox
             size="sm"

@@ -25,7 +25,7 @@ function figuresOf(budget: Budget | null, ran: RunMemory | null): (readonly [str
       words.memoryOf(memory.total),
       ran ? words.peak(ran.peak, ran.predicted) : memory.limit === null ? "" : words.limit(memory.limit),
     ],
-    [words.disk, words.diskOf(disk.total, disk.kept), words.left(disk.left)],
+    [words.disk, words.diskOf(disk.total, disk.checkpoints), words.left(disk.left)],
     [words.steps, steps.toLocaleString("en"), ""],
   ];
 }

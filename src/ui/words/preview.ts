@@ -41,7 +41,7 @@ export const rowListWords = {
   figures: (tokens: number, learnt: number) =>
     `${tokens.toLocaleString("en")} tokens, ${learnt.toLocaleString("en")} learnt`,
   /** Of a row that is not simply used. */
-  states: { excluded: "excluded", "left out": "left out", "kept for later": "kept for later" },
+  states: { excluded: "excluded", "left out": "left out", preference: "kept for later" },
   cut: "cut",
   listed: (from: number, to: number, rows: number) =>
     `Rows ${from.toLocaleString("en")} to ${to.toLocaleString("en")} of ${rows.toLocaleString("en")} are listed; go to another one by its number.`,

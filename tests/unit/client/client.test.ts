@@ -1,14 +1,14 @@
-/** The client's life: a worker that dies rejects its calls once, and a new one answers. */
+/** Workers that die, restart or are stuck. Oracle: the calls that each worker gets, and how each call settles. */
 
 import { expect, test } from "vitest";
 import { createEngineClient } from "../../../src/client/client.ts";
-import type { EngineWorker } from "../../../src/client/lines.ts";
+import type { EngineWorker } from "../../../src/client/workers.ts";
 import type { WatchOptions } from "../../../src/protocol/activity.ts";
 import type { DataEvent } from "../../../src/protocol/datasets.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
 import type { DataSpec } from "../../../src/run/dataSpec.ts";
 
-/** A worker that never answers; `fire` plays the browser's part. */
+/** A worker that never answers, and records the messages that it gets. */
 class SilentWorker extends EventTarget {
   terminated = false;
   readonly sent: unknown[] = [];
@@ -31,21 +31,21 @@ class ErrorEventStub extends Event {
 
 function clientOf(watch: WatchOptions = {}) {
   const workers: SilentWorker[] = [];
-  const desks: SilentWorker[] = [];
+  const dataWorkers: SilentWorker[] = [];
   const startIn = (list: SilentWorker[]) => () => {
     const worker = new SilentWorker();
     list.push(worker);
     return worker as EngineWorker;
   };
-  const client = createEngineClient({ engine: startIn(workers), data: startIn(desks) }, watch);
-  return { client, workers, desks };
+  const client = createEngineClient({ engine: startIn(workers), data: startIn(dataWorkers) }, watch);
+  return { client, workers, dataWorkers };
 }
 
 test.each([
   ["a file that does not load", new Event("error"), /could not be loaded/],
   ["an exception outside a call", new ErrorEventStub("boom in the worker"), /boom in the worker/],
   ["an unreadable message", new Event("messageerror"), /could not read/],
-])("%s ends the worker, rejects what is pending and is told once", async (_name, event, text) => {
+])("%s ends the worker, rejects its pending calls, and is reported once", async (_name, event, text) => {
   const { client, workers } = clientOf();
   const deaths: Error[] = [];
   client.onDeath((error) => deaths.push(error));
@@ -73,7 +73,7 @@ test("a worker that may not be started rejects calls instead of throwing; a rest
   expect(silent).toBe("no answer yet");
 });
 
-test("a restart starts another worker; the old one is heard no more", async () => {
+test("a restart starts another worker; events of the old one are ignored", async () => {
   const { client, workers } = clientOf();
   const events: (EngineEvent | DataEvent)[] = [];
   const stop = client.onEvent((event) => events.push(event));
@@ -103,14 +103,14 @@ const tokenizerFiles = {
   chatTemplate: null,
   contextLength: 8,
 };
-/** The calls that a worker was sent, by their names; introductions are "port". */
-const heard = (worker: SilentWorker | undefined) =>
+/** The method names of the calls that a worker got; other messages by their kind. */
+const callsOf = (worker: SilentWorker | undefined) =>
   (worker?.sent ?? []).map((message) => {
     const { kind, method } = message as { kind: string; method?: string };
     return method ?? kind;
   });
 
-/** Plays a worker that answers its first call. */
+/** Sends the worker's result for a call. */
 const answer = (worker: SilentWorker | undefined, id: number, value: unknown) =>
   worker?.dispatchEvent(new MessageEvent("message", { data: { kind: "result", id, value } }));
 const refuse = (worker: SilentWorker | undefined, id: number, name: string) => {
@@ -118,39 +118,39 @@ const refuse = (worker: SilentWorker | undefined, id: number, name: string) => {
   worker?.dispatchEvent(new MessageEvent("message", { data: { kind: "error", id, error } }));
 };
 
-test("a dataset worker that dies is replaced, meets the engine, and is given the model when it needs it", async () => {
-  const { client, workers, desks } = clientOf();
+test("a dataset worker that dies is replaced, connected to the engine, and gets the model when a call needs it", async () => {
+  const { client, workers, dataWorkers } = clientOf();
   const deaths: Error[] = [];
   client.onDeath((error) => deaths.push(error));
   const added = client.data.addModel(tokenizerFiles);
   const pending = client.data.list();
-  answer(desks[0], 1, undefined);
+  answer(dataWorkers[0], 1, undefined);
   await added;
-  desks[0]?.dispatchEvent(new ErrorEventStub("out of memory"));
+  dataWorkers[0]?.dispatchEvent(new ErrorEventStub("out of memory"));
   await expect(pending).rejects.toMatchObject({
     name: "EngineStopped",
     message: expect.stringMatching(/out of memory/),
   });
-  expect(desks).toHaveLength(2);
-  expect(heard(workers[0])).toEqual(["port", "port"]);
+  expect(dataWorkers).toHaveLength(2);
+  expect(callsOf(workers[0])).toEqual(["port", "port"]);
   expect(workers[0]?.terminated).toBe(false);
   expect(deaths).toEqual([]);
 
   const again = client.data.inspect({} as DataSpec);
-  refuse(desks[1], 3, "UnknownModel");
-  await expect.poll(() => heard(desks[1])).toEqual(["watch", "port", "inspect", "addModel"]);
-  answer(desks[1], 4, undefined);
-  await expect.poll(() => heard(desks[1]).slice(4)).toEqual(["inspect"]);
-  answer(desks[1], 5, "a report");
+  refuse(dataWorkers[1], 3, "UnknownModel");
+  await expect.poll(() => callsOf(dataWorkers[1])).toEqual(["watch", "port", "inspect", "addModel"]);
+  answer(dataWorkers[1], 4, undefined);
+  await expect.poll(() => callsOf(dataWorkers[1]).slice(4)).toEqual(["inspect"]);
+  answer(dataWorkers[1], 5, "a report");
   expect(await again).toBe("a report");
 });
 
-test("a dataset worker that is stuck is replaced: the call at fault is named and rejects, the others go on", async () => {
-  const { client, workers, desks } = clientOf({ every: 5, patience: 3 });
+test("a dataset worker that is stuck is replaced: the call that hangs rejects with its work, the others continue", async () => {
+  const { client, workers, dataWorkers } = clientOf({ every: 5, patience: 3 });
   const [hanging, other] = [client.data.open([]), client.data.list()];
-  const say = (data: unknown) => desks[0]?.dispatchEvent(new MessageEvent("message", { data }));
+  const say = (data: unknown) => dataWorkers[0]?.dispatchEvent(new MessageEvent("message", { data }));
   say({ kind: "busy", busy: true });
-  const watch = desks[0]?.sent.find((message) => (message as { kind: string }).kind === "watch");
+  const watch = dataWorkers[0]?.sent.find((message) => (message as { kind: string }).kind === "watch");
   const { memory } = watch as { memory: SharedArrayBuffer };
   const name = new TextEncoder().encode('{"call":"page:1","subject":"wide.csv","part":"The file reader"}');
   new Uint8Array(memory).set(name, 8);
@@ -159,16 +159,16 @@ test("a dataset worker that is stuck is replaced: the call at fault is named and
     name: "WorkStopped",
     message: expect.stringMatching(/^The file reader did not end on wide\.csv/),
   });
-  expect(desks[0]?.terminated).toBe(true);
-  expect(heard(desks[1])).toEqual(["watch", "list", "port"]);
+  expect(dataWorkers[0]?.terminated).toBe(true);
+  expect(callsOf(dataWorkers[1])).toEqual(["watch", "list", "port"]);
   expect(workers[0]?.sent.at(-1)).toMatchObject({ kind: "port", replaces: { id: null } });
-  answer(desks[1], 2, []);
+  answer(dataWorkers[1], 2, []);
   expect(await other).toEqual([]);
 });
 
-test("a data worker that never answered is not started over and over", async () => {
-  const { client, desks } = clientOf();
-  desks[0]?.dispatchEvent(new Event("error"));
+test("a dataset worker that never answered is not started again", async () => {
+  const { client, dataWorkers } = clientOf();
+  dataWorkers[0]?.dispatchEvent(new Event("error"));
   await expect(client.data.list()).rejects.toMatchObject({ message: expect.stringMatching(/could not be loaded/) });
-  expect(desks).toHaveLength(1);
+  expect(dataWorkers).toHaveLength(1);
 });

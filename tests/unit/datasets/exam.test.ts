@@ -1,4 +1,4 @@
-/** Exams from files. Oracle: the rows, read by eye. */
+/** Exams from files. Oracle: the rows, written out by hand. */
 
 import { expect, test } from "vitest";
 import { readExam } from "../../../src/datasets/exam.ts";
@@ -33,7 +33,7 @@ test("questions with group and task, and texts, from one file or from two: the s
   expect((await read(["exam.jsonl", jsonLines(rows)])).hash).not.toBe(two.hash);
 });
 
-test("texts behind more questions than a detection looks at are texts, and what is neither is told with its line", async () => {
+test("texts after more questions than the detection samples are texts; a row that is neither is reported with its line", async () => {
   const rows = [...Array.from({ length: 500 }, (_, i) => question(i)), { text: "A text." }, { instruction: "Alone?" }];
   const exam = await read(["long.jsonl", jsonLines(rows)]);
   expect(exam.questions).toHaveLength(500);
@@ -41,7 +41,7 @@ test("texts behind more questions than a detection looks at are texts, and what 
   expect(exam.problems).toEqual([{ line: 502, message: expect.stringContaining("output") }]);
 });
 
-test("columns are taken by their usual names, in other kinds of files as well", async () => {
+test("columns of a CSV are recognised by their usual names", async () => {
   const exam = await read(["exam.csv", "question,answer,group\nWhy?,Because.,easy\n"]);
   expect(exam.questions).toEqual([{ prompt: "Why?", expected: "Because.", group: "easy", task: null }]);
 });

@@ -1,4 +1,4 @@
-/** The data worker's desk on storage in memory. Oracle: what small files say, written out by hand. */
+/** The dataset service on storage in memory. Oracle: the rows of small files, written out by hand. */
 
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -61,18 +61,18 @@ test.each([
   ["without a template, the built-in one whose marks it knows", [], null, { kind: "built-in", name: "hone" }],
   ["with ChatML's marks", ["<|im_start|>", "<|im_end|>"], null, { kind: "built-in", name: "chatml" }],
   [
-    "with a template of its own that can be spanned",
+    "with a template of its own whose spans are found",
     [],
     "{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
     { kind: "model" },
   ],
   [
-    "with one that never ends an answer",
+    "with a template that never ends an answer",
     [],
     "{% for m in messages %}{{ m.content }}{% endfor %}",
     { kind: "built-in", name: "hone" },
   ],
-])("a model %s is suggested the template that suits it", async (_, added, chatTemplate, template) => {
+])("a model %s gets the template that suits it", async (_, added, chatTemplate, template) => {
   const { data } = await open();
   const { json: tokenizerJson, config: tokenizerConfig } = byteLevelTokenizer({ added });
   const files = { modelHash: "other", tokenizerJson, tokenizerConfig, chatTemplate, contextLength: 64 };
@@ -80,7 +80,7 @@ test.each([
 });
 
 describe("files", () => {
-  test("several at once: those that cannot be read say why, the others are there, after a reload too", async () => {
+  test("of several files the readable ones are stored, and each unreadable one has its reason", async () => {
     const disk = newDisk();
     const { data } = await open(disk);
     const files = [
@@ -109,19 +109,19 @@ describe("files", () => {
     expect((await data.paste("pasted", lines(pairs(4)))).hash).not.toBe(hash);
   });
 
-  test("rows of many pieces are found again, each at its place", async () => {
+  test("each row of many pieces is read back by its index", async () => {
     const { data } = await open();
     const rows = Array.from({ length: 300 }, (_, i) => ({ instruction: `Row ${i}`, output: "x".repeat(10_000) }));
     const { hash } = await take(data, "long.jsonl", lines(rows));
     for (const row of [299, 0, 104, 105, 106, 211]) {
       expect((await data.row(specOf([hash]), 0, row)).examples[0]?.messages[0]?.content).toBe(`Row ${row}`);
     }
-    await expect(data.row(specOf([hash]), 0, 300)).rejects.toThrow(/300 rows, and row 301/);
+    await expect(data.row(specOf([hash]), 0, 300)).rejects.toThrow(/300 rows, so there is no row 301/);
   });
 });
 
 describe("a row", () => {
-  test("its spans and tokens cover the rendered text, and only the answer with its stop is learnt", async () => {
+  test("its spans and tokens cover the rendered text; only the answer with its stop token is supervised", async () => {
     const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
     const { examples, raw, line } = await data.row(specOf([hash]), 0, 0);
@@ -131,43 +131,43 @@ describe("a row", () => {
     if (!example) throw new Error("an example was expected");
     const { text, spans, tokens, supervised } = example;
     expect(spans.map(({ start, end }) => text.slice(start, end)).join("")).toBe(text);
-    const learnt = spans.filter((span) => span.supervised).map(({ start, end }) => text.slice(start, end));
-    expect(learnt.join("")).toMatch(/^It is 0\.<\|end\|>/);
-    const learntTokens = tokens.filter(({ weight }) => weight > 0);
-    expect(learntTokens.map(({ start, end }) => text.slice(start, end)).join("")).toBe(learnt.join(""));
-    expect(supervised).toBe(learntTokens.length);
+    const supervisedText = spans.filter((span) => span.supervised).map(({ start, end }) => text.slice(start, end));
+    expect(supervisedText.join("")).toMatch(/^It is 0\.<\|end\|>/);
+    const supervisedTokens = tokens.filter(({ weight }) => weight > 0);
+    expect(supervisedTokens.map(({ start, end }) => text.slice(start, end)).join("")).toBe(supervisedText.join(""));
+    expect(supervised).toBe(supervisedTokens.length);
     expect(example).toMatchObject({ lost: 0, problem: null, proof: "structure" });
   });
 
-  test("as it is asked, it is the prompt up to its last answer with that answer's header, and nothing is learnt", async () => {
+  test("as a prompt it ends with the header of its last answer, and no token is supervised", async () => {
     const { data } = await open();
     const messages = ["a", "b", "c", "d"].map((content, i) => ({ role: i % 2 ? "assistant" : "user", content }));
     const { hash } = await take(data, "a.jsonl", lines([{ messages }]));
-    const [learnt] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0)).examples;
-    const [asked] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0, "asked")).examples;
-    if (!learnt || !asked) throw new Error("both were expected");
-    expect(asked.text).toMatch(/<\|system\|>S.*<\|assistant\|>b.*<\|user\|>c.*<\|assistant\|>$/s);
-    expect(learnt.text.startsWith(asked.text)).toBe(true);
-    const ids = (tokens: typeof asked.tokens) => tokens.map(({ id }) => id);
-    expect(ids(learnt.tokens).slice(0, asked.tokens.length)).toEqual(ids(asked.tokens));
-    expect(asked).toMatchObject({ supervised: 0, lost: 0, problem: null });
-    expect(asked.tokens.every(({ cut, straddles }) => !cut && !straddles)).toBe(true);
+    const [trained] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0)).examples;
+    const [prompt] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0, "prompt")).examples;
+    if (!trained || !prompt) throw new Error("both were expected");
+    expect(prompt.text).toMatch(/<\|system\|>S.*<\|assistant\|>b.*<\|user\|>c.*<\|assistant\|>$/s);
+    expect(trained.text.startsWith(prompt.text)).toBe(true);
+    const ids = (tokens: typeof prompt.tokens) => tokens.map(({ id }) => id);
+    expect(ids(trained.tokens).slice(0, prompt.tokens.length)).toEqual(ids(prompt.tokens));
+    expect(prompt).toMatchObject({ supervised: 0, lost: 0, problem: null });
+    expect(prompt.tokens.every(({ cut, straddles }) => !cut && !straddles)).toBe(true);
   });
 
-  test("a mapping that the user changes is what the row becomes", async () => {
+  test("a changed mapping decides what the row becomes", async () => {
     const { data } = await open();
     const { hash } = await take(data, "odd.jsonl", lines([{ q: "Why?", a: "Because.", b: "No." }]));
     const mapping = (response: string) => ({ format: "columns", columns: { instruction: "q", response } }) as const;
-    const look = async (response: string) => {
+    const contentsWith = async (response: string) => {
       const spec = specOf([hash]);
       const sources = [{ hash, mapping: mapping(response), lambda: 1, excluded: [] }];
       return (await data.row({ ...spec, sources }, 0, 0)).examples[0]?.messages.map(({ content }) => content);
     };
-    expect(await look("a")).toEqual(["Why?", "Because."]);
-    expect(await look("b")).toEqual(["Why?", "No."]);
+    expect(await contentsWith("a")).toEqual(["Why?", "Because."]);
+    expect(await contentsWith("b")).toEqual(["Why?", "No."]);
   });
 
-  test("what the length limit cuts away is marked, and counted as lost", async () => {
+  test("tokens beyond the length limit are marked as cut, and supervised ones count as lost", async () => {
     const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines([{ instruction: "Say a lot.", output: "lot ".repeat(50) }]));
     const { examples } = await data.row(specOf([hash], { maxLength: 64, truncation: "right" }), 0, 0);
@@ -180,7 +180,7 @@ describe("a row", () => {
 });
 
 describe("the list of rows", () => {
-  test("says of each what becomes of it", async () => {
+  test("gives each row its state and problem", async () => {
     const { data } = await open();
     const rows = [
       ...pairs(2),
@@ -194,7 +194,7 @@ describe("the list of rows", () => {
       "used",
       "excluded",
       "left out",
-      "kept for later",
+      "preference",
       "left out",
       "left out",
     ]);
@@ -205,23 +205,23 @@ describe("the list of rows", () => {
 });
 
 describe("an inspection", () => {
-  test("counts what the table for the engine holds, row by row", async () => {
+  test("counts the tokens of the prepared table, row by row", async () => {
     const { data, events } = await open();
     const one = await take(data, "a.jsonl", lines(pairs(20)));
-    // An empty line is no row, so that rows and lines go apart.
+    // An empty line is no row, so row and line numbers differ.
     const two = await take(data, "b.jsonl", `\n\n${lines([{ text: "Plain text. ".repeat(30) }])}`);
     const spec = specOf([one.hash, two.hash], { maxLength: 64 }, [3]);
     const report = await data.inspect(spec);
     const { table, sourceNames } = await data.prepare(spec);
     expect(sourceNames).toEqual(["a.jsonl", "b.jsonl"]);
-    const learnt = table.mask.filter((one) => one === 1).length;
-    expect(report).toMatchObject({ tokens: table.ids.length, supervisedTokens: learnt, examples: table.rows.length });
+    const supervisedTokens = table.mask.filter((one) => one === 1).length;
+    expect(report).toMatchObject({ tokens: table.ids.length, supervisedTokens, examples: table.rows.length });
     const ofFirst = [...table.rows].filter((_, i) => table.sources[i] === 0);
     expect(ofFirst).toEqual([...Array(20).keys()].filter((row) => row !== 3));
     expect([...table.lines].slice(0, ofFirst.length)).toEqual(ofFirst.map((row) => row + 1));
     expect(new Set(table.lines.slice(ofFirst.length))).toEqual(new Set([3]));
     expect(table.mask).toHaveLength(table.ids.length);
-    // Text longer than the limit is windows, not a row left out.
+    // Text beyond the limit becomes windows; its row is not left out.
     expect(report.leftOut.filter(({ source }) => source === 1)).toEqual([]);
     expect([...table.sources].filter((source) => source === 1).length).toBeGreaterThan(1);
     expect(table.offsets.at(-1)).toBe(table.ids.length);
@@ -229,7 +229,7 @@ describe("an inspection", () => {
     expect(events.some(({ task, done, total }) => task === "Checking the rows" && done === total)).toBe(true);
   });
 
-  test("tells plain text from chats, in the table and by kind in the report", async () => {
+  test("separates plain text from chats, in the table and in the report", async () => {
     const { data } = await open();
     const mixed = await take(data, "a.jsonl", lines([...pairs(3), { text: "Plain text." }]));
     const text = await take(data, "b.jsonl", lines([{ text: "More of it." }]));
@@ -243,16 +243,16 @@ describe("an inspection", () => {
   });
 
   test.each([
-    ["few tokens stay, and each time a copy of them is given", 2 ** 20, 1],
-    ["many go with the first who asks, and are prepared anew", 1000, 3],
-  ])("asked for three times: %s", async (_, keptBytes, passes) => {
-    const { data, events } = await open(newDisk(), keptBytes);
+    ["rows within the cache are prepared once, and each call gets a copy", 2 ** 20, 1],
+    ["rows beyond the cache are prepared by each call", 1000, 3],
+  ])("of three calls: %s", async (_, cacheBytes, passes) => {
+    const { data, events } = await open(newDisk(), cacheBytes);
     const { hash } = await take(data, "a.jsonl", lines(pairs(20)));
     const given: { table: TokenTable; ids: Int32Array }[] = [];
     for (let time = 0; time < 3; time++) {
       const { table } = await data.prepare(specOf([hash]));
       given.push({ table: structuredClone(table), ids: table.ids });
-      // As the channel between the workers leaves it.
+      // The channel between the workers transfers the buffers.
       structuredClone(table, { transfer: [table.ids.buffer] });
     }
     expect(given.map(({ table }) => table)).toEqual(given.map(() => given[0]?.table));
@@ -260,12 +260,12 @@ describe("an inspection", () => {
     expect(events.filter(({ task, done, total }) => task === "Checking the rows" && done === total)).toHaveLength(
       passes,
     );
-    // Other choices are not mistaken for them.
+    // Another spec does not get the cached rows.
     const { table } = await data.prepare(specOf([hash], {}, [0]));
     expect(table.rows.length).toBe(19);
   });
 
-  test("is cancelled, and another can follow", async () => {
+  test("can be cancelled, and another can follow", async () => {
     const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines(pairs(5000)));
     const aborter = new AbortController();
@@ -275,33 +275,33 @@ describe("an inspection", () => {
     expect((await data.inspect(specOf([hash]))).examples).toBe(5000);
   });
 
-  test("without the model it says which one to choose", async () => {
+  test("without the model it is refused", async () => {
     const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
     await expect(data.inspect({ ...specOf([hash]), modelHash: "other" })).rejects.toThrow(/No model is open/);
   });
 });
 
-test("a template that a model brings anew is the one used", async () => {
+test("adding a model again replaces its template", async () => {
   const { data } = await open();
   const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
   const own = { ...specOf([hash], { template: { kind: "model" } }), modelHash: "other" };
-  const tell = (mark: string) =>
+  const addWithMark = (mark: string) =>
     data.addModel({
       ...model,
       modelHash: "other",
       chatTemplate: `{% for m in messages %}{{ m.role }}${mark}{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}assistant${mark}{% endif %}`,
     });
-  const look = async () => (await data.row(own, 0, 0)).examples[0]?.text;
-  await tell(": ");
-  expect(await look()).toContain("user: Say 0.");
-  expect(await look()).toContain("user: Say 0.");
-  await tell("> ");
-  expect(await look()).toContain("user> Say 0.");
+  const rendered = async () => (await data.row(own, 0, 0)).examples[0]?.text;
+  await addWithMark(": ");
+  expect(await rendered()).toContain("user: Say 0.");
+  expect(await rendered()).toContain("user: Say 0.");
+  await addWithMark("> ");
+  expect(await rendered()).toContain("user> Say 0.");
 });
 
 describe("a template that is tried", () => {
-  test("shows how it reads, or where it is wrong", async () => {
+  test("gives the rendered example, or the place of its error", async () => {
     const { data } = await open();
     const { settings } = specOf([]);
     const good = await data.tryTemplate("m", settings);
@@ -312,11 +312,11 @@ describe("a template that is tried", () => {
   });
 });
 
-test("questions are those of the rows asked for, each once, with their answers", async () => {
+test("questions of the given rows come once each, with their answers", async () => {
   const { data } = await open();
   const { hash } = await take(data, "a.jsonl", lines([...pairs(3), ...pairs(1)]));
-  const asked = [2, 0, 3].map((row) => ({ source: 0, row }));
-  expect(await data.questions(specOf([hash]), asked)).toEqual([
+  const rows = [2, 0, 3].map((row) => ({ source: 0, row }));
+  expect(await data.questions(specOf([hash]), rows)).toEqual([
     { prompt: "Say 2.", reference: "It is 2." },
     { prompt: "Say 0.", reference: "It is 0." },
   ]);

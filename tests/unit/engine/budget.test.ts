@@ -1,4 +1,4 @@
-/** What a run needs. Oracle: counted by hand for the tiny model, whose numbers are few. */
+/** The budget of a run. Oracle: bytes of the tiny model, counted by hand. */
 
 import { describe, expect, test } from "vitest";
 import { parametersOf } from "../../../src/artifacts/method.ts";
@@ -15,13 +15,13 @@ const lora = { ...defaultRecipe("lora"), lora: { ...defaultRecipe("lora").lora, 
 const full = defaultRecipe("full");
 const parts = { model, recipe: full, shapes: [shape], heldOut: [], provider: "webgpu" as const };
 
-/** Width 16, heads of 8, MLP of 32: embedding, two norms and the last, q and o, k and v, three of the MLP. */
+/** Width 16, heads of 8, MLP of 32: embedding, three norms, q and o, k and v, three MLP matrices. */
 const base = 272 * 16 + 3 * 16 + 2 * 16 * 16 + 2 * 8 * 16 + 3 * 32 * 16;
-/** A layer of `in` to `out` has rank · (in + out): q and o, k and v, three of the MLP. */
+/** An adapter has rank · (in + out) numbers: for q and o, k and v, three MLP matrices. */
 const adapter = 8 * (2 * (16 + 16) + 2 * (16 + 8) + 3 * (16 + 32));
 
 describe("memory", () => {
-  test("of LoRA: the model once, and of the adapter weights, gradients and two moments", () => {
+  test("of LoRA: the model's weights, and the adapter's weights, gradients and two moments", () => {
     const memory = memoryOf({ ...parts, recipe: lora });
     expect(memory).toMatchObject({
       frozen: 4 * base,
@@ -32,7 +32,7 @@ describe("memory", () => {
     expect(memory.total).toBe(4 * base + 16 * adapter + memory.activations + memory.engine);
   });
 
-  test("of full training: four times the model, and nothing that stays", () => {
+  test("of full training: four times the model, and nothing frozen", () => {
     expect(memoryOf(parts)).toMatchObject({
       frozen: 0,
       trained: 4 * base,
@@ -41,45 +41,45 @@ describe("memory", () => {
     });
   });
 
-  test("of activations: at least what a backward pass must keep, and about as much more as there are more places", () => {
+  test("of activations: at least the inputs of the backward pass, and about proportional to the positions", () => {
     const at = (rows: number) =>
       memoryOf({ ...parts, recipe: lora, shapes: [{ ...shape, rows, supervised: 8 * rows }] }).activations;
-    // Per place the inputs of the layer's seven matrices (16, 16, 32 wide), and the logits of each supervised one.
+    // Per position the inputs of the layer's matrices (16, 16, 32 wide), and logits per supervised position.
     expect(at(2)).toBeGreaterThan(4 * (64 * (16 + 16 + 32) + 16 * 272));
     expect(at(2)).toBeLessThan(100 * 4 * (64 * (16 + 16 + 32) + 16 * 272));
     expect(at(8) / at(2)).toBeGreaterThan(3);
     expect(at(8) / at(2)).toBeLessThan(4.5);
   });
 
-  test("counts every number of the model", () => {
+  test("the hand count is the number of parameters", () => {
     expect(base).toBe(parametersOf(model, null).reduce((sum, spec) => sum + sizeOf(spec.shape), 0));
   });
 });
 
 describe("disk", () => {
-  test("holds of each checkpoint weights and moments, of the newest and the best", () => {
+  test("has weights and moments of the newest checkpoints and of the best one", () => {
     const disk = diskOf(1000, { keepLast: 2, checkpointEvery: 10, evaluateEvery: 10, validationShare: 0.1 }, 100);
-    expect(disk.kept).toBe(3);
+    expect(disk.checkpoints).toBe(3);
     expect(disk.perCheckpoint).toBeGreaterThan(3000);
     expect(disk.perCheckpoint).toBeLessThan(3000 + 5000);
-    // Eight numbers of eight bytes for each step, once.
+    // The curves: eight float64 a step.
     expect(disk.total).toBe(3 * disk.perCheckpoint + 100 * 64);
   });
 
   test.each([
-    ["no more than are written", { keepLast: 5, checkpointEvery: 60, validationShare: 0 }, 2],
+    ["no more checkpoints than are written", { keepLast: 5, checkpointEvery: 60, validationShare: 0 }, 2],
     ["no best one without validation", { keepLast: 2, checkpointEvery: 10, validationShare: 0 }, 2],
-    ["at least the last", { keepLast: 1, checkpointEvery: 1000, validationShare: 0 }, 1],
-  ])("keeps %s", (_, recipe, kept) => {
-    expect(diskOf(1000, { evaluateEvery: 10, ...recipe }, 100).kept).toBe(kept);
+    ["at least the last one", { keepLast: 1, checkpointEvery: 1000, validationShare: 0 }, 1],
+  ])("counts %s", (_, recipe, checkpoints) => {
+    expect(diskOf(1000, { evaluateEvery: 10, ...recipe }, 100).checkpoints).toBe(checkpoints);
   });
 });
 
 test.each([
-  [20, 60, { validations: 4, looks: 4 }],
-  [20, 61, { validations: 5, looks: 5 }],
-  [null, 10, { validations: 2, looks: 0 }],
-])("watching every %s of %i steps: before the first, every so many, after the last", (watchEvery, steps, times) => {
+  [20, 60, { validations: 4, snapshots: 4 }],
+  [20, 61, { validations: 5, snapshots: 5 }],
+  [null, 10, { validations: 2, snapshots: 0 }],
+])("snapshots every %s of %i steps: before the first, every n-th, after the last", (watchEvery, steps, times) => {
   expect(timesOf({ evaluateEvery: 20, watchEvery }, steps)).toEqual(times);
 });
 
@@ -87,7 +87,7 @@ describe("advice", () => {
   const whole = { ...parts, steps: 100, provider: "wasm" as const, left: 1e9 };
   const per = diskOf(4 * base, full, 100).perCheckpoint;
 
-  test("is not given where everything fits, nor where nothing is known of the room", () => {
+  test("is null where everything fits, and where the limits are not known", () => {
     expect(countBudget(whole)).toMatchObject({ fits: true, advice: null });
     expect(countBudget({ ...whole, provider: "webgpu", left: null })).toMatchObject({
       fits: true,
@@ -97,7 +97,7 @@ describe("advice", () => {
   });
 
   test.each([
-    // Two newest, the best, and the one that is written.
+    // The two newest, the best, and the one being written.
     ["fewer checkpoints", full, 3 * per + 100 * 64, /gives 1 MB more: set checkpoints kept to 1\.$/],
     ["LoRA", { ...full, keepLast: 1 }, 2.5 * per, /train with LoRA/],
     ["room on the disk", full, 1000, /delete runs, models or datasets/],
@@ -108,7 +108,7 @@ describe("advice", () => {
     expect(diskRefusal({ ...whole, recipe, left })).toBe(budget.advice);
   });
 
-  // Of a wide model the weights rule, of long rows the attention between all their places.
+  // A wide model is mostly weights; long rows are mostly attention.
   const wide = defineModel({ ...tinyConfig, hidden_size: 1024, vocab_size: 300_000 });
   test.each([
     ["LoRA", wide, full, { rows: 1, length: 16 }, /train with LoRA/],
@@ -120,8 +120,8 @@ describe("advice", () => {
       /rows at a time to 2, and micro-batches per step to 6 for the same step\.$/,
     ],
     ["what is left", model, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /shorten the longest row/],
-  ])("of too little memory names %s", (_, other, recipe, places, words) => {
-    const budget = countBudget({ ...whole, model: other, recipe, shapes: [{ ...places, supervised: 16 }] });
+  ])("of too little memory names %s", (_, other, recipe, size, words) => {
+    const budget = countBudget({ ...whole, model: other, recipe, shapes: [{ ...size, supervised: 16 }] });
     expect(budget.memory.total).toBeGreaterThan(2 ** 32);
     expect(budget).toMatchObject({ fits: false, memory: { limit: 2 ** 32 } });
     expect(budget.advice).toMatch(words);

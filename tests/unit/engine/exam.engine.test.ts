@@ -1,6 +1,6 @@
 /**
- * The engine's exam on wasm in Node, of a made-up model before and after a run. Oracle: a loss does not depend on which texts
- * are evaluated together, and a model that has not learnt anything spreads its guesses over the whole vocabulary.
+ * The engine's exam on wasm in Node, of a made-up model before and after a run. Oracles: the loss does not depend on which
+ * texts are evaluated together; an untrained model predicts all tokens of the vocabulary about equally.
  */
 
 import { expect, test } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * Fetching a model so that it can go on after a cut. Oracles: the bytes that a local server counts, and the hash that the
- * same model has from files on disk.
+ * Interrupted and resumed fetches of a model. Oracles: the bytes that a local server counts, and the hash of the same model
+ * from files on disk.
  */
 
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -23,14 +23,14 @@ shortenPauses();
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** Files of a model whose weights take so many numbers more than four chunks. */
+/** Files of a model whose weights take more than four chunks. */
 function modelFiles(change: Readonly<Record<string, unknown>> = {}): Record<string, Uint8Array<ArrayBuffer>> {
   const config = { ...tinyConfig, hidden_size: 256, intermediate_size: 2048, num_hidden_layers: 2, ...change };
   const tensors = checkpointTensors(defineModel(config)).map(({ name, shape }, index) => ({
     name,
     shape,
     dtype: "F32" as const,
-    // Chunks that differ.
+    // Every chunk has other bytes.
     data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 31 + index * 7919) % 1024) / 1024 - 0.5),
   }));
   const small = tinyModel([]);
@@ -63,7 +63,7 @@ beforeAll(async () => {
   hash = (await library.openModel({ kind: "files", files: chosen })).summary.hash;
 });
 
-/** The disk, on which something happens once the small files and two chunks of the weights are kept, each with its record. */
+/** Calls `happen` once the disk has the small files and two chunks of the weights, each with its record. */
 function halfWay(disk: Disk, happen: () => void): Disk {
   let left = 1 + 2 * 5;
   const watched = (inner: Disk["records"]): Disk["records"] => ({
@@ -89,7 +89,7 @@ async function serve(): Promise<FakeHub> {
   return hub;
 }
 
-async function keptOn(disk: Disk): Promise<number> {
+async function bytesStored(disk: Disk): Promise<number> {
   const { storage } = await tab(tabOn(disk));
   const fetch = await storage.fetches.get(address);
   return (fetch?.files ?? []).reduce(
@@ -98,7 +98,7 @@ async function keptOn(disk: Disk): Promise<number> {
   );
 }
 
-test("inspected first, then fetched, each byte once, kept with its address, and known as kept afterwards", async () => {
+test("a model is inspected, fetched with each byte once, and stored under its address", async () => {
   const server = await serve();
   const { library, storage, events } = await tab(tabOn(newDisk()));
   const inspection = await library.inspect(typed);
@@ -108,7 +108,7 @@ test("inspected first, then fetched, each byte once, kept with its address, and 
     source: { kind: "hub", id: "owner/name", revision: sha, folder: "" },
     byteLength: total,
     fetched: 0,
-    kept: null,
+    copyHash: null,
     architecture: "LlamaForCausalLM",
     layers: 2,
   });
@@ -123,15 +123,15 @@ test("inspected first, then fetched, each byte once, kept with its address, and 
   expect(summary).toMatchObject({ hash, name: "owner/name", stored: true, address, parameters: numbers });
   expect(server.sent() - before).toBe(total);
   expect(await library.listFetches()).toEqual([]);
-  expect(await library.inspect(typed)).toMatchObject({ kept: hash, fetched: 0 });
+  expect(await library.inspect(typed)).toMatchObject({ copyHash: hash, fetched: 0 });
   expect(await library.listModels()).toMatchObject([{ hash, address, savedAt: expect.stringMatching(/^20\d\d-/) }]);
   expect(await storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
-  const told = events.flatMap((event) => (event.type === "progress" && /Fetching/.test(event.task) ? [event] : []));
-  expect(told.at(-1)).toEqual({ type: "progress", task: "Fetching owner/name", done: total, total });
-  expect(told.map(({ done }) => done)).toEqual(told.map(({ done }) => done).toSorted((a, b) => a - b));
+  const progress = events.flatMap((event) => (event.type === "progress" && /Fetching/.test(event.task) ? [event] : []));
+  expect(progress.at(-1)).toEqual({ type: "progress", task: "Fetching owner/name", done: total, total });
+  expect(progress.map(({ done }) => done)).toEqual(progress.map(({ done }) => done).toSorted((a, b) => a - b));
 });
 
-test("a tab killed at any write goes on with what it kept: no byte of that is fetched again", {
+test("after a kill at any write the next tab resumes: no stored byte is fetched again", {
   timeout: 300_000,
 }, async () => {
   const server = await serve();
@@ -148,39 +148,39 @@ test("a tab killed at any write goes on with what it kept: no byte of that is fe
     );
     stop.abort();
     await server.quiet();
-    const kept = await keptOn(disk);
-    seen.add(kept);
+    const stored = await bytesStored(disk);
+    seen.add(stored);
     const second = await tab(tabOn(disk));
     const [unfinished] = await second.library.listFetches();
-    // The last write of all makes the fetch a kept model.
+    // The last write turns the fetch into a stored model.
     if (!unfinished) {
       expect(killed).toBe(true);
       expect((await second.library.listModels()).map((model) => model.hash)).toEqual([hash]);
       break;
     }
-    expect(unfinished).toMatchObject({ address, name: "owner/name", fetched: kept, byteLength: total });
+    expect(unfinished).toMatchObject({ address, name: "owner/name", fetched: stored, byteLength: total });
     const sent = server.sent();
-    const asked = server.asked.length;
+    const requests = server.asked.length;
     const { summary } = await second.library.openModel(unfinished.source);
     expect(summary, `killed at write ${at}`).toMatchObject({ hash, stored: true, name: "owner/name" });
-    expect(server.sent() - sent, `killed at write ${at}`).toBe(total - kept);
-    // The commit is known, so the hub's API is not asked.
-    expect(server.asked.slice(asked).some(({ path }) => path.startsWith("/api/"))).toBe(false);
+    expect(server.sent() - sent, `killed at write ${at}`).toBe(total - stored);
+    // The commit is known, so the hub's API gets no request.
+    expect(server.asked.slice(requests).some(({ path }) => path.startsWith("/api/"))).toBe(false);
     expect(await second.storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
   }
-  // Every border between two chunks was met.
+  // The kills covered every chunk boundary.
   const small = total - weights;
   for (let n = 0; n <= chunks; n++) expect(seen).toContain(small + Math.min(weights, n * chunkBytes));
 });
 
-test("cancelling keeps what is there and lists it; discarding frees it", async () => {
+test("a cancelled fetch stays and is listed; discarding frees it", async () => {
   const server = await serve();
   const stop = new AbortController();
   const { library, storage } = await tab(tabOn(halfWay(newDisk(), () => stop.abort())));
   await expect(library.openModel(typed, stop.signal)).rejects.toMatchObject({ name: "AbortError" });
   await server.quiet();
   expect(await library.listFetches()).toMatchObject([{ fetched: half, byteLength: total }]);
-  expect(await library.inspect(typed)).toMatchObject({ fetched: half, kept: null });
+  expect(await library.inspect(typed)).toMatchObject({ fetched: half, copyHash: null });
   expect(await library.listModels()).toEqual([]);
   expect(await storage.collect()).toBe(0);
   await library.discardFetch(address);
@@ -188,7 +188,7 @@ test("cancelling keeps what is there and lists it; discarding frees it", async (
   expect(await storage.audit()).toEqual({ chunks: 0, bytes: 0, referenced: 0, orphans: 0, damaged: 0 });
 });
 
-test("a refusal in the middle keeps what came, in the hub's words", async () => {
+test("when the hub refuses in the middle, the fetched bytes stay, and the error gives the hub's reason", async () => {
   const server = await serve();
   const { library } = await tab(tabOn(halfWay(newDisk(), () => server.fail(429))));
   await expect(library.openModel(typed)).rejects.toThrow(
@@ -203,8 +203,8 @@ test("a refusal in the middle keeps what came, in the hub's words", async () => 
 });
 
 describe("another address", () => {
-  /** Cut off half-way; a second tab goes on from a server whose files say when they last changed. */
-  async function cutAndGoOn(changed: boolean) {
+  /** Interrupts a fetch half-way, and resumes it in a second tab; the server sends Last-Modified. */
+  async function interruptAndResume(changed: boolean) {
     let modified = "Mon, 05 Jan 2026 10:00:00 GMT";
     const sent: number[] = [];
     const server = await serveFiles(files, (request, response, name) => {
@@ -222,8 +222,8 @@ describe("another address", () => {
       const stop = new AbortController();
       const first = await tab(tabOn(halfWay(disk, () => stop.abort())));
       await expect(first.library.openModel(source, stop.signal)).rejects.toMatchObject({ name: "AbortError" });
-      // A part may still be on its way.
-      await new Promise((go) => setTimeout(go, 100));
+      // A response may still arrive.
+      await new Promise((resolve) => setTimeout(resolve, 100));
       sent.length = 0;
       if (changed) modified = "Tue, 06 Jan 2026 10:00:00 GMT";
       const second = await tab(tabOn(disk));
@@ -237,14 +237,14 @@ describe("another address", () => {
     }
   }
 
-  test("goes on too, after asking each file whether it is the same", async () => {
-    // The question is the opening of a file: it brings the first bytes of it.
-    const questions = total - weights + 64 * 2 ** 10;
-    expect(await cutAndGoOn(false)).toBe(weights - 2 * chunkBytes + questions);
+  test("is resumed too, after each file was checked for changes", async () => {
+    // Opening a file checks it, and fetches its first bytes.
+    const checks = total - weights + 64 * 2 ** 10;
+    expect(await interruptAndResume(false)).toBe(weights - 2 * chunkBytes + checks);
   });
 
-  test("begins anew where the server has another version, so that no two are mixed", async () => {
-    expect(await cutAndGoOn(true)).toBe(total);
+  test("starts again where the server has another version, so that no two versions are mixed", async () => {
+    expect(await interruptAndResume(true)).toBe(total);
   });
 });
 
@@ -252,7 +252,7 @@ describe("a disk without room", () => {
   const leave = (bytes: number) =>
     vi.stubGlobal("navigator", { storage: { estimate: async () => ({ usage: 0, quota: bytes }) } });
 
-  test("is told before the weights of a large model are fetched", async () => {
+  test("is reported before the weights of a large model are fetched", async () => {
     const large = modelFiles({ hidden_size: 1024, intermediate_size: 8192, num_hidden_layers: 1 });
     hub = await fakeHub({ "owner/large": { files: large } });
     const { library } = await tab(tabOn(newDisk()));
@@ -265,7 +265,7 @@ describe("a disk without room", () => {
     expect(hub.sent()).toBeLessThan(1e6);
   });
 
-  test("costs a small model its copy, and nothing else", async () => {
+  test("leaves a small model open without a copy", async () => {
     await serve();
     const { library, storage } = await tab(tabOn(newDisk()));
     leave(1e6);
@@ -277,7 +277,7 @@ describe("a disk without room", () => {
   });
 });
 
-test("a model that is no use is refused before its weights, and leaves nothing unfinished", async () => {
+test("a model that Hone cannot use is refused before its weights, and leaves no fetch", async () => {
   const { "tokenizer.json": tokenizer, ...rest } = files;
   const small = encode(JSON.stringify({ ...tinyConfig, vocab_size: 8 }));
   hub = await fakeHub({

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { createExports } from "../../../src/engine/export.ts";
 import type { Library } from "../../../src/engine/library.ts";
-import { createRunDesk } from "../../../src/engine/runs.ts";
+import { createRunService } from "../../../src/engine/runs.ts";
 import type { TextService } from "../../../src/engine/textService.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { memoryScratch, type Scratch } from "../../../src/storage/scratch.ts";
@@ -44,7 +44,7 @@ test("a full disk at any write of an export leaves nothing, and says what is tru
   const before = await diskText(disk);
   const exportWith = (scratch: Scratch) => {
     const emit = () => undefined;
-    return createRunDesk(
+    return createRunService(
       storage,
       createExports(storage, {} as Library, {} as TextService, scratch, emit),
       emit,

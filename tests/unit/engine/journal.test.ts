@@ -1,4 +1,4 @@
-/** Oracle: the record that each end of a run must leave. */
+/** The journal of a run. Oracle: the record that each end of a run must leave. */
 
 import { describe, expect, it, vi } from "vitest";
 import { createJournal } from "../../../src/engine/journal.ts";
@@ -53,7 +53,7 @@ const stateAfter = (steps: number): LoopState => {
   return { ...start, step: steps, updates: steps, seconds: 2 * steps, progress: progressOf(seen, []) };
 };
 
-/** Curves that note what they get. */
+/** Curves that record their points. */
 function noted() {
   const steps: number[] = [];
   const evaluations: number[] = [];
@@ -87,7 +87,7 @@ describe("the journal of a run", () => {
     expect(written.at(stateAfter(3))).toMatchObject({ step: 3, seconds: 6, status: "running" });
   });
 
-  it("ends with the state it ended in, though more was heard: a full disk goes back to the last checkpoint", () => {
+  it("ends with the given state, though it got later events: a full disk goes back to the last checkpoint", () => {
     const { journal: written, noted: seen } = journal();
     written.begin(start, seen.curves);
     for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
@@ -106,7 +106,7 @@ describe("the journal of a run", () => {
     expect(seen.dropped()).toBe(0);
   });
 
-  it("tells the page a record of the same size after ten steps as after ten thousand", () => {
+  it("emits a record of the same size after ten steps as after ten thousand", () => {
     const { journal: written, noted: seen, told } = journal();
     written.begin(start, seen.curves);
     const size = (steps: number) => {
@@ -117,7 +117,7 @@ describe("the journal of a run", () => {
     expect(size(10_000) - size(10)).toBeLessThan(100);
   });
 
-  it("fails with everything that was seen, and the reason", () => {
+  it("fails with all points so far, and the reason", () => {
     const { journal: written, noted: seen } = journal();
     written.begin(start, seen.curves);
     written.hear({ type: "evaluation", metrics: { step: 0, loss: 5, sets: { validation: 5 } } });
@@ -138,10 +138,10 @@ describe("the journal of a run", () => {
 
   it.each([
     ["the newest checkpoint", [2, 1], 2],
-    ["the one before, where the newest gives them itself", [3, 1], 1],
-    ["the beginning, where only that one is there", [3], 0],
-    ["the beginning, where none is", [], 0],
-  ])("says after numbers that left the finite range that it goes on slower from %s", (_, checkpoints, from) => {
+    ["the one before, where the newest has bad weights", [3, 1], 1],
+    ["the beginning, where the newest has bad weights and is the only one", [3], 0],
+    ["the beginning, where there is no checkpoint", [], 0],
+  ])("after a loss that is not finite, resumes with a lower rate from %s", (_, checkpoints, from) => {
     const { journal: written } = journal();
     written.begin(start, noted().curves);
     for (const step of [1, 2, 3]) written.hear({ type: "step", metrics: metrics(step) });
@@ -152,11 +152,11 @@ describe("the journal of a run", () => {
     expect(reason).toContain(
       `Resume goes on from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"} with`,
     );
-    // Once another is saved, that is the newest.
+    // The next saved checkpoint is good, so the run resumes from the newest again.
     expect(written.at(stateAfter(2)).resumeFrom).toBeNull();
   });
 
-  it("does not slow down a model that was broken before the first step", () => {
+  it("does not lower the rate where the loss was not finite before the first step", () => {
     const { journal: written } = journal();
     written.begin(start, noted().curves);
     written.fail(new NonFiniteError("validation loss", Number.NaN, 0, []), null, []);
@@ -164,7 +164,7 @@ describe("the journal of a run", () => {
     expect(written.record().reason).not.toContain("Resume");
   });
 
-  it("keeps every look, and tells it apart from the record", () => {
+  it("records every snapshot, and emits the watch without the record", () => {
     const watch = { prompt: "q", place: { source: 0, row: 1 }, tokens: [], moments: [] };
     const told: EngineEvent[] = [];
     const written = createJournal(

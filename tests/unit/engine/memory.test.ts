@@ -1,6 +1,6 @@
 /**
- * The memory of a run as it is predicted. Oracle: the WebAssembly heap after the run's steps under Node, in one process, so each
- * setting needs more than those before it; and what follows from the parts by reason alone.
+ * The predicted memory of a run. Oracles: the WebAssembly heap after the run's steps in Node (one process, so each setting
+ * needs more than those before it), and bounds from the parts.
  */
 
 import { describe, expect, test } from "vitest";
@@ -20,8 +20,8 @@ const setting: Setting = {
   once: false,
 };
 
-describe("on the processor within 15 % of what the heap holds", () => {
-  // Of the rows of bench/memory.ts those that take a second. There, in November 2026, all were within 4 %.
+describe("on the processor within 15 % of the heap", () => {
+  // The settings of bench/memory.ts that take a second; there all were within 4 % in November 2026.
   test.each<[string, Partial<Setting>]>([
     ["a short row, where ONNX Runtime itself is most of it", { change: { rows: 1, length: 32 } }],
     ["an adapter, several rows", {}],
@@ -48,14 +48,14 @@ describe("of SmolLM2-135M with an adapter of rank 16", () => {
     return memoryOf({ model, recipe, shapes, heldOut: [], provider: "webgpu" });
   };
 
-  test("and 512 tokens: under 2 GB, of which the weights are those of the model and its adapter", () => {
+  test("and 512 tokens: under 2 GB, with the weights of model and adapter", () => {
     const { frozen, trained, total } = predicted();
     expect(frozen).toBe(4 * 134_515_008);
     expect(trained).toBe(4 * 4_884_480);
     expect(total).toBeLessThan(2e9);
   });
 
-  test("further lengths add only what their sessions keep: no buffer waits for the next of its shape", () => {
+  test("further lengths add only their sessions' constants: no buffer is cached for its shape", () => {
     expect(predicted({ lengths: [256, 128] }).total).toBeLessThan(1.01 * predicted().total);
   });
 });

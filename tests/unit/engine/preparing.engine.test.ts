@@ -1,6 +1,6 @@
 /**
- * Calls that are cancelled while they prepare, on wasm in Node: while rows become tokens, while weights are read, at any moment.
- * Oracle: the same run on an engine where nothing was cancelled, to the last bit and byte.
+ * Calls that are cancelled during preparation, on wasm in Node: during tokenizing, while weights are read, and in any task.
+ * Oracle: the same run, bit for bit, on an engine where nothing was cancelled.
  */
 
 import { beforeAll, describe, expect, test } from "vitest";
@@ -16,36 +16,36 @@ import { isLong } from "../../support/long.ts";
 import { recipeOf } from "../../support/recipe.ts";
 import { asFiles, jsonLines, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
-/** So many that they take a while to become tokens. */
+/** Enough rows that tokenizing takes a while. */
 const rows = 1000;
 
-/** What a test does at a moment. */
-interface Moments {
-  /** Rows were asked for, and are under way. */
-  tokenising: () => void;
-  /** Bytes of the model's weights are read. */
+/** Called during preparation; a test cancels there. */
+interface Hooks {
+  /** The dataset service prepares the rows. */
+  tokenizing: () => void;
+  /** Bytes of the weights are read. */
   reading: () => void;
-  /** The engine tells something. */
-  telling: (event: EngineEvent) => void;
+  /** The engine emits an event. */
+  emitting: (event: EngineEvent) => void;
 }
 
 const nothing = () => undefined;
 
 /** An engine with a model and rows of its own. */
 async function open() {
-  const at: Moments = { tokenising: nothing, reading: nothing, telling: nothing };
+  const at: Hooks = { tokenizing: nothing, reading: nothing, emitting: nothing };
   const service = createDatasetService(await openStorage(), nothing).during("");
   const watched: DataApi = {
     ...service,
     prepare(spec, signal) {
       const preparing = service.prepare(spec, signal);
-      at.tokenising();
+      at.tokenizing();
       return preparing;
     },
   };
   const engine = await createEngine(
     nodeEntries,
-    (event) => at.telling(event),
+    (event) => at.emitting(event),
     async () => watched,
   );
   await engine.start("wasm");
@@ -77,10 +77,10 @@ async function open() {
 
 type Here = Awaited<ReturnType<typeof open>>;
 
-/** A run's figures and its answer, and the bytes of tensors at its last step. */
+/** A run's curves and answer, and the bytes of tensors at its last step. */
 async function outcomeOf({ engine, request, at }: Here, run = () => engine.startRun(request)) {
   let bytes = 0;
-  at.telling = (event) => {
+  at.emitting = (event) => {
     if (event.type === "step") bytes = event.memory;
   };
   const { id, status, reason, samples } = await run();
@@ -95,27 +95,27 @@ beforeAll(async () => {
   expect(expected).toMatchObject({ status: "finished", reason: null });
 }, 300_000);
 
-/** The engine works as if nothing had been: the same run, and no tensor more on the device. */
-async function expectSound(here: Here, run?: () => ReturnType<EngineApi["startRun"]>) {
-  here.at.tokenising = nothing;
+/** Expects that the engine trains the same run, with no tensor more on the device. */
+async function expectUnharmed(here: Here, run?: () => ReturnType<EngineApi["startRun"]>) {
+  here.at.tokenizing = nothing;
   here.at.reading = nothing;
   expect(await outcomeOf(here, run)).toEqual(expected);
 }
 
 const aborted = expect.objectContaining({ name: "AbortError" });
 
-describe("a budget is cancelled, and the engine goes on", { timeout: 300_000 }, () => {
-  test("while rows become tokens", async () => {
+describe("after a cancelled budget the engine works", { timeout: 300_000 }, () => {
+  test("while rows are tokenized", async () => {
     const here = await open();
     const cancel = new AbortController();
-    let asked = 0;
-    here.at.tokenising = () => {
-      asked++;
+    let calls = 0;
+    here.at.tokenizing = () => {
+      calls++;
       cancel.abort();
     };
     await expect(here.engine.budget(here.request, cancel.signal)).rejects.toEqual(aborted);
-    expect(asked).toBe(1);
-    await expectSound(here);
+    expect(calls).toBe(1);
+    await expectUnharmed(here);
   });
 
   test("while the weights are read", async () => {
@@ -128,7 +128,7 @@ describe("a budget is cancelled, and the engine goes on", { timeout: 300_000 }, 
     };
     await expect(here.engine.budget(here.request, cancel.signal)).rejects.toEqual(aborted);
     expect(reads).toBeGreaterThanOrEqual(3);
-    await expectSound(here);
+    await expectUnharmed(here);
   });
 
   test("after so many tasks", async () => {
@@ -146,59 +146,59 @@ describe("a budget is cancelled, and the engine goes on", { timeout: 300_000 }, 
     }
     expect(outcomes).toContain("AbortError");
     expect(new Set([...outcomes, "AbortError", "measured"]).size).toBe(2);
-    await expectSound(here);
+    await expectUnharmed(here);
   });
 });
 
 describe("a run is stopped before its first step", { timeout: 300_000 }, () => {
-  test("cancelled while tokenising: it ends at once without a record, and another trains", async () => {
+  test("cancelled while tokenizing: it ends without a record, and another run trains", async () => {
     for (const way of ["cancelRun", "signal"] as const) {
       const here = await open();
       const before = await here.engine.listRuns();
       const cancel = new AbortController();
-      let heard = 0;
-      here.at.tokenising = () => {
-        heard++;
+      let calls = 0;
+      here.at.tokenizing = () => {
+        calls++;
         if (way === "signal") cancel.abort();
         else void here.engine.cancelRun();
       };
       await expect(here.engine.startRun(here.request, cancel.signal)).rejects.toEqual(aborted);
-      expect(heard).toBe(1);
+      expect(calls).toBe(1);
       expect(await here.engine.listRuns()).toEqual(before);
-      await expectSound(here);
+      await expectUnharmed(here);
     }
   });
 
-  test("cancelled while reading: it is cancelled, and another trains", async () => {
+  test("cancelled while reading weights: its status is cancelled, and another run trains", async () => {
     for (const way of ["cancelRun", "signal"] as const) {
       const here = await open();
       const cancel = new AbortController();
-      let heard = 0;
+      let calls = 0;
       here.at.reading = () => {
-        heard++;
-        if (heard > 1) return;
+        calls++;
+        if (calls > 1) return;
         if (way === "signal") cancel.abort();
         else void here.engine.cancelRun();
       };
       const ended = await here.engine.startRun(here.request, cancel.signal);
       expect(ended).toMatchObject({ status: "cancelled", step: 0, reason: null });
-      expect(heard).toBeGreaterThan(0);
-      await expectSound(here);
+      expect(calls).toBeGreaterThan(0);
+      await expectUnharmed(here);
     }
   });
 
-  test.each(["tokenising", "reading"] as const)(
-    "paused while %s: resumed, it is the run without a pause",
-    async (moment) => {
+  test.each(["tokenizing", "reading"] as const)(
+    "paused while %s and resumed, it equals the run without a pause",
+    async (hook) => {
       const here = await open();
-      let heard = 0;
-      here.at[moment] = () => {
-        heard++;
-        if (heard === 1) void here.engine.pauseRun();
+      let calls = 0;
+      here.at[hook] = () => {
+        calls++;
+        if (calls === 1) void here.engine.pauseRun();
       };
       const { id, status, step } = await here.engine.startRun(here.request);
       expect([status, step]).toEqual(["paused", 0]);
-      await expectSound(here, () => here.engine.resumeRun(id));
+      await expectUnharmed(here, () => here.engine.resumeRun(id));
     },
   );
 });

@@ -1,6 +1,6 @@
 /**
- * Questions of many lengths to a base model and a run, as under Compare, on wasm in Node; two hundred in the long form. Oracle:
- * ONNX Runtime's own sessions, counted as they are made and released beneath everything.
+ * Questions of many lengths to a base model and a run, as under Compare, on wasm in Node; two hundred in the long form.
+ * Oracle: ONNX Runtime's own sessions, counted as they are created and released.
  */
 
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -49,24 +49,24 @@ test("live sessions stay within their budget, and the same question gets the sam
   const lengths = Array.from({ length: questions }, (_, i) =>
     isLong ? 1 + random.below(contextLength - 100) : 1 + Math.floor((i / questions) * (contextLength - 100)),
   );
-  const ask = async (length: number, runId: string | null) => {
-    const { text, finish } = await engine.ask({
+  const answerOf = async (length: number, runId: string | null) => {
+    const { text, finish } = await engine.answer({
       requestId: "",
       modelHash,
       runId,
       checkpoint: null,
       template: recipe.template,
       systemPrompt: null,
-      // A token a letter.
+      // Each letter is a token.
       messages: [{ role: "user", content: "q".repeat(length) }],
       sampling: { temperature: 0.8, topK: null, topP: null, maxTokens: 4, seed: length },
     });
     return { text, finish };
   };
-  const both = async (length: number) => [await ask(length, null), await ask(length, id)];
+  const both = async (length: number) => [await answerOf(length, null), await answerOf(length, id)];
   const answers = new Map<number, Awaited<ReturnType<typeof both>>>();
   for (const length of lengths) answers.set(length, await both(length));
-  // Far more were made than may live.
+  // Many sessions were released.
   expect(sessions.made).toBeGreaterThan(2 * sessionBudget.sessions);
   expect(sessions.most).toBeLessThanOrEqual(sessionBudget.sessions + 1);
   for (const length of lengths.slice(0, 4)) expect(await both(length)).toEqual(answers.get(length));

@@ -1,4 +1,4 @@
-/** What of a recipe the model itself refuses, before any row is read. */
+/** Recipes that do not fit the model, refused before any row is read. Oracle: the model's config. */
 
 import { expect, test } from "vitest";
 import { checkRecipe } from "../../../src/engine/prepare.ts";
@@ -8,7 +8,7 @@ import { smallLlama } from "../../support/smallLlama.ts";
 const model = { definition: smallLlama({ max_position_embeddings: 512 }) };
 const recipe = defaultRecipe("lora");
 
-test("a target that the model has not is refused by name, with those it has", () => {
+test("an unknown target is refused by name, with the targets of the model", () => {
   expect(() => checkRecipe(model, recipe)).not.toThrow();
   const lora = { ...recipe.lora, targets: ["q_proj", "c_attn"] };
   expect(() => checkRecipe(model, { ...recipe, lora })).toThrow(
@@ -17,6 +17,6 @@ test("a target that the model has not is refused by name, with those it has", ()
   expect(() => checkRecipe(model, { ...recipe, method: "full", lora })).not.toThrow();
 });
 
-test("a length beyond the model's context is refused with both", () => {
+test("a length beyond the model's context is refused with both numbers", () => {
   expect(() => checkRecipe(model, { ...recipe, maxLength: 513 })).toThrow(/513 tokens, but .* holds 512/);
 });

@@ -252,11 +252,7 @@ describe("the file of a run", () => {
     ["a question less", inExam((e) => ({ ...e, questions: [] })), /has 0 questions instead of 3/],
     ["another base model", inExam((e) => ({ ...e, modelHash: "x" })), /is of another base model/],
     ["another run", inExam((e) => ({ ...e, runId: "x", step: 1 })), /is of another run/],
-    [
-      "a step behind the end",
-      inExam((e) => ({ ...e, runId: run.id, step: 1e300 })),
-      /step of results\/exams\/0\.json/,
-    ],
+    ["a step behind the end", inExam((e) => ({ ...e, runId: run.id, step: 1e300 })), /step of results\/exams\/0\.json/],
     ["a step past the run", inExam((e) => ({ ...e, runId: run.id, step: 9 })), /is of step 9, and the run has 8/],
     ["a negative step", inExam((e) => ({ ...e, runId: run.id, step: -10 })), /step of results\/exams\/0\.json/],
     ["no date", inExam((e) => ({ ...e, takenAt: "yesterday" })), /takenAt of results\/exams\/0\.json/],

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { createRowStore } from "../../../src/datasets/rows.ts";
 import { createExports } from "../../../src/engine/export.ts";
 import type { Library } from "../../../src/engine/library.ts";
-import { createRunDesk } from "../../../src/engine/runs.ts";
+import { createRunService } from "../../../src/engine/runs.ts";
 import type { TextService } from "../../../src/engine/textService.ts";
 import { sha256 } from "../../../src/hub/hash.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
@@ -33,7 +33,7 @@ export async function placeOn(disk: Disk = newDisk()) {
   const events: EngineEvent[] = [];
   const emit = (event: EngineEvent) => void events.push(event);
   const exports = createExports(storage, {} as Library, {} as TextService, memoryScratch(), emit);
-  const { calls } = createRunDesk(storage, exports, emit);
+  const { calls } = createRunService(storage, exports, emit);
   return { storage, disk, events, ...calls };
 }
 

@@ -1,6 +1,6 @@
 /**
- * A run as one file: out of one storage, into another that is empty. Oracle: what was saved in the first. Then the file is damaged in
- * every part of it, and what comes of it is looked at in the second storage.
+ * A run exported from one storage and imported into an empty one. Oracle: the run in the first storage. A file that is damaged
+ * in any part must leave the second storage empty.
  */
 
 import { strToU8, unzipSync, zipSync } from "fflate";
@@ -9,7 +9,7 @@ import { createRowStore } from "../../../src/datasets/rows.ts";
 import { createExports } from "../../../src/engine/export.ts";
 import { createJournal } from "../../../src/engine/journal.ts";
 import type { Library } from "../../../src/engine/library.ts";
-import { createRunDesk } from "../../../src/engine/runs.ts";
+import { createRunService } from "../../../src/engine/runs.ts";
 import type { TextService } from "../../../src/engine/textService.ts";
 import { recordText } from "../../../src/export/runFile.ts";
 import { sha256 } from "../../../src/hub/hash.ts";
@@ -39,15 +39,15 @@ async function place() {
   const storage = await openStorage(tabOn(newDisk()));
   const told: EngineEvent[] = [];
   const emit = (event: EngineEvent) => void told.push(event);
-  const desk = createRunDesk(storage, createExports(storage, noModels, noTemplates, memoryScratch(), emit), emit);
-  return { storage, told, ...desk, ...desk.calls };
+  const service = createRunService(storage, createExports(storage, noModels, noTemplates, memoryScratch(), emit), emit);
+  return { storage, told, ...service, ...service.calls };
 }
 
 /** So wide that the file of the tensors has two pieces with a hash of their own. */
 const width = 90_000;
 const pairs = Array.from({ length: 300 }, (_, i) => ({ instruction: `Say ${i} é.`, output: `${i}` }));
 
-/** Two checkpoints that are kept, one that is neither newest nor best, and rows. */
+/** A run with rows and three checkpoints, of which step 20 is neither the newest nor the best. */
 async function filled({ storage }: { readonly storage: Storage }): Promise<RunRecord> {
   const text = new TextEncoder().encode(JSON.stringify(pairs));
   const { summary } = await createRowStore(storage).read(bytesFromMemory("pairs.json", text), () => undefined);
@@ -92,16 +92,16 @@ async function digested(storage: Storage, step: number) {
 const asFile = (content: BlobPart, name = "the-run.zip") => new File([content], name);
 
 describe("export and import", () => {
-  test("an empty storage has an equal record, equal checkpoints and equal rows afterwards", async () => {
+  test("an import gives an equal record, equal checkpoints and equal rows", async () => {
     const second = await place();
     const { added, record: taken, notes } = await second.importRun(asFile(archive));
     expect({ added, notes }).toEqual({ added: true, notes: [] });
-    // NaN among the losses included.
+    // Also equal where a loss is NaN.
     expect(taken).toEqual(record);
     expect(await second.storage.runs.get(record.id)).toEqual(record);
     expect(await second.curvesOf(record.id)).toEqual(await first.curvesOf(record.id));
     expect(Number.isNaN((await second.curvesOf(record.id)).steps.loss[0])).toBe(true);
-    // Newest and best; that of step 20 is neither.
+    // The newest and the best one.
     expect(await second.storage.checkpoints.steps(record.id)).toEqual([30, 10]);
     for (const step of [30, 10]) {
       expect(await digested(second.storage, step)).toEqual(await digested(first.storage, step));
@@ -121,7 +121,7 @@ describe("export and import", () => {
     expect(second.told.at(-1)).toEqual({ type: "runsChanged" });
   });
 
-  test("the archive holds plain files that another unzip reads, and says which model is needed", async () => {
+  test("the archive has plain files that another unzip reads, and names the base model", async () => {
     const held = unzipSync(new Uint8Array(await archive.arrayBuffer()));
     const { sources, model } = record;
     expect(Object.keys(held)).toEqual([
@@ -140,7 +140,7 @@ describe("export and import", () => {
     );
   });
 
-  test("what is here already is told and left alone, also when it was renamed; twice changes nothing", async () => {
+  test("importing a run that is present changes nothing and says so, also when it was renamed", async () => {
     const second = await place();
     await second.importRun(asFile(archive));
     await second.editRun(record.id, { name: "Mine", note: "kept" });
@@ -149,7 +149,7 @@ describe("export and import", () => {
     expect((await second.listRuns()).map(({ name, note }) => [name, note])).toEqual([["Mine", "kept"]]);
   });
 
-  test("another run of the same id stays as it is, and the one that comes gets a new id", async () => {
+  test("where another run has its id, the imported run gets a new id", async () => {
     const second = await place();
     await second.storage.checkpoints.save(contents(runRecord(record.id, 7), { w: Uint8Array.of(7) }));
     const { added, record: taken, notes } = await second.importRun(asFile(archive));
@@ -159,11 +159,11 @@ describe("export and import", () => {
     expect({ ...taken, id: record.id }).toEqual(record);
     expect(await second.storage.checkpoints.steps(record.id)).toEqual([7]);
     expect(await second.storage.checkpoints.steps(taken.id)).toEqual([30, 10]);
-    // Once more it is known under its new id.
+    // A second import finds it by its content.
     expect(await second.importRun(asFile(archive))).toMatchObject({ added: false, record: { id: taken.id } });
   });
 
-  test("each checkpoint brings the curves up to it, and resuming in the other storage goes on from there", async () => {
+  test("each imported checkpoint has the curves up to its step", async () => {
     const point = (step: number) => ({
       ...{ step, loss: 1 / step, gradientNorm: 1, learningRate: 0.1, tokens: 9, supervisedTokens: 3, examples: 2 },
       seconds: step / 7,
@@ -202,14 +202,14 @@ describe("export and import", () => {
       expect(curves).toEqual(await here.storage.curves.read("r", opened.curves));
       expect(back.progress).toMatchObject({ steps: { points: step - 300, last: { step, loss: 1 / step } } });
     }
-    // Out of there as well, where the states hold their curves themselves.
+    // Exported again: after an import the states have their curves in them.
     const { archive: again } = await there.exportRun("r");
     const third = await place();
     await third.importRun(asFile(again));
     expect(await third.curvesOf("r")).toEqual(await here.curvesOf("r"));
   });
 
-  test("rows that are not kept any more are left out, and that is said on the way out", async () => {
+  test("rows that are not stored any more are left out, and a note says so", async () => {
     const third = await place();
     await filled(third);
     await third.storage.datasets.delete(record.sources[0]?.hash ?? "");
@@ -232,7 +232,7 @@ describe("export and import", () => {
   });
 });
 
-/** The archive with a byte of a file changed, at that place of the file's content. */
+/** The archive with one byte of a file changed, at offset `at` of the file's content. */
 async function spoiltAt(content: Uint8Array, at: number): Promise<Uint8Array<ArrayBuffer>> {
   const whole = new Uint8Array(await archive.arrayBuffer());
   const head = content.subarray(0, 64);
@@ -329,8 +329,8 @@ describe("a file that is not whole is refused, and changes nothing", () => {
   });
 });
 
-describe("words of a run", () => {
-  test("name and note are kept; the rest of the record stays", async () => {
+describe("name and note of a run", () => {
+  test("are changed, and the rest of the record is not", async () => {
     const { storage, editRun, told } = await place();
     await storage.runs.put({ ...runRecord("r", 3), status: "paused" });
     const { updatedAt, ...edited } = await editRun("r", { name: "Better" });
@@ -343,7 +343,7 @@ describe("words of a run", () => {
     await expect(editRun("none", { name: "x" })).rejects.toThrow("There is no run none in this browser.");
   });
 
-  test("while it trains, the journal takes them, so that the next checkpoint keeps them", async () => {
+  test("go to the journal while it trains, so that the next checkpoint saves them", async () => {
     const { storage, editRun, follow, told } = await place();
     const running = runRecord("r", 3);
     await storage.runs.put(running);
@@ -359,7 +359,7 @@ describe("words of a run", () => {
     expect(told).toEqual([]);
   });
 
-  test("of a run that another tab trains they cannot be changed here", async () => {
+  test("cannot be changed while another tab trains the run", async () => {
     const { storage, editRun } = await place();
     await storage.runs.put(runRecord("r", 3));
     const release = await acquireTrainingLock();
@@ -368,7 +368,7 @@ describe("words of a run", () => {
   });
 });
 
-test("a run's size counts what its checkpoints share once", async () => {
+test("a run's size counts chunks that its checkpoints share once", async () => {
   const sizes = await first.runSizes();
   const held = await first.storage.checkpoints.steps(record.id);
   expect(held).toEqual([30, 20, 10]);

@@ -1,6 +1,6 @@
 /**
- * A run in two stages on wasm, from rows to record. Oracles: the text's own validation loss before and after the first
- * stage, the chats' before and after the second; and for a pause at the border, the run without it, bit for bit.
+ * A run in two stages on wasm, from rows to record. Oracles: the validation loss of text before and after the first stage,
+ * that of chats before and after the second; for a pause at the stage boundary, the run without it, bit for bit.
  */
 
 import { beforeAll, describe, expect, test } from "vitest";
@@ -58,7 +58,7 @@ beforeAll(async () => {
 const kinds = async (runId: string) => (await engine.checkpointsOf(runId)).map(({ step, best }) => ({ step, best }));
 
 describe("a run in two stages", () => {
-  test("keeps in its record what each stage was", () => {
+  test("records objective, steps and examples of each stage", () => {
     expect([whole.status, whole.reason]).toEqual(["finished", null]);
     // 16 of 20 rows of each source, four to a step.
     expect(whole.stages.map(({ objective, steps, examples }) => ({ objective, steps, examples }))).toEqual([
@@ -67,32 +67,32 @@ describe("a run in two stages", () => {
     ]);
     expect(whole.totalSteps).toBe(56);
     expect(whole.examples).toEqual({ training: 32, validation: 8 });
-    // A stage's planned tokens are those that its passes learnt.
-    const learnt = (from: number, to: number) =>
+    // The planned tokens of a stage are those of one epoch.
+    const supervised = (from: number, to: number) =>
       curves.steps.supervisedTokens.slice(from, to).reduce((sum, tokens) => sum + tokens, 0);
-    expect(learnt(0, 32)).toBe(8 * (whole.stages[0]?.supervisedTokens ?? 0));
-    expect(learnt(32, 56)).toBe(6 * (whole.stages[1]?.supervisedTokens ?? 0));
+    expect(supervised(0, 32)).toBe(8 * (whole.stages[0]?.supervisedTokens ?? 0));
+    expect(supervised(32, 56)).toBe(6 * (whole.stages[1]?.supervisedTokens ?? 0));
   });
 
   test("the first stage lowers the loss of text, the second that of chats", () => {
     expect(curves.evaluations.map(({ step }) => step)).toEqual([0, 32, 56]);
-    const [base, border, end] = curves.evaluations.map(({ loss, sets }) => ({
+    const [base, boundary, end] = curves.evaluations.map(({ loss, sets }) => ({
       loss,
       text: sets["validation of text"] ?? 0,
       chat: sets["validation of chats"] ?? 0,
     }));
-    if (!base || !border || !end) throw new Error("three validations were expected");
+    if (!base || !boundary || !end) throw new Error("three validations were expected");
     expect(base.text).toBeGreaterThan(4.5);
-    expect(border.text).toBeLessThan(0.5 * base.text);
-    expect(end.chat).toBeLessThan(0.5 * border.chat);
-    // All held-out rows together lie between the kinds.
-    for (const { loss, text: ofText, chat } of [base, border, end]) {
+    expect(boundary.text).toBeLessThan(0.5 * base.text);
+    expect(end.chat).toBeLessThan(0.5 * boundary.chat);
+    // The loss of all held-out rows lies between those of the two kinds.
+    for (const { loss, text: ofText, chat } of [base, boundary, end]) {
       expect(loss).toBeGreaterThan(Math.min(ofText, chat));
       expect(loss).toBeLessThan(Math.max(ofText, chat));
     }
   });
 
-  test("the rate rises anew at the border, to the chats' own peak", () => {
+  test("at the stage boundary the rate warms up again, to the chats' own peak", () => {
     const rates = curves.steps.learningRate;
     expect(Math.max(...rates.slice(0, 32))).toBe(2e-2);
     expect(Math.max(...rates.slice(32))).toBe(1e-2);
@@ -101,7 +101,7 @@ describe("a run in two stages", () => {
   });
 
   test.each([31, 32, 33])(
-    "paused after step %i and resumed, it is the run without a pause",
+    "paused after step %i and resumed, it equals the run without a pause",
     async (step) => {
       const stopListening = onEvent((event) => {
         if (event.type === "step" && event.metrics.step === step) void engine.pauseRun();
@@ -120,8 +120,8 @@ describe("a run in two stages", () => {
     120_000,
   );
 
-  test("its best validation may lie in the first stage: it is kept, answers, and outlives pauses and a file", async () => {
-    // The chats' rate is so high that nothing held out is ever predicted as well again.
+  test("a best checkpoint in the first stage stays, answers, and survives a pause and an export", async () => {
+    // The chats' rate is so high that the validation loss never falls as low again.
     const wild = recipeWith(recipe, {
       bestBy: "text",
       learningRate: 1,
@@ -131,53 +131,53 @@ describe("a run in two stages", () => {
       keepLast: 1,
     });
     const request = { name: "wild", modelHash, sources: [text, chats], recipe: wild };
-    const border = 32;
+    const boundary = 32;
     const run = await engine.startRun(request);
-    expect([run.status, run.reason, run.totalSteps]).toEqual(["finished", null, border + 16]);
+    expect([run.status, run.reason, run.totalSteps]).toEqual(["finished", null, boundary + 16]);
     const { evaluations } = await engine.curvesOf(run.id);
     expect(evaluations.map(({ step }) => step)).toEqual([0, 8, 16, 24, 32, 40, 48]);
     const textLoss = ({ sets }: (typeof evaluations)[number]) => sets["validation of text"] ?? Number.NaN;
     const [best] = evaluations.toSorted((a, b) => textLoss(a) - textLoss(b));
     expect(best?.step).toBeGreaterThan(0);
-    expect(best?.step).toBeLessThanOrEqual(border);
+    expect(best?.step).toBeLessThanOrEqual(boundary);
     expect(run.best).toEqual(best);
-    const kept = [
+    const stored = [
       { step: run.totalSteps, best: false },
       { step: best?.step, best: true },
     ];
-    expect(await kinds(run.id)).toEqual(kept);
+    expect(await kinds(run.id)).toEqual(stored);
 
-    const ask = async (runId: string, checkpoint: number | null) => {
+    const answerOf = async (runId: string, checkpoint: number | null) => {
       const sampling = { temperature: 0, topK: null, topP: null, maxTokens: 8, seed: 1 };
       const messages = [{ role: "user", content: "Say 1." }] as const;
-      const { text: said, step } = await engine.ask({
+      const { text: said, step } = await engine.answer({
         ...{ requestId: "", modelHash, runId, checkpoint, template: wild.template, systemPrompt: null },
         ...{ messages, sampling },
       });
       return { said, step };
     };
-    const early = await ask(run.id, best?.step ?? 0);
+    const early = await answerOf(run.id, best?.step ?? 0);
     expect(early.step).toBe(best?.step);
-    expect(early.said).not.toBe((await ask(run.id, null)).said);
+    expect(early.said).not.toBe((await answerOf(run.id, null)).said);
 
-    // Paused behind the border, when the best is long past.
+    // Paused in the second stage, long after the best step.
     const stopListening = onEvent((event) => {
-      if (event.type === "step" && event.metrics.step === border + 5) void engine.pauseRun();
+      if (event.type === "step" && event.metrics.step === boundary + 5) void engine.pauseRun();
     });
     const paused = await engine.startRun({ ...request, name: "paused" });
     stopListening();
-    expect([paused.status, paused.step]).toEqual(["paused", border + 5]);
-    expect(await kinds(paused.id)).toEqual([{ step: paused.step, best: false }, kept[1]]);
+    expect([paused.status, paused.step]).toEqual(["paused", boundary + 5]);
+    expect(await kinds(paused.id)).toEqual([{ step: paused.step, best: false }, stored[1]]);
     expect((await engine.resumeRun(paused.id)).best).toEqual(best);
-    expect(await kinds(paused.id)).toEqual(kept);
+    expect(await kinds(paused.id)).toEqual(stored);
 
     const { archive } = await engine.exportRun(run.id);
     const file = new File([await archive.arrayBuffer()], "wild.zip");
     await engine.deleteRun(run.id);
     const { record } = await engine.importRun(file);
     expect(record.best).toEqual(best);
-    expect(await kinds(record.id)).toEqual(kept);
-    expect(await ask(record.id, best?.step ?? 0)).toEqual(early);
+    expect(await kinds(record.id)).toEqual(stored);
+    expect(await answerOf(record.id, best?.step ?? 0)).toEqual(early);
   });
 
   test.each([
@@ -189,17 +189,17 @@ describe("a run in two stages", () => {
     const { evaluations } = await engine.curvesOf(run.id);
     const [best] = evaluations.toSorted((a, b) => (a.sets[set] ?? Number.NaN) - (b.sets[set] ?? Number.NaN));
     expect(run.best).toEqual(best);
-    expect((await engine.checkpointsOf(run.id)).find((kept) => kept.best)?.step).toBe(best?.step);
+    expect((await engine.checkpointsOf(run.id)).find((stored) => stored.best)?.step).toBe(best?.step);
     // The text's lowest loss is below any of the chats', and in the text's own stage.
     const lowest = (name: string) => Math.min(...evaluations.map(({ sets }) => sets[name] ?? Number.NaN));
     expect(lowest("validation of text")).toBeLessThan(lowest("validation of chats"));
     expect((best?.step ?? 0) > 32).toBe(bestBy === "last");
   });
 
-  test("text alone is refused with the way out, and leaves no run", async () => {
+  test("text alone is refused with the way out, and leaves no record", async () => {
     const before = (await engine.listRuns()).length;
     await expect(engine.startRun({ name: "no", modelHash, sources: [text], recipe })).rejects.toThrow(
-      "all 16 examples to train on are plain text: choose a source of chats as well, or have everything learnt together",
+      "but all 16 training examples are plain text: choose a source of chats as well, or train everything together",
     );
     expect(await engine.listRuns()).toHaveLength(before);
   });

@@ -1,6 +1,6 @@
 /**
- * Runs planned in one stage and in two. Oracles: for one stage, batches and shapes written down before there were stages
- * (tests/golden/plan/together.json); for two, what was asked for, counted by hand from the sequences.
+ * Plans of runs in one stage and in two. Oracles: for one stage, batches and shapes of Hone before it had stages
+ * (tests/golden/plan/together.json); for two, counts by hand from the recipe and the sequences.
  */
 
 import { describe, expect, test } from "vitest";
@@ -33,12 +33,12 @@ const kindOf = (sequences: Sequences) => {
   return (example: TokenizedExample | undefined) => kinds.get(`${example?.origin.source} ${example?.origin.row}`);
 };
 const kind = kindOf(threeSources);
-/** Places in the training list of all that the next steps draw. */
+/** Indices in the training list that the next steps draw. */
 const drawn = (order: ReturnType<Plan["order"]>, steps: number) =>
   Array.from({ length: steps }, () => order.next().flat(2));
 
 describe("a run in one stage", () => {
-  test.each(together)("is what it was before there were stages ($mixture, packed: $packing)", (golden) => {
+  test.each(together)("equals the plan of Hone before it had stages ($mixture, packed: $packing)", (golden) => {
     const { mixture, packing } = golden as { mixture: MixtureMode; packing: boolean };
     const planned = plan({ mixture, packing });
     const place = ({ origin, weights }: Plan["training"][number]) => [origin.source, origin.row, weights.at(-1)];
@@ -65,7 +65,7 @@ describe("a run in one stage", () => {
   });
 });
 
-test("each example knows its file, and the line that the table has for it", () => {
+test("each example has its file, and its line from the table", () => {
   const planned = plan({ validationShare: 0.3 });
   const all = [...planned.training, ...planned.validation].map(({ origin }) => origin);
   expect(all).toHaveLength(threeSources.length);
@@ -74,7 +74,7 @@ test("each example knows its file, and the line that the table has for it", () =
 
 describe("a run in two stages", () => {
   test.each(ways)(
-    "takes text first, then chats, and nothing of the other kind in either ($mixture, packed: $packing)",
+    "draws only text in the first stage and only chats in the second ($mixture, packed: $packing)",
     (way) => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 3 });
       const [text, chat] = planned.stages;
@@ -88,7 +88,7 @@ describe("a run in two stages", () => {
     },
   );
 
-  test("its stages are as long as their passes, by hand", () => {
+  test("the steps of its stages are those of their epochs, by hand", () => {
     // One row of each source is held out; four rows make a step.
     const planned = plan({ stages: "text-first", textEpochs: 3, epochs: 2 });
     const counts = { text: 0, chat: 0 };
@@ -114,7 +114,7 @@ describe("a run in two stages", () => {
     ]);
   });
 
-  test("in whole passes each text comes as often as asked, each chat too, and λ scales weights within a stage", () => {
+  test("each text and each chat is drawn once per epoch of its stage, and λ scales weights within a stage", () => {
     const planned = plan({ mixture: "weight", stages: "text-first", textEpochs: 3, epochs: 2 });
     const times = planned.training.map(() => 0);
     for (const place of drawn(planned.order(), planned.totalSteps).flat()) times[place] = (times[place] ?? 0) + 1;
@@ -125,9 +125,9 @@ describe("a run in two stages", () => {
   test("λ as sampling shares out the draws within each stage", () => {
     const planned = plan({ mixture: "sampling", stages: "text-first", textEpochs: 4, epochs: 4 });
     let before = 0;
-    for (const { objective: learnt, examples } of planned.stages) {
+    for (const { objective, examples } of planned.stages) {
       // Text is in sources 1 and 2 (λ 0.5 and 2), chats in 0 and 2 (λ 1 and 2).
-      const [one, two] = learnt === "text" ? [1, 2] : [0, 2];
+      const [one, two] = objective === "text" ? [1, 2] : [0, 2];
       const share = (lambdas[one] ?? 0) / ((lambdas[one] ?? 0) + (lambdas[two] ?? 0));
       const order = planned.order();
       drawn(order, before);
@@ -141,13 +141,13 @@ describe("a run in two stages", () => {
     }
   });
 
-  test("a number of steps is that of the chats", () => {
+  test("a recipe's number of steps is that of the chats", () => {
     const planned = plan({ stages: "text-first", textEpochs: 1, steps: 5 });
     expect(planned.stages[1]?.steps).toBe(5);
     expect(planned.totalSteps).toBe((planned.stages[0]?.steps ?? 0) + 5);
   });
 
-  test("the same rows are held out as in one stage, and each kind has its own set", () => {
+  test("the held-out rows are those of one stage, and each kind has its own set", () => {
     const planned = plan({ stages: "text-first", validationShare: 0.3 });
     const one = plan({ validationShare: 0.3 });
     expect(planned.validation).toEqual(one.validation);
@@ -161,7 +161,7 @@ describe("a run in two stages", () => {
   });
 
   test.each(ways)(
-    "every batch has a shape that holds it, and teaches what was drawn ($mixture, packed: $packing)",
+    "every batch fits its shape, and supervises the tokens that were drawn ($mixture, packed: $packing)",
     (way) => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 3, epochs: 3, validationShare: 0.3 });
       const source = createBatchSource(planned.training, planned.buckets, planned.order());
@@ -171,17 +171,17 @@ describe("a run in two stages", () => {
           .next()
           .flat(2)
           .map((place) => planned.training[place]);
-        const taught = source.next().flatMap(lessonsOf).length;
-        expect(taught).toBe(examples.reduce((sum, one) => sum + (one ? supervisedOf(one) : 0), 0));
+        const supervised = source.next().flatMap(lessonsOf).length;
+        expect(supervised).toBe(examples.reduce((sum, one) => sum + (one ? supervisedOf(one) : 0), 0));
       }
       for (const { examples } of planned.heldOut) {
-        const taught = evaluationBatches(examples, planned.validationBuckets).flatMap(lessonsOf).length;
-        expect(taught).toBe(examples.reduce((sum, one) => sum + supervisedOf(one), 0));
+        const supervised = evaluationBatches(examples, planned.validationBuckets).flatMap(lessonsOf).length;
+        expect(supervised).toBe(examples.reduce((sum, one) => sum + supervisedOf(one), 0));
       }
     },
   );
 
-  test("a chat's batch does not pay for the many learnt tokens of a text as long", () => {
+  test("a chat's batch has no room for the many supervised tokens of an equally long text", () => {
     const chats = Array.from({ length: 8 }, () => [0, "chat", 64, 5] as const);
     const texts = Array.from({ length: 8 }, () => [1, "text", 64, 63] as const);
     const recipe = smallRecipe([1, 1], { stages: "text-first" });
@@ -193,14 +193,14 @@ describe("a run in two stages", () => {
   });
 
   test.each(ways)(
-    "resumes after any step, through what a checkpoint keeps, at the border too ($mixture, packed: $packing)",
+    "resumes after any step from a checkpoint's state, at the stage boundary too ($mixture, packed: $packing)",
     (way) => {
       const planned = plan({ ...way, stages: "text-first", textEpochs: 1.5 });
       const whole = createBatchSource(planned.training, planned.buckets, planned.order());
       for (let step = 0; step < planned.totalSteps; step++) {
-        const kept = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })), null).state;
-        const resumed = createBatchSource(planned.training, planned.buckets, planned.order(kept.sampler));
-        const follower = planned.order(kept.sampler);
+        const saved = readState(JSON.parse(JSON.stringify({ ...initialState(whole.state()), step })), null).state;
+        const resumed = createBatchSource(planned.training, planned.buckets, planned.order(saved.sampler));
+        const follower = planned.order(saved.sampler);
         expect(resumed.next()).toEqual(whole.next());
         follower.next();
         expect(follower.state()).toEqual(whole.state());
@@ -208,7 +208,7 @@ describe("a run in two stages", () => {
     },
   );
 
-  test("each stage warms up and decays by itself, the text's to its own peak: at the border by hand", () => {
+  test("each stage has its own warm-up, peak and decay, by hand", () => {
     const paces = (textLearningRate: number | null) => {
       const pace = { stages: "text-first", learningRate: 1, schedule: "linear", warmupRatio: 0.25 } as const;
       return smallRecipe(lambdas, { ...pace, textLearningRate }).stages;
@@ -227,14 +227,14 @@ describe("a run in two stages", () => {
   test.each([
     ["plain text", "chats", threeSources.filter(([, of]) => of === "chat")],
     ["chats", "plain text", threeSources.filter(([, of]) => of === "text")],
-  ] as const)("without %s it is refused, not made in one stage", (missing, there, sequences) => {
+  ] as const)("without %s it is refused, not planned in one stage", (missing, there, sequences) => {
     expect(() => plan({ stages: "text-first" }, sequences)).toThrow(
-      new RegExp(`all \\d+ examples to train on are ${there}: choose a source of ${missing} as well`),
+      new RegExp(`all \\d+ training examples are ${there}: choose a source of ${missing} as well`),
     );
     expect(plan({}, sequences).stages).toMatchObject([{ objective: "mixed", examples: expect.any(Number) }]);
   });
 
-  test("a checkpoint of a run in one stage does not go on in two", () => {
+  test("a checkpoint of a run in one stage is refused by a plan of two", () => {
     const state = plan().order().state();
     expect(() => plan({ stages: "text-first" }).order(state)).toThrow("was kept for 1 stages, and there are 2");
   });

@@ -1,6 +1,6 @@
 /**
- * What the engine does around a run, on wasm in Node with a made-up model: its budget, what it watches, a checkpoint on demand.
- * Oracle: the run itself, which a budget must foretell and must not change.
+ * The engine around a run, on wasm in Node with a made-up model: budget, watch, and a checkpoint on demand.
+ * Oracle: the run itself, which a budget must predict and must not change.
  */
 
 import { beforeAll, describe, expect, test } from "vitest";
@@ -38,7 +38,7 @@ beforeAll(async () => {
   request = { name: "watched", modelHash, sources: [source], recipe };
 }, timeout);
 
-/** Losses of the steps, which a run has. */
+/** The losses of all steps of a run. */
 async function lossesOf({ id, step }: Pick<RunRecord, "id" | "step">) {
   const { steps } = await engine.curvesOf(id);
   expect(steps.loss).toHaveLength(step);
@@ -51,7 +51,7 @@ const watchOf = ({ watch }: Awaited<ReturnType<EngineApi["startRun"]>>) => {
 };
 
 describe("a budget", () => {
-  test("foretells steps and time, and the run that follows is the one without it", { timeout }, async () => {
+  test("predicts steps and time, and does not change the run that follows", { timeout }, async () => {
     const memory = () => events.flatMap((event) => (event.type === "step" ? [event.memory] : [])).at(-1);
     const plain = await engine.startRun(request);
     const before = memory();
@@ -61,17 +61,17 @@ describe("a budget", () => {
     expect(budget.memory.trained).toBe(4 * plain.trainable);
     expect(budget.time?.secondsPerStep).toBeGreaterThan(0);
     expect(budget.time?.total).toBeGreaterThan(6 * (budget.time?.secondsPerStep ?? Number.NaN));
-    const told = events.flatMap((event) => (event.type === "progress" ? [event.done] : []));
-    expect(told.at(-1)).toBe(4);
+    const progress = events.flatMap((event) => (event.type === "progress" ? [event.done] : []));
+    expect(progress.at(-1)).toBe(4);
 
     const after = await engine.startRun(request);
     expect(await lossesOf(after)).toEqual(await lossesOf(plain));
     expect(after.samples).toEqual(plain.samples);
-    // What the budget had on the device is gone.
+    // The budget freed its tensors.
     expect([typeof before, memory()]).toEqual(["number", before]);
   });
 
-  test("of full training leaves the model as it was", { timeout }, async () => {
+  test("of full training does not change the model", { timeout }, async () => {
     const recipe = recipeWith(request.recipe, { method: "full", learningRate: 0.01 });
     const before = await engine.startRun({ ...request, recipe });
     const budget = await engine.budget({ ...request, recipe });
@@ -80,7 +80,7 @@ describe("a budget", () => {
     expect(await lossesOf(after)).toEqual(await lossesOf(before));
   });
 
-  test("is refused while a run trains, and ended by one that starts, or by its caller", { timeout }, async () => {
+  test("is refused while a run trains, and ended by a run that starts or by its signal", { timeout }, async () => {
     const cancelled = new AbortController();
     const first = engine.budget(request, cancelled.signal);
     cancelled.abort();
@@ -93,30 +93,32 @@ describe("a budget", () => {
     expect((await run).status).toBe("finished");
   });
 
-  test("says at once what cannot be, without trying it", { timeout }, async () => {
+  test("refuses an impossible recipe before it measures", { timeout }, async () => {
     const recipe = { ...request.recipe, maxLength: 512 };
     await expect(engine.budget({ ...request, recipe })).rejects.toThrow("the model's context holds 128");
   });
 });
 
 describe("a watch", () => {
-  test("is of the first held-out row, before, between and after, and is resumed", { timeout }, async () => {
+  test("has snapshots of the first held-out row before, during and after training, also when resumed", {
+    timeout,
+  }, async () => {
     const whole = await engine.startRun(request);
     const watch = watchOf(whole);
     expect(watch.moments.map(({ step }) => step)).toEqual([0, 2, 4, 6]);
-    // Rows are "Say la la 2." and "It is 2.", and what is learnt is the answer.
+    // A row is "Say la la 2." and "It is 2.", and the answer is supervised.
     expect(watch.prompt).toBe(`Say ${"la ".repeat(watch.place.row % 4)}${watch.place.row}.`);
-    const learnt = watch.tokens.filter(({ weight }) => weight > 0);
-    expect(learnt.map(({ text }) => text).join("")).toContain(`It is ${watch.place.row}.`);
-    for (const { losses } of watch.moments) expect(losses).toHaveLength(learnt.length);
-    // Half of a held-out pair of rows at most, so the mean of all is near it; an untrained model guesses.
+    const supervised = watch.tokens.filter(({ weight }) => weight > 0);
+    expect(supervised.map(({ text }) => text).join("")).toContain(`It is ${watch.place.row}.`);
+    for (const { losses } of watch.moments) expect(losses).toHaveLength(supervised.length);
+    // An untrained model predicts all tokens of the vocabulary about equally.
     const [first] = watch.moments;
-    const mean = (first?.losses.reduce((sum, loss) => sum + loss, 0) ?? 0) / learnt.length;
+    const mean = (first?.losses.reduce((sum, loss) => sum + loss, 0) ?? 0) / supervised.length;
     expect(mean).toBeCloseTo(Math.log(272), 0);
-    const told = events.findLast((event) => event.type === "watch");
-    expect(told).toMatchObject({ runId: whole.id, watch });
+    const emitted = events.findLast((event) => event.type === "watch");
+    expect(emitted).toMatchObject({ runId: whole.id, watch });
 
-    // Paused in step 3 and gone on with.
+    // Paused in step 3 and resumed.
     events.length = 0;
     const running = engine.startRun(request);
     while (!events.some((event) => event.type === "step" && event.metrics.step === 3))
@@ -129,7 +131,7 @@ describe("a watch", () => {
     } else expect(watchOf(paused)).toEqual(watch);
   });
 
-  test("can be of a chosen prompt and row; a row that the run leaves out is refused", { timeout }, async () => {
+  test("can have a chosen prompt and row; a row that the run leaves out is refused", { timeout }, async () => {
     const place = { source: 0, row: 7 };
     const run = await engine.startRun({ ...request, watch: { prompt: "Say 99.", place } });
     expect(watchOf(run)).toMatchObject({ prompt: "Say 99.", place });
@@ -150,7 +152,7 @@ describe("a watch", () => {
   });
 });
 
-test("a checkpoint is saved when it is asked for, and refused where nothing trains", { timeout }, async () => {
+test("a checkpoint is saved on demand, and refused where nothing trains", { timeout }, async () => {
   await expect(engine.saveCheckpointNow()).rejects.toThrow("No run is training");
   events.length = 0;
   const run = engine.startRun({ ...request, recipe: recipeWith(request.recipe, { validationShare: 0, steps: 40 }) });
@@ -166,10 +168,10 @@ test("a checkpoint is saved when it is asked for, and refused where nothing trai
   expect(step?.type === "step" && step.memory).toBeGreaterThan(26_816);
 });
 
-test("after numbers that left the finite range a run goes on slower, from weights that are good, to its end", {
+test("after a loss that is not finite, a run resumes from good weights with a lower rate, and finishes", {
   timeout,
 }, async () => {
-  // So large a step that the first one throws the weights beyond what float32 can square.
+  // After the first step of this rate, squares of the weights overflow float32.
   const recipe = recipeWith(request.recipe, {
     watchEvery: null,
     checkpointEvery: 1,

@@ -1,5 +1,5 @@
 /**
- * A browser of version 1 under today's engine, on wasm in Node. Oracle: what version 1 said of it and made of its runs, in
+ * Storage of version 1 under today's engine, on wasm in Node. Oracle: the lists, answers and resumed runs of version 1 in
  * Chromium, bit for bit (tests/fixtures/version1).
  */
 
@@ -30,14 +30,14 @@ const dump = readDump();
 const expected = readExpected();
 const { ids } = expected;
 const runFiles = Object.entries(expected.runFiles);
-/** Unfinished runs whose rows are there. */
+/** Unfinished runs with stored rows. */
 const resumable: readonly RunName[] = ["full", "text", "pairs", "failed", "killed"];
 
-/** Storage that deletes unreferenced chunks when it opens. The engine's own does not: Node has no Web Locks. */
+/** Storage that deletes unreferenced chunks when it opens; the engine's does not in Node, which has no Web Locks. */
 const collectingStorage = () =>
   openStorage(tabOn({ records: disk.database("hone-records"), chunks: disk.database("hone-chunks") }));
 
-/** Today's engine over the databases; those of a fresh browser are empty. */
+/** Today's engine on these databases; a fresh browser has none. */
 async function browserWith(databases: Databases): Promise<OpenBrowser> {
   disk.database = databasesOf(databases);
   await collectingStorage();
@@ -57,20 +57,20 @@ describe("a browser of version 1", () => {
       status: "paused",
       reason: "The tab was closed at step 4; the last checkpoint is step 4.",
     });
-    // That one was changed when it was opened.
+    // Opening the storage changed the record of this run.
     const updatedAt = expect.any(String);
     expect(contents.runs).toEqual(expected.runs.map((run) => (run.id === ids.killed ? { ...run, updatedAt } : run)));
   });
 
   test("keeps checkpoints, models, datasets and the unfinished fetch, and no chunk is lost or damaged", () => {
     const { checkpoints, sizes, problems, audit, models, details, datasets, fetches } = expected;
-    // A later version may list more fields of these.
+    // A later version may add fields to these.
     expect(contents).toMatchObject({ models, details, datasets, fetches });
     expect(contents).toEqual({ ...contents, checkpoints, sizes, problems, audit });
     expect(contents.audit).toMatchObject({ chunks: 433, orphans: 0, damaged: 0 });
   });
 
-  test("shows again what was typed, chosen and asked", () => {
+  test("shows the settings, choices and conversations again", () => {
     const { page, conversations, presentConversation } = expected;
     expect(pageOf(dump)).toEqual({ page, conversations, presentConversation });
   });
@@ -83,7 +83,7 @@ describe("a browser of version 1", () => {
     expect(answers).toEqual(expected.answers);
   });
 
-  test.each(runFiles)("knows the run of %s as one that it has", async (file, { runId, imported }) => {
+  test.each(runFiles)("reports the run of %s as already present", async (file, { runId, imported }) => {
     const name = expected.runs.find(({ id }) => id === runId)?.name;
     const notes = [`This run is here already, as "${name}".`];
     expect(await browser.importRun(file)).toEqual({ ...imported, added: false, notes });
@@ -105,7 +105,7 @@ describe("a browser of version 1", () => {
 });
 
 describe("a run file of version 1 in a fresh browser", () => {
-  test.each(runFiles)("%s is taken in whole and resumes to the same end, bit for bit", async (file, then) => {
+  test.each(runFiles)("%s is imported and resumes to the same end, bit for bit", async (file, then) => {
     const { runId, imported, checkpoints, datasets, resumed } = then;
     const browser = await browserWith({});
     await browser.openModel("Small Fox");

@@ -90,7 +90,7 @@ async function unpacked({ archive, files }: Exported) {
 async function answers(modelHash: string, runId: string | null, own: boolean) {
   const texts: string[] = [];
   for (const question of ["Say 1.", "Say la la 7.", "What is it?"]) {
-    const { text } = await engine.ask({
+    const { text } = await engine.answer({
       requestId: question,
       modelHash,
       runId,

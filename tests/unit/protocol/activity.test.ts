@@ -1,4 +1,4 @@
-/** The watch on a worker. Oracle: what each side was sent, with looks every few milliseconds. */
+/** The watchdog of a worker, with a check every few milliseconds. Oracle: the work that the worker named last. */
 
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { describeStuck, followActivity, type Work, watchActivity } from "../../../src/protocol/activity.ts";
@@ -10,7 +10,7 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop();
 });
 
-/** Two ends of a channel, of which the worker's end can be made deaf, as a loop without end makes it. */
+/** Two ends of a channel; after `hang` the worker's end gets no message, as in an endless loop. */
 function pair() {
   const { port1, port2 } = new MessageChannel();
   let deaf = false;
@@ -40,17 +40,17 @@ function watched() {
   return { activity, stuck, hang };
 }
 
-/** The page has heard the last message. */
-const heard = () => pause(20);
+/** Time for the last message to arrive. */
+const delivered = () => pause(20);
 
-describe("a worker is watched", () => {
-  test("while a call is at work: silence ends it once, with the work that was named last", async () => {
+describe("the watchdog of a worker", () => {
+  test("reports a silent worker once, with the work that was named last", async () => {
     const { activity, stuck, hang } = watched();
-    await heard();
+    await delivered();
     activity.callBegan();
     activity.begin("page:7", "row 3 of pairs.jsonl");
     activity.part("tokenizer.json: pre_tokenizer.pattern");
-    await heard();
+    await delivered();
     hang();
     await expect
       .poll(() => stuck)
@@ -59,9 +59,9 @@ describe("a worker is watched", () => {
     expect(stuck).toHaveLength(1);
   });
 
-  test("and not ended while it answers, or while its work moves on", async () => {
+  test("does not report a worker that answers, or that sends pulses", async () => {
     const { activity, stuck, hang } = watched();
-    await heard();
+    await delivered();
     activity.callBegan();
     await pause(100);
     hang();
@@ -72,25 +72,25 @@ describe("a worker is watched", () => {
     expect(stuck).toEqual([]);
   });
 
-  test("and not looked at while no call is at work", async () => {
+  test("does not check a worker without a running call", async () => {
     const { activity, stuck, hang } = watched();
-    await heard();
+    await delivered();
     activity.callBegan();
     activity.callBegan();
     activity.callEnded();
     activity.callEnded();
-    await heard();
+    await delivered();
     hang();
     await pause(150);
     expect(stuck).toEqual([]);
   });
 
-  test("and a name of any length and alphabet comes through", async () => {
+  test("shortens a long name, in any alphabet", async () => {
     const { activity, stuck, hang } = watched();
-    await heard();
+    await delivered();
     activity.callBegan();
     activity.begin("engine:1", `${"文".repeat(5000)}`, "ж".repeat(5000));
-    await heard();
+    await delivered();
     hang();
     await expect.poll(() => stuck.length).toBe(1);
     expect(stuck[0]?.call).toBe("engine:1");
@@ -101,12 +101,12 @@ describe("a worker is watched", () => {
 test("on a page that is not isolated, messages name the work", async () => {
   vi.stubGlobal("crossOriginIsolated", false);
   const { activity, stuck, hang } = watched();
-  await heard();
+  await delivered();
   activity.callBegan();
   activity.begin("page:2", "row 1 of a.jsonl", "The chat template");
   await pause(25);
   activity.begin("page:2", "row 2 of a.jsonl", "The chat template");
-  await heard();
+  await delivered();
   hang();
   const work = { call: "page:2", subject: "row 2 of a.jsonl", part: "The chat template" };
   await expect.poll(() => stuck).toEqual([work]);

@@ -33,12 +33,12 @@ function pair() {
   channels.push(channel);
   channel.port1.start();
   channel.port2.start();
-  let kept: Uint8Array | null = null;
+  let movedBytes: Uint8Array | null = null;
   const api: Echo = {
     add: async (a, b) => a + b,
     bytes: async (length) => {
       const data = new Uint8Array(length).fill(7);
-      kept = data;
+      movedBytes = data;
       return transfer({ data }, [data.buffer]);
     },
     lengthOf: async (data) => data.length,
@@ -56,15 +56,15 @@ function pair() {
   serve(() => api, channel.port2);
   const events: unknown[] = [];
   const connection = connect<Echo, unknown>(channel.port1, (event) => events.push(event));
-  return { ...connection, events, emit: emitTo<unknown>(channel.port2), kept: () => kept };
+  return { ...connection, events, emit: emitTo<unknown>(channel.port2), movedBytes: () => movedBytes };
 }
 
-test("a call gives what the function gives, and calls do not mix", async () => {
+test("each call gets the result of its own function call", async () => {
   const { api } = pair();
   expect(await Promise.all([api.add(1, 2), api.add(10, 20), api.add(-1, 1)])).toEqual([3, 30, 0]);
 });
 
-test("an error crosses with name, message and cause", async () => {
+test("an error arrives with name, message and cause", async () => {
   const error = await pair()
     .api.fail()
     .catch((thrown: unknown) => thrown);
@@ -73,7 +73,7 @@ test("an error crosses with name, message and cause", async () => {
   expect((error as Error).cause).toMatchObject({ name: "TypeError", message: "inner" });
 });
 
-test("what is thrown without being an Error, and a result that cannot be cloned, reject too", async () => {
+test("a thrown value that is no Error rejects, and so does a result that cannot be cloned", async () => {
   const { api } = pair();
   await expect(api.failOddly()).rejects.toThrow("plain text");
   await expect(api.unclonable()).rejects.toThrow(/clone/);
@@ -86,7 +86,7 @@ test("an argument that cannot be cloned rejects on this side and leaves nothing 
   expect(await api.add(2, 3)).toBe(5);
 });
 
-test("a call that does not exist is named", async () => {
+test("a call of an unknown method rejects with its name", async () => {
   const { api } = pair();
   const missing = api as Echo & { nothing(): Promise<void> };
   await expect(missing.nothing()).rejects.toThrow('"nothing"');
@@ -109,11 +109,11 @@ test("a signal that is aborted before the call sends nothing", async () => {
   await expect(pair().api.wait("late", AbortSignal.abort())).rejects.toMatchObject({ name: "AbortError" });
 });
 
-test("marked buffers move instead of being copied, both ways", async () => {
-  const { api, kept } = pair();
+test("marked buffers are transferred, not copied, in both directions", async () => {
+  const { api, movedBytes } = pair();
   const { data } = await api.bytes(1000);
   expect(data).toEqual(new Uint8Array(1000).fill(7));
-  expect(kept()?.byteLength).toBe(0);
+  expect(movedBytes()?.byteLength).toBe(0);
   const sent = new Uint8Array(500);
   expect(await api.lengthOf(transfer(sent, [sent.buffer]))).toBe(500);
   expect(sent.byteLength).toBe(0);
@@ -127,7 +127,7 @@ test("events arrive in order, between replies", async () => {
   expect(events).toEqual([{ type: "one" }, { type: "two" }]);
 });
 
-test("calls wait for an api that is still being made, and fail when it fails", async () => {
+test("calls wait until their methods resolve, and reject when these reject", async () => {
   const outcome = (api: Promise<Pick<Echo, "add">>) => {
     api.catch(() => undefined);
     const channel = new MessageChannel();
@@ -149,8 +149,8 @@ test("closing rejects pending and later calls with the reason", async () => {
   await expect(api.add(1, 1)).rejects.toThrow("the worker died");
 });
 
-/** A port to nobody, which notes what it is sent. */
-function deafPort() {
+/** A port without another end; it records the messages. */
+function recordingPort() {
   const sent: { kind: string; id: number; method?: string }[] = [];
   const target = new EventTarget();
   const port = Object.assign(target, { postMessage: (message: never) => void sent.push(message) });
@@ -163,8 +163,8 @@ describe("a connection that moves to another worker", () => {
   type Adding = Pick<Echo, "add">;
   const reason = new Error("the work did not end");
 
-  test("sends every pending call again but the one that failed, and no longer hears the first worker", async () => {
-    const [first, second] = [deafPort(), deafPort()];
+  test("sends every pending call again but the failed one, and ignores the first worker", async () => {
+    const [first, second] = [recordingPort(), recordingPort()];
     const { api, moveTo } = connect<Adding, never>(first.port as Port, () => {});
     const [one, two, three] = [api.add(1, 1), api.add(2, 2), api.add(3, 3)];
     first.answer(3, 6);
@@ -176,8 +176,8 @@ describe("a connection that moves to another worker", () => {
     expect(await Promise.all([two, three])).toEqual([4, 6]);
   });
 
-  test("rejects all of them where the failed one is not known, and none where it is somebody else's", async () => {
-    const [first, second, third] = [deafPort(), deafPort(), deafPort()];
+  test("rejects all calls where the failed one is not known, and none where it is another connection's", async () => {
+    const [first, second, third] = [recordingPort(), recordingPort(), recordingPort()];
     const { api, moveTo } = connect<Adding, never>(first.port as Port, () => {});
     const pending = api.add(1, 1);
     moveTo(second.port as Port, { id: null, error: reason });
@@ -187,8 +187,8 @@ describe("a connection that moves to another worker", () => {
     expect(third.sent).toEqual([]);
   });
 
-  test("gives a call up that was sent three times", async () => {
-    const ports = [deafPort(), deafPort(), deafPort(), deafPort()];
+  test("rejects a call that was sent three times", async () => {
+    const ports = [recordingPort(), recordingPort(), recordingPort(), recordingPort()];
     const { api, moveTo } = connect<Adding, never>(ports[0]?.port as Port, () => {});
     const pending = api.add(1, 1);
     for (const { port } of ports.slice(1)) moveTo(port as Port, { id: null, error: reason });
@@ -197,8 +197,8 @@ describe("a connection that moves to another worker", () => {
   });
 });
 
-test("a call that rejects at once does so when it is aborted, though the other side never answers", async () => {
-  const { port, sent } = deafPort();
+test("with rejectAtOnce an aborted call rejects, though the other side never answers", async () => {
+  const { port, sent } = recordingPort();
   const { api } = connect<Pick<Echo, "wait">, never>(port as Port, () => {}, { rejectAtOnce: true });
   const controller = new AbortController();
   const pending = api.wait("never", controller.signal);

@@ -1,29 +1,29 @@
-/** What tabs tell each other, over a channel in memory and locks of this realm. Oracle: the lock. */
+/** Events between tabs, over a channel in memory and locks of this realm. Oracle: the training lock. */
 
 import { expect, test, vi } from "vitest";
 import type { EngineEvent, RunEvent } from "../../../src/protocol/engine.ts";
-import { followOthers, type Tabs, tabChannel, tellAll } from "../../../src/protocol/tabs.ts";
+import { broadcast, followOthers, type Tabs, tabChannel } from "../../../src/protocol/tabs.ts";
 import { acquireTrainingLock, isTraining, trainingEnd } from "../../../src/storage/lock.ts";
 import { runRecord } from "../storage/backend.ts";
 
-/** Two ends that hear each other and not themselves. */
+/** Two ends of a channel; each gets the events of the other only. */
 function twoTabs(): [Tabs, Tabs] {
   const listeners: ((event: RunEvent) => void)[][] = [[], []];
   const end = (own: number): Tabs => ({
-    tell: (event) => listeners[1 - own]?.forEach((listener) => void listener(event)),
-    hear: (listener) => void listeners[own]?.push(listener),
+    send: (event) => listeners[1 - own]?.forEach((listener) => void listener(event)),
+    onEvent: (listener) => void listeners[own]?.push(listener),
   });
   return [end(0), end(1)];
 }
 
 const record = runRecord("r", 3);
 
-test("of what an engine tells its page, other tabs hear how runs go and nothing else", () => {
+test("other tabs get the events of runs and no other event", () => {
   const [mine, theirs] = twoTabs();
   const page: EngineEvent[] = [];
-  const heard: RunEvent[] = [];
-  theirs.hear((event) => void heard.push(event));
-  const tell = tellAll(mine, (event) => void page.push(event));
+  const received: RunEvent[] = [];
+  theirs.onEvent((event) => void received.push(event));
+  const emit = broadcast(mine, (event) => void page.push(event));
   const events: EngineEvent[] = [
     { type: "progress", task: "Compiling", done: 1, total: 4 },
     { type: "run", record },
@@ -32,34 +32,34 @@ test("of what an engine tells its page, other tabs hear how runs go and nothing 
     { type: "elsewhere", event: { type: "runsChanged" } },
     { type: "runsChanged" },
   ];
-  for (const event of events) tell(event);
+  for (const event of events) emit(event);
   expect(page).toEqual(events);
-  expect(heard).toEqual([events[1], events[3], events[5]]);
+  expect(received).toEqual([events[1], events[3], events[5]]);
 });
 
-test("a run in another tab is told with its end, once, and what a killed tab left is put right then", async () => {
+test("training in another tab is emitted once, and its end after the recovery of its runs", async () => {
   const [mine, theirs] = twoTabs();
-  const told: EngineEvent[] = [];
+  const emitted: EngineEvent[] = [];
   const paused = { ...record, status: "paused" as const };
   const recover = vi.fn(async () => [paused]);
   const others = followOthers(
     mine,
-    (event) => void told.push(event),
+    (event) => void emitted.push(event),
     () => false,
     recover,
   );
-  await others.look();
-  expect(told).toEqual([]);
+  await others.check();
+  expect(emitted).toEqual([]);
 
   const release = await acquireTrainingLock();
-  theirs.tell({ type: "run", record });
-  theirs.tell({ type: "run", record });
-  await vi.waitFor(() => expect(told.at(-1)).toEqual({ type: "othersTraining", training: true }));
+  theirs.send({ type: "run", record });
+  theirs.send({ type: "run", record });
+  await vi.waitFor(() => expect(emitted.at(-1)).toEqual({ type: "othersTraining", training: true }));
   expect(recover).not.toHaveBeenCalled();
   release?.();
-  await vi.waitFor(() => expect(told.at(-1)).toEqual({ type: "othersTraining", training: false }));
+  await vi.waitFor(() => expect(emitted.at(-1)).toEqual({ type: "othersTraining", training: false }));
   expect(recover).toHaveBeenCalledTimes(1);
-  expect(told).toEqual([
+  expect(emitted).toEqual([
     { type: "elsewhere", event: { type: "run", record } },
     { type: "elsewhere", event: { type: "run", record } },
     { type: "othersTraining", training: true },
@@ -68,28 +68,28 @@ test("a run in another tab is told with its end, once, and what a killed tab lef
   ]);
 });
 
-test("the tab that trains does not take itself for another", async () => {
+test("the tab that trains does not report itself as another tab", async () => {
   const [mine] = twoTabs();
-  const told: EngineEvent[] = [];
+  const emitted: EngineEvent[] = [];
   const others = followOthers(
     mine,
-    (event) => void told.push(event),
+    (event) => void emitted.push(event),
     () => true,
     async () => [],
   );
   const release = await acquireTrainingLock();
-  await others.look();
-  expect(told).toEqual([]);
+  await others.check();
+  expect(emitted).toEqual([]);
   release?.();
 });
 
-test("who waits for the end of training never keeps the next run from starting", async () => {
+test("waiting for the end of training does not block the next run", async () => {
   const release = await acquireTrainingLock();
   const waiting = [trainingEnd(), trainingEnd()];
   expect(await isTraining()).toBe(true);
   expect(await acquireTrainingLock()).toBeNull();
   release?.();
-  // The lock is given back in the tasks that follow; from then on it is free, whoever waits.
+  // The lock is released some tasks later.
   await vi.waitFor(async () => expect(await isTraining()).toBe(false));
   const again = await acquireTrainingLock();
   expect(again).not.toBeNull();
@@ -97,12 +97,12 @@ test("who waits for the end of training never keeps the next run from starting",
   await Promise.all(waiting);
 });
 
-test("the channel of the browser reaches the other end and not its own", async () => {
+test("the browser's channel reaches the other end and not its own", async () => {
   const [mine, theirs] = [tabChannel(), tabChannel()];
-  const [own, heard] = [vi.fn(), vi.fn()];
-  mine.hear(own);
-  theirs.hear(heard);
-  mine.tell({ type: "runsChanged" });
-  await vi.waitFor(() => expect(heard).toHaveBeenCalledWith({ type: "runsChanged" }));
+  const [own, received] = [vi.fn(), vi.fn()];
+  mine.onEvent(own);
+  theirs.onEvent(received);
+  mine.send({ type: "runsChanged" });
+  await vi.waitFor(() => expect(received).toHaveBeenCalledWith({ type: "runsChanged" }));
   expect(own).not.toHaveBeenCalled();
 });

@@ -1,4 +1,4 @@
-/** Who answers: the base model, or a checkpoint of a run. */
+/** The weights that answer, of the base model or of a run's checkpoint, and an exam with them. */
 
 import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
 import type { Method } from "../artifacts/method.ts";
@@ -21,7 +21,7 @@ export interface Respondent {
   readonly parameters: ParameterTensors;
 }
 
-/** What `answer` needs of it. */
+/** Its generator and vocabulary, for `answer`. */
 export function answererOf({ runtime, model, method, parameters }: Respondent): AnswererParts {
   const { definition, vocabulary } = model;
   return {
@@ -41,7 +41,7 @@ export interface PreparedExam {
   readonly texts: readonly Int32Array[];
 }
 
-/** Takes the exam: the questions, then the texts. Throws the signal's reason. */
+/** Answers the exam's questions, then measures the loss on its texts. Throws the signal's reason. */
 export async function takeExam(
   respondent: Respondent,
   exam: PreparedExam,

@@ -1,4 +1,4 @@
-/** Lines to workers: a worker with its connection, ended or replaced when the worker dies or is stuck. */
+/** Workers with their connections: the engine's death ends its connection, the dataset worker is replaced. */
 
 import { describeStuck, type WatchOptions, watchActivity } from "../protocol/activity.ts";
 import type { DataApi, DataEvent } from "../protocol/datasets.ts";
@@ -11,41 +11,41 @@ export interface EngineWorker extends Port {
   terminate(): void;
 }
 
-/** A worker that does not load, throws outside a call, or sends what cannot be read. */
+/** The worker did not load, threw outside a call, or sent a message that cannot be read. */
 export class EngineStopped extends Error {
   override readonly name = "EngineStopped";
 }
 
-/** A call whose work did not end. */
+/** The work of this call did not end. */
 class WorkStopped extends Error {
   override readonly name = "WorkStopped";
 }
 
 function explain(event: Event, name: string, remedy: string): string {
   if (event.type === "messageerror") return `The ${name} sent a message that this browser could not read. ${remedy}`;
-  // Only an exception brings a message; a file that does not load brings a bare event.
+  // Only an exception has a message; a file that does not load gives an event without one.
   const thrown = "message" in event && typeof event.message === "string" && event.message;
   return thrown
     ? `The ${name} stopped: ${thrown}. ${remedy}`
     : `The ${name} could not be loaded. Check that the page's files are all served, then start it again.`;
 }
 
-export interface Line<Api> {
-  /** Null where the browser let none be started. */
+export interface WorkerConnection<Api> {
+  /** Null where the browser refused to start a worker. */
   readonly worker: EngineWorker | null;
   readonly connection: Connection<Api>;
   end(error: Error): void;
 }
 
-/** A worker of a line, until it ends. */
-interface Occupant {
+/** A worker until it dies or is ended. */
+interface LiveWorker {
   readonly worker: EngineWorker;
-  /** Whether it has ever sent anything. */
+  /** Whether it ever sent a message. */
   answered: boolean;
   alive: boolean;
 }
 
-interface LineOptions<Event> {
+interface OpenOptions<Event> {
   readonly start: () => EngineWorker;
   /** "engine", for messages. */
   readonly name: string;
@@ -54,95 +54,100 @@ interface LineOptions<Event> {
   readonly onDeath: (error: Error, answered: boolean) => void;
 }
 
-/** Starts a worker, and calls `onDeath` once if it dies by itself. Null where the browser lets none be started. */
-function occupy({ start, name, remedy, onDeath }: Omit<LineOptions<never>, "onEvent">): Occupant | { cause: unknown } {
+/** Starts a worker, and calls `onDeath` once if it dies by itself. `cause` is why the browser refused to start it. */
+function startWorker({
+  start,
+  name,
+  remedy,
+  onDeath,
+}: Omit<OpenOptions<never>, "onEvent">): LiveWorker | { cause: unknown } {
   let worker: EngineWorker;
   try {
     worker = start();
   } catch (cause) {
     return { cause };
   }
-  const occupant: Occupant = { worker, answered: false, alive: true };
+  const current: LiveWorker = { worker, answered: false, alive: true };
   worker.addEventListener("message", () => {
-    occupant.answered = true;
+    current.answered = true;
   });
   const die = (event: Event) => {
-    if (!occupant.alive) return;
-    occupant.alive = false;
+    if (!current.alive) return;
+    current.alive = false;
     worker.terminate();
-    onDeath(new EngineStopped(explain(event, name, remedy)), occupant.answered);
+    onDeath(new EngineStopped(explain(event, name, remedy)), current.answered);
   };
   worker.addEventListener("error", die);
   worker.addEventListener("messageerror", die);
-  return occupant;
+  return current;
 }
 
-/** A connection without a worker: a page opened from a file may not start any. */
-function refused<Api extends Callable<Api>>(cause: unknown): Line<Api> {
+/** A closed connection: a page that was opened from a file may not start workers. */
+function refused<Api extends Callable<Api>>(cause: unknown): WorkerConnection<Api> {
   const connection = connect<Api, never>(new MessageChannel().port1, () => {});
   connection.close(new EngineStopped("This browser did not let the page start its engine.", { cause }));
   return { worker: null, connection, end: () => {} };
 }
 
-/** A worker with its connection, both ended by its death. */
-export function openLine<Api extends Callable<Api>, Event>(options: LineOptions<Event>): Line<Api> {
-  const occupant = occupy({
+/** A worker with its connection; when the worker dies, its calls reject. */
+export function openWorker<Api extends Callable<Api>, Event>(options: OpenOptions<Event>): WorkerConnection<Api> {
+  const current = startWorker({
     ...options,
     onDeath: (error, answered) => {
       connection.close(error);
       options.onDeath(error, answered);
     },
   });
-  if ("cause" in occupant) return refused(occupant.cause);
-  const { worker } = occupant;
+  if ("cause" in current) return refused(current.cause);
+  const { worker } = current;
   const connection = connect<Api, Event>(worker, options.onEvent);
   return {
     worker,
     connection,
     end(error) {
-      occupant.alive = false;
+      current.alive = false;
       worker.terminate();
       connection.close(error);
     },
   };
 }
 
-interface DataLineOptions extends Pick<LineOptions<DataEvent>, "start" | "onEvent"> {
-  /** Another worker took the place of one that died or was stuck; the engine's failed call goes with it. */
+interface OpenDataOptions extends Pick<OpenOptions<DataEvent>, "start" | "onEvent"> {
+  /** Gives the worker that replaces one that died or was stuck, and the engine's call that failed. */
   readonly onReplaced: (worker: EngineWorker, replaces: Replacement) => void;
   readonly watch: WatchOptions;
 }
 
 /**
- * The dataset worker with its connection. When it dies or is stuck, another worker takes its place, and calls that did not
- * cause that are sent to it again. One that never answered is not replaced.
+ * The dataset worker with its connection. A new worker replaces one that dies or is stuck; after a stuck call it gets all
+ * other pending calls again. A worker that dies before its first message is not replaced.
  */
-export function openDataLine({ start, onEvent, onReplaced, watch }: DataLineOptions): Line<DataApi> {
-  let occupant: Occupant;
+export function openDataWorker({ start, onEvent, onReplaced, watch }: OpenDataOptions): WorkerConnection<DataApi> {
+  let current: LiveWorker;
   let connection: Connection<DataApi> | null = null;
-  let watching: { stop(): void } | null = null;
+  let watchdog: { stop(): void } | null = null;
 
   const replace = (error: Error, call: string) => {
-    const next = take();
+    const next = startWatched();
     if ("cause" in next) return connection?.close(error);
-    occupant = next;
-    connection?.moveTo(occupant.worker, { id: callNumber(call, "page"), error });
-    onReplaced(occupant.worker, { id: callNumber(call, "engine"), message: error.message });
+    current = next;
+    connection?.moveTo(current.worker, { id: callNumber(call, "page"), error });
+    onReplaced(current.worker, { id: callNumber(call, "engine"), message: error.message });
   };
-  const take = () => {
-    const next = occupy({
+  const startWatched = () => {
+    const next = startWorker({
       start,
       name: "dataset worker",
       remedy: "Try again; with fewer rows or a shorter file if it stops once more.",
       onDeath: (error, answered) => {
-        watching?.stop();
+        watchdog?.stop();
         if (answered) replace(error, "");
         else connection?.close(error);
       },
     });
     if ("cause" in next) return next;
-    watching?.stop();
-    watching = watchActivity(
+    watchdog?.stop();
+    watchdog = watchActivity(
       next.worker,
       (work) => {
         next.alive = false;
@@ -154,20 +159,20 @@ export function openDataLine({ start, onEvent, onReplaced, watch }: DataLineOpti
     return next;
   };
 
-  const first = take();
+  const first = startWatched();
   if ("cause" in first) return refused(first.cause);
-  occupant = first;
-  const made = connect<DataApi, DataEvent>(occupant.worker, onEvent, { rejectAtOnce: true });
+  current = first;
+  const made = connect<DataApi, DataEvent>(current.worker, onEvent, { rejectAtOnce: true });
   connection = made;
   return {
     get worker() {
-      return occupant.worker;
+      return current.worker;
     },
     connection: made,
     end(error) {
-      watching?.stop();
-      occupant.alive = false;
-      occupant.worker.terminate();
+      watchdog?.stop();
+      current.alive = false;
+      current.worker.terminate();
       made.close(error);
     },
   };
