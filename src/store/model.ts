@@ -119,7 +119,7 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
       await open(seedlingSource(), "page");
       const { failure } = facts();
       if (!failure) return;
-      const why = `Seedling could not be loaded from beside this page; any other model can be opened. ${failure.message}`;
+      const why = `Seedling could not be loaded from the folder of this page. Any other model can be opened. ${failure.message}`;
       patch(context, "model", { failure: { ...failure, message: why } });
     },
     async ensureOpen(hash) {

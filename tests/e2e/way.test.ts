@@ -180,7 +180,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   await taken.waitFor();
   expect(await taken.textContent()).toContain(`${steps} / ${steps}`);
   // Rows and settings came along; the model is named, and asked for.
-  expect(await taken.textContent()).toMatch(/is not in this browser: open it under Model/);
+  expect(await taken.textContent()).toMatch(/is not in this browser\. Open it under Model/);
   await openModelFolder(other, folder);
   await answerShortly(other);
   expect(await askBoth(other, question)).toEqual(asked);
@@ -197,7 +197,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   await page.getByRole("button", { name: `Delete ${name}` }).click();
   await card.waitFor({ state: "detached" });
   await page.reload();
-  await runs(page).getByText("No run is kept in this browser").waitFor();
+  await runs(page).getByText("This browser has no runs").waitFor();
 });
 
 test("a second tab shows the run that the first trains, and starts none beside it", async () => {

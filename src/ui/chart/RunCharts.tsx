@@ -56,7 +56,7 @@ interface RunChartsProps {
 export function RunCharts({ runId, series, stages }: RunChartsProps) {
   const data = useMemo(() => align(series), [series]);
   const borders = bordersOf(stages);
-  const named = borders.map(({ step, objective }) => ({ step, label: stagesWords.border[objective] }));
+  const named = borders.map(({ step, objective }) => ({ step, label: stagesWords.boundary[objective] }));
   const plain = borders.map(({ step }) => ({ step, label: "" }));
   return (
     <figure className={classes.figure}>
@@ -64,7 +64,9 @@ export function RunCharts({ runId, series, stages }: RunChartsProps) {
       <Curves curves={rateCurves} data={data.rate} height={84} together={runId} borders={plain} named={false} />
       <Curves curves={normCurves} data={data.norm} height={84} together={runId} borders={plain} named={false} />
       <figcaption className={classes.caption} data-testid="loss-in-words">
-        {[inWords(series), ...borders.map(({ step, objective }) => stagesWords.borderAfter(objective, step))].join(" ")}
+        {[inWords(series), ...borders.map(({ step, objective }) => stagesWords.boundaryAfter(objective, step))].join(
+          " ",
+        )}
       </figcaption>
     </figure>
   );

@@ -42,7 +42,7 @@ export function QuestionForm({ of }: { readonly of: ReturnType<typeof useSides> 
   const drawn = sampling.temperature === 0 ? words.greedy : words.temperature(sampling.temperature);
   const oneTemplate = new Set(sides.map(({ template, systemPrompt }) => JSON.stringify([template, systemPrompt]))).size;
   const how = oneTemplate > 1 ? words.howEach(drawn) : words.how(drawn, templateName(recipe.template));
-  const way = present === null ? "" : present === keyOf(sides) ? words.goesOn : words.beginsAnother;
+  const way = present === null ? "" : present === keyOf(sides) ? words.continues : words.startsAnother;
 
   const ask = (event: FormEvent) => {
     event.preventDefault();

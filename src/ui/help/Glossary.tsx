@@ -18,7 +18,7 @@ export function Glossary() {
               {meaning}
               {formula && <code className={classes.formula}>{formula}</code>}
               <span className={classes.where}>
-                {glossaryWords.shows} <a href={`#${page}`}>{pageWords[page].title}</a>
+                {glossaryWords.screen} <a href={`#${page}`}>{pageWords[page].title}</a>
               </span>
             </dd>
           </div>

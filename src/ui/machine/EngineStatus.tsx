@@ -42,7 +42,7 @@ export function EngineStatus() {
               <Text size="sm">{report.reason}</Text>
               <Text size="sm" c="dimmed">
                 {machine(report)}
-                {report.storage.available && usage != null && words.kept(usage)}
+                {report.storage.available && usage != null && words.stored(usage)}
               </Text>
             </>
           ) : (

@@ -33,7 +33,7 @@ function Summary({ model }: { readonly model: ModelSummary }) {
           [words.facts.vocabulary, count(model.vocabulary)],
           [words.facts.context, words.tokens(count(model.contextLength))],
           [words.facts.size, bytes(model.byteLength)],
-          [words.facts.kept, model.stored && lasting ? words.kept : words.notKept],
+          [words.facts.stored, model.stored && lasting ? words.stored : words.notStored],
           [words.facts.hash, <code key="hash">{hash.slice(0, 12)}</code>],
         ]}
       />

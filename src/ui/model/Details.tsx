@@ -49,8 +49,8 @@ export function Details({ model, details }: DetailsProps) {
                 [names.heads, names.headsOf(details.heads, details.keyValueHeads)],
                 [names.mlp, count(details.intermediateSize)],
                 [names.head, details.tiedHead ? names.tied : names.untied],
-                [names.begin, token(details.bos)],
-                [names.end, token(details.eos)],
+                [names.bos, token(details.bos)],
+                [names.eos, token(details.eos)],
                 [names.lora, bytes(details.needs.lora)],
                 [names.full, bytes(details.needs.full)],
               ]}

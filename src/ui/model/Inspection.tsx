@@ -36,7 +36,7 @@ export function Inspection({ found }: { readonly found: ModelInspection }) {
   };
   const label =
     found.fetched > 0 && missing !== null
-      ? words.goOn(bytes(missing))
+      ? words.resume(bytes(missing))
       : words.fetch(missing === null ? null : bytes(missing));
 
   return (
@@ -84,7 +84,7 @@ export function Inspection({ found }: { readonly found: ModelInspection }) {
           {doubtful}
         </Text>
       )}
-      {kept !== null && <Text size="sm">{words.kept}</Text>}
+      {kept !== null && <Text size="sm">{words.stored}</Text>}
       <Group gap="sm">
         {kept === null ? (
           <Button disabled={opening || noRoom || training} onClick={() => void hone.model.fetchFound()}>

@@ -30,11 +30,11 @@ function Unfinished({ fetch, off }: { readonly fetch: UnfinishedFetch; readonly 
         <Button
           size="compact-sm"
           variant="default"
-          aria-label={words.goOnWith(name)}
+          aria-label={words.resumeOf(name)}
           disabled={off}
           onClick={() => void hone.model.goOn(address)}
         >
-          {words.goOn}
+          {words.resume}
         </Button>
         <ConfirmButton
           label={words.discard}

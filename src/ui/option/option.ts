@@ -35,7 +35,7 @@ function readNumber(text: string, { minimum, maximum, above, below, integer }: N
   const typed = text.trim();
   const value = Number(typed);
   if (typed === "") return "Enter a number.";
-  if (!Number.isFinite(value)) return `"${typed}" is not a number; write it like 0.5 or 2e-4.`;
+  if (!Number.isFinite(value)) return `"${typed}" is not a number. Write it like 0.5 or 2e-4.`;
   if (integer && !Number.isInteger(value)) return `${typed} is not a whole number.`;
   const lowEnough = below ? value < maximum : value <= maximum;
   const highEnough = above ? value > minimum : value >= minimum;
@@ -81,9 +81,7 @@ function readValue(control: Control, text: string): Read<unknown> {
     case "text":
       return { value: text === "" ? null : text };
     case "switch":
-      return text === "on" || text === "off"
-        ? { value: text === "on" }
-        : { refusal: `"${text}" is neither on nor off.` };
+      return text === "on" || text === "off" ? { value: text === "on" } : { refusal: `"${text}" is not on or off.` };
     case "choice":
       return control.choices.some(({ value }) => value === text)
         ? { value: text }

@@ -34,7 +34,7 @@ function Numbers({ example }: { readonly example: PreviewExample }) {
     <p className={classes.numbers} data-testid="row-numbers">
       <b>{words.tokens(tokens.length)}</b>
       <span>
-        <b>{words.learnt(supervised)}</b>
+        <b>{words.supervised(supervised)}</b>
         {tokens.length > 0 && words.share(share(supervised / tokens.length))}
       </span>
       {cut > 0 && <span className={classes.doubt}>{words.cut(cut)}</span>}

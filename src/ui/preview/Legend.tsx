@@ -28,9 +28,9 @@ export function Legend({ paints, tokens = false }: LegendProps) {
       ))}
       <li>
         <span className={`${classes.paint} ${classes.key}`} data-paint={learnt} data-learnt>
-          {words.learnt}
+          {words.filled}
         </span>
-        {words.learntMeans}
+        {words.filledMeans}
       </li>
       {tokens && (
         <>

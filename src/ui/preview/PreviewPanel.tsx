@@ -138,8 +138,8 @@ export function PreviewPanel() {
         <Group gap="lg" align="flex-start">
           <Checkbox
             size="sm"
-            label={words.asked}
-            description={words.askedAbout}
+            label={words.prompt}
+            description={words.promptAbout}
             checked={view === "asked"}
             onChange={(event) => hone.preview.view(event.currentTarget.checked ? "asked" : "learnt")}
           />

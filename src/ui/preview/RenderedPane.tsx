@@ -36,7 +36,7 @@ const Stretch = memo(function Stretch({ links, index, linked, start, end, entry 
     <span
       role="option"
       aria-selected={linked}
-      aria-label={words.stretchOf(index + 1, name, span.supervised ? words.learnt : words.context, beginning)}
+      aria-label={words.spanOf(index + 1, name, span.supervised ? words.supervised : words.context, beginning)}
       tabIndex={entry ? 0 : -1}
       className={`${paint.paint} ${classes.stretchOption}`}
       data-span={index}

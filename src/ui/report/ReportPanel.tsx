@@ -28,7 +28,7 @@ function Body({ report, stale }: { readonly report: DataReport; readonly stale: 
           [words.facts.examples, examples.toLocaleString("en")],
           [words.facts.leftOut, leftOutCount.toLocaleString("en")],
           [words.facts.tokens, tokens.toLocaleString("en")],
-          [words.facts.learnt, words.facts.learntOf(supervisedTokens, tokens)],
+          [words.facts.supervised, words.facts.supervisedOf(supervisedTokens, tokens)],
           [words.facts.median, words.facts.length(lengths.median)],
           [words.facts.longest, words.facts.length(lengths.longest)],
           [

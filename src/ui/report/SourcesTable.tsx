@@ -24,7 +24,7 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
     words.rows,
     words.examples,
     words.excluded,
-    words.learnt,
+    words.supervised,
     ...(several ? [words.lambda, words.share, words.passes] : []),
   ];
   return (
@@ -49,7 +49,7 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
                 <Table.Td>{source.records.toLocaleString("en")}</Table.Td>
                 <Table.Td>{source.examples.toLocaleString("en")}</Table.Td>
                 <Table.Td>{source.excluded.toLocaleString("en")}</Table.Td>
-                <Table.Td>{words.learntOf(source.supervisedTokens, source.tokens)}</Table.Td>
+                <Table.Td>{words.supervisedOf(source.supervisedTokens, source.tokens)}</Table.Td>
                 {several && (
                   <>
                     <Table.Td>{source.lambda}</Table.Td>

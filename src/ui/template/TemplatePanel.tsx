@@ -25,7 +25,7 @@ function Learnt() {
   const report = useFacts((state) => state.report.report);
   if (!report || report.tokens === 0) return words.unchecked;
   const { supervisedTokens, tokens } = report;
-  return words.learnt(
+  return words.supervised(
     supervisedTokens.toLocaleString("en"),
     tokens.toLocaleString("en"),
     share(supervisedTokens / tokens),

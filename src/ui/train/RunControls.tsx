@@ -13,8 +13,8 @@ function EndNotice() {
   return (
     <Switch
       size="sm"
-      label={words.tell}
-      description={refused ? words.refused : words.tellAbout}
+      label={words.notify}
+      description={refused ? words.refused : words.notifyAbout}
       checked={wanted}
       onChange={(event) => void hone.notice.want(event.currentTarget.checked)}
     />

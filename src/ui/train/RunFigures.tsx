@@ -38,10 +38,10 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
         [words.norm, last ? figure(last.gradientNorm) : words.unknown],
         [words.supervised, tokens > 0 ? share(supervised / tokens) : words.unknown],
         [words.seen, seen ? words.seenOf(seen, run.examples.training) : words.unknown],
-        [words.held, run.examples.validation.toLocaleString("en")],
+        [words.heldOut, run.examples.validation.toLocaleString("en")],
         [words.memory, memory === null ? words.unknown : bytes(memory)],
         ...(run.memory ? ([[words.peak, words.peakOf(run.memory.peak, run.memory.predicted)]] as const) : []),
-        [words.trainable, words.numbers(run.trainable)],
+        [words.trainable, words.parameters(run.trainable)],
       ]}
     />
   );

@@ -45,7 +45,7 @@ export function WatchFields({ disabled }: { readonly disabled: boolean }) {
         inputWrapperOrder={order}
         label={words.prompt}
         description={words.promptHelp}
-        placeholder={words.first}
+        placeholder={words.firstQuestion}
         autoComplete="off"
         disabled={disabled}
         value={prompt}
@@ -58,7 +58,7 @@ export function WatchFields({ disabled }: { readonly disabled: boolean }) {
           inputWrapperOrder={order}
           label={words.row}
           description={words.rowHelp}
-          placeholder={words.first}
+          placeholder={words.firstRow}
           inputMode="numeric"
           autoComplete="off"
           disabled={disabled}

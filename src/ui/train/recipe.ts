@@ -39,7 +39,7 @@ export function readRecipe(
     linears,
     recipe: tooLong ? { ...settings, maxLength: defaults.maxLength } : settings,
     refusals: tooLong
-      ? { ...refusals, maxLength: `This model's context ends at ${context} tokens. Set at most that.` }
+      ? { ...refusals, maxLength: `This model's context ends at ${context} tokens. Set at most ${context}.` }
       : refusals,
     lowered: defaults.maxLength < usual.maxLength && entries.maxLength === undefined ? usual.maxLength : null,
   };

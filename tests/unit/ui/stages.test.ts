@@ -114,7 +114,7 @@ test("repeats are counted by the stage's own passes", () => {
 });
 
 test.each([
-  ["textEpochs", "9", /learnt by heart/],
+  ["textEpochs", "9", /overfits/],
   ["textLearningRate", "1e-3", /forget/],
 ])("%s at %s is doubted", (field, text, reason) => {
   const option = recipeOptions.find((candidate) => candidate.field === field);
