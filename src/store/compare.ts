@@ -1,4 +1,4 @@
-/** Comparing as a topic: the same conversation with the base model, a run and one checkpoint more, and the ones before it. */
+/** Comparison as a topic: one conversation with the base model, a run and another checkpoint, and the history. */
 
 import type { SamplingSettings } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
@@ -21,23 +21,23 @@ export interface CompareActions {
   /** "" chooses none. */
   chooseRun(runId: string): void;
   chooseOther(other: OtherChoice | null): void;
-  /** Learns which checkpoints are kept of a run. */
+  /** Loads the list of stored checkpoints of a run. */
   loadCheckpoints(runId: string): Promise<void>;
   enter(field: string, text: string): void;
   /**
-   * Asks what is typed of one side after the other. It goes on with the present conversation where that is with the same
-   * sides, else it begins another. What was typed moves into the conversation once the models are open.
+   * Sends the typed question to each side in turn. The present conversation continues if its sides are the same; else
+   * a new one starts. The question leaves the input once all models are open.
    */
   ask(sides: readonly Side[], sampling: SamplingSettings): Promise<void>;
   stop(): void;
-  /** Takes in a piece of an answer. */
+  /** Appends a piece of an answer. */
   hear(requestId: string, text: string): void;
-  /** Leaves the present conversation, which stays in the history. */
+  /** Closes the present conversation, which stays in the history. */
   begin(): void;
-  /** Takes up a conversation of the history, with the sides that it was had with. */
+  /** Opens a conversation of the history with its sides. */
   open(id: string): void;
   remove(id: string): void;
-  /** Brings back what was removed last. */
+  /** Restores the conversation that was removed last. */
   undoRemove(): void;
 }
 
@@ -67,13 +67,13 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
   const replace = (next: Conversation) =>
     set({ conversations: facts().conversations.map((other) => (other.id === next.id ? next : other)) });
 
-  /** Changes a side's answer to the question that is being asked. */
+  /** Changes a side's answer to the last question. */
   const change = (side: SideName, edit: (answer: AnswerFacts) => AnswerFacts) => {
     const conversation = presentConversation(facts());
     if (conversation) replace(withAnswer(conversation, side, edit));
   };
 
-  /** Adds the turn that waits for its answers, to the conversation before or to a new one. */
+  /** Adds a turn without answers to the previous conversation or to a new one. */
   const beginTurn = (
     before: Conversation | null,
     sides: readonly Side[],
@@ -127,7 +127,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
   const kept = history.read();
   set({ conversations: newestFirst(kept.conversations) });
   const wasOpen = kept.conversations.find(({ id }) => id === kept.open);
-  // One with the base model alone does not bind: a run may have been trained since.
+  // A conversation without a run does not select one: a run may exist since.
   if (wasOpen) set({ present: wasOpen.id, runId: wasOpen.runId || null, other: wasOpen.other });
 
   return {
@@ -135,7 +135,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     chooseRun: (runId) => set({ runId }),
     chooseOther: (other) => set({ other }),
     async loadCheckpoints(runId) {
-      // Where they cannot be read, the newest is still there to be chosen, and asking says what is wrong.
+      // If the list fails, the newest checkpoint can still be chosen, and its answer has the error.
       const list = await client.engine.checkpointsOf(runId).catch(() => []);
       set({ checkpoints: { ...facts().checkpoints, [runId]: list } });
     },
@@ -154,7 +154,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
         for (const hash of new Set(sides.map(({ modelHash }) => modelHash))) await model.ensureOpen(hash);
         signal.throwIfAborted();
       } catch (thrown) {
-        // Nobody was asked: the question still stands where it was typed.
+        // No model received the question, so it stays in the input.
         const failure = toFailure(thrown);
         set({
           conversations: facts().conversations.flatMap((other) =>
@@ -219,7 +219,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
   };
 }
 
-/** Null where the browser forbids it, and outside of browsers. */
+/** Null where the browser forbids storage, and outside of browsers. */
 function pageStorage(): Storage | null {
   try {
     return localStorage;

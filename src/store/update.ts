@@ -1,32 +1,32 @@
-/** The service worker as a topic: the page without a network, and what a reload would bring. In the built page only. */
+/** The service worker as a topic: offline use, and the gain of a reload. Only in the built page. */
 
 import { type Context, patch } from "./context.ts";
 
-/** What the page tells its service worker (src/sw.ts). */
+/** Messages of the page to its service worker (src/sw.ts). */
 export type ToServiceWorker =
-  /** The page has started, with this provider: what it used is to be kept. */
+  /** The page started with this provider: cache the files that it used. */
   | { readonly type: "keep"; readonly provider: "wasm" | "webgpu" }
-  /** The version that waits is to be the one in use. */
+  /** Activate the waiting version. */
   | { readonly type: "takeOver" };
 
 export interface UpdateActions {
   /**
-   * Registers the service worker; to be called once. Where a browser has none or denies it, the page needs a network, as
-   * any page does, and nothing is said.
+   * Registers the service worker; call it once. Without a service worker the page needs a network, and shows no
+   * message.
    */
   watch(): Promise<void>;
-  /** Loads the page anew, in the version that waits. */
+  /** Reloads the page in the waiting version. */
   reload(): Promise<void>;
 }
 
-/** A tab that stays open for days asks whether there is a new version. */
+/** Milliseconds between two checks for a new version, for tabs that stay open for days. */
 const askEvery = 3_600_000;
 
 export function updateActions(context: Context): UpdateActions {
   const { store } = context;
   let registration: ServiceWorkerRegistration | null = null;
 
-  /** A worker that is installed beside another is a new version, which waits: a run may be training on this one. */
+  /** A worker installed beside an active one is a new version. It waits: a run may be training in this version. */
   const follow = (worker: ServiceWorker | null) => {
     const look = () => {
       if (worker?.state === "installed" && registration?.active) patch(context, "update", { reload: "version" });
@@ -35,7 +35,7 @@ export function updateActions(context: Context): UpdateActions {
     look();
   };
 
-  /** Tells the worker what this visit used, once that is known, and again when it is another provider. */
+  /** Sends the provider to the worker once it is known, and again after it changes. */
   const tell = (worker: ServiceWorker, mayIsolate: boolean) => {
     let told: string | null = null;
     const look = () => {
@@ -54,7 +54,7 @@ export function updateActions(context: Context): UpdateActions {
   return {
     async watch() {
       const container: ServiceWorkerContainer | undefined = navigator.serviceWorker;
-      // A page that came through the worker and is not isolated will not be so the next time either.
+      // A page from the worker that is not isolated stays so after a reload.
       const mayIsolate = !globalThis.crossOriginIsolated && !container?.controller;
       registration = (await container?.register("./sw.js").catch(() => null)) ?? null;
       if (!registration) return;

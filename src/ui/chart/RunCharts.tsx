@@ -1,4 +1,4 @@
-/** The curves of a run: train and validation loss, and below them learning rate and gradient norm over the same steps. */
+/** The curves of a run: losses, and below them learning rate and gradient norm over the same steps. */
 
 import { useMemo } from "react";
 import uPlot from "uplot";
@@ -21,7 +21,7 @@ const rateCurves: readonly Curve[] = [
 ];
 const normCurves: readonly Curve[] = [{ label: figureWords.norm, color: "--hone-train", width: 1.5, show: figure }];
 
-/** One row of steps for all curves, so that all charts have the same ends. */
+/** One list of steps for all curves, so that all charts have the same range. */
 function align({ steps, evaluations }: RunSeries) {
   const [all, loss, rate, norm, validation] = uPlot.join([
     [steps.step, steps.loss, steps.learningRate, steps.gradientNorm],
@@ -31,7 +31,7 @@ function align({ steps, evaluations }: RunSeries) {
   return { loss: of(loss, validation), rate: of(rate), norm: of(norm) };
 }
 
-/** The same in words, for those who do not see the chart. */
+/** The same as text, for screen readers. */
 function inWords({ steps, evaluations }: RunSeries): string {
   const first = stepAt(steps, 0);
   const last = stepAt(steps, -1);

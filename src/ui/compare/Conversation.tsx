@@ -1,4 +1,4 @@
-/** The conversation on the page, its last question first: to each the answers side by side, as they are written. */
+/** The shown conversation, last question first, with the answers side by side as they arrive. */
 
 import { Button, Text } from "@mantine/core";
 import { memo, useId } from "react";
@@ -18,7 +18,7 @@ import { compareWords, readWords, answerWords as words } from "../words/compare.
 import classes from "./ComparePanel.module.css";
 import { ReadByModel } from "./ReadByModel.tsx";
 
-/** How it stands with an answer, in a line. */
+/** State of an answer, in one line. */
 function statusLine(answer: AnswerFacts): string {
   const { status, figures, text } = answer;
   const state = () => {
@@ -37,7 +37,7 @@ interface AnswerCardProps {
   readonly of: string;
   readonly answer: AnswerFacts;
   readonly turn: number;
-  /** Only the last answers are parts of the page that one can jump to. */
+  /** Only the last answers are landmarks of the page. */
   readonly last: boolean;
 }
 

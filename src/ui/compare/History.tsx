@@ -1,4 +1,4 @@
-/** The conversations before: opened again with a click, deleted, and brought back. */
+/** Earlier conversations: open, delete, undo. */
 
 import { Button, Group, Text } from "@mantine/core";
 import { useRef } from "react";
@@ -38,7 +38,7 @@ export function History() {
             autoFocus
             onClick={() => {
               hone.compare.undoRemove();
-              // The button goes with what it undid.
+              // The button disappears with its last entry.
               if (removed.length === 1) summary.current?.focus();
             }}
           >

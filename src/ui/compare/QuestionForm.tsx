@@ -1,4 +1,4 @@
-/** The question, who is asked, and how the answers are drawn. */
+/** The question, the models that answer, and the sampling settings. */
 
 import { Button, Collapse, Group, Stack, Text, Textarea } from "@mantine/core";
 import { type FormEvent, type KeyboardEvent, useState } from "react";

@@ -1,4 +1,4 @@
-/** Which run answers beside the base model, and which checkpoint more. */
+/** Choice of the run and of another checkpoint that answer beside the base model. */
 
 import { NativeSelect } from "@mantine/core";
 import { useEffect } from "react";
@@ -15,7 +15,7 @@ interface SideChoiceProps {
 
 const { run: runWords, other: otherWords } = compareWords;
 
-/** The steps that the other run keeps; what was chosen stays to be seen when it is not kept any more. */
+/** Stored steps of the other run. The chosen step stays in the list after its deletion. */
 function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly checkpoint: number | null }) {
   const hone = useHone();
   const ready = useFacts((state) => state.engine.status === "ready");

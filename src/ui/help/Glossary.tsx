@@ -1,4 +1,4 @@
-/** Every word of the field that the page uses, in the order in which it uses them. */
+/** All terms of the page, in the order in which the screens use them. */
 
 import { Panel } from "../shell/Panel.tsx";
 import { type Entry, glossary, glossaryWords } from "../words/glossary.ts";

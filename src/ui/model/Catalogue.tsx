@@ -1,4 +1,4 @@
-/** A few models that are known to train here, with what each costs and is for. */
+/** A short list of tested models with size and memory. */
 
 import { Button } from "@mantine/core";
 import { useEffect } from "react";

@@ -1,4 +1,4 @@
-/** The model that a run starts from: which one, and what is known of it. */
+/** Choice of the base model, with its facts. */
 
 import { List, NativeSelect, Text } from "@mantine/core";
 import { useEffect } from "react";

@@ -1,4 +1,4 @@
-/** A model by its Hugging Face id or its address: looked at first, then fetched. */
+/** A model by Hugging Face id or address: inspection, then download. */
 
 import { Button, Loader, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";

@@ -1,4 +1,4 @@
-/** What this browser keeps: whole models, and fetches that were cut off. */
+/** Models stored in this browser, and interrupted downloads. */
 
 import { Button, Progress, Text } from "@mantine/core";
 import type { ModelSummary, UnfinishedFetch } from "../../protocol/engine.ts";

@@ -1,4 +1,4 @@
-/** Choosing the model: the one that comes with the page, one from disk or from Hugging Face, one that is kept here. */
+/** Choice of the model: Seedling, from disk, from Hugging Face, or stored here. */
 
 import { type DragEvent, useState } from "react";
 import { useFacts, useHone } from "../hone.ts";
@@ -26,7 +26,7 @@ export function ModelPanel() {
   };
 
   return (
-    // Dropping is a second way beside the buttons, so nothing here is out of a keyboard's reach.
+    // Dropping repeats the buttons, so the keyboard reaches everything.
     <section
       aria-label={modelWords.screen}
       className={classes.screen}

@@ -1,4 +1,4 @@
-/** What colours, lines and grounds mean. */
+/** Legend of colours, lines and fills. */
 
 import { legendWords as words } from "../words/preview.ts";
 import classes from "./paint.module.css";
@@ -7,15 +7,15 @@ import { type Paint, paintNames } from "./roles.ts";
 const order: readonly Paint[] = ["system", "user", "assistant", "tool", "text", "template"];
 
 interface LegendProps {
-  /** Those that are there. */
+  /** Roles of the example. */
   readonly paints: readonly Paint[];
-  /** Also how single tokens are marked. */
+  /** Whether marks of single tokens are included. */
   readonly tokens?: boolean;
 }
 
 export function Legend({ paints, tokens = false }: LegendProps) {
   const shown = order.filter((paint) => paints.includes(paint));
-  // The ground is shown in the colour of what is learnt, where there is any.
+  // The fill has the colour of a supervised role of the example.
   const learnt = shown.find((paint) => paint === "assistant" || paint === "text") ?? "assistant";
   return (
     <ul className={classes.legend} aria-label={words.title}>

@@ -1,4 +1,4 @@
-/** The rows as the model will see them: a list to go through, and one row from message to loss weight. */
+/** Preview: the list of rows, and one row from message to loss weight. */
 
 import { Button, Checkbox, Group, NativeSelect, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useEffect, useMemo, useState } from "react";
@@ -12,7 +12,7 @@ import { allRows, problemRows, someRows } from "./order.ts";
 import classes from "./Preview.module.css";
 import { RowList } from "./RowList.tsx";
 
-/** What the preview needs and has not. */
+/** Missing requirements of the preview. */
 function Missing() {
   const { model, sources } = useSpec();
   const { modelFailure } = useFacts((state) => state.data);
@@ -82,7 +82,7 @@ export function PreviewPanel() {
     [filtering, report, index, count],
   );
 
-  // A settled spec may still be on sources that were chosen before.
+  // A settled spec may still have the previous sources.
   const ready = settled !== null && hash !== undefined && settled.spec.sources[index]?.hash === hash;
   const spec = ready ? settled.spec : null;
   useEffect(() => {
@@ -103,7 +103,7 @@ export function PreviewPanel() {
     if (next !== null) hone.preview.look(hash, next);
   };
   const place = order.placeOf(row);
-  // Of a row that is not listed, the place is that of the one before it.
+  // A row that is not listed has the place of its predecessor.
   const listed = order.rowAt(place) === row;
   const previous = order.rowAt(listed ? place - 1 : place);
   const next = order.rowAt(place + 1);

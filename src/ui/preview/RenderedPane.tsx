@@ -1,4 +1,4 @@
-/** The rendered template: its stretches in reading order, each in the colour of whose it is. */
+/** The rendered template: its spans in order, each in the colour of its role. */
 
 import { type KeyboardEvent, memo, useRef, useState } from "react";
 import { linkWords as words } from "../words/preview.ts";
@@ -21,7 +21,7 @@ interface StretchProps {
   readonly linked: boolean;
   readonly start: number | null;
   readonly end: number;
-  /** Whether the keyboard enters here. */
+  /** Whether Tab enters at this span. */
   readonly entry: boolean;
 }
 

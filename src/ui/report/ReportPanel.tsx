@@ -1,4 +1,4 @@
-/** What is known about all rows before a run: checks that must pass, findings, counts, lengths. */
+/** The quality report on all rows: checks, findings, counts and lengths. */
 
 import { Button, Group, Text } from "@mantine/core";
 import type { DataReport } from "../../quality/report.ts";

@@ -1,4 +1,4 @@
-/** Rows as buttons that show them in the preview. */
+/** Rows as buttons that open the preview. */
 
 import { Button } from "@mantine/core";
 import { useState } from "react";
@@ -8,7 +8,7 @@ import { useSpec } from "../spec.tsx";
 import { rowWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 
-/** Shown at first, and at most. */
+/** Number of rows shown at first, and at most. */
 const few = 8;
 const many = 200;
 

@@ -1,4 +1,4 @@
-/** What each source gives: as asked, and as it really comes out. */
+/** Figures of each source: λ, and the realised share. */
 
 import { Table, Text } from "@mantine/core";
 import type { DataReport, SourceReport } from "../../quality/report.ts";
@@ -14,7 +14,7 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
   const { sources } = report;
   const { recipe } = useSpec();
   const several = sources.length > 1;
-  /** A figure of the source, or one of each stage that it is in. */
+  /** A figure of the source, or one for each of its stages. */
   const parts = (source: SourceReport, show: (part: ReturnType<typeof realised>[number]) => string) =>
     realised(source, recipe)
       .map((part) => stagesWords.of(show(part), part.stage.objective))

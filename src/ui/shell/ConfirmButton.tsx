@@ -1,4 +1,4 @@
-/** A button for what cannot be undone: it asks in its own place before it acts. */
+/** A button with a confirmation, for actions without undo. */
 
 import { Button, Group, Text } from "@mantine/core";
 import { useState } from "react";
@@ -6,7 +6,7 @@ import { confirmWords as words } from "../words/shell.ts";
 
 interface ConfirmButtonProps {
   readonly label: string;
-  /** Tells apart several of one label. */
+  /** Distinguishes several buttons with one label. */
   readonly name: string;
   readonly question: string;
   readonly confirm: string;

@@ -1,4 +1,4 @@
-/** A template being written: line numbers, its result on a short conversation as one types, an error at its line. */
+/** Editor of a template: line numbers, errors at their line, and the result on a short conversation. */
 
 import { Button, Text } from "@mantine/core";
 import { useEffect, useId, useRef, useState } from "react";
@@ -15,7 +15,7 @@ import { TrialResult } from "./TrialResult.tsx";
 /** Milliseconds after the last keystroke. */
 const pause = 300;
 
-/** Tries the template whenever it, or what it is rendered with, has changed and rested. */
+/** Tests the template after a change of it or of its settings. */
 function useTrial(source: string) {
   const hone = useHone();
   const told = useFacts((state) => state.data.model);

@@ -1,4 +1,4 @@
-/** The answers of a run to one prompt as a strip of cards, newest first; each says what is new in it. */
+/** The answers of a run to one prompt as cards, newest first, with new words marked. */
 
 import { type KeyboardEvent, memo, useEffect, useRef } from "react";
 import type { Moment } from "../../run/metrics.ts";
@@ -15,7 +15,7 @@ interface FilmStripProps {
 
 interface CardProps {
   readonly moment: Moment;
-  /** The one before it; undefined for the first. */
+  /** The previous snapshot; undefined for the first. */
   readonly earlier: Moment | undefined;
   readonly shown: boolean;
 }
@@ -65,7 +65,7 @@ export function FilmStrip({ moments, shown, onChoose }: FilmStripProps) {
   const newestFirst = moments.toReversed();
   const at = newestFirst.indexOf(shown);
 
-  // Only a move by keyboard takes the focus with it.
+  // Only a move by keyboard moves the focus.
   useEffect(() => {
     if (!moved.current) return;
     moved.current = false;

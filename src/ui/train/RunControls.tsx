@@ -1,4 +1,4 @@
-/** The ways to stop a run, to go on with it, to save in between, and to be told of its end. */
+/** Controls of a run: pause, resume, cancel, save a checkpoint, notification. */
 
 import { Button, Group, Switch, Text } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";

@@ -1,4 +1,4 @@
-/** The figures of a run as they stand. */
+/** The present figures of a run. */
 
 import { stepAt } from "../../run/curves.ts";
 import type { RunRecord } from "../../run/record.ts";
@@ -24,7 +24,7 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
   const speed = pace(steps);
   const tokens = sum(steps.tokens);
   const supervised = sum(steps.supervisedTokens);
-  // NaN where a step did not count them.
+  // NaN in old runs, which did not count examples.
   const seen = sum(steps.examples);
   return (
     <Facts

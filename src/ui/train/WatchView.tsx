@@ -1,4 +1,4 @@
-/** What a run learns, to be watched: its answers one after another, and the loss of each token of a row at one of them. */
+/** Snapshots of a run: the answers, and the loss of each token of one row. */
 
 import { Text } from "@mantine/core";
 import { useState } from "react";
@@ -10,7 +10,7 @@ import { HeatMap } from "./HeatMap.tsx";
 import classes from "./Watch.module.css";
 
 export function WatchView({ run, watch }: { readonly run: RunRecord; readonly watch: Watch }) {
-  /** Step of the look that was chosen; null goes along with the newest. */
+  /** Step of the chosen snapshot; null follows the newest. */
   const [chosen, setChosen] = useState<number | null>(null);
   const { moments, prompt, place, tokens } = watch;
   const shown = moments.find(({ step }) => step === chosen) ?? moments.at(-1);
