@@ -76,7 +76,7 @@ const settingsOf = ({ recipe: { method, entries }, engine: { choice } }: HoneSta
 const written = "hone";
 
 /** Milliseconds after the last keystroke: browsers limit the number of address changes. */
-const moment = 400;
+const writeDelay = 400;
 
 /**
  * Follows the address, and writes changed settings to it. The address overrides saved settings. Its provider is read
@@ -85,9 +85,9 @@ const moment = 400;
 export function followAddress(store: StoreApi<HoneState>): void {
   if (typeof location === "undefined") return;
   const follow = (first: boolean) => {
-    const { page, part, settings: asked } = readAddress(location.hash);
+    const { page, part, settings: requested } = readAddress(location.hash);
     // Going back must not undo later input: from an address of this page only the screen is read.
-    const settings = first || history.state !== written ? asked : null;
+    const settings = first || history.state !== written ? requested : null;
     const { recipe, engine } = store.getState();
     store.setState({
       place: { page, part },
@@ -112,7 +112,7 @@ export function followAddress(store: StoreApi<HoneState>): void {
   };
   const writeSoon = () => {
     clearTimeout(timer);
-    timer = setTimeout(write, moment);
+    timer = setTimeout(write, writeDelay);
   };
   writeSoon();
   store.subscribe(({ recipe, engine, place }, before) => {

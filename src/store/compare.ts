@@ -28,7 +28,7 @@ export interface CompareActions {
    * Sends the typed question to each side in turn. The present conversation continues if its sides are the same; else
    * a new one starts. The question leaves the input once all models are open.
    */
-  ask(sides: readonly Side[], sampling: SamplingSettings): Promise<void>;
+  send(sides: readonly Side[], sampling: SamplingSettings): Promise<void>;
   stop(): void;
   /** Appends a piece of an answer. */
   hear(requestId: string, text: string): void;
@@ -60,7 +60,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
   const { client, store } = context;
   const history = createHistory(pageStorage());
   let controller: AbortController | null = null;
-  let asked = 0;
+  let requests = 0;
   const facts = () => store.getState().compare;
   const set = (change: Partial<CompareFacts>) => patch(context, "compare", change);
   const keep = () => history.write({ conversations: facts().conversations, open: facts().present });
@@ -81,7 +81,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     sampling: SamplingSettings,
   ): Conversation => {
     const { conversations, other } = facts();
-    const answers = Object.fromEntries(sides.map(({ name }) => [name, waiting(`question-${++asked}`)]));
+    const answers = Object.fromEntries(sides.map(({ name }) => [name, waiting(`question-${++requests}`)]));
     const conversation: Conversation = before ?? {
       id: crypto.randomUUID(),
       startedAt: new Date().toISOString(),
@@ -99,7 +99,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     return next;
   };
 
-  const askSide = async (side: Side, { turns }: Conversation, signal: AbortSignal) => {
+  const answerSide = async (side: Side, { turns }: Conversation, signal: AbortSignal) => {
     const turn = turns.at(-1);
     const requestId = turn?.answers[side.name]?.requestId;
     if (!turn || requestId === undefined || signal.aborted) return;
@@ -124,9 +124,9 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     keep();
   };
 
-  const kept = history.read();
-  set({ conversations: newestFirst(kept.conversations) });
-  const wasOpen = kept.conversations.find(({ id }) => id === kept.open);
+  const saved = history.read();
+  set({ conversations: newestFirst(saved.conversations) });
+  const wasOpen = saved.conversations.find(({ id }) => id === saved.open);
   // A conversation without a run does not select one: a run may exist since.
   if (wasOpen) set({ present: wasOpen.id, runId: wasOpen.runId || null, other: wasOpen.other });
 
@@ -141,7 +141,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     },
     enter: (field, text) => set({ entries: { ...facts().entries, [field]: text } }),
 
-    async ask(sides, sampling) {
+    async send(sides, sampling) {
       if (facts().asking) return;
       controller = new AbortController();
       const { signal } = controller;
@@ -169,7 +169,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
       }
       if (facts().question === question) set({ question: "" });
       keep();
-      for (const side of sides) await askSide(side, conversation, signal);
+      for (const side of sides) await answerSide(side, conversation, signal);
       for (const { name } of sides)
         change(name, (answer) => (answer.status === "waiting" ? { ...answer, status: "failed" } : answer));
       keep();

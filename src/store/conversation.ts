@@ -74,7 +74,7 @@ export function keyOf(sides: readonly Side[]): string {
 }
 
 /** Whether an answer is part of later prompts: not if it failed, or was stopped before its first word. */
-export function isKeptInMind({ status, text, figures }: AnswerFacts): boolean {
+export function isInPrompt({ status, text, figures }: AnswerFacts): boolean {
   return status === "done" && !(figures?.finish === "cancelled" && text === "");
 }
 
@@ -86,7 +86,7 @@ export function messagesFor(
 ): readonly Pick<Message, "role" | "content">[] {
   const before = turns.flatMap(({ question: content, answers }) => {
     const answer = answers[side];
-    if (!answer || !isKeptInMind(answer)) return [];
+    if (!answer || !isInPrompt(answer)) return [];
     return [
       { role: "user" as const, content },
       { role: "assistant" as const, content: answer.text },

@@ -35,7 +35,7 @@ export interface DataActions {
   /** Includes one row again, or all rows of a source. */
   include(hash: string, row: number | "all"): void;
   /** Sends the selected model's tokenizer to the data worker. */
-  tellModel(): Promise<void>;
+  loadTokenizer(): Promise<void>;
   /** Rejects as the data worker does; a fault of the template is a result, not a rejection. */
   tryTemplate(modelHash: string, settings: DataSettings): Promise<TemplateTrial>;
 }
@@ -47,7 +47,7 @@ function withSources(list: readonly SourceSummary[], added: readonly SourceSumma
 export function dataActions(context: Context, refreshStorage: () => Promise<void>): DataActions {
   const { client, store } = context;
   let controller: AbortController | null = null;
-  let asked: string | null = null;
+  let requested: string | null = null;
   const facts = () => store.getState().data;
 
   const change = (hash: string, edit: (source: WeightedSource) => WeightedSource) =>
@@ -85,11 +85,11 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
   return {
     async load() {
       try {
-        const kept = await client.data.list();
+        const stored = await client.data.list();
         const { list, chosen } = facts();
         const known = withSources(
           list.filter(({ stored }) => !stored),
-          kept,
+          stored,
         );
         patch(context, "data", {
           list: known,
@@ -171,18 +171,18 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
       });
       patch(context, "data", { exclusions });
     },
-    async tellModel() {
+    async loadTokenizer() {
       const hash = store.getState().model.selected;
-      asked = hash;
+      requested = hash;
       if (hash === null || facts().model === hash) return;
       patch(context, "data", { modelFailure: null });
       try {
         const files = await client.engine.tokenizerFiles(hash);
         const { template } = await client.data.tellModel(files);
         // Another model may be selected by now.
-        if (asked === hash) patch(context, "data", { model: hash, suggested: template });
+        if (requested === hash) patch(context, "data", { model: hash, suggested: template });
       } catch (thrown) {
-        if (asked === hash) patch(context, "data", { modelFailure: toFailure(thrown) });
+        if (requested === hash) patch(context, "data", { modelFailure: toFailure(thrown) });
       }
     },
     tryTemplate: (modelHash, settings) => client.data.tryTemplate(modelHash, settings),

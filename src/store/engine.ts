@@ -11,7 +11,7 @@ export interface EngineActions {
   refresh(): Promise<void>;
 }
 
-export function engineActions(context: Context, loadKept: () => Promise<void>): EngineActions {
+export function engineActions(context: Context, loadStored: () => Promise<void>): EngineActions {
   const { client } = context;
   let dead = false;
   client.onDeath((error) => {
@@ -37,7 +37,7 @@ export function engineActions(context: Context, loadKept: () => Promise<void>): 
         patch(context, "engine", { status: "failed", failure });
         return;
       }
-      await loadKept();
+      await loadStored();
     },
     async refresh() {
       // A failure leaves only the storage figures out of date.

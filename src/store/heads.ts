@@ -8,7 +8,7 @@ import { type Failure, toFailure } from "./state.ts";
 /** Rows of one request. */
 const pageSize = 100;
 /** Maximum number of loaded pages; the least recently used are dropped. */
-const held = 60;
+const maxPages = 60;
 
 export interface Heads {
   /**
@@ -45,7 +45,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
   let version = 0;
   let failure: Failure | null = null;
 
-  const told = () => {
+  const notify = () => {
     version++;
     for (const listener of listeners) listener();
   };
@@ -66,7 +66,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
       pages.delete(index);
       pages.set(index, { rows, listing: mine });
       for (const oldest of pages.keys()) {
-        if (pages.size <= held) break;
+        if (pages.size <= maxPages) break;
         pages.delete(oldest);
       }
       failure = null;
@@ -77,7 +77,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
     } finally {
       if (loading.get(index) === controller) loading.delete(index);
     }
-    told();
+    notify();
   };
 
   return {
@@ -93,7 +93,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
       current = { spec, source, key, hash: choice.hash };
       listing++;
       failure = null;
-      told();
+      notify();
     },
     want(from, to) {
       if (!current || to <= from) return;
@@ -112,7 +112,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
     failure: () => failure,
     retry() {
       failure = null;
-      told();
+      notify();
     },
     version: () => version,
     subscribe(listener) {

@@ -19,7 +19,7 @@ export interface ModelActions {
   /** Deletes the copy stored in this browser. */
   remove(hash: string): Promise<void>;
   /** Inspects the model of a Hugging Face id or address; aborts an earlier inspection. */
-  lookUp(text: string): Promise<void>;
+  inspect(text: string): Promise<void>;
   /** Aborts the inspection, or clears its result. */
   dismiss(): void;
   /** Fetches and selects the inspected model, and requests persistent storage. */
@@ -50,7 +50,7 @@ const nothingFound: LookupFacts = { looking: false, found: null, failure: null }
 export function modelActions(context: Context, refreshStorage: () => Promise<void>): ModelActions {
   const { client, store } = context;
   let controller: AbortController | null = null;
-  let look: AbortController | null = null;
+  let inspection: AbortController | null = null;
   const facts = () => store.getState().model;
 
   const openThrough = async (source: ModelSource, signal?: AbortSignal) => {
@@ -89,18 +89,18 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
   };
 
   const dismiss = () => {
-    look?.abort();
-    look = null;
+    inspection?.abort();
+    inspection = null;
     patch(context, "model", { lookup: nothingFound });
   };
 
   return {
     async load() {
       try {
-        const kept = await client.engine.listModels();
+        const stored = await client.engine.listModels();
         const { list, open, selected } = facts();
-        const openOnly = list.filter(({ hash }) => open.includes(hash) && !kept.some((model) => model.hash === hash));
-        const known = [...kept, ...openOnly];
+        const openOnly = list.filter(({ hash }) => open.includes(hash) && !stored.some((model) => model.hash === hash));
+        const known = [...stored, ...openOnly];
         patch(context, "model", {
           list: known,
           selected: known.some(({ hash }) => hash === selected) ? selected : null,
@@ -145,16 +145,16 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
       }
     },
 
-    async lookUp(text) {
-      look?.abort();
+    async inspect(text) {
+      inspection?.abort();
       const mine = new AbortController();
-      look = mine;
+      inspection = mine;
       patch(context, "model", { lookup: { ...nothingFound, looking: true } });
       try {
         const found = await client.engine.inspectModel({ kind: "url", base: text }, mine.signal);
-        if (look === mine) patch(context, "model", { lookup: { ...nothingFound, found } });
+        if (inspection === mine) patch(context, "model", { lookup: { ...nothingFound, found } });
       } catch (thrown) {
-        if (look === mine) patch(context, "model", { lookup: { ...nothingFound, failure: toFailure(thrown) } });
+        if (inspection === mine) patch(context, "model", { lookup: { ...nothingFound, failure: toFailure(thrown) } });
       }
     },
     dismiss,

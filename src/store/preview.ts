@@ -7,7 +7,7 @@ import { toFailure } from "./state.ts";
 
 export interface PreviewActions {
   /** Chooses a row of a chosen source. */
-  look(source: string, row: number): void;
+  show(source: string, row: number): void;
   problemsOnly(on: boolean): void;
   /** Shows rows as training examples, or as prompts for their last answer. */
   view(view: PreviewView): void;
@@ -20,7 +20,7 @@ export function previewActions(context: Context): PreviewActions {
   let controller: AbortController | null = null;
 
   return {
-    look: (source, row) => patch(context, "preview", { source, row }),
+    show: (source, row) => patch(context, "preview", { source, row }),
     problemsOnly: (problemsOnly) => patch(context, "preview", { problemsOnly }),
     view: (view) => patch(context, "preview", { view }),
     async load(spec, source, row, view) {

@@ -9,7 +9,7 @@ import type { HoneState } from "./state.ts";
 const key = "hone.page";
 
 /** The saved part of the state. Runs, models and datasets are stored by the engine. */
-function kept({ welcome, engine, model, data, recipe, watching, notice, compare }: HoneState) {
+function savedPart({ welcome, engine, model, data, recipe, watching, notice, compare }: HoneState) {
   return {
     welcomed: welcome.done,
     choice: engine.choice,
@@ -58,7 +58,7 @@ function source(value: unknown): WeightedSource[] {
 }
 
 /** The state with the values that an earlier page saved. Missing or malformed values are skipped. */
-export function withKept(state: HoneState, written: string | null): HoneState {
+export function withSaved(state: HoneState, written: string | null): HoneState {
   let found: unknown;
   try {
     found = JSON.parse(written ?? "null");
@@ -76,7 +76,7 @@ export function withKept(state: HoneState, written: string | null): HoneState {
     tellEnd,
     question,
     sampling,
-  }: Unknown<ReturnType<typeof kept>> = found;
+  }: Unknown<ReturnType<typeof savedPart>> = found;
   const form: Unknown<HoneState["recipe"]> = isRecord(recipe) ? recipe : {};
   const watched: Unknown<HoneState["watching"]> = isRecord(watching) ? watching : {};
   return {
@@ -99,13 +99,13 @@ export function withKept(state: HoneState, written: string | null): HoneState {
 /** Restores the saved part, and saves every later change. Without storage nothing is saved. */
 export function remember(store: StoreApi<HoneState>): void {
   try {
-    store.setState(withKept(store.getState(), localStorage.getItem(key)));
+    store.setState(withSaved(store.getState(), localStorage.getItem(key)));
   } catch {
     return;
   }
   let last = "";
   store.subscribe((state) => {
-    const now = JSON.stringify(kept(state));
+    const now = JSON.stringify(savedPart(state));
     if (now === last) return;
     last = now;
     try {

@@ -67,7 +67,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
   let importing: AbortController | null = null;
 
   /** Pending requests for curves by run; the mark tells a newer request from an older one. */
-  const asked = new Map<string, object>();
+  const pending = new Map<string, object>();
 
   const byAge = (list: readonly RunRecord[]) => list.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
   const put = (entry: RunRecord) => {
@@ -81,22 +81,22 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
   /** Clears the progress when the call ends. */
   const untilDone = <T>(work: Promise<T>) => work.finally(() => patch(context, "progress", { engine: null }));
   const openCurves = async (runId: string) => {
-    if (series.of(runId).whole || asked.has(runId)) return;
+    if (series.of(runId).whole || pending.has(runId)) return;
     const mark = {};
-    asked.set(runId, mark);
+    pending.set(runId, mark);
     try {
-      const kept = await client.engine.curvesOf(runId);
-      if (asked.get(runId) === mark) series.fill(runId, kept);
+      const stored = await client.engine.curvesOf(runId);
+      if (pending.get(runId) === mark) series.fill(runId, stored);
     } catch (thrown) {
       // The mark stays, or a chart would repeat the request at every change.
-      if (asked.get(runId) === mark) patch(context, "runs", { failure: toFailure(thrown) });
+      if (pending.get(runId) === mark) patch(context, "runs", { failure: toFailure(thrown) });
       return;
     }
-    if (asked.get(runId) === mark) asked.delete(runId);
+    if (pending.get(runId) === mark) pending.delete(runId);
   };
   /** Drops or shortens curves, and repeats a pending request. */
   const renewed = (runId: string, change: () => void) => {
-    const waits = asked.delete(runId);
+    const waits = pending.delete(runId);
     change();
     if (waits) void openCurves(runId);
   };
@@ -119,7 +119,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     patch(context, "runs", { leaving: null });
     try {
       await client.engine.deleteRun(leaving.id);
-      asked.delete(leaving.id);
+      pending.delete(leaving.id);
       series.remove(leaving.id);
       void measure();
       void refreshStorage();

@@ -25,7 +25,7 @@ export interface MetricSeries {
   /** The curves so far: a new object after every change. */
   of(runId: string): RunSeries;
   /** Adds the stored points that precede the live ones. */
-  fill(runId: string, kept: Curves): void;
+  fill(runId: string, stored: Curves): void;
   addStep(runId: string, metrics: StepMetrics, memory: number): void;
   addEvaluation(runId: string, metrics: EvaluationMetrics): void;
   /** Drops points beyond those that a record counts. If points are missing, all are dropped. */
@@ -72,9 +72,9 @@ export function createMetricSeries(): MetricSeries {
   const runs = new Map<string, Growing>();
   const listeners = new Set<(runId: string) => void>();
 
-  const begin = (kept: Curves): Growing => ({
-    steps: createStepLog(firstRoom, kept.steps),
-    evaluations: [...kept.evaluations],
+  const begin = (stored: Curves): Growing => ({
+    steps: createStepLog(firstRoom, stored.steps),
+    evaluations: [...stored.evaluations],
     memory: null,
     whole: false,
     shown: none,
@@ -94,17 +94,17 @@ export function createMetricSeries(): MetricSeries {
   return {
     of: (runId) => runs.get(runId)?.shown ?? none,
 
-    fill(runId, kept) {
+    fill(runId, stored) {
       const live = runs.get(runId);
-      const series = begin(kept);
+      const series = begin(stored);
       series.whole = true;
       if (live) {
         series.memory = live.memory;
         const { steps, evaluations } = live.shown;
-        series.steps.truncate(countBefore(kept.steps.step, steps.step[0] ?? Number.POSITIVE_INFINITY));
+        series.steps.truncate(countBefore(stored.steps.step, steps.step[0] ?? Number.POSITIVE_INFINITY));
         for (const metrics of stepsOf(steps)) series.steps.push(metrics);
         const first = evaluations[0]?.step ?? Number.POSITIVE_INFINITY;
-        const before = kept.evaluations.filter(({ step }) => step < first);
+        const before = stored.evaluations.filter(({ step }) => step < first);
         series.evaluations.splice(0, series.evaluations.length, ...before, ...evaluations);
       }
       show(runId, series);

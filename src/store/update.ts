@@ -20,7 +20,7 @@ export interface UpdateActions {
 }
 
 /** Milliseconds between two checks for a new version, for tabs that stay open for days. */
-const askEvery = 3_600_000;
+const checkInterval = 3_600_000;
 
 export function updateActions(context: Context): UpdateActions {
   const { store } = context;
@@ -28,27 +28,27 @@ export function updateActions(context: Context): UpdateActions {
 
   /** A worker installed beside an active one is a new version. It waits: a run may be training in this version. */
   const follow = (worker: ServiceWorker | null) => {
-    const look = () => {
+    const check = () => {
       if (worker?.state === "installed" && registration?.active) patch(context, "update", { reload: "version" });
     };
-    worker?.addEventListener("statechange", look);
-    look();
+    worker?.addEventListener("statechange", check);
+    check();
   };
 
   /** Sends the provider to the worker once it is known, and again after it changes. */
-  const tell = (worker: ServiceWorker, mayIsolate: boolean) => {
-    let told: string | null = null;
-    const look = () => {
+  const sendProvider = (worker: ServiceWorker, mayIsolate: boolean) => {
+    let sent: string | null = null;
+    const send = () => {
       const { status, report } = store.getState().engine;
-      if (status !== "ready" || !report || report.provider === told) return;
-      told = report.provider;
+      if (status !== "ready" || !report || report.provider === sent) return;
+      sent = report.provider;
       worker.postMessage({ type: "keep", provider: report.provider } satisfies ToServiceWorker);
       const oneOfMany = report.provider === "wasm" && report.threads === 1 && navigator.hardwareConcurrency > 1;
       if (mayIsolate && oneOfMany && store.getState().update.reload === null)
         patch(context, "update", { reload: "threads" });
     };
-    store.subscribe(look);
-    look();
+    store.subscribe(send);
+    send();
   };
 
   return {
@@ -60,9 +60,9 @@ export function updateActions(context: Context): UpdateActions {
       if (!registration) return;
       follow(registration.waiting ?? registration.installing);
       registration.addEventListener("updatefound", () => follow(registration?.installing ?? null));
-      setInterval(() => void registration?.update().catch(() => undefined), askEvery);
+      setInterval(() => void registration?.update().catch(() => undefined), checkInterval);
       const { active } = await container.ready;
-      if (active) tell(active, mayIsolate);
+      if (active) sendProvider(active, mayIsolate);
     },
     async reload() {
       const waiting = registration?.waiting;

@@ -47,7 +47,7 @@ function useChanges(ids: readonly string[], milliseconds: number): void {
 }
 
 /** Loads the stored curves of these runs. */
-function useKept(ids: readonly string[]): void {
+function useStoredCurves(ids: readonly string[]): void {
   const { runs, series } = useHone();
   const missing = ids.filter((id) => !series.of(id).whole).join("\n");
   useEffect(() => {
@@ -63,13 +63,13 @@ export function useLive(runId: string): RunSeries {
 
 /** Stored and live curves of a run, as often. */
 export function useSeries(runId: string): RunSeries {
-  useKept([runId]);
+  useStoredCurves([runId]);
   return useLive(runId);
 }
 
 /** Curves of several runs, at most twice a second, because all are redrawn. */
 export function useManySeries(ids: readonly string[]): readonly RunSeries[] {
-  useKept(ids);
+  useStoredCurves(ids);
   useChanges(ids, manyMilliseconds);
   const { series } = useHone();
   return ids.map((id) => series.of(id));

@@ -25,7 +25,7 @@ interface SpecFacts extends ReadRecipe {
 }
 
 /** Milliseconds after the last keystroke. */
-const moment = 250;
+const delay = 250;
 
 const SpecContext = createContext<SpecFacts | null>(null);
 
@@ -34,14 +34,14 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
   const method = useFacts((state) => state.recipe.method);
   const entries = useFacts((state) => state.recipe.entries);
   const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
-  const { list, chosen, model: told, suggested } = useFacts((state) => state.data);
+  const { list, chosen, model: tokenizerModel, suggested } = useFacts((state) => state.data);
   const details = useFacts((state) => state.model.details);
   const ready = useFacts((state) => state.engine.status === "ready");
 
   const linears = details !== null && details.hash === model?.hash ? details.linears : undefined;
   const read = useMemo(
-    () => readRecipe({ method, entries }, model, told === model?.hash ? suggested : null, linears),
-    [method, entries, model, told, suggested, linears],
+    () => readRecipe({ method, entries }, model, tokenizerModel === model?.hash ? suggested : null, linears),
+    [method, entries, model, tokenizerModel, suggested, linears],
   );
   const lambdas = useMemo(() => chosen.map(({ lambda }) => lambda), [chosen]);
   const recipe = useMemo(() => withLambdas(read.recipe, lambdas), [read, lambdas]);
@@ -50,10 +50,11 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
     [chosen, list],
   );
   const now = useMemo<Spec | null>(() => {
-    if (!ready || !model || told !== model.hash || chosen.length === 0 || sources.length < chosen.length) return null;
+    if (!ready || !model || tokenizerModel !== model.hash || chosen.length === 0 || sources.length < chosen.length)
+      return null;
     const spec = dataSpecOf(model.hash, chosen, recipe);
     return { spec, key: JSON.stringify(spec) };
-  }, [ready, model, told, chosen, sources, recipe]);
+  }, [ready, model, tokenizerModel, chosen, sources, recipe]);
 
   const [settled, setSettled] = useState(now);
   const key = now?.key ?? null;
@@ -61,7 +62,7 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
     if (settled?.key === key) return;
     // No delay for the first spec, or for its removal.
     if (!settled || !now) return setSettled(now);
-    const timer = setTimeout(() => setSettled(now), moment);
+    const timer = setTimeout(() => setSettled(now), delay);
     return () => clearTimeout(timer);
   }, [key, now, settled]);
 

@@ -141,7 +141,7 @@ test("rows with problems only: the list, next and previous leave out the others"
 test("a long row: only the tokens in sight are in the page, and the keyboard reaches the last", async () => {
   const hone = await open();
   hone.recipe.enter("truncation", "right");
-  hone.preview.look(kept().source.hash, 3);
+  hone.preview.show(kept().source.hash, 3);
   await expect
     .element(preview.getByTestId("row-numbers"))
     .toHaveTextContent(/^991 tokens.*479 tokens cut.*supervised tokens lost/);

@@ -6,7 +6,7 @@ import "./language.ts";
 import uPlot from "uplot";
 import { chartWords } from "../words/train.ts";
 import { colorsOf, overSteps } from "./axes.ts";
-import { type Border, drawBorders } from "./borders.ts";
+import { type Boundary, drawBoundaries } from "./boundaries.ts";
 import classes from "./Curves.module.css";
 
 export interface Curve {
@@ -30,7 +30,7 @@ interface CurvesProps {
   /** Charts with one key share cursor and zoom. */
   readonly together: string;
   /** Stage boundaries of the run; constant during the life of the chart. */
-  readonly borders?: readonly Border[];
+  readonly boundaries?: readonly Boundary[];
   /** Whether the step axis has labels; else a neighbouring chart has them. */
   readonly named?: boolean;
 }
@@ -40,7 +40,7 @@ const mark = (value: number) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(Number(value.toPrecision(6)));
 
 function options(element: HTMLElement, props: CurvesProps): uPlot.Options {
-  const { curves, height, together, borders = [], named = true } = props;
+  const { curves, height, together, boundaries = [], named = true } = props;
   const color = colorsOf(element);
   const { cursor, scales, axis, steps } = overSteps(element);
   return {
@@ -49,7 +49,7 @@ function options(element: HTMLElement, props: CurvesProps): uPlot.Options {
     cursor: { ...cursor, sync: { key: together } },
     legend: { live: true },
     scales,
-    hooks: { draw: [(chart) => drawBorders(chart, borders, axis.stroke, axis.font)] },
+    hooks: { draw: [(chart) => drawBoundaries(chart, boundaries, axis.stroke, axis.font)] },
     axes: [
       { ...steps, ...(!named && { size: 8, values: (_chart, marks) => marks.map(() => "") }) },
       // Equal width in every chart, so that steps align.

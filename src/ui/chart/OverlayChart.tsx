@@ -20,7 +20,7 @@ const colors = ["--hone-train", "--hone-validation", "--hone-system", "--hone-us
 const dashes: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
 
 /** Colour and dash of the n-th curve; the first twelve differ. */
-const lookOf = (index: number) => ({
+const styleOf = (index: number) => ({
   color: colors[index % colors.length] as string,
   dash: dashes[index % dashes.length] as number[],
 });
@@ -51,14 +51,14 @@ function options(element: HTMLElement, runs: readonly OverlayRun[], curve: Curve
     series: [
       {},
       ...runs.map(({ name }, index): uPlot.Series => {
-        const look = lookOf(index);
+        const style = styleOf(index);
         return {
           label: name,
-          stroke: color(look.color),
-          dash: look.dash,
+          stroke: color(style.color),
+          dash: style.dash,
           width: curve === "steps" ? 1.5 : 2,
           spanGaps: true,
-          points: { show: curve === "evaluations", size: 6, fill: color(look.color) },
+          points: { show: curve === "evaluations", size: 6, fill: color(style.color) },
         };
       }),
     ],
@@ -114,7 +114,7 @@ export function OverlayChart({ runs, titles, legend }: OverlayChartProps) {
     <div>
       <ul className={classes.legend} aria-label={legend}>
         {runs.map((run, index) => {
-          const { color, dash } = lookOf(index);
+          const { color, dash } = styleOf(index);
           return (
             <li key={run.id}>
               <svg width="32" height="10" aria-hidden="true">

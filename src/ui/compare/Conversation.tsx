@@ -6,7 +6,7 @@ import { presentConversation } from "../../store/compare.ts";
 import {
   type AnswerFacts,
   type Conversation as Facts,
-  isKeptInMind,
+  isInPrompt,
   type SideName,
   sideNames,
   type Turn,
@@ -25,11 +25,11 @@ function statusLine(answer: AnswerFacts): string {
     if (status === "waiting") return words.waiting;
     if (status === "writing") return words.writing;
     if (!figures) return words.stopped;
-    const told = [words.wrote(figures.wrote), duration(figures.seconds), words.endings[figures.finish]];
-    return [...told, ...(text.trim() === "" ? [words.empty] : [])].join(" · ");
+    const parts = [words.wrote(figures.wrote), duration(figures.seconds), words.endings[figures.finish]];
+    return [...parts, ...(text.trim() === "" ? [words.empty] : [])].join(" · ");
   };
   const over = status === "done" || status === "failed";
-  return over && !isKeptInMind(answer) ? `${state()} · ${words.leftOut}` : state();
+  return over && !isInPrompt(answer) ? `${state()} · ${words.leftOut}` : state();
 }
 
 interface AnswerCardProps {
@@ -84,7 +84,7 @@ interface TurnViewProps {
 const TurnView = memo(function TurnView({ turn: { question, answers }, number, sides, last }: TurnViewProps) {
   const hone = useHone();
   const free = useFacts((state) => state.compare.question.trim() === "");
-  const asked = sideNames.flatMap((name) => {
+  const columns = sideNames.flatMap((name) => {
     const answer = answers[name];
     return answer ? [{ name, answer, of: sides.find((side) => side.name === name)?.of ?? "" }] : [];
   });
@@ -103,8 +103,8 @@ const TurnView = memo(function TurnView({ turn: { question, answers }, number, s
         </Button>
       </div>
       <p className={classes.question}>{question}</p>
-      <div className={classes.answers} data-columns={asked.length}>
-        {asked.map(({ name, answer, of }) => (
+      <div className={classes.answers} data-columns={columns.length}>
+        {columns.map(({ name, answer, of }) => (
           <AnswerCard key={name} side={name} of={of} answer={answer} turn={number} last={last} />
         ))}
       </div>

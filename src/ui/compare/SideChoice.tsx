@@ -19,22 +19,22 @@ const { run: runWords, other: otherWords } = compareWords;
 function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly checkpoint: number | null }) {
   const hone = useHone();
   const ready = useFacts((state) => state.engine.status === "ready");
-  const asking = useFacts((state) => state.compare.asking);
-  const kept = useFacts((state) => state.compare.checkpoints[run.id]);
+  const busy = useFacts((state) => state.compare.asking);
+  const stored = useFacts((state) => state.compare.checkpoints[run.id]);
   const written = useFacts((state) => state.training.checkpoint);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a run that went on and a checkpoint that was written change the list
   useEffect(() => {
     if (ready) void hone.compare.loadCheckpoints(run.id);
   }, [hone, ready, run.id, run.step, written]);
-  const gone = checkpoint !== null && kept && !kept.some(({ step }) => step === checkpoint);
+  const gone = checkpoint !== null && stored && !stored.some(({ step }) => step === checkpoint);
   return (
     <NativeSelect
       label={otherWords.step}
       value={checkpoint ?? ""}
-      disabled={asking}
+      disabled={busy}
       data={[
         { value: "", label: otherWords.newest },
-        ...(kept ?? (checkpoint === null ? [] : [{ step: checkpoint, best: false }])).map(({ step, best }) => ({
+        ...(stored ?? (checkpoint === null ? [] : [{ step: checkpoint, best: false }])).map(({ step, best }) => ({
           value: String(step),
           label: otherWords.at(step, best),
         })),
@@ -49,7 +49,7 @@ function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly che
 
 export function SideChoice({ answering, run, otherRun }: SideChoiceProps) {
   const hone = useHone();
-  const asking = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.asking);
   const checkpoint = useFacts((state) => state.compare.other?.checkpoint ?? null);
   const runs = answering.map(({ id, name, step }) => ({ value: id, label: runWords.name(name, step) }));
   return (
@@ -57,7 +57,7 @@ export function SideChoice({ answering, run, otherRun }: SideChoiceProps) {
       <NativeSelect
         label={runWords.label}
         value={run?.id ?? ""}
-        disabled={asking}
+        disabled={busy}
         data={[{ value: "", label: answering.length > 0 ? runWords.none : runWords.nothing }, ...runs]}
         onChange={(event) => hone.compare.chooseRun(event.currentTarget.value)}
       />
@@ -65,7 +65,7 @@ export function SideChoice({ answering, run, otherRun }: SideChoiceProps) {
         <NativeSelect
           label={otherWords.label}
           value={otherRun?.id ?? ""}
-          disabled={asking}
+          disabled={busy}
           data={[{ value: "", label: otherWords.none }, ...runs]}
           onChange={({ currentTarget: { value } }) =>
             hone.compare.chooseOther(value === "" ? null : { runId: value, checkpoint: null })

@@ -41,7 +41,7 @@ export function useSides(): Sides {
     const model = modelOf(run?.model.hash ?? selected);
     const recipe = run?.recipe ?? typed;
 
-    const lacking = [run, otherRun].find((asked) => asked && !modelOf(asked.model.hash));
+    const lacking = [run, otherRun].find((candidate) => candidate && !modelOf(candidate.model.hash));
     const missing = lacking
       ? compareWords.missing.modelOf(lacking.model.name)
       : model

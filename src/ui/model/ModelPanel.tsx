@@ -6,9 +6,9 @@ import { modelWords } from "../words/model.ts";
 import { ChosenModel } from "./ChosenModel.tsx";
 import { FromDisk } from "./FromDisk.tsx";
 import { FromHub } from "./FromHub.tsx";
-import { KeptModels } from "./KeptModels.tsx";
 import classes from "./Model.module.css";
 import { SeedlingCard } from "./SeedlingCard.tsx";
+import { StoredModels } from "./StoredModels.tsx";
 import { droppedSource } from "./source.ts";
 
 export function ModelPanel() {
@@ -47,7 +47,7 @@ export function ModelPanel() {
         <div className={classes.column}>
           <SeedlingCard />
           <FromDisk />
-          <KeptModels />
+          <StoredModels />
         </div>
         <FromHub />
       </div>

@@ -19,8 +19,8 @@ interface OpeningProps {
 
 export function Opening({ from, label, failed, note }: OpeningProps) {
   const hone = useHone();
-  const { opening, from: asked, failure } = useFacts((state) => state.model);
-  if (asked !== from) return null;
+  const { opening, from: origin, failure } = useFacts((state) => state.model);
+  if (origin !== from) return null;
   if (!opening) return <ModelFailure title={failed} failure={failure} />;
   return (
     <div>

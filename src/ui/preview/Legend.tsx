@@ -16,7 +16,7 @@ interface LegendProps {
 export function Legend({ paints, tokens = false }: LegendProps) {
   const shown = order.filter((paint) => paints.includes(paint));
   // The fill has the colour of a supervised role of the example.
-  const learnt = shown.find((paint) => paint === "assistant" || paint === "text") ?? "assistant";
+  const filled = shown.find((paint) => paint === "assistant" || paint === "text") ?? "assistant";
   return (
     <ul className={classes.legend} aria-label={words.title}>
       {shown.map((paint) => (
@@ -27,7 +27,7 @@ export function Legend({ paints, tokens = false }: LegendProps) {
         </li>
       ))}
       <li>
-        <span className={`${classes.paint} ${classes.key}`} data-paint={learnt} data-learnt>
+        <span className={`${classes.paint} ${classes.key}`} data-paint={filled} data-learnt>
           {words.filled}
         </span>
         {words.filledMeans}

@@ -58,7 +58,7 @@ export function PreviewPanel() {
   const hone = useHone();
   const {
     source: wanted,
-    row: asked,
+    row: chosenRow,
     problemsOnly,
     view,
     shown,
@@ -74,7 +74,7 @@ export function PreviewPanel() {
   const source = sources[index];
   const hash = source?.hash;
   const count = source?.rows ?? 0;
-  const row = Math.max(0, Math.min(asked, count - 1));
+  const row = Math.max(0, Math.min(chosenRow, count - 1));
   const excluded = useFacts(({ data }) => data.chosen[index]?.excluded.includes(row) ?? false);
   const filtering = problemsOnly && report !== null;
   const order = useMemo(
@@ -99,8 +99,8 @@ export function PreviewPanel() {
       </Panel>
     );
 
-  const look = (next: number | null) => {
-    if (next !== null) hone.preview.look(hash, next);
+  const show = (next: number | null) => {
+    if (next !== null) hone.preview.show(hash, next);
   };
   const place = order.placeOf(row);
   // A row that is not listed has the place of its predecessor.
@@ -120,20 +120,20 @@ export function PreviewPanel() {
             aria-label={words.source}
             value={hash}
             data={sources.map(({ hash, name }) => ({ value: hash, label: name }))}
-            onChange={(event) => hone.preview.look(event.currentTarget.value, 0)}
+            onChange={(event) => hone.preview.show(event.currentTarget.value, 0)}
           />
         )
       }
     >
       <div className={classes.bar}>
         <Group gap="xs">
-          <Button size="xs" variant="default" disabled={previous === null} onClick={() => look(previous)}>
+          <Button size="xs" variant="default" disabled={previous === null} onClick={() => show(previous)}>
             {words.previous}
           </Button>
-          <Button size="xs" variant="default" disabled={next === null} onClick={() => look(next)}>
+          <Button size="xs" variant="default" disabled={next === null} onClick={() => show(next)}>
             {words.next}
           </Button>
-          <GoTo rows={count} onGo={look} />
+          <GoTo rows={count} onGo={show} />
         </Group>
         <Group gap="lg" align="flex-start">
           <Checkbox
@@ -159,7 +159,7 @@ export function PreviewPanel() {
       </div>
       <div className={classes.columns}>
         {order.length > 0 ? (
-          <RowList key={`${hash} ${filtering}`} order={order} row={row} onRow={look} />
+          <RowList key={`${hash} ${filtering}`} order={order} row={row} onRow={show} />
         ) : (
           <Text size="sm" c="dimmed">
             {words.noProblem}

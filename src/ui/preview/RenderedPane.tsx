@@ -15,7 +15,7 @@ interface RenderedPaneProps {
   onChoose(link: Link): void;
 }
 
-interface StretchProps {
+interface SpanProps {
   readonly links: Links;
   readonly index: number;
   readonly linked: boolean;
@@ -25,7 +25,7 @@ interface StretchProps {
   readonly entry: boolean;
 }
 
-const Stretch = memo(function Stretch({ links, index, linked, start, end, entry }: StretchProps) {
+const Span = memo(function Span({ links, index, linked, start, end, entry }: SpanProps) {
   const span = links.example.spans[index];
   if (!span) return null;
   const text = links.example.text.slice(span.start, span.end);
@@ -38,7 +38,7 @@ const Stretch = memo(function Stretch({ links, index, linked, start, end, entry 
       aria-selected={linked}
       aria-label={words.spanOf(index + 1, name, span.supervised ? words.supervised : words.context, beginning)}
       tabIndex={entry ? 0 : -1}
-      className={`${paint.paint} ${classes.stretchOption}`}
+      className={`${paint.paint} ${classes.spanOption}`}
       data-span={index}
       data-paint={links.paints[index]}
       data-learnt={span.supervised || undefined}
@@ -111,7 +111,7 @@ export function RenderedPane({ links, link, onLink, onChoose }: RenderedPaneProp
         const start = token ? Math.max(0, token.start - span.start) : null;
         const end = token ? Math.min(span.end, token.end) - span.start : 0;
         return (
-          <Stretch
+          <Span
             key={`${span.start} ${span.end} ${index.toString()}`}
             links={links}
             index={index}

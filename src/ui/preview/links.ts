@@ -75,8 +75,8 @@ export function linksOf(example: PreviewExample): Links {
 
   const touches = (token: number, span: number) => {
     const { start, end } = tokens[token] ?? { start: 0, end: 0 };
-    const stretch = spans[span];
-    return spanOfToken[token] === span || (stretch !== undefined && start < stretch.end && end > stretch.start);
+    const other = spans[span];
+    return spanOfToken[token] === span || (other !== undefined && start < other.end && end > other.start);
   };
   const spanOf = (link: Link): Span | undefined =>
     link.kind === "span" ? spans[link.index] : spans[spanOfToken[link.index] ?? -1];
@@ -91,8 +91,8 @@ export function linksOf(example: PreviewExample): Links {
 
   // Messages whose spans join to the whole content: only then text offsets map to message offsets.
   const exact = messages.map(({ content }, index) => {
-    const stretches = spans.filter(({ message, kind }) => message === index && kind === "content");
-    return stretches.map(({ start, end }) => text.slice(start, end)).join("") === content ? stretches : null;
+    const contents = spans.filter(({ message, kind }) => message === index && kind === "content");
+    return contents.map(({ start, end }) => text.slice(start, end)).join("") === content ? contents : null;
   });
 
   return {
@@ -114,12 +114,12 @@ export function linksOf(example: PreviewExample): Links {
       return found < 0 ? null : found;
     },
     rangeInMessage(message, link) {
-      const stretch = link.kind === "token" ? tokens[link.index] : link.kind === "span" ? spans[link.index] : undefined;
-      if (!stretch) return null;
+      const range = link.kind === "token" ? tokens[link.index] : link.kind === "span" ? spans[link.index] : undefined;
+      if (!range) return null;
       let offset = 0;
       for (const { start, end } of exact[message] ?? []) {
-        const from = Math.max(start, stretch.start);
-        const to = Math.min(end, stretch.end);
+        const from = Math.max(start, range.start);
+        const to = Math.min(end, range.end);
         if (from < to) return { start: offset + from - start, end: offset + to - start };
         offset += end - start;
       }

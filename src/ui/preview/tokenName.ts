@@ -35,6 +35,6 @@ export function linkName(links: Links, link: Link): string {
   }
   const span = spans[link.index];
   if (!span) return "";
-  const learnt = span.supervised ? words.supervised : words.context;
-  return words.span(link.index + 1, paintName(links, link.index), counted, learnt, span.start, span.end);
+  const mask = span.supervised ? words.supervised : words.context;
+  return words.span(link.index + 1, paintName(links, link.index), counted, mask, span.start, span.end);
 }

@@ -21,7 +21,7 @@ export function RowLinks({ rows: { sources: places, rows } }: { readonly rows: R
   const show = (place: number, row: number) => {
     const source = sources[place];
     if (!source) return;
-    hone.preview.look(source.hash, row);
+    hone.preview.show(source.hash, row);
     hone.place.go("template", "preview");
   };
 

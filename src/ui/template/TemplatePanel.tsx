@@ -21,7 +21,7 @@ const lengthOptions = [optionNamed("mask"), optionNamed("maxLength"), optionName
 const packing = optionNamed("packing");
 
 /** Supervised share of the checked rows. */
-function Learnt() {
+function SupervisedShare() {
   const report = useFacts((state) => state.report.report);
   if (!report || report.tokens === 0) return words.unchecked;
   const { supervisedTokens, tokens } = report;
@@ -79,7 +79,7 @@ export function TemplatePanel() {
       <Explanations>
         <Explain term="template">{words.marks(templateName(recipe.template))}</Explain>
         <Explain term="mask">
-          <Learnt />
+          <SupervisedShare />
         </Explain>
         <Explain term="token" />
         <Explain term="stopToken" />

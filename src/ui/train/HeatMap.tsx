@@ -77,11 +77,11 @@ export function HeatMap({ title, tokens, before, now }: HeatMapProps) {
   const map = useRef<HTMLDivElement>(null);
   const moved = useRef(false);
   const heat = heatTokens(tokens, before.losses, now.losses);
-  const learnt = heat.flatMap(({ losses }) => losses ?? []);
-  const highest = Math.max(0.1, ...learnt.flatMap((losses) => [losses.before, losses.now]));
-  const mean = (of: "before" | "now") => learnt.reduce((sum, losses) => sum + losses[of], 0) / learnt.length;
+  const supervised = heat.flatMap(({ losses }) => losses ?? []);
+  const highest = Math.max(0.1, ...supervised.flatMap((losses) => [losses.before, losses.now]));
+  const mean = (of: "before" | "now") => supervised.reduce((sum, losses) => sum + losses[of], 0) / supervised.length;
   const present = Math.min(entry, tokens.length - 1);
-  const told = heat[pointed ?? -1];
+  const selected = heat[pointed ?? -1];
 
   useEffect(() => {
     if (!moved.current) return;
@@ -172,7 +172,7 @@ export function HeatMap({ title, tokens, before, now }: HeatMapProps) {
         })}
       </div>
       <p className={classes.told} data-testid="token-told">
-        {told ? tokenName(told) : words.mean(mean("before"), mean("now"), learnt.length)}
+        {selected ? tokenName(selected) : words.mean(mean("before"), mean("now"), supervised.length)}
       </p>
       <Legend view={view} highest={highest} />
     </div>

@@ -24,10 +24,10 @@ const templateOptions = optionsAt("template");
 
 /** Approximate optimizer steps of a recipe; rows above the maximum length are not known yet. */
 function plannedSteps(recipe: Recipe, rows: number): number {
-  const held = recipe.validationShare > 0 ? Math.max(1, Math.round(rows * recipe.validationShare)) : 0;
+  const heldOut = recipe.validationShare > 0 ? Math.max(1, Math.round(rows * recipe.validationShare)) : 0;
   const perStep = recipe.batchSize * recipe.accumulation;
   const { steps, epochs } = lastStage(recipe);
-  return steps ?? Math.max(1, Math.ceil(((rows - held) * epochs) / perStep));
+  return steps ?? Math.max(1, Math.ceil(((rows - heldOut) * epochs) / perStep));
 }
 
 function methodName(method: Recipe["method"]): string {

@@ -12,9 +12,9 @@ import classes from "./Watch.module.css";
 export function WatchView({ run, watch }: { readonly run: RunRecord; readonly watch: Watch }) {
   /** Step of the chosen snapshot; null follows the newest. */
   const [chosen, setChosen] = useState<number | null>(null);
-  const { moments, prompt, place, tokens } = watch;
-  const shown = moments.find(({ step }) => step === chosen) ?? moments.at(-1);
-  const before = moments[0];
+  const { moments: snapshots, prompt, place, tokens } = watch;
+  const shown = snapshots.find(({ step }) => step === chosen) ?? snapshots.at(-1);
+  const before = snapshots[0];
   const source = run.sources[place.source]?.name ?? "";
   return (
     <section className={classes.watch} aria-label={words.title}>
@@ -33,9 +33,9 @@ export function WatchView({ run, watch }: { readonly run: RunRecord; readonly wa
       {shown && before ? (
         <>
           <FilmStrip
-            moments={moments}
+            snapshots={snapshots}
             shown={shown}
-            onChoose={(step) => setChosen(step === moments.at(-1)?.step ? null : step)}
+            onChoose={(step) => setChosen(step === snapshots.at(-1)?.step ? null : step)}
           />
           <HeatMap title={words.row(place.row, source)} tokens={tokens} before={before} now={shown} />
         </>

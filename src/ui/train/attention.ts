@@ -38,13 +38,13 @@ export function followRuns({ store, series }: Hone): () => void {
     if (!byItself || !notice.wanted || !document.hidden) return;
     if (!("Notification" in globalThis) || Notification.permission !== "granted") return;
     const last = run.progress.steps?.last;
-    const told = new Notification(words.notice(run.name, state), {
+    const notification = new Notification(words.notice(run.name, state), {
       body: run.reason ?? (last ? words.loss(last.step, last.loss) : ""),
       tag: run.id,
     });
-    told.onclick = () => {
+    notification.onclick = () => {
       window.focus();
-      told.close();
+      notification.close();
     };
   };
 

@@ -33,9 +33,9 @@ export function changes(before: string, now: string): Changes {
   let i = 0;
   for (let j = 0; j < later.length; j++) {
     while (i < earlier.length && earlier[i] !== later[j] && at(i + 1, j) >= at(i, j + 1)) i++;
-    const kept = i < earlier.length && earlier[i] === later[j];
-    if (kept) i++;
-    words.push({ text: texts[j] ?? "", isNew: !kept });
+    const unchanged = i < earlier.length && earlier[i] === later[j];
+    if (unchanged) i++;
+    words.push({ text: texts[j] ?? "", isNew: !unchanged });
   }
   return { words, fresh: words.filter(({ isNew }) => isNew).length, gone: earlier.length - at(0, 0) };
 }

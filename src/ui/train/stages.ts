@@ -70,11 +70,11 @@ export function stageAt(stages: readonly RunStage[], step: number) {
 }
 
 /** Stage boundaries: the last step of each stage but the last, with the next objective. */
-export function bordersOf(stages: readonly RunStage[]): { readonly step: number; readonly objective: Objective }[] {
+export function boundariesOf(stages: readonly RunStage[]): { readonly step: number; readonly objective: Objective }[] {
   let before = 0;
   return stages.flatMap(({ objective, steps }, index) => {
-    const border = index === 0 ? [] : [{ step: before, objective }];
+    const boundary = index === 0 ? [] : [{ step: before, objective }];
     before += steps;
-    return border;
+    return boundary;
   });
 }

@@ -8,7 +8,7 @@ export const compareWords = {
   title: "Compare",
   question: "Question",
   settings: "Answer settings",
-  ask: ["Ask", "Ask", "Ask both", "Ask all three"],
+  send: ["Ask", "Ask", "Ask both", "Ask all three"],
   stop: "Stop",
   begin: "New conversation",
   refused: "The question could not be sent",
@@ -82,7 +82,7 @@ export const readWords = {
 export const historyWords = {
   title: "History",
   count: (conversations: number) => `History: ${plural(conversations, "conversation")}`,
-  kept: (most: number) => `Saved in this browser until you delete them; at most the newest ${most}.`,
+  limit: (most: number) => `Saved in this browser until you delete them; at most the newest ${most}.`,
   open: (question: string) => `Open conversation: ${question}`,
   present: "open",
   turns: (turns: number) => plural(turns, "question"),

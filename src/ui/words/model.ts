@@ -74,8 +74,8 @@ export const modelWords = {
     lead: "Files are fetched into this browser and saved here. Their size is shown before the download starts.",
     label: "Hugging Face id or address",
     placeholder: "owner/name, owner/name@revision, https://…",
-    look: "Look it up",
-    looking: "Looking it up…",
+    inspect: "Look it up",
+    inspecting: "Looking it up…",
     failed: "The model cannot be fetched",
     page: "Model page on Hugging Face",
     found: (name: string) => `Found: ${name}`,
@@ -107,8 +107,8 @@ export const modelWords = {
   catalogue: {
     title: "Models that train here",
     lead: "A base model continues text; an instruct or chat model already answers. Both can be trained, and the gain is largest on a base model.",
-    look: (id: string) => `Look up ${id}`,
-    lookShort: "Look it up",
+    inspect: (id: string) => `Look up ${id}`,
+    inspectShort: "Look it up",
     base: "base",
     instructed: "instruct",
     gated: "gated",
@@ -117,7 +117,7 @@ export const modelWords = {
     needs: (size: string) => `${size} of memory for LoRA`,
   },
 
-  kept: {
+  stored: {
     title: "Saved in this browser",
     none: "Models that you open are saved here and not fetched again.",
     use: "Use",

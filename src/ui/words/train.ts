@@ -51,7 +51,7 @@ export const budgetWords = {
   timeOf: (total: number) => `about ${duration(total)}`,
   perStep: (seconds: number) =>
     seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms a step` : `${seconds.toFixed(1)} s a step`,
-  diskOf: (total: number, kept: number) => `${bytes(total)} for ${plural(kept, "checkpoint")}`,
+  diskOf: (total: number, checkpoints: number) => `${bytes(total)} for ${plural(checkpoints, "checkpoint")}`,
   left: (left: number | null) => (left === null ? "" : `${bytes(left)} free`),
   measure: "Measure",
   again: "Measure again",
