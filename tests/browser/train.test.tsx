@@ -263,7 +263,7 @@ test("a browser that allows no notifications is told of in place, and the switch
   await open();
   const tell = page.getByRole("switch", { name: "Notify me when the run ends" });
   await tell.click();
-  await expect.element(tell).toHaveAccessibleDescription(/does not allow notifications/);
+  await expect.element(tell).toHaveAccessibleDescription(/blocks notifications/);
   await expect.element(tell).not.toBeChecked();
 });
 

@@ -223,7 +223,7 @@ test("a second tab shows the run that the first trains, and starts none beside i
   await enterStep(second, "Train");
   const idle = second.getByRole("button", { name: "Start training" });
   expect(await idle.isDisabled()).toBe(true);
-  expect(await second.getByTestId("start-note").textContent()).toMatch(/^A run trains in another tab/);
+  expect(await second.getByTestId("start-note").textContent()).toMatch(/^Another tab of this browser trains a run/);
   const followed = (await progressOf(second))?.step ?? 0;
   await expect.poll(async () => (await progressOf(second))?.step, { timeout: 60_000 }).toBeGreaterThan(followed);
 
