@@ -146,7 +146,7 @@ test("duplicated as a new run: settings, rows and model stand in the form under 
   await expect.element(page.getByRole("heading", { level: 1, name: "Train" })).toBeVisible();
   await expect.element(page.getByLabelText("Learning rate")).toHaveValue("0.005");
   await expect.element(page.getByLabelText("Optimizer steps")).toHaveValue("12");
-  await expect.element(page.getByLabelText("Name of the run")).toHaveValue("first try, again");
+  await expect.element(page.getByLabelText("Name of the run")).toHaveValue("first try (copy)");
   const { data, model, recipe } = hone.store.getState();
   expect(data.chosen).toEqual(kept().request.sources);
   expect(model.selected).toBe(kept().model.hash);
@@ -207,7 +207,7 @@ test("everything is taken away of the run that is chosen, each with what was com
   await expect
     .element(
       region("Adapter").getByText(
-        /^first-try\.adapter\.zip \(\d.* k?B\) has adapter_config\.json, adapter_model\.safetensors/,
+        /^first-try\.adapter\.zip \(\d.* k?B\) contains adapter_config\.json, adapter_model\.safetensors/,
       ),
     )
     .toBeVisible();
@@ -216,7 +216,7 @@ test("everything is taken away of the run that is chosen, each with what was com
     .toBeVisible();
   await region("Merged model").getByRole("button", { name: "Export the merged model" }).click();
   await expect
-    .element(region("Merged model").getByText(/^first-try\.model\.zip \(\d.* kB\) has .*model\.safetensors/))
+    .element(region("Merged model").getByText(/^first-try\.model\.zip \(\d.* kB\) contains .*model\.safetensors/))
     .toBeVisible();
   await region("Training artifacts").getByRole("button", { name: "Make the artifacts" }).click();
   await region("Training artifacts")
