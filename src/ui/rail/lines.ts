@@ -46,7 +46,7 @@ export function useLines(): Readonly<Record<PageName, Line>> {
   );
   const template = words.template(templateLabel(recipe.template).split("  ")[0] ?? "", words.masks[recipe.mask]);
   const { steps, epochs } = lastStage(recipe);
-  const length = steps === null ? plural(epochs, "pass", "passes") : plural(steps, "step");
+  const length = steps === null ? plural(epochs, "epoch") : plural(steps, "step");
 
   const exam = (): Line | null => {
     if (!results?.tuned) return null;

@@ -149,7 +149,7 @@ export const glossary = {
   forgetting: {
     term: "Forgetting",
     meaning:
-      "The loss of earlier abilities during fine-tuning. Its measure is the loss on general text after training minus the loss before.",
+      "Fine-tuning makes the model worse at other text. The measure is the loss on general text, after training minus before.",
     page: "compare",
   },
   temperature: {
