@@ -89,8 +89,7 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 269_060_552,
     gated: false,
     instructed: false,
-    purpose:
-      "Pre-trained on 2 trillion tokens, mostly English. Small enough for LoRA without a GPU, although slow.",
+    purpose: "Pre-trained on 2 trillion tokens, mostly English. Small enough for LoRA without a GPU, although slow.",
   },
   {
     id: "HuggingFaceTB/SmolLM2-135M-Instruct",
@@ -106,8 +105,7 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 723_674_912,
     gated: false,
     instructed: false,
-    purpose:
-      "Pre-trained on 4 trillion tokens. 2.7 times as large as SmolLM2-135M, with longer steps.",
+    purpose: "Pre-trained on 4 trillion tokens. 2.7 times as large as SmolLM2-135M, with longer steps.",
   },
   {
     id: "HuggingFaceTB/SmolLM2-360M-Instruct",
@@ -123,7 +121,8 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 2_200_119_864,
     gated: false,
     instructed: true,
-    purpose: "Architecture and tokenizer of Llama 2, pre-trained on 3 trillion tokens, tuned for chat. LoRA needs a GPU.",
+    purpose:
+      "Architecture and tokenizer of Llama 2, pre-trained on 3 trillion tokens, tuned for chat. LoRA needs a GPU.",
   },
   {
     id: "meta-llama/Llama-3.2-1B",
@@ -131,7 +130,6 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 2_471_645_608,
     gated: true,
     instructed: false,
-    purpose:
-      "Meta's smallest base model, for eight languages. Download it with your account, then choose its folder.",
+    purpose: "Meta's smallest base model, for eight languages. Download it with your account, then choose its folder.",
   },
 ];
