@@ -179,7 +179,7 @@ export const forgettingWords = {
 export const voteWords = {
   title: "Blind vote",
   about:
-    "The base model and the tuned model answer the same question, in random order and without names. Vote for the better answer; the result shows the names.",
+    "Shows the answers of base model and tuned model to one question, in random order, without names. Vote for the better answer; the result shows the names.",
   nothing: "Needs answers of both models. Run the exam with a run, or finish a run that has sample prompts.",
   onExam: (questions: number) => `Vote on the exam's ${plural(questions, "question")}`,
   onSamples: (questions: number) => `Vote on the run's ${plural(questions, "held-out question")}`,
