@@ -23,7 +23,7 @@ export const stateWords: Readonly<Record<RunState, string>> = {
   preparing: "Preparing",
   training: "Training",
   pausing: "Pausing after this step",
-  cancelling: "Stopping after this step",
+  cancelling: "Cancelling after this step",
   interrupted: "Interrupted",
   elsewhere: "Training in another tab",
   running: "Training",
