@@ -12,7 +12,7 @@ const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element with the id root.");
 
 const hone = createHone(createEngineClient(pageWorkers));
-// The page is there before the engine, and the megabytes of its runtime, are asked for.
+// The page is drawn before the engine and its runtime (megabytes) are loaded.
 flushSync(() => createRoot(root).render(<App hone={hone} />));
 if (import.meta.env.PROD) void hone.update.watch();
 followRuns(hone);

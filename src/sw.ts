@@ -1,7 +1,7 @@
 /**
- * The service worker of the built page: after a first visit the page opens and trains without a network. The page itself is
- * kept whole when this installs; the large files, which not everybody needs, when they are first used. What it answers
- * carries the page's headers, so that a host which sends none has an isolated page from the second visit on.
+ * The service worker of the built page: after a first visit the page works offline. It caches the page when it
+ * installs, and large files at their first use. Its responses have the isolation headers, so a host without them has
+ * an isolated page from the second visit on.
  */
 
 /// <reference lib="webworker" />
@@ -14,10 +14,10 @@ import { webgpuBuild, webgpuBuilds } from "./runtime/webgpuBuild.ts";
 import type { ToServiceWorker } from "./store/update.ts";
 
 declare const self: ServiceWorkerGlobalScope;
-/** Put in by the build: `pageHeaders` of scripts/isolation.mjs. */
+/** Inserted by the build: `pageHeaders` of scripts/isolation.mjs. */
 declare const __PAGE_HEADERS__: Readonly<Record<string, string>>;
 
-/** Every file of the built page, with a revision where its name has no hash. The build puts the list in. */
+/** Every file of the built page, with a revision where its name has no hash. Inserted by the build. */
 const files = self.__WB_MANIFEST as PrecacheEntry[];
 
 /** The runtime's binaries, the model and the samples. */
@@ -38,12 +38,12 @@ const withPageHeaders = {
 const page = new PrecacheController({ plugins: [withPageHeaders] });
 page.addToCacheList(files.filter((file) => !isLarge(file)));
 self.addEventListener("install", page.install);
-// Settings stand behind the #, but other sites add a query to links.
+// Ignores the query: settings are in the fragment, and other sites add queries to links.
 registerRoute(new PrecacheRoute(page, { ignoreURLParametersMatching: [/./] }));
 
 /**
- * The part that was asked for. One that reaches beyond the end of the file is cut there, as HTTP wants it (RFC 9110 §14.1.2);
- * Workbox alone would refuse it, and a small file would seem to be none.
+ * The requested range of a file. A range beyond the end is cut there (RFC 9110 §14.1.2); Workbox alone refuses it,
+ * which breaks small files.
  */
 async function partOf(request: Request, response: Response): Promise<Response> {
   const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "") ?? [];
@@ -53,7 +53,7 @@ async function partOf(request: Request, response: Response): Promise<Response> {
   return createPartialResponse(new Request(request.url, { headers: { range } }), response);
 }
 
-/** Large files by their address, each with the key that it is kept under. */
+/** Large files by address, each with its cache key. */
 const large = new Map(
   files.filter(isLarge).map(({ url, revision }) => {
     const address = addressOf(url);
@@ -65,7 +65,7 @@ const largeFiles = new CacheFirst({
   plugins: [
     {
       cacheKeyWillBeUsed: async ({ request }) => large.get(request.url)?.key ?? request,
-      // Whole, whatever part was asked for; a file without a hash in its name may be another one by now.
+      // Fetches the whole file for any range; a file without a hash in its name may have changed.
       requestWillFetch: async ({ request }) =>
         new Request(request.url, { cache: large.get(request.url)?.revision ? "no-cache" : "default" }),
       handlerWillRespond: async ({ request, response }) =>
@@ -75,7 +75,7 @@ const largeFiles = new CacheFirst({
 });
 registerRoute(({ url }) => large.has(url.href), largeFiles);
 
-// A tab of the version before may still want a file of it.
+// A tab of the previous version may still need its files.
 registerRoute(
   ({ url }) => url.href.startsWith(addressOf("assets/")),
   new CacheFirst({
@@ -84,20 +84,20 @@ registerRoute(
   }),
 );
 
-/** Null for the build that computes on the processor. */
+/** Null for the wasm build. */
 const buildOf = (address: string) => webgpuBuilds.find((build) => address.includes(`threaded.${build}`)) ?? null;
 
-/** Takes in what a first visit used before this worker heard of it, so that the next one works without a network. */
+/** Caches the files that a first visit used before this worker was active. */
 async function keep(provider: "wasm" | "webgpu", event: ExtendableEvent): Promise<void> {
   for (const { address } of large.values()) {
     const build = provider === "webgpu" ? webgpuBuild : null;
     const used = address.endsWith(".wasm") ? buildOf(address) === build : address.startsWith(addressOf("samples/"));
-    // Without a network now, the next start tries again.
+    // Offline now: the next start tries again.
     if (used) await Promise.all(largeFiles.handleAll({ request: new Request(address), event })).catch(() => undefined);
   }
 }
 
-/** Lets go of earlier versions' files, once no tab of theirs is open and no later version has laid its own beside them. */
+/** Deletes files of earlier versions, if no other tab is open and no newer version is installing or waiting. */
 async function forget(event: ExtendableEvent): Promise<void> {
   const tabs = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
   const { installing, waiting } = self.registration;

@@ -64,7 +64,7 @@ export async function openStudio(
   }
   if (provider === "auto") return;
   await enterStep(page, "Machine");
-  await page.getByLabel("Compute with").selectOption(provider);
+  await page.getByLabel("Provider").selectOption(provider);
   await page.waitForFunction(
     (wanted) => {
       const { status: now, provider: has } =
@@ -205,7 +205,7 @@ export async function takeExam(
   await enterStep(page, "Compare");
   const exam = page.getByRole("region", { name: "Exam", exact: true });
   const run = exam.getByRole("button", { name: "Run the exam" });
-  if (file === null) await exam.getByLabel("Which exam").selectOption("demo");
+  if (file === null) await exam.getByLabel("Exam set").selectOption("demo");
   else {
     await giveFile(page, 'input[aria-label="Exam files"]', file);
     await exam.locator('option[value="own"]:checked, [role="alert"]').first().waitFor({ state: "attached" });

@@ -100,7 +100,7 @@ function memoryAdvice({ total, limit }: Budget["memory"], parts: BudgetParts): s
   const fits = (change: Partial<BudgetParts>) => memoryOf({ ...parts, ...change }).total <= limit;
   const why = `A step needs about ${size(total)} of memory, and WebAssembly can address ${size(limit)}:`;
   if (recipe.method === "full" && fits({ recipe: { ...recipe, method: "lora" } }))
-    return `${why} train with LoRA, which leaves the model as it is.`;
+    return `${why} train with LoRA, which keeps the base weights frozen.`;
   for (let rows = Math.floor(largestShape(shapes).rows / 2); rows >= 1; rows = Math.floor(rows / 2)) {
     const fewer = shapes.map((shape) => ({
       ...shape,
@@ -109,9 +109,9 @@ function memoryAdvice({ total, limit }: Budget["memory"], parts: BudgetParts): s
     }));
     const gathered = Math.ceil((recipe.batchSize * recipe.accumulation) / rows);
     if (!fits({ shapes: fewer, recipe: { ...recipe, accumulation: gathered } })) continue;
-    return `${why} set rows at a time to ${rows}, and micro-batches per step to ${gathered} for the same step.`;
+    return `${why} set micro-batch size to ${rows}, and gradient accumulation to ${gathered} for the same batch.`;
   }
-  return `${why} shorten the longest row, choose a smaller model, or use a browser with WebGPU.`;
+  return `${why} lower the maximum length, choose a smaller model, or use a browser with WebGPU.`;
 }
 
 function diskAdvice(
@@ -125,7 +125,7 @@ function diskAdvice(
   const fits = (trained: number, other: Recipe) => diskNeeded(diskOf(trained, other, steps)) <= left;
   const trained = trainedBytes(model, methodOf(recipe));
   for (let keepLast = recipe.keepLast - 1; keepLast >= 1; keepLast--) {
-    if (fits(trained, { ...recipe, keepLast })) return `${why} set checkpoints kept to ${keepLast}.`;
+    if (fits(trained, { ...recipe, keepLast })) return `${why} set saved checkpoints to ${keepLast}.`;
   }
   if (recipe.method === "full" && fits(trainedBytes(model, lora(recipe)), recipe)) {
     return `${why} train with LoRA, whose checkpoints are small.`;

@@ -89,8 +89,7 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 269_060_552,
     gated: false,
     instructed: false,
-    purpose:
-      "Has read 2 trillion tokens, mostly English. The first step up from Seedling: general words, and and small enough for LoRA without a GPU, slowly.",
+    purpose: "Pre-trained on 2 trillion tokens, mostly English. Small enough for LoRA without a GPU, although slow.",
   },
   {
     id: "HuggingFaceTB/SmolLM2-135M-Instruct",
@@ -98,7 +97,7 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 269_060_552,
     gated: false,
     instructed: true,
-    purpose: "The same, already taught to answer by its makers: to give it a manner, or a task of its own.",
+    purpose: "The same model after instruction tuning: for a new style or task.",
   },
   {
     id: "HuggingFaceTB/SmolLM2-360M",
@@ -106,8 +105,7 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 723_674_912,
     gated: false,
     instructed: false,
-    purpose:
-      "Has read 4 trillion tokens, and is nearly three times as large: knows more, and takes three times as long.",
+    purpose: "Pre-trained on 4 trillion tokens. 2.7 times as large as SmolLM2-135M, with longer steps.",
   },
   {
     id: "HuggingFaceTB/SmolLM2-360M-Instruct",
@@ -115,7 +113,7 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 723_674_912,
     gated: false,
     instructed: true,
-    purpose: "The same, already taught to answer by its makers.",
+    purpose: "The same model after instruction tuning.",
   },
   {
     id: "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
@@ -123,7 +121,8 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 2_200_119_864,
     gated: false,
     instructed: true,
-    purpose: "Llama 2's form and tokenizer, 3 trillion tokens, taught to chat. LoRA on a GPU with much memory.",
+    purpose:
+      "Architecture and tokenizer of Llama 2, pre-trained on 3 trillion tokens, tuned for chat. LoRA needs a GPU.",
   },
   {
     id: "meta-llama/Llama-3.2-1B",
@@ -131,7 +130,6 @@ export const catalogue: readonly CatalogueModel[] = [
     byteLength: 2_471_645_608,
     gated: true,
     instructed: false,
-    purpose:
-      "Meta's smallest base model, made for eight languages. You download it with your own account and choose its folder.",
+    purpose: "Meta's smallest base model, for eight languages. Download it with your account, then choose its folder.",
   },
 ];

@@ -1,4 +1,4 @@
-/** The fields of a stage, and how a form without a list of stages shows them (DOMAIN.md). */
+/** Fields of a stage, and their view in a form without a list of stages (DOMAIN.md). */
 
 import * as v from "valibot";
 import { mixtureModes } from "../batching/mixture.ts";
@@ -26,14 +26,14 @@ export const stageFields: Fields<Stage> = {
     initial: both("weight"),
     place: "data",
     affects: ["rows", "budget"],
-    label: "What a source's weight means",
+    label: "Source weighting",
     term: "λ",
-    help: "Sampling draws rows from a source as often as its weight says: a small source repeats. Loss weight takes every row once per pass and makes it count that much.",
+    help: "Sampling: rows of a small source may repeat. Loss weight: every row is used once per epoch.",
     control: {
       kind: "choice",
       choices: [
-        { value: "sampling", label: "Sampling: how often it is drawn" },
-        { value: "weight", label: "Loss weight: how much it counts" },
+        { value: "sampling", label: "Sampling: λ sets how often rows are drawn" },
+        { value: "weight", label: "Loss weight: λ scales the loss" },
       ],
     },
   },
@@ -43,12 +43,13 @@ export const stageFields: Fields<Stage> = {
     place: "basic",
     affects: [],
     label: "Learning rate",
-    help: "How far each step moves the weights: too far and it breaks up, not far enough and it hardly learns.",
+    help: "Size of each weight update. Too high: training diverges. Too low: the loss hardly falls.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1 },
     doubt(rate, { method }) {
       const [low, high] = method === "lora" ? [1e-4, 5e-4] : [1e-5, 5e-5];
-      const usual = method === "lora" ? "LoRA usually takes 1e-4 to 5e-4" : "Full training usually takes 1e-5 to 5e-5";
-      if (rate > high) return `${usual}. A higher rate can diverge or make a model forget; very small models bear it.`;
+      const usual = method === "lora" ? "LoRA usually uses 1e-4 to 5e-4" : "Full training usually uses 1e-5 to 5e-5";
+      if (rate > high)
+        return `${usual}. A higher rate can cause divergence or forgetting; very small models tolerate it.`;
       return rate < low && `${usual}. A lower rate may change little in a short run.`;
     },
   },
@@ -57,23 +58,22 @@ export const stageFields: Fields<Stage> = {
     initial: both(3),
     place: "basic",
     affects: ["budget"],
-    label: "Passes",
-    term: "epochs",
-    help: "Times every row is seen: too few and little sticks, too many and it learns the rows by heart. Not used when steps are given.",
+    label: "Epochs",
+    help: "Passes over all training rows. Too many cause overfitting. Not used when optimizer steps are set.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1000 },
     replaced: (recipe) => lastStage(recipe).steps !== null,
     doubt: (epochs, recipe) =>
       lastStage(recipe).steps === null &&
       epochs > 5 &&
-      "Usually 1 to 5. More passes tend to learn the rows by heart: watch the validation loss.",
+      "Usually 1 to 5. More epochs often overfit: watch the validation loss.",
   },
   steps: {
     schema: v.nullable(Count),
     initial: both(null),
     place: "basic",
     affects: ["budget"],
-    label: "Steps instead",
-    help: "A fixed number of optimizer steps, whatever the passes. Empty: as many as the passes need.",
+    label: "Optimizer steps",
+    help: "A fixed number of steps instead of epochs. Empty: computed from the epochs.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1_000_000, optional: true },
   },
   schedule: {
@@ -81,9 +81,8 @@ export const stageFields: Fields<Stage> = {
     initial: both("cosine"),
     place: "more",
     affects: [],
-    label: "Course of the rate",
-    term: "schedule",
-    help: "How the learning rate falls after the warm-up: small steps at the end settle what was learnt.",
+    label: "Schedule",
+    help: "Course of the learning rate after the warm-up.",
     control: {
       kind: "choice",
       choices: [
@@ -100,13 +99,13 @@ export const stageFields: Fields<Stage> = {
     affects: [],
     label: "Warm-up",
     term: "share of steps",
-    help: "Over this share the rate rises from 0: the first steps know little, and large ones would do harm.",
+    help: "The learning rate rises from 0 over this share. This avoids large updates at the start.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (ratio) => ratio > 0.2 && "Usually 0 to 0.1. A long warm-up leaves fewer steps at the full rate.",
   },
 };
 
-/** Passes and steps are those of the last stage; the rest is the same in all. */
+/** Epochs and steps belong to the last stage; other fields are equal in all stages. */
 const ofLastStage: ReadonlySet<keyof Stage> = new Set(["epochs", "steps"]);
 
 const isStaged = (recipe: Recipe) => textStage(recipe) !== null;
@@ -123,7 +122,7 @@ export const stageSettings: readonly Setting[] = [
     affects: ["budget"],
     label: "Plain text and chats",
     term: "stages",
-    help: "In two stages the model first reads on in your text, all of it learnt (continued pre-training), then learns to answer from the chats. Passes, steps, learning rate and stopping early are then those of the chats. The rate rises and falls in each stage by itself.",
+    help: "Two stages: continued pre-training on the text, then fine-tuning on the chats. Epochs, steps, learning rate and early stopping then apply to the chats. Each stage has its own warm-up and schedule.",
     control: {
       kind: "choice",
       choices: [
@@ -139,16 +138,15 @@ export const stageSettings: readonly Setting[] = [
     schema: AnyNumber,
     place: "text stage",
     affects: ["budget"],
-    label: "Passes over the text",
-    term: "epochs of stage 1",
-    help: "Times the plain text is read before the chats; fractions are fine.",
+    label: "Epochs on the text",
+    term: "stage 1",
+    help: "Passes over the plain text before the chats. Fractions are allowed.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1000 },
     applies: isStaged,
     get: (recipe) => textStage(recipe)?.epochs ?? 1,
     set: (recipe, epochs) => inTextStage(recipe, { epochs }),
     doubt: (passes) =>
-      passes > 4 &&
-      "Usually 1 to 3. After about four passes repeated text teaches little and is learnt by heart, and more of what the base model knew is lost.",
+      passes > 4 && "Usually 1 to 3. After about 4 epochs the model overfits the text and forgets more.",
   }),
   settingOf<number | null>({
     field: "textLearningRate",
@@ -156,11 +154,11 @@ export const stageSettings: readonly Setting[] = [
     place: "text stage",
     affects: [],
     label: "Learning rate for the text",
-    term: "of stage 1",
+    term: "stage 1",
     help: "Empty: the same as for the chats.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1, optional: true },
     applies: isStaged,
-    // Null where it is the chats': a form sets the chats' rate first, and the text follows.
+    // Null where both rates are equal: the text stage then follows the chats' rate.
     get: (recipe) => {
       const rate = textStage(recipe)?.learningRate ?? null;
       return rate === lastStage(recipe).learningRate ? null : rate;
@@ -169,6 +167,6 @@ export const stageSettings: readonly Setting[] = [
     doubt: (rate, recipe) =>
       rate !== null &&
       rate > lastStage(recipe).learningRate &&
-      "Higher than for the chats. Usually it is the same or lower: a high rate on new text makes a model forget the old.",
+      "Higher than for the chats. Usually it is equal or lower: a high rate causes forgetting.",
   }),
 ];

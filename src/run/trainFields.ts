@@ -1,4 +1,4 @@
-/** The fields of training itself, and those of LoRA. `null` is off. */
+/** Fields of training and of LoRA. `null` is off. */
 
 import * as v from "valibot";
 import { AnyNumber, Count, Text } from "./fields.ts";
@@ -35,7 +35,7 @@ export interface TrainSettings {
   readonly evaluateEvery: number;
   /** Optimizer steps between checkpoints. */
   readonly checkpointEvery: number;
-  /** Newest checkpoints kept, beside the best one. */
+  /** Number of newest checkpoints that stay stored beside the best one. */
   readonly keepLast: number;
   /** Validations without improvement after which the run ends; null is off. */
   readonly patience: number | null;
@@ -43,12 +43,12 @@ export interface TrainSettings {
   readonly bestBy: BestChoice | null;
   /** Questions from held-out rows answered before and after. */
   readonly samplePrompts: number;
-  /** Optimizer steps between two looks at the model while it trains (`Watch`); null is off. */
+  /** Optimizer steps between two snapshots (`Watch`); null is off. */
   readonly watchEvery: number | null;
   readonly seed: number;
 }
 
-/** Linear layers of a model that is not known yet: as Llama names them. */
+/** Llama's linear layers, for a model that is not known yet. */
 export const usualLinears: readonly string[] = [
   "q_proj",
   "k_proj",
@@ -65,29 +65,28 @@ export const loraFields: Fields<LoraRecipe> = {
     initial: both(16),
     place: "adapter",
     affects: ["budget"],
-    label: "Adapter size",
-    term: "rank",
-    help: "Width of the small matrices beside each layer: how much new they can hold, and how much memory they take.",
+    label: "LoRA rank",
+    help: "Inner width of the two LoRA matrices. A higher rank has more capacity and needs more memory.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1024 },
     applies: ({ method }) => method === "lora",
     doubt: (rank) =>
-      (rank > 128 || rank < 4) && "Usually 4 to 128. Smaller learns less; larger costs memory and rarely helps.",
+      (rank > 128 || rank < 4) &&
+      "Usually 4 to 128. A lower rank learns less; a higher one costs memory and rarely helps.",
   },
   alpha: {
     schema: AnyNumber,
     initial: both(32),
     place: "adapter",
     affects: ["budget"],
-    label: "Adapter strength",
-    term: "alpha",
-    help: "The adapter counts alpha / rank, so this acts like another factor on the learning rate.",
+    label: "LoRA alpha",
+    help: "The adapter is scaled by alpha / rank.",
     control: { kind: "number", minimum: 0, above: true, maximum: 4096 },
     applies: ({ method }) => method === "lora",
     doubt(alpha, { lora: { rank } }) {
       const scale = alpha / rank;
       return (
         (scale < 0.5 || scale > 4) &&
-        `Alpha / rank is ${Number(scale.toPrecision(3))}; usually 1 to 2. It acts like another factor on the rate.`
+        `Alpha / rank is ${Number(scale.toPrecision(3))}; usually 1 to 2. It acts like a factor on the learning rate.`
       );
     },
   },
@@ -96,9 +95,8 @@ export const loraFields: Fields<LoraRecipe> = {
     initial: both(usualLinears),
     place: "more",
     affects: ["budget"],
-    label: "Layers with an adapter",
-    term: "LoRA targets",
-    help: "Where it may learn: all linear layers is the usual choice, fewer save memory and learn less.",
+    label: "LoRA targets",
+    help: "Linear layers with an adapter. Usually all; fewer save memory and learn less.",
     control: { kind: "several", choices: usualLinears },
     applies: ({ method }) => method === "lora",
   },
@@ -110,9 +108,8 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(false),
     place: "template",
     affects: ["budget"],
-    label: "Pack short rows together",
-    term: "packing",
-    help: "Several rows share one sequence, each blind to the others: less padding, the same loss. Worth it where lengths differ much.",
+    label: "Packing",
+    help: "Several short rows share one sequence: less padding, same loss. Useful when lengths differ much.",
     control: { kind: "switch" },
   },
   batchSize: {
@@ -120,9 +117,9 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(4),
     place: "basic",
     affects: ["budget"],
-    label: "Rows at a time",
-    term: "micro-batch",
-    help: "More rows fill the machine better and use more memory; what is learnt is the same as of gathered micro-batches.",
+    label: "Micro-batch size",
+    term: "rows",
+    help: "Rows of one forward and backward pass. More rows are faster and need more memory.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1024 },
   },
   accumulation: {
@@ -130,13 +127,12 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(4),
     place: "basic",
     affects: ["budget"],
-    label: "Micro-batches per step",
-    term: "accumulation",
-    help: "Gathered before the weights move: a larger batch in the same memory.",
+    label: "Gradient accumulation",
+    help: "Micro-batches of one optimizer step: a larger batch in the same memory.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1024 },
     doubt(accumulation, { batchSize }) {
       const rows = accumulation * batchSize;
-      if (rows > 128) return `${rows} rows per step; usually 8 to 128. Few, large steps learn slowly from few rows.`;
+      if (rows > 128) return `${rows} rows per step; usually 8 to 128. Few large steps learn slowly.`;
       return rows < 4 && `${rows} ${rows === 1 ? "row" : "rows"} per step; usually 8 to 128. Small steps are noisy.`;
     },
   },
@@ -147,12 +143,12 @@ export const trainFields: Fields<TrainSettings> = {
     affects: [],
     label: "Gradient clipping",
     term: "maximum norm",
-    help: "Longer gradients are scaled down to this, so that one odd batch cannot throw the weights far away. Empty: off.",
+    help: "A gradient with a larger norm is scaled down to this norm. Empty: off.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1e6, optional: true },
     doubt: (norm) =>
       norm === null
-        ? "Off: one odd batch can throw the weights far away."
-        : norm < 0.1 && "Usually 0.3 to 1. Much smaller slows all learning.",
+        ? "Off: one unusual batch can change the weights too much."
+        : norm < 0.1 && "Usually 0.3 to 1. A much smaller norm slows training.",
   },
   weightDecay: {
     schema: AnyNumber,
@@ -160,18 +156,17 @@ export const trainFields: Fields<TrainSettings> = {
     place: "more",
     affects: [],
     label: "Weight decay",
-    help: "Pulls weights towards 0 at each step, apart from the gradient (AdamW): against learning by heart, at the cost of what was known.",
+    help: "Shrinks the weights at each step, apart from the gradient (AdamW). It reduces overfitting.",
     control: { kind: "number", minimum: 0, maximum: 1 },
-    doubt: (decay) => decay > 0.1 && "Usually 0 to 0.1. More undoes what the base model knows.",
+    doubt: (decay) => decay > 0.1 && "Usually 0 to 0.1. More causes forgetting.",
   },
   beta1: {
     schema: AnyNumber,
     initial: both(0.9),
     place: "more",
     affects: [],
-    label: "Momentum",
-    term: "beta 1",
-    help: "How long AdamW remembers the direction: more smooths noisy steps, and turns later.",
+    label: "AdamW beta 1",
+    help: "Decay rate of the first moment, the mean of the gradients.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (beta) => (beta < 0.8 || beta > 0.95) && "Usually 0.9.",
   },
@@ -180,9 +175,8 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(0.999),
     place: "more",
     affects: [],
-    label: "Scale memory",
-    term: "beta 2",
-    help: "How long AdamW remembers the size of gradients, by which it scales each weight's step.",
+    label: "AdamW beta 2",
+    help: "Decay rate of the second moment, the mean of the squared gradients.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (beta) => beta < 0.9 && "Usually 0.95 to 0.999.",
   },
@@ -191,34 +185,33 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(1e-8),
     place: "more",
     affects: [],
-    label: "Smallest divisor",
-    term: "epsilon",
-    help: "Keeps AdamW from dividing by 0 where a weight hardly ever gets a gradient.",
+    label: "AdamW epsilon",
+    help: "Added to the divisor, so that it is never 0.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1 },
-    doubt: (epsilon) => epsilon > 1e-6 && "Usually 1e-8. A larger one damps small gradients.",
+    doubt: (epsilon) => epsilon > 1e-6 && "Usually 1e-8. A larger value damps small gradients.",
   },
   validationShare: {
     schema: AnyNumber,
     initial: both(0.1),
     place: "more",
     affects: ["rows", "budget"],
-    label: "Held out for validation",
-    term: "share of rows",
-    help: "These rows are never trained on; their loss shows whether the model learns or memorises.",
+    label: "Held-out share",
+    term: "of all rows",
+    help: "Held-out rows are not used for training. Their loss is the validation loss.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (share) =>
       share === 0
-        ? "Off: learning by heart cannot be told from learning, and no best checkpoint is kept."
-        : share > 0.5 && "More than half of the rows would not be trained on.",
+        ? "Off: overfitting is not visible, and no best checkpoint is saved."
+        : share > 0.5 && "More than half of the rows are not used for training.",
   },
   evaluateEvery: {
     schema: Count,
     initial: both(20),
     place: "more",
     affects: ["budget"],
-    label: "Validate every",
+    label: "Validation interval",
     term: "steps",
-    help: "Optimizer steps between validations: often enough to see when it begins to learn by heart, and each takes time.",
+    help: "Optimizer steps between two validations. Each validation takes time.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1_000_000 },
   },
   checkpointEvery: {
@@ -226,19 +219,19 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(20),
     place: "more",
     affects: ["budget"],
-    label: "Checkpoint every",
+    label: "Checkpoint interval",
     term: "steps",
-    help: "At most this many steps are lost when the tab dies.",
+    help: "At most this many steps are lost when the tab closes.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1_000_000 },
-    doubt: (steps) => steps > 200 && "A tab that dies loses up to that many steps.",
+    doubt: (steps) => steps > 200 && "A closed tab loses up to that many steps.",
   },
   keepLast: {
     schema: Count,
     initial: both(2),
     place: "more",
     affects: ["budget"],
-    label: "Checkpoints kept",
-    help: "The newest ones, beside the best: each can be asked and taken away later, and each takes room on the disk.",
+    label: "Saved checkpoints",
+    help: "Number of newest checkpoints, beside the best one. Each can be compared, and takes disk space.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1000 },
   },
   patience: {
@@ -246,12 +239,12 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(null),
     place: "more",
     affects: [],
-    label: "Stop early",
+    label: "Early stopping",
     term: "patience",
-    help: "Ends after this many validations without improvement, for then more steps only learn by heart. Empty: never.",
+    help: "Ends the run after this many validations without improvement. Empty: never.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1000, optional: true },
     doubt: (patience, { validationShare }) =>
-      patience !== null && validationShare === 0 && "Without held-out rows there is no validation to wait for.",
+      patience !== null && validationShare === 0 && "Without held-out rows there is no validation.",
   },
   bestBy: { schema: v.optional(v.nullable(v.picklist(bestChoices)), null), initial: both("last") },
   samplePrompts: {
@@ -260,7 +253,7 @@ export const trainFields: Fields<TrainSettings> = {
     place: "more",
     affects: ["budget"],
     label: "Sample prompts",
-    help: "Held-out questions answered before and after, so that you read the difference and not only a loss.",
+    help: "Number of held-out questions that the model answers before and after training.",
     control: { kind: "number", integer: true, minimum: 0, maximum: 32 },
   },
   watchEvery: {
@@ -268,11 +261,12 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(20),
     place: "more",
     affects: ["budget"],
-    label: "Look every",
+    label: "Snapshot interval",
     term: "steps",
-    help: "So often it answers one question and measures each token of one row: you see what it learns, not only that the loss falls. Empty: never.",
+    help: "A snapshot has the answer to one question and the loss of each token of one row. Empty: never.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1_000_000, optional: true },
-    doubt: (every) => every !== null && every < 5 && "Each look writes an answer, which may take longer than a step.",
+    doubt: (every) =>
+      every !== null && every < 5 && "Each snapshot generates an answer, which may take longer than a step.",
   },
   seed: {
     schema: AnyNumber,
@@ -280,7 +274,7 @@ export const trainFields: Fields<TrainSettings> = {
     place: "more",
     affects: ["rows"],
     label: "Seed",
-    help: "The same seed gives the same split, order and adapter start: only so two runs can be compared by one setting.",
+    help: "The same seed gives the same split, the same order of rows and the same initial LoRA weights.",
     control: { kind: "number", integer: true, minimum: 0, maximum: 4_294_967_295 },
   },
 };
@@ -290,7 +284,7 @@ export const loraSettings: readonly Setting[] = settingsOf(loraFields, {
   set: (recipe, key, value) => ({ ...recipe, lora: { ...recipe.lora, [key]: value } }),
 });
 
-/** The setting as it is for a model whose linear layers have these names. */
+/** The setting with the linear layers of a model as its choices. */
 export const forLinears = (setting: Setting, linears: readonly string[]): Setting =>
   setting.field === "targets" ? { ...setting, control: { kind: "several", choices: linears } } : setting;
 

@@ -1,11 +1,11 @@
-/** The address as a topic: which screen of the page is shown, and the settings, so that a link gives them to somebody else. */
+/** The address as a topic: the screen and the settings, so that a link carries both. */
 
 import type { StoreApi } from "zustand/vanilla";
 import type { ProviderChoice } from "../protocol/engine.ts";
 import type { Context } from "./context.ts";
 import type { HoneState, PageName } from "./state.ts";
 
-/** In the order of the work; the last three stand beside it. */
+/** In the order of the steps; the last three are no steps. */
 export const pages: readonly PageName[] = [
   "model",
   "data",
@@ -18,7 +18,7 @@ export const pages: readonly PageName[] = [
   "glossary",
 ];
 
-/** Where parts of a screen lie that links lead to. */
+/** The screen of each part that a link can name. */
 const parts: ReadonlyMap<string, PageName> = new Map([
   ["preflight", "data"],
   ["report", "data"],
@@ -31,13 +31,13 @@ type Settings = Pick<HoneState["recipe"], "method" | "entries"> & { readonly com
 
 export interface Place {
   readonly page: PageName;
-  /** Id of the element that the link leads to; null is the screen's beginning. */
+  /** Id of the element that the link names; null is the top of the screen. */
   readonly part: string | null;
-  /** Null where the address has none. */
+  /** Null where the address has no settings. */
   readonly settings: Settings | null;
 }
 
-/** Reads what stands behind the #; what is not known leads to where a visit begins. */
+/** Reads the part after the #. An unknown screen is the start page. */
 export function readAddress(hash: string): Place {
   const [name = "", query] = hash.replace(/^#/, "").split(/\?(.*)/s);
   const page = pages.find((other) => other === name) ?? parts.get(name) ?? startPage;
@@ -55,14 +55,14 @@ export function readAddress(hash: string): Place {
   };
 }
 
-/** The address of a screen with what differs from the defaults. Neither data nor a run's name stand in it. */
+/** The address of a screen with the settings that differ from the defaults. It has no data and no run name. */
 export function writeAddress(name: string, { method, entries, compute }: Settings): string {
   const query = new URLSearchParams({
     ...(method !== "lora" && { method }),
     ...(compute !== "auto" && { compute }),
     ...entries,
   }).toString();
-  // Where only a default was chosen after all, the link is as short as it can be.
+  // Without changed settings the address is the name alone.
   return query === "" ? `#${name}` : `#${name}?${query}`;
 }
 
@@ -72,22 +72,22 @@ const settingsOf = ({ recipe: { method, entries }, engine: { choice } }: HoneSta
   compute: choice,
 });
 
-/** Marks an entry of the history whose settings this page wrote. */
+/** Marks a history entry whose settings this page wrote. */
 const written = "hone";
 
-/** Milliseconds after the last keystroke: browsers bear only so many changes of the address. */
-const moment = 400;
+/** Milliseconds after the last keystroke: browsers limit the number of address changes. */
+const writeDelay = 400;
 
 /**
- * Shows what the address asks for, now and whenever it changes, and keeps the settings in it. What an address says goes
- * before what this browser remembers; the provider counts only at the start, for changing it starts the engine anew.
+ * Follows the address, and writes changed settings to it. The address overrides saved settings. Its provider is read
+ * only at the start, because a change restarts the engine.
  */
 export function followAddress(store: StoreApi<HoneState>): void {
   if (typeof location === "undefined") return;
   const follow = (first: boolean) => {
-    const { page, part, settings: asked } = readAddress(location.hash);
-    // Going back must not take back what was typed since: of addresses that this page wrote, only the screen counts.
-    const settings = first || history.state !== written ? asked : null;
+    const { page, part, settings: requested } = readAddress(location.hash);
+    // Going back must not undo later input: from an address of this page only the screen is read.
+    const settings = first || history.state !== written ? requested : null;
     const { recipe, engine } = store.getState();
     store.setState({
       place: { page, part },
@@ -101,18 +101,18 @@ export function followAddress(store: StoreApi<HoneState>): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const write = () => {
     const state = store.getState();
-    // The address may have changed already, and its event be on the way: it goes before what is shown.
+    // The address may be newer than the state: its event is then still pending.
     const { page, part } = readAddress(location.hash);
     if (page !== state.place.page || part !== state.place.part) return;
     const address = writeAddress(part ?? page, settingsOf(state));
-    // Of a visit that has not gone anywhere the address stays bare.
+    // A first visit without changes has no fragment.
     if (location.hash === "" && !address.includes("?")) return;
     if (location.hash === address && history.state === written) return;
     history.replaceState(written, "", address);
   };
   const writeSoon = () => {
     clearTimeout(timer);
-    timer = setTimeout(write, moment);
+    timer = setTimeout(write, writeDelay);
   };
   writeSoon();
   store.subscribe(({ recipe, engine, place }, before) => {
@@ -121,7 +121,7 @@ export function followAddress(store: StoreApi<HoneState>): void {
 }
 
 export interface PlaceActions {
-  /** Shows a screen, and a part of it where one is named. */
+  /** Shows a screen, scrolled to `part` if given. */
   go(page: PageName, part?: string): void;
 }
 

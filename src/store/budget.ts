@@ -1,4 +1,4 @@
-/** The budget as a topic: what the run that the page would start needs, as the engine measured it. */
+/** The budget as a topic: memory, time and disk of the next run, as the engine measured them. */
 
 import type { RunRequest } from "../protocol/engine.ts";
 import { budgetPart } from "../run/recipe.ts";
@@ -6,12 +6,15 @@ import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 
 export interface BudgetActions {
-  /** Has the engine measure the run; `key` says which one. A later call ends an earlier one; the last budget stays until then. */
+  /**
+   * Measures the run; `key` identifies it. A later call aborts an earlier one. The last budget stays until the new
+   * one.
+   */
   measure(request: RunRequest, key: string): Promise<void>;
   cancel(): void;
 }
 
-/** Names what a budget depends on: equal for requests that need the same. What only steers the learning is left out. */
+/** Key of everything that changes the budget; settings without an effect on it are left out. */
 export function budgetKey(request: Pick<RunRequest, "modelHash" | "sources" | "recipe">): string {
   const { modelHash, sources, recipe } = request;
   return JSON.stringify([modelHash, sources, budgetPart(recipe)]);

@@ -1,4 +1,4 @@
-/** Comparing as a topic: the same conversation with the base model, a run and one checkpoint more, and the ones before it. */
+/** Comparison as a topic: one conversation with the base model, a run and another checkpoint, and the history. */
 
 import type { SamplingSettings } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
@@ -21,23 +21,23 @@ export interface CompareActions {
   /** "" chooses none. */
   chooseRun(runId: string): void;
   chooseOther(other: OtherChoice | null): void;
-  /** Learns which checkpoints are kept of a run. */
+  /** Loads the list of stored checkpoints of a run. */
   loadCheckpoints(runId: string): Promise<void>;
   enter(field: string, text: string): void;
   /**
-   * Asks what is typed of one side after the other. It goes on with the present conversation where that is with the same
-   * sides, else it begins another. What was typed moves into the conversation once the models are open.
+   * Sends the typed question to each side in turn. The present conversation continues if its sides are the same; else
+   * a new one starts. The question leaves the input once all models are open.
    */
-  ask(sides: readonly Side[], sampling: SamplingSettings): Promise<void>;
+  send(sides: readonly Side[], sampling: SamplingSettings): Promise<void>;
   stop(): void;
-  /** Takes in a piece of an answer. */
+  /** Appends a piece of an answer. */
   hear(requestId: string, text: string): void;
-  /** Leaves the present conversation, which stays in the history. */
+  /** Closes the present conversation, which stays in the history. */
   begin(): void;
-  /** Takes up a conversation of the history, with the sides that it was had with. */
+  /** Opens a conversation of the history with its sides. */
   open(id: string): void;
   remove(id: string): void;
-  /** Brings back what was removed last. */
+  /** Restores the conversation that was removed last. */
   undoRemove(): void;
 }
 
@@ -60,20 +60,20 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
   const { client, store } = context;
   const history = createHistory(pageStorage());
   let controller: AbortController | null = null;
-  let asked = 0;
+  let requests = 0;
   const facts = () => store.getState().compare;
   const set = (change: Partial<CompareFacts>) => patch(context, "compare", change);
   const keep = () => history.write({ conversations: facts().conversations, open: facts().present });
   const replace = (next: Conversation) =>
     set({ conversations: facts().conversations.map((other) => (other.id === next.id ? next : other)) });
 
-  /** Changes a side's answer to the question that is being asked. */
+  /** Changes a side's answer to the last question. */
   const change = (side: SideName, edit: (answer: AnswerFacts) => AnswerFacts) => {
     const conversation = presentConversation(facts());
     if (conversation) replace(withAnswer(conversation, side, edit));
   };
 
-  /** Adds the turn that waits for its answers, to the conversation before or to a new one. */
+  /** Adds a turn without answers to the previous conversation or to a new one. */
   const beginTurn = (
     before: Conversation | null,
     sides: readonly Side[],
@@ -81,7 +81,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     sampling: SamplingSettings,
   ): Conversation => {
     const { conversations, other } = facts();
-    const answers = Object.fromEntries(sides.map(({ name }) => [name, waiting(`question-${++asked}`)]));
+    const answers = Object.fromEntries(sides.map(({ name }) => [name, waiting(`question-${++requests}`)]));
     const conversation: Conversation = before ?? {
       id: crypto.randomUUID(),
       startedAt: new Date().toISOString(),
@@ -99,7 +99,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     return next;
   };
 
-  const askSide = async (side: Side, { turns }: Conversation, signal: AbortSignal) => {
+  const answerSide = async (side: Side, { turns }: Conversation, signal: AbortSignal) => {
     const turn = turns.at(-1);
     const requestId = turn?.answers[side.name]?.requestId;
     if (!turn || requestId === undefined || signal.aborted) return;
@@ -124,10 +124,10 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     keep();
   };
 
-  const kept = history.read();
-  set({ conversations: newestFirst(kept.conversations) });
-  const wasOpen = kept.conversations.find(({ id }) => id === kept.open);
-  // One with the base model alone does not bind: a run may have been trained since.
+  const saved = history.read();
+  set({ conversations: newestFirst(saved.conversations) });
+  const wasOpen = saved.conversations.find(({ id }) => id === saved.open);
+  // A conversation without a run does not select one: a run may exist since.
   if (wasOpen) set({ present: wasOpen.id, runId: wasOpen.runId || null, other: wasOpen.other });
 
   return {
@@ -135,13 +135,13 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     chooseRun: (runId) => set({ runId }),
     chooseOther: (other) => set({ other }),
     async loadCheckpoints(runId) {
-      // Where they cannot be read, the newest is still there to be chosen, and asking says what is wrong.
+      // If the list fails, the newest checkpoint can still be chosen, and its answer has the error.
       const list = await client.engine.checkpointsOf(runId).catch(() => []);
       set({ checkpoints: { ...facts().checkpoints, [runId]: list } });
     },
     enter: (field, text) => set({ entries: { ...facts().entries, [field]: text } }),
 
-    async ask(sides, sampling) {
+    async send(sides, sampling) {
       if (facts().asking) return;
       controller = new AbortController();
       const { signal } = controller;
@@ -154,7 +154,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
         for (const hash of new Set(sides.map(({ modelHash }) => modelHash))) await model.ensureOpen(hash);
         signal.throwIfAborted();
       } catch (thrown) {
-        // Nobody was asked: the question still stands where it was typed.
+        // No model received the question, so it stays in the input.
         const failure = toFailure(thrown);
         set({
           conversations: facts().conversations.flatMap((other) =>
@@ -169,7 +169,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
       }
       if (facts().question === question) set({ question: "" });
       keep();
-      for (const side of sides) await askSide(side, conversation, signal);
+      for (const side of sides) await answerSide(side, conversation, signal);
       for (const { name } of sides)
         change(name, (answer) => (answer.status === "waiting" ? { ...answer, status: "failed" } : answer));
       keep();
@@ -219,7 +219,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
   };
 }
 
-/** Null where the browser forbids it, and outside of browsers. */
+/** Null where the browser forbids storage, and outside of browsers. */
 function pageStorage(): Storage | null {
   try {
     return localStorage;

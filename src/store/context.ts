@@ -1,4 +1,4 @@
-/** What the actions of every topic work with. */
+/** Shared by the actions of all topics. */
 
 import type { StoreApi } from "zustand/vanilla";
 import type { EngineClient } from "../client/client.ts";
@@ -11,7 +11,7 @@ export interface Context {
   readonly series: MetricSeries;
 }
 
-/** Changes some facts of one topic. */
+/** Changes facts of one topic. */
 export function patch<Topic extends keyof HoneState>(
   { store }: Context,
   topic: Topic,

@@ -1,23 +1,23 @@
-/** Conversations with several models at once: one user's turns, and to each the answers of every side. Plain facts. */
+/** Conversations with several models: the turns of the user, each with an answer per side. Plain facts. */
 
 import type { Answer, ReadPrompt, SamplingSettings, ShownToken, Subject } from "../protocol/engine.ts";
 import type { Message } from "../records/example.ts";
 import type { Failure } from "./state.ts";
 
-/** The base model, a run's newest checkpoint, and one checkpoint more of any run. */
+/** The base model, the newest checkpoint of a run, and another checkpoint of any run. */
 export const sideNames = ["base", "tuned", "other"] as const;
 export type SideName = (typeof sideNames)[number];
 
-/** Who is asked. */
+/** A model that answers. */
 export interface Side extends Subject {
   readonly name: SideName;
-  /** The model's or the run's name, for the history outlives both. */
+  /** Name of the model or run: the history outlives both. */
   readonly of: string;
 }
 
-/** What is told of an answer beside its text. */
+/** Figures of an answer. */
 export interface AnswerFigures extends Pick<Answer, "finish" | "step" | "seconds"> {
-  /** Tokens that it read, and that it wrote. */
+  /** Tokens of the prompt, and of the answer. */
   readonly read: number;
   readonly wrote: number;
 }
@@ -28,7 +28,7 @@ export interface AnswerFacts {
   readonly status: "waiting" | "writing" | "done" | "failed";
   /** Null until it is done. */
   readonly figures: AnswerFigures | null;
-  /** What the model read; the tokens only while the page is open, for they are many. */
+  /** The prompt; its tokens are not saved. */
   readonly prompt: ReadPrompt | null;
   readonly written: readonly ShownToken[];
   readonly failure: Failure | null;
@@ -40,7 +40,7 @@ export interface Turn {
   readonly answers: Readonly<Partial<Record<SideName, AnswerFacts>>>;
 }
 
-/** Which checkpoint more is asked; null is the newest. */
+/** Another checkpoint that answers; a null step is the newest. */
 export interface OtherChoice {
   readonly runId: string;
   readonly checkpoint: number | null;
@@ -50,10 +50,10 @@ export interface Conversation {
   readonly id: string;
   /** ISO 8601. */
   readonly startedAt: string;
-  /** Equal where the same are asked in the same words: only then another question goes on with it. */
+  /** Equal for equal sides and templates: only then another question continues the conversation. */
   readonly key: string;
   readonly sides: readonly (Pick<Side, "name" | "of"> & { readonly checkpoint: number | null })[];
-  /** The choice that led to these sides. */
+  /** The choice of these sides. */
   readonly runId: string;
   readonly other: OtherChoice | null;
   readonly turns: readonly Turn[];
@@ -73,12 +73,12 @@ export function keyOf(sides: readonly Side[]): string {
   );
 }
 
-/** Whether an answer is part of what its side reads later: one that failed, or was stopped before its first word, is not. */
-export function isKeptInMind({ status, text, figures }: AnswerFacts): boolean {
+/** Whether an answer is part of later prompts: not if it failed, or was stopped before its first word. */
+export function isInPrompt({ status, text, figures }: AnswerFacts): boolean {
   return status === "done" && !(figures?.finish === "cancelled" && text === "");
 }
 
-/** What a side reads when `question` is asked after these turns: its own answers, and the questions that it answered. */
+/** Messages of a side for `question`: the questions that it answered, its answers, then `question`. */
 export function messagesFor(
   side: SideName,
   turns: readonly Turn[],
@@ -86,7 +86,7 @@ export function messagesFor(
 ): readonly Pick<Message, "role" | "content">[] {
   const before = turns.flatMap(({ question: content, answers }) => {
     const answer = answers[side];
-    if (!answer || !isKeptInMind(answer)) return [];
+    if (!answer || !isInPrompt(answer)) return [];
     return [
       { role: "user" as const, content },
       { role: "assistant" as const, content: answer.text },
@@ -95,7 +95,7 @@ export function messagesFor(
   return [...before, { role: "user", content: question }];
 }
 
-/** The conversation with a side's answer to its last question changed. */
+/** The conversation with a changed answer of a side to the last question. */
 export function withAnswer(
   conversation: Conversation,
   side: SideName,

@@ -1,4 +1,4 @@
-/** The data as a topic: reading files, choosing sources, what their columns mean, how much of each, and which rows. */
+/** The data as a topic: files, chosen sources, their column mapping, λ, and excluded rows. */
 
 import type { OpenedFiles, TemplateTrial } from "../protocol/datasets.ts";
 import type { RowSet } from "../quality/report.ts";
@@ -12,31 +12,31 @@ import { toFailure } from "./state.ts";
 
 export interface DataActions {
   load(): Promise<void>;
-  /** Reads files and chooses them; what was chosen before stays. */
+  /** Reads files and adds them to the chosen sources. */
   open(files: readonly File[]): Promise<void>;
-  /** Resolves to whether the text could be read. */
+  /** Resolves to false if the text could not be read. */
   paste(name: string, text: string): Promise<boolean>;
-  /** Opens a file that comes with the page. */
+  /** Opens a sample of the page. */
   openSample(file: string): Promise<void>;
   cancel(): void;
-  /** Chooses a source that is known, or leaves it out again. Its mapping and exclusions start afresh. */
+  /** Chooses a known source, or removes it from the choice. Its mapping and exclusions are reset. */
   choose(hash: string, on: boolean): void;
-  /** Chooses these and no other, with their mapping, weight and exclusions; of those that are not known none. */
+  /** Replaces the chosen sources, with mapping, λ and exclusions. Unknown sources are left out. */
   chooseThese(sources: readonly WeightedSource[]): void;
-  /** Removes the copy kept in this browser. */
+  /** Deletes the copy stored in this browser. */
   remove(hash: string): Promise<void>;
-  /** null is as it was detected. */
+  /** null is the detected mapping. */
   map(hash: string, mapping: Mapping | null): void;
   weigh(hash: string, lambda: number): void;
-  /** Takes rows out, as pairs of source and row; `undo` puts back those that were in before. */
+  /** Excludes rows, given as pairs of source and row; `undo` includes them again. */
   exclude(title: string, rows: RowSet): void;
-  /** Puts back what an exclusion of this session took out. */
+  /** Undoes an exclusion of this session. */
   undo(exclusion: number): void;
-  /** Puts one row back, or all of a source. */
+  /** Includes one row again, or all rows of a source. */
   include(hash: string, row: number | "all"): void;
-  /** Hands the data worker the selected model's tokenizer. */
-  addModel(): Promise<void>;
-  /** Rejects as the data worker does; what is wrong with the template itself is a result. */
+  /** Sends the selected model's tokenizer to the data worker. */
+  loadTokenizer(): Promise<void>;
+  /** Rejects as the data worker does; a fault of the template is a result, not a rejection. */
   tryTemplate(modelHash: string, settings: DataSettings): Promise<TemplateTrial>;
 }
 
@@ -47,13 +47,13 @@ function withSources(list: readonly SourceSummary[], added: readonly SourceSumma
 export function dataActions(context: Context, refreshStorage: () => Promise<void>): DataActions {
   const { client, store } = context;
   let controller: AbortController | null = null;
-  let asked: string | null = null;
+  let requested: string | null = null;
   const facts = () => store.getState().data;
 
   const change = (hash: string, edit: (source: WeightedSource) => WeightedSource) =>
     patch(context, "data", { chosen: facts().chosen.map((source) => (source.hash === hash ? edit(source) : source)) });
 
-  /** Runs one reading at a time; resolves to whether everything could be read. */
+  /** One reading at a time; resolves to false if a file could not be read. */
   const reading = async (read: (signal: AbortSignal) => Promise<OpenedFiles>): Promise<boolean> => {
     if (facts().opening) return false;
     controller = new AbortController();
@@ -85,11 +85,11 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
   return {
     async load() {
       try {
-        const kept = await client.data.list();
+        const stored = await client.data.list();
         const { list, chosen } = facts();
         const known = withSources(
           list.filter(({ stored }) => !stored),
-          kept,
+          stored,
         );
         patch(context, "data", {
           list: known,
@@ -112,7 +112,7 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
     },
     chooseThese(sources) {
       const known = sources.filter(({ hash }) => facts().list.some((source) => source.hash === hash));
-      // Undoing an exclusion of before would put rows back that these leave out.
+      // An older exclusion must not be undone on the new sources.
       patch(context, "data", { chosen: known, exclusions: [] });
     },
     async remove(hash) {
@@ -161,7 +161,7 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
         ...source,
         excluded: row === "all" ? [] : source.excluded.filter((other) => other !== row),
       }));
-      // What was put back by hand is no longer an exclusion's to undo.
+      // A row that was included again is no longer part of an exclusion.
       const exclusions = facts().exclusions.flatMap((exclusion) => {
         const left = row === "all" ? [] : (exclusion.rows[hash] ?? []).filter((other) => other !== row);
         const rows = Object.fromEntries(
@@ -171,18 +171,18 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
       });
       patch(context, "data", { exclusions });
     },
-    async addModel() {
+    async loadTokenizer() {
       const hash = store.getState().model.selected;
-      asked = hash;
+      requested = hash;
       if (hash === null || facts().model === hash) return;
       patch(context, "data", { modelFailure: null });
       try {
         const files = await client.engine.tokenizerFiles(hash);
         const { template } = await client.data.addModel(files);
-        // Another model may have been selected meanwhile.
-        if (asked === hash) patch(context, "data", { model: hash, suggested: template });
+        // Another model may be selected by now.
+        if (requested === hash) patch(context, "data", { model: hash, suggested: template });
       } catch (thrown) {
-        if (asked === hash) patch(context, "data", { modelFailure: toFailure(thrown) });
+        if (requested === hash) patch(context, "data", { modelFailure: toFailure(thrown) });
       }
     },
     tryTemplate: (modelHash, settings) => client.data.tryTemplate(modelHash, settings),

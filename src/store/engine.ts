@@ -1,17 +1,17 @@
-/** The engine as a topic: starting it, choosing its provider, hearing of its death, starting it again. */
+/** The engine as a topic: start, provider, failure and restart. */
 
 import type { ProviderChoice } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 
 export interface EngineActions {
-  /** Starts with the provider asked for, in a new worker after a death, then loads what the browser keeps. */
+  /** Starts the engine with a provider, in a new worker after a crash, then loads the stored runs, models and data. */
   start(choice: ProviderChoice): Promise<void>;
-  /** Asks anew what storage is used. */
+  /** Updates the figures of storage. */
   refresh(): Promise<void>;
 }
 
-export function engineActions(context: Context, loadKept: () => Promise<void>): EngineActions {
+export function engineActions(context: Context, loadStored: () => Promise<void>): EngineActions {
   const { client } = context;
   let dead = false;
   client.onDeath((error) => {
@@ -37,10 +37,10 @@ export function engineActions(context: Context, loadKept: () => Promise<void>): 
         patch(context, "engine", { status: "failed", failure });
         return;
       }
-      await loadKept();
+      await loadStored();
     },
     async refresh() {
-      // Only the storage figures would be stale: not worth an error of its own.
+      // A failure leaves only the storage figures out of date.
       const report = await client.engine.report().catch(() => null);
       if (report) patch(context, "engine", { report });
     },

@@ -1,38 +1,38 @@
-/** The list of rows, outside the store: a source may have a million, of which a page holds those near what is shown. */
+/** The list of rows, outside the store: a source may have a million rows, and only those near the view are loaded. */
 
 import type { EngineClient } from "../client/client.ts";
 import type { RowHead } from "../protocol/datasets.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
 import { type Failure, toFailure } from "./state.ts";
 
-/** Rows asked for at once. */
+/** Rows of one request. */
 const pageSize = 100;
-/** Pages held; the longest unwanted go first. */
-const held = 60;
+/** Maximum number of loaded pages; the least recently used are dropped. */
+const maxPages = 60;
 
 export interface Heads {
   /**
-   * Chooses what is listed. What is known of the same source stays until it comes anew, so that a changed setting does
-   * not empty the list.
+   * Chooses the listed source. Its old rows stay until the new ones arrive, so that a changed setting does not empty
+   * the list.
    */
   list(spec: DataSpec, source: number): void;
-  /** Rows `from` to `to` (exclusive) are in sight: loads what is missing, and ends what is no longer wanted. */
+  /** Loads the missing rows of `from` to `to` (exclusive), and aborts other requests. */
   want(from: number, to: number): void;
-  /** null while it is not there. */
+  /** null until it is loaded. */
   at(row: number): RowHead | null;
-  /** Why the last page could not be had; null once one could. */
+  /** Error of the last request; null after one succeeds. */
   failure(): Failure | null;
-  /** Asks again after a failure. */
+  /** Requests the rows again after a failure. */
   retry(): void;
-  /** Changes with everything that is learnt. */
+  /** Changes with every loaded page. */
   version(): number;
-  /** Returns the way to stop hearing. */
+  /** Returns a function that unsubscribes. */
   subscribe(listener: () => void): () => void;
 }
 
 interface Page {
   readonly rows: readonly RowHead[];
-  /** The listing that it was loaded for. */
+  /** Number of the listing that it was loaded for. */
   readonly listing: number;
 }
 
@@ -45,7 +45,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
   let version = 0;
   let failure: Failure | null = null;
 
-  const told = () => {
+  const notify = () => {
     version++;
     for (const listener of listeners) listener();
   };
@@ -66,7 +66,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
       pages.delete(index);
       pages.set(index, { rows, listing: mine });
       for (const oldest of pages.keys()) {
-        if (pages.size <= held) break;
+        if (pages.size <= maxPages) break;
         pages.delete(oldest);
       }
       failure = null;
@@ -77,7 +77,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
     } finally {
       if (loading.get(index) === controller) loading.delete(index);
     }
-    told();
+    notify();
   };
 
   return {
@@ -85,7 +85,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
       const { modelHash, settings, sources } = spec;
       const choice = sources[source];
       if (!choice) return;
-      // λ, split and seed change no head.
+      // λ, split and seed do not change the list.
       const key = JSON.stringify([modelHash, settings, choice.hash, choice.mapping, choice.excluded]);
       if (current?.key === key) return;
       if (current?.hash !== choice.hash) pages.clear();
@@ -93,7 +93,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
       current = { spec, source, key, hash: choice.hash };
       listing++;
       failure = null;
-      told();
+      notify();
     },
     want(from, to) {
       if (!current || to <= from) return;
@@ -104,7 +104,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
         controller.abort();
         loading.delete(index);
       }
-      // What failed is not asked for again and again: a person does that.
+      // After a failure only `retry` requests again.
       for (let index = first; index <= last; index++)
         if (pages.get(index)?.listing !== listing && !loading.has(index) && !failure) void load(index);
     },
@@ -112,7 +112,7 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
     failure: () => failure,
     retry() {
       failure = null;
-      told();
+      notify();
     },
     version: () => version,
     subscribe(listener) {

@@ -1,4 +1,4 @@
-/** The page's state and everything that can be done to it, connected to one engine. */
+/** The page's state and its actions, connected to one engine. */
 
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { EngineClient } from "../client/client.ts";
@@ -51,7 +51,7 @@ export interface Hone {
   readonly update: UpdateActions;
 }
 
-/** Connects; nothing is asked of the engine before `engine.start`. */
+/** Connects; the engine gets no call before `engine.start`. */
 export function createHone(client: EngineClient): Hone {
   const store = createStore<HoneState>()(() => initialState);
   remember(store);
@@ -62,7 +62,7 @@ export function createHone(client: EngineClient): Hone {
   const place = placeActions(context);
   const engine = engineActions(context, async () => {
     await Promise.all([model.load(), data.load(), runs.load()]);
-    await data.addModel();
+    await data.loadTokenizer();
   });
   const model = modelActions(context, engine.refresh);
   const data = dataActions(context, engine.refresh);
@@ -97,7 +97,7 @@ export function createHone(client: EngineClient): Hone {
         return;
       }
       case "step":
-        // Compiling, the first evaluation and the first answers come before.
+        // Compilation, the first evaluation and the first answers end with the first step.
         if (store.getState().training.phase === "preparing") patch(context, "training", { phase: "running" });
         return series.addStep(event.runId, event.metrics, event.memory);
       case "evaluation":
@@ -111,7 +111,7 @@ export function createHone(client: EngineClient): Hone {
       case "othersTraining":
         return others.train(event.training);
       case "runsChanged":
-        // Told for other tabs: here, who changed them knows.
+        // For other tabs: this tab made the change itself.
         return;
       case "token":
         return compare.hear(event.requestId, event.text);
@@ -123,9 +123,9 @@ export function createHone(client: EngineClient): Hone {
     }
   });
 
-  // A preview needs the tokenizer of whichever model is selected, however it came to be.
+  // The preview needs the tokenizer of the selected model.
   store.subscribe(({ engine: { status }, model: { selected } }, before) => {
-    if (status === "ready" && selected !== before.model.selected) void data.addModel();
+    if (status === "ready" && selected !== before.model.selected) void data.loadTokenizer();
   });
 
   const heads = createHeads(client);

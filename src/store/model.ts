@@ -1,4 +1,4 @@
-/** The model as a topic: looking at one, fetching or opening it, and choosing among those known. */
+/** The model as a topic: inspection, download, opening and choice. */
 
 import type { ModelSource, ModelSummary } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
@@ -7,30 +7,30 @@ import { type LookupFacts, type ModelFacts, toFailure } from "./state.ts";
 
 export interface ModelActions {
   load(): Promise<void>;
-  /** Opens and selects. */
+  /** Opens and selects a model. */
   open(source: ModelSource): Promise<void>;
-  /** Selects the model that comes with the page: from this browser where it is kept, else from beside the page. */
+  /** Selects Seedling: from this browser if stored, else from the folder of the page. */
   openSeedling(): Promise<void>;
-  /** Opens from this browser unless it is open already. Rejects as the engine does. */
+  /** Opens a stored model unless it is open. Rejects as the engine does. */
   ensureOpen(hash: string, signal?: AbortSignal): Promise<void>;
-  /** What was fetched stays, to go on with. */
+  /** Fetched bytes stay, so that the download can be resumed. */
   cancel(): void;
   select(hash: string): void;
-  /** Removes the copy kept in this browser. */
+  /** Deletes the copy stored in this browser. */
   remove(hash: string): Promise<void>;
-  /** Finds out what a Hugging Face id or an address would bring; an earlier look ends. */
-  lookUp(text: string): Promise<void>;
-  /** Ends the look, or forgets what was found. */
+  /** Inspects the model of a Hugging Face id or address; aborts an earlier inspection. */
+  inspect(text: string): Promise<void>;
+  /** Aborts the inspection, or clears its result. */
   dismiss(): void;
-  /** Fetches and selects what was found, and asks the browser to keep it when the disk runs low. */
+  /** Fetches and selects the inspected model, and requests persistent storage. */
   fetchFound(): Promise<void>;
-  /** Goes on with a fetch that was cut off. */
+  /** Resumes an interrupted download. */
   goOn(address: string): Promise<void>;
-  /** Forgets a fetch and what it kept. */
+  /** Discards an interrupted download and its bytes. */
   discard(address: string): Promise<void>;
-  /** Asks for the catalogue, once. */
+  /** Loads the catalogue once. */
   browse(): Promise<void>;
-  /** Asks for the details of a model, once it is selected. */
+  /** Loads the details of the selected model. */
   describe(hash: string): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ const nothingFound: LookupFacts = { looking: false, found: null, failure: null }
 export function modelActions(context: Context, refreshStorage: () => Promise<void>): ModelActions {
   const { client, store } = context;
   let controller: AbortController | null = null;
-  let look: AbortController | null = null;
+  let inspection: AbortController | null = null;
   const facts = () => store.getState().model;
 
   const openThrough = async (source: ModelSource, signal?: AbortSignal) => {
@@ -60,13 +60,13 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
     return model;
   };
 
-  /** What is told of fetches is told by them: a list that cannot be read is no failure of its own. */
+  /** A list that fails is not an error of its own: the downloads report theirs. */
   const listFetches = async () => {
     const fetches = await client.engine.listFetches().catch(() => null);
     if (fetches) patch(context, "model", { fetches });
   };
 
-  /** Gives whether it was opened. */
+  /** Resolves to whether the model was opened. */
   const open = async (source: ModelSource, from = ways[source.kind]): Promise<boolean> => {
     if (facts().opening) return false;
     controller = new AbortController();
@@ -89,18 +89,18 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
   };
 
   const dismiss = () => {
-    look?.abort();
-    look = null;
+    inspection?.abort();
+    inspection = null;
     patch(context, "model", { lookup: nothingFound });
   };
 
   return {
     async load() {
       try {
-        const kept = await client.engine.listModels();
+        const stored = await client.engine.listModels();
         const { list, open, selected } = facts();
-        const openOnly = list.filter(({ hash }) => open.includes(hash) && !kept.some((model) => model.hash === hash));
-        const known = [...kept, ...openOnly];
+        const openOnly = list.filter(({ hash }) => open.includes(hash) && !stored.some((model) => model.hash === hash));
+        const known = [...stored, ...openOnly];
         patch(context, "model", {
           list: known,
           selected: known.some(({ hash }) => hash === selected) ? selected : null,
@@ -119,7 +119,7 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
       await open(seedlingSource(), "page");
       const { failure } = facts();
       if (!failure) return;
-      const why = `Seedling could not be loaded from beside this page; any other model can be opened. ${failure.message}`;
+      const why = `Seedling could not be loaded from the folder of this page. Any other model can be opened. ${failure.message}`;
       patch(context, "model", { failure: { ...failure, message: why } });
     },
     async ensureOpen(hash, signal) {
@@ -145,16 +145,16 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
       }
     },
 
-    async lookUp(text) {
-      look?.abort();
+    async inspect(text) {
+      inspection?.abort();
       const mine = new AbortController();
-      look = mine;
+      inspection = mine;
       patch(context, "model", { lookup: { ...nothingFound, looking: true } });
       try {
         const found = await client.engine.inspectModel({ kind: "url", base: text }, mine.signal);
-        if (look === mine) patch(context, "model", { lookup: { ...nothingFound, found } });
+        if (inspection === mine) patch(context, "model", { lookup: { ...nothingFound, found } });
       } catch (thrown) {
-        if (look === mine) patch(context, "model", { lookup: { ...nothingFound, failure: toFailure(thrown) } });
+        if (inspection === mine) patch(context, "model", { lookup: { ...nothingFound, failure: toFailure(thrown) } });
       }
     },
     dismiss,
@@ -163,7 +163,7 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
       if (!found) return;
       void client.requestPersistence();
       if (await open(found.source)) return dismiss();
-      // What was found stays, to go on with.
+      // The found model stays, so that its download can be resumed.
       const begun = facts().fetches.find(({ source }) => JSON.stringify(source) === JSON.stringify(found.source));
       patch(context, "model", { lookup: { ...nothingFound, found: { ...found, fetched: begun?.fetched ?? 0 } } });
     },
@@ -182,14 +182,14 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
     },
     async browse() {
       if (facts().catalogue) return;
-      // Nothing depends on it: without it, a model is named by hand.
+      // Optional: without a catalogue the user enters a model id.
       const catalogue = await client.engine.catalogue().catch(() => null);
       if (catalogue) patch(context, "model", { catalogue });
     },
     async describe(hash) {
       if (facts().details?.hash === hash) return;
       patch(context, "model", { details: null });
-      // A model that cannot be read any more is told by whatever needs it.
+      // A model that cannot be read has its error at the next use.
       const details = await client.engine.modelDetails(hash).catch(() => null);
       if (details && facts().selected === hash) patch(context, "model", { details });
     },

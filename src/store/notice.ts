@@ -1,9 +1,9 @@
-/** Whether to tell a person when a long run ends who has gone elsewhere meanwhile. */
+/** Whether a notification is shown when a run ends while another tab is active. */
 
 import { type Context, patch } from "./context.ts";
 
 export interface NoticeActions {
-  /** Switching it on asks the browser's permission, and only that does. */
+  /** Only switching it on requests the browser's permission. */
   want(on: boolean): Promise<void>;
 }
 
@@ -13,7 +13,7 @@ export function noticeActions(context: Context): NoticeActions {
       patch(context, "notice", { wanted: on, refused: false });
       if (!on) return;
       const granted = "Notification" in globalThis && (await Notification.requestPermission()) === "granted";
-      // Switched off meanwhile.
+      // The user may have switched it off during the request.
       if (!granted && context.store.getState().notice.wanted)
         patch(context, "notice", { wanted: false, refused: true });
     },

@@ -1,13 +1,13 @@
-/** Other tabs of this browser as a topic: the run that one of them trains goes by here live, and the list follows theirs. */
+/** Other tabs of this browser as a topic: live curves of their run, and changes of the run list. */
 
 import type { RunEvent } from "../protocol/engine.ts";
 import { type Context, patch } from "./context.ts";
 import type { RunsActions } from "./runs.ts";
 
 export interface OthersActions {
-  /** What another tab's engine tells. */
+  /** An event of another tab's engine. */
   hear(event: RunEvent): void;
-  /** Whether another tab trains: as long as one does, none is started here. */
+  /** While another tab trains, this tab starts no run. */
   train(training: boolean): void;
 }
 
@@ -18,7 +18,7 @@ export function othersActions(context: Context, runs: RunsActions, loadData: () 
       switch (event.type) {
         case "run":
           if (event.record.status === "running") return runs.update(event.record);
-          // Its curves are whole only in what is kept: this tab may have come in late.
+          // Only the stored curves are complete: this tab may have opened during the run.
           runs.ended(event.record);
           void runs.load();
           return;
@@ -27,7 +27,7 @@ export function othersActions(context: Context, runs: RunsActions, loadData: () 
         case "evaluation":
           return series.addEvaluation(event.runId, event.metrics);
         case "runsChanged":
-          // A run that was taken in brings its rows.
+          // An imported run has its own rows.
           void Promise.all([runs.load(), loadData()]);
           return;
         case "watch":

@@ -1,4 +1,4 @@
-/** The preview as a topic: which row is looked at, and what the model will see of it. */
+/** The preview as a topic: the chosen row, and its tokens. */
 
 import type { PreviewView } from "../protocol/datasets.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
@@ -6,12 +6,12 @@ import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 
 export interface PreviewActions {
-  /** Looks at a row of a chosen source. */
-  look(source: string, row: number): void;
+  /** Chooses a row of a chosen source. */
+  show(source: string, row: number): void;
   problemsOnly(on: boolean): void;
-  /** Shows rows as they are learnt, or the prompt that asks for their last answer. */
+  /** Shows rows as training examples, or as prompts for their last answer. */
   view(view: PreviewView): void;
-  /** Loads a row of the spec's source; a later call ends an earlier one. What was shown stays until then. */
+  /** Loads a row; a later call aborts an earlier one. The old row stays until the new one is loaded. */
   load(spec: DataSpec, source: number, row: number, view: PreviewView): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export function previewActions(context: Context): PreviewActions {
   let controller: AbortController | null = null;
 
   return {
-    look: (source, row) => patch(context, "preview", { source, row }),
+    show: (source, row) => patch(context, "preview", { source, row }),
     problemsOnly: (problemsOnly) => patch(context, "preview", { problemsOnly }),
     view: (view) => patch(context, "preview", { view }),
     async load(spec, source, row, view) {

@@ -1,4 +1,4 @@
-/** The recipe as a topic: the defaults of a model, and what was typed instead of them. */
+/** The recipe as a topic: the defaults of a model, and the typed entries. */
 
 import type { ModelSummary } from "../protocol/engine.ts";
 import { defaultRecipe, type Recipe } from "../run/recipe.ts";
@@ -6,7 +6,7 @@ import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingRecipe } from "./seedling.ts";
 import type { RecipeFacts } from "./state.ts";
 
-/** What a person gets who changes nothing: what suits most models, or what was measured for this one. */
+/** The defaults: general ones, or those measured for this model. */
 export function defaultsFor(model: Pick<ModelSummary, "name"> | undefined, method: Recipe["method"]): Recipe {
   const usual = defaultRecipe(method);
   return model && isSeedling(model) ? seedlingRecipe(usual) : usual;
@@ -15,11 +15,11 @@ export function defaultsFor(model: Pick<ModelSummary, "name"> | undefined, metho
 export interface RecipeActions {
   name(name: string): void;
   method(method: Recipe["method"]): void;
-  /** Notes what was typed into a field, valid or not. */
+  /** Stores the text of a field, valid or not. */
   enter(field: string, text: string): void;
-  /** Fills the whole form in. */
+  /** Replaces all entries. */
   fill(form: RecipeFacts): void;
-  /** Every field back to its default. */
+  /** Resets every field to its default. */
   reset(): void;
 }
 

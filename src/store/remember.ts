@@ -1,4 +1,4 @@
-/** Keeps what a person typed and chose across reloads, in localStorage where the browser allows it. */
+/** Saves input and choices across reloads, in localStorage where the browser allows it. */
 
 import type { StoreApi } from "zustand/vanilla";
 import { formats } from "../client/client.ts";
@@ -8,8 +8,8 @@ import type { HoneState } from "./state.ts";
 
 const key = "hone.page";
 
-/** What outlives the tab: choices and typed text. Runs, models and datasets are the engine's to keep. */
-function kept({ welcome, engine, model, data, recipe, watching, notice, compare }: HoneState) {
+/** The saved part of the state. Runs, models and datasets are stored by the engine. */
+function savedPart({ welcome, engine, model, data, recipe, watching, notice, compare }: HoneState) {
   return {
     welcomed: welcome.done,
     choice: engine.choice,
@@ -42,7 +42,7 @@ function mapping(value: unknown): Mapping | null {
   return { format: format.name, columns: Object.fromEntries(known) };
 }
 
-/** One source as a list, or none where what was written is no source. */
+/** One source as a list; empty if the value is no source. */
 function source(value: unknown): WeightedSource[] {
   if (!isRecord(value) || typeof value.hash !== "string") return [];
   const { hash, lambda, excluded } = value;
@@ -57,8 +57,8 @@ function source(value: unknown): WeightedSource[] {
   ];
 }
 
-/** The state with what an earlier page wrote; whatever is missing or of another form is left as it is. */
-export function withKept(state: HoneState, written: string | null): HoneState {
+/** The state with the values that an earlier page saved. Missing or malformed values are skipped. */
+export function withSaved(state: HoneState, written: string | null): HoneState {
   let found: unknown;
   try {
     found = JSON.parse(written ?? "null");
@@ -76,7 +76,7 @@ export function withKept(state: HoneState, written: string | null): HoneState {
     tellEnd,
     question,
     sampling,
-  }: Unknown<ReturnType<typeof kept>> = found;
+  }: Unknown<ReturnType<typeof savedPart>> = found;
   const form: Unknown<HoneState["recipe"]> = isRecord(recipe) ? recipe : {};
   const watched: Unknown<HoneState["watching"]> = isRecord(watching) ? watching : {};
   return {
@@ -96,22 +96,22 @@ export function withKept(state: HoneState, written: string | null): HoneState {
   };
 }
 
-/** Restores what was kept, and keeps every later change. Without storage the page works and forgets. */
+/** Restores the saved part, and saves every later change. Without storage nothing is saved. */
 export function remember(store: StoreApi<HoneState>): void {
   try {
-    store.setState(withKept(store.getState(), localStorage.getItem(key)));
+    store.setState(withSaved(store.getState(), localStorage.getItem(key)));
   } catch {
     return;
   }
   let last = "";
   store.subscribe((state) => {
-    const now = JSON.stringify(kept(state));
+    const now = JSON.stringify(savedPart(state));
     if (now === last) return;
     last = now;
     try {
       localStorage.setItem(key, now);
     } catch {
-      // A full or forbidden storage costs only this convenience.
+      // A full or forbidden storage only loses this convenience.
     }
   });
 }

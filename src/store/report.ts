@@ -1,11 +1,11 @@
-/** The quality report as a topic: going through every row before a run does. */
+/** The quality report as a topic: a check of all rows before a run. */
 
 import type { DataSpec } from "../run/dataSpec.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 
 export interface ReportActions {
-  /** Checks all rows; a later call ends an earlier one. The last report stays until the new one is there. */
+  /** Checks all rows; a later call aborts an earlier one. The last report stays until the new one. */
   check(spec: DataSpec, key: string): Promise<void>;
   cancel(): void;
 }

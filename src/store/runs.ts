@@ -1,40 +1,42 @@
-/** The runs as a topic: the list, their curves and sizes, deletion with a way back, and what is taken out of them and in. */
+/** The runs as a topic: list, curves, sizes, deletion with undo, export and import. */
 
 import type { Exported, ExportedArtifacts, ExportedFile } from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Context, patch } from "./context.ts";
 import { toFailure } from "./state.ts";
 
-/** How long a deleted run can be brought back, in milliseconds. */
+/** Milliseconds until a removed run is deleted. */
 export const undoTime = 8000;
 
-/** Where a page that is left notes the run whose deletion it could not wait for. */
+/** Key of a run that a closing page could not delete in time. */
 const leavingKey = "hone.leaving";
 
 export interface RunsActions {
   load(): Promise<void>;
-  /** Asks anew what the checkpoints of each run take. */
+  /** Updates the size of each run's checkpoints. */
   measure(): Promise<void>;
-  /** Takes in a record, and the curves go as far as it counts. */
+  /** Adds a record, and shortens its curves to the points that it counts. */
   adopt(record: RunRecord): void;
-  /** Takes in a record of a run that goes on. */
+  /** Updates the record of a running run. */
   update(record: RunRecord): void;
-  /** The run ended in another tab: its curves are asked for again where they are shown. */
+  /** The run ended in another tab: its curves are loaded again if they are shown. */
   ended(record: RunRecord): void;
-  /** Asks for the curves of a run that are kept, once: what draws them calls it. */
+  /** Loads the stored curves of a run once; called by every chart. */
   openCurves(runId: string): Promise<void>;
-  /** Changes name or note; what is refused stays as it was, with the reason. */
+  /** Changes name or note. If refused, the old value returns and the failure has the reason. */
   edit(runId: string, change: { readonly name?: string; readonly note?: string }): Promise<void>;
-  /** Takes the run from the list; it is deleted when `undoTime` is over, another one is deleted, or the page is left. */
+  /**
+   * Removes the run from the list. It is deleted after `undoTime`, before another deletion, or when the page closes.
+   */
   remove(runId: string): void;
-  /** Brings back the run that was removed last. */
+  /** Restores the run that was removed last. */
   undo(): void;
-  /** Takes in a run from a file. */
+  /** Imports a run from a file. */
   importFile(file: File): Promise<void>;
   cancelImport(): void;
-  /** Chooses the run that is taken away. */
+  /** Chooses the run of the Take away screen. */
   takeAway(runId: string): void;
-  /** The record as a file. Rejects when there is none. */
+  /** The record as a file. Rejects when there is no such run. */
   record(runId: string): Promise<ExportedFile>;
   artifacts(runId: string, signal: AbortSignal): Promise<ExportedArtifacts>;
   /** The adapter of a LoRA run's checkpoint as one archive; null is the newest. Rejects as the engine does, and when cancelled. */
@@ -43,11 +45,11 @@ export interface RunsActions {
   model(runId: string, checkpoint: number | null, signal: AbortSignal): Promise<Exported>;
   /** Everything that reproduces the run but its base model, as one file. Rejects as the engine does, and when cancelled. */
   whole(runId: string, signal: AbortSignal): Promise<Exported>;
-  /** Asks the browser not to throw away what is kept. */
+  /** Requests persistent storage from the browser. */
   askToKeep(): Promise<void>;
 }
 
-/** The run whose deletion an earlier page could not wait for; it is forgotten here. */
+/** Reads and clears the run that a closing page could not delete. */
 function takeLeaving(): string | null {
   try {
     const left = localStorage.getItem(leavingKey);
@@ -64,8 +66,8 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
   let timer: ReturnType<typeof setTimeout> | undefined;
   let importing: AbortController | null = null;
 
-  /** Curves that were asked for, each with a mark of its own: who asks again is not given an older answer. */
-  const asked = new Map<string, object>();
+  /** Pending requests for curves by run; the mark tells a newer request from an older one. */
+  const pending = new Map<string, object>();
 
   const byAge = (list: readonly RunRecord[]) => list.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
   const put = (entry: RunRecord) => {
@@ -76,25 +78,25 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
       list: known ? list.map((other) => (other.id === entry.id ? entry : other)) : byAge([entry, ...list]),
     });
   };
-  /** What was told of its progress goes with its end. */
+  /** Clears the progress when the call ends. */
   const untilDone = <T>(work: Promise<T>) => work.finally(() => patch(context, "progress", { engine: null }));
   const openCurves = async (runId: string) => {
-    if (series.of(runId).whole || asked.has(runId)) return;
+    if (series.of(runId).whole || pending.has(runId)) return;
     const mark = {};
-    asked.set(runId, mark);
+    pending.set(runId, mark);
     try {
-      const kept = await client.engine.curvesOf(runId);
-      if (asked.get(runId) === mark) series.fill(runId, kept);
+      const stored = await client.engine.curvesOf(runId);
+      if (pending.get(runId) === mark) series.fill(runId, stored);
     } catch (thrown) {
-      // The mark stays until the list is asked for again: a chart would ask at every change.
-      if (asked.get(runId) === mark) patch(context, "runs", { failure: toFailure(thrown) });
+      // The mark stays, or a chart would repeat the request at every change.
+      if (pending.get(runId) === mark) patch(context, "runs", { failure: toFailure(thrown) });
       return;
     }
-    if (asked.get(runId) === mark) asked.delete(runId);
+    if (pending.get(runId) === mark) pending.delete(runId);
   };
-  /** Drops or shortens curves; who waits for an answer is given one that is asked for now. */
+  /** Drops or shortens curves, and repeats a pending request. */
   const renewed = (runId: string, change: () => void) => {
-    const waits = asked.delete(runId);
+    const waits = pending.delete(runId);
     change();
     if (waits) void openCurves(runId);
   };
@@ -104,12 +106,12 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     put(record);
   };
   const measure = async () => {
-    // Only a figure would be stale: not worth an error of its own.
+    // A failure leaves only this figure out of date.
     const sizes = await client.engine.runSizes().catch(() => null);
     if (sizes) patch(context, "runs", { sizes });
   };
 
-  /** Deletes for good the run that was removed. */
+  /** Deletes the removed run. */
   const finish = async () => {
     clearTimeout(timer);
     const { leaving } = facts();
@@ -117,7 +119,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     patch(context, "runs", { leaving: null });
     try {
       await client.engine.deleteRun(leaving.id);
-      asked.delete(leaving.id);
+      pending.delete(leaving.id);
       series.remove(leaving.id);
       void measure();
       void refreshStorage();
@@ -126,14 +128,14 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     }
   };
 
-  // A page that is left cannot wait for an answer: the next one makes up for it. One that comes back takes it up again.
+  // A closing page cannot wait for the deletion: the next page completes it.
   globalThis.addEventListener?.("pagehide", () => {
     const { leaving } = facts();
     if (!leaving) return;
     try {
       localStorage.setItem(leavingKey, leaving.id);
     } catch {
-      // Then the run is still there at the next visit, and can be deleted again.
+      // The run then appears again at the next visit.
     }
     void finish();
   });
@@ -150,10 +152,10 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     async load() {
       try {
         const left = takeLeaving();
-        // One that cannot be deleted is simply still there.
+        // A run that cannot be deleted stays in the list.
         if (left !== null) await client.engine.deleteRun(left).catch(() => undefined);
         const records = await client.engine.listRuns();
-        // Of a run that trains, what went by live may be further than what is kept.
+        // The live curves of a running run may be ahead of the stored ones.
         for (const record of records) if (record.status !== "running") settle(record);
         const { leaving } = facts();
         const entries = records.filter(({ id }) => id !== leaving?.id);

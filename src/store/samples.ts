@@ -1,4 +1,4 @@
-/** The datasets that come with the page: small files of its own, each to show something. */
+/** The sample datasets of the page, and a fetch of one. */
 
 import { demoData } from "./seedling.ts";
 
@@ -6,26 +6,34 @@ export interface DataSample {
   /** Name of the file in public/samples. */
   readonly file: string;
   readonly label: string;
-  /** What it shows, in a line. */
+  /** Its content, in one line. */
   readonly shows: string;
 }
 
 export const dataSamples: readonly DataSample[] = [
-  { file: demoData, label: "Small world", shows: "For Seedling, the model that comes with the page; with an exam." },
-  { file: "instructions.jsonl", label: "Instruction pairs", shows: "Several tasks, one question and one answer each." },
-  { file: "chats.json", label: "Chats", shows: "Conversations of several turns, with system prompts." },
-  { file: "gardening.md", label: "Plain text", shows: "For continued pre-training: every token is learnt." },
-  { file: "preferences.jsonl", label: "Preferences", shows: "Read and kept for preference training." },
-  { file: "faulty.jsonl", label: "A faulty file", shows: "Trips every check, to see what each one says." },
+  { file: demoData, label: "Small world", shows: "Questions and answers for Seedling, with an exam." },
+  {
+    file: "instructions.jsonl",
+    label: "Instruction pairs",
+    shows: "Several tasks; one question and one answer per row.",
+  },
+  { file: "chats.json", label: "Chats", shows: "Conversations of several turns, some with a system prompt." },
+  { file: "gardening.md", label: "Plain text", shows: "For continued pre-training: every token is supervised." },
+  {
+    file: "preferences.jsonl",
+    label: "Preferences",
+    shows: "Chosen and rejected answers. Supervised fine-tuning leaves them out.",
+  },
+  { file: "faulty.jsonl", label: "A faulty file", shows: "One row for each fault that the checks find." },
 ];
 
-/** Fetches a sample from beside the page. Throws with a sentence when the host does not serve it. */
+/** Fetches a sample from the folder of the page. Throws with the address when the host does not serve it. */
 export async function fetchSample(file: string, signal: AbortSignal): Promise<File> {
   const address = new URL(`samples/${file}`, document.baseURI);
   const response = await fetch(address, { signal }).catch((cause: unknown) => {
     signal.throwIfAborted();
     throw new Error(
-      `The sample ${file} could not be fetched from ${address.href}. Check that the page is served whole.`,
+      `The sample ${file} could not be fetched from ${address.href}. Check that the host serves all files of the page.`,
       {
         cause,
       },

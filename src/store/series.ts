@@ -1,4 +1,4 @@
-/** The curves of runs, outside the store: a chart follows them without re-rendering the page at every step. */
+/** The curves of runs, outside the store: a chart redraws at every step without a render of the page. */
 
 import {
   type CurveEnds,
@@ -15,32 +15,29 @@ import {
 import type { EvaluationMetrics, StepMetrics } from "../run/metrics.ts";
 
 export interface RunSeries extends Curves {
-  /** Bytes of tensors on the device at the last step that was heard of; null for a run that is only read. */
+  /** Bytes of tensors on the device at the last live step; null for a stored run. */
   readonly memory: number | null;
-  /** Whether the kept curves are in it; else it has the points alone that were heard live. */
+  /** Whether the stored curves are included; else only live points are. */
   readonly whole: boolean;
 }
 
 export interface MetricSeries {
   /** The curves so far: a new object after every change. */
   of(runId: string): RunSeries;
-  /** Takes in the curves that are kept, as far as they come before the points that were heard live. */
-  fill(runId: string, kept: Curves): void;
+  /** Adds the stored points that precede the live ones. */
+  fill(runId: string, stored: Curves): void;
   addStep(runId: string, metrics: StepMetrics, memory: number): void;
   addEvaluation(runId: string, metrics: EvaluationMetrics): void;
-  /**
-   * Drops the points past those that a record counts. As many as it counts are whole, however they came; all are dropped where
-   * it counts more, or where they are not whole.
-   */
+  /** Drops points beyond those that a record counts. If points are missing, all are dropped. */
   settle(runId: string, progress: RunProgress): void;
-  /** Drops all points: the kept curves are to be asked for again. */
+  /** Drops all points, so that the stored curves are loaded again. */
   clear(runId: string): void;
   remove(runId: string): void;
-  /** Hears which run's curves changed; returns the way to stop hearing. */
+  /** Called with the id of each run whose curves changed. Returns a function that unsubscribes. */
   subscribe(listener: (runId: string) => void): () => void;
 }
 
-/** The ends of both curves, as a list shows them: those that a record counts, with what was heard since. */
+/** First and last point of both curves: those of the record, extended by live points. */
 export function endsSoFar({ steps, evaluations }: RunProgress, series: RunSeries) {
   const ends = (counted: CurveEnds | null, first: CurvePoint | undefined, last: CurvePoint | undefined) => {
     const [from, to] = [counted?.first ?? first, last ?? counted?.last];
@@ -55,7 +52,7 @@ export function endsSoFar({ steps, evaluations }: RunProgress, series: RunSeries
 const none: RunSeries = { ...noCurves, memory: null, whole: false };
 const firstRoom = 256;
 
-/** One that grows, and how it looks from outside since the last change. */
+/** Growing curves, and their immutable view since the last change. */
 interface Growing {
   readonly steps: StepLog;
   readonly evaluations: EvaluationMetrics[];
@@ -64,7 +61,7 @@ interface Growing {
   shown: RunSeries;
 }
 
-/** Points before this step, in their order. */
+/** Number of points before this step. */
 function countBefore(steps: StepColumns["step"], step: number): number {
   let count = steps.length;
   while (count > 0 && (steps[count - 1] ?? 0) >= step) count--;
@@ -75,14 +72,14 @@ export function createMetricSeries(): MetricSeries {
   const runs = new Map<string, Growing>();
   const listeners = new Set<(runId: string) => void>();
 
-  const begin = (kept: Curves): Growing => ({
-    steps: createStepLog(firstRoom, kept.steps),
-    evaluations: [...kept.evaluations],
+  const begin = (stored: Curves): Growing => ({
+    steps: createStepLog(firstRoom, stored.steps),
+    evaluations: [...stored.evaluations],
     memory: null,
     whole: false,
     shown: none,
   });
-  /** The arrays are kept and the object around them renewed: O(1) per step, and a change can be seen. */
+  /** Reuses the arrays in a new object: O(1) per step, and the change is visible by identity. */
   const show = (runId: string, series: Growing) => {
     const { steps, evaluations, memory, whole } = series;
     series.shown = { steps: steps.view(), evaluations, memory, whole };
@@ -97,23 +94,23 @@ export function createMetricSeries(): MetricSeries {
   return {
     of: (runId) => runs.get(runId)?.shown ?? none,
 
-    fill(runId, kept) {
+    fill(runId, stored) {
       const live = runs.get(runId);
-      const series = begin(kept);
+      const series = begin(stored);
       series.whole = true;
       if (live) {
         series.memory = live.memory;
         const { steps, evaluations } = live.shown;
-        series.steps.truncate(countBefore(kept.steps.step, steps.step[0] ?? Number.POSITIVE_INFINITY));
+        series.steps.truncate(countBefore(stored.steps.step, steps.step[0] ?? Number.POSITIVE_INFINITY));
         for (const metrics of stepsOf(steps)) series.steps.push(metrics);
         const first = evaluations[0]?.step ?? Number.POSITIVE_INFINITY;
-        const before = kept.evaluations.filter(({ step }) => step < first);
+        const before = stored.evaluations.filter(({ step }) => step < first);
         series.evaluations.splice(0, series.evaluations.length, ...before, ...evaluations);
       }
       show(runId, series);
     },
 
-    // What stood at this step or later is dropped first: a resumed run goes through the steps after its checkpoint again.
+    // Drops points from this step on: a resumed run repeats the steps after its checkpoint.
     addStep(runId, metrics, memory) {
       const series = runs.get(runId) ?? begin(noCurves);
       series.steps.truncate(countBefore(series.steps.view().step, metrics.step));

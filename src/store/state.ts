@@ -1,4 +1,4 @@
-/** What the page knows, by topic: plain facts that could be written to a file, nothing that lives. */
+/** The page's state by topic: serialisable facts only. */
 
 import type { Exam, PreviewRow, PreviewView } from "../protocol/datasets.ts";
 import type {
@@ -36,18 +36,18 @@ export function toFailure(thrown: unknown): Failure {
     : { name: "Error", message: String(thrown) };
 }
 
-/** How far a long call of a worker is. */
+/** Progress of a long call of a worker. */
 export interface CallProgress {
   readonly task: string;
   readonly done: number;
   readonly total: number | null;
 }
 
-/** How far the present long calls are, apart from the rest, for it changes many times a second. */
+/** Progress of the present long calls, apart from the rest because it changes many times a second. */
 export interface ProgressFacts {
-  /** Training tells its own steps. */
+  /** Not of training, which reports steps. */
   readonly engine: CallProgress | null;
-  /** Of the reading, or of the check of all rows. */
+  /** Of reading files, or of the check of all rows. */
   readonly data: CallProgress | null;
 }
 
@@ -59,44 +59,44 @@ export interface EngineFacts {
 }
 
 export interface ModelFacts {
-  /** Kept in this browser or open in the engine. */
+  /** Stored in this browser or open in the engine. */
   readonly list: readonly ModelSummary[];
-  /** Hashes of those open in the engine. */
+  /** Hashes of the models that are open in the engine. */
   readonly open: readonly string[];
   readonly selected: string | null;
   readonly opening: boolean;
-  /** Whence the last one was opened, so that progress and failure stand there. */
+  /** Origin of the last opened model: progress and failure are shown there. */
   readonly from: "page" | "disk" | "network" | "kept" | null;
   readonly failure: Failure | null;
-  /** Of a model that may be fetched. */
+  /** Inspection of a model before its download. */
   readonly lookup: LookupFacts;
-  /** Fetches that were cut off, the newest first. */
+  /** Interrupted downloads, the newest first. */
   readonly fetches: readonly UnfinishedFetch[];
-  /** Null until it was asked for. */
+  /** Null until it is loaded. */
   readonly catalogue: readonly CatalogueEntry[] | null;
-  /** Of the selected model; null until they are known. */
+  /** Of the selected model; null until they are loaded. */
   readonly details: ModelDetails | null;
 }
 
-/** What is known of a model before it is fetched. */
+/** Inspection of a model before its download. */
 export interface LookupFacts {
   readonly looking: boolean;
   readonly found: ModelInspection | null;
   readonly failure: Failure | null;
 }
 
-/** Rows that were taken out at once, so that they can be put back at once. */
+/** Rows that were excluded together, and can be included again together. */
 export interface Exclusion {
-  /** What the rows had in common. */
+  /** Common reason of the rows. */
   readonly title: string;
-  /** Row numbers by the hash of their source; only those that this exclusion took out. */
+  /** Row numbers by the hash of their source; only rows that this exclusion added. */
   readonly rows: Readonly<Record<string, readonly number[]>>;
 }
 
 export interface DataFacts {
-  /** Kept in this browser, or read since the page was opened. */
+  /** Stored in this browser, or read since the page was opened. */
   readonly list: readonly SourceSummary[];
-  /** Those that a run learns from, in the order in which they were chosen. */
+  /** Sources of the next run, in the order of choice. */
   readonly chosen: readonly WeightedSource[];
   readonly opening: boolean;
   /** Files that could not be read, each with the reason. */
@@ -112,7 +112,7 @@ export interface DataFacts {
 }
 
 export interface PreviewFacts {
-  /** Hash of the source that is looked at; null for the first one. */
+  /** Hash of the shown source; null is the first one. */
   readonly source: string | null;
   /** Index of the record, from 0. */
   readonly row: number;
@@ -125,7 +125,7 @@ export interface PreviewFacts {
 
 export interface ReportFacts {
   readonly report: DataReport | null;
-  /** Key of the spec that the report is on; it is stale where the present one differs. */
+  /** Key of the report's spec; the report is out of date where the present key differs. */
   readonly key: string | null;
   readonly checking: boolean;
   readonly failure: Failure | null;
@@ -134,7 +134,7 @@ export interface ReportFacts {
 export interface RecipeFacts {
   readonly name: string;
   readonly method: Recipe["method"];
-  /** What was typed or chosen, by field, as text; fields left alone follow the method's defaults. */
+  /** Entries by field, as text; a field without an entry has the method's default. */
   readonly entries: Readonly<Record<string, string>>;
 }
 
@@ -142,35 +142,35 @@ export interface RunsFacts {
   /** Newest first. */
   readonly list: readonly RunRecord[];
   readonly failure: Failure | null;
-  /** Bytes that the checkpoints of each run take, by its id, as last measured. */
+  /** Bytes of each run's checkpoints by run id, as last measured. */
   readonly sizes: Readonly<Record<string, number>>;
-  /** Removed from the list, and still to be brought back. */
+  /** Removed from the list; can still be restored. */
   readonly leaving: RunRecord | null;
   readonly importing: boolean;
-  /** What came of the last file; `added` is false where the run was here already. */
+  /** Result of the last import; `added` is false where the run existed already. */
   readonly imported: {
     readonly runId: string;
     readonly name: string;
     readonly added: boolean;
     readonly notes: readonly string[];
   } | null;
-  /** The run that is taken away; null is the newest that has made a step. */
+  /** The run of the Take away screen; null is the newest run with a step. */
   readonly takeAway: string | null;
-  /** Whether the browser promised to keep what is stored, however low the disk; null where it does not say. */
+  /** Whether storage is persistent; null where the browser does not report it. */
   readonly persistent: boolean | null;
-  /** Whether it was asked for that promise on this page. */
+  /** Whether this page requested persistent storage. */
   readonly askedToKeep: boolean;
 }
 
 export interface BudgetFacts {
-  /** The last one that was measured; null before. */
+  /** The last measured budget; null before the first. */
   readonly budget: Budget | null;
-  /** Of the run that it is of (`budgetKey`); it is stale where the present one differs. */
+  /** Key of the budget's run (`budgetKey`); the budget is out of date where the present key differs. */
   readonly key: string | null;
   /** Key of the run that is being measured. */
   readonly measuring: string | null;
   readonly failure: Failure | null;
-  /** Key of the run that it failed for. */
+  /** Key of the run whose measurement failed. */
   readonly failedKey: string | null;
 }
 
@@ -184,9 +184,9 @@ export interface WatchingFacts {
 }
 
 export interface NoticeFacts {
-  /** Whether to be told when a run ends. */
+  /** Whether a notification is shown at the end of a run. */
   readonly wanted: boolean;
-  /** Whether the browser did not allow it when it was last asked. */
+  /** Whether the browser refused the last request. */
   readonly refused: boolean;
 }
 
@@ -199,28 +199,28 @@ export interface TrainingFacts {
   readonly dropped: readonly RowProblem[];
   /** Step of the newest checkpoint written in this session. */
   readonly checkpoint: number | null;
-  /** Whether one was asked for that is not there yet. */
+  /** Whether a requested checkpoint is still pending. */
   readonly saving: boolean;
-  /** Whether another tab of this browser trains a run; then none starts here. */
+  /** Whether another tab of this browser trains a run: this tab then starts none. */
   readonly elsewhere: boolean;
 }
 
 export interface CompareFacts {
   readonly question: string;
-  /** The run that answers beside the base model; "" is none, null the newest that can. */
+  /** The run that answers beside the base model; "" is none, null is the newest that can answer. */
   readonly runId: string | null;
-  /** One checkpoint more that answers; null is none. */
+  /** Another checkpoint that answers; null is none. */
   readonly other: OtherChoice | null;
-  /** The checkpoints that are kept of a run, as far as they were asked for. */
+  /** Stored checkpoints by run id, where loaded. */
   readonly checkpoints: Readonly<Record<string, readonly StoredCheckpoint[]>>;
   /** Sampling settings as typed, by field. */
   readonly entries: Readonly<Record<string, string>>;
   readonly asking: boolean;
-  /** The present one and those before it, the newest first; they outlive the page. */
+  /** All conversations, the newest first; they outlive the page. */
   readonly conversations: readonly Conversation[];
-  /** Id of the one that is on the page; null before its first question. */
+  /** Id of the shown conversation; null before its first question. */
   readonly present: string | null;
-  /** Removed in this session, the last one last; each can be brought back. */
+  /** Removed in this session, the last one last; each can be restored. */
   readonly removed: readonly Conversation[];
   readonly failure: Failure | null;
 }
@@ -280,19 +280,19 @@ export type PageName =
 
 export interface PlaceFacts {
   readonly page: PageName;
-  /** Id of the part that was asked for; a new object is a new wish. */
+  /** Id of the part to scroll to. Compared by identity: set a new object to scroll again. */
   readonly part: string | null;
 }
 
 export interface WelcomeFacts {
-  /** Whether a first visit's model and data are loaded, or will not be. */
+  /** Whether the first visit's model and data are loaded, or not needed. */
   readonly settled: boolean;
-  /** Whether this browser was given them once; it outlives the page. */
+  /** Whether this browser loaded them once; saved across reloads. */
   readonly done: boolean;
 }
 
 export interface UpdateFacts {
-  /** What a reload of the page would bring: a new version, or threads on a host that sends no isolation headers. */
+  /** Gain of a reload: a new version, or threads on a host without isolation headers. */
   readonly reload: "version" | "threads" | null;
 }
 

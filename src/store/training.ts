@@ -15,7 +15,7 @@ export interface TrainingActions {
   resume(runId: string): Promise<void>;
   pause(): Promise<void>;
   cancel(): Promise<void>;
-  /** Asks for a checkpoint between two steps; training goes on. */
+  /** Requests a checkpoint between two steps; training continues. */
   save(): Promise<void>;
   /** Shows another run's curves while none is training. */
   show(runId: string): void;
@@ -48,17 +48,17 @@ export function trainingActions(
     try {
       void client.requestPersistence();
       await model.ensureOpen(modelHash, signal);
-      // Paused meanwhile, when the engine had nothing to pause yet.
+      // The user may have paused the run before the engine started it.
       if (phase() !== "preparing") return;
       const record = await call(signal);
       runs.adopt(record);
       patch(context, "training", { runId: record.id });
-      // The run that just ended is the one a person wants to question.
+      // Selects the run that just ended for comparison.
       patch(context, "compare", { runId: record.id });
     } catch (thrown) {
       const failure = toFailure(thrown);
       if (failure.name !== "AbortError") patch(context, "training", { failure });
-      // The engine may have noted the failure in the record before it threw.
+      // The engine may have written the failure to the record before it threw.
       await runs.load();
     } finally {
       patch(context, "training", { phase: "idle", saving: false });

@@ -1,4 +1,4 @@
-/** What a run is to look at while it trains, as it was typed: kept, and read when a run starts. */
+/** The typed question and row of the snapshots: saved, and read when a run starts. */
 
 import type { WatchChoice } from "../protocol/engine.ts";
 import type { Watch } from "../run/metrics.ts";
@@ -13,7 +13,7 @@ export interface WatchingActions {
   row(text: string): void;
   /** Hash of the source that the row is of; null is the first chosen one. */
   source(hash: string | null): void;
-  /** A look was taken at a run in training. */
+  /** A snapshot of a running run arrived. */
   hear(runId: string, watch: Watch): void;
 }
 
@@ -29,7 +29,10 @@ export function watchingActions(context: Context): WatchingActions {
   };
 }
 
-/** What was typed, read: null where the row is no number of one. A source that is no longer chosen gives way to the first. */
+/**
+ * Reads the typed values; null where the row is not a whole number from 1. A source that is not chosen becomes the
+ * first.
+ */
 export function watchChoice(
   { prompt, row, source }: WatchingFacts,
   chosen: readonly Pick<SourceChoice, "hash">[],

@@ -1,4 +1,4 @@
-/** The first visit as a topic: where nothing is kept and nothing chosen, the page opens what comes with it. */
+/** The first visit as a topic: without stored or chosen data the page opens Seedling and its data. */
 
 import { type Context, patch } from "./context.ts";
 import type { DataActions } from "./data.ts";
@@ -7,9 +7,9 @@ import { demoData, isSeedling } from "./seedling.ts";
 
 export interface WelcomeActions {
   /**
-   * To be called once the engine has started and what is kept is known. Opens Seedling and its data on a first visit; whoever
-   * had them once is not given them again, and neither is who brought models, data or runs. What fails is told where models
-   * and data tell it, and tried again on the next visit.
+   * Call it once the engine has started and the stored lists are loaded. Opens Seedling and its data on a first visit
+   * only, and not beside other models, data or runs. A failure is shown with the models or data, and the next visit
+   * tries again.
    */
   greet(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The page: a rail with the steps of the work, and the screen of one of them. */
+/** The page: a rail of steps, and the screen of one step. */
 
 import { MantineProvider } from "@mantine/core";
 import type { ComponentType, ReactNode } from "react";
@@ -36,7 +36,7 @@ const { parts } = railWords;
 
 type Part = readonly [name: string, part: ComponentType];
 
-/** What stands on each screen, from top to bottom; of several columns, the left one is what is set and the right one what comes of it. */
+/** The parts of each screen from top to bottom. Of two columns, the left one has settings and the right one results. */
 const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = [
   ["model", [[[parts.model, ModelPanel]]]],
   [
@@ -65,7 +65,7 @@ const screens: readonly (readonly [PageName, readonly (readonly Part[])[]])[] = 
   ["glossary", [[[parts.glossary, Glossary]]]],
 ];
 
-/** What is there on every screen; it tells programs that drive the page when what a first visit opens is there. */
+/** Parts of every screen, with an attribute for scripts: whether the first visit's data are loaded. */
 function Main({ children }: { readonly children: ReactNode }) {
   const settled = useFacts((state) => state.welcome.settled);
   useAutoCheck();

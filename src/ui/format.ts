@@ -1,4 +1,4 @@
-/** Numbers as the page writes them. */
+/** Formats of numbers on the page. */
 
 import type { CurveEnds } from "../run/curves.ts";
 

@@ -1,4 +1,4 @@
-/** How components reach the page's state, its actions and the curves. */
+/** Hooks for the page's state, actions and curves. */
 
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { Hone } from "../store/hone.ts";
@@ -7,24 +7,24 @@ import type { HoneState } from "../store/state.ts";
 
 export const HoneContext = createContext<Hone | null>(null);
 
-/** The actions. Throws outside the provider. */
+/** Returns the actions. Throws outside the provider. */
 export function useHone(): Hone {
   const hone = useContext(HoneContext);
   if (!hone) throw new Error("useHone needs a HoneContext above it.");
   return hone;
 }
 
-/** A part of the state, as it stands there or a primitive; the component renders when that part changes. */
+/** A part of the state; the component renders when that part changes by identity. */
 export function useFacts<T>(select: (state: HoneState) => T): T {
   const { store } = useHone();
   return useSyncExternalStore(store.subscribe, () => select(store.getState()));
 }
 
-/** The eye reads no faster, and a fast run makes many steps in between. */
+/** Milliseconds between two renders of live figures. */
 const refreshMilliseconds = 200;
 const manyMilliseconds = 500;
 
-/** Renders again when the curves of one of these runs change, at most every so many milliseconds. */
+/** Renders after changes of these runs' curves, at most every `interval` milliseconds. */
 function useChanges(ids: readonly string[], milliseconds: number): void {
   const { series } = useHone();
   const [, setTick] = useState(0);
@@ -46,8 +46,8 @@ function useChanges(ids: readonly string[], milliseconds: number): void {
   }, [series, key, milliseconds]);
 }
 
-/** Asks for the kept curves of these runs, where they are not there yet. */
-function useKept(ids: readonly string[]): void {
+/** Loads the stored curves of these runs. */
+function useStoredCurves(ids: readonly string[]): void {
   const { runs, series } = useHone();
   const missing = ids.filter((id) => !series.of(id).whole).join("\n");
   useEffect(() => {
@@ -55,21 +55,21 @@ function useKept(ids: readonly string[]): void {
   }, [runs, missing]);
 }
 
-/** What is known of a run's curves, at most five times a second however fast the steps come: the kept ones are not asked for. */
+/** Live curves of a run, at most five times a second; stored curves are not loaded. */
 export function useLive(runId: string): RunSeries {
   useChanges([runId], refreshMilliseconds);
   return useHone().series.of(runId);
 }
 
-/** A run's curves, as often. */
+/** Stored and live curves of a run, as often. */
 export function useSeries(runId: string): RunSeries {
-  useKept([runId]);
+  useStoredCurves([runId]);
   return useLive(runId);
 }
 
-/** The curves of several runs, at most twice a second: all of them are drawn anew. */
+/** Curves of several runs, at most twice a second, because all are redrawn. */
 export function useManySeries(ids: readonly string[]): readonly RunSeries[] {
-  useKept(ids);
+  useStoredCurves(ids);
   useChanges(ids, manyMilliseconds);
   const { series } = useHone();
   return ids.map((id) => series.of(id));

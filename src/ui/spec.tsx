@@ -1,4 +1,4 @@
-/** What the data worker is asked about, put together once for all screens that ask. */
+/** The data spec of the present choices, built once for all screens. */
 
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
 import type { ModelSummary } from "../protocol/engine.ts";
@@ -16,32 +16,32 @@ interface Spec {
 
 interface SpecFacts extends ReadRecipe {
   readonly model: ModelSummary | undefined;
-  /** The chosen sources that are known, in the order of the choice. */
+  /** The known chosen sources, in the order of choice. */
   readonly sources: readonly SourceSummary[];
-  /** What the present choices amount to; null while something is missing. */
+  /** The spec of the present choices; null while something is missing. */
   readonly now: Spec | null;
-  /** The same once the last change is a moment old: what is worth asking about. */
+  /** The same after a delay, for requests to the worker. */
   readonly settled: Spec | null;
 }
 
 /** Milliseconds after the last keystroke. */
-const moment = 250;
+const delay = 250;
 
 const SpecContext = createContext<SpecFacts | null>(null);
 
 export function SpecProvider({ children }: { readonly children: ReactNode }) {
-  // The run's name is no part of it, and typing it changes nothing here.
+  // The run's name is not part of the spec.
   const method = useFacts((state) => state.recipe.method);
   const entries = useFacts((state) => state.recipe.entries);
   const model = useFacts(({ model: { list, selected } }) => list.find(({ hash }) => hash === selected));
-  const { list, chosen, model: told, suggested } = useFacts((state) => state.data);
+  const { list, chosen, model: tokenizerModel, suggested } = useFacts((state) => state.data);
   const details = useFacts((state) => state.model.details);
   const ready = useFacts((state) => state.engine.status === "ready");
 
   const linears = details !== null && details.hash === model?.hash ? details.linears : undefined;
   const read = useMemo(
-    () => readRecipe({ method, entries }, model, told === model?.hash ? suggested : null, linears),
-    [method, entries, model, told, suggested, linears],
+    () => readRecipe({ method, entries }, model, tokenizerModel === model?.hash ? suggested : null, linears),
+    [method, entries, model, tokenizerModel, suggested, linears],
   );
   const lambdas = useMemo(() => chosen.map(({ lambda }) => lambda), [chosen]);
   const recipe = useMemo(() => withLambdas(read.recipe, lambdas), [read, lambdas]);
@@ -50,18 +50,19 @@ export function SpecProvider({ children }: { readonly children: ReactNode }) {
     [chosen, list],
   );
   const now = useMemo<Spec | null>(() => {
-    if (!ready || !model || told !== model.hash || chosen.length === 0 || sources.length < chosen.length) return null;
+    if (!ready || !model || tokenizerModel !== model.hash || chosen.length === 0 || sources.length < chosen.length)
+      return null;
     const spec = dataSpecOf(model.hash, chosen, recipe);
     return { spec, key: JSON.stringify(spec) };
-  }, [ready, model, told, chosen, sources, recipe]);
+  }, [ready, model, tokenizerModel, chosen, sources, recipe]);
 
   const [settled, setSettled] = useState(now);
   const key = now?.key ?? null;
   useEffect(() => {
     if (settled?.key === key) return;
-    // The first is asked about at once; so is the end of one, for what it was about may be gone.
+    // No delay for the first spec, or for its removal.
     if (!settled || !now) return setSettled(now);
-    const timer = setTimeout(() => setSettled(now), moment);
+    const timer = setTimeout(() => setSettled(now), delay);
     return () => clearTimeout(timer);
   }, [key, now, settled]);
 

@@ -1,4 +1,4 @@
-/** The component library's styles, only those that the page uses, in the order that they build on each other. */
+/** Styles of the used Mantine components, in the order of their dependencies. */
 
 import "@mantine/core/styles/baseline.css";
 import "@mantine/core/styles/default-css-variables.css";

@@ -1,4 +1,4 @@
-/** Colours and type of the page: one quiet accent, one typeface for text and its sister for numbers and tokens. */
+/** Colours and type of the page: one accent, one typeface, and its monospaced form. */
 
 import { type CSSVariablesResolver, createTheme, List, type MantineColorsTuple } from "@mantine/core";
 
@@ -21,7 +21,7 @@ export const theme = createTheme({
   primaryShade: { light: 8, dark: 7 },
   defaultRadius: "md",
   respectReducedMotion: true,
-  // Atkinson Hyperlegible tells l, I and 1 apart, and O and 0: in tokens and figures each of them matters.
+  // Atkinson Hyperlegible distinguishes l, I and 1, and O and 0, in tokens and figures.
   fontFamily: '"Atkinson Hyperlegible Next Variable", system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif',
   fontFamilyMonospace: '"Atkinson Hyperlegible Mono Variable", ui-monospace, "SF Mono", Menlo, Consolas, monospace',
   headings: { fontWeight: "600" },
@@ -30,7 +30,7 @@ export const theme = createTheme({
   },
 });
 
-/** Colours that keep a contrast of 4.5 to 1 on the panels, or their meaning, where the library's own do not. */
+/** Colours with a contrast of at least 4.5 to 1 on panels, where Mantine's are paler. */
 export const readableColours: CSSVariablesResolver = () => ({
   variables: {},
   light: {
@@ -50,7 +50,7 @@ export const readableColours: CSSVariablesResolver = () => ({
     "--mantine-color-dimmed": "#a3a9ae",
     "--mantine-color-placeholder": "#959ba1",
     "--mantine-color-error": "#ff8787",
-    // The library's text on quiet buttons is nearly white in the dark, whatever its colour.
+    // Mantine's text of subtle buttons is nearly white in the dark scheme.
     "--mantine-color-red-light-color": "#ff9b9b",
     "--mantine-color-petrol-light-color": "#7cc4d3",
   },

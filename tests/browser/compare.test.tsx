@@ -63,10 +63,10 @@ test("a second question goes on; each side shows exactly what it read, as text a
   await ask("And two more?");
   const turns = compare.getByRole("list", { name: "Conversation" });
   expect(turns.element().querySelectorAll(":scope > li")).toHaveLength(2);
-  await expect.element(compare.getByText("Goes on with the conversation below.")).not.toBeInTheDocument();
+  await expect.element(compare.getByText("Continues the conversation below.")).not.toBeInTheDocument();
 
   const tuned = answerOf("Tuned model");
-  await tuned.getByText(/^What the model read: \d+ tokens$/).click();
+  await tuned.getByText(/^Prompt: \d+ tokens$/).click();
   const prompt = tuned.getByRole("region", { name: "Prompt of Tuned model, question 2" });
   await expect
     .element(prompt)
@@ -74,11 +74,11 @@ test("a second question goes on; each side shows exactly what it read, as text a
   const tokens = tuned.getByRole("region", { name: "Prompt tokens of Tuned model, question 2" });
   await expect.element(tokens.getByRole("listitem").first()).toHaveTextContent("<s>269");
   await expect
-    .element(tuned.getByRole("region", { name: "Written tokens of Tuned model, question 2" }))
+    .element(tuned.getByRole("region", { name: "Answer tokens of Tuned model, question 2" }))
     .toHaveTextContent("R82");
   // The base model has its own answer in mind.
   await answerOf("Base model")
-    .getByText(/^What the model read/)
+    .getByText(/^Prompt/)
     .click();
   await expect
     .element(page.getByRole("region", { name: "Prompt of Base model, question 2" }))
@@ -88,13 +88,13 @@ test("a second question goes on; each side shows exactly what it read, as text a
 test("one checkpoint more is a third side, with a conversation of its own", async () => {
   await open();
   await ask("Name three colours.");
-  await compare.getByLabelText("One more checkpoint of").selectOptions("First try (step 30)");
+  await compare.getByLabelText("Other checkpoint: run").selectOptions("First try (step 30)");
   await expect
-    .element(compare.getByLabelText("Its step"))
-    .toHaveTextContent(/The newest.*Step 20.*Step 5, lowest validation loss/);
-  await compare.getByLabelText("Its step").selectOptions("Step 5, lowest validation loss");
+    .element(compare.getByLabelText("Other checkpoint: step"))
+    .toHaveTextContent(/Newest.*Step 20.*Step 5, lowest validation loss/);
+  await compare.getByLabelText("Other checkpoint: step").selectOptions("Step 5, lowest validation loss");
   await question.fill("And now?");
-  await expect.element(compare.getByText(/Begins a new conversation/)).toBeVisible();
+  await expect.element(compare.getByText(/Starts a new conversation/)).toBeVisible();
   await compare.getByRole("button", { name: "Ask all three" }).click();
   await expect.element(answerOf("Other checkpoint")).toHaveTextContent("First try, step 5");
   const { text } = kept().early;
@@ -117,9 +117,9 @@ test("conversations outlive the page, are opened again, deleted and brought back
   await expect.element(compare.getByText("The second one?", { exact: true }).first()).toBeVisible();
   await expect.element(answerOf("Tuned model")).toHaveTextContent("Red.");
   await answerOf("Tuned model")
-    .getByText(/^What the model read: \d+ tokens$/)
+    .getByText(/^Prompt: \d+ tokens$/)
     .click();
-  await expect.element(answerOf("Tuned model")).toHaveTextContent("The tokens were not kept");
+  await expect.element(answerOf("Tuned model")).toHaveTextContent("Tokens are not saved");
   await compare.getByText("History: 2 conversations").click();
   await compare.getByRole("button", { name: "Open conversation: The first one?" }).click();
   await expect.element(compare.getByRole("list", { name: "Conversation" })).toHaveTextContent("The first one?");
@@ -139,7 +139,7 @@ test("what cannot be answered is told at its side, and left out of what that sid
   await ask("Too long? ".repeat(60));
   for (const name of ["Base model", "Tuned model"])
     await expect.element(answerOf(name).getByRole("alert")).toHaveTextContent(/6\d\d tokens .* context 512/);
-  await expect.element(answerOf("Base model")).toHaveTextContent("left out of what it reads next");
+  await expect.element(answerOf("Base model")).toHaveTextContent("not part of the next prompt");
   await compare.getByRole("button", { name: "Use again: question 1" }).click();
   await expect.element(question).toHaveValue("Too long? ".repeat(60));
 });
@@ -160,9 +160,9 @@ test("a blind vote by keyboard: two answers without names, undone and cast again
   await expect.element(ballot).toHaveTextContent("Question 2 of 2");
   await userEvent.keyboard(keyOfTuned());
   const count = vote.getByTestId("vote-count");
-  await expect.element(count).toHaveTextContent("The tuned model won: 1 to 0, 100 % of the votes for one of the two.");
+  await expect.element(count).toHaveTextContent("The tuned model won: 1 to 0, 100 % of the decided votes.");
   await expect.element(count).toHaveTextContent("2 of 2 questions voted on. One vote was a tie. 1 question left out");
-  await expect.element(count).toHaveTextContent("That is a single vote");
+  await expect.element(count).toHaveTextContent("Only 1 decided vote");
   await vote.getByRole("button", { name: "Undo the last vote" }).click();
   await expect.element(ballot).toHaveFocus();
   await expect.element(ballot).toHaveTextContent("Question 2 of 2");
@@ -173,7 +173,7 @@ test("a blind vote by keyboard: two answers without names, undone and cast again
   expect(hone.store.getState().vote.round?.votes).toHaveLength(1);
   await question.fill("");
   await vote.getByRole("button", { name: "Show the count" }).click();
-  await expect.element(count).toHaveTextContent("Nobody won: 0 to 0.");
+  await expect.element(count).toHaveTextContent("No winner: 0 to 0.");
   await expect.element(count).toHaveTextContent("1 of 2 questions voted on, drawn at random.");
 });
 
@@ -189,9 +189,7 @@ test("the exam's questions can be voted on, until it is taken again", async () =
   const lower = Math.round(100 * (1 - Math.exp(before - after)));
   const perplexity = [before, after].map((loss) => Math.exp(loss).toPrecision(4)).join(" → ");
   await exam.getByText("Forgetting", { exact: true }).click();
-  await expect
-    .element(exam)
-    .toHaveTextContent(`is now ${lower} % lower than before, in the geometric mean (perplexity ${perplexity})`);
+  await expect.element(exam).toHaveTextContent(`is now ${lower} % lower (geometric mean; perplexity ${perplexity})`);
   await vote.getByRole("button", { name: "Vote on the exam's 30 questions" }).click();
   await vote.getByRole("button", { name: "Answer 1 is better" }).click();
   await expect.element(vote).toHaveTextContent("1 vote so far");
@@ -206,7 +204,7 @@ test.each(["light", "dark"] as const)("no fault for assistive technology in the 
   await ask("Name three colours.");
   await ask("And two more?");
   await compare.getByText("History: 1 conversation").click();
-  for (const summary of await compare.getByText(/^What the model read/).all()) await summary.click();
+  for (const summary of await compare.getByText(/^Prompt/).all()) await summary.click();
   await vote.getByRole("button", { name: /^Vote on the run's/ }).click();
   await expect.element(vote.getByRole("group", { name: "Ballot" })).toBeVisible();
   expect(document.documentElement.dataset.mantineColorScheme).toBe(scheme);

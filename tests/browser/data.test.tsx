@@ -58,11 +58,11 @@ test("several files dropped at once: what can be read is chosen, what cannot is 
   await expect.element(data.getByText("32 rows in 2 sources")).toBeVisible();
   // λ and its meaning are there only because there are two.
   await data.getByRole("textbox", { name: `Weight λ of ${second}` }).fill("0");
-  await expect.element(data.getByText("More than 0, like 2 or 0.5.")).toBeVisible();
+  await expect.element(data.getByText("Enter a number above 0, for example 0.5.")).toBeVisible();
   await data.getByRole("textbox", { name: `Weight λ of ${second}` }).fill("2.5");
   expect(hone.store.getState().data.chosen.map(({ lambda }) => lambda)).toEqual([1, 2.5]);
   await data.getByRole("checkbox", { name: `Train on ${second}` }).click();
-  await expect.element(data.getByLabelText("What a source's weight means")).not.toBeInTheDocument();
+  await expect.element(data.getByLabelText("Source weighting")).not.toBeInTheDocument();
 });
 
 test("a source that the run goes over too often is told, in its card and in the report, until it is not", async () => {
@@ -141,9 +141,9 @@ test("what is learnt follows the mask", async () => {
   await openWithData();
   await enter("Template and mask");
   // The first answer is 20 tokens and its end; with "everything", all but the first token is learnt.
-  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("52 tokens21 learnt (40 %)");
-  await region("Template and mask").getByLabelText("What is learnt").selectOptions("everything");
-  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("52 tokens51 learnt (98 %)");
+  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("52 tokens21 supervised (40 %)");
+  await region("Template and mask").getByLabelText("Loss mask").selectOptions("everything");
+  await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("52 tokens51 supervised (98 %)");
 });
 
 test("few rows are checked unasked; a finding's rows are shown, excluded, and put back", async () => {
@@ -199,7 +199,7 @@ test("while a check fails Start is closed with the way out; a report that is out
   await expect.element(start).toBeDisabled();
   await expect
     .element(start)
-    .toHaveAccessibleDescription(/^Closed: Row 1: it begins with 0 tokens "<s>".*write BOS there once/);
+    .toHaveAccessibleDescription(/^Start is blocked: Row 1: it begins with 0 tokens "<s>".*write BOS there once/);
   await page.getByRole("link", { name: "See the checks" }).click();
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
   await expect.element(report.getByRole("img", { name: "Failed" })).toBeVisible();
@@ -212,11 +212,11 @@ test("a model with a short context lowers the longest row and says so", async ()
   await openWithData({}, undefined, kept().shortModel);
   await enter("Template and mask");
   const template = region("Template and mask");
-  await expect.element(template.getByLabelText("Longest row")).toHaveValue("128");
+  await expect.element(template.getByLabelText("Maximum length")).toHaveValue("128");
   await expect.element(template.getByText(/128 tokens instead of the usual 512/)).toBeVisible();
   await expect.element(template.getByRole("option", { name: "The model's own" })).toBeDisabled();
-  await userEvent.fill(template.getByLabelText("Longest row"), "200");
-  await expect.element(template.getByText("This model's context ends at 128 tokens. Set at most that.")).toBeVisible();
+  await userEvent.fill(template.getByLabelText("Maximum length"), "200");
+  await expect.element(template.getByText("This model's context ends at 128 tokens. Set at most 128.")).toBeVisible();
 });
 
 /** Faults of the screen as it stands. */

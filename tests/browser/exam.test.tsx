@@ -101,7 +101,7 @@ test("the page's own exam is fetched from beside it, and its absence is told in 
     const text = texts[String(address).split("/").at(-1) ?? ""];
     return text === undefined ? new Response(null, { status: 404 }) : new Response(text);
   });
-  await page.getByLabelText("Which exam").selectOptions("demo");
+  await page.getByLabelText("Exam set").selectOptions("demo");
   await run.click();
   await expect
     .element(exam.getByRole("alert"))

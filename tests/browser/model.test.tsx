@@ -77,7 +77,7 @@ const browsers = eachOnAPage(async (here): Promise<Browsers> => {
 const screen = page.getByRole("region", { name: "Model", exact: true });
 const region = (name: string) => screen.getByRole("region", { name, exact: true });
 const fromHub = region("From Hugging Face");
-const keptHere = region("Kept in this browser");
+const keptHere = region("Saved in this browser");
 const chosen = page.getByLabelText("Train this model");
 
 async function open() {
@@ -88,22 +88,22 @@ async function open() {
 }
 
 async function lookUp(text: string) {
-  await fromHub.getByRole("textbox", { name: "Hugging Face id, or any other address" }).fill(text);
+  await fromHub.getByRole("textbox", { name: "Hugging Face id or address" }).fill(text);
   await fromHub.getByRole("button", { name: "Look it up", exact: true }).first().click();
 }
 
 test("a model is looked up, its size and needs are shown, and it is fetched, chosen and kept", async () => {
   const { hone, hub } = await open();
-  await expect.element(region("Chosen model")).toHaveTextContent("No model is chosen yet.");
+  await expect.element(region("Chosen model")).toHaveTextContent("No model is chosen.");
   await lookUp("owner/small");
   const card = fromHub.getByRole("region", { name: "Found: owner/small" });
-  await expect.element(card).toHaveTextContent(`To fetch${size}`);
+  await expect.element(card).toHaveTextContent(`Download size${size}`);
   // The configuration alone was read.
   expect(hub.sent).toBe(files["config.json"]?.length);
   const { found } = hone.store.getState().model.lookup;
   await expect.element(card).toHaveTextContent(`Memory for LoRA${bytes(found?.needs.lora ?? 0)}`);
   await expect
-    .element(card.getByRole("link", { name: "Its page on Hugging Face" }))
+    .element(card.getByRole("link", { name: "Model page on Hugging Face" }))
     .toHaveAttribute("href", "https://huggingface.co/owner/small");
   hub.limit = total / 4;
   await card.getByRole("button", { name: `Fetch ${size}` }).click();
@@ -118,7 +118,7 @@ test("a model is looked up, its size and needs are shown, and it is fetched, cho
   await expect.element(fromHub.getByText(new RegExp(`MB of ${size}`))).toBeVisible();
   hub.limit = Number.POSITIVE_INFINITY;
   await expect.element(chosen).toHaveTextContent("owner/small");
-  await expect.element(region("Chosen model")).toHaveTextContent(/Kept here\s*yes/);
+  await expect.element(region("Chosen model")).toHaveTextContent(/Saved here\s*yes/);
   await expect.element(card).not.toBeInTheDocument();
   await expect.element(keptHere.getByRole("button", { name: "Remove owner/small" })).toBeVisible();
 });
@@ -134,13 +134,13 @@ test("a fetch that is stopped stays as unfinished, and goes on where it stopped"
     expect((await hone.client.engine.listFetches())[0]?.fetched).toBeGreaterThanOrEqual(piece),
   );
   await fromHub.getByRole("button", { name: "Stop" }).click();
-  await expect.element(fromHub.getByRole("button", { name: /^Go on: fetch the other \d/ })).toBeVisible();
+  await expect.element(fromHub.getByRole("button", { name: /^Resume: fetch the remaining \d/ })).toBeVisible();
   const item = keptHere.getByRole("listitem").filter({ hasText: "Unfinished" });
-  await expect.element(item).toHaveTextContent(`${bytes(piece)} of ${size} are here`);
+  await expect.element(item).toHaveTextContent(`${bytes(piece)} of ${size} fetched`);
   await expect.element(fromHub.getByRole("alert")).not.toBeInTheDocument();
   hub.limit = Number.POSITIVE_INFINITY;
   hub.sent = 0;
-  await keptHere.getByRole("button", { name: "Go on with owner/small" }).click();
+  await keptHere.getByRole("button", { name: "Resume owner/small" }).click();
   await expect.element(chosen).toHaveTextContent("owner/small");
   await expect.element(item).not.toBeInTheDocument();
   expect(hub.sent).toBeLessThanOrEqual(total - piece);
@@ -149,12 +149,12 @@ test("a fetch that is stopped stays as unfinished, and goes on where it stopped"
 test("what an earlier visit left unfinished is listed, and can be discarded after a question", async () => {
   await putKept(browsers().half);
   await open();
-  await expect.element(keptHere).toHaveTextContent(`${bytes(piece)} of ${size} are here`);
+  await expect.element(keptHere).toHaveTextContent(`${bytes(piece)} of ${size} fetched`);
   await keptHere.getByRole("button", { name: "Discard owner/half" }).click();
   await keptHere.getByRole("button", { name: "Keep" }).click();
   await keptHere.getByRole("button", { name: "Discard owner/half" }).click();
   await keptHere.getByRole("button", { name: "Discard", exact: true }).click();
-  await expect.element(keptHere).toHaveTextContent("Models you open are kept here");
+  await expect.element(keptHere).toHaveTextContent("Models that you open are saved here");
 });
 
 test("gated and missing models are explained in place, and what was typed stays", async () => {
@@ -174,7 +174,7 @@ test("without room, or without the memory, it is said before anything is fetched
   await lookUp("owner/large");
   await expect
     .element(fromHub.getByRole("alert"))
-    .toHaveTextContent("It needs 20.0 GB in this browser, which gives 10.0 GB");
+    .toHaveTextContent("The model needs 20.0 GB, and this browser has 10.0 GB free");
   await expect.element(fromHub.getByRole("button", { name: "Fetch 20.0 GB" })).toBeDisabled();
   await fromHub.getByRole("button", { name: "Cancel" }).click();
   await expect.element(fromHub.getByRole("alert")).not.toBeInTheDocument();
@@ -183,7 +183,7 @@ test("without room, or without the memory, it is said before anything is fetched
 test("the catalogue names size and need, and looks a model up by keyboard", async () => {
   await open();
   const entry = fromHub.getByRole("listitem").filter({ hasText: "HuggingFaceTB/SmolLM2-135M" }).first();
-  await expect.element(entry).toHaveTextContent(/269\.1 MB to fetch · 134\.5 M parameters · \d+\.\d MB of memory/);
+  await expect.element(entry).toHaveTextContent(/269\.1 MB download · 134\.5 M parameters · \d+\.\d MB of memory/);
   const look = fromHub.getByRole("button", { name: "Look up HuggingFaceTB/SmolLM2-135M", exact: true });
   await expect.element(look).toBeEnabled();
   (look.element() as HTMLElement).focus();
@@ -197,7 +197,7 @@ test("a model that is kept already is used instead of fetched", async () => {
   await putKept(kept);
   await open();
   await lookUp("owner/small");
-  await fromHub.getByRole("button", { name: "Use the copy" }).click();
+  await fromHub.getByRole("button", { name: "Use the saved model" }).click();
   await expect.element(chosen).toHaveValue(hash);
 });
 
@@ -207,14 +207,14 @@ test("details name shape, tokens, template and the whole hash; removing asks, an
   await open();
   await chosen.selectOptions(hash);
   const panel = region("Chosen model");
-  await panel.getByText("Everything about it").click();
-  await expect.element(panel).toHaveTextContent(`${tinyConfig.num_attention_heads}, 1 of keys and values`);
-  await expect.element(panel).toHaveTextContent("the embedding (tied)");
+  await panel.getByText("Model details").click();
+  await expect.element(panel).toHaveTextContent(`${tinyConfig.num_attention_heads}, 1 key/value heads`);
+  await expect.element(panel).toHaveTextContent("tied to the embedding");
   await expect.element(panel).toHaveTextContent(hash);
-  await panel.getByText("Its own chat template").click();
+  await panel.getByText("Chat template of the model").click();
   await expect.element(panel.getByText("{{ message.content }}{{ eos_token }}")).toBeVisible();
   await keptHere.getByRole("button", { name: "Remove tiny" }).click();
-  await expect.element(keptHere.getByText("1 run cannot go on without it.", { exact: false })).toBeVisible();
+  await expect.element(keptHere.getByText("1 run cannot resume without it.", { exact: false })).toBeVisible();
   await keptHere.getByRole("button", { name: "Remove", exact: true }).click();
   await expect.element(chosen).not.toBeInTheDocument();
 });

@@ -60,13 +60,13 @@ test("a token lights its text and its message; a message lights its text and tok
   await page.getByRole("heading", { level: 1 }).hover();
   const message = preview.getByRole("button", { name: /^User context, message 1/ });
   (message.element() as HTMLElement).focus();
-  await expect.element(detail).toHaveTextContent(/^message 1: 28 tokens with its marks, context$/);
+  await expect.element(detail).toHaveTextContent(/^message 1: 28 tokens with template marks, context$/);
   // The first stretch, up to its words, begins with BOS and so is no message's.
   expect(linked("span")).toEqual(["1", "2", "3"]);
   expect(linked("token")).toHaveLength(28);
 
-  await preview.getByRole("option", { name: /^stretch 6: Assistant, learnt/ }).hover();
-  await expect.element(detail).toHaveTextContent(/^stretch 6: assistant, 20 tokens, learnt/);
+  await preview.getByRole("option", { name: /^span 6: Assistant, supervised/ }).hover();
+  await expect.element(detail).toHaveTextContent(/^span 6: assistant, 20 tokens, supervised/);
   expect(linked("message")).toEqual(["1"]);
 });
 
@@ -116,7 +116,7 @@ test("100,000 rows: few are in the page, the list goes to any of them, by number
   await expect.element(preview.getByRole("button", { name: "Next" })).toBeDisabled();
   await preview.getByRole("textbox", { name: "Go to row" }).fill("100001");
   await preview.getByRole("button", { name: "Go", exact: true }).click();
-  await expect.element(preview.getByText("A number from 1 to 100,000.")).toBeVisible();
+  await expect.element(preview.getByText("Enter a number from 1 to 100,000.")).toBeVisible();
 });
 
 test("rows with problems only: the list, next and previous leave out the others", async () => {
@@ -141,17 +141,17 @@ test("rows with problems only: the list, next and previous leave out the others"
 test("a long row: only the tokens in sight are in the page, and the keyboard reaches the last", async () => {
   const hone = await open();
   hone.recipe.enter("truncation", "right");
-  hone.preview.look(kept().source.hash, 3);
+  hone.preview.show(kept().source.hash, 3);
   await expect
     .element(preview.getByTestId("row-numbers"))
-    .toHaveTextContent(/^991 tokens.*479 tokens cut.*learnt ones lost/);
+    .toHaveTextContent(/^991 tokens.*479 tokens cut.*supervised tokens lost/);
   const inPage = () => document.querySelectorAll("[data-token]").length;
   expect(inPage()).toBeLessThan(1000);
   await token(/^token 1:/)
     .element()
     .focus();
   await userEvent.keyboard("{End}");
-  await expect.element(token(/^token 991: .*cut by the length limit$/)).toHaveFocus();
+  await expect.element(token(/^token 991: .*truncated$/)).toHaveFocus();
   expect(inPage()).toBeLessThan(1000);
   await preview.getByRole("button", { name: /^User .*message 1/ }).click();
   await expect.element(token(/^token 2:/)).toBeVisible();
@@ -160,7 +160,7 @@ test("a long row: only the tokens in sight are in the page, and the keyboard rea
 test("one row is excluded and included; a failed row says why", async () => {
   const hone = await open();
   await preview.getByRole("button", { name: "Exclude this row" }).click();
-  await expect.element(preview.getByText("You excluded this row: it is not trained on.")).toBeVisible();
+  await expect.element(preview.getByText("You excluded this row: it is not used for training.")).toBeVisible();
   await expect
     .element(preview.getByRole("listbox", { name: "Rows" }).getByRole("option", { selected: true }))
     .toHaveTextContent("excluded");

@@ -52,11 +52,11 @@ test("a card says what the run was, what is unusual in it, and what came of it; 
   expect(names()).toEqual(["second try", "first try"]);
   const first = card("first try");
   await expect.element(first).toHaveTextContent(/tiny · .* · LoRA/);
-  await expect.element(first).toHaveTextContent("Learning rate 0.005 · Steps instead 12");
+  await expect.element(first).toHaveTextContent("Learning rate 0.005 · Optimizer steps 12");
   await expect.element(first).toHaveTextContent("12 / 12");
   await expect.element(first).toHaveTextContent(bytes(kept().sizes[kept().first.id] ?? 0));
   await expect.element(first).toHaveTextContent("Finished");
-  await expect.element(panel.getByText(/^\d.* used, .* left by the browser's estimate$/)).toBeVisible();
+  await expect.element(panel.getByText(/^\d.* used, .* free \(browser's estimate\)$/)).toBeVisible();
 });
 
 test("renamed in place with Enter, left with Escape, and a note of several lines", async () => {
@@ -87,7 +87,7 @@ test("two ticked runs: curves with a legend, and only the settings that differ",
   await openRuns();
   const compared = page.getByRole("region", { name: "Side by side" });
   await panel.getByRole("checkbox", { name: /curves of first try/ }).click();
-  await expect.element(panel.getByText("1 run ticked; tick another.")).toBeVisible();
+  await expect.element(panel.getByText("1 run selected; select another.")).toBeVisible();
   await expect.element(compared).not.toBeInTheDocument();
   await panel.getByRole("checkbox", { name: /curves of second try/ }).click();
   const legend = compared.getByRole("list", { name: "Runs in the curves" });
@@ -101,10 +101,10 @@ test("two ticked runs: curves with a legend, and only the settings that differ",
     ["Template", "Your own, in Jinja", "Hone  <|user|> … <|end|>"],
     ["Your template", template, "–"],
     ["Learning rate", "2e-5", "0.005"],
-    ["Steps instead", "off", "12"],
-    ["Adapter size", "–", "16"],
-    ["Adapter strength", "–", "32"],
-    ["Layers with an adapter", "–", kept().request.recipe.lora.targets.join(",")],
+    ["Optimizer steps", "off", "12"],
+    ["LoRA rank", "–", "16"],
+    ["LoRA alpha", "–", "32"],
+    ["LoRA targets", "–", kept().request.recipe.lora.targets.join(",")],
     ["Seed", "7", "42"],
   ]);
   expect(rows[0]?.map(([name]) => name)).toEqual([
@@ -114,7 +114,7 @@ test("two ticked runs: curves with a legend, and only the settings that differ",
     "Step",
     "Training time",
   ]);
-  await panel.getByRole("button", { name: "Untick all" }).click();
+  await panel.getByRole("button", { name: "Clear selection" }).click();
   await expect.element(compared).not.toBeInTheDocument();
 });
 
@@ -145,8 +145,8 @@ test("duplicated as a new run: settings, rows and model stand in the form under 
   await panel.getByRole("button", { name: "Duplicate as new run: first try" }).click();
   await expect.element(page.getByRole("heading", { level: 1, name: "Train" })).toBeVisible();
   await expect.element(page.getByLabelText("Learning rate")).toHaveValue("0.005");
-  await expect.element(page.getByLabelText("Steps instead")).toHaveValue("12");
-  await expect.element(page.getByLabelText("Name of the run")).toHaveValue("first try, again");
+  await expect.element(page.getByLabelText("Optimizer steps")).toHaveValue("12");
+  await expect.element(page.getByLabelText("Name of the run")).toHaveValue("first try (copy)");
   const { data, model, recipe } = hone.store.getState();
   expect(data.chosen).toEqual(kept().request.sources);
   expect(model.selected).toBe(kept().model.hash);
@@ -164,7 +164,7 @@ test("a run whose model and rows are not here says what it needs, and fills in t
   await panel.getByRole("button", { name: "Duplicate as new run: first try" }).click();
   await expect
     .element(card("first try"))
-    .toHaveTextContent(`Not in this browser: the model tiny, the rows of ${source.name}; open it first.`);
+    .toHaveTextContent(`Not in this browser: the model tiny, the rows of ${source.name}. Open this first.`);
   expect(hone.store.getState().recipe.entries).toMatchObject({ learningRate: "0.005" });
   await enter("Take away");
   const adapter = page.getByRole("region", { name: "Model", exact: true });
@@ -178,11 +178,11 @@ test("a run is taken in from a file; the same again is known, and what is no run
   const give = (name: string, content: BlobPart) => userEvent.upload(input, new File([content], name));
   await give("third.zip", kept().file);
   await expect.element(card("third try")).toBeVisible();
-  await expect.element(panel.getByText("third try was taken in.")).toBeVisible();
+  await expect.element(panel.getByText("third try was imported.")).toBeVisible();
   expect(names()[0]).toBe("third try");
   await give("third.zip", kept().file);
   await expect
-    .element(panel.getByText('third try was here before. This run is here already, as "third try".'))
+    .element(panel.getByText('third try was not imported. This run is here already, as "third try".'))
     .toBeVisible();
   await give("holiday.zip", kept().adapter);
   await expect.element(panel.getByRole("alert")).toHaveTextContent("holiday.zip is no run of Hone");
@@ -207,7 +207,7 @@ test("everything is taken away of the run that is chosen, each with what was com
   await expect
     .element(
       region("Adapter").getByText(
-        /^first-try\.step-12\.adapter\.zip \(\d.* k?B\) has adapter_config\.json, adapter_model\.safetensors/,
+        /^first-try\.step-12\.adapter\.zip \(\d.* k?B\) contains adapter_config\.json, adapter_model\.safetensors/,
       ),
     )
     .toBeVisible();
@@ -216,7 +216,9 @@ test("everything is taken away of the run that is chosen, each with what was com
     .toBeVisible();
   await region("Merged model").getByRole("button", { name: "Export the merged model" }).click();
   await expect
-    .element(region("Merged model").getByText(/^first-try\.step-12\.model\.zip \(\d.* kB\) has .*model\.safetensors/))
+    .element(
+      region("Merged model").getByText(/^first-try\.step-12\.model\.zip \(\d.* kB\) contains .*model\.safetensors/),
+    )
     .toBeVisible();
   await region("Training artifacts").getByRole("button", { name: "Make the artifacts" }).click();
   await region("Training artifacts")
@@ -245,7 +247,7 @@ test("everything is taken away of the run that is chosen, each with what was com
   // Full training has no adapter.
   await page.getByLabelText("Run", { exact: true }).selectOptions(`second try (step ${kept().second.step})`);
   await expect.element(region("Adapter").getByRole("button", { name: "Export the adapter" })).toBeDisabled();
-  await expect.element(region("Adapter")).toHaveTextContent("This run trained every number");
+  await expect.element(region("Adapter")).toHaveTextContent("This run trained all parameters");
   await expect.element(region("Model")).toBeVisible();
   await expect.element(page.getByText(/first-try/)).not.toBeInTheDocument();
 });

@@ -51,7 +51,7 @@ const kept = eachOnAPage(async (here) => {
 const recipe = page.getByRole("region", { name: "Recipe", exact: true });
 const order = recipe.getByLabelText("Plain text and chats");
 const openBoth = () => openStudio({ model: kept().model, sources: [kept().source, kept().text] });
-const textPasses = recipe.getByLabelText("Passes over the text");
+const textPasses = recipe.getByLabelText("Epochs on the text");
 
 test("two stages are offered where text and chats are chosen, and what is missing is said where one is gone", async () => {
   const hone = await openBoth();
@@ -82,7 +82,7 @@ test("the report tells what each source gives within its stage", async () => {
   const row = page.getByRole("row", { name: /handbook\.jsonl/ });
   await expect.element(row.getByRole("cell", { name: "100 % of text", exact: true })).toBeVisible();
   await expect
-    .element(page.getByText("100 % of what is learnt in the stage of chats · 1.00 passes per epoch"))
+    .element(page.getByText("100 % of supervised tokens in the stage of chats · 1.00 passes per epoch"))
     .toBeVisible();
 });
 
@@ -99,7 +99,7 @@ test.each([
   await expect.element(page.getByTestId("place")).toHaveTextContent(words);
   const { "validation of text": text = 0, "validation of chats": chats = 0 } = place.evaluations.at(-1)?.sets ?? {};
   await expect.element(page.getByText(`text ${figure(text)}, chats ${figure(chats)}`)).toBeVisible();
-  await expect.element(page.getByTestId("loss-in-words")).toHaveTextContent(/From step 19 on it learns chats\.$/);
+  await expect.element(page.getByTestId("loss-in-words")).toHaveTextContent(/The stage of chats starts at step 19\.$/);
 });
 
 test("the border of the stages is drawn across the curves", async () => {

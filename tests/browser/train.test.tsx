@@ -66,7 +66,7 @@ test("a small model is tried by itself; another setting makes the budget stale, 
   expect(seen.map(({ value }) => value)).toEqual(["measured", "stale", "measuring", "measured"]);
   expect(new Set(seen.map(({ height }) => height)).size).toBe(1);
   // The figures of before stay until there are others.
-  expect(seen[1]?.text).toMatch(/Steps12.*Of the settings before/);
+  expect(seen[1]?.text).toMatch(/Steps12.*Figures of the previous settings/);
 
   // A rate needs no other budget.
   hone.recipe.enter("learningRate", "1e-4");
@@ -78,8 +78,8 @@ test("a small model is tried by itself; another setting makes the budget stale, 
 test("after a run the budget says what it took at the most, and how far off the prediction was", async () => {
   await trained(10);
   await expect.element(budget).toHaveAttribute("data-state", "measured");
-  await expect.element(budget).toHaveTextContent(/when it ran \((as predicted|predicted \d+ % (more|less))\)/);
-  await expect.element(page.getByText("Memory at its peak")).toBeVisible();
+  await expect.element(budget).toHaveTextContent(/measured \((as predicted|predicted \d+ % (more|less))\)/);
+  await expect.element(page.getByText("Peak memory")).toBeVisible();
 });
 
 test("a large model is tried when it is asked for, and the trial can be cancelled", async () => {
@@ -89,7 +89,7 @@ test("a large model is tried when it is asked for, and the trial can be cancelle
       budget: (_request, signal) => untilCancelled(signal),
     }),
   });
-  await expect.element(budget).toHaveTextContent("A model of 135.0 M numbers takes a while to try");
+  await expect.element(budget).toHaveTextContent("Measuring a model of 135.0 M parameters takes a while");
   await budget.getByRole("button", { name: "Measure" }).click();
   await expect.element(budget).toHaveAttribute("data-state", "measuring");
   await budget.getByRole("button", { name: "Cancel" }).click();
@@ -103,10 +103,10 @@ test("what does not fit is not started, and the setting with which it would is n
   hone.recipe.enter("steps", "200");
   hone.recipe.enter("checkpointEvery", "1");
   hone.recipe.enter("keepLast", "200");
-  await expect.element(budget.getByRole("alert")).toHaveTextContent(/set checkpoints kept to \d+\./);
+  await expect.element(budget.getByRole("alert")).toHaveTextContent(/set saved checkpoints to \d+\./);
   await expect.element(start).toBeDisabled();
-  await expect.element(page.getByTestId("start-note")).toHaveTextContent(/set checkpoints kept to \d+\./);
-  const [, fitting = ""] = /set checkpoints kept to (\d+)\./.exec(budget.element().textContent ?? "") ?? [];
+  await expect.element(page.getByTestId("start-note")).toHaveTextContent(/set saved checkpoints to \d+\./);
+  const [, fitting = ""] = /set saved checkpoints to (\d+)\./.exec(budget.element().textContent ?? "") ?? [];
   hone.recipe.enter("keepLast", fitting);
   await expect.element(start).toBeEnabled();
   await expect.element(budget).toHaveAttribute("data-state", "measured");
@@ -125,7 +125,7 @@ test("answers are a strip, newest first, gone through by arrow keys; the tokens'
   const cards = strip.getByRole("option");
   await expect.element(cards.first()).toHaveTextContent("Step 30Red.");
   expect(cards.elements().map((card) => card.getAttribute("data-step"))).toEqual(["30", "20", "10", "0"]);
-  await expect.element(cards.last()).toHaveTextContent("Before trainingBlue.Of the base model.");
+  await expect.element(cards.last()).toHaveTextContent("Before trainingBlue.Answer of the base model.");
   await expect.element(cards.first()).toHaveAttribute("aria-selected", "true");
 
   // The first learnt token, "R": its losses as the engine measured them at each look.
@@ -152,7 +152,7 @@ test("answers are a strip, newest first, gone through by arrow keys; the tokens'
   await page.getByRole("heading", { level: 1 }).hover();
   // Into the map: the last token by keyboard, then one that is context.
   (map.getByRole("option").first().element() as HTMLElement).focus();
-  await expect.element(told).toHaveTextContent(`Token 1 '${tokens[0]?.text}': context, not learnt.`);
+  await expect.element(told).toHaveTextContent(`Token 1 '${tokens[0]?.text}': context, not supervised.`);
   await userEvent.keyboard("{End}");
   await expect.element(told).toHaveTextContent(`Token ${tokens.length} '${tokens.at(-1)?.text}'`);
 });
@@ -161,17 +161,17 @@ test("question and row can be chosen; a row that is no number is refused at its 
   const { source } = kept();
   const hone = await open();
   await page.getByRole("button", { name: "More settings" }).click();
-  const row = page.getByLabelText("Row to watch");
+  const row = page.getByLabelText("Snapshot row");
   await row.fill("last");
   await start.click();
   await expect.element(row).toHaveFocus();
-  await expect.element(row).toHaveAccessibleDescription(/"last" is no number of a row/);
+  await expect.element(row).toHaveAccessibleDescription(/"last" is not a row number/);
   await row.fill("8");
-  await page.getByLabelText("Question to watch").fill("Why?");
+  await page.getByLabelText("Snapshot question").fill("Why?");
   hone.recipe.enter("steps", "5");
   await start.click();
   await expect.element(bar).toHaveAttribute("data-status", "finished");
-  const watched = page.getByRole("region", { name: "What it learns, as you watch" });
+  const watched = page.getByRole("region", { name: "Snapshots during training" });
   await expect.element(watched).toHaveTextContent("Question Why?");
   await expect.element(watched).toHaveTextContent(`Row 8 of ${source.name}`);
   hone.recipe.enter("watchEvery", "");
@@ -188,7 +188,7 @@ test("a checkpoint is saved while training, and the run goes on", async () => {
   const note = page.getByTestId("checkpoint-note");
   await expect.element(bar).toHaveAttribute("data-status", "training");
   await expect.element(note).toHaveTextContent("No checkpoint yet");
-  await page.getByRole("button", { name: "Checkpoint now" }).click();
+  await page.getByRole("button", { name: "Save checkpoint" }).click();
   await expect.element(note).toHaveTextContent(/Last checkpoint: step \d+/);
   expect(bar.element().getAttribute("data-status")).toBe("training");
   await page.getByRole("button", { name: "Cancel run" }).click();
@@ -203,8 +203,8 @@ test("figures tell the share that is learnt, what was seen, and the memory", asy
   const panel = page.getByRole("region", { name: "Training", exact: true });
   await expect.element(panel).toHaveTextContent(`Supervised share${share(supervised)}`);
   // 12 steps of 16 of 54 examples; an epoch's last step has the six that are left.
-  await expect.element(panel).toHaveTextContent(/Examples seen1\d\d \(3\.\d passes\)/);
-  await expect.element(panel).toHaveTextContent(`Memory of tensors${bytes(memory ?? 0)}`);
+  await expect.element(panel).toHaveTextContent(/Examples seen1\d\d \(3\.\d epochs\)/);
+  await expect.element(panel).toHaveTextContent(`Tensor memory${bytes(memory ?? 0)}`);
   expect(panel.element().querySelectorAll("canvas")).toHaveLength(3);
 });
 
@@ -246,7 +246,7 @@ test("the tab's title shows how far a run is and how it ended; a notification on
   expect([...titles]).toContain("50 % · Hone");
   expect([asked.mock.calls.length, shown]).toEqual([0, []]);
 
-  await page.getByRole("switch", { name: "Tell me when it ends" }).click();
+  await page.getByRole("switch", { name: "Notify me when the run ends" }).click();
   expect(asked).toHaveBeenCalledOnce();
   const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
   await start.click();
@@ -261,9 +261,9 @@ test("the tab's title shows how far a run is and how it ended; a notification on
 test("a browser that allows no notifications is told of in place, and the switch stays off", async () => {
   vi.stubGlobal("Notification", { requestPermission: async () => "denied" });
   await open();
-  const tell = page.getByRole("switch", { name: "Tell me when it ends" });
+  const tell = page.getByRole("switch", { name: "Notify me when the run ends" });
   await tell.click();
-  await expect.element(tell).toHaveAccessibleDescription(/does not allow notifications/);
+  await expect.element(tell).toHaveAccessibleDescription(/blocks notifications/);
   await expect.element(tell).not.toBeChecked();
 });
 

@@ -40,7 +40,7 @@ test("from the kept model and data through a run to two answers", async () => {
   await openStudio();
   await choose();
   await page.getByRole("radio", { name: "Full training" }).click();
-  await page.getByLabelText("Steps instead").fill("24");
+  await page.getByLabelText("Optimizer steps").fill("24");
   await page.getByLabelText("Learning rate").fill("2e-2");
   await page.getByRole("button", { name: "Start training" }).click();
   const progress = page.getByRole("progressbar", { name: "Training progress" });
@@ -51,8 +51,12 @@ test("from the kept model and data through a run to two answers", async () => {
   await enter("Compare");
   await page.getByRole("textbox", { name: "Question" }).fill("What colour is it?");
   await page.getByRole("button", { name: "Ask both" }).click();
-  await expect.element(page.getByRole("region", { name: "Tuned model" })).toHaveTextContent(/Red\..*ended by itself/);
-  await expect.element(page.getByRole("region", { name: "Base model" })).toHaveTextContent(/Blue\..*ended by itself/);
+  await expect
+    .element(page.getByRole("region", { name: "Tuned model" }))
+    .toHaveTextContent(/Red\..*ended with a stop token/);
+  await expect
+    .element(page.getByRole("region", { name: "Base model" }))
+    .toHaveTextContent(/Blue\..*ended with a stop token/);
 });
 
 test("a refused value stays as typed, is explained at its field, and is not sent", async () => {
@@ -125,7 +129,7 @@ test("an address shows its screen with its settings, and follows them; back goes
   history.replaceState(null, "", `${location.pathname}${location.search}#template?method=full&mask=everything`);
   const hone = await openStudio();
   await expect.element(page.getByRole("heading", { level: 1, name: "Template and mask" })).toBeVisible();
-  await expect.element(page.getByLabelText("What is learnt")).toHaveValue("everything");
+  await expect.element(page.getByLabelText("Loss mask")).toHaveValue("everything");
   await expect.poll(() => history.state).toBe("hone");
   await enter("Train");
   await expect.element(page.getByRole("radio", { name: "Full training" })).toBeChecked();

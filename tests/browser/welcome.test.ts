@@ -103,7 +103,7 @@ test("what cannot be loaded is told in its place, and tried again on the next vi
   served = false;
   const { model, data, welcome } = await visit();
   expect(model.failure?.message).toMatch(
-    /^Seedling could not be loaded from beside this page; any other model can be opened\. .*\(404\)/,
+    /^Seedling could not be loaded from the folder of this page\. Any other model can be opened\. .*\(404\)/,
   );
   expect(data.failure?.message).toMatch(/small-world\.jsonl is not served beside the page \(404/);
   expect(welcome).toEqual({ settled: true, done: false });

@@ -87,7 +87,7 @@ test("a run learns from several sources with their weights, without the excluded
   await page.getByLabel("Weight λ of b.csv").fill("2");
   await fillRecipe(page, { steps: "2", maxLength: "256", accumulation: "1", samplePrompts: "0", validationShare: "0" });
   await enterStep(page, "Template and mask");
-  await page.getByRole("checkbox", { name: /Pack short rows/ }).check();
+  await page.getByRole("checkbox", { name: /Packing/ }).check();
   await region(page, "Preview").getByRole("button", { name: "Exclude this row" }).click();
   await enterStep(page, "Data");
   await state(page, "All checks passed");

@@ -65,7 +65,7 @@ async function openTab(): Promise<Page> {
 }
 
 async function lookUp(page: Page, text: string) {
-  await page.getByLabel("Hugging Face id, or any other address").fill(text);
+  await page.getByLabel("Hugging Face id or address").fill(text);
   await page.getByRole("button", { name: "Look it up", exact: true }).first().click();
 }
 
@@ -87,15 +87,15 @@ test("size first; then a fetch that a closed tab cuts off goes on where it stopp
   await first.close();
 
   const second = await openTab();
-  const kept = second.getByRole("region", { name: "Kept in this browser" });
-  await kept.getByText(`of ${megabytes} are here`).waitFor();
-  const here = (await kept.getByText("are here").textContent()) ?? "";
+  const kept = second.getByRole("region", { name: "Saved in this browser" });
+  await kept.getByText(`of ${megabytes} fetched`).waitFor();
+  const here = (await kept.getByText(/of .+ fetched/).textContent()) ?? "";
   const had = Number(/^([\d.]+) MB/.exec(here)?.[1]) * 1e6;
   expect(had).toBeGreaterThan(4e6);
   hub.cut = Number.POSITIVE_INFINITY;
   hub.sent = 0;
   hub.asked.length = 0;
-  await kept.getByRole("button", { name: "Go on with owner/name" }).click();
+  await kept.getByRole("button", { name: "Resume owner/name" }).click();
   await expect
     .poll(() => second.getByLabel("Train this model").locator("option:checked").textContent(), { timeout: 60_000 })
     .toBe("owner/name");
@@ -110,7 +110,7 @@ test("size first; then a fetch that a closed tab cuts off goes on where it stopp
   expect(await second.getByLabel("Train this model").locator("option:checked").textContent()).toBe("owner/name");
   expect(hub.asked).toEqual([]);
   await lookUp(second, "https://huggingface.co/owner/name");
-  await second.getByText("This model is already kept in this browser.").waitFor();
+  await second.getByText("This model is already saved in this browser.").waitFor();
 });
 
 test("gated and missing models are explained, and nothing of them is fetched", async () => {

@@ -54,7 +54,7 @@ test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched,
   await page.goto(inject("page"));
   await page.locator('[data-settled="true"]').waitFor();
   await heading(page, "Train");
-  await page.getByText("Everything is filled in").waitFor();
+  await page.getByText("Ready to start").waitFor();
   // The defaults are the model's own, and there is nothing to say against them.
   expect(await page.locator('[name="learningRate"]').inputValue()).not.toBe("2e-4");
   const doubts = region(page, "Recipe").getByText(/usually/i);
@@ -81,7 +81,7 @@ test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched,
   await tuned.and(page.locator('[data-status="done"]')).waitFor();
   // A base model does not answer; the tuned one does in its own words, and ends by itself.
   expect(await tuned.getByTestId("answer").last().textContent()).toMatch(/^The capital of Fiji is \w+\.$/);
-  expect(await tuned.textContent()).toContain("ended by itself");
+  expect(await tuned.textContent()).toContain("ended with a stop token");
 
   await tabTo(page, "link", "Next: Take away →");
   await page.keyboard.press("Enter");
@@ -115,7 +115,7 @@ test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched,
 
   // One click brings it back.
   await enterStep(page, "Model");
-  await page.getByRole("button", { name: "Seedling, comes with the page" }).click();
+  await page.getByRole("button", { name: "Use Seedling" }).click();
   await page.getByLabel("Train this model").waitFor();
   expect(await modelOf(page)).toBe("Seedling");
 });

@@ -65,7 +65,7 @@ test("the page opens with all runs, the model, the data, what was typed and aske
   await load(page, readDump());
   await openStudio(page, inject("page"), "auto", { keepDemoData: true });
   expect(await page.getByTestId("engine-status").getAttribute("data-provider")).toBe("wasm");
-  await page.getByRole("navigation", { name: "Beside the steps" }).getByText("9 runs", { exact: true }).waitFor();
+  await page.getByRole("navigation", { name: "Other screens" }).getByText("9 runs", { exact: true }).waitFor();
 
   await enterStep(page, "Runs");
   const cards = await page
@@ -94,7 +94,7 @@ test("the page opens with all runs, the model, the data, what was typed and aske
     expected.datasets.map(({ name }) => [`Train on ${name}`, ["pairs.jsonl", "better.csv"].includes(name)]),
   );
   const better = page.getByRole("listitem").filter({ has: page.getByLabel("Train on better.csv") });
-  expect(await better.textContent()).toContain("2 rows excluded by you.");
+  expect(await better.textContent()).toContain("You excluded 2 rows.");
 
   await enterStep(page, "Train");
   expect(await page.locator('[name="runName"]').inputValue()).toBe("Typed, not started");
@@ -119,6 +119,6 @@ test("a run file is taken in by a browser that has only the model, and goes on t
   await openModelFolder(page, await folderOf(modelFiles()));
   await enterStep(page, "Runs");
   await page.getByLabel("Run file").setInputFiles(runFilePath("run.zip"));
-  await page.getByText(`${full} was taken in.`).waitFor();
+  await page.getByText(`${full} was imported.`).waitFor();
   await resumeFull(page);
 });

@@ -180,7 +180,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   await taken.waitFor();
   expect(await taken.textContent()).toContain(`${steps} / ${steps}`);
   // Rows and settings came along; the model is named, and asked for.
-  expect(await taken.textContent()).toMatch(/is not in this browser: open it under Model/);
+  expect(await taken.textContent()).toMatch(/is not in this browser\. Open it under Model/);
   await openModelFolder(other, folder);
   await answerShortly(other);
   expect(await askBoth(other, question)).toEqual(asked);
@@ -197,7 +197,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   await page.getByRole("button", { name: `Delete ${name}` }).click();
   await card.waitFor({ state: "detached" });
   await page.reload();
-  await runs(page).getByText("No run is kept in this browser").waitFor();
+  await runs(page).getByText("This browser has no runs").waitFor();
 });
 
 test("a second tab shows the run that the first trains, and starts none beside it", async () => {
@@ -223,7 +223,7 @@ test("a second tab shows the run that the first trains, and starts none beside i
   await enterStep(second, "Train");
   const idle = second.getByRole("button", { name: "Start training" });
   expect(await idle.isDisabled()).toBe(true);
-  expect(await second.getByTestId("start-note").textContent()).toMatch(/^A run trains in another tab/);
+  expect(await second.getByTestId("start-note").textContent()).toMatch(/^Another tab of this browser trains a run/);
   const followed = (await progressOf(second))?.step ?? 0;
   await expect.poll(async () => (await progressOf(second))?.step, { timeout: 60_000 }).toBeGreaterThan(followed);
 

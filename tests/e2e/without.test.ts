@@ -59,17 +59,17 @@ test("no WebGPU adapter: WebAssembly with threads, and that it is slower", async
   watch(page, inject("page"), noAdapter);
   const { words, model, record } = await trainTwoSteps(page, inject("page"));
   expect(words).toMatch(/This browser offers no WebGPU adapter, so Hone runs on the processor with \d+ threads?\./);
-  expect(words).toContain("Without a GPU training is many times slower: choose a small model and few steps.");
+  expect(words).toContain("Training without a GPU is many times slower. Choose a small model and few steps.");
   expect(words).not.toContain("isolat");
-  expect(model).toMatch(/Kept here\s*yes/);
+  expect(model).toMatch(/Saved here\s*yes/);
   expect(record).toMatchObject(twoSteps);
 
   // What was asked for and cannot be had is refused in place, and the way back is open.
   await enterStep(page, "Machine");
-  await page.getByLabel("Compute with").selectOption("webgpu");
+  await page.getByLabel("Provider").selectOption("webgpu");
   const refusal = page.getByRole("alert");
   await refusal.filter({ hasText: "choose the processor instead" }).waitFor();
-  await page.getByLabel("Compute with").selectOption("wasm");
+  await page.getByLabel("Provider").selectOption("wasm");
   await refusal.waitFor({ state: "detached" });
   await enterStep(page, "Runs");
   expect(await page.getByRole("region", { name: "Runs", exact: true }).textContent()).toContain("2 / 2");
@@ -98,7 +98,7 @@ test("no IndexedDB: everything in memory until the tab closes", async () => {
   const { words, model, record } = await trainTwoSteps(page, inject("page"));
   expect(words).toContain("This browser keeps nothing for this page");
   expect(words).toContain("stay in memory and are lost when this tab closes");
-  expect(model).toMatch(/Kept here\s*no: gone when the tab closes/);
+  expect(model).toMatch(/Saved here\s*no: lost when the tab closes/);
   expect(record).toMatchObject(twoSteps);
 });
 

@@ -18,7 +18,7 @@ import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { type KeyValue, memoryKeyValue } from "../../src/storage/keyValue.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { parseConversations } from "../../src/store/history.ts";
-import { withKept } from "../../src/store/remember.ts";
+import { withSaved } from "../../src/store/remember.ts";
 import { initialState } from "../../src/store/state.ts";
 
 type Entry = readonly [key: string, value: unknown];
@@ -242,7 +242,7 @@ export function outcomeOf(run: Version1Run, from: number): Omit<Outcome, "tensor
 
 /** What the page restores from localStorage. */
 export function pageOf({ localStorage }: Dump): Pick<Expected, "page" | "conversations" | "presentConversation"> {
-  const { data, model, recipe, watching, engine, compare } = withKept(initialState, localStorage["hone.page"] ?? null);
+  const { data, model, recipe, watching, engine, compare } = withSaved(initialState, localStorage["hone.page"] ?? null);
   const { conversations, open } = parseConversations(localStorage["hone.conversations"] ?? null);
   return {
     page: {

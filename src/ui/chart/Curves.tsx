@@ -1,4 +1,4 @@
-/** Curves over steps: redrawn in place as figures arrive, in the page's colours and width. */
+/** Curves over steps, redrawn in place when figures arrive. */
 
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
@@ -6,41 +6,41 @@ import "./language.ts";
 import uPlot from "uplot";
 import { chartWords } from "../words/train.ts";
 import { colorsOf, overSteps } from "./axes.ts";
-import { type Border, drawBorders } from "./borders.ts";
+import { type Boundary, drawBoundaries } from "./boundaries.ts";
 import classes from "./Curves.module.css";
 
 export interface Curve {
   readonly label: string;
-  /** A variable of page.css. */
+  /** Name of a colour variable of page.css. */
   readonly color: string;
   readonly width: number;
   readonly dash?: readonly number[];
-  /** Whether each figure is marked, for curves with few. */
+  /** Whether each point has a mark, for curves with few points. */
   readonly points?: boolean;
-  /** A figure as the legend writes it. */
+  /** Formats a figure for the legend. */
   readonly show: (value: number) => string;
 }
 
 interface CurvesProps {
   readonly curves: readonly Curve[];
-  /** Steps, then the figures of each curve; null where one has none, and its line goes on to its next. */
+  /** Steps, then the figures of each curve. At a null the line continues to the next figure. */
   readonly data: uPlot.AlignedData;
-  /** Of the drawing, in pixels; the legend stands below. */
+  /** Height of the drawing in pixels, without the legend. */
   readonly height: number;
-  /** Charts of one key point at the same step, and zoom together. */
+  /** Charts with one key share cursor and zoom. */
   readonly together: string;
-  /** Where stages of the run end; the same for as long as the chart is there. */
-  readonly borders?: readonly Border[];
-  /** Whether the steps are named below; else this chart stands above or below one that names them. */
+  /** Stage boundaries of the run; constant during the life of the chart. */
+  readonly boundaries?: readonly Boundary[];
+  /** Whether the step axis has labels; else a neighbouring chart has them. */
   readonly named?: boolean;
 }
 
-/** A figure beside the chart: rates are read by their exponent. */
+/** A label of the axis; small rates are in exponent form. */
 const mark = (value: number) =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(Number(value.toPrecision(6)));
 
 function options(element: HTMLElement, props: CurvesProps): uPlot.Options {
-  const { curves, height, together, borders = [], named = true } = props;
+  const { curves, height, together, boundaries = [], named = true } = props;
   const color = colorsOf(element);
   const { cursor, scales, axis, steps } = overSteps(element);
   return {
@@ -49,10 +49,10 @@ function options(element: HTMLElement, props: CurvesProps): uPlot.Options {
     cursor: { ...cursor, sync: { key: together } },
     legend: { live: true },
     scales,
-    hooks: { draw: [(chart) => drawBorders(chart, borders, axis.stroke, axis.font)] },
+    hooks: { draw: [(chart) => drawBoundaries(chart, boundaries, axis.stroke, axis.font)] },
     axes: [
       { ...steps, ...(!named && { size: 8, values: (_chart, marks) => marks.map(() => "") }) },
-      // As wide in every chart, so that their steps stand below each other.
+      // Equal width in every chart, so that steps align.
       { ...axis, size: 56, space: 28, values: (_chart, marks) => marks.map(mark) },
     ],
     series: [
@@ -72,7 +72,7 @@ function options(element: HTMLElement, props: CurvesProps): uPlot.Options {
   };
 }
 
-/** Takes its colours from the page when it is made: to be made anew for another colour scheme. */
+/** Reads its colours once: create it again for another colour scheme. */
 function Drawn(props: CurvesProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
@@ -93,10 +93,10 @@ function Drawn(props: CurvesProps) {
     };
   }, []);
 
-  // After the effect above, so that the first figures are drawn as well.
+  // After the effect above, so that the first figures are drawn too.
   useEffect(() => chart.current?.setData(props.data), [props.data]);
 
-  // The room is there before the chart: its height and a line of the legend.
+  // Reserves the height of the chart and of one legend line.
   return <div ref={box} className={classes.chart} style={{ minHeight: props.height + 32 }} aria-hidden="true" />;
 }
 

@@ -1,4 +1,4 @@
-/** One curve of each of several runs over each other: a colour and a dash for each, named in a legend beside the charts. */
+/** Curves of several runs in one chart, each with a colour and dash of its own, and a legend. */
 
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useId, useRef } from "react";
@@ -19,8 +19,8 @@ const height = 220;
 const colors = ["--hone-train", "--hone-validation", "--hone-system", "--hone-user", "--hone-tool", "--hone-template"];
 const dashes: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [12, 3, 2, 3]];
 
-/** How the curve at a place is drawn; the first twelve are all different. */
-const lookOf = (index: number) => ({
+/** Colour and dash of the n-th curve; the first twelve differ. */
+const styleOf = (index: number) => ({
   color: colors[index % colors.length] as string,
   dash: dashes[index % dashes.length] as number[],
 });
@@ -51,14 +51,14 @@ function options(element: HTMLElement, runs: readonly OverlayRun[], curve: Curve
     series: [
       {},
       ...runs.map(({ name }, index): uPlot.Series => {
-        const look = lookOf(index);
+        const style = styleOf(index);
         return {
           label: name,
-          stroke: color(look.color),
-          dash: look.dash,
+          stroke: color(style.color),
+          dash: style.dash,
           width: curve === "steps" ? 1.5 : 2,
           spanGaps: true,
-          points: { show: curve === "evaluations", size: 6, fill: color(look.color) },
+          points: { show: curve === "evaluations", size: 6, fill: color(style.color) },
         };
       }),
     ],
@@ -71,7 +71,7 @@ interface CurvesProps {
   readonly curve: Curve;
 }
 
-/** Takes its colours and its runs when it is made: to be made anew for others. */
+/** Reads its colours and runs once: create it again for others. */
 function Curves({ runs, all, curve }: CurvesProps) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
@@ -91,7 +91,7 @@ function Curves({ runs, all, curve }: CurvesProps) {
     };
   }, [curve]);
 
-  // At each drawing of the page, which happens when the curves have changed; after the effect above.
+  // At each render, which follows a change of the curves; after the effect above.
   useEffect(() => chart.current?.setData(align(all, curve)));
 
   return <div ref={box} className={classes.chart} aria-hidden="true" />;
@@ -100,11 +100,11 @@ function Curves({ runs, all, curve }: CurvesProps) {
 interface OverlayChartProps {
   readonly runs: readonly OverlayRun[];
   readonly titles: Readonly<Record<Curve, string>>;
-  /** Names the legend. */
+  /** Name of the legend. */
   readonly legend: string;
 }
 
-/** Two charts, of train and of validation loss. Their figures are to stand in words beside them. */
+/** Two charts: train and validation loss. A table beside them must have the figures as text. */
 export function OverlayChart({ runs, titles, legend }: OverlayChartProps) {
   const all = useManySeries(runs.map(({ id }) => id));
   const scheme = useComputedColorScheme("light", { getInitialValueInEffect: false });
@@ -114,7 +114,7 @@ export function OverlayChart({ runs, titles, legend }: OverlayChartProps) {
     <div>
       <ul className={classes.legend} aria-label={legend}>
         {runs.map((run, index) => {
-          const { color, dash } = lookOf(index);
+          const { color, dash } = styleOf(index);
           return (
             <li key={run.id}>
               <svg width="32" height="10" aria-hidden="true">

@@ -1,4 +1,4 @@
-/** The curves of a run: train and validation loss, and below them learning rate and gradient norm over the same steps. */
+/** The curves of a run: losses, and below them learning rate and gradient norm over the same steps. */
 
 import { useMemo } from "react";
 import uPlot from "uplot";
@@ -6,7 +6,7 @@ import { stepAt } from "../../run/curves.ts";
 import type { RunStage } from "../../run/record.ts";
 import type { RunSeries } from "../../store/series.ts";
 import { figure } from "../format.ts";
-import { bordersOf } from "../train/stages.ts";
+import { boundariesOf } from "../train/stages.ts";
 import { stagesWords } from "../words/stages.ts";
 import { chartWords, figureWords } from "../words/train.ts";
 import classes from "./Curves.module.css";
@@ -21,7 +21,7 @@ const rateCurves: readonly Curve[] = [
 ];
 const normCurves: readonly Curve[] = [{ label: figureWords.norm, color: "--hone-train", width: 1.5, show: figure }];
 
-/** One row of steps for all curves, so that all charts have the same ends. */
+/** One list of steps for all curves, so that all charts have the same range. */
 function align({ steps, evaluations }: RunSeries) {
   const [all, loss, rate, norm, validation] = uPlot.join([
     [steps.step, steps.loss, steps.learningRate, steps.gradientNorm],
@@ -31,7 +31,7 @@ function align({ steps, evaluations }: RunSeries) {
   return { loss: of(loss, validation), rate: of(rate), norm: of(norm) };
 }
 
-/** The same in words, for those who do not see the chart. */
+/** The same as text, for screen readers. */
 function inWords({ steps, evaluations }: RunSeries): string {
   const first = stepAt(steps, 0);
   const last = stepAt(steps, -1);
@@ -42,9 +42,9 @@ function inWords({ steps, evaluations }: RunSeries): string {
   );
   const latest = evaluations.at(-1);
   const train = chartWords.train(last.loss, last.step, first.loss, first.step);
-  const held =
+  const heldOut =
     latest && best ? chartWords.validation(latest.loss, latest.step, best.loss, best.step) : chartWords.noValidation;
-  return `${train} ${held}`;
+  return `${train} ${heldOut}`;
 }
 
 interface RunChartsProps {
@@ -55,16 +55,18 @@ interface RunChartsProps {
 
 export function RunCharts({ runId, series, stages }: RunChartsProps) {
   const data = useMemo(() => align(series), [series]);
-  const borders = bordersOf(stages);
-  const named = borders.map(({ step, objective }) => ({ step, label: stagesWords.border[objective] }));
-  const plain = borders.map(({ step }) => ({ step, label: "" }));
+  const boundaries = boundariesOf(stages);
+  const named = boundaries.map(({ step, objective }) => ({ step, label: stagesWords.boundary[objective] }));
+  const plain = boundaries.map(({ step }) => ({ step, label: "" }));
   return (
     <figure className={classes.figure}>
-      <Curves curves={lossCurves} data={data.loss} height={240} together={runId} borders={named} />
-      <Curves curves={rateCurves} data={data.rate} height={84} together={runId} borders={plain} named={false} />
-      <Curves curves={normCurves} data={data.norm} height={84} together={runId} borders={plain} named={false} />
+      <Curves curves={lossCurves} data={data.loss} height={240} together={runId} boundaries={named} />
+      <Curves curves={rateCurves} data={data.rate} height={84} together={runId} boundaries={plain} named={false} />
+      <Curves curves={normCurves} data={data.norm} height={84} together={runId} boundaries={plain} named={false} />
       <figcaption className={classes.caption} data-testid="loss-in-words">
-        {[inWords(series), ...borders.map(({ step, objective }) => stagesWords.borderAfter(objective, step))].join(" ")}
+        {[inWords(series), ...boundaries.map(({ step, objective }) => stagesWords.boundaryAfter(objective, step))].join(
+          " ",
+        )}
       </figcaption>
     </figure>
   );

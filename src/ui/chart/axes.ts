@@ -1,17 +1,17 @@
-/** What all curves over steps have in common: axes in the page's colours, and sensible marks. */
+/** Shared by all curves over steps: axes in the page's colours, and round tick values. */
 
 import type uPlot from "uplot";
 
-/** Distances of the marks below the chart: 1, 2, 5, 10, …, 5,000,000 steps. */
+/** Distances of ticks: 1, 2, 5, 10, …, 5,000,000 steps. */
 const wholeSteps = Array.from({ length: 7 }, (_, power) => [1, 2, 5].map((figure) => figure * 10 ** power)).flat();
 
-/** Reads a colour of the page as it is where the element stands. */
+/** Reads a colour variable at an element. */
 export const colorsOf = (element: HTMLElement) => {
   const style = getComputedStyle(element);
   return (name: string) => style.getPropertyValue(name).trim();
 };
 
-/** What steps need: their scale, an axis in the page's colours, the one of the steps; dragging across zooms into steps. */
+/** Options of a step axis: scale, colours, and zoom by dragging. */
 export function overSteps(element: HTMLElement) {
   const color = colorsOf(element);
   const axis = {
@@ -24,7 +24,7 @@ export function overSteps(element: HTMLElement) {
     cursor: { y: false, drag: { setScale: true, x: true, y: false } },
     scales: { x: { time: false } },
     axis,
-    // Between two steps there is nothing to name.
+    // Fractions of a step get no label.
     steps: { ...axis, size: 32, incrs: wholeSteps },
   } satisfies Partial<uPlot.Options> & { readonly axis: uPlot.Axis; readonly steps: uPlot.Axis };
 }

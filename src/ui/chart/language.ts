@@ -1,6 +1,6 @@
 /**
- * To be imported before uPlot, which hands navigator.language to Intl as it loads: that throws on a system whose locale is
- * "C", where Chromium says "en-US@posix".
+ * Import it before uPlot, which passes navigator.language to Intl on load. With the locale "C" Chromium has "en-
+ * US@posix", and Intl throws.
  */
 
 try {

@@ -1,4 +1,4 @@
-/** The base model and what was made of it, asked the same: one conversation, an exam, a blind vote. */
+/** Base model against tuned model: a conversation, an exam and a blind vote. */
 
 import { Exam } from "../exam/Exam.tsx";
 import { useFacts } from "../hone.ts";

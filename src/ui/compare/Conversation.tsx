@@ -1,4 +1,4 @@
-/** The conversation on the page, its last question first: to each the answers side by side, as they are written. */
+/** The shown conversation, last question first, with the answers side by side as they arrive. */
 
 import { Button, Text } from "@mantine/core";
 import { memo, useId } from "react";
@@ -6,7 +6,7 @@ import { presentConversation } from "../../store/compare.ts";
 import {
   type AnswerFacts,
   type Conversation as Facts,
-  isKeptInMind,
+  isInPrompt,
   type SideName,
   sideNames,
   type Turn,
@@ -18,18 +18,18 @@ import { compareWords, readWords, answerWords as words } from "../words/compare.
 import classes from "./ComparePanel.module.css";
 import { ReadByModel } from "./ReadByModel.tsx";
 
-/** How it stands with an answer, in a line. */
+/** State of an answer, in one line. */
 function statusLine(answer: AnswerFacts): string {
   const { status, figures, text } = answer;
   const state = () => {
     if (status === "waiting") return words.waiting;
     if (status === "writing") return words.writing;
     if (!figures) return words.stopped;
-    const told = [words.wrote(figures.wrote), duration(figures.seconds), words.endings[figures.finish]];
-    return [...told, ...(text.trim() === "" ? [words.empty] : [])].join(" · ");
+    const parts = [words.wrote(figures.wrote), duration(figures.seconds), words.endings[figures.finish]];
+    return [...parts, ...(text.trim() === "" ? [words.empty] : [])].join(" · ");
   };
   const over = status === "done" || status === "failed";
-  return over && !isKeptInMind(answer) ? `${state()} · ${words.leftOut}` : state();
+  return over && !isInPrompt(answer) ? `${state()} · ${words.leftOut}` : state();
 }
 
 interface AnswerCardProps {
@@ -37,7 +37,7 @@ interface AnswerCardProps {
   readonly of: string;
   readonly answer: AnswerFacts;
   readonly turn: number;
-  /** Only the last answers are parts of the page that one can jump to. */
+  /** Only the last answers are landmarks of the page. */
   readonly last: boolean;
 }
 
@@ -84,7 +84,7 @@ interface TurnViewProps {
 const TurnView = memo(function TurnView({ turn: { question, answers }, number, sides, last }: TurnViewProps) {
   const hone = useHone();
   const free = useFacts((state) => state.compare.question.trim() === "");
-  const asked = sideNames.flatMap((name) => {
+  const columns = sideNames.flatMap((name) => {
     const answer = answers[name];
     return answer ? [{ name, answer, of: sides.find((side) => side.name === name)?.of ?? "" }] : [];
   });
@@ -103,8 +103,8 @@ const TurnView = memo(function TurnView({ turn: { question, answers }, number, s
         </Button>
       </div>
       <p className={classes.question}>{question}</p>
-      <div className={classes.answers} data-columns={asked.length}>
-        {asked.map(({ name, answer, of }) => (
+      <div className={classes.answers} data-columns={columns.length}>
+        {columns.map(({ name, answer, of }) => (
           <AnswerCard key={name} side={name} of={of} answer={answer} turn={number} last={last} />
         ))}
       </div>

@@ -1,4 +1,4 @@
-/** The conversations before: opened again with a click, deleted, and brought back. */
+/** Earlier conversations: open, delete, undo. */
 
 import { Button, Group, Text } from "@mantine/core";
 import { useRef } from "react";
@@ -15,7 +15,7 @@ export function History() {
   const conversations = useFacts((state) => state.compare.conversations);
   const present = useFacts((state) => state.compare.present);
   const removed = useFacts((state) => state.compare.removed);
-  const asking = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.asking);
   const summary = useRef<HTMLElement>(null);
   const last = removed.at(-1);
   if (conversations.length === 0 && !last) return null;
@@ -24,7 +24,7 @@ export function History() {
     <details className={classes.history}>
       <summary ref={summary}>{words.count(conversations.length)}</summary>
       <Text size="sm" c="dimmed">
-        {words.kept(mostConversations)}
+        {words.limit(mostConversations)}
       </Text>
       {last && (
         <Group gap="xs">
@@ -38,7 +38,7 @@ export function History() {
             autoFocus
             onClick={() => {
               hone.compare.undoRemove();
-              // The button goes with what it undid.
+              // The button disappears with its last entry.
               if (removed.length === 1) summary.current?.focus();
             }}
           >
@@ -49,7 +49,7 @@ export function History() {
       <ul className={classes.conversations}>
         {conversations.map(({ id, startedAt, turns, sides }) => {
           const question = firstWords(turns[0]?.question ?? "");
-          const asked = sides.map(({ name, of, checkpoint }) => {
+          const names = sides.map(({ name, of, checkpoint }) => {
             const who = checkpoint === null ? of : compareWords.run.name(of, checkpoint);
             return `${compareWords.sides[name]}: ${who}`;
           });
@@ -62,7 +62,7 @@ export function History() {
                   className={classes.pastQuestion ?? ""}
                   aria-label={words.open(question)}
                   aria-current={id === present}
-                  disabled={asking}
+                  disabled={busy}
                   onClick={() => hone.compare.open(id)}
                 >
                   {question}
@@ -71,7 +71,7 @@ export function History() {
                   {[
                     moment(startedAt),
                     words.turns(turns.length),
-                    ...asked,
+                    ...names,
                     ...(id === present ? [words.present] : []),
                   ].join(" · ")}
                 </Text>
@@ -81,7 +81,7 @@ export function History() {
                 variant="subtle"
                 color="red"
                 aria-label={words.removeName(question)}
-                disabled={asking && id === present}
+                disabled={busy && id === present}
                 onClick={() => hone.compare.remove(id)}
               >
                 {words.remove}

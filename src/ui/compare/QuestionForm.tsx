@@ -1,4 +1,4 @@
-/** The question, who is asked, and how the answers are drawn. */
+/** The question, the models that answer, and the sampling settings. */
 
 import { Button, Collapse, Group, Stack, Text, Textarea } from "@mantine/core";
 import { type FormEvent, type KeyboardEvent, useState } from "react";
@@ -20,7 +20,7 @@ export function QuestionForm({ of }: { readonly of: ReturnType<typeof useSides> 
   const { answering, run, otherRun, recipe, sides } = of;
   const question = useFacts((state) => state.compare.question);
   const entries = useFacts((state) => state.compare.entries);
-  const asking = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.asking);
   const failure = useFacts((state) => state.compare.failure);
   const present = useFacts((state) => presentConversation(state.compare)?.key ?? null);
   const ready = useFacts((state) => state.engine.status === "ready");
@@ -42,18 +42,18 @@ export function QuestionForm({ of }: { readonly of: ReturnType<typeof useSides> 
   const drawn = sampling.temperature === 0 ? words.greedy : words.temperature(sampling.temperature);
   const oneTemplate = new Set(sides.map(({ template, systemPrompt }) => JSON.stringify([template, systemPrompt]))).size;
   const how = oneTemplate > 1 ? words.howEach(drawn) : words.how(drawn, templateName(recipe.template));
-  const way = present === null ? "" : present === keyOf(sides) ? words.goesOn : words.beginsAnother;
+  const way = present === null ? "" : present === keyOf(sides) ? words.continues : words.startsAnother;
 
-  const ask = (event: FormEvent) => {
+  const send = (event: FormEvent) => {
     event.preventDefault();
-    if (!missing && !asking) void hone.compare.ask(sides, sampling);
+    if (!missing && !busy) void hone.compare.send(sides, sampling);
   };
-  const askByKey = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+  const sendByKey = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit();
   };
 
   return (
-    <form onSubmit={ask}>
+    <form onSubmit={send}>
       <Stack gap="md">
         <Textarea
           label={words.question}
@@ -61,7 +61,7 @@ export function QuestionForm({ of }: { readonly of: ReturnType<typeof useSides> 
           rows={3}
           value={question}
           aria-keyshortcuts="Control+Enter Meta+Enter"
-          onKeyDown={askByKey}
+          onKeyDown={sendByKey}
           onChange={(event) => hone.compare.type(event.currentTarget.value)}
         />
         <SideChoice answering={answering} run={run} otherRun={otherRun} />
@@ -92,17 +92,17 @@ export function QuestionForm({ of }: { readonly of: ReturnType<typeof useSides> 
           </Collapse>
         </div>
         <Group gap="md">
-          {asking ? (
+          {busy ? (
             <Button type="button" key="stop" variant="default" onClick={hone.compare.stop}>
               {words.stop}
             </Button>
           ) : (
-            <Button type="submit" key="ask" disabled={missing !== null}>
-              {words.ask[sides.length]}
+            <Button type="submit" key="send" disabled={missing !== null}>
+              {words.send[sides.length]}
             </Button>
           )}
           {present !== null && (
-            <Button type="button" variant="default" disabled={asking} onClick={hone.compare.begin}>
+            <Button type="button" variant="default" disabled={busy} onClick={hone.compare.begin}>
               {words.begin}
             </Button>
           )}

@@ -1,4 +1,4 @@
-/** What a model read before it answered, and what it wrote, as text and as tokens: the ids that it was really given. */
+/** Prompt and answer of a model as text and as tokens, with the exact ids. */
 
 import { Text } from "@mantine/core";
 import { memo, useState } from "react";
@@ -100,7 +100,7 @@ const Inside = memo(function Inside({ answer, who }: ReadByModelProps) {
 
 interface ReadByModelProps {
   readonly answer: AnswerFacts;
-  /** Whose, to tell apart what is scrolled. */
+  /** Name of the side, for the label of the scroll region. */
   readonly who: string;
 }
 

@@ -1,4 +1,4 @@
-/** The questions from held-out rows that a run answered before its first step and after its last. */
+/** Held-out questions with the answers before the first step and after the last. */
 
 import { Stack, Text } from "@mantine/core";
 import type { Sample } from "../../run/metrics.ts";

@@ -1,4 +1,4 @@
-/** Which run answers beside the base model, and which checkpoint more. */
+/** Choice of the run and of another checkpoint that answer beside the base model. */
 
 import { NativeSelect } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";
@@ -16,21 +16,21 @@ interface SideChoiceProps {
 
 const { run: runWords, other: otherWords } = compareWords;
 
-/** The steps that the other run keeps; what was chosen stays to be seen when it is not kept any more. */
+/** Stored steps of the other run. The chosen step stays in the list after its deletion. */
 function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly checkpoint: number | null }) {
   const hone = useHone();
-  const asking = useFacts((state) => state.compare.asking);
-  const kept = useCheckpoints(run);
+  const busy = useFacts((state) => state.compare.asking);
+  const stored = useCheckpoints(run);
   const best = bestLossName(run);
-  const gone = checkpoint !== null && kept && !kept.some(({ step }) => step === checkpoint);
+  const gone = checkpoint !== null && stored && !stored.some(({ step }) => step === checkpoint);
   return (
     <NativeSelect
       label={otherWords.step}
       value={checkpoint ?? ""}
-      disabled={asking}
+      disabled={busy}
       data={[
         { value: "", label: otherWords.newest },
-        ...(kept ?? (checkpoint === null ? [] : [{ step: checkpoint, best: false }])).map((known) => ({
+        ...(stored ?? (checkpoint === null ? [] : [{ step: checkpoint, best: false }])).map((known) => ({
           value: String(known.step),
           label: otherWords.at(known.step, known.best ? best : null),
         })),
@@ -45,7 +45,7 @@ function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly che
 
 export function SideChoice({ answering, run, otherRun }: SideChoiceProps) {
   const hone = useHone();
-  const asking = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.asking);
   const checkpoint = useFacts((state) => state.compare.other?.checkpoint ?? null);
   const runs = answering.map(({ id, name, step }) => ({ value: id, label: runWords.name(name, step) }));
   return (
@@ -53,7 +53,7 @@ export function SideChoice({ answering, run, otherRun }: SideChoiceProps) {
       <NativeSelect
         label={runWords.label}
         value={run?.id ?? ""}
-        disabled={asking}
+        disabled={busy}
         data={[{ value: "", label: answering.length > 0 ? runWords.none : runWords.nothing }, ...runs]}
         onChange={(event) => hone.compare.chooseRun(event.currentTarget.value)}
       />
@@ -61,7 +61,7 @@ export function SideChoice({ answering, run, otherRun }: SideChoiceProps) {
         <NativeSelect
           label={otherWords.label}
           value={otherRun?.id ?? ""}
-          disabled={asking}
+          disabled={busy}
           data={[{ value: "", label: otherWords.none }, ...runs]}
           onChange={({ currentTarget: { value } }) =>
             hone.compare.chooseOther(value === "" ? null : { runId: value, checkpoint: null })

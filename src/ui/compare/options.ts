@@ -1,4 +1,4 @@
-/** How an answer is drawn, declared once. */
+/** Sampling settings as form options. */
 
 import type { SamplingSettings } from "../../protocol/engine.ts";
 import { numberOption, type Option, optionalNumberOption } from "../option/option.ts";

@@ -1,4 +1,4 @@
-/** Who is asked: the chosen run and its base model, and one checkpoint more, each in the words that it was trained with. */
+/** The models that answer: the base model, the chosen run and another checkpoint, each with its training template. */
 
 import { useMemo } from "react";
 import type { ModelSummary } from "../../protocol/engine.ts";
@@ -10,18 +10,18 @@ import { useSpec } from "../spec.tsx";
 import { compareWords } from "../words/compare.ts";
 
 interface Sides {
-  /** Runs that can answer. */
+  /** Runs that have a checkpoint. */
   readonly answering: readonly RunRecord[];
   readonly run: RunRecord | null;
-  /** Of the other checkpoint. */
+  /** Run of the other checkpoint. */
   readonly otherRun: RunRecord | null;
-  /** The base model that is asked. */
+  /** The base model. */
   readonly model: ModelSummary | null;
-  /** Template and system prompt that the base model is asked in. */
+  /** Template and system prompt of the base model's prompt. */
   readonly recipe: Recipe;
-  /** Empty where `missing` says why. */
+  /** Empty where `missing` has the reason. */
   readonly sides: readonly Side[];
-  /** What has to be there first; null where nothing is missing. */
+  /** What is missing for an answer; null where nothing is. */
   readonly missing: string | null;
 }
 
@@ -41,7 +41,7 @@ export function useSides(): Sides {
     const model = modelOf(run?.model.hash ?? selected);
     const recipe = run?.recipe ?? typed;
 
-    const lacking = [run, otherRun].find((asked) => asked && !modelOf(asked.model.hash));
+    const lacking = [run, otherRun].find((candidate) => candidate && !modelOf(candidate.model.hash));
     const missing = lacking
       ? compareWords.missing.modelOf(lacking.model.name)
       : model

@@ -1,4 +1,4 @@
-/** Two sentences on a word where it comes up, with the figure of the present data or run where there is one. */
+/** A definition beside the settings, with the figure of the present data or run. */
 
 import type { ReactNode } from "react";
 import { type Entry, glossary, glossaryWords, type Term } from "../words/glossary.ts";
@@ -6,7 +6,7 @@ import classes from "./Explain.module.css";
 
 interface ExplainProps {
   readonly term: Term;
-  /** What it amounts to here and now. */
+  /** The present figure. */
   readonly children?: ReactNode;
 }
 
@@ -23,7 +23,7 @@ export function Explain({ term, children }: ExplainProps) {
   );
 }
 
-/** Several of them in a line. */
+/** Several definitions in a line. */
 export function Explanations({ children }: { readonly children: ReactNode }) {
   return <div className={classes.row}>{children}</div>;
 }

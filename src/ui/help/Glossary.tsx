@@ -1,4 +1,4 @@
-/** Every word of the field that the page uses, in the order in which it uses them. */
+/** All terms of the page, in the order in which the screens use them. */
 
 import { Panel } from "../shell/Panel.tsx";
 import { type Entry, glossary, glossaryWords } from "../words/glossary.ts";
@@ -18,7 +18,7 @@ export function Glossary() {
               {meaning}
               {formula && <code className={classes.formula}>{formula}</code>}
               <span className={classes.where}>
-                {glossaryWords.shows} <a href={`#${page}`}>{pageWords[page].title}</a>
+                {glossaryWords.screen} <a href={`#${page}`}>{pageWords[page].title}</a>
               </span>
             </dd>
           </div>

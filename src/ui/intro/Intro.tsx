@@ -1,9 +1,9 @@
-/** What a newcomer is told above Train: before the first run what is filled in, after a run where to go. */
+/** A note above Train: before the first run its defaults, after a finished run its result and the next screen. */
 
 import { Button } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";
 import { isSeedling } from "../../store/seedling.ts";
-import { figure, plural } from "../format.ts";
+import { plural } from "../format.ts";
 import { useFacts } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 import { introWords } from "../words/intro.ts";
@@ -22,16 +22,15 @@ function FirstVisit() {
   );
 }
 
-function AfterRun({ progress }: Pick<RunRecord, "progress">) {
-  const { evaluations } = progress;
+function AfterRun({ name, progress: { evaluations } }: Pick<RunRecord, "name" | "progress">) {
+  const validation = evaluations && evaluations.points > 1 ? evaluations : null;
+  const improved = validation === null || validation.last.loss < validation.first.loss;
   return (
-    <aside className={classes.intro} aria-label={introWords.over}>
-      <p className={classes.title}>{introWords.over}</p>
+    <aside className={classes.intro} data-doubt={!improved || undefined} aria-label={introWords.finished(name)}>
+      <p className={classes.title}>{introWords.finished(name)}</p>
       <p>
-        {evaluations &&
-          evaluations.points > 1 &&
-          `${introWords.learnt(figure(evaluations.first.loss), figure(evaluations.last.loss))} `}
-        {introWords.done}
+        {validation && `${introWords.validation(validation.first.loss, validation.last.loss)} `}
+        {improved ? introWords.next : introWords.worse}
       </p>
       <Button component="a" href="#compare">
         {introWords.compare}
@@ -49,6 +48,6 @@ export function Intro() {
     return run?.status === "finished" ? run : null;
   });
   if (!idle || !loaded) return null;
-  if (finished !== null) return <AfterRun progress={finished.progress} />;
+  if (finished !== null) return <AfterRun name={finished.name} progress={finished.progress} />;
   return runs === 0 ? <FirstVisit /> : null;
 }

@@ -1,4 +1,4 @@
-/** An engine that stopped or lost its GPU, told on every screen with the way to start it again. */
+/** Alert on every screen: the engine stopped or lost its GPU, with a restart button. */
 
 import { Button } from "@mantine/core";
 import { useFacts, useHone } from "../hone.ts";

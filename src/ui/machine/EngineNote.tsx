@@ -1,4 +1,4 @@
-/** What computes, on every screen: a word that leads to more. */
+/** The provider, on every screen, as a link to the Machine screen. */
 
 import { useFacts } from "../hone.ts";
 import { Mark } from "../shell/Mark.tsx";

@@ -1,4 +1,4 @@
-/** Which provider computes and why, what the browser keeps, and what anything missing costs. */
+/** The provider with the reason for it, storage use, and the cost of missing features. */
 
 import { Group, List, NativeSelect, Stack, Text } from "@mantine/core";
 import type { EngineReport, ProviderChoice } from "../../protocol/engine.ts";
@@ -14,7 +14,7 @@ const choices: readonly { readonly value: ProviderChoice; readonly label: string
   { value: "wasm", label: words.choices.wasm },
 ];
 
-/** What is missing, and what that costs, a sentence each. What too few threads cost, the engine gives as its reason. */
+/** One sentence for each missing feature. The engine reports missing threads as its reason. */
 function costs({ provider, storage, problems }: EngineReport): string[] {
   const notes: string[] = [];
   if (provider === "wasm") notes.push(words.noGpu);
@@ -42,7 +42,7 @@ export function EngineStatus() {
               <Text size="sm">{report.reason}</Text>
               <Text size="sm" c="dimmed">
                 {machine(report)}
-                {report.storage.available && usage != null && words.kept(usage)}
+                {report.storage.available && usage != null && words.stored(usage)}
               </Text>
             </>
           ) : (

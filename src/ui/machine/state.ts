@@ -1,4 +1,4 @@
-/** The engine's state in a word and a colour. */
+/** The engine's state as a word and a colour. */
 
 import type { EngineReport } from "../../protocol/engine.ts";
 import type { EngineFacts } from "../../store/state.ts";

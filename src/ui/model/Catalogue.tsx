@@ -1,4 +1,4 @@
-/** A few models that are known to train here, with what each costs and is for. */
+/** A short list of tested models with size and memory. */
 
 import { Button } from "@mantine/core";
 import { useEffect } from "react";
@@ -10,10 +10,10 @@ import classes from "./Model.module.css";
 const words = modelWords.catalogue;
 
 interface CatalogueProps {
-  onLook(id: string): void;
+  onInspect(id: string): void;
 }
 
-export function Catalogue({ onLook }: CatalogueProps) {
+export function Catalogue({ onInspect }: CatalogueProps) {
   const hone = useHone();
   const entries = useFacts((state) => state.model.catalogue);
   const ready = useFacts((state) => state.engine.status === "ready");
@@ -43,11 +43,11 @@ export function Catalogue({ onLook }: CatalogueProps) {
             <Button
               size="compact-sm"
               variant="default"
-              aria-label={words.look(model.id)}
+              aria-label={words.inspect(model.id)}
               disabled={!ready || busy}
-              onClick={() => onLook(model.id)}
+              onClick={() => onInspect(model.id)}
             >
-              {words.lookShort}
+              {words.inspectShort}
             </Button>
           </li>
         ))}

@@ -1,4 +1,4 @@
-/** The model that a run starts from: which one, and what is known of it. */
+/** Choice of the base model, with its facts. */
 
 import { List, NativeSelect, Text } from "@mantine/core";
 import { useEffect } from "react";
@@ -33,7 +33,7 @@ function Summary({ model }: { readonly model: ModelSummary }) {
           [words.facts.vocabulary, count(model.vocabulary)],
           [words.facts.context, words.tokens(count(model.contextLength))],
           [words.facts.size, bytes(model.byteLength)],
-          [words.facts.kept, model.stored && lasting ? words.kept : words.notKept],
+          [words.facts.stored, model.stored && lasting ? words.stored : words.notStored],
           [words.facts.hash, <code key="hash">{hash.slice(0, 12)}</code>],
         ]}
       />

@@ -1,4 +1,4 @@
-/** What an expert asks of a model: its shape, its special tokens, its template, its files. */
+/** Details of a model: shape, special tokens, chat template and files. */
 
 import type { ModelDetails, ModelSummary } from "../../protocol/engine.ts";
 import { bytes, count } from "../format.ts";
@@ -9,14 +9,14 @@ import classes from "./Model.module.css";
 
 const words = modelWords.chosen;
 
-/** Lines of a template that are shown; the step Template and mask shows all of it. */
+/** Number of shown template lines. */
 const linesShown = 12;
-/** Special tokens that are shown: some models have hundreds that nobody uses. */
+/** Number of shown special tokens: some models have hundreds. */
 const tokensShown = 24;
 
 interface DetailsProps {
   readonly model: ModelSummary;
-  /** Null while they are asked for. */
+  /** Null until they are loaded. */
   readonly details: ModelDetails | null;
 }
 
@@ -49,8 +49,8 @@ export function Details({ model, details }: DetailsProps) {
                 [names.heads, names.headsOf(details.heads, details.keyValueHeads)],
                 [names.mlp, count(details.intermediateSize)],
                 [names.head, details.tiedHead ? names.tied : names.untied],
-                [names.begin, token(details.bos)],
-                [names.end, token(details.eos)],
+                [names.bos, token(details.bos)],
+                [names.eos, token(details.eos)],
                 [names.lora, bytes(details.needs.lora)],
                 [names.full, bytes(details.needs.full)],
               ]}

@@ -1,4 +1,4 @@
-/** How many bytes have come, how fast, and how long the rest takes; with the way to stop. */
+/** Progress of a download: bytes, rate, remaining time, and a stop button. */
 
 import { Button, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
@@ -12,7 +12,7 @@ import { rateOf, type Seen, withSeen } from "./rate.ts";
 const words = modelWords.progress;
 
 interface FetchProgressProps {
-  /** Said until the engine names what it does. */
+  /** Label until the engine reports a task. */
   readonly label: string;
   onStop(): void;
 }

@@ -1,4 +1,4 @@
-/** A model by its Hugging Face id or its address: looked at first, then fetched. */
+/** A model by Hugging Face id or address: inspection, then download. */
 
 import { Button, Loader, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
@@ -19,9 +19,9 @@ export function FromHub() {
   const fetching = useFacts(({ model }) => model.opening && model.from === "network");
   const [text, setText] = useState("");
 
-  const look = (event: FormEvent) => {
+  const inspect = (event: FormEvent) => {
     event.preventDefault();
-    if (text.trim() !== "") void hone.model.lookUp(text.trim());
+    if (text.trim() !== "") void hone.model.inspect(text.trim());
   };
 
   return (
@@ -29,7 +29,7 @@ export function FromHub() {
       <Text size="sm" c="dimmed">
         {words.lead}
       </Text>
-      <form onSubmit={look} className={classes.form}>
+      <form onSubmit={inspect} className={classes.form}>
         <TextInput
           label={words.label}
           placeholder={words.placeholder}
@@ -40,14 +40,14 @@ export function FromHub() {
           onChange={(event) => setText(event.currentTarget.value)}
         />
         <Button type="submit" variant="default" disabled={!ready || fetching || text.trim() === ""}>
-          {words.look}
+          {words.inspect}
         </Button>
       </form>
       {looking && (
         <div className={classes.line} role="status">
           <Loader size="xs" aria-hidden />
           <Text size="sm" className={classes.grow ?? ""}>
-            {words.looking}
+            {words.inspecting}
           </Text>
           <Button size="compact-sm" variant="default" onClick={hone.model.dismiss}>
             {words.cancel}
@@ -58,9 +58,9 @@ export function FromHub() {
       {found && !fetching && <Inspection found={found} />}
       <Opening from="network" label={words.opening} failed={words.failedFetch} note={words.stopNote} />
       <Catalogue
-        onLook={(id) => {
+        onInspect={(id) => {
           setText(id);
-          void hone.model.lookUp(id);
+          void hone.model.inspect(id);
         }}
       />
     </Panel>

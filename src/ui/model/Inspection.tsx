@@ -1,4 +1,4 @@
-/** A model that may be fetched: what it is, how large, what it needs; and then the fetch itself. */
+/** An inspected model: facts, download size, memory, and the download. */
 
 import { Alert, Anchor, Button, Group, Text } from "@mantine/core";
 import type { ModelInspection } from "../../protocol/engine.ts";
@@ -11,10 +11,10 @@ import classes from "./Model.module.css";
 const words = modelWords.hub;
 const chosen = modelWords.chosen;
 
-/** Addresses of a WebAssembly module of 32 bits. */
+/** Bytes that a 32-bit WebAssembly module can address. */
 const withoutGpu = 2 ** 32;
 
-/** Why fetching it would be no use, in a sentence; null when it would. */
+/** Reason why the model cannot be trained here; null where it can. */
 function doubt(found: ModelInspection, provider: "webgpu" | "wasm" | undefined): string | null {
   if (provider === "wasm" && found.needs.lora > withoutGpu) return words.tooLarge(bytes(found.needs.lora));
   return null;
@@ -36,7 +36,7 @@ export function Inspection({ found }: { readonly found: ModelInspection }) {
   };
   const label =
     found.fetched > 0 && missing !== null
-      ? words.goOn(bytes(missing))
+      ? words.resume(bytes(missing))
       : words.fetch(missing === null ? null : bytes(missing));
 
   return (
@@ -84,7 +84,7 @@ export function Inspection({ found }: { readonly found: ModelInspection }) {
           {doubtful}
         </Text>
       )}
-      {copyHash !== null && <Text size="sm">{words.kept}</Text>}
+      {copyHash !== null && <Text size="sm">{words.stored}</Text>}
       <Group gap="sm">
         {copyHash === null ? (
           <Button disabled={opening || noRoom || training} onClick={() => void hone.model.fetchFound()}>

@@ -1,4 +1,4 @@
-/** Choosing the model: the one that comes with the page, one from disk or from Hugging Face, one that is kept here. */
+/** Choice of the model: Seedling, from disk, from Hugging Face, or stored here. */
 
 import { type DragEvent, useState } from "react";
 import { useFacts, useHone } from "../hone.ts";
@@ -6,9 +6,9 @@ import { modelWords } from "../words/model.ts";
 import { ChosenModel } from "./ChosenModel.tsx";
 import { FromDisk } from "./FromDisk.tsx";
 import { FromHub } from "./FromHub.tsx";
-import { KeptModels } from "./KeptModels.tsx";
 import classes from "./Model.module.css";
 import { SeedlingCard } from "./SeedlingCard.tsx";
+import { StoredModels } from "./StoredModels.tsx";
 import { droppedSource } from "./source.ts";
 
 export function ModelPanel() {
@@ -26,7 +26,7 @@ export function ModelPanel() {
   };
 
   return (
-    // Dropping is a second way beside the buttons, so nothing here is out of a keyboard's reach.
+    // Dropping repeats the buttons, so the keyboard reaches everything.
     <section
       aria-label={modelWords.screen}
       className={classes.screen}
@@ -47,7 +47,7 @@ export function ModelPanel() {
         <div className={classes.column}>
           <SeedlingCard />
           <FromDisk />
-          <KeptModels />
+          <StoredModels />
         </div>
         <FromHub />
       </div>

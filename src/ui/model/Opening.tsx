@@ -1,4 +1,4 @@
-/** Where a model comes from, how far it is and why it does not: at the place from which it was asked for. */
+/** Progress or failure of opening a model, shown at its origin. */
 
 import { Anchor, Text } from "@mantine/core";
 import type { Failure, ModelFacts } from "../../store/state.ts";
@@ -9,18 +9,18 @@ import { FetchProgress } from "./FetchProgress.tsx";
 
 interface OpeningProps {
   readonly from: NonNullable<ModelFacts["from"]>;
-  /** Said until the engine names what it does. */
+  /** Label until the engine reports a task. */
   readonly label: string;
-  /** Over a failure. */
+  /** Title of a failure. */
   readonly failed: string;
-  /** Beside the progress. */
+  /** Text beside the progress. */
   readonly note?: string;
 }
 
 export function Opening({ from, label, failed, note }: OpeningProps) {
   const hone = useHone();
-  const { opening, from: asked, failure } = useFacts((state) => state.model);
-  if (asked !== from) return null;
+  const { opening, from: origin, failure } = useFacts((state) => state.model);
+  if (origin !== from) return null;
   if (!opening) return <ModelFailure title={failed} failure={failure} />;
   return (
     <div>
@@ -34,7 +34,7 @@ export function Opening({ from, label, failed, note }: OpeningProps) {
   );
 }
 
-/** A failure with a way to the model's page, where it names one. */
+/** A failure, with a link to the model's page if it names one. */
 export function ModelFailure({ title, failure }: { readonly title: string; readonly failure: Failure | null }) {
   const page = /https:\/\/huggingface\.co\/[\w-][\w.-]*\/[\w.-]*\w/.exec(failure?.message ?? "")?.[0];
   return (

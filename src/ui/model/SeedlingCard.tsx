@@ -1,4 +1,4 @@
-/** The model that comes with the page. */
+/** Seedling, the model of the page. */
 
 import { Button, Text } from "@mantine/core";
 import { isSeedling } from "../../store/seedling.ts";

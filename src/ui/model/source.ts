@@ -1,10 +1,10 @@
-/** From what a person points at to a model source. */
+/** Chosen or dropped files to a model source. */
 
 import type { ModelSource } from "../../protocol/engine.ts";
 
 /**
- * The files that lie directly in the chosen folder: a model folder often holds other formats of the same model in
- * folders below, with files of the same names.
+ * The files directly in the chosen folder: folders below it often have other formats of the model with equal file
+ * names.
  */
 export function topLevel(files: readonly File[]): ModelSource {
   const direct = files.filter(({ webkitRelativePath }) => webkitRelativePath.split("/").length <= 2);
@@ -12,18 +12,18 @@ export function topLevel(files: readonly File[]): ModelSource {
   return { kind: "files", files: direct, ...(folder && { name: folder }) };
 }
 
-/** What was dropped: files, or the files that lie directly in a folder. To be called while the drop is handled. */
+/** Dropped files, or the files directly in a dropped folder. Call it during the drop event. */
 export async function droppedSource(transfer: DataTransfer): Promise<ModelSource> {
-  // The entries are gone once the event is over.
+  // Entries are only valid during the event.
   const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   const files = [...transfer.files];
   const [folder, ...others] = entries;
   if (!folder || !isFolder(folder) || others.length > 0) return { kind: "files", files };
-  // One that cannot be read is refused like an empty one.
+  // An unreadable folder is refused as an empty one.
   return { kind: "files", files: await filesOf(folder).catch(() => []), name: folder.name };
 }
 
-// Their classes have no names that every browser knows.
+// Not every browser has a class for entries.
 const isFolder = (entry: FileSystemEntry): entry is FileSystemDirectoryEntry => entry.isDirectory;
 const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile;
 
@@ -31,7 +31,7 @@ async function filesOf(folder: FileSystemDirectoryEntry): Promise<File[]> {
   const reader = folder.createReader();
   const files: File[] = [];
   for (;;) {
-    // A folder is told in parts, until one is empty.
+    // Entries arrive in parts, until one is empty.
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (entries.length === 0) return files;
     for (const entry of entries) {

@@ -1,4 +1,4 @@
-/** The control of one declared option: what was typed stays, a refusal stands at the field, a doubt below it. */
+/** The control of one option. The typed text stays; refusal and doubt are shown at the field. */
 
 import { Checkbox, Group, NativeSelect, Textarea, TextInput } from "@mantine/core";
 import classes from "./OptionField.module.css";
@@ -6,18 +6,18 @@ import type { Option } from "./option.ts";
 
 export interface OptionFieldProps<T> {
   readonly option: Option<T>;
-  /** What the other fields amount to. */
+  /** Values of all fields. */
   readonly settings: T;
-  /** The defaults: a setting left at its default is doubted only where another setting gives reason to. */
+  /** The defaults: an unchanged setting is doubted only because of another setting. */
   readonly usual?: T;
-  /** What was typed; left out while the default stands. */
+  /** Typed text; undefined while the default applies. */
   readonly entry: string | undefined;
   readonly refusal: string | undefined;
   readonly disabled?: boolean;
   onEnter(field: string, text: string): void;
 }
 
-/** A model's own defaults may lie outside of what is usual for others. */
+/** Defaults of a model may lie outside the usual range. */
 function doubtOf<T>({ show, doubt }: Option<T>, settings: T, usual: T | undefined): ReturnType<Option<T>["doubt"]> {
   const found = doubt(settings);
   return usual !== undefined && show(usual) === show(settings) && doubt(usual) === found ? null : found;

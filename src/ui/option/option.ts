@@ -1,32 +1,32 @@
-/** A declared setting as a form has it: how its control shows a value as text, and reads what a person types. */
+/** A setting as a form option: its value as text, and the parser of typed text. */
 
 import type { Recipe } from "../../run/recipe.ts";
 import type { Control, NumberControl, Setting, Words } from "../../run/setting.ts";
 
-/** What reading gives: the settings with the new value, or the reason for refusing. */
+/** The settings with the new value, or the reason of the refusal. */
 export type Reading<T> = { readonly settings: T } | { readonly refusal: string };
 
 export interface Option<T> {
-  /** Names the field in forms, in storage and for scripts. */
+  /** Name of the field in forms, storage and scripts. */
   readonly field: string;
-  /** Plain words. */
+  /** Label of the field. */
   readonly label: string;
-  /** The field's own term, where it differs. */
+  /** Unit or term in brackets after the label. */
   readonly term: string | null;
   readonly help: string;
   readonly control: Control;
-  /** The present value as it would be typed. */
+  /** The present value as text. */
   show(settings: T): string;
   read(settings: T, text: string): Reading<T>;
-  /** Why an allowed value may still be a mistake; null when it is usual. */
+  /** Why an allowed value may be a mistake; null for a usual value. */
   doubt(settings: T): string | null;
-  /** Whether it exists beside the other settings. */
+  /** Whether it applies with the other settings. */
   applies(settings: T): boolean;
-  /** Whether another setting replaces it for now. */
+  /** Whether another setting replaces it. */
   replaced(settings: T): boolean;
 }
 
-/** 2e-4 rather than 0.0002: rates are read by their exponent. */
+/** 2e-4 instead of 0.0002: exponents are easier to compare. */
 export function showNumber(value: number): string {
   return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential().replace("e-0", "e-") : String(value);
 }
@@ -35,7 +35,7 @@ function readNumber(text: string, { minimum, maximum, above, below, integer }: N
   const typed = text.trim();
   const value = Number(typed);
   if (typed === "") return "Enter a number.";
-  if (!Number.isFinite(value)) return `"${typed}" is not a number; write it like 0.5 or 2e-4.`;
+  if (!Number.isFinite(value)) return `"${typed}" is not a number. Write it like 0.5 or 2e-4.`;
   if (integer && !Number.isInteger(value)) return `${typed} is not a whole number.`;
   const lowEnough = below ? value < maximum : value <= maximum;
   const highEnough = above ? value > minimum : value >= minimum;
@@ -47,13 +47,13 @@ function readNumber(text: string, { minimum, maximum, above, below, integer }: N
 
 type Read<Value> = { readonly value: Value } | { readonly refusal: string };
 
-/** A number that must be there. */
+/** Parses a required number. */
 function readRequired(control: NumberControl, text: string): Read<number> {
   const value = readNumber(text, control);
   return typeof value === "number" ? { value } : { refusal: value };
 }
 
-/** A number that may be left empty, which is off. */
+/** Parses an optional number; empty is null. */
 function readOptional(control: NumberControl, text: string): Read<number | null> {
   if (text.trim() === "") return { value: null };
   const value = readNumber(text, control);
@@ -81,15 +81,13 @@ function readValue(control: Control, text: string): Read<unknown> {
     case "text":
       return { value: text === "" ? null : text };
     case "switch":
-      return text === "on" || text === "off"
-        ? { value: text === "on" }
-        : { refusal: `"${text}" is neither on nor off.` };
+      return text === "on" || text === "off" ? { value: text === "on" } : { refusal: `"${text}" is not on or off.` };
     case "choice":
       return control.choices.some(({ value }) => value === text)
         ? { value: text }
         : { refusal: `"${text}" is not one of the choices.` };
     case "several": {
-      // Typed as a comma-separated list.
+      // The text is a comma-separated list.
       const named = text.split(",");
       const chosen = control.choices.filter((choice) => named.includes(choice));
       return chosen.length > 0 ? { value: chosen } : { refusal: "Choose at least one." };
@@ -97,7 +95,7 @@ function readValue(control: Control, text: string): Read<unknown> {
   }
 }
 
-/** A setting of the recipe. */
+/** A setting of the recipe as an option. */
 export function optionOf(setting: Setting): Option<Recipe> {
   const { field, label, term, help, control, applies, replaced } = setting;
   return {
@@ -147,16 +145,16 @@ function numeric<T, Value extends number | null>(
   };
 }
 
-/** A number that must be there, of settings that are no part of a recipe. */
+/** A required number outside of a recipe. */
 export const numberOption = <T>(declared: Declared<T, number>): Option<T> => numeric(declared, false, readRequired);
 
-/** One that may be left empty, which is off. */
+/** An optional number outside of a recipe; empty is null. */
 export const optionalNumberOption = <T>(declared: Declared<T, number | null>): Option<T> =>
   numeric(declared, true, readOptional);
 
 /**
- * Applies every entry to the defaults, in the order of the options; what is refused keeps its default and is named with the
- * reason. An option that does not exist beside the settings before it is not read.
+ * Applies every entry to the defaults, in the order of the options. A refused entry has its default, and its reason in
+ * `refusals`. An option that does not apply is not read.
  */
 export function readEntries<T>(
   defaults: T,

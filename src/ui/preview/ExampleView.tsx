@@ -1,4 +1,4 @@
-/** One example three times, side by side: what the row says, the rendered template, the tokens; pointing at one lights the others. */
+/** One example in three linked panes: messages, rendered template, tokens. */
 
 import { NativeSelect, Text } from "@mantine/core";
 import { useCallback, useMemo, useState } from "react";
@@ -14,10 +14,10 @@ import { type PreviewExample, type PreviewRow, proofWords } from "./roles.ts";
 import { TokensPane } from "./TokensPane.tsx";
 import { linkName } from "./tokenName.ts";
 
-/** What is pointed at: the pointer's place before the keyboard's. */
+/** The selected part: the pointer wins over the keyboard. */
 function useLink() {
   const [link, setLink] = useState<Link | null>(null);
-  // The same place named again must not render anything.
+  // An unchanged selection must not render.
   const point = useCallback(
     (next: Link | null) =>
       setLink((before) => (before?.kind === next?.kind && before?.index === next?.index ? before : next)),
@@ -34,7 +34,7 @@ function Numbers({ example }: { readonly example: PreviewExample }) {
     <p className={classes.numbers} data-testid="row-numbers">
       <b>{words.tokens(tokens.length)}</b>
       <span>
-        <b>{words.learnt(supervised)}</b>
+        <b>{words.supervised(supervised)}</b>
         {tokens.length > 0 && words.share(share(supervised / tokens.length))}
       </span>
       {cut > 0 && <span className={classes.doubt}>{words.cut(cut)}</span>}
@@ -96,7 +96,7 @@ interface RowViewProps {
   readonly shown: PreviewRow;
 }
 
-/** A row: its examples, or why there is none; and as its file has it. */
+/** A row: its examples or the reason for none, and its raw form. */
 export function RowView({ shown }: RowViewProps) {
   const [thread, setThread] = useState(0);
   const example = shown.examples[thread] ?? shown.examples[0];

@@ -1,4 +1,4 @@
-/** What colours, lines and grounds mean. */
+/** Legend of colours, lines and fills. */
 
 import { legendWords as words } from "../words/preview.ts";
 import classes from "./paint.module.css";
@@ -7,16 +7,16 @@ import { type Paint, paintNames } from "./roles.ts";
 const order: readonly Paint[] = ["system", "user", "assistant", "tool", "text", "template"];
 
 interface LegendProps {
-  /** Those that are there. */
+  /** Roles of the example. */
   readonly paints: readonly Paint[];
-  /** Also how single tokens are marked. */
+  /** Whether marks of single tokens are included. */
   readonly tokens?: boolean;
 }
 
 export function Legend({ paints, tokens = false }: LegendProps) {
   const shown = order.filter((paint) => paints.includes(paint));
-  // The ground is shown in the colour of what is learnt, where there is any.
-  const learnt = shown.find((paint) => paint === "assistant" || paint === "text") ?? "assistant";
+  // The fill has the colour of a supervised role of the example.
+  const filled = shown.find((paint) => paint === "assistant" || paint === "text") ?? "assistant";
   return (
     <ul className={classes.legend} aria-label={words.title}>
       {shown.map((paint) => (
@@ -27,10 +27,10 @@ export function Legend({ paints, tokens = false }: LegendProps) {
         </li>
       ))}
       <li>
-        <span className={`${classes.paint} ${classes.key}`} data-paint={learnt} data-learnt>
-          {words.learnt}
+        <span className={`${classes.paint} ${classes.key}`} data-paint={filled} data-learnt>
+          {words.filled}
         </span>
-        {words.learntMeans}
+        {words.filledMeans}
       </li>
       {tokens && (
         <>

@@ -1,4 +1,4 @@
-/** What the row says, message by message. */
+/** The messages of a row. */
 
 import { Button } from "@mantine/core";
 import { memo, useState } from "react";
@@ -9,14 +9,14 @@ import paint from "./paint.module.css";
 import { paintNames, paintOfRole, weightText } from "./roles.ts";
 import { RunningText } from "./visible.tsx";
 
-/** Characters shown at once. */
+/** Number of characters shown at first. */
 const begin = 20_000;
 
 interface MessagesPaneProps {
   readonly links: Links;
   readonly link: Link | null;
   onLink(link: Link | null): void;
-  /** A message was chosen: brings its tokens into view. */
+  /** Scrolls to the tokens of a chosen message. */
   onChoose(link: Link): void;
 }
 
@@ -79,7 +79,7 @@ export function MessagesPane({ links, link, onLink, onChoose }: MessagesPaneProp
         const linked = index === message;
         return (
           <MessageItem
-            // A message is its place: nothing else names it.
+            // A message has no other key than its index.
             key={`message ${index.toString()}`}
             links={links}
             index={index}

@@ -1,4 +1,4 @@
-/** The rows as the model will see them: a list to go through, and one row from message to loss weight. */
+/** Preview: the list of rows, and one row from message to loss weight. */
 
 import { Button, Checkbox, Group, NativeSelect, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useEffect, useMemo, useState } from "react";
@@ -12,7 +12,7 @@ import { allRows, problemRows, someRows } from "./order.ts";
 import classes from "./Preview.module.css";
 import { RowList } from "./RowList.tsx";
 
-/** What the preview needs and has not. */
+/** Missing requirements of the preview. */
 function Missing() {
   const { model, sources } = useSpec();
   const { modelFailure } = useFacts((state) => state.data);
@@ -58,7 +58,7 @@ export function PreviewPanel() {
   const hone = useHone();
   const {
     source: wanted,
-    row: asked,
+    row: chosenRow,
     problemsOnly,
     view,
     shown,
@@ -74,7 +74,7 @@ export function PreviewPanel() {
   const source = sources[index];
   const hash = source?.hash;
   const count = source?.rows ?? 0;
-  const row = Math.max(0, Math.min(asked, count - 1));
+  const row = Math.max(0, Math.min(chosenRow, count - 1));
   const excluded = useFacts(({ data }) => data.chosen[index]?.excluded.includes(row) ?? false);
   const filtering = problemsOnly && report !== null;
   const order = useMemo(
@@ -82,7 +82,7 @@ export function PreviewPanel() {
     [filtering, report, index, count],
   );
 
-  // A settled spec may still be on sources that were chosen before.
+  // A settled spec may still have the previous sources.
   const ready = settled !== null && hash !== undefined && settled.spec.sources[index]?.hash === hash;
   const spec = ready ? settled.spec : null;
   useEffect(() => {
@@ -99,11 +99,11 @@ export function PreviewPanel() {
       </Panel>
     );
 
-  const look = (next: number | null) => {
-    if (next !== null) hone.preview.look(hash, next);
+  const show = (next: number | null) => {
+    if (next !== null) hone.preview.show(hash, next);
   };
   const place = order.placeOf(row);
-  // Of a row that is not listed, the place is that of the one before it.
+  // A row that is not listed has the place of its predecessor.
   const listed = order.rowAt(place) === row;
   const previous = order.rowAt(listed ? place - 1 : place);
   const next = order.rowAt(place + 1);
@@ -120,26 +120,26 @@ export function PreviewPanel() {
             aria-label={words.source}
             value={hash}
             data={sources.map(({ hash, name }) => ({ value: hash, label: name }))}
-            onChange={(event) => hone.preview.look(event.currentTarget.value, 0)}
+            onChange={(event) => hone.preview.show(event.currentTarget.value, 0)}
           />
         )
       }
     >
       <div className={classes.bar}>
         <Group gap="xs">
-          <Button size="xs" variant="default" disabled={previous === null} onClick={() => look(previous)}>
+          <Button size="xs" variant="default" disabled={previous === null} onClick={() => show(previous)}>
             {words.previous}
           </Button>
-          <Button size="xs" variant="default" disabled={next === null} onClick={() => look(next)}>
+          <Button size="xs" variant="default" disabled={next === null} onClick={() => show(next)}>
             {words.next}
           </Button>
-          <GoTo rows={count} onGo={look} />
+          <GoTo rows={count} onGo={show} />
         </Group>
         <Group gap="lg" align="flex-start">
           <Checkbox
             size="sm"
-            label={words.asked}
-            description={words.askedAbout}
+            label={words.prompt}
+            description={words.promptAbout}
             checked={view === "prompt"}
             onChange={(event) => hone.preview.view(event.currentTarget.checked ? "prompt" : "training")}
           />
@@ -159,7 +159,7 @@ export function PreviewPanel() {
       </div>
       <div className={classes.columns}>
         {order.length > 0 ? (
-          <RowList key={`${hash} ${filtering}`} order={order} row={row} onRow={look} />
+          <RowList key={`${hash} ${filtering}`} order={order} row={row} onRow={show} />
         ) : (
           <Text size="sm" c="dimmed">
             {words.noProblem}

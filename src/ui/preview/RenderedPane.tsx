@@ -1,4 +1,4 @@
-/** The rendered template: its stretches in reading order, each in the colour of whose it is. */
+/** The rendered template: its spans in order, each in the colour of its role. */
 
 import { type KeyboardEvent, memo, useRef, useState } from "react";
 import { linkWords as words } from "../words/preview.ts";
@@ -15,17 +15,17 @@ interface RenderedPaneProps {
   onChoose(link: Link): void;
 }
 
-interface StretchProps {
+interface SpanProps {
   readonly links: Links;
   readonly index: number;
   readonly linked: boolean;
   readonly start: number | null;
   readonly end: number;
-  /** Whether the keyboard enters here. */
+  /** Whether Tab enters at this span. */
   readonly entry: boolean;
 }
 
-const Stretch = memo(function Stretch({ links, index, linked, start, end, entry }: StretchProps) {
+const Span = memo(function Span({ links, index, linked, start, end, entry }: SpanProps) {
   const span = links.example.spans[index];
   if (!span) return null;
   const text = links.example.text.slice(span.start, span.end);
@@ -36,9 +36,9 @@ const Stretch = memo(function Stretch({ links, index, linked, start, end, entry 
     <span
       role="option"
       aria-selected={linked}
-      aria-label={words.stretchOf(index + 1, name, span.supervised ? words.learnt : words.context, beginning)}
+      aria-label={words.spanOf(index + 1, name, span.supervised ? words.supervised : words.context, beginning)}
       tabIndex={entry ? 0 : -1}
-      className={`${paint.paint} ${classes.stretchOption}`}
+      className={`${paint.paint} ${classes.spanOption}`}
       data-span={index}
       data-paint={links.paints[index]}
       data-learnt={span.supervised || undefined}
@@ -111,7 +111,7 @@ export function RenderedPane({ links, link, onLink, onChoose }: RenderedPaneProp
         const start = token ? Math.max(0, token.start - span.start) : null;
         const end = token ? Math.min(span.end, token.end) - span.start : 0;
         return (
-          <Stretch
+          <Span
             key={`${span.start} ${span.end} ${index.toString()}`}
             links={links}
             index={index}

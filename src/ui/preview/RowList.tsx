@@ -1,4 +1,4 @@
-/** The rows of a source as a list that holds only those in sight, whatever their number. */
+/** The rows of a source as a virtual list. */
 
 import { Button, Text } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
@@ -10,12 +10,12 @@ import { rowListWords as words } from "../words/preview.ts";
 import type { RowOrder } from "./order.ts";
 import classes from "./Preview.module.css";
 
-/** Pixels of a row. */
+/** Height of a row in pixels. */
 const height = 48;
-/** Browsers draw no taller list than about 33 million pixels. */
+/** Browsers limit an element to about 33 million pixels. */
 const listed = 500_000;
 
-/** The state in a word, where it is not simply used. */
+/** The state of a row that is not used as it is. */
 function stateWord({ state, lost }: RowHead): string | null {
   if (state !== "used") return words.states[state];
   return lost > 0 ? words.cut : null;
@@ -37,7 +37,7 @@ function RowLine({ row, head }: { readonly row: number; readonly head: RowHead |
 
 interface RowListProps {
   readonly order: RowOrder;
-  /** The row shown. */
+  /** Index of the shown row. */
   readonly row: number;
   onRow(row: number): void;
 }
@@ -61,7 +61,7 @@ export function RowList({ order, row, onRow }: RowListProps) {
   const from = order.rowAt(first + (items[0]?.index ?? 0));
   const last = order.rowAt(first + (items.at(-1)?.index ?? -1));
 
-  // With the version, for a changed listing makes what is in sight unknown again.
+  // Depends on the version, because a changed listing reloads the visible rows.
   useEffect(() => {
     if (version >= 0 && from !== null && last !== null) heads.want(from, last + 1);
   }, [heads, from, last, version]);

@@ -1,4 +1,4 @@
-/** The tokens as the model gets them: in lines of which only those in sight are in the page, one after another by keyboard. */
+/** The tokens of an example as a virtual list of lines, with arrow keys. */
 
 import { defaultRangeExtractor, useVirtualizer } from "@tanstack/react-virtual";
 import { type CSSProperties, type KeyboardEvent, memo, useCallback, useEffect, useRef, useState } from "react";
@@ -13,9 +13,9 @@ interface LineProps {
   readonly links: Links;
   readonly first: number;
   readonly end: number;
-  /** What is pointed at, where it touches this line. */
+  /** The selection, where it touches this line. */
   readonly link: Link | null;
-  /** The token that the keyboard enters at, where it is in this line. */
+  /** The token at which Tab enters, if in this line. */
   readonly entry: number | null;
 }
 
@@ -52,7 +52,7 @@ interface TokensPaneProps {
   readonly links: Links;
   readonly link: Link | null;
   onLink(link: Link | null): void;
-  /** Brought into view when it changes. */
+  /** Scrolled into view when it changes. */
   readonly wanted: { readonly token: number } | null;
 }
 
@@ -70,7 +70,7 @@ export function TokensPane({ links, link, onLink, wanted }: TokensPaneProps) {
     getScrollElement: () => pane.current,
     estimateSize: () => 30,
     overscan: 6,
-    // The line that the keyboard is in stays, or the focus would be lost.
+    // The focused line stays mounted, or the focus is lost.
     rangeExtractor: useCallback(
       (range: Parameters<typeof defaultRangeExtractor>[0]) =>
         [...new Set([...defaultRangeExtractor(range), Math.min(entryLine, range.count - 1)])].sort((a, b) => a - b),
@@ -84,7 +84,7 @@ export function TokensPane({ links, link, onLink, wanted }: TokensPaneProps) {
     virtualizer.scrollToIndex(links.lineOf(wanted.token), { align: "start" });
   }, [wanted, links, virtualizer]);
 
-  // Only a move by keyboard takes the focus with it.
+  // Only a move by keyboard moves the focus.
   useEffect(() => {
     if (!moved.current) return;
     moved.current = false;
@@ -100,7 +100,7 @@ export function TokensPane({ links, link, onLink, wanted }: TokensPaneProps) {
     onLink(index === null ? null : { kind: "token", index });
   };
 
-  /** The token above or below, as they stand on the screen. */
+  /** The token above or below on the screen. */
   const neighbour = (down: boolean): number => {
     const element = (index: number) => pane.current?.querySelector<HTMLElement>(`[data-token="${index}"]`);
     const own = element(present)?.getClientRects()[0];

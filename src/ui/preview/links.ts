@@ -1,8 +1,8 @@
-/** Which message, which stretch of text and which tokens belong together: found once for an example, asked at each move. */
+/** Links between messages, spans and tokens of an example, computed once. */
 
 import { type Paint, type PreviewExample, paintOf, type Span } from "./roles.ts";
 
-/** What a person points at. */
+/** A selected message, span or token. */
 export interface Link {
   readonly kind: "message" | "span" | "token";
   readonly index: number;
@@ -17,9 +17,9 @@ export interface Range {
 export interface Links {
   readonly example: PreviewExample;
   readonly paints: readonly Paint[];
-  /** Index of the span in which each token begins; -1 outside of all. */
+  /** Index of the span in which each token begins; -1 outside all spans. */
   readonly spanOfToken: Int32Array;
-  /** Tokens in lines, as [first, end): a line ends at a line break, or where it would be long. */
+  /** Lines of tokens as [first, end): a line ends at a line break or at its maximum length. */
   readonly lines: readonly (readonly [first: number, end: number])[];
   /** The line of a token. */
   lineOf(token: number): number;
@@ -27,13 +27,13 @@ export interface Links {
   messageOf(link: Link): number | null;
   isSpanLinked(span: number, link: Link): boolean;
   isTokenLinked(token: number, link: Link): boolean;
-  /** First token of a link, or null where it has none. */
+  /** First token of a link; null where it has none. */
   firstToken(link: Link): number | null;
-  /** The stretch of a message's content that a token or span stands for; null where that is not exactly known. */
+  /** Range of a message's content for a token or span; null where it is not exact. */
   rangeInMessage(message: number, link: Link): Range | null;
 }
 
-/** A line of this many tokens ends at the next word, at the latest after `longest`. */
+/** A line of this many tokens ends at the next word, or after `longest` tokens. */
 const usual = 56;
 const longest = 72;
 
@@ -75,8 +75,8 @@ export function linksOf(example: PreviewExample): Links {
 
   const touches = (token: number, span: number) => {
     const { start, end } = tokens[token] ?? { start: 0, end: 0 };
-    const stretch = spans[span];
-    return spanOfToken[token] === span || (stretch !== undefined && start < stretch.end && end > stretch.start);
+    const other = spans[span];
+    return spanOfToken[token] === span || (other !== undefined && start < other.end && end > other.start);
   };
   const spanOf = (link: Link): Span | undefined =>
     link.kind === "span" ? spans[link.index] : spans[spanOfToken[link.index] ?? -1];
@@ -89,10 +89,10 @@ export function linksOf(example: PreviewExample): Links {
     return span !== undefined && span.message === link.index;
   };
 
-  // Contents whose stretches, joined, are the message: only then an offset in the text is one in the message.
+  // Messages whose spans join to the whole content: only then text offsets map to message offsets.
   const exact = messages.map(({ content }, index) => {
-    const stretches = spans.filter(({ message, kind }) => message === index && kind === "content");
-    return stretches.map(({ start, end }) => text.slice(start, end)).join("") === content ? stretches : null;
+    const contents = spans.filter(({ message, kind }) => message === index && kind === "content");
+    return contents.map(({ start, end }) => text.slice(start, end)).join("") === content ? contents : null;
   });
 
   return {
@@ -114,12 +114,12 @@ export function linksOf(example: PreviewExample): Links {
       return found < 0 ? null : found;
     },
     rangeInMessage(message, link) {
-      const stretch = link.kind === "token" ? tokens[link.index] : link.kind === "span" ? spans[link.index] : undefined;
-      if (!stretch) return null;
+      const range = link.kind === "token" ? tokens[link.index] : link.kind === "span" ? spans[link.index] : undefined;
+      if (!range) return null;
       let offset = 0;
       for (const { start, end } of exact[message] ?? []) {
-        const from = Math.max(start, stretch.start);
-        const to = Math.min(end, stretch.end);
+        const from = Math.max(start, range.start);
+        const to = Math.min(end, range.end);
         if (from < to) return { start: offset + from - start, end: offset + to - start };
         offset += end - start;
       }

@@ -1,12 +1,12 @@
-/** Which rows are listed, in which order: all of a source, or those that the report has something against. */
+/** The listed rows: all of a source, or those with problems. */
 
 import type { DataReport } from "../../quality/report.ts";
 
 export interface RowOrder {
   readonly length: number;
-  /** The row at a place, null outside. */
+  /** The row at a place; null outside. */
   rowAt(place: number): number | null;
-  /** The place of a row; of one that is not listed, that of the next before it, or -1. */
+  /** The place of a row; for a row that is not listed, the place of its predecessor or -1. */
   placeOf(row: number): number;
 }
 
@@ -36,7 +36,7 @@ export function someRows(rows: readonly number[]): RowOrder {
   };
 }
 
-/** Rows of a source that are left out, or that a warning or a failed check names; ascending. Hints do not count. */
+/** Rows of a source that are left out, or named by a warning or a failed check, ascending. */
 export function problemRows(report: DataReport, source: number): number[] {
   const rows = new Set<number>();
   for (const left of report.leftOut) if (left.source === source) rows.add(left.row);

@@ -1,4 +1,4 @@
-/** How roles look and are called: a colour and a line of its own kind each, so that colour is never the only sign. */
+/** Name, colour and line style of each role, so that colour is never the only sign. */
 
 import type { PreviewExample, PreviewRow } from "../../protocol/datasets.ts";
 import { roleWords } from "../words/preview.ts";
@@ -7,12 +7,12 @@ export type Span = PreviewExample["spans"][number];
 export type Token = PreviewExample["tokens"][number];
 export type { PreviewExample, PreviewRow };
 
-/** What a stretch is painted as: whose words, plain text, or the template's own marks. */
+/** Paint of a span: a role, plain text, or marks of the template. */
 export type Paint = "system" | "user" | "assistant" | "tool" | "text" | "template";
 
 export const paintNames: Readonly<Record<Paint, string>> = roleWords.paints;
 
-/** A mark that is learnt, such as the end of an answer, is part of the answer; others are the template's. */
+/** A supervised mark, for example a stop token, has the paint of the answer. */
 export function paintOf({ role, kind, supervised }: Pick<Span, "role" | "kind" | "supervised">): Paint {
   if (kind === "control" && !(supervised && role !== null)) return "template";
   return role ?? "text";

@@ -1,4 +1,4 @@
-/** What is pointed at, in words: for screen readers, and for the line below the panes. */
+/** The selection as text, for screen readers and the line below the panes. */
 
 import { linkWords as words } from "../words/preview.ts";
 import type { Link, Links } from "./links.ts";
@@ -19,7 +19,7 @@ export function tokenName(links: Links, index: number): string {
   return words.token(index + 1, shown, id, paint, weightText(weight)) + notes;
 }
 
-/** A sentence on what is pointed at. */
+/** The selection as a sentence. */
 export function linkName(links: Links, link: Link): string {
   const { messages, spans, tokens } = links.example;
   if (link.kind === "token") {
@@ -35,6 +35,6 @@ export function linkName(links: Links, link: Link): string {
   }
   const span = spans[link.index];
   if (!span) return "";
-  const learnt = span.supervised ? words.learnt : words.context;
-  return words.stretch(link.index + 1, paintName(links, link.index), counted, learnt, span.start, span.end);
+  const mask = span.supervised ? words.supervised : words.context;
+  return words.span(link.index + 1, paintName(links, link.index), counted, mask, span.start, span.end);
 }

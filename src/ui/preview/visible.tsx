@@ -1,4 +1,6 @@
-/** Text whose white space can be seen: · for a space, ↵ for a line break, → for a tab, and a name for what has no shape. */
+/**
+ * Text with visible white space: · for a space, ↵ for a line break, → for a tab, and names for invisible characters.
+ */
 
 import { Fragment, type ReactNode } from "react";
 import { linkWords as words } from "../words/preview.ts";
@@ -12,10 +14,10 @@ function sign(character: string): string {
   return signs[character] ?? `‹${code.toString(16).toUpperCase().padStart(4, "0")}›`;
 }
 
-/** Controls, and characters without a width or with a hidden meaning. */
+/** Control characters, and characters without width. */
 const unseen = "\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u00ad\\u200b-\\u200f\\u2028-\\u202e\\u2060\\ufeff";
 const inToken = new RegExp(`[ \\n\\t\\u00a0${unseen}]`, "g");
-/** In running text only white space that would go unnoticed: doubled, at an end, a tab, a line break. */
+/** In running text only unusual white space: doubled, at an end, tabs, line breaks. */
 const inText = new RegExp(` {2,}|^ | $| (?=\\n)|(?<=\\n) |[\\n\\t\\u00a0${unseen}]`, "g");
 
 function marked(text: string, pattern: RegExp, breaks: boolean): ReactNode {
@@ -36,15 +38,15 @@ function marked(text: string, pattern: RegExp, breaks: boolean): ReactNode {
   return pieces;
 }
 
-/** A token's text, all of it visible. */
+/** A token's text with all white space visible. */
 export function tokenText(text: string): ReactNode {
   return text === "" ? <i className={classes.space}>{words.emptyToken}</i> : marked(text, inToken, false);
 }
 
-/** Longer texts would hold more signs than a browser lays out at ease; they stand as they are. */
+/** Longer texts stay unmarked: too many signs slow the layout. */
 const longestMarked = 20_000;
 
-/** Running text, with a stretch of it brought out. */
+/** Running text with a highlighted range. */
 export function RunningText({ text, range }: { readonly text: string; readonly range?: Range | null }) {
   const show = (part: string) => (text.length > longestMarked ? part : marked(part, inText, true));
   if (!range) return show(text);

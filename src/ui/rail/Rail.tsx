@@ -1,4 +1,4 @@
-/** The way through the page: its steps in order, each with where it stands; below them what lies beside the way. */
+/** The navigation: steps with their states, then the other screens. */
 
 import { VisuallyHidden } from "@mantine/core";
 import { pages } from "../../store/address.ts";
@@ -8,11 +8,11 @@ import { pageWords, railWords } from "../words/rail.ts";
 import { type Line, useLines } from "./lines.ts";
 import classes from "./Rail.module.css";
 
-/** The steps, numbered; the others stand beside them. */
+/** The numbered steps. */
 export const steps: readonly PageName[] = pages.slice(0, 6);
 const beside: readonly PageName[] = pages.slice(6);
 
-/** Apart from the rail, which need not be drawn again for each step of a run. */
+/** A component of its own, so that a training step does not render the rail. */
 function Training({ runId, total }: { readonly runId: string; readonly total: number }) {
   const step = useLive(runId).steps.step.at(-1) ?? 0;
   return (

@@ -1,4 +1,4 @@
-/** Where each screen stands, in a line: what the rail says beside its name. */
+/** State of each screen in one line, for the rail. */
 
 import { settingsAt } from "../../run/recipe.ts";
 import { templateLabel } from "../../run/rowFields.ts";
@@ -18,10 +18,10 @@ export interface Line {
 
 const words = railWords.lines;
 
-/** Fields that are set under Template and mask; the rest belongs to Train. */
+/** Fields of Template and mask; the others belong to Train. */
 const templateNames = new Set(settingsAt("template").map(({ field }) => field));
 
-/** The run that is looked at, trained or newest. */
+/** The shown run: the one in training, or the newest. */
 function useRun() {
   return useFacts(({ runs, training }) => runs.list.find(({ id }) => id === training.runId) ?? runs.list[0]);
 }
@@ -46,7 +46,7 @@ export function useLines(): Readonly<Record<PageName, Line>> {
   );
   const template = words.template(templateLabel(recipe.template).split("  ")[0] ?? "", words.masks[recipe.mask]);
   const { steps, epochs } = lastStage(recipe);
-  const length = steps === null ? plural(epochs, "pass", "passes") : plural(steps, "step");
+  const length = steps === null ? plural(epochs, "epoch") : plural(steps, "step");
 
   const exam = (): Line | null => {
     if (!results?.tuned) return null;

@@ -1,4 +1,4 @@
-/** The hard checks: passed or failed in a word and a sign, and where failed, the way out. */
+/** Preflight checks: passed or failed, with a remedy for each failure. */
 
 import type { Check } from "../../quality/report.ts";
 import { checksWords as words } from "../words/report.ts";
@@ -7,7 +7,7 @@ import { RowLinks } from "./RowLinks.tsx";
 
 export function Checks({ checks }: { readonly checks: readonly Check[] }) {
   if (checks.length === 0) return null;
-  // What failed comes first: it is what there is to do.
+  // Failed checks come first.
   const ordered = [...checks].sort((a, b) => Number(a.passed) - Number(b.passed));
   return (
     <section aria-label={words.title} id="preflight">

@@ -1,4 +1,4 @@
-/** What was excluded in this session, each with the way back. */
+/** Exclusions of this session, each with undo. */
 
 import { Button } from "@mantine/core";
 import { useFacts, useHone } from "../hone.ts";

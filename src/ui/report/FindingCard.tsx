@@ -1,4 +1,4 @@
-/** One finding: what, why it matters, which rows, and one click to take them out. */
+/** One finding: title, detail, rows, and a button that excludes them. */
 
 import { Button } from "@mantine/core";
 import type { Finding } from "../../quality/report.ts";
@@ -9,7 +9,7 @@ import { RowLinks } from "./RowLinks.tsx";
 
 interface FindingCardProps {
   readonly finding: Finding;
-  /** Of a report that is out of date: its rows may no longer be at fault. */
+  /** The report is out of date, so its rows may be fixed. */
   readonly stale: boolean;
 }
 

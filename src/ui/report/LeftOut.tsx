@@ -1,4 +1,4 @@
-/** Rows that are left out, each with the reason. */
+/** Rows left out, each with the reason. */
 
 import type { DataReport } from "../../quality/report.ts";
 import { ProblemList } from "../shell/ProblemList.tsx";

@@ -1,4 +1,4 @@
-/** What is known about all rows before a run: checks that must pass, findings, counts, lengths. */
+/** The quality report on all rows: checks, findings, counts and lengths. */
 
 import { Button, Group, Text } from "@mantine/core";
 import type { DataReport } from "../../quality/report.ts";
@@ -28,7 +28,7 @@ function Body({ report, stale }: { readonly report: DataReport; readonly stale: 
           [words.facts.examples, examples.toLocaleString("en")],
           [words.facts.leftOut, leftOutCount.toLocaleString("en")],
           [words.facts.tokens, tokens.toLocaleString("en")],
-          [words.facts.learnt, words.facts.learntOf(supervisedTokens, tokens)],
+          [words.facts.supervised, words.facts.supervisedOf(supervisedTokens, tokens)],
           [words.facts.median, words.facts.length(lengths.median)],
           [words.facts.longest, words.facts.length(lengths.longest)],
           [

@@ -1,4 +1,4 @@
-/** Rows as buttons that show them in the preview. */
+/** Rows as buttons that open the preview. */
 
 import { Button } from "@mantine/core";
 import { useState } from "react";
@@ -8,7 +8,7 @@ import { useSpec } from "../spec.tsx";
 import { rowWords as words } from "../words/report.ts";
 import classes from "./Report.module.css";
 
-/** Shown at first, and at most. */
+/** Number of rows shown at first, and at most. */
 const few = 8;
 const many = 200;
 
@@ -21,7 +21,7 @@ export function RowLinks({ rows: { sources: places, rows } }: { readonly rows: R
   const show = (place: number, row: number) => {
     const source = sources[place];
     if (!source) return;
-    hone.preview.look(source.hash, row);
+    hone.preview.show(source.hash, row);
     hone.place.go("template", "preview");
   };
 

@@ -1,4 +1,4 @@
-/** What each source gives: as asked, and as it really comes out. */
+/** Figures of each source: λ, and the realised share. */
 
 import { Table, Text } from "@mantine/core";
 import type { DataReport, SourceReport } from "../../quality/report.ts";
@@ -14,7 +14,7 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
   const { sources } = report;
   const { recipe } = useSpec();
   const several = sources.length > 1;
-  /** A figure of the source, or one of each stage that it is in. */
+  /** A figure of the source, or one for each of its stages. */
   const parts = (source: SourceReport, show: (part: ReturnType<typeof realised>[number]) => string) =>
     realised(source, recipe)
       .map((part) => stagesWords.of(show(part), part.stage.objective))
@@ -24,7 +24,7 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
     words.rows,
     words.examples,
     words.excluded,
-    words.learnt,
+    words.supervised,
     ...(several ? [words.lambda, words.share, words.passes] : []),
   ];
   return (
@@ -49,7 +49,7 @@ export function SourcesTable({ report }: { readonly report: DataReport }) {
                 <Table.Td>{source.records.toLocaleString("en")}</Table.Td>
                 <Table.Td>{source.examples.toLocaleString("en")}</Table.Td>
                 <Table.Td>{source.excluded.toLocaleString("en")}</Table.Td>
-                <Table.Td>{words.learntOf(source.supervisedTokens, source.tokens)}</Table.Td>
+                <Table.Td>{words.supervisedOf(source.supervisedTokens, source.tokens)}</Table.Td>
                 {several && (
                   <>
                     <Table.Td>{source.lambda}</Table.Td>

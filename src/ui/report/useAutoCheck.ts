@@ -1,12 +1,12 @@
-/** Few rows are checked whenever something has changed and rested, whichever screen is shown: Start depends on it. */
+/** Checks small data automatically after each change: Start needs the result. */
 
 import { useEffect } from "react";
 import { useFacts, useHone } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 
-/** Rows up to which every change is checked without being asked. */
+/** Maximum number of rows for the automatic check. */
 const checkedUnasked = 5000;
-/** Milliseconds of rest before that. */
+/** Milliseconds after the last change. */
 const rest = 600;
 
 export function useAutoCheck(): void {

@@ -1,8 +1,8 @@
-/** The bar of a long call: how far it is where that is known, else that it goes on. */
+/** Progress bar of a long call; indeterminate where the end is not known. */
 
 import { Progress } from "@mantine/core";
 
-/** In whole percent; null where the end is not known. */
+/** Whole percent; null where the end is not known. */
 export function percentOf(done: number, total: number | null): number | null {
   return total ? Math.min(100, Math.round((100 * done) / total)) : null;
 }

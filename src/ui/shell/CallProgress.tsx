@@ -1,4 +1,4 @@
-/** How far a long call is, with the way to end it. */
+/** Progress of a long call, with a cancel button. */
 
 import { Button, Group, Text } from "@mantine/core";
 import { useFacts } from "../hone.ts";
@@ -6,9 +6,9 @@ import { progressWords as words } from "../words/shell.ts";
 import { CallBar, percentOf } from "./CallBar.tsx";
 
 interface CallProgressProps {
-  /** Whose call it is; training and data may both be at work. */
+  /** The worker of the call: both may be busy. */
   readonly of: "engine" | "data";
-  /** Said until the worker names what it does. */
+  /** Label until the worker reports a task. */
   readonly label: string;
   onCancel?: () => void;
 }

@@ -1,10 +1,10 @@
-/** Light, dark, or as the system has it. */
+/** Colour scheme: light, dark or system. */
 
 import { NativeSelect, useMantineColorScheme } from "@mantine/core";
 import { colorWords as words } from "../words/shell.ts";
 
 export function ColorScheme() {
-  // Without this it would write a style element, which the page's policy forbids.
+  // Otherwise it writes a style element, which the page's policy forbids.
   const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   return (
     <NativeSelect

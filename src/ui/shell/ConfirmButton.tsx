@@ -1,4 +1,4 @@
-/** A button for what cannot be undone: it asks in its own place before it acts. */
+/** A button with a confirmation, for actions without undo. */
 
 import { Button, Group, Text } from "@mantine/core";
 import { useState } from "react";
@@ -6,7 +6,7 @@ import { confirmWords as words } from "../words/shell.ts";
 
 interface ConfirmButtonProps {
   readonly label: string;
-  /** Tells apart several of one label. */
+  /** Distinguishes several buttons with one label. */
   readonly name: string;
   readonly question: string;
   readonly confirm: string;
@@ -15,8 +15,8 @@ interface ConfirmButtonProps {
 }
 
 export function ConfirmButton({ label, name, question, confirm, disabled = false, onConfirm }: ConfirmButtonProps) {
-  const [asking, setAsking] = useState(false);
-  if (!asking)
+  const [open, setOpen] = useState(false);
+  if (!open)
     return (
       <Button
         size="compact-sm"
@@ -24,7 +24,7 @@ export function ConfirmButton({ label, name, question, confirm, disabled = false
         color="red"
         disabled={disabled}
         aria-label={words.of(label, name)}
-        onClick={() => setAsking(true)}
+        onClick={() => setOpen(true)}
       >
         {label}
       </Button>
@@ -37,13 +37,13 @@ export function ConfirmButton({ label, name, question, confirm, disabled = false
         color="red"
         variant="light"
         onClick={() => {
-          setAsking(false);
+          setOpen(false);
           onConfirm();
         }}
       >
         {confirm}
       </Button>
-      <Button size="compact-sm" variant="default" autoFocus onClick={() => setAsking(false)}>
+      <Button size="compact-sm" variant="default" autoFocus onClick={() => setOpen(false)}>
         {words.keep}
       </Button>
     </Group>

@@ -1,11 +1,11 @@
-/** Keeps one broken part from leaving a white page. */
+/** Shows an error instead of a broken part; the rest of the page stays. */
 
 import { Alert, Button, Stack, Text } from "@mantine/core";
 import { Component, type ReactNode } from "react";
 import { brokenWords as words } from "../words/shell.ts";
 
 interface ErrorBoundaryProps {
-  /** The part of the page, as its message names it. */
+  /** Name of the part in the message. */
   readonly part: string;
   readonly children: ReactNode;
 }

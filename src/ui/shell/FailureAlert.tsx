@@ -1,4 +1,4 @@
-/** An error where it happened, in its own words. */
+/** An error with its message. */
 
 import { Alert, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
@@ -7,7 +7,7 @@ import type { Failure } from "../../store/state.ts";
 interface FailureAlertProps {
   readonly title: string;
   readonly failure: Failure | null;
-  /** A way out, as a button. */
+  /** Remedy, as a button. */
   readonly children?: ReactNode;
 }
 

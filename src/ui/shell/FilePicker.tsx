@@ -1,12 +1,12 @@
-/** A button that asks for files or for a folder; the same files can be chosen again after an error. */
+/** A button that opens a file or folder dialog; the same files can be chosen again. */
 
 import { Button, FileButton } from "@mantine/core";
 import { useRef } from "react";
 
 interface FilePickerProps {
-  /** The button's words. */
+  /** Label of the button. */
   readonly label: string;
-  /** Name of the file input, for assistive technology and scripts. */
+  /** Name of the file input, for screen readers and scripts. */
   readonly inputLabel: string;
   readonly accept?: string;
   readonly multiple?: boolean;

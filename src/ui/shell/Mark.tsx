@@ -1,4 +1,4 @@
-/** A state in a word, with a dot in the colour of its meaning. */
+/** A state as a word with a coloured dot. */
 
 import type { HTMLAttributes } from "react";
 import classes from "./Mark.module.css";

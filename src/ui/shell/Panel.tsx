@@ -1,4 +1,4 @@
-/** A part of the page: a named region with its title, and room for a word beside it. */
+/** A named region of the page with a title and an aside. */
 
 import { Paper, Stack, Title, VisuallyHidden } from "@mantine/core";
 import { type ReactNode, useId } from "react";
@@ -8,16 +8,16 @@ import classes from "./Panel.module.css";
 
 interface PanelProps {
   readonly title: string;
-  /** Where a link leads. */
+  /** Target id of links. */
   readonly id?: string;
-  /** Stands beside the title. */
+  /** Content beside the title. */
   readonly aside?: ReactNode;
   readonly children: ReactNode;
 }
 
 export function Panel({ title, id: place, aside, children }: PanelProps) {
   const id = useId();
-  // A part that is named like its screen need not say so twice.
+  // A panel named like its screen hides its title.
   const named = useFacts(({ place }) => pageWords[place.page].title === title);
   return (
     <Paper

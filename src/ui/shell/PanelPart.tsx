@@ -1,4 +1,4 @@
-/** A part of a panel under a line of its own: a named region with its title and what it is for. */
+/** A named part of a panel with title and purpose. */
 
 import { Stack, Text } from "@mantine/core";
 import { type ComponentProps, useId } from "react";

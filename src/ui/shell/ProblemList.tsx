@@ -1,11 +1,11 @@
-/** Rows that were left out, each with its line and the reason, in a list that scrolls in itself. */
+/** Rows left out, with line and reason, in a scrolling list. */
 
 import { Box } from "@mantine/core";
 import type { RowProblem } from "../../records/example.ts";
 import { problemWords as words } from "../words/shell.ts";
 import classes from "./ProblemList.module.css";
 
-/** A browser lays out this many at once without a pause; the rest is counted. */
+/** Maximum number of listed rows: more would slow the layout. */
 const shown = 500;
 
 interface ProblemListProps {
@@ -16,7 +16,7 @@ interface ProblemListProps {
 export function ProblemList({ label, problems }: ProblemListProps) {
   if (problems.length === 0) return null;
   return (
-    // A region that scrolls must be reachable by keyboard.
+    // A scroll region must be reachable by keyboard.
     <Box component="section" aria-label={label} className={classes.region ?? ""} tabIndex={0}>
       <ol className={classes.list}>
         {problems.slice(0, shown).map(({ line, message }) => (

@@ -1,4 +1,4 @@
-/** One screen of the page: its title and what it is for, its panels, and the ways to the steps beside it. */
+/** One screen: title, purpose, panels, and links to the previous and next step. */
 
 import { Activity, type ReactNode, useEffect, useRef } from "react";
 import type { PageName, PlaceFacts } from "../../store/state.ts";
@@ -8,13 +8,13 @@ import classes from "./Screen.module.css";
 
 interface ScreenProps {
   readonly name: PageName;
-  /** The step before and the one after; null where there is none. */
+  /** Previous and next step; null where there is none. */
   readonly before: PageName | null;
   readonly next: PageName | null;
   readonly children: ReactNode;
 }
 
-/** Brings what was asked for into view, and the focus with it; a visit begins where the browser begins it. */
+/** Scrolls to the requested part and focuses it, except at the first load. */
 function useArrival(name: PageName, begun: PlaceFacts) {
   const title = useRef<HTMLHeadingElement>(null);
   const place = useFacts((state) => state.place);
@@ -58,7 +58,7 @@ function Content({ name, before, next, begun, children }: ScreenProps & { readon
   );
 }
 
-/** Stays mounted while another screen is shown, so that nothing typed is lost, and then neither computes nor asks. */
+/** Stays mounted while hidden, so that no input is lost; hidden parts run no effects. */
 export function Screen(props: ScreenProps) {
   const place = useFacts((state) => state.place);
   const begun = useRef(place).current;

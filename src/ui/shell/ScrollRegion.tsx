@@ -1,4 +1,4 @@
-/** A named part that scrolls in itself, and so must be reachable by keyboard. */
+/** A named scroll region, reachable by keyboard. */
 
 import { Box } from "@mantine/core";
 import type { ReactNode } from "react";

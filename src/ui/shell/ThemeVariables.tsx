@@ -1,6 +1,6 @@
 /**
- * The theme's variables, in a style sheet that is constructed: Mantine itself would write a style element, which the page's
- * Content-Security-Policy forbids. For the same reason no component uses responsive style props (`p={{ base: … }}`).
+ * The theme's variables in a constructed style sheet: the page's Content-Security-Policy forbids Mantine's style
+ * element. For the same reason no component uses responsive style props (`p={{ base: … }}`).
  */
 
 import {
@@ -12,7 +12,7 @@ import {
 } from "@mantine/core";
 import { useInsertionEffect } from "react";
 
-/** Stands within a MantineProvider that writes neither variables nor classes. */
+/** For a MantineProvider that writes no variables and no classes. */
 export function ThemeVariables(): null {
   const theme = useMantineTheme();
   const own = useMantineCssVariablesResolver();

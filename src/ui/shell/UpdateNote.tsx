@@ -1,4 +1,4 @@
-/** A quiet line at the foot of the page when a reload would bring something; never while a run trains, which it would end. */
+/** A note at the bottom that offers a reload. No button during training, because a reload ends it. */
 
 import { Button } from "@mantine/core";
 import { useFacts, useHone } from "../hone.ts";

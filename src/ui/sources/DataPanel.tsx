@@ -1,4 +1,4 @@
-/** Choosing what to learn from: files, pasted text, samples, and what this browser keeps; several at once are mixed. */
+/** Choice of sources: files, pasted text, samples, and stored data. */
 
 import { Box, Button, Group, List, Text } from "@mantine/core";
 import { type DragEvent, useState } from "react";
@@ -17,7 +17,7 @@ import { PasteForm } from "./PasteForm.tsx";
 import { Samples } from "./Samples.tsx";
 import { SourceCard } from "./SourceCard.tsx";
 
-/** What the readers know; other names are looked at too, by their content. */
+/** File name endings of the readers; other files are recognized by content. */
 const accepted =
   ".json,.jsonl,.ndjson,.csv,.tsv,.parquet,.txt,.md,.markdown,.gz,application/json,text/csv,text/plain,text/markdown";
 
@@ -47,7 +47,7 @@ export function DataPanel() {
   const toggle = (which: Way) => setWay(way === which ? null : which);
 
   return (
-    // Dropping is a second way beside the button, so nothing here is out of a keyboard's reach.
+    // Dropping repeats the button, so the keyboard reaches everything.
     <Box
       className={classes.drop ?? ""}
       data-over={over || undefined}

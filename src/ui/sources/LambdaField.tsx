@@ -1,4 +1,4 @@
-/** λ of a source: what is typed stays; only a number above 0 is taken. */
+/** λ of a source. The typed text stays; only a number above 0 is used. */
 
 import { TextInput } from "@mantine/core";
 import { useState } from "react";

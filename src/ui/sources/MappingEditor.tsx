@@ -1,4 +1,4 @@
-/** Which column plays which part: the format, then a column for each of its roles, each with a value as a sample. */
+/** Column mapping: the format, then a column for each role, with a sample value. */
 
 import { Button, Group, NativeSelect, Text } from "@mantine/core";
 import { formats } from "../../client/client.ts";
@@ -10,11 +10,11 @@ import classes from "./DataPanel.module.css";
 
 interface MappingEditorProps {
   readonly source: SourceSummary;
-  /** null is as detected. */
+  /** null is the detected mapping. */
   readonly mapping: Mapping | null;
 }
 
-/** What a format would take from these columns: as it was found, or else by the usual names. */
+/** The mapping of a format: as detected, or by usual column names. */
 function mappingFor(format: (typeof formats)[number], { detection }: SourceSummary): Mapping {
   const found = [detection.mapping, ...detection.alternatives].find(({ format: name }) => name === format.name);
   if (found) return found;
@@ -74,7 +74,7 @@ export function MappingEditor({ source, mapping }: MappingEditorProps) {
             data={[
               { value: "", label: required ? words.choose : words.none },
               ...detection.columns.map((other) => ({ value: other.name, label: other.name })),
-              // A column that no inspected row had is still what was chosen.
+              // A chosen column stays in the list although no inspected row has it.
               ...(column !== undefined && sample === undefined ? [{ value: column, label: column }] : []),
             ]}
             onChange={(event) => give(role, event.currentTarget.value)}

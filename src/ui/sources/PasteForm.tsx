@@ -1,4 +1,4 @@
-/** Rows as pasted text: what they are is found as in a file. */
+/** Rows as pasted text, detected like a file. */
 
 import { Button, Group, Stack, Textarea, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
@@ -7,7 +7,7 @@ import { pasteWords as words } from "../words/data.ts";
 
 interface PasteFormProps {
   readonly disabled: boolean;
-  /** After the text was read. */
+  /** Called after the text was read. */
   onRead(): void;
 }
 

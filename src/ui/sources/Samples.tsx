@@ -1,4 +1,4 @@
-/** The datasets that come with the page. */
+/** The sample datasets of the page. */
 
 import { Button, Text } from "@mantine/core";
 import { dataSamples } from "../../store/samples.ts";

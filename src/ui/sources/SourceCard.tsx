@@ -1,4 +1,4 @@
-/** One source: what was found in it and why, how much of it is used, and the ways to change that. */
+/** One source: detected format with its reason, used share, and controls. */
 
 import { Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
@@ -18,19 +18,19 @@ import { realised, repeatsOf } from "./repeats.ts";
 
 interface SourceCardProps {
   readonly source: SourceSummary;
-  /** Place among the chosen ones, -1 where it is not chosen. */
+  /** Place among the chosen sources; -1 where it is not chosen. */
   readonly index: number;
   readonly disabled: boolean;
 }
 
-/** The last report, while it is on what is chosen now. */
+/** The last report, if it is on the present choice. */
 function useReport() {
   const { report, key } = useFacts((state) => state.report);
   const { now } = useSpec();
   return now && key === now.key ? report : null;
 }
 
-/** Share and passes as the last report found them. */
+/** Share and passes of the last report. */
 function Realised({ index }: { readonly index: number }) {
   const found = useReport()?.sources[index];
   const { recipe } = useSpec();
@@ -44,7 +44,7 @@ function Realised({ index }: { readonly index: number }) {
   );
 }
 
-/** Says so where the run would go over the source too often. */
+/** Warns about too many passes over the source. */
 function Repeats({ index }: { readonly index: number }) {
   const report = useReport();
   const { recipe } = useSpec();

@@ -1,4 +1,4 @@
-/** How often a run goes over a source's rows, as far as it is known before the run is planned. */
+/** Passes over the rows of a source, estimated before the run. */
 
 import { repeatWarning } from "../../client/client.ts";
 import type { DataReport, SourceReport } from "../../quality/report.ts";
@@ -6,10 +6,7 @@ import type { Recipe } from "../../run/recipe.ts";
 import type { Stage } from "../../run/stage.ts";
 import { rowsOf } from "../train/stages.ts";
 
-/**
- * Epochs that a stage trains for on so many rows. Null where a number of steps is asked for and several rows share a sequence:
- * how many do is known only once the rows are packed.
- */
+/** Epochs of a stage on so many rows. Null with fixed steps and packing: the rows per sequence are not known yet. */
 export function plannedEpochs(
   { epochs, steps }: Pick<Stage, "epochs" | "steps">,
   { batchSize, accumulation, packing }: Pick<Recipe, "batchSize" | "accumulation" | "packing">,
@@ -19,7 +16,7 @@ export function plannedEpochs(
   return packing || rows < 1 ? null : (steps * batchSize * accumulation) / rows;
 }
 
-/** A sentence where the run goes over the report's source `index` too often, else null. */
+/** A warning if the run repeats source `index` of the report too often, else null. */
 export function repeatsOf(report: DataReport, index: number, recipe: Recipe): string | null {
   const source = report.sources[index];
   if (!source) return null;
@@ -31,12 +28,12 @@ export function repeatsOf(report: DataReport, index: number, recipe: Recipe): st
   return null;
 }
 
-/** Of a run in one stage, about as many as the share that is held out leaves. */
+/** A run in one stage trains on about the rows that are not held out. */
 function trainedRows(stage: Stage, report: DataReport, { validationShare }: Recipe): number {
   return stage.objective === "mixed" ? report.examples * (1 - validationShare) : rowsOf(stage, report);
 }
 
-/** A source's share of what is learnt and the passes over it in an epoch, of each stage that it is in. */
+/** For each stage of a source: its share of supervised tokens, and passes per epoch. */
 export function realised(
   source: SourceReport,
   { stages }: Pick<Recipe, "stages">,

@@ -1,4 +1,4 @@
-/** A template being written: line numbers, its result on a short conversation as one types, an error at its line. */
+/** Editor of a template: line numbers, errors at their line, and the result on a short conversation. */
 
 import { Button, Text } from "@mantine/core";
 import { useEffect, useId, useRef, useState } from "react";
@@ -15,22 +15,28 @@ import { TrialResult } from "./TrialResult.tsx";
 /** Milliseconds after the last keystroke. */
 const pause = 300;
 
-/** Tries the template whenever it, or what it is rendered with, has changed and rested. */
+/** Tests the template after a change of it or of its settings. */
 function useTrial(source: string) {
   const hone = useHone();
-  const told = useFacts((state) => state.data.model);
+  const tokenizerModel = useFacts((state) => state.data.model);
   const { recipe } = useSpec();
   const { systemPrompt, mask, maxLength, truncation } = recipe;
   const [trial, setTrial] = useState<TemplateTrial | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
 
   useEffect(() => {
-    if (told === null) return;
+    if (tokenizerModel === null) return;
     let live = true;
     const timer = setTimeout(async () => {
       try {
         const template = { kind: "custom", source } as const;
-        const found = await hone.data.tryTemplate(told, { template, systemPrompt, mask, maxLength, truncation });
+        const found = await hone.data.tryTemplate(tokenizerModel, {
+          template,
+          systemPrompt,
+          mask,
+          maxLength,
+          truncation,
+        });
         if (!live) return;
         setTrial(found);
         setFailure(null);
@@ -42,9 +48,9 @@ function useTrial(source: string) {
       live = false;
       clearTimeout(timer);
     };
-  }, [hone, told, source, systemPrompt, mask, maxLength, truncation]);
+  }, [hone, tokenizerModel, source, systemPrompt, mask, maxLength, truncation]);
 
-  return { trial, failure, waiting: told === null };
+  return { trial, failure, waiting: tokenizerModel === null };
 }
 
 export function TemplateEditor({ source }: { readonly source: string }) {

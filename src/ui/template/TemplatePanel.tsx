@@ -1,4 +1,4 @@
-/** Template and mask: the marks around each turn, what is learnt, and what happens to a row that is too long. */
+/** Template, loss mask, maximum length and truncation. */
 
 import { NativeSelect, Text } from "@mantine/core";
 import type { Recipe } from "../../run/recipe.ts";
@@ -20,12 +20,12 @@ const systemPrompt = optionNamed("systemPrompt");
 const lengthOptions = [optionNamed("mask"), optionNamed("maxLength"), optionNamed("truncation")];
 const packing = optionNamed("packing");
 
-/** How much of the checked rows is learnt. */
-function Learnt() {
+/** Supervised share of the checked rows. */
+function SupervisedShare() {
   const report = useFacts((state) => state.report.report);
   if (!report || report.tokens === 0) return words.unchecked;
   const { supervisedTokens, tokens } = report;
-  return words.learnt(
+  return words.supervised(
     supervisedTokens.toLocaleString("en"),
     tokens.toLocaleString("en"),
     share(supervisedTokens / tokens),
@@ -37,7 +37,7 @@ export function TemplatePanel() {
   const entries = useFacts((state) => state.recipe.entries);
   const suggested = useFacts((state) => state.data.suggested);
   const { recipe, refusals, lowered, model } = useSpec();
-  // A model without a template of its own still shows the choice where it was made for another one.
+  // The choice of a model's template stays visible for a model without one.
   const chosen = template.show(recipe);
   const absent = chosen === "model" && model?.chatTemplate === false;
 
@@ -79,7 +79,7 @@ export function TemplatePanel() {
       <Explanations>
         <Explain term="template">{words.marks(templateName(recipe.template))}</Explain>
         <Explain term="mask">
-          <Learnt />
+          <SupervisedShare />
         </Explain>
         <Explain term="token" />
         <Explain term="stopToken" />

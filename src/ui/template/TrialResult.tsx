@@ -1,4 +1,4 @@
-/** What a template makes of a short conversation, with what is learnt of it. */
+/** A short conversation rendered with the template, supervised spans marked. */
 
 import { Text } from "@mantine/core";
 import type { TemplateTrial } from "../../protocol/datasets.ts";

@@ -1,4 +1,4 @@
-/** What the run will take, before it starts: memory, time, disk and steps, as one tried step showed. */
+/** Budget of a run before its start: memory, time, disk and steps, from one trial step. */
 
 import { Button, Group, Text } from "@mantine/core";
 import type { Budget } from "../../protocol/engine.ts";
@@ -12,7 +12,7 @@ import { budgetWords as words } from "../words/train.ts";
 import classes from "./BudgetBlock.module.css";
 import type { BudgetView } from "./useBudget.ts";
 
-/** `ran` is what a run that needs the same held at the most; null where there was none. */
+/** `ran` is the measured memory of a run with the same budget; null where there is none. */
 function figuresOf(budget: Budget | null, ran: RunMemory | null): (readonly [string, string, string])[] {
   if (!budget) {
     return [words.time, words.memory, words.disk, words.steps].map((name) => [name, words.unknown, ""]);
@@ -30,7 +30,7 @@ function figuresOf(budget: Budget | null, ran: RunMemory | null): (readonly [str
   ];
 }
 
-/** The line below the figures: what is going on, or of what the figures are. Apart, for progress comes often. */
+/** The line below the figures: progress, or the basis of the figures. Apart, because progress changes often. */
 function Note({ view: { facts, current, byItself, busy, request, key } }: { readonly view: BudgetView }) {
   const progress = useFacts((state) => state.progress.engine);
   const { model } = useSpec();
@@ -57,7 +57,7 @@ export function BudgetBlock({ view }: { readonly view: BudgetView }) {
   const hone = useHone();
   const { facts, request, key, current, busy } = view;
   const { budget, failure, failedKey, measuring } = facts;
-  // The same prediction is that of the same settings, as far as memory goes.
+  // Equal predictions have equal settings, as far as memory is concerned.
   const ran = useFacts(
     ({ runs }) => runs.list.find(({ memory }) => memory && memory.predicted === budget?.memory.total)?.memory ?? null,
   );

@@ -1,4 +1,4 @@
-/** The answers of a run to one prompt as a strip of cards, newest first; each says what is new in it. */
+/** The answers of a run to one prompt as cards, newest first, with new words marked. */
 
 import { type KeyboardEvent, memo, useEffect, useRef } from "react";
 import type { Moment } from "../../run/metrics.ts";
@@ -8,14 +8,14 @@ import classes from "./Watch.module.css";
 
 interface FilmStripProps {
   /** Oldest first. */
-  readonly moments: readonly Moment[];
+  readonly snapshots: readonly Moment[];
   readonly shown: Moment;
   onChoose(step: number): void;
 }
 
 interface CardProps {
-  readonly moment: Moment;
-  /** The one before it; undefined for the first. */
+  readonly snapshot: Moment;
+  /** The previous snapshot; undefined for the first. */
   readonly earlier: Moment | undefined;
   readonly shown: boolean;
 }
@@ -25,8 +25,8 @@ function whatChanged(fresh: number, gone: number, all: number, earlier: Moment):
   return gone > 0 ? words.shorter : words.same(earlier.step);
 }
 
-const Card = memo(function Card({ moment, earlier, shown }: CardProps) {
-  const { step, answer } = moment;
+const Card = memo(function Card({ snapshot, earlier, shown }: CardProps) {
+  const { step, answer } = snapshot;
   const difference = earlier ? changes(earlier.answer, answer) : null;
   return (
     <div
@@ -59,13 +59,13 @@ const Card = memo(function Card({ moment, earlier, shown }: CardProps) {
   );
 });
 
-export function FilmStrip({ moments, shown, onChoose }: FilmStripProps) {
+export function FilmStrip({ snapshots, shown, onChoose }: FilmStripProps) {
   const strip = useRef<HTMLDivElement>(null);
   const moved = useRef(false);
-  const newestFirst = moments.toReversed();
+  const newestFirst = snapshots.toReversed();
   const at = newestFirst.indexOf(shown);
 
-  // Only a move by keyboard takes the focus with it.
+  // Only a move by keyboard moves the focus.
   useEffect(() => {
     if (!moved.current) return;
     moved.current = false;
@@ -102,8 +102,8 @@ export function FilmStrip({ moments, shown, onChoose }: FilmStripProps) {
         if (card) onChoose(Number(card.dataset.step));
       }}
     >
-      {newestFirst.map((moment, index) => (
-        <Card key={moment.step} moment={moment} earlier={newestFirst[index + 1]} shown={moment === shown} />
+      {newestFirst.map((snapshot, index) => (
+        <Card key={snapshot.step} snapshot={snapshot} earlier={newestFirst[index + 1]} shown={snapshot === shown} />
       ))}
     </div>
   );

@@ -1,4 +1,4 @@
-/** The loss of each token of a row: before training, at a look, or the change between; a number at each, and a ground as full. */
+/** The loss of each token of a row: before training, at a snapshot, or the change. Each has a number and a fill. */
 
 import { Group, Radio, Text } from "@mantine/core";
 import { type CSSProperties, type KeyboardEvent, useEffect, useRef, useState } from "react";
@@ -18,13 +18,13 @@ interface HeatMapProps {
   readonly now: Moment;
 }
 
-/** What is said of a token, in full. */
+/** The full description of a token. */
 function tokenName({ number, text, losses }: HeatToken): string {
   const shown = `'${text.replaceAll("\n", "\\n").replaceAll("\t", "\\t")}'`;
   return losses ? words.token(number, shown, losses.before, losses.now) : words.context(number, shown);
 }
 
-/** The number at a token: a loss, or a change with its sign. */
+/** The number at a token: a loss, or a signed change. */
 function figureOf({ before, now }: NonNullable<HeatToken["losses"]>, view: View): string {
   if (view !== "change") return (view === "before" ? before : now).toFixed(1);
   const by = now - before;
@@ -71,17 +71,17 @@ function Legend({ view, highest }: { readonly view: View; readonly highest: numb
 
 export function HeatMap({ title, tokens, before, now }: HeatMapProps) {
   const [view, setView] = useState<View>("now");
-  /** What is pointed at, or has the focus. */
+  /** Index of the hovered or focused token. */
   const [pointed, setPointed] = useState<number | null>(null);
   const [entry, setEntry] = useState(0);
   const map = useRef<HTMLDivElement>(null);
   const moved = useRef(false);
   const heat = heatTokens(tokens, before.losses, now.losses);
-  const learnt = heat.flatMap(({ losses }) => losses ?? []);
-  const highest = Math.max(0.1, ...learnt.flatMap((losses) => [losses.before, losses.now]));
-  const mean = (of: "before" | "now") => learnt.reduce((sum, losses) => sum + losses[of], 0) / learnt.length;
+  const supervised = heat.flatMap(({ losses }) => losses ?? []);
+  const highest = Math.max(0.1, ...supervised.flatMap((losses) => [losses.before, losses.now]));
+  const mean = (of: "before" | "now") => supervised.reduce((sum, losses) => sum + losses[of], 0) / supervised.length;
   const present = Math.min(entry, tokens.length - 1);
-  const told = heat[pointed ?? -1];
+  const selected = heat[pointed ?? -1];
 
   useEffect(() => {
     if (!moved.current) return;
@@ -172,7 +172,7 @@ export function HeatMap({ title, tokens, before, now }: HeatMapProps) {
         })}
       </div>
       <p className={classes.told} data-testid="token-told">
-        {told ? tokenName(told) : words.mean(mean("before"), mean("now"), learnt.length)}
+        {selected ? tokenName(selected) : words.mean(mean("before"), mean("now"), supervised.length)}
       </p>
       <Legend view={view} highest={highest} />
     </div>

@@ -1,4 +1,4 @@
-/** How to train: method, settings with their doubts, and Start. */
+/** The recipe: method, settings, and Start. */
 
 import { Anchor, Button, Collapse, Group, Radio, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
@@ -22,19 +22,19 @@ import { useWatchRefused, WatchFields } from "./WatchFields.tsx";
 const basicOptions = [...optionsAt("basic"), ...optionsAt("adapter")];
 const templateOptions = optionsAt("template");
 
-/** About how many optimizer steps a recipe makes of so many rows; rows that turn out too long are not known yet. */
+/** Approximate optimizer steps of a recipe; rows above the maximum length are not known yet. */
 function plannedSteps(recipe: Recipe, rows: number): number {
-  const held = recipe.validationShare > 0 ? Math.max(1, Math.round(rows * recipe.validationShare)) : 0;
+  const heldOut = recipe.validationShare > 0 ? Math.max(1, Math.round(rows * recipe.validationShare)) : 0;
   const perStep = recipe.batchSize * recipe.accumulation;
   const { steps, epochs } = lastStage(recipe);
-  return steps ?? Math.max(1, Math.ceil(((rows - held) * epochs) / perStep));
+  return steps ?? Math.max(1, Math.ceil(((rows - heldOut) * epochs) / perStep));
 }
 
 function methodName(method: Recipe["method"]): string {
   return method === "lora" ? "LoRA" : "full";
 }
 
-/** Apart from the panel, which need not be drawn again for each key. */
+/** A component of its own, so that typing does not render the panel. */
 function RunName({ placeholder }: { readonly placeholder: string }) {
   const hone = useHone();
   const name = useFacts((state) => state.recipe.name);
@@ -50,7 +50,7 @@ function RunName({ placeholder }: { readonly placeholder: string }) {
   );
 }
 
-/** Milliseconds in which another screen comes. */
+/** Milliseconds until another screen is shown. */
 const arrival = 150;
 
 export function RecipePanel() {
@@ -68,7 +68,7 @@ export function RecipePanel() {
 
   const watching = recipe.watchEvery !== null;
   const refusedFields = [...Object.keys(refusals), ...(watching && watchRefused ? ["watchRow"] : [])];
-  // Of a report on other data or settings nothing follows; the engine checks again anyway.
+  // A report on other data is ignored; the engine repeats the checks.
   const current = report && now && key === now.key ? report : null;
   const failed = current?.checks.find(({ passed }) => !passed);
   const excluded = useFacts(({ data }) => data.chosen.reduce((sum, source) => sum + source.excluded.length, 0));
@@ -122,7 +122,7 @@ export function RecipePanel() {
       setMore(more || first === "watchRow" || moreOptions.some(({ field }) => field === first));
       const onTemplate = templateOptions.some(({ field }) => field === first);
       if (onTemplate) hone.place.go("template");
-      // After the section has opened, or the other screen.
+      // After the section or the other screen has opened.
       setTimeout(() => document.querySelector<HTMLElement>(`[name="${first}"]`)?.focus(), onTemplate ? arrival : 0);
       return;
     }

@@ -1,4 +1,4 @@
-/** The ways to stop a run, to go on with it, to save in between, and to be told of its end. */
+/** Controls of a run: pause, resume, cancel, save a checkpoint, notification. */
 
 import { Button, Group, Switch, Text } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";
@@ -13,8 +13,8 @@ function EndNotice() {
   return (
     <Switch
       size="sm"
-      label={words.tell}
-      description={refused ? words.refused : words.tellAbout}
+      label={words.notify}
+      description={refused ? words.refused : words.notifyAbout}
       checked={wanted}
       onChange={(event) => void hone.notice.want(event.currentTarget.checked)}
     />

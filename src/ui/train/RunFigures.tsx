@@ -1,4 +1,4 @@
-/** The figures of a run as they stand. */
+/** The present figures of a run. */
 
 import { stepAt } from "../../run/curves.ts";
 import { bestOf, bestSetOf, type HeldOutSet, lossOn } from "../../run/heldOut.ts";
@@ -26,7 +26,7 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
   const speed = pace(steps);
   const tokens = sum(steps.tokens);
   const supervised = sum(steps.supervisedTokens);
-  // NaN where a step did not count them.
+  // NaN in old runs, which did not count examples.
   const seen = sum(steps.examples);
   return (
     <Facts
@@ -43,10 +43,10 @@ export function RunFigures({ run, series }: { readonly run: RunRecord; readonly 
         [words.norm, last ? figure(last.gradientNorm) : words.unknown],
         [words.supervised, tokens > 0 ? share(supervised / tokens) : words.unknown],
         [words.seen, seen ? words.seenOf(seen, run.examples.training) : words.unknown],
-        [words.held, run.examples.validation.toLocaleString("en")],
+        [words.heldOut, run.examples.validation.toLocaleString("en")],
         [words.memory, memory === null ? words.unknown : bytes(memory)],
         ...(run.memory ? ([[words.peak, words.peakOf(run.memory.peak, run.memory.predicted)]] as const) : []),
-        [words.trainable, words.numbers(run.trainable)],
+        [words.trainable, words.parameters(run.trainable)],
       ]}
     />
   );

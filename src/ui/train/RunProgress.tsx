@@ -1,4 +1,4 @@
-/** How far a run is: a bar that programs can read too, the time left, and every tenth said aloud. */
+/** Progress of a run: a bar, the time left, and an announcement at every tenth. */
 
 import { Group, Progress, Text, VisuallyHidden } from "@mantine/core";
 import { stepAt } from "../../run/curves.ts";

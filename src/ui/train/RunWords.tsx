@@ -1,4 +1,4 @@
-/** The words of a training run, each with what it amounts to in this one. */
+/** Definitions beside a run, each with its figure in this run. */
 
 import { stepAt } from "../../run/curves.ts";
 import { bestOf, lossOn } from "../../run/heldOut.ts";

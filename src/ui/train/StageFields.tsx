@@ -1,4 +1,4 @@
-/** The settings of runs in two stages: there where plain text and chats are both chosen, or two stages were asked for. */
+/** Settings of two stages: shown if plain text and chats are chosen, or two stages are set. */
 
 import { Text } from "@mantine/core";
 import { useFacts, useHone } from "../hone.ts";

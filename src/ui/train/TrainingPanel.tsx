@@ -1,4 +1,4 @@
-/** The run that trains, or the one looked at: progress, the ways to stop and go on, figures, curves, and what it learns. */
+/** The shown run: progress, controls, figures, curves and snapshots. */
 
 import { Text } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";
@@ -17,7 +17,7 @@ import { RunWords } from "./RunWords.tsx";
 import { isGoing, type RunState, runState, stateTones, stateWords } from "./runState.ts";
 import { WatchView } from "./WatchView.tsx";
 
-/** What follows every step, apart from the panel. */
+/** The parts that render at every step, apart from the panel. */
 function Live({ run, state }: { readonly run: RunRecord; readonly state: RunState }) {
   const series = useSeries(run.id);
   return (

@@ -1,4 +1,4 @@
-/** What the run is to look at while it trains: a question and a row, each the first held-out one where nothing is typed. */
+/** Question and row of the snapshots; empty is the first held-out one. */
 
 import { Button, Group, NativeSelect, TextInput } from "@mantine/core";
 import { watchChoice } from "../../store/watching.ts";
@@ -6,16 +6,16 @@ import { useFacts, useHone } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 import { watchFieldWords as words } from "../words/train.ts";
 
-/** As the other fields of the recipe have it. */
+/** The same order as in the other fields. */
 const order = ["label", "input", "error", "description"] as ("label" | "input" | "error" | "description")[];
 
-/** Whether what was typed can be watched. */
+/** Whether the typed row is invalid. */
 export function useWatchRefused(): boolean {
   const watching = useFacts((state) => state.watching);
   return watchChoice(watching, []) === null;
 }
 
-/** The row that the preview shows, where its source is chosen. */
+/** A button that copies the row of the preview. */
 function TakeFromPreview() {
   const hone = useHone();
   const { sources } = useSpec();
@@ -45,7 +45,7 @@ export function WatchFields({ disabled }: { readonly disabled: boolean }) {
         inputWrapperOrder={order}
         label={words.prompt}
         description={words.promptHelp}
-        placeholder={words.first}
+        placeholder={words.firstQuestion}
         autoComplete="off"
         disabled={disabled}
         value={prompt}
@@ -58,7 +58,7 @@ export function WatchFields({ disabled }: { readonly disabled: boolean }) {
           inputWrapperOrder={order}
           label={words.row}
           description={words.rowHelp}
-          placeholder={words.first}
+          placeholder={words.firstRow}
           inputMode="numeric"
           autoComplete="off"
           disabled={disabled}

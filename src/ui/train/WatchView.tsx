@@ -1,4 +1,4 @@
-/** What a run learns, to be watched: its answers one after another, and the loss of each token of a row at one of them. */
+/** Snapshots of a run: the answers, and the loss of each token of one row. */
 
 import { Text } from "@mantine/core";
 import { useState } from "react";
@@ -10,11 +10,11 @@ import { HeatMap } from "./HeatMap.tsx";
 import classes from "./Watch.module.css";
 
 export function WatchView({ run, watch }: { readonly run: RunRecord; readonly watch: Watch }) {
-  /** Step of the look that was chosen; null goes along with the newest. */
+  /** Step of the chosen snapshot; null follows the newest. */
   const [chosen, setChosen] = useState<number | null>(null);
-  const { moments, prompt, place, tokens } = watch;
-  const shown = moments.find(({ step }) => step === chosen) ?? moments.at(-1);
-  const before = moments[0];
+  const { moments: snapshots, prompt, place, tokens } = watch;
+  const shown = snapshots.find(({ step }) => step === chosen) ?? snapshots.at(-1);
+  const before = snapshots[0];
   const source = run.sources[place.source]?.name ?? "";
   return (
     <section className={classes.watch} aria-label={words.title}>
@@ -33,9 +33,9 @@ export function WatchView({ run, watch }: { readonly run: RunRecord; readonly wa
       {shown && before ? (
         <>
           <FilmStrip
-            moments={moments}
+            snapshots={snapshots}
             shown={shown}
-            onChoose={(step) => setChosen(step === moments.at(-1)?.step ? null : step)}
+            onChoose={(step) => setChosen(step === snapshots.at(-1)?.step ? null : step)}
           />
           <HeatMap title={words.row(place.row, source)} tokens={tokens} before={before} now={shown} />
         </>

@@ -1,11 +1,11 @@
-/** The browser's tab while a run trains: its title shows how far it is, and a notification says how it ended. */
+/** The title of the browser tab shows the progress of a run; a notification shows its end. */
 
 import type { RunRecord } from "../../run/record.ts";
 import type { Hone } from "../../store/hone.ts";
 import { endWords as words } from "../words/train.ts";
 import { runState, stateWords } from "./runState.ts";
 
-/** Follows runs until the returned function is called, whichever screen is shown. */
+/** Follows runs until the returned function is called. */
 export function followRuns({ store, series }: Hone): () => void {
   const plain = document.title;
   let shown = plain;
@@ -33,18 +33,18 @@ export function followRuns({ store, series }: Hone): () => void {
     if (!run) return title(plain);
     const state = stateWords[runState(run, training)];
     title(words.title(state));
-    // Who paused or cancelled it knows.
+    // No notification of a pause or cancellation by the user.
     const byItself = run.status === "finished" || run.reason !== null;
     if (!byItself || !notice.wanted || !document.hidden) return;
     if (!("Notification" in globalThis) || Notification.permission !== "granted") return;
     const last = run.progress.steps?.last;
-    const told = new Notification(words.notice(run.name, state), {
+    const notification = new Notification(words.notice(run.name, state), {
       body: run.reason ?? (last ? words.loss(last.step, last.loss) : ""),
       tag: run.id,
     });
-    told.onclick = () => {
+    notification.onclick = () => {
       window.focus();
-      told.close();
+      notification.close();
     };
   };
 
@@ -59,7 +59,7 @@ export function followRuns({ store, series }: Hone): () => void {
       if (training.phase !== "idle" && training.runId === runId) progress();
     }),
   ];
-  // The end stands in the title until it has been seen.
+  // The title shows the end until the tab is visible.
   const seen = () => {
     if (!document.hidden && store.getState().training.phase === "idle") title(plain);
   };

@@ -1,7 +1,7 @@
-/** What changed between two answers, word by word. */
+/** Difference of two answers, by words. */
 
 export interface Word {
-  /** With the white space before it. */
+  /** The word with the white space before it. */
   readonly text: string;
   readonly isNew: boolean;
 }
@@ -9,18 +9,18 @@ export interface Word {
 export interface Changes {
   readonly words: readonly Word[];
   readonly fresh: number;
-  /** Words of the earlier answer that are gone. */
+  /** Number of removed words. */
   readonly gone: number;
 }
 
 const split = (text: string) => text.match(/\s*\S+/g) ?? [];
 
-/** The words of `now`, each marked that is not in the longest common sequence with those of `before`. */
+/** The words of `now`; words outside the longest common subsequence with `before` are marked. */
 export function changes(before: string, now: string): Changes {
   const earlier = split(before).map((word) => word.trim());
   const texts = split(now);
   const later = texts.map((word) => word.trim());
-  // common[i][j]: words in common of the ends from i and j on.
+  // common[i][j]: length of the longest common subsequence of the suffixes from i and j.
   const common = Array.from({ length: earlier.length + 1 }, () => new Uint16Array(later.length + 1));
   const at = (i: number, j: number) => common[i]?.[j] ?? 0;
   for (let i = earlier.length - 1; i >= 0; i--) {
@@ -33,9 +33,9 @@ export function changes(before: string, now: string): Changes {
   let i = 0;
   for (let j = 0; j < later.length; j++) {
     while (i < earlier.length && earlier[i] !== later[j] && at(i + 1, j) >= at(i, j + 1)) i++;
-    const kept = i < earlier.length && earlier[i] === later[j];
-    if (kept) i++;
-    words.push({ text: texts[j] ?? "", isNew: !kept });
+    const unchanged = i < earlier.length && earlier[i] === later[j];
+    if (unchanged) i++;
+    words.push({ text: texts[j] ?? "", isNew: !unchanged });
   }
   return { words, fresh: words.filter(({ isNew }) => isNew).length, gone: earlier.length - at(0, 0) };
 }

@@ -1,4 +1,4 @@
-/** The tokens of a watched row, each with what it cost to predict before and now. */
+/** The tokens of a snapshot row, each with its loss before and now. */
 
 import type { Watch } from "../../run/metrics.ts";
 
@@ -6,11 +6,11 @@ export interface HeatToken {
   /** From 1. */
   readonly number: number;
   readonly text: string;
-  /** In nats; null for context, which is not predicted. */
+  /** In nats; null for context. */
   readonly losses: { readonly before: number; readonly now: number } | null;
 }
 
-/** Puts the losses, one for each learnt token in order, to their tokens. */
+/** Assigns the losses, one per supervised token in order, to the tokens. */
 export function heatTokens(tokens: Watch["tokens"], before: readonly number[], now: readonly number[]): HeatToken[] {
   let next = 0;
   return tokens.map(({ text, weight }, index) => {

@@ -1,8 +1,8 @@
-/** How fast a run goes, from its last steps. */
+/** Speed of a run, from its last steps. */
 
 import type { StepColumns } from "../../run/curves.ts";
 
-/** Steps over which speed is averaged. */
+/** Number of averaged steps. */
 const speedWindow = 20;
 
 /** Null before the first step. */

@@ -1,4 +1,4 @@
-/** From what was typed to a recipe: the method's defaults, fitted to the model (context, template), with every field that is valid. */
+/** Typed entries to a recipe: the defaults of method and model, with all valid entries. */
 
 import type { ModelSummary } from "../../protocol/engine.ts";
 import type { Recipe } from "../../run/recipe.ts";
@@ -11,13 +11,13 @@ import { optionsFor } from "./options.ts";
 
 export interface ReadRecipe {
   readonly recipe: Recipe;
-  /** What it would be if nothing had been typed. */
+  /** The recipe without entries. */
   readonly defaults: Recipe;
-  /** The reason for each field that was refused; it has its default in the recipe. */
+  /** Reason by refused field; the recipe has its default. */
   readonly refusals: Readonly<Record<string, string>>;
-  /** Names of the model's linear layers, which an adapter may be put on. */
+  /** Names of the model's linear layers, the possible LoRA targets. */
   readonly linears: readonly string[];
-  /** The longest row that would be usual, where this model's context is shorter and the default was lowered to it. */
+  /** The usual maximum length, where the default is lowered to the model's context; else null. */
   readonly lowered: number | null;
 }
 
@@ -39,7 +39,7 @@ export function readRecipe(
     linears,
     recipe: tooLong ? { ...settings, maxLength: defaults.maxLength } : settings,
     refusals: tooLong
-      ? { ...refusals, maxLength: `This model's context ends at ${context} tokens. Set at most that.` }
+      ? { ...refusals, maxLength: `This model's context ends at ${context} tokens. Set at most ${context}.` }
       : refusals,
     lowered: defaults.maxLength < usual.maxLength && entries.maxLength === undefined ? usual.maxLength : null,
   };

@@ -1,4 +1,4 @@
-/** What a run is doing, in this tab's words. */
+/** State of a run, seen from this tab. */
 
 import type { RunRecord } from "../../run/record.ts";
 import type { TrainingFacts } from "../../store/state.ts";
@@ -13,7 +13,7 @@ export type RunState =
   | "elsewhere"
   | RunRecord["status"];
 
-/** A record that says "running" while no tab trains was left by a tab that died. */
+/** A record with "running" while no tab trains is of a closed tab. */
 export function runState(run: RunRecord, { phase, runId, elsewhere }: TrainingFacts): RunState {
   if (phase !== "idle" && runId === run.id) return phase === "running" ? "training" : phase;
   return run.status === "running" ? (elsewhere ? "elsewhere" : "interrupted") : run.status;
@@ -23,7 +23,7 @@ export const stateWords: Readonly<Record<RunState, string>> = {
   preparing: "Preparing",
   training: "Training",
   pausing: "Pausing after this step",
-  cancelling: "Stopping after this step",
+  cancelling: "Cancelling after this step",
   interrupted: "Interrupted",
   elsewhere: "Training in another tab",
   running: "Training",
@@ -47,12 +47,12 @@ export const stateTones: Readonly<Record<RunState, Tone>> = {
   failed: "bad",
 };
 
-/** Whether there is a checkpoint to go on from, and a reason to. */
+/** Whether a run in this state can be resumed. */
 export function canResume(state: RunState): boolean {
   return state === "paused" || state === "interrupted" || state === "failed" || state === "cancelled";
 }
 
-/** Whether it trains in this tab. */
+/** Whether the run trains in this tab. */
 export function isGoing(state: RunState): boolean {
   return state === "preparing" || state === "training" || state === "pausing" || state === "cancelling";
 }

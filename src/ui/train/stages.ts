@@ -1,4 +1,4 @@
-/** The stages of a run, as far as the page has to know: which kinds of data are chosen, and in which stage a run stands. */
+/** Stages on the page: kinds of chosen data, and the present stage of a run. */
 
 import type { DataReport } from "../../quality/report.ts";
 import type { LearntKind } from "../../records/example.ts";
@@ -9,8 +9,8 @@ import type { SourceChoice } from "../../run/source.ts";
 import { learns, type Objective, type Stage } from "../../run/stage.ts";
 
 /**
- * Whether there are plain text and chats among the chosen data. The report on them knows; without one it is told from how
- * the rows are read, and files that mix formats may hold both.
+ * Whether the chosen data have plain text and chats. Without a report the format decides; a file of mixed formats
+ * counts as both.
  */
 export function kindsOf(
   sources: readonly Pick<SourceSummary, "hash" | "detection">[],
@@ -30,7 +30,7 @@ export function kindsOf(
   return { text: mixed || mappings.some(isText), chat: mixed || mappings.some((mapping) => !isText(mapping)) };
 }
 
-/** The kind that one of the recipe's stages needs and the chosen data lack; null where nothing is missing. */
+/** The kind of data that a stage needs and the choice lacks; null where nothing is missing. */
 export function missingKind(
   { stages }: Pick<Recipe, "stages">,
   kinds: Readonly<Record<LearntKind, boolean>>,
@@ -39,13 +39,13 @@ export function missingKind(
   return needed.find((kind) => !kinds[kind]) ?? null;
 }
 
-/** Rows that a stage trains on, as the report has them. */
+/** Training rows of a stage, from the report. */
 export function rowsOf({ objective }: Pick<Stage, "objective">, { sources }: Pick<DataReport, "sources">): number {
   const kinds = (["text", "chat"] as const).filter((kind) => learns(objective, kind));
   return sources.reduce((sum, { byKind }) => kinds.reduce((rows, kind) => rows + byKind[kind].training, sum), 0);
 }
 
-/** Optimizer steps of all stages, as far as they are known before rows are packed. */
+/** Optimizer steps of all stages, estimated without packing. */
 export function stepsOfStages(
   { stages, batchSize, accumulation }: Recipe,
   report: Pick<DataReport, "sources">,
@@ -56,7 +56,7 @@ export function stepsOfStages(
   return stages.reduce((sum, stage) => sum + stepsOf(stage), 0);
 }
 
-/** The stage that step `step` of a run belongs to, with the step's number in it; null for a run in one stage. */
+/** The stage of step `step`, with the number of the step in it; null for a run in one stage. */
 export function stageAt(stages: readonly RunStage[], step: number) {
   if (stages.length < 2) return null;
   let before = 0;
@@ -69,12 +69,12 @@ export function stageAt(stages: readonly RunStage[], step: number) {
   return null;
 }
 
-/** The steps after which another stage begins, each with what that one learns. */
-export function bordersOf(stages: readonly RunStage[]): { readonly step: number; readonly objective: Objective }[] {
+/** Stage boundaries: the last step of each stage but the last, with the next objective. */
+export function boundariesOf(stages: readonly RunStage[]): { readonly step: number; readonly objective: Objective }[] {
   let before = 0;
   return stages.flatMap(({ objective, steps }, index) => {
-    const border = index === 0 ? [] : [{ step: before, objective }];
+    const boundary = index === 0 ? [] : [{ step: before, objective }];
     before += steps;
-    return border;
+    return boundary;
   });
 }

@@ -1,4 +1,4 @@
-/** The budget of the run that the page would start: which it is, whether it is current, and when it is measured by itself. */
+/** The budget of the next run: its facts, whether it is current, and its automatic measurement. */
 
 import { useEffect, useMemo } from "react";
 import type { RunRequest } from "../../protocol/engine.ts";
@@ -8,21 +8,21 @@ import type { BudgetFacts } from "../../store/state.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { useSpec } from "../spec.tsx";
 
-/** A model of fewer numbers is tried without being asked for: it takes seconds. */
+/** Models with fewer parameters are measured automatically: it takes seconds. */
 const smallModel = 20e6;
 /** Milliseconds after the last change. */
 const settling = 1000;
 
 export interface BudgetView {
   readonly facts: BudgetFacts;
-  /** Null while something of the run is missing or refused. */
+  /** Null while something is missing or refused. */
   readonly request: RunRequest | null;
   readonly key: string | null;
   /** Whether the budget is of the present settings. */
   readonly current: boolean;
-  /** Whether the engine does something else. */
+  /** Whether the engine is busy. */
   readonly busy: boolean;
-  /** Whether it is measured without being asked for. */
+  /** Whether it is measured automatically. */
   readonly byItself: boolean;
 }
 
@@ -54,7 +54,7 @@ export function useBudget(): BudgetView {
   const current = key !== null && facts.key === key;
   const byItself = model !== undefined && model.parameters < smallModel;
 
-  // What is measured is no longer asked about.
+  // The measured run is not current any more.
   const stale = facts.measuring !== null && facts.measuring !== key;
   useEffect(() => {
     if (stale) hone.budget.cancel();

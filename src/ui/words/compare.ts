@@ -1,4 +1,4 @@
-/** What the Compare screen says: questions and answers, what was read, the history, the exam and the blind vote. */
+/** Texts of the Compare screen: questions, answers, prompts, history, exam and blind vote. */
 
 import type { ExamAnswer } from "../../protocol/engine.ts";
 import type { SideName } from "../../store/conversation.ts";
@@ -8,39 +8,39 @@ export const compareWords = {
   title: "Compare",
   question: "Question",
   settings: "Answer settings",
-  ask: ["Ask", "Ask", "Ask both", "Ask all three"],
-  stop: "Stop answering",
+  send: ["Ask", "Ask", "Ask both", "Ask all three"],
+  stop: "Stop",
   begin: "New conversation",
-  refused: "The question could not be asked",
+  refused: "The question could not be sent",
   sides: { base: "Base model", tuned: "Tuned model", other: "Other checkpoint" } satisfies Record<SideName, string>,
-  how: (drawn: string, template: string) => `${drawn}, ${template} template, the same for all.`,
-  howEach: (drawn: string) => `${drawn}, the same for all; each run is asked in its own template.`,
+  how: (drawn: string, template: string) => `${drawn}, ${template} template, same for all models.`,
+  howEach: (drawn: string) => `${drawn}, same for all models; each run uses its own template.`,
   greedy: "Greedy",
   temperature: (value: number) => `Temperature ${value}`,
-  goesOn: "Goes on with the conversation below.",
-  beginsAnother: "Begins a new conversation, for others are asked now; the one below stays in the history.",
+  continues: "Continues the conversation below.",
+  startsAnother: "Starts a new conversation because the models changed. The one below stays in the history.",
   missing: {
-    exam: "The exam comes first.",
-    engine: "Needs the engine to run.",
-    model: "Needs a model.",
-    modelOf: (model: string) => `Open ${model} under Model first: this run was trained from it.`,
-    question: "Write a question.",
-    setting: "A setting of the answer needs another value.",
+    exam: "Wait until the exam has ended.",
+    engine: "The engine is not running.",
+    model: "Choose a model.",
+    modelOf: (model: string) => `Open ${model} under Model first: it is the base model of this run.`,
+    question: "Enter a question.",
+    setting: "An answer setting has an invalid value.",
   },
   run: {
-    label: "Tuned by run",
-    none: "None: ask the base model only",
+    label: "Tuned model",
+    none: "None: base model only",
     nothing: "No run has a step yet",
     name: (name: string, step: number) => `${name} (step ${step})`,
   },
   other: {
-    label: "One more checkpoint of",
+    label: "Other checkpoint: run",
     none: "None",
-    step: "Its step",
-    newest: "The newest",
+    step: "Other checkpoint: step",
+    newest: "Newest",
     /** `best`: which loss is the lowest there. */
     at: (step: number, best: string | null) => `Step ${step}${best === null ? "" : `, lowest ${best}`}`,
-    gone: (step: number) => `Step ${step}, no longer kept`,
+    gone: (step: number) => `Step ${step}, deleted`,
   },
 } as const;
 
@@ -54,28 +54,27 @@ export const answerWords = {
   writing: "Writing…",
   stopped: "Stopped",
   empty: "the answer is empty",
-  leftOut: "left out of what it reads next",
+  leftOut: "not part of the next prompt",
   failed: "No answer",
   wrote: (tokens: number) => plural(tokens, "token"),
   endings: {
-    stop: "ended by itself",
-    length: "cut at the longest answer",
+    stop: "ended with a stop token",
+    length: "cut at the maximum length",
     context: "cut at the end of the context",
     cancelled: "stopped",
   },
 } as const;
 
 export const readWords = {
-  summary: (tokens: number) => `What the model read: ${plural(tokens, "token")}`,
-  about: "Exactly this was given to the model, marks of the template included. It goes on where the last token ends.",
+  summary: (tokens: number) => `Prompt: ${plural(tokens, "token")}`,
+  about: "The exact input of the model, template marks included. The answer starts after the last token.",
   text: "Prompt as text",
   textOf: (who: string) => `Prompt of ${who}`,
-  tokens: "Prompt as tokens, each with its id",
+  tokens: "Prompt as tokens with ids",
   tokensOf: (who: string) => `Prompt tokens of ${who}`,
-  written: (tokens: number) => `Written after it: ${plural(tokens, "token")}`,
-  writtenOf: (who: string) => `Written tokens of ${who}`,
-  untilReload:
-    "The tokens were not kept when the page was closed, for they are many; ask again to see them. The text is as it was.",
+  written: (tokens: number) => `Answer: ${plural(tokens, "token")}`,
+  writtenOf: (who: string) => `Answer tokens of ${who}`,
+  untilReload: "Tokens are not saved when the page closes; only the text is. Ask again to see the tokens.",
   who: (side: string, turn: number) => `${side}, question ${turn}`,
   signs: "· space, ↵ line break",
   special: "special token",
@@ -84,7 +83,7 @@ export const readWords = {
 export const historyWords = {
   title: "History",
   count: (conversations: number) => `History: ${plural(conversations, "conversation")}`,
-  kept: (most: number) => `Kept in this browser until you delete them; the newest ${most}.`,
+  limit: (most: number) => `Saved in this browser until you delete them; at most the newest ${most}.`,
   open: (question: string) => `Open conversation: ${question}`,
   present: "open",
   turns: (turns: number) => plural(turns, "question"),
@@ -95,43 +94,43 @@ export const historyWords = {
 } as const;
 
 export const sampleWords = {
-  title: "The run's own held-out questions",
+  title: "Held-out questions of the run",
   before: "Before",
   after: "After",
   reference: "Reference",
   empty: "(empty)",
-  notYet: "not trained to the end yet",
+  notYet: "the run has not finished",
 } as const;
 
 export const examWords = {
   title: "Exam",
   about:
-    "Questions with known answers, each asked by itself and greedily, of the base model and of the run. An answer is right when it is the expected one word for word (exact match).",
-  which: "Which exam",
+    "The base model and the run answer the same questions, one at a time, with greedy decoding. An answer is right when it equals the expected answer (exact match).",
+  which: "Exam set",
   choose: "Choose…",
-  demo: "Small world, comes with the page",
+  demo: "Small world, included in this page",
   pick: "Choose an exam file…",
   files: "Exam files",
   read: (questions: number, texts: number) =>
     plural(questions, "question") + (texts > 0 ? ` and ${plural(texts, "general text")}.` : "."),
-  leftOut: (rows: number) => `${plural(rows, "row")} of it left out:`,
+  leftOut: (rows: number) => `${plural(rows, "row")} left out of the exam:`,
   leftOutRows: "Rows left out of the exam",
   run: "Run the exam",
   stop: "Stop the exam",
   preparing: "Preparing the exam",
-  refused: "The exam could not be taken",
+  refused: "The exam could not be run",
   missing: {
-    engine: "Needs the engine to run.",
-    model: "Needs a model.",
-    exam: "Needs an exam.",
-    question: "The question above comes first.",
+    engine: "The engine is not running.",
+    model: "Choose a model.",
+    exam: "Choose an exam.",
+    question: "Wait until the question above is answered.",
   },
   reading: "Reading the exam.",
-  asking: { base: "Asking the base model.", tuned: "Asking the tuned model." },
+  asking: { base: "The base model is answering.", tuned: "The tuned model is answering." },
   anew: "Run both again",
-  reuses: (date: string) => `The run answers now. The base model's answers are those of ${date}.`,
-  once: "The base model answers first. Its result is stored, and serves other runs with the same template.",
-  baseOnly: "Only the base model answers: no run has a step yet, or none is chosen.",
+  reuses: (date: string) => `The tuned model answers now. The base model's answers are from ${date}.`,
+  once: "The base model answers once. Other runs with the same template reuse its answers.",
+  baseOnly: "Base model only: no run is chosen, or no run has a step yet.",
   whom: (of: {
     readonly model: string | null;
     readonly tuned: { readonly name: string; readonly step: number } | null;
@@ -141,8 +140,8 @@ export const examWords = {
     if (of.model !== null && tuned) return `Before: ${of.model}. After: ${tuned}.`;
     if (tuned) return `${tuned}. No result of the base model is stored.`;
     return of.unfinished === null
-      ? `${of.model}, the base model only.`
-      : `${of.model}. ${of.unfinished} has not finished it.`;
+      ? `Base model only: ${of.model}.`
+      : `Before: ${of.model}. ${of.unfinished} has not finished the exam.`;
   },
   takenAt: (date: string, duration: string) => `Taken on ${date}, in ${duration}.`,
   scores: "Right answers",
@@ -164,7 +163,7 @@ export const examWords = {
   right: "✓ right",
   wrong: "✗ wrong",
   empty: "(empty)",
-  endings: { stop: "", length: ", cut", context: ", no room", cancelled: ", stopped" } satisfies Record<
+  endings: { stop: "", length: ", cut", context: ", context full", cancelled: ", stopped" } satisfies Record<
     ExamAnswer["finish"],
     string
   >,
@@ -186,44 +185,43 @@ export const examListWords = {
   showAll: (results: number) => `Show all ${results.toLocaleString("en")} results`,
 } as const;
 
-/** Below this change in nats per token there is nothing to speak of. */
+/** Nats per token; a smaller change is reported as none. */
 const noticeable = 0.01;
 
 export const forgettingWords = {
   title: "Loss on general text",
   unit: (texts: number) =>
-    `Nats per token on ${plural(texts, "text")} that ${texts === 1 ? "is" : "are"} not trained on.`,
-  /** What the difference means, with its figures. Perplexity is e to the loss: among how many tokens it wavers. */
+    `Nats per token on ${plural(texts, "text")} that ${texts === 1 ? "is" : "are"} not used for training.`,
+  /** States the change of the loss. Perplexity is e to the power of the loss. */
   meaning: (before: number, after: number) => {
     const change = after - before;
     const perplexity = `perplexity ${figure(Math.exp(before))} → ${figure(Math.exp(after))}`;
     if (Math.abs(change) < noticeable)
-      return `Here the loss on general text hardly changed (${perplexity}): no sign of forgetting.`;
-    if (change < 0) return `Here the loss on general text fell (${perplexity}): no sign of forgetting.`;
-    return `Here the probability that the model gives a token of general text is now ${share(1 - Math.exp(-change))} lower than before, in the geometric mean (${perplexity}). Fewer passes, a lower learning rate, a lower rank or general text among the data usually make that smaller.`;
+      return `Here: the loss on general text changed by less than ${noticeable} nats (${perplexity}). No sign of forgetting.`;
+    if (change < 0) return `Here: the loss on general text fell (${perplexity}). No sign of forgetting.`;
+    return `Here: the probability of a token of general text is now ${share(1 - Math.exp(-change))} lower (geometric mean; ${perplexity}). Fewer epochs, a lower learning rate, a lower rank or general text in the data usually reduce forgetting.`;
   },
 } as const;
 
 export const voteWords = {
   title: "Blind vote",
   about:
-    "Two answers to one question, one of the base model and one of the tuned model, in random order and without names. Vote for the better one; who it was is told at the end.",
-  nothing:
-    "Needs answers of both: take the exam with a run, or train a run to its end with questions asked on the way.",
+    "Shows the answers of base model and tuned model to one question, in random order, without names. Vote for the better answer; the result shows the names.",
+  nothing: "Needs answers of both models. Run the exam with a run, or finish a run that has sample prompts.",
   onExam: (questions: number) => `Vote on the exam's ${plural(questions, "question")}`,
   onSamples: (questions: number) => `Vote on the run's ${plural(questions, "held-out question")}`,
-  allAlike: "Both gave the same answer to every question, so there is nothing to vote on.",
+  allAlike: "Both models gave the same answer to every question: there is nothing to vote on.",
   progress: (vote: number, of: number) => `Question ${vote.toLocaleString("en")} of ${of.toLocaleString("en")}`,
   ballot: "Ballot",
   expected: "Expected",
   answer: (place: 1 | 2) => `Answer ${place}`,
   empty: "(empty)",
   better: (place: 1 | 2) => `Answer ${place} is better`,
-  tie: "As good as each other",
-  keys: "Keys 1, 2 and 0 vote while the focus is in here.",
+  tie: "Equally good",
+  keys: "Keys 1, 2 and 0 vote while the focus is in this part.",
   undo: "Undo the last vote",
   count: "Show the count",
-  goOn: "Go on voting",
+  goOn: "Continue voting",
   end: "End the vote",
   voted: (votes: number) => `${plural(votes, "vote")} so far`,
   failed: "The vote could not be stored or deleted",
@@ -238,35 +236,35 @@ export const voteWords = {
   result: {
     title: "The count",
     won: { base: "The base model won", tuned: "The tuned model won" },
-    draw: "Nobody won",
+    draw: "No winner",
     sentence: (who: string, most: number, least: number, share_: number | null) =>
-      `${who}: ${most} to ${least}${share_ === null ? "" : `, ${share(share_)} of the votes for one of the two`}.`,
+      `${who}: ${most} to ${least}${share_ === null ? "" : `, ${share(share_)} of the decided votes`}.`,
     of: (voted: number, of: number) =>
       `${voted.toLocaleString("en")} of ${plural(of, "question")} voted on${voted < of ? ", drawn at random" : ""}.`,
     ties: (ties: number) => (ties === 1 ? "One vote was a tie." : `${ties.toLocaleString("en")} votes were ties.`),
-    alike: (questions: number) => `${plural(questions, "question")} left out, for both answers were the same.`,
-    few: (decided: number) =>
-      `${decided === 1 ? "That is a single vote" : `These are only ${decided} votes`} for one of the two, too few to rely on.`,
-    chance: (chance: string) => `Tossed coins would give such a lead in ${chance} of cases (sign test).`,
+    alike: (questions: number) => `${plural(questions, "question")} left out because both answers are the same.`,
+    few: (decided: number) => `Only ${plural(decided, "decided vote")}: too few for a conclusion.`,
+    chance: (chance: string) =>
+      `By chance alone, a lead this large has a probability of ${chance} (two-sided sign test).`,
     least: "less than 0.1 %",
     run: (run: string, step: number) => `Tuned model: ${run}, step ${step.toLocaleString("en")}.`,
   },
 } as const;
 
-/** The settings of an answer. */
+/** Settings of an answer, as fields. */
 export const samplingWords = {
   temperature: {
     label: "Temperature",
-    help: "0 takes the likeliest token each time.",
-    doubt: "Above 1.5 answers fall apart.",
+    help: "0 always takes the most likely token (greedy).",
+    doubt: "Above 1.5 answers are often incoherent.",
   },
-  maxTokens: { label: "Longest answer", term: "tokens", help: "An answer that has not ended by then is cut." },
-  topK: { label: "Likeliest tokens", term: "top-k", help: "Draws among this many. Empty: all." },
+  maxTokens: { label: "Maximum answer length", term: "tokens", help: "A longer answer is cut at this length." },
+  topK: { label: "Top-k", term: "tokens", help: "Samples from the k most likely tokens. Empty: all." },
   topP: {
-    label: "Likeliest share",
-    term: "top-p",
-    help: "Draws among tokens that make up this probability. Empty: all.",
+    label: "Top-p",
+    term: "probability",
+    help: "Samples from the most likely tokens with this total probability. Empty: all.",
   },
-  seed: { label: "Seed of the answer", help: "Used above temperature 0." },
+  seed: { label: "Sampling seed", help: "Used above temperature 0." },
   noEffect: "No effect at temperature 0.",
 } as const;

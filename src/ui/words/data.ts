@@ -1,28 +1,26 @@
-/** What the Data screen says: ways to bring rows, each source, and which of its columns plays which part. */
+/** Texts of the Data screen: opening rows, each source, and the roles of its columns. */
 
 import type { FileKind } from "../../records/read/record.ts";
 import { bytes, plural, share } from "../format.ts";
 
 export const dataWords = {
   title: "Data",
-  weights: (sources: number) =>
-    `Here: ${plural(sources, "source")}${sources > 1 ? ", each with its λ" : ", so λ = 1"}.`,
-  heldOut: (held: number, rows: number) =>
-    held > 0
-      ? `Here: ${share(held)} of ${plural(rows, "row")} are held out; the share is set under Train.`
-      : "Here: no row is held out; the share is set under Train.",
+  weights: (sources: number) => `Here: ${plural(sources, "source")}${sources > 1 ? ", each with a λ" : ", so λ = 1"}.`,
+  heldOut: (heldOut: number, rows: number) =>
+    heldOut > 0
+      ? `Here: ${share(heldOut)} of ${plural(rows, "row")} are held out. Set the share under Train.`
+      : "Here: no row is held out. Set the share under Train.",
   amount: (rows: number, sources: number) => `${plural(rows, "row")}${sources > 1 ? ` in ${sources} sources` : ""}`,
   choose: "Choose a file",
   files: "Data files",
   paste: "Paste text",
   samples: "Samples",
-  drop: "Or drop files here, several at once. JSON, JSON Lines, CSV, TSV, Parquet, text or Markdown, gzipped or not.",
+  drop: "Or drop one or more files here: JSON, JSON Lines, CSV, TSV, Parquet, text or Markdown, gzipped or not.",
   reading: "Reading the data",
   failed: "The data could not be read",
   failedFiles: (files: number) => `${files} files could not be read`,
   list: "Data in this browser",
-  few: (rows: number) =>
-    `${plural(rows, "row")}: enough to see training work; careful sets have about 1,000 rows or more.`,
+  few: (rows: number) => `${plural(rows, "row")}: enough for a test. Useful datasets have about 1,000 rows or more.`,
 } as const;
 
 export const pasteWords = {
@@ -46,7 +44,7 @@ const kinds: Readonly<Record<FileKind, string>> = {
 export const sourceWords = {
   choose: (name: string) => `Train on ${name}`,
   about: (file: { kind: FileKind; gzip: boolean; rows: number; byteLength: number; stored: boolean }) =>
-    `${kinds[file.kind]}${file.gzip ? ", gzipped" : ""} · ${plural(file.rows, "row")} · ${bytes(file.byteLength)}${file.stored ? "" : " · gone when the tab closes"}`,
+    `${kinds[file.kind]}${file.gzip ? ", gzipped" : ""} · ${plural(file.rows, "row")} · ${bytes(file.byteLength)}${file.stored ? "" : " · lost when the tab closes"}`,
   remove: "Delete",
   removeQuestion: "Delete the copy in this browser?",
   removeConfirm: "Delete",
@@ -56,14 +54,14 @@ export const sourceWords = {
   changeOf: (name: string) => `Change the columns of ${name}`,
   close: "Close",
   closeOf: (name: string) => `Close the columns of ${name}`,
-  excluded: (rows: number) => `${plural(rows, "row")} excluded by you.`,
-  putBack: "Put all back",
+  excluded: (rows: number) => `You excluded ${plural(rows, "row")}.`,
+  putBack: "Include all",
   unreadable: (rows: number, listed: number) =>
     `${plural(rows, "row")} could not be read${rows > listed ? `; the first ${listed} are listed` : ""}:`,
   unreadableRows: (name: string) => `Rows of ${name} that could not be read`,
   weight: "Weight λ",
   weightOf: (name: string) => `Weight λ of ${name}`,
-  weightRefused: "More than 0, like 2 or 0.5.",
+  weightRefused: "Enter a number above 0, for example 0.5.",
 } as const;
 
 export const mappingWords = {
@@ -74,6 +72,6 @@ export const mappingWords = {
   choose: "Choose a column…",
   none: "None",
   asDetected: "As detected",
-  missing: "Rows without a column for each needed part are left out.",
-  unused: "A column without a part is not used. The preview shows the rows as they are read now.",
+  missing: "Rows without a required column are left out.",
+  unused: "Columns without a role are not used. The preview shows the rows with these roles.",
 } as const;

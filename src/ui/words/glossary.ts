@@ -1,14 +1,14 @@
-/** The field's words, each in two sentences: shown where they come up, and together in the glossary. */
+/** Terms of the field with their definitions: beside the settings, and together on the Glossary screen. */
 
 import type { PageName } from "../../store/state.ts";
 
 export interface Entry {
   readonly term: string;
-  /** Two sentences, for somebody who meets the word for the first time. */
+  /** The definition, in one or two sentences. */
   readonly meaning: string;
-  /** The exact form, where there is one. */
+  /** The formula, where there is one. */
   readonly formula?: string;
-  /** Where on the page it shows. */
+  /** The screen that uses the term. */
   readonly page: PageName;
 }
 
@@ -16,167 +16,163 @@ export const glossary = {
   baseModel: {
     term: "Base model",
     meaning:
-      "A model that has learnt to go on with any text, token by token, from a great amount of it. Asked a question it may well go on with more questions, for that is what texts do.",
+      "A language model that was pre-trained to predict the next token of ordinary text. It continues a prompt and was not trained to follow instructions.",
     page: "model",
   },
   parameters: {
     term: "Parameters",
-    meaning:
-      "The numbers a model consists of; training changes them and nothing else. More of them can hold more, and take more memory and time.",
+    meaning: "The weights of a model, which training changes. Memory and time per step grow with their number.",
     page: "model",
   },
   token: {
     term: "Token",
     meaning:
-      "A piece of text that the model reads or writes as one: a word, a part of one, or a mark. Each has a number, and the tokenizer turns text into these numbers and back.",
+      "The unit of text of a model: a word, a part of a word, or a special token. The tokenizer converts text to token ids and back.",
     page: "template",
   },
   context: {
     term: "Context",
-    meaning:
-      "How many tokens the model can read at once, its own answer included. Rows that are longer are left out or cut, as you choose.",
+    meaning: "The maximum number of tokens of prompt and answer together. Longer rows are left out or truncated.",
     page: "model",
   },
   sft: {
     term: "Supervised fine-tuning",
     meaning:
-      "Training a base model further on pairs of an instruction and a good response, until it responds. It teaches a manner more than it teaches facts.",
+      "Training a base model on pairs of an instruction and a response. The loss is the negative log-likelihood of the response tokens.",
     formula: "L = −Σ log P(xₜ | x₍<ₜ₎), t in the response",
     page: "train",
   },
   source: {
     term: "Source and λ",
     meaning:
-      "One of the files that a run learns from, and how much it counts beside the others. As sampling λ says how often its rows are drawn, as loss weight how much each of them weighs.",
+      "A source is one dataset of a run, and λ is its weight. λ sets how often its rows are sampled, or it multiplies their loss.",
     formula: "L = Σₖ λₖ · L⁽ᵏ⁾",
     page: "data",
   },
   template: {
     term: "Chat template",
     meaning:
-      "The marks put around each turn, so that the model can tell who speaks and where a turn ends. Training and asking must use the same one, or the model is lost.",
+      "The format that turns a chat into one text, with special tokens around each turn. Training and generation must use the same template.",
     page: "template",
   },
   mask: {
     term: "Loss mask",
     meaning:
-      "Says which tokens are learnt and which are only read. Usually the response and the mark that ends it are learnt, and the instruction is context.",
+      "The loss weight w of each token. Usually w is 1 for the response and its stop token, and 0 for the prompt, which is context.",
     formula: "L = Σ w·CE / max(Σ w, 1), w = 0 for context",
     page: "template",
   },
   stopToken: {
     term: "Stop token",
     meaning:
-      "The mark that ends a turn. A model that never learnt it does not stop answering, so Hone refuses a run whose responses do not end in one.",
+      "The token that ends an answer; generation stops at it. Hone refuses a run whose responses do not end with a supervised stop token.",
     page: "template",
   },
   packing: {
     term: "Packing",
     meaning:
-      "Several short rows share one sequence, so that less is computed on padding. Each stays blind to the others, and the loss is the same.",
+      "Several short rows share one sequence, so less padding is computed. Attention stays within each row, so the loss is unchanged.",
     page: "template",
   },
   validation: {
-    term: "Validation",
-    meaning:
-      "Rows that are held out and never learnt. Their loss shows whether what was learnt holds for rows the model has not seen.",
+    term: "Validation loss",
+    meaning: "The loss on the held-out set: rows that are not used for training. It estimates the loss on new rows.",
     page: "data",
   },
   loss: {
     term: "Loss",
     meaning:
-      "How surprised the model is by the right token, on average: the negative logarithm of the probability it gave it. 0 is certainty; e to the minus loss is the typical probability.",
-    formula: "CE = −ln P(right token)",
+      "The mean negative log-probability of the supervised tokens (cross-entropy), in nats. 0 is a probability of 1; 0.69 is a probability of one half.",
+    formula: "L = Σ w·CE / Σ w, CE = −ln P(token)",
     page: "train",
   },
   perplexity: {
     term: "Perplexity",
-    meaning:
-      "e to the power of the loss: among how many equally likely tokens the model seems to waver. 1 is certainty.",
+    meaning: "e to the power of the loss. A perplexity of k equals a choice among k equally likely tokens.",
     formula: "e^L",
     page: "train",
   },
   step: {
     term: "Step, epoch, batch",
     meaning:
-      "A step changes the weights once, after looking at a batch of rows; accumulation adds up several small batches before it. An epoch is one pass over all rows.",
+      "A step updates the weights once, from a batch of one or more micro-batches. An epoch is one pass over all training rows.",
     page: "train",
   },
   learningRate: {
     term: "Learning rate",
     meaning:
-      "How far each step moves the weights. Too high and the model diverges or forgets, too low and little changes.",
+      "The size of each weight update. Too high: training diverges or the model forgets. Too low: the loss hardly falls.",
     page: "train",
   },
   schedule: {
     term: "Schedule and warm-up",
     meaning:
-      "The learning rate rises over the first steps and then falls towards 0. Early steps are noisy, and late ones should only polish.",
+      "The learning rate rises from 0 during the warm-up. Then it falls to 0 along a cosine or a line, or stays constant.",
     page: "train",
   },
   gradientNorm: {
     term: "Gradient norm",
     meaning:
-      "The length of the step that the loss asks for, before the learning rate. A sudden peak is a sign of odd rows or too high a rate; clipping limits it.",
+      "The L2 norm of the gradient over all trained parameters. Clipping scales a gradient above the maximum norm c down to c.",
     page: "train",
   },
   full: {
     term: "Full training",
-    meaning:
-      "Every parameter is changed. It can change most, and needs memory for the gradient and two moments of each.",
+    meaning: "All parameters are trained. Weight, gradient and two AdamW moments take 16 bytes per parameter.",
     page: "train",
   },
   lora: {
     term: "LoRA, rank, alpha",
     meaning:
-      "The model stays as it is, and beside each linear layer two thin matrices are learnt whose product is added. The rank is how thin they are, alpha how strongly they count.",
+      "The base weights W stay frozen; each chosen linear layer gets two trained matrices A and B. Their inner width is the rank r, their scale is alpha / r.",
     formula: "W + (α / r) · B·A",
     page: "train",
   },
   stages: {
     term: "Stages",
     meaning:
-      "Plain text first, then pairs: the model takes in a field's language before it learns to answer in it. Each stage has a schedule of its own.",
+      "Parts of a run that train one after another: first plain text (continued pre-training), then chats. Each stage has its own data, length and schedule.",
     page: "train",
   },
   checkpoint: {
     term: "Checkpoint",
     meaning:
-      "Weights, optimizer and place in the data, kept in this browser while a run goes on. From it a run goes on exactly as if it had not been left.",
+      "Trained weights, optimizer state and data position at one step, stored in this browser. A run resumes exactly from its checkpoint.",
     page: "train",
   },
   overfitting: {
     term: "Overfitting",
     meaning:
-      "The model learns the rows by heart: their loss falls while that of the held-out rows rises. Fewer passes, more rows or a lower rank help.",
+      "The training loss falls while the validation loss rises: the model memorises the training rows. Fewer epochs, more rows or a lower rank help.",
     page: "train",
   },
   forgetting: {
     term: "Forgetting",
     meaning:
-      "What the base model knew gets worse while it learns something new. The loss on general text before and after shows how much.",
+      "Fine-tuning makes the model worse at other text. The measure is the loss on general text, after training minus before.",
     page: "compare",
   },
   temperature: {
     term: "Temperature, greedy",
     meaning:
-      "At temperature 0 the model always writes its likeliest token, which is called greedy and gives the same answer each time. Above 0 it draws, the more freely the higher.",
+      "The temperature T divides the logits before sampling: a higher T gives more random answers. T = 0 is greedy decoding: always the most likely token.",
     page: "compare",
   },
   exactMatch: {
     term: "Exact match",
-    meaning: "An answer counts as right when it is the expected one word for word. Strict, but nobody has to judge.",
+    meaning: "The share of answers that equal the expected answer. Differences in white space are ignored.",
     page: "compare",
   },
   adapter: {
     term: "Adapter",
-    meaning: "What LoRA learnt, as a small file that needs its base model. Merged, it becomes a model of its own.",
+    meaning:
+      "The LoRA matrices as a small file that needs its base model. Merging adds their product to the base weights.",
     page: "take-away",
   },
   artifact: {
     term: "Training artifact",
     meaning:
-      "The graph of the forward pass, the backward pass or the optimizer as an ONNX file. This page writes them from the model's config, and any ONNX Runtime can run them.",
+      "An ONNX graph of a run: training, optimizer, eval or generation. Hone compiles it from the model's config, and any ONNX Runtime can run it.",
     page: "take-away",
   },
 } as const satisfies Record<string, Entry>;
@@ -184,7 +180,7 @@ export const glossary = {
 export type Term = keyof typeof glossary;
 
 export const glossaryWords = {
-  title: "Words",
-  shows: "Shows under",
-  all: "All words",
+  title: "Terms",
+  screen: "Screen",
+  all: "All terms",
 } as const;

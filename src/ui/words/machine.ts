@@ -1,4 +1,4 @@
-/** What is said of the engine: what computes, what it costs, and how it is started again. */
+/** Texts about the engine: provider, cost, failure and restart. */
 
 import { bytes, plural } from "../format.ts";
 
@@ -7,12 +7,12 @@ export const engineWords = {
   providers: { webgpu: "WebGPU", wasm: "WebAssembly" },
   starting: "Starting",
   stopped: "Stopped",
-  choose: "Compute with",
+  choose: "Provider",
   choices: { auto: "Best available", webgpu: "WebGPU", wasm: "WebAssembly" },
-  noGpu: "Without a GPU training is many times slower: choose a small model and few steps.",
+  noGpu: "Training without a GPU is many times slower. Choose a small model and few steps.",
   threads: (threads: number) => plural(threads, "thread"),
-  /** Follows what computes. */
-  kept: (usage: number) => ` · ${bytes(usage)} kept in this browser`,
+  /** Follows the provider. */
+  stored: (usage: number) => ` · ${bytes(usage)} stored in this browser`,
   notRunning: "No engine is running.",
   isStarting: "The engine is starting…",
 } as const;

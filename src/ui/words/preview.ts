@@ -1,4 +1,4 @@
-/** What the preview says: the rows and one of them, from message to loss weight, and what is pointed at in it. */
+/** Texts of the preview: list of rows, one row from message to loss weight, and the selected part of it. */
 
 import { plural } from "../format.ts";
 
@@ -8,7 +8,7 @@ export const previewWords = {
   model: "a model",
   data: "data",
   choose: (wants: readonly string[]) =>
-    `Choose ${wants.join(" and ")}: here you see what the model reads, token by token, and what it learns.`,
+    `Choose ${wants.join(" and ")} to see the tokens of each row and their loss weights.`,
   reading: "Reading the model's tokenizer…",
   source: "Source of the preview",
   previous: "Previous",
@@ -16,21 +16,21 @@ export const previewWords = {
   goTo: "Go to row",
   goToPlaceholder: "Row",
   go: "Go",
-  goRefused: (rows: number) => `A number from 1 to ${rows.toLocaleString("en")}.`,
-  asked: "As it is asked",
-  askedAbout: "Up to the last answer, with the generation prompt.",
+  goRefused: (rows: number) => `Enter a number from 1 to ${rows.toLocaleString("en")}.`,
+  prompt: "Generation prompt",
+  promptAbout: "Shows the row up to its last answer, as a prompt for generation.",
   problemsOnly: "Rows with problems only",
   unchecked: "Check all rows first, under Quality report.",
-  checkedBefore: "As the last check found them; settings have changed.",
+  checkedBefore: "Problems of the last check; settings have changed since.",
   noProblem: "No row of this source has a problem.",
   row: (number: number, rows: number) => `Row ${number.toLocaleString("en")} of ${rows.toLocaleString("en")}`,
-  /** Follows the number of the row. */
+  /** After the number of the row. */
   line: (line: number) => ` · line ${line.toLocaleString("en")}`,
   include: "Include this row",
   exclude: "Exclude this row",
-  /** What was excluded, as the list of exclusions names it. */
+  /** Title of an exclusion of one row. */
   rowOf: (number: number, source: string) => `Row ${number} of ${source}`,
-  excluded: "You excluded this row: it is not trained on.",
+  excluded: "You excluded this row: it is not used for training.",
   rowFailed: "The row could not be shown",
 } as const;
 
@@ -38,27 +38,27 @@ export const rowListWords = {
   list: "Rows",
   empty: "(empty)",
   unread: "…",
-  figures: (tokens: number, learnt: number) =>
-    `${tokens.toLocaleString("en")} tokens, ${learnt.toLocaleString("en")} learnt`,
-  /** Of a row that is not simply used. */
-  states: { excluded: "excluded", "left out": "left out", preference: "kept for later" },
+  figures: (tokens: number, supervised: number) =>
+    `${tokens.toLocaleString("en")} tokens, ${supervised.toLocaleString("en")} supervised`,
+  /** States other than "used". */
+  states: { excluded: "excluded", "left out": "left out", preference: "not for SFT" },
   cut: "cut",
   listed: (from: number, to: number, rows: number) =>
-    `Rows ${from.toLocaleString("en")} to ${to.toLocaleString("en")} of ${rows.toLocaleString("en")} are listed; go to another one by its number.`,
+    `Rows ${from.toLocaleString("en")} to ${to.toLocaleString("en")} of ${rows.toLocaleString("en")} are listed. Enter a number to go to another row.`,
   failed: "The list could not be loaded",
   again: "Try again",
 } as const;
 
 export const exampleWords = {
   tokens: (tokens: number) => plural(tokens, "token"),
-  learnt: (learnt: number) => `${learnt.toLocaleString("en")} learnt`,
-  /** Follows the tokens that are learnt. */
+  supervised: (tokens: number) => `${tokens.toLocaleString("en")} supervised`,
+  /** After the number of supervised tokens. */
   share: (share: string) => ` (${share})`,
   cut: (tokens: number) => `${plural(tokens, "token")} cut`,
-  lost: (tokens: number) => `${tokens.toLocaleString("en")} learnt ones lost`,
-  straddling: (tokens: number) => `${tokens} over a border of the mask`,
-  proof: (proof: string) => `What is learnt is ${proof}.`,
-  nothing: "Nothing here is learnt.",
+  lost: (tokens: number) => `${tokens.toLocaleString("en")} supervised tokens lost`,
+  straddling: (tokens: number) => `${tokens} across a mask boundary`,
+  proof: (proof: string) => `Supervised tokens: ${proof}.`,
+  nothing: "No token is supervised.",
   leftOut: (problem: string) => `Left out: ${problem}`,
   source: "Source",
   sourcePane: "Source",
@@ -67,12 +67,12 @@ export const exampleWords = {
   tokensTitle: "Tokens",
   tokensPane: "Token pane",
   noToken: "No token.",
-  point: "Point at a message, a stretch of text or a token, or reach it with Tab and the arrow keys.",
+  point: "Point at a message, a span or a token, or use Tab and the arrow keys.",
   thread: "Thread",
-  threads: (threads: number) => `This row holds ${threads} threads; each is an example of its own.`,
+  threads: (threads: number) => `This row has ${threads} threads. Each thread is a separate example.`,
   threadOf: (number: number, messages: number, leftOut: boolean) =>
     `${number}: ${plural(messages, "message")}${leftOut ? ", left out" : ""}`,
-  raw: "The row as its file has it",
+  raw: "Raw row",
 } as const;
 
 export const messageWords = {
@@ -83,7 +83,7 @@ export const messageWords = {
   whole: (characters: number) => `Show all ${characters.toLocaleString("en")} characters`,
 } as const;
 
-/** How roles are called, and how it was found what is learnt. */
+/** Names of the roles, and how the supervised tokens were located. */
 export const roleWords = {
   paints: {
     system: "System",
@@ -94,43 +94,43 @@ export const roleWords = {
     template: "Template",
   },
   proofs: {
-    structure: "known from the template's structure",
-    "generation tags": "marked by the template's own generation tags",
-    prefixes: "found from growing prefixes, each verified",
-    marks: "found with marks around the contents, each verified",
+    structure: "from the structure of the template",
+    "generation tags": "from the generation tags of the template",
+    prefixes: "from rendered prefixes, each verified",
+    marks: "from marks around the contents, each verified",
   },
 } as const;
 
-/** Each mark, and what follows it. */
+/** Each mark, and its meaning. */
 export const legendWords = {
   title: "Legend",
-  learnt: "Learnt",
-  learntMeans: ", the fuller the more it counts",
+  filled: "Filled",
+  filledMeans: ": supervised; a fuller fill is a higher loss weight",
   outlined: "Outlined",
   outlinedMeans: ": context, weight 0",
   struck: "Struck",
-  struckMeans: ": cut by the length limit",
+  struckMeans: ": truncated",
   dashed: "Dashed box",
-  dashedMeans: ": over a border of the mask",
+  dashedMeans: ": across a mask boundary",
 } as const;
 
-/** What is pointed at, for the line below the panes and for screen readers. */
+/** The selected part in words: for the line below the panes and for screen readers. */
 export const linkWords = {
   rendered: "Rendered template",
   tokens: "Tokens",
   emptyToken: "(empty)",
   token: (number: number, text: string, id: number, paint: string, weight: string) =>
     `token ${number}: '${text}', id ${id}, ${paint}, weight ${weight}`,
-  straddles: ", over a border of the mask, so not learnt",
-  cut: ", cut by the length limit",
+  straddles: ", across a mask boundary, not supervised",
+  cut: ", truncated",
   tokenAt: (token: string, start: number, end: number) => `${token}, characters ${start} to ${end}`,
   counted: (tokens: number) => plural(tokens, "token"),
-  message: (number: number, tokens: string, weight: string) => `message ${number}: ${tokens} with its marks, ${weight}`,
+  message: (number: number, tokens: string, weight: string) =>
+    `message ${number}: ${tokens} with template marks, ${weight}`,
   weight: (weight: string) => `weight ${weight}`,
-  learnt: "learnt",
+  supervised: "supervised",
   context: "context",
-  stretch: (number: number, paint: string, tokens: string, learnt: string, start: number, end: number) =>
-    `stretch ${number}: ${paint}, ${tokens}, ${learnt}, characters ${start} to ${end}`,
-  stretchOf: (number: number, paint: string, learnt: string, text: string) =>
-    `stretch ${number}: ${paint}, ${learnt}: ${text}`,
+  span: (number: number, paint: string, tokens: string, mask: string, start: number, end: number) =>
+    `span ${number}: ${paint}, ${tokens}, ${mask}, characters ${start} to ${end}`,
+  spanOf: (number: number, paint: string, mask: string, text: string) => `span ${number}: ${paint}, ${mask}: ${text}`,
 } as const;

@@ -1,50 +1,50 @@
-/** What the frame of the page says: its steps, where each one stands, and what lies beside them. */
+/** Texts of the page's frame: its steps, the state of each, and the other screens. */
 
 import type { PageName } from "../../store/state.ts";
 
 interface PageWords {
-  /** As links and titles name it. */
+  /** In links and titles. */
   readonly title: string;
-  /** Below the title: what is done here, and why. */
+  /** Below the title: the purpose of the screen. */
   readonly lead: string;
 }
 
 export const pageWords: Readonly<Record<PageName, PageWords>> = {
   model: {
     title: "Model",
-    lead: "A base model has read much text and goes on with whatever it is given. It does not answer yet: that is what it learns here.",
+    lead: "A base model continues any text. Fine-tuning trains it to answer instructions.",
   },
   data: {
     title: "Data",
-    lead: "Pairs of an instruction and a good response. What the model learns stands in them, and so do their faults.",
+    lead: "Pairs of an instruction and a good response. The model learns from these rows, errors included.",
   },
   template: {
     title: "Template and mask",
-    lead: "The template puts marks around each turn, the mask says which tokens are learnt. Here you see both on your own rows, as the model reads them.",
+    lead: "The chat template puts special tokens around each turn. The loss mask selects the supervised tokens. Both are shown on your own rows.",
   },
   train: {
     title: "Train",
-    lead: "Step by step the model's prediction of each response token gets better. Loss is how surprised it still is.",
+    lead: "Each step changes the weights to predict the response tokens better. The loss is the mean negative log-probability of these tokens.",
   },
   compare: {
     title: "Compare",
-    lead: "The same prompt to the base model and to the tuned one. What was learnt shows here, and what was forgotten.",
+    lead: "The base model and the tuned model answer the same prompt. The exam measures what improved and what was forgotten.",
   },
   "take-away": {
     title: "Take away",
-    lead: "The result as files that other tools read. Each is read back and compared before you get it.",
+    lead: "Exports a run as files for other tools. Each file is read back and compared before the download.",
   },
   runs: {
     title: "Runs",
-    lead: "Everything that was trained in this browser, with its settings and curves, until you delete it.",
+    lead: "All runs in this browser, with settings, curves and checkpoints. They stay until you delete them.",
   },
   machine: {
     title: "Machine",
-    lead: "What computes here, and what this browser keeps. Nothing leaves this machine.",
+    lead: "The provider that computes, and the storage of this browser. Nothing leaves this machine.",
   },
   glossary: {
     title: "Glossary",
-    lead: "The field's words, in the order in which this page uses them.",
+    lead: "The terms of this page, in the order in which it uses them.",
   },
 };
 
@@ -52,11 +52,11 @@ export const railWords = {
   brand: "Hone",
   claim: "Fine-tune a small language model on your own machine. Nothing leaves it.",
   steps: "Steps",
-  beside: "Beside the steps",
-  content: "Skip to the content",
+  beside: "Other screens",
+  content: "Skip to content",
   next: (title: string) => `Next: ${title}`,
   before: (title: string) => `Back: ${title}`,
-  /** As the message names a part that could not be shown. */
+  /** Names in the message about a part that could not be shown. */
   parts: {
     page: "The page",
     model: "Model",
@@ -75,25 +75,25 @@ export const railWords = {
   states: {
     done: "ready",
     open: "to do",
-    going: "under way",
-    refused: "needs a look",
+    going: "in progress",
+    refused: "needs attention",
   },
   lines: {
-    noModel: "Choose one",
+    noModel: "Not chosen",
     opening: "Opening…",
-    noData: "Choose some",
+    noData: "Not chosen",
     reading: "Reading…",
     rows: (rows: string, sources: number) => (sources > 1 ? `${rows} · ${sources} sources` : rows),
     template: (template: string, mask: string) => `${template} · ${mask}`,
-    masks: { responses: "responses only", last: "last responses", everything: "every token" },
+    masks: { responses: "responses only", last: "last responses", everything: "all tokens" },
     method: (rank: number | null) => (rank === null ? "Full" : `LoRA r${rank}`),
-    refused: "A setting needs another value",
+    refused: "Invalid setting",
     plan: (method: string, length: string) => `${method} · ${length}`,
     preparing: "Preparing…",
     step: (step: string, total: string) => `Step ${step} of ${total}`,
     ended: (method: string, step: string) => `${method} · trained ${step}`,
     noRun: "After training",
-    ready: "Base and tuned",
+    ready: "Ready",
     exam: (before: string, after: string) => `Exam ${before} → ${after}`,
     files: "Adapter, model, record",
     modelOnly: "Model, record",

@@ -1,4 +1,4 @@
-/** What the quality report says: checks, findings, rows that are out, lengths, and what each source gives. */
+/** Texts of the quality report: checks, findings, rows left out, lengths, and figures of each source. */
 
 import { plural, share } from "../format.ts";
 
@@ -10,24 +10,25 @@ export const reportWords = {
   check: "Check all rows",
   checking: "Checking all rows",
   failed: "The rows could not be checked",
-  needs: "Needs a model and data.",
-  changed: "Data or settings have changed since: the figures below are of before.",
-  done: (seconds: number) => `Every row was rendered, tokenised and checked in ${seconds.toFixed(1)} s.`,
-  about: "Renders, tokenises and checks every row, as training will. Training checks again before it starts.",
+  needs: "Choose a model and data.",
+  changed: "Data or settings have changed. The figures below are out of date.",
+  done: (seconds: number) => `All rows were rendered, tokenized and checked in ${seconds.toFixed(1)} s.`,
+  about:
+    "Renders, tokenizes and checks every row, as training does. Training repeats the checks before its first step.",
   facts: {
-    examples: "Examples to learn from",
+    examples: "Usable examples",
     leftOut: "Left out",
     tokens: "Tokens",
-    learnt: "Learnt",
-    learntOf: (learnt: number, tokens: number) =>
-      `${learnt.toLocaleString("en")} (${tokens > 0 ? share(learnt / tokens) : "–"})`,
+    supervised: "Supervised tokens",
+    supervisedOf: (supervised: number, tokens: number) =>
+      `${supervised.toLocaleString("en")} (${tokens > 0 ? share(supervised / tokens) : "–"})`,
     median: "Median length",
     longest: "Longest",
     length: (tokens: number) => plural(tokens, "token"),
-    cut: "Cut by the length limit",
+    cut: "Truncated",
     cutNone: "none",
-    cutOf: (rows: number, lost: number, kept: number) =>
-      `${plural(rows, "row")}: ${lost.toLocaleString("en")} of ${(lost + kept).toLocaleString("en")} learnt tokens lost`,
+    cutOf: (rows: number, lost: number, remaining: number) =>
+      `${plural(rows, "row")}: ${lost.toLocaleString("en")} of ${(lost + remaining).toLocaleString("en")} supervised tokens lost`,
   },
 } as const;
 
@@ -39,7 +40,7 @@ export const checksWords = {
 
 export const findingsWords = {
   title: "Findings",
-  none: "Nothing was found that is worth a look.",
+  none: "No findings.",
   warning: "Warning",
   hint: "Hint",
   excluded: "Excluded",
@@ -49,7 +50,7 @@ export const findingsWords = {
   examples: "Examples",
 } as const;
 
-/** Of a row, `source` is null where there is only one. */
+/** `source` is null where there is only one source. */
 export const rowWords = {
   anotherSource: "another source",
   row: (row: number, source: string | null) => `row ${(row + 1).toLocaleString("en")}${ofSource(source)}`,
@@ -72,7 +73,7 @@ export const exclusionsWords = {
 
 export const leftOutWords = {
   title: (rows: number, listed: number) =>
-    `${plural(rows, "row")} left out${rows > listed ? `, the first ${listed} here` : ""}`,
+    `${plural(rows, "row")} left out${rows > listed ? `; the first ${listed} are listed` : ""}`,
   list: "Rows left out",
   reasonIn: (source: string, reason: string) => `(${source}) ${reason}`,
 } as const;
@@ -81,7 +82,7 @@ export const lengthsWords = {
   title: "Lengths in tokens",
   bar: (from: string, to: string, examples: number) => `${from} to ${to} tokens: ${plural(examples, "example")}`,
   median: (tokens: number) => `median ${tokens.toLocaleString("en")}`,
-  table: "As a table",
+  table: "Table",
   tokens: "Tokens",
   examples: "Examples",
   range: (from: string, to: string) => `${from} to ${to}`,
@@ -94,11 +95,11 @@ export const sourcesWords = {
   rows: "Rows",
   examples: "Examples",
   excluded: "Excluded",
-  learnt: "Learnt",
-  learntOf: (learnt: number, tokens: number) =>
-    `${tokens > 0 ? share(learnt / tokens) : "–"} of ${tokens.toLocaleString("en")} tokens`,
+  supervised: "Supervised",
+  supervisedOf: (supervised: number, tokens: number) =>
+    `${tokens > 0 ? share(supervised / tokens) : "–"} of ${tokens.toLocaleString("en")} tokens`,
   lambda: "λ",
   share: "Realised share",
-  passes: "Passes",
+  passes: "Passes per epoch",
   unknown: "–",
 } as const;

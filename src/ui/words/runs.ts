@@ -1,22 +1,23 @@
-/** What the Runs screen says. */
+/** Texts of the Runs screen. */
 
+import { undoTime } from "../../store/runs.ts";
 import { plural } from "../format.ts";
 
 export const runsWords = {
   title: "Runs",
   failed: "The runs could not be read or changed",
-  none: "No run is kept in this browser. One that you train appears here with its checkpoints, until you delete it.",
-  list: "Kept runs",
-  select: (name: string) => `Lay the curves of ${name} over others`,
+  none: "This browser has no runs. Runs that you train appear here with their checkpoints.",
+  list: "Saved runs",
+  select: (name: string) => `Compare the curves of ${name}`,
   selectShort: "Compare",
   chosen: (count: number) =>
     count === 0
-      ? "Tick runs to lay their curves over each other."
+      ? "Select runs to compare their curves."
       : count === 1
-        ? "1 run ticked; tick another."
-        : `${plural(count, "run")} ticked.`,
-  seeChosen: "See them side by side",
-  clear: "Untick all",
+        ? "1 run selected; select another."
+        : `${plural(count, "run")} selected.`,
+  seeChosen: "Show side by side",
+  clear: "Clear selection",
   facts: {
     step: "Step",
     train: "Train loss",
@@ -29,51 +30,51 @@ export const runsWords = {
       `${loss} at step ${step}${by === null ? "" : ` (${by})`}`,
     unknown: "–",
   },
-  usual: "All settings are the usual ones.",
-  unusual: "Differs from the usual:",
+  usual: "All settings have their defaults.",
+  unusual: "Changed settings:",
   noModel: (name: string, hash: string) =>
-    `Its base model, ${name} (hash ${hash.slice(0, 8)}…), is not in this browser: open it under Model to resume, question or export the run.`,
+    `Its base model, ${name} (hash ${hash.slice(0, 8)}…), is not in this browser. Open it under Model to resume, compare or export the run.`,
   rename: "Rename",
   renameOf: (name: string) => `Rename ${name}`,
   newName: (name: string) => `New name of ${name}`,
   save: "Save",
   saveOf: (what: string) => `Save ${what}`,
-  leave: "Leave as it was",
+  leave: "Discard change",
   note: "Note",
   addNote: "Add a note",
   addNoteOf: (name: string) => `Add a note to ${name}`,
   editNote: "Edit note",
   editNoteOf: (name: string) => `Edit note of ${name}`,
   noteOf: (name: string) => `Note on ${name}`,
-  elsewhere: "It trains in another tab of this browser, and is paused or stopped there.",
+  elsewhere: "Another tab of this browser trains this run. Pause or cancel it there.",
   show: "Show",
   showOf: (name: string) => `Show ${name}`,
   resume: "Resume",
   resumeOf: (name: string) => `Resume ${name}`,
   duplicate: "Duplicate as new run",
   duplicateOf: (name: string) => `Duplicate as new run: ${name}`,
-  copyOf: (name: string) => `${name}, again`,
+  copyOf: (name: string) => `${name} (copy)`,
   missing: (what: readonly string[]) =>
-    `The settings are filled in under Train. Not in this browser: ${what.join(", ")}; open it first.`,
+    `The settings are filled in under Train. Not in this browser: ${what.join(", ")}. Open this first.`,
   missingModel: (name: string) => `the model ${name}`,
   missingRows: (name: string) => `the rows of ${name}`,
   takeAway: "Take away",
   takeAwayOf: (name: string) => `Take away ${name}`,
   remove: "Delete",
   removeOf: (name: string) => `Delete ${name}`,
-  removed: (name: string) => `${name} is deleted in a moment, with its checkpoints.`,
+  removed: (name: string) => `${name} and its checkpoints are deleted in ${undoTime / 1000} seconds.`,
   undo: "Undo",
   undoOf: (name: string) => `Undo: keep ${name}`,
   import: "Import a run",
   importLabel: "Run file",
   importing: "Reading the file",
-  taken: (name: string) => `${name} was taken in.`,
-  known: (name: string) => `${name} was here before.`,
+  taken: (name: string) => `${name} was imported.`,
+  known: (name: string) => `${name} was not imported.`,
 } as const;
 
 export const comparedWords = {
   title: "Side by side",
-  close: "Untick all",
+  close: "Clear selection",
   train: "Train loss",
   validation: "Validation loss",
   legend: "Runs in the curves",
@@ -94,11 +95,11 @@ export const comparedWords = {
 export const storageWords = {
   title: "Storage of this browser",
   bar: "Storage used",
-  used: (used: string, left: string) => `${used} used, ${left} left by the browser's estimate`,
+  used: (used: string, left: string) => `${used} used, ${left} free (browser's estimate)`,
   usedOnly: (used: string) => `${used} used`,
-  unknown: "This browser does not say how much it stores.",
-  kept: "The browser keeps it, however full the disk.",
-  notKept: "The browser may delete it when the disk runs low.",
-  ask: "Ask the browser to keep it",
-  refused: "The browser did not promise it. Some do so once the page is installed or often used.",
+  unknown: "This browser does not report its storage use.",
+  kept: "Storage is persistent: the browser does not delete it when the disk is full.",
+  notKept: "Storage is not persistent: the browser may delete it when the disk is almost full.",
+  ask: "Request persistent storage",
+  refused: "The browser refused. Some browsers allow it after the page is installed or used often.",
 } as const;

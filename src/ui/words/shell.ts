@@ -1,4 +1,4 @@
-/** What the parts say that every screen is built from: progress, colours, questions before deleting, and failures. */
+/** Texts of the parts that all screens share: progress, colours, confirmations and failures. */
 
 import { plural } from "../format.ts";
 
@@ -21,7 +21,7 @@ export const confirmWords = {
 export const brokenWords = {
   title: (part: string) => `${part} could not be shown`,
   about: (message: string) =>
-    `${message} Models, pairs and runs kept in this browser are untouched; reload the page if it does not help to show this part again.`,
+    `${message} Models, data and runs in this browser are unchanged. Reload the page if showing this part again fails.`,
   again: "Show again",
 } as const;
 

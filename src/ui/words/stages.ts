@@ -1,4 +1,4 @@
-/** What the page says of runs in two stages: their settings, where a run stands in them, and what each gives. */
+/** Texts about runs in two stages: settings, position of a run, and figures of each stage. */
 
 import type { LearntKind } from "../../records/example.ts";
 import { type HeldOutSet, validationOf } from "../../run/heldOut.ts";
@@ -6,29 +6,29 @@ import type { EvaluationMetrics } from "../../run/metrics.ts";
 import type { Objective } from "../../run/stage.ts";
 import { figure } from "../format.ts";
 
-/** A stage by what it learns from. */
+/** A stage by its data. */
 const kinds: Readonly<Record<Objective, string>> = { mixed: "text and chats", text: "text", chat: "chats" };
 
 export const stagesWords = {
-  /** Before Start, where a kind is missing. */
+  /** Before Start, where the data of a stage are missing. */
   missing: (kind: LearntKind) =>
     kind === "text"
-      ? "There is no plain text among the chosen data, so there are no two stages to make. Choose a text under Data, or mix everything in one stage."
-      : "There are no chats among the chosen data, so there are no two stages to make. Choose chats under Data, or mix everything in one stage.",
-  /** Where a run stands: "Stage 1 of 2: text, step 12 of 40". */
+      ? "There is no plain text among the chosen data, and the first stage needs it. Choose a text under Data, or train in one stage."
+      : "There are no chats among the chosen data, and the second stage needs them. Choose chats under Data, or train in one stage.",
+  /** Position of a run: "Stage 1 of 2: text, step 12 of 40". */
   at: (stage: { index: number; count: number; objective: Objective; step: number; steps: number }) =>
     `Stage ${stage.index + 1} of ${stage.count}: ${kinds[stage.objective]}, step ${stage.step.toLocaleString("en")} of ${stage.steps.toLocaleString("en")}`,
-  /** At the line that marks the border in the chart. */
-  border: kinds,
-  /** The border in words, for those who do not see the chart. */
-  borderAfter: (objective: Objective, step: number) => `From step ${step + 1} on it learns ${kinds[objective]}.`,
+  /** At the line of a stage boundary in the chart. */
+  boundary: kinds,
+  /** The same for screen readers. */
+  boundaryAfter: (objective: Objective, step: number) => `The stage of ${kinds[objective]} starts at step ${step + 1}.`,
   /** The loss on a held-out set: "validation loss of chats". */
   lossOn: (set: HeldOutSet | null, stages: number) => {
     if (set !== null && set.objective !== "mixed") return `validation loss of ${kinds[set.objective]}`;
     return set === null && stages > 1 ? "validation loss of all held-out rows" : "validation loss";
   },
   byKind: "Validation by kind",
-  /** Validation losses of each kind; "" where they are not told apart. */
+  /** Validation loss of each kind; "" where the run has one set. */
   losses: ({ sets }: Pick<EvaluationMetrics, "sets">) =>
     (["text", "chat"] as const)
       .flatMap((kind) => {
@@ -36,8 +36,8 @@ export const stagesWords = {
         return loss === undefined ? [] : `${kinds[kind]} ${figure(loss)}`;
       })
       .join(", "),
-  /** A source's part in a stage, in a table cell: "40 % of text". */
+  /** Share of a source in a stage, for a table cell: "40 % of text". */
   of: (value: string, objective: Objective) => (objective === "mixed" ? value : `${value} of ${kinds[objective]}`),
   realised: (share: string, passes: string, objective: Objective) =>
-    `${share} of what is learnt${objective === "mixed" ? "" : ` in the stage of ${kinds[objective]}`} · ${passes} passes per epoch`,
+    `${share} of supervised tokens${objective === "mixed" ? "" : ` in the stage of ${kinds[objective]}`} · ${passes} passes per epoch`,
 } as const;

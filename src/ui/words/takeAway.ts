@@ -1,26 +1,26 @@
-/** What the Take away screen says: what each file is, for whom, and what was checked of it. */
+/** Texts of the Take away screen: contents of each file, tools that read it, and what was checked. */
 
 import { plural } from "../format.ts";
 
 export const takeAwayWords = {
   title: "Take away",
-  none: "No run has made a step yet. Train one, or import one under Runs.",
+  none: "No run has a step yet. Train a run, or import one under Runs.",
   run: "Run",
   checkpoint: (loss: string) =>
     `The adapter and the model hold the weights of this checkpoint. The best one has the lowest ${loss}.`,
   option: (name: string, step: number) => `${name} (step ${step})`,
-  contains: "What is in it",
-  worksWith: "For",
+  contains: "Contents",
+  worksWith: "Works with",
   size: "Size",
   about: (size: string) => `about ${size}`,
-  madeFirst: "known once it is made",
-  busy: "A run is training here: take things away when it has paused or ended.",
+  madeFirst: "known after the export",
+  busy: "A run is training in this tab. Export after it has paused or ended.",
   noModel: (name: string, hash: string) =>
-    `Needs the base model ${name} (hash ${hash.slice(0, 8)}…), which is not in this browser: open it under Model.`,
-  failed: "Nothing was taken away",
+    `Needs the base model ${name} (hash ${hash.slice(0, 8)}…), which is not in this browser. Open it under Model.`,
+  failed: "The export failed",
   again: "Download again",
   fileOf: (name: string, size: string) => `${name} · ${size}`,
-  has: (name: string, size: string, files: readonly string[]) => `${name} (${size}) has ${files.join(", ")}.`,
+  has: (name: string, size: string, files: readonly string[]) => `${name} (${size}) contains ${files.join(", ")}.`,
   files: (count: number) => plural(count, "file"),
   compared: (tensors: number) => `Read back and compared: ${plural(tensors, "tensor")} equal, largest difference 0.`,
   comparedFiles: "Read back and compared: every file equal, byte for byte.",
@@ -28,37 +28,37 @@ export const takeAwayWords = {
   adapter: {
     title: "Adapter",
     button: "Export the adapter",
-    contains: "What was learnt, beside the base model: adapter_config.json and adapter_model.safetensors.",
-    worksWith: "PEFT and transformers; vLLM and others that take LoRA adapters.",
-    none: "This run trained every number, so it has no adapter: take the model.",
+    contains: "The LoRA weights without the base model: adapter_config.json and adapter_model.safetensors.",
+    worksWith: "PEFT, transformers, vLLM and other tools that load LoRA adapters.",
+    none: "This run trained all parameters, so it has no adapter. Export the model instead.",
   },
   model: {
     title: { lora: "Merged model", full: "Model" },
     button: { lora: "Export the merged model", full: "Export the model" },
     contains:
-      "A whole model in Hugging Face layout: weights, config, tokenizer, and the chat template and stop tokens of this run.",
-    worksWith: "transformers, llama.cpp's conversion to GGUF, and Hone itself as a new base model.",
+      "A complete model in Hugging Face layout: weights, config, tokenizer, and this run's chat template and stop tokens.",
+    worksWith: "transformers, the GGUF converter of llama.cpp, and Hone as a new base model.",
   },
   artifacts: {
     title: "Training artifacts",
     button: "Make the artifacts",
     contains:
-      "The four graphs that Hone compiled for this run: training, optimizer, eval, generation. They hold no weights; those are inputs.",
-    worksWith: "Netron to look at them, any ONNX Runtime to run them.",
-    single: "One by one",
+      "The four ONNX graphs of this run: training, optimizer, eval and generation. Weights are inputs and not included.",
+    worksWith: "Netron, which shows them, and any ONNX Runtime, which runs them.",
+    single: "Single files",
     of: (inputs: number, outputs: number, operators: number) =>
       `${plural(inputs, "input")}, ${plural(outputs, "output")}, ${plural(operators, "operator")}`,
-    read: "Read back: inputs, outputs and operators are those that were compiled.",
+    read: "Read back: inputs, outputs and operators equal those of the compiled graphs.",
   },
   whole: {
     title: "Whole run",
     button: "Export the whole run",
     contains:
-      "Record, newest and best checkpoint, and the rows that it learns from, with the SHA-256 of every piece. The base model is named, not held.",
-    worksWith: "Hone in another browser: Runs, Import a run. Resume, compare and export go on there.",
+      "Record, newest and best checkpoint, and training rows, with the SHA-256 of each part. The base model is named, not included.",
+    worksWith: "Hone in another browser: import the file under Runs, then resume, compare or export the run.",
   },
   record: {
     button: "Download run record",
-    contains: "Or the record alone: settings, hashes, curves and sample answers as JSON.",
+    contains: "The record only: settings, hashes, curves and sample answers as JSON.",
   },
 } as const;

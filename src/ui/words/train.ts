@@ -1,4 +1,4 @@
-/** What the Train screen says: recipe, budget, the run in progress, what is watched, and its end. */
+/** Texts of the Train screen: recipe, budget, run in progress, snapshots, and end of a run. */
 
 import { bytes, count, duration, figure, plural, share } from "../format.ts";
 
@@ -7,31 +7,31 @@ export const recipeWords = {
   reset: "Back to defaults",
   method: "Method",
   lora: "LoRA",
-  loraAbout: "Small adapters beside the layers; the model stays.",
+  loraAbout: "Trains small adapter matrices; the base weights stay frozen.",
   full: "Full training",
-  fullAbout: "Every weight; several times the memory.",
+  fullAbout: "Trains all parameters; needs several times the memory.",
   measured: (model: string) =>
-    `These defaults were measured for ${model}; larger models take a lower rate and fewer passes.`,
+    `These defaults were measured for ${model}. Larger models need a lower learning rate and fewer epochs.`,
   more: "More settings",
   fewer: "Fewer settings",
   name: "Name of the run",
-  unnamed: "Named by itself",
+  unnamed: "Automatic name",
   start: "Start training",
   oneAtATime: "One run trains at a time.",
-  elsewhere: "A run trains in another tab of this browser; one trains at a time.",
+  elsewhere: "Another tab of this browser trains a run. One run trains at a time.",
   needs: (missing: readonly string[]) => `Needs ${missing.join(" and ")}.`,
-  engine: "the engine to run",
+  engine: "a running engine",
   model: "a model",
   data: "data",
   usable: "data with at least one usable row",
-  refused: "A setting needs another value.",
+  refused: "A setting has an invalid value.",
   amount: (steps: number, rows: number) => `About ${plural(steps, "step")} of ${plural(rows, "row")}.`,
   exactly: (steps: number, rows: number) => `${plural(steps, "step")} of up to ${plural(rows, "row")}.`,
-  closed: (title: string, detail: string) => `Closed: ${title}. ${detail}`,
+  closed: (title: string, detail: string) => `Start is blocked: ${title}. ${detail}`,
   checks: "See the checks",
 } as const;
 
-/** 3 % more than measured, or less; of bytes as they are predicted and measured. */
+/** The prediction against the measured peak, both in bytes: "predicted 3 % more". */
 function off(predicted: number, peak: number): string {
   const percent = Math.round(100 * (predicted / peak - 1));
   return percent === 0 ? "as predicted" : `predicted ${Math.abs(percent)} % ${percent > 0 ? "more" : "less"}`;
@@ -46,31 +46,31 @@ export const budgetWords = {
   unknown: "–",
   memoryOf: (total: number) => `about ${bytes(total)}`,
   limit: (limit: number) => `of ${bytes(limit)}`,
-  /** After a run: what the device held at the most, and how far off the prediction was. */
-  peak: (peak: number, predicted: number) => `${bytes(peak)} when it ran (${off(predicted, peak)})`,
+  /** After a run: the peak on the device, and the error of the prediction. */
+  peak: (peak: number, predicted: number) => `${bytes(peak)} measured (${off(predicted, peak)})`,
   timeOf: (total: number) => `about ${duration(total)}`,
   perStep: (seconds: number) =>
     seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms a step` : `${seconds.toFixed(1)} s a step`,
-  diskOf: (total: number, kept: number) => `${bytes(total)} for ${plural(kept, "checkpoint")}`,
-  left: (left: number | null) => (left === null ? "" : `${bytes(left)} left`),
+  diskOf: (total: number, checkpoints: number) => `${bytes(total)} for ${plural(checkpoints, "checkpoint")}`,
+  left: (left: number | null) => (left === null ? "" : `${bytes(left)} free`),
   measure: "Measure",
   again: "Measure again",
   cancel: "Cancel",
   measuring: (task: string, percent: number | null) => (percent === null ? `${task}…` : `${task}: ${percent} %`),
-  preparing: "Going through the rows",
-  first: "Measured by itself once the settings rest.",
-  byHand: (parameters: number) => `A model of ${count(parameters)} numbers takes a while to try: press Measure.`,
-  stale: "Of the settings before; these were not measured yet.",
-  measured: "Measured by trying one step on your rows.",
-  waits: "Waits for what the engine is doing.",
+  preparing: "Preparing the rows",
+  first: "Measured automatically after the last change.",
+  byHand: (parameters: number) => `Measuring a model of ${count(parameters)} parameters takes a while: press Measure.`,
+  stale: "Figures of the previous settings. Measure again for the present ones.",
+  measured: "Measured with one trial step on your rows.",
+  waits: "Waits until the engine is free.",
   failed: "The budget could not be measured",
-  unfit: "It does not fit",
-  parts: "Where the memory goes",
+  unfit: "The run does not fit",
+  parts: "Memory by part",
   part: {
-    frozen: "Weights that stay",
-    trained: "Weights that are trained",
-    gradients: "Gradients of a step",
-    moments: "Optimizer (AdamW's two averages)",
+    frozen: "Frozen weights",
+    trained: "Trained weights",
+    gradients: "Gradients",
+    moments: "Optimizer (two AdamW moments)",
     activations: "Activations of the longest batch",
     engine: "ONNX Runtime and its sessions",
   },
@@ -78,72 +78,72 @@ export const budgetWords = {
 
 export const trainingWords = {
   title: "Training",
-  none: "No run yet. Choose a model and data, then start: loss and progress appear here.",
-  preparing: "Compiling, and the first validation and answers",
+  none: "No run yet. Choose a model and data, then start. Loss and progress appear here.",
+  preparing: "Compilation, first validation and first answers",
   step: (step: number, total: number) => `Step ${step.toLocaleString("en")} of ${total.toLocaleString("en")}`,
   left: (seconds: number) => `${duration(seconds)} left`,
-  spent: (seconds: number) => `${duration(seconds)} of training`,
+  spent: (seconds: number) => `${duration(seconds)} of training time`,
   progress: "Training progress",
   progressValue: (step: number, total: number) => `step ${step} of ${total}`,
   said: (state: string, percent: number, loss: number) => `${state}, ${percent} percent, loss ${figure(loss)}`,
-  interrupted: "The tab that trained it has ended. Resume goes on from its last checkpoint.",
-  elsewhere: "Another tab of this browser trains this run; it is paused or stopped there.",
+  interrupted: "The tab that trained this run was closed. Resume continues from the last checkpoint.",
+  elsewhere: "Another tab of this browser trains this run. Pause or cancel it there.",
   failed: "The run failed",
   ended: (status: string) => `The run is ${status}`,
   stopped: "Training stopped",
   leftOut: (rows: number) => `${plural(rows, "row")} left out of this run:`,
   leftOutRows: "Rows left out of the run",
   slower: (factor: number, from: number) =>
-    `After step ${from} it goes on with ${share(factor)} of the rate that the schedule gives.`,
+    `After step ${from} the learning rate is ${share(factor)} of the scheduled rate.`,
 } as const;
 
 export const controlWords = {
   pause: "Pause",
   resume: "Resume",
-  save: "Checkpoint now",
+  save: "Save checkpoint",
   saving: "Saving after this step",
   cancel: "Cancel run",
   saved: (step: number | null) => (step === null ? "No checkpoint yet" : `Last checkpoint: step ${step}`),
-  tell: "Tell me when it ends",
-  tellAbout: "A notification while you are on another tab.",
-  refused: "This browser does not allow notifications for this page: allow them in its site settings.",
+  notify: "Notify me when the run ends",
+  notifyAbout: "Shows a notification while another tab is active.",
+  refused: "This browser blocks notifications of this page. Allow them in its site settings.",
 } as const;
 
 export const figureWords = {
   train: "Train loss",
   validation: "Validation loss",
   at: (loss: number, step: number) => `${figure(loss)} (step ${step})`,
-  best: "Lowest validation",
-  bestBy: "Lowest by",
+  best: "Best validation loss",
+  bestBy: "Best by",
   speed: "Tokens per second",
   rate: "Learning rate",
   norm: "Gradient norm",
   supervised: "Supervised share",
   seen: "Examples seen",
   seenOf: (seen: number, all: number) =>
-    `${seen.toLocaleString("en")} (${(seen / Math.max(1, all)).toFixed(1)} passes)`,
-  held: "Held out",
-  memory: "Memory of tensors",
-  peak: "Memory at its peak",
+    `${seen.toLocaleString("en")} (${(seen / Math.max(1, all)).toFixed(1)} epochs)`,
+  heldOut: "Held-out rows",
+  memory: "Tensor memory",
+  peak: "Peak memory",
   peakOf: (peak: number, predicted: number) => `${bytes(peak)}, ${off(predicted, peak)}`,
-  trainable: "Trainable",
-  numbers: (trainable: number) => `${count(trainable)} numbers`,
+  trainable: "Trained parameters",
+  parameters: (trainable: number) => count(trainable),
   unknown: "–",
 } as const;
 
-/** What the glossary's words amount to in the run that is looked at. */
+/** The figure of the shown run beside each term of the glossary. */
 export const runHelpWords = {
   loss: (loss: number) =>
-    `Here: at ${figure(loss)} the right token gets a probability of ${share(Math.exp(-loss))}, typically.`,
-  validation: (loss: number, rows: number) => `Here: ${figure(loss)} on ${plural(rows, "row")} that it never learns.`,
+    `Here: a loss of ${figure(loss)} is a probability of ${share(Math.exp(-loss))} per token (geometric mean).`,
+  validation: (loss: number, rows: number) => `Here: ${figure(loss)} on ${plural(rows, "held-out row")}.`,
   overfitting: (step: number, loss: number, bestStep: number, best: number) =>
     bestStep < step
-      ? `Here: held-out rows were at their lowest, ${figure(best)}, at step ${bestStep}, and stand at ${figure(loss)} now.`
-      : `Here: held-out rows are at their lowest now, ${figure(loss)} at step ${step}, so there is no sign of it.`,
+      ? `Here: the lowest validation loss was ${figure(best)} at step ${bestStep}; it is ${figure(loss)} now.`
+      : `Here: the validation loss is at its lowest now, ${figure(loss)} at step ${step}. No sign of overfitting.`,
   norm: (norm: number, clip: number | null) =>
     clip === null
-      ? `Here: ${figure(norm)}, and nothing is clipped.`
-      : `Here: ${figure(norm)}; what is longer than ${clip} is scaled down to it.`,
+      ? `Here: ${figure(norm)}; clipping is off.`
+      : `Here: ${figure(norm)}; a norm above ${clip} is scaled down to ${clip}.`,
 } as const;
 
 export const chartWords = {
@@ -157,33 +157,33 @@ export const chartWords = {
 } as const;
 
 export const watchWords = {
-  title: "What it learns, as you watch",
+  title: "Snapshots during training",
   question: "Question",
-  waiting: "The base model answers first.",
-  noQuestion: "The rows hold no question, so none is asked.",
+  waiting: "Waiting for the answer of the base model.",
+  noQuestion: "The data have no question, so there is no answer to show.",
   strip: "Answers, newest first",
   step: (step: number) => (step === 0 ? "Before training" : `Step ${step}`),
   empty: "(empty)",
-  base: "Of the base model.",
-  same: (step: number) => (step === 0 ? "As before training." : `As at step ${step}.`),
-  changed: (fresh: number, all: number) => `${fresh} of ${plural(all, "word")} new.`,
-  shorter: "Some words are gone.",
+  base: "Answer of the base model.",
+  same: (step: number) => (step === 0 ? "Same as before training." : `Same as at step ${step}.`),
+  changed: (fresh: number, all: number) => `${fresh} of ${plural(all, "word")} ${fresh === 1 ? "is" : "are"} new.`,
+  shorter: "Some words were removed.",
   row: (row: number, source: string) => `Row ${row + 1} of ${source}, token by token`,
-  view: "Shown",
+  view: "View",
   views: { before: "Before training", now: "Now", change: "Change" },
   atStep: (step: number) => `Step ${step}`,
   mean: (before: number, now: number, tokens: number) =>
-    `Mean of ${plural(tokens, "learnt token")}: ${figure(before)} before, ${figure(now)} now.`,
+    `Mean loss of ${plural(tokens, "supervised token")}: ${figure(before)} before, ${figure(now)} now.`,
   token: (number: number, text: string, before: number, now: number) =>
     `Token ${number} ${text}: loss ${figure(before)} before, ${figure(now)} now, ${difference(before, now)}.`,
-  context: (number: number, text: string) => `Token ${number} ${text}: context, not learnt.`,
+  context: (number: number, text: string) => `Token ${number} ${text}: context, not supervised.`,
   map: "Loss of each token",
   legendLow: "0, certain",
-  legendHigh: (loss: number) => `${figure(loss)}, a surprise`,
+  legendHigh: (loss: number) => `${figure(loss)}, improbable`,
   better: "better",
   worse: "worse",
-  unchanged: "0, as before",
-  contextKey: "context, not learnt",
+  unchanged: "0, unchanged",
+  contextKey: "context, not supervised",
 } as const;
 
 function difference(before: number, now: number): string {
@@ -193,15 +193,16 @@ function difference(before: number, now: number): string {
 }
 
 export const watchFieldWords = {
-  prompt: "Question to watch",
-  promptHelp: "Answered at every look, word for word the same way. Empty: the first held-out question.",
-  row: "Row to watch",
+  prompt: "Snapshot question",
+  promptHelp: "Every snapshot has the greedy answer to this question. Empty: the first held-out question.",
+  row: "Snapshot row",
   rowHelp:
-    "Its number in the file: the loss of each of its tokens is measured at every look. Empty: the first held-out row.",
-  rowRefused: (typed: string) => `"${typed}" is no number of a row: enter a whole number from 1.`,
-  source: "Of source",
-  take: (row: number) => `Take row ${row} of the preview`,
-  first: "The first held-out one",
+    "Row number in the file. Every snapshot has the loss of each token of this row. Empty: the first held-out row.",
+  rowRefused: (typed: string) => `"${typed}" is not a row number: enter a whole number from 1.`,
+  source: "Snapshot source",
+  take: (row: number) => `Use row ${row} of the preview`,
+  firstQuestion: "First held-out question",
+  firstRow: "First held-out row",
 } as const;
 
 export const endWords = {

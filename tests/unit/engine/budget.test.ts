@@ -97,8 +97,8 @@ describe("advice", () => {
   });
 
   test.each([
-    // The two newest, the best, and the one being written.
-    ["fewer checkpoints", full, 3 * per + 100 * 64, /gives 1 MB more: set checkpoints kept to 1\.$/],
+    // Two newest, the best, and the one that is written.
+    ["fewer checkpoints", full, 3 * per + 100 * 64, /gives 1 MB more: set saved checkpoints to 1\.$/],
     ["LoRA", { ...full, keepLast: 1 }, 2.5 * per, /train with LoRA/],
     ["room on the disk", full, 1000, /delete runs, models or datasets/],
   ])("of a full disk names %s where that is enough", (_, recipe, left, words) => {
@@ -117,9 +117,9 @@ describe("advice", () => {
       model,
       { ...lora, batchSize: 4, accumulation: 3 },
       { rows: 4, length: 10_240 },
-      /rows at a time to 2, and micro-batches per step to 6 for the same step\.$/,
+      /micro-batch size to 2, and gradient accumulation to 6 for the same batch\.$/,
     ],
-    ["what is left", model, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /shorten the longest row/],
+    ["what is left", model, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /lower the maximum length/],
   ])("of too little memory names %s", (_, other, recipe, size, words) => {
     const budget = countBudget({ ...whole, model: other, recipe, shapes: [{ ...size, supervised: 16 }] });
     expect(budget.memory.total).toBeGreaterThan(2 ** 32);

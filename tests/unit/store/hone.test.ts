@@ -210,7 +210,7 @@ test("answers stream one after another and end; stopping leaves what was written
   hone.compare.type("Name three colours.");
   const texts = new Set<string>();
   const stop = hone.store.subscribe((state) => texts.add(lastTurn(state)?.answers.base?.text ?? ""));
-  await hone.compare.ask([base, tuned, other], sampling);
+  await hone.compare.send([base, tuned, other], sampling);
   stop();
   expect([...texts]).toEqual(expect.arrayContaining(["", "B", "Bl", "Blu", "Blue", "Blue."]));
   expect(lastTurn(facts())).toMatchObject({
@@ -225,7 +225,7 @@ test("answers stream one after another and end; stopping leaves what was written
   // One that goes on and on.
   const babbler: Side = { ...base, modelHash: kept().babbler.hash, of: "babbler" };
   hone.compare.type("And four?");
-  const asking = hone.compare.ask([babbler, tuned], { ...sampling, maxTokens: 2000 });
+  const asking = hone.compare.send([babbler, tuned], { ...sampling, maxTokens: 2000 });
   await until(hone, (state) => (lastTurn(state)?.answers.base?.text ?? "") !== "");
   hone.compare.stop();
   await asking;
@@ -241,7 +241,7 @@ test("a conversation goes on with the same sides, each with its own answers; wit
   const { base, tuned, other } = sides();
   const ask = (question: string, asked: readonly Side[]) => {
     hone.compare.type(question);
-    return hone.compare.ask(asked, sampling);
+    return hone.compare.send(asked, sampling);
   };
   await ask("One?", [base, tuned]);
   expect(facts().compare.question).toBe("");
@@ -268,7 +268,7 @@ test("a question that nobody could be asked stays in the box, and no conversatio
   // As another tab does, past this page's store.
   await client.engine.deleteModel(kept().model.hash);
   hone.compare.type("Why?");
-  await hone.compare.ask([sides().base], sampling);
+  await hone.compare.send([sides().base], sampling);
   expect(facts().compare).toMatchObject({
     question: "Why?",
     asking: false,
@@ -282,7 +282,7 @@ test("a removed conversation comes back in its place", async () => {
   const { hone, facts } = await openHone();
   for (const question of ["One?", "Two?"]) {
     hone.compare.type(question);
-    await hone.compare.ask([sides().base], sampling);
+    await hone.compare.send([sides().base], sampling);
     hone.compare.begin();
     await new Promise((resolve) => setTimeout(resolve, 2));
   }

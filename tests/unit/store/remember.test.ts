@@ -1,7 +1,7 @@
 /** What is kept across reloads: restored when well formed, left alone when not. */
 
 import { expect, test } from "vitest";
-import { withKept } from "../../../src/store/remember.ts";
+import { withSaved } from "../../../src/store/remember.ts";
 import { initialState } from "../../../src/store/state.ts";
 
 test("choices and typed text come back", () => {
@@ -25,7 +25,7 @@ test("choices and typed text come back", () => {
     question: "Why?",
     sampling: { temperature: "0.7" },
   });
-  const state = withKept(initialState, written);
+  const state = withSaved(initialState, written);
   expect(state.welcome).toEqual({ settled: false, done: true });
   expect(state.engine.choice).toBe("wasm");
   expect(state.model.selected).toBe("m");
@@ -48,5 +48,5 @@ test.each([
   "{}",
   '{"welcomed":1,"choice":"cuda","model":7,"sources":{"hash":"d"},"recipe":{"method":"magic","entries":{"seed":42}},"watching":[1],"tellEnd":"yes","question":null,"sampling":[1]}',
 ])("what is not well formed changes nothing: %s", (written) => {
-  expect(withKept(initialState, written)).toEqual(initialState);
+  expect(withSaved(initialState, written)).toEqual(initialState);
 });

@@ -73,9 +73,9 @@ test("a token's place in the message is told only where the rendered content is 
 test("names say what colour says", () => {
   expect(tokenName(links, 4)).toBe("token 5: 'Yes', id 4, assistant, weight 1");
   expect(tokenName(links, 0)).toBe("token 1: '<U>', id 0, template, weight 0");
-  expect(tokenName(links, 5)).toMatch(/over a border of the mask, so not learnt$/);
-  expect(tokenName(links, 6)).toMatch(/cut by the length limit$/);
-  expect(linkName(links, { kind: "message", index: 0 })).toBe("message 1: 3 tokens with its marks, context");
+  expect(tokenName(links, 5)).toMatch(/across a mask boundary, not supervised$/);
+  expect(tokenName(links, 6)).toMatch(/truncated$/);
+  expect(linkName(links, { kind: "message", index: 0 })).toBe("message 1: 3 tokens with template marks, context");
 });
 
 test("every token stands in exactly one line, whatever the text", () => {

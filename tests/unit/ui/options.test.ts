@@ -42,7 +42,7 @@ test.each([
   ["learningRate", "0", /more than 0/],
   ["learningRate", "-1e-4", /more than 0/],
   ["learningRate", "1e-4x", /not a number/],
-  ["learningRate", "0,5", /write it like 0\.5/],
+  ["learningRate", "0,5", /Write it like 0\.5/],
   ["learningRate", "  ", /Enter a number/],
   ["learningRate", "Infinity", /not a number/],
   ["batchSize", "1.5", /whole number/],
@@ -53,7 +53,7 @@ test.each([
   ["template", "llama", /not one of the choices/],
   ["targets", "", /at least one/],
   ["mask", "none", /not one of the choices/],
-  ["packing", "yes", /neither on nor off/],
+  ["packing", "yes", /is not on or off/],
 ])("%s refuses %j", (field, text, reason) => {
   const recipe = defaultRecipe("lora");
   const { settings, refusals } = readEntries(recipe, recipeOptions, { [field]: text });
@@ -87,8 +87,8 @@ test.each([
   ["lora", "epochs", "20", /validation loss/],
   ["lora", "rank", "512", /4 to 128/],
   ["lora", "alpha", "512", /32/],
-  ["lora", "validationShare", "0", /by heart/],
-  ["lora", "maxGradNorm", "", /odd batch/],
+  ["lora", "validationShare", "0", /overfitting is not visible/],
+  ["lora", "maxGradNorm", "", /unusual batch/],
 ] as const)("%s: %s at %j is doubted but taken", (method, field, text, reason) => {
   const { settings, refusals } = readEntries(defaultRecipe(method), recipeOptions, { [field]: text });
   expect(refusals).toEqual({});
@@ -117,7 +117,7 @@ test("the longest row is lowered to the model's context and said so; a typed one
   expect(read({ maxLength: "100" }, 128)).toMatchObject({ recipe: { maxLength: 100 }, lowered: null, refusals: {} });
   expect(read({ maxLength: "200" }, 128)).toMatchObject({
     recipe: { maxLength: 128 },
-    refusals: { maxLength: "This model's context ends at 128 tokens. Set at most that." },
+    refusals: { maxLength: "This model's context ends at 128 tokens. Set at most 128." },
   });
 });
 

@@ -6,7 +6,7 @@ import type { ColumnRole, FormatName } from "../../../src/records/formats/mappin
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { realised, repeatsOf } from "../../../src/ui/sources/repeats.ts";
 import { recipeOptions } from "../../../src/ui/train/options.ts";
-import { bordersOf, kindsOf, missingKind, stageAt, stepsOfStages } from "../../../src/ui/train/stages.ts";
+import { boundariesOf, kindsOf, missingKind, stageAt, stepsOfStages } from "../../../src/ui/train/stages.ts";
 import { stagesWords } from "../../../src/ui/words/stages.ts";
 import { recipeWith } from "../../support/recipe.ts";
 
@@ -29,8 +29,8 @@ test.each([
 test("a run in one stage has no place in stages and no border", () => {
   const one = [{ objective: "mixed", steps: 40, examples: 160, supervisedTokens: null }] as const;
   expect(stageAt(one, 3)).toBeNull();
-  expect(bordersOf(one)).toEqual([]);
-  expect(bordersOf(stages)).toEqual([{ step: 40, objective: "chat" }]);
+  expect(boundariesOf(one)).toEqual([]);
+  expect(boundariesOf(stages)).toEqual([{ step: 40, objective: "chat" }]);
 });
 
 type Mapped = readonly [FormatName, Partial<Record<ColumnRole, string>>];
@@ -114,7 +114,7 @@ test("repeats are counted by the stage's own passes", () => {
 });
 
 test.each([
-  ["textEpochs", "9", /learnt by heart/],
+  ["textEpochs", "9", /overfits/],
   ["textLearningRate", "1e-3", /forget/],
 ])("%s at %s is doubted", (field, text, reason) => {
   const option = recipeOptions.find((candidate) => candidate.field === field);

@@ -2,7 +2,7 @@
 
 import type uPlot from "uplot";
 
-export interface Border {
+export interface Boundary {
   /** The last step before it. */
   readonly step: number;
   /** What begins there; "" for the line alone. */
@@ -10,7 +10,7 @@ export interface Border {
 }
 
 /** Draws them over the curves, as far as they lie in the part that is shown; in the colour and font given, as CSS. */
-export function drawBorders(chart: uPlot, borders: readonly Border[], color: string, font: string): void {
+export function drawBoundaries(chart: uPlot, boundaries: readonly Boundary[], color: string, font: string): void {
   const { ctx, bbox } = chart;
   const { devicePixelRatio: scale } = window;
   ctx.save();
@@ -19,7 +19,7 @@ export function drawBorders(chart: uPlot, borders: readonly Border[], color: str
   ctx.lineWidth = scale;
   ctx.setLineDash([2 * scale, 3 * scale]);
   ctx.textBaseline = "top";
-  for (const { step, label } of borders) {
+  for (const { step, label } of boundaries) {
     const x = Math.round(chart.valToPos(step, "x", true));
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.beginPath();

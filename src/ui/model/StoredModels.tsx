@@ -1,4 +1,4 @@
-/** What this browser keeps: whole models, and fetches that were cut off. */
+/** Models stored in this browser, and interrupted downloads. */
 
 import { Button, Progress, Text } from "@mantine/core";
 import type { ModelSummary, UnfinishedFetch } from "../../protocol/engine.ts";
@@ -11,7 +11,7 @@ import { modelWords } from "../words/model.ts";
 import classes from "./Model.module.css";
 import { Opening } from "./Opening.tsx";
 
-const words = modelWords.kept;
+const words = modelWords.stored;
 
 function Unfinished({ fetch, off }: { readonly fetch: UnfinishedFetch; readonly off: boolean }) {
   const hone = useHone();
@@ -30,11 +30,11 @@ function Unfinished({ fetch, off }: { readonly fetch: UnfinishedFetch; readonly 
         <Button
           size="compact-sm"
           variant="default"
-          aria-label={words.goOnWith(name)}
+          aria-label={words.resumeOf(name)}
           disabled={off}
           onClick={() => void hone.model.goOn(address)}
         >
-          {words.goOn}
+          {words.resume}
         </Button>
         <ConfirmButton
           label={words.discard}
@@ -49,7 +49,7 @@ function Unfinished({ fetch, off }: { readonly fetch: UnfinishedFetch; readonly 
   );
 }
 
-function Kept({ model, off }: { readonly model: ModelSummary; readonly off: boolean }) {
+function StoredModel({ model, off }: { readonly model: ModelSummary; readonly off: boolean }) {
   const hone = useHone();
   const chosen = useFacts((state) => state.model.selected === model.hash);
   const runs = useFacts((state) => state.runs.list.filter((run) => run.model.hash === model.hash).length);
@@ -92,7 +92,7 @@ function Kept({ model, off }: { readonly model: ModelSummary; readonly off: bool
   );
 }
 
-export function KeptModels() {
+export function StoredModels() {
   const { list, fetches, opening } = useFacts((state) => state.model);
   const training = useFacts((state) => state.training.phase !== "idle");
   const ready = useFacts((state) => state.engine.status === "ready");
@@ -109,7 +109,7 @@ export function KeptModels() {
           <Unfinished key={fetch.address} fetch={fetch} off={off} />
         ))}
         {list.map((model) => (
-          <Kept key={model.hash} model={model} off={off} />
+          <StoredModel key={model.hash} model={model} off={off} />
         ))}
       </ul>
       <Opening from="kept" label={modelWords.disk.opening} failed={words.failed} />
