@@ -67,7 +67,7 @@ async function main() {
     }
     if (!shownAt.has(index + 1)) continue;
     const { sessions, sessionBytes } = runtime.memory();
-    const heap = runtime.held()?.bytes ?? Number.NaN;
+    const heap = runtime.memoryUse()?.bytes ?? Number.NaN;
     const seconds = (performance.now() - started) / 1000;
     rows.push({ questions: index + 1, sessions, sessionBytes, heap, seconds });
     const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);

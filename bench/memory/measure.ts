@@ -80,7 +80,7 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
     }
     // With every session of the run beside it.
     if (!once) for (const batch of batches.slice(0, 1)) await step(batch);
-    const held = runtime.held();
+    const held = runtime.memoryUse();
     if (!held) throw new Error(`What ${provider} holds cannot be seen here.`);
     return { predicted, peak: held.peakBytes, tensors: runtime.memory().peakBytes, losses, seconds };
   } finally {

@@ -101,7 +101,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         batches: source,
         evaluate: (interrupted) => evaluateHeldOut(program, [{ ...validationOf("text"), batches: held }], interrupted),
         patience: null,
-        borders: [],
+        boundaries: [],
         questions: [],
         answer: async () => null,
         watch: null,

@@ -151,7 +151,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       },
       state,
     );
-    const peak = runtime.held()?.peakBytes;
+    const peak = runtime.memoryUse()?.peakBytes;
     if (peak !== undefined) journal.write({ memory: { predicted: predictedMemory(parts, recipe), peak } });
     journal.end(outcome.state, outcome.status, outcome.reason);
   } catch (error) {
@@ -200,8 +200,10 @@ function sampler(
 const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
 
 /** Where stages end, and when the run may end early: in the last stage only, by the loss on what is held out of it. */
-function endsOf({ stages }: Plan, { patience: validations }: Recipe): Pick<LoopParts, "borders" | "patience"> {
-  const borders = stages.slice(0, -1).map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
+function endsOf({ stages }: Plan, { patience: validations }: Recipe): Pick<LoopParts, "boundaries" | "patience"> {
+  const boundaries = stages
+    .slice(0, -1)
+    .map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
   const set = validationOf(stages.at(-1)?.objective ?? "mixed");
-  return { borders, patience: validations === null ? null : { validations, from: borders.at(-1) ?? 0, set } };
+  return { boundaries, patience: validations === null ? null : { validations, from: boundaries.at(-1) ?? 0, set } };
 }

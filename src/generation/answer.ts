@@ -1,4 +1,4 @@
-/** From a question to an answer in words: template, tokens, generation, and the text that a person should see. */
+/** Answers a conversation: template, tokens, generation, and the text for the user. */
 
 import type { Message, Role } from "../records/example.ts";
 import { weigh } from "../templates/mask.ts";
@@ -15,24 +15,24 @@ export interface AnswererParts {
 }
 
 export interface AnswerOptions extends Pick<GenerationRequest, "maxTokens" | "sampling" | "seed" | "signal"> {
-  /** Text as it becomes certain: whole characters, and never a part of the end marker. */
+  /** Called with final text only: whole characters that are not part of the end marker. */
   readonly onText?: (text: string) => void;
 }
 
-/** A token as people read it. */
+/** A token in readable form. */
 export interface ShownToken {
   readonly id: number;
-  /** Its bytes as text; what is no character by itself is shown as <0xE2>. */
+  /** Its bytes as text; a byte that is no whole character is written as <0xE2>. */
   readonly text: string;
-  /** Whether it stands for no text, as what ends a turn does. */
+  /** Whether it is a special token, such as the end of a turn. */
   readonly special: boolean;
 }
 
-/** What a model read before it wrote, exactly: these ids were given to it. */
+/** The exact prompt that the model read, with the same token ids. */
 export interface ReadPrompt {
-  /** As the tokenizer reads it, the template's marks included. */
+  /** The text after the tokenizer's normalisation, template marks included. */
   readonly text: string;
-  /** Whose words the text is, each stretch from the end of the one before; null for the template's own marks. UTF-16 offsets. */
+  /** Consecutive spans with the role of their speaker, null for template marks; `end` is a UTF-16 offset. */
   readonly stretches: readonly { readonly end: number; readonly role: Role | null }[];
   readonly tokens: readonly (ShownToken & { readonly role: Role | null })[];
 }
@@ -41,12 +41,12 @@ export interface GeneratedAnswer {
   readonly text: string;
   readonly finish: Generation["finish"];
   readonly prompt: ReadPrompt;
-  /** Its tokens, an end marker that is plain text included; a token that ended it is not. */
+  /** The answer's tokens, with an end marker that is plain text but without a stop token. */
   readonly written: readonly ShownToken[];
 }
 
-/** Length of the longest end of `text` that `marker` may begin with. */
-function heldBack(text: string, marker: string): number {
+/** Length of the longest suffix of `text` that is a prefix of `marker`. */
+function markerOverlap(text: string, marker: string): number {
   for (let length = Math.min(text.length, marker.length); length > 0; length--) {
     if (marker.startsWith(text.slice(-length))) return length;
   }
@@ -54,8 +54,8 @@ function heldBack(text: string, marker: string): number {
 }
 
 /**
- * Asks a model one conversation, rendered exactly as in training. What the template begins every answer with is taken off,
- * and so is its end marker where that is plain text for this tokenizer: as a message, the text is rendered to the same again.
+ * Answers one conversation, rendered exactly as in training. The answer is returned without the template's answer prefix, and
+ * without an end marker that is plain text: rendering it as a message gives the same prompt again.
  */
 export async function answer(
   { generate, tokenizer, template, systemPrompt }: AnswererParts,
@@ -75,7 +75,7 @@ export async function answer(
     begun = true;
     if (last && template.endMarker && text.endsWith(template.endMarker))
       text = text.slice(0, -template.endMarker.length);
-    const certain = last ? text.length : text.length - heldBack(text, template.endMarker);
+    const certain = last ? text.length : text.length - markerOverlap(text, template.endMarker);
     if (certain > shown) onText?.(text.slice(shown, certain));
     shown = Math.max(shown, certain);
   };
@@ -90,7 +90,7 @@ export async function answer(
   return { text, finish, prompt: readPrompt(encoding, segments, show), written: ids.map(show) };
 }
 
-/** The prompt for people, from the very encoding that the model was given. */
+/** The prompt in readable form, from the encoding that the model read. */
 function readPrompt(
   { ids, text, starts, segmentEnds }: Encoding,
   segments: readonly Segment[],

@@ -1,4 +1,4 @@
-/** The fields that decide which tokens with which weights a row becomes: template, mask and length. */
+/** The fields that determine the tokens and loss weights of a row: template, mask and length. */
 
 import * as v from "valibot";
 import { truncations } from "../batching/truncate.ts";
@@ -18,7 +18,7 @@ export const templateLabels: Readonly<Record<TemplateValue, string>> = {
   gemma: "Gemma  <start_of_turn>user … <end_of_turn>",
   phi3: "Phi-3  <|user|> … <|end|>",
   mistral: "Mistral  [INST] … [/INST]",
-  plain: "Plain  the texts alone",
+  plain: "Plain  texts only",
   model: "The model's own",
   custom: "Your own, in Jinja",
 };
@@ -27,16 +27,16 @@ const templateValues = Object.keys(templateLabels) as TemplateValue[];
 
 const templateValueOf = (choice: TemplateChoice) => (choice.kind === "built-in" ? choice.name : choice.kind);
 
-/** As a list of templates has it: its name, and how a turn begins and ends. */
+/** A template in a list: its name, and the beginning and end of a turn. */
 export const templateLabel = (choice: TemplateChoice) => templateLabels[templateValueOf(choice)];
 
-/** As a sentence names it. */
+/** A template's name in a sentence. */
 export function templateName(choice: TemplateChoice): string {
   if (choice.kind === "model") return "the model's own";
   return choice.kind === "custom" ? "a custom" : `the ${templateLabel(choice).split("  ")[0]}`;
 }
 
-/** What a person who writes a template begins with: the plainest chat format, answers between generation tags. */
+/** The start of a user's own template: the simplest chat format, with answers between generation tags. */
 export const starterTemplate = `{%- for message in messages -%}
 {%- if message.role == "assistant" -%}
 <|assistant|>{% generation %}{{ message.content }}<|end|>{% endgeneration %}{{ "\\n" }}
@@ -62,7 +62,7 @@ export const rowFields: Fields<DataSettings> = {
     place: "template",
     affects: ["rows", "budget"],
     label: "System prompt",
-    help: "Put before rows that bring none. Empty: none.",
+    help: "Added to rows that have no system prompt. Empty: none.",
     control: { kind: "text" },
   },
   mask: {
@@ -70,18 +70,18 @@ export const rowFields: Fields<DataSettings> = {
     initial: both("responses"),
     place: "template",
     affects: ["rows", "budget"],
-    label: "What is learnt",
+    label: "Supervised tokens",
     term: "loss mask",
-    help: "Answers only is usual: the model learns to answer, not to ask. Everything teaches the questions too, as continued pre-training does.",
+    help: "The model learns to write the supervised tokens; the others are context. Answers only is usual. Everything is for continued pre-training.",
     control: {
       kind: "choice",
       choices: [
         { value: "responses", label: "Every answer" },
         { value: "last", label: "The last answer of each chat" },
-        { value: "everything", label: "Everything, questions too" },
+        { value: "everything", label: "Everything, prompts included" },
       ],
     },
-    doubt: (mask) => mask === "everything" && "The model also learns to write questions and marks.",
+    doubt: (mask) => mask === "everything" && "The model also learns to write prompts and template marks.",
   },
   maxLength: {
     schema: Count,
@@ -90,7 +90,7 @@ export const rowFields: Fields<DataSettings> = {
     affects: ["rows", "budget"],
     label: "Longest row",
     term: "tokens",
-    help: "Memory grows with it.",
+    help: "Longer rows take more memory.",
     control: { kind: "number", integer: true, minimum: 8, maximum: 131_072 },
     doubt: (length) => length < 64 && "Under 64 tokens most answers do not fit.",
   },
@@ -99,25 +99,25 @@ export const rowFields: Fields<DataSettings> = {
     initial: both("drop"),
     place: "template",
     affects: ["rows", "budget"],
-    label: "A longer row",
+    label: "Rows above the limit",
     term: "truncation",
-    help: "Leaving it out is safe. Cutting the beginning keeps the answer; cutting the end may take it away.",
+    help: "Leaving them out is safe. Cutting the beginning keeps the answer; cutting the end may remove it.",
     control: {
       kind: "choice",
       choices: [
-        { value: "drop", label: "Is left out, and listed" },
-        { value: "left", label: "Loses the beginning of its context" },
-        { value: "right", label: "Loses its end" },
+        { value: "drop", label: "Leave out, and list" },
+        { value: "left", label: "Cut the beginning of the context" },
+        { value: "right", label: "Cut the end" },
       ],
     },
-    doubt: (mode) => mode === "right" && "An answer that is cut has no end to learn: see what is lost in the report.",
+    doubt: (mode) => mode === "right" && "A cut answer has no end to learn: the report counts the lost tokens.",
   },
 };
 
-/** The part of a recipe that tokenizing takes. */
+/** The settings of a recipe that tokenization needs. */
 export const rowSettingsOf = (recipe: DataSettings): DataSettings => pick(rowFields, recipe);
 
-/** In the order of the screen; a later one is read after an earlier one. */
+/** In the order of the form. */
 export const rowSettings: readonly Setting[] = [
   settingOf<TemplateValue>({
     field: "template",
@@ -125,7 +125,7 @@ export const rowSettings: readonly Setting[] = [
     place: "template",
     affects: ["rows", "budget"],
     label: "Template",
-    help: "The marks around each turn. The model sees them in training and in every answer.",
+    help: "The marks around each turn. The model reads them in training and before every answer.",
     control: { kind: "choice", choices: templateValues.map((value) => ({ value, label: templateLabels[value] })) },
     get: ({ template }) => templateValueOf(template),
     set: (recipe, value) => ({ ...recipe, template: choiceOf(value) }),
@@ -137,7 +137,7 @@ export const rowSettings: readonly Setting[] = [
     affects: ["rows", "budget"],
     label: "Your template",
     term: "Jinja",
-    help: "Reads messages, tools and add_generation_prompt, as a model's own chat_template does. What stands between {% generation %} and {% endgeneration %} is learnt; without these tags the answers are found by rendering, and verified.",
+    help: "Reads messages, tools and add_generation_prompt, like a model's own chat_template. Text between {% generation %} and {% endgeneration %} is supervised. Without these tags Hone finds the answers by rendering, and verifies them.",
     control: { kind: "text" },
     applies: ({ template }) => template.kind === "custom",
     get: ({ template }) => (template.kind === "custom" ? template.source : starterTemplate),

@@ -1,4 +1,4 @@
-/** The fields of a stage, and how a form without a list of stages shows them (DOMAIN.md). */
+/** The fields of a stage, and the settings through which the form shows them. */
 
 import * as v from "valibot";
 import { mixtureModes } from "../batching/mixture.ts";
@@ -26,14 +26,14 @@ export const stageFields: Fields<Stage> = {
     initial: both("weight"),
     place: "data",
     affects: ["rows", "budget"],
-    label: "What a source's weight means",
+    label: "Meaning of a source's weight",
     term: "λ",
-    help: "Sampling draws rows from a source as often as its weight says: a small source repeats. Loss weight takes every row once per pass and makes it count that much.",
+    help: "Sampling draws rows in proportion to the weight, so a small source repeats. Loss weight takes every row once per pass and multiplies its loss.",
     control: {
       kind: "choice",
       choices: [
         { value: "sampling", label: "Sampling: how often it is drawn" },
-        { value: "weight", label: "Loss weight: how much it counts" },
+        { value: "weight", label: "Loss weight: how much its loss counts" },
       ],
     },
   },
@@ -43,12 +43,13 @@ export const stageFields: Fields<Stage> = {
     place: "basic",
     affects: [],
     label: "Learning rate",
-    help: "How far each step moves the weights: too far and it breaks up, not far enough and it hardly learns.",
+    help: "The size of each step: too large and training diverges, too small and the model hardly learns.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1 },
     doubt(rate, { method }) {
       const [low, high] = method === "lora" ? [1e-4, 5e-4] : [1e-5, 5e-5];
       const usual = method === "lora" ? "LoRA usually takes 1e-4 to 5e-4" : "Full training usually takes 1e-5 to 5e-5";
-      if (rate > high) return `${usual}. A higher rate can diverge or make a model forget; very small models bear it.`;
+      if (rate > high)
+        return `${usual}. A higher rate can diverge or make a model forget; very small models tolerate it.`;
       return rate < low && `${usual}. A lower rate may change little in a short run.`;
     },
   },
@@ -59,13 +60,13 @@ export const stageFields: Fields<Stage> = {
     affects: ["budget"],
     label: "Passes",
     term: "epochs",
-    help: "Times every row is seen: too few and little sticks, too many and it learns the rows by heart. Not used when steps are given.",
+    help: "The number of times that every row is seen. Too few teach little; too many make the model memorise the rows. Steps replace it.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1000 },
     replaced: (recipe) => lastStage(recipe).steps !== null,
     doubt: (epochs, recipe) =>
       lastStage(recipe).steps === null &&
       epochs > 5 &&
-      "Usually 1 to 5. More passes tend to learn the rows by heart: watch the validation loss.",
+      "Usually 1 to 5. With more passes the model tends to memorise the rows: watch the validation loss.",
   },
   steps: {
     schema: v.nullable(Count),
@@ -73,7 +74,7 @@ export const stageFields: Fields<Stage> = {
     place: "basic",
     affects: ["budget"],
     label: "Steps instead",
-    help: "A fixed number of optimizer steps, whatever the passes. Empty: as many as the passes need.",
+    help: "A fixed number of optimizer steps instead of passes. Empty: as many as the passes need.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1_000_000, optional: true },
   },
   schedule: {
@@ -81,9 +82,8 @@ export const stageFields: Fields<Stage> = {
     initial: both("cosine"),
     place: "more",
     affects: [],
-    label: "Course of the rate",
-    term: "schedule",
-    help: "How the learning rate falls after the warm-up: small steps at the end settle what was learnt.",
+    label: "Rate schedule",
+    help: "How the learning rate falls after the warm-up. Small steps at the end usually lower the loss.",
     control: {
       kind: "choice",
       choices: [
@@ -100,13 +100,13 @@ export const stageFields: Fields<Stage> = {
     affects: [],
     label: "Warm-up",
     term: "share of steps",
-    help: "Over this share the rate rises from 0: the first steps know little, and large ones would do harm.",
+    help: "The rate rises from 0 over this share of the steps, because large first steps can do harm.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (ratio) => ratio > 0.2 && "Usually 0 to 0.1. A long warm-up leaves fewer steps at the full rate.",
   },
 };
 
-/** Passes and steps are those of the last stage; the rest is the same in all. */
+/** The form changes these fields in the last stage only, and all others in every stage. */
 const ofLastStage: ReadonlySet<keyof Stage> = new Set(["epochs", "steps"]);
 
 const isStaged = (recipe: Recipe) => textStage(recipe) !== null;
@@ -123,7 +123,7 @@ export const stageSettings: readonly Setting[] = [
     affects: ["budget"],
     label: "Plain text and chats",
     term: "stages",
-    help: "In two stages the model first reads on in your text, all of it learnt (continued pre-training), then learns to answer from the chats. Passes, steps, learning rate and stopping early are then those of the chats. The rate rises and falls in each stage by itself.",
+    help: "In two stages the model first continues pre-training on your text, then learns to answer from the chats. Passes, steps, learning rate and early stopping then apply to the chats. Each stage has its own warm-up and decay.",
     control: {
       kind: "choice",
       choices: [
@@ -141,14 +141,14 @@ export const stageSettings: readonly Setting[] = [
     affects: ["budget"],
     label: "Passes over the text",
     term: "epochs of stage 1",
-    help: "Times the plain text is read before the chats; fractions are fine.",
+    help: "The number of passes over the plain text before the chats; fractions are allowed.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1000 },
     applies: isStaged,
     get: (recipe) => textStage(recipe)?.epochs ?? 1,
     set: (recipe, epochs) => inTextStage(recipe, { epochs }),
     doubt: (passes) =>
       passes > 4 &&
-      "Usually 1 to 3. After about four passes repeated text teaches little and is learnt by heart, and more of what the base model knew is lost.",
+      "Usually 1 to 3. After about four passes the model memorises the text, learns little, and forgets more of what it knew.",
   }),
   settingOf<number | null>({
     field: "textLearningRate",
@@ -160,7 +160,7 @@ export const stageSettings: readonly Setting[] = [
     help: "Empty: the same as for the chats.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1, optional: true },
     applies: isStaged,
-    // Null where it is the chats': a form sets the chats' rate first, and the text follows.
+    // Null means the chats' rate: when a form changes that, the text's rate follows.
     get: (recipe) => {
       const rate = textStage(recipe)?.learningRate ?? null;
       return rate === lastStage(recipe).learningRate ? null : rate;
@@ -169,6 +169,6 @@ export const stageSettings: readonly Setting[] = [
     doubt: (rate, recipe) =>
       rate !== null &&
       rate > lastStage(recipe).learningRate &&
-      "Higher than for the chats. Usually it is the same or lower: a high rate on new text makes a model forget the old.",
+      "Higher than for the chats. Usually it is equal or lower: a high rate on new text makes a model forget the old.",
   }),
 ];

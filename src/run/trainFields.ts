@@ -1,4 +1,4 @@
-/** The fields of training itself, and those of LoRA. `null` is off. */
+/** The fields of training and of LoRA; `null` is off. */
 
 import * as v from "valibot";
 import { AnyNumber, Count, Text } from "./fields.ts";
@@ -7,12 +7,12 @@ import { both, type Fields, type Setting, settingsOf } from "./setting.ts";
 export interface LoraRecipe {
   readonly rank: number;
   readonly alpha: number;
-  /** Last names of the linear layers that carry an adapter. */
+  /** Last path names of the linear layers that carry an adapter. */
   readonly targets: readonly string[];
 }
 
 export interface TrainSettings {
-  /** Several rows share one sequence, each in a segment of its own. */
+  /** Several rows share one sequence, each in its own segment. */
   readonly packing: boolean;
   /** Rows of a micro-batch. */
   readonly batchSize: number;
@@ -29,18 +29,18 @@ export interface TrainSettings {
   readonly evaluateEvery: number;
   /** Optimizer steps between checkpoints. */
   readonly checkpointEvery: number;
-  /** Newest checkpoints kept, beside the best one. */
+  /** Number of newest checkpoints to keep, beside the best one. */
   readonly keepLast: number;
   /** Validations without improvement after which the run ends; null is off. */
   readonly patience: number | null;
-  /** Questions from held-out rows answered before and after. */
+  /** Number of held-out prompts that are answered before and after training. */
   readonly samplePrompts: number;
-  /** Optimizer steps between two looks at the model while it trains (`Watch`); null is off. */
+  /** Optimizer steps between two snapshots (`Watch`); null is off. */
   readonly watchEvery: number | null;
   readonly seed: number;
 }
 
-/** Linear layers of a model that is not known yet: as Llama names them. */
+/** Llama's names of the linear layers, used before a model is known. */
 export const usualLinears: readonly string[] = [
   "q_proj",
   "k_proj",
@@ -59,7 +59,7 @@ export const loraFields: Fields<LoraRecipe> = {
     affects: ["budget"],
     label: "Adapter size",
     term: "rank",
-    help: "Width of the small matrices beside each layer: how much new they can hold, and how much memory they take.",
+    help: "Width of the small matrices beside each layer. A larger one can learn more and takes more memory.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1024 },
     applies: ({ method }) => method === "lora",
     doubt: (rank) =>
@@ -72,14 +72,14 @@ export const loraFields: Fields<LoraRecipe> = {
     affects: ["budget"],
     label: "Adapter strength",
     term: "alpha",
-    help: "The adapter counts alpha / rank, so this acts like another factor on the learning rate.",
+    help: "The adapter is multiplied by alpha / rank, so this acts like a factor of the learning rate.",
     control: { kind: "number", minimum: 0, above: true, maximum: 4096 },
     applies: ({ method }) => method === "lora",
     doubt(alpha, { lora: { rank } }) {
       const scale = alpha / rank;
       return (
         (scale < 0.5 || scale > 4) &&
-        `Alpha / rank is ${Number(scale.toPrecision(3))}; usually 1 to 2. It acts like another factor on the rate.`
+        `Alpha / rank is ${Number(scale.toPrecision(3))}; usually 1 to 2. It acts like a factor of the rate.`
       );
     },
   },
@@ -90,7 +90,7 @@ export const loraFields: Fields<LoraRecipe> = {
     affects: ["budget"],
     label: "Layers with an adapter",
     term: "LoRA targets",
-    help: "Where it may learn: all linear layers is the usual choice, fewer save memory and learn less.",
+    help: "All linear layers is the usual choice; fewer save memory and learn less.",
     control: { kind: "several", choices: usualLinears },
     applies: ({ method }) => method === "lora",
   },
@@ -104,7 +104,7 @@ export const trainFields: Fields<TrainSettings> = {
     affects: ["budget"],
     label: "Pack short rows together",
     term: "packing",
-    help: "Several rows share one sequence, each blind to the others: less padding, the same loss. Worth it where lengths differ much.",
+    help: "Several rows share one sequence without seeing each other: less padding, the same loss. Useful when lengths differ much.",
     control: { kind: "switch" },
   },
   batchSize: {
@@ -114,7 +114,7 @@ export const trainFields: Fields<TrainSettings> = {
     affects: ["budget"],
     label: "Rows at a time",
     term: "micro-batch",
-    help: "More rows fill the machine better and use more memory; what is learnt is the same as of gathered micro-batches.",
+    help: "More rows use the machine better and take more memory. Learning is the same as with more micro-batches per step.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1024 },
   },
   accumulation: {
@@ -124,11 +124,11 @@ export const trainFields: Fields<TrainSettings> = {
     affects: ["budget"],
     label: "Micro-batches per step",
     term: "accumulation",
-    help: "Gathered before the weights move: a larger batch in the same memory.",
+    help: "Gradients of this many micro-batches are added before the weights change: a larger batch in the same memory.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1024 },
     doubt(accumulation, { batchSize }) {
       const rows = accumulation * batchSize;
-      if (rows > 128) return `${rows} rows per step; usually 8 to 128. Few, large steps learn slowly from few rows.`;
+      if (rows > 128) return `${rows} rows per step; usually 8 to 128. With few rows, few large steps learn slowly.`;
       return rows < 4 && `${rows} ${rows === 1 ? "row" : "rows"} per step; usually 8 to 128. Small steps are noisy.`;
     },
   },
@@ -139,11 +139,11 @@ export const trainFields: Fields<TrainSettings> = {
     affects: [],
     label: "Gradient clipping",
     term: "maximum norm",
-    help: "Longer gradients are scaled down to this, so that one odd batch cannot throw the weights far away. Empty: off.",
+    help: "Larger gradients are scaled down to this norm, so that one odd batch cannot move the weights far. Empty: off.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1e6, optional: true },
     doubt: (norm) =>
       norm === null
-        ? "Off: one odd batch can throw the weights far away."
+        ? "Off: one odd batch can move the weights far."
         : norm < 0.1 && "Usually 0.3 to 1. Much smaller slows all learning.",
   },
   weightDecay: {
@@ -152,9 +152,9 @@ export const trainFields: Fields<TrainSettings> = {
     place: "more",
     affects: [],
     label: "Weight decay",
-    help: "Pulls weights towards 0 at each step, apart from the gradient (AdamW): against learning by heart, at the cost of what was known.",
+    help: "Shrinks the weights towards 0 at each step, separately from the gradient (AdamW). It reduces memorising, but the model forgets more.",
     control: { kind: "number", minimum: 0, maximum: 1 },
-    doubt: (decay) => decay > 0.1 && "Usually 0 to 0.1. More undoes what the base model knows.",
+    doubt: (decay) => decay > 0.1 && "Usually 0 to 0.1. More makes the base model forget.",
   },
   beta1: {
     schema: AnyNumber,
@@ -163,7 +163,7 @@ export const trainFields: Fields<TrainSettings> = {
     affects: [],
     label: "Momentum",
     term: "beta 1",
-    help: "How long AdamW remembers the direction: more smooths noisy steps, and turns later.",
+    help: "How long AdamW averages gradients: a larger value smooths noisy steps but reacts later.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (beta) => (beta < 0.8 || beta > 0.95) && "Usually 0.9.",
   },
@@ -174,7 +174,7 @@ export const trainFields: Fields<TrainSettings> = {
     affects: [],
     label: "Scale memory",
     term: "beta 2",
-    help: "How long AdamW remembers the size of gradients, by which it scales each weight's step.",
+    help: "How long AdamW averages squared gradients, which scale the step of each weight.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (beta) => beta < 0.9 && "Usually 0.95 to 0.999.",
   },
@@ -185,7 +185,7 @@ export const trainFields: Fields<TrainSettings> = {
     affects: [],
     label: "Smallest divisor",
     term: "epsilon",
-    help: "Keeps AdamW from dividing by 0 where a weight hardly ever gets a gradient.",
+    help: "Prevents a division by 0 in AdamW where a weight rarely gets a gradient.",
     control: { kind: "number", minimum: 0, above: true, maximum: 1 },
     doubt: (epsilon) => epsilon > 1e-6 && "Usually 1e-8. A larger one damps small gradients.",
   },
@@ -196,12 +196,12 @@ export const trainFields: Fields<TrainSettings> = {
     affects: ["rows", "budget"],
     label: "Held out for validation",
     term: "share of rows",
-    help: "These rows are never trained on; their loss shows whether the model learns or memorises.",
+    help: "The run never trains on these rows; their loss shows whether the model learns or memorises.",
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (share) =>
       share === 0
-        ? "Off: learning by heart cannot be told from learning, and no best checkpoint is kept."
-        : share > 0.5 && "More than half of the rows would not be trained on.",
+        ? "Off: the loss cannot show whether the model memorises, and no best checkpoint is kept."
+        : share > 0.5 && "The run would not train on more than half of the rows.",
   },
   evaluateEvery: {
     schema: Count,
@@ -210,7 +210,7 @@ export const trainFields: Fields<TrainSettings> = {
     affects: ["budget"],
     label: "Validate every",
     term: "steps",
-    help: "Optimizer steps between validations: often enough to see when it begins to learn by heart, and each takes time.",
+    help: "Optimizer steps between validations. Frequent ones show early when the model memorises, but each takes time.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1_000_000 },
   },
   checkpointEvery: {
@@ -220,9 +220,9 @@ export const trainFields: Fields<TrainSettings> = {
     affects: ["budget"],
     label: "Checkpoint every",
     term: "steps",
-    help: "At most this many steps are lost when the tab dies.",
+    help: "If the tab closes, at most this many steps are lost.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1_000_000 },
-    doubt: (steps) => steps > 200 && "A tab that dies loses up to that many steps.",
+    doubt: (steps) => steps > 200 && "If the tab closes, up to this many steps are lost.",
   },
   keepLast: {
     schema: Count,
@@ -230,7 +230,7 @@ export const trainFields: Fields<TrainSettings> = {
     place: "more",
     affects: ["budget"],
     label: "Checkpoints kept",
-    help: "The newest ones, beside the best: each can be asked and taken away later, and each takes room on the disk.",
+    help: "The newest checkpoints, beside the best one. Each can be compared and exported later, and each takes disk space.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1000 },
   },
   patience: {
@@ -240,7 +240,7 @@ export const trainFields: Fields<TrainSettings> = {
     affects: [],
     label: "Stop early",
     term: "patience",
-    help: "Ends after this many validations without improvement, for then more steps only learn by heart. Empty: never.",
+    help: "Ends the run after this many validations without improvement, because more steps would only memorise. Empty: never.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1000, optional: true },
     doubt: (patience, { validationShare }) =>
       patience !== null && validationShare === 0 && "Without held-out rows there is no validation to wait for.",
@@ -251,7 +251,7 @@ export const trainFields: Fields<TrainSettings> = {
     place: "more",
     affects: ["budget"],
     label: "Sample prompts",
-    help: "Held-out questions answered before and after, so that you read the difference and not only a loss.",
+    help: "The number of held-out prompts that the model answers before and after training, so that you can read the difference.",
     control: { kind: "number", integer: true, minimum: 0, maximum: 32 },
   },
   watchEvery: {
@@ -259,11 +259,12 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(20),
     place: "more",
     affects: ["budget"],
-    label: "Look every",
+    label: "Snapshot every",
     term: "steps",
-    help: "So often it answers one question and measures each token of one row: you see what it learns, not only that the loss falls. Empty: never.",
+    help: "At each snapshot the model answers one prompt, and the loss of each token of one row is measured. Empty: never.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1_000_000, optional: true },
-    doubt: (every) => every !== null && every < 5 && "Each look writes an answer, which may take longer than a step.",
+    doubt: (every) =>
+      every !== null && every < 5 && "Each snapshot writes an answer, which may take longer than a step.",
   },
   seed: {
     schema: AnyNumber,
@@ -271,7 +272,7 @@ export const trainFields: Fields<TrainSettings> = {
     place: "more",
     affects: ["rows"],
     label: "Seed",
-    help: "The same seed gives the same split, order and adapter start: only so two runs can be compared by one setting.",
+    help: "Equal seeds give an equal split, order and adapter start, so that two runs differ only in the settings you change.",
     control: { kind: "number", integer: true, minimum: 0, maximum: 4_294_967_295 },
   },
 };
@@ -281,7 +282,7 @@ export const loraSettings: readonly Setting[] = settingsOf(loraFields, {
   set: (recipe, key, value) => ({ ...recipe, lora: { ...recipe.lora, [key]: value } }),
 });
 
-/** The setting as it is for a model whose linear layers have these names. */
+/** The setting for a model whose linear layers have these names. */
 export const forLinears = (setting: Setting, linears: readonly string[]): Setting =>
   setting.field === "targets" ? { ...setting, control: { kind: "several", choices: linears } } : setting;
 

@@ -62,14 +62,14 @@ test("several files dropped at once: what can be read is chosen, what cannot is 
   await data.getByRole("textbox", { name: `Weight λ of ${second}` }).fill("2.5");
   expect(hone.store.getState().data.chosen.map(({ lambda }) => lambda)).toEqual([1, 2.5]);
   await data.getByRole("checkbox", { name: `Train on ${second}` }).click();
-  await expect.element(data.getByLabelText("What a source's weight means")).not.toBeInTheDocument();
+  await expect.element(data.getByLabelText("Meaning of a source's weight")).not.toBeInTheDocument();
 });
 
 test("a source that the run goes over too often is told, in its card and in the report, until it is not", async () => {
   const hone = await openWithData();
   await enter("Data");
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
-  const warning = /^The run goes over .* 5 times\. After about 4 passes .* add rows\.$/;
+  const warning = /^The run makes 5 passes over .*\. After about 4 passes .* add rows\.$/;
   await expect.element(data.getByText(warning)).not.toBeInTheDocument();
   hone.recipe.enter("epochs", "5");
   await expect.element(data.getByText(warning)).toBeVisible();
@@ -142,7 +142,7 @@ test("what is learnt follows the mask", async () => {
   await enter("Template and mask");
   // The first answer is 20 tokens and its end; with "everything", all but the first token is learnt.
   await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("52 tokens21 learnt (40 %)");
-  await region("Template and mask").getByLabelText("What is learnt").selectOptions("everything");
+  await region("Template and mask").getByLabelText("Supervised tokens").selectOptions("everything");
   await expect.element(preview.getByTestId("row-numbers")).toHaveTextContent("52 tokens51 learnt (98 %)");
 });
 

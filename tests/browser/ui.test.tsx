@@ -125,7 +125,7 @@ test("an address shows its screen with its settings, and follows them; back goes
   history.replaceState(null, "", `${location.pathname}${location.search}#template?method=full&mask=everything`);
   const hone = await openStudio();
   await expect.element(page.getByRole("heading", { level: 1, name: "Template and mask" })).toBeVisible();
-  await expect.element(page.getByLabelText("What is learnt")).toHaveValue("everything");
+  await expect.element(page.getByLabelText("Supervised tokens")).toHaveValue("everything");
   await expect.poll(() => history.state).toBe("hone");
   await enter("Train");
   await expect.element(page.getByRole("radio", { name: "Full training" })).toBeChecked();

@@ -87,7 +87,7 @@ test.each([
   ["lora", "epochs", "20", /validation loss/],
   ["lora", "rank", "512", /4 to 128/],
   ["lora", "alpha", "512", /32/],
-  ["lora", "validationShare", "0", /by heart/],
+  ["lora", "validationShare", "0", /memorise/],
   ["lora", "maxGradNorm", "", /odd batch/],
 ] as const)("%s: %s at %j is doubted but taken", (method, field, text, reason) => {
   const { settings, refusals } = readEntries(defaultRecipe(method), recipeOptions, { [field]: text });
