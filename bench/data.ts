@@ -1,6 +1,6 @@
 /**
- * A large dataset on the built page: rows read, then rendered, tokenised and reported, in headless Chromium with a real
- * tokenizer; beside it the memory of all browser processes, and how long the page takes to answer a key.
+ * Measures a large dataset on the built page in headless Chromium: reading, rendering, tokenizing and reporting with a real
+ * tokenizer, the memory of all browser processes, and the delay of a key press.
  * `npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]`
  */
 
@@ -19,7 +19,7 @@ import { createRandom } from "../src/tensor/random.ts";
 
 const usage = "npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]";
 
-/** English letter frequencies in words of usual lengths: text that a tokenizer meets, and nobody wrote. */
+/** Invented words with English letter frequencies and usual lengths. */
 const words = (() => {
   const random = createRandom(7);
   const letters =
@@ -62,7 +62,7 @@ function browserBytes(): number {
       const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
       bytes += 1024 * Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
     } catch {
-      // It ended meanwhile.
+      // The process ended in the meantime.
     }
   }
   return bytes;
@@ -102,7 +102,7 @@ async function main() {
     const before = browserBytes();
     let peak = before;
     let keys = 0;
-    /** Types and watches until `work` ends; seconds that it took. */
+    /** Types and measures until `work` ends; returns its seconds. */
     const during = async (work: Promise<unknown>): Promise<number> => {
       const start = performance.now();
       let done = false;
@@ -147,7 +147,7 @@ async function main() {
       browserBytesBefore: before,
       browserBytesPeak: peak,
       keysTyped: keys,
-      /** Milliseconds from a key to the picture that shows it; Event Timing lists none below 16. */
+      /** Milliseconds from a key to the frame that shows it; Event Timing lists none below 16. */
       keyDelay: { atRest: spread(atRest), atWork: spread(delays) },
     };
     console.log(JSON.stringify(figures, null, 2));

@@ -17,7 +17,7 @@ const setting = {
   change: { rows: 1, length: 32, layers: 2 },
   accumulation: 1,
   lengths: [],
-  looks: false,
+  evaluates: false,
   once: false,
 } as const satisfies Omit<Setting, "provider">;
 

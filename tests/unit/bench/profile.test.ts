@@ -207,7 +207,7 @@ test.each([
 
 const marks = (kind: "training" | "optimizer", asked: number): RunMarks => ({
   kind,
-  asked,
+  requested: asked,
   queued: asked + 1,
   began: asked + 3,
   called: asked + 7,
