@@ -1,6 +1,6 @@
 /**
- * `npm run preview -- --data FILE [--template NAME|FILE.jinja] --model DIR [--row N] [--json FILE]`: what a model would see
- * and learn of the rows of a file: rendered template, tokens, loss weights, and the checks that come before a run.
+ * `npm run preview -- --data FILE [--template NAME|FILE.jinja] --model DIR [--row N] [--json FILE]`: shows the rows of a file
+ * as a model would read them: rendered template, tokens, loss weights, and the checks before a run.
  */
 
 import { openAsBlob } from "node:fs";
@@ -25,7 +25,7 @@ import { type Paint, paintFor } from "./harness/terminal.ts";
 const usage =
   "npm run preview -- --data FILE [--template NAME|FILE.jinja] --model DIR [--row N] [--system TEXT] [--length N] [--mask responses|last|everything] [--truncation drop|left|right] [--json FILE]";
 
-/** Rows shown where none is named. */
+/** Number of rows shown by default. */
 const shownRows = 3;
 
 async function templateOf(text: string | undefined, model: TokenizerFiles): Promise<TemplateChoice> {
@@ -58,9 +58,9 @@ async function main() {
   const model = await readTokenizerFiles(existing("model", values.model, usage));
   const template = await templateOf(values.template, model);
   const bar = createProgress("reading");
-  const desk = createDataDesk(await openStorage(), ({ task, done, total }) => bar(done, total ?? done, task));
-  await desk.tellModel(model);
-  const { sources, failures } = await desk.open([new File([await openAsBlob(file)], basename(file))]);
+  const datasets = createDataDesk(await openStorage(), ({ task, done, total }) => bar(done, total ?? done, task));
+  await datasets.tellModel(model);
+  const { sources, failures } = await datasets.open([new File([await openAsBlob(file)], basename(file))]);
   const [source] = sources;
   if (!source) throw new Error(failures.map(({ message }) => message).join("\n"));
   const spec: DataSpec = {
@@ -77,7 +77,7 @@ async function main() {
     validationShare: 0,
     seed: 0,
   };
-  const report = await desk.inspect(spec).catch((error: unknown) => {
+  const report = await datasets.inspect(spec).catch((error: unknown) => {
     if (!(error instanceof TemplateError) || !error.place) throw error;
     const { line, column } = error.place;
     throw new Error(`${values.template ?? "The model's template"}, line ${line}, column ${column}: ${error.message}`);
@@ -89,19 +89,19 @@ async function main() {
   }
   const shown = only === null ? [...Array(Math.min(shownRows, source.rows)).keys()] : [only - 1];
   console.log(`${basename(file)}: ${source.detection.reason}\n`);
-  for (const row of shown) showRow(await desk.row(spec, 0, row), paint);
+  for (const row of shown) showRow(await datasets.row(spec, 0, row), paint);
   showReport(report, paint);
   if (values.json !== undefined) {
     const wanted = only === null ? [...Array(source.rows).keys()] : [only - 1];
     const rows = [];
-    for (const row of wanted) rows.push(jsonOf(await desk.row(spec, 0, row)));
+    for (const row of wanted) rows.push(jsonOf(await datasets.row(spec, 0, row)));
     const { checks, findings, leftOutCount, tokens, supervisedTokens } = report;
     writeJson(values.json, { rows, preflight: checks, findings, leftOutCount, tokens, supervisedTokens });
   }
   process.exitCode = report.checks.every(({ passed }) => passed) ? 0 : 1;
 }
 
-/** A row as JSON; one with several examples, such as a tree of replies, has them under `threads` beside the first. */
+/** A row as JSON; a row with several examples, such as a tree of replies, also lists them under `threads`. */
 function jsonOf({ row, line, problem, examples }: PreviewRow) {
   const plain = ({ text, tokens, spans, problem: reason }: PreviewExample) => ({
     text,
@@ -129,7 +129,7 @@ function showRow({ row, line, problem, examples }: PreviewRow, paint: Paint) {
   console.log("");
 }
 
-/** White space that can be seen; a line break stays one as well. */
+/** Makes white space visible; a line break also stays a line break. */
 const visible = (text: string) => text.replaceAll(" ", "·").replaceAll("\t", "→").replaceAll("\n", "↵\n");
 
 function showReport(report: DataReport, paint: Paint) {

@@ -1,4 +1,4 @@
-/** Runs in the page of the kill test: a run in a real worker, and what is left of it after the browser was killed. */
+/** Runs in the page of the kill test: starts a run in a real worker, and reports the stored data after a kill. */
 
 import { createEngineClient, pageWorkers } from "../../src/client/client.ts";
 import { sha256 } from "../../src/hub/hash.ts";
@@ -17,7 +17,7 @@ client.onEvent((event) => {
   for (const wake of waiting.splice(0)) wake();
 });
 
-/** Resolves once this page has heard of `count` steps. */
+/** Resolves once this page has received `count` steps. */
 export async function stepsTaken(count: number): Promise<void> {
   while (steps < count) await new Promise<void>((resolve) => waiting.push(resolve));
 }
@@ -27,13 +27,13 @@ async function fetchFile(address: string, name: string): Promise<File> {
 }
 
 export interface KillRun {
-  /** Addresses of the model's folder and of the pairs. */
+  /** URLs of the model's folder and of the pairs. */
   readonly model: string;
   readonly pairs: string;
   readonly recipe: Recipe;
 }
 
-/** Starts a run and gives its id once it is saved; it goes on in the worker. */
+/** Starts a run and returns its id once it is saved; the run continues in the worker. */
 export async function startRun({ model, pairs, recipe }: KillRun): Promise<string> {
   const { engine, data } = client;
   await engine.start("wasm");
@@ -54,7 +54,7 @@ export async function startRun({ model, pairs, recipe }: KillRun): Promise<strin
 
 let resuming: Promise<RunRecord> | null = null;
 
-/** Goes on with the run; resolves at once, `outcome` waits for its end. */
+/** Resumes the run and resolves at once; `outcome` waits for its end. */
 export async function resumeRun(runId: string): Promise<void> {
   await client.engine.start("wasm");
   resuming = client.engine.resumeRun(runId);
@@ -73,7 +73,7 @@ export interface Remains {
   readonly tensors: Readonly<Record<string, string>>;
 }
 
-/** What storage holds of a run. */
+/** The stored data of a run. */
 export async function remains(runId: string): Promise<Remains> {
   const storage = await openStorage();
   const tensors: Record<string, string> = {};

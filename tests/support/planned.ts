@@ -1,4 +1,4 @@
-/** Prepared rows and a model's outlines, enough to plan a run on: chats, plain text, and a source that holds both. */
+/** Prepared rows and an incomplete model, enough to plan a run: chats, plain text, and a source with both. */
 
 import type { LoadedModel } from "../../src/engine/library.ts";
 import type { PreparedData } from "../../src/protocol/datasets.ts";
@@ -10,7 +10,7 @@ import { byteLevelTokenizer } from "./tokenizers.ts";
 
 type Kind = "text" | "chat";
 
-/** Sequences as [source, kind, tokens, supervised tokens]; row numbers count on within a source. */
+/** Sequences as [source, kind, tokens, supervised tokens]; rows are numbered within a source. */
 export type Sequences = readonly (readonly [source: number, kind: Kind, tokens: number, supervised: number])[];
 
 /** Three sources: chats only, text only, and both. */
@@ -50,13 +50,13 @@ export function preparedData(sequences: Sequences): PreparedData {
   };
 }
 
-/** What a plan needs of a model: a tokenizer, and no template of its own. */
+/** The parts of a model that a plan uses: a tokenizer, without a chat template. */
 export function modelToPlanFor(): LoadedModel {
   const { json, config } = byteLevelTokenizer();
   return { tokenizer: createTokenizer(json, config), files: { chatTemplate: null } } as unknown as LoadedModel;
 }
 
-/** Small batches and rows, so that few sequences make many steps. */
+/** Small batches and rows, so that few sequences give many steps. */
 export const smallRecipe = (lambdas: readonly number[], change: RecipeChange = {}): Recipe =>
   withLambdas(
     recipeWith(defaultRecipe("lora"), { batchSize: 2, accumulation: 2, maxLength: 96, epochs: 2, ...change }),
