@@ -37,7 +37,7 @@ export async function openTorch({ size, method, change }: Omit<Task, "engine" | 
     if (failure !== undefined) throw new Error(failure);
     return answer as T;
   };
-  const ask = async <T>(name: string, args: object = {}): Promise<T> => {
+  const request = async <T>(name: string, args: object = {}): Promise<T> => {
     child.stdin.write(`${JSON.stringify({ name, arguments: args })}\n`);
     return (await next<{ value: T }>()).value;
   };
@@ -50,15 +50,15 @@ export async function openTorch({ size, method, change }: Omit<Task, "engine" | 
   try {
     await next();
     const blank = resident();
-    const { version, ...first } = await ask<StepResult & { version: string }>("open");
+    const { version, ...first } = await request<StepResult & { version: string }>("open");
     return {
       engine: "torch",
       backend: "native",
       version,
       opened: { ...first, timeToFirstStepMs: performance.now() - began },
       blank,
-      steps: (count) => ask<Sample>("steps", { count }),
-      matrixPeak: (request) => ask<number>("matrixPeak", request),
+      steps: (count) => request<Sample>("steps", { count }),
+      matrixPeak: (request) => request<number>("matrixPeak", request),
       resident,
       memoryUse: async () => null,
       bytesLoaded: () => null,
