@@ -58,7 +58,7 @@ export async function openTorch({ size, method, change }: Omit<Task, "engine" | 
       opened: { ...first, timeToFirstStepMs: performance.now() - began },
       blank,
       steps: (count) => request<Sample>("steps", { count }),
-      matrixPeak: (request) => request<number>("matrixPeak", request),
+      matrixPeak: (chain) => request<number>("matrixPeak", chain),
       resident,
       memoryUse: async () => null,
       bytesLoaded: () => null,
