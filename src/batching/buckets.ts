@@ -65,7 +65,7 @@ function chooseLengths(distinct: readonly { readonly length: number; readonly co
   }
   const nothing: Plan = { cost: 0, ends: [] };
   const impossible: Plan = { cost: Infinity, ends: [] };
-  // plans[i]: the cheapest plan for the i shortest distinct lengths with `buckets` buckets or fewer.
+  // plans[i]: the cheapest plan for the i shortest distinct lengths, with at most the buckets tried so far.
   let plans: Plan[] = [nothing, ...distinct.map(() => impossible)];
   let best = impossible;
   for (let buckets = 1; buckets <= mostBuckets; buckets++) {

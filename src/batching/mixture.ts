@@ -105,8 +105,8 @@ export function repeatWarning(name: string, passes: number, epochs: number): str
   const times = passes * epochs;
   if (times <= manyPasses + rounding) return null;
   return (
-    `The run makes ${Number(times.toFixed(1))} passes over ${name}. After about ${manyPasses} passes the model memorises ` +
-    "repeated rows instead of learning from them: lower the source's weight, train for fewer epochs, or add rows."
+    `The run makes ${Number(times.toFixed(1))} passes over ${name}. After about ${manyPasses} passes repeated rows teach less ` +
+    "and less, and the model memorises them: lower the source's weight, train for fewer epochs, or add rows."
   );
 }
 

@@ -14,9 +14,9 @@ export interface SplitTable {
 
 /**
  * Returns ascending indices of examples. If any record names the validation split, exactly those records are held out.
- * Otherwise `share` of each source's records is held out: at least one if the source has two, and never all. Equal seeds
- * hold out equal records, and an added source does not change the split of the sources before it. If every record names the
- * validation split, no example is left to train on; the preflight reports that.
+ * Otherwise a `share` above 0 of each source's records is held out: at least one if the source has two, and never all. Equal
+ * seeds hold out equal records, and an added source does not change the split of the sources before it. If every record names
+ * the validation split, no example is left to train on; the preflight reports that.
  */
 export function splitValidation(
   { sources, rows, splits }: SplitTable,

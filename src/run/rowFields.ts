@@ -72,7 +72,7 @@ export const rowFields: Fields<DataSettings> = {
     affects: ["rows", "budget"],
     label: "Supervised tokens",
     term: "loss mask",
-    help: "The model learns to write the supervised tokens; the others are context. Answers only is usual. Everything is for continued pre-training.",
+    help: "The model learns to write the supervised tokens; the others are context. Every answer is the usual choice; everything suits continued pre-training.",
     control: {
       kind: "choice",
       choices: [

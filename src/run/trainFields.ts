@@ -90,7 +90,7 @@ export const loraFields: Fields<LoraRecipe> = {
     affects: ["budget"],
     label: "Layers with an adapter",
     term: "LoRA targets",
-    help: "All linear layers is the usual choice; fewer save memory and learn less.",
+    help: "Usually all linear layers have one; fewer layers save memory and learn less.",
     control: { kind: "several", choices: usualLinears },
     applies: ({ method }) => method === "lora",
   },
