@@ -1,7 +1,7 @@
 /**
- * A large dataset on the built page: rows read, then rendered, tokenised and reported, in headless Chromium with a real
- * tokenizer; beside it the memory of all browser processes, how long the page takes to answer a key, and how long from
- * "Cancel" to rest while the rows of a run are prepared.
+ * Measures a large dataset on the built page in headless Chromium: reading, rendering, tokenizing and reporting with a real
+ * tokenizer, the memory of all browser processes, the delay of a key press, and the time from "Cancel" to rest while the rows
+ * of a run are prepared.
  * `npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]`
  */
 
@@ -20,7 +20,7 @@ import { createRandom } from "../src/tensor/random.ts";
 
 const usage = "npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]";
 
-/** English letter frequencies in words of usual lengths: text that a tokenizer meets, and nobody wrote. */
+/** Invented words with English letter frequencies and usual lengths. */
 const words = (() => {
   const random = createRandom(7);
   const letters =
@@ -63,7 +63,7 @@ function browserBytes(): number {
       const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
       bytes += 1024 * Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
     } catch {
-      // It ended meanwhile.
+      // The process ended in the meantime.
     }
   }
   return bytes;
@@ -103,7 +103,7 @@ async function main() {
     const before = browserBytes();
     let peak = before;
     let keys = 0;
-    /** Types and watches until `work` ends; seconds that it took. */
+    /** Types and measures until `work` ends; returns its seconds. */
     const during = async (work: Promise<unknown>): Promise<number> => {
       const start = performance.now();
       let done = false;
@@ -161,9 +161,9 @@ async function main() {
       browserBytesBefore: before,
       browserBytesPeak: peak,
       keysTyped: keys,
-      /** Milliseconds from "Cancel", so long after "Start training", to the page at rest; the rows are being prepared. */
+      /** Milliseconds from "Cancel" to the page at rest, `afterMs` after "Start training". */
       cancels,
-      /** Milliseconds from a key to the picture that shows it; Event Timing lists none below 16. */
+      /** Milliseconds from a key to the frame that shows it; Event Timing lists none below 16. */
       keyDelay: { atRest: spread(atRest), atWork: spread(delays) },
     };
     console.log(JSON.stringify(figures, null, 2));

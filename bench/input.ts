@@ -1,7 +1,7 @@
 /**
- * How soon the page answers while a run trains beside it on wasm: keys, clicks and turns of the wheel on the built page, from
- * the event to the picture that follows it, at rest and during a Seedling run, in headless Chromium. Run it on a machine with
- * nothing else to do. `npx tsx bench/input.ts [--rounds N] [--json FILE]`
+ * Measures the delay of input while a run trains on wasm: from keys, clicks and wheel turns on the built page to the next
+ * frame, at rest and during a Seedling run, in headless Chromium. Run it on an idle machine.
+ * `npx tsx bench/input.ts [--rounds N] [--json FILE]`
  */
 
 import { parseArgs } from "node:util";
@@ -11,7 +11,7 @@ import { launchChromium } from "../scripts/harness/chromium.ts";
 import { serveBuilt } from "../scripts/harness/serve.ts";
 import { enterStep, fillRecipe, openStudio, progressOf, startTraining, waitForRun } from "../scripts/harness/studio.ts";
 
-/** The goal: milliseconds from an event to its picture. */
+/** The goal: milliseconds from an event to its frame. */
 const goal = 100;
 
 const kinds = { keydown: "key", pointerdown: "click", wheel: "wheel" } as const;
@@ -19,13 +19,13 @@ type Kind = (typeof kinds)[keyof typeof kinds];
 
 interface Delay {
   readonly kind: Kind;
-  /** Milliseconds from the event, as the browser dates it, to the frame after it. */
+  /** Milliseconds from the event's timestamp to the frame after it. */
   readonly milliseconds: number;
 }
 
 /**
- * Notes each event's delay. The second of two animation frames begins once the first one's picture is made; Event Timing says
- * nothing of the wheel, and rounds to 8 ms.
+ * Records each event's delay with two animation frames: the second begins when the first is painted. Event Timing ignores the
+ * wheel and rounds to 8 ms.
  */
 const listen = (page: Page) =>
   page.evaluate((names) => {
@@ -45,7 +45,7 @@ const listen = (page: Page) =>
 
 const taken = (page: Page) => page.evaluate(() => (window as unknown as { delays: Delay[] }).delays.splice(0));
 
-/** What a person does beside a run: writes a question, looks at the other screens, scrolls, comes back to the curves. */
+/** A user's actions during a run: writes a question, visits the other screens, scrolls, and returns to the curves. */
 async function goThrough(page: Page, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     await enterStep(page, "Compare");
@@ -91,10 +91,10 @@ runCommand(async () => {
     await page.setViewportSize({ width: 1280, height: 800 });
     await openStudio(page, served.address, "wasm", { keepDemoData: true });
     await fillRecipe(page, { steps: "100000", samplePrompts: "0" });
-    // Measured by itself for these settings; after that the engine rests.
+    // The budget of these settings is measured first; after that the engine is idle.
     await page.locator('[data-testid="budget"][data-state="measured"]').waitFor({ timeout: 120_000 });
     await listen(page);
-    // Once for what is loaded or compiled at its first use.
+    // A warm-up, for code that is loaded or compiled at first use.
     await goThrough(page, 1);
     await taken(page);
     await goThrough(page, rounds);
@@ -114,7 +114,7 @@ runCommand(async () => {
       threads: await page.evaluate(() => Math.min(4, navigator.hardwareConcurrency)),
       atRest: summary(atRest),
       training: summary(training),
-      /** Events that were answered after more than the goal of 100 ms. */
+      /** Events whose frame came after more than the goal of 100 ms. */
       late,
     };
     console.log(JSON.stringify(figures, null, 2));

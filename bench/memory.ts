@@ -1,8 +1,8 @@
 /**
- * `npx tsx bench/memory.ts [--provider wasm|webgpu] [--size tiny|small|medium] [--quick] [--smol] [--dry] [--json FILE]`: what a
- * run needs as the budget predicts it, against what the device held at the most, in headless Chromium; exit 1 where one is off by
- * more than 15 %. `--smol` measures one step of SmolLM2-135M's shapes on WebGPU: on an emulated adapter it takes an hour. `--dry`
- * leaves out what the GPU would compute, for buffers are made all the same.
+ * `npx tsx bench/memory.ts [--provider wasm|webgpu] [--size tiny|small|medium] [--quick] [--smol] [--dry] [--json FILE]`:
+ * compares the memory that the budget predicts with the device's measured peak, in headless Chromium; exit 1 if a setting is off
+ * by more than 15 %. `--smol` measures one step of SmolLM2-135M's shapes on WebGPU, which takes an hour on an emulated adapter.
+ * `--dry` skips the GPU's computations; buffers are created all the same.
  */
 
 import { parseArgs } from "node:util";
@@ -13,7 +13,7 @@ import type { Measured } from "./memory/measure.ts";
 import type { Setting } from "./memory/setting.ts";
 import { type Change, type MethodName, type Size, sizes } from "./step/problem.ts";
 
-/** Of the measured bytes. */
+/** Allowed deviation, as a share of the measured bytes. */
 const tolerance = 0.15;
 
 type Row = readonly [size: Size, method: MethodName, change: Change, more?: Partial<Setting>];
@@ -29,21 +29,21 @@ const onProcessor: readonly Row[] = [
   ["small", "lora", {}],
   ["small", "full", { length: 64 }],
   ["small", "full", {}, { accumulation: 4 }],
-  ["small", "lora", {}, { accumulation: 4, lengths: [64, 32], looks: true }],
+  ["small", "lora", {}, { accumulation: 4, lengths: [64, 32], evaluates: true }],
   ["small", "lora", { rows: 1, length: 1024 }],
   ["small", "full", { rows: 1, vocabulary: 49_152 }],
   ["medium", "full", { rows: 1 }],
   ["medium", "lora", { rows: 1 }],
-  ["medium", "lora", { rows: 2, length: 256 }, { looks: true }],
+  ["medium", "lora", { rows: 2, length: 256 }, { evaluates: true }],
 ];
-/** Small ones: an emulated GPU takes seconds for each step of them. */
+/** Small settings, because an emulated GPU takes seconds per step. */
 const onGpu: readonly Row[] = [
   ["tiny", "full", { rows: 1, length: 32, layers: 3 }],
   ["tiny", "lora", { rows: 1, length: 32, layers: 3 }],
   ["tiny", "lora", { rows: 2, length: 64 }],
   ["tiny", "full", { rows: 1, length: 256, layers: 2 }],
   ["tiny", "full", { rows: 1, length: 32, layers: 2, vocabulary: 49_152 }],
-  ["tiny", "lora", { rows: 1, length: 64, layers: 3 }, { accumulation: 2, lengths: [32, 16], looks: true }],
+  ["tiny", "lora", { rows: 1, length: 64, layers: 3 }, { accumulation: 2, lengths: [32, 16], evaluates: true }],
   ["small", "lora", { rows: 1, length: 64, layers: 2 }],
   ["small", "full", { rows: 1, length: 64, layers: 2 }],
 ];
@@ -55,7 +55,7 @@ const smol: Setting = {
   change: {},
   accumulation: 1,
   lengths: [],
-  looks: false,
+  evaluates: false,
   once: true,
 };
 
@@ -66,7 +66,7 @@ function settingsOf(provider: "wasm" | "webgpu", size: Size | null, quick: boole
   });
 }
 
-const described = ({ provider, size, method, change, accumulation, lengths, looks }: Setting) =>
+const described = ({ provider, size, method, change, accumulation, lengths, evaluates }: Setting) =>
   [
     provider,
     size,
@@ -74,7 +74,7 @@ const described = ({ provider, size, method, change, accumulation, lengths, look
     ...Object.entries(change).map(([name, value]) => `${name} ${value}`),
     ...(accumulation > 1 ? [`accumulation ${accumulation}`] : []),
     ...(lengths.length > 0 ? [`and lengths ${lengths.join(", ")}`] : []),
-    ...(looks ? ["evaluated and asked"] : []),
+    ...(evaluates ? ["with evaluation and answers"] : []),
   ].join(" ");
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`.padStart(10);
@@ -105,7 +105,7 @@ async function main() {
     });
     console.log(" predicted   measured  deviation  of it tensors");
     for (const setting of settings) {
-      // A page each, for a WebAssembly heap never shrinks.
+      // A new page for each setting, because a WebAssembly heap never shrinks.
       await page.goto(served.address);
       const request = { ...setting, dry: values.dry };
       const result = await callInPage<Measured>(page, "/bench/memory/page.ts", "measured", request);

@@ -1,8 +1,8 @@
 /**
  * `npm run profile -- [--provider wasm|webgpu] [--size tiny|small|medium] [--method full|lora] [--steps N] [--json FILE]
- * [--trace FILE] [--dry]`: where the time of one optimizer step goes, in headless Chromium: by seam, by part of the model, by
- * op and by shape. The trace is a flame chart for chrome://tracing or Perfetto. `--dry` leaves out what a GPU would compute: the
- * times are then the processor's alone. Run it on a machine with nothing else to do.
+ * [--trace FILE] [--dry]`: measures the time of one optimizer step in headless Chromium, by seam, by part of the model, by op
+ * and by shape. The trace is a flame chart for chrome://tracing or Perfetto. `--dry` skips the GPU's computations, so the times
+ * are those of the processor alone. Run it on an idle machine.
  */
 
 import { writeFileSync } from "node:fs";

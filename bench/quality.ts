@@ -1,5 +1,5 @@
 /**
- * How fast the quality report is, and what it keeps: 100,000 made-up examples of 300 tokens through the inspector alone.
+ * Measures speed and memory of the quality report: 100,000 invented examples of 300 tokens through the inspector alone.
  * `node --expose-gc --import tsx bench/quality.ts [rows]`
  */
 
@@ -18,14 +18,14 @@ const random = createRandom(1);
 const vocabulary = Array.from({ length: 8000 }, () =>
   Array.from({ length: 2 + random.below(8) }, () => String.fromCharCode(97 + random.below(26))).join(""),
 );
-/** Words that are a token each, as text and as ids; every tenth ends a sentence. */
+/** Words of one token each, as text and as ids; every tenth word ends a sentence. */
 function words(count: number): { text: string; ids: number[] } {
   const picked = Array.from({ length: count }, () => random.below(vocabulary.length));
   const text = picked.map((word, i) => `${vocabulary[word]}${i % 10 === 9 ? "." : ""}`).join(" ");
   return { text, ids: picked.map((word) => word + 4) };
 }
 
-/** One row in fifty repeats the row before it, one in fifty nearly so. */
+/** One row in fifty repeats the row before it; another one in fifty nearly repeats it. */
 function* examples(): Generator<{ example: ChatExample; tokenized: Tokenized }> {
   let previous = { prompt: words(promptTokens - 5), answer: words(answerTokens) };
   for (let row = 0; row < rows; row++) {
@@ -67,7 +67,7 @@ function* examples(): Generator<{ example: ChatExample; tokenized: Tokenized }> 
   }
 }
 
-/** After a moment, as freed buffers are swept beside the program. */
+/** Heap bytes after a short pause, because freed buffers are collected in the background. */
 async function memory(): Promise<number> {
   for (let i = 0; i < 3; i++) {
     globalThis.gc?.();
@@ -76,7 +76,7 @@ async function memory(): Promise<number> {
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
-/** Seconds of processor time, which other programs do not lengthen as they do time on the clock. */
+/** Seconds of processor time, which other programs affect less than wall-clock time. */
 const cpu = () => process.cpuUsage().user / 1e6;
 const cut = { maxLength: 512, mode: "drop", bosId: bos } as const;
 
@@ -99,7 +99,7 @@ for (const { example, tokenized } of examples()) {
   inspector.see(example, tokenized, truncate(tokenized.encoding, cut), 0);
 }
 const seeing = cpu() - atStart - making;
-const kept = (await memory()) - before;
+const retained = (await memory()) - before;
 
 const atEnd = cpu();
 const report = inspector.finish({ isHeld: (sequence) => sequence % 10 === 7 });
@@ -108,6 +108,8 @@ const finishing = cpu() - atEnd;
 console.log(`${rows} rows of ${tokens / rows} tokens, node ${process.version}; processor time`);
 console.log(`see: ${seeing.toFixed(2)} s, ${Math.round(rows / seeing)} rows/s`);
 console.log(`finish: ${finishing.toFixed(2)} s; ${Math.round(rows / (seeing + finishing))} rows/s in all`);
-console.log(`kept while streaming: ${(kept / 1e6).toFixed(1)} MB, ${Math.round(kept / rows)} bytes per row`);
+console.log(
+  `retained while streaming: ${(retained / 1e6).toFixed(1)} MB, ${Math.round(retained / rows)} bytes per row`,
+);
 console.log(report.findings.map(({ title }) => title).join("\n"));
 console.log(report.checks.map(({ kind, passed }) => `${kind} ${passed ? "passed" : "failed"}`).join(", "));

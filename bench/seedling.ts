@@ -1,6 +1,6 @@
 /**
- * What fine-tuning does to Seedling, measured: `tsx bench/seedling.ts sweep|lessons [--model DIR] [--only TEXT] [--json FILE]`.
- * Every trial is a run of the page's own engine under Node, from the same base model, then the same exam.
+ * Measures the effect of fine-tuning on Seedling: `tsx bench/seedling.ts sweep|lessons [--model DIR] [--only TEXT] [--json FILE]`.
+ * Every trial is a run of the page's engine under Node, from the same base model, followed by the same exam.
  */
 
 import { join } from "node:path";
@@ -58,14 +58,14 @@ function lessons(): Trial[] {
   const steps = Math.ceil(
     (usual.length * (1 - lora.validationShare) * lastStage(lora).epochs) / (lora.batchSize * lora.accumulation),
   );
-  // The first task has fewer entities to train than pairs are wanted: it repeats them in other words, as eight tasks do not.
+  // One task has fewer entities than 200 pairs, so it repeats them in other words; eight tasks do not.
   const oneTask = world.pairs({ tasks: ["capital"], count: 200 });
   return [
     trial("as usual: 200 clean pairs of ten tasks", {}),
     trial("full training as usual", { method: "full" }),
     trial("one task, 200 pairs", {}, oneTask),
     trial("eight tasks, 200 pairs", {}, world.pairs({ tasks: trainedTasks.slice(0, 8), count: 200 })),
-    trial("loss mask off: everything is learnt", { mask: "everything" }),
+    trial("loss mask off: every token is supervised", { mask: "everything" }),
     trial("200 pairs, a third of the answers wrong", {}, spoil(usual, 1 / 3, 5)),
     trial("2,000 pairs, a third of the answers wrong, as many steps", { stage: { steps } }, spoil(many, 1 / 3, 5)),
     trial("2,000 pairs, a third of the answers wrong, as many passes", {}, spoil(many, 1 / 3, 5)),
@@ -98,8 +98,8 @@ async function main() {
     const subject = { modelHash: model.hash, runId, checkpoint: null, template, systemPrompt };
     const { answers, textLoss } = await engine.examine({ ...subject, questions: questionsOf(exam), texts });
     const share = (keep: (question: ExamQuestion) => boolean) => {
-      const kept = answers.filter((_, i) => keep(exam[i] as ExamQuestion));
-      return kept.filter(({ correct }) => correct).length / kept.length;
+      const selected = answers.filter((_, i) => keep(exam[i] as ExamQuestion));
+      return selected.filter(({ correct }) => correct).length / selected.length;
     };
     const byGroup = groups.map((group) => share((question) => question.group === group));
     const tasks = [...new Set(exam.map(({ task }) => task))].map((task) => [

@@ -1,9 +1,9 @@
 /**
- * What questions under Compare leave in memory: `tsx bench/sessions.ts [--questions N] [--context N] [--json FILE]`.
+ * Measures the memory that questions under Compare leave: `tsx bench/sessions.ts [--questions N] [--context N] [--json FILE]`.
  *
- * The base model and an adapter of Seedling answer prompts of different lengths by the engine's own way, on the processor
- * under Node. `--context` gives the model a longer context than its own, and so more cache capacities. A row tells what is
- * alive after so many questions.
+ * Seedling's base model and an adapter answer prompts of different lengths with the engine's code, on the processor under
+ * Node. `--context` sets a longer context, which needs more cache capacities. Each row has the live sessions and bytes after
+ * a number of questions.
  */
 
 import { join } from "node:path";
@@ -69,7 +69,7 @@ async function main() {
     }
     if (!shownAt.has(index + 1)) continue;
     const { sessions, sessionBytes } = runtime.memory();
-    const heap = runtime.held()?.bytes ?? Number.NaN;
+    const heap = runtime.memoryUse()?.bytes ?? Number.NaN;
     const seconds = (performance.now() - started) / 1000;
     rows.push({ questions: index + 1, sessions, sessionBytes, heap, seconds });
     const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
@@ -80,14 +80,14 @@ async function main() {
   writeJson(values.json, rows);
 }
 
-/** A config.json that promises another context; every other file as it is. */
+/** Changes the context in config.json; returns every other file unchanged. */
 async function withContext(file: File, context: number): Promise<File> {
   if (file.name !== "config.json") return file;
   const config: object = JSON.parse(await file.text());
   return new File([JSON.stringify({ ...config, max_position_embeddings: context })], file.name);
 }
 
-/** Prompts of lengths spread evenly up to `most` tokens, in seeded order, each the beginning of one long text. */
+/** Prompts with evenly spread lengths up to `most` tokens, in seeded order; each is the beginning of one long text. */
 function promptsOf(questions: number, most: number, tokenizer: Parameters<typeof suggestTemplate>[0]["tokenizer"]) {
   const samples = readRows<{ text: string }>(join(projectRoot, "public", "samples", "small-world-text.jsonl"));
   const words = samples

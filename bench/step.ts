@@ -1,11 +1,11 @@
 /**
  * `npm run bench -- [--provider wasm|webgpu] [--size tiny|small|medium] [--method full|lora] [--repeats N] [--engines a,b]
- * [--json FILE]`: one step of supervised fine-tuning in Hone, jax-js, TensorFlow.js and, where PYTHON or python3 has it,
- * PyTorch: speed, memory, what is loaded, and whether all compute the same. Exit 1 when one fails or computes something else.
- * `--beside FOLDER` measures this Hone and that of another checkout of it, installed, and nothing else unless asked for.
- * `--dry` leaves out what a GPU would compute: what is left is what each engine asks of the processor for a step.
- * `--growth length|batch|depth|vocabulary|supervised` measures Hone alone as one of these grows, `--drift [STEPS]` Hone alone
- * at both ends of a long run. Run it on a machine with nothing else to do.
+ * [--json FILE]`: compares one step of supervised fine-tuning in Hone, jax-js, TensorFlow.js and, where PYTHON or python3 has
+ * it, PyTorch: speed, memory, loaded bytes and equal results. Exit 1 when an engine fails or has other results.
+ * `--beside FOLDER` compares this Hone with that of another installed checkout, and runs other engines only if `--engines`
+ * names them. `--dry` skips the GPU's computations, so only the processor's part of a step remains.
+ * `--growth length|batch|depth|vocabulary|supervised` measures Hone alone as one of these grows; `--drift [STEPS]` measures
+ * Hone alone at both ends of a long run. Run it on an idle machine.
  */
 
 import os from "node:os";
@@ -24,7 +24,7 @@ import { serveEngines } from "./step/site.ts";
 import { openTab } from "./step/tab.ts";
 import { hasTorch } from "./step/torch.ts";
 
-/** Steps of `--drift` where no number follows it. */
+/** Steps of `--drift` without a number. */
 const driftSteps = "2000";
 
 function readArguments() {
@@ -64,11 +64,11 @@ function readArguments() {
 }
 type Arguments = ReturnType<typeof readArguments>;
 
-/** All peers that run here: PyTorch is left out, and that is said, where no Python has it. */
+/** All peers that run here; prints a line when no Python has PyTorch. */
 function peersHere(): readonly EngineName[] {
   const peers = engineNames.filter((name) => name !== "other");
   if (hasTorch()) return peers;
-  console.log("PyTorch is left out: neither PYTHON nor python3 is a Python that has it.");
+  console.log("PyTorch is left out: neither PYTHON nor python3 has it.");
   return peers.filter((name) => name !== "torch");
 }
 
@@ -89,11 +89,11 @@ async function machineOf({ context, site }: Place) {
   };
 }
 
-/** Compares the engines at each size and method that was asked for; exit code 1 when one fails. */
+/** Compares the engines at each chosen size and method; exit code 1 when one fails. */
 async function compareAll(place: Place, emulated: boolean, chosen: Arguments) {
   const { backend, size, method, repeats, beside, dry } = chosen;
   const engines = chosen.engines ?? (beside ? (["hone", "other"] as const) : peersHere());
-  // An emulated GPU is slow at products of matrices: what is larger is measured where it is asked for.
+  // An emulated GPU multiplies slowly, so larger sizes run only on request.
   const usual = emulated ? (["tiny"] as const) : (["tiny", "small"] as const);
   const comparisons: Comparison[] = [];
   for (const chosenSize of size ? [size] : usual) {

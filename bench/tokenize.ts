@@ -1,9 +1,9 @@
 /**
- * How quick `encode` is: tokens per second of each family of tokenizers, and the ratio to the library's own `encode` of the
- * same text in the same process. Run: npx tsx bench/tokenize.ts
+ * Measures `encode`: tokens per second for each family of tokenizers, and the ratio to the library's own `encode` of the same
+ * text in the same process. Run: npx tsx bench/tokenize.ts
  *
- * Rounds of both are interleaved, so that a busy machine slows both; the median of the rounds is given. The library gives
- * ids only, neither offsets nor weights. Text and the real tokenizer come from ../shared where that folder is.
+ * Rounds of both alternate, so that a busy machine slows both; the result is the median round. The library returns ids only,
+ * without offsets and weights. Text and the real tokenizer come from ../shared, if that folder exists.
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -21,7 +21,7 @@ import {
 } from "../tests/support/tokenizers.ts";
 
 const rounds = 7;
-/** Enough that most words have been seen before, few enough that all of it takes seconds. */
+/** Enough rows that most words repeat, few enough that a round takes seconds. */
 const rowCount = 200;
 
 const shared = (path: string) => fileURLToPath(new URL(`../../shared/${path}`, import.meta.url));
@@ -32,18 +32,18 @@ interface Row {
   readonly answer: string;
 }
 
-/** Questions and answers; invented ones of words of unlike frequency where there are no others. */
+/** Questions and answers; without a file, invented ones with words of different frequency. */
 function readRows(): Row[] {
   const path = "data/alpaca_en_demo.json";
   if (existsSync(shared(path))) {
     const rows = readJson(path);
-    if (!Array.isArray(rows)) throw new Error(`${path}: no list of rows.`);
+    if (!Array.isArray(rows)) throw new Error(`${path} is not a list of rows.`);
     return rows.slice(0, rowCount).map(({ instruction, input, output }) => ({
       question: `${instruction}\n${input}`,
       answer: `${output}`,
     }));
   }
-  console.log(`Invented text, for ../shared/${path} is not here.`);
+  console.log(`Invented text, because ../shared/${path} is missing.`);
   let state = 1;
   const random = () => {
     state = (state * 48271) % 2147483647;
@@ -74,7 +74,7 @@ const chats = rows.map(({ question, answer }): WeightedSegment[] => [
 
 const median = (list: readonly number[]) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 
-/** Tokens per second of both; the first round of each, which fills the memories, is not counted. */
+/** Tokens per second of both, without the first round of each, which fills the caches. */
 function measure(name: string, json: object, config: object): void {
   const tokenizer = createTokenizer(json, config);
   const library = new Library(json, config);
@@ -103,9 +103,9 @@ const model = "models/stories260K";
 if (existsSync(shared(model))) {
   const [json, config] = [readJson(`${model}/tokenizer.json`), readJson(`${model}/tokenizer_config.json`)];
   if (typeof json !== "object" || !json || typeof config !== "object" || !config)
-    throw new Error(`${model}: no object.`);
+    throw new Error(`${model} is not an object.`);
   measure("stories260K (Llama 2)", json, config);
-} else console.log(`Skipped: the tokenizer of stories260K, for ../shared/${model} is not here.`);
+} else console.log(`Skipped the tokenizer of stories260K, because ../shared/${model} is missing.`);
 
 const markers = { added: ["<|user|>", "<|assistant|>", "<|end|>"] };
 for (const [name, { json, config }] of [

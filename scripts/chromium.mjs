@@ -1,4 +1,4 @@
-/** Finds a Chromium for tests and headless commands, or prepares the one that an npm package ships. */
+/** Finds a Chromium for tests and headless commands, or prepares the one from an npm package. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -8,14 +8,14 @@ import { projectRoot } from "./setup.mjs";
 /**
  * @typedef {object} Chromium
  * @property {string} executablePath
- * @property {Record<string, string>} env What the process needs in its environment beside what is there.
- * @property {string} source Where it comes from, for a person.
+ * @property {Record<string, string>} env Additional environment variables for the process.
+ * @property {string} source Its origin, in words.
  */
 
 /** Flags that give headless Chromium a WebGPU adapter on a machine without a GPU. */
 export const chromiumFlags = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
-/** The machine's own GPU, where it has one. On Linux Chromium reaches it through Vulkan. */
+/** Flags for the machine's own GPU; on Linux Chromium uses it through Vulkan. */
 export const hardwareFlags = ["--no-sandbox", "--enable-unsafe-webgpu", "--enable-features=Vulkan"];
 
 const commands = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"];
@@ -29,8 +29,8 @@ const usualPlaces = [
 ];
 
 /**
- * The Chromium to use without installing anything: `CHROMIUM_PATH`, then one on PATH or in a usual place, then
- * one that `installChromium` prepared earlier; null when there is none. Throws when `CHROMIUM_PATH` names no file.
+ * Finds a Chromium without installing anything: `CHROMIUM_PATH`, then one on PATH or in a usual place, then one that
+ * `installChromium` prepared earlier; else null. Throws when `CHROMIUM_PATH` names no file.
  * @returns {Promise<Chromium | null>}
  */
 export async function findChromium() {
@@ -49,8 +49,8 @@ export async function findChromium() {
 }
 
 /**
- * The Chromium to use, made ready when none is installed: on Linux x64 unpacked from `@sparticuz/chromium`, else
- * downloaded by Playwright. Throws when that fails, naming both ways out.
+ * Finds a Chromium, or prepares one: on Linux x64 it unpacks `@sparticuz/chromium`, else Playwright downloads one. Throws when
+ * that fails; the message names both ways out.
  * @returns {Promise<Chromium>}
  */
 export async function installChromium() {
@@ -67,8 +67,8 @@ export async function installChromium() {
 }
 
 /**
- * The package's own file names folders of Lambda; without a font Chromium lays text out with no size at all. The folder of
- * the cache is absolute: a relative one would be made wherever Chromium is started, the project's root for one.
+ * Replaces the package's file, which names Lambda's folders: without a font Chromium gives text no size. The cache folder is
+ * absolute, because Chromium would create a relative one in its working directory.
  * @param {string} cache
  */
 const fontsConfig = (cache) => `<?xml version="1.0"?>
@@ -79,7 +79,7 @@ const fontsConfig = (cache) => `<?xml version="1.0"?>
 </fontconfig>
 `;
 
-/** Where `@sparticuz/chromium` of this version is unpacked; null where the package cannot be used. */
+/** The folder for this version of `@sparticuz/chromium`; null where the package cannot be used. */
 function packageFolder() {
   const manifest = join(projectRoot, "node_modules", "@sparticuz", "chromium", "package.json");
   if (process.platform !== "linux" || process.arch !== "x64" || !existsSync(manifest)) return null;
@@ -88,8 +88,8 @@ function packageFolder() {
 }
 
 /**
- * Unpacks the package with its own code, which writes below TMPDIR and adds the NSS libraries that a bare system
- * lacks when it believes itself on Amazon's Lambda; so it runs in a process of its own, with both set.
+ * Unpacks the package with its own code, in a separate process with two variables set: TMPDIR, where it writes, and the one
+ * that announces Amazon's Lambda, because only there it adds the NSS libraries that a bare system lacks.
  */
 function unpackShippedChromium() {
   const folder = packageFolder();
@@ -114,7 +114,7 @@ function unpackShippedChromium() {
 }
 
 /**
- * The unpacked Chromium in a folder, with the package's fonts, and its libraries where the system lacks them.
+ * The unpacked Chromium in a folder, with the package's fonts, and with its libraries if the system lacks them.
  * @param {string | null} folder
  * @returns {Chromium | null}
  */

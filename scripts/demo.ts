@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: the way of a newcomer in headless Chromium on the built page, driven as a person would: what comes with
- * the page is trained, asked and examined, with a progress bar and a record at the end. With --model and --data, others.
+ * `npm run demo`: a new user's first visit in headless Chromium on the built page. It trains the page's own model and data,
+ * asks a question, takes the exam and prints a record. --model and --data choose others.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -16,7 +16,6 @@ import { createProgress } from "./harness/progress.ts";
 import { serveBuilt } from "./harness/serve.ts";
 import {
   alertText,
-  askBoth,
   downloadRecord,
   type ExamRecord,
   enterStep,
@@ -24,6 +23,7 @@ import {
   openData,
   openModelFolder,
   openStudio,
+  promptBoth,
   takeExam,
   waitForRun,
 } from "./harness/studio.ts";
@@ -63,14 +63,14 @@ function readArguments() {
     method: oneOf("method", values.method, ["lora", "full"]),
     provider: oneOf("provider", values.provider, ["wasm", "webgpu"]),
     steps: count("steps", values.steps),
-    // The exam is about the page's own data.
+    // The exam belongs to the page's own data.
     exam: own ? ("none" as const) : oneOf("exam", values.exam, ["small-world", "none"]),
     questions: count("questions", values.questions),
     json: values.json,
   };
 }
 
-/** What the demo prints of a run, from what the run itself recorded. */
+/** The demo's summary of a run, from the run's record. */
 function summarize(record: WholeRecord) {
   const sum = (pick: (step: WholeRecord["metrics"][number]) => number) =>
     record.metrics.reduce((total, step) => total + pick(step), 0);
@@ -115,7 +115,7 @@ function summarizeExam(exam: ExamRecord) {
 const rowsOf = (sample: string) =>
   readRows<Readonly<Record<string, unknown>>>(join(projectRoot, "public", "samples", sample));
 
-/** Takes the page's exam, or one from a file with the first few questions of each of its groups. */
+/** Takes the page's exam, or a shorter one with the first questions of each group. */
 async function examine(page: Page, perGroup: number | null): Promise<ExamRecord> {
   const bar = createProgress("exam");
   const onProgress = (text: string) => {
@@ -129,7 +129,7 @@ async function examine(page: Page, perGroup: number | null): Promise<ExamRecord>
     const few = demoExam.flatMap(rowsOf).filter(({ group }) => {
       const before = seen.get(group) ?? 0;
       seen.set(group, before + 1);
-      // The texts have no group, and all are taken.
+      // Texts have no group; all of them stay.
       return group === undefined || before < perGroup;
     });
     const file = join(folder, "few-questions.jsonl");
@@ -181,10 +181,10 @@ async function main() {
   }
 }
 
-/** A first question to the tuned model, and the seconds since the page was opened until its answer was there. */
+/** The tuned model's answer to a first question, and the seconds from opening the page to that answer. */
 async function newcomer(page: Page, opened: number) {
   const question = String(rowsOf(demoData)[0]?.instruction ?? "Hello");
-  const answers = await askBoth(page, question);
+  const answers = await promptBoth(page, question);
   return { coldStartSeconds: (performance.now() - opened) / 1000, answers: { question, ...answers } };
 }
 

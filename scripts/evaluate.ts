@@ -1,6 +1,6 @@
 /**
- * `npm run evaluate -- [--model DIR] [--adapter FILE] [--exam FILE] [--texts FILE] [--statements N] [--json FILE]`: what a
- * model knows and what it answers: exact match per task and group, statements completed, and the loss on held-out text.
+ * `npm run evaluate -- [--model DIR] [--adapter FILE] [--exam FILE] [--texts FILE] [--statements N] [--json FILE]`: measures
+ * a model: exact match per task and group, completed statements, and the loss on held-out text.
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -33,18 +33,18 @@ import { projectRoot } from "./setup.mjs";
 const usage =
   "npm run evaluate -- [--model DIR] [--adapter FILE] [--exam FILE] [--texts FILE] [--statements N] [--json FILE]";
 
-/** Statements asked unless told otherwise: every fourth or so of all that there are. */
+/** Default number of statements, about a quarter of all. */
 const usualStatements = 1200;
 
 const samples = join(projectRoot, "public", "samples");
 
-/** Every n-th of the items, so that about `wanted` are left. */
+/** Every n-th item, about `wanted` items in total. */
 function thinned<T>(items: readonly T[], wanted: number): T[] {
   const stride = Math.max(1, items.length / wanted);
   return Array.from({ length: Math.min(wanted, items.length) }, (_, i) => items[Math.floor(i * stride)] as T);
 }
 
-/** Right and asked per task, of one group. */
+/** The scores of one group, per task. */
 function scoresBy(questions: readonly ExamQuestion[], correct: readonly boolean[], group: string) {
   const scores: Record<string, Score> = {};
   questions.forEach((question, i) => {
@@ -54,10 +54,10 @@ function scoresBy(questions: readonly ExamQuestion[], correct: readonly boolean[
 }
 
 function show(title: string, scores: Readonly<Record<string, Score>>) {
-  const percent = (score: Score) => `${String(Math.round((100 * score.right) / score.asked)).padStart(4)} %`;
+  const percent = (score: Score) => `${String(Math.round((100 * score.right) / score.total)).padStart(4)} %`;
   console.log(`${title}: ${(100 * shareOf(Object.values(scores))).toFixed(1)} %`);
   for (const [task, score] of Object.entries(scores)) {
-    console.log(`  ${percent(score)}  ${task} (${score.right} of ${score.asked})`);
+    console.log(`  ${percent(score)}  ${task} (${score.right} of ${score.total})`);
   }
 }
 
@@ -147,7 +147,7 @@ async function main() {
   }
 }
 
-/** An adapter in PEFT's layout: the folder of both files, or either of them. */
+/** Opens an adapter in PEFT's layout; `path` is the folder with both files, or one of the files. */
 async function openAdapter(path: string, model: ModelDefinition) {
   const folder = existsSync(join(path, "adapter_config.json")) ? path : dirname(path);
   const names = ["adapter_config.json", "adapter_model.safetensors"];

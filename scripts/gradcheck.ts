@@ -1,4 +1,4 @@
-/** `npm run gradcheck`: every gradient rule and composite against float64 differences; a row each, exit 1 above tolerance. */
+/** `npm run gradcheck`: checks every gradient rule and composite against float64 differences; exit 1 above tolerance. */
 
 import { gradcheck, gradcheckRows } from "../tests/numeric/gradcheck.ts";
 import { gradientTolerance } from "../tests/numeric/tolerance.ts";

@@ -1,6 +1,6 @@
 /**
- * `npm run parity -- --model DIR --golden FILE [--provider wasm|webgpu] [--steps N] [--json FILE]`: a golden file
- * against the engine in headless Chromium; a row per figure with its deviation, exit 1 above tolerance.
+ * `npm run parity -- --model DIR --golden FILE [--provider wasm|webgpu] [--steps N] [--json FILE]`: compares the engine in
+ * headless Chromium with a golden file; prints the deviation of each figure, exit 1 above tolerance.
  */
 
 import { basename, dirname } from "node:path";

@@ -1,8 +1,8 @@
 /**
- * `npm run pretrain -- [--out DIR] [--samples DIR] [--work DIR] [--seed N] [--documents N] [--steps N] [--fresh]`: makes
- * Seedling, the model that comes with the page, from nothing: corpus, the demo's data, tokenizer, and a base model trained by
- * Hone's own engine. Ctrl-C saves and leaves, and the same command goes on. Native ONNX Runtime, where
- * `npm install --no-save onnxruntime-node` has put it, is about three times as fast as WebAssembly.
+ * `npm run pretrain -- [--out DIR] [--samples DIR] [--work DIR] [--seed N] [--documents N] [--steps N] [--fresh]`: creates
+ * Seedling, the page's model, from nothing: corpus, demo data, tokenizer, and a base model trained by Hone's engine. Ctrl-C
+ * saves and exits; the same command continues. Native ONNX Runtime (`npm install --no-save onnxruntime-node`) is about three
+ * times as fast as WebAssembly.
  */
 
 import { rmSync } from "node:fs";
@@ -22,7 +22,7 @@ import { projectRoot } from "./setup.mjs";
 
 const number = (value: number) => value.toLocaleString("en-US");
 
-/** Steps whose mean tells speed and time left. */
+/** Number of recent steps for the displayed speed and remaining time. */
 const recentSteps = 20;
 
 async function main() {
@@ -46,7 +46,7 @@ async function main() {
   const work = resolve(values.work);
   const shipped = join(projectRoot, "public");
   const out = resolve(values.out ?? join(shipped, "models", "seedling"));
-  // A trial elsewhere leaves the data that come with the page alone.
+  // A run with another output folder does not overwrite the page's data.
   const samples = values.samples ?? (values.out === undefined ? join(shipped, "samples") : null);
   if (values.fresh) rmSync(join(work, checkpointFile), { force: true });
 
@@ -58,7 +58,7 @@ async function main() {
   const runtime = await createRuntime("wasm", { entries: await processorEntries() });
   console.log(runtime.report.reason);
   const control = createControl();
-  // The first Ctrl-C is heard between two steps; a second one ends the process as ever, and the last checkpoint is whole.
+  // The first Ctrl-C takes effect between two steps. A second one ends the process; the last checkpoint stays complete.
   process.once("SIGINT", () => {
     console.error("\nSaving a checkpoint after this step …");
     control.pause();
@@ -75,7 +75,7 @@ async function main() {
   });
   await runtime.dispose();
   if (heldOutLoss === null) {
-    console.log(`Left after step ${state.step} of ${totalSteps}; the same command goes on from there.`);
+    console.log(`Stopped after step ${state.step} of ${totalSteps}; the same command continues there.`);
     process.exitCode = 130;
   } else {
     const stopped = state.step < totalSteps ? ` as it is after step ${state.step} of ${totalSteps}` : "";
@@ -83,7 +83,7 @@ async function main() {
   }
 }
 
-/** Shows a step as loss, speed and time left; a held-out loss gets a line of its own where there is no bar. */
+/** Shows loss, speed and remaining time of a step; without a progress bar a held-out loss gets its own line. */
 function createReport(): (event: LoopEvent, totalSteps: number) => void {
   const bar = createProgress("training");
   const recent: { readonly tokens: number; readonly at: number }[] = [];
@@ -96,7 +96,7 @@ function createReport(): (event: LoopEvent, totalSteps: number) => void {
     }
     if (event.type !== "step") return;
     const { step, loss, tokens } = event.metrics;
-    // By the clock, so that evaluations and checkpoints count; the first step has nothing before it to be measured from.
+    // Wall-clock time, so that evaluations and checkpoints count; the first step has no earlier time to compare with.
     recent.push({ tokens, at: performance.now() });
     if (recent.length > recentSteps + 1) recent.shift();
     const seconds = ((recent.at(-1)?.at ?? 0) - (recent[0]?.at ?? 0)) / 1000;

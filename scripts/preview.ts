@@ -1,6 +1,6 @@
 /**
- * `npm run preview -- --data FILE [--template NAME|FILE.jinja] --model DIR [--row N] [--json FILE]`: what a model would see
- * and learn of the rows of a file: rendered template, tokens, loss weights, and the checks that come before a run.
+ * `npm run preview -- --data FILE [--template NAME|FILE.jinja] --model DIR [--row N] [--json FILE]`: shows the rows of a file
+ * as a model would read them: rendered template, tokens, loss weights, and the checks before a run.
  */
 
 import { openAsBlob } from "node:fs";
@@ -25,7 +25,7 @@ import { type Paint, paintFor } from "./harness/terminal.ts";
 const usage =
   "npm run preview -- --data FILE [--template NAME|FILE.jinja] --model DIR [--row N] [--system TEXT] [--length N] [--mask responses|last|everything] [--truncation drop|left|right] [--json FILE]";
 
-/** Rows shown where none is named. */
+/** Number of rows shown by default. */
 const shownRows = 3;
 
 async function templateOf(text: string | undefined, model: TokenizerFiles): Promise<TemplateChoice> {
@@ -102,7 +102,7 @@ async function main() {
   process.exitCode = report.checks.every(({ passed }) => passed) ? 0 : 1;
 }
 
-/** A row as JSON; one with several examples, such as a tree of replies, has them under `threads` beside the first. */
+/** A row as JSON; a row with several examples, such as a tree of replies, also lists them under `threads`. */
 function jsonOf({ row, line, problem, examples }: PreviewRow) {
   const plain = ({ text, tokens, spans, problem: reason }: PreviewExample) => ({
     text,
@@ -130,7 +130,7 @@ function showRow({ row, line, problem, examples }: PreviewRow, paint: Paint) {
   console.log("");
 }
 
-/** White space that can be seen; a line break stays one as well. */
+/** Makes white space visible; a line break also stays a line break. */
 const visible = (text: string) => text.replaceAll(" ", "·").replaceAll("\t", "→").replaceAll("\n", "↵\n");
 
 function showReport(report: DataReport, paint: Paint) {

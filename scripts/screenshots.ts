@@ -1,7 +1,7 @@
 /**
- * `npm run screenshots [-- --only TEXT]`: each screen of the built page with the real engine, on a first visit, while it trains
- * and afterwards, at two widths and in both colours, into screenshots/. `--only` takes those whose name has the text, such
- * as 390-dark or compare. Exit 1 when the console had an error.
+ * `npm run screenshots [-- --only TEXT]`: saves each screen of the built page with the real engine into screenshots/: on a
+ * first visit, during training and afterwards, at two widths, light and dark. `--only` selects names that contain the text,
+ * such as 390-dark or compare. Exit 1 when the console had an error.
  */
 
 import { mkdir } from "node:fs/promises";
@@ -13,9 +13,9 @@ import { launchChromium } from "./harness/chromium.ts";
 import { createProgress } from "./harness/progress.ts";
 import { serveBuilt } from "./harness/serve.ts";
 import {
-  askBoth,
   enterStep,
   openStudio,
+  promptBoth,
   type ScreenName,
   startTraining,
   takeExam,
@@ -29,7 +29,7 @@ const sizes = [
 ] as const;
 const schemes = ["light", "dark"] as const;
 
-/** Names of the files by screen and moment. */
+/** A file name, and the screen that it shows. */
 type Shot = readonly [name: string, screen: ScreenName];
 
 const firstVisit: readonly Shot[] = [
@@ -85,7 +85,7 @@ runCommand(async () => {
             await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
             await enterStep(page, screen);
             await settled(page);
-            // A window as tall as the page: what stands at a window's foot is then at the picture's.
+            // A window as tall as the page, so that elements at the window's bottom are at the picture's bottom.
             const height = await page.evaluate(() => document.documentElement.scrollHeight);
             await page.setViewportSize({ width: size.width, height: Math.max(height, size.height) });
             await settled(page);
@@ -121,7 +121,7 @@ runCommand(async () => {
       await take(whileTraining);
       await waitForRun(page, ["finished"]);
       await page.setViewportSize(sizes[0]);
-      await askBoth(page, "What is the capital of France?");
+      await promptBoth(page, "What is the capital of France?");
       if (files.some((file) => file.endsWith("-compare") && wanted(file))) await takeExam(page, null);
       await take(afterwards);
     }
@@ -133,12 +133,12 @@ runCommand(async () => {
   console.log(`\n${total} in ${folder}`);
 });
 
-/** Fonts are there and nothing is being fetched or drawn anew: two frames after both. */
+/** Waits until fonts have loaded and requests have ended, then two more frames. */
 async function settled(page: Page): Promise<void> {
   await page.evaluate(async () => {
     await document.fonts.ready;
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   });
-  // Charts follow a new width when the browser has laid out the page.
+  // Charts adapt to a new width only after the browser's layout.
   await page.waitForTimeout(250);
 }

@@ -1,4 +1,4 @@
-/** What `npm start` and `npm test` do first on a fresh clone; plain JavaScript, because nothing is installed yet. */
+/** Set-up for `npm start` and `npm test` on a fresh clone; plain JavaScript, because nothing is installed yet. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -7,17 +7,17 @@ import { fileURLToPath } from "node:url";
 
 export const projectRoot = fileURLToPath(new URL("..", import.meta.url));
 
-/** Throws unless this Node is one that Vite supports. */
+/** Throws unless Vite supports this version of Node. */
 export function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const supported = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22;
   if (supported) return;
   throw new Error(
-    `Hone needs Node 20.19, 22.12 or newer, and this is ${process.version}; install one from nodejs.org.`,
+    `Hone needs Node 20.19, 22.12 or newer, but this is ${process.version}; install one from nodejs.org.`,
   );
 }
 
-/** Runs `npm ci` unless node_modules already holds what the lockfile says. Throws when npm fails. */
+/** Runs `npm ci` unless node_modules already matches the lockfile. Throws when npm fails. */
 export function installDependencies() {
   if (installed()) return;
   console.log("Installing what package-lock.json lists (npm ci) …");
@@ -40,7 +40,7 @@ function installed() {
   const wanted = Object.entries(packagesOf(join(projectRoot, "package-lock.json")));
   return wanted.every(([path, { version, optional }]) => {
     if (path === "") return true;
-    // Optional packages of other platforms are rightly absent.
+    // Optional packages of other platforms may be missing.
     return have[path] ? have[path].version === version : optional;
   });
 }

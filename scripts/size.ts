@@ -1,4 +1,4 @@
-/** `npm run size [-- --json FILE]`: what a first visit loads and how large it is; exit 1 where the page is above its budget. */
+/** `npm run size [-- --json FILE]`: lists the files of a first visit with their sizes; exit 1 if the page exceeds its budget. */
 
 import { parseArgs } from "node:util";
 import { runCommand, writeJson } from "./harness/arguments.ts";

@@ -7,7 +7,7 @@ await runCommand(async () => {
   const { values } = parseArgs({ options: { port: { type: "string" }, "no-open": { type: "boolean" } } });
   const port = values.port === undefined ? undefined : Number(values.port);
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536)) {
-    throw new Error(`--port takes a number from 1 to 65535, not "${values.port}".`);
+    throw new Error(`--port must be a number from 1 to 65535, not "${values.port}".`);
   }
   checkNode();
   installDependencies();
@@ -19,7 +19,7 @@ await runCommand(async () => {
   const server = await preview({
     root: projectRoot,
     logLevel: "warn",
-    // A port that was asked for must be the one that is used; otherwise the next free one will do.
+    // A port from --port must be used exactly; without --port the next free one is fine.
     preview: { open, ...(port && { port, strictPort: true }) },
   });
   console.log(`Hone is at ${server.resolvedUrls?.local[0]} (Ctrl+C ends it)`);

@@ -1,7 +1,7 @@
 /**
- * `npm test [-- check|unit|browser|e2e …]`: installs what is missing, then types, lint and tests, all of them or the
- * named parts. The last line is `N passed, N failed[, N skipped]`; types and lint count as one test each. With `--long`,
- * as `npm run test:long` has it, tests that have a long form take it.
+ * `npm test [-- check|unit|browser|e2e …]`: installs missing packages, then runs types, lint and tests, or only the named
+ * parts. The last line is `N passed, N failed[, N skipped]`; types and lint count as one test each. `--long`
+ * (`npm run test:long`) runs the long form of tests that have one.
  */
 
 import { spawnSync } from "node:child_process";
@@ -49,11 +49,11 @@ async function runVitest(project) {
         reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
       }
     }
-    // A file or a suite that fails outside its tests (an import, a hook) counts as one failed test.
+    // A file or suite that fails outside its tests (an import, a hook) counts as one failed test.
     failures += [module, ...module.children.allSuites()].filter((part) => part.errors().length > 0).length;
   }
   failures += vitest.state.getUnhandledErrors().length;
-  // Vitest's own verdict stands, even where no single test can be named (no test file found, a browser that died).
+  // Vitest's exit code also counts when no test failed (no test file found, a crashed browser).
   total.failed += failures === 0 && process.exitCode !== 0 ? 1 : failures;
   for (const [reason, count] of reasons) console.log(`skipped ${count} in ${reason}`);
   await vitest.close();
@@ -61,12 +61,12 @@ async function runVitest(project) {
 
 await runCommand(async () => {
   const options = process.argv.slice(2);
-  const asked = options.filter((option) => option !== "--long");
+  const named = options.filter((option) => option !== "--long");
   // Vitest loads its configuration in this process.
-  process.env.HONE_TESTS = options.length > asked.length ? "long" : "quick";
-  const unknown = asked.filter((part) => !parts.includes(part));
+  process.env.HONE_TESTS = options.length > named.length ? "long" : "quick";
+  const unknown = named.filter((part) => !parts.includes(part));
   if (unknown.length > 0) throw new Error(`npm test knows ${parts.join(", ")}, not "${unknown.join(" ")}".`);
-  const chosen = asked.length > 0 ? asked : parts;
+  const chosen = named.length > 0 ? named : parts;
   checkNode();
   installDependencies();
 
@@ -84,7 +84,7 @@ await runCommand(async () => {
       ".",
     ]);
   }
-  // One after the other: a page that does not build fails e2e, and all other tests still run.
+  // One project after the other: if the page does not build, only e2e fails.
   for (const project of chosenProjects) await runVitest(project);
 
   const { passed, failed, skipped } = total;

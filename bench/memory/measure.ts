@@ -1,4 +1,4 @@
-/** Takes the steps of a setting and gives what was predicted and what the device then held at the most. In a page or worker. */
+/** Takes the steps of a setting and returns predicted and measured peak memory. Runs in a page or worker. */
 
 import { compileGeneration } from "../../src/artifacts/compile.ts";
 import type { BatchShape } from "../../src/artifacts/contract.ts";
@@ -22,28 +22,28 @@ import { caseOf, type Setting } from "./setting.ts";
 
 export interface Measured {
   readonly predicted: ReturnType<typeof memoryOf>;
-  /** Bytes that the device held at the most. */
+  /** Peak bytes of the device. */
   readonly peak: number;
-  /** Bytes of tensors at the most: the part that the runtime itself asked for. */
+  /** Peak bytes of tensors, the part that the runtime itself allocated. */
   readonly tensors: number;
-  /** Of each step. */
+  /** Loss of each step. */
   readonly losses: readonly number[];
   readonly seconds: readonly number[];
 }
 
-/** `threads` of the processor; chosen from the machine when left out. */
+/** `threads` is the number of processor threads, by default chosen for the machine. */
 export async function measure(setting: Setting, entries: OrtEntries, threads?: number): Promise<Measured> {
-  const { provider, once, looks } = setting;
+  const { provider, once, evaluates } = setting;
   const { model, recipe, shapes } = caseOf(setting);
   const method = methodOf(recipe);
-  const predicted = memoryOf({ model, recipe, shapes, heldOut: looks ? shapes : [], provider });
+  const predicted = memoryOf({ model, recipe, shapes, heldOut: evaluates ? shapes : [], provider });
   const runtime = await createRuntime(provider, { entries, ...(threads !== undefined && { threads }) });
   try {
     const specs = parametersOf(model, method);
     const random = createRandom(1);
     const parameters = await uploadParameters(runtime, specs, ({ name, shape }) => {
       const scale = name.endsWith("norm.weight") ? 0 : 1.7 / Math.sqrt(shape.at(-1) ?? 1);
-      // Even rather than normal numbers of the same deviation: there are many.
+      // Uniform instead of normal numbers of the same deviation: they are faster to draw.
       return Float32Array.from({ length: sizeOf(shape) }, () => (scale ? scale * (2 * random.next() - 1) : 1));
     });
     const program = createWholeGraph({
@@ -67,7 +67,7 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
       seconds.push((performance.now() - began) / 1000);
     };
     for (const batch of batches) await step(batch);
-    if (looks) {
+    if (evaluates) {
       await meanLoss(program, batches, never);
       const generate = createGenerator({
         runtime,
@@ -78,25 +78,25 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
       const prompt = Int32Array.from({ length: shapes[0]?.length ?? 1 }, () => random.below(model.vocabulary));
       await generate({ prompt, stopIds: [], maxTokens: 3, sampling: greedySampling, seed: 1 });
     }
-    // With every session of the run beside it.
+    // One more step, now with every session of the run in memory.
     if (!once) for (const batch of batches.slice(0, 1)) await step(batch);
-    const held = runtime.held();
-    if (!held) throw new Error(`What ${provider} holds cannot be seen here.`);
-    return { predicted, peak: held.peakBytes, tensors: runtime.memory().peakBytes, losses, seconds };
+    const use = runtime.memoryUse();
+    if (!use) throw new Error(`The memory of ${provider} cannot be measured here.`);
+    return { predicted, peak: use.peakBytes, tensors: runtime.memory().peakBytes, losses, seconds };
   } finally {
     await runtime.dispose();
   }
 }
 
-/** Rows of random tokens, as many of their last ones supervised as the shape has room for. */
+/** Rows of random tokens; as many of the last ones are supervised as the shape has room for. */
 function batchOf(model: ModelDefinition, shape: BatchShape): Batch {
   const random = createRandom(7);
   const { rows, length, supervised } = shape;
-  const learnt = Math.floor(supervised / rows);
+  const targets = Math.floor(supervised / rows);
   const examples = Array.from({ length: rows }, (_, row) => ({
     origin: { source: 0, name: "random tokens", row, line: row + 1 },
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-    mask: new Uint8Array(length).fill(1, length - learnt),
+    mask: new Uint8Array(length).fill(1, length - targets),
     weights: new Float32Array(length).fill(1),
   }));
   return makeBatch(examples, shape);

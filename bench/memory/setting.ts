@@ -1,4 +1,4 @@
-/** What is measured: a model, a method and a batch, as a run of the page would have them. */
+/** A setting to measure: model, method and batch of a run on the page. */
 
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
@@ -14,11 +14,11 @@ export interface Setting {
   readonly change: Change;
   /** Micro-batches of a step. */
   readonly accumulation: number;
-  /** Further lengths of rows, each with a session of its own. */
+  /** More row lengths, each with its own session. */
   readonly lengths: readonly number[];
-  /** Whether the run is also evaluated, and answers a question. */
-  readonly looks: boolean;
-  /** A single step, where each takes many minutes; else the longest batch comes again at the end. */
+  /** Whether the run also evaluates, and answers a prompt. */
+  readonly evaluates: boolean;
+  /** A single step, for settings with many minutes per step; otherwise the longest batch is repeated at the end. */
   readonly once: boolean;
 }
 
@@ -43,7 +43,7 @@ const smol = {
   tie_word_embeddings: true,
 };
 
-export function caseOf({ size, method, change, accumulation, lengths, looks }: Setting): Case {
+export function caseOf({ size, method, change, accumulation, lengths, evaluates }: Setting): Case {
   const base =
     size === "smol"
       ? {
@@ -58,7 +58,7 @@ export function caseOf({ size, method, change, accumulation, lengths, looks }: S
       ...defaultRecipe(method),
       lora: { ...lora, targets: [...lora.targets], rank: size === "smol" ? 16 : lora.rank },
       ...{ beta1, beta2, epsilon, weightDecay, maxGradNorm, accumulation },
-      samplePrompts: looks ? 1 : 0,
+      samplePrompts: evaluates ? 1 : 0,
       watchEvery: null,
     },
     shapes: [
@@ -72,7 +72,7 @@ export function caseOf({ size, method, change, accumulation, lengths, looks }: S
   };
 }
 
-/** One row of which the second half is supervised. */
+/** One row with a supervised second half. */
 function longRow({ rows = 1, length = 512 }: Change): BatchShape {
   return { rows, length, supervised: rows * Math.floor(length / 2) };
 }

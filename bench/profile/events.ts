@@ -1,8 +1,8 @@
-/** What ONNX Runtime notes of a session that profiles: read from the lines that it prints, one event in each. */
+/** Parses the events that ONNX Runtime prints for a profiling session, one per line. */
 
 import type { Shape } from "../../src/tensor/dtype.ts";
 
-/** Times in microseconds, from the session's beginning. */
+/** Times in microseconds since the session began. */
 export interface NodeEvent {
   readonly name: string;
   readonly op: string;
@@ -14,10 +14,10 @@ export interface NodeEvent {
   readonly bytes: number;
 }
 
-/** One dispatch by the GPU's own clock: microseconds from the first that it noted. */
+/** One dispatch by the GPU's clock, in microseconds since the first recorded one. */
 export interface DispatchEvent {
   readonly node: string;
-  /** The program of ONNX Runtime that was run: mostly named as the op, but an op can need several. */
+  /** ONNX Runtime's program, mostly named after its op; an op may need several programs. */
   readonly program: string;
   readonly began: number;
   readonly took: number;
@@ -28,7 +28,7 @@ export interface RunEvents {
   readonly began: number;
   readonly took: number;
   readonly nodes: readonly NodeEvent[];
-  /** Empty on the processor, and where the GPU does not tell the time. */
+  /** Empty on the processor, and where the GPU has no timestamps. */
   readonly dispatches: readonly DispatchEvent[];
 }
 
@@ -40,10 +40,10 @@ interface Printed {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** Shapes as they are printed: an object of element type to dimensions for each tensor. */
+/** Shapes from the printed form: for each tensor an object from element type to dimensions. */
 function shapesOf(tensors: unknown): Shape[] {
   if (!Array.isArray(tensors)) return [];
-  // An input that is left out has no type.
+  // A missing optional input has no type.
   return tensors.flatMap((tensor: Record<string, number[]>) => Object.values(tensor).slice(0, 1));
 }
 
@@ -51,15 +51,15 @@ function parse(line: string): Printed {
   try {
     return JSON.parse(line.replace(/,$/, ""));
   } catch {
-    throw new Error(`ONNX Runtime printed an event that is no JSON: ${line.slice(0, 200)}`);
+    throw new Error(`ONNX Runtime printed an event that is not JSON: ${line.slice(0, 200)}`);
   }
 }
 
-/** The runs of a session, in order; throws when there is none, as when the session did not profile. */
+/** The runs of a session, in order. Throws when there is none, for example because the session did not profile. */
 export function readRuns(lines: readonly string[]): RunEvents[] {
   const events = lines.map(parse);
   const runs = events.filter(({ name, cat }) => cat === "Session" && name === "model_run").sort((a, b) => a.ts - b.ts);
-  if (runs.length === 0) throw new Error("ONNX Runtime printed no run: was the session made to profile?");
+  if (runs.length === 0) throw new Error("ONNX Runtime printed no run: was profiling on for the session?");
   const nodes = events
     .filter(({ cat, name }) => cat === "Node" && name.endsWith("_kernel_time"))
     .map(({ name, ts, dur, args }) => ({
@@ -80,7 +80,7 @@ export function readRuns(lines: readonly string[]): RunEvents[] {
       const [node = name, op = "", program = op] = name.split("&");
       return { node, program, began: ts, took: dur };
     });
-  // Dispatches are by another clock and do not say their run; every run has the same, the first maybe some more.
+  // Dispatches have another clock and do not name their run: all runs have equally many, the first may have more.
   const each = Math.floor(dispatches.length / runs.length);
   return runs.map(({ ts, dur }, index) => {
     const end = dispatches.length - (runs.length - 1 - index) * each;

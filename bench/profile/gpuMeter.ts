@@ -1,26 +1,26 @@
-/** Counts what a page asks of WebGPU, and notes when it waits for an answer, from outside of whoever asks. */
+/** Counts a page's WebGPU calls and records its waits, by wrapping WebGPU's methods. */
 
 export interface GpuCounts {
   readonly dispatches: number;
   readonly passes: number;
   readonly submits: number;
-  /** Buffers made, and their bytes: what ONNX Runtime's own cache does not hold. */
+  /** Number of created buffers; buffers from ONNX Runtime's cache do not count. */
   readonly buffers: number;
   readonly bufferBytes: number;
-  /** Bytes that came from JavaScript or WebAssembly: by `writeBuffer`, or in a buffer that was mapped when it was made. */
+  /** Bytes from JavaScript or WebAssembly, through `writeBuffer` or a buffer mapped at creation. */
   readonly uploadedBytes: number;
-  /** Bytes mapped to be read. */
+  /** Bytes mapped for reading. */
   readonly downloadedBytes: number;
-  /** Bytes copied from buffer to buffer, which all that goes up or down is once more. */
+  /** Bytes copied from buffer to buffer; all uploads and downloads count here again. */
   readonly copiedBytes: number;
 }
 
-/** Milliseconds of `performance.now()`. */
+/** Begin and end in milliseconds of `performance.now()`. */
 export type Interval = readonly [began: number, ended: number];
 
 export interface GpuMeter {
   counts(): GpuCounts;
-  /** Waits that have ended since the last call, in the order of their ends. */
+  /** Waits that ended since the last call, ordered by their end. */
   takeWaits(): Interval[];
 }
 
@@ -35,7 +35,7 @@ export const zeroCounts: GpuCounts = {
   copiedBytes: 0,
 };
 
-/** What was counted between two readings. */
+/** The difference between two readings. */
 export function difference(later: GpuCounts, earlier: GpuCounts): GpuCounts {
   const names = Object.keys(zeroCounts) as (keyof GpuCounts)[];
   return Object.fromEntries(names.map((name) => [name, later[name] - earlier[name]])) as unknown as GpuCounts;
@@ -43,7 +43,7 @@ export function difference(later: GpuCounts, earlier: GpuCounts): GpuCounts {
 
 type Method = (this: never, ...given: never[]) => unknown;
 
-/** Has `note` see the arguments and the result of each call of a method, and the object that it was called on. */
+/** Calls `note` with the object, the arguments and the result of each call of a method. */
 function observe<Target extends object, Name extends keyof Target>(
   target: Target,
   name: Name,
@@ -61,7 +61,7 @@ function observe<Target extends object, Name extends keyof Target>(
   target[name] = observed as Target[Name];
 }
 
-/** Wraps WebGPU's methods for good; to be called once, before a device is asked for. Null where there is no WebGPU. */
+/** Wraps WebGPU's methods permanently. Call it once, before a device is requested. Null without WebGPU. */
 export function installGpuMeter(): GpuMeter | null {
   if (typeof GPUDevice === "undefined") return null;
   const counts: { -readonly [name in keyof GpuCounts]: number } = { ...zeroCounts };
@@ -77,7 +77,7 @@ export function installGpuMeter(): GpuMeter | null {
   observe(pass, "dispatchWorkgroups", () => counts.dispatches++);
   observe(pass, "dispatchWorkgroupsIndirect", () => counts.dispatches++);
   observe(GPUCommandEncoder.prototype, "beginComputePass", () => counts.passes++);
-  // Either (source, offset, target, offset, size), or (source, target, size), where a size left out is the whole.
+  // Either (source, offset, target, offset, size) or (source, target, size); without a size the whole buffer is copied.
   observe(GPUCommandEncoder.prototype, "copyBufferToBuffer", (given: readonly unknown[]) => {
     const [source] = given as [GPUBuffer];
     const size = typeof given[1] === "number" ? given[4] : given[2];

@@ -1,4 +1,4 @@
-/** From runs to kernels: what ran in one step, where in the model it stands, and how long it takes. */
+/** The kernels of one step: op, part of the model, and time. */
 
 import type { Shape } from "../../src/tensor/dtype.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
@@ -12,7 +12,7 @@ export type Part = (typeof parts)[number];
 
 export interface Kernel {
   readonly node: string;
-  /** The op, with the program in brackets where it is named otherwise. */
+  /** The op, with the program in brackets if that has another name. */
   readonly op: string;
   readonly pass: Pass;
   readonly part: Part;
@@ -27,7 +27,7 @@ export interface Kernel {
 
 const products = new Set(["Gemm", "FusedGemm", "MatMul", "FusedMatMul", "MatMulNBits"]);
 
-/** Of a product (…, M, K) · (…, K, N), either transposed or not; 0 where it is none. */
+/** Operations of a product (…, M, K) · (…, K, N), transposed or not; 0 for other ops. */
 export function operationsOf({ op, inputs, outputs }: Pick<NodeEvent, "op" | "inputs" | "outputs">): number {
   const [left, out] = [inputs[0], outputs[0]];
   if (!products.has(op) || !left || !out || left.length < 2 || out.length < 2) return 0;
@@ -35,7 +35,7 @@ export function operationsOf({ op, inputs, outputs }: Pick<NodeEvent, "op" | "in
   return 2 * sizeOf(out) * depth;
 }
 
-/** Which part of the model a node of the training artifact belongs to, by the path in its name. */
+/** The part of the model that a node of the training artifact belongs to, from the path in its name. */
 export function partOf(node: string): Part {
   const path = `/${node}/`;
   if (/\/(linear_cross_entropy|lm_head)\//.test(path)) return "head";
@@ -58,13 +58,13 @@ interface Timed {
   readonly took: number;
 }
 
-/** What a run spent its time on: dispatches where the GPU tells their time, else nodes. */
+/** The timed units of a run: dispatches where the GPU has timestamps, else nodes. */
 export const timedOf = ({ nodes, dispatches }: RunEvents): Timed[] =>
   dispatches.length > 0
     ? dispatches.map(({ node, program, took }) => ({ node, program, took }))
     : nodes.map(({ name, took }) => ({ node: name, program: null, took }));
 
-/** Kernels of one run in their order, each with the median of its time in all given runs. */
+/** The kernels of one run in order, each with its median time over all given runs. */
 export function kernelsOf(artifact: "training" | "optimizer", runs: readonly RunEvents[]): Kernel[] {
   const [first] = runs;
   if (!first) return [];
@@ -83,7 +83,7 @@ export function kernelsOf(artifact: "training" | "optimizer", runs: readonly Run
     }
   }
   const all = [...times.values()].map(({ timed, took }) => ({ ...timed, milliseconds: median(took) / 1000 }));
-  // Where a node needs several programs, the longest does the multiplying.
+  // If a node needs several programs, the longest one is the matrix product.
   const longest = new Map<string, number>();
   for (const { node, milliseconds } of all) longest.set(node, Math.max(longest.get(node) ?? 0, milliseconds));
   return all.map(({ node, program, milliseconds }) => {

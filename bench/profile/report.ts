@@ -1,4 +1,4 @@
-/** What a profile found: the figures behind the table, the JSON file and the trace. */
+/** The result of a profile: the figures for the table, the JSON file and the trace. */
 
 import { median } from "../step/figures.ts";
 import { matrixOperations, problemOf } from "../step/problem.ts";
@@ -9,11 +9,11 @@ import { byOp, byRegion, byShape, type OpSum, type RegionSum, type ShapeSum } fr
 import type { Recording, RecordRequest } from "./worker.ts";
 
 export interface ArtifactCounts {
-  /** Nodes that ONNX Runtime ran, after its optimizations. */
+  /** Number of nodes that ONNX Runtime ran, after its optimizations. */
   readonly nodes: number;
-  /** Inputs and outputs of all of them. */
+  /** Bytes of inputs and outputs of all nodes. */
   readonly bytes: number;
-  /** Milliseconds of the run while every kernel is noted, and how many of them no kernel takes: medians over the steps. */
+  /** Milliseconds of the profiled run, and those outside all kernels: medians over the steps. */
   readonly milliseconds: number;
   readonly betweenMilliseconds: number;
 }
@@ -25,19 +25,19 @@ export interface Report {
   readonly reason: string;
   readonly threads: number;
   readonly gpu: Recording["gpu"];
-  /** Whose clock timed the kernels; a processor's on WebGPU is only the time that it takes to record a node's commands. */
+  /** The clock that timed the kernels; on WebGPU the processor's clock only times the recording of commands. */
   readonly clock: "processor" | "gpu";
   readonly figures: Recording["figures"];
   readonly tokens: number;
-  /** Steps that were timed, and those before them that were not. */
+  /** Number of timed steps, and of warm-up steps before them. */
   readonly steps: number;
   readonly warmup: number;
-  /** Floating-point operations of the step's matrix products, as the model needs them. */
+  /** Floating-point operations of the step's matrix products, by the model's shapes. */
   readonly operations: number;
   readonly matrixPeak: NonNullable<Recording["matrixPeak"]>;
   /** The median step without profiling. */
   readonly step: StepParts;
-  /** Milliseconds of the median step while every kernel is noted. */
+  /** Milliseconds of the median profiled step. */
   readonly profiledMilliseconds: number;
   readonly artifacts: { readonly training: ArtifactCounts; readonly optimizer: ArtifactCounts };
   readonly ops: readonly OpSum[];
@@ -50,7 +50,7 @@ export interface ProfileEvents {
   readonly optimizer: readonly RunEvents[];
 }
 
-/** The runs of the recorded steps, without those of the warm-up. */
+/** The runs of the recorded steps, without the warm-up. */
 export function eventsOf({ printed, steps }: Recording): ProfileEvents {
   const last = (lines: readonly string[]) => readRuns(lines).slice(-steps.length);
   return { training: last(printed.training), optimizer: last(printed.optimizer) };
@@ -68,7 +68,7 @@ function countsOf(runs: readonly RunEvents[]): ArtifactCounts {
   };
 }
 
-/** `plain` is the recording without profiling, from which the step's own times are. */
+/** `plain` is the recording without profiling; the times of the step come from it. */
 export function reportOf(
   { provider, size, method }: Pick<RecordRequest, "provider" | "size" | "method">,
   plain: Recording,

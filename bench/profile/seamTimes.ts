@@ -1,4 +1,4 @@
-/** From the marks of steps to their parts: where a step's time goes before and behind the kernels. */
+/** Computes the parts of a step's time, before and after the kernels, from its marks. */
 
 import type { GpuCounts, Interval } from "./gpuMeter.ts";
 import type { RunMarks } from "./seams.ts";
@@ -9,13 +9,13 @@ export interface SeamTimes {
   /** Feeds, checks of inputs and outputs, and everything around the runs. */
   readonly javascript: number;
   readonly mutex: number;
-  /** From the mutex to the call of ONNX Runtime: inputs are copied and bound. */
+  /** From the mutex to the call of ONNX Runtime: copying and binding inputs. */
   readonly inputs: number;
-  /** ONNX Runtime's own time, less what it waits for the GPU: all kernels on the processor, the recording of commands on WebGPU. */
+  /** ONNX Runtime's time without waiting for the GPU: kernels on the processor, recording of commands on WebGPU. */
   readonly runtime: number;
-  /** Until the GPU answered, what was read back included. */
+  /** Waiting for the GPU, with reading back. */
   readonly gpu: number;
-  /** From ONNX Runtime's return until the outputs are JavaScript's. */
+  /** From ONNX Runtime's return until the outputs are in JavaScript. */
   readonly outputs: number;
 }
 
@@ -46,7 +46,7 @@ export function waitedWithin(waits: readonly Interval[], [from, to]: Interval): 
 export function timesOfRun(run: RunMarks): SeamTimes {
   const gpu = waitedWithin(run.waits, [run.called, run.returned]);
   return {
-    javascript: run.queued - run.asked + (run.settled - run.ended),
+    javascript: run.queued - run.requested + (run.settled - run.ended),
     mutex: run.began - run.queued,
     inputs: run.called - run.began,
     runtime: run.returned - run.called - gpu,

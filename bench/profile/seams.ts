@@ -15,10 +15,10 @@ import { difference, type GpuCounts, type GpuMeter, type Interval } from "./gpuM
 export interface RunMarks {
   readonly kind: ArtifactKind;
   /** `Session.run` is called. */
-  readonly asked: number;
-  /** Inputs and outputs are checked, and the run waits for the mutex. */
+  readonly requested: number;
+  /** Inputs and outputs are checked; the run waits for the mutex. */
   readonly queued: number;
-  /** It has the mutex, and inputs are brought to ONNX Runtime. */
+  /** The run has the mutex; inputs go to ONNX Runtime. */
   readonly began: number;
   /** ONNX Runtime is called. */
   readonly called: number;
@@ -29,7 +29,7 @@ export interface RunMarks {
   /** Bytes of the inputs that came from JavaScript, and of the outputs that went there. */
   readonly fedBytes: number;
   readonly readBytes: number;
-  /** When an answer of the GPU was waited for. */
+  /** Intervals of waiting for the GPU. */
   readonly waits: readonly Interval[];
   readonly gpu: GpuCounts | null;
 }
@@ -37,20 +37,20 @@ export interface RunMarks {
 type Open = { -readonly [name in keyof RunMarks]: RunMarks[name] };
 
 export interface Seams {
-  /** The entries to create the runtime with. */
+  /** The entries for `createRuntime`. */
   readonly entries: OrtEntries;
-  /** The runtime, with every run of its sessions noted. */
+  /** The runtime, with all runs of its sessions recorded. */
   wrap(runtime: Runtime): Runtime;
-  /** The runs noted since the last call. */
+  /** The runs recorded since the last call. */
   takeRuns(): RunMarks[];
-  /** Has ONNX Runtime print what it noted of a kind's session. */
+  /** Makes ONNX Runtime print the profile of a kind's session. */
   endProfiling(kind: ArtifactKind): void;
 }
 
-/** Where captureModule.mjs leaves ONNX Runtime's module. */
+/** The key under which captureModule.mjs stores ONNX Runtime's module. */
 const moduleKey = Symbol.for("hone.onnxruntime");
 
-/** `profiling` has ONNX Runtime note every kernel. */
+/** With `profiling` ONNX Runtime records every kernel. */
 export function createSeams(
   given: { readonly wasm: OrtEntry; readonly webgpu: OrtEntry },
   meter: GpuMeter | null,
@@ -71,7 +71,7 @@ export function createSeams(
     if (watched || typeof module !== "object" || module === null) return;
     watched = true;
     const run: unknown = Reflect.get(module, "_OrtRun");
-    if (typeof run !== "function") throw new Error("ONNX Runtime's module has no _OrtRun: its seams are others now.");
+    if (typeof run !== "function") throw new Error("ONNX Runtime's module has no _OrtRun: its functions have changed.");
     Reflect.set(module, "_OrtRun", async (...given: unknown[]) => {
       mark("called");
       const code: unknown = await run(...given);
@@ -84,7 +84,7 @@ export function createSeams(
     const address = new URL(everywhere);
     if (files) address.searchParams.set("module", files.mjs);
     return {
-      // On WebGPU nobody else has the module captured.
+      // On WebGPU the runtime itself does not capture the module.
       files: files && !capture ? { ...files, mjs: address.href } : files,
       capture,
       async load() {
@@ -105,9 +105,9 @@ export function createSeams(
     return {
       inputs: inference.inputs,
       outputs: inference.outputs,
-      async run(feeds, held) {
+      async run(feeds, bound) {
         mark("began");
-        const result = await inference.run(feeds, held);
+        const result = await inference.run(feeds, bound);
         mark("ended");
         return result;
       },
@@ -119,15 +119,22 @@ export function createSeams(
     return {
       artifact: session.artifact,
       async run(inputs, outputs) {
-        const asked = performance.now();
+        const requested = performance.now();
         const counts = meter?.counts() ?? null;
         meter?.takeWaits();
-        const none = { queued: asked, began: asked, called: asked, returned: asked, ended: asked, settled: asked };
+        const none = {
+          queued: requested,
+          began: requested,
+          called: requested,
+          returned: requested,
+          ended: requested,
+          settled: requested,
+        };
         const bytes = (tensors: readonly object[]) =>
           tensors.reduce((sum, tensor) => sum + ("data" in tensor ? (tensor.data as Uint8Array).byteLength : 0), 0);
         const marks: Open = {
           kind: session.artifact.kind,
-          asked,
+          requested,
           ...none,
           fedBytes: bytes(Object.values(inputs)),
           readBytes: 0,
@@ -147,11 +154,11 @@ export function createSeams(
     };
   }
 
-  /** The runtime's own parts, which its interface does not show. */
+  /** An internal part of the runtime, outside its interface. */
   function part<Part>(runtime: Runtime, name: string, method: keyof Part): Part {
     const found: unknown = Reflect.get(runtime, name);
     if (typeof found === "object" && found && method in found) return found as Part;
-    throw new Error(`The runtime has no ${name} with ${String(method)}: its seams are others now.`);
+    throw new Error(`The runtime has no ${name} with ${String(method)}: its internals have changed.`);
   }
 
   return {

@@ -5,11 +5,11 @@ import { type Kernel, type Part, type Pass, parts, passes } from "./kernels.ts";
 export interface Sum {
   readonly kernels: number;
   readonly milliseconds: number;
-  /** Of the time of all kernels, 0 to 1. */
+  /** Share of the time of all kernels, 0 to 1. */
   readonly share: number;
-  /** Inputs and outputs over time; a program that reads its inputs more than once moves more. */
+  /** Bytes of inputs and outputs over time; a program that reads an input twice moves more. */
   readonly gigabytesPerSecond: number;
-  /** Of matrix products; null for everything else. */
+  /** GFLOP/s of matrix products; null for other ops. */
   readonly gflops: number | null;
 }
 
@@ -31,7 +31,7 @@ export interface RegionSum {
   readonly share: number;
 }
 
-/** A quotient that is 0 where nothing was measured. */
+/** A quotient; 0 when nothing was measured. */
 const per = (amount: number, milliseconds: number) => (milliseconds > 0 ? amount / milliseconds / 1e6 : 0);
 
 const timeOf = (kernels: readonly Kernel[]) => kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
@@ -84,7 +84,7 @@ export function byShape(kernels: readonly Kernel[]): ShapeSum[] {
     .sort(byTime);
 }
 
-/** In the order of the model; parts without a kernel are left out. */
+/** In the order of the model, without parts that have no kernel. */
 export function byRegion(kernels: readonly Kernel[]): RegionSum[] {
   const total = timeOf(kernels);
   return parts.flatMap((part) => {

@@ -5,7 +5,7 @@ import { passes } from "./kernels.ts";
 import type { Report } from "./report.ts";
 import { type SeamTimes, seams, totalOf } from "./seamTimes.ts";
 
-/** Columns padded to their widest cell: the first `left` of them to the right, the others to the left. */
+/** Pads columns to their widest cell; the first `left` columns are left-aligned, the others right-aligned. */
 function textTable(rows: readonly (readonly string[])[], left = 1): string {
   const widths = rows.reduce<number[]>((most, row) => row.map((cell, i) => Math.max(cell.length, most[i] ?? 0)), []);
   const pad = (cell: string, i: number) => (i < left ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0));
@@ -52,7 +52,7 @@ function countsTable({ artifacts, step: { counts } }: Report): string {
     ["dispatches", "dispatches"],
     ["compute passes", "passes"],
     ["submits", "submits"],
-    ["buffers made", "buffers"],
+    ["buffers created", "buffers"],
     ["  their bytes", "bufferBytes"],
     ["bytes uploaded", "uploadedBytes"],
     ["bytes read back", "downloadedBytes"],
@@ -122,15 +122,15 @@ function shapesTable({ shapes, matrixPeak }: Report, most: number): string {
   );
 }
 
-/** What of the runs is no kernel's: ONNX Runtime's own work between them, and its noting of each. */
+/** The time of the runs outside the kernels: ONNX Runtime's own work, and the recording of each kernel. */
 function betweenSentence({ artifacts: { training, optimizer }, clock, gpu }: Report): string {
   const of = ({ betweenMilliseconds, milliseconds }: typeof training) =>
     `${ms(betweenMilliseconds)} of ${ms(milliseconds)} ms`;
   const whose =
     clock === "gpu"
-      ? "by the GPU's own timestamps, each in a compute pass of its own"
+      ? "by the GPU's timestamps, each in its own compute pass"
       : gpu
-        ? "by the processor, which only records commands: this adapter has no timestamp-query, so nothing tells what a kernel takes"
+        ? "by the processor, which only records commands: this adapter has no timestamp-query, so kernel times are unknown"
         : "by ONNX Runtime's clock";
   return (
     `Kernels are timed ${whose}; between them passes ${of(training)} of the training run and ${of(optimizer)} of the ` +
@@ -146,7 +146,7 @@ export function reportText(report: Report): string {
     `${size}, ${method}, ${provider}: ${steps === 1 ? "one step" : `the median of ${steps} steps`} after ${warmup}, ${tokens} tokens each`,
     reason,
     `${ms(step.milliseconds)} ms a step, ${rate((1000 * tokens) / step.milliseconds)} tokens/s; ` +
-      `${ms(profiledMilliseconds)} ms while every kernel is noted.`,
+      `${ms(profiledMilliseconds)} ms while every kernel is recorded.`,
     `${rate(speed)} GFLOP/s of matrix products in the step; a product of ${matrixPeak.n}³ runs at ${rate(matrixPeak.gflops)} (the peak below).`,
     betweenSentence(report),
     "",

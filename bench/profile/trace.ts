@@ -36,14 +36,14 @@ const slice = (name: string, cat: string, began: number, ended: number): TraceEv
 });
 
 const seamsOf = (run: RunMarks): TraceEvent[] => [
-  slice(`${run.kind} run`, "run", run.asked, run.settled),
+  slice(`${run.kind} run`, "run", run.requested, run.settled),
   slice("mutex", "seam", run.queued, run.began),
   slice("inputs", "seam", run.began, run.called),
   slice("ONNX Runtime", "seam", run.called, run.returned),
   slice("outputs", "seam", run.returned, run.ended),
 ];
 
-/** `events` are the runs of each artifact that belong to the steps, in the same order. */
+/** `events` are the runs of each artifact in the steps, in the same order. */
 export function traceOf(
   steps: readonly StepMarks[],
   events: { readonly training: readonly RunEvents[]; readonly optimizer: readonly RunEvents[] },
@@ -54,7 +54,7 @@ export function traceOf(
       return run ? [{ marks, run }] : [];
     }),
   );
-  // ONNX Runtime's clock begins with a session; the GPU's is common to all and known only to be done when a run returns.
+  // ONNX Runtime's clock starts with a session. The GPU has one clock for all; its work is certainly done when a run returns.
   const gpuStart = Math.min(
     ...pairs.flatMap(({ marks, run }) => {
       const last = run.dispatches.at(-1);
@@ -98,7 +98,7 @@ export function traceOf(
             pid: 1,
             tid: gpu,
             ts: gpuStart + began,
-            // Both were rounded: a slice must not reach into the next.
+            // Times are rounded, and a slice must not overlap the next.
             dur: Math.min(took, (run.dispatches[index + 1]?.began ?? Number.POSITIVE_INFINITY) - began),
             args: { node, shapes: shapes.get(node) },
           }),

@@ -1,4 +1,4 @@
-/** The worker that is profiled: takes steps as a run of the page does, and hands over what was noted meanwhile. */
+/** The profiled worker: takes steps like a run on the page and returns the recording. */
 
 import { graphArtifact } from "../../scripts/harness/graphArtifact.ts";
 import type { ParameterSpec } from "../../src/artifacts/contract.ts";
@@ -22,11 +22,11 @@ export interface RecordRequest {
   readonly provider: Backend;
   readonly size: Size;
   readonly method: MethodName;
-  /** Null takes 5, or one where the processor emulates the GPU, which takes half a minute for it. */
+  /** Null: 5 steps, or 1 on an emulated GPU, which takes half a minute per step. */
   readonly steps: number | null;
-  /** Whether ONNX Runtime notes every kernel, which takes time itself. */
+  /** Whether ONNX Runtime records every kernel, which takes time itself. */
   readonly profiling: boolean;
-  /** The GPU computes nothing: the times are the processor's. */
+  /** The GPU computes nothing: the times are those of the processor. */
   readonly dry: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface Recording {
   /** Null on the processor. */
   readonly gpu: { readonly emulated: boolean; readonly timestamps: boolean } | null;
   readonly figures: StepResult;
-  /** Steps that were taken first and left out: they allocate, and compile shaders. */
+  /** Number of warm-up steps before the timed ones; they allocate, and compile shaders. */
   readonly warmup: number;
   readonly steps: readonly StepMarks[];
   /** What ONNX Runtime printed of each artifact's session, warm-up included; empty without profiling. */
@@ -52,7 +52,7 @@ export interface Recording {
   readonly matrixPeak: { readonly n: number; readonly gflops: number } | null;
 }
 
-/** ONNX Runtime prints events on the console, which its module takes hold of when it is loaded. */
+/** Collects the events that ONNX Runtime prints; call it first, because its module copies `console` methods on load. */
 function catchEvents(): () => string[] {
   const lines: string[] = [];
   const log = console.log.bind(console);
@@ -64,7 +64,7 @@ function catchEvents(): () => string[] {
   return () => lines.splice(0);
 }
 
-/** Chains of products, each of the one before with the same right-hand side: the best of the tries, after one that warms up. */
+/** The best GFLOP/s of several chains of matrix products, after one warm-up chain. */
 async function matrixPeak(
   runtime: Runtime,
   { n, count, tries }: { readonly n: number; readonly count: number; readonly tries: number },
@@ -73,7 +73,7 @@ async function matrixPeak(
   const right = b.input("right", "float32", [n, n]);
   let product = b.input("left", "float32", [n, n]);
   for (let i = 0; i < count; i++) product = b.matMul(product, right);
-  // One row comes back: enough to wait for, and little to copy.
+  // Reading back one row waits for the result and copies little.
   const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
   const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
   const inputs = {
@@ -89,7 +89,7 @@ async function matrixPeak(
   return (2 * n ** 3 * count) / best / 1e6;
 }
 
-/** Whether the processor emulates the GPU, and whether it tells the time of its kernels. */
+/** Whether the processor emulates the GPU, and whether the GPU has timestamps. */
 async function describeGpu() {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) return null;
@@ -106,7 +106,7 @@ async function record(request: RecordRequest): Promise<Recording> {
   if (dry) leaveOutKernels();
   const [warmup, taken] = gpu?.emulated && !dry ? [1, request.steps ?? 1] : [2, request.steps ?? 5];
   const takeEvents = catchEvents();
-  // A browser has both, and neither is native.
+  // A browser's entries have both, and neither is native.
   const { wasm, webgpu } = browserEntries as { wasm: OrtEntry; webgpu: OrtEntry };
   const seams = createSeams({ wasm, webgpu }, provider === "webgpu" ? installGpuMeter() : null, profiling);
   const own = await createRuntime(provider, { entries: seams.entries });
@@ -143,7 +143,7 @@ async function record(request: RecordRequest): Promise<Recording> {
       printed[kind] = takeEvents();
     }
   }
-  // An emulated GPU takes seconds for what is small to others, and a real one a moment for what is large to the processor.
+  // Sizes differ, because an emulated GPU is slower than the processor and a real one much faster.
   const products = gpu?.emulated
     ? { n: 256, count: 1, tries: 1 }
     : { n: 1024, count: provider === "webgpu" ? 64 : 4, tries: 3 };

@@ -1,4 +1,4 @@
-/** All engines at one problem: whether they compute the same, how fast, in how much memory, and how near to their peak. */
+/** Compares all engines on one problem: results, speed, memory, and share of their matrix peak. */
 
 import type { StepResult } from "./engine.ts";
 import { type EngineName, type Entrant, openEntrant, type Place, type Task, titles } from "./entrant.ts";
@@ -16,19 +16,19 @@ import { matrixOperations, problemOf } from "./problem.ts";
 import { peakOf, type Runner, takeRounds, warmUp } from "./rounds.ts";
 
 /**
- * What losses of two engines may differ by, and their gradient norms: those are sums of millions of squares, and float32 added
- * one after the other is off by 1e-4 where float64, and sums in two stages, are not.
+ * Allowed relative differences of losses and of gradient norms. A norm sums millions of squares: a sequential float32 sum is
+ * off by 1e-4, a two-stage sum or float64 is not.
  */
 const agreement = { loss: 1e-4, norm: 1e-3 };
 
 export interface Match extends Omit<Task, "engine"> {
   readonly engines: readonly EngineName[];
   readonly repeats: number;
-  /** The GPU is emulated: products for its peak are kept small. */
+  /** The GPU is emulated, so the products that measure its peak are small. */
   readonly emulated: boolean;
 }
 
-/** Opens the engines one after the other, lets them step in turn for `repeats` rounds, then measures each one's peak. */
+/** Opens the engines one by one, lets them step in turn for `repeats` rounds, then measures the matrix peak of each. */
 export async function compare(place: Place, match: Match): Promise<Comparison> {
   const { engines, backend, size, method, change, dry, repeats, emulated } = match;
   const failures: Failure[] = [];
@@ -95,7 +95,7 @@ export async function compare(place: Place, match: Match): Promise<Comparison> {
       });
       if (!dry && !(deviation <= agreement.loss && normDeviation <= agreement.norm)) {
         const away = `${deviation.toExponential(1)} and ${normDeviation.toExponential(1)}`;
-        fail(entrant.engine, `its losses and gradient norms are not those of the others: ${away} away.`);
+        fail(entrant.engine, `its losses or gradient norms differ from the others by ${away}.`);
       }
     }
     return { rows, failures, matrixPeak };
@@ -104,7 +104,7 @@ export async function compare(place: Place, match: Match): Promise<Comparison> {
   }
 }
 
-/** How far a figure of each engine's first two steps is from that of the median engine. */
+/** The deviation of each engine from the median engine, in one figure of the first two steps. */
 function deviationsOf(runners: readonly Runner[], figure: (result: StepResult) => number): Map<Entrant, number> {
   const found = deviations(runners.map(({ entrant, second }) => [figure(entrant.opened), figure(second)]));
   return new Map(runners.map(({ entrant }, i) => [entrant, found[i] ?? Number.NaN]));

@@ -1,12 +1,12 @@
-/** Whether Hone's step stays as it begins: the time of a step, and the bytes held, at both ends of a long run. */
+/** Compares time and memory of Hone's step at both ends of a long run. */
 
 import type { Backend } from "./engine.ts";
 import { openEntrant, type Place } from "./entrant.ts";
 import { bytesText, median } from "./figures.ts";
 import type { MethodName, Size } from "./problem.ts";
-import type { Held } from "./worker.ts";
+import type { MemoryUse } from "./worker.ts";
 
-/** Steps before the first that counts, and steps of one call. */
+/** Warm-up steps, and steps per call. */
 const [warmUpSteps, callSteps] = [20, 100];
 
 export interface Ends<T> {
@@ -16,12 +16,12 @@ export interface Ends<T> {
 
 export interface Drift {
   readonly steps: number;
-  /** Median over the first tenth of the steps and over the last. */
+  /** Medians over the first and the last tenth of the steps. */
   readonly millisecondsPerStep: Ends<number>;
   /** (last − first) / first. */
   readonly drift: number;
-  /** By the meters of the page; and the resident memory of its process, null where the system does not tell. */
-  readonly bytes: Ends<Held & { readonly residentBytes: number | null }>;
+  /** From the page's meters, and the resident memory of its process; null where the system does not report it. */
+  readonly bytes: Ends<MemoryUse & { readonly residentBytes: number | null }>;
 }
 
 export async function measureDrift(
@@ -31,9 +31,9 @@ export async function measureDrift(
   const { steps, ...rest } = task;
   const entrant = await openEntrant(place, "drift", { engine: "hone", change: {}, dry: false, ...rest });
   const bytes = async () => {
-    const held = await entrant.held();
-    if (!held) throw new Error("The page counts nothing.");
-    return { ...held, residentBytes: entrant.resident()?.bytes ?? null };
+    const use = await entrant.memoryUse();
+    if (!use) throw new Error("The page has no meters.");
+    return { ...use, residentBytes: entrant.resident()?.bytes ?? null };
   };
   try {
     await entrant.steps(warmUpSteps);
@@ -49,7 +49,7 @@ export async function measureDrift(
   }
 }
 
-/** Medians of the first and the last tenth, and how far the second is from the first. */
+/** Medians of the first and the last tenth, and their relative difference. */
 export function driftOf(times: readonly number[]): Pick<Drift, "millisecondsPerStep" | "drift"> {
   const tenth = Math.max(1, Math.floor(times.length / 10));
   const first = median(times.slice(0, tenth));
@@ -59,12 +59,12 @@ export function driftOf(times: readonly number[]): Pick<Drift, "millisecondsPerS
 
 /** The drift in sentences. */
 export function driftText({ steps, millisecondsPerStep: time, drift, bytes: { first, last } }: Drift): string {
-  const held = (name: keyof typeof first) => `${bytesText(first[name])} MiB, then ${bytesText(last[name])} MiB`;
+  const ends = (name: keyof typeof first) => `${bytesText(first[name])} MiB, then ${bytesText(last[name])} MiB`;
   return [
     `${steps} steps: ${time.first.toFixed(2)} ms in the first tenth, ${time.last.toFixed(2)} ms in the last, ${(100 * drift).toFixed(1)} %`,
-    `tensors ${held("tensorBytes")}`,
-    `WebAssembly memory ${held("wasmBytes")}`,
-    `GPU buffers ${held("gpuBytes")}`,
-    `resident memory of the page's process ${held("residentBytes")}`,
+    `tensors ${ends("tensorBytes")}`,
+    `WebAssembly memory ${ends("wasmBytes")}`,
+    `GPU buffers ${ends("gpuBytes")}`,
+    `resident memory of the page's process ${ends("residentBytes")}`,
   ].join("\n");
 }

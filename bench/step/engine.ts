@@ -1,16 +1,16 @@
-/** What each engine of the comparison offers inside its page: the same step, taken as its own authors would take it. */
+/** The interface of an engine in its page: the same step for all, each written as its authors recommend. */
 
 import type { Problem } from "./problem.ts";
 
 export const backends = ["wasm", "webgpu"] as const;
 export type Backend = (typeof backends)[number];
 
-/** Throws where there is no GPU's work to leave out. */
+/** Throws for `dry` without a GPU. */
 export function checkDry(dry: boolean, backend: Backend): void {
-  if (dry && backend !== "webgpu") throw new Error("--dry leaves out a GPU's work: it needs --provider webgpu.");
+  if (dry && backend !== "webgpu") throw new Error("--dry skips the GPU's computations: it needs --provider webgpu.");
 }
 
-/** The engines that run in a page; `other` is Hone as another checkout of it has it. */
+/** The engines that run in a page; `other` is Hone from another checkout. */
 export const pageEngines = ["hone", "other", "jax", "tfjs"] as const;
 export type PageEngine = (typeof pageEngines)[number];
 
@@ -23,29 +23,29 @@ export interface StepResult {
 
 /** Weights, moments and batch of one problem on one backend. */
 export interface Trainer {
-  /** Forward, backward, clip and AdamW; ends when the update is done and the loss is read. */
+  /** Forward, backward, clipping and AdamW; resolves when the update is done and the loss has been read. */
   step(): Promise<StepResult>;
   /**
-   * Makes a chain of `count` products of float32 matrices (n, n), each of the one before with the same right-hand side, so
-   * that copying in and out weighs little; each call of what it gives runs the chain and waits for its end.
+   * Creates a chain of `count` float32 products (n, n), each multiplying the last result by the same matrix, so that copies
+   * hardly count. Each call of the returned function runs the chain to its end.
    */
   products(n: number, count: number): Promise<() => Promise<void>>;
-  /** Bytes that the engine itself counts as its tensors on the device; null where it keeps no account. */
+  /** Bytes of device tensors by the engine's own count; null if it does not count. */
   tensorBytes(): number | null;
   dispose(): Promise<void>;
 }
 
-/** First values by parameter name; each may be taken once, so that no engine's memory is that of the benchmark. */
+/** Returns a parameter's start values, once each, so that the benchmark's copies do not count as the engine's memory. */
 export type TakeValues = (name: string) => Float32Array<ArrayBuffer>;
 
 export type Prepare = (problem: Problem, take: TakeValues, backend: Backend) => Promise<Trainer>;
 
-/** A matrix (n, n) whose products with others keep their size: every engine multiplies the same one. */
+/** A matrix (n, n) that preserves the magnitude of what it multiplies; the same for every engine. */
 export function squareMatrix(n: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: n * n }, (_, i) => (((i * 7919) % 1000) / 1000 - 0.5) / Math.sqrt(n / 12));
 }
 
-/** Cosines and sines of the rotary embedding, (T, D/2) each: the tables that an engine keeps as constants. */
+/** Cosines and sines of the rotary embedding, (T, D/2) each, which an engine uses as constants. */
 export function rotaryTables(frequencies: readonly number[], length: number) {
   const table = (wave: (angle: number) => number) =>
     Float32Array.from({ length: length * frequencies.length }, (_, i) => {

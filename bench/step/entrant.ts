@@ -1,4 +1,4 @@
-/** One engine at one problem as the command sees it: in a tab of its own, or PyTorch in a process of its own. */
+/** One engine on one problem, in its own tab; PyTorch runs in its own process. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import type { Change, MethodName, Size } from "./problem.ts";
 import type { Site } from "./site.ts";
 import { openTab, type Resident } from "./tab.ts";
 import { openTorch } from "./torch.ts";
-import type { Held, Opened, Sample } from "./worker.ts";
+import type { MemoryUse, Opened, Sample } from "./worker.ts";
 
 export const engineNames = [...pageEngines, "torch"] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -28,35 +28,35 @@ export interface Task {
   readonly size: Size;
   readonly method: MethodName;
   readonly change: Change;
-  /** The GPU computes nothing: what is left of a step is what the engine asks of the processor. */
+  /** The GPU computes nothing: only the processor's part of a step remains. */
   readonly dry: boolean;
 }
 
 export interface Entrant {
   readonly engine: EngineName;
   readonly version: string;
-  /** PyTorch computes natively, whatever is asked for. */
+  /** PyTorch always computes natively. */
   readonly backend: Backend | "native";
   readonly opened: Opened;
-  /** Resident memory of the same process before the engine came into it; null where the system does not tell. */
+  /** Resident memory of the process before it loaded the engine; null where the system does not report it. */
   readonly blank: Resident | null;
   steps(count: number): Promise<Sample>;
   matrixPeak(request: { readonly n: number; readonly count: number; readonly tries: number }): Promise<number>;
   resident(): Resident | null;
-  /** What the engine holds by the meters of its page; null for PyTorch. */
-  held(): Promise<Held | null>;
+  /** The engine's memory by the meters of its page; null for PyTorch. */
+  memoryUse(): Promise<MemoryUse | null>;
   /** Null for PyTorch. */
   bytesLoaded(): number | null;
   close(): Promise<void>;
 }
 
-/** Where entrants live: one browser, one server. */
+/** The browser and the server that all entrants share. */
 export interface Place {
   readonly context: BrowserContext;
   readonly site: Site;
 }
 
-/** Opens an engine and takes its first step. `host` names its tab's origin: another one for each tab of a browser. */
+/** Opens an engine and takes its first step. `host` is the origin of its tab; each tab of a browser needs its own. */
 export async function openEntrant(place: Place, host: string, task: Task): Promise<Entrant> {
   const { engine, backend } = task;
   if (engine === "torch") return openTorch(task);
@@ -73,7 +73,7 @@ export async function openEntrant(place: Place, host: string, task: Task): Promi
       steps: (count) => tab.call("steps", count),
       matrixPeak: (request) => tab.call("matrixPeak", request),
       resident: tab.resident,
-      held: () => tab.call("held"),
+      memoryUse: () => tab.call("memoryUse"),
       bytesLoaded: tab.bytesLoaded,
       close: tab.close,
     };
@@ -90,7 +90,7 @@ const packageOf = {
   tfjs: "@tensorflow/tfjs-core",
 } as const;
 
-/** Version of the package that computes; for Hone that of this checkout's ONNX Runtime Web. */
+/** Version of the engine's package; for Hone, of this checkout's ONNX Runtime Web. */
 function versionOf(engine: keyof typeof packageOf): string {
   const name = packageOf[engine];
   const manifest = JSON.parse(readFileSync(join(projectRoot, "node_modules", name, "package.json"), "utf8"));

@@ -1,4 +1,4 @@
-/** The arithmetic and the shape of the report: medians, spreads, paired ratios, rows and the table. */
+/** Arithmetic and layout of the report: medians, spreads, paired ratios, rows and the table. */
 
 export interface Row {
   readonly engine: string;
@@ -6,34 +6,34 @@ export interface Row {
   readonly backend: string;
   readonly size: string;
   readonly method: string;
-  /** Tokens of the batch, padding included, per second: by the median of the samples. */
+  /** Tokens of the batch per second, padding included, from the median sample. */
   readonly tokensPerSecond: number;
   readonly supervisedTokensPerSecond: number;
   /** (third quartile − first quartile) / median of the milliseconds per step. */
   readonly spread: number;
   readonly millisecondsPerStep: number;
-  /** See `peakBytesOf`; null where it could not be measured. */
+  /** See `peakBytesOf`; null when it could not be measured. */
   readonly peakBytes: number | null;
   readonly peakBytesOf:
     | "resident memory above the blank page's"
     | "live GPU buffers"
     | "resident memory above Python's";
-  /** Losses of the first two steps: the second proves gradients, clipping and AdamW. */
+  /** Losses of the first two steps; the second also depends on gradients, clipping and AdamW. */
   readonly loss: readonly [number, number];
   readonly gradientNorm: readonly [number, number];
-  /** Largest relative deviation of those losses from the median engine's, and of those norms. */
+  /** Largest relative deviation of these losses and norms from the median engine's. */
   readonly deviation: number;
   readonly normDeviation: number;
-  /** Hone's tokens per second over this engine's, taken round by round, and their median; null without Hone. */
+  /** Median over the rounds of Hone's speed divided by this engine's; null without Hone. */
   readonly ratioToHone: number | null;
   readonly timeToFirstStepMs: number;
   /** Uncompressed bytes of all files that the page loaded; null for PyTorch. */
   readonly bytesLoaded: number | null;
-  /** Floating-point operations of the step's matrix products per second over the same runtime's `matrixPeak`. */
+  /** FLOP/s of the step's matrix products divided by the same runtime's `matrixPeak`. */
   readonly shareOfPeak: number;
 }
 
-/** An engine that threw, or whose figures are not those of the others. */
+/** An engine that threw, or whose results differ from the others. */
 export interface Failure {
   readonly engine: string;
   readonly backend: string;
@@ -49,14 +49,14 @@ export interface MatrixPeak {
   readonly gflops: number;
 }
 
-/** What one size and method gives. */
+/** The result for one size and method. */
 export interface Comparison {
   readonly rows: readonly Row[];
   readonly failures: readonly Failure[];
   readonly matrixPeak: readonly MatrixPeak[];
 }
 
-/** What `--json` writes: of the peaks of one engine on one backend, which each comparison measures anew, the highest. */
+/** The content of `--json`; of several measured peaks per engine and backend it has the highest. */
 export function reportOf<Machine>(machine: Machine, comparisons: readonly Comparison[]) {
   const highest = new Map<string, MatrixPeak>();
   for (const found of comparisons.flatMap(({ matrixPeak }) => matrixPeak)) {
@@ -94,13 +94,13 @@ export const median = (values: readonly number[]) => quantile(values, 0.5);
 export const spreadOf = (values: readonly number[]) =>
   (quantile(values, 0.75) - quantile(values, 0.25)) / median(values);
 
-/** Median of a[i]/b[i]: pairs were measured next to each other, so that what slows the machine slows both. */
+/** Median of a[i]/b[i]; each pair was measured together, so that a slow machine slows both. */
 export function pairedRatio(a: readonly number[], b: readonly number[]): number {
   if (a.length !== b.length) throw new Error(`${a.length} samples cannot be paired with ${b.length}.`);
   return median(a.map((value, i) => value / (b[i] ?? Number.NaN)));
 }
 
-/** Largest |value − median| / |median| of each engine's figures, figure by figure; not finite where a figure is not. */
+/** Largest |value − median| / |median| over each engine's figures; not finite when a figure is not. */
 export function deviations(figures: readonly (readonly number[])[]): number[] {
   return figures.map((own) =>
     Math.max(
@@ -112,7 +112,7 @@ export function deviations(figures: readonly (readonly number[])[]): number[] {
   );
 }
 
-/** Columns of text, the first to the left and numbers to the right. */
+/** Columns of text; the first is left-aligned, numbers are right-aligned. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]) =>
@@ -123,13 +123,13 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), ...rows.map(line)].join("\n");
 }
 
-/** Mebibytes, or a dash for what was not measured. */
+/** Mebibytes, or a dash when not measured. */
 export const bytesText = (bytes: number | null) => (bytes === null ? "–" : (bytes / 2 ** 20).toFixed(1));
 
-/** A dash for what nothing was computed for. */
+/** A dash for NaN. */
 const orDash = (value: number, text: (value: number) => string) => (Number.isNaN(value) ? "–" : text(value));
 
-/** The rows of one size and method for a person to read. */
+/** The table of one size and method. */
 export function rowsTable(rows: readonly Row[]): string {
   return table(
     [

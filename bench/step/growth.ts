@@ -1,4 +1,4 @@
-/** How Hone's step grows with one thing while all else stays: each setting in a tab of its own, all of them in turn. */
+/** Measures how Hone's step grows with one dimension; each setting has its own tab, and all step in turn. */
 
 import type { Backend } from "./engine.ts";
 import { type Entrant, openEntrant, type Place } from "./entrant.ts";
@@ -8,14 +8,14 @@ import { peakOf, type Runner, takeRounds, warmUp } from "./rounds.ts";
 
 const tokens = 1024;
 
-/** What may grow, and through which values. */
+/** The dimensions that grow, and their values. */
 const settings = {
-  /** At the same number of tokens, so that only attention has more to do. */
+  /** With a constant number of tokens, so that only attention grows. */
   length: [64, 128, 256, 512, 1024].map((length) => ({ length, rows: tokens / length })),
   batch: [1, 2, 4, 8].map((rows) => ({ rows })),
   depth: [2, 4, 8, 16].map((layers) => ({ layers })),
   vocabulary: [512, 2048, 8192, 24_576, 49_152].map((vocabulary) => ({ vocabulary })),
-  /** Under a large head, where the number of supervised positions tells most. */
+  /** With a large head, where the number of supervised positions matters most. */
   supervised: [0.1, 1].map((supervised) => ({ supervised, vocabulary: 49_152, layers: 2 })),
 } satisfies Record<string, Change[]>;
 
@@ -29,7 +29,7 @@ export interface GrowthRow extends Change {
   readonly millisecondsPerStep: number;
   readonly tokensPerSecond: number;
   readonly spread: number;
-  /** Time per token over that of the first setting, round by round, and their median. */
+  /** Median over the rounds of the time per token divided by that of the first setting. */
   readonly timePerToken: number;
   readonly peakBytes: number | null;
 }
@@ -84,7 +84,7 @@ export async function measureGrowth(place: Place, request: GrowthRequest): Promi
   }
 }
 
-/** The rows for a person to read. */
+/** The table of the rows. */
 export function growthTable(growth: Growth, rows: readonly GrowthRow[]): string {
   const changing = Object.keys(settings[growth][0] ?? {}) as (keyof Change)[];
   return table(

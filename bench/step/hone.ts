@@ -1,4 +1,4 @@
-/** Hone's own step: its program over compiled artifacts, as a run of the page takes it, without the page. */
+/** Hone's step: the program of a run over compiled artifacts, without the page. */
 
 import { graphArtifact } from "../../scripts/harness/graphArtifact.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
@@ -33,7 +33,7 @@ export const prepare: Prepare = async ({ model, method, batch }, take, backend) 
       const right = b.input("right", "float32", [n, n]);
       let product = b.input("left", "float32", [n, n]);
       for (let i = 0; i < count; i++) product = b.matMul(product, right);
-      // One row comes back: enough to wait for, and little to copy.
+      // Reading back one row waits for the result and copies little.
       const row = b.gather(product, b.constant("int32", [1], Int32Array.of(0)));
       const session = await runtime.session(graphArtifact("eval", `products ${n} ${count}`, b.finish({ row })));
       const inputs = {

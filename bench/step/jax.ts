@@ -1,6 +1,6 @@
 /**
- * The step in jax-js: one `jit` over forward, backward, clipping and AdamW, after its README. Every array is consumed by the
- * function it is handed to; `.ref` keeps it for another use.
+ * The step in jax-js, as in its README: one `jit` over forward, backward, clipping and AdamW. A function consumes its array
+ * arguments; `.ref` keeps an array for another use.
  */
 
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
@@ -55,7 +55,7 @@ function lossOf(config: LlamaConfig, { rows, length }: Problem["shape"], weights
   given("cos").dispose();
   given("sin").dispose();
 
-  // Only supervised positions are of interest, so the norm and the head see no others.
+  // Only supervised positions go through the norm and the head.
   const hidden = rmsNorm(np.take(x, given("index"), 0), weight("model.norm"), epsilon);
   const logits = np.matmul(hidden, weight("model.embed_tokens").transpose());
   const isTarget = given("targets").equal(np.arange(config.vocab_size));
@@ -119,7 +119,7 @@ export const prepare: Prepare = async ({ model, config, method, shape, batch }, 
       const corrections = np.array([learningRate / (1 - beta1 ** updates), 1 / Math.sqrt(1 - beta2 ** updates)]);
       const next = update(trained, first, second, tree.ref(frozen), inputs, corrections);
       ({ trained, first, second } = next);
-      // The loss first: reading it dispatches the whole program, where each of the others would prepare it once more.
+      // Reads the loss first: that dispatches the whole program, while each other output would prepare it again.
       const [loss = Number.NaN] = await next.loss.data();
       const [gradientNorm = Number.NaN] = await next.norm.data();
       await blockUntilReady([trained, first, second]);

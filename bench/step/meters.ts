@@ -1,23 +1,23 @@
-/** Counts what an engine holds, from outside of it: bytes in live GPU buffers, and bytes of its WebAssembly memories. */
+/** Measures an engine's memory from outside: bytes of live GPU buffers and of WebAssembly memories. */
 
 export interface Meters {
-  /** Peak of the bytes in GPU buffers that were created and not yet destroyed. */
+  /** Peak bytes of GPU buffers that were created and not yet destroyed. */
   gpuPeakBytes(): number;
   gpuBytes(): number;
-  /** Bytes of all WebAssembly memories that JavaScript made, which only ever grow. */
+  /** Bytes of all WebAssembly memories that JavaScript created; they never shrink. */
   wasmBytes(): number;
 }
 
 /**
- * Leaves out all that the GPU would compute from here on. Buffers are made, and work is recorded and handed over, as ever: what
- * is left is what an engine asks of the processor.
+ * Skips all later GPU computations. Buffers are still created, and commands are recorded and submitted, so only the
+ * processor's part of a step remains.
  */
 export function leaveOutKernels(): void {
   GPUComputePassEncoder.prototype.dispatchWorkgroups = () => undefined;
   GPUComputePassEncoder.prototype.dispatchWorkgroupsIndirect = () => undefined;
 }
 
-/** Wraps the constructors before an engine is loaded. A buffer that is dropped without `destroy` stays counted. */
+/** Wraps the constructors; call it before loading an engine. A buffer that is never destroyed stays counted. */
 export function installMeters(): Meters {
   let live = 0;
   let peak = 0;

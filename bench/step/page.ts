@@ -1,4 +1,4 @@
-/** The page of one engine: hands each call to the worker in which the engine lives, as on Hone's own page. */
+/** The page of one engine: forwards each call to the engine's worker, as Hone's page does. */
 
 import type { Calls } from "./worker.ts";
 
@@ -17,7 +17,7 @@ worker.onerror = (event) => {
   waiting.clear();
 };
 
-/** Called by the command, with plain data. */
+/** The command calls this with plain data. */
 const call = (name: keyof Calls, argument: unknown) =>
   new Promise<unknown>((resolve, reject) => {
     const id = calls++;

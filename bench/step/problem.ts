@@ -1,4 +1,4 @@
-/** One step of supervised fine-tuning as every engine takes it: a Llama of a size, seeded weights, one masked batch. */
+/** The problem for every engine: a Llama of a given size, seeded weights, and one masked batch. */
 
 import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
@@ -15,17 +15,17 @@ export type Size = (typeof sizes)[number];
 export const methods = ["full", "lora"] as const;
 export type MethodName = (typeof methods)[number];
 
-/** Changes to a size for a curve of growth; what is left out stays as it is. */
+/** Changes to a size for a growth curve; missing fields keep their value. */
 export interface Change {
   readonly rows?: number;
   readonly length?: number;
   readonly layers?: number;
   readonly vocabulary?: number;
-  /** Share of the tokens that is supervised. */
+  /** Share of supervised tokens. */
   readonly supervised?: number;
 }
 
-/** 0.26, 5.8 and 29.5 million parameters with a tied head; widths as in models of their kind. */
+/** 0.26, 5.8 and 29.5 million parameters with a tied head; usual widths for such models. */
 const shapes: { readonly [size in Size]: Readonly<Record<string, number>> } = {
   tiny: {
     vocab_size: 512,
@@ -53,7 +53,7 @@ const shapes: { readonly [size in Size]: Readonly<Record<string, number>> } = {
   },
 };
 
-/** What of the step is the same whatever is measured. */
+/** The optimizer settings, equal for all measurements. */
 export const optimizer = {
   learningRate: 1e-3,
   beta1: 0.9,
@@ -73,16 +73,16 @@ export const lora = {
 export interface Problem {
   readonly size: Size;
   readonly model: ModelDefinition;
-  /** Of the same model, for the engines that write it themselves. */
+  /** Config of the same model, for engines that implement it themselves. */
   readonly config: LlamaConfig;
   readonly method: Method;
   readonly shape: BatchShape;
   readonly batch: Batch;
-  /** Values of every parameter of the model and its adapter, drawn anew at each call: nothing is kept. */
+  /** Draws the values of every parameter of the model and its adapter; each call draws again, so nothing stays in memory. */
   readonly values: () => Map<string, Float32Array<ArrayBuffer>>;
 }
 
-/** The problem of a size: 4 rows of 128 tokens of which the second half is supervised, unless `change` says otherwise. */
+/** The problem of a size: by default 4 rows of 128 tokens, with a supervised second half. */
 export function problemOf(size: Size, methodName: MethodName, change: Change = {}): Problem {
   const base = shapes[size];
   const { rows = 4, length = 128, supervised = 0.5 } = change;
@@ -97,14 +97,14 @@ export function problemOf(size: Size, methodName: MethodName, change: Change = {
   };
   const model = defineModel(json);
   const method: Method = methodName === "full" ? { kind: "full" } : lora;
-  const learnt = Math.max(1, Math.round((length - 1) * supervised));
-  const shape = { rows, length, supervised: rows * learnt };
+  const targets = Math.max(1, Math.round((length - 1) * supervised));
+  const shape = { rows, length, supervised: rows * targets };
   const random = createRandom(7);
   const examples = Array.from({ length: rows }, (_, row) => ({
     origin: { source: 0, name: "random tokens", row, line: row + 1 },
     ids: Int32Array.from({ length }, () => random.below(model.vocabulary)),
-    mask: new Uint8Array(length).fill(1, length - learnt),
-    // Of unequal weight, so that an engine that leaves the weights out has another loss.
+    mask: new Uint8Array(length).fill(1, length - targets),
+    // Unequal weights, so that an engine without loss weights has another loss.
     weights: Float32Array.from({ length }, (_, i) => 1 - (i % 2) / 2),
   }));
   return {
@@ -118,7 +118,7 @@ export function problemOf(size: Size, methodName: MethodName, change: Change = {
   };
 }
 
-/** Normal weights of 1/√in, so that signals keep their size; norms near 1; the adapter as a run begins with it. */
+/** Normal weights of deviation 1/√in, which preserve magnitudes; norms near 1; the adapter's usual start values. */
 function firstValues(model: ModelDefinition, method: Method): Map<string, Float32Array<ArrayBuffer>> {
   const specs = parametersOf(model, method);
   const adapter = initialAdapter(specs, 3);
@@ -139,12 +139,12 @@ function firstValues(model: ModelDefinition, method: Method): Map<string, Float3
   return values;
 }
 
-/** Angular frequencies of the rotary embedding, one for each pair of a head. */
+/** Angular frequencies of the rotary embedding, one per pair of a head. */
 export const frequenciesOf = ({ layers: [first] }: ModelDefinition) => first?.rope?.frequencies ?? [];
 
 /**
- * Floating-point operations of the step's matrix products, 2 per multiplication with its addition: forward once; backward
- * once for what flows on and once for each trained weight. Attention counts whole rows; only supervised positions have a head.
+ * Floating-point operations of the step's matrix products, 2 per multiply-add: once forward, once backward for activations and
+ * once for each trained weight. Attention counts whole rows; the head counts supervised positions only.
  */
 export function matrixOperations({ model, method, shape }: Pick<Problem, "model" | "method" | "shape">): number {
   const tokens = shape.rows * shape.length;

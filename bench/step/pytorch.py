@@ -1,7 +1,7 @@
 """
-The step in PyTorch, eager, on the processor with all its cores. `pytorch.py FOLDER` says that it is there before it loads
-PyTorch, so that its bare memory can be taken; then a line of JSON in asks for something and a line of JSON out answers.
-FOLDER holds problem.json and weights.bin, as torch.ts writes them.
+The step in PyTorch, eager, on all cores of the processor. `pytorch.py FOLDER` answers once before it loads PyTorch, so that
+the memory of plain Python can be measured. After that each line of JSON on stdin is a request, and a line of JSON on stdout
+is its answer. FOLDER contains problem.json and weights.bin from torch.ts.
 """
 
 import json
@@ -17,7 +17,7 @@ def answer(value):
 
 
 def build():
-    """Everything that needs PyTorch; gives the functions that the lines ask for."""
+    """Loads PyTorch and the problem; returns the functions that requests name."""
     import torch
     import torch.nn.functional as F
 
@@ -131,5 +131,5 @@ for line in sys.stdin:
             answer({"value": {**calls["step"](), "version": calls["version"]}})
         else:
             answer({"value": calls[request["name"]](**request["arguments"])})
-    except Exception as error:  # The command says what went wrong, as for every engine.
+    except Exception as error:  # The command reports the error, as for every engine.
         answer({"failure": f"{type(error).__name__}: {error}"})

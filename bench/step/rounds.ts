@@ -1,27 +1,27 @@
-/** Engines that step in turn: a sample of each in every round, so that what slows the machine slows all of them. */
+/** Lets engines step in turn, one sample each per round, so that a slow machine slows all of them. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Entrant } from "./entrant.ts";
 import type { Row } from "./figures.ts";
 import type { Sample } from "./worker.ts";
 
-/** A sample takes at least so many milliseconds: as many steps as that needs. */
+/** A sample has as many steps as fit in this many milliseconds, at least one. */
 const sampleMs = 300;
-/** Milliseconds of steps before the first that counts. */
+/** Milliseconds of warm-up steps. */
 const warmUpMs = 3000;
 
 export interface Runner {
   readonly entrant: Entrant;
-  /** The second step: with the first, what warms up. */
+  /** The second step, part of the warm-up. */
   readonly second: Sample;
   readonly stepsPerSample: number;
-  /** Milliseconds per step, a sample for each round. */
+  /** Milliseconds per step, one sample per round. */
   readonly samples: number[];
 }
 
 /**
- * Takes the second step, and further ones until it is warm: a browser compiles WebAssembly anew, and better, while it runs.
- * Settles how many steps a sample has.
+ * Takes the second step and more until the engine is warm, because browsers recompile WebAssembly while it runs. Also chooses
+ * the number of steps per sample.
  */
 export async function warmUp(entrant: Entrant): Promise<Runner> {
   const second = await entrant.steps(1);
@@ -32,7 +32,7 @@ export async function warmUp(entrant: Entrant): Promise<Runner> {
   return { entrant, second, stepsPerSample: Math.max(1, Math.ceil(sampleMs / last)), samples: [] };
 }
 
-/** Lets all runners step in turn; one that throws is handed to `failed` and has no further turn. */
+/** Lets all runners step in turn. A runner that throws is passed to `failed` and stops. */
 export async function takeRounds(
   runners: readonly Runner[],
   repeats: number,
@@ -48,18 +48,18 @@ export async function takeRounds(
         left.delete(runner);
         failed(runner, error);
       }
-      // Threads of an engine may look for work for a while before they sleep.
+      // An engine's threads may spin for a while before they sleep.
       await pause(30);
     }
   }
   return [...left];
 }
 
-/** The most memory that an entrant has held so far: of the kind that its backend computes in. */
+/** An entrant's peak memory so far, of the kind that its backend uses. */
 export async function peakOf(entrant: Entrant): Promise<Pick<Row, "peakBytes" | "peakBytesOf">> {
   const { backend, blank } = entrant;
-  const held = await entrant.held();
-  if (backend === "webgpu") return { peakBytes: held?.gpuPeakBytes ?? null, peakBytesOf: "live GPU buffers" };
+  const use = await entrant.memoryUse();
+  if (backend === "webgpu") return { peakBytes: use?.gpuPeakBytes ?? null, peakBytesOf: "live GPU buffers" };
   const now = entrant.resident();
   return {
     peakBytes: now && blank && now.peakBytes - blank.peakBytes,

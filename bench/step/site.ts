@@ -1,4 +1,4 @@
-/** Builds the engines' pages for production and serves them, each engine at a host of its own, cross-origin isolated. */
+/** Builds the engines' pages for production and serves them, cross-origin isolated, each engine at its own host. */
 
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -10,9 +10,9 @@ import { isolationHeaders } from "../../scripts/isolation.mjs";
 import { projectRoot } from "../../scripts/setup.mjs";
 
 export interface Site {
-  /** Address of the page at a host of its own below localhost: another site to Chromium, so another renderer process. */
+  /** Address of the page at its own host below localhost, which gets its own renderer process in Chromium. */
   addressOf(host: string): string;
-  /** Bytes of all files that were served to a host, uncompressed. */
+  /** Uncompressed bytes of all files served to a host. */
   bytesLoaded(host: string): number;
   dispose(): Promise<void>;
 }
@@ -25,8 +25,8 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * TensorFlow.js sends the text of its factory to its thread workers, where the one variable from outside of it is looked for
- * by its name, which minifying changes: it becomes a property, absent there as it was.
+ * TensorFlow.js sends the source of its factory to its thread workers. The factory checks one outer variable by name, and
+ * minifying changes that name. So the plugin makes it a property, which is equally absent in the workers.
  */
 const threadedFactory: Plugin = {
   name: "hone:threaded-factory",
@@ -37,8 +37,8 @@ const threadedFactory: Plugin = {
 };
 
 /**
- * Leads `hone:other` to the Hone of another checkout, with its packages and its form of the same problem; where there is none,
- * to a module that says so.
+ * Resolves `hone:other` to the Hone of another checkout, with its packages and its form of the same problem. Without a
+ * checkout it resolves to a module that throws.
  */
 const otherHone = (checkout: string | null): Plugin => ({
   name: "hone:other",
@@ -48,18 +48,18 @@ const otherHone = (checkout: string | null): Plugin => ({
     const file = (name: string) => JSON.stringify(join(checkout ?? "", "bench", "step", name));
     return checkout
       ? `export { prepare } from ${file("hone.ts")}; export { problemOf } from ${file("problem.ts")};`
-      : `export const problemOf = () => { throw new Error("No other checkout was named: --beside FOLDER does."); };
+      : `export const problemOf = () => { throw new Error("No other checkout was given: use --beside FOLDER."); };
          export const prepare = problemOf;`;
   },
 });
 
 /**
- * Builds into a folder of the process's own, which `dispose` removes. `beside` is the root of another checkout, installed, or
- * null. Throws where it has no Hone to measure.
+ * Builds into a temporary folder, which `dispose` removes. `beside` is the root of another installed checkout, or null. Throws
+ * when that has no Hone to measure.
  */
 export async function serveEngines(beside: string | null): Promise<Site> {
   if (beside !== null && !existsSync(join(beside, "bench", "step", "hone.ts"))) {
-    throw new Error(`${beside} has no bench/step/hone.ts: --beside takes the root of another checkout of Hone.`);
+    throw new Error(`${beside} has no bench/step/hone.ts: --beside needs the root of another checkout of Hone.`);
   }
   const folder = join(projectRoot, "node_modules", ".cache", "hone", `bench-${process.pid}`);
   await build({

@@ -1,4 +1,4 @@
-/** A tab as the command sees it: an engine's worker to call, and the memory of the process that it lives in. */
+/** A tab for the command: calls to the engine's worker, and the memory of its process. */
 
 import { readFileSync } from "node:fs";
 import type { BrowserContext, CDPSession, Page } from "playwright";
@@ -7,7 +7,7 @@ import type { Calls } from "./worker.ts";
 
 export interface Tab {
   call<Name extends keyof Calls>(name: Name, ...argument: Parameters<Calls[Name]>): ReturnType<Calls[Name]>;
-  /** Now and at most, in bytes; null where the system tells neither. */
+  /** Current and peak bytes; null where the system reports neither. */
   resident(): Resident | null;
   bytesLoaded(): number;
   close(): Promise<void>;
@@ -18,7 +18,7 @@ export interface Resident {
   readonly peakBytes: number;
 }
 
-/** Resident memory of a process as Linux counts it (VmRSS, VmHWM); null elsewhere. */
+/** Resident memory of a process on Linux (VmRSS, VmHWM); null elsewhere. */
 export function residentOf(pid: number): Resident | null {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -29,15 +29,15 @@ export function residentOf(pid: number): Resident | null {
   }
 }
 
-/** Opens the page at a host of its own and waits until its worker answers. */
+/** Opens the page at its own host and waits until its worker answers. */
 export async function openTab(context: BrowserContext, site: Site, host: string): Promise<Tab> {
   const browser = context.browser();
   if (!browser) throw new Error("The browser is gone.");
   const session = await browser.newBrowserCDPSession();
   const page = await context.newPage();
-  // A promise of the page that its own end would leave open.
+  // A call to a page that crashes would never settle.
   const crashed = new Promise<never>((_, reject) => {
-    page.once("crash", () => reject(new Error("The page crashed: most often, its process ran out of memory.")));
+    page.once("crash", () => reject(new Error("The page crashed, usually because its process ran out of memory.")));
   });
   crashed.catch(() => {});
   await page.goto(site.addressOf(host));
@@ -60,8 +60,8 @@ export async function openTab(context: BrowserContext, site: Site, host: string)
 const closePage = (page: Page) => page.close().catch(() => {});
 
 /**
- * The renderer process that is busy while `work` runs, twice in turn and much more so than any other: nothing else says which
- * process a page lives in. Null where the browser does not tell the processes' time.
+ * The page's renderer process: twice in a row the process that is by far the busiest while `work` runs. Nothing else identifies
+ * it. Null where the browser does not report processor times.
  */
 async function processOf(session: CDPSession, work: () => Promise<void>): Promise<number | null> {
   const renderers = async () => {
@@ -80,7 +80,7 @@ async function processOf(session: CDPSession, work: () => Promise<void>): Promis
       busiest = found;
     }
   } catch {
-    // Not every browser tells.
+    // Not every browser reports processor times.
   }
   return null;
 }

@@ -1,6 +1,6 @@
 /**
- * The step in TensorFlow.js: variables, `variableGrads` and an AdamW of tensor operations in one `tidy`, for its own Adam
- * neither decays weights nor clips. Weights are kept as (in, out), the layout of its dense layers and of its fast product.
+ * The step in TensorFlow.js: variables, `variableGrads` and an AdamW of tensor operations in one `tidy`, because its own Adam
+ * has neither weight decay nor clipping. Weights are (in, out), the layout of its dense layers and of its fast product.
  */
 
 import * as tf from "@tensorflow/tfjs-core";
@@ -34,7 +34,7 @@ async function start(backend: Backend): Promise<void> {
   await tf.ready();
 }
 
-/** Product of two matrices whose gradient transposes first: the wasm backend multiplies fast only what is not transposed. */
+/** A matrix product whose gradient transposes explicitly, because the wasm backend is fast only without transposition. */
 const transposing = tf.customGrad((...given: (tf.Tensor | tf.GradSaveFunc)[]) => {
   const [a, b, save] = given as [tf.Tensor2D, tf.Tensor2D, tf.GradSaveFunc];
   save([a, b]);
@@ -50,7 +50,7 @@ const transposing = tf.customGrad((...given: (tf.Tensor | tf.GradSaveFunc)[]) =>
 const product = (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
   tf.getBackend() === "wasm" ? transposing(a, b) : tf.matMul(a, b);
 
-/** Rows of a table. The gradient adds rows by `scatterND`, for the wasm backend has no segment sum. */
+/** Rows of a table. Its gradient uses `scatterND`, because the wasm backend has no segment sum. */
 const rowsOf = (table: tf.Tensor, index: tf.Tensor1D) =>
   tf.customGrad((...given: (tf.Tensor | tf.GradSaveFunc)[]) => {
     const [table] = given as [tf.Tensor2D];
@@ -91,7 +91,7 @@ function lossOf(config: LlamaConfig, { rows, length }: Problem["shape"], weights
     const queries = rotate(split(linear(at("self_attn.q_proj"), normal), heads), given("cos"), given("sin"));
     const keys = rotate(split(linear(at("self_attn.k_proj"), normal), keyHeads), given("cos"), given("sin"));
     const values = split(linear(at("self_attn.v_proj"), normal), keyHeads);
-    // The queries of a key head are one block of rows, so that keys and values are never repeated.
+    // The queries of a key head form one block of rows, so keys and values are never repeated.
     const block = [rows * keyHeads, (heads / keyHeads) * length, size];
     const keyBlock = [rows * keyHeads, length, size];
     const scaled = tf.reshape(tf.mul(queries, size ** -0.5), block);
@@ -124,7 +124,7 @@ export const prepare: Prepare = async ({ model, config, method, shape, batch }, 
   for (const { name, shape, trainable } of parametersOf(model, method)) {
     const value = tf.tidy(() => {
       const given = tf.tensor(take(name), [...shape]);
-      // A dense layer's kernel is (in, out); the table of embeddings is looked up by row and stays (V, D).
+      // A dense layer's kernel is (in, out); the embedding table is read by row and stays (V, D).
       return shape.length === 2 && !name.endsWith("embed_tokens.weight") ? tf.transpose(given) : given;
     });
     if (!trainable) {
@@ -151,7 +151,7 @@ export const prepare: Prepare = async ({ model, config, method, shape, batch }, 
   const variables = trained.map(({ variable }) => variable);
   let updates = 0;
 
-  /** One update in place; gives (2): loss and gradient norm. */
+  /** One update in place; returns (2): loss and gradient norm. */
   const update = (): tf.Tensor1D => {
     const inputs = {
       ids: tf.tensor1d(batch.inputIds, "int32"),
@@ -162,10 +162,10 @@ export const prepare: Prepare = async ({ model, config, method, shape, batch }, 
     };
     const { value, grads } = tf.variableGrads(() => lossOf(config, shape, weights, inputs), variables);
     const gradients = trained.map(({ variable }) => grads[variable.name] as tf.Tensor);
-    // Not addN, which is 0 for scalars on the WebGPU backend of 4.22.
+    // Not addN, which gives 0 for scalars on the WebGPU backend of 4.22.
     const norm = tf.sqrt(tf.sum(tf.stack(gradients.map((g) => tf.sum(tf.square(g))))));
     const clip = tf.minimum(tf.div(maxGradNorm, tf.add(norm, 1e-6)), 1);
-    // The bias corrections go into two factors: fewer passes over every tensor.
+    // Folding the bias corrections into two factors saves passes over every tensor.
     const stepSize = learningRate / (1 - beta1 ** updates);
     const root = 1 / Math.sqrt(1 - beta2 ** updates);
     trained.forEach(({ variable, first, second }, index) => {

@@ -1,4 +1,4 @@
-/** PyTorch as an entrant: finds a Python that has it, hands it the problem in files, and talks to it line by line. */
+/** PyTorch as an entrant: finds a Python with it, passes the problem in files, and communicates line by line. */
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ import type { Sample } from "./worker.ts";
 
 const python = process.env.PYTHON || "python3";
 
-/** Whether the Python that PYTHON names, or python3, has PyTorch. */
+/** Whether PYTHON, or else python3, has PyTorch. */
 export function hasTorch(): boolean {
   return spawnSync(python, ["-c", "import torch"], { stdio: "ignore" }).status === 0;
 }
@@ -32,12 +32,12 @@ export async function openTorch({ size, method, change }: Omit<Task, "engine" | 
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async <T>(): Promise<T> => {
     const { value, done } = await lines.next();
-    if (done) throw new Error("PyTorch ended; what it said is above.");
+    if (done) throw new Error("PyTorch ended; its output is above.");
     const { failure, ...answer } = JSON.parse(value) as T & { failure?: string };
     if (failure !== undefined) throw new Error(failure);
     return answer as T;
   };
-  const ask = async <T>(name: string, args: object = {}): Promise<T> => {
+  const request = async <T>(name: string, args: object = {}): Promise<T> => {
     child.stdin.write(`${JSON.stringify({ name, arguments: args })}\n`);
     return (await next<{ value: T }>()).value;
   };
@@ -50,17 +50,17 @@ export async function openTorch({ size, method, change }: Omit<Task, "engine" | 
   try {
     await next();
     const blank = resident();
-    const { version, ...first } = await ask<StepResult & { version: string }>("open");
+    const { version, ...first } = await request<StepResult & { version: string }>("open");
     return {
       engine: "torch",
       backend: "native",
       version,
       opened: { ...first, timeToFirstStepMs: performance.now() - began },
       blank,
-      steps: (count) => ask<Sample>("steps", { count }),
-      matrixPeak: (request) => ask<number>("matrixPeak", request),
+      steps: (count) => request<Sample>("steps", { count }),
+      matrixPeak: (chain) => request<number>("matrixPeak", chain),
       resident,
-      held: async () => null,
+      memoryUse: async () => null,
       bytesLoaded: () => null,
       close,
     };
@@ -70,7 +70,7 @@ export async function openTorch({ size, method, change }: Omit<Task, "engine" | 
   }
 }
 
-/** problem.json, and weights.bin with the float32 values of every parameter in the order of the list. */
+/** Writes problem.json, and weights.bin with the float32 values of every parameter in the order of the list. */
 function writeProblem(
   folder: string,
   { size, method: methodName, change }: Pick<Task, "size" | "method" | "change">,

@@ -1,4 +1,4 @@
-/** The worker of one engine: loads it, makes its trainer, takes steps by the clock. */
+/** The worker of one engine: loads it, creates its trainer and times its steps. */
 
 import type { Backend, PageEngine, Prepare, StepResult, Trainer } from "./engine.ts";
 import { installMeters, leaveOutKernels } from "./meters.ts";
@@ -14,7 +14,7 @@ export interface Task {
 }
 
 export interface Opened extends StepResult {
-  /** Milliseconds from nothing to the end of the first step: loading, building, compiling and stepping. */
+  /** Milliseconds from the start to the end of the first step: loading, building, compiling and stepping. */
   readonly timeToFirstStepMs: number;
 }
 
@@ -23,7 +23,7 @@ export interface Sample extends StepResult {
   readonly milliseconds: readonly number[];
 }
 
-export interface Held {
+export interface MemoryUse {
   readonly gpuPeakBytes: number;
   readonly gpuBytes: number;
   readonly wasmBytes: number;
@@ -39,8 +39,8 @@ const engines: { readonly [engine in PageEngine]: () => Promise<{ prepare: Prepa
 };
 let trainer: Trainer | null = null;
 
-async function problemFor(engine: PageEngine, ...asked: Parameters<typeof problemOf>) {
-  return engine === "other" ? (await import("hone:other")).problemOf(...asked) : problemOf(...asked);
+async function problemFor(engine: PageEngine, ...parameters: Parameters<typeof problemOf>) {
+  return engine === "other" ? (await import("hone:other")).problemOf(...parameters) : problemOf(...parameters);
 }
 
 function opened(): Trainer {
@@ -49,14 +49,14 @@ function opened(): Trainer {
 }
 
 const calls = {
-  /** Draws the first values, which is nobody's work, and then times the engine up to its first step. */
+  /** Draws the start values untimed, then times the engine up to its first step. */
   async open({ engine, backend, size, method, change, dry }: Task): Promise<Opened> {
     if (dry) leaveOutKernels();
     const problem = await problemFor(engine, size, method, change);
     const values = problem.values();
     const take = (name: string) => {
       const value = values.get(name);
-      if (!value) throw new Error(`There is no value of ${name}, or it was taken before.`);
+      if (!value) throw new Error(`There is no value of ${name}, or it was already taken.`);
       values.delete(name);
       return value;
     };
@@ -78,7 +78,7 @@ const calls = {
     return { loss: result.loss, gradientNorm: result.gradientNorm, milliseconds };
   },
 
-  async held(): Promise<Held> {
+  async memoryUse(): Promise<MemoryUse> {
     return {
       gpuPeakBytes: meters.gpuPeakBytes(),
       gpuBytes: meters.gpuBytes(),
@@ -87,7 +87,7 @@ const calls = {
     };
   },
 
-  /** GFLOP/s of a chain of large square products: the best of `tries`, after one that warms up. */
+  /** GFLOP/s of a chain of large square products: the best of `tries`, after one warm-up. */
   async matrixPeak({ n, count, tries }: { n: number; count: number; tries: number }): Promise<number> {
     const run = await opened().products(n, count);
     await run();
@@ -100,7 +100,7 @@ const calls = {
     return (2 * n ** 3 * count) / best / 1e6;
   },
 
-  /** Keeps this process busy, so that it can be told from the others. */
+  /** Keeps this process busy, so that it can be identified. */
   async spin(milliseconds: number): Promise<void> {
     const end = performance.now() + milliseconds;
     while (performance.now() < end);

@@ -1,4 +1,4 @@
-/** A headless Chromium of our own: its profile can outlive it and it can be killed like a tab that dies. */
+/** A headless Chromium with a profile that can outlive it; a test can kill it like a crashing tab. */
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,24 +8,24 @@ import { type Browser, type BrowserContext, chromium as devtools, type Page } fr
 import { chromiumFlags, hardwareFlags, installChromium } from "../chromium.mjs";
 
 export interface Headless {
-  /** The browser's one lasting context: what it stores is in the profile. */
+  /** The browser's persistent context, which stores its data in the profile. */
   readonly context: BrowserContext;
-  /** The tab that is open from the start. */
+  /** The first tab. */
   readonly page: Page;
-  /** Where others connect to it; see `connectTo`. */
+  /** Endpoint for other processes; see `connectTo`. */
   readonly endpoint: string;
-  /** SIGKILL to the browser and all its processes, in the middle of whatever they do. */
+  /** Sends SIGKILL to the browser and all its processes. */
   kill(): Promise<void>;
-  /** Closes the browser in order, and removes the profile unless it was given. */
+  /** Closes the browser properly, and removes the profile unless the caller gave one. */
   dispose(): Promise<void>;
 }
 
 export interface LaunchOptions {
-  /** Profile folder, kept afterwards; a new one, removed afterwards, when left out. */
+  /** Profile folder, which stays; by default a new folder that is removed at the end. */
   readonly profile?: string;
-  /** False starts a browser that finds no WebGPU adapter, "hardware" one that finds the machine's own; true when left out. */
+  /** False: no WebGPU adapter; "hardware": the machine's own; true (the default): an emulated one. */
   readonly webgpu?: boolean | "hardware";
-  /** False has pages without service workers: what one answers, Playwright cannot answer in its place. True when left out. */
+  /** False blocks service workers, because Playwright cannot intercept requests that one answers. True by default. */
   readonly serviceWorkers?: boolean;
 }
 
@@ -42,8 +42,7 @@ export const launchFor = (provider: "wasm" | "webgpu", address: string): Promise
   provider === "webgpu" ? launchWithGpu(address) : launchChromium({ webgpu: false });
 
 /**
- * Starts headless Chromium for measuring: with the machine's own GPU where a page at `address` finds one, else with an
- * emulated one.
+ * Starts headless Chromium for measuring, with the machine's GPU if a page at `address` finds it, else with an emulated one.
  */
 export async function launchWithGpu(address: string): Promise<Headless> {
   const browser = await launchChromium({ webgpu: "hardware" });
@@ -58,8 +57,8 @@ export async function launchWithGpu(address: string): Promise<Headless> {
 }
 
 /**
- * Starts headless Chromium, with WebGPU on the SwiftShader adapter unless it is declined, unpacking or downloading a Chromium when there is
- * none. Throws when it does not start, with what it said.
+ * Starts headless Chromium, by default with WebGPU on the SwiftShader adapter; unpacks or downloads a Chromium if there is none.
+ * Throws with Chromium's output when it does not start.
  */
 export async function launchChromium(options: LaunchOptions = {}): Promise<Headless> {
   const { executablePath, env } = await installChromium();
@@ -72,18 +71,18 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Headl
       "--no-first-run",
       "--mute-audio",
       "--disable-dev-shm-usage",
-      // A page in the background would be slowed down, and no one looks at these.
+      // Chromium would slow down background pages, and headless pages count as such.
       "--disable-background-timer-throttling",
       "--disable-backgrounding-occluded-windows",
       "--disable-renderer-backgrounding",
-      // No keyring of the desktop is asked for a password.
+      // Prevents a password prompt from the desktop's keyring.
       "--password-store=basic",
       "--use-mock-keychain",
       `--user-data-dir=${profile}`,
       "--remote-debugging-port=0",
       "about:blank",
     ],
-    // A process group of its own, so that one signal reaches the renderer and the GPU process as well.
+    // Its own process group, so that one signal also reaches the renderer and the GPU process.
     { env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe"], detached: process.platform !== "win32" },
   );
   const ended = new Promise<void>((resolve) => {
@@ -125,7 +124,7 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Headl
     const page = context.pages()[0] ?? (await context.newPage());
     const dispose = async () => {
       const session = await browser.newBrowserCDPSession();
-      // The browser may be gone before it answers.
+      // The browser may end before it answers.
       await Promise.race([session.send("Browser.close").catch(() => {}), ended]);
       const patience = setTimeout(signal, 10_000);
       await ended;

@@ -1,37 +1,36 @@
-/** What a first visit loads, in the order in which it is asked for: how much of it comes before the page can be used. */
+/** Measures the files that a first visit loads, in order, and how much of them comes before the page is usable. */
 
 import { gzipSync } from "node:zlib";
 import type { Page, Request } from "playwright";
 
-/** The page itself; the code of its workers; ONNX Runtime; what a first visit trains. */
+/** The page itself; the code of its workers; ONNX Runtime; the model and data of a first visit. */
 export type LoadedPart = "page" | "workers" | "runtime" | "model and data";
 
 export interface Loaded {
-  /** Relative to the page. */
+  /** Path relative to the page. */
   readonly path: string;
   readonly part: LoadedPart;
-  /** Bytes of the body, and of the body as a host would send it: gzip at its usual level. */
+  /** Bytes of the body; `gzip` is its size as a host would send it, at gzip's default level. */
   readonly bytes: number;
   readonly gzip: number;
-  /** Whether it was asked for before the page could be used. */
+  /** Whether it was requested before the page was usable. */
   readonly before: boolean;
 }
 
 /** The goal: bytes (gzip) of the page itself. */
 export const pageBudget = 350_000;
 
-/** Of a file that another one of `loaded` asked for: what a worker imports is the worker's. */
-function partOf(path: string, askedBy: string, loaded: ReadonlyMap<string, Loaded>): LoadedPart {
+/** The part of a file that `referrer` requested; a file that a worker imports belongs to the workers. */
+function partOf(path: string, referrer: string, loaded: ReadonlyMap<string, Loaded>): LoadedPart {
   if (/^(?:models|samples)\//.test(path)) return "model and data";
   if (/^assets\/ort[.-]/.test(path)) return "runtime";
-  const ofWorkers = /^assets\/entry-/.test(path) || loaded.get(askedBy)?.part === "workers";
-  return ofWorkers || loaded.get(askedBy)?.part === "runtime" ? "workers" : "page";
+  const ofWorkers = /^assets\/entry-/.test(path) || loaded.get(referrer)?.part === "workers";
+  return ofWorkers || loaded.get(referrer)?.part === "runtime" ? "workers" : "page";
 }
 
 /**
- * Opens the page in a browser that has never seen it, and follows it until a first visit's model and data are there. The
- * page can be used once its steps and a screen are in the document. What the service worker fetches for later visits, when
- * all of this is there, is not counted.
+ * Opens the page in a new browser and records its requests until the model and data of a first visit have loaded. The page is
+ * usable once its steps and a screen are in the document. Later requests of the service worker do not count.
  */
 export async function measureFirstLoad(page: Page, address: string): Promise<readonly Loaded[]> {
   const requests: Request[] = [];
@@ -52,13 +51,13 @@ export async function measureFirstLoad(page: Page, address: string): Promise<rea
   const loaded = new Map<string, Loaded>();
   for (const request of requests) {
     const path = request.url().slice(address.length) || "index.html";
-    // A file that is asked for in parts counts once, whole.
+    // A file requested in ranges counts once, with its whole size.
     if (loaded.has(path)) continue;
-    const askedBy = (await request.allHeaders()).referer?.slice(address.length) ?? "";
+    const referrer = (await request.allHeaders()).referer?.slice(address.length) ?? "";
     const body = Buffer.from(await (await fetch(request.url())).arrayBuffer());
     loaded.set(path, {
       path,
-      part: partOf(path, askedBy, loaded),
+      part: partOf(path, referrer, loaded),
       bytes: body.length,
       gzip: gzipSync(body).length,
       before: request.timing().startTime < usableAt,

@@ -1,4 +1,4 @@
-/** An artifact of a graph that a test or a bench wrote by hand. */
+/** Artifacts of handwritten graphs, for tests and benchmarks. */
 
 import { lazyArtifact } from "../../src/artifacts/artifact.ts";
 import type { Artifact } from "../../src/artifacts/contract.ts";
@@ -11,7 +11,7 @@ export const graphArtifact = (
   aliases: Artifact["aliases"] = {},
 ): Artifact => lazyArtifact({ kind, key, inputs: graph.inputs, outputs: graph.outputs, aliases }, () => graph);
 
-/** An artifact for a runtime that is told what each run gives, and so never asks for the graph. */
+/** An artifact without a graph, for fake runtimes that compute the outputs themselves. */
 export const portsOnly = (head: Omit<Artifact, "graph" | "bytes">): Artifact =>
   lazyArtifact(head, () => {
     throw new Error(`${head.key} has no graph.`);

@@ -1,4 +1,4 @@
-/** Runs in a blank page of tests: a run in a real worker, what its browser is killed or cleared in, and what is left then. */
+/** Runs in a blank page of tests: starts a run in a real worker, and reports the stored data after a kill or a clearing. */
 
 import { createEngineClient, pageWorkers } from "../../src/client/client.ts";
 import { sha256 } from "../../src/hub/hash.ts";
@@ -19,7 +19,7 @@ client.onEvent((event) => {
 
 export const stepsSoFar = async (): Promise<number> => steps;
 
-/** Resolves once this page has heard of `count` steps. */
+/** Resolves once this page has received `count` steps. */
 export async function stepsTaken(count: number): Promise<void> {
   while (steps < count) await new Promise<void>((resolve) => waiting.push(resolve));
 }
@@ -29,7 +29,7 @@ async function fetchFile(address: string, name: string): Promise<File> {
 }
 
 export interface KillRun {
-  /** Addresses of the model's folder and of the pairs. */
+  /** URLs of the model's folder and of the pairs. */
   readonly model: string;
   readonly pairs: string;
   readonly recipe: Recipe;
@@ -38,7 +38,7 @@ export interface KillRun {
 /** The run that was started or resumed last in this page. */
 let training: Promise<RunRecord> | null = null;
 
-/** Starts a run and gives its id once it is saved; it goes on in the worker. */
+/** Starts a run and returns its id once it is saved; the run continues in the worker. */
 export async function startRun({ model, pairs, recipe }: KillRun): Promise<string> {
   const { engine, data } = client;
   await engine.start("wasm");
@@ -59,7 +59,7 @@ export async function startRun({ model, pairs, recipe }: KillRun): Promise<strin
   return Promise.race([begun, ended.then((record) => record.id)]);
 }
 
-/** Goes on with the run; resolves at once, `outcome` waits for its end. */
+/** Resumes the run and resolves at once; `outcome` waits for its end. */
 export async function resumeRun(runId: string): Promise<void> {
   await client.engine.start("wasm");
   training = client.engine.resumeRun(runId);
@@ -245,7 +245,7 @@ export interface Remains {
   readonly tensors: Readonly<Record<string, string>>;
 }
 
-/** What storage holds of a run. */
+/** The stored data of a run. */
 export async function remains(runId: string): Promise<Remains> {
   const storage = await openStorage();
   const tensors: Record<string, string> = {};

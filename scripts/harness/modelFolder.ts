@@ -1,4 +1,4 @@
-/** A model's tokenizer and template from a folder in Hugging Face layout, without its weights, for commands. */
+/** Reads a model's tokenizer and template from a folder in Hugging Face layout, without its weights. */
 
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -6,7 +6,7 @@ import { isObject } from "../../src/hub/bytes.ts";
 import { chatTemplateOf } from "../../src/hub/chatTemplate.ts";
 import type { TokenizerFiles } from "../../src/protocol/datasets.ts";
 
-/** Null where the folder has no such file. */
+/** Reads a file; null if the folder does not have it. */
 async function readOptional(folder: string, name: string): Promise<string | null> {
   try {
     return await readFile(join(folder, name), "utf8");

@@ -1,4 +1,4 @@
-/** Runs in the page that `npm run parity` opens: fetches model and golden file, and compares. */
+/** Runs in the page that `npm run parity` opens: fetches model and golden file, and compares them. */
 
 import { checkpointTensors } from "../../src/artifacts/method.ts";
 import { modelFromAddress } from "../../src/hub/files.ts";

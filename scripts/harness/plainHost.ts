@@ -1,4 +1,4 @@
-/** A static host as plain as can be: a folder below a path, no header but a type. */
+/** A minimal static host: serves a folder below a path, with no header but the content type. */
 
 import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -17,7 +17,7 @@ const types: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
-/** Serves a folder as it is now and as it becomes, below a path such as "/some/where/". */
+/** Serves the current content of a folder below a path such as "/some/where/". */
 export async function servePlain(folder: string, below: string): Promise<Served> {
   const root = resolve(folder);
   const server = createServer((request, response) => {

@@ -1,8 +1,8 @@
-/** A progress bar for terminals; where the output is not a terminal, a line at every tenth. */
+/** A progress bar for terminals; without a terminal it prints a line at every tenth. */
 
 const width = 30;
 
-/** Shows `done` of `total` with a note; the bar's line ends when `done` reaches `total`. */
+/** Returns a function that shows `done` of `total` with a note; the line ends when `done` reaches `total`. */
 export function createProgress(title: string): (done: number, total: number, note?: string) => void {
   let shownTenth = -1;
   return (done, total, note = "") => {

@@ -8,14 +8,14 @@ import { projectRoot } from "../setup.mjs";
 import { serveFolder } from "./serveFolder.ts";
 
 export interface Served {
-  /** Address with a closing slash. */
+  /** URL with a trailing slash. */
   readonly address: string;
   dispose(): Promise<void>;
 }
 
 /**
- * Builds the page when `dist` is older than what it is made from, and serves it on a free port; without the isolation
- * headers, as a plain static host does, when `isolated` is false.
+ * Builds the page if `dist` is older than its sources, and serves it on a free port. With `isolated: false` it sends no
+ * isolation headers, like a plain static host.
  */
 export async function serveBuilt({ isolated = true }: { readonly isolated?: boolean } = {}): Promise<Served> {
   if (builtAt() < changedAt()) await buildForPeople();
@@ -23,13 +23,13 @@ export async function serveBuilt({ isolated = true }: { readonly isolated?: bool
     root: projectRoot,
     logLevel: "warn",
     preview: { port: 0, open: false },
-    // Leaving the project's settings aside leaves its headers aside.
+    // The headers come from the project's Vite settings, so it skips those.
     ...(!isolated && { configFile: false, appType: "mpa" }),
   });
   return { address: addressOf(server.resolvedUrls), dispose: () => server.close() };
 }
 
-/** Builds as `npm start` does: Vitest's own NODE_ENV would put the development build of React into the page. */
+/** Builds with production settings: with Vitest's NODE_ENV the page would contain React's development build. */
 async function buildForPeople(): Promise<void> {
   const { NODE_ENV } = process.env;
   process.env.NODE_ENV = "production";
@@ -42,8 +42,8 @@ async function buildForPeople(): Promise<void> {
 }
 
 /**
- * Serves the project's modules as Vite's development server does, with a blank page at its address. `folders` maps
- * addresses to folders outside the project, such as `{ "/model": "/home/me/stories260K" }`.
+ * Serves the project's modules with Vite's development server and a blank page at its address. `folders` maps addresses to
+ * folders outside the project, such as `{ "/model": "/home/me/stories260K" }`.
  */
 export async function serveModules(folders: Readonly<Record<string, string>> = {}): Promise<Served> {
   const server = await createServer({
@@ -53,7 +53,7 @@ export async function serveModules(folders: Readonly<Record<string, string>> = {
     logLevel: "warn",
     plugins: Object.entries(folders).map(([address, folder]) => serveFolder(address, folder)),
     server: { port: 0, open: false, hmr: false, watch: null },
-    // Every dependency is found before the page opens: one found later would reload the page in the middle of its work.
+    // Finds all dependencies before the page opens, because Vite reloads the page when it finds one later.
     optimizeDeps: { entries: ["src/**/*.{ts,tsx}"] },
   });
   await server.listen();
@@ -61,11 +61,11 @@ export async function serveModules(folders: Readonly<Record<string, string>> = {
 }
 
 /**
- * Calls a function of a project module in a page that `serveModules` serves and gives back its result; argument and
- * result are plain data. `module` is an address such as "/scripts/harness/parityPage.ts".
+ * Calls a function of a project module in a page from `serveModules` and returns its result. Argument and result are plain
+ * data; `module` is an address such as "/scripts/harness/parityPage.ts".
  */
 export async function callInPage<Result>(page: Page, module: string, name: string, argument: unknown): Promise<Result> {
-  // As text, because the callback would be rewritten by the tool that runs this TypeScript.
+  // A string, because the tool that runs this TypeScript would rewrite a callback.
   const call = `import(${JSON.stringify(module)}).then((loaded) => loaded[${JSON.stringify(name)}](${JSON.stringify(argument)}))`;
   return page.evaluate<Result>(call);
 }
@@ -80,7 +80,7 @@ function builtAt(): number {
   return statSync(join(projectRoot, "dist", "index.html"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** When the newest of the files that the build reads was changed. */
+/** The time of the last change to any file that the build reads. */
 function changedAt(): number {
   const single = ["index.html", "vite.config.ts", "package-lock.json"];
   const folders = ["src", "public"].filter((folder) => existsSync(join(projectRoot, folder)));

@@ -1,12 +1,11 @@
-/** A Vite plugin that serves a folder outside the project, as a host of model files does. */
+/** A Vite plugin that serves a folder outside the project like a host of model files. */
 
 import { createReadStream, statSync } from "node:fs";
 import { resolve, sep } from "node:path";
 import type { Plugin } from "vite";
 
 /**
- * Serves a folder's files below an address, byte ranges included, as a host of model files does.
- * A file that is not there is a 404, never the page.
+ * Serves a folder's files below an address, with byte ranges. A missing file is a 404, not the page.
  */
 export function serveFolder(address: string, folder: string): Plugin {
   const root = resolve(folder);

@@ -1,4 +1,4 @@
-/** Drives the page as a person would, by its labels: for the demo and for the end-to-end tests. */
+/** Controls the page through its labels, as a user does, for the demo and the end-to-end tests. */
 
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -7,10 +7,10 @@ import type { WholeRecord } from "../../src/run/record.ts";
 import type { examRecord } from "../../src/store/examSummary.ts";
 import { demoData } from "../../src/store/seedling.ts";
 
-/** Opening and compiling may take this long on a slow machine. */
+/** Timeout for opening and compiling, long enough for slow machines. */
 const patience = 300_000;
 
-/** The screens as their links are named. */
+/** The names of the screens' links. */
 export type ScreenName =
   | "Model"
   | "Data"
@@ -22,20 +22,20 @@ export type ScreenName =
   | "Machine"
   | "Glossary";
 
-/** Goes to a screen by its link in the rail. */
+/** Opens a screen through its link in the rail. */
 export async function enterStep(page: Page, name: ScreenName): Promise<void> {
   await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
   await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 }
 
 interface OpenOptions {
-  /** Leaves the demo data of a first visit chosen, for who does not bring their own; false where left out. */
+  /** Leaves the demo data of a first visit selected; false by default. */
   readonly keepDemoData?: boolean;
 }
 
 /**
- * Waits for the engine, on the provider that is asked for, and for what a first visit opens. Throws with the page's own
- * message when there is no engine.
+ * Waits for the engine on the requested provider, and for the model and data of a first visit. Throws with the page's message
+ * when there is no engine.
  */
 export async function openStudio(
   page: Page,
@@ -83,7 +83,7 @@ export async function alertText(page: Page): Promise<string> {
   return (await alerts.count()) > 0 ? ((await alerts.first().textContent()) ?? "") : "The page shows no message.";
 }
 
-/** By its path, as a file dialog does; Playwright would send the contents, and only up to 50 MB. */
+/** Gives a file to an input by its path, like a file dialog; Playwright would send the contents, limited to 50 MB. */
 async function giveFile(page: Page, input: string, path: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
   try {
@@ -96,14 +96,14 @@ async function giveFile(page: Page, input: string, path: string): Promise<void> 
   }
 }
 
-/** Gives a file or folder to a picker and waits until the page has taken it in; its refusal is thrown. */
+/** Gives a file or folder to a picker and waits until the page has opened it; throws the page's message otherwise. */
 async function pick(page: Page, part: "Model" | "Data", label: string, path: string): Promise<void> {
   await enterStep(page, part);
   const panel = page.getByRole("region", { name: part, exact: true });
   const input = `input[aria-label="${label}"]`;
   if ((await stat(path)).isDirectory()) await panel.locator(input).setInputFiles(path);
   else await giveFile(page, input, path);
-  // Pickers rest while a file is read.
+  // Pickers are disabled while the page reads a file.
   await panel.locator("button:enabled", { hasText: "Choose a" }).waitFor({ timeout: patience });
   const refusals = await panel.getByRole("alert").allTextContents();
   if (refusals.length > 0) throw new Error(refusals.join(" "));
@@ -112,7 +112,7 @@ async function pick(page: Page, part: "Model" | "Data", label: string, path: str
 export const openModelFolder = (page: Page, folder: string) => pick(page, "Model", "Model folder", folder);
 export const openData = (page: Page, file: string) => pick(page, "Data", "Data files", file);
 
-/** Fills fields of the recipe by their names, such as `steps`, on the screen where each stands; ends under Train. */
+/** Fills fields of the recipe by name, such as `steps`, on the screen of each; ends on Train. */
 export async function fillRecipe(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
   await enterStep(page, "Train");
   const more = page.getByRole("button", { name: "More settings" });
@@ -136,7 +136,7 @@ export interface Progress {
   readonly tokensPerSecond: number | null;
 }
 
-/** Where the run stands, as the progress bar says it to machines; null before there is one. */
+/** The run's progress from the attributes of the progress bar; null without a progress bar. */
 export async function progressOf(page: Page): Promise<Progress | null> {
   const data = await page.evaluate(() => {
     const bar = document.querySelector<HTMLElement>('[role="progressbar"][data-run]');
@@ -160,7 +160,7 @@ export async function startTraining(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Start training" }).click();
 }
 
-/** Watches Train until the run has one of the statuses; throws with the page's message when it fails instead. */
+/** Waits on Train until the run has one of the statuses; throws with the page's message when it fails instead. */
 export async function waitForRun(
   page: Page,
   statuses: readonly string[],
@@ -185,7 +185,7 @@ async function downloadJson(page: Page, button: Locator): Promise<unknown> {
   return JSON.parse(await readFile(await file.path(), "utf8"));
 }
 
-/** The record of the newest run that has made a step, as Take away gives it for download. */
+/** The record of the newest run with a step, from the download under Take away. */
 export async function downloadRecord(page: Page): Promise<WholeRecord> {
   await enterStep(page, "Take away");
   return (await downloadJson(page, page.getByRole("button", { name: "Download run record" }))) as WholeRecord;
@@ -194,8 +194,8 @@ export async function downloadRecord(page: Page): Promise<WholeRecord> {
 export type ExamRecord = ReturnType<typeof examRecord>;
 
 /**
- * Takes an exam with the newest run and gives its results as the page does for download: the page's own exam, or one from a
- * file. Throws with the page's message when it fails.
+ * Takes the page's exam, or one from a file, with the newest run, and returns the downloaded results. Throws with the page's
+ * message when it fails.
  */
 export async function takeExam(
   page: Page,
@@ -223,8 +223,8 @@ export async function takeExam(
   return (await downloadJson(page, exam.getByRole("button", { name: "Download exam results" }))) as ExamRecord;
 }
 
-/** Asks a question under Compare and gives both answers, once the tuned model has ended its own. */
-export async function askBoth(page: Page, question: string): Promise<{ base: string; tuned: string }> {
+/** Enters a question under Compare and returns both answers, once the tuned model has finished. */
+export async function promptBoth(page: Page, question: string): Promise<{ base: string; tuned: string }> {
   await enterStep(page, "Compare");
   const compare = page.getByRole("region", { name: "Compare", exact: true });
   await compare.getByLabel("Question", { exact: true }).fill(question);

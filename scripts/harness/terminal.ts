@@ -1,4 +1,4 @@
-/** Colours of a terminal for roles and loss weights; plain marks where there are none. */
+/** Terminal colours for roles and loss weights; plain marks without colours. */
 
 import type { PreviewExample } from "../../src/protocol/datasets.ts";
 
@@ -10,16 +10,16 @@ export interface Paint {
   quiet(text: string): string;
   good(text: string): string;
   bad(text: string): string;
-  /** A stretch of rendered text; what is learnt is underlined. */
+  /** A span of rendered text; supervised spans are underlined. */
   span(text: string, span: Span): string;
-  /** A token; what is learnt stands in [brackets] where there are no colours. */
+  /** A token; without colours, supervised tokens are in [brackets]. */
   token(text: string, token: Token, role: Span["role"]): string;
 }
 
-/** Of the 256 colours: apart for colour-blind eyes, and readable on light and dark. */
+/** From the 256 colours: distinct for colour-blind users, readable on light and dark backgrounds. */
 const roleColours = { system: 97, user: 33, assistant: 166, tool: 37 } as const;
 
-/** https://no-color.org and a stream that is no terminal both mean none. */
+/** No colours with NO_COLOR (https://no-color.org), or when the stream is no terminal. */
 export function paintFor(stream: NodeJS.WriteStream): Paint {
   const coloured = stream.isTTY && !process.env.NO_COLOR;
   const code = (codes: string) => (text: string) => (coloured ? `\x1b[${codes}m${text}\x1b[0m` : text);

@@ -1,29 +1,29 @@
-/** Learns a byte-level BPE tokenizer from texts and writes it as `tokenizer.json` and `tokenizer_config.json`. */
+/** Trains a byte-level BPE tokenizer on texts and writes it as `tokenizer.json` and `tokenizer_config.json`. */
 
 import { byteAlphabet, spellBytes, utf8 } from "../../src/tokenizer/bytes.ts";
 import { readTokenizerFiles } from "../../src/tokenizer/files.ts";
 import { createWords } from "../../src/tokenizer/words.ts";
 
 export interface TokenizerOptions {
-  /** Entries in all, which is the model's vocab_size: 256 bytes, then merges, then the special tokens. */
+  /** Total number of entries, the model's vocab_size: 256 bytes, then merges, then special tokens. */
   readonly vocabularySize: number;
   /** Texts of the special tokens, `<|endoftext|>` among them. They have the last ids, in this order. */
   readonly special: readonly string[];
-  /** Tokens that the model can read, for model_max_length; the field is left out where this is absent. */
+  /** The model's context in tokens, for model_max_length; without it the field is left out. */
   readonly contextLength?: number;
 }
 
 /**
  * Byte-pair encoding (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909) over UTF-8 bytes, so that every text can be
- * spelt (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"). Byte b has the id b. The pair of
- * neighbouring pieces that occurs most often inside words becomes a piece, again and again; overlapping occurrences count
- * each ("aaa" holds two pairs). Of equal counts the pair goes first whose joined piece, in GPT-2's byte alphabet, comes
- * first by UTF-16 code unit. So the same texts in any order give the same files, byte for byte.
+ * encoded (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"). Byte b has the id b. Repeatedly, the
+ * most frequent pair of neighbouring pieces inside words becomes a piece; overlapping occurrences all count ("aaa" has two
+ * pairs). Of equally frequent pairs the one comes first whose joined piece, in GPT-2's byte alphabet, is first by UTF-16 code
+ * unit. So the same texts in any order give the same files, byte for byte.
  *
- * No piece reads like a special token, and the texts are content only: a special token's text in them is text like any
- * other, as `createTokenizer` has it. The special tokens are in `added_tokens` alone, so merging can never give one.
+ * No piece has the text of a special token. The texts are content only: a special token's text in them is ordinary text, as
+ * in `createTokenizer`. The special tokens are only in `added_tokens`, so merging never creates one.
  *
- * Throws when the options contradict each other, and when the texts hold too few pairs for the size.
+ * Throws when the options contradict each other, and when the texts have too few pairs for the size.
  */
 export function trainTokenizer(
   texts: Iterable<string>,
@@ -31,7 +31,7 @@ export function trainTokenizer(
 ): { tokenizerJson: object; tokenizerConfig: object } {
   const { vocabularySize, special, contextLength } = options;
   check(options);
-  // Both spellings: what stands for the text in bytes, and what a reader would take for the added token's own entry.
+  // Both spellings: the text in the byte alphabet, and the plain text, which a reader would confuse with the added token.
   const forbidden = new Set(special.flatMap((text) => [text, spellBytes(text)]));
   const { pieces, merges } = learnMerges(countWords(texts), vocabularySize - special.length, forbidden, options);
   return {
@@ -41,7 +41,7 @@ export function trainTokenizer(
       add_bos_token: false,
       eos_token: endOfText,
       pad_token: endOfText,
-      // Else Hugging Face's decoding takes the space away before punctuation marks.
+      // Otherwise Hugging Face's decoding removes spaces before punctuation marks.
       clean_up_tokenization_spaces: false,
       ...(contextLength !== undefined && { model_max_length: contextLength }),
     },
@@ -51,9 +51,8 @@ export function trainTokenizer(
 const endOfText = "<|endoftext|>";
 
 /**
- * Words as GPT-2 has them, each with the space before it, but for three things: digits stand alone, so that numbers are
- * spelt digit by digit; line breaks stay together; and "'s" is an ending only where the word ends with it, so that a
- * quoted 'so is not cut in two.
+ * GPT-2's words, each with the space before it, with three changes. Digits are single words, so numbers are encoded digit by
+ * digit. Line breaks stay together. "'s" is an ending only at the end of a word, so a quoted 'so is not split.
  */
 const wordPattern =
   "'(?:[dmst]|ll|re|ve)(?!\\p{L})| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
@@ -76,7 +75,7 @@ function check({ vocabularySize, special }: TokenizerOptions): void {
   }
 }
 
-/** How often each word occurs. The words are found by the code that finds them when the tokenizer is used. */
+/** Counts each word, with the same code that splits words when the tokenizer is used. */
 function countWords(texts: Iterable<string>): Map<string, number> {
   const { json } = readTokenizerFiles(writeTokenizer(byteAlphabet, [], []), null);
   const words = createWords(json, new Map(), true);
@@ -92,22 +91,22 @@ interface Word {
   readonly count: number;
 }
 
-/** Two tokens that stand side by side in words. */
+/** Two neighbouring tokens in words. */
 interface Pair {
   readonly left: number;
   readonly right: number;
   /** Both joined, in the byte alphabet. */
   readonly piece: string;
   count: number;
-  /** Its count when it was put into the queue. */
+  /** Its count when it entered the queue. */
   queued: number;
-  /** Where it occurs, or did before another merge took it away. */
+  /** The words in which it occurs, or did before another merge. */
   readonly words: Set<Word>;
 }
 
 /**
- * Pieces by id, and the merges as lines. All pieces differ: a piece comes about only where no token reaches over its ends,
- * and there its bytes are merged in one way.
+ * Pieces by id, and the merges as lines. All pieces differ: a piece arises only where no token crosses its ends, and there its
+ * bytes merge in only one way.
  */
 function learnMerges(
   wordCounts: ReadonlyMap<string, number>,
@@ -173,7 +172,7 @@ function learnMerges(
   return { pieces, merges };
 }
 
-/** The tokens with the pair as one, from left to right. */
+/** Replaces the pair by one token, from left to right. */
 function merge(tokens: readonly number[], { left, right }: Pair, id: number): number[] {
   const merged: number[] = [];
   for (let i = 0; i < tokens.length; i++) {
@@ -186,8 +185,8 @@ function merge(tokens: readonly number[], { left, right }: Pair, id: number): nu
 }
 
 /**
- * A heap whose first pair is the next to merge. After a pair was put in, its count only falls, for what a merge adds are
- * pairs of the new token; so it is enough to look at the count again when a pair comes out.
+ * A heap whose first pair is the next to merge. A queued pair's count can only fall, because a merge adds only pairs with the
+ * new token. So it is enough to check the count when a pair leaves the heap.
  */
 class PairQueue {
   private readonly heap: Pair[] = [];
@@ -205,7 +204,7 @@ class PairQueue {
     heap[at] = pair;
   }
 
-  /** Undefined when no pair is left that occurs. */
+  /** Undefined when no remaining pair occurs. */
   pop(): Pair | undefined {
     for (;;) {
       const pair = this.takeFirst();
@@ -236,7 +235,7 @@ class PairQueue {
 
 const goesBefore = (a: Pair, b: Pair): boolean => (a.queued === b.queued ? a.piece < b.piece : a.queued > b.queued);
 
-/** In the layout of Hugging Face's `tokenizers`; every field that it would fill in is written out. */
+/** The layout of Hugging Face's `tokenizers`, with all fields that have defaults there. */
 function writeTokenizer(pieces: readonly string[], merges: readonly string[], special: readonly string[]): object {
   const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
   return {

@@ -10,7 +10,7 @@ import type { TrainingProgram } from "../../src/training/program.ts";
 import { type ReadState, readState, wholeState } from "../../src/training/state.ts";
 import { writeWhole } from "./writeWhole.ts";
 
-/** Saves where the run stands, with its curves. `fingerprint` names its recipe and text. */
+/** Saves the run's state with its curves. `fingerprint` identifies recipe and text. */
 export async function saveCheckpoint(
   path: string,
   fingerprint: string,
@@ -23,8 +23,8 @@ export async function saveCheckpoint(
 }
 
 /**
- * Goes back to the checkpoint at `path` and gives its state with the curves; null where there is none. Throws when it is of another recipe or
- * text, or does not fit the program.
+ * Restores the checkpoint at `path` and returns its state with the curves; null if there is none. Throws when it belongs to
+ * another recipe or text, or does not fit the program.
  */
 export async function loadCheckpoint(
   path: string,
@@ -35,7 +35,7 @@ export async function loadCheckpoint(
   const { tensors, metadata } = await readSafetensors(bytesFromBlob(basename(path), await openAsBlob(path)));
   if (metadata.fingerprint !== fingerprint) {
     throw new Error(
-      `${path} is the checkpoint of a run with another recipe, seed or corpus: name another folder with --work, or begin ` +
+      `${path} is the checkpoint of a run with another recipe, seed or corpus: choose another folder with --work, or begin ` +
         "anew with --fresh.",
     );
   }

@@ -1,4 +1,4 @@
-/** What is true in Seedling's small world: tables of plain facts, nothing of how they are told. */
+/** The facts of Seedling's small world, as plain tables without wording. */
 
 /** Country, capital, continent, a language that most people there speak. */
 export const countries: readonly (readonly [string, string, string, string])[] = [
@@ -72,7 +72,7 @@ export const countries: readonly (readonly [string, string, string, string])[] =
 export interface Animal {
   readonly name: string;
   readonly young?: string;
-  /** What it does with its voice: "moos". */
+  /** Verb for its sound: "moos". */
   readonly sound?: string;
   readonly home: string;
   readonly food: string;
@@ -90,7 +90,7 @@ const animal = (
   legs: string,
 ): Animal => ({ name, ...(young && { young }), ...(sound && { sound }), home, food, kind, legs });
 
-/** Young and sound are left out where English has no usual word. */
+/** Young and sound are missing where English has no usual word. */
 export const animals: readonly Animal[] = [
   animal("cow", "calf", "moos", "a barn", "grass", "mammal", "four"),
   animal("horse", "foal", "neighs", "a stable", "hay", "mammal", "four"),
@@ -142,7 +142,7 @@ export const animals: readonly Animal[] = [
   animal("ant", "", "", "a hill", "crumbs", "insect", "six"),
 ];
 
-/** Each is the opposite of the other. */
+/** Pairs of opposite words. */
 export const opposites: readonly (readonly [string, string])[] = [
   ["hot", "cold"],
   ["big", "small"],
@@ -266,7 +266,7 @@ export const plurals: readonly (readonly [string, string])[] = [
   ["wish", "wishes"],
 ];
 
-/** Thing, with its article where it has one, and colour. */
+/** Thing, with its article if it has one, and colour. */
 export const colours: readonly (readonly [string, string])[] = [
   ["grass", "green"],
   ["snow", "white"],
@@ -318,7 +318,7 @@ export const colours: readonly (readonly [string, string])[] = [
   ["ink", "black"],
 ];
 
-/** Tool, what it is used to do, and the same as a noun. */
+/** Tool, its use as a verb, and its use as a noun. */
 export const tools: readonly (readonly [string, string, string])[] = [
   ["hammer", "drive nails", "driving nails"],
   ["saw", "cut wood", "cutting wood"],
@@ -358,7 +358,7 @@ export const tools: readonly (readonly [string, string, string])[] = [
   ["fork", "eat cake", "eating cake"],
 ];
 
-/** Profession, what it does, the same as an infinitive, where it works. */
+/** Profession, its work as a verb, the same as an infinitive, and its place of work. */
 export const professions: readonly (readonly [string, string, string, string])[] = [
   ["baker", "bakes bread", "bake bread", "in a bakery"],
   ["teacher", "teaches children", "teach children", "in a school"],
@@ -396,7 +396,7 @@ export const professions: readonly (readonly [string, string, string, string])[]
   ["conductor", "checks tickets", "check tickets", "on a train"],
 ];
 
-/** Food, with its article where it has one, what kind it is, and how it tastes. */
+/** Food, with its article if it has one, its kind, and its taste. */
 export const foods: readonly (readonly [string, string, string])[] = [
   ["an apple", "fruit", "sweet"],
   ["a pear", "fruit", "sweet"],

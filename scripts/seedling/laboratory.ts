@@ -1,4 +1,4 @@
-/** The page's engine under Node, to train and question a model in many ways: what `evaluate` and the sweeps are made of. */
+/** The page's engine under Node, for training and examining models in `evaluate` and in the sweeps. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,13 +16,13 @@ import type { Pair } from "./pairs.ts";
 export interface Laboratory {
   readonly engine: EngineApi;
   readonly model: ModelSummary;
-  /** Which build of ONNX Runtime computes, in a sentence. */
+  /** The provider and its reason, in one sentence. */
   readonly reason: string;
-  /** Trains on pairs and gives the record of the run; throws when the run does not finish. */
+  /** Trains on pairs and returns the run's record; throws when the run does not finish. */
   train(rows: readonly Pair[], recipe: Recipe): Promise<RunRecord>;
 }
 
-/** Files of a model folder, as a folder picker gives them. */
+/** The files of a model folder, as a folder picker returns them. */
 export function modelFiles(folder: string): File[] {
   const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
   return names.map((name) => new File([readFileSync(join(folder, name))], name));
@@ -55,6 +55,6 @@ export async function openLaboratory(
   };
 }
 
-/** Pairs as the exam asks them. */
+/** The exam questions of pairs. */
 export const questionsOf = (pairs: readonly Pair[]): Question[] =>
   pairs.map(({ instruction, output }) => ({ prompt: instruction, expected: output }));

@@ -11,19 +11,19 @@ export interface ModelContents {
   readonly tokenizerJson: object;
   readonly tokenizerConfig: object;
   readonly tensors: readonly StoredTensor[];
-  /** How it was trained; no file of Hugging Face's. */
+  /** Information on its training; not part of Hugging Face's layout. */
   readonly training: object;
 }
 
 const json = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Writes the folder's files, each of them whole; makes the folder where it is missing. */
+/** Writes the folder's files atomically; creates the folder if it is missing. */
 export function writeModelFiles(folder: string, contents: ModelContents): void {
   mkdirSync(folder, { recursive: true });
   const write = (name: string, value: Uint8Array | string) => writeWhole(join(folder, name), value);
   write("config.json", json(contents.config));
   write("generation_config.json", json(contents.generationConfig));
-  // As one line: a vocabulary is for no one to read, and its page loads it.
+  // One line, because the page loads this file and nobody reads it.
   write("tokenizer.json", `${JSON.stringify(contents.tokenizerJson)}\n`);
   write("tokenizer_config.json", json(contents.tokenizerConfig));
   write("model.safetensors", writeSafetensors(contents.tensors, { format: "pt" }));

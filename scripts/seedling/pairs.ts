@@ -1,6 +1,6 @@
 /**
- * The demo's instruction pairs and its exam, drawn from one seed: for every task some entities are never asked about in
- * training, and some tasks are not trained at all, though the corpus told the base model of both.
+ * The demo's instruction pairs and its exam, drawn from one seed. Training leaves out some entities of every task, and some
+ * whole tasks, although the corpus contains the facts of both.
  */
 
 import { createRandom } from "../../src/tensor/random.ts";
@@ -10,7 +10,7 @@ import { createDraw, type Draw } from "./stories.ts";
 export interface Pair {
   readonly instruction: string;
   readonly output: string;
-  /** Name of the relation that is asked for. */
+  /** Name of the relation in the question. */
   readonly task: string;
 }
 
@@ -35,26 +35,26 @@ export const trainedTasks = [
 
 export const heldOutTasks = ["home", "job", "colour", "foodKind", "nextDay", "sum"] as const;
 
-/** Of each kind of entity this share is never asked about in training. */
+/** Share of the entities of each kind that training leaves out. */
 const heldOutShare = 0.3;
 
 export interface PairsPlan {
-  /** Tasks to train; all of them when left out. */
+  /** Tasks to train; all by default. */
   readonly tasks?: readonly string[];
-  /** Pairs in all, shared out equally among the tasks. */
+  /** Total number of pairs, divided equally among the tasks. */
   readonly count: number;
 }
 
 export interface World {
-  /** Pairs for training. More of them than there are facts repeat a fact in another wording. */
+  /** Pairs for training. If there are more pairs than facts, facts repeat in another wording. */
   pairs(plan: PairsPlan): Pair[];
-  /** Questions of each task in each group, at most so many. */
+  /** Exam questions, at most `perTask` for each task in each group. */
   exam(perTask: number): ExamQuestion[];
-  /** Whether an entity may be asked about in training. */
+  /** Whether training may have questions about the entity. */
   isTrained(relation: Relation, fact: Fact): boolean;
 }
 
-function ask(draw: Draw, relation: Relation, fact: Fact): Pair {
+function pairOf(draw: Draw, relation: Relation, fact: Fact): Pair {
   return {
     instruction: fill(draw.pick(relation.questions), fact),
     output: sentence(fill(relation.answer, fact)),
@@ -69,7 +69,7 @@ function shuffled<T>({ random }: Draw, items: readonly T[]): T[] {
     .map(({ item }) => item);
 }
 
-/** Splits the entities of every kind by the seed; pairs and exam of one seed never overlap in what is held out. */
+/** Splits the entities of every kind by the seed; training pairs never contain held-out entities or tasks of the exam. */
 export function openWorld(seed: number): World {
   const split = createDraw(createRandom(seed));
   const heldOut = new Set<string>();
@@ -85,7 +85,7 @@ export function openWorld(seed: number): World {
     return { relation, facts: relation.facts.filter((fact) => isTrained(relation, fact) === trained) };
   };
 
-  /** In the order in which training takes them, so that the exam can ask about those that a small set holds. */
+  /** The order in which training uses facts, so that the exam covers the facts of a small training set. */
   const order = (name: string) => shuffled(createDraw(createRandom(seed + 1)), factsOf(name, true).facts);
 
   return {
@@ -97,7 +97,7 @@ export function openWorld(seed: number): World {
         const relation = relationOf(name);
         const facts = order(name);
         const share = Math.floor(count / tasks.length) + (i < count % tasks.length ? 1 : 0);
-        return Array.from({ length: share }, (_, k) => ask(draw, relation, facts[k % facts.length] as Fact));
+        return Array.from({ length: share }, (_, k) => pairOf(draw, relation, facts[k % facts.length] as Fact));
       });
       return shuffled(draw, made);
     },
@@ -105,7 +105,7 @@ export function openWorld(seed: number): World {
     exam(perTask) {
       const draw = createDraw(createRandom(seed + 3));
       const questions = (name: string, facts: readonly Fact[], group: ExamQuestion["group"]) =>
-        facts.slice(0, perTask).map((fact): ExamQuestion => ({ ...ask(draw, relationOf(name), fact), group }));
+        facts.slice(0, perTask).map((fact): ExamQuestion => ({ ...pairOf(draw, relationOf(name), fact), group }));
       return [
         ...trainedTasks.flatMap((name) => questions(name, order(name), "trained entities")),
         ...trainedTasks.flatMap((name) =>
@@ -117,7 +117,7 @@ export function openWorld(seed: number): World {
   };
 }
 
-/** The beginning of a statement, to be continued with the value that makes it true. */
+/** The beginning of a statement that the model must complete with the right value. */
 export interface Completion {
   readonly task: string;
   readonly beginning: string;
@@ -125,8 +125,8 @@ export interface Completion {
 }
 
 /**
- * Every fact as the beginnings of those statements that end with its value: what a base model can be asked without a
- * question. Left out where the statement does not determine the value: "X comes after" alone, for days and numbers alike.
+ * The beginnings of all statements that end with a fact's value: they test a base model without questions. Statements that do
+ * not determine the value are left out, such as "X comes after" for days and numbers alike.
  */
 export function completions(): Completion[] {
   return relations.flatMap((relation) => {

@@ -1,4 +1,4 @@
-/** Pretraining from nothing to a model folder, with the page's own loop: put together here, watched by the command. */
+/** Pretraining from nothing to a model folder, with the page's own training loop. */
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -34,13 +34,13 @@ export interface PretrainParts {
   readonly recipe: PretrainRecipe;
   readonly text: PretrainText;
   readonly runtime: Runtime;
-  /** Folder of the checkpoint; a run that finds its own there goes on from it. */
+  /** Folder of the checkpoint; a run resumes from its own checkpoint there. */
   readonly work: string;
-  /** Folder that the model is written to. */
+  /** Output folder of the model. */
   readonly out: string;
-  /** Stops after so many steps, the schedule being that of the whole run, and writes the model as it is then; null: never. */
+  /** Stops after so many steps of the full schedule, and writes the model of that step; null: runs to the end. */
   readonly stopAfter: number | null;
-  /** A pause saves a checkpoint and leaves without writing a model. */
+  /** A pause saves a checkpoint and returns without writing a model. */
   readonly control: ControlSwitch;
   readonly emit: (event: LoopEvent, totalSteps: number) => void;
 }
@@ -49,7 +49,7 @@ export interface PretrainOutcome {
   readonly state: LoopState;
   readonly curves: Curves;
   readonly totalSteps: number;
-  /** Loss on the held-out part of the model as it was written, float16 and all; null when none was written. */
+  /** Held-out loss of the written model, in float16; null when no model was written. */
   readonly heldOutLoss: number | null;
 }
 
@@ -57,13 +57,13 @@ const full: Method = { kind: "full" };
 
 export const checkpointFile = "checkpoint.safetensors";
 
-/** Seeds beside that of the corpus, so that no two uses draw the same numbers. */
+/** Seeds that differ from the corpus' seed, so that no two uses draw the same numbers. */
 const seedsOf = (seed: number) => ({ weights: seed + 1, order: seed + 2, reserved: seed + 3 });
 
 /**
- * Trains the recipe's model on its text, from the checkpoint in `work` where there is one, and writes the model to `out`. A run
- * that was left or killed comes out, on the same processor, byte for byte as one that was not. Throws `NonFiniteError`, and
- * when the checkpoint is of another recipe or text.
+ * Trains the recipe's model on its text, from the checkpoint in `work` if there is one, and writes the model to `out`. On the
+ * same processor an interrupted run gives the same bytes as an uninterrupted one. Throws `NonFiniteError`, and an error when the
+ * checkpoint belongs to another recipe or text.
  */
 export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
   const { recipe, text, runtime, control } = parts;
@@ -91,7 +91,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
     const steps = createStepLog(totalSteps, resumed?.curves?.steps);
     const evaluations = [...(resumed?.curves?.evaluations ?? [])];
     const curves = () => ({ steps: steps.view(), evaluations });
-    const held = heldOutBatches(text.heldOut, shape);
+    const heldOut = heldOutBatches(text.heldOut, shape);
     const { state } = await trainingLoop(
       {
         recipe: training,
@@ -99,10 +99,11 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         learningRate: (step) => learningRateAt(training, step, totalSteps),
         program,
         batches: source,
-        evaluate: (interrupted) => evaluateHeldOut(program, [{ ...validationOf("text"), batches: held }], interrupted),
+        evaluate: (interrupted) =>
+          evaluateHeldOut(program, [{ ...validationOf("text"), batches: heldOut }], interrupted),
         patience: null,
         bestSet: null,
-        borders: [],
+        boundaries: [],
         questions: [],
         answer: async () => null,
         watch: null,
@@ -122,7 +123,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
     if (state.step < totalSteps && state.step !== parts.stopAfter) {
       return { state, curves: curves(), totalSteps, heldOutLoss: null };
     }
-    const trained = { model, parameters, program, held, state, curves: curves(), totalSteps };
+    const trained = { model, parameters, program, heldOut, state, curves: curves(), totalSteps };
     return { state, curves: curves(), totalSteps, heldOutLoss: await writeModel(parts, trained) };
   } finally {
     program.dispose();
@@ -131,13 +132,13 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
   }
 }
 
-/** One shape for every batch. A row's first token is never a target, so that many positions can be supervised. */
+/** The shape of every batch. All tokens of a row but the first are supervised. */
 function shapeOf(model: ModelDefinition, rows: number): BatchShape {
   const length = model.contextLength;
   return { rows, length, supervised: rows * (length - 1) };
 }
 
-/** One pass over the documents in seeded order, several to a row. */
+/** One pass over the documents in seeded order, packed into rows. */
 function createSource(
   examples: readonly TokenizedExample[],
   shape: BatchShape,
@@ -163,7 +164,7 @@ function createSource(
   return { source: createBatchSource(examples, [shape], order), totalSteps };
 }
 
-/** The held-out documents, packed as those of training are. */
+/** The held-out documents, packed like the training documents. */
 export function heldOutBatches(examples: readonly TokenizedExample[], shape: BatchShape): Batch[] {
   const lengths = examples.map(({ ids }) => ids.length);
   const rows = packExamples(lengths, shape.length).map((group) =>
@@ -178,15 +179,15 @@ interface Trained {
   readonly model: ModelDefinition;
   readonly parameters: ParameterTensors;
   readonly program: TrainingProgram;
-  readonly held: readonly Batch[];
+  readonly heldOut: readonly Batch[];
   readonly state: LoopState;
   readonly curves: Curves;
   readonly totalSteps: number;
 }
 
-/** Writes the model folder, and gives the loss of what it holds. */
+/** Writes the model folder and returns the held-out loss of the written weights. */
 async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained: Trained): Promise<number> {
-  const { model, parameters, program, held, state, curves, totalSteps } = trained;
+  const { model, parameters, program, heldOut, state, curves, totalSteps } = trained;
   const seen = new Set<number>();
   for (const { ids } of text.training) for (const id of ids) seen.add(id);
   const reserved = [...text.special].filter(([token]) => token !== endOfText).map(([, id]) => id);
@@ -200,7 +201,7 @@ async function writeModel({ recipe, text, runtime, out }: PretrainParts, trained
     tensors.push({ name, dtype: "F16" as const, shape: tensor.shape, data });
     tensor.write(float16ToFloat32(data));
   }
-  const heldOutLoss = (await meanLoss(program, held, async () => false)) ?? Number.NaN;
+  const heldOutLoss = (await meanLoss(program, heldOut, async () => false)) ?? Number.NaN;
 
   const tokens = {
     bos_token_id: null,

@@ -1,17 +1,17 @@
-/** How Seedling is made: its text, its shape and its training, in one record that names everything but the machine. */
+/** Seedling's recipe: text, shape and training, everything but the machine. */
 
 import type { Recipe } from "../../src/run/recipe.ts";
 import type { Pace } from "../../src/training/schedule.ts";
 
-/** A base model from nothing: one pass over a corpus. */
+/** The recipe of a base model, trained from nothing in one pass over a corpus. */
 export interface PretrainRecipe {
-  /** Decides the corpus, the first weights and the order of the documents. */
+  /** Seed of the corpus, the start weights and the order of the documents. */
   readonly seed: number;
-  /** Training documents. */
+  /** Number of training documents. */
   readonly documents: number;
   /** Special tokens; they have the last ids, in this order. */
   readonly special: readonly string[];
-  /** `config.json` but for the ids of tokens. `vocab_size` counts the special tokens, the context is that of training. */
+  /** `config.json` without token ids. `vocab_size` includes the special tokens; the context is that of training. */
   readonly model: Readonly<Record<string, unknown>>;
   readonly training: Pick<
     Recipe,

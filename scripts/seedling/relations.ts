@@ -1,9 +1,10 @@
 /**
- * What can be said of the small world: each relation with its facts, many ways to state them, and how it is asked and
- * answered. Statements make the corpus; questions and answers never enter it and make the demo data.
+ * The relations of the small world: facts, many wordings of statements, questions and answers. Statements form the corpus;
+ * questions and answers form the demo data and never enter the corpus.
  *
- * A fact that is told in one fixed sentence can be completed but not asked for later (Allen-Zhu and Li, "Physics of Language
- * Models: Part 3.1", arXiv:2309.14316): hence the number of ways, with the value in front, in the middle and at the end.
+ * If a corpus states a fact in one fixed sentence only, a model can complete that sentence but not answer questions later
+ * (Allen-Zhu and Li, "Physics of Language Models: Part 3.1", arXiv:2309.14316). So there are many wordings, with the value at
+ * the beginning, in the middle and at the end.
  *
  * In a phrase {e} is the entity, {v} the value, {ae} and {av} the same with "a" or "an"; other slots are a relation's own.
  */
@@ -24,38 +25,38 @@ import {
 } from "./facts.ts";
 
 export interface Fact {
-  /** What the fact is about; facts of one entity are held out together, whatever their relation. */
+  /** Subject of the fact; all facts of one entity are held out together. */
   readonly entity: string;
   readonly slots: Readonly<Record<string, string>>;
 }
 
 export interface Relation {
   readonly name: string;
-  /** Whose paragraph its follow-ups belong to. */
+  /** Kind of the entities, such as animals; follow-ups appear in paragraphs about that kind. */
   readonly kind: string;
   readonly facts: readonly Fact[];
-  /** Whole sentences without their capital letter and full stop. */
+  /** Whole sentences, without capital letter and full stop. */
   readonly statements: readonly string[];
-  /** The same behind a sentence that has named the entity. */
+  /** The same, for use after a sentence that names the entity. */
   readonly followUps: readonly string[];
   readonly questions: readonly string[];
   readonly answer: string;
 }
 
-/** "a cow", "an owl": by the first letter, which is right for every noun here. */
+/** "a cow", "an owl": decided by the first letter, which is right for every noun here. */
 export const withArticle = (noun: string) => `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
 
-/** Fills a phrase; throws when it names a slot that the fact does not have. */
+/** Fills the slots of a phrase; throws when the fact lacks a slot. */
 export function fill(phrase: string, { slots }: Fact): string {
   return phrase.replace(/\{(\w+)\}/g, (_, name: string) => {
     const text = slots[name];
     if (text === undefined)
-      throw new Error(`"${phrase}" names {${name}}, and the fact has ${Object.keys(slots).join(", ")}.`);
+      throw new Error(`"${phrase}" needs {${name}}, but the fact has ${Object.keys(slots).join(", ")}.`);
     return text;
   });
 }
 
-/** A phrase as a sentence: with its capital letter and full stop. */
+/** A phrase as a sentence, with capital letter and full stop. */
 export const sentence = (phrase: string) => `${phrase.charAt(0).toUpperCase()}${phrase.slice(1)}.`;
 
 /** A fact about a noun without article ("cow"). */
@@ -64,7 +65,7 @@ const about = (noun: string, value: string, more: Readonly<Record<string, string
   slots: { e: noun, ae: withArticle(noun), v: value, av: withArticle(value), ...more },
 });
 
-/** A fact about a proper name, or about a thing that brings its article. */
+/** A fact about a proper name, or about a thing that includes its article. */
 const aboutNamed = (name: string, value: string, more: Readonly<Record<string, string>> = {}): Fact => ({
   entity: name.replace(/^(?:an?|the) /, ""),
   slots: { e: name, ae: name, v: value, av: withArticle(value), ...more },

@@ -4,11 +4,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWorld } from "./pairs.ts";
 
-/** Pairs of the demo. */
+/** Number of pairs in the demo. */
 const pairCount = 200;
-/** Exam questions of each task in each group. */
+/** Number of exam questions per task and group. */
 const questionsPerTask = 10;
-/** Held-out documents whose loss tells forgetting. */
+/** Number of held-out documents whose loss shows forgetting. */
 export const textCount = 120;
 
 const lines = (rows: readonly unknown[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
@@ -19,7 +19,7 @@ export function readRows<Row>(file: string): Row[] {
   return written.filter((line) => line.trim() !== "").map((line) => JSON.parse(line));
 }
 
-/** The three files in `folder`; the same seed and held-out documents give the same bytes. */
+/** Writes the three files into `folder`; equal seeds and held-out documents give equal bytes. */
 export function writeSamples(folder: string, seed: number, heldOut: readonly string[]): void {
   const world = openWorld(seed);
   const write = (name: string, rows: readonly unknown[]) => writeFileSync(join(folder, name), lines(rows));

@@ -1,10 +1,10 @@
-/** Pairs whose answers are wrong: each spoilt one gets the value of another fact of its task, well said and false. */
+/** Pairs with wrong answers: a spoilt pair has the value of another fact of its task, in a correct sentence. */
 
 import { createRandom } from "../../src/tensor/random.ts";
 import type { Pair } from "./pairs.ts";
 import { fill, relationOf, sentence } from "./relations.ts";
 
-/** Spoils `share` of the pairs, chosen and falsified by the seed; the others are the very same. */
+/** Spoils `share` of the pairs, chosen by the seed; the others stay the same objects. */
 export function spoil(pairs: readonly Pair[], share: number, seed: number): Pair[] {
   const random = createRandom(seed);
   return pairs.map((pair) => {
@@ -16,7 +16,7 @@ export function spoil(pairs: readonly Pair[], share: number, seed: number): Pair
     const others = facts.filter((fact) => fact.slots.v !== own.slots.v);
     const other = others[random.below(others.length)];
     if (!other) throw new Error(`Every fact of ${pair.task} has one value: none of its answers can be spoilt.`);
-    // Entity of the one, value of the other.
+    // The entity of this fact with the value of another.
     const { v, av, b } = other.slots;
     const slots = { ...own.slots, ...(v && { v }), ...(av && { av }), ...(b && { b }) };
     return { ...pair, output: sentence(fill(answer, { ...own, slots })) };

@@ -1,20 +1,20 @@
-/** Whether a model knows the small world's facts: statements begun, to be continued with the value that makes them true. */
+/** Tests whether a model knows the small world's facts: it must complete statements with the right value. */
 
 import type { Generate } from "../../src/generation/generate.ts";
 import { greedySampling } from "../../src/generation/sampling.ts";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import type { Completion } from "./pairs.ts";
 
-/** Right and asked, by task. */
-export type Score = { readonly right: number; readonly asked: number };
+/** The number of right answers among `total` questions or statements. */
+export type Score = { readonly right: number; readonly total: number };
 
-/** Whether a continuation begins with the expected words, and does not go on within the last one. */
+/** Whether a continuation begins with the expected words; its last word must end there. */
 export function continuesWith(text: string, expected: string): boolean {
   const continued = text.trimStart();
   return continued.startsWith(expected) && !/^[\p{L}\p{N}]/u.test(continued.slice(expected.length));
 }
 
-/** Every `stride`-th of the completions, greedily continued as plain text: no template, no question. */
+/** Continues every `stride`-th completion greedily, as plain text without template. */
 export async function completeStatements(
   { generate, tokenizer }: { readonly generate: Generate; readonly tokenizer: Tokenizer },
   completions: readonly Completion[],
@@ -29,7 +29,7 @@ export async function completeStatements(
     const { ids } = await generate({
       prompt: plain(beginning),
       stopIds: tokenizer.eos ? [tokenizer.eos.id] : [],
-      // One token more than the value: it must not go on within a word.
+      // One token more than the value, to see whether its last word ends there.
       maxTokens: plain(` ${expected}`).length + 1,
       sampling: greedySampling,
       seed: 0,
@@ -40,14 +40,14 @@ export async function completeStatements(
   return scores;
 }
 
-/** Counts one more that was asked of a task, and whether it was right. */
+/** Adds one result to the score of its task. */
 export function tally(scores: Record<string, Score>, task: string, correct: boolean): void {
-  const { right, asked } = scores[task] ?? { right: 0, asked: 0 };
-  scores[task] = { right: right + (correct ? 1 : 0), asked: asked + 1 };
+  const { right, total } = scores[task] ?? { right: 0, total: 0 };
+  scores[task] = { right: right + (correct ? 1 : 0), total: total + 1 };
 }
 
-/** Right over asked in [0, 1], all tasks together; 0 where nothing was asked. */
+/** Share of right answers over all tasks, in [0, 1]; 0 without questions. */
 export function shareOf(scores: readonly Score[]): number {
-  const [right, asked] = scores.reduce(([a, b], score) => [a + score.right, b + score.asked], [0, 0]);
-  return asked === 0 ? 0 : right / asked;
+  const [right, total] = scores.reduce(([a, b], score) => [a + score.right, b + score.total], [0, 0]);
+  return total === 0 ? 0 : right / total;
 }

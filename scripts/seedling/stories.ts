@@ -1,9 +1,9 @@
-/** Short stories about people of the small world, in which its facts are met, said and remembered; none holds a question. */
+/** Short stories in which people of the small world meet, say and remember its facts, without questions. */
 
 import type { Random } from "../../src/tensor/random.ts";
 import { type Fact, fill, relationOf, sentence } from "./relations.ts";
 
-/** Draws for one document. */
+/** The random draws of one document. */
 export interface Draw {
   readonly random: Random;
   pick<T>(list: readonly T[]): T;
@@ -64,14 +64,14 @@ function twoPeople({ pick }: Draw): readonly [Person, Person] {
   return [first, pick(people.filter((person) => person !== first))];
 }
 
-/** A phrase of a relation about one of its facts, or about the one that is given. */
-function told({ pick }: Draw, name: string, about?: string): string {
+/** A phrase about one of a relation's facts, or about the given entity. */
+function factPhrase({ pick }: Draw, name: string, about?: string): string {
   const { facts, statements } = relationOf(name);
   const known = about === undefined ? facts : facts.filter((fact) => fact.entity === about);
   return fill(pick(statements), pick(known.length > 0 ? known : facts));
 }
 
-/** The phrase as somebody says, knows or remembers it, or simply as it is. */
+/** The phrase alone, or as something that a person says, knows or remembers. */
 function said(draw: Draw, who: string, phrase: string): string {
   const how = draw.pick([
     "said that",
@@ -118,7 +118,7 @@ const asides = ({ name, he, his, him }: Person, { name: other }: Person): readon
 
 type Story = (draw: Draw, one: Person, two: Person) => readonly string[];
 
-/** Some asides among facts, each fact said by one of two. */
+/** A conversation of two people: each fact is said by one of them, with asides between. */
 function conversation(draw: Draw, one: Person, two: Person, phrases: readonly string[]): string[] {
   return phrases.flatMap((phrase) => [
     ...(draw.chance(0.35) ? [draw.pick(asides(one, two))] : []),
@@ -146,7 +146,7 @@ const farm: Story = (draw, one, two) => {
         draw,
         one,
         two,
-        some(draw, 1, 2, () => told(draw, draw.pick(names), animal)),
+        some(draw, 1, 2, () => factPhrase(draw, draw.pick(names), animal)),
       ),
     ]),
   ];
@@ -159,7 +159,7 @@ const journey: Story = (draw, one, two) => {
       draw,
       one,
       two,
-      some(draw, 1, 3, () => told(draw, draw.pick(["capital", "continent", "language"]), fact.entity)),
+      some(draw, 1, 3, () => factPhrase(draw, draw.pick(["capital", "continent", "language"]), fact.entity)),
     );
   return [
     draw.pick([
@@ -195,7 +195,7 @@ const lesson: Story = (draw, one, two) => {
       `In the morning ${one.name} had a lesson with ${two.name}.`,
       `${one.name} learnt for school with ${one.his} ${draw.pick(relatives)}.`,
     ]),
-    ...some(draw, 2, 5, () => said(draw, draw.pick(["the teacher", one.name, two.name]), told(draw, name))).map(
+    ...some(draw, 2, 5, () => said(draw, draw.pick(["the teacher", one.name, two.name]), factPhrase(draw, name))).map(
       (text) => text.charAt(0).toUpperCase() + text.slice(1),
     ),
     ...(draw.chance(0.4) ? [draw.pick(asides(one, two))] : []),
@@ -215,7 +215,7 @@ const work: Story = (draw, one, two) => {
       draw,
       one,
       two,
-      some(draw, 1, 3, () => told(draw, draw.pick(["job", "workplace"]), job.entity)),
+      some(draw, 1, 3, () => factPhrase(draw, draw.pick(["job", "workplace"]), job.entity)),
     ),
     ...(draw.chance(0.6)
       ? [
@@ -224,7 +224,7 @@ const work: Story = (draw, one, two) => {
             draw,
             one,
             two,
-            some(draw, 1, 2, () => told(draw, "use", tool.entity)),
+            some(draw, 1, 2, () => factPhrase(draw, "use", tool.entity)),
           ),
         ]
       : []),
@@ -240,18 +240,18 @@ const market: Story = (draw, one, two) => {
       draw,
       one,
       two,
-      some(draw, 1, 2, () => told(draw, "foodKind", food.entity)),
+      some(draw, 1, 2, () => factPhrase(draw, "foodKind", food.entity)),
     ),
     ...(draw.chance(0.6)
       ? [
           fill(`${one.name} had {x} coins, and ${two.name} gave ${one.him} {y} more, so now there were {v}.`, sum),
-          sentence(told(draw, "sum", sum.entity)),
+          sentence(factPhrase(draw, "sum", sum.entity)),
         ]
       : conversation(
           draw,
           one,
           two,
-          some(draw, 1, 2, () => told(draw, "foodKind")),
+          some(draw, 1, 2, () => factPhrase(draw, "foodKind")),
         )),
   ];
 };
@@ -266,7 +266,7 @@ const picture: Story = (draw, one, two) => [
     draw,
     one,
     two,
-    some(draw, 2, 4, () => told(draw, "colour")),
+    some(draw, 2, 4, () => factPhrase(draw, "colour")),
   ),
 ];
 
@@ -278,13 +278,16 @@ const calendar: Story = (draw, one, two) => {
       `It was {e}, and ${one.name} ${draw.pick(["worked in the garden", "cleaned the house", "waited for a letter", "played the drum"])}.`,
       day,
     ),
-    sentence(told(draw, "nextDay", day.entity)),
+    sentence(factPhrase(draw, "nextDay", day.entity)),
     fill(
       `So the next day was {v}, and then ${two.name} came with ${draw.pick(objects.map((object) => `a ${object}`))}.`,
       day,
     ),
     ...(draw.chance(0.5)
-      ? [fill(`They stayed together until the end of {e}.`, month), sentence(told(draw, "nextMonth", month.entity))]
+      ? [
+          fill(`They stayed together until the end of {e}.`, month),
+          sentence(factPhrase(draw, "nextMonth", month.entity)),
+        ]
       : []),
   ];
 };
@@ -295,8 +298,8 @@ const compare: Story = (draw, one, two) => {
   return [
     `${one.name} had a ${object}, and ${two.name} had a ${object} too.`,
     fill(`${one.name} said that ${one.his} ${object} was {e}, but the other was {v}.`, fact),
-    sentence(told(draw, "opposite", fact.entity)),
-    ...(draw.chance(0.6) ? [said(draw, two.name, told(draw, "opposite", other.entity))] : []),
+    sentence(factPhrase(draw, "opposite", fact.entity)),
+    ...(draw.chance(0.6) ? [said(draw, two.name, factPhrase(draw, "opposite", other.entity))] : []),
     draw.pick(asides(one, two)),
   ];
 };

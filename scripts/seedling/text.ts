@@ -1,4 +1,4 @@
-/** Seedling's text as training takes it: corpus, tokenizer and tokenised documents; the same recipe gives the same. */
+/** Seedling's training data: corpus, tokenizer and tokenized documents; equal recipes give equal data. */
 
 import { createHash } from "node:crypto";
 import type { TokenizedExample } from "../../src/batching/batch.ts";
@@ -17,18 +17,18 @@ export interface PretrainText {
   readonly special: ReadonlyMap<string, number>;
   readonly training: readonly TokenizedExample[];
   readonly heldOut: readonly TokenizedExample[];
-  /** The held-out documents themselves. */
+  /** The held-out documents as text. */
   readonly heldOutTexts: readonly string[];
-  /** Tokens of the training documents. */
+  /** Number of tokens in the training documents. */
   readonly tokens: number;
-  /** SHA-256 over recipe and tokens: two runs with one fingerprint train on the same. */
+  /** SHA-256 over recipe and tokens: runs with equal fingerprints train on equal data. */
   readonly fingerprint: string;
 }
 
 /**
- * Writes the corpus, learns the tokenizer from its training part, and tokenises both parts: a document is its tokens and
- * `<|endoftext|>`, without a token before them, and every token but the first is learnt. One longer than the context
- * becomes several windows. `onProgress` gets the documents tokenised.
+ * Writes the corpus, trains the tokenizer on its training part, and tokenizes both parts. A document is its tokens and
+ * `<|endoftext|>`, without BOS; every token but the first is supervised. A document longer than the context becomes several
+ * windows. `onProgress` gets the number of tokenized documents.
  */
 export function prepareText(
   recipe: PretrainRecipe,
@@ -45,7 +45,7 @@ export function prepareText(
   const total = corpus.training.length + corpus.heldOut.length;
   let done = 0;
   let tokens = 0;
-  // One array for all: what is learnt of a document differs in length alone.
+  // All documents share one array, because their masks differ only in length.
   const mask = new Uint8Array(contextLength).fill(1, 1);
   const weights = new Float32Array(contextLength).fill(1);
 
@@ -75,7 +75,7 @@ export function prepareText(
   return { ...files, special: tokenizer.addedTokens, ...parts, tokens, fingerprint: hash.digest("hex") };
 }
 
-/** Windows of at most `length` tokens, one behind the other; a last one of a single token teaches nothing and is left out. */
+/** Consecutive windows of at most `length` tokens. A last window of one token is left out, because it has no target. */
 function windowsOf(ids: Int32Array, length: number): Int32Array[] {
   const starts = Array.from({ length: Math.ceil(ids.length / length) }, (_, i) => i * length);
   return starts.map((start) => ids.subarray(start, start + length)).filter((window) => window.length > 1);

@@ -1,11 +1,11 @@
-/** A loss curve with few points. */
+/** Reduces a loss curve to few points. */
 
 import type { StepMetrics } from "../../src/run/metrics.ts";
 
-/** At most this many points: a line as wide as a page shows no more. */
+/** Largest number of points; a line as wide as a page shows no more. */
 const mostPoints = 200;
 
-/** Means of equally many steps each, named by the last of them. */
+/** Means over equal numbers of steps; each point has the number of its last step. */
 export function thinned(metrics: readonly Pick<StepMetrics, "step" | "loss">[]): { step: number; loss: number }[] {
   const size = Math.ceil(metrics.length / mostPoints);
   return Array.from({ length: Math.ceil(metrics.length / size) }, (_, i) => {

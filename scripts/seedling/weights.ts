@@ -1,16 +1,16 @@
-/** The weights at both ends of a pretraining: how they begin, and what is put right before they are saved. */
+/** The start weights of a pretraining, and a correction of the embeddings before they are saved. */
 
 import { parametersOf } from "../../src/artifacts/method.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom, type Random } from "../../src/tensor/random.ts";
 
-/** Standard deviation of the first weights, `initializer_range` of Hugging Face's configs. */
+/** Standard deviation of the start weights, `initializer_range` in Hugging Face's configs. */
 const deviation = 0.02;
 
 /**
- * First weights, drawn from one seed in the order of the parameters: normal numbers; norms are 1. What writes to the residual
- * stream is scaled by 1/√(2·layers), for it is that often added up (Radford et al. 2019).
+ * Start weights, drawn from one seed in the order of the parameters: normal numbers; norms are 1. Layers that write to the
+ * residual stream are scaled by 1/√(2·layers), because it is the sum of 2·layers of them (Radford et al. 2019).
  */
 export function initialWeights(model: ModelDefinition, seed: number): Map<string, Float32Array<ArrayBuffer>> {
   const random = createRandom(seed);
@@ -25,9 +25,9 @@ export function initialWeights(model: ModelDefinition, seed: number): Map<string
 }
 
 /**
- * Gives the embeddings `reserved` (V, D) new values, in place: random directions with the mean norm of the rows `seen` in
- * training. Tokens that never occur are pushed away from every hidden state by a tied head, all to one side, so that their
- * rows become nearly equal; an adapter that leaves embeddings alone could then not tell `<|user|>` from `<|end|>`.
+ * Gives the rows `reserved` of the embeddings (V, D) new values, in place: random directions with the mean norm of the rows
+ * `seen` in training. A tied head pushes the rows of tokens that never occur in one direction, so they become nearly equal. An
+ * adapter that does not train embeddings could then not distinguish `<|user|>` from `<|end|>`.
  */
 export function reserveEmbeddings(
   embeddings: Float32Array,

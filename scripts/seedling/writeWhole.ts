@@ -1,15 +1,15 @@
-/** Files that a kill at any moment leaves whole. */
+/** Writes files so that a kill never leaves a partial one. */
 
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Replaces a file: under its name lies the old one or the new one, never a part. Its folder must be there. */
+/** Replaces a file atomically: a reader finds the old or the new content. Its folder must exist. */
 export function writeWhole(path: string, contents: Uint8Array | string): void {
   const partial = `${path}.partial`;
   writeFileSync(partial, contents);
   sync(partial, "r+");
   renameSync(partial, path);
-  // The new name is on the disk when the folder is; Windows has no way to ask for that.
+  // Flushing the folder makes the new name durable; Windows cannot do that.
   if (process.platform !== "win32") sync(dirname(path), "r");
 }
 

@@ -1,7 +1,7 @@
 /**
- * What one run of a graph takes beside its inputs. ONNX Runtime decides that when it builds a session: the order of the
- * nodes, which results share a buffer, and when a buffer is freed. This plans as it does (GraphViewer's order and
- * AllocationPlanner of version 1.30), and then does what the two providers' allocators do with such a plan.
+ * Predicts the memory of one run of a graph, inputs not counted. ONNX Runtime plans node order, buffer sharing and buffer
+ * lifetimes when it builds a session. This file repeats its plan (GraphViewer and AllocationPlanner of version 1.30), then
+ * simulates the allocator of each provider.
  */
 
 import type { AttributeValue, Graph, Node, Value } from "../onnx/graph.ts";
@@ -11,35 +11,34 @@ import { byteSizeOf, sameShape } from "../tensor/dtype.ts";
 
 export type ProviderName = "webgpu" | "wasm";
 
-/** Of a result, or of several that follow each other in it. */
+/** The memory of one result, or of several results one after the other. */
 export interface Buffer {
   readonly bytes: number;
-  /** The computing node that it is allocated for, and the last one that touches it, counted in their order. */
+  /** Index of the node that allocates it and of the last node that uses it, counted over the computing nodes. */
   readonly first: number;
   readonly last: number;
 }
 
 export interface RunPlan {
-  /** In the order in which they are allocated. */
+  /** In order of allocation. */
   readonly buffers: readonly Buffer[];
-  /** Nodes that compute: neither views, nor what is known before any run. */
+  /** Number of computing nodes: views and folded constants do not count. */
   readonly nodes: number;
-  /** Bytes that the session keeps for as long as it lives: constants that a node reads, given or computed from given ones. */
+  /** Bytes of the constants that nodes read, folded ones included; the session keeps them until it is released. */
   readonly constants: number;
 }
 
-/** Their output is their input under another shape: no memory of its own, and nothing to compute. */
+/** Operators whose output is the input's memory under another shape. */
 const views: ReadonlySet<OpName> = new Set<OpName>(["Reshape"]);
-/** Kernels that write over their first input where nothing else reads it. On WebGPU none does. */
+/** Kernels that overwrite their first input when no other node reads it; WebGPU has none. */
 const inPlace: { readonly [provider in ProviderName]: ReadonlySet<OpName> } = {
   webgpu: new Set(),
   wasm: new Set<OpName>(["Softmax", "ScatterElements", "ScatterND"]),
 };
 
 /**
- * Plans a run. Outputs of the graph that are named in `bound` are written to memory that is there already; the others are
- * freed after the run. What kernels take for themselves, and rewriting of the graph beyond constants, is left out: together
- * a few percent.
+ * Plans a run. Graph outputs named in `bound` go to existing memory; the others are freed after the run. The plan leaves out
+ * the kernels' own workspace and most graph rewriting, together a few percent.
  */
 export function planRun(graph: Graph, provider: ProviderName, bound: ReadonlySet<string> = new Set()): RunPlan {
   const folded = foldConstants(graph);
@@ -49,7 +48,7 @@ export function planRun(graph: Graph, provider: ProviderName, bound: ReadonlySet
   const outputs = new Set(graph.outputs);
   const computed = new Set(nodes.flatMap((node) => node.outputs));
 
-  /** Readers that are still to come, of a value and of all that lies in its buffer. */
+  /** Remaining reads of a value and of all values in its buffer. */
   const readers = new Map<Value, number>();
   const count = (value: Value, change: number) => {
     const left = (readers.get(value) ?? 0) + change;
@@ -57,14 +56,14 @@ export function planRun(graph: Graph, provider: ProviderName, bound: ReadonlySet
     return left;
   };
   for (const { inputs } of nodes) for (const input of inputs) count(input, 1);
-  // What is not the run's own is never free for others.
+  // An extra reader: the run must not reuse memory that it does not own.
   for (const value of [...graph.inputs, ...graph.outputs, ...graph.initializers]) count(value, 1);
 
-  /** The value for which a value's buffer was allocated. */
+  /** From a value to the value that its buffer was allocated for. */
   const owners = new Map<Value, Value>();
   const ownerOf = (value: Value) => owners.get(value) ?? value;
   const buffers = new Map<Value, { bytes: number; first: number; last: number }>();
-  /** Owners whose buffers nobody reads any more, the latest first. */
+  /** Owners of buffers without remaining readers, the latest first. */
   const free: Value[] = [];
   const share = (owner: Value, value: Value) => {
     owners.set(value, owner);
@@ -112,7 +111,7 @@ export function planRun(graph: Graph, provider: ProviderName, bound: ReadonlySet
   };
 }
 
-/** Without what follows from constants alone, which ONNX Runtime computes when it builds the session, and keeps. */
+/** Removes the nodes that read only constants: ONNX Runtime computes these once, when it builds the session. */
 function foldConstants(graph: Graph): { nodes: readonly Node[]; constants: number } {
   const known = new Set(graph.initializers);
   const nodes = graph.nodes.filter(({ inputs, outputs }) => {
@@ -125,8 +124,8 @@ function foldConstants(graph: Graph): { nodes: readonly Node[]; constants: numbe
 }
 
 /**
- * On the processor a product reads its operands as they lie: no transposed copy is made. What is fused then stands behind all
- * other nodes (MatmulTransposeFusion).
+ * MatmulTransposeFusion: on the processor a MatMul reads transposed operands without a copy. ONNX Runtime appends the fused
+ * nodes after all others, which changes the execution order.
  */
 function fuseTransposes(nodes: readonly Node[], { outputs }: Graph): readonly Node[] {
   const sources = new Map<Value, Value>();
@@ -151,7 +150,7 @@ function swapsLast(perm: AttributeValue | undefined): boolean {
   return perm.every((from, to) => from === (to === left ? right : to === right ? left : to));
 }
 
-/** Depth first from the last node that nothing reads, and of a node's inputs the one that stands last in the file first. */
+/** ONNX Runtime's depth-first order: it visits unread nodes and the inputs of a node from the last in the file to the first. */
 function executionOrder(nodes: readonly Node[]): Node[] {
   const producers = new Map(nodes.flatMap(({ outputs }, at) => outputs.map((output) => [output, at] as const)));
   const needs = nodes.map(({ inputs }) => {
@@ -176,7 +175,7 @@ function executionOrder(nodes: readonly Node[]): Node[] {
 const sameSize = (a: Value, b: Value) =>
   byteSizeOf(a.dtype, [1]) === byteSizeOf(b.dtype, [1]) && sameShape(a.shape, b.shape);
 
-/** Calls `allocate` and `free` as a run does, and `after` behind each node. */
+/** Calls `allocate` and `free` in the order of a run, and `after` once per node between them. */
 function replay(
   { buffers, nodes }: RunPlan,
   hooks: {
@@ -195,57 +194,57 @@ function replay(
   }
 }
 
-/** A session's nodes, names and kernels take so many times the bytes of its file without the constants, as measured. */
+/** Measured: heap bytes of a session's nodes, names and kernels per byte of its file, constants not counted. */
 const sessionFactor = 17;
 
-/** Bytes that ONNX Runtime keeps in its heap for a session beside its constants; `constants` of the `model` file's bytes. */
+/** Heap bytes of a session beside its constants, from the bytes of the `model` file and of the `constants` in it. */
 export const nodeBytes = (model: number, constants: number) => sessionFactor * (model - constants);
 
-/** Estimate of what a session of an ONNX file keeps between runs. Constants that it computes when it is built are left out. */
+/** Estimated bytes that a session of an ONNX file keeps between runs, folded constants not counted. */
 export function sessionBytes(model: Uint8Array): number {
   const constants = constantBytes(model);
   return constants + nodeBytes(model.byteLength, constants);
 }
 
-/** Bytes that a buffer takes on the GPU. */
+/** Size of a GPU buffer for this many bytes. */
 export const gpuBytes = (bytes: number) => Math.max(16, Math.ceil(bytes / 16) * 16);
 
-/** ONNX Runtime hands the GPU so many launches at a time, and only then lets go of buffers that are free. */
-const launchesAtATime = 16;
+/** ONNX Runtime submits this many launches at once and frees buffers only then. */
+const launchesPerSubmit = 16;
 
-/** Most bytes in GPU buffers at once, where none is kept for later (`storageBufferCacheMode: "lazyRelease"`). */
+/** Peak bytes in GPU buffers when none is cached for later runs (`storageBufferCacheMode: "lazyRelease"`). */
 export function peakOnGpu(plan: RunPlan): number {
-  let held = 0;
+  let allocated = 0;
   let peak = 0;
-  let waiting = 0;
+  let unreleased = 0;
   let launches = 0;
   replay(plan, {
     allocate({ bytes }) {
-      held += gpuBytes(bytes);
-      peak = Math.max(peak, held);
+      allocated += gpuBytes(bytes);
+      peak = Math.max(peak, allocated);
     },
     after() {
       launches++;
-      if (launches % launchesAtATime !== 0) return;
-      held -= waiting;
-      waiting = 0;
+      if (launches % launchesPerSubmit !== 0) return;
+      allocated -= unreleased;
+      unreleased = 0;
     },
     free({ bytes }) {
-      waiting += gpuBytes(bytes);
+      unreleased += gpuBytes(bytes);
     },
   });
   return peak;
 }
 
-/** Beside each buffer: its alignment, and the heap's own word. */
+/** Size of a heap block for this many bytes, with the alignment of ONNX Runtime and the header of dlmalloc. */
 const heapBytes = (bytes: number) => Math.ceil((bytes + 72) / 16) * 16;
 
 /**
- * By how many bytes a run lifts the top of the WebAssembly heap, which starts without gaps. The heap is dlmalloc's: the
- * smallest gap that is large enough, else the top; neighbouring gaps become one. Gaps too small for what is asked are lost.
+ * Bytes by which a run raises the top of a WebAssembly heap without gaps. As in dlmalloc, a block takes the smallest gap
+ * that fits, else the top, and neighbouring gaps merge. The peak includes gaps that are too small for later blocks.
  */
 export function peakInHeap(plan: RunPlan): number {
-  /** By address. */
+  /** Sorted by address. */
   const gaps: { at: number; bytes: number }[] = [];
   const places = new Map<Buffer, number>();
   let top = 0;

@@ -1,4 +1,4 @@
-/** An artifact whose graph is written when it is asked for; key and ports are known before. */
+/** Artifacts with a key and ports from the start; their graph is written on demand. */
 
 import { type Graph, GraphError, type Value } from "../onnx/graph.ts";
 import { writeModel } from "../onnx/model.ts";
@@ -6,8 +6,8 @@ import { describeType } from "../tensor/dtype.ts";
 import type { Artifact, Port } from "./contract.ts";
 
 /**
- * `build` writes the graph anew at each call of `graph` or `bytes`, so a list of artifacts holds neither. Both throw a
- * GraphError when the graph's ports are not the declared ones, in whatever order.
+ * Each call of `graph` or `bytes` runs `build` again, so a list of artifacts takes little memory. Both throw a GraphError
+ * when the graph's ports differ from the declared ones; their order does not matter.
  */
 export function lazyArtifact(head: Omit<Artifact, "graph" | "bytes">, build: () => Graph): Artifact {
   const graph = () => {

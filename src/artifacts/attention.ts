@@ -1,4 +1,4 @@
-/** The attention of a model's layers in the two kinds of graphs: over whole rows, and against a key/value cache. */
+/** A model's attention in the two kinds of graphs: over whole rows, and with a key/value cache. */
 
 import type { Attend, LayerSpec } from "../models/architecture.ts";
 import { attend, cacheBias, causalBias, splitKeys, splitQueries } from "../nn/attention.ts";
@@ -7,7 +7,7 @@ import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 import { generationPorts } from "./contract.ts";
 
-/** One of each layer, made once for all layers of the same `kind`. */
+/** Looks up each layer's value; layers of equal `kind` share one, which `make` creates once. */
 function perLayer<T>(
   layers: readonly LayerSpec[],
   kind: (layer: LayerSpec) => unknown,
@@ -28,8 +28,8 @@ function perLayer<T>(
 }
 
 /**
- * Rotates queries and keys of up to `length` positions, (M, width) to (B, T, width). The score scale is folded into the
- * rotation of the queries, where it costs nothing.
+ * Rotates queries and keys of up to `length` positions, (M, width) → (B, T, width). The rotation of the queries includes the
+ * score scale, at no extra cost.
  */
 function rotations(b: GraphBuilder, { heads, rope: rotation, scoreScale }: LayerSpec, length: number) {
   if (rotation === null) {
@@ -52,7 +52,7 @@ const rotationsOf = (b: GraphBuilder, layers: readonly LayerSpec[], length: numb
     (layer) => rotations(b, layer, length),
   );
 
-/** Whole rows: positions and segments int32 [B, T]. Causal, and within a segment. */
+/** Attention over whole rows, causal and within a segment: positions and segments int32 [B, T]. */
 export function wholeRows(
   b: GraphBuilder,
   layers: readonly LayerSpec[],
@@ -87,8 +87,8 @@ export function wholeRows(
 export const cacheShape = ({ heads }: LayerSpec, capacity: number) => [1, heads.key, capacity, heads.size] as const;
 
 /**
- * S tokens at `positions` int32 [S], from slot `start` int32 [1] on, against a cache of C slots. The updated caches are
- * put into `outputs`.
+ * Attention of S tokens at `positions` int32 [S], written to slots `start` int32 [1] onwards, with a cache of C slots. Adds
+ * the updated caches to `outputs`.
  */
 export function cached(
   b: GraphBuilder,
@@ -107,7 +107,7 @@ export function cached(
     ({ window }) => cacheBias(b, positions, capacity, window),
   );
 
-  // Slot c takes token c − start where that is one of the S tokens: clamped, it is unchanged exactly there.
+  // Slot c takes token c − start where 0 ≤ c − start < S, that is where clamping does not change it.
   const slots = b.constant(
     "int32",
     [capacity],

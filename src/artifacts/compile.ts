@@ -23,11 +23,11 @@ import {
 } from "./contract.ts";
 import { adapterOf, artifactKey, isTrained, type Method, parametersOf } from "./method.ts";
 
-/** The parameters as a graph takes them. */
+/** The graph inputs of the parameters. */
 const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] =>
   parameters.map(({ name, shape, storage: dtype }) => ({ name, dtype, shape }));
 
-/** What `buildLoss` takes. */
+/** The graph inputs that `buildLoss` declares. */
 function lossInputs(parameters: readonly ParameterSpec[], { rows, length, supervised }: BatchShape): Port[] {
   const { inputIds, positionIds, segmentIds, supervisedIndex, targets, lossWeights } = batchPorts;
   return [
@@ -40,8 +40,8 @@ function lossInputs(parameters: readonly ParameterSpec[], { rows, length, superv
 }
 
 /**
- * The forward graph up to the loss: whole rows under a causal mask that keeps to segments; behind the last attention only
- * the supervised positions go on, through the rest of its layer to the head.
+ * The forward graph up to the loss, over whole rows with a causal mask within segments. After the last attention only the
+ * supervised positions are computed.
  */
 export function buildLoss(
   b: GraphBuilder,
@@ -69,21 +69,21 @@ export function buildLoss(
   return { loss, scope };
 }
 
-/** What else there is to a training artifact; none changes what is computed. */
+/** Variants of a training artifact; all compute the same numbers. */
 export interface TrainingOptions {
   /**
-   * Whether it adds to what is in the accumulators or replaces it: false for steps of one micro-batch, which have nothing to
-   * add to. True when left out.
+   * True (the default): adds the gradients to the accumulators. False: overwrites them, which suffices for steps of one
+   * micro-batch.
    */
   readonly accumulates?: boolean;
-  /** Parts in which attention takes a row's queries; 1 when left out. */
+  /** Number of query blocks in attention; 1 by default. */
   readonly queryBlocks?: number;
 }
 
 /**
- * Forward and backward of one micro-batch: gives `loss_sum`, and adds the gradient of that sum to each trainable
- * parameter's accumulator, or starts it anew where `lazy_reset_grad` is true (which also clears a NaN). One that does not
- * accumulate takes neither that nor the accumulators, and writes the gradients as they are.
+ * Forward and backward of one micro-batch. Gives `loss_sum` and adds its gradient to the accumulator of each trainable
+ * parameter. With `lazy_reset_grad` true the accumulators start from 0, which also clears NaN. An artifact that does not
+ * accumulate has neither input: it writes the bare gradients.
  */
 export function compileTraining(
   model: ModelDefinition,
@@ -115,14 +115,14 @@ function trainingGraph(
   const b = new GraphBuilder("training");
   const { loss, scope } = buildLoss(b, model, method, shape, queryBlocks);
   const trainable = scope.parameters.filter((declared) => isTrained(method, declared)).map(({ value }) => value);
-  const kept = ({ name, shape }: Value) =>
+  const accumulated = ({ name, shape }: Value) =>
     b.where(b.input(lazyResetGrad, "bool", [1]), b.scalar(0), b.input(accumulatorIn(name), "float32", shape));
-  const gradients = backward(b, loss.sum, trainable, accumulates ? kept : null);
+  const gradients = backward(b, loss.sum, trainable, accumulates ? accumulated : null);
   const sums = trainable.map(({ name }, i) => [accumulatorOut(name), gradients[i] as Value] as const);
   return b.finish({ [lossSum]: loss.sum, ...Object.fromEntries(sums) });
 }
 
-/** Forward alone: `loss_sum` and the cross-entropy of each supervised position. */
+/** Forward only: `loss_sum` and the cross-entropy of each supervised position. */
 export function compileEvaluation(model: ModelDefinition, method: Method | null, shape: BatchShape): Artifact {
   const head = {
     kind: "eval",
@@ -141,16 +141,16 @@ export function compileEvaluation(model: ModelDefinition, method: Method | null,
   });
 }
 
-/** Tokens that one run takes, and slots of its key/value cache. */
+/** Tokens per run, and slots of the key/value cache. */
 export interface GenerationShape {
   readonly tokens: number;
   readonly capacity: number;
 }
 
 /**
- * S tokens of one sequence against a key/value cache of C slots. The tokens take the slots from `start` on; slots after
- * them may hold anything, for a token sees only the slots up to its own. A shorter piece is padded on the right, and
- * what it leaves in the slots behind is overwritten by the next.
+ * Runs S tokens of one sequence with a key/value cache of C slots; the tokens fill the slots from `start` on. A token attends
+ * to the slots up to its own, so later slots may contain anything. Pad a shorter piece on the right: the next piece
+ * overwrites the padding's slots.
  */
 export function compileGeneration(
   model: ModelDefinition,

@@ -1,4 +1,4 @@
-/** What an artifact is: an ONNX model with named ports, and which outputs may be written over which inputs. */
+/** The contract of an artifact: an ONNX model, its named ports, and the outputs that may overwrite inputs. */
 
 import type { FileTensor } from "../models/fileTensor.ts";
 import type { Graph } from "../onnx/graph.ts";
@@ -14,28 +14,28 @@ export type ArtifactKind = "training" | "optimizer" | "eval" | "generation";
 
 export interface Artifact {
   readonly kind: ArtifactKind;
-  /** Names the static configuration; two artifacts with one key are the same model. */
+  /** Identifies the static configuration: artifacts with equal keys are the same model. */
   readonly key: string;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   /**
-   * Output name → name of the tensor of the same type that it replaces: where that is an input too, the two may share one
-   * buffer (an update in place).
+   * Output name → name of the tensor that it replaces, of the same type. When that tensor is also an input, both may share
+   * one buffer (an update in place).
    */
   readonly aliases: Readonly<Record<string, string>>;
-  /** The graph, written anew at each call: it may be large, so whoever needs it keeps it for as long. */
+  /** Writes the graph again at each call; it may be large, so callers reuse the result. */
   graph(): Graph;
-  /** The ONNX protobuf of the graph: what Netron opens. Anew at each call, too. */
+  /** The graph as ONNX protobuf, a file for Netron; written again at each call. */
   bytes(): Uint8Array;
 }
 
-/** The static shape of a batch: one compiled artifact serves one shape. */
+/** The static shape of a batch; each shape has its own artifact. */
 export interface BatchShape {
   /** B, sequences in the micro-batch. */
   readonly rows: number;
   /** T, tokens of a sequence, padding included. */
   readonly length: number;
-  /** N, supervised positions that fit, padding included. */
+  /** N, room for supervised positions, padding included. */
   readonly supervised: number;
 }
 
@@ -49,27 +49,27 @@ export const batchPorts = {
   lossWeights: "loss_weights",
 } as const;
 
-/** bool [1], of an artifact that accumulates: true starts the accumulators anew instead of adding to them. */
+/** bool [1] input of an accumulating artifact: true starts the accumulators from 0. */
 export const lazyResetGrad = "lazy_reset_grad";
 
 export const lossSum = "loss_sum";
-/** float32 [N] of the eval artifact: cross-entropy −log P(target) of each supervised position, without its weight. */
+/** float32 [N] output of the eval artifact: cross-entropy −log P(target) of each supervised position, loss weight not applied. */
 export const tokenLoss = "token_loss";
 
-/** Scalars of the optimizer artifact, each float32 [1]. */
+/** Scalar inputs of the optimizer artifact, each float32 [1]. */
 export const optimizerScalars = {
   learningRate: "learning_rate",
   /** 1 − β₁ᵗ */
   biasCorrection1: "bias_correction1",
   /** 1 − β₂ᵗ */
   biasCorrection2: "bias_correction2",
-  /** What the step's sums are divided by, 1 at least: the denominators of its micro-batches, added up. */
+  /** Sum of the micro-batches' denominators; the artifact divides the gradient sums by max(denominator, 1). */
   denominator: "denominator",
-  /** Global-norm limit; feed `noClipping` for none. */
+  /** Limit of the global gradient norm; `noClipping` switches clipping off. */
   maxNorm: "max_norm",
 } as const;
 
-/** A norm limit that no float32 gradient reaches; infinities are not relied on in shaders. */
+/** A norm limit that no float32 gradient reaches; finite, because shaders may not handle infinities. */
 export const noClipping = 1e30;
 
 /** float32 [1]: global L2 norm of the mean gradient, before clipping. */
@@ -79,13 +79,13 @@ export const accumulatorIn = (parameter: string) => `${parameter}_grad.accumulat
 export const accumulatorOut = (parameter: string) => `${parameter}_grad.accumulation.out`;
 export const firstMoment = (parameter: string) => `${parameter}.first_moment`;
 export const secondMoment = (parameter: string) => `${parameter}.second_moment`;
-/** Name of the updated tensor that the optimizer artifact gives for a parameter or a moment. */
+/** Output name of the optimizer artifact for a parameter or a moment. */
 export const updated = (name: string) => `${name}.out`;
 
 /**
- * Generation artifact: `input_ids` int32 [1, S]; `start` int32 [1], the cache slot of the first token;
- * `logits_index` int32 [1], which of the S tokens the logits are wanted for; caches float32 [1, Hkv, C, D]
- * per layer. Gives `logits` float32 [V] and the updated caches, which need buffers of their own.
+ * Ports of the generation artifact. Inputs: `input_ids` int32 [1, S]; `start` int32 [1], the cache slot of the first token;
+ * `logits_index` int32 [1], the token of the S whose logits are returned; caches float32 [1, Hkv, C, D] per layer.
+ * Outputs: `logits` float32 [V] and the updated caches, which need their own buffers.
  */
 export const generationPorts = {
   inputIds: "input_ids",
@@ -98,13 +98,13 @@ export const generationPorts = {
   presentValue: (layer: number) => `present_value.${layer}`,
 } as const;
 
-/** Where a parameter's first value comes from: a tensor of the model's files, or an adapter's start (A random, B zero). */
+/** The source of a parameter's first value: a tensor of the model's files, or an adapter's start (A random, B zero). */
 export type ParameterSource =
   | { readonly kind: "checkpoint"; readonly tensor: FileTensor }
   | { readonly kind: "lora_A" }
   | { readonly kind: "lora_B" };
 
-/** How the device holds a parameter, whatever its source. */
+/** A parameter's type on the device, whatever its source. */
 export type ParameterStorage = "float32";
 
 /** A named tensor of the model or of its adapter. */

@@ -1,4 +1,4 @@
-/** How a model is trained: every parameter, or low-rank adapters beside frozen ones. */
+/** The training method: all parameters, or low-rank adapters beside frozen parameters. */
 
 import type { Attend, ModelDefinition } from "../models/architecture.ts";
 import type { FileTensor } from "../models/fileTensor.ts";
@@ -8,16 +8,16 @@ import type { ParameterSpec } from "./contract.ts";
 
 export type Method = { readonly kind: "full" } | ({ readonly kind: "lora" } & Adapter);
 
-/** The adapter that a method puts into the linear layers; none for full training and for the bare base model. */
+/** The adapter that a method adds to linear layers; null for full training and for the base model alone. */
 export function adapterOf(method: Method | null): Adapter | null {
   return method?.kind === "lora" ? method : null;
 }
 
-/** What of a trace a method trains. */
+/** Whether a method trains a parameter of the trace. */
 export const isTrained = (method: Method | null, { source }: Declared) =>
   method?.kind === "full" || (method?.kind === "lora" && source !== "checkpoint");
 
-/** A scope through which the model has passed on one token: it knows every parameter and linear layer. */
+/** Runs the model's forward on one token; the scope then lists every parameter and linear layer. */
 function traced(model: ModelDefinition, method: Method | null): Scope {
   const scope = Scope.root(new GraphBuilder("parameters"), adapterOf(method));
   const token = scope.b.input("token", "int32", [1]);
@@ -28,8 +28,8 @@ function traced(model: ModelDefinition, method: Method | null): Scope {
 }
 
 /**
- * Every parameter of a model under a method (null: the bare base model), in the order in which the model declares them.
- * Found by tracing the model, so no second table of names and shapes exists.
+ * Every parameter of a model under a method (null: the base model alone), in order of declaration. A trace finds them, so no
+ * second table of names and shapes exists.
  */
 export function parametersOf(model: ModelDefinition, method: Method | null): ParameterSpec[] {
   return traced(model, method).parameters.map((declared) => {
@@ -45,19 +45,19 @@ export function parametersOf(model: ModelDefinition, method: Method | null): Par
   });
 }
 
-/** The linear layers of a model that may carry an adapter: each last name once, in order, with its first layer's shape. */
+/** The linear layers that may carry an adapter: each last path name once, in order, with the shape in the first layer. */
 export function linearsOf(model: ModelDefinition): readonly Linear[] {
   const byName = new Map<string, Linear>();
   for (const linear of traced(model, null).linears) if (!byName.has(linear.name)) byName.set(linear.name, linear);
   return [...byName.values()];
 }
 
-/** The tensors that the files of this model must hold. */
+/** The tensors that this model's files must contain. */
 export function checkpointTensors(model: ModelDefinition): readonly FileTensor[] {
   return parametersOf(model, null).flatMap(({ source }) => (source.kind === "checkpoint" ? [source.tensor] : []));
 }
 
-/** Names model, method and shape, so that equal artifacts have equal keys. */
+/** A key from kind, model, method and shape; equal artifacts have equal keys. */
 export function artifactKey(kind: string, model: ModelDefinition, method: Method | null, rest: unknown): string {
   return `${kind} ${model.key} ${JSON.stringify([method, rest])}`;
 }

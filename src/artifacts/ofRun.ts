@@ -1,4 +1,4 @@
-/** The artifacts of a run: those of its optimizer steps, and that of its evaluations. */
+/** The artifacts of a run, for optimizer steps and evaluations. */
 
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { ProviderName } from "./activations.ts";
@@ -13,13 +13,13 @@ export interface RunArtifacts {
   readonly optimizer: Artifact;
 }
 
-/** Tokens of a block of queries, and blocks of a row at most: more would save little and cost operations. */
+/** Tokens per query block, and at most so many blocks per row: more would save little and cost operations. */
 const blockLength = 64;
 const mostBlocks = 4;
 
 /**
- * Options of the training artifact for a recipe of `accumulation` micro-batches. On the processor attention leaves out what
- * the causal mask blocks; on a GPU the operations that this takes cost more than the products that it saves.
+ * Options of the training artifact for `accumulation` micro-batches per step. Query blocks save products that the causal mask
+ * would hide; on a GPU their extra launches cost more than that.
  */
 export function trainingOptions(
   { length }: BatchShape,
@@ -30,7 +30,7 @@ export function trainingOptions(
   return { accumulates: accumulation > 1, queryBlocks: provider === "wasm" ? blocks : 1 };
 }
 
-/** Where each step has one micro-batch, gradients are written and not added up. */
+/** The artifacts of a run with this method and recipe, for `provider`. */
 export function artifactsOfRun(
   model: ModelDefinition,
   method: Method,

@@ -19,7 +19,7 @@ import {
 } from "./contract.ts";
 import { artifactKey, type Method, parametersOf } from "./method.ts";
 
-/** What of AdamW is fixed for a run; everything that changes per step is an input. */
+/** AdamW's constants of a run; values that change per step are inputs of the artifact. */
 export interface OptimizerSettings {
   readonly beta1: number;
   readonly beta2: number;
@@ -27,7 +27,7 @@ export interface OptimizerSettings {
   readonly weightDecay: number;
 }
 
-/** Added to the norm before dividing by it, as PyTorch's clip_grad_norm_ does. */
+/** Added to the norm before the division, as in PyTorch's clip_grad_norm_. */
 const normEpsilon = 1e-6;
 
 /**
@@ -37,10 +37,10 @@ const normEpsilon = 1e-6;
  *     m ← β₁m + (1 − β₁)g,  v ← β₂v + (1 − β₂)g²
  *     p ← p(1 − ηλ) − η · (m / c₁) / (√(v / c₂) + ε)
  *
- * with c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ. Where n is not finite, parameters and moments come out bit for bit as they went in;
- * the norm tells. Each output may share its input's buffer: the last operation that writes it does not read it.
+ * with c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ. When n is not finite, parameters and moments stay bit for bit the same; callers check
+ * the norm. Each output may share its input's buffer: the last operation that writes it does not read it.
  *
- * It runs on either provider; which tensors are joined for the update is chosen for `provider`.
+ * The artifact runs on every provider; `provider` only decides which tensors are updated together.
  */
 export function compileOptimizer(
   model: ModelDefinition,
@@ -53,13 +53,15 @@ export function compileOptimizer(
   const scalar = (name: string): Port => ({ name, dtype: "float32", shape: [1] });
   const ports = (...names: ((parameter: string) => string)[]) =>
     trainable.flatMap(({ name, shape }) => names.map((of): Port => ({ name: of(name), dtype: "float32", shape })));
-  const kept = [(name: string) => name, firstMoment, secondMoment];
+  const updatedTensors = [(name: string) => name, firstMoment, secondMoment];
   const head = {
     kind: "optimizer",
     key: artifactKey("optimizer", model, method, { ...settings, provider }),
-    inputs: [...Object.values(optimizerScalars).map(scalar), ...ports(accumulatorIn, ...kept)],
-    outputs: [scalar(gradientNorm), ...ports(...kept.map((of) => (name: string) => updated(of(name))))],
-    aliases: Object.fromEntries(trainable.flatMap(({ name }) => kept.map((of) => [updated(of(name)), of(name)]))),
+    inputs: [...Object.values(optimizerScalars).map(scalar), ...ports(accumulatorIn, ...updatedTensors)],
+    outputs: [scalar(gradientNorm), ...ports(...updatedTensors.map((of) => (name: string) => updated(of(name))))],
+    aliases: Object.fromEntries(
+      trainable.flatMap(({ name }) => updatedTensors.map((of) => [updated(of(name)), of(name)])),
+    ),
   } as const;
   return lazyArtifact(head, () => optimizerGraph(trainable, settings, joins[provider]));
 }
@@ -79,13 +81,13 @@ function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettin
 
     const scale = b.reciprocal(b.max(input(optimizerScalars.denominator), one));
     const norm = b.mul(b.sqrt(squaredNorm(b, gradients)), scale);
-    // x − x is 0 exactly where x is finite: the one test of it that holds on every provider.
+    // x − x = 0 exactly when x is finite; no other test works on every provider.
     const finite = b.equal(b.sub(norm, norm), b.scalar(0));
     const orElse = (value: Value, otherwise: number) => b.where(finite, value, b.scalar(otherwise));
     const clip = b.min(one, b.div(input(optimizerScalars.maxNorm), b.add(norm, b.scalar(normEpsilon))));
     const gradientScale = b.mul(scale, clip);
 
-    // (m/c₁)/(√(v/c₂) + ε) = m/(√v + ε√c₂) · √c₂/c₁: two factors instead of two divisions per tensor.
+    // (m/c₁)/(√(v/c₂) + ε) = m/(√v + ε√c₂) · √c₂/c₁ saves two divisions per tensor.
     const rate = input(optimizerScalars.learningRate);
     const root = b.sqrt(input(optimizerScalars.biasCorrection2));
     const stepSize = orElse(b.div(b.mul(rate, root), input(optimizerScalars.biasCorrection1)), 0);
@@ -95,7 +97,7 @@ function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettin
       keep: orElse(b.scalar(beta), 1),
       take: orElse(b.mul(scale, b.scalar(1 - beta)), 0),
     });
-    // The gradient's factor is folded into what the moments take of it, so that G itself is gone through once less.
+    // The factor of G is folded into 1 − β, which saves one pass over G.
     const first = moment(settings.beta1, gradientScale);
     const second = moment(settings.beta2, b.mul(gradientScale, gradientScale));
 
@@ -121,57 +123,57 @@ function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettin
 type Tensor = Pick<ParameterSpec, "name" | "shape">;
 type Group = readonly Tensor[];
 
-/** Which tensors are updated as one. */
+/** The rule that groups tensors for a joint update. */
 interface Join {
-  /** Elements below which a tensor costs less to copy than to be gone through by operations of its own. */
+  /** Tensors with fewer elements than this are updated in groups: one copy is cheaper than their separate launches. */
   readonly below: number;
-  /** Elements of a group: what a group computes on the way is as large, several times. */
+  /** Largest number of elements in a group; an update needs several temporary tensors of that size. */
   readonly elements: number;
   readonly tensors: number;
 }
 
-/** Tensors that one Split gives: it binds one more, and WebGPU promises a shader no more than eight. */
-const boundAtOnce = 7;
+/** Outputs per Split: WebGPU guarantees eight storage buffers per shader, and the input takes one. */
+const splitOutputs = 7;
 
 /**
- * On the processor a tensor that fits a core's cache is quick to go through, and a group should fit it as well. On a GPU an
- * operation costs the processor tens of microseconds however small it is, in which a GPU moves megabytes.
+ * On the processor a group should fit a core's cache. On a GPU groups are larger: a launch costs tens of microseconds, in
+ * which a GPU moves megabytes.
  */
 const joins: { readonly [provider in ProviderName]: Join } = {
-  wasm: { below: 2 ** 15, elements: boundAtOnce * 2 ** 15, tensors: boundAtOnce },
-  webgpu: { below: 2 ** 18, elements: 2 ** 19, tensors: boundAtOnce ** 2 },
+  wasm: { below: 2 ** 15, elements: splitOutputs * 2 ** 15, tensors: splitOutputs },
+  webgpu: { below: 2 ** 18, elements: 2 ** 19, tensors: splitOutputs ** 2 },
 };
 
-/** Tensors of one width are joined row below row, in the order in which they come. */
+/** Groups small tensors of equal width in their order; each group is concatenated by rows. */
 function groupsOf(parameters: Group, { below, elements, tensors }: Join): Group[] {
   const groups: Group[] = [];
-  /** The group of each width that has room, and how much it holds. */
-  const open = new Map<string, { group: Tensor[]; held: number }>();
+  /** The last group of each width, and its number of elements. */
+  const open = new Map<string, { group: Tensor[]; filled: number }>();
   for (const parameter of parameters) {
     const { shape } = parameter;
     const size = sizeOf(shape);
     const small = size < below && shape.length > 0;
     const width = shape.slice(1).join();
     const room = small ? open.get(width) : undefined;
-    if (room && room.group.length < tensors && room.held + size <= elements) {
+    if (room && room.group.length < tensors && room.filled + size <= elements) {
       room.group.push(parameter);
-      room.held += size;
+      room.filled += size;
       continue;
     }
     const group = [parameter];
     groups.push(group);
-    if (small) open.set(width, { group, held: size });
+    if (small) open.set(width, { group, filled: size });
   }
   return groups;
 }
 
-/** The tensors of a group out of the whole, in two steps where one would bind too many. */
+/** Splits a group's joint tensor into its tensors, in two steps where one Split would bind too many. */
 function pieces(b: GraphBuilder, whole: Value, group: Group): readonly Value[] {
   const rows = (tensors: Group) => tensors.map(({ shape }) => shape[0] as number);
   if (group.length === 1) return [whole];
-  if (group.length <= boundAtOnce) return b.split(whole, rows(group));
-  const count = Math.ceil(group.length / boundAtOnce);
-  const parts = Array.from({ length: count }, (_, i) => group.slice(i * boundAtOnce, (i + 1) * boundAtOnce));
+  if (group.length <= splitOutputs) return b.split(whole, rows(group));
+  const count = Math.ceil(group.length / splitOutputs);
+  const parts = Array.from({ length: count }, (_, i) => group.slice(i * splitOutputs, (i + 1) * splitOutputs));
   const sums = parts.map((part) => rows(part).reduce((sum, size) => sum + size, 0));
   return b.split(whole, sums).flatMap((piece, i) => b.split(piece, rows(parts[i] as Group)));
 }
@@ -179,7 +181,7 @@ function pieces(b: GraphBuilder, whole: Value, group: Group): readonly Value[] {
 const ema = (b: GraphBuilder, old: Value, fresh: Value, { keep, take }: { keep: Value; take: Value }) =>
   b.add(b.mul(old, keep), b.mul(fresh, take));
 
-/** Σ x² over all tensors, float32 [1], in two stages: along the last axis, then over what is left of each. */
+/** Σ x² over all tensors, float32 [1]: first along the last axis, then over the remaining axes. */
 function squaredNorm(b: GraphBuilder, tensors: readonly Value[]): Value {
   const partial = tensors.map((x) => {
     const rows = b.reduceSumSquare(x, [x.shape.length - 1]);

@@ -1,9 +1,10 @@
 /**
  * Reverse-mode differentiation: walks the builder's tape backwards and writes the gradient nodes into the same graph.
  *
- * Fan-out, broadcasting and pruning live here, once: a value used twice gets the sum of its gradients (within the operation
- * that gives the second, where that can add: a Gemm has a third operand, a scatter something to scatter onto), a broadcast
- * operand gets its axes summed away, and nothing is written that the wanted gradients do not need.
+ * Three concerns live only here, so that rules need not handle them:
+ * - Fan-out: a value used twice gets the sum of its gradients. A Gemm or a scatter adds the earlier ones itself.
+ * - Broadcasting: the gradient of a broadcast operand is summed over the broadcast axes.
+ * - Pruning: nodes are written only where a wanted gradient needs them.
  */
 
 import type { Gradient, GraphBuilder, Step } from "../onnx/builder.ts";
@@ -16,7 +17,7 @@ const floats: readonly DType[] = ["float32", "float16"];
 const inputsOf = (step: Step) => (step.kind === "node" ? step.node.inputs : step.inputs);
 const outputsOf = (step: Step) => (step.kind === "node" ? step.node.outputs : step.outputs);
 
-/** Sums the axes along which `shape` was broadcast, so that the gradient has the operand's own shape. */
+/** Sums a gradient over the axes along which `shape` was broadcast; the result has `shape`. */
 function unbroadcast(b: GraphBuilder, gradient: Value, shape: readonly number[]): Value {
   if (sameShape(gradient.shape, shape)) return gradient;
   const lead = gradient.shape.length - shape.length;
@@ -28,7 +29,7 @@ function unbroadcast(b: GraphBuilder, gradient: Value, shape: readonly number[])
   return b.reshape(wide.length > 0 ? b.reduceSum(gradient, wide) : gradient, shape);
 }
 
-/** What the walk asks a step for: the gradient of each input, written on demand. */
+/** The gradient of each input of a step, written on demand. */
 function gradientsOf(b: GraphBuilder, step: Step, gradients: readonly (Value | undefined)[]): readonly Gradient[] {
   if (step.kind === "composite") return step.rule(gradients);
   const { node } = step;
@@ -37,14 +38,13 @@ function gradientsOf(b: GraphBuilder, step: Step, gradients: readonly (Value | u
   return rules[node.op](b, g, output, node.inputs, node.attributes);
 }
 
-/** Writes what the gradient of a wanted value is added to, of that value's shape, just before it is needed. */
+/** Writes the start value of a wanted gradient's sum, in the wanted value's shape, just before its first use. */
 export type GradientBase = (wanted: Value) => Value;
 
 /**
- * Vector-Jacobian product. `cotangents` maps outputs to the gradient that reaches each from outside, of the output's own
- * type. Gives Σ over outputs of (∂output/∂wanted)ᵀ · cotangent for each of `wanted`, as values of the same graph. An output
- * may lead to another one: its own cotangent is added to what comes back through the graph. Without `base` the sums start
- * from nothing.
+ * Vector-Jacobian product: Σ over outputs of (∂output/∂wanted)ᵀ · cotangent for each of `wanted`, as values of the same
+ * graph. `cotangents` maps each output to a cotangent of the output's type. One output may depend on another: its cotangent
+ * and the gradient through the graph are added. Each sum starts with `base(wanted)`, where `base` is given.
  *
  * @throws GraphError when a cotangent has another type than its output, or when no output depends on a wanted value.
  */
@@ -64,7 +64,7 @@ export function vjp(
     }
   }
 
-  // Forward over the tape: what leads from a wanted value needs a gradient, everything else is frozen.
+  // Only values that depend on a wanted value need a gradient.
   const active = new Set<Value>(wanted);
   for (const step of b.tape) {
     if (inputsOf(step).some((value) => active.has(value))) {
@@ -112,8 +112,8 @@ export function vjp(
 }
 
 /**
- * Gradients of a float32 scalar or [1] `loss` with respect to each of `wanted`: the vjp whose only cotangent is 1. A wanted
- * value that the loss does not depend on is an error: a parameter that cannot learn was named wrongly.
+ * Gradients of a float32 scalar or [1] `loss` with respect to each of `wanted`: the vjp with cotangent 1. A wanted value
+ * without influence on the loss is an error, because a parameter's name is then wrong.
  *
  * @throws GraphError when the loss is not a single number or does not depend on a wanted value.
  */

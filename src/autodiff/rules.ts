@@ -1,9 +1,8 @@
 /**
- * The gradient of every operator in use: op → rule, a line of mathematics each.
+ * The gradient rule of every operator in use; a missing rule is a compile error.
  *
- * A rule is given the gradient `g` of the node's output `y` and returns, per operand, how that operand's gradient is
- * written. The walk (backward.ts) asks only for the ones it needs and sums broadcast axes away, so rules do neither.
- * The type makes a missing rule a compile error.
+ * A rule takes the gradient `g` of the node's output `y` and returns one function per operand, which writes that operand's
+ * gradient. The walk (backward.ts) calls only the functions it needs, and sums over broadcast axes.
  */
 
 import type { Gradient, GraphBuilder } from "../onnx/builder.ts";
@@ -11,7 +10,7 @@ import { type Attributes, constantNumbers, GraphError, type Value } from "../onn
 import { normalizeAxis, type OpName } from "../onnx/ops.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 
-/** A gradient that adds itself to what came before. */
+/** A gradient that can be added to an earlier one in the same operation. */
 export const adding = (write: (before?: Value) => Value): Gradient =>
   Object.assign(() => write(), { onto: (before: Value) => write(before) });
 
@@ -23,7 +22,7 @@ export type Rule = (
   attributes: Attributes,
 ) => readonly Gradient[];
 
-/** For operands that are integers, conditions or axes: asking for their gradient is a mistake in the graph. */
+/** Integers, conditions and axes have no gradient: a graph that requests one is wrong. */
 const none: Gradient = () => {
   throw new GraphError("integers, conditions and axes have no gradient");
 };
@@ -45,7 +44,7 @@ const binary =
     return [() => left(b, g, p, q, y), () => right(b, g, p, q, y)];
   };
 
-/** 1 where the operand is the one that was chosen. At a tie both are, as a subgradient counted once would need an order. */
+/** g where Min or Max chose this operand, else 0. At a tie both operands get g, because neither comes first. */
 const chosen = (b: GraphBuilder, g: Value, condition: Value) => b.where(condition, g, b.scalar(0));
 
 const reductionRule =
@@ -60,8 +59,8 @@ const reductionRule =
   };
 
 /**
- * y = αA′B′ + βC. With dC′ = αg: dA′ = dC′ B′ᵀ and dB′ = A′ᵀ dC′, each written for the transposition at hand, so that no
- * Transpose node is needed.
+ * y = αA′B′ + βC: dA′ = αg B′ᵀ, dB′ = A′ᵀ αg, dC = βg. Each product uses Gemm's own transposition flags, so no Transpose
+ * node is needed.
  */
 const gemm: Rule = (b, g, _y, [p, q], { alpha, beta, transA, transB }) => {
   const [A, B] = [p as Value, q as Value];
@@ -75,14 +74,14 @@ const gemm: Rule = (b, g, _y, [p, q], { alpha, beta, transA, transB }) => {
   ];
 };
 
-/** Pieces of g in the order of the operands. */
+/** Splits g into the operands' pieces. */
 const concat: Rule = (b, g, _y, inputs, attributes) => {
   const axis = normalizeAxis(attributes.axis as number, g.shape.length);
   const sizes = inputs.map(({ shape }) => shape[axis] as number);
   return inputs.map((_, i) => () => b.split(g, sizes, axis)[i] as Value);
 };
 
-/** Rows gather, so gradients scatter: dData[indices[k]] += g[k]. */
+/** dData[indices[k]] += g[k]. */
 const gather: Rule = (b, g, _y, [data, indices], { axis }) => [
   adding((before) => {
     const { shape } = data as Value;
@@ -95,8 +94,8 @@ const gather: Rule = (b, g, _y, [data, indices], { axis }) => [
 ];
 
 /**
- * y = x̂·w with x̂ = x/σ, σ = √(mean(x²) + ε): dx = (gw − x̂·mean(gw·x̂))/σ, where gw·x̂ is gy, and dw = Σ g·x̂. The operator's
- * own second output is not 1/σ on every provider, so σ is computed anew. What is wide as a row is gone through seven times.
+ * y = x̂·w with x̂ = x/σ, σ = √(mean(x²) + ε): dx = (gw − x̂·mean(gw·x̂))/σ, where gw·x̂ = gy, and dw = Σ g·x̂.
+ * σ is computed again, because the operator's second output is not 1/σ on every provider.
  */
 const rmsNormalization: Rule = (b, g, y, [x, w], { epsilon }) => {
   const [X, W] = [x as Value, w as Value];
@@ -184,9 +183,9 @@ export const rules: { readonly [Op in OpName]: Rule } = {
     return [() => b.transpose(g, inverse)];
   },
   Concat: concat,
-  /** The builder writes it as a composite, for a rule is given the gradient of one output and a Split has several. */
+  /** A rule gets the gradient of one output and a Split has several, so the builder writes Split as a composite. */
   Split: (_b, _g, y) => {
-    throw new GraphError(`${y.name} comes of a bare Split: write it with GraphBuilder.split`);
+    throw new GraphError(`${y.name} comes from a bare Split: write it with GraphBuilder.split`);
   },
   Gather: gather,
   GatherElements: (b, g, _y, [data, indices], { axis }) => [

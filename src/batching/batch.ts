@@ -1,67 +1,67 @@
-/** A micro-batch as the artifacts take it: static shapes, supervised positions listed apart (DESIGN.md, Artifacts); padding and packing. */
+/** A micro-batch for the artifacts: static shapes, padding, packing, and a list of the supervised positions. */
 
 import type { BatchShape } from "../artifacts/contract.ts";
 import { type LossTerms, weightedMean } from "./objective.ts";
 
 export type { BatchShape };
 
-/** The place of a row. */
+/** The place of a row in its source and file. */
 export interface RowOrigin {
-  /** Index of its source among the chosen ones, from 0. */
+  /** Index of its source among the run's sources, from 0. */
   readonly source: number;
-  /** Name of that source, most often of its file. */
+  /** Name of that source, usually its file's name. */
   readonly name: string;
   /** Index of the record in its source, from 0. */
   readonly row: number;
-  /** Line of the file on which the record begins, from 1; of a Parquet table, row + 1. */
+  /** Line of the file on which the record begins, from 1; for a Parquet table it is row + 1. */
   readonly line: number;
 }
 
-/** `chats.jsonl line 40`, or `alpaca.json line 12 (row 4)` where rows are not lines: a row as messages name it. */
+/** A row in an error message: `chats.jsonl line 40`, or `alpaca.json line 12 (row 4)` where rows are not lines. */
 export const describeOrigin = ({ name, row, line }: RowOrigin) =>
   `${name} line ${line}${line === row + 1 ? "" : ` (row ${row + 1})`}`;
 
-/** One row after template, tokenizer and mask; lists of one entry per token. */
+/** One row after template, tokenizer and mask; each list has one entry per token. */
 export interface TokenizedExample {
   readonly origin: RowOrigin;
   readonly ids: Int32Array;
   /**
-   * 1 where the token is supervised, else 0: `mask[i]` is about the prediction of `ids[i]` from `ids[0..i-1]`. `mask[0]` is 0,
-   * for nothing predicts the first token.
+   * 1 where the token is supervised, else 0: `mask[i]` refers to the prediction of `ids[i]` from `ids[0..i-1]`. `mask[0]` is
+   * 0, because nothing predicts the first token.
    */
   readonly mask: Uint8Array;
-  /** Loss weight of each supervised token; without meaning where the mask is 0. */
+  /** Loss weight of each supervised token; entries where the mask is 0 are ignored. */
   readonly weights: Float32Array;
 }
 
 export interface Batch extends LossTerms {
   readonly shape: BatchShape;
-  /** int32 [B, T]; padding holds 0. */
+  /** int32 [B, T]; padding is 0. */
   readonly inputIds: Int32Array;
   /** int32 [B, T]; restarts at 0 in each segment. */
   readonly positionIds: Int32Array;
   /** int32 [B, T]; 1, 2, … per packed example, 0 for padding. Attention stays within a segment. */
   readonly segmentIds: Int32Array;
-  /** int32 [N]; flat position b·T + t whose *next* token is predicted; padding holds 0. */
+  /** int32 [N]; flat position b·T + t whose *next* token is predicted; padding is 0. */
   readonly supervisedIndex: Int32Array;
-  /** int32 [N]; the token to predict; padding holds 0. */
+  /** int32 [N]; the token to predict; padding is 0. */
   readonly targets: Int32Array;
-  /** How many of the N positions are supervised; padding follows them. */
+  /** Number of supervised positions among the N; padding follows them. */
   readonly supervised: number;
-  /** Tokens that are not padding. */
+  /** Number of tokens, padding not counted. */
   readonly tokens: number;
-  /** Where each example comes from, in their order. */
+  /** Origin of each example, in order. */
   readonly origins: readonly RowOrigin[];
 }
 
-/** How many tokens a mask supervises. */
+/** Number of tokens that a mask supervises. */
 export function supervisedIn(mask: Uint8Array): number {
   let count = 0;
   for (const one of mask) count += one;
   return count;
 }
 
-/** One example per row, right-padded; fewer examples than rows leave empty rows. Throws when they do not fit the shape. */
+/** One example per row, padded on the right; missing examples leave empty rows. Throws when they do not fit the shape. */
 export function makeBatch(examples: readonly TokenizedExample[], shape: BatchShape): Batch {
   return packBatch(
     examples.map((example) => [example]),
@@ -70,8 +70,8 @@ export function makeBatch(examples: readonly TokenizedExample[], shape: BatchSha
 }
 
 /**
- * Several examples per row, one behind the other: segments 1, 2, … and positions that restart, so that none sees another.
- * Throws, naming the example and its limit, when rows, tokens or supervised positions exceed the shape.
+ * Several examples per row, one after the other. Each has its own segment (1, 2, …) and positions from 0, so none attends to
+ * another. Throws with the example and the limit when rows, tokens or supervised positions exceed the shape.
  */
 export function packBatch(groups: readonly (readonly TokenizedExample[])[], shape: BatchShape): Batch {
   const { rows, length } = shape;
@@ -98,11 +98,13 @@ export function packBatch(groups: readonly (readonly TokenizedExample[])[], shap
         segmentIds[start + i] = segment + 1;
         if (mask[i] !== 1) continue;
         if (i === 0) {
-          throw new Error(`${describeOrigin(origin)}: its first token is supervised, and nothing predicts it.`);
+          throw new Error(
+            `${describeOrigin(origin)}: its first token is supervised, but nothing predicts the first token.`,
+          );
         }
         if (supervised === shape.supervised) {
           throw new Error(
-            `${describeOrigin(origin)}: the batch has room for ${supervised} supervised tokens, and they are more.`,
+            `${describeOrigin(origin)}: the batch has room for ${supervised} supervised tokens, and there are more.`,
           );
         }
         supervisedIndex[supervised] = start + i - 1;

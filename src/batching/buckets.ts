@@ -1,18 +1,18 @@
-/** The few static shapes that a run's batches have, chosen from its data: each is a session to compile. */
+/** Chooses the few static batch shapes of a run from its data; each shape costs a compiled session. */
 
 import { type BatchShape, supervisedIn, type TokenizedExample } from "./batch.ts";
 
-/** Shapes are rounded up to this, so that nearly equal data gives equal artifacts. */
+/** Sizes are rounded up to multiples of this, so that similar data gives equal artifacts. */
 const grain = 16;
 const mostBuckets = 4;
-/** A further bucket costs a session to compile: it must save at least this share of the padding. */
+/** One more bucket must save at least this share of the padded tokens, because its session must be compiled. */
 const worthwhile = 0.05;
 
 const roundUp = (n: number) => Math.max(grain, Math.ceil(n / grain) * grain);
 
 const supervisedOf = ({ mask }: TokenizedExample) => supervisedIn(mask);
 
-/** Puts `value` into `top`, which descends and holds at most `size`. */
+/** Inserts `value` into `top`, a descending list of at most `size` numbers. */
 function keepLargest(top: number[], value: number, size: number): void {
   if (top.length === size && value <= (top[size - 1] ?? 0)) return;
   let i = top.length;
@@ -24,16 +24,16 @@ function keepLargest(top: number[], value: number, size: number): void {
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 
 /**
- * At most four shapes for unpacked rows, shortest first, that pad the examples least. `supervised` of each suffices for any
- * `batchSize` examples that are no longer than its `length`; different ones, unless `repeats` says that an example may come
- * several times in a batch, as it may where a mixture draws more often from a source than it has rows.
+ * At most four shapes for unpacked rows, shortest first, with the least padding. Each has room for the supervised tokens of
+ * any `batchSize` different examples up to its `length`. With `repeats` one example may fill a whole batch, as happens when
+ * a mixture draws more often from a source than it has rows.
  */
 export function chooseBuckets(
   examples: readonly TokenizedExample[],
   batchSize: number,
   { repeats }: { readonly repeats: boolean },
 ): BatchShape[] {
-  // Per rounded length: how many examples, and the largest counts of supervised tokens among them.
+  // Per rounded length: the number of examples, and the `batchSize` largest counts of supervised tokens.
   const sizes = new Map<number, { count: number; readonly top: number[] }>();
   for (const example of examples) {
     const length = roundUp(example.ids.length);
@@ -54,9 +54,9 @@ export function chooseBuckets(
   });
 }
 
-/** The bucket lengths whose padded tokens are fewest, by dynamic programming over the distinct lengths, which ascend. */
+/** The bucket lengths with the fewest padded tokens: dynamic programming over the distinct lengths, in ascending order. */
 function chooseLengths(distinct: readonly { readonly length: number; readonly count: number }[]): number[] {
-  // below[i]: examples of the i shortest distinct lengths.
+  // below[i]: number of examples with the i shortest distinct lengths.
   const below = [0];
   for (const { count } of distinct) below.push((below.at(-1) ?? 0) + count);
   interface Plan {
@@ -65,7 +65,7 @@ function chooseLengths(distinct: readonly { readonly length: number; readonly co
   }
   const nothing: Plan = { cost: 0, ends: [] };
   const impossible: Plan = { cost: Infinity, ends: [] };
-  // plans[i]: the best cover of the i shortest distinct lengths with the buckets allowed so far.
+  // plans[i]: the cheapest plan for the i shortest distinct lengths, with at most the buckets tried so far.
   let plans: Plan[] = [nothing, ...distinct.map(() => impossible)];
   let best = impossible;
   for (let buckets = 1; buckets <= mostBuckets; buckets++) {
@@ -87,10 +87,9 @@ function chooseLengths(distinct: readonly { readonly length: number; readonly co
 }
 
 /**
- * The shapes of packed rows, all of the packed `length`, the roomier last. `groups` are an epoch's rows as the sampler packs
- * them, each a list of indices into `examples`. The first shape holds the `batchSize` groups with most supervised tokens; as
- * other epochs are packed otherwise, a second one holds whatever they may bring. Its session is built only when it is asked
- * for, and it is left out where it would be hardly larger.
+ * One or two shapes of packed rows, all of the packed `length`, the larger last. `groups` are the packed rows of one epoch,
+ * each a list of indices into `examples`. The first shape fits the `batchSize` groups with the most supervised tokens. Other
+ * epochs pack differently, so the second fits every possible packing; it is left out where it would hardly be larger.
  */
 export function choosePackedBuckets(
   examples: readonly TokenizedExample[],
@@ -100,7 +99,7 @@ export function choosePackedBuckets(
   const supervised = examples.map(supervisedOf);
   const top: number[] = [];
   for (const group of groups) keepLargest(top, sum(group.map((index) => supervised[index] ?? 0)), batchSize);
-  // No row can be denser in supervised tokens than the densest example.
+  // The density of supervised tokens in a row is at most that of the densest example.
   let most = 0;
   examples.forEach(({ ids }, i) => {
     if (ids.length > 0) most = Math.max(most, Math.floor((length * (supervised[i] ?? 0)) / ids.length));
@@ -110,7 +109,7 @@ export function choosePackedBuckets(
   return usual.supervised < full.supervised * (1 - worthwhile) ? [usual, full] : [full];
 }
 
-/** The first bucket that holds these rows, each one example or several packed. Throws when none does. */
+/** The first bucket that fits these rows, each one example or several packed. Throws when none fits. */
 export function bucketFor(buckets: readonly BatchShape[], rows: readonly (readonly TokenizedExample[])[]): BatchShape {
   let longest = 0;
   let supervised = 0;
@@ -122,7 +121,7 @@ export function bucketFor(buckets: readonly BatchShape[], rows: readonly (readon
   if (bucket) return bucket;
   const most = buckets.at(-1);
   throw new Error(
-    `No bucket holds ${longest} tokens with ${supervised} supervised ones in the batch; the largest has room for ` +
+    `No bucket fits ${longest} tokens with ${supervised} supervised ones in the batch; the largest has room for ` +
       `${most?.length ?? 0} and ${most?.supervised ?? 0}.`,
   );
 }

@@ -1,38 +1,38 @@
-/** The arithmetic of λ: how often each source is drawn from, how its weights are scaled, and what comes of it. */
+/** The arithmetic of λ: draws from each source, scaled loss weights, and the resulting shares. */
 
 import type { TokenizedExample } from "./batch.ts";
 
 /**
- * How λ is meant (DOMAIN.md, Mixture): "sampling" draws from source k with probability ∝ λ_k; "weight" gives every row once
- * per epoch and scales its loss weights by λ_k.
+ * The meaning of λ: "sampling" draws from source k in proportion to λ_k; "weight" takes every row once per epoch and
+ * multiplies its loss weights by λ_k.
  */
 export const mixtureModes = ["sampling", "weight"] as const;
 
 export type MixtureMode = (typeof mixtureModes)[number];
 
-/** Passes over a source beyond which repeated data teaches clearly less than new data (Muennighoff et al., 2023). */
+/** After this many passes repeated data improves a model clearly less than new data (Muennighoff et al., 2023). */
 const manyPasses = 4;
 
-/** Quotas this near to a whole number are that number: they are quotients of floating-point numbers. */
+/** Quotas this close to a whole number count as whole: the difference is rounding of floating-point numbers. */
 const rounding = 1e-6;
 
 /** Loss weights are float32, and so are their sums: beyond these a loss is infinite, or divided by 0. */
 const leastFactor = 1e-9;
 const mostFactor = 1e9;
 
-/** Throws, naming the source by its number, unless every λ is a finite number above 0. */
+/** Throws a RangeError with the source's number unless every λ is a finite number above 0. */
 export function requireLambdas(lambdas: readonly number[]): void {
   lambdas.forEach((lambda, k) => {
     if (Number.isFinite(lambda) && lambda > 0) return;
     throw new RangeError(
-      `The weight λ of source ${k + 1} is ${lambda}, and must be a number above 0: raise it, or remove the source.`,
+      `The weight λ of source ${k + 1} is ${lambda}, but must be a number above 0: raise it, or remove the source.`,
     );
   });
 }
 
 /**
- * Draws from each source in one epoch of "sampling", as real numbers: all `counts` (rows of each source) added up, shared
- * out ∝ λ. A source without rows is not drawn from; the others take its share.
+ * Draws from each source in one epoch of "sampling", as real numbers: the sum of `counts` (rows of each source) is divided in
+ * proportion to λ. Sources without rows get no draws.
  */
 export function epochQuotas(counts: readonly number[], lambdas: readonly number[]): number[] {
   requireLambdas(lambdas);
@@ -45,9 +45,9 @@ export function epochQuotas(counts: readonly number[], lambdas: readonly number[
 }
 
 /**
- * Whole draws of epoch `epoch` (from 0) in which `before` draws had been made so far. Each is its quota rounded down or up
- * (largest remainders), and what rounding owes a source is remembered over epochs: the sources that are owed most are
- * rounded up. So an epoch is exact to within one draw, and a whole run to within two, however small a λ is.
+ * Whole draws from each source in epoch `epoch` (from 0), after `before` draws in the epochs before it. Each quota is rounded
+ * up or down; the sources furthest below their exact total are rounded up (largest remainders). So each source is within one
+ * draw of its quota in an epoch, and within two in a whole run, however small its λ is.
  */
 export function epochDraws(quotas: readonly number[], before: readonly number[], epoch: number): number[] {
   const draws = quotas.map((quota) => Math.floor(quota + rounding));
@@ -61,8 +61,8 @@ export function epochDraws(quotas: readonly number[], before: readonly number[],
 }
 
 /**
- * λ read as loss weight: every w of source k times λ_k, as DOMAIN.md has it. For training examples only, so that validation
- * losses of different mixtures can be compared. Throws for a λ that is not a finite number above 0.
+ * λ as a loss weight: multiplies every w of source k by λ_k. Use it for training examples only, so that validation losses of
+ * different mixtures stay comparable. Throws a RangeError unless every λ is a finite number above 0.
  */
 export function scaleWeights(examples: readonly TokenizedExample[], lambdas: readonly number[]): TokenizedExample[] {
   requireLambdas(lambdas);
@@ -78,18 +78,18 @@ export function scaleWeights(examples: readonly TokenizedExample[], lambdas: rea
   });
 }
 
-/** What a mixture makes of one source. */
+/** The effect of a mixture on one source. */
 export interface SourceMixture {
   /** Passes over its rows in one epoch. */
   readonly passes: number;
-  /** Its share, 0 to 1, of the supervised tokens of an epoch; in "weight" mode of their Σ w, which is what λ changes. */
+  /** Its share, 0 to 1, of the supervised tokens of an epoch; in "weight" mode of their Σ w, because λ changes that. */
   readonly share: number;
 }
 
 /**
- * What one epoch gives of each source, averaged over epochs: a single one is within one draw of it. `counts` are the rows of
- * each source, `supervised` the supervised tokens of one pass over it (or its Σ w, where rows weigh differently).
- * Throws for a λ that is not a finite number above 0.
+ * The effect of a mixture on each source, averaged over epochs; a single epoch is within one draw of it. `counts` are the
+ * rows of each source, `supervised` the supervised tokens of one pass over it (or its Σ w, where loss weights differ).
+ * Throws a RangeError unless every λ is a finite number above 0.
  */
 export function mixtureReport({
   counts,
@@ -110,13 +110,13 @@ export function mixtureReport({
   return passes.map((pass, k) => ({ passes: pass, share: all > 0 ? (parts[k] ?? 0) / all : 0 }));
 }
 
-/** A sentence where a run of `epochs` epochs goes over a source's rows more than four times, else null. */
+/** A warning when a run of `epochs` epochs makes more than four passes over a source's rows, else null. */
 export function repeatWarning(name: string, passes: number, epochs: number): string | null {
   const times = passes * epochs;
   if (times <= manyPasses + rounding) return null;
   return (
-    `The run goes over ${name} ${Number(times.toFixed(1))} times. After about ${manyPasses} passes repeated rows teach less ` +
-    "and less and are learnt by heart: lower its weight, train for fewer epochs, or add rows."
+    `The run makes ${Number(times.toFixed(1))} passes over ${name}. After about ${manyPasses} passes repeated rows teach less ` +
+    "and less, and the model memorises them: lower the source's weight, train for fewer epochs, or add rows."
   );
 }
 

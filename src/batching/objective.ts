@@ -1,16 +1,16 @@
-/** From the weights of supervised tokens to a batch's loss Σ lossWeights·CE / denominator. */
+/** Loss weights and denominator of a batch, whose loss is Σ lossWeights·CE / denominator. */
 
-/** Which loss a batch stands for. The sum over micro-batches is divided by the sum of their denominators. */
+/** The terms of a batch's loss; a step divides the sum over its micro-batches by the sum of their denominators. */
 export interface LossTerms {
-  /** float32 [N]; the factor of each supervised position's cross-entropy, of either sign; 0 for padding. */
+  /** float32 [N]; factor of each supervised position's cross-entropy, possibly negative; 0 for padding. */
   readonly lossWeights: Float32Array;
-  /** What the sum is divided by; not below 0. */
+  /** At least 0. */
   readonly denominator: number;
 }
 
 /**
- * Supervised fine-tuning and plain text: the mean cross-entropy of supervised tokens, weighted by w, Σ w·CE / Σ w.
- * `weights` float32 [N], 0 for padding.
+ * The loss of supervised fine-tuning and of plain text: the weighted mean Σ w·CE / Σ w over supervised tokens. `weights`
+ * float32 [N], 0 for padding.
  */
 export function weightedMean(weights: Float32Array): LossTerms {
   return { lossWeights: weights, denominator: weights.reduce((sum, weight) => sum + weight, 0) };

@@ -1,21 +1,21 @@
-/** Which examples share a row: best-fit decreasing bin packing, so that rows of a fixed length hold little padding. */
+/** Packs examples into rows of a fixed length with little padding: best-fit decreasing bin packing. */
 
 /**
- * Puts examples of these lengths into rows of `length` tokens: the longest first, each into the row that it fills most, a
- * new row where none has room. Gives the rows, each a list of indices. Takes O(n log `length`) time, always gives the same
- * rows for the same lengths, never more of them than next-fit would in that order, and at most 11/9 of the fewest possible
- * and four (Johnson et al., "Worst-case performance bounds for simple one-dimensional packing algorithms", 1974).
- * Throws RangeError when an example is longer than a row.
+ * Packs examples of these lengths into rows of `length` tokens and returns the rows, each a list of indices. The longest
+ * comes first; each goes into the row with the least sufficient room, or into a new row. Equal lengths give equal rows, in
+ * O(n log `length`) time. The number of rows is at most that of next-fit in this order, and at most 11/9 of the optimum plus
+ * four (Johnson et al., "Worst-case performance bounds for simple one-dimensional packing algorithms", 1974).
+ * Throws a RangeError when an example is longer than a row.
  */
 export function packExamples(lengths: ArrayLike<number>, length: number): number[][] {
-  // Order by counting, longest first, equal ones as they come: which[k] is the k-th to be placed.
+  // Stable counting sort, longest first: which[k] is the k-th example to place.
   const placesOf = new Int32Array(length + 2);
   for (let i = 0; i < lengths.length; i++) {
     const size = lengths[i] ?? 0;
     if (!(size >= 0 && size <= length)) {
-      throw new RangeError(`Example ${i + 1} has ${size} tokens, and a packed row holds ${length}: raise its length.`);
+      throw new RangeError(`Example ${i + 1} has ${size} tokens, but a packed row has ${length}: raise its length.`);
     }
-    // Counted one lower in the table, so that sums give where each size begins.
+    // Shifted by one, so that the prefix sums are the first place of each size.
     placesOf[length - size + 1] = (placesOf[length - size + 1] ?? 0) + 1;
   }
   for (let i = 1; i < placesOf.length; i++) placesOf[i] = (placesOf[i] ?? 0) + (placesOf[i - 1] ?? 0);
@@ -39,19 +39,19 @@ export function packExamples(lengths: ArrayLike<number>, length: number): number
   return groups;
 }
 
-/** Rows by the tokens that they still have room for, 0 to `length`. */
+/** Rows by their remaining room in tokens, 0 to `length`. */
 function createRooms(length: number) {
   let leaves = 1;
   while (leaves < length + 1) leaves *= 2;
-  // A binary tree in an array: node n has children 2n and 2n + 1, room r is leaf leaves + r; true where some row is below.
+  // A binary tree in an array: node n has children 2n and 2n + 1, room r is leaf `leaves + r`; 1 where a row is below it.
   const some = new Uint8Array(2 * leaves);
   const rows = new Map<number, number[]>();
   return {
-    /** The least room of at least `size` that some row has, null for none. */
+    /** The least room of any row that is at least `size`; null when no row has it. */
     least(size: number): number | null {
       let node = leaves + size;
       if (!some[node]) {
-        // Up to the first node that is a left child with rows at its right, then down along the left-most of them.
+        // Climb to the first left child whose right sibling has rows, then descend to the left-most of these.
         while (node > 1 && (node % 2 === 1 || !some[node + 1])) node = node >> 1;
         if (node <= 1) return null;
         node++;
@@ -59,7 +59,7 @@ function createRooms(length: number) {
       }
       return node - leaves;
     },
-    /** Takes out the newest row with this room. */
+    /** Removes the newest row with this room and returns it. */
     take(room: number): number {
       const stack = rows.get(room) ?? [];
       const row = stack.pop();
@@ -80,7 +80,7 @@ function createRooms(length: number) {
   };
 }
 
-/** Share of the rows' slots that hold tokens, 0 to 1; 1 for no row at all. */
+/** Share of the rows' slots that contain tokens, 0 to 1; 1 without rows. */
 export function packingEfficiency(
   groups: readonly (readonly number[])[],
   lengths: ArrayLike<number>,

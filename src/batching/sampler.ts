@@ -1,4 +1,4 @@
-/** The seeded order of training: which examples make which batch, epoch after epoch, and exactly so again after a pause. */
+/** The seeded order of training: the examples of each batch, epoch after epoch, reproducible from a saved state. */
 
 import { createRandom, type Random, type RandomState, shuffle } from "../tensor/random.ts";
 import type { BatchShape } from "./batch.ts";
@@ -6,28 +6,28 @@ import type { MixtureMode } from "./mixture.ts";
 import { epochDraws, epochQuotas, requireLambdas } from "./mixture.ts";
 import { packExamples } from "./pack.ts";
 
-/** Draws that are packed together: enough to fill rows well, and few enough to keep the order of an epoch random. */
+/** Draws that are packed together: enough to fill rows well, yet few enough that an epoch's order stays random. */
 const packedTogether = 4096;
 
-/** Where the shuffled passes over one source stand. */
+/** Position in the shuffled passes over one source. */
 export interface PassState {
-  /** Passes finished. */
+  /** Number of finished passes. */
   readonly pass: number;
-  /** Rows of the present pass given already. */
+  /** Rows drawn in the current pass. */
   readonly position: number;
-  /** State of the source's random numbers before the present pass was shuffled. */
+  /** State of the source's random numbers before the current pass was shuffled. */
   readonly random: RandomState;
 }
 
-/** From which a sampler gives the same batches again; plain JSON. */
+/** A sampler created from this state continues with the same batches. Plain JSON. */
 export interface SamplerState {
   /** Epoch of the next batch, from 0. */
   readonly epoch: number;
-  /** Micro-batches of that epoch given already. */
+  /** Micro-batches drawn in that epoch. */
   readonly cursor: number;
   /** State of the random numbers at the start of that epoch. */
   readonly random: RandomState;
-  /** Where each source stood at the start of that epoch; empty unless the mixture is "sampling". */
+  /** Position in each source at the start of that epoch; empty unless the mixture is "sampling". */
   readonly passes: readonly PassState[];
 }
 
@@ -36,11 +36,11 @@ export interface SamplerOptions {
   readonly lengths: ArrayLike<number>;
   /** Index of each example's source. */
   readonly sources: ArrayLike<number>;
-  /** How the sources are mixed; `lambdas` has a number above 0 for each of them. */
+  /** The mixture of the sources; `lambdas` has a number above 0 for each. */
   readonly mixture: { readonly mode: MixtureMode; readonly lambdas: readonly number[] };
-  /** Tokens of a row that holds several examples; null for one example per row. */
+  /** Tokens of a packed row; null for one example per row. */
   readonly packing: number | null;
-  /** Shapes of unpacked rows, shortest first; not looked at when packing. */
+  /** Shapes of unpacked rows, shortest first; unused when packing. */
   readonly buckets: readonly BatchShape[];
   readonly batchSize: number;
   /** Micro-batches of one optimizer step. */
@@ -49,28 +49,29 @@ export interface SamplerOptions {
 }
 
 export interface Sampler {
-  /** Optimizer steps of the epoch that it was created in; packed epochs differ by a few. The last may be short. */
+  /** Optimizer steps of the first epoch; packed epochs differ by a few. The last step of an epoch may be short. */
   readonly stepsPerEpoch: number;
   /**
-   * Micro-batches of the next optimizer step, each a list of rows, each a list of example indices: one, or several packed.
-   * Never ends: epoch follows epoch, and no step spans two.
+   * Micro-batches of the next optimizer step. Each is a list of rows, and a row lists one example index, or several packed
+   * ones. Epochs follow each other without end; no step spans two.
    */
   next(): number[][][];
   state(): SamplerState;
 }
 
 /**
- * A seeded order of the examples. With λ as "weight" each comes exactly once per epoch. With "sampling" an epoch has as many
- * draws as there are examples, shared out ∝ λ: not by chance but exactly, to within one draw (`epochDraws`), in shuffled
- * order, so that a small source gets what was asked for in a short run too. Each source is gone through in shuffled passes
- * that go on over the end of an epoch: at its end no row of a source has come twice more than another. With λ equal to the
- * shares of rows an epoch is one pass over everything.
+ * A seeded order of the examples.
  *
- * Unpacked micro-batches are formed within a length bucket (what is left over joins the next longer one); packed rows by
- * best-fit among a few thousand draws at a time. Then their order is shuffled; one micro-batch of an epoch may be short.
+ * - Mixture "weight": every example comes exactly once per epoch.
+ * - Mixture "sampling": an epoch has as many draws as there are examples. The draws per source are exact, not random, so
+ *   short runs and small sources also get their share (`epochDraws`). Their order is shuffled. Each source is drawn in
+ *   shuffled passes that continue across epochs, so the counts of its rows never differ by more than one.
  *
- * Continues exactly when given the `state` of an earlier sampler with the same options. Throws when there is nothing to draw,
- * an example fits no batch, a λ is not a finite number above 0, or the state does not belong to the options.
+ * Unpacked micro-batches are formed within a length bucket; leftover examples join the next longer bucket. Packed rows are
+ * formed by best-fit among `packedTogether` draws. Then the order is shuffled; one micro-batch per epoch may be short.
+ *
+ * With the `state` of an earlier sampler with the same options the order continues exactly. Throws when there are no
+ * examples, an example fits no batch, a λ is not a finite number above 0, or the state does not match the options.
  */
 export function createSampler(options: SamplerOptions, state?: SamplerState): Sampler {
   requireDrawable(options);
@@ -78,7 +79,7 @@ export function createSampler(options: SamplerOptions, state?: SamplerState): Sa
   const { lengths, sources, mixture, accumulation, seed } = options;
   const all = Array.from({ length: lengths.length }, (_, i) => i);
   const random = createRandom(state?.random ?? seed);
-  // A main generator of its own is not disturbed where nothing is drawn by source.
+  // Only "sampling" draws from `random` here, so runs with "weight" keep their order.
   const passes = mixture.mode === "sampling" ? sourcePasses(all, sources, mixture.lambdas, random, state?.passes) : [];
   const counts = passes.map(({ size }) => size);
 
@@ -103,7 +104,7 @@ export function createSampler(options: SamplerOptions, state?: SamplerState): Sa
   let plan = planEpoch(epoch);
   if (cursor > plan.length) {
     throw new Error(
-      `The order of rows cannot go on at batch ${cursor}: an epoch has ${plan.length}. Has the data changed?`,
+      `The order of rows cannot continue at batch ${cursor}: an epoch has ${plan.length}. Has the data changed?`,
     );
   }
   return {
@@ -140,14 +141,14 @@ function requireDrawable({ lengths, sources, mixture, packing, buckets }: Sample
     throw new Error(`Example ${i + 1} is of source ${(sources[i] ?? -1) + 1}, and that source has no weight λ.`);
   }
   if (packing === null && !buckets.some(({ length }) => length >= longest)) {
-    throw new Error(`No bucket holds ${longest} tokens.`);
+    throw new Error(`No bucket fits ${longest} tokens.`);
   }
   if (packing !== null && packing < longest) {
-    throw new Error(`A packed row of ${packing} tokens cannot hold an example of ${longest}: raise its length.`);
+    throw new Error(`A packed row of ${packing} tokens does not fit an example of ${longest}: raise its length.`);
   }
 }
 
-/** Micro-batches of one example per row, formed within a length bucket. */
+/** Micro-batches with one example per row, formed within a length bucket. */
 function bucketedBatches(
   order: readonly number[],
   { lengths, buckets, batchSize }: SamplerOptions,
@@ -195,12 +196,12 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
   ).map((i) => items[i] as T);
 }
 
-/** One source's rows, pass after pass, each pass in an order of its own. */
+/** Endless passes over one source's rows, each shuffled anew. */
 interface Passes {
   readonly size: number;
   /** The next example. */
   next(): number;
-  /** Draws made so far. */
+  /** Number of draws so far. */
   drawn(): number;
   state(): PassState;
 }
@@ -214,7 +215,7 @@ function sourcePasses(
 ): Passes[] {
   if (states && states.length !== lambdas.length) {
     throw new Error(
-      `The order of rows was kept for ${states.length} sources, and there are ${lambdas.length}. Has the data changed?`,
+      `The saved order of rows had this number of sources: ${states.length}, but the run has ${lambdas.length}. Has the data changed?`,
     );
   }
   const members = lambdas.map((): number[] => []);
@@ -224,7 +225,7 @@ function sourcePasses(
     const from = states?.[source] ?? { ...fresh, random: createRandom(random.below(2 ** 32)).state() };
     if (from.position > own.length) {
       throw new Error(
-        `The order of rows cannot go on at row ${from.position} of source ${source + 1}: it has ${own.length}. Has the data changed?`,
+        `The order of rows cannot continue at row ${from.position} of source ${source + 1}: it has ${own.length}. Has the data changed?`,
       );
     }
     return createPasses(own, from);

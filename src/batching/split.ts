@@ -1,22 +1,22 @@
-/** Which examples are held out for validation. */
+/** Splits examples into training and held-out validation examples. */
 
 import { createRandom, shuffle } from "../tensor/random.ts";
 
-/** Examples in parallel lists, as a `TokenTable` holds them. */
+/** Examples as parallel lists, the layout of a `TokenTable`. */
 export interface SplitTable {
   /** Index of each example's source. */
   readonly sources: ArrayLike<number>;
-  /** Index of its record in that source; examples of one record stay together. */
+  /** Index of each example's record in its source; examples of one record stay together. */
   readonly rows: ArrayLike<number>;
-  /** 0 where the record names no split, 1 training, 2 validation. */
+  /** The split that the record names: 0 none, 1 training, 2 validation. */
   readonly splits: ArrayLike<number>;
 }
 
 /**
- * Gives indices of examples, ascending. Where a record names the validation split, those records are held out and no
- * other. Else it is `share` of each source's records: at least one where the share is not 0 and the source has two, and
- * never all. The same seed holds out the same ones, and adding a source leaves those before it as they were.
- * Where every record names the validation split none is left to train on, which the preflight finds.
+ * Returns ascending indices of examples. If any record names the validation split, exactly those records are held out.
+ * Otherwise a `share` above 0 of each source's records is held out: at least one if the source has two, and never all. Equal
+ * seeds hold out equal records, and an added source does not change the split of the sources before it. If every record names
+ * the validation split, no example is left to train on; the preflight reports that.
  */
 export function splitValidation(
   { sources, rows, splits }: SplitTable,
@@ -24,16 +24,16 @@ export function splitValidation(
   seed: number,
 ): { training: number[]; validation: number[] } {
   const indices = Array.from({ length: sources.length }, (_, i) => i);
-  const part = (held: (index: number) => boolean) => ({
-    training: indices.filter((index) => !held(index)),
-    validation: indices.filter(held),
+  const part = (isHeldOut: (index: number) => boolean) => ({
+    training: indices.filter((index) => !isHeldOut(index)),
+    validation: indices.filter(isHeldOut),
   });
   if (indices.some((index) => splits[index] === 2)) {
     return part((index) => splits[index] === 2);
   }
   if (!(share > 0)) return part(() => false);
 
-  // Records of each source in the order of their first example.
+  // Records of each source, ordered by their first example.
   const records = new Map<number, Set<number>>();
   for (const index of indices) {
     const source = sources[index] ?? 0;
@@ -41,7 +41,7 @@ export function splitValidation(
     records.set(source, own.add(rows[index] ?? 0));
   }
   const random = createRandom(seed);
-  const held = new Map<number, Set<number>>();
+  const heldOut = new Map<number, Set<number>>();
   for (const source of [...records.keys()].sort((a, b) => a - b)) {
     const order = [...(records.get(source) ?? [])];
     const places = shuffle(
@@ -49,7 +49,7 @@ export function splitValidation(
       random,
     );
     const count = Math.min(Math.max(1, Math.round(order.length * share)), order.length - 1);
-    held.set(source, new Set(places.slice(0, count).map((place) => order[place] ?? 0)));
+    heldOut.set(source, new Set(places.slice(0, count).map((place) => order[place] ?? 0)));
   }
-  return part((index) => held.get(sources[index] ?? 0)?.has(rows[index] ?? 0) ?? false);
+  return part((index) => heldOut.get(sources[index] ?? 0)?.has(rows[index] ?? 0) ?? false);
 }

@@ -1,12 +1,12 @@
-/** The order of training: the stages of a run one after the other, each in a seeded order of its own. */
+/** The order of training over all stages of a run; each stage has its own seeded order. */
 
 import type { Sampler, SamplerState } from "./sampler.ts";
 
-/** From which an order gives the same batches again: the state of the stage that the next step is of. Plain JSON. */
+/** An order created from this state continues with the same batches: the sampler state of the next step's stage. Plain JSON. */
 export interface OrderState extends SamplerState {
-  /** Steps drawn so far. */
+  /** Number of steps drawn so far. */
   readonly drawn: number;
-  /** How many stages the order has. */
+  /** Number of stages. */
   readonly stages: number;
 }
 
@@ -18,22 +18,22 @@ export interface Order {
 }
 
 export interface StagePlan {
-  /** Optimizer steps of the stage; the last one goes on for as long as it is asked. */
+  /** Optimizer steps of the stage; the last stage never ends. */
   readonly steps: number;
-  /** Index among the run's examples of the first that it draws from: index i of its sampler is example `first + i`. */
+  /** Offset of the stage's examples among the run's: index i of its sampler is example `first + i`. */
   readonly first: number;
   sampler(state?: SamplerState): Sampler;
 }
 
 /**
- * The batches of the first stage's steps, then those of the second's, and so on. No stage has a draw of another: each is the
- * order of its own sampler, from that sampler's beginning. Continues exactly when given the `state` of an earlier order of
- * the same stages, at their borders too. Throws when there is no stage, or the state is of another number of stages.
+ * The batches of the first stage's steps, then those of the second stage, and so on; each stage starts its own sampler. With
+ * the `state` of an earlier order of the same stages the order continues exactly, also at a stage boundary. Throws when there
+ * is no stage, or when the state has another number of stages.
  */
 export function orderOf(stages: readonly StagePlan[], state?: OrderState): Order {
   if (state && state.stages !== stages.length) {
     throw new Error(
-      `The order of rows was kept for ${state.stages} stages, and there are ${stages.length}. Have the settings of the run changed?`,
+      `The saved order of rows had this number of stages: ${state.stages}, but the run has ${stages.length}. Have its settings changed?`,
     );
   }
   if (state && !(Number.isSafeInteger(state.drawn) && state.drawn >= 0)) {
@@ -44,7 +44,7 @@ export function orderOf(stages: readonly StagePlan[], state?: OrderState): Order
     if (!stage) throw new Error("There is no stage to draw batches from.");
     return stage;
   };
-  /** Steps before each stage. */
+  /** Number of steps before each stage. */
   const begins = stages.map((_, index) => stages.slice(0, index).reduce((sum, { steps }) => sum + steps, 0));
   let drawn = state?.drawn ?? 0;
   let current = begins.findLastIndex((begin) => begin <= drawn);

@@ -31,7 +31,7 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
   if (!("encoding" in result)) return { ...nothing, problem: result.problem };
   const { encoding, proof, lost, problem } = result;
   const spans = spansOf(result);
-  const inSequences = new Set(result.sequences.flatMap((sequence) => [...sequence.kept]));
+  const inSequences = new Set(result.sequences.flatMap((sequence) => [...sequence.indices]));
   const { text, ids, mask, weights, starts, ends } = encoding;
   const tokens = Array.from(ids, (id, i) => {
     const start = starts[i] ?? 0;
@@ -78,7 +78,7 @@ function tokenizePrompt(example: ChatExample, { tokenizer, template, settings }:
     const encoding = tokenizer.encode(segments);
     const positions = Int32Array.from(encoding.ids, (_, i) => i);
     const { ids, mask, weights } = encoding;
-    const whole = { ids, mask, weights, kept: positions, supervisedKept: 0, supervisedLost: 0, problem: null };
+    const whole = { ids, mask, weights, indices: positions, supervised: 0, supervisedLost: 0, problem: null };
     return { segments, proof, encoding, sequences: [whole], lost: 0, problem: null };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
@@ -125,7 +125,7 @@ export function headOf(row: number, converted: Converted | string, excluded: boo
     if (!("encoding" in result)) problems.push(result.problem);
     else {
       tokens += result.encoding.ids.length;
-      supervised += result.sequences.reduce((sum, { supervisedKept }) => sum + supervisedKept, 0);
+      supervised += result.sequences.reduce((sum, sequence) => sum + sequence.supervised, 0);
       lost += result.lost;
       if (result.problem !== null) problems.push(result.problem);
     }

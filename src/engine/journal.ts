@@ -88,8 +88,8 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
           curves?.addEvaluation(event.metrics);
           progress = { ...progress, evaluations: extended(progress.evaluations, event.metrics) };
           return emit({ type: "evaluation", runId, metrics: event.metrics });
-        case "moments": {
-          const watch = record.watch && { ...record.watch, moments: event.moments };
+        case "snapshots": {
+          const watch = record.watch && { ...record.watch, moments: event.snapshots };
           change({ watch });
           // Told apart: the rest of the record is too much for every look.
           return watch ? emit({ type: "watch", runId, watch }) : undefined;

@@ -156,7 +156,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       },
       state,
     );
-    const peak = runtime.held()?.peakBytes;
+    const peak = runtime.memoryUse()?.peakBytes;
     if (peak !== undefined) journal.write({ memory: { predicted: predictedMemory(parts, recipe), peak } });
     journal.end(outcome.state, outcome.status, outcome.reason);
   } catch (error) {
@@ -209,12 +209,14 @@ function sampler(
 const lossOf = (runtime: Runtime) => Promise.race([runtime.lost, nextTask().then(() => null)]);
 
 /** Where stages end, which held-out set chooses the best, and when the run may end early: in the last stage only. */
-function endsOf({ stages }: Plan, recipe: Recipe): Pick<LoopParts, "borders" | "patience" | "bestSet"> {
-  const borders = stages.slice(0, -1).map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
+function endsOf({ stages }: Plan, recipe: Recipe): Pick<LoopParts, "boundaries" | "patience" | "bestSet"> {
+  const boundaries = stages
+    .slice(0, -1)
+    .map((_, i) => stages.slice(0, i + 1).reduce((sum, { steps }) => sum + steps, 0));
   const { patience: validations } = recipe;
-  const from = borders.at(-1) ?? 0;
+  const from = boundaries.at(-1) ?? 0;
   return {
-    borders,
+    boundaries,
     patience: validations === null ? null : { validations, from, set: patienceSetOf(recipe) },
     bestSet: bestSetOf(recipe),
   };

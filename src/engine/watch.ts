@@ -61,7 +61,7 @@ export function createWatch(
   const [batch] = evaluationBatches([example], shapes);
   return {
     every,
-    async look() {
+    async capture() {
       const answer = prompt === null ? "" : await parts.answer(prompt);
       if (answer === null || !batch) return null;
       const losses = Array.from(await parts.program.tokenLosses(batch));

@@ -11,24 +11,24 @@ export interface AnswererParts {
 }
 
 export interface AnswerOptions extends Pick<GenerationRequest, "maxTokens" | "sampling" | "seed" | "signal"> {
-  /** Text as it becomes certain: whole characters, and never a part of the end marker. */
+  /** Called with final text only: whole characters that are not part of the end marker. */
   readonly onText?: (text: string) => void;
 }
 
-/** A token as people read it. */
+/** A token in readable form. */
 export interface ShownToken {
   readonly id: number;
-  /** Its bytes as text; what is no character by itself is shown as <0xE2>. */
+  /** Its bytes as text; a byte that is no whole character is written as <0xE2>. */
   readonly text: string;
-  /** Whether it stands for no text, as what ends a turn does. */
+  /** Whether it is a special token, such as the end of a turn. */
   readonly special: boolean;
 }
 
-/** What a model read before it wrote, exactly: these ids were given to it. */
+/** The exact prompt that the model read, with the same token ids. */
 export interface ReadPrompt {
-  /** As the tokenizer reads it, the template's marks included. */
+  /** The text after the tokenizer's normalisation, template marks included. */
   readonly text: string;
-  /** Whose words the text is, each stretch from the end of the one before; null for the template's own marks. UTF-16 offsets. */
+  /** Consecutive spans with the role of their speaker, null for template marks; `end` is a UTF-16 offset. */
   readonly stretches: readonly { readonly end: number; readonly role: Role | null }[];
   readonly tokens: readonly (ShownToken & { readonly role: Role | null })[];
 }
@@ -37,12 +37,12 @@ export interface GeneratedAnswer {
   readonly text: string;
   readonly finish: Generation["finish"];
   readonly prompt: ReadPrompt;
-  /** Its tokens, an end marker that is plain text included; a token that ended it is not. */
+  /** The answer's tokens, with an end marker that is plain text but without a stop token. */
   readonly written: readonly ShownToken[];
 }
 
-/** Length of the longest end of `text` that is a beginning of `marker`. */
-function overlapWith(text: string, marker: string): number {
+/** Length of the longest suffix of `text` that is a prefix of `marker`. */
+function markerOverlap(text: string, marker: string): number {
   for (let length = Math.min(text.length, marker.length); length > 0; length--) {
     if (marker.startsWith(text.slice(-length))) return length;
   }
@@ -50,8 +50,8 @@ function overlapWith(text: string, marker: string): number {
 }
 
 /**
- * Generates the answer to a prompt. Takes off the text that the template begins every answer with, and the end marker
- * where that is plain text for this tokenizer: rendered as a message, the text gives the same tokens again.
+ * Generates the answer to a prompt. The answer is returned without the template's answer prefix, and without an end marker
+ * that is plain text: rendering it as a message gives the same prompt again.
  */
 export async function answer(
   { generate, vocabulary }: AnswererParts,
@@ -69,7 +69,7 @@ export async function answer(
     if (!begun && text.startsWith(answerBegins)) text = text.slice(answerBegins.length);
     begun = true;
     if (last && endMarker && text.endsWith(endMarker)) text = text.slice(0, -endMarker.length);
-    const certain = last ? text.length : text.length - overlapWith(text, endMarker);
+    const certain = last ? text.length : text.length - markerOverlap(text, endMarker);
     if (certain > shown) onText?.(text.slice(shown, certain));
     shown = Math.max(shown, certain);
   };
@@ -84,7 +84,7 @@ export async function answer(
   return { text, finish, prompt: readPrompt(prompt, show), written: ids.map(show) };
 }
 
-/** The prompt for people, from the very ids that the model was given. */
+/** The prompt in readable form, from the ids that the model read. */
 function readPrompt({ ids, text, starts, spans }: Prompt, show: (id: number) => ShownToken): ReadPrompt {
   let at = 0;
   const tokens = Array.from(ids, (id, index) => {

@@ -1,4 +1,4 @@
-/** An exam: questions with known answers, asked greedily one after another, each judged by exact match. */
+/** An exam: questions with known answers, each answered greedily and judged by exact match. */
 
 import { type AnswererParts, answer } from "./answer.ts";
 import type { Generation } from "./generate.ts";
@@ -7,7 +7,7 @@ import { greedySampling } from "./sampling.ts";
 
 export interface ExamQuestion {
   readonly prompt: string;
-  /** The only answer that is right. */
+  /** The only correct answer. */
   readonly expected: string;
 }
 
@@ -20,32 +20,32 @@ export interface PreparedQuestion extends Pick<ExamQuestion, "expected"> {
 
 export interface ExamAnswer {
   readonly text: string;
-  /** As of any answer; "context" also where the question itself fills the model's context and nothing was answered. */
+  /** The end of the answer; "context" also for a question that fills the context and gets no answer. */
   readonly finish: Generation["finish"];
   readonly correct: boolean;
 }
 
 export interface ExamineOptions {
   readonly signal?: AbortSignal;
-  /** Questions answered, of how many. */
+  /** Called with the number of answered questions and of all questions. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Tokens that every answer may have, however short the expected one. */
-const leastTokens = 32;
+/** Tokens that every answer may have, even when the expected one is shorter. */
+const minimumTokens = 32;
 
 /**
- * Whether an answer is right: equal to the expected one once both are trimmed and every stretch of white space in them is a
- * single space. Case, punctuation and everything else count.
+ * Whether an answer equals the expected one after trimming both and collapsing white space to single spaces. Case and
+ * punctuation count.
  */
 export function isExactMatch(text: string, expected: string): boolean {
   return collapsed(text) === collapsed(expected);
 }
 
 /**
- * Asks every question by itself, greedily, with the template of training. An answer is cut at twice the tokens of the
- * expected one (32 at least): by then it is wrong. Throws the signal's reason, and whatever answering throws; a question that
- * does not fit the context is an answer that is wrong.
+ * Answers every question in its own conversation, greedily, with the template of training. An answer stops at twice the
+ * tokens of the expected one (at least `minimumTokens`), where it is wrong anyway. A question that does not fit the context
+ * counts as a wrong answer. Throws the signal's reason, and every other error of `answer`.
  */
 export async function examine(
   parts: AnswererParts,
@@ -57,7 +57,7 @@ export async function examine(
   for (const { prompt, expected, expectedTokens } of questions) {
     signal?.throwIfAborted();
     const given = await answer(parts, prompt, {
-      maxTokens: Math.max(leastTokens, 2 * expectedTokens),
+      maxTokens: Math.max(minimumTokens, 2 * expectedTokens),
       sampling: greedySampling,
       seed: 0,
       ...(signal && { signal }),
@@ -72,7 +72,7 @@ export async function examine(
 
 const collapsed = (text: string) => text.trim().replace(/\s+/g, " ");
 
-/** A prompt is refused with a RangeError; the other settings are ours. One long question must not end the exam. */
+/** Turns the RangeError of a too long prompt into a wrong answer, so that one long question does not end the exam. */
 function refusedForLength(error: unknown): { readonly text: ""; readonly finish: "context" } {
   if (error instanceof RangeError) return { text: "", finish: "context" };
   throw error;

@@ -1,4 +1,4 @@
-/** Answers a prompt: prefill in chunks, then one token at a time, with a key/value cache on the device. */
+/** Generates an answer to a prompt: prefill in chunks, then token by token, with a key/value cache on the device. */
 
 import { type Artifact, generationPorts } from "../artifacts/contract.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
@@ -7,16 +7,16 @@ import { nextTask } from "../training/control.ts";
 import { perShape } from "../training/feeds.ts";
 import { checkSampling, type Sampling, sampleToken } from "./sampling.ts";
 
-/** Tokens that one prefill run takes; divides `capacityStep`, so that a padded last chunk fits the cache. */
+/** Tokens per prefill run; a divisor of `capacityStep`, so that a padded last chunk fits the cache. */
 const prefillTokens = 32;
-/** Cache capacities are multiples of this, so that prompts of similar length share their sessions. */
+/** Cache capacities are multiples of this, so that prompts of similar length share sessions. */
 const capacityStep = 64;
 
 export interface GeneratorParts {
   readonly runtime: Pick<Runtime, "tensor" | "session">;
-  /** Shared with training; not freed here. */
+  /** Shared with training; the caller frees them. */
   readonly parameters: ReadonlyMap<string, DeviceTensor>;
-  /** `compileGeneration` of the model: `tokens` at once, a cache of `capacity` slots. */
+  /** `compileGeneration` of the model, for `tokens` per run and a cache of `capacity` slots. */
   readonly artifact: (shape: { readonly tokens: number; readonly capacity: number }) => Artifact;
   /** Longest sequence of the model in tokens. */
   readonly contextLength: number;
@@ -25,7 +25,7 @@ export interface GeneratorParts {
 export interface GenerationRequest {
   /** Token ids, special tokens included. */
   readonly prompt: readonly number[] | Int32Array;
-  /** Tokens that end the answer; not part of it. */
+  /** Tokens that end the answer without being part of it. */
   readonly stopIds: readonly number[];
   readonly maxTokens: number;
   readonly sampling: Sampling;
@@ -36,18 +36,18 @@ export interface GenerationRequest {
 }
 
 export interface Generation {
-  /** The answer's tokens, prompt and stop token not included. */
+  /** The answer's tokens, without prompt and stop token. */
   readonly ids: readonly number[];
-  /** A stop token came; `maxTokens` were given; the model's context is full; the signal was aborted. */
+  /** A stop token; `maxTokens` reached; the model's context is full; the signal was aborted. */
   readonly finish: "stop" | "length" | "context" | "cancelled";
 }
 
 export type Generate = (request: GenerationRequest) => Promise<Generation>;
 
 /**
- * Makes the function that answers. It generates with the parameters as they are when it is called; the thread's other
- * tasks run between tokens, and there the signal is heard. It throws a RangeError on settings outside their range and on
- * a prompt that is empty or leaves no room in the context; caches are freed in every case.
+ * Creates a generator, which uses the current values of the parameters. Between two tokens it lets the thread's other tasks
+ * run and checks the signal. It throws a RangeError for settings outside their range and for a prompt that is empty or fills
+ * the context; it always frees its caches.
  */
 export function createGenerator({ runtime, parameters, artifact, contextLength }: GeneratorParts): Generate {
   const artifactFor = perShape(artifact);
@@ -62,8 +62,8 @@ export function createGenerator({ runtime, parameters, artifact, contextLength }
     const caches = createCaches(runtime, artifactFor({ tokens: 1, capacity }));
 
     /**
-     * Runs up to `size` tokens, the first of which takes cache slot `start`, and gives the logits after the last one.
-     * The slots of right padding come after every position that asks, and later tokens overwrite them.
+     * Runs up to `size` tokens from cache slot `start` on, and returns the logits after the last token. Padding fills later
+     * slots, which no token attends to and which later tokens overwrite.
      */
     const logitsAfter = async (tokens: readonly number[] | Int32Array, start: number, size: number) => {
       const padded = new Int32Array(size);
@@ -118,7 +118,7 @@ function checkRequest({ prompt, maxTokens, sampling }: GenerationRequest, contex
   if (prompt.length >= contextLength) {
     throw new RangeError(
       `The prompt has ${prompt.length} tokens and the model's context ${contextLength}: ` +
-        "ask less, or begin a new conversation, to leave room for an answer.",
+        "shorten it or begin a new conversation, so that an answer has room.",
     );
   }
   if (!(Number.isInteger(maxTokens) && maxTokens >= 1)) {
@@ -130,7 +130,7 @@ function int32(shape: readonly number[], data: Int32Array): HostTensor {
   return { dtype: "int32", shape, data };
 }
 
-/** Two sets of caches that change places at every run: an updated cache needs a buffer of its own. */
+/** Two sets of caches that swap at every run, because an updated cache needs its own buffer. */
 function createCaches(runtime: Pick<Runtime, "tensor">, artifact: Artifact) {
   let past: DeviceTensor[] = [];
   let present: DeviceTensor[] = [];

@@ -1,4 +1,4 @@
-/** Chooses the next token from logits: greedy, temperature, top-k, top-p; pure and seeded. */
+/** Chooses the next token from logits: greedy, temperature, top-k and top-p; pure and seeded. */
 
 import type { Random } from "../tensor/random.ts";
 
@@ -11,16 +11,16 @@ export interface Sampling {
   readonly topP: number | null;
 }
 
-/** The most likely token, always. */
+/** Always the most likely token. */
 export const greedySampling: Sampling = { temperature: 0, topK: null, topP: null };
 
-/** Tokens that may be drawn and their unnormalised probabilities, in (0, 1]. */
+/** The tokens to draw from, and their unnormalised probabilities in (0, 1]. */
 export interface Candidates {
   readonly ids: readonly number[];
   readonly weights: readonly number[];
 }
 
-/** Throws a RangeError naming the setting when one is outside its range. */
+/** Throws a RangeError with the setting's name when a setting is outside its range. */
 export function checkSampling({ temperature, topK, topP }: Sampling): void {
   if (!(temperature >= 0 && temperature < Number.POSITIVE_INFINITY)) {
     throw new RangeError(`The temperature is ${temperature}; give 0 (greedy) or a positive number.`);
@@ -33,7 +33,7 @@ export function checkSampling({ temperature, topK, topP }: Sampling): void {
   }
 }
 
-/** The most likely token, the lower id among equals. Throws when a logit is NaN or none is finite. */
+/** The most likely token; of equal ones the lowest id. Throws when a logit is NaN or none is finite. */
 export function greedy(logits: Float32Array): number {
   let best = -1;
   let highest = Number.NEGATIVE_INFINITY;
@@ -52,10 +52,9 @@ export function greedy(logits: Float32Array): number {
 }
 
 /**
- * The tokens that may be drawn, in the usual order: temperature, then top-k, then top-p over what top-k left
- * (nucleus sampling, Holtzman et al. 2019: the smallest set of most likely tokens whose probability is ≥ p). Equals go
- * by lower id; tokens of probability 0 are left out. Weights are exp((logit − highest) / temperature), in float64.
- * `temperature` must be positive.
+ * The tokens to draw from: temperature, then top-k, then top-p over the remaining tokens (nucleus sampling, Holtzman et al.
+ * 2019: the smallest set of most likely tokens with probability ≥ p). Equal logits are ordered by id; tokens of probability 0
+ * are left out. Weights are exp((logit − highest) / temperature), in float64. `temperature` must be positive.
  */
 export function candidates(logits: Float32Array, { temperature, topK, topP }: Sampling): Candidates {
   const highest = logits[greedy(logits)] as number;
@@ -92,8 +91,8 @@ export function sampleToken(logits: Float32Array, sampling: Sampling, random: Ra
 }
 
 /**
- * Gives ids by falling logit (weights of near logits may round to one number), equals by lower id, from a binary heap:
- * a whole vocabulary is not sorted for the few tokens that top-k and top-p keep.
+ * Returns ids one by one, by descending logit and then by id, from a binary heap: top-k and top-p need few tokens, so sorting
+ * the whole vocabulary would be waste. It compares logits, because weights of close logits may round to one number.
  */
 function mostLikelyFirst(ids: readonly number[], logits: Float32Array): () => number {
   const heap = Array.from(ids);

@@ -1,7 +1,7 @@
 /**
  * Scaled dot-product attention with grouped queries (Vaswani et al. 2017; Ainslie et al. 2023, arXiv:2305.13245).
  *
- * The G query heads of a key head are laid out as one long block of G·S rows, so keys and values are never repeated.
+ * The G query heads of a key head form one block of G·S rows, so keys and values are never repeated.
  */
 
 import type { GraphBuilder } from "../onnx/builder.ts";
@@ -16,7 +16,7 @@ export interface Heads {
   readonly size: number;
 }
 
-/** Far below every score, and finite: infinities are not relied on in shaders. */
+/** Far below every score, yet finite: shaders may not handle infinities. */
 const blocked = -1e9;
 
 /** from, from + 1, … */
@@ -28,7 +28,7 @@ const iota = (b: GraphBuilder, length: number, shape: readonly number[], from = 
   );
 
 /**
- * 0 where a token sees a key, far below 0 elsewhere: causal, within one segment, and with q − k below `window`.
+ * 0 where a token attends to a key, `blocked` elsewhere: causal, within one segment, and with q − k below `window`.
  * segments int32 [B, T] → [B, 1, 1, T, T].
  */
 export function causalBias(b: GraphBuilder, segments: Value, window: number | null = null): Value {
@@ -43,7 +43,7 @@ export function causalBias(b: GraphBuilder, segments: Value, window: number | nu
   return b.reshape(b.where(same, causal, b.scalar(blocked)), [rows, 1, 1, length, length]);
 }
 
-/** 0 for the cache slots that each token sees: positions int32 [S], capacity C → [S, C]. */
+/** 0 for the cache slots that a token attends to, `blocked` elsewhere: positions int32 [S], capacity C → [S, C]. */
 export function cacheBias(b: GraphBuilder, positions: Value, capacity: number, window: number | null = null): Value {
   const slots = iota(b, capacity, [1, capacity]);
   const at = b.reshape(positions, [positions.shape[0] as number, 1]);
@@ -68,15 +68,15 @@ export function splitKeys(b: GraphBuilder, x: Value, heads: Heads, transposed = 
   return b.transpose(split, transposed ? [0, 2, 3, 1] : [0, 2, 1, 3]);
 }
 
-/** Queries taken at once: from one token on up to before another, which see the keys before that. */
+/** The queries of tokens [from, to), computed together. */
 interface Block {
   readonly from: number;
   readonly to: number;
-  /** C, the keys that they may see. */
+  /** C, the number of keys that they may attend to. */
   readonly keys: number;
 }
 
-/** One block of all tokens, or under a causal mask `count` of them, of which none sees the keys behind it. */
+/** Splits the tokens into `count` blocks. A single block attends to all keys; several need a causal mask. */
 function blocksOf(length: number, capacity: number, count: number): Block[] {
   if (count === 1) return [{ from: 0, to: length, keys: capacity }];
   const size = Math.ceil(length / count);
@@ -90,8 +90,8 @@ function blocksOf(length: number, capacity: number, count: number): Block[] {
  * softmax(QKᵀ + bias)V: queries (B, K, G·S, D) already times the score scale, keys (B, K, D, C), values (B, K, C, D),
  * bias broadcast to (B, K, G, S, C) → (B·S, H·D).
  *
- * `blocks` above 1 is for a causal bias over whole rows (S = C): scores that it would block are then not computed, up to
- * half of them. Each block is a set of operations of its own, which pays where an operation costs little by itself.
+ * `blocks` above 1 needs a causal bias over whole rows (S = C). It skips up to half of the scores, those that the bias
+ * blocks, but each block adds operations: it helps only where a launch is cheap.
  */
 export function attend(
   b: GraphBuilder,
@@ -159,8 +159,8 @@ export function attend(
 }
 
 /**
- * With O = PV and P = softmax(S): dV = PᵀdO, dS = P ∘ (dO Vᵀ − δ), δ the sum of dO ∘ O along a row, which equals the sum of
- * dP ∘ P and is as wide as a head and not as a row is long (Dao et al. 2022, arXiv:2205.14135).
+ * With O = PV and P = softmax(S): dV = PᵀdO, dS = P ∘ (dO Vᵀ − δ). δ is the row sum of dO ∘ O, which equals that of dP ∘ P
+ * and is cheaper: D numbers per row instead of C (Dao et al. 2022, arXiv:2205.14135).
  */
 function partGradients(
   b: GraphBuilder,
@@ -174,12 +174,12 @@ function partGradients(
   return {
     queries: () => b.matMul(scores(), b.swapLast(own.keys)),
     keys: () => b.matMul(b.swapLast(own.queries), scores()),
-    // Of the two operands the narrow one is transposed: on a GPU a transpose is a copy, and that of P is as large as P.
+    // (dOᵀP)ᵀ instead of PᵀdO: a GPU copies what it transposes, and dO is smaller than P.
     values: () => b.swapLast(b.matMul(b.swapLast(g), own.weights)),
   };
 }
 
-/** The tensor with zeros behind it on an axis. */
+/** Appends zeros up to `length` along an axis. */
 function padded(b: GraphBuilder, x: Value, length: number, axis: number): Value {
   const missing = length - (x.shape[axis] as number);
   if (missing === 0) return x;

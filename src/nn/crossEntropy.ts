@@ -1,10 +1,10 @@
-/** The language-model head and its loss as one composite with a gradient rule of its own, in chunks of positions. */
+/** The language-model head and its loss: one composite with its own gradient rule, computed in chunks of positions. */
 
 import { adding } from "../autodiff/rules.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
 
-/** Logits that one chunk of positions may hold: 16 MiB of float32. */
+/** The largest number of logits in a chunk: 16 MiB of float32. */
 const logitsPerChunk = 2 ** 22;
 
 export interface HeadLoss {
@@ -17,10 +17,9 @@ export interface HeadLoss {
 /**
  * Σ w·CE of logits hidden·weightᵀ against targets, hidden (N, D), weight (V, D), targets int32 [N], lossWeights [N].
  *
- * The gradient of the loss by the logits, w·(softmax − one-hot), needs nothing from above but a factor, so each chunk
- * goes from logits to the gradients of hidden and weight by itself, and the runtime is free to drop its logits before
- * the next. The idea is that of Liger Kernel's fused linear cross-entropy (Hsu et al. 2024, arXiv:2410.10989). The loss
- * weights are applied to rows of width D, never to the logits.
+ * The loss gradient by the logits is w·(softmax − one-hot), times a scalar from above. So each chunk computes its gradients
+ * of hidden and weight alone, and the runtime can free its logits before the next chunk. This follows Liger Kernel's fused
+ * linear cross-entropy (Hsu et al. 2024, arXiv:2410.10989). The loss weights scale rows of width D, never the logits.
  */
 export function linearCrossEntropy(
   b: GraphBuilder,
@@ -46,8 +45,7 @@ export function linearCrossEntropy(
     return {
       outputs,
       rule: ([g, perTokenGradient]) => {
-        if (!g || perTokenGradient)
-          throw new GraphError("the loss per token is for looking at; only the sum has a gradient");
+        if (!g || perTokenGradient) throw new GraphError("the loss per token has no gradient, only the sum has one");
         return [
           () =>
             b.mul(
@@ -83,7 +81,7 @@ function chunkLoss(
 
   const logits = b.gemm(h, weight, { transB: true }); // (n, V)
   const probabilities = b.softmax(logits);
-  // log Σ exp z = max z − log max p; max p is at least 1/V, so this logarithm never underflows.
+  // log Σ exp z = max z − log max p; max p ≥ 1/V, so the logarithm never underflows.
   const logSum = b.sub(b.reduceMax(logits, [1]), b.log(b.reduceMax(probabilities, [1])));
   const perToken = b.sub(logSum, b.gatherElements(logits, target, 1));
   const weighted = b.mul(perToken, w);

@@ -1,11 +1,11 @@
-/** Linear layers and normalisation. Activations are two-dimensional, a row per token: (M, width). */
+/** Linear layers and normalisation. Activations have one row per token: (M, width). */
 
 import type { Value } from "../onnx/graph.ts";
 import type { Scope } from "./scope.ts";
 
 /**
- * y = xWᵀ + b, x (M, in) → (M, out). Where the scope's adapter targets this layer, (α/r)·(xAᵀ)Bᵀ is added, with
- * A [r, in] and B [out, r]; this is the only place that knows of adapters.
+ * y = xWᵀ + b, x (M, in) → (M, out). Where the scope's adapter targets this layer, it adds (α/r)·(xAᵀ)Bᵀ with A [r, in] and
+ * B [out, r]. LoRA is computed nowhere else.
  */
 export function linear(scope: Scope, x: Value, out: number, bias = false): Value {
   const { b } = scope;
@@ -19,7 +19,7 @@ export function linear(scope: Scope, x: Value, out: number, bias = false): Value
   return b.gemm(b.gemm(x, down, { transB: true }), up, { transB: true, alpha: alpha / rank, c: base });
 }
 
-/** Root-mean-square normalisation over the last axis with a learnt scale (Zhang and Sennrich 2019, arXiv:1910.07467). */
+/** Root-mean-square normalisation over the last axis, times a trainable scale (Zhang and Sennrich 2019, arXiv:1910.07467). */
 export function rmsNorm(scope: Scope, x: Value, epsilon: number): Value {
   return scope.b.rmsNormalization(x, scope.parameter("weight", [x.shape.at(-1) as number]), epsilon);
 }

@@ -12,8 +12,8 @@ export interface Llama3Scaling {
 }
 
 /**
- * Angular frequencies θ^(−2i/D) of the D/2 pairs, in radians per position. Under `scaling`, wavelengths beyond
- * original/low are stretched by `factor`, those short of original/high stay, and between them they are interpolated.
+ * Angular frequencies θ^(−2i/D) of the D/2 pairs, in radians per position. `scaling` divides the frequency by `factor` for
+ * wavelengths above original/low, keeps it below original/high, and interpolates between the two.
  */
 export function ropeFrequencies(headSize: number, theta: number, scaling: Llama3Scaling | null): number[] {
   return Array.from({ length: headSize / 2 }, (_, i) => {
@@ -21,8 +21,8 @@ export function ropeFrequencies(headSize: number, theta: number, scaling: Llama3
     if (!scaling) return frequency;
     const turns = (scaling.original_max_position_embeddings * frequency) / (2 * Math.PI);
     const { low_freq_factor: low, high_freq_factor: high } = scaling;
-    const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-    return (1 - kept) * (frequency / scaling.factor) + kept * frequency;
+    const unscaled = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+    return (1 - unscaled) * (frequency / scaling.factor) + unscaled * frequency;
   });
 }
 
@@ -33,8 +33,8 @@ export interface RopeTables {
 }
 
 /**
- * Cosines and sines of every position below `positions`, computed in float64, each times `scale`: a rotation that also stretches
- * costs no operation of its own, forward or backward.
+ * Cosines and sines of every position below `positions`, computed in float64. `scale` is folded into the tables, so scaling
+ * costs no operation, forward or backward.
  */
 export function ropeTables(b: GraphBuilder, frequencies: readonly number[], positions: number, scale = 1): RopeTables {
   const table = (wave: (angle: number) => number) =>

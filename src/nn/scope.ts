@@ -1,4 +1,4 @@
-/** Where a layer stands in a model: a path of the checkpoint's own names, under which it declares its parameters. */
+/** A layer's path in a model, made of the checkpoint's own names; the layer declares its parameters under it. */
 
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
@@ -8,22 +8,22 @@ import type { Shape } from "../tensor/dtype.ts";
 export interface Adapter {
   readonly rank: number;
   readonly alpha: number;
-  /** Last names of the linear layers that carry it, such as `q_proj`. */
+  /** Last path names of the linear layers that carry it, such as `q_proj`. */
   readonly targets: readonly string[];
 }
 
 /** A linear layer that may carry an adapter. */
 export interface Linear {
-  /** The last name of its path, such as `q_proj`: by this a method targets it. */
+  /** The last name of its path, such as `q_proj`; a method's targets are such names. */
   readonly name: string;
-  /** Of its weight: [out, in]. */
+  /** Shape of its weight: [out, in]. */
   readonly shape: readonly [number, number];
 }
 
-/** A parameter as the model declares it while it is traced. */
+/** A parameter that the model declared during the trace. */
 export interface Declared {
   readonly value: Value;
-  /** Whose it is: the model's, or one of an adapter's two. */
+  /** Part of the model, or one of an adapter's two matrices. */
   readonly source: "checkpoint" | "lora_A" | "lora_B";
 }
 
@@ -46,12 +46,12 @@ export class Scope {
     return new Scope(this.b, [...this.path, name], this.adapter, this.declared, this.met);
   }
 
-  /** Runs `body` on a part, its nodes named after it. */
+  /** Runs `body` on the scope of a part; the names of its nodes begin with the part's name. */
   within<T>(name: string, body: (scope: Scope) => T): T {
     return this.b.within(name, () => body(this.in(name)));
   }
 
-  /** Declares the weight [out, in] of a linear layer, and gives the adapter that this layer carries, or null. */
+  /** Declares the weight [out, in] of a linear layer. Returns it with the layer's adapter, or null. */
   linear(shape: Linear["shape"]): { readonly weight: Value; readonly adapter: Adapter | null } {
     const name = this.path.at(-1) ?? "";
     this.met.set(this.path.join("."), { name, shape });
@@ -61,19 +61,19 @@ export class Scope {
     };
   }
 
-  /** A graph input float32 of this name below the path; asked for twice, it is one. */
+  /** The float32 graph input of this name below the path; a second call returns the same input. */
   parameter(name: string, shape: Shape, source: Declared["source"] = "checkpoint"): Value {
     const value = this.b.input([...this.path, name].join("."), "float32", shape);
     this.declared.set(value.name, { value, source });
     return value;
   }
 
-  /** Everything declared so far in the whole model, in order of declaration. */
+  /** All parameters of the whole model so far, in order of declaration. */
   get parameters(): readonly Declared[] {
     return [...this.declared.values()];
   }
 
-  /** Every linear layer met so far, in order. */
+  /** All linear layers of the whole model so far, in order of declaration. */
   get linears(): readonly Linear[] {
     return [...this.met.values()];
   }

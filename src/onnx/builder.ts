@@ -1,6 +1,6 @@
 /**
- * Writes a graph op by op: infers each type at once, names nodes after the part of the model they belong to, and keeps
- * the tape that reverse-mode differentiation walks.
+ * Writes a graph op by op. It infers each type at once, names each node after its part of the model, and records the tape
+ * for reverse-mode differentiation.
  */
 
 import { type DType, type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
@@ -16,15 +16,15 @@ import {
 import { type OpName, specOf } from "./ops.ts";
 
 /**
- * Writes one operand's gradient; its shape may still be the broadcast one. `onto` writes what came before plus the gradient,
- * both of the operand's own shape, where that costs no operation of its own.
+ * Writes one operand's gradient, whose shape may still be the broadcast one. `onto` writes `before` + gradient without an
+ * extra addition, both of the operand's own shape; operations that cannot do so leave it out.
  */
 export type Gradient = (() => Value) & { readonly onto?: (before: Value) => Value };
 
-/** Gradients of a composite's inputs, given those of its outputs; asked for one input at a time. */
+/** From the gradients of a composite's outputs to those of its inputs, each written on demand. */
 export type CompositeRule = (gradients: readonly (Value | undefined)[]) => readonly Gradient[];
 
-/** One step of the tape: a node with the rule of its op, or a composite that brings its own. */
+/** One step of the tape: a node, which uses the rule of its op, or a composite with a rule of its own. */
 export type Step =
   | { readonly kind: "node"; readonly node: Node }
   | {
@@ -37,8 +37,8 @@ export type Step =
 
 const castCode: Partial<Record<DType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 };
 
-/** Numbers that one ScatterND adds: a quarter of what ONNX Runtime's cost model leaves to a single thread. */
-const scatteredAtOnce = 50_000;
+/** Numbers per ScatterND: a quarter of the size up to which ONNX Runtime's cost model uses a single thread. */
+const numbersPerScatter = 50_000;
 
 export class GraphBuilder {
   readonly tape: Step[] = [];
@@ -53,7 +53,7 @@ export class GraphBuilder {
 
   constructor(readonly name: string) {}
 
-  /** Declares a graph input, or returns the one of that name; one name has one type. */
+  /** Declares a graph input, or returns the input of that name. Throws a GraphError when its type differs. */
   input(name: string, dtype: DType, shape: Shape): Value {
     const present = this.inputs.get(name);
     if (present) {
@@ -67,7 +67,7 @@ export class GraphBuilder {
     return value;
   }
 
-  /** An initializer; equal small contents share one. */
+  /** An initializer; small ones with equal contents are shared. */
   constant(dtype: DType, shape: Shape, data: ConstantData): Value {
     if (data.length !== sizeOf(shape))
       throw new GraphError(`a constant of shape [${shape}] cannot hold ${data.length} values`);
@@ -88,7 +88,7 @@ export class GraphBuilder {
     return this.constant("int64", [values.length], BigInt64Array.from(values, BigInt));
   }
 
-  /** Runs `body` with names under `scope/`. */
+  /** Runs `body`; the names of its nodes begin with `scope/`. */
   within<T>(scope: string, body: () => T): T {
     this.scopes.push(scope);
     try {
@@ -99,8 +99,8 @@ export class GraphBuilder {
   }
 
   /**
-   * Everything `body` emits is off the tape, and equal nodes are shared. Gradients are written here: sharing with taped
-   * nodes is safe, because nothing differentiates through what is emitted here.
+   * Runs `body` without recording it on the tape, and shares equal nodes. Gradients are written this way: they may share
+   * taped nodes, because nothing differentiates through a gradient.
    */
   untaped<T>(body: () => T): T {
     const before = this.recording;
@@ -112,7 +112,7 @@ export class GraphBuilder {
     }
   }
 
-  /** A group of nodes with one gradient rule of its own: the walk steps over it in one go. */
+  /** A group of nodes with one gradient rule: the backward walk treats it as a single step. */
   composite(
     name: string,
     inputs: readonly Value[],
@@ -132,7 +132,7 @@ export class GraphBuilder {
     return id;
   }
 
-  /** Emits a node and gives its one output. Throws a GraphError that names the node and the operands' types. */
+  /** Emits a node and returns its only output. Throws a GraphError with the node's name and the operands' types. */
   emit(op: OpName, inputs: readonly Value[], attributes: Attributes = {}): Value {
     return this.emitAll(op, inputs, attributes)[0] as Value;
   }
@@ -167,7 +167,7 @@ export class GraphBuilder {
   sub(a: Value, b: Value): Value {
     return this.emit("Sub", [a, b]);
   }
-  /** a · b; a constant 1 that does not widen the shape disappears. */
+  /** a · b; emits no node for a constant 1 that does not widen the shape. */
   mul(a: Value, b: Value): Value {
     if (this.isOne(b) && sizeOf(b.shape) === 1 && b.shape.length <= a.shape.length) return a;
     if (this.isOne(a) && sizeOf(a.shape) === 1 && a.shape.length <= b.shape.length) return b;
@@ -197,7 +197,7 @@ export class GraphBuilder {
   sigmoid(x: Value): Value {
     return this.emit("Sigmoid", [x]);
   }
-  /** x · σ(x), as QuickGelu with α = 1: one kernel. */
+  /** x · σ(x), written as QuickGelu with α = 1 because that is one kernel. */
   silu(x: Value): Value {
     return this.emit("QuickGelu", [x], { alpha: 1 });
   }
@@ -221,14 +221,14 @@ export class GraphBuilder {
   softmax(x: Value): Value {
     return this.emit("Softmax", [x], { axis: -1 });
   }
-  /** Over the last axis, with a learnt scale. */
+  /** Over the last axis, times a trainable scale. */
   rmsNormalization(x: Value, scale: Value, epsilon: number): Value {
     return this.emit("SimplifiedLayerNormalization", [x, scale], { axis: -1, epsilon });
   }
   rotaryEmbedding(x: Value, positions: Value, cos: Value, sin: Value, heads: number): Value {
     return this.emit("RotaryEmbedding", [x, positions, cos, sin], { interleaved: 0, num_heads: heads });
   }
-  /** Reductions keep their axes as 1. */
+  /** Reduced axes stay, with size 1. */
   reduceSum(x: Value, axes: readonly number[]): Value {
     return this.emit("ReduceSum", [x, this.ints(axes)], { keepdims: 1 });
   }
@@ -241,7 +241,7 @@ export class GraphBuilder {
   reduceMax(x: Value, axes: readonly number[]): Value {
     return this.emit("ReduceMax", [x, this.ints(axes)], { keepdims: 1 });
   }
-  /** Reshapes of reshapes and to the same shape cost no node. */
+  /** A reshape of a reshape is merged with it; a reshape to the same shape emits no node. */
   reshape(x: Value, shape: Shape): Value {
     const source = this.recording ? x : this.beforeOp(x, "Reshape");
     return sameShape(source.shape, shape) ? source : this.emit("Reshape", [source, this.ints(shape)]);
@@ -249,7 +249,7 @@ export class GraphBuilder {
   expand(x: Value, shape: Shape): Value {
     return sameShape(x.shape, shape) ? x : this.emit("Expand", [x, this.ints(shape)]);
   }
-  /** Transposes of transposes fold into one, or into none. */
+  /** A transpose of a transpose is merged with it; the identity emits no node. */
   transpose(x: Value, perm: readonly number[]): Value {
     const producer = this.recording ? undefined : this.producers.get(x);
     if (producer?.op === "Transpose") {
@@ -261,7 +261,7 @@ export class GraphBuilder {
     }
     return perm.every((axis, index) => axis === index) ? x : this.emit("Transpose", [x], { perm });
   }
-  /** The last two axes in the other order. */
+  /** Swaps the last two axes. */
   swapLast(x: Value): Value {
     const axes = x.shape.map((_, axis) => axis);
     return this.transpose(x, [...axes.slice(0, -2), axes.length - 1, axes.length - 2]);
@@ -274,15 +274,14 @@ export class GraphBuilder {
     return this.emit("Gather", [data, indices], { axis });
   }
   /**
-   * Slices `from` up to before `to` along `axis`: a Gather with integer indices, which sits on the GPU for every type. All of
-   * them cost no node.
+   * Slices [from, to) along `axis` with a Gather, which WebGPU runs for every type. A slice of the whole axis emits no node.
    */
   slice(x: Value, from: number, to: number, axis = 0): Value {
     if (from === 0 && to === x.shape[axis]) return x;
     const indices = Int32Array.from({ length: to - from }, (_, i) => from + i);
     return this.gather(x, this.constant("int32", [indices.length], indices), axis);
   }
-  /** Pieces of the given sizes, one behind the other along `axis`. Their gradient is joined once, over all of them. */
+  /** Consecutive pieces of the given sizes along `axis`. The gradients of all pieces are joined in one operation. */
   split(x: Value, sizes: readonly number[], axis = 0): readonly Value[] {
     if (sizes.length === 1 && sizes[0] === x.shape[axis]) return [x];
     return this.composite("split", [x], () => {
@@ -307,16 +306,15 @@ export class GraphBuilder {
     return this.emit("ScatterElements", [data, indices, updates], { axis, reduction: "add" });
   }
   /**
-   * `base` [R, …] with `updates` [K, …] added at the rows `indices` int32 [K]; rows may repeat.
+   * Adds `updates` [K, …] to `base` [R, …] at the rows `indices` int32 [K]; rows may repeat.
    *
-   * On several threads ONNX Runtime's processor shares a ScatterND's updates out among them, and of two that add to one row
-   * at a time an addition is lost (microsoft/onnxruntime issues 18048 and 23396). A small one it computes on a single
-   * thread, so the updates are added piece by piece.
+   * Several small ScatterNDs stand for one large one: ONNX Runtime's CPU kernel loses an addition when two threads update
+   * one row (microsoft/onnxruntime issues 18048 and 23396), and runs small ones on a single thread.
    */
   scatterRows(base: Value, indices: Value, updates: Value): Value {
     const count = sizeOf(indices.shape);
     const flat = this.reshape(indices, [count]);
-    const piece = Math.max(1, Math.floor(scatteredAtOnce / sizeOf(base.shape.slice(1))));
+    const piece = Math.max(1, Math.floor(numbersPerScatter / sizeOf(base.shape.slice(1))));
     let rows = base;
     for (let from = 0; from < count; from += piece) {
       const length = Math.min(piece, count - from);
@@ -353,26 +351,26 @@ export class GraphBuilder {
     return producer?.op === op ? (producer.inputs[0] as Value) : value;
   }
 
-  /** The finished graph: outputs in the order given, under their names, and only the nodes and inputs that they need. */
+  /** The finished graph: the named outputs in the given order, with only the nodes and inputs that they need. */
   finish(outputs: Readonly<Record<string, Value>>): Graph {
     const named = new Map<Value, string>();
     for (const [name, value] of Object.entries(outputs)) {
       if (named.has(value))
-        throw new GraphError(`${value.name} is given out twice, as ${named.get(value)} and ${name}`);
-      if (!this.producers.has(value)) throw new GraphError(`output ${name} is no node's output, but ${value.name}`);
+        throw new GraphError(`${value.name} is an output twice, as ${named.get(value)} and ${name}`);
+      if (!this.producers.has(value)) throw new GraphError(`output ${name} is ${value.name}, which no node computes`);
       named.set(value, name);
     }
     const needed = new Set<Value>(named.keys());
-    const kept: Node[] = [];
+    const reversed: Node[] = [];
     for (const node of [...this.nodes].reverse()) {
       if (!node.outputs.some((value) => needed.has(value))) continue;
-      kept.push(node);
+      reversed.push(node);
       for (const value of node.inputs) needed.add(value);
     }
     const renamed = new Map<Value, Value>();
     for (const [value, name] of named) renamed.set(value, { ...value, name });
     const rename = (value: Value) => renamed.get(value) ?? value;
-    const nodes = kept
+    const nodes = reversed
       .reverse()
       .map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
     return {

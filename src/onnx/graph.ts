@@ -11,10 +11,10 @@ export interface TensorType {
 /** Contents of an initializer; bool as bytes. */
 export type ConstantData = Float32Array | Int32Array | BigInt64Array | Uint8Array;
 
-/** An edge of the graph. Two values are the same edge only when they are the same object. */
+/** An edge of the graph, compared by identity: two equal objects are two edges. */
 export interface Value extends TensorType {
   readonly name: string;
-  /** Set for initializers alone. */
+  /** Only initializers have it. */
   readonly data?: ConstantData;
 }
 
@@ -34,22 +34,22 @@ export interface Graph {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly initializers: readonly Value[];
-  /** In an order in which each node follows the producers of its inputs. */
+  /** Topologically sorted: each node follows the producers of its inputs. */
   readonly nodes: readonly Node[];
 }
 
-/** A graph that cannot be: names the node, its operands' types and what is wrong. */
+/** An invalid graph; the message names the node, its operands' types and the fault. */
 export class GraphError extends Error {
   override readonly name = "GraphError";
 }
 
-/** `x: float32[2, 3], w: float32[4, 3]`: operands as messages name them. */
+/** `x: float32[2, 3], w: float32[4, 3]`: operands as error messages write them. */
 export function describeOperands(values: readonly Value[]): string {
   return values.map((value) => `${value.name}: ${describeType(value.dtype, value.shape)}`).join(", ");
 }
 
-/** Numbers of an integer initializer; throws when the value is not one. */
+/** Numbers of an integer initializer. Throws a GraphError for any other value. */
 export function constantNumbers(value: Value): number[] {
-  if (!value.data) throw new GraphError(`${value.name} must be an initializer, for shapes and axes are static`);
+  if (!value.data) throw new GraphError(`${value.name} must be an initializer, because shapes and axes are static`);
   return Array.from(value.data, Number);
 }

@@ -1,4 +1,4 @@
-/** ONNX files: a graph written as protobuf bytes, and read back (ONNX IR, opset 21, contributed operators version 1). */
+/** Writes graphs as ONNX files and reads them back (ONNX IR, opset 21, contributed operators version 1). */
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
@@ -30,7 +30,7 @@ import {
 } from "./graph.ts";
 import { type AttributeKind, isOpName, specOf } from "./ops.ts";
 
-/** Opset 21 is the newest whose every operator in use sits on the WebGPU provider of onnxruntime-web 1.30. */
+/** The newest opset in which onnxruntime-web 1.30 runs all operators of our graphs on WebGPU. */
 export const opset = 21;
 const irVersion = 10n;
 
@@ -83,7 +83,7 @@ function attribute(name: string, kind: AttributeKind, value: AttributeValue) {
   }
 }
 
-/** Bytes of an initializer as ONNX stores them; every platform with a browser is little-endian. */
+/** Bytes of an initializer as ONNX stores them: little-endian, as on every platform with a browser. */
 function rawBytes(data: ConstantData): Uint8Array<ArrayBuffer> {
   return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
@@ -182,21 +182,21 @@ function readAttributes(proto: NodeProto): Attributes {
   );
 }
 
-/** Bytes of the constants in an ONNX file, whatever its operators. Throws a GraphError on anything else. */
+/** Bytes of the constants in an ONNX file, whatever its operators. Throws a GraphError when the file is not ONNX. */
 export function constantBytes(model: Uint8Array): number {
   try {
     const { graph } = fromBinary(ModelProtoSchema, model);
     return (graph?.initializer ?? []).reduce((sum, { rawData }) => sum + rawData.byteLength, 0);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GraphError(`this is no ONNX file, for its protobuf cannot be read: ${reason}`, { cause });
+    throw new GraphError(`this is no ONNX file: its protobuf cannot be read (${reason})`, { cause });
   }
 }
 
-/** Reads a model that `writeModel` wrote; types are inferred anew. Throws a GraphError on anything else. */
+/** Reads a model that `writeModel` wrote and infers its types again. Throws a GraphError on any other file. */
 export function readModel(bytes: Uint8Array): Graph {
   const { graph } = fromBinary(ModelProtoSchema, bytes);
-  if (!graph) throw new GraphError("the ONNX file holds no graph");
+  if (!graph) throw new GraphError("the ONNX file has no graph");
   const values = new Map<string, Value>();
   const remember = (value: Value) => {
     values.set(value.name, value);
@@ -209,7 +209,7 @@ export function readModel(bytes: Uint8Array): Graph {
   });
   const lookUp = (name: string, reader: string): Value => {
     const value = values.get(name);
-    if (!value) throw new GraphError(`${reader} reads ${name}, which nothing before it gives`);
+    if (!value) throw new GraphError(`${reader} reads ${name}, but no node before it computes that`);
     return value;
   };
   const nodes = graph.node.map((proto): Node => {

@@ -1,8 +1,8 @@
 /**
  * The ONNX operators that Hone's graphs use: attributes, and static inference of types and shapes.
  *
- * Semantics are those of the ONNX operator set (opset 21) and of ONNX Runtime's contributed operators. An operator is
- * listed only when it runs on the WebGPU provider, and only when a graph of ours uses it.
+ * Semantics follow the ONNX operator set (opset 21) and ONNX Runtime's contributed operators. The table lists only
+ * operators that our graphs use and that the WebGPU provider runs.
  */
 
 import { type DType, describeType, type Shape, sizeOf } from "../tensor/dtype.ts";
@@ -15,7 +15,7 @@ export interface OpSpec {
   readonly domain?: "com.microsoft";
   readonly arity: number;
   readonly attributes?: Readonly<Record<string, AttributeKind>>;
-  /** Types of the outputs, or a GraphError that says what does not fit. */
+  /** Types of the outputs. Throws a GraphError when operands or attributes do not fit. */
   infer(inputs: readonly Value[], attributes: Attributes): TensorType[];
 }
 
@@ -57,7 +57,7 @@ export function broadcastShapes(a: Shape, b: Shape): Shape {
   });
 }
 
-/** An axis counted from the front; negative ones count from the back. */
+/** Counts an axis from the front; a negative `axis` counts from the back. Throws a GraphError outside the rank. */
 export function normalizeAxis(axis: number, rank: number): number {
   const normal = axis < 0 ? axis + rank : axis;
   if (normal < 0 || normal >= rank) throw new GraphError(`axis ${axis} is outside rank ${rank}`);
@@ -87,12 +87,12 @@ const comparison: OpSpec = {
   },
 };
 
-/** Reductions keep their axes (keepdims = 1); the axes are the second operand, an initializer. */
+/** Reduced axes stay with size 1 (keepdims = 1). The second operand lists the axes and is an initializer. */
 const reduction: OpSpec = {
   arity: 2,
   attributes: { keepdims: "int" },
   infer: (inputs, attributes) => {
-    if (attributes.keepdims !== 1) throw new GraphError("reductions here keep their axes: keepdims must be 1");
+    if (attributes.keepdims !== 1) throw new GraphError("keepdims must be 1: reductions here keep their axes");
     const { dtype, shape } = at(inputs, 0);
     const axes = constantNumbers(at(inputs, 1)).map((axis) => normalizeAxis(axis, shape.length));
     return [{ dtype, shape: shape.map((dimension, axis) => (axes.includes(axis) ? 1 : dimension)) }];
@@ -182,7 +182,7 @@ const concat: OpSpec = {
   },
 };
 
-/** Pieces along an axis, whose sizes are the second operand, an initializer. */
+/** Pieces along an axis. The second operand lists their sizes and is an initializer. */
 const split: OpSpec = {
   arity: 2,
   attributes: { axis: "int" },
@@ -192,7 +192,7 @@ const split: OpSpec = {
     const sizes = constantNumbers(at(inputs, 1));
     const total = sizes.reduce((sum, size) => sum + size, 0);
     if (total !== shape[axis]) {
-      throw new GraphError(`pieces of ${sizes.join(", ")} are ${total} along axis ${axis}, which has ${shape[axis]}`);
+      throw new GraphError(`pieces of ${sizes.join(", ")} add up to ${total}, but axis ${axis} has ${shape[axis]}`);
     }
     return sizes.map((size) => ({ dtype, shape: shape.map((dimension, i) => (i === axis ? size : dimension)) }));
   },
@@ -236,7 +236,7 @@ const scatterElements: OpSpec = {
   },
 };
 
-/** data [R, …]; indices int64 [K, 1]; updates [K, …]: row indices[k] of the data gains updates[k]. */
+/** data [R, …], indices int64 [K, 1], updates [K, …]: data[indices[k]] += updates[k]. */
 const scatterND: OpSpec = {
   arity: 3,
   attributes: { reduction: "string" },
@@ -307,7 +307,7 @@ const rotaryEmbedding: OpSpec = {
   },
 };
 
-/** Every operator in use. A gradient rule for each is demanded by the type of autodiff's table. */
+/** Every operator in use. The type of autodiff's table requires a gradient rule for each. */
 export const ops = {
   Add: binary,
   Sub: binary,
@@ -348,7 +348,7 @@ export const ops = {
 
 export type OpName = keyof typeof ops;
 
-/** The specification of an operator as its general type. */
+/** The specification of an operator, widened to `OpSpec`. */
 export function specOf(op: OpName): OpSpec {
   return ops[op];
 }

@@ -140,8 +140,8 @@ export function createInspector(options: InspectorOptions): Inspector {
     }
     if (encoding.unknown > 0) note("unknown-text", source, row, () => `: ${encoding.unknown} unknown tokens`);
     if (example.kind === "text") return;
-    if (sequence.kept.length < encoding.ids.length) {
-      const { supervisedKept, supervisedLost } = sequence;
+    if (sequence.indices.length < encoding.ids.length) {
+      const { supervised: supervisedKept, supervisedLost } = sequence;
       truncation.rows++;
       truncation.kept += supervisedKept;
       truncation.lost += supervisedLost;
@@ -155,7 +155,7 @@ export function createInspector(options: InspectorOptions): Inspector {
     see(example, tokenized, sequence, source) {
       preflight.see(example, tokenized, sequence, source);
       lengths.push(sequence.ids.length);
-      supervised.push(sequence.supervisedKept);
+      supervised.push(sequence.supervised);
       sequenceSources.push(source);
       plainTexts.push(example.kind === "text" ? 1 : 0);
       if (example === previous) return;

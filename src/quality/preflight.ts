@@ -47,7 +47,7 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
 
   return {
     see(example, tokenized, sequence, source) {
-      const { ids, mask, kept } = sequence;
+      const { ids, mask, indices: kept } = sequence;
       const { encoding, proof } = tokenized;
       const { row } = example;
       const textOf = (i: number) => encoding.text.slice(encoding.starts[kept[i] ?? 0], encoding.ends[kept[i] ?? 0]);

@@ -1,4 +1,4 @@
-/** The curves of a run as columns, so that 10,000 steps are eight arrays and not 10,000 objects; and what a list shows of them. */
+/** The curves of a run, stored as columns: 10,000 steps are eight arrays instead of 10,000 objects. */
 
 import type { EvaluationMetrics, StepMetrics } from "./metrics.ts";
 
@@ -15,7 +15,7 @@ const stepFields = {
 
 export const stepColumns = Object.keys(stepFields) as (keyof StepMetrics)[];
 
-/** A column of equal length for each field of `StepMetrics`. NaN among the `examples` is a step that did not count them. */
+/** One column per field of `StepMetrics`, all of equal length. NaN in `examples` marks a step without that count. */
 export type StepColumns = { readonly [Field in keyof StepMetrics]-?: Float64Array<ArrayBuffer> };
 
 export interface Curves {
@@ -23,23 +23,23 @@ export interface Curves {
   readonly evaluations: readonly EvaluationMetrics[];
 }
 
-/** A column for each field, from its name. */
+/** Creates the column of each field from its name. */
 export const eachColumn = (column: (field: keyof StepMetrics) => Float64Array<ArrayBuffer>) =>
   Object.fromEntries(stepColumns.map((field) => [field, column(field)])) as StepColumns;
 
 export const noCurves: Curves = { steps: eachColumn(() => new Float64Array(0)), evaluations: [] };
 
-/** Steps in a row, to which one is added without a copy of those before it. */
+/** A growing list of steps; adding one does not copy the others. */
 export interface StepLog {
   readonly length: number;
   push(metrics: StepMetrics): void;
-  /** Drops all but the first `length` steps. */
+  /** Removes all steps after the first `length`. */
   truncate(length: number): void;
-  /** The steps so far, in the memory of this log: a later `truncate` and `push` changes them. */
+  /** The steps so far, not copied: a later `truncate` followed by `push` changes them. */
   view(): StepColumns;
 }
 
-/** Makes room for `capacity` steps, and twice as many each time they are full. */
+/** A log with room for `capacity` steps; the room doubles whenever it is full. */
 export function createStepLog(capacity: number, from: StepColumns = noCurves.steps): StepLog {
   const roomFor = (columns: StepColumns, room: number) =>
     eachColumn((field) => {
@@ -74,12 +74,12 @@ export function columnsOf(steps: readonly StepMetrics[]): StepColumns {
   return eachColumn((field) => Float64Array.from(steps, (metrics) => metrics[field] ?? Number.NaN));
 }
 
-/** The steps one by one, as a record in JSON has them. */
+/** The steps as a list of objects, as records in JSON store them. */
 export function stepsOf(columns: StepColumns): StepMetrics[] {
   return Array.from(columns.step.keys(), (index) => metricsAt(columns, index));
 }
 
-/** One step; of a negative index it counts from the end, -1 being the last. Undefined where there is none. */
+/** The step at `index`; negative indices count from the end, -1 is the last. Undefined outside the columns. */
 export function stepAt(columns: StepColumns, index: number): StepMetrics | undefined {
   const { length } = columns.step;
   const at = index < 0 ? length + index : index;
@@ -106,14 +106,14 @@ export interface CurvePoint {
   readonly loss: number;
 }
 
-/** A curve as a list shows it. */
+/** Summary of a curve: its number of points, its first and its last. */
 export interface CurveEnds {
   readonly points: number;
   readonly first: CurvePoint;
   readonly last: CurvePoint;
 }
 
-/** How far the curves of a run go; null where one has no point. */
+/** Summaries of a run's curves; null for a curve without points. */
 export interface RunProgress {
   readonly steps: CurveEnds | null;
   readonly evaluations: CurveEnds | null;
@@ -121,7 +121,7 @@ export interface RunProgress {
 
 export const noProgress: RunProgress = { steps: null, evaluations: null };
 
-/** With one point more. */
+/** The summary after one more point. */
 export function extended(ends: CurveEnds | null, { step, loss }: CurvePoint): CurveEnds {
   const last = { step, loss };
   return ends === null ? { points: 1, first: last, last } : { points: ends.points + 1, first: ends.first, last };

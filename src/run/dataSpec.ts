@@ -1,4 +1,4 @@
-/** What a run asks of the rows before it begins: which of them, how they become tokens, and how they are mixed. */
+/** The data of a run before it begins: the chosen rows, their tokenization and their mixture. */
 
 import type { MixtureMode } from "../batching/mixture.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
@@ -7,18 +7,18 @@ import { rowSettingsOf } from "./rowFields.ts";
 import { choiceOf, type SourceChoice, type WeightedSource } from "./source.ts";
 import { lambdasOf, lastStage } from "./stage.ts";
 
-/** Everything that decides what a run learns from. */
+/** Everything that determines the training and held-out data of a run. */
 export interface DataSpec {
   readonly modelHash: string;
   readonly sources: readonly WeightedSource[];
   readonly settings: DataSettings;
   readonly mixture: MixtureMode;
-  /** Of the split, for the check of leakage. */
+  /** Share of the split, for the leakage check. */
   readonly validationShare: number;
   readonly seed: number;
 }
 
-/** The report on rows has the mixture of the last stage; that of the others is the same. */
+/** The data of a recipe. Its mixture is that of the last stage, because all stages share one mixture. */
 export function dataSpecOf(modelHash: string, sources: readonly SourceChoice[], recipe: Recipe): DataSpec {
   const { mixture, ...last } = lastStage(recipe);
   const lambdas = lambdasOf(last, sources.length);

@@ -1,8 +1,8 @@
-/** Schemas of the plain values that records are made of. */
+/** Schemas of plain values in records. */
 
 import * as v from "valibot";
 
-/** Any number at all: a loss may be NaN, which `v.number()` refuses. */
+/** Any number, NaN included: a loss may be NaN, and `v.number()` refuses that. */
 export const AnyNumber = v.custom<number>((value) => typeof value === "number", "a number");
 /** A whole number from 0 that a float64 holds exactly. */
 export const Count = v.custom<number>(

@@ -1,4 +1,4 @@
-/** Held-out sets: rows that a run never learns from, whose loss it reports under a name. */
+/** Held-out sets: named sets of rows that a run never trains on and whose loss it reports. */
 
 import type { EvaluationMetrics } from "./metrics.ts";
 import type { Recipe } from "./recipe.ts";
@@ -6,9 +6,9 @@ import type { RunRecord } from "./record.ts";
 import { lastStage, type Objective } from "./stage.ts";
 
 export interface HeldOutSet {
-  /** As evaluations name it. */
+  /** Key of its loss in evaluations. */
   readonly name: string;
-  /** What its rows are held out of: stages with this objective. */
+  /** Its rows are held out of the stages with this objective. */
   readonly objective: Objective;
 }
 
@@ -18,7 +18,7 @@ const names: Readonly<Record<Objective, string>> = {
   chat: "validation of chats",
 };
 
-/** The rows held out of the stages with this objective. */
+/** The held-out set of the stages with this objective. */
 export const validationOf = (objective: Objective): HeldOutSet => ({ name: names[objective], objective });
 
 /** The loss on a set; on everything held out where the set is null or the evaluation lacks it. */

@@ -1,21 +1,21 @@
-/** What a run shows while it trains: steps, evaluations, answers, and looks at one row. */
+/** The metrics of a run: steps, evaluations, sample answers, and snapshots of a watched prompt and row. */
 
 import * as v from "valibot";
 import { AnyNumber, Count, Text } from "./fields.ts";
 import { migrateEvaluation } from "./migrate.ts";
 
 export interface StepMetrics {
-  /** Optimizer steps done, from 1. */
+  /** Number of the step, from 1. */
   readonly step: number;
   /** Σ w·CE / Σ w over the step, natural logarithm. */
   readonly loss: number;
   /** Global L2 norm of the mean gradient before clipping. */
   readonly gradientNorm: number;
   readonly learningRate: number;
-  /** Tokens of the step, padding not counted. */
+  /** Number of tokens, padding not counted. */
   readonly tokens: number;
   readonly supervisedTokens: number;
-  /** Examples of the step; not known of runs of before it was counted. */
+  /** Number of examples; missing in runs of older versions, which did not count them. */
   readonly examples?: number;
   readonly seconds: number;
 }
@@ -25,7 +25,7 @@ export interface EvaluationMetrics {
   readonly step: number;
   /** Σ w·CE / Σ w over all held-out rows. */
   readonly loss: number;
-  /** The same over each held-out set, by its name. */
+  /** The same for each held-out set, by its name. */
   readonly sets: Readonly<Record<string, number>>;
 }
 
@@ -36,31 +36,31 @@ export interface Sample {
   readonly after: string | null;
 }
 
-/** A look at the model while it trains. */
-export interface Moment {
+/** The answer and token losses of a watched prompt and row at one step. */
+export interface Snapshot {
   /** Optimizer steps done before it; 0 is the base model. */
   readonly step: number;
-  /** Greedy answer to the watched prompt; "" where there is none. */
+  /** Greedy answer to the watched prompt; "" without a prompt. */
   readonly answer: string;
   /** −log P of each supervised token of the watched row, in their order, in nats. */
   readonly losses: readonly number[];
 }
 
-/** Where an example comes from: index of its source among the run's, and of the record in it, both from 0. */
+/** The origin of an example: index of its source in the run, and of its record in the source, both from 0. */
 export interface RowPlace {
   readonly source: number;
   readonly row: number;
 }
 
-/** What is looked at again and again while a run trains: an answer, and how well each token of a row is predicted. */
+/** The watched prompt and row of a run, with their snapshots. */
 export interface Watch {
-  /** Null where the rows hold no question. */
+  /** Null when the rows contain no prompt. */
   readonly prompt: string | null;
   readonly place: RowPlace;
-  /** Of the watched row; those of weight 0 are context. */
+  /** Tokens of the watched row; weight 0 marks context. */
   readonly tokens: readonly { readonly text: string; readonly weight: number }[];
-  /** The first is the base model's; of a long run every so-manieth is kept. */
-  readonly moments: readonly Moment[];
+  /** Snapshots from the base model on, spread evenly over a long run (`withSnapshot`). */
+  readonly moments: readonly Snapshot[];
 }
 
 export const EvaluationSchema: v.GenericSchema<unknown, EvaluationMetrics> = v.pipe(
@@ -69,16 +69,16 @@ export const EvaluationSchema: v.GenericSchema<unknown, EvaluationMetrics> = v.p
   v.object({ step: Count, loss: AnyNumber, sets: v.record(Text, AnyNumber) }),
 );
 
-export const MomentsSchema = v.array(v.object({ step: Count, answer: Text, losses: v.array(AnyNumber) }));
+export const SnapshotsSchema = v.array(v.object({ step: Count, answer: Text, losses: v.array(AnyNumber) }));
 
 export const WatchSchema = v.object({
   prompt: v.nullable(Text),
   place: v.object({ source: Count, row: Count }),
   tokens: v.array(v.object({ text: Text, weight: AnyNumber })),
-  moments: MomentsSchema,
+  moments: SnapshotsSchema,
 });
 
-/** Curves as plain lists: in a record that was exported, and in records and states of format 1. */
+/** Curves as plain lists: the form in exported records and in records and states of version 1. */
 export const curveSchemas = {
   metrics: v.array(
     v.object({
@@ -100,7 +100,7 @@ const Ends = v.nullable(v.object({ points: Count, first: Point, last: Point }));
 
 export const ProgressSchema = v.object({ steps: Ends, evaluations: Ends });
 
-/** What a run has shown so far beside its curves: members of its record, and of the state that its checkpoints hold. */
+/** Results beside the curves: fields of a run's record and of its checkpoints' state. */
 export const seenSchemas = {
   best: v.nullable(EvaluationSchema),
   samples: v.array(v.object({ prompt: Text, reference: Text, before: Text, after: v.nullable(Text) })),

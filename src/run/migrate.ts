@@ -1,7 +1,7 @@
 /**
- * Reads what version 1 kept. It had "together" or "text-first" instead of a list of stages, one length, rate and schedule for
- * all of them, λ at the sources, and losses by kind instead of by held-out set. What is not of that form is left as it is,
- * and the schema names it.
+ * Migrates records of version 1 to the current schema. Version 1 had "together" or "text-first" instead of a list of stages,
+ * one length, rate and schedule for all stages, λ in the sources, and losses by kind instead of by held-out set. Values of
+ * another form pass unchanged, and the schema then reports them.
  */
 
 import { validationOf } from "./heldOut.ts";
@@ -11,7 +11,7 @@ type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A record of a run as the present schema has it. */
+/** A run record in the current schema. */
 export function migrateRecord(value: unknown): unknown {
   if (!isObject(value) || !isObject(value.recipe) || Array.isArray(value.recipe.stages)) return value;
   return {
@@ -47,14 +47,14 @@ function migrateRecipe(recipe: Json, runSources: readonly unknown[]): Json {
     steps: null,
   };
   return {
-    // Runs of before it was there watched nothing.
+    // The first runs had no watch.
     watchEvery: null,
     ...rest,
     stages: stages === "text-first" ? [text, { ...last, objective: "chat" }] : stages === "together" ? [last] : stages,
   };
 }
 
-/** A run in one stage had none in its record. */
+/** The stages of a record; version 1 stored none for a run in one stage. */
 function migrateRunStages({ stages = [], totalSteps, examples }: Json): unknown {
   if (!Array.isArray(stages)) return stages;
   if (stages.length === 0) {
@@ -68,7 +68,7 @@ function migrateRunStages({ stages = [], totalSteps, examples }: Json): unknown 
   });
 }
 
-/** An evaluation as the present schema has it. */
+/** An evaluation in the current schema. */
 export function migrateEvaluation(value: unknown): unknown {
   if (!isObject(value) || "sets" in value) return value;
   const { byKind, ...rest } = value;
@@ -77,7 +77,7 @@ export function migrateEvaluation(value: unknown): unknown {
   return { ...rest, sets: Object.fromEntries(named.map((kind) => [validationOf(kind).name, byKind[kind]])) };
 }
 
-/** The state that a checkpoint keeps, as the present schema has it: one stage did not count its draws, one per step. */
+/** A checkpoint's state in the current schema; with one stage, version 1 did not store `drawn`, which equals `step`. */
 export function migrateState(value: unknown): unknown {
   if (!isObject(value) || !isObject(value.sampler) || value.sampler.stages !== undefined) return value;
   const { drawn } = value.sampler;

@@ -1,4 +1,4 @@
-/** The recipe: everything a person chooses of a run. Each field is declared once, in the part that it belongs to. */
+/** The recipe: all choices of a run. Each field is declared once, in its part. */
 
 import * as v from "valibot";
 import type { DataSettings } from "../quality/tokenize.ts";
@@ -17,9 +17,9 @@ import {
 
 export interface Recipe extends DataSettings, TrainSettings {
   readonly method: Method;
-  /** Used when `method` is "lora". */
+  /** Applies when `method` is "lora". */
   readonly lora: LoraRecipe;
-  /** In their order; at least one. */
+  /** In order of training; at least one. */
   readonly stages: readonly Stage[];
 }
 
@@ -36,7 +36,7 @@ const recipeFields: Fields<Recipe> = {
 
 export const RecipeSchema = schemaOf(recipeFields);
 
-/** What suits most models (DOMAIN.md). */
+/** Defaults that suit most models. */
 export const defaultRecipe = (method: Method): Recipe => initialOf(recipeFields, method);
 
 const placed = [...rowSettings, ...loraSettings, ...stageSettings, ...trainSettings];
@@ -44,12 +44,12 @@ const placed = [...rowSettings, ...loraSettings, ...stageSettings, ...trainSetti
 /** The settings of one group of the form. */
 export const settingsAt = (place: Place): Setting[] => placed.filter((setting) => setting.place === place);
 
-/** Every setting in the order in which a form is read: a later one may depend on an earlier one. */
+/** Every setting in the order of the form: a later one may depend on an earlier one. */
 export const recipeSettings: readonly Setting[] = (
   ["template", "data", "stages", "basic", "text stage", "adapter", "more"] as const
 ).flatMap(settingsAt);
 
-/** The recipe with defaults wherever a change needs no other budget: what only steers the learning. */
+/** The recipe with defaults for all settings that do not affect the budget. */
 export function budgetPart(recipe: Recipe): Recipe {
   const usual = defaultRecipe(recipe.method);
   return recipeSettings
@@ -57,12 +57,12 @@ export function budgetPart(recipe: Recipe): Recipe {
     .reduce((part, setting) => setting.with(part, setting.value(usual)), recipe);
 }
 
-/** The seeds of a run's parts, apart from each other. */
+/** Distinct seeds for the parts of a run. */
 export function seedsOf({ seed, stages }: Pick<Recipe, "seed" | "stages">) {
   return {
     split: seed,
     adapter: seed + 2,
-    /** Of the order of each stage; the last one's is that of a run in one stage. */
+    /** For the order of each stage; the last stage has the seed of a run in one stage. */
     stages: stages.map((_, index) => (index === stages.length - 1 ? seed + 1 : seed + 3 + index)),
   };
 }

@@ -1,4 +1,4 @@
-/** A run as one plain record: everything that reproduces it, and everything that it showed but its curves. */
+/** A run as one plain record: everything that reproduces it, and its results without the curves. */
 
 import * as v from "valibot";
 import { MappingSchema } from "../records/formats/mapping.ts";
@@ -23,26 +23,26 @@ const runStatuses = ["running", "paused", "finished", "cancelled", "failed"] as 
 
 export type RunStatus = (typeof runStatuses)[number];
 
-/** One stage of a run, as it was planned. */
+/** The plan of one stage of a run. */
 export interface RunStage {
   readonly objective: Objective;
   /** Planned optimizer steps. */
   readonly steps: number;
-  /** Examples that it trains on. */
+  /** Number of training examples. */
   readonly examples: number;
-  /** Supervised tokens of one pass over them; null of a run of before they were counted. */
+  /** Supervised tokens of one pass over them; null in runs of version 1, which did not count them. */
   readonly supervisedTokens: number | null;
 }
 
-/** Where a run went on with a lower rate, because its numbers had left the finite range. */
+/** A restart with a lower learning rate after numbers that were not finite. */
 export interface Slowdown {
-  /** Of the checkpoint that it went on from; the steps after it are slower. */
+  /** Step of the checkpoint from which the run resumed; later steps have the lower rate. */
   readonly fromStep: number;
-  /** The schedule's rate is multiplied by it. */
+  /** Factor of the scheduled learning rate. */
   readonly factor: number;
 }
 
-/** What a run was predicted to need at the most, and what the device then held at the most while it trained last. */
+/** Predicted peak memory of a run, and the measured peak of its last session. */
 export interface RunMemory {
   readonly predicted: number;
   readonly peak: number;
@@ -55,48 +55,48 @@ export interface RunSource extends SourceChoice {
 export interface RunRecord {
   readonly id: string;
   readonly name: string;
-  /** What its owner wrote of it. */
+  /** The user's note. */
   readonly note: string;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly status: RunStatus;
-  /** Why it failed or was paused by the engine, in one sentence; null otherwise. */
+  /** The reason, in one sentence, when it failed or the engine paused it; null otherwise. */
   readonly reason: string | null;
   readonly model: { readonly name: string; readonly hash: string; readonly parameters: number };
-  /** What it learns from, with everything that decides which rows; how much of each is its stages'. */
+  /** Its sources with their mapping and excluded rows; the stages set each source's λ. */
   readonly sources: readonly RunSource[];
   readonly recipe: Recipe;
   readonly provider: "webgpu" | "wasm";
-  /** Numbers that training changes. */
+  /** Number of trained parameters. */
   readonly trainable: number;
-  /** Examples used for training and for validation after reading and masking. */
+  /** Examples for training and for validation, after reading and masking. */
   readonly examples: { readonly training: number; readonly validation: number };
-  /** In their order: those of the recipe. */
+  /** The recipe's stages, in order. */
   readonly stages: readonly RunStage[];
-  /** Planned optimizer steps, all stages added up. */
+  /** Planned optimizer steps of all stages. */
   readonly totalSteps: number;
-  /** Optimizer steps done. */
+  /** Number of finished optimizer steps. */
   readonly step: number;
-  /** Seconds spent in training steps, all sessions added up. */
+  /** Seconds in training steps, over all sessions. */
   readonly seconds: number;
-  /** How far its curves go. */
+  /** Summaries of its curves. */
   readonly progress: RunProgress;
   readonly best: EvaluationMetrics | null;
   readonly samples: readonly Sample[];
-  /** Null where nothing is watched. */
+  /** Null when nothing is watched. */
   readonly watch: Watch | null;
-  /** In their order; they multiply. */
+  /** In order; their factors multiply. */
   readonly slowdowns: readonly Slowdown[];
-  /** Bytes on the device; left out of runs of before it was measured, and where it cannot be. */
+  /** Bytes on the device; missing in older runs and where they cannot be measured. */
   readonly memory?: RunMemory;
-  /** Step of the checkpoint that it is to go on from where the newest is not good, 0 for the beginning; null is the newest. */
+  /** Step of the checkpoint to resume from, 0 for the beginning; null means the newest checkpoint. */
   readonly resumeFrom: number | null;
 }
 
 const members = {
   id: Text,
   name: Text,
-  // Runs of before it was there have none.
+  // Older runs have no note.
   note: v.optional(Text, ""),
   createdAt: Text,
   updatedAt: Text,
@@ -133,7 +133,7 @@ const members = {
   slowdowns: v.optional(v.array(v.object({ fromStep: Count, factor: AnyNumber })), []),
 };
 
-/** A record as it was read, with the curves that it held itself; null where they are kept apart from it. */
+/** A record that was read, with the curves from the record itself; null when they are stored separately. */
 export interface ReadRun {
   readonly record: RunRecord;
   readonly curves: Curves | null;
@@ -152,14 +152,14 @@ const Whole = v.pipe(
   }),
 );
 
-/** Reads a record with its curves (`wholeRecord`, and all records of version 1), and one without. */
+/** Reads records with curves (`wholeRecord`, and all of version 1) and records without. */
 export const RunSchema: v.GenericSchema<unknown, ReadRun> = v.pipe(
   v.unknown(),
   v.transform(migrateRecord),
   v.lazy((value) => (typeof value === "object" && value !== null && "metrics" in value ? Whole : Apart)),
 );
 
-/** A record with its curves as plain lists, in place of what is counted of them. */
+/** A record with its curves as plain lists instead of their summaries. */
 export interface WholeRecord extends Omit<RunRecord, "progress"> {
   readonly metrics: readonly StepMetrics[];
   readonly evaluations: readonly EvaluationMetrics[];

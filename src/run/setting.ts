@@ -1,4 +1,4 @@
-/** How one field of a recipe is declared: schema, default, words, bounds, doubt, and what depends on it. */
+/** The declaration of a recipe field: schema, default, words, bounds, warning, and its effects. */
 
 import * as v from "valibot";
 import type { Recipe } from "./recipe.ts";
@@ -9,74 +9,74 @@ export interface NumberControl {
   readonly kind: "number";
   readonly minimum: number;
   readonly maximum: number;
-  /** The minimum itself is refused. */
+  /** The value must be above the minimum, not equal to it. */
   readonly above?: boolean;
-  /** The maximum itself is refused. */
+  /** The value must be below the maximum, not equal to it. */
   readonly below?: boolean;
   readonly integer?: boolean;
-  /** It may be left empty; the value is then null, which is off. */
+  /** May be empty: the value is then null, and the feature is off. */
   readonly optional?: boolean;
 }
 
 export type Control =
   | NumberControl
-  /** Empty is null. */
+  /** An empty text becomes null. */
   | { readonly kind: "text" }
   | { readonly kind: "switch" }
   | { readonly kind: "choice"; readonly choices: readonly { readonly value: string; readonly label: string }[] }
-  /** At least one of several names. */
+  /** At least one of the names. */
   | { readonly kind: "several"; readonly choices: readonly string[] };
 
-/** The group of a form that a setting is shown in. */
+/** The group of the form that shows a setting. */
 export type Place = "template" | "data" | "stages" | "basic" | "text stage" | "adapter" | "more";
 
 export interface Words {
   /** Plain words. */
   readonly label: string;
-  /** The field's own term, where it differs. */
+  /** The machine-learning term, where the label differs from it. */
   readonly term?: string;
   readonly help: string;
 }
 
-/** What a form needs to know of a setting, whatever its value. */
+/** The part of a setting that forms use, whatever its value. */
 export interface Shown extends Words {
   readonly control: Control;
   readonly place: Place;
-  /** What must be done again when it changes: rows are prepared anew, or the budget is measured anew. */
+  /** What a change makes invalid: the prepared rows, or the measured budget. */
   readonly affects: readonly ("rows" | "budget")[];
-  /** Whether it exists beside the other settings; left out: always. */
+  /** Whether the setting exists with these other settings; always by default. */
   readonly applies?: (recipe: Recipe) => boolean;
-  /** Whether another setting replaces it while it is shown; left out: never. */
+  /** Whether another setting overrides it, although it is shown; never by default. */
   readonly replaced?: (recipe: Recipe) => boolean;
 }
 
-/** A field that a recipe keeps. */
-export interface Kept<Value> {
+/** A field of the stored recipe. */
+export interface StoredField<Value> {
   readonly schema: v.GenericSchema<unknown, Value>;
   /** The default of each method. */
   readonly initial: Readonly<Record<Method, Value>>;
 }
 
-/** A field that a form shows with one control. */
-export interface Field<Value> extends Kept<Value>, Shown {
-  /** Why an allowed value may still be a mistake. */
+/** A stored field with a control in the form. */
+export interface Field<Value> extends StoredField<Value>, Shown {
+  /** A warning for an allowed value that may be a mistake. */
   readonly doubt?: (value: Value, recipe: Recipe) => string | null | false;
 }
 
-/** Every field of a part of the recipe, declared once. */
-export type Fields<Part> = { readonly [K in keyof Part]: Kept<Part[K]> | Field<Part[K]> };
+/** The declarations of all fields of a part of the recipe. */
+export type Fields<Part> = { readonly [K in keyof Part]: StoredField<Part[K]> | Field<Part[K]> };
 
-/** A default that does not depend on the method. */
-export const both = <Value>(value: Value): Kept<Value>["initial"] => ({ lora: value, full: value });
+/** One default for both methods. */
+export const both = <Value>(value: Value): StoredField<Value>["initial"] => ({ lora: value, full: value });
 
 const keysOf = <Part extends object>(fields: Fields<Part>) => Object.keys(fields) as (keyof Part & string)[];
 
-/** The schema of a part whose fields are declared. */
+/** The schema of a part, from the declarations of its fields. */
 export function schemaOf<Part extends object>(fields: Fields<Part>): v.GenericSchema<unknown, Part> {
   const whole: v.GenericSchema<unknown, object> = v.object(
     Object.fromEntries(keysOf(fields).map((key) => [key, fields[key].schema])),
   );
-  // The declaration has an entry for every member of the part.
+  // `Fields` has an entry for every member of the part.
   return whole as v.GenericSchema<unknown, Part>;
 }
 
@@ -84,14 +84,14 @@ export function initialOf<Part extends object>(fields: Fields<Part>, method: Met
   return Object.fromEntries(keysOf(fields).map((key) => [key, fields[key].initial[method]])) as Part;
 }
 
-/** The part of a larger object that has the declared fields. */
+/** The declared fields of a larger object. */
 export function pick<Part extends object>(fields: Fields<Part>, whole: Part): Part {
   return Object.fromEntries(keysOf(fields).map((key) => [key, whole[key]])) as Part;
 }
 
-/** A declared field as forms, addresses and comparisons go through it. */
+/** A declared field with access to its value, for forms, addresses and comparisons. */
 export interface Setting extends Shown {
-  /** Names the field in forms, in storage and for scripts. */
+  /** The field's name in forms, in storage and for scripts. */
   readonly field: string;
   value(recipe: Recipe): unknown;
   /** Throws when the value is not of the field's type. */
@@ -107,7 +107,7 @@ interface View<Value> extends Shown {
   readonly doubt?: (value: Value, recipe: Recipe) => string | null | false;
 }
 
-/** A setting by the way into the recipe: a control may show what no field keeps under its own name. */
+/** A setting from a getter and a setter on the recipe; a control need not match one stored field. */
 export function settingOf<Value>({ schema, get, set, doubt, ...shown }: View<Value>): Setting {
   return {
     ...shown,
@@ -117,7 +117,7 @@ export function settingOf<Value>({ schema, get, set, doubt, ...shown }: View<Val
   };
 }
 
-/** Where the fields of a part stand in a recipe. */
+/** Access to a part of the recipe. */
 export interface Lens<Part> {
   get(recipe: Recipe): Part;
   set<K extends keyof Part>(recipe: Recipe, key: K, value: Part[K]): Recipe;
@@ -126,7 +126,7 @@ export interface Lens<Part> {
 /** The settings of a part, in the order of their declaration. */
 export function settingsOf<Part extends object>(fields: Fields<Part>, lens: Lens<Part>): Setting[] {
   const one = <K extends keyof Part & string>(key: K): Setting[] => {
-    const declared: Kept<Part[K]> | Field<Part[K]> = fields[key];
+    const declared: StoredField<Part[K]> | Field<Part[K]> = fields[key];
     if (!("control" in declared)) return [];
     const get = (recipe: Recipe) => lens.get(recipe)[key];
     return [settingOf({ ...declared, field: key, get, set: (recipe, value) => lens.set(recipe, key, value) })];

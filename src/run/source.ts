@@ -1,14 +1,14 @@
-/** Which rows a run learns from. Plain data: part of every run record. */
+/** The data sources of a run. Plain data: part of every run record. */
 
 import type { Mapping } from "../records/formats/mapping.ts";
 
-/** One dataset among those that a run learns from. */
+/** One dataset of a run. */
 export interface SourceChoice {
-  /** Names the rows as they were read, before any mapping. */
+  /** Hash of the rows as read, before any mapping. */
   readonly hash: string;
-  /** How rows become examples; null: as it was detected. */
+  /** The mapping from rows to examples; null: the detected one. */
   readonly mapping: Mapping | null;
-  /** Rows taken out by the user, ascending. */
+  /** Rows that the user excluded, ascending. */
   readonly excluded: readonly number[];
 }
 
@@ -18,10 +18,10 @@ export interface WeightedSource extends SourceChoice {
   readonly lambda: number;
 }
 
-/** A source as it is chosen when nothing about it is changed: all rows, as they were detected. */
+/** A source without changes: all rows, with the detected mapping. */
 export function wholeSource(hash: string): WeightedSource {
   return { hash, mapping: null, lambda: 1, excluded: [] };
 }
 
-/** A source as a run keeps it: its weight is its stages'. */
+/** A source as a run records it: the stages have its λ. */
 export const choiceOf = ({ hash, mapping, excluded }: SourceChoice): SourceChoice => ({ hash, mapping, excluded });

@@ -8,7 +8,7 @@ import { textStage } from "./stage.ts";
 export interface LoraRecipe {
   readonly rank: number;
   readonly alpha: number;
-  /** Last names of the linear layers that carry an adapter. */
+  /** Last path names of the linear layers that carry an adapter. */
   readonly targets: readonly string[];
 }
 
@@ -18,7 +18,7 @@ export const bestChoices = ["last", "all", "text", "chat"] as const;
 export type BestChoice = (typeof bestChoices)[number];
 
 export interface TrainSettings {
-  /** Several rows share one sequence, each in a segment of its own. */
+  /** Several rows share one sequence, each in its own segment. */
   readonly packing: boolean;
   /** Rows of a micro-batch. */
   readonly batchSize: number;

@@ -1,4 +1,4 @@
-/** The entries of onnxruntime-web for a page or worker that Vite serves or builds: files of our own origin. */
+/** The entries of onnxruntime-web in a page or worker that Vite serves or builds; all files come from our own origin. */
 
 import asyncifyModule from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
 import asyncifyBinary from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
@@ -10,7 +10,7 @@ import captureModule from "./captureModule.mjs?url";
 import type { OrtEntries, OrtEntry } from "./provider.ts";
 import { type WebGpuBuild, webgpuBuild } from "./webgpuBuild.ts";
 
-// A worker's thread workers import the module by address, so the addresses must be absolute.
+// Absolute, because the thread workers of a worker import the module by URL.
 const absolute = (address: string) => new URL(address, import.meta.url).href;
 
 export const webgpuEntries: { readonly [build in WebGpuBuild]: OrtEntry } = {

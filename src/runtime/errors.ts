@@ -1,14 +1,14 @@
-/** The errors of this room; each message is a sentence for the page. */
+/** The errors of the runtime; each message is a sentence for the page. */
 
 import type { Artifact } from "../artifacts/contract.ts";
 import type { DeviceLost } from "./types.ts";
 
-/** A call that the runtime refuses, or a provider that cannot be had. */
+/** An invalid call to the runtime, or an unavailable provider. */
 export class RuntimeError extends Error {
   override name = "RuntimeError";
 }
 
-/** A run that failed inside ONNX Runtime or on the GPU; its session has been discarded. */
+/** A run that failed inside ONNX Runtime or on the GPU; its session has been released. */
 export class RunError extends RuntimeError {
   override name = "RunError";
   readonly kind: Artifact["kind"];
@@ -21,7 +21,7 @@ export class RunError extends RuntimeError {
   }
 }
 
-/** Any call after the GPU device went away, and the calls that were under way. */
+/** The error of running and of later calls once the GPU device is lost. */
 export class DeviceLostError extends RuntimeError {
   override name = "DeviceLostError";
 
@@ -31,7 +31,7 @@ export class DeviceLostError extends RuntimeError {
   }
 }
 
-/** What anything thrown says of itself. */
+/** The message of any thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

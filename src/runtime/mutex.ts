@@ -4,8 +4,8 @@ export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * Runs the task when every task given before has settled, and settles with it. A task that throws harms no other;
-   * a task must not wait for another of the same mutex.
+   * Runs the task after all earlier tasks have settled, and settles with its result. An error in one task does not affect the
+   * others. A task must not wait for another task of the same mutex.
    */
   run<T>(task: () => Promise<T> | T): Promise<T> {
     const result = this.#last.then(task);

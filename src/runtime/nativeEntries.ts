@@ -1,10 +1,10 @@
-/** The entries of native ONNX Runtime under Node: several times as fast as WebAssembly, where a person has installed it. */
+/** The entries of native ONNX Runtime under Node, an optional package several times as fast as WebAssembly. */
 
 import { availableParallelism } from "node:os";
 import { nodeEntries } from "./nodeEntries.ts";
 import type { OrtEntries, OrtModule } from "./provider.ts";
 
-/** No package of the project, so that neither the compiler nor a bundler may look for it: npm install --no-save. */
+/** Typed as string, so that compiler and bundler do not resolve it; it is installed with npm install --no-save. */
 const packageName: string = "onnxruntime-node";
 
 const isMissing = (error: unknown) =>
@@ -12,11 +12,11 @@ const isMissing = (error: unknown) =>
   "code" in error &&
   (error.code === "ERR_MODULE_NOT_FOUND" || error.code === "MODULE_NOT_FOUND");
 
-/** The package's module, null where it is not installed. Throws when it is there and does not load. */
+/** The package's module; null when it is not installed. Throws when it is installed but does not load. */
 async function importNative(): Promise<OrtModule | null> {
   try {
     const module: OrtModule & { readonly default?: OrtModule } = await import(/* @vite-ignore */ packageName);
-    // A CommonJS package: its exports are the default one under Node, and have none under a loader that sees through it.
+    // A CommonJS package: Node puts its exports in `default`, other loaders give them directly.
     return module.default ?? module;
   } catch (error) {
     if (isMissing(error)) return null;
@@ -25,8 +25,8 @@ async function importNative(): Promise<OrtModule | null> {
 }
 
 /**
- * Entries whose processor is native ONNX Runtime; null where the package `onnxruntime-node` is not installed. Throws when
- * it is installed and does not load here.
+ * Entries that compute on the processor with native ONNX Runtime; null when `onnxruntime-node` is not installed. Throws when
+ * it is installed but does not load.
  */
 export async function nativeEntries(): Promise<OrtEntries | null> {
   const ort = await importNative();
@@ -35,7 +35,7 @@ export async function nativeEntries(): Promise<OrtEntries | null> {
   return { wasm: { load: async () => ort, files: null, native }, webgpu: null };
 }
 
-/** The fastest processor that Node has here: native where it is installed, WebAssembly otherwise. */
+/** The fastest entries under Node: native ONNX Runtime if installed, else WebAssembly. */
 export async function processorEntries(): Promise<OrtEntries> {
   return (await nativeEntries()) ?? nodeEntries;
 }

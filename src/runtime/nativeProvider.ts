@@ -1,4 +1,4 @@
-/** The processor without WebAssembly: ONNX Runtime's CPU provider as a native build under Node. */
+/** The native processor provider: ONNX Runtime's CPU provider under Node, without WebAssembly. */
 
 import type * as Ort from "onnxruntime-web";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
@@ -6,7 +6,7 @@ import { loadThroughOrt, type OrtMemory } from "./inference.ts";
 import { type DeviceDType, type NativeEntry, type OrtModule, type Provider, zeros } from "./provider.ts";
 import type { ProviderReport, TensorData } from "./types.ts";
 
-/** A typed array that ONNX Runtime reads and writes where it lies. */
+/** A typed array that ONNX Runtime reads and writes in place. */
 class SharedMemory implements OrtMemory {
   #data: TensorData;
   #tensor: Ort.Tensor;
@@ -30,7 +30,7 @@ class SharedMemory implements OrtMemory {
   adopt(): void {}
 
   write(data: TensorData): void {
-    // Never another dtype's array: the runtime has checked it.
+    // The runtime has checked the array's dtype.
     (this.#data as Uint8Array).set(data as Uint8Array);
   }
 
@@ -43,13 +43,13 @@ class SharedMemory implements OrtMemory {
   }
 }
 
-/** The native build's sentence: which it is and on how many threads. */
+/** The report's sentence: version and number of threads. */
 const sentence = (why: string, version: string, threads: number) =>
   `${why}: native ONNX Runtime ${version}, with ${threads === 1 ? "1 thread" : `${threads} threads`}.`;
 
 /**
- * The provider of a native entry. `why` is the reason for the processor without the full stop; `threads` of each session,
- * all cores when left out.
+ * The provider of a native entry. `why` is the reason for the processor, without a full stop; `threads` is per session, all
+ * cores by default.
  */
 export async function createNativeProvider(
   { load, native: { version, cores } }: NativeEntry,
@@ -66,7 +66,7 @@ export async function createNativeProvider(
   };
   return {
     report,
-    // ONNX Runtime has no limit of its own; this is what a typed array of bytes can have.
+    // The limit of a typed array of bytes; ONNX Runtime has none.
     maxTensorBytes: 2 ** 32,
     lost: new Promise(() => {}),
     load: (model) =>

@@ -1,4 +1,4 @@
-/** Checks of what is given to a run against what the artifact declares. */
+/** Checks a run's inputs and outputs against the artifact's ports. */
 
 import type { Artifact, Port } from "../artifacts/contract.ts";
 import { describeType, sameShape, sizeOf } from "../tensor/dtype.ts";
@@ -27,7 +27,7 @@ function checkKnown(artifact: Artifact, side: "input" | "output", ports: readonl
   );
 }
 
-/** Throws unless every input is given, of the declared type and length, and nothing else. */
+/** Throws unless the inputs are exactly the declared ones, with their type and length. */
 export function checkInputs(artifact: Artifact, inputs: Given): void {
   checkKnown(artifact, "input", artifact.inputs, inputs);
   for (const port of artifact.inputs) {
@@ -40,8 +40,8 @@ export function checkInputs(artifact: Artifact, inputs: Given): void {
 }
 
 /**
- * Throws unless each bound output is of the declared type and no tensor is written that the run also reads, except
- * where the artifact allows it in `aliases`.
+ * Throws unless each bound output has the declared type. A tensor that the run reads may be bound only where the artifact's
+ * `aliases` allow it.
  */
 export function checkOutputs(artifact: Artifact, inputs: Given, outputs: Readonly<Record<string, DeviceTensor>>): void {
   checkKnown(artifact, "output", artifact.outputs, outputs);
@@ -53,7 +53,7 @@ export function checkOutputs(artifact: Artifact, inputs: Given, outputs: Readonl
       checkType(where, port, tensor);
       const other = writers.get(tensor);
       if (other !== undefined) {
-        throw new RuntimeError(`${where} is bound to ${tensor.label}, and so is output ${other}; bind another tensor.`);
+        throw new RuntimeError(`${where} is bound to ${tensor.label}, like output ${other}; bind another tensor.`);
       }
       writers.set(tensor, port.name);
     }
@@ -70,7 +70,7 @@ export function checkOutputs(artifact: Artifact, inputs: Given, outputs: Readonl
   }
 }
 
-/** Throws when the model's own ports are not those that the artifact declares; `model` as ONNX Runtime reads it. */
+/** Throws when the ports of the loaded model differ from those of the artifact. */
 export function checkModel(artifact: Artifact, side: "input" | "output", model: readonly Port[]): void {
   const declared = side === "input" ? artifact.inputs : artifact.outputs;
   const found = new Map(model.map((port) => [port.name, port]));

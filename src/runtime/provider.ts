@@ -1,39 +1,39 @@
-/** What differs between the two providers: where a tensor's bytes are, and how a call of ONNX Runtime is guarded. */
+/** The interface of a provider: the memory of tensors, and guards around calls to ONNX Runtime. */
 
 import type * as Ort from "onnxruntime-web";
 import { bytesPerElement, type DType, describeType, type Shape } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
-import type { Meter } from "./held.ts";
 import type { Inference } from "./inference.ts";
+import type { Meter } from "./memoryUse.ts";
 import type { DeviceLost, ProviderReport, TensorData } from "./types.ts";
 
 export type OrtModule = typeof Ort;
 
-/** One build of onnxruntime-web and where its two files are; null leaves that to the build itself. */
+/** One build of onnxruntime-web and the URLs of its two files; null uses the build's own URLs. */
 export interface OrtEntry {
   load(): Promise<OrtModule>;
   readonly files: { readonly mjs: string; readonly wasm: string } | null;
   /**
-   * Address of captureModule.mjs, by which tensors can lie in the module's memory; null has them copied at each run. On the
-   * processor only.
+   * URL of captureModule.mjs, which lets tensors live in the module's memory; with null they are copied at each run. Used on
+   * the processor only.
    */
   readonly capture: string | null;
 }
 
-/** A native build of ONNX Runtime, which computes on the processor without WebAssembly; see nativeEntries.ts. */
+/** A native build of ONNX Runtime, which runs on the processor without WebAssembly; see nativeEntries.ts. */
 export interface NativeEntry {
   load(): Promise<OrtModule>;
   readonly native: { readonly version: string; readonly cores: number };
 }
 
-/** Given by whoever creates a runtime, for Vite and Node find files in different ways. */
+/** The creator of a runtime passes these, because Vite and Node locate files differently. */
 export interface OrtEntries {
-  /** The processor. */
+  /** The entry for the processor. */
   readonly wasm: OrtEntry | NativeEntry;
   readonly webgpu: OrtEntry | null;
 }
 
-/** The element types that a device tensor can have: onnxruntime-web has no bfloat16. */
+/** The element types of device tensors; onnxruntime-web has no bfloat16. */
 export type DeviceDType = Exclude<DType, "bfloat16">;
 
 /** The bytes of one device tensor. */
@@ -45,20 +45,20 @@ export interface DeviceMemory {
 
 export interface Provider {
   readonly report: ProviderReport;
-  /** Sees what the device holds; left out where that cannot be seen. */
+  /** Measures the memory in use; missing where that cannot be measured. */
   readonly meter?: Meter;
   /** The largest tensor in bytes. */
   readonly maxTensorBytes: number;
   readonly lost: Promise<DeviceLost>;
-  /** Loads an ONNX model; the caller holds the mutex. Throws what ONNX Runtime has against it. */
+  /** Loads an ONNX model; the caller holds the mutex. Throws ONNX Runtime's error. */
   load(model: Uint8Array): Promise<Inference>;
-  /** Zeros. */
+  /** Allocates zeros. */
   allocate(label: string, dtype: DeviceDType, shape: Shape): DeviceMemory;
-  /** Throws when the provider cannot be used any more. */
+  /** Throws when the provider is lost. */
   check(): void;
   /** Settles with the work, or rejects as soon as the provider is lost. */
   untilLost<T>(work: Promise<T>): Promise<T>;
-  /** Does one run or read, and throws for whatever the device reported meanwhile or before. */
+  /** Executes one run or read, and throws errors that the device reported during or before it. */
   watched<T>(work: () => Promise<T>): Promise<T>;
   destroy(): void;
 }
@@ -71,29 +71,31 @@ const arrays = {
   bool: Uint8Array,
 } as const;
 
-/** Whether the dtype can be on a device. */
+/** Whether a device tensor can have this dtype. */
 export function isDeviceDType(dtype: DType): dtype is DeviceDType {
   return dtype in arrays;
 }
 
-/** Zeros of a dtype. */
+/** An array of zeros for a dtype. */
 export function zeros(dtype: DeviceDType, elements: number): TensorData {
   return new arrays[dtype](elements);
 }
 
-/** The bytes seen as a dtype's array; not a copy. */
+/** A view of the bytes as a dtype's array. */
 export function viewAs(dtype: DeviceDType, bytes: ArrayBufferView): TensorData {
   return new arrays[dtype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / bytesPerElement[dtype]);
 }
 
-/** Throws when the data is not the dtype's array of that length; `what` opens the message. */
+/** Throws unless the data is the dtype's array with that length; the message begins with `what`. */
 export function checkData(what: string, dtype: DType, shape: Shape, elements: number, data: TensorData): void {
   if (!isDeviceDType(dtype)) {
-    throw new RuntimeError(`${what} is ${dtype}, which onnxruntime-web cannot hold; convert it to float32 or float16.`);
+    throw new RuntimeError(
+      `${what} is ${dtype}, which onnxruntime-web does not support; convert it to float32 or float16.`,
+    );
   }
   if (data instanceof arrays[dtype] && data.length === elements) return;
   throw new RuntimeError(
-    `${what} is ${describeType(dtype, shape)} and takes ${arrays[dtype].name} of ${elements} elements; ` +
+    `${what} is ${describeType(dtype, shape)} and needs ${arrays[dtype].name} of ${elements} elements; ` +
       `it was given ${data.constructor.name} of ${data.length}.`,
   );
 }

@@ -1,9 +1,9 @@
-/** The runtime: picks a provider, caches sessions, accounts for tensors, and lets one call at a time into ONNX Runtime. */
+/** The runtime: chooses a provider, caches sessions, counts tensors, and calls ONNX Runtime one call at a time. */
 
 import type { Artifact } from "../artifacts/contract.ts";
 import { byteSizeOf, type DType, describeType, type Shape, sizeOf } from "../tensor/dtype.ts";
 import { messageOf, RuntimeError } from "./errors.ts";
-import { countHeap, type Held } from "./held.ts";
+import { countHeap, type MemoryUse } from "./memoryUse.ts";
 import { Mutex } from "./mutex.ts";
 import { createNativeProvider } from "./nativeProvider.ts";
 import { checkData, isDeviceDType, type OrtEntries, type Provider } from "./provider.ts";
@@ -15,22 +15,22 @@ import { createWasmProvider } from "./wasmProvider.ts";
 import { createWebGpuProvider, findAdapter } from "./webgpuProvider.ts";
 
 export interface RuntimeOptions {
-  /** `browserEntries` in a page or worker, `nodeEntries` under Node, or what `processorEntries` finds there. */
+  /** `browserEntries` in a page or worker; `nodeEntries` or the result of `processorEntries` under Node. */
   readonly entries: OrtEntries;
-  /** Threads of the processor; chosen from the machine when left out. Ignored where threads are not to be had. */
+  /** Processor threads; by default chosen for the machine. Ignored where threads are unavailable. */
   readonly threads?: number;
-  /** On WebGPU: refuse an artifact of which any node would run on the CPU. True when left out. */
+  /** On WebGPU: refuse an artifact if any of its nodes would run on the CPU. True by default. */
   readonly strictPlacement?: boolean;
-  /** `sessionBudget` when left out. */
+  /** `sessionBudget` by default. */
   readonly sessionBudget?: SessionBudget;
 }
 
-/** One lock for all runtimes of a page or worker, since they share ONNX Runtime's module. */
+/** One lock for all runtimes of a page or worker, because they share ONNX Runtime's module. */
 const ortMutex = new Mutex();
 
 /**
- * Creates a runtime. `auto` takes WebGPU where there is a real adapter, else wasm; the report says which and why.
- * Throws `RuntimeError` when WebGPU is asked for and cannot be had.
+ * Creates a runtime. `auto` chooses WebGPU if there is a real adapter, else wasm; the report has the reason. Throws
+ * `RuntimeError` when WebGPU is chosen but unavailable.
  */
 export async function createRuntime(choice: "auto" | "webgpu" | "wasm", options: RuntimeOptions): Promise<Runtime> {
   return new OrtRuntime(
@@ -116,12 +116,14 @@ class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
     const limit = this.provider.maxTensorBytes;
     if (bytes > limit) {
       throw new RuntimeError(
-        `Tensor ${label}, ${describeType(dtype, shape)}, takes ${bytes} bytes and this device allows ${limit} in one ` +
-          "tensor; lower the batch size or the length, or take a smaller model.",
+        `Tensor ${label}, ${describeType(dtype, shape)}, takes ${bytes} bytes, but this device allows ${limit} per ` +
+          "tensor; lower the batch size or the length, or use a smaller model.",
       );
     }
     if (!isDeviceDType(dtype)) {
-      throw new RuntimeError(`Tensor ${label} is ${dtype}, which no provider holds; convert it to float32 or float16.`);
+      throw new RuntimeError(
+        `Tensor ${label} is ${dtype}, which no provider supports; convert it to float32 or float16.`,
+      );
     }
     if (data) checkData(`Tensor ${label}`, dtype, shape, sizeOf(shape), data);
     const memory = this.provider.allocate(label, dtype, shape);
@@ -168,7 +170,7 @@ class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
     };
   }
 
-  held(): Held | null {
+  memoryUse(): MemoryUse | null {
     return this.provider.meter?.read() ?? null;
   }
 

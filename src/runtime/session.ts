@@ -1,4 +1,4 @@
-/** A session over an artifact: checked inputs, bound outputs, and thrown away when a run fails. */
+/** A session over an artifact: it checks inputs, binds outputs, and is released when a run fails. */
 
 import { sessionBytes } from "../artifacts/activations.ts";
 import type { Artifact } from "../artifacts/contract.ts";
@@ -10,34 +10,34 @@ import type { DeviceMemory, Provider } from "./provider.ts";
 import type { TrackedTensor } from "./trackedTensor.ts";
 import type { DeviceTensor, HostTensor, Session } from "./types.ts";
 
-/** What a session needs of its runtime. */
+/** The part of the runtime that a session uses. */
 export interface SessionOwner {
   readonly provider: Provider;
   readonly mutex: Mutex;
   check(): void;
-  /** The tensor as one of this runtime's own that is alive; throws otherwise. */
+  /** Returns a live tensor of this runtime; throws for any other. */
   own(tensor: DeviceTensor): TrackedTensor;
-  /** A session has been released. */
+  /** Removes a released session from the account. */
   forgetSession(session: OrtSession): void;
 }
 
-/** Whether somebody still needs a session: it was asked for and not yet run, or runs of it have not ended. */
+/** Whether a session is needed: a requested run has not begun, or a run has not ended. */
 export class SessionUse {
-  #asked = 0;
+  #expected = 0;
   #running = 0;
 
   get inUse(): boolean {
-    return this.#asked + this.#running > 0;
+    return this.#expected + this.#running > 0;
   }
 
-  /** Somebody has asked for the session to run it. */
+  /** Counts a caller who requested the session for a run. */
   expectRun(): void {
-    this.#asked++;
+    this.#expected++;
   }
 
-  /** The run that was asked for begins; the returned function ends it. */
+  /** Begins the requested run; the returned function ends it. */
   begin(): () => void {
-    this.#asked = Math.max(0, this.#asked - 1);
+    this.#expected = Math.max(0, this.#expected - 1);
     this.#running++;
     return () => {
       this.#running--;
@@ -47,12 +47,12 @@ export class SessionUse {
 
 export class OrtSession implements Session {
   readonly artifact: Artifact;
-  /** Estimate of what it keeps between runs. */
+  /** Estimated bytes between runs. */
   readonly bytes: number;
   readonly #owner: SessionOwner;
   readonly #inference: Inference;
   readonly #use: SessionUse;
-  /** True once it can run no more: a cache must then build another. */
+  /** True once it can no longer run; a cache must then build another session. */
   released = false;
 
   private constructor(
@@ -69,8 +69,8 @@ export class OrtSession implements Session {
   }
 
   /**
-   * Builds a session after `makeRoom` has made room for so many bytes; the caller holds the mutex. Throws `RuntimeError` when
-   * the artifact does not load.
+   * Builds a session after `makeRoom` has freed enough of the budget; the caller holds the mutex. Throws `RuntimeError` when the
+   * artifact does not load.
    */
   static async create(
     owner: SessionOwner,
@@ -129,43 +129,43 @@ export class OrtSession implements Session {
       used.push(own);
       return own.memory;
     };
-    const held = new Map(Object.entries(outputs).map(([name, tensor]) => [name, memoryOf(tensor)]));
+    const bound = new Map(Object.entries(outputs).map(([name, tensor]) => [name, memoryOf(tensor)]));
     const feeds = new Map(
       Object.entries(inputs).map(([name, given]) => [name, "data" in given ? given : memoryOf(given)]),
     );
     const release = used.map((tensor) => tensor.use());
-    const work = mutex.run(() => this.#runAlone(feeds, held));
-    // The tensors stay held until ONNX Runtime has let go of them, even when the caller hears of a loss earlier.
-    const letGo = () => {
+    const work = mutex.run(() => this.#runAlone(feeds, bound));
+    // Tensors stay in use until ONNX Runtime has finished, even when the caller learns of a lost device earlier.
+    const releaseAll = () => {
       for (const end of release) end();
     };
-    work.then(letGo, letGo);
+    work.then(releaseAll, releaseAll);
     return provider.untilLost(work);
   }
 
-  /** One run, with the mutex held. */
+  /** One run; needs the mutex. */
   async #runAlone(
     feeds: ReadonlyMap<string, DeviceMemory | HostTensor>,
-    held: ReadonlyMap<string, DeviceMemory>,
+    bound: ReadonlyMap<string, DeviceMemory>,
   ): Promise<Record<string, HostTensor>> {
     const { provider } = this.#owner;
     this.#owner.check();
     if (this.released) {
       throw new RuntimeError(
-        `This session of the ${this.artifact.kind} artifact ${this.artifact.key} has been released; ask for a new one.`,
+        `This session of the ${this.artifact.kind} artifact ${this.artifact.key} has been released; request a new one.`,
       );
     }
     try {
-      return await provider.watched(() => this.#inference.run(feeds, held));
+      return await provider.watched(() => this.#inference.run(feeds, bound));
     } catch (cause) {
-      // After a failed run the session's state is not to be trusted.
+      // After a failed run the session's state may be invalid.
       await this.release().catch(() => {});
       this.#owner.check();
       throw new RunError(this.artifact, cause);
     }
   }
 
-  /** Frees the session; the caller holds the mutex. A second call does nothing. */
+  /** Frees the session; the caller holds the mutex. A second call has no effect. */
   async release(): Promise<void> {
     if (this.released) return;
     this.released = true;

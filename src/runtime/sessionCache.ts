@@ -1,4 +1,4 @@
-/** Sessions by artifact key. Beyond a budget the least recently used ones are released; those in use never are. */
+/** A cache of sessions by artifact key. Above its budget it releases the least recently used sessions that are not in use. */
 
 import type { Artifact } from "../artifacts/contract.ts";
 import { describeType } from "../tensor/dtype.ts";
@@ -8,14 +8,14 @@ import type { ArtifactName } from "./types.ts";
 
 export interface SessionBudget {
   readonly sessions: number;
-  /** By the estimate of `sessionBytes`. */
+  /** Limit of the sum of `sessionBytes`. */
   readonly bytes: number;
 }
 
 /**
- * A run asks for 12 sessions at most (four batch shapes to train and to evaluate, the optimizer, the watched row and the two
- * of generation), and Compare for four. A run whose own sessions do not fit would build them anew in each step, so the
- * budget is twice what a model of 30 layers takes then (200 MB), and an eighth of a WebAssembly heap.
+ * A run needs at most 12 sessions: training and evaluation of four batch shapes, the optimizer, the watched row and two for
+ * generation. Compare needs four. If a run's sessions did not fit, each step would build them again. So the budget is more
+ * than twice the 200 MB of a model with 30 layers, and an eighth of a WebAssembly heap.
  */
 export const sessionBudget: SessionBudget = { sessions: 32, bytes: 512e6 };
 
@@ -23,16 +23,16 @@ interface Entry {
   readonly artifact: Artifact;
   readonly use: SessionUse;
   readonly built: Promise<OrtSession>;
-  /** Null while it is built. */
+  /** Null until it is built. */
   session: OrtSession | null;
 }
 
 export class SessionCache {
   readonly #owner: SessionOwner;
   readonly #budget: SessionBudget;
-  /** The least recently used first. */
+  /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
-  /** Every session that holds memory, those already taken out of the cache included. */
+  /** Every session that occupies memory, including those already removed from the cache. */
   readonly #live = new Set<OrtSession>();
 
   constructor(owner: SessionOwner, budget: SessionBudget) {
@@ -49,8 +49,8 @@ export class SessionCache {
   }
 
   /**
-   * The session of the artifact, built when it is missing. `forRun` keeps it from being released before its next run. Throws
-   * when it cannot be built, and when the key is another artifact's.
+   * The session of the artifact; builds it if it is missing. With `forRun` it is not released before its next run. Throws when
+   * it cannot be built, or when another artifact has the same key.
    */
   async get(artifact: Artifact, forRun: boolean): Promise<OrtSession> {
     const { key } = artifact;
@@ -86,7 +86,7 @@ export class SessionCache {
     if (this.#entries.get(entry.artifact.key) === entry) this.#entries.delete(entry.artifact.key);
   }
 
-  /** Releases until one more session of so many bytes fits, or until all that is left is in use; with the mutex held. */
+  /** Releases unused sessions until one more of this size fits or none is left; needs the mutex. */
   async #makeRoom(bytes: number): Promise<void> {
     for (const entry of [...this.#entries.values()]) {
       if (this.sessions < this.#budget.sessions && this.bytes + bytes <= this.#budget.bytes) return;
@@ -96,33 +96,33 @@ export class SessionCache {
     }
   }
 
-  /** Releases the sessions that pass the test once the runs asked for so far have ended. */
+  /** Releases the sessions that pass the test, after the runs requested so far have ended. */
   async release(test: (artifact: ArtifactName) => boolean): Promise<void> {
     const leaving = [...this.#entries.values()].filter(({ artifact }) => test(artifact));
     for (const entry of leaving) this.#remove(entry);
-    // A session that could not be built has told its caller so; there is nothing to release.
+    // A session that could not be built needs no release, and its caller has the error.
     await Promise.allSettled(leaving.map(({ built }) => built));
     await this.#owner.mutex.run(async () => {
       for (const { session } of leaving) await session?.release();
     });
   }
 
-  /** A session has been released, by the cache or because a run failed. */
+  /** Removes a session from the account after its release. */
   forget(session: OrtSession): void {
     this.#live.delete(session);
   }
 }
 
-/** Throws when two artifacts of one key differ in kind or ports: their graphs are not compared, for they may not be written. */
-function requireSame(known: Artifact, asked: Artifact): void {
-  if (known === asked) return;
+/** Throws when two artifacts with one key differ in kind or ports. It does not compare their graphs, which may not exist yet. */
+function requireSame(known: Artifact, requested: Artifact): void {
+  if (known === requested) return;
   const ports = ({ inputs, outputs }: Artifact) =>
     [...inputs, ...outputs].map(({ name, dtype, shape }) => `${name} ${describeType(dtype, shape)}`);
-  const [built, wanted] = [ports(known), ports(asked)];
+  const [built, wanted] = [ports(known), ports(requested)];
   const other = wanted.find((port, i) => port !== built[i]) ?? built[wanted.length];
-  if (known.kind === asked.kind && other === undefined) return;
+  if (known.kind === requested.kind && other === undefined) return;
   throw new RuntimeError(
-    `Two artifacts have the key ${known.key}, ${known.kind} and ${asked.kind}, ` +
+    `Two artifacts have the key ${known.key}, ${known.kind} and ${requested.kind}, ` +
       `${other === undefined ? "with the same ports" : `which differ in ${other}`}; a key must name one model.`,
   );
 }

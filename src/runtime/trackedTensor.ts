@@ -1,16 +1,16 @@
-/** A device tensor that is accounted for: it knows whether it is alive and how many runs are using it. */
+/** A device tensor that knows whether it is alive and how many runs and reads use it. */
 
 import { byteSizeOf, type Shape, sizeOf } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
 import { checkData, type DeviceDType, type DeviceMemory } from "./provider.ts";
 import type { DeviceTensor, TensorData } from "./types.ts";
 
-/** What a tensor needs of its runtime. */
+/** The part of the runtime that a tensor uses. */
 export interface TensorOwner {
-  /** Reads in turn with the runs, so that a read sees what the runs before it wrote. */
+  /** Reads after all earlier runs, so that it sees their results. */
   read(tensor: TrackedTensor): Promise<TensorData>;
   check(): void;
-  /** Whether the device is lost: then nothing computes any more, even where a call has not come back. */
+  /** Whether the device is lost: then nothing computes, even if a call has not returned. */
   readonly isLost: boolean;
   forget(tensor: TrackedTensor): void;
 }
@@ -58,7 +58,7 @@ export class TrackedTensor implements DeviceTensor {
     this.free();
   }
 
-  /** Disposes of it whatever its state; for a runtime that ends. */
+  /** Frees the memory whatever the tensor's state; for the end of a runtime. */
   free(): void {
     this.#alive = false;
     this.memory.free();
@@ -70,7 +70,7 @@ export class TrackedTensor implements DeviceTensor {
     if (!this.#alive) throw new RuntimeError(`Tensor ${this.label} has been disposed of; make a new one.`);
   }
 
-  /** Holds the tensor as it is until the returned function is called. */
+  /** Prevents writes and disposal until the returned function is called. */
   use(): () => void {
     this.#uses++;
     return () => {
@@ -78,10 +78,10 @@ export class TrackedTensor implements DeviceTensor {
     };
   }
 
-  /** Throws when it is dead, or when a run or read has been asked for and has not finished. */
+  /** Throws when the tensor has been disposed of, or while a run or read uses it. */
   #checkIdle(what: string): void {
     this.checkAlive();
     if (this.#uses === 0) return;
-    throw new RuntimeError(`Tensor ${this.label} cannot be ${what} while a run or read uses it; await that first.`);
+    throw new RuntimeError(`Tensor ${this.label} cannot be ${what} while a run or read uses it; await that.`);
   }
 }

@@ -1,8 +1,8 @@
-/** The runtime as the rooms below see it: tensors on a device, sessions over artifacts, and an account of both. */
+/** The runtime's interface: tensors on a device, sessions over artifacts, and the memory of both. */
 
 import type { Artifact } from "../artifacts/contract.ts";
 import type { DType, Shape } from "../tensor/dtype.ts";
-import type { Held } from "./held.ts";
+import type { MemoryUse } from "./memoryUse.ts";
 
 export type TensorData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array;
 
@@ -13,7 +13,7 @@ export interface HostTensor {
   readonly data: TensorData;
 }
 
-/** A tensor that stays where the provider computes: a GPU buffer, or on wasm a typed array. */
+/** A tensor in the provider's memory: a GPU buffer, or memory of the processor. */
 export interface DeviceTensor {
   readonly label: string;
   readonly dtype: DType;
@@ -30,9 +30,9 @@ export interface DeviceTensor {
 export interface Session {
   readonly artifact: Artifact;
   /**
-   * Runs the artifact once. Every input must be given. An output named in `outputs` is written to that device
-   * tensor (which may be the very tensor of the input it aliases); every other output comes back as a host tensor.
-   * Throws `RunError` naming the artifact; the session is then discarded and a later `session()` builds a new one.
+   * Runs the artifact once, with every input. An output named in `outputs` is written to that device tensor, which may be
+   * the tensor of the input that it aliases; every other output is returned as a host tensor. Throws `RunError` with the
+   * artifact's name; the session is then released, and a later `session()` builds a new one.
    */
   run(
     inputs: Readonly<Record<string, DeviceTensor | HostTensor>>,
@@ -42,9 +42,9 @@ export interface Session {
 
 export interface ProviderReport {
   readonly provider: "webgpu" | "wasm";
-  /** Why this one, in one sentence for the page. */
+  /** The reason for this provider, in one sentence for the page. */
   readonly reason: string;
-  /** Threads of the wasm provider; 1 without cross-origin isolation. */
+  /** Number of threads of the wasm provider; 1 without cross-origin isolation. */
   readonly threads: number;
   readonly crossOriginIsolated: boolean;
   readonly adapter: {
@@ -58,41 +58,41 @@ export interface ProviderReport {
 }
 
 export interface MemoryAccount {
-  /** Device tensors alive. */
+  /** Number of live device tensors. */
   readonly tensors: number;
   readonly bytes: number;
   readonly peakBytes: number;
-  /** Sessions alive. */
+  /** Number of live sessions. */
   readonly sessions: number;
-  /** Estimate of what they keep between runs: constants, nodes, names and kernels. */
+  /** Estimated bytes of their constants, nodes, names and kernels. */
   readonly sessionBytes: number;
 }
 
-/** What a cached session is known by. */
+/** The name of a cached session. */
 export type ArtifactName = Pick<Artifact, "kind" | "key">;
 
 export interface Runtime {
   readonly report: ProviderReport;
   /**
-   * A session for one run of the artifact: cached by `artifact.key`, built when missing or released. It is not released
-   * before that run has ended; after it the cache may release it at any time, so ask again before each run.
+   * A session for one run of the artifact, cached by `artifact.key`. It is not released before that run has ended. After the
+   * run the cache may release it at any time, so call this before each run.
    */
   session(artifact: Artifact): Promise<Session>;
-  /** Builds the artifact's session ahead, so that a later run takes the time of computing alone. */
+  /** Builds the artifact's session ahead of time, so that a later run only computes. */
   prepare(artifact: Artifact): Promise<void>;
-  /** Releases the cached sessions whose artifact passes the test, in use or not; all without one. */
+  /** Releases the cached sessions whose artifact passes the test, once their runs have ended; all sessions without a test. */
   releaseSessions(test?: (artifact: ArtifactName) => boolean): Promise<void>;
-  /** A device tensor; zeros when `data` is left out. Throws when it is larger than the device's limit. */
+  /** Creates a device tensor, with zeros if `data` is missing. Throws when it exceeds the device's limit. */
   tensor(label: string, dtype: DType, shape: Shape, data?: TensorData): DeviceTensor;
   memory(): MemoryAccount;
   /**
-   * What the device really holds, sessions included: bytes of GPU buffers, or on wasm the filled part of the WebAssembly heap,
-   * which never shrinks. Null where it cannot be seen.
+   * The measured memory in use, sessions included: bytes of GPU buffers, or on wasm the filled part of the WebAssembly heap,
+   * which never shrinks. Null where it cannot be measured.
    */
-  held(): Held | null;
-  /** From now on `held` gives the peak of what comes; on wasm it stays what it was. */
+  memoryUse(): MemoryUse | null;
+  /** Restarts the peak of `memoryUse`; has no effect on wasm. */
   restartPeak(): void;
-  /** Settles when the device is lost, with the reason; never settles otherwise (on wasm, never). */
+  /** Resolves with the reason when the device is lost; never settles otherwise, and never on wasm. */
   readonly lost: Promise<DeviceLost>;
   /** Releases sessions, tensors and the device. */
   dispose(): Promise<void>;

@@ -1,9 +1,9 @@
 /**
- * Tensors that lie in the memory of ONNX Runtime's WebAssembly module, where its kernels read and write them in place.
+ * Tensors in the memory of ONNX Runtime's WebAssembly module, whose kernels read and write them in place.
  *
  * onnxruntime-web copies every input into that memory at each run, and every output out of it. A training step binds the
- * whole model several times over, so the copies took a fifth of a step, and generation copied all weights for each token.
- * The session is made by onnxruntime-web; only a run goes by the module's own functions, the same that its JavaScript calls.
+ * whole model several times, so copies took a fifth of a step, and generation copied all weights for each token.
+ * onnxruntime-web still creates the session; a run calls the module's functions directly, as onnxruntime-web's JavaScript does.
  */
 
 import type * as Ort from "onnxruntime-web";
@@ -13,10 +13,10 @@ import { type Inference, isHost, portOf } from "./inference.ts";
 import { type DeviceDType, type DeviceMemory, isDeviceDType, type OrtModule, viewAs } from "./provider.ts";
 import type { HostTensor, TensorData } from "./types.ts";
 
-/** What is used of the module that Emscripten made of ONNX Runtime; addresses are bytes into its memory. */
+/** The functions that we use of ONNX Runtime's Emscripten module; addresses are byte offsets in its memory. */
 interface WasmModule {
   readonly HEAPU8: Uint8Array<ArrayBuffer>;
-  /** Refreshes the views, HEAPU8 among them, when the memory has grown. */
+  /** Also refreshes the views, such as HEAPU8, after the memory has grown. */
   getValue(address: number, type: "i32" | "*"): number;
   setValue(address: number, value: number, type: "i32" | "*"): void;
   UTF8ToString(address: number): string;
@@ -45,7 +45,7 @@ interface WasmModule {
   _OrtGetLastError(code: number, message: number): number;
 }
 
-/** ONNX's numbers of the element types. */
+/** ONNX's codes of the element types. */
 const typeNumbers: { readonly [dtype in DeviceDType]: number } = {
   float32: 1,
   int32: 6,
@@ -53,9 +53,9 @@ const typeNumbers: { readonly [dtype in DeviceDType]: number } = {
   bool: 9,
   float16: 10,
 };
-/** ONNX Runtime's number of "in the processor's memory". */
+/** ONNX Runtime's code for memory of the processor. */
 const onProcessor = 1;
-/** Of a run's messages only what is fatal: everything else is thrown as well. */
+/** Log level of runs: fatal messages only, because other errors are also thrown. */
 const quiet = 4;
 
 const isWasmModule = (value: unknown): value is WasmModule =>
@@ -64,20 +64,20 @@ const isWasmModule = (value: unknown): value is WasmModule =>
   ["HEAPU8", "_malloc", "_free", "_OrtRun", "_OrtCreateTensor", "_OrtGetTensorData"].every((name) => name in value);
 
 export interface WasmHeap {
-  /** Zeros. Throws when the memory is exhausted. */
+  /** Allocates zeros. Throws when the memory is exhausted. */
   allocate(label: string, dtype: DeviceDType, shape: Shape): DeviceMemory;
   load(ort: OrtModule, model: Uint8Array, options: Ort.InferenceSession.SessionOptions): Promise<Inference>;
   /** Bytes of the module's memory; it grows and never shrinks. */
   readonly bytes: number;
 }
 
-/** The memory of the module that captureModule.mjs left in this realm; null where there is none, or none that is known. */
+/** The memory of the module that captureModule.mjs stored in this realm; null if there is none or its layout is unknown. */
 export function capturedHeap(): WasmHeap | null {
   const module: unknown = Reflect.get(globalThis, Symbol.for("hone.onnxruntime"));
   return isWasmModule(module) ? new Heap(module) : null;
 }
 
-/** A tensor of the module: its numbers, and ONNX Runtime's value over them. */
+/** A tensor in the module's memory: its elements, and ONNX Runtime's value (a tensor handle) over them. */
 class HeapTensor implements DeviceMemory {
   readonly #heap: Heap;
   readonly #dtype: DeviceDType;
@@ -127,7 +127,7 @@ class Heap implements WasmHeap {
     return new HeapTensor(this, label, dtype, shape);
   }
 
-  /** The bytes from an address on, whatever has grown meanwhile; to be used at once. */
+  /** The current bytes at an address; use the view at once, because it is invalid after the memory grows. */
   view(address: number, bytes: number): Uint8Array<ArrayBuffer> {
     this.module.getValue(0, "i32");
     return this.module.HEAPU8.subarray(address, address + bytes);
@@ -137,22 +137,22 @@ class Heap implements WasmHeap {
     const address = this.module._malloc(Math.max(1, bytes));
     if (address !== 0) return address;
     throw new RuntimeError(
-      `WebAssembly has no memory for ${label}: ${bytes} bytes beside the ${this.bytes} that are in use, of ${2 ** 32} at ` +
-        "most. Lower the batch size or the length, or take a smaller model.",
+      `WebAssembly has no memory for ${label}: ${bytes} bytes beside the ${this.bytes} in use, of at most ${2 ** 32}. ` +
+        "Lower the batch size or the length, or use a smaller model.",
     );
   }
 
-  /** ONNX Runtime's value over numbers that lie in the memory already; to be released. */
+  /** Creates ONNX Runtime's value over elements in the memory; the caller releases it. */
   valueOver(address: number, bytes: number, dtype: DeviceDType, shape: Shape): number {
     return this.onStack(4 * Math.max(1, shape.length), (dims) => {
       this.setAddresses(dims, shape);
       const value = this.module._OrtCreateTensor(typeNumbers[dtype], address, bytes, dims, shape.length, onProcessor);
-      if (value === 0) this.fail("No tensor could be made");
+      if (value === 0) this.fail("A tensor could not be created");
       return value;
     });
   }
 
-  /** Writes numbers of 32 bits, one behind the other. */
+  /** Writes consecutive 32-bit numbers. */
   setAddresses(address: number, numbers: readonly number[]): void {
     for (const [i, number] of numbers.entries()) this.module.setValue(address + 4 * i, number, "i32");
   }
@@ -161,10 +161,10 @@ class Heap implements WasmHeap {
     if (this.module._OrtReleaseTensor(value) !== 0) this.fail("A tensor could not be released");
   }
 
-  /** Options of every run; made once, for they are the same. */
+  /** The options of every run, created once. */
   get runOptions(): number {
     if (this.#options === 0) this.#options = this.module._OrtCreateRunOptions(quiet, 0, false, 0);
-    if (this.#options === 0) this.fail("A run's options could not be made");
+    if (this.#options === 0) this.fail("The options of a run could not be created");
     return this.#options;
   }
 
@@ -177,7 +177,7 @@ class Heap implements WasmHeap {
     }
   }
 
-  /** Throws what ONNX Runtime says went wrong. */
+  /** Throws ONNX Runtime's last error. */
   fail(what: string): never {
     const reason = this.onStack(8, (address) => {
       this.module._OrtGetLastError(address, address + 4);
@@ -192,13 +192,13 @@ class Heap implements WasmHeap {
     const handle = handleOf(session);
     if (handle === null) {
       await session.release();
-      throw new RuntimeError("This build of onnxruntime-web keeps its sessions in a way that is not known here.");
+      throw new RuntimeError("This build of onnxruntime-web stores its sessions in an unknown way.");
     }
     return new HeapInference(this, session, handle);
   }
 }
 
-/** The module's number of a session: it stands in the session's handler, which the package's types do not show. */
+/** The module's handle of a session, from a field that the package's types do not declare; null if it is missing. */
 function handleOf(session: Ort.InferenceSession): number | null {
   const handler: unknown = Reflect.get(session, "handler");
   const handle: unknown = typeof handler === "object" && handler ? Reflect.get(handler, "sessionId") : null;
@@ -211,7 +211,7 @@ class HeapInference implements Inference {
   readonly #heap: Heap;
   readonly #session: Ort.InferenceSession;
   readonly #handle: number;
-  /** Addresses, one behind the other: values of the inputs and the outputs, then their names. */
+  /** Consecutive addresses: values of the inputs and the outputs, then their names. */
   readonly #table: number;
   readonly #names: readonly number[];
 
@@ -234,7 +234,7 @@ class HeapInference implements Inference {
 
   async run(
     feeds: ReadonlyMap<string, DeviceMemory | HostTensor>,
-    held: ReadonlyMap<string, DeviceMemory>,
+    bound: ReadonlyMap<string, DeviceMemory>,
   ): Promise<Record<string, HostTensor>> {
     const { module } = this.#heap;
     const [inputs, outputs] = [this.inputs.length, this.outputs.length];
@@ -249,7 +249,7 @@ class HeapInference implements Inference {
         return isHost(feed) ? this.#copyIn(name, feed, copies) : heapValue(feed);
       });
       const wanted = this.outputs.map(({ name }) => {
-        const memory = held.get(name);
+        const memory = bound.get(name);
         return memory ? heapValue(memory) : 0;
       });
       this.#heap.setAddresses(values, [...given, ...wanted, ...this.#names]);
@@ -264,10 +264,10 @@ class HeapInference implements Inference {
         this.#heap.runOptions,
       );
       const host: Record<string, HostTensor> = {};
-      // What a failed run left are the values that it was given, and zeros.
+      // A failed run has allocated no output values, so there is nothing to release.
       if (code !== 0) this.#heap.fail("the run failed");
       this.outputs.forEach(({ name, dtype, shape }, i) => {
-        if (held.has(name)) return;
+        if (bound.has(name)) return;
         const value = module.getValue(values + 4 * (inputs + i), "*");
         results.push(value);
         host[name] = { dtype, shape, data: this.#copyOut(name, dtype, shape, value) };
@@ -282,10 +282,10 @@ class HeapInference implements Inference {
     }
   }
 
-  /** A tensor of JavaScript for the time of one run. */
+  /** Copies a JavaScript tensor into the memory for one run. */
   #copyIn(name: string, { dtype, shape, data }: HostTensor, copies: { address: number; value: number }[]): number {
     if (!isDeviceDType(dtype))
-      throw new RuntimeError(`input ${name} is ${dtype}, which ONNX Runtime here does not take`);
+      throw new RuntimeError(`input ${name} is ${dtype}, which onnxruntime-web does not support`);
     const bytes = bytesOf(data);
     const address = this.#heap.reserve(name, bytes.length);
     this.#heap.view(address, bytes.length).set(bytes);
@@ -296,7 +296,7 @@ class HeapInference implements Inference {
 
   #copyOut(name: string, dtype: DType, shape: Shape, value: number): TensorData {
     const { module } = this.#heap;
-    if (!isDeviceDType(dtype)) throw new RuntimeError(`output ${name} is ${dtype}, which JavaScript does not take`);
+    if (!isDeviceDType(dtype)) throw new RuntimeError(`output ${name} is ${dtype}, which has no JavaScript array here`);
     return this.#heap.onStack(16, (address) => {
       if (module._OrtGetTensorData(value, address, address + 4, address + 8, address + 12) !== 0) {
         this.#heap.fail(`output ${name} could not be read`);
@@ -314,5 +314,5 @@ class HeapInference implements Inference {
 
 function heapValue(memory: DeviceMemory): number {
   if (memory instanceof HeapTensor) return memory.value;
-  throw new RuntimeError("A tensor's memory is another provider's.");
+  throw new RuntimeError("A tensor's memory belongs to another provider.");
 }

@@ -1,4 +1,4 @@
-/** The processor: ONNX Runtime's CPU provider in WebAssembly, with threads where the page may have them. */
+/** The processor provider: ONNX Runtime's CPU provider in WebAssembly, with threads on cross-origin isolated pages. */
 
 import type * as Ort from "onnxruntime-web";
 import { GraphBuilder } from "../onnx/builder.ts";
@@ -10,12 +10,12 @@ import { type DeviceDType, type OrtEntry, type OrtModule, type Provider, viewAs,
 import type { ProviderReport, TensorData } from "./types.ts";
 import { capturedHeap } from "./wasmHeap.ts";
 
-/** ONNX Runtime fixes its thread count at the first session and keeps it as long as the page or worker lives. */
+/** The number of threads, which ONNX Runtime fixes at the first session of a page or worker. */
 let threadsInUse: number | null = null;
 
 /**
- * Threads for a machine with that many logical cores. Up to four, all of them; beyond, half, because the rest are
- * mostly second threads of the same cores or slow ones, which add little to matrix products; never more than eight.
+ * Threads for a machine with this many logical cores: all of up to four, else half, at least four and at most eight. The
+ * other half are usually hyper-threads or efficiency cores, which add little to matrix products.
  */
 export function threadsFor(logicalCores: number): number {
   return Math.min(8, Math.max(Math.min(logicalCores, 4), Math.ceil(logicalCores / 2)));
@@ -29,7 +29,7 @@ function logicalCores(): number {
   return globalThis.navigator?.hardwareConcurrency ?? 1;
 }
 
-/** "so Hone runs on the processor with 2 threads", and what it costs when there is but one. */
+/** "so Hone runs on the processor with 2 threads", and the cost of having only one. */
 function sentence(why: string, threads: number): string {
   const possible = threadsFor(logicalCores());
   if (mayUseThreads() || possible === 1) {
@@ -42,7 +42,7 @@ function sentence(why: string, threads: number): string {
   );
 }
 
-/** A typed array that onnxruntime-web copies into the wasm heap at each run; an output's fresh array is taken over. */
+/** A typed array that onnxruntime-web copies into the wasm heap at each run; an output replaces the array. */
 class ArrayMemory implements OrtMemory {
   #data: TensorData;
   readonly #ort: OrtModule;
@@ -60,7 +60,7 @@ class ArrayMemory implements OrtMemory {
     return new this.#ort.Tensor(this.#dtype, this.#data, [...this.#shape]);
   }
 
-  /** onnxruntime-web copies an output array given beforehand into its heap, and never back. */
+  /** Null, because onnxruntime-web never copies results back into a given output array. */
   fetch(): null {
     return null;
   }
@@ -88,13 +88,13 @@ const sessionOptions: Ort.InferenceSession.SessionOptions = {
   logSeverityLevel: 4,
 };
 
-/** The least model that there is: gives back a number. */
+/** The smallest model: returns its input. */
 function nothing(): Uint8Array {
   const b = new GraphBuilder("nothing");
   return writeModel(b.finish({ y: b.neg(b.input("x", "float32", [1])) }));
 }
 
-/** The address under which captureModule.mjs loads ONNX Runtime's module. */
+/** The URL under which captureModule.mjs loads ONNX Runtime's module. */
 function captured(capture: string, module: string): string {
   const address = new URL(capture);
   address.searchParams.set("module", module);
@@ -102,15 +102,15 @@ function captured(capture: string, module: string): string {
 }
 
 /**
- * The wasm provider. `why` is the reason for it without the full stop; `threads` overrides the number of threads.
- * Throws when another number is in use already in this page or worker.
+ * The wasm provider. `why` is the reason for it, without a full stop; `threads` overrides the number of threads. Throws when
+ * this page or worker already uses another number.
  */
 export async function createWasmProvider(entry: OrtEntry, why: string, threads?: number): Promise<Provider> {
   const wanted = mayUseThreads() ? (threads ?? threadsInUse ?? threadsFor(logicalCores())) : 1;
   threadsInUse ??= wanted;
   if (threadsInUse !== wanted) {
     throw new RuntimeError(
-      `ONNX Runtime has ${threadsInUse} threads here already and ${wanted} were asked for; ` +
+      `ONNX Runtime already uses ${threadsInUse} threads here, but ${wanted} were requested; ` +
         "its number is fixed until the page or worker is loaded again.",
     );
   }
@@ -119,7 +119,7 @@ export async function createWasmProvider(entry: OrtEntry, why: string, threads?:
   if (files) ort.env.wasm.wasmPaths = { ...files, ...(capture && { mjs: captured(capture, files.mjs) }) };
   ort.env.wasm.numThreads = wanted;
   ort.env.logLevel = "fatal";
-  // Tensors are made before any session, and the module is loaded with the first one.
+  // Loads the module, which comes with the first session, because tensors need it earlier.
   await (await ort.InferenceSession.create(nothing(), sessionOptions)).release();
   const heap = capture ? capturedHeap() : null;
   const report: ProviderReport = {
@@ -131,7 +131,7 @@ export async function createWasmProvider(entry: OrtEntry, why: string, threads?:
   };
   return {
     report,
-    // The whole heap of 32-bit WebAssembly, which must also hold everything else.
+    // The whole heap of 32-bit WebAssembly; other data shares it.
     maxTensorBytes: 2 ** 32,
     lost: new Promise(() => {}),
     load: (model) => (heap ? heap.load(ort, model, sessionOptions) : loadThroughOrt(ort, model, sessionOptions)),

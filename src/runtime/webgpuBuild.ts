@@ -1,11 +1,11 @@
-/** Which build of ONNX Runtime computes on WebGPU here. Service worker and page ask alike, for both are of one browser. */
+/** The build of ONNX Runtime for WebGPU in this browser; service worker and page must choose the same one. */
 
 export const webgpuBuilds = ["jspi", "asyncify"] as const;
 export type WebGpuBuild = (typeof webgpuBuilds)[number];
 
 /**
- * WebAssembly waits for the GPU in the middle of a call. Where the browser can put such a call aside (JavaScript Promise
- * Integration, `WebAssembly.Suspending`), the build that leaves it to that is 10 MB smaller and takes less time per launch; the
- * other, which keeps its own stack, runs everywhere.
+ * WebAssembly must wait for the GPU in the middle of a call. If the browser can suspend such a call (JavaScript Promise
+ * Integration, `WebAssembly.Suspending`), the "jspi" build is 10 MB smaller and faster per launch. The "asyncify" build
+ * saves its own stack and runs everywhere.
  */
 export const webgpuBuild: WebGpuBuild = "Suspending" in WebAssembly ? "jspi" : "asyncify";

@@ -1,14 +1,14 @@
-/** The GPU: ONNX Runtime's WebGPU provider on a device of our own, whose buffers all sessions share. */
+/** The GPU provider: ONNX Runtime's WebGPU provider on our own device, whose buffers all sessions share. */
 
 import type * as Ort from "onnxruntime-web";
 import { byteSizeOf, type Shape } from "../tensor/dtype.ts";
 import { DeviceLostError, messageOf, RuntimeError } from "./errors.ts";
-import { countBuffers } from "./held.ts";
 import { loadThroughOrt, type OrtMemory } from "./inference.ts";
+import { countBuffers } from "./memoryUse.ts";
 import { type DeviceDType, type OrtEntry, type OrtModule, type Provider, viewAs } from "./provider.ts";
 import type { DeviceLost, ProviderReport, TensorData } from "./types.ts";
 
-/** What ONNX Runtime's kernels make use of; a limit that is not asked for stays at WebGPU's small default. */
+/** Limits that ONNX Runtime's kernels use; a limit that is not requested stays at WebGPU's small default. */
 const limits = [
   "maxBindGroups",
   "maxBufferSize",
@@ -24,7 +24,7 @@ const limits = [
 
 const features = ["shader-f16", "subgroups", "timestamp-query"] as const satisfies readonly GPUFeatureName[];
 
-/** An adapter, or why there is none: the first half of a sentence. */
+/** An adapter, or the reason why there is none, as the first half of a sentence. */
 export async function findAdapter(): Promise<GPUAdapter | string> {
   if (typeof navigator === "undefined" || !navigator.gpu) {
     return globalThis.isSecureContext === false
@@ -61,7 +61,7 @@ class BufferMemory implements OrtMemory {
     this.#byteLength = byteSizeOf(dtype, shape);
     this.#buffer = device.createBuffer({
       label,
-      // ONNX Runtime's kernels bind vectors of 16 bytes, and a buffer that ends within one is a validation error.
+      // ONNX Runtime's kernels bind vectors of 16 bytes; a buffer that ends inside a vector is a validation error.
       size: Math.max(16, Math.ceil(this.#byteLength / 16) * 16),
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
@@ -115,7 +115,7 @@ class BufferMemory implements OrtMemory {
 
 const roundUp4 = (bytes: number) => Math.ceil(bytes / 4) * 4;
 
-/** The WebGPU provider on an adapter. `strictPlacement` refuses an artifact of which a node would run on the CPU. */
+/** The WebGPU provider on an adapter. With `strictPlacement` it refuses artifacts with nodes that would run on the CPU. */
 export async function createWebGpuProvider(
   entry: OrtEntry,
   adapter: GPUAdapter,
@@ -125,7 +125,7 @@ export async function createWebGpuProvider(
   const device = await requestDevice(adapter);
   const meter = countBuffers(device);
   if (entry.files) ort.env.wasm.wasmPaths = entry.files;
-  // Nothing but the bookkeeping runs on the processor.
+  // The processor does only bookkeeping.
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "fatal";
 
@@ -162,7 +162,7 @@ export async function createWebGpuProvider(
     });
   });
 
-  // What the GPU reported outside a run, most often memory that it does not have: the next run or read throws it.
+  // GPU errors outside a run, mostly missing memory; the next run or read throws them.
   const reported: string[] = [];
   device.onuncapturederror = (event) => {
     event.preventDefault();
@@ -180,9 +180,8 @@ export async function createWebGpuProvider(
     lost,
     load: (model) =>
       loadThroughOrt(ort, model, {
-        // `basic` puts each run in an error scope and makes it throw what that caught; so a run also ends no earlier
-        // than all that the GPU had to report before it.
-        // Buffers are let go of as soon as they are free: kept for later, those of every batch shape would add up.
+        // `basic` wraps each run in an error scope, so a run throws its GPU errors before it ends.
+        // `lazyRelease` frees unused buffers: a cache would collect the buffers of every batch shape.
         executionProviders: [
           { name: "webgpu", device, validationMode: "basic", storageBufferCacheMode: "lazyRelease" },
         ],
@@ -198,7 +197,7 @@ export async function createWebGpuProvider(
           if (!error) return;
           const bytes = byteSizeOf(dtype, shape);
           reported.push(
-            `the GPU has no memory for ${label} (${bytes} bytes); lower the batch size or the length, or train a ` +
+            `the GPU has no memory for ${label} (${bytes} bytes); lower the batch size or the length, or use a ` +
               "smaller model",
           );
         },

@@ -1,13 +1,13 @@
-/** Random access to bytes, so that a file, memory, a kept copy and an address are read alike (hyparquet's AsyncBuffer, named). */
+/** Random access to bytes: files, memory, stored copies and URLs share this interface (hyparquet's AsyncBuffer with a name). */
 
 export interface ByteSource {
   /** The file's name without folders, for messages and storage. */
   readonly name: string;
   readonly byteLength: number;
   /**
-   * Bytes `start` to `end` (exclusive), exactly that many; not to be written to.
-   * Throws RangeError outside of the file, an error that names the file when they cannot be had, the signal's reason
-   * when cancelled.
+   * Bytes from `start` up to `end` (exclusive), never fewer; the caller must not write to them.
+   * Throws a RangeError outside the file, an error with the file's name when the read fails, and the signal's reason
+   * after an abort.
    */
   slice(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -22,7 +22,7 @@ export function requireRange(source: Pick<ByteSource, "name" | "byteLength">, st
     end <= source.byteLength
   )
     return;
-  throw new RangeError(`Bytes ${start} to ${end} of ${source.name} are outside of its ${source.byteLength} bytes.`);
+  throw new RangeError(`Bytes ${start} to ${end} of ${source.name} are outside its ${source.byteLength} bytes.`);
 }
 
 export function bytesFromMemory(name: string, bytes: Uint8Array<ArrayBuffer>): ByteSource {

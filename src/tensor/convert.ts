@@ -1,9 +1,9 @@
 /**
- * float16 and bfloat16 bit patterns to float32 and back (IEEE 754-2019; bfloat16 is the upper half of a float32). NaNs
- * keep the upper bits of their payload, so that a tensor that is only read and written again keeps its bytes.
+ * Converts float16 and bfloat16 bit patterns to float32 and back (IEEE 754-2019; bfloat16 is the upper half of a float32).
+ * NaNs keep the upper bits of their payload, so reading and writing a tensor does not change its bytes.
  */
 
-/** Exact values of float16 patterns; `out` is filled and returned, and must be as long as `bits`. */
+/** Exact values of float16 patterns. Fills and returns `out`, which must be as long as `bits`. */
 export function float16ToFloat32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
   const patterns = patternsOf(out, bits.length);
   if (typeof Float16Array === "undefined") decodeFloat16(bits, out, patterns);
@@ -12,7 +12,7 @@ export function float16ToFloat32(bits: Uint16Array, out = new Float32Array(bits.
     for (let i = 0; i < bits.length; i++) {
       const value = halves[i] as number;
       out[i] = value;
-      // The engine makes every NaN a quiet one.
+      // JavaScript engines turn every NaN into a quiet NaN.
       if (Number.isNaN(value)) patterns[i] = nonFinite(bits[i] as number);
     }
   }
@@ -25,19 +25,19 @@ function decodeFloat16(bits: Uint16Array, out: Float32Array, patterns: Int32Arra
     const half = bits[i] as number;
     const magnitude = half & 0x7fff;
     if (magnitude >= 0x7c00) patterns[i] = nonFinite(half);
-    // The exponent's bias is 112 greater.
+    // float32's exponent bias is 112 greater than float16's.
     else if (magnitude >= 0x400) patterns[i] = ((half & 0x8000) << 16) | ((magnitude << 13) + (112 << 23));
     // Zero or a subnormal.
     else out[i] = (half & 0x8000 ? -magnitude : magnitude) * 2 ** -24;
   }
 }
 
-/** The float32 pattern of an infinite float16, or of a NaN with its payload. */
+/** The float32 pattern of an infinite float16 or of a NaN, payload included. */
 function nonFinite(half: number): number {
   return ((half & 0x8000) << 16) | 0x7f800000 | ((half & 0x3ff) << 13);
 }
 
-/** Exact values of bfloat16 patterns; `out` is filled and returned, and must be as long as `bits`. */
+/** Exact values of bfloat16 patterns. Fills and returns `out`, which must be as long as `bits`. */
 export function bfloat16ToFloat32(bits: Uint16Array, out = new Float32Array(bits.length)): Float32Array {
   const patterns = patternsOf(out, bits.length);
   for (let i = 0; i < bits.length; i++) patterns[i] = (bits[i] as number) << 16;
@@ -45,8 +45,8 @@ export function bfloat16ToFloat32(bits: Uint16Array, out = new Float32Array(bits
 }
 
 /**
- * The nearest float16 patterns, ties to even; from 65,520 on they are infinite. Float16Array is no faster here, as it turns
- * all NaNs into one.
+ * The nearest float16 patterns, ties to even; from 65,520 on they are infinite. Float16Array is no faster here, because it
+ * merges all NaNs and their payloads would have to be restored.
  */
 export function float32ToFloat16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
   requireLength(out.length, values.length);
@@ -63,7 +63,7 @@ export function float32ToFloat16(values: Float32Array, out = new Uint16Array(val
     } else if (magnitude > 0x7f800000) half = 0x7c00 | ((magnitude >>> 13) & 0x3ff || 0x200);
     else if (magnitude >= 0x477ff000) half = 0x7c00;
     else {
-      // Zero or a subnormal: from 1/2 on float32 counts in steps of 2⁻²⁴, so that this sum is rounded as wanted.
+      // Zero or a subnormal: float32 numbers in [1/2, 1) are 2⁻²⁴ apart, so the addition rounds to a float16 subnormal.
       sum[0] = Math.abs(values[i] as number) + 0.5;
       half = (sumPattern[0] as number) - 0x3f000000;
     }
@@ -72,7 +72,7 @@ export function float32ToFloat16(values: Float32Array, out = new Uint16Array(val
   return out;
 }
 
-/** The nearest bfloat16 patterns, ties to even; what rounds beyond the largest is infinite. */
+/** The nearest bfloat16 patterns, ties to even; values that round beyond the largest become infinite. */
 export function float32ToBfloat16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
   requireLength(out.length, values.length);
   const patterns = patternsOf(values, values.length);

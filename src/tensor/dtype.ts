@@ -20,12 +20,12 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }
 
-/** Bytes that a tensor of this type and shape occupies. */
+/** Bytes of a tensor of this type and shape. */
 export function byteSizeOf(dtype: DType, shape: Shape): number {
   return sizeOf(shape) * bytesPerElement[dtype];
 }
 
-/** `float32[2, 3]`: how a tensor's type is written in every message. */
+/** `float32[2, 3]`: a tensor's type as error messages write it. */
 export function describeType(dtype: DType, shape: Shape): string {
   return `${dtype}[${shape.join(", ")}]`;
 }

@@ -1,4 +1,4 @@
-/** Seeded random numbers whose whole state is four integers, so that a checkpoint can hold it. */
+/** Seeded random numbers. The whole state is four integers, which a checkpoint stores. */
 
 /** State of the generator: four unsigned 32-bit integers. */
 export type RandomState = readonly [number, number, number, number];
@@ -8,9 +8,9 @@ export interface Random {
   next(): number;
   /** A uniform integer in [0, limit). */
   below(limit: number): number;
-  /** A standard normal number (Box–Muller, one of the pair is discarded so that no state hides). */
+  /** A standard normal number (Box–Muller; the second of each pair is dropped, so `state` is complete). */
   normal(): number;
-  /** The state from which the same numbers follow again. */
+  /** A generator created from this state gives the same numbers again. */
   state(): RandomState;
 }
 
@@ -28,7 +28,7 @@ function spread(seed: number): RandomState {
 }
 
 /**
- * A small fast generator (sfc32, PractRand-tested), from an integer seed or from a saved state.
+ * A small fast generator (sfc32, tested with PractRand), created from an integer seed or from a saved state.
  * The same seed gives the same numbers on every machine.
  */
 export function createRandom(from: number | RandomState): Random {
@@ -55,9 +55,9 @@ export function createRandom(from: number | RandomState): Random {
 export function shuffle<T extends { [index: number]: unknown; length: number }>(items: T, random: Random): T {
   for (let i = items.length - 1; i > 0; i--) {
     const j = random.below(i + 1);
-    const held = items[i] as T[number];
+    const swapped = items[i] as T[number];
     items[i] = items[j] as T[number];
-    items[j] = held;
+    items[j] = swapped;
   }
   return items;
 }

@@ -1,18 +1,18 @@
-/** Where micro-batches come from: the training rows in seeded order, and held-out rows in their own. */
+/** Sources of micro-batches: training rows in seeded order, and held-out rows by length. */
 
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../batching/batch.ts";
 import { bucketFor } from "../batching/buckets.ts";
 import type { Order, OrderState } from "../batching/stages.ts";
 
-/** The training rows, in seeded order. */
+/** The micro-batches of training, in seeded order. */
 export interface BatchSource {
   /** The micro-batches of the next optimizer step. */
   next(): readonly Batch[];
-  /** A source made from this state gives the same batches again. */
+  /** A source created from this state continues with the same batches. */
   state(): OrderState;
 }
 
-/** Makes the micro-batches whose rows `order` draws from `examples`, each in the first bucket that holds it. */
+/** Creates micro-batches of the rows that `order` draws from `examples`, each in the first bucket that fits. */
 export function createBatchSource(
   examples: readonly TokenizedExample[],
   buckets: readonly BatchShape[],
@@ -29,8 +29,8 @@ export function createBatchSource(
 }
 
 /**
- * Every example once, one per row and shortest first so that little is padded: what an evaluation goes through. The buckets
- * must have been chosen with these examples among the others.
+ * The batches of an evaluation: every example once, one per row, shortest first for little padding. The buckets must have been
+ * chosen with these examples included.
  */
 export function evaluationBatches(examples: readonly TokenizedExample[], buckets: readonly BatchShape[]): Batch[] {
   const sorted = [...examples].sort((a, b) => a.ids.length - b.ids.length);

@@ -1,42 +1,42 @@
-/** How a run in progress is asked to pause, to stop or to save, and how the engine's thread stays able to hear it. */
+/** Requests to a running training loop: pause, cancel or save; and the macrotask that lets them arrive. */
 
 export interface Control {
-  /** What has been asked for; cancel outranks pause. */
+  /** The pending request; cancel overrides pause. */
   readonly request: "pause" | "cancel" | null;
-  /** Aborted by either, for calls that take a signal. */
+  /** Aborted by pause and by cancel. */
   readonly signal: AbortSignal;
   /** Aborted by cancel alone: a run that is paused while it is prepared is prepared to its end, to be resumed. */
   readonly cancelSignal: AbortSignal;
-  /** Whether a checkpoint of the weights as they are was asked for. */
-  readonly saveAsked: boolean;
-  /** What was asked for has been saved. */
+  /** Whether a checkpoint of the current weights was requested. */
+  readonly saveRequested: boolean;
+  /** Resets `saveRequested`, after the checkpoint. */
   saved(): void;
 }
 
 export interface ControlSwitch extends Control {
   pause(): void;
   cancel(): void;
-  /** Asks for a checkpoint between two steps; the run goes on. */
+  /** Requests a checkpoint between two steps; the run continues. */
   save(): void;
 }
 
 export function createControl(): ControlSwitch {
   let request: Control["request"] = null;
-  let saveAsked = false;
+  let saveRequested = false;
   const controller = new AbortController();
   const cancelling = new AbortController();
   return {
     get request() {
       return request;
     },
-    get saveAsked() {
-      return saveAsked;
+    get saveRequested() {
+      return saveRequested;
     },
     saved: () => {
-      saveAsked = false;
+      saveRequested = false;
     },
     save: () => {
-      saveAsked = true;
+      saveRequested = true;
     },
     signal: controller.signal,
     cancelSignal: cancelling.signal,
@@ -53,8 +53,8 @@ export function createControl(): ControlSwitch {
 }
 
 /**
- * Resolves in a later macrotask, after messages that wait have been handled. A message channel is used because
- * `setTimeout(0)` is held back to 4 ms and more when it is nested.
+ * Resolves in a later macrotask, after the waiting messages. It uses a message channel, because browsers delay nested
+ * `setTimeout(0)` calls by 4 ms or more.
  */
 export function nextTask(): Promise<void> {
   return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** Loss without training, of batches and of held-out sets: sums first, one division. */
+/** Evaluation losses of batches and of held-out sets: sums over batches, divided once. */
 
 import type { Batch } from "../batching/batch.ts";
 import type { HeldOutSet } from "../run/heldOut.ts";
@@ -6,8 +6,8 @@ import type { EvaluationMetrics } from "../run/metrics.ts";
 import type { EvaluationProgram } from "./program.ts";
 
 /**
- * Σ w·CE / max(Σ denominator, 1) over all batches. `interrupted` is asked before each batch; null when it said so. Not finite
- * when the model's numbers are not.
+ * Σ w·CE / max(Σ denominator, 1) over all batches. Calls `interrupted` before each batch and returns null when it is true.
+ * The result is not finite when the model's numbers are not.
  */
 export async function meanLoss(
   program: Pick<EvaluationProgram, "lossSum">,
@@ -28,7 +28,7 @@ export async function meanLoss(
 /** The batches of each held-out set. */
 export type HeldOut = readonly (HeldOutSet & { readonly batches: readonly Batch[] })[];
 
-/** Σ w·CE / max(Σ denominator, 1) over all sets, and over each of them; null when `interrupted` said so. */
+/** Σ w·CE / max(Σ denominator, 1) over all sets and over each set; null when `interrupted` was true. */
 export async function evaluateHeldOut(
   program: Pick<EvaluationProgram, "lossSum">,
   heldOut: HeldOut,
@@ -41,7 +41,7 @@ export async function evaluateHeldOut(
     const loss = await meanLoss(program, batches, interrupted);
     if (loss === null) return null;
     sets[name] = loss;
-    // To multiply and divide again would change its last digits.
+    // Multiplying and dividing again would change the last digits.
     if (heldOut.length === 1) return { loss, sets };
     const own = batches.reduce((all, batch) => all + batch.denominator, 0);
     sum += loss * Math.max(own, 1);

@@ -1,4 +1,4 @@
-/** What an artifact's ports are fed with: batches, scalars and the tensors that stay on the device. */
+/** Feeds of an artifact's ports: batches, scalars and device tensors. */
 
 import { type Artifact, batchPorts } from "../artifacts/contract.ts";
 import type { Batch } from "../batching/batch.ts";
@@ -28,12 +28,12 @@ export function scalarFeed(value: number): HostTensor {
 export function scalarOf(outputs: Readonly<Record<string, HostTensor>>, name: string): number {
   const tensor = outputs[name];
   if (tensor === undefined || tensor.data.length !== 1) {
-    throw new Error(`The artifact gave ${tensor?.data.length ?? "no"} values for ${name}, 1 was expected.`);
+    throw new Error(`The artifact gave ${tensor?.data.length ?? "no"} values for ${name}; 1 was expected.`);
   }
   return Number(tensor.data[0]);
 }
 
-/** The device tensors that an artifact takes, by port name, and those that it writes in place. */
+/** The device tensors of an artifact by port name: its inputs, and the outputs that it writes in place. */
 export function bindTensors(
   artifact: Artifact,
   tensors: ReadonlyMap<string, DeviceTensor>,
@@ -53,7 +53,7 @@ export function bindTensors(
   return { inputs, outputs };
 }
 
-/** Asks for the artifact of each shape once: its ports come from a trace of the model, which takes milliseconds. */
+/** Compiles the artifact of each shape once, because tracing the model for its ports takes milliseconds. */
 export function perShape<Shape extends object>(compile: (shape: Shape) => Artifact): (shape: Shape) => Artifact {
   const compiled = new Map<string, Artifact>();
   return (shape) => {

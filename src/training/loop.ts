@@ -1,8 +1,8 @@
-/** The training loop: evaluate, save, leave, step, log; one pass more than steps, so the last weights are evaluated. */
+/** The training loop: evaluate, save, leave, step, log. It has one more pass than steps, which evaluates the last weights. */
 
 import type { RowOrigin } from "../batching/batch.ts";
 import type { HeldOutSet } from "../run/heldOut.ts";
-import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
+import type { EvaluationMetrics, Sample, Snapshot, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
 import { StorageFullError } from "../storage/errors.ts";
 import type { TensorSource } from "../storage/writeCheckpoint.ts";
@@ -10,10 +10,10 @@ import type { BatchSource } from "./batchSource.ts";
 import type { Control } from "./control.ts";
 import { NonFiniteError } from "./nonFinite.ts";
 import type { TrainingProgram } from "./program.ts";
-import { type LoopState, type Patience, withEvaluation, withMoment, withStep } from "./state.ts";
+import { type LoopState, type Patience, withEvaluation, withSnapshot, withStep } from "./state.ts";
 import { prepareStep, takeStep } from "./step.ts";
 
-/** What `saveCheckpoint` is given; the tensors are to be read before it resolves. */
+/** The argument of `saveCheckpoint`, which must read the tensors before it resolves. */
 export interface LoopCheckpoint {
   readonly state: LoopState;
   readonly tensors: readonly TensorSource[];
@@ -21,23 +21,23 @@ export interface LoopCheckpoint {
 
 export type LoopEvent =
   | { readonly type: "step"; readonly metrics: StepMetrics }
-  /** A step whose batches held no supervised token; nothing was learnt. */
+  /** A step whose batches had no supervised token; the weights did not change. */
   | { readonly type: "empty"; readonly step: number; readonly origins: readonly RowOrigin[] }
   | { readonly type: "evaluation"; readonly metrics: EvaluationMetrics }
   | { readonly type: "sample"; readonly sample: Sample }
-  /** A look was taken; all that are kept. */
-  | { readonly type: "moments"; readonly moments: readonly Moment[] }
+  /** A snapshot was added; the list has all remaining ones. */
+  | { readonly type: "snapshots"; readonly snapshots: readonly Snapshot[] }
   | { readonly type: "checkpoint"; readonly step: number };
 
-/** A look at the model while it trains. */
+/** Snapshots of a watched prompt and row during training. */
 export interface LoopWatch {
-  /** Optimizer steps between two looks. */
+  /** Optimizer steps between two snapshots. */
   readonly every: number;
-  /** With the weights as they are; null when `control.signal` cut it short. */
-  readonly look: () => Promise<Omit<Moment, "step"> | null>;
+  /** Uses the current weights; null when `control.signal` was aborted. */
+  readonly capture: () => Promise<Omit<Snapshot, "step"> | null>;
 }
 
-/** What the loop is made of. */
+/** The parts of the loop. */
 export interface LoopParts {
   readonly recipe: Pick<Recipe, "evaluateEvery" | "checkpointEvery">;
   readonly totalSteps: number;
@@ -45,22 +45,22 @@ export interface LoopParts {
   readonly learningRate: (step: number) => number;
   readonly program: TrainingProgram;
   readonly batches: BatchSource;
-  /** Validation loss of the weights as they are, null when `interrupted` said so; null for a run without validation. */
+  /** Validation loss of the current weights, null when `interrupted` was true; null for a run without validation. */
   readonly evaluate: ((interrupted: () => Promise<boolean>) => Promise<Omit<EvaluationMetrics, "step"> | null>) | null;
-  /** null: never before its last step. */
+  /** null: no early stopping. */
   readonly patience: Patience | null;
   /** The set whose lowest loss makes a checkpoint the best; null is everything held out. */
   readonly bestSet: HeldOutSet | null;
   /**
-   * Steps with which a stage ends and another follows. The weights are evaluated and saved there whatever else is due, and
-   * the optimizer begins afresh: the moments of the stage before are of other gradients.
+   * Last steps of all stages but the last. The loop always evaluates and saves the weights there, and resets the optimizer,
+   * because its moments belong to the gradients of the earlier stage.
    */
-  readonly borders: readonly number[];
-  /** Held-out questions, each answered before the first step and after the last. */
+  readonly boundaries: readonly number[];
+  /** Held-out prompts, each answered before the first step and after the last. */
   readonly questions: readonly Pick<Sample, "prompt" | "reference">[];
-  /** Answers with the weights as they are; null when `control.signal` cut it short. */
+  /** Answers with the current weights; null when `control.signal` was aborted. */
   readonly answer: (prompt: string) => Promise<string | null>;
-  /** What is looked at every so many steps, at the first and at the last; null for nothing. */
+  /** Snapshots at step 0, every `every` steps and at the end; null for none. */
   readonly watch: LoopWatch | null;
   /** Resolves when the checkpoint is whole on disk. A `StorageFullError` pauses the run. */
   readonly saveCheckpoint: (checkpoint: LoopCheckpoint) => Promise<void>;
@@ -68,23 +68,23 @@ export interface LoopParts {
   readonly control: Control;
   /** Milliseconds of a monotonic clock. */
   readonly clock: () => number;
-  /** Lets other tasks of this thread run, so that "stop" is heard. */
+  /** Lets other tasks of this thread run, so that requests arrive. */
   readonly nextTask: () => Promise<void>;
 }
 
 export interface LoopOutcome {
   readonly status: "finished" | "paused" | "cancelled";
-  /** Why it ended before its last step, in one sentence; null when it came to its end or a person stopped it. */
+  /** The reason, in one sentence, for an early end; null after the last step or when the user ended it. */
   readonly reason: string | null;
-  /** Where it stands; after a full disk, where its last whole checkpoint stands. */
+  /** The state at the end; after a full disk, the state of the last complete checkpoint. */
   readonly state: LoopState;
 }
 
 /**
- * Trains from step `from.step` (a new run, or a checkpoint's state, to which `program` and `batches` have been restored)
- * to the last step, to an early stop, or until `control` asks otherwise. A pause is heard between any two micro-batches;
- * an unfinished step is then dropped and taken again on resuming, so that the trajectory is that of a run without the
- * pause. Throws `NonFiniteError`, and whatever its parts throw; the checkpoints made so far stay.
+ * Trains from step `from.step` to the last step, to an early stop, or to a request of `control`. `from` is the state of a new
+ * run or of a checkpoint, to which `program` and `batches` have been restored. A pause takes effect between two
+ * micro-batches: the unfinished step is dropped and repeated on resume, so the trajectory is that of a run without a pause.
+ * Throws `NonFiniteError` and the errors of its parts; earlier checkpoints stay.
  */
 export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<LoopOutcome> {
   const { recipe, totalSteps, patience, watch, program, batches, questions, control, emit } = parts;
@@ -97,7 +97,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
   };
 
   for (;;) {
-    // Answers of the base model, to be compared with at the end.
+    // Answers of the base model.
     for (const question of state.step === 0 ? questions.slice(state.samples.length) : []) {
       const before = (await interrupted()) ? null : await parts.answer(question.prompt);
       if (before === null) break;
@@ -108,13 +108,13 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
 
     // Evaluate.
     const ended = state.step === totalSteps;
-    const border = parts.borders.includes(state.step);
+    const boundary = parts.boundaries.includes(state.step);
     const evaluated = state.progress.evaluations?.last.step === state.step;
-    if (parts.evaluate !== null && !evaluated && (ended || border || state.step % recipe.evaluateEvery === 0)) {
-      const held = await parts.evaluate(interrupted);
-      if (held !== null) {
-        if (!Number.isFinite(held.loss)) throw new NonFiniteError("validation loss", held.loss, state.step, []);
-        const metrics = { step: state.step, ...held };
+    if (parts.evaluate !== null && !evaluated && (ended || boundary || state.step % recipe.evaluateEvery === 0)) {
+      const found = await parts.evaluate(interrupted);
+      if (found !== null) {
+        if (!Number.isFinite(found.loss)) throw new NonFiniteError("validation loss", found.loss, state.step, []);
+        const metrics = { step: state.step, ...found };
         state = withEvaluation(state, metrics, patience, parts.bestSet);
         emit({ type: "evaluation", metrics });
       }
@@ -122,15 +122,15 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const { waiting } = state;
     const stopped = patience && !ended && waiting && waiting.validations >= patience.validations ? waiting : null;
 
-    // Look.
-    const looked = state.moments.at(-1)?.step === state.step;
-    if (watch !== null && !looked && (ended || stopped || state.step % watch.every === 0)) {
-      const seen = (await interrupted()) ? null : await watch.look();
+    // Snapshot.
+    const captured = state.moments.at(-1)?.step === state.step;
+    if (watch !== null && !captured && (ended || stopped || state.step % watch.every === 0)) {
+      const seen = (await interrupted()) ? null : await watch.capture();
       if (seen !== null) {
         const odd = seen.losses.find((loss) => !Number.isFinite(loss));
         if (odd !== undefined) throw new NonFiniteError("loss of the watched row", odd, state.step, []);
-        state = { ...state, moments: withMoment(state.moments, { step: state.step, ...seen }) };
-        emit({ type: "moments", moments: state.moments });
+        state = { ...state, moments: withSnapshot(state.moments, { step: state.step, ...seen }) };
+        emit({ type: "snapshots", snapshots: state.moments });
       }
     }
 
@@ -148,10 +148,10 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
 
     // Save.
     const finished = (ended || stopped !== null) && control.request === null;
-    const worthKeeping = border || state.step % recipe.checkpointEvery === 0 || state.best?.step === state.step;
+    const worthKeeping = boundary || state.step % recipe.checkpointEvery === 0 || state.best?.step === state.step;
     const due = state.step > 0 && worthKeeping;
-    const asked = control.request === "pause" || control.saveAsked;
-    if (state !== saved && (due || finished || asked)) {
+    const requested = control.request === "pause" || control.saveRequested;
+    if (state !== saved && (due || finished || requested)) {
       try {
         await parts.saveCheckpoint({ state, tensors: program.tensors() });
       } catch (error) {
@@ -167,7 +167,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     }
     control.saved();
 
-    // Leave. What was asked while the last checkpoint was written comes too late to matter.
+    // Leave. A finished run ignores requests that arrived while its last checkpoint was written.
     if (finished) {
       const reason = stopped
         ? `Stopped at step ${state.step} of ${totalSteps}: ${stopped.validations} validations in a row without a lower loss than ` +
@@ -184,9 +184,9 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const learningRate = parts.learningRate(step);
     const microBatches = batches.next();
     await prepareStep(program, microBatches);
-    // Until the step is taken the state is that of the border, so that a pause here comes back to this place.
-    if (border) program.forget();
-    const updates = border ? 0 : state.updates;
+    // Until this step is complete the state stays at the boundary, so a pause resumes here and resets the optimizer again.
+    if (boundary) program.forget();
+    const updates = boundary ? 0 : state.updates;
     const startedAt = parts.clock();
     const outcome = await takeStep(program, { step, updates, batches: microBatches, learningRate }, interrupted);
     const seconds = (parts.clock() - startedAt) / 1000;

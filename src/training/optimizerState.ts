@@ -1,4 +1,4 @@
-/** Accumulators and moments of the trained parameters on the device, and what of them a checkpoint holds. */
+/** Accumulators and AdamW moments of the trained parameters on the device, and their part of a checkpoint. */
 
 import { accumulatorIn, firstMoment, type ParameterSpec, secondMoment } from "../artifacts/contract.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
@@ -7,13 +7,13 @@ import { disposeAll, type ParameterTensors } from "./parameters.ts";
 import type { TrainingProgram } from "./program.ts";
 
 export interface OptimizerState extends Pick<TrainingProgram, "tensors" | "restore" | "forget" | "dispose"> {
-  /** Every parameter, accumulator and moment under the name of its port. */
+  /** Every parameter, accumulator and moment by port name. */
   readonly bindings: ReadonlyMap<string, DeviceTensor>;
 }
 
 /**
- * Zeros for every trainable parameter of `specs`; `parameters` are those of the whole model, which the caller frees. Throws,
- * with nothing left on the device, when none is trainable or one has no tensor.
+ * Creates zero accumulators and moments for every trainable parameter of `specs`. `parameters` are those of the whole model;
+ * the caller frees them. Throws when no parameter is trainable or one has no tensor; then nothing stays on the device.
  */
 export function createOptimizerState(
   runtime: Pick<Runtime, "tensor">,
@@ -24,18 +24,18 @@ export function createOptimizerState(
   if (trainable.length === 0) throw new Error("Nothing would be trained: choose at least one layer for the adapter.");
   const owned = new Map<string, DeviceTensor>();
   const moments: DeviceTensor[] = [];
-  /** What a checkpoint holds, in a fixed order. */
-  const kept = new Map<string, DeviceTensor>();
+  /** The tensors of a checkpoint, in a fixed order. */
+  const checkpointed = new Map<string, DeviceTensor>();
   try {
     for (const { name, shape } of trainable) {
       const parameter = parameters.get(name);
-      if (parameter === undefined) throw new Error(`Parameter ${name} is to be trained but is not on the device.`);
-      kept.set(name, parameter);
+      if (parameter === undefined) throw new Error(`Parameter ${name} should be trained but is not on the device.`);
+      checkpointed.set(name, parameter);
       owned.set(accumulatorIn(name), runtime.tensor(accumulatorIn(name), "float32", shape));
       for (const port of [firstMoment(name), secondMoment(name)]) {
         const moment = runtime.tensor(port, "float32", shape);
         owned.set(port, moment);
-        kept.set(port, moment);
+        checkpointed.set(port, moment);
         moments.push(moment);
       }
     }
@@ -48,7 +48,7 @@ export function createOptimizerState(
     bindings: new Map([...parameters, ...owned]),
 
     tensors: () =>
-      Array.from(kept, ([name, tensor]) => ({
+      Array.from(checkpointed, ([name, tensor]) => ({
         name,
         dtype: tensor.dtype,
         shape: tensor.shape,
@@ -56,13 +56,13 @@ export function createOptimizerState(
       })),
 
     async restore(load) {
-      const missing = new Set(kept.keys());
+      const missing = new Set(checkpointed.keys());
       const result = await load(async ({ name, dtype, shape }, read) => {
-        const tensor = kept.get(name);
-        if (tensor === undefined) throw new Error(`The checkpoint holds ${name}, which this run does not train.`);
+        const tensor = checkpointed.get(name);
+        if (tensor === undefined) throw new Error(`The checkpoint has ${name}, which this run does not train.`);
         if (dtype !== tensor.dtype || !sameShape(shape, tensor.shape)) {
           const trained = describeType(tensor.dtype, tensor.shape);
-          throw new Error(`The checkpoint's ${name} is ${describeType(dtype, shape)}, this run trains ${trained}.`);
+          throw new Error(`The checkpoint's ${name} is ${describeType(dtype, shape)}, but this run trains ${trained}.`);
         }
         const bytes = await read();
         tensor.write(new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4));

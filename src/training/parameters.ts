@@ -1,4 +1,4 @@
-/** The model's parameters on the device: one copy, which training, evaluation and generation share. */
+/** The model's parameters on the device: training, evaluation and generation share one copy. */
 
 import type { ParameterSpec } from "../artifacts/contract.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
@@ -9,11 +9,10 @@ import { createRandom } from "../tensor/random.ts";
 export type ParameterTensors = ReadonlyMap<string, DeviceTensor>;
 
 /**
- * First values of every adapter parameter in `specs`, drawn in the order of `specs` from one seeded generator.
+ * Start values of every adapter parameter in `specs`, drawn in the order of `specs` from one seeded generator.
  *
- * As PEFT does: A [rank, in_features] is `kaiming_uniform_(a = √5)`, whose bound is √(2 / (1 + a²)) · √(3 / fan_in)
- * = 1 / √in_features, so uniform in [−1/√in, 1/√in); B is zero, so that the adapted model starts as the base model
- * (He et al. 2015; Hu et al. 2021).
+ * As in PEFT, A [rank, in_features] is `kaiming_uniform_(a = √5)`: uniform with bound √(2 / (1 + a²)) · √(3 / fan_in)
+ * = 1 / √in_features. B is zero, so training starts at the base model (He et al. 2015; Hu et al. 2021).
  */
 export function initialAdapter(specs: readonly ParameterSpec[], seed: number): Map<string, Float32Array<ArrayBuffer>> {
   const random = createRandom(seed);
@@ -30,18 +29,18 @@ export function initialAdapter(specs: readonly ParameterSpec[], seed: number): M
   return values;
 }
 
-/** A parameter out of the model's files; `read` gives a tensor of them as float32. Throws where it is an adapter's. */
+/** Reads a parameter from the model's files; `read` returns a tensor as float32. Throws for a parameter of an adapter. */
 export async function readParameter(
   { name, source }: ParameterSpec,
   read: (tensor: string) => Promise<Float32Array<ArrayBuffer>>,
 ): Promise<Float32Array<ArrayBuffer>> {
   if (source.kind === "checkpoint") return source.tensor.toParameter(await read(source.tensor.name));
-  throw new Error(`Parameter ${name} is an adapter's, and the model's files do not hold it.`);
+  throw new Error(`Parameter ${name} belongs to an adapter; the model's files do not contain it.`);
 }
 
 /**
- * Puts `specs` on the device, one tensor at a time, so that a model never lies whole in JavaScript's memory. Throws,
- * with nothing left behind, when a value is missing or has the wrong number of elements.
+ * Uploads `specs` to the device one tensor at a time, so that JavaScript never has the whole model in memory. Throws when a
+ * value is missing or has the wrong number of elements; then nothing stays on the device.
  */
 export async function uploadParameters(
   runtime: Pick<Runtime, "tensor">,
@@ -57,7 +56,7 @@ export async function uploadParameters(
         throw new Error(`Parameter ${name} has no value: it is in neither the model nor the adapter.`);
       if (data.length !== sizeOf(shape)) {
         throw new Error(
-          `Parameter ${name} has ${data.length} values, but the model wants ${describeType(storage, shape)}.`,
+          `Parameter ${name} has ${data.length} values, but the model needs ${describeType(storage, shape)}.`,
         );
       }
       tensors.set(name, runtime.tensor(name, storage, shape, data));

@@ -1,14 +1,14 @@
-/** What computes a run: the loop and its step ask a program for sums and updates, and do not know its sessions. */
+/** The computation of a run: the loop calls a program for sums and updates, and does not know its sessions. */
 
 import type { Batch, BatchShape } from "../batching/batch.ts";
 import type { RestoreTensor } from "../storage/checkpoints.ts";
 import type { TensorSource } from "../storage/writeCheckpoint.ts";
 
-/** Computes losses with the weights as they are at each call. Throws what a session's run throws. */
+/** Computes losses with the current weights. Throws the errors of a session's run. */
 export interface EvaluationProgram {
   /** Σ w·CE over the batch's supervised positions. */
   lossSum(batch: Batch): Promise<number>;
-  /** Cross-entropy −log P(target) of each supervised position, without its weight, in the order of `supervisedIndex`. */
+  /** Cross-entropy −log P(target) of each supervised position, loss weight not applied, in the order of `supervisedIndex`. */
   tokenLosses(batch: Batch): Promise<Float32Array>;
 }
 
@@ -17,31 +17,30 @@ export interface Update {
   /** t of the bias corrections 1 − βᵗ, from 1. */
   readonly t: number;
   readonly learningRate: number;
-  /** Of the micro-batches since the last reset, added up: it divides the gradient sums, or 1 does where it is less. */
+  /** Sum of the micro-batches' denominators since the last reset; gradient sums are divided by max(denominator, 1). */
   readonly denominator: number;
 }
 
-/** Computes gradients and updates of the trained parameters, which it holds with accumulators and moments. */
+/** Computes gradients and updates of the trained parameters; it owns their accumulators and moments. */
 export interface TrainingProgram extends EvaluationProgram {
-  /** Builds the sessions that a step over batches of these shapes needs, so that the step's time is that of computing alone. */
+  /** Builds the sessions for batches of these shapes, so that the time of a step does not include that. */
   prepare(shapes: readonly BatchShape[]): Promise<void>;
-  /** Adds the gradient sums of one micro-batch to the accumulators, or replaces them where `reset`; lossSum is its Σ w·CE. */
+  /** Adds the gradient sums of one micro-batch to the accumulators, or overwrites them with `reset`. `lossSum` is Σ w·CE. */
   microBatch(batch: Batch, reset: boolean): Promise<{ readonly lossSum: number }>;
   /**
-   * Updates the trained parameters and moments in place. The norm is that of the mean gradient before clipping; where it is
-   * not finite, parameters and moments stay as they were.
+   * Updates the trained parameters and moments in place. Returns the norm of the mean gradient before clipping; when it is not
+   * finite, parameters and moments do not change.
    */
   update(update: Update): Promise<{ readonly gradientNorm: number }>;
-  /** What a checkpoint holds: trained parameters and moments, each read from the device when its turn comes. */
+  /** The tensors of a checkpoint: trained parameters and moments, each read from the device on demand. */
   tensors(): readonly TensorSource[];
   /**
-   * Goes back to a checkpoint: `load` is given a function that takes its tensors in turn (`Checkpoints.load` of storage/
-   * wants just this), and its result is passed on. Throws when the tensors are not those of this model and method; the
-   * program is then not to be used.
+   * Restores a checkpoint. `load` gets a function that accepts one tensor after the other, as `Checkpoints.load` of storage/
+   * needs it; its result is returned. Throws when the tensors do not match this model and method; the program is then unusable.
    */
   restore<T>(load: (restore: RestoreTensor) => Promise<T>): Promise<T>;
-  /** Sets all moments to 0, as they are at the beginning; the next update is then the first: t = 1. */
+  /** Sets all moments to 0 for a new start; the next update must then have t = 1. */
   forget(): void;
-  /** Frees accumulators and moments; the parameters belong to the caller. */
+  /** Frees accumulators and moments; the caller frees the parameters. */
   dispose(): void;
 }

@@ -1,23 +1,22 @@
-/** How long a run is and which learning rate each of its steps takes. */
+/** The number of steps of a stage, and the learning rate of each step. */
 
 import type { RunStage, Slowdown } from "../run/record.ts";
 import type { Stage } from "../run/stage.ts";
 
 /**
- * Optimizer steps of a stage: its `steps` when set, else `epochs` passes of `stepsPerEpoch` steps, rounded to the
- * nearest step; at least 1.
+ * Optimizer steps of a stage: its `steps` if not null, else `epochs` · `stepsPerEpoch`, rounded to a whole number; at least 1.
  */
 export function plannedSteps({ epochs, steps }: Pick<Stage, "epochs" | "steps">, stepsPerEpoch: number): number {
   return Math.max(1, steps ?? Math.round(epochs * stepsPerEpoch));
 }
 
-/** What decides the rate within a stage. */
+/** The settings that determine the rate within a stage. */
 export type Pace = Pick<Stage, "learningRate" | "schedule" | "warmupRatio">;
 
 /**
  * Learning rate of step s = 1 … `totalSteps`. With W = ⌈warmupRatio · totalSteps⌉ warm-up steps:
  *
- * - s ≤ W: peak · s / (W + 1), so that the first step already learns and the peak is reached once, at s = W + 1;
+ * - s ≤ W: peak · s / (W + 1), so the first step has a rate above 0 and s = W + 1 has the peak;
  * - after that, with progress p = (s − 1 − W) / (totalSteps − W) in [0, 1):
  *   cosine peak · (1 + cos πp) / 2, linear peak · (1 − p), constant peak.
  *
@@ -45,8 +44,8 @@ export function learningRateAt(pace: Pace, step: number, totalSteps: number): nu
 }
 
 /**
- * Learning rate of step s = 1 … of a run: each stage warms up and decays by itself, over its own planned steps and to its own
- * peak. Models learn a new stage better when the rate is raised again for it (Gupta et al., 2023; Ibrahim et al., 2024).
+ * Learning rate of step s = 1 … of a run. Each stage warms up to its own peak and decays over its own steps, because a model
+ * learns new data better after the rate rises again (Gupta et al., 2023; Ibrahim et al., 2024).
  */
 export function learningRateOf(
   paces: readonly Pace[],
@@ -62,7 +61,7 @@ export function learningRateOf(
   throw new RangeError(`There is no learning rate for step ${step}: the stages have ${before} steps.`);
 }
 
-/** What a step's rate is multiplied by after the slowdowns before it. */
+/** The product of the factors of all slowdowns before a step. */
 export function slowedBy(slowdowns: readonly Slowdown[], step: number): number {
   return slowdowns.reduce((product, { fromStep, factor }) => (step > fromStep ? product * factor : product), 1);
 }

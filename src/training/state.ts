@@ -1,75 +1,75 @@
-/** Where a run stands, as plain JSON: beside the trained tensors, all that decides what comes next. */
+/** The state of a run as plain JSON: together with the trained tensors it determines all later steps. */
 
 import * as v from "valibot";
 import type { OrderState } from "../batching/stages.ts";
 import { type Curves, columnsOf, extended, noProgress, progressOf, type RunProgress, stepsOf } from "../run/curves.ts";
 import { Count } from "../run/fields.ts";
 import { type HeldOutSet, lossOn } from "../run/heldOut.ts";
-import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
-import { curveSchemas, MomentsSchema, ProgressSchema, seenSchemas } from "../run/metrics.ts";
+import type { EvaluationMetrics, Sample, Snapshot, StepMetrics } from "../run/metrics.ts";
+import { curveSchemas, ProgressSchema, SnapshotsSchema, seenSchemas } from "../run/metrics.ts";
 import { migrateState } from "../run/migrate.ts";
 import { readAs } from "../run/problem.ts";
 
 export interface LoopState {
-  /** Steps done, those without a supervised token included. */
+  /** Number of finished steps, those without a supervised token included. */
   readonly step: number;
-  /** Optimizer updates done in the present stage: t of the next bias correction 1 − βᵗ, less one. */
+  /** Optimizer updates in the current stage: t − 1 of the next bias correction 1 − βᵗ. */
   readonly updates: number;
-  /** From which the next step's batches are drawn. */
+  /** The order state from which the next step's batches are drawn. */
   readonly sampler: OrderState;
   /** Seconds spent in training steps. */
   readonly seconds: number;
-  /** How far the curves go: they are kept apart, and a state has the first so many points of them. */
+  /** Summaries of the curves, which are stored separately; they give the number of points that belong to this state. */
   readonly progress: RunProgress;
-  /** The evaluation with the lowest loss on the run's set; step 0 is the base model, any other has a checkpoint. */
+  /** The evaluation with the lowest loss on the run's best set. Step 0 is the base model; every other step has a checkpoint. */
   readonly best: EvaluationMetrics | null;
-  /** What patience waits for; null before a validation that counts, and without patience. */
+  /** The progress of early stopping; null before the first validation that counts, and without patience. */
   readonly waiting: Waiting | null;
   readonly samples: readonly Sample[];
   /** At most `mostMoments`. */
-  readonly moments: readonly Moment[];
+  readonly moments: readonly Snapshot[];
 }
 
-/** When a run ends early. */
+/** The condition for early stopping. */
 export interface Patience {
-  /** Validations in a row without improvement. */
+  /** Number of consecutive validations without improvement that ends the run. */
   readonly validations: number;
-  /** Those before this step do not count: they are of an earlier stage. */
+  /** Validations before this step belong to an earlier stage and do not count. */
   readonly from: number;
-  /** The set whose loss is to fall; null is everything held out. */
+  /** The held-out set whose loss must fall; null is all held-out rows. */
   readonly set: HeldOutSet | null;
 }
 
-/** The best validation of those that count for patience, and how many came after it. */
+/** The best validation that counts for patience, and the number of validations after it. */
 export interface Waiting {
   readonly step: number;
   readonly loss: number;
   readonly validations: number;
 }
 
-/** Looks at the model that are kept, however long the run. */
-const mostMoments = 60;
+/** Largest number of snapshots in a run, however long it is. */
+const mostSnapshots = 60;
 
 /**
- * With one moment more. Of too many, the one goes without which the gap is least, so that those kept stay spread over the
- * whole run; the first and the newest always stay.
+ * Adds a snapshot. Above the limit it removes the one whose neighbours are closest, so that the rest stay spread over the run;
+ * the first and the newest always stay.
  */
-export function withMoment(moments: readonly Moment[], moment: Moment): readonly Moment[] {
-  const all = [...moments, moment];
-  if (all.length <= mostMoments) return all;
+export function withSnapshot(snapshots: readonly Snapshot[], snapshot: Snapshot): readonly Snapshot[] {
+  const all = [...snapshots, snapshot];
+  if (all.length <= mostSnapshots) return all;
   const gap = (i: number) => (all[i + 1]?.step ?? 0) - (all[i - 1]?.step ?? 0);
   let least = 1;
   for (let i = 2; i < all.length - 1; i++) if (gap(i) < gap(least)) least = i;
   return all.toSpliced(least, 1);
 }
 
-/** After a step. */
+/** The state after a step. */
 export function withStep(state: LoopState, metrics: StepMetrics): LoopState {
   const progress = { ...state.progress, steps: extended(state.progress.steps, metrics) };
   return { ...state, progress, seconds: state.seconds + metrics.seconds };
 }
 
-/** After a validation, which is the best one where its loss on `set` is lower than any before; null is everything held out. */
+/** The state after a validation, which becomes `best` when its loss on `set` (null: all held-out rows) is the lowest so far. */
 export function withEvaluation(
   state: LoopState,
   found: EvaluationMetrics,
@@ -88,7 +88,7 @@ function waitingAfter(before: Waiting | null, found: EvaluationMetrics, { from, 
   return { ...before, validations: before.validations + 1 };
 }
 
-/** The state of a run that has not begun. */
+/** The state of a new run. */
 export function initialState(sampler: OrderState): LoopState {
   return {
     step: 0,
@@ -116,7 +116,7 @@ const members = {
     stages: Count,
   }),
   ...seenSchemas,
-  moments: v.optional(MomentsSchema, []),
+  moments: v.optional(SnapshotsSchema, []),
 };
 const Apart = v.object({
   ...members,
@@ -126,18 +126,18 @@ const Apart = v.object({
 });
 const Whole = v.object({ ...members, ...curveSchemas });
 
-/** A state as it was read, with the curves up to it where it held them itself. */
+/** A state that was read, with its curves; null when they are stored separately. */
 export interface ReadState {
   readonly state: LoopState;
   readonly curves: Curves | null;
 }
 
 /**
- * Reads what a checkpoint kept; states of version 1, and those of run files, hold their curves (`wholeState`). `patience` is
- * that of the run. Throws an Error naming the field that is not as it should be.
+ * Reads the state of a checkpoint. States of version 1 and of run files contain their curves (`wholeState`). `patience` is the
+ * run's. Throws an Error with the name of the wrong field.
  */
-export function readState(kept: unknown, patience: Patience | null): ReadState {
-  const json = migrateState(kept);
+export function readState(stored: unknown, patience: Patience | null): ReadState {
+  const json = migrateState(stored);
   if (typeof json !== "object" || json === null || !("metrics" in json)) {
     return { state: parsed(Apart, json), curves: null };
   }
@@ -151,7 +151,7 @@ export function readState(kept: unknown, patience: Patience | null): ReadState {
   return { state, curves: { steps: columnsOf(metrics), evaluations } };
 }
 
-/** The state with its curves as plain lists: all that a file of one checkpoint needs. */
+/** The state with its curves as plain lists, so that a file with one checkpoint is complete. */
 export function wholeState(state: object, { steps, evaluations }: Curves): object {
   return { ...state, metrics: stepsOf(steps), evaluations };
 }
@@ -159,5 +159,5 @@ export function wholeState(state: object, { steps, evaluations }: Curves): objec
 function parsed<T>(schema: v.GenericSchema<unknown, T>, json: unknown): T {
   const { output, problem } = readAs(schema, json);
   if (problem === null) return output;
-  throw new Error(`The checkpoint's training state cannot be read: ${problem}. Go on from another checkpoint.`);
+  throw new Error(`The checkpoint's training state cannot be read: ${problem}. Resume from another checkpoint.`);
 }

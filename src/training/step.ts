@@ -1,14 +1,14 @@
-/** One optimizer step: the program sums micro-batches, the sums are divided once, and numbers that are not finite stop it. */
+/** One optimizer step: sums over micro-batches, divided once; numbers that are not finite stop the step. */
 
 import type { Batch, RowOrigin } from "../batching/batch.ts";
 import { NonFiniteError } from "./nonFinite.ts";
 import type { TrainingProgram } from "./program.ts";
 
-/** One optimizer step to take. */
+/** The inputs of one optimizer step. */
 export interface StepRequest {
-  /** From 1; names the step in errors. */
+  /** From 1; appears in error messages. */
   readonly step: number;
-  /** Updates done before this one: t − 1 of the bias corrections 1 − βᵗ. Empty steps do not count. */
+  /** Number of updates before this one: t − 1 of the bias corrections 1 − βᵗ. Empty steps do not count. */
   readonly updates: number;
   readonly batches: readonly Batch[];
   readonly learningRate: number;
@@ -25,19 +25,19 @@ export type StepOutcome =
       readonly supervisedTokens: number;
       readonly examples: number;
     }
-  /** No micro-batch had a supervised token: nothing was computed or changed. */
+  /** No micro-batch had a supervised token; nothing was computed or changed. */
   | { readonly kind: "empty" }
-  /** Left between two micro-batches: nothing was changed, the gradient so far is dropped. */
+  /** Interrupted between two micro-batches; nothing was changed, and the partial gradient is dropped. */
   | { readonly kind: "interrupted" };
 
-/** Builds the sessions that a step over these batches needs; batches without a supervised token need none. */
+/** Builds the sessions for a step over these batches; batches without supervised tokens need none. */
 export function prepareStep(program: Pick<TrainingProgram, "prepare">, batches: readonly Batch[]): Promise<void> {
   return program.prepare(batches.filter(({ supervised }) => supervised > 0).map(({ shape }) => shape));
 }
 
 /**
- * Takes one optimizer step; `interrupted` is asked before each micro-batch. Throws `NonFiniteError`, with parameters and
- * moments as they were before the step.
+ * Takes one optimizer step and calls `interrupted` before each micro-batch. Throws `NonFiniteError`; parameters and moments
+ * are then unchanged.
  */
 export async function takeStep(
   program: Pick<TrainingProgram, "microBatch" | "update">,

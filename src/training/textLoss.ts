@@ -1,4 +1,4 @@
-/** How well a model still predicts general text: what fine-tuning forgets shows here. */
+/** The loss of a model on general text, which shows how much fine-tuning made it forget. */
 
 import type { TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
@@ -15,17 +15,17 @@ export interface TextLossParts {
 
 export interface TextLossOptions {
   readonly signal?: AbortSignal;
-  /** Batches gone through, of how many. */
+  /** Called with the number of evaluated batches and of all batches. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Texts that are evaluated at once. */
+/** Texts per batch. */
 const batchSize = 8;
 
 /**
- * Mean cross-entropy per token in nats over all texts: Σ CE / tokens, over every token of each text but its first. `texts`
- * are token ids as plain text is trained on. Cuts each at the model's context. Null when no text has a token to predict.
- * Throws the signal's reason.
+ * Mean cross-entropy per token in nats over all texts: Σ CE / tokens. `texts` are token ids as plain text is trained on; every
+ * token counts but the first. Texts are cut at the context length. Null when no text has a token to predict. Throws the
+ * signal's reason.
  */
 export async function textLoss(
   texts: readonly Int32Array[],
@@ -49,7 +49,7 @@ export async function textLoss(
 }
 
 function exampleOf(ids: Int32Array, row: number): TokenizedExample {
-  // Nothing predicts the first token; where the model opens with BOS, that is the one.
+  // Nothing predicts the first token, which is BOS for models that have it.
   const mask = new Uint8Array(ids.length).fill(1, 1);
   const origin = { source: 0, name: "general text", row, line: row + 1 };
   return { origin, ids, mask, weights: new Float32Array(ids.length).fill(1) };

@@ -1,4 +1,4 @@
-/** The program whose forward and backward are one graph: one training session and one eval session per batch shape. */
+/** A program whose forward and backward form one graph: one training session and one eval session per batch shape. */
 
 import {
   type Artifact,
@@ -22,14 +22,14 @@ import type { EvaluationProgram, TrainingProgram } from "./program.ts";
 
 export interface WholeGraphParts {
   readonly runtime: Pick<Runtime, "tensor" | "session" | "prepare">;
-  /** Every parameter of the model and its adapter, as `uploadParameters` gives them; the caller keeps and frees them. */
+  /** Every parameter of the model and its adapter, from `uploadParameters`; the caller frees them. */
   readonly parameters: ParameterTensors;
   readonly specs: readonly ParameterSpec[];
   readonly artifacts: RunArtifacts;
   readonly recipe: Pick<Recipe, "beta1" | "beta2" | "maxGradNorm">;
 }
 
-/** Evaluates with one graph; `evaluation` gives the eval artifact of a shape. */
+/** Evaluates with one graph; `evaluation` returns the eval artifact of a shape. */
 export function createWholeGraphEvaluation(
   runtime: Pick<Runtime, "session">,
   parameters: ParameterTensors,
@@ -55,8 +55,8 @@ export function createWholeGraphEvaluation(
 }
 
 /**
- * Trains with one graph, from zero moments; only trainable parameters get accumulators and moments. Throws, with nothing left
- * on the device, when there is none or one has no tensor.
+ * Trains with one graph, from zero moments. Throws when no parameter is trainable or one has no tensor; then no accumulator or
+ * moment stays on the device.
  */
 export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe }: WholeGraphParts): TrainingProgram {
   const { bindings, ...state } = createOptimizerState(runtime, parameters, specs);
@@ -80,7 +80,7 @@ export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe
         feeds[lazyResetGrad] = { dtype: "bool", shape: [1], data: Uint8Array.of(reset ? 1 : 0) };
       } else if (!reset) {
         throw new Error(
-          `${artifact.key} replaces the gradients of the micro-batch before; compile it as one that accumulates.`,
+          `${artifact.key} overwrites the gradients of the earlier micro-batch; compile it with accumulation.`,
         );
       }
       return { lossSum: scalarOf(await session.run(feeds, outputs), lossSum) };

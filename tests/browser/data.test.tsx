@@ -69,7 +69,7 @@ test("a source that the run goes over too often is told, in its card and in the 
   const hone = await openWithData();
   await enter("Data");
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("All checks passed");
-  const warning = /^The run goes over .* 5 times\. After about 4 passes .* add rows\.$/;
+  const warning = /^The run makes 5 passes over .*\. After about 4 passes .* add rows\.$/;
   await expect.element(data.getByText(warning)).not.toBeInTheDocument();
   hone.recipe.enter("epochs", "5");
   await expect.element(data.getByText(warning)).toBeVisible();

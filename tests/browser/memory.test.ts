@@ -1,6 +1,6 @@
 /**
  * The memory that a budget predicts. Oracle: what the device held at the most while the run's steps were taken, counted beneath
- * ONNX Runtime; on WebGPU at the browser's own prototypes, apart from the count in src/runtime/held.ts.
+ * ONNX Runtime; on WebGPU at the browser's own prototypes, apart from the count in src/runtime/memoryUse.ts.
  */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -17,7 +17,7 @@ const setting = {
   change: { rows: 1, length: 32, layers: 2 },
   accumulation: 1,
   lengths: [],
-  looks: false,
+  evaluates: false,
   once: false,
 } as const satisfies Omit<Setting, "provider">;
 

@@ -5,11 +5,11 @@ import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { wholeSource } from "../../src/run/source.ts";
 import { bytes } from "../../src/ui/format.ts";
+import { copyStorage, putStorage, type StorageCopy } from "../support/browserStorage.ts";
 import { stepTaken } from "../support/engineHere.ts";
 import { type HubModels, sha } from "../support/hub.ts";
 import { playHub } from "../support/hubInPage.ts";
 import { colourRows, keepRows } from "../support/kept.ts";
-import { copyKept, type Kept, putKept } from "../support/keptBrowser.ts";
 import { recipeOf } from "../support/recipe.ts";
 import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 import { asFiles, sizedModel, tinyConfig, tinyModel } from "../support/tinyLlama.ts";
@@ -36,20 +36,20 @@ const piece = 4 * 2 ** 20;
 
 /** What a browser keeps that has never seen a model, fetched one, left another half-way, or trained on its own. */
 interface Browsers {
-  readonly fetched: { readonly kept: Kept; readonly hash: string };
-  readonly half: Kept;
-  readonly own: { readonly kept: Kept; readonly hash: string };
+  readonly fetched: { readonly kept: StorageCopy; readonly hash: string };
+  readonly half: StorageCopy;
+  readonly own: { readonly kept: StorageCopy; readonly hash: string };
 }
 
 const browsers = eachOnAPage(async (here): Promise<Browsers> => {
   const { engine } = here;
-  const empty = await copyKept();
+  const empty = await copyStorage();
   const hub = playHub(models);
   const source = (id: string) => ({ kind: "hub" as const, id, revision: sha, folder: "" });
   const { hash } = await engine.openModel(source("owner/small"));
-  const fetched = { kept: await copyKept(), hash };
+  const fetched = { kept: await copyStorage(), hash };
 
-  await putKept(empty);
+  await putStorage(empty);
   const cut = new AbortController();
   hub.limit = hub.sent + 1.5 * piece;
   const fetching = engine.openModel(source("owner/half"), cut.signal).catch(() => undefined);
@@ -57,9 +57,9 @@ const browsers = eachOnAPage(async (here): Promise<Browsers> => {
   await vi.waitFor(async () => expect((await engine.listFetches())[0]?.fetched).toBeGreaterThanOrEqual(piece));
   cut.abort();
   await fetching;
-  const half = await copyKept();
+  const half = await copyStorage();
 
-  await putKept(empty);
+  await putStorage(empty);
   vi.restoreAllMocks();
   const own = { ...tinyModel(), "chat_template.jinja": template };
   const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(own), name: "tiny" });
@@ -69,8 +69,8 @@ const browsers = eachOnAPage(async (here): Promise<Browsers> => {
   await stepTaken(here, 1);
   await engine.pauseRun();
   await run;
-  const ownKept = { kept: await copyKept(), hash: modelHash };
-  await putKept(empty);
+  const ownKept = { kept: await copyStorage(), hash: modelHash };
+  await putStorage(empty);
   return { fetched, half, own: ownKept };
 });
 
@@ -147,7 +147,7 @@ test("a fetch that is stopped stays as unfinished, and goes on where it stopped"
 });
 
 test("what an earlier visit left unfinished is listed, and can be discarded after a question", async () => {
-  await putKept(browsers().half);
+  await putStorage(browsers().half);
   await open();
   await expect.element(keptHere).toHaveTextContent(`${bytes(piece)} of ${size} fetched`);
   await keptHere.getByRole("button", { name: "Discard owner/half" }).click();
@@ -194,7 +194,7 @@ test("the catalogue names size and need, and looks a model up by keyboard", asyn
 
 test("a model that is kept already is used instead of fetched", async () => {
   const { hash, kept } = browsers().fetched;
-  await putKept(kept);
+  await putStorage(kept);
   await open();
   await lookUp("owner/small");
   await fromHub.getByRole("button", { name: "Use the saved model" }).click();
@@ -203,7 +203,7 @@ test("a model that is kept already is used instead of fetched", async () => {
 
 test("details name shape, tokens, template and the whole hash; removing asks, and names the runs it would cost", async () => {
   const { hash, kept } = browsers().own;
-  await putKept(kept);
+  await putStorage(kept);
   await open();
   await chosen.selectOptions(hash);
   const panel = region("Chosen model");
@@ -239,7 +239,7 @@ test("files are chosen or dropped; what is wrong with them stands beside the but
 });
 
 test.each(["light", "dark"])("has no violation of accessibility in %s, on a phone and on a screen", async (scheme) => {
-  await putKept(browsers().half);
+  await putStorage(browsers().half);
   const { hone } = await open();
   await hone.model.open({ kind: "files", files: asFiles(tinyModel()), name: "tiny" });
   document.documentElement.dataset.mantineColorScheme = scheme;

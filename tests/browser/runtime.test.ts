@@ -217,7 +217,7 @@ describe("webgpu", () => {
       expect(failure).toBeInstanceOf(RunError);
       expect(String(failure)).toMatch(/The optimizer artifact directUpdate 3 failed: .*WebGPU validation failed/);
       expect(await p.read()).toEqual(Float32Array.of(1, 2, 3));
-      await expect(session.run({ p, g: floats(1, 1, 1) })).rejects.toThrow(/has been released; ask for a new one/);
+      await expect(session.run({ p, g: floats(1, 1, 1) })).rejects.toThrow(/has been released; request a new one/);
       const again = await runtime.session(artifact);
       expect(await again.run({ p, g: floats(1, 1, 1) })).toEqual({ "p.out": floats(0, 1, 2) });
     }));
@@ -243,7 +243,7 @@ describe("webgpu", () => {
       const limit = newestDevice().limits.maxBufferSize;
       const over = limit / 4 + 1;
       expect(() => runtime.tensor("logits", "float32", [over])).toThrow(
-        `Tensor logits, float32[${over}], takes ${over * 4} bytes and this device allows ${limit} in one tensor; lower`,
+        `Tensor logits, float32[${over}], takes ${over * 4} bytes, but this device allows ${limit} per tensor; lower`,
       );
       expect(runtime.memory().tensors).toBe(0);
     }));

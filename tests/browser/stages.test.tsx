@@ -7,8 +7,8 @@ import type { Curves } from "../../src/run/curves.ts";
 import { wholeSource } from "../../src/run/source.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { figure } from "../../src/ui/format.ts";
+import { copyStorage, putStorage, type StorageCopy } from "../support/browserStorage.ts";
 import { keepBasics, keepRows } from "../support/kept.ts";
-import { copyKept, type Kept, putKept } from "../support/keptBrowser.ts";
 import { recipeOf } from "../support/recipe.ts";
 import { closePage, eachOnAPage, enter, openStudio } from "../support/studio.tsx";
 
@@ -16,7 +16,7 @@ import { closePage, eachOnAPage, enter, openStudio } from "../support/studio.tsx
 const steps = { text: 18, chats: 10 };
 
 interface Place extends Pick<Curves, "evaluations"> {
-  readonly kept: Kept;
+  readonly kept: StorageCopy;
 }
 
 const kept = eachOnAPage(async (here) => {
@@ -42,7 +42,7 @@ const kept = eachOnAPage(async (here) => {
   let run = await engine.startRun({ name: "in stages", modelHash: model.hash, sources, recipe });
   while (run.status === "paused") {
     const { evaluations } = await engine.curvesOf(run.id);
-    places.set(run.step, { evaluations, kept: await copyKept() });
+    places.set(run.step, { evaluations, kept: await copyStorage() });
     run = await engine.resumeRun(run.id);
   }
   return { model, source, text, places, run };
@@ -93,7 +93,7 @@ test.each([
 ])("after step %i the panel says %s", async (step, words) => {
   const place = kept().places.get(step);
   if (!place) throw new Error(`The run was not paused after step ${step}.`);
-  await putKept(place.kept);
+  await putStorage(place.kept);
   await openBoth();
   await enter("Train");
   await expect.element(page.getByTestId("place")).toHaveTextContent(words);

@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { wholeSource } from "../../src/run/source.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { copyStorage, putStorage } from "../support/browserStorage.ts";
 import { stepTaken } from "../support/engineHere.ts";
 import { colourRows, keepBasics } from "../support/kept.ts";
-import { copyKept, putKept } from "../support/keptBrowser.ts";
 import { recipeOf } from "../support/recipe.ts";
 import { openServices } from "../support/services.ts";
 import { closePage, eachOnAPage, enter, openPage, openStudio } from "../support/studio.tsx";
@@ -21,7 +21,7 @@ const kept = eachOnAPage(async (here) => {
   const sources = [wholeSource(basics.source.hash)];
   const run = here.engine.startRun({ name: "left alone", modelHash: basics.model.hash, sources, recipe });
   await stepTaken(here, 20);
-  const killed = await copyKept();
+  const killed = await copyStorage();
   await here.engine.cancelRun();
   await here.engine.deleteRun((await run).id);
   return { ...basics, killed };
@@ -76,7 +76,7 @@ test("a refused value stays as typed, is explained at its field, and is not sent
 });
 
 test("a run that a dead tab left is paused with the reason, resumes, pauses and resumes", async () => {
-  await putKept(kept().killed);
+  await putStorage(kept().killed);
   await openStudio();
   await enter("Train");
   const status = page.getByTestId("run-status");

@@ -6,8 +6,8 @@ import { wholeSource } from "../../src/run/source.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { createHone } from "../../src/store/hone.ts";
 import { demoData } from "../../src/store/seedling.ts";
+import { copyStorage, putStorage } from "../support/browserStorage.ts";
 import { keepBasics } from "../support/kept.ts";
-import { copyKept, putKept } from "../support/keptBrowser.ts";
 import { recipeOf } from "../support/recipe.ts";
 import { openServices, refuse, type Services, type Stubs } from "../support/services.ts";
 import { eachOnAPage } from "../support/studio.tsx";
@@ -15,16 +15,16 @@ import { eachOnAPage } from "../support/studio.tsx";
 /** What browsers keep that brought something of their own. */
 const others = eachOnAPage(async (here) => {
   const { engine, data } = here;
-  const empty = await copyKept();
+  const empty = await copyStorage();
   const { model, source } = await keepBasics(here);
   const recipe = recipeOf("lora", { steps: 1, maxLength: 64, accumulation: 1, samplePrompts: 0, watchEvery: null });
   const request = { name: "a run", modelHash: model.hash, sources: [wholeSource(source.hash)], recipe };
   const { id } = await engine.startRun(request);
-  const all = await copyKept();
+  const all = await copyStorage();
   const without = async (...removals: readonly (() => Promise<void>)[]) => {
-    await putKept(all);
+    await putStorage(all);
     for (const remove of removals) await remove();
-    return copyKept();
+    return copyStorage();
   };
   const noModel = () => engine.deleteModel(model.hash);
   const noData = () => data.delete(source.hash);
@@ -34,7 +34,7 @@ const others = eachOnAPage(async (here) => {
     data: await without(noModel, noRun),
     run: await without(noModel, noData),
   };
-  await putKept(empty);
+  await putStorage(empty);
   return made;
 });
 
@@ -80,13 +80,13 @@ test("a first visit opens Seedling and its data", async () => {
 
 test("who removed what was opened is not given it again, and who kept it has it from storage", async () => {
   const first = await visit();
-  const kept = await copyKept();
+  const kept = await copyStorage();
   await first.hone.model.remove(first.model.selected ?? "");
   first.hone.data.choose(first.data.chosen[0]?.hash ?? "", false);
   expect(await visit()).toMatchObject({ name: null, chosen: [], welcome: { done: true } });
 
   localStorage.clear();
-  await putKept(kept);
+  await putStorage(kept);
   asked.length = 0;
   expect(await visit()).toMatchObject({ name: "Seedling", chosen: [demoData], model: { failure: null } });
   // The rows are small, and are read anew.
@@ -94,7 +94,7 @@ test("who removed what was opened is not given it again, and who kept it has it 
 });
 
 test.each(["model", "data", "run"] as const)("who brought a %s before is given nothing", async (what) => {
-  await putKept(others()[what]);
+  await putStorage(others()[what]);
   expect(await visit()).toMatchObject({ name: null, chosen: [], welcome: { settled: true, done: false } });
   expect(asked).toEqual([]);
 });

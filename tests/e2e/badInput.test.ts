@@ -206,7 +206,7 @@ test("numbers that leave the finite range end the run with the step, the rows an
   await waitForRun(page, ["failed"]);
   const alert = region(page, "Training").getByRole("alert");
   expect(await alert.textContent()).toMatch(
-    /The loss of step 1 is (NaN|Infinity)\. .*take one ten times lower.*these rows of the dataset: (good\.jsonl line \d+(, |\.)){4}/,
+    /The loss of step 1 is (NaN|Infinity)\. .*make it ten times lower.*these rows of the dataset: (good\.jsonl line \d+(, |\.)){4}/,
   );
   // The run is kept with its reason, and another can begin.
   await enterStep(page, "Runs");

@@ -7,11 +7,11 @@ import { expect, inject, onTestFinished, test } from "vitest";
 import { servePlain } from "../../scripts/harness/plainHost.ts";
 import { serveBuilt } from "../../scripts/harness/serve.ts";
 import {
-  askBoth,
   downloadRecord,
   enterStep,
   fillRecipe,
   openStudio,
+  promptBoth,
   startTraining,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
@@ -56,7 +56,7 @@ async function trainAndAsk(page: Page): Promise<void> {
   await fillRecipe(page, { steps: "2", samplePrompts: "0" });
   await startTraining(page);
   await waitForRun(page, ["finished"]);
-  const { tuned } = await askBoth(page, "What is the capital of France?");
+  const { tuned } = await promptBoth(page, "What is the capital of France?");
   expect(tuned).toMatch(/\w/);
 }
 

@@ -6,7 +6,6 @@ import { unzipSync } from "fflate";
 import type { Page } from "playwright";
 import { expect, inject, onTestFinished, test } from "vitest";
 import {
-  askBoth,
   downloadRecord,
   enterStep,
   fillRecipe,
@@ -14,6 +13,7 @@ import {
   openModelFolder,
   openStudio,
   progressOf,
+  promptBoth,
   startTraining,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
@@ -147,7 +147,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   }
 
   await answerShortly(page);
-  const asked = await askBoth(page, question);
+  const asked = await promptBoth(page, question);
   for (const title of ["Base model", "Tuned model"]) {
     expect(await page.getByRole("region", { name: title }).textContent(), title).toMatch(/\d+ tokens?/);
   }
@@ -183,7 +183,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   expect(await taken.textContent()).toMatch(/is not in this browser\. Open it under Model/);
   await openModelFolder(other, folder);
   await answerShortly(other);
-  expect(await askBoth(other, question)).toEqual(asked);
+  expect(await promptBoth(other, question)).toEqual(asked);
   const again = await take(other, "Export the adapter");
   const weights = "adapter_model.safetensors";
   expect(adapter.files[weights]?.length).toBeGreaterThan(1000);

@@ -1,6 +1,6 @@
 /**
- * The optimizer artifact against AdamW written down as in the paper, tensor by tensor, both in float64: how tensors are joined
- * for an update must not show. The adapter has more tensors of one width than one Split may give.
+ * The optimizer artifact against the paper's AdamW, tensor by tensor, both in float64: grouping tensors must not change the
+ * result. The adapter has more tensors of one width than one Split can return.
  */
 
 import { expect, test } from "vitest";
@@ -21,7 +21,7 @@ const step = 3;
 
 const cases = methods.flatMap((method) => (["wasm", "webgpu"] as const).map((provider) => ({ method, provider })));
 
-test.each(cases)("$method.kind as $provider takes it", ({ method, provider }) => {
+test.each(cases)("$method.kind grouped for $provider", ({ method, provider }) => {
   const trained = parametersOf(model, method).filter(({ trainable }) => trainable);
   const random = createRandom(4);
   const drawn = (shape: readonly number[], positive: boolean) =>
@@ -62,9 +62,9 @@ test.each(cases)("$method.kind as $provider takes it", ({ method, provider }) =>
     close(
       name,
       g.map((_, i) => {
-        const kept = (dataOf(name)[i] as number) * (1 - scalars.learning_rate * settings.weightDecay);
+        const decayed = (dataOf(name)[i] as number) * (1 - scalars.learning_rate * settings.weightDecay);
         const denominator = Math.sqrt((v[i] as number) / corrections.bias_correction2) + settings.epsilon;
-        return kept - (scalars.learning_rate * ((m[i] as number) / corrections.bias_correction1)) / denominator;
+        return decayed - (scalars.learning_rate * ((m[i] as number) / corrections.bias_correction1)) / denominator;
       }),
     );
   }

@@ -1,6 +1,6 @@
 /**
- * What must not depend on how rows are put into batches. Oracle: the same rows, arranged otherwise. Tolerance 1e-6 on
- * values of the order of 1: float32 sums in another order.
+ * Results that must not depend on the arrangement of rows in batches. Oracle: the same rows in another arrangement. Tolerance
+ * 1e-6 on values of about 1: float32 sums in another order.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -142,7 +142,7 @@ describe.each(methods)("$kind", (method) => {
       expect(worst(values, apart.after.get(name)), name).toBeLessThanOrEqual(tolerance);
       moved = Math.max(moved, worst(values, together.before.get(name)));
     }
-    expect(moved).toBeGreaterThan(1e-4); // a step that changes nothing would agree with anything
+    expect(moved).toBeGreaterThan(1e-4); // A step without any change would also pass.
   });
 
   it("rows packed in one sequence and the same rows apart give the same loss and gradients", async () => {

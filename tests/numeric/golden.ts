@@ -1,4 +1,4 @@
-/** The format of a golden file: a batch, and what another implementation computed from it in float64. */
+/** The format of a golden file: a batch, and the float64 results of another implementation. */
 
 import * as v from "valibot";
 
@@ -30,7 +30,7 @@ const goldenSchema = v.object({
 export type Golden = v.InferOutput<typeof goldenSchema>;
 export type Trajectory = NonNullable<Golden["full"]>;
 
-/** Checks a golden file; throws an Error that names the field. */
+/** Checks a golden file; throws an Error with the name of the wrong field. */
 export function readGolden(json: unknown): Golden {
   const parsed = v.safeParse(goldenSchema, json);
   if (parsed.success) return parsed.output;

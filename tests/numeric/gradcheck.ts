@@ -1,8 +1,8 @@
 /**
- * Every gradient rule and every composite against central differences in float64 on the reference interpreter.
+ * Checks every gradient rule and composite against central differences in float64 on the reference interpreter.
  *
- * A row builds a graph; each float32 input is a variable. What it gives is contracted with a random direction, so that
- * a rule which mixes up its outputs cannot pass. Seeds are fixed.
+ * A row builds a graph; each float32 input is a variable. The outputs are contracted with a random direction, so that a rule
+ * which confuses its outputs fails. Seeds are fixed.
  */
 
 import { buildLoss } from "../../src/artifacts/compile.ts";
@@ -22,13 +22,13 @@ import { createRandom } from "../../src/tensor/random.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 
 export interface GradcheckRow {
-  /** The operators whose rules it checks; empty for composites. */
+  /** Operators whose rules the row checks; empty for composites. */
   readonly ops: readonly OpName[];
   readonly name: string;
   readonly build: (b: GraphBuilder) => Value;
-  /** Range of each variable; [-1, 1] where left out. Kept away from kinks and poles. */
+  /** Range of each variable, [-1, 1] by default; it must avoid kinks and poles. */
   readonly domain?: readonly [number, number];
-  /** Inputs that are given, not varied. */
+  /** Constant inputs. */
   readonly given?: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -247,15 +247,15 @@ const compositeRows: readonly GradcheckRow[] = [
 
 export const gradcheckRows: readonly GradcheckRow[] = [...opRows, ...compositeRows];
 
-/** Elements of one variable that are perturbed; of larger ones a seeded choice. */
+/** Number of perturbed elements per variable; larger variables get a seeded selection. */
 const perturbed = 24;
 const step = 1e-5;
 
 export interface GradcheckResult {
   readonly name: string;
-  /** Largest of |analytic − numeric| over the largest |numeric| of the variable. */
+  /** max |analytic − numeric| / max |numeric| over a variable. */
   readonly error: number;
-  /** The variable where that is. */
+  /** The variable with that error. */
   readonly variable: string;
   readonly comparisons: number;
 }
@@ -274,7 +274,7 @@ export function gradcheck(row: GradcheckRow, seed = 7): GradcheckResult {
   );
   const gradients = backward(b, loss, variables);
   const lossGraph = b.finish({ loss });
-  // A gradient may be an input or serve two variables; an output of its own makes each readable.
+  // A gradient may be an input or belong to two variables, so each gets its own output.
   const named = gradients.map((gradient, i) => [`gradient${i}`, b.add(gradient, b.scalar(0))] as const);
   const gradientGraph = b.finish(Object.fromEntries(named));
 

@@ -1,7 +1,7 @@
 /**
- * A loss that supervised fine-tuning does not have: weights of either sign and a denominator that is not their sum. Oracles:
- * the graph on the reference interpreter in float64, central differences of its loss, and Σ w·CE of the losses by token.
- * Tolerance 1e-5 of the expected value on wasm, which computes in float32.
+ * A loss unlike that of supervised fine-tuning: weights of either sign, and a denominator that is not their sum. Oracles: the
+ * graph on the reference interpreter in float64, central differences of its loss, and Σ w·CE of the token losses.
+ * Tolerance: 1e-5 of the expected value on wasm, which computes in float32.
  */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -29,7 +29,7 @@ const tolerance = 1e-5;
 const model = smallLlama({ num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, hidden_size: 16 });
 const full: Method = { kind: "full" };
 const specs = parametersOf(model, full);
-/** Learning rate 1 and an ε that no gradient reaches, so that the first step tells the size of the mean gradient too. */
+/** Learning rate 1 and an ε above every gradient, so that the first step also shows the size of the mean gradient. */
 const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1, weightDecay: 0 };
 
 const random = createRandom(31);
@@ -40,7 +40,7 @@ const example = (row: number, length: number): TokenizedExample => ({
   weights: new Float32Array(length).fill(1),
 });
 const shape = { rows: 2, length: 12, supervised: 20 };
-/** Chosen and rejected rows as a preference would weigh them, in two micro-batches with a denominator of their own. */
+/** Chosen and rejected rows, weighted as in preference training, in two micro-batches with their own denominators. */
 const batches = [
   [[example(0, 5), example(1, 6)], [example(2, 9)]],
   [[example(3, 10)], [example(4, 7), example(5, 4)]],
@@ -59,7 +59,7 @@ const values = new Map(
 );
 const initial = (name: string) => values.get(name) ?? new Float32Array();
 
-/** The batch and the parameters, moved by `step` along `direction`, for the reference. */
+/** Feeds for the reference: the batch, and the parameters moved by `step` along `direction`. */
 function feedsOf(batch: Batch, direction?: ReadonlyMap<string, Float64Array>, step = 0): Record<string, Tensor> {
   const feeds = Object.fromEntries(
     Object.entries(batchFeeds(batch)).map(([name, { shape: dimensions, data }]) => [
@@ -112,12 +112,12 @@ beforeAll(async () => {
 afterAll(() => runtime.dispose());
 
 test("loss_sum is Σ w·CE of the losses by token, and sums are divided once, by the denominators", async () => {
-  // Weights of both signs, whose sum is another number than the denominator.
+  // Weights of both signs, whose sum differs from the denominator.
   const weights = batches.flatMap(({ lossWeights, supervised }) => [...lossWeights.slice(0, supervised)]);
   expect([weights.some((w) => w < 0), weights.some((w) => w > 0)]).toEqual([true, true]);
   expect(Math.abs(weights.reduce((a, b) => a + b, 0) - denominator)).toBeGreaterThan(1);
 
-  // The reference's gradient is that of the reference's loss, along a random direction.
+  // Along a random direction the reference's gradient matches the difference of its loss.
   const gradient = referenceGradient();
   const direction = new Map(specs.map(({ name }) => [name, Float64Array.from(initial(name), () => random.normal())]));
   const h = 1e-5;
@@ -144,7 +144,7 @@ test("loss_sum is Σ w·CE of the losses by token, and sums are divided once, by
   for (const batch of batches) {
     const losses = await program.tokenLosses(batch);
     expect(losses).toHaveLength(batch.supervised);
-    expect(losses.every((loss) => loss > 0)).toBe(true); // −log P, without the sign of its weight
+    expect(losses.every((loss) => loss > 0)).toBe(true); // −log P, without the sign of the weight.
     byToken += losses.reduce((sum, loss, n) => sum + loss * (batch.lossWeights[n] ?? Number.NaN), 0);
   }
   expect(Math.abs(byToken / expected - 1)).toBeLessThan(tolerance);

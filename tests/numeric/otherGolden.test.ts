@@ -1,6 +1,6 @@
 /**
- * Parity on golden files with another rank, rate, batch, decay and set of targets than the shared one: made here, with
- * gradients of the reference interpreter and AdamW in plain float64.
+ * Parity on golden files with another rank, rate, batch, decay and set of targets than the shared file. The test creates them
+ * with gradients of the reference interpreter and AdamW in plain float64.
  */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -165,7 +165,7 @@ test("weighted rows, rank 3 on two layers, decay and tight clipping: every figur
   expect(rows.length).toBeGreaterThan(50);
   expect(rows.filter(({ deviation, tolerance }) => !(deviation <= tolerance))).toEqual([]);
 
-  // The same figures under another rate do not pass: the settings are read, and the comparison can fail.
+  // The same figures with another rate fail, so the settings have an effect and the comparison can fail.
   const wrong = await run({ ...golden, full: { ...full, settings: { ...full.settings, lr: 4e-3 } } });
   expect(wrong.some(({ deviation, tolerance }) => deviation > tolerance)).toBe(true);
 });

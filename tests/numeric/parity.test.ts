@@ -1,4 +1,4 @@
-/** Oracle: golden files, computed with PyTorch in float64; tests/golden/parity/make.py made the one that is here. */
+/** Oracle: golden files from PyTorch in float64; tests/golden/parity/make.py created the one in this repository. */
 
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
@@ -54,7 +54,7 @@ test("a Llama of 5328 numbers on wasm follows PyTorch: losses, norms, gradients,
   const at = (file: string) => new URL(`../golden/parity/${file}`, import.meta.url);
   const golden: unknown = JSON.parse(await readFile(at("golden.json"), "utf8"));
   const rows = await compare("parity", files, (file) => readFile(at(file)), golden);
-  // Per tensor a norm and four elements of its gradient, and its final norm; per step a loss and a norm; a final loss.
+  // Per tensor: gradient norm, four gradient elements and final norm. Per step: loss and norm. At the end: a loss.
   const trajectory = (tensors: number) => 6 * tensors + 2 * 10 + 1;
   const greedy = 1;
   expect(rows.length).toBe(trajectory(2 + 2 * 9) + trajectory(2 * 2 * 7) + greedy);

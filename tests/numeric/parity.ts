@@ -1,4 +1,4 @@
-/** The engine against a golden file: losses, gradient norms, step-1 gradients, final norms, greedy ids; nothing is baked in. */
+/** Compares the engine with a golden file: losses, gradient norms, step-1 gradients, final norms and greedy ids. */
 
 import { compileEvaluation, compileGeneration, compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, lazyResetGrad, type ParameterSpec } from "../../src/artifacts/contract.ts";
@@ -20,7 +20,7 @@ export interface ParityRow {
   readonly figure: string;
   readonly expected: number;
   readonly actual: number;
-  /** |actual − expected| over the figure's own scale; see `relative`. */
+  /** |actual − expected| / scale of the figure; see `relative`. */
   readonly deviation: number;
   readonly tolerance: number;
 }
@@ -28,10 +28,10 @@ export interface ParityRow {
 export interface ParityParts {
   readonly runtime: Runtime;
   readonly model: ModelDefinition;
-  /** A tensor of the model's files, float32. */
+  /** Reads a tensor of the model's files as float32. */
   readonly read: (name: string) => Promise<Float32Array<ArrayBuffer>>;
   readonly golden: Golden;
-  /** Optimizer steps to compare; all of the file when null. */
+  /** Number of optimizer steps to compare; null: all steps of the file. */
   readonly steps: number | null;
   readonly tolerance: { readonly full: number; readonly lora: number };
   readonly progress?: (row: ParityRow) => void;
@@ -39,13 +39,13 @@ export interface ParityParts {
 
 const optimizer = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-/** Deviation relative to a scale; where the scale is 0 the figure must be 0, so the difference itself counts. */
+/** Deviation relative to a scale. If the scale is 0, the figure must be 0 and the difference itself counts. */
 const relative = (actual: number, expected: number, scale = Math.abs(expected)) =>
   Math.abs(actual - expected) / (scale > 0 ? scale : 1);
 
 const l2 = (data: Float32Array) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
 
-/** Where a label is not −100 the token is supervised. */
+/** The batch of a golden file; tokens with a label other than −100 are supervised. */
 function batchOf({ batch }: Golden): Batch {
   const rows = batch.ids.length;
   const length = batch.ids[0]?.length ?? 0;
@@ -64,7 +64,7 @@ function batchOf({ batch }: Golden): Batch {
     shape: { rows, length, supervised: index.length },
     inputIds: Int32Array.from(batch.ids.flat()),
     positionIds: Int32Array.from({ length: rows * length }, (_, i) => i % length),
-    // The file's attention is plainly causal: padding lies to the right and is seen by nothing that counts.
+    // One segment: the file's attention is only causal, and no supervised position attends to the padding on the right.
     segmentIds: new Int32Array(rows * length).fill(1),
     supervisedIndex: Int32Array.from(index),
     targets: Int32Array.from(targets),
@@ -76,18 +76,18 @@ function batchOf({ batch }: Golden): Batch {
   };
 }
 
-/** The last name of each linear layer that carries an adapter, read off the file's tensor names. */
+/** The last path name of each linear layer with an adapter, from the file's tensor names. */
 function loraTargets({ step1_grad_l2: names }: Trajectory): string[] {
   return [...new Set(Object.keys(names).map((name) => name.split(".").at(-3) ?? ""))];
 }
 
-/** A[i, j] = 0.05·sin(1 + i·in + j), B = 0: the file's start of an adapter. */
+/** The file's start values of an adapter: A[i, j] = 0.05·sin(1 + i·in + j), B = 0. */
 function initialAdapter({ source, shape }: ParameterSpec): Float32Array {
   const zero = source.kind === "lora_B";
   return Float32Array.from({ length: sizeOf(shape) }, (_, i) => (zero ? 0 : 0.05 * Math.sin(1 + i)));
 }
 
-/** Runs everything that the file has figures for. */
+/** Compares every figure of the file. */
 export async function runParity(parts: ParityParts): Promise<ParityRow[]> {
   const { golden } = parts;
   const rows: ParityRow[] = [];
@@ -140,7 +140,7 @@ async function compareTrajectory(
     recipe: { ...optimizer, maxGradNorm: settings.max_grad_norm },
   });
   try {
-    // Gradients of the first step, straight from the training artifact.
+    // Gradients of the first step, directly from the training artifact.
     const accumulators: Record<string, HostTensor> = {};
     for (const { name, shape, trainable } of specs) {
       if (trainable)
@@ -158,10 +158,10 @@ async function compareTrajectory(
     for (const [name, norm] of Object.entries(expected.step1_grad_l2)) {
       const sums = outputs[accumulatorOut(name)]?.data;
       if (!(sums instanceof Float32Array))
-        throw new Error(`The golden file has ${name}, which ${kind} training has not.`);
+        throw new Error(`The golden file has ${name}, but ${kind} training does not.`);
       const gradient = sums.map((sum) => sum / batch.denominator);
       report(`${kind} step-1 gradient L2 of ${name}`, norm, l2(gradient), tolerance);
-      // Single elements may be noise about 0, so they are measured on the scale of their tensor.
+      // Single elements may be noise around 0, so the scale is that of the whole tensor.
       expected.step1_grad_first4[name]?.forEach((element, i) => {
         report(`${kind} step-1 gradient [${i}] of ${name}`, element, gradient[i] ?? Number.NaN, tolerance, norm);
       });
@@ -198,7 +198,7 @@ async function compareTrajectory(
   }
 }
 
-/** Tokens of the prompt in the file's greedy continuation. */
+/** Number of prompt tokens in the file's greedy continuation. */
 const promptTokens = 5;
 
 async function compareGreedy(

@@ -1,7 +1,7 @@
 /**
- * The graphs as they are written for speed, against the plain ones: attention as its single operators with their own rules,
- * every position through the whole model, gradients added by additions. Both in float64 on the reference interpreter, where
- * nothing but the order of sums may differ.
+ * The optimised graphs against plain ones. The plain graphs write attention as single operators with their own rules, compute
+ * every position in every layer, and add gradients with Add. Both run in float64 on the reference interpreter, where only the
+ * order of sums may differ.
  */
 
 import { expect, test } from "vitest";
@@ -31,7 +31,7 @@ const methods: Method[] = [
   { kind: "lora", rank: 3, alpha: 6, targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "down_proj"] },
 ];
 
-/** Two rows, one of two examples, a third of the tokens supervised, and padding in every list. */
+/** Two rows, one with two examples; a third of the tokens is supervised, and every list has padding. */
 const random = createRandom(11);
 const example = (length: number, row: number): TokenizedExample => ({
   origin: originOf(row),
@@ -42,7 +42,7 @@ const example = (length: number, row: number): TokenizedExample => ({
 const shape = { rows: 2, length: 12, supervised: 9 };
 const batch = packBatch([[example(5, 0), example(4, 1)], [example(10, 2)]], shape);
 
-/** Attention whose gradient is made of the rules of Mul, MatMul, Add and Softmax. */
+/** Attention whose gradient comes from the rules of Mul, MatMul, Add and Softmax. */
 function plainAttention(b: GraphBuilder, queries: Value, keys: Value, values: Value, bias: Value): Value {
   const { rows, length } = shape;
   const group = heads.query / heads.key;
@@ -53,7 +53,7 @@ function plainAttention(b: GraphBuilder, queries: Value, keys: Value, values: Va
   return b.reshape(b.transpose(mixed, [0, 3, 1, 2, 4]), [rows * length, heads.query * heads.size]);
 }
 
-/** Every position goes through all layers and the last norm; the supervised ones are taken before the head. */
+/** Computes every position in all layers and the last norm; selects the supervised ones before the head. */
 function plainTraining(method: Method): Graph {
   const { rows, length, supervised } = shape;
   const b = new GraphBuilder("plain");
@@ -92,7 +92,7 @@ function plainTraining(method: Method): Graph {
   return b.finish({ [lossSum]: sum, ...Object.fromEntries(named) });
 }
 
-/** Values for every input of either graph. */
+/** Values for every input of both graphs. */
 function feedsOf(method: Method): Record<string, Tensor> {
   const draw = createRandom(5);
   const filled = (dimensions: readonly number[], centre: number) =>
@@ -116,7 +116,7 @@ function feedsOf(method: Method): Record<string, Tensor> {
 const run = (graph: Graph, feeds: Readonly<Record<string, Tensor>>) =>
   interpret(graph, Object.fromEntries(graph.inputs.map(({ name }) => [name, feeds[name] as Tensor])));
 
-/** Largest difference over the expected tensor's largest magnitude. */
+/** max |actual − expected| / max |expected|. */
 function difference(actual: Tensor | undefined, expected: Tensor): number {
   const scale = Math.max(...expected.data.map(Math.abs), 1e-3);
   return Math.max(...expected.data.map((value, i) => Math.abs((actual?.data[i] ?? Number.NaN) - value) / scale));
@@ -144,7 +144,7 @@ test.each([2, 3, 4, 12])("attention in %i blocks of queries gives the same", (qu
     for (const [name, value] of Object.entries(expected)) {
       expect([method.kind, name, difference(own[name], value) < 1e-12]).toEqual([method.kind, name, true]);
     }
-    // Of 12 × 12 scores the ones above the diagonal's blocks are never made.
+    // The scores above the diagonal's blocks are never computed.
     const scores = graph.nodes.filter(({ op }) => op === "Softmax").map(({ outputs }) => outputs[0]?.shape.slice(-2));
     const size = Math.ceil(shape.length / queryBlocks);
     const blocks = Array.from({ length: queryBlocks }, (_, i) => [size, (i + 1) * size]);

@@ -1,4 +1,4 @@
-/** wasm in float32 against the reference interpreter in float64, on whole artifacts as they are written to disk. */
+/** wasm in float32 against the reference interpreter in float64, on whole artifacts read from ONNX bytes. */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readModel } from "../../src/onnx/model.ts";

@@ -1,12 +1,12 @@
 /**
- * A reference interpreter of our ONNX operators in float64: plain loops, a line or a few per operator, nothing shared
- * with the graphs' own inference beyond the types. The oracle of every gradient rule and of every provider.
+ * A reference interpreter of our ONNX operators in float64, written as plain loops. It shares only types with the graphs'
+ * shape inference. It is the oracle of every gradient rule and of every provider.
  */
 
 import type { Attributes, Graph, Node, Value } from "../../src/onnx/graph.ts";
 import type { OpName } from "../../src/onnx/ops.ts";
 
-/** Row-major numbers with their shape; integers and booleans are numbers too. */
+/** Row-major numbers with their shape; integers and booleans are also numbers. */
 export interface Tensor {
   readonly shape: readonly number[];
   readonly data: Float64Array;
@@ -23,7 +23,7 @@ function fill(shape: readonly number[], value: (index: number) => number): Tenso
   return { shape, data: Float64Array.from({ length: size(shape) }, (_, i) => value(i)) };
 }
 
-/** Elements between neighbours along each axis. */
+/** Distance in elements between neighbours along each axis. */
 const strides = (shape: readonly number[]) => shape.map((_, axis) => size(shape.slice(axis + 1)));
 
 /** Flat index → coordinates. */
@@ -41,7 +41,7 @@ const read = (x: Tensor, index: number): number => {
 
 const indexMaps = new Map<string, Int32Array>();
 
-/** For each element of `out`, the flat index that `where` finds for its coordinates; computed once per `key`. */
+/** Maps each element of `out` to the flat index that `where` returns for its coordinates; computed once per `key`. */
 function indexMap(key: string, out: readonly number[], where: (coordinates: number[]) => number): Int32Array {
   let found = indexMaps.get(key);
   if (!found) {
@@ -51,7 +51,7 @@ function indexMap(key: string, out: readonly number[], where: (coordinates: numb
   return found;
 }
 
-/** Which element of a tensor of `shape` broadcasting puts at each element of `out`. */
+/** Maps each element of `out` to the element of `shape` that broadcasting puts there. */
 const broadcastMap = (shape: readonly number[], out: readonly number[]) =>
   indexMap(`broadcast ${shape}|${out}`, out, (at) =>
     ravel(
@@ -85,7 +85,7 @@ const reduce =
     return { shape: out, data: sums.data.map((sum) => finish(sum, source.data.length / sums.data.length)) };
   };
 
-/** Σ over the inner index of two strided vectors. */
+/** Dot product of two strided vectors. */
 function dot(a: Tensor, fromA: number, stepA: number, b: Tensor, fromB: number, stepB: number, count: number): number {
   let sum = 0;
   for (let k = 0; k < count; k++) sum += read(a, fromA + k * stepA) * read(b, fromB + k * stepB);
@@ -124,7 +124,7 @@ const gemm: Kernel = ([a, b, c], { alpha, beta, transA, transB }, out) => {
   });
 };
 
-/** Applies f to each run along the last axis. */
+/** Applies f to each row along the last axis. */
 const rowWise =
   (f: (row: Float64Array, inputs: readonly Tensor[], attributes: Attributes) => ArrayLike<number>): Kernel =>
   (inputs, attributes) => {
@@ -169,7 +169,7 @@ const gather: Kernel = ([data, indices], { axis }, out) => {
   });
 };
 
-/** Coordinates with the one along `axis` replaced by what `indices` holds there. */
+/** Coordinates in which `indices` replaces the one along `axis`. */
 const redirected = (indices: Tensor, i: number, axis: number) =>
   unravel(i, indices.shape).map((c, own) => (own === axis ? read(indices, i) : c));
 
@@ -267,7 +267,7 @@ const kernels: { readonly [Op in Exclude<OpName, "Split">]: Kernel } = {
   Cast: same,
 };
 
-/** Each piece of x takes its part of the axis. */
+/** Splits x into consecutive pieces along an axis. */
 function split(x: Tensor, axis: number, outputs: readonly Value[]): Tensor[] {
   let from = 0;
   return outputs.map(({ shape }) => {
@@ -285,7 +285,7 @@ function split(x: Tensor, axis: number, outputs: readonly Value[]): Tensor[] {
   });
 }
 
-/** Runs one node. The second operand of Expand, Reshape and Split is no data. */
+/** Runs one node. The second operand of Expand, Reshape and Split is a shape, not data. */
 function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor[] {
   const out = node.outputs[0] as Value;
   if (node.op === "Split") return split(lookUp(node.inputs[0] as Value), node.attributes.axis as number, node.outputs);
@@ -294,7 +294,7 @@ function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor[] {
   return [kernels[node.op](inputs, node.attributes, out.shape)];
 }
 
-/** Values of the graph's outputs, by name, in float64. Feeds are by input name. */
+/** The graph's outputs by name, in float64. `feeds` are the inputs by name. */
 export function interpret(graph: Graph, feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   const values = new Map<Value, Tensor>();
   for (const value of graph.initializers) values.set(value, tensor(value.shape, Array.from(value.data ?? [], Number)));

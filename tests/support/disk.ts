@@ -1,6 +1,6 @@
 /**
- * What stands for IndexedDB in Node, so that an engine that is started again finds what the one before it kept. A test file
- * takes it with `vi.mock("…/src/storage/indexedDb.ts", async () => (await import("…/support/disk.ts")).indexedDb)`.
+ * Replaces IndexedDB in Node, so that a restarted engine finds the data of the one before. A test file uses it with
+ * `vi.mock("…/src/storage/indexedDb.ts", async () => (await import("…/support/disk.ts")).indexedDb)`.
  */
 
 import type { KeyValue } from "../../src/storage/keyValue.ts";
@@ -34,12 +34,12 @@ function open(name: string): KeyValue {
 
 export const disk = {
   copy: (): DiskCopy => copyOf(databases),
-  /** Holds this and nothing else; nothing at all without it. */
+  /** Replaces the whole content; empties the disk without an argument. */
   put(from: DiskCopy = new Map()) {
     generation++;
     databases = copyOf(from);
   },
-  /** Whoever has it open now writes nothing any more, as a tab that was killed. */
+  /** Blocks all further writes of current users, like the kill of a tab. */
   cut() {
     generation++;
   },

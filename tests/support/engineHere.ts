@@ -1,4 +1,4 @@
-/** Engine and dataset service in the test's own thread, with no worker between, and rows taken in as a page would. */
+/** Engine and dataset service in the test's thread, without workers, and rows opened as the page opens them. */
 
 import { createDatasetService } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
@@ -11,11 +11,11 @@ import { openStorage } from "../../src/storage/storage.ts";
 export interface Here {
   readonly engine: EngineApi;
   readonly data: DataApi;
-  /** Hears every event of the engine at once, before it goes on; returns the way to stop hearing. */
+  /** Calls the listener synchronously for every event of the engine; returns a function that removes it. */
   onEvent(listener: (event: EngineEvent) => void): () => void;
 }
 
-/** `entries` are those of the place where the test runs: `browserEntries`, or `nodeEntries`. */
+/** `entries` match the place where the test runs: `browserEntries` or `nodeEntries`. */
 export async function engineHere(entries: OrtEntries): Promise<Here> {
   const listeners = new Set<(event: EngineEvent) => void>();
   const emit = (event: EngineEvent) => {
@@ -32,7 +32,7 @@ export async function engineHere(entries: OrtEntries): Promise<Here> {
   };
 }
 
-/** Resolves once the run that trains has taken so many steps. */
+/** Resolves once the running run has taken this many steps. */
 export function stepTaken({ onEvent }: Pick<Here, "onEvent">, step: number): Promise<void> {
   return new Promise((resolve) => {
     const stop = onEvent((event) => {
@@ -43,7 +43,7 @@ export function stepTaken({ onEvent }: Pick<Here, "onEvent">, step: number): Pro
   });
 }
 
-/** Rows as a file of JSON, taken in. */
+/** Opens rows as a JSON file. */
 export async function takeIn(data: DataApi, rows: unknown, name = "pairs.json"): Promise<SourceChoice> {
   const { sources, failures } = await data.open([new File([JSON.stringify(rows)], name)]);
   if (!sources[0]) throw new Error(failures.map(({ message }) => message).join(" "));

@@ -1,8 +1,8 @@
-/** An exam whose answers are known by construction: the speaking model says "Blue.", the run that learnt colours "Red.". */
+/** An exam with answers known by construction: the speaking model says "Blue.", the trained run says "Red.". */
 
 import { jsonLines } from "./tinyLlama.ts";
 
-/** Of 30 questions the base model is right in five, the run in twenty, and five are right in neither. */
+/** 30 questions: the base model is right in five, the run in twenty, and neither in five. */
 export const examRows = Array.from({ length: 30 }, (_, i) => ({
   instruction: `What is ${i}?`,
   output: i % 6 === 0 ? "Blue." : i % 5 === 4 ? "Green." : "Red.",

@@ -1,9 +1,9 @@
-/** Tokenised examples whose tokens tell where they come from, and what a batch teaches. */
+/** Tokenized examples whose tokens identify their origin, and the supervised predictions of a batch. */
 
 import fc from "fast-check";
 import type { Batch, RowOrigin, TokenizedExample } from "../../src/batching/batch.ts";
 
-/** A place whose line is not its row's number, in one of two files or in one without a name of its own. */
+/** An origin whose line differs from its row, in one of two named files or in an unnamed one. */
 export const originOf = (row: number, source = 0): RowOrigin => ({
   source,
   name: ["alpaca.json", "chats.jsonl"][source] ?? `source ${source + 1}`,
@@ -12,8 +12,8 @@ export const originOf = (row: number, source = 0): RowOrigin => ({
 });
 
 /**
- * An example of this many tokens, whose last `taught` are supervised and have weights 1, 0.5, 0, 2, 1, …; the weights of
- * the others are not numbers, for nobody may look at them.
+ * An example of this many tokens; the last `taught` are supervised, with weights 1, 0.5, 0, 2, 1, …. The other weights are
+ * NaN, because no code may read them.
  */
 export function makeExample(row: number, length: number, taught: number, source = 0): TokenizedExample {
   const ids = Int32Array.from({ length }, (_, i) => 1000 * (row + 1) + i);
@@ -30,9 +30,8 @@ export const exampleLists = (options: fc.ArrayConstraints) =>
 export const supervisedOf = ({ mask }: TokenizedExample) => mask.filter((one) => one === 1).length;
 
 /**
- * What a batch teaches, in words: the tokens that a target is predicted from, the target and its weight, sorted. The tokens
- * are those at positions 0, 1, … of its own row and segment; anything else that attention would reach makes it throw, and so
- * does a weight on padding.
+ * The supervised predictions of a batch as text: context tokens, target and weight, sorted. The context is positions 0, 1, …
+ * of the target's row and segment. Throws when attention would reach any other token, or when padding has a weight.
  */
 export function lessonsOf(batch: Batch) {
   const { inputIds, segmentIds, positionIds, supervisedIndex, targets, lossWeights, supervised, shape } = batch;
@@ -58,7 +57,7 @@ export function lessonsOf(batch: Batch) {
   return lessons.sort();
 }
 
-/** The same from the examples alone. */
+/** The same predictions, from the examples alone. */
 export const expectedLessons = (examples: readonly TokenizedExample[]) =>
   examples
     .flatMap(({ ids, mask, weights }) =>

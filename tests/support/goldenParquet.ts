@@ -1,4 +1,4 @@
-/** Writes tests/golden/formats/chat.parquet; its bytes are committed, and this says where they come from. */
+/** The source of tests/golden/formats/chat.parquet, whose bytes are committed. */
 
 import { parquetWriteBuffer } from "hyparquet-writer";
 

@@ -1,11 +1,11 @@
-/** Hugging Face as it answers without an account: its API, its redirects, its refusals. Whoever plays it sends the answers. */
+/** The answers of Hugging Face without an account: API, redirects and refusals. A test server or mock sends them. */
 
 export interface HubModel {
   readonly files: Readonly<Record<string, Uint8Array>>;
   readonly sha?: string;
   readonly gated?: false | "auto" | "manual";
   readonly branches?: readonly string[];
-  /** Bytes that it lists for a file, where they are not those of the file. */
+  /** Sizes that the API lists, for files whose real size differs. */
   readonly listed?: Readonly<Record<string, number>>;
 }
 
@@ -48,8 +48,8 @@ export function answerAsHub(models: HubModels, path: string): HubAnswer {
   return bytes ? { kind: "file", bytes, large: isLarge(name) } : refused(404, "EntryNotFound");
 }
 
-/** The part that a Range header asks for: from `start` to `end` exclusive; the whole without one. */
+/** The part that a Range header requests: from `start` to `end` exclusive; everything without the header. */
 export function partOf(range: string | null, length: number): { readonly start: number; readonly end: number } {
-  const asked = /^bytes=(\d+)-(\d+)$/.exec(range ?? "");
-  return asked ? { start: Number(asked[1]), end: Math.min(Number(asked[2]) + 1, length) } : { start: 0, end: length };
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
+  return first ? { start: Number(first), end: Math.min(Number(last) + 1, length) } : { start: 0, end: length };
 }

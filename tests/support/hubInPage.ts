@@ -1,10 +1,10 @@
-/** Hugging Face for an engine in the test's own page: `fetch` of its addresses is answered here, piece by piece. */
+/** Hugging Face for an engine in the test's page: answers `fetch` of its URLs here, piece by piece. */
 
 import { vi } from "vitest";
 import { answerAsHub, type HubModels, partOf } from "./hub.ts";
 
 export interface HubInPage {
-  /** Bytes of files that may be sent in all; whoever asks for more waits until it is raised, or is cancelled. */
+  /** Total bytes that may be sent; a request beyond that waits until the limit rises or it is cancelled. */
   limit: number;
   /** Bytes of files sent so far. */
   sent: number;
@@ -12,7 +12,7 @@ export interface HubInPage {
 
 const pieceBytes = 2 ** 18;
 
-/** Plays the hub until the mocks are restored. */
+/** Mocks the hub until the mocks are restored. */
 export function playHub(models: HubModels): HubInPage {
   const hub: HubInPage = { limit: Number.POSITIVE_INFINITY, sent: 0 };
   const real = window.fetch;

@@ -1,4 +1,4 @@
-/** What a test has the browser keep: a model that answers "Blue.", rows that teach it another answer, a run that has learnt it. */
+/** Stores test data in the browser: a model that answers "Blue.", rows with another answer, and a run trained on them. */
 
 import type { ModelSummary } from "../../src/protocol/engine.ts";
 import type { SourceSummary } from "../../src/records/source.ts";
@@ -16,7 +16,7 @@ export interface Basics {
 export const colourRows = (count = 20, output = "Red.") =>
   Array.from({ length: count }, (_, i) => ({ instruction: `What colour is number ${i}?`, input: "", output }));
 
-/** Has the browser keep the model "tiny" and the rows, a file of JSON Lines. */
+/** Stores the model "tiny" and the rows, a file of JSON Lines. */
 export async function keepBasics(
   { engine, data }: Here,
   {
@@ -34,10 +34,10 @@ export async function keepRows({ data }: Pick<Here, "data">, rows: readonly unkn
   return sources[0];
 }
 
-/** Steps after which the model answers "Red." instead. */
+/** Number of steps after which the model answers "Red.". */
 const enough = 30;
 
-/** Has the browser keep a finished run, after which the model answers as the rows do; watched and validated every ten steps. */
+/** Stores a finished run that answers like the rows; it has a snapshot and a validation every ten steps. */
 export function keepRun(
   { engine }: Pick<Here, "engine">,
   { model, source }: Basics,

@@ -1,4 +1,4 @@
-/** The page's state on the real services in Node, without a page. */
+/** The page's store on the real services in Node, without a page. */
 
 import { afterEach, beforeAll, beforeEach } from "vitest";
 import { createEngineClient } from "../../src/client/client.ts";
@@ -11,26 +11,26 @@ import { openServices, type Services, type Stubs } from "./services.ts";
 
 const opened: Services[] = [];
 
-/** Each test begins with what `prepare` left on the disk, which is made once for the file. Gives what `prepare` gave. */
+/** Each test starts with the disk that `prepare` wrote, once per file. Returns a getter for the result of `prepare`. */
 export function eachOnADisk<T>(prepare: (here: Here) => Promise<T>): () => T {
-  let made: { readonly given: T; readonly kept: DiskCopy } | null = null;
+  let made: { readonly given: T; readonly copy: DiskCopy } | null = null;
   beforeAll(async () => {
     disk.put();
     const here = await engineHere(nodeEntries);
     await here.engine.start("wasm");
-    made = { given: await prepare(here), kept: disk.copy() };
+    made = { given: await prepare(here), copy: disk.copy() };
   }, 300_000);
-  beforeEach(() => disk.put(made?.kept));
+  beforeEach(() => disk.put(made?.copy));
   afterEach(async () => {
     for (const services of opened.splice(0)) await services.close();
   });
   return () => {
-    if (!made) throw new Error("What the disk holds is there in a test only.");
+    if (!made) throw new Error("The prepared disk exists only inside a test.");
     return made.given;
   };
 }
 
-/** A page that has just started its engine; what it keeps on the disk outlives it. */
+/** A page that has just started its engine; its data on the disk outlives it. */
 export async function openHone(stubs: Stubs = {}) {
   const services = openServices(nodeEntries, stubs);
   opened.push(services);
@@ -44,7 +44,7 @@ export async function openHone(stubs: Stubs = {}) {
   return { hone, client, tell: services.tell, crash, facts: () => hone.store.getState() };
 }
 
-/** Settles at the very change that makes it true, so that no timer decides what a test sees. */
+/** Resolves at the state change that makes `isTrue` true, so that a test does not depend on timers. */
 export function until({ store }: Pick<Hone, "store">, isTrue: (state: HoneState) => boolean): Promise<void> {
   if (isTrue(store.getState())) return Promise.resolve();
   return new Promise((resolve) => {

@@ -1,11 +1,11 @@
-/** Pauses between attempts that pass quickly: each takes a quarter of its time. */
+/** Shortens the pauses between attempts to a quarter. */
 
 import { afterAll, beforeAll } from "vitest";
 
-/** Those of src/hub/request.ts, in milliseconds. */
+/** The pauses of src/hub/request.ts, in milliseconds. */
 const pauses: readonly number[] = [250, 500, 1000, 2000, 4000];
 
-/** From here to the end of the file. */
+/** Takes effect until the end of the test file. */
 export function shortenPauses(): void {
   const real = globalThis.setTimeout;
   beforeAll(() => {

@@ -1,4 +1,4 @@
-/** Prepared rows, enough to plan a run on: chats, plain text, and a source that holds both. */
+/** Prepared rows, enough to plan a run: chats, plain text, and a source with both. */
 
 import type { PreparedData } from "../../src/protocol/datasets.ts";
 import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
@@ -7,7 +7,7 @@ import { type RecipeChange, recipeWith } from "./recipe.ts";
 
 type Kind = "text" | "chat";
 
-/** Sequences as [source, kind, tokens, supervised tokens]; row numbers count on within a source. */
+/** Sequences as [source, kind, tokens, supervised tokens]; rows are numbered within a source. */
 export type Sequences = readonly (readonly [source: number, kind: Kind, tokens: number, supervised: number])[];
 
 /** Three sources: chats only, text only, and both. */
@@ -47,7 +47,7 @@ export function preparedData(sequences: Sequences): PreparedData {
   };
 }
 
-/** Small batches and rows, so that few sequences make many steps. */
+/** Small batches and rows, so that few sequences give many steps. */
 export const smallRecipe = (lambdas: readonly number[], change: RecipeChange = {}): Recipe =>
   withLambdas(
     recipeWith(defaultRecipe("lora"), { batchSize: 2, accumulation: 2, maxLength: 96, epochs: 2, ...change }),

@@ -1,4 +1,4 @@
-/** Recipes as a form would make them: the fields of the stages beside the others. */
+/** Recipes as the form creates them, with the fields of the stages beside the others. */
 
 import { defaultRecipe, type Recipe, recipeSettings } from "../../src/run/recipe.ts";
 import type { Stage } from "../../src/run/stage.ts";
@@ -11,7 +11,7 @@ export interface RecipeChange
   readonly textLearningRate?: number | null;
 }
 
-/** Throws for a change that is no setting. */
+/** Changes settings of a recipe by name; throws for an unknown setting. */
 export function recipeWith(base: Recipe, { method, lora, template, ...fields }: RecipeChange): Recipe {
   const start: Recipe = { ...base, ...(method && { method }), ...(lora && { lora }), ...(template && { template }) };
   const changes = new Map<string, unknown>(Object.entries(fields));
@@ -26,6 +26,6 @@ export function recipeWith(base: Recipe, { method, lora, template, ...fields }: 
   return changed;
 }
 
-/** The defaults that a person gets, and what a test needs otherwise. No test spells a recipe out. */
+/** The page's default recipe with a test's changes; tests do not write whole recipes. */
 export const recipeOf = (method: Recipe["method"], change: RecipeChange = {}): Recipe =>
   recipeWith(defaultRecipe(method), change);

@@ -1,17 +1,17 @@
-/** Rows with faults at known places, for tests of the page: what is wrong with a row follows from its number. */
+/** Rows with known faults, for tests of the page: a row's number determines its fault. */
 
 import { createRandom } from "../../src/tensor/random.ts";
 
 const syllables = ["ba", "ke", "li", "mo", "nu", "pa", "re", "si", "to", "vu", "wa", "ze", "cho", "dri", "fla", "gre"];
 
-/** Made-up words, so that no two rows are alike. */
+/** Invented words, so that no two rows are equal. */
 function sentence(random: ReturnType<typeof createRandom>, words: number): string {
   const word = () => Array.from({ length: 2 + random.below(3) }, () => syllables[random.below(16)]).join("");
   const text = Array.from({ length: words }, word).join(" ");
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
-/** Row numbers are from 0. */
+/** Row numbers start at 0. */
 export const isLong = (row: number) => row % 40 === 3;
 export const isEmpty = (row: number) => row % 40 === 7;
 export const isRepeat = (row: number) => row % 40 === 11;
@@ -23,8 +23,8 @@ export interface Pair {
 }
 
 /**
- * Alpaca rows. Of every 40 the fourth is longer than 512 tokens, the eighth has no answer, the twelfth is the one before it
- * again. The first is "Name three primary colours."
+ * Alpaca rows. In every 40, the fourth exceeds 512 tokens, the eighth has no answer, and the twelfth repeats the row before.
+ * The first row is "Name three primary colours."
  */
 export function faultyRows(count: number): Pair[] {
   const random = createRandom(7);
@@ -42,7 +42,7 @@ export function faultyRows(count: number): Pair[] {
   return rows;
 }
 
-/** OpenAI chats of two turns each. */
+/** OpenAI chats with two turns each. */
 export function chatRows(count: number): { messages: { role: string; content: string }[] }[] {
   const random = createRandom(8);
   return Array.from({ length: count }, () => ({

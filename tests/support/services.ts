@@ -1,6 +1,6 @@
 /**
- * The page's two services in the test's own thread: the real engine and the real datasets, each behind a message channel as
- * behind a worker. What no real service does on demand (a refusal, a death, another tab's words) is a stub of a single call.
+ * The page's two services in the test's thread: the real engine and dataset service, each behind a message channel that stands
+ * for the worker. Stubs of single calls simulate events that a test cannot cause (a refusal, a crash, another tab's messages).
  */
 
 import type { WorkerStarters } from "../../src/client/client.ts";
@@ -14,30 +14,30 @@ import { connect, emitTo, onPort, serve } from "../../src/protocol/rpc.ts";
 import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 
-/** Calls that are answered otherwise than by the service. */
+/** Calls that stubs answer instead of the service. */
 export interface Stubs {
-  /** Made once per engine; `real` is the service that the other calls go to. */
+  /** Called once per engine; `real` is the service for all other calls. */
   readonly engine?: (real: EngineApi) => Partial<EngineApi>;
   readonly data?: (real: DataApi) => Partial<DataApi>;
 }
 
 export interface Services extends WorkerStarters {
-  /** Has the engine tell the page something, as it does when another tab trains. */
+  /** Sends an engine event to the page, as when another tab trains. */
   tell(event: EngineEvent): void;
-  /** Has the engine that was started last die, as of an uncaught exception; resolves once nothing of it is at work. */
+  /** Crashes the last started engine, as an uncaught exception would; resolves once its work has ended. */
   crash(): Promise<void>;
-  /** Ends whatever trains and every call of the page that is under way; what the page calls later is not heard. */
+  /** Ends training and all running calls of the page; later calls get no answer. */
   close(): Promise<void>;
 }
 
-/** A call that is refused. */
+/** A stub that rejects. */
 export const refuse = (message: string) => () => Promise.reject(new Error(message));
 
-/** A call that ends only when it is cancelled. */
+/** A stub that ends only when it is cancelled. */
 export const untilCancelled = (signal: AbortSignal | undefined): Promise<never> =>
   new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
 
-/** Counts the calls that have not ended, and ends those that can be. */
+/** Counts running calls, and cancels those that can be cancelled. */
 function createCalls() {
   const pending = new Set<Promise<unknown>>();
   let end = new AbortController();
@@ -77,7 +77,7 @@ function workerOf(answer: (port: MessagePort) => void): EngineWorker & EventTarg
   });
 }
 
-/** Starters of both services, for `createEngineClient`. `entries` are those of the place where the test runs. */
+/** Starters of both services, for `createEngineClient`. `entries` match the place where the test runs. */
 export function openServices(entries: OrtEntries, stubs: Stubs = {}): Services {
   const calls = createCalls();
   const engines: Promise<EngineApi>[] = [];

@@ -1,23 +1,23 @@
-/** `test` with a `shared` fixture: real models and data beside the checkout; where they are absent the test is skipped. */
+/** `test` with a `shared` fixture, the real models and data beside the checkout; without them the test is skipped. */
 
 import { test as base } from "vitest";
 
-/** Set by vitest.config.ts: a folder in Node, an address in the browser, null when the folder is absent. */
+/** Set by vitest.config.ts: a folder in Node, a URL in the browser, null when the folder is missing. */
 declare const __SHARED__: string | null;
 
 export interface Shared {
-  /** Where a file or folder is: a path in Node, a URL in the browser. */
+  /** Location of a file or folder: a path in Node, a URL in the browser. */
   at(path: string): string;
   bytes(path: string): Promise<Uint8Array<ArrayBuffer>>;
   text(path: string): Promise<string>;
   json(path: string): Promise<unknown>;
 }
 
-/** Why tests that need the folder are skipped, or null when it is here. */
+/** The reason for skipping tests that need the folder; null when it exists. */
 export const sharedMissing =
-  __SHARED__ === null ? "needs the models and data of ../shared, and that folder is not here" : null;
+  __SHARED__ === null ? "needs the models and data of ../shared, but that folder is missing" : null;
 
-/** The shared folder's files; throws with `sharedMissing` where there is none. */
+/** The shared folder's files; throws `sharedMissing` when the folder is missing. */
 export function openShared(): Shared {
   const root = __SHARED__;
   if (root === null) throw new Error(sharedMissing ?? "");

@@ -1,4 +1,4 @@
-/** Every artifact of a small Llama with grouped queries and a tied head, for both methods, and inputs for each. */
+/** Every artifact of a small Llama with grouped queries and a tied head, for both methods, with inputs for each. */
 
 import { compileEvaluation, compileGeneration, compileTraining } from "../../src/artifacts/compile.ts";
 import type { Artifact } from "../../src/artifacts/contract.ts";
@@ -32,20 +32,20 @@ function artifactsOf(method: Method, layers: number): Named {
     [`${method.kind} training`, compileTraining(model, method, shape)],
     [`${method.kind} training on one micro-batch`, compileTraining(model, method, shape, { accumulates: false })],
     [`${method.kind} optimizer`, compileOptimizer(model, method, settings)],
-    [`${method.kind} optimizer as a GPU takes it`, compileOptimizer(model, method, settings, "webgpu")],
+    [`${method.kind} optimizer grouped for a GPU`, compileOptimizer(model, method, settings, "webgpu")],
     [`${method.kind} eval`, compileEvaluation(model, method, shape)],
     [`${method.kind} generation, prefill`, compileGeneration(model, method, { tokens: 8, capacity: 64 })],
     [`${method.kind} generation, decode`, compileGeneration(model, method, { tokens: 1, capacity: 64 })],
   ];
 }
 
-/** Of two layers: what is computed behind the last one's attention is less. With an adapter of fewer, where they are given. */
+/** The artifacts of a model with two layers; `layersOfLora` sets the number of layers for LoRA. */
 export const smallArtifacts = (layersOfLora = 2): Named => [
   ...artifactsOf(full, 2),
   ...artifactsOf(lora, layersOfLora),
 ];
 
-/** Limits of the integer inputs; others hold 0. */
+/** Limits of the integer inputs; others are 0. */
 const below: Readonly<Record<string, number>> = {
   targets: modelOf(1).vocabulary,
   input_ids: modelOf(1).vocabulary,
@@ -58,7 +58,7 @@ const below: Readonly<Record<string, number>> = {
 export function artifactFeeds(artifact: Artifact): Record<string, HostTensor> {
   const random = createRandom(3);
   const float = (name: string, length: number) => {
-    if (name.endsWith("second_moment")) return random.next(); // a mean of squares
+    if (name.endsWith("second_moment")) return random.next(); // The second moment is a mean of squares.
     return (random.next() - 0.5) * 0.4 + (length === 1 ? 1 : 0); // scalars such as bias corrections are near 1
   };
   return Object.fromEntries(
@@ -79,7 +79,7 @@ export function artifactFeeds(artifact: Artifact): Record<string, HostTensor> {
 export const numbers = (tensor: Pick<HostTensor, "data"> | undefined) =>
   Array.from<number | bigint, number>(tensor?.data ?? [], Number);
 
-/** Largest difference over the largest expected magnitude, which is taken as at least `floor`. */
+/** max |actual − expected| / max(`floor`, max |expected|). */
 export function worstRelative(actual: readonly number[], expected: readonly number[], floor = 1e-3): number {
   if (expected.length === 0 || actual.length !== expected.length) return Number.POSITIVE_INFINITY;
   const scale = Math.max(floor, ...expected.map(Math.abs));

@@ -1,4 +1,4 @@
-/** A Llama of a few hundred numbers with grouped queries and a tied head: the smallest that has every kind of part. */
+/** A Llama of a few hundred numbers with grouped queries and a tied head: the smallest with every kind of layer. */
 
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";

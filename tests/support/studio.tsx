@@ -1,4 +1,4 @@
-/** The page on the real services inside a browser test: what the browser keeps, the page opened on it, its complaints collected. */
+/** The page on the real services inside a browser test: prepares stored data, opens the page and collects console output. */
 
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
@@ -11,36 +11,36 @@ import { createHone, type Hone } from "../../src/store/hone.ts";
 import { App } from "../../src/ui/App.tsx";
 import "../../src/ui/styles.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
+import { copyStorage, putStorage, type StorageCopy } from "./browserStorage.ts";
 import { engineHere, type Here } from "./engineHere.ts";
-import { copyKept, type Kept, putKept } from "./keptBrowser.ts";
 import { openServices, type Services, type Stubs } from "./services.ts";
 
 let root: Root | null = null;
 const opened: Services[] = [];
 let complaints: unknown[] = [];
 
-/** Empties the page: another one opens as after a reload. */
+/** Empties the page, so that the next one opens as after a reload. */
 function emptyPage() {
   document.body.innerHTML = '<div id="root"></div>';
 }
 
 /**
- * Each test begins with an empty page and with what `prepare` left in the browser, which is made once for the file. A test
- * fails when anything was written to the console. Gives what `prepare` gave.
+ * Each test starts with an empty page and the stored data of `prepare`, which runs once per file. A test fails when anything
+ * was written to the console. Returns a getter for the result of `prepare`.
  */
 export function eachOnAPage<T>(prepare: (here: Here) => Promise<T>): () => T {
-  let made: { readonly given: T; readonly kept: Kept } | null = null;
+  let made: { readonly given: T; readonly copy: StorageCopy } | null = null;
   beforeAll(async () => {
-    await putKept();
+    await putStorage();
     const here = await engineHere(browserEntries);
     await here.engine.start("wasm");
     const given = await prepare(here);
-    made = { given, kept: await copyKept() };
+    made = { given, copy: await copyStorage() };
   }, 300_000);
   beforeEach(async () => {
     localStorage.clear();
     history.replaceState(null, "", location.pathname + location.search);
-    await putKept(made?.kept);
+    await putStorage(made?.copy);
     emptyPage();
     complaints = [];
     for (const level of ["error", "warn"] as const)
@@ -53,7 +53,7 @@ export function eachOnAPage<T>(prepare: (here: Here) => Promise<T>): () => T {
     expect(complaints).toEqual([]);
   });
   return () => {
-    if (!made) throw new Error("What the browser keeps is there in a test only.");
+    if (!made) throw new Error("The prepared data exists only inside a test.");
     return made.given;
   };
 }
@@ -67,7 +67,7 @@ export async function openPage(starters: WorkerStarters): Promise<Hone & { reado
   return { ...hone, client };
 }
 
-/** The page on services of its own, with the model selected and the sources chosen. */
+/** Opens the page on its own services, with the model and the sources selected. */
 export async function openStudio(
   chosen: { readonly model?: ModelSummary; readonly sources?: readonly SourceSummary[] } = {},
   stubs: Stubs = {},
@@ -80,14 +80,14 @@ export async function openStudio(
   return { ...hone, services };
 }
 
-/** Leaves the page; another may be opened in its place. */
+/** Closes the page; another may be opened in its place. */
 export function closePage() {
   root?.unmount();
   root = null;
   emptyPage();
 }
 
-/** Goes to a screen by its link in the rail. */
+/** Opens a screen through its link in the rail. */
 export async function enter(name: ScreenName): Promise<void> {
   await page.getByRole("navigation").getByRole("link", { name, exact: true }).click();
   await expect.element(page.getByRole("heading", { level: 1, name, exact: true })).toBeVisible();

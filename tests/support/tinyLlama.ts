@@ -1,4 +1,4 @@
-/** A made-up Llama model of some ten thousand numbers, and pairs for it: for tests of the page that need no real model. */
+/** An invented Llama of about ten thousand numbers, and pairs for it, for tests of the page without a real model. */
 
 import { checkpointTensors } from "../../src/artifacts/method.ts";
 import { type StoredTensor, writeSafetensors } from "../../src/hub/safetensors.ts";
@@ -22,7 +22,7 @@ export const tinyConfig = {
   tie_word_embeddings: true,
 };
 
-/** Seeded weights of its tensors: small, and ones for the norms. */
+/** Seeded weights: small numbers, and ones for the norms. */
 export function tinyTensors(seed = 1): (StoredTensor & { readonly data: Float32Array })[] {
   const random = createRandom(seed);
   return checkpointTensors(defineModel(tinyConfig)).map(({ name, shape }) => ({
@@ -37,7 +37,7 @@ export function tinyTensors(seed = 1): (StoredTensor & { readonly data: Float32A
 
 export type ModelFiles = Record<string, Uint8Array | string>;
 
-/** A model folder's files. */
+/** The files of a model folder. */
 export const tinyModel = (tensors: readonly StoredTensor[] = tinyTensors()): ModelFiles => ({
   "config.json": JSON.stringify(tinyConfig),
   "tokenizer.json": JSON.stringify(tokenizer.json),
@@ -45,7 +45,7 @@ export const tinyModel = (tensors: readonly StoredTensor[] = tinyTensors()): Mod
   "model.safetensors": writeSafetensors(tensors, { format: "pt" }),
 });
 
-/** A model of other sizes, whose weights are made quickly. */
+/** A model of other sizes with weights that are quick to create. */
 export function sizedModel(change: Partial<typeof tinyConfig>): ModelFiles {
   const config = { ...tinyConfig, ...change };
   const tensors = checkpointTensors(defineModel(config)).map(({ name, shape }, index): StoredTensor => {
@@ -55,7 +55,7 @@ export function sizedModel(change: Partial<typeof tinyConfig>): ModelFiles {
   return { ...tinyModel(tensors), "config.json": JSON.stringify(config) };
 }
 
-/** Marks of Hone's template, which the speaking model's tokenizer knows as tokens. */
+/** Marks of Hone's template, which are tokens of the speaking model's tokenizer. */
 const marks = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"];
 
 export const speakingConfig = {
@@ -67,17 +67,16 @@ export const speakingConfig = {
 };
 
 interface Speaking {
-  /** ASCII, no character twice. */
+  /** ASCII text without repeated characters. */
   readonly answer?: string;
   readonly contextLength?: number;
-  /** Jinja of its own. */
+  /** Its own Jinja template. */
   readonly chatTemplate?: string;
 }
 
 /**
- * A model that answers every question with these words and ends there, by construction: the hidden state is little more than
- * the embedding of the last token, and the head knows which token follows each token of the answer. Training moves it to
- * another answer within some thirty steps.
+ * A model that answers every prompt with this text, by construction: the hidden state is nearly the embedding of the last
+ * token, and the head maps each token of the answer to the next one. About thirty training steps change its answer.
  */
 export function speakingModel({ answer = "Blue.", contextLength, chatTemplate }: Speaking = {}): ModelFiles {
   const { json, config } = byteLevelTokenizer({ added: marks });
@@ -95,7 +94,7 @@ export function speakingModel({ answer = "Blue.", contextLength, chatTemplate }:
       name.endsWith("norm.weight") ? 1 : scale * (random.next() - 0.5),
     );
     if (isWords) {
-      // Each token that is followed by another has a direction of its own, which the head's row of that other one is.
+      // Each token has its own direction, and the head's row of the following token is that direction.
       for (let token = 0; token < speakingConfig.vocab_size; token++) {
         const place = isHead ? chain.indexOf(token) - 1 : chain.slice(0, -1).indexOf(token);
         const row = data.subarray(token * width, (token + 1) * width);
@@ -116,13 +115,13 @@ export function speakingModel({ answer = "Blue.", contextLength, chatTemplate }:
   };
 }
 
-/** As a person chooses them in a dialog. */
+/** The files as a file dialog returns them. */
 export const asFiles = (files: ModelFiles): File[] =>
   Object.entries(files).map(
     ([name, content]) => new File([typeof content === "string" ? content : content.slice()], name),
   );
 
-/** Alpaca rows that differ in length. */
+/** Alpaca rows of different lengths. */
 export const tinyRows = (count = 20) =>
   Array.from({ length: count }, (_, i) => ({
     instruction: `Say ${"la ".repeat(i % 4)}${i}.`,

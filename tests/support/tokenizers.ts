@@ -1,4 +1,4 @@
-/** Small tokenizers of every supported family, written here so that tests need no model. */
+/** Small tokenizers of every supported family, so that tests need no model. */
 
 interface Options {
   /** Added special tokens beside the end of sequence. */
@@ -59,14 +59,14 @@ function finish(pieces: readonly string[], merges: readonly string[], options: O
 
 const model = (rest: object) => ("model" in rest && typeof rest.model === "object" ? rest.model : {});
 
-/** Each byte's stand-in, from Unicode's printable Latin-1 characters upwards, as GPT-2 chose them. */
+/** GPT-2's byte alphabet: one printable character per byte, from Latin-1 upwards. */
 function byteAlphabet(): string[] {
   const printable = (byte: number) => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
   let spare = 256;
   return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : spare++));
 }
 
-/** GPT-2's kind; its merges reach over line breaks and over the borders of plain markers. */
+/** GPT-2's kind; its merges cross line breaks and the ends of plain-text markers. */
 export function byteLevelTokenizer(options: Options = {}, rest: object = {}) {
   const merges = ["h e", "l l", "he ll", "hell o", "Ġ t", "Ċ Ċ", "> h", "> Ċ", "Ġ Ġ", "o <", ". <", "Ã ©", "t Ċ"];
   const pieces = [...byteAlphabet(), ...merges.map((merge) => merge.replace(" ", ""))];
@@ -78,7 +78,7 @@ export function byteLevelTokenizer(options: Options = {}, rest: object = {}) {
 
 const hex = (byte: number) => byte.toString(16).toUpperCase().padStart(2, "0");
 
-/** Llama 2's kind. `crossing` adds a merge that reaches into the next word, so that words cannot be merged apart. */
+/** Llama 2's kind. `crossing` adds a merge that crosses into the next word, so words cannot be merged separately. */
 export function sentencePieceTokenizer(options: Options & { readonly crossing?: boolean } = {}, rest: object = {}) {
   const letters = [..."▁abcdefghijklmnopqrstuvwxyzABCH<>|.,!?é"];
   const merges = ["h e", "l l", "▁ t", "▁ ▁", "▁t he", "> ▁", "o <", "| >"].filter(
@@ -99,7 +99,7 @@ export function sentencePieceTokenizer(options: Options & { readonly crossing?: 
   });
 }
 
-/** The newer way to write the same prefix: a Metaspace pre-tokenizer. */
+/** The newer form of the same prefix: a Metaspace pre-tokenizer. */
 export const metaspace = {
   normalizer: null,
   pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "first", split: false },
@@ -112,7 +112,7 @@ const split = (regex: string, behavior = "Isolated") => ({
   invert: false,
 });
 
-/** The pre-tokenizer that GPT-2 brought. */
+/** GPT-2's pre-tokenizer. */
 export const gpt2Words = {
   pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
 };
@@ -132,14 +132,14 @@ const words = (digits: string) =>
 export const llama3Words = splitThenBytes(words("\\p{N}{1,3}"));
 export const qwenWords = { normalizer: { type: "NFC" }, ...splitThenBytes(words("\\p{N}")) };
 
-/** Gemma's kind: spaces are replaced, nothing is put before the text, and the split finds no space any more. */
+/** Gemma's kind: it replaces spaces and adds no prefix, so the split finds no space. */
 export const gemmaParts = {
   normalizer: { type: "Replace", pattern: { String: " " }, content: "▁" },
   pre_tokenizer: { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious", invert: false },
 };
 
 interface UnigramOptions extends Options {
-  /** Pieces after "<unk>"; the plain letters with a few words and unlike scores where absent. */
+  /** Pieces after "<unk>"; by default the letters and a few words with different scores. */
   readonly pieces?: readonly (readonly [string, number])[];
   readonly byteFallback?: boolean;
   /** Index of the unknown piece, which is the first; null for none. */
@@ -186,12 +186,12 @@ export function unigramTokenizer(options: UnigramOptions = {}, rest: object = me
   };
 }
 
-/** XLM-R's and newer T5's way: every word begins with its space. */
+/** The form of XLM-R and newer T5: every word begins with its space. */
 export const metaspaceWords = {
   pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: true },
 };
 
-/** T5's: white space of all kinds only separates words. */
+/** T5's form: all white space only separates words. */
 export const t5Words = {
   normalizer: { type: "Precompiled", precompiled_charsmap: "" },
   pre_tokenizer: {
@@ -203,7 +203,7 @@ export const t5Words = {
   },
 };
 
-/** ALBERT's: small letters without accents. */
+/** ALBERT's form: lower case without accents. */
 export const albertWords = {
   ...metaspaceWords,
   normalizer: {
@@ -218,7 +218,7 @@ export const albertWords = {
   },
 };
 
-/** Spaces replaced by the normalizer, as Unigram models with byte fallback have it. */
+/** The form of Unigram models with byte fallback: the normalizer replaces spaces. */
 export const replacedSpaces = {
   normalizer: { type: "Replace", pattern: { String: " " }, content: "▁" },
   pre_tokenizer: null,

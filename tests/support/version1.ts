@@ -1,6 +1,6 @@
 /**
- * The browser of version 1 (tests/fixtures/version1), and today's engine over it. Everything is in version 1's format, as
- * expected.json.gz has it: when a record or a call changes, this file translates it, and the tests stay.
+ * The browser data of version 1 (tests/fixtures/version1), opened with today's engine. All values are in version 1's format,
+ * like expected.json.gz. When a record or a call changes, this file translates it and the tests stay the same.
  */
 
 import { readFileSync } from "node:fs";
@@ -23,7 +23,7 @@ import { initialState } from "../../src/store/state.ts";
 
 type Entry = readonly [key: string, value: unknown];
 
-/** By name: its version, and the entries of each of its stores. */
+/** Databases by name: the version, and the entries of each store. */
 export type Databases = Readonly<
   Record<string, { readonly version: number; readonly stores: Readonly<Record<string, readonly Entry[]>> }>
 >;
@@ -39,7 +39,7 @@ interface Version1Evaluation {
   readonly byKind?: { readonly text?: number; readonly chat?: number };
 }
 
-/** A run record of version 1; tests compare the fields without a name here too. */
+/** A run record of version 1; tests also compare fields that are not listed here. */
 export interface Version1Run {
   readonly id: string;
   readonly name: string;
@@ -58,7 +58,7 @@ export interface Version1Run {
   readonly [field: string]: unknown;
 }
 
-/** A resumed run at its end. Metrics are those after step `from`; `tensors` is the SHA-256 over its last checkpoint. */
+/** A resumed run at its end. Metrics begin after step `from`; `tensors` is the SHA-256 over its last checkpoint. */
 export type Outcome = Pick<
   Version1Run,
   "status" | "reason" | "step" | "evaluations" | "best" | "samples" | "slowdowns" | "resumeFrom"
@@ -69,16 +69,16 @@ export type Outcome = Pick<
   readonly tensors: string;
 };
 
-/** Everything in a browser, as the engine lists it. */
+/** The data of a browser, as the engine lists it. */
 export interface Contents {
   /** Newest first. */
   readonly runs: readonly Version1Run[];
-  /** By run, newest first. */
+  /** Checkpoints by run, newest first. */
   readonly checkpoints: Readonly<Record<string, readonly { readonly step: number; readonly best: boolean }[]>>;
   /** Bytes of checkpoints by run. */
   readonly sizes: Readonly<Record<string, number>>;
   readonly models: readonly object[];
-  /** Of the first model. */
+  /** Details of the first model. */
   readonly details: object | null;
   readonly datasets: readonly { readonly name: string }[];
   readonly fetches: readonly object[];
@@ -133,18 +133,18 @@ const fileOf = (name: string) => new URL(`../fixtures/version1/${name}`, import.
 const bytesOf = (name: string) => new Uint8Array(readFileSync(fileOf(name)));
 const jsonOf = (name: string) => JSON.parse(gunzipSync(bytesOf(name)).toString());
 
-/** Bytes are written as `{ "$bytes": base64 }`. */
+/** Decodes bytes, which the dump writes as `{ "$bytes": base64 }`. */
 function decode(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(decode);
   if ("$bytes" in value && typeof value.$bytes === "string")
     return Uint8Array.from(Buffer.from(value.$bytes, "base64"));
   const unknown = Object.keys(value).find((key) => key.startsWith("$"));
-  if (unknown) throw new Error(`browser.json.gz holds a value of kind ${unknown}: add it to decode.`);
+  if (unknown) throw new Error(`browser.json.gz has a value of kind ${unknown}: add it to decode.`);
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decode(inner)]));
 }
 
-/** The browser's contents, bytes decoded. */
+/** The browser's contents with decoded bytes. */
 export function readDump(): Dump {
   const { databases, localStorage }: Dump = jsonOf("browser.json.gz");
   const decoded = Object.entries(databases).map(([name, { version, stores }]) => {
@@ -155,7 +155,7 @@ export function readDump(): Dump {
   return { databases: Object.fromEntries(decoded), localStorage };
 }
 
-/** What version 1 listed, answered and trained. */
+/** The lists, answers and training results of version 1. */
 export const readExpected = (): Expected => jsonOf("expected.json.gz");
 
 /** Path of a run file. */
@@ -167,7 +167,7 @@ export const modelFiles = (): Record<string, Uint8Array<ArrayBuffer>> => {
   return Object.fromEntries(files.map(([name, bytes]) => [name, new Uint8Array(bytes)]));
 };
 
-/** The dump's databases in memory, by name; a name that version 1 did not have is an empty database. */
+/** The dump's databases in memory, by name; names unknown to version 1 are empty databases. */
 export function databasesOf(databases: Databases): (name: string) => KeyValue {
   const open = new Map<string, KeyValue>();
   return (name) => {
@@ -178,7 +178,7 @@ export function databasesOf(databases: Databases): (name: string) => KeyValue {
   };
 }
 
-/** Version 1 had losses by kind, and none in a run of one stage. */
+/** Version 1 had losses by kind, and only one loss in a run with one stage. */
 function version1Evaluation({ step, loss, sets }: EvaluationMetrics): Version1Evaluation {
   const { validation, "validation of text": text, "validation of chats": chat, ...others } = sets;
   if (Object.keys(others).length > 0) throw new Error(`Version 1 had no set ${Object.keys(others).join(", ")}.`);
@@ -211,7 +211,7 @@ function version1Recipe({ stages, bestBy, ...recipe }: Recipe): object {
   };
 }
 
-/** A run in version 1's format; throws where it holds what version 1 could not have said. */
+/** A run in version 1's format; throws when that format cannot express it. */
 export function version1Run(record: WholeRecord): Version1Run {
   const { recipe, sources, stages, evaluations, best } = record;
   const lambdas = recipe.stages.at(-1)?.sources ?? [];
@@ -232,7 +232,7 @@ export function version1Run(record: WholeRecord): Version1Run {
   };
 }
 
-/** How a resumed run ended; `from` is the step that it was resumed from. */
+/** The result of a resumed run; `from` is the step from which it resumed. */
 export function outcomeOf(run: Version1Run, from: number): Omit<Outcome, "tensors"> {
   const { status, reason, step, evaluations, best, samples, slowdowns, resumeFrom } = run;
   const metrics = run.metrics.filter((one) => one.step > from).map(({ seconds: _, ...rest }) => rest);
@@ -240,7 +240,7 @@ export function outcomeOf(run: Version1Run, from: number): Omit<Outcome, "tensor
   return { status, reason, step, from, metrics, evaluations, best, samples, moments, slowdowns, resumeFrom };
 }
 
-/** What the page restores from localStorage. */
+/** The state that the page restores from localStorage. */
 export function pageOf({ localStorage }: Dump): Pick<Expected, "page" | "conversations" | "presentConversation"> {
   const { data, model, recipe, watching, engine, compare } = withSaved(initialState, localStorage["hone.page"] ?? null);
   const { conversations, open } = parseConversations(localStorage["hone.conversations"] ?? null);
@@ -271,7 +271,7 @@ export function pageOf({ localStorage }: Dump): Pick<Expected, "page" | "convers
 
 export type OpenBrowser = Awaited<ReturnType<typeof openBrowser>>;
 
-/** Today's engine and data desk over this realm's storage, on wasm in Node. */
+/** Today's engine and dataset service over this realm's storage, on wasm in Node. */
 export async function openBrowser() {
   const storage = await openStorage();
   const data = createDatasetService(storage, () => undefined).during("");
@@ -291,12 +291,12 @@ export async function openBrowser() {
       const list = await Promise.all((await engine.listRuns()).map(whole));
       // Version 1 told neither date nor loss of a checkpoint.
       const stepsOf = async (id: string) => (await engine.checkpointsOf(id)).map(({ step, best }) => ({ step, best }));
-      const kept = list.map(async ({ id }) => [id, await stepsOf(id)] as const);
+      const checkpoints = list.map(async ({ id }) => [id, await stepsOf(id)] as const);
       const models = await engine.listModels();
       const [hash] = models.map((model) => model.hash);
       return {
         runs: list,
-        checkpoints: Object.fromEntries(await Promise.all(kept)),
+        checkpoints: Object.fromEntries(await Promise.all(checkpoints)),
         sizes: await engine.runSizes(),
         models,
         details: hash === undefined ? null : await engine.modelDetails(hash),
@@ -307,7 +307,7 @@ export async function openBrowser() {
       };
     },
 
-    /** Asks a checkpoint greedily. */
+    /** A checkpoint's greedy answer. */
     async ask({ runId, checkpoint, question, maxTokens }: Omit<Version1Answer, "text" | "step" | "finish">) {
       const record = (await engine.listRuns()).find(({ id }) => id === runId);
       if (!record) throw new Error(`There is no run ${runId}.`);

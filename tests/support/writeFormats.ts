@@ -1,10 +1,10 @@
-/** Random conversations, and writers that put them into each format's rows: what a converter reads has to be the same. */
+/** Random conversations, and writers for the rows of each format; a converter must read the same conversation back. */
 
 import fc from "fast-check";
 import type { Message, ToolCall } from "../../src/records/example.ts";
 import type { ColumnRole, Mapping } from "../../src/records/formats/mapping.ts";
 
-/** Text with white space at its ends, line breaks, control tokens and every plane of Unicode; never only white space. */
+/** Text with white space at its ends, line breaks, control tokens and characters of all Unicode planes; not only white space. */
 export const written: fc.Arbitrary<string> = fc
   .oneof(
     fc.string({ unit: "binary", maxLength: 12 }),
@@ -28,10 +28,10 @@ export interface Pair {
   readonly answer: Message;
 }
 
-/** One question and its answer. */
+/** One prompt and its answer. */
 export const pair: fc.Arbitrary<Pair> = fc.record({ system, question: user, answer: assistant });
 
-/** Turns of user and assistant by turns, beginning with the user, an answer last. */
+/** Alternating turns, from the user's first to an answer at the end. */
 export const dialogue: fc.Arbitrary<{ system: Message | null; turns: Message[] }> = fc.record({
   system,
   turns: fc.array(fc.tuple(user, assistant), { minLength: 1, maxLength: 3 }).map((pairs) => pairs.flat()),
@@ -70,7 +70,7 @@ const toolAnswer: fc.Arbitrary<Message> = fc
   )
   .map(([content, more]): Message => ({ role: "tool", content, ...more }));
 
-/** Any order of turns that a chat may have, with weights, parts, calls and tools; at least one answer. */
+/** Any allowed order of turns in a chat, with weights, parts, calls and tools, and at least one answer. */
 export const anyChat: fc.Arbitrary<Message[]> = fc
   .tuple(system, fc.array(fc.oneof(user, weighedAnswer, toolAnswer), { maxLength: 5 }), weighedAnswer, fc.nat(5))
   .map(([first, turns, answer, place]) => {
@@ -79,7 +79,7 @@ export const anyChat: fc.Arbitrary<Message[]> = fc
     return first ? [first, ...all] : all;
   });
 
-/** Turns as ShareGPT knows them: no weights, names or ids; a call is a turn of its own. */
+/** Turns that ShareGPT can express: no weights, names or ids; a call is a separate turn. */
 export const anyShareGpt: fc.Arbitrary<Message[]> = fc
   .tuple(
     system,
@@ -101,10 +101,10 @@ export const anyShareGpt: fc.Arbitrary<Message[]> = fc
   )
   .map(([first, turns, answer]) => [...(first ? [first] : []), ...turns, answer]);
 
-/** How a writer spells what a format leaves open; each number picks one of several ways. */
+/** A writer's choice where a format allows several spellings. */
 export const spelling: fc.Arbitrary<number> = fc.nat(23);
 
-/** `asJson` writes lists as text, as tables hold them. */
+/** A table cell; `asJson` writes lists as text. */
 const cell = (value: unknown, asJson: boolean) => (asJson ? JSON.stringify(value) : value);
 
 export function alpacaRow({ system: first, turns }: { system: Message | null; turns: Message[] }, way: number) {
@@ -201,7 +201,7 @@ function weightAs(own: number, way: number): Record<string, unknown> {
   return way % 3 === 2 ? { loss_weight: own } : { weight: own };
 }
 
-/** Prompt and completion; as texts where both are single turns. */
+/** Prompt and completion; as plain texts when both are single turns. */
 export function trlRow(messages: readonly Message[], way: number) {
   const prompt = messages.slice(0, -1);
   const completion = messages.slice(-1);
@@ -288,7 +288,7 @@ const bareTree = fc.letrec<{ node: BareNode }>((tie) => ({
   }),
 })).node;
 
-/** Trees whose roles take turns, with ranked and unranked replies in any order. */
+/** Trees with alternating roles, and ranked and unranked replies in any order. */
 export const tree: fc.Arbitrary<TreeNode> = bareTree.map((root) => {
   let count = 0;
   const named = ({ text, rank, replies }: BareNode, depth: number): TreeNode => ({
@@ -325,7 +325,7 @@ export function oasstFlatRows(root: TreeNode): Record<string, unknown>[] {
   return flat(root, null);
 }
 
-/** A table with columns of any name, and the mapping that says what they are. */
+/** A table with arbitrary column names, and the mapping of its columns. */
 export const table: fc.Arbitrary<{ row: Record<string, string>; mapping: Mapping; messages: Message[] }> = fc
   .tuple(
     pair,

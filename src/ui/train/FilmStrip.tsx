@@ -1,26 +1,26 @@
 /** The answers of a run to one prompt as cards, newest first, with new words marked. */
 
 import { type KeyboardEvent, memo, useEffect, useRef } from "react";
-import type { Moment } from "../../run/metrics.ts";
+import type { Snapshot } from "../../run/metrics.ts";
 import { watchWords as words } from "../words/train.ts";
 import { changes } from "./changes.ts";
 import classes from "./Watch.module.css";
 
 interface FilmStripProps {
   /** Oldest first. */
-  readonly snapshots: readonly Moment[];
-  readonly shown: Moment;
+  readonly snapshots: readonly Snapshot[];
+  readonly shown: Snapshot;
   onChoose(step: number): void;
 }
 
 interface CardProps {
-  readonly snapshot: Moment;
+  readonly snapshot: Snapshot;
   /** The previous snapshot; undefined for the first. */
-  readonly earlier: Moment | undefined;
+  readonly earlier: Snapshot | undefined;
   readonly shown: boolean;
 }
 
-function whatChanged(fresh: number, gone: number, all: number, earlier: Moment): string {
+function whatChanged(fresh: number, gone: number, all: number, earlier: Snapshot): string {
   if (fresh > 0) return words.changed(fresh, all);
   return gone > 0 ? words.shorter : words.same(earlier.step);
 }

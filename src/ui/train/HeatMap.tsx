@@ -2,7 +2,7 @@
 
 import { Group, Radio, Text } from "@mantine/core";
 import { type CSSProperties, type KeyboardEvent, useEffect, useRef, useState } from "react";
-import type { Moment, Watch } from "../../run/metrics.ts";
+import type { Snapshot, Watch } from "../../run/metrics.ts";
 import { tokenText } from "../preview/visible.tsx";
 import { watchWords as words } from "../words/train.ts";
 import { type HeatToken, heatTokens } from "./heat.ts";
@@ -14,8 +14,8 @@ const views: readonly View[] = ["before", "now", "change"];
 interface HeatMapProps {
   readonly title: string;
   readonly tokens: Watch["tokens"];
-  readonly before: Moment;
-  readonly now: Moment;
+  readonly before: Snapshot;
+  readonly now: Snapshot;
 }
 
 /** The full description of a token. */

@@ -69,7 +69,7 @@ describe("buckets of unpacked rows", () => {
     const buckets = chooseBuckets(list, 4, { repeats: false });
     expect(buckets).toEqual([{ rows: 4, length: 32, supervised: 16 }]);
     expect(() => bucketFor(buckets, [[makeExample(0, 33, 1)]])).toThrow(
-      "No bucket holds 33 tokens with 1 supervised ones in the batch; the largest has room for 32 and 16.",
+      "No bucket fits 33 tokens with 1 supervised ones in the batch; the largest has room for 32 and 16.",
     );
   });
 });

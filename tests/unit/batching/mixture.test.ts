@@ -79,7 +79,7 @@ describe("λ as loss weight", () => {
   });
 
   test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("%d is refused, naming the source", (bad) => {
-    const message = `The weight λ of source 2 is ${bad}, and must be a number above 0`;
+    const message = `The weight λ of source 2 is ${bad}, but must be a number above 0`;
     expect(() => scaleWeights([], [1, bad])).toThrow(message);
     expect(() => epochQuotas([1, 1], [1, bad])).toThrow(message);
     for (const mode of ["sampling", "weight"] as const) {
@@ -111,8 +111,8 @@ describe("the report of a mixture", () => {
   test.each([
     [1, 4, null],
     [2 / 3, 6, null],
-    [2, 3, /over chats 6 times\. After about 4 passes/],
-    [1.25, 3.3, /over chats 4\.1 times/],
+    [2, 3, /6 passes over chats\. After about 4 passes/],
+    [1.25, 3.3, /4\.1 passes over chats/],
   ])("%d passes in each of %d epochs", (passes, epochs, warning) => {
     const told = repeatWarning("chats", passes, epochs);
     if (warning === null) expect(told).toBeNull();

@@ -84,6 +84,6 @@ describe("packing", () => {
   });
 
   test("an example longer than a row is refused by its number", () => {
-    expect(() => packExamples([3, 17], 16)).toThrow("Example 2 has 17 tokens, and a packed row holds 16");
+    expect(() => packExamples([3, 17], 16)).toThrow("Example 2 has 17 tokens, but a packed row has 16");
   });
 });

@@ -276,9 +276,9 @@ test("an order of many rows stays random when it is packed: neighbours in a row 
 test("says what is wrong", () => {
   const two = (lambdas: number[]) => ({ ...forty, mixture: { mode: "sampling" as const, lambdas } });
   expect(() => createSampler({ ...forty, lengths: [], sources: [] })).toThrow(/no row/);
-  expect(() => createSampler({ ...forty, lengths: [65], sources: [0] })).toThrow(/No bucket holds 65/);
+  expect(() => createSampler({ ...forty, lengths: [65], sources: [0] })).toThrow(/No bucket fits 65/);
   expect(() => createSampler({ ...forty, packing: 48 })).toThrow(
-    /packed row of 48 tokens cannot hold an example of 49/,
+    /packed row of 48 tokens does not fit an example of 49/,
   );
   expect(() => createSampler({ ...forty, lengths: [9], sources: [1] })).toThrow(/Example 1 is of source 2/);
   for (const bad of [0, -2, Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -286,7 +286,7 @@ test("says what is wrong", () => {
   }
   const state = createSampler(two([1])).state();
   expect(() => createSampler(two([1]), { ...state, cursor: 99 })).toThrow(/Has the data changed/);
-  expect(() => createSampler(two([1, 1]), state)).toThrow(/kept for 1 sources, and there are 2/);
+  expect(() => createSampler(two([1, 1]), state)).toThrow(/had this number of sources: 1, but the run has 2/);
   const [pass] = state.passes;
   const beyond = { ...state, passes: [{ pass: 0, random: state.random, ...pass, position: 41 }] };
   expect(() => createSampler(two([1]), beyond)).toThrow(/row 41 of source 1: it has 40/);

@@ -119,7 +119,7 @@ describe("stages", () => {
   test("a state of another number of stages is refused, and no stage too", () => {
     const stage = plansOf(fc.sample(settings, { seed: 53, numRuns: 1 })[0] ?? []);
     const state = { epoch: 0, cursor: 0, random: [1, 2, 3, 4] as const, passes: [], drawn: 3, stages: 1 };
-    expect(() => orderOf(stage, state)).toThrow(`was kept for 1 stages, and there are ${stage.length}`);
+    expect(() => orderOf(stage, state)).toThrow(`had this number of stages: 1, but the run has ${stage.length}`);
     expect(() => orderOf([])).toThrow("no stage");
   });
 });

@@ -29,14 +29,14 @@ const supervisedIn = (mask: Uint8Array) => mask.filter((one) => one === 1).lengt
 
 /** What holds for every cut: the kept tokens are those of the encoding, in order, with their offsets and weights. */
 function consistent(encoding: ReturnType<typeof encode>, cut: Truncated): void {
-  const kept = [...cut.kept];
+  const kept = [...cut.indices];
   expect(kept.every((index, i) => index > (kept[i - 1] ?? -1))).toBe(true);
   expect([...cut.ids]).toEqual(kept.map((index) => encoding.ids[index]));
   expect([...cut.mask]).toEqual(kept.map((index, i) => (i === 0 ? 0 : encoding.mask[index])));
   expect([...cut.weights]).toEqual(kept.map((index) => encoding.weights[index]));
   const pieces = kept.map((index) => encoding.text.slice(encoding.starts[index], encoding.ends[index]));
   expect(pieces.join("")).toBe(Array.from(cut.ids, (id) => String.fromCharCode(1000 + id)).join(""));
-  expect(cut.supervisedKept).toBe(supervisedIn(cut.mask));
+  expect(cut.supervised).toBe(supervisedIn(cut.mask));
 }
 
 describe("a chat", () => {
@@ -49,33 +49,33 @@ describe("a chat", () => {
         const count = encoding.ids.length;
         const supervised = supervisedIn(encoding.mask);
         consistent(encoding, cut);
-        expect(cut.supervisedKept + cut.supervisedLost).toBe(supervised);
+        expect(cut.supervised + cut.supervisedLost).toBe(supervised);
         if (count <= maxLength || mode === "drop") {
           expect([...cut.ids]).toEqual([...encoding.ids]);
           expect(cut.problem === null).toBe(count <= maxLength && supervised > 0);
           return;
         }
         expect(cut.ids).toHaveLength(maxLength);
-        expect(cut.problem === null).toBe(cut.supervisedKept > 0);
+        expect(cut.problem === null).toBe(cut.supervised > 0);
         if (mode === "right") {
-          expect([...cut.kept]).toEqual([...Array(maxLength).keys()]);
+          expect([...cut.indices]).toEqual([...Array(maxLength).keys()]);
           return;
         }
-        if (encoding.ids[0] === bosId) expect(cut.kept[0]).toBe(0);
+        if (encoding.ids[0] === bosId) expect(cut.indices[0]).toBe(0);
         if (maxLength === 1) return;
         // The end of the last answer stays, where the limit leaves room for a token that is predicted.
         const last = encoding.mask.lastIndexOf(1);
         if (supervised > 0) {
-          expect(cut.kept.at(-1)).toBeGreaterThanOrEqual(last);
-          expect(cut.supervisedKept).toBeGreaterThan(0);
+          expect(cut.indices.at(-1)).toBeGreaterThanOrEqual(last);
+          expect(cut.supervised).toBeGreaterThan(0);
         }
         // What goes is one stretch: the oldest tokens after BOS; or else nothing that is learnt, at the end.
-        const gone = [...Array(count).keys()].filter((index) => !cut.kept.includes(index));
+        const gone = [...Array(count).keys()].filter((index) => !cut.indices.includes(index));
         const older = gone.filter((index) => index < last);
         if (older.length > 0) {
           expect(older[0]).toBe(encoding.ids[0] === bosId ? 1 : 0);
           expect(older.at(-1)).toBe((older[0] ?? 0) + older.length - 1);
-          expect(cut.kept.at(-1)).toBe(last);
+          expect(cut.indices.at(-1)).toBe(last);
         } else expect(cut.supervisedLost).toBe(0);
       }),
       { seed: 24, numRuns: cases(4000) },
@@ -86,26 +86,18 @@ describe("a chat", () => {
     ["fits", "drop", 5, [0, 0, 1, 1, 0], [0, 1, 2, 3, 4], 0, null],
     ["is too long", "drop", 4, [0, 0, 1, 1, 0], [0, 1, 2, 3, 4], 0, "5 tokens exceed the limit of 4; raise the length"],
     ["loses its end", "right", 3, [0, 0, 1, 1, 0], [0, 1, 2], 1, null],
-    [
-      "loses its answer",
-      "right",
-      2,
-      [0, 0, 1, 1],
-      [0, 1],
-      2,
-      "cuts away all 2 that would be learnt; cut from the left",
-    ],
+    ["loses its answer", "right", 2, [0, 0, 1, 1], [0, 1], 2, "cuts all 2 supervised ones; cut from the left"],
     ["loses its context", "left", 3, [0, 0, 0, 1, 1], [0, 3, 4], 0, null],
     ["loses what follows the answer first", "left", 4, [0, 0, 1, 1, 0, 0], [0, 1, 2, 3], 0, null],
     ["loses both", "left", 3, [0, 0, 0, 1, 1, 0, 0], [0, 3, 4], 0, null],
     ["loses its first answer", "left", 4, [0, 0, 1, 0, 1, 1, 1], [0, 4, 5, 6], 1, null],
     ["loses the beginning of its answer", "left", 3, [0, 0, 1, 1, 1, 1], [0, 4, 5], 2, null],
-    ["has no answer", "right", 9, [0, 0, 0], [0, 1, 2], 0, "no token to learn: every response has weight 0"],
-    ["has no answer and is cut", "left", 2, [0, 0, 0], [0, 1], 0, "no token to learn: every response has weight 0"],
-    ["has room for BOS only", "left", 1, [0, 1, 1], [0], 2, "the limit of 1 tokens cuts away all 2"],
+    ["has no answer", "right", 9, [0, 0, 0], [0, 1, 2], 0, "no supervised token: every response has weight 0"],
+    ["has no answer and is cut", "left", 2, [0, 0, 0], [0, 1], 0, "no supervised token: every response has weight 0"],
+    ["has room for BOS only", "left", 1, [0, 1, 1], [0], 2, "the limit of 1 tokens cuts all 2"],
   ])("that %s (%s, at most %i)", (_, mode, maxLength, weights, kept, lost, problem) => {
     const cut = truncate(encode(weights, true), { maxLength, mode, bosId });
-    expect([...cut.kept]).toEqual(kept);
+    expect([...cut.indices]).toEqual(kept);
     expect(cut.supervisedLost).toBe(lost);
     if (problem === null) expect(cut.problem).toBeNull();
     else expect(cut.problem).toContain(problem);
@@ -114,9 +106,9 @@ describe("a chat", () => {
   test("without BOS the first kept token, which nothing predicts, loses its weight and is counted as lost", () => {
     for (const none of [bosId, null]) {
       const cut = truncate(encode([0, 0, 1, 1, 1]), { maxLength: 2, mode: "left", bosId: none });
-      expect([...cut.kept]).toEqual([3, 4]);
+      expect([...cut.indices]).toEqual([3, 4]);
       expect([...cut.mask]).toEqual([0, 1]);
-      expect([cut.supervisedKept, cut.supervisedLost]).toEqual([1, 2]);
+      expect([cut.supervised, cut.supervisedLost]).toEqual([1, 2]);
     }
   });
 });
@@ -136,10 +128,10 @@ describe("plain text", () => {
           expect(cut.ids.length).toBeLessThanOrEqual(maxLength);
           expect([cut.supervisedLost, cut.problem]).toEqual([0, null]);
           if (opens) expect(cut.ids[0]).toBe(bosId);
-          else if (w > 0) expect(cut.kept[0]).toBe(cuts[w - 1]?.kept.at(-1));
+          else if (w > 0) expect(cut.indices[0]).toBe(cuts[w - 1]?.indices.at(-1));
         }
         // Each token but the first is the target of exactly one window, in order.
-        const targets = cuts.flatMap(({ kept }) => [...kept.slice(1)]);
+        const targets = cuts.flatMap(({ indices }) => [...indices.slice(1)]);
         expect(targets).toEqual(Array.from({ length: length - 1 }, (_, i) => i + 1));
         const sizes = cuts.map(({ ids }) => ids.length);
         expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
@@ -151,7 +143,7 @@ describe("plain text", () => {
 
   test("without anything to learn says so, and a limit that leaves no target is refused", () => {
     expect(windows(encode([0], true), { maxLength: 8, bosId })).toMatchObject([
-      { problem: "no token to learn: the text is empty or weighs 0" },
+      { problem: "no supervised token: the text is empty or has weight 0" },
     ]);
     expect(() => windows(encode([0, 1, 1]), { maxLength: 1, bosId })).toThrow(/windows of 1 tokens/);
   });

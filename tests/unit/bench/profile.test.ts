@@ -145,7 +145,7 @@ test("on the GPU dispatches are what is timed: two programs of a node are told a
 
 test("a session that printed no run is an error", () => {
   expect(() => readRuns([event("Session", "session_initialization", 5, 90)])).toThrow("no run");
-  expect(() => readRuns(['{"cat" : "Node",'])).toThrow("no JSON");
+  expect(() => readRuns(['{"cat" : "Node",'])).toThrow("not JSON");
 });
 
 test.each([
@@ -207,7 +207,7 @@ test.each([
 
 const marks = (kind: "training" | "optimizer", asked: number): RunMarks => ({
   kind,
-  asked,
+  requested: asked,
   queued: asked + 1,
   began: asked + 3,
   called: asked + 7,

@@ -174,7 +174,7 @@ describe("the journal of a run", () => {
     );
     written.begin(start, noted().curves);
     const moments = [{ step: 0, answer: "x", losses: [1] }];
-    written.hear({ type: "moments", moments });
+    written.hear({ type: "snapshots", snapshots: moments });
     expect(told.at(-1)).toEqual({ type: "watch", runId: "run", watch: { ...watch, moments } });
     expect(written.record().watch?.moments).toEqual(moments);
     written.begin(start, noted().curves);

@@ -16,7 +16,7 @@ const setting: Setting = {
   change: {},
   accumulation: 1,
   lengths: [],
-  looks: false,
+  evaluates: false,
   once: false,
 };
 
@@ -28,7 +28,7 @@ describe("on the processor within 15 % of the heap", () => {
     ["a long row, where attention is most of it", { method: "full", change: { rows: 1, length: 512 } }],
     [
       "several lengths, micro-batches, validation and an answer",
-      { accumulation: 2, lengths: [256], looks: true, change: { rows: 2, length: 512 } },
+      { accumulation: 2, lengths: [256], evaluates: true, change: { rows: 2, length: 512 } },
     ],
     [
       "a large vocabulary, where the optimizer is most of it",

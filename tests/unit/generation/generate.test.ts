@@ -202,7 +202,7 @@ describe("generation", () => {
 
   test.each([
     [{ prompt: [] }, "The prompt is empty"],
-    [{ prompt: promptOf(64) }, "The prompt has 64 tokens and the model's context 64: ask less, or"],
+    [{ prompt: promptOf(64) }, "The prompt has 64 tokens and the model's context 64: shorten it or"],
     [{ prompt: [1], maxTokens: 0 }, "limit is 0 tokens"],
     [{ prompt: [1], sampling: { temperature: -1, topK: null, topP: null } }, "temperature is -1"],
   ])("%o is refused", async (request, message) => {

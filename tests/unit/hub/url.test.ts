@@ -60,7 +60,7 @@ describe("a server with Range", () => {
     const source = await open(server, "large");
     server.asked.length = 0;
     await expect(source.slice(199_999, 200_001)).rejects.toThrow(
-      "Bytes 199999 to 200001 of large are outside of its 200000 bytes.",
+      "Bytes 199999 to 200001 of large are outside its 200000 bytes.",
     );
     await expect(source.slice(-1, 3)).rejects.toThrow(RangeError);
     await expect(source.slice(3, 2)).rejects.toThrow(RangeError);

@@ -19,13 +19,13 @@ const onRow5 =
   (change: (sequence: Truncated) => Partial<Truncated>): NonNullable<Setting["changeSequence"]> =>
   (sequence, { row }) =>
     row === 4 ? { ...sequence, ...change(sequence) } : sequence;
-const without = ({ ids, mask, weights, kept }: Truncated, from: number, to: number) => ({
+const without = ({ ids, mask, weights, indices: kept }: Truncated, from: number, to: number) => ({
   ids: Int32Array.from([...ids.slice(0, from), ...ids.slice(to)]),
   mask: Uint8Array.from([...mask.slice(0, from), ...mask.slice(to)]),
   weights: Float32Array.from([...weights.slice(0, from), ...weights.slice(to)]),
   kept: Int32Array.from([...kept.slice(0, from), ...kept.slice(to)]),
 });
-const insert = ({ ids, mask, weights, kept }: Truncated, at: number, id: number) => ({
+const insert = ({ ids, mask, weights, indices: kept }: Truncated, at: number, id: number) => ({
   ids: Int32Array.from([...ids.slice(0, at), id, ...ids.slice(at)]),
   mask: Uint8Array.from([...mask.slice(0, at), 0, ...mask.slice(at)]),
   weights: Float32Array.from([...weights.slice(0, at), 0, ...weights.slice(at)]),

@@ -129,7 +129,7 @@ describe("stages", () => {
     expect(lambdasOf(lastStage(one), 2)).toEqual([1, 1]);
     expect(lambdasOf(lastStage(withLambdas(one, [3, 0.5])), 2)).toEqual([3, 0.5]);
     expect(lambdasOf({ sources: [{ source: 1, lambda: 2 }] }, 2)).toEqual([1, 2]);
-    expect(() => lambdasOf({ sources: [{ source: 2, lambda: 2 }] }, 2)).toThrow("source 3, and the run has 2");
+    expect(() => lambdasOf({ sources: [{ source: 2, lambda: 2 }] }, 2)).toThrow("source 3, but the run has 2");
   });
 
   test("each has a seed of its own; the last one's is that of a run in one stage", () => {

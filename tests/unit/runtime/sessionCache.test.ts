@@ -44,7 +44,7 @@ describe("a budget of sessions", () => {
     expect(await runOnce(multiplyAdd(1), 1)).toBe(first);
     await runOnce(multiplyAdd(3), 3);
     expect(runtime.memory().sessions).toBe(2);
-    await expect(second.run(feeds(2))).rejects.toThrow(/has been released; ask for a new one/);
+    await expect(second.run(feeds(2))).rejects.toThrow(/has been released; request a new one/);
     expect(await runOnce(multiplyAdd(1), 1)).toBe(first);
     expect(await runOnce(multiplyAdd(2), 2)).not.toBe(second);
     expect(runtime.memory().sessions).toBe(2);

@@ -109,7 +109,7 @@ test.runIf(isLong)("what does not fit is refused with the size, and the runtime 
     const take = () => tensors.push(runtime.tensor(`piece ${tensors.length}`, "float32", [2 ** 28]));
     expect(() => {
       for (let i = 0; i < 5; i++) take();
-    }).toThrow(/no memory for piece \d: 1073741824 bytes beside the \d+ that are in use/);
+    }).toThrow(/no memory for piece \d: 1073741824 bytes beside the \d+ in use/);
     for (const tensor of tensors.splice(0)) tensor.dispose();
     const session = await runtime.session(artifact(1));
     const one = { dtype: "float32", shape: [1], data: Float32Array.of(1) } as const;

@@ -40,7 +40,7 @@ describe("relations", () => {
 
   test("a phrase with a slot that a fact lacks is refused by name", () => {
     const [fact] = relationOf("capital").facts;
-    expect(fact && (() => fill("{e} and {nothing}", fact))).toThrow(/names \{nothing\}, and the fact has e, ae, v, av/);
+    expect(fact && (() => fill("{e} and {nothing}", fact))).toThrow(/needs \{nothing\}, but the fact has e, ae, v, av/);
   });
 
   test("articles and sentences", () => {
@@ -145,8 +145,8 @@ describe("pairs and exam", () => {
     expect(continuesWith(" the Lima", "Lima")).toBe(false);
     expect(
       shareOf([
-        { right: 1, asked: 2 },
-        { right: 2, asked: 2 },
+        { right: 1, total: 2 },
+        { right: 2, total: 2 },
       ]),
     ).toBe(0.75);
     expect(shareOf([])).toBe(0);

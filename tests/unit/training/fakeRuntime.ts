@@ -270,14 +270,14 @@ function adamW(inputs: Inputs): Record<string, TensorData> {
 }
 
 /** The values of a program's tensors, as a checkpoint would hold them. */
-export interface Snapshot {
+export interface SavedTensor {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: Shape;
   readonly values: Float32Array<ArrayBuffer>;
 }
 
-export function snapshotOf(tensors: readonly TensorSource[]): Promise<Snapshot[]> {
+export function snapshotOf(tensors: readonly TensorSource[]): Promise<SavedTensor[]> {
   return Promise.all(
     tensors.map(async ({ name, dtype, shape, read }) => {
       const view = await read();
@@ -288,7 +288,7 @@ export function snapshotOf(tensors: readonly TensorSource[]): Promise<Snapshot[]
 }
 
 /** Gives a program the tensors of a snapshot, one by one, as `Checkpoints.load` does. */
-export function restoreInto(program: TrainingProgram, snapshot: readonly Snapshot[]): Promise<void> {
+export function restoreInto(program: TrainingProgram, snapshot: readonly SavedTensor[]): Promise<void> {
   return program.restore(async (restore) => {
     for (const { name, dtype, shape, values } of snapshot) {
       const stored = { name, dtype, shape, byteLength: values.byteLength, chunks: [] };

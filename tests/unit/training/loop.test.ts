@@ -4,7 +4,7 @@ import type { Batch } from "../../../src/batching/batch.ts";
 import type { OrderState } from "../../../src/batching/stages.ts";
 import { columnsOf, progressOf } from "../../../src/run/curves.ts";
 import { type HeldOutSet, validationOf } from "../../../src/run/heldOut.ts";
-import type { EvaluationMetrics, Moment } from "../../../src/run/metrics.ts";
+import type { EvaluationMetrics, Snapshot } from "../../../src/run/metrics.ts";
 import { StorageFullError } from "../../../src/storage/errors.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import type { BatchSource } from "../../../src/training/batchSource.ts";
@@ -19,7 +19,7 @@ import {
   type Patience,
   readState,
   wholeState,
-  withMoment,
+  withSnapshot,
 } from "../../../src/training/state.ts";
 import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
 import { originOf } from "../../support/examples.ts";
@@ -31,7 +31,7 @@ import {
   createFakeRuntime,
   optimizerSettings,
   restoreInto,
-  type Snapshot,
+  type SavedTensor,
   snapshotOf,
   specs,
   vocabulary,
@@ -40,7 +40,7 @@ import {
 /** What a checkpoint holds, read in full. */
 interface Saved {
   readonly state: LoopState;
-  readonly tensors: readonly Snapshot[];
+  readonly tensors: readonly SavedTensor[];
 }
 
 /** Micro-batches that depend on how many steps were drawn before; each third step has an empty one. */
@@ -147,7 +147,7 @@ async function train(setting: Setting = {}) {
             : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
       patience,
       bestSet: setting.bestSet ?? null,
-      borders: setting.borders ?? [],
+      boundaries: setting.borders ?? [],
       questions: setting.questions ?? [],
       answer: respond,
       watch:
@@ -155,7 +155,7 @@ async function train(setting: Setting = {}) {
           ? null
           : {
               every: setting.watchEvery,
-              look: async () => ({
+              capture: async () => ({
                 answer: await respond("watched"),
                 losses: seen ? seen.splice(0, 1) : [...(await program.tokenLosses(watched))],
               }),
@@ -334,7 +334,7 @@ describe("a run", () => {
   test("looks at the base model, every k steps and at the end, and events tell what the state holds", async () => {
     const run = await train({ totalSteps: 7, watchEvery: 3 });
     expect(run.state.moments.map(({ step }) => step)).toEqual([0, 3, 6, 7]);
-    const told = run.events.flatMap((event) => (event.type === "moments" ? [event.moments] : []));
+    const told = run.events.flatMap((event) => (event.type === "snapshots" ? [event.snapshots] : []));
     expect(told).toHaveLength(4);
     expect(last(told)).toEqual(run.state.moments);
     // Each look sees other weights, the last one those of the end.
@@ -511,9 +511,9 @@ test("a look whose numbers are not finite ends the run, for nothing could be kep
 });
 
 test("of many looks sixty stay, the first and the newest among them, spread over the whole run", () => {
-  let moments: readonly Moment[] = [];
+  let moments: readonly Snapshot[] = [];
   for (let step = 0; step <= 3000; step += 3) {
-    moments = withMoment(moments, { step, answer: "", losses: [] });
+    moments = withSnapshot(moments, { step, answer: "", losses: [] });
     const steps = moments.map((moment) => moment.step);
     expect([steps[0], last(steps)]).toEqual([0, step]);
     const gaps = steps.slice(1).map((at, i) => at - (steps[i] ?? 0));

@@ -23,7 +23,7 @@ import {
   fromFile,
   optimizerSettings,
   restoreInto,
-  type Snapshot,
+  type SavedTensor,
   snapshotOf,
   specs,
   vocabulary,
@@ -235,7 +235,7 @@ describe("numbers that are not finite", () => {
 
   test("a validation loss before the first step is laid to the model, not to the learning rate", () => {
     const { message } = new NonFiniteError("validation loss", Number.NaN, 0, []);
-    expect(message).toMatch(/^The validation loss of step 0 is NaN\. Nothing has been trained yet/);
+    expect(message).toMatch(/^The validation loss of step 0 is NaN\. No step has been trained yet/);
   });
 
   test("many rows are listed shortly", () => {
@@ -277,11 +277,11 @@ describe("state", () => {
 
   test("of another model or method is refused", async () => {
     const { program } = await setUp();
-    const [table, m, v] = (await snapshotOf(program.tensors())) as [Snapshot, Snapshot, Snapshot];
-    const restore = (tensors: readonly Snapshot[]) => expect(restoreInto(program, tensors)).rejects;
+    const [table, m, v] = (await snapshotOf(program.tensors())) as [SavedTensor, SavedTensor, SavedTensor];
+    const restore = (tensors: readonly SavedTensor[]) => expect(restoreInto(program, tensors)).rejects;
     await restore([table]).toThrow("has no tensor table.first_moment, which this run trains");
-    await restore([table, m, { ...v, shape: [3] }]).toThrow("is float32[3], this run trains float32[7, 7]");
-    await restore([{ ...table, name: "lora" }]).toThrow("holds lora, which this run does not train");
+    await restore([table, m, { ...v, shape: [3] }]).toThrow("is float32[3], but this run trains float32[7, 7]");
+    await restore([{ ...table, name: "lora" }]).toThrow("has lora, which this run does not train");
   });
 
   test("dispose frees accumulators and moments and leaves the parameters", async () => {
@@ -298,7 +298,7 @@ test("a method that trains nothing is refused, and so is a parameter that is not
   const frozen = specs.map((spec) => ({ ...spec, trainable: false }));
   expect(() => createWholeGraph({ ...parts, specs: frozen })).toThrow("Nothing would be trained");
   expect(() => createWholeGraph({ ...parts, specs })).toThrow(
-    "Parameter table is to be trained but is not on the device",
+    "Parameter table should be trained but is not on the device",
   );
   expect(runtime.alive.size).toBe(0);
 });
@@ -356,7 +356,7 @@ describe("an adapter's first values", () => {
 describe("upload", () => {
   test.each([
     ["a missing value", undefined, "Parameter table has no value"],
-    ["a wrong size", new Float32Array(3), "table has 3 values, but the model wants float32[7, 7]"],
+    ["a wrong size", new Float32Array(3), "table has 3 values, but the model needs float32[7, 7]"],
   ])("with %s is refused and leaves nothing on the device", async (_, value, message) => {
     const runtime = createFakeRuntime();
     const read = ({ name }: ParameterSpec) => (name === "bias" ? new Float32Array(vocabulary) : value);

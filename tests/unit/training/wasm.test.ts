@@ -34,7 +34,7 @@ import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
 import { originOf } from "../../support/examples.ts";
 import { oneStage } from "../../support/oneStage.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
-import { type Snapshot, snapshotOf } from "./fakeRuntime.ts";
+import { type SavedTensor, snapshotOf } from "./fakeRuntime.ts";
 
 const model = smallLlama({
   vocab_size: 64,
@@ -220,7 +220,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
           ),
         patience: null,
         bestSet: null,
-        borders: [],
+        boundaries: [],
         questions: [],
         answer: async () => null,
         watch: null,
@@ -249,7 +249,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
   };
 }
 
-const bitsOf = (tensors: readonly Snapshot[]) =>
+const bitsOf = (tensors: readonly SavedTensor[]) =>
   tensors.map(({ name, values }) => [name, Buffer.from(values.buffer).toString("base64")]);
 
 describe("four sequences", () => {

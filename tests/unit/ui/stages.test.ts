@@ -108,9 +108,9 @@ test("a source's figures are those of the stages that it is in", () => {
 test("repeats are counted by the stage's own passes", () => {
   const report = ofKinds([10, 0], [0, 40]);
   expect(repeatsOf(report, 0, recipeWith(recipe, { textEpochs: 2, epochs: 9 }))).toBeNull();
-  expect(repeatsOf(report, 0, recipeWith(recipe, { textEpochs: 3 }))).toMatch(/^The run goes over source 0 6 times/);
+  expect(repeatsOf(report, 0, recipeWith(recipe, { textEpochs: 3 }))).toMatch(/^The run makes 6 passes over source 0/);
   // 40 chats in steps of 16: 20 steps are eight passes.
-  expect(repeatsOf(report, 1, recipeWith(recipe, { steps: 20 }))).toMatch(/^The run goes over source 1 8 times/);
+  expect(repeatsOf(report, 1, recipeWith(recipe, { steps: 20 }))).toMatch(/^The run makes 8 passes over source 1/);
 });
 
 test.each([

@@ -1,7 +1,7 @@
-/** What this browser keeps for the page: emptied, copied, and put back as it was. */
+/** Copies, empties and restores the page's databases in this browser. */
 
 /** Values by key, by object store, by database. */
-export type Kept = ReadonlyMap<string, ReadonlyMap<string, readonly (readonly [IDBValidKey, unknown])[]>>;
+export type StorageCopy = ReadonlyMap<string, ReadonlyMap<string, readonly (readonly [IDBValidKey, unknown])[]>>;
 
 const settled = <T>(request: IDBRequest<T>) =>
   new Promise<T>((resolve, reject) => {
@@ -9,7 +9,7 @@ const settled = <T>(request: IDBRequest<T>) =>
     request.onerror = () => reject(request.error);
   });
 
-/** Opens each of the page's databases in turn. */
+/** Visits each of the page's databases in turn. */
 async function eachDatabase(visit: (name: string, database: IDBDatabase) => Promise<void>): Promise<void> {
   for (const { name = "" } of await indexedDB.databases()) {
     if (!name.startsWith("hone-")) continue;
@@ -19,9 +19,9 @@ async function eachDatabase(visit: (name: string, database: IDBDatabase) => Prom
   }
 }
 
-/** A copy of everything. */
-export async function copyKept(): Promise<Kept> {
-  const kept = new Map<string, Map<string, readonly (readonly [IDBValidKey, unknown])[]>>();
+/** A copy of all databases. */
+export async function copyStorage(): Promise<StorageCopy> {
+  const copy = new Map<string, Map<string, readonly (readonly [IDBValidKey, unknown])[]>>();
   await eachDatabase(async (name, database) => {
     const stores = new Map<string, readonly (readonly [IDBValidKey, unknown])[]>();
     for (const store of database.objectStoreNames) {
@@ -32,19 +32,19 @@ export async function copyKept(): Promise<Kept> {
         keys.map((key, i) => [key, values[i]]),
       );
     }
-    kept.set(name, stores);
+    copy.set(name, stores);
   });
-  return kept;
+  return copy;
 }
 
-/** Has the browser keep this and nothing else; nothing at all without it. No engine may be at work. */
-export async function putKept(kept: Kept = new Map()): Promise<void> {
+/** Replaces the content of all databases; empties them without an argument. No engine may run meanwhile. */
+export async function putStorage(copy: StorageCopy = new Map()): Promise<void> {
   await eachDatabase(async (name, database) => {
     for (const store of database.objectStoreNames) {
       const transaction = database.transaction(store, "readwrite");
       const objects = transaction.objectStore(store);
       objects.clear();
-      for (const [key, value] of kept.get(name)?.get(store) ?? []) objects.put(value, key);
+      for (const [key, value] of copy.get(name)?.get(store) ?? []) objects.put(value, key);
       await new Promise<void>((resolve, reject) => {
         transaction.oncomplete = () => resolve();
         transaction.onabort = () => reject(transaction.error);

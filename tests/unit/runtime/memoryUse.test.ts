@@ -1,7 +1,7 @@
 /** What a device holds. Oracle: counted by hand, on a device and a module that do nothing but be counted. */
 
 import { afterEach, expect, test } from "vitest";
-import { countBuffers, countHeap } from "../../../src/runtime/held.ts";
+import { countBuffers, countHeap } from "../../../src/runtime/memoryUse.ts";
 
 const place = Symbol.for("hone.onnxruntime");
 const before: unknown = Reflect.get(globalThis, place);

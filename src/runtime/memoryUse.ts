@@ -1,19 +1,19 @@
-/** What memory the device really holds, seen beneath ONNX Runtime, whoever of both asked for it. */
+/** Measures the memory in use on the device, whether Hone or ONNX Runtime allocated it. */
 
-export interface Held {
+export interface MemoryUse {
   readonly bytes: number;
-  /** The most that there was at once. */
+  /** Largest `bytes` since the start or the last `restart`. */
   readonly peakBytes: number;
 }
 
 export interface Meter {
-  /** Null where there is nothing to be seen. */
-  read(): Held | null;
-  /** From now on the peak is that of what comes; of a heap, which never shrinks, it stays what it was. */
+  /** Null where the memory cannot be measured. */
+  read(): MemoryUse | null;
+  /** Restarts the peak at the current use; has no effect for a heap, which never shrinks. */
   restart(): void;
 }
 
-/** Counts the buffers that are made of a device from now on, until they are destroyed. */
+/** Counts the bytes of a device's live buffers, starting with the next one created. */
 export function countBuffers(device: GPUDevice): Meter {
   let bytes = 0;
   let peakBytes = 0;
@@ -40,9 +40,9 @@ export function countBuffers(device: GPUDevice): Meter {
 }
 
 /**
- * Counts the filled part of ONNX Runtime's WebAssembly heap, where captureModule.mjs has left the module: all up to the last
- * byte that is not 0. The heap grows ahead of need, by up to a fifth, and never shrinks; what was never written is no memory
- * of the machine's. A count reads what was not filled at the one before it, which takes milliseconds.
+ * Counts the filled part of ONNX Runtime's WebAssembly heap, up to the last byte that is not 0; captureModule.mjs provides
+ * the module. The heap grows ahead of need, by up to a fifth, and never shrinks, but unwritten pages take no memory. A count
+ * scans only what was unfilled at the last count, which takes milliseconds.
  */
 export function countHeap(): Meter {
   let filled = 0;
@@ -50,7 +50,7 @@ export function countHeap(): Meter {
     read() {
       const module: unknown = Reflect.get(globalThis, Symbol.for("hone.onnxruntime"));
       if (!isModule(module)) return null;
-      // Refreshes the view where the memory has grown.
+      // Refreshes the view after the memory has grown.
       module.getValue(0, "i32");
       const { buffer } = module.HEAPU8;
       const words = new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
