@@ -113,6 +113,11 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
       tensors.set(name, entry);
       if (!placed.has(name)) unlisted.push(name);
     }
+    if (tensors.size > mostTensors) {
+      throw new ModelError(
+        `${placeOf(files)} has more than ${mostTensors} tensors, as no model has: check that it is the right one.`,
+      );
+    }
   }
   for (const [name, file] of placed) {
     const actual = tensors.get(name)?.source.name;
@@ -148,6 +153,9 @@ function checkWeightMap(index: Readonly<Record<string, unknown>>): ReadonlyMap<s
     `${indexName} names ${shards} files, and a model has at most ${mostShards}: check that it is the model's own index.`,
   );
 }
+
+/** In all shards. Kimi K2 has some 200,000, of which Hone could use none. */
+const mostTensors = 300_000;
 
 /** Each is a request. The largest published models have some 800. */
 const mostShards = 2048;
