@@ -3,7 +3,7 @@
 import type { ByteSource } from "../tensor/bytes.ts";
 import { cut, quote } from "../tensor/quote.ts";
 import { isObject, readJson } from "./bytes.ts";
-import { listSome, ModelError } from "./error.ts";
+import { listSome, ModelError, tensorName } from "./error.ts";
 import { ggufMessage, type ModelFiles } from "./files.ts";
 import { readSafetensors, type TensorEntry } from "./safetensors.ts";
 import type { OpenOptions } from "./url.ts";
@@ -106,7 +106,7 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
       const twin = tensors.get(name);
       if (twin !== undefined) {
         throw new ModelError(
-          `Tensor ${quote(name)} is both in ${cut(twin.source.name)} and in ${cut(shard.name)}; ` +
+          `Tensor ${tensorName(name)} is both in ${cut(twin.source.name)} and in ${cut(shard.name)}; ` +
             "the files belong to different models or exports: take all of them from one.",
         );
       }
@@ -123,7 +123,7 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
     const actual = tensors.get(name)?.source.name;
     if (actual === file) continue;
     throw new ModelError(
-      `${indexName} places tensor ${quote(name)} in ${cut(file)}, but ${actual === undefined ? "no file has it" : `it is in ${cut(actual)}`}; ` +
+      `${indexName} places tensor ${tensorName(name)} in ${cut(file)}, but ${actual === undefined ? "no file has it" : `it is in ${cut(actual)}`}; ` +
         "take index and weights from the same model.",
     );
   }
@@ -141,7 +141,7 @@ function checkWeightMap(index: Readonly<Record<string, unknown>>): ReadonlyMap<s
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== "string" || !/^[\w-][\w .()+-]*\.safetensors$/.test(file)) {
       throw new ModelError(
-        `${indexName} places tensor ${quote(name)} in ${quote(file)}, which is no name of a safetensors file ` +
+        `${indexName} places tensor ${tensorName(name)} in ${quote(file)}, which is no name of a safetensors file ` +
           "in the same folder: download the index again.",
       );
     }
