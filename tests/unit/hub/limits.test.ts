@@ -2,9 +2,11 @@
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it, test } from "vitest";
+import { afterEach, describe, expect, it, test, vi } from "vitest";
 import { checkpointTensors } from "../../../src/artifacts/method.ts";
 import { modelFromAddress, modelFromSources } from "../../../src/hub/files.ts";
+import { readRepository } from "../../../src/hub/huggingFace.ts";
+import { inspectFiles } from "../../../src/hub/inspect.ts";
 import { openModel } from "../../../src/hub/model.ts";
 import { readSafetensors } from "../../../src/hub/safetensors.ts";
 import { defineModel } from "../../../src/models/define.ts";
@@ -13,6 +15,7 @@ import { cut, quote } from "../../../src/tensor/quote.ts";
 import { shortenPauses } from "../../support/pauses.ts";
 import { rawErrors } from "../../support/rawErrors.ts";
 import { sizedModel, tinyConfig, tinyModel } from "../../support/tinyLlama.ts";
+import { serveFiles } from "./server.ts";
 import { refusal } from "./tiny.ts";
 
 shortenPauses();
@@ -299,6 +302,59 @@ describe("a server", () => {
   it.each(rows)("that tells %s", async (_, status, headers, body, message) => {
     const files = await answering(status, headers, body);
     expect(await plainRefusal(openModel(files, (json) => checkpointTensors(defineModel(json))))).toMatch(message);
+  });
+});
+
+test("a model at an address is refused before a byte of its weights", async () => {
+  const { "model.safetensors": weights, ...texts } = tinyModel();
+  const files = Object.fromEntries(
+    Object.entries({ ...texts, ...config({ num_hidden_layers: 1e9 }) }).map(([name, text]) => [
+      name,
+      encode(String(text)),
+    ]),
+  );
+  const server = await serveFiles({ ...files, "model.safetensors": new Uint8Array(weights as Uint8Array) });
+  const expected = (json: unknown) => checkpointTensors(defineModel(json));
+  try {
+    for (const opening of [openModel, inspectFiles]) {
+      const message = await plainRefusal(opening(modelFromAddress(server.base), expected));
+      expect(message).toMatch(/num_hidden_layers must be a whole number from 1 to 512, not 1000000000/);
+    }
+    expect(server.asked.map(({ name }) => name)).toEqual(["config.json", "config.json"]);
+  } finally {
+    await server.close();
+  }
+});
+
+describe("an answer of Hugging Face's API", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  const whole = { id: "owner/name", sha: "0".repeat(40), siblings: [{ rfilename: "config.json", size: 5 }] };
+  const file = (change: object) => ({ ...whole, siblings: [{ rfilename: "config.json", size: 5, ...change }] });
+  const other = /in a form that this version of Hone does not know/;
+  const rows: readonly (readonly [string, unknown, RegExp])[] = [
+    ["a list", [], other],
+    ["a number", 5, other],
+    ["a commit that is none", { ...whole, sha: "main" }, /\(sha\)/],
+    ["a name that is none", { ...whole, id: "<b>" }, /\(id\)/],
+    ["files that are a number", { ...whole, siblings: 5 }, /\(siblings\)/],
+    ["a file without a name", file({ rfilename: null }), /\(siblings\.0\.rfilename\)/],
+    ["a negative size", file({ size: -5 }), /\(siblings\.0\.size\)/],
+    ["a broken size", file({ size: 0.5 }), /\(siblings\.0\.size\)/],
+    ["a size of 1e300", file({ lfs: { size: 1e300 } }), /\(siblings\.0\.lfs\.size\)/],
+    ["a size that is a text", file({ size: "5" }), /\(siblings\.0\.size\)/],
+    ["an endless flag", { ...whole, gated: { a: "x".repeat(1e6) } }, /\(gated\)/],
+    ["brackets", "[".repeat(100_000), /answered with something else than JSON/],
+    ["no JSON", "<html>", /answered with something else than JSON/],
+    ["40 MB", " ".repeat(40 * 2 ** 20), /sends more than the 33554432 bytes/],
+  ];
+  it.each(rows)("that is %s", async (_, answer, message) => {
+    const body = typeof answer === "string" ? answer : JSON.stringify(answer);
+    vi.stubGlobal("fetch", async () => new Response(body));
+    const reading = readRepository({ id: "owner/name", revision: "main", folder: "" });
+    expect(await plainRefusal(reading)).toMatch(message);
   });
 });
 

@@ -271,6 +271,20 @@ describe("ids, merges and tokens", () => {
     // Hone's own bounds: an id sizes a table, and all added tokens become one pattern.
     [added({ ...token, id: 1e9 }), "added_tokens[0].id must be"],
     [model({ vocab: { ...vocab, zz: 1e9 } }), 'model.vocab gives "zz" the id 1000000000'],
+    [model({ vocab: { ...vocab, [huge]: 400 } }), 'model.vocab has "xxx'],
+    [
+      unigram({
+        vocab: [
+          ["<unk>", 0],
+          [huge, -1],
+        ],
+      }),
+      'model.vocab has "xxx',
+    ],
+    [
+      unigram({ vocab: Array.from({ length: 10_000 }, (_, i) => [`${i}`.padEnd(500, "-"), -1]) }),
+      "model.vocab has 5000000 characters, more than 4000000 together",
+    ],
     [added({ ...token, content: huge }), "added_tokens[0].content must be a text of at most 1000 characters"],
     [
       added(...Array.from({ length: 1100 }, (_, i) => ({ ...token, id: 300 + i, content: `${i}`.padEnd(1000, "-") }))),
