@@ -33,7 +33,7 @@ export function compilePattern(pattern: Pattern, path: string): RegExp {
   if (repetitions > mostRepetitions) {
     throw refuse(`is ${quote(source)}, which repeats up to ${repetitions} times, more than ${mostRepetitions}`);
   }
-  const compiled = compile(source);
+  const compiled = "Regex" in pattern ? compile(source) : new RegExp(source, "gu");
   if (compiled === null) throw refuse(`is ${quote(source)}, which is no regular expression that can be read`);
   return compiled;
 }

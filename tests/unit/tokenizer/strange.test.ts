@@ -145,7 +145,7 @@ describe("patterns", () => {
     expect(() => createTokenizer({ ...whole, pre_tokenizer }, config)).not.toThrow();
   });
 
-  test("before each pattern of the file its label is told, always the same string", () => {
+  test("before each pattern of the file its label comes, always the same string", () => {
     const { json: other } = byteLevelTokenizer({}, llama3Words);
     const normalizers = [{ type: "NFC" }, { type: "Replace", pattern: { Regex: "(a+)+\\$" }, content: "b" }];
     const files = readTokenizerFiles({ ...other, normalizer: { type: "Sequence", normalizers } }, config);
