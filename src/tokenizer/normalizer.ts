@@ -54,10 +54,10 @@ export function createNormalizer(json: TokenizerJson, before?: BeforePattern): N
           normalised = normalize(normalised);
         } catch (cause) {
           // The browser's own limit on the length of a text.
-          if (cause instanceof RangeError) throw tooMuch(path, text, "more than the browser's limit of");
+          if (cause instanceof RangeError) throw tooMuch(path, text, "more characters than a browser allows");
           throw cause;
         }
-        if (normalised.length > limit) throw tooMuch(path, text, String(normalised.length));
+        if (normalised.length > limit) throw tooMuch(path, text, `${normalised.length} characters`);
       }
       return normalised;
     },
@@ -66,7 +66,7 @@ export function createNormalizer(json: TokenizerJson, before?: BeforePattern): N
 }
 
 const tooMuch = (path: string, text: string, made: string) =>
-  new Error(`tokenizer.json: ${path} makes ${made} characters of a text of ${text.length}. Choose another model.`);
+  new Error(`tokenizer.json: ${path} makes ${made} of a text of ${text.length}. Choose another model.`);
 
 function stepsOf(part: NormalizerPart): Step[] {
   const { path } = part;

@@ -122,14 +122,14 @@ describe("patterns", () => {
     ["(?<=a", 'is "(?<=a"'],
     ["*a", 'is "*a"'],
     ["\\p{Nonsense}", 'is "\\\\p{Nonsense}"'],
-    ["(".repeat(9000), 'is "((('],
+    ["(".repeat(1900), 'is "((('],
     ["a{1000}{1000}", "which repeats up to 1000000 times"],
     ["(?:a{1000}){1000}", "which repeats up to"],
     ["(?:(?:a{100}){100}){100}", "which repeats up to"],
     ["a{1,100001}", "which repeats up to 100001 times"],
     ["(a|b{50000}){3,}", "which repeats up to"],
     ["x{99999999999999999999}", "which repeats up to"],
-    ["a".repeat(10_001), "has 10001 characters, and a pattern has at most 10000"],
+    ["a".repeat(2001), "has 2001 characters, and a pattern has at most 2000"],
   ];
   it.each(rows)("row %# is refused by the field's path", (regex, problem) => {
     const part = { type: "Split", pattern: { Regex: regex }, behavior: "Isolated", invert: false };
@@ -139,10 +139,21 @@ describe("patterns", () => {
     expect(message).toContain(problem);
   });
 
-  it.each(["\\p{N}{1,3}", "a{100000}", "[^{5}]{2}\\{7}", "(?:\\p{L}{1,9}|x){2,20}"])("%s is read", (regex) => {
-    const part = { type: "Split", pattern: { Regex: regex }, behavior: "Isolated", invert: false };
-    const pre_tokenizer = { type: "Sequence", pretokenizers: [part, bytes] };
-    expect(() => createTokenizer({ ...whole, pre_tokenizer }, config)).not.toThrow();
+  it.each(["\\p{N}{1,3}", "a{100000}", "[^{5}]{2}\\{7}", "\\x{20000}?|\\x{1680}", "(?:\\p{L}{1,9}|x){2,20}"])(
+    "%s is read",
+    (regex) => {
+      const part = { type: "Split", pattern: { Regex: regex }, behavior: "Isolated", invert: false };
+      const pre_tokenizer = { type: "Sequence", pretokenizers: [part, bytes] };
+      expect(() => createTokenizer({ ...whole, pre_tokenizer }, config)).not.toThrow();
+    },
+  );
+
+  test("many patterns are refused together, before they are compiled", () => {
+    const part = { type: "Split", pattern: { Regex: "\\b".repeat(900) }, behavior: "Isolated", invert: false };
+    const pre_tokenizer = { type: "Sequence", pretokenizers: [part, part, part, bytes] };
+    expect(refusalOf({ ...whole, pre_tokenizer })).toContain(
+      "have patterns of 5400 characters, more than 4000 together",
+    );
   });
 
   test("before each pattern of the file its label comes, always the same string", () => {
