@@ -27,7 +27,7 @@ export function requireLength(name: string, byteLength: number): void {
 const deepest = 64;
 
 /**
- * Values of a file, each of which costs some hundred bytes of memory. XLM-V's tokenizer has 2.7 million, DeepSeek's index of
+ * Values of a file, each of which costs some hundred bytes of memory. Gemma 3's tokenizer has 2 million, DeepSeek's index of
  * shards 90,000.
  */
 const mostValues = 1_000_000;

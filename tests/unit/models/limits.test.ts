@@ -37,7 +37,7 @@ const sizes = [
   ["num_attention_heads", 1024],
   ["num_key_value_heads", 1024],
   ["head_dim", 2048],
-  ["vocab_size", 1_048_576],
+  ["vocab_size", 524_288],
   ["max_position_embeddings", 16_777_216],
 ] as const;
 const noSizes = [
