@@ -1,6 +1,6 @@
 /** The one error of this room: a sentence that names file or address, what is wrong with it, and the way out. */
 
-import { cut } from "../tensor/quote.ts";
+import { cut, quote } from "../tensor/quote.ts";
 
 export class ModelError extends Error {
   /** True when the file is simply not there (or not for everybody), so that an optional file can be done without. */
@@ -18,11 +18,17 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The first few names, and how many more there are. */
+/** A tensor's name as a message quotes it; those of published models and adapters have up to 75 characters. */
+export const tensorName = (name: string): string => quote(name, 80);
+
+/** The first few names, of long ones fewer, and how many more there are. */
 export function listSome(names: readonly string[], limit = 4): string {
-  const listed = names.slice(0, limit);
-  // Names of tensors have up to some 80 characters; several of them share the room of a sentence.
-  const length = Math.max(40, Math.floor(160 / listed.length));
-  const shown = listed.map((name) => cut(name, length)).join(", ");
-  return names.length > limit ? `${shown} and ${names.length - limit} more` : shown;
+  let shown = "";
+  let count = 0;
+  for (const name of names.slice(0, limit)) {
+    if (shown.length > 80) break;
+    shown += `${count === 0 ? "" : ", "}${cut(name, 80)}`;
+    count++;
+  }
+  return names.length > count ? `${shown} and ${names.length - count} more` : shown;
 }

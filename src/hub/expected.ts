@@ -3,7 +3,7 @@
 import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { cut, quote } from "../tensor/quote.ts";
 import { type FloatDType, isFloat } from "./elements.ts";
-import { listSome, ModelError, messageOf } from "./error.ts";
+import { listSome, ModelError, messageOf, tensorName } from "./error.ts";
 import { showShape, type TensorEntry } from "./safetensors.ts";
 
 /** A tensor that the architecture needs, in the checkpoint's own name. */
@@ -40,7 +40,7 @@ export function expectedTensors(
   const largest = tensors.find(({ shape }) => sizeOf(shape) > mostInTensor);
   if (largest) {
     throw new ModelError(
-      `config.json: its sizes make tensor ${quote(largest.name)} ${showShape(largest.shape)}, ${sizeOf(largest.shape)} numbers, ` +
+      `config.json: its sizes make tensor ${tensorName(largest.name)} ${showShape(largest.shape)}, ${sizeOf(largest.shape)} numbers, ` +
         `and a browser holds at most ${mostInTensor} in one: choose a smaller model.`,
     );
   }
@@ -106,7 +106,7 @@ function checkTensor(
   if (entry === undefined) {
     const lacking = wanted.filter((tensor) => !stored.has(tensor.name)).length;
     throw new ModelError(
-      `${cut(place, 120)} has no tensor ${quote(name)} of shape ${showShape(shape)}, which config.json ` +
+      `${cut(place, 120)} has no tensor ${tensorName(name)} of shape ${showShape(shape)}, which config.json ` +
         `asks for; ${lacking} of ${wanted.length} tensors are missing, and the files hold ${listSome([...stored.keys()], 2)}: ` +
         "take config.json and all weights from the same model.",
     );
@@ -114,14 +114,14 @@ function checkTensor(
   const file = cut(entry.source.name);
   if (!sameShape(entry.shape, shape)) {
     throw new ModelError(
-      `${file}: tensor ${quote(name)} has shape ${showShape(entry.shape)}, but config.json asks for ` +
+      `${file}: tensor ${tensorName(name)} has shape ${showShape(entry.shape)}, but config.json asks for ` +
         `${showShape(shape)}; take config.json and weights from the same model.`,
     );
   }
   const { dtype } = entry;
   if (!isFloat(dtype)) {
     throw new ModelError(
-      `${file}: tensor ${quote(name)} is stored as ${dtype}, but only F32, F16 and BF16 can be trained; ` +
+      `${file}: tensor ${tensorName(name)} is stored as ${dtype}, but only F32, F16 and BF16 can be trained; ` +
         "open the model as it was before it was quantised or converted.",
     );
   }

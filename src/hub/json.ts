@@ -26,13 +26,17 @@ export function requireLength(name: string, byteLength: number): void {
 /** Lists and objects inside of one another; published files have up to 10. Parsing and copying deep values takes the stack. */
 const deepest = 64;
 
+/**
+ * Values of a file, each of which costs some hundred bytes of memory. Gemma 3's tokenizer has 2 million, DeepSeek's index of
+ * shards 90,000.
+ */
+const mostValues = 1_000_000;
+const mostInTokenizer = 6 * mostValues;
+
 /** The value. Throws `ModelError` that begins with `what`, such as a file's name, and names what is wrong. */
 export function parseJson(what: string, bytes: Uint8Array<ArrayBuffer>, bom: "skip" | "refuse" = "skip"): unknown {
-  if (isDeep(bytes)) {
-    throw new ModelError(
-      `${what} nests lists and objects more than ${deepest} deep, as no model's file does: download it again.`,
-    );
-  }
+  const excess = excessOf(bytes, what.startsWith("tokenizer") ? mostInTokenizer : mostValues);
+  if (excess !== null) throw new ModelError(`${what} ${excess}: check that it is the right file.`);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: bom === "refuse" }).decode(bytes);
@@ -46,19 +50,23 @@ export function parseJson(what: string, bytes: Uint8Array<ArrayBuffer>, bom: "sk
   }
 }
 
-/** Reads no further than the bracket that is one too many. */
-function isDeep(bytes: Uint8Array): boolean {
+/** What of the text is beyond measure, null for nothing. Reads no further than to the byte that is one too many. */
+function excessOf(bytes: Uint8Array, limit: number): string | null {
   let depth = 0;
+  let values = 0;
   let inText = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
     if (byte === 0x22) inText = !inText;
     else if (inText) at += byte === 0x5c ? 1 : 0;
+    else if (byte === 0x2c) values++;
     else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > deepest) return true;
+      values++;
+      if (++depth > deepest) return `nests lists and objects more than ${deepest} deep, as no model's file does`;
     } else if (byte === 0x5d || byte === 0x7d) depth--;
+    if (values > limit) return `has more than ${limit} values, as no model's file has`;
   }
-  return false;
+  return null;
 }
 
 /** The place of the fault, as far as the browser's error names it; its other words are not for people. */

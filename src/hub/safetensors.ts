@@ -7,7 +7,7 @@ import type { ByteSource } from "../tensor/bytes.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
 import { cut, quote } from "../tensor/quote.ts";
 import { describeForeign, isObject } from "./bytes.ts";
-import { ModelError } from "./error.ts";
+import { ModelError, tensorName } from "./error.ts";
 import { parseJson } from "./json.ts";
 
 /** Bits of one element of every type that the format knows. */
@@ -78,9 +78,9 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
   let previous: TensorEntry | null = null;
   for (const entry of entries) {
     if (entry.start !== end) {
-      const where = previous === null ? "the header" : `tensor ${quote(previous.name)}`;
+      const where = previous === null ? "the header" : `tensor ${tensorName(previous.name)}`;
       throw new ModelError(
-        `${cut(source.name)}: tensor ${quote(entry.name)} begins at byte ${entry.start}, but ${where} ends at byte ${end}, ` +
+        `${cut(source.name)}: tensor ${tensorName(entry.name)} begins at byte ${entry.start}, but ${where} ends at byte ${end}, ` +
           `so they ${entry.start < end ? "overlap" : "leave a gap"}; the file is damaged: download or export it again.`,
       );
     }
@@ -150,12 +150,12 @@ function checkMetadata(file: string, value: unknown): Readonly<Record<string, st
 function checkEntry(source: ByteSource, name: string, value: unknown, dataStart: number): TensorEntry {
   const file = cut(source.name);
   const refuse = (problem: string) =>
-    new ModelError(`${file}: tensor ${quote(name)} ${problem}; the file is damaged: download or export it again.`);
+    new ModelError(`${file}: tensor ${tensorName(name)} ${problem}; the file is damaged: download or export it again.`);
   if (!isObject(value)) throw refuse("is not described by an object");
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isStoredDType(dtype)) {
     throw new ModelError(
-      `${file}: tensor ${quote(name)} has the unknown type ${quote(dtype)}; ` +
+      `${file}: tensor ${tensorName(name)} has the unknown type ${quote(dtype)}; ` +
         "save the model again as F32, F16 or BF16.",
     );
   }

@@ -3,7 +3,7 @@
 import type { ByteSource } from "../tensor/bytes.ts";
 import { cut, quote } from "../tensor/quote.ts";
 import { isObject, readJson } from "./bytes.ts";
-import { listSome, ModelError } from "./error.ts";
+import { listSome, ModelError, tensorName } from "./error.ts";
 import { ggufMessage, type ModelFiles } from "./files.ts";
 import { readSafetensors, type TensorEntry } from "./safetensors.ts";
 import type { OpenOptions } from "./url.ts";
@@ -106,19 +106,24 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
       const twin = tensors.get(name);
       if (twin !== undefined) {
         throw new ModelError(
-          `Tensor ${quote(name)} is both in ${cut(twin.source.name)} and in ${cut(shard.name)}; ` +
+          `Tensor ${tensorName(name)} is both in ${cut(twin.source.name)} and in ${cut(shard.name)}; ` +
             "the files belong to different models or exports: take all of them from one.",
         );
       }
       tensors.set(name, entry);
       if (!placed.has(name)) unlisted.push(name);
     }
+    if (tensors.size > mostTensors) {
+      throw new ModelError(
+        `${placeOf(files)} has more than ${mostTensors} tensors, as no model has: check that it is the right one.`,
+      );
+    }
   }
   for (const [name, file] of placed) {
     const actual = tensors.get(name)?.source.name;
     if (actual === file) continue;
     throw new ModelError(
-      `${indexName} places tensor ${quote(name)} in ${cut(file)}, but ${actual === undefined ? "no file has it" : `it is in ${cut(actual)}`}; ` +
+      `${indexName} places tensor ${tensorName(name)} in ${cut(file)}, but ${actual === undefined ? "no file has it" : `it is in ${cut(actual)}`}; ` +
         "take index and weights from the same model.",
     );
   }
@@ -136,7 +141,7 @@ function checkWeightMap(index: Readonly<Record<string, unknown>>): ReadonlyMap<s
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== "string" || !/^[\w-][\w .()+-]*\.safetensors$/.test(file)) {
       throw new ModelError(
-        `${indexName} places tensor ${quote(name)} in ${quote(file)}, which is no name of a safetensors file ` +
+        `${indexName} places tensor ${tensorName(name)} in ${quote(file)}, which is no name of a safetensors file ` +
           "in the same folder: download the index again.",
       );
     }
@@ -148,6 +153,9 @@ function checkWeightMap(index: Readonly<Record<string, unknown>>): ReadonlyMap<s
     `${indexName} names ${shards} files, and a model has at most ${mostShards}: check that it is the model's own index.`,
   );
 }
+
+/** In all shards. Kimi K2 has some 200,000, of which Hone could use none. */
+const mostTensors = 300_000;
 
 /** Each is a request. The largest published models have some 800. */
 const mostShards = 2048;

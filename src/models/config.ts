@@ -9,7 +9,7 @@ export class ConfigError extends Error {
 }
 
 /** The most tokens that a model and its tokenizer may have. */
-export const mostTokens = 2 ** 20;
+export const mostTokens = 2 ** 19;
 
 /** The whole numbers from 1 to `most`. */
 const upTo = (most: number) =>
@@ -39,7 +39,7 @@ export const sizes = {
   heads: upTo(1024),
   /** Numbers in a head. Gemma 3n and 4 have up to 512. */
   headSize: upTo(2048),
-  /** Tokens. XLM-V has 901,629. */
+  /** Tokens. Gemma 3 has 262,208. */
   vocabulary: upTo(mostTokens),
   /** Tokens of a sequence, or of a window. Llama 4 Scout has 10,485,760. */
   context: upTo(2 ** 24),

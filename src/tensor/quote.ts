@@ -26,11 +26,14 @@ function written(value: unknown, room: number): string {
   if (room <= 0) return "…";
   const isList = Array.isArray(value);
   const members: readonly (readonly [string, unknown])[] = isList
-    ? value.slice(0, room).map((member) => ["", member])
+    ? value.slice(0, room + 1).map((member) => ["", member])
     : Object.entries(value);
   let text = "";
   for (const [key, member] of members) {
-    if (text.length > room) break;
+    if (text.length > room) {
+      text += ",…";
+      break;
+    }
     if (text !== "") text += ",";
     if (!isList) text += `${written(key, room)}:`;
     text += written(member, room - text.length - 1);

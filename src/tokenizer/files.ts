@@ -11,6 +11,7 @@ import {
   readPreTokenizers,
   tokenId,
 } from "./parts.ts";
+import { requireShort } from "./patterns.ts";
 import { readAdded, readVocabulary } from "./readVocabulary.ts";
 import { parse, refusal, unsupported } from "./refusal.ts";
 
@@ -176,13 +177,10 @@ function readTokenizerJson(tokenizerJson: unknown): TokenizerJson {
     tokenizerJson,
     "tokenizer.json",
   );
-  return {
-    model,
-    added_tokens,
-    normalizers: readNormalizers(normalizer),
-    preTokenizers: readPreTokenizers(pre_tokenizer),
-    postProcessors: readPostProcessors(post_processor),
-  };
+  const normalizers = readNormalizers(normalizer);
+  const preTokenizers = readPreTokenizers(pre_tokenizer);
+  requireShort([...normalizers, ...preTokenizers]);
+  return { model, added_tokens, normalizers, preTokenizers, postProcessors: readPostProcessors(post_processor) };
 }
 
 /** Whether tokens are spelt in GPT-2's byte alphabet; SentencePiece's manner otherwise. */

@@ -50,17 +50,23 @@ export function createNormalizer(json: TokenizerJson, before?: BeforePattern): N
       for (const { path, label, normalize } of steps) {
         if (normalised === "") break;
         if (label !== null) before?.(label);
-        normalised = normalize(normalised);
-        if (normalised.length <= limit) continue;
-        throw new Error(
-          `tokenizer.json: ${path} makes ${normalised.length} characters of a text of ${text.length}. Choose another model.`,
-        );
+        try {
+          normalised = normalize(normalised);
+        } catch (cause) {
+          // The browser's own limit on the length of a text.
+          if (cause instanceof RangeError) throw tooMuch(path, text, "more characters than a browser allows");
+          throw cause;
+        }
+        if (normalised.length > limit) throw tooMuch(path, text, `${normalised.length} characters`);
       }
       return normalised;
     },
     spacing: findSpacing(json),
   };
 }
+
+const tooMuch = (path: string, text: string, made: string) =>
+  new Error(`tokenizer.json: ${path} makes ${made} of a text of ${text.length}. Choose another model.`);
 
 function stepsOf(part: NormalizerPart): Step[] {
   const { path } = part;

@@ -84,10 +84,13 @@ export function isTokenId(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) < mostTokens;
 }
 
-const piece = v.union(
-  [v.object({ SpecialToken: v.object({ id: v.string() }) }), v.object({ Sequence: v.object({ id: v.string() }) })],
-  "a SpecialToken or a Sequence with an id",
-);
+type Piece = { readonly SpecialToken: { readonly id: string } } | { readonly Sequence: { readonly id: string } };
+
+const piece = v.custom<Piece>((value) => {
+  if (!isRecord(value)) return false;
+  const [[kind, part] = ["", null], ...more] = Object.entries(value);
+  return ["SpecialToken", "Sequence"].includes(kind) && isRecord(part) && isText(part.id) && more.length === 0;
+}, "a SpecialToken or a Sequence with an id");
 
 interface WrittenToken {
   readonly ids: readonly number[];

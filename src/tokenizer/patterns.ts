@@ -2,6 +2,7 @@
 
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
 import { quote } from "../tensor/quote.ts";
+import type { NormalizerPart, PreTokenizerPart } from "./parts.ts";
 import { refusal } from "./refusal.ts";
 
 export type Pattern = { readonly Regex: string } | { readonly String: string };
@@ -17,11 +18,24 @@ export const labelOf = (path: string, pattern: Pattern): string =>
 export const sourceOf = (pattern: Pattern): string =>
   "Regex" in pattern ? pattern.Regex : pattern.String.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
-/** Characters of a pattern; the longest of published models have some 700. */
-const longest = 10_000;
+/** Characters of a pattern, and of all in a file; the longest of published models have some 700. A thousand "\\b" take a second. */
+const longest = 2000;
+const mostCharacters = 4000;
 
 /** Repetitions written out: Oniguruma, for which these patterns are written, allows as many in one. */
 const mostRepetitions = 100_000;
+
+/** Throws a `refusal` where a file's patterns are too long together. */
+export function requireShort(parts: readonly (NormalizerPart | PreTokenizerPart)[]): void {
+  const patterns = parts.flatMap((part) => ("pattern" in part ? [part.pattern] : []));
+  const characters = patterns.reduce((sum, pattern) => sum + sourceOf(pattern).length, 0);
+  if (characters <= mostCharacters) return;
+  throw refusal(
+    "tokenizer.json",
+    "normalizer and pre_tokenizer",
+    `have patterns of ${characters} characters, more than ${mostCharacters} together`,
+  );
+}
 
 /** Compiles a part's pattern. Throws a `refusal` that names its field where that cannot be done, or where it is too large. */
 export function compilePattern(pattern: Pattern, path: string): RegExp {
@@ -33,7 +47,7 @@ export function compilePattern(pattern: Pattern, path: string): RegExp {
   if (repetitions > mostRepetitions) {
     throw refuse(`is ${quote(source)}, which repeats up to ${repetitions} times, more than ${mostRepetitions}`);
   }
-  const compiled = compile(source);
+  const compiled = "Regex" in pattern ? compile(source) : new RegExp(source, "gu");
   if (compiled === null) throw refuse(`is ${quote(source)}, which is no regular expression that can be read`);
   return compiled;
 }
@@ -56,7 +70,7 @@ export function compile(source: string): RegExp | null {
 function countRepetitions(source: string): number {
   // Of each open group: the atoms so far, and those of the last atom, which a count multiplies.
   const groups = [{ total: 0, last: 0 }];
-  const token = /\\.|\[(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|[\s\S]/gy;
+  const token = /\\[xuopP]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|[\s\S]/gy;
   for (const [text, least, most] of source.matchAll(token)) {
     const group = groups.at(-1) ?? { total: 0, last: 0 };
     if (least !== undefined) {

@@ -8,6 +8,20 @@ import { refusal } from "./refusal.ts";
 
 const refuse = (field: string, problem: string) => refusal("tokenizer.json", field, problem);
 
+/** Characters of a token; the longest of published models are 128 spaces. */
+const longest = 512;
+
+/** Characters of all pieces of a Unigram model, each a node of a tree with some 250 bytes. XLM-R's 250,000 have 1.6 million. */
+const mostInPieces = 4_000_000;
+
+function checkLengths(tokens: readonly string[], most: number): void {
+  const long = tokens.find(({ length }) => length > longest);
+  if (long !== undefined)
+    throw refuse("model.vocab", `has ${quote(long)} of ${long.length} characters, more than ${longest}`);
+  const characters = tokens.reduce((sum, { length }) => sum + length, 0);
+  if (characters > most) throw refuse("model.vocab", `has ${characters} characters, more than ${most} together`);
+}
+
 /** Text → id of every token of the model, in the order of its file. Throws a `refusal`. */
 export function readVocabulary(model: Model): ReadonlyMap<string, number> {
   if (model.type === "Unigram") {
@@ -16,9 +30,12 @@ export function readVocabulary(model: Model): ReadonlyMap<string, number> {
       throw refuse("model.vocab", `has ${vocab.length} pieces, more than the ${mostTokens} that a model may have`);
     if (unknown != null && !vocab[unknown])
       throw refuse("model.unk_id", `is ${quote(unknown)}, but the vocabulary has ${vocab.length} pieces`);
-    return new Map(vocab.map(([piece], id) => [piece, id]));
+    const pieces = vocab.map(([piece]) => piece);
+    checkLengths(pieces, mostInPieces);
+    return new Map(pieces.map((piece, id) => [piece, id]));
   }
   const vocabulary = new Map(Object.entries(model.vocab));
+  checkLengths([...vocabulary.keys()], Number.POSITIVE_INFINITY);
   const tokenOf = new Map<number, string>();
   for (const [token, id] of vocabulary) {
     if (!isTokenId(id)) {
