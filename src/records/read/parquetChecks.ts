@@ -191,7 +191,7 @@ export function checkChunk(
     all.bytes += size;
     if (all.bytes > all.most) {
       throw new BrokenTable(
-        `its pages unpack to more than ${sizeOf(all.most)}, at most 256 times the file and 256 MiB can be read`,
+        `its pages unpack to more than ${sizeOf(all.most)}, at most 256 times the file and 64 MiB can be read`,
       );
     }
     at = start + packed;

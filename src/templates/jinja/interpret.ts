@@ -43,6 +43,8 @@ export function run(
   given: number,
   clock: Clock,
 ): string {
+  // A short rendering counts too few steps for a look, and a conversation may need thousands of them.
+  clock.check();
   const environment = new Environment(globals);
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
   const { value } = new LimitedInterpreter(environment, program, given, clock).run(program.root);
