@@ -95,7 +95,8 @@ export function checkGroup(
     bytes += count(meta.total_compressed_size, `bytes of column ${path}`);
     const { start, end } = chunkRange(column);
     if (!(4 <= start && start <= end && end <= byteLength)) {
-      throw new BrokenTable(`column ${path} lies at bytes ${start} to ${end} of a file of ${byteLength}`);
+      const place = Number.isNaN(start + end) ? "no known place" : `bytes ${start} to ${end}`;
+      throw new BrokenTable(`column ${path} lies at ${place} of a file of ${byteLength}`);
     }
   });
   const most = Math.min(maxRows, rowsFree + rowsPerByte * bytes);
@@ -333,7 +334,7 @@ const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffse
 function count(value: unknown, what: string): number {
   const number = typeof value === "bigint" ? Number(value) : value;
   if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
-  throw new BrokenTable(
-    number === undefined ? `${what}: there is no such count` : `${what}: ${String(number)} is no count`,
-  );
+  const shownAs =
+    typeof number === "number" || typeof number === "string" ? `${number} is no count` : "there is no count";
+  throw new BrokenTable(`${what}: ${shownAs}`);
 }

@@ -6,6 +6,7 @@ import { createChatTemplate } from "../../../src/templates/chatTemplate.ts";
 import { weigh } from "../../../src/templates/mask.ts";
 import { TemplateError } from "../../../src/templates/template.ts";
 import { createRandom, type Random } from "../../../src/tensor/random.ts";
+import { cpuTime } from "../../support/cpuTime.ts";
 import { isLong } from "../../support/long.ts";
 import { assistant, golden, system, textOf, tokenizerWith, user } from "./support.ts";
 
@@ -69,7 +70,7 @@ test.each(Array.from({ length: isLong ? 10 : 1 }, (_, i) => i))("two hundred bro
   for (let i = 0; i < 200; i++) {
     const source = mutated(golden(names[i % names.length] ?? "chatml"), random);
     const what = `template ${i}`;
-    const began = performance.now();
+    const began = cpuTime();
     try {
       const template = createChatTemplate({ name: "broken", source, tokenizer });
       opened++;
@@ -89,7 +90,7 @@ test.each(Array.from({ length: isLong ? 10 : 1 }, (_, i) => i))("two hundred bro
     } catch (error) {
       expectRefusal(error, what);
     }
-    expect(performance.now() - began, what).toBeLessThan(5 * 10_000);
+    expect(cpuTime() - began, what).toBeLessThan(5 * 10_000);
   }
   expect(opened).toBeGreaterThan(20);
 });
