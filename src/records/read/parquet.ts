@@ -12,7 +12,8 @@ import {
 import type { ByteSource } from "../../tensor/bytes.ts";
 import { decompressors } from "./decompress.ts";
 import { mostUnpacked } from "./gunzip.ts";
-import { BrokenTable, checkChunk, checkGroup, checkSchema, chunkRange, type Unpacked } from "./parquetChecks.ts";
+import { checkChunk, type Unpacked } from "./parquetChecks.ts";
+import { BrokenTable, checkGroup, checkSchema, chunkRange } from "./parquetGroups.ts";
 import { jsonRow, nameShown, type Sized, shortened, sizeOf } from "./row.ts";
 import { BrokenThrift, thriftEnd } from "./thrift.ts";
 

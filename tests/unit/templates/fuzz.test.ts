@@ -37,14 +37,33 @@ const pieces = [
   ...["{{ raise_exception(messages) }}", " | indent(9999)", ".split('')", "{% break %}", "\ue000", "\ud800"],
 ];
 
+/** Pieces that are whole, for between two tags. */
+const statements = [
+  "{{ messages | tojson }}",
+  "{{ messages | length }}",
+  "{% for i in range(999) %}{{ i }}{% endfor %}",
+  "{% set messages = messages + messages %}",
+  "{% macro a(n) %}{{ a(n) }}{% endmacro %}",
+  "{% macro b(n) %}{{ n }}{% endmacro %}{{ b(messages) }}",
+  "{% set n = namespace(t='x') %}{% for i in range(30) %}{% set n.t = n.t ~ n.t %}{% endfor %}",
+  "{% if messages %}{{ messages[-1].content[::-1] }}{% endif %}",
+  "{% filter upper %}a{% endfilter %}",
+  "{{ 'a' | indent(9) | replace('', 'b') }}",
+  "{# nothing #}",
+  "\ue000",
+];
+
 function mutated(source: string, random: Random): string {
   let text = source;
-  for (let changes = 1 + random.below(4); changes > 0; changes--) {
+  for (let changes = 1 + random.below(3); changes > 0; changes--) {
     const at = random.below(text.length + 1);
     const to = at + random.below(30);
     const piece = pieces[random.below(pieces.length)] ?? "";
-    const kind = random.below(5);
-    if (kind === 0) text = text.slice(0, at) + piece + text.slice(at);
+    const kind = random.below(10);
+    const tag = text.indexOf("{%", at);
+    if (kind > 4 && tag !== -1)
+      text = text.slice(0, tag) + statements[random.below(statements.length)] + text.slice(tag);
+    else if (kind === 0) text = text.slice(0, at) + piece + text.slice(at);
     else if (kind === 1) text = text.slice(0, at) + text.slice(to);
     else if (kind === 2) text = text.slice(0, at) + text.slice(at, to).repeat(1 + random.below(60)) + text.slice(to);
     else if (kind === 3) text = text.slice(0, at) + piece.repeat(random.below(200)) + text.slice(to);
@@ -64,33 +83,37 @@ function expectRefusal(error: unknown, what: string): void {
 }
 
 // Tests of two hundred templates, so that one that fails is found again soon.
-test.each(Array.from({ length: isLong ? 10 : 1 }, (_, i) => i))("two hundred broken templates, %i", (nth) => {
-  const random = createRandom(14_000 + nth);
-  let opened = 0;
-  for (let i = 0; i < 200; i++) {
-    const source = mutated(golden(names[i % names.length] ?? "chatml"), random);
-    const what = `template ${i}`;
-    const began = cpuTime();
-    try {
-      const template = createChatTemplate({ name: "broken", source, tokenizer });
-      opened++;
-      for (const { messages, tools } of conversations) {
-        try {
-          const { segments } = template.render({ messages, ...(tools && { tools }) });
-          const weighted = weigh(segments, messages, "responses");
-          expect(textOf(weighted), what).toBe(textOf(segments));
-          for (const { message, answer } of segments) {
-            expect(message === null || messages[message] !== undefined, what).toBe(true);
-            if (answer) expect(messages[message ?? -1]?.role, what).toBe("assistant");
+test.each(Array.from({ length: isLong ? 10 : 1 }, (_, i) => i))(
+  "two hundred broken templates, %i",
+  (nth) => {
+    const random = createRandom(14_000 + nth);
+    let opened = 0;
+    for (let i = 0; i < 200; i++) {
+      const source = mutated(golden(names[i % names.length] ?? "chatml"), random);
+      const what = `template ${i}`;
+      const began = cpuTime();
+      try {
+        const template = createChatTemplate({ name: "broken", source, tokenizer });
+        opened++;
+        for (const { messages, tools } of conversations) {
+          try {
+            const { segments } = template.render({ messages, ...(tools && { tools }) });
+            const weighted = weigh(segments, messages, "responses");
+            expect(textOf(weighted), what).toBe(textOf(segments));
+            for (const { message, answer } of segments) {
+              expect(message === null || messages[message] !== undefined, what).toBe(true);
+              if (answer) expect(messages[message ?? -1]?.role, what).toBe("assistant");
+            }
+          } catch (error) {
+            expectRefusal(error, what);
           }
-        } catch (error) {
-          expectRefusal(error, what);
         }
+      } catch (error) {
+        expectRefusal(error, what);
       }
-    } catch (error) {
-      expectRefusal(error, what);
+      expect(cpuTime() - began, what).toBeLessThan(5 * 10_000);
     }
-    expect(cpuTime() - began, what).toBeLessThan(5 * 10_000);
-  }
-  expect(opened).toBeGreaterThan(20);
-});
+    expect(opened).toBeGreaterThan(20);
+  },
+  600_000,
+);
