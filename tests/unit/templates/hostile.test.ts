@@ -102,6 +102,13 @@ describe("what is nested too deeply, or too long a chain, is refused at its plac
   });
 });
 
+test("values of a row that are nested as deep as a row may be are written", () => {
+  let deep: unknown = 1;
+  for (let i = 0; i < 500; i++) deep = i % 2 ? [deep] : { a: deep };
+  const json = outcome("{{ t | tojson }}", { t: deep }, 5000);
+  expect(JSON.parse(String(json))).toEqual(deep);
+});
+
 /** A list of a thousand items that are the same text of a megabyte, and lists of many texts. */
 const megabyte = "x".repeat(1_000_000);
 const doubled = (first: string, times: number) =>
