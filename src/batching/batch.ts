@@ -1,6 +1,7 @@
 /** A micro-batch as the artifacts take it: static shapes, supervised positions listed apart (DESIGN.md, Artifacts); padding and packing. */
 
 import type { BatchShape } from "../artifacts/contract.ts";
+import { nameShown } from "../records/read/row.ts";
 import { type LossTerms, weightedMean } from "./objective.ts";
 
 export type { BatchShape };
@@ -19,7 +20,7 @@ export interface RowOrigin {
 
 /** `chats.jsonl line 40`, or `alpaca.json line 12 (row 4)` where rows are not lines: a row as messages name it. */
 export const describeOrigin = ({ name, row, line }: RowOrigin) =>
-  `${name} line ${line}${line === row + 1 ? "" : ` (row ${row + 1})`}`;
+  `${nameShown(name)} line ${line}${line === row + 1 ? "" : ` (row ${row + 1})`}`;
 
 /** One row after template, tokenizer and mask; lists of one entry per token. */
 export interface TokenizedExample {
