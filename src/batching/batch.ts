@@ -1,6 +1,7 @@
 /** A micro-batch for the artifacts: static shapes, padding, packing, and a list of the supervised positions. */
 
 import type { BatchShape } from "../artifacts/contract.ts";
+import { nameShown } from "../records/read/row.ts";
 import { type LossTerms, weightedMean } from "./objective.ts";
 
 export type { BatchShape };
@@ -19,7 +20,7 @@ export interface RowOrigin {
 
 /** A row in an error message: `chats.jsonl line 40`, or `alpaca.json line 12 (row 4)` where rows are not lines. */
 export const describeOrigin = ({ name, row, line }: RowOrigin) =>
-  `${name} line ${line}${line === row + 1 ? "" : ` (row ${row + 1})`}`;
+  `${nameShown(name)} line ${line}${line === row + 1 ? "" : ` (row ${row + 1})`}`;
 
 /** One row after template, tokenizer and mask; each list has one entry per token. */
 export interface TokenizedExample {

@@ -54,7 +54,10 @@ export function chooseBuckets(
   });
 }
 
-/** The bucket lengths with the fewest padded tokens: dynamic programming over the distinct lengths, in ascending order. */
+/**
+ * The bucket lengths with the fewest padded tokens: dynamic programming over the distinct lengths, in ascending order. O(n log n):
+ * the cost is a product of two ascending numbers, so the best starts ascend with the lengths.
+ */
 function chooseLengths(distinct: readonly { readonly length: number; readonly count: number }[]): number[] {
   // below[i]: number of examples with the i shortest distinct lengths.
   const below = [0];
@@ -69,16 +72,24 @@ function chooseLengths(distinct: readonly { readonly length: number; readonly co
   let plans: Plan[] = [nothing, ...distinct.map(() => impossible)];
   let best = impossible;
   for (let buckets = 1; buckets <= mostBuckets; buckets++) {
-    const longer = distinct.map(({ length }, last): Plan => {
+    const longer: Plan[] = distinct.map(() => impossible);
+    /** Lengths `low` to `high`, whose last buckets begin at one of `from` to `to`: the longer the length, the later. */
+    const cover = (low: number, high: number, from: number, to: number): void => {
+      if (low >= high) return;
+      const middle = (low + high) >> 1;
+      const length = distinct[middle]?.length ?? 0;
       let cost = Infinity;
-      let from = 0;
-      for (let j = 0; j <= last; j++) {
-        const covered = (below[last + 1] ?? 0) - (below[j] ?? 0);
+      let begin = from;
+      for (let j = from; j <= Math.min(middle, to); j++) {
+        const covered = (below[middle + 1] ?? 0) - (below[j] ?? 0);
         const candidate = (plans[j]?.cost ?? Infinity) + covered * length;
-        if (candidate < cost) [cost, from] = [candidate, j];
+        if (candidate < cost) [cost, begin] = [candidate, j];
       }
-      return { cost, ends: [...(plans[from]?.ends ?? []), length] };
-    });
+      longer[middle] = { cost, ends: [...(plans[begin]?.ends ?? []), length] };
+      cover(low, middle, from, begin);
+      cover(middle + 1, high, begin, to);
+    };
+    cover(0, distinct.length, 0, distinct.length - 1);
     plans = [nothing, ...longer];
     const plan = longer.at(-1);
     if (plan && plan.cost < best.cost * (1 - worthwhile)) best = plan;

@@ -1,6 +1,6 @@
 /** Finds out what the rows of a file are by looking at some of them, and says why. */
 
-import { quote } from "../read/row.ts";
+import { quote, shortened } from "../read/row.ts";
 import { createConverter } from "./convert.ts";
 import { columnRoles, formatLabel } from "./describe.ts";
 import { isRow, nameOf, type Row } from "./fields.ts";
@@ -14,6 +14,8 @@ const sampleSize = 400;
 /** Columns and other mappings that are listed: rows may have a hundred thousand keys, each of its own. */
 const mostColumns = 1000;
 const mostAlternatives = 12;
+/** Characters of the reason. */
+const longestReason = 360;
 /** Kinds of rows that the reason names. */
 const mostListed = 6;
 
@@ -37,7 +39,12 @@ export function detectFormat(sample: readonly unknown[]): Detection {
   const values = sample.slice(0, sampleSize);
   const decide = (mapping: Mapping, reason: string, others: readonly Mapping[] = []): Detection => {
     const alternatives = readable(others, mapping, values);
-    return { mapping, reason, alternatives, columns: sampleColumns(values, [mapping, ...alternatives]) };
+    return {
+      mapping,
+      reason: shortened(reason, longestReason),
+      alternatives,
+      columns: sampleColumns(values, [mapping, ...alternatives]),
+    };
   };
 
   const rows = new Map<number, Row>();

@@ -56,7 +56,7 @@ export function fieldsOf(row: Row, { columns }: Mapping): RowFields {
 /** `its fields are "a", "b"`, the first eight. */
 export function listFields(row: Row): string {
   const names = Object.keys(row);
-  const shown = names.slice(0, 8).map((name) => quote(name, 20));
+  const shown = names.slice(0, 8).map((name) => quote(name, 16));
   const more = names.length > 8 ? ` and ${names.length - 8} more` : "";
   return names.length === 0 ? "it has no fields" : `its fields are ${shown.join(", ")}${more}`;
 }

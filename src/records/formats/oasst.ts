@@ -4,19 +4,7 @@ import type { Message } from "../example.ts";
 import type { DataRecord } from "../read/record.ts";
 import { quote } from "../read/row.ts";
 import type { ExampleBody } from "./convert.ts";
-import {
-  type Field,
-  fail,
-  fromJson,
-  isRow,
-  list,
-  member,
-  nameOf,
-  type Row,
-  Unusable,
-  weight,
-  written,
-} from "./fields.ts";
+import { type Field, fail, fromJson, isRow, list, member, nameOf, type Row, Unusable, written } from "./fields.ts";
 import { role } from "./messages.ts";
 
 /** Deepest thread. The deepest of the published trees have about ten messages. */
@@ -85,9 +73,16 @@ function readReply(field: Field, depth: number): Reply | null {
     .filter((reply) => reply !== null);
   return {
     message,
-    rank: rank.value == null ? null : weight(rank),
+    rank: rank.value == null ? null : rankOf(rank),
     replies: replies.sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity) || 0),
   };
+}
+
+/** 0 is the best; published files have whole numbers. */
+function rankOf(field: Field): number {
+  const { value } = field;
+  if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
+  return fail(field, `is ${typeof value === "number" ? value : nameOf(value)}, not a rank from 0 on`);
 }
 
 /** Throws where the threads, from the root to each reply, are too much to be written out one by one. */

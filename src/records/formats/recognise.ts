@@ -38,8 +38,8 @@ const textNames = ["text", "content", "document", "article", "body", "rawcontent
 
 /** Every mapping whose required columns the row fills; if there is none, those whose columns it has, if only as null. */
 export function mappingsFor(row: Row): Mapping[] {
-  const filled = new Look(row, (column) => row[column] != null).mappings();
-  return filled.length > 0 ? filled : new Look(row, () => true).mappings();
+  const filled = new RowColumns(row, (column) => row[column] != null).mappings();
+  return filled.length > 0 ? filled : new RowColumns(row, () => true).mappings();
 }
 
 /**
@@ -67,14 +67,14 @@ function begunMapping(row: Row): Mapping | null {
     if (!begun || format === "oasst") continue;
     const columns: Columns = {};
     for (const { role, names } of roles) columns[role] = names[0] ?? role;
-    return { format, columns: { ...new Look(row, () => true).extras(format, columns), ...columns } };
+    return { format, columns: { ...new RowColumns(row, () => true).extras(format, columns), ...columns } };
   }
   return null;
 }
 
 /** What can be guessed of a table's columns; a role that no column's name suggests is left out. */
 export function guessColumns(row: Row): Columns {
-  return new Look(row, () => true).guess();
+  return new RowColumns(row, () => true).guess();
 }
 
 function rolesOf(format: FormatName) {
@@ -84,7 +84,7 @@ function rolesOf(format: FormatName) {
 const normalised = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
 
 /** A row with its columns by normalised name. */
-class Look {
+class RowColumns {
   private readonly columns = new Map<string, string[]>();
 
   constructor(

@@ -15,7 +15,7 @@ const shortestMember = 20;
 const longestHeader = 1 << 20;
 
 /** What a packed file may hold: this much, and so many times its own size. Rows of text are packed to a tenth. */
-export const mostUnpacked = (packed: number) => 2 ** 28 + 256 * packed;
+const mostUnpacked = (packed: number) => 2 ** 28 + 256 * packed;
 
 /** Why an archive is broken, in words of ours. */
 class Broken extends Error {}

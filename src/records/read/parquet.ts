@@ -11,8 +11,8 @@ import {
 } from "hyparquet";
 import type { ByteSource } from "../../tensor/bytes.ts";
 import { decompressors } from "./decompress.ts";
-import { mostUnpacked } from "./gunzip.ts";
-import { BrokenTable, checkChunk, checkGroup, checkSchema, chunkRange, type Unpacked } from "./parquetChecks.ts";
+import { checkChunk, type Unpacked } from "./parquetChecks.ts";
+import { BrokenTable, checkGroup, checkSchema, chunkRange } from "./parquetGroups.ts";
 import { jsonRow, nameShown, type Sized, shortened, sizeOf } from "./row.ts";
 import { BrokenThrift, thriftEnd } from "./thrift.ts";
 
@@ -26,6 +26,9 @@ const footerBytes = 1 << 27;
 
 /** How pages may be packed. */
 const codecs: ReadonlySet<string> = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(decompressors)]);
+
+/** What the pages of a file unpack to, and what its rows have together, at most. */
+const mostUnpacked = (bytes: number) => 2 ** 26 + 256 * bytes;
 
 /** Rows that are handed on at once. */
 const chunkRows = 512;

@@ -1,156 +1,27 @@
 /**
- * What a Parquet table says of itself, held against its bytes before hyparquet reads and allocates by it: a claim of 2³¹
- * rows in a file of a kilobyte, or a run of 2³¹ equal values in a page, would end the worker for want of memory.
- * Formats: parquet-format's README and Encodings.md.
+ * The pages of a Parquet column, held against their bytes before hyparquet reads and allocates by them: a run of 2³¹ equal
+ * values in a page of some bytes would end the worker for want of memory. Format: parquet-format's Encodings.md.
  */
 
-import type {
-  ColumnChunk,
-  ColumnMetaData,
-  Compressors,
-  FileMetaData,
-  PageHeader,
-  RowGroup,
-  SchemaTree,
-} from "hyparquet";
-import { parquetSchema } from "hyparquet";
+import type { ColumnChunk, ColumnMetaData, Compressors, PageHeader, RowGroup, SchemaTree } from "hyparquet";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { decompressPage } from "hyparquet/src/datapage.js";
 import { deltaBinaryUnpack } from "hyparquet/src/delta.js";
 import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js";
 import { getMaxDefinitionLevel, getMaxRepetitionLevel, getTreePath, isFlatColumn } from "hyparquet/src/schema.js";
-import { shortened, sizeOf } from "./row.ts";
+import { BrokenTable, count, maxGroupBytes, mostValues, shown } from "./parquetGroups.ts";
+import { sizeOf } from "./row.ts";
 import { thriftEnd } from "./thrift.ts";
-
-/** Levels of columns within columns. */
-const maxNesting = 32;
-const maxColumns = 10_000;
-/** Every row is kept with the names of its columns. */
-const longestName = 200;
-
-/** Rows of a group, at most: this many for each byte that they take in the file, and a few more. */
-const rowsPerByte = 256;
-const rowsFree = 4096;
-const maxRows = 1 << 24;
 
 /** Bytes of a page for each byte that it takes in the file, and in all. */
 const unpackedPerByte = 4096;
 const unpackedFree = 1 << 20;
 const maxPageBytes = 1 << 28;
-const maxGroupBytes = 1 << 30;
-
-/** Values of a group: rows times columns, and of columns in lists as many as are counted. */
-const valuesPerByte = 256;
-const valuesFree = 1 << 20;
-const maxValues = 1 << 26;
-
-/** What a table does not hold, in words of ours; errors of hyparquet say nothing to a user. */
-export class BrokenTable extends Error {}
 
 /** Bytes that the pages of a file unpack to, counted over all of them. */
 export interface Unpacked {
   bytes: number;
   readonly most: number;
-}
-
-const mostValues = (bytes: number) => Math.min(maxValues, valuesFree + valuesPerByte * bytes);
-
-const shown = (path: readonly string[]) => shortened(path.join("."));
-
-/** Where a column's pages lie in the file. */
-export function chunkRange({ meta_data: meta }: ColumnChunk): { start: number; end: number } {
-  if (!meta) throw new BrokenTable("a column that is encrypted or not described");
-  const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
-  return { start, end: start + Number(meta.total_compressed_size) };
-}
-
-/** Throws unless schema, columns, places and counts of a row group fit together and into the file. */
-export function checkGroup(
-  leaves: readonly SchemaTree[],
-  group: RowGroup,
-  index: number,
-  { byteLength, codecs }: { readonly byteLength: number; readonly codecs: ReadonlySet<string> },
-): void {
-  const rows = count(group.num_rows, `rows of row group ${index + 1}`);
-  if (group.columns.length !== leaves.length) {
-    throw new BrokenTable(`row group ${index + 1} has ${group.columns.length} columns, the table ${leaves.length}`);
-  }
-  let bytes = 0;
-  let unpacked = 0;
-  group.columns.forEach((column, i) => {
-    const { meta_data: meta } = column;
-    const names = leaves[i]?.path ?? [];
-    const path = shown(names);
-    if (meta?.path_in_schema.join(".") !== names.join(".")) {
-      const found = shown(meta?.path_in_schema ?? []);
-      throw new BrokenTable(`column ${i + 1} of row group ${index + 1} is ${found}, not ${path}`);
-    }
-    if (column.file_path) throw new BrokenTable(`column ${path} lies in another file, ${shortened(column.file_path)}`);
-    if (!codecs.has(meta.codec))
-      throw new BrokenTable(
-        `column ${path} is packed with ${meta.codec ?? "no known codec"}; only ${[...codecs].join(", ")} can be read`,
-      );
-    count(meta.num_values, `values of column ${path}`);
-    unpacked += count(meta.total_uncompressed_size, `bytes of column ${path}`);
-    bytes += count(meta.total_compressed_size, `bytes of column ${path}`);
-    const { start, end } = chunkRange(column);
-    if (!(4 <= start && start <= end && end <= byteLength)) {
-      throw new BrokenTable(`column ${path} lies at bytes ${start} to ${end} of a file of ${byteLength}`);
-    }
-  });
-  const most = Math.min(maxRows, rowsFree + rowsPerByte * bytes);
-  if (rows > most)
-    throw new BrokenTable(`row group ${index + 1} has ${rows} rows in ${bytes} bytes, at most ${most} can be read`);
-  const values = rows * leaves.length;
-  if (values > mostValues(bytes)) {
-    throw new BrokenTable(
-      `row group ${index + 1} has ${values} values in ${bytes} bytes, at most ${mostValues(bytes)} can be read: write the table with smaller row groups`,
-    );
-  }
-  if (unpacked > maxGroupBytes) {
-    const remedy = "write the table with smaller row groups";
-    throw new BrokenTable(
-      `row group ${index + 1} takes ${sizeOf(unpacked)}, at most ${sizeOf(maxGroupBytes)} can be read: ${remedy}`,
-    );
-  }
-}
-
-/** The columns that hold values. Throws unless names, types and counts of the schema fit together. */
-export function checkSchema(metadata: FileMetaData): SchemaTree[] {
-  const { schema, num_rows: claimed, row_groups: groups } = metadata;
-  if (schema.length > maxColumns) throw new BrokenTable(`${schema.length} columns, at most ${maxColumns} can be read`);
-  let at = 0;
-  const take = (depth: number) => {
-    const element = schema[at++];
-    if (!element) throw new BrokenTable("columns that are announced are not described");
-    if (element.name.length > longestName) {
-      throw new BrokenTable(
-        `a column's name has ${element.name.length} characters, at most ${longestName} can be read`,
-      );
-    }
-    if (depth > maxNesting) throw new BrokenTable(`columns more than ${maxNesting} deep in each other`);
-    const children = count(element.num_children ?? 0, `parts of column ${element.name}`);
-    if (children > 0 === (element.type !== undefined) && depth > 0) {
-      throw new BrokenTable(`column ${element.name} has both a type and parts, or neither`);
-    }
-    for (let i = 0; i < children; i++) take(depth + 1);
-  };
-  take(0);
-  if (at !== schema.length) throw new BrokenTable(`${schema.length} columns are described, ${at} are announced`);
-  const rows = groups.reduce((sum, group) => sum + count(group.num_rows, "rows of a row group"), 0);
-  if (rows !== count(claimed, "rows of the table"))
-    throw new BrokenTable(`${claimed} rows are announced, the row groups have ${rows}`);
-  const tree = parquetSchema(metadata);
-  const names = new Set<string>();
-  for (const { element } of tree.children) {
-    if (names.has(element.name)) throw new BrokenTable(`two columns are called ${shortened(element.name)}`);
-    names.add(element.name);
-  }
-  return leavesOf(tree);
-}
-
-function leavesOf(tree: SchemaTree): SchemaTree[] {
-  return tree.children.flatMap((child) => (child.children.length > 0 ? leavesOf(child) : [child]));
 }
 
 /**
@@ -191,7 +62,7 @@ export function checkChunk(
     all.bytes += size;
     if (all.bytes > all.most) {
       throw new BrokenTable(
-        `its pages unpack to more than ${sizeOf(all.most)}, at most 256 times the file and 256 MiB can be read`,
+        `its pages unpack to more than ${sizeOf(all.most)}, at most 256 times the file and 64 MiB can be read`,
       );
     }
     at = start + packed;
@@ -329,11 +200,3 @@ function varint(bytes: Uint8Array, at: { offset: number }): number {
 const bitWidth = (level: number) => 32 - Math.clz32(level);
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-function count(value: unknown, what: string): number {
-  const number = typeof value === "bigint" ? Number(value) : value;
-  if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
-  throw new BrokenTable(
-    number === undefined ? `${what}: there is no such count` : `${what}: ${String(number)} is no count`,
-  );
-}

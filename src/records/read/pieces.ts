@@ -6,7 +6,7 @@ import type { Emit, RowParser } from "./row.ts";
 const pieceLength = 8000;
 
 /** A piece takes the blank lines after it along, up to this many characters. More is left out. */
-const mostBlank = 1 << 20;
+const mostBlank = 1 << 16;
 
 /**
  * Cuts text at blank lines into pieces of up to about 8,000 characters; a longer paragraph at line ends, a longer line

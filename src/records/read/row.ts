@@ -28,14 +28,15 @@ export interface RowLimits {
 /** Levels of lists and objects within each other; past a few hundred, code that walks a row overflows its stack. */
 export const maxDepth = 256;
 
-/** The beginning of a text, short enough for a message. */
+/** The beginning of a text on one line, short enough for a message. */
 export function shortened(text: string, most = 60): string {
-  return text.length > most ? `${wellFormed(text.slice(0, most))}…` : text;
+  const shown = text.length > most ? `${wellFormed(text.slice(0, most))}…` : text;
+  return shown.replace(/\p{Cc}+/gu, " ");
 }
 
 /** The same in quotes; escapes may make it longer than it was. */
 export function quote(source: string, most = 40): string {
-  const written = JSON.stringify(wellFormed(shortened(source, most)));
+  const written = JSON.stringify(wellFormed(source.length > most ? `${source.slice(0, most)}…` : source));
   return written.length > most + 24 ? `${written.slice(0, most + 20)}…"` : written;
 }
 

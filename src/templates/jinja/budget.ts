@@ -8,8 +8,8 @@ import type { Value } from "./parse.ts";
 /** The library takes this many characters or members of a list through one of its operations in the time of a step. */
 export const sizePerStep = 64;
 
-/** How often the clock is looked at. */
-const stepsBetweenLooks = 64;
+/** Steps between two checks of the clock. */
+const stepsBetweenChecks = 64;
 
 /** Every method throws TemplateError, naming the limit, where it is exceeded. */
 export class Budget {
@@ -19,7 +19,7 @@ export class Budget {
   private readonly mostSteps: number;
   private readonly clock: Clock;
   private steps = 0;
-  private nextLook: number = stepsBetweenLooks;
+  private nextCheck: number = stepsBetweenChecks;
 
   /** `given` is the number of characters that the template is given. */
   constructor(given: number, clock: Clock) {
@@ -38,8 +38,8 @@ export class Budget {
   count(steps: number): void {
     this.steps += steps;
     if (this.steps > this.mostSteps) throw exceeded(`takes more than ${this.mostSteps.toLocaleString("en")} steps`);
-    if (this.steps < this.nextLook) return;
-    this.nextLook = this.steps + stepsBetweenLooks;
+    if (this.steps < this.nextCheck) return;
+    this.nextCheck = this.steps + stepsBetweenChecks;
     this.clock.check();
   }
 

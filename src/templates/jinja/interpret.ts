@@ -43,6 +43,8 @@ export function run(
   given: number,
   clock: Clock,
 ): string {
+  // A short rendering counts too few steps for a look, and a conversation may need thousands of them.
+  clock.check();
   const environment = new Environment(globals);
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
   const { value } = new LimitedInterpreter(environment, program, given, clock).run(program.root);
@@ -72,8 +74,8 @@ const measured: ReadonlySet<string> = new Set([
 /** Filters that cost the same for any list. */
 const constant: ReadonlySet<string> = new Set(["first", "last", "length", "safe", "default"]);
 
-/** Filters that read all that a list holds. */
-const reading: ReadonlySet<string> = new Set([...measured, "selectattr", "rejectattr"]);
+/** Filters that test a member of each item, by names that stand in the template. */
+const selecting: ReadonlySet<string> = new Set(["selectattr", "rejectattr"]);
 
 /** Methods of texts and objects as the library made them, before they were guarded. */
 const methods = new WeakMap<object, Extract<Value["value"], (...args: never[]) => unknown>>();
@@ -271,7 +273,13 @@ class LimitedInterpreter extends Interpreter {
     const name = filter.value ?? filter.callee?.value ?? "";
     const text = textOf(operand);
     this.budget.work(sizePerStep + text.length + (constant.has(name) ? 0 : 4 * countOf(operand)));
-    if (composite(operand) && reading.has(name) && name !== "tojson") this.budget.measure(operand);
+    if (composite(operand) && measured.has(name) && name !== "tojson") this.budget.measure(operand);
+    if (selecting.has(name)) {
+      const written = filter.args?.map((arg) => String(Reflect.get(arg, "value"))) ?? [];
+      this.budget.work((countOf(operand) * written.join("").length) / 4);
+      // These two tests read all of a text.
+      if (written.includes("lower") || written.includes("upper")) this.budget.measure(operand);
+    }
     if (name === "sort" || name === "dictsort") this.budget.sort(operand);
     if (!measured.has(name)) {
       const joined = { type, operand: new Known(operand), filter };

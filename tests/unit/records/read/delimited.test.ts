@@ -4,6 +4,7 @@ import fc from "fast-check";
 import Papa from "papaparse";
 import { describe, expect, test } from "vitest";
 import { createRowReader, type TableForm } from "../../../../src/records/read/delimited.ts";
+import { cpuTime } from "../../../support/cpuTime.ts";
 import { cases } from "../../../support/long.ts";
 
 /** Rows, blank ones left out, and whether a quote is open at the end. */
@@ -72,8 +73,8 @@ describe("rows of delimited text", () => {
   test("quotes that close nothing before a long run of spaces cost one pass", () => {
     const count = 300_000;
     const text = `"a${'"b'.repeat(count)}${" ".repeat(count)},1\n`;
-    const began = performance.now();
+    const began = cpuTime();
     expect(ours(text, { delimiter: ",", newline: "\n" }).open).toBe(0);
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(cpuTime() - began).toBeLessThan(10_000);
   });
 });
