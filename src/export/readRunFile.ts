@@ -78,6 +78,8 @@ export async function readRunFile(name: string, file: Blob, options: ReadRunOpti
     if (problem) throw damagedFile(name, problem);
     checkpoints.push(opened);
   }
+  const foreign = manifest.data.find(({ hash }) => !record.sources.some((own) => own.hash === hash));
+  if (foreign) throw damagedFile(name, `manifest.json has rows ${quoted(foreign.name)}, which run.json does not name`);
   const rows = manifest.data.map((listed) => ({ ...listed, files: listed.files.map(checked) }));
   return { record, curves, checkpoints, rows };
 }

@@ -59,7 +59,7 @@ export async function saveRun(storage: Storage, id = "made"): Promise<void> {
         trainable: adapterNumbers(width),
         resumeFrom: null,
         recipe: { ...runRecord("", 0).recipe, keepLast: 2 },
-        sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, excluded: [2, 5] }],
+        sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, excluded: [2, 7] }],
       }),
       state: { ...state, sampler: { ...sampler, passes }, best },
       tensors: adapterTensors(step, width),
