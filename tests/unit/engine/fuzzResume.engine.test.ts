@@ -14,7 +14,7 @@ import { recipeOf } from "../../support/recipe.ts";
 import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 import { asFile, packed, raw } from "./runFileMade.ts";
 
-const files = isLong ? 600 : 20;
+const files = isLong ? 600 : 12;
 const seed = 20261202;
 
 test(`${files} changed files of a run that was paused: what is taken in goes on`, { timeout: 3_600_000 }, async () => {
