@@ -39,6 +39,10 @@ export const disk = {
     generation++;
     databases = copyOf(from);
   },
+  /** Empty, for whoever has it open too: a browser that clears its storage. */
+  clear() {
+    databases = new Map();
+  },
   /** Whoever has it open now writes nothing any more, as a tab that was killed. */
   cut() {
     generation++;
