@@ -10,7 +10,7 @@ import { readJson } from "../hub/bytes.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { defineModel } from "../models/define.ts";
 import type { ImportedRun } from "../protocol/engine.ts";
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
 import { errorText } from "../storage/errors.ts";
 import type { FilesToSave } from "../storage/files.ts";
@@ -19,7 +19,7 @@ import type { Storage } from "../storage/storage.ts";
 import { checkRecipe, methodOf } from "./prepare.ts";
 
 /** Trees of replies are the deepest rows that are read, 500 replies deep. */
-const rowBounds = { longest: 256 * 2 ** 20, deepest: 2000 };
+const rowBounds = { longest: 256 * 2 ** 20, deepest: 2000, anyMember: true };
 
 /** Throws with a sentence that names the file, and leaves nothing behind then, nor when it is cancelled. */
 export async function importRunFile(

@@ -6,6 +6,8 @@
 import { strToU8 } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createRowStore } from "../../../src/datasets/rows.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
+import { runRecord } from "../storage/backend.ts";
 import {
   asFile,
   expectRefused,
@@ -287,6 +289,22 @@ describe("rows", () => {
     const changed = { ...parts };
     setJson(changed, "manifest.json", manifest);
     await expectRefused(await packed(changed), message);
+  });
+
+  test("rows may have members of any name, for they are a person's own", async () => {
+    const first = await placeOn();
+    const text = strToU8('[{"__proto__": "a", "instruction": "Say a.", "output": "a"}]') as Uint8Array<ArrayBuffer>;
+    const rows = createRowStore(first.storage);
+    const { summary } = await rows.read(bytesFromMemory("pairs.json", text), () => undefined);
+    const record = { ...runRecord("odd", 0), status: "paused" as const, watch: null, resumeFrom: null };
+    const sources = [{ name: "pairs.json", hash: summary.hash, mapping: null, excluded: [] }];
+    await first.storage.runs.put({ ...record, sources }, await first.storage.curves.writer("odd", null));
+    const { archive } = await first.exportRun("odd");
+    const second = await placeOn();
+    await second.importRun(asFile(archive));
+    expect(await (await createRowStore(second.storage).open(summary.hash)).record(0)).toEqual(
+      await (await rows.open(summary.hash)).record(0),
+    );
   });
 
   test("a summary that is nothing is refused", async () => {
