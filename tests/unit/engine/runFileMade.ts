@@ -145,3 +145,17 @@ export async function expectRefused(content: BlobPart, message: RegExp, signal?:
   expect(said.length).toBeLessThanOrEqual(300);
   expect(await diskText(place.disk)).toBe(before);
 }
+
+/** With one member of one file changed. */
+export async function withMember(
+  parts: Parts,
+  file: string,
+  path: string,
+  value: unknown,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const changed = { ...parts };
+  const json = jsonOf(changed, file);
+  setAt(json, path, value);
+  setJson(changed, file, json);
+  return packed(changed);
+}
