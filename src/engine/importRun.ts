@@ -7,17 +7,19 @@ import { ForeignJsonError, readForeignJson } from "../export/foreignJson.ts";
 import { readRunFile } from "../export/readRunFile.ts";
 import { exactText, type RunContents } from "../export/runFile.ts";
 import { readJson } from "../hub/bytes.ts";
+import type { ModelDefinition } from "../models/architecture.ts";
 import { defineModel } from "../models/define.ts";
 import type { ImportedRun } from "../protocol/engine.ts";
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
+import { errorText } from "../storage/errors.ts";
 import type { FilesToSave } from "../storage/files.ts";
 import { summaryOfForeign } from "../storage/rows.ts";
 import type { Storage } from "../storage/storage.ts";
-import { methodOf } from "./prepare.ts";
+import { checkRecipe, methodOf } from "./prepare.ts";
 
 /** Trees of replies are the deepest rows that are read, 500 replies deep. */
-const rowBounds = { longest: 256 * 2 ** 20, deepest: 2000 };
+const rowBounds = { longest: 256 * 2 ** 20, deepest: 2000, anyMember: true };
 
 /** Throws with a sentence that names the file, and leaves nothing behind then, nor when it is cancelled. */
 export async function importRunFile(
@@ -30,7 +32,7 @@ export async function importRunFile(
   const contents = await readRunFile(file.name, file, {
     onProgress: (done, total) => onProgress(task, done, total),
     signal,
-    trained: (record) => trainedBy(storage, record),
+    trained: (record) => trainedBy(storage, file.name, record),
   });
   const rows = await checkedRows(file.name, contents, signal);
   onProgress("Taking the run in", 0, null);
@@ -72,10 +74,10 @@ function readyRecord({ record, checkpoints }: RunContents, id: string): RunRecor
   };
 }
 
-/** The rows with summaries of our own. */
+/** The rows with summaries of our own. Throws where the run takes rows that are not there. */
 async function checkedRows(
   name: string,
-  { rows }: RunContents,
+  { rows, record }: RunContents,
   signal: AbortSignal | undefined,
 ): Promise<readonly FilesToSave[]> {
   const checked: FilesToSave[] = [];
@@ -84,9 +86,26 @@ async function checkedRows(
       readForeignJson(piece, rowBounds, { signal }).catch((error: unknown) => {
         throw error instanceof ForeignJsonError ? damagedFile(name, error.message, error) : error;
       });
-    checked.push({ ...source, summary: await summaryOfForeign(name, source, readPiece, signal) });
+    const summary = await summaryOfForeign(name, source, readPiece, signal);
+    const problem = rowsProblem(record, source.hash, summary.rows);
+    if (problem) throw damagedFile(name, `run.json: ${problem}`);
+    checked.push({ ...source, summary });
   }
   return checked;
+}
+
+/** What is wrong with the rows that a run names of a source, which has so many; null where nothing is. */
+function rowsProblem({ sources, watch }: RunRecord, hash: string, rows: number): string | null {
+  for (const [index, { hash: other, excluded }] of sources.entries()) {
+    if (other !== hash) continue;
+    const last = excluded.at(-1) ?? -1;
+    if (last >= rows) return `sources.${index}.excluded has row ${last}, but there are ${rows} rows`;
+    const { source, row } = watch?.place ?? {};
+    if (source !== index || row === undefined) continue;
+    if (row >= rows) return `watch.place.row is ${row}, but source ${index} has ${rows} rows`;
+    if (excluded.includes(row)) return `watch.place.row is ${row}, which the run leaves out`;
+  }
+  return null;
 }
 
 const adoptable = ({ checkpoints }: RunContents, signal: AbortSignal | undefined) =>
@@ -99,13 +118,23 @@ const adoptable = ({ checkpoints }: RunContents, signal: AbortSignal | undefined
     })),
   }));
 
-/** The parameters that the run trains, from the config of its base model; null where that is not here or cannot be read. */
-async function trainedBy(storage: Storage, { model, recipe }: RunRecord): Promise<Wanted | null> {
+/** The parameters that the run trains; null where its base model is not here. Throws where the model cannot do what the run asks for. */
+async function trainedBy(storage: Storage, name: string, { model, recipe }: RunRecord): Promise<Wanted | null> {
+  const definition = await definitionOf(storage, model.hash);
+  if (definition === null) return null;
   try {
-    const config = (await storage.models.open(model.hash))?.find(({ name }) => name === "config.json");
-    if (!config) return null;
-    const definition = defineModel((await readJson(config)).value);
-    return parametersOf(definition, methodOf(recipe)).filter(({ trainable }) => trainable);
+    checkRecipe({ definition }, recipe);
+  } catch (error) {
+    throw damagedFile(name, `run.json: ${errorText(error)}`, error);
+  }
+  return parametersOf(definition, methodOf(recipe)).filter(({ trainable }) => trainable);
+}
+
+/** From its config; null where the model is not here, or cannot be read. */
+async function definitionOf(storage: Storage, hash: string): Promise<ModelDefinition | null> {
+  try {
+    const config = (await storage.models.open(hash))?.find(({ name }) => name === "config.json");
+    return config ? defineModel((await readJson(config)).value) : null;
   } catch {
     return null;
   }

@@ -4,7 +4,7 @@ import { describeOrigin } from "../batching/batch.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
 import { laterThan } from "../run/clock.ts";
 import { extended, type RunProgress } from "../run/curves.ts";
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { DeviceLost } from "../runtime/types.ts";
 import type { CurveWriter } from "../storage/curves.ts";

@@ -147,7 +147,11 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
             : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
           requireTrainingLock();
+          const known = storage.problems.length;
           await storage.checkpoints.save({ record: journal.at(at), state: at, tensors, curves: writer });
+          // A storage that was cleared meanwhile is known to this tab alone: the record tells it after a reload too.
+          const found = storage.problems[known];
+          if (found !== undefined) journal.write({ reason: found });
         },
         emit: journal.hear,
         control: parts.control,

@@ -2,7 +2,7 @@
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { Storage } from "../storage/storage.ts";
 import { describeType, sameShape, sizeOf } from "../tensor/dtype.ts";
 

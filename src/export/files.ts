@@ -2,7 +2,7 @@
 
 import { bytesFromBlob } from "../hub/bytes.ts";
 import { type ModelFiles, modelFromSources } from "../hub/files.ts";
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 
 export interface OutFile {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** JSON that a stranger wrote: its length and depth are bounded before anything parses it. */
 
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 
 /** Why a text is not taken, as the end of a sentence. */
@@ -13,6 +13,8 @@ export interface JsonBounds {
   readonly longest: number;
   /** Lists and objects within each other. */
   readonly deepest: number;
+  /** Rows are a person's own, whose members may have any name. */
+  readonly anyMember?: boolean;
 }
 
 /** A member of this name changes what an object is. */
@@ -43,7 +45,7 @@ function depthOf(bytes: Uint8Array, most: number): number {
  */
 export async function readForeignJson(
   source: ByteSource,
-  { longest, deepest }: JsonBounds,
+  { longest, deepest, anyMember = false }: JsonBounds,
   { exact = false, signal }: { readonly exact?: boolean; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
   const file = quoted(source.name, 100);
@@ -63,9 +65,9 @@ export async function readForeignJson(
     return exact ? exactNumber(value) : value;
   };
   try {
-    return exact || text.includes(refusedMember) || text.includes("\\u005f")
-      ? JSON.parse(text, member)
-      : JSON.parse(text);
+    // Any letter of a name may be escaped.
+    const suspect = !anyMember && (text.includes(refusedMember) || text.includes("\\u"));
+    return exact || suspect ? JSON.parse(text, member) : JSON.parse(text);
   } catch (error) {
     if (error instanceof ForeignJsonError) throw error;
     throw new ForeignJsonError(`${file} is no JSON`);

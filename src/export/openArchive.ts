@@ -3,7 +3,7 @@
  * the file may come from a stranger (APPNOTE.TXT 6.3.10).
  */
 
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import { ExportError, type OutFile } from "./files.ts";
 
 /** Rows lie in pieces of a mebibyte, so these are 20 GB of rows. */

@@ -7,7 +7,8 @@ import { sha256 } from "../hub/hash.ts";
 import { readSafetensors } from "../hub/safetensors.ts";
 import { list, text, whole } from "../run/fields.ts";
 import { recordProblem } from "../run/foreign.ts";
-import { problemOf, quoted, readAs } from "../run/problem.ts";
+import { problemOf, readAs } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import { type ReadRun, type RunRecord, RunSchema } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { format as recordFormat } from "../storage/records.ts";
@@ -81,6 +82,8 @@ export async function readRunFile(name: string, file: Blob, options: ReadRunOpti
     if (problem) throw damagedFile(name, problem);
     checkpoints.push(opened);
   }
+  const foreign = manifest.data.find(({ hash }) => !record.sources.some((own) => own.hash === hash));
+  if (foreign) throw damagedFile(name, `manifest.json has rows ${quoted(foreign.name)}, which run.json does not name`);
   const rows = manifest.data.map((listed) => ({ ...listed, files: listed.files.map(checked) }));
   const parsed = async (path: string) => ({
     path,

@@ -1,6 +1,6 @@
 /** Whether a recipe keeps within the bounds that its form has, for recipes that a stranger wrote. */
 
-import { quoted } from "./problem.ts";
+import { quoted } from "./quote.ts";
 import type { Recipe } from "./recipe.ts";
 import { rowFields } from "./rowFields.ts";
 import type { Control, Fields } from "./setting.ts";

@@ -1,18 +1,10 @@
 /** What a schema found wrong, in plain words and never longer than a sentence. */
 
 import * as v from "valibot";
+import { quoted } from "./quote.ts";
 
-/** Most characters of a foreign name or path in a message. */
-const mostQuoted = 60;
 /** Most characters of a value beside its path. */
 const mostOfValue = 40;
-
-/** A foreign text on one line, cut to at most so many characters. */
-export function quoted(text: string, most = mostQuoted): string {
-  // Cut first: a text may have millions of characters.
-  const line = text.slice(0, most + 1).replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, "?");
-  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
-}
 
 /** A value as a message names it: numbers and short texts themselves, of the rest the kind. */
 function nameOf(value: unknown): string {

@@ -1,7 +1,7 @@
 /** Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last whole one. */
 
 import * as v from "valibot";
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
 import { type Bytes, ChunkDamagedError, type ChunkStore, chunkBytes, type StoredBytes } from "./chunks.ts";
 import { commit } from "./commit.ts";

@@ -1,6 +1,6 @@
 /** What can go wrong in storage, each as a type of its own with a sentence that a user can act on. */
 
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 
 /** Something kept in this browser cannot be read or written. */
 export class StorageError extends Error {

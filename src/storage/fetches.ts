@@ -3,7 +3,7 @@
  * closed tab or a lost line, goes on where it stopped.
  */
 
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { type ChunkStore, chunkBytes } from "./chunks.ts";
 import { errorText, StorageError } from "./errors.ts";

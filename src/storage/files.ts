@@ -1,6 +1,6 @@
 /** Datasets and models kept in this browser, so that a run can go on after a reload: named files cut into chunks. */
 
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import type { ChunkStore, ChunkWriter } from "./chunks.ts";
 import { commit } from "./commit.ts";

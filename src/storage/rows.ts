@@ -8,7 +8,8 @@ import { type Detection, MappingSchema } from "../records/formats/mapping.ts";
 import { type DataRecord, fileKinds } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
 import { list, text, whole } from "../run/fields.ts";
-import { quoted, readAs } from "../run/problem.ts";
+import { readAs } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { StorageError } from "./errors.ts";
 import type { StoredFiles } from "./records.ts";
@@ -62,7 +63,7 @@ const ForeignSummary = v.object({
 const ForeignRecord: v.GenericSchema<unknown, DataRecord> = v.union(
   [
     v.strictObject({ line: whole(0, Number.MAX_SAFE_INTEGER), value: v.unknown() }),
-    v.strictObject({ line: whole(0, Number.MAX_SAFE_INTEGER), problem: text(10_000) }),
+    v.strictObject({ line: whole(0, Number.MAX_SAFE_INTEGER), problem: text(1e6) }),
   ],
   "a line with a value or a problem",
 );

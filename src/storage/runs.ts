@@ -2,7 +2,7 @@
 
 import { laterThan } from "../run/clock.ts";
 import type { Curves } from "../run/curves.ts";
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import { type ReadRun, type RunRecord, RunSchema } from "../run/record.ts";
 import type { CurveStore, CurveWrite, CurveWriter } from "./curves.ts";
 import { errorText, StorageError } from "./errors.ts";

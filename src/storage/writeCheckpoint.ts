@@ -1,7 +1,7 @@
 /** Writing checkpoints: their state and tensors into chunks, and a whole run from elsewhere at once. */
 
 import type { Curves } from "../run/curves.ts";
-import { quoted } from "../run/problem.ts";
+import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { RunResults } from "../run/results.ts";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";

@@ -39,6 +39,10 @@ export const disk = {
     generation++;
     databases = copyOf(from);
   },
+  /** Empties the disk for current users too, like a browser that clears its storage. */
+  clear() {
+    databases = new Map();
+  },
   /** Blocks all further writes of current users, like the kill of a tab. */
   cut() {
     generation++;

@@ -260,7 +260,7 @@ describe("a disk without room", () => {
     const source: RemoteSource = { kind: "url", base: "owner/large" };
     expect(await library.inspect(source)).toMatchObject({ free: 50e6 });
     await expect(library.openModel(source)).rejects.toThrow(
-      /The copy of model "owner\/large" needs 1\d\d MB, but this browser gives 50 MB more\. .*delete a run or a kept model/,
+      /The copy of model "owner\/large" needs 1\d\d MB, but this browser gives 50 MB more\. .*Delete a run or a model/,
     );
     expect(hub.sent()).toBeLessThan(1e6);
   });

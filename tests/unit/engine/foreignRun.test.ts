@@ -5,34 +5,12 @@
 
 import { strToU8 } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
-import { createRowStore } from "../../../src/datasets/rows.ts";
-import {
-  asFile,
-  expectRefused,
-  jsonOf,
-  madeParts,
-  type Parts,
-  packed,
-  placeOn,
-  setAt,
-  setJson,
-} from "./runFileMade.ts";
+import { asFile, expectRefused, madeParts, type Parts, packed, placeOn, withMember } from "./runFileMade.ts";
 
 let parts: Parts;
 beforeAll(async () => {
   parts = await madeParts();
 });
-
-/** With one member of one file changed. */
-async function withMember(file: string, path: string, value: unknown): Promise<Uint8Array<ArrayBuffer>> {
-  const changed = { ...parts };
-  const json = jsonOf(changed, file);
-  setAt(json, path, value);
-  setJson(changed, file, json);
-  return packed(changed);
-}
-
-const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
 
 test("the file itself is taken in, and taken out again it is the same run", async () => {
   const place = await placeOn();
@@ -70,7 +48,10 @@ describe("manifest.json", () => {
     ["no list of checkpoints", "checkpoints", { 0: "a" }],
     ["two million checkpoints", "checkpoints", Array.from({ length: 200_000 }, () => 1)],
   ])("%s is refused", async (_, path, value) => {
-    await expectRefused(await withMember("manifest.json", path, value), /manifest\.json|pieces|hash|state\.json/);
+    await expectRefused(
+      await withMember(parts, "manifest.json", path, value),
+      /manifest\.json|pieces|hash|state\.json/,
+    );
   });
 });
 
@@ -114,6 +95,15 @@ describe("run.json", () => {
     ["slowed down to nothing", "slowdowns", [{ fromStep: 1, factor: 0 }], /slowdowns\.0\.factor/],
     ["sped up", "slowdowns", [{ fromStep: 1, factor: 1e9 }], /slowdowns\.0\.factor/],
     ["a watched row of another source", "watch.place.source", 3, /watch\.place\.source/],
+    ["a watched row that there is not", "watch.place.row", 12, /watch\.place\.row is 12, but source 0 has 12 rows/],
+    ["a watched row that is left out", "watch.place.row", 7, /watch\.place\.row is 7, which the run leaves out/],
+    ["rows taken out that there are not", "sources.0.excluded", [2, 4000], /sources\.0\.excluded has row 4000/],
+    [
+      "other rows than the file has",
+      "sources.0.hash",
+      "a".repeat(64),
+      /rows pairs\.json, which run\.json does not name/,
+    ],
     ["losses in words", "watch.moments.0.losses", ["a"], /watch\.moments\.0\.losses\.0/],
     ["a step twice", "metrics.1.step", 41, /metrics\.1\.step/],
     ["a step below 0", "metrics.0.step", -1, /metrics\.0\.step/],
@@ -127,7 +117,7 @@ describe("run.json", () => {
     ["memory below 0", "memory", { predicted: -1, peak: 1 }, /memory\.predicted/],
     ["samples of numbers", "samples", [1, 2], /samples\.0/],
   ])("%s is refused", async (_, path, value, message) => {
-    await expectRefused(await withMember("run.json", path, value), message);
+    await expectRefused(await withMember(parts, "run.json", path, value), message);
   });
 });
 
@@ -151,8 +141,8 @@ describe("state.json", () => {
     ["no sampler", "sampler", undefined, /sampler is missing/],
     ["a loss without a number", "metrics.0.loss", null, /metrics\.0\.loss is null/],
   ])("%s is refused", async (_, path, value, message) => {
-    await expectRefused(await withMember(file, path, value), message);
-    await expectRefused(await withMember(file, path, value), /checkpoints\/60\/state\.json/);
+    await expectRefused(await withMember(parts, file, path, value), message);
+    await expectRefused(await withMember(parts, file, path, value), /checkpoints\/60\/state\.json/);
   });
 });
 
@@ -237,63 +227,3 @@ function rename(header: Header, from: string, to: string): void {
 function renameAll(header: Header, from: string, to: string): void {
   for (const end of ["", ".first_moment", ".second_moment"]) rename(header, from + end, to + end);
 }
-
-describe("rows", () => {
-  const summaryOf = (manifest: Record<string, unknown>) =>
-    (manifest.data as { summary: Record<string, unknown> }[])[0]?.summary;
-
-  test("a foreign summary is made anew from the rows, and none of it names a chunk of ours", async () => {
-    const manifest = jsonOf(parts, "manifest.json");
-    Object.assign(summaryOf(manifest) ?? {}, {
-      chunks: ["f".repeat(64)],
-      rows: 10 ** 9,
-      unreadable: 77,
-      detection: { mapping: { format: "text", columns: {} }, reason: "Because.", alternatives: [], columns: [] },
-      problems: [{ line: 1, message: "A lie." }],
-      stored: false,
-      more: { chunks: ["e".repeat(64)] },
-    });
-    const changed = { ...parts };
-    setJson(changed, "manifest.json", manifest);
-    const [one, two] = [await placeOn(), await placeOn()];
-    await one.importRun(asFile(await packed(parts)));
-    await two.importRun(asFile(await packed(changed)));
-    const [honest, foreign] = await Promise.all([one, two].map(({ storage }) => createRowStore(storage).list()));
-    expect(foreign).toEqual(honest);
-    expect(honest?.[0]).toMatchObject({ rows: 12, unreadable: 0, detection: { mapping: { format: "alpaca" } } });
-    expect(await two.storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
-  });
-
-  test.each<[string, string, unknown, RegExp]>([
-    ["a kind that there is not", "kind", "exe", /summary: kind is "exe"/],
-    ["bytes below 0", "byteLength", -1, /summary: byteLength/],
-    ["rows below 0", "pieceRows", [-12], /summary: pieceRows\.0/],
-    ["more rows than there are", "pieceRows", [13], /have 12 rows in piece 0 instead of 13/],
-    ["pieces of none", "pieceRows", [], /have 1 pieces instead of 0/],
-    ["no pieces", "pieceRows", undefined, /summary: pieceRows is missing/],
-    ["a gzip that is neither", "gzip", "yes", /summary: gzip/],
-  ])("a summary with %s is refused", async (_, path, value, message) => {
-    const manifest = jsonOf(parts, "manifest.json");
-    setAt(summaryOf(manifest), path, value);
-    const changed = { ...parts };
-    setJson(changed, "manifest.json", manifest);
-    await expectRefused(await packed(changed), message);
-  });
-
-  test("a summary that is nothing is refused", async () => {
-    await expectRefused(await withMember("manifest.json", "data.0.summary", null), /the whole is null/);
-  });
-
-  test.each<[string, string, RegExp]>([
-    ["50,000 deep", `[{"line":1,"value":${nested(50_000)}}]`, /nested more than 2000/],
-    ["no list", '{"line":1}', /not a list/],
-    ["of numbers", `[${"1,".repeat(11)}1]`, /a line with a value or a problem/],
-    ["without a line", `[${'{"value":1},'.repeat(11)}{"value":1}]`, /a line with a value or a problem/],
-    ["too few", '[{"line":1,"value":1}]', /have 1 rows in piece 0 instead of 12/],
-    ["no JSON", "[", /is no JSON/],
-    ["others than the hash names", `[${'{"line":1,"value":2},'.repeat(11)}{"line":1,"value":1}]`, /have the hash/],
-  ])("rows %s are refused", async (_, text, message) => {
-    const path = Object.keys(parts).find((name) => name.startsWith("data/")) ?? "";
-    await expectRefused(await packed({ ...parts, [path]: strToU8(text) }), message);
-  });
-});

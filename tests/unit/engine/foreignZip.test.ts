@@ -25,6 +25,7 @@ describe("nested, long or broken", () => {
     ["null", () => "null", /is null, not|is no run of Hone/],
     ["a list", () => "[]", /is a list, not|is no run of Hone|is missing/],
     ["a member __proto__", () => '{"__proto__": {"a": 1}}', /a member named __proto__/],
+    ["a member __proto__ with an escaped letter", () => '{"__pr\\u006Fto__": {"a": 1}}', /a member named __proto__/],
     ["an escaped member __proto__", () => '{"\\u005f_proto__": {"a": 1}}', /a member named __proto__/],
   ];
   for (const path of ["manifest.json", "run.json", "checkpoints/60/state.json"]) {

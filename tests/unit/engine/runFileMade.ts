@@ -61,7 +61,7 @@ export async function saveRun(storage: Storage, id = "made"): Promise<void> {
         trainable: adapterNumbers(width),
         resumeFrom: null,
         recipe: { ...runRecord("", 0).recipe, keepLast: 2 },
-        sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, excluded: [2, 5] }],
+        sources: [{ name: "pairs.json", hash: summary.hash, mapping: null, excluded: [2, 7] }],
       }),
       state: { ...state, sampler: { ...sampler, passes }, best },
       tensors: adapterTensors(step, width),
@@ -146,4 +146,18 @@ export async function expectRefused(content: BlobPart, message: RegExp, signal?:
   expect(said).not.toMatch(raw);
   expect(said.length).toBeLessThanOrEqual(300);
   expect(await diskText(place.disk)).toBe(before);
+}
+
+/** With one member of one file changed. */
+export async function withMember(
+  parts: Parts,
+  file: string,
+  path: string,
+  value: unknown,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const changed = { ...parts };
+  const json = jsonOf(changed, file);
+  setAt(json, path, value);
+  setJson(changed, file, json);
+  return packed(changed);
 }
