@@ -61,7 +61,7 @@ export const runsWords = {
   takeAwayOf: (name: string) => `Take away ${name}`,
   remove: "Delete",
   removeOf: (name: string) => `Delete ${name}`,
-  removed: (name: string) => `${name} is deleted in a moment, with its checkpoints.`,
+  removed: (name: string) => `${name} is deleted in a moment, with its checkpoints and results.`,
   undo: "Undo",
   undoOf: (name: string) => `Undo: keep ${name}`,
   import: "Import a run",

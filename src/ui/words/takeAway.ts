@@ -54,7 +54,7 @@ export const takeAwayWords = {
     title: "Whole run",
     button: "Export the whole run",
     contains:
-      "Record, newest and best checkpoint, and the rows that it learns from, with the SHA-256 of every piece. The base model is named, not held.",
+      "Record, newest and best checkpoint, exam results and votes, and the rows that it learns from, with the SHA-256 of every piece. The base model is named, not held.",
     worksWith: "Hone in another browser: Runs, Import a run. Resume, compare and export go on there.",
   },
   record: {
