@@ -3,7 +3,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
-import { isolationHeaders, pageHeaders, pagePolicy } from "./scripts/isolation.mjs";
+import { isolationHeaders, pageHeaders, pagePolicy, sendHeaders } from "./scripts/isolation.mjs";
 
 /** Writes the policy into the built page, before anything that it governs. The development server's own scripts are inline. */
 const policy: Plugin = {
@@ -14,6 +14,17 @@ const policy: Plugin = {
       '<meta charset="utf-8" />',
       (charset) => `${charset}\n    <meta http-equiv="Content-Security-Policy" content="${pagePolicy}" />`,
     ),
+};
+
+/** Sends the headers with every answer: Vite's own `headers` leave out answers such as 404. */
+const headers: Plugin = {
+  name: "hone:headers",
+  configureServer: ({ middlewares }) => {
+    middlewares.use(sendHeaders(isolationHeaders));
+  },
+  configurePreviewServer: ({ middlewares }) => {
+    middlewares.use(sendHeaders(pageHeaders));
+  },
 };
 
 const icon = (name: string, size: number, purpose: "any" | "maskable") => ({
@@ -72,10 +83,8 @@ export default defineConfig({
   base: "./",
   // A file that is not there is a 404, as on any static host, and not the page: model files are looked for by address.
   appType: "mpa",
-  plugins: [react(), policy, offline],
+  plugins: [headers, react(), policy, offline],
   define: { __PAGE_HEADERS__: JSON.stringify(pageHeaders) },
-  server: { headers: isolationHeaders },
-  preview: { headers: pageHeaders },
   worker: { format: "es" },
   // Pre-bundling would move the runtime's JavaScript away from the wasm files that it looks for beside itself.
   optimizeDeps: { exclude: ["onnxruntime-web"] },

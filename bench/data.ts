@@ -1,6 +1,7 @@
 /**
  * A large dataset on the built page: rows read, then rendered, tokenised and reported, in headless Chromium with a real
- * tokenizer; beside it the memory of all browser processes, and how long the page takes to answer a key.
+ * tokenizer; beside it the memory of all browser processes, how long the page takes to answer a key, and how long from
+ * "Cancel" to rest while the rows of a run are prepared.
  * `npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]`
  */
 
@@ -14,7 +15,7 @@ import { parseArgs } from "node:util";
 import { count, existing, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { launchChromium } from "../scripts/harness/chromium.ts";
 import { serveBuilt } from "../scripts/harness/serve.ts";
-import { enterStep, openData, openModelFolder, openStudio } from "../scripts/harness/studio.ts";
+import { enterStep, fillRecipe, openData, openModelFolder, openStudio } from "../scripts/harness/studio.ts";
 import { createRandom } from "../src/tensor/random.ts";
 
 const usage = "npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]";
@@ -135,6 +136,19 @@ async function main() {
       })(),
     );
     const delays = await delaysOf();
+    const cancels: { afterMs: number; idleMs: number }[] = [];
+    for (const [index, afterMs] of [200, 1000, 3000].entries()) {
+      // Another length: what was checked cannot be used again.
+      await fillRecipe(page, { maxLength: String(500 - index) });
+      await page.getByRole("button", { name: "Start training" }).click();
+      const cancel = page.getByRole("button", { name: "Cancel run", exact: true });
+      await cancel.waitFor();
+      await page.waitForTimeout(afterMs);
+      const pressed = performance.now();
+      await cancel.click();
+      await cancel.waitFor({ state: "detached" });
+      cancels.push({ afterMs, idleMs: Math.round(performance.now() - pressed) });
+    }
     const figures = {
       rows,
       fileBytes: (await stat(file)).size,
@@ -147,6 +161,8 @@ async function main() {
       browserBytesBefore: before,
       browserBytesPeak: peak,
       keysTyped: keys,
+      /** Milliseconds from "Cancel", so long after "Start training", to the page at rest; the rows are being prepared. */
+      cancels,
       /** Milliseconds from a key to the picture that shows it; Event Timing lists none below 16. */
       keyDelay: { atRest: spread(atRest), atWork: spread(delays) },
     };

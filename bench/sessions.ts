@@ -17,12 +17,14 @@ import { answererOf } from "../src/engine/asking.ts";
 import { createLibrary } from "../src/engine/library.ts";
 import { createWeights } from "../src/engine/weights.ts";
 import { answer } from "../src/generation/answer.ts";
+import { createPrompt } from "../src/generation/prompt.ts";
 import { greedySampling } from "../src/generation/sampling.ts";
 import { nodeEntries } from "../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { openStorage } from "../src/storage/storage.ts";
-import { suggestTemplate } from "../src/templates/choose.ts";
+import { createTemplate, suggestTemplate } from "../src/templates/choose.ts";
 import { createRandom } from "../src/tensor/random.ts";
+import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 
 const lora: Method = { kind: "lora", rank: 8, alpha: 16, targets: ["q_proj", "v_proj"] };
 const maxTokens = 16;
@@ -49,11 +51,11 @@ async function main() {
     { runtime, model, method: null, parameters: base },
     { runtime, model, method: lora, parameters: tuned },
   ];
-  const { tokenizer, files: modelHead, summary } = model;
-  const subject = {
-    template: suggestTemplate({ tokenizer, chatTemplate: modelHead.chatTemplate }),
-    systemPrompt: null,
-  };
+  const { opened, files: modelHead, summary } = model;
+  const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+  const templateModel = { tokenizer, chatTemplate: modelHead.chatTemplate };
+  const template = createTemplate(suggestTemplate(templateModel), templateModel);
+  const promptParts = { tokenizer, template, systemPrompt: null };
   const prompts = promptsOf(questions, summary.contextLength - maxTokens - templateTokens, tokenizer);
 
   console.log(`${questions} questions to two models, context ${summary.contextLength}. ${runtime.report.reason}`);
@@ -62,8 +64,8 @@ async function main() {
   const started = performance.now();
   for (const [index, content] of prompts.entries()) {
     for (const respondent of respondents) {
-      const parts = answererOf(respondent, subject);
-      await answer(parts, [{ role: "user", content }], { maxTokens, sampling: greedySampling, seed: 0 });
+      const prompt = createPrompt(promptParts, [{ role: "user", content }]);
+      await answer(answererOf(respondent), prompt, { maxTokens, sampling: greedySampling, seed: 0 });
     }
     if (!shownAt.has(index + 1)) continue;
     const { sessions, sessionBytes } = runtime.memory();

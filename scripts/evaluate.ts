@@ -12,12 +12,15 @@ import { takeExam } from "../src/engine/asking.ts";
 import { createLibrary } from "../src/engine/library.ts";
 import { readAdapter } from "../src/export/adapter.ts";
 import { createGenerator } from "../src/generation/generate.ts";
+import { countTokens, createPrompt } from "../src/generation/prompt.ts";
 import { modelFromFiles } from "../src/hub/files.ts";
 import type { ModelDefinition } from "../src/models/architecture.ts";
 import { processorEntries } from "../src/runtime/nativeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { openStorage } from "../src/storage/storage.ts";
-import { suggestTemplate } from "../src/templates/choose.ts";
+import { createTemplate, suggestTemplate } from "../src/templates/choose.ts";
+import { renderText } from "../src/templates/mask.ts";
+import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 import { readParameter, uploadParameters } from "../src/training/parameters.ts";
 import { count, existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { createProgress } from "./harness/progress.ts";
@@ -93,7 +96,13 @@ async function main() {
       `${basename(folder)}${values.adapter ? ` with ${basename(values.adapter)}` : ""}. ${runtime.report.reason}\n`,
     );
     const bar = createProgress("evaluating");
-    const { tokenizer, definition, files } = model;
+    const { definition, opened, files } = model;
+    const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+    const template = createTemplate(suggestTemplate({ tokenizer, chatTemplate: files.chatTemplate }), {
+      tokenizer,
+      chatTemplate: files.chatTemplate,
+    });
+    const asked = { tokenizer, template, systemPrompt: null };
     const generate = createGenerator({
       runtime,
       parameters,
@@ -106,13 +115,12 @@ async function main() {
     const { answers, textLoss } = await takeExam(
       { runtime, model, method, parameters },
       {
-        modelHash: model.summary.hash,
-        runId: null,
-        checkpoint: null,
-        template: suggestTemplate({ tokenizer, chatTemplate: files.chatTemplate }),
-        systemPrompt: null,
-        questions: questionsOf(questions),
-        texts,
+        questions: questionsOf(questions).map(({ prompt, expected }) => ({
+          expected,
+          prompt: createPrompt(asked, [{ role: "user", content: prompt }]),
+          expectedTokens: countTokens(expected, tokenizer),
+        })),
+        texts: texts.map((text) => tokenizer.encode(renderText(text, tokenizer)).ids),
       },
       (event) => event.type === "progress" && bar(event.done, event.total ?? event.done, event.task),
     );

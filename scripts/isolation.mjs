@@ -1,6 +1,7 @@
 /**
- * The response headers of the page: those that make it cross-origin isolated, without which wasm gets one thread, and its
- * Content-Security-Policy, which the built page also carries itself, for hosts that send no headers.
+ * The response headers of the page: those that make it cross-origin isolated, without which wasm gets one thread; nosniff, so
+ * that a file is only what its type says; and its Content-Security-Policy, which the built page also carries itself, for hosts
+ * that send no headers.
  */
 
 /** @type {Readonly<Record<string, string>>} */
@@ -8,6 +9,7 @@ export const isolationHeaders = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
+  "X-Content-Type-Options": "nosniff",
 };
 
 /**
@@ -43,4 +45,14 @@ export const pagePolicy = join(directives);
 export const pageHeaders = {
   ...isolationHeaders,
   "Content-Security-Policy": join({ ...directives, "frame-ancestors": "'none'" }),
+};
+
+/**
+ * A step of a server that sets headers on every answer, whatever its status.
+ * @param {Readonly<Record<string, string>>} headers
+ * @returns {(request: unknown, response: import("node:http").ServerResponse, next: () => void) => void}
+ */
+export const sendHeaders = (headers) => (_request, response, next) => {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  next();
 };

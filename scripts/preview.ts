@@ -7,7 +7,7 @@ import { openAsBlob } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { createDataDesk } from "../src/datasets/datasets.ts";
+import { createDatasetService } from "../src/datasets/datasets.ts";
 import type { PreviewExample, PreviewRow, TokenizerFiles } from "../src/protocol/datasets.ts";
 import type { DataReport } from "../src/quality/report.ts";
 import type { DataSpec } from "../src/run/dataSpec.ts";
@@ -58,9 +58,10 @@ async function main() {
   const model = await readTokenizerFiles(existing("model", values.model, usage));
   const template = await templateOf(values.template, model);
   const bar = createProgress("reading");
-  const desk = createDataDesk(await openStorage(), ({ task, done, total }) => bar(done, total ?? done, task));
-  await desk.tellModel(model);
-  const { sources, failures } = await desk.open([new File([await openAsBlob(file)], basename(file))]);
+  const storage = await openStorage();
+  const datasets = createDatasetService(storage, ({ task, done, total }) => bar(done, total ?? done, task)).during("");
+  await datasets.addModel(model);
+  const { sources, failures } = await datasets.open([new File([await openAsBlob(file)], basename(file))]);
   const [source] = sources;
   if (!source) throw new Error(failures.map(({ message }) => message).join("\n"));
   const spec: DataSpec = {
@@ -77,7 +78,7 @@ async function main() {
     validationShare: 0,
     seed: 0,
   };
-  const report = await desk.inspect(spec).catch((error: unknown) => {
+  const report = await datasets.inspect(spec).catch((error: unknown) => {
     if (!(error instanceof TemplateError) || !error.place) throw error;
     const { line, column } = error.place;
     throw new Error(`${values.template ?? "The model's template"}, line ${line}, column ${column}: ${error.message}`);
@@ -89,12 +90,12 @@ async function main() {
   }
   const shown = only === null ? [...Array(Math.min(shownRows, source.rows)).keys()] : [only - 1];
   console.log(`${basename(file)}: ${source.detection.reason}\n`);
-  for (const row of shown) showRow(await desk.row(spec, 0, row), paint);
+  for (const row of shown) showRow(await datasets.row(spec, 0, row), paint);
   showReport(report, paint);
   if (values.json !== undefined) {
     const wanted = only === null ? [...Array(source.rows).keys()] : [only - 1];
     const rows = [];
-    for (const row of wanted) rows.push(jsonOf(await desk.row(spec, 0, row)));
+    for (const row of wanted) rows.push(jsonOf(await datasets.row(spec, 0, row)));
     const { checks, findings, leftOutCount, tokens, supervisedTokens } = report;
     writeJson(values.json, { rows, preflight: checks, findings, leftOutCount, tokens, supervisedTokens });
   }

@@ -14,6 +14,7 @@ export function serveFolder(address: string, folder: string): Plugin {
     name: `hone:folder:${address}`,
     configureServer(server) {
       server.middlewares.use(address, (request, response) => {
+        response.setHeader("X-Content-Type-Options", "nosniff");
         const path = resolve(root, `.${decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname)}`);
         const stat = path.startsWith(root + sep) ? statSync(path, { throwIfNoEntry: false }) : undefined;
         if (!stat?.isFile()) {

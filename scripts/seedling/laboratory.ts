@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createDataDesk } from "../../src/datasets/datasets.ts";
+import { createDatasetService } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { ExamQuestion as Question } from "../../src/generation/examine.ts";
 import type { EngineApi, EngineEvent, ModelSummary } from "../../src/protocol/engine.ts";
@@ -34,7 +34,7 @@ export async function openLaboratory(
   name: string,
   emit: (event: EngineEvent) => void = () => undefined,
 ): Promise<Laboratory> {
-  const data = createDataDesk(await openStorage(), () => undefined);
+  const data = createDatasetService(await openStorage(), () => undefined).during("");
   const engine = await createEngine(await processorEntries(), emit, async () => data);
   const { reason } = await engine.start("wasm");
   const model = await engine.openModel({ kind: "files", files: modelFiles(folder), name });

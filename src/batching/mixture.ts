@@ -16,6 +16,10 @@ const manyPasses = 4;
 /** Quotas this near to a whole number are that number: they are quotients of floating-point numbers. */
 const rounding = 1e-6;
 
+/** Loss weights are float32, and so are their sums: beyond these a loss is infinite, or divided by 0. */
+const leastFactor = 1e-9;
+const mostFactor = 1e9;
+
 /** Throws, naming the source by its number, unless every λ is a finite number above 0. */
 export function requireLambdas(lambdas: readonly number[]): void {
   lambdas.forEach((lambda, k) => {
@@ -32,7 +36,9 @@ export function requireLambdas(lambdas: readonly number[]): void {
  */
 export function epochQuotas(counts: readonly number[], lambdas: readonly number[]): number[] {
   requireLambdas(lambdas);
-  const effective = counts.map((count, k) => (count > 0 ? (lambdas[k] ?? 0) : 0));
+  // Of λ whose sum would be infinite, shares of the greatest are taken.
+  const unit = Number.isFinite(sum(counts) * sum(lambdas)) ? 1 : Math.max(...lambdas);
+  const effective = counts.map((count, k) => (count > 0 ? (lambdas[k] ?? 0) / unit : 0));
   const all = sum(counts);
   const whole = sum(effective);
   return effective.map((lambda) => (whole > 0 ? (all * lambda) / whole : 0));
@@ -64,6 +70,10 @@ export function scaleWeights(examples: readonly TokenizedExample[], lambdas: rea
     const { source } = example.origin;
     const lambda = lambdas[source];
     if (lambda === undefined) throw new RangeError(`Source ${source + 1} has no weight λ.`);
+    if (!(lambda >= leastFactor && lambda <= mostFactor))
+      throw new RangeError(
+        `The weight λ of source ${source + 1} is ${lambda}, and a loss weight may be ${leastFactor} to ${mostFactor} times another.`,
+      );
     return lambda === 1 ? example : { ...example, weights: example.weights.map((weight) => weight * lambda) };
   });
 }

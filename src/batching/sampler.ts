@@ -74,6 +74,7 @@ export interface Sampler {
  */
 export function createSampler(options: SamplerOptions, state?: SamplerState): Sampler {
   requireDrawable(options);
+  if (state) requireState(state);
   const { lengths, sources, mixture, accumulation, seed } = options;
   const all = Array.from({ length: lengths.length }, (_, i) => i);
   const random = createRandom(state?.random ?? seed);
@@ -120,6 +121,13 @@ export function createSampler(options: SamplerOptions, state?: SamplerState): Sa
     },
     state: () => ({ epoch, cursor, ...start }),
   };
+}
+
+/** A state comes from a checkpoint: what is no count would draw other rows in silence. */
+function requireState({ epoch, cursor, passes }: SamplerState): void {
+  const counts = [epoch, cursor, ...passes.flatMap(({ pass, position }) => [pass, position])];
+  const wrong = counts.find((count) => !Number.isSafeInteger(count) || count < 0);
+  if (wrong !== undefined) throw new Error(`The order of rows cannot go on: ${wrong} is no count of rows or epochs.`);
 }
 
 function requireDrawable({ lengths, sources, mixture, packing, buckets }: SamplerOptions): void {

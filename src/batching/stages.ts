@@ -36,6 +36,9 @@ export function orderOf(stages: readonly StagePlan[], state?: OrderState): Order
       `The order of rows was kept for ${state.stages} stages, and there are ${stages.length}. Have the settings of the run changed?`,
     );
   }
+  if (state && !(Number.isSafeInteger(state.drawn) && state.drawn >= 0)) {
+    throw new Error(`The order of rows cannot go on at step ${state.drawn}, which is no count of steps.`);
+  }
   const stageAt = (index: number) => {
     const stage = stages[index];
     if (!stage) throw new Error("There is no stage to draw batches from.");

@@ -1,35 +1,23 @@
-/** The data worker's side of the protocol: which rows and models it knows, and every question about them. */
+/** The dataset service: reads files of rows, and renders, tokenises and checks them for a model. */
 
 import { bytesFromBlob } from "../hub/bytes.ts";
-import type {
-  DataApi,
-  DataEvent,
-  PreparedData,
-  PreviewExample,
-  RowHead,
-  TokenizerFiles,
-  TokenTable,
-} from "../protocol/datasets.ts";
+import { type Activity, unwatched } from "../protocol/activity.ts";
+import type { DataApi, DataEvent, PreparedData, PreviewExample, RowHead, TokenTable } from "../protocol/datasets.ts";
 import { transfer } from "../protocol/rpc.ts";
 import type { DataSettings, TokenizeParts } from "../quality/tokenize.ts";
 import { type Converted, createConverter } from "../records/formats/convert.ts";
 import type { DataRecord } from "../records/read/record.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
 import type { Storage } from "../storage/storage.ts";
-import { createTemplate, suggestTemplate } from "../templates/choose.ts";
-import { type Template, TemplateError } from "../templates/template.ts";
-import { bytesFromMemory } from "../tensor/bytes.ts";
-import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { TemplateError } from "../templates/template.ts";
+import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 import { nextTask } from "../training/control.ts";
 import { questionOf, readExam } from "./exam.ts";
 import { type ChosenRows, inspectRows } from "./inspection.ts";
+import { createModels } from "./models.ts";
 import { headOf, previewExample } from "./preview.ts";
+import { promptCalls } from "./prompts.ts";
 import { createRowStore } from "./rows.ts";
-
-interface KnownModel {
-  readonly tokenizer: Tokenizer;
-  readonly chatTemplate: string | null;
-}
 
 /** A conversation that shows what a template does: a system message, two turns each. */
 const trial = [
@@ -40,30 +28,37 @@ const trial = [
   { role: "assistant", content: "In dens that it digs." },
 ] as const;
 
-/** Bytes of tokens that stay here when the engine gets its own: eight million tokens. More would be one copy too many. */
-const mostKept = 72 * 2 ** 20;
+/** Eight million tokens: more would be one copy too many beside the engine's own. */
+const longestCache = 72 * 2 ** 20;
 
-export function createDataDesk(
+export interface DatasetService {
+  /** The methods, for the call of this name. */
+  during(call: string): DataApi;
+}
+
+export interface ServiceOptions {
+  readonly activity?: Activity;
+  /** Bytes of tokens that the service keeps a copy of. */
+  readonly cacheBytes?: number;
+}
+
+export function createDatasetService(
   storage: Storage,
   emit: (event: DataEvent) => void,
-  keptBytes: number = mostKept,
-): DataApi {
+  { activity = unwatched, cacheBytes = longestCache }: ServiceOptions = {},
+): DatasetService {
   const store = createRowStore(storage);
-  const models = new Map<string, KnownModel>();
-  /** The template used last: rows are looked at by the dozen. */
-  let compiled: { readonly key: string; readonly template: Template } | null = null;
-  /** Kept between an inspection, a budget and the runs that follow them, for the same choices. */
+  const models = createModels(activity);
+  /** Of the last inspection or budget: the run that follows with the same choices needs the same rows. */
   let latest: { readonly key: string; readonly prepared: PreparedData } | null = null;
   const progress = (task: string) => (done: number, total: number | null) =>
     emit({ type: "dataProgress", task, done, total });
 
-  function partsOf(modelHash: string, settings: DataSettings): TokenizeParts {
-    const model = models.get(modelHash);
-    if (!model) throw new Error("No model is open: choose one, for its tokenizer decides what the rows become.");
-    const key = JSON.stringify([modelHash, settings.template]);
-    if (compiled?.key !== key) compiled = { key, template: createTemplate(settings.template, model) };
-    return { tokenizer: model.tokenizer, template: compiled.template, settings };
-  }
+  const partsOf = (modelHash: string, settings: DataSettings): TokenizeParts => ({
+    template: models.template(modelHash, settings.template),
+    tokenizer: models.get(modelHash).tokenizer,
+    settings,
+  });
 
   async function chosen({ sources }: DataSpec): Promise<ChosenRows[]> {
     const list: ChosenRows[] = [];
@@ -85,16 +80,22 @@ export function createDataDesk(
   const convertRecord = (record: DataRecord, convert: ChosenRows["convert"]): Converted =>
     "problem" in record ? record : convert(record.value);
 
-  async function prepare(spec: DataSpec, signal?: AbortSignal): Promise<PreparedData> {
+  async function prepare(
+    spec: DataSpec,
+    begin: (subject: string, part?: string) => void,
+    signal?: AbortSignal,
+  ): Promise<PreparedData> {
     const key = JSON.stringify(spec);
     if (latest?.key === key) return latest.prepared;
     latest = null;
     const sources = await chosen(spec);
+    begin("a trial conversation");
     const { table, report } = await inspectRows({
       ...partsOf(spec.modelHash, spec.settings),
+      begin,
       spec,
       sources,
-      chatTemplate: models.get(spec.modelHash)?.chatTemplate ?? null,
+      chatTemplate: models.get(spec.modelHash).chatTemplate,
       progress: progress("Checking the rows"),
       signal,
     });
@@ -103,132 +104,166 @@ export function createDataDesk(
     return prepared;
   }
 
-  return {
-    async tellModel({ modelHash, tokenizerJson, tokenizerConfig, chatTemplate }: TokenizerFiles) {
-      const tokenizer = models.get(modelHash)?.tokenizer ?? createTokenizer(tokenizerJson, tokenizerConfig);
-      const model = { tokenizer, chatTemplate };
-      models.set(modelHash, model);
-      compiled = null;
-      return { template: suggestTemplate(model) };
-    },
+  const during = (call: string): DataApi => {
+    const begin = (subject: string, part?: string) => activity.begin(call, subject, part);
+    const beginRow = ({ rows }: ChosenRows, row: number) => begin(`row ${row + 1} of ${rows.summary.name}`);
+    return {
+      ...promptCalls(models, begin),
 
-    async open(files, signal) {
-      const sources = [];
-      const failures = [];
-      for (const file of files) {
-        try {
-          const rows = await store.read(bytesFromBlob(file.name, file), progress(`Reading ${file.name}`), signal);
-          sources.push(rows.summary);
-        } catch (error) {
-          signal?.throwIfAborted();
-          failures.push({ name: file.name, message: error instanceof Error ? error.message : String(error) });
-        }
-      }
-      return { sources, failures };
-    },
+      async addModel(files) {
+        begin("a trial conversation", "tokenizer.json");
+        return { template: models.add(files) };
+      },
 
-    async paste(name, text, signal) {
-      const bytes = new TextEncoder().encode(text);
-      const rows = await store.read(bytesFromMemory(name, bytes), progress(`Reading ${name}`), signal);
-      return rows.summary;
-    },
-
-    list: () => store.list(),
-
-    async delete(hash) {
-      latest = null;
-      await store.delete(hash);
-    },
-
-    exam: (files, signal) => readExam(files, (task, done, total) => progress(task)(done, total), signal),
-
-    async heads(spec, source, from, to, signal) {
-      const { rows, choice, convert } = await oneOf(spec, source);
-      const parts = partsOf(spec.modelHash, spec.settings);
-      const excluded = new Set(choice.excluded);
-      const heads: RowHead[] = [];
-      for (let row = from; row < Math.min(to, rows.summary.rows); row++) {
-        const record = await rows.record(row);
-        heads.push(headOf(row, convertRecord(record, convert), excluded.has(row), parts));
-        if (row % 8 === 7) {
-          await nextTask();
-          signal?.throwIfAborted();
-        }
-      }
-      return heads;
-    },
-
-    async row(spec, source, row, view = "learnt") {
-      const { rows, convert } = await oneOf(spec, source);
-      const parts = partsOf(spec.modelHash, spec.settings);
-      const record = await rows.record(row);
-      const { line } = record;
-      const raw =
-        "problem" in record
-          ? ""
-          : typeof record.value === "string"
-            ? record.value
-            : JSON.stringify(record.value, null, 2);
-      const converted = convertRecord(record, convert);
-      if ("problem" in converted) return { source, row, line, raw, examples: [], problem: converted.problem };
-      const examples = converted.examples.map(
-        (body): PreviewExample => previewExample({ ...body, row, line }, parts, view),
-      );
-      return { source, row, line, raw, examples, problem: null };
-    },
-
-    inspect: async (spec, signal) => (await prepare(spec, signal)).report,
-
-    async prepare(spec, signal) {
-      const prepared = await prepare(spec, signal);
-      const bytes = columnsOf(prepared.table).reduce((sum, { byteLength }) => sum + byteLength, 0);
-      const copied = bytes <= keptBytes;
-      if (!copied) latest = null;
-      const given = copied ? { ...prepared, table: structuredClone(prepared.table) } : prepared;
-      return transfer(
-        given,
-        columnsOf(given.table).map(({ buffer }) => buffer),
-      );
-    },
-
-    async tryTemplate(modelHash, settings) {
-      try {
-        // The length limit is for the rows, not for this conversation.
-        const parts = partsOf(modelHash, { ...settings, maxLength: Number.MAX_SAFE_INTEGER });
-        const messages = settings.systemPrompt ? trial.slice(1) : trial;
-        const example = previewExample({ kind: "chat", messages, row: 0, line: 1 }, parts);
-        if (example.problem !== null) {
-          // A template without a system role may well suit the rows: it is tried without.
-          const without = previewExample({ kind: "chat", messages: trial.slice(1), row: 0, line: 1 }, parts);
-          if (without.problem !== null) {
-            parts.template.render({ messages: trial.slice(1) }, { system: settings.systemPrompt });
-            return { ok: false, message: without.problem, place: null };
+      async open(files, signal) {
+        const sources = [];
+        const failures = [];
+        for (const file of files) {
+          try {
+            const rows = await store.read(
+              announced(bytesFromBlob(file.name, file), begin),
+              progress(`Reading ${file.name}`),
+              signal,
+            );
+            sources.push(rows.summary);
+          } catch (error) {
+            signal?.throwIfAborted();
+            failures.push({ name: file.name, message: error instanceof Error ? error.message : String(error) });
           }
-          return { ok: true, example: without, stop: stopOf(parts) };
         }
-        return { ok: true, example, stop: stopOf(parts) };
-      } catch (error) {
-        const place = error instanceof TemplateError ? error.place : null;
-        return { ok: false, message: error instanceof Error ? error.message : String(error), place };
-      }
-    },
+        return { sources, failures };
+      },
 
-    async questions(spec, wanted) {
-      const found = new Map<string, { readonly prompt: string; readonly reference: string }>();
-      const sources = await chosen(spec);
-      for (const { source, row } of wanted) {
-        const at = sources[source];
-        const record = await at?.rows.record(row);
-        const converted = at && record ? convertRecord(record, at.convert) : null;
-        for (const example of converted && "examples" in converted ? converted.examples : []) {
-          const question = questionOf(example);
-          if (question && !found.has(question.prompt)) found.set(question.prompt, question);
+      async paste(name, text, signal) {
+        const bytes = new TextEncoder().encode(text);
+        const rows = await store.read(
+          announced(bytesFromMemory(name, bytes), begin),
+          progress(`Reading ${name}`),
+          signal,
+        );
+        return rows.summary;
+      },
+
+      list: () => store.list(),
+
+      async delete(hash) {
+        latest = null;
+        await store.delete(hash);
+      },
+
+      exam: (files, signal) =>
+        readExam(
+          files.map((file) => announced(bytesFromBlob(file.name, file), begin)),
+          (task, done, total) => progress(task)(done, total),
+          signal,
+        ),
+
+      async heads(spec, source, from, to, signal) {
+        const chosenRows = await oneOf(spec, source);
+        const { rows, choice, convert } = chosenRows;
+        begin(rows.summary.name);
+        const parts = partsOf(spec.modelHash, spec.settings);
+        const excluded = new Set(choice.excluded);
+        const heads: RowHead[] = [];
+        for (let row = from; row < Math.min(to, rows.summary.rows); row++) {
+          const record = await rows.record(row);
+          beginRow(chosenRows, row);
+          heads.push(headOf(row, convertRecord(record, convert), excluded.has(row), parts));
+          if (row % 8 === 7) {
+            await nextTask();
+            signal?.throwIfAborted();
+          }
         }
-      }
-      return [...found.values()];
-    },
+        return heads;
+      },
+
+      async row(spec, source, row, view = "learnt") {
+        const chosenRows = await oneOf(spec, source);
+        const { rows, convert } = chosenRows;
+        const record = await rows.record(row);
+        beginRow(chosenRows, row);
+        const parts = partsOf(spec.modelHash, spec.settings);
+        const { line } = record;
+        const raw =
+          "problem" in record
+            ? ""
+            : typeof record.value === "string"
+              ? record.value
+              : JSON.stringify(record.value, null, 2);
+        const converted = convertRecord(record, convert);
+        if ("problem" in converted) return { source, row, line, raw, examples: [], problem: converted.problem };
+        const examples = converted.examples.map(
+          (body): PreviewExample => previewExample({ ...body, row, line }, parts, view),
+        );
+        return { source, row, line, raw, examples, problem: null };
+      },
+
+      inspect: async (spec, signal) => (await prepare(spec, begin, signal)).report,
+
+      async prepare(spec, signal) {
+        const prepared = await prepare(spec, begin, signal);
+        const bytes = columnsOf(prepared.table).reduce((sum, { byteLength }) => sum + byteLength, 0);
+        const copied = bytes <= cacheBytes;
+        if (!copied) latest = null;
+        const given = copied ? { ...prepared, table: structuredClone(prepared.table) } : prepared;
+        return transfer(
+          given,
+          columnsOf(given.table).map(({ buffer }) => buffer),
+        );
+      },
+
+      async tryTemplate(modelHash, settings) {
+        begin("a trial conversation");
+        try {
+          // The length limit is for the rows, not for this conversation.
+          const parts = partsOf(modelHash, { ...settings, maxLength: Number.MAX_SAFE_INTEGER });
+          const messages = settings.systemPrompt ? trial.slice(1) : trial;
+          const example = previewExample({ kind: "chat", messages, row: 0, line: 1 }, parts);
+          if (example.problem !== null) {
+            // A template without a system role may well suit the rows: it is tried without.
+            const without = previewExample({ kind: "chat", messages: trial.slice(1), row: 0, line: 1 }, parts);
+            if (without.problem !== null) {
+              parts.template.render({ messages: trial.slice(1) }, { system: settings.systemPrompt });
+              return { ok: false, message: without.problem, place: null };
+            }
+            return { ok: true, example: without, stop: stopOf(parts) };
+          }
+          return { ok: true, example, stop: stopOf(parts) };
+        } catch (error) {
+          const place = error instanceof TemplateError ? error.place : null;
+          return { ok: false, message: error instanceof Error ? error.message : String(error), place };
+        }
+      },
+
+      async questions(spec, wanted, signal) {
+        const found = new Map<string, { readonly prompt: string; readonly reference: string }>();
+        const sources = await chosen(spec);
+        for (const { source, row } of wanted) {
+          signal?.throwIfAborted();
+          const at = sources[source];
+          const record = await at?.rows.record(row);
+          const converted = at && record ? convertRecord(record, at.convert) : null;
+          for (const example of converted && "examples" in converted ? converted.examples : []) {
+            const question = questionOf(example);
+            if (question && !found.has(question.prompt)) found.set(question.prompt, question);
+          }
+        }
+        return [...found.values()];
+      },
+    };
   };
+  return { during };
 }
+
+/** The file's bytes, with its name as the work that follows each read. */
+const announced = (source: ByteSource, begin: (subject: string, part: string) => void): ByteSource => ({
+  ...source,
+  async slice(start, end, signal) {
+    const bytes = await source.slice(start, end, signal);
+    begin(source.name, "The file reader");
+    return bytes;
+  },
+});
 
 const columnsOf = ({ ids, mask, weights, offsets, sources, rows, lines, splits, kinds }: TokenTable) => [
   ids,

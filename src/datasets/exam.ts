@@ -1,6 +1,5 @@
 /** From files of rows to an exam: chats become questions with their answers, plain texts those that measure the loss. */
 
-import { bytesFromBlob } from "../hub/bytes.ts";
 import { sha256 } from "../hub/hash.ts";
 import type { Exam, ExamItem } from "../protocol/datasets.ts";
 import type { RowProblem } from "../records/example.ts";
@@ -9,6 +8,7 @@ import { detectFormat } from "../records/formats/detect.ts";
 import { isRow } from "../records/formats/fields.ts";
 import { readRecords } from "../records/read/read.ts";
 import type { DataRecord } from "../records/read/record.ts";
+import type { ByteSource } from "../tensor/bytes.ts";
 
 /** More would take hours, and an exam lies in memory. */
 const mostRows = 20_000;
@@ -26,7 +26,7 @@ export function questionOf(example: ExampleBody): { readonly prompt: string; rea
  * sentence when a file cannot be read, has too many rows, or there is no question; the signal's reason when cancelled.
  */
 export async function readExam(
-  files: readonly File[],
+  files: readonly ByteSource[],
   onProgress: (task: string, done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<Exam> {
@@ -68,12 +68,12 @@ export async function readExam(
 }
 
 async function recordsOf(
-  file: File,
+  file: ByteSource,
   onProgress: (task: string, done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<DataRecord[]> {
   const task = `Reading ${file.name}`;
-  const { batches } = await readRecords(bytesFromBlob(file.name, file), {
+  const { batches } = await readRecords(file, {
     onProgress: (done, total) => onProgress(task, done, total),
     ...(signal && { signal }),
   });

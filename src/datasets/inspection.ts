@@ -25,6 +25,8 @@ export interface InspectionParts extends TokenizeParts {
   readonly sources: readonly ChosenRows[];
   /** The model's own template, which the chosen one is compared with. */
   readonly chatTemplate: string | null;
+  /** Names the row, or the part of the report, that is worked on next. */
+  readonly begin: (subject: string, part?: string) => void;
   readonly progress: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,7 +38,7 @@ const tidings = 200;
 
 /** Goes through every row of every source, in order. Throws the signal's reason when cancelled. */
 export async function inspectRows(parts: InspectionParts): Promise<{ table: TokenTable; report: DataReport }> {
-  const { spec, sources, tokenizer, template, settings, progress, signal } = parts;
+  const { spec, sources, tokenizer, template, settings, begin, progress, signal } = parts;
   const table = createTable();
   const inspector = createInspector({
     sources: sources.map(({ rows, choice }) => ({
@@ -70,6 +72,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
           turn = performance.now();
         }
         const at = { source, row, line: record.line };
+        begin(`row ${row + 1} of ${rows.summary.name}`);
         if (excluded.has(row)) {
           inspector.exclude(source, row);
           continue;
@@ -105,6 +108,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
       }
     }
   }
+  begin("all rows", "The quality report");
   progress(total, total);
   const tokens = table.finish();
   const held = new Set<number>();

@@ -1,13 +1,12 @@
 /** The engine behind the page: answers every call of the protocol, and owns runtime, storage and what is open. */
 
 import { answer } from "../generation/answer.ts";
+import type { Prompt } from "../generation/prompt.ts";
 import type { DataApi, PreparedData } from "../protocol/datasets.ts";
-import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, Subject } from "../protocol/engine.ts";
+import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, RunRequest, Subject } from "../protocol/engine.ts";
 import { alone, followOthers, type Tabs, tellAll } from "../protocol/tabs.ts";
 import { dataSpecOf } from "../run/dataSpec.ts";
-import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
-import type { SourceChoice } from "../run/source.ts";
 import { Mutex } from "../runtime/mutex.ts";
 import type { OrtEntries } from "../runtime/provider.ts";
 import { createRuntime } from "../runtime/runtime.ts";
@@ -24,6 +23,7 @@ import { newRecord } from "./newRecord.ts";
 import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
 import { createResultCalls } from "./results.ts";
 import { createRunDesk } from "./runs.ts";
+import { createTextService } from "./textService.ts";
 import { train } from "./train.ts";
 import { planWatch } from "./watch.ts";
 import { createWeights, type Weights } from "./weights.ts";
@@ -49,7 +49,8 @@ export async function createEngine(
   const emit = tellAll(tabs, tellPage);
   const storage = await openStorage();
   const library = createLibrary(storage, emit);
-  const exports = createExports(storage, library, openScratch(), emit);
+  const texts = createTextService(data);
+  const exports = createExports(storage, library, texts, openScratch(), emit);
   const { get: getRun, follow, calls: runCalls } = createRunDesk(storage, exports, emit);
   let choice: ProviderChoice = "auto";
   let opening: Promise<Device> | null = null;
@@ -61,8 +62,8 @@ export async function createEngine(
   let asked: Subject | null = null;
   const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
   const measuring = createMeasuring();
-  /** Rows as a budget went through them, so that the start of the same run need not go through them again. */
-  let kept: { readonly key: string; readonly rows: PreparedData } | null = null;
+  /** Rows of the last budget, for the start of the same run. */
+  let cachedRows: { readonly key: string; readonly rows: PreparedData } | null = null;
 
   async function openDevice(): Promise<Device> {
     const runtime = await createRuntime(choice, { entries });
@@ -94,33 +95,33 @@ export async function createEngine(
   }
 
   /**
-   * Everything a run trains on, and the question that it is watched with; the same again from what a record keeps. A budget
-   * gives its signal, and has the rows kept.
+   * Everything a run trains on, and the question that it is watched with; the same again from a stored record. `keepRows`
+   * lets the start of the run reuse the rows of its budget. Throws the signal's reason when cancelled.
    */
   async function plan(
     modelHash: string,
-    sources: readonly SourceChoice[],
-    recipe: Recipe,
-    budget: AbortSignal | null = null,
+    { sources, recipe }: Pick<RunRequest, "sources" | "recipe">,
+    signal?: AbortSignal,
+    keepRows = false,
   ): Promise<{ model: LoadedModel; plan: Plan; question: string | null }> {
-    const model = await library.model(modelHash);
+    const model = await library.model(modelHash, signal);
     checkRecipe(model, recipe);
-    const desk = await data();
-    await desk.tellModel(model.files);
     const spec = dataSpecOf(modelHash, sources, recipe);
     const key = JSON.stringify(spec);
-    const rows = kept?.key === key ? kept.rows : await desk.prepare(spec, ...(budget ? [budget] : []));
-    kept = budget ? { key, rows } : null;
-    const planned = planRun(model, rows, recipe);
+    const rows =
+      cachedRows?.key === key
+        ? cachedRows.rows
+        : await texts.use(model, (service) => service.prepare(spec, signal), signal);
+    signal?.throwIfAborted();
+    cachedRows = keepRows ? { key, rows } : null;
+    const planned = planRun(rows, recipe);
     const { heldOut, validation, training } = planned;
     const chats = heldOut.find(({ objective }) => objective === "chat")?.examples ?? validation;
-    const asked = (chats.length > 0 ? chats : inFileOrder(training)).slice(0, questionsFrom);
+    const candidates = (chats.length > 0 ? chats : inFileOrder(training)).slice(0, questionsFrom);
     const wanted = recipe.samplePrompts > 0 || recipe.watchEvery !== null;
+    const places = candidates.map(({ origin }) => placeOf(origin));
     const questions = wanted
-      ? await desk.questions(
-          spec,
-          asked.map(({ origin }) => placeOf(origin)),
-        )
+      ? await texts.use(model, (service) => service.questions(spec, places, signal), signal)
       : [];
     return {
       model,
@@ -129,24 +130,38 @@ export async function createEngine(
     };
   }
 
-  /** Holds the right to train while `work` trains with the control that `pauseRun` and `cancelRun` reach from now on. */
-  async function training(modelHash: () => Promise<string>, work: (control: ControlSwitch) => Promise<RunRecord>) {
+  /** Prompts of all that a run answers while it trains: rendered before it, so that no template can stop it later. */
+  const promptsOf = (
+    model: LoadedModel,
+    { questions }: Plan,
+    { recipe, watch }: Pick<RunRecord, "recipe" | "watch">,
+    signal: AbortSignal,
+  ) => {
+    const prompts = [...questions.map(({ prompt }) => prompt), ...(watch?.prompt ? [watch.prompt] : [])];
+    return texts.asQuestions(model, recipe, prompts, signal);
+  };
+
+  /** Trains with the right to, and with the control that `pauseRun`, `cancelRun` and the signal reach from now on. */
+  async function training(signal: AbortSignal | undefined, work: (control: ControlSwitch) => Promise<RunRecord>) {
     const control = createControl();
     controls.add(control);
+    if (signal?.aborted) control.cancel();
+    signal?.addEventListener("abort", control.cancel);
     try {
       const release = await acquireTrainingLock();
       if (!release) throw new Error(trainingElsewhere);
       try {
         await measuring.end();
-        active = { modelHash: await modelHash() };
+        control.cancelSignal.throwIfAborted();
         return await work(control);
       } finally {
         active = null;
         release();
       }
     } finally {
+      signal?.removeEventListener("abort", control.cancel);
       controls.delete(control);
-      // Refused because another tab trains, the page is to know of it.
+      // When another tab's run refused this one, the page shows that run.
       void others.look();
     }
   }
@@ -154,15 +169,17 @@ export async function createEngine(
   /** Has `work` question the base model or the run, once every question before it is answered; adds who answered, and how long. */
   function inTurn<T>(
     subject: Subject,
+    signal: AbortSignal | undefined,
     work: (respondent: Respondent) => Promise<T>,
   ): Promise<T & { step: number | null; seconds: number }> {
     void measuring.end();
     return asking.run(async () => {
+      signal?.throwIfAborted();
       const started = performance.now();
       asked = subject;
       try {
         const { runtime, weights } = await device();
-        const model = await library.model(subject.modelHash);
+        const model = await library.model(subject.modelHash, signal);
         const run = subject.runId === null ? null : await getRun(subject.runId);
         const method = run && methodOf(run.recipe);
         const tuned = run && method ? await weights.tuned(model, method, run.id, subject.checkpoint) : null;
@@ -176,9 +193,14 @@ export async function createEngine(
   }
 
   const examine: EngineApi["examine"] = (request, signal) =>
-    inTurn(request, async (respondent) => {
+    inTurn(request, signal, async (respondent) => {
+      const { model } = respondent;
+      const exam = {
+        questions: await texts.questions(model, request, request.questions, signal),
+        texts: await texts.use(model, (service) => service.encodeTexts(request.modelHash, request.texts, signal)),
+      };
       try {
-        return await takeExam(respondent, request, emit, signal);
+        return await takeExam(respondent, exam, emit, signal);
       } finally {
         // A run that trains evaluates too, and gives its sessions back at its own end.
         if (!active) await respondent.runtime.releaseSessions(({ kind }) => kind === "eval").catch(() => undefined);
@@ -222,52 +244,65 @@ export async function createEngine(
     async budget(request, signal) {
       if (controls.size > 0)
         throw new Error("A run is training, so nothing can be measured beside it: wait for its end.");
-      const { modelHash, sources, recipe } = request;
+      const { modelHash, recipe } = request;
       const measure = (own: AbortSignal) =>
         asking.run(async () => {
           own.throwIfAborted();
           const { runtime, weights } = await device();
-          const { model, plan: planned, question } = await plan(modelHash, sources, recipe, own);
+          const { model, plan: planned, question } = await plan(modelHash, request, own, true);
           const onProgress = (done: number, total: number) =>
             emit({ type: "progress", task: "Trying a step", done, total });
           const asks = recipe.watchEvery !== null || recipe.samplePrompts > 0;
           const parts = { runtime, weights, model, plan: planned, recipe, signal: own, onProgress };
-          return budgetOf(storage, { ...parts, question: asks ? question : null });
+          const prompts = asks && question ? await texts.asQuestions(model, recipe, [question], own) : null;
+          return budgetOf(storage, { ...parts, question: prompts?.get(question ?? "") ?? null });
         });
       return measuring.run(modelHash, measure, signal);
     },
 
-    startRun: (request) =>
-      training(
-        async () => request.modelHash,
-        async (control) => {
-          const { runtime, weights } = await device();
-          const { model, plan: planned, question } = await plan(request.modelHash, request.sources, request.recipe);
-          await requireDisk(storage, model, request.recipe, planned.totalSteps);
-          const watch =
-            request.recipe.watchEvery === null
-              ? null
-              : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
-          const record = newRecord(request, model, planned, runtime.report.provider, watch);
-          await storage.runs.put(record);
-          emit({ type: "run", record });
-          return train(record, false, { runtime, storage, weights, model, plan: planned, control, emit, follow });
-        },
-      ),
+    startRun: (request, signal) =>
+      training(signal, async (control) => {
+        const { modelHash, recipe } = request;
+        active = { modelHash };
+        const { runtime, weights } = await device();
+        const { model, plan: planned, question } = await plan(modelHash, request, control.cancelSignal);
+        await requireDisk(storage, model, recipe, planned.totalSteps);
+        const watch =
+          recipe.watchEvery === null
+            ? null
+            : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
+        const record = newRecord(request, model, planned, runtime.report.provider, watch);
+        const prompts = await promptsOf(model, planned, record, control.cancelSignal);
+        control.cancelSignal.throwIfAborted();
+        await storage.runs.put(record);
+        emit({ type: "run", record });
+        return train(record, false, {
+          runtime,
+          storage,
+          weights,
+          model,
+          plan: planned,
+          prompts,
+          control,
+          emit,
+          follow,
+        });
+      }),
 
-    resumeRun: (runId) =>
-      training(
-        async () => (await getRun(runId)).model.hash,
-        async (control) => {
-          const before = await getRun(runId);
-          if (before.status === "finished") throw new Error(`Run "${before.name}" has finished; start a new one.`);
-          const { runtime, weights } = await device();
-          const { model, plan: planned } = await plan(before.model.hash, before.sources, before.recipe);
-          const record: RunRecord = { ...before, status: "running", reason: null, provider: runtime.report.provider };
-          await storage.runs.put(record);
-          return train(record, true, { runtime, storage, weights, model, plan: planned, control, emit, follow });
-        },
-      ),
+    resumeRun: (runId, signal) =>
+      training(signal, async (control) => {
+        const before = await getRun(runId);
+        const modelHash = before.model.hash;
+        active = { modelHash };
+        if (before.status === "finished") throw new Error(`Run "${before.name}" has finished; start a new one.`);
+        const { runtime, weights } = await device();
+        const { model, plan: planned } = await plan(modelHash, before, control.signal);
+        const prompts = await promptsOf(model, planned, before, control.signal);
+        control.signal.throwIfAborted();
+        const record: RunRecord = { ...before, status: "running", reason: null, provider: runtime.report.provider };
+        await storage.runs.put(record);
+        return train(record, true, { runtime, storage, weights, model, plan: planned, prompts, control, emit, follow });
+      }),
 
     async saveCheckpointNow() {
       if (!active) throw new Error("No run is training, so there is nothing to save.");
@@ -283,9 +318,10 @@ export async function createEngine(
     ...runCalls,
 
     ask: (request, signal) =>
-      inTurn(request, (respondent) => {
+      inTurn(request, signal, async (respondent) => {
         const { temperature, topK, topP, maxTokens, seed } = request.sampling;
-        return answer(answererOf(respondent, request), request.messages, {
+        const [prompt] = await texts.prompts(respondent.model, request, [request.messages], signal);
+        return answer(answererOf(respondent), prompt as Prompt, {
           maxTokens,
           seed,
           sampling: { temperature, topK, topP },
@@ -302,7 +338,7 @@ export async function createEngine(
 
     async exportArtifacts(runId, signal) {
       const record = await getRun(runId);
-      const { model, plan: planned } = await plan(record.model.hash, record.sources, record.recipe);
+      const { model, plan: planned } = await plan(record.model.hash, record, signal);
       return exports.artifacts(record, model, planned, signal);
     },
   };

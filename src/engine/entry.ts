@@ -7,20 +7,20 @@ import { tabChannel } from "../protocol/tabs.ts";
 import { browserEntries } from "../runtime/browserEntries.ts";
 import { createEngine } from "./engine.ts";
 
-/** The way to the data worker, which the page hands in; a new one replaces it. What that worker tells, it tells the page. */
-let current: Connection<DataApi> | null = null;
-const met = new Promise<void>((resolve) => {
-  onPort(self, (port) => {
-    current?.close(new Error("The data worker stopped, and another one has taken its place: try again."));
-    current = connect<DataApi, DataEvent>(port, () => {});
-    resolve();
+/** The connection to the dataset worker, over a port that the page brings. That worker's events go to the page alone. */
+const service = new Promise<DataApi>((resolve) => {
+  let connection: Connection<DataApi> | null = null;
+  onPort(self, (port, replaces) => {
+    if (connection && replaces) {
+      connection.moveTo(port, { id: replaces.id, error: new Error(replaces.message) });
+    } else {
+      connection = connect<DataApi, DataEvent>(port, () => {}, { rejectAtOnce: true });
+      resolve(connection.api);
+    }
   });
 });
 
-async function data(): Promise<DataApi> {
-  await met;
-  if (!current) throw new Error("The data worker is not there: reload the page.");
-  return current.api;
-}
-
-serve<EngineApi>(createEngine(browserEntries, emitTo<EngineEvent>(self), data, tabChannel()), self);
+const engine = createEngine(browserEntries, emitTo<EngineEvent>(self), () => service, tabChannel());
+// Each call that waits for the engine rejects; without a call nobody needs to know.
+engine.catch(() => undefined);
+serve<EngineApi>(() => engine, self);

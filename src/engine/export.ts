@@ -14,6 +14,7 @@ import type { Scratch, ScratchFile } from "../storage/scratch.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Library, LoadedModel } from "./library.ts";
 import { methodOf, type Plan } from "./prepare.ts";
+import type { TextService } from "./textService.ts";
 import { readTrained } from "./trained.ts";
 
 /** Where an export writes. */
@@ -40,6 +41,7 @@ const longestCache = 512;
 export function createExports(
   storage: Storage,
   library: Library,
+  texts: Pick<TextService, "templates">,
   scratch: Scratch,
   emit: (event: EngineEvent) => void,
 ): Exports {
@@ -119,17 +121,17 @@ export function createExports(
     async merged(run, checkpoint, signal) {
       const model = await library.model(run.model.hash);
       const { trained, step, notes } = await checkpointOf(model, run, checkpoint, signal);
-      const { definition, tokenizer, opened } = model;
+      const { definition, vocabulary, opened } = model;
       const { template: choice, systemPrompt } = run.recipe;
       const task = "Writing the merged model";
       return pack("model", async (places) => {
         const bundle = await exportMerged({
           opened,
           model: definition,
-          tokenizer,
+          vocabulary,
           method: methodOf(run.recipe),
           trained,
-          template: { choice, systemPrompt },
+          templates: texts.templates(model, { choice, systemPrompt }, signal),
           scratch: places.scratch,
           onProgress: (done, total) => emit({ type: "progress", task, done, total }),
           signal,

@@ -2,10 +2,13 @@
 
 import { describeOrigin } from "../batching/batch.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
+import { laterThan } from "../run/clock.ts";
 import { extended, type RunProgress } from "../run/curves.ts";
+import { quoted } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { DeviceLost } from "../runtime/types.ts";
 import type { CurveWriter } from "../storage/curves.ts";
+import { TrainingLockLostError } from "../storage/lock.ts";
 import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
 import { NonFiniteError } from "../training/nonFinite.ts";
 import type { LoopState } from "../training/state.ts";
@@ -21,8 +24,10 @@ export interface Journal {
   begin(state: LoopState, curves: CurveWriter): void;
   hear(event: LoopEvent): void;
   end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
+  /** The run was stopped before its loop began: it stays where it was. */
+  stop(status: "paused" | "cancelled"): void;
   /**
-   * A lost GPU pauses the run, for it can go on with another device; everything else is a failure with its reason. After
+   * A lost GPU or lock pauses the run, for it can go on later; everything else is a failure with its reason. After
    * numbers that are not finite the record says from which of its `checkpoints` (their steps, newest first) it goes on, and
    * that it does so slower.
    */
@@ -43,7 +48,7 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
   let { progress, seconds } = first;
 
   const change = (to: Partial<RunRecord>) => {
-    record = { ...record, ...to, updatedAt: new Date().toISOString() };
+    record = { ...record, ...to, updatedAt: laterThan(record.updatedAt) };
   };
   const write = (to: Partial<RunRecord>) => {
     change(to);
@@ -112,13 +117,20 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       change({ ...facts(state), status, reason: reason ?? record.reason });
     },
 
+    stop: (status) => change({ status }),
+
     fail(error, lost, [newest, before]) {
       const step = progress.steps?.last.step ?? record.step;
       const message = error instanceof Error ? error.message : String(error);
       const facts = { progress, step, seconds };
+      const goesOn = (from: number) =>
+        `Resume goes on from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"}`;
       if (lost) {
-        const reason = `The GPU was lost (${lost.message}). Resume to go on from the last checkpoint.`;
-        return change({ ...facts, status: "paused", reason });
+        const why = lost.message === "" ? "" : ` (${quoted(lost.message.replace(/\.$/, ""))})`;
+        return change({ ...facts, status: "paused", reason: `The GPU was lost${why}. ${goesOn(newest ?? 0)}.` });
+      }
+      if (error instanceof TrainingLockLostError) {
+        return change({ ...facts, status: "paused", reason: `${message} ${goesOn(newest ?? 0)}.` });
       }
       // The same steps again would come to the same; a model that is broken from the start stays so.
       if (!(error instanceof NonFiniteError) || error.step === 0) {
@@ -127,11 +139,10 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       // What showed in the first step after a checkpoint is in its weights, and no rate changes that.
       const spoilt = newest !== undefined && error.step === newest + 1 && error.quantity !== "validation loss";
       const resumeFrom = (spoilt ? before : newest) ?? 0;
-      const from = resumeFrom > 0 ? `the checkpoint of step ${resumeFrom}` : "the beginning";
       change({
         ...facts,
         status: "failed",
-        reason: `${message} Resume goes on from ${from} with a tenth of the learning rate.`,
+        reason: `${message} ${goesOn(resumeFrom)} with a tenth of the learning rate.`,
         resumeFrom,
         slowdowns: [...record.slowdowns, { fromStep: resumeFrom, factor: slower }],
       });

@@ -21,7 +21,9 @@ import type {
 import { StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { sizeOf } from "../tensor/dtype.ts";
-import { createTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { createTokenizer } from "../tokenizer/tokenizer.ts";
+import type { Vocabulary } from "../tokenizer/vocabulary.ts";
+import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
 import { needsOf } from "./needs.ts";
 import { detail, summarise, summarySchema } from "./summary.ts";
@@ -29,8 +31,8 @@ import { detail, summarise, summarySchema } from "./summary.ts";
 export interface LoadedModel {
   readonly summary: ModelSummary;
   readonly definition: ModelDefinition;
-  readonly tokenizer: Tokenizer;
-  /** What the data worker needs to know of it. */
+  readonly vocabulary: Vocabulary;
+  /** For the dataset service, which alone runs the tokenizer: a stranger's pattern must not stop the engine. */
   readonly files: TokenizerFiles;
   /** A tensor of its files as float32. */
   readonly read: OpenModel["read"];
@@ -41,8 +43,8 @@ export interface LoadedModel {
 export interface Library {
   inspect(source: RemoteSource, signal?: AbortSignal): Promise<ModelInspection>;
   openModel(source: ModelSource, signal?: AbortSignal): Promise<LoadedModel>;
-  /** The model of a run or a question. Throws when it is neither open nor kept. */
-  model(hash: string): Promise<LoadedModel>;
+  /** The model of a run or a question. Throws when it is neither open nor kept; the signal's reason when cancelled. */
+  model(hash: string, signal?: AbortSignal): Promise<LoadedModel>;
   listModels(): Promise<ModelSummary[]>;
   deleteModel(hash: string): Promise<void>;
   /** Throws as `model` does. */
@@ -64,15 +66,16 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     openModel(files, (json) => checkpointTensors(defineModel(json)), signal ? { signal } : {});
 
   /** What of a model is known before its weights. Throws when tokenizer and config do not belong together. */
-  function readHead(opened: OpenModel): Pick<LoadedModel, "definition" | "tokenizer"> {
+  function readHead(opened: OpenModel): Pick<LoadedModel, "definition" | "vocabulary"> {
     const definition = defineModel(opened.config);
-    const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
-    if (tokenizer.size > definition.vocabulary) {
+    // Made to be checked; no text goes through it here.
+    const vocabulary: Vocabulary = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+    if (vocabulary.size > definition.vocabulary) {
       throw new Error(
-        `tokenizer.json has ids up to ${tokenizer.size - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
+        `tokenizer.json has ids up to ${vocabulary.size - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
       );
     }
-    return { definition, tokenizer };
+    return { definition, vocabulary };
   }
 
   function remember(opened: OpenModel, head: ReturnType<typeof readHead>, summary: ModelSummary): LoadedModel {
@@ -149,18 +152,20 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     inspect: (source, signal) => fetching.inspect(source, signal),
 
     async openModel(source, signal) {
-      if (source.kind === "stored") return this.model(source.hash);
+      if (source.kind === "stored") return this.model(source.hash, signal);
       if (source.kind !== "files") return openRemote(source, signal);
       const files = modelFromFiles(source.files);
       return openHere({ ...files, name: source.name ?? files.name }, signal);
     },
 
-    async model(hash) {
+    async model(hash, signal) {
+      signal?.throwIfAborted();
       const present = models.get(hash);
       if (present) return present;
       const reading = opening.get(hash) ?? openStored(hash).finally(() => opening.delete(hash));
       opening.set(hash, reading);
-      const loaded = await reading;
+      // Another call may wait for the same copy, so its opening goes on when this one is cancelled.
+      const loaded = await untilAborted(reading, signal);
       if (loaded) return loaded;
       throw new Error("This model is not kept in this browser any more: open it from its files or its address again.");
     },
@@ -183,8 +188,8 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     },
 
     async details(hash) {
-      const { opened, definition, tokenizer } = await this.model(hash);
-      return detail(hash, opened, definition, tokenizer);
+      const { opened, definition, vocabulary } = await this.model(hash);
+      return detail(hash, opened, definition, vocabulary);
     },
 
     listFetches: () => fetching.list(),

@@ -15,14 +15,11 @@ import type { Sample } from "../run/metrics.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunStage } from "../run/record.ts";
 import { lambdasOf, learns, type Objective, type Stage, takes } from "../run/stage.ts";
-import { createTemplate } from "../templates/choose.ts";
-import type { Template } from "../templates/template.ts";
 import { plannedSteps } from "../training/schedule.ts";
 import type { LoadedModel } from "./library.ts";
 
 export interface Plan {
   readonly method: Method;
-  readonly template: Template;
   /** Those of the first stage, then those of the next, each with its stage's λ in its weights. */
   readonly training: readonly TokenizedExample[];
   readonly validation: readonly TokenizedExample[];
@@ -82,11 +79,7 @@ export function checkRecipe({ definition }: Pick<LoadedModel, "definition">, rec
  * Splits, chooses buckets and counts steps. Throws when a hard check of the rows failed, or when they cannot fill the stages
  * that the recipe asks for.
  */
-export function planRun(
-  model: LoadedModel,
-  { table, report, sourceNames }: PreparedData,
-  recipe: Recipe,
-): Omit<Plan, "questions"> {
+export function planRun({ table, report, sourceNames }: PreparedData, recipe: Recipe): Omit<Plan, "questions"> {
   assertReady(report);
   const all = examplesOf(table, sourceNames);
   const seeds = seedsOf(recipe);
@@ -108,7 +101,6 @@ export function planRun(
   const inOrder = stages.map(({ steps, sampler }, index): StagePlan => ({ steps, first: before(index), sampler }));
   return {
     method: methodOf(recipe),
-    template: createTemplate(recipe.template, { tokenizer: model.tokenizer, chatTemplate: model.files.chatTemplate }),
     training: stages.flatMap(({ examples }) => examples),
     validation: pick(split.validation, (index) => recipe.stages.some((stage) => isOf(stage)(index))),
     heldOut: stages.flatMap(({ stage, heldOut }) =>

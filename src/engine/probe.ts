@@ -7,6 +7,7 @@ import { type Batch, type BatchShape, packBatch, type TokenizedExample } from ".
 import { bucketFor } from "../batching/buckets.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator, type Generate } from "../generation/generate.ts";
+import type { Prompt } from "../generation/prompt.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { Budget } from "../protocol/engine.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
@@ -31,7 +32,7 @@ export interface ProbeParts {
   readonly plan: Plan;
   readonly recipe: Recipe;
   /** What is answered between steps; null where nothing is. */
-  readonly question: string | null;
+  readonly question: Prompt | null;
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, total: number) => void;
 }
@@ -76,7 +77,7 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   };
 
   await next();
-  const { all, own } = await weights.trainable(model, method, seedsOf(recipe).adapter);
+  const { all, own } = await weights.trainable(model, method, seedsOf(recipe).adapter, signal);
   let started: TrainingProgram | null = null;
   try {
     const program = createWholeGraph({
@@ -185,9 +186,9 @@ async function timeAnswer(
   { model, plan, recipe, signal }: ProbeParts,
   runtime: Pick<Runtime, "tensor" | "session">,
   parameters: ParameterTensors,
-  question: string,
+  question: Prompt,
 ): Promise<number> {
-  const { definition, tokenizer } = model;
+  const { definition, vocabulary } = model;
   const enough = new AbortController();
   const marks: number[] = [];
   const generate = createGenerator({
@@ -205,10 +206,10 @@ async function timeAnswer(
         if (marks.length > tokensTimed) enough.abort();
       },
     });
-  const parts = { generate: watched, tokenizer, template: plan.template, systemPrompt: recipe.systemPrompt };
+  const parts = { generate: watched, vocabulary };
   const started = performance.now();
   const options = { maxTokens: sampleTokens, sampling: greedySampling, seed: recipe.seed };
-  await answer(parts, [{ role: "user", content: question }], {
+  await answer(parts, question, {
     ...options,
     signal: AbortSignal.any([signal, enough.signal]),
   });

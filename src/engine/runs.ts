@@ -1,20 +1,18 @@
 /** The runs that this browser keeps, as the page asks for them: the list, their owner's words, their size, and a run as one file. */
 
-import { readRunFile } from "../export/readRunFile.ts";
-import { exactText, type RunContents, type RunRows, writeRecord } from "../export/runFile.ts";
+import { type RunContents, type RunRows, writeRecord } from "../export/runFile.ts";
 import { writeRunFile } from "../export/writeRunFile.ts";
-import type { EngineApi, EngineEvent, ImportedRun } from "../protocol/engine.ts";
+import type { EngineApi, EngineEvent } from "../protocol/engine.ts";
 import { noCurves } from "../run/curves.ts";
 import { bestSetOf, lossOn } from "../run/heldOut.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
-import { errorText } from "../storage/errors.ts";
 import { isTraining } from "../storage/lock.ts";
-import { checkRows } from "../storage/rows.ts";
 import { missingRun, type RunWords } from "../storage/runs.ts";
 import type { Storage } from "../storage/storage.ts";
 import { readState, wholeState } from "../training/state.ts";
 import type { Exports } from "./export.ts";
+import { importRunFile } from "./importRun.ts";
 import type { Journal } from "./journal.ts";
 import { resultsOf } from "./results.ts";
 
@@ -64,11 +62,13 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
     return record;
   }
 
-  /** Newest and best checkpoint, once each, and the rows that are still kept. */
+  /** Newest and best checkpoint and the one to resume from, once each, and the rows that are still kept. */
   async function contentsOf(record: RunRecord): Promise<{ contents: RunContents; notes: readonly string[] }> {
     const notes: string[] = [];
     const steps = await storage.checkpoints.steps(record.id);
-    const wanted = [...new Set([steps[0], record.best?.step])].filter((step) => step !== undefined);
+    const wanted = [...new Set([steps[0], record.best?.step, record.resumeFrom])].filter(
+      (step) => typeof step === "number",
+    );
     const checkpoints = [];
     for (const step of wanted.filter((step) => steps.includes(step))) {
       const opened = await storage.checkpoints.open(record.id, step);
@@ -95,53 +95,6 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
   async function stateOf(runId: string, { state, curves }: CheckpointView): Promise<object> {
     const own = readState(state, null).curves ?? (curves ? await storage.curves.read(runId, curves) : noCurves);
     return wholeState(state as object, own);
-  }
-
-  async function takeIn(name: string, contents: RunContents, signal: AbortSignal | undefined): Promise<ImportedRun> {
-    const { checkpoints, rows } = contents;
-    for (const { step, state } of checkpoints) {
-      try {
-        readState(state, null);
-      } catch (error) {
-        throw new Error(`${name} cannot be taken in: checkpoint of step ${step}: ${errorText(error)}.`, {
-          cause: error,
-        });
-      }
-    }
-    for (const source of rows) await checkRows(name, source, signal);
-
-    const { runs } = await storage.runs.list();
-    const twin = runs.find((other) => sameRun(other, contents.record));
-    if (twin) return { record: twin, added: false, notes: [`This run is here already, as "${twin.name}".`] };
-    const taken = runs.some(({ id }) => id === contents.record.id);
-    const record: RunRecord = {
-      ...contents.record,
-      ...(taken && { id: crypto.randomUUID() }),
-      ...(contents.record.status === "running" && { status: "paused" }),
-    };
-    const notes = taken ? ["Another run of the same number was here, so this one got a new number."] : [];
-
-    const { available } = await storage.report();
-    for (const { hash, name: source, summary, files } of rows) {
-      if (!available) {
-        notes.push(`This browser keeps nothing for this page: to resume, open the rows of ${source} again under Data.`);
-      } else if (!(await storage.datasets.get(hash).catch(() => null))) {
-        await storage.datasets.save({ hash, name: source, summary, files }, signal ? { signal } : {});
-      }
-    }
-    const whole = (tensor: RunContents["checkpoints"][number]["tensors"][number]) => ({
-      ...tensor,
-      read: () => tensor.slice(0, tensor.byteLength, signal),
-    });
-    const adopted = checkpoints.map((checkpoint) => ({
-      ...checkpoint,
-      state: checkpoint.state as object,
-      tensors: checkpoint.tensors.map(whole),
-    }));
-    const { curves, results } = contents;
-    await storage.checkpoints.adopt({ record, curves, checkpoints: adopted, results }, signal);
-    emit({ type: "runsChanged" });
-    return { record, added: true, notes };
   }
 
   return {
@@ -190,18 +143,12 @@ export function createRunDesk(storage: Storage, exports: Exports, emit: (event: 
       },
 
       async importRun(file, signal) {
-        const task = `Checking ${file.name}`;
-        const onProgress = (done: number, total: number) => emit({ type: "progress", task, done, total });
-        const contents = await readRunFile(file.name, file, { onProgress, signal });
-        emit({ type: "progress", task: "Taking the run in", done: 0, total: null });
-        return takeIn(file.name, contents, signal);
+        const onProgress = (task: string, done: number, total: number | null) =>
+          emit({ type: "progress", task, done, total });
+        const imported = await importRunFile(storage, file, onProgress, signal);
+        if (imported.added) emit({ type: "runsChanged" });
+        return imported;
       },
     },
   };
-}
-
-/** Whether two records are of one run at one place, whatever they are called. */
-function sameRun(one: RunRecord, other: RunRecord): boolean {
-  const core = (record: RunRecord) => exactText({ ...record, id: "", name: "", note: "", updatedAt: "" });
-  return core(one) === core(other);
 }

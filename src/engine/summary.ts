@@ -5,7 +5,7 @@ import { linearsOf } from "../artifacts/method.ts";
 import type { OpenModel } from "../hub/model.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { ModelDetails, ModelSummary } from "../protocol/engine.ts";
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { needsOf } from "./needs.ts";
 
 /** Members that came later have a default, so that copies of earlier versions still read. */
@@ -47,15 +47,15 @@ export function summarise(
   };
 }
 
-export function detail(hash: string, opened: OpenModel, model: ModelDefinition, tokenizer: Tokenizer): ModelDetails {
+export function detail(hash: string, opened: OpenModel, model: ModelDefinition, vocabulary: Vocabulary): ModelDetails {
   const [first] = model.layers;
   return {
     hash,
     files: opened.files.map(({ name, byteLength }) => ({ name, byteLength })),
     template: opened.chatTemplate,
-    bos: tokenizer.bos?.text ?? null,
-    eos: tokenizer.eos?.text ?? null,
-    specialTokens: [...tokenizer.addedTokens].filter(([, id]) => tokenizer.isSpecial(id)).map(([text]) => text),
+    bos: vocabulary.bos?.text ?? null,
+    eos: vocabulary.eos?.text ?? null,
+    specialTokens: [...vocabulary.addedTokens].filter(([, id]) => vocabulary.isSpecial(id)).map(([text]) => text),
     heads: first?.heads.query ?? 0,
     keyValueHeads: first?.heads.key ?? 0,
     intermediateSize: model.intermediateSize,

@@ -5,6 +5,7 @@ import { parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
+import type { Prompt } from "../generation/prompt.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
 import { bestSetOf, patienceSetOf } from "../run/heldOut.ts";
@@ -13,6 +14,7 @@ import type { RunRecord } from "../run/record.ts";
 import type { Runtime } from "../runtime/types.ts";
 import type { CurveWriter } from "../storage/curves.ts";
 import { CheckpointDamagedError, StorageError } from "../storage/errors.ts";
+import { requireTrainingLock, TrainingLockLostError } from "../storage/lock.ts";
 import type { Storage } from "../storage/storage.ts";
 import { createBatchSource, evaluationBatches } from "../training/batchSource.ts";
 import { type Control, nextTask } from "../training/control.ts";
@@ -39,6 +41,8 @@ export interface TrainParts {
   readonly weights: Weights;
   readonly model: LoadedModel;
   readonly plan: Plan;
+  /** Of the sample questions and the watched prompt, by their text. */
+  readonly prompts: ReadonlyMap<string, Prompt>;
   readonly control: Control;
   readonly emit: (event: EngineEvent) => void;
   /** Is handed the run's journal, for who changes the record meanwhile. */
@@ -97,7 +101,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   let started: TrainingProgram | null = null;
   let curves: CurveWriter | undefined;
   try {
-    const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter);
+    const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter, parts.control.signal);
     const parameters = trainable.all;
     own = trainable.own;
     const program = createWholeGraph({
@@ -125,7 +129,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
     const { totalSteps, watch } = first;
-    const respond = sampler(parts, parameters, recipe);
+    const respond = sampler(parts, parameters, recipe.seed);
     const outcome = await trainingLoop(
       {
         recipe,
@@ -142,6 +146,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
             ? createWatch(plan, watch, recipe.watchEvery, { program, answer: respond })
             : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
+          requireTrainingLock();
           await storage.checkpoints.save({ record: journal.at(at), state: at, tensors, curves: writer });
         },
         emit: journal.hear,
@@ -155,18 +160,21 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     if (peak !== undefined) journal.write({ memory: { predicted: predictedMemory(parts, recipe), peak } });
     journal.end(outcome.state, outcome.status, outcome.reason);
   } catch (error) {
-    journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
+    const { request, signal } = parts.control;
+    if (request !== null && error === signal.reason) journal.stop(request === "pause" ? "paused" : "cancelled");
+    else journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
   } finally {
     started?.dispose();
     disposeAll(own);
     await runtime.releaseSessions(({ kind }) => kind !== "generation").catch(() => undefined);
   }
   try {
+    requireTrainingLock();
     await storage.runs.put(journal.record(), curves);
   } catch (error) {
     // A disk without room for the record has the last checkpoint's; the page gets the one of now, and the reason.
     if (!(error instanceof StorageError)) throw error;
-    journal.write({ reason: error.message });
+    if (!(error instanceof TrainingLockLostError)) journal.write({ reason: error.message });
   }
   emit({ type: "run", record: journal.record() });
   return journal.record();
@@ -178,20 +186,21 @@ const predictedMemory = ({ runtime, model: { definition }, plan }: TrainParts, r
 
 /** Answers a sample question greedily with the weights as they are; null when the run was interrupted meanwhile. */
 function sampler(
-  { runtime, model, plan, control }: TrainParts,
+  { runtime, model, plan, prompts, control }: TrainParts,
   parameters: ParameterTensors,
-  { seed, systemPrompt }: Recipe,
-): (prompt: string) => Promise<string | null> {
+  seed: number,
+): (question: string) => Promise<string | null> {
   const generate = createGenerator({
     runtime,
     parameters,
     artifact: (shape) => compileGeneration(model.definition, plan.method, shape),
     contextLength: model.definition.contextLength,
   });
-  const answerer = { generate, tokenizer: model.tokenizer, template: plan.template, systemPrompt };
   const options = { maxTokens: sampleTokens, sampling: greedySampling, seed, signal: control.signal };
-  return async (prompt) => {
-    const { text, finish } = await answer(answerer, [{ role: "user", content: prompt }], options);
+  return async (question) => {
+    const prompt = prompts.get(question);
+    if (!prompt) throw new Error(`The run has no prompt for the question ${JSON.stringify(question.slice(0, 60))}.`);
+    const { text, finish } = await answer({ generate, vocabulary: model.vocabulary }, prompt, options);
     return finish === "cancelled" ? null : text;
   };
 }

@@ -2,8 +2,9 @@
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
+import { quoted } from "../run/problem.ts";
 import type { Storage } from "../storage/storage.ts";
-import { sizeOf } from "../tensor/dtype.ts";
+import { describeType, sameShape, sizeOf } from "../tensor/dtype.ts";
 
 export interface TrainedTensor {
   readonly name: string;
@@ -22,7 +23,7 @@ export interface TrainedChoice {
 
 /**
  * Gives every trained tensor to `visit`, one after another, and the checkpoint's step; what only training needs is not read.
- * Throws as `Checkpoints.load` does, naming the steps that there are.
+ * Throws as `Checkpoints.load` does, naming the steps that there are, and where a tensor is not what the run trains.
  */
 export async function readTrained(
   storage: Storage,
@@ -30,12 +31,26 @@ export async function readTrained(
   visit: (tensor: TrainedTensor) => void | Promise<void>,
 ): Promise<number> {
   const specs = parametersOf(model, method).filter(({ trainable }) => trainable);
-  const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
-  const { manifest } = await storage.checkpoints.load(runId, checkpoint ?? "latest", async ({ name }, read) => {
-    const shape = shapes.get(name);
+  const missing = new Map(specs.map(({ name, shape }) => [name, shape]));
+  const { manifest } = await storage.checkpoints.load(runId, checkpoint ?? "latest", async (tensor, read) => {
+    const { name, dtype } = tensor;
+    const shape = missing.get(name);
     if (!shape) return;
+    if (dtype !== "float32" || !sameShape(tensor.shape, shape)) {
+      const [found, wanted] = [describeType(dtype, tensor.shape), describeType("float32", shape)];
+      throw new Error(
+        `${quoted(name)} of the checkpoint is ${quoted(found)}, but the run trains ${quoted(wanted)}. Choose another checkpoint.`,
+      );
+    }
+    missing.delete(name);
     const bytes = await read();
     await visit({ name, shape, data: new Float32Array(bytes.buffer, bytes.byteOffset, sizeOf(shape)) });
   });
+  const [first] = missing.keys();
+  if (first !== undefined) {
+    throw new Error(
+      `The checkpoint of step ${manifest.step} has no ${quoted(first)}, which the run trains. Choose another checkpoint.`,
+    );
+  }
   return manifest.step;
 }

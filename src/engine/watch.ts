@@ -21,7 +21,7 @@ type Rows = Pick<Plan, "training" | "validation" | "validationBuckets" | "source
  */
 export function planWatch(
   plan: Rows,
-  { tokenizer }: Pick<LoadedModel, "tokenizer">,
+  { vocabulary }: Pick<LoadedModel, "vocabulary">,
   question: string | null,
   choice: WatchChoice,
 ): Watch {
@@ -29,7 +29,7 @@ export function planWatch(
   return {
     prompt: choice.prompt ?? question,
     place: { source: origin.source, row: origin.row },
-    tokens: Array.from(ids, (id, i) => ({ text: tokenizer.show(id), weight: mask[i] === 1 ? (weights[i] ?? 0) : 0 })),
+    tokens: Array.from(ids, (id, i) => ({ text: vocabulary.show(id), weight: mask[i] === 1 ? (weights[i] ?? 0) : 0 })),
     moments: [],
   };
 }

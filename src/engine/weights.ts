@@ -4,6 +4,7 @@ import type { ParameterSpec } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import type { Storage } from "../storage/storage.ts";
+import { untilAborted } from "../training/control.ts";
 import {
   disposeAll,
   initialAdapter,
@@ -16,7 +17,7 @@ import { readTrained } from "./trained.ts";
 
 export interface Weights {
   /** The base model's tensors; shared, never to be written. */
-  base(model: LoadedModel): Promise<ParameterTensors>;
+  base(model: LoadedModel, signal?: AbortSignal): Promise<ParameterTensors>;
   /**
    * Tensors to be trained: the shared base with an adapter of its own, or a copy of everything. `own` are those that the
    * caller frees with `disposeAll`.
@@ -25,6 +26,7 @@ export interface Weights {
     model: LoadedModel,
     method: Method,
     seed: number,
+    signal?: AbortSignal,
   ): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
   /**
    * The tensors of a run's checkpoint, and its step; null takes the newest. Kept until another checkpoint's are asked for.
@@ -40,13 +42,20 @@ export interface Weights {
   keepOnly(hashes: readonly string[]): Promise<void>;
 }
 
-const fromFiles = (model: LoadedModel) => (spec: ParameterSpec) => readParameter(spec, model.read);
+const fromFiles =
+  (model: LoadedModel, signal?: AbortSignal) =>
+  (spec: ParameterSpec): ReturnType<typeof readParameter> => {
+    signal?.throwIfAborted();
+    return readParameter(spec, (name) => model.read(name, signal));
+  };
 
 export function createWeights(runtime: Runtime, storage: Storage): Weights {
   const bases = new Map<string, Promise<ParameterTensors>>();
   let asked: { runId: string; step: number; model: string; own: ParameterTensors; all: ParameterTensors } | null = null;
 
-  const base = (model: LoadedModel): Promise<ParameterTensors> => {
+  /** Several calls share the upload, so it goes on when one of them is cancelled. */
+  const base = (model: LoadedModel, signal?: AbortSignal) => untilAborted(sharedBase(model), signal);
+  const sharedBase = (model: LoadedModel): Promise<ParameterTensors> => {
     const { hash } = model.summary;
     const present = bases.get(hash);
     if (present) return present;
@@ -59,13 +68,13 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
   return {
     base,
 
-    async trainable(model, method, seed) {
+    async trainable(model, method, seed, signal) {
       const specs = parametersOf(model.definition, method);
       if (method.kind === "full") {
-        const own = await uploadParameters(runtime, specs, fromFiles(model));
+        const own = await uploadParameters(runtime, specs, fromFiles(model, signal));
         return { all: own, own };
       }
-      const shared = await base(model);
+      const shared = await base(model, signal);
       const start = initialAdapter(specs, seed);
       const own = await uploadParameters(
         runtime,

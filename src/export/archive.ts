@@ -1,11 +1,12 @@
 /** Several files as one zip, for one download; the door to zip.js. Nothing is compressed: weights hardly can be. */
 
 import type { ScratchFile } from "../storage/scratch.ts";
-import { ExportError, type OutFile, readBackError } from "./files.ts";
+import { type OutFile, readBackError } from "./files.ts";
+import { openArchive } from "./openArchive.ts";
 
 const pieceBytes = 4 * 2 ** 20;
 
-/** Loaded at the first export or import: 39 kB (gzip). This entry brings neither workers nor WebAssembly. */
+/** Loaded at the first export: 39 kB (gzip). This entry brings neither workers nor WebAssembly. */
 const zipLibrary = () => import("@zip.js/zip.js/lib/zip-core-custom.js");
 
 /** A zip that is being written into a scratch file, piece by piece. */
@@ -71,9 +72,9 @@ export async function zipFiles(files: readonly OutFile[], out: ScratchFile, sign
   return written;
 }
 
-/** Throws ExportError unless the archive holds these files, byte for byte, and no other. */
+/** Throws ExportError unless the archive has these files, byte for byte, and no other. */
 async function requireEntries(archive: Blob, files: readonly OutFile[], signal?: AbortSignal): Promise<void> {
-  const entries = await openArchive("The archive", archive);
+  const entries = await openArchive("The archive", archive, signal);
   const names = (all: readonly { readonly name: string }[]) => all.map(({ name }) => name).join(", ");
   if (names(entries) !== names(files)) throw readBackError("the list of files", names(entries), names(files));
   for (const [index, { name, content }] of files.entries()) {
@@ -92,38 +93,4 @@ async function requireEntries(archive: Blob, files: readonly OutFile[], signal?:
 function firstDifference(found: Piece, wanted: Piece): number {
   for (let i = 0; i < wanted.length; i++) if (found[i] !== wanted[i]) return i;
   return -1;
-}
-
-/**
- * The files of a zip that stores them uncompressed, each as a part of the blob: nothing is copied. Only headers are read;
- * checksums are left to the reader of the contents. `name` names the archive in errors. Throws ExportError for anything
- * else, and for an archive that is cut off.
- */
-export async function openArchive(name: string, archive: Blob): Promise<OutFile[]> {
-  const { BlobReader, ERR_BAD_FORMAT, ERR_EOCDR_NOT_FOUND, ZipReader } = await zipLibrary();
-  const refuse = (problem: string) => new ExportError(`${name} ${problem}: take the file as Hone wrote it.`);
-  const damaged = (what: string, error: unknown) =>
-    // A DOMException tells that the file could not be read.
-    error instanceof DOMException || !(error instanceof Error)
-      ? error
-      : refuse(`is damaged: ${what} cannot be read (${error.message})`);
-
-  const zip = new ZipReader(new BlobReader(archive));
-  const entries = await zip.getEntries().catch((error: unknown) => {
-    const unknown = error instanceof Error && [ERR_BAD_FORMAT, ERR_EOCDR_NOT_FOUND].includes(error.message);
-    throw unknown ? refuse("is no zip file, or is cut off") : damaged("its list of files", error);
-  });
-  const files: OutFile[] = [];
-  for (const entry of entries) {
-    if (entry.directory) continue;
-    const { filename, uncompressedSize, compressedSize, compressionMethod } = entry;
-    if (compressionMethod !== 0 || compressedSize !== uncompressedSize) throw refuse(`holds ${filename} compressed`);
-    // Reads the header before the content, which tells where the content begins, and refuses contents that overlap.
-    await entry.getData(new WritableStream(), { checkOverlappingEntryOnly: true }).catch((error: unknown) => {
-      throw damaged(filename, error);
-    });
-    const start = entry.localDirectory?.dataOffset ?? 0;
-    files.push({ name: filename, content: archive.slice(start, start + uncompressedSize) });
-  }
-  return files;
 }

@@ -2,6 +2,7 @@
 
 import { bytesFromBlob } from "../hub/bytes.ts";
 import { type ModelFiles, modelFromSources } from "../hub/files.ts";
+import { quoted } from "../run/problem.ts";
 
 export interface OutFile {
   readonly name: string;
@@ -38,6 +39,12 @@ export const reopened = (name: string, files: readonly OutFile[]): ModelFiles =>
 export class ExportError extends Error {
   override readonly name = "ExportError";
 }
+
+/** The error of a file that came from elsewhere and is not what it should be. */
+export const damagedFile = (name: string, problem: string, cause?: unknown) =>
+  new ExportError(`${quoted(name)} is damaged: ${problem}. Take another copy of it, or export the run again.`, {
+    cause,
+  });
 
 /** The error of a file that was read back otherwise than it was to be. */
 export const readBackError = (what: string, found: string, wanted: string) =>

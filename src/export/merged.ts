@@ -6,30 +6,28 @@
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import { decodeFloats, encodeFloats } from "../hub/elements.ts";
+import type { ModelTensor } from "../hub/expected.ts";
 import { sha256 } from "../hub/hash.ts";
-import type { ModelTensor, OpenModel } from "../hub/model.ts";
+import type { OpenModel } from "../hub/model.ts";
 import { layoutSafetensors } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { FileTensor } from "../models/fileTensor.ts";
 import type { Scratch } from "../storage/scratch.ts";
 import { sizeOf } from "../tensor/dtype.ts";
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { type Bundle, ExportError, jsonFile, type OutFile, type TrainedTensors } from "./files.ts";
 import { mergeAdapter } from "./merge.ts";
 import { requireModel, type WantedModel, type WantedTensor } from "./readBack.ts";
-import { type ExportedTemplate, expressTemplate, type TrainedTemplate } from "./template.ts";
+import type { ExportedTemplate, TemplateWriter } from "./template.ts";
 
 export interface MergedParts {
   /** The base model's files. */
-  readonly opened: Pick<
-    OpenModel,
-    "config" | "tensors" | "files" | "read" | "tokenizerConfig" | "generationConfig" | "chatTemplate"
-  >;
+  readonly opened: Pick<OpenModel, "config" | "tensors" | "files" | "read" | "tokenizerConfig" | "generationConfig">;
   readonly model: ModelDefinition;
-  readonly tokenizer: Tokenizer;
+  readonly vocabulary: Vocabulary;
   readonly method: Method;
   readonly trained: TrainedTensors;
-  readonly template: TrainedTemplate;
+  readonly templates: TemplateWriter;
   /** Where the weights are written to. */
   readonly scratch: Scratch;
   /** Tensors written, of `total`. */
@@ -42,13 +40,12 @@ export interface MergedParts {
  * and when what was written is not what is read back; the signal's reason when cancelled.
  */
 export async function exportMerged(parts: MergedParts): Promise<Bundle> {
-  const { opened, tokenizer, model } = parts;
-  const template = expressTemplate(parts.template, { tokenizer, chatTemplate: opened.chatTemplate });
+  const { opened, model, templates } = parts;
+  const template = await templates.express();
   const weights = await mergeWeights(parts);
   const texts = await textFiles(parts, template);
   const files = [...texts, weights.file];
-  const { systemPrompt } = parts.template;
-  const wanted: WantedModel = { model, config: opened.config, template, systemPrompt, tensors: weights.tensors };
+  const wanted: WantedModel = { model, config: opened.config, template, templates, tensors: weights.tensors };
   await requireModel(files, wanted, parts.signal);
   return { files, notes: [...template.notes, ...weights.notes], tensors: weights.tensors.size };
 }
@@ -182,13 +179,13 @@ function createRounding() {
 }
 
 /** `config.json` and `tokenizer.json` are the base's, byte for byte. */
-async function textFiles({ opened, tokenizer, model, signal }: MergedParts, template: ExportedTemplate) {
+async function textFiles({ opened, vocabulary, model, signal }: MergedParts, template: ExportedTemplate) {
   const asOpened = async (name: string): Promise<OutFile> => {
     const source = opened.files.find((file) => file.name === name);
     if (!source) throw new ExportError(`The base model has no ${name} any more: open it again, then export.`);
     return { name, content: new Blob([await source.slice(0, source.byteLength, signal)]) };
   };
-  const { bos } = tokenizer;
+  const { bos } = vocabulary;
   const before: Readonly<Record<string, unknown>> = opened.tokenizerConfig ?? {
     tokenizer_class: "PreTrainedTokenizerFast",
     model_max_length: model.contextLength,
@@ -196,7 +193,7 @@ async function textFiles({ opened, tokenizer, model, signal }: MergedParts, temp
   };
   // Programs that know neither templates nor generation_config.json stop at the tokenizer's own end. A template that writes
   // that end by its name would be changed by this, and keeps it.
-  const keepsEnd = tokenizer.eos?.text === template.stopToken || /\beos_token\b/.test(template.source);
+  const keepsEnd = vocabulary.eos?.text === template.stopToken || /\beos_token\b/.test(template.source);
   const tokenizerConfig = {
     ...before,
     ...(!keepsEnd && { eos_token: template.stopToken }),

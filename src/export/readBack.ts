@@ -5,11 +5,9 @@ import { sha256 } from "../hub/hash.ts";
 import { openModel } from "../hub/model.ts";
 import { readSafetensors, type StoredDType } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { createTemplate } from "../templates/choose.ts";
 import type { Shape } from "../tensor/dtype.ts";
-import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import { type OutFile, readBackError, reopened } from "./files.ts";
-import { type ExportedTemplate, requireSame } from "./template.ts";
+import type { ExportedTemplate, TemplateWriter } from "./template.ts";
 
 export interface WantedTensor {
   readonly dtype: StoredDType;
@@ -23,7 +21,7 @@ export interface WantedModel {
   /** `config.json`, which is the base's own. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly template: ExportedTemplate;
-  readonly systemPrompt: string | null;
+  readonly templates: TemplateWriter;
   /** Every tensor of the file, and no other. */
   readonly tensors: ReadonlyMap<string, WantedTensor>;
 }
@@ -47,11 +45,9 @@ export async function requireModel(files: readonly OutFile[], wanted: WantedMode
     same(`the hash of the bytes of ${name}`, await sha256(bytes), digest);
   }
 
-  const { template, systemPrompt } = wanted;
-  const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
-  const written = createTemplate({ kind: "model" }, { tokenizer, chatTemplate: opened.chatTemplate });
-  requireSame(template.trained, written, systemPrompt);
-  same("the list of stop tokens", [opened.generationConfig?.eos_token_id].flat(), template.stopIds);
+  const { tokenizerJson, tokenizerConfig, chatTemplate } = opened;
+  await wanted.templates.requireSame({ tokenizerJson, tokenizerConfig, chatTemplate });
+  same("the list of stop tokens", [opened.generationConfig?.eos_token_id].flat(), wanted.template.stopIds);
 }
 
 const typeOf = ({ dtype, shape }: Pick<WantedTensor, "dtype" | "shape">) => `${dtype}[${shape.join(", ")}]`;

@@ -13,9 +13,10 @@
  */
 
 import * as v from "valibot";
-import { isObject } from "../hub/bytes.ts";
 import type { StoredDType } from "../hub/safetensors.ts";
 import { type Curves, noCurves } from "../run/curves.ts";
+import { Hash, IsoDate, list, Name, whole } from "../run/fields.ts";
+import { mostSteps } from "../run/foreign.ts";
 import { type RunRecord, RunSchema, wholeRecord } from "../run/record.ts";
 import type { RunResults } from "../run/results.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
@@ -23,6 +24,7 @@ import { format as recordFormat, unsealed } from "../storage/records.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { type OutFile, readBackError } from "./files.ts";
+import { exactNumber } from "./foreignJson.ts";
 
 /** What this program writes. A change that older programs cannot read raises it; a part that they leave out, as `results`, does not. */
 export const fileFormat = 1;
@@ -61,17 +63,30 @@ export const storedTypes: Readonly<Record<DType, StoredDType>> = {
   bool: "BOOL",
 };
 
-const Path = v.string();
+const Path = v.custom<string>(
+  (value) => typeof value === "string" && /^[\w-][\w.-]*(\/[\w-][\w.-]*){0,9}$/.test(value) && value.length <= 200,
+  "a path inside the file",
+);
+/** Only newest, best and the one to resume from are in a file. */
+const mostCheckpoints = 1000;
+const mostFiles = 20_000;
 export const Manifest = v.object({
   hone: v.literal("run"),
-  format: v.number(),
-  recordFormat: v.number(),
-  checkpoints: v.array(v.object({ step: v.number(), savedAt: v.string(), state: Path, tensors: Path })),
-  data: v.array(
-    v.object({ hash: v.string(), name: v.string(), savedAt: v.string(), summary: v.unknown(), files: v.array(Path) }),
+  format: whole(1, fileFormat),
+  recordFormat: whole(1, Number.MAX_SAFE_INTEGER),
+  checkpoints: list(
+    v.object({ step: whole(1, mostSteps), savedAt: IsoDate, state: Path, tensors: Path }),
+    mostCheckpoints,
   ),
-  results: v.exactOptional(v.object({ exams: v.array(Path), votes: v.nullable(Path) })),
-  files: v.array(v.object({ name: Path, byteLength: v.number(), sha256: v.array(v.string()) })),
+  data: list(
+    v.object({ hash: Hash, name: Name, savedAt: IsoDate, summary: v.unknown(), files: list(Path, mostFiles) }),
+    mostCheckpoints,
+  ),
+  files: list(
+    v.object({ name: Path, byteLength: whole(0, Number.MAX_SAFE_INTEGER), sha256: list(Hash, 1e7) }),
+    mostFiles,
+  ),
+  results: v.exactOptional(v.object({ exams: list(Path, mostFiles), votes: v.nullable(Path) })),
 });
 export type Manifest = v.InferOutput<typeof Manifest>;
 
@@ -85,12 +100,8 @@ export function exactText(value: object): string {
 export const recordText = (record: RunRecord, curves: Curves): string => exactText(wholeRecord(record, curves));
 
 /** Reads `exactText`; what a record must be is left to its schema. */
-export function readRecordText(text: string): unknown {
-  return JSON.parse(text, (_name, value: unknown) => {
-    if (!isObject(value) || typeof value.$number !== "string") return value;
-    return Number(value.$number);
-  });
-}
+export const readRecordText = (text: string): unknown =>
+  JSON.parse(text, (_name, value: unknown) => exactNumber(value));
 
 /** Reads what `recordText` wrote, and what an earlier version did. Throws StorageError naming `what`. */
 export function readRecord(

@@ -1,11 +1,13 @@
 /** The template of a run as other programs need it: Jinja that is shown to write what was trained, and what stops an answer. */
 
+import type { OpenModel } from "../hub/model.ts";
 import type { Message } from "../records/example.ts";
 import { createChatTemplate } from "../templates/chatTemplate.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import { createTemplate, type TemplateModel } from "../templates/choose.ts";
 import { templateSource } from "../templates/source.ts";
 import { type Conversation, type Template, TemplateError } from "../templates/template.ts";
+import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import { ExportError } from "./files.ts";
 
 /** How a run's rows were rendered. */
@@ -21,9 +23,18 @@ export interface ExportedTemplate {
   readonly stopIds: readonly number[];
   /** The text of the first of them. */
   readonly stopToken: string;
-  /** What was trained, as the oracle of what is read back. */
-  readonly trained: Template;
   readonly notes: readonly string[];
+}
+
+/** The files of an exported model that decide its template. */
+export type WrittenTemplate = Pick<OpenModel, "tokenizerJson" | "tokenizerConfig" | "chatTemplate">;
+
+/** A run's template for an export. Asynchronous, because templates are rendered in another worker than weights are written. */
+export interface TemplateWriter {
+  /** See `expressTemplate`. */
+  express(): Promise<ExportedTemplate>;
+  /** See `requireSameTemplate`. */
+  requireSame(written: WrittenTemplate): Promise<void>;
 }
 
 const user: Message = { role: "user", content: "What is 2 + 2?" };
@@ -87,7 +98,18 @@ export function expressTemplate({ choice, systemPrompt }: TrainedTemplate, model
       "The template asks for the date. In training it was always told one, 26 July 2024; other programs tell the day's.",
     );
   }
-  return { source, stopIds: trained.stopIds, stopToken, trained, notes };
+  return { source, stopIds: trained.stopIds, stopToken, notes };
+}
+
+/** Throws ExportError unless the template of the written files renders every trial as the run's template does. */
+export function requireSameTemplate(
+  { choice, systemPrompt }: TrainedTemplate,
+  model: TemplateModel,
+  { tokenizerJson, tokenizerConfig, chatTemplate }: WrittenTemplate,
+): void {
+  const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig);
+  const written = createTemplate({ kind: "model" }, { tokenizer, chatTemplate });
+  requireSame(createTemplate(choice, model), written, systemPrompt);
 }
 
 function refusing<T>(work: () => T): T {

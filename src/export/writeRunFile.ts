@@ -7,7 +7,7 @@ import { format as recordFormat } from "../storage/records.ts";
 import type { ScratchFile } from "../storage/scratch.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { writeArchive } from "./archive.ts";
-import { readBackError } from "./files.ts";
+import { ExportError, readBackError } from "./files.ts";
 import { readRunFile } from "./readRunFile.ts";
 import {
   exactText,
@@ -104,6 +104,11 @@ export async function writeRunFile(
   const back = await readRunFile("The file", written, {
     signal,
     onProgress: (read) => onProgress?.(done + read, Math.max(total, done + read)),
+  }).catch((error: unknown) => {
+    if (!(error instanceof ExportError)) throw error;
+    throw new ExportError(`Nothing was exported, for Hone could not take it in again. ${error.message}`, {
+      cause: error,
+    });
   });
   const found = recordText(back.record, back.curves);
   if (found !== told) throw readBackError("run.json", found, told);

@@ -1,17 +1,13 @@
-/** From a question to an answer in words: template, tokens, generation, and the text that a person should see. */
+/** From a prompt to an answer in words: generation, and the text that a person should see. */
 
-import type { Message, Role } from "../records/example.ts";
-import { weigh } from "../templates/mask.ts";
-import type { Template } from "../templates/template.ts";
-import type { Segment } from "../tokenizer/segment.ts";
-import type { Encoding, Tokenizer } from "../tokenizer/tokenizer.ts";
+import type { Role } from "../records/example.ts";
+import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import type { Generate, Generation, GenerationRequest } from "./generate.ts";
+import type { Prompt } from "./prompt.ts";
 
 export interface AnswererParts {
   readonly generate: Generate;
-  readonly tokenizer: Tokenizer;
-  readonly template: Template;
-  readonly systemPrompt: string | null;
+  readonly vocabulary: Vocabulary;
 }
 
 export interface AnswerOptions extends Pick<GenerationRequest, "maxTokens" | "sampling" | "seed" | "signal"> {
@@ -45,8 +41,8 @@ export interface GeneratedAnswer {
   readonly written: readonly ShownToken[];
 }
 
-/** Length of the longest end of `text` that `marker` may begin with. */
-function heldBack(text: string, marker: string): number {
+/** Length of the longest end of `text` that is a beginning of `marker`. */
+function overlapWith(text: string, marker: string): number {
   for (let length = Math.min(text.length, marker.length); length > 0; length--) {
     if (marker.startsWith(text.slice(-length))) return length;
   }
@@ -54,61 +50,46 @@ function heldBack(text: string, marker: string): number {
 }
 
 /**
- * Asks a model one conversation, rendered exactly as in training. What the template begins every answer with is taken off,
- * and so is its end marker where that is plain text for this tokenizer: as a message, the text is rendered to the same again.
+ * Generates the answer to a prompt. Takes off the text that the template begins every answer with, and the end marker
+ * where that is plain text for this tokenizer: rendered as a message, the text gives the same tokens again.
  */
 export async function answer(
-  { generate, tokenizer, template, systemPrompt }: AnswererParts,
-  messages: readonly Message[],
+  { generate, vocabulary }: AnswererParts,
+  prompt: Prompt,
   { onText, ...options }: AnswerOptions,
 ): Promise<GeneratedAnswer> {
-  const { segments } = template.render({ messages }, { system: systemPrompt, generationPrompt: true });
-  const encoding = tokenizer.encode(weigh(segments, messages, "responses"));
-  const decoder = tokenizer.createStreamDecoder();
+  const { answerBegins, endMarker, stopIds } = prompt;
+  const decoder = vocabulary.createStreamDecoder();
   let text = "";
   let begun = false;
   let shown = 0;
   const take = (piece: string, last: boolean) => {
     text += piece;
-    if (!begun && !last && text.length < template.answerBegins.length) return;
-    if (!begun && text.startsWith(template.answerBegins)) text = text.slice(template.answerBegins.length);
+    if (!begun && !last && text.length < answerBegins.length) return;
+    if (!begun && text.startsWith(answerBegins)) text = text.slice(answerBegins.length);
     begun = true;
-    if (last && template.endMarker && text.endsWith(template.endMarker))
-      text = text.slice(0, -template.endMarker.length);
-    const certain = last ? text.length : text.length - heldBack(text, template.endMarker);
+    if (last && endMarker && text.endsWith(endMarker)) text = text.slice(0, -endMarker.length);
+    const certain = last ? text.length : text.length - overlapWith(text, endMarker);
     if (certain > shown) onText?.(text.slice(shown, certain));
     shown = Math.max(shown, certain);
   };
   const { ids, finish } = await generate({
     ...options,
-    prompt: encoding.ids,
-    stopIds: template.stopIds,
+    prompt: prompt.ids,
+    stopIds,
     onToken: (id) => take(decoder.push(id), false),
   });
   take(decoder.end(), true);
-  const show = (id: number): ShownToken => ({ id, text: tokenizer.show(id), special: tokenizer.isSpecial(id) });
-  return { text, finish, prompt: readPrompt(encoding, segments, show), written: ids.map(show) };
+  const show = (id: number): ShownToken => ({ id, text: vocabulary.show(id), special: vocabulary.isSpecial(id) });
+  return { text, finish, prompt: readPrompt(prompt, show), written: ids.map(show) };
 }
 
-/** The prompt for people, from the very encoding that the model was given. */
-function readPrompt(
-  { ids, text, starts, segmentEnds }: Encoding,
-  segments: readonly Segment[],
-  show: (id: number) => ShownToken,
-): ReadPrompt {
-  const stretches: { end: number; role: Role | null }[] = [];
-  for (const [index, { kind, role: speaker }] of segments.entries()) {
-    const end = segmentEnds[index] ?? text.length;
-    const role = kind === "content" ? speaker : null;
-    const last = stretches.at(-1);
-    if (end === (last?.end ?? 0)) continue;
-    if (last?.role === role) last.end = end;
-    else stretches.push({ end, role });
-  }
+/** The prompt for people, from the very ids that the model was given. */
+function readPrompt({ ids, text, starts, spans }: Prompt, show: (id: number) => ShownToken): ReadPrompt {
   let at = 0;
   const tokens = Array.from(ids, (id, index) => {
-    while (at < stretches.length - 1 && (stretches[at]?.end ?? 0) <= (starts[index] ?? 0)) at++;
-    return { ...show(id), role: stretches[at]?.role ?? null };
+    while (at < spans.length - 1 && (spans[at]?.end ?? 0) <= (starts[index] ?? 0)) at++;
+    return { ...show(id), role: spans[at]?.role ?? null };
   });
-  return { text, stretches, tokens };
+  return { text, stretches: spans, tokens };
 }

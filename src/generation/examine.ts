@@ -1,14 +1,21 @@
 /** An exam: questions with known answers, asked greedily one after another, each judged by exact match. */
 
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type AnswererParts, answer } from "./answer.ts";
 import type { Generation } from "./generate.ts";
+import type { Prompt } from "./prompt.ts";
 import { greedySampling } from "./sampling.ts";
 
 export interface ExamQuestion {
   readonly prompt: string;
   /** The only answer that is right. */
   readonly expected: string;
+}
+
+/** A question with its tokens. */
+export interface PreparedQuestion extends Pick<ExamQuestion, "expected"> {
+  readonly prompt: Prompt;
+  /** Tokens of the expected answer. */
+  readonly expectedTokens: number;
 }
 
 export interface ExamAnswer {
@@ -42,15 +49,15 @@ export function isExactMatch(text: string, expected: string): boolean {
  */
 export async function examine(
   parts: AnswererParts,
-  questions: readonly ExamQuestion[],
+  questions: readonly PreparedQuestion[],
   { signal, onProgress }: ExamineOptions = {},
 ): Promise<ExamAnswer[]> {
   const answers: ExamAnswer[] = [];
   onProgress?.(0, questions.length);
-  for (const { prompt, expected } of questions) {
+  for (const { prompt, expected, expectedTokens } of questions) {
     signal?.throwIfAborted();
-    const given = await answer(parts, [{ role: "user", content: prompt }], {
-      maxTokens: Math.max(leastTokens, 2 * lengthOf(expected, parts.tokenizer)),
+    const given = await answer(parts, prompt, {
+      maxTokens: Math.max(leastTokens, 2 * expectedTokens),
       sampling: greedySampling,
       seed: 0,
       ...(signal && { signal }),
@@ -64,12 +71,6 @@ export async function examine(
 }
 
 const collapsed = (text: string) => text.trim().replace(/\s+/g, " ");
-
-function lengthOf(text: string, tokenizer: Tokenizer): number {
-  return tokenizer.encode([
-    { text, kind: "content", role: null, message: null, answer: false, supervised: false, weight: 0 },
-  ]).ids.length;
-}
 
 /** A prompt is refused with a RangeError; the other settings are ours. One long question must not end the exam. */
 function refusedForLength(error: unknown): { readonly text: ""; readonly finish: "context" } {

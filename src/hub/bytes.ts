@@ -1,7 +1,9 @@
 /** Model files as bytes: blobs, reading ahead, and JSON with errors that name the file. */
 
 import { type ByteSource, requireRange } from "../tensor/bytes.ts";
-import { ModelError, messageOf } from "./error.ts";
+import { cut } from "../tensor/quote.ts";
+import { ModelError } from "./error.ts";
+import { parseJson, requireLength } from "./json.ts";
 
 /** A file that the user chose, or a blob from storage; only the slices asked for are read. */
 export function bytesFromBlob(name: string, blob: Blob): ByteSource {
@@ -15,15 +17,14 @@ export function bytesFromBlob(name: string, blob: Blob): ByteSource {
       try {
         bytes = new Uint8Array(await blob.slice(start, end).arrayBuffer());
       } catch (cause) {
-        throw new ModelError(
-          `${name} cannot be read (${messageOf(cause)}); it was changed, moved or deleted: choose it again.`,
-          { cause },
-        );
+        throw new ModelError(`${cut(name)} cannot be read; it was changed, moved or deleted: choose it again.`, {
+          cause,
+        });
       }
       signal?.throwIfAborted();
       if (bytes.byteLength !== end - start) {
         throw new ModelError(
-          `${name} gave ${bytes.byteLength} of ${end - start} bytes; it has become shorter: choose it again.`,
+          `${cut(name)} gave ${bytes.byteLength} of ${end - start} bytes; it has become shorter: choose it again.`,
         );
       }
       return bytes;
@@ -81,30 +82,17 @@ export function holdWhole<Source extends ByteSource>(source: Source): Source {
   };
 }
 
-/** More than any tokenizer or shard index needs; a larger file is not what its name says. */
-const jsonLimit = 256 * 2 ** 20;
-
 /** A whole JSON file whose top level is an object, with its bytes. Throws `ModelError` naming the file and the place. */
 export async function readJson(
   source: ByteSource,
   signal?: AbortSignal,
 ): Promise<{ readonly value: Readonly<Record<string, unknown>>; readonly bytes: Uint8Array<ArrayBuffer> }> {
   if (source.byteLength === 0) throw new ModelError(`${source.name} is empty: download it again.`);
-  if (source.byteLength > jsonLimit) {
-    throw new ModelError(
-      `${source.name} has ${source.byteLength} bytes, more than the ${jsonLimit} that a JSON file of a model may have: ` +
-        "check that it is the right file.",
-    );
-  }
+  requireLength(source.name, source.byteLength);
   const bytes = await source.slice(0, source.byteLength, signal);
   const kind = describeForeign(bytes);
   if (kind !== null) throw new ModelError(`${source.name} is not JSON but ${kind}: download the file itself.`);
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new ModelError(`${source.name} is not valid JSON (${messageOf(cause)}): download it again.`, { cause });
-  }
+  const value = parseJson(source.name, bytes);
   if (!isObject(value))
     throw new ModelError(`${source.name} is JSON but not an object: check that it is the right file.`);
   return { value, bytes };
@@ -123,6 +111,9 @@ export function describeForeign(bytes: Uint8Array): string | null {
   if (start.startsWith("version https://git-lfs")) return "a Git LFS pointer, which only names the real file";
   if (start.startsWith("gguf")) return "a GGUF file";
   if (start.startsWith("pk\u0003\u0004")) return "a ZIP archive, such as PyTorch's .bin";
-  if (start.startsWith("\u0080\u0002")) return "a Python pickle, such as PyTorch's .bin";
+  const [first, protocol = 0] = bytes;
+  if (first === 0x80 && protocol >= 2 && protocol <= 5) return "a Python pickle, such as PyTorch's .bin";
+  if (start.startsWith("\u001f\u008b")) return "a gzip archive";
+  if (start.startsWith("\u00ff\u00fe") || start.startsWith("\u00fe\u00ff")) return "a text in UTF-16";
   return null;
 }

@@ -1,20 +1,20 @@
 /** A model's own chat template: Jinja in a file of its own, or in the tokenizer's configuration. */
 
 import type { ByteSource } from "../tensor/bytes.ts";
+import { quote } from "../tensor/quote.ts";
 import { isObject } from "./bytes.ts";
 import { ModelError } from "./error.ts";
+import { requireLength } from "./json.ts";
 
-/** More than any template needs; the greatest of known models have some 20 KB. */
-const limit = 2 ** 20;
+/** Characters of a template in the configuration; the longest of known models have some 20,000. */
+const longest = 2 ** 20;
 
 /** The text of `chat_template.jinja`, with its bytes for the hash. Throws `ModelError` when it is too long, or no UTF-8. */
 export async function readChatTemplate(
   source: ByteSource,
   signal?: AbortSignal,
 ): Promise<{ readonly text: string; readonly bytes: Uint8Array<ArrayBuffer> }> {
-  if (source.byteLength > limit) {
-    throw new ModelError(`${source.name} has ${source.byteLength} bytes, and a template has at most ${limit}.`);
-  }
+  requireLength(source.name, source.byteLength);
   const bytes = await source.slice(0, source.byteLength, signal);
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), bytes };
@@ -25,13 +25,27 @@ export async function readChatTemplate(
 
 /**
  * `chat_template` of `tokenizer_config.json`: a text, or a list of named ones, of which "default" is meant for chats.
- * Null when there is none.
+ * Null when there is none. Throws `ModelError` for any other value.
  */
 export function chatTemplateOf(tokenizerConfig: Readonly<Record<string, unknown>> | null): string | null {
-  const value = tokenizerConfig?.chat_template;
-  if (typeof value === "string") return value;
-  if (!Array.isArray(value)) return null;
-  const named = value.filter(isObject);
-  const chosen = named.find(({ name }) => name === "default") ?? named[0];
-  return typeof chosen?.template === "string" ? chosen.template : null;
+  const value = tokenizerConfig?.chat_template ?? null;
+  if (value === null) return null;
+  const template = Array.isArray(value) ? chosenOf(value) : value;
+  if (template === null) return null;
+  if (typeof template !== "string") {
+    throw new ModelError(
+      `tokenizer_config.json: chat_template is ${quote(value)}, not a text or a list of named ones: correct it, or leave it out.`,
+    );
+  }
+  if (template.length <= longest) return template;
+  throw new ModelError(
+    `tokenizer_config.json: chat_template has ${template.length} characters, and a template has at most ${longest}: shorten it.`,
+  );
+}
+
+/** The template that a list of named ones means for chats; null for an empty list. */
+function chosenOf(list: readonly unknown[]): unknown {
+  if (list.length === 0) return null;
+  const chosen = list.find((item) => isObject(item) && item.name === "default") ?? list[0];
+  return isObject(chosen) ? chosen.template : undefined;
 }

@@ -1,8 +1,9 @@
 /** The files of a model in Hugging Face layout: chosen by the user, below an address, or kept in the browser. */
 
 import { type ByteSource, requireRange } from "../tensor/bytes.ts";
+import { cut } from "../tensor/quote.ts";
 import { bytesFromBlob, holdWhole } from "./bytes.ts";
-import { listSome, ModelError, messageOf } from "./error.ts";
+import { listSome, ModelError } from "./error.ts";
 import { bytesFromUrl, lengthOfUrl, type OpenOptions, type RemoteBytes } from "./url.ts";
 
 export interface ModelFiles {
@@ -36,7 +37,7 @@ export function modelFromFiles(files: readonly File[]): ModelFiles {
     const folder = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
     const members = folders.get(folder) ?? new Map<string, File>();
     if (members.has(file.name)) {
-      throw new ModelError(`Two files are named ${file.name}: choose the files of one model only.`);
+      throw new ModelError(`Two files are named ${cut(file.name)}: choose the files of one model only.`);
     }
     members.set(file.name, file);
     folders.set(folder, members);
@@ -52,7 +53,7 @@ export function modelFromFiles(files: readonly File[]): ModelFiles {
   const members = folders.get(chosen) ?? new Map<string, File>();
   return fromSources(
     chosen === "" ? null : chosen.slice(chosen.lastIndexOf("/") + 1),
-    chosen === "" ? "The choice of files" : `The folder "${chosen}"`,
+    chosen === "" ? "The choice of files" : `The folder "${cut(chosen)}"`,
     [...members].map(([name, file]) => bytesFromBlob(name, file)),
   );
 }
@@ -77,7 +78,7 @@ export function modelFromSources(name: string, sources: readonly KeptBytes[]): M
       },
     }),
   );
-  return fromSources(name, `The model "${name}"`, adapted);
+  return fromSources(name, `The model "${cut(name)}"`, adapted);
 }
 
 function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
@@ -88,7 +89,7 @@ function fromSources(name: string | null, place: string, sources: readonly ByteS
   const byName = new Map(sources.map((source) => [source.name, source]));
   const open = async (file: string) => {
     const source = byName.get(file);
-    if (source === undefined) throw new ModelError(`${place} has no ${file}.`, { absent: true });
+    if (source === undefined) throw new ModelError(`${cut(place, 120)} has no ${cut(file)}.`, { absent: true });
     return source;
   };
   return {
@@ -111,7 +112,8 @@ export function modelFromAddress(address: string, known?: readonly string[]): Mo
   const folder = base.pathname.split("/").filter((part) => part !== "");
   const place = `${base.origin}${base.pathname}`;
   const urlOf = (file: string) => {
-    if (known && !known.includes(file)) throw new ModelError(`${place} has no ${file}.`, { absent: true });
+    if (known && !known.includes(file))
+      throw new ModelError(`${cut(place, 120)} has no ${cut(file)}.`, { absent: true });
     const url = new URL(encodeURIComponent(file), base);
     url.search = base.search;
     return url;
@@ -135,13 +137,15 @@ function baseOf(address: string): URL {
     url = new URL(address);
   } catch (cause) {
     throw new ModelError(
-      `"${address}" is no address (${messageOf(cause)}): ` +
+      `"${cut(address, 100)}" is no address: ` +
         "give one like https://host/folder/ or a Hugging Face id like owner/name.",
       { cause },
     );
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new ModelError(`"${address}" is no web address: give one that begins with https://, or choose the files.`);
+    throw new ModelError(
+      `"${cut(address, 100)}" is no web address: give one that begins with https://, or choose the files.`,
+    );
   }
   if (url.username !== "" || url.password !== "") {
     throw new ModelError(
@@ -159,7 +163,7 @@ function baseOf(address: string): URL {
 
 export function ggufMessage(file: string): string {
   return (
-    `${file} is a GGUF file, made for inference; training needs the original weights: ` +
+    `${cut(file, 100)} is a GGUF file, made for inference; training needs the original weights: ` +
     "open the same model in its Hugging Face layout (config.json, tokenizer.json, model.safetensors)."
   );
 }

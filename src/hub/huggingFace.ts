@@ -4,11 +4,13 @@
  */
 
 import * as v from "valibot";
+import { cut } from "../tensor/quote.ts";
 import { holdWhole } from "./bytes.ts";
-import { ModelError, messageOf } from "./error.ts";
+import { ModelError } from "./error.ts";
 import { isSmallText, type ModelFiles } from "./files.ts";
 import { gatedModel, hubPage, hubRefusal, huggingFaceHost, noSuchModel, noSuchRevision } from "./hubErrors.ts";
-import { persist, send } from "./request.ts";
+import { parseJson } from "./json.ts";
+import { persist, readUpTo, send } from "./request.ts";
 import { bytesFromUrl, partsOfUrl } from "./url.ts";
 
 export interface HubReference {
@@ -52,11 +54,13 @@ export function hubReference(text: string): HubReference | null {
   const [owner, model, view, revision, ...path] = parts.map(decoded);
   if (owner === "datasets" || owner === "spaces") {
     throw new ModelError(
-      `${hubPage(parts.join("/"))} is no model but one of Hugging Face's ${owner}: give a model, such as owner/name.`,
+      `${hubPage(cut(parts.join("/"), 100))} is no model but one of Hugging Face's ${owner}: give a model, such as owner/name.`,
     );
   }
   if (owner === undefined || model === undefined || !typed.test(`${owner}/${model}`)) {
-    throw new ModelError(`${url.origin}${url.pathname} names no model: give one like ${hubPage("owner/name")}.`);
+    throw new ModelError(
+      `${url.origin}${cut(url.pathname, 100)} names no model: give one like ${hubPage("owner/name")}.`,
+    );
   }
   const isPath = view !== undefined && ["tree", "blob", "resolve", "raw"].includes(view);
   // The address of one of the files stands for its folder.
@@ -79,17 +83,19 @@ function decoded(part: string): string {
 /** Whether the reference will always mean the same bytes. */
 export const isPinned = ({ revision }: HubReference): boolean => /^[0-9a-f]{40}$/.test(revision);
 
+const byteLength = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
 /** What of the API's answer is read; it has much more. */
 const answerSchema = v.object({
-  id: v.string(),
+  id: v.pipe(v.string(), v.regex(new RegExp(`^${name}/${name}$`))),
   sha: v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/)),
   private: v.optional(v.boolean(), false),
   gated: v.optional(v.union([v.literal(false), v.string()]), false),
   siblings: v.array(
     v.object({
       rfilename: v.string(),
-      size: v.optional(v.nullable(v.number())),
-      lfs: v.optional(v.nullable(v.object({ size: v.optional(v.number()) }))),
+      size: v.optional(v.nullable(byteLength)),
+      lfs: v.optional(v.nullable(v.object({ size: v.optional(byteLength) }))),
     }),
   ),
 });
@@ -105,7 +111,7 @@ export async function readRepository(reference: HubReference, signal?: AbortSign
   );
   const answer = await persist({ url, signal }, async () => {
     const response = await send(url, null, "GET", signal);
-    if (response.ok) return parseAnswer(url, await response.text());
+    if (response.ok) return parseAnswer(url, await readUpTo(response, url, answerLimit));
     await response.body?.cancel();
     const { status } = response;
     const refusal = hubRefusal(id, revision, response);
@@ -126,20 +132,23 @@ export async function readRepository(reference: HubReference, signal?: AbortSign
   return { id: answer.id, revision: answer.sha, folder, files };
 }
 
-function parseAnswer(url: URL, text: string): v.InferOutput<typeof answerSchema> {
+/** The hub lists up to some thousand files, of some hundred bytes each. */
+const answerLimit = 32 * 2 ** 20;
+
+function parseAnswer(url: URL, bytes: Uint8Array<ArrayBuffer>): v.InferOutput<typeof answerSchema> {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(url.host, bytes);
   } catch (cause) {
     throw new ModelError(
-      `${url.host} answered with something else than JSON (${messageOf(cause)}), as networks do that ask for a sign-in ` +
-        "first: open any page there, then try again.",
+      `${url.host} answered with something else than JSON, as networks do that ask for a sign-in first: ` +
+        "open any page there, then try again.",
       { cause },
     );
   }
   const parsed = v.safeParse(answerSchema, json);
   if (parsed.success) return parsed.output;
-  const place = v.getDotPath(parsed.issues[0]) ?? "the whole";
+  const place = cut(v.getDotPath(parsed.issues[0]) ?? "the whole");
   throw new ModelError(
     `${url.host} described the model in a form that this version of Hone does not know (${place}): download the files and ` +
       "choose them here.",
@@ -158,7 +167,7 @@ export function modelFromRepository(repository: HubRepository): ModelFiles {
   const byName = new Map(repository.files.map((file) => [file.name, file]));
   const find = (name: string) => {
     const file = byName.get(name);
-    if (file === undefined) throw new ModelError(`${place} has no ${name}.`, { absent: true });
+    if (file === undefined) throw new ModelError(`${cut(place, 120)} has no ${cut(name)}.`, { absent: true });
     return file;
   };
   return {

@@ -2,8 +2,9 @@
 
 import { readJson } from "./bytes.ts";
 import { ModelError } from "./error.ts";
+import { type ExpectedTensor, expectedTensors } from "./expected.ts";
 import type { ModelFiles } from "./files.ts";
-import { type ExpectedTensor, expectedTensors, explainNoConfig, explainNoTokenizer } from "./model.ts";
+import { explainNoConfig, explainNoTokenizer } from "./model.ts";
 import type { OpenOptions } from "./url.ts";
 import { findWeights, openOptional } from "./weights.ts";
 

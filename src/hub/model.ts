@@ -4,25 +4,18 @@
  */
 
 import type { ByteSource } from "../tensor/bytes.ts";
-import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 import { readAhead, readJson } from "./bytes.ts";
 import { chatTemplateOf, readChatTemplate } from "./chatTemplate.ts";
-import { decodeFloats, type FloatDType, isFloat } from "./elements.ts";
-import { listSome, ModelError, messageOf } from "./error.ts";
+import { decodeFloats } from "./elements.ts";
+import { listSome, ModelError } from "./error.ts";
+import { type ExpectedTensor, expectedTensors, type ModelTensor, matchTensors } from "./expected.ts";
 import { ggufMessage, type ModelFiles } from "./files.ts";
 import { createModelHash, hashPieceBytes } from "./hash.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import type { OpenOptions } from "./url.ts";
 import { openOptional, openWeights } from "./weights.ts";
-
-/** Where a tensor of a model lies, in a type that can be trained. */
-export type ModelTensor = TensorEntry & { readonly dtype: FloatDType };
-
-/** A tensor that the architecture needs, in the checkpoint's own name. */
-export interface ExpectedTensor {
-  readonly name: string;
-  readonly shape: Shape;
-}
 
 export interface OpenModel {
   readonly name: string;
@@ -107,7 +100,7 @@ export async function openModel(
   opened.push(...weights.files);
   for (const note of weights.notes) notes.add(note);
 
-  const tensors = new Map(wanted.map((tensor) => [tensor.name, checkTensor(tensor, weights.tensors, wanted, files)]));
+  const tensors = matchTensors(wanted, weights.tensors, files.place);
   const unused = [...weights.tensors.keys()].filter((name) => !tensors.has(name));
   if (unused.length > 0) notes.add(`Tensors of the files that this architecture does not use: ${listSome(unused)}.`);
 
@@ -161,52 +154,6 @@ export async function openModel(
   };
 }
 
-/** What the architecture asks for; its refusal becomes the room's error, with the file's name before it. */
-export function expectedTensors(
-  config: Readonly<Record<string, unknown>>,
-  expected: (config: Readonly<Record<string, unknown>>) => readonly ExpectedTensor[],
-): readonly ExpectedTensor[] {
-  try {
-    return expected(config);
-  } catch (cause) {
-    const message = messageOf(cause);
-    throw new ModelError(message.includes("config.json") ? message : `config.json: ${message}`, { cause });
-  }
-}
-
-/** The stored tensor that fits an expected one; throws `ModelError` where there is none, or of another shape or type. */
-function checkTensor(
-  { name, shape }: ExpectedTensor,
-  stored: ReadonlyMap<string, TensorEntry>,
-  wanted: readonly ExpectedTensor[],
-  files: ModelFiles,
-): ModelTensor {
-  const entry = stored.get(name);
-  if (entry === undefined) {
-    const lacking = wanted.filter((tensor) => !stored.has(tensor.name)).length;
-    throw new ModelError(
-      `${files.place} has no tensor "${name}" of shape [${shape.join(", ")}], which config.json ` +
-        `asks for; ${lacking} of ${wanted.length} tensors are missing, and the files hold ${listSome([...stored.keys()])}: ` +
-        "take config.json and all weights from the same model.",
-    );
-  }
-  const file = entry.source.name;
-  if (!sameShape(entry.shape, shape)) {
-    throw new ModelError(
-      `${file}: tensor "${name}" has shape [${entry.shape.join(", ")}], but config.json asks for ` +
-        `[${shape.join(", ")}]; take config.json and weights from the same model.`,
-    );
-  }
-  const { dtype } = entry;
-  if (!isFloat(dtype)) {
-    throw new ModelError(
-      `${file}: tensor "${name}" is stored as ${dtype}, but only F32, F16 and BF16 can be trained; ` +
-        "open the model as it was before it was quantised or converted.",
-    );
-  }
-  return { ...entry, dtype };
-}
-
 interface Piece {
   /** Offset within the tensor, in bytes. */
   readonly at: number;
@@ -234,10 +181,12 @@ function decodeInto(values: Float32Array<ArrayBuffer>, { dtype }: ModelTensor, {
 function nameFrom(config: Readonly<Record<string, unknown>>): string {
   const { _name_or_path: path, model_type: type } = config;
   const last = typeof path === "string" ? path.split(/[\\/]/).findLast((part) => part !== "") : undefined;
-  return last ?? (typeof type === "string" && type !== "" ? type : "model");
+  return cut(last ?? (typeof type === "string" && type !== "" ? type : "model"));
 }
 
-export function explainNoConfig({ place, listing }: ModelFiles): string {
+export function explainNoConfig(files: ModelFiles): string {
+  const { listing } = files;
+  const place = cut(files.place, 120);
   const names = listing ?? [];
   const gguf = names.find((name) => /\.gguf$/i.test(name));
   if (gguf !== undefined) return ggufMessage(gguf);
@@ -257,5 +206,5 @@ export function explainNoTokenizer({ place, listing }: ModelFiles): string {
       ? "add it from the place where the model came from."
       : `${other} alone is not read: load it with AutoTokenizer of transformers and save it with save_pretrained, ` +
         "which writes tokenizer.json.";
-  return `${place} has no tokenizer.json, without which text cannot become tokens; ${remedy}`;
+  return `${cut(place, 120)} has no tokenizer.json, without which text cannot become tokens; ${remedy}`;
 }

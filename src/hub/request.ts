@@ -1,5 +1,6 @@
 /** One request to an address at a time, tried again where that may help, and refused in words where it may not. */
 
+import { cut } from "../tensor/quote.ts";
 import { ModelError, messageOf } from "./error.ts";
 import { hubRefusal, huggingFaceHost } from "./hubErrors.ts";
 
@@ -104,7 +105,7 @@ function problemOf(url: URL, response: Response): Error | null {
   if (response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
     const target = response.headers.get("Location");
     return new ModelError(
-      `${address} redirects to ${target === null ? "another address" : show(new URL(target, url))}, and Hone contacts ` +
+      `${address} redirects to ${target === null || !URL.canParse(target, url) ? "another address" : show(new URL(target, url))}, and Hone contacts ` +
         "only the address that you gave: give the final one.",
     );
   }
@@ -139,6 +140,34 @@ function problemOf(url: URL, response: Response): Error | null {
   return null;
 }
 
+/** The pieces of a body as they come. Throws when the connection breaks or falls silent. */
+export async function* piecesOf(response: Response): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const reader = response.body?.getReader();
+  let silent = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  // Cancelling a reader ends the read that waits.
+  const listen = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      silent = true;
+      reader?.cancel().catch(() => undefined);
+    }, silence);
+  };
+  try {
+    while (reader !== undefined) {
+      listen();
+      const { done, value } = await reader.read();
+      if (silent) throw new Error("The connection fell silent.");
+      if (done) return;
+      clearTimeout(timer);
+      yield value;
+    }
+  } finally {
+    clearTimeout(timer);
+    await reader?.cancel().catch(() => undefined);
+  }
+}
+
 /**
  * Fills `room` from the answer's body and stops there; gives the number of bytes that came before it ended, broke or fell
  * silent.
@@ -149,27 +178,44 @@ export async function readInto(
   onReceived?: (bytes: number) => void,
 ): Promise<number> {
   let filled = 0;
-  const reader = response.body?.getReader();
-  // Cancelling a reader ends the read that waits.
-  const listen = () => setTimeout(() => void reader?.cancel().catch(() => undefined), silence);
-  let timer = listen();
+  if (room.length === 0) await response.body?.cancel();
+  else {
+    try {
+      for await (const piece of piecesOf(response)) {
+        const taken = piece.subarray(0, room.length - filled);
+        room.set(taken, filled);
+        filled += taken.length;
+        onReceived?.(taken.length);
+        if (filled === room.length) break;
+      }
+    } catch {
+      // A broken connection: what came so far is good, and the caller asks for the rest.
+    }
+  }
+  return filled;
+}
+
+/** A whole body of at most `limit` bytes. Throws `ModelError` when there are more, another error when it breaks off. */
+export async function readUpTo(response: Response, url: URL, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
   try {
-    while (reader !== undefined && filled < room.length) {
-      const { done, value } = await reader.read();
-      clearTimeout(timer);
-      if (done) break;
-      timer = listen();
-      const taken = value.subarray(0, room.length - filled);
-      room.set(taken, filled);
-      filled += taken.length;
-      onReceived?.(taken.length);
+    for await (const piece of piecesOf(response)) {
+      pieces.push(piece);
+      length += piece.length;
+      if (length > limit) break;
     }
   } catch {
-    // A broken connection: what came so far is good, and the caller asks for the rest.
+    throw new Error(cutOff(url, length, null));
   }
-  clearTimeout(timer);
-  await reader?.cancel().catch(() => undefined);
-  return filled;
+  if (length > limit) throw tooLong(url, limit);
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
+}
+
+export function tooLong(url: URL, limit: number): ModelError {
+  return new ModelError(
+    `${show(url)} sends more than the ${limit} bytes that such a file may have: check that it is the right address.`,
+  );
 }
 
 export function cutOff(url: URL, received: number, wanted: number | null): string {
@@ -177,12 +223,12 @@ export function cutOff(url: URL, received: number, wanted: number | null): strin
 }
 
 export function describeStatus(response: Response): string {
-  return `${response.status} ${response.statusText}`.trim();
+  return `${response.status} ${cut(response.statusText, 40)}`.trim();
 }
 
 /** An address without its query, which may hold a secret. */
 export function show(url: URL): string {
-  return `${url.origin}${url.pathname}`;
+  return cut(`${url.origin}${url.pathname}`, 120);
 }
 
 function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {

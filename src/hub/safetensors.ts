@@ -5,8 +5,10 @@
 
 import type { ByteSource } from "../tensor/bytes.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
+import { cut, quote } from "../tensor/quote.ts";
 import { describeForeign, isObject } from "./bytes.ts";
-import { ModelError, messageOf } from "./error.ts";
+import { ModelError } from "./error.ts";
+import { parseJson } from "./json.ts";
 
 /** Bits of one element of every type that the format knows. */
 const bitsPerElement = {
@@ -76,9 +78,9 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
   let previous: TensorEntry | null = null;
   for (const entry of entries) {
     if (entry.start !== end) {
-      const where = previous === null ? "the header" : `tensor "${previous.name}"`;
+      const where = previous === null ? "the header" : `tensor ${quote(previous.name)}`;
       throw new ModelError(
-        `${source.name}: tensor "${entry.name}" begins at byte ${entry.start}, but ${where} ends at byte ${end}, ` +
+        `${cut(source.name)}: tensor ${quote(entry.name)} begins at byte ${entry.start}, but ${where} ends at byte ${end}, ` +
           `so they ${entry.start < end ? "overlap" : "leave a gap"}; the file is damaged: download or export it again.`,
       );
     }
@@ -87,13 +89,13 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
   }
   if (end > source.byteLength) {
     throw new ModelError(
-      `${source.name} is cut off: its header asks for ${end} bytes, but it has ${source.byteLength}; ` +
+      `${cut(source.name)} is cut off: its header asks for ${end} bytes, but it has ${source.byteLength}; ` +
         "download or copy it again.",
     );
   }
   if (end < source.byteLength) {
     throw new ModelError(
-      `${source.name} has ${source.byteLength} bytes, but its header accounts for only ${end}; ` +
+      `${cut(source.name)} has ${source.byteLength} bytes, but its header accounts for only ${end}; ` +
         "the file is damaged: download or export it again.",
     );
   }
@@ -104,7 +106,7 @@ async function readHeader(
   source: ByteSource,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly json: Readonly<Record<string, unknown>>; readonly byteLength: number }> {
-  const { name } = source;
+  const name = cut(source.name);
   const first = await source.slice(0, Math.min(48, source.byteLength), signal);
   const padded = new Uint8Array(lengthBytes);
   padded.set(first.subarray(0, lengthBytes));
@@ -133,53 +135,46 @@ async function readHeader(
     );
   }
   const bytes = await source.slice(lengthBytes, lengthBytes + byteLength, signal);
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
-  } catch (cause) {
-    throw new ModelError(
-      `${name} has a header that is not valid JSON (${messageOf(cause)}); the file is damaged or no safetensors file: ` +
-        "download or export it again.",
-      { cause },
-    );
-  }
+  const json = parseJson(`${name}: its header`, bytes, "refuse");
   if (!isObject(json)) throw new ModelError(`${name} has a header that is not an object: download or export it again.`);
   return { json, byteLength };
 }
 
 function checkMetadata(file: string, value: unknown): Readonly<Record<string, string>> {
   if (!isObject(value) || Object.values(value).some((text) => typeof text !== "string")) {
-    throw new ModelError(`${file}: "__metadata__" must map names to texts; export the file again.`);
+    throw new ModelError(`${cut(file)}: "__metadata__" must map names to texts; export the file again.`);
   }
   return value as Readonly<Record<string, string>>;
 }
 
 function checkEntry(source: ByteSource, name: string, value: unknown, dataStart: number): TensorEntry {
+  const file = cut(source.name);
   const refuse = (problem: string) =>
-    new ModelError(`${source.name}: tensor "${name}" ${problem}; the file is damaged: download or export it again.`);
+    new ModelError(`${file}: tensor ${quote(name)} ${problem}; the file is damaged: download or export it again.`);
   if (!isObject(value)) throw refuse("is not described by an object");
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isStoredDType(dtype)) {
     throw new ModelError(
-      `${source.name}: tensor "${name}" has the unknown type ${JSON.stringify(dtype)}; ` +
+      `${file}: tensor ${quote(name)} has the unknown type ${quote(dtype)}; ` +
         "save the model again as F32, F16 or BF16.",
     );
   }
-  if (!isWholeNumbers(shape))
-    throw refuse(`has the shape ${JSON.stringify(shape)}, not a list of whole numbers from 0`);
+  if (!isWholeNumbers(shape)) throw refuse(`has the shape ${quote(shape)}, not a list of whole numbers from 0`);
   if (!isWholeNumbers(offsets) || offsets.length !== 2) {
-    throw refuse(`has the data_offsets ${JSON.stringify(offsets)}, not two whole numbers from 0`);
+    throw refuse(`has the data_offsets ${quote(offsets)}, not two whole numbers from 0`);
   }
   const [from, to] = offsets as readonly [number, number];
   const wanted = byteLengthOf(dtype, shape);
-  if (wanted === null)
-    throw refuse(`has the shape [${shape.join(", ")}], which as ${dtype} is no whole number of bytes`);
+  if (wanted === null) throw refuse(`has the shape ${showShape(shape)}, which as ${dtype} is no whole number of bytes`);
   if (to - from !== wanted) {
-    throw refuse(
-      `takes bytes ${from} to ${to}, ${to - from} of them, but ${dtype}[${shape.join(", ")}] needs ${wanted}`,
-    );
+    throw refuse(`takes bytes ${from} to ${to}, ${to - from} of them, but ${dtype}${showShape(shape)} needs ${wanted}`);
   }
   return { name, dtype, shape, source, start: dataStart + from, end: dataStart + to };
+}
+
+/** `[2, 3]`: the first sizes of a shape, for a message. */
+export function showShape(shape: Shape): string {
+  return `[${cut(shape.slice(0, 16).join(", "))}${shape.length > 16 ? ", …" : ""}]`;
 }
 
 function isStoredDType(value: unknown): value is StoredDType {

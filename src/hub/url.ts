@@ -5,9 +5,11 @@
  */
 
 import { type ByteSource, bytesFromMemory, requireRange } from "../tensor/bytes.ts";
+import { cut } from "../tensor/quote.ts";
 import { bytesFromBlob } from "./bytes.ts";
 import { ModelError } from "./error.ts";
-import { cutOff, describeStatus, persist, readInto, request, show } from "./request.ts";
+import { byteLimitOf } from "./json.ts";
+import { cutOff, describeStatus, persist, piecesOf, readInto, request, show, tooLong } from "./request.ts";
 
 export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
@@ -42,7 +44,7 @@ export async function bytesFromUrl(url: URL, name: string, options: OpenOptions 
       return { ...bytesFromMemory(name, new Uint8Array(0)), stamp };
     }
     if (response.status === 200) {
-      const whole = bytesFromBlob(name, await readAll(response, url, options));
+      const whole = bytesFromBlob(name, await readAll(response, url, byteLimitOf(name), options));
       if (whole.byteLength > probeBytes) {
         onNote?.(`${url.host} cannot send parts of a file, so ${name} was downloaded whole and is held in memory.`);
       }
@@ -137,8 +139,7 @@ function stampOf(response: Response): string | null {
 }
 
 function declaredLength(response: Response): number | null {
-  const length = Number(response.headers.get("Content-Length") ?? Number.NaN);
-  return Number.isSafeInteger(length) ? length : null;
+  return lengthIn(response.headers.get("Content-Length"));
 }
 
 async function lengthByHead(url: URL, signal: AbortSignal | undefined): Promise<number> {
@@ -150,14 +151,21 @@ async function lengthByHead(url: URL, signal: AbortSignal | undefined): Promise<
   );
 }
 
-/** `Content-Range: bytes 0-99/1234`; null when it is absent, hidden or without a total. */
+/** A number of bytes as a header writes it; null for anything else. */
+function lengthIn(text: string | null | undefined): number | null {
+  const length = /^\d+$/.test(text ?? "") ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(length) ? length : null;
+}
+
+/** `Content-Range: bytes 0-99/1234`; null when it is absent, hidden, without a total, or beyond exact numbers. */
 function contentRange(response: Response): { readonly start: number; readonly total: number } | null {
   const parts = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("Content-Range") ?? "");
-  return parts === null ? null : { start: Number(parts[1]), total: Number(parts[2]) };
+  const [start, total] = [lengthIn(parts?.[1]), lengthIn(parts?.[2])];
+  return start === null || total === null ? null : { start, total };
 }
 
 function unaskedRange(url: URL, response: Response, from: number): ModelError {
-  const sent = response.headers.get("Content-Range") ?? describeStatus(response);
+  const sent = cut(response.headers.get("Content-Range") ?? describeStatus(response));
   return new ModelError(
     `${show(url)} was asked for bytes from ${from} on but sent "${sent}"; ` +
       "the file has changed on the server or the server is at fault: open the model again.",
@@ -169,22 +177,29 @@ function noteRedirect(url: URL, response: Response, onNote: OpenOptions["onNote"
   if (host !== url.host) onNote?.(`${url.host} sends the weights from its storage host ${host}.`);
 }
 
-/** The whole body as a blob, which a browser may keep outside of its heap. */
-async function readAll(response: Response, url: URL, { onProgress, onReceived }: OpenOptions): Promise<Blob> {
+/** The whole body as a blob, which a browser may keep outside of its heap; `limit` in bytes, null for none. */
+async function readAll(
+  response: Response,
+  url: URL,
+  limit: number | null,
+  { onProgress, onReceived }: OpenOptions,
+): Promise<Blob> {
   const total = declaredLength(response);
   const parts: BlobPart[] = [];
   let done = 0;
-  const reader = response.body?.getReader();
-  while (reader !== undefined) {
-    const piece = await reader.read().catch((): never => {
+  const pieces = piecesOf(response);
+  for (;;) {
+    const piece = await pieces.next().catch((): never => {
       throw new Error(cutOff(url, done, total));
     });
-    if (piece.done) break;
+    if (piece.done) return new Blob(parts);
     parts.push(piece.value);
     done += piece.value.length;
     onReceived?.(piece.value.length);
     // With a Content-Encoding the declared length is that of the packed bytes.
     onProgress?.(done, total !== null && done > total ? null : total);
+    if (limit === null || done <= limit) continue;
+    await pieces.return(undefined);
+    throw tooLong(url, limit);
   }
-  return new Blob(parts);
 }

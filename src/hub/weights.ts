@@ -1,6 +1,7 @@
 /** Finds the weights of a model, in one safetensors file or in shards with their index, and checks all headers. */
 
 import type { ByteSource } from "../tensor/bytes.ts";
+import { cut, quote } from "../tensor/quote.ts";
 import { isObject, readJson } from "./bytes.ts";
 import { listSome, ModelError } from "./error.ts";
 import { ggufMessage, type ModelFiles } from "./files.ts";
@@ -75,7 +76,7 @@ function chooseSingle({ listing }: ModelFiles): { readonly name: string; readonl
   if (only === undefined || others.length > 0 || only === singleName || listing?.includes(indexName)) {
     return { name: singleName, note: null };
   }
-  return { name: only, note: `There is no ${singleName}, so the weights are read from ${only}.` };
+  return { name: only, note: `There is no ${singleName}, so the weights are read from ${cut(only)}.` };
 }
 
 const isAdapter = (name: string) => /^adapter_/.test(name);
@@ -94,7 +95,7 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
   }
   if (missing.length > 0) {
     throw new ModelError(
-      `${files.place} lacks ${missing.length} of the ${shardNames.length} files that ${indexName} names ` +
+      `${placeOf(files)} lacks ${missing.length} of the ${shardNames.length} files that ${indexName} names ` +
         `(${listSome(missing)}): add them.`,
     );
   }
@@ -105,7 +106,7 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
       const twin = tensors.get(name);
       if (twin !== undefined) {
         throw new ModelError(
-          `Tensor "${name}" is both in ${twin.source.name} and in ${shard.name}; ` +
+          `Tensor ${quote(name)} is both in ${cut(twin.source.name)} and in ${cut(shard.name)}; ` +
             "the files belong to different models or exports: take all of them from one.",
         );
       }
@@ -117,7 +118,7 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
     const actual = tensors.get(name)?.source.name;
     if (actual === file) continue;
     throw new ModelError(
-      `${indexName} places tensor "${name}" in ${file}, but ${actual === undefined ? "no file has it" : `it is in ${actual}`}; ` +
+      `${indexName} places tensor ${quote(name)} in ${cut(file)}, but ${actual === undefined ? "no file has it" : `it is in ${cut(actual)}`}; ` +
         "take index and weights from the same model.",
     );
   }
@@ -135,31 +136,42 @@ function checkWeightMap(index: Readonly<Record<string, unknown>>): ReadonlyMap<s
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== "string" || !/^[\w-][\w .()+-]*\.safetensors$/.test(file)) {
       throw new ModelError(
-        `${indexName} places tensor "${name}" in ${JSON.stringify(file)}, which is no name of a safetensors file ` +
+        `${indexName} places tensor ${quote(name)} in ${quote(file)}, which is no name of a safetensors file ` +
           "in the same folder: download the index again.",
       );
     }
     placed.set(name, file);
   }
-  return placed;
+  const shards = new Set(placed.values()).size;
+  if (shards <= mostShards) return placed;
+  throw new ModelError(
+    `${indexName} names ${shards} files, and a model has at most ${mostShards}: check that it is the model's own index.`,
+  );
 }
 
+/** Each is a request. The largest published models have some 800. */
+const mostShards = 2048;
+
+/** The place in a message: an address may be long. */
+const placeOf = ({ place }: ModelFiles) => cut(place, 120);
+
 const pickleMessage = (file: string) =>
-  `has its weights only as ${file}, a PyTorch pickle, which can run code and is not read here: ` +
+  `has its weights only as ${cut(file)}, a PyTorch pickle, which can run code and is not read here: ` +
   "load it in transformers and save it with save_pretrained(…, safe_serialization=True).";
 
-function explainNoWeights({ place }: ModelFiles, listing: readonly string[]): ModelError {
+function explainNoWeights(files: ModelFiles, listing: readonly string[]): ModelError {
+  const place = placeOf(files);
   const gguf = listing.find((name) => /\.gguf$/i.test(name));
   if (gguf !== undefined) return new ModelError(ggufMessage(gguf));
   const pickle = listing.find((name) => /\.(bin|pt|pth|ckpt)(\.index\.json)?$/i.test(name));
   const shard = listing.find(isShard);
   if (shard !== undefined) {
-    return new ModelError(`${place} has the shard ${shard} but no ${indexName}, which lists all shards: add it.`);
+    return new ModelError(`${place} has the shard ${cut(shard)} but no ${indexName}, which lists all shards: add it.`);
   }
   const safetensors = listing.filter((name) => name.endsWith(".safetensors"));
   const adapter = safetensors.find(isAdapter);
   if (adapter !== undefined && safetensors.length === 1) {
-    return new ModelError(`${place} has ${adapter}, an adapter without its base model: open the base model.`);
+    return new ModelError(`${place} has ${cut(adapter)}, an adapter without its base model: open the base model.`);
   }
   if (safetensors.length > 1) {
     return new ModelError(
@@ -180,16 +192,16 @@ async function explainRemote(files: ModelFiles, single: ModelError, options: Ope
     options.signal?.addEventListener("abort", onAbort, { once: true });
     try {
       const found = await openOptional(files, name, { signal: stop.signal, onProgress: () => stop.abort() });
-      if (!(found instanceof ModelError)) return new ModelError(`${files.place} ${pickleMessage(name)}`);
+      if (!(found instanceof ModelError)) return new ModelError(`${placeOf(files)} ${pickleMessage(name)}`);
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (stop.signal.aborted) return new ModelError(`${files.place} ${pickleMessage(name)}`);
+      if (stop.signal.aborted) return new ModelError(`${placeOf(files)} ${pickleMessage(name)}`);
       throw error;
     } finally {
       options.signal?.removeEventListener("abort", onAbort);
     }
   }
-  return new ModelError(`${files.place} has neither ${singleName} nor ${indexName} (${single.message})`, {
+  return new ModelError(`${placeOf(files)} has neither ${singleName} nor ${indexName}: check the address.`, {
     cause: single,
   });
 }

@@ -1,14 +1,78 @@
 /** Reads a `config.json`: checks fields, and refuses by name what would change the mathematics and is not read. */
 
 import * as v from "valibot";
+import { cut, quote } from "../tensor/quote.ts";
 
 /** A model that Hone cannot build. The message names the field, its value and a way out. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-export const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-export const positive = v.pipe(v.number(), v.gtValue(0));
+/** The most tokens that a model and its tokenizer may have. */
+export const mostTokens = 2 ** 20;
+
+/** The whole numbers from 1 to `most`. */
+const upTo = (most: number) =>
+  v.custom<number>(
+    (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most,
+    `a whole number from 1 to ${most}`,
+  );
+
+const between = (least: number, most: number) =>
+  v.custom<number>(
+    (value) => typeof value === "number" && value >= least && value <= most,
+    `a number from ${least} to ${most}`,
+  );
+
+/**
+ * What a size of a model may be, for every family. A size sets loops and allocations, so each has a bound: what the largest
+ * published models have, and room for some times that.
+ */
+export const sizes = {
+  /** Llama 3.1 405B has 126; models stacked of others have up to 200. */
+  layers: upTo(512),
+  /** Numbers in a token's hidden state. Llama 3.1 405B has 16,384. */
+  width: upTo(65_536),
+  /** Width inside of an MLP. Nemotron 4 340B has 73,728. */
+  inner: upTo(262_144),
+  /** Llama 3.1 405B has 128. */
+  heads: upTo(1024),
+  /** Numbers in a head. Gemma 3n and 4 have up to 512. */
+  headSize: upTo(2048),
+  /** Tokens. XLM-V has 901,629. */
+  vocabulary: upTo(mostTokens),
+  /** Tokens of a sequence, or of a window. Llama 4 Scout has 10,485,760. */
+  context: upTo(2 ** 24),
+} as const;
+
+/** What a number in a model's formulas may be: published values, and room on both sides. */
+export const numbers = {
+  /** Added to a variance: published models have 1e-12 to 1e-3. */
+  epsilon: between(1e-16, 0.1),
+  /** Base of the rotary embedding: published models have 100 to 4.6e10. */
+  ropeBase: between(1, 1e12),
+  /** By which a context was stretched: published models have 2 to 128. */
+  ropeFactor: between(1, 4096),
+  /** Turns within the old context, between which frequencies are interpolated: published models have 1 to 32. */
+  ropeTurns: between(1e-3, 4096),
+} as const;
+
+/** What a valibot issue says in plain words: the field's path, empty for the whole, and the sentence's rest. */
+export function explain(issue: v.BaseIssue<unknown>): { readonly field: string; readonly problem: string } {
+  const path = issue.path?.map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("") ?? "";
+  const field = cut(path.replace(/^\./, ""));
+  if (issue.input === undefined && field !== "") return { field, problem: "is missing" };
+  const wanted = issue.type === "custom" ? issue.message : (plain[issue.expected ?? ""] ?? issue.expected);
+  return { field, problem: `must be ${wanted}, not ${quote(issue.input)}` };
+}
+
+const plain: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  boolean: "true or false",
+  Object: "an object",
+  Array: "a list",
+};
 
 /** `what` names the object in errors, such as `config.json`. Throws a ConfigError that names field and value. */
 export function parse<Schema extends v.GenericSchema>(
@@ -16,13 +80,10 @@ export function parse<Schema extends v.GenericSchema>(
   json: unknown,
   what = "config.json",
 ): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, json);
+  const result = v.safeParse(schema, json, { abortEarly: true });
   if (result.success) return result.output;
-  const [issue] = result.issues;
-  const field = v.getDotPath(issue) ?? "the whole";
-  throw new ConfigError(
-    `${what}: ${field} must be ${issue.expected}, not ${issue.received}. Take the file from the model's own folder.`,
-  );
+  const { field, problem } = explain(result.issues[0]);
+  throw new ConfigError(`${what}: ${field || "the whole"} ${problem}. Take the file from the model's own folder.`);
 }
 
 /** Fields that change nothing in the mathematics of a forward pass, or only name what the weights show. */
@@ -110,7 +171,7 @@ export function refuseUnread(
     if (!Object.hasOwn(changing, field) && (unknown === "pass" || harmless.has(field) || field.startsWith("_")))
       continue;
     throw new ConfigError(
-      `${what}: ${field} is ${JSON.stringify(value)}, and Hone does not read this field for this architecture: the model ` +
+      `${what}: ${cut(field)} is ${quote(value)}, and Hone does not read this field for this architecture: the model ` +
         "would compute something else. Choose a model without it.",
     );
   }

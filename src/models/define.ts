@@ -1,6 +1,7 @@
 /** Chooses the architecture that a `config.json` names. */
 
 import * as v from "valibot";
+import { cut } from "../tensor/quote.ts";
 import type { Family, ModelDefinition } from "./architecture.ts";
 import { ConfigError, parse } from "./config.ts";
 import { llama } from "./llama.ts";
@@ -19,7 +20,7 @@ export function defineModel(json: unknown, families: readonly Family[] = known):
   const family = families.find(({ name, modelType }) => name === named || modelType === named);
   if (family) return family.define(json);
   throw new ConfigError(
-    `config.json: the architecture ${named} is not supported; Hone trains ${families.map(({ name }) => name).join(", ")}. ` +
+    `config.json: the architecture ${cut(named)} is not supported; Hone trains ${families.map(({ name }) => name).join(", ")}. ` +
       "Choose a Llama-family model such as SmolLM2 or TinyLlama.",
   );
 }

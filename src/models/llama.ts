@@ -5,8 +5,9 @@ import { gatedMlp, linear, rmsNorm } from "../nn/layers.ts";
 import { type Llama3Scaling, ropeFrequencies } from "../nn/rope.ts";
 import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
+import { quote } from "../tensor/quote.ts";
 import { type Architecture, familyOf, type Select } from "./architecture.ts";
-import { ConfigError, count, parse, positive, refuseUnread } from "./config.ts";
+import { ConfigError, numbers, parse, refuseUnread, sizes } from "./config.ts";
 import { sameInFile } from "./fileTensor.ts";
 
 /** The fields that the graphs need, under their names in `config.json`. */
@@ -28,26 +29,26 @@ export interface LlamaConfig {
 }
 
 const llama3Schema = v.object({
-  factor: positive,
-  low_freq_factor: positive,
-  high_freq_factor: positive,
-  original_max_position_embeddings: count,
+  factor: numbers.ropeFactor,
+  low_freq_factor: numbers.ropeTurns,
+  high_freq_factor: numbers.ropeTurns,
+  original_max_position_embeddings: sizes.context,
 });
 
 const configSchema = v.object({
-  vocab_size: count,
-  hidden_size: count,
-  intermediate_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  num_key_value_heads: v.optional(v.nullable(count)),
-  head_dim: v.optional(v.nullable(count)),
-  max_position_embeddings: v.optional(count, 2048),
-  rms_norm_eps: v.optional(positive, 1e-6),
-  rope_theta: v.optional(positive, 10000),
+  vocab_size: sizes.vocabulary,
+  hidden_size: sizes.width,
+  intermediate_size: sizes.inner,
+  num_hidden_layers: sizes.layers,
+  num_attention_heads: sizes.heads,
+  num_key_value_heads: v.optional(v.nullable(sizes.heads)),
+  head_dim: v.optional(v.nullable(sizes.headSize)),
+  max_position_embeddings: v.optional(sizes.context, 2048),
+  rms_norm_eps: v.optional(numbers.epsilon, 1e-6),
+  rope_theta: v.optional(numbers.ropeBase, 10000),
   rope_scaling: v.optional(v.nullable(v.looseObject({})), null),
   /** Where newer files keep both of the above. */
-  rope_parameters: v.optional(v.nullable(v.looseObject({ rope_theta: v.optional(positive) })), null),
+  rope_parameters: v.optional(v.nullable(v.looseObject({ rope_theta: v.optional(numbers.ropeBase) })), null),
   tie_word_embeddings: v.optional(v.boolean(), false),
   attention_bias: v.optional(v.boolean(), false),
   mlp_bias: v.optional(v.boolean(), false),
@@ -60,7 +61,7 @@ const readScaling = (json: Readonly<Record<string, unknown>> | null): Llama3Scal
   if (type === "default") return null;
   if (type !== "llama3") {
     throw new ConfigError(
-      `config.json: rope_scaling of type "${type}" is not supported; Hone knows "llama3" and none.`,
+      `config.json: rope_scaling of type ${quote(type)} is not supported; Hone knows "llama3" and "default". Choose another model.`,
     );
   }
   const scaling = parse(llama3Schema, json, "config.json: rope_scaling");
@@ -77,7 +78,9 @@ export function readConfig(json: unknown): LlamaConfig {
   refuseUnread(parse(v.record(v.string(), v.unknown()), json), Object.keys(configSchema.entries), "pass");
   const config = parse(configSchema, json);
   if (config.hidden_act !== "silu") {
-    throw new ConfigError(`config.json: hidden_act "${config.hidden_act}" is not supported; Llama models use "silu".`);
+    throw new ConfigError(
+      `config.json: hidden_act ${quote(config.hidden_act)} is not supported; Llama models use "silu".`,
+    );
   }
   const heads = config.num_attention_heads;
   const keyHeads = config.num_key_value_heads ?? heads;

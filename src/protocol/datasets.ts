@@ -1,9 +1,11 @@
 /** What may be asked of the data worker, by the page and by the engine, and what it tells. Plain data both ways. */
 
+import type { ExportedTemplate, TrainedTemplate, WrittenTemplate } from "../export/template.ts";
 import type { ExamQuestion } from "../generation/examine.ts";
+import type { Prompt } from "../generation/prompt.ts";
 import type { DataReport } from "../quality/report.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
-import type { Role, RowProblem } from "../records/example.ts";
+import type { Message, Role, RowProblem } from "../records/example.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
 import type { SourceSummary } from "../records/source.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
@@ -148,10 +150,25 @@ export type TemplateTrial =
       readonly place: { readonly line: number; readonly column: number } | null;
     };
 
-/** Every method returns a promise; `signal` cancels it with an AbortError. */
+/** Name of the error for a model that `addModel` has not brought: a worker that was ended takes its models with it. */
+export const unknownModel = "UnknownModel";
+
+export type Conversation = readonly Pick<Message, "role" | "content">[];
+
+/** A model, and how conversations are rendered for it. */
+export interface PromptSettings {
+  readonly modelHash: string;
+  readonly template: TemplateChoice;
+  readonly systemPrompt: string | null;
+}
+
+/**
+ * Every method returns a promise; `signal` cancels it with an AbortError. Templates and tokenizers run here and nowhere else,
+ * because a stranger's pattern may never end. A method that needs a model rejects with `unknownModel` before `addModel`.
+ */
 export interface DataApi {
-  /** Tells the worker a model, which it remembers, and gives the template that suits it. */
-  tellModel(model: TokenizerFiles): Promise<{ readonly template: TemplateChoice }>;
+  /** Brings a model, and gives the template that suits it. Rejects for a tokenizer that is not supported. */
+  addModel(model: TokenizerFiles, signal?: AbortSignal): Promise<{ readonly template: TemplateChoice }>;
   /** Reads files and keeps their rows in this browser. */
   open(files: readonly File[], signal?: AbortSignal): Promise<OpenedFiles>;
   /** Reads rows from pasted text. */
@@ -168,12 +185,28 @@ export interface DataApi {
   /** The tokens of every usable row, and the report on them. For the engine. */
   prepare(spec: DataSpec, signal?: AbortSignal): Promise<PreparedData>;
   /** Tries a template on a short conversation. */
-  tryTemplate(modelHash: string, settings: DataSettings): Promise<TemplateTrial>;
+  tryTemplate(modelHash: string, settings: DataSettings, signal?: AbortSignal): Promise<TemplateTrial>;
   /** Questions and answers of the first usable chat rows among these, for samples. For the engine. */
   questions(
     spec: DataSpec,
     rows: readonly { readonly source: number; readonly row: number }[],
+    signal?: AbortSignal,
   ): Promise<readonly { readonly prompt: string; readonly reference: string }[]>;
+  /** The tokens of conversations up to the header of the next answer. For the engine. */
+  prompts(settings: PromptSettings, conversations: readonly Conversation[], signal?: AbortSignal): Promise<Prompt[]>;
+  /** Tokens of texts by themselves, without BOS or EOS: how long answers are. For the engine. */
+  countTokens(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<number[]>;
+  /** Token ids of texts as plain text is trained on. For the engine. */
+  encodeTexts(modelHash: string, texts: readonly string[], signal?: AbortSignal): Promise<Int32Array[]>;
+  /** See `expressTemplate`. For exports. */
+  expressTemplate(modelHash: string, trained: TrainedTemplate, signal?: AbortSignal): Promise<ExportedTemplate>;
+  /** See `requireSameTemplate`. For exports. */
+  requireSameTemplate(
+    modelHash: string,
+    trained: TrainedTemplate,
+    written: WrittenTemplate,
+    signal?: AbortSignal,
+  ): Promise<void>;
 }
 
 export type DataEvent = {

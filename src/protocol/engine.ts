@@ -339,10 +339,13 @@ export interface EngineApi {
    * Refused while a run trains; a run that starts meanwhile ends it with an AbortError.
    */
   budget(request: RunRequest, signal?: AbortSignal): Promise<Budget>;
-  /** Trains; resolves when the run has finished, paused, been cancelled or failed (see the record's status). */
-  startRun(request: RunRequest): Promise<RunRecord>;
-  /** Goes on from the last whole checkpoint. */
-  resumeRun(runId: string): Promise<RunRecord>;
+  /**
+   * Trains; resolves when the run has finished, paused, been cancelled or failed (see the record's status). `signal` cancels
+   * it: before the first step, while rows are prepared, with an AbortError and without a record.
+   */
+  startRun(request: RunRequest, signal?: AbortSignal): Promise<RunRecord>;
+  /** Continues from the last whole checkpoint; `signal` as for `startRun`. */
+  resumeRun(runId: string, signal?: AbortSignal): Promise<RunRecord>;
   /** Has the run that trains save a checkpoint after the current step, and go on. Refused when none trains. */
   saveCheckpointNow(): Promise<void>;
   /** Stops after the current step, with a checkpoint. */

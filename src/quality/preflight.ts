@@ -2,6 +2,7 @@
 
 import type { Truncated } from "../batching/truncate.ts";
 import type { Example } from "../records/example.ts";
+import { shortened } from "../records/read/row.ts";
 import type { Template } from "../templates/template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { counted } from "./findings.ts";
@@ -112,7 +113,7 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
         if (next === ids.length && endIsCut) cut++;
         else if (next < ids.length && mask[next] === 1 && inside) continue;
         else {
-          const what = `${ids[i]} (${JSON.stringify(textOf(i))})`;
+          const what = `${ids[i]} (${JSON.stringify(shortened(textOf(i), 40))})`;
           fail("stop", `a response ends in token ${what} and not in a stop token (${stopName()})`);
         }
       }

@@ -99,6 +99,9 @@ export function shingles(texts: Iterable<string>): Int32Array {
   return hashes.subarray(0, Math.max(1, count - 2));
 }
 
+/** Rounds after which a set of at least a thousand elements has filled every place. */
+const roundsOverAll = 8;
+
 const seeds = Int32Array.from({ length: 2 * sketchWidth }, (_, round) => mix(Math.imul(round + 1, 0x9e3779b1)));
 const least = new Uint32Array(sketchWidth);
 const filledIn = new Int32Array(sketchWidth);
@@ -116,13 +119,16 @@ export function fillSketch(sketch: Uint8Array, elements: ArrayLike<number>): boo
   if (elements.length === 0) return false;
   filledIn.fill(-1);
   let empty = sketchWidth;
+  let left = elements;
   for (let round = 0; empty > 0; round++) {
+    // A text that says the same over and over has few different elements, and would take 256 rounds over all of them.
+    if (round === roundsOverAll && left.length > sketchWidth) left = Int32Array.from(new Set(Array.from(elements)));
     // From round 128 on, one place after the other is filled, so that small sets come to an end.
     const only = round < sketchWidth ? -1 : round - sketchWidth;
     if (only >= 0 && filledIn[only] !== -1) continue;
     const seed = seeds[round] ?? 0;
-    for (let i = 0; i < elements.length; i++) {
-      const hash = mix((elements[i] ?? 0) ^ seed);
+    for (let i = 0; i < left.length; i++) {
+      const hash = mix((left[i] ?? 0) ^ seed);
       const place = only < 0 ? hash & (sketchWidth - 1) : only;
       const value = hash >>> 7;
       const filled = filledIn[place];

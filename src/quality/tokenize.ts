@@ -23,6 +23,8 @@ export interface TokenizeParts {
   readonly tokenizer: Tokenizer;
   readonly template: Template;
   readonly settings: Pick<DataSettings, "systemPrompt" | "mask" | "maxLength" | "truncation">;
+  /** Called about four times a second while a template writes a long conversation; it must not throw. */
+  readonly pulse?: () => void;
 }
 
 /** What one example becomes. */
@@ -44,7 +46,7 @@ export interface Tokenized {
  */
 export function tokenizeExample(
   example: Exclude<Example, { kind: "preference" }>,
-  { tokenizer, template, settings }: TokenizeParts,
+  { tokenizer, template, settings, pulse }: TokenizeParts,
 ): Tokenized | { readonly problem: string } {
   const { maxLength, mask, systemPrompt, truncation } = settings;
   try {
@@ -60,7 +62,7 @@ export function tokenizeExample(
     const { messages, tools } = example;
     const { segments: plain, proof } = template.render(
       { messages, ...(tools !== undefined && { tools }) },
-      { system: systemPrompt },
+      { system: systemPrompt, ...(pulse && { pulse }) },
     );
     const segments = weigh(plain, messages, mask);
     const encoding = tokenizer.encode(segments);

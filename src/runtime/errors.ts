@@ -27,9 +27,7 @@ export class DeviceLostError extends RuntimeError {
 
   constructor(lost: DeviceLost) {
     const why = lost.message ? `${lost.reason}: ${lost.message}` : lost.reason;
-    super(
-      `The GPU device was lost (${why.replace(/\.$/, "")}); start the engine again and go on from the last checkpoint.`,
-    );
+    super(`The GPU was lost (${why.replace(/\.$/, "")}). Try again: another device is opened then.`);
   }
 }
 

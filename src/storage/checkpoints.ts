@@ -1,21 +1,13 @@
 /** Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last whole one. */
 
 import * as v from "valibot";
-import type { Curves } from "../run/curves.ts";
+import { quoted } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
-import type { RunResults } from "../run/results.ts";
-import { byteSizeOf, describeType } from "../tensor/dtype.ts";
-import {
-  type Bytes,
-  ChunkDamagedError,
-  type ChunkStore,
-  type ChunkWriter,
-  chunkBytes,
-  type StoredBytes,
-} from "./chunks.ts";
+import { type Bytes, ChunkDamagedError, type ChunkStore, chunkBytes, type StoredBytes } from "./chunks.ts";
+import { commit } from "./commit.ts";
 import type { CurveStore, CurveWriter } from "./curves.ts";
-import { CheckpointDamagedError, errorText, StorageError } from "./errors.ts";
-import { type KeyValue, writeFor } from "./keyValue.ts";
+import { CheckpointDamagedError, errorText, StorageClearedError, StorageError } from "./errors.ts";
+import type { KeyValue } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
 import {
   type CheckpointManifest,
@@ -30,12 +22,7 @@ import {
 } from "./records.ts";
 import type { ResultStore } from "./results.ts";
 import type { Runs } from "./runs.ts";
-
-/** A tensor to be saved. It is read when its turn comes, so that a model need not lie in memory whole. */
-export interface TensorSource extends Pick<CheckpointTensor, "name" | "dtype" | "shape"> {
-  /** The elements in row-major order. */
-  read(): ArrayBufferView | Promise<ArrayBufferView>;
-}
+import { adoptRun, bytesOf, encodeState, type RunToAdopt, type TensorSource, writeChunks } from "./writeCheckpoint.ts";
 
 export interface CheckpointContents {
   /** The run as it is at this step; `record.step` is the checkpoint's. Saved in the same transaction. */
@@ -79,8 +66,8 @@ export interface Checkpoints {
    */
   open(runId: string, step: number): Promise<CheckpointView | null>;
   /**
-   * Takes in a run that another browser kept, with its curves, checkpoints and results: all of it counts at once, or nothing does.
-   * What was kept under its id goes. Throws as `save` does.
+   * Takes in a run that another browser saved, with its curves, checkpoints, results and rows: all of it counts at once, or nothing
+   * does. Throws as `save` does, and where a run has its id.
    */
   adopt(run: RunToAdopt, signal?: AbortSignal): Promise<void>;
   /** Bytes that the checkpoints of each run take, by its id; what two checkpoints of a run share counts once. */
@@ -96,70 +83,14 @@ export interface CheckpointView {
   readonly tensors: readonly (Pick<CheckpointTensor, "name" | "dtype" | "shape"> & Bytes)[];
 }
 
-export interface CheckpointToAdopt extends Pick<CheckpointContents, "state" | "tensors"> {
-  readonly step: number;
-  readonly savedAt: string;
-}
-
-export interface RunToAdopt {
-  readonly record: RunRecord;
-  readonly curves: Curves;
-  /** The state of each holds the curves up to it. */
-  readonly checkpoints: readonly CheckpointToAdopt[];
-  readonly results: RunResults;
-}
-
-/** The state as JSON text. Throws `StorageError` for what JSON would change silently. */
-function encodeState(what: string, state: object): Uint8Array {
-  const text = JSON.stringify(state, (name, value: unknown) => {
-    const lost = typeof value === "number" ? !Number.isFinite(value) : ArrayBuffer.isView(value);
-    if (!lost) return value;
-    throw new StorageError(
-      `${what} could not be saved: "${name}" of its state is ${typeof value === "number" ? value : "a typed array"}, ` +
-        "which JSON cannot hold. Give finite numbers and plain arrays.",
-    );
-  });
-  return new TextEncoder().encode(text);
-}
-
-interface Encoded extends Pick<CheckpointContents, "tensors"> {
-  readonly state: Uint8Array;
-}
-
-const bytesOf = ({ state, tensors }: Encoded) =>
-  tensors.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), state.byteLength);
-
-/** Hands everything to the writer, which may still hold some of it. Throws for a tensor of another size than its type says. */
-async function writeChunks(
-  writer: ChunkWriter,
-  what: string,
-  { state, tensors }: Encoded,
-): Promise<Pick<CheckpointManifest, "state" | "tensors">> {
-  const saved: CheckpointTensor[] = [];
-  for (const { name, dtype, shape, read } of tensors) {
-    const view = await read();
-    const expected = byteSizeOf(dtype, shape);
-    if (view.byteLength !== expected) {
-      throw new StorageError(
-        `${what} could not be saved: tensor ${name} has ${view.byteLength} bytes, but ${describeType(dtype, shape)} ` +
-          `takes ${expected}.`,
-      );
-    }
-    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-    saved.push({ name, dtype, shape, ...(await writer.add(inMemory(bytes))) });
-  }
-  return { state: await writer.add(inMemory(state)), tensors: saved };
-}
-
 /** Length of each chunk by its key. */
 function chunkLengths({ byteLength, chunks }: StoredBytes): [string, number][] {
   return chunks.map((key, index) => [key, Math.min(chunkBytes, byteLength - index * chunkBytes)]);
 }
 
-const inMemory = (bytes: Uint8Array) => ({
-  byteLength: bytes.byteLength,
-  slice: async (start: number, end: number) => bytes.slice(start, end),
-});
+const clearedBefore = (what: string) =>
+  `The browser has cleared this page's storage in the meantime, so what was saved before is gone, all or in part. ${what} is ` +
+  "saved. Look under Runs, Model and Data for what is there.";
 
 export interface CheckpointParts {
   readonly records: KeyValue;
@@ -167,10 +98,16 @@ export interface CheckpointParts {
   readonly collector: Collector;
   readonly runs: Pick<Runs, "get" | "curveWrite">;
   readonly curves: CurveStore;
-  readonly results: Pick<ResultStore, "keys" | "writes">;
+  readonly results: Pick<ResultStore, "writes">;
+  /** Whether everything is gone that was there when it was last looked for. */
+  readonly wasCleared: () => Promise<boolean>;
+  /** Gets a sentence where a save found out that it was. */
+  readonly problems: string[];
 }
 
-export function createCheckpoints({ records, chunks, collector, runs, curves, results }: CheckpointParts): Checkpoints {
+export function createCheckpoints(parts: CheckpointParts): Checkpoints {
+  const { records, chunks, collector, runs, curves, results, wasCleared, problems } = parts;
+
   async function steps(runId: string): Promise<number[]> {
     const keys = await records.keys(keyPrefix("checkpoint", runId));
     return keys.map((key) => Number(lastPart(key))).sort((a, b) => b - a);
@@ -216,44 +153,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves, re
       return Promise.all(listed);
     },
 
-    adopt: ({ record, curves: seen, checkpoints, results: shown }, signal) =>
-      collector.guarded(async () => {
-        const what = `The run "${record.name}"`;
-        const encoded = checkpoints.map((checkpoint) => ({
-          ...checkpoint,
-          state: encodeState(what, checkpoint.state),
-        }));
-        const writer = await chunks.writer(
-          what,
-          encoded.reduce((sum, contents) => sum + bytesOf(contents), 0),
-        );
-        const manifests: CheckpointManifest[] = [];
-        for (const { step, savedAt, ...contents } of encoded) {
-          signal?.throwIfAborted();
-          const written = await writeChunks(writer, what, contents);
-          manifests.push({ runId: record.id, step, savedAt, ...written, curves: null });
-        }
-        const resultWrites = await results.writes(writer, record.id, shown);
-        await writer.flush();
-        signal?.throwIfAborted();
-        const kept = new Set(manifests.map(({ step }) => step));
-        const dropped = (await steps(record.id)).filter((step) => !kept.has(step));
-        const puts = new Set(resultWrites.map(([key]) => key));
-        const olderResults = (await results.keys(record.id)).filter((key) => !puts.has(key));
-        const before = [...(await curves.keys(record.id)), ...olderResults];
-        const write = (await curves.writer(record.id, null, seen)).unwritten();
-        await writeFor(
-          { what, bytes: JSON.stringify([manifests, record]).length + write.bytes },
-          records,
-          [
-            ...write.puts,
-            ...resultWrites,
-            ...manifests.map((manifest) => sealed(recordKey("checkpoint", record.id, manifest.step), manifest)),
-            sealed(recordKey("run", record.id), record),
-          ],
-          [...before, ...dropped.map((step) => recordKey("checkpoint", record.id, step))],
-        );
-      }, true),
+    adopt: (run, signal) => collector.guarded(() => adoptRun(run, { records, chunks, curves, results }, signal), true),
 
     async open(runId, step) {
       const manifest = await manifestOf(runId, step);
@@ -291,37 +191,46 @@ export function createCheckpoints({ records, chunks, collector, runs, curves, re
 
     save: ({ record, state, tensors, curves: seen }) =>
       collector.guarded(async () => {
-        const what = `The checkpoint of step ${record.step} of run "${record.name}"`;
+        const what = `The checkpoint of step ${record.step} of run "${quoted(record.name)}"`;
         const encoded = { state: encodeState(what, state), tensors };
-        const writer = await chunks.writer(what, bytesOf(encoded));
-        const saved = await writeChunks(writer, what, encoded);
-        await writer.flush();
-
-        const write = await runs.curveWrite(record.id, seen);
-        const manifest: CheckpointManifest = {
-          runId: record.id,
-          step: record.step,
-          savedAt: new Date().toISOString(),
-          ...saved,
-          curves: write?.end ?? null,
+        const lost = await wasCleared();
+        const attempt = async () => {
+          const writer = await chunks.writer(what, bytesOf(encoded));
+          const saved = await writeChunks(writer, what, encoded);
+          await writer.flush();
+          const write = await runs.curveWrite(record.id, seen);
+          const manifest: CheckpointManifest = {
+            runId: record.id,
+            step: record.step,
+            savedAt: new Date().toISOString(),
+            ...saved,
+            curves: write?.end ?? null,
+          };
+          const key = recordKey("checkpoint", record.id, record.step);
+          const present = await steps(record.id);
+          const older = present.filter((step) => step < record.step);
+          const stay = new Set([record.step, ...older.slice(0, Math.max(0, record.recipe.keepLast - 1))]);
+          if (record.best !== null && record.best.step <= record.step) stay.add(record.best.step);
+          const dropped = present.filter((step) => !stay.has(step));
+          await commit(
+            { what, bytes: JSON.stringify([manifest, record]).length + (write?.bytes ?? 0) },
+            writer,
+            records,
+            [...(write?.puts ?? []), sealed(key, manifest), sealed(recordKey("run", record.id), record)],
+            { deletes: dropped.map((step) => recordKey("checkpoint", record.id, step)), undo: [key] },
+          );
+          write?.written();
+          return manifest;
         };
-        const present = await steps(record.id);
-        const older = present.filter((step) => step < record.step);
-        const kept = new Set([record.step, ...older.slice(0, Math.max(0, record.recipe.keepLast - 1))]);
-        if (record.best !== null && record.best.step <= record.step) kept.add(record.best.step);
-        const dropped = present.filter((step) => !kept.has(step));
-        await writeFor(
-          { what, bytes: JSON.stringify([manifest, record]).length + (write?.bytes ?? 0) },
-          records,
-          [
-            ...(write?.puts ?? []),
-            sealed(recordKey("checkpoint", record.id, record.step), manifest),
-            sealed(recordKey("run", record.id), record),
-          ],
-          dropped.map((step) => recordKey("checkpoint", record.id, step)),
-        );
-        write?.written();
-        return manifest;
+        // A browser that clears its storage in the middle leaves room for the whole checkpoint.
+        let again = false;
+        const saved = await attempt().catch((error: unknown) => {
+          if (!(error instanceof StorageClearedError)) throw error;
+          again = true;
+          return attempt();
+        });
+        if (lost || again) problems.push(clearedBefore(what));
+        return saved;
       }, true),
 
     load: (runId, which, restore) =>
@@ -331,7 +240,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves, re
         const available = await steps(runId);
         if (available.length === 0) {
           throw new StorageError(
-            `Run "${run.name}" has no checkpoint yet: resume it until one is saved, or start it again.`,
+            `Run "${quoted(run.name)}" has no checkpoint: resume it until one is saved, or start it again.`,
           );
         }
         const step = which === "latest" ? available[0] : which === "best" ? run.best?.step : which;
@@ -345,7 +254,7 @@ export function createCheckpoints({ records, chunks, collector, runs, curves, re
         if (manifest === null) {
           const wanted = typeof which === "number" ? `checkpoint of step ${which}` : `${which} checkpoint`;
           throw new StorageError(
-            `Run "${run.name}" has no ${wanted}: it has steps ${available.join(", ")}. Choose one of these, or start the run again.`,
+            `Run "${quoted(run.name)}" has no ${wanted}: it has steps ${quoted(available.join(", "))}. Choose one of these, or start the run again.`,
           );
         }
         try {

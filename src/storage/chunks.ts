@@ -32,6 +32,8 @@ export interface ChunkWriter {
   add(bytes: Bytes, onProgress?: (done: number) => void): Promise<StoredBytes>;
   /** Writes what waits; after it, everything added is stored. */
   flush(): Promise<void>;
+  /** How many of the chunks that were added are not stored now: after `flush`, those that the browser threw away. */
+  missing(): Promise<number>;
 }
 
 export interface ChunkStore {
@@ -94,6 +96,7 @@ export function createChunkStore(store: KeyValue): ChunkStore {
 
     async writer(what, total) {
       const present = new Set(await store.keys());
+      const added = new Set<string>();
       let waiting: [string, Uint8Array][] = [];
       let waitingBytes = 0;
       let done = 0;
@@ -107,6 +110,7 @@ export function createChunkStore(store: KeyValue): ChunkStore {
       const put = async (bytes: Uint8Array<ArrayBuffer>) => {
         const key = await sha256(bytes);
         done += bytes.byteLength;
+        added.add(key);
         if (!present.has(key)) {
           present.add(key);
           waiting.push([key, bytes]);
@@ -119,6 +123,10 @@ export function createChunkStore(store: KeyValue): ChunkStore {
       return {
         flush,
         put,
+        async missing() {
+          const stored = new Set(await store.keys());
+          return [...added].filter((key) => !stored.has(key)).length;
+        },
         async add(source, onProgress) {
           const { byteLength } = source;
           const chunks: string[] = [];

@@ -73,7 +73,7 @@ function areColumns(value: unknown): boolean {
 
 const MetricChunkSchema: v.GenericSchema<unknown, MetricChunk> = v.object({
   after: v.nullable(CurvePlaceSchema),
-  steps: v.custom<StepColumns>(areColumns, "columns of one length are expected"),
+  steps: v.custom<StepColumns>(areColumns, "columns of one length"),
   evaluations: v.array(EvaluationSchema),
 });
 

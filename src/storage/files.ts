@@ -1,7 +1,9 @@
 /** Datasets and models kept in this browser, so that a run can go on after a reload: named files cut into chunks. */
 
+import { quoted } from "../run/problem.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
-import type { ChunkStore } from "./chunks.ts";
+import type { ChunkStore, ChunkWriter } from "./chunks.ts";
+import { commit } from "./commit.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
@@ -46,6 +48,24 @@ export interface FileStore {
   delete(hash: string): Promise<void>;
 }
 
+/** Hands files to a writer, a chunk at a time, and gives where they will be. Throws the signal's reason. */
+export async function addFiles(
+  writer: ChunkWriter,
+  files: Iterable<ByteSource> | AsyncIterable<ByteSource>,
+  signal: AbortSignal | undefined,
+  onProgress?: (done: number) => void,
+): Promise<StoredFiles["files"]> {
+  const saved: StoredFiles["files"][number][] = [];
+  for await (const file of files) {
+    const slice = (start: number, end: number) => {
+      signal?.throwIfAborted();
+      return file.slice(start, end, signal);
+    };
+    saved.push({ name: file.name, ...(await writer.add({ byteLength: file.byteLength, slice }, onProgress)) });
+  }
+  return saved;
+}
+
 export function createFileStore(
   kind: "dataset" | "model",
   records: KeyValue,
@@ -54,7 +74,7 @@ export function createFileStore(
 ): FileStore {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The kept ${kind} ${lastPart(key)}`,
+      `The kept ${kind} ${quoted(lastPart(key), 80)}`,
       `Open the ${kind} from its files again, or delete the kept copy.`,
       StoredFilesSchema,
       stored,
@@ -77,27 +97,15 @@ export function createFileStore(
 
   const saveAll = ({ name, total, files, finish, signal, onProgress }: Saving) =>
     collector.guarded(async () => {
-      const what = `The copy of ${kind} "${name}"`;
+      const what = `The copy of ${kind} "${quoted(name)}"`;
       const writer = await chunks.writer(what, total);
-      const saved: StoredFiles["files"][number][] = [];
-      for await (const file of files) {
-        const stored = await writer.add(
-          {
-            byteLength: file.byteLength,
-            slice: (start, end) => {
-              signal?.throwIfAborted();
-              return file.slice(start, end, signal);
-            },
-          },
-          (done) => onProgress?.(done, total),
-        );
-        saved.push({ name: file.name, ...stored });
-      }
+      const saved = await addFiles(writer, files, signal, (done) => onProgress?.(done, total));
       await writer.flush();
       signal?.throwIfAborted();
       const entry: StoredFiles = { ...(await finish()), savedAt: new Date().toISOString(), files: saved };
       const bytes = JSON.stringify(entry).length;
-      await writeFor({ what, bytes }, records, [sealed(recordKey(kind, entry.hash), entry)]);
+      const key = recordKey(kind, entry.hash);
+      await commit({ what, bytes }, writer, records, [sealed(key, entry)], { undo: [key] });
       return entry;
     }, true);
 
@@ -141,7 +149,7 @@ export function createFileStore(
             } catch (error) {
               if (!(error instanceof StorageError)) throw error;
               throw new StorageError(
-                `The kept copy of ${kind} "${entry.name}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
+                `The kept copy of ${kind} "${quoted(entry.name)}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
                   "its files again.",
                 { cause: error },
               );

@@ -17,6 +17,12 @@ export function indexedDbKeyValue(database: string): KeyValue {
     const attempt = () =>
       store(mode, (objects) => {
         started = true;
+        const { db } = objects.transaction;
+        // Who deletes the database waits until every connection is closed; the next use opens what is there then.
+        db.onversionchange = () => {
+          db.close();
+          store = open();
+        };
         return work(objects);
       });
     try {

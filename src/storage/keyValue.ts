@@ -1,6 +1,6 @@
 /** The one small interface that everything in storage is kept through, its memory form, and writing that explains itself. */
 
-import { errorName, errorText, StorageError, StorageFullError } from "./errors.ts";
+import { errorName, errorText, StorageClearedError, StorageError, StorageFullError } from "./errors.ts";
 import { freeBytes } from "./quota.ts";
 
 export type Entry = readonly [key: string, value: unknown];
@@ -13,6 +13,15 @@ export interface KeyValue {
   keys(prefix?: string): Promise<string[]>;
   /** Puts and deletes in one transaction: all of it happens, or nothing. */
   write(puts: readonly Entry[], deletes?: readonly string[]): Promise<void>;
+  /** What is there of what was saved before, to be asked for after a failed write. Never throws. */
+  remains?(): Promise<Remains>;
+}
+
+export interface Remains {
+  /** The browser has thrown away everything, or the contents of something. */
+  readonly cleared: boolean;
+  /** What is true otherwise, with a full stop; "" where there is nothing to say. */
+  readonly sentence: string;
 }
 
 /** Keeps everything in this realm's memory: where there is no IndexedDB, and for tests. */
@@ -37,7 +46,10 @@ export interface WritePurpose {
   readonly bytes: number;
 }
 
-/** Writes, and turns a failure into `StorageFullError` (no room) or `StorageError` (anything else). */
+/**
+ * Writes, and turns a failure into `StorageFullError` (no room), `StorageClearedError` (what was saved before is gone too) or
+ * `StorageError` (anything else).
+ */
 export async function writeFor(
   { what, bytes }: WritePurpose,
   store: KeyValue,
@@ -47,12 +59,14 @@ export async function writeFor(
   try {
     await store.write(puts, deletes);
   } catch (error) {
+    const { cleared, sentence } = (await store.remains?.()) ?? { cleared: false, sentence: "" };
+    if (cleared) throw new StorageClearedError(what, { cause: error });
     if (errorName(error) === "QuotaExceededError") {
-      throw new StorageFullError(what, bytes, await freeBytes(), { cause: error });
+      throw new StorageFullError(what, bytes, await freeBytes(), { cause: error, remains: sentence });
     }
-    throw new StorageError(
-      `${what} could not be saved in this browser: ${errorText(error)}. What was saved before is untouched; try again.`,
-      { cause: error },
-    );
+    const remains = sentence && ` ${sentence}`;
+    throw new StorageError(`${what} could not be saved in this browser: ${errorText(error)}.${remains} Try again.`, {
+      cause: error,
+    });
   }
 }

@@ -1,5 +1,7 @@
 /** Locks over all tabs (Web Locks), and the one that lets a single run train at a time. */
 
+import { StorageError } from "./errors.ts";
+
 export type LockMode = "shared" | "exclusive";
 
 /** Named readers-writer locks. Not reentrant. A lock ends with its work, or with the tab that held it. */
@@ -91,20 +93,48 @@ const trainingWatch = "hone-training-watch";
 export const trainingElsewhere =
   "Another run is training, here or in another tab of this browser, and one trains at a time: pause it there, or wait for its end, then start again.";
 
+/** A page of this address took the lock of this tab by force: to save now could spoil a run that trains there. */
+export class TrainingLockLostError extends StorageError {
+  override readonly name = "TrainingLockLostError";
+  constructor() {
+    super("Another page took this tab's right to train, so the run was stopped here.");
+  }
+}
+
+let lockIsLost = false;
+
+/** Throws TrainingLockLostError where the lock that this tab acquired last was taken from it. */
+export function requireTrainingLock(): void {
+  if (lockIsLost) throw new TrainingLockLostError();
+}
+
 /**
- * Takes the right to train, held until the returned function is called or the tab ends; null when a run trains already,
+ * Takes the right to train, which lasts until the returned function is called or the tab ends; null when a run trains already,
  * in this tab or another (`trainingElsewhere` says so to the user).
  */
 export async function acquireTrainingLock(locks?: Locks): Promise<(() => void) | null> {
   const all = locks ?? (await defaultLocks());
   return new Promise((resolve, reject) => {
+    let release = (): void => undefined;
+    const granted = () =>
+      new Promise<"released">((free) => {
+        lockIsLost = false;
+        release = () => free("released");
+        resolve(release);
+      });
     all
-      .tryHold(trainingLock, "exclusive", () =>
-        all.hold(trainingWatch, "exclusive", () => new Promise<"released">((free) => resolve(() => free("released")))),
-      )
-      .then((outcome) => {
-        if (outcome === null) resolve(null);
-      }, reject);
+      .tryHold(trainingLock, "exclusive", () => all.hold(trainingWatch, "exclusive", granted))
+      .then(
+        (outcome) => {
+          if (outcome === null) resolve(null);
+        },
+        (error: unknown) => {
+          lockIsLost = true;
+          release();
+          // Without effect once it was granted.
+          reject(error);
+        },
+      );
   });
 }
 

@@ -34,12 +34,19 @@ export interface Collector {
   audit(): Promise<StorageAudit>;
 }
 
-/** Adds the strings of every array named `chunks`, however deep in the value. */
-function gatherKeys(value: unknown, into: Set<string>): void {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
-  for (const [name, inner] of Object.entries(value)) {
-    if (name === "chunks" && Array.isArray(inner)) for (const key of inner) into.add(String(key));
-    else gatherKeys(inner, into);
+/** Members of a record that other rooms fill, with what a file or a server said: no chunk of ours is named there. */
+const foreign: ReadonlySet<string> = new Set(["summary", "source"]);
+
+/** Adds the strings of every array named `chunks`, however deep in the value. Not recursive: depth costs no stack. */
+export function gatherKeys(value: unknown, into: Set<string>): void {
+  const waiting = [value];
+  while (waiting.length > 0) {
+    const next = waiting.pop();
+    if (typeof next !== "object" || next === null || ArrayBuffer.isView(next)) continue;
+    for (const [name, inner] of Object.entries(next)) {
+      if (name === "chunks" && Array.isArray(inner)) for (const key of inner) into.add(String(key));
+      else if (!foreign.has(name)) waiting.push(inner);
+    }
   }
 }
 

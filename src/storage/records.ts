@@ -2,7 +2,8 @@
 
 import * as v from "valibot";
 import type { Curves } from "../run/curves.ts";
-import { Count, Text } from "../run/fields.ts";
+import { Count, Hash, Text } from "../run/fields.ts";
+import { readAs } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { VoteRecord } from "../run/results.ts";
 import { bytesPerElement, type DType } from "../tensor/dtype.ts";
@@ -41,9 +42,14 @@ export function keyPrefix(kind: RecordKind, ...parts: readonly string[]): string
   return `${recordKey(kind, ...parts)}/`;
 }
 
-/** The last part of a key, as it was given to `recordKey`. */
+/** The last part of a key, as it was given to `recordKey`; of a key that this program did not write, as it stands. */
 export function lastPart(key: string): string {
-  return decodeURIComponent(key.slice(key.lastIndexOf("/") + 1));
+  const part = key.slice(key.lastIndexOf("/") + 1);
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** A record as it is stored. */
@@ -54,7 +60,7 @@ export function sealed(
   return [key, { format, value }];
 }
 
-const Sealed = v.object({ format: v.number(), value: v.unknown() });
+const Sealed = v.object({ format: Count, value: v.unknown() });
 
 /**
  * Reads what `sealed` wrote. Throws `StorageError` naming `what` (the start of a sentence) when a newer program wrote
@@ -68,11 +74,9 @@ export function unsealed<T>(what: string, wayOut: string, schema: v.GenericSchem
         "Reload the page to get the newer version.",
     );
   }
-  const parsed = v.safeParse(schema, envelope.success ? envelope.output.value : undefined);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const place = v.getDotPath(issue);
-  throw new StorageError(`${what} cannot be read: ${place === null ? "" : `${place}: `}${issue.message}. ${wayOut}`);
+  const read = readAs(schema, envelope.success ? envelope.output.value : undefined);
+  if (read.problem === null) return read.output;
+  throw new StorageError(`${what} cannot be read: ${read.problem}. ${wayOut}`);
 }
 
 /** A place in the curves of a run: a chunk of them, and how many points there are from the beginning up to the place. */
@@ -142,13 +146,13 @@ export interface StoredFetch {
 
 const storedBytes = {
   byteLength: Count,
-  chunks: v.array(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+  chunks: v.array(Hash),
 };
 
 function chunksFit({ byteLength, chunks }: StoredBytes): boolean {
   return chunks.length === Math.ceil(byteLength / chunkBytes);
 }
-const unfit = "the number of chunks does not fit the length";
+const unfit = "as many chunks as its length takes";
 
 export const StoredBytesSchema: v.GenericSchema<unknown, StoredBytes> = v.pipe(
   v.object(storedBytes),

@@ -2,10 +2,15 @@
 
 import * as v from "valibot";
 import { sha256 } from "../hub/hash.ts";
+import type { RowProblem } from "../records/example.ts";
+import { detectFormat } from "../records/formats/detect.ts";
 import { type Detection, MappingSchema } from "../records/formats/mapping.ts";
-import { fileKinds } from "../records/read/record.ts";
+import { type DataRecord, fileKinds } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
+import { list, text, whole } from "../run/fields.ts";
+import { quoted, readAs } from "../run/problem.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
+import { StorageError } from "./errors.ts";
 import type { StoredFiles } from "./records.ts";
 
 const detection: v.GenericSchema<unknown, Detection> = v.object({
@@ -15,21 +20,24 @@ const detection: v.GenericSchema<unknown, Detection> = v.object({
   columns: v.array(v.object({ name: v.string(), sample: v.string() })),
 });
 
+export interface KeptSummary extends SourceSummary {
+  readonly pieceRows: readonly number[];
+}
+
 /** A summary as it is kept, with the number of records of each piece. */
-export const keptSummary: v.GenericSchema<unknown, SourceSummary & { readonly pieceRows: readonly number[] }> =
-  v.object({
-    name: v.string(),
-    hash: v.string(),
-    kind: v.picklist(fileKinds),
-    gzip: v.boolean(),
-    rows: v.number(),
-    byteLength: v.number(),
-    detection,
-    problems: v.array(v.object({ line: v.number(), message: v.string() })),
-    unreadable: v.number(),
-    stored: v.boolean(),
-    pieceRows: v.array(v.number()),
-  });
+export const keptSummary: v.GenericSchema<unknown, KeptSummary> = v.object({
+  name: v.string(),
+  hash: v.string(),
+  kind: v.picklist(fileKinds),
+  gzip: v.boolean(),
+  rows: v.number(),
+  byteLength: v.number(),
+  detection,
+  problems: v.array(v.object({ line: v.number(), message: v.string() })),
+  unreadable: v.number(),
+  stored: v.boolean(),
+  pieceRows: v.array(v.number()),
+});
 
 export const pieceDigest = async (rows: number, bytes: Uint8Array<ArrayBuffer>) =>
   JSON.stringify(["piece", rows, await sha256(bytes)]);
@@ -38,24 +46,67 @@ export const pieceDigest = async (rows: number, bytes: Uint8Array<ArrayBuffer>) 
 export const rowsHash = (digests: readonly string[]) =>
   sha256(new TextEncoder().encode([JSON.stringify(["hone-rows", 1]), ...digests].join("\n")));
 
-/** Throws unless these kept rows, come from somewhere else, are those that their hash names. `from` is the file they came in. */
-export async function checkRows(
+/** Rows that came from somewhere else, with the summary that their file has of them. */
+export interface ForeignRows extends Pick<StoredFiles, "hash" | "name" | "summary"> {
+  readonly files: readonly ByteSource[];
+}
+
+/** What is taken of a foreign summary; the rest of it is made anew from the rows. */
+const ForeignSummary = v.object({
+  kind: v.picklist(fileKinds),
+  gzip: v.boolean(),
+  byteLength: whole(0, Number.MAX_SAFE_INTEGER),
+  pieceRows: list(whole(1, 1e7), 20_000),
+});
+
+const ForeignRecord: v.GenericSchema<unknown, DataRecord> = v.union(
+  [
+    v.strictObject({ line: whole(0, Number.MAX_SAFE_INTEGER), value: v.unknown() }),
+    v.strictObject({ line: whole(0, Number.MAX_SAFE_INTEGER), problem: text(10_000) }),
+  ],
+  "a line with a value or a problem",
+);
+
+/** Values that the detection of the format reads, and problems that a summary lists: as many as where a file is read. */
+const sampleSize = 256;
+const listedProblems = 500;
+
+/**
+ * The summary of rows that come from somewhere else: made anew from them. `readPiece` parses one piece. Throws unless they are
+ * those that their hash names; `from` is the file they came in.
+ */
+export async function summaryOfForeign(
   from: string,
-  source: Pick<StoredFiles, "hash" | "name" | "summary"> & { readonly files: readonly ByteSource[] },
+  { hash, name, summary, files }: ForeignRows,
+  readPiece: (piece: ByteSource) => Promise<unknown>,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<KeptSummary> {
   const refuse = (problem: string) =>
-    new Error(`${from} is damaged: the rows of ${source.name} ${problem}. Export the run again.`);
-  const kept = v.safeParse(keptSummary, source.summary);
-  if (!kept.success) throw refuse("are not described as they should be");
-  const { hash, pieceRows } = kept.output;
-  if (pieceRows.length !== source.files.length) {
-    throw refuse(`have ${source.files.length} pieces instead of ${pieceRows.length}`);
-  }
+    new StorageError(`${quoted(from)} is damaged: the rows of ${quoted(name)} ${problem}. Export the run again.`);
+  const { output: known, problem } = readAs(ForeignSummary, summary);
+  if (problem !== null) throw refuse(`have a wrong summary: ${problem}`);
+  const { pieceRows, kind, gzip, byteLength } = known;
+  if (pieceRows.length !== files.length) throw refuse(`have ${files.length} pieces instead of ${pieceRows.length}`);
   const digests: string[] = [];
-  for (const [index, file] of source.files.entries()) {
-    digests.push(await pieceDigest(pieceRows[index] ?? 0, await file.slice(0, file.byteLength, signal)));
+  const values: unknown[] = [];
+  const problems: RowProblem[] = [];
+  let unreadable = 0;
+  for (const [index, file] of files.entries()) {
+    const rows = pieceRows[index] ?? 0;
+    digests.push(await pieceDigest(rows, await file.slice(0, file.byteLength, signal)));
+    const { output: records, problem } = readAs(v.array(ForeignRecord), await readPiece(file));
+    if (problem !== null) throw refuse(`have a piece ${index} that cannot be read: ${problem}`);
+    if (records.length !== rows) throw refuse(`have ${records.length} rows in piece ${index} instead of ${rows}`);
+    for (const record of records) {
+      if ("problem" in record) {
+        unreadable++;
+        if (problems.length < listedProblems) problems.push({ line: record.line, message: record.problem });
+      } else if (values.length < sampleSize) values.push(record.value);
+    }
   }
   const found = await rowsHash(digests);
-  if (found !== source.hash || hash !== source.hash) throw refuse(`have the hash ${found} instead of ${source.hash}`);
+  if (found !== hash) throw refuse(`have the hash ${found} instead of ${hash}`);
+  const rows = pieceRows.reduce((sum, count) => sum + count, 0);
+  const detection = detectFormat(values);
+  return { name, hash, kind, gzip, rows, byteLength, detection, problems, unreadable, stored: true, pieceRows };
 }

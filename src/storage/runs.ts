@@ -1,6 +1,8 @@
 /** Run records: listing, saving, deleting, and putting right what a killed tab or an earlier version left behind. */
 
+import { laterThan } from "../run/clock.ts";
 import type { Curves } from "../run/curves.ts";
+import { quoted } from "../run/problem.ts";
 import { type ReadRun, type RunRecord, RunSchema } from "../run/record.ts";
 import type { CurveStore, CurveWrite, CurveWriter } from "./curves.ts";
 import { errorText, StorageError } from "./errors.ts";
@@ -15,6 +17,8 @@ export interface Runs {
   list(): Promise<{ readonly runs: RunRecord[]; readonly problems: string[] }>;
   /** Null when there is none. Throws `StorageError` when its record cannot be read. */
   get(id: string): Promise<RunRecord | null>;
+  /** Whether something is saved under this id, also where it cannot be read. */
+  isThere(id: string): Promise<boolean>;
   /** The curves of a run as they were last saved. Throws `StorageError` when there is no such run, or they cannot be read. */
   curves(id: string): Promise<Curves>;
   /** Saves the record and what is new of its curves; `checkpoints.save` saves it together with a checkpoint. */
@@ -51,7 +55,7 @@ function killedReason(step: number, checkpoint: number | undefined): string {
 }
 
 export const missingRun = (id: string) =>
-  `There is no run ${id} in this browser. It may have been deleted in another tab.`;
+  `There is no run ${quoted(id)} in this browser. It may have been deleted in another tab.`;
 
 /** Held while records of format 1 are rewritten: the tabs that open at the same time do it one after the other. */
 const upgradeLock = "hone-upgrade";
@@ -65,8 +69,8 @@ export function createRuns(
 ): Runs {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The record of run ${lastPart(key)}`,
-      "The other runs are not affected; delete this one to be rid of the message.",
+      `The record of run ${quoted(lastPart(key), 80)}`,
+      "The other runs are not affected; delete this one.",
       RunSchema,
       stored,
     );
@@ -87,7 +91,9 @@ export function createRuns(
         const stored = await records.get(key);
         if (stored !== undefined) runs.push(parse(key, stored).record);
       } catch (error) {
-        problems.push(error instanceof StorageError ? error.message : `Run ${lastPart(key)}: ${errorText(error)}.`);
+        problems.push(
+          error instanceof StorageError ? error.message : `Run ${quoted(lastPart(key), 80)}: ${errorText(error)}.`,
+        );
       }
     }
     runs.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
@@ -103,7 +109,7 @@ export function createRuns(
   async function put(record: RunRecord, curves?: CurveWriter): Promise<void> {
     const write = await curveWrite(record.id, curves);
     const bytes = JSON.stringify(record).length + (write?.bytes ?? 0);
-    await writeFor({ what: `The record of run "${record.name}"`, bytes }, records, [
+    await writeFor({ what: `The record of run "${quoted(record.name)}"`, bytes }, records, [
       ...(write?.puts ?? []),
       sealed(recordKey("run", record.id), record),
     ]);
@@ -117,6 +123,7 @@ export function createRuns(
   return {
     list,
     get,
+    isThere: async (id) => (await records.get(recordKey("run", id))) !== undefined,
     put,
     curveWrite,
 
@@ -133,7 +140,7 @@ export function createRuns(
         ...before,
         ...(name !== undefined && { name }),
         ...(note !== undefined && { note }),
-        updatedAt: new Date().toISOString(),
+        updatedAt: laterThan(before.updatedAt),
       };
       await put(after);
       return after;
@@ -143,9 +150,11 @@ export function createRuns(
       // A record that cannot be read must still be deletable.
       const record = await get(id).catch(() => null);
       if (record?.status === "running" && (await locks.isHeld(trainingLock))) {
-        throw new StorageError(`Run "${record.name}" is training. Cancel it first, in its own tab, then delete it.`);
+        throw new StorageError(
+          `Run "${quoted(record.name)}" is training. Cancel it first, in its own tab, then delete it.`,
+        );
       }
-      const what = `The deletion of run "${record?.name ?? id}"`;
+      const what = `The deletion of run "${quoted(record?.name ?? id)}"`;
       await collector.guarded(async () => {
         const keys = [...(await curveStore.keys(id)), ...(await checkpointKeys(id)), ...(await results.keys(id))];
         await writeFor({ what, bytes: 0 }, records, [], [recordKey("run", id), ...keys]);
@@ -165,7 +174,7 @@ export function createRuns(
             ...run,
             status: "paused",
             reason: killedReason(run.step, checkpoint),
-            updatedAt: new Date().toISOString(),
+            updatedAt: laterThan(run.updatedAt),
           };
           await put(record);
           paused.push(record);

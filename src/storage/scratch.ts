@@ -81,6 +81,12 @@ async function diskFile(folder: FileSystemDirectoryHandle, what: string): Promis
   if (!handle.createSyncAccessHandle) throw new StorageError("This browser lets no worker write files.");
   const access = await handle.createSyncAccessHandle();
   let open = true;
+  let size = 0;
+  /** Null where less was written than asked for, which only a full disk does. */
+  const failure = (error: unknown, bytes: number) =>
+    error === null || errorName(error) === "QuotaExceededError"
+      ? new StorageFullError(what, bytes, null, { cause: error })
+      : new StorageError(`${what} could not be written: ${errorText(error)}. Try again.`, { cause: error });
   const close = () => {
     if (open) access.close();
     open = false;
@@ -91,16 +97,19 @@ async function diskFile(folder: FileSystemDirectoryHandle, what: string): Promis
       try {
         written = access.write(bytes, { at });
       } catch (error) {
-        if (errorName(error) !== "QuotaExceededError") {
-          throw new StorageError(`${what} could not be written: ${errorText(error)}. Try again.`, { cause: error });
-        }
+        throw failure(error, bytes.byteLength);
       }
-      if (written < bytes.byteLength) throw new StorageFullError(what, bytes.byteLength, null);
+      size = Math.max(size, at + bytes.byteLength);
+      if (written < bytes.byteLength) throw failure(null, bytes.byteLength);
     },
     async finish() {
-      access.flush();
-      close();
-      return handle.getFile();
+      try {
+        access.flush();
+        close();
+        return await handle.getFile();
+      } catch (error) {
+        throw failure(error, size);
+      }
     },
     async discard() {
       close();

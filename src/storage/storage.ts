@@ -13,6 +13,7 @@ import { createCollector, type StorageAudit } from "./orphans.ts";
 import { estimateStorage, type StorageReport } from "./quota.ts";
 import { createResults, type ResultStore } from "./results.ts";
 import { createRuns, type Runs } from "./runs.ts";
+import { surveyed } from "./survey.ts";
 
 /** Where things are kept and what guards them. */
 export interface StorageBackend {
@@ -35,7 +36,7 @@ export interface Storage {
   readonly models: FileStore;
   /** Models of which only a part has come over the network. */
   readonly fetches: FetchStore;
-  /** What could not be put right when storage was opened, a sentence each. */
+  /** What could not be put right when storage was opened, or was found to be lost since, a sentence each. */
   readonly problems: readonly string[];
   report(): Promise<StorageReport>;
   /** Counts and checks every chunk; reads them all. */
@@ -47,13 +48,28 @@ export interface Storage {
 /** After a browser that was killed, its databases may not open at once; a refusal that is meant is the same the second time. */
 const secondTryMs = 500;
 
+/** A database that another tab holds back, by deleting it or by keeping an older one open, opens never. */
+const patienceMs = 20_000;
+
+/** Rejects when the work does not end in time. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const problem = "another tab of this page holds the database back: close the other tabs, then reload";
+    timer = setTimeout(() => reject(new StorageError(problem)), patienceMs);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 /** IndexedDB where it opens, else memory. */
 async function openBackend(): Promise<StorageBackend> {
   try {
-    return await openIndexedDb().catch(async () => {
-      await new Promise((resolve) => setTimeout(resolve, secondTryMs));
-      return openIndexedDb();
-    });
+    return await inTime(
+      openIndexedDb().catch(async () => {
+        await new Promise((resolve) => setTimeout(resolve, secondTryMs));
+        return openIndexedDb();
+      }),
+    );
   } catch (error) {
     return {
       records: memoryKeyValue(),
@@ -93,7 +109,8 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
         "Open the page over https, or from localhost.",
     );
   }
-  const { records, chunks: chunkValues, locks, chunkLocks, reason } = backend ?? (await openBackend());
+  const { locks, chunkLocks, reason, ...values } = backend ?? (await openBackend());
+  const { records, chunks: chunkValues, wasCleared } = surveyed(values.records, values.chunks);
   const chunks = createChunkStore(chunkValues);
   const collector = createCollector(records, chunks, chunkLocks);
   const curves = createCurves(records);
@@ -116,7 +133,7 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
   return {
     runs,
     curves,
-    checkpoints: createCheckpoints({ records, chunks, collector, runs, curves, results }),
+    checkpoints: createCheckpoints({ records, chunks, collector, runs, curves, results, wasCleared, problems }),
     results,
     datasets: createFileStore("dataset", records, chunks, collector),
     models: createFileStore("model", records, chunks, collector),

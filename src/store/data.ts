@@ -35,7 +35,7 @@ export interface DataActions {
   /** Puts one row back, or all of a source. */
   include(hash: string, row: number | "all"): void;
   /** Hands the data worker the selected model's tokenizer. */
-  tellModel(): Promise<void>;
+  addModel(): Promise<void>;
   /** Rejects as the data worker does; what is wrong with the template itself is a result. */
   tryTemplate(modelHash: string, settings: DataSettings): Promise<TemplateTrial>;
 }
@@ -171,14 +171,14 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
       });
       patch(context, "data", { exclusions });
     },
-    async tellModel() {
+    async addModel() {
       const hash = store.getState().model.selected;
       asked = hash;
       if (hash === null || facts().model === hash) return;
       patch(context, "data", { modelFailure: null });
       try {
         const files = await client.engine.tokenizerFiles(hash);
-        const { template } = await client.data.tellModel(files);
+        const { template } = await client.data.addModel(files);
         // Another model may have been selected meanwhile.
         if (asked === hash) patch(context, "data", { model: hash, suggested: template });
       } catch (thrown) {

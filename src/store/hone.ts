@@ -62,7 +62,7 @@ export function createHone(client: EngineClient): Hone {
   const place = placeActions(context);
   const engine = engineActions(context, async () => {
     await Promise.all([model.load(), data.load(), runs.load()]);
-    await data.tellModel();
+    await data.addModel();
   });
   const model = modelActions(context, engine.refresh);
   const data = dataActions(context, engine.refresh);
@@ -125,7 +125,7 @@ export function createHone(client: EngineClient): Hone {
 
   // A preview needs the tokenizer of whichever model is selected, however it came to be.
   store.subscribe(({ engine: { status }, model: { selected } }, before) => {
-    if (status === "ready" && selected !== before.model.selected) void data.tellModel();
+    if (status === "ready" && selected !== before.model.selected) void data.addModel();
   });
 
   const heads = createHeads(client);

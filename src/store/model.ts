@@ -12,7 +12,7 @@ export interface ModelActions {
   /** Selects the model that comes with the page: from this browser where it is kept, else from beside the page. */
   openSeedling(): Promise<void>;
   /** Opens from this browser unless it is open already. Rejects as the engine does. */
-  ensureOpen(hash: string): Promise<void>;
+  ensureOpen(hash: string, signal?: AbortSignal): Promise<void>;
   /** What was fetched stays, to go on with. */
   cancel(): void;
   select(hash: string): void;
@@ -122,10 +122,10 @@ export function modelActions(context: Context, refreshStorage: () => Promise<voi
       const why = `Seedling could not be loaded from beside this page; any other model can be opened. ${failure.message}`;
       patch(context, "model", { failure: { ...failure, message: why } });
     },
-    async ensureOpen(hash) {
+    async ensureOpen(hash, signal) {
       const { open, list } = facts();
       const known = list.find((model) => model.hash === hash);
-      if (known?.stored && !open.includes(hash)) await openThrough({ kind: "stored", hash });
+      if (known?.stored && !open.includes(hash)) await openThrough({ kind: "stored", hash }, signal);
     },
     cancel: () => controller?.abort(),
     select: (hash) => patch(context, "model", { selected: hash, failure: null }),

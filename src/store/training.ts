@@ -30,8 +30,13 @@ export function trainingActions(
   const { client, store } = context;
   const phase = () => store.getState().training.phase;
 
-  const train = async (runId: string | null, modelHash: string, call: () => Promise<RunRecord>) => {
+  /** Cancels the run that is prepared or trains: the one signal from the button to the last read. */
+  let controller = new AbortController();
+
+  const train = async (runId: string | null, modelHash: string, call: (signal: AbortSignal) => Promise<RunRecord>) => {
     if (phase() !== "idle") return;
+    controller = new AbortController();
+    const { signal } = controller;
     patch(context, "training", {
       phase: "preparing",
       runId,
@@ -42,16 +47,17 @@ export function trainingActions(
     });
     try {
       void client.keepStorage();
-      await model.ensureOpen(modelHash);
-      // Asked to stop meanwhile, when the engine had nothing to stop yet.
+      await model.ensureOpen(modelHash, signal);
+      // Paused meanwhile, when the engine had nothing to pause yet.
       if (phase() !== "preparing") return;
-      const record = await call();
+      const record = await call(signal);
       runs.adopt(record);
       patch(context, "training", { runId: record.id });
       // The run that just ended is the one a person wants to question.
       patch(context, "compare", { runId: record.id });
     } catch (thrown) {
-      patch(context, "training", { failure: toFailure(thrown) });
+      const failure = toFailure(thrown);
+      if (failure.name !== "AbortError") patch(context, "training", { failure });
       // The engine may have noted the failure in the record before it threw.
       await runs.load();
     } finally {
@@ -81,14 +87,15 @@ export function trainingActions(
       const sources = data.chosen.map(choiceOf);
       const watch = watchChoice(watching, sources);
       if (!watch) return;
-      await train(null, modelHash, () => client.engine.startRun({ name, modelHash, sources, recipe, watch }));
+      const request = { name, modelHash, sources, recipe, watch };
+      await train(null, modelHash, (signal) => client.engine.startRun(request, signal));
     },
     async resume(runId) {
       const run = store.getState().runs.list.find(({ id }) => id === runId);
-      if (run) await train(runId, run.model.hash, () => client.engine.resumeRun(runId));
+      if (run) await train(runId, run.model.hash, (signal) => client.engine.resumeRun(runId, signal));
     },
     pause: () => stop("pausing", () => client.engine.pauseRun()),
-    cancel: () => stop("cancelling", () => client.engine.cancelRun()),
+    cancel: () => stop("cancelling", async () => controller.abort()),
     async save() {
       patch(context, "training", { saving: true });
       try {

@@ -1,14 +1,9 @@
 /** Which stretches of a rendered conversation are answers: by generation tags, else growing prefixes, else marked contents. */
 
-import type { Message, Role } from "../records/example.ts";
+import type { Message } from "../records/example.ts";
+import type { Contents, Found } from "./contents.ts";
 import type { AddedTokens, Range } from "./marks.ts";
 import { type SpanProof, TemplateError } from "./template.ts";
-
-/** A stretch of the rendering that belongs to a message; null for none, as of a tool's description. */
-export interface Found extends Range {
-  readonly message: number | null;
-  readonly role: Role | null;
-}
 
 export interface RenderedConversation {
   readonly messages: readonly Message[];
@@ -16,7 +11,7 @@ export interface RenderedConversation {
   /** What the template's generation tags enclose, null where it has none. */
   readonly generations: readonly Range[] | null;
   /** Where the messages' texts stand, in the order of the rendering; null where that is not known. */
-  readonly contents: readonly Found[] | null;
+  readonly contents: Contents | null;
   /** Whether `text` ends with the header of an answer to come. */
   readonly generationPrompt: boolean;
   readonly added: AddedTokens;
@@ -53,14 +48,17 @@ export function findAnswers(rendered: RenderedConversation): Answers {
   return { answers, proof };
 }
 
+const isEmpty = (range: Range) => range.start === range.end;
+
 const holds = (range: Range, inner: Range) => inner.start >= range.start && inner.end <= range.end;
 
 function fromTags(rendered: RenderedConversation, generations: readonly Range[], asked: readonly number[]): Found[] {
   const { contents, text } = rendered;
+  const assistants = new Set(asked);
   return generations.map((range, nth) => {
-    const inside = (contents ?? []).filter((found) => found.end > found.start && holds(range, found));
+    const inside = (contents?.within(range) ?? []).filter((found) => !isEmpty(found));
     const message = inside[0]?.message ?? (generations.length === asked.length ? asked[nth] : undefined);
-    if (message === undefined || inside.some((found) => found.message !== message) || !asked.includes(message)) {
+    if (message === undefined || inside.some((found) => found.message !== message) || !assistants.has(message)) {
       throw new TemplateError(
         `The template's generation tags enclose ${generations.length} stretches in a conversation of ${asked.length} answers, and it cannot be told which is which. Put {% generation %} around each assistant's message, and around nothing else.`,
       );
@@ -85,10 +83,9 @@ function fromPrefixes(rendered: RenderedConversation, i: number): Range | string
   if (!text.startsWith(whole)) return "the template writes it differently when more messages follow";
   if (whole.length <= before.length) return "the template writes nothing for it";
   const range = { start: before.length, end: whole.length };
-  const isEmpty = (found: Range) => found.start === found.end;
-  const misplaced = (found: Found) =>
-    found.message === i ? !holds(range, found) : holds(range, found) && !isEmpty(found);
-  if (contents?.some(misplaced)) return "its text stands elsewhere too";
+  const strays = contents?.of(i).some((found) => !holds(range, found));
+  const intrudes = (found: Found) => found.message !== i && !isEmpty(found);
+  if (strays || contents?.within(range).some(intrudes)) return "its text stands elsewhere too";
   return { start: range.start, end: endOfAnswer(rendered, range, i, range.end) };
 }
 
@@ -96,7 +93,7 @@ function fromMarks(rendered: RenderedConversation, i: number): Range | string {
   const { contents, messages } = rendered;
   if (contents === null) return "the template changes its text";
   if (messages[i]?.toolCalls?.length) return "it calls tools, which the template writes in its own way";
-  const first = contents.find((found) => found.message === i);
+  const [first] = contents.of(i);
   const after = lastContentEnd(rendered, i);
   if (!first || after === null) return "its text is not written";
   const end = endOfSpecial(rendered, after);
@@ -106,13 +103,13 @@ function fromMarks(rendered: RenderedConversation, i: number): Range | string {
 /** Where a special token of the template's own ends that follows `from`, white space aside; null for none. */
 function endOfSpecial({ added, text, contents }: RenderedConversation, from: number): number | null {
   const end = added.endOfSpecial(text, from);
-  return end === null || contents?.some((found) => found.start < end && found.end > from) ? null : end;
+  return end === null || contents?.overlap(from, end) ? null : end;
 }
 
 /** Where the text of message i ends, null where that is not known or calls of tools follow it. */
 function lastContentEnd({ messages, contents }: RenderedConversation, i: number): number | null {
   if (messages[i]?.toolCalls?.length) return null;
-  return contents?.findLast((found) => found.message === i)?.end ?? null;
+  return contents?.of(i).at(-1)?.end ?? null;
 }
 
 /**

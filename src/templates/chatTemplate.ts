@@ -4,10 +4,14 @@
  */
 
 import type { Message, Role } from "../records/example.ts";
+import { shortened } from "../records/read/row.ts";
 import type { Segment } from "../tokenizer/segment.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type Found, findAnswers } from "./answers.ts";
-import { createGlobals, run } from "./jinja/interpret.ts";
+import { findAnswers } from "./answers.ts";
+import { type Clock, createClock, OutOfTime } from "./clock.ts";
+import { type Contents, type Found, indexContents } from "./contents.ts";
+import { createGlobals } from "./jinja/globals.ts";
+import { run } from "./jinja/interpret.ts";
 import { compile, generationBegins, generationEnds, type Program } from "./jinja/parse.ts";
 import {
   type AddedTokens,
@@ -34,16 +38,19 @@ export interface ChatTemplateParts {
   readonly tokenizer: Tokenizer;
   /** What `strftime_now` tells, the same for every row. */
   readonly now?: Date;
+  /** Called about four times a second while the template is tried; it must not throw. */
+  readonly pulse?: () => void;
 }
 
 /**
  * Tries the template on short conversations, to learn what ends an answer. Throws TemplateError when it is no Jinja, when its
- * answers cannot be told from the rest, or when they end in no token.
+ * answers cannot be told from the rest, when they end in no token, or when all of this takes longer than five seconds.
  */
-export function createChatTemplate({ name, source, tokenizer, now = sameDay }: ChatTemplateParts): Template {
-  const renderer = new Renderer(compile(source), tokenizer, now);
+export function createChatTemplate({ name, source, tokenizer, now = sameDay, pulse }: ChatTemplateParts): Template {
+  const clock = createClock(pulse);
+  const renderer = new Renderer(compile(source, clock), tokenizer, now, clock);
   const hello: Message = { role: "user", content: "Hello." };
-  const trial = renderer.render({ messages: [hello, { role: "assistant", content: "Good day." }] });
+  const trial = renderer.render({ messages: [hello, { role: "assistant", content: "Good day." }] }, clock);
   const stop = renderer.stopOf(trial);
   if (stop === undefined) {
     throw new TemplateError(
@@ -51,7 +58,7 @@ export function createChatTemplate({ name, source, tokenizer, now = sameDay }: C
     );
   }
   const eos = tokenizer.eos?.id;
-  const stops = [stop, renderer.stopOfCall(hello), eos].filter((id) => id !== undefined);
+  const stops = [stop, renderer.stopOfCall(hello, clock), eos].filter((id) => id !== undefined);
   const { bos, addBos } = tokenizer;
   return {
     name,
@@ -60,7 +67,7 @@ export function createChatTemplate({ name, source, tokenizer, now = sameDay }: C
     stopIds: [...new Set(stops)],
     endMarker: "",
     answerBegins: "",
-    render: (conversation, options) => renderer.render(conversation, options),
+    render: (conversation, options) => renderer.render(conversation, createClock(options?.pulse), options),
   };
 }
 
@@ -72,6 +79,8 @@ interface Prepared {
   /** Characters of all texts, which the limits grow with. */
   readonly size: number;
   readonly marks: MarkSet;
+  /** Shared by all renderings of the conversation. */
+  readonly clock: Clock;
 }
 
 class Renderer {
@@ -84,7 +93,7 @@ class Renderer {
   /** Whether the template takes away the white space around contents. */
   private readonly trims: boolean;
 
-  constructor(program: Program, tokenizer: Tokenizer, now: Date) {
+  constructor(program: Program, tokenizer: Tokenizer, now: Date, clock: Clock) {
     this.program = program;
     this.tokenizer = tokenizer;
     const { bos, eos } = tokenizer;
@@ -92,10 +101,14 @@ class Renderer {
     this.globals = createGlobals({ ...tokens, documents: null }, now);
     this.ownPrivate = privateCharacters(program.texts);
     this.added = findAddedTokens(tokenizer);
-    this.trims = this.findTrimming();
+    this.trims = this.findTrimming(clock);
   }
 
-  render({ messages, tools }: Conversation, { system = null, generationPrompt = false }: RenderOptions = {}): Rendered {
+  render(
+    { messages, tools }: Conversation,
+    clock: Clock,
+    { system = null, generationPrompt = false }: RenderOptions = {},
+  ): Rendered {
     const inserted = system && messages[0]?.role !== "system" ? [{ role: "system" as const, content: system }] : [];
     const all = [...inserted, ...messages];
     const texts = textsOf(all, tools);
@@ -105,10 +118,12 @@ class Renderer {
       generationPrompt,
       size: texts.reduce((sum, text) => sum + text.length, 0),
       marks: chooseMarks(privateCharacters(texts), this.ownPrivate),
+      clock,
     };
     const plain = readMarks(this.write(prepared), prepared.marks);
     this.refuseLostCalls(prepared, plain.text);
-    const contents = this.findContents(prepared, plain.text);
+    const found = this.findContents(prepared, plain.text);
+    const contents = found && indexContents(found);
     const { answers, proof } = findAnswers({
       messages: all,
       text: plain.text,
@@ -121,7 +136,7 @@ class Renderer {
         return attempt(() => readMarks(this.write(part), prepared.marks).text);
       },
     });
-    const segments = this.cut(prepared, plain.text, contents ?? [], answers);
+    const segments = this.cut(prepared, plain.text, contents ?? indexContents([]), answers);
     // The caller's messages do not hold the one that was put before them.
     const shift = inserted.length;
     const own = (message: number | null) => (message === null || message < shift ? null : message - shift);
@@ -134,16 +149,16 @@ class Renderer {
   }
 
   /** Where a template ends a call of a tool otherwise than an answer, that token stops it too. */
-  stopOfCall(hello: Message): number | undefined {
+  stopOfCall(hello: Message, clock: Clock): number | undefined {
     const toolCalls = [{ id: "abcdefghi", name: "clock", arguments: { zone: "UTC" } }];
     const tools = [{ type: "function", function: { name: "clock", description: "Tells the time.", parameters: {} } }];
     const call: Message = { role: "assistant", content: "", toolCalls };
-    return attempt(() => this.stopOf(this.render({ messages: [hello, call], tools }))) ?? undefined;
+    return attempt(() => this.stopOf(this.render({ messages: [hello, call], tools }, clock))) ?? undefined;
   }
 
   /** What the template writes, with its generation tags as marks; contents go through `content`, other texts through `other`. */
   private write(
-    { messages, tools, generationPrompt, size, marks }: Prepared,
+    { messages, tools, generationPrompt, size, marks, clock }: Prepared,
     content: (text: string, message: number) => string = (text) => text,
     other: (text: string, message: number | null) => string = (text) => text,
   ): string {
@@ -156,16 +171,16 @@ class Renderer {
       [generationBegins]: marks.generationBegins,
       [generationEnds]: marks.generationEnds,
     };
-    return run(this.program, this.globals, variables, size);
+    return run(this.program, this.globals, variables, size, clock);
   }
 
-  private findTrimming(): boolean {
+  private findTrimming(clock: Clock): boolean {
     const messages: Message[] = [
       { role: "user", content: " Hello.\n" },
       { role: "assistant", content: "\nGood day. " },
     ];
     const marks = chooseMarks(this.ownPrivate, this.ownPrivate);
-    const prepared = { messages, tools: undefined, generationPrompt: false, size: 0, marks };
+    const prepared = { messages, tools: undefined, generationPrompt: false, size: 0, marks, clock };
     const { text } = readMarks(this.write(prepared), marks);
     return this.readContents(prepared, text, "outside") === null;
   }
@@ -254,7 +269,7 @@ class Renderer {
       const token = this.added.find(text, specialOnly);
       if (token === null) continue;
       throw new TemplateError(
-        `A message holds ${JSON.stringify(token)}, which is a token of this model, and this template changes its messages, so that the text could not be kept apart from the token. Take it out of the row, or choose another template.`,
+        `A message holds ${JSON.stringify(shortened(token))}, which is a token of this model, and this template changes its messages, so that the text could not be kept apart from the token. Take it out of the row, or choose another template.`,
       );
     }
   }
@@ -263,7 +278,7 @@ class Renderer {
   private cut(
     { messages, generationPrompt }: Prepared,
     text: string,
-    contents: readonly Found[],
+    contents: Contents,
     answers: readonly Found[],
   ): Segment[] {
     const segments: Segment[] = [];
@@ -275,21 +290,20 @@ class Renderer {
     };
     const nobody = { message: null, role: null } as const;
     const { bos } = this.tokenizer;
-    if (bos && text.startsWith(bos.text) && !contents.some(({ start }) => start < bos.text.length))
+    if (bos && text.startsWith(bos.text) && (contents.all[0]?.start ?? bos.text.length) >= bos.text.length)
       add(bos.text.length, nobody, "control", false);
-    const outside = contents.filter(
-      (found) => !answers.some(({ start, end }) => found.start >= start && found.end <= end),
-    );
+    const inAnswers = new Set(answers.flatMap((answer) => contents.within(answer)));
+    const outside = contents.all.filter((found) => !inAnswers.has(found));
+    const isAnswer = new Set<Found>(answers);
     let previous: Found | null = null;
     for (const turn of [...answers, ...outside].sort((a, b) => a.start - b.start)) {
       if (previous && previous.message !== turn.message) {
-        const ended = answers.includes(previous) ? null : this.added.endOfSpecial(text, at);
+        const ended = isAnswer.has(previous) ? null : this.added.endOfSpecial(text, at);
         if (ended !== null && ended <= turn.start) add(ended, previous, "control", false);
       }
       add(turn.start, turn, "control", false);
-      if (answers.includes(turn)) {
-        for (const found of contents) {
-          if (found.start < turn.start || found.end > turn.end) continue;
+      if (isAnswer.has(turn)) {
+        for (const found of contents.within(turn)) {
           add(found.start, turn, "control", true);
           add(found.end, turn, "content", true);
         }
@@ -297,7 +311,7 @@ class Renderer {
       } else add(turn.end, turn, "content", false);
       previous = turn;
     }
-    const ended = previous && !answers.includes(previous) ? this.added.endOfSpecial(text, at) : null;
+    const ended = previous && !isAnswer.has(previous) ? this.added.endOfSpecial(text, at) : null;
     if (previous && ended !== null) add(ended, previous, "control", false);
     const last = messages.at(-1);
     add(text.length, generationPrompt && last ? { message: null, role: "assistant" } : nobody, "control", false);
@@ -310,7 +324,7 @@ function attempt<T>(trial: () => T): T | null {
   try {
     return trial();
   } catch (error) {
-    if (error instanceof TemplateError) return null;
+    if (error instanceof TemplateError && !(error instanceof OutOfTime)) return null;
     throw error;
   }
 }

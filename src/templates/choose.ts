@@ -16,16 +16,22 @@ export interface TemplateModel {
 
 /**
  * Throws TemplateError when there is no such template, when it is no Jinja (with line and column), when its answers cannot
- * be told from the rest, or when nothing would ever stop an answer.
+ * be told from the rest, when nothing would ever stop an answer, or when the check takes longer than five seconds. `pulse`
+ * is called about four times a second meanwhile.
  */
-export function createTemplate(choice: TemplateChoice, { tokenizer, chatTemplate }: TemplateModel): Template {
+export function createTemplate(
+  choice: TemplateChoice,
+  { tokenizer, chatTemplate }: TemplateModel,
+  pulse?: () => void,
+): Template {
+  const more = pulse ? { pulse } : {};
   switch (choice.kind) {
     case "built-in":
       return createBuiltIn(choice.name, tokenizer);
     case "custom":
       if (choice.source.trim() === "")
         throw new TemplateError("The template is empty. Write one, or choose a built-in one.");
-      return createChatTemplate({ name: "custom", source: choice.source, tokenizer });
+      return createChatTemplate({ name: "custom", source: choice.source, tokenizer, ...more });
     case "model":
       if (chatTemplate === null) {
         const name = builtInFor(tokenizer) ?? "hone";
@@ -33,16 +39,16 @@ export function createTemplate(choice: TemplateChoice, { tokenizer, chatTemplate
           `This model brings no chat template of its own. Choose a built-in one, such as ${templateTitles[name]}, or write one.`,
         );
       }
-      return createChatTemplate({ name: "the model's own", source: chatTemplate, tokenizer });
+      return createChatTemplate({ name: "the model's own", source: chatTemplate, tokenizer, ...more });
   }
 }
 
 /** The model's own where it works, else the built-in one whose markers the tokenizer knows as tokens, else Hone's. */
-export function suggestTemplate(model: TemplateModel): TemplateChoice {
+export function suggestTemplate(model: TemplateModel, pulse?: () => void): TemplateChoice {
   const own: TemplateChoice = { kind: "model" };
   if (model.chatTemplate !== null) {
     try {
-      createTemplate(own, model);
+      createTemplate(own, model, pulse);
       return own;
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;

@@ -28,9 +28,9 @@ export function weigh(segments: readonly Segment[], messages: readonly Message[]
     cut.add(index);
     return cutAtParts(segment, index, message);
   });
+  const written = new Set(segments.flatMap((segment) => (learnt(segment) ? [segment.message] : [])));
   messages.forEach((message, index) => {
-    if (cut.has(index) || !partsDiffer(message)) return;
-    if (segments.some((segment) => segment.message === index && learnt(segment))) throw partsLost(index);
+    if (!cut.has(index) && written.has(index) && partsDiffer(message)) throw partsLost(index);
   });
   return weighted;
 }

@@ -14,6 +14,8 @@ export interface RenderOptions {
   readonly system?: string | null;
   /** Ends with the header of the answer that is to be generated. */
   readonly generationPrompt?: boolean;
+  /** Called about four times a second while a long rendering goes on; it must not throw. */
+  readonly pulse?: () => void;
 }
 
 /** How it is known which text an answer is. */

@@ -30,19 +30,28 @@ export function mapTexts(value: unknown, replace: (text: string) => string): unk
 
 /** Texts that are never marked: names, and the keys of JSON. */
 export function namesOf(messages: readonly Message[], tools: readonly unknown[] | undefined): string[] {
-  const keys = (value: unknown): string[] => {
-    if (Array.isArray(value)) return value.flatMap(keys);
-    if (typeof value !== "object" || value === null) return [];
-    return Object.entries(value).flatMap(([key, member]) => [key, ...keys(member)]);
+  const names: string[] = [];
+  const add = (text: string | undefined) => {
+    if (text !== undefined) names.push(text);
   };
-  return messages
-    .flatMap(({ name, toolCallId, toolCalls = [] }) => [
-      name,
-      toolCallId,
-      ...toolCalls.flatMap((call) => [call.id, call.name, ...keys(call.arguments)]),
-    ])
-    .filter((text) => text !== undefined)
-    .concat(keys(tools));
+  const addKeys = (value: unknown) => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, member] of Object.entries(value)) {
+      if (!Array.isArray(value)) names.push(key);
+      addKeys(member);
+    }
+  };
+  for (const { name, toolCallId, toolCalls = [] } of messages) {
+    add(name);
+    add(toolCallId);
+    for (const call of toolCalls) {
+      add(call.id);
+      add(call.name);
+      addKeys(call.arguments);
+    }
+  }
+  addKeys(tools);
+  return names;
 }
 
 /** Every text of a conversation. */

@@ -1,67 +1,103 @@
 /** `tokenizer.json` and `tokenizer_config.json`, checked: which parts they have, which tokens are special, who writes BOS. */
 
 import * as v from "valibot";
+import { quote } from "../tensor/quote.ts";
+import {
+  type NormalizerPart,
+  type PostProcessorPart,
+  type PreTokenizerPart,
+  readNormalizers,
+  readPostProcessors,
+  readPreTokenizers,
+  tokenId,
+} from "./parts.ts";
+import { readAdded, readVocabulary } from "./readVocabulary.ts";
+import { parse, refusal, unsupported } from "./refusal.ts";
 
-/** A normalizer, pre-tokenizer or post-processor of `tokenizer.json`; its fields depend on its type. */
-const Part = v.looseObject({ type: v.string() });
-export type Part = v.InferOutput<typeof Part>;
+const flag = v.nullish(v.boolean());
 
-// Vocabularies are checked by hand: valibot's record would drop the tokens "constructor" and "prototype".
-const Bpe = v.looseObject({
-  type: v.optional(
-    v.literal("BPE", (issue) => `is ${issue.received}; only byte-pair ("BPE") and "Unigram" models are supported`),
-    "BPE",
-  ),
+const ModelOnly = v.object({ model: v.object({ type: v.optional(v.unknown()) }) });
+const ModelType = v.object({ type: v.optional(v.unknown()), vocab: v.optional(v.unknown()) });
+
+// Vocabularies and merges are checked by hand: valibot's record would drop the tokens "constructor" and "prototype".
+const Bpe = v.object({
+  type: v.optional(v.literal("BPE"), "BPE"),
   vocab: v.custom<Readonly<Record<string, number>>>(
-    (value) => typeof value === "object" && value !== null && Object.values(value).every(Number.isInteger),
-    "does not map tokens to ids",
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    "an object from tokens to ids",
   ),
-  merges: v.custom<readonly (string | readonly [string, string])[]>(
-    (value) => Array.isArray(value) && value.every((pair) => typeof pair === "string" || pair?.length === 2),
-    "is not a list of pairs",
-  ),
+  merges: v.custom<readonly (string | readonly [string, string])[]>(Array.isArray, "a list of pairs of tokens"),
+  unk_token: v.nullish(v.string()),
+  fuse_unk: flag,
   byte_fallback: v.optional(v.nullable(v.boolean()), false),
+  ignore_merges: flag,
+  /** Only checked: training sees one spelling of a text. */
+  dropout: v.nullish(
+    v.custom<number>((value) => typeof value === "number" && value >= 0 && value <= 1, "a number from 0 to 1"),
+  ),
   end_of_word_suffix: v.nullish(v.string()),
   continuing_subword_prefix: v.nullish(v.string()),
 });
 
-const Unigram = v.looseObject({
+const isPiece = (entry: unknown) =>
+  Array.isArray(entry) && entry.length === 2 && typeof entry[0] === "string" && Number.isFinite(entry[1]);
+
+const Unigram = v.object({
   type: v.optional(v.literal("Unigram"), "Unigram"),
   vocab: v.custom<readonly (readonly [string, number])[]>(
-    (value) =>
-      Array.isArray(value) &&
-      value.length > 0 &&
-      value.every((entry) => typeof entry?.[0] === "string" && typeof entry[1] === "number"),
-    "is not a list of pieces with scores",
+    (value) => Array.isArray(value) && value.length > 0 && value.every(isPiece),
+    "a list of pieces with scores",
   ),
-  unk_id: v.nullish(v.number()),
+  unk_id: v.nullish(tokenId),
   byte_fallback: v.optional(v.nullable(v.boolean()), false),
 });
 
-const ModelType = v.object({ type: v.optional(v.unknown()), vocab: v.optional(v.unknown()) });
+const AddedToken = v.object({
+  id: tokenId,
+  content: v.custom<string>(
+    (value) => typeof value === "string" && value.length <= 1000,
+    "a text of at most 1000 characters",
+  ),
+  special: v.optional(v.boolean(), false),
+  single_word: v.optional(v.boolean()),
+  lstrip: v.optional(v.boolean()),
+  rstrip: v.optional(v.boolean()),
+  normalized: v.optional(v.boolean()),
+});
 
-const TokenizerJson = v.looseObject({
+const TokenizerJson = v.object({
+  version: v.nullish(v.custom<"1.0">((value) => value === "1.0", '"1.0"')),
   model: v.lazy((model) => {
     const { type, vocab } = v.is(ModelType, model) ? model : {};
     return type === "Unigram" || (type === undefined && Array.isArray(vocab)) ? Unigram : Bpe;
   }),
-  added_tokens: v.optional(
-    v.array(v.object({ id: v.number(), content: v.string(), special: v.optional(v.boolean(), false) })),
-    [],
-  ),
-  normalizer: v.optional(v.nullable(Part), null),
-  pre_tokenizer: v.optional(v.nullable(Part), null),
-  post_processor: v.optional(v.nullable(Part), null),
+  added_tokens: v.optional(v.array(AddedToken), []),
+  normalizer: v.optional(v.unknown()),
+  pre_tokenizer: v.optional(v.unknown()),
+  post_processor: v.optional(v.unknown()),
 });
 
-export type TokenizerJson = v.InferOutput<typeof TokenizerJson>;
-export type Model = TokenizerJson["model"];
+type Read = v.InferOutput<typeof TokenizerJson>;
+export type Model = Read["model"];
 
-const TokenName = v.nullish(v.union([v.string(), v.object({ content: v.string() })]));
+/** A `tokenizer.json` with the parts of each field, those of a Sequence one after the other. */
+export interface TokenizerJson extends Pick<Read, "model" | "added_tokens"> {
+  readonly normalizers: readonly NormalizerPart[];
+  readonly preTokenizers: readonly PreTokenizerPart[];
+  readonly postProcessors: readonly PostProcessorPart[];
+}
+
+const tokenName = v.custom<string | { readonly content: string } | null | undefined>(
+  (value) =>
+    value == null ||
+    typeof value === "string" ||
+    (typeof value === "object" && "content" in value && typeof value.content === "string"),
+  "a text or an object with its content",
+);
 const TokenizerConfig = v.object({
-  bos_token: TokenName,
-  eos_token: TokenName,
-  add_bos_token: v.nullish(v.boolean()),
+  bos_token: v.optional(tokenName),
+  eos_token: v.optional(tokenName),
+  add_bos_token: flag,
 });
 
 /** A token that the template writes, or that ends an answer. */
@@ -84,9 +120,9 @@ export interface TokenizerFiles {
   readonly eos: SpecialToken | null;
 }
 
-/** Both files, checked. */
+/** Both files, checked. Throws a sentence that names file, field and value. */
 export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unknown): TokenizerFiles {
-  const json = parse(TokenizerJson, tokenizerJson, "tokenizer.json");
+  const json = readTokenizerJson(tokenizerJson);
   const config = tokenizerConfig == null ? {} : parse(TokenizerConfig, tokenizerConfig, "tokenizer_config.json");
   const { model } = json;
   if (model.type === "BPE" && !isByteLevel(json) && !model.byte_fallback) {
@@ -95,37 +131,26 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
     );
   }
   if (model.type === "BPE" && (model.end_of_word_suffix || model.continuing_subword_prefix)) {
-    throw new Error(
-      "tokenizer.json: model.end_of_word_suffix and continuing_subword_prefix are not supported. Choose another model.",
-    );
+    throw unsupported("a model.end_of_word_suffix or continuing_subword_prefix");
   }
 
-  const vocabulary = new Map(
-    model.type === "Unigram" ? model.vocab.map(([piece], id) => [piece, id]) : Object.entries(model.vocab),
-  );
-  if (model.type === "Unigram" && model.unk_id != null && !model.vocab[model.unk_id]) {
-    throw new Error(
-      `tokenizer.json: model.unk_id is ${model.unk_id}, but the vocabulary has ${model.vocab.length} pieces. Choose the model's own file in Hugging Face layout.`,
-    );
-  }
-
-  const added = new Map(json.added_tokens.map((token) => [token.content, token.id]));
+  const vocabulary = readVocabulary(model);
+  const added = readAdded(json.added_tokens, vocabulary);
   const special = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
   if (model.type === "Unigram" && model.unk_id != null) special.add(model.unk_id);
+  const idOf = (text: string) => added.get(text) ?? vocabulary.get(text);
   const named = (field: "bos_token" | "eos_token"): SpecialToken | null => {
     const value = config[field];
     if (value == null) return null;
     const text = typeof value === "string" ? value : value.content;
-    const id = added.get(text) ?? vocabulary.get(text);
+    const id = idOf(text);
     if (id === undefined) {
-      throw new Error(
-        `tokenizer_config.json: ${field} ${JSON.stringify(text)} is not in tokenizer.json. Add it there.`,
-      );
+      throw new Error(`tokenizer_config.json: ${field} ${quote(text)} is not in tokenizer.json. Add it there.`);
     }
     return { text, id };
   };
   const eos = named("eos_token");
-  const written = firstSpecial(json.post_processor);
+  const written = firstSpecial(json.postProcessors, idOf);
   const bos = written ?? named("bos_token");
   const addBos = config.add_bos_token ?? written !== null;
   if (addBos && !bos) {
@@ -141,47 +166,53 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
   return { json, vocabulary, added, special, bos, addBos, eos };
 }
 
+function readTokenizerJson(tokenizerJson: unknown): TokenizerJson {
+  const type = v.is(ModelOnly, tokenizerJson) ? tokenizerJson.model.type : undefined;
+  if (type !== undefined && type !== "BPE" && type !== "Unigram") {
+    throw unsupported(`model.type ${quote(type)}, other than "BPE" and "Unigram",`);
+  }
+  const { model, added_tokens, normalizer, pre_tokenizer, post_processor } = parse(
+    TokenizerJson,
+    tokenizerJson,
+    "tokenizer.json",
+  );
+  return {
+    model,
+    added_tokens,
+    normalizers: readNormalizers(normalizer),
+    preTokenizers: readPreTokenizers(pre_tokenizer),
+    postProcessors: readPostProcessors(post_processor),
+  };
+}
+
 /** Whether tokens are spelt in GPT-2's byte alphabet; SentencePiece's manner otherwise. */
 export function isByteLevel(json: TokenizerJson): boolean {
-  return parts(json.pre_tokenizer, "pretokenizers").some((part) => part.type === "ByteLevel");
+  return json.preTokenizers.some((part) => part.type === "ByteLevel");
 }
 
-/** The value in its schema's shape; throws a sentence that names file and field. */
-function parse<S extends v.GenericSchema>(schema: S, value: unknown, file: string): v.InferOutput<S> {
-  const result = v.safeParse(schema, value, { abortEarly: true });
-  if (result.success) return result.output;
-  const issue = result.issues[0];
-  const path = v.getDotPath(issue);
-  const missing = path !== null && issue.input === undefined;
-  const said = missing ? "is missing" : issue.message;
-  throw new Error(`${file}: ${path ?? "its content"} ${said}. Choose the model's own file in Hugging Face layout.`);
-}
-
-/** A part and, for a Sequence, what it is made of. */
-export function parts(part: Part | null, members: "normalizers" | "pretokenizers" | "processors"): Part[] {
-  if (part === null) return [];
-  if (part.type !== "Sequence") return [part];
-  const list = v.parse(v.optional(v.array(Part), []), part[members]);
-  return list.flatMap((member) => parts(member, members));
-}
-
-/** The special token that the post-processor writes before a text. */
-function firstSpecial(postProcessor: Part | null): SpecialToken | null {
-  const Template = v.looseObject({
-    single: v.array(v.looseObject({ SpecialToken: v.optional(v.looseObject({ id: v.string() })) })),
-    special_tokens: v.record(v.string(), v.looseObject({ ids: v.array(v.number()) })),
-  });
-  for (const part of parts(postProcessor, "processors")) {
+/** The special token that the post-processor writes before a text; `idOf` is the rest of the file's word on ids. */
+function firstSpecial(
+  parts: readonly PostProcessorPart[],
+  idOf: (text: string) => number | undefined,
+): SpecialToken | null {
+  for (const part of parts) {
     if (part.type === "ByteLevel") continue;
-    if (part.type !== "TemplateProcessing") {
-      throw new Error(
-        `tokenizer.json: post_processor ${JSON.stringify(part.type)} is not supported. Choose another model.`,
-      );
-    }
-    const { single, special_tokens } = parse(Template, part, "tokenizer.json, post_processor");
-    const text = single[0]?.SpecialToken?.id;
-    const id = text === undefined ? undefined : special_tokens[text]?.ids[0];
-    if (text !== undefined && id !== undefined) return { text, id };
+    const [first] = part.single;
+    const name = first && "SpecialToken" in first ? first.SpecialToken.id : undefined;
+    if (name === undefined) continue;
+    const written = Object.hasOwn(part.special_tokens, name) ? part.special_tokens[name] : undefined;
+    const field = `${part.path}.special_tokens`;
+    if (written === undefined) throw refusal("tokenizer.json", field, `lacks ${quote(name)}, which single writes`);
+    const [id] = written.ids;
+    if (id === undefined) continue;
+    const text = [name, written.tokens[0] ?? name].find((one) => idOf(one) === id);
+    if (text !== undefined) return { text, id };
+    const known = idOf(name);
+    throw refusal(
+      "tokenizer.json",
+      field,
+      `gives ${quote(name)} the id ${id}, but ${known === undefined ? "no token is named so" : `it has the id ${known}`}`,
+    );
   }
   return null;
 }

@@ -1,7 +1,9 @@
 /** Normalizers: what a tokenizer changes in a text before it looks for words. */
 
 import { Tokenizer as Pipeline } from "@huggingface/tokenizers";
-import { type Part, parts, type TokenizerJson } from "./files.ts";
+import type { TokenizerJson } from "./files.ts";
+import type { NormalizerPart } from "./parts.ts";
+import { type BeforePattern, compilePattern, labelOf } from "./patterns.ts";
 
 /** White space that a tokenizer takes away, which depends on what stands on both sides of it. */
 export interface Spacing {
@@ -23,63 +25,92 @@ export interface Normalizer {
   readonly spacing: Spacing;
 }
 
-const asTheyAre = ["NFC", "NFD", "NFKC", "NFKD", "Replace", "Lowercase", "StripAccents", "Precompiled"];
+/** Characters that a text may have after a step, for each one that it had: a published chain makes 18 of one at most. */
+const mostGrowth = 32;
+
+/** What one step does to a text; `label` names its pattern where a stranger wrote it. */
+interface Step {
+  readonly path: string;
+  readonly label: string | null;
+  normalize(text: string): string;
+}
 
 /**
- * Follows `normalizer`, and of `pre_tokenizer` what takes white space away. Precompiled is the library's reading of it: not
- * the character map in the file but the rules that most such maps hold (control characters dropped, white space to
+ * Follows the normalizers, and of the pre-tokenizers what takes white space away. Precompiled is the library's reading of it:
+ * not the character map in the file but the rules that most such maps hold (control characters dropped, white space to
  * spaces, then NFKC), so a model with a map of its own may be given slightly other text than it was trained on.
- * Throws, naming it, for a normalizer that is not supported.
+ * Throws a `refusal` for a pattern that cannot be read; `apply` throws, naming the step, when a text grows beyond measure.
  */
-export function createNormalizer(json: TokenizerJson): Normalizer {
-  const kept = parts(json.normalizer, "normalizers").flatMap((part): Part[] => {
-    if (part.type === "Prepend" || part.type === "Strip") return [];
-    if (part.type === "Nmt") return nmt;
-    if (!asTheyAre.includes(part.type)) {
-      throw new Error(
-        `tokenizer.json: normalizer ${JSON.stringify(part.type)} is not supported. Choose another model.`,
-      );
-    }
-    return [part];
-  });
-  const chain =
-    kept.length === 0
-      ? null
-      : new Pipeline(
-          {
-            model: { type: "BPE", vocab: {}, merges: [] },
-            added_tokens: [],
-            normalizer: { type: "Sequence", normalizers: kept },
-            pre_tokenizer: null,
-            post_processor: null,
-            decoder: null,
-          },
-          {},
-        ).normalizer;
+export function createNormalizer(json: TokenizerJson, before?: BeforePattern): Normalizer {
+  const steps = json.normalizers.flatMap(stepsOf);
   return {
-    apply: (text) => (chain && text !== "" ? chain.normalize(text) : text),
+    apply(text) {
+      const limit = 1000 + mostGrowth * text.length;
+      let normalised = text;
+      for (const { path, label, normalize } of steps) {
+        if (normalised === "") break;
+        if (label !== null) before?.(label);
+        normalised = normalize(normalised);
+        if (normalised.length <= limit) continue;
+        throw new Error(
+          `tokenizer.json: ${path} makes ${normalised.length} characters of a text of ${text.length}. Choose another model.`,
+        );
+      }
+      return normalised;
+    },
     spacing: findSpacing(json),
   };
 }
 
-function findSpacing(json: TokenizerJson): Spacing {
-  const normalizers = parts(json.normalizer, "normalizers");
-  const strips = normalizers.filter((part) => part.type === "Strip");
-  const words = parts(json.pre_tokenizer, "pretokenizers").some((part) => part.type === "WhitespaceSplit");
+function stepsOf(part: NormalizerPart): Step[] {
+  const { path } = part;
+  // Strip is `spacing`, and Prepend the caller's prefix.
+  if (part.type === "Strip" || part.type === "Prepend") return [];
+  if (part.type === "Nmt") return nmt.map((rule) => ({ path, label: null, normalize: library(rule) }));
+  if (part.type !== "Replace") return [{ path, label: null, normalize: library(part) }];
+  const pattern = compilePattern(part.pattern, path);
+  // "$&" and the like mean themselves in these files.
+  const content = part.content.replaceAll("$", "$$$$");
+  return [
+    {
+      path,
+      label: labelOf(path, part.pattern),
+      normalize: (text) => text.replace(pattern, content),
+    },
+  ];
+}
+
+/** The library's normalizer of a part. */
+function library(part: { readonly type: string }): (text: string) => string {
+  const { normalizer } = new Pipeline(
+    {
+      model: { type: "BPE", vocab: {}, merges: [] },
+      added_tokens: [],
+      normalizer: part,
+      pre_tokenizer: null,
+      post_processor: null,
+      decoder: null,
+    },
+    {},
+  );
+  return (text) => normalizer?.normalize(text) ?? text;
+}
+
+function findSpacing({ normalizers, preTokenizers }: TokenizerJson): Spacing {
+  const words = preTokenizers.some((part) => part.type === "WhitespaceSplit");
   // SentencePiece's "remove extra white spaces", as converted tokenizers write it.
-  const extra = normalizers.some((part) => part.type === "Replace" && isRegex(part.pattern, " {2,}"));
+  const extra = normalizers.some(
+    (part) => part.type === "Replace" && "Regex" in part.pattern && part.pattern.Regex === " {2,}",
+  );
   return {
-    left: words || strips.some((part) => part.strip_left === true),
-    right: words || strips.some((part) => part.strip_right === true),
+    left: words || normalizers.some((part) => part.type === "Strip" && part.strip_left),
+    right: words || normalizers.some((part) => part.type === "Strip" && part.strip_right),
     collapse: words ? /[\p{White_Space}▁]+/gu : extra ? /[ ▁]{2,}/g : null,
   };
 }
 
-const isRegex = (pattern: unknown, source: string) =>
-  typeof pattern === "object" && pattern !== null && "Regex" in pattern && pattern.Regex === source;
-
 /** SentencePiece's rules from machine translation: control characters dropped, white space of all kinds to a space. */
-const nmt: Part[] = [
+const nmt = [
   {
     type: "Replace",
     pattern: { Regex: "[\\x01-\\x08\\x0B\\x0E-\\x1F\\x7F\\x{8F}\\x{9F}]" },

@@ -1,13 +1,13 @@
-/** Segments to token ids with mask, loss weights and character offsets, and ids back to text. */
+/** Segments to token ids with mask, loss weights and character offsets. */
 
-import { createByteTable, locate, metaspace, showBytes, spellBytes, utf8 } from "./bytes.ts";
-import type { SpecialToken } from "./files.ts";
+import { locate, metaspace, spellBytes } from "./bytes.ts";
 import { isByteLevel, readTokenizerFiles } from "./files.ts";
 import { Memory } from "./memory.ts";
 import { createModel } from "./model.ts";
 import { createNormalizer } from "./normalizer.ts";
 import type { WeightedSegment } from "./segment.ts";
 import { TokenList } from "./tokenList.ts";
+import { byteTableOf, createVocabulary, type Vocabulary } from "./vocabulary.ts";
 import { createWords, findPrefix } from "./words.ts";
 
 export interface Encoding {
@@ -30,37 +30,20 @@ export interface Encoding {
   readonly unknown: number;
 }
 
-export interface StreamDecoder {
-  /** The text that the next token completes; "" while a character is still in parts. */
-  push(id: number): string;
-  /** What is left at the end: U+FFFD for a character that was never completed, else "". */
-  end(): string;
-}
-
-export interface Tokenizer {
-  readonly bos: SpecialToken | null;
-  /** Whether BOS stands at the start of every sequence. */
-  readonly addBos: boolean;
-  readonly eos: SpecialToken | null;
-  /** One more than the greatest id. */
-  readonly size: number;
-  /** The id of an added token, undefined for any other text. */
-  addedToken(text: string): number | undefined;
-  /** Text → id of every added token. */
-  readonly addedTokens: ReadonlyMap<string, number>;
-  /** Whether the id stands for no text: what ends a turn does, `<think>` usually does not. */
-  isSpecial(id: number): boolean;
+export interface Tokenizer extends Vocabulary {
   /** See `createTokenizer`. Throws, naming the text, when the vocabulary cannot represent it. */
   encode(segments: readonly WeightedSegment[]): Encoding;
-  /** Special tokens are left out, and so is the prefix space when the ids begin with BOS. */
-  decode(ids: Iterable<number>): string;
-  createStreamDecoder(): StreamDecoder;
-  /**
-   * A token for people to read: its text, with bytes that are no character by themselves as `<0xE2>`; a special token's
-   * name; `<unused 5000>` for an id without a token. White space is as it is.
-   */
-  show(id: number): string;
 }
+
+/** For who ends a tokenizer whose patterns never end. */
+export interface TokenizerWatch {
+  /** Called with the field and the text of a pattern before it runs. */
+  readonly beforePattern?: (label: string) => void;
+  /** Called now and then while a long text is spelt. */
+  readonly pulse?: () => void;
+}
+
+const wordsPerPulse = 4096;
 
 /**
  * From the parsed `tokenizer.json` and `tokenizer_config.json` (null when a model has none).
@@ -79,17 +62,19 @@ export interface Tokenizer {
  * Throws for a part that is missing or not supported, naming it. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3,
  * Qwen) and in SentencePiece's manner with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
  */
-export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer {
+export function createTokenizer(
+  tokenizerJson: unknown,
+  tokenizerConfig: unknown,
+  watch: TokenizerWatch = {},
+): Tokenizer {
   const files = readTokenizerFiles(tokenizerJson, tokenizerConfig);
-  const { json, vocabulary, added, special, bos, addBos, eos } = files;
+  const { json, vocabulary, added, bos } = files;
   const byteLevel = isByteLevel(json);
-  const byteFallback = json.model.byte_fallback === true;
   const unknownId = json.model.type === "Unigram" ? (json.model.unk_id ?? null) : null;
-  const tokenBytes = createByteTable(vocabulary, added, { byteLevel, byteFallback });
-  const nameOf = new Map([...vocabulary, ...added].map(([text, id]) => [id, text]));
+  const tokenBytes = byteTableOf(files);
 
-  const normalizer = createNormalizer(json);
-  const words = createWords(json, vocabulary, byteLevel);
+  const normalizer = createNormalizer(json, watch.beforePattern);
+  const words = createWords(json, vocabulary, byteLevel, watch.beforePattern);
   const spell = createModel(files);
   const prefix = findPrefix(json);
   const addedPattern = alternatives([...added.keys()]);
@@ -122,25 +107,12 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
     return pieces;
   };
 
-  const createStreamDecoder = (): StreamDecoder => {
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    return {
-      push: (id) => (special.has(id) ? "" : decoder.decode(tokenBytes[id] ?? unknownBytes, { stream: true })),
-      end: () => decoder.decode(),
-    };
-  };
-
+  let spelt = 0;
   // One list for all calls: it has the size of the longest row after a while.
   const tokens = new TokenList();
 
   return {
-    bos,
-    addBos,
-    eos,
-    size: tokenBytes.length,
-    addedToken: (text) => added.get(text),
-    addedTokens: added,
-    isSpecial: (id) => special.has(id),
+    ...createVocabulary(files, tokenBytes),
 
     encode(segments) {
       const { spacing } = normalizer;
@@ -173,6 +145,7 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
         const from = text.length;
         let at = from - lead.length;
         for (const word of words.split(lead + run)) {
+          if (++spelt % wordsPerPulse === 0) watch.pulse?.();
           const located = encodeWord(word);
           for (let i = 0; i < located.length; i += 3) {
             const id = located[i] ?? 0;
@@ -216,28 +189,9 @@ export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown
       const { mask, weights, straddled } = borders.weigh(tokens);
       return { ...tokens.take(), mask, weights, text: shown(text), segmentEnds, straddled, unknown };
     },
-
-    decode(ids) {
-      const all = [...ids];
-      const decoder = createStreamDecoder();
-      const text = all.map((id) => decoder.push(id)).join("") + decoder.end();
-      const prefixed = prefix.text !== "" && bos !== null && all[0] === bos.id && !special.has(all[1] ?? bos.id);
-      return prefixed && text.startsWith(" ") ? text.slice(1) : text;
-    },
-
-    createStreamDecoder,
-
-    show(id) {
-      const name = nameOf.get(id);
-      if (name === undefined) return `<unused ${id}>`;
-      const bytes = tokenBytes[id];
-      return bytes && !special.has(id) ? showBytes(bytes) : name;
-    },
   };
 }
 
-/** Shown for an id that the vocabulary lacks: models pad their embedding. */
-const unknownBytes = utf8.encode("\uFFFD");
 /** Finds surrogates, in pairs or alone. */
 const lone = /[\ud800-\udfff]/;
 const leading = /^[\p{White_Space}▁]+/u;

@@ -1,7 +1,10 @@
 /** Pre-tokenizers: a run of text as words, which a model spells one by one. */
 
-import { SplitPreTokenizer } from "@huggingface/tokenizers";
-import { type Part, parts, type TokenizerJson } from "./files.ts";
+import { quote } from "../tensor/quote.ts";
+import type { TokenizerJson } from "./files.ts";
+import type { PreTokenizerPart } from "./parts.ts";
+import { type BeforePattern, compile, compilePattern, labelOf, sourceOf } from "./patterns.ts";
+import { unsupported } from "./refusal.ts";
 
 export interface Words {
   /** The words of a run, in order; joined they are the run, with "▁" for each space where the tokenizer writes that. */
@@ -18,22 +21,33 @@ export interface Prefix {
 
 type Step = (text: string) => readonly string[];
 
-/** Throws, naming it, for a pre-tokenizer that is not supported, or that would lose or repeat text. */
-export function createWords(json: TokenizerJson, vocabulary: ReadonlyMap<string, number>, byteLevel: boolean): Words {
+/**
+ * Throws, naming it, for a pre-tokenizer that would lose or repeat text, or whose pattern cannot be read. `before` is called
+ * before a pattern of the file runs.
+ */
+export function createWords(
+  json: TokenizerJson,
+  vocabulary: ReadonlyMap<string, number>,
+  byteLevel: boolean,
+  before?: BeforePattern,
+): Words {
   const steps: Step[] = [];
   const byteSteps: Step[] = [];
-  const chain = parts(json.pre_tokenizer, "pretokenizers");
+  const chain = json.preTokenizers;
   const seen: string[] = [];
   for (const part of chain) {
     const target = seen.includes("ByteLevel") ? byteSteps : steps;
-    const repeats = part.type === "Metaspace" ? metaspaceScheme(part) === "always" : part.add_prefix_space === true;
-    const before = seen.filter((type) => type !== "WhitespaceSplit");
-    if (repeats && before.length > 0) {
-      throw new Error(
-        `tokenizer.json: pre_tokenizer ${part.type} after ${before.join(", ")} puts a space before every piece, which is not supported. Choose another model.`,
+    const repeats =
+      part.type === "Metaspace"
+        ? metaspaceScheme(part) === "always"
+        : part.type === "ByteLevel" && part.add_prefix_space;
+    const earlier = seen.filter((type) => type !== "WhitespaceSplit");
+    if (repeats && earlier.length > 0) {
+      throw unsupported(
+        `${part.path}: ${part.type} after ${earlier.join(", ")} puts a space before every piece, which`,
       );
     }
-    const step = createStep(part);
+    const step = createStep(part, before);
     if (step) target.push(step);
     seen.push(part.type);
   }
@@ -50,19 +64,19 @@ export function createWords(json: TokenizerJson, vocabulary: ReadonlyMap<string,
 }
 
 /** As `Prepend`, `ByteLevel` and `Metaspace` ask for it. */
-export function findPrefix(json: TokenizerJson): Prefix {
-  for (const part of parts(json.normalizer, "normalizers")) {
-    if (part.type === "Prepend") return { text: String(part.prepend ?? ""), unlessPresent: false };
+export function findPrefix({ normalizers, preTokenizers }: TokenizerJson): Prefix {
+  for (const part of normalizers) {
+    if (part.type === "Prepend") return { text: part.prepend, unlessPresent: false };
   }
-  for (const part of parts(json.pre_tokenizer, "pretokenizers")) {
-    if (part.type === "ByteLevel" && part.add_prefix_space === true) return { text: " ", unlessPresent: true };
+  for (const part of preTokenizers) {
+    if (part.type === "ByteLevel" && part.add_prefix_space) return { text: " ", unlessPresent: true };
     if (part.type === "Metaspace" && metaspaceScheme(part) !== "never") return { text: "▁", unlessPresent: true };
   }
   return { text: "", unlessPresent: false };
 }
 
-/** Older files write a flag where newer ones name the scheme. */
-const metaspaceScheme = (part: Part) => part.prepend_scheme ?? (part.add_prefix_space === false ? "never" : "always");
+const metaspaceScheme = (part: Extract<PreTokenizerPart, { type: "Metaspace" }>) =>
+  part.prepend_scheme ?? (part.add_prefix_space === false ? "never" : "always");
 
 function through(steps: readonly Step[], text: string): readonly string[] {
   let words: readonly string[] = [text];
@@ -77,18 +91,16 @@ function through(steps: readonly Step[], text: string): readonly string[] {
  * What a pre-tokenizer does to a text, null for nothing. Most are a pattern whose matches stand alone, and so does what is
  * between them; https://huggingface.co/docs/tokenizers/api/pre-tokenizers names the behaviours.
  */
-function createStep(part: Part): Step | null {
+function createStep(part: PreTokenizerPart, before: BeforePattern | undefined): Step | null {
   switch (part.type) {
     case "ByteLevel":
-      return part.use_regex === false ? null : isolate(gpt2Pattern);
+      return part.use_regex ? splitting(builtIn(gpt2Pattern), "Isolated") : null;
     case "WhitespaceSplit":
       // White space is single spaces by now: see `Spacing`.
       return (text) => text.match(/ [^ ]*|[^ ]+/g) ?? [];
     case "Metaspace": {
-      if ((part.replacement ?? "▁") !== "▁") {
-        throw new Error(
-          `tokenizer.json: pre_tokenizer Metaspace with replacement ${JSON.stringify(part.replacement)} is not supported; only "▁" is. Choose another model.`,
-        );
+      if (part.replacement !== "▁") {
+        throw unsupported(`${part.path}: Metaspace with the replacement ${quote(part.replacement)}`);
       }
       const apart = part.split !== false;
       return (text) => {
@@ -97,72 +109,48 @@ function createStep(part: Part): Step | null {
       };
     }
     case "Digits":
-      return isolate(part.individual_digits === true ? "\\p{N}" : "\\p{N}+");
+      return splitting(builtIn(part.individual_digits ? "\\p{N}" : "\\p{N}+"), "Isolated");
     case "FixedLength":
-      return isolate(`[\\s\\S]{1,${Number(part.length ?? 5)}}`);
-    case "Punctuation":
-      return splitting("[\\p{P}\\x21-\\x2F\\x3A-\\x40\\x5B-\\x60\\x7B-\\x7E]", part);
-    case "Split":
-      return splitting(readPattern(part.pattern), part);
-    default:
-      throw new Error(
-        `tokenizer.json: pre_tokenizer ${JSON.stringify(part.type)} is not supported. Choose another model.`,
-      );
+      return splitting(builtIn(`[\\s\\S]{1,${part.length}}`), "Isolated");
+    case "Punctuation": {
+      const one = "[\\p{P}\\x21-\\x2F\\x3A-\\x40\\x5B-\\x60\\x7B-\\x7E]";
+      if (part.behavior === "Removed") throw dropsText(`${part.type} with behavior "Removed"`);
+      return splitting(builtIn(part.behavior === "Contiguous" ? `${one}+` : one), part.behavior);
+    }
+    case "Split": {
+      const { path, behavior, invert } = part;
+      if (behavior === "Removed") throw dropsText(`${part.type} with behavior "Removed"`);
+      const repeated = { Regex: `(?:${sourceOf(part.pattern)})+` };
+      const pattern = compilePattern(behavior === "Contiguous" ? repeated : part.pattern, path);
+      const step = splitting(pattern, behavior, invert);
+      const label = labelOf(path, part.pattern);
+      return (text) => {
+        before?.(label);
+        return step(text);
+      };
+    }
   }
 }
 
 /** What a behaviour makes of a pattern's matches; inverted, what is between them counts as matched. */
-function splitting(regex: string, { type, behavior = "Isolated", invert }: Part): Step {
-  switch (behavior) {
-    case "Isolated":
-      return isolate(regex);
-    case "Contiguous":
-      return isolate(`(?:${regex})+`);
-    case "MergedWithPrevious":
-    case "MergedWithNext": {
-      const pattern = compile(regex);
-      const before = (behavior === "MergedWithNext") !== (invert === true);
-      return (text) => cutBeside(text, pattern, before);
-    }
-    case "Removed":
-      throw dropsText(`${type} with behavior "Removed"`);
-    default:
-      throw new Error(
-        `tokenizer.json: pre_tokenizer ${type} with behavior ${JSON.stringify(behavior)} is not supported. Choose another model.`,
-      );
-  }
+function splitting(
+  pattern: RegExp,
+  behavior: "Isolated" | "Contiguous" | "MergedWithPrevious" | "MergedWithNext",
+  invert = false,
+): Step {
+  if (behavior === "Isolated" || behavior === "Contiguous") return (text) => cut(text, pattern);
+  const cutBefore = (behavior === "MergedWithNext") !== invert;
+  return (text) => cutBeside(text, pattern, cutBefore);
 }
 
-function isolate(regex: string): Step {
-  const pattern = compile(regex);
-  return (text) => cut(text, pattern);
-}
-
-const dropsText = (what: string) =>
-  new Error(`tokenizer.json: pre_tokenizer ${what} drops text, which is not supported. Choose another model.`);
-
-/** A Split's pattern as a regular expression of its file's kind. */
-function readPattern(pattern: unknown): string {
-  if (typeof pattern === "object" && pattern !== null) {
-    if ("Regex" in pattern && typeof pattern.Regex === "string") return pattern.Regex;
-    if ("String" in pattern && typeof pattern.String === "string") {
-      return pattern.String.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-    }
-  }
-  throw new Error("tokenizer.json: a Split pre_tokenizer has no pattern. Choose the model's own file.");
-}
-
-/** The library rewrites Oniguruma's syntax, which files are written in. */
-function compile(regex: string): RegExp {
-  const { pattern } = new SplitPreTokenizer({
-    type: "Split",
-    pattern: { Regex: regex },
-    behavior: "Isolated",
-    invert: false,
-  });
-  if (!pattern) throw new Error(`tokenizer.json: the pattern ${JSON.stringify(regex)} cannot be read.`);
+/** One of this file's own patterns. */
+function builtIn(source: string): RegExp {
+  const pattern = compile(source);
+  if (pattern === null) throw new SyntaxError(`The built-in pattern ${source} cannot be read: report this.`);
   return pattern;
 }
+
+const dropsText = (what: string) => unsupported(`pre_tokenizer ${what} drops text, which`);
 
 const gpt2Pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 

@@ -5,6 +5,8 @@ export interface Control {
   readonly request: "pause" | "cancel" | null;
   /** Aborted by either, for calls that take a signal. */
   readonly signal: AbortSignal;
+  /** Aborted by cancel alone: a run that is paused while it is prepared is prepared to its end, to be resumed. */
+  readonly cancelSignal: AbortSignal;
   /** Whether a checkpoint of the weights as they are was asked for. */
   readonly saveAsked: boolean;
   /** What was asked for has been saved. */
@@ -22,6 +24,7 @@ export function createControl(): ControlSwitch {
   let request: Control["request"] = null;
   let saveAsked = false;
   const controller = new AbortController();
+  const cancelling = new AbortController();
   return {
     get request() {
       return request;
@@ -36,6 +39,7 @@ export function createControl(): ControlSwitch {
       saveAsked = true;
     },
     signal: controller.signal,
+    cancelSignal: cancelling.signal,
     pause: () => {
       request ??= "pause";
       controller.abort();
@@ -43,6 +47,7 @@ export function createControl(): ControlSwitch {
     cancel: () => {
       request = "cancel";
       controller.abort();
+      cancelling.abort();
     },
   };
 }
@@ -59,5 +64,16 @@ export function nextTask(): Promise<void> {
       resolve();
     };
     port2.postMessage(null);
+  });
+}
+
+/** Settles as `work` does, or rejects with the signal's reason as soon as that is aborted; `work` itself goes on. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }

@@ -1,7 +1,8 @@
 /** What computes a run: the loop and its step ask a program for sums and updates, and do not know its sessions. */
 
 import type { Batch, BatchShape } from "../batching/batch.ts";
-import type { RestoreTensor, TensorSource } from "../storage/checkpoints.ts";
+import type { RestoreTensor } from "../storage/checkpoints.ts";
+import type { TensorSource } from "../storage/writeCheckpoint.ts";
 
 /** Computes losses with the weights as they are at each call. Throws what a session's run throws. */
 export interface EvaluationProgram {

@@ -3,10 +3,12 @@
 import * as v from "valibot";
 import type { OrderState } from "../batching/stages.ts";
 import { type Curves, columnsOf, extended, noProgress, progressOf, type RunProgress, stepsOf } from "../run/curves.ts";
+import { Count } from "../run/fields.ts";
 import { type HeldOutSet, lossOn } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Moment, Sample, StepMetrics } from "../run/metrics.ts";
 import { curveSchemas, MomentsSchema, ProgressSchema, seenSchemas } from "../run/metrics.ts";
 import { migrateState } from "../run/migrate.ts";
+import { readAs } from "../run/problem.ts";
 
 export interface LoopState {
   /** Steps done, those without a supervised token included. */
@@ -101,18 +103,17 @@ export function initialState(sampler: OrderState): LoopState {
   };
 }
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const random = v.tuple([count, count, count, count]);
+const random = v.tuple([Count, Count, Count, Count]);
 const members = {
-  step: count,
-  updates: count,
+  step: Count,
+  updates: Count,
   sampler: v.object({
-    epoch: count,
-    cursor: count,
+    epoch: Count,
+    cursor: Count,
     random,
-    passes: v.array(v.object({ pass: count, position: count, random })),
-    drawn: count,
-    stages: count,
+    passes: v.array(v.object({ pass: Count, position: Count, random })),
+    drawn: Count,
+    stages: Count,
   }),
   ...seenSchemas,
   moments: v.optional(MomentsSchema, []),
@@ -121,7 +122,7 @@ const Apart = v.object({
   ...members,
   seconds: v.number(),
   progress: ProgressSchema,
-  waiting: v.nullable(v.object({ step: count, loss: v.number(), validations: count })),
+  waiting: v.nullable(v.object({ step: Count, loss: v.number(), validations: Count })),
 });
 const Whole = v.object({ ...members, ...curveSchemas });
 
@@ -156,11 +157,7 @@ export function wholeState(state: object, { steps, evaluations }: Curves): objec
 }
 
 function parsed<T>(schema: v.GenericSchema<unknown, T>, json: unknown): T {
-  const read = v.safeParse(schema, json);
-  if (read.success) return read.output;
-  const [issue] = read.issues;
-  throw new Error(
-    `The checkpoint's training state cannot be read: ${v.getDotPath(issue) ?? "the whole"} should be ` +
-      `${issue.expected ?? "a whole number"}, not ${issue.received}. Go on from another checkpoint.`,
-  );
+  const { output, problem } = readAs(schema, json);
+  if (problem === null) return output;
+  throw new Error(`The checkpoint's training state cannot be read: ${problem}. Go on from another checkpoint.`);
 }

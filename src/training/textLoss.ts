@@ -2,8 +2,6 @@
 
 import type { TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
-import { renderText } from "../templates/mask.ts";
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { evaluationBatches } from "./batchSource.ts";
 import { nextTask } from "./control.ts";
 import { meanLoss } from "./evaluate.ts";
@@ -11,7 +9,6 @@ import type { EvaluationProgram } from "./program.ts";
 
 export interface TextLossParts {
   readonly program: Pick<EvaluationProgram, "lossSum">;
-  readonly tokenizer: Tokenizer;
   /** Longest sequence of the model in tokens. */
   readonly contextLength: number;
 }
@@ -26,17 +23,17 @@ export interface TextLossOptions {
 const batchSize = 8;
 
 /**
- * Mean cross-entropy per token in nats over all texts: Σ CE / tokens, over every token of each text but its first, and its
- * EOS where the model has one, tokens being those that plain text is trained on. What exceeds the context is cut off. Null
- * when no text has a token to predict. Throws the signal's reason.
+ * Mean cross-entropy per token in nats over all texts: Σ CE / tokens, over every token of each text but its first. `texts`
+ * are token ids as plain text is trained on. Cuts each at the model's context. Null when no text has a token to predict.
+ * Throws the signal's reason.
  */
 export async function textLoss(
-  texts: readonly string[],
-  { program, tokenizer, contextLength }: TextLossParts,
+  texts: readonly Int32Array[],
+  { program, contextLength }: TextLossParts,
   { signal, onProgress }: TextLossOptions = {},
 ): Promise<number | null> {
   const examples = texts
-    .map((text, row) => exampleOf(text, row, tokenizer, contextLength))
+    .map((ids, row) => exampleOf(ids.slice(0, contextLength), row))
     .filter(({ ids }) => ids.length > 1);
   if (examples.length === 0) return null;
   const batches = evaluationBatches(examples, chooseBuckets(examples, batchSize, { repeats: false }));
@@ -51,8 +48,7 @@ export async function textLoss(
   return loss;
 }
 
-function exampleOf(text: string, row: number, tokenizer: Tokenizer, contextLength: number): TokenizedExample {
-  const ids = tokenizer.encode(renderText(text, tokenizer)).ids.slice(0, contextLength);
+function exampleOf(ids: Int32Array, row: number): TokenizedExample {
   // Nothing predicts the first token; where the model opens with BOS, that is the one.
   const mask = new Uint8Array(ids.length).fill(1, 1);
   const origin = { source: 0, name: "general text", row, line: row + 1 };

@@ -76,7 +76,10 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
   });
   const broken = await engine.startRun({ ...(await openTiny(here)), name: "lost", recipe: quick });
   expect(broken.status).toBe("paused");
-  expect(broken.reason).toMatch(/GPU was lost .*Resume to go on from the last checkpoint/);
+  const [saved] = await engine.checkpointsOf(broken.id);
+  const from = saved ? `the checkpoint of step ${saved.step}` : "the beginning";
+  expect(broken.reason).toMatch(/^The GPU was lost/);
+  expect(broken.reason).toContain(`Resume goes on from ${from}.`);
   expect(told).toHaveLength(1);
 
   const resumed = await engine.resumeRun(broken.id);

@@ -1,7 +1,7 @@
 /** Scratch files on disk: the browser's private file system is looked into from the page. Oracle: the bytes that were written. */
 
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openArchive } from "../../src/export/archive.ts";
+import { openArchive } from "../../src/export/openArchive.ts";
 import { patternBytes } from "../unit/storage/backend.ts";
 import type { ScratchCommand } from "./scratchWorker.ts";
 

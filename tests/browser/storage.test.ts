@@ -2,10 +2,16 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { indexedDbKeyValue } from "../../src/storage/indexedDb.ts";
-import { acquireTrainingLock } from "../../src/storage/lock.ts";
+import {
+  acquireTrainingLock,
+  requireTrainingLock,
+  TrainingLockLostError,
+  trainingEnd,
+} from "../../src/storage/lock.ts";
 import { requestPersistence } from "../../src/storage/quota.ts";
 import { openStorage } from "../../src/storage/storage.ts";
-import { contents, loadWhole, patternBytes, runRecord } from "../unit/storage/backend.ts";
+import { bytesFromMemory } from "../../src/tensor/bytes.ts";
+import { byteTensor, contents, loadWhole, patternBytes, runRecord } from "../unit/storage/backend.ts";
 import type { Command } from "./storageWorker.ts";
 
 const big = 20_000_000;
@@ -171,6 +177,90 @@ test("a connection that ended without saying so is opened anew", async () => {
   expect(opening).toHaveBeenCalledTimes(2);
   opening.mockRestore();
 });
+
+test("a database that another tab deletes goes at once, and the next checkpoint is whole in a new one", async () => {
+  const storage = await openStorage();
+  await storage.checkpoints.save(contents(runRecord("r", 1), { w: patternBytes(1000, 1) }));
+  const tab = openTab();
+  for (const database of ["hone-records", "hone-chunks"]) await tab.ask({ do: "delete", database });
+
+  await storage.checkpoints.save(contents(runRecord("r", 2), { w: patternBytes(1000, 2) }));
+  expect(storage.problems).toEqual([
+    expect.stringMatching(/^The browser has cleared this page's storage .*step 2 .* is saved\./),
+  ]);
+  expect(await storage.checkpoints.steps("r")).toEqual([2]);
+  expect(sameBytes((await loadWhole(storage, "r")).tensors.w, patternBytes(1000, 2))).toBe(true);
+  expect(await storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
+});
+
+test("a database that is deleted in the middle of a save costs no byte of that checkpoint", async () => {
+  const storage = await openStorage();
+  await storage.checkpoints.save(contents(runRecord("r", 1), { w: patternBytes(1000, 1) }));
+  const tab = openTab();
+  const { record, state, tensors } = contents(runRecord("r", 2), { w: patternBytes(big, 2) });
+  let deleted = false;
+  const last = byteTensor("last", Uint8Array.of(2));
+  const read = async () => {
+    // A batch of chunks is written by now.
+    if (!deleted) for (const database of ["hone-records", "hone-chunks"]) await tab.ask({ do: "delete", database });
+    deleted = true;
+    return last.read();
+  };
+  await storage.checkpoints.save({ record, state, tensors: [...tensors, { ...last, read }] });
+  expect(deleted).toBe(true);
+  expect(storage.problems).toHaveLength(1);
+  const { step, tensors: back } = await loadWhole(storage, "r");
+  expect(step).toBe(2);
+  expect(sameBytes(back.w, patternBytes(big, 2))).toBe(true);
+  expect(await storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
+});
+
+test("where the contents alone are deleted, a failed write does not say that they are there", async () => {
+  const storage = await openStorage();
+  await storage.models.save({
+    hash: "e".repeat(64),
+    name: "m",
+    summary: null,
+    files: [bytesFromMemory("w", patternBytes(9, 1))],
+  });
+  await openTab().ask({ do: "delete", database: "hone-chunks" });
+  const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
+    throw new DOMException("Encountered full disk while opening backing store", "QuotaExceededError");
+  });
+  try {
+    await expect(storage.runs.put(runRecord("r", 1))).rejects.toThrow(
+      'The record of run "run r" could not be saved: the browser has cleared this page\'s storage. What was saved before is gone, all or in part.',
+    );
+  } finally {
+    put.mockRestore();
+  }
+});
+
+test("a lock that another page takes by force is known to be lost, and can be acquired again", async () => {
+  const release = await acquireTrainingLock();
+  expect(release).not.toBe(null);
+  requireTrainingLock();
+  await navigator.locks.request("hone-training", { steal: true }, async () => {
+    await expect.poll(() => lost()).toBe(true);
+    expect(await acquireTrainingLock()).toBe(null);
+  });
+  expect(lost()).toBe(true);
+  // Nobody waits for ever for the run that was stopped.
+  await trainingEnd();
+  const again = await acquireTrainingLock();
+  expect(again).not.toBe(null);
+  expect(lost()).toBe(false);
+  again?.();
+});
+
+function lost(): boolean {
+  try {
+    requireTrainingLock();
+    return false;
+  } catch (error) {
+    return error instanceof TrainingLockLostError;
+  }
+}
 
 test("an IndexedDB that opens only at the second try is used", async () => {
   const { open } = indexedDB;

@@ -7,6 +7,8 @@ import { byteTensor, contents, loadWhole, patternBytes, runRecord } from "../uni
 export type Command =
   | { readonly do: "lock" }
   | { readonly do: "collect" }
+  /** Deletes a whole database; answers when it is gone. */
+  | { readonly do: "delete"; readonly database: string }
   /** Saves a checkpoint of so many bytes; with `halt` it stops before its last tensor until "go on". */
   | { readonly do: "save"; readonly run: string; readonly step: number; readonly bytes: number; readonly halt: boolean }
   | { readonly do: "load"; readonly run: string }
@@ -22,6 +24,13 @@ async function perform(command: Command): Promise<unknown> {
       return (await acquireTrainingLock()) !== null;
     case "collect":
       return storage.collect();
+    case "delete": {
+      const request = indexedDB.deleteDatabase(command.database);
+      return new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(null);
+        request.onerror = () => reject(request.error);
+      });
+    }
     case "load": {
       const { step, tensors } = await loadWhole(storage, command.run);
       return { step, w: tensors.w };

@@ -1,103 +1,148 @@
 /**
- * A run whose browser is killed again and again and goes on each time. Oracle: the same run without interruption, byte
- * for byte, on wasm with all its threads.
+ * A browser that is killed in the middle of everything it does: training, checkpoints, opening a model, import, export, exam.
+ * Oracles: every byte that storage holds is sound after each kill, and the run is the same run without interruption, byte for
+ * byte, on wasm with all its threads.
  */
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { type Headless, launchChromium } from "../../scripts/harness/chromium.ts";
-import type { KillRun, Remains } from "../../scripts/harness/killPage.ts";
-import { callInPage, serveModules } from "../../scripts/harness/serve.ts";
+import type { Action, Audit, Remains } from "../../scripts/harness/killPage.ts";
 import type { RunRecord } from "../../src/run/record.ts";
-import { createRandom } from "../../src/tensor/random.ts";
+import { createRandom, type Random } from "../../src/tensor/random.ts";
 import { isLong } from "../support/long.ts";
-import { recipeOf } from "../support/recipe.ts";
-import { sizedModel } from "../support/tinyLlama.ts";
+import { call, serveSmallRun } from "./smallRun.ts";
 
-const kills = isLong ? 10 : 4;
-/** More than are made before the last kill, however quick the machine. */
-const steps = 8 * kills;
+/** `HONE_KILLS` has a long form stop earlier. */
+const kills = isLong ? Number(process.env.HONE_KILLS ?? 100) : 6;
 const seed = 20261122;
-const page = "/scripts/harness/killPage.ts";
 
-/**
- * Small, and many micro-batches to a step: most of the time goes into steps. Chromium's own log of what it stores is not
- * sound once two kills in a row have torn it in the middle of a write (LevelDB appends to a log that ends in half a record).
- */
-const model = sizedModel({ hidden_size: 32, intermediate_size: 96, num_hidden_layers: 2 });
+/** Everything that a browser is killed in: two kinds of training first, for they alone move the run on. */
+const sorts = ["training", "checkpoint", "opening", "import", "export", "exam"] as const;
+type Sort = (typeof sorts)[number];
 
-const recipe = recipeOf("full", {
-  learningRate: 1e-3,
-  warmupRatio: 0.05,
-  steps,
-  batchSize: 2,
-  accumulation: 24,
-  maxLength: 128,
-  weightDecay: 0.01,
-  validationShare: 0.2,
-  evaluateEvery: 10,
-  checkpointEvery: 2,
-  samplePrompts: 0,
-  watchEvery: null,
-  seed: 1,
-});
+/** One of each, then at random. */
+function planOf(random: Random): Sort[] {
+  return Array.from(
+    { length: kills },
+    (_, i) => sorts[i < sorts.length ? i : random.below(sorts.length)] ?? "training",
+  );
+}
 
-const rows = ["cat", "dog", "sun", "tree", "ball", "park", "bird", "boat", "king", "milk"].map((thing, i) => ({
-  instruction: `What did Lily see${" again".repeat(i % 4)}?`,
-  input: "",
-  output: `Lily saw a ${thing}. It was very ${i % 2 ? "big" : "red"}${", and she was happy".repeat(i % 3)}.`,
-}));
+/** What became of the kills of a sort. */
+interface Row {
+  kills: number;
+  /** Milliseconds after its beginning, the least and the most. */
+  earliest: number;
+  latest: number;
+  /** Those after which what had begun was whole. */
+  ended: number;
+}
 
-test("a run that is killed again and again is the uninterrupted run, byte for byte", { timeout: 900_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "hone-kill-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  await writeFile(join(folder, "pairs.json"), JSON.stringify(rows));
-  for (const [name, content] of Object.entries(model)) await writeFile(join(folder, name), content);
-  const served = await serveModules({ "/kill/data": folder });
-  onTestFinished(served.dispose);
-  const request: KillRun = { model: "/kill/data/", pairs: "/kill/data/pairs.json", recipe };
-  const open = async (profile: string) => {
-    const browser = await launchChromium({ profile: join(folder, profile) });
-    await browser.page.goto(served.address);
-    return browser;
+const milliseconds = (from: number) => Math.round(performance.now() - from);
+
+test("whatever a killed browser was doing, nothing is lost, and the run is the uninterrupted one, byte for byte", {
+  timeout: 3_600_000,
+}, async () => {
+  const random = createRandom(seed);
+  const plan = planOf(random);
+  const training = plan.filter((sort) => sort === "training" || sort === "checkpoint").length;
+  /** More than are made before the last kill, however quick the machine. */
+  const steps = 9 * training;
+  const { folder, request, open } = await serveSmallRun(steps);
+  const actionOf = (sort: Exclude<Sort, "training" | "checkpoint">, variant: number, run: RunRecord): Action => {
+    switch (sort) {
+      case "opening":
+        return { do: "open", model: "/data/large/", variant };
+      case "import":
+        return { do: "import", file: "/data/run.zip" };
+      case "export":
+        return { do: "export", runId: run.id };
+      case "exam":
+        return { do: "exam", runId: run.id, modelHash: run.model.hash };
+    }
   };
-  const call = <Result>({ page: tab }: Headless, name: string, argument: unknown = null) =>
-    callInPage<Result>(tab, page, name, argument);
 
+  // The run without interruption, and how long each action takes.
   const calm = await open("calm");
   onTestFinished(calm.kill);
   const calmId = await call<string>(calm, "startRun", request);
   const finished = async () => (await call<RunRecord[]>(calm, "listRuns"))[0]?.status === "finished";
-  await expect.poll(finished, { timeout: 300_000, interval: 500 }).toBe(true);
+  await expect.poll(finished, { timeout: 1_200_000, interval: 500 }).toBe(true);
   const expected = await call<Remains>(calm, "remains", calmId);
+  const [calmRun] = await call<RunRecord[]>(calm, "listRuns");
+  if (!calmRun) throw new Error("The run without interruption is not listed.");
+  await writeFile(join(folder, "run.zip"), Buffer.from(await call<string>(calm, "runFile", calmId), "base64"));
+  const takes = new Map<Sort, number>();
+  for (const sort of ["opening", "export", "exam"] as const) {
+    await call(calm, "begin", actionOf(sort, 0, calmRun));
+    const from = performance.now();
+    await call(calm, "actionEnd");
+    takes.set(sort, milliseconds(from));
+  }
+  // An import of what is there ends early: as much as an export, which reads every byte back.
+  takes.set("import", takes.get("export") ?? 0);
   await calm.dispose();
 
-  const random = createRandom(seed);
   let browser = await open("killed");
   onTestFinished(() => browser.kill());
   const runId = await call<string>(browser, "startRun", request);
+  const table = new Map<Sort, Row>();
   const reached: number[] = [];
-  for (let kill = 0; kill < kills; kill++) {
-    // Some die while they compile or go back to a checkpoint, most in the middle of a step or of a save.
-    const taken = random.below(6);
-    if (taken > 0) await call(browser, "stepsTaken", taken);
-    await new Promise((resolve) => setTimeout(resolve, 40 * random.next()));
-    await browser.kill();
-    browser = await open("killed");
-    const runs = await call<RunRecord[]>(browser, "listRuns");
-    expect(runs.map((run) => run.id)).toEqual([runId]);
-    expect(runs[0]?.status).toBe("paused");
-    reached.push(runs[0]?.step ?? -1);
-    if (reached.at(-1) !== 0) {
-      const { orphans, damaged } = await call<Remains>(browser, "remains", runId);
-      expect({ orphans, damaged }).toEqual({ orphans: 0, damaged: 0 });
+  /** The first is killed while it trains; each later one goes on from where it was left. */
+  for (const [index, sort] of plan.entries()) {
+    const known = (await call<RunRecord[]>(browser, "listRuns")).find(({ id }) => id === runId);
+    if (!known) throw new Error(`Run ${runId} is not there before kill ${index + 1}.`);
+    let waits = 40 * random.next();
+    if (sort === "training" || sort === "checkpoint") {
+      if (index > 0) await call(browser, "resumeRun", runId);
+      // Some die while they compile or go back to a checkpoint, most in the middle of a step or of a save.
+      // The first leaves a checkpoint, without which there is nothing to export or to examine.
+      const few = index === 0 ? 5 : random.below(6);
+      const taken = sort === "checkpoint" ? 2 * (1 + random.below(2)) : few;
+      if (taken > 0) await call(browser, "stepsTaken", taken);
+      // A checkpoint follows every other step at once.
+      if (sort === "checkpoint") waits = 15 * random.next();
+    } else {
+      await call(browser, "begin", actionOf(sort, index + 1, known));
+      waits = 1.2 * (takes.get(sort) ?? 0) * random.next();
     }
-    await call(browser, "resumeRun", runId);
+    const from = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, waits));
+    const after = milliseconds(from);
+    await browser.kill();
+
+    browser = await open("killed");
+    const found = await call<Audit>(browser, "audit");
+    expect(found, `after kill ${index + 1} (${sort}, ${after} ms)`).toMatchObject({
+      orphans: 0,
+      damaged: 0,
+      problems: [],
+      scratch: 0,
+    });
+    const runs = await call<RunRecord[]>(browser, "listRuns");
+    const run = runs.find(({ id }) => id === runId);
+    const label = `kill ${index + 1} of ${plan.slice(0, index + 1).join(", ")}, ${after} ms: ${JSON.stringify(found)}`;
+    expect(run?.status, label).toBe("paused");
+    await call(browser, "freshLog");
+    expect(run?.step).toBeGreaterThanOrEqual(known.step);
+    if (sort === "training" || sort === "checkpoint") reached.push(run?.step ?? -1);
+    const ended =
+      sort === "opening" ? found.models > 1 : sort === "import" ? found.runs > 1 : (run?.step ?? 0) > known.step;
+    const row = table.get(sort) ?? { kills: 0, earliest: Number.POSITIVE_INFINITY, latest: 0, ended: 0 };
+    table.set(sort, {
+      kills: row.kills + 1,
+      earliest: Math.min(row.earliest, after),
+      latest: Math.max(row.latest, after),
+      ended: row.ended + Number(ended),
+    });
+    await call(browser, "tidy", { runId, modelHash: known.model.hash });
   }
   console.info(`killed after the checkpoints of steps ${reached.join(", ")}`);
-  expect(new Set(reached).size).toBeGreaterThan(kills / 3); // killed on the way, not before it began
+  console.table(Object.fromEntries(table));
+  expect(new Set(reached).size).toBeGreaterThan(training / 3); // killed on the way, not before it began
+  expect(reached[0]).toBeGreaterThan(0);
+  await call(browser, "resumeRun", runId);
   const record = await call<RunRecord>(browser, "outcome");
   expect(record).toMatchObject({ status: "finished", step: steps });
   const after = await call<Remains>(browser, "remains", runId);

@@ -15,6 +15,7 @@ import {
   startTraining,
   waitForRun,
 } from "../../scripts/harness/studio.ts";
+import { pageHeaders } from "../../scripts/isolation.mjs";
 import { projectRoot } from "../../scripts/setup.mjs";
 import { updateWords } from "../../src/ui/words/update.ts";
 import { folderOf, freshTab, watch } from "./tab.ts";
@@ -104,6 +105,14 @@ test("below a path of a host without headers: threads after one reload; a new ve
   }
   await page.waitForFunction(() => crossOriginIsolated && document.querySelector('[data-settled="true"]'));
   await expect.poll(() => note.count()).toBe(0);
+  // The host sends none of these: the service worker does, with the page, with its assets and with large files.
+  const asset = await page.locator("script[src]").first().getAttribute("src");
+  for (const file of ["./", asset ?? "", "models/seedling/config.json", "samples/chats.json"]) {
+    const sent = await page.evaluate(async (address) => Object.fromEntries((await fetch(address)).headers), file);
+    for (const [name, value] of Object.entries(pageHeaders)) {
+      expect(sent[name.toLowerCase()], `${name} of ${file}`).toBe(value);
+    }
+  }
 
   // A new version: another page, the rest as it was.
   const edit = async (file: string, change: (text: string) => string) => {

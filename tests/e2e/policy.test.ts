@@ -1,9 +1,10 @@
 /** The Content-Security-Policy of the built page: it is there, in page and workers, and does what it says. */
 
 import type { Worker } from "playwright";
-import { expect, inject, test } from "vitest";
+import { expect, inject, onTestFinished, test } from "vitest";
+import { serveModules } from "../../scripts/harness/serve.ts";
 import { openStudio } from "../../scripts/harness/studio.ts";
-import { pageHeaders, pagePolicy } from "../../scripts/isolation.mjs";
+import { isolationHeaders, pageHeaders, pagePolicy } from "../../scripts/isolation.mjs";
 import { theme } from "../../src/ui/theme.ts";
 import { freshTab, watch } from "./tab.ts";
 
@@ -29,6 +30,47 @@ test("the policy is in the page and in what it is served with, and allows no tex
   expect(directive(sent, "style-src")).toBe("'self'");
   expect(directive(sent, "frame-ancestors")).toBe("'none'");
   expect(sent).not.toMatch(/unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')|\*(?!;| |$)|data:|blob:/);
+});
+
+const served: readonly (readonly [path: string, status: number])[] = [
+  ["index.html", 200],
+  ["favicon.svg", 200],
+  ["models/seedling/config.json", 200],
+  ["samples/chats.json", 200],
+  ["", 200],
+  ["nothing-here", 404],
+  ["nothing-here.html", 404],
+  ["assets/nothing-here.js", 404],
+  ["models/seedling/nothing-here.json", 404],
+  ["%E0%A4%A", 404],
+];
+
+test.each(served)("%s comes with every header, and so does what is not there (%i)", async (path, status) => {
+  const response = await fetch(inject("page") + path);
+  expect(response.status).toBe(status);
+  expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
+  for (const [name, value] of Object.entries(pageHeaders)) expect(response.headers.get(name), name).toBe(value);
+});
+
+test("a part of a file comes with every header", async () => {
+  const response = await fetch(`${inject("page")}models/seedling/model.safetensors`, {
+    headers: { Range: "bytes=0-7" },
+  });
+  expect(response.status).toBe(206);
+  for (const [name, value] of Object.entries(pageHeaders)) expect(response.headers.get(name), name).toBe(value);
+});
+
+test("the project's modules are served with nosniff too, and what is not there", { timeout: 60_000 }, async () => {
+  const { address, dispose } = await serveModules();
+  onTestFinished(dispose);
+  for (const [path, status] of [
+    ["/src/main.tsx", 200],
+    ["/nothing-here", 404],
+  ] as const) {
+    const response = await fetch(new URL(path, address));
+    expect(response.status, path).toBe(status);
+    for (const [name, value] of Object.entries(isolationHeaders)) expect(response.headers.get(name), name).toBe(value);
+  }
 });
 
 /**

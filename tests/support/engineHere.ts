@@ -1,6 +1,6 @@
-/** Engine and data desk in the test's own thread, with no worker between, and rows taken in as a page would. */
+/** Engine and dataset service in the test's own thread, with no worker between, and rows taken in as a page would. */
 
-import { createDataDesk } from "../../src/datasets/datasets.ts";
+import { createDatasetService } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { DataApi } from "../../src/protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
@@ -21,7 +21,7 @@ export async function engineHere(entries: OrtEntries): Promise<Here> {
   const emit = (event: EngineEvent) => {
     for (const listener of listeners) listener(event);
   };
-  const data = createDataDesk(await openStorage(), () => undefined);
+  const data = createDatasetService(await openStorage(), () => undefined).during("");
   return {
     engine: await createEngine(entries, emit, async () => data),
     data,

@@ -1,12 +1,9 @@
-/** Prepared rows and a model's outlines, enough to plan a run on: chats, plain text, and a source that holds both. */
+/** Prepared rows, enough to plan a run on: chats, plain text, and a source that holds both. */
 
-import type { LoadedModel } from "../../src/engine/library.ts";
 import type { PreparedData } from "../../src/protocol/datasets.ts";
 import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
 import { withLambdas } from "../../src/run/stage.ts";
-import { createTokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { type RecipeChange, recipeWith } from "./recipe.ts";
-import { byteLevelTokenizer } from "./tokenizers.ts";
 
 type Kind = "text" | "chat";
 
@@ -48,12 +45,6 @@ export function preparedData(sequences: Sequences): PreparedData {
     report,
     sourceNames: Array.from({ length: 1 + Math.max(...counted.keys()) }, (_, source) => `source ${source}`),
   };
-}
-
-/** What a plan needs of a model: a tokenizer, and no template of its own. */
-export function modelToPlanFor(): LoadedModel {
-  const { json, config } = byteLevelTokenizer();
-  return { tokenizer: createTokenizer(json, config), files: { chatTemplate: null } } as unknown as LoadedModel;
 }
 
 /** Small batches and rows, so that few sequences make many steps. */

@@ -3,9 +3,11 @@
  * behind a worker. What no real service does on demand (a refusal, a death, another tab's words) is a stub of a single call.
  */
 
-import type { EngineWorker, WorkerStarters } from "../../src/client/client.ts";
-import { createDataDesk } from "../../src/datasets/datasets.ts";
+import type { WorkerStarters } from "../../src/client/client.ts";
+import type { EngineWorker } from "../../src/client/lines.ts";
+import { createDatasetService } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
+import { followActivity } from "../../src/protocol/activity.ts";
 import type { DataApi, DataEvent } from "../../src/protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../../src/protocol/engine.ts";
 import { connect, emitTo, onPort, serve } from "../../src/protocol/rpc.ts";
@@ -95,10 +97,8 @@ export function openServices(entries: OrtEntries, stubs: Stubs = {}): Services {
         });
         const engine = createEngine(entries, tell, () => met);
         engines.push(engine);
-        serve(
-          engine.then((real) => calls.watched<EngineApi>({ ...real, ...stubs.engine?.(real) })),
-          port,
-        );
+        const served = engine.then((real) => calls.watched<EngineApi>({ ...real, ...stubs.engine?.(real) }));
+        serve(() => served, port);
       });
       die = () => void worker.dispatchEvent(new Event("error"));
       workers.push(worker);
@@ -106,10 +106,16 @@ export function openServices(entries: OrtEntries, stubs: Stubs = {}): Services {
     },
     data() {
       const worker = workerOf((port) => {
-        const desk = openStorage().then((storage) => createDataDesk(storage, emitTo<DataEvent>(port)));
-        const served = desk.then((real) => calls.watched<DataApi>({ ...real, ...stubs.data?.(real) }));
-        serve(served, port);
-        onPort(port, (other) => serve(served, other));
+        const activity = followActivity(port);
+        const service = openStorage().then((storage) =>
+          createDatasetService(storage, emitTo<DataEvent>(port), { activity }),
+        );
+        const during = async (call: string) => {
+          const real = (await service).during(call);
+          return calls.watched<DataApi>({ ...real, ...stubs.data?.(real) });
+        };
+        serve(during, port, { name: "page", activity });
+        onPort(port, (other) => serve(during, other, { name: "engine", activity }));
       });
       workers.push(worker);
       return worker;

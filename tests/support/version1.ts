@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { unzipSync } from "fflate";
 import { expect } from "vitest";
-import { createDataDesk } from "../../src/datasets/datasets.ts";
+import { createDatasetService } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { sha256 } from "../../src/hub/hash.ts";
 import type { EvaluationMetrics } from "../../src/run/metrics.ts";
@@ -274,7 +274,7 @@ export type OpenBrowser = Awaited<ReturnType<typeof openBrowser>>;
 /** Today's engine and data desk over this realm's storage, on wasm in Node. */
 export async function openBrowser() {
   const storage = await openStorage();
-  const data = createDataDesk(storage, () => undefined);
+  const data = createDatasetService(storage, () => undefined).during("");
   const engine = await createEngine(
     nodeEntries,
     () => undefined,

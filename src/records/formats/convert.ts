@@ -1,13 +1,13 @@
 /** From the value of a row to examples, by a mapping: what a format means, and why a row does not fit it. */
 
 import type { Example, Message } from "../example.ts";
+import { quote } from "../read/row.ts";
 import {
   type Field,
   fail,
   fieldsOf,
   isRow,
   nameOf,
-  quote,
   type RowFields,
   splitOf,
   text,
@@ -40,7 +40,6 @@ export function createConverter(mapping: Mapping): (value: unknown) => Converted
       return { examples: readRow(value, mapping) };
     } catch (error) {
       if (error instanceof Unusable) return { problem: error.message };
-      if (error instanceof RangeError) return { problem: "the row is nested too deeply to be read" };
       throw error;
     }
   };

@@ -1,14 +1,21 @@
 /** Finds out what the rows of a file are by looking at some of them, and says why. */
 
+import { quote } from "../read/row.ts";
 import { createConverter } from "./convert.ts";
 import { columnRoles, formatLabel } from "./describe.ts";
-import { isRow, nameOf, quote, type Row } from "./fields.ts";
+import { isRow, nameOf, type Row } from "./fields.ts";
 import type { ColumnRole, Detection, Mapping } from "./mapping.ts";
 import { isFlatReply } from "./oasst.ts";
-import { guessColumns, mappingsFor } from "./recognise.ts";
+import { guessColumns, longestColumn, mappingsFor } from "./recognise.ts";
 
 /** Rows that are looked at; more would hardly tell more. */
 const sampleSize = 400;
+
+/** Columns and other mappings that are listed: rows may have a hundred thousand keys, each of its own. */
+const mostColumns = 1000;
+const mostAlternatives = 12;
+/** Kinds of rows that the reason names. */
+const mostListed = 6;
 
 /** A mapping that fits some of the rows. */
 interface Candidate {
@@ -28,13 +35,10 @@ interface Candidate {
  */
 export function detectFormat(sample: readonly unknown[]): Detection {
   const values = sample.slice(0, sampleSize);
-  const columns = sampleColumns(values);
-  const decide = (mapping: Mapping, reason: string, others: readonly Mapping[] = []): Detection => ({
-    mapping,
-    reason,
-    alternatives: readable(others, mapping, values),
-    columns,
-  });
+  const decide = (mapping: Mapping, reason: string, others: readonly Mapping[] = []): Detection => {
+    const alternatives = readable(others, mapping, values);
+    return { mapping, reason, alternatives, columns: sampleColumns(values, [mapping, ...alternatives]) };
+  };
 
   const rows = new Map<number, Row>();
   values.forEach((value, index) => {
@@ -75,8 +79,12 @@ export function detectFormat(sample: readonly unknown[]): Detection {
       count: own.size,
     }));
     if (texts > 0) parts.push({ label: "rows that are only text", count: texts });
-    const listed = parts.map(({ label, count }) => `${label} (${count})`).join(", ");
-    return decide({ format: "mixed", columns: {} }, `${values.length} rows of several formats: ${listed}.`, [
+    const more = parts.length > mostListed ? ` and ${parts.length - mostListed} more` : "";
+    const listed = parts
+      .slice(0, mostListed)
+      .map(({ label, count }) => `${label} (${count})`)
+      .join(", ");
+    return decide({ format: "mixed", columns: {} }, `${values.length} rows of several formats: ${listed}${more}.`, [
       best.mapping,
       ...mappings,
     ]);
@@ -183,7 +191,7 @@ function share(count: number, values: readonly unknown[], verb = "are"): string 
 }
 
 function and(columns: readonly string[]): string {
-  const quoted = columns.map(quote);
+  const quoted = columns.map((name) => quote(name));
   return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} and ${quoted.at(-1)}`;
 }
 
@@ -197,10 +205,13 @@ function textOnly(rows: ReadonlyMap<number, Row>): Mapping[] {
 /** Those that differ from the chosen one, and from each other, and give an example for at least one row. */
 function readable(mappings: readonly Mapping[], chosen: Mapping, values: readonly unknown[]): Mapping[] {
   const seen = new Set([identity(chosen)]);
-  return mappings.filter((mapping) => {
+  const distinct = mappings.filter((mapping) => {
     const key = identity(mapping);
     if (seen.has(key)) return false;
     seen.add(key);
+    return true;
+  });
+  return distinct.slice(0, mostAlternatives).filter((mapping) => {
     const convert = createConverter(mapping);
     return values.some((value) => "examples" in convert(value));
   });
@@ -210,13 +221,15 @@ function identity({ format, columns }: Mapping): string {
   return JSON.stringify([format, requiredColumns({ format, columns })]);
 }
 
-/** Every column with the beginning of the first value in it that says something. */
-function sampleColumns(values: readonly unknown[]): Detection["columns"] {
+/** The first columns, and those of the mappings, with the beginning of the first value in each that says something. */
+function sampleColumns(values: readonly unknown[], mappings: readonly Mapping[]): Detection["columns"] {
+  const mapped = new Set(mappings.flatMap(({ columns }) => Object.values(columns)));
   const samples = new Map<string, string>();
   for (const value of values) {
     if (!isRow(value)) continue;
     for (const [name, own] of Object.entries(value)) {
-      if (!samples.get(name)) samples.set(name, beginning(own));
+      if (samples.size >= mostColumns && !samples.has(name) && !mapped.has(name)) continue;
+      if (name.length <= longestColumn && !samples.get(name)) samples.set(name, beginning(own));
     }
   }
   return [...samples].map(([name, sample]) => ({ name, sample }));

@@ -1,5 +1,6 @@
 /** Reads the values of a row, and says of each that does not fit what is wrong with it: `messages.2.content is empty`. */
 
+import { parseJson, quote, shortened } from "../read/row.ts";
 import type { ColumnRole, Mapping } from "./mapping.ts";
 
 /** A row that gives no example; the message is its problem, in words for the user. */
@@ -30,7 +31,10 @@ export interface RowFields {
 }
 
 export function fieldsOf(row: Row, { columns }: Mapping): RowFields {
-  const at = (path: string): Field => ({ path, value: Object.hasOwn(row, path) ? row[path] : undefined });
+  const at = (column: string): Field => ({
+    path: shortened(column),
+    value: Object.hasOwn(row, column) ? row[column] : undefined,
+  });
   return {
     mapped: (role) => columns[role] !== undefined,
     optional(role) {
@@ -43,7 +47,7 @@ export function fieldsOf(row: Row, { columns }: Mapping): RowFields {
       const lead = role === "response" ? "no response: " : "";
       if (column === undefined) throw new Unusable(`${lead}no column is chosen as ${role}; ${listFields(row)}`);
       const field = at(column);
-      if (field.value === undefined) throw new Unusable(`${lead}${column} is missing; ${listFields(row)}`);
+      if (field.value === undefined) throw new Unusable(`${lead}${field.path} is missing; ${listFields(row)}`);
       return field;
     },
   };
@@ -52,8 +56,9 @@ export function fieldsOf(row: Row, { columns }: Mapping): RowFields {
 /** `its fields are "a", "b"`, the first eight. */
 export function listFields(row: Row): string {
   const names = Object.keys(row);
+  const shown = names.slice(0, 8).map((name) => quote(name, 20));
   const more = names.length > 8 ? ` and ${names.length - 8} more` : "";
-  return names.length === 0 ? "it has no fields" : `its fields are ${names.slice(0, 8).map(quote).join(", ")}${more}`;
+  return names.length === 0 ? "it has no fields" : `its fields are ${shown.join(", ")}${more}`;
 }
 
 export function fail({ path }: Field, what: string): never {
@@ -92,26 +97,35 @@ export function list(field: Field): Field[] {
   const looksLikeOne = typeof value === "string" && /^\s*[[{]/.test(value);
   return fail(
     field,
-    `is ${nameOf(value)}, not a list${looksLikeOne ? ": it looks like one, but is not JSON; write the column as JSON" : ""}`,
+    `is ${nameOf(value)}, not a list${looksLikeOne ? `: it looks like one, but ${whyNoJson(value)}` : ""}`,
   );
 }
 
-/** What a text holds if it is JSON of a list or an object; else the value itself. */
+/** What a text holds if it is JSON of a list or an object, of bounded depth; else the value itself. */
 export function fromJson(value: unknown): unknown {
   if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
+  const parsed = parseJson(value);
+  return "value" in parsed ? parsed.value : value;
 }
 
-/** A loss weight. */
+/** What keeps a text from being read as JSON. */
+export function whyNoJson(text: string): string {
+  const parsed = parseJson(text);
+  return "why" in parsed && !parsed.why.startsWith("broken") ? parsed.why : "is not JSON; write the column as JSON";
+}
+
+/** Weights are summed in float32: beyond these a loss is infinite, or divided by 0. */
+const leastWeight = 1e-6;
+const mostWeight = 1e6;
+
+/** A loss weight: 0, or from 0.000001 to 1,000,000. */
 export function weight(field: Field): number {
   const { value } = field;
   if (typeof value !== "number") fail(field, `is ${nameOf(value)}, not a number`);
   if (!Number.isFinite(value)) fail(field, "is not finite");
   if (value < 0) fail(field, "is negative");
+  if (value !== 0 && !(value >= leastWeight && value <= mostWeight))
+    fail(field, `is ${value}; a weight is 0, or from 0.000001 to 1,000,000`);
   return value;
 }
 
@@ -131,9 +145,4 @@ export function nameOf(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (value === undefined) return "nothing";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
-}
-
-/** The beginning of a text in quotes, short enough for a message. */
-export function quote(source: string): string {
-  return JSON.stringify(source.length > 40 ? `${source.slice(0, 40)}…` : source);
 }

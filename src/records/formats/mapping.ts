@@ -59,6 +59,6 @@ export interface Detection {
   readonly reason: string;
   /** Other mappings that would read at least one of the rows, the likeliest first. */
   readonly alternatives: readonly Mapping[];
-  /** The columns found, each with the beginning of a value of it. */
+  /** The columns found, at most 1,000, each with the beginning of a value of it. */
   readonly columns: readonly { readonly name: string; readonly sample: string }[];
 }

@@ -1,6 +1,7 @@
 /** Lists of messages as files hold them, OpenAI's and ShareGPT's spelling alike, with tool calls, parts and weights. */
 
 import type { ContentPart, Message, Role, ToolCall } from "../example.ts";
+import { isTooDeep, parseJson, quote, tooDeep } from "../read/row.ts";
 import {
   type Field,
   fail,
@@ -10,10 +11,10 @@ import {
   list,
   member,
   nameOf,
-  quote,
   text,
   Unusable,
   weight,
+  whyNoJson,
   written,
 } from "./fields.ts";
 
@@ -112,9 +113,12 @@ export function requireChat(messages: readonly Message[], path: string): void {
 export function readTools(field: Field): readonly unknown[] {
   if (typeof field.value === "string" && field.value.trim() === "") return [];
   const value = fromJson(field.value);
+  if (isTooDeep(value)) fail(field, `cannot be read: ${tooDeep}`);
   if (Array.isArray(value)) return value;
   if (isRow(value)) return [value];
-  return fail(field, typeof value === "string" ? "is not JSON of a list of tools" : `is ${nameOf(value)}, not a list`);
+  if (typeof value !== "string") fail(field, `is ${nameOf(value)}, not a list`);
+  const why = whyNoJson(value);
+  return fail(field, why.startsWith("is not JSON") ? "is not JSON of a list of tools" : `is no list of tools: ${why}`);
 }
 
 function speakerOf(message: Field): Field {
@@ -202,10 +206,9 @@ function readCall(field: Field): ToolCall {
 function readArguments(field: Field): unknown {
   const { value } = field;
   if (value == null || (typeof value === "string" && value.trim() === "")) return {};
+  if (isTooDeep(value)) fail(field, `cannot be read: ${tooDeep}`);
   if (typeof value !== "string") return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    return fail(field, "is not JSON");
-  }
+  const parsed = parseJson(value);
+  if ("value" in parsed) return parsed.value;
+  return fail(field, parsed.why.startsWith("broken") ? "is not JSON" : `cannot be read: ${parsed.why}`);
 }

@@ -2,6 +2,7 @@
 
 import type { Message } from "../example.ts";
 import type { DataRecord } from "../read/record.ts";
+import { quote } from "../read/row.ts";
 import type { ExampleBody } from "./convert.ts";
 import {
   type Field,
@@ -11,7 +12,6 @@ import {
   list,
   member,
   nameOf,
-  quote,
   type Row,
   Unusable,
   weight,
@@ -24,6 +24,9 @@ const maxDepth = 500;
 
 /** What is put into trees at most, as all of it is in memory at once: about 1 KB for each message, and its text. */
 export const flatLimits = { messages: 400_000, characters: 128 * 2 ** 20 };
+
+/** What the threads of one tree hold at most, all together: every thread repeats the replies above it. */
+const treeLimits = { messages: 100_000, characters: 2 ** 26 };
 
 interface Reply {
   readonly message: Message;
@@ -60,7 +63,10 @@ export function readTree(prompt: Field): ExampleBody[] {
   const root = readReply({ path: prompt.path, value }, 1);
   const threads: ExampleBody[] = [];
   const preferences: ExampleBody[] = [];
-  if (root) walk(root, [], threads, preferences);
+  if (root) {
+    requireBounded(root, prompt);
+    walk(root, [], threads, preferences);
+  }
   if (threads.length === 0) throw new Unusable(`no response: no reply below ${prompt.path} is an assistant's`);
   return [...threads, ...preferences];
 }
@@ -82,6 +88,26 @@ function readReply(field: Field, depth: number): Reply | null {
     rank: rank.value == null ? null : weight(rank),
     replies: replies.sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity) || 0),
   };
+}
+
+/** Throws where the threads, from the root to each reply, are too much to be written out one by one. */
+function requireBounded(root: Reply, { path }: Field): void {
+  let messages = 0;
+  let characters = 0;
+  const left = [{ reply: root, depth: 1, above: 0 }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    const { reply, depth } = next;
+    const above = next.above + reply.message.content.length;
+    if (reply.replies.length === 0) {
+      messages += depth;
+      characters += above;
+      if (messages > treeLimits.messages || characters > treeLimits.characters)
+        throw new Unusable(
+          `the threads of ${path} have more than ${treeLimits.messages} messages or ${treeLimits.characters} characters together; cut the tree`,
+        );
+    }
+    for (const below of reply.replies) left.push({ reply: below, depth: depth + 1, above });
+  }
 }
 
 /** Goes down the tree best first; returns whether an assistant speaks in it. */

@@ -57,7 +57,8 @@ function bringsPrompt([first]: readonly Message[]): boolean {
 /** The prompt is said once: a column of its own may repeat what both answers begin with, as UltraFeedback's does. */
 function joinPrompts(given: readonly Message[], implicit: readonly Message[], chosen: Field): readonly Message[] {
   if (implicit.length === 0) return given;
-  const rest = given.filter((message) => !implicit.some((other) => same([message], [other])));
+  const known = new Set(implicit.map((message) => said([message])));
+  const rest = given.filter((message) => !known.has(said([message])));
   if (rest.some((message) => message.role !== "system"))
     throw new Unusable(`the prompt and the beginning of ${chosen.path} differ`);
   return [...rest, ...implicit];
@@ -72,7 +73,10 @@ function commonLength({ chosen, rejected }: { readonly chosen: Message[]; readon
 
 /** Whether the same is said by the same, whatever it weighs. */
 function same(a: readonly Message[], b: readonly Message[]): boolean {
-  const said = (messages: readonly Message[]) =>
-    JSON.stringify(messages.map((message) => ({ ...message, weight: undefined, parts: undefined })));
   return said(a) === said(b);
+}
+
+/** Equal for messages in which the same is said by the same. */
+function said(messages: readonly Message[]): string {
+  return JSON.stringify(messages.map((message) => ({ ...message, weight: undefined, parts: undefined })));
 }

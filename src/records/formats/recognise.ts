@@ -28,6 +28,12 @@ const guesses: Readonly<Record<"instruction" | "input" | "response" | "system", 
   system: ["system", "systemprompt", "systemmessage"],
 };
 
+/** A longer name is no name of a column: nothing is looked for in it. */
+export const longestColumn = 200;
+
+/** Columns of one row that are read to see whether they hold conversations. */
+const mostConversations = 24;
+
 const textNames = ["text", "content", "document", "article", "body", "rawcontent", "passage", "sentence"];
 
 /** Every mapping whose required columns the row fills; if there is none, those whose columns it has, if only as null. */
@@ -86,7 +92,7 @@ class Look {
     counts: (column: string) => boolean,
   ) {
     for (const column of Object.keys(row)) {
-      if (!counts(column)) continue;
+      if (column.length > longestColumn || !counts(column)) continue;
       const name = normalised(column);
       const same = this.columns.get(name);
       if (same) same.push(column);
@@ -101,8 +107,11 @@ class Look {
       if (columns) found.push({ format, columns });
     }
     const listed = new Set(found.flatMap(({ columns }) => [columns.messages, columns.prompt, columns.rejected]));
+    let read = 0;
     for (const column of [...this.columns.values()].flat()) {
-      const format = listed.has(column) ? null : conversationIn(this.row[column]);
+      if (listed.has(column) || spellingOf(this.row[column]) === null) continue;
+      if (++read > mostConversations) break;
+      const format = conversationIn(this.row[column]);
       if (format) found.push({ format, columns: this.extras(format, { messages: column }) });
     }
     const table = this.guess();

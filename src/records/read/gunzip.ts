@@ -1,7 +1,7 @@
 /** Gzip archives of any number of members (RFC 1952): fflate inflates them, the checksum of each is compared here. */
 
 import { Gunzip } from "fflate";
-import { messageOf } from "./row.ts";
+import { sizeOf } from "./row.ts";
 
 /** Deflate writes at most 1032 times its input, so that one step writes at most 32 MiB. */
 const stepBytes = 32 * 1024;
@@ -13,6 +13,12 @@ const trailerBytes = 8;
 const shortestMember = 20;
 /** A header holds at most 64 KiB beside a name and a comment; fflate waits for all of it. */
 const longestHeader = 1 << 20;
+
+/** What a packed file may hold: this much, and so many times its own size. Rows of text are packed to a tenth. */
+export const mostUnpacked = (packed: number) => 2 ** 28 + 256 * packed;
+
+/** Why an archive is broken, in words of ours. */
+class Broken extends Error {}
 
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
@@ -47,6 +53,8 @@ function inflateMembers() {
   let memberStart = 0;
   let crc = -1;
   let length = 0;
+  /** Bytes written, of all members. */
+  let unpacked = 0;
   /** The last bytes read. fflate finds a member's end when the next header is complete: the trailer is among these bytes. */
   let recent = new Uint8Array(0);
   /** fflate calls back in every step but those that end within a header. */
@@ -57,15 +65,16 @@ function inflateMembers() {
     if (data.length === 0) return;
     crc = updateCrc(crc, data);
     length += data.length;
+    unpacked += data.length;
     inflated.push(data);
   });
   // fflate skips trailers unread.
   const checkMember = (end: number) => {
-    if (end - memberStart < shortestMember) throw new Error("unexpected EOF");
+    if (end - memberStart < shortestMember) throw new Broken("unexpected end");
     const trailerAt = recent.length - (position - end) - trailerBytes;
     const trailer = new DataView(recent.buffer, trailerAt, trailerBytes);
-    if (trailer.getInt32(0, true) !== ~crc) throw new Error("wrong checksum");
-    if (trailer.getUint32(4, true) !== length % 2 ** 32) throw new Error("wrong length");
+    if (trailer.getInt32(0, true) !== ~crc) throw new Broken("wrong checksum");
+    if (trailer.getUint32(4, true) !== length % 2 ** 32) throw new Broken("wrong length");
   };
   gunzip.onmember = (start) => {
     checkMember(start);
@@ -78,7 +87,10 @@ function inflateMembers() {
       work();
       return null;
     } catch (error) {
-      return messageOf(error);
+      if (error instanceof Broken) return error.message;
+      // fflate's error of code 0, by its documentation, is the end of the data.
+      const code: unknown = error instanceof Error ? Reflect.get(error, "code") : null;
+      return code === 0 ? "unexpected end" : "invalid gzip data";
     }
   };
 
@@ -86,13 +98,15 @@ function inflateMembers() {
     push: (bytes: Uint8Array) =>
       reasonOf(() => {
         const before = withinHeader ? recent : recent.subarray(-stepBytes);
-        if (before.length > longestHeader) throw new Error("a header that does not end");
+        if (before.length > longestHeader) throw new Broken("a header that does not end");
         recent = new Uint8Array(before.length + bytes.length);
         recent.set(before);
         recent.set(bytes, before.length);
         position += bytes.length;
         withinHeader = true;
         gunzip.push(bytes);
+        if (unpacked > mostUnpacked(position))
+          throw new Broken(`${sizeOf(position)} of it unpack to more than ${sizeOf(mostUnpacked(position))}`);
       }),
     end: () =>
       reasonOf(() => {

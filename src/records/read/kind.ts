@@ -1,7 +1,8 @@
 /** What kind of file it is: by its bytes, then by its name, then by how it looks. */
 
-import { jsonRow, quote } from "./row.ts";
-import { type TableForm, tableForm } from "./table.ts";
+import type { TableForm } from "./delimited.ts";
+import { jsonRow, nameShown, quote } from "./row.ts";
+import { tableForm } from "./table.ts";
 
 /** How the file is to be read. */
 export type Reading =
@@ -45,13 +46,14 @@ const otherKinds: readonly { kind: string; looks: (bytes: Uint8Array, text: stri
  * Finds how to read a file from its beginning, unpacked: 64 KiB, or the `whole` of a shorter one.
  * Throws one sentence when it is empty or another kind of file.
  */
-export function findReading(name: string, beginning: Uint8Array, whole: boolean): Reading {
+export function findReading(fileName: string, beginning: Uint8Array, whole: boolean): Reading {
+  const name = nameShown(fileName);
   const text = new TextDecoder().decode(beginning);
   if (is(beginning, 0, "PAR1")) return { as: "parquet" };
   const other = otherKinds.find(({ looks }) => looks(beginning.subarray(0, 4096), text.slice(0, 4096)));
   if (other) throw new Error(`${name} is not a file of rows: it looks like ${other.kind}. ${remedy}.`);
 
-  const extension = /\.([a-z0-9]+)$/.exec(name.toLowerCase().replace(/\.gz(ip)?$/, ""))?.[1] ?? "";
+  const extension = /\.([a-z0-9]+)$/.exec(fileName.toLowerCase().replace(/\.gz(ip)?$/, ""))?.[1] ?? "";
   const start = text.trimStart();
   switch (extension) {
     case "csv":

@@ -7,12 +7,14 @@ import {
   parquetRead,
   parquetSchema,
   type RowGroup,
+  type SchemaTree,
 } from "hyparquet";
 import type { ByteSource } from "../../tensor/bytes.ts";
 import { decompressors } from "./decompress.ts";
-import { checkChunk, checkGroup, chunkRange } from "./parquetChecks.ts";
-import { jsonRow, messageOf, type Sized, sizeOf } from "./row.ts";
-import { thriftEnd } from "./thrift.ts";
+import { mostUnpacked } from "./gunzip.ts";
+import { BrokenTable, checkChunk, checkGroup, checkSchema, chunkRange, type Unpacked } from "./parquetChecks.ts";
+import { jsonRow, nameShown, type Sized, shortened, sizeOf } from "./row.ts";
+import { BrokenThrift, thriftEnd } from "./thrift.ts";
 
 export interface ParquetOptions {
   readonly signal?: AbortSignal;
@@ -22,8 +24,14 @@ export interface ParquetOptions {
 /** A description of a table may be this large; a thousand columns in a thousand row groups have one of about 100 MiB. */
 const footerBytes = 1 << 27;
 
+/** How pages may be packed. */
+const codecs: ReadonlySet<string> = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(decompressors)]);
+
 /** Rows that are handed on at once. */
 const chunkRows = 512;
+
+/** Columns that hyparquet reads at once: it searches all of them for each. */
+const columnsTogether = 128;
 
 /**
  * Rows as plain JSON: integers beyond 2⁵³ as text, dates as ISO 8601, bytes as text where they are UTF-8, else as
@@ -34,16 +42,25 @@ export async function* readParquet(
   { signal, onProgress }: ParquetOptions,
 ): AsyncGenerator<readonly Sized[]> {
   const metadata = await readFooter(source, signal);
-  const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+  const parts = partsOf(metadata);
+  const names = parts.flatMap(({ columns }) => columns.map(({ element }) => element.name));
+  const unpacked: Unpacked = { bytes: 0, most: mostUnpacked(source.byteLength) };
   let firstRow = 0;
+  /** Characters of all rows: a text that a dictionary holds once may stand in millions of them. */
+  let written = 0;
   for (const [index, group] of metadata.row_groups.entries()) {
     signal?.throwIfAborted();
     const rows = Number(group.num_rows);
     let notUtf8 = false;
     let values: unknown[][];
     try {
-      values = await readGroup(source, metadata, group, names, () => (notUtf8 = true), signal);
-      requireWhole(values, names, metadata);
+      values = [];
+      for (const part of parts) {
+        const read = await readPart(source, part, group, unpacked, () => (notUtf8 = true), signal);
+        requireWhole(read, part);
+        if (values.length === 0) values = read;
+        else for (const [i, row] of values.entries()) row.push(...(read[i] ?? []));
+      }
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof SourceError) throw error.cause;
@@ -52,11 +69,20 @@ export async function* readParquet(
       values = [];
     }
     for (let start = 0; start < values.length; start += chunkRows) {
-      yield values.slice(start, start + chunkRows).map((row, i) => {
+      const chunk: Sized[] = [];
+      for (const [i, row] of values.slice(start, start + chunkRows).entries()) {
+        const line = firstRow + start + i + 1;
         const measure = { size: 0 };
         const entries = names.map((name, column) => [name, plain(row[column], measure)] as const);
-        return { record: { line: firstRow + start + i + 1, value: Object.fromEntries(entries) }, size: measure.size };
-      });
+        chunk.push({ record: { line, value: Object.fromEntries(entries) }, size: measure.size });
+        written += measure.size;
+        if (written <= unpacked.most) continue;
+        const most = `more than ${sizeOf(unpacked.most)}, the most that a Parquet table of its size may have`;
+        const problem = `the rows up to here have ${most}; the rest is not read`;
+        yield [...chunk, { record: { line, problem }, size: 0 }];
+        return;
+      }
+      yield chunk;
     }
     if (notUtf8) {
       const problem = "among the rows from here are texts that are not UTF-8; what is not was read as \uFFFD";
@@ -67,10 +93,42 @@ export async function* readParquet(
   }
 }
 
-/** Errors of the language tell where hyparquet met what it did not expect, which says nothing to a user. */
+/** Errors of hyparquet and of the language tell where they met what they did not expect, which says nothing to a user. */
 function reasonOf(error: unknown): string {
-  const unexpected = error instanceof TypeError || error instanceof RangeError;
-  return unexpected ? "it does not hold what it announces" : messageOf(error);
+  const ours = error instanceof BrokenTable || error instanceof BrokenThrift;
+  return ours ? shortened(error.message, 200) : "it does not hold what it announces";
+}
+
+/** Some columns of a table, with a description of these alone. */
+interface Part {
+  readonly metadata: FileMetaData;
+  readonly schema: SchemaTree;
+  readonly columns: readonly SchemaTree[];
+  /** Index among the columns that hold values of the first, and behind the last. */
+  readonly from: number;
+  readonly to: number;
+}
+
+function partsOf(metadata: FileMetaData): Part[] {
+  const { children } = parquetSchema(metadata);
+  const [root] = metadata.schema;
+  if (!root) return [];
+  const leavesOf = ({ children: inner }: SchemaTree): number =>
+    inner.length === 0 ? 1 : inner.reduce((sum, child) => sum + leavesOf(child), 0);
+  const parts: Part[] = [];
+  let element = 1;
+  let leaf = 0;
+  for (let start = 0; start < children.length; start += columnsTogether) {
+    const columns = children.slice(start, start + columnsTogether);
+    const elements = columns.reduce((sum, { count }) => sum + count, 0);
+    const leaves = columns.reduce((sum, column) => sum + leavesOf(column), 0);
+    const schema = [{ ...root, num_children: columns.length }, ...metadata.schema.slice(element, element + elements)];
+    const own = { ...metadata, schema };
+    parts.push({ metadata: own, schema: parquetSchema(own), columns, from: leaf, to: leaf + leaves });
+    element += elements;
+    leaf += leaves;
+  }
+  return parts;
 }
 
 /** What the source throws is no fault of the table. */
@@ -86,7 +144,8 @@ async function slice(source: ByteSource, start: number, end: number, signal: Abo
 
 /** The table's description at the file's end, checked. */
 async function readFooter(source: ByteSource, signal: AbortSignal | undefined): Promise<FileMetaData> {
-  const { name, byteLength } = source;
+  const { byteLength } = source;
+  const name = nameShown(source.name);
   const remedy = "It may be cut off or damaged: get it again.";
   // PAR1, description, its length, PAR1
   if (byteLength < 12) throw new Error(`${name} is a Parquet table of ${byteLength} bytes only. ${remedy}`);
@@ -105,27 +164,30 @@ async function readFooter(source: ByteSource, signal: AbortSignal | undefined): 
   try {
     thriftEnd(footer.subarray(0, length), 0);
     const metadata = parquetMetadata(footer, { geoparquet: false });
-    for (const [index, group] of metadata.row_groups.entries()) checkGroup(metadata, group, index, byteLength);
+    const leaves = checkSchema(metadata);
+    const file = { byteLength, codecs };
+    for (const [index, group] of metadata.row_groups.entries()) checkGroup(leaves, group, index, file);
     return metadata;
   } catch (error) {
     throw new Error(`${name}: the description of the Parquet table is broken (${reasonOf(error)}). ${remedy}`);
   }
 }
 
-/** Rows of a group, each a list of the columns' values. */
-async function readGroup(
+/** Rows of a group, each a list of the values of some columns. */
+async function readPart(
   source: ByteSource,
-  metadata: FileMetaData,
+  { metadata, schema, columns, from, to }: Part,
   group: RowGroup,
-  names: string[],
+  unpacked: Unpacked,
   notUtf8: () => void,
   signal: AbortSignal | undefined,
 ): Promise<unknown[][]> {
   const chunks: { start: number; end: number; bytes: Uint8Array<ArrayBuffer> }[] = [];
-  for (const column of group.columns) {
+  const own = { ...group, columns: group.columns.slice(from, to) };
+  for (const column of own.columns) {
     const { start, end } = chunkRange(column);
     const bytes = await slice(source, start, end, signal);
-    checkChunk(bytes, metadata, group, column, decompressors);
+    checkChunk(bytes, schema, group, column, decompressors, unpacked);
     chunks.push({ start, end, bytes });
   }
   const file: AsyncBuffer = {
@@ -139,8 +201,8 @@ async function readGroup(
   return new Promise((resolve, reject) => {
     parquetRead({
       file,
-      metadata: { ...metadata, num_rows: group.num_rows, row_groups: [group] },
-      columns: names,
+      metadata: { ...metadata, num_rows: group.num_rows, row_groups: [own] },
+      columns: columns.map(({ element }) => element.name),
       compressors: decompressors,
       utf8: false,
       geoparquet: false,
@@ -159,7 +221,8 @@ const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 function parsers(notUtf8: () => void) {
   const text = (bytes: Uint8Array | undefined): string | undefined => {
     if (bytes === undefined) return undefined;
-    if (bytes.length > textBytes) throw new Error(`a text of ${sizeOf(bytes.length)}, of at most ${sizeOf(textBytes)}`);
+    if (bytes.length > textBytes)
+      throw new BrokenTable(`a text of ${sizeOf(bytes.length)}, of at most ${sizeOf(textBytes)}`);
     try {
       return strict.decode(bytes);
     } catch {
@@ -179,11 +242,12 @@ function parsers(notUtf8: () => void) {
 }
 
 /** In a column without nesting every row has a value or null: where there is none, a dictionary lacks an entry. */
-function requireWhole(rows: readonly unknown[][], names: readonly string[], metadata: FileMetaData): void {
-  parquetSchema(metadata).children.forEach(({ children }, column) => {
+function requireWhole(rows: readonly unknown[][], { columns }: Part): void {
+  columns.forEach(({ children, element }, column) => {
     if (children.length > 0) return;
     const row = rows.findIndex((values) => values[column] === undefined);
-    if (row >= 0) throw new Error(`column ${names[column]} has no value in row ${row + 1} of the group`);
+    if (row >= 0)
+      throw new BrokenTable(`column ${shortened(element.name)} has no value in row ${row + 1} of the group`);
   });
 }
 

@@ -19,12 +19,14 @@ import { decompressPage } from "hyparquet/src/datapage.js";
 import { deltaBinaryUnpack } from "hyparquet/src/delta.js";
 import { readRleBitPackedHybrid } from "hyparquet/src/encoding.js";
 import { getMaxDefinitionLevel, getMaxRepetitionLevel, getTreePath, isFlatColumn } from "hyparquet/src/schema.js";
-import { sizeOf } from "./row.ts";
+import { shortened, sizeOf } from "./row.ts";
 import { thriftEnd } from "./thrift.ts";
 
 /** Levels of columns within columns. */
 const maxNesting = 32;
 const maxColumns = 10_000;
+/** Every row is kept with the names of its columns. */
+const longestName = 200;
 
 /** Rows of a group, at most: this many for each byte that they take in the file, and a few more. */
 const rowsPerByte = 256;
@@ -37,66 +39,114 @@ const unpackedFree = 1 << 20;
 const maxPageBytes = 1 << 28;
 const maxGroupBytes = 1 << 30;
 
+/** Values of a group: rows times columns, and of columns in lists as many as are counted. */
+const valuesPerByte = 256;
+const valuesFree = 1 << 20;
+const maxValues = 1 << 26;
+
+/** What a table does not hold, in words of ours; errors of hyparquet say nothing to a user. */
+export class BrokenTable extends Error {}
+
+/** Bytes that the pages of a file unpack to, counted over all of them. */
+export interface Unpacked {
+  bytes: number;
+  readonly most: number;
+}
+
+const mostValues = (bytes: number) => Math.min(maxValues, valuesFree + valuesPerByte * bytes);
+
+const shown = (path: readonly string[]) => shortened(path.join("."));
+
 /** Where a column's pages lie in the file. */
 export function chunkRange({ meta_data: meta }: ColumnChunk): { start: number; end: number } {
-  if (!meta) throw new Error("a column that is encrypted or not described");
+  if (!meta) throw new BrokenTable("a column that is encrypted or not described");
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   return { start, end: start + Number(meta.total_compressed_size) };
 }
 
 /** Throws unless schema, columns, places and counts of a row group fit together and into the file. */
-export function checkGroup(metadata: FileMetaData, group: RowGroup, index: number, byteLength: number): void {
-  if (index === 0) checkSchema(metadata);
+export function checkGroup(
+  leaves: readonly SchemaTree[],
+  group: RowGroup,
+  index: number,
+  { byteLength, codecs }: { readonly byteLength: number; readonly codecs: ReadonlySet<string> },
+): void {
   const rows = count(group.num_rows, `rows of row group ${index + 1}`);
-  const leaves = leavesOf(parquetSchema(metadata));
   if (group.columns.length !== leaves.length) {
-    throw new Error(`row group ${index + 1} has ${group.columns.length} columns, the table ${leaves.length}`);
+    throw new BrokenTable(`row group ${index + 1} has ${group.columns.length} columns, the table ${leaves.length}`);
   }
   let bytes = 0;
   let unpacked = 0;
   group.columns.forEach((column, i) => {
     const { meta_data: meta } = column;
-    const path = leaves[i]?.path.join(".") ?? "";
-    if (meta?.path_in_schema.join(".") !== path) {
-      throw new Error(`column ${i + 1} of row group ${index + 1} is ${meta?.path_in_schema.join(".")}, not ${path}`);
+    const names = leaves[i]?.path ?? [];
+    const path = shown(names);
+    if (meta?.path_in_schema.join(".") !== names.join(".")) {
+      const found = shown(meta?.path_in_schema ?? []);
+      throw new BrokenTable(`column ${i + 1} of row group ${index + 1} is ${found}, not ${path}`);
     }
-    if (column.file_path) throw new Error(`column ${path} lies in another file, ${column.file_path}`);
+    if (column.file_path) throw new BrokenTable(`column ${path} lies in another file, ${shortened(column.file_path)}`);
+    if (!codecs.has(meta.codec))
+      throw new BrokenTable(
+        `column ${path} is packed with ${meta.codec ?? "no known codec"}; only ${[...codecs].join(", ")} can be read`,
+      );
     count(meta.num_values, `values of column ${path}`);
     unpacked += count(meta.total_uncompressed_size, `bytes of column ${path}`);
     bytes += count(meta.total_compressed_size, `bytes of column ${path}`);
     const { start, end } = chunkRange(column);
     if (!(4 <= start && start <= end && end <= byteLength)) {
-      throw new Error(`column ${path} lies at bytes ${start} to ${end} of a file of ${byteLength}`);
+      throw new BrokenTable(`column ${path} lies at bytes ${start} to ${end} of a file of ${byteLength}`);
     }
   });
   const most = Math.min(maxRows, rowsFree + rowsPerByte * bytes);
   if (rows > most)
-    throw new Error(`row group ${index + 1} has ${rows} rows in ${bytes} bytes, at most ${most} can be read`);
+    throw new BrokenTable(`row group ${index + 1} has ${rows} rows in ${bytes} bytes, at most ${most} can be read`);
+  const values = rows * leaves.length;
+  if (values > mostValues(bytes)) {
+    throw new BrokenTable(
+      `row group ${index + 1} has ${values} values in ${bytes} bytes, at most ${mostValues(bytes)} can be read: write the table with smaller row groups`,
+    );
+  }
   if (unpacked > maxGroupBytes) {
     const remedy = "write the table with smaller row groups";
-    throw new Error(
+    throw new BrokenTable(
       `row group ${index + 1} takes ${sizeOf(unpacked)}, at most ${sizeOf(maxGroupBytes)} can be read: ${remedy}`,
     );
   }
 }
 
-function checkSchema({ schema, num_rows: claimed, row_groups: groups }: FileMetaData): void {
-  if (schema.length > maxColumns) throw new Error(`${schema.length} columns, at most ${maxColumns} can be read`);
+/** The columns that hold values. Throws unless names, types and counts of the schema fit together. */
+export function checkSchema(metadata: FileMetaData): SchemaTree[] {
+  const { schema, num_rows: claimed, row_groups: groups } = metadata;
+  if (schema.length > maxColumns) throw new BrokenTable(`${schema.length} columns, at most ${maxColumns} can be read`);
   let at = 0;
   const take = (depth: number) => {
     const element = schema[at++];
-    if (!element) throw new Error("columns that are announced are not described");
-    if (depth > maxNesting) throw new Error(`columns more than ${maxNesting} deep in each other`);
+    if (!element) throw new BrokenTable("columns that are announced are not described");
+    if (element.name.length > longestName) {
+      throw new BrokenTable(
+        `a column's name has ${element.name.length} characters, at most ${longestName} can be read`,
+      );
+    }
+    if (depth > maxNesting) throw new BrokenTable(`columns more than ${maxNesting} deep in each other`);
     const children = count(element.num_children ?? 0, `parts of column ${element.name}`);
     if (children > 0 === (element.type !== undefined) && depth > 0) {
-      throw new Error(`column ${element.name} has both a type and parts, or neither`);
+      throw new BrokenTable(`column ${element.name} has both a type and parts, or neither`);
     }
     for (let i = 0; i < children; i++) take(depth + 1);
   };
   take(0);
-  if (at !== schema.length) throw new Error(`${schema.length} columns are described, ${at} are announced`);
-  const rows = groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
-  if (rows !== Number(claimed)) throw new Error(`${claimed} rows are announced, the row groups have ${rows}`);
+  if (at !== schema.length) throw new BrokenTable(`${schema.length} columns are described, ${at} are announced`);
+  const rows = groups.reduce((sum, group) => sum + count(group.num_rows, "rows of a row group"), 0);
+  if (rows !== count(claimed, "rows of the table"))
+    throw new BrokenTable(`${claimed} rows are announced, the row groups have ${rows}`);
+  const tree = parquetSchema(metadata);
+  const names = new Set<string>();
+  for (const { element } of tree.children) {
+    if (names.has(element.name)) throw new BrokenTable(`two columns are called ${shortened(element.name)}`);
+    names.add(element.name);
+  }
+  return leavesOf(tree);
 }
 
 function leavesOf(tree: SchemaTree): SchemaTree[] {
@@ -109,18 +159,19 @@ function leavesOf(tree: SchemaTree): SchemaTree[] {
  */
 export function checkChunk(
   bytes: Uint8Array,
-  metadata: FileMetaData,
+  schema: SchemaTree,
   group: RowGroup,
   column: ColumnChunk,
   decompressors: Compressors,
+  all: Unpacked,
 ): void {
   const { meta_data: meta } = column;
-  if (!meta) throw new Error("a column that is encrypted or not described");
-  const path = getTreePath(parquetSchema(metadata), meta.path_in_schema);
+  if (!meta) throw new BrokenTable("a column that is encrypted or not described");
+  const path = getTreePath(schema, meta.path_in_schema);
   const flat = isFlatColumn(path);
   const rows = Number(group.num_rows);
-  const most = flat ? rows : rows + 16 * Number(meta.total_uncompressed_size);
-  const where = `column ${meta.path_in_schema.join(".")}`;
+  const most = flat ? rows : Math.max(rows, mostValues(bytes.length));
+  const where = `column ${shown(meta.path_in_schema)}`;
   let at = 0;
   let values = 0;
   let unpacked = 0;
@@ -131,17 +182,23 @@ export function checkChunk(
     const packed = count(header.compressed_page_size, `bytes of a page of ${where}`);
     const size = count(header.uncompressed_page_size, `bytes of a page of ${where}`);
     if (packed > bytes.length - start) {
-      throw new Error(`a page of ${where} has ${packed} bytes, of which ${bytes.length - start} are there`);
+      throw new BrokenTable(`a page of ${where} has ${packed} bytes, of which ${bytes.length - start} are there`);
     }
     unpacked += size;
     if (size > Math.min(maxPageBytes, unpackedFree + unpackedPerByte * packed) || unpacked > maxGroupBytes) {
-      throw new Error(`a page of ${where} has ${packed} bytes that would be ${sizeOf(size)} when unpacked`);
+      throw new BrokenTable(`a page of ${where} has ${packed} bytes that would be ${sizeOf(size)} when unpacked`);
+    }
+    all.bytes += size;
+    if (all.bytes > all.most) {
+      throw new BrokenTable(
+        `its pages unpack to more than ${sizeOf(all.most)}, at most 256 times the file and 256 MiB can be read`,
+      );
     }
     at = start + packed;
     const page = bytes.subarray(start, at);
     values += checkPage(page, header, path, meta, most - values, decompressors);
   }
-  if (flat && values !== rows) throw new Error(`${where} has ${values} values for ${rows} rows`);
+  if (flat && values !== rows) throw new BrokenTable(`${where} has ${values} values for ${rows} rows`);
 }
 
 /** How many values a page has: 0 of a dictionary. Throws when they are more than `most`, or not in its bytes. */
@@ -158,11 +215,11 @@ function checkPage(
   if (header.type === "DICTIONARY_PAGE") {
     const page = decompressPage(packed, size, meta.codec, decompressors);
     const entries = count(dictionary?.num_values, "entries of a dictionary");
-    if (entries > page.length * 8) throw new Error(`a dictionary of ${entries} entries in ${page.length} bytes`);
+    if (entries > page.length * 8) throw new BrokenTable(`a dictionary of ${entries} entries in ${page.length} bytes`);
     return 0;
   }
   const values = count(v1?.num_values ?? v2?.num_values, "values of a page");
-  if (values > most) throw new Error(`a page of ${values} values, of which ${most} are expected`);
+  if (values > most) throw new BrokenTable(`a page of ${values} values, of which ${most} are expected`);
   const definition = bitWidth(getMaxDefinitionLevel(path));
   const repetition = bitWidth(getMaxRepetitionLevel(path));
   if (header.type === "DATA_PAGE" && v1) {
@@ -186,14 +243,14 @@ function checkPage(
     const definitionBytes = count(v2.definition_levels_byte_length, "bytes of levels");
     const levelBytes = repetitionBytes + definitionBytes;
     if (levelBytes > Math.min(packed.length, size))
-      throw new Error(`levels of ${levelBytes} bytes in a page of ${size}`);
+      throw new BrokenTable(`levels of ${levelBytes} bytes in a page of ${size}`);
     if (repetition > 0) checkRuns(packed, 0, repetition, values);
     if (definition > 0) checkRuns(packed, repetitionBytes, definition, values);
     const body = packed.subarray(levelBytes);
     const page = v2.is_compressed === false ? body : decompressPage(body, size - levelBytes, meta.codec, decompressors);
     checkValues(page, v2.encoding, meta, count(values - count(v2.num_nulls, "nulls of a page"), "values of a page"));
   } else {
-    throw new Error(`a page of the kind ${header.type}, which cannot be read`);
+    throw new BrokenTable(`a page of the kind ${header.type ?? "unknown"}, which cannot be read`);
   }
   return values;
 }
@@ -202,7 +259,7 @@ function checkValues(page: Uint8Array, encoding: string, { type }: ColumnMetaDat
   if (values === 0) return;
   const isDictionary = encoding.endsWith("_DICTIONARY");
   if ((type === "BOOLEAN") !== (encoding === "RLE") && (isDictionary || encoding === "RLE")) {
-    throw new Error(`values of type ${type} in the encoding ${encoding}`);
+    throw new BrokenTable(`values of type ${type} in the encoding ${encoding}`);
   }
   if (encoding === "RLE") {
     checkRuns(page, 4, 1, values);
@@ -222,10 +279,10 @@ function checkValues(page: Uint8Array, encoding: string, { type }: ColumnMetaDat
     let length = 0;
     let total = 0;
     shared.forEach((prefix, i) => {
-      if (prefix < 0 || prefix > length) throw new Error(`a text shares ${prefix} bytes with one of ${length}`);
+      if (prefix < 0 || prefix > length) throw new BrokenTable(`a text shares ${prefix} bytes with one of ${length}`);
       length = prefix + count(own[i], "bytes of a text");
       total += length;
-      if (total > maxPageBytes) throw new Error(`the texts of a page are longer than ${sizeOf(maxPageBytes)}`);
+      if (total > maxPageBytes) throw new BrokenTable(`the texts of a page are longer than ${sizeOf(maxPageBytes)}`);
     });
   }
 }
@@ -236,23 +293,23 @@ function checkDelta(page: Uint8Array, start: number): void {
   const block = varint(page, at);
   const miniblocks = varint(page, at);
   if (miniblocks < 1 || block > 1 << 20 || block % miniblocks !== 0) {
-    throw new Error(`${miniblocks} miniblocks in a block of ${block} values`);
+    throw new BrokenTable(`${miniblocks} miniblocks in a block of ${block} values`);
   }
 }
 
 /** Throws unless runs of the hybrid of RLE and bit packing hold `values` values and no run goes far beyond. */
 function checkRuns(page: Uint8Array, start: number, width: number, values: number): void {
-  if (width > 32) throw new Error(`values of ${width} bits`);
+  if (width > 32) throw new BrokenTable(`values of ${width} bits`);
   const at = { offset: start };
   for (let seen = 0; seen < values; ) {
     const head = varint(page, at);
     const packed = head % 2 === 1;
     const run = Math.floor(head / 2) * (packed ? 8 : 1);
     if (run > values - seen + (packed ? 7 : 0) && (!packed || width === 0)) {
-      throw new Error(`a run of ${run} values where ${values - seen} are left`);
+      throw new BrokenTable(`a run of ${run} values where ${values - seen} are left`);
     }
     at.offset += packed ? (run / 8) * width : Math.ceil(width / 8);
-    if (at.offset > page.length) throw new Error(`a run of ${run} values goes beyond its page`);
+    if (at.offset > page.length) throw new BrokenTable(`a run of ${run} values goes beyond its page`);
     seen += run;
   }
 }
@@ -261,12 +318,12 @@ function varint(bytes: Uint8Array, at: { offset: number }): number {
   let value = 0;
   for (let shift = 0; shift < 35; shift += 7) {
     const next = bytes[at.offset++];
-    if (next === undefined) throw new Error("a number goes beyond its page");
+    if (next === undefined) throw new BrokenTable("a number goes beyond its page");
     value += (next & 0x7f) * 2 ** shift;
     if (next < 0x80 && value < 2 ** 31) return value;
     if (next < 0x80) break;
   }
-  throw new Error("a number of more than 31 bits");
+  throw new BrokenTable("a number of more than 31 bits");
 }
 
 const bitWidth = (level: number) => 32 - Math.clz32(level);
@@ -276,5 +333,7 @@ const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffse
 function count(value: unknown, what: string): number {
   const number = typeof value === "bigint" ? Number(value) : value;
   if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
-  throw new Error(`${what}: ${String(number)} is no count`);
+  throw new BrokenTable(
+    number === undefined ? `${what}: there is no such count` : `${what}: ${String(number)} is no count`,
+  );
 }

@@ -39,8 +39,8 @@ export function createTextParser(markdown: boolean, emit: Emit): RowParser {
     if (begins) {
       const mark = /^ {0,3}(`{3,}|~{3,})(.*)/.exec(text);
       if (fence) {
-        const closes = mark?.[1]?.startsWith(fence.mark.repeat(fence.length)) && mark[2]?.trim() === "";
-        if (closes) fence = null;
+        const mine = mark?.[1]?.[0] === fence.mark && mark[1].length >= fence.length;
+        if (mine && mark[2]?.trim() === "") fence = null;
       } else if (mark?.[1] && !(mark[1][0] === "`" && mark[2]?.includes("`"))) {
         fence = { mark: mark[1][0] ?? "`", length: mark[1].length };
       } else if (/^ {0,3}#{1,2}(?:[ \t\n]|$)/.test(text) && section.trim() !== "") {

@@ -6,7 +6,7 @@ import { createArrayParser, createObjectsParser } from "./json.ts";
 import { findReading, type Reading, remedy } from "./kind.ts";
 import { createTextParser } from "./pieces.ts";
 import type { DataRecord, FileKind } from "./record.ts";
-import { type Emit, type RowLimits, type RowParser, type Sized, sizeOf } from "./row.ts";
+import { type Emit, nameShown, type RowLimits, type RowParser, type Sized, shortened, sizeOf } from "./row.ts";
 import { createTableParser } from "./table.ts";
 import { createUtf8Reader } from "./utf8.ts";
 
@@ -51,7 +51,7 @@ const heldProblems = 1000;
  * (found late, the stream throws it); the signal's reason when cancelled; what the source throws.
  */
 export async function readRecords(source: ByteSource, options: ReadOptions = {}): Promise<RecordStream> {
-  const { name } = source;
+  const name = nameShown(source.name);
   const limits: RowLimits = { rowLength: options.rowLength ?? 1 << 26 };
   const packed = await beginning(windows(source, options), 2);
   const gzip = isGzip(packed.bytes);
@@ -64,7 +64,7 @@ export async function readRecords(source: ByteSource, options: ReadOptions = {})
     // Only a beginning was seen; a file that goes on with text after 64 KiB of white space is read as text.
     if (bytes.length < beginningBytes) throw new Error(`${name} is empty. ${remedy}.`);
   }
-  const reading = findReading(name, bytes, bytes.length < beginningBytes);
+  const reading = findReading(source.name, bytes, bytes.length < beginningBytes);
 
   let kind: () => FileKind;
   let chunks: AsyncGenerator<readonly Sized[]>;
@@ -230,7 +230,9 @@ async function* batched(
         readable = true;
       } else {
         count++;
-        if (problems.length < 3) problems.push(`line ${record.line}: ${record.problem}`);
+        // One problem is shown whole; of the others the first words tell whether they are of its kind.
+        const most = problems.length === 0 ? 180 : 30;
+        if (problems.length < 3) problems.push(`line ${record.line}: ${shortened(record.problem, most)}`);
       }
     }
     signal?.throwIfAborted();

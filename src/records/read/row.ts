@@ -28,10 +28,19 @@ export interface RowLimits {
 /** Levels of lists and objects within each other; past a few hundred, code that walks a row overflows its stack. */
 export const maxDepth = 256;
 
-/** The beginning of a text in quotes, short enough for a message. */
-export function quote(source: string): string {
-  return JSON.stringify(wellFormed(source.length > 40 ? `${source.slice(0, 40)}…` : source));
+/** The beginning of a text, short enough for a message. */
+export function shortened(text: string, most = 60): string {
+  return text.length > most ? `${wellFormed(text.slice(0, most))}…` : text;
 }
+
+/** The same in quotes; escapes may make it longer than it was. */
+export function quote(source: string, most = 40): string {
+  const written = JSON.stringify(wellFormed(shortened(source, most)));
+  return written.length > most + 24 ? `${written.slice(0, most + 20)}…"` : written;
+}
+
+/** A file's name as messages show it. */
+export const nameShown = (name: string) => shortened(name, 80);
 
 export function tooLong(beginning: string, limits: RowLimits): string {
   return `the row is longer than ${sizeOf(limits.rowLength)}, the most that one row may have; it begins ${quote(beginning)}`;
@@ -45,20 +54,26 @@ export function sizeOf(bytes: number): string {
 
 /** The row that a JSON text is, or why it is none. Lone surrogates become U+FFFD: they have no UTF-8 form, so no token. */
 export function jsonRow(source: string, line: number): DataRecord {
+  const parsed = parseJson(source);
+  if ("why" in parsed) return { line, problem: `${parsed.why}; the row begins ${quote(source)}` };
+  const { value } = parsed;
+  // Text that was decoded from UTF-8 has none but those that are written as escapes.
+  return { line, value: /\\u[dD][89a-fA-F]/.test(source) ? withoutLoneSurrogates(value) : value };
+}
+
+export const tooDeep = `lists and objects are nested more than ${maxDepth} levels deep`;
+
+/** JSON of bounded depth, or why it is none: what walks or writes it later cannot overflow its stack. */
+export function parseJson(source: string): { readonly value: unknown } | { readonly why: string } {
   let value: unknown;
   try {
     value = JSON.parse(source);
   } catch (error) {
-    return { line, problem: `broken JSON: ${messageOf(error)}; the row begins ${quote(source)}` };
+    // Some browsers parse by recursion, and then a deep text is no error of syntax.
+    if (!(error instanceof SyntaxError)) return { why: tooDeep };
+    return { why: `broken JSON: ${shortened(messageOf(error), 120)}` };
   }
-  if (deeperThan(value, maxDepth)) {
-    return {
-      line,
-      problem: `lists and objects lie more than ${maxDepth} deep in each other; the row begins ${quote(source)}`,
-    };
-  }
-  // Text that was decoded from UTF-8 has none but those that are written as escapes.
-  return { line, value: /\\u[dD][89a-fA-F]/.test(source) ? withoutLoneSurrogates(value) : value };
+  return isTooDeep(value) ? { why: tooDeep } : { value };
 }
 
 export function wellFormed(text: string): string {
@@ -68,6 +83,11 @@ export function wellFormed(text: string): string {
 /** An error's message on one line: those of JSON.parse quote the text with its line ends. */
 export function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ");
+}
+
+/** Whether lists and objects are nested deeper than code can walk them. */
+export function isTooDeep(value: unknown): boolean {
+  return deeperThan(value, maxDepth);
 }
 
 function deeperThan(value: unknown, levels: number): boolean {

@@ -1,17 +1,19 @@
-/** CSV and TSV in pieces, through papaparse; the first row is the header, and all values stay text. */
+/** CSV and TSV in pieces; the first row is the header, and all values stay text. */
 
-import Papa from "papaparse";
+import { createRowReader, type TableForm } from "./delimited.ts";
 import { type Emit, quote, type RowLimits, type RowParser, tooLong } from "./row.ts";
-
-export interface TableForm {
-  readonly delimiter: string;
-  readonly newline: "\n" | "\r";
-}
 
 const delimiters = [",", "\t", ";", "|"];
 
 /** How often text is read again after a quote that is never closed; every time costs a pass over what is left. */
 const maxRestarts = 8;
+
+/** Rows by which the delimiter is found. */
+const previewRows = 50;
+
+/** Every row is kept with the names of its columns: without bounds a short row could take a megabyte. */
+const maxColumns = 10_000;
+const longestName = 200;
 
 /**
  * What a table looks like from its beginning. Its delimiter is the one by which most rows have as many fields as the
@@ -20,19 +22,24 @@ const maxRestarts = 8;
 export function tableForm(beginning: string, whole: boolean, delimiter?: string): TableForm {
   const newline = !beginning.includes("\n") && beginning.includes("\r") ? "\r" : "\n";
   const fit = (candidate: string): number => {
-    const parser = new Papa.Parser({ delimiter: candidate, newline, preview: 50 });
-    const { data, errors }: Parsed = parser.parse(beginning, 0, !whole);
-    const rows = data.filter((fields) => fields.length > 1 || fields[0]?.trim() !== "");
+    const reader = createRowReader(beginning, { delimiter: candidate, newline }, whole);
+    const rows: string[][] = [];
+    let broken = false;
+    for (let count = 0; count < previewRows; count++) {
+      const row = reader.next();
+      if (row === null || row === "unfinished") break;
+      broken = "open" in row;
+      if ("open" in row) break;
+      const { fields } = row;
+      if (fields.length > 1 || fields[0]?.trim() !== "") rows.push(fields);
+    }
     const width = rows[0]?.length ?? 0;
     if (width < 2) return 0;
-    return rows.filter((fields) => fields.length === width).length / rows.length / (errors.length > 0 ? 2 : 1);
+    return rows.filter((fields) => fields.length === width).length / rows.length / (broken ? 2 : 1);
   };
   const fits = delimiters.map(fit);
   return { delimiter: delimiter ?? delimiters[fits.indexOf(Math.max(...fits))] ?? ",", newline };
 }
-
-/** Parts of papaparse's results that are used here; of a step, `data` holds one row. */
-type Parsed = Pick<Papa.ParseStepResult<string[][]>, "data" | "errors" | "meta">;
 
 /**
  * Rows as objects by the header's names: a name that comes again is `name (2)`, an empty one `column 3`. A row with too
@@ -56,7 +63,10 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
     if (fields.length === 1 && raw.trim() === "") return;
     const values = withoutReturn(fields, raw, delimiter);
     if (!names) {
-      names = namesOf(values);
+      const fault = faultOfHeader(values);
+      given = fault !== null;
+      if (fault !== null) emit({ line: at, problem: `${fault}; the file is not read` }, 0);
+      names = fault === null ? namesOf(values) : [];
     } else if (raw.length > limits.rowLength) {
       emit({ line: at, problem: tooLong(raw, limits) }, 0);
     } else if (values.length !== names.length) {
@@ -71,22 +81,17 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
 
   /** Takes whole rows off the text; gives the place of a quote that is open at the end. */
   const takeRows = (last: boolean): number | null => {
+    const reader = createRowReader(text, form, last);
     let cursor = 0;
     let open: number | null = null;
-    const parser = new Papa.Parser({
-      delimiter,
-      newline,
-      step: ({ data, errors, meta }: Parsed) => {
-        const missing = errors.find(({ code }) => code === "MissingQuotes");
-        if (missing) {
-          open = (missing.index ?? 1) - 1 - cursor;
-        } else {
-          takeRow(data[0] ?? [], text.slice(cursor, meta.cursor));
-          cursor = meta.cursor;
-        }
-      },
-    });
-    parser.parse(text, 0, !last);
+    for (let row = reader.next(); row !== null && row !== "unfinished" && !given; row = reader.next()) {
+      if ("open" in row) {
+        open = row.open - cursor;
+        break;
+      }
+      takeRow(row.fields, text.slice(cursor, row.end));
+      cursor = row.end;
+    }
     text = text.slice(cursor);
     return open;
   };
@@ -140,20 +145,32 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
 
 /** Place of the quote that is open at the end of a row's beginning. */
 function openQuote(text: string, form: TableForm): number | null {
-  const { errors }: Parsed = new Papa.Parser({ ...form }).parse(text, 0, false);
-  const index = errors.find(({ code }) => code === "MissingQuotes")?.index;
-  return index === undefined ? null : index - 1;
+  const row = createRowReader(text, form, true).next();
+  return row !== null && row !== "unfinished" && "open" in row ? row.open : null;
 }
 
+/** Why the first row cannot be a header; null where it can. */
+function faultOfHeader(fields: readonly string[]): string | null {
+  if (fields.length > maxColumns) return `the header has ${fields.length} columns, at most ${maxColumns} can be read`;
+  const long = fields.findIndex((field) => field.trim().length > longestName);
+  if (long === -1) return null;
+  const length = fields[long]?.trim().length ?? 0;
+  return `the name of column ${long + 1} has ${length} characters, at most ${longestName} can be read: a table begins with a row of names`;
+}
+
+/** A name that comes again is counted on from where its last number was found, so that no number is tried twice. */
 function namesOf(fields: readonly string[]): string[] {
-  const names: string[] = [];
+  const names = new Set<string>();
+  const counts = new Map<string, number>();
   fields.forEach((field, index) => {
     const name = field.trim() || `column ${index + 1}`;
-    let unique = name;
-    for (let count = 2; names.includes(unique); count++) unique = `${name} (${count})`;
-    names.push(unique);
+    let count = counts.get(name) ?? 1;
+    let unique = count === 1 ? name : `${name} (${count})`;
+    while (names.has(unique)) unique = `${name} (${++count})`;
+    counts.set(name, count + 1);
+    names.add(unique);
   });
-  return names;
+  return [...names];
 }
 
 function linesOf(text: string, newline: string): number {

@@ -3,11 +3,15 @@
 /** Levels of structs and lists within each other. */
 const maxDepth = 32;
 
+/** What does not fit the protocol, in words of ours. */
+export class BrokenThrift extends Error {}
+
 /** Place after the struct that begins at `start`. Throws where a length or a number goes beyond the bytes. */
 export function thriftEnd(bytes: Uint8Array, start: number): number {
   let at = start;
   const need = (count: number) => {
-    if (count > bytes.length - at) throw new Error(`a length of ${count} where ${bytes.length - at} bytes are left`);
+    if (count > bytes.length - at)
+      throw new BrokenThrift(`a length of ${count} where ${bytes.length - at} bytes are left`);
   };
   const byte = () => {
     need(1);
@@ -20,7 +24,7 @@ export function thriftEnd(bytes: Uint8Array, start: number): number {
       value += (next & 0x7f) * 2 ** shift;
       if (next < 0x80) return value;
     }
-    throw new Error("a number of more than 64 bits");
+    throw new BrokenThrift("a number of more than 64 bits");
   };
   const element = (type: number, depth: number): void => {
     if (type === 1 || type === 2) return;
@@ -30,14 +34,14 @@ export function thriftEnd(bytes: Uint8Array, start: number): number {
     else if (type === 8) skip(varint());
     else if (type === 9) list(depth);
     else if (type === 12) struct(depth);
-    else throw new Error(`an element of the unknown type ${type}`);
+    else throw new BrokenThrift(`an element of the unknown type ${type}`);
   };
   const skip = (count: number) => {
     need(count);
     at += count;
   };
   const list = (depth: number) => {
-    if (depth > maxDepth) throw new Error(`lists more than ${maxDepth} deep in each other`);
+    if (depth > maxDepth) throw new BrokenThrift(`lists more than ${maxDepth} deep in each other`);
     const head = byte();
     const size = head >> 4 === 15 ? varint() : head >> 4;
     need(size);
@@ -46,7 +50,7 @@ export function thriftEnd(bytes: Uint8Array, start: number): number {
     for (let i = 0; i < size; i++) element(type <= 2 ? 3 : type, depth + 1);
   };
   const struct = (depth: number) => {
-    if (depth > maxDepth) throw new Error(`structs more than ${maxDepth} deep in each other`);
+    if (depth > maxDepth) throw new BrokenThrift(`structs more than ${maxDepth} deep in each other`);
     for (;;) {
       const head = byte();
       if ((head & 15) === 0) return;

@@ -1,90 +1,53 @@
 /** Runs a template that nobody has read: every step, text, list and nesting is counted, and errors know their place. */
 
 import { Environment, Interpreter } from "@huggingface/jinja";
+import { type Clock, OutOfTime } from "../clock.ts";
 import { TemplateError } from "../template.ts";
+import { Budget, sizePerStep } from "./budget.ts";
 import { placeAt } from "./lex.ts";
+import { exceeded, limits } from "./limits.ts";
+import {
+  type Binary,
+  type Choice,
+  type Condition,
+  composite,
+  countOf,
+  type Filter,
+  isBinary,
+  isChoice,
+  isCondition,
+  isFilter,
+  isFilterBlock,
+  isMacro,
+  isMember,
+  isTest,
+  isUnary,
+  leftOf,
+  type Macro,
+  type Member,
+  membersOf,
+  textOf,
+} from "./nodes.ts";
 import { isStackOverflow, type Node, type Program, type Value } from "./parse.ts";
-
-/** Above what any chat template needs; steps, texts and lists may grow with what a template is given. */
-const limits = {
-  steps: 500_000,
-  nesting: 300,
-  seconds: 5,
-  text: 1_000_000,
-  items: 100_000,
-} as const;
-
-/** What every rendering of a template sees; made once, for a row has only its messages to itself. */
-export function createGlobals(variables: Readonly<Record<string, unknown>>, now: Date): Environment {
-  const environment = new Environment();
-  const globals = {
-    true: true,
-    True: true,
-    false: false,
-    False: false,
-    none: null,
-    None: null,
-    range: (...bounds: unknown[]) => range(bounds),
-    raise_exception: (message: unknown) => {
-      throw new TemplateError(typeof message === "string" ? message : "The template raised an exception.");
-    },
-    strftime_now: (format: unknown) => strftime(now, String(format)),
-    ...variables,
-  };
-  for (const [name, value] of Object.entries(globals)) environment.set(name, value);
-  return environment;
-}
+import { inPlainWords } from "./words.ts";
 
 /**
  * The text that the program writes. `given` is the number of characters that it is given. Throws TemplateError with line
  * and column, where one is known, for a fault in the template, for `raise_exception` with its message, and when a limit is
- * exceeded, naming it.
+ * exceeded, naming it; `OutOfTime` when the clock says so.
  */
 export function run(
   program: Program,
   globals: Environment,
   variables: Readonly<Record<string, unknown>>,
   given: number,
+  clock: Clock,
 ): string {
   const environment = new Environment(globals);
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-  const { value } = new LimitedInterpreter(environment, program, given).run(program.root);
+  const { value } = new LimitedInterpreter(environment, program, given, clock).run(program.root);
   return typeof value === "string" ? value : "";
 }
-
-/** Python's range, with a list of bounded length. */
-function range(bounds: readonly unknown[]): number[] {
-  const [first = 0, second, step = 1] = bounds.filter((bound) => typeof bound === "number");
-  const [start, stop] = second === undefined ? [0, first] : [first, second];
-  if (step === 0) throw new Error("range() takes no step of zero");
-  const length = Math.max(0, Math.ceil((stop - start) / step));
-  if (!(length <= limits.items)) {
-    throw exceeded(`asks for a range of ${length} numbers, and ${limits.items} are allowed`);
-  }
-  return Array.from({ length }, (_, i) => start + i * step);
-}
-
-interface Binary extends Node {
-  readonly operator: { readonly value: string };
-  readonly left: Node;
-  readonly right: Node;
-}
-interface Member extends Node {
-  readonly object: Node;
-  readonly property: Node;
-  readonly computed: boolean;
-}
-interface Filter extends Node {
-  readonly operand: Node;
-  readonly filter: Node & {
-    readonly value?: string;
-    readonly callee?: Node & { value?: string };
-    readonly args?: Node[];
-  };
-}
-const isBinary = (node: Node): node is Binary => node.type === "BinaryExpression";
-const isMember = (node: Node): node is Member => node.type === "MemberExpression";
-const isFilter = (node: Node): node is Filter => node.type === "FilterExpression";
 
 /** Stands in the tree for an operand that has been evaluated, so that it could be measured before it is used. */
 class Known {
@@ -95,61 +58,77 @@ class Known {
 /** A loop makes a scope for each item before its first round, which costs as much as some steps. */
 const stepsPerItem = 10;
 
-/** How often the clock is looked at. */
-const stepsBetweenLooks = 64;
+/** A longer name of a member is read for each item of a list. */
+const longestPath = 1000;
 
 const literals: ReadonlySet<string> = new Set(["StringLiteral", "IntegerLiteral", "FloatLiteral"]);
 
-/** Filters that can write much more than they are given. */
-const growing: ReadonlySet<string> = new Set(["tojson", "join", "string", "indent", "replace"]);
+/** Filters whose arguments decide how much they write or read. */
+const measured: ReadonlySet<string> = new Set([
+  ...["tojson", "join", "string", "indent", "replace"],
+  ...["map", "sort", "dictsort", "unique"],
+]);
 
-/** Methods of texts as the library made them, before they were guarded. */
+/** Filters that cost the same for any list. */
+const constant: ReadonlySet<string> = new Set(["first", "last", "length", "safe", "default"]);
+
+/** Filters that read all that a list holds. */
+const reading: ReadonlySet<string> = new Set([...measured, "selectattr", "rejectattr"]);
+
+/** Methods of texts and objects as the library made them, before they were guarded. */
 const methods = new WeakMap<object, Extract<Value["value"], (...args: never[]) => unknown>>();
-
-const composite = (value: Value): boolean => Array.isArray(value.value) || value.value instanceof Map;
-const textOf = (value: Value | undefined): string => (typeof value?.value === "string" ? value.value : "");
 
 class LimitedInterpreter extends Interpreter {
   private readonly program: Program;
-  private readonly longest: number;
-  private readonly mostItems: number;
-  private readonly mostSteps: number;
-  private readonly deadline = performance.now() + limits.seconds * 1000;
-  private steps = 0;
-  private nextLook: number = stepsBetweenLooks;
+  private readonly budget: Budget;
   private depth = 0;
   /** `break` and `continue`, which the library throws. */
   private control: unknown = null;
 
-  constructor(environment: Environment, program: Program, given: number) {
+  constructor(environment: Environment, program: Program, given: number, clock: Clock) {
     super(environment);
     this.program = program;
-    this.longest = limits.text + 8 * given;
-    this.mostItems = limits.items + given;
-    this.mostSteps = limits.steps + given;
+    this.budget = new Budget(given, clock);
   }
 
+  /** Operators, members, filters and tests make chains that lean to the left: their links are evaluated in a loop. */
   override evaluate(node: Node | undefined, environment: Environment): Value {
     if (node === undefined) return super.evaluate(node, environment);
     if (node instanceof Known) return node.value;
     this.depth++;
     try {
-      this.count(1);
-      if (this.depth > limits.nesting) throw this.nested();
-      const value = this.guarded(node, environment) ?? super.evaluate(undefined, environment);
-      if (typeof value.value === "string") this.allowText(value.value.length);
-      else if (Array.isArray(value.value)) this.allowItems(value.value.length);
-      if (this.program.iterated.has(node)) this.count(stepsPerItem * membersOf(value).length);
-      if (composite(value) && this.program.printed.has(node)) this.measure(value);
+      const links: Node[] = [];
+      let first = node;
+      for (let left = leftOf(first); left !== undefined; left = leftOf(first)) {
+        links.push(first);
+        first = left;
+      }
+      let value = first instanceof Known ? first.value : this.link(first, environment, undefined);
+      for (let link = links.pop(); link !== undefined; link = links.pop()) value = this.link(link, environment, value);
       return value;
-    } catch (error) {
-      throw this.placed(error, node);
     } finally {
       this.depth--;
     }
   }
 
-  private guarded(node: Node, environment: Environment): Value | undefined {
+  /** One node, of which the left operand is known where it has one. */
+  private link(node: Node, environment: Environment, left: Value | undefined): Value {
+    try {
+      this.budget.count(1);
+      if (this.depth > limits.nesting) throw this.nested();
+      const value =
+        left === undefined ? this.guarded(node, environment) : this.withLeft(node, environment, left, new Known(left));
+      if (typeof value.value === "string") this.budget.allowText(value.value.length);
+      else if (Array.isArray(value.value)) this.budget.allowItems(value.value.length);
+      if (this.program.iterated.has(node)) this.budget.count(stepsPerItem * membersOf(value).length);
+      if (composite(value) && this.program.printed.has(node)) this.budget.measure(value);
+      return value;
+    } catch (error) {
+      throw this.placed(error, node);
+    }
+  }
+
+  private guarded(node: Node, environment: Environment): Value {
     if (node.type === "Break" || node.type === "Continue") {
       try {
         return super.evaluate(node, environment);
@@ -166,51 +145,137 @@ class LimitedInterpreter extends Interpreter {
       this.program.values.set(node, value);
       return value;
     }
-    if (isBinary(node)) return this.binary(node, environment);
-    if (isMember(node)) return this.member(node, environment);
-    if (isFilter(node)) return this.filter(node, environment);
-    return super.evaluate(node, environment);
+    if (isCondition(node) || isChoice(node)) return this.choose(node, environment);
+    if (isFilterBlock(node)) {
+      const text = this.write(node.body, environment);
+      const applied = { type: "FilterExpression", operand: new Known(text), filter: node.filter };
+      return this.filter(applied, environment, text);
+    }
+    if (isMacro(node)) return this.declare(node, environment);
+    const value = super.evaluate(node, environment);
+    if (node.type === "CallExpression") this.budget.work(sizePerStep * 8 + 16 * countOf(value));
+    return value;
   }
 
-  private binary(node: Binary, environment: Environment): Value {
-    const operator = node.operator.value;
-    if (operator === "and" || operator === "or") return super.evaluate(node, environment);
-    const left = this.evaluate(node.left, environment);
-    const right = this.evaluate(node.right, environment);
+  private withLeft(node: Node, environment: Environment, left: Value, known: Known): Value {
+    if (isBinary(node)) return this.binary(node, environment, left, known);
+    if (isMember(node)) return this.member(node, environment, left, known);
+    if (isFilter(node)) return this.filter(node, environment, left);
+    if (isTest(node)) {
+      this.budget.work(textOf(left).length);
+      const joined = { type: node.type, operand: known, negate: node.negate, test: node.test };
+      return super.evaluate(joined, environment);
+    }
+    if (!isUnary(node)) return super.evaluate(node, environment);
+    const joined = { type: node.type, operator: node.operator, argument: known };
+    return super.evaluate(joined, environment);
+  }
+
+  /** The library looks for `kwargs` and `varargs` in all of a macro, by recursion, whenever the statement is met. */
+  private declare(node: Macro, environment: Environment): Value {
+    if (this.program.namesArguments) {
+      this.budget.work(sizePerStep * (this.program.sizes.get(node) ?? 0));
+      return super.evaluate(node, environment);
+    }
+    // It does not look into a node that is none of its own.
+    const hidden = { ...node, body: [{ type: "Program", body: node.body }] };
+    return super.evaluate(hidden, environment);
+  }
+
+  /** Goes through `elif` after `elif`, and choice after choice, without nesting. */
+  private choose(node: Condition | Choice, environment: Environment): Value {
+    const holds = (test: Node) => this.evaluate(test, environment).__bool__().value;
+    for (let current: Condition | Choice = node; ; this.budget.count(1)) {
+      if (isCondition(current)) {
+        if (holds(current.test)) return this.write(current.body, environment);
+        const [only, ...others]: Node[] = current.alternate;
+        if (!only || others.length > 0 || !isCondition(only)) return this.write(current.alternate, environment);
+        current = only;
+      } else {
+        if (holds(current.condition)) return this.evaluate(current.trueExpr, environment);
+        const otherwise: Node = current.falseExpr;
+        if (!isChoice(otherwise)) return this.evaluate(otherwise, environment);
+        current = otherwise;
+      }
+    }
+  }
+
+  /** The text of a block. */
+  private write(body: Node[], environment: Environment): Value {
+    const block = { type: "Program", body };
+    return super.evaluate(block, environment);
+  }
+
+  private binary({ type, operator, right: node }: Binary, environment: Environment, left: Value, known: Known): Value {
+    const name = operator.value;
+    if (name === "and" || name === "or") {
+      const joined = { type, operator, left: known, right: node };
+      return super.evaluate(joined, environment);
+    }
+    const right = this.evaluate(node, environment);
     // Comparing or joining a list with a text turns it into text first.
-    if (composite(left) !== composite(right)) this.measure(composite(left) ? left : right);
-    const known = { type: node.type, operator: node.operator, left: new Known(left), right: new Known(right) };
-    return super.evaluate(known, environment);
+    if (composite(left) !== composite(right) || name === "~") {
+      for (const operand of [left, right]) if (composite(operand)) this.budget.measure(operand);
+    }
+    const [a, b] = [textOf(left).length, textOf(right).length];
+    if (name === "==" || name === "!=") this.budget.work(a === b ? a : 0);
+    else if (name === "+") this.budget.work(countOf(left) + countOf(right));
+    else if (name.endsWith("in")) this.budget.work(a + b + (a * b) / 256 + 8 * countOf(right));
+    const joined = { type, operator, left: known, right: new Known(right) };
+    return super.evaluate(joined, environment);
   }
 
-  private member(node: Member, environment: Environment): Value {
-    const object = this.evaluate(node.object, environment);
-    const { type, property, computed } = node;
-    if (!computed && object.value instanceof Map) {
-      const value = object.value.get(String(Reflect.get(property, "value")));
+  private member({ type, property, computed }: Member, environment: Environment, object: Value, known: Known): Value {
+    const own = object.value instanceof Map ? object.value : null;
+    let key: Node = property;
+    let name = String(Reflect.get(property, "value"));
+    if (property.type === "SliceExpression") this.budget.work(6 * textOf(object).length + countOf(object));
+    else if (computed) {
+      const value = this.evaluate(property, environment);
+      name = String(value.value);
+      key = new Known(value);
+    } else {
+      const value = own?.get(name);
       if (value) return value;
     }
-    const known = { type, object: new Known(object), property, computed };
-    const value = super.evaluate(known, environment);
-    // The text's own `replace`; none of its other methods makes it longer. A literal keeps its methods between renderings.
-    if (typeof value.value === "function" && typeof object.value === "string") {
-      const [text, method] = [object.value, methods.get(value) ?? value.value];
+    const joined = { type, object: known, property: key, computed };
+    const value = super.evaluate(joined, environment);
+    // Methods of texts and objects, not functions that they hold. A literal keeps its methods between renderings.
+    if (typeof value.value === "function" && !own?.has(name) && (own || typeof object.value === "string")) {
+      const method = methods.get(value) ?? value.value;
       methods.set(value, method);
       value.value = (args, scope) => {
-        this.allowReplacement(text, args);
+        this.allowMethod(name, object, args);
         return method(args, scope);
       };
     }
     return value;
   }
 
-  private filter(node: Filter, environment: Environment): Value {
-    const { type, filter } = node;
-    const operand = this.evaluate(node.operand, environment);
+  private allowMethod(name: string, object: Value, args: readonly Value[]): void {
+    const text = textOf(object);
+    this.budget.work(text.length + 8 * countOf(object));
+    for (const arg of args) this.budget.work(textOf(arg).length + 8 * countOf(arg));
+    if (name === "replace") this.budget.allowReplacement(text, args);
+    if (name === "split") {
+      const separator = textOf(args[0]);
+      this.budget.work((text.length * separator.length) / 256);
+      this.budget.allowItems(
+        separator === "" ? (text.length + 1) / 2 : text.split(separator, this.budget.mostItems + 1).length,
+      );
+    }
+    if (name === "dictsort") this.budget.sort(object);
+  }
+
+  private filter({ type, filter }: Filter, environment: Environment, operand: Value): Value {
     const name = filter.value ?? filter.callee?.value ?? "";
-    if (!growing.has(name)) {
-      const known = { type, operand: new Known(operand), filter };
-      return super.evaluate(known, environment);
+    const text = textOf(operand);
+    this.budget.work(sizePerStep + text.length + (constant.has(name) ? 0 : 4 * countOf(operand)));
+    if (composite(operand) && reading.has(name) && name !== "tojson") this.budget.measure(operand);
+    if (name === "sort" || name === "dictsort") this.budget.sort(operand);
+    if (!measured.has(name)) {
+      const joined = { type, operand: new Known(operand), filter };
+      return super.evaluate(joined, environment);
     }
     const values: Value[] = [];
     const args = filter.args?.map((arg) => {
@@ -221,120 +286,41 @@ class LimitedInterpreter extends Interpreter {
       const known = new Known(value);
       return isNode(inner) ? { type: arg.type, key: Reflect.get(arg, "key"), value: known, argument: known } : known;
     });
-    if (composite(operand)) this.measure(operand);
     const members = values.flatMap((value) => (composite(value) ? membersOf(value) : [value]));
-    const greatest = Math.max(0, ...members.map(({ value }) => (typeof value === "number" ? value : 0)));
-    const text = textOf(operand);
+    const greatest = members.reduce((most, { value }) => (typeof value === "number" ? Math.max(most, value) : most), 0);
+    const longest = members.reduce((most, value) => Math.max(most, textOf(value).length), 0);
     const pieces = Array.isArray(operand.value) ? operand.value.length : text.length;
-    if (name === "indent") this.allowText(text.length + greatest * text.split("\n").length);
+    if (name === "indent") this.budget.allowText(text.length + greatest * text.split("\n").length);
     if (name === "tojson" && greatest > 64) throw exceeded(`indents JSON by ${greatest}, and 64 are allowed`);
-    if (name === "join") this.allowText(Math.max(0, ...members.map((value) => textOf(value).length)) * pieces);
-    if (name === "replace") this.allowReplacement(text, members);
-    const known = { type, operand: new Known(operand), filter: args ? { ...filter, args } : filter };
-    return super.evaluate(known, environment);
+    if (name === "tojson" && composite(operand)) this.budget.measure(operand, greatest, longest);
+    if (name === "join") this.budget.allowText(longest * pieces);
+    if (name === "replace") this.budget.allowReplacement(text, members);
+    if ((name === "map" || name === "sort") && longest > longestPath)
+      throw exceeded(`reads a member by a name of ${longest} characters, and ${longestPath} are allowed`);
+    const joined = { type, operand: new Known(operand), filter: args ? { ...filter, args } : filter };
+    return super.evaluate(joined, environment);
   }
 
-  private count(steps: number): void {
-    this.steps += steps;
-    if (this.steps > this.mostSteps) throw exceeded(`takes more than ${this.mostSteps.toLocaleString("en")} steps`);
-    if (this.steps < this.nextLook) return;
-    this.nextLook = this.steps + stepsBetweenLooks;
-    if (performance.now() > this.deadline) throw exceeded(`takes longer than ${limits.seconds} seconds`);
-  }
-
-  private allowText(length: number): void {
-    if (length > this.longest) {
-      throw exceeded(`writes a text of more than ${this.longest.toLocaleString("en")} characters`);
-    }
-  }
-
-  private allowItems(count: number): void {
-    if (count > this.mostItems)
-      throw exceeded(`makes a list of more than ${this.mostItems.toLocaleString("en")} items`);
-  }
-
-  private allowReplacement(text: string, args: readonly Value[]): void {
-    const [before, after] = args.map(textOf);
-    if (before === undefined || after === undefined || after.length <= before.length) return;
-    const times = before === "" ? text.length + 1 : text.split(before).length - 1;
-    this.allowText(text.length + times * (after.length - before.length));
-  }
-
-  /** Walks what would be written as text: a few lists that hold each other twice are a text without end. */
-  private measure(value: Value): void {
-    let length = 0;
-    const left = [value];
-    for (let next = left.pop(); next !== undefined; next = left.pop()) {
-      length += 2 + textOf(next).length;
-      this.allowText(length);
-      left.push(...membersOf(next));
-    }
-  }
-
-  private nested(): TemplateError {
-    return exceeded(`calls itself, or is nested, more than ${limits.nesting} levels deep`);
+  private nested(place: TemplateError["place"] = null): TemplateError {
+    const { message } = exceeded(`calls itself, or is nested, more than ${limits.nesting} levels deep`);
+    return new TemplateError(message, place);
   }
 
   /** The error with the place of the innermost node that has one. */
   private placed(error: unknown, node: Node): unknown {
     if (error === this.control && this.depth > 1) return error;
+    if (error instanceof TemplateError && error.place !== null) return error;
     const offset = this.program.offsets.get(node);
     const place = offset === undefined ? null : placeAt(this.program.source, offset);
-    if (error instanceof TemplateError) {
-      return error.place !== null || place === null ? error : new TemplateError(error.message, place, { cause: error });
-    }
-    if (isStackOverflow(error)) return this.nested();
+    if (error instanceof OutOfTime) return place === null ? error : new OutOfTime(place);
+    if (error instanceof TemplateError)
+      return place === null ? error : new TemplateError(error.message, place, { cause: error });
+    if (isStackOverflow(error)) return this.nested(place);
     if (error instanceof RangeError && /string length|allocation size|out of memory/i.test(error.message)) {
-      return exceeded(`writes a text of more than ${this.longest.toLocaleString("en")} characters`);
+      return exceeded(`writes a text of more than ${this.budget.longest.toLocaleString("en")} characters`);
     }
     if (place === null && this.depth > 1) return error;
-    const said = error instanceof Error ? error.message : String(error);
-    const message = error === this.control ? '"break" or "continue" stands outside of any "for"' : said;
+    const message = error === this.control ? '"break" or "continue" stands outside of any "for"' : inPlainWords(error);
     return new TemplateError(`The template cannot be rendered: ${message}.`, place, { cause: error });
   }
-}
-
-const membersOf = ({ value }: Value): readonly Value[] =>
-  Array.isArray(value) ? value : value instanceof Map ? [...value.values()] : [];
-
-const exceeded = (what: string) =>
-  new TemplateError(`The template was stopped, for it ${what}. Repair it, or choose another one.`);
-
-const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const months = [
-  "January",
-  "February",
-  "March",
-  "April",
-  "May",
-  "June",
-  "July",
-  "August",
-  "September",
-  "October",
-  "November",
-  "December",
-];
-
-/** Python's strftime in English, as servers have it; what it does not know stays as it is written. */
-function strftime(date: Date, format: string): string {
-  const two = (number: number) => String(number).padStart(2, "0");
-  const [day, month] = [days[date.getDay()] ?? "", months[date.getMonth()] ?? ""];
-  const known: Readonly<Record<string, string>> = {
-    Y: String(date.getFullYear()),
-    y: two(date.getFullYear() % 100),
-    m: two(date.getMonth() + 1),
-    d: two(date.getDate()),
-    H: two(date.getHours()),
-    I: two(date.getHours() % 12 || 12),
-    M: two(date.getMinutes()),
-    S: two(date.getSeconds()),
-    p: date.getHours() < 12 ? "AM" : "PM",
-    A: day,
-    a: day.slice(0, 3),
-    B: month,
-    b: month.slice(0, 3),
-    "%": "%",
-  };
-  return format.replace(/%(.)/g, (whole, letter) => known[letter] ?? whole);
 }

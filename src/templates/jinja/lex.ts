@@ -4,6 +4,7 @@
  */
 
 import type { tokenize } from "@huggingface/jinja";
+import type { Clock } from "../clock.ts";
 import { TemplateError } from "../template.ts";
 
 type LibraryToken = ReturnType<typeof tokenize>[number];
@@ -19,6 +20,9 @@ export function placeAt(source: string, offset: number): { readonly line: number
   const lines = before.split(/\r\n?|\n/);
   return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
 }
+
+/** A token in quotes, as messages show it. */
+export const shownToken = (text: string) => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
 
 const operators: readonly (readonly [string, LibraryToken["type"]])[] = [
   ["**", "ExponentiationBinaryOperator"],
@@ -76,8 +80,11 @@ function readEscapes(text: string): string {
   );
 }
 
-/** Throws TemplateError with the place of a tag, comment or string that is never closed, or of a stray character. */
-export function lex(source: string): Token[] {
+/**
+ * Throws TemplateError with the place of a tag, comment or string that is never closed, or of a stray character; `OutOfTime`
+ * when the clock says so.
+ */
+export function lex(source: string, clock?: Clock): Token[] {
   const tokens: Token[] = [];
   // A single line break at the very end is no part of a template.
   const end = source.replace(/\r?\n$/, "").length;
@@ -155,6 +162,7 @@ export function lex(source: string): Token[] {
   let closed = "";
   const tag = /\{[%{#]/g;
   while (at < end) {
+    clock?.check();
     tag.lastIndex = at;
     const opened = tag.exec(source)?.index ?? end;
     if (opened >= end) {

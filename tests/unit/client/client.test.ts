@@ -1,9 +1,12 @@
 /** The client's life: a worker that dies rejects its calls once, and a new one answers. */
 
 import { expect, test } from "vitest";
-import { createEngineClient, type EngineWorker } from "../../../src/client/client.ts";
+import { createEngineClient } from "../../../src/client/client.ts";
+import type { EngineWorker } from "../../../src/client/lines.ts";
+import type { WatchOptions } from "../../../src/protocol/activity.ts";
 import type { DataEvent } from "../../../src/protocol/datasets.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
+import type { DataSpec } from "../../../src/run/dataSpec.ts";
 
 /** A worker that never answers; `fire` plays the browser's part. */
 class SilentWorker extends EventTarget {
@@ -26,7 +29,7 @@ class ErrorEventStub extends Event {
   }
 }
 
-function clientOf() {
+function clientOf(watch: WatchOptions = {}) {
   const workers: SilentWorker[] = [];
   const desks: SilentWorker[] = [];
   const startIn = (list: SilentWorker[]) => () => {
@@ -34,7 +37,7 @@ function clientOf() {
     list.push(worker);
     return worker as EngineWorker;
   };
-  const client = createEngineClient({ engine: startIn(workers), data: startIn(desks) });
+  const client = createEngineClient({ engine: startIn(workers), data: startIn(desks) }, watch);
   return { client, workers, desks };
 }
 
@@ -107,23 +110,60 @@ const heard = (worker: SilentWorker | undefined) =>
     return method ?? kind;
   });
 
-test("a data worker that dies is replaced, is told the model again, and meets the engine; the engine lives on", async () => {
+/** Plays a worker that answers its first call. */
+const answer = (worker: SilentWorker | undefined, id: number, value: unknown) =>
+  worker?.dispatchEvent(new MessageEvent("message", { data: { kind: "result", id, value } }));
+const refuse = (worker: SilentWorker | undefined, id: number, name: string) => {
+  const error = { name, message: name, stack: undefined, cause: undefined };
+  worker?.dispatchEvent(new MessageEvent("message", { data: { kind: "error", id, error } }));
+};
+
+test("a dataset worker that dies is replaced, meets the engine, and is given the model when it needs it", async () => {
   const { client, workers, desks } = clientOf();
   const deaths: Error[] = [];
   client.onDeath((error) => deaths.push(error));
-  void client.data.tellModel(tokenizerFiles).catch(() => undefined);
+  const added = client.data.addModel(tokenizerFiles);
   const pending = client.data.list();
-  desks[0]?.dispatchEvent(new MessageEvent("message", { data: { kind: "result", id: 1, value: undefined } }));
+  answer(desks[0], 1, undefined);
+  await added;
   desks[0]?.dispatchEvent(new ErrorEventStub("out of memory"));
   await expect(pending).rejects.toMatchObject({
     name: "EngineStopped",
     message: expect.stringMatching(/out of memory/),
   });
   expect(desks).toHaveLength(2);
-  expect(heard(desks[1])).toEqual(["port", "tellModel"]);
   expect(heard(workers[0])).toEqual(["port", "port"]);
   expect(workers[0]?.terminated).toBe(false);
   expect(deaths).toEqual([]);
+
+  const again = client.data.inspect({} as DataSpec);
+  refuse(desks[1], 3, "UnknownModel");
+  await expect.poll(() => heard(desks[1])).toEqual(["watch", "port", "inspect", "addModel"]);
+  answer(desks[1], 4, undefined);
+  await expect.poll(() => heard(desks[1]).slice(4)).toEqual(["inspect"]);
+  answer(desks[1], 5, "a report");
+  expect(await again).toBe("a report");
+});
+
+test("a dataset worker that is stuck is replaced: the call at fault is named and rejects, the others go on", async () => {
+  const { client, workers, desks } = clientOf({ every: 5, patience: 3 });
+  const [hanging, other] = [client.data.open([]), client.data.list()];
+  const say = (data: unknown) => desks[0]?.dispatchEvent(new MessageEvent("message", { data }));
+  say({ kind: "busy", busy: true });
+  const watch = desks[0]?.sent.find((message) => (message as { kind: string }).kind === "watch");
+  const { memory } = watch as { memory: SharedArrayBuffer };
+  const name = new TextEncoder().encode('{"call":"page:1","subject":"wide.csv","part":"The file reader"}');
+  new Uint8Array(memory).set(name, 8);
+  new Int32Array(memory)[1] = name.length;
+  await expect(hanging).rejects.toMatchObject({
+    name: "WorkStopped",
+    message: expect.stringMatching(/^The file reader did not end on wide\.csv/),
+  });
+  expect(desks[0]?.terminated).toBe(true);
+  expect(heard(desks[1])).toEqual(["watch", "list", "port"]);
+  expect(workers[0]?.sent.at(-1)).toMatchObject({ kind: "port", replaces: { id: null } });
+  answer(desks[1], 2, []);
+  expect(await other).toEqual([]);
 });
 
 test("a data worker that never answered is not started over and over", async () => {

@@ -2,11 +2,12 @@
 
 import { expect, test } from "vitest";
 import { readExam } from "../../../src/datasets/exam.ts";
+import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { jsonLines } from "../../support/tinyLlama.ts";
 
 const read = (...files: readonly (readonly [name: string, text: string])[]) =>
   readExam(
-    files.map(([name, text]) => new File([text], name)),
+    files.map(([name, text]) => bytesFromMemory(name, new TextEncoder().encode(text))),
     () => undefined,
   );
 const question = (i: number) => ({ instruction: `What is ${i}?`, output: `It is ${i}.`, task: "number" });

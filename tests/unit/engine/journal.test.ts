@@ -1,6 +1,6 @@
 /** Oracle: the record that each end of a run must leave. */
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { createJournal } from "../../../src/engine/journal.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
 import { noProgress, progressOf } from "../../../src/run/curves.ts";
@@ -8,6 +8,7 @@ import type { StepMetrics } from "../../../src/run/metrics.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { CurveWriter } from "../../../src/storage/curves.ts";
+import { TrainingLockLostError } from "../../../src/storage/lock.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
 import { initialState, type LoopState } from "../../../src/training/state.ts";
 import { originOf } from "../../support/examples.ts";
@@ -200,6 +201,44 @@ describe("the journal of a run", () => {
     written.fail(new Error("a call was cut off"), { reason: "unknown", message: "driver reset" }, []);
     expect(written.record()).toMatchObject({ step: 2, status: "paused" });
     expect(written.record().reason).toMatch(/GPU was lost \(driver reset\)/);
+  });
+
+  it.each([
+    [[], "driver reset.", "The GPU was lost (driver reset). Resume goes on from the beginning."],
+    [[8, 4], "", "The GPU was lost. Resume goes on from the checkpoint of step 8."],
+    [[4], "x".repeat(900), `The GPU was lost (${"x".repeat(59)}…). Resume goes on from the checkpoint of step 4.`],
+  ])("after a lost GPU, with checkpoints %j, it says where the run goes on", (steps, message, reason) => {
+    const { journal: written } = journal();
+    written.begin(stateAfter(2), noted().curves);
+    written.fail(new Error("a call was cut off"), { reason: "unknown", message }, steps);
+    expect(written.record()).toMatchObject({ status: "paused", reason });
+  });
+
+  it("pauses when another page took the lock, and says where the run goes on", () => {
+    const { journal: written } = journal();
+    written.begin(stateAfter(2), noted().curves);
+    written.fail(new TrainingLockLostError(), null, [2]);
+    expect(written.record()).toMatchObject({
+      status: "paused",
+      reason:
+        "Another page took this tab's right to train, so the run was stopped here. Resume goes on from the checkpoint of step 2.",
+    });
+  });
+
+  it("keeps its dates in order where the clock is set back", () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: new Date("2027-05-02T00:00:00.000Z") });
+    try {
+      const { journal: written } = journal();
+      written.write({ name: "at midnight" });
+      vi.setSystemTime(new Date("2027-05-01T00:00:00.000Z"));
+      written.hear({ type: "step", metrics: metrics(1) });
+      expect(written.at(stateAfter(1)).updatedAt).toBe("2027-05-02T00:00:00.000Z");
+      vi.setSystemTime(new Date("2027-05-03T00:00:00.000Z"));
+      written.end(stateAfter(1), "paused", null);
+      expect(written.record().updatedAt).toBe("2027-05-03T00:00:00.000Z");
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("replaces the answer before training by both answers", () => {

@@ -4,7 +4,7 @@
  */
 
 import { beforeAll, describe, expect, test } from "vitest";
-import { createDataDesk } from "../../../src/datasets/datasets.ts";
+import { createDatasetService } from "../../../src/datasets/datasets.ts";
 import { createEngine } from "../../../src/engine/engine.ts";
 import type { DataApi } from "../../../src/protocol/datasets.ts";
 import type { EngineApi, EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
@@ -34,11 +34,11 @@ const nothing = () => undefined;
 /** An engine with a model and rows of its own. */
 async function open() {
   const at: Moments = { tokenising: nothing, reading: nothing, telling: nothing };
-  const desk = createDataDesk(await openStorage(), nothing);
+  const service = createDatasetService(await openStorage(), nothing).during("");
   const watched: DataApi = {
-    ...desk,
+    ...service,
     prepare(spec, signal) {
-      const preparing = desk.prepare(spec, signal);
+      const preparing = service.prepare(spec, signal);
       at.tokenising();
       return preparing;
     },
@@ -58,7 +58,7 @@ async function open() {
     return Object.assign(file, { slice });
   });
   const { hash: modelHash } = await engine.openModel({ kind: "files", files });
-  const { sources } = await desk.open([new File([jsonLines(tinyRows(rows))], "rows.jsonl")]);
+  const { sources } = await service.open([new File([jsonLines(tinyRows(rows))], "rows.jsonl")]);
   const recipe = recipeOf("full", {
     steps: 6,
     maxLength: 64,
@@ -151,20 +151,41 @@ describe("a budget is cancelled, and the engine goes on", { timeout: 300_000 }, 
 });
 
 describe("a run is stopped before its first step", { timeout: 300_000 }, () => {
-  test.each(["tokenising", "reading"] as const)(
-    "cancelled while %s: it is cancelled, and another trains",
-    async (moment) => {
+  test("cancelled while tokenising: it ends at once without a record, and another trains", async () => {
+    for (const way of ["cancelRun", "signal"] as const) {
       const here = await open();
+      const before = await here.engine.listRuns();
+      const cancel = new AbortController();
       let heard = 0;
-      here.at[moment] = () => {
+      here.at.tokenising = () => {
         heard++;
-        if (heard === 1) void here.engine.cancelRun();
+        if (way === "signal") cancel.abort();
+        else void here.engine.cancelRun();
       };
-      expect(await here.engine.startRun(here.request)).toMatchObject({ status: "cancelled", step: 0 });
+      await expect(here.engine.startRun(here.request, cancel.signal)).rejects.toEqual(aborted);
+      expect(heard).toBe(1);
+      expect(await here.engine.listRuns()).toEqual(before);
+      await expectSound(here);
+    }
+  });
+
+  test("cancelled while reading: it is cancelled, and another trains", async () => {
+    for (const way of ["cancelRun", "signal"] as const) {
+      const here = await open();
+      const cancel = new AbortController();
+      let heard = 0;
+      here.at.reading = () => {
+        heard++;
+        if (heard > 1) return;
+        if (way === "signal") cancel.abort();
+        else void here.engine.cancelRun();
+      };
+      const ended = await here.engine.startRun(here.request, cancel.signal);
+      expect(ended).toMatchObject({ status: "cancelled", step: 0, reason: null });
       expect(heard).toBeGreaterThan(0);
       await expectSound(here);
-    },
-  );
+    }
+  });
 
   test.each(["tokenising", "reading"] as const)(
     "paused while %s: resumed, it is the run without a pause",

@@ -255,7 +255,7 @@ describe("the file of a run", () => {
     [
       "a step behind the end",
       inExam((e) => ({ ...e, runId: run.id, step: 1e300 })),
-      /is of step 1e\+300, and the run has 8/,
+      /step of results\/exams\/0\.json/,
     ],
     ["a step past the run", inExam((e) => ({ ...e, runId: run.id, step: 9 })), /is of step 9, and the run has 8/],
     ["a negative step", inExam((e) => ({ ...e, runId: run.id, step: -10 })), /step of results\/exams\/0\.json/],

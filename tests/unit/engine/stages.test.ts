@@ -12,13 +12,12 @@ import { learningRateOf } from "../../../src/training/schedule.ts";
 import { initialState, readState } from "../../../src/training/state.ts";
 import together from "../../golden/plan/together.json" with { type: "json" };
 import { lessonsOf, supervisedOf } from "../../support/examples.ts";
-import { modelToPlanFor, preparedData, type Sequences, smallRecipe, threeSources } from "../../support/planned.ts";
+import { preparedData, type Sequences, smallRecipe, threeSources } from "../../support/planned.ts";
 import type { RecipeChange } from "../../support/recipe.ts";
 
-const model = modelToPlanFor();
 const lambdas = [1, 0.5, 2];
 const plan = (change: RecipeChange = {}, sequences: Sequences = threeSources) =>
-  planRun(model, preparedData(sequences), smallRecipe(lambdas, change));
+  planRun(preparedData(sequences), smallRecipe(lambdas, change));
 const ways = (["weight", "sampling"] as const).flatMap((mixture) => [
   { mixture, packing: false },
   { mixture, packing: true },
@@ -186,7 +185,7 @@ describe("a run in two stages", () => {
     const chats = Array.from({ length: 8 }, () => [0, "chat", 64, 5] as const);
     const texts = Array.from({ length: 8 }, () => [1, "text", 64, 63] as const);
     const recipe = smallRecipe([1, 1], { stages: "text-first" });
-    const planned = planRun(model, preparedData([...chats, ...texts]), recipe);
+    const planned = planRun(preparedData([...chats, ...texts]), recipe);
     expect(planned.buckets).toEqual([
       { rows: 2, length: 64, supervised: 16 },
       { rows: 2, length: 64, supervised: 128 },

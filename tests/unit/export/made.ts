@@ -2,6 +2,7 @@
 
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import type { TrainedTensors } from "../../../src/export/files.ts";
+import type { TrainedTemplate } from "../../../src/export/template.ts";
 import { encodeFloats, type FloatDType } from "../../../src/hub/elements.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { openModel } from "../../../src/hub/model.ts";
@@ -12,6 +13,7 @@ import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
+import { templateWriter } from "../../support/templateWriter.ts";
 import { tinyConfig } from "../../support/tinyLlama.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 
@@ -69,5 +71,7 @@ export async function openBase(change: Change = {}) {
   ];
   const opened = await openModel(modelFromSources("base", sources), () => parametersOf(model, null));
   const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
-  return { opened, model, tokenizer, json };
+  const templates = (trained: TrainedTemplate) =>
+    templateWriter(trained, { tokenizer, chatTemplate: opened.chatTemplate });
+  return { opened, model, tokenizer, vocabulary: tokenizer, templates, json };
 }

@@ -35,7 +35,13 @@ const hone: TemplateChoice = { kind: "built-in", name: "hone" };
 /** Exports under a method, with seeded trained values unless others are given. */
 async function exported(base: Base, method: Method = lora, choice = hone, values = trainedValues(base.model, method)) {
   const template = { choice, systemPrompt: null };
-  const bundle = await exportMerged({ ...base, method, trained: givenBy(values), template, scratch: memoryScratch() });
+  const bundle = await exportMerged({
+    ...base,
+    method,
+    trained: givenBy(values),
+    templates: base.templates(template),
+    scratch: memoryScratch(),
+  });
   return { ...bundle, values };
 }
 
@@ -263,7 +269,7 @@ describe("11. what stops an answer", () => {
         ...base,
         method: lora,
         trained,
-        template: { choice: hone, systemPrompt: null },
+        templates: base.templates({ choice: hone, systemPrompt: null }),
         scratch: memoryScratch(),
       }),
     ).rejects.toThrow(/was not exported.*no answer could ever stop.*eos_token/);
@@ -291,7 +297,7 @@ test("it can be cancelled, and tells how far it is", async () => {
     scratch: memoryScratch(),
     method: lora,
     trained: givenBy(trainedValues(base.model, lora)),
-    template: { choice: hone, systemPrompt: null },
+    templates: base.templates({ choice: hone, systemPrompt: null }),
     onProgress: (done, total) => {
       told.push(`${done}/${total}`);
       if (done === 3) controller.abort();
@@ -313,7 +319,8 @@ describe("read back before it is given", async () => {
   for (const [name, { dtype, shape, source, start, end }] of await storedOf(files)) {
     tensors.set(name, { dtype, shape, sha256: await sha256(await source.slice(start, end)) });
   }
-  const wanted = { model: base.model, config: base.json, template, systemPrompt: null, tensors };
+  const templates = base.templates({ choice: hone, systemPrompt: null });
+  const wanted = { model: base.model, config: base.json, template, templates, tensors };
   const all = await Promise.all(
     [...(await storedOf(files)).values()].map(async ({ name, dtype, shape, source, start, end }) => ({
       name,

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { answer } from "../../../src/generation/answer.ts";
 import type { GenerationRequest } from "../../../src/generation/generate.ts";
+import { createPrompt } from "../../../src/generation/prompt.ts";
 import type { Message } from "../../../src/records/example.ts";
 import { templateTitles } from "../../../src/templates/builtIn.ts";
 import { createTemplate } from "../../../src/templates/choose.ts";
@@ -29,8 +30,8 @@ async function replay(ids: readonly number[], finish: "stop" | "length" = "stop"
     for (const id of ids) request.onToken?.(id);
     return { ids, finish };
   };
-  const parts = { generate, tokenizer, template, systemPrompt: "Be kind." };
-  const given = await answer(parts, [{ role: "user", content: "Hello" }], {
+  const prompt = createPrompt({ tokenizer, template, systemPrompt: "Be kind." }, [{ role: "user", content: "Hello" }]);
+  const given = await answer({ generate, vocabulary: tokenizer }, prompt, {
     maxTokens: 50,
     sampling,
     seed: 0,
@@ -73,12 +74,10 @@ describe("an answer", () => {
       for (const id of wrote) onToken?.(id);
       return { ids: wrote, finish: "stop" as const };
     };
-    const ask = (messages: readonly Message[]) =>
-      answer({ generate, tokenizer, template: inForm, systemPrompt: "Be kind." }, messages, {
-        maxTokens: 50,
-        sampling,
-        seed: 0,
-      });
+    const ask = (messages: readonly Message[]) => {
+      const next = createPrompt({ tokenizer, template: inForm, systemPrompt: "Be kind." }, messages);
+      return answer({ generate, vocabulary: tokenizer }, next, { maxTokens: 50, sampling, seed: 0 });
+    };
     const said: Message[] = [{ role: "user", content: "Hello there" }];
     const first = await ask(said);
     expect(first.text).toBe("Good day.");

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { examine, isExactMatch } from "../../../src/generation/examine.ts";
 import type { GenerationRequest } from "../../../src/generation/generate.ts";
+import { countTokens, createPrompt } from "../../../src/generation/prompt.ts";
 import { createTemplate } from "../../../src/templates/choose.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
@@ -33,10 +34,14 @@ test.each([
 
 describe("an exam", () => {
   const questions = [
-    { prompt: "Colour?", expected: "Red." },
-    { prompt: "Number?", expected: `One ${"two ".repeat(20)}` },
-    { prompt: "Long?", expected: "No." },
-  ];
+    ["Colour?", "Red."],
+    ["Number?", `One ${"two ".repeat(20)}`],
+    ["Long?", "No."],
+  ].map(([content = "", expected = ""]) => ({
+    expected,
+    prompt: createPrompt({ tokenizer, template, systemPrompt: null }, [{ role: "user", content }]),
+    expectedTokens: countTokens(expected, tokenizer),
+  }));
   /** Answers as a model of these words would; a third question does not fit its context. */
   const modelOf = (words: readonly string[], asked: GenerationRequest[] = []) => ({
     generate: async (request: GenerationRequest) => {
@@ -46,9 +51,7 @@ describe("an exam", () => {
       for (const id of ids) request.onToken?.(id);
       return { ids, finish: request.signal?.aborted ? ("cancelled" as const) : ("stop" as const) };
     },
-    tokenizer,
-    template,
-    systemPrompt: null,
+    vocabulary: tokenizer,
   });
 
   test("marks each answer, greedily asked, with room for twice the expected one; a question too long is wrong", async () => {

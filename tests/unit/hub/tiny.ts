@@ -1,6 +1,6 @@
 /** A made-up model of a few tensors in each stored type, whole or in shards, with the values it must be read as. */
 
-import type { ExpectedTensor } from "../../../src/hub/model.ts";
+import type { ExpectedTensor } from "../../../src/hub/expected.ts";
 import { type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";
 import { float32ToBfloat16, float32ToFloat16 } from "../../../src/tensor/convert.ts";
 import { createRandom } from "../../../src/tensor/random.ts";

@@ -43,8 +43,8 @@ describe("config.json", () => {
       { architectures: ["GPT2LMHeadModel"] },
       /GPT2LMHeadModel is not supported; Hone trains LlamaForCausalLM/,
     ],
-    ["a missing field", { vocab_size: undefined }, /vocab_size must be/],
-    ["a field of another type", { hidden_size: "64" }, /hidden_size must be number, not "64"/],
+    ["a missing field", { vocab_size: undefined }, /config\.json: vocab_size is missing/],
+    ["a field of another type", { hidden_size: "64" }, /hidden_size must be a whole number from 1 to 65536, not "64"/],
     [
       "heads that do not divide",
       { num_key_value_heads: 3 },

@@ -38,6 +38,7 @@ import { createWholeGraph, createWholeGraphEvaluation } from "../../../src/train
 import { gradcheck } from "../../numeric/gradcheck.ts";
 import { gradientTolerance } from "../../numeric/tolerance.ts";
 import { originOf } from "../../support/examples.ts";
+import { templateWriter } from "../../support/templateWriter.ts";
 import { byteLevelTokenizer } from "../../support/tokenizers.ts";
 import { toy } from "./toyFamily.ts";
 
@@ -67,7 +68,7 @@ test("its config is refused by name where it holds a field that nobody reads", (
       `${field} is ${JSON.stringify(value)}, and Hone does not`,
     );
   }
-  expect(() => define({ ...json, width: "16" })).toThrow(/width must be number, not "16"/);
+  expect(() => define({ ...json, width: "16" })).toThrow(/width must be a whole number from 1 to 65536, not "16"/);
   expect(() => defineModel(json)).toThrow(/ToyForCausalLM is not supported; Hone trains LlamaForCausalLM/);
 });
 
@@ -230,7 +231,15 @@ describe.each(methods)("$kind, on wasm", (method) => {
       for (const [name, values] of trained) await visit(name, values);
     };
     const scratch = memoryScratch();
-    const { files } = await exportMerged({ opened, model, tokenizer, method, trained: given, template, scratch });
+    const { files } = await exportMerged({
+      opened,
+      model,
+      vocabulary: tokenizer,
+      method,
+      trained: given,
+      templates: templateWriter(template, { tokenizer, chatTemplate: null }),
+      scratch,
+    });
     const again = await openModel(reopened("exported", files), (config) => checkpointTensors(define(config)));
     const specs = parametersOf(model, null);
     const merged = await uploadParameters(runtime, specs, (spec) => readParameter(spec, again.read));

@@ -5,20 +5,20 @@
 
 import * as v from "valibot";
 import { type Architecture, familyOf } from "../../../src/models/architecture.ts";
-import { count, parse, positive, refuseUnread } from "../../../src/models/config.ts";
+import { numbers, parse, refuseUnread, sizes } from "../../../src/models/config.ts";
 import { linear, rmsNorm } from "../../../src/nn/layers.ts";
 import { ropeFrequencies } from "../../../src/nn/rope.ts";
 import type { Scope } from "../../../src/nn/scope.ts";
 import type { Value } from "../../../src/onnx/graph.ts";
 
 const schema = v.object({
-  vocabulary: count,
-  width: count,
-  hidden: count,
-  heads: count,
-  context: count,
-  window: count,
-  epsilon: v.optional(positive, 1e-5),
+  vocabulary: sizes.vocabulary,
+  width: sizes.width,
+  hidden: sizes.inner,
+  heads: sizes.heads,
+  context: sizes.context,
+  window: sizes.context,
+  epsilon: v.optional(numbers.epsilon, 1e-5),
 });
 
 const depth = 2;

@@ -1,7 +1,7 @@
 /** Calls over a real MessageChannel: values, errors, cancelling, transfer, events. Oracle: the direct call. */
 
-import { afterEach, expect, test } from "vitest";
-import { connect, emitTo, serve, transfer } from "../../../src/protocol/rpc.ts";
+import { afterEach, describe, expect, test } from "vitest";
+import { connect, emitTo, type Port, serve, transfer } from "../../../src/protocol/rpc.ts";
 
 interface Echo {
   add(a: number, b: number): Promise<number>;
@@ -53,7 +53,7 @@ function pair() {
     wait: async (label, signal) => (signal ? untilAborted(label, signal) : `${label} without signal`),
     waitLast: async (signal, label) => (signal ? untilAborted(label, signal) : label),
   };
-  serve(api, channel.port2);
+  serve(() => api, channel.port2);
   const events: unknown[] = [];
   const connection = connect<Echo, unknown>(channel.port1, (event) => events.push(event));
   return { ...connection, events, emit: emitTo<unknown>(channel.port2), kept: () => kept };
@@ -129,11 +129,12 @@ test("events arrive in order, between replies", async () => {
 
 test("calls wait for an api that is still being made, and fail when it fails", async () => {
   const outcome = (api: Promise<Pick<Echo, "add">>) => {
+    api.catch(() => undefined);
     const channel = new MessageChannel();
     channels.push(channel);
     channel.port1.start();
     channel.port2.start();
-    serve(api, channel.port2);
+    serve(() => api, channel.port2);
     return connect<Pick<Echo, "add">, never>(channel.port1, () => {}).api.add(1, 2);
   };
   expect(await outcome(Promise.resolve({ add: async (a, b) => a + b }))).toBe(3);
@@ -146,4 +147,62 @@ test("closing rejects pending and later calls with the reason", async () => {
   close(new Error("the worker died"));
   await expect(pending).rejects.toThrow("the worker died");
   await expect(api.add(1, 1)).rejects.toThrow("the worker died");
+});
+
+/** A port to nobody, which notes what it is sent. */
+function deafPort() {
+  const sent: { kind: string; id: number; method?: string }[] = [];
+  const target = new EventTarget();
+  const port = Object.assign(target, { postMessage: (message: never) => void sent.push(message) });
+  const answer = (id: number, value: unknown) =>
+    target.dispatchEvent(new MessageEvent("message", { data: { kind: "result", id, value } }));
+  return { port, sent, answer };
+}
+
+describe("a connection that moves to another worker", () => {
+  type Adding = Pick<Echo, "add">;
+  const reason = new Error("the work did not end");
+
+  test("sends every pending call again but the one that failed, and no longer hears the first worker", async () => {
+    const [first, second] = [deafPort(), deafPort()];
+    const { api, moveTo } = connect<Adding, never>(first.port as Port, () => {});
+    const [one, two, three] = [api.add(1, 1), api.add(2, 2), api.add(3, 3)];
+    first.answer(3, 6);
+    moveTo(second.port as Port, { id: 1, error: reason });
+    await expect(one).rejects.toBe(reason);
+    expect(second.sent.map(({ id, method }) => [id, method])).toEqual([[2, "add"]]);
+    first.answer(2, "stale");
+    second.answer(2, 4);
+    expect(await Promise.all([two, three])).toEqual([4, 6]);
+  });
+
+  test("rejects all of them where the failed one is not known, and none where it is somebody else's", async () => {
+    const [first, second, third] = [deafPort(), deafPort(), deafPort()];
+    const { api, moveTo } = connect<Adding, never>(first.port as Port, () => {});
+    const pending = api.add(1, 1);
+    moveTo(second.port as Port, { id: null, error: reason });
+    expect(second.sent).toHaveLength(1);
+    moveTo(third.port as Port, { id: "every", error: reason });
+    await expect(pending).rejects.toBe(reason);
+    expect(third.sent).toEqual([]);
+  });
+
+  test("gives a call up that was sent three times", async () => {
+    const ports = [deafPort(), deafPort(), deafPort(), deafPort()];
+    const { api, moveTo } = connect<Adding, never>(ports[0]?.port as Port, () => {});
+    const pending = api.add(1, 1);
+    for (const { port } of ports.slice(1)) moveTo(port as Port, { id: null, error: reason });
+    await expect(pending).rejects.toBe(reason);
+    expect(ports.map(({ sent }) => sent.length)).toEqual([1, 1, 1, 0]);
+  });
+});
+
+test("a call that rejects at once does so when it is aborted, though the other side never answers", async () => {
+  const { port, sent } = deafPort();
+  const { api } = connect<Pick<Echo, "wait">, never>(port as Port, () => {}, { rejectAtOnce: true });
+  const controller = new AbortController();
+  const pending = api.wait("never", controller.signal);
+  controller.abort();
+  await expect(pending).rejects.toBe(controller.signal.reason);
+  expect(sent.map(({ kind }) => kind)).toEqual(["call", "cancel"]);
 });

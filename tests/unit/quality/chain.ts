@@ -72,5 +72,6 @@ export async function inspectFile(name: string, file: string | Uint8Array<ArrayB
   };
   const spec = { modelHash: "", sources: [choice], settings, mixture, validationShare, seed: 1 };
   const sources = [{ rows, choice, convert: createConverter(detection.mapping) }];
-  return inspectRows({ spec, sources, tokenizer, template, settings, chatTemplate: null, progress: () => {} });
+  const unnamed = { begin: () => {}, progress: () => {} };
+  return inspectRows({ spec, sources, tokenizer, template, settings, chatTemplate: null, ...unnamed });
 }

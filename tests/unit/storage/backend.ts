@@ -1,13 +1,17 @@
 /** What the storage tests share: a backend in memory that can fail at a chosen write, and small contents to save. */
 
+import { firstMoment, secondMoment } from "../../../src/artifacts/contract.ts";
 import { type Curves, columnsOf, progressOf } from "../../../src/run/curves.ts";
 import type { EvaluationMetrics, StepMetrics } from "../../../src/run/metrics.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
-import type { CheckpointContents, TensorSource } from "../../../src/storage/checkpoints.ts";
+import type { CheckpointContents } from "../../../src/storage/checkpoints.ts";
 import { type KeyValue, memoryKeyValue } from "../../../src/storage/keyValue.ts";
 import { realmLocks } from "../../../src/storage/lock.ts";
 import type { Storage, StorageBackend } from "../../../src/storage/storage.ts";
+import type { TensorSource } from "../../../src/storage/writeCheckpoint.ts";
 import type { ByteSource } from "../../../src/tensor/bytes.ts";
+import { sizeOf } from "../../../src/tensor/dtype.ts";
+import { initialState, type LoopState } from "../../../src/training/state.ts";
 
 /** What survives a tab: the two databases. */
 export interface Disk {
@@ -182,6 +186,30 @@ export const byteTensor = (name: string, bytes: Uint8Array): TensorSource => ({
   dtype: "bool",
   shape: [bytes.length],
   read: () => bytes,
+});
+
+/** Two adapter parameters of rank 4 with their moments, as a checkpoint of `runRecord` has them; `width` is that of the first. */
+export function adapterTensors(step: number, width: number): TensorSource[] {
+  const layer = "model.layers.0.self_attn.q_proj";
+  const shapes = { [`${layer}.lora_A.weight`]: [4, width], [`${layer}.lora_B.weight`]: [3, 4] };
+  return Object.entries(shapes).flatMap(([name, shape]) =>
+    [name, firstMoment(name), secondMoment(name)].map((tensor, index): TensorSource => {
+      const values = new Float32Array(sizeOf(shape)).fill(index + 0.5);
+      // Second moments are the same in every checkpoint, and so is what is stored of them.
+      values[values.length - 1] = index === 2 ? 0 : step;
+      return { name: tensor, dtype: "float32", shape, read: () => values };
+    }),
+  );
+}
+
+/** What `adapterTensors` train. */
+export const adapterNumbers = (width: number) => 4 * width + 12;
+
+/** A state that training goes on from, of a run in two stages. */
+export const loopStateAt = (step: number): LoopState => ({
+  ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: step, stages: 2 }),
+  step,
+  updates: step,
 });
 
 export function contents(record: RunRecord, tensors: Readonly<Record<string, Uint8Array>>): CheckpointContents {

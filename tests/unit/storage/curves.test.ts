@@ -333,7 +333,7 @@ describe("records of format 1, which held their curves", () => {
     const disk = await oldDisk();
     const full = faulty(disk, 1, "full");
     const storage = await openStorage(tabOn(full.disk));
-    expect(storage.problems.join(" ")).toContain("Nothing that was saved before is lost");
+    expect(storage.problems.join(" ")).toContain("What was saved before is still there.");
     await expectAll(storage);
     full.makeRoom();
     await storage.runs.edit("long", { name: "mine" });

@@ -25,7 +25,7 @@ describe("runs", () => {
   test.each([
     [
       { format: 1, value: { id: "bad" } },
-      /^The record of run bad cannot be read: name: .*\. The other runs are not affected/,
+      /^The record of run bad cannot be read: name is missing\. The other runs are not affected/,
     ],
     ["rubbish", /^The record of run bad cannot be read: .*\. The other runs are not affected/],
     [

@@ -43,7 +43,7 @@ interface Family {
   readonly addsSpace?: boolean;
 }
 
-const prefixed = { pre_tokenizer: { type: "ByteLevel", add_prefix_space: true, use_regex: true } };
+const prefixed = { pre_tokenizer: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true } };
 const nfc = (text: string) => text.normalize("NFC");
 /** SentencePiece's nmt_nfkc as the library approximates it: no control characters, plain spaces, then NFKC. */
 const precompiled = (text: string) =>
@@ -592,11 +592,16 @@ describe("what is missing or not supported is named", () => {
       "another model",
       { ...json, model: { ...json.model, type: "WordPiece" } },
       config,
-      /model\.type is "WordPiece".*BPE/,
+      /model\.type "WordPiece", other than "BPE"/,
     ],
     ["no merges", { ...json, model: { ...json.model, merges: undefined } }, config, /model\.merges/],
     ["a vocabulary of another form", { ...json, model: { ...json.model, vocab: [["a", -1]] } }, config, /model\.vocab/],
-    ["no type, but pieces", { ...json, model: { vocab: [["a"]] } }, config, /model\.vocab is not a list of pieces/],
+    [
+      "no type, but pieces",
+      { ...json, model: { vocab: [["a"]] } },
+      config,
+      /model\.vocab must be a list of pieces with scores, not \[\["a"\]\]/,
+    ],
     [
       "an unknown piece that is none",
       { ...json, model: { vocab: [["a", -1]], unk_id: 3 } },
@@ -613,7 +618,7 @@ describe("what is missing or not supported is named", () => {
           type: "Sequence",
           pretokenizers: [
             { type: "Split", pattern: { Regex: "\\s" }, behavior: "Removed", invert: false },
-            { type: "ByteLevel", use_regex: false },
+            { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
           ],
         },
       },

@@ -110,16 +110,20 @@ describe("what cannot be followed is named", () => {
     ["dropped spaces", space, /WhitespaceSplit without a Metaspace .* drops text/],
     [
       "spaces put before pieces",
-      { pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Digits" }, metaspace] } },
+      { pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Digits", individual_digits: false }, metaspace] } },
       /Metaspace after Digits puts a space before every piece/,
     ],
-    ["another replacement", { pre_tokenizer: { ...metaspace, replacement: "_" } }, /replacement "_" is not supported/],
+    [
+      "another replacement",
+      { pre_tokenizer: { ...metaspace, replacement: "_" } },
+      /the replacement "_" is not supported/,
+    ],
     ["another kind", { pre_tokenizer: { type: "BertPreTokenizer" } }, /"BertPreTokenizer" is not supported/],
-    ["no pattern", { pre_tokenizer: { type: "Split", behavior: "Isolated" } }, /Split pre_tokenizer has no pattern/],
+    ["no pattern", { pre_tokenizer: { type: "Split", behavior: "Isolated" } }, /pre_tokenizer\.pattern is missing/],
     [
       "an unknown behavior",
       { pre_tokenizer: { type: "Punctuation", behavior: "Shuffled" } },
-      /behavior "Shuffled" is not supported/,
+      /pre_tokenizer\.behavior must be Removed, .* or Contiguous, not "Shuffled"/,
     ],
   ];
   test.each(rows)("%s", (_, rest, message) => {

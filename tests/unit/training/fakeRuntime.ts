@@ -23,7 +23,7 @@ import {
 import type { Batch, BatchShape } from "../../../src/batching/batch.ts";
 import { sameInFile } from "../../../src/models/fileTensor.ts";
 import type { DeviceTensor, HostTensor, Runtime, Session, TensorData } from "../../../src/runtime/types.ts";
-import type { TensorSource } from "../../../src/storage/checkpoints.ts";
+import type { TensorSource } from "../../../src/storage/writeCheckpoint.ts";
 import { type DType, describeType, type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
 import type { TrainingProgram } from "../../../src/training/program.ts";
 import { originOf } from "../../support/examples.ts";

@@ -565,13 +565,13 @@ describe("a stored state", () => {
   });
 
   test.each([
-    [{ ...state, sampler: { ...state.sampler, cursor: -1 } }, "sampler.cursor should be >=0, not -1"],
+    [{ ...state, sampler: { ...state.sampler, cursor: -1 } }, "sampler.cursor is -1, not a whole number from 0"],
     [
       { ...state, sampler: { ...state.sampler, passes: [{ ...pass, position: 0.5 }] } },
-      "sampler.passes.0.position should be a whole number, not 0.5",
+      "sampler.passes.0.position is 0.5, not a whole number",
     ],
-    [{ ...state, step: "3" }, 'step should be number, not "3"'],
-    [null, "the whole should be Object, not null"],
+    [{ ...state, step: "3" }, 'step is "3", not a whole number'],
+    [null, "the whole is null, not an object"],
   ])("%j is refused, naming the field", (stored, message) => {
     expect(() => readState(stored, null)).toThrow(message);
   });

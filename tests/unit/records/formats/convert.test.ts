@@ -57,7 +57,7 @@ describe("what cannot be used says why", () => {
     expect(createConverter(mixed)(value)).toEqual({ problem: expect.stringMatching(problem) });
   });
 
-  test("arrays nested beyond the parser's stack", () => {
+  test("arrays nested deeper than code can walk them", () => {
     let deep: unknown = "leaf";
     for (let i = 0; i < 50_000; i++) deep = [deep];
     const chosen = [hi, { role: "assistant", content: "", tool_calls: [{ name: "f", arguments: deep }] }];
@@ -65,7 +65,9 @@ describe("what cannot be used says why", () => {
       a: chosen,
       b: [hi, hello],
     });
-    expect(converted).toEqual({ problem: "the row is nested too deeply to be read" });
+    expect(converted).toEqual({
+      problem: "a.1.tool_calls.0.arguments cannot be read: lists and objects are nested more than 256 levels deep",
+    });
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { createDataDesk } from "../../../src/datasets/datasets.ts";
+import { createDatasetService } from "../../../src/datasets/datasets.ts";
 import type { DataApi, DataEvent, TokenTable } from "../../../src/protocol/datasets.ts";
 import type { DataSpec } from "../../../src/run/dataSpec.ts";
 import { openStorage } from "../../../src/storage/storage.ts";
@@ -12,10 +12,14 @@ import { newDisk, tabOn } from "../storage/backend.ts";
 const { json, config } = byteLevelTokenizer();
 const model = { modelHash: "m", tokenizerJson: json, tokenizerConfig: config, chatTemplate: null, contextLength: 512 };
 
-async function desk(disk = newDisk(), keptBytes?: number) {
+async function open(disk = newDisk(), cacheBytes?: number) {
   const events: DataEvent[] = [];
-  const data = createDataDesk(await openStorage(tabOn(disk)), (event) => events.push(event), keptBytes);
-  await data.tellModel(model);
+  const data = createDatasetService(
+    await openStorage(tabOn(disk)),
+    (event) => events.push(event),
+    cacheBytes === undefined ? {} : { cacheBytes },
+  ).during("test");
+  await data.addModel(model);
   return { data, events };
 }
 
@@ -69,16 +73,16 @@ test.each([
     { kind: "built-in", name: "hone" },
   ],
 ])("a model %s is suggested the template that suits it", async (_, added, chatTemplate, template) => {
-  const { data } = await desk();
+  const { data } = await open();
   const { json: tokenizerJson, config: tokenizerConfig } = byteLevelTokenizer({ added });
   const files = { modelHash: "other", tokenizerJson, tokenizerConfig, chatTemplate, contextLength: 64 };
-  expect(await data.tellModel(files)).toEqual({ template });
+  expect(await data.addModel(files)).toEqual({ template });
 });
 
 describe("files", () => {
   test("several at once: those that cannot be read say why, the others are there, after a reload too", async () => {
     const disk = newDisk();
-    const { data } = await desk(disk);
+    const { data } = await open(disk);
     const files = [
       new File([lines(pairs(3))], "a.jsonl"),
       new File([], "empty.json"),
@@ -90,14 +94,14 @@ describe("files", () => {
       { name: "b.jsonl.gz", rows: 2, kind: "jsonl", gzip: true },
     ]);
     expect(failures).toEqual([{ name: "empty.json", message: expect.stringMatching(/^empty\.json is empty/) }]);
-    const reloaded = await desk(disk);
+    const reloaded = await open(disk);
     expect(await reloaded.data.list()).toEqual(sources);
     await reloaded.data.delete(sources[0]?.hash ?? "");
     expect((await reloaded.data.list()).map(({ name }) => name)).toEqual(["b.jsonl.gz"]);
   });
 
   test("the same rows are the same source, compressed or pasted; other rows are not", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const text = lines(pairs(3));
     const { hash } = await take(data, "a.jsonl", text);
     expect((await take(data, "b.jsonl.gz", new Uint8Array(gzipSync(text)))).hash).toBe(hash);
@@ -106,7 +110,7 @@ describe("files", () => {
   });
 
   test("rows of many pieces are found again, each at its place", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const rows = Array.from({ length: 300 }, (_, i) => ({ instruction: `Row ${i}`, output: "x".repeat(10_000) }));
     const { hash } = await take(data, "long.jsonl", lines(rows));
     for (const row of [299, 0, 104, 105, 106, 211]) {
@@ -118,7 +122,7 @@ describe("files", () => {
 
 describe("a row", () => {
   test("its spans and tokens cover the rendered text, and only the answer with its stop is learnt", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
     const { examples, raw, line } = await data.row(specOf([hash]), 0, 0);
     expect(JSON.parse(raw)).toEqual(pairs(1)[0]);
@@ -136,7 +140,7 @@ describe("a row", () => {
   });
 
   test("as it is asked, it is the prompt up to its last answer with that answer's header, and nothing is learnt", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const messages = ["a", "b", "c", "d"].map((content, i) => ({ role: i % 2 ? "assistant" : "user", content }));
     const { hash } = await take(data, "a.jsonl", lines([{ messages }]));
     const [learnt] = (await data.row(specOf([hash], { systemPrompt: "S" }), 0, 0)).examples;
@@ -151,7 +155,7 @@ describe("a row", () => {
   });
 
   test("a mapping that the user changes is what the row becomes", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const { hash } = await take(data, "odd.jsonl", lines([{ q: "Why?", a: "Because.", b: "No." }]));
     const mapping = (response: string) => ({ format: "columns", columns: { instruction: "q", response } }) as const;
     const look = async (response: string) => {
@@ -164,7 +168,7 @@ describe("a row", () => {
   });
 
   test("what the length limit cuts away is marked, and counted as lost", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines([{ instruction: "Say a lot.", output: "lot ".repeat(50) }]));
     const { examples } = await data.row(specOf([hash], { maxLength: 64, truncation: "right" }), 0, 0);
     const tokens = examples[0]?.tokens ?? [];
@@ -177,7 +181,7 @@ describe("a row", () => {
 
 describe("the list of rows", () => {
   test("says of each what becomes of it", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const rows = [
       ...pairs(2),
       { instruction: "Why?", output: "" },
@@ -202,7 +206,7 @@ describe("the list of rows", () => {
 
 describe("an inspection", () => {
   test("counts what the table for the engine holds, row by row", async () => {
-    const { data, events } = await desk();
+    const { data, events } = await open();
     const one = await take(data, "a.jsonl", lines(pairs(20)));
     // An empty line is no row, so that rows and lines go apart.
     const two = await take(data, "b.jsonl", `\n\n${lines([{ text: "Plain text. ".repeat(30) }])}`);
@@ -226,7 +230,7 @@ describe("an inspection", () => {
   });
 
   test("tells plain text from chats, in the table and by kind in the report", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const mixed = await take(data, "a.jsonl", lines([...pairs(3), { text: "Plain text." }]));
     const text = await take(data, "b.jsonl", lines([{ text: "More of it." }]));
     const spec = specOf([mixed.hash, text.hash]);
@@ -242,7 +246,7 @@ describe("an inspection", () => {
     ["few tokens stay, and each time a copy of them is given", 2 ** 20, 1],
     ["many go with the first who asks, and are prepared anew", 1000, 3],
   ])("asked for three times: %s", async (_, keptBytes, passes) => {
-    const { data, events } = await desk(newDisk(), keptBytes);
+    const { data, events } = await open(newDisk(), keptBytes);
     const { hash } = await take(data, "a.jsonl", lines(pairs(20)));
     const given: { table: TokenTable; ids: Int32Array }[] = [];
     for (let time = 0; time < 3; time++) {
@@ -262,7 +266,7 @@ describe("an inspection", () => {
   });
 
   test("is cancelled, and another can follow", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines(pairs(5000)));
     const aborter = new AbortController();
     const pending = data.inspect(specOf([hash]), aborter.signal);
@@ -272,18 +276,18 @@ describe("an inspection", () => {
   });
 
   test("without the model it says which one to choose", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
     await expect(data.inspect({ ...specOf([hash]), modelHash: "other" })).rejects.toThrow(/No model is open/);
   });
 });
 
 test("a template that a model brings anew is the one used", async () => {
-  const { data } = await desk();
+  const { data } = await open();
   const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
   const own = { ...specOf([hash], { template: { kind: "model" } }), modelHash: "other" };
   const tell = (mark: string) =>
-    data.tellModel({
+    data.addModel({
       ...model,
       modelHash: "other",
       chatTemplate: `{% for m in messages %}{{ m.role }}${mark}{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}assistant${mark}{% endif %}`,
@@ -298,7 +302,7 @@ test("a template that a model brings anew is the one used", async () => {
 
 describe("a template that is tried", () => {
   test("shows how it reads, or where it is wrong", async () => {
-    const { data } = await desk();
+    const { data } = await open();
     const { settings } = specOf([]);
     const good = await data.tryTemplate("m", settings);
     expect(good).toMatchObject({ ok: true, example: { proof: "structure" } });
@@ -309,7 +313,7 @@ describe("a template that is tried", () => {
 });
 
 test("questions are those of the rows asked for, each once, with their answers", async () => {
-  const { data } = await desk();
+  const { data } = await open();
   const { hash } = await take(data, "a.jsonl", lines([...pairs(3), ...pairs(1)]));
   const asked = [2, 0, 3].map((row) => ({ source: 0, row }));
   expect(await data.questions(specOf([hash]), asked)).toEqual([

@@ -1,0 +1,118 @@
+/** Takes in a run that came as one file: all of it is checked, then all of it is saved at once. */
+
+import { parametersOf } from "../artifacts/method.ts";
+import type { Wanted } from "../export/checkpointProblem.ts";
+import { damagedFile } from "../export/files.ts";
+import { ForeignJsonError, readForeignJson } from "../export/foreignJson.ts";
+import { readRunFile } from "../export/readRunFile.ts";
+import { exactText, type RunContents } from "../export/runFile.ts";
+import { readJson } from "../hub/bytes.ts";
+import { defineModel } from "../models/define.ts";
+import type { ImportedRun } from "../protocol/engine.ts";
+import { quoted } from "../run/problem.ts";
+import type { RunRecord } from "../run/record.ts";
+import type { FilesToSave } from "../storage/files.ts";
+import { summaryOfForeign } from "../storage/rows.ts";
+import type { Storage } from "../storage/storage.ts";
+import { methodOf } from "./prepare.ts";
+
+/** Trees of replies are the deepest rows that are read, 500 replies deep. */
+const rowBounds = { longest: 256 * 2 ** 20, deepest: 2000 };
+
+/** Throws with a sentence that names the file, and leaves nothing behind then, nor when it is cancelled. */
+export async function importRunFile(
+  storage: Storage,
+  file: File,
+  onProgress: (task: string, done: number, total: number | null) => void,
+  signal: AbortSignal | undefined,
+): Promise<ImportedRun> {
+  const task = `Checking ${quoted(file.name)}`;
+  const contents = await readRunFile(file.name, file, {
+    onProgress: (done, total) => onProgress(task, done, total),
+    signal,
+    trained: (record) => trainedBy(storage, record),
+  });
+  const rows = await checkedRows(file.name, contents, signal);
+  onProgress("Taking the run in", 0, null);
+
+  const { runs } = await storage.runs.list();
+  const twin = runs.find((other) => sameRun(other, readyRecord(contents, "")));
+  if (twin) return { record: twin, added: false, notes: [`This run is here already, as "${twin.name}".`] };
+  // A run that cannot be read has a number too.
+  const taken = await storage.runs.isThere(contents.record.id);
+  const record = readyRecord(contents, taken ? crypto.randomUUID() : contents.record.id);
+  const notes = taken ? ["Another run of the same number was here, so this one got a new number."] : [];
+
+  const { available } = await storage.report();
+  const datasets: FilesToSave[] = [];
+  for (const source of rows) {
+    if (!available) {
+      notes.push(
+        `This browser keeps nothing for this page: to resume, open the rows of ${source.name} again under Data.`,
+      );
+    } else if (!(await storage.datasets.get(source.hash).catch(() => null))) datasets.push(source);
+  }
+  const { curves, results } = contents;
+  await storage.checkpoints.adopt(
+    { record, curves, checkpoints: adoptable(contents, signal), datasets, results },
+    signal,
+  );
+  return { record, added: true, notes };
+}
+
+/** As it goes on here: one that trained is paused, and one that was to go back goes to a checkpoint that the file has. */
+function readyRecord({ record, checkpoints }: RunContents, id: string): RunRecord {
+  const { resumeFrom, status } = record;
+  const before = checkpoints.map(({ step }) => step).filter((step) => step <= (resumeFrom ?? 0));
+  return {
+    ...record,
+    id,
+    ...(status === "running" && { status: "paused" }),
+    ...(resumeFrom !== null && { resumeFrom: Math.max(0, ...before) }),
+  };
+}
+
+/** The rows with summaries of our own. */
+async function checkedRows(
+  name: string,
+  { rows }: RunContents,
+  signal: AbortSignal | undefined,
+): Promise<readonly FilesToSave[]> {
+  const checked: FilesToSave[] = [];
+  for (const { savedAt: _, ...source } of rows) {
+    const readPiece = (piece: FilesToSave["files"][number]) =>
+      readForeignJson(piece, rowBounds, { signal }).catch((error: unknown) => {
+        throw error instanceof ForeignJsonError ? damagedFile(name, error.message, error) : error;
+      });
+    checked.push({ ...source, summary: await summaryOfForeign(name, source, readPiece, signal) });
+  }
+  return checked;
+}
+
+const adoptable = ({ checkpoints }: RunContents, signal: AbortSignal | undefined) =>
+  checkpoints.map((checkpoint) => ({
+    ...checkpoint,
+    state: checkpoint.state as object,
+    tensors: checkpoint.tensors.map((tensor) => ({
+      ...tensor,
+      read: () => tensor.slice(0, tensor.byteLength, signal),
+    })),
+  }));
+
+/** The parameters that the run trains, from the config of its base model; null where that is not here or cannot be read. */
+async function trainedBy(storage: Storage, { model, recipe }: RunRecord): Promise<Wanted | null> {
+  try {
+    const config = (await storage.models.open(model.hash))?.find(({ name }) => name === "config.json");
+    if (!config) return null;
+    const definition = defineModel((await readJson(config)).value);
+    return parametersOf(definition, methodOf(recipe)).filter(({ trainable }) => trainable);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether two records are of one run at one place, whatever they are called. */
+function sameRun(one: RunRecord, other: RunRecord): boolean {
+  const core = (record: RunRecord) => exactText({ ...record, id: "", name: "", note: "", updatedAt: "" });
+  return core(one) === core(other);
+}

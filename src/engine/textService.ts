@@ -1,0 +1,94 @@
+/** The dataset service as the engine uses it: it gets each model once, and again after it was restarted. */
+
+import type { TemplateWriter, TrainedTemplate } from "../export/template.ts";
+import type { PreparedQuestion } from "../generation/examine.ts";
+import type { Prompt } from "../generation/prompt.ts";
+import { type Conversation, type DataApi, type PromptSettings, unknownModel } from "../protocol/datasets.ts";
+import type { ExamQuestion, Subject } from "../protocol/engine.ts";
+import type { LoadedModel } from "./library.ts";
+
+export interface TextService {
+  /** Does `work` with the service, which knows the model. */
+  use<T>(model: LoadedModel, work: (service: DataApi) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  prompts(
+    model: LoadedModel,
+    settings: Omit<PromptSettings, "modelHash">,
+    conversations: readonly Conversation[],
+    signal?: AbortSignal,
+  ): Promise<Prompt[]>;
+  /** Questions of an exam with their tokens. */
+  questions(
+    model: LoadedModel,
+    subject: Subject,
+    questions: readonly ExamQuestion[],
+    signal?: AbortSignal,
+  ): Promise<PreparedQuestion[]>;
+  /** The prompt of each text as a question by itself. */
+  asQuestions(
+    model: LoadedModel,
+    settings: Omit<PromptSettings, "modelHash">,
+    texts: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, Prompt>>;
+  templates(model: LoadedModel, trained: TrainedTemplate, signal?: AbortSignal): TemplateWriter;
+}
+
+const asConversation = (question: string): Conversation => [{ role: "user", content: question }];
+
+/** `connect` gives the service once the page has brought it. */
+export function createTextService(connect: () => Promise<DataApi>): TextService {
+  const given = new Set<string>();
+
+  async function use<T>(
+    { summary, files }: LoadedModel,
+    work: (service: DataApi) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const service = await connect();
+    const give = async () => {
+      await service.addModel(files, signal);
+      given.add(summary.hash);
+    };
+    if (!given.has(summary.hash)) await give();
+    try {
+      return await work(service);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== unknownModel) throw error;
+      await give();
+      return work(service);
+    }
+  }
+
+  const prompts: TextService["prompts"] = (model, { template, systemPrompt }, conversations, signal) =>
+    use(
+      model,
+      (service) => service.prompts({ modelHash: model.summary.hash, template, systemPrompt }, conversations, signal),
+      signal,
+    );
+
+  return {
+    use,
+    prompts,
+    async asQuestions(model, settings, texts, signal) {
+      const different = [...new Set(texts)];
+      const rendered = await prompts(model, settings, different.map(asConversation), signal);
+      return new Map(different.map((text, index) => [text, rendered[index] as Prompt]));
+    },
+    async questions(model, subject, questions, signal) {
+      const conversations = questions.map(({ prompt }) => asConversation(prompt));
+      const rendered = await prompts(model, subject, conversations, signal);
+      const expected = questions.map((question) => question.expected);
+      const counts = await use(model, (service) => service.countTokens(model.summary.hash, expected, signal));
+      return questions.map((question, index) => ({
+        expected: question.expected,
+        prompt: rendered[index] as Prompt,
+        expectedTokens: counts[index] ?? 0,
+      }));
+    },
+    templates: (model, trained, signal) => ({
+      express: () => use(model, (service) => service.expressTemplate(model.summary.hash, trained, signal)),
+      requireSame: (written) =>
+        use(model, (service) => service.requireSameTemplate(model.summary.hash, trained, written, signal)),
+    }),
+  };
+}

@@ -1,0 +1,138 @@
+/** Whether training can go on from a checkpoint that a stranger's file brought: its state and its tensors, against the record. */
+
+import * as v from "valibot";
+import { firstMoment, type ParameterSpec, secondMoment } from "../artifacts/contract.ts";
+import { whole } from "../run/fields.ts";
+import { curvesProblem, mostSteps, seenBounds } from "../run/foreign.ts";
+import { quoted, readAs } from "../run/problem.ts";
+import type { RunRecord } from "../run/record.ts";
+import type { CheckpointView } from "../storage/checkpoints.ts";
+import { describeType, type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
+import { readState } from "../training/state.ts";
+
+/** The parameters that a run trains. */
+export type Wanted = readonly Pick<ParameterSpec, "name" | "shape">[];
+type Tensors = readonly Pick<CheckpointView["tensors"][number], "name" | "dtype" | "shape">[];
+
+const Word = whole(0, 2 ** 32 - 1);
+const Random = v.tuple([Word, Word, Word, Word]);
+const Count = whole(0, Number.MAX_SAFE_INTEGER);
+const State: v.GenericSchema<unknown, unknown> = v.object({
+  step: whole(1, mostSteps),
+  updates: whole(0, mostSteps),
+  sampler: v.object({
+    epoch: whole(0, mostSteps),
+    cursor: Count,
+    random: Random,
+    passes: v.array(v.object({ pass: whole(0, mostSteps), position: Count, random: Random })),
+    drawn: Count,
+    stages: Count,
+  }),
+  ...seenBounds,
+});
+
+/** What is wrong with the state of a checkpoint of `step`, as the end of a sentence; null where nothing is. */
+export function stateProblem(stored: unknown, step: number, record: RunRecord): string | null {
+  const read = readStateOf(stored);
+  if ("problem" in read) return read.problem;
+  const { state, curves } = read;
+  const problem = readAs(State, state).problem;
+  if (problem) return problem;
+  if (curves === null) return "metrics is missing";
+  if (state.step !== step) return `step is ${state.step}, but the checkpoint is of step ${step}`;
+  if (state.updates > step) return `updates is ${state.updates}, more than its ${step} steps`;
+  if (state.best && state.best.step > step) return `best.step is ${state.best.step}, after step ${step}`;
+  const late = state.moments.find((seen) => seen.step > step);
+  if (late) return `moments has a step ${late.step}, after step ${step}`;
+  return samplerProblem(state.sampler, step, record) ?? curvesProblem(curves, step);
+}
+
+function readStateOf(stored: unknown) {
+  try {
+    return readState(stored, null);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "it cannot be read.";
+    return { problem: message.replace(/^.* cannot be read: |\. Go on from another checkpoint\.$/g, "") };
+  }
+}
+
+type SamplerState = ReturnType<typeof readState>["state"]["sampler"];
+
+function samplerProblem(
+  { stages, drawn, cursor, passes }: SamplerState,
+  step: number,
+  record: RunRecord,
+): string | null {
+  const { recipe } = record;
+  if (stages !== recipe.stages.length) return `sampler.stages is ${stages}, but the recipe has ${recipe.stages.length}`;
+  if (drawn !== step) return `sampler.drawn is ${drawn}, but ${step} steps are done`;
+  const begins = record.stages.map((_, i) => record.stages.slice(0, i).reduce((sum, { steps }) => sum + steps, 0));
+  const current = begins.findLastIndex((begin) => begin <= drawn);
+  const examples = record.stages[current]?.examples ?? 0;
+  const batches = Math.ceil(examples / recipe.batchSize);
+  if (cursor > batches) return `sampler.cursor is ${cursor}, but an epoch has at most ${batches} micro-batches`;
+  if (recipe.stages[current]?.mixture !== "sampling") return null;
+  const sources = record.sources.length;
+  if (passes.length !== sources) return `sampler.passes has ${passes.length} sources, but the run has ${sources}`;
+  const far = passes.findIndex(({ position }) => position > examples);
+  return far < 0
+    ? null
+    : `sampler.passes.${far}.position is ${passes[far]?.position}, but the stage has ${examples} examples`;
+}
+
+/**
+ * What is wrong with the tensors of a checkpoint, as the end of a sentence; null where nothing is. They are the parameters that
+ * the recipe trains, each with its two moments. `wanted` are those parameters where the base model is at hand, else null.
+ */
+export function tensorsProblem(tensors: Tensors, record: RunRecord, wanted: Wanted | null): string | null {
+  const shapes = new Map<string, Shape>();
+  for (const { name, dtype, shape } of tensors) {
+    if (dtype !== "float32")
+      return `${quoted(name)} is ${quoted(describeType(dtype, shape))}, and training keeps float32`;
+    shapes.set(name, shape);
+  }
+  const moments = new Set<string>();
+  const parameters = tensors.filter(({ name }) => shapes.has(firstMoment(name)) || shapes.has(secondMoment(name)));
+  for (const { name, shape } of parameters) {
+    for (const moment of [firstMoment(name), secondMoment(name)]) {
+      const found = shapes.get(moment);
+      if (!found) return `${quoted(moment)} is missing`;
+      if (!sameShape(found, shape)) return `${quoted(moment)} has another shape than ${quoted(name)}`;
+      moments.add(moment);
+    }
+  }
+  const trained = new Map(parameters.map(({ name, shape }) => [name, shape]));
+  const alone = tensors.find(({ name }) => !trained.has(name) && !moments.has(name));
+  if (alone) return `${quoted(alone.name)} has no moments`;
+  const numbers = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  if (numbers !== record.trainable) return `it trains ${numbers} numbers, but trainable is ${record.trainable}`;
+  return (wanted && modelProblem(trained, wanted)) ?? adapterProblem(trained, record);
+}
+
+type Trained = ReadonlyMap<string, Shape>;
+
+function adapterProblem(trained: Trained, { recipe: { method, lora } }: RunRecord): string | null {
+  const { rank, targets } = lora;
+  for (const [name, shape] of trained) {
+    const [, target, side] = /([^.]+)\.lora_([AB])\.weight$/.exec(name) ?? [];
+    if ((method === "lora") !== (target !== undefined)) {
+      return `${quoted(name)} is not what the recipe's method "${method}" trains`;
+    }
+    if (target === undefined) continue;
+    if (!targets.includes(target)) return `${quoted(name)} is none of recipe.lora.targets`;
+    if (shape.length !== 2 || shape[side === "A" ? 0 : 1] !== rank) return `${quoted(name)} is not of rank ${rank}`;
+  }
+  return null;
+}
+
+function modelProblem(trained: Trained, wanted: Wanted): string | null {
+  for (const { name, shape } of wanted) {
+    const found = trained.get(name);
+    if (!found) return `${quoted(name)} is missing`;
+    if (sameShape(found, shape)) continue;
+    return `${quoted(name)} has the shape ${quoted(`[${found}]`)}, but the model has ${quoted(`[${shape}]`)}`;
+  }
+  const known = new Set(wanted.map(({ name }) => name));
+  const other = [...trained.keys()].find((name) => !known.has(name));
+  return other === undefined ? null : `${quoted(other)} is no parameter that the run trains`;
+}

@@ -1,0 +1,60 @@
+/** What a schema found wrong, in plain words and never longer than a sentence. */
+
+import * as v from "valibot";
+
+/** Most characters of a foreign name or path in a message. */
+const mostQuoted = 60;
+/** Most characters of a value beside its path. */
+const mostOfValue = 40;
+
+/** A foreign text on one line, cut to at most so many characters. */
+export function quoted(text: string, most = mostQuoted): string {
+  // Cut first: a text may have millions of characters.
+  const line = text.slice(0, most + 1).replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, "?");
+  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
+}
+
+/** A value as a message names it: numbers and short texts themselves, of the rest the kind. */
+function nameOf(value: unknown): string {
+  if (typeof value === "string") return `"${quoted(value, mostOfValue)}"`;
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  return quoted(String(value));
+}
+
+/** What is expected where a schema brings no words of its own, by the type of its check. */
+const expectations: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  boolean: "true or false",
+  object: "an object",
+  record: "an object",
+  array: "a list",
+  tuple: "a list of another length",
+  min_length: "a longer list",
+};
+
+function expectedOf({ type, message, expected }: v.BaseIssue<unknown>): string {
+  if (!message.startsWith("Invalid ")) return message;
+  const known = expectations[type];
+  if (known) return known;
+  const choices = (expected ?? "").replace(/[()]/g, "").replaceAll(" | ", ", ");
+  return choices === "" ? "something else" : `one of ${quoted(choices)}`;
+}
+
+/** `recipe.seed is -3, not a whole number from 0 to 9`: the end of a sentence. */
+export function problemOf(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue);
+  if (issue.input === undefined) return `${quoted(path ?? "it")} is missing`;
+  const place = quoted(path ?? "the whole");
+  return `${place} is ${nameOf(issue.input)}, not ${expectedOf(issue)}`;
+}
+
+/** Reads a value, or gives what is wrong with it first. Only the first problem: a long list could have a million. */
+export function readAs<T>(
+  schema: v.GenericSchema<unknown, T>,
+  value: unknown,
+): { readonly output: T; readonly problem: null } | { readonly output: null; readonly problem: string } {
+  const read = v.safeParse(schema, value, { abortEarly: true });
+  return read.success ? { output: read.output, problem: null } : { output: null, problem: problemOf(read.issues[0]) };
+}

@@ -1,0 +1,86 @@
+/** What token ids stand for: ids to text, and which of them are special. Runs no pattern of a model's files. */
+
+import { type ByteTable, createByteTable, showBytes, utf8 } from "./bytes.ts";
+import { isByteLevel, type SpecialToken, type TokenizerFiles } from "./files.ts";
+import { findPrefix } from "./words.ts";
+
+export interface StreamDecoder {
+  /** The text that the next token completes; "" while a character is still incomplete. */
+  push(id: number): string;
+  /** The rest at the end: U+FFFD for an incomplete character, else "". */
+  end(): string;
+}
+
+export interface Vocabulary {
+  readonly bos: SpecialToken | null;
+  /** Whether BOS stands at the start of every sequence. */
+  readonly addBos: boolean;
+  readonly eos: SpecialToken | null;
+  /** One more than the greatest id. */
+  readonly size: number;
+  /** The id of an added token, undefined for any other text. */
+  addedToken(text: string): number | undefined;
+  /** Text → id of every added token. */
+  readonly addedTokens: ReadonlyMap<string, number>;
+  /** Whether the id stands for no text: the end of a turn does, `<think>` usually does not. */
+  isSpecial(id: number): boolean;
+  /** Leaves special tokens out, and the prefix space when the ids begin with BOS. */
+  decode(ids: Iterable<number>): string;
+  createStreamDecoder(): StreamDecoder;
+  /**
+   * A token for people to read: its text, with bytes that are no character by themselves as `<0xE2>`; a special token's
+   * name; `<unused 5000>` for an id without a token. White space stays as it is.
+   */
+  show(id: number): string;
+}
+
+/** Bytes of each id. */
+export const byteTableOf = ({ json, vocabulary, added }: TokenizerFiles): ByteTable =>
+  createByteTable(vocabulary, added, {
+    byteLevel: isByteLevel(json),
+    byteFallback: json.model.byte_fallback === true,
+  });
+
+/** The vocabulary of checked files. */
+export function createVocabulary(files: TokenizerFiles, tokenBytes: ByteTable = byteTableOf(files)): Vocabulary {
+  const { json, vocabulary, added, special, bos, addBos, eos } = files;
+  const nameOf = new Map([...vocabulary, ...added].map(([text, id]) => [id, text]));
+  const prefix = findPrefix(json);
+
+  const createStreamDecoder = (): StreamDecoder => {
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    return {
+      push: (id) => (special.has(id) ? "" : decoder.decode(tokenBytes[id] ?? unknownBytes, { stream: true })),
+      end: () => decoder.decode(),
+    };
+  };
+
+  return {
+    bos,
+    addBos,
+    eos,
+    size: tokenBytes.length,
+    addedToken: (text) => added.get(text),
+    addedTokens: added,
+    isSpecial: (id) => special.has(id),
+    createStreamDecoder,
+
+    decode(ids) {
+      const all = [...ids];
+      const decoder = createStreamDecoder();
+      const text = all.map((id) => decoder.push(id)).join("") + decoder.end();
+      const prefixed = prefix.text !== "" && bos !== null && all[0] === bos.id && !special.has(all[1] ?? bos.id);
+      return prefixed && text.startsWith(" ") ? text.slice(1) : text;
+    },
+
+    show(id) {
+      const name = nameOf.get(id);
+      if (name === undefined) return `<unused ${id}>`;
+      const bytes = tokenBytes[id];
+      return bytes && !special.has(id) ? showBytes(bytes) : name;
+    },
+  };
+}
+
+/** Shown for an id without a token: models pad their embedding. */
+const unknownBytes = utf8.encode("\uFFFD");

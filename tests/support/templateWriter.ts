@@ -1,0 +1,14 @@
+/** A run's template for an export, rendered in the test's own thread. */
+
+import {
+  expressTemplate,
+  requireSameTemplate,
+  type TemplateWriter,
+  type TrainedTemplate,
+} from "../../src/export/template.ts";
+import type { TemplateModel } from "../../src/templates/choose.ts";
+
+export const templateWriter = (trained: TrainedTemplate, model: TemplateModel): TemplateWriter => ({
+  express: async () => expressTemplate(trained, model),
+  requireSame: async (written) => requireSameTemplate(trained, model, written),
+});

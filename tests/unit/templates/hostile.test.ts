@@ -1,0 +1,198 @@
+/** Templates that would take more than linear work or overflow the stack: each is rendered, or refused with its place. */
+
+import { describe, expect, test } from "vitest";
+import { createClock } from "../../../src/templates/clock.ts";
+import { createGlobals } from "../../../src/templates/jinja/globals.ts";
+import { run } from "../../../src/templates/jinja/interpret.ts";
+import { compile } from "../../../src/templates/jinja/parse.ts";
+import { TemplateError } from "../../../src/templates/template.ts";
+
+const globals = createGlobals({}, new Date(2026, 4, 3));
+const longestWait = 10_000;
+
+/** What is rendered, or the error; fails where it takes longer than ten seconds. */
+function outcome(source: string, variables: Record<string, unknown> = {}, given = 0): string | TemplateError {
+  const began = performance.now();
+  try {
+    const clock = createClock();
+    return run(compile(source, clock), globals, variables, given, clock);
+  } catch (error) {
+    if (error instanceof TemplateError) return error;
+    throw error;
+  } finally {
+    expect(performance.now() - began).toBeLessThan(longestWait);
+  }
+}
+
+function refusal(source: string, variables: Record<string, unknown> = {}, given = 0): TemplateError {
+  const found = outcome(source, variables, given);
+  if (typeof found === "string") throw new Error(`It was rendered, as ${found.length} characters.`);
+  expect(found.place).not.toBeNull();
+  expect(found.message.length).toBeLessThanOrEqual(300);
+  expect(found.message).not.toMatch(/Maximum call stack|Value\b|undefined \(|is not a function$/);
+  return found;
+}
+
+const many = 3000;
+
+describe("chains of 3,000 links are rendered", () => {
+  const rows: [string, string, string][] = [
+    ["texts joined", `{{ 'a'${" ~ 'b'".repeat(many)} }}`, `a${"b".repeat(many)}`],
+    ["sums", `{{ 1${" + 1".repeat(many)} }}`, String(many + 1)],
+    ["products", `{{ 1${" * 1".repeat(many)} }}`, "1"],
+    ["filters", `{{ ' a '${" | trim".repeat(many)} }}`, "a"],
+    ["members", `{% set n = namespace() %}{% set n.b = n %}{{ 'x' if n${".b".repeat(many)} else 'y' }}`, "x"],
+    ["members that are missing", `{{ 'x' if a.b is defined and a.b${"|default('q')".repeat(many)} else 'y' }}`, "y"],
+    ["negations", `{{ ${"not ".repeat(many)}true }}`, "true"],
+    ["signs", `{{ ${"- ".repeat(many)}1 }}`, "1"],
+    ["and", `{{ true${" and true".repeat(many)} }}`, "true"],
+    ["or", `{{ false${" or false".repeat(many)} }}`, "false"],
+    ["comparisons", `{{ 1${" == 1".repeat(2)}${" != 2".repeat(many)} }}`, "true"],
+    ["tests", `{{ 1${" is defined".repeat(many)} }}`, "true"],
+    ["choices", `{{ ${"1 if false else ".repeat(many)}2 }}`, "2"],
+    ["elif", `{% if false %}a${"{% elif false %}b".repeat(many)}{% else %}c{% endif %}`, "c"],
+    ["ifs one after the other", "{% if true %}a{% endif %}".repeat(many), "a".repeat(many)],
+    [
+      "a chain in a macro",
+      `{% macro m() %}{{ 'a'${" ~ 'b'".repeat(many)} }}{% endmacro %}{{ m() }}`,
+      `a${"b".repeat(many)}`,
+    ],
+    ["a long list", `{{ [${"1, ".repeat(many)}] | length }}`, String(many)],
+    [
+      "a long object",
+      `{{ {${Array.from({ length: many }, (_, i) => `'k${i}': ${i}`).join(", ")}} | length }}`,
+      String(many),
+    ],
+    ["strings side by side", `{{ ${"'a' ".repeat(many)} }}`, "a".repeat(many)],
+  ];
+  test.each(rows)("%s", (_, source, expected) => {
+    expect(outcome(source)).toBe(expected);
+  });
+});
+
+describe("what is nested too deeply, or too long a chain, is refused at its place", () => {
+  const deep = 50_000;
+  const rows: [string, string, RegExp][] = [
+    ["brackets", `{{ ${"(".repeat(deep)}1${")".repeat(deep)} }}`, /brackets and blocks/],
+    ["lists", `{{ ${"[".repeat(deep)}1${"]".repeat(deep)} }}`, /brackets and blocks/],
+    ["objects", `{{ ${"{'a': ".repeat(deep)}1${"}".repeat(deep)} }}`, /brackets and blocks/],
+    ["members by index", `{{ ${"a[".repeat(deep)}1${"]".repeat(deep)} }}`, /brackets and blocks/],
+    ["calls", `{{ ${"a(".repeat(deep)}1${")".repeat(deep)} }}`, /brackets and blocks/],
+    ["calls of calls", `{{ a${"()".repeat(deep)} }}`, /more than 3500 links/],
+    ["ifs", `${"{% if a %}".repeat(9000)}${"{% endif %}".repeat(9000)}`, /brackets and blocks/],
+    ["ifs in else", `${"{% if a %}x{% else %}".repeat(9000)}${"{% endif %}".repeat(9000)}`, /brackets and blocks/],
+    ["loops", `${"{% for i in a %}".repeat(9000)}${"{% endfor %}".repeat(9000)}`, /brackets and blocks/],
+    ["macros", `${"{% macro m() %}".repeat(9000)}${"{% endmacro %}".repeat(9000)}`, /brackets and blocks/],
+    ["blocks that are set", `${"{% set a %}".repeat(9000)}${"{% endset %}".repeat(9000)}`, /brackets and blocks/],
+    ["texts joined", `{{ 'a'${" ~ 'b'".repeat(deep)} }}`, /more than 3500 links/],
+    ["filters", `{{ a${" | trim".repeat(deep)} }}`, /more than 3500 links/],
+    ["negations", `{{ ${"not ".repeat(deep)}true }}`, /more than 3500 links/],
+    ["signs", `{{ ${"-".repeat(deep)}a }}`, /more than 3500 links/],
+    ["choices", `{{ ${"1 if a else ".repeat(20_000)}2 }}`, /more than 3500 links/],
+    ["elif", `{% if a %}${"{% elif b %}".repeat(20_000)}{% endif %}`, /more than 3500 links/],
+    [
+      "calls of what a call gave",
+      `{% macro m() %}{% endmacro %}{{ m${"()".repeat(1000)} }}`,
+      /more than 300 levels|not a function/,
+    ],
+  ];
+  test.each(rows)("%s", (_, source, message) => {
+    expect(refusal(source).message).toMatch(message);
+  });
+});
+
+/** A list of a thousand items that are the same text of a megabyte, and lists of many texts. */
+const megabyte = "x".repeat(1_000_000);
+const doubled = (first: string, times: number) =>
+  `{% set n = namespace(v=${first}) %}{% for i in range(${times}) %}{% set n.v = n.v + n.v %}{% endfor %}`;
+
+describe("one step of the library is counted by what it goes through", () => {
+  const rows: [string, string][] = [
+    ["sort of equal long texts", `${doubled("[t]", 16)}{{ n.v | sort | length }}`],
+    ["sort by a member", `${doubled("[{'a': t}]", 16)}{{ n.v | sort(attribute='a') | length }}`],
+    ["unique", `${doubled("[t ~ 'a']", 16)}{{ n.v | unique | length }}`],
+    ["tests of long members", `${doubled("[{'a': t}]", 16)}{{ n.v | selectattr('a', 'lower') | list | length }}`],
+    ["rejection by tests", `${doubled("[{'a': t}]", 16)}{{ n.v | rejectattr('a', 'upper') | list | length }}`],
+    [
+      "a member by a long name",
+      `${doubled("[{'a': 1}]", 16)}{{ n.v | map(attribute='${"a.".repeat(50_000)}') | list }}`,
+    ],
+    ["membership in a list of long texts", `${doubled("[t ~ 'a']", 16)}{{ (t ~ 'b') in n.v }}`],
+    [
+      "texts made upper case, all kept",
+      `${"{% set a = t.upper() %}".repeat(1)}{% for i in range(9000) %}{% set a = [a, t.upper()] %}{% endfor %}`,
+    ],
+    ["slices of a long text", "{% for i in range(9000) %}{% set a = t[1:] %}{% endfor %}"],
+    ["splits of a long text", "{% for i in range(9000) %}{% set a = t.split('x') %}{% endfor %}"],
+    ["a long replacement sought", "{% for i in range(9000) %}{% set a = t.replace(t[:5000] ~ 'y', '') %}{% endfor %}"],
+    ["a long text sought", "{% for i in range(9000) %}{% set a = (t[:500000] ~ 'y' ~ t[:500000]) in t %}{% endfor %}"],
+    ["ranges", "{% for i in range(9000) %}{% set a = range(100000) %}{% endfor %}"],
+    [
+      "ranges kept",
+      "{% set n = namespace(v=[]) %}{% for i in range(9000) %}{% set n.v = [n.v, range(100000)] %}{% endfor %}",
+    ],
+    [
+      "lists grown one by one",
+      "{% set n = namespace(v=[]) %}{% for i in range(90000) %}{% set n.v = n.v + [i] %}{% endfor %}",
+    ],
+    ["wide JSON", `{{ range(90000) | tojson(separators=(t, t)) }}`],
+    ["JSON with long keys", `${doubled("[{t: 1}]", 16)}{{ n.v | tojson }}`],
+    ["deep JSON, indented", `${doubled("[[[[[[[[[[[[1]]]]]]]]]]]]", 15)}{{ n.v | tojson(indent=64) }}`],
+    ["indented by a block", `{% filter indent(1000000) %}{% for i in range(9000) %}a\nb{% endfor %}{% endfilter %}`],
+    ["replaced by a block", `{% filter replace('x', t) %}{{ t }}{% endfilter %}`],
+    [
+      "lists joined by a tilde",
+      `${doubled("[1]", 3)}{% for i in range(40) %}{% set n.v = [n.v, n.v] %}{% endfor %}{{ n.v ~ n.v }}`,
+    ],
+    ["objects sorted", `${doubled("[1]", 1)}{% for i in range(90000) %}{% set a = o | dictsort %}{% endfor %}`],
+    [
+      "macros declared in a loop",
+      `{% for i in range(90000) %}{% macro m() %}${"{{ a }}".repeat(20_000)}{% endmacro %}{% endfor %}`,
+    ],
+    [
+      "namespaces made of lists",
+      `${doubled("[['a', 1]]", 16)}{% for i in range(90000) %}{% set m = namespace(n.v) %}{% endfor %}`,
+    ],
+  ];
+  test.each(rows)("%s", (_, source) => {
+    const o = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`k${i}`, i]));
+    const { message } = refusal(source, { t: megabyte, o });
+    expect(message).toMatch(/^The template was stopped, for it (takes|makes|writes|reads|indents|asks)/);
+  });
+});
+
+test("a macro's arguments without names are found, in chains too", () => {
+  expect(
+    outcome("{% macro m(a) %}{{ a }}{{ varargs | length }}{{ kwargs.k }}{% endmacro %}{{ m(1, 2, 3, k=4) }}"),
+  ).toBe("124");
+  const chain = `{% macro m() %}{{ varargs | length${" + 1".repeat(1000)} }}{% endmacro %}{{ m(1) }}`;
+  expect(outcome(chain)).toBe("1001");
+  expect(outcome("{% macro m() %}[{{ caller() }}]{% endmacro %}{% call m() %}a{% endcall %}")).toBe("[a]");
+});
+
+describe("messages are ours", () => {
+  const rows: [string, RegExp][] = [
+    ["{{ 'a' | nothing }}", /the filter "nothing" is not known for a value of the kind text/],
+    ["{{ [1] | nothing(2) }}", /the filter "nothing" is not known for a value of the kind list/],
+    ["{{ 1 is prime }}", /the test "prime" is not known/],
+    ["{{ a.b() }}", /what is called is not a function but undefined/],
+    ["{{ a + 1 }}", /the operator \+ stands beside an undefined value/],
+    ["{{ none + 1 }}", /an operator stands beside none/],
+    ["{% for i in 5 %}{% endfor %}", /a loop goes through a value of the kind number/],
+    ["{% for a, b in [1] %}{% endfor %}", /taken apart into several names/],
+    ["{% set a.b = 1 %}", /cannot assign attribute/],
+    [`{{ ${"a".repeat(5000)}() }}`, /not a function/],
+    ["{{ 'a' | indent(0 - 5) }}", /cannot be evaluated/],
+    ["{{ raise_exception('no '* 1) }}", /the operator \* does not join text and number|cannot be rendered/],
+    [`{{ raise_exception('${"long ".repeat(5000)}') }}`, /^long long .*…$/],
+    [`{% ${"x".repeat(9000)} %}`, /is not a statement that is known here/],
+    [`{{ 'a' ${"x".repeat(9000)} }}`, /is expected/],
+    ["{{ [1, 'a'] | sort }}", /Cannot compare different types/],
+  ];
+  test.each(rows.map(([source, message]) => [source.slice(0, 40), source, message] as const))(
+    "%s",
+    (_, source, message) => {
+      expect(refusal(source).message).toMatch(message);
+    },
+  );
+});
