@@ -105,9 +105,9 @@ test("results outlive the page: listed with date, checkpoint and right answers, 
   await expect.element(exam).toHaveAttribute("data-exam-status", "done");
   await expect.element(exam.getByText("Before: tiny. After: First try, step 20.")).toBeVisible();
   expect(rows()).toEqual([
-    expect.stringMatching(/^Step 20\d+ % of 30.* · exam\.jsonlDelete$/),
+    expect.stringMatching(/^Step 20\d+ % of 30.* · exam\.jsonl · shown belowDelete$/),
     expect.stringMatching(/^Step 3067 % of 30.* · exam\.jsonlDelete$/),
-    expect.stringMatching(/^Base model17 % of 30.* · exam\.jsonlDelete$/),
+    expect.stringMatching(/^Base model17 % of 30.* · exam\.jsonl · shown belowDelete$/),
   ]);
   await stored.getByRole("button", { name: /^Show the result: Step 30/ }).click();
   await expect.element(exam.getByText("Before: tiny. After: First try, step 30.")).toBeVisible();
@@ -122,9 +122,9 @@ test("results outlive the page: listed with date, checkpoint and right answers, 
   await expect.element(exam).toHaveAttribute("data-exam-status", "done");
   expect([...phases]).toEqual(["reading", "tuned", "idle"]);
   await exam.getByRole("button", { name: "Run both again" }).click();
-  await expect.poll(() => rows().length).toBe(6);
-  expect([...phases]).toEqual(["reading", "tuned", "idle", "base"]);
   await exam.getByRole("button", { name: "Show all 6 results" }).click();
+  expect([...phases]).toEqual(["reading", "tuned", "idle", "base"]);
+  expect(rows()).toHaveLength(6);
 
   await stored.getByRole("button", { name: /^Delete Step 20/ }).click();
   await stored.getByRole("group", { name: "Delete this result?" }).getByRole("button", { name: "Delete" }).click();
