@@ -165,6 +165,8 @@ async function readManifest(
   requireDifferent(name, "a path", [
     ...checkpoints.flatMap(({ state, tensors }) => [state, tensors]),
     ...data.flatMap((source) => source.files),
+    ...(manifest.results?.exams ?? []),
+    ...(manifest.results?.votes ? [manifest.results.votes] : []),
     "run.json",
     "manifest.json",
   ]);

@@ -1,6 +1,7 @@
 /** Exam results and votes in a run file: read as plain JSON, and refused where they do not belong to its run. */
 
 import * as v from "valibot";
+import { readAs } from "../run/problem.ts";
 import type { RunRecord } from "../run/record.ts";
 import {
   mostQuestions,
@@ -30,9 +31,9 @@ export function checkResults(
     ids.add(id);
   };
   const parse = <T>({ path, value }: ResultFile, schema: v.GenericSchema<unknown, T>): T => {
-    const parsed = v.safeParse(schema, value);
-    if (parsed.success) return parsed.output;
-    throw refuse(`${v.getDotPath(parsed.issues[0]) ?? "the whole"} of ${path} is not what it should be`);
+    const { output, problem } = readAs(schema, value);
+    if (problem === null) return output;
+    throw refuse(`${path}: ${problem}`);
   };
   const checkStep = (path: string, step: number) => {
     if (step <= run.totalSteps) return;

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { type TemplateChoice, TemplateSchema } from "../templates/choice.ts";
-import { AnyNumber, Count, Text } from "./fields.ts";
+import { AnyNumber, Count, finite, IsoDate, list, Text, text, whole } from "./fields.ts";
 
 /** Questions of one examination, at most: more take hours, and a result is read whole. */
 export const mostQuestions = 20_000;
@@ -97,16 +97,16 @@ export const comparisonKey = ({
   readonly exam: { readonly hash: string };
 }): string => JSON.stringify([modelHash, exam.hash, template, systemPrompt]);
 
-const Id = v.pipe(Text, v.minLength(1), v.maxLength(100));
-const Day = v.pipe(
-  Text,
-  v.maxLength(40),
-  v.check((text) => !Number.isNaN(Date.parse(text)), "a date is expected"),
+const Id = v.custom<string>(
+  (value) => typeof value === "string" && /^[\w-]{1,100}$/.test(value),
+  "1 to 100 letters, digits and dashes",
 );
-const Seconds = v.pipe(v.number(), v.finite(), v.minValue(0));
+const Seconds = finite(0, 1e10);
+/** Of a question or an answer. */
+const Long = text(1e7);
 
-const questionMembers = { prompt: Text, expected: Text, group: v.nullable(Text), task: v.nullable(Text) };
-const answerMembers = { answer: Text, finish: v.picklist(finishes), correct: v.boolean() };
+const questionMembers = { prompt: Long, expected: Long, group: v.nullable(Long), task: v.nullable(Long) };
+const answerMembers = { answer: Long, finish: v.picklist(finishes), correct: v.boolean() };
 
 export const QuestionsSchema: v.GenericSchema<unknown, readonly ExamQuestionFacts[]> = v.array(
   v.object(questionMembers),
@@ -119,10 +119,10 @@ export const examMembers = {
   modelHash: Text,
   runId: v.nullable(Text),
   step: v.nullable(Count),
-  exam: v.object({ name: Text, hash: Id, questions: v.pipe(Count, v.maxValue(mostQuestions)), texts: Count }),
+  exam: v.object({ name: Text, hash: Id, questions: whole(0, mostQuestions), texts: Count }),
   template: TemplateSchema,
   systemPrompt: v.nullable(Text),
-  takenAt: Day,
+  takenAt: IsoDate,
   seconds: Seconds,
   correct: Count,
   textLoss: v.nullable(AnyNumber),
@@ -130,7 +130,7 @@ export const examMembers = {
 
 export const WholeExamSchema: v.GenericSchema<unknown, WholeExamResult> = v.object({
   ...examMembers,
-  questions: v.array(v.object({ ...questionMembers, ...answerMembers })),
+  questions: list(v.object({ ...questionMembers, ...answerMembers }), mostQuestions),
 });
 
 export const VoteSchema: v.GenericSchema<unknown, VoteRecord> = v.object({
@@ -138,12 +138,12 @@ export const VoteSchema: v.GenericSchema<unknown, VoteRecord> = v.object({
   runId: Text,
   step: Count,
   exam: v.nullable(v.object({ name: Text, hash: Id })),
-  prompt: Text,
-  reference: Text,
-  base: Text,
-  tuned: Text,
+  prompt: Long,
+  reference: Long,
+  base: Long,
+  tuned: Long,
   baseFirst: v.boolean(),
   choice: v.picklist(voteChoices),
-  castAt: Day,
+  castAt: IsoDate,
   sampling: v.object({ temperature: AnyNumber, topK: v.nullable(Count), topP: v.nullable(AnyNumber) }),
 });

@@ -4,6 +4,7 @@
  */
 
 import * as v from "valibot";
+import { quoted } from "../run/problem.ts";
 import {
   AnswersSchema,
   type ExamResult,
@@ -15,6 +16,7 @@ import {
   type WholeExamResult,
 } from "../run/results.ts";
 import type { ChunkStore, ChunkWriter, StoredBytes } from "./chunks.ts";
+import { commit } from "./commit.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { type Entry, type KeyValue, writeFor } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
@@ -87,12 +89,12 @@ const OfModel = v.object({ value: v.object({ model: v.object({ hash: v.string() 
 const examKind = { run: "exam", model: "baseExam" } as const;
 const examKey = ({ kind, id: owner }: ResultOwner, id: string) => recordKey(examKind[kind], owner, id);
 
-/** A key's owner: the second of its three parts. */
-const ownerOf = (key: string) => decodeURIComponent(key.split("/")[1] ?? "");
+/** A key's owner: the part before the last. */
+const ownerOf = (key: string) => lastPart(key.slice(0, key.lastIndexOf("/")));
 
 export function createResults(records: KeyValue, chunks: ChunkStore, collector: Collector): ResultStore {
   const wayOut = "Delete it, and take the exam again.";
-  const nameOf = (key: string) => `The exam result ${lastPart(key)}`;
+  const nameOf = (key: string) => `The exam result ${quoted(lastPart(key), 80)}`;
 
   async function read(key: string): Promise<StoredExam | null> {
     const stored = await records.get(key);
@@ -118,7 +120,7 @@ export function createResults(records: KeyValue, chunks: ChunkStore, collector: 
   return {
     addExam: (owner, result, signal) =>
       collector.guarded(async () => {
-        const what = `The result of the exam ${result.exam.name}`;
+        const what = `The result of the exam ${quoted(result.exam.name)}`;
         const { questions, answers } = partsOf(result);
         const writer = await chunks.writer(what, questions.byteLength + answers.byteLength);
         const stored = await writeExam(writer, result);
@@ -126,7 +128,8 @@ export function createResults(records: KeyValue, chunks: ChunkStore, collector: 
         if (owner.kind === "run") await requireRun(owner.id, what);
         signal?.throwIfAborted();
         const bytes = JSON.stringify(stored).length;
-        await writeFor({ what, bytes }, records, [sealed(examKey(owner, result.id), stored)]);
+        const key = examKey(owner, result.id);
+        await commit({ what, bytes }, writer, records, [sealed(key, stored)], { undo: [key] });
       }, true),
 
     async listExams(owner) {
@@ -148,12 +151,12 @@ export function createResults(records: KeyValue, chunks: ChunkStore, collector: 
       collector.guarded(async () => {
         const stored = await read(examKey(owner, id));
         if (stored === null) return null;
-        const what = `the exam result of ${stored.exam.name}`;
+        const what = `the exam result of ${quoted(stored.exam.name)}`;
         const questions = await jsonIn(`the questions of ${what}`, stored.questions, QuestionsSchema);
         const answers = await jsonIn(`the answers of ${what}`, stored.answers, AnswersSchema);
         if (questions.length !== answers.length) {
           const found = `${questions.length} questions and ${answers.length} answers`;
-          throw new StorageError(`The exam result of ${stored.exam.name} has ${found}. ${wayOut}`);
+          throw new StorageError(`The exam result of ${quoted(stored.exam.name)} has ${found}. ${wayOut}`);
         }
         const answered = questions.flatMap((question, index) => {
           const answer = answers[index];

@@ -1,28 +1,13 @@
 /** A blind vote as a topic: two answers to a question without names, in random order; each vote is stored with its run. */
 
 import type { VoteRecord } from "../run/results.ts";
+import { type Ballot, ballotsOf, type Choice, type Pair, timeAfter, withVotes } from "./ballots.ts";
 import { type Context, patch } from "./context.ts";
 import { comparedQuestions } from "./examSummary.ts";
 import { type Failure, type HoneState, toFailure } from "./state.ts";
 
 /** Which questions: those of the exam that is shown, or those that the compared run answered before and after. */
 export type VoteSource = "exam" | "samples";
-
-/** Which of the two shown answers is better. */
-export type Choice = VoteRecord["choice"];
-
-export interface Pair {
-  readonly prompt: string;
-  /** What the file gives as the answer. */
-  readonly reference: string;
-  readonly base: string;
-  readonly tuned: string;
-}
-
-export interface Ballot extends Pair {
-  /** Whether the base model's answer is shown first. */
-  readonly baseFirst: boolean;
-}
 
 /** Whose answers are voted on. */
 interface VoteSubject {
@@ -48,24 +33,6 @@ export interface VoteFacts {
   /** The votes that are stored of a run; null until they are read. */
   readonly stored: { readonly runId: string; readonly votes: readonly VoteRecord[] } | null;
   readonly failure: Failure | null;
-}
-
-export interface VoteCount {
-  readonly voted: number;
-  readonly base: number;
-  readonly tuned: number;
-  readonly ties: number;
-  /** Null where both won as often. */
-  readonly winner: "base" | "tuned" | null;
-  /** Of the votes that are no ties, the winner's share in [0, 1]; null without a winner. */
-  readonly share: number | null;
-  /** How often tossed coins give a lead at least as great, whoever leads: the two-sided sign test, in [0, 1]. */
-  readonly chance: number;
-}
-
-/** Stored votes on the answers of one checkpoint to one set of questions. */
-export interface VoteGroup extends Pick<VoteRecord, "exam" | "step"> {
-  readonly votes: readonly VoteRecord[];
 }
 
 /** Both answers are greedy: an exam's, and those to a run's held-out questions. */
@@ -100,87 +67,10 @@ export function pairsOf(
   return subject(results.run, pairs, { step: tuned.step ?? 0, exam: { name, hash } });
 }
 
-/** In random order, so that the first votes speak for all; where both answers are the same there is nothing to vote on. */
-export function ballotsOf(pairs: readonly Pair[], random: () => number): readonly Ballot[] {
-  return pairs
-    .filter(({ base, tuned }) => base.trim() !== tuned.trim())
-    .map((pair) => ({ place: random(), ballot: { ...pair, baseFirst: random() < 0.5 } }))
-    .toSorted((a, b) => a.place - b.place)
-    .map(({ ballot }) => ballot);
-}
-
-const pairKey = ({ prompt, reference, base, tuned }: Pair) => JSON.stringify([prompt, reference, base, tuned]);
-
-/** The ballots with those first that stored votes are on, as they were shown, and these votes in their order. */
-export function withVotes(
-  ballots: readonly Ballot[],
-  votes: readonly VoteRecord[],
-): Pick<VoteRound, "ballots" | "votes"> {
-  const open = new Map<string, Ballot[]>();
-  for (const ballot of ballots) open.set(pairKey(ballot), [...(open.get(pairKey(ballot)) ?? []), ballot]);
-  const counted = votes.flatMap((vote) => {
-    const ballot = open.get(pairKey(vote))?.pop();
-    return ballot ? [{ vote, ballot }] : [];
-  });
-  const voted = new Set(counted.map(({ ballot }) => ballot));
-  const first = counted.map(({ vote, ballot }) => ({ ...ballot, baseFirst: vote.baseFirst }));
-  return {
-    ballots: [...first, ...ballots.filter((ballot) => !voted.has(ballot))],
-    votes: counted.map(({ vote }) => vote),
-  };
-}
-
-export function countVotes(votes: readonly Pick<VoteRecord, "baseFirst" | "choice">[]): VoteCount {
-  const won = (side: "base" | "tuned") =>
-    votes.filter(
-      ({ choice, baseFirst }) => choice !== "tie" && (choice === "first") === (baseFirst === (side === "base")),
-    ).length;
-  const [base, tuned] = [won("base"), won("tuned")];
-  const decided = base + tuned;
-  const winner = base === tuned ? null : base > tuned ? "base" : "tuned";
-  return {
-    voted: votes.length,
-    base,
-    tuned,
-    ties: votes.length - decided,
-    winner,
-    share: winner && Math.max(base, tuned) / decided,
-    chance: chanceOf(Math.max(base, tuned), decided),
-  };
-}
-
-/** The two-sided sign test: twice the probability of at least `wins` heads in `tosses`, at most 1. */
-function chanceOf(wins: number, tosses: number): number {
-  let sum = 0;
-  // In logarithms: 2^-tosses would underflow.
-  let log = -tosses * Math.LN2;
-  for (let heads = 0; heads <= tosses; heads++) {
-    if (heads >= wins) sum += Math.exp(log);
-    log += Math.log((tosses - heads) / (heads + 1));
-  }
-  return Math.min(1, 2 * sum);
-}
-
 const ofSubject =
   ({ exam, step }: Pick<VoteSubject, "exam" | "step">) =>
   (vote: VoteRecord) =>
     vote.step === step && vote.exam?.hash === exam?.hash;
-
-/** Votes by questions and checkpoint; the group with the newest vote is first. */
-export function voteGroups(votes: readonly VoteRecord[]): readonly VoteGroup[] {
-  const groups = new Map<string, VoteRecord[]>();
-  for (const vote of votes) {
-    const key = JSON.stringify([vote.exam?.hash ?? null, vote.step]);
-    groups.set(key, [...(groups.get(key) ?? []), vote]);
-  }
-  const newest = (group: readonly VoteRecord[]) => group.at(-1)?.castAt ?? "";
-  return [...groups.values()]
-    .toSorted((a, b) => newest(b).localeCompare(newest(a)))
-    .flatMap((group) => {
-      const last = group.at(-1);
-      return last ? [{ exam: last.exam, step: last.step, votes: group }] : [];
-    });
-}
 
 export interface VoteActions {
   /** Reads the votes that are stored of a run. */
@@ -278,7 +168,7 @@ export function voteActions(context: Context): VoteActions {
       const ballot = round?.ballots[round.votes.length];
       if (!round || !ballot || round.counted) return;
       const { run, step, exam, votes, ballots } = round;
-      const castAt = new Date().toISOString();
+      const castAt = timeAfter(votes.at(-1)?.castAt);
       const vote = { id: crypto.randomUUID(), runId: run.id, step, exam, ...ballot, choice, castAt, sampling: greedy };
       change(() => ({ votes: [...votes, vote], counted: votes.length + 1 === ballots.length }));
       changeStored(run.id, (all) => [...all, vote]);

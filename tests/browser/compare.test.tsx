@@ -177,6 +177,36 @@ test("a blind vote by keyboard: two answers without names, undone and cast again
   await expect.element(count).toHaveTextContent("1 of 2 questions voted on, drawn at random.");
 });
 
+test("votes outlive the page: counted for their run, gone on with, and deleted", async () => {
+  await open();
+  const stored = vote.getByRole("region", { name: "Stored votes" });
+  await expect.element(stored).not.toBeInTheDocument();
+  const start = vote.getByRole("button", { name: "Vote on the run's 3 held-out questions" });
+  await start.click();
+  await vote.getByRole("button", { name: "As good as each other" }).click();
+  await expect.element(vote).toHaveTextContent("1 vote so far");
+  // A count beside an open question would not leave the vote blind.
+  await expect.element(stored).not.toBeInTheDocument();
+  closePage();
+
+  await open();
+  await expect.element(stored).toHaveTextContent(/Held-out questions, step 30tuned model 0, base model 0, 1 tie/);
+  await start.click();
+  await expect.element(vote.getByRole("group", { name: "Ballot" })).toHaveTextContent("Question 2 of 2");
+  await vote.getByRole("button", { name: "Answer 1 is better" }).click();
+  await expect
+    .element(vote.getByTestId("vote-count"))
+    .toHaveTextContent("2 of 2 questions voted on. One vote was a tie.");
+  await expect.element(stored).toHaveTextContent(/tuned model [01], base model [01], 1 tie/);
+  await stored.getByRole("button", { name: "Delete Held-out questions, step 30" }).click();
+  await stored.getByRole("group", { name: "Delete 2 votes?" }).getByRole("button", { name: "Delete" }).click();
+  await expect.element(vote.getByRole("group", { name: "Ballot" })).toHaveTextContent("Question 1 of 2");
+  closePage();
+  await open();
+  await expect.element(vote.getByRole("button", { name: /^Vote on the run's/ })).toBeVisible();
+  await expect.element(stored).not.toBeInTheDocument();
+});
+
 test("the exam's questions can be voted on, until it is taken again", async () => {
   const hone = await open();
   const exam = page.getByRole("region", { name: "Exam", exact: true });

@@ -4,11 +4,12 @@ import axe from "axe-core";
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import type { Exported } from "../../src/protocol/engine.ts";
+import { wholeSource } from "../../src/run/source.ts";
 import { withLambdas } from "../../src/run/stage.ts";
 import { browserEntries } from "../../src/runtime/browserEntries.ts";
 import { bytes, figure } from "../../src/ui/format.ts";
 import { engineHere } from "../support/engineHere.ts";
-import { keepBasics } from "../support/kept.ts";
+import { keepBasics, keepRows } from "../support/kept.ts";
 import { recipeOf } from "../support/recipe.ts";
 import { refuse, type Stubs, untilCancelled } from "../support/services.ts";
 import { eachOnAPage, enter, openStudio } from "../support/studio.tsx";
@@ -250,6 +251,40 @@ test("everything is taken away of the run that is chosen, each with what was com
   await expect.element(region("Adapter")).toHaveTextContent("This run trained all parameters");
   await expect.element(region("Model")).toBeVisible();
   await expect.element(page.getByText(/first-try/)).not.toBeInTheDocument();
+});
+
+test("the checkpoint that is taken away is chosen among the newest, the best and the others", async () => {
+  const here = await engineHere(browserEntries);
+  await here.engine.start("wasm");
+  const passages = Array.from({ length: 20 }, (_, i) => ({ text: `The fox of house ${i} runs.` }));
+  const text = await keepRows(here, passages, "passages.jsonl");
+  // The chats' rate undoes what the text taught: the best checkpoint by text is an early one.
+  const recipe = recipeOf("lora", {
+    ...{ stages: "text-first", bestBy: "text", textEpochs: 4, textLearningRate: 1e-2, learningRate: 0.9, steps: 4 },
+    ...{ accumulation: 1, validationShare: 0.2, evaluateEvery: 4, checkpointEvery: 4, keepLast: 2, maxLength: 64 },
+  });
+  const sources = [kept().source.hash, text.hash].map(wholeSource);
+  const { model } = kept();
+  const run = await here.engine.startRun({ name: "staged try", modelHash: model.hash, sources, recipe });
+  const checkpoints = await here.engine.checkpointsOf(run.id);
+  const [newest, best] = [checkpoints[0], checkpoints.find((checkpoint) => checkpoint.best)];
+  expect([best?.step, best === newest]).toEqual([run.best?.step, false]);
+  const loss = figure(best?.loss ?? Number.NaN);
+
+  await openStudio();
+  await enter("Take away");
+  const choice = page.getByLabelText("Checkpoint", { exact: true });
+  await expect.element(choice).toHaveTextContent(`Step ${newest?.step} (newest)`);
+  await expect.element(choice).toHaveTextContent(`Step ${best?.step} (best) · validation loss of text ${loss} · `);
+  await expect.element(page.getByText(/The best one has the lowest validation loss of text\.$/)).toBeVisible();
+  const downloads = watchDownloads();
+  await choice.selectOptions(String(best?.step));
+  const adapter = page.getByRole("region", { name: "Adapter", exact: true });
+  await adapter.getByRole("button", { name: "Export the adapter" }).click();
+  await expect
+    .element(adapter)
+    .toHaveTextContent(`Weights of step ${best?.step}: the lowest loss on validation of text`);
+  expect(downloads).toEqual([`staged-try.step-${best?.step}.adapter.zip`]);
 });
 
 test("an export that is refused says why, and one that is cancelled says nothing", async () => {

@@ -31,15 +31,17 @@ export function ExamList({ stored, shown, disabled }: ExamListProps) {
     const { exam, correct, takenAt, step, fromFile } = result;
     const who = words.who(step);
     const date = moment(takenAt);
+    const isShown = shown.includes(result.id);
     const name = words.name(who, exam.name, date);
     return (
       <li key={result.id} className={classes.stored}>
         <Button
           size="compact-sm"
           variant="subtle"
+          justify="flex-start"
           className={classes.open ?? ""}
           aria-label={words.show(name)}
-          aria-current={shown.includes(result.id)}
+          aria-current={isShown}
           disabled={disabled}
           onClick={() => void hone.exam.show(result)}
         >
@@ -48,7 +50,9 @@ export function ExamList({ stored, shown, disabled }: ExamListProps) {
         <span className={classes.right}>
           {words.right(share(correct / Math.max(1, exam.questions)), exam.questions)}
         </span>
-        <span className={classes.about}>{[date, exam.name, ...(fromFile ? [words.fromFile] : [])].join(" · ")}</span>
+        <span className={classes.about}>
+          {[date, exam.name, ...(fromFile ? [words.fromFile] : []), ...(isShown ? [words.shown] : [])].join(" · ")}
+        </span>
         <ConfirmButton
           label={words.remove}
           name={name}

@@ -2,7 +2,8 @@
 
 import { Button, Group, Text } from "@mantine/core";
 import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
-import { type Choice, pairsOf, type VoteRound, type VoteSource } from "../../store/vote.ts";
+import type { Choice } from "../../store/ballots.ts";
+import { pairsOf, type VoteRound, type VoteSource } from "../../store/vote.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { PanelPart } from "../shell/PanelPart.tsx";

@@ -2,7 +2,7 @@
 
 import { useId } from "react";
 import type { VoteRecord } from "../../run/results.ts";
-import { countVotes, voteGroups } from "../../store/vote.ts";
+import { countVotes, voteGroups } from "../../store/ballots.ts";
 import { moment } from "../format.ts";
 import { useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";

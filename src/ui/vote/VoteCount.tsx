@@ -1,7 +1,8 @@
 /** What the votes amount to: who won, by how much, on how many questions, and whether that says anything. */
 
 import { Text } from "@mantine/core";
-import { countVotes, type VoteRound } from "../../store/vote.ts";
+import { countVotes } from "../../store/ballots.ts";
+import type { VoteRound } from "../../store/vote.ts";
 import { share } from "../format.ts";
 import { voteWords } from "../words/compare.ts";
 import classes from "./BlindVote.module.css";

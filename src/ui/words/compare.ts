@@ -179,6 +179,7 @@ export const examListWords = {
   show: (name: string) => `Show the result: ${name}`,
   right: (share: string, questions: number) => `${share} of ${questions.toLocaleString("en")}`,
   fromFile: "from the run file",
+  shown: "shown below",
   remove: "Delete",
   question: "Delete this result?",
   questionBase: "Delete this result of the base model, for all its runs?",

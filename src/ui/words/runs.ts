@@ -62,7 +62,7 @@ export const runsWords = {
   takeAwayOf: (name: string) => `Take away ${name}`,
   remove: "Delete",
   removeOf: (name: string) => `Delete ${name}`,
-  removed: (name: string) => `${name} and its checkpoints are deleted in ${undoTime / 1000} seconds.`,
+  removed: (name: string) => `${name}, its checkpoints and its results are deleted in ${undoTime / 1000} seconds.`,
   undo: "Undo",
   undoOf: (name: string) => `Undo: keep ${name}`,
   import: "Import a run",

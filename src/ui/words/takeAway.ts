@@ -54,7 +54,7 @@ export const takeAwayWords = {
     title: "Whole run",
     button: "Export the whole run",
     contains:
-      "Record, newest and best checkpoint, and training rows, with the SHA-256 of each part. The base model is named, not included.",
+      "Record, newest and best checkpoint, exam results, votes and training rows, with the SHA-256 of each part. The base model is named, not included.",
     worksWith: "Hone in another browser: import the file under Runs, then resume, compare or export the run.",
   },
   record: {

@@ -70,7 +70,7 @@ test(`${files} changed files of a run that was paused: what is taken in goes on`
     expect(ended.reason ?? "", label).not.toMatch(raw);
     expect(ended.status, label).toBe("finished");
     await engine.exportRun(id);
-    await engine.exportAdapter(id);
+    await engine.exportAdapter(id, null);
     count("finished");
     await engine.deleteRun(id);
   }

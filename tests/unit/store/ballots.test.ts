@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { VoteRecord } from "../../../src/run/results.ts";
-import { ballotsOf, type Choice, countVotes, voteGroups, withVotes } from "../../../src/store/vote.ts";
+import { ballotsOf, type Choice, countVotes, voteGroups, withVotes } from "../../../src/store/ballots.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 
 const vote = (choice: Choice, baseFirst = true) => ({ choice, baseFirst });
