@@ -200,7 +200,7 @@ export const trainFields: Fields<TrainSettings> = {
     control: { kind: "number", minimum: 0, maximum: 1, below: true },
     doubt: (share) =>
       share === 0
-        ? "Off: the loss cannot show whether the model memorises, and no best checkpoint is kept."
+        ? "Off: the loss cannot show whether the model memorises, and no best checkpoint is stored."
         : share > 0.5 && "The run would not train on more than half of the rows.",
   },
   evaluateEvery: {
@@ -229,7 +229,7 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(2),
     place: "more",
     affects: ["budget"],
-    label: "Checkpoints kept",
+    label: "Stored checkpoints",
     help: "The newest checkpoints, beside the best one. Each can be compared and exported later, and each takes disk space.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1000 },
   },
