@@ -68,7 +68,7 @@ export async function answer(
   let text = "";
   let begun = false;
   let shown = 0;
-  const take = (piece: string, last: boolean) => {
+  const append = (piece: string, last: boolean) => {
     text += piece;
     if (!begun && !last && text.length < template.answerBegins.length) return;
     if (!begun && text.startsWith(template.answerBegins)) text = text.slice(template.answerBegins.length);
@@ -83,9 +83,9 @@ export async function answer(
     ...options,
     prompt: encoding.ids,
     stopIds: template.stopIds,
-    onToken: (id) => take(decoder.push(id), false),
+    onToken: (id) => append(decoder.push(id), false),
   });
-  take(decoder.end(), true);
+  append(decoder.end(), true);
   const show = (id: number): ShownToken => ({ id, text: tokenizer.show(id), special: tokenizer.isSpecial(id) });
   return { text, finish, prompt: readPrompt(encoding, segments, show), written: ids.map(show) };
 }
