@@ -78,7 +78,7 @@ async function main() {
     console.log(`Stopped after step ${state.step} of ${totalSteps}; the same command continues there.`);
     process.exitCode = 130;
   } else {
-    const stopped = state.step < totalSteps ? ` as it is after step ${state.step} of ${totalSteps}` : "";
+    const stopped = state.step < totalSteps ? ` of step ${state.step} of ${totalSteps}` : "";
     console.log(`${out} holds the model${stopped}. Held-out loss ${heldOutLoss.toFixed(4)} per token.`);
   }
 }

@@ -22,7 +22,7 @@ function perLayer<T>(
   });
   return (layer) => {
     const found = all[layer];
-    if (!found) throw new RangeError(`The model asks for attention of layer ${layer}, but lists ${all.length} layers.`);
+    if (!found) throw new RangeError(`The model uses attention of layer ${layer}, but lists ${all.length} layers.`);
     return found;
   };
 }

@@ -94,8 +94,8 @@ function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettin
     const epsilon = b.mul(root, b.scalar(settings.epsilon));
     const decay = orElse(b.sub(one, b.mul(rate, b.scalar(settings.weightDecay))), 1);
     const moment = (beta: number, scale: Value) => ({
-      keep: orElse(b.scalar(beta), 1),
-      take: orElse(b.mul(scale, b.scalar(1 - beta)), 0),
+      oldShare: orElse(b.scalar(beta), 1),
+      newShare: orElse(b.mul(scale, b.scalar(1 - beta)), 0),
     });
     // The factor of G is folded into 1 − β, which saves one pass over G.
     const first = moment(settings.beta1, gradientScale);
@@ -178,8 +178,8 @@ function pieces(b: GraphBuilder, whole: Value, group: Group): readonly Value[] {
   return b.split(whole, sums).flatMap((piece, i) => b.split(piece, rows(parts[i] as Group)));
 }
 
-const ema = (b: GraphBuilder, old: Value, fresh: Value, { keep, take }: { keep: Value; take: Value }) =>
-  b.add(b.mul(old, keep), b.mul(fresh, take));
+const ema = (b: GraphBuilder, old: Value, fresh: Value, { oldShare, newShare }: { oldShare: Value; newShare: Value }) =>
+  b.add(b.mul(old, oldShare), b.mul(fresh, newShare));
 
 /** Σ x² over all tensors, float32 [1]: first along the last axis, then over the remaining axes. */
 function squaredNorm(b: GraphBuilder, tensors: readonly Value[]): Value {

@@ -31,7 +31,7 @@ export function packExamples(lengths: ArrayLike<number>, length: number): number
   for (const index of which) {
     const size = lengths[index] ?? 0;
     const room = rooms.least(size);
-    const row = room === null ? groups.length : rooms.take(room);
+    const row = room === null ? groups.length : rooms.pop(room);
     if (room === null) groups.push([index]);
     else groups[row]?.push(index);
     rooms.put((room ?? length) - size, row);
@@ -60,7 +60,7 @@ function createRooms(length: number) {
       return node - leaves;
     },
     /** Removes the newest row with this room and returns it. */
-    take(room: number): number {
+    pop(room: number): number {
       const stack = rows.get(room) ?? [];
       const row = stack.pop();
       if (row === undefined) throw new Error(`No row has room for exactly ${room} tokens.`);

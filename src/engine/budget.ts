@@ -125,7 +125,7 @@ function diskAdvice(
   const fits = (trained: number, other: Recipe) => diskNeeded(diskOf(trained, other, steps)) <= left;
   const trained = trainedBytes(model, methodOf(recipe));
   for (let keepLast = recipe.keepLast - 1; keepLast >= 1; keepLast--) {
-    if (fits(trained, { ...recipe, keepLast })) return `${why} set saved checkpoints to ${keepLast}.`;
+    if (fits(trained, { ...recipe, keepLast })) return `${why} set stored checkpoints to ${keepLast}.`;
   }
   if (recipe.method === "full" && fits(trainedBytes(model, lora(recipe)), recipe)) {
     return `${why} train with LoRA, whose checkpoints are small.`;

@@ -10,12 +10,12 @@ import { readJson } from "../hub/bytes.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { defineModel } from "../models/define.ts";
 import type { ImportedRun } from "../protocol/engine.ts";
-import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
 import { errorText } from "../storage/errors.ts";
 import type { FilesToSave } from "../storage/files.ts";
 import { summaryOfForeign } from "../storage/rows.ts";
 import type { Storage } from "../storage/storage.ts";
+import { cut } from "../tensor/quote.ts";
 import { checkRecipe, methodOf } from "./prepare.ts";
 
 /** Trees of replies are the deepest rows that are read, 500 replies deep. */
@@ -28,7 +28,7 @@ export async function importRunFile(
   onProgress: (task: string, done: number, total: number | null) => void,
   signal: AbortSignal | undefined,
 ): Promise<ImportedRun> {
-  const task = `Checking ${quoted(file.name)}`;
+  const task = `Checking ${cut(file.name)}`;
   const contents = await readRunFile(file.name, file, {
     onProgress: (done, total) => onProgress(task, done, total),
     signal,

@@ -4,11 +4,11 @@ import { describeOrigin } from "../batching/batch.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
 import { laterThan } from "../run/clock.ts";
 import { extended, type RunProgress } from "../run/curves.ts";
-import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { DeviceLost } from "../runtime/types.ts";
 import type { CurveWriter } from "../storage/curves.ts";
 import { TrainingLockLostError } from "../storage/lock.ts";
+import { cut } from "../tensor/quote.ts";
 import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
 import { NonFiniteError } from "../training/nonFinite.ts";
 import type { LoopState } from "../training/state.ts";
@@ -126,7 +126,7 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       const goesOn = (from: number) =>
         `Resume goes on from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"}`;
       if (lost) {
-        const why = lost.message === "" ? "" : ` (${quoted(lost.message.replace(/\.$/, ""))})`;
+        const why = lost.message === "" ? "" : ` (${cut(lost.message.replace(/\.$/, ""))})`;
         return change({ ...facts, status: "paused", reason: `The GPU was lost${why}. ${goesOn(newest ?? 0)}.` });
       }
       if (error instanceof TrainingLockLostError) {

@@ -2,9 +2,9 @@
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { quoted } from "../run/quote.ts";
 import type { Storage } from "../storage/storage.ts";
 import { describeType, sameShape, sizeOf } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 
 export interface TrainedTensor {
   readonly name: string;
@@ -39,7 +39,7 @@ export async function readTrained(
     if (dtype !== "float32" || !sameShape(tensor.shape, shape)) {
       const [found, wanted] = [describeType(dtype, tensor.shape), describeType("float32", shape)];
       throw new Error(
-        `${quoted(name)} of the checkpoint is ${quoted(found)}, but the run trains ${quoted(wanted)}. Choose another checkpoint.`,
+        `${cut(name)} of the checkpoint is ${cut(found)}, but the run trains ${cut(wanted)}. Choose another checkpoint.`,
       );
     }
     missing.delete(name);
@@ -49,7 +49,7 @@ export async function readTrained(
   const [first] = missing.keys();
   if (first !== undefined) {
     throw new Error(
-      `The checkpoint of step ${manifest.step} has no ${quoted(first)}, which the run trains. Choose another checkpoint.`,
+      `The checkpoint of step ${manifest.step} has no ${cut(first)}, which the run trains. Choose another checkpoint.`,
     );
   }
   return manifest.step;

@@ -5,10 +5,10 @@ import { firstMoment, type ParameterSpec, secondMoment } from "../artifacts/cont
 import { whole } from "../run/fields.ts";
 import { curvesProblem, mostSteps, seenBounds } from "../run/foreign.ts";
 import { readAs } from "../run/problem.ts";
-import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { describeType, type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 import { readState } from "../training/state.ts";
 
 /** The parameters that a run trains. */
@@ -88,8 +88,7 @@ function samplerProblem(
 export function tensorsProblem(tensors: Tensors, record: RunRecord, wanted: Wanted | null): string | null {
   const shapes = new Map<string, Shape>();
   for (const { name, dtype, shape } of tensors) {
-    if (dtype !== "float32")
-      return `${quoted(name)} is ${quoted(describeType(dtype, shape))}, and training keeps float32`;
+    if (dtype !== "float32") return `${cut(name)} is ${cut(describeType(dtype, shape))}, and training keeps float32`;
     shapes.set(name, shape);
   }
   const moments = new Set<string>();
@@ -97,14 +96,14 @@ export function tensorsProblem(tensors: Tensors, record: RunRecord, wanted: Want
   for (const { name, shape } of parameters) {
     for (const moment of [firstMoment(name), secondMoment(name)]) {
       const found = shapes.get(moment);
-      if (!found) return `${quoted(moment)} is missing`;
-      if (!sameShape(found, shape)) return `${quoted(moment)} has another shape than ${quoted(name)}`;
+      if (!found) return `${cut(moment)} is missing`;
+      if (!sameShape(found, shape)) return `${cut(moment)} has another shape than ${cut(name)}`;
       moments.add(moment);
     }
   }
   const trained = new Map(parameters.map(({ name, shape }) => [name, shape]));
   const alone = tensors.find(({ name }) => !trained.has(name) && !moments.has(name));
-  if (alone) return `${quoted(alone.name)} has no moments`;
+  if (alone) return `${cut(alone.name)} has no moments`;
   const numbers = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (numbers !== record.trainable) return `it trains ${numbers} numbers, but trainable is ${record.trainable}`;
   return (wanted && modelProblem(trained, wanted)) ?? adapterProblem(trained, record);
@@ -117,11 +116,11 @@ function adapterProblem(trained: Trained, { recipe: { method, lora } }: RunRecor
   for (const [name, shape] of trained) {
     const [, target, side] = /([^.]+)\.lora_([AB])\.weight$/.exec(name) ?? [];
     if ((method === "lora") !== (target !== undefined)) {
-      return `${quoted(name)} is not what the recipe's method "${method}" trains`;
+      return `${cut(name)} is not what the recipe's method "${method}" trains`;
     }
     if (target === undefined) continue;
-    if (!targets.includes(target)) return `${quoted(name)} is none of recipe.lora.targets`;
-    if (shape.length !== 2 || shape[side === "A" ? 0 : 1] !== rank) return `${quoted(name)} is not of rank ${rank}`;
+    if (!targets.includes(target)) return `${cut(name)} is none of recipe.lora.targets`;
+    if (shape.length !== 2 || shape[side === "A" ? 0 : 1] !== rank) return `${cut(name)} is not of rank ${rank}`;
   }
   return null;
 }
@@ -129,11 +128,11 @@ function adapterProblem(trained: Trained, { recipe: { method, lora } }: RunRecor
 function modelProblem(trained: Trained, wanted: Wanted): string | null {
   for (const { name, shape } of wanted) {
     const found = trained.get(name);
-    if (!found) return `${quoted(name)} is missing`;
+    if (!found) return `${cut(name)} is missing`;
     if (sameShape(found, shape)) continue;
-    return `${quoted(name)} has the shape ${quoted(`[${found}]`)}, but the model has ${quoted(`[${shape}]`)}`;
+    return `${cut(name)} has the shape ${cut(`[${found}]`)}, but the model has ${cut(`[${shape}]`)}`;
   }
   const known = new Set(wanted.map(({ name }) => name));
   const other = [...trained.keys()].find((name) => !known.has(name));
-  return other === undefined ? null : `${quoted(other)} is no parameter that the run trains`;
+  return other === undefined ? null : `${cut(other)} is no parameter that the run trains`;
 }

@@ -2,7 +2,7 @@
 
 import { bytesFromBlob } from "../hub/bytes.ts";
 import { type ModelFiles, modelFromSources } from "../hub/files.ts";
-import { quoted } from "../run/quote.ts";
+import { cut } from "../tensor/quote.ts";
 
 export interface OutFile {
   readonly name: string;
@@ -42,7 +42,7 @@ export class ExportError extends Error {
 
 /** The error of a file that came from elsewhere and is not what it should be. */
 export const damagedFile = (name: string, problem: string, cause?: unknown) =>
-  new ExportError(`${quoted(name)} is damaged: ${problem}. Take another copy of it, or export the run again.`, {
+  new ExportError(`${cut(name)} is damaged: ${problem}. Take another copy of it, or export the run again.`, {
     cause,
   });
 

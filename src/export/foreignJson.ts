@@ -1,7 +1,7 @@
 /** JSON that a stranger wrote: its length and depth are bounded before anything parses it. */
 
-import { quoted } from "../run/quote.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
+import { cut } from "../tensor/quote.ts";
 
 /** Why a text is not taken, as the end of a sentence. */
 export class ForeignJsonError extends Error {
@@ -48,7 +48,7 @@ export async function readForeignJson(
   { longest, deepest, anyMember = false }: JsonBounds,
   { exact = false, signal }: { readonly exact?: boolean; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
-  const file = quoted(source.name, 100);
+  const file = cut(source.name, 100);
   if (source.byteLength > longest) {
     throw new ForeignJsonError(`${file} has ${source.byteLength} bytes, more than ${longest}`);
   }

@@ -3,7 +3,7 @@
  * the file may come from a stranger (APPNOTE.TXT 6.3.10).
  */
 
-import { quoted } from "../run/quote.ts";
+import { cut } from "../tensor/quote.ts";
 import { ExportError, type OutFile } from "./files.ts";
 
 /** Rows lie in pieces of a mebibyte, so these are 20 GB of rows. */
@@ -36,14 +36,14 @@ interface Entry {
  * off, and for one whose entries overlap, repeat a name, or have a path that leads out of it.
  */
 export async function openArchive(name: string, archive: Blob, signal?: AbortSignal): Promise<OutFile[]> {
-  const refuse = (problem: string) => new ExportError(`${quoted(name)} ${problem}: take the file as Hone wrote it.`);
+  const refuse = (problem: string) => new ExportError(`${cut(name)} ${problem}: take the file as Hone wrote it.`);
   const read = async (from: number, to: number): Promise<DataView> => {
     signal?.throwIfAborted();
     const buffer = await archive
       .slice(from, to)
       .arrayBuffer()
       .catch((cause: unknown) => {
-        throw new ExportError(`${quoted(name)} cannot be read: it was changed, moved or deleted. Choose it again.`, {
+        throw new ExportError(`${cut(name)} cannot be read: it was changed, moved or deleted. Choose it again.`, {
           cause,
         });
       });
@@ -133,7 +133,7 @@ function readList(list: DataView, count: number, refuse: Refuse): Entry[] {
     const next = extraAt + list.getUint16(at + 30, true) + list.getUint16(at + 32, true);
     if (next > list.byteLength) throw broken;
     const name = decodeName(list, nameAt, extraAt);
-    const shown = name === null ? `entry ${index + 1}` : quoted(name);
+    const shown = name === null ? `entry ${index + 1}` : cut(name);
     if (name === null || !isInside(name)) throw refuse(`has a file with a name that Hone does not write (${shown})`);
     if (names.has(name)) throw refuse(`has two files named ${shown}`);
     names.add(name);
@@ -188,7 +188,7 @@ function readNumbers(list: DataView, at: number, from: number, to: number) {
 
 /** Where the content begins. Throws unless the entry's own header is sound and its content ends before byte `end`. */
 async function readLocal({ name, size, at }: Entry, end: number, read: Read, refuse: Refuse): Promise<number> {
-  const damaged = refuse(`is damaged: ${quoted(name)} cannot be read`);
+  const damaged = refuse(`is damaged: ${cut(name)} cannot be read`);
   if (!(at + localBytes <= end)) throw damaged;
   const wanted = new TextEncoder().encode(name);
   const header = await read(at, Math.min(end, at + localBytes + wanted.length));

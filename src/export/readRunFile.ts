@@ -8,12 +8,12 @@ import { readSafetensors } from "../hub/safetensors.ts";
 import { list, text, whole } from "../run/fields.ts";
 import { recordProblem } from "../run/foreign.ts";
 import { problemOf, readAs } from "../run/problem.ts";
-import { quoted } from "../run/quote.ts";
 import { type ReadRun, type RunRecord, RunSchema } from "../run/record.ts";
 import type { CheckpointView } from "../storage/checkpoints.ts";
 import { format as recordFormat } from "../storage/records.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { byteSizeOf, type DType } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 import { stateProblem, tensorsProblem, type Wanted } from "./checkpointProblem.ts";
 import { damagedFile, ExportError } from "./files.ts";
 import { ForeignJsonError, type JsonBounds, readForeignJson } from "./foreignJson.ts";
@@ -83,7 +83,7 @@ export async function readRunFile(name: string, file: Blob, options: ReadRunOpti
     checkpoints.push(opened);
   }
   const foreign = manifest.data.find(({ hash }) => !record.sources.some((own) => own.hash === hash));
-  if (foreign) throw damagedFile(name, `manifest.json has rows ${quoted(foreign.name)}, which run.json does not name`);
+  if (foreign) throw damagedFile(name, `manifest.json has rows ${cut(foreign.name)}, which run.json does not name`);
   const rows = manifest.data.map((listed) => ({ ...listed, files: listed.files.map(checked) }));
   const parsed = async (path: string) => ({
     path,
@@ -104,14 +104,14 @@ const readable = (name: string, source: ByteSource): ByteSource => ({
       return await source.slice(start, end, signal);
     } catch (cause) {
       if (!(cause instanceof ModelError)) throw cause;
-      const changed = `${quoted(name)} cannot be read: it was changed, moved or deleted. Choose it again.`;
+      const changed = `${cut(name)} cannot be read: it was changed, moved or deleted. Choose it again.`;
       throw new ExportError(changed, { cause });
     }
   },
 });
 
 /** A path of the manifest, whose characters are letters, digits, dots and dashes. */
-const shown = (path: string) => quoted(path, 100);
+const shown = (path: string) => cut(path, 100);
 
 async function readJsonOf(
   name: string,
@@ -133,14 +133,14 @@ async function readManifest(
   signal: AbortSignal | undefined,
 ): Promise<Manifest> {
   const foreign = (why: string) =>
-    new ExportError(`${quoted(name)} is no run of Hone${why}. Take a file that was exported under Take away.`);
+    new ExportError(`${cut(name)} is no run of Hone${why}. Take a file that was exported under Take away.`);
   if (source === null) throw foreign(": it has no manifest.json");
   const value = await readJsonOf(name, source, manifestBounds, { signal });
   const head = v.safeParse(v.object({ hone: v.literal("run"), format: v.number() }), value);
   if (!head.success) throw foreign("");
   if (head.output.format > fileFormat) {
     throw new ExportError(
-      `${quoted(name)} was written by a newer version of Hone (format ${head.output.format}; this one reads up to ${fileFormat}). ` +
+      `${cut(name)} was written by a newer version of Hone (format ${head.output.format}; this one reads up to ${fileFormat}). ` +
         "Reload the page to get the newer version.",
     );
   }
@@ -176,7 +176,7 @@ async function readManifest(
 function requireDifferent(name: string, what: string, values: readonly (string | number)[]): void {
   const seen = new Set<string | number>();
   for (const value of values) {
-    if (seen.has(value)) throw damagedFile(name, `manifest.json names ${what} twice: ${quoted(String(value))}`);
+    if (seen.has(value)) throw damagedFile(name, `manifest.json names ${what} twice: ${cut(String(value))}`);
     seen.add(value);
   }
 }
@@ -223,7 +223,7 @@ async function readRecordOf(
 ): Promise<Pick<RunContents, "record" | "curves">> {
   if (format > recordFormat) {
     throw new ExportError(
-      `The record in ${quoted(name)} was saved by a newer version of Hone (format ${format}; this one reads up to ` +
+      `The record in ${cut(name)} was saved by a newer version of Hone (format ${format}; this one reads up to ` +
         `${recordFormat}). Reload the page to get the newer version.`,
     );
   }
@@ -258,7 +258,7 @@ async function checkHeader(name: string, source: ByteSource, signal: AbortSignal
   if (typeof value !== "object" || value === null) return;
   for (const [tensor, entry] of Object.entries(value)) {
     const { problem } = readAs<unknown>(tensor === "__metadata__" ? Metadata : HeaderEntry, entry);
-    if (problem) throw damagedFile(name, `${shown(source.name)}: of ${quoted(tensor)} ${problem}`);
+    if (problem) throw damagedFile(name, `${shown(source.name)}: of ${cut(tensor)} ${problem}`);
   }
 }
 
@@ -270,12 +270,12 @@ async function tensorsOf(
   await checkHeader(name, source, signal);
   const { tensors } = await readSafetensors(source, signal).catch((error: unknown) => {
     if (!(error instanceof ModelError)) throw error;
-    throw damagedFile(name, quoted(error.message.replace(/; .*/, ""), 160), error);
+    throw damagedFile(name, cut(error.message.replace(/; .*/, ""), 160), error);
   });
   const types = new Map(Object.entries(storedTypes).map(([dtype, stored]) => [stored, dtype as DType]));
   return [...tensors.values()].map(({ name: tensor, dtype: stored, shape, start, end }) => {
     const dtype = types.get(stored);
-    if (!dtype) throw damagedFile(name, `${quoted(tensor)} of ${shown(source.name)} is stored as ${stored}`);
+    if (!dtype) throw damagedFile(name, `${cut(tensor)} of ${shown(source.name)} is stored as ${stored}`);
     return {
       name: tensor,
       dtype,

@@ -63,7 +63,7 @@ export async function answer(
   let text = "";
   let begun = false;
   let shown = 0;
-  const take = (piece: string, last: boolean) => {
+  const append = (piece: string, last: boolean) => {
     text += piece;
     if (!begun && !last && text.length < answerBegins.length) return;
     if (!begun && text.startsWith(answerBegins)) text = text.slice(answerBegins.length);
@@ -77,9 +77,9 @@ export async function answer(
     ...options,
     prompt: prompt.ids,
     stopIds,
-    onToken: (id) => take(decoder.push(id), false),
+    onToken: (id) => append(decoder.push(id), false),
   });
-  take(decoder.end(), true);
+  append(decoder.end(), true);
   const show = (id: number): ShownToken => ({ id, text: vocabulary.show(id), special: vocabulary.isSpecial(id) });
   return { text, finish, prompt: readPrompt(prompt, show), written: ids.map(show) };
 }

@@ -109,7 +109,7 @@ export function attend(
   const rank = bias.shape.length;
   const [mixed] = b.composite("attention", [queries, keys, values], () => {
     const shape = [rows, heads.key, group, length, heads.size];
-    const take = (all: Value, { from, to }: Block) =>
+    const rowsOf = (all: Value, { from, to }: Block) =>
       b.reshape(b.slice(b.reshape(all, shape), from, to, 3), [rows, heads.key, group * (to - from), heads.size]);
     const join = (parts: readonly Value[]) => {
       const wide = parts.map((x) => b.reshape(x, [rows, heads.key, group, (x.shape[2] as number) / group, heads.size]));
@@ -118,7 +118,7 @@ export function attend(
     const parts = blocksOf(length, capacity, blocks).map((at) => {
       const ownBias = b.slice(b.slice(bias, at.from, at.to, rank - 2), 0, at.keys, rank - 1);
       const own = {
-        queries: take(queries, at),
+        queries: rowsOf(queries, at),
         keys: b.swapLast(b.slice(b.swapLast(keys), 0, at.keys, 2)),
         values: b.slice(values, 0, at.keys, 2),
       };
@@ -135,7 +135,7 @@ export function attend(
       outputs: [join(parts.map(({ output }) => output))],
       rule: ([g]) => {
         if (!g) throw new GraphError("attention has no gradient to pass on");
-        const gradients = parts.map((own) => partGradients(b, own, take(g, own.at)));
+        const gradients = parts.map((own) => partGradients(b, own, rowsOf(g, own.at)));
         const sum = (pieces: readonly Value[], axis: number) =>
           pieces.map((piece) => padded(b, piece, capacity, axis)).reduce((total, piece) => b.add(total, piece));
         return [

@@ -1,6 +1,6 @@
 /** Whether a recipe keeps within the bounds that its form has, for recipes that a stranger wrote. */
 
-import { quoted } from "./quote.ts";
+import { cut } from "../tensor/quote.ts";
 import type { Recipe } from "./recipe.ts";
 import { rowFields } from "./rowFields.ts";
 import type { Control, Fields } from "./setting.ts";
@@ -46,7 +46,7 @@ function problemIn<Part extends object>(place: string, fields: Fields<Part>, par
   for (const key of Object.keys(fields) as (keyof Part & string)[]) {
     const field = fields[key];
     const expected = "control" in field ? expectedOf(field.control, part[key]) : null;
-    if (expected !== null) return `${place}.${key} is ${quoted(String(part[key]))}, not ${expected}`;
+    if (expected !== null) return `${place}.${key} is ${cut(String(part[key]))}, not ${expected}`;
   }
   return null;
 }
@@ -58,7 +58,7 @@ export function recipeProblem(recipe: Recipe, sources: number): string | null {
     return `recipe.template.source is longer than ${longestText} characters`;
   }
   const long = lora.targets.find((target) => target.length > longestText / 1000);
-  if (long) return `recipe.lora.targets has the name "${quoted(long)}", which is too long`;
+  if (long) return `recipe.lora.targets has the name "${cut(long)}", which is too long`;
   if (stages.length > mostStages) return `recipe.stages has ${stages.length} stages, more than ${mostStages}`;
   const found =
     problemIn("recipe", rowFields, recipe) ??

@@ -1,17 +1,17 @@
 /** What a schema found wrong, in plain words and never longer than a sentence. */
 
 import * as v from "valibot";
-import { quoted } from "./quote.ts";
+import { cut } from "../tensor/quote.ts";
 
 /** Most characters of a value beside its path. */
 const mostOfValue = 40;
 
 /** A value as a message names it: numbers and short texts themselves, of the rest the kind. */
 function nameOf(value: unknown): string {
-  if (typeof value === "string") return `"${quoted(value, mostOfValue)}"`;
+  if (typeof value === "string") return `"${cut(value, mostOfValue)}"`;
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "an object";
-  return quoted(String(value));
+  return cut(String(value));
 }
 
 /** What is expected where a schema brings no words of its own, by the type of its check. */
@@ -31,14 +31,14 @@ function expectedOf({ type, message, expected }: v.BaseIssue<unknown>): string {
   const known = expectations[type];
   if (known) return known;
   const choices = (expected ?? "").replace(/[()]/g, "").replaceAll(" | ", ", ");
-  return choices === "" ? "something else" : `one of ${quoted(choices)}`;
+  return choices === "" ? "something else" : `one of ${cut(choices)}`;
 }
 
 /** `recipe.seed is -3, not a whole number from 0 to 9`: the end of a sentence. */
 export function problemOf(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue);
-  if (issue.input === undefined) return `${quoted(path ?? "it")} is missing`;
-  const place = quoted(path ?? "the whole");
+  if (issue.input === undefined) return `${cut(path ?? "it")} is missing`;
+  const place = cut(path ?? "the whole");
   return `${place} is ${nameOf(issue.input)}, not ${expectedOf(issue)}`;
 }
 

@@ -230,7 +230,7 @@ export const trainFields: Fields<TrainSettings> = {
     initial: both(2),
     place: "more",
     affects: ["budget"],
-    label: "Saved checkpoints",
+    label: "Stored checkpoints",
     help: "Number of newest checkpoints, beside the best one. Each can be compared, and takes disk space.",
     control: { kind: "number", integer: true, minimum: 1, maximum: 1000 },
   },

@@ -1,8 +1,8 @@
 /** Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last whole one. */
 
 import * as v from "valibot";
-import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
+import { cut } from "../tensor/quote.ts";
 import { type Bytes, ChunkDamagedError, type ChunkStore, chunkBytes, type StoredBytes } from "./chunks.ts";
 import { commit } from "./commit.ts";
 import type { CurveStore, CurveWriter } from "./curves.ts";
@@ -191,7 +191,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
 
     save: ({ record, state, tensors, curves: seen }) =>
       collector.guarded(async () => {
-        const what = `The checkpoint of step ${record.step} of run "${quoted(record.name)}"`;
+        const what = `The checkpoint of step ${record.step} of run "${cut(record.name)}"`;
         const encoded = { state: encodeState(what, state), tensors };
         const lost = await wasCleared();
         const attempt = async () => {
@@ -240,7 +240,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
         const available = await steps(runId);
         if (available.length === 0) {
           throw new StorageError(
-            `Run "${quoted(run.name)}" has no checkpoint: resume it until one is saved, or start it again.`,
+            `Run "${cut(run.name)}" has no checkpoint: resume it until one is saved, or start it again.`,
           );
         }
         const step = which === "latest" ? available[0] : which === "best" ? run.best?.step : which;
@@ -254,7 +254,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
         if (manifest === null) {
           const wanted = typeof which === "number" ? `checkpoint of step ${which}` : `${which} checkpoint`;
           throw new StorageError(
-            `Run "${quoted(run.name)}" has no ${wanted}: it has steps ${quoted(available.join(", "))}. Choose one of these, or start the run again.`,
+            `Run "${cut(run.name)}" has no ${wanted}: it has steps ${cut(available.join(", "))}. Choose one of these, or start the run again.`,
           );
         }
         try {

@@ -1,6 +1,6 @@
 /** What can go wrong in storage, each as a type of its own with a sentence that a user can act on. */
 
-import { quoted } from "../run/quote.ts";
+import { cut } from "../tensor/quote.ts";
 
 /** Something kept in this browser cannot be read or written. */
 export class StorageError extends Error {
@@ -62,7 +62,7 @@ export class CheckpointDamagedError extends StorageError {
     const [next] = goodSteps;
     const wayOut =
       next === undefined ? "No other checkpoint of the run is whole: start it again" : `Go on from step ${next}`;
-    super(`The checkpoint of step ${step} of run "${quoted(runName)}" is damaged: ${damage}. ${wayOut}.`, options);
+    super(`The checkpoint of step ${step} of run "${cut(runName)}" is damaged: ${damage}. ${wayOut}.`, options);
   }
 }
 
@@ -98,7 +98,7 @@ export function errorText(error: unknown): string {
   if (error instanceof DOMException) return reasons[name] ?? `the browser gives the reason ${name}`;
   if (["TypeError", "RangeError", "ReferenceError"].includes(name)) return `a fault of Hone (${name})`;
   if (error instanceof StorageError) return error.message.replace(/\.$/, "");
-  return quoted(error instanceof Error ? error.message || name : String(error), mostText).replace(/\.$/, "");
+  return cut(error instanceof Error ? error.message || name : String(error), mostText).replace(/\.$/, "");
 }
 
 function megabytes(bytes: number): string {

@@ -3,8 +3,8 @@
  * closed tab or a lost line, goes on where it stopped.
  */
 
-import { quoted } from "../run/quote.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
+import { cut } from "../tensor/quote.ts";
 import { type ChunkStore, chunkBytes } from "./chunks.ts";
 import { errorText, StorageError } from "./errors.ts";
 import type { FilesEntry } from "./files.ts";
@@ -61,7 +61,7 @@ export const isWhole = (part: StoredPart): boolean => bytesKept(part) === part.b
 export function createFetchStore(records: KeyValue, chunks: ChunkStore, collector: Collector): FetchStore {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The unfinished fetch from ${quoted(lastPart(key), 80)}`,
+      `The unfinished fetch from ${cut(lastPart(key), 80)}`,
       "Discard it and fetch the model again.",
       StoredFetchSchema,
       stored,
@@ -100,7 +100,7 @@ export function createFetchStore(records: KeyValue, chunks: ChunkStore, collecto
 
     fetch: ({ files, ...plan }, signal) =>
       collector.guarded(async () => {
-        const what = `The copy of model "${quoted(plan.name)}"`;
+        const what = `The copy of model "${cut(plan.name)}"`;
         const before = await get(plan.address);
         let parts = files.map((file) => begun(before, file));
         const startedAt = before?.startedAt ?? new Date().toISOString();
@@ -149,7 +149,7 @@ export function createFetchStore(records: KeyValue, chunks: ChunkStore, collecto
           } catch (error) {
             if (!(error instanceof StorageError)) throw error;
             throw new StorageError(
-              `What was fetched of "${quoted(fetch.name)}" cannot be read: ${errorText(error)}. Discard it and fetch the model again.`,
+              `What was fetched of "${cut(fetch.name)}" cannot be read: ${errorText(error)}. Discard it and fetch the model again.`,
               { cause: error },
             );
           }
@@ -162,7 +162,7 @@ export function createFetchStore(records: KeyValue, chunks: ChunkStore, collecto
         const files = fetch.files.map(({ name, byteLength, chunks }) => ({ name, byteLength, chunks }));
         const kept: StoredFiles = { ...entry, savedAt: new Date().toISOString(), files };
         await writeFor(
-          { what: `The copy of model "${quoted(entry.name)}"`, bytes: JSON.stringify(kept).length },
+          { what: `The copy of model "${cut(entry.name)}"`, bytes: JSON.stringify(kept).length },
           records,
           [sealed(recordKey("model", entry.hash), kept)],
           [recordKey("fetch", fetch.address)],

@@ -1,7 +1,7 @@
 /** Datasets and models kept in this browser, so that a run can go on after a reload: named files cut into chunks. */
 
-import { quoted } from "../run/quote.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
+import { cut } from "../tensor/quote.ts";
 import type { ChunkStore, ChunkWriter } from "./chunks.ts";
 import { commit } from "./commit.ts";
 import { errorText, StorageError } from "./errors.ts";
@@ -74,7 +74,7 @@ export function createFileStore(
 ): FileStore {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The kept ${kind} ${quoted(lastPart(key), 80)}`,
+      `The kept ${kind} ${cut(lastPart(key), 80)}`,
       `Open the ${kind} from its files again, or delete the kept copy.`,
       StoredFilesSchema,
       stored,
@@ -97,7 +97,7 @@ export function createFileStore(
 
   const saveAll = ({ name, total, files, finish, signal, onProgress }: Saving) =>
     collector.guarded(async () => {
-      const what = `The copy of ${kind} "${quoted(name)}"`;
+      const what = `The copy of ${kind} "${cut(name)}"`;
       const writer = await chunks.writer(what, total);
       const saved = await addFiles(writer, files, signal, (done) => onProgress?.(done, total));
       await writer.flush();
@@ -149,7 +149,7 @@ export function createFileStore(
             } catch (error) {
               if (!(error instanceof StorageError)) throw error;
               throw new StorageError(
-                `The kept copy of ${kind} "${quoted(entry.name)}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
+                `The kept copy of ${kind} "${cut(entry.name)}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
                   "its files again.",
                 { cause: error },
               );

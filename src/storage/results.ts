@@ -4,7 +4,6 @@
  */
 
 import * as v from "valibot";
-import { quoted } from "../run/problem.ts";
 import {
   AnswersSchema,
   type ExamResult,
@@ -15,6 +14,7 @@ import {
   VoteSchema,
   type WholeExamResult,
 } from "../run/results.ts";
+import { cut } from "../tensor/quote.ts";
 import type { ChunkStore, ChunkWriter, StoredBytes } from "./chunks.ts";
 import { commit } from "./commit.ts";
 import { errorText, StorageError } from "./errors.ts";
@@ -94,7 +94,7 @@ const ownerOf = (key: string) => lastPart(key.slice(0, key.lastIndexOf("/")));
 
 export function createResults(records: KeyValue, chunks: ChunkStore, collector: Collector): ResultStore {
   const wayOut = "Delete it, and take the exam again.";
-  const nameOf = (key: string) => `The exam result ${quoted(lastPart(key), 80)}`;
+  const nameOf = (key: string) => `The exam result ${cut(lastPart(key), 80)}`;
 
   async function read(key: string): Promise<StoredExam | null> {
     const stored = await records.get(key);
@@ -120,7 +120,7 @@ export function createResults(records: KeyValue, chunks: ChunkStore, collector: 
   return {
     addExam: (owner, result, signal) =>
       collector.guarded(async () => {
-        const what = `The result of the exam ${quoted(result.exam.name)}`;
+        const what = `The result of the exam ${cut(result.exam.name)}`;
         const { questions, answers } = partsOf(result);
         const writer = await chunks.writer(what, questions.byteLength + answers.byteLength);
         const stored = await writeExam(writer, result);
@@ -151,12 +151,12 @@ export function createResults(records: KeyValue, chunks: ChunkStore, collector: 
       collector.guarded(async () => {
         const stored = await read(examKey(owner, id));
         if (stored === null) return null;
-        const what = `the exam result of ${quoted(stored.exam.name)}`;
+        const what = `the exam result of ${cut(stored.exam.name)}`;
         const questions = await jsonIn(`the questions of ${what}`, stored.questions, QuestionsSchema);
         const answers = await jsonIn(`the answers of ${what}`, stored.answers, AnswersSchema);
         if (questions.length !== answers.length) {
           const found = `${questions.length} questions and ${answers.length} answers`;
-          throw new StorageError(`The exam result of ${quoted(stored.exam.name)} has ${found}. ${wayOut}`);
+          throw new StorageError(`The exam result of ${cut(stored.exam.name)} has ${found}. ${wayOut}`);
         }
         const answered = questions.flatMap((question, index) => {
           const answer = answers[index];

@@ -9,8 +9,8 @@ import { type DataRecord, fileKinds } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
 import { list, text, whole } from "../run/fields.ts";
 import { readAs } from "../run/problem.ts";
-import { quoted } from "../run/quote.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
+import { cut } from "../tensor/quote.ts";
 import { StorageError } from "./errors.ts";
 import type { StoredFiles } from "./records.ts";
 
@@ -83,7 +83,7 @@ export async function summaryOfForeign(
   signal: AbortSignal | undefined,
 ): Promise<KeptSummary> {
   const refuse = (problem: string) =>
-    new StorageError(`${quoted(from)} is damaged: the rows of ${quoted(name)} ${problem}. Export the run again.`);
+    new StorageError(`${cut(from)} is damaged: the rows of ${cut(name)} ${problem}. Export the run again.`);
   const { output: known, problem } = readAs(ForeignSummary, summary);
   if (problem !== null) throw refuse(`have a wrong summary: ${problem}`);
   const { pieceRows, kind, gzip, byteLength } = known;

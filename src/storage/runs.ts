@@ -2,8 +2,8 @@
 
 import { laterThan } from "../run/clock.ts";
 import type { Curves } from "../run/curves.ts";
-import { quoted } from "../run/quote.ts";
 import { type ReadRun, type RunRecord, RunSchema } from "../run/record.ts";
+import { cut } from "../tensor/quote.ts";
 import type { CurveStore, CurveWrite, CurveWriter } from "./curves.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
@@ -55,7 +55,7 @@ function killedReason(step: number, checkpoint: number | undefined): string {
 }
 
 export const missingRun = (id: string) =>
-  `There is no run ${quoted(id)} in this browser. It may have been deleted in another tab.`;
+  `There is no run ${cut(id)} in this browser. It may have been deleted in another tab.`;
 
 /** Held while records of format 1 are rewritten: the tabs that open at the same time do it one after the other. */
 const upgradeLock = "hone-upgrade";
@@ -69,7 +69,7 @@ export function createRuns(
 ): Runs {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The record of run ${quoted(lastPart(key), 80)}`,
+      `The record of run ${cut(lastPart(key), 80)}`,
       "The other runs are not affected; delete this one.",
       RunSchema,
       stored,
@@ -92,7 +92,7 @@ export function createRuns(
         if (stored !== undefined) runs.push(parse(key, stored).record);
       } catch (error) {
         problems.push(
-          error instanceof StorageError ? error.message : `Run ${quoted(lastPart(key), 80)}: ${errorText(error)}.`,
+          error instanceof StorageError ? error.message : `Run ${cut(lastPart(key), 80)}: ${errorText(error)}.`,
         );
       }
     }
@@ -109,7 +109,7 @@ export function createRuns(
   async function put(record: RunRecord, curves?: CurveWriter): Promise<void> {
     const write = await curveWrite(record.id, curves);
     const bytes = JSON.stringify(record).length + (write?.bytes ?? 0);
-    await writeFor({ what: `The record of run "${quoted(record.name)}"`, bytes }, records, [
+    await writeFor({ what: `The record of run "${cut(record.name)}"`, bytes }, records, [
       ...(write?.puts ?? []),
       sealed(recordKey("run", record.id), record),
     ]);
@@ -151,10 +151,10 @@ export function createRuns(
       const record = await get(id).catch(() => null);
       if (record?.status === "running" && (await locks.isHeld(trainingLock))) {
         throw new StorageError(
-          `Run "${quoted(record.name)}" is training. Cancel it first, in its own tab, then delete it.`,
+          `Run "${cut(record.name)}" is training. Cancel it first, in its own tab, then delete it.`,
         );
       }
-      const what = `The deletion of run "${quoted(record?.name ?? id)}"`;
+      const what = `The deletion of run "${cut(record?.name ?? id)}"`;
       await collector.guarded(async () => {
         const keys = [...(await curveStore.keys(id)), ...(await checkpointKeys(id)), ...(await results.keys(id))];
         await writeFor({ what, bytes: 0 }, records, [], [recordKey("run", id), ...keys]);

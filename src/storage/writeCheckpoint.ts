@@ -1,10 +1,10 @@
 /** Writing checkpoints: their state and tensors into chunks, and a whole run from elsewhere at once. */
 
 import type { Curves } from "../run/curves.ts";
-import { quoted } from "../run/quote.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { RunResults } from "../run/results.ts";
 import { byteSizeOf, describeType } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 import type { ChunkStore, ChunkWriter } from "./chunks.ts";
 import { commit } from "./commit.ts";
 import type { CurveStore } from "./curves.ts";
@@ -101,7 +101,7 @@ export async function adoptRun(
   { records, chunks, curves, results }: AdoptParts,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const what = `The run "${quoted(record.name)}"`;
+  const what = `The run "${cut(record.name)}"`;
   const encoded = checkpoints.map((checkpoint) => ({
     ...checkpoint,
     state: encodeState(what, checkpoint.state),

@@ -103,10 +103,10 @@ test("what does not fit is not started, and the setting with which it would is n
   hone.recipe.enter("steps", "200");
   hone.recipe.enter("checkpointEvery", "1");
   hone.recipe.enter("keepLast", "200");
-  await expect.element(budget.getByRole("alert")).toHaveTextContent(/set saved checkpoints to \d+\./);
+  await expect.element(budget.getByRole("alert")).toHaveTextContent(/set stored checkpoints to \d+\./);
   await expect.element(start).toBeDisabled();
-  await expect.element(page.getByTestId("start-note")).toHaveTextContent(/set saved checkpoints to \d+\./);
-  const [, fitting = ""] = /set saved checkpoints to (\d+)\./.exec(budget.element().textContent ?? "") ?? [];
+  await expect.element(page.getByTestId("start-note")).toHaveTextContent(/set stored checkpoints to \d+\./);
+  const [, fitting = ""] = /set stored checkpoints to (\d+)\./.exec(budget.element().textContent ?? "") ?? [];
   hone.recipe.enter("keepLast", fitting);
   await expect.element(start).toBeEnabled();
   await expect.element(budget).toHaveAttribute("data-state", "measured");

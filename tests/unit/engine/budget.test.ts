@@ -98,7 +98,7 @@ describe("advice", () => {
 
   test.each([
     // Two newest, the best, and the one that is written.
-    ["fewer checkpoints", full, 3 * per + 100 * 64, /gives 1 MB more: set saved checkpoints to 1\.$/],
+    ["fewer checkpoints", full, 3 * per + 100 * 64, /gives 1 MB more: set stored checkpoints to 1\.$/],
     ["LoRA", { ...full, keepLast: 1 }, 2.5 * per, /train with LoRA/],
     ["room on the disk", full, 1000, /delete runs, models or datasets/],
   ])("of a full disk names %s where that is enough", (_, recipe, left, words) => {
