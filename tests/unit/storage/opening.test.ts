@@ -33,7 +33,7 @@ test.each(rows)("%s", async (name, reason) => {
   const report = await (await storage).report();
   expect(report).toMatchObject({
     available: false,
-    reason: `This browser keeps nothing for this page (${reason}), as in some private windows: runs, checkpoints, datasets and models stay in memory and are lost when this tab closes.`,
+    reason: `This browser keeps nothing for this page (${reason}). What was saved before cannot be shown; what is made now stays in memory, and is lost when this tab closes.`,
   });
   expect(report.reason?.length).toBeLessThanOrEqual(300);
 });
