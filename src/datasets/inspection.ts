@@ -36,7 +36,13 @@ const slice = 40;
 /** Milliseconds between two progress events, each of which redraws the page. */
 const progressInterval = 200;
 
-/** Tokenizes and checks every row of every source, in order. Throws the signal's reason when cancelled. */
+/** A template may run out of time on so many rows: with all rows of a large dataset that would take days. */
+const mostSlowRows = 3;
+
+/**
+ * Tokenizes and checks every row of every source, in order. Throws the signal's reason when cancelled, and where the template is
+ * too slow for the rows.
+ */
 export async function inspectRows(parts: InspectionParts): Promise<{ table: TokenTable; report: DataReport }> {
   const { spec, sources, tokenizer, template, settings, begin, progress, signal } = parts;
   const table = createTable();
@@ -54,6 +60,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   });
   const total = sources.reduce((sum, { rows }) => sum + rows.summary.rows, 0);
   let done = 0;
+  let slowRows = 0;
   let sliceBegan = performance.now();
   let reportedAt = sliceBegan;
   for (const [source, { rows, choice, convert }] of sources.entries()) {
@@ -93,6 +100,12 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
             continue;
           }
           const result = tokenizeExample(example, parts);
+          if ("outOfTime" in result && ++slowRows === mostSlowRows) {
+            throw new Error(
+              `The chat template took more than 5 seconds on each of ${mostSlowRows} rows, of which row ${row + 1} of ` +
+                `${rows.summary.name} is the last. Choose another template, or remove the long rows.`,
+            );
+          }
           if (!("encoding" in result)) inspector.leaveOut({ ...at, message: result.problem, kind: "unusable" });
           else if (result.problem !== null) {
             const tooLong = result.encoding.ids.length > settings.maxLength;

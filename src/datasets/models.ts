@@ -51,19 +51,19 @@ export function createModels({ part: name, pulse }: Pick<Activity, "part" | "pul
       models.set(modelHash, model);
       last = null;
       name(templatePart);
-      return suggestTemplate(model);
+      return suggestTemplate(model, pulse);
     },
     template(modelHash, choice) {
       const key = JSON.stringify([modelHash, choice]);
       if (last?.key === key) return last.template;
       const model = get(modelHash);
       name(templatePart);
-      const made = createTemplate(choice, model);
+      const made = createTemplate(choice, model, pulse);
       const template: Template = {
         ...made,
-        render: (...args) => {
+        render: (conversation, options) => {
           name(templatePart);
-          return made.render(...args);
+          return made.render(conversation, { ...options, pulse });
         },
       };
       last = { key, template };

@@ -3,6 +3,7 @@
 import { type Truncated, type Truncation, truncate, windows } from "../batching/truncate.ts";
 import type { Example } from "../records/example.ts";
 import type { MaskMode, TemplateChoice } from "../templates/choice.ts";
+import { OutOfTime } from "../templates/clock.ts";
 import { renderText, weigh } from "../templates/mask.ts";
 import type { SpanProof, Template } from "../templates/template.ts";
 import type { WeightedSegment } from "../tokenizer/segment.ts";
@@ -23,8 +24,6 @@ export interface TokenizeParts {
   readonly tokenizer: Tokenizer;
   readonly template: Template;
   readonly settings: Pick<DataSettings, "systemPrompt" | "mask" | "maxLength" | "truncation">;
-  /** Called about four times a second while a template writes a long conversation; it must not throw. */
-  readonly pulse?: () => void;
 }
 
 /** What one example becomes. */
@@ -40,14 +39,21 @@ export interface Tokenized {
   readonly problem: string | null;
 }
 
+/** An example that the template or the vocabulary refuses. */
+export interface Refused {
+  readonly problem: string;
+  /** Whether the template took too long. */
+  readonly outOfTime?: true;
+}
+
 /**
  * Renders, weighs and tokenises one example; preference examples are not for this. Never throws for what a row holds:
  * text that the template refuses or that the vocabulary lacks comes back as the problem alone.
  */
 export function tokenizeExample(
   example: Exclude<Example, { kind: "preference" }>,
-  { tokenizer, template, settings, pulse }: TokenizeParts,
-): Tokenized | { readonly problem: string } {
+  { tokenizer, template, settings }: TokenizeParts,
+): Tokenized | Refused {
   const { maxLength, mask, systemPrompt, truncation } = settings;
   try {
     if (example.kind === "text") {
@@ -62,7 +68,7 @@ export function tokenizeExample(
     const { messages, tools } = example;
     const { segments: plain, proof } = template.render(
       { messages, ...(tools !== undefined && { tools }) },
-      { system: systemPrompt, ...(pulse && { pulse }) },
+      { system: systemPrompt },
     );
     const segments = weigh(plain, messages, mask);
     const encoding = tokenizer.encode(segments);
@@ -72,12 +78,13 @@ export function tokenizeExample(
       ? { ...tokenized, sequences: [], problem: cut.problem }
       : tokenized;
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
+    const problem = error instanceof Error ? error.message : String(error);
+    return error instanceof OutOfTime ? { problem, outOfTime: true } : { problem };
   }
 }
 
-/** A row of which nothing is learnt would make its step NaN, or teach nothing: it is left out, with the reason. */
+/** A row without a supervised token would make the loss of its step NaN, so it is left out. */
 function judged(tokenized: Omit<Tokenized, "problem">): Tokenized {
   if (tokenized.encoding.mask.includes(1)) return { ...tokenized, problem: null };
-  return { ...tokenized, sequences: [], problem: "no token to learn: every response has weight 0" };
+  return { ...tokenized, sequences: [], problem: "no supervised token: every response has weight 0" };
 }

@@ -77,8 +77,8 @@ async function openBackend(): Promise<StorageBackend> {
       locks: await defaultLocks(),
       chunkLocks: realmLocks(),
       reason:
-        `This browser keeps nothing for this page (${errorText(error)}), as in some private windows: runs, checkpoints, ` +
-        "datasets and models stay in memory and are lost when this tab closes.",
+        `This browser keeps nothing for this page (${errorText(error)}). What was saved before cannot be shown; what is made ` +
+        "now stays in memory, and is lost when this tab closes.",
     };
   }
 }

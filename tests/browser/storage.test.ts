@@ -296,7 +296,9 @@ test.each([
     expect((await loadWhole(storage, "r")).step).toBe(1);
     expect(await storage.report()).toMatchObject({
       available: false,
-      reason: expect.stringMatching(/^This browser keeps nothing for this page \(.+\), .*lost when this tab closes\.$/),
+      reason: expect.stringMatching(
+        /^This browser keeps nothing for this page \(.+\)\. .*lost when this tab closes\.$/,
+      ),
     });
   } finally {
     vi.unstubAllGlobals();

@@ -236,6 +236,8 @@ describe("a run in two stages", () => {
 
   test("a checkpoint of a run in one stage is refused by a plan of two", () => {
     const state = plan().order().state();
-    expect(() => plan({ stages: "text-first" }).order(state)).toThrow("had this number of stages: 1, but the run has 2");
+    expect(() => plan({ stages: "text-first" }).order(state)).toThrow(
+      "had this number of stages: 1, but the run has 2",
+    );
   });
 });

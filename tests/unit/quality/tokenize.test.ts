@@ -61,7 +61,7 @@ describe("a chat", () => {
   });
 
   test("of which nothing is learnt is left out", () => {
-    expect(tokenized(pair("hello", 0)).problem).toMatch(/no token to learn/);
+    expect(tokenized(pair("hello", 0)).problem).toMatch(/no supervised token/);
   });
 
   test("gets the recipe's system prompt only where it brings none", () => {

@@ -120,7 +120,7 @@ describe("2. every label is masked, so that the loss is 0 or NaN", () => {
     ]);
     expect(report.examples).toBe(1);
     expect(report.leftOut).toEqual([
-      { source: 0, row: 1, line: 2, message: "no token to learn: every response has weight 0" },
+      { source: 0, row: 1, line: 2, message: "no supervised token: every response has weight 0" },
     ]);
     expect(failed(report)).toEqual([]);
   });
