@@ -22,7 +22,7 @@ function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly che
   const busy = useFacts((state) => state.compare.asking);
   const stored = useFacts((state) => state.compare.checkpoints[run.id]);
   const written = useFacts((state) => state.training.checkpoint);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a run that went on and a checkpoint that was written change the list
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a further step of the run and a new checkpoint change the list
   useEffect(() => {
     if (ready) void hone.compare.loadCheckpoints(run.id);
   }, [hone, ready, run.id, run.step, written]);
