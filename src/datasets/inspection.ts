@@ -100,7 +100,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
             continue;
           }
           const result = tokenizeExample(example, parts);
-          if ("outOfTime" in result && ++slowRows === mostSlowRows) {
+          if ("outOfTime" in result && result.outOfTime && ++slowRows === mostSlowRows) {
             throw new Error(
               `The chat template took more than 5 seconds on each of ${mostSlowRows} rows, of which row ${row + 1} of ` +
                 `${rows.summary.name} is the last. Choose another template, or remove the long rows.`,

@@ -2,7 +2,7 @@
 
 import { supervisedIn } from "../batching/batch.ts";
 import type { PreviewExample, PreviewView, RowHead } from "../protocol/datasets.ts";
-import { type Tokenized, type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
+import { refusalOf, type Tokenized, type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
 import type { ChatExample, Example, Message } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
 import type { WeightedSegment } from "../tokenizer/segment.ts";
@@ -81,7 +81,7 @@ function tokenizePrompt(example: ChatExample, { tokenizer, template, settings }:
     const whole = { ids, mask, weights, indices: positions, supervised: 0, supervisedLost: 0, problem: null };
     return { segments, proof, encoding, sequences: [whole], lost: 0, problem: null };
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
+    return refusalOf(error);
   }
 }
 

@@ -43,7 +43,7 @@ export interface Tokenized {
 export interface Refused {
   readonly problem: string;
   /** Whether the template took too long. */
-  readonly outOfTime?: true;
+  readonly outOfTime: boolean;
 }
 
 /**
@@ -78,10 +78,15 @@ export function tokenizeExample(
       ? { ...tokenized, sequences: [], problem: cut.problem }
       : tokenized;
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
-    return error instanceof OutOfTime ? { problem, outOfTime: true } : { problem };
+    return refusalOf(error);
   }
 }
+
+/** Why an example cannot be used, from what rendering or tokenizing it threw. */
+export const refusalOf = (error: unknown): Refused => ({
+  problem: error instanceof Error ? error.message : String(error),
+  outOfTime: error instanceof OutOfTime,
+});
 
 /** A row without a supervised token would make the loss of its step NaN, so it is left out. */
 function judged(tokenized: Omit<Tokenized, "problem">): Tokenized {

@@ -66,7 +66,7 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
   let timer: ReturnType<typeof setTimeout> | undefined;
   let importing: AbortController | null = null;
 
-  /** Pending requests for curves by run; the mark tells a newer request from an older one. */
+  /** Pending requests for curves by run; the mark distinguishes a newer request from an older one. */
   const pending = new Map<string, object>();
 
   const byAge = (list: readonly RunRecord[]) => list.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
