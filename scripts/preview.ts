@@ -123,7 +123,12 @@ function showRow({ row, line, problem, examples }: PreviewRow, paint: Paint) {
     console.log(spans.map((span) => paint.span(visible(text.slice(span.start, span.end)), span)).join(""));
     const roleAt = (start: number) => spans.find((span) => span.start <= start && start < span.end)?.role ?? null;
     console.log(tokens.map((token) => paint.token(visible(token.text), token, roleAt(token.start))).join("|"));
-    const words = [`${tokens.length} tokens`, `${supervised} supervised`, lost > 0 && `${lost} lost`, `spans by ${proof}`];
+    const words = [
+      `${tokens.length} tokens`,
+      `${supervised} supervised`,
+      lost > 0 && `${lost} lost`,
+      `spans by ${proof}`,
+    ];
     console.log(paint.quiet(words.filter(Boolean).join(" · ")));
     if (example.problem !== null) console.log(paint.bad(`left out: ${example.problem}`));
   }
