@@ -43,7 +43,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const trained = bytesOf(true);
   const frozen = bytesOf(false);
   const gradients = trained;
-  const moments = 2 * trained;
+  const momentBytes = 2 * trained;
 
   const { training, optimizer } = artifactsOfRun(model, method, recipe, provider);
   const longest = largestShape(shapes);
@@ -69,10 +69,10 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
     frozen,
     trained,
     gradients,
-    moments,
+    optimizer: momentBytes,
     activations,
     engine,
-    total: frozen + trained + gradients + moments + activations + engine,
+    total: frozen + trained + gradients + momentBytes + activations + engine,
   };
 }
 

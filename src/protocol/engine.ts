@@ -182,7 +182,7 @@ export interface Budget {
     /** The sum of gradients of a step. */
     readonly gradients: number;
     /** AdamW's two moments of each trained weight. */
-    readonly moments: number;
+    readonly optimizer: number;
     /** Peak bytes of intermediate results over all artifacts, as ONNX Runtime allocates them. */
     readonly activations: number;
     /** Bytes of ONNX Runtime's sessions, and on wasm of ONNX Runtime itself. */

@@ -3,7 +3,7 @@
 import { Button, Group, Text } from "@mantine/core";
 import { useRef } from "react";
 import { mostConversations } from "../../store/history.ts";
-import { moment } from "../format.ts";
+import { dateTime } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { compareWords, historyWords as words } from "../words/compare.ts";
 import classes from "./ComparePanel.module.css";
@@ -15,7 +15,7 @@ export function History() {
   const conversations = useFacts((state) => state.compare.conversations);
   const present = useFacts((state) => state.compare.present);
   const removed = useFacts((state) => state.compare.removed);
-  const busy = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.answering);
   const summary = useRef<HTMLElement>(null);
   const last = removed.at(-1);
   if (conversations.length === 0 && !last) return null;
@@ -69,7 +69,7 @@ export function History() {
                 </Button>
                 <Text size="xs" c="dimmed" className={classes.words ?? ""}>
                   {[
-                    moment(startedAt),
+                    dateTime(startedAt),
                     words.turns(turns.length),
                     ...names,
                     ...(id === present ? [words.present] : []),

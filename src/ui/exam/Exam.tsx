@@ -10,7 +10,7 @@ import { demoData } from "../../store/seedling.ts";
 import type { ExamChoice, ExamFacts } from "../../store/state.ts";
 import { CheckpointChoice } from "../checkpoints/CheckpointChoice.tsx";
 import { useCheckpointPick } from "../checkpoints/useCheckpoints.ts";
-import { moment } from "../format.ts";
+import { dateTime } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
@@ -49,7 +49,7 @@ export function Exam({ run, model, recipe }: ExamProps) {
   const hone = useHone();
   const facts = useFacts((state) => state.exam);
   const ready = useFacts((state) => state.engine.status === "ready");
-  const asking = useFacts((state) => state.compare.asking);
+  const asking = useFacts((state) => state.compare.answering);
   const demoFits = useDemoData(run);
   const { own, demo, phase, results, stored, failure } = facts;
   const choice: ExamChoice | null = facts.choice ?? (demoFits ? "demo" : null);
@@ -75,7 +75,7 @@ export function Exam({ run, model, recipe }: ExamProps) {
   const exam = choice === "own" ? own : demo;
   const earlier = modelHash && exam ? baseResultFor(facts, { modelHash, template, systemPrompt }, exam.hash) : null;
   const reused = run && earlier && !earlier.fromFile ? earlier : null;
-  const about = reused ? words.reuses(moment(reused.takenAt)) : run ? words.once : words.baseOnly;
+  const about = reused ? words.reuses(dateTime(reused.takenAt)) : run ? words.once : words.baseOnly;
 
   const take = (anew: boolean) => {
     if (modelHash === null || choice === null || missing) return;

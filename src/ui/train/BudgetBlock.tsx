@@ -97,7 +97,7 @@ export function BudgetBlock({ view }: { readonly view: BudgetView }) {
       <details className={classes.parts}>
         <summary>{words.parts}</summary>
         <dl>
-          {(["frozen", "trained", "gradients", "moments", "activations", "engine"] as const).map((part) => (
+          {(["frozen", "trained", "gradients", "optimizer", "activations", "engine"] as const).map((part) => (
             <div key={part}>
               <dt>{words.part[part]}</dt>
               <dd>{budget ? bytes(budget.memory[part]) : words.unknown}</dd>

@@ -70,7 +70,7 @@ export const budgetWords = {
     frozen: "Frozen weights",
     trained: "Trained weights",
     gradients: "Gradients",
-    moments: "Optimizer (two AdamW moments)",
+    optimizer: "Optimizer (two AdamW moments)",
     activations: "Activations of the longest batch",
     engine: "ONNX Runtime and its sessions",
   },

@@ -27,7 +27,7 @@ describe("memory", () => {
       frozen: 4 * base,
       trained: 4 * adapter,
       gradients: 4 * adapter,
-      moments: 8 * adapter,
+      optimizer: 8 * adapter,
     });
     expect(memory.total).toBe(4 * base + 16 * adapter + memory.activations + memory.engine);
   });
@@ -37,7 +37,7 @@ describe("memory", () => {
       frozen: 0,
       trained: 4 * base,
       gradients: 4 * base,
-      moments: 8 * base,
+      optimizer: 8 * base,
     });
   });
 

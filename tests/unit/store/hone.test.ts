@@ -229,7 +229,7 @@ test("answers stream one after another and end; stopping leaves what was written
   await until(hone, (state) => (lastTurn(state)?.answers.base?.text ?? "") !== "");
   hone.compare.stop();
   await asking;
-  expect(facts().compare.asking).toBe(false);
+  expect(facts().compare.answering).toBe(false);
   expect(lastTurn(facts())?.answers).toMatchObject({
     base: { status: "done", figures: { finish: "cancelled" } },
     tuned: { status: "failed", text: "" },
