@@ -207,14 +207,14 @@ export function readModel(bytes: Uint8Array): Graph {
     const shape = tensor.dims.map(Number);
     return remember(readConstant(tensor.name, dtypeOf(tensor.dataType, tensor.name), shape, tensor.rawData));
   });
-  const valueOf = (name: string, reader: string): Value => {
+  const valueNamed = (name: string, reader: string): Value => {
     const value = values.get(name);
     if (!value) throw new GraphError(`${reader} reads ${name}, but no node before it computes that`);
     return value;
   };
   const nodes = graph.node.map((proto): Node => {
     if (!isOpName(proto.opType)) throw new GraphError(`${proto.name}: operator ${proto.opType} is not in use here`);
-    const nodeInputs = proto.input.map((name) => valueOf(name, proto.name));
+    const nodeInputs = proto.input.map((name) => valueNamed(name, proto.name));
     const attributes = readAttributes(proto);
     const types = specOf(proto.opType).infer(nodeInputs, attributes);
     const outputs = proto.output.map((name, index) => {
@@ -227,7 +227,7 @@ export function readModel(bytes: Uint8Array): Graph {
   return {
     name: graph.name,
     inputs,
-    outputs: graph.output.map((info) => valueOf(info.name, "the graph")),
+    outputs: graph.output.map((info) => valueNamed(info.name, "the graph")),
     initializers,
     nodes,
   };
