@@ -30,7 +30,7 @@ test("the instructions are 62 sound pairs in seven tasks", async () => {
   const categories = records.map((record) =>
     "value" in record && record.value instanceof Object && "category" in record.value ? record.value.category : null,
   );
-  const promised = /in seven tasks that `category` names: ([\w, ]+)\./.exec(readme)?.[1]?.split(", ");
+  const promised = /`category` names the task: ([\w, ]+)\./.exec(readme)?.[1]?.split(/, | or /);
   expect([...new Set(categories)].sort()).toEqual(promised?.sort());
   expect(new Set(categories).size).toBe(7);
   const report = await inspectSample("instructions.jsonl");
