@@ -148,7 +148,7 @@ export async function tidy({
 }
 
 /** Length and number of the values that fill Chromium's log: short enough to lie in it, and longer together than a log is. */
-const filler = { length: 30_000, count: 200 };
+const filler = { length: 30_000, count: 150 };
 
 /**
  * Has Chromium begin a new log of what it stores. LevelDB appends to a log that a kill has torn, and a second kill there makes it
