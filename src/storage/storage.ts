@@ -64,6 +64,7 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
 /** IndexedDB where it opens, else memory. */
 async function openBackend(): Promise<StorageBackend> {
   try {
+    if (typeof indexedDB === "undefined") throw new StorageError("it has no IndexedDB");
     return await inTime(
       openIndexedDb().catch(async () => {
         await new Promise((resolve) => setTimeout(resolve, secondTryMs));

@@ -206,7 +206,7 @@ describe("the journal of a run", () => {
   it.each([
     [[], "driver reset.", "The GPU was lost (driver reset). Resume goes on from the beginning."],
     [[8, 4], "", "The GPU was lost. Resume goes on from the checkpoint of step 8."],
-    [[4], "x".repeat(900), `The GPU was lost (${"x".repeat(59)}…). Resume goes on from the checkpoint of step 4.`],
+    [[4], "x".repeat(900), `The GPU was lost (${"x".repeat(60)}…). Resume goes on from the checkpoint of step 4.`],
   ])("after a lost GPU, with checkpoints %j, it says where the run goes on", (steps, message, reason) => {
     const { journal: written } = journal();
     written.begin(stateAfter(2), noted().curves);

@@ -94,7 +94,10 @@ describe("a chat", () => {
         throw new Error(source);
       },
     };
-    expect(tokenizeExample(pair("a"), { ...parts, template })).toEqual({ problem: source });
+    expect(tokenizeExample(pair("a"), { ...parts, template })).toEqual({
+      problem: source,
+      outOfTime: false,
+    });
   });
 });
 

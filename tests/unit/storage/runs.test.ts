@@ -287,7 +287,7 @@ describe("the room", () => {
     expect(await storage.checkpoints.steps("r")).toEqual([1]);
     expect(await storage.report()).toEqual({
       available: false,
-      reason: expect.stringMatching(/stay in memory and are lost when this tab closes\.$/),
+      reason: expect.stringMatching(/it has no IndexedDB.* stays in memory, and is lost when this tab closes\.$/),
       usage: null,
       quota: null,
     });
