@@ -10,9 +10,9 @@ export type Pattern = { readonly Regex: string } | { readonly String: string };
 /** Called just before a stranger's pattern runs over a text, with its label: always the same string for the same pattern. */
 export type BeforePattern = (label: string) => void;
 
-/** Names a pattern by its field and its beginning: `pre_tokenizer.pretokenizers[0].pattern "(a+)+$"`. */
+/** Names a pattern by file, field and its beginning: `tokenizer.json: pre_tokenizer.pretokenizers[0].pattern "(a+)+$"`. */
 export const labelOf = (path: string, pattern: Pattern): string =>
-  `${path}.pattern ${quote("Regex" in pattern ? pattern.Regex : pattern.String)}`;
+  `tokenizer.json: ${path}.pattern ${quote("Regex" in pattern ? pattern.Regex : pattern.String)}`;
 
 /** A pattern as a regular expression of its file's kind. */
 export const sourceOf = (pattern: Pattern): string =>

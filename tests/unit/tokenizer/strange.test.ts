@@ -170,12 +170,12 @@ describe("patterns", () => {
     const regex = llama3Words.pre_tokenizer.pretokenizers[0];
     const source = regex && "pattern" in regex ? regex.pattern.Regex : "";
     const both = [
-      'normalizer.normalizers[1].pattern "(a+)+\\\\$"',
-      `pre_tokenizer.pretokenizers[0].pattern ${quote(source)}`,
+      'tokenizer.json: normalizer.normalizers[1].pattern "(a+)+\\\\$"',
+      `tokenizer.json: pre_tokenizer.pretokenizers[0].pattern ${quote(source)}`,
     ];
     expect(labels).toEqual([...both, ...both]);
     for (const label of both)
-      expect(label.length).toBeLessThanOrEqual("pre_tokenizer.pretokenizers[0].pattern ".length + 63);
+      expect(label.length).toBeLessThanOrEqual("tokenizer.json: pre_tokenizer.pretokenizers[0].pattern ".length + 63);
   });
 });
 
