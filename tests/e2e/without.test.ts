@@ -130,6 +130,6 @@ test("all site data blocked, locks and localStorage with it: the same", async ()
   watch(page, inject("page"), noAdapter);
   const { words, record } = await trainTwoSteps(page, inject("page"));
   expect(await storageOf(page)).toBe("SecurityError");
-  expect(words).toContain("are lost when this tab closes");
+  expect(words).toContain("is lost when this tab closes");
   expect(record).toMatchObject(twoSteps);
 });
