@@ -73,7 +73,7 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingTex
     excludable: true,
     says: (s) => `${s ? "is" : "are"} equal or nearly equal to a row on the other side of the validation split`,
     detail: () =>
-      "The validation loss is too low, because the model was trained on its rows. The later row of each pair is listed.",
+      "The validation loss will be too low, because the model trains on such rows. The later row of each pair is listed.",
   },
   "exact-duplicate": {
     severity: "warning",

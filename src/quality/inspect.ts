@@ -120,7 +120,7 @@ export function createInspector(options: InspectorOptions): Inspector {
     const empty = messages.findIndex(
       ({ role, content, toolCalls }) => role === "assistant" && !toolCalls?.length && isInvisible(content),
     );
-    if (empty !== -1) note("empty-answer", source, row, () => `: message ${empty + 1} says nothing`);
+    if (empty !== -1) note("empty-answer", source, row, () => `: message ${empty + 1} has no visible text`);
     const answer = messages[last];
     if (answer && !answer.toolCalls?.length && !isInvisible(answer.content))
       answers.add(rows.length - 1, answer.content);

@@ -1,6 +1,6 @@
 /**
  * Finds control characters, personal data and markers of chat templates in texts. Every pattern has bounded repeats and
- * distinct starts, so that its time is linear in the text's length.
+ * mutually exclusive starts, so that its time is linear in the text's length.
  */
 
 /**

@@ -122,12 +122,12 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
 
     checks(counts) {
       const total = counts.reduce((sum, { examples }) => sum + examples, 0);
-      const check = (kind: CheckKind, passedTitle: string, why: string, wayOut: string, otherFault?: string): Check => {
+      const check = (kind: CheckKind, passedTitle: string, why: string, remedy: string, otherFault?: string): Check => {
         const fault = faults[kind];
         const title = fault?.title ?? otherFault;
         const rows = { sources: fault?.sources ?? [], rows: fault?.rows ?? [] };
         if (title === undefined) return { kind, passed: true, title: passedTitle, detail: why, rows };
-        return { kind, passed: false, title, detail: `${warningOf(kind)}${wayOut}`, rows };
+        return { kind, passed: false, title, detail: `${warningOf(kind)}${remedy}`, rows };
       };
       const stopText = [...stopTexts.values()].map((text) => JSON.stringify(text)).join(" or ");
       const noStop =

@@ -23,8 +23,8 @@ export interface Repeats {
   /** Adds the next example: stores 20 bytes of hashes and a sketch of 128. */
   add(example: ChatExample | TextExample): void;
   /**
-   * Pairs in the order of their later example, in linear time. An example has at most one earlier one in `exact` (the first equal
-   * one) or `near` (one that is no near duplicate itself), and a held-out example at most one pair in `leakage`.
+   * Pairs in the order of their later example, in linear time. An example is paired with the first equal one in `exact`, else
+   * with a similar one in `near` that is no near duplicate itself. A held-out example has at most one pair in `leakage`.
    */
   find(split: Split): {
     readonly exact: readonly Pair[];

@@ -46,7 +46,7 @@ export interface Refused {
   readonly outOfTime: boolean;
 }
 
-/** Renders, weighs and tokenizes one example. Never throws: an error of the template or the tokenizer is returned as its problem. */
+/** Renders, weighs and tokenizes one example. Never throws: an error of template or tokenizer becomes its problem. */
 export function tokenizeExample(
   example: Exclude<Example, { kind: "preference" }>,
   { tokenizer, template, settings }: TokenizeParts,

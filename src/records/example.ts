@@ -14,7 +14,7 @@ export interface ToolCall {
 /** A span of a message with its own loss weight. */
 export interface ContentPart {
   readonly text: string;
-  /** The message's weight where absent. Only an assistant's parts are supervised. */
+  /** The message's weight where absent; used only in an assistant's message. */
   readonly weight?: number;
 }
 
@@ -22,7 +22,7 @@ export interface Message {
   readonly role: Role;
   /** Empty only if the message has tool calls. */
   readonly content: string;
-  /** Loss weight of an assistant's message; 1 where absent. Other roles are never supervised. */
+  /** Loss weight of an assistant's message; 1 where absent. Ignored in other roles. */
   readonly weight?: number;
   /** Present where weights differ within the message; their joined texts are `content`. */
   readonly parts?: readonly ContentPart[];
@@ -52,7 +52,7 @@ export interface ChatExample extends Origin {
   readonly tools?: readonly unknown[];
 }
 
-/** Plain text for continued pre-training: every token is supervised. */
+/** Plain text for continued pre-training, supervised as a whole. */
 export interface TextExample extends Origin {
   readonly kind: "text";
   readonly text: string;
@@ -68,7 +68,7 @@ export interface PreferenceExample extends Origin {
 
 export type Example = ChatExample | TextExample | PreferenceExample;
 
-/** Kinds of example that Hone trains on: all of a plain text, the answers of a chat. */
+/** Kinds of example that Hone trains on. */
 export type TrainableKind = "text" | "chat";
 
 /** The reason why a row cannot be used. */

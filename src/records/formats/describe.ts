@@ -4,7 +4,7 @@ import type { ColumnRole, FormatName, Mapping } from "./mapping.ts";
 
 export interface FormatRole {
   readonly role: ColumnRole;
-  /** For the mapping editor. */
+  /** Label in the mapping editor. */
   readonly title: string;
   /** Whether a row without it is a problem. */
   readonly required: boolean;
@@ -58,7 +58,7 @@ const split = optional("split", "split");
 const weight = optional("weight", "loss_weight");
 const rowFields = [category, split, weight];
 
-/** Every format, in the order in which the mapping editor offers them. */
+/** Every format, in the order of the mapping editor. */
 export const formats: readonly Format[] = [
   {
     name: "alpaca",

@@ -77,10 +77,10 @@ export function detectFormat(sample: readonly unknown[]): Detection {
       textOnly(rows),
     );
   }
-  const mixedIn = otherFormats(best, others, rows);
+  const otherKinds = otherFormats(best, others, rows);
   const mappings = others.map(({ mapping }) => mapping);
-  if (mixedIn.length > 0 || texts > 0) {
-    const parts = [best, ...mixedIn].map(({ mapping, rows: own }) => ({
+  if (otherKinds.length > 0 || texts > 0) {
+    const parts = [best, ...otherKinds].map(({ mapping, rows: own }) => ({
       label: formatLabel(mapping),
       count: own.size,
     }));

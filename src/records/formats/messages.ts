@@ -65,8 +65,8 @@ export function role(field: Field): Role {
 export function readMessages(field: Field): Message[] {
   const items = list(field);
   const first = items[0];
-  const silent = first && isRow(first.value) && isSilentSystem(first);
-  return (silent ? items.slice(1) : items).map(readMessage);
+  const isEmpty = first && isRow(first.value) && isEmptySystem(first);
+  return (isEmpty ? items.slice(1) : items).map(readMessage);
 }
 
 /** One message, `{ role, content }` or `{ from, value }`. */
@@ -105,7 +105,7 @@ export function requireChat(messages: readonly Message[], path: string): void {
     throw new Unusable(`${path} has a system message after the first`);
 }
 
-/** Tool descriptions: a list, one object, or JSON of either in a text. */
+/** Tool descriptions: a list, one object, or JSON text of either. */
 export function readTools(field: Field): readonly unknown[] {
   if (typeof field.value === "string" && field.value.trim() === "") return [];
   const value = fromJson(field.value);
@@ -135,7 +135,7 @@ function isMessage(message: Field): boolean {
   return ["content", "value", "tool_calls"].some((key) => has(message, key));
 }
 
-function isSilentSystem(message: Field): boolean {
+function isEmptySystem(message: Field): boolean {
   const speaker = speakerOf(message);
   if (typeof speaker.value !== "string" || roleOf.get(speaker.value.trim().toLowerCase()) !== "system") return false;
   const { value } = contentOf(message, speaker);

@@ -59,7 +59,7 @@ export function readTree(prompt: Field): ExampleBody[] {
   return [...threads, ...preferences];
 }
 
-/** null for a deleted reply. */
+/** Reads a reply and all replies below it; null for a deleted one. */
 function readReply(field: Field, depth: number): Reply | null {
   if (!isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not a reply {"text", "role", "replies"}`);
   if (field.value.deleted === true) return null;

@@ -16,7 +16,7 @@ export function readPreference(row: RowFields): ExampleBody[] {
   const whole = { chosen: answerTurns(chosenField), rejected: answerTurns(rejectedField) };
   if (same(whole.chosen, whole.rejected))
     throw new Unusable(`${chosenField.path} and ${rejectedField.path} are the same`);
-  const shared = bringsPrompt(whole.chosen) && bringsPrompt(whole.rejected) ? commonLength(whole) : 0;
+  const shared = beginsWithPrompt(whole.chosen) && beginsWithPrompt(whole.rejected) ? commonLength(whole) : 0;
   const prompt = joinPrompts(givenPrompt(row), whole.chosen.slice(0, shared), chosenField);
   const chosen = whole.chosen.slice(shared);
   const rejected = whole.rejected.slice(shared);
@@ -50,7 +50,7 @@ function givenPrompt(row: RowFields): Message[] {
   ];
 }
 
-function bringsPrompt([first]: readonly Message[]): boolean {
+function beginsWithPrompt([first]: readonly Message[]): boolean {
   return first?.role === "user" || first?.role === "system";
 }
 

@@ -54,7 +54,7 @@ export function recogniseRow(value: unknown): Mapping {
   const mapping = best && best.format !== "text" ? best : (incompleteMapping(value) ?? best);
   if (mapping) return mapping;
   throw new Unusable(
-    `the fields fit no known format, such as "messages", or "instruction" and "output"; ${listFields(value)}`,
+    `the row has no fields of a known format, for example "messages", or "instruction" and "output"; ${listFields(value)}`,
   );
 }
 

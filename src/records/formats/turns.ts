@@ -27,8 +27,8 @@ export function systemTurn(row: RowFields): Message[] {
 export function instructionTurn(row: RowFields): Message {
   const instruction = row.required("instruction");
   const input = row.optional("input");
-  const said = [instruction.value === null ? "" : text(instruction), input ? text(input) : ""];
-  const content = said.filter((part) => part !== "").join("\n");
+  const texts = [instruction.value === null ? "" : text(instruction), input ? text(input) : ""];
+  const content = texts.filter((part) => part !== "").join("\n");
   if (content.trim() === "")
     throw new Unusable(input ? `${instruction.path} and ${input.path} are both empty` : `${instruction.path} is empty`);
   return { role: "user", content };

@@ -175,7 +175,7 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
     if (whole) emit(jsonRow(whole.text, whole.line), whole.text.length);
     whole = null;
   };
-  const judgeLines = (text: string, firstLine: number) => {
+  const parseLines = (text: string, firstLine: number) => {
     emitWhole();
     lines = createLinesParser(limits, emit, firstLine);
     lines.push(text);
@@ -196,7 +196,7 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
         if (code === newline) {
           // A string cannot span lines, and an object that ends on its first line is JSON Lines.
           if (nesting.inString || (objectLine > 0 && nesting.depth === 0)) {
-            return judgeLines(buffer.flush().text + text.slice(start), objectLine);
+            return parseLines(buffer.flush().text + text.slice(start), objectLine);
           }
           line++;
         } else if (nesting.inString) {
@@ -205,16 +205,16 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
           if (objectLine === 0) {
             objectLine = line;
             start = i;
-            if (!isOpen(code)) return judgeLines(text.slice(start), line);
+            if (!isOpen(code)) return parseLines(text.slice(start), line);
           } else if (nesting.depth === 0 || (isOpen(code) && !nesting.mayOpen())) {
-            return judgeLines(buffer.flush().text + text.slice(start), objectLine);
+            return parseLines(buffer.flush().text + text.slice(start), objectLine);
           }
           nesting.step(code);
           if (nesting.depth === 0 && line > objectLine) {
             buffer.add(text.slice(start, i + 1));
             const source = buffer.flush().text;
             const row = jsonRow(source, objectLine);
-            if ("problem" in row) return judgeLines(source + text.slice(i + 1), objectLine);
+            if ("problem" in row) return parseLines(source + text.slice(i + 1), objectLine);
             emitWhole();
             if (seen) emit(row, source.length);
             else whole = { text: source, line: objectLine };
@@ -227,7 +227,7 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
       if (objectLine === 0) return;
       const rest = text.slice(start);
       if (buffer.length + rest.length <= limits.rowLength) return buffer.add(rest);
-      if (line === objectLine) return judgeLines(buffer.flush().text + rest, objectLine);
+      if (line === objectLine) return parseLines(buffer.flush().text + rest, objectLine);
       abandoned = true;
       emitWhole();
       const limit = `is larger than ${sizeOf(limits.rowLength)}, the limit of a row`;
@@ -235,7 +235,7 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
     },
     end() {
       if (abandoned) return;
-      if (!lines && objectLine > 0) judgeLines(buffer.flush().text, objectLine);
+      if (!lines && objectLine > 0) parseLines(buffer.flush().text, objectLine);
       if (lines) lines.end();
       else if (whole) emitObject(whole.text, whole.line, limits, emit);
     },

@@ -4,7 +4,7 @@ import type { TableForm } from "./delimited.ts";
 import { jsonRow, nameShown, quote } from "./row.ts";
 import { tableForm } from "./table.ts";
 
-/** The parser for a file. */
+/** How to parse a file. */
 export type Reading =
   | { readonly as: "parquet" }
   | { readonly as: "array" }

@@ -256,7 +256,7 @@ function requireWhole(rows: readonly unknown[][], { columns }: Part): void {
 
 const endOf = (group: RowGroup) => Math.max(0, ...group.columns.map((column) => chunkRange(column).end));
 
-/** Converts a value of hyparquet to JSON; adds its size in characters to `measure`, 8 for a value that is no text. */
+/** Converts a value of hyparquet to JSON; adds its size in characters to `measure`, 8 for any other value. */
 function plain(value: unknown, measure: { size: number }): unknown {
   if (typeof value === "string") {
     measure.size += value.length;

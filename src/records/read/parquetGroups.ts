@@ -76,7 +76,7 @@ export function checkGroup(
     const { start, end } = chunkRange(column);
     if (!(4 <= start && start <= end && end <= byteLength)) {
       const place = Number.isNaN(start + end) ? "an unknown place" : `bytes ${start} to ${end}`;
-      throw new BrokenTable(`column ${path} is at ${place}, but the file has ${byteLength}`);
+      throw new BrokenTable(`column ${path} is at ${place}, but the file has ${byteLength} bytes`);
     }
   });
   const most = Math.min(maxRows, rowsFree + rowsPerByte * bytes);

@@ -229,7 +229,7 @@ async function* batched(
         readable = true;
       } else {
         count++;
-        // The first problem is long enough to understand, the others to compare.
+        // The first problem is nearly complete; the others only show whether they are of the same kind.
         const most = problems.length === 0 ? 180 : 30;
         if (problems.length < 3) problems.push(`line ${record.line}: ${shortened(record.problem, most)}`);
       }

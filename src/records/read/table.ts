@@ -96,7 +96,7 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
     return open;
   };
 
-  /** Skips the first line of a row without an end. */
+  /** Reports a row without an end, and continues after its first line. */
   const skipRow = (place: number | null) => {
     if (place !== null) restarts++;
     gaveUp = names === null || restarts > maxRestarts;

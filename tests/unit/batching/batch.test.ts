@@ -73,7 +73,7 @@ describe("a batch", () => {
     [
       "too many supervised tokens",
       [makeExample(0, 16, 5)],
-      /^alpaca\.json line 2 \(row 1\): the batch has more supervised tokens than its room for 4\./,
+      /^alpaca\.json line 2 \(row 1\): the batch has more than 4 supervised tokens, its limit\./,
     ],
     ["a supervised first token", [first], /^chats\.jsonl line 23 \(row 8\): its first token is supervised/],
   ])("refuses %s", (_, list, message) => {

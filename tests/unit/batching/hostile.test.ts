@@ -38,7 +38,7 @@ describe("packing and splitting", () => {
     ["one token", new Array<number>(200_000).fill(1), 1],
     ["all as long as a row", new Array<number>(200_000).fill(512), 512],
     ["half a row and one", new Array<number>(200_000).fill(257), 512],
-    ["all lengths in turn", Array.from({ length: 200_000 }, (_, i) => i % 513), 512],
+    ["all lengths, repeated", Array.from({ length: 200_000 }, (_, i) => i % 513), 512],
     ["a row of a million", Array.from({ length: 100_000 }, (_, i) => i), 1_000_000],
   ];
   test.each(sizes)("%s", (_, lengths, length) => {

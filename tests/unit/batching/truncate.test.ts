@@ -88,7 +88,7 @@ describe("a chat", () => {
     ["loses its end", "right", 3, [0, 0, 1, 1, 0], [0, 1, 2], 1, null],
     ["loses its answer", "right", 2, [0, 0, 1, 1], [0, 1], 2, "cuts all 2 supervised ones; cut from the left"],
     ["loses its context", "left", 3, [0, 0, 0, 1, 1], [0, 3, 4], 0, null],
-    ["loses what follows the answer first", "left", 4, [0, 0, 1, 1, 0, 0], [0, 1, 2, 3], 0, null],
+    ["first loses the tokens after the answer", "left", 4, [0, 0, 1, 1, 0, 0], [0, 1, 2, 3], 0, null],
     ["loses both", "left", 3, [0, 0, 0, 1, 1, 0, 0], [0, 3, 4], 0, null],
     ["loses its first answer", "left", 4, [0, 0, 1, 0, 1, 1, 1], [0, 4, 5, 6], 1, null],
     ["loses the beginning of its answer", "left", 3, [0, 0, 1, 1, 1, 1], [0, 4, 5], 2, null],

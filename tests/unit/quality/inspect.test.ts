@@ -166,7 +166,12 @@ describe("findings list their rows", () => {
       "row 3 (training) = row 1 (validation)",
       { isHeldOut: (sequence) => sequence === 0 },
     ],
-    ["empty-answer", [chat(0, "a", " \u200b\n"), chat(1, "a", "", "b", long)], [0, 1], "row 1: message 2 says nothing"],
+    [
+      "empty-answer",
+      [chat(0, "a", " \u200b\n"), chat(1, "a", "", "b", long)],
+      [0, 1],
+      "row 1: message 2 has no visible text",
+    ],
     ["short-answer", [chat(0, "a", "ok"), chat(1, "b", "TODO"), chat(2, "c", "7")], [0, 1], 'row 1: "ok"'],
     [
       "template-language",
@@ -270,7 +275,7 @@ describe("the chosen template compared with the model's own", () => {
     expect(finding).toMatchObject({ severity: "hint", excludable: false, rows: { rows: [] } });
     expect(finding?.title).toMatch(/like Hone.*like ChatML/);
   });
-  test.each([own, null, "{{ messages }}"])("is none for %j", (chatTemplate) => {
+  test.each([own, null, "{{ messages }}"])("is absent for %j", (chatTemplate) => {
     expect(findingOf(inspect([ordinary(0)], { chatTemplate }), "template-choice")).toBeUndefined();
   });
 });

@@ -49,13 +49,13 @@ test("good rows pass every check, with their results in the titles", () => {
 describe("a run is stopped", () => {
   const rows: [string, CheckKind, Setting, RegExp][] = [
     [
-      "whose stop token is not there",
+      "without a stop token",
       "stop",
       { change: shorterEncoding },
       /^Row 5: a response ends in token \d+ \(" all"\), not in a stop token \(6 or 1\)/,
     ],
     [
-      "whose stop token is masked, as where padding is the end of sequence",
+      "whose stop token is masked, for example because it is the padding token",
       "stop",
       { changeSequence: onRow5(({ mask }) => ({ mask: mask.with(-1, 0) })) },
       /^Row 5: a response ends in token \d+ \(" all"\), not in a stop token/,
@@ -79,13 +79,13 @@ describe("a run is stopped", () => {
       /begins with 0 tokens "<s>", but the model expects 1/,
     ],
     [
-      "with a BOS that the model does not want",
+      "with a BOS that the model does not expect",
       "bos",
       { template: { ...template, opensWithBos: false } },
       /^Row 1: it begins with 1 tokens "<s>", but the model expects 0/,
     ],
     [
-      "with a BOS inside",
+      "with a BOS within the row",
       "bos",
       { changeSequence: onRow5((s) => insert(s, 3, tokenizer.bos.id)) },
       /^Row 5: token 4 is "<s>"/,
@@ -109,7 +109,7 @@ describe("a run is stopped", () => {
       /^The weight λ of pairs.jsonl is 0, .*above 0/,
     ],
     [
-      "with a source that gives nothing",
+      "with a source without examples",
       "mixture",
       {
         sources: [
@@ -120,7 +120,7 @@ describe("a run is stopped", () => {
       /^b.jsonl has no usable example, /,
     ],
     [
-      "with a source that is wholly held out",
+      "with a source that is held out completely",
       "mixture",
       {
         sources: [

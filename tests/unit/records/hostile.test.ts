@@ -63,7 +63,7 @@ describe("tables take linear time", () => {
 
   const n = 200_000;
   const odd: [string, string][] = [
-    ["quotes that close nothing, before spaces", `x,y\n"a${'"b'.repeat(n)}${" ".repeat(n)},1\n2,3\n`],
+    ["quotes before spaces that close no field", `x,y\n"a${'"b'.repeat(n)}${" ".repeat(n)},1\n2,3\n`],
     ["quotes that are never closed", `x,y\n1,2\n${'"a,1\n2,3\n'.repeat(n / 10)}"`],
     ["a quote in every row", `x,y\n${'a"b,1\n'.repeat(n / 4)}`],
     ["one long line", `x,y\n${"a".repeat(n * 10)},1\n`],
@@ -71,7 +71,7 @@ describe("tables take linear time", () => {
     ["lines of every delimiter", `x,y\n${",;\t|\n".repeat(n / 4)}1,2\n`],
     ["empty lines", `x,y\n${"\n".repeat(n * 5)}1,2\n`],
     ["returns", `x,y\n1,2\n${"\r".repeat(n * 5)}\n`],
-    ["spaces behind quotes", `x,y\n${`"a"${" ".repeat(100)},1\n`.repeat(n / 50)}`],
+    ["spaces after quotes", `x,y\n${`"a"${" ".repeat(100)},1\n`.repeat(n / 50)}`],
     ["a delimiter that is guessed among quotes", `${'"a;b|c\t'.repeat(n / 20)}"\n1,2\n`],
   ];
   test.each(odd)("%s", async (_, content) => {
@@ -96,7 +96,7 @@ describe("JSON takes linear time", () => {
       "f.json",
       `[{${repeat(n / 20, (i) => `"k${i}":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]`)}}]`,
     ],
-    ["rows with keys of their own", "f.jsonl", repeat(400, (i) => `{${repeat(200, (k) => `"k${i}_${k}":"x"`)}}`, "\n")],
+    ["rows with distinct keys", "f.jsonl", repeat(400, (i) => `{${repeat(200, (k) => `"k${i}_${k}":"x"`)}}`, "\n")],
     ["keys of a megabyte", "f.jsonl", repeat(3, (i) => `{"${"k".repeat(1e6)}${i}":"x"}`, "\n")],
     ["brackets that are never closed", "f.json", "[".repeat(n * 5)],
     ["objects that are never closed", "f.json", '{"a":\n'.repeat(n / 4)],

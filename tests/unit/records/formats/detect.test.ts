@@ -52,7 +52,7 @@ describe("columns by their usual names", () => {
       { format: "columns", columns: { instruction: "source", response: "target" } },
     ],
     [
-      "capitals and blanks",
+      "capitals and spaces",
       { "User Message": "a", "Assistant Message": "b" },
       { format: "columns", columns: { instruction: "User Message", response: "Assistant Message" } },
     ],
@@ -68,7 +68,7 @@ describe("columns by their usual names", () => {
     ],
     ["ShareGPT under messages", { messages: conversations }, { format: "sharegpt", columns: { messages: "messages" } }],
     [
-      "a conversation of another name",
+      "a conversation in another column",
       { id: 1, dialog_turns: messages },
       { format: "openai", columns: { messages: "dialog_turns" } },
     ],
@@ -77,7 +77,7 @@ describe("columns by their usual names", () => {
       { id: 1, log: JSON.stringify(conversations) },
       { format: "sharegpt", columns: { messages: "log" } },
     ],
-    ["text of another name", { url: "u", content: "a" }, { format: "text", columns: { text: "content" } }],
+    ["text in another column", { url: "u", content: "a" }, { format: "text", columns: { text: "content" } }],
     ["web text", { text: "a", timestamp: "t", url: "u" }, { format: "text", columns: { text: "text" } }],
     [
       "a prompt of messages",
@@ -93,7 +93,7 @@ describe("columns by their usual names", () => {
       },
     ],
     [
-      "a split of other words",
+      "a split column with other words",
       { instruction: "a", output: "b", split: "left" },
       { format: "alpaca", columns: { instruction: "instruction", response: "output" } },
     ],

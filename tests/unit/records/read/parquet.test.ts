@@ -172,7 +172,7 @@ describe("tables with false claims are refused before memory is allocated for th
 
   test.each([
     ["cut off", bytes.subarray(0, -3), /^x\.parquet is a Parquet table, but does not end with PAR1\./],
-    ["nothing but its marks", bytesOf("PAR1PAR1"), /^x\.parquet has only 8 bytes, too few/],
+    ["only the two PAR1", bytesOf("PAR1PAR1"), /^x\.parquet has only 8 bytes, too few/],
     [
       "a description longer than the file",
       claim(bytes, 0xfffffff0),

@@ -26,21 +26,26 @@ describe("JSON and JSON Lines", () => {
     ["an indented array", "x.json", JSON.stringify([a, b], null, 2), { kind: "json", values: [a, b], lines: [2, 7] }],
     ["an array with a comma at its end", "x.json", `[${aText},\n]`, { values: [a] }],
     ["an array without a comma between rows", "x.json", `[${aText} ${bText}\n${aText}]`, { values: [a, b, a] }],
-    ["an array by another name", "x", JSON.stringify([a, b]), { kind: "json", values: [a, b] }],
-    ["an array named as lines", "x.jsonl", JSON.stringify([a, b], null, 1), { kind: "json", values: [a, b] }],
+    ["an array in a file without extension", "x", JSON.stringify([a, b]), { kind: "json", values: [a, b] }],
+    ["an array in a .jsonl file", "x.jsonl", JSON.stringify([a, b], null, 1), { kind: "json", values: [a, b] }],
     ["lines that are arrays", "x.jsonl", "[1,2]\n[3]\n", { kind: "jsonl", values: [[1, 2], [3]], lines: [1, 2] }],
     ["JSON Lines", "x.jsonl", `${aText}\n${bText}`, { kind: "jsonl", values: [a, b], lines: [1, 2] }],
-    ["lines named as JSON", "x.json", `${aText}\n${bText}\n`, { kind: "jsonl", values: [a, b] }],
+    ["lines in a .json file", "x.json", `${aText}\n${bText}\n`, { kind: "jsonl", values: [a, b] }],
     [
-      "a mark, CR and LF, blank lines",
+      "a byte order mark, CR LF, blank lines",
       "x.jsonl",
       `\uFEFF${aText}\r\n\r\n${bText}\r\n\r\n`,
       { values: [a, b], lines: [1, 3] },
     ],
     ["one object", "x.json", bText, { values: [b] }],
-    ["one object over lines", "x.json", `\n${JSON.stringify(b, null, 2)}\n`, { kind: "json", values: [b], lines: [2] }],
     [
-      "objects over lines",
+      "one object over several lines",
+      "x.json",
+      `\n${JSON.stringify(b, null, 2)}\n`,
+      { kind: "json", values: [b], lines: [2] },
+    ],
+    [
+      "objects over several lines",
       "x.json",
       [a, b].map((row) => JSON.stringify(row, null, 1)).join("\n"),
       { values: [a, b], lines: [1, 6] },
@@ -51,7 +56,7 @@ describe("JSON and JSON Lines", () => {
       '[{"\\ud83d":"\\udc00b \\ud83d\\ude00"}]',
       { values: [{ "\uFFFD": "\uFFFDb 😀" }] },
     ],
-    ["a key twice", "x.json", '[{"a":1,"a":2}]', { values: [{ a: 2 }] }],
+    ["a repeated key", "x.json", '[{"a":1,"a":2}]', { values: [{ a: 2 }] }],
     [
       "rows in an object",
       "x.json",
@@ -78,7 +83,7 @@ describe("JSON and JSON Lines", () => {
       },
     ],
     [
-      "a row that looks like an object of rows",
+      "a row that resembles an object of rows",
       "x.json",
       JSON.stringify({ ...b, tools: [a] }, null, 2),
       { values: [{ ...b, tools: [a] }] },
@@ -180,7 +185,7 @@ describe("a broken row costs only itself", () => {
 describe("tables", () => {
   const rows: [string, string, string, object][] = [
     [
-      "quoted line ends, CR and LF",
+      "quoted line ends, CR LF",
       "x.csv",
       'a,b\r\n1,"x\r\ny"\r\n\r\n2,"say ""z"""\r\n',
       {
@@ -193,7 +198,7 @@ describe("tables", () => {
       },
     ],
     [
-      "a mark, a last line without end",
+      "a byte order mark, a last line without end",
       "x.csv",
       '\uFEFF"a",b\n1,\n,2',
       {
@@ -217,9 +222,9 @@ describe("tables", () => {
     ],
     ["bars", "x.csv", "a|b\n1|2", { values: [{ a: "1", b: "2" }] }],
     ["tabs", "x.tsv", "a\tb\n1\t2,3\n", { kind: "tsv", values: [{ a: "1", b: "2,3" }] }],
-    ["tabs, by their looks", "pasted", "a\tb\n1\t2\n", { kind: "tsv", values: [{ a: "1", b: "2" }] }],
+    ["tabs, detected", "pasted", "a\tb\n1\t2\n", { kind: "tsv", values: [{ a: "1", b: "2" }] }],
     [
-      "commas, by their looks",
+      "commas, detected",
       "pasted",
       'question,answer\nWhy?,"Because, yes"\n',
       { kind: "csv", values: [{ question: "Why?", answer: "Because, yes" }] },
@@ -238,7 +243,7 @@ describe("tables", () => {
     ],
     ["one column", "x.csv", "text\nHello, you\n\nBye\n", { values: [], problems: [{ line: 2 }, { line: 4 }] }],
     [
-      "names twice and none",
+      "repeated and empty names",
       "x.csv",
       "a,a, b ,,a (2)\n1,2,3,4,5",
       { values: [{ a: "1", "a (2)": "2", b: "3", "column 4": "4", "a (2) (2)": "5" }] },
@@ -374,13 +379,13 @@ describe("packed files", () => {
     ["no trailer", archive.subarray(0, -8), /wrong checksum/],
     ["the next header cut off", Buffer.concat([archive, packed("{}").subarray(0, 7)]), /wrong checksum/],
     [
-      "the next member cut off behind its header",
+      "the next member cut off after its header",
       Buffer.concat([archive, packed("{}").subarray(0, 10)]),
       /unexpected end/,
     ],
     ["one byte more", Buffer.concat([archive, noise(1)]), /wrong checksum/],
-    ["text behind it", Buffer.concat([archive, bytesOf("more and more")]), /invalid gzip data/],
-    ["zeros behind it", Buffer.concat([archive, new Uint8Array(512)]), /invalid gzip data/],
+    ["text after it", Buffer.concat([archive, bytesOf("more and more")]), /invalid gzip data/],
+    ["zeros after it", Buffer.concat([archive, new Uint8Array(512)]), /invalid gzip data/],
   ];
   test.each(broken)("%s is a problem; all rows before it are read", async (_, bytes, why) => {
     for (const windowBytes of [999, 1 << 20]) {
