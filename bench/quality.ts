@@ -96,13 +96,13 @@ const before = await memory();
 
 const atStart = cpu();
 for (const { example, tokenized } of examples()) {
-  inspector.see(example, tokenized, truncate(tokenized.encoding, cut), 0);
+  inspector.add(example, tokenized, truncate(tokenized.encoding, cut), 0);
 }
 const seeing = cpu() - atStart - making;
 const retained = (await memory()) - before;
 
 const atEnd = cpu();
-const report = inspector.finish({ isHeld: (sequence) => sequence % 10 === 7 });
+const report = inspector.finish({ isHeldOut: (sequence) => sequence % 10 === 7 });
 const finishing = cpu() - atEnd;
 
 console.log(`${rows} rows of ${tokens / rows} tokens, node ${process.version}; processor time`);

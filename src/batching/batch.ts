@@ -105,7 +105,7 @@ export function packBatch(groups: readonly (readonly TokenizedExample[])[], shap
         }
         if (supervised === shape.supervised) {
           throw new Error(
-            `${describeOrigin(origin)}: the batch has room for ${supervised} supervised tokens, and there are more.`,
+            `${describeOrigin(origin)}: the batch has more than ${supervised} supervised tokens, its limit.`,
           );
         }
         supervisedIndex[supervised] = start + i - 1;

@@ -16,7 +16,7 @@ const manyPasses = 4;
 /** Quotas this close to a whole number count as whole: the difference is rounding of floating-point numbers. */
 const rounding = 1e-6;
 
-/** Loss weights are float32, and so are their sums: beyond these a loss is infinite, or divided by 0. */
+/** Loss weights and their sums are float32: beyond these bounds a loss becomes infinite or is divided by 0. */
 const leastFactor = 1e-9;
 const mostFactor = 1e9;
 
@@ -36,7 +36,7 @@ export function requireLambdas(lambdas: readonly number[]): void {
  */
 export function epochQuotas(counts: readonly number[], lambdas: readonly number[]): number[] {
   requireLambdas(lambdas);
-  // Of λ whose sum would be infinite, shares of the greatest are taken.
+  // If the sum would be infinite, λ is divided by its maximum first.
   const unit = Number.isFinite(sum(counts) * sum(lambdas)) ? 1 : Math.max(...lambdas);
   const effective = counts.map((count, k) => (count > 0 ? (lambdas[k] ?? 0) / unit : 0));
   const all = sum(counts);
@@ -72,7 +72,7 @@ export function scaleWeights(examples: readonly TokenizedExample[], lambdas: rea
     if (lambda === undefined) throw new RangeError(`Source ${source + 1} has no weight λ.`);
     if (!(lambda >= leastFactor && lambda <= mostFactor))
       throw new RangeError(
-        `The weight λ of source ${source + 1} is ${lambda}, and a loss weight may be ${leastFactor} to ${mostFactor} times another.`,
+        `The weight λ of source ${source + 1} is ${lambda}, but must be from ${leastFactor} to ${mostFactor}, because it multiplies loss weights.`,
       );
     return lambda === 1 ? example : { ...example, weights: example.weights.map((weight) => weight * lambda) };
   });

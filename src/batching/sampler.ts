@@ -124,11 +124,12 @@ export function createSampler(options: SamplerOptions, state?: SamplerState): Sa
   };
 }
 
-/** A state comes from a checkpoint: what is no count would draw other rows in silence. */
+/** Throws unless the counts of a state are whole numbers from 0: others would silently draw wrong rows. */
 function requireState({ epoch, cursor, passes }: SamplerState): void {
   const counts = [epoch, cursor, ...passes.flatMap(({ pass, position }) => [pass, position])];
   const wrong = counts.find((count) => !Number.isSafeInteger(count) || count < 0);
-  if (wrong !== undefined) throw new Error(`The order of rows cannot go on: ${wrong} is no count of rows or epochs.`);
+  if (wrong !== undefined)
+    throw new Error(`The saved order of rows is damaged: ${wrong} is not a count of rows or epochs.`);
 }
 
 function requireDrawable({ lengths, sources, mixture, packing, buckets }: SamplerOptions): void {
@@ -138,7 +139,7 @@ function requireDrawable({ lengths, sources, mixture, packing, buckets }: Sample
   for (let i = 0; i < lengths.length; i++) {
     longest = Math.max(longest, lengths[i] ?? 0);
     if (mixture.lambdas[sources[i] ?? -1] !== undefined) continue;
-    throw new Error(`Example ${i + 1} is of source ${(sources[i] ?? -1) + 1}, and that source has no weight λ.`);
+    throw new Error(`Example ${i + 1} is from source ${(sources[i] ?? -1) + 1}, which has no weight λ.`);
   }
   if (packing === null && !buckets.some(({ length }) => length >= longest)) {
     throw new Error(`No bucket fits ${longest} tokens.`);

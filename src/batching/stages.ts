@@ -37,7 +37,7 @@ export function orderOf(stages: readonly StagePlan[], state?: OrderState): Order
     );
   }
   if (state && !(Number.isSafeInteger(state.drawn) && state.drawn >= 0)) {
-    throw new Error(`The order of rows cannot go on at step ${state.drawn}, which is no count of steps.`);
+    throw new Error(`The saved order of rows is damaged: ${state.drawn} is not a count of steps.`);
   }
   const stageAt = (index: number) => {
     const stage = stages[index];

@@ -92,7 +92,7 @@ export function windows(
 const nothingSupervised = "no supervised token: every response has weight 0";
 
 function window(encoding: Tokens, indices: Int32Array): Truncated {
-  // No loss to count: a window's first token is a target of the window before, or of none.
+  // Nothing is lost: a window's first token is supervised in the window before, or is the first token of the text.
   const whole = { ...select(encoding, indices, 0), supervisedLost: 0 };
   return whole.supervised > 0 ? whole : { ...whole, problem: "no supervised token: the text is empty or has weight 0" };
 }

@@ -114,7 +114,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
             const split = example.split === "train" ? 1 : example.split === "validation" ? 2 : 0;
             for (const sequence of result.sequences) {
               table.add(sequence, { ...at, split, kind: example.kind === "text" ? 0 : 1 });
-              inspector.see(example, result, sequence, source);
+              inspector.add(example, result, sequence, source);
             }
           }
         }
@@ -132,7 +132,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
     const title = error instanceof Error ? error.message : String(error);
     refusal = { kind: "rows", passed: false, title, detail: "", rows: { sources: [], rows: [] } };
   }
-  const report = inspector.finish({ isHeld: (index) => heldOut.has(index) });
+  const report = inspector.finish({ isHeldOut: (index) => heldOut.has(index) });
   return { table: tokens, report: refusal ? { ...report, checks: [refusal, ...report.checks] } : report };
 }
 

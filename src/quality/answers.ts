@@ -1,16 +1,16 @@
-/** Answers that are too short to teach much: placeholders, and single words where answers are usually sentences. */
+/** Finds answers that are too short: placeholders, and single words if most answers are sentences. */
 
 import { ints } from "./columns.ts";
 import { countWords } from "./similarity.ts";
 
-/** Where the median answer has fewer words than this, short answers are what the data is about. */
+/** Below this median length in words, short answers are normal in the data. */
 const longMedian = 8;
-/** A word that as many rows give as their answer is a label, not a slip. */
+/** A single-word answer of at least this many rows is a label, not a fault. */
 const labelRows = 3;
-/** Characters beyond which one word is an address or code, and no slip either. */
-const longestSlip = 40;
+/** A longer single word, in characters, is an address or code, not a fault. */
+const longestWord = 40;
 
-/** What is put where an answer is missing; punctuation alone is too. Read of at most `longestSlip` characters. */
+/** Placeholders for missing answers, also the empty text that remains of punctuation. */
 const placeholder = /^(?:n\/?a|null|nan|undefined|todo|tbd|xx+|no ?(?:input|output|answer|response))?$/i;
 const wholeAnswer = /^(?:yes|no|true|false|none|both|neither|maybe|unknown)$/i;
 
@@ -21,28 +21,28 @@ export interface ShortAnswer {
 }
 
 export interface Answers {
-  /** The last answer of an example, not empty. */
+  /** Adds the last answer of an example; it must not be empty. */
   add(example: number, answer: string): void;
-  /** Examples in ascending order, and the median answer in words. */
+  /** The short answers, in the order of their examples, and the median length of all answers. */
   short(): { readonly medianWords: number; readonly answers: readonly ShortAnswer[] };
 }
 
 /**
- * Placeholders are short always. A single word is where the median answer has at least 8 words, unless it holds a digit, is
- * a whole answer (yes, no, true, none, …), or is a label: the answer of at least three rows.
+ * Collects answers. Placeholders are always short answers. A single word is one if the median answer has at least 8 words,
+ * unless it has a digit, is a complete answer (yes, no, …) or a label (the answer of at least three rows).
  */
 export function createAnswers(): Answers {
   const words = ints();
   const placeholders: ShortAnswer[] = [];
-  /** Single words with the examples that answer so; null once they are a label. */
+  /** Examples by their single-word answer; null for a label. */
   const single = new Map<string, ShortAnswer[] | null>();
   return {
     add(example, answer) {
       const count = countWords(answer);
       words.push(count);
-      if (count > 3 || answer.length > 4 * longestSlip) return;
+      if (count > 3 || answer.length > 4 * longestWord) return;
       const text = answer.trim();
-      if (text.length > longestSlip) return;
+      if (text.length > longestWord) return;
       const bare = text.replace(/^[\p{P}\s]+|[\p{P}\s]+$/gu, "");
       if (placeholder.test(bare)) placeholders.push({ example, text });
       else if (count === 1 && !/\p{N}/u.test(bare) && !wholeAnswer.test(bare)) {
@@ -54,8 +54,8 @@ export function createAnswers(): Answers {
     },
     short() {
       const medianWords = words.all().slice().sort()[words.length >> 1] ?? 0;
-      const slips = medianWords >= longMedian ? [...single.values()].flatMap((same) => same ?? []) : [];
-      const answers = [...placeholders, ...slips].sort((a, b) => a.example - b.example);
+      const singleWords = medianWords >= longMedian ? [...single.values()].flatMap((same) => same ?? []) : [];
+      const answers = [...placeholders, ...singleWords].sort((a, b) => a.example - b.example);
       return { medianWords, answers };
     },
   };

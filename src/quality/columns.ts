@@ -1,8 +1,8 @@
-/** What is remembered of each row while many stream by: numbers in growing columns, and hashes instead of texts. */
+/** Compact storage for facts about many rows: growing columns of numbers, and hashes of texts. */
 
 type Numbers = Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
 
-/** A typed array that grows; `width` numbers per row. */
+/** A growing typed array with `width` numbers per row. */
 export class Column<T extends Numbers> {
   private values: T;
   private used = 0;
@@ -14,7 +14,7 @@ export class Column<T extends Numbers> {
     this.values = create(256 * width);
   }
 
-  /** Numbers held so far, all rows together. */
+  /** Number of elements in all rows. */
   get length(): number {
     return this.used;
   }
@@ -24,7 +24,7 @@ export class Column<T extends Numbers> {
     this.values[this.used++] = value;
   }
 
-  /** The numbers of one more row, to be filled in by the caller before anything else is added. */
+  /** Adds a row and returns it; the caller fills it before the next call. */
   extend(): T {
     this.reserve(this.width);
     this.used += this.width;
@@ -35,7 +35,7 @@ export class Column<T extends Numbers> {
     return this.values[index] ?? 0;
   }
 
-  /** A view of what was added. */
+  /** A view of all elements. */
   all(): T {
     return this.values.subarray(0, this.used) as T;
   }
@@ -51,7 +51,7 @@ export class Column<T extends Numbers> {
 export const ints = (width = 1) => new Column((length) => new Int32Array(length), width);
 export const bytes = (width = 1) => new Column((length) => new Uint8Array(length), width);
 
-/** A bijection of 32-bit integers in which every bit depends on every other (the finaliser of MurmurHash3). */
+/** A bijection of 32-bit integers; every output bit depends on every input bit (the finaliser of MurmurHash3). */
 export function mix(h: number): number {
   let z = h;
   z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
@@ -59,7 +59,7 @@ export function mix(h: number): number {
   return z ^ (z >>> 16);
 }
 
-/** A 64-bit hash of texts and marks in their order, as two int32: 100,000 different rows collide with probability 3e-10. */
+/** A 64-bit hash of a sequence of texts and marks, as two int32; a collision among 100,000 rows has probability 3e-10. */
 export class TextHash {
   private a = 0x2545f491;
   private b = 0x68e31da4;
@@ -79,8 +79,8 @@ export class TextHash {
     return this.mark(text.length);
   }
 
-  /** The same without regard to case, and with any white space as good as a space; none counts at the ends. */
-  addLoosely(text: string): this {
+  /** The same without case and outer white space; inner white space counts as one space. */
+  addNormalised(text: string): this {
     const lower = text.trim().toLowerCase();
     let { a, b } = this;
     let length = 0;
@@ -91,10 +91,10 @@ export class TextHash {
       if (isSpace && afterSpace) continue;
       afterSpace = isSpace;
       length++;
-      const said = isSpace ? 0x20 : unit;
-      a = Math.imul(a ^ said, 0x9e3779b1);
+      const normalised = isSpace ? 0x20 : unit;
+      a = Math.imul(a ^ normalised, 0x9e3779b1);
       a ^= a >>> 15;
-      b = Math.imul(b + said, 0x85ebca77);
+      b = Math.imul(b + normalised, 0x85ebca77);
       b ^= b >>> 13;
     }
     this.a = a;
@@ -117,7 +117,7 @@ export class TextHash {
   }
 }
 
-/** For each pair (low[i], high[i]) the first index that holds the same pair; itself where it is the first. In O(n). */
+/** For each i, the first index with the same pair (low[i], high[i]), possibly i itself. O(n). */
 export function firstEqual(low: Int32Array, high: Int32Array): Int32Array<ArrayBuffer> {
   const mask = 2 ** Math.ceil(Math.log2(2 * low.length + 2)) - 1;
   const table = new Int32Array(mask + 1).fill(-1);

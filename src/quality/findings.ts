@@ -1,28 +1,28 @@
-/** What the report says of each kind of finding: how serious it is, its sentence, and what can be done. */
+/** The texts of the findings: severity, sentence and advice for each kind. */
 
 import type { Finding, FindingKind, RowSet } from "./report.ts";
 
-/** Examples in words that a finding lists at most. */
+/** Most examples of a finding. */
 export const mostExamples = 20;
 
 interface FindingText {
   readonly severity: Finding["severity"];
   readonly excludable: boolean;
-  /** Follows "1 row " or "12 rows "; `s` is the ending of a verb after one row. */
+  /** The sentence after "1 row " or "12 rows "; `s` is the verb's ending: "s" after one row, else empty. */
   readonly says: (s: string, facts: FindingFacts) => string;
   readonly detail: (facts: FindingFacts) => string;
 }
 
-/** Numbers and names that the sentences tell. */
+/** Numbers and names in the sentences. */
 export interface FindingFacts {
   readonly maxLength: number;
-  /** Supervised tokens that truncation cut away. */
+  /** Supervised tokens that truncation removed. */
   readonly lost: number;
-  /** Tokens over a border of the mask. */
+  /** Tokens across a boundary of the mask. */
   readonly straddled: number;
-  /** Words of the median answer. */
+  /** Number of words of the median answer. */
   readonly medianAnswer: number;
-  /** The template that was chosen, by name. */
+  /** Name of the chosen template. */
   readonly template: string;
 }
 
@@ -31,90 +31,90 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingTex
     severity: "warning",
     excludable: false,
     says: () => "cannot be read",
-    detail: () => "They are left out. Correct the lines named here in the file, and open it again.",
+    detail: () => "They are left out. Correct these lines in the file, and open it again.",
   },
   unusable: {
     severity: "warning",
     excludable: false,
     says: () => "cannot be used",
-    detail: () => "They are left out, with the reason. Where a whole column is meant otherwise, change the mapping.",
+    detail: () => "They are left out, with the reason. If a whole column has the wrong role, change the mapping.",
   },
   "too-long": {
     severity: "warning",
     excludable: false,
     says: (s, { maxLength }) => `exceed${s} the limit of ${number(maxLength)} tokens`,
-    detail: () => "They are left out. Raise the length limit, or let long rows be cut.",
+    detail: () => "They are left out. Raise the length limit, or choose to cut long rows.",
   },
   truncated: {
     severity: "warning",
     excludable: true,
     says: (s, { maxLength, lost }) =>
-      `${s ? "is" : "are"} cut to ${number(maxLength)} tokens; ${lost > 0 ? counted(lost, "learnt token") : "no learnt token"} ${lost === 1 || lost === 0 ? "is" : "are"} lost`,
+      `${s ? "is" : "are"} cut to ${number(maxLength)} tokens; ${lost > 0 ? counted(lost, "supervised token") : "no supervised token"} ${lost === 1 || lost === 0 ? "is" : "are"} lost`,
     detail: ({ lost }) =>
       lost > 0
-        ? "An answer without its end teaches the model to stop anywhere. Raise the length limit, or cut from the left, which takes context first."
-        : "Every answer is whole; what it answers may not be. Raise the length limit if memory allows.",
+        ? "An answer without its end teaches the model to stop anywhere. Raise the length limit, or cut from the left, which removes context first."
+        : "The answers are complete, but their context may be cut. Raise the length limit if memory allows.",
   },
   "empty-answer": {
     severity: "warning",
     excludable: true,
     says: (s) => `ha${s ? "s" : "ve"} an empty answer`,
-    detail: () => "The model would learn to say nothing.",
+    detail: () => "The model would learn to answer with nothing.",
   },
   contradiction: {
     severity: "warning",
     excludable: true,
     says: (s) => `answer${s} a prompt differently than an earlier row with the same prompt`,
     detail: () =>
-      "Where one answer is right, both pull against each other. For open tasks, such as poems, it is variety and does no harm.",
+      "If only one answer is right, the two rows teach opposite things. For open tasks, such as poems, this variety does no harm.",
   },
   leakage: {
     severity: "warning",
     excludable: true,
-    says: (s) => `${s ? "is" : "are"} in training and in validation, the same or nearly so`,
+    says: (s) => `${s ? "is" : "are"} equal or nearly equal to a row on the other side of the validation split`,
     detail: () =>
-      "The validation loss looks better than it is, because its rows were learnt. Of each pair the later row is listed.",
+      "The validation loss will be too low, because the model trains on such rows. The later row of each pair is listed.",
   },
   "exact-duplicate": {
     severity: "warning",
     excludable: true,
     says: (s) => `repeat${s} another row word for word`,
-    detail: () => "Repeated rows count twice, and are learnt by heart first. The first of each is kept.",
+    detail: () =>
+      "Repeated rows count more than once, and the model memorises them first. The first of equal rows is not listed.",
   },
   "near-duplicate": {
     severity: "hint",
     excludable: true,
     says: (s) => `${s ? "is" : "are"} nearly the same as an earlier row`,
     detail: () =>
-      "At least about 80 % of their runs of three words are shared. Rows under one long instruction look alike too: read a few before taking them out.",
+      "About 80 % or more of their three-word sequences are equal. Rows with one long instruction are also similar: read a few before you exclude them.",
   },
   "template-language": {
     severity: "warning",
     excludable: true,
     says: (s) => `contain${s} the markers of a chat template as text`,
     detail: ({ template }) =>
-      `They seem to be formatted already, and the ${template} template would wrap them a second time. The model would learn to write these markers.`,
+      `They seem to be formatted already, and the ${template} template would format them again. The model would learn to write these markers.`,
   },
   "short-answer": {
     severity: "hint",
     excludable: true,
     says: (s) => `ha${s ? "s" : "ve"} a very short answer`,
     detail: ({ medianAnswer }) =>
-      `One word or a placeholder, where the median answer has ${counted(medianAnswer, "word")}. Numbers, yes and no, and labels that several rows share are not counted.`,
+      `One word or a placeholder; the median answer has ${counted(medianAnswer, "word")}. Numbers, yes, no, and labels of several rows do not count.`,
   },
   "control-characters": {
     severity: "hint",
     excludable: true,
     says: (s) => `contain${s} control characters`,
     detail: () =>
-      "Invisible characters cost tokens and may be learnt; U+FFFD means that the file was once read in a wrong encoding.",
+      "Invisible characters cost tokens, and the model may learn to write them. U+FFFD means that the file was once read in a wrong encoding.",
   },
   "special-token-text": {
     severity: "hint",
     excludable: true,
     says: (s) => `spell${s} a special token of the model in the text`,
-    detail: () =>
-      "It stays text and never becomes the token, so nothing breaks. It is often a leftover of other tools.",
+    detail: () => "It stays text and does not become the token, so it does no harm. Other tools often leave such text.",
   },
   "unknown-text": {
     severity: "hint",
@@ -127,27 +127,28 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingTex
     excludable: true,
     says: (s) => `seem${s} to contain personal data or secrets`,
     detail: () =>
-      "Mail addresses, telephone and card numbers, keys: a trained model can repeat them to others. Found by pattern, so look before you decide.",
+      "Mail addresses, telephone and card numbers, keys: a trained model can repeat them to others. They were found by patterns: check them before you decide.",
   },
   straddled: {
     severity: "hint",
     excludable: true,
-    says: (s, { straddled }) => `ha${s ? "s" : "ve"} ${counted(straddled, "token")} over a border of what is learnt`,
+    says: (s, { straddled }) =>
+      `ha${s ? "s" : "ve"} ${counted(straddled, "token")} across a boundary of supervised text`,
     detail: () =>
-      "A token that is half context and half answer is not learnt, so nothing of the context is. It is the way these texts merge into tokens.",
+      "A token that is part context and part answer is not supervised, so that the model never trains on context. The tokenizer merges these texts.",
   },
   preference: {
     severity: "hint",
     excludable: false,
-    says: (s) => `hold${s} a chosen and a rejected answer`,
-    detail: () => "They are kept for preference training, and not learnt by supervised fine-tuning.",
+    says: (s) => `ha${s ? "s" : "ve"} a chosen and a rejected answer`,
+    detail: () => "They are for preference training. Supervised fine-tuning does not use them.",
   },
 };
 
-/** The order of the report: what costs most first. */
+/** All kinds in the order of the report, the most harmful first. */
 export const findingKinds = Object.keys(texts) as readonly (keyof typeof texts)[];
 
-/** A finding on rows; null for no row. */
+/** A finding on rows; null without rows. */
 export function rowFinding(
   kind: keyof typeof texts,
   rows: RowSet,
@@ -169,14 +170,14 @@ export function rowFinding(
   };
 }
 
-/** The chosen template against the model's own; it concerns no single row. */
+/** The finding that the chosen template differs from the model's own; it has no rows. */
 export function templateFinding(chosen: string, own: string): Finding {
   return {
     kind: "template-choice",
     severity: "hint",
     title: `The chosen template writes turns like ${chosen}, the model's own like ${own}`,
     detail:
-      "A base model learns either. One that was trained to follow instructions already knows its own, and would have to unlearn it: choose the model's own template then.",
+      "A base model can learn both. A model that was trained to follow instructions would have to unlearn its own template: choose its own then.",
     rows: { sources: [], rows: [] },
     examples: [],
     excludable: false,

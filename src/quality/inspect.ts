@@ -1,9 +1,9 @@
-/** Looks at every example as it streams by, and reports at the end: counts, findings, hard checks. Keeps no text. */
+/** Inspects a stream of examples without storing their texts, then reports counts, findings and hard checks. */
 
 import type { MixtureMode } from "../batching/mixture.ts";
 import { mixtureReport } from "../batching/mixture.ts";
 import type { Truncated } from "../batching/truncate.ts";
-import type { ChatExample, Example, LearntKind, TextExample } from "../records/example.ts";
+import type { ChatExample, Example, TextExample, TrainableKind } from "../records/example.ts";
 import type { Template } from "../templates/template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { createAnswers } from "./answers.ts";
@@ -14,7 +14,7 @@ import {
   findPersonalData,
   findSpecialToken,
   findTemplateMarker,
-  saysNothing,
+  isInvisible,
 } from "./patterns.ts";
 import { createPreflight } from "./preflight.ts";
 import { createRepeats, type Pair } from "./repeats.ts";
@@ -22,14 +22,14 @@ import type { DataReport, Finding, FindingKind, RowSet } from "./report.ts";
 import type { Tokenized } from "./tokenize.ts";
 
 export interface InspectorOptions {
-  /** The chosen sources, in their order. `records` are the rows of the file, unreadable ones included. */
+  /** The chosen sources, in order. `records`: number of rows in the file, with the unreadable ones. */
   readonly sources: readonly { readonly name: string; readonly records: number; readonly lambda: number }[];
   readonly mixture: MixtureMode;
   /** Longest sequence in tokens. */
   readonly maxLength: number;
   readonly tokenizer: Pick<Tokenizer, "bos" | "addBos" | "size" | "addedToken">;
   readonly template: Pick<Template, "name" | "opensWithBos" | "stopIds">;
-  /** The model's own template, which the chosen one is compared with; null or left out where it brings none. */
+  /** The model's own template, to compare with the chosen one; null or absent if it has none. */
   readonly chatTemplate?: string | null;
 }
 
@@ -43,22 +43,22 @@ export interface LeftOutRow {
 
 export interface Inspector {
   /**
-   * One sequence of an example, as it will be trained on. Plain text in several windows comes once per window, one behind
-   * the other. The order of the calls numbers the sequences, from 0, for `isHeld`.
+   * Adds one sequence of an example; the windows of a plain text follow each other. The order of the calls numbers the
+   * sequences from 0, for `isHeldOut`.
    */
-  see(example: ChatExample | TextExample, tokenized: Tokenized, sequence: Truncated, source: number): void;
-  /** A row, or one of its examples, that is not learnt. */
+  add(example: ChatExample | TextExample, tokenized: Tokenized, sequence: Truncated, source: number): void;
+  /** Adds a row, or one of its examples, that is left out of training. */
   leaveOut(row: LeftOutRow): void;
-  /** A row that the user took out. */
+  /** Adds a row that the user excluded. */
   exclude(source: number, row: number): void;
-  /** `isHeld` tells which sequences are in the validation split; those of one example go together. Call it once. */
-  finish(split: { readonly isHeld: (sequence: number) => boolean }): DataReport;
+  /** Call it once. `isHeldOut`: whether a sequence is in the validation split, equal for all sequences of one example. */
+  finish(split: { readonly isHeldOut: (sequence: number) => boolean }): DataReport;
 }
 
-/** Rows left out that the report lists. */
+/** Most left-out rows that the report lists. */
 const mostLeftOut = 2000;
 
-/** About 190 bytes are kept per example, of whatever length. */
+/** The inspector stores about 190 bytes per example, for any length. */
 export function createInspector(options: InspectorOptions): Inspector {
   const { sources, tokenizer, template } = options;
   const began = performance.now();
@@ -83,13 +83,13 @@ export function createInspector(options: InspectorOptions): Inspector {
   const leftOut: Omit<LeftOutRow, "kind">[] = [];
   let leftOutCount = 0;
   const excluded = sources.map(() => 0);
-  const truncation = { rows: 0, kept: 0, lost: 0 };
+  const truncation = { rows: 0, remaining: 0, lost: 0 };
   let straddled = 0;
   let chosenFamily: string | null = null;
 
   const rowName = (source: number, row: number) =>
     sources.length > 1 ? `${sources[source]?.name ?? "?"}, row ${row + 1}` : `row ${row + 1}`;
-  /** A few of the rows are put in words. */
+  /** Adds a row to a finding; the first rows are also described in words. */
   const note = (kind: FindingKind, source: number, row: number, words: () => string) => {
     const entry = found.get(kind) ?? { sources: [], rows: [], words: [] };
     found.set(kind, entry);
@@ -118,11 +118,11 @@ export function createInspector(options: InspectorOptions): Inspector {
     const { messages } = example;
     const last = messages.findLastIndex(({ role }) => role === "assistant");
     const empty = messages.findIndex(
-      ({ role, content, toolCalls }) => role === "assistant" && !toolCalls?.length && saysNothing(content),
+      ({ role, content, toolCalls }) => role === "assistant" && !toolCalls?.length && isInvisible(content),
     );
-    if (empty !== -1) note("empty-answer", source, row, () => `: message ${empty + 1} says nothing`);
+    if (empty !== -1) note("empty-answer", source, row, () => `: message ${empty + 1} has no visible text`);
     const answer = messages[last];
-    if (answer && !answer.toolCalls?.length && !saysNothing(answer.content))
+    if (answer && !answer.toolCalls?.length && !isInvisible(answer.content))
       answers.add(rows.length - 1, answer.content);
   };
 
@@ -141,19 +141,19 @@ export function createInspector(options: InspectorOptions): Inspector {
     if (encoding.unknown > 0) note("unknown-text", source, row, () => `: ${encoding.unknown} unknown tokens`);
     if (example.kind === "text") return;
     if (sequence.indices.length < encoding.ids.length) {
-      const { supervised: supervisedKept, supervisedLost } = sequence;
+      const { supervised: remaining, supervisedLost } = sequence;
       truncation.rows++;
-      truncation.kept += supervisedKept;
+      truncation.remaining += remaining;
       truncation.lost += supervisedLost;
-      const cut = `${encoding.ids.length} tokens, ${supervisedLost} learnt ones lost, ${supervisedKept} kept`;
+      const cut = `${encoding.ids.length} tokens; ${supervisedLost} supervised tokens lost, ${remaining} left`;
       note("truncated", source, row, () => `: ${cut}`);
     }
     chosenFamily ??= familyOf(segments.map(({ kind, text }) => (kind === "control" ? text : "")).join("\n"));
   };
 
   return {
-    see(example, tokenized, sequence, source) {
-      preflight.see(example, tokenized, sequence, source);
+    add(example, tokenized, sequence, source) {
+      preflight.add(example, tokenized, sequence, source);
       lengths.push(sequence.ids.length);
       supervised.push(sequence.supervised);
       sequenceSources.push(source);
@@ -178,20 +178,20 @@ export function createInspector(options: InspectorOptions): Inspector {
       excluded[source] = (excluded[source] ?? 0) + 1;
     },
 
-    finish({ isHeld }) {
+    finish({ isHeldOut }) {
       const sourceOf = (example: number) => sequenceSources.at(firstSequences.at(example));
       const nameOf = (example: number) => rowName(sourceOf(example), rows.at(example));
       const noteExample = (kind: FindingKind, example: number, words: () => string) =>
         note(kind, sourceOf(example), rows.at(example), words);
-      const held = (example: number) => isHeld(firstSequences.at(example));
-      const side = (example: number) => (held(example) ? "validation" : "training");
+      const isExampleHeldOut = (example: number) => isHeldOut(firstSequences.at(example));
+      const side = (example: number) => (isExampleHeldOut(example) ? "validation" : "training");
       const alike = ({ earlier, likeness }: Pair, where = "") =>
         likeness === 1
           ? ` = ${nameOf(earlier)}${where}`
           : ` ≈ ${nameOf(earlier)}${where}, about ${Math.round(100 * likeness)} % alike`;
 
       const { exact, near, contradictions, leakage } = repeats.find({
-        isHeld: held,
+        isHeldOut: isExampleHeldOut,
         isSameRecord: (a, b) => rows.at(a) === rows.at(b) && sourceOf(a) === sourceOf(b),
       });
       for (const pair of exact) noteExample("exact-duplicate", pair.later, () => alike(pair));
@@ -234,26 +234,26 @@ export function createInspector(options: InspectorOptions): Inspector {
         total.examples++;
         total.tokens += lengths.at(i);
         total.supervised += supervised.at(i);
-        if (isHeld(i)) continue;
-        for (const learnt of [total, plainTexts.at(i) === 1 ? total.text : total.chat]) {
-          learnt.training++;
-          learnt.trained += supervised.at(i);
+        if (isHeldOut(i)) continue;
+        for (const part of [total, plainTexts.at(i) === 1 ? total.text : total.chat]) {
+          part.training++;
+          part.trained += supervised.at(i);
         }
       }
       const checks = preflight.checks(totals);
       const mixable = checks.some(({ kind, passed }) => kind === "mixture" && passed);
-      const mix = (learnt: readonly { readonly training: number; readonly trained: number }[]) =>
+      const mix = (parts: readonly { readonly training: number; readonly trained: number }[]) =>
         mixable
           ? mixtureReport({
-              counts: learnt.map(({ training }) => training),
-              supervised: learnt.map(({ trained }) => trained),
+              counts: parts.map(({ training }) => training),
+              supervised: parts.map(({ trained }) => trained),
               lambdas: sources.map(({ lambda }) => lambda),
               mode: options.mixture,
             })
           : [];
       const mixed = mix(totals);
       const stages = { text: mix(totals.map(({ text }) => text)), chat: mix(totals.map(({ chat }) => chat)) };
-      const ofKind = (kind: LearntKind, k: number) => ({
+      const ofKind = (kind: TrainableKind, k: number) => ({
         training: totals[k]?.[kind].training ?? 0,
         realisedShare: stages[kind][k]?.share ?? 0,
         passes: stages[kind][k]?.passes ?? 0,
@@ -289,7 +289,7 @@ export function createInspector(options: InspectorOptions): Inspector {
 
 const familyOf = (template: string) => findTemplateMarker(template)?.family ?? null;
 
-/** Each row once, by source and then by row. */
+/** The distinct rows, ordered by source and row. */
 function ascending(sources: readonly number[], rows: readonly number[]): RowSet {
   const order = sources
     .map((source, i) => ({ source, row: rows[i] ?? 0 }))
@@ -298,7 +298,7 @@ function ascending(sources: readonly number[], rows: readonly number[]): RowSet 
   return { sources: order.map(({ source }) => source), rows: order.map(({ row }) => row) };
 }
 
-/** At most 25 bins of a round width (1, 2 or 5 times a power of ten) from 0 to beyond the longest. */
+/** At most 25 bins of a round width (1, 2 or 5 times a power of ten), from 0 past the longest. */
 export function histogram(lengths: Int32Array): DataReport["lengths"] {
   const sorted = lengths.slice().sort();
   const longest = sorted.at(-1) ?? 0;

@@ -1,10 +1,12 @@
 /**
- * What is looked for inside of contents: control characters, personal data, markers of chat templates. Every pattern has
- * bounded repeats and starts that exclude each other, so that its time grows with the text's length and no faster.
+ * Finds control characters, personal data and markers of chat templates in texts. Every pattern has bounded repeats and
+ * mutually exclusive starts, so that its time is linear in the text's length.
  */
 
-/** Control characters except tab and line breaks; U+FFFD; zero-width and direction controls. Joiners only between Latin
- * letters: Persian, the scripts of India and emoji need them elsewhere. */
+/**
+ * Control characters except tab and line breaks; U+FFFD; zero-width and direction controls. Joiners only between Latin
+ * letters, because Persian, the scripts of India and emoji need them.
+ */
 const controls =
   /[^\P{Cc}\t\n\r]|[\uFFFD\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]|(?<=[A-Za-z])[\u200C\u200D](?=[A-Za-z])/u;
 
@@ -19,7 +21,7 @@ const controlNames: ReadonlyMap<number, string> = new Map([
   [0xfffd, "replacement character"],
 ]);
 
-/** The first control character, as `U+200B (zero-width space) at character 12`; null where there is none. */
+/** The first control character, as `U+200B (zero-width space) at character 12`; null if there is none. */
 export function findControlCharacter(text: string): string | null {
   const at = text.search(controls);
   if (at === -1) return null;
@@ -30,14 +32,14 @@ export function findControlCharacter(text: string): string | null {
 
 const mail = /(?<=[\w%+-])@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])/;
 
-/** Keys whose makers gave them a recognisable beginning. */
+/** Secret keys with a recognisable beginning. */
 const key =
   /(?<![A-Za-z0-9])(?:(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])|gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{22}|glpat-[\w-]{20}|xox[abprs]-[A-Za-z0-9-]{10}|AIza[\w-]{35}|hf_[A-Za-z0-9]{30}|npm_[A-Za-z0-9]{36}|(?:sk|rk)_live_[A-Za-z0-9]{20}|sk-(?=[A-Za-z_-]{0,40}\d)[\w-]{20})|-----BEGIN (?:[A-Z]{1,12} ){0,3}PRIVATE KEY-----/;
 
-/** 13 to 19 digits, alone or in the groups that are printed on cards. */
+/** 13 to 19 digits, alone or in groups as on cards. */
 const digits = /(?<!\w|\d[.,])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|\d{4}([ -])\d{6}\2\d{4,5}|\d{13,19})(?![.,]\d|\w)/g;
 
-/** A country code behind a plus sign, and groups of digits that spaces, points, hyphens or brackets part. */
+/** A plus sign, a country code, and groups of digits between spaces, points, hyphens or brackets. */
 const phone = /(?<![\w+.])\+[1-9]\d{0,2}[ .(-]{1,2}\d{1,4}(?:[ .()-]{1,2}\d{2,4}){2,4}(?!\d)/;
 
 /** The lengths and first digits that card issuers use. */
@@ -54,7 +56,7 @@ export function passesLuhn(number: string): boolean {
   return sum % 10 === 0;
 }
 
-/** What looks most like personal data or a secret, in words that do not repeat it whole; null where nothing does. */
+/** Describes the first secret, mail address, card or phone number; keys and numbers only in part. Null if there is none. */
 export function findPersonalData(text: string): string | null {
   const secret = key.exec(text)?.[0];
   if (secret) return secret.startsWith("-") ? "a private key" : `a key, ${secret.slice(0, 6)}…`;
@@ -73,7 +75,7 @@ export function findPersonalData(text: string): string | null {
   return null;
 }
 
-/** Chat templates, each with texts that hardly stand in a message unless it was written for that template. */
+/** Chat templates, each with markers that are rare in other texts. */
 const families: readonly { readonly name: string; readonly markers: readonly string[] }[] = [
   { name: "ChatML", markers: ["<|im_start|>", "<|im_end|>"] },
   { name: "Llama 3", markers: ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|begin_of_text|>"] },
@@ -91,11 +93,11 @@ const anyMarker = new RegExp(
   [...familyOf.keys()].map((marker) => marker.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|"),
 );
 
-/** Speakers at the beginning of lines, which count only when both are there. */
+/** Speakers at the beginning of lines; they count only together. */
 const human = /^(?:Human|USER): /m;
 const assistant = /^(?:Assistant|ASSISTANT): /m;
 
-/** A marker of a chat template, and which template that is; null where there is none. */
+/** The first marker of a chat template, and the name of that template; null if there is none. */
 export function findTemplateMarker(text: string): { readonly marker: string; readonly family: string } | null {
   const marker = anyMarker.exec(text)?.[0];
   if (marker) return { marker, family: familyOf.get(marker) ?? "" };
@@ -105,7 +107,7 @@ export function findTemplateMarker(text: string): { readonly marker: string; rea
 
 const bracketed = /<[^<>\s]{1,48}>|\[\/?[A-Z_]{2,24}\]/g;
 
-/** A text in angle or square brackets that the tokenizer has a token for; null where there is none. */
+/** The first text in angle or square brackets that is a token of the tokenizer; null if there is none. */
 export function findSpecialToken(text: string, addedToken: (text: string) => number | undefined): string | null {
   for (const [candidate] of text.matchAll(bracketed)) if (addedToken(candidate) !== undefined) return candidate;
   return null;
@@ -113,7 +115,7 @@ export function findSpecialToken(text: string, addedToken: (text: string) => num
 
 const visible = /[^\s\p{Cc}\p{Cf}]/u;
 
-/** Whether there is nothing to be seen in a text. */
-export function saysNothing(text: string): boolean {
+/** Whether a text has no visible character. */
+export function isInvisible(text: string): boolean {
   return !visible.test(text);
 }

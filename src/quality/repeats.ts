@@ -1,31 +1,30 @@
-/** Which examples repeat, nearly repeat, or contradict others, and which stand on both sides of the split. */
+/** Finds duplicates, near duplicates, contradictions, and leakage between training and validation. */
 
 import type { ChatExample, TextExample } from "../records/example.ts";
 import { bytes, firstEqual, ints, TextHash } from "./columns.ts";
 import { fillSketch, NearIndex, shingles, similarity, sketchWidth } from "./similarity.ts";
 
-/** Two examples by their index, of which `later` is the one to be taken out. */
+/** Indices of two examples; an exclusion removes `later`. */
 export interface Pair {
   readonly later: number;
   readonly earlier: number;
-  /** Estimated share of what both have; 1 where they are the same word for word. */
+  /** Estimated Jaccard similarity; 1 for equal texts. */
   readonly likeness: number;
 }
 
 export interface Split {
   /** Whether an example is in the validation split. */
-  isHeld(example: number): boolean;
-  /** Whether two examples come from one record, as the threads of a tree do: they are alike by nature. */
+  isHeldOut(example: number): boolean;
+  /** Whether two examples come from one record, for instance threads of one tree: their similarity is no fault. */
   isSameRecord(a: number, b: number): boolean;
 }
 
 export interface Repeats {
-  /** Remembers the next example by 24 bytes of hashes and a sketch of 128. */
+  /** Adds the next example: stores 20 bytes of hashes and a sketch of 128. */
   add(example: ChatExample | TextExample): void;
   /**
-   * Pairs in the order of their later example. Each example is paired with one other at most per list: exact with the first
-   * of its kind, near with one that is no near duplicate itself, and only where it is not exact. Takes time in proportion to
-   * the examples.
+   * Pairs in the order of their later example, in linear time. An example is paired with the first equal one in `exact`, else
+   * with a similar one in `near` that is no near duplicate itself. A held-out example has at most one pair in `leakage`.
    */
   find(split: Split): {
     readonly exact: readonly Pair[];
@@ -38,7 +37,7 @@ export interface Repeats {
 export function createRepeats(): Repeats {
   const wholeLow = ints();
   const wholeHigh = ints();
-  /** Of all before the last answer; 0 and 0 where there is no prompt. */
+  /** Hash of all messages before the last answer; 0 and 0 without a prompt. */
   const promptLow = ints();
   const promptHigh = ints();
   const answers = ints();
@@ -56,7 +55,7 @@ export function createRepeats(): Repeats {
       isSketched.push(fillSketch(sketches.extend(), shingles(comparedTexts(example))) ? 1 : 0);
     },
 
-    find({ isHeld, isSameRecord }) {
+    find({ isHeldOut, isSameRecord }) {
       const count = wholeLow.length;
       const firstWhole = firstEqual(wholeLow.all(), wholeHigh.all());
       const firstPrompt = firstEqual(promptLow.all(), promptHigh.all());
@@ -71,33 +70,34 @@ export function createRepeats(): Repeats {
         if (same !== i && !isSameRecord(i, same)) exact.push({ later: i, earlier: same, likeness: 1 });
         if (same === i && isSketched.at(i) === 1) {
           const other = leaders.find(i, (j) => !isSameRecord(i, j));
-          // Only what stays when all pairs' later ones are taken out is compared with.
+          // Compare only with examples that remain when the later one of each pair is excluded.
           if (other === -1) leaders.add(i);
           else near.push({ later: i, earlier: other, likeness: similarity(all, i, other) });
         }
-        const asked = firstPrompt[i] ?? i;
+        const samePrompt = firstPrompt[i] ?? i;
         const hasPrompt = promptLow.at(i) !== 0 || promptHigh.at(i) !== 0;
-        if (hasPrompt && asked !== i && answers.at(i) !== answers.at(asked) && !isSameRecord(i, asked)) {
-          contradictions.push({ later: i, earlier: asked, likeness: 1 });
+        const isOther = samePrompt !== i && !isSameRecord(i, samePrompt);
+        if (hasPrompt && isOther && answers.at(i) !== answers.at(samePrompt)) {
+          contradictions.push({ later: i, earlier: samePrompt, likeness: 1 });
         }
       }
 
       const leakage: Pair[] = [];
       const pair = (a: number, b: number, likeness: number) =>
         leakage.push({ later: Math.max(a, b), earlier: Math.min(a, b), likeness });
-      const held = Array.from({ length: count }, (_, i) => i).filter(isHeld);
-      if (held.length > 0) {
+      const heldOut = Array.from({ length: count }, (_, i) => i).filter(isHeldOut);
+      if (heldOut.length > 0) {
         const trained = new NearIndex(all);
-        /** By the first example with the same text: one of those that are trained on. */
+        /** Per first example of a text: a training example with the same text, or -1. */
         const trainedSame = new Int32Array(count).fill(-1);
         for (let i = 0; i < count; i++) {
-          if (isHeld(i)) continue;
+          if (isHeldOut(i)) continue;
           const same = firstWhole[i] ?? i;
           if (trainedSame[same] !== -1) continue;
           trainedSame[same] = i;
           if (isSketched.at(i) === 1) trained.add(i);
         }
-        for (const i of held) {
+        for (const i of heldOut) {
           const same = trainedSame[firstWhole[i] ?? i] ?? -1;
           const other = same !== -1 || isSketched.at(i) === 0 ? -1 : trained.find(i, () => true);
           if (same !== -1) pair(i, same, 1);
@@ -110,7 +110,7 @@ export function createRepeats(): Repeats {
   };
 }
 
-/** The whole example as it stands; prompt and last answer without regard to case and white space. */
+/** Hashes of the exact example, and of its prompt and last answer without case and extra white space. */
 function hashesOf(example: ChatExample | TextExample): { whole: TextHash; prompt: TextHash | null; answer: number } {
   const whole = new TextHash();
   if (example.kind === "text") return { whole: whole.add(example.text), prompt: null, answer: 0 };
@@ -125,14 +125,14 @@ function hashesOf(example: ChatExample | TextExample): { whole: TextHash; prompt
   messages.forEach(({ role, content, toolCalls }, i) => {
     const calls = toolCalls ? JSON.stringify(toolCalls) : "";
     whole.add(role).add(content).add(calls);
-    if (i < last) prompt.add(role).addLoosely(content).add(calls);
-    if (i === last) answer = new TextHash().addLoosely(content).add(calls).low;
+    if (i < last) prompt.add(role).addNormalised(content).add(calls);
+    if (i === last) answer = new TextHash().addNormalised(content).add(calls).low;
   });
-  const asks = messages.slice(0, last).some(({ role }) => role !== "system");
-  return { whole, prompt: asks ? prompt : null, answer };
+  const hasPrompt = messages.slice(0, last).some(({ role }) => role !== "system");
+  return { whole, prompt: hasPrompt ? prompt : null, answer };
 }
 
-/** System messages are often the same in all rows, and would make all rows alike. */
+/** Texts without system messages, which are often equal in all rows and would make all rows similar. */
 function comparedTexts(example: ChatExample | TextExample): string[] {
   return example.kind === "text"
     ? [example.text]

@@ -1,6 +1,6 @@
-/** What is known about the rows before a run: counts, findings, and the hard checks. Plain data. */
+/** The report on the rows before a run: counts, findings and hard checks. Plain data. */
 
-import type { LearntKind } from "../records/example.ts";
+import type { TrainableKind } from "../records/example.ts";
 
 /** Rows as pairs of source and row index, in parallel, ascending. */
 export interface RowSet {
@@ -17,15 +17,15 @@ export type FindingKind =
   | "leakage"
   | "empty-answer"
   | "short-answer"
-  /** Markers of a chat template stand in the contents. */
+  /** The texts contain markers of a chat template. */
   | "template-language"
-  /** The chosen template is of another family than the model's own. */
+  /** The chosen template has another family than the model's own. */
   | "template-choice"
   | "too-long"
   | "truncated"
   | "control-characters"
   | "special-token-text"
-  /** Text that the vocabulary has no token for, and so became the unknown token. */
+  /** Text without a token in the vocabulary, encoded as the unknown token. */
   | "unknown-text"
   | "personal-data"
   | "straddled"
@@ -36,13 +36,13 @@ export interface Finding {
   readonly severity: "warning" | "hint";
   /** One sentence with the count: `12 rows repeat another row word for word`. */
   readonly title: string;
-  /** Why it matters and what can be done, in one or two sentences. */
+  /** Effect and advice, in one or two sentences. */
   readonly detail: string;
-  /** Rows that an exclusion would take out: of duplicates all but the first. */
+  /** Rows that an exclusion removes: all duplicates but the first. */
   readonly rows: RowSet;
-  /** A few of them in words, each naming its rows: `row 12 = row 3`. At most 20. */
+  /** At most 20 of them in words, with their row numbers: `row 12 = row 3`. */
   readonly examples: readonly string[];
-  /** Whether taking the rows out makes sense; unreadable rows are out already. */
+  /** Whether the user can exclude the rows; unreadable rows are left out already. */
   readonly excludable: boolean;
 }
 
@@ -52,48 +52,47 @@ export type CheckKind = "rows" | "stop" | "bos" | "supervised" | "spans" | "mixt
 export interface Check {
   readonly kind: CheckKind;
   readonly passed: boolean;
-  /** What is checked and found: `Every answer ends in a learnt <|im_end|>`. */
+  /** The result in words: `Every answer ends in a supervised "<|im_end|>"`. */
   readonly title: string;
-  /** The way out where it failed, else why it matters. */
+  /** The remedy if it failed, else the reason for the check. */
   readonly detail: string;
-  /** The first rows at fault, at most 20. */
+  /** The first faulty rows, at most 20. */
   readonly rows: RowSet;
 }
 
-/** What a source gives of one kind, in a stage that learns this kind alone. */
+/** A source's examples of one kind, in a stage that trains on this kind only. */
 export interface KindReport {
-  /** Examples of the source that are trained on, not held out. */
+  /** Number of its training examples, without held-out ones. */
   readonly training: number;
-  /** Its share of the supervised tokens that one epoch of the stage really gives, and the passes over it in that epoch. */
+  /** Its actual share, 0 to 1, of the supervised tokens in one epoch of the stage. */
   readonly realisedShare: number;
+  /** Passes over its examples in that epoch. */
   readonly passes: number;
 }
 
 export interface SourceReport {
   readonly name: string;
-  /** Records of the file, unreadable ones included. */
+  /** Number of records in the file, with the unreadable ones. */
   readonly records: number;
-  /** Examples that the run can learn from. */
+  /** Number of usable examples. */
   readonly examples: number;
   readonly excluded: number;
   readonly tokens: number;
   readonly supervisedTokens: number;
-  /** λ as asked, and the share of supervised tokens that one epoch of the mixture really gives. */
+  /** The weight λ in the mixture. */
   readonly lambda: number;
+  /** Its actual share, 0 to 1, of the supervised tokens in one epoch of the mixture. */
   readonly realisedShare: number;
   /** Passes over this source in one epoch of the mixture. */
   readonly passes: number;
-  /** The same were text and chats learnt in stages of their own. */
-  readonly byKind: Readonly<Record<LearntKind, KindReport>>;
+  /** The same for separate stages of plain text and chats. */
+  readonly byKind: Readonly<Record<TrainableKind, KindReport>>;
 }
 
 export interface DataReport {
-  /** Examples that the run can learn from, of all sources. */
+  /** Number of usable examples of all sources. */
   readonly examples: number;
-  /**
-   * Rows left out with the reason, at most 2,000; `leftOutCount` counts them all. Preference rows are not among them: they
-   * are kept for later, and have a finding of their own.
-   */
+  /** The first 2,000 left-out rows, with the reason; `leftOutCount` counts all. Preference rows are a finding instead. */
   readonly leftOut: readonly {
     readonly source: number;
     readonly row: number;
@@ -103,8 +102,8 @@ export interface DataReport {
   readonly leftOutCount: number;
   readonly tokens: number;
   readonly supervisedTokens: number;
-  /** Supervised tokens that truncation cut away, and those that it kept, of the rows that it cut. */
-  readonly truncation: { readonly rows: number; readonly kept: number; readonly lost: number };
+  /** Number of truncated rows, and of their supervised tokens that remain and that are lost. */
+  readonly truncation: { readonly rows: number; readonly remaining: number; readonly lost: number };
   /** Histogram of example lengths in tokens: counts[i] examples have from edges[i] up to, not including, edges[i+1] tokens. */
   readonly lengths: {
     readonly edges: readonly number[];

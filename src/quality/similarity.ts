@@ -1,31 +1,31 @@
-/** Which texts are nearly the same: word 3-shingles, a sketch that estimates their Jaccard similarity, and an index over sketches. */
+/** Finds nearly equal texts: word 3-shingles, sketches that estimate their Jaccard similarity, and an index of sketches. */
 
 import { mix } from "./columns.ts";
 
 /**
- * Places of a sketch, one byte each. The share of equal places estimates the Jaccard similarity J with a standard
+ * Number of places of a sketch, one byte each. The share of equal places estimates the Jaccard similarity J with a standard
  * deviation of √(J(1−J)/128): 0.035 at J = 0.8.
  */
 export const sketchWidth = 128;
 
-/** Similar enough to be called a near duplicate: in a text of 30 words, one word that differs. */
+/** Least similarity of near duplicates: about one different word in a text of 30 words. */
 export const nearEnough = 0.8;
 
 /**
  * Rows that share all places of one band are compared. With 21 bands of 6 places a pair of similarity J is compared with
  * probability 1 − (1 − J⁶)²¹: 0.28 at J = 0.5, 0.93 at 0.7, 0.998 at 0.8, above 0.99999 at 0.9. Together with the
- * comparison, which asks for an estimate of at least 0.8, a pair is reported with probability 0.005 at J = 0.7, about a
+ * comparison, which requires an estimate of at least 0.8, a pair is reported with probability 0.005 at J = 0.7, about a
  * half at 0.8, 0.94 at 0.85 and above 0.999 at 0.9.
  */
 const bands = 21;
 const bandWidth = 6;
 
-/** Rows of one band that a row is compared with at most, so that a thousand equal rows do not cost a million comparisons. */
+/** Most rows of one band that a row is compared with: else a thousand equal rows would cost a million comparisons. */
 const longestWalk = 16;
 
-/** Signs that change what is said, "3 + 4" and "3 - 4" for instance: words by themselves. Other punctuation is passed over. */
+/** Signs that count as words, because they change the meaning ("3 + 4", "3 - 4"). Other punctuation is ignored. */
 const signs = "+-*/=<>%^&|~$#@";
-/** Scripts that are written without spaces, whose characters are words by themselves; halves of surrogate pairs too. */
+/** Scripts without spaces, in which each character counts as a word; also halves of surrogate pairs. */
 const spaceless: readonly (readonly [from: number, to: number])[] = [
   [0x0e00, 0x0f00], // Thai, Lao
   [0x1000, 0x10a0], // Burmese
@@ -36,7 +36,7 @@ const spaceless: readonly (readonly [from: number, to: number])[] = [
 
 const isLetter = 1;
 const isWord = 2;
-/** What each code unit of a text in lower case is; 0 for what stands between words. */
+/** The kind of each code unit of a lower-case text; 0 between words. */
 const kinds = Uint8Array.from({ length: 0x10000 }, (_, unit) => {
   if (signs.includes(String.fromCharCode(unit)) || spaceless.some(([from, to]) => unit >= from && unit < to))
     return isWord;
@@ -45,10 +45,10 @@ const kinds = Uint8Array.from({ length: 0x10000 }, (_, unit) => {
   return isPunctuation ? 0 : isLetter;
 });
 
-/** Hashes of the words of the texts looked at last; made longer when a text needs it. */
+/** A buffer for the word hashes of the current texts; it grows when a text needs it. */
 let wordHashes = new Int32Array(4096);
 
-/** Writes a hash of each word into `wordHashes` from `at` on, and gives the place behind the last. Case does not count. */
+/** Writes a hash of each word, without case, into `wordHashes` from index `at`; returns the index after the last. */
 function readWords(text: string, at: number): number {
   const lower = text.toLowerCase();
   if (at + lower.length > wordHashes.length) {
@@ -78,14 +78,14 @@ function readWords(text: string, at: number): number {
   return next;
 }
 
-/** How many words a text has: runs of letters and digits, signs, and each character of a script without spaces. */
+/** Number of words of a text: runs of letters and digits, signs, and each character of a script without spaces. */
 export function countWords(text: string): number {
   return readWords(text, 0);
 }
 
 /**
- * Hashes of all runs of three words, those over the border of two texts included; of fewer words, one for them all.
- * A view that the next call writes over.
+ * Hashes of all sequences of three words, also across two texts; for fewer words, one hash of all. Returns a view that the
+ * next call overwrites.
  */
 export function shingles(texts: Iterable<string>): Int32Array {
   let count = 0;
@@ -99,21 +99,21 @@ export function shingles(texts: Iterable<string>): Int32Array {
   return hashes.subarray(0, Math.max(1, count - 2));
 }
 
-/** Rounds after which a set of at least a thousand elements has filled every place. */
-const roundsOverAll = 8;
+/** After this many rounds a set of a thousand elements has filled every place. */
+const usualRounds = 8;
 
 const seeds = Int32Array.from({ length: 2 * sketchWidth }, (_, round) => mix(Math.imul(round + 1, 0x9e3779b1)));
 const least = new Uint32Array(sketchWidth);
 const filledIn = new Int32Array(sketchWidth);
 
 /**
- * Fills `sketch` from a set of hashes (repeats do not count); false, and nothing written, when the set is empty.
+ * Fills `sketch` from a set of hashes (repeats do not count). Returns false and writes nothing when the set is empty.
  *
  * Fast similarity sketching (Dahlgaard, Knudsen and Thorup 2017, arXiv:1704.04370): in each round every element falls
- * into one place with a value, a place keeps the least value of the earliest round that reached it, and the rounds end
+ * into one place with a value, a place retains the least value of the earliest round that reached it, and the rounds end
  * when every place has one. Estimates are as good as with 128 independent MinHash functions, for about
- * 128·ln 128 ≈ 620 hashes per row (or one per element, if these are more) instead of 128 per element. A byte of each
- * value is kept: places that differ look equal with probability 1/256, which `similarity` takes off again.
+ * 128·ln 128 ≈ 620 hashes per row (or one per element, if these are more) instead of 128 per element. A sketch has
+ * one byte of each value, so different places are equal with probability 1/256; `similarity` corrects for that.
  */
 export function fillSketch(sketch: Uint8Array, elements: ArrayLike<number>): boolean {
   if (elements.length === 0) return false;
@@ -121,9 +121,9 @@ export function fillSketch(sketch: Uint8Array, elements: ArrayLike<number>): boo
   let empty = sketchWidth;
   let left = elements;
   for (let round = 0; empty > 0; round++) {
-    // A text that says the same over and over has few different elements, and would take 256 rounds over all of them.
-    if (round === roundsOverAll && left.length > sketchWidth) left = Int32Array.from(new Set(Array.from(elements)));
-    // From round 128 on, one place after the other is filled, so that small sets come to an end.
+    // A repetitive text has few distinct elements, and would take 256 rounds over all its elements.
+    if (round === usualRounds && left.length > sketchWidth) left = Int32Array.from(new Set(Array.from(elements)));
+    // From round 128 each round fills one place, so that small sets end.
     const only = round < sketchWidth ? -1 : round - sketchWidth;
     if (only >= 0 && filledIn[only] !== -1) continue;
     const seed = seeds[round] ?? 0;
@@ -154,10 +154,10 @@ export function similarity(sketches: Uint8Array, i: number, j: number): number {
   return Math.max(0, (equal / sketchWidth - 1 / 256) / (1 - 1 / 256));
 }
 
-/** Finds, among the rows added so far, one that is near another row. Both `add` and `find` take constant time. */
+/** Finds an added row that is near another row. Both `add` and `find` take constant time. */
 export class NearIndex {
   private readonly mask: number;
-  /** int32 [bands, mask + 1]: the row added last, per band and slot. */
+  /** int32 [bands, mask + 1]: the newest row per band and slot. */
   private readonly heads: Int32Array;
   /** int32 [bands, rows]: the row added to the same slot before. */
   private readonly before: Int32Array;

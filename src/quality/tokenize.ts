@@ -1,4 +1,4 @@
-/** An example to the sequences that are trained on: rendered, weighed, tokenised, and cut to length. */
+/** Turns an example into training sequences: renders, weighs, tokenizes and truncates it. */
 
 import { type Truncated, type Truncation, truncate, windows } from "../batching/truncate.ts";
 import type { Example } from "../records/example.ts";
@@ -9,10 +9,10 @@ import type { SpanProof, Template } from "../templates/template.ts";
 import type { WeightedSegment } from "../tokenizer/segment.ts";
 import type { Encoding, Tokenizer } from "../tokenizer/tokenizer.ts";
 
-/** The settings that decide which tokens with which weights a row becomes. */
+/** The settings that determine the tokens and loss weights of a row. */
 export interface DataSettings {
   readonly template: TemplateChoice;
-  /** Put before rows that bring no system message; null for none. */
+  /** System prompt for rows without a system message; null for none. */
   readonly systemPrompt: string | null;
   readonly mask: MaskMode;
   /** Longest sequence in tokens. */
@@ -26,30 +26,27 @@ export interface TokenizeParts {
   readonly settings: Pick<DataSettings, "systemPrompt" | "mask" | "maxLength" | "truncation">;
 }
 
-/** What one example becomes. */
+/** A tokenized example. */
 export interface Tokenized {
   readonly segments: readonly WeightedSegment[];
   readonly proof: SpanProof;
   readonly encoding: Encoding;
-  /** A chat gives one sequence; plain text as many consecutive windows as it needs. Empty when it cannot be used. */
+  /** One sequence for a chat, consecutive windows for plain text; empty when the example is left out. */
   readonly sequences: readonly Truncated[];
-  /** Learnt tokens that the length limit cut away. */
+  /** Supervised tokens that the length limit removed. */
   readonly lost: number;
-  /** Why it is left out; null when it is used. */
+  /** The reason why the example is left out; null when it is used. */
   readonly problem: string | null;
 }
 
-/** An example that the template or the vocabulary refuses. */
+/** An example that the template or the tokenizer cannot process. */
 export interface Refused {
   readonly problem: string;
-  /** Whether the template took too long. */
+  /** Whether the template exceeded its time limit. */
   readonly outOfTime: boolean;
 }
 
-/**
- * Renders, weighs and tokenises one example; preference examples are not for this. Never throws for what a row holds:
- * text that the template refuses or that the vocabulary lacks comes back as the problem alone.
- */
+/** Renders, weighs and tokenizes one example. Never throws: an error of template or tokenizer becomes its problem. */
 export function tokenizeExample(
   example: Exclude<Example, { kind: "preference" }>,
   { tokenizer, template, settings }: TokenizeParts,
@@ -59,7 +56,7 @@ export function tokenizeExample(
     if (example.kind === "text") {
       const segments = renderText(example.text, tokenizer);
       const encoding = tokenizer.encode(segments);
-      // The last window of a text may be so short that nothing of it is learnt.
+      // The last window of a text may have no supervised token.
       const sequences = windows(encoding, { maxLength, bosId: tokenizer.bos?.id ?? null }).filter(
         ({ problem }) => problem === null,
       );
@@ -82,7 +79,7 @@ export function tokenizeExample(
   }
 }
 
-/** Why an example cannot be used, from what rendering or tokenizing it threw. */
+/** The problem of an example, from the error that rendering or tokenizing threw. */
 export const refusalOf = (error: unknown): Refused => ({
   problem: error instanceof Error ? error.message : String(error),
   outOfTime: error instanceof OutOfTime,

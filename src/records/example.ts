@@ -1,64 +1,64 @@
-/** What a row is between its file and its tokens: an example, then rendered segments. Plain data throughout. */
+/** The examples that rows become before a template renders them. Plain data. */
 
 export type Role = "system" | "user" | "assistant" | "tool";
 
 export const roles: readonly Role[] = ["system", "user", "assistant", "tool"];
 
-/** A call that an assistant's message makes; `arguments` is JSON, never JSON as text. */
+/** A tool call of an assistant's message; `arguments` is parsed JSON, never JSON text. */
 export interface ToolCall {
   readonly id?: string;
   readonly name: string;
   readonly arguments: unknown;
 }
 
-/** A stretch of a message with a loss weight of its own. */
+/** A span of a message with its own loss weight. */
 export interface ContentPart {
   readonly text: string;
-  /** Replaces the message's weight; absent: the message's. Only an assistant's parts are learnt. */
+  /** The message's weight where absent; used only in an assistant's message. */
   readonly weight?: number;
 }
 
 export interface Message {
   readonly role: Role;
-  /** May be empty beside tool calls only. */
+  /** Empty only if the message has tool calls. */
   readonly content: string;
-  /** Loss weight of an assistant's message; 1 where absent. Other roles are never learnt. */
+  /** Loss weight of an assistant's message; 1 where absent. Ignored in other roles. */
   readonly weight?: number;
-  /** Where weights differ inside of the content, which is their texts joined. */
+  /** Present where weights differ within the message; their joined texts are `content`. */
   readonly parts?: readonly ContentPart[];
-  /** Who speaks, where a format names people or tools. */
+  /** The speaker, where a format names people or tools. */
   readonly name?: string;
   readonly toolCalls?: readonly ToolCall[];
-  /** On a tool's message: the call that it answers. */
+  /** In a tool's message: the id of the call that it answers. */
   readonly toolCallId?: string;
 }
 
-/** Where an example comes from. */
+/** The place of an example's record. */
 export interface Origin {
-  /** Index of the record in its file, from 0. One record may hold several examples, a tree of replies for instance. */
+  /** Index of the record in its file, from 0. One record may contain several examples, for instance a tree of replies. */
   readonly row: number;
-  /** Line of the file on which the record begins, as an editor shows it, from 1. Of a Parquet table: row + 1. */
+  /** Line of the file on which the record begins, from 1; for a Parquet table it is row + 1. */
   readonly line: number;
-  /** Task or category that the row names. */
+  /** Task or category in the row. */
   readonly category?: string;
-  /** Split that the row names. */
+  /** Split in the row. */
   readonly split?: "train" | "validation";
 }
 
 export interface ChatExample extends Origin {
   readonly kind: "chat";
   readonly messages: readonly Message[];
-  /** Tool descriptions as JSON, for templates that write them. */
+  /** Tool descriptions as parsed JSON, for templates that render them. */
   readonly tools?: readonly unknown[];
 }
 
-/** Plain text, for continued pre-training: every token is learnt. */
+/** Plain text for continued pre-training, supervised as a whole. */
 export interface TextExample extends Origin {
   readonly kind: "text";
   readonly text: string;
 }
 
-/** Kept for preference training; not learnt by supervised fine-tuning. */
+/** A preference pair; supervised fine-tuning does not train on it. */
 export interface PreferenceExample extends Origin {
   readonly kind: "preference";
   readonly prompt: readonly Message[];
@@ -68,14 +68,14 @@ export interface PreferenceExample extends Origin {
 
 export type Example = ChatExample | TextExample | PreferenceExample;
 
-/** What fine-tuning learns from: plain text whole, of chats the answers. */
-export type LearntKind = "text" | "chat";
+/** Kinds of example that Hone trains on. */
+export type TrainableKind = "text" | "chat";
 
-/** Why a row cannot be used. */
+/** The reason why a row cannot be used. */
 export interface RowProblem {
-  /** Index of the source among the chosen ones, from 0. */
+  /** Index of its source among the chosen sources, from 0. */
   readonly source?: number;
-  /** Line of the file on which the row begins, as an editor shows it, from 1. */
+  /** Line of the file on which the row begins, from 1. */
   readonly line: number;
   readonly message: string;
 }

@@ -1,24 +1,24 @@
-/** What a list shows of a file of rows. */
+/** The summary of a data file, as lists show it. */
 
 import type { RowProblem } from "./example.ts";
 import type { Detection } from "./formats/mapping.ts";
 import type { FileKind } from "./read/record.ts";
 
-/** A file of rows as it was read; what its columns mean is the choice of a `Mapping`. */
+/** A data file after reading; a `Mapping` gives its columns their meaning. */
 export interface SourceSummary {
   readonly name: string;
-  /** SHA-256 over the rows as read; names them in every run. */
+  /** SHA-256 of the rows as read; every run refers to its rows by it. */
   readonly hash: string;
   readonly kind: FileKind;
   readonly gzip: boolean;
-  /** Records, unreadable ones included. */
+  /** Number of records, with the unreadable ones. */
   readonly rows: number;
-  /** Bytes of the file, as it came. */
+  /** Bytes of the original file. */
   readonly byteLength: number;
   readonly detection: Detection;
-  /** Records that could not be read, at most 500; `unreadable` counts them all. */
+  /** The first 500 unreadable records; `unreadable` counts all. */
   readonly problems: readonly RowProblem[];
   readonly unreadable: number;
-  /** Whether a copy is kept in this browser. */
+  /** Whether this browser stores a copy. */
   readonly stored: boolean;
 }

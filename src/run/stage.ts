@@ -1,7 +1,7 @@
 /** The stages of a run: their data, length and learning rate. */
 
 import type { MixtureMode } from "../batching/mixture.ts";
-import type { LearntKind } from "../records/example.ts";
+import type { TrainableKind } from "../records/example.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
@@ -13,7 +13,7 @@ export const objectives = ["mixed", "text", "chat"] as const;
 export type Objective = (typeof objectives)[number];
 
 /** Whether a stage with this objective trains on examples of this kind. */
-export const learns = (objective: Objective, kind: LearntKind) => objective === "mixed" || objective === kind;
+export const learns = (objective: Objective, kind: TrainableKind) => objective === "mixed" || objective === kind;
 
 /** One source of a stage. */
 export interface StageSource {

@@ -199,7 +199,9 @@ test("while a check fails Start is closed with the way out; a report that is out
   await expect.element(start).toBeDisabled();
   await expect
     .element(start)
-    .toHaveAccessibleDescription(/^Start is blocked: Row 1: it begins with 0 tokens "<s>".*write BOS there once/);
+    .toHaveAccessibleDescription(
+      /^Start is blocked: Row 1: it begins with 0 tokens "<s>".*correct the number of BOS tokens/,
+    );
   await page.getByRole("link", { name: "See the checks" }).click();
   await expect.element(report.getByTestId("report-state")).toHaveTextContent("1 check failed");
   await expect.element(report.getByRole("img", { name: "Failed" })).toBeVisible();

@@ -1,4 +1,4 @@
-/** From the value of a row to examples, by a mapping: what a format means, and why a row does not fit it. */
+/** Converts the value of a row to examples by a mapping. */
 
 import type { Example, Message } from "../example.ts";
 import { quote } from "../read/row.ts";
@@ -8,12 +8,12 @@ import {
   fieldsOf,
   isRow,
   nameOf,
+  nonBlankText,
   type RowFields,
   splitOf,
   text,
   Unusable,
   weight,
-  written,
 } from "./fields.ts";
 import type { FormatName, Mapping } from "./mapping.ts";
 import { readMessages, readTools, requireChat } from "./messages.ts";
@@ -24,15 +24,15 @@ import { answerTurns, historyTurns, instructionTurn, promptTurns, responseTurn, 
 
 type WithoutOrigin<T> = T extends Example ? Omit<T, "row" | "line"> : never;
 
-/** An example that does not know yet where in the file it stands. */
+/** An example without its place in the file. */
 export type ExampleBody = WithoutOrigin<Example>;
 
-/** A row usually gives one example, a tree of replies several; a problem is a sentence without the place. */
+/** The examples of a row, usually one, several for a tree of replies; or its problem, without the place. */
 export type Converted = { readonly examples: readonly ExampleBody[] } | { readonly problem: string };
 
 /**
- * Reads rows by a mapping. What comes back never throws: a value that cannot be used is a problem that names the field.
- * Texts are kept to the last white space; only a lone surrogate becomes U+FFFD.
+ * Returns a function that converts rows by a mapping. It never throws: an unusable row returns a problem that names the field.
+ * Texts stay unchanged, white space too, except that lone surrogates become U+FFFD.
  */
 export function createConverter(mapping: Mapping): (value: unknown) => Converted {
   return (value) => {
@@ -62,10 +62,10 @@ function readRow(value: unknown, mapping: Mapping): ExampleBody[] {
   const { format } = mapping;
   if (format === "mixed") return readRow(value, recogniseRow(value));
   if (typeof value === "string" && (format === "text" || (format === "columns" && mapping.columns.text !== undefined)))
-    return [{ kind: "text", text: written({ path: "text", value }) }];
-  if (!isRow(value)) throw new Unusable(`a row is an object, this is ${nameOf(value)}`);
+    return [{ kind: "text", text: nonBlankText({ path: "text", value }) }];
+  if (!isRow(value)) throw new Unusable(`a row must be an object, but this is ${nameOf(value)}`);
   if (format === "oasst" && !Object.hasOwn(value, mapping.columns.prompt ?? "prompt") && isFlatReply(value))
-    throw new Unusable("the row is a single reply, and the tree that it belongs to is not with it");
+    throw new Unusable("the row is a single reply without its tree");
   const row = fieldsOf(value, mapping);
   return withOrigin(readers[format](row), row);
 }
@@ -76,7 +76,7 @@ function readAnswer(row: RowFields): ExampleBody[] {
   return chat(row, [...systemTurn(row), ...historyTurns(row), instructionTurn(row), response]);
 }
 
-/** A list of messages; a system prompt beside it goes before them, unless they bring the same one. */
+/** A list of messages; a separate system prompt goes before them, unless they begin with the same one. */
 function readChat(row: RowFields): ExampleBody[] {
   const field = row.required("messages");
   const messages = readMessages(field);
@@ -84,7 +84,7 @@ function readChat(row: RowFields): ExampleBody[] {
   return chat(row, withSystem(row, messages, field));
 }
 
-/** A prompt and its completion. The prompt's own answers are context: TRL learns the completion only. */
+/** A prompt and its completion. As in TRL, only the completion is supervised: answers within the prompt get weight 0. */
 function readCompletion(row: RowFields): ExampleBody[] {
   const prompt = row.required("prompt");
   const response = row.required("response");
@@ -102,10 +102,10 @@ function readCompletion(row: RowFields): ExampleBody[] {
 }
 
 function readText(row: RowFields): ExampleBody[] {
-  return [{ kind: "text", text: written(row.required("text")) }];
+  return [{ kind: "text", text: nonBlankText(row.required("text")) }];
 }
 
-/** Whatever the roles that the user gave can make together. */
+/** Chooses the reader by the roles that the user assigned. */
 function readColumns(row: RowFields): ExampleBody[] {
   if (row.mapped("chosen") || row.mapped("rejected")) return readPreference(row);
   if (row.mapped("messages")) return readChat(row);
@@ -118,7 +118,7 @@ function withSystem(row: RowFields, messages: readonly Message[], field: Field):
   const [system] = systemTurn(row);
   const own = messages[0]?.role === "system" ? messages[0] : null;
   if (!system || own?.content === system.content) return [...messages];
-  if (own) throw new Unusable(`the system prompt and that of ${field.path} differ`);
+  if (own) throw new Unusable(`the system prompt differs from the one in ${field.path}`);
   return [system, ...messages];
 }
 
@@ -128,7 +128,7 @@ function chat(row: RowFields, messages: readonly Message[]): ExampleBody[] {
   return [{ kind: "chat", messages, ...(tools.length > 0 && { tools }) }];
 }
 
-/** Category, split and weight of the row go to each of its examples. */
+/** Adds the row's category and split to its examples, and scales their weights by the row's. */
 function withOrigin(bodies: readonly ExampleBody[], row: RowFields): ExampleBody[] {
   const category = readCategory(row.optional("category"));
   const split = readSplit(row.optional("split"));
@@ -150,10 +150,10 @@ function readSplit(field: Field | null): "train" | "validation" | null {
   if (field === null) return null;
   const value = text(field);
   if (value.trim() === "") return null;
-  return splitOf(value) ?? fail(field, `is ${quote(value)}, which is none of train, validation, dev, test`);
+  return splitOf(value) ?? fail(field, `is ${quote(value)}, but must be train, validation, dev or test`);
 }
 
-/** Tables hold numbers as text too. */
+/** The weight as a number; tables may write it as text. */
 function readScale(field: Field | null): number {
   if (field === null || field.value === "") return 1;
   const { path, value } = field;
@@ -161,10 +161,10 @@ function readScale(field: Field | null): number {
   return weight({ path, value: Number.isNaN(number) ? value : number });
 }
 
-/** A row's weight scales those of its answers, whole or in parts. */
+/** Multiplies the weights of an answer and of its parts by the row's weight. */
 function scaled(message: Message, scale: number): Message {
   if (message.role !== "assistant") return message;
-  const by = (own: number) => weight({ path: "the weight of the row times that of the message", value: own * scale });
+  const by = (own: number) => weight({ path: "the row's weight times the message's weight", value: own * scale });
   const parts = message.parts?.map((part) => (part.weight === undefined ? part : { ...part, weight: by(part.weight) }));
   return { ...message, weight: by(message.weight ?? 1), ...(parts && { parts }) };
 }

@@ -1,14 +1,14 @@
-/** The formats in words: what people call them, the roles that each knows, and the column names that usually play them. */
+/** The table of formats: titles, roles, and the usual column names of each role. */
 
 import type { ColumnRole, FormatName, Mapping } from "./mapping.ts";
 
 export interface FormatRole {
   readonly role: ColumnRole;
-  /** For the mapping editor. */
+  /** Label in the mapping editor. */
   readonly title: string;
-  /** Whether rows without it cannot be read. */
+  /** Whether a row without it is a problem. */
   readonly required: boolean;
-  /** Names by which the column is recognised, the usual one first; of a table's columns none, there it is a guess. */
+  /** Column names that identify the role, the usual one first; empty for a table, whose columns are guessed. */
   readonly names: readonly string[];
 }
 
@@ -35,7 +35,7 @@ const titles: Readonly<Record<ColumnRole, string>> = {
   weight: "Loss weight of the row",
 };
 
-/** Every role, in the order in which people think of them. */
+/** Every role, in the order of the mapping editor. */
 export const columnRoles = Object.keys(titles) as readonly ColumnRole[];
 
 const required = (role: ColumnRole, ...names: string[]): FormatRole => ({
@@ -56,9 +56,9 @@ const tools = optional("tools", "tools", "functions");
 const category = optional("category", "category", "task_name", "task");
 const split = optional("split", "split");
 const weight = optional("weight", "loss_weight");
-const ofAnswers = [category, split, weight];
+const rowFields = [category, split, weight];
 
-/** Every format, in the order in which the mapping editor offers them. */
+/** Every format, in the order of the mapping editor. */
 export const formats: readonly Format[] = [
   {
     name: "alpaca",
@@ -70,7 +70,7 @@ export const formats: readonly Format[] = [
       system,
       optional("history", "history"),
       tools,
-      ...ofAnswers,
+      ...rowFields,
     ],
   },
   {
@@ -81,23 +81,23 @@ export const formats: readonly Format[] = [
       optional("input", "context"),
       required("response", "response"),
       system,
-      ...ofAnswers,
+      ...rowFields,
     ],
   },
   {
     name: "openai",
     title: "OpenAI chat: messages with role and content",
-    roles: [required("messages", "messages", "conversation", "conversations", "chat"), system, tools, ...ofAnswers],
+    roles: [required("messages", "messages", "conversation", "conversations", "chat"), system, tools, ...rowFields],
   },
   {
     name: "sharegpt",
     title: "ShareGPT: conversations with from and value",
-    roles: [required("messages", "conversations", "conversation", "messages", "chat"), system, tools, ...ofAnswers],
+    roles: [required("messages", "conversations", "conversation", "messages", "chat"), system, tools, ...rowFields],
   },
   {
     name: "trl",
     title: "TRL: prompt and completion",
-    roles: [required("prompt", "prompt"), required("response", "completion"), system, tools, ...ofAnswers],
+    roles: [required("prompt", "prompt"), required("response", "completion"), system, tools, ...rowFields],
   },
   {
     name: "flan",
@@ -133,7 +133,7 @@ export const formats: readonly Format[] = [
   },
   {
     name: "text",
-    title: "Plain text, learnt whole",
+    title: "Plain text, every token supervised",
     roles: [required("text", "text"), category, split],
   },
   {
@@ -158,7 +158,7 @@ const labels: Readonly<Record<FormatName, string>> = {
   mixed: "rows of several formats",
 };
 
-/** What the rows are, in a few words for people: "Alpaca rows", "chat messages". */
+/** A short plural name of a format's rows: "Alpaca rows", "chat messages". */
 export function formatLabel(mapping: Mapping): string {
   return labels[mapping.format];
 }

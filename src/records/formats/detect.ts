@@ -1,4 +1,4 @@
-/** Finds out what the rows of a file are by looking at some of them, and says why. */
+/** Detects the format of a file from its first rows, and explains the choice. */
 
 import { quote, shortened } from "../read/row.ts";
 import { createConverter } from "./convert.ts";
@@ -8,32 +8,32 @@ import type { ColumnRole, Detection, Mapping } from "./mapping.ts";
 import { isFlatReply } from "./oasst.ts";
 import { guessColumns, longestColumn, mappingsFor } from "./recognise.ts";
 
-/** Rows that are looked at; more would hardly tell more. */
+/** Number of rows to inspect; more would rarely change the result. */
 const sampleSize = 400;
 
-/** Columns and other mappings that are listed: rows may have a hundred thousand keys, each of its own. */
+/** Limits of the listed columns and alternatives: a file may have a hundred thousand different keys. */
 const mostColumns = 1000;
 const mostAlternatives = 12;
-/** Characters of the reason. */
+/** Longest reason in characters. */
 const longestReason = 360;
-/** Kinds of rows that the reason names. */
+/** Number of row kinds that the reason lists. */
 const mostListed = 6;
 
 /** A mapping that fits some of the rows. */
 interface Candidate {
   readonly mapping: Mapping;
-  /** Columns without which a row is none of these. */
+  /** Columns that every row of this mapping has. */
   readonly needed: readonly string[];
   readonly rows: Set<number>;
-  /** Rows of which it is the likeliest reading. */
+  /** Number of rows whose likeliest mapping this is. */
   readonly firsts: number;
-  /** Sum of its places in the rows' lists of readings, 0 being the likeliest. */
+  /** Sum of its ranks in the rows' lists of mappings; rank 0 is the likeliest. */
   readonly places: number;
 }
 
 /**
- * Judges rows by their fields. "mixed" where every row is of a format of its own, "columns" where the names are guessed or
- * say nothing; the reason counts the rows. Never throws.
+ * Detects the format by the fields of the rows: "mixed" if the rows have several formats, "columns" if the roles are guessed
+ * from column names or unknown. Never throws.
  */
 export function detectFormat(sample: readonly unknown[]): Detection {
   const values = sample.slice(0, sampleSize);
@@ -55,15 +55,14 @@ export function detectFormat(sample: readonly unknown[]): Detection {
   if (texts > 0 && rows.size === 0)
     return decide({ format: "text", columns: {} }, `${share(texts, values)} plain text.`);
   if (rows.size === 0) {
-    const found =
-      values.length === 0 ? "There is no row to look at" : `No row has fields; the first is ${nameOf(values[0])}`;
+    const found = values.length === 0 ? "The file has no row" : `No row has fields; the first is ${nameOf(values[0])}`;
     return decide({ format: "columns", columns: {} }, `${found}.`);
   }
   const flat = values.filter(isFlatReply).length;
   if (flat * 2 > values.length) {
     return decide(
       { format: "oasst", columns: { prompt: "prompt" } },
-      `${share(flat, values, "have")} "message_id", "parent_id", "role" and "text": replies that are put together into trees.`,
+      `${share(flat, values, "have")} "message_id", "parent_id", "role" and "text": replies that Hone joins into trees.`,
       textOnly(rows),
     );
   }
@@ -78,10 +77,10 @@ export function detectFormat(sample: readonly unknown[]): Detection {
       textOnly(rows),
     );
   }
-  const strangers = foreigners(best, others, rows);
+  const otherKinds = otherFormats(best, others, rows);
   const mappings = others.map(({ mapping }) => mapping);
-  if (strangers.length > 0 || texts > 0) {
-    const parts = [best, ...strangers].map(({ mapping, rows: own }) => ({
+  if (otherKinds.length > 0 || texts > 0) {
+    const parts = [best, ...otherKinds].map(({ mapping, rows: own }) => ({
       label: formatLabel(mapping),
       count: own.size,
     }));
@@ -99,7 +98,7 @@ export function detectFormat(sample: readonly unknown[]): Detection {
   return decide(best.mapping, explain(best, values, rows), [...mappings, ...textOnly(rows)]);
 }
 
-/** Candidates by the rows of which they are the likeliest reading: a ready-made text beside others never is. */
+/** Candidates, the likeliest for most rows first. */
 function rank(rows: ReadonlyMap<number, Row>): Candidate[] {
   const candidates = new Map<string, Candidate>();
   for (const [index, row] of rows) {
@@ -107,7 +106,7 @@ function rank(rows: ReadonlyMap<number, Row>): Candidate[] {
       const needed = requiredColumns(mapping);
       const key = JSON.stringify([mapping.format, needed]);
       const known = candidates.get(key);
-      // A role that only some rows have is the mapping's all the same.
+      // The mapping gets every role that any of its rows has.
       const merged = { format: mapping.format, columns: merge(known?.mapping.columns ?? {}, mapping.columns) };
       const own = known?.rows ?? new Set<number>();
       own.add(index);
@@ -121,7 +120,7 @@ function rank(rows: ReadonlyMap<number, Row>): Candidate[] {
   );
 }
 
-/** In the order of the mapping editor. */
+/** Adds the roles of `more` whose columns have no role yet; sorted as in the mapping editor. */
 function merge(known: Mapping["columns"], more: Mapping["columns"]): Mapping["columns"] {
   const taken = Object.values(known);
   const merged: Partial<Record<ColumnRole, string>> = {};
@@ -143,19 +142,19 @@ const identifying: readonly ColumnRole[] = [
 ];
 
 function requiredColumns({ format, columns }: Mapping): string[] {
-  // A preference row is one by its two answers; how its prompt is given may differ from row to row.
+  // The two answers identify a preference row; its prompt may be in other columns in each row.
   const roles = format === "preference" ? (["chosen", "rejected"] as const) : identifying;
   return roles.map((role) => columns[role]).filter((column) => column !== undefined);
 }
 
-/** Other formats that rows are of which have nothing of the best one: then the file mixes formats. */
-function foreigners(best: Candidate, others: readonly Candidate[], rows: ReadonlyMap<number, Row>): Candidate[] {
+/** The formats of rows that lack every required column of the best format: such a file is mixed. */
+function otherFormats(best: Candidate, others: readonly Candidate[], rows: ReadonlyMap<number, Row>): Candidate[] {
   const rest = new Map(
     [...rows].filter(([index, row]) => !best.rows.has(index) && best.needed.every((c) => row[c] == null)),
   );
   const found: Candidate[] = [];
   for (const other of others) {
-    // Text in a column of another name is a guess, and no reason to call a file mixed.
+    // Text under another column name is only a guess, too weak to call a file mixed.
     if (other.mapping.format === "text" && other.mapping.columns.text !== "text") continue;
     const own = [...rest.keys()].filter((index) => other.rows.has(index));
     if (own.length === 0) continue;
@@ -182,13 +181,13 @@ function explain(
   if (extra.length > 0) reason += `; also used: ${and(extra)}`;
   if (mapping.format === "columns") {
     const roles = Object.entries(mapping.columns).map(([role, column]) => `${quote(column)} as ${role}`);
-    reason = `${share(rows.size, values, "have")} ${and(needed)}; by their names taken: ${roles.join(", ")}`;
+    reason = `${share(rows.size, values, "have")} ${and(needed)}; guessed by name: ${roles.join(", ")}`;
   }
   const readyMade = mapping.format !== "text" && [...all.values()].some((row) => typeof row.text === "string");
   if (readyMade && !Object.values(mapping.columns).includes("text"))
-    reason += `. The ready-made "text" is not used; choose plain text to learn it as it stands`;
+    reason += `. The ready-made "text" is not used; choose plain text to train on it`;
   const rated = mapping.format === "trl" && [...all.values()].some((row) => typeof row.label === "boolean");
-  if (rated) reason += `. "label" is not used: completions that it calls bad would be learnt too`;
+  if (rated) reason += `. "label" is not used: completions that it marks as bad would be trained on too`;
   return `${reason}.`;
 }
 
@@ -202,14 +201,14 @@ function and(columns: readonly string[]): string {
   return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} and ${quoted.at(-1)}`;
 }
 
-/** A column of ready-made text is offered, never taken beside others. */
+/** The mapping of a ready-made `text` column; it is only an alternative to other formats. */
 function textOnly(rows: ReadonlyMap<number, Row>): Mapping[] {
   return [...rows.values()].some((row) => typeof row.text === "string")
     ? [{ format: "text", columns: { text: "text" } }]
     : [];
 }
 
-/** Those that differ from the chosen one, and from each other, and give an example for at least one row. */
+/** Mappings other than the chosen one, without duplicates, that can read at least one of the rows. */
 function readable(mappings: readonly Mapping[], chosen: Mapping, values: readonly unknown[]): Mapping[] {
   const seen = new Set([identity(chosen)]);
   const distinct = mappings.filter((mapping) => {
@@ -228,7 +227,7 @@ function identity({ format, columns }: Mapping): string {
   return JSON.stringify([format, requiredColumns({ format, columns })]);
 }
 
-/** The first columns, and those of the mappings, with the beginning of the first value in each that says something. */
+/** The first columns and all mapped ones, each with the beginning of its first non-empty value. */
 function sampleColumns(values: readonly unknown[], mappings: readonly Mapping[]): Detection["columns"] {
   const mapped = new Set(mappings.flatMap(({ columns }) => Object.values(columns)));
   const samples = new Map<string, string>();
@@ -242,7 +241,7 @@ function sampleColumns(values: readonly unknown[], mappings: readonly Mapping[])
   return [...samples].map(([name, sample]) => ({ name, sample }));
 }
 
-/** At most 80 characters of a value; a deep or large one is not written out to cut it. */
+/** At most 80 characters of a value; a large value is never stringified in full. */
 function beginning(value: unknown): string {
   if (value == null) return "";
   const written = typeof value === "string" ? value : shortJson(value);

@@ -1,4 +1,4 @@
-/** How the fields of a row become messages: a format, and for each of its roles the column that plays it. Plain data. */
+/** The meaning of a row's fields: a format, and the column for each of its roles. Plain data. */
 
 import * as v from "valibot";
 
@@ -12,15 +12,15 @@ const formatNames = [
   "flan",
   "preference",
   "text",
-  /** A table whose columns the user gave roles to. */
+  /** A table; the user chooses the roles of its columns. */
   "columns",
-  /** Each row by its own fields, for files that mix formats. */
+  /** A file of several formats: each row is recognised by its own fields. */
   "mixed",
 ] as const;
 
 export type FormatName = (typeof formatNames)[number];
 
-/** What a column can be. Not every format knows every role. */
+/** Roles of a column; a format uses some of them. */
 const columnRoles = [
   "system",
   "instruction",
@@ -42,23 +42,23 @@ export type ColumnRole = (typeof columnRoles)[number];
 
 export interface Mapping {
   readonly format: FormatName;
-  /** Role → name of the column. A role left out is not there; a column in no role is not used. */
+  /** Role → name of its column. Columns without a role are not used. */
   readonly columns: Readonly<Partial<Record<ColumnRole, string>>>;
 }
 
-/** A mapping as it is kept: in a run, and in a dataset's summary. */
+/** A mapping as stored in a run's record and in a dataset's summary. */
 export const MappingSchema: v.GenericSchema<unknown, Mapping> = v.object({
   format: v.picklist(formatNames),
   columns: v.record(v.picklist(columnRoles), v.string()),
 });
 
-/** What a look at the rows found. */
+/** The format of a file, detected from its first rows. */
 export interface Detection {
   readonly mapping: Mapping;
-  /** Why, in a sentence: `198 of 200 rows have "instruction" and "output"`. */
+  /** The reason in one sentence: `198 of 200 rows have "instruction" and "output"`. */
   readonly reason: string;
-  /** Other mappings that would read at least one of the rows, the likeliest first. */
+  /** Other mappings that can read at least one of these rows, the likeliest first. */
   readonly alternatives: readonly Mapping[];
-  /** The columns found, at most 1,000, each with the beginning of a value of it. */
+  /** The first 1,000 columns and all mapped ones, each with the beginning of one of its values. */
   readonly columns: readonly { readonly name: string; readonly sample: string }[];
 }

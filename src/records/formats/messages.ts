@@ -1,4 +1,4 @@
-/** Lists of messages as files hold them, OpenAI's and ShareGPT's spelling alike, with tool calls, parts and weights. */
+/** Reads lists of messages in OpenAI's or ShareGPT's form, with tool calls, parts and weights. */
 
 import type { ContentPart, Message, Role, ToolCall } from "../example.ts";
 import { isTooDeep, parseJson, quote, tooDeep } from "../read/row.ts";
@@ -11,14 +11,14 @@ import {
   list,
   member,
   nameOf,
+  nonBlankText,
   text,
   Unusable,
   weight,
   whyNoJson,
-  written,
 } from "./fields.ts";
 
-/** Names under which speakers go, in lower case; the first of each is the one that messages show. */
+/** Names of each role in files, in lower case. */
 const speakers: Readonly<Record<Role, readonly string[]>> = {
   system: ["system", "developer"],
   user: ["user", "human", "prompter"],
@@ -33,7 +33,7 @@ const roleOf: ReadonlyMap<string, Role> = new Map(
   }),
 );
 
-/** Which spelling a list of messages has; null where it is no list of messages (or JSON of one). */
+/** The form of a list of messages (or JSON of one); null for other values. */
 export function spellingOf(value: unknown): "openai" | "sharegpt" | null {
   const items = fromJson(value);
   if (!Array.isArray(items) || !isRow(items[0])) return null;
@@ -42,7 +42,7 @@ export function spellingOf(value: unknown): "openai" | "sharegpt" | null {
   return "value" in items[0] ? "sharegpt" : null;
 }
 
-/** Whether a text is JSON of messages, every one with a known speaker: then it is not meant as text. */
+/** Whether a text is JSON of messages with known roles, and so not a plain text. */
 export function isJsonOfMessages(value: unknown): boolean {
   if (typeof value !== "string") return false;
   const read = fromJson(value);
@@ -50,7 +50,7 @@ export function isJsonOfMessages(value: unknown): boolean {
   return items.length > 0 && items.every((item) => isRow(item) && isMessage({ path: "", value: item }));
 }
 
-/** A role by any of its spellings. Throws `Unusable` for others. */
+/** A role by any of its names. Throws `Unusable` for other names. */
 export function role(field: Field): Role {
   const name = text(field);
   const known = roleOf.get(name.trim().toLowerCase());
@@ -58,21 +58,18 @@ export function role(field: Field): Role {
   const shown = field.path.endsWith(".from")
     ? "human, gpt, system, function_call, observation"
     : Object.keys(speakers).join(", ");
-  return fail(field, `is ${quote(name)}, which is none of ${shown}`);
+  return fail(field, `is ${quote(name)}, but must be one of ${shown}`);
 }
 
-/**
- * Messages as they stand in the list (or JSON of it), roles by their Hone name; nothing is put in order, merged or cut.
- * Only an empty system message at the beginning is left out: it says nothing.
- */
+/** The messages of a list (or JSON of it), with Hone's roles; drops only an empty system message in front. */
 export function readMessages(field: Field): Message[] {
   const items = list(field);
   const first = items[0];
-  const silent = first && isRow(first.value) && isSilentSystem(first);
-  return (silent ? items.slice(1) : items).map(readMessage);
+  const isEmpty = first && isRow(first.value) && isEmptySystem(first);
+  return (isEmpty ? items.slice(1) : items).map(readMessage);
 }
 
-/** One message by itself, `{ role, content }` or `{ from, value }`. */
+/** One message, `{ role, content }` or `{ from, value }`. */
 export function readMessage(field: Field): Message {
   if (!isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not an object`);
   const speaker = speakerOf(field);
@@ -98,9 +95,8 @@ export function readMessage(field: Field): Message {
 }
 
 /**
- * What a conversation needs to be learnt from: a system message only in front, and an answer somewhere. An answer in front,
- * two turns of one role in a row, and turns after the last answer are kept as they are: the mask leaves alone what no
- * assistant said, and a template that cannot write such a conversation says so.
+ * Throws `Unusable` unless a conversation has an answer and no system message after the first message. Any other order of
+ * roles is allowed, because a template that cannot render it throws.
  */
 export function requireChat(messages: readonly Message[], path: string): void {
   if (!messages.some((message) => message.role === "assistant"))
@@ -109,7 +105,7 @@ export function requireChat(messages: readonly Message[], path: string): void {
     throw new Unusable(`${path} has a system message after the first`);
 }
 
-/** Tool descriptions: a list, one object, or JSON of either in a text. */
+/** Tool descriptions: a list, one object, or JSON text of either. */
 export function readTools(field: Field): readonly unknown[] {
   if (typeof field.value === "string" && field.value.trim() === "") return [];
   const value = fromJson(field.value);
@@ -118,7 +114,10 @@ export function readTools(field: Field): readonly unknown[] {
   if (isRow(value)) return [value];
   if (typeof value !== "string") fail(field, `is ${nameOf(value)}, not a list`);
   const why = whyNoJson(value);
-  return fail(field, why.startsWith("is not JSON") ? "is not JSON of a list of tools" : `is no list of tools: ${why}`);
+  return fail(
+    field,
+    why.startsWith("is not JSON") ? "is not JSON of a list of tools" : `is not a list of tools: ${why}`,
+  );
 }
 
 function speakerOf(message: Field): Field {
@@ -136,7 +135,7 @@ function isMessage(message: Field): boolean {
   return ["content", "value", "tool_calls"].some((key) => has(message, key));
 }
 
-function isSilentSystem(message: Field): boolean {
+function isEmptySystem(message: Field): boolean {
   const speaker = speakerOf(message);
   if (typeof speaker.value !== "string" || roleOf.get(speaker.value.trim().toLowerCase()) !== "system") return false;
   const { value } = contentOf(message, speaker);
@@ -147,15 +146,15 @@ function has({ value }: Field, key: string): boolean {
   return isRow(value) && Object.hasOwn(value, key);
 }
 
-/** Text, or parts of text of which some have a weight of their own. */
+/** The text of a message, and its parts if one of them has its own weight. */
 function readContent(field: Field): { content: string; parts: ContentPart[] | null } {
   if (!Array.isArray(field.value)) return { content: text(field), parts: null };
   const parts = list(field).map((item): ContentPart => {
     if (typeof item.value === "string") return { text: text(item) };
-    if (!isRow(item.value)) fail(item, `is ${nameOf(item.value)}, not a part of text`);
+    if (!isRow(item.value)) fail(item, `is ${nameOf(item.value)}, not a text part`);
     const type = member(item, "type");
     if (type.value != null && !/^((in|out)put_)?text$/.test(text(type)))
-      fail(type, `is ${quote(text(type))}: Hone learns text only`);
+      fail(type, `is ${quote(text(type))}: Hone trains on text only`);
     const own = readWeight(item);
     const body = text(firstMember(item, ["text", "value"]) ?? member(item, "text"));
     return own === null ? { text: body } : { text: body, weight: own };
@@ -167,7 +166,7 @@ function readContent(field: Field): { content: string; parts: ContentPart[] | nu
   };
 }
 
-/** `weight`, `loss_weight`, or `train` (true is 1); the first that is there. */
+/** The first of `weight`, `loss_weight` and `train` (true is 1). */
 function readWeight(holder: Field): number | null {
   const own = firstMember(holder, ["weight", "loss_weight", "train"]);
   if (own === null) return null;
@@ -179,13 +178,13 @@ function optionalText(field: Field): string {
   return field.value == null ? "" : text(field);
 }
 
-/** `tool_calls`, or the single `function_call` of older files. */
+/** The calls in `tool_calls`, or the single `function_call` of older files. */
 function readToolCalls(message: Field): ToolCall[] {
   const calls = firstMember(message, ["tool_calls", "function_call"]);
   return calls === null || calls.value === "" ? [] : readCalls(calls);
 }
 
-/** One call or a list of them, as JSON or as text of it. */
+/** One call or a list of calls, as JSON or as JSON text. */
 function readCalls(field: Field): ToolCall[] {
   const value = fromJson(field.value);
   if (Array.isArray(value)) return list(field).map(readCall);
@@ -196,13 +195,13 @@ function readCalls(field: Field): ToolCall[] {
 function readCall(field: Field): ToolCall {
   const call = isRow(member(field, "function").value) ? member(field, "function") : field;
   if (!isRow(call.value)) fail(call, `is ${nameOf(call.value)}, not a tool call {"name", "arguments"}`);
-  const name = written(member(call, "name"));
+  const name = nonBlankText(member(call, "name"));
   const given = member(call, "arguments");
   const id = optionalText(member(field, "id"));
   return { ...(id !== "" && { id }), name, arguments: readArguments(given) };
 }
 
-/** Arguments are JSON, usually written as text; none are an empty object. */
+/** Arguments as JSON; files usually have JSON text. Missing ones are an empty object. */
 function readArguments(field: Field): unknown {
   const { value } = field;
   if (value == null || (typeof value === "string" && value.trim() === "")) return {};

@@ -1,35 +1,35 @@
-/** OpenAssistant's trees of ranked replies: their threads, their preferences, and the flat form put together again. */
+/** OpenAssistant's trees of ranked replies: reads threads and preference pairs, and rebuilds trees from the flat form. */
 
 import type { Message } from "../example.ts";
 import type { DataRecord } from "../read/record.ts";
 import { quote } from "../read/row.ts";
 import type { ExampleBody } from "./convert.ts";
-import { type Field, fail, fromJson, isRow, list, member, nameOf, type Row, Unusable, written } from "./fields.ts";
+import { type Field, fail, fromJson, isRow, list, member, nameOf, nonBlankText, type Row, Unusable } from "./fields.ts";
 import { role } from "./messages.ts";
 
-/** Deepest thread. The deepest of the published trees have about ten messages. */
+/** Deepest thread in messages; published trees have at most about ten. */
 const maxDepth = 500;
 
-/** What is put into trees at most, as all of it is in memory at once: about 1 KB for each message, and its text. */
+/** Limits of the flat form, which must fit in memory: about 1 KB per message, plus its text. */
 export const flatLimits = { messages: 400_000, characters: 128 * 2 ** 20 };
 
-/** What the threads of one tree hold at most, all together: every thread repeats the replies above it. */
+/** Limits of all threads of one tree together: every thread repeats the replies above it. */
 const treeLimits = { messages: 100_000, characters: 2 ** 26 };
 
 interface Reply {
   readonly message: Message;
   readonly rank: number | null;
-  /** Best first: rank 0, 1, …, then the unranked ones in the order of the file. */
+  /** By rank 0, 1, …, then the unranked replies in the order of the file. */
   readonly replies: readonly Reply[];
 }
 
-/** Whether a value is the root of a tree, or JSON of one. */
+/** Whether a value is the root of a tree, or JSON text of one. */
 export function isTree(value: unknown): boolean {
   const root = fromJson(value);
   return isRow(root) && typeof root.text === "string" && typeof root.role === "string" && "replies" in root;
 }
 
-/** Whether a row is a single message of the flat form. */
+/** Whether a row is one message of the flat form. */
 export function isFlatReply(value: unknown): value is Row {
   return (
     isRow(value) &&
@@ -41,9 +41,9 @@ export function isFlatReply(value: unknown): value is Row {
 }
 
 /**
- * A chat example for each thread, from the root to an assistant's reply below which no assistant speaks, best first; then
- * preference examples: of each group of ranked answers to one prompt, the best beside every worse one.
- * Replies that the file marks as deleted are left out, with what hangs on them. Throws `Unusable`.
+ * Returns a chat example for each thread, best first: from the root to an assistant's reply without another assistant's reply
+ * below it. Then preference examples: the best of the ranked answers to a prompt with each worse one. Deleted replies are left
+ * out, with all replies below them. Throws `Unusable`.
  */
 export function readTree(prompt: Field): ExampleBody[] {
   const value = fromJson(prompt.value);
@@ -55,16 +55,16 @@ export function readTree(prompt: Field): ExampleBody[] {
     requireBounded(root, prompt);
     walk(root, [], threads, preferences);
   }
-  if (threads.length === 0) throw new Unusable(`no response: no reply below ${prompt.path} is an assistant's`);
+  if (threads.length === 0) throw new Unusable(`no response: the tree of ${prompt.path} has no assistant's reply`);
   return [...threads, ...preferences];
 }
 
-/** null for a deleted reply. */
+/** Reads a reply and all replies below it; null for a deleted one. */
 function readReply(field: Field, depth: number): Reply | null {
   if (!isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not a reply {"text", "role", "replies"}`);
   if (field.value.deleted === true) return null;
   if (depth > maxDepth) throw new Unusable(`the tree is more than ${maxDepth} replies deep`);
-  const message = { role: role(member(field, "role")), content: written(member(field, "text")) };
+  const message = { role: role(member(field, "role")), content: nonBlankText(member(field, "text")) };
   if (message.role === "system" && depth > 1) fail(field, "is a system message below the root");
   const rank = member(field, "rank");
   const below = member(field, "replies");
@@ -78,14 +78,14 @@ function readReply(field: Field, depth: number): Reply | null {
   };
 }
 
-/** 0 is the best; published files have whole numbers. */
+/** A rank; 0 is the best. */
 function rankOf(field: Field): number {
   const { value } = field;
   if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
-  return fail(field, `is ${typeof value === "number" ? value : nameOf(value)}, not a rank from 0 on`);
+  return fail(field, `is ${typeof value === "number" ? value : nameOf(value)}, but a rank is a number from 0`);
 }
 
-/** Throws where the threads, from the root to each reply, are too much to be written out one by one. */
+/** Throws when all threads together exceed `treeLimits`. */
 function requireBounded(root: Reply, { path }: Field): void {
   let messages = 0;
   let characters = 0;
@@ -98,20 +98,20 @@ function requireBounded(root: Reply, { path }: Field): void {
       characters += above;
       if (messages > treeLimits.messages || characters > treeLimits.characters)
         throw new Unusable(
-          `the threads of ${path} have more than ${treeLimits.messages} messages or ${treeLimits.characters} characters together; cut the tree`,
+          `the threads of ${path} have more than ${treeLimits.messages} messages or ${treeLimits.characters} characters together; split the tree`,
         );
     }
     for (const below of reply.replies) left.push({ reply: below, depth: depth + 1, above });
   }
 }
 
-/** Goes down the tree best first; returns whether an assistant speaks in it. */
+/** Collects the examples below a reply, best first; returns whether an assistant speaks in this subtree. */
 function walk(reply: Reply, above: readonly Message[], threads: ExampleBody[], preferences: ExampleBody[]): boolean {
   const thread = [...above, reply.message];
   const ranked = reply.replies.filter(({ message, rank }) => message.role === "assistant" && rank !== null);
   const best = ranked[0];
   for (const worse of ranked) {
-    // Equal ranks or equal words say nothing about which is better.
+    // With equal ranks or equal texts neither answer is better.
     if (!best || worse.rank === best.rank || worse.message.content === best.message.content) continue;
     preferences.push({ kind: "preference", prompt: thread, chosen: [best.message], rejected: [worse.message] });
   }
@@ -125,7 +125,7 @@ interface FlatReply {
   readonly line: number;
   readonly id: string;
   readonly parent: string | null;
-  /** The row's own fields; nested ones (labels, emojis) are left behind. */
+  /** The row's fields, without nested ones such as labels and emojis. */
   readonly row: Record<string, unknown>;
   readonly replies: FlatReply[];
 }
@@ -133,11 +133,10 @@ interface FlatReply {
 type Group = (batches: AsyncIterable<readonly DataRecord[]>) => AsyncGenerator<readonly DataRecord[]>;
 
 /**
- * Regroups the flat form, one message per row with `message_id` and `parent_id`, into one record per tree on its root's
- * line; null where the sample is of another form. Replies whose parent is missing, or that answer each other in a circle,
- * become problems on their own lines, and so do rows of another kind.
- * Replies may stand anywhere in the file, so all of it is held in memory: at most 400,000 messages and 128 Mi characters
- * of text (OASST2 has 135,174 messages, about 200 MB). Throws one sentence beyond that.
+ * Joins the flat form (one message per row, with `message_id` and `parent_id`) into one record per tree, on its root's line;
+ * null if the sample has another form. Rows without a way to a root, and rows of other kinds, become problems on their lines.
+ * Replies may be anywhere in the file, so all are in memory: OASST2's 135,174 messages take about 200 MB. The generator throws
+ * an error beyond `flatLimits`.
  */
 export function groupFlatTrees(sample: readonly unknown[]): null | Group {
   const flat = sample.filter(isFlatReply).length;
@@ -185,14 +184,14 @@ async function collect(batches: AsyncIterable<readonly DataRecord[]>) {
       if (!isFlatReply(value) || typeof value.message_id !== "string") {
         records.push({
           line,
-          problem: "the row is no reply with message_id, parent_id, text and role, as the rows around it are",
+          problem: "the row is not a reply with message_id, parent_id, text and role, unlike the rows around it",
         });
         continue;
       }
       const id = value.message_id;
       const twin = replies.get(id);
       if (twin) {
-        records.push({ line, problem: `message_id ${quote(id)} is on line ${twin.line} already` });
+        records.push({ line, problem: `message_id ${quote(id)} is already on line ${twin.line}` });
         continue;
       }
       const parent = typeof value.parent_id === "string" && value.parent_id !== "" ? value.parent_id : null;
@@ -203,8 +202,8 @@ async function collect(batches: AsyncIterable<readonly DataRecord[]>) {
       characters += typeof value.text === "string" ? value.text.length : 0;
       if (replies.size > flatLimits.messages || characters > flatLimits.characters) {
         throw new Error(
-          `Line ${line}: replies with parent_id have to be held in memory to be put into trees, and these are more than ` +
-            `${flatLimits.messages} messages or ${flatLimits.characters} characters; split the file by message_tree_id.`,
+          `Line ${line}: the replies have more than ${flatLimits.messages} messages or ${flatLimits.characters} characters, the ` +
+            "limit for joining them into trees in memory. Split the file by message_tree_id.",
         );
       }
     }
@@ -217,7 +216,7 @@ function nest(reply: FlatReply, depth: number): Row {
   return { ...reply.row, replies: below };
 }
 
-/** Why replies hang on no root, by id; those that do are absent. */
+/** The problems of replies without a way to a root, by id. */
 function threadEnds(replies: ReadonlyMap<string, FlatReply>, depths: ReadonlyMap<string, number>): Map<string, string> {
   const ends = new Map<string, string>();
   for (const start of replies.values()) {
@@ -227,13 +226,13 @@ function threadEnds(replies: ReadonlyMap<string, FlatReply>, depths: ReadonlyMap
       problem = ends.get(at.id);
       if (problem !== undefined) break;
       if (way.has(at.id)) {
-        problem = `its thread runs in a circle through message ${quote(at.id)}, and so has no beginning`;
+        problem = `its thread has no root: it contains a circle through message ${quote(at.id)}`;
         break;
       }
       way.add(at.id);
       const parent: string | null = at.parent;
       at = parent === null ? undefined : replies.get(parent);
-      if (!at) problem = `its thread begins with an answer to message ${quote(parent ?? "")}, which is not in the file`;
+      if (!at) problem = `its thread has no root: message ${quote(parent ?? "")} is not in the file`;
     }
     problem ??= way.size > 0 ? `its thread is more than ${maxDepth} replies deep` : undefined;
     if (problem !== undefined) for (const id of way) ends.set(id, problem);

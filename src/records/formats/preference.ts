@@ -1,4 +1,4 @@
-/** Preference rows: a prompt with a chosen and a rejected answer, each a text, a message, or a list of messages. */
+/** Reads preference rows: a prompt, a chosen and a rejected answer, each a text, a message or a list of messages. */
 
 import type { Message } from "../example.ts";
 import type { ExampleBody } from "./convert.ts";
@@ -7,8 +7,8 @@ import { readMessages } from "./messages.ts";
 import { answerTurns, instructionTurn, promptTurns, systemTurn } from "./turns.ts";
 
 /**
- * TRL's and ShareGPT's spelling, and OpenAI's (`input: { messages }`, `preferred_output`, `non_preferred_output`).
- * Where both answers are lists that begin with the prompt, it is their common beginning. Throws `Unusable`.
+ * Reads the forms of TRL, ShareGPT and OpenAI (`input: { messages }`, `preferred_output`, `non_preferred_output`). If both
+ * answers are lists that begin with the prompt, their common beginning is the prompt. Throws `Unusable`.
  */
 export function readPreference(row: RowFields): ExampleBody[] {
   const chosenField = row.required("chosen");
@@ -16,13 +16,13 @@ export function readPreference(row: RowFields): ExampleBody[] {
   const whole = { chosen: answerTurns(chosenField), rejected: answerTurns(rejectedField) };
   if (same(whole.chosen, whole.rejected))
     throw new Unusable(`${chosenField.path} and ${rejectedField.path} are the same`);
-  const shared = bringsPrompt(whole.chosen) && bringsPrompt(whole.rejected) ? commonLength(whole) : 0;
+  const shared = beginsWithPrompt(whole.chosen) && beginsWithPrompt(whole.rejected) ? commonLength(whole) : 0;
   const prompt = joinPrompts(givenPrompt(row), whole.chosen.slice(0, shared), chosenField);
   const chosen = whole.chosen.slice(shared);
   const rejected = whole.rejected.slice(shared);
   if (!prompt.some((message) => message.role !== "system"))
     throw new Unusable(
-      `no prompt: no column holds it, and ${chosenField.path} and ${rejectedField.path} are no lists of messages that begin with it`,
+      `no prompt: no column has it, and ${chosenField.path} and ${rejectedField.path} do not begin with it`,
     );
   requireAnswer(chosen, chosenField);
   requireAnswer(rejected, rejectedField);
@@ -38,7 +38,7 @@ function requireAnswer(messages: readonly Message[], field: Field): void {
     throw new Unusable(`${field.path} has a system message after the first`);
 }
 
-/** The prompt in columns of its own, a system prompt before it; empty where the row has none. */
+/** The prompt from its own columns, after the system prompt; empty where the row has none. */
 function givenPrompt(row: RowFields): Message[] {
   const messages = row.optional("messages");
   const prompt = row.optional("prompt");
@@ -50,17 +50,17 @@ function givenPrompt(row: RowFields): Message[] {
   ];
 }
 
-function bringsPrompt([first]: readonly Message[]): boolean {
+function beginsWithPrompt([first]: readonly Message[]): boolean {
   return first?.role === "user" || first?.role === "system";
 }
 
-/** The prompt is said once: a column of its own may repeat what both answers begin with, as UltraFeedback's does. */
+/** Joins the prompt of its column and the one in the answers; equal messages, as in UltraFeedback, come once. */
 function joinPrompts(given: readonly Message[], implicit: readonly Message[], chosen: Field): readonly Message[] {
   if (implicit.length === 0) return given;
-  const known = new Set(implicit.map((message) => said([message])));
-  const rest = given.filter((message) => !known.has(said([message])));
+  const known = new Set(implicit.map((message) => contentOf([message])));
+  const rest = given.filter((message) => !known.has(contentOf([message])));
   if (rest.some((message) => message.role !== "system"))
-    throw new Unusable(`the prompt and the beginning of ${chosen.path} differ`);
+    throw new Unusable(`the prompt differs from the beginning of ${chosen.path}`);
   return [...rest, ...implicit];
 }
 
@@ -71,12 +71,12 @@ function commonLength({ chosen, rejected }: { readonly chosen: Message[]; readon
   return length;
 }
 
-/** Whether the same is said by the same, whatever it weighs. */
+/** Whether messages are equal, apart from loss weights. */
 function same(a: readonly Message[], b: readonly Message[]): boolean {
-  return said(a) === said(b);
+  return contentOf(a) === contentOf(b);
 }
 
-/** Equal for messages in which the same is said by the same. */
-function said(messages: readonly Message[]): string {
+/** Messages without loss weights, as a text to compare. */
+function contentOf(messages: readonly Message[]): string {
   return JSON.stringify(messages.map((message) => ({ ...message, weight: undefined, parts: undefined })));
 }

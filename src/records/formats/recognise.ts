@@ -1,4 +1,4 @@
-/** What a row could be, judged by its own fields: the mappings that fit it, the likeliest first. */
+/** Finds the mappings that fit a row's fields, the likeliest first. */
 
 import type { Role } from "../example.ts";
 import { formats } from "./describe.ts";
@@ -9,11 +9,11 @@ import { isTree } from "./oasst.ts";
 
 type Columns = Partial<Record<ColumnRole, string>>;
 
-/** Formats with column names of their own, the one that says most about a row first. */
+/** Formats with fixed column names, the most specific first. */
 const byName = ["oasst", "preference", "openai", "sharegpt", "alpaca", "dolly", "trl", "flan"] as const;
 type NamedFormat = (typeof byName)[number];
 
-/** Names of columns where no format has fixed them, the likeliest first, as letters and digits only. */
+/** Column names in other tables, the likeliest first; letters and digits only. */
 const guesses: Readonly<Record<"instruction" | "input" | "response" | "system", readonly string[]>> = {
   instruction: [
     ...["instruction", "instructions", "question", "query", "prompt", "user", "human", "usermessage", "userinput"],
@@ -28,42 +28,42 @@ const guesses: Readonly<Record<"instruction" | "input" | "response" | "system", 
   system: ["system", "systemprompt", "systemmessage"],
 };
 
-/** A longer name is no name of a column: nothing is looked for in it. */
+/** Longest column name in characters; columns with longer names are ignored. */
 export const longestColumn = 200;
 
-/** Columns of one row that are read to see whether they hold conversations. */
+/** Columns of one row that are searched for conversations, at most. */
 const mostConversations = 24;
 
 const textNames = ["text", "content", "document", "article", "body", "rawcontent", "passage", "sentence"];
 
-/** Every mapping whose required columns the row fills; if there is none, those whose columns it has, if only as null. */
+/** Every mapping whose required columns have values in the row; if there is none, columns with null count too. */
 export function mappingsFor(row: Row): Mapping[] {
   const filled = new RowColumns(row, (column) => row[column] != null).mappings();
   return filled.length > 0 ? filled : new RowColumns(row, () => true).mappings();
 }
 
 /**
- * The mapping by which a row of a mixed file is read. Where none fits, one that misses a column, so that the problem can
- * name it; throws `Unusable` for rows that are like nothing known.
+ * The mapping for a row of a mixed file. If none fits, one that lacks a column, so that the problem can name the column.
+ * Throws `Unusable` when the row is like no known format.
  */
 export function recogniseRow(value: unknown): Mapping {
   if (typeof value === "string") return { format: "text", columns: {} };
-  if (!isRow(value)) throw new Unusable(`a row is an object, this is ${nameOf(value)}`);
+  if (!isRow(value)) throw new Unusable(`a row must be an object, but this is ${nameOf(value)}`);
   const [best] = mappingsFor(value);
-  // A ready-made text beside half of another format does not make up for the other half.
-  const reading = best && best.format !== "text" ? best : (begunMapping(value) ?? best);
-  if (reading) return reading;
+  // An incomplete row of another format is a problem, even if it also has a ready-made text.
+  const mapping = best && best.format !== "text" ? best : (incompleteMapping(value) ?? best);
+  if (mapping) return mapping;
   throw new Unusable(
-    `neither "instruction" and "output" nor "messages" nor fields of another known format; ${listFields(value)}`,
+    `the row has no fields of a known format, for example "messages", or "instruction" and "output"; ${listFields(value)}`,
   );
 }
 
-/** A format of which the row has a required column, though not all. */
-function begunMapping(row: Row): Mapping | null {
+/** A format with some of its required columns in the row. */
+function incompleteMapping(row: Row): Mapping | null {
   for (const format of byName) {
     const roles = rolesOf(format).filter(({ required }) => required);
     const begun = roles.some(({ names }) => names.some((column) => Object.hasOwn(row, column) && row[column] != null));
-    // A prompt alone is rather half of a prompt and completion than a tree.
+    // A `prompt` alone is more likely half of a TRL row than a tree.
     if (!begun || format === "oasst") continue;
     const columns: Columns = {};
     for (const { role, names } of roles) columns[role] = names[0] ?? role;
@@ -72,7 +72,7 @@ function begunMapping(row: Row): Mapping | null {
   return null;
 }
 
-/** What can be guessed of a table's columns; a role that no column's name suggests is left out. */
+/** Guesses the roles of a table's columns by their names. */
 export function guessColumns(row: Row): Columns {
   return new RowColumns(row, () => true).guess();
 }
@@ -83,7 +83,7 @@ function rolesOf(format: FormatName) {
 
 const normalised = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
 
-/** A row with its columns by normalised name. */
+/** A row and its columns by normalised name. */
 class RowColumns {
   private readonly columns = new Map<string, string[]>();
 
@@ -125,7 +125,7 @@ class RowColumns {
     return found;
   }
 
-  /** The columns of a format by their names; null where a required one is missing, or is of another shape. */
+  /** The columns of a format by name; null if a required one is missing or has another shape. */
   private named(format: NamedFormat): Columns | null {
     const columns: Columns = {};
     for (const { role, required, names } of rolesOf(format)) {
@@ -137,20 +137,20 @@ class RowColumns {
     if (format === "oasst" && !isTree(this.row[columns.prompt ?? ""])) return null;
     if (format === "openai" || format === "sharegpt") {
       const column = columns.messages ?? "";
-      // A column that holds no messages at all is judged by its name, so that its rows are listed with the reason.
+      // A column without messages is recognised by its name, so that the reason names it.
       const spelling = spellingOf(this.row[column]) ?? (normalised(column) === "messages" ? "openai" : "sharegpt");
       if (spelling !== format) return null;
     }
     return this.extras(format, columns);
   }
 
-  /** The given columns, and a format's optional ones where what they hold could be that. */
+  /** Adds a format's optional columns if their values fit the roles. */
   extras(format: FormatName, given: Columns): Columns {
     const columns = { ...given };
     const isFree = this.freeOf(columns);
     for (const { role, required, names } of rolesOf(format)) {
       if (required) continue;
-      // Of the ways to give a preference's prompt, one is enough.
+      // A preference row has one of three kinds of prompt.
       if (format === "preference") {
         if (role === "input" && !columns.instruction) continue;
         if (role === "prompt" && columns.instruction) continue;
@@ -196,7 +196,7 @@ class RowColumns {
     return (column) => !Object.values(columns).includes(column);
   }
 
-  /** The first column whose name is wanted and that passes. */
+  /** The first column with a wanted name that passes. */
   private pick(wanted: readonly string[], passes: (column: string) => boolean): string | undefined {
     for (const name of wanted) {
       const column = this.columns.get(name)?.find(passes);
@@ -226,7 +226,7 @@ function isPlausible(role: ColumnRole, value: unknown): boolean {
   }
 }
 
-/** The spelling of a list of messages in which somebody asks and an assistant answers. */
+/** The form of a list of messages with a user and an assistant; null for other values. */
 function conversationIn(value: unknown): "openai" | "sharegpt" | null {
   const spelling = spellingOf(value);
   if (spelling === null) return null;

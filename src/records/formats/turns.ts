@@ -1,10 +1,21 @@
-/** Prompts and answers as the columns of a row give them: texts, messages, or lists of messages. */
+/** Reads the prompts and answers in a row's columns: texts, messages or lists of messages. */
 
 import type { Message } from "../example.ts";
-import { type Field, fail, fromJson, isRow, list, nameOf, type RowFields, text, Unusable, written } from "./fields.ts";
+import {
+  type Field,
+  fail,
+  fromJson,
+  isRow,
+  list,
+  nameOf,
+  nonBlankText,
+  type RowFields,
+  text,
+  Unusable,
+} from "./fields.ts";
 import { isJsonOfMessages, readMessage, readMessages } from "./messages.ts";
 
-/** The system prompt in a column of its own; an empty one is none. */
+/** The system prompt in its own column; no message if it is empty. */
 export function systemTurn(row: RowFields): Message[] {
   const field = row.optional("system");
   if (field === null) return [];
@@ -12,12 +23,12 @@ export function systemTurn(row: RowFields): Message[] {
   return content.trim() === "" ? [] : [{ role: "system", content }];
 }
 
-/** `instruction` and `input` joined by a line break are what the user says; either may be empty, not both. */
+/** The user's message: `instruction` and `input`, joined by a line break. One of them may be empty. */
 export function instructionTurn(row: RowFields): Message {
   const instruction = row.required("instruction");
   const input = row.optional("input");
-  const said = [instruction.value === null ? "" : text(instruction), input ? text(input) : ""];
-  const content = said.filter((part) => part !== "").join("\n");
+  const texts = [instruction.value === null ? "" : text(instruction), input ? text(input) : ""];
+  const content = texts.filter((part) => part !== "").join("\n");
   if (content.trim() === "")
     throw new Unusable(input ? `${instruction.path} and ${input.path} are both empty` : `${instruction.path} is empty`);
   return { role: "user", content };
@@ -41,13 +52,13 @@ export function historyTurns(row: RowFields): Message[] {
     if (question === undefined || answer === undefined || pair.length !== 2)
       return fail(item, "is not a pair [user, assistant]");
     return [
-      { role: "user", content: written(question) },
-      { role: "assistant", content: written(answer) },
+      { role: "user", content: nonBlankText(question) },
+      { role: "assistant", content: nonBlankText(answer) },
     ];
   });
 }
 
-/** A prompt: a text of the user's, a list of messages, or OpenAI's object around such a list. */
+/** A prompt: the user's text, a list of messages, or OpenAI's `{ messages }`. */
 export function promptTurns(field: Field): Message[] {
   const value = fromJson(field.value);
   if (isRow(value) && Array.isArray(value.messages))
@@ -55,10 +66,10 @@ export function promptTurns(field: Field): Message[] {
   if (Array.isArray(field.value) || isJsonOfMessages(field.value))
     return readMessages({ path: field.path, value: Array.isArray(value) ? value : [value] });
   if (isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not text or a list of messages`);
-  return [{ role: "user", content: written(field) }];
+  return [{ role: "user", content: nonBlankText(field) }];
 }
 
-/** An answer: a text of the assistant's, one message, or a list of messages. */
+/** An answer: the assistant's text, one message, or a list of messages. */
 export function answerTurns(field: Field): Message[] {
   if (Array.isArray(field.value)) return readMessages(field);
   if (isRow(field.value)) return [readMessage(field)];
@@ -68,5 +79,5 @@ export function answerTurns(field: Field): Message[] {
   }
   if (typeof field.value === "string" && field.value.trim() === "")
     throw new Unusable(`no response: ${field.path} is empty`);
-  return [{ role: "assistant", content: written(field) }];
+  return [{ role: "assistant", content: nonBlankText(field) }];
 }

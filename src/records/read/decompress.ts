@@ -1,11 +1,11 @@
-/** Decompressors for the pages of Parquet tables, each bounded by the length that the page's header tells. */
+/** Decompressors for Parquet pages; each writes at most the length in the page's header. */
 
 import type { Compressors } from "hyparquet";
 import { compressors, decompressLz4, decompressLz4Raw, decompressZstd } from "hyparquet-compressors";
 
 /**
- * Snappy is hyparquet's own, which is not WebAssembly. Zstandard is given its output, or a header could claim 2 GiB.
- * Hadoop's framing of LZ4 is checked first: a negative length in it would be read for ever.
+ * Snappy comes from hyparquet, without WebAssembly. Zstandard gets an output of fixed size, because its header may claim
+ * 2 GiB. Hadoop's LZ4 frames are checked first, because a negative length in them would cause an endless loop.
  */
 export const decompressors: Compressors = {
   ...(compressors.GZIP && { GZIP: compressors.GZIP }),
@@ -15,7 +15,7 @@ export const decompressors: Compressors = {
   LZ4_RAW: decompressLz4Raw,
 };
 
-/** Whether the bytes are blocks, each after its length unpacked and packed, as big-endian 32-bit numbers. */
+/** Whether the bytes are Hadoop's blocks: unpacked length, packed length (32 bits, big-endian), data. */
 function isHadoopLz4(input: Uint8Array): boolean {
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   let at = 0;

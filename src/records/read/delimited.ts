@@ -1,42 +1,42 @@
-/** Fields of CSV and TSV rows (RFC 4180), in one pass: no character is read again, however quotes and spaces stand. */
+/** Splits CSV and TSV rows into fields (RFC 4180), in linear time for any quotes and spaces. */
 
 export interface TableForm {
   readonly delimiter: string;
   readonly newline: "\n" | "\r";
 }
 
-/** A row, and the place behind it. */
+/** A row and the index after it. */
 interface WholeRow {
   readonly fields: string[];
   readonly end: number;
 }
 
-/** `open`: the place of a quote that nothing closes. `unfinished`: the row may go on in the next piece of the file. */
+/** `open`: index of a quote that is never closed. "unfinished": the next piece of the file may continue the row. */
 export type Row = WholeRow | { readonly open: number } | "unfinished";
 
 const quote = '"';
 
 /**
- * Reads rows one after the other. A field in quotes ends at a quote that a delimiter or a line end follows, white space
- * aside; any other quote in it is text. `last`: the file ends with the text, and with it its last row.
+ * Reads row after row. A quoted field ends at a quote before a delimiter or a line end; white space may stand between. Any
+ * other quote within the field is text. `last`: the text ends the file.
  */
 export function createRowReader(text: string, { delimiter, newline }: TableForm, last: boolean) {
   let at = 0;
   let nextDelimiter = text.indexOf(delimiter);
   let nextNewline = text.indexOf(newline);
-  /** Searches again only where the place found last lies behind. */
+  /** Moves the next delimiter and line end to `from` or later. */
   const seek = (from: number) => {
     if (nextDelimiter !== -1 && nextDelimiter < from) nextDelimiter = text.indexOf(delimiter, from);
     if (nextNewline !== -1 && nextNewline < from) nextNewline = text.indexOf(newline, from);
   };
-  /** The first place from `from` on that holds no white space, a delimiter or a line end. */
+  /** The first index from `from` with a delimiter, a line end, or other text than white space. */
   const afterSpaces = (from: number): number => {
     let place = from;
     while (place < text.length && text[place] !== delimiter && text[place] !== newline && isSpace(text, place)) place++;
     return place;
   };
 
-  /** The end of the field in quotes that begins at `at`, and the place behind it; null where no quote closes it. */
+  /** Indices of the closing quote of the field at `at`, and of the delimiter or line end after it; null if none closes it. */
   const quoted = (): { readonly close: number; readonly after: number } | null => {
     for (let close = text.indexOf(quote, at + 1); close !== -1; close = text.indexOf(quote, close + 1)) {
       if (text[close + 1] === quote) {

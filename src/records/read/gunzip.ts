@@ -1,23 +1,23 @@
-/** Gzip archives of any number of members (RFC 1952): fflate inflates them, the checksum of each is compared here. */
+/** Unpacks gzip archives of any number of members (RFC 1952): fflate inflates, this file checks lengths and checksums. */
 
 import { Gunzip } from "fflate";
 import { sizeOf } from "./row.ts";
 
-/** Deflate writes at most 1032 times its input, so that one step writes at most 32 MiB. */
+/** Input bytes of one step; deflate writes at most 1032 times as many, about 32 MiB. */
 const stepBytes = 32 * 1024;
-/** Size of the pieces that are yielded. */
+/** Size of the yielded pieces in bytes. */
 const pieceBytes = 64 * 1024;
-/** CRC-32 and length of the content, 4 bytes each, end a member. */
+/** A member ends with the CRC-32 and the length of its content, 4 bytes each. */
 const trailerBytes = 8;
-/** A header of 10 bytes, an empty block of 2, the trailer. */
+/** Header of 10 bytes, empty block of 2, trailer of 8. */
 const shortestMember = 20;
-/** A header holds at most 64 KiB beside a name and a comment; fflate waits for all of it. */
+/** Most bytes of a header: fflate waits for its end, and a name or a comment has no bound. */
 const longestHeader = 1 << 20;
 
-/** What a packed file may hold: this much, and so many times its own size. Rows of text are packed to a tenth. */
+/** Most bytes that a packed file may unpack to; rows of text usually pack to a tenth. */
 const mostUnpacked = (packed: number) => 2 ** 28 + 256 * packed;
 
-/** Why an archive is broken, in words of ours. */
+/** An archive is broken; the message is the reason, for the user. */
 class Broken extends Error {}
 
 export function isGzip(bytes: Uint8Array): boolean {
@@ -25,8 +25,8 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 /**
- * Yields the content of an archive. Where the archive is broken or cut off, everything before is yielded; then `broken`
- * receives the reason, and the stream ends. Throws only what `source` throws.
+ * Yields the content of an archive. If the archive is broken or cut off, it yields the content before the fault, calls
+ * `broken` with the reason, and ends. Throws only the errors of `source`.
  */
 export async function* gunzip(
   source: AsyncIterable<Uint8Array>,
@@ -48,16 +48,16 @@ export async function* gunzip(
 /** Inflates member after member. `push` and `end` return null, or the reason why the archive is broken. */
 function inflateMembers() {
   const inflated: Uint8Array[] = [];
-  /** Bytes read so far, and where the current member begins. */
+  /** Number of bytes read, and the start of the current member. */
   let position = 0;
   let memberStart = 0;
   let crc = -1;
   let length = 0;
-  /** Bytes written, of all members. */
+  /** Bytes written for all members. */
   let unpacked = 0;
-  /** The last bytes read. fflate finds a member's end when the next header is complete: the trailer is among these bytes. */
+  /** The last bytes read: they contain the trailer when fflate reports a member's end, after the next header. */
   let recent = new Uint8Array(0);
-  /** fflate calls back in every step but those that end within a header. */
+  /** Whether the last step ended within a header: only then fflate does not call back. */
   let withinHeader = false;
 
   const gunzip = new Gunzip((data) => {
@@ -68,7 +68,7 @@ function inflateMembers() {
     unpacked += data.length;
     inflated.push(data);
   });
-  // fflate skips trailers unread.
+  // fflate does not check trailers.
   const checkMember = (end: number) => {
     if (end - memberStart < shortestMember) throw new Broken("unexpected end");
     const trailerAt = recent.length - (position - end) - trailerBytes;
@@ -88,7 +88,7 @@ function inflateMembers() {
       return null;
     } catch (error) {
       if (error instanceof Broken) return error.message;
-      // fflate's error of code 0, by its documentation, is the end of the data.
+      // In fflate's documentation, code 0 is an unexpected end of the data.
       const code: unknown = error instanceof Error ? Reflect.get(error, "code") : null;
       return code === 0 ? "unexpected end" : "invalid gzip data";
     }
@@ -98,7 +98,7 @@ function inflateMembers() {
     push: (bytes: Uint8Array) =>
       reasonOf(() => {
         const before = withinHeader ? recent : recent.subarray(-stepBytes);
-        if (before.length > longestHeader) throw new Broken("a header that does not end");
+        if (before.length > longestHeader) throw new Broken("a header without an end");
         recent = new Uint8Array(before.length + bytes.length);
         recent.set(before);
         recent.set(bytes, before.length);
@@ -106,7 +106,7 @@ function inflateMembers() {
         withinHeader = true;
         gunzip.push(bytes);
         if (unpacked > mostUnpacked(position))
-          throw new Broken(`${sizeOf(position)} of it unpack to more than ${sizeOf(mostUnpacked(position))}`);
+          throw new Broken(`its first ${sizeOf(position)} unpack to more than ${sizeOf(mostUnpacked(position))}`);
       }),
     end: () =>
       reasonOf(() => {
@@ -122,7 +122,7 @@ function inflateMembers() {
   };
 }
 
-/** CRC-32 of a byte, alone and followed by one, two and three zeros: four bytes per turn take half the time. */
+/** CRC-32 of a byte followed by 0, 1, 2 and 3 zero bytes: four bytes per step take half the time. */
 const crcTables = [new Int32Array(256), new Int32Array(256), new Int32Array(256), new Int32Array(256)] as const;
 for (let byte = 0; byte < 256; byte++) {
   let crc = byte;
@@ -132,7 +132,7 @@ for (let byte = 0; byte < 256; byte++) {
   }
 }
 
-/** CRC-32, bits inverted: begins with −1. */
+/** Continues an inverted CRC-32, which starts as −1. */
 function updateCrc(before: number, bytes: Uint8Array): number {
   const [one, two, three, four] = crcTables;
   const of = (table: Int32Array, index: number) => table[index & 0xff] as number;

@@ -1,10 +1,10 @@
-/** JSON in pieces: an array element by element, JSON Lines line by line, and objects that span lines. */
+/** Parses JSON in pieces: arrays element by element, JSON Lines, and objects over several lines. */
 
 import { closeList, colon, comma, createNesting, isClose, isOpen, isSpace, newline, openList } from "./nesting.ts";
 import { type Emit, jsonRow, quote, type RowLimits, type RowParser, sizeOf, tooLong } from "./row.ts";
 
-/** Text of one row that comes in pieces; of a row over the limit only its beginning is kept. */
-function createHold(limits: RowLimits) {
+/** Collects the pieces of one row; of a row above the limit it retains only the beginning. */
+function createRowBuffer(limits: RowLimits) {
   let pieces: string[] = [];
   let length = 0;
   return {
@@ -17,24 +17,24 @@ function createHold(limits: RowLimits) {
       if (length <= limits.rowLength) pieces.push(text);
       else if (fitted) pieces = [(pieces[0] ?? text).slice(0, 64)];
     },
-    /** What was held; holds nothing afterwards. */
-    take(): { text: string; length: number; over: boolean } {
-      const taken = { text: pieces.join(""), length, over: length > limits.rowLength };
+    /** Returns the row and empties the buffer. */
+    flush(): { text: string; length: number; over: boolean } {
+      const flushed = { text: pieces.join(""), length, over: length > limits.rowLength };
       pieces = [];
       length = 0;
-      return taken;
+      return flushed;
     },
   };
 }
 
-/** The elements of the array that the text begins with, each on its own, so that a broken one costs only itself. */
+/** Parses each element of the array at the text's start separately, so that a broken element costs no other one. */
 export function createArrayParser(limits: RowLimits, emit: Emit, firstLine = 1): RowParser {
   const nesting = createNesting();
-  const element = createHold(limits);
+  const element = createRowBuffer(limits);
   let line = firstLine;
   let opened = false;
   let elementLine: number | null = null;
-  /** Whether only white space stands before on this line. */
+  /** Whether this line has only white space so far. */
   let lineBegins = true;
   let closed = false;
   let after = "";
@@ -43,7 +43,7 @@ export function createArrayParser(limits: RowLimits, emit: Emit, firstLine = 1):
   const finish = (rest: string) => {
     if (elementLine !== null) {
       element.add(rest);
-      const { text: source, length, over } = element.take();
+      const { text: source, length, over } = element.flush();
       const text = source.trim();
       emit(over ? { line: elementLine, problem: tooLong(text, limits) } : jsonRow(text, elementLine), length);
     }
@@ -83,9 +83,9 @@ export function createArrayParser(limits: RowLimits, emit: Emit, firstLine = 1):
         }
         const { depth } = nesting;
         if (isOpen(code) && elementLine !== null) {
-          // Two elements with no comma between them; or one that was never closed, where the next begins a line.
-          const forgotten = depth === 0 ? isClose(nesting.previous) : lineBegins && !nesting.mayOpen();
-          if (forgotten) {
+          const lacksComma = depth === 0 && isClose(nesting.previous);
+          const isUnclosed = depth > 0 && lineBegins && !nesting.mayOpen();
+          if (lacksComma || isUnclosed) {
             finish(text.slice(start, i));
             nesting.reset();
           }
@@ -114,9 +114,9 @@ export function createArrayParser(limits: RowLimits, emit: Emit, firstLine = 1):
   };
 }
 
-/** One row per line, blank lines aside. The single line of a file may be an object that holds the rows. */
+/** Parses one row per line and skips blank lines. A file of one line may be an object that contains the rows. */
 function createLinesParser(limits: RowLimits, emit: Emit, firstLine: number): RowParser {
-  const held = createHold(limits);
+  const buffer = createRowBuffer(limits);
   let line = firstLine;
   let first: { text: string; line: number } | null = null;
   let any = false;
@@ -126,8 +126,8 @@ function createLinesParser(limits: RowLimits, emit: Emit, firstLine: number): Ro
     first = null;
   };
   const finish = (rest: string) => {
-    held.add(rest);
-    const { text: source, length, over } = held.take();
+    buffer.add(rest);
+    const { text: source, length, over } = buffer.flush();
     const text = source.trim();
     if (text === "") return;
     emitFirst();
@@ -145,7 +145,7 @@ function createLinesParser(limits: RowLimits, emit: Emit, firstLine: number): Ro
         line++;
         start = end + 1;
       }
-      held.add(text.slice(start));
+      buffer.add(text.slice(start));
     },
     end() {
       finish("");
@@ -155,17 +155,17 @@ function createLinesParser(limits: RowLimits, emit: Emit, firstLine: number): Ro
 }
 
 /**
- * JSON that does not begin with an array: JSON Lines; or objects that span lines, one or several; or one object that
- * holds the rows, `{"data": [...]}` or `{"train": [...], "validation": [...]}`. Which of these is found as it goes:
- * where text cannot be an object over several lines, each line is judged by itself.
+ * Parses JSON that does not begin with an array: JSON Lines, objects over several lines, or one object that contains the
+ * rows, `{"data": [...]}` or `{"train": [...], "validation": [...]}`. Text that cannot be an object over several lines is
+ * parsed as JSON Lines.
  */
 export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
   const nesting = createNesting();
-  /** The object that is open. */
-  const held = createHold(limits);
+  /** The text of the open object. */
+  const buffer = createRowBuffer(limits);
   let objectLine = 0;
   let line = 1;
-  /** The first object over several lines, until it is known whether it is the only one. */
+  /** The first object over several lines; it may be the only one, and contain the rows. */
   let whole: { text: string; line: number } | null = null;
   let lines: RowParser | null = null;
   let seen = false;
@@ -175,7 +175,7 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
     if (whole) emit(jsonRow(whole.text, whole.line), whole.text.length);
     whole = null;
   };
-  const judgeLines = (text: string, firstLine: number) => {
+  const parseLines = (text: string, firstLine: number) => {
     emitWhole();
     lines = createLinesParser(limits, emit, firstLine);
     lines.push(text);
@@ -194,9 +194,9 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
         if (i === text.length) break;
         const code = text.charCodeAt(i);
         if (code === newline) {
-          // A string cannot go over lines; and objects that end on the line where they began are JSON Lines.
+          // A string cannot span lines, and an object that ends on its first line is JSON Lines.
           if (nesting.inString || (objectLine > 0 && nesting.depth === 0)) {
-            return judgeLines(held.take().text + text.slice(start), objectLine);
+            return parseLines(buffer.flush().text + text.slice(start), objectLine);
           }
           line++;
         } else if (nesting.inString) {
@@ -205,16 +205,16 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
           if (objectLine === 0) {
             objectLine = line;
             start = i;
-            if (!isOpen(code)) return judgeLines(text.slice(start), line);
+            if (!isOpen(code)) return parseLines(text.slice(start), line);
           } else if (nesting.depth === 0 || (isOpen(code) && !nesting.mayOpen())) {
-            return judgeLines(held.take().text + text.slice(start), objectLine);
+            return parseLines(buffer.flush().text + text.slice(start), objectLine);
           }
           nesting.step(code);
           if (nesting.depth === 0 && line > objectLine) {
-            held.add(text.slice(start, i + 1));
-            const source = held.take().text;
+            buffer.add(text.slice(start, i + 1));
+            const source = buffer.flush().text;
             const row = jsonRow(source, objectLine);
-            if ("problem" in row) return judgeLines(source + text.slice(i + 1), objectLine);
+            if ("problem" in row) return parseLines(source + text.slice(i + 1), objectLine);
             emitWhole();
             if (seen) emit(row, source.length);
             else whole = { text: source, line: objectLine };
@@ -226,16 +226,16 @@ export function createObjectsParser(limits: RowLimits, emit: Emit): RowParser {
       }
       if (objectLine === 0) return;
       const rest = text.slice(start);
-      if (held.length + rest.length <= limits.rowLength) return held.add(rest);
-      if (line === objectLine) return judgeLines(held.take().text + rest, objectLine);
+      if (buffer.length + rest.length <= limits.rowLength) return buffer.add(rest);
+      if (line === objectLine) return parseLines(buffer.flush().text + rest, objectLine);
       abandoned = true;
       emitWhole();
-      const most = `is larger than ${sizeOf(limits.rowLength)}, the most that one row may have`;
-      emit({ line: objectLine, problem: `the object that begins here ${most}; write its rows as JSON Lines` }, 0);
+      const limit = `is larger than ${sizeOf(limits.rowLength)}, the limit of a row`;
+      emit({ line: objectLine, problem: `the object that begins here ${limit}; write its rows as JSON Lines` }, 0);
     },
     end() {
       if (abandoned) return;
-      if (!lines && objectLine > 0) judgeLines(held.take().text, objectLine);
+      if (!lines && objectLine > 0) parseLines(buffer.flush().text, objectLine);
       if (lines) lines.end();
       else if (whole) emitObject(whole.text, whole.line, limits, emit);
     },
@@ -257,8 +257,8 @@ const tables = [
 const splits = ["train", "training", "validation", "valid", "val", "dev", "eval", "evaluation", "test"];
 
 /**
- * The file's only object: a row, unless what it holds is rows: an array of objects under a name that says so, or as
- * its only member. Under the name of a split, rows that name none are given it.
+ * Emits the file's only object: its rows, if it has an array of objects as its only member or under one of the names above,
+ * else the object as one row. Rows under the name of a split get that split, unless they have one.
  */
 function emitObject(text: string, line: number, limits: RowLimits, emit: Emit): void {
   const row = jsonRow(text, line);
@@ -286,7 +286,7 @@ function emitObject(text: string, line: number, limits: RowLimits, emit: Emit): 
       },
       at.line,
     );
-    // Without an end: what follows the array is the rest of the object.
+    // No call of `end`, because the rest of the object follows the array.
     parser.push(text.slice(at.start));
   }
 }
@@ -295,7 +295,7 @@ const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isMessage = (value: object) => "role" in value || "from" in value;
 
-/** Where the lists begin that are members of an object, by their names; of a name twice the last, as JSON.parse has it. */
+/** Starts of an object's list members by name; the last one of equal names counts, as in JSON.parse. */
 function listsOf(text: string, firstLine: number): Map<string, { start: number; line: number }> {
   const found = new Map<string, { start: number; line: number }>();
   const nesting = createNesting();

@@ -1,10 +1,10 @@
-/** What kind of file it is: by its bytes, then by its name, then by how it looks. */
+/** Detects the kind of a file by its bytes, then by its name, then by its text. */
 
 import type { TableForm } from "./delimited.ts";
 import { jsonRow, nameShown, quote } from "./row.ts";
 import { tableForm } from "./table.ts";
 
-/** How the file is to be read. */
+/** How to parse a file. */
 export type Reading =
   | { readonly as: "parquet" }
   | { readonly as: "array" }
@@ -12,45 +12,45 @@ export type Reading =
   | { readonly as: "table"; readonly form: TableForm }
   | { readonly as: "text"; readonly markdown: boolean };
 
-export const remedy = "Choose a JSON, JSON Lines, CSV, TSV, Parquet, text or Markdown file, as it is or packed as .gz";
+export const remedy = "Choose a JSON, JSON Lines, CSV, TSV, Parquet, text or Markdown file, unpacked or as .gz";
 
 const is = (bytes: Uint8Array, at: number, magic: string) =>
   [...magic].every((character, index) => bytes[at + index] === character.charCodeAt(0));
 
-/** Files of other kinds, by how they begin; `text` is the beginning read as UTF-8. */
-const otherKinds: readonly { kind: string; looks: (bytes: Uint8Array, text: string) => boolean }[] = [
-  { kind: "a PNG image", looks: (b) => is(b, 0, "\x89PNG") },
-  { kind: "a JPEG image", looks: (b) => is(b, 0, "\xff\xd8\xff") },
-  { kind: "a PDF document", looks: (b) => is(b, 0, "%PDF-") },
-  { kind: "a zip archive or an Office document", looks: (b) => is(b, 0, "PK\x03\x04") },
-  { kind: "a 7z archive", looks: (b) => is(b, 0, "7z\xbc\xaf\x27\x1c") },
-  { kind: "an xz archive", looks: (b) => is(b, 0, "\xfd7zXZ\0") },
-  { kind: "a bzip2 archive", looks: (b) => is(b, 0, "BZh") && is(b, 4, "1AY&SY") },
-  { kind: "a Zstandard archive", looks: (b) => is(b, 0, "\x28\xb5\x2f\xfd") },
-  { kind: "a gzip archive within another", looks: (b) => is(b, 0, "\x1f\x8b") },
-  { kind: "a tar archive (unpack it, and choose the files in it)", looks: (b) => is(b, 257, "ustar") },
-  { kind: "an Arrow table (save it as Parquet)", looks: (b) => is(b, 0, "ARROW1") || is(b, 0, "\xff\xff\xff\xff") },
-  { kind: "a SQLite database", looks: (b) => is(b, 0, "SQLite format 3\0") },
-  { kind: "a NumPy array", looks: (b) => is(b, 0, "\x93NUMPY") },
-  { kind: "a GGUF model", looks: (b) => is(b, 0, "GGUF") },
-  { kind: "a safetensors model", looks: (_, text) => text.includes("\0") && text.includes('"data_offsets"') },
-  { kind: "a web page", looks: (_, text) => /^\s*<(!doctype html|html|\?xml|head|body)/i.test(text) },
+/** Other kinds of files, by their beginning; `text` is the beginning decoded as UTF-8. */
+const otherKinds: readonly { kind: string; matches: (bytes: Uint8Array, text: string) => boolean }[] = [
+  { kind: "a PNG image", matches: (b) => is(b, 0, "\x89PNG") },
+  { kind: "a JPEG image", matches: (b) => is(b, 0, "\xff\xd8\xff") },
+  { kind: "a PDF document", matches: (b) => is(b, 0, "%PDF-") },
+  { kind: "a zip archive or an Office document", matches: (b) => is(b, 0, "PK\x03\x04") },
+  { kind: "a 7z archive", matches: (b) => is(b, 0, "7z\xbc\xaf\x27\x1c") },
+  { kind: "an xz archive", matches: (b) => is(b, 0, "\xfd7zXZ\0") },
+  { kind: "a bzip2 archive", matches: (b) => is(b, 0, "BZh") && is(b, 4, "1AY&SY") },
+  { kind: "a Zstandard archive", matches: (b) => is(b, 0, "\x28\xb5\x2f\xfd") },
+  { kind: "a gzip archive within another", matches: (b) => is(b, 0, "\x1f\x8b") },
+  { kind: "a tar archive (unpack it, and choose the files in it)", matches: (b) => is(b, 257, "ustar") },
+  { kind: "an Arrow table (save it as Parquet)", matches: (b) => is(b, 0, "ARROW1") || is(b, 0, "\xff\xff\xff\xff") },
+  { kind: "a SQLite database", matches: (b) => is(b, 0, "SQLite format 3\0") },
+  { kind: "a NumPy array", matches: (b) => is(b, 0, "\x93NUMPY") },
+  { kind: "a GGUF model", matches: (b) => is(b, 0, "GGUF") },
+  { kind: "a safetensors model", matches: (_, text) => text.includes("\0") && text.includes('"data_offsets"') },
+  { kind: "a web page", matches: (_, text) => /^\s*<(!doctype html|html|\?xml|head|body)/i.test(text) },
   {
     kind: "UTF-16 text (save it as UTF-8)",
-    looks: (b) => is(b, 0, "\xff\xfe") || is(b, 0, "\xfe\xff") || (b.length > 1 && (b[0] === 0) !== (b[1] === 0)),
+    matches: (b) => is(b, 0, "\xff\xfe") || is(b, 0, "\xfe\xff") || (b.length > 1 && (b[0] === 0) !== (b[1] === 0)),
   },
-  { kind: "a binary file", looks: (_, text) => text.includes("\0") },
+  { kind: "a binary file", matches: (_, text) => text.includes("\0") },
 ];
 
 /**
- * Finds how to read a file from its beginning, unpacked: 64 KiB, or the `whole` of a shorter one.
- * Throws one sentence when it is empty or another kind of file.
+ * Chooses the parser by the first 64 KiB of the unpacked file; `whole`: the file is not longer. Throws an error with the
+ * file's name and kind when it is not a file of rows.
  */
 export function findReading(fileName: string, beginning: Uint8Array, whole: boolean): Reading {
   const name = nameShown(fileName);
   const text = new TextDecoder().decode(beginning);
   if (is(beginning, 0, "PAR1")) return { as: "parquet" };
-  const other = otherKinds.find(({ looks }) => looks(beginning.subarray(0, 4096), text.slice(0, 4096)));
+  const other = otherKinds.find(({ matches }) => matches(beginning.subarray(0, 4096), text.slice(0, 4096)));
   if (other) throw new Error(`${name} is not a file of rows: it looks like ${other.kind}. ${remedy}.`);
 
   const extension = /\.([a-z0-9]+)$/.exec(fileName.toLowerCase().replace(/\.gz(ip)?$/, ""))?.[1] ?? "";
@@ -71,18 +71,16 @@ export function findReading(fileName: string, beginning: Uint8Array, whole: bool
     case "ndjson":
       return start[0] === "[" && !isListLines(start) ? { as: "array" } : { as: "objects" };
     case "parquet":
-      throw new Error(
-        `${name} is not a Parquet table: such a file begins with PAR1, this one with ${quote(start)}. ${remedy}.`,
-      );
+      throw new Error(`${name} is not a Parquet table: it begins with ${quote(start)}, not with PAR1. ${remedy}.`);
   }
   if (start[0] === "[") return { as: "array" };
   if (start[0] === "{") return { as: "objects" };
   if (extension === "json") {
     const line = text.slice(0, text.length - start.length).split("\n").length;
-    throw new Error(`${name}, line ${line}: a JSON file begins with [ or {, this one with ${quote(start)}. ${remedy}.`);
+    throw new Error(`${name}, line ${line}: the JSON begins with ${quote(start)}, not with [ or {. ${remedy}.`);
   }
   const form = tableForm(text, whole);
-  return looksLikeTable(text, form) ? { as: "table", form } : { as: "text", markdown: false };
+  return isTable(text, form) ? { as: "table", form } : { as: "text", markdown: false };
 }
 
 /** JSON Lines whose rows are lists. */
@@ -92,8 +90,8 @@ function isListLines(start: string): boolean {
   return second?.startsWith("[") === true && "value" in jsonRow(first, 1);
 }
 
-/** Whether the delimiter appears alike in the first lines, below what may be a header. */
-function looksLikeTable(text: string, { delimiter, newline }: TableForm): boolean {
+/** Whether the first line may be a header, and the lines after it have at least as many fields. */
+function isTable(text: string, { delimiter, newline }: TableForm): boolean {
   const lines = text.split(newline).slice(0, 10);
   const whole = lines.length < 10 ? lines : lines.slice(0, -1);
   const fields = whole.filter((line) => line.trim() !== "").map((line) => line.split(delimiter));

@@ -1,4 +1,4 @@
-/** Brackets and strings of JSON text, followed character by character. */
+/** Tracks the brackets and strings of JSON text, character by character. */
 
 import { maxDepth } from "./row.ts";
 
@@ -16,15 +16,12 @@ export const isSpace = (code: number) => code === 0x20 || code === 0x0d || code 
 export const isOpen = (code: number) => code === openObject || code === openList;
 export const isClose = (code: number) => code === closeObject || code === closeList;
 
-/**
- * Follows brackets and strings. JSON allows no line break inside a string: one that is open at the end of its line lost
- * its quote, and is closed there.
- */
+/** Tracks brackets and strings. A string ends at the end of its line, because JSON allows no line break within a string. */
 export function createNesting() {
   let depth = 0;
   let inString = false;
   let escaped = false;
-  /** The last character outside of strings that is no white space; a string counts as its quote. */
+  /** The last character outside strings, without white space; a string counts as its quote. */
   let previous = 0;
   const containers = new Uint8Array(maxDepth + 1);
   return {
@@ -43,7 +40,7 @@ export function createNesting() {
       if (containers[depth - 1] === openObject) return previous === colon;
       return previous === openList || previous === comma;
     },
-    /** Starts again outside of all brackets. */
+    /** Continues outside all brackets. */
     reset() {
       depth = 0;
       previous = 0;
@@ -52,7 +49,7 @@ export function createNesting() {
       inString = false;
       escaped = false;
     },
-    /** Place of the quote that closes the open string, or of its line's end; the text's length where neither is. */
+    /** Index of the closing quote of the open string, or of its line's end; else the text's length. */
     stringEnd(text: string, from: number): number {
       let at = from;
       if (escaped && at < text.length && text.charCodeAt(at) !== newline) at++;
@@ -66,7 +63,7 @@ export function createNesting() {
       }
       return text.length;
     },
-    /** Takes a character that is no white space: outside of strings, or the quote that closes one. */
+    /** Processes a character outside strings (not white space), or the quote that closes a string. */
     step(code: number) {
       previous = code;
       if (inString) inString = code !== quoteCode;

@@ -1,4 +1,4 @@
-/** Parquet tables through hyparquet, one row group at a time. */
+/** Reads Parquet tables through hyparquet, one row group at a time. */
 
 import {
   type AsyncBuffer,
@@ -21,24 +21,24 @@ export interface ParquetOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** A description of a table may be this large; a thousand columns in a thousand row groups have one of about 100 MiB. */
+/** Most bytes of a footer; a thousand columns in a thousand row groups need about 100 MiB. */
 const footerBytes = 1 << 27;
 
-/** How pages may be packed. */
+/** Supported compressions of pages. */
 const codecs: ReadonlySet<string> = new Set(["UNCOMPRESSED", "SNAPPY", ...Object.keys(decompressors)]);
 
-/** What the pages of a file unpack to, and what its rows have together, at most. */
+/** Most bytes that the pages of a file unpack to, and most characters of all its rows. */
 const mostUnpacked = (bytes: number) => 2 ** 26 + 256 * bytes;
 
-/** Rows that are handed on at once. */
+/** Rows of one yielded chunk. */
 const chunkRows = 512;
 
-/** Columns that hyparquet reads at once: it searches all of them for each. */
+/** Columns that hyparquet reads at once; its time is quadratic in them. */
 const columnsTogether = 128;
 
 /**
- * Rows as plain JSON: integers beyond 2⁵³ as text, dates as ISO 8601, bytes as text where they are UTF-8, else as
- * `base64:…`. A row group that is broken is one problem. Throws one sentence where the table's description is.
+ * Yields rows as plain JSON: integers beyond 2⁵³ as text, dates as ISO 8601, bytes as text if they are UTF-8, else as
+ * `base64:…`. A broken row group is one problem. Throws an error with the file's name when the footer is broken.
  */
 export async function* readParquet(
   source: ByteSource,
@@ -49,7 +49,7 @@ export async function* readParquet(
   const names = parts.flatMap(({ columns }) => columns.map(({ element }) => element.name));
   const unpacked: Unpacked = { bytes: 0, most: mostUnpacked(source.byteLength) };
   let firstRow = 0;
-  /** Characters of all rows: a text that a dictionary holds once may stand in millions of them. */
+  /** Characters of all rows: a dictionary stores a text once, but millions of rows may contain it. */
   let written = 0;
   for (const [index, group] of metadata.row_groups.entries()) {
     signal?.throwIfAborted();
@@ -80,7 +80,7 @@ export async function* readParquet(
         chunk.push({ record: { line, value: Object.fromEntries(entries) }, size: measure.size });
         written += measure.size;
         if (written <= unpacked.most) continue;
-        const most = `more than ${sizeOf(unpacked.most)}, the most that a Parquet table of its size may have`;
+        const most = `more than ${sizeOf(unpacked.most)}, the limit of a Parquet table of this size`;
         const problem = `the rows up to here have ${most}; the rest is not read`;
         yield [...chunk, { record: { line, problem }, size: 0 }];
         return;
@@ -88,7 +88,7 @@ export async function* readParquet(
       yield chunk;
     }
     if (notUtf8) {
-      const problem = "among the rows from here are texts that are not UTF-8; what is not was read as \uFFFD";
+      const problem = "some texts in the rows from here are not UTF-8; wrong bytes were read as \uFFFD";
       yield [{ record: { line: firstRow + 1, problem }, size: 0 }];
     }
     firstRow += rows;
@@ -96,18 +96,18 @@ export async function* readParquet(
   }
 }
 
-/** Errors of hyparquet and of the language tell where they met what they did not expect, which says nothing to a user. */
+/** The reason for the user: messages of hyparquet and of JavaScript describe code, not the file. */
 function reasonOf(error: unknown): string {
   const ours = error instanceof BrokenTable || error instanceof BrokenThrift;
-  return ours ? shortened(error.message, 200) : "it does not hold what it announces";
+  return ours ? shortened(error.message, 200) : "its content does not match its headers";
 }
 
-/** Some columns of a table, with a description of these alone. */
+/** Some columns of a table, with metadata of only these. */
 interface Part {
   readonly metadata: FileMetaData;
   readonly schema: SchemaTree;
   readonly columns: readonly SchemaTree[];
-  /** Index among the columns that hold values of the first, and behind the last. */
+  /** Range [from, to) of its columns among all leaf columns. */
   readonly from: number;
   readonly to: number;
 }
@@ -134,7 +134,7 @@ function partsOf(metadata: FileMetaData): Part[] {
   return parts;
 }
 
-/** What the source throws is no fault of the table. */
+/** An error of the source, not of the table. */
 class SourceError extends Error {}
 
 async function slice(source: ByteSource, start: number, end: number, signal: AbortSignal | undefined) {
@@ -145,22 +145,22 @@ async function slice(source: ByteSource, start: number, end: number, signal: Abo
   }
 }
 
-/** The table's description at the file's end, checked. */
+/** Reads and checks the footer, which describes the table. */
 async function readFooter(source: ByteSource, signal: AbortSignal | undefined): Promise<FileMetaData> {
   const { byteLength } = source;
   const name = nameShown(source.name);
-  const remedy = "It may be cut off or damaged: get it again.";
-  // PAR1, description, its length, PAR1
-  if (byteLength < 12) throw new Error(`${name} is a Parquet table of ${byteLength} bytes only. ${remedy}`);
+  const remedy = "It may be cut off or damaged: download it again.";
+  // The file ends with the footer, its length (4 bytes) and PAR1.
+  if (byteLength < 12) throw new Error(`${name} has only ${byteLength} bytes, too few for a Parquet table. ${remedy}`);
   const tail = await source.slice(byteLength - 8, byteLength, signal);
   if (new TextDecoder().decode(tail.subarray(4)) !== "PAR1") {
-    throw new Error(`${name} is a Parquet table that does not end as one, with PAR1. ${remedy}`);
+    throw new Error(`${name} is a Parquet table, but does not end with PAR1. ${remedy}`);
   }
   const length = new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
   if (length > byteLength - 12 || length > footerBytes) {
     const most = Math.min(byteLength - 12, footerBytes);
     throw new Error(
-      `${name}: the description of the Parquet table would be ${length} bytes, of at most ${most}. ${remedy}`,
+      `${name}: the footer of the Parquet table would have ${length} bytes, but at most ${most} are possible. ${remedy}`,
     );
   }
   const footer = await source.slice(byteLength - 8 - length, byteLength, signal);
@@ -172,11 +172,11 @@ async function readFooter(source: ByteSource, signal: AbortSignal | undefined): 
     for (const [index, group] of metadata.row_groups.entries()) checkGroup(leaves, group, index, file);
     return metadata;
   } catch (error) {
-    throw new Error(`${name}: the description of the Parquet table is broken (${reasonOf(error)}). ${remedy}`);
+    throw new Error(`${name}: the footer of the Parquet table is broken (${reasonOf(error)}). ${remedy}`);
   }
 }
 
-/** Rows of a group, each a list of the values of some columns. */
+/** The rows of a group, each a list of the part's values. */
 async function readPart(
   source: ByteSource,
   { metadata, schema, columns, from, to }: Part,
@@ -215,7 +215,7 @@ async function readPart(
   });
 }
 
-/** One text of a table may have as many bytes. */
+/** Most bytes of one text. */
 const textBytes = 1 << 26;
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -225,7 +225,7 @@ function parsers(notUtf8: () => void) {
   const text = (bytes: Uint8Array | undefined): string | undefined => {
     if (bytes === undefined) return undefined;
     if (bytes.length > textBytes)
-      throw new BrokenTable(`a text of ${sizeOf(bytes.length)}, of at most ${sizeOf(textBytes)}`);
+      throw new BrokenTable(`a text has ${sizeOf(bytes.length)}, but at most ${sizeOf(textBytes)} can be read`);
     try {
       return strict.decode(bytes);
     } catch {
@@ -244,7 +244,7 @@ function parsers(notUtf8: () => void) {
   };
 }
 
-/** In a column without nesting every row has a value or null: where there is none, a dictionary lacks an entry. */
+/** Throws unless every row of a flat column has a value or null: a dictionary may lack an entry. */
 function requireWhole(rows: readonly unknown[][], { columns }: Part): void {
   columns.forEach(({ children, element }, column) => {
     if (children.length > 0) return;
@@ -256,7 +256,7 @@ function requireWhole(rows: readonly unknown[][], { columns }: Part): void {
 
 const endOf = (group: RowGroup) => Math.max(0, ...group.columns.map((column) => chunkRange(column).end));
 
-/** A value of hyparquet as JSON; adds the characters of its texts to `measure`. */
+/** Converts a value of hyparquet to JSON; adds its size in characters to `measure`, 8 for any other value. */
 function plain(value: unknown, measure: { size: number }): unknown {
   if (typeof value === "string") {
     measure.size += value.length;

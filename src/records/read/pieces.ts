@@ -1,26 +1,27 @@
-/** Text and Markdown as rows: pieces that joined give back the file. */
+/** Cuts text and Markdown into rows. */
 
 import type { Emit, RowParser } from "./row.ts";
 
-/** Characters of a piece; a little more where blank lines follow. */
+/** Characters of a piece, without the blank lines after it. */
 const pieceLength = 8000;
 
-/** A piece takes the blank lines after it along, up to this many characters. More is left out. */
+/** Characters of white space after a piece that still belong to it. */
 const mostBlank = 1 << 16;
 
 /**
- * Cuts text at blank lines into pieces of up to about 8,000 characters; a longer paragraph at line ends, a longer line
- * anywhere but within a character. Markdown is cut at headings of level 1 and 2 first, those in fenced code aside.
- * CR and LF become LF.
+ * Cuts text at blank lines into pieces of about 8,000 characters, a longer paragraph at line ends, and a longer line between
+ * any two characters. Markdown is first cut at headings of level 1 and 2 outside fenced code. CR LF becomes LF.
  */
 export function createTextParser(markdown: boolean, emit: Emit): RowParser {
   let line = 1;
-  /** Of the section, what is not emitted yet. */
+  /** The section's text that is not emitted yet. */
   let section = "";
-  /** Markdown: the line that is not complete yet. */
+  /** In Markdown, the incomplete last line. */
   let partial = "";
-  let partialKnown = false;
-  let returned = "";
+  /** Whether the beginning of that line is in `section` already. */
+  let partialAdded = false;
+  /** A CR at the end of a piece: the next one may begin with LF. */
+  let carriageReturn = "";
   let fence: { mark: string; length: number } | null = null;
 
   const cut = (last: boolean) => {
@@ -34,13 +35,13 @@ export function createTextParser(markdown: boolean, emit: Emit): RowParser {
     if (value.trim() !== "") emit({ line, value }, value.length);
     for (let at = value.indexOf("\n"); at >= 0; at = value.indexOf("\n", at + 1)) line++;
   };
-  /** A line, or the beginning of one that is too long to wait for its end. */
-  const takeLine = (text: string, begins: boolean) => {
+  /** Adds a line, or a part of a long line. */
+  const addLine = (text: string, begins: boolean) => {
     if (begins) {
       const mark = /^ {0,3}(`{3,}|~{3,})(.*)/.exec(text);
       if (fence) {
-        const mine = mark?.[1]?.[0] === fence.mark && mark[1].length >= fence.length;
-        if (mine && mark[2]?.trim() === "") fence = null;
+        const matches = mark?.[1]?.[0] === fence.mark && mark[1].length >= fence.length;
+        if (matches && mark[2]?.trim() === "") fence = null;
       } else if (mark?.[1] && !(mark[1][0] === "`" && mark[2]?.includes("`"))) {
         fence = { mark: mark[1][0] ?? "`", length: mark[1].length };
       } else if (/^ {0,3}#{1,2}(?:[ \t\n]|$)/.test(text) && section.trim() !== "") {
@@ -53,39 +54,39 @@ export function createTextParser(markdown: boolean, emit: Emit): RowParser {
   return {
     kind: markdown ? "markdown" : "text",
     push(piece) {
-      let text = returned + piece;
-      returned = text.endsWith("\r") ? "\r" : "";
-      text = (returned ? text.slice(0, -1) : text).replaceAll("\r\n", "\n");
+      let text = carriageReturn + piece;
+      carriageReturn = text.endsWith("\r") ? "\r" : "";
+      text = (carriageReturn ? text.slice(0, -1) : text).replaceAll("\r\n", "\n");
       if (!markdown) {
         section += text;
         return cut(false);
       }
       let start = 0;
       for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
-        takeLine(partial + text.slice(start, end + 1), !partialKnown);
+        addLine(partial + text.slice(start, end + 1), !partialAdded);
         partial = "";
-        partialKnown = false;
+        partialAdded = false;
         start = end + 1;
       }
       partial += text.slice(start);
       if (partial.length > pieceLength) {
-        takeLine(partial, !partialKnown);
+        addLine(partial, !partialAdded);
         partial = "";
-        partialKnown = true;
+        partialAdded = true;
       }
       cut(false);
     },
     end() {
-      if (markdown) takeLine(partial + returned, !partialKnown);
-      else section += returned;
+      if (markdown) addLine(partial + carriageReturn, !partialAdded);
+      else section += carriageReturn;
       cut(true);
     },
   };
 }
 
-/** Length of the text's next piece; null where more text is needed to tell, or there is none. */
+/** Length of the text's next piece; null if there is none, or its end is not known yet. */
 function nextPiece(text: string, last: boolean): number | null {
-  const first = firstWritten(text, 0);
+  const first = firstNonSpace(text, 0);
   if (first >= mostBlank) return mostBlank;
   const most = first + pieceLength;
   if (text.length <= most) return last && text !== "" ? text.length : null;
@@ -95,18 +96,18 @@ function nextPiece(text: string, last: boolean): number | null {
   if (end <= first) end = text.lastIndexOf("\n", most - 1) + 1;
   if (end <= first) end = isHighSurrogate(text, most - 1) ? most - 1 : most;
 
-  // White space after it comes along, up to the line on which the next piece begins.
-  const next = firstWritten(text, end);
+  // The white space after a piece belongs to it, up to the line on which the next piece begins.
+  const next = firstNonSpace(text, end);
   if (next - end >= mostBlank) return end + mostBlank;
   if (next === text.length) return last ? next : null;
   return Math.max(end, text.lastIndexOf("\n", next) + 1);
 }
 
-/** Place of the first character from `from` on that is no white space; the text's length when there is none. */
-function firstWritten(text: string, from: number): number {
-  const written = /\S/g;
-  written.lastIndex = from;
-  return written.exec(text)?.index ?? text.length;
+/** Index of the first character from `from` that is not white space, else the text's length. */
+function firstNonSpace(text: string, from: number): number {
+  const nonSpace = /\S/g;
+  nonSpace.lastIndex = from;
+  return nonSpace.exec(text)?.index ?? text.length;
 }
 
 function isHighSurrogate(text: string, index: number): boolean {

@@ -1,4 +1,4 @@
-/** Files to records: JSON, JSON Lines, CSV, TSV, Parquet, text and Markdown, and these packed as .gz, in a stream. */
+/** Streams the records of a file: JSON, JSON Lines, CSV, TSV, Parquet, text or Markdown, each also as .gz. */
 
 import { type ByteSource, bytesFromMemory } from "../../tensor/bytes.ts";
 import { gunzip, isGzip } from "./gunzip.ts";
@@ -12,43 +12,42 @@ import { createUtf8Reader } from "./utf8.ts";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
-  /** Bytes of the file that are read, of how many there are. */
+  /** Called with the bytes read so far and the bytes of the file. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** Bytes that are read at once; 1 MiB where absent. */
+  /** Bytes of one read; 1 MiB where absent. */
   readonly windowBytes?: number;
-  /** Characters that one row may have; 64 Mi where absent. */
+  /** Most characters of a row; 64 Mi where absent. */
   readonly rowLength?: number;
 }
 
 export interface RecordStream {
   readonly kind: FileKind;
   readonly gzip: boolean;
-  /** At most 512 records each, or about 1 MiB of text. */
+  /** Each has at most 512 records, and about 1 Mi characters unless one row is longer. */
   readonly batches: AsyncGenerator<readonly DataRecord[]>;
 }
 
-/** Rows of one batch, and characters of its text. */
+/** Most rows and characters of a batch. */
 const batchRows = 512;
 const batchLength = 1 << 20;
 
-/** Bytes by which a file's kind is found. */
+/** Bytes by which `findReading` detects a file's kind. */
 const beginningBytes = 1 << 16;
 
-/** A packed Parquet table is unpacked in memory, as its description stands at its end. */
+/** Most bytes of a Parquet table packed as .gz: it is unpacked in memory, because its footer is at the end. */
 const unpackedParquetBytes = 1 << 29;
 
-const damaged = "Get it again, or unpack it with another program to see what is left of it.";
+const damaged = "Download it again, or unpack it with another program.";
 
-/** Problems that are kept back at the beginning, as a file of which no row can be read is refused as a whole. */
-const heldProblems = 1000;
+/** Problems that wait for the first readable row: if no row is readable, the file is refused. */
+const mostPendingProblems = 1000;
 
 /**
- * Reads a file's rows in a stream. Its kind is found by its bytes, then by its name, then by how it looks. Rows that
- * cannot be read are problems among the records; what is wrong with the file as a whole (its end is missing, bytes that
- * are not UTF-8) is a problem after the last row. Tables begin with a header.
+ * Streams a file's rows; `findReading` detects its kind. Unreadable rows are problems among the records. A fault of the whole
+ * file (a missing end, bytes that are not UTF-8) is a problem after the last row. Tables must begin with a header.
  *
- * Throws one sentence that names file, place and remedy when the file is of another kind, or no row of it can be read
- * (found late, the stream throws it); the signal's reason when cancelled; what the source throws.
+ * Throws an error that names file, place and remedy when the file has another kind or no readable row; the stream throws it
+ * if this shows after many rows. Also throws the signal's reason and the errors of the source.
  */
 export async function readRecords(source: ByteSource, options: ReadOptions = {}): Promise<RecordStream> {
   const name = nameShown(source.name);
@@ -61,7 +60,7 @@ export async function readRecords(source: ByteSource, options: ReadOptions = {})
   if (isBlank(bytes)) {
     const trouble = troubles[0];
     if (trouble) throw new Error(`${name}: ${trouble}. ${damaged}`);
-    // Only a beginning was seen; a file that goes on with text after 64 KiB of white space is read as text.
+    // A longer file may have text after its 64 KiB of white space.
     if (bytes.length < beginningBytes) throw new Error(`${name} is empty. ${remedy}.`);
   }
   const reading = findReading(source.name, bytes, bytes.length < beginningBytes);
@@ -69,7 +68,7 @@ export async function readRecords(source: ByteSource, options: ReadOptions = {})
   let kind: () => FileKind;
   let chunks: AsyncGenerator<readonly Sized[]>;
   if (reading.as === "parquet") {
-    // A fifth of the data worker's code, which few files need.
+    // Loaded on demand: it is a fifth of the data worker's code, and few files need it.
     const { readParquet } = await import("./parquet.ts");
     if (gzip) {
       const table = await collected(name, all);
@@ -88,7 +87,7 @@ export async function readRecords(source: ByteSource, options: ReadOptions = {})
   }
 
   const batches = batched(name, chunks, options.signal);
-  // The first batch is read here, so that a file of which nothing can be read is refused here.
+  // Reads the first batch now, so that this call throws for a file without a readable row.
   const first = await batches.next();
   return {
     kind: kind(),
@@ -117,7 +116,7 @@ function parserOf(reading: Exclude<Reading, { as: "parquet" }>, limits: RowLimit
   }
 }
 
-/** The file's bytes, window by window. */
+/** Yields the file's bytes in windows. */
 async function* windows(source: ByteSource, options: ReadOptions): AsyncGenerator<Uint8Array> {
   const { signal, onProgress, windowBytes = 1 << 20 } = options;
   for (let start = 0; start < source.byteLength; start += windowBytes) {
@@ -128,7 +127,7 @@ async function* windows(source: ByteSource, options: ReadOptions): AsyncGenerato
   }
 }
 
-/** The first bytes (at least `length`, or all there are), and all bytes with these before the others. */
+/** The first `length` bytes, or fewer if the file is shorter; and a stream of all bytes. */
 async function beginning(chunks: AsyncGenerator<Uint8Array>, length: number) {
   const seen: Uint8Array[] = [];
   let size = 0;
@@ -162,7 +161,7 @@ function joined(parts: readonly Uint8Array[], size: number): Uint8Array<ArrayBuf
   return bytes;
 }
 
-/** All bytes of an unpacked table, in memory. Throws where they are too many. */
+/** Reads an unpacked table into memory. Throws above `unpackedParquetBytes`. */
 async function collected(name: string, chunks: AsyncGenerator<Uint8Array>): Promise<ByteSource> {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -170,14 +169,14 @@ async function collected(name: string, chunks: AsyncGenerator<Uint8Array>): Prom
     parts.push(chunk);
     size += chunk.length;
     if (size > unpackedParquetBytes) {
-      const most = `more than ${sizeOf(unpackedParquetBytes)} when unpacked`;
-      throw new Error(`${name} is a packed Parquet table of ${most}, which has to be in memory. Unpack it first.`);
+      const most = sizeOf(unpackedParquetBytes);
+      throw new Error(`${name} is a packed Parquet table of more than ${most}, too large for memory. Unpack it first.`);
     }
   }
   return bytesFromMemory(name, joined(parts, size));
 }
 
-/** White space, a byte order mark aside. */
+/** Whether the bytes are white space, after a byte order mark if there is one. */
 function isBlank(bytes: Uint8Array): boolean {
   return new TextDecoder().decode(bytes).trim() === "";
 }
@@ -198,13 +197,13 @@ async function* parsed(
   const problem = (line: number, why: string): Sized => ({ record: { line, problem: why }, size: 0 });
   for (const trouble of troubles) records.push(problem(utf8.line, trouble));
   if (utf8.brokenLine !== null) {
-    const why = "here begin bytes that are not UTF-8; they are read as \uFFFD: save the file as UTF-8";
+    const why = "bytes from here are not UTF-8 and were read as \uFFFD; save the file as UTF-8";
     records.push(problem(utf8.brokenLine, why));
   }
   yield records.splice(0);
 }
 
-/** Records in batches. Throws where no row can be read at all. */
+/** Yields records in batches. Throws when no row can be read. */
 async function* batched(
   name: string,
   chunks: AsyncGenerator<readonly Sized[]>,
@@ -214,13 +213,13 @@ async function* batched(
   let length = 0;
   let readable = false;
   let count = 0;
-  /** The first problems, to be named where there is nothing else. */
+  /** The first problems, for the error when no row can be read. */
   const problems: string[] = [];
-  const held: DataRecord[][] = [];
+  const pending: DataRecord[][] = [];
   for await (const chunk of chunks) {
     for (const { record, size } of chunk) {
       if (batch.length >= batchRows || (batch.length > 0 && length + size > batchLength)) {
-        held.push(batch);
+        pending.push(batch);
         batch = [];
         length = 0;
       }
@@ -230,19 +229,19 @@ async function* batched(
         readable = true;
       } else {
         count++;
-        // One problem is shown whole; of the others the first words tell whether they are of its kind.
+        // The first problem is nearly complete; the others only show whether they are of the same kind.
         const most = problems.length === 0 ? 180 : 30;
         if (problems.length < 3) problems.push(`line ${record.line}: ${shortened(record.problem, most)}`);
       }
     }
     signal?.throwIfAborted();
-    if (readable || count > heldProblems) yield* held.splice(0);
+    if (readable || count > mostPendingProblems) yield* pending.splice(0);
   }
   if (!readable) {
-    if (count === 0) throw new Error(`${name} holds no row. ${remedy}.`);
+    if (count === 0) throw new Error(`${name} has no row. ${remedy}.`);
     const more = count > problems.length ? ` (and ${count - problems.length} more)` : "";
     throw new Error(`${name}: no row can be read. ${problems.join("; ")}${more}. ${remedy}.`);
   }
-  if (batch.length > 0) held.push(batch);
-  yield* held;
+  if (batch.length > 0) pending.push(batch);
+  yield* pending;
 }

@@ -1,50 +1,49 @@
-/** What the readers of text share: how they hand on rows, the limits of a row, and JSON text to a row. */
+/** Shared by all readers: how they emit rows, the limits of a row, and JSON text to a row. */
 
 import type { DataRecord, FileKind } from "./record.ts";
 
-/** A record, and the characters of the file that it takes, which decide how many fit in a batch. */
+/** A record and its size in characters, which limits a batch. */
 export interface Sized {
   readonly record: DataRecord;
   readonly size: number;
 }
 
-/** Takes a record and its size. */
 export type Emit = (record: DataRecord, size: number) => void;
 
-/** Takes a file's text in pieces of any size; the same records come out whatever the pieces are. */
+/** Parses a file's text in pieces; the records do not depend on how the text is cut. */
 export interface RowParser {
-  /** As far as is known yet; certain once a record came out. */
+  /** May change until the first record is emitted. */
   readonly kind: FileKind;
   push(text: string): void;
-  /** To be called once, after the last piece. */
+  /** Call it once, after the last piece. */
   end(): void;
 }
 
 export interface RowLimits {
-  /** Characters that one row may have. */
+  /** Most characters of a row. */
   readonly rowLength: number;
 }
 
-/** Levels of lists and objects within each other; past a few hundred, code that walks a row overflows its stack. */
+/** Most levels of nested lists and objects: deeper ones could overflow the stack of code that walks a row. */
 export const maxDepth = 256;
 
-/** The beginning of a text on one line, short enough for a message. */
+/** The beginning of a text on one line, for a message. */
 export function shortened(text: string, most = 60): string {
   const shown = text.length > most ? `${wellFormed(text.slice(0, most))}…` : text;
   return shown.replace(/\p{Cc}+/gu, " ");
 }
 
-/** The same in quotes; escapes may make it longer than it was. */
+/** The beginning of a text as a JSON string, for a message; quotes and escapes add at most 24 characters. */
 export function quote(source: string, most = 40): string {
   const written = JSON.stringify(wellFormed(source.length > most ? `${source.slice(0, most)}…` : source));
   return written.length > most + 24 ? `${written.slice(0, most + 20)}…"` : written;
 }
 
-/** A file's name as messages show it. */
+/** A file's name for messages. */
 export const nameShown = (name: string) => shortened(name, 80);
 
 export function tooLong(beginning: string, limits: RowLimits): string {
-  return `the row is longer than ${sizeOf(limits.rowLength)}, the most that one row may have; it begins ${quote(beginning)}`;
+  return `the row is longer than ${sizeOf(limits.rowLength)}, the limit of a row; it begins ${quote(beginning)}`;
 }
 
 /** `64 MiB` */
@@ -53,24 +52,24 @@ export function sizeOf(bytes: number): string {
   return bytes >= 1 << 10 ? `${Math.round(bytes / (1 << 10))} KiB` : `${bytes} bytes`;
 }
 
-/** The row that a JSON text is, or why it is none. Lone surrogates become U+FFFD: they have no UTF-8 form, so no token. */
+/** The row of a JSON text, or its problem. Lone surrogates become U+FFFD: they have no UTF-8 form, so no token. */
 export function jsonRow(source: string, line: number): DataRecord {
   const parsed = parseJson(source);
   if ("why" in parsed) return { line, problem: `${parsed.why}; the row begins ${quote(source)}` };
   const { value } = parsed;
-  // Text that was decoded from UTF-8 has none but those that are written as escapes.
+  // Decoded UTF-8 has no lone surrogates, except as escapes.
   return { line, value: /\\u[dD][89a-fA-F]/.test(source) ? withoutLoneSurrogates(value) : value };
 }
 
 export const tooDeep = `lists and objects are nested more than ${maxDepth} levels deep`;
 
-/** JSON of bounded depth, or why it is none: what walks or writes it later cannot overflow its stack. */
+/** Parses JSON of bounded depth, which recursive code can walk; or returns the reason why it cannot. */
 export function parseJson(source: string): { readonly value: unknown } | { readonly why: string } {
   let value: unknown;
   try {
     value = JSON.parse(source);
   } catch (error) {
-    // Some browsers parse by recursion, and then a deep text is no error of syntax.
+    // In browsers that parse recursively, a deep text overflows the stack: no SyntaxError.
     if (!(error instanceof SyntaxError)) return { why: tooDeep };
     return { why: `broken JSON: ${shortened(messageOf(error), 120)}` };
   }
@@ -81,12 +80,12 @@ export function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, "\uFFFD");
 }
 
-/** An error's message on one line: those of JSON.parse quote the text with its line ends. */
+/** An error's message on one line, because JSON.parse quotes text with line breaks. */
 export function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, " ");
 }
 
-/** Whether lists and objects are nested deeper than code can walk them. */
+/** Whether lists and objects are nested deeper than `maxDepth`. */
 export function isTooDeep(value: unknown): boolean {
   return deeperThan(value, maxDepth);
 }

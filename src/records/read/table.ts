@@ -1,23 +1,23 @@
-/** CSV and TSV in pieces; the first row is the header, and all values stay text. */
+/** Parses CSV and TSV in pieces; the first row is the header, and all values stay text. */
 
 import { createRowReader, type TableForm } from "./delimited.ts";
 import { type Emit, quote, type RowLimits, type RowParser, tooLong } from "./row.ts";
 
 const delimiters = [",", "\t", ";", "|"];
 
-/** How often text is read again after a quote that is never closed; every time costs a pass over what is left. */
+/** Most restarts after quotes that are never closed; each costs a pass over the rest. */
 const maxRestarts = 8;
 
-/** Rows by which the delimiter is found. */
+/** Rows by which the delimiter is detected. */
 const previewRows = 50;
 
-/** Every row is kept with the names of its columns: without bounds a short row could take a megabyte. */
+/** Bounded, because every stored row contains the names of its columns: a short row could take a megabyte. */
 const maxColumns = 10_000;
 const longestName = 200;
 
 /**
- * What a table looks like from its beginning. Its delimiter is the one by which most rows have as many fields as the
- * header, a comma in doubt; its rows may end with CR and LF, with LF or (long ago) with CR alone.
+ * Detects a table's form from its beginning. With the right delimiter most rows have as many fields as the header; the comma
+ * wins a tie. Rows end with CR LF, LF, or (in old files) CR.
  */
 export function tableForm(beginning: string, whole: boolean, delimiter?: string): TableForm {
   const newline = !beginning.includes("\n") && beginning.includes("\r") ? "\r" : "\n";
@@ -42,8 +42,8 @@ export function tableForm(beginning: string, whole: boolean, delimiter?: string)
 }
 
 /**
- * Rows as objects by the header's names: a name that comes again is `name (2)`, an empty one `column 3`. A row with too
- * many or too few fields is a problem, and so is a quote that is never closed: reading goes on after its line.
+ * Parses rows into objects by the header's names: a repeated name becomes `name (2)`, an empty one `column 3`. A row with too
+ * many or too few fields is a problem. A quote that is never closed is one too; parsing continues on the next line.
  */
 export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit): RowParser {
   const { delimiter, newline } = form;
@@ -51,27 +51,27 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
   let text = "";
   /** Line on which `text` begins. */
   let line = 1;
-  /** The text is parsed again when it is this long: doubling keeps a row over many pieces from being read many times. */
-  let enough = 0;
+  /** Length of `text` for the next parse; it doubles, so that a row over many pieces is not parsed again for each. */
+  let nextLength = 0;
   let restarts = 0;
   let skipsLine = false;
-  let given = false;
+  let gaveUp = false;
 
-  const takeRow = (fields: string[], raw: string) => {
+  const emitRow = (fields: string[], raw: string) => {
     const at = line;
     line += linesOf(raw, newline);
     if (fields.length === 1 && raw.trim() === "") return;
     const values = withoutReturn(fields, raw, delimiter);
     if (!names) {
       const fault = faultOfHeader(values);
-      given = fault !== null;
-      if (fault !== null) emit({ line: at, problem: `${fault}; the file is not read` }, 0);
+      gaveUp = fault !== null;
+      if (fault !== null) emit({ line: at, problem: `${fault}; no row is read` }, 0);
       names = fault === null ? namesOf(values) : [];
     } else if (raw.length > limits.rowLength) {
       emit({ line: at, problem: tooLong(raw, limits) }, 0);
     } else if (values.length !== names.length) {
       const is = (count: number) => `${count} ${count === 1 ? "field" : "fields"}`;
-      const problem = `this row has ${is(values.length)}, the header has ${names.length}; the row begins ${quote(raw)}`;
+      const problem = `the row has ${is(values.length)}, but the header has ${names.length}; the row begins ${quote(raw)}`;
       emit({ line: at, problem }, raw.length);
     } else {
       // fromEntries defines properties: a column named __proto__ stays a plain column.
@@ -79,44 +79,44 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
     }
   };
 
-  /** Takes whole rows off the text; gives the place of a quote that is open at the end. */
-  const takeRows = (last: boolean): number | null => {
+  /** Emits the complete rows of the text; returns the index of a quote that is never closed, else null. */
+  const emitRows = (last: boolean): number | null => {
     const reader = createRowReader(text, form, last);
     let cursor = 0;
     let open: number | null = null;
-    for (let row = reader.next(); row !== null && row !== "unfinished" && !given; row = reader.next()) {
+    for (let row = reader.next(); row !== null && row !== "unfinished" && !gaveUp; row = reader.next()) {
       if ("open" in row) {
         open = row.open - cursor;
         break;
       }
-      takeRow(row.fields, text.slice(cursor, row.end));
+      emitRow(row.fields, text.slice(cursor, row.end));
       cursor = row.end;
     }
     text = text.slice(cursor);
     return open;
   };
 
-  /** Leaves out a row that does not end: reading goes on with the line after its first. */
-  const leaveOut = (place: number | null) => {
+  /** Reports a row without an end, and continues after its first line. */
+  const skipRow = (place: number | null) => {
     if (place !== null) restarts++;
-    given = names === null || restarts > maxRestarts;
+    gaveUp = names === null || restarts > maxRestarts;
     const why =
       place === null
         ? tooLong(text, limits)
         : `a quoted field that opens here is never closed; the row begins ${quote(text)}`;
-    const problem = given ? `${why}; the rest of the file is not read` : why;
+    const problem = gaveUp ? `${why}; the rest of the file is not read` : why;
     emit({ line: line + linesOf(text.slice(0, place ?? 0), newline), problem }, 0);
     const next = text.indexOf(newline);
     skipsLine = next < 0;
     text = skipsLine ? "" : text.slice(next + 1);
     if (!skipsLine) line++;
-    enough = 0;
+    nextLength = 0;
   };
 
   return {
     kind: delimiter === "\t" ? "tsv" : "csv",
     push(piece) {
-      if (given) return;
+      if (gaveUp) return;
       let more = piece;
       if (skipsLine) {
         const next = piece.indexOf(newline);
@@ -126,39 +126,40 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
         line++;
       }
       text += more;
-      if (text.length < enough) return;
-      takeRows(false);
-      while (text.length > limits.rowLength && !given) {
-        leaveOut(openQuote(text, form));
-        takeRows(false);
+      if (text.length < nextLength) return;
+      emitRows(false);
+      while (text.length > limits.rowLength && !gaveUp) {
+        skipRow(openQuote(text, form));
+        emitRows(false);
       }
-      enough = text.length * 2;
+      nextLength = text.length * 2;
     },
     end() {
-      while (text !== "" && !given) {
-        const place = takeRows(true);
-        if (place !== null) leaveOut(place);
+      while (text !== "" && !gaveUp) {
+        const place = emitRows(true);
+        if (place !== null) skipRow(place);
       }
     },
   };
 }
 
-/** Place of the quote that is open at the end of a row's beginning. */
+/** Index of a quote in the first row that is never closed; null if there is none. */
 function openQuote(text: string, form: TableForm): number | null {
   const row = createRowReader(text, form, true).next();
   return row !== null && row !== "unfinished" && "open" in row ? row.open : null;
 }
 
-/** Why the first row cannot be a header; null where it can. */
+/** The reason why the first row cannot be a header, else null. */
 function faultOfHeader(fields: readonly string[]): string | null {
-  if (fields.length > maxColumns) return `the header has ${fields.length} columns, at most ${maxColumns} can be read`;
+  if (fields.length > maxColumns)
+    return `the header has ${fields.length} columns, but at most ${maxColumns} can be read`;
   const long = fields.findIndex((field) => field.trim().length > longestName);
   if (long === -1) return null;
   const length = fields[long]?.trim().length ?? 0;
-  return `the name of column ${long + 1} has ${length} characters, at most ${longestName} can be read: a table begins with a row of names`;
+  return `the name of column ${long + 1} has ${length} characters, but at most ${longestName} can be read: a table begins with a row of names`;
 }
 
-/** A name that comes again is counted on from where its last number was found, so that no number is tried twice. */
+/** Unique column names, in linear time: each repeated name continues from its last number. */
 function namesOf(fields: readonly string[]): string[] {
   const names = new Set<string>();
   const counts = new Map<string, number>();
@@ -179,7 +180,7 @@ function linesOf(text: string, newline: string): number {
   return lines;
 }
 
-/** The fields without the CR of the row's end, which papaparse leaves on a last field that is not in quotes. */
+/** Removes the CR of a row's end from an unquoted last field. */
 function withoutReturn(fields: string[], raw: string, delimiter: string): string[] {
   const last = fields.at(-1) ?? "";
   const row = raw.endsWith("\n") ? raw.slice(0, -1) : raw;

@@ -1,17 +1,17 @@
-/** Thrift's compact protocol, checked before it is read: the lengths in it are what its readers allocate. */
+/** Checks bytes of Thrift's compact protocol before hyparquet reads them, because it allocates by their lengths. */
 
-/** Levels of structs and lists within each other. */
+/** Most levels of nested structs and lists. */
 const maxDepth = 32;
 
-/** What does not fit the protocol, in words of ours. */
+/** Bytes that do not fit the protocol, with a message for the user. */
 export class BrokenThrift extends Error {}
 
-/** Place after the struct that begins at `start`. Throws where a length or a number goes beyond the bytes. */
+/** Index after the struct that begins at `start`. Throws when a length or a number exceeds the bytes. */
 export function thriftEnd(bytes: Uint8Array, start: number): number {
   let at = start;
   const need = (count: number) => {
     if (count > bytes.length - at)
-      throw new BrokenThrift(`a length of ${count} where ${bytes.length - at} bytes are left`);
+      throw new BrokenThrift(`a length is ${count}, but only ${bytes.length - at} bytes are left`);
   };
   const byte = () => {
     need(1);
@@ -24,7 +24,7 @@ export function thriftEnd(bytes: Uint8Array, start: number): number {
       value += (next & 0x7f) * 2 ** shift;
       if (next < 0x80) return value;
     }
-    throw new BrokenThrift("a number of more than 64 bits");
+    throw new BrokenThrift("a number has more than 64 bits");
   };
   const element = (type: number, depth: number): void => {
     if (type === 1 || type === 2) return;
@@ -34,23 +34,23 @@ export function thriftEnd(bytes: Uint8Array, start: number): number {
     else if (type === 8) skip(varint());
     else if (type === 9) list(depth);
     else if (type === 12) struct(depth);
-    else throw new BrokenThrift(`an element of the unknown type ${type}`);
+    else throw new BrokenThrift(`an element has the unknown type ${type}`);
   };
   const skip = (count: number) => {
     need(count);
     at += count;
   };
   const list = (depth: number) => {
-    if (depth > maxDepth) throw new BrokenThrift(`lists more than ${maxDepth} deep in each other`);
+    if (depth > maxDepth) throw new BrokenThrift(`lists are nested more than ${maxDepth} levels deep`);
     const head = byte();
     const size = head >> 4 === 15 ? varint() : head >> 4;
     need(size);
     const type = head & 15;
-    // In a list, unlike in a struct, a boolean takes a byte.
+    // A boolean is a byte in a list, but part of the field's header in a struct.
     for (let i = 0; i < size; i++) element(type <= 2 ? 3 : type, depth + 1);
   };
   const struct = (depth: number) => {
-    if (depth > maxDepth) throw new BrokenThrift(`structs more than ${maxDepth} deep in each other`);
+    if (depth > maxDepth) throw new BrokenThrift(`structs are nested more than ${maxDepth} levels deep`);
     for (;;) {
       const head = byte();
       if ((head & 15) === 0) return;

@@ -1,22 +1,22 @@
-/** Bytes to text as they come, and the line on which bytes begin that are not UTF-8. */
+/** Decodes UTF-8 in pieces, and finds the first line with wrong bytes. */
 
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 const encoder = new TextEncoder();
 
 export interface Utf8Reader {
-  /** Line of the first bytes that are not UTF-8, from 1; they were read as U+FFFD. Null where there are none. */
+  /** Line of the first bytes that are not UTF-8, from 1; null if there are none. Such bytes decode as U+FFFD. */
   readonly brokenLine: number | null;
-  /** Line on which the text ends that was given so far, from 1. */
+  /** Line on which the decoded text ends, from 1. */
   readonly line: number;
-  /** Text of the characters that are complete; without the byte order mark at the beginning. */
+  /** Returns the text of the complete characters, without a byte order mark at the file's beginning. */
   push(bytes: Uint8Array): string;
-  /** Text of what is left. */
+  /** Returns the text of the remaining bytes. */
   end(): string;
 }
 
 export function createUtf8Reader(): Utf8Reader {
-  /** Bytes of a character that is not complete. */
+  /** Bytes of an incomplete character. */
   let waiting = new Uint8Array(0);
   let brokenLine: number | null = null;
   let line = 1;
@@ -64,7 +64,7 @@ export function createUtf8Reader(): Utf8Reader {
   };
 }
 
-/** How many bytes at the end begin a character that is not complete. */
+/** Number of bytes at the end that belong to an incomplete character. */
 function unfinished(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;
@@ -75,7 +75,7 @@ function unfinished(bytes: Uint8Array): number {
   return 0;
 }
 
-/** Place in the text of the first U+FFFD that the bytes do not spell out. */
+/** Index in the text of the first U+FFFD that replaces wrong bytes. */
 function brokenIndex(text: string, bytes: Uint8Array): number {
   let offset = 0;
   let from = 0;

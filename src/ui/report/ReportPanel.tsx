@@ -35,7 +35,7 @@ function Body({ report, stale }: { readonly report: DataReport; readonly stale: 
             words.facts.cut,
             truncation.rows === 0
               ? words.facts.cutNone
-              : words.facts.cutOf(truncation.rows, truncation.lost, truncation.kept),
+              : words.facts.cutOf(truncation.rows, truncation.lost, truncation.remaining),
           ],
         ]}
       />

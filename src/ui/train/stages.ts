@@ -1,7 +1,7 @@
 /** Stages on the page: kinds of chosen data, and the present stage of a run. */
 
 import type { DataReport } from "../../quality/report.ts";
-import type { LearntKind } from "../../records/example.ts";
+import type { TrainableKind } from "../../records/example.ts";
 import type { SourceSummary } from "../../records/source.ts";
 import type { Recipe } from "../../run/recipe.ts";
 import type { RunStage } from "../../run/record.ts";
@@ -16,9 +16,9 @@ export function kindsOf(
   sources: readonly Pick<SourceSummary, "hash" | "detection">[],
   chosen: readonly Pick<SourceChoice, "hash" | "mapping">[],
   report: Pick<DataReport, "sources"> | null,
-): Readonly<Record<LearntKind, boolean>> {
+): Readonly<Record<TrainableKind, boolean>> {
   if (report) {
-    const some = (kind: LearntKind) => report.sources.some(({ byKind }) => byKind[kind].training > 0);
+    const some = (kind: TrainableKind) => report.sources.some(({ byKind }) => byKind[kind].training > 0);
     return { text: some("text"), chat: some("chat") };
   }
   const mappings = sources.map(
@@ -33,8 +33,8 @@ export function kindsOf(
 /** The kind of data that a stage needs and the choice lacks; null where nothing is missing. */
 export function missingKind(
   { stages }: Pick<Recipe, "stages">,
-  kinds: Readonly<Record<LearntKind, boolean>>,
-): LearntKind | null {
+  kinds: Readonly<Record<TrainableKind, boolean>>,
+): TrainableKind | null {
   const needed = stages.map(({ objective }) => objective).filter((objective) => objective !== "mixed");
   return needed.find((kind) => !kinds[kind]) ?? null;
 }

@@ -1,6 +1,6 @@
 /** Texts about runs in two stages: settings, position of a run, and figures of each stage. */
 
-import type { LearntKind } from "../../records/example.ts";
+import type { TrainableKind } from "../../records/example.ts";
 import { type HeldOutSet, validationOf } from "../../run/heldOut.ts";
 import type { EvaluationMetrics } from "../../run/metrics.ts";
 import type { Objective } from "../../run/stage.ts";
@@ -11,7 +11,7 @@ const kinds: Readonly<Record<Objective, string>> = { mixed: "text and chats", te
 
 export const stagesWords = {
   /** Before Start, where the data of a stage are missing. */
-  missing: (kind: LearntKind) =>
+  missing: (kind: TrainableKind) =>
     kind === "text"
       ? "There is no plain text among the chosen data, and the first stage needs it. Choose a text under Data, or train in one stage."
       : "There are no chats among the chosen data, and the second stage needs them. Choose chats under Data, or train in one stage.",

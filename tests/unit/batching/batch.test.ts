@@ -1,4 +1,4 @@
-/** Micro-batches; the oracle is a plain recount of what went in. */
+/** Micro-batches. Oracle: a plain recount of the input. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { exampleLists, expectedLessons, lessonsOf, makeExample } from "../../sup
 import { cases } from "../../support/long.ts";
 
 describe("a batch", () => {
-  test("teaches exactly what its examples teach, packed or apart", () => {
+  test("supervises exactly the tokens of its examples, packed or not", () => {
     fc.assert(
       fc.property(exampleLists({ minLength: 1, maxLength: 6 }), (list) => {
         const total = list.reduce((sum, { ids }) => sum + ids.length, 0);
@@ -32,7 +32,7 @@ describe("a batch", () => {
     );
   });
 
-  test("holds its tokens, segments, positions and padding where the contract says", () => {
+  test("has tokens, segments, positions and padding as the contract defines", () => {
     const groups = [[makeExample(0, 2, 1), makeExample(1, 3, 1)], [makeExample(2, 1, 0, 1)]];
     const batch = packBatch(groups, { rows: 3, length: 6, supervised: 4 });
     expect([...batch.inputIds]).toEqual([1000, 1001, 2000, 2001, 2002, 0, 3000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -49,7 +49,7 @@ describe("a batch", () => {
     ]);
   });
 
-  test("supervises by the mask alone: a fraction, a 0 and a weight below it too, and no weight without the mask", () => {
+  test("supervises by the mask only: also with fractional, zero and negative weights, and never without the mask", () => {
     const example = {
       ...makeExample(0, 6, 4),
       mask: Uint8Array.of(0, 0, 1, 1, 1, 0),
@@ -73,7 +73,7 @@ describe("a batch", () => {
     [
       "too many supervised tokens",
       [makeExample(0, 16, 5)],
-      /^alpaca\.json line 2 \(row 1\): the batch has room for 4 supervised tokens/,
+      /^alpaca\.json line 2 \(row 1\): the batch has more than 4 supervised tokens, its limit\./,
     ],
     ["a supervised first token", [first], /^chats\.jsonl line 23 \(row 8\): its first token is supervised/],
   ])("refuses %s", (_, list, message) => {

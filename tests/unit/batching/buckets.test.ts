@@ -1,4 +1,4 @@
-/** The shapes of batches. Oracle: batches that are as full as they can be, and every other choice of lengths. */
+/** The shapes of batches. Oracles: batches as full as possible, and every other choice of lengths. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -34,7 +34,7 @@ describe("buckets of unpacked rows", () => {
     );
   });
 
-  test("with repeats, a batch of one example over and over fits too", () => {
+  test("with repeats, a batch of one repeated example also fits", () => {
     fc.assert(
       fc.property(lists, fc.integer({ min: 1, max: 8 }), fc.nat(), (list, size, at) => {
         const buckets = chooseBuckets(list, size, { repeats: true });
@@ -46,7 +46,7 @@ describe("buckets of unpacked rows", () => {
     );
   });
 
-  test("they pad no more than any other choice of up to four lengths would, but for a twentieth each", () => {
+  test("they pad no more than any other choice of up to four lengths, within 5 % per bucket", () => {
     const padded = (lengths: readonly number[], ends: readonly number[]) =>
       lengths.reduce((sum, length) => sum + (ends.find((end) => end >= length) ?? Infinity), 0);
     const subsets = (items: readonly number[]): number[][] =>
@@ -57,14 +57,14 @@ describe("buckets of unpacked rows", () => {
         const list = lengths.map((length, row) => makeExample(row, length, 1));
         const ends = chooseBuckets(list, 4, { repeats: false }).map(({ length }) => length);
         const least = Math.min(...choices.map((set) => padded(lengths, set)));
-        // Up to three buckets may be passed over, each for less than 5 %.
+        // Up to three buckets may be missing if each saves less than 5 %.
         expect(padded(lengths, ends) * 0.95 ** 3).toBeLessThanOrEqual(least);
       }),
       { seed: 8, numRuns: cases(2000) },
     );
   });
 
-  test("equal lengths need one", () => {
+  test("equal lengths need one bucket", () => {
     const list = Array.from({ length: 9 }, (_, row) => makeExample(row, 20, 3));
     const buckets = chooseBuckets(list, 4, { repeats: false });
     expect(buckets).toEqual([{ rows: 4, length: 32, supervised: 16 }]);
@@ -75,7 +75,7 @@ describe("buckets of unpacked rows", () => {
 });
 
 describe("buckets of packed rows", () => {
-  test("hold the fullest groups in the first shape, and any other grouping in the last", () => {
+  test("fit the fullest groups in the first shape, and any grouping in the last", () => {
     const sizes = fc.record({ size: fc.integer({ min: 1, max: 6 }), more: fc.integer({ min: 0, max: 60 }) });
     fc.assert(
       fc.property(lists, sizes, fc.nat(), (list, { size, more }, turn) => {
@@ -90,7 +90,7 @@ describe("buckets of packed rows", () => {
         if (buckets.length === 2) expect(buckets[0]?.supervised).toBe(Math.max(16, Math.ceil(need / 16) * 16));
         expect(new Set(buckets.map((bucket) => bucket.length))).toEqual(new Set([Math.ceil(length / 16) * 16]));
 
-        // The densest example as often as it fits, then whatever else: as bad as a row can get.
+        // The worst row: the densest example as often as it fits, then any other.
         const dense = [...list].sort((a, b) => supervisedOf(b) / b.ids.length - supervisedOf(a) / a.ids.length);
         const worst = dense[turn % dense.length] as TokenizedExample;
         const row = Array.from({ length: Math.floor(length / worst.ids.length) }, () => worst);
@@ -107,7 +107,7 @@ describe("buckets of packed rows", () => {
     );
   });
 
-  test("the second shape is used only for what the first has no room for", () => {
+  test("use the second shape only if the first has no room", () => {
     const list = [makeExample(0, 16, 15), ...Array.from({ length: 15 }, (_, row) => makeExample(row + 1, 16, 1))];
     const groups = Array.from({ length: 4 }, (_, i) => [4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3]);
     const buckets = choosePackedBuckets(list, groups, { batchSize: 2, length: 64 });

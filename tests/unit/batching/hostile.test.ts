@@ -1,4 +1,4 @@
-/** Odd sizes and numbers in batching: linear work, or a sentence. States and weights come from files that strangers made. */
+/** Odd sizes and numbers from strangers' files: batching takes linear time, or throws an error for the user. */
 
 import { describe, expect, test } from "vitest";
 import { chooseBuckets } from "../../../src/batching/buckets.ts";
@@ -27,7 +27,7 @@ test("twenty thousand different lengths are put into four buckets", () => {
   const began = cpuTime();
   const lengths = chooseBuckets(examples, 4, { repeats: false }).map(({ length }) => length);
   expect(cpuTime() - began).toBeLessThan(longestWait);
-  // Of lengths that are all as frequent, four equal steps pad least.
+  // If all lengths are equally frequent, four equal steps pad least.
   expect(lengths).toEqual([80_000, 160_000, 240_000, 320_000]);
 });
 
@@ -38,7 +38,7 @@ describe("packing and splitting", () => {
     ["one token", new Array<number>(200_000).fill(1), 1],
     ["all as long as a row", new Array<number>(200_000).fill(512), 512],
     ["half a row and one", new Array<number>(200_000).fill(257), 512],
-    ["all lengths in turn", Array.from({ length: 200_000 }, (_, i) => i % 513), 512],
+    ["all lengths, repeated", Array.from({ length: 200_000 }, (_, i) => i % 513), 512],
     ["a row of a million", Array.from({ length: 100_000 }, (_, i) => i), 1_000_000],
   ];
   test.each(sizes)("%s", (_, lengths, length) => {
@@ -78,7 +78,7 @@ describe("a mixture", () => {
   });
 });
 
-describe("a state that is none", () => {
+describe("a damaged state", () => {
   const options: SamplerOptions = {
     lengths: [4, 4, 4],
     sources: [0, 0, 0],
@@ -109,11 +109,11 @@ describe("a state that is none", () => {
   ];
   test.each(states)("%s", (_, change) => {
     expect(states).toHaveLength(10);
-    expect(() => createSampler(options, { ...whole, ...change })).toThrow(/is no count of rows or epochs/);
+    expect(() => createSampler(options, { ...whole, ...change })).toThrow(/is not a count of rows or epochs/);
   });
 
   test.each([-10, 1e300, 0.5, Number.NaN])("%d steps drawn", (drawn) => {
     const stages = [{ steps: 3, first: 0, sampler: () => createSampler(options) }];
-    expect(() => orderOf(stages, { ...whole, drawn, stages: 1 })).toThrow(/which is no count of steps/);
+    expect(() => orderOf(stages, { ...whole, drawn, stages: 1 })).toThrow(/is not a count of steps/);
   });
 });

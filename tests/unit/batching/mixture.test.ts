@@ -1,4 +1,4 @@
-/** The arithmetic of λ; the oracle is its definition. */
+/** The arithmetic of λ. Oracle: its definition. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -14,13 +14,13 @@ const mixtures = fc.array(fc.tuple(fc.nat({ max: 200 }), lambda), { minLength: 1
 }));
 
 describe("draws of an epoch", () => {
-  test("are its quotas to within one draw, and a run's to within two, so shares converge to what was asked", () => {
+  test("are within one draw of its quotas, and within two in a run, so shares converge to λ", () => {
     fc.assert(
       fc.property(mixtures, ({ counts, lambdas }) => {
         const rows = sum(counts);
-        const asked = lambdas.map((value, k) => ((counts[k] ?? 0) > 0 ? value : 0));
+        const effective = lambdas.map((value, k) => ((counts[k] ?? 0) > 0 ? value : 0));
         const quotas = epochQuotas(counts, lambdas);
-        const exact = asked.map((value) => (rows === 0 ? 0 : (rows * value) / sum(asked)));
+        const exact = effective.map((value) => (rows === 0 ? 0 : (rows * value) / sum(effective)));
         const drawn = counts.map(() => 0);
         for (let epoch = 0; epoch < 25; epoch++) {
           const draws = epochDraws(quotas, drawn, epoch);
@@ -38,7 +38,7 @@ describe("draws of an epoch", () => {
     );
   });
 
-  test("λ equal to the shares of rows gives one pass over everything", () => {
+  test("λ equal to the shares of rows means one pass over all rows", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 9999 }), { minLength: 1, maxLength: 9 }), lambda, (counts, scale) => {
         const lambdas = counts.map((count) => Math.max(count, 1) * scale);
@@ -54,7 +54,7 @@ describe("draws of an epoch", () => {
     );
   });
 
-  test("a source whose quota is a tenth of a draw is drawn from in one epoch of ten", () => {
+  test("a source with a quota of a tenth of a draw gets one draw in ten epochs", () => {
     const quotas = epochQuotas([9, 1], [99, 1]);
     const drawn = [0, 0];
     const seen = Array.from({ length: 20 }, (_, epoch) => {
@@ -69,7 +69,7 @@ describe("draws of an epoch", () => {
 });
 
 describe("λ as loss weight", () => {
-  test("multiplies every weight of its source and leaves the examples as they were", () => {
+  test("multiplies every weight of its source and does not change the examples", () => {
     const examples = [makeExample(0, 4, 2, 0), makeExample(1, 4, 3, 1)];
     const before = examples.map(({ weights }) => [...weights]);
     const scaled = scaleWeights(examples, [1, 2.5]);
@@ -78,7 +78,7 @@ describe("λ as loss weight", () => {
     expect(() => scaleWeights(examples, [1])).toThrow("Source 2 has no weight λ.");
   });
 
-  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("%d is refused, naming the source", (bad) => {
+  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])("%d is refused with the source's number", (bad) => {
     const message = `The weight λ of source 2 is ${bad}, but must be a number above 0`;
     expect(() => scaleWeights([], [1, bad])).toThrow(message);
     expect(() => epochQuotas([1, 1], [1, bad])).toThrow(message);
@@ -92,7 +92,7 @@ describe("the report of a mixture", () => {
   const sources = { counts: [300, 100, 0], supervised: [3000, 9000, 0] };
 
   test("sampling: passes follow from the draws, shares of supervised tokens from the passes", () => {
-    // 400 draws, half of each of the two sources that have rows: 200/300 and 200/100 passes.
+    // 400 draws, half from each of the two sources with rows: 200/300 and 200/100 passes.
     expect(mixtureReport({ ...sources, lambdas: [5, 5, 7], mode: "sampling" })).toEqual([
       { passes: 2 / 3, share: 2000 / 20_000 },
       { passes: 2, share: 18_000 / 20_000 },
@@ -114,8 +114,8 @@ describe("the report of a mixture", () => {
     [2, 3, /6 passes over chats\. After about 4 passes/],
     [1.25, 3.3, /4\.1 passes over chats/],
   ])("%d passes in each of %d epochs", (passes, epochs, warning) => {
-    const told = repeatWarning("chats", passes, epochs);
-    if (warning === null) expect(told).toBeNull();
-    else expect(told).toMatch(warning);
+    const message = repeatWarning("chats", passes, epochs);
+    if (warning === null) expect(message).toBeNull();
+    else expect(message).toMatch(warning);
   });
 });

@@ -1,4 +1,4 @@
-/** Best-fit packing. Oracles: best-fit and next-fit written out plainly, and the definition of a packing. */
+/** Best-fit packing. Oracles: plain best-fit and next-fit, and the definition of a packing. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -14,7 +14,7 @@ const descending = (lengths: readonly number[]) =>
 const filled = (group: readonly number[], lengths: readonly number[]) =>
   group.reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
 
-/** Best-fit decreasing by looking at every row. */
+/** Oracle: best-fit decreasing with a search of all rows. */
 function plainBestFit(lengths: readonly number[], length: number): number[] {
   const rooms: number[] = [];
   for (const index of descending(lengths)) {
@@ -44,7 +44,7 @@ function nextFitRows(lengths: readonly number[], length: number): number {
 }
 
 describe("packing", () => {
-  test("puts every example into one row, never more than a row holds, always the same way", () => {
+  test("puts every example into one row within its length, always in the same way", () => {
     fc.assert(
       fc.property(instances, ([lengths, length]) => {
         const groups = packExamples(lengths, length);
@@ -63,7 +63,7 @@ describe("packing", () => {
     );
   });
 
-  test("leaves the rooms of best-fit decreasing, hence no two rows that fit in one, and no more rows than next-fit", () => {
+  test("leaves the same room as best-fit decreasing: no two rows fit in one, and no more rows than next-fit", () => {
     fc.assert(
       fc.property(instances, ([lengths, length]) => {
         const groups = packExamples(lengths, length);
@@ -77,13 +77,13 @@ describe("packing", () => {
     );
   });
 
-  test("many examples of a dataset's lengths fill their rows", () => {
+  test("many examples with lengths like a dataset's fill their rows", () => {
     const lengths = Array.from({ length: 20_000 }, (_, i) => 20 + ((i * 7919) % 560));
     const groups = packExamples(lengths, 1024);
     expect(packingEfficiency(groups, lengths, 1024)).toBeGreaterThan(0.99);
   });
 
-  test("an example longer than a row is refused by its number", () => {
+  test("an example longer than a row is refused with its number", () => {
     expect(() => packExamples([3, 17], 16)).toThrow("Example 2 has 17 tokens, but a packed row has 16");
   });
 });

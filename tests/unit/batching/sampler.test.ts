@@ -1,4 +1,4 @@
-/** The order of training; the oracle is a plain count of what was given. */
+/** The order of training. Oracle: a plain count of the drawn examples. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -14,7 +14,7 @@ import { oneStage } from "../../support/oneStage.ts";
 const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
 const modes = fc.constantFrom<MixtureMode>("weight", "sampling");
 
-/** Options for up to four sources, some of them perhaps without rows; `list` is what the indices mean. */
+/** Options for up to four sources, some without rows; `list`: the examples of the indices. */
 function settings(mode: fc.Arbitrary<MixtureMode>, mostRows = 30) {
   return fc
     .record({
@@ -40,10 +40,10 @@ function settings(mode: fc.Arbitrary<MixtureMode>, mostRows = 30) {
     });
 }
 
-/** The steps of the epoch that the sampler was created in. */
+/** The steps of the sampler's first epoch. */
 const epochOf = (sampler: Sampler) => Array.from({ length: sampler.stepsPerEpoch }, () => sampler.next());
 
-/** How often each example had come at the end of each of the first epochs, which is seen from the state. */
+/** Number of draws of each example after each of the first epochs. */
 function drawsByEpoch(options: SamplerOptions, epochs: number): number[][] {
   const sampler = createSampler(options);
   const counts = Array.from({ length: options.lengths.length }, () => 0);
@@ -58,7 +58,7 @@ function drawsByEpoch(options: SamplerOptions, epochs: number): number[][] {
 }
 
 describe("any order", () => {
-  test("steps, batches and rows are as large as asked, and rows fit", () => {
+  test("steps and batches have the chosen size, and rows fit", () => {
     fc.assert(
       fc.property(settings(modes), ({ options }) => {
         const { lengths, packing, batchSize, accumulation } = options;
@@ -80,7 +80,7 @@ describe("any order", () => {
     );
   });
 
-  test("resumed from a state that went through JSON, it gives the batches of the uninterrupted one", () => {
+  test("resumed from a state in JSON, it draws the batches of the uninterrupted order", () => {
     fc.assert(
       fc.property(settings(modes), fc.nat({ max: 40 }), ({ options }, stop) => {
         const whole = createSampler(options);
@@ -94,7 +94,7 @@ describe("any order", () => {
     );
   });
 
-  test("packed or not, an epoch's batches teach what its draws teach", () => {
+  test("packed or not, an epoch's batches supervise the tokens of its draws", () => {
     fc.assert(
       fc.property(settings(modes, 9), ({ list, options }) => {
         const packed = { ...options, packing: options.packing ?? 128 };
@@ -119,7 +119,7 @@ describe("any order", () => {
 });
 
 describe("λ as loss weight", () => {
-  test("gives every row exactly once per epoch", () => {
+  test("draws every row exactly once per epoch", () => {
     fc.assert(
       fc.property(settings(fc.constant("weight")), ({ options }) => {
         drawsByEpoch(options, 3).forEach((counts, epoch) => {
@@ -132,17 +132,17 @@ describe("λ as loss weight", () => {
 });
 
 describe("λ as sampling", () => {
-  test("draws from each source what was asked, to within one draw in every epoch and two in a run", () => {
+  test("draws from each source its share, within one draw in an epoch and two in a run", () => {
     fc.assert(
       fc.property(settings(fc.constant("sampling")), ({ options }) => {
         const { sources, mixture } = options;
         const rows = sources.length;
-        const asked = mixture.lambdas.map((lambda, k) => (Array.from(sources).includes(k) ? lambda : 0));
-        let before = asked.map(() => 0);
+        const effective = mixture.lambdas.map((lambda, k) => (Array.from(sources).includes(k) ? lambda : 0));
+        let before = effective.map(() => 0);
         drawsByEpoch(options, 8).forEach((counts, epoch) => {
-          const bySource = asked.map((_, k) => sum(counts.filter((_count, i) => sources[i] === k)));
+          const bySource = effective.map((_, k) => sum(counts.filter((_count, i) => sources[i] === k)));
           bySource.forEach((count, k) => {
-            const exact = (rows * (asked[k] ?? 0)) / sum(asked);
+            const exact = (rows * (effective[k] ?? 0)) / sum(effective);
             expect(Math.abs(count - (before[k] ?? 0) - exact)).toBeLessThan(1);
             expect(Math.abs(count - (epoch + 1) * exact)).toBeLessThan(2);
           });
@@ -153,7 +153,7 @@ describe("λ as sampling", () => {
     );
   });
 
-  test("no row is given p + 1 times before all of its source were given p times, over ends of epochs too", () => {
+  test("no row is drawn p + 1 times before all rows of its source are drawn p times, also across epochs", () => {
     fc.assert(
       fc.property(settings(fc.constant("sampling")), ({ options }) => {
         for (const counts of drawsByEpoch(options, 4)) {
@@ -167,8 +167,8 @@ describe("λ as sampling", () => {
     );
   });
 
-  test("a source is exhausted exactly: with three rows and two draws per epoch, three epochs are two passes", () => {
-    // 8 rows; λ 2 : 6 gives source 0 two of the eight draws.
+  test("passes are exact: with three rows and two draws per epoch, three epochs are two passes", () => {
+    // With 8 rows and λ 2 : 6, source 0 gets two of the eight draws.
     const options: SamplerOptions = {
       lengths: Array.from({ length: 8 }, () => 10),
       sources: [0, 0, 0, 1, 1, 1, 1, 1],
@@ -185,7 +185,7 @@ describe("λ as sampling", () => {
     expect(sixth).toEqual([4, 4, 4]);
   });
 
-  test("with λ equal to the shares of rows an epoch is one pass over everything", () => {
+  test("with λ equal to the shares of rows an epoch is one pass over all rows", () => {
     fc.assert(
       fc.property(settings(fc.constant("sampling")), ({ options }) => {
         const { sources, mixture } = options;
@@ -226,7 +226,7 @@ describe("the seed", () => {
     expect(epochOf(createSampler({ ...options, seed: 2 }))).not.toEqual(a);
   });
 
-  test("gives one source the order that it gave when there was one source only", () => {
+  test("draws one source in the order of the older version with one source", () => {
     const options: SamplerOptions = {
       lengths: [9, 20, 8, 33, 12, 40, 5],
       sources: new Int32Array(7),
@@ -237,7 +237,7 @@ describe("the seed", () => {
       accumulation: 2,
       seed: 3,
     };
-    // Written down from the function as it was before.
+    // Recorded from the older version.
     expect(createSampler(options).next()).toEqual([
       [[5], [1]],
       [[6], [2]],
@@ -245,7 +245,7 @@ describe("the seed", () => {
   });
 });
 
-test("rows of one batch share a bucket, but for what is left over", () => {
+test("rows of one batch share a bucket, except leftover rows", () => {
   const buckets = [16, 32, 64].map((length) => ({ rows: 2, length, supervised: 16 }));
   const bucketOf = (index: number) => buckets.findIndex(({ length }) => length >= 10 + index);
   const mixed = epochOf(createSampler({ ...forty, buckets, seed: 3 }))
@@ -254,7 +254,7 @@ test("rows of one batch share a bucket, but for what is left over", () => {
   expect(mixed.length).toBeLessThanOrEqual(2);
 });
 
-test("an order of many rows stays random when it is packed: neighbours in a row are no neighbours in the file", () => {
+test("a packed order stays random: neighbours in a row are not neighbours in the file", () => {
   const rows = 10_000;
   const options: SamplerOptions = {
     ...forty,
@@ -265,7 +265,7 @@ test("an order of many rows stays random when it is packed: neighbours in a row 
   };
   const groups = epochOf(createSampler(options)).flat(2);
   const pairs = groups.flatMap((group) => group.slice(1).map((index, i) => Math.abs(index - (group[i] ?? 0))));
-  // Two uniform draws of n are n/3 apart on average.
+  // The mean distance of two uniform draws from n is n/3.
   const mean = sum(pairs) / pairs.length;
   expect(mean).toBeGreaterThan(0.3 * rows);
   expect(mean).toBeLessThan(0.37 * rows);
@@ -273,14 +273,14 @@ test("an order of many rows stays random when it is packed: neighbours in a row 
   expect(tokens / (groups.length * 512)).toBeGreaterThan(0.98);
 });
 
-test("says what is wrong", () => {
+test("names the fault of wrong options", () => {
   const two = (lambdas: number[]) => ({ ...forty, mixture: { mode: "sampling" as const, lambdas } });
   expect(() => createSampler({ ...forty, lengths: [], sources: [] })).toThrow(/no row/);
   expect(() => createSampler({ ...forty, lengths: [65], sources: [0] })).toThrow(/No bucket fits 65/);
   expect(() => createSampler({ ...forty, packing: 48 })).toThrow(
     /packed row of 48 tokens does not fit an example of 49/,
   );
-  expect(() => createSampler({ ...forty, lengths: [9], sources: [1] })).toThrow(/Example 1 is of source 2/);
+  expect(() => createSampler({ ...forty, lengths: [9], sources: [1] })).toThrow(/Example 1 is from source 2/);
   for (const bad of [0, -2, Number.NaN, Number.POSITIVE_INFINITY]) {
     expect(() => createSampler(two([1, bad]))).toThrow(`The weight λ of source 2 is ${bad}`);
   }

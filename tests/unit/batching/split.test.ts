@@ -1,4 +1,4 @@
-/** The validation split; oracle: the definition, and a split of the time before there were several sources. */
+/** The validation split. Oracles: its definition, and recorded splits of an older version with one source. */
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -13,7 +13,7 @@ const lines = (count: number): SplitTable => ({
 const shares = fc.double({ min: 0, max: 0.99, noNaN: true });
 const ascending = (list: readonly number[]) => list.every((index, i) => i === 0 || index > (list[i - 1] ?? 0));
 
-test("parts the rows, by seed", () => {
+test("divides the rows by seed", () => {
   fc.assert(
     fc.property(fc.nat({ max: 300 }), shares, fc.integer(), (count, share, seed) => {
       const { training, validation } = splitValidation(lines(count), share, seed);
@@ -29,12 +29,12 @@ test("parts the rows, by seed", () => {
   expect(splitValidation(lines(100), 0.1, 1)).not.toEqual(splitValidation(lines(100), 0.1, 2));
 });
 
-test("a seed holds out the rows that it held out when there was one source only", () => {
-  // Written down from the function as it was before.
+test("a seed holds out the same rows as the older version with one source", () => {
+  // Recorded from the older version.
   expect(splitValidation(lines(20), 0.2, 7).validation).toEqual([4, 11, 17, 19]);
 });
 
-test("holds out the share of each source, and keeps the examples of a record together", () => {
+test("holds out the share of each source, with the examples of a record together", () => {
   const tables = fc.array(fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 30 }), { minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(tables, shares, fc.integer(), (sizes, share, seed) => {
@@ -51,14 +51,14 @@ test("holds out the share of each source, and keeps the examples of a record tog
       expect(ascending(training) && ascending(validation)).toBe(true);
       const recordsOf = (indices: readonly number[]) =>
         new Set(indices.map((index) => `${table.sources[index]}:${table.rows[index]}`));
-      const [taught, held] = [recordsOf(training), recordsOf(validation)];
-      for (const record of held) expect(taught.has(record)).toBe(false);
+      const [trained, heldOut] = [recordsOf(training), recordsOf(validation)];
+      for (const record of heldOut) expect(trained.has(record)).toBe(false);
       sizes.forEach((records, source) => {
-        const out = [...held].filter((record) => record.startsWith(`${source}:`)).length;
+        const out = [...heldOut].filter((record) => record.startsWith(`${source}:`)).length;
         if (records.length < 2 || share === 0) expect(out).toBe(0);
         else expect(Math.abs(out - records.length * share)).toBeLessThanOrEqual(1);
       });
-      // A source after them changes nothing for them.
+      // A source after them does not change their split.
       const before = table.sources.filter((source) => source < sizes.length - 1).length;
       const fewer = {
         sources: table.sources.slice(0, before),
@@ -71,13 +71,13 @@ test("holds out the share of each source, and keeps the examples of a record tog
   );
 });
 
-test("rows that name the validation split are it, whatever the share", () => {
+test("rows with the validation split are the held-out rows, for any share", () => {
   const table = { ...lines(6), splits: Int8Array.of(0, 2, 1, 0, 2, 1) };
   for (const share of [0, 0.5]) {
     expect(splitValidation(table, share, 1)).toEqual({ training: [0, 2, 3, 5], validation: [1, 4] });
   }
   const trainingOnly = { ...lines(6), splits: Int8Array.of(1, 1, 1, 1, 1, 1) };
   expect(splitValidation(trainingOnly, 0.5, 1)).toEqual(splitValidation(lines(6), 0.5, 1));
-  const heldOnly = { ...lines(2), splits: Int8Array.of(2, 2) };
-  expect(splitValidation(heldOnly, 0.1, 1)).toEqual({ training: [], validation: [0, 1] });
+  const heldOutOnly = { ...lines(2), splits: Int8Array.of(2, 2) };
+  expect(splitValidation(heldOutOnly, 0.1, 1)).toEqual({ training: [], validation: [0, 1] });
 });

@@ -1,4 +1,4 @@
-/** Orders of several stages. Oracle: each stage's own sampler, asked by itself. */
+/** Orders of several stages. Oracle: a separate sampler for each stage. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -12,7 +12,7 @@ interface Made {
   readonly first: number;
 }
 
-/** One to three stages over distinct examples, with one source or two each. */
+/** One to three stages over distinct examples, each with one or two sources. */
 const settings = fc
   .array(
     fc.record({
@@ -37,7 +37,7 @@ const settings = fc
         batchSize: 2,
       };
       const first = next;
-      // With a gap before the next stage's.
+      // With a gap before the next stage's examples.
       next += lengths.length + 3;
       return { options, steps, first };
     });
@@ -52,19 +52,19 @@ const plansOf = (made: readonly Made[]) =>
     }),
   );
 
-/** What the stages' samplers give by themselves, one after the other, and two steps more of the last. */
+/** The batches of the separate samplers, one stage after the other, and two more steps of the last stage. */
 function alone(made: readonly Made[]): number[][][][] {
   return made.flatMap(({ options, steps, first }, stage) => {
     const sampler = createSampler(options);
-    const asked = steps + (stage === made.length - 1 ? 2 : 0);
-    return Array.from({ length: asked }, () =>
+    const count = steps + (stage === made.length - 1 ? 2 : 0);
+    return Array.from({ length: count }, () =>
       sampler.next().map((rows) => rows.map((row) => row.map((index) => first + index))),
     );
   });
 }
 
 describe("stages", () => {
-  test("give the batches of each stage's own sampler, one stage after the other, and the last never ends", () => {
+  test("draw the batches of each stage's own sampler, one stage after the other; the last never ends", () => {
     fc.assert(
       fc.property(settings, (made) => {
         const order = orderOf(plansOf(made));
@@ -75,7 +75,7 @@ describe("stages", () => {
     );
   });
 
-  test("resumed after any step from a state that went through JSON, borders included, give the rest", () => {
+  test("resumed after any step, also at a stage boundary, from a state in JSON, draw the remaining batches", () => {
     fc.assert(
       fc.property(settings, (made) => {
         const whole = orderOf(plansOf(made));
@@ -92,7 +92,7 @@ describe("stages", () => {
     );
   });
 
-  test("at a border the state is the beginning of the next stage", () => {
+  test("at a stage boundary the state is the beginning of the next stage", () => {
     const [first, second] = [1, 2].map(
       (seed): Made => ({
         options: {
@@ -116,7 +116,7 @@ describe("stages", () => {
     expect(order.state()).toEqual({ ...createSampler(second.options).state(), drawn: 2, stages: 2 });
   });
 
-  test("a state of another number of stages is refused, and no stage too", () => {
+  test("a state with another number of stages is refused, and so are no stages", () => {
     const stage = plansOf(fc.sample(settings, { seed: 53, numRuns: 1 })[0] ?? []);
     const state = { epoch: 0, cursor: 0, random: [1, 2, 3, 4] as const, passes: [], drawn: 3, stages: 1 };
     expect(() => orderOf(stage, state)).toThrow(`had this number of stages: 1, but the run has ${stage.length}`);

@@ -1,4 +1,4 @@
-/** Cutting to length. Oracle: what each mode promises, checked token by token. */
+/** Truncation. Oracle: the definition of each mode, checked token by token. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { cases } from "../../support/long.ts";
 
 const bosId = 1;
 
-/** Tokens 100, 101, … (or BOS first) of one character each, so that an id names its place in the text. */
+/** Tokens 100, 101, … (or BOS first) of one character each, so that an id is a position in the text. */
 function encode(weights: readonly number[], opensWithBos = false) {
   const ids = Int32Array.from(weights, (_, i) => (i === 0 && opensWithBos ? bosId : 100 + i));
   return {
@@ -27,14 +27,14 @@ const encodings = fc
   .map(([weights, opens]) => encode(weights, opens));
 const supervisedIn = (mask: Uint8Array) => mask.filter((one) => one === 1).length;
 
-/** What holds for every cut: the kept tokens are those of the encoding, in order, with their offsets and weights. */
+/** Properties of every cut: the remaining tokens have the encoding's order, indices and weights. */
 function consistent(encoding: ReturnType<typeof encode>, cut: Truncated): void {
-  const kept = [...cut.indices];
-  expect(kept.every((index, i) => index > (kept[i - 1] ?? -1))).toBe(true);
-  expect([...cut.ids]).toEqual(kept.map((index) => encoding.ids[index]));
-  expect([...cut.mask]).toEqual(kept.map((index, i) => (i === 0 ? 0 : encoding.mask[index])));
-  expect([...cut.weights]).toEqual(kept.map((index) => encoding.weights[index]));
-  const pieces = kept.map((index) => encoding.text.slice(encoding.starts[index], encoding.ends[index]));
+  const indices = [...cut.indices];
+  expect(indices.every((index, i) => index > (indices[i - 1] ?? -1))).toBe(true);
+  expect([...cut.ids]).toEqual(indices.map((index) => encoding.ids[index]));
+  expect([...cut.mask]).toEqual(indices.map((index, i) => (i === 0 ? 0 : encoding.mask[index])));
+  expect([...cut.weights]).toEqual(indices.map((index) => encoding.weights[index]));
+  const pieces = indices.map((index) => encoding.text.slice(encoding.starts[index], encoding.ends[index]));
   expect(pieces.join("")).toBe(Array.from(cut.ids, (id) => String.fromCharCode(1000 + id)).join(""));
   expect(cut.supervised).toBe(supervisedIn(cut.mask));
 }
@@ -42,7 +42,7 @@ function consistent(encoding: ReturnType<typeof encode>, cut: Truncated): void {
 describe("a chat", () => {
   const modes = fc.constantFrom<Truncation>("drop", "left", "right");
 
-  test("is cut as its mode says, and every token and supervised token is accounted for", () => {
+  test("is cut as its mode defines, and remaining and lost tokens add up", () => {
     fc.assert(
       fc.property(encodings, modes, fc.integer({ min: 1, max: 70 }), (encoding, mode, maxLength) => {
         const cut = truncate(encoding, { maxLength, mode, bosId });
@@ -63,13 +63,13 @@ describe("a chat", () => {
         }
         if (encoding.ids[0] === bosId) expect(cut.indices[0]).toBe(0);
         if (maxLength === 1) return;
-        // The end of the last answer stays, where the limit leaves room for a token that is predicted.
+        // The end of the last answer remains if the limit has room for a predicted token.
         const last = encoding.mask.lastIndexOf(1);
         if (supervised > 0) {
           expect(cut.indices.at(-1)).toBeGreaterThanOrEqual(last);
           expect(cut.supervised).toBeGreaterThan(0);
         }
-        // What goes is one stretch: the oldest tokens after BOS; or else nothing that is learnt, at the end.
+        // The cut is one span: the oldest tokens after BOS, or unsupervised tokens at the end.
         const gone = [...Array(count).keys()].filter((index) => !cut.indices.includes(index));
         const older = gone.filter((index) => index < last);
         if (older.length > 0) {
@@ -88,22 +88,22 @@ describe("a chat", () => {
     ["loses its end", "right", 3, [0, 0, 1, 1, 0], [0, 1, 2], 1, null],
     ["loses its answer", "right", 2, [0, 0, 1, 1], [0, 1], 2, "cuts all 2 supervised ones; cut from the left"],
     ["loses its context", "left", 3, [0, 0, 0, 1, 1], [0, 3, 4], 0, null],
-    ["loses what follows the answer first", "left", 4, [0, 0, 1, 1, 0, 0], [0, 1, 2, 3], 0, null],
+    ["first loses the tokens after the answer", "left", 4, [0, 0, 1, 1, 0, 0], [0, 1, 2, 3], 0, null],
     ["loses both", "left", 3, [0, 0, 0, 1, 1, 0, 0], [0, 3, 4], 0, null],
     ["loses its first answer", "left", 4, [0, 0, 1, 0, 1, 1, 1], [0, 4, 5, 6], 1, null],
     ["loses the beginning of its answer", "left", 3, [0, 0, 1, 1, 1, 1], [0, 4, 5], 2, null],
     ["has no answer", "right", 9, [0, 0, 0], [0, 1, 2], 0, "no supervised token: every response has weight 0"],
     ["has no answer and is cut", "left", 2, [0, 0, 0], [0, 1], 0, "no supervised token: every response has weight 0"],
     ["has room for BOS only", "left", 1, [0, 1, 1], [0], 2, "the limit of 1 tokens cuts all 2"],
-  ])("that %s (%s, at most %i)", (_, mode, maxLength, weights, kept, lost, problem) => {
+  ])("that %s (%s, at most %i)", (_, mode, maxLength, weights, indices, lost, problem) => {
     const cut = truncate(encode(weights, true), { maxLength, mode, bosId });
-    expect([...cut.indices]).toEqual(kept);
+    expect([...cut.indices]).toEqual(indices);
     expect(cut.supervisedLost).toBe(lost);
     if (problem === null) expect(cut.problem).toBeNull();
     else expect(cut.problem).toContain(problem);
   });
 
-  test("without BOS the first kept token, which nothing predicts, loses its weight and is counted as lost", () => {
+  test("without BOS the first remaining token, which nothing predicts, is masked and counted as lost", () => {
     for (const none of [bosId, null]) {
       const cut = truncate(encode([0, 0, 1, 1, 1]), { maxLength: 2, mode: "left", bosId: none });
       expect([...cut.indices]).toEqual([3, 4]);
@@ -114,7 +114,7 @@ describe("a chat", () => {
 });
 
 describe("plain text", () => {
-  test("in windows loses nothing and teaches nothing twice", () => {
+  test("in windows supervises every token but the first exactly once", () => {
     const texts = fc.tuple(fc.integer({ min: 2, max: 90 }), fc.boolean());
     fc.assert(
       fc.property(texts, fc.integer({ min: 2, max: 40 }), ([length, opens], maxLength) => {
@@ -130,7 +130,7 @@ describe("plain text", () => {
           if (opens) expect(cut.ids[0]).toBe(bosId);
           else if (w > 0) expect(cut.indices[0]).toBe(cuts[w - 1]?.indices.at(-1));
         }
-        // Each token but the first is the target of exactly one window, in order.
+        // The windows' targets are all tokens but the first, in order.
         const targets = cuts.flatMap(({ indices }) => [...indices.slice(1)]);
         expect(targets).toEqual(Array.from({ length: length - 1 }, (_, i) => i + 1));
         const sizes = cuts.map(({ ids }) => ids.length);
@@ -141,7 +141,7 @@ describe("plain text", () => {
     );
   });
 
-  test("without anything to learn says so, and a limit that leaves no target is refused", () => {
+  test("without a supervised token has a problem, and a limit without a target is refused", () => {
     expect(windows(encode([0], true), { maxLength: 8, bosId })).toMatchObject([
       { problem: "no supervised token: the text is empty or has weight 0" },
     ]);

@@ -1,11 +1,11 @@
-/** Which answers are called short: the rule, row by row. */
+/** The rule for short answers, case by case. */
 
 import { describe, expect, test } from "vitest";
 import { createAnswers } from "../../../src/quality/answers.ts";
 
 const sentence = "This is an answer of more than eight words.";
 
-/** Those of `answers` that are short among many long ones, or among many of one word. */
+/** The short answers of `answers`, among many long answers or many answers of one word. */
 function short(answers: readonly string[], usual: readonly string[] = Array(20).fill(sentence)): string[] {
   const all = createAnswers();
   for (const [i, answer] of [...answers, ...usual].entries()) all.add(i, answer);
@@ -28,7 +28,7 @@ describe("among answers of sentences", () => {
   ])("%s is not", (_, answer) => {
     expect(short([answer])).toEqual([]);
   });
-  test("a word that three rows answer is a label, one that two rows answer is not", () => {
+  test("a word that answers three rows is a label; one that answers two rows is not", () => {
     expect(short(["positive", "Positive.", "positive"])).toEqual([]);
     expect(short(["positive", "meh", "positive"])).toEqual(["positive", "meh", "positive"]);
   });
@@ -38,7 +38,7 @@ test("among answers of few words only placeholders are short", () => {
   expect(short(["Ok", "n/a", "?"], Array(20).fill("Two words"))).toEqual(["n/a", "?"]);
 });
 
-test("the median is that of the answers' words, and examples keep their number and order", () => {
+test("the median counts words; examples have their index and order", () => {
   const answers = createAnswers();
   for (const [i, answer] of [sentence, "Ok", sentence, "tbd", sentence].entries()) answers.add(10 * i, answer);
   expect(answers.short()).toEqual({

@@ -1,4 +1,4 @@
-/** The way of a file, from its bytes to the report, through the pieces that the data worker uses. */
+/** Processes a file from its bytes to the report, with the parts that the data worker uses. */
 
 import type { MixtureMode } from "../../../src/batching/mixture.ts";
 import { inspectRows } from "../../../src/datasets/inspection.ts";
@@ -37,7 +37,7 @@ export async function recordsOf(name: string, file: string | Uint8Array<ArrayBuf
 
 const hone: TemplateChoice = { kind: "built-in", name: "hone" };
 
-/** The tokens of a file's rows, and the report on them. */
+/** Tokenizes the rows of a file and reports on them. */
 export async function inspectFile(name: string, file: string | Uint8Array<ArrayBuffer>, chain: Chain = {}) {
   const records = await recordsOf(name, file);
   const detection = detectFormat(records.flatMap((record) => ("value" in record ? [record.value] : [])));

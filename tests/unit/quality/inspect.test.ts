@@ -1,4 +1,4 @@
-/** Reports on rows made so that the right counts and findings are known. */
+/** Reports on made-up rows. Oracle: counts and findings known by construction. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -10,25 +10,25 @@ import { cases } from "../../support/long.ts";
 import { chat, findingOf, idOf, inspect, inspectorOf, plain, rowsOf, type Setting, tokenised } from "./made.ts";
 
 const random = createRandom(9);
-/** Answers that nobody repeats by chance. */
+/** Answers that do not repeat by chance. */
 const sentence = () => Array.from({ length: 12 }, () => `w${random.below(2 ** 31)}`).join(" ");
 const ordinary = (row: number) => chat(row, `question ${row}: ${sentence()}`, sentence());
 
 describe("counts", () => {
-  test("tokens, supervised tokens, and the same per source, as counted by hand", () => {
+  test("tokens and supervised tokens, in all and per source, as counted by hand", () => {
     const examples = [chat(0, "a b", "c"), chat(1, "a", "b c d"), plain(0, "x y z")];
     const sources = [
       { name: "chats.jsonl", records: 7, lambda: 1 },
       { name: "text.md", records: 1, lambda: 2 },
     ];
     const report = inspect(examples, { sources, sourceOf: (i) => (i < 2 ? 0 : 1) });
-    // <s> <|user|> a b <|end|> <|assistant|> c <|end|>: 8 tokens, 2 learnt. <s> x y z: 4 tokens, 3 learnt.
+    // <s> <|user|> a b <|end|> <|assistant|> c <|end|>: 8 tokens, 2 supervised. <s> x y z: 4 tokens, 3 supervised.
     expect(report).toMatchObject({ examples: 3, tokens: 8 + 9 + 4, supervisedTokens: 2 + 4 + 3, leftOutCount: 0 });
     expect(report.sources).toMatchObject([
       { name: "chats.jsonl", records: 7, examples: 2, excluded: 0, tokens: 17, supervisedTokens: 6, lambda: 1 },
       { name: "text.md", records: 1, examples: 1, excluded: 0, tokens: 4, supervisedTokens: 3, lambda: 2 },
     ]);
-    // Three draws, one of source 1 and two of source 2: 3 learnt tokens against 6.
+    // Three draws, one from source 1 and two from source 2: 3 and 6 supervised tokens.
     expect(report.sources.map(({ passes }) => passes)).toEqual([0.5, 2]);
     expect(report.sources[0]?.realisedShare).toBeCloseTo(3 / 9);
     expect(report.sources[1]?.realisedShare).toBeCloseTo(6 / 9);
@@ -46,13 +46,13 @@ describe("counts", () => {
       { name: "b", records: 2, lambda: 1 },
     ];
     const examples = [chat(0, "a", "b"), chat(1, "a", "c d e"), chat(0, "a", "f"), chat(1, "a", "g")];
-    const report = inspect(examples, { sources, sourceOf: (i) => i >> 1, isHeld: (i) => i === 1 });
+    const report = inspect(examples, { sources, sourceOf: (i) => i >> 1, isHeldOut: (i) => i === 1 });
     expect(report.sources.map(({ examples: count }) => count)).toEqual([2, 2]);
     expect(report.sources.map(({ passes }) => passes)).toEqual([1.5, 0.75]);
     expect(report.sources.map(({ realisedShare }) => realisedShare)).toEqual([0.5, 0.5]);
   });
 
-  test("by kind, as stages would have it: held-out rows apart, shares and draws within the kind", () => {
+  test("by kind, as in stages: without held-out rows, with shares and draws within the kind", () => {
     const sources = [
       { name: "both", records: 4, lambda: 1 },
       { name: "text", records: 2, lambda: 3 },
@@ -64,9 +64,9 @@ describe("counts", () => {
       plain(0, "u v"),
       plain(1, "w w w w"),
     ];
-    const report = inspect(examples, { sources, sourceOf: (i) => (i < 3 ? 0 : 1), isHeld: (i) => i === 1 });
-    // One chat is left, of the first source. Of the three texts' draws the first source gets a quarter: 0.75 of its only
-    // text (3 learnt tokens) against 2.25 of two (2 + 4 learnt tokens, 3 a draw).
+    const report = inspect(examples, { sources, sourceOf: (i) => (i < 3 ? 0 : 1), isHeldOut: (i) => i === 1 });
+    // Source 1 has the only training chat. Of three draws of texts it gets a quarter, 0.75 passes over its one text of 3
+    // supervised tokens; source 2 gets 2.25 draws from two texts of 2 and 4.
     expect(report.sources.map(({ byKind }) => byKind.chat)).toEqual([
       { training: 1, realisedShare: 1, passes: 1 },
       { training: 0, realisedShare: 0, passes: 0 },
@@ -77,14 +77,14 @@ describe("counts", () => {
     ]);
   });
 
-  test("rows left out are listed with line and reason, the first 2,000; preference rows are not among them", () => {
+  test("the first 2,000 left-out rows are listed with line and reason, without preference rows", () => {
     const inspector = inspectorOf();
     for (let row = 0; row < 2500; row++) {
       inspector.leaveOut({ source: 0, row, line: row + 2, message: "broken JSON: …", kind: "unreadable" });
     }
-    inspector.leaveOut({ source: 0, row: 2500, line: 2502, message: "kept for later", kind: "preference" });
+    inspector.leaveOut({ source: 0, row: 2500, line: 2502, message: "preference pair", kind: "preference" });
     inspector.exclude(0, 2501);
-    const report = inspector.finish({ isHeld: () => false });
+    const report = inspector.finish({ isHeldOut: () => false });
     expect(report.leftOutCount).toBe(2500);
     expect(report.leftOut).toHaveLength(2000);
     expect(report.leftOut[0]).toEqual({ source: 0, row: 0, line: 2, message: "broken JSON: …" });
@@ -96,27 +96,27 @@ describe("counts", () => {
     expect(report.sources[0]?.excluded).toBe(1);
   });
 
-  test("what truncation keeps and loses", () => {
+  test("remaining and lost tokens of truncation", () => {
     const examples = [chat(0, "a b c d e f g", "h"), chat(1, "a", "b c d e f g h"), chat(2, "a", "b")];
     const right = inspect(examples, { maxLength: 10, truncation: "right" });
-    // Row 1 has 13 tokens of which 2 learnt, and loses both: it is left out by the caller, so not looked at here.
-    expect(right.truncation).toEqual({ rows: 2, kept: 5, lost: 2 + 3 });
+    // The first row loses both supervised tokens; the caller, not the inspector, would leave it out.
+    expect(right.truncation).toEqual({ rows: 2, remaining: 5, lost: 2 + 3 });
     const left = inspect(examples, { maxLength: 10, truncation: "left" });
-    expect(left.truncation).toEqual({ rows: 2, kept: 10, lost: 0 });
+    expect(left.truncation).toEqual({ rows: 2, remaining: 10, lost: 0 });
     expect(findingOf(left, "truncated")).toMatchObject({
       severity: "hint",
-      title: "2 rows are cut to 10 tokens; no learnt token is lost",
+      title: "2 rows are cut to 10 tokens; no supervised token is lost",
     });
     expect(findingOf(right, "truncated")).toMatchObject({
       severity: "warning",
-      title: "2 rows are cut to 10 tokens; 5 learnt tokens are lost",
+      title: "2 rows are cut to 10 tokens; 5 supervised tokens are lost",
     });
-    expect(findingOf(right, "truncated")?.examples[1]).toBe("row 2: 13 tokens, 3 learnt ones lost, 5 kept");
+    expect(findingOf(right, "truncated")?.examples[1]).toBe("row 2: 13 tokens; 3 supervised tokens lost, 5 left");
   });
 });
 
 describe("the histogram", () => {
-  test("has edges at round numbers, at most 25 bins, and counts every length once", () => {
+  test("has round edges and at most 25 bins, and counts every length once", () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat({ max: 50_000 }), { maxLength: 60 }),
@@ -139,7 +139,7 @@ describe("the histogram", () => {
       { seed: 31, numRuns: cases(2000) },
     );
   });
-  test("is fine enough where lengths differ: at least nine bins beyond 25 tokens", () => {
+  test("has at least nine bins if the longest example has 25 tokens or more", () => {
     for (const longest of [25, 99, 250, 512, 1000, 2048, 4999, 100_000]) {
       expect(histogram(Int32Array.of(1, longest)).counts.length).toBeGreaterThanOrEqual(9);
     }
@@ -164,9 +164,14 @@ describe("findings list their rows", () => {
       [chat(0, "a", long), chat(1, "b", sentence()), chat(2, "a", long)],
       [2],
       "row 3 (training) = row 1 (validation)",
-      { isHeld: (sequence) => sequence === 0 },
+      { isHeldOut: (sequence) => sequence === 0 },
     ],
-    ["empty-answer", [chat(0, "a", " \u200b\n"), chat(1, "a", "", "b", long)], [0, 1], "row 1: message 2 says nothing"],
+    [
+      "empty-answer",
+      [chat(0, "a", " \u200b\n"), chat(1, "a", "", "b", long)],
+      [0, 1],
+      "row 1: message 2 has no visible text",
+    ],
     ["short-answer", [chat(0, "a", "ok"), chat(1, "b", "TODO"), chat(2, "c", "7")], [0, 1], 'row 1: "ok"'],
     [
       "template-language",
@@ -195,7 +200,7 @@ describe("findings list their rows", () => {
       "truncated",
       [chat(0, `${long} ${long} ${long}`, long)],
       [0],
-      "row 1: 53 tokens, 0 learnt ones",
+      "row 1: 53 tokens; 0 supervised tokens lost",
       { maxLength: 40, truncation: "left" },
     ],
   ];
@@ -206,7 +211,7 @@ describe("findings list their rows", () => {
     expect(findingOf(report, kind)?.title).toMatch(new RegExp(`^${expected.length} rows? [a-z]`));
     expect(findingOf(report, kind)?.detail).toMatch(/[.]$/);
     expect(findingOf(report, kind)?.excludable).toBe(true);
-    // Its rows are the reason: without them it is gone.
+    // Without its rows the finding disappears.
     const without = inspect([...examples.filter(({ row }) => !expected.includes(row)), ...usual], setting);
     expect(rowsOf(without, kind)).toEqual([]);
   });
@@ -215,7 +220,7 @@ describe("findings list their rows", () => {
     expect(inspect(usual).findings).toEqual([]);
   });
 
-  test("warnings come before hints, and no kind comes twice", () => {
+  test("warnings come before hints, and each kind comes once", () => {
     const { findings } = inspect([...rows.flatMap(([, examples]) => examples), ...usual]);
     const severities = findings.map(({ severity }) => severity);
     expect(severities).toEqual([...severities].sort().reverse());
@@ -223,7 +228,7 @@ describe("findings list their rows", () => {
     expect(findings.length).toBeGreaterThan(8);
   });
 
-  test("rows of several sources are named with their source, and ascend by source, then row", () => {
+  test("rows of several sources have their source's name, and are ordered by source, then row", () => {
     const sources = ["a.jsonl", "b.jsonl"].map((name) => ({ name, records: 3, lambda: 1 }));
     const report = inspect([chat(5, "a", long), chat(2, "a", long), chat(0, "b", sentence()), chat(7, "a", long)], {
       sources,
@@ -235,22 +240,22 @@ describe("findings list their rows", () => {
     });
   });
 
-  test("a long text in several windows is one row, and no repeat of itself", () => {
+  test("a long text in several windows is one row, not a duplicate of itself", () => {
     const text = plain(0, `${Array.from({ length: 60 }, () => "again and again").join(" ")} me@example.com`);
     const change: Setting["change"] = (t) => ({ ...t, encoding: { ...t.encoding, straddled: 2 } });
     const report = inspect([text], { maxLength: 20, change });
     expect(report.examples).toBeGreaterThan(5);
     expect(report.findings.map(({ kind }) => kind)).toEqual(["personal-data", "straddled"]);
-    expect(findingOf(report, "straddled")?.title).toBe("1 row has 2 tokens over a border of what is learnt");
+    expect(findingOf(report, "straddled")?.title).toBe("1 row has 2 tokens across a boundary of supervised text");
     expect(rowsOf(report, "personal-data")).toEqual([0]);
   });
 
-  test("a row is listed once, however many of its examples are at fault", () => {
+  test("a row is listed once, even if several of its examples are faulty", () => {
     const thread = (answer: string) => chat(0, "me@example.com", answer);
     expect(rowsOf(inspect([thread("a"), thread("b"), thread("c")]), "personal-data")).toEqual([0]);
   });
 
-  test("all but the first of every repeated row, whatever the order: as plain counting finds them", () => {
+  test("all repeated rows but the first, in any order. Oracle: plain counting", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("red", "green", "blue", "grey"), { maxLength: 25 }), (colours) => {
         const report = inspect(colours.map((colour, row) => chat(row, "say", colour)));
@@ -262,20 +267,20 @@ describe("findings list their rows", () => {
   });
 });
 
-describe("the chosen template beside the model's own", () => {
+describe("the chosen template compared with the model's own", () => {
   const chatML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}";
   const own = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}";
-  test("is a hint where they write turns differently", () => {
+  test("is a hint if they write turns differently", () => {
     const finding = findingOf(inspect([ordinary(0)], { chatTemplate: chatML }), "template-choice");
     expect(finding).toMatchObject({ severity: "hint", excludable: false, rows: { rows: [] } });
     expect(finding?.title).toMatch(/like Hone.*like ChatML/);
   });
-  test.each([own, null, "{{ messages }}"])("is none for %j", (chatTemplate) => {
+  test.each([own, null, "{{ messages }}"])("is absent for %j", (chatTemplate) => {
     expect(findingOf(inspect([ordinary(0)], { chatTemplate }), "template-choice")).toBeUndefined();
   });
 });
 
-test("the made tokenizer gives the tokens that the tests count on", () => {
+test("the test tokenizer returns the tokens that the tests expect", () => {
   const { encoding } = tokenised(chat(0, "a b", "c"));
   const texts = ["<s>", "<|user|>", "a", " b", "<|end|>", "<|assistant|>", "c", "<|end|>"];
   expect([...encoding.ids]).toEqual(texts.map(idOf));

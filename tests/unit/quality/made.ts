@@ -1,4 +1,4 @@
-/** Examples, and their tokens in a tokenizer of whole words: the inspector's tests need to know every id. */
+/** Made-up examples, and a tokenizer of whole words, so that tests of the inspector know every id. */
 
 import type { Truncation } from "../../../src/batching/truncate.ts";
 import { type Truncated, truncate, windows } from "../../../src/batching/truncate.ts";
@@ -11,7 +11,7 @@ import type { WeightedSegment } from "../../../src/tokenizer/segment.ts";
 const specials = ["<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|end|>"];
 const ids = new Map(specials.map((text, id) => [text, id]));
 
-/** The id of a special token, or of a word: the next free one. */
+/** The id of a special token or a word; a new word gets the next free id. */
 export function idOf(text: string): number {
   const id = ids.get(text) ?? ids.size;
   ids.set(text, id);
@@ -38,7 +38,7 @@ export const chat = (row: number, ...messages: readonly (Message | string)[]): C
 });
 export const plain = (row: number, text: string): TextExample => ({ kind: "text", row, line: row + 1, text });
 
-/** As `tokenizeExample` gives it, but that words with the white space before them are tokens. */
+/** Like `tokenizeExample`, but each token is a word with the white space before it. */
 export function tokenised(example: ChatExample | TextExample): Tokenized {
   const segments: WeightedSegment[] = [];
   const add = (text: string, kind: "control" | "content", message: Message | null, answer = false) => {
@@ -99,16 +99,16 @@ export function tokenised(example: ChatExample | TextExample): Tokenized {
 
 export interface Setting extends Partial<InspectorOptions> {
   readonly truncation?: Truncation;
-  readonly isHeld?: (sequence: number) => boolean;
-  /** Changes what an example became. */
+  readonly isHeldOut?: (sequence: number) => boolean;
+  /** Changes a tokenized example. */
   readonly change?: (tokenized: Tokenized, example: Example) => Tokenized;
-  /** Changes a sequence after it was cut to length. */
+  /** Changes a sequence after truncation. */
   readonly changeSequence?: (sequence: Truncated, example: Example) => Truncated;
-  /** Of each example, in order; 0 where left out. */
+  /** Index of each example's source; 0 where absent. */
   readonly sourceOf?: (index: number) => number;
 }
 
-/** An inspector with the options that a test leaves out. */
+/** An inspector with defaults for the options that a test does not set. */
 export const inspectorOf = (options: Partial<InspectorOptions> = {}) =>
   createInspector({
     sources: [{ name: "pairs.jsonl", records: 0, lambda: 1 }],
@@ -129,15 +129,15 @@ export function inspect(examples: readonly (ChatExample | TextExample)[], settin
     const sequences = example.kind === "text" ? windows(tokenized.encoding, cut) : [truncate(tokenized.encoding, cut)];
     for (const sequence of sequences) {
       const changed = setting.changeSequence?.(sequence, example) ?? sequence;
-      inspector.see(example, tokenized, changed, sourceOf(index));
+      inspector.add(example, tokenized, changed, sourceOf(index));
     }
   });
-  return inspector.finish({ isHeld: setting.isHeld ?? (() => false) });
+  return inspector.finish({ isHeldOut: setting.isHeldOut ?? (() => false) });
 }
 
 /** The finding of a kind, or undefined. */
 export const findingOf = ({ findings }: DataReport, kind: FindingKind) =>
   findings.find((finding) => finding.kind === kind);
-/** The rows of a finding; empty where there is none. */
+/** The rows of a finding; empty if there is none. */
 export const rowsOf = (report: DataReport, kind: FindingKind): readonly number[] =>
   findingOf(report, kind)?.rows.rows ?? [];

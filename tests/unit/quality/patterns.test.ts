@@ -1,4 +1,4 @@
-/** What is found inside of contents, what is not, and that no text takes more than a moment. */
+/** Texts that the patterns find, texts that they do not find, and a bound on their time. */
 
 import { describe, expect, test } from "vitest";
 import {
@@ -6,8 +6,8 @@ import {
   findPersonalData,
   findSpecialToken,
   findTemplateMarker,
+  isInvisible,
   passesLuhn,
-  saysNothing,
 } from "../../../src/quality/patterns.ts";
 
 describe("control characters", () => {
@@ -15,13 +15,13 @@ describe("control characters", () => {
     ["a null", "ab\u0000c", "U+0000 (null) at character 3"],
     ["an escape", "\u001b[31mred", "U+001B (escape) at character 1"],
     ["delete", "a\u007f", "U+007F at character 2"],
-    ["a control of Latin-1", "a\u0085b", "U+0085 at character 2"],
-    ["what a wrong encoding leaves", "caf\uFFFD", "U+FFFD (replacement character) at character 4"],
+    ["a control character of Latin-1", "a\u0085b", "U+0085 at character 2"],
+    ["the result of a wrong encoding", "caf\uFFFD", "U+FFFD (replacement character) at character 4"],
     ["a zero-width space", "a\u200bb", "U+200B (zero-width space) at character 2"],
     ["a joiner between Latin letters", "pass\u200dword", "U+200D (zero-width joiner) at character 5"],
-    ["a turned direction", "abc\u202etxt", "U+202E (right-to-left override) at character 4"],
+    ["a change of direction", "abc\u202etxt", "U+202E (right-to-left override) at character 4"],
     ["a byte order mark inside", "a\uFEFFb", "U+FEFF (byte order mark) at character 2"],
-  ])("%s is named with its place", (_, text, found) => {
+  ])("%s is found with its place", (_, text, found) => {
     expect(findControlCharacter(text)).toBe(found);
   });
   test.each([
@@ -29,7 +29,7 @@ describe("control characters", () => {
     ["a family of emoji", "👩\u200d👧 and ❤\uFE0F"],
     ["Persian with its non-joiner", "می\u200cخواهم"],
     ["a no-break space and a soft hyphen", "10\u00a0km and co\u00adoperate"],
-  ])("%s are none", (_, text) => {
+  ])("%s are not found", (_, text) => {
     expect(findControlCharacter(text)).toBeNull();
   });
 });
@@ -48,11 +48,11 @@ describe("personal data", () => {
     ["a private key without a kind", "-----BEGIN PRIVATE KEY-----", "a private key"],
     ["a card in groups", "Card: 4242 4242 4242 4242, until 12/30", "a card number, …4242"],
     ["a card with hyphens", "5555-5555-5555-4444", "a card number, …4444"],
-    ["a card in one", "pay with 4242424242424242 please", "a card number, …4242"],
+    ["a card without groups", "pay with 4242424242424242 please", "a card number, …4242"],
     ["a card of 15 digits", "3782 822463 10005", "a card number, …0005"],
     ["a telephone number", "Call +44 20 7946 0958 today", "a phone number, +44 2…"],
     ["a North American one", "+1 (555) 010-9999", "a phone number, +1 (5…"],
-  ])("%s is found, and not repeated whole", (_, text, found) => {
+  ])("%s is found and shown only in part", (_, text, found) => {
     expect(findPersonalData(text)).toBe(found);
     expect(findPersonalData(`first line\n${text}`)).toBe(found);
   });
@@ -60,7 +60,7 @@ describe("personal data", () => {
     ["a package", "npm install @types/node@20.1.2 or look at user@localhost"],
     ["a decorator", "@app.route('/') def home(): pass"],
     ["a wrong check digit", "4242 4242 4242 4241"],
-    ["digits of no issuer", "1234567812345670"],
+    ["digits of no card issuer", "1234567812345670"],
     ["a long number", "31415926535897932384626433832795"],
     ["a decimal", "0.4242424242424242"],
     ["an identifier", "order_4242424242424242"],
@@ -68,12 +68,12 @@ describe("personal data", () => {
     ["words with sk-", "a risk-averse and desk-bound sk-learn-based-classifier-pipeline"],
     ["a public key", "-----BEGIN PUBLIC KEY-----"],
     ["times", "2026-11-22 17:28:17, 10:00-12:00"],
-  ])("%s is none", (_, text) => {
+  ])("%s is not found", (_, text) => {
     expect(findPersonalData(text)).toBeNull();
   });
 
-  // Oracle: the check digit computed the way the standard describes it, from a list of digits.
-  test("of a number's ten possible last digits exactly one passes the check", () => {
+  // Oracle: the check digit computed from a list of digits, as the standard describes it.
+  test("exactly one of the ten possible last digits passes the check", () => {
     for (let start = 0; start < 500; start++) {
       const doubled = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
       const digits = Array.from({ length: 15 }, (_, i) => (start * 7919 + i * i * 31) % 10);
@@ -95,19 +95,19 @@ describe("markers of chat templates", () => {
     ["<|user|>hi<|end|>", "Hone, Phi-3 or Zephyr"],
     ["Below is a task.\n\n### Instruction:\nAdd.\n\n### Response:\n4", "Alpaca"],
     ["\n\nHuman: hi\n\nAssistant: hello", "plain speakers"],
-  ])("%j is of %s", (text, family) => {
+  ])("%j belongs to %s", (text, family) => {
     expect(findTemplateMarker(text)?.family).toBe(family);
   });
   test.each([
     "Human: an interview with one speaker",
     "## Response time\n[inst] a < b | c > d",
     "an <img> tag and <user> in a usage line",
-  ])("%j has none", (text) => {
+  ])("%j has no marker", (text) => {
     expect(findTemplateMarker(text)).toBeNull();
   });
 });
 
-test("special tokens are found in brackets only where the tokenizer has them", () => {
+test("special tokens are found in brackets only if the tokenizer has them", () => {
   const added = new Map([
     ["</s>", 2],
     ["<|im_end|>", 5],
@@ -122,12 +122,12 @@ test("special tokens are found in brackets only where the tokenizer has them", (
   expect(find("<s> </S> [pad] <|im_end |>")).toBeNull();
 });
 
-test("white space and invisible characters say nothing, one visible sign does", () => {
-  expect(["", " \n\t", "\u200b\u2060 \ufeff", "\u00a0\u3000", "\u0000"].map(saysNothing)).toEqual(Array(5).fill(true));
-  expect(["a", ".", "👍", "。", "0"].map(saysNothing)).toEqual(Array(5).fill(false));
+test("white space and control characters are invisible; one other character is not", () => {
+  expect(["", " \n\t", "\u200b\u2060 \ufeff", "\u00a0\u3000", "\u0000"].map(isInvisible)).toEqual(Array(5).fill(true));
+  expect(["a", ".", "👍", "。", "0"].map(isInvisible)).toEqual(Array(5).fill(false));
 });
 
-describe("a text of a megabyte made to be slow is gone through", () => {
+describe("a text of a megabyte, made to be slow, is searched in time", () => {
   const million = (unit: string) => unit.repeat(Math.ceil(2 ** 20 / unit.length));
   test.each(
     [
@@ -187,7 +187,7 @@ describe("a text of a megabyte made to be slow is gone through", () => {
       findPersonalData(text);
       findTemplateMarker(text);
       findSpecialToken(text, () => undefined);
-      saysNothing(text);
+      isInvisible(text);
     },
     15_000,
   );

@@ -1,4 +1,4 @@
-/** The hard checks: what passes, what fails, and what a person is told. */
+/** The hard checks: which rows pass or fail, and the messages. */
 
 import { describe, expect, test } from "vitest";
 import type { Truncated } from "../../../src/batching/truncate.ts";
@@ -19,28 +19,28 @@ const onRow5 =
   (change: (sequence: Truncated) => Partial<Truncated>): NonNullable<Setting["changeSequence"]> =>
   (sequence, { row }) =>
     row === 4 ? { ...sequence, ...change(sequence) } : sequence;
-const without = ({ ids, mask, weights, indices: kept }: Truncated, from: number, to: number) => ({
+const without = ({ ids, mask, weights, indices }: Truncated, from: number, to: number) => ({
   ids: Int32Array.from([...ids.slice(0, from), ...ids.slice(to)]),
   mask: Uint8Array.from([...mask.slice(0, from), ...mask.slice(to)]),
   weights: Float32Array.from([...weights.slice(0, from), ...weights.slice(to)]),
-  kept: Int32Array.from([...kept.slice(0, from), ...kept.slice(to)]),
+  indices: Int32Array.from([...indices.slice(0, from), ...indices.slice(to)]),
 });
-const insert = ({ ids, mask, weights, indices: kept }: Truncated, at: number, id: number) => ({
+const insert = ({ ids, mask, weights, indices }: Truncated, at: number, id: number) => ({
   ids: Int32Array.from([...ids.slice(0, at), id, ...ids.slice(at)]),
   mask: Uint8Array.from([...mask.slice(0, at), 0, ...mask.slice(at)]),
   weights: Float32Array.from([...weights.slice(0, at), 0, ...weights.slice(at)]),
-  kept: Int32Array.from([...kept.slice(0, at), kept[at] ?? 0, ...kept.slice(at)]),
+  indices: Int32Array.from([...indices.slice(0, at), indices[at] ?? 0, ...indices.slice(at)]),
 });
 
-test("good rows pass every check, and the checks say what they found", () => {
+test("good rows pass every check, with their results in the titles", () => {
   const report = inspect([good, other]);
   expect(failed(report)).toEqual([]);
   expect(report.checks.map(({ kind, title }) => [kind, title])).toEqual([
-    ["rows", "2 examples to learn from"],
-    ["stop", 'Every answer ends in a learnt "<|end|>"'],
+    ["rows", "2 examples to train on"],
+    ["stop", 'Every answer ends in a supervised "<|end|>"'],
     ["bos", "Every example begins with exactly one <s>"],
-    ["supervised", "Every example has tokens to learn"],
-    ["spans", "What is learnt is known from the template's own structure"],
+    ["supervised", "Every example has supervised tokens"],
+    ["spans", "The supervised spans are known from the template's own structure"],
     ["mixture", "The source has examples to train on"],
   ]);
   expect(() => assertReady(report)).not.toThrow();
@@ -49,16 +49,16 @@ test("good rows pass every check, and the checks say what they found", () => {
 describe("a run is stopped", () => {
   const rows: [string, CheckKind, Setting, RegExp][] = [
     [
-      "whose stop token is not there",
+      "without a stop token",
       "stop",
       { change: shorterEncoding },
-      /^Row 5: a response ends in token \d+ \(" all"\) and not in a stop token \(6 or 1\)/,
+      /^Row 5: a response ends in token \d+ \(" all"\), not in a stop token \(6 or 1\)/,
     ],
     [
-      "whose stop token is masked, as where padding is the end of sequence",
+      "whose stop token is masked, for example because it is the padding token",
       "stop",
       { changeSequence: onRow5(({ mask }) => ({ mask: mask.with(-1, 0) })) },
-      /^Row 5: a response ends in token \d+ \(" all"\) and not in a stop token/,
+      /^Row 5: a response ends in token \d+ \(" all"\), not in a stop token/,
     ],
     [
       "with every token masked",
@@ -70,22 +70,22 @@ describe("a run is stopped", () => {
       "with two BOS",
       "bos",
       { changeSequence: onRow5((s) => insert(s, 0, tokenizer.bos.id)) },
-      /^Row 5: it begins with 2 tokens "<s>", and the model wants 1/,
+      /^Row 5: it begins with 2 tokens "<s>", but the model expects 1/,
     ],
     [
       "without BOS",
       "bos",
       { changeSequence: onRow5((s) => without(s, 0, 1)) },
-      /begins with 0 tokens "<s>", and the model wants 1/,
+      /begins with 0 tokens "<s>", but the model expects 1/,
     ],
     [
-      "with a BOS that the model does not want",
+      "with a BOS that the model does not expect",
       "bos",
       { template: { ...template, opensWithBos: false } },
-      /^Row 1: it begins with 1 tokens "<s>", and the model wants 0/,
+      /^Row 1: it begins with 1 tokens "<s>", but the model expects 0/,
     ],
     [
-      "with a BOS inside",
+      "with a BOS within the row",
       "bos",
       { changeSequence: onRow5((s) => insert(s, 3, tokenizer.bos.id)) },
       /^Row 5: token 4 is "<s>"/,
@@ -94,13 +94,13 @@ describe("a run is stopped", () => {
       "with a supervised first token",
       "spans",
       { changeSequence: onRow5(({ mask }) => ({ mask: mask.with(0, 1) })) },
-      /^Row 5: its first token is supervised, and nothing predicts it/,
+      /^Row 5: its first token is supervised, but nothing predicts it/,
     ],
     [
       "with a token that the vocabulary lacks",
       "spans",
       { changeSequence: onRow5(({ ids }) => ({ ids: ids.with(2, 2_000_000) })) },
-      /^Row 5: it has token 2000000, and the vocabulary ends at 999999/,
+      /^Row 5: it has token 2000000, but the vocabulary ends at 999999/,
     ],
     [
       "with a weight of zero for the source",
@@ -109,7 +109,7 @@ describe("a run is stopped", () => {
       /^The weight λ of pairs.jsonl is 0, .*above 0/,
     ],
     [
-      "with a source that gives nothing",
+      "with a source without examples",
       "mixture",
       {
         sources: [
@@ -117,10 +117,10 @@ describe("a run is stopped", () => {
           { name: "b.jsonl", records: 9, lambda: 1 },
         ],
       },
-      /^b.jsonl gives no example, /,
+      /^b.jsonl has no usable example, /,
     ],
     [
-      "with a source that is wholly held out",
+      "with a source that is held out completely",
       "mixture",
       {
         sources: [
@@ -128,7 +128,7 @@ describe("a run is stopped", () => {
           { name: "b.jsonl", records: 1, lambda: 1 },
         ],
         sourceOf: (index) => index,
-        isHeld: (sequence) => sequence === 1,
+        isHeldOut: (sequence) => sequence === 1,
       },
       /^All 1 example of b.jsonl are held out for validation/,
     ],
@@ -149,14 +149,14 @@ describe("a run is stopped", () => {
   });
 });
 
-/** Row 5 never had its stop token: it was not cut away. */
+/** Row 5 has no stop token before truncation. */
 function shorterEncoding(tokenized: Tokenized, { row }: { row: number }): Tokenized {
   const { encoding } = tokenized;
   const mask = encoding.mask.slice(0, -1);
   return row === 4 ? { ...tokenized, encoding: { ...encoding, ids: encoding.ids.slice(0, -1), mask } } : tokenized;
 }
 
-test("rows at fault are listed, each once and at most 20, the first in words", () => {
+test("faulty rows are listed once, at most 20, the first one in words", () => {
   const many = Array.from({ length: 50 }, (_, row) => chat(row, "hi", `hello ${row}`));
   const changeSequence = (sequence: Truncated) => ({ ...sequence, mask: sequence.mask.with(-1, 0) });
   const check = inspect(many, { changeSequence }).checks.find(({ kind }) => kind === "stop");
@@ -172,36 +172,36 @@ test("rows at fault are listed, each once and at most 20, the first in words", (
 
 describe("answers that the length limit cuts", () => {
   const long = chat(4, "hi", "one two three four five six");
-  test("need no stop token, where others have one", () => {
+  test("need no stop token if other answers have one", () => {
     const report = inspect([good, long], { maxLength: 8, truncation: "right" });
     expect(failed(report)).toEqual([]);
     expect(titleOf(report, "stop")).toBe(
-      'Every answer ends in a learnt "<|end|>", but for 1 answer that the length limit cuts',
+      'Every answer ends in a supervised "<|end|>", except 1 answer that the length limit cuts',
     );
   });
-  test("cut from the left, they keep it", () => {
+  test("retain it when they are cut from the left", () => {
     const report = inspect([long], { maxLength: 8, truncation: "left" });
     expect(failed(report)).toEqual([]);
-    expect(titleOf(report, "stop")).toBe('Every answer ends in a learnt "<|end|>"');
+    expect(titleOf(report, "stop")).toBe('Every answer ends in a supervised "<|end|>"');
   });
-  test("but where none keeps its stop token, the run is stopped", () => {
+  test("stop the run if all lose their stop token", () => {
     const report = inspect([long], { maxLength: 8, truncation: "right" });
     expect(failed(report)).toEqual(["stop"]);
-    expect(() => assertReady(report)).toThrow(/cuts the stop token away from all 1 example, .*cut from the left/);
+    expect(() => assertReady(report)).toThrow(/cuts the stop token of all 1 example, .*cut from the left/);
   });
 });
 
-describe("the stop check knows what is no end of an answer", () => {
+describe("the stop check ignores spans that do not end an answer", () => {
   const answer = (parts: Message["parts"]): Message => ({
     role: "assistant",
     content: parts?.map(({ text }) => text).join("") ?? "",
     ...(parts && { parts }),
   });
-  test("parts of an answer with weight 0, inside and at its end", () => {
+  test("parts of an answer with weight 0, within it and at its end", () => {
     const parts = [{ text: "one" }, { text: " two", weight: 0 }, { text: " three" }, { text: " four", weight: 0 }];
     expect(failed(inspect([chat(0, { role: "user", content: "hi" }, answer(parts))]))).toEqual([]);
   });
-  test("several turns, of which some weigh nothing", () => {
+  test("several turns, some with weight 0", () => {
     const masked: Message = { role: "assistant", content: "old answer", weight: 0 };
     const messages = [
       { role: "user", content: "a" },
@@ -211,14 +211,14 @@ describe("the stop check knows what is no end of an answer", () => {
     ] as const;
     expect(failed(inspect([chat(0, ...messages)]))).toEqual([]);
   });
-  test("an answer in the middle without a stop token is found", () => {
+  test("but it finds an answer in the middle without a stop token", () => {
     const changeSequence = (sequence: Truncated): Truncated => {
       const first = sequence.ids.findIndex((id, i) => id === idOf("<|end|>") && sequence.mask[i] === 1);
       return { ...sequence, ...without(sequence, first, first + 1) };
     };
     const turns = chat(0, "a", "first answer", "b", "second");
     expect(failed(inspect([turns], { changeSequence }))).toEqual(["stop"]);
-    // Nor does the end of the question between hide it, where a template writes none either.
+    // It also finds one if the question after it has no end token either.
     const noEnds = (sequence: Truncated): Truncated => {
       const changed = changeSequence(sequence);
       const second = changed.ids.lastIndexOf(idOf("<|assistant|>")) - 1;
@@ -226,7 +226,7 @@ describe("the stop check knows what is no end of an answer", () => {
     };
     expect(failed(inspect([turns], { changeSequence: noEnds }))).toEqual(["stop"]);
   });
-  test("a line break of the template behind the stop token, learnt with it", () => {
+  test("a supervised line break of the template after the stop token", () => {
     const change = (tokenized: Tokenized): Tokenized => {
       const { encoding } = tokenized;
       const end = encoding.text.length;
@@ -245,7 +245,7 @@ describe("the stop check knows what is no end of an answer", () => {
     };
     expect(failed(inspect([good], { change }))).toEqual([]);
   });
-  test("BOS before each question, as Llama 2's template writes it behind the stop token", () => {
+  test("BOS before each question, which Llama 2's template writes after the stop token", () => {
     const turns = chat(0, "a", "b", "c", "d");
     const changeSequence = (sequence: Truncated): Truncated => {
       const second = sequence.ids.lastIndexOf(idOf("<|user|>"));
@@ -255,7 +255,7 @@ describe("the stop check knows what is no end of an answer", () => {
   });
 });
 
-test("plain text needs no stop token; its windows begin as the text does", () => {
+test("plain text needs no stop token; its windows begin like the text", () => {
   const report = inspect([plain(0, "some words of a longer text that is cut into windows")], { maxLength: 5 });
   expect(failed(report)).toEqual([]);
   expect(report.examples).toBe(3);

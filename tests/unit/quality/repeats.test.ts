@@ -1,4 +1,4 @@
-/** Repeats, contradictions and leakage, against a search that compares every example with every other. */
+/** Duplicates, contradictions and leakage. Oracle: a comparison of all pairs. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -13,7 +13,7 @@ function find(examples: readonly (ChatExample | TextExample)[], split: Partial<S
   const repeats = createRepeats();
   for (const example of examples) repeats.add(example);
   return repeats.find({
-    isHeld: () => false,
+    isHeldOut: () => false,
     isSameRecord: (a, b) => examples[a]?.row === examples[b]?.row,
     ...split,
   });
@@ -22,12 +22,12 @@ const ends = (pairs: readonly { later: number; earlier: number }[]) =>
   pairs.map(({ later, earlier }) => [later, earlier]);
 
 const random = createRandom(3);
-/** Words that nobody repeats by chance. */
+/** Words that do not repeat by chance. */
 const words = (count: number) => Array.from({ length: count }, () => `w${random.below(2 ** 31)}`);
 const text = (list: readonly string[]) => list.join(" ");
 
 describe("repeats", () => {
-  test("exact: word for word, role for role; each is paired with the first", () => {
+  test("exact: equal words and roles; each is paired with the first", () => {
     const examples = [
       chat(0, "a", "b"),
       chat(1, "a ", "b"),
@@ -45,7 +45,7 @@ describe("repeats", () => {
     ]);
   });
 
-  test("exact, as a comparison of all with all finds them", () => {
+  test("exact duplicates, as in a comparison of all pairs", () => {
     const few = fc.constantFrom("", "a", "b", "ab", "a b");
     fc.assert(
       fc.property(fc.array(fc.array(few, { minLength: 1, maxLength: 3 }), { maxLength: 30 }), (rows) => {
@@ -58,7 +58,7 @@ describe("repeats", () => {
     );
   });
 
-  test("near: another word, case or punctuation in a long row; the system's message does not count", () => {
+  test("near: another word, case or punctuation in a long row; system messages do not count", () => {
     const long = words(60);
     const system = { role: "system", content: text(words(200)) } as const;
     const examples = [
@@ -79,7 +79,7 @@ describe("repeats", () => {
     expect(exact).toEqual([]);
   });
 
-  test("near is compared with rows that stay: a chain of small changes does not take all of itself out", () => {
+  test("near duplicates are compared with rows that remain: a chain of small changes does not exclude itself", () => {
     const long = words(100);
     const chain = Array.from({ length: 12 }, (_, step) => long.map((word, i) => (i < 5 * step ? `${word}x` : word)));
     const near = ends(find(chain.map((list, row) => chat(row, text(list), "ok"))).near);
@@ -89,7 +89,7 @@ describe("repeats", () => {
     expect(out.size).toBeLessThan(11);
   });
 
-  test("threads of one record are alike by nature, and are not paired", () => {
+  test("threads of one record are not paired", () => {
     const long = text(words(50));
     const thread = (row: number, answer: string) => chat(row, long, long, "and then?", answer);
     const found = find([thread(0, "one"), thread(0, "two"), thread(0, "one"), thread(1, "three")]);
@@ -100,7 +100,7 @@ describe("repeats", () => {
 });
 
 describe("contradictions", () => {
-  test("the same prompt with another answer, without regard to case and white space", () => {
+  test("the same prompt with another answer; case and white space do not count", () => {
     const examples = [
       chat(0, "How far?", "Two miles."),
       chat(1, " how  FAR?", "three miles."),
@@ -118,7 +118,7 @@ describe("contradictions", () => {
     expect(ends(find(examples).contradictions)).toEqual([[1, 0]]);
   });
 
-  test("an example without a prompt contradicts nothing", () => {
+  test("an example without a prompt has no contradiction", () => {
     const alone = (row: number, content: string) => chat(row, { role: "assistant", content });
     const system = { role: "system", content: "Write a line." } as const;
     const instructed = (row: number, content: string) => chat(row, system, { role: "assistant", content });
@@ -133,7 +133,7 @@ describe("contradictions", () => {
     expect(found.contradictions).toEqual([]);
   });
 
-  test("calls of tools are part of prompt and answer", () => {
+  test("tool calls are part of prompt and answer", () => {
     const call = (row: number, city: string) =>
       chat(
         row,
@@ -146,7 +146,7 @@ describe("contradictions", () => {
 });
 
 describe("leakage", () => {
-  test("the later of a pair over the split, exact or near, whichever side it is on", () => {
+  test("the later of a pair across the split, exact or near, on either side", () => {
     const long = words(60);
     const examples = [
       chat(0, "a question", "an answer"),
@@ -156,7 +156,7 @@ describe("leakage", () => {
       chat(4, text(words(60)), "alone"),
       chat(5, "a question", "an answer"),
     ];
-    const leaks = (held: number[]) => ends(find(examples, { isHeld: (i) => held.includes(i) }).leakage);
+    const leaks = (heldOut: number[]) => ends(find(examples, { isHeldOut: (i) => heldOut.includes(i) }).leakage);
     expect(leaks([])).toEqual([]);
     expect(leaks([0, 1])).toEqual([
       [2, 0],
@@ -170,20 +170,20 @@ describe("leakage", () => {
     expect(leaks([4])).toEqual([]);
   });
 
-  test("exact, as a comparison of all with all finds it", () => {
-    const rows = fc.array(fc.record({ said: fc.constantFrom("a", "b", "c", "d", "e"), held: fc.boolean() }), {
+  test("exact leakage, as in a comparison of all pairs", () => {
+    const rows = fc.array(fc.record({ answer: fc.constantFrom("a", "b", "c", "d", "e"), isHeldOut: fc.boolean() }), {
       maxLength: 20,
     });
     fc.assert(
       fc.property(rows, (list) => {
-        const examples = list.map(({ said }, row) => chat(row, "say", said));
-        const { leakage } = find(examples, { isHeld: (i) => list[i]?.held ?? false });
-        const isLeaked = ({ said, held }: (typeof list)[number]) =>
-          held && list.some((other) => !other.held && other.said === said);
+        const examples = list.map(({ answer }, row) => chat(row, "say", answer));
+        const { leakage } = find(examples, { isHeldOut: (i) => list[i]?.isHeldOut ?? false });
+        const isLeaked = ({ answer, isHeldOut }: (typeof list)[number]) =>
+          isHeldOut && list.some((other) => !other.isHeldOut && other.answer === answer);
         expect(leakage).toHaveLength(list.filter(isLeaked).length);
         for (const { later, earlier } of leakage) {
-          expect(list[later]?.said).toBe(list[earlier]?.said);
-          expect(list[later]?.held).not.toBe(list[earlier]?.held);
+          expect(list[later]?.answer).toBe(list[earlier]?.answer);
+          expect(list[later]?.isHeldOut).not.toBe(list[earlier]?.isHeldOut);
         }
       }),
       { seed: 22, numRuns: cases(2000) },
@@ -191,7 +191,7 @@ describe("leakage", () => {
   });
 });
 
-test("texts that differ anywhere have different hashes, and equal ones equal: 20,000 of them", () => {
+test("20,000 texts have equal hashes only if they are equal", () => {
   const seen = new Map<string, string>();
   const texts = Array.from({ length: 20_000 }, (_, i) =>
     i % 2 === 0 ? `row ${i >> 1}` : `${"x".repeat(i % 97)}${i >> 1}`,
@@ -210,7 +210,7 @@ test("texts that differ anywhere have different hashes, and equal ones equal: 20
   expect(parts("a", "bc")).toBe(parts("a", "bc"));
 });
 
-test("the first equal pair is found as a plain search finds it", () => {
+test("the first equal pair. Oracle: a plain search", () => {
   const numbers = fc.array(fc.tuple(fc.integer({ min: -2, max: 2 }), fc.integer({ min: 0, max: 3 })), {
     maxLength: 60,
   });

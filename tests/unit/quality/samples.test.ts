@@ -1,4 +1,4 @@
-/** The samples hold what their README promises; the oracle is the README itself, line by line. */
+/** The samples contain what their README promises. Oracle: the README, line by line. */
 
 import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -18,14 +18,14 @@ async function inspectSample(name: string, chain: Chain = {}) {
 }
 const counts = (kinds: readonly { kind: string }[]) => kinds.map(({ kind }) => kind);
 
-test("every sample has a line in the README, and every such line a sample", async () => {
+test("each sample has a line in the README, and each line a sample", async () => {
   const named = [...readme.matchAll(/^\| `([\w.-]+)` \|/gm)].map(([, name]) => name ?? "");
   const files = readdirSync(at("")).filter((name) => name !== "README.md");
   expect(named.toSorted()).toEqual(files.toSorted());
   for (const name of named) expect((await sample(name)).length).toBeGreaterThan(0);
 });
 
-test("the instructions are 62 sound pairs in seven tasks", async () => {
+test("the instructions are 62 correct pairs in seven tasks", async () => {
   const records = await recordsOf("instructions.jsonl", await sample("instructions.jsonl"));
   const categories = records.map((record) =>
     "value" in record && record.value instanceof Object && "category" in record.value ? record.value.category : null,
@@ -38,7 +38,7 @@ test("the instructions are 62 sound pairs in seven tasks", async () => {
   expect(report.checks.every(({ passed }) => passed)).toBe(true);
 });
 
-test("the chats are 15 conversations of one to four turns, one with an answer that is context only", async () => {
+test("the chats are 15 conversations of one to four turns; one has an unsupervised answer", async () => {
   const report = await inspectSample("chats.json");
   expect(report).toMatchObject({ examples: 15, leftOutCount: 0, findings: [] });
   expect(report.checks.every(({ passed }) => passed)).toBe(true);
@@ -51,7 +51,7 @@ test("the chats are 15 conversations of one to four turns, one with an answer th
   expect(chats.flatMap(({ messages }) => messages.filter(({ weight }) => weight === 0))).toHaveLength(1);
 });
 
-test("the domain text is learnt whole: every token but the first of each sequence", async () => {
+test("every token of the domain text is supervised, except the first of each sequence", async () => {
   const text = await readFile(at("gardening.md"), "utf8");
   expect(text.length).toBeGreaterThan(5500);
   expect(text.length).toBeLessThan(6500);
@@ -61,17 +61,17 @@ test("the domain text is learnt whole: every token but the first of each sequenc
   expect(report.supervisedTokens).toBe(report.tokens - report.examples);
 });
 
-test("the preferences are 15 pairs that are kept for later", async () => {
+test("the preferences are 15 preference pairs", async () => {
   const report = await inspectSample("preferences.jsonl");
   expect(report).toMatchObject({ examples: 0, leftOutCount: 0 });
   expect(counts(report.findings)).toEqual(["preference"]);
   expect(findingOf(report, "preference")?.rows.rows).toHaveLength(15);
 });
 
-describe("the faulty file trips what its README promises", async () => {
+describe("the faulty file has the faults that its README promises", async () => {
   const file = await readFile(at("faulty.jsonl"), "utf8");
   const lines = file.trimEnd().split("\n");
-  /** Rows are counted without the blank line 9. */
+  /** Row numbers do not count the blank line 9. */
   const lineOf = (row: number) => (row < 8 ? row + 1 : row + 2);
   const rows = [...readme.matchAll(/^\| ([\d, ]+) \| .* \| (.*) \|$/gm)];
   const promises = new Map<string, number[]>();
@@ -85,7 +85,7 @@ describe("the faulty file trips what its README promises", async () => {
       );
     }
   }
-  /** Seed and share with which line 1 or 39 is held out alone are found by trying. */
+  /** Tries seeds and shares until only line 1 or line 39 is held out. */
   const settings: Partial<Record<FindingKind, Chain>> = {
     truncated: { truncation: "right", maxLength: 600 },
     "too-long": { maxLength: 2000 },
@@ -117,7 +117,7 @@ describe("the faulty file trips what its README promises", async () => {
     const report = await inspectSample("faulty.jsonl", { maxLength: 20_000, ...settings[kind] });
     expect(findingOf(report, kind)?.rows.rows.map(lineOf)).toEqual(promises.get(kind));
   });
-  test("leakage, where one of two equal rows is held out", async () => {
+  test("leakage, if one of two equal rows is held out", async () => {
     const found: number[] = [];
     for (const validationShare of [0.1, 0.2, 0.3, 0.4, 0.5]) {
       const report = await inspectSample("faulty.jsonl", { maxLength: 20_000, validationShare });
@@ -126,7 +126,7 @@ describe("the faulty file trips what its README promises", async () => {
     expect(found.some((line) => line === 39 || line === 3)).toBe(true);
     expect(found.every((line) => [3, 5, 39].includes(line))).toBe(true);
   });
-  test("what is left of it, once all findings are taken out, is sound", async () => {
+  test("without the rows of all findings it has no fault", async () => {
     const first = await inspectSample("faulty.jsonl", { maxLength: 2000 });
     const excluded = first.findings.filter((finding) => finding.excludable).flatMap(({ rows: { rows: out } }) => out);
     const report = await inspectSample("faulty.jsonl", { maxLength: 2000, excluded });
@@ -148,7 +148,7 @@ sharedTest(
     const { report } = await inspectFile("alpaca_en_demo.json", file, { tokenizer, maxLength: 100_000 });
     expect(report).toMatchObject({ examples: 999, leftOutCount: 0 });
     expect(report.checks.filter(({ passed }) => !passed)).toEqual([]);
-    // Oracle: the rows as JSON, compared as texts.
+    // Oracle: the rows compared as JSON texts.
     const rows: unknown[] = JSON.parse(new TextDecoder().decode(file));
     const texts = rows.map((row) => JSON.stringify(row));
     const repeated = texts.flatMap((text, row) => (texts.indexOf(text) < row ? [row] : []));

@@ -1,4 +1,4 @@
-/** Sketches and their index, against the exact Jaccard similarity of the sets that they were made from. */
+/** Sketches and their index. Oracle: the exact Jaccard similarity of the sets. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -14,7 +14,7 @@ import {
 import { createRandom } from "../../../src/tensor/random.ts";
 import { cases } from "../../support/long.ts";
 
-/** Oracle: shared members by all members. */
+/** Oracle: shared members divided by all members. */
 function jaccard(a: readonly number[], b: readonly number[]): number {
   const [first, second] = [new Set(a), new Set(b)];
   const shared = [...first].filter((member) => second.has(member)).length;
@@ -27,7 +27,7 @@ function sketchesOf(sets: readonly ArrayLike<number>[]): Uint8Array {
   return sketches;
 }
 
-/** Two sets of hashes of which `shared` of `all` members are in both. */
+/** Two sets of hashes with `all` members together and `shared` in both. */
 function pairOf(shared: number, all: number, seed: number): [number[], number[]] {
   const random = createRandom(seed);
   const members = Array.from({ length: all }, () => random.below(2 ** 32) | 0);
@@ -37,7 +37,7 @@ function pairOf(shared: number, all: number, seed: number): [number[], number[]]
 }
 
 describe("a sketch", () => {
-  test("estimates Jaccard's similarity within five standard deviations, for sets of any size", () => {
+  test("estimates the Jaccard similarity within five standard deviations, for sets of any size", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 600 }),
@@ -55,12 +55,12 @@ describe("a sketch", () => {
     );
   });
 
-  test("is right on average: 400 pairs of similarity 0.6 give 0.6 within 0.01", () => {
+  test("has no bias: the mean of 400 pairs of similarity 0.6 is 0.6 ± 0.01", () => {
     const estimates = Array.from({ length: 400 }, (_, seed) => similarity(sketchesOf(pairOf(60, 100, seed)), 0, 1));
     expect(estimates.reduce((a, b) => a + b, 0) / 400).toBeCloseTo(0.6, 1.7);
   });
 
-  test("depends on the set alone, not on order or repeats, and the empty set has none", () => {
+  test("depends only on the set, not on order or repeats; the empty set has no sketch", () => {
     fc.assert(
       fc.property(fc.array(fc.integer(), { minLength: 1, maxLength: 50 }), (set) => {
         const sketches = sketchesOf([set, [...set].reverse().concat(set)]);
@@ -72,7 +72,7 @@ describe("a sketch", () => {
   });
 });
 
-/** The share of pairs of this similarity that the index reports; all in one index, so that few rows share a place by chance. */
+/** The share of pairs of this similarity that the index reports; all in one index, so that few rows collide by chance. */
 function reported(exact: number, count: number): number {
   const pairs = Array.from({ length: count }, (_, i) => pairOf(Math.round(exact * 200), 200, 1000 * exact + i));
   const index = new NearIndex(sketchesOf([...pairs.map(([a]) => a), ...pairs.map(([, b]) => b)]));
@@ -81,7 +81,7 @@ function reported(exact: number, count: number): number {
 }
 
 describe("the index", () => {
-  // Expected values: the candidates' probability 1 − (1 − J⁶)²¹ times that of an estimate ≥ 0.8.
+  // Expected: 1 − (1 − J⁶)²¹ (the pair is compared) times the probability of an estimate ≥ 0.8.
   test.each([
     [0.5, 0, 0],
     [0.6, 0, 0.005],
@@ -96,7 +96,7 @@ describe("the index", () => {
     expect(share).toBeLessThanOrEqual(most);
   });
 
-  test("compares a row with few others, however many are the same", () => {
+  test("compares a row with few others, even if many are equal", () => {
     const many = 5000;
     const index = new NearIndex(sketchesOf(Array.from({ length: many + 1 }, () => [1, 2, 3, 4])));
     for (let i = 0; i < many; i++) index.add(i);
@@ -110,7 +110,7 @@ describe("the index", () => {
     expect(index.find(many, () => true)).toBeGreaterThanOrEqual(0);
   });
 
-  test("among 3,000 texts of random words it reports no pair", () => {
+  test("reports no pair among 3,000 texts of random words", () => {
     const random = createRandom(5);
     const texts = Array.from({ length: 3000 }, () => [
       Array.from({ length: 40 }, () => `w${random.below(500)}`).join(" "),
@@ -140,7 +140,7 @@ describe("words", () => {
 
   const hashes = (texts: readonly string[]) => [...shingles(texts)];
 
-  test("shingles are runs of three words, whatever the case and the punctuation, over texts too", () => {
+  test("shingles are sequences of three words, also across texts; case and punctuation do not count", () => {
     const words = "the quick brown fox jumps";
     expect(hashes([words])).toHaveLength(3);
     expect(hashes(["The quick,", "BROWN fox -", "jumps!"].map((text) => text.replace(" -", "")))).toEqual(
@@ -152,7 +152,7 @@ describe("words", () => {
     expect(hashes(["What is 3 + 4?"])).not.toEqual(hashes(["What is 3 - 4?"]));
   });
 
-  test("one changed word in thirty leaves texts near, one in ten does not: exact similarity as the oracle", () => {
+  test("texts stay near with one of thirty words changed, not with one of ten. Oracle: the exact similarity", () => {
     const text = (count: number) => Array.from({ length: count }, (_, i) => `word${i}`);
     const changed = (count: number) => text(count).with(count >> 1, "other");
     const exact = (count: number) => jaccard(hashes([text(count).join(" ")]), hashes([changed(count).join(" ")]));

@@ -1,4 +1,4 @@
-/** One example to the sequences that are trained on. Oracle: rows and their renderings written out by hand. */
+/** Examples to training sequences. Oracle: rows and renderings written by hand. */
 
 import { describe, expect, test } from "vitest";
 import { type Tokenized, type TokenizeParts, tokenizeExample } from "../../../src/quality/tokenize.ts";
@@ -27,7 +27,7 @@ const pair = (answer: string, weight?: number) =>
     { role: "assistant", content: answer, ...(weight !== undefined && { weight }) },
   );
 
-/** Of an example that gives tokens. */
+/** Tokenizes an example that has no problem. */
 function tokenized(example: ChatExample | TextExample, change: Partial<TokenizeParts["settings"]> = {}): Tokenized {
   const result = tokenizeExample(example, partsFor(tokenizer, change));
   if (!("encoding" in result)) throw new Error(result.problem);
@@ -35,22 +35,22 @@ function tokenized(example: ChatExample | TextExample, change: Partial<TokenizeP
 }
 
 const idsOf = ({ sequences }: Tokenized) => [...(sequences[0]?.ids ?? [])];
-const learntOf = ({ sequences: [first] }: Tokenized) =>
+const supervisedTextOf = ({ sequences: [first] }: Tokenized) =>
   [...(first?.ids ?? [])]
     .filter((_, i) => first?.mask[i] === 1)
     .map((id) => tokenizer.show(id))
     .join("");
 
 describe("a chat", () => {
-  test("is one sequence whose answer and stop token are learnt with the message's weight", () => {
+  test("is one sequence; answer and stop token are supervised with the message's weight", () => {
     const result = tokenized(pair("hello", 0.5));
     expect(result).toMatchObject({ problem: null, lost: 0, proof: "structure" });
     expect(tokenizer.decode(idsOf(result))).toBe("<|user|>hi\n<|assistant|>hello");
-    expect(learntOf(result)).toBe("hello<|end|>");
+    expect(supervisedTextOf(result)).toBe("hello<|end|>");
     expect(Math.max(...(result.sequences[0]?.weights ?? []))).toBe(0.5);
   });
 
-  test("of exactly the longest length is kept; one token more is left out, with both numbers", () => {
+  test("of exactly the longest length is used; one token longer is left out, with both numbers", () => {
     const length = tokenized(pair("ab")).encoding.ids.length;
     expect(tokenized(pair("ab"), { maxLength: length }).sequences).toHaveLength(1);
     const long = tokenized(pair("ab"), { maxLength: length - 1 });
@@ -60,32 +60,32 @@ describe("a chat", () => {
     );
   });
 
-  test("of which nothing is learnt is left out", () => {
+  test("without a supervised token is left out", () => {
     expect(tokenized(pair("hello", 0)).problem).toMatch(/no supervised token/);
   });
 
-  test("gets the recipe's system prompt only where it brings none", () => {
+  test("gets the recipe's system prompt only if it has none", () => {
     const own = chat({ role: "system", content: "own" }, ...pair("b").messages);
     const beginning = (example: ChatExample) =>
       tokenizer.decode(idsOf(tokenized(example, { systemPrompt: "given" }))).slice(0, 15);
     expect([beginning(pair("a")), beginning(own)]).toEqual(["<|system|>given", "<|system|>own\n<"]);
   });
 
-  test("of several turns is learnt as the mask says", () => {
+  test("of several turns is supervised as the mask defines", () => {
     const turns = chat(
       { role: "user", content: "a" },
       { role: "assistant", content: "b" },
       { role: "user", content: "c" },
       { role: "assistant", content: "d" },
     );
-    expect(learntOf(tokenized(turns))).toBe("b<|end|>d<|end|>");
-    expect(learntOf(tokenized(turns, { mask: "last" }))).toBe("d<|end|>");
+    expect(supervisedTextOf(tokenized(turns))).toBe("b<|end|>d<|end|>");
+    expect(supervisedTextOf(tokenized(turns, { mask: "last" }))).toBe("d<|end|>");
     const everything = tokenized(turns, { mask: "everything" });
-    expect(learntOf(everything)).toContain("<|user|>c<|end|>");
+    expect(supervisedTextOf(everything)).toContain("<|user|>c<|end|>");
     expect(everything.sequences[0]?.mask[0]).toBe(0);
   });
 
-  test("that the template refuses is a problem, not an exception", () => {
+  test("has a problem, not an exception, if the template throws", () => {
     const source = "{{ raise_exception('no system message, please') }}";
     const parts = partsFor(tokenizer);
     const template = {
@@ -101,7 +101,7 @@ describe("a chat", () => {
   });
 });
 
-test("plain text is consecutive windows: every token learnt once, none lost", () => {
+test("plain text becomes consecutive windows: every token is supervised once", () => {
   const text = "The quick brown fox jumps over the lazy dog. ".repeat(20);
   const result = tokenized({ kind: "text", text, row: 0, line: 1 }, { maxLength: 50 });
   expect(result.problem).toBeNull();
@@ -110,8 +110,8 @@ test("plain text is consecutive windows: every token learnt once, none lost", ()
     expect(ids.length).toBeLessThanOrEqual(50);
     expect(mask[0]).toBe(0);
   }
-  const learnt = result.sequences.flatMap(({ ids, mask }) => [...ids].filter((_, i) => mask[i] === 1));
-  expect(tokenizer.decode(learnt)).toBe(text);
+  const supervised = result.sequences.flatMap(({ ids, mask }) => [...ids].filter((_, i) => mask[i] === 1));
+  expect(tokenizer.decode(supervised)).toBe(text);
 });
 
 sharedTest("all 999 Alpaca rows become the text of the template, token for token", async ({ shared }) => {

@@ -1,7 +1,7 @@
 /**
- * "What goes wrong elsewhere" (DOMAIN.md), each failure shown to Hone on the code that a run goes through, from a file's bytes
- * on. Those of export are shown in tests/unit/export: 8 (an adapter that does nothing) in adapter.test.ts, the merging half of 9
- * and 11 (a model that never stops) in merged.test.ts, what 11 needs of templates in template.test.ts.
+ * The failures of DOMAIN.md, "What goes wrong elsewhere", on Hone's own path of a run from a file's bytes. Tests of export are
+ * in tests/unit/export: 8 (an adapter without effect) in adapter.test.ts, the merging part of 9 and 11 (a model that never
+ * stops) in merged.test.ts, the template's part of 11 in template.test.ts.
  */
 
 import { describe, expect, test } from "vitest";
@@ -40,30 +40,30 @@ const builtIn: readonly BuiltInTemplate[] = [
   "plain",
 ];
 
-/** The ids of example `i` that are learnt. */
-function learnt({ table }: Awaited<ReturnType<typeof inspect>>, i = 0): number[] {
+/** The supervised ids of example `i`. */
+function supervisedIds({ table }: Awaited<ReturnType<typeof inspect>>, i = 0): number[] {
   const [start, end] = [table.offsets[i] ?? 0, table.offsets[i + 1] ?? 0];
   return [...table.ids.slice(start, end)].filter((_, t) => table.mask[start + t] === 1);
 }
 
-describe("1. the end-of-turn token is never learnt", () => {
-  test.each(builtIn)("with the built-in template %s it is the last token learnt of every answer", async (name) => {
+describe("1. the end-of-turn token is never supervised", () => {
+  test.each(builtIn)("with the built-in template %s it is the last supervised token of every answer", async (name) => {
     const tokenizer = byteLevel();
     const template: TemplateChoice = { kind: "built-in", name };
     const { stopIds } = createTemplate(template, { tokenizer, chatTemplate: null });
     const found = await inspect(good, { template, tokenizer });
     expect(failed(found.report)).toEqual([]);
-    for (const i of [0, 1]) expect(stopIds).toContain(learnt(found, i).at(-1));
+    for (const i of [0, 1]) expect(stopIds).toContain(supervisedIds(found, i).at(-1));
   });
 
-  test("a template that does not append it is refused, with the way out", async () => {
+  test("a template without it is refused, with the remedy", async () => {
     const never = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}\n{% endfor %}";
     await expect(inspect(good, { template: custom(never), tokenizer: byteLevel(chatML) })).rejects.toThrow(
       /no answer could ever stop.*eos_token/,
     );
   });
 
-  test("a template that leaves it out after some answers is stopped before the run, and the row is named", async () => {
+  test("a template that omits it after some answers stops the run, with the row in the message", async () => {
     const sometimes = `{% for m in messages %}<|im_start|>{{ m.role }}
 {{ m.content }}{% if m.role == 'user' or m.content != 'hello hello' %}<|im_end|>{% endif %}
 {% endfor %}`;
@@ -75,8 +75,8 @@ describe("1. the end-of-turn token is never learnt", () => {
     );
   });
 
-  test("masked with padding, as where both are one token: the mask goes by position, and padding has none", async () => {
-    // The end of sequence stops each answer; batches are padded with whatever, and only listed positions are learnt.
+  test("if it is also the padding token, it is still supervised: the mask depends on the position", async () => {
+    // EOS is the stop token; only listed positions of a batch are supervised, so padding never is.
     const tokenizer = byteLevel([]);
     const found = await inspect(good, { tokenizer });
     const eos = tokenizer.eos?.id ?? -1;
@@ -91,24 +91,24 @@ describe("1. the end-of-turn token is never learnt", () => {
       };
     });
     const batch = makeBatch(examples, { rows: 2, length: 96, supervised: 64 });
-    const taught = batch.targets.slice(0, batch.supervised);
-    expect([...taught]).toEqual([...learnt(found, 0), ...learnt(found, 1)]);
-    expect([...taught].filter((id) => id === eos)).toHaveLength(2);
-    // A stop token that a user typed is text, and teaches nothing.
+    const targets = batch.targets.slice(0, batch.supervised);
+    expect([...targets]).toEqual([...supervisedIds(found, 0), ...supervisedIds(found, 1)]);
+    expect([...targets].filter((id) => id === eos)).toHaveLength(2);
+    // A stop token in a user's message is text.
     const typed = await inspect([pair("Say </s> and <|end|>.", "hello")], { tokenizer });
     expect([...typed.table.ids].filter((id) => id === eos)).toHaveLength(1);
     expect(failed(typed.report)).toEqual([]);
   });
 });
 
-describe("2. every label is masked, so that the loss is 0 or NaN", () => {
+describe("2. all labels are masked, so the loss is 0 or NaN", () => {
   const silent = {
     messages: [
       { role: "user", content: "a" },
       { role: "assistant", content: "b", weight: 0 },
     ],
   };
-  test("such rows are left out with the reason, the others are used", async () => {
+  test("these rows are left out with the reason, the others are used", async () => {
     const { report } = await inspect([
       {
         messages: [
@@ -124,18 +124,18 @@ describe("2. every label is masked, so that the loss is 0 or NaN", () => {
     ]);
     expect(failed(report)).toEqual([]);
   });
-  test("where nothing else is there, no run starts", async () => {
+  test("no run starts without other rows", async () => {
     const { report } = await inspect([silent]);
     expect(() => assertReady(report)).toThrow(/^No row is left to train on/);
   });
-  // That a step without a supervised token is skipped: tests/unit/training/step.test.ts, "without a supervised token".
+  // tests/unit/training/step.test.ts, "without a supervised token": such a step is skipped.
 });
 
-describe("3. two BOS tokens, or none where the model wants one", () => {
+describe("3. two BOS tokens, or none if the model expects one", () => {
   const turns = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}";
   test.each([
-    ["two", `{{ bos_token }}{{ bos_token }}${turns}`, /^Row 1: it begins with 2 tokens "<s>", and the model wants 1/],
-    ["none", turns, /^Row 1: it begins with 0 tokens "<s>", and the model wants 1/],
+    ["two", `{{ bos_token }}{{ bos_token }}${turns}`, /^Row 1: it begins with 2 tokens "<s>", but the model expects 1/],
+    ["none", turns, /^Row 1: it begins with 0 tokens "<s>", but the model expects 1/],
     [
       "one more before the answer",
       `{{ bos_token }}${turns.replace("<|im_start|>", "{{ bos_token }}<|im_start|>")}`,
@@ -170,20 +170,20 @@ describe("3. two BOS tokens, or none where the model wants one", () => {
   );
 });
 
-describe("4. truncation cuts the answer away unseen", () => {
+describe("4. truncation removes the answer silently", () => {
   const long = pair(`Repeat. ${"word ".repeat(40)}`, "hello there, and hello again");
-  test("dropped: the row is left out with both lengths", async () => {
+  test("drop: the row is left out, with both lengths in the reason", async () => {
     const { report } = await inspect([...good, long], { maxLength: 100 });
     expect(report.leftOut.map(({ message }) => message)).toEqual([
       expect.stringMatching(/^2\d\d tokens exceed the limit of 100/),
     ]);
     expect(findingOf(report, "too-long")?.rows.rows).toEqual([2]);
   });
-  test("from the right: what is lost is counted per row, and a row that loses its whole answer is left out", async () => {
+  test("right: lost tokens are counted per row, and a row without a remaining answer is left out", async () => {
     const full = await inspect([long]);
-    const whole = learnt(full).length;
+    const whole = supervisedIds(full).length;
     const some = await inspect([...good, long], { maxLength: full.report.tokens - 10, truncation: "right" });
-    expect(some.report.truncation).toEqual({ rows: 1, kept: whole - 10, lost: 10 });
+    expect(some.report.truncation).toEqual({ rows: 1, remaining: whole - 10, lost: 10 });
     expect(findingOf(some.report, "truncated")).toMatchObject({ severity: "warning", rows: { rows: [2] } });
     expect(failed(some.report)).toEqual([]);
     const all = await inspect([...good, long], { maxLength: 100, truncation: "right" });
@@ -191,23 +191,23 @@ describe("4. truncation cuts the answer away unseen", () => {
       { row: 2, message: expect.stringMatching(/cuts all \d+ .*cut from the left/) },
     ]);
   });
-  test("from the left, as is offered: the answer and its stop token stay whole, context goes", async () => {
-    const full = learnt(await inspect([long]));
+  test("left: the answer and its stop token stay complete, context is cut", async () => {
+    const full = supervisedIds(await inspect([long]));
     const found = await inspect([...good, long], { maxLength: 100, truncation: "left" });
-    expect(learnt(found, 2)).toEqual(full);
-    expect(found.report.truncation).toEqual({ rows: 1, kept: full.length, lost: 0 });
+    expect(supervisedIds(found, 2)).toEqual(full);
+    expect(found.report.truncation).toEqual({ rows: 1, remaining: full.length, lost: 0 });
     expect(failed(found.report)).toEqual([]);
   });
-  test("where every answer loses its stop token, no run starts", async () => {
+  test("no run starts if every answer loses its stop token", async () => {
     const { report } = await inspect([long], { maxLength: 250, truncation: "right" });
     expect(failed(report)).toEqual(["stop"]);
-    expect(() => assertReady(report)).toThrow(/cuts the stop token away from all 1 example/);
+    expect(() => assertReady(report)).toThrow(/cuts the stop token of all 1 example/);
   });
 });
 
-describe("5. packed examples see each other", () => {
-  // That loss and gradients are those of unpacked rows: tests/numeric/equivalence.test.ts.
-  test("each has a segment of its own and positions from 0, and teaches what it teaches alone", async () => {
+describe("5. packed examples attend to each other", () => {
+  // tests/numeric/equivalence.test.ts: loss and gradients equal those of unpacked rows.
+  test("each has its own segment and positions from 0, with the same predictions as alone", async () => {
     const { table } = await inspect([...good, pair("a", "b"), pair("What is it?", "no idea at all")]);
     const examples = Array.from(table.rows, (row, i): TokenizedExample => {
       const [start, end] = [table.offsets[i] ?? 0, table.offsets[i + 1] ?? 0];
@@ -229,8 +229,8 @@ describe("5. packed examples see each other", () => {
       { rows: groups.length, length, supervised: 96 },
     );
     const alone = makeBatch(examples, { rows: examples.length, length, supervised: 96 });
-    /** What a position sees and is to predict: the tokens of its own segment up to itself, by their positions. */
-    const lessons = (batch: typeof packed) =>
+    /** Each prediction: the tokens that its position attends to, with their positions, and the target. */
+    const predictions = (batch: typeof packed) =>
       [...batch.targets]
         .flatMap((target, n) => {
           if (n >= batch.supervised) return [];
@@ -243,14 +243,14 @@ describe("5. packed examples see each other", () => {
           return [`${seen.join(" ")} → ${target}`];
         })
         .sort();
-    expect(lessons(packed)).toEqual(lessons(alone));
-    expect(lessons(packed).length).toBeGreaterThan(20);
+    expect(predictions(packed)).toEqual(predictions(alone));
+    expect(predictions(packed).length).toBeGreaterThan(20);
   });
 });
 
-describe("6. a token straddles the border of the mask", () => {
+describe("6. a token straddles a boundary of the mask", () => {
   test("it is masked, counted and shown", async () => {
-    // "hello" is one token; the first half of it weighs nothing.
+    // "hello" is one token; its first half has weight 0.
     const parts = [
       { type: "text", text: "hel", weight: 0 },
       { type: "text", text: "lo you", weight: 1 },
@@ -264,12 +264,12 @@ describe("6. a token straddles the border of the mask", () => {
     const tokenizer = byteLevel();
     const found = await inspect([row], { tokenizer });
     expect(
-      learnt(found)
+      supervisedIds(found)
         .map((id) => tokenizer.show(id))
         .join(""),
     ).toBe(" you<|end|>");
     expect(findingOf(found.report, "straddled")).toMatchObject({
-      title: expect.stringMatching(/^1 row has 1 token over a border/),
+      title: expect.stringMatching(/^1 row has 1 token across a boundary/),
       rows: { rows: [0] },
     });
     expect(failed(found.report)).toEqual([]);
@@ -283,27 +283,27 @@ describe("6. a token straddles the border of the mask", () => {
   });
 });
 
-describe("7. stock templates without generation tags give all-zero masks", () => {
+describe("7. stock templates without generation tags produce all-zero masks", () => {
   const stock =
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
   const tokenizer = byteLevel(chatML, "none");
-  test("the answers are known all the same, and are what is learnt", async () => {
+  test("Hone still finds the answers and supervises only them", async () => {
     const found = await inspect(good, { template: custom(stock), tokenizer });
     expect(failed(found.report)).toEqual([]);
     expect(
-      learnt(found, 1)
+      supervisedIds(found, 1)
         .map((id) => tokenizer.show(id))
         .join(""),
     ).toMatch(/^hello hello<\|im_end\|>\n?$/);
   });
-  test("the same text in question and answer is learnt in the answer alone: nothing is searched for", async () => {
+  test("equal texts in question and answer: only the answer is supervised", async () => {
     const found = await inspect([pair("hello", "hello")], { template: custom(stock), tokenizer });
     const at = [...found.table.mask].flatMap((one, i) => (one === 1 ? [i] : []));
     expect(found.table.ids.indexOf(found.table.ids[at[0] ?? 0] ?? -1)).toBeLessThan(at[0] ?? 0);
     expect(at).toEqual(at.map((_, i) => (at[0] ?? 0) + i));
   });
-  test("one whose answers cannot be told from the rest is refused, with the reason and the way out", async () => {
-    // The number of messages stands first, so no beginning of a chat is the beginning of the whole; texts are cut.
+  test("a template is refused if its answers cannot be found, with reason and remedy", async () => {
+    // The number of messages in front spoils the prefixes, and the cut texts spoil the search for marks.
     const unknown = "{{ messages | length }}{% for m in messages %} {{ m.content[1:] }}{% endfor %}<|im_end|>";
     await expect(inspect(good, { template: custom(unknown), tokenizer })).rejects.toThrow(
       /cannot be told from the rest.*\{% generation %\}/,
@@ -311,7 +311,7 @@ describe("7. stock templates without generation tags give all-zero masks", () =>
   });
 });
 
-describe("9. a tied embedding is trained or merged by LoRA silently", () => {
+describe("9. LoRA silently trains or merges a tied embedding", () => {
   const everything = [
     "q_proj",
     "k_proj",
@@ -324,7 +324,7 @@ describe("9. a tied embedding is trained or merged by LoRA silently", () => {
     "lm_head",
   ];
   const lora: Method = { kind: "lora", rank: 2, alpha: 4, targets: everything };
-  test.each([true, false])("no adapter is put on embedding or head (tied: %s), and both are frozen", (tied) => {
+  test.each([true, false])("embedding and head (tied: %s) have no adapter and are frozen", (tied) => {
     const specs = parametersOf(smallLlama({ tie_word_embeddings: tied }), lora);
     const shared = specs.filter(({ name }) => /embed_tokens|lm_head/.test(name));
     expect(shared.map(({ name }) => name).sort()).toEqual(
@@ -335,8 +335,8 @@ describe("9. a tied embedding is trained or merged by LoRA silently", () => {
   });
 });
 
-describe("10. a resumed run starts its data order afresh", () => {
-  // Moments, bias corrections and the whole run: "who pauses at any moment and resumes" in tests/unit/training/loop.test.ts.
+describe("10. a resumed run restarts its data order", () => {
+  // AdamW's moments, bias corrections and the whole run: "who pauses at any moment and resumes" in tests/unit/training/loop.test.ts.
   const options = {
     lengths: Array.from({ length: 23 }, (_, i) => 5 + (i % 11)),
     sources: Array.from({ length: 23 }, (_, i) => (i < 17 ? 0 : 1)),
@@ -347,16 +347,13 @@ describe("10. a resumed run starts its data order afresh", () => {
     accumulation: 2,
     seed: 4,
   } as const;
-  test.each([1, 5, 6, 7, 20])(
-    "after %i steps it goes on where it was, also with sources that are exhausted",
-    (steps) => {
-      const whole = createSampler(options);
-      for (let i = 0; i < steps; i++) whole.next();
-      const resumed = createSampler(options, JSON.parse(JSON.stringify(whole.state())));
-      const rest = Array.from({ length: 15 }, () => whole.next());
-      expect(Array.from({ length: 15 }, () => resumed.next())).toEqual(rest);
-      const afresh = createSampler(options);
-      expect(Array.from({ length: 15 }, () => afresh.next())).not.toEqual(rest);
-    },
-  );
+  test.each([1, 5, 6, 7, 20])("after %i steps it continues exactly, also with exhausted sources", (steps) => {
+    const whole = createSampler(options);
+    for (let i = 0; i < steps; i++) whole.next();
+    const resumed = createSampler(options, JSON.parse(JSON.stringify(whole.state())));
+    const rest = Array.from({ length: 15 }, () => whole.next());
+    expect(Array.from({ length: 15 }, () => resumed.next())).toEqual(rest);
+    const afresh = createSampler(options);
+    expect(Array.from({ length: 15 }, () => afresh.next())).not.toEqual(rest);
+  });
 });

@@ -1,4 +1,4 @@
-/** Files and rows that would take more than linear work, or overflow the stack: each ends in rows or in a sentence. */
+/** Files and rows that could take more than linear time or overflow the stack: each ends in rows or an error for the user. */
 
 import { gzipSync } from "node:zlib";
 import { parquetWriteBuffer } from "hyparquet-writer";
@@ -11,7 +11,7 @@ import { readFile } from "./read/reading.ts";
 
 const longestWait = 10_000;
 
-/** Reads a file and sends its first rows through all steps; fails where that takes longer than ten seconds. */
+/** Reads a file and processes its first rows to sequences; fails after ten seconds. */
 async function readWhole(name: string, content: string | Uint8Array) {
   const began = cpuTime();
   try {
@@ -34,7 +34,7 @@ async function refusal(name: string, content: string | Uint8Array): Promise<stri
 const repeat = (count: number, of: (i: number) => string, between = ",") =>
   Array.from({ length: count }, (_, i) => of(i)).join(between);
 
-describe("tables take linear work", () => {
+describe("tables take linear time", () => {
   const row = (count: number) => repeat(count, () => "1");
   const rows: [string, string, number][] = [
     ["a header of one name", repeat(10_000, () => "a"), 10_000],
@@ -54,7 +54,7 @@ describe("tables take linear work", () => {
     expect(Object.keys(values[0] ?? {})).toHaveLength(count);
   });
 
-  test("a name that comes again is numbered as it always was", async () => {
+  test("repeated names have the same numbers as before", async () => {
     const { values } = await readWhole("f.csv", "a,a,a (2),a,,column 5,a (2)\n1,2,3,4,5,6,7\n");
     expect(values).toEqual([
       { a: "1", "a (2)": "2", "a (2) (2)": "3", "a (3)": "4", "column 5": "5", "column 5 (2)": "6", "a (2) (3)": "7" },
@@ -63,7 +63,7 @@ describe("tables take linear work", () => {
 
   const n = 200_000;
   const odd: [string, string][] = [
-    ["quotes that close nothing, before spaces", `x,y\n"a${'"b'.repeat(n)}${" ".repeat(n)},1\n2,3\n`],
+    ["quotes before spaces that close no field", `x,y\n"a${'"b'.repeat(n)}${" ".repeat(n)},1\n2,3\n`],
     ["quotes that are never closed", `x,y\n1,2\n${'"a,1\n2,3\n'.repeat(n / 10)}"`],
     ["a quote in every row", `x,y\n${'a"b,1\n'.repeat(n / 4)}`],
     ["one long line", `x,y\n${"a".repeat(n * 10)},1\n`],
@@ -71,22 +71,22 @@ describe("tables take linear work", () => {
     ["lines of every delimiter", `x,y\n${",;\t|\n".repeat(n / 4)}1,2\n`],
     ["empty lines", `x,y\n${"\n".repeat(n * 5)}1,2\n`],
     ["returns", `x,y\n1,2\n${"\r".repeat(n * 5)}\n`],
-    ["spaces behind quotes", `x,y\n${`"a"${" ".repeat(100)},1\n`.repeat(n / 50)}`],
+    ["spaces after quotes", `x,y\n${`"a"${" ".repeat(100)},1\n`.repeat(n / 50)}`],
     ["a delimiter that is guessed among quotes", `${'"a;b|c\t'.repeat(n / 20)}"\n1,2\n`],
   ];
   test.each(odd)("%s", async (_, content) => {
     await readWhole("f.csv", content).catch((error: unknown) => expectMessage(String(error), "f.csv"));
   });
 
-  test("what no header can be is refused", async () => {
+  test("an impossible header is refused", async () => {
     const wide = repeat(10_001, (i) => `c${i}`);
-    expect(await refusal("f.csv", `${wide}\n${row(10_001)}\n`)).toMatch(/^f\.csv: .*10001 columns, at most 10000/);
+    expect(await refusal("f.csv", `${wide}\n${row(10_001)}\n`)).toMatch(/^f\.csv: .*10001 columns, but at most 10000/);
     const long = "n".repeat(500);
-    expect(await refusal("f.csv", `a,${long}\n1,2\n`)).toMatch(/name of column 2 has 500 characters, at most 200/);
+    expect(await refusal("f.csv", `a,${long}\n1,2\n`)).toMatch(/name of column 2 has 500 characters, but at most 200/);
   });
 });
 
-describe("JSON takes linear work", () => {
+describe("JSON takes linear time", () => {
   const n = 100_000;
   const rows: [string, string, string][] = [
     ["a hundred thousand keys", "f.json", `[{${repeat(n, (i) => `"k${i}":"x"`)}}]`],
@@ -96,7 +96,7 @@ describe("JSON takes linear work", () => {
       "f.json",
       `[{${repeat(n / 20, (i) => `"k${i}":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]`)}}]`,
     ],
-    ["rows with keys of their own", "f.jsonl", repeat(400, (i) => `{${repeat(200, (k) => `"k${i}_${k}":"x"`)}}`, "\n")],
+    ["rows with distinct keys", "f.jsonl", repeat(400, (i) => `{${repeat(200, (k) => `"k${i}_${k}":"x"`)}}`, "\n")],
     ["keys of a megabyte", "f.jsonl", repeat(3, (i) => `{"${"k".repeat(1e6)}${i}":"x"}`, "\n")],
     ["brackets that are never closed", "f.json", "[".repeat(n * 5)],
     ["objects that are never closed", "f.json", '{"a":\n'.repeat(n / 4)],
@@ -120,7 +120,7 @@ describe("JSON takes linear work", () => {
     await readWhole(name, content).catch((error: unknown) => expectMessage(String(error), name));
   });
 
-  test("detection lists few columns and few other mappings", () => {
+  test("detection lists a limited number of columns and alternatives", () => {
     const wide = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, "x"]));
     const { mapping, columns } = detectFormat([{ ...wide, question: "q", answer: "a" }]);
     expect(Object.values(mapping.columns)).toEqual(["question", "answer"]);
@@ -139,7 +139,7 @@ describe("JSON takes linear work", () => {
   });
 });
 
-describe("text, archives and Parquet take linear work", () => {
+describe("text, archives and Parquet take linear time", () => {
   const n = 300_000;
   const rows: [string, string, string][] = [
     ["one line", "f.txt", "x".repeat(n * 10)],
@@ -162,8 +162,8 @@ describe("text, archives and Parquet take linear work", () => {
     expect(values.join("")).toBe("a\n".repeat(20_000));
   });
 
-  test("a bomb ends with a problem, and the rows before it are there", async () => {
-    // 480 MiB of spaces in half a megabyte, as members that are packed once.
+  test("a zip bomb ends with a problem, and the rows before it are read", async () => {
+    // 480 MiB of spaces in half a megabyte: one packed member, repeated.
     const block = gzipSync(" ".repeat(1 << 24), { level: 9 });
     const bomb = Buffer.concat([gzipSync("hello\n\n"), ...Array.from({ length: 30 }, () => block)]);
     const { values, problems } = await readWhole("f.txt.gz", bomb);
@@ -193,7 +193,7 @@ describe("text, archives and Parquet take linear work", () => {
     expect(values).toHaveLength(1500);
   });
 
-  test("a text that stands once in the file and in many rows", async () => {
+  test("a text that is once in the file, but in many rows", async () => {
     const text = "x".repeat(100_000);
     const { values, problems } = await readWhole(
       "f.parquet",
@@ -204,20 +204,20 @@ describe("text, archives and Parquet take linear work", () => {
     expect(problems.at(-1)?.problem).toMatch(/the rest is not read/);
   });
 
-  test("columns that cannot be told apart, and names that are too long", async () => {
+  test("columns with equal names, and names that are too long", async () => {
     const data = [1, 2];
     const twice = [
       { name: "a", data },
       { name: "a", data },
     ];
-    expect(await refusal("f.parquet", parquet(twice))).toMatch(/two columns are called a/);
+    expect(await refusal("f.parquet", parquet(twice))).toMatch(/two columns have the name a/);
     expect(await refusal("f.parquet", parquet([{ name: "n".repeat(300), data }]))).toMatch(
-      /300 characters, at most 200/,
+      /300 characters, but at most 200/,
     );
   });
 });
 
-describe("what is nested 50,000 levels deep is a problem of its row", () => {
+describe("nesting of 50,000 levels is a problem of its row", () => {
   const deep = 50_000;
   const lists = `${"[".repeat(deep)}1${"]".repeat(deep)}`;
   const objects = `${'{"a":'.repeat(deep)}1${"}".repeat(deep)}`;
@@ -259,7 +259,7 @@ ${good}]`,
     [
       "tools as text",
       { messages: [user, { role: "assistant", content: "b" }], tools: lists },
-      /tools is no list of tools: .*256 levels/,
+      /tools is not a list of tools: .*256 levels/,
     ],
     [
       "calls as text",
@@ -278,7 +278,7 @@ ${good}]`,
     throughAllSteps([value], "a row");
   });
 
-  test("a cell of a table, and JSON of Parquet, stay text", async () => {
+  test("deep JSON in a table's cell or in Parquet stays text", async () => {
     const table = await readWhole("f.csv", `instruction,output\n${cell},b\n`);
     expect(table.values).toEqual([{ instruction: objects, output: "b" }]);
     const bytes = new Uint8Array(parquetWriteBuffer({ columnData: [{ name: "text", type: "STRING", data: [lists] }] }));
@@ -290,7 +290,7 @@ describe("trees and conversations", () => {
   const reply = (role: string, replies: object[]) => ({ text: "x", role, replies });
   const oasst = createConverter({ format: "oasst", columns: { prompt: "prompt" } });
 
-  test("a deep tree that is wide at its end would be written out for each leaf", () => {
+  test("a deep tree with many leaves is refused: each leaf is a thread", () => {
     let prompt = reply(
       "prompter",
       Array.from({ length: 5000 }, () => reply("assistant", [])),
@@ -311,7 +311,7 @@ describe("trees and conversations", () => {
     expect("examples" in converted ? converted.examples.length : 0).toBe(20_000);
   });
 
-  test("a prompt that stands in a column and in both answers", () => {
+  test("a prompt in a column and in both answers", () => {
     const messages = Array.from({ length: 4000 }, (_, i) => ({ role: i % 2 ? "assistant" : "user", content: `m${i}` }));
     const began = cpuTime();
     const columns = { prompt: "prompt", chosen: "chosen", rejected: "rejected" };
@@ -343,9 +343,9 @@ describe("numbers of a file that become weights", () => {
   test.each([0, 1, 0.5, 1e6, 1e-6])("%j is a weight", (weight) => {
     expect(convert(messages(weight))).toMatchObject({ examples: [{ messages: [{}, { weight }] }] });
   });
-  test("the product with the weight of the row is one too", () => {
+  test("the product with the row's weight has the same limits", () => {
     expect(convert({ ...messages(1e6), w: 1e6 })).toEqual({
-      problem: expect.stringMatching(/^the weight of the row times .* is 1000000000000;/),
+      problem: expect.stringMatching(/^the row's weight times .* is 1000000000000;/),
     });
     expect(convert({ ...messages(1e-6), w: "0.000001" })).toEqual({
       problem: expect.stringMatching(/a weight is 0, or from/),
@@ -353,7 +353,7 @@ describe("numbers of a file that become weights", () => {
   });
 });
 
-describe("messages name what they are about, and are short", () => {
+describe("messages name their subject, and are short", () => {
   const long = "x".repeat(5000);
   const control = "\u0001".repeat(5000);
   const files: [string, string][] = [

@@ -1,4 +1,4 @@
-/** What becomes of rows after they were read: their format is found, they are converted, rendered and cut to sequences. */
+/** Processes rows after reading: detects their format, converts, renders and truncates them to sequences. */
 
 import { expect } from "vitest";
 import { tokenizeExample } from "../../../src/quality/tokenize.ts";
@@ -13,18 +13,18 @@ const tokenizer = createTokenizer(json, config);
 const template = createTemplate({ kind: "built-in", name: "chatml" }, { tokenizer, chatTemplate: null });
 const settings = { systemPrompt: null, mask: "responses", maxLength: 256, truncation: "right" } as const;
 
-/** Words of engines and libraries, which say nothing to a user. */
+/** Words of JavaScript engines and libraries, useless to a user. */
 export const rawWords =
   /Maximum call stack|too much recursion|Cannot read prop|is not a function|is not iterable|typed array|Offset is outside|outside the bounds|parquet (?:unsup|expected|missing|un)|unexpected EOF|but received|\[object |undefined|NaN/;
 
-/** A sentence that may be shown: it names something, is short, and has no word of a library. */
+/** Expects a message for users: one line, at most 400 characters, no raw error of a library. */
 export function expectMessage(message: string, what: string): void {
   expect(message.length, `${what}: ${message}`).toBeLessThanOrEqual(400);
   expect(message, what).toMatch(/^[^\n]{10,}$/);
   expect(message, what).not.toMatch(rawWords);
 }
 
-/** Sends rows through all steps to sequences; gives how many there were. Fails where a step gives what the next cannot use. */
+/** Processes rows to sequences and returns their number. Fails when a step's result is unusable for the next. */
 export function throughAllSteps(values: readonly unknown[], what: string): number {
   const detection = detectFormat(values);
   expectMessage(detection.reason, what);

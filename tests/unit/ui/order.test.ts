@@ -13,7 +13,7 @@ const report: DataReport = {
   leftOutCount: 2,
   tokens: 0,
   supervisedTokens: 0,
-  truncation: { rows: 0, kept: 0, lost: 0 },
+  truncation: { rows: 0, remaining: 0, lost: 0 },
   lengths: { edges: [], counts: [], longest: 0, median: 0 },
   sources: [],
   findings: (["warning", "hint"] as const).map((severity) => ({

@@ -1,4 +1,4 @@
-/** Rows and what becomes of them, edge by edge; the oracle is the row. */
+/** Conversion of edge cases. Oracle: expectations written by hand. */
 
 import { describe, expect, test } from "vitest";
 import { createConverter } from "../../../../src/records/formats/convert.ts";
@@ -17,7 +17,7 @@ const row = { instruction: "Add.", input: "1 2", output: "3" };
 const hi = { role: "user", content: "Hi" };
 const hello = { role: "assistant", content: "Hello" };
 
-describe("what cannot be used says why", () => {
+describe("unusable values have a reason", () => {
   const bad: [string, unknown, RegExp][] = [
     ["no response", { instruction: "a" }, /^no response: output is missing; its fields are "instruction"$/],
     ["an empty response", { instruction: "a", output: " \n" }, /^no response: output is empty$/],
@@ -25,7 +25,7 @@ describe("what cannot be used says why", () => {
     ["a number", { instruction: "a", output: 3 }, /^output is a number, not text$/],
     ["no prompt", { instruction: "", input: "", output: "b" }, /^instruction and input are both empty$/],
     ["no prompt, no input", { instruction: " ", output: "b" }, /^instruction is empty$/],
-    ["a history that is no pair", { ...row, history: [["a"]] }, /^history\.0 is not a pair \[user, assistant\]$/],
+    ["a history without pairs", { ...row, history: [["a"]] }, /^history\.0 is not a pair \[user, assistant\]$/],
     ["an empty turn in a history", { ...row, history: [["a", ""]] }, /^history\.0\.1 is empty$/],
     ["null content", { messages: [{ role: "assistant", content: null }] }, /^messages\.0\.content is null, not text$/],
     ["empty content", { messages: [{ role: "assistant", content: "" }] }, /^messages\.0\.content is empty$/],
@@ -33,15 +33,19 @@ describe("what cannot be used says why", () => {
     [
       "an unknown role",
       { messages: [{ role: "narrator", content: "a" }] },
-      /^messages\.0\.role is "narrator", which is none of system, user, assistant, tool$/,
+      /^messages\.0\.role is "narrator", but must be one of system, user, assistant, tool$/,
     ],
     ["no role", { messages: [{ content: "a" }] }, /^messages\.0\.role is missing$/],
     ["a negative weight", { messages: [{ ...hello, weight: -1 }] }, /^messages\.0\.weight is negative$/],
-    ["an endless weight", { messages: [{ ...hello, weight: Number.POSITIVE_INFINITY }] }, /weight is not finite$/],
+    [
+      "an infinite weight",
+      { messages: [{ ...hello, weight: Number.POSITIVE_INFINITY }] },
+      /weight is not a finite number$/,
+    ],
     ["no answer", { messages: [hi] }, /^messages has no response at its end$/],
     ["no messages", { messages: [] }, /^messages has no response at its end$/],
     ["no list", { messages: "a" }, /^messages is a string, not a list$/],
-    ["Python's way of writing", { messages: "[{'role': 'user'}]" }, /not a list: it looks like one, but is not JSON/],
+    ["Python's notation", { messages: "[{'role': 'user'}]" }, /not a list: it starts like JSON, but is not JSON/],
     [
       "a late system message",
       { messages: [hi, { role: "system", content: "a" }, hello] },
@@ -50,14 +54,14 @@ describe("what cannot be used says why", () => {
     ["a ready-made text instead of the output", { instruction: "a", text: "b" }, /^no response: output is missing/],
     ["other fields", { left: "a", right: "b" }, /its fields are "left", "right"$/],
     ["no fields", {}, /it has no fields$/],
-    ["a list", [1], /^a row is an object, this is a list$/],
-    ["a number", 5, /^a row is an object, this is a number$/],
+    ["a list", [1], /^a row must be an object, but this is a list$/],
+    ["a number", 5, /^a row must be an object, but this is a number$/],
   ];
   test.each(bad)("%s", (_, value, problem) => {
     expect(createConverter(mixed)(value)).toEqual({ problem: expect.stringMatching(problem) });
   });
 
-  test("arrays nested deeper than code can walk them", () => {
+  test("arrays nested too deeply for recursive code", () => {
     let deep: unknown = "leaf";
     for (let i = 0; i < 50_000; i++) deep = [deep];
     const chosen = [hi, { role: "assistant", content: "", tool_calls: [{ name: "f", arguments: deep }] }];
@@ -71,7 +75,7 @@ describe("what cannot be used says why", () => {
   });
 });
 
-describe("a mapping that the user changed", () => {
+describe("a mapping changed by the user", () => {
   const other = { question: "Why?", context: "Rain.", answer: "Because.", note: "x" };
   test.each<[string, Mapping]>([
     ["Alpaca", { format: "alpaca", columns: { instruction: "question", input: "context", response: "answer" } }],
@@ -90,20 +94,20 @@ describe("a mapping that the user changed", () => {
     });
   });
 
-  test("a column that the row lacks is named, with those that are there", () => {
+  test("the problem names a missing column and the existing ones", () => {
     const mapping: Mapping = { format: "alpaca", columns: { instruction: "query", response: "answer" } };
     const problem = 'query is missing; its fields are "question", "context", "answer", "note"';
     expect(createConverter(mapping)(other)).toEqual({ problem });
   });
 
-  test("a role without a column is named", () => {
+  test("the problem names a role without a column", () => {
     const mapping: Mapping = { format: "columns", columns: { instruction: "question" } };
     expect(createConverter(mapping)(other)).toEqual({
       problem: expect.stringMatching(/^no response: no column is chosen as response; its fields are "question"/),
     });
   });
 
-  test("roles of a table decide what its rows become", () => {
+  test("the roles of a table's columns determine the examples", () => {
     const cells = {
       a: JSON.stringify([hi, hello]),
       b: "Text.",
@@ -142,7 +146,7 @@ describe("a mapping that the user changed", () => {
     }
   });
 
-  test("a column of a name that every object inherits is missing all the same", () => {
+  test("a column is missing even if every object inherits its name", () => {
     const mapping: Mapping = { format: "text", columns: { text: "constructor" } };
     expect(createConverter(mapping)({ a: 1 })).toEqual({ problem: 'constructor is missing; its fields are "a"' });
   });
@@ -166,9 +170,9 @@ describe("split, category and weight of a row", () => {
     expect(convert({ ...row, split: name })).toEqual({ examples: [expect.objectContaining({ split })] });
   });
 
-  test("a split of another name is a problem, none is none", () => {
+  test("an unknown split is a problem, an empty one is no split", () => {
     expect(convert({ ...row, split: "first" })).toEqual({
-      problem: expect.stringMatching(/^split is "first", which is none of train/),
+      problem: expect.stringMatching(/^split is "first", but must be train/),
     });
     for (const split of ["", null, undefined]) {
       expect(convert({ ...row, split })).toEqual({
@@ -177,12 +181,12 @@ describe("split, category and weight of a row", () => {
     }
   });
 
-  test("categories are text, numbers too", () => {
+  test("categories are texts or numbers", () => {
     expect(convert({ ...row, kind: 7 })).toEqual({ examples: [expect.objectContaining({ category: "7" })] });
     expect(convert({ ...row, kind: ["a"] })).toEqual({ problem: "kind is a list, not text" });
   });
 
-  test("the row's weight scales its answers, of which some have their own", () => {
+  test("the row's weight scales the weights of its answers", () => {
     const chat = createConverter({ ...openai, columns: { messages: "messages", weight: "w" } });
     const parts = [
       { type: "text", text: "a", weight: 2 },
@@ -207,12 +211,14 @@ describe("split, category and weight of a row", () => {
   });
 });
 
-test("a system prompt beside messages that bring one: the same is said once, another is a problem", () => {
+test("a system prompt beside messages with one: an equal one comes once, another is a problem", () => {
   const convert = createConverter(openai);
   const messages = [{ role: "system", content: "Short." }, hi, hello];
   expect(convert({ messages, system: "Short." })).toEqual({ examples: [{ kind: "chat", messages }] });
   expect(convert({ messages: [hi, hello], system: "Short." })).toEqual({ examples: [{ kind: "chat", messages }] });
-  expect(convert({ messages, system: "Long." })).toEqual({ problem: "the system prompt and that of messages differ" });
+  expect(convert({ messages, system: "Long." })).toEqual({
+    problem: "the system prompt differs from the one in messages",
+  });
 });
 
 test("tools as a list, as one object, as JSON of either; other text is a problem", () => {
@@ -231,7 +237,7 @@ test("tools as a list, as one object, as JSON of either; other text is a problem
   expect(convert({ messages: [hi, hello], tools: 5 })).toEqual({ problem: "tools is a number, not a list" });
 });
 
-test("rows padded with null, as Parquet and merged files have them, read as if nothing were there", () => {
+test("null columns, as in Parquet and merged files, count as absent", () => {
   const pad = { weight: null, name: null, tool_calls: null, tool_call_id: null, function_call: null };
   const converted = createConverter(mixed)({
     instruction: null,
@@ -262,13 +268,13 @@ describe("flat OASST messages", () => {
     return found;
   };
 
-  test("other rows are left to others", () => {
+  test("rows of other formats are not grouped", () => {
     expect(groupFlatTrees([])).toBeNull();
     expect(groupFlatTrees([row, row, reply("a", null)])).toBeNull();
     expect(groupFlatTrees([reply("a", null), reply("b", "a"), row])).not.toBeNull();
   });
 
-  test("a thread deeper than 500 is cut there, and every reply below is listed", async () => {
+  test("a thread is cut at a depth of 500, and every reply below is a problem", async () => {
     const values = Array.from({ length: 503 }, (_, i) =>
       reply(`m${i}`, i === 0 ? null : `m${i - 1}`, i % 2 ? "assistant" : "prompter"),
     );
@@ -289,24 +295,24 @@ describe("flat OASST messages", () => {
     });
   });
 
-  test("a tree deeper than that is a problem", () => {
+  test("a deeper tree is a problem", () => {
     let prompt: unknown = { text: "leaf", role: "assistant", replies: [] };
     for (let i = 0; i < 100_000; i++) prompt = { text: "x", role: "assistant", replies: [prompt] };
     const converted = createConverter({ format: "oasst", columns: { prompt: "prompt" } })({ prompt });
     expect(converted).toEqual({ problem: "the tree is more than 500 replies deep" });
   });
 
-  test("more text than memory should hold is refused in one sentence", async () => {
+  test("text above the memory limit is refused, with the remedy", async () => {
     const text = "x".repeat(flatLimits.characters / 4);
     const values = Array.from({ length: 5 }, (_, i) => ({ ...reply(`m${i}`, null), text }));
     await expect(grouped(values)).rejects.toThrow(
-      /^Line 5: replies with parent_id .*; split the file by message_tree_id\.$/,
+      /^Line 5: the replies have more than .*\. Split the file by message_tree_id\.$/,
     );
   });
 });
 
-describe("formats in words", () => {
-  test("every format has a title, a label, and roles that it needs or may have", () => {
+describe("the table of formats", () => {
+  test("every format has a title, a label, and required or optional roles", () => {
     const all: FormatName[] = [
       "alpaca",
       "dolly",
@@ -330,7 +336,7 @@ describe("formats in words", () => {
     expect(formatLabel(openai)).toBe("chat messages");
   });
 
-  test("a role that is required is one without which a row is a problem that names it", () => {
+  test("a row without a required role is a problem that names the role", () => {
     for (const { name, roles } of formats) {
       for (const { role } of roles.filter(({ required }) => required)) {
         const columns = Object.fromEntries(

@@ -1,4 +1,4 @@
-/** What is found in rows of every kind of naming, and why; the oracle is the naming. */
+/** Detection of formats and its reasons. Oracle: the column names that datasets use. */
 
 import { describe, expect, test } from "vitest";
 import { detectFormat } from "../../../../src/records/formats/detect.ts";
@@ -14,7 +14,7 @@ const conversations = [
   { from: "gpt", value: "Hello" },
 ];
 
-describe("columns by the names that people give them", () => {
+describe("columns by their usual names", () => {
   const tables: [string, Record<string, unknown>, Mapping][] = [
     [
       "question, answer",
@@ -52,7 +52,7 @@ describe("columns by the names that people give them", () => {
       { format: "columns", columns: { instruction: "source", response: "target" } },
     ],
     [
-      "capitals and blanks",
+      "capitals and spaces",
       { "User Message": "a", "Assistant Message": "b" },
       { format: "columns", columns: { instruction: "User Message", response: "Assistant Message" } },
     ],
@@ -68,7 +68,7 @@ describe("columns by the names that people give them", () => {
     ],
     ["ShareGPT under messages", { messages: conversations }, { format: "sharegpt", columns: { messages: "messages" } }],
     [
-      "a conversation of another name",
+      "a conversation in another column",
       { id: 1, dialog_turns: messages },
       { format: "openai", columns: { messages: "dialog_turns" } },
     ],
@@ -77,7 +77,7 @@ describe("columns by the names that people give them", () => {
       { id: 1, log: JSON.stringify(conversations) },
       { format: "sharegpt", columns: { messages: "log" } },
     ],
-    ["text of another name", { url: "u", content: "a" }, { format: "text", columns: { text: "content" } }],
+    ["text in another column", { url: "u", content: "a" }, { format: "text", columns: { text: "content" } }],
     ["web text", { text: "a", timestamp: "t", url: "u" }, { format: "text", columns: { text: "text" } }],
     [
       "a prompt of messages",
@@ -93,7 +93,7 @@ describe("columns by the names that people give them", () => {
       },
     ],
     [
-      "a split of other words",
+      "a split column with other words",
       { instruction: "a", output: "b", split: "left" },
       { format: "alpaca", columns: { instruction: "instruction", response: "output" } },
     ],
@@ -108,27 +108,27 @@ describe("columns by the names that people give them", () => {
       { question: "c", answer: "d" },
     ]);
     expect(reason).toBe(
-      'All 2 rows have "question" and "answer"; by their names taken: "question" as instruction, "answer" as response.',
+      'All 2 rows have "question" and "answer"; guessed by name: "question" as instruction, "answer" as response.',
     );
   });
 });
 
-describe("why", () => {
-  test("rows are counted", () => {
+describe("the reason", () => {
+  test("counts the rows", () => {
     const rows = [...Array.from({ length: 198 }, () => alpaca), { instruction: "a" }, {}];
     const { mapping, reason } = detectFormat(rows);
     expect(mapping.format).toBe("alpaca");
     expect(reason).toBe('198 of 200 rows have "instruction" and "output"; also used: "input".');
   });
 
-  test("a ready-made text is not picked silently, and offered", () => {
+  test("names a ready-made text, which is only an alternative", () => {
     const { mapping, reason, alternatives } = detectFormat([{ ...alpaca, text: "ready" }]);
     expect(mapping.format).toBe("alpaca");
     expect(reason).toMatch(/The ready-made "text" is not used/);
     expect(alternatives).toEqual([{ format: "text", columns: { text: "text" } }]);
   });
 
-  test("an Alpaca row that lacks its output, but has a text, does not make the file a mixed one", () => {
+  test("an Alpaca row without output but with a text does not make the file mixed", () => {
     const rows = [
       { ...alpaca, text: "a" },
       { instruction: "a", text: "b" },
@@ -136,7 +136,7 @@ describe("why", () => {
     expect(detectFormat(rows).mapping.format).toBe("alpaca");
   });
 
-  test("mixed formats, each with its count", () => {
+  test("lists mixed formats with their counts", () => {
     const { mapping, reason, alternatives } = detectFormat([
       alpaca,
       alpaca,
@@ -152,7 +152,7 @@ describe("why", () => {
     expect(alternatives.map(({ format }) => format)).toEqual(["alpaca", "openai", "text"]);
   });
 
-  test("optional columns of some rows are the mapping's", () => {
+  test("the mapping has optional columns of any row", () => {
     const { mapping } = detectFormat([alpaca, { ...alpaca, system: "Short." }, { ...alpaca, history: [["a", "b"]] }]);
     expect(mapping.columns).toEqual({
       instruction: "instruction",
@@ -163,27 +163,27 @@ describe("why", () => {
     });
   });
 
-  test("chosen answers can be learnt as ordinary ones", () => {
+  test("chosen answers can be mapped as ordinary answers", () => {
     const { mapping, alternatives } = detectFormat([{ prompt: "a", chosen: "b", rejected: "c" }]);
     expect(mapping.format).toBe("preference");
     expect(alternatives).toEqual([{ format: "columns", columns: { instruction: "prompt", response: "chosen" } }]);
   });
 
-  test("rated completions are not learnt without a word", () => {
+  test("warns that rated completions include bad ones", () => {
     const { mapping, reason } = detectFormat([{ prompt: "a", completion: "b", label: false }]);
     expect(mapping.format).toBe("trl");
-    expect(reason).toMatch(/"label" is not used: completions that it calls bad would be learnt too/);
+    expect(reason).toMatch(/"label" is not used: completions that it marks as bad would be trained on too/);
   });
 
-  test("only a part of the sample is looked at", () => {
+  test("only the first part of the sample is inspected", () => {
     const { reason } = detectFormat(Array.from({ length: 5000 }, () => alpaca));
     expect(reason).toMatch(/^All 400 rows have/);
   });
 });
 
-describe("rows that say nothing", () => {
+describe("rows without information", () => {
   test.each<[string, unknown[], RegExp]>([
-    ["none", [], /^There is no row to look at\.$/],
+    ["none", [], /^The file has no row\.$/],
     ["lists", [[1], [2]], /^No row has fields; the first is a list\.$/],
     ["unknown fields", [{ left: "a", right: "b" }], /^No row has the fields of a known format: choose which column/],
   ])("%s", (_, rows, reason) => {
@@ -193,7 +193,7 @@ describe("rows that say nothing", () => {
     expect(detection.alternatives).toEqual([]);
   });
 
-  test("what can be guessed is filled in", () => {
+  test("guessed roles are filled in", () => {
     expect(detectFormat([{ question: "a", gold: 3 }]).mapping).toEqual({
       format: "columns",
       columns: { instruction: "question" },
@@ -201,7 +201,7 @@ describe("rows that say nothing", () => {
   });
 });
 
-test("columns are shown with the beginning of a value that says something", () => {
+test("columns have the beginning of a non-empty value", () => {
   const rows = [
     { a: "", b: null, c: { d: [1, "two"] } },
     { a: "first\nline", b: 5, e: "x".repeat(1e6) },

@@ -1,6 +1,6 @@
 /**
- * Every file of tests/golden/formats is read, its format detected, and its rows converted; the oracle is
- * `<file>.expected.json` beside it, each row of which was compared with the file by eye. A file without one fails here.
+ * Reads every file of tests/golden/formats, detects its format and converts its rows. Oracle: `<file>.expected.json`, which a
+ * person compared with the file row by row. A file without one fails.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -37,18 +37,18 @@ test.each(files)("%s", async (name) => {
   expect(found.rows).toEqual(expected.rows);
 });
 
-test("no expectation is left without its file", () => {
+test("every expectation has its file", () => {
   const left = names.filter((name) => name.endsWith(suffix) && !files.includes(name.slice(0, -suffix.length)));
   expect(left).toEqual([]);
   expect(files.length).toBeGreaterThan(20);
 });
 
-test("the Parquet file is the one that its script writes", () => {
+test("the Parquet file equals the output of its script", () => {
   const bytes = readFileSync(new URL("chat.parquet", folder));
   expect(new Uint8Array(chatParquet())).toEqual(Uint8Array.from(bytes));
 });
 
-/** As the data worker does it: rows of the flat form of OASST become trees before they are looked at. */
+/** Like the data worker: joins the flat form of OASST into trees before detection. */
 async function readGolden(name: string): Promise<Expected> {
   const bytes = Uint8Array.from(readFileSync(new URL(name, folder)));
   const { batches } = await readRecords(bytesFromMemory(name, bytes));

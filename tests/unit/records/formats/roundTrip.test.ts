@@ -1,4 +1,4 @@
-/** Random conversations written in each format come back the same; the oracle is the conversation that was written. */
+/** Random conversations, written in each format, are read back equal. Oracle: the written conversation. */
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -13,7 +13,7 @@ import * as write from "../../../support/writeFormats.ts";
 
 const runs = { seed: 31, numRuns: cases(2000) };
 
-/** Detects the format of one row, and reads it by that and as a row of a mixed file. */
+/** Detects the format of one row, and reads it by that format and as a row of a mixed file. */
 function readBack(row: unknown, format: FormatName): readonly ExampleBody[] {
   const { mapping } = detectFormat([row]);
   expect(mapping.format).toBe(format);
@@ -79,7 +79,7 @@ test("OpenAI chat with weights, parts, tool calls and names", () => {
   );
 });
 
-test("TRL prompt and completion: only the completion is learnt", () => {
+test("TRL prompt and completion: only the completion is supervised", () => {
   fc.assert(
     fc.property(write.dialogue, write.spelling, ({ system, turns }, way) => {
       const messages = system ? [system, ...turns] : turns;
@@ -91,7 +91,7 @@ test("TRL prompt and completion: only the completion is learnt", () => {
   );
 });
 
-test("preference in six spellings", () => {
+test("preference in six forms", () => {
   fc.assert(
     fc.property(write.preference, write.spelling, (preference, way) => {
       const found = readBack(write.preferenceRow(preference, way), "preference");
@@ -111,7 +111,7 @@ test("plain text, as a string and as a column", () => {
   );
 });
 
-test("tables with columns of any name, by the mapping that the user chose", () => {
+test("tables with any column names, by the user's mapping", () => {
   fc.assert(
     fc.property(write.table, ({ row, mapping, messages }) => {
       expect(examplesOf(createConverter(mapping)(row))).toEqual(chat(messages));
@@ -128,7 +128,7 @@ interface Thread {
   readonly ranks: number[];
 }
 
-/** Threads of a tree, written down anew: every way from the root to an assistant that no assistant speaks below. */
+/** Oracle of threads: every path from the root to an assistant without another assistant below. */
 function threadsOf(root: write.TreeNode): Thread[] {
   const answersBelow = (node: write.TreeNode): boolean =>
     node.replies.some((next) => next.role === "assistant" || answersBelow(next));
@@ -137,14 +137,14 @@ function threadsOf(root: write.TreeNode): Thread[] {
     const own = node.role === "assistant" && !answersBelow(node) ? [here] : [];
     return [...own, ...node.replies.flatMap((next) => below(next, here.texts, here.ranks))];
   };
-  // Best first: by the ranks on the way, compared from the root on.
+  // Best first: ordered by the ranks on the path, from the root.
   return below(root, [], []).sort((a, b) => {
     const i = a.ranks.findIndex((rank, index) => rank !== b.ranks[index]);
     return i < 0 ? 0 : (a.ranks[i] ?? 0) - (b.ranks[i] ?? 0);
   });
 }
 
-/** Text pairs (better, worse): the best ranked answer to a prompt with each that is ranked lower and says something else. */
+/** Text pairs (better, worse): the best ranked answer to a prompt with each answer of lower rank and other text. */
 function preferencesOf(node: write.TreeNode): string[] {
   const ranked = node.replies.filter(({ role, rank }) => role === "assistant" && rank !== null);
   const top = Math.min(...ranked.map(({ rank }) => rank ?? 0));
@@ -159,7 +159,7 @@ function expectTree(examples: readonly ExampleBody[], root: write.TreeNode) {
   const contents = (messages: readonly Message[]) => messages.map(({ content }) => content);
   const chats = examples.flatMap((example) => (example.kind === "chat" ? [contents(example.messages)] : []));
   const threads = threadsOf(root);
-  // Siblings of one rank keep the file's order; the sets are equal, and ranks never fall.
+  // Siblings of equal rank have the file's order: compare sets, and expect ascending ranks.
   expect([...chats].sort()).toEqual(threads.map(({ texts }) => texts).sort());
   const pairs = examples.flatMap((example) =>
     example.kind === "preference" ? [JSON.stringify([...contents(example.chosen), ...contents(example.rejected)])] : [],
@@ -179,11 +179,11 @@ test("OASST trees: threads and preferences", () => {
   );
 });
 
-test("OASST trees whose siblings differ in rank: threads come best first", () => {
+test("OASST trees with distinct ranks: threads come best first", () => {
   const ranked = write.tree.map((root) => {
     const spread = (node: write.TreeNode): write.TreeNode => {
       const count = node.replies.length;
-      // Ranks 1, 2, … with the best in the middle or at the end, and one reply unranked.
+      // Ranks 1, 2, …, the best in the middle or at the end, and one unranked reply.
       const rankOf = (index: number) => (index === 1 ? null : (index * 2 + count) % (count + 2));
       return { ...node, replies: node.replies.map((next, index) => ({ ...spread(next), rank: rankOf(index) })) };
     };
@@ -202,7 +202,7 @@ test("OASST trees whose siblings differ in rank: threads come best first", () =>
   );
 });
 
-test("OASST messages in any order become the trees that they were taken from", async () => {
+test("OASST messages in any order become their original trees", async () => {
   const forest = fc.array(write.tree, { minLength: 1, maxLength: 3 }).chain((trees) => {
     const rows = trees.flatMap((root, index) =>
       write.oasstFlatRows(root).map((row) => ({
@@ -231,7 +231,7 @@ test("OASST messages in any order become the trees that they were taken from", a
         const [index] = String(rows[record.line - 1]?.message_id).split("/");
         const root = trees[Number(index)];
         if (!root) throw new Error(`no tree ${index}`);
-        // Siblings have the shuffled order now: only what their ranks decide can be compared.
+        // Siblings of equal rank have the shuffled order: compare only the order by rank.
         const answers = createConverter(mapping)(record.value);
         const chats = "examples" in answers ? answers.examples.filter(({ kind }) => kind === "chat").length : 0;
         expect(chats).toBe(threadsOf(root).length);
@@ -281,7 +281,7 @@ const fieldNames = [
   ...["system", "preferred_output", "non_preferred_output", "type", "__proto__", "constructor", "toString", "length"],
 ];
 
-test("values of any kind, in any mapping, give examples or a problem and never throw", () => {
+test("any value with any mapping returns examples or a problem, and never throws", () => {
   const leaf = fc.oneof(
     write.written,
     fc.constantFrom(
@@ -331,7 +331,7 @@ test("values of any kind, in any mapping, give examples or a problem and never t
   );
 });
 
-/** What everybody downstream may rely on. */
+/** The guarantees for later steps. */
 function checkExamples(examples: readonly ExampleBody[]) {
   expect(examples.length).toBeGreaterThan(0);
   for (const example of examples) {

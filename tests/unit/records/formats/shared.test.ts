@@ -1,4 +1,4 @@
-/** Real files, read without loss; the oracle is the file as JSON.parse reads it. */
+/** Real files are read without loss. Oracle: JSON.parse. */
 
 import { expect } from "vitest";
 import { createConverter, type ExampleBody } from "../../../../src/records/formats/convert.ts";
@@ -28,7 +28,7 @@ async function readAll(name: string, bytes: Uint8Array<ArrayBuffer>) {
   return { detection, examples };
 }
 
-test("all 999 rows of alpaca_en_demo.json, to the letter", async ({ shared }) => {
+test("all 999 rows of alpaca_en_demo.json, unchanged", async ({ shared }) => {
   const bytes = await shared.bytes("data/alpaca_en_demo.json");
   const rows: { instruction: string; input: string; output: string }[] = JSON.parse(new TextDecoder().decode(bytes));
   const { detection, examples } = await readAll("alpaca_en_demo.json", bytes);
@@ -48,7 +48,7 @@ test("all 999 rows of alpaca_en_demo.json, to the letter", async ({ shared }) =>
   );
 });
 
-test("300 rows of c4_demo.jsonl, to the letter", async ({ shared }) => {
+test("300 rows of c4_demo.jsonl, unchanged", async ({ shared }) => {
   const text = await shared.text("data/c4_demo.jsonl");
   const lines = text.split("\n").slice(0, 300);
   const { detection, examples } = await readAll("c4_demo.jsonl", new TextEncoder().encode(lines.join("\n")));

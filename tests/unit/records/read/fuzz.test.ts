@@ -1,6 +1,6 @@
 /**
- * 10,000 broken files: each gives records or one sentence, never a crash, a hang or an error of another kind; and whatever
- * rows come out go through detection, conversion and a built-in template to sequences.
+ * 10,000 broken files: each yields records or one error for the user, never a raw error or a hang. Their rows then pass
+ * detection, conversion and a built-in template.
  */
 
 import { brotliCompressSync, gzipSync } from "node:zlib";
@@ -38,7 +38,7 @@ function parquet(codec: Codec, encodings: { text?: Encoding; whole?: Encoding; f
     parquetWriteBuffer({
       codec,
       rowGroupSize: 7,
-      // Brotli's decoder is slow to begin, page by page.
+      // Brotli's decoder has a slow start for each page.
       pageSize: codec === "BROTLI" ? 1 << 20 : 64,
       compressors: { GZIP: (bytes) => gzipSync(bytes), BROTLI: (bytes) => brotliCompressSync(bytes) },
       columnData: [
@@ -56,7 +56,7 @@ function parquet(codec: Codec, encodings: { text?: Encoding; whole?: Encoding; f
   );
 }
 
-/** A list of structs, as Hugging Face has conversations. */
+/** A list of structs, Hugging Face's form of conversations. */
 function nested(codec: Codec): Uint8Array {
   return new Uint8Array(
     parquetWriteBuffer({
@@ -75,7 +75,7 @@ function nested(codec: Codec): Uint8Array {
   );
 }
 
-/** Seeds of mutation: files that are whole, each with how it is wrapped after it was broken. */
+/** Seeds of mutation: intact files, each with the packing to apply after a mutation. */
 const seeds: { name: string; bytes: Uint8Array; pack?: boolean }[] = [
   { name: "f.json", bytes: bytesOf(json) },
   { name: "f.json", bytes: bytesOf(JSON.stringify(rows, null, 2)) },
@@ -119,7 +119,7 @@ const seeds: { name: string; bytes: Uint8Array; pack?: boolean }[] = [
 
 const below = (random: Random, n: number) => random.below(n);
 
-/** One change to the bytes, or to a piece of them. */
+/** One mutation of the bytes. */
 const mutations: readonly ((bytes: Uint8Array, random: Random) => Uint8Array)[] = [
   function flip(bytes, random) {
     const copy = bytes.slice();
@@ -163,14 +163,14 @@ const mutations: readonly ((bytes: Uint8Array, random: Random) => Uint8Array)[] 
   },
 ];
 
-/** Files of a thousand whose rows are sent through all steps: in the quick form the first of them. */
+/** Number of files per thousand whose rows pass all steps; fewer in the quick form. */
 const throughSteps = isLong ? 1000 : 300;
 
-/** Milliseconds of work that a file may take. */
+/** Most milliseconds for a file. */
 const longestWait = 10_000;
 
 describe("broken files", () => {
-  test("the seeds are whole", async () => {
+  test("the seeds are intact", async () => {
     for (const { name, bytes, pack } of seeds) {
       const { problems, values } = await readFile(name, pack ? packed(bytes) : bytes);
       expect(problems).toEqual([]);
@@ -178,7 +178,7 @@ describe("broken files", () => {
     }
   });
 
-  // Tests of a thousand files, so that one that fails is found again soon.
+  // One test per thousand files, so that a failure is quick to repeat.
   test.each(Array.from({ length: isLong ? 10 : 1 }, (_, i) => i))(
     "thousand %i",
     async (thousand) => {
@@ -199,13 +199,13 @@ describe("broken files", () => {
         const what = `file ${i}`;
         if (typeof outcome !== "object" || outcome === null || !("records" in outcome)) {
           const message = outcome instanceof Error ? `${outcome.name}: ${outcome.message}` : String(outcome);
-          expect(message, what).toMatch(/^Error: f[\w.]*( is |: | holds |, line )[^\n]+\.$/);
+          expect(message, what).toMatch(/^Error: f[\w.]*( is |: | has |, line )[^\n]+\.$/);
           expectMessage(message, what);
           continue;
         }
         const { records } = outcome as ReadFile;
         read++;
-        // Work is in proportion to the file.
+        // Work is linear in the file's size.
         expect(records.length, what).toBeLessThan(5000 + 256 * bytes.length);
         expect(
           records.some((record) => "value" in record),

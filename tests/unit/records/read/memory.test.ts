@@ -1,4 +1,4 @@
-/** Files far larger than memory should be: what is held at any time, counted in bytes asked for and in the heap. */
+/** Memory use on very large files: bytes that are requested ahead, and the heap. */
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -18,17 +18,17 @@ function memory(): number {
   return heapUsed + Math.max(external, arrayBuffers);
 }
 
-/** A file that repeats one block; no more of it exists than is asked for. */
+/** A file that repeats one block; its bytes exist only on request. */
 function repeated(name: string, head: string, block: string, byteLength: number) {
   const first = new TextEncoder().encode(head);
   const bytes = new TextEncoder().encode(block);
-  const asked = { bytes: 0, largest: 0 };
+  const requested = { bytes: 0, largest: 0 };
   const source: ByteSource = {
     name,
     byteLength,
     async slice(start, end) {
-      asked.bytes += end - start;
-      asked.largest = Math.max(asked.largest, end - start);
+      requested.bytes += end - start;
+      requested.largest = Math.max(requested.largest, end - start);
       const slice = new Uint8Array(end - start);
       let at = 0;
       while (at < slice.length) {
@@ -40,13 +40,13 @@ function repeated(name: string, head: string, block: string, byteLength: number)
       return slice;
     },
   };
-  return { source, asked };
+  return { source, requested };
 }
 
 const row = JSON.stringify({ instruction: "Say é.", output: "x".repeat(4000) });
 const cells = `"Say ""é"".","${"x\n".repeat(2000)}"`;
 
-describe("a file of hundreds of MB is read in a few", () => {
+describe("a file of hundreds of MB needs a few MB", () => {
   const files: [string, string, string, number][] = [
     ["a.jsonl", "", `${row}\n`, 300],
     ["a.json", "[\n", `${row},\n`, 200],
@@ -55,7 +55,7 @@ describe("a file of hundreds of MB is read in a few", () => {
     ["a.md", "# Title\n", `## Part\n\n${"A line of words.\n".repeat(30)}\n`, 100],
   ];
   test.each(files)("%s", async (name, head, block, mebibytes) => {
-    const { source, asked } = repeated(name, head, block, mebibytes * mebibyte);
+    const { source, requested } = repeated(name, head, block, mebibytes * mebibyte);
     const before = memory();
     let most = 0;
     let length = 0;
@@ -66,12 +66,12 @@ describe("a file of hundreds of MB is read in a few", () => {
         rows++;
         if ("value" in record) length += JSON.stringify(record.value).length;
       }
-      // Nothing is read ahead: what was asked for and not handed on yet are a few windows. (é is one character of two.)
-      expect(asked.bytes - length * 1.1).toBeLessThan(4 * mebibyte);
-      if (asked.bytes % (20 * mebibyte) === 0) most = Math.max(most, memory() - before);
+      // At most a few windows are requested before their rows are yielded; 1.1 covers é, one character of two bytes.
+      expect(requested.bytes - length * 1.1).toBeLessThan(4 * mebibyte);
+      if (requested.bytes % (20 * mebibyte) === 0) most = Math.max(most, memory() - before);
     }
-    expect(asked.bytes).toBe(mebibytes * mebibyte);
-    expect(asked.largest).toBeLessThanOrEqual(mebibyte);
+    expect(requested.bytes).toBe(mebibytes * mebibyte);
+    expect(requested.largest).toBeLessThanOrEqual(mebibyte);
     expect(rows).toBeGreaterThan((mebibytes * mebibyte) / 10_000);
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(40 * mebibyte);
@@ -94,11 +94,11 @@ test("an archive that unpacks to hundreds of times its size", async () => {
   }
   expect(length).toBeGreaterThan((members * 20 - 1) * mebibyte);
   expect(most).toBeGreaterThan(0);
-  // One step writes 20 to 32 MiB, which become text and rows before the next step.
+  // One step writes up to 32 MiB, which become text and rows before the next step.
   expect(most).toBeLessThan(120 * mebibyte);
 });
 
-describe("a row over the limit is told of and left out; the rows around it are read", () => {
+describe("a row above the limit is a problem; the rows around it are read", () => {
   const long = "x".repeat(3000);
   test.each([
     ["a.jsonl", `{"a":1}\n{"a":"${long}"}\n{"a":3}`, 2],

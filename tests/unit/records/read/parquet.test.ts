@@ -1,4 +1,4 @@
-/** Parquet: values as JSON, and tables that claim more than they hold; oracles are what was written, and the message. */
+/** Parquet: values as JSON, and tables that claim more than they contain. Oracles: the written values, and the message. */
 
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { parquetMetadata } from "hyparquet";
@@ -12,7 +12,7 @@ const write = (options: Written) => new Uint8Array(parquetWriteBuffer(options));
 
 const texts = Array.from({ length: 300 }, (_, i) => `text ${i % 50} é😀`);
 
-/** Zstandard and LZ4 whose blocks are not compressed: valid, and enough to see that they are read. */
+/** Zstandard and LZ4 with uncompressed blocks, which are valid. */
 const zstd = (bytes: Uint8Array) => {
   const header = [0x28, 0xb5, 0x2f, 0xfd, 0xa0, ...new Uint8Array(Uint32Array.of(bytes.length).buffer)];
   const block = (bytes.length << 3) | 1;
@@ -32,7 +32,7 @@ const hadoop = (bytes: Uint8Array) => {
   return Uint8Array.from([...head, ...body]);
 };
 
-describe("what is read", () => {
+describe("reading", () => {
   const compressors = {
     GZIP: (bytes: Uint8Array) => gzipSync(bytes),
     BROTLI: (bytes: Uint8Array) => brotliCompressSync(bytes),
@@ -79,7 +79,7 @@ describe("what is read", () => {
     expect(Object.keys(values[0] as object)).toContain("__proto__");
   });
 
-  test("lists of structs, as Hugging Face has conversations", async () => {
+  test("lists of structs, Hugging Face's form of conversations", async () => {
     const rows = [
       [{ role: "user", content: "a" }],
       [],
@@ -105,7 +105,7 @@ describe("what is read", () => {
     expect(values).toEqual(rows.map((messages) => ({ messages })));
   });
 
-  test("a column of one value, and one of none, in a hundred thousand rows", async () => {
+  test("a column of one value and a column of nulls, in a hundred thousand rows", async () => {
     const rows = 100_000;
     const bytes = write({
       rowGroupSize: rows,
@@ -121,7 +121,7 @@ describe("what is read", () => {
     expect(values.at(-1)).toEqual({ n: rows - 1, same: "a", none: null });
   });
 
-  test("text that is not UTF-8 is read, and told of", async () => {
+  test("text that is not UTF-8 is read, with a problem", async () => {
     const bytes = write({
       codec: "UNCOMPRESSED",
       statistics: false,
@@ -133,7 +133,7 @@ describe("what is read", () => {
     expect(problems).toEqual([{ line: 1, problem: expect.stringContaining("not UTF-8") }]);
   });
 
-  test("a row group that is broken costs only itself", async () => {
+  test("a broken row group costs no other one", async () => {
     const bytes = write({ codec: "UNCOMPRESSED", rowGroupSize: 100, columnData: [{ name: "text", data: texts }] });
     const page = Number(parquetMetadata(bytes.buffer).row_groups[1]?.columns[0]?.meta_data?.data_page_offset);
     bytes.fill(0xff, page, page + 20);
@@ -144,17 +144,17 @@ describe("what is read", () => {
     expect(lines.slice(99, 101)).toEqual([100, 201]);
   });
 
-  test("it tells how far it is, and stops when cancelled", async () => {
+  test("it reports its progress, and stops when cancelled", async () => {
     const bytes = write({ rowGroupSize: 100, columnData: [{ name: "text", data: texts }] });
-    const told: number[] = [];
-    await readFile("x.parquet", bytes, { onProgress: (done) => told.push(done) });
-    expect(told).toHaveLength(4);
-    expect(told.at(-1)).toBe(bytes.length);
+    const progress: number[] = [];
+    await readFile("x.parquet", bytes, { onProgress: (done) => progress.push(done) });
+    expect(progress).toHaveLength(4);
+    expect(progress.at(-1)).toBe(bytes.length);
     const signal = AbortSignal.abort(new Error("enough"));
     await expect(readFile("x.parquet", bytes, { signal })).rejects.toThrow(/^enough$/);
   });
 
-  test("packed once more", async () => {
+  test("packed as .gz", async () => {
     const bytes = packed(write({ columnData: [{ name: "text", data: texts }] }));
     expect(await readFile("x.parquet.gz", bytes, { windowBytes: 99 })).toMatchObject({
       kind: "parquet",
@@ -167,24 +167,24 @@ describe("what is read", () => {
   });
 });
 
-describe("tables that claim what they do not hold are refused before anything is allocated by it", () => {
+describe("tables with false claims are refused before memory is allocated for them", () => {
   const bytes = write({ codec: "UNCOMPRESSED", columnData: [{ name: "text", data: ["a", "b", "c"] }] });
 
   test.each([
-    ["cut off", bytes.subarray(0, -3), /^x\.parquet is a Parquet table that does not end as one, with PAR1\./],
-    ["nothing but its marks", bytesOf("PAR1PAR1"), /^x\.parquet is a Parquet table of 8 bytes only\./],
+    ["cut off", bytes.subarray(0, -3), /^x\.parquet is a Parquet table, but does not end with PAR1\./],
+    ["only the two PAR1", bytesOf("PAR1PAR1"), /^x\.parquet has only 8 bytes, too few/],
     [
       "a description longer than the file",
       claim(bytes, 0xfffffff0),
-      /the description of the Parquet table would be 4294967280 bytes, of at most \d+\./,
+      /the footer of the Parquet table would have 4294967280 bytes, but at most \d+ are possible\./,
     ],
-    ["no description", claim(bytes, 0), /the description of the Parquet table is broken/],
+    ["no footer", claim(bytes, 0), /the footer of the Parquet table is broken/],
   ])("%s", async (_, file, message) => {
     await expect(readFile("x.parquet", file)).rejects.toThrow(message);
-    await expect(readFile("x.parquet", file)).rejects.toThrow(/get it again\.$/);
+    await expect(readFile("x.parquet", file)).rejects.toThrow(/download it again\.$/);
   });
 
-  /** A whole file with the given description and what comes before it. */
+  /** A file with the given footer and the bytes before it. */
   const fileOf = (footer: number[], body: number[] = []) =>
     Uint8Array.from([
       ...bytesOf("PAR1"),
@@ -195,41 +195,41 @@ describe("tables that claim what they do not hold are refused before anything is
     ]);
 
   test("lists of 2³¹ elements, and lists in lists", async () => {
-    // Field 2, a list of 2³¹ − 1 structs; and the same of lists of lists.
+    // Field 2: a list of 2³¹ − 1 structs; then a list of lists.
     await expect(readFile("x.parquet", fileOf([0x29, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07]))).rejects.toThrow(
-      /a length of 2147483647 where 0 bytes are left/,
+      /a length is 2147483647, but only 0 bytes are left/,
     );
     await expect(readFile("x.parquet", fileOf([0x29, ...Array.from({ length: 100 }, () => 0x19), 0]))).rejects.toThrow(
-      /lists more than 32 deep in each other/,
+      /lists are nested more than 32 levels deep/,
     );
     await expect(readFile("x.parquet", fileOf([0x16, ...Array.from({ length: 5000 }, () => 0xff), 0]))).rejects.toThrow(
-      /a number of more than 64 bits/,
+      /a number has more than 64 bits/,
     );
   });
 
   test("2³¹ rows in a file of a few hundred bytes", async () => {
     await expect(readFile("x.parquet", tableThatClaims({ rows: 2 ** 31 }))).rejects.toThrow(
-      /row group 1 has 2147483648 rows in \d+ bytes, at most \d+ can be read/,
+      /row group 1 has 2147483648 rows in \d+ bytes, but at most \d+ can be read/,
     );
   });
 
-  test("a page whose run of levels is far longer than its values", async () => {
+  test("a page with a run of levels far longer than its values", async () => {
     const { problem } = await problemOf(tableThatClaims({ run: 2 ** 29 }));
-    expect(problem).toMatch(/a run of 536870912 values where 3 are left/);
+    expect(problem).toMatch(/a run has 536870912 values, but only 3 are left/);
   });
 
-  test("a page that would be 2 GiB when unpacked, and one longer than its column", async () => {
+  test("a page that claims to unpack to 2 GiB, and one longer than its column", async () => {
     expect((await problemOf(tableThatClaims({ unpacked: 2 ** 31 - 1 }))).problem).toMatch(
-      /a page of column text has \d+ bytes that would be 2048 MiB/,
+      /a page of column text unpacks from \d+ bytes to 2048 MiB/,
     );
     expect((await problemOf(tableThatClaims({ packed: 10_000 }))).problem).toMatch(
-      /has 10000 bytes, of which \d+ are there/,
+      /has 10000 bytes, but only \d+ are left/,
     );
   });
 
-  test("a page of more values than the group has rows", async () => {
+  test("a page with more values than the group has rows", async () => {
     expect((await problemOf(tableThatClaims({ values: 2 ** 30 }))).problem).toMatch(
-      /a page of 1073741824 values, of which 3 are expected/,
+      /a page has 1073741824 values, but at most 3 are expected/,
     );
   });
 
@@ -245,7 +245,7 @@ describe("tables that claim what they do not hold are refused before anything is
     return copy;
   }
 
-  /** A table of three optional texts, written by hand, so that any number in it can be any other. */
+  /** A table of three optional texts, written by hand, so that tests can change any number in it. */
   function tableThatClaims(claims: {
     rows?: number;
     run?: number;
@@ -322,7 +322,7 @@ function thrift(build: (writer: ByteWriter) => void): number[] {
   return [...writer.getBytes()];
 }
 
-/** A field of a struct, `after` the one before by so many. */
+/** A field of a struct; `after`: its distance from the id of the field before. */
 function int(writer: ByteWriter, after: number, value: number) {
   writer.appendUint8((after << 4) | 5);
   writer.appendZigZag(value);

@@ -1,4 +1,4 @@
-/** Files, good and broken, with what is read of them; the oracle is what stands in the row. */
+/** Reading of good and broken files. Oracle: expectations written by hand beside each file. */
 
 import { constants, gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -11,7 +11,7 @@ const a = { instruction: "Add.", input: "1 2", output: "3" };
 const b = { messages: [{ role: "user", content: "Hi" }] };
 const [aText, bText] = [JSON.stringify(a), JSON.stringify(b)];
 
-/** Sizes of windows in which every file here is read: tiny ones cut characters, CR from LF, and quotes in two. */
+/** Window sizes for every file: tiny ones split characters, CR LF, and quotes. */
 const windowSizes = [1, 3, 64, 1 << 20];
 
 async function expectRead(name: string, content: string | Uint8Array, expected: object) {
@@ -26,21 +26,26 @@ describe("JSON and JSON Lines", () => {
     ["an indented array", "x.json", JSON.stringify([a, b], null, 2), { kind: "json", values: [a, b], lines: [2, 7] }],
     ["an array with a comma at its end", "x.json", `[${aText},\n]`, { values: [a] }],
     ["an array without a comma between rows", "x.json", `[${aText} ${bText}\n${aText}]`, { values: [a, b, a] }],
-    ["an array by another name", "x", JSON.stringify([a, b]), { kind: "json", values: [a, b] }],
-    ["an array named as lines", "x.jsonl", JSON.stringify([a, b], null, 1), { kind: "json", values: [a, b] }],
+    ["an array in a file without extension", "x", JSON.stringify([a, b]), { kind: "json", values: [a, b] }],
+    ["an array in a .jsonl file", "x.jsonl", JSON.stringify([a, b], null, 1), { kind: "json", values: [a, b] }],
     ["lines that are arrays", "x.jsonl", "[1,2]\n[3]\n", { kind: "jsonl", values: [[1, 2], [3]], lines: [1, 2] }],
     ["JSON Lines", "x.jsonl", `${aText}\n${bText}`, { kind: "jsonl", values: [a, b], lines: [1, 2] }],
-    ["lines named as JSON", "x.json", `${aText}\n${bText}\n`, { kind: "jsonl", values: [a, b] }],
+    ["lines in a .json file", "x.json", `${aText}\n${bText}\n`, { kind: "jsonl", values: [a, b] }],
     [
-      "a mark, CR and LF, blank lines",
+      "a byte order mark, CR LF, blank lines",
       "x.jsonl",
       `\uFEFF${aText}\r\n\r\n${bText}\r\n\r\n`,
       { values: [a, b], lines: [1, 3] },
     ],
     ["one object", "x.json", bText, { values: [b] }],
-    ["one object over lines", "x.json", `\n${JSON.stringify(b, null, 2)}\n`, { kind: "json", values: [b], lines: [2] }],
     [
-      "objects over lines",
+      "one object over several lines",
+      "x.json",
+      `\n${JSON.stringify(b, null, 2)}\n`,
+      { kind: "json", values: [b], lines: [2] },
+    ],
+    [
+      "objects over several lines",
       "x.json",
       [a, b].map((row) => JSON.stringify(row, null, 1)).join("\n"),
       { values: [a, b], lines: [1, 6] },
@@ -51,7 +56,7 @@ describe("JSON and JSON Lines", () => {
       '[{"\\ud83d":"\\udc00b \\ud83d\\ude00"}]',
       { values: [{ "\uFFFD": "\uFFFDb 😀" }] },
     ],
-    ["a key twice", "x.json", '[{"a":1,"a":2}]', { values: [{ a: 2 }] }],
+    ["a repeated key", "x.json", '[{"a":1,"a":2}]', { values: [{ a: 2 }] }],
     [
       "rows in an object",
       "x.json",
@@ -78,7 +83,7 @@ describe("JSON and JSON Lines", () => {
       },
     ],
     [
-      "a row that looks like an object of rows",
+      "a row that resembles an object of rows",
       "x.json",
       JSON.stringify({ ...b, tools: [a] }, null, 2),
       { values: [{ ...b, tools: [a] }] },
@@ -95,7 +100,7 @@ describe("JSON and JSON Lines", () => {
     expect("admin" in {}).toBe(false);
   });
 
-  test("brackets a hundred thousand deep are told of", async () => {
+  test("brackets nested a hundred thousand levels deep are a problem", async () => {
     const deep = "[".repeat(100_000);
     const problems = [
       {
@@ -113,7 +118,7 @@ describe("JSON and JSON Lines", () => {
 });
 
 describe("a broken row costs only itself", () => {
-  test("JSON Lines: line 17 names line 17 and what the parser saw", async () => {
+  test("JSON Lines: the problem names line 17 and the text", async () => {
     const lines = Array.from({ length: 20 }, (_, i) => (i === 16 ? '{"instruction": "a", "output": "b"' : aText));
     await expectRead("x.jsonl", lines.join("\n"), {
       values: Array.from({ length: 19 }, () => a),
@@ -149,12 +154,12 @@ describe("a broken row costs only itself", () => {
     await expectRead("x.json", text, { values: [a, a], lines: [2, 11], problems });
   });
 
-  test("an indented array: a row that is never closed", async () => {
+  test("an indented array: an unclosed row", async () => {
     const text = JSON.stringify([a, a, b], null, 2).replace("\n  },", "");
     await expectRead("x.json", text, { values: [a, b], problems: [{ line: 2 }] });
   });
 
-  test("an array that is cut off, and text behind its end", async () => {
+  test("an array that is cut off, and text after its end", async () => {
     await expectRead("x.json", `[${aText},\n${aText.slice(0, 20)}`, {
       values: [a],
       problems: [
@@ -167,7 +172,7 @@ describe("a broken row costs only itself", () => {
     });
   });
 
-  test("bytes that are not UTF-8 are told of once, by the line where they begin; no row is lost", async () => {
+  test("bytes that are not UTF-8 are one problem at their first line; no row is lost", async () => {
     const text = bytesOf('{"a":"\uFFFD"}\n{"a":"x"}\n{"a":"x"}\n');
     const broken = text.map((byte, i) => (byte === 0x78 && i > 10 ? 0xe9 : byte));
     await expectRead("x.jsonl", broken, {
@@ -180,7 +185,7 @@ describe("a broken row costs only itself", () => {
 describe("tables", () => {
   const rows: [string, string, string, object][] = [
     [
-      "quoted line ends, CR and LF",
+      "quoted line ends, CR LF",
       "x.csv",
       'a,b\r\n1,"x\r\ny"\r\n\r\n2,"say ""z"""\r\n',
       {
@@ -193,7 +198,7 @@ describe("tables", () => {
       },
     ],
     [
-      "a mark, a last line without end",
+      "a byte order mark, a last line without end",
       "x.csv",
       '\uFEFF"a",b\n1,\n,2',
       {
@@ -217,9 +222,9 @@ describe("tables", () => {
     ],
     ["bars", "x.csv", "a|b\n1|2", { values: [{ a: "1", b: "2" }] }],
     ["tabs", "x.tsv", "a\tb\n1\t2,3\n", { kind: "tsv", values: [{ a: "1", b: "2,3" }] }],
-    ["tabs, by their looks", "pasted", "a\tb\n1\t2\n", { kind: "tsv", values: [{ a: "1", b: "2" }] }],
+    ["tabs, detected", "pasted", "a\tb\n1\t2\n", { kind: "tsv", values: [{ a: "1", b: "2" }] }],
     [
-      "commas, by their looks",
+      "commas, detected",
       "pasted",
       'question,answer\nWhy?,"Because, yes"\n',
       { kind: "csv", values: [{ question: "Why?", answer: "Because, yes" }] },
@@ -238,7 +243,7 @@ describe("tables", () => {
     ],
     ["one column", "x.csv", "text\nHello, you\n\nBye\n", { values: [], problems: [{ line: 2 }, { line: 4 }] }],
     [
-      "names twice and none",
+      "repeated and empty names",
       "x.csv",
       "a,a, b ,,a (2)\n1,2,3,4,5",
       { values: [{ a: "1", "a (2)": "2", b: "3", "column 4": "4", "a (2) (2)": "5" }] },
@@ -266,17 +271,17 @@ describe("tables", () => {
     await expectRead("x.csv", "text\nHello\n\nBye\n", { values: [{ text: "Hello" }, { text: "Bye" }], lines: [2, 4] });
   });
 
-  test("rows with too many or too few fields are told of, with both counts", async () => {
+  test("rows with too many or too few fields are problems with both counts", async () => {
     await expectRead("x.csv", "a,b\n1,2\n1\n1,2,3\n3,4", {
       lines: [2, 5],
       problems: [
-        { line: 3, problem: 'this row has 1 field, the header has 2; the row begins "1\\n"' },
-        { line: 4, problem: expect.stringMatching(/^this row has 3 fields, the header has 2/) },
+        { line: 3, problem: 'the row has 1 field, but the header has 2; the row begins "1\\n"' },
+        { line: 4, problem: expect.stringMatching(/^the row has 3 fields, but the header has 2/) },
       ],
     });
   });
 
-  test("a quote that is never closed costs its row; the line is the one on which it opens", async () => {
+  test("a quote that is never closed costs its row; the problem has the quote's line", async () => {
     await expectRead("x.csv", 'a,b\n"1\n1",2\n3,"4\n5,6\n7,8\n', {
       values: [
         { a: "1\n1", b: "2" },
@@ -288,7 +293,7 @@ describe("tables", () => {
     });
   });
 
-  test("quotes that are never closed, thousands of them, do not take for ever", async () => {
+  test("thousands of quotes that are never closed take bounded time", async () => {
     const text = `a,b\n1,2\n${'"x y\n'.repeat(20_001)}`;
     const { problems, values } = await readFile("x.csv", text);
     expect(values).toEqual([{ a: "1", b: "2" }]);
@@ -297,11 +302,11 @@ describe("tables", () => {
 });
 
 describe("text and Markdown", () => {
-  test("short text is one piece", async () => {
+  test("a short text is one piece", async () => {
     await expectRead("x.txt", "\uFEFFOne.\r\n\r\nTwo.\r\n", { kind: "text", values: ["One.\n\nTwo.\n"], lines: [1] });
   });
 
-  test("long text is cut at blank lines, then at line ends, then anywhere but in a character", async () => {
+  test("a long text is cut at blank lines, else at line ends, else between characters", async () => {
     const paragraph = "Words. ".repeat(400).trim();
     await expectRead("x.txt", Array.from({ length: 4 }, () => paragraph).join("\n\n\n"), {
       values: [`${paragraph}\n\n\n`.repeat(2), `${paragraph}\n\n\n${paragraph}`],
@@ -313,7 +318,7 @@ describe("text and Markdown", () => {
     await expectRead("x.txt", `x${"😀".repeat(4000)}`, { values: [`x${"😀".repeat(3999)}`, "😀"] });
   });
 
-  test("Markdown is cut at headings of level 1 and 2, not in fenced code, nor at others", async () => {
+  test("Markdown is cut at headings of level 1 and 2, not within fenced code", async () => {
     const parts = [
       "Before.\n\n",
       "# A\ntext\n### A.1\n#hash\n",
@@ -323,14 +328,14 @@ describe("text and Markdown", () => {
     await expectRead("x.md", parts.join(""), { kind: "markdown", values: parts, lines: [1, 3, 7, 15] });
   });
 
-  test("what is no table and no JSON is text", async () => {
+  test("a file that is neither table nor JSON is text", async () => {
     await expectRead("notes", "Hello, world.\nAnd more.", { kind: "text", values: ["Hello, world.\nAnd more."] });
     await expectRead("x.txt", '{"a":1}', { kind: "text", values: ['{"a":1}'] });
   });
 });
 
 describe("packed files", () => {
-  test("the name without .gz tells the kind; the magic tells that it is packed", async () => {
+  test("the name without .gz determines the kind, the first bytes the packing", async () => {
     await expectRead("x.csv.gz", packed("a,b\n1,2"), { kind: "csv", gzip: true, values: [{ a: "1", b: "2" }] });
     await expectRead("x.md", packed("# A\n# B\n"), { kind: "markdown", gzip: true, values: ["# A\n", "# B\n"] });
   });
@@ -347,23 +352,23 @@ describe("packed files", () => {
     expect(values).toHaveLength(lines.length);
   });
 
-  // Rows that do not pack well, so that the archive is long.
+  // Rows that compress badly, for a long archive.
   const rows = Array.from({ length: 3000 }, (_, i) => ({ i, n: Math.sin(i) }));
   const archive = packed(rows.map((row) => JSON.stringify(row)).join("\n"));
 
-  test("an archive that is cut off keeps every row that zlib gets out of it", async () => {
+  test("a cut archive yields every row that zlib can unpack", async () => {
     for (const share of [0.2, 0.5, 0.99]) {
       const cut = archive.subarray(0, archive.length * share);
-      const kept = gunzipSync(cut, { finishFlush: constants.Z_SYNC_FLUSH }).toString().split("\n").length - 1;
+      const lines = gunzipSync(cut, { finishFlush: constants.Z_SYNC_FLUSH }).toString().split("\n").length - 1;
       const { values, problems } = await readFile("x.jsonl.gz", cut, { windowBytes: 999 });
-      expect(kept).toBeGreaterThan(100);
-      expect(values).toEqual(rows.slice(0, kept));
+      expect(lines).toBeGreaterThan(100);
+      expect(values).toEqual(rows.slice(0, lines));
       const why = expect.stringMatching(/^the gzip archive is broken or cut off here \(unexpected end\)/);
-      expect(problems.at(-1)).toEqual({ line: kept + 1, problem: why });
+      expect(problems.at(-1)).toEqual({ line: lines + 1, problem: why });
     }
   });
 
-  /** The archive with a byte changed, counted from its end. */
+  /** The archive with one byte changed, at an index from its end. */
   const spoilt = (fromEnd: number) => archive.map((byte, i) => (i === archive.length - fromEnd ? byte ^ 1 : byte));
   const noise = (length: number) => Uint8Array.from({ length }, (_, i) => i + 1);
   const broken: [string, Uint8Array, RegExp][] = [
@@ -374,15 +379,15 @@ describe("packed files", () => {
     ["no trailer", archive.subarray(0, -8), /wrong checksum/],
     ["the next header cut off", Buffer.concat([archive, packed("{}").subarray(0, 7)]), /wrong checksum/],
     [
-      "the next member cut off behind its header",
+      "the next member cut off after its header",
       Buffer.concat([archive, packed("{}").subarray(0, 10)]),
       /unexpected end/,
     ],
     ["one byte more", Buffer.concat([archive, noise(1)]), /wrong checksum/],
-    ["text behind it", Buffer.concat([archive, bytesOf("more and more")]), /invalid gzip data/],
-    ["zeros behind it", Buffer.concat([archive, new Uint8Array(512)]), /invalid gzip data/],
+    ["text after it", Buffer.concat([archive, bytesOf("more and more")]), /invalid gzip data/],
+    ["zeros after it", Buffer.concat([archive, new Uint8Array(512)]), /invalid gzip data/],
   ];
-  test.each(broken)("%s is told; all rows before are kept", async (_, bytes, why) => {
+  test.each(broken)("%s is a problem; all rows before it are read", async (_, bytes, why) => {
     for (const windowBytes of [999, 1 << 20]) {
       const { values, problems } = await readFile("x.jsonl.gz", bytes, { windowBytes });
       expect(values).toEqual(rows);
@@ -392,7 +397,7 @@ describe("packed files", () => {
     }
   });
 
-  /** A member as other programs write it: extra field (bgzip), name, comment and header checksum (RFC 1952, 2.3). */
+  /** A member with an extra field (as by bgzip), name, comment and header checksum (RFC 1952, 2.3). */
   function member(text: string, { extra = "", name = "", comment = "", checksum = false }): Uint8Array {
     const flags = (checksum ? 2 : 0) | (extra ? 4 : 0) | (name ? 8 : 0) | (comment ? 16 : 0);
     const plain = packed(text);
@@ -413,10 +418,10 @@ describe("packed files", () => {
         member(`${aText}\n`, { extra: "BC\x02\0ab", checksum: true }),
         member(`${bText}\n`, { name: "b.jsonl", comment: "the second" }),
         member(`${aText}\n`, { name: "n".repeat(nameLength), extra: "x".repeat(extraLength) }),
-        // The empty block that ends a file of bgzip.
+        // bgzip ends its files with an empty block.
         member("", { extra: "BC\x02\0\x1b\0" }),
       ]);
-    // The longest extra field there is, where a window holds more than a few bytes of it.
+    // The longest extra field; tiny windows would take too long.
     const small = archive(700, 655);
     const large = archive(70_000, 65_535);
     for (const [file, windowBytes] of [
@@ -430,13 +435,13 @@ describe("packed files", () => {
     }
   });
 
-  test("a name that never ends is refused before it fills memory", async () => {
+  test("a name without an end is refused before it fills the memory", async () => {
     const file = member("", { name: "n".repeat(3_000_000) }).subarray(0, 2_500_000);
-    await expect(readFile("x.gz", file)).rejects.toThrow(/broken or cut off here \(a header that does not end\)/);
+    await expect(readFile("x.gz", file)).rejects.toThrow(/broken or cut off here \(a header without an end\)/);
   });
 });
 
-describe("files of which nothing can be read", () => {
+describe("unreadable files", () => {
   const ascii = (text: string) => [...text].map((c) => c.charCodeAt(0));
   const header = '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}';
   const files: [string, number[] | string, RegExp][] = [
@@ -457,11 +462,11 @@ describe("files of which nothing can be read", () => {
     [
       "f.json",
       "instruction,output\na,b",
-      /^f\.json, line 1: a JSON file begins with \[ or \{, this one with "instruction,output/,
+      /^f\.json, line 1: the JSON begins with "instruction,output.*, not with \[ or \{/,
     ],
     ["f.parquet", "a,b", /^f\.parquet is not a Parquet table/],
-    ["f.json", "[ ]", /^f\.json holds no row\./],
-    ["f.csv", "a,b\n", /^f\.csv holds no row\./],
+    ["f.json", "[ ]", /^f\.json has no row\./],
+    ["f.csv", "a,b\n", /^f\.csv has no row\./],
     ["f.json", "[{,\n}x,{y}, z,1a]", /^f\.json: no row can be read\. line 1: broken JSON.*; line 2: .*\(and 1 more\)/],
     ["f.gz", [0x1f, 0x8b, 8, 0, 0], /^f\.gz: the gzip archive is broken or cut off here/],
   ];
@@ -472,7 +477,7 @@ describe("files of which nothing can be read", () => {
       await expect(readFile(name, bytes)).rejects.toThrow(/Choose a JSON, JSON Lines, CSV/);
   });
 
-  test("a file within an archive is judged alike", async () => {
+  test("a file in an archive is treated equally", async () => {
     await expect(readFile("f.gz", packed(packed("a")))).rejects.toThrow(/a gzip archive within another/);
     await expect(readFile("f.gz", packed(""))).rejects.toThrow(/^f\.gz is empty/);
     const tar = new Uint8Array(1024).fill(65);
@@ -484,7 +489,7 @@ describe("files of which nothing can be read", () => {
 describe("the stream", () => {
   const many = Array.from({ length: 2000 }, (_, i) => JSON.stringify({ i, text: "x".repeat(i % 7 === 0 ? 5000 : 10) }));
 
-  test("comes in batches of at most 512 records and about 1 MiB", async () => {
+  test("has batches of at most 512 records and about 1 MiB", async () => {
     const { batches } = await readRecords(bytesFromMemory("x.jsonl", bytesOf(many.join("\n"))));
     let rows = 0;
     for await (const batch of batches) {
@@ -495,7 +500,7 @@ describe("the stream", () => {
     expect(rows).toBe(2000);
   });
 
-  test("problems alone come in batches of 512, too, and end with an error", async () => {
+  test("problems without a row also have batches of 512, and end with an error", async () => {
     const { batches } = await readRecords(bytesFromMemory("x.jsonl", bytesOf("oops\n".repeat(3000))));
     const sizes: number[] = [];
     const all = (async () => {
@@ -505,18 +510,18 @@ describe("the stream", () => {
     expect(Math.max(...sizes)).toBe(512);
   });
 
-  test.each(["x.jsonl", "x.jsonl.gz"])("%s tells how far it is", async (name) => {
+  test.each(["x.jsonl", "x.jsonl.gz"])("%s reports its progress", async (name) => {
     const text = bytesOf(many.join("\n"));
     const bytes = name.endsWith(".gz") ? packed(text) : text;
-    const told: number[] = [];
+    const progress: number[] = [];
     const onProgress = (done: number, total: number) => {
       expect(total).toBe(bytes.length);
-      told.push(done);
+      progress.push(done);
     };
     await readFile(name, bytes, { windowBytes: 1000, onProgress });
-    expect(told).toEqual([...told].sort((x, y) => x - y));
-    expect(told.length).toBe(Math.ceil(bytes.length / 1000));
-    expect(told.at(-1)).toBe(bytes.length);
+    expect(progress).toEqual([...progress].sort((x, y) => x - y));
+    expect(progress.length).toBe(Math.ceil(bytes.length / 1000));
+    expect(progress.at(-1)).toBe(bytes.length);
   });
 
   test.each(["x.jsonl", "x.jsonl.gz"])("%s stops when cancelled, with the signal's reason", async (name) => {
@@ -531,7 +536,7 @@ describe("the stream", () => {
     await expect(readRecords(bytesFromMemory(name, bytes), options)).rejects.toThrow("enough");
   });
 
-  test.each(["x.jsonl", "x.jsonl.gz"])("%s: what the source throws is thrown", async (name) => {
+  test.each(["x.jsonl", "x.jsonl.gz"])("%s throws the errors of the source", async (name) => {
     const text = bytesOf(many.join("\n"));
     const bytes = name.endsWith(".gz") ? packed(text) : text;
     const memory = bytesFromMemory(name, bytes);

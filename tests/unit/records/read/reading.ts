@@ -1,4 +1,4 @@
-/** Reading whole files in tests: from memory, in windows of any size. */
+/** Reads a complete file from memory, for tests. */
 
 import { gzipSync } from "node:zlib";
 import { type ReadOptions, readRecords } from "../../../../src/records/read/read.ts";

@@ -1,4 +1,4 @@
-/** What was written comes back, whatever the windows in which the file is read; the oracle is what was written. */
+/** Written values are read back equal, for any windows. Oracle: the written values. */
 
 import fc from "fast-check";
 import { parquetWriteBuffer } from "hyparquet-writer";
@@ -8,9 +8,9 @@ import { cases } from "../../../support/long.ts";
 import { packed, readFile } from "./reading.ts";
 
 const runs = { seed: 3, numRuns: cases(2000) };
-/** Bytes that are read at once. */
+/** Window sizes in bytes. */
 const windowBytes = fc.integer({ min: 1, max: 64 });
-/** Text that UTF-8 can hold, with much that formats treat apart. */
+/** Text that UTF-8 can encode, with characters that are special in the formats. */
 const characters = fc.oneof(
   { weight: 3, arbitrary: fc.string({ unit: "grapheme", maxLength: 12 }) },
   fc.string({
@@ -20,7 +20,7 @@ const characters = fc.oneof(
 const row = fc.dictionary(characters, fc.oneof(fc.jsonValue({ maxDepth: 2 }), characters), { minKeys: 1, maxKeys: 4 });
 const rows = fc.array(row, { minLength: 1, maxLength: 6 });
 
-/** As JSON has it: −0 is 0, and a lone surrogate cannot be in a file. */
+/** The value as JSON stores it: −0 becomes 0, lone surrogates become U+FFFD. */
 const asJson = (value: unknown) => JSON.parse(JSON.stringify(value));
 
 describe("parse(write(x)) = x", () => {
@@ -34,12 +34,12 @@ describe("parse(write(x)) = x", () => {
     );
   });
 
-  test("JSON Lines, with LF or CR and LF, with and without blank lines and a last line end", async () => {
+  test("JSON Lines with LF or CR LF, with and without blank lines and a last line end", async () => {
     const end = fc.constantFrom("\n", "\r\n", "\n\n", "\n \r\n");
     await fc.assert(
       fc.asyncProperty(rows, end, fc.boolean(), windowBytes, async (written, end, last, windowBytes) => {
         const text = written.map((row) => JSON.stringify(row)).join(end) + (last ? end : "");
-        // One row alone may be an object that holds rows, which is another test's matter.
+        // A single row may be an object that contains rows; another test covers that.
         fc.pre(written.length > 1);
         const file = await readFile("a.jsonl", text, { windowBytes });
         expect(file).toMatchObject({ kind: "jsonl", problems: [], values: asJson(written) });
@@ -61,7 +61,7 @@ describe("parse(write(x)) = x", () => {
     );
   });
 
-  // NUL at the beginning is the mark of a binary file; a mark of byte order is taken off.
+  // NUL at the beginning marks a binary file, and a byte order mark is removed.
   const cell = characters.map((text) => text.replaceAll(/[\0\uFEFF]/g, ""));
   const table = fc.integer({ min: 2, max: 4 }).chain((width) =>
     fc.record({
@@ -78,7 +78,7 @@ describe("parse(write(x)) = x", () => {
   test.each([
     ["CSV", "a.csv", ","],
     ["TSV", "a.tsv", "\t"],
-  ])("%s by papaparse's writer, with LF or CR and LF, quoted where needed or always", async (_, name, delimiter) => {
+  ])("%s of papaparse's writer, with LF or CR LF, quoted if needed or always", async (_, name, delimiter) => {
     const form = fc.record({ newline: fc.constantFrom("\n", "\r\n"), quotes: fc.boolean(), last: fc.boolean() });
     await fc.assert(
       fc.asyncProperty(table, form, windowBytes, async ({ names, body }, { newline, quotes, last }, windowBytes) => {
@@ -112,10 +112,10 @@ describe("parse(write(x)) = x", () => {
   test.each([
     ["text", "a.txt"],
     ["Markdown", "a.md"],
-  ])("%s: the pieces joined are the file, each at its line, none too long, none blank", async (_, name) => {
+  ])("%s: the joined pieces are the file, each with its line, none too long or blank", async (_, name) => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(prose, long), fc.boolean(), windowBytes, async (text, returns, size) => {
-        // Long texts in tiny windows would only take long.
+        // Long texts in tiny windows would take too long.
         const windowBytes = text.length > 1000 ? size * 97 : size;
         const file = await readFile(name, returns ? text.replaceAll("\n", "\r\n") : text, { windowBytes });
         const pieces = file.values.map(String);
@@ -134,7 +134,7 @@ describe("parse(write(x)) = x", () => {
     );
   });
 
-  test("the same file packed, in one member or several", async () => {
+  test("the file packed in one member or several", async () => {
     await fc.assert(
       fc.asyncProperty(rows, fc.nat(), windowBytes, async (written, cut, windowBytes) => {
         const bytes = new TextEncoder().encode(JSON.stringify(written));
@@ -147,7 +147,7 @@ describe("parse(write(x)) = x", () => {
     );
   });
 
-  test("Parquet: text, numbers, booleans and nulls, in several row groups, with and without compression", async () => {
+  test("Parquet: text, numbers, booleans and nulls in several row groups, with and without compression", async () => {
     const text = characters.filter((value) => !/\p{Surrogate}/u.test(value));
     const columns = fc.record({
       body: fc.array(
