@@ -38,26 +38,26 @@ export function bytesFromBlob(name: string, blob: Blob): ByteSource {
  */
 export function readAhead(source: ByteSource, windowBytes: number): ByteSource {
   let windowStart = 0;
-  let window = new Uint8Array(0);
+  let cached = new Uint8Array(0);
   return {
     name: source.name,
     byteLength: source.byteLength,
     async slice(start, end, signal) {
       signal?.throwIfAborted();
       requireRange(this, start, end);
-      if (start < windowStart || end > windowStart + window.length) {
-        const overlaps = start >= windowStart && start < windowStart + window.length;
-        const rest = overlaps ? window.subarray(start - windowStart) : new Uint8Array(0);
+      if (start < windowStart || end > windowStart + cached.length) {
+        const overlaps = start >= windowStart && start < windowStart + cached.length;
+        const rest = overlaps ? cached.subarray(start - windowStart) : new Uint8Array(0);
         const windowEnd = Math.min(Math.max(end, start + windowBytes), source.byteLength);
         const fresh = await source.slice(start + rest.length, windowEnd, signal);
         // A new array each time: slices of the last window may still be in use.
         const joined = new Uint8Array(rest.length + fresh.length);
         joined.set(rest);
         joined.set(fresh, rest.length);
-        window = joined;
+        cached = joined;
         windowStart = start;
       }
-      return window.subarray(start - windowStart, end - windowStart);
+      return cached.subarray(start - windowStart, end - windowStart);
     },
   };
 }

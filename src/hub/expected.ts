@@ -22,8 +22,8 @@ const mostInTensor = 2 ** 31;
 const mostInModel = 2 ** 37;
 
 /**
- * The tensors that the architecture expects. Turns its refusal into a `ModelError` with the file's name. Throws `ModelError`
- * also for sizes that are allowed one by one, but together exceed every browser's memory.
+ * The tensors that the architecture expects. Turns its refusal into a `ModelError` with the file's name. Throws
+ * `ModelError` also for sizes that are allowed one by one, but together exceed every browser's memory.
  */
 export function expectedTensors(
   config: Readonly<Record<string, unknown>>,
@@ -53,8 +53,9 @@ export function expectedTensors(
 }
 
 /**
- * The stored tensor for each expected one, in the order of `wanted`. Throws `ModelError` with both values where the number of
- * layers or a shape differs, a tensor is missing, or its type cannot be trained. `place` is the subject of a sentence.
+ * The stored tensor for each expected one, in the order of `wanted`. Throws `ModelError` with both values where the
+ * number of layers or a shape differs, a tensor is missing, or its type cannot be trained. `place` is the subject of a
+ * sentence.
  */
 export function matchTensors(
   wanted: readonly ExpectedTensor[],

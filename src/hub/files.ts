@@ -103,9 +103,9 @@ function fromSources(name: string | null, place: string, sources: readonly ByteS
 }
 
 /**
- * Files at an address: `https://host/path/`, or the same with a file's name at its end. The requests of all files have its
- * query, such as a signature. Where `known` lists the files, no other is requested. Throws `ModelError` when the text is not
- * such an address.
+ * Files at an address: `https://host/path/`, or the same with a file's name at its end. The requests of all files have
+ * its query, such as a signature. Where `known` lists the files, no other is requested. Throws `ModelError` when the
+ * text is not such an address.
  */
 export function modelFromAddress(address: string, known?: readonly string[]): ModelFiles {
   const base = baseOf(address.trim());

@@ -18,7 +18,10 @@ export const hashPieceBytes = 4 * 2 ** 20;
 
 export interface ModelHash {
   file(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Begins a tensor, in any order of names. Add its stored bytes in pieces of `hashPieceBytes`; the last may be shorter. */
+  /**
+   * Begins a tensor, in any order of names. Add its stored bytes in pieces of `hashPieceBytes`; the last may be
+   * shorter.
+   */
   tensor(entry: TensorEntry): { add(piece: Uint8Array<ArrayBuffer>): Promise<void> };
   /** The hash, 64 hexadecimal digits. */
   finish(): Promise<string>;

@@ -1,6 +1,6 @@
 /**
- * Models on Hugging Face: parses a reference, reads the hub's public API, and opens a model's files at one commit, so that a
- * resumed fetch mixes no versions. All requests are without an account.
+ * Models on Hugging Face: parses a reference, reads the hub's public API, and opens a model's files at one commit, so
+ * that a resumed fetch mixes no versions. All requests are without an account.
  */
 
 import * as v from "valibot";
@@ -42,8 +42,9 @@ const name = "[A-Za-z0-9_-][\\w.-]*";
 const typed = new RegExp(`^(${name}/${name})(?:@([\\w./-]+))?$`);
 
 /**
- * The model that a text names: `owner/name`, `owner/name@revision`, or the address on Hugging Face of a model's page, or of a
- * folder or file in it. Null for any other text. Throws `ModelError` for an address on Hugging Face that is no model's.
+ * The model that a text names: `owner/name`, `owner/name@revision`, or the address on Hugging Face of a model's page,
+ * or of a folder or file in it. Null for any other text. Throws `ModelError` for an address on Hugging Face that is no
+ * model's.
  */
 export function hubReference(text: string): HubReference | null {
   const short = typed.exec(text.trim());

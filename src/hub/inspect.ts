@@ -9,7 +9,7 @@ import type { OpenOptions } from "./url.ts";
 import { findWeights, openOptional } from "./weights.ts";
 
 export interface Inspected {
-  /** `config.json` as it is. */
+  /** `config.json`, unchanged. */
   readonly config: Readonly<Record<string, unknown>>;
   /** The tensors that its architecture expects. */
   readonly tensors: readonly ExpectedTensor[];

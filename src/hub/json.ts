@@ -62,9 +62,9 @@ function excessOf(bytes: Uint8Array, limit: number): string | null {
     else if (byte === 0x2c) values++;
     else if (byte === 0x5b || byte === 0x7b) {
       values++;
-      if (++depth > deepest) return `nests lists and objects more than ${deepest} deep, as no model's file does`;
+      if (++depth > deepest) return `nests lists and objects more than ${deepest} deep, the limit for a model's file`;
     } else if (byte === 0x5d || byte === 0x7d) depth--;
-    if (values > limit) return `has more than ${limit} values, as no model's file has`;
+    if (values > limit) return `has more than ${limit} values, the limit for a model's file`;
   }
   return null;
 }

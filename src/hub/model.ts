@@ -1,6 +1,6 @@
 /**
- * Opens a model in Hugging Face layout, and checks its files and headers before it reads any weight. A function of the caller
- * lists the tensors that the architecture expects, so this room knows no architecture.
+ * Opens a model in Hugging Face layout, and checks its files and headers before it reads any weight. A function of the
+ * caller lists the tensors that the architecture expects, so this room knows no architecture.
  */
 
 import type { ByteSource } from "../tensor/bytes.ts";
@@ -177,7 +177,7 @@ function decodeInto(values: Float32Array<ArrayBuffer>, { dtype }: ModelTensor, {
   decodeFloats(dtype, bytes, values.subarray(at / width, (at + bytes.length) / width));
 }
 
-/** A name for single files: the model or, failing that, the type in the config. */
+/** A name for single files: the last part of the config's `_name_or_path`, else its `model_type`. */
 function nameFrom(config: Readonly<Record<string, unknown>>): string {
   const { _name_or_path: path, model_type: type } = config;
   const last = typeof path === "string" ? path.split(/[\\/]/).findLast((part) => part !== "") : undefined;

@@ -89,7 +89,7 @@ export async function send(
   }
 }
 
-/** Requests a file, or only its headers where `range` is null; the answer has the status 200, 206 or 416 and is no web page. */
+/** Requests a file, or only its headers where `range` is null. The status is 200, 206 or 416; the answer is no web page. */
 export async function request(url: URL, range: string | null, signal: AbortSignal | undefined): Promise<Response> {
   const response = await send(url, range, range === null ? "HEAD" : "GET", signal);
   const problem = problemOf(url, response);

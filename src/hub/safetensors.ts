@@ -59,9 +59,9 @@ const headerLimit = 100_000_000;
 const lengthBytes = 8;
 
 /**
- * Reads the header and checks it: first its length, then valid JSON, known types, shapes of whole numbers, and byte ranges
- * that fit type and shape, have no overlaps or gaps, and end with the file. Throws a `ModelError` that names file, tensor, both
- * values and the way out.
+ * Reads the header and checks it: first its length, then valid JSON, known types, shapes of whole numbers, and byte
+ * ranges that fit type and shape, have no overlaps or gaps, and end with the file. Throws a `ModelError` that names
+ * file, tensor, both values and the way out.
  */
 export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<SafetensorsFile> {
   const header = await readHeader(source, signal);
@@ -205,8 +205,8 @@ export interface StoredTensor extends TensorHead {
 
 /**
  * The head of a file with these tensors, and the order of their bytes, which follow without gaps. Like the reference
- * implementation, it puts wider types first and pads the header to 8 bytes, so that every tensor is aligned. Throws RangeError
- * for a name that appears twice, or a tensor that is no whole number of bytes.
+ * implementation, it puts wider types first and pads the header to 8 bytes, so that every tensor is aligned. Throws
+ * RangeError for a name that appears twice, or a tensor that is no whole number of bytes.
  */
 export function layoutSafetensors<Tensor extends TensorHead>(
   tensors: readonly Tensor[],

@@ -12,7 +12,7 @@ export interface LayerSpec {
   readonly scoreScale: number;
   /** Rotary embedding: radians per position of the D/2 pairs of a head. Null is no rotation. */
   readonly rope: { readonly frequencies: readonly number[] } | null;
-  /** Number of keys that a query sees, its own included: keys with 0 ≤ q − k < window. Null is all keys up to its own. */
+  /** A query at q sees the keys with 0 ≤ q − k < window. Null is all keys with k ≤ q. */
   readonly window: number | null;
 }
 
@@ -24,7 +24,7 @@ export interface Tokens {
   readonly positions: Value;
 }
 
-/** Computes a layer's context (M, H·D) from queries (M, H·D), keys and values (M, K·D): over whole rows, or with a cache. */
+/** A layer's context (M, H·D) from queries (M, H·D), keys and values (M, K·D): over whole rows, or with a cache. */
 export type Attend = (layer: number, queries: Value, keys: Value, values: Value) => Value;
 
 /** The rows of (M, width) that the head needs: (N, width). */

@@ -1,6 +1,6 @@
 /**
- * A few models on Hugging Face that Hone can train, from small to large. The configurations have those fields of the models'
- * own config.json that decide sizes; the lengths come from the hub's list.
+ * A few models on Hugging Face that Hone can train, from small to large. The configurations have those fields of the
+ * models' own config.json that decide sizes; the lengths come from the hub's list.
  */
 
 import type { ModelDefinition } from "./architecture.ts";

@@ -25,8 +25,8 @@ const between = (least: number, most: number) =>
   );
 
 /**
- * Bounds of a model's sizes, for every family: several times the sizes of the largest published models. A size sets loops and
- * allocations, so it must have a bound.
+ * Bounds of a model's sizes, for every family: several times the sizes of the largest published models. A size sets
+ * loops and allocations, so it must have a bound.
  */
 export const sizes = {
   /** Llama 3.1 405B has 126; models stacked from others have up to 200. */
@@ -157,8 +157,8 @@ function isNeutral(field: string, value: unknown, json: Readonly<Record<string, 
 }
 
 /**
- * Throws a ConfigError for a field that changes the mathematics and that the family does not `read`. Refuses an unknown field
- * too, unless `unknown` is "pass", because many tools add fields to files of the Llama family.
+ * Throws a ConfigError for a field that changes the mathematics and that the family does not `read`. Refuses an unknown
+ * field too, unless `unknown` is "pass", because many tools add fields to files of the Llama family.
  */
 export function refuseUnread(
   json: Readonly<Record<string, unknown>>,

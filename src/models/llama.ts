@@ -87,7 +87,7 @@ export function readConfig(json: unknown): LlamaConfig {
   const headSize = config.head_dim ?? config.hidden_size / heads;
   if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
     throw new ConfigError(
-      `config.json: hidden_size (${config.hidden_size}) over num_attention_heads (${heads}) must be an even whole number, or head_dim must be one.`,
+      `config.json: head_dim (by default hidden_size ${config.hidden_size} / num_attention_heads ${heads}) must be an even whole number, not ${headSize}.`,
     );
   }
   if (heads % keyHeads !== 0) {

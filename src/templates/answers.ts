@@ -73,9 +73,9 @@ function fromTags(
 }
 
 /**
- * The answer is what message i adds to the rendering. The messages before it with an answer's header, the messages up to it,
- * and the whole must each render to a prefix of the next. Equal prefixes have equal tokens, because no token crosses the
- * beginning of an answer (see `createTokenizer`). Returns the reason where this fails.
+ * The answer is what message i adds to the rendering. The messages before it with an answer's header, the messages up
+ * to it, and the whole must each render to a prefix of the next. Equal prefixes have equal tokens, because no token
+ * crosses the beginning of an answer (see `createTokenizer`). Returns the reason where this fails.
  */
 function fromPrefixes(rendered: RenderedConversation, i: number): Range | string {
   const { messages, text, contents, generationPrompt, renderFirst } = rendered;

@@ -23,8 +23,8 @@ interface Form {
 }
 
 /**
- * In every form a tool's result is a turn of its own (a user's turn in forms without tools). Tool descriptions end the system
- * turn, and tool calls end the assistant's turn: one line of JSON each.
+ * In every form a tool's result is a turn of its own (a user's turn in forms without tools). Tool descriptions end the
+ * system turn, and tool calls end the assistant's turn: one line of JSON each.
  */
 const forms: Readonly<Record<BuiltInTemplate, Form>> = {
   hone: {

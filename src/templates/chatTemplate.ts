@@ -1,6 +1,6 @@
 /**
- * A Jinja chat template as a `Template`. It renders as transformers does. It finds contents by marks, and answers by generation
- * tags, growing prefixes or marks, checked on every row; it never searches for an answer's text.
+ * A Jinja chat template as a `Template`. It renders as transformers does. It finds contents by marks, and answers by
+ * generation tags, growing prefixes or marks, checked on every row; it never searches for an answer's text.
  */
 
 import type { Message, Role } from "../records/example.ts";
@@ -43,8 +43,8 @@ export interface ChatTemplateParts {
 }
 
 /**
- * Renders short conversations to find the token that ends an answer. Throws TemplateError when the source is not Jinja, when
- * answers cannot be separated from the rest or end in no token, or when all of this takes more than five seconds.
+ * Renders short conversations to find the token that ends an answer. Throws TemplateError when the source is not Jinja,
+ * when answers cannot be separated from the rest or end in no token, or when all of this takes more than five seconds.
  */
 export function createChatTemplate({ name, source, tokenizer, now = fixedDate, pulse }: ChatTemplateParts): Template {
   const clock = createClock(pulse);
@@ -54,7 +54,7 @@ export function createChatTemplate({ name, source, tokenizer, now = fixedDate, p
   const stop = renderer.stopOf(trial);
   if (stop === undefined) {
     throw new TemplateError(
-      "Answers of this template end in no special token of the tokenizer, so no answer could ever stop. Let it write eos_token after an answer, or choose another template.",
+      "Answers of this template end in no special token of the tokenizer, so no answer could ever stop. Add eos_token after an answer, or choose another template.",
     );
   }
   const eos = tokenizer.eos?.id;

@@ -21,8 +21,8 @@ export const TemplateSchema: v.GenericSchema<unknown, TemplateChoice> = v.varian
 ]);
 
 /**
- * The supervised turns: all of the assistant's, only the last one, or everything (as in continued pre-training). A message's
- * own weight counts in each mode; plain text is always supervised whole.
+ * The supervised turns: all of the assistant's, only the last one, or everything (as in continued pre-training). A
+ * message's own weight counts in each mode; plain text is always supervised whole.
  */
 export const maskModes = ["responses", "last", "everything"] as const;
 

@@ -14,7 +14,7 @@ export interface Clock {
 export class OutOfTime extends TemplateError {
   constructor(place: TemplateError["place"] = null) {
     super(
-      `The template was stopped because it takes more than ${seconds} seconds. Put {% generation %} and {% endgeneration %} around its answers, which saves a rendering for each, remove the row, or choose another template.`,
+      `The template was stopped because it takes more than ${seconds} seconds. Put {% generation %} and {% endgeneration %} around its answers to save renderings, remove the row, or choose another template.`,
       place,
     );
   }

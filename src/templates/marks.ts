@@ -95,7 +95,10 @@ export function readMarks(rendered: string, marks: MarkSet): Unmarked {
   return { text: text + rendered.slice(from), marked, generations, sound: sound && mark === null };
 }
 
-/** What a mark encloses: the whole content; the content without outer white space; or each piece between tags like `<think>`. */
+/**
+ * What a mark encloses: a whole content, a content without outer white space, or each piece between tags like
+ * `<think>`.
+ */
 export type MarkStyle = "outside" | "inside" | "pieces";
 
 /** Finds a tokenizer's added tokens in text. */

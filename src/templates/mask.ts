@@ -7,10 +7,10 @@ import type { MaskMode } from "./choice.ts";
 import { TemplateError } from "./template.ts";
 
 /**
- * `messages` are the rendered ones, to which the segments' indexes refer. An answer and its end marker have the loss weight of
- * their message. "last" supervises only the last answer; "everything" gives all other segments the loss weight 1. Where a
- * message's parts have different weights, its content is cut between the parts. Throws TemplateError when the template changed
- * that content, because the parts have no known place then.
+ * `messages` are the rendered ones, to which the segments' indexes refer. An answer and its end marker have the loss
+ * weight of their message. "last" supervises only the last answer; "everything" gives all other segments the loss
+ * weight 1. Where a message's parts have different weights, its content is cut between the parts. Throws TemplateError
+ * when the template changed that content, because the parts have no known place then.
  */
 export function weigh(segments: readonly Segment[], messages: readonly Message[], mode: MaskMode): WeightedSegment[] {
   const last = messages.findLastIndex((message) => message.role === "assistant");
@@ -60,7 +60,7 @@ function cutAtParts(segment: Segment, index: number, { content, parts = [], weig
   });
 }
 
-/** Plain text for continued pre-training: BOS where the model wants it, the text, EOS where there is one; only BOS is masked. */
+/** Plain text for continued pre-training: BOS where the model wants it, the text, EOS if any. Only BOS is masked. */
 export function renderText(text: string, tokenizer: Tokenizer): WeightedSegment[] {
   const { bos, addBos, eos } = tokenizer;
   const plain = { role: null, message: null, answer: false } as const;

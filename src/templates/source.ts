@@ -7,8 +7,8 @@ import type { TemplateModel } from "./choose.ts";
 import { TemplateError } from "./template.ts";
 
 /**
- * A `chat_template` with the same output as the choice's template for this model. As in training, `systemPrompt` goes before
- * conversations without a system message. Throws TemplateError when the template does not fit the model.
+ * A `chat_template` with the same output as the choice's template for this model. As in training, `systemPrompt` goes
+ * before conversations without a system message. Throws TemplateError when the template does not fit the model.
  */
 export function templateSource(choice: TemplateChoice, model: TemplateModel, systemPrompt: string | null): string {
   return (systemPrompt ? systemBefore(systemPrompt) : "") + sourceOf(choice, model);

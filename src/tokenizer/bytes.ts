@@ -77,9 +77,9 @@ export interface SpelledToken {
 }
 
 /**
- * The id and the UTF-16 offsets in `text` of each token: [id, start, end, id, …]. Compares bytes, except for unknown-tokens,
- * which have the offsets of the text that they replace. A token with a part of a character has that whole character. Where
- * the tokens do not spell the text, returns the offset at which they begin to differ.
+ * The id and the UTF-16 offsets in `text` of each token: [id, start, end, id, …]. Compares bytes, except for
+ * unknown-tokens, which have the offsets of the text that they replace. A token with a part of a character has that
+ * whole character. Where the tokens do not spell the text, returns the offset at which they begin to differ.
  */
 export function locate(tokens: readonly SpelledToken[], table: ByteTable, text: string): number[] | number {
   const expected = utf8.encode(text);

@@ -1,4 +1,4 @@
-/** Reads and checks `tokenizer.json` and `tokenizer_config.json`: their parts, the special tokens, and whether BOS is added. */
+/** Reads and checks `tokenizer.json` and `tokenizer_config.json`: parts, special tokens, and whether BOS is added. */
 
 import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";

@@ -17,9 +17,9 @@ export interface Spacing {
 
 export interface Normalizer {
   /**
-   * Normalises a span of text, without `spacing` and the prefix, which the caller applies. Two spans normalised separately and
-   * joined equal the normalised whole, except where a rule matches across their boundary: a letter and its accent in two spans
-   * are not composed, and a Replace does not match a text that is split between them.
+   * Normalises a span of text, without `spacing` and the prefix, which the caller applies. Two spans normalised
+   * separately and joined equal the normalised whole, except where a rule matches across their boundary: a letter and
+   * its accent in two spans are not composed, and a Replace does not match a text that is split between them.
    */
   apply(text: string): string;
   readonly spacing: Spacing;
@@ -36,10 +36,10 @@ interface Step {
 }
 
 /**
- * Applies the normalizers, and those pre-tokenizers that remove white space. For Precompiled the library does not apply the
- * character map in the file but the rules of most such maps: it drops control characters, turns white space into spaces, then
- * applies NFKC. A model with another map may see slightly other text than in its training. Throws a `refusal` for an invalid
- * pattern; `apply` throws an error that names the step where a text grows too much.
+ * Applies the normalizers, and those pre-tokenizers that remove white space. For Precompiled the library does not apply
+ * the character map in the file but the rules of most such maps: it drops control characters, turns white space into
+ * spaces, then applies NFKC. A model with another map may see slightly other text than in its training. Throws a
+ * `refusal` for an invalid pattern; `apply` throws an error that names the step where a text grows too much.
  */
 export function createNormalizer(json: TokenizerJson, before?: BeforePattern): Normalizer {
   const steps = json.normalizers.flatMap(stepsOf);

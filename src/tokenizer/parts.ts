@@ -158,8 +158,9 @@ export const readPostProcessors = (value: unknown): readonly PostProcessorPart[]
     ...parse(PostProcessor, known(PostProcessor.options, part, path), "tokenizer.json", path),
   }));
 
-/** Most parts of a field, because each runs over every text, and most nested Sequences. Published files have up to 8 and 1. */
+/** Parts of a field, each of which runs over every text. Published files have up to 8. */
 const mostParts = 64;
+/** Nested Sequences; published files have one. */
 const deepest = 8;
 
 interface Found extends Placed {

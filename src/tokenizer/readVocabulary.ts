@@ -11,7 +11,10 @@ const refuse = (field: string, problem: string) => refusal("tokenizer.json", fie
 /** Characters of a token; the longest ones of published models are 128 spaces. */
 const longest = 512;
 
-/** Characters of all pieces of a Unigram model; each is a tree node of about 250 bytes. XLM-R's 250,000 have 1.6 million. */
+/**
+ * Characters of all pieces of a Unigram model; each is a tree node of about 250 bytes. XLM-R's 250,000 have 1.6
+ * million.
+ */
 const mostInPieces = 4_000_000;
 
 function checkLengths(tokens: readonly string[], most: number): void {

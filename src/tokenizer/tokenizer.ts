@@ -48,19 +48,20 @@ const wordsPerPulse = 4096;
 /**
  * From the parsed `tokenizer.json` and `tokenizer_config.json` (null when a model has none).
  *
- * How text becomes ids: only control text is searched for added tokens. The text between two of them is one run, spelt as a
- * whole. A run also ends where an answer begins: generation starts there, and a token across that boundary would give training
- * other ids than generation. So the ids of a prompt are always the first ids of prompt and answer. Only the first run of a
- * sequence gets the tokenizer's prefix space. `lstrip` and `rstrip` of added tokens are ignored, because the template decides
- * about white space.
+ * How text becomes ids: only control text is searched for added tokens. The text between two of them is one run, spelt
+ * as a whole. A run also ends where an answer begins: generation starts there, and a token across that boundary would
+ * give training other ids than generation. So the ids of a prompt are always the first ids of prompt and answer. Only
+ * the first run of a sequence gets the tokenizer's prefix space. `lstrip` and `rstrip` of added tokens are ignored,
+ * because the template decides about white space.
  *
- * Each segment is normalised separately (`Normalizer.apply` names the differences). Removal of white space depends on the text
- * on both sides, so none is lost between two segments.
+ * Each segment is normalised separately (`Normalizer.apply` names the differences). Removal of white space depends on
+ * the text on both sides, so none is lost between two segments.
  *
- * Text that the vocabulary cannot spell becomes a counted unknown-token in a Unigram model that has one; else `encode` throws.
+ * Text that the vocabulary cannot spell becomes a counted unknown-token in a Unigram model that has one; else `encode`
+ * throws.
  *
- * Throws an error that names a missing or unsupported part. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3, Qwen) or
- * like SentencePiece with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
+ * Throws an error that names a missing or unsupported part. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3,
+ * Qwen) or like SentencePiece with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
  */
 export function createTokenizer(
   tokenizerJson: unknown,
@@ -218,8 +219,8 @@ class SupervisedSpans {
   }
 
   /**
-   * Mask and weight of each token. Not supervised are the first token, tokens without text, and tokens that cross two spans;
-   * these are counted.
+   * Mask and weight of each token. Not supervised are the first token, tokens without text, and tokens that cross two
+   * spans; these are counted.
    */
   weigh({ starts, ends, length }: TokenList): Pick<Encoding, "mask" | "weights" | "straddled"> {
     const mask = new Uint8Array(length);

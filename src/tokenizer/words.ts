@@ -22,8 +22,8 @@ export interface Prefix {
 type Step = (text: string) => readonly string[];
 
 /**
- * Throws an error that names a pre-tokenizer which would lose or repeat text, or whose pattern is invalid. Calls `before` before
- * a pattern of the file runs.
+ * Throws an error that names a pre-tokenizer which would lose or repeat text, or whose pattern is invalid. Calls
+ * `before` before a pattern of the file runs.
  */
 export function createWords(
   json: TokenizerJson,
@@ -190,9 +190,9 @@ function cutBeside(text: string, pattern: RegExp, before: boolean): readonly str
 }
 
 /**
- * Matches spans that no token crosses. A span begins at each "▁", unless some token contains that "▁" after the same character.
- * Spelling spans one by one returns the same tokens as the whole run, but is faster and can be cached. The model must know
- * "▁": an unknown-token would include an unknown "▁" and so cross spans.
+ * Matches spans that no token crosses. A span begins at each "▁", unless some token contains that "▁" after the same
+ * character. Spelling spans one by one returns the same tokens as the whole run, but is faster and can be cached. The
+ * model must know "▁": an unknown-token would include an unknown "▁" and so cross spans.
  */
 function independentSpans(vocabulary: ReadonlyMap<string, number>): RegExp {
   const before = new Set<string>();

@@ -71,8 +71,8 @@ export class Budget {
   }
 
   /**
-   * The length of a value as text, counted before it is written: a few lists that contain each other twice make a huge text.
-   * JSON has up to `indent` spaces per level, and separators of up to `between` characters.
+   * The length of a value as text, counted before it is written: a few lists that contain each other twice make a huge
+   * text. JSON has up to `indent` spaces per level, and separators of up to `between` characters.
    */
   measure(value: Value, indent = 0, between = 0): number {
     let length = textOf(value).length;

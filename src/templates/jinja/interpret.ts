@@ -57,7 +57,7 @@ class Known {
   constructor(readonly value: Value) {}
 }
 
-/** A loop creates a scope for each item before its first round, which takes the time of ten steps. */
+/** A loop creates a scope for each item before its first round, which costs as much as these steps. */
 const stepsPerItem = 10;
 
 /** Characters of a member's name, which the library reads again for each item of a list. */
@@ -93,7 +93,7 @@ class LimitedInterpreter extends Interpreter {
     this.budget = new Budget(inputLength, clock);
   }
 
-  /** Evaluates chains of left operands in a loop: they may have thousands of links, and recursion would overflow the stack. */
+  /** Evaluates chains of left operands in a loop: with thousands of links, recursion would overflow the stack. */
   override evaluate(node: Node | undefined, environment: Environment): Value {
     if (node === undefined) return super.evaluate(node, environment);
     if (node instanceof Known) return node.value;
@@ -173,7 +173,10 @@ class LimitedInterpreter extends Interpreter {
     return super.evaluate(joined, environment);
   }
 
-  /** The library searches a macro's whole body for `kwargs` and `varargs`, by recursion, each time it runs the statement. */
+  /**
+   * The library searches a macro's whole body for `kwargs` and `varargs`, by recursion, each time it runs the
+   * statement.
+   */
   private declare(node: Macro, environment: Environment): Value {
     if (this.program.readsExtraArguments) {
       this.budget.work(sizePerStep * (this.program.sizes.get(node) ?? 0));

@@ -1,6 +1,6 @@
 /**
- * Splits Jinja source into tokens with offsets. The library's lexer has no offsets, drops generation tags, and takes quadratic
- * time on white space. The rules are Jinja's with trim_blocks and lstrip_blocks, as transformers sets them.
+ * Splits Jinja source into tokens with offsets. The library's lexer has no offsets, drops generation tags, and takes
+ * quadratic time on white space. The rules are Jinja's with trim_blocks and lstrip_blocks, as transformers sets them.
  */
 
 import type { tokenize } from "@huggingface/jinja";
@@ -81,8 +81,8 @@ function readEscapes(text: string): string {
 }
 
 /**
- * Throws TemplateError with the place of a tag, comment or string that is never closed, or of a stray character; `OutOfTime`
- * when the time is over.
+ * Throws TemplateError with the place of a tag, comment or string that is never closed, or of a stray character;
+ * `OutOfTime` when the time is over.
  */
 export function lex(source: string, clock?: Clock): Token[] {
   const tokens: Token[] = [];

@@ -27,7 +27,7 @@ export interface Program extends Places {
   readonly texts: readonly string[];
 }
 
-/** Characters of a source; the longest known chat templates have some 20,000. */
+/** Characters of a source; the longest known chat templates have about 20,000. */
 const longestSource = 500_000;
 
 /** Throws TemplateError, with line and column, where the source is not Jinja; `OutOfTime` when the time is over. */

@@ -305,7 +305,7 @@ describe("a server", () => {
     ["a web page", 200, { "Content-Type": "text/html" }, "<p>", /answered with a web page/],
     ["an odd status", 299, {}, "", /The server refuses .*config\.json \(299/],
   ];
-  it.each(rows)("that tells %s", async (_, status, headers, body, message) => {
+  it.each(rows)("that sends %s", async (_, status, headers, body, message) => {
     const files = await answering(status, headers, body);
     expect(await plainRefusal(openModel(files, (json) => checkpointTensors(defineModel(json))))).toMatch(message);
   });

@@ -457,7 +457,7 @@ describe("damaged indexes", () => {
 });
 
 describe("a real model", () => {
-  test("stories260K: 260,032 parameters, and the same values as its file holds", async ({ shared }) => {
+  test("stories260K: 260,032 parameters, and the same values as its file", async ({ shared }) => {
     const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
     const files: Files = {};
     for (const name of names) files[name] = await shared.bytes(`models/stories260K/${name}`);

@@ -61,7 +61,7 @@ export function tinySharded(tensors: readonly TinyTensor[] = tinyTensors(), shar
   return files;
 }
 
-/** As a folder dialog gives them: `webkitRelativePath` begins with the chosen folder's name. */
+/** Like files from a folder dialog: `webkitRelativePath` begins with the chosen folder's name. */
 export function asChosenFolder(files: Files, folder: string): File[] {
   return Object.entries(files).map(([name, bytes]) => {
     const file = new File([bytes], name);

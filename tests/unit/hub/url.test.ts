@@ -67,7 +67,7 @@ describe("a server with Range", () => {
     expect(server.requests).toEqual([]);
   });
 
-  it("asks for the length with HEAD where Content-Range is hidden", async () => {
+  it("requests the length with HEAD where Content-Range is hidden", async () => {
     const server = await serve((request, response, name) => {
       const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
       if (name !== "large" || range === null) return false;
@@ -338,7 +338,7 @@ describe("addresses", () => {
     expect(refused).not.toThrow("secret");
   });
 
-  it("keeps the query for every file", async () => {
+  it("sends the query with every file", async () => {
     const urls: string[] = [];
     const server = await serve((request, response) => {
       urls.push(request.url ?? "");
@@ -351,7 +351,7 @@ describe("addresses", () => {
 });
 
 describe("reading ahead", () => {
-  it("gives the same bytes with few requests, each byte fetched once", async () => {
+  it("returns the same bytes with few requests, each byte fetched once", async () => {
     const server = await serve();
     const source = await open(server, "large");
     server.requests.length = 0;

@@ -227,7 +227,7 @@ describe.each(methods)("$kind, on wasm", (method) => {
   test("it is exported in the layout of its files, and opens again as it was trained", async () => {
     const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
     const template = { choice: { kind: "built-in", name: "hone" }, systemPrompt: null } as const;
-    const given = async (visit: (name: string, values: Float32Array<ArrayBuffer>) => void | Promise<void>) => {
+    const visitTrained = async (visit: (name: string, values: Float32Array<ArrayBuffer>) => void | Promise<void>) => {
       for (const [name, values] of trained) await visit(name, values);
     };
     const scratch = memoryScratch();
@@ -236,7 +236,7 @@ describe.each(methods)("$kind, on wasm", (method) => {
       model,
       vocabulary: tokenizer,
       method,
-      trained: given,
+      trained: visitTrained,
       templates: templateWriter(template, { tokenizer, chatTemplate: null }),
       scratch,
     });
@@ -261,7 +261,7 @@ describe.each(methods)("$kind, on wasm", (method) => {
     expect(Math.max(...wanted.map((value, i) => Math.abs(value - (base[i] ?? Number.NaN))))).toBeGreaterThan(0.01);
 
     if (method.kind !== "lora") return;
-    const adapter = await exportAdapter({ model, method, baseModel: "toy", trained: given });
+    const adapter = await exportAdapter({ model, method, baseModel: "toy", trained: visitTrained });
     expect(adapter.tensors).toBe(2 * 2 * targets.length);
   });
 });

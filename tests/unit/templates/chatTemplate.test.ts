@@ -80,7 +80,7 @@ const rows: [string, string, Conversation, RenderOptions, string, string][] = [
   ],
   [
     "qwen",
-    "writes tools, calls and what they give",
+    "writes tools, calls and their results",
     {
       messages: [user("time?"), assistant("", call("clock", { zone: "UTC" })), tool("12"), assistant("Noon.")],
       tools: [clock],

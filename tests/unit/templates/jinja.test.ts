@@ -123,12 +123,12 @@ describe("an endless template is stopped, and the exceeded limit is named", () =
     [
       "nested loops",
       "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}",
-      /500,000 steps|longer than 5 seconds/,
+      /500,000 steps|more than 5 seconds/,
     ],
     [
       "a loop that writes",
       "{% for i in range(90000) %}{% for j in range(9000) %}x{% endfor %}{% endfor %}",
-      /500,000 steps|longer than 5 seconds/,
+      /500,000 steps|more than 5 seconds/,
     ],
     ["a huge range", "{% for i in range(10 ** 12) %}{% endfor %}", /range of 1000000000000 numbers/],
     ["a range without end", "{{ range(0, 10, -0.0 + 10 ** -300) }}", /range of/],
@@ -151,7 +151,7 @@ describe("an endless template is stopped, and the exceeded limit is named", () =
       /text of more than/,
     ],
     [
-      "a name that holds itself",
+      "a namespace that contains itself",
       "{% set ns = namespace() %}{% set ns.v = [ns] %}{{ ns.v | tojson }}",
       /text of more than/,
     ],
@@ -162,7 +162,7 @@ describe("an endless template is stopped, and the exceeded limit is named", () =
     ["a replacement", "{% set s = range(5000) | join('x') %}{{ s.replace('x', s) }}", /text of more than/],
     ["a replacement by a filter", "{% set s = range(5000) | join('x') %}{{ s | replace('', s) }}", /text of more than/],
     [
-      "a method kept in a variable",
+      "a method in a variable",
       "{% set s = range(5000) | join('x') %}{% set f = s['replace'] %}{{ f('x', s) }}",
       /text of more than/,
     ],

@@ -475,10 +475,10 @@ describe.each(families)("$name", (family) => {
         fc.property(content, (text) => {
           const { ids, text: read } = tokenizer.encode([plainText(text)]);
           const decoder = tokenizer.createStreamDecoder();
-          const given = [...ids].map((id) => decoder.push(id));
+          const pieces = [...ids].map((id) => decoder.push(id));
           if (!text.includes("\uFFFD"))
-            expect(given.filter((piece) => /\uFFFD|\p{Surrogate}/u.test(piece))).toEqual([]);
-          expect(given.join("") + decoder.end()).toContain(read);
+            expect(pieces.filter((piece) => /\uFFFD|\p{Surrogate}/u.test(piece))).toEqual([]);
+          expect(pieces.join("") + decoder.end()).toContain(read);
         }),
         { seed: 5, numRuns: 300 },
       );
