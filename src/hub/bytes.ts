@@ -1,11 +1,11 @@
-/** Model files as bytes: blobs, reading ahead, and JSON with errors that name the file. */
+/** Model files as bytes: blobs, read-ahead and cached sources, and JSON with errors that name the file. */
 
 import { type ByteSource, requireRange } from "../tensor/bytes.ts";
 import { cut } from "../tensor/quote.ts";
 import { ModelError } from "./error.ts";
 import { parseJson, requireLength } from "./json.ts";
 
-/** A file that the user chose, or a blob from storage; only the slices asked for are read. */
+/** A file that the user chose, or a blob from storage; reads only the requested slices. */
 export function bytesFromBlob(name: string, blob: Blob): ByteSource {
   return {
     name,
@@ -17,14 +17,14 @@ export function bytesFromBlob(name: string, blob: Blob): ByteSource {
       try {
         bytes = new Uint8Array(await blob.slice(start, end).arrayBuffer());
       } catch (cause) {
-        throw new ModelError(`${cut(name)} cannot be read; it was changed, moved or deleted: choose it again.`, {
+        throw new ModelError(`${cut(name)} cannot be read because it was changed, moved or deleted: choose it again.`, {
           cause,
         });
       }
       signal?.throwIfAborted();
       if (bytes.byteLength !== end - start) {
         throw new ModelError(
-          `${cut(name)} gave ${bytes.byteLength} of ${end - start} bytes; it has become shorter: choose it again.`,
+          `${cut(name)} is shorter than before (${bytes.byteLength} of ${end - start} bytes could be read): choose it again.`,
         );
       }
       return bytes;
@@ -33,49 +33,49 @@ export function bytesFromBlob(name: string, blob: Blob): ByteSource {
 }
 
 /**
- * The same bytes, fetched in windows of `windowBytes`: slices that follow one another then cost few requests, however
- * small they are. Holds one window in memory.
+ * The same bytes, read in windows of `windowBytes`, so that many small consecutive slices need few requests. Caches one
+ * window in memory.
  */
 export function readAhead(source: ByteSource, windowBytes: number): ByteSource {
-  let heldFrom = 0;
-  let held = new Uint8Array(0);
+  let windowStart = 0;
+  let cached = new Uint8Array(0);
   return {
     name: source.name,
     byteLength: source.byteLength,
     async slice(start, end, signal) {
       signal?.throwIfAborted();
       requireRange(this, start, end);
-      if (start < heldFrom || end > heldFrom + held.length) {
-        const follows = start >= heldFrom && start < heldFrom + held.length;
-        const rest = follows ? held.subarray(start - heldFrom) : new Uint8Array(0);
+      if (start < windowStart || end > windowStart + cached.length) {
+        const overlaps = start >= windowStart && start < windowStart + cached.length;
+        const rest = overlaps ? cached.subarray(start - windowStart) : new Uint8Array(0);
         const windowEnd = Math.min(Math.max(end, start + windowBytes), source.byteLength);
         const fresh = await source.slice(start + rest.length, windowEnd, signal);
-        // A new array each time: slices of the former window may still be in use.
+        // A new array each time: slices of the last window may still be in use.
         const joined = new Uint8Array(rest.length + fresh.length);
         joined.set(rest);
         joined.set(fresh, rest.length);
-        held = joined;
-        heldFrom = start;
+        cached = joined;
+        windowStart = start;
       }
-      return held.subarray(start - heldFrom, end - heldFrom);
+      return cached.subarray(start - windowStart, end - windowStart);
     },
   };
 }
 
-/** The same bytes, read whole at the first slice and held in memory: for what is small and read more than once. */
-export function holdWhole<Source extends ByteSource>(source: Source): Source {
-  let held: Promise<Uint8Array<ArrayBuffer>> | null = null;
+/** The same bytes, read whole at the first slice and cached in memory: for small files that are read more than once. */
+export function cacheWhole<Source extends ByteSource>(source: Source): Source {
+  let whole: Promise<Uint8Array<ArrayBuffer>> | null = null;
   return {
     ...source,
     async slice(start, end, signal) {
       signal?.throwIfAborted();
       requireRange(source, start, end);
-      const reading = held ?? source.slice(0, source.byteLength, signal);
-      held = reading;
+      const reading = whole ?? source.slice(0, source.byteLength, signal);
+      whole = reading;
       try {
         return (await reading).subarray(start, end);
       } catch (error) {
-        if (held === reading) held = null;
+        if (whole === reading) whole = null;
         throw error;
       }
     },
@@ -102,7 +102,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** What a file with these first bytes is instead of JSON or safetensors, for a message; null when nothing is known. */
+/** The kind of a file by its first bytes, for a message about a file that is not JSON or safetensors; null when unknown. */
 export function describeForeign(bytes: Uint8Array): string | null {
   const start = String.fromCharCode(...bytes.subarray(0, 48))
     .trimStart()

@@ -6,10 +6,10 @@ import { isObject } from "./bytes.ts";
 import { ModelError } from "./error.ts";
 import { requireLength } from "./json.ts";
 
-/** Characters of a template in the configuration; the longest of known models have some 20,000. */
+/** Characters of a template in the configuration; the longest of known models have about 20,000. */
 const longest = 2 ** 20;
 
-/** The text of `chat_template.jinja`, with its bytes for the hash. Throws `ModelError` when it is too long, or no UTF-8. */
+/** The text of `chat_template.jinja`, with its bytes for the hash. Throws `ModelError` when it is too long or not UTF-8. */
 export async function readChatTemplate(
   source: ByteSource,
   signal?: AbortSignal,
@@ -24,8 +24,8 @@ export async function readChatTemplate(
 }
 
 /**
- * `chat_template` of `tokenizer_config.json`: a text, or a list of named ones, of which "default" is meant for chats.
- * Null when there is none. Throws `ModelError` for any other value.
+ * `chat_template` of `tokenizer_config.json`: a text, or the "default" one of a list of named templates. Null when there is
+ * none. Throws `ModelError` for any other value.
  */
 export function chatTemplateOf(tokenizerConfig: Readonly<Record<string, unknown>> | null): string | null {
   const value = tokenizerConfig?.chat_template ?? null;
@@ -34,16 +34,16 @@ export function chatTemplateOf(tokenizerConfig: Readonly<Record<string, unknown>
   if (template === null) return null;
   if (typeof template !== "string") {
     throw new ModelError(
-      `tokenizer_config.json: chat_template is ${quote(value)}, not a text or a list of named ones: correct it, or leave it out.`,
+      `tokenizer_config.json: chat_template is ${quote(value)}, not a text or a list of named templates: correct it, or leave it out.`,
     );
   }
   if (template.length <= longest) return template;
   throw new ModelError(
-    `tokenizer_config.json: chat_template has ${template.length} characters, and a template has at most ${longest}: shorten it.`,
+    `tokenizer_config.json: chat_template has ${template.length} characters, more than the ${longest} allowed: shorten it.`,
   );
 }
 
-/** The template that a list of named ones means for chats; null for an empty list. */
+/** The template named "default", else the first one; null for an empty list. */
 function chosenOf(list: readonly unknown[]): unknown {
   if (list.length === 0) return null;
   const chosen = list.find((item) => isObject(item) && item.name === "default") ?? list[0];

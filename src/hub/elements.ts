@@ -1,4 +1,4 @@
-/** Elements of stored tensors as float32, and float32 as they are stored: the three types of which models are made. */
+/** Converts stored elements to float32 and back, for the three types of published models. */
 
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "../tensor/convert.ts";
 import type { StoredDType } from "./safetensors.ts";
@@ -9,7 +9,7 @@ export function isFloat(dtype: StoredDType): dtype is FloatDType {
   return dtype === "F32" || dtype === "F16" || dtype === "BF16";
 }
 
-/** The exact values of little-endian elements; `out` is filled, and must be as long as there are elements. */
+/** Decodes little-endian elements exactly into `out`, which must have as many elements. */
 export function decodeFloats(
   dtype: FloatDType,
   bytes: Uint8Array<ArrayBuffer>,
@@ -27,7 +27,7 @@ export function decodeFloats(
   return out;
 }
 
-/** The nearest elements of the type, little-endian; of F32 the very bytes of `values`. */
+/** The nearest elements of the type, little-endian; for F32 a view of the bytes of `values`. */
 export function encodeFloats(dtype: FloatDType, values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   if (dtype === "F32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const bits = new Uint16Array(values.length);

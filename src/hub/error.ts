@@ -1,9 +1,9 @@
-/** The one error of this room: a sentence that names file or address, what is wrong with it, and the way out. */
+/** The error of this room: a sentence that names the file or address, the fault, and the way out. */
 
 import { cut, quote } from "../tensor/quote.ts";
 
 export class ModelError extends Error {
-  /** True when the file is simply not there (or not for everybody), so that an optional file can be done without. */
+  /** True when the file does not exist or is not public, so that an optional file can be skipped. */
   readonly absent: boolean;
 
   constructor(message: string, options: ErrorOptions & { readonly absent?: boolean } = {}) {
@@ -13,15 +13,15 @@ export class ModelError extends Error {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A tensor's name as a message quotes it; those of published models and adapters have up to 75 characters. */
+/** A tensor's name as a message quotes it; names of published models and adapters have up to 75 characters. */
 export const tensorName = (name: string): string => quote(name, 80);
 
-/** The first few names, of long ones fewer, and how many more there are. */
+/** The first few names, fewer when they are long, and the number of the others. */
 export function listSome(names: readonly string[], limit = 4): string {
   let shown = "";
   let count = 0;

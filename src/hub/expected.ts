@@ -1,4 +1,4 @@
-/** What an architecture expects of a model's weights, and whether the files hold it. */
+/** The tensors that an architecture expects, compared with the tensors in the files. */
 
 import { type Shape, sameShape, sizeOf } from "../tensor/dtype.ts";
 import { cut, quote } from "../tensor/quote.ts";
@@ -6,13 +6,13 @@ import { type FloatDType, isFloat } from "./elements.ts";
 import { listSome, ModelError, messageOf, tensorName } from "./error.ts";
 import { showShape, type TensorEntry } from "./safetensors.ts";
 
-/** A tensor that the architecture needs, in the checkpoint's own name. */
+/** A tensor that the architecture needs, by its name in the checkpoint. */
 export interface ExpectedTensor {
   readonly name: string;
   readonly shape: Shape;
 }
 
-/** Where a tensor of a model lies, in a type that can be trained. */
+/** The place of a model's tensor, in a type that can be trained. */
 export type ModelTensor = TensorEntry & { readonly dtype: FloatDType };
 
 /** Numbers in one tensor: 8 GiB as float32, the longest array of today's browsers. */
@@ -22,8 +22,8 @@ const mostInTensor = 2 ** 31;
 const mostInModel = 2 ** 37;
 
 /**
- * What the architecture asks for. Its refusal becomes the room's error, with the file's name before it. Throws `ModelError`
- * for sizes that no browser could ever hold, each of which may be fine alone.
+ * The tensors that the architecture expects. Turns its refusal into a `ModelError` with the file's name. Throws
+ * `ModelError` also for sizes that are allowed one by one, but together exceed every browser's memory.
  */
 export function expectedTensors(
   config: Readonly<Record<string, unknown>>,
@@ -41,21 +41,21 @@ export function expectedTensors(
   if (largest) {
     throw new ModelError(
       `config.json: its sizes make tensor ${tensorName(largest.name)} ${showShape(largest.shape)}, ${sizeOf(largest.shape)} numbers, ` +
-        `and a browser holds at most ${mostInTensor} in one: choose a smaller model.`,
+        `more than the ${mostInTensor} that fit in one array of a browser: choose a smaller model.`,
     );
   }
   if (total > mostInModel) {
     throw new ModelError(
-      `config.json: its sizes make a model of ${total} numbers, and a browser holds at most ${mostInModel}: choose a smaller model.`,
+      `config.json: its sizes make a model of ${total} numbers, more than the ${mostInModel} that a browser can load: choose a smaller model.`,
     );
   }
   return tensors;
 }
 
 /**
- * The stored tensor for each expected one, in the order of `wanted`. Throws `ModelError` with both values where the files hold
- * another number of layers, lack a tensor, or hold it in another shape or a type that cannot be trained. `place` is the subject
- * of a sentence.
+ * The stored tensor for each expected one, in the order of `wanted`. Throws `ModelError` with both values where the
+ * number of layers or a shape differs, a tensor is missing, or its type cannot be trained. `place` is the subject of a
+ * sentence.
  */
 export function matchTensors(
   wanted: readonly ExpectedTensor[],
@@ -66,10 +66,10 @@ export function matchTensors(
   return new Map(wanted.map((tensor) => [tensor.name, checkTensor(tensor, stored, wanted, place)]));
 }
 
-/** Of `model.layers.11.mlp.up_proj.weight` what stands before its first number, and the number. */
+/** Matches the first number of a name, and the text before it: `model.layers` and 11 in `model.layers.11.mlp`. */
 const numbered = /^(.*?)\.(\d{1,9})\./;
 
-/** How many layers names number, by what stands before the number: one more than the greatest. */
+/** The number of layers, by the text before their number: one more than the greatest number. */
 function countLayers(names: Iterable<string>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const name of names) {
@@ -79,7 +79,7 @@ function countLayers(names: Iterable<string>): ReadonlyMap<string, number> {
   return counts;
 }
 
-/** A model cut short, or one with layers more, would compute something else without a word. */
+/** Refuses another number of layers: such a model would silently compute something else. */
 function compareLayers(
   wanted: readonly ExpectedTensor[],
   stored: ReadonlyMap<string, TensorEntry>,
@@ -90,7 +90,7 @@ function compareLayers(
     const found = present.get(list) ?? 0;
     if (found === 0 || found === layers) continue;
     throw new ModelError(
-      `${cut(place, 120)}: config.json asks for ${layers} layers in ${quote(list)}, but the weights hold ${found}: ` +
+      `${cut(place, 120)}: config.json requires ${layers} layers in ${quote(list)}, but the weights have ${found}: ` +
         "take config.json and all weights from the same model.",
     );
   }
@@ -107,14 +107,14 @@ function checkTensor(
     const lacking = wanted.filter((tensor) => !stored.has(tensor.name)).length;
     throw new ModelError(
       `${cut(place, 120)} has no tensor ${tensorName(name)} of shape ${showShape(shape)}, which config.json ` +
-        `asks for; ${lacking} of ${wanted.length} tensors are missing, and the files hold ${listSome([...stored.keys()], 2)}: ` +
+        `requires; ${lacking} of ${wanted.length} tensors are missing, and the files have ${listSome([...stored.keys()], 2)}: ` +
         "take config.json and all weights from the same model.",
     );
   }
   const file = cut(entry.source.name);
   if (!sameShape(entry.shape, shape)) {
     throw new ModelError(
-      `${file}: tensor ${tensorName(name)} has shape ${showShape(entry.shape)}, but config.json asks for ` +
+      `${file}: tensor ${tensorName(name)} has shape ${showShape(entry.shape)}, but config.json requires ` +
         `${showShape(shape)}; take config.json and weights from the same model.`,
     );
   }

@@ -1,32 +1,32 @@
-/** The files of a model in Hugging Face layout: chosen by the user, below an address, or kept in the browser. */
+/** The files of a model in Hugging Face layout: chosen by the user, at an address, or stored in the browser. */
 
 import { type ByteSource, requireRange } from "../tensor/bytes.ts";
 import { cut } from "../tensor/quote.ts";
-import { bytesFromBlob, holdWhole } from "./bytes.ts";
+import { bytesFromBlob, cacheWhole } from "./bytes.ts";
 import { listSome, ModelError } from "./error.ts";
 import { bytesFromUrl, lengthOfUrl, type OpenOptions, type RemoteBytes } from "./url.ts";
 
 export interface ModelFiles {
-  /** The folder's or repository's name; null when single files were given. */
+  /** The folder's or repository's name; null for single files. */
   readonly name: string | null;
-  /** What is searched, as the subject of a sentence: `The folder "tiny"` or an address. */
+  /** The place of the files, as the subject of a sentence: `The folder "tiny"` or an address. */
   readonly place: string;
-  /** The address of what comes over a network, by which a fetch goes on later; null for files at hand. */
+  /** The address of files on a network, with which a fetch can resume; null for local files. */
   readonly origin: string | null;
-  /** Names of the files that are there; null where that cannot be asked. */
+  /** Names of all files; null where the server has no list. */
   readonly listing: readonly string[] | null;
   /** Opens a file by its name. Throws `ModelError`, with `absent` when there is none. */
   open(name: string, options?: OpenOptions): Promise<ByteSource | RemoteBytes>;
-  /** The length of a file in bytes without fetching it; null where a server does not tell. Throws as `open` does. */
+  /** The length of a file in bytes without fetching it; null where a server does not send it. Throws as `open` does. */
   measure(name: string, signal?: AbortSignal): Promise<number | null>;
 }
 
-/** Whether a file is text that is read as a whole, more than once, and small beside the weights. */
+/** Whether a file is a small text that is read whole and more than once. */
 export const isSmallText = (name: string): boolean => /\.(json|jinja)$/i.test(name);
 
 /**
- * Files from a file or folder dialog. Of a folder with several models below it the shallowest one with a `config.json`
- * is taken. Throws `ModelError` when none are given, or two models lie equally deep.
+ * Files from a file or folder dialog. Where a folder contains several models, the one with the shallowest `config.json`
+ * counts. Throws `ModelError` when there are no files, or two models are equally deep.
  */
 export function modelFromFiles(files: readonly File[]): ModelFiles {
   if (files.length === 0)
@@ -58,13 +58,13 @@ export function modelFromFiles(files: readonly File[]): ModelFiles {
   );
 }
 
-/** Bytes kept elsewhere; what is read may lie in any kind of buffer, and reading cannot be cancelled half-way. */
-export interface KeptBytes extends Pick<ByteSource, "name" | "byteLength"> {
+/** Bytes from another store: a slice may be in any kind of buffer, and a read cannot be cancelled. */
+export interface StoredBytes extends Pick<ByteSource, "name" | "byteLength"> {
   slice(start: number, end: number): Promise<Uint8Array>;
 }
 
 /** Files from anywhere else, such as the browser's storage; `name` is the model's. */
-export function modelFromSources(name: string, sources: readonly KeptBytes[]): ModelFiles {
+export function modelFromSources(name: string, sources: readonly StoredBytes[]): ModelFiles {
   const adapted = sources.map(
     (source): ByteSource => ({
       name: source.name,
@@ -103,9 +103,9 @@ function fromSources(name: string | null, place: string, sources: readonly ByteS
 }
 
 /**
- * Files below an address: `https://host/path/`, or the same with a file's name at its end. A query (a signature, say) is
- * kept for every file. Where `known` names the files, no other is asked for. Throws `ModelError` when the text is no such
- * address.
+ * Files at an address: `https://host/path/`, or the same with a file's name at its end. The requests of all files have
+ * its query, such as a signature. Where `known` lists the files, no other is requested. Throws `ModelError` when the
+ * text is not such an address.
  */
 export function modelFromAddress(address: string, known?: readonly string[]): ModelFiles {
   const base = baseOf(address.trim());
@@ -126,7 +126,7 @@ export function modelFromAddress(address: string, known?: readonly string[]): Mo
     measure: async (file, signal) => lengthOfUrl(urlOf(file), signal),
     async open(file, options) {
       const source = await bytesFromUrl(urlOf(file), file, options);
-      return isSmallText(file) ? holdWhole(source) : source;
+      return isSmallText(file) ? cacheWhole(source) : source;
     },
   };
 }
@@ -138,24 +138,24 @@ function baseOf(address: string): URL {
   } catch (cause) {
     throw new ModelError(
       `"${cut(address, 100)}" is no address: ` +
-        "give one like https://host/folder/ or a Hugging Face id like owner/name.",
+        "enter one like https://host/folder/ or a Hugging Face id like owner/name.",
       { cause },
     );
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") {
     throw new ModelError(
-      `"${cut(address, 100)}" is no web address: give one that begins with https://, or choose the files.`,
+      `"${cut(address, 100)}" is no web address: enter one that begins with https://, or choose the files.`,
     );
   }
   if (url.username !== "" || url.password !== "") {
     throw new ModelError(
-      `The address on ${url.host} holds a user name or password, which a page cannot send: ` +
+      `The address on ${url.host} contains a user name or password, which a page cannot send: ` +
         "download the files and choose them here.",
     );
   }
   url.hash = "";
   if (/\.gguf$/i.test(url.pathname)) throw new ModelError(ggufMessage(`${url.origin}${url.pathname}`));
-  // The address of one of the files stands for its folder.
+  // The address of a file means its folder.
   if (/\.(json|safetensors)$/i.test(url.pathname)) url.pathname = url.pathname.replace(/[^/]*$/, "");
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url;
@@ -163,7 +163,7 @@ function baseOf(address: string): URL {
 
 export function ggufMessage(file: string): string {
   return (
-    `${cut(file, 100)} is a GGUF file, made for inference; training needs the original weights: ` +
+    `${cut(file, 100)} is a GGUF file, made for inference, but training needs the original weights: ` +
     "open the same model in its Hugging Face layout (config.json, tokenizer.json, model.safetensors)."
   );
 }

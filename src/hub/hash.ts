@@ -1,14 +1,14 @@
 /**
- * The hash that names a model in every run: SHA-256 of a list of lines in UTF-8, joined by "\n", each the JSON of
+ * The hash that identifies a model in every run: SHA-256 of lines in UTF-8, joined by "\n", each the JSON of
  *
  *     ["hone-model",1]
- *     ["file",name,bytes,sha256]              config.json, tokenizer.json and, where they are, tokenizer_config.json and
+ *     ["file",name,bytes,sha256]              config.json, tokenizer.json and, if present, tokenizer_config.json and
  *                                             chat_template.jinja
  *     ["tensor",name,dtype,shape,[sha256,…]]  every tensor of the architecture, names sorted by UTF-16 code units;
  *                                             one digest per 4 MiB of its stored bytes, none for an empty tensor
  *
- * with digests in lower-case hexadecimal. Pieces, because crypto.subtle digests only what it is given at once; within
- * a tensor, because the same model must keep its hash however it is split into files and wherever it is read from.
+ * with digests in lower-case hexadecimal. Digests are per piece because crypto.subtle has no incremental digest, and per
+ * tensor because a model's hash must not depend on how its tensors are split into files.
  */
 
 import { ModelError } from "./error.ts";
@@ -18,7 +18,10 @@ export const hashPieceBytes = 4 * 2 ** 20;
 
 export interface ModelHash {
   file(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Begins a tensor, in any order of names; add its stored bytes in pieces of `hashPieceBytes`, the last one shorter. */
+  /**
+   * Begins a tensor, in any order of names. Add its stored bytes in pieces of `hashPieceBytes`; the last may be
+   * shorter.
+   */
   tensor(entry: TensorEntry): { add(piece: Uint8Array<ArrayBuffer>): Promise<void> };
   /** The hash, 64 hexadecimal digits. */
   finish(): Promise<string>;
@@ -54,13 +57,13 @@ export function createModelHash(): ModelHash {
   };
 }
 
-/** SHA-256 in lower-case hexadecimal. Throws `ModelError` where the browser withholds hashing. */
+/** SHA-256 in lower-case hexadecimal. Throws `ModelError` where the browser has no crypto.subtle. */
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  // Typed as always there, but left out by browsers on addresses that are not secure.
+  // TypeScript says that it always exists, but browsers omit it on addresses that are not secure.
   const subtle: SubtleCrypto | undefined = globalThis.crypto.subtle;
   if (subtle === undefined) {
     throw new ModelError(
-      "The browser computes no SHA-256 on this address, because it is not secure: open Hone through https:// or localhost.",
+      "The browser computes no SHA-256 on this address because it is not secure: open Hone through https:// or localhost.",
     );
   }
   const digest = new Uint8Array(await subtle.digest("SHA-256", bytes));

@@ -1,4 +1,4 @@
-/** Why Hugging Face gives a model to nobody, or not now, each with the way out. */
+/** The refusals of Hugging Face, each with the way out. */
 
 import { ModelError } from "./error.ts";
 
@@ -7,18 +7,18 @@ export const huggingFaceHost = "huggingface.co";
 /** A model's page, for people. */
 export const hubPage = (id: string) => `https://${huggingFaceHost}/${id}`;
 
-/** The hub answers alike for a name that is wrong and for a model that is not public. */
+/** The hub sends the same answer for a wrong name and for a private model. */
 export function noSuchModel(id: string, status: number): ModelError {
   return new ModelError(
-    `Hugging Face has no public model "${id}" (${status}): the name may be misspelt, or the model private. Check it on ` +
-      `${hubPage(id)}; a private model can be downloaded there with your account and its folder chosen under "From disk".`,
+    `Hugging Face has no public model "${id}" (${status}): the name is wrong or the model is private. Check ${hubPage(id)}; download ` +
+      'a private model there with your account and choose its folder under "From disk".',
     { absent: true },
   );
 }
 
 export function noSuchRevision(id: string, revision: string): ModelError {
   return new ModelError(
-    `The model "${id}" has no revision "${revision}" on Hugging Face: leave it out for the newest, or take a branch, tag or ` +
+    `The model "${id}" has no revision "${revision}" on Hugging Face: leave it out for the newest one, or enter a branch, tag or ` +
       `commit from ${hubPage(id)}/commits/main.`,
     { absent: true },
   );
@@ -26,7 +26,7 @@ export function noSuchRevision(id: string, revision: string): ModelError {
 
 export function gatedModel(id: string): ModelError {
   return new ModelError(
-    `The model "${id}" is gated: its owners give it to those only who agree to their conditions with an account. Hone never ` +
+    `The model "${id}" is gated: its owners require an account that has agreed to their conditions. Hone never ` +
       `asks for a password or a token: agree on ${hubPage(id)}, download its files there (config.json, tokenizer.json, ` +
       'tokenizer_config.json and all .safetensors), and choose their folder under "From disk".',
     { absent: true },
@@ -35,14 +35,14 @@ export function gatedModel(id: string): ModelError {
 
 export function tooManyRequests(): ModelError {
   return new ModelError(
-    "Hugging Face answers this network no more for now (429): it counts requests over five minutes. Wait that long and go " +
-      "on; what was fetched is kept.",
+    "Hugging Face refuses requests of this network for now (429): it counts them over five minutes. Wait five minutes and " +
+      "resume; the fetched files are kept.",
   );
 }
 
 /**
- * The reason of an answer that is no use: by the hub's own word where the page may read it, else by the status. Null when
- * it is no refusal of the hub's.
+ * The error for a refusal, by the hub's error code where the page may read it, else by the status. Null when the answer is
+ * not a refusal by the hub.
  */
 export function hubRefusal(id: string, revision: string, response: Response): ModelError | null {
   const { status, headers } = response;
@@ -50,7 +50,7 @@ export function hubRefusal(id: string, revision: string, response: Response): Mo
   if (status === 429) return tooManyRequests();
   if (code === "GatedRepo") return gatedModel(id);
   if (code === "RevisionNotFound") return noSuchRevision(id, revision);
-  // Of a model that is there and public, one file may be missing: the caller says which.
+  // A file of a public model is missing: the caller names it.
   if (code === "EntryNotFound") return null;
   if (code === "RepoNotFound" || status === 401) return noSuchModel(id, status);
   if (status === 403) return gatedModel(id);

@@ -1,16 +1,16 @@
 /**
- * Models on Hugging Face: what a person types or pastes, what the hub's public API says of it, and its files at one commit,
- * so that a fetch that goes on later mixes no versions. Everything is asked for without an account.
+ * Models on Hugging Face: parses a reference, reads the hub's public API, and opens a model's files at one commit, so
+ * that a resumed fetch mixes no versions. All requests are without an account.
  */
 
 import * as v from "valibot";
 import { cut } from "../tensor/quote.ts";
-import { holdWhole } from "./bytes.ts";
+import { cacheWhole } from "./bytes.ts";
 import { ModelError } from "./error.ts";
 import { isSmallText, type ModelFiles } from "./files.ts";
 import { gatedModel, hubPage, hubRefusal, huggingFaceHost, noSuchModel, noSuchRevision } from "./hubErrors.ts";
 import { parseJson } from "./json.ts";
-import { persist, readUpTo, send } from "./request.ts";
+import { readUpTo, send, withRetries } from "./request.ts";
 import { bytesFromUrl, partsOfUrl } from "./url.ts";
 
 export interface HubReference {
@@ -18,7 +18,7 @@ export interface HubReference {
   readonly id: string;
   /** A branch, a tag or a commit. */
   readonly revision: string;
-  /** Where in the repository the model lies: "" for its root, else a path that ends in "/". */
+  /** The model's folder in the repository: "" for its root, else a path that ends in "/". */
   readonly folder: string;
 }
 
@@ -26,7 +26,7 @@ export interface HubFile {
   /** Without the folder. */
   readonly name: string;
   readonly byteLength: number;
-  /** Whether it lies on the hub's storage for large files, which sends parts. */
+  /** Whether it is on the hub's storage for large files, which sends parts. */
   readonly large: boolean;
 }
 
@@ -42,8 +42,9 @@ const name = "[A-Za-z0-9_-][\\w.-]*";
 const typed = new RegExp(`^(${name}/${name})(?:@([\\w./-]+))?$`);
 
 /**
- * What a text names on Hugging Face: `owner/name`, `owner/name@revision`, or the address of a model's page, of a folder or
- * file in it. Null for any other text. Throws `ModelError` for what lies there and is no model.
+ * The model that a text names: `owner/name`, `owner/name@revision`, or the address on Hugging Face of a model's page,
+ * or of a folder or file in it. Null for any other text. Throws `ModelError` for an address on Hugging Face that is no
+ * model's.
  */
 export function hubReference(text: string): HubReference | null {
   const short = typed.exec(text.trim());
@@ -54,16 +55,16 @@ export function hubReference(text: string): HubReference | null {
   const [owner, model, view, revision, ...path] = parts.map(decoded);
   if (owner === "datasets" || owner === "spaces") {
     throw new ModelError(
-      `${hubPage(cut(parts.join("/"), 100))} is no model but one of Hugging Face's ${owner}: give a model, such as owner/name.`,
+      `${hubPage(cut(parts.join("/"), 100))} is no model but one of Hugging Face's ${owner}: enter a model like owner/name.`,
     );
   }
   if (owner === undefined || model === undefined || !typed.test(`${owner}/${model}`)) {
     throw new ModelError(
-      `${url.origin}${cut(url.pathname, 100)} names no model: give one like ${hubPage("owner/name")}.`,
+      `${url.origin}${cut(url.pathname, 100)} names no model: enter one like ${hubPage("owner/name")}.`,
     );
   }
   const isPath = view !== undefined && ["tree", "blob", "resolve", "raw"].includes(view);
-  // The address of one of the files stands for its folder.
+  // The address of a file means its folder.
   const folders = view === "tree" || url.pathname.endsWith("/") ? path : path.slice(0, -1);
   return {
     id: `${owner}/${model}`,
@@ -85,7 +86,7 @@ export const isPinned = ({ revision }: HubReference): boolean => /^[0-9a-f]{40}$
 
 const byteLength = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-/** What of the API's answer is read; it has much more. */
+/** The fields that Hone reads of the API's answer. */
 const answerSchema = v.object({
   id: v.pipe(v.string(), v.regex(new RegExp(`^${name}/${name}$`))),
   sha: v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/)),
@@ -101,15 +102,15 @@ const answerSchema = v.object({
 });
 
 /**
- * Asks the hub for a model's files and their sizes. Throws `ModelError` when it is missing, private, gated, or the hub does
- * not answer, and the signal's reason.
+ * Reads the list of a model's files, with their sizes, from the hub. Throws `ModelError` when the model is missing, private
+ * or gated, or when the hub does not answer; or the signal's reason.
  */
 export async function readRepository(reference: HubReference, signal?: AbortSignal): Promise<HubRepository> {
   const { id, revision, folder } = reference;
   const url = new URL(
     `https://${huggingFaceHost}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`,
   );
-  const answer = await persist({ url, signal }, async () => {
+  const answer = await withRetries({ url, signal }, async () => {
     const response = await send(url, null, "GET", signal);
     if (response.ok) return parseAnswer(url, await readUpTo(response, url, answerLimit));
     await response.body?.cancel();
@@ -118,7 +119,7 @@ export async function readRepository(reference: HubReference, signal?: AbortSign
     if (refusal) throw refusal;
     if (status === 404) throw revision === "main" ? noSuchModel(id, status) : noSuchRevision(id, revision);
     if (status < 500)
-      throw new ModelError(`Hugging Face refuses to describe "${id}" (${status}): check ${url.origin}.`);
+      throw new ModelError(`Hugging Face refuses a description of "${id}" (${status}): check ${url.origin}.`);
     throw new Error(`Hugging Face has no answer for "${id}" now (${status})`);
   });
   if (answer.gated !== false) throw gatedModel(answer.id);
@@ -128,11 +129,11 @@ export async function readRepository(reference: HubReference, signal?: AbortSign
     if (inside === "" || inside.includes("/") || byteLength == null) return [];
     return [{ name: inside, byteLength, large: lfs != null }];
   });
-  // A model that was renamed answers under its new name.
+  // For a renamed model the hub returns the new name.
   return { id: answer.id, revision: answer.sha, folder, files };
 }
 
-/** The hub lists up to some thousand files, of some hundred bytes each. */
+/** Bytes. A description lists up to a few thousand files, with a few hundred bytes each. */
 const answerLimit = 32 * 2 ** 20;
 
 function parseAnswer(url: URL, bytes: Uint8Array<ArrayBuffer>): v.InferOutput<typeof answerSchema> {
@@ -141,8 +142,8 @@ function parseAnswer(url: URL, bytes: Uint8Array<ArrayBuffer>): v.InferOutput<ty
     json = parseJson(url.host, bytes);
   } catch (cause) {
     throw new ModelError(
-      `${url.host} answered with something else than JSON, as networks do that ask for a sign-in first: ` +
-        "open any page there, then try again.",
+      `${url.host} did not answer with JSON; perhaps this network requires a sign-in first: ` +
+        "open any web page, sign in, then try again.",
       { cause },
     );
   }
@@ -155,13 +156,13 @@ function parseAnswer(url: URL, bytes: Uint8Array<ArrayBuffer>): v.InferOutput<ty
   );
 }
 
-/** Where the files of a commit lie; names exactly these bytes. */
+/** The address of a commit's files; it always means the same bytes. */
 export function hubAddress({ id, revision, folder }: HubReference): string {
   const path = folder.split("/").map(encodeURIComponent).join("/");
   return `${hubPage(id)}/resolve/${encodeURIComponent(revision)}/${path}`;
 }
 
-/** The files of a repository, each fetched when it is read. */
+/** The files of a repository; each is fetched when it is read. */
 export function modelFromRepository(repository: HubRepository): ModelFiles {
   const place = hubPage(repository.id) + (repository.folder === "" ? "" : `/${repository.folder}`);
   const byName = new Map(repository.files.map((file) => [file.name, file]));
@@ -186,8 +187,8 @@ export function modelFromRepository(repository: HubRepository): ModelFiles {
           `${name} has ${source.byteLength} bytes, but Hugging Face lists it with ${byteLength}: try again later.`,
         );
       }
-      // A commit never changes, whatever its files' headers say.
-      return { ...(isSmallText(name) ? holdWhole(source) : source), stamp: null };
+      // A commit never changes, so its files need no stamp.
+      return { ...(isSmallText(name) ? cacheWhole(source) : source), stamp: null };
     },
   };
 }

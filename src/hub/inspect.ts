@@ -1,4 +1,4 @@
-/** What opening a model would fetch, found out without fetching any of its weights. */
+/** Lists the files that opening a model would fetch, without fetching its weights. */
 
 import { readJson } from "./bytes.ts";
 import { ModelError } from "./error.ts";
@@ -9,20 +9,20 @@ import type { OpenOptions } from "./url.ts";
 import { findWeights, openOptional } from "./weights.ts";
 
 export interface Inspected {
-  /** `config.json` as it is. */
+  /** `config.json`, unchanged. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** What its architecture asks for. */
+  /** The tensors that its architecture expects. */
   readonly tensors: readonly ExpectedTensor[];
-  /** Everything that opening the model would read, in that order; lengths in bytes, null where a server does not tell. */
+  /** The files that opening the model would read, in order; lengths in bytes, null where the server does not send them. */
   readonly files: readonly { readonly name: string; readonly byteLength: number | null }[];
 }
 
-/** What a model may bring besides config, tokenizer and weights. */
+/** Optional files besides config, tokenizer and weights. */
 const optionalFiles = ["tokenizer_config.json", "chat_template.jinja", "generation_config.json"];
 
 /**
- * Reads `config.json` and measures the rest. `expected` is that of `openModel`, and throws for an architecture that is not
- * supported. Throws `ModelError` as `openModel` does, for everything that can be known by now, and the signal's reason.
+ * Reads `config.json` and measures the other files. `expected` is the same function as for `openModel`. Throws `ModelError`
+ * for every fault of `openModel` that needs no other file, or the signal's reason.
  */
 export async function inspectFiles(
   files: ModelFiles,
@@ -37,7 +37,7 @@ export async function inspectFiles(
   const { value } = await readJson(config, signal);
   const tensors = expectedTensors(value, expected);
 
-  /** Undefined when there is none of that name. */
+  /** Undefined when there is no such file. */
   const measured = async (name: string) => {
     try {
       return { name, byteLength: await files.measure(name, signal) };

@@ -1,11 +1,11 @@
-/** JSON of files and servers that strangers made: its size and depth are bounded before it is parsed. */
+/** Parses JSON of untrusted files and servers; bounds its size and depth first. */
 
 import { cut } from "../tensor/quote.ts";
 import { ModelError } from "./error.ts";
 
 const mebibyte = 2 ** 20;
 
-/** Bytes that a file of this name may have: several times what the largest published models have. Null for weights. */
+/** Most bytes of a file of this name: several times the largest of published models. Null for weights. */
 export function byteLimitOf(name: string): number | null {
   if (name === "config.json" || name === "generation_config.json") return 4 * mebibyte;
   if (name === "tokenizer_config.json") return 32 * mebibyte;
@@ -14,26 +14,26 @@ export function byteLimitOf(name: string): number | null {
   return name.endsWith(".json") ? 128 * mebibyte : null;
 }
 
-/** Throws `ModelError` for a file that is longer than its kind may be. */
+/** Throws `ModelError` for a file that is longer than its limit. */
 export function requireLength(name: string, byteLength: number): void {
   const limit = byteLimitOf(name);
   if (limit === null || byteLength <= limit) return;
   throw new ModelError(
-    `${cut(name)} has ${byteLength} bytes, more than the ${limit} that such a file may have: check that it is the right file.`,
+    `${cut(name)} has ${byteLength} bytes, more than the limit of ${limit} for such a file: check that it is the right file.`,
   );
 }
 
-/** Lists and objects inside of one another; published files have up to 10. Parsing and copying deep values takes the stack. */
+/** Nested lists and objects; published files have up to 10. Parsing and copying of deep values overflows the stack. */
 const deepest = 64;
 
 /**
- * Values of a file, each of which costs some hundred bytes of memory. Gemma 3's tokenizer has 2 million, DeepSeek's index of
- * shards 90,000.
+ * Values of a file; each takes a few hundred bytes of memory. Gemma 3's tokenizer has 2 million, DeepSeek's index of shards
+ * 90,000.
  */
 const mostValues = 1_000_000;
 const mostInTokenizer = 6 * mostValues;
 
-/** The value. Throws `ModelError` that begins with `what`, such as a file's name, and names what is wrong. */
+/** The parsed value. Throws a `ModelError` that begins with `what`, such as a file's name, and names the fault. */
 export function parseJson(what: string, bytes: Uint8Array<ArrayBuffer>, bom: "skip" | "refuse" = "skip"): unknown {
   const excess = excessOf(bytes, what.startsWith("tokenizer") ? mostInTokenizer : mostValues);
   if (excess !== null) throw new ModelError(`${what} ${excess}: check that it is the right file.`);
@@ -50,7 +50,7 @@ export function parseJson(what: string, bytes: Uint8Array<ArrayBuffer>, bom: "sk
   }
 }
 
-/** What of the text is beyond measure, null for nothing. Reads no further than to the byte that is one too many. */
+/** The exceeded limit as the rest of a sentence, null for none. Stops at the byte that exceeds it. */
 function excessOf(bytes: Uint8Array, limit: number): string | null {
   let depth = 0;
   let values = 0;
@@ -62,14 +62,14 @@ function excessOf(bytes: Uint8Array, limit: number): string | null {
     else if (byte === 0x2c) values++;
     else if (byte === 0x5b || byte === 0x7b) {
       values++;
-      if (++depth > deepest) return `nests lists and objects more than ${deepest} deep, as no model's file does`;
+      if (++depth > deepest) return `nests lists and objects more than ${deepest} deep, the limit for a model's file`;
     } else if (byte === 0x5d || byte === 0x7d) depth--;
-    if (values > limit) return `has more than ${limit} values, as no model's file has`;
+    if (values > limit) return `has more than ${limit} values, the limit for a model's file`;
   }
   return null;
 }
 
-/** The place of the fault, as far as the browser's error names it; its other words are not for people. */
+/** The place of the fault, if the browser's error names it; the rest of that error is not for people. */
 function whereOf(error: unknown): string {
   const message = error instanceof Error ? error.message : "";
   const position = /position (\d+)/.exec(message)?.[1];

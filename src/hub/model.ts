@@ -1,6 +1,6 @@
 /**
- * Opens a model in Hugging Face layout. Everything that can be checked from headers is checked before any weight is
- * read; which tensors a model must have is told by its architecture, of which this room knows nothing.
+ * Opens a model in Hugging Face layout, and checks its files and headers before it reads any weight. A function of the
+ * caller lists the tensors that the architecture expects, so this room knows no architecture.
  */
 
 import type { ByteSource } from "../tensor/bytes.ts";
@@ -19,9 +19,9 @@ import { openOptional, openWeights } from "./weights.ts";
 
 export interface OpenModel {
   readonly name: string;
-  /** `config.json` as it is. */
+  /** `config.json`, unchanged. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** `tokenizer.json` as it is. */
+  /** `tokenizer.json`, unchanged. */
   readonly tokenizerJson: Readonly<Record<string, unknown>>;
   /** `tokenizer_config.json`, null when there is none. */
   readonly tokenizerConfig: Readonly<Record<string, unknown>> | null;
@@ -35,16 +35,16 @@ export interface OpenModel {
   readonly parameters: number;
   /** Bytes of all files together. */
   readonly byteLength: number;
-  /** What a user should know, a sentence each. */
+  /** Notes for the user, a sentence each. */
   readonly notes: readonly string[];
-  /** Every file that was opened; another `openModel` on copies of these gives the same model. */
+  /** Every opened file; `openModel` on copies of these returns the same model. */
   readonly files: readonly ByteSource[];
   /** One tensor as float32, row-major. Throws RangeError when the model has none of that name. */
   read(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
   /**
-   * Reads every tensor once, in the order of the files, and gives the model's hash (see hash.ts). `onTensor` gets the
-   * values as float32, a fresh array each time; beside it only one window of bytes is in memory. Progress counts the
-   * stored bytes of the tensors. Cancelled by the signal between any two pieces of a few megabytes.
+   * Reads every tensor once, in the order of the files, and returns the model's hash (see hash.ts). `onTensor` receives the
+   * values as float32, in a new array each time; only one window of bytes is in memory besides. Progress counts the stored
+   * bytes of the tensors. The signal can cancel between any two pieces of a few megabytes.
    */
   readAll(options?: ReadAllOptions): Promise<string>;
 }
@@ -55,13 +55,13 @@ export interface ReadAllOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Fetched at once when tensors are read in order. */
+/** Bytes of one request when tensors are read in order. */
 const windowBytes = 4 * hashPieceBytes;
 
 /**
  * Opens and checks a model. `expected` maps the parsed `config.json` to the tensors that its architecture needs, and
- * throws for one that is not supported. Throws `ModelError` naming file, tensor, both values and remedy, or the
- * signal's reason. Reads no weights, save where a server can only send whole files.
+ * throws for an unknown architecture. Throws a `ModelError` that names file, tensor, both values and the way out, or the
+ * signal's reason. Reads no weights, except from a server that can only send whole files.
  */
 export async function openModel(
   files: ModelFiles,
@@ -90,7 +90,7 @@ export async function openModel(
   const tokenizer = await required("tokenizer.json", () => explainNoTokenizer(files));
   const tokenizerConfig = await optional("tokenizer_config.json");
   if (tokenizerConfig === null) {
-    notes.add("There is no tokenizer_config.json, so special tokens are taken from tokenizer.json and config.json.");
+    notes.add("There is no tokenizer_config.json, so special tokens come from tokenizer.json and config.json.");
   }
   const templateFile = await openOptional(files, "chat_template.jinja", opening);
   const template = templateFile instanceof ModelError ? null : await readChatTemplate(templateFile, signal);
@@ -177,7 +177,7 @@ function decodeInto(values: Float32Array<ArrayBuffer>, { dtype }: ModelTensor, {
   decodeFloats(dtype, bytes, values.subarray(at / width, (at + bytes.length) / width));
 }
 
-/** A name for single files: what the config says that it came from, or is. */
+/** A name for single files: the last part of the config's `_name_or_path`, else its `model_type`. */
 function nameFrom(config: Readonly<Record<string, unknown>>): string {
   const { _name_or_path: path, model_type: type } = config;
   const last = typeof path === "string" ? path.split(/[\\/]/).findLast((part) => part !== "") : undefined;
@@ -191,10 +191,10 @@ export function explainNoConfig(files: ModelFiles): string {
   const gguf = names.find((name) => /\.gguf$/i.test(name));
   if (gguf !== undefined) return ggufMessage(gguf);
   if (names.includes("adapter_config.json")) {
-    return `${place} holds an adapter (adapter_config.json) without its base model: open the base model.`;
+    return `${place} has an adapter (adapter_config.json) without its base model: open the base model.`;
   }
   return (
-    `${place} has no config.json, only ${listSome(names)}: choose the folder of a model as it was downloaded, ` +
+    `${place} has no config.json, only ${listSome(names)}: choose the folder of a downloaded model, ` +
     "with config.json, tokenizer.json and model.safetensors."
   );
 }
@@ -203,8 +203,8 @@ export function explainNoTokenizer({ place, listing }: ModelFiles): string {
   const other = (listing ?? []).find((name) => ["tokenizer.model", "vocab.json", "spiece.model"].includes(name));
   const remedy =
     other === undefined
-      ? "add it from the place where the model came from."
-      : `${other} alone is not read: load it with AutoTokenizer of transformers and save it with save_pretrained, ` +
+      ? "add it from the source of the model."
+      : `Hone does not read ${other}: load it with AutoTokenizer of transformers and save it with save_pretrained, ` +
         "which writes tokenizer.json.";
-  return `${cut(place, 120)} has no tokenizer.json, without which text cannot become tokens; ${remedy}`;
+  return `${cut(place, 120)} has no tokenizer.json, which turns text into tokens; ${remedy}`;
 }

@@ -1,27 +1,27 @@
-/** One request to an address at a time, tried again where that may help, and refused in words where it may not. */
+/** One request to an address at a time: retried where that may help, refused with a way out where it may not. */
 
 import { cut } from "../tensor/quote.ts";
 import { ModelError, messageOf } from "./error.ts";
 import { hubRefusal, huggingFaceHost } from "./hubErrors.ts";
 
-/** Pauses before the second and later attempts, in milliseconds, while somebody waits for a first answer. */
+/** Pauses before the second and later attempts at a first answer, in milliseconds. */
 const shortPauses = [250, 500, 1000];
 
-/** The same within a transfer: a line that is lost for a moment costs nothing. */
+/** More and longer pauses during a transfer, so that a short loss of the connection does not end it. */
 const transferPauses = [...shortPauses, 2000, 4000];
 
-/** A connection over which nothing comes for so long is taken for lost, in milliseconds. */
-const silence = 30_000;
+/** Milliseconds without a byte after which a connection counts as lost. */
+const silenceLimit = 30_000;
 
-interface Persistence {
+interface RetryOptions {
   readonly url: URL;
   readonly signal: AbortSignal | undefined;
-  /** Bytes that came so far, within a transfer: attempts are counted anew whenever there are more. */
+  /** Bytes received so far in a transfer: more bytes reset the count of attempts. */
   readonly progress?: () => number;
 }
 
-/** Makes a few attempts: a `ModelError` is final, a lost connection or any other error is worth another attempt. */
-export async function persist<T>({ url, signal, progress }: Persistence, attempt: () => Promise<T>): Promise<T> {
+/** Makes up to four attempts, six in a transfer. A `ModelError` is final; any other error is worth another attempt. */
+export async function withRetries<T>({ url, signal, progress }: RetryOptions, attempt: () => Promise<T>): Promise<T> {
   const pauses = progress ? transferPauses : shortPauses;
   let failures = 0;
   let before = progress?.() ?? 0;
@@ -46,33 +46,33 @@ export async function persist<T>({ url, signal, progress }: Persistence, attempt
 function giveUp(url: URL, error: unknown, attempts: number): ModelError {
   const times = `(${attempts} attempts)`;
   const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
-  // fetch tells every reason apart from an HTTP status as a TypeError without details.
+  // fetch reports every failure other than an HTTP status as a TypeError without details.
   if (!(error instanceof TypeError) && !isTimeout) {
     return new ModelError(`${messageOf(error)} ${times}: try again later.`, { cause: error });
   }
   if (globalThis.navigator?.onLine === false) {
     return new ModelError(
-      `This browser is offline, so ${show(url)} cannot be reached ${times}: go on when the line is back. A model kept in ` +
-        "this browser, or files from disk, need none.",
+      `This browser is offline, so ${show(url)} cannot be reached ${times}: try again when it is online. A model stored in ` +
+        "this browser, or files from disk, need no network.",
       { cause: error },
     );
   }
   return new ModelError(
     `${show(url)} cannot be reached ${times}: check the address and the network; ` +
-      "if both are fine, the server does not allow this page to read it (CORS): download the files and choose them here.",
+      "if both are right, the server does not allow this page to read it (CORS): download the files and choose them here.",
     { cause: error },
   );
 }
 
-/** Sends one request; only huggingface.co may lead to another host. Throws `TimeoutError` when nobody answers. */
+/** Sends one request; only huggingface.co may redirect to another host. Throws `TimeoutError` when nobody answers. */
 export async function send(
   url: URL,
   range: string | null,
   method: "GET" | "HEAD",
   signal: AbortSignal | undefined,
 ): Promise<Response> {
-  const impatient = new AbortController();
-  const timer = setTimeout(() => impatient.abort(new DOMException("Nobody answered.", "TimeoutError")), silence);
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(new DOMException("Nobody answered.", "TimeoutError")), silenceLimit);
   try {
     return await fetch(url, {
       method,
@@ -80,16 +80,16 @@ export async function send(
       redirect: url.host === huggingFaceHost ? "follow" : "manual",
       referrerPolicy: "no-referrer",
       credentials: "omit",
-      // Model files are large and kept by storage/ where the user wants it; a stale part would not fit the others.
+      // Model files are large and storage/ stores them; a stale part would not fit the others.
       cache: "no-store",
-      signal: signal ? AbortSignal.any([signal, impatient.signal]) : impatient.signal,
+      signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
     });
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Asks for a file, or for its headers where `range` is null; the answer has a status of 200, 206 or 416 and is no web page. */
+/** Requests a file, or only its headers where `range` is null. The status is 200, 206 or 416; the answer is no web page. */
 export async function request(url: URL, range: string | null, signal: AbortSignal | undefined): Promise<Response> {
   const response = await send(url, range, range === null ? "HEAD" : "GET", signal);
   const problem = problemOf(url, response);
@@ -98,7 +98,7 @@ export async function request(url: URL, range: string | null, signal: AbortSigna
   throw problem;
 }
 
-/** Why an answer is no use: a `ModelError` when that is final, a plain error when another attempt may help. */
+/** The fault of an answer, null for none: a final `ModelError`, or a plain error when another attempt may help. */
 function problemOf(url: URL, response: Response): Error | null {
   const { status } = response;
   const address = show(url);
@@ -106,7 +106,7 @@ function problemOf(url: URL, response: Response): Error | null {
     const target = response.headers.get("Location");
     return new ModelError(
       `${address} redirects to ${target === null || !URL.canParse(target, url) ? "another address" : show(new URL(target, url))}, and Hone contacts ` +
-        "only the address that you gave: give the final one.",
+        "only the address that you entered: enter the final one.",
     );
   }
   const [, id = null, revision = ""] = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\//.exec(url.pathname) ?? [];
@@ -121,7 +121,7 @@ function problemOf(url: URL, response: Response): Error | null {
   if (status === 404 || status === 410) {
     return new ModelError(
       `There is no ${address} (${status}): check the address; ` +
-        "the folder of a model holds config.json, tokenizer.json and model.safetensors.",
+        "the folder of a model has config.json, tokenizer.json and model.safetensors.",
       { absent: true },
     );
   }
@@ -133,29 +133,29 @@ function problemOf(url: URL, response: Response): Error | null {
   }
   if (/^\s*(text\/html|application\/xhtml)/i.test(response.headers.get("Content-Type") ?? "") && status !== 416) {
     return new ModelError(
-      `${address} answered with a web page (${status}) instead of the file: give the address of the folder with the raw files.`,
+      `${address} answered with a web page (${status}) instead of the file: enter the address of the folder with the raw files.`,
       { absent: true },
     );
   }
   return null;
 }
 
-/** The pieces of a body as they come. Throws when the connection breaks or falls silent. */
+/** The pieces of a body as they arrive. Throws when the connection breaks or falls silent. */
 export async function* piecesOf(response: Response): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const reader = response.body?.getReader();
   let silent = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  // Cancelling a reader ends the read that waits.
-  const listen = () => {
+  // Cancelling the reader ends its pending read.
+  const startTimer = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
       silent = true;
       reader?.cancel().catch(() => undefined);
-    }, silence);
+    }, silenceLimit);
   };
   try {
     while (reader !== undefined) {
-      listen();
+      startTimer();
       const { done, value } = await reader.read();
       if (silent) throw new Error("The connection fell silent.");
       if (done) return;
@@ -169,27 +169,27 @@ export async function* piecesOf(response: Response): AsyncGenerator<Uint8Array<A
 }
 
 /**
- * Fills `room` from the answer's body and stops there; gives the number of bytes that came before it ended, broke or fell
- * silent.
+ * Fills `target` from the answer's body. Returns the number of bytes, which is smaller when the body ended early, or the
+ * connection broke or fell silent.
  */
 export async function readInto(
   response: Response,
-  room: Uint8Array,
+  target: Uint8Array,
   onReceived?: (bytes: number) => void,
 ): Promise<number> {
   let filled = 0;
-  if (room.length === 0) await response.body?.cancel();
+  if (target.length === 0) await response.body?.cancel();
   else {
     try {
       for await (const piece of piecesOf(response)) {
-        const taken = piece.subarray(0, room.length - filled);
-        room.set(taken, filled);
-        filled += taken.length;
-        onReceived?.(taken.length);
-        if (filled === room.length) break;
+        const part = piece.subarray(0, target.length - filled);
+        target.set(part, filled);
+        filled += part.length;
+        onReceived?.(part.length);
+        if (filled === target.length) break;
       }
     } catch {
-      // A broken connection: what came so far is good, and the caller asks for the rest.
+      // The connection broke: the received bytes are valid, and the caller requests the rest.
     }
   }
   return filled;
@@ -214,7 +214,7 @@ export async function readUpTo(response: Response, url: URL, limit: number): Pro
 
 export function tooLong(url: URL, limit: number): ModelError {
   return new ModelError(
-    `${show(url)} sends more than the ${limit} bytes that such a file may have: check that it is the right address.`,
+    `${show(url)} sends more than the limit of ${limit} bytes for such a file: check that it is the right address.`,
   );
 }
 
@@ -226,7 +226,7 @@ export function describeStatus(response: Response): string {
   return `${response.status} ${cut(response.statusText, 40)}`.trim();
 }
 
-/** An address without its query, which may hold a secret. */
+/** An address without its query, which may contain a secret. */
 export function show(url: URL): string {
   return cut(`${url.origin}${url.pathname}`, 120);
 }

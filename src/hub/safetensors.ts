@@ -1,6 +1,6 @@
 /**
  * The safetensors format (github.com/huggingface/safetensors): 8 bytes of header length, a JSON header of names, types,
- * shapes and places, then the data without a gap. The header is checked whole before anyone relies on it.
+ * shapes and places, then the data without a gap. A reader checks the whole header before it uses any of it.
  */
 
 import type { ByteSource } from "../tensor/bytes.ts";
@@ -10,7 +10,7 @@ import { describeForeign, isObject } from "./bytes.ts";
 import { ModelError, tensorName } from "./error.ts";
 import { parseJson } from "./json.ts";
 
-/** Bits of one element of every type that the format knows. */
+/** Bits of one element, for each type of the format. */
 const bitsPerElement = {
   BOOL: 8,
   U8: 8,
@@ -38,7 +38,7 @@ const bitsPerElement = {
 
 export type StoredDType = keyof typeof bitsPerElement;
 
-/** Where a tensor lies: bytes `start` to `end` of `source`. */
+/** A tensor's place: bytes `start` to `end` of `source`. */
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: StoredDType;
@@ -59,9 +59,9 @@ const headerLimit = 100_000_000;
 const lengthBytes = 8;
 
 /**
- * Reads and checks the header: its length before anything else is read, valid JSON, known types, shapes of whole
- * numbers, byte ranges that fit type and shape, neither overlap nor leave gaps, and end with the file.
- * Throws `ModelError` naming file, tensor, both values and the way out.
+ * Reads the header and checks it: first its length, then valid JSON, known types, shapes of whole numbers, and byte
+ * ranges that fit type and shape, have no overlaps or gaps, and end with the file. Throws a `ModelError` that names
+ * file, tensor, both values and the way out.
  */
 export async function readSafetensors(source: ByteSource, signal?: AbortSignal): Promise<SafetensorsFile> {
   const header = await readHeader(source, signal);
@@ -72,7 +72,7 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
     if (name === "__metadata__") metadata = checkMetadata(source.name, value);
     else entries.push(checkEntry(source, name, value, dataStart));
   }
-  // Empty tensors may share a place; sorted by end as well, they come before the tensor that starts there.
+  // An empty tensor may start where another one starts: the second key puts it first.
   entries.sort((a, b) => a.start - b.start || a.end - b.end);
   let end = dataStart;
   let previous: TensorEntry | null = null;
@@ -81,7 +81,7 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
       const where = previous === null ? "the header" : `tensor ${tensorName(previous.name)}`;
       throw new ModelError(
         `${cut(source.name)}: tensor ${tensorName(entry.name)} begins at byte ${entry.start}, but ${where} ends at byte ${end}, ` +
-          `so they ${entry.start < end ? "overlap" : "leave a gap"}; the file is damaged: download or export it again.`,
+          `so they ${entry.start < end ? "overlap" : "leave a gap"}. The file is damaged: download or export it again.`,
       );
     }
     end = entry.end;
@@ -89,13 +89,13 @@ export async function readSafetensors(source: ByteSource, signal?: AbortSignal):
   }
   if (end > source.byteLength) {
     throw new ModelError(
-      `${cut(source.name)} is cut off: its header asks for ${end} bytes, but it has ${source.byteLength}; ` +
+      `${cut(source.name)} is cut off: its header requires ${end} bytes, but it has ${source.byteLength}; ` +
         "download or copy it again.",
     );
   }
   if (end < source.byteLength) {
     throw new ModelError(
-      `${cut(source.name)} has ${source.byteLength} bytes, but its header accounts for only ${end}; ` +
+      `${cut(source.name)} has ${source.byteLength} bytes, but its header describes only ${end}; ` +
         "the file is damaged: download or export it again.",
     );
   }
@@ -111,7 +111,7 @@ async function readHeader(
   const padded = new Uint8Array(lengthBytes);
   padded.set(first.subarray(0, lengthBytes));
   const declared = new DataView(padded.buffer).getBigUint64(0, true);
-  // Only an impossible length tells a foreign file: any first bytes can begin a possible one.
+  // Only an impossible length proves a foreign file: a possible length can begin with any bytes.
   if (source.byteLength < lengthBytes || declared > BigInt(headerLimit)) {
     const kind = describeForeign(first);
     if (kind !== null) throw new ModelError(`${name} is not a safetensors file but ${kind}: download the file itself.`);
@@ -124,13 +124,13 @@ async function readHeader(
   if (declared > BigInt(headerLimit)) {
     throw new ModelError(
       `${name} declares a header of ${declared} bytes, above the limit of ${headerLimit}; ` +
-        "it is damaged or no safetensors file: download or export it again.",
+        "it is damaged or not a safetensors file: download or export it again.",
     );
   }
   const byteLength = Number(declared);
   if (lengthBytes + byteLength > source.byteLength) {
     throw new ModelError(
-      `${name} is cut off: its header alone asks for ${lengthBytes + byteLength} bytes, but it has ` +
+      `${name} is cut off: its header alone requires ${lengthBytes + byteLength} bytes, but it has ` +
         `${source.byteLength}; download or copy it again.`,
     );
   }
@@ -165,7 +165,7 @@ function checkEntry(source: ByteSource, name: string, value: unknown, dataStart:
   }
   const [from, to] = offsets as readonly [number, number];
   const wanted = byteLengthOf(dtype, shape);
-  if (wanted === null) throw refuse(`has the shape ${showShape(shape)}, which as ${dtype} is no whole number of bytes`);
+  if (wanted === null) throw refuse(`has the shape ${showShape(shape)}, which is no whole number of bytes in ${dtype}`);
   if (to - from !== wanted) {
     throw refuse(`takes bytes ${from} to ${to}, ${to - from} of them, but ${dtype}${showShape(shape)} needs ${wanted}`);
   }
@@ -185,13 +185,13 @@ function isWholeNumbers(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
 
-/** Bytes that a stored tensor takes; null when that is no exact whole number. */
+/** Bytes of a stored tensor; null when that is no exact whole number. */
 function byteLengthOf(dtype: StoredDType, shape: Shape): number | null {
   const bits = sizeOf(shape) * bitsPerElement[dtype];
   return Number.isSafeInteger(bits) && bits % 8 === 0 ? bits / 8 : null;
 }
 
-/** What the header says of a tensor. */
+/** A tensor's entry in the header, without its place. */
 export interface TensorHead {
   readonly name: string;
   readonly dtype: StoredDType;
@@ -199,14 +199,14 @@ export interface TensorHead {
 }
 
 export interface StoredTensor extends TensorHead {
-  /** The elements as they are stored, little-endian: a Float32Array for F32, bit patterns in a Uint16Array for F16. */
+  /** The stored elements, little-endian: a Float32Array for F32, bit patterns in a Uint16Array for F16. */
   readonly data: ArrayBufferView;
 }
 
 /**
- * How a file begins that holds these tensors, and in which order their bytes follow, without a gap. Wider types come first and
- * the header is padded to 8 bytes, as the reference writes it, so that every tensor is aligned. Throws when a name appears
- * twice, or a tensor is no whole number of bytes.
+ * The head of a file with these tensors, and the order of their bytes, which follow without gaps. Like the reference
+ * implementation, it puts wider types first and pads the header to 8 bytes, so that every tensor is aligned. Throws
+ * RangeError for a name that appears twice, or a tensor that is no whole number of bytes.
  */
 export function layoutSafetensors<Tensor extends TensorHead>(
   tensors: readonly Tensor[],
@@ -219,13 +219,14 @@ export function layoutSafetensors<Tensor extends TensorHead>(
   if (metadata !== undefined) header.set("__metadata__", metadata);
   let end = 0;
   for (const { name, dtype, shape } of ordered) {
-    if (header.has(name) || name === "__metadata__") throw new RangeError(`The tensor name "${name}" is taken.`);
+    if (header.has(name) || name === "__metadata__") throw new RangeError(`The tensor name "${name}" is already used.`);
     const length = byteLengthOf(dtype, shape);
-    if (length === null) throw new RangeError(`Tensor "${name}", ${dtype}[${shape.join(", ")}], has no whole bytes.`);
+    if (length === null)
+      throw new RangeError(`Tensor "${name}", ${dtype}[${shape.join(", ")}], is no whole number of bytes.`);
     header.set(name, { dtype, shape, data_offsets: [end, end + length] });
     end += length;
   }
-  // Not JSON.stringify of an object: one with the key "__proto__" or "1" would lose or reorder it.
+  // Not JSON.stringify of an object, which would lose the key "__proto__" and reorder the key "1".
   const json = [...header].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",");
   const text = new TextEncoder().encode(`{${json}}`);
   const dataStart = Math.ceil((lengthBytes + text.length) / 8) * 8;
@@ -235,7 +236,7 @@ export function layoutSafetensors<Tensor extends TensorHead>(
   return { head, ordered };
 }
 
-/** A whole file in memory; laid out by `layoutSafetensors`. Throws as it does, and when data do not fit type and shape. */
+/** A whole file in memory. Throws like `layoutSafetensors`, and for data that do not fit type and shape. */
 export function writeSafetensors(
   tensors: readonly StoredTensor[],
   metadata?: Readonly<Record<string, string>>,
@@ -244,7 +245,7 @@ export function writeSafetensors(
     const wanted = byteLengthOf(dtype, shape);
     if (data.byteLength === wanted) continue;
     throw new RangeError(
-      `Tensor "${name}", ${dtype}[${shape.join(", ")}], needs ${wanted} bytes, but ${data.byteLength} were given.`,
+      `Tensor "${name}", ${dtype}[${shape.join(", ")}], needs ${wanted} bytes, but its data have ${data.byteLength}.`,
     );
   }
   const { head, ordered } = layoutSafetensors(tensors, metadata);

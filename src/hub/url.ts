@@ -1,7 +1,7 @@
 /**
- * Bytes at an address: the only place from which Hone fetches a model. Parts are asked for with Range (RFC 9110 §14);
- * a server that cannot send parts is read whole, once. Only the host that was named is contacted: a redirect is
- * refused, but for huggingface.co, which keeps its files on storage hosts of its own.
+ * Bytes at an address: only this file fetches models. It requests parts with Range (RFC 9110 §14), and reads a file whole
+ * and once where the server cannot send parts. It contacts only the named host and refuses redirects, except from
+ * huggingface.co, which redirects to its own storage hosts.
  */
 
 import { type ByteSource, bytesFromMemory, requireRange } from "../tensor/bytes.ts";
@@ -9,34 +9,34 @@ import { cut } from "../tensor/quote.ts";
 import { bytesFromBlob } from "./bytes.ts";
 import { ModelError } from "./error.ts";
 import { byteLimitOf } from "./json.ts";
-import { cutOff, describeStatus, persist, piecesOf, readInto, request, show, tooLong } from "./request.ts";
+import { cutOff, describeStatus, piecesOf, readInto, request, show, tooLong, withRetries } from "./request.ts";
 
 export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Bytes read so far, and all of them where that is known, of a file that a server can only send whole. */
+  /** Progress of a file that a server can only send whole: bytes read, and bytes in all where they are known. */
   readonly onProgress?: ((done: number, total: number | null) => void) | undefined;
-  /** Bytes that just came over the line, of any file, then and later. */
+  /** Number of bytes just received, of any file; also called for reads after the opening. */
   readonly onReceived?: ((bytes: number) => void) | undefined;
-  /** What a user should know, in one sentence. */
+  /** A note for the user, in one sentence. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** Bytes that come over a network. */
+/** Bytes from a network. */
 export interface RemoteBytes extends ByteSource {
-  /** What the server calls this version of the file (RFC 9110 §8.8): equal where it is the same. Null where it does not say. */
+  /** The server's name of this version of the file (RFC 9110 §8.8), which shows a change. Null where it sends none. */
   readonly stamp: string | null;
 }
 
-/** Asked for at first, and kept: a small file, or the header of a larger one, is then here already. */
+/** Bytes of the first request, which are cached: enough for a small file, or for the header of a larger one. */
 const probeBytes = 64 * 2 ** 10;
 
 /**
- * Opens the file at an http(s) address and learns its length. Throws `ModelError` naming address, status and remedy
- * (`absent` when the file is missing, refused, or a web page came instead), or the signal's reason.
+ * Opens the file at an http(s) address and reads its length. Throws a `ModelError` that names address, status and way out
+ * (`absent` when the file is missing or refused, or a web page came instead), or the signal's reason.
  */
 export async function bytesFromUrl(url: URL, name: string, options: OpenOptions = {}): Promise<RemoteBytes> {
   const { signal, onNote, onReceived } = options;
-  return persist({ url, signal }, async () => {
+  return withRetries({ url, signal }, async () => {
     const response = await request(url, `bytes=0-${probeBytes - 1}`, signal);
     const stamp = stampOf(response);
     if (response.status === 416) {
@@ -46,13 +46,13 @@ export async function bytesFromUrl(url: URL, name: string, options: OpenOptions 
     if (response.status === 200) {
       const whole = bytesFromBlob(name, await readAll(response, url, byteLimitOf(name), options));
       if (whole.byteLength > probeBytes) {
-        onNote?.(`${url.host} cannot send parts of a file, so ${name} was downloaded whole and is held in memory.`);
+        onNote?.(`${url.host} cannot send parts of a file, so ${name} was downloaded whole into memory.`);
       }
       return { ...whole, stamp };
     }
     noteRedirect(url, response, onNote);
     const range = contentRange(response);
-    if (range !== null && range.start !== 0) throw unaskedRange(url, response, 0);
+    if (range !== null && range.start !== 0) throw wrongRange(url, response, 0);
     // A server may hide Content-Range from a page of another origin (CORS), but not Content-Length.
     const byteLength = range?.total ?? (await lengthByHead(url, signal));
     const head = new Uint8Array(Math.min(probeBytes, byteLength));
@@ -63,8 +63,8 @@ export async function bytesFromUrl(url: URL, name: string, options: OpenOptions 
 }
 
 /**
- * A file whose length is known, on a server that sends parts: nothing is asked for before the first slice. Throws as
- * `bytesFromUrl` does, then.
+ * A file of known length on a server that sends parts: sends no request before the first slice, which throws as
+ * `bytesFromUrl` does.
  */
 export function partsOfUrl(url: URL, name: string, byteLength: number, options: OpenOptions = {}): RemoteBytes {
   const { onReceived } = options;
@@ -81,7 +81,7 @@ export function partsOfUrl(url: URL, name: string, byteLength: number, options: 
   return { ...parts(url, name, byteLength, readHead, onReceived), stamp: null };
 }
 
-/** Reads by Range; what lies in the first bytes, where `readHead` gives them, is asked for once. */
+/** Reads by Range. `readHead` returns the cached first bytes; null reads them like all others. */
 function parts(
   url: URL,
   name: string,
@@ -101,14 +101,14 @@ function parts(
       const bytes = new Uint8Array(end - start);
       if (head !== null) bytes.set(head.subarray(start));
       let filled = head === null ? 0 : head.length - start;
-      await persist({ url, signal, progress: () => filled }, async () => {
+      await withRetries({ url, signal, progress: () => filled }, async () => {
         const from = start + filled;
         const response = await request(url, `bytes=${from}-${end - 1}`, signal);
         const range = contentRange(response);
         const fits = range === null || (range.start === from && range.total === byteLength);
         if (response.status !== 206 || !fits) {
           await response.body?.cancel();
-          throw unaskedRange(url, response, from);
+          throw wrongRange(url, response, from);
         }
         filled += await readInto(response, bytes.subarray(filled), onReceived);
         if (filled < bytes.length) throw new Error(cutOff(url, filled, bytes.length));
@@ -119,11 +119,10 @@ function parts(
 }
 
 /**
- * The length of a file, of which no more than a byte is read; null where the server does not tell. Throws as
- * `bytesFromUrl` does.
+ * The length of a file, from a request for one byte; null where the server does not send it. Throws as `bytesFromUrl` does.
  */
 export async function lengthOfUrl(url: URL, signal?: AbortSignal): Promise<number | null> {
-  return persist({ url, signal }, async () => {
+  return withRetries({ url, signal }, async () => {
     const response = await request(url, "bytes=0-0", signal);
     await response.body?.cancel();
     if (response.status === 416) return 0;
@@ -132,7 +131,7 @@ export async function lengthOfUrl(url: URL, signal?: AbortSignal): Promise<numbe
   });
 }
 
-/** A strong ETag, else the time of the last change: the only one that a page of another origin may always read. */
+/** A strong ETag, else the time of the last change, which is the only one that every page of another origin may read. */
 function stampOf(response: Response): string | null {
   const tag = response.headers.get("ETag");
   return tag !== null && !tag.startsWith("W/") ? tag : response.headers.get("Last-Modified");
@@ -146,12 +145,12 @@ async function lengthByHead(url: URL, signal: AbortSignal | undefined): Promise<
   const length = declaredLength(await request(url, null, signal));
   if (length !== null) return length;
   throw new ModelError(
-    `The server does not tell this page how long ${show(url)} is; ` +
+    `The server does not send this page the length of ${show(url)}; ` +
       "let it send Access-Control-Expose-Headers: Content-Range, or download the files and choose them here.",
   );
 }
 
-/** A number of bytes as a header writes it; null for anything else. */
+/** A number of bytes in a header; null for any other text. */
 function lengthIn(text: string | null | undefined): number | null {
   const length = /^\d+$/.test(text ?? "") ? Number(text) : Number.NaN;
   return Number.isSafeInteger(length) ? length : null;
@@ -164,11 +163,11 @@ function contentRange(response: Response): { readonly start: number; readonly to
   return start === null || total === null ? null : { start, total };
 }
 
-function unaskedRange(url: URL, response: Response, from: number): ModelError {
+function wrongRange(url: URL, response: Response, from: number): ModelError {
   const sent = cut(response.headers.get("Content-Range") ?? describeStatus(response));
   return new ModelError(
-    `${show(url)} was asked for bytes from ${from} on but sent "${sent}"; ` +
-      "the file has changed on the server or the server is at fault: open the model again.",
+    `Hone requested bytes from ${from} on of ${show(url)}, but the server sent "${sent}"; ` +
+      "the file has changed or the server has a fault: open the model again.",
   );
 }
 
@@ -177,7 +176,7 @@ function noteRedirect(url: URL, response: Response, onNote: OpenOptions["onNote"
   if (host !== url.host) onNote?.(`${url.host} sends the weights from its storage host ${host}.`);
 }
 
-/** The whole body as a blob, which a browser may keep outside of its heap; `limit` in bytes, null for none. */
+/** The whole body as a blob, which a browser may store outside its heap; `limit` in bytes, null for none. */
 async function readAll(
   response: Response,
   url: URL,
@@ -196,7 +195,7 @@ async function readAll(
     parts.push(piece.value);
     done += piece.value.length;
     onReceived?.(piece.value.length);
-    // With a Content-Encoding the declared length is that of the packed bytes.
+    // With a Content-Encoding the declared length counts the compressed bytes.
     onProgress?.(done, total !== null && done > total ? null : total);
     if (limit === null || done <= limit) continue;
     await pieces.return(undefined);

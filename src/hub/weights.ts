@@ -1,4 +1,4 @@
-/** Finds the weights of a model, in one safetensors file or in shards with their index, and checks all headers. */
+/** Finds the weights of a model, in one safetensors file or in shards with an index, and checks all headers. */
 
 import type { ByteSource } from "../tensor/bytes.ts";
 import { cut, quote } from "../tensor/quote.ts";
@@ -17,7 +17,7 @@ export interface Weights {
 const singleName = "model.safetensors";
 const indexName = "model.safetensors.index.json";
 
-/** Throws `ModelError` naming file, tensor and remedy. */
+/** Throws a `ModelError` that names file, tensor and way out. */
 export async function openWeights(files: ModelFiles, options: OpenOptions): Promise<Weights> {
   const { name, note } = chooseSingle(files);
   const single = await openOptional(files, name, options);
@@ -31,8 +31,8 @@ export async function openWeights(files: ModelFiles, options: OpenOptions): Prom
 }
 
 /**
- * Names of the files that hold the weights, of which none is opened but the index of shards. Throws `ModelError` as
- * `openWeights` does when there are none.
+ * Names of the files with the weights; opens only the index of shards. Throws `ModelError` as `openWeights` does when there
+ * are none.
  */
 export async function findWeights(files: ModelFiles, options: OpenOptions): Promise<readonly string[]> {
   const { name } = chooseSingle(files);
@@ -54,7 +54,7 @@ export async function findWeights(files: ModelFiles, options: OpenOptions): Prom
   return [indexName, ...[...new Set(checkWeightMap(value).values())].sort()];
 }
 
-/** The file, or the error that says that it is not there; any other trouble is thrown. */
+/** The file, or the error for a missing file; throws every other error. */
 export async function openOptional(
   files: ModelFiles,
   name: string,
@@ -115,7 +115,7 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
     }
     if (tensors.size > mostTensors) {
       throw new ModelError(
-        `${placeOf(files)} has more than ${mostTensors} tensors, as no model has: check that it is the right one.`,
+        `${placeOf(files)} has more than ${mostTensors} tensors, the limit of a model: check that it is the right one.`,
       );
     }
   }
@@ -131,7 +131,7 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
   return { tensors, files: [index, ...shards], notes };
 }
 
-/** Tensor name → file name. Only plain names are followed, so that an index cannot lead to another folder or host. */
+/** Tensor name → file name. Allows only plain names, so that an index cannot lead to another folder or host. */
 function checkWeightMap(index: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
   const map = index.weight_map;
   if (!isObject(map) || Object.keys(map).length === 0) {
@@ -150,21 +150,21 @@ function checkWeightMap(index: Readonly<Record<string, unknown>>): ReadonlyMap<s
   const shards = new Set(placed.values()).size;
   if (shards <= mostShards) return placed;
   throw new ModelError(
-    `${indexName} names ${shards} files, and a model has at most ${mostShards}: check that it is the model's own index.`,
+    `${indexName} names ${shards} files, more than the ${mostShards} that a model may have: check that it is the model's own index.`,
   );
 }
 
-/** In all shards. Kimi K2 has some 200,000, of which Hone could use none. */
+/** Tensors in all shards. Kimi K2 has about 200,000. */
 const mostTensors = 300_000;
 
-/** Each is a request. The largest published models have some 800. */
+/** Each shard is a request. The largest published models have about 800. */
 const mostShards = 2048;
 
 /** The place in a message: an address may be long. */
 const placeOf = ({ place }: ModelFiles) => cut(place, 120);
 
 const pickleMessage = (file: string) =>
-  `has its weights only as ${cut(file)}, a PyTorch pickle, which can run code and is not read here: ` +
+  `has its weights only as ${cut(file)}, a PyTorch pickle, which Hone does not read because it can run code: ` +
   "load it in transformers and save it with save_pretrained(…, safe_serialization=True).";
 
 function explainNoWeights(files: ModelFiles, listing: readonly string[]): ModelError {
@@ -191,10 +191,10 @@ function explainNoWeights(files: ModelFiles, listing: readonly string[]): ModelE
   return new ModelError(`${place} has no weights: add ${singleName}, or ${indexName} with all its shards.`);
 }
 
-/** A server cannot be asked for a list, but for the one name that PyTorch's weights have. */
+/** A server sends no list of files, so this requests the usual names of PyTorch's weights. */
 async function explainRemote(files: ModelFiles, single: ModelError, options: OpenOptions): Promise<ModelError> {
   for (const name of ["pytorch_model.bin.index.json", "pytorch_model.bin"]) {
-    // Only whether it is there is of interest; a server without parts must not send all of it.
+    // The existence of the file is enough: a server without parts must not send all of it.
     const stop = new AbortController();
     const onAbort = () => stop.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", onAbort, { once: true });

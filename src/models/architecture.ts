@@ -1,4 +1,4 @@
-/** What a family of models gives: its config, its layers' attention, its graph in the checkpoint's own names, its files. */
+/** The interface of a family of models: config, attention of the layers, graph with the checkpoint's names, files. */
 
 import type { Heads } from "../nn/attention.ts";
 import type { Scope } from "../nn/scope.ts";
@@ -10,9 +10,9 @@ export interface LayerSpec {
   readonly heads: Heads;
   /** Scores are queries times keys times this. */
   readonly scoreScale: number;
-  /** Rotary embedding: radians per position of the D/2 pairs of a head. Null leaves queries and keys as they are. */
+  /** Rotary embedding: radians per position of the D/2 pairs of a head. Null is no rotation. */
   readonly rope: { readonly frequencies: readonly number[] } | null;
-  /** Keys that a query sees, its own included: those with q − k below it. Null is all keys before it. */
+  /** A query at q sees the keys with 0 ≤ q − k < window. Null is all keys with k ≤ q. */
   readonly window: number | null;
 }
 
@@ -24,13 +24,13 @@ export interface Tokens {
   readonly positions: Value;
 }
 
-/** Turns a layer's queries (M, H·D), keys and values (M, K·D) into its context (M, H·D): over whole rows, or with a cache. */
+/** A layer's context (M, H·D) from queries (M, H·D), keys and values (M, K·D): over whole rows, or with a cache. */
 export type Attend = (layer: number, queries: Value, keys: Value, values: Value) => Value;
 
 /** The rows of (M, width) that the head needs: (N, width). */
 export type Select = (rows: Value) => Value;
 
-/** The sizes of a model that people ask for. */
+/** The sizes of a model, for people and estimates. */
 export interface ModelFacts {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -43,30 +43,30 @@ export interface ModelFacts {
 
 /** A family of models; C is its checked config. */
 export interface Architecture<C> {
-  /** As `architectures` of a config.json names it. */
+  /** Its name in `architectures` of a config.json. */
   readonly name: string;
-  /** As `model_type` names it, in files without `architectures`. */
+  /** Its name in `model_type`, for files without `architectures`. */
   readonly modelType: string;
-  /** Fills defaults. Throws a ConfigError for what changes the mathematics and is not read. */
+  /** Fills defaults. Throws a ConfigError for an unread field that changes the mathematics. */
   readConfig(json: unknown): C;
   facts(config: C): ModelFacts;
   layers(config: C): readonly LayerSpec[];
   /**
-   * Token ids to the final hidden states (N, D) of the selected rows, before the head. Other rows matter to the selected
-   * ones through the last layer's keys and values alone, so `select` comes right after the last layer's attention.
+   * Token ids to the final hidden states (N, D) of the selected rows, before the head. After the last layer's attention the
+   * selected rows need no other row, so `select` comes right after it.
    */
   forward(scope: Scope, config: C, tokens: Tokens, attend: Attend, select: Select): Value;
   /** The head's weight (V, D): logits are states times its transpose. */
   headWeight(scope: Scope, config: C): Value;
-  /** Where and how the model's files hold a parameter. One parameter is one tensor: a fused one is split in `forward`. */
+  /** The tensor of the model's files for a parameter. Each has its own: `forward` must split a fused one. */
   fileTensor(config: C, parameter: NamedShape): FileTensor;
 }
 
-/** A model without its weights: an architecture and its config. Rooms below know a model by this alone. */
+/** A model without its weights: an architecture and its config. Other rooms use a model only through this. */
 export interface ModelDefinition extends ModelFacts {
   /** The architecture's name. */
   readonly architecture: string;
-  /** Names architecture and config: two models with one key have the same graphs. */
+  /** Identifies architecture and config: models with the same key have the same graphs. */
   readonly key: string;
   readonly layers: readonly LayerSpec[];
   forward(scope: Scope, tokens: Tokens, attend: Attend, select: Select): Value;
@@ -74,7 +74,7 @@ export interface ModelDefinition extends ModelFacts {
   fileTensor(parameter: NamedShape): FileTensor;
 }
 
-/** An architecture whose config's type nobody else needs to know. */
+/** An architecture without the type of its config. */
 export interface Family {
   readonly name: string;
   readonly modelType: string;

@@ -1,23 +1,22 @@
 /**
- * A few models on Hugging Face that Hone can train, from small to large. Of each: what cannot be computed. Fields of the
- * configurations are those of the models' own config.json (names as there) as far as they decide sizes; lengths are those
- * that the hub lists.
+ * A few models on Hugging Face that Hone can train, from small to large. The configurations have those fields of the
+ * models' own config.json that decide sizes; the lengths come from the hub's list.
  */
 
 import type { ModelDefinition } from "./architecture.ts";
 import { defineModel } from "./define.ts";
 
 export interface CatalogueModel {
-  /** As Hugging Face names it. */
+  /** Its id on Hugging Face. */
   readonly id: string;
   readonly definition: ModelDefinition;
-  /** Bytes of its weights as they are fetched; config and tokenizer are small beside them. */
+  /** Bytes of its weights in the files; config and tokenizer are small beside them. */
   readonly byteLength: number;
-  /** Whether its owners ask for an account that agreed to conditions. */
+  /** Whether a download requires an account that has agreed to conditions. */
   readonly gated: boolean;
-  /** Whether it was already taught to answer. */
+  /** Whether it is instruction-tuned. */
   readonly instructed: boolean;
-  /** What it is, and what to take it for. */
+  /** A description for the page, with its use. */
   readonly purpose: string;
 }
 

@@ -1,4 +1,4 @@
-/** Reads a `config.json`: checks fields, and refuses by name what would change the mathematics and is not read. */
+/** Checks the fields of a `config.json`, and refuses unread fields that change the mathematics. */
 
 import * as v from "valibot";
 import { cut, quote } from "../tensor/quote.ts";
@@ -25,15 +25,15 @@ const between = (least: number, most: number) =>
   );
 
 /**
- * What a size of a model may be, for every family. A size sets loops and allocations, so each has a bound: what the largest
- * published models have, and room for some times that.
+ * Bounds of a model's sizes, for every family: several times the sizes of the largest published models. A size sets
+ * loops and allocations, so it must have a bound.
  */
 export const sizes = {
-  /** Llama 3.1 405B has 126; models stacked of others have up to 200. */
+  /** Llama 3.1 405B has 126; models stacked from others have up to 200. */
   layers: upTo(512),
   /** Numbers in a token's hidden state. Llama 3.1 405B has 16,384. */
   width: upTo(65_536),
-  /** Width inside of an MLP. Nemotron 4 340B has 73,728. */
+  /** Width inside an MLP. Nemotron 4 340B has 73,728. */
   inner: upTo(262_144),
   /** Llama 3.1 405B has 128. */
   heads: upTo(1024),
@@ -45,19 +45,19 @@ export const sizes = {
   context: upTo(2 ** 24),
 } as const;
 
-/** What a number in a model's formulas may be: published values, and room on both sides. */
+/** Bounds of the numbers in a model's formulas: wider than the published values on both sides. */
 export const numbers = {
   /** Added to a variance: published models have 1e-12 to 1e-3. */
   epsilon: between(1e-16, 0.1),
   /** Base of the rotary embedding: published models have 100 to 4.6e10. */
   ropeBase: between(1, 1e12),
-  /** By which a context was stretched: published models have 2 to 128. */
+  /** Factor of a context extension: published models have 2 to 128. */
   ropeFactor: between(1, 4096),
-  /** Turns within the old context, between which frequencies are interpolated: published models have 1 to 32. */
+  /** Turns in the original context that bound the interpolated frequencies: published models have 1 to 32. */
   ropeTurns: between(1e-3, 4096),
 } as const;
 
-/** What a valibot issue says in plain words: the field's path, empty for the whole, and the sentence's rest. */
+/** A valibot issue in plain words: the field's path, empty for the whole, and the rest of a sentence. */
 export function explain(issue: v.BaseIssue<unknown>): { readonly field: string; readonly problem: string } {
   const path = issue.path?.map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("") ?? "";
   const field = cut(path.replace(/^\./, ""));
@@ -74,7 +74,7 @@ const plain: Readonly<Record<string, string>> = {
   Array: "a list",
 };
 
-/** `what` names the object in errors, such as `config.json`. Throws a ConfigError that names field and value. */
+/** Checks a value. Throws a ConfigError with field and value that begins with `what`, such as `config.json`. */
 export function parse<Schema extends v.GenericSchema>(
   schema: Schema,
   json: unknown,
@@ -86,7 +86,7 @@ export function parse<Schema extends v.GenericSchema>(
   throw new ConfigError(`${what}: ${field || "the whole"} ${problem}. Take the file from the model's own folder.`);
 }
 
-/** Fields that change nothing in the mathematics of a forward pass, or only name what the weights show. */
+/** Fields that do not change the mathematics of a forward pass. */
 const harmless: ReadonlySet<string> = new Set([
   "architectures",
   "attention_dropout",
@@ -148,7 +148,7 @@ const changing: Readonly<Record<string, readonly unknown[]>> = {
   use_qk_norm: [false],
 };
 
-/** Whether the field changes nothing as it stands in this file. */
+/** Whether the field with this value changes nothing. */
 function isNeutral(field: string, value: unknown, json: Readonly<Record<string, unknown>>): boolean {
   if (value === null || value === undefined || changing[field]?.includes(value)) return true;
   if (field === "sliding_window" && json.use_sliding_window === false) return true;
@@ -157,8 +157,8 @@ function isNeutral(field: string, value: unknown, json: Readonly<Record<string, 
 }
 
 /**
- * Throws a ConfigError for a field that changes the mathematics and is not among those that the family `read`s. A field
- * that nobody knows is refused too, unless `unknown` is "pass": files of the Llama family carry the notes of many tools.
+ * Throws a ConfigError for a field that changes the mathematics and that the family does not `read`. Refuses an unknown
+ * field too, unless `unknown` is "pass", because many tools add fields to files of the Llama family.
  */
 export function refuseUnread(
   json: Readonly<Record<string, unknown>>,
@@ -171,7 +171,7 @@ export function refuseUnread(
     if (!Object.hasOwn(changing, field) && (unknown === "pass" || harmless.has(field) || field.startsWith("_")))
       continue;
     throw new ConfigError(
-      `${what}: ${cut(field)} is ${quote(value)}, and Hone does not read this field for this architecture: the model ` +
+      `${what}: ${cut(field)} is ${quote(value)}, and Hone does not read this field for this architecture, so the model ` +
         "would compute something else. Choose a model without it.",
     );
   }

@@ -1,10 +1,10 @@
-/** How a model's files hold a parameter. */
+/** How a model's files store a parameter. */
 
 import type { Shape } from "../tensor/dtype.ts";
 
 type Numbers = Float32Array<ArrayBuffer>;
 
-/** A tensor of the files, and how its numbers become a parameter's and go back. */
+/** A tensor of the files, and the conversions between its numbers and a parameter's. */
 export interface FileTensor {
   readonly name: string;
   readonly shape: Shape;
@@ -14,7 +14,7 @@ export interface FileTensor {
   toFile(values: Numbers): Numbers;
 }
 
-/** A parameter as a model's trace declares it. */
+/** A parameter, as declared in a model's trace. */
 export interface NamedShape {
   readonly name: string;
   readonly shape: Shape;

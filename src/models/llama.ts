@@ -47,7 +47,7 @@ const configSchema = v.object({
   rms_norm_eps: v.optional(numbers.epsilon, 1e-6),
   rope_theta: v.optional(numbers.ropeBase, 10000),
   rope_scaling: v.optional(v.nullable(v.looseObject({})), null),
-  /** Where newer files keep both of the above. */
+  /** Newer files have both of the above here. */
   rope_parameters: v.optional(v.nullable(v.looseObject({ rope_theta: v.optional(numbers.ropeBase) })), null),
   tie_word_embeddings: v.optional(v.boolean(), false),
   attention_bias: v.optional(v.boolean(), false),
@@ -61,7 +61,7 @@ const readScaling = (json: Readonly<Record<string, unknown>> | null): Llama3Scal
   if (type === "default") return null;
   if (type !== "llama3") {
     throw new ConfigError(
-      `config.json: rope_scaling of type ${quote(type)} is not supported; Hone knows "llama3" and "default". Choose another model.`,
+      `config.json: rope_scaling of type ${quote(type)} is not supported; Hone supports "llama3" and "default". Choose another model.`,
     );
   }
   const scaling = parse(llama3Schema, json, "config.json: rope_scaling");
@@ -87,7 +87,7 @@ export function readConfig(json: unknown): LlamaConfig {
   const headSize = config.head_dim ?? config.hidden_size / heads;
   if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
     throw new ConfigError(
-      `config.json: hidden_size (${config.hidden_size}) over num_attention_heads (${heads}) must be an even whole number, or head_dim must say so.`,
+      `config.json: head_dim (by default hidden_size ${config.hidden_size} / num_attention_heads ${heads}) must be an even whole number, not ${headSize}.`,
     );
   }
   if (heads % keyHeads !== 0) {

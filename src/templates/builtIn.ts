@@ -1,4 +1,4 @@
-/** The built-in templates: a table of how each writes its turns. They write the segments themselves, so spans are structure. */
+/** The built-in templates, a table of forms. They write the segments themselves, so the spans of answers are known. */
 
 import type { Message, Role } from "../records/example.ts";
 import type { Segment } from "../tokenizer/segment.ts";
@@ -7,24 +7,24 @@ import type { BuiltInTemplate } from "./choice.ts";
 import { type Conversation, type RenderOptions, type Template, TemplateError } from "./template.ts";
 
 interface Form {
-  /** What stands before a turn's content. */
+  /** Text before a turn's content. */
   readonly header: (role: Role) => string;
   /** Ends a turn; null where the end-of-sequence token does that. */
   readonly turnEnd: string | null;
-  /** Ends a turn that is no assistant's, where that differs. */
+  /** Ends a system, user or tool turn, where that differs. */
   readonly inputEnd?: string;
   readonly between: string;
-  /** "first user": there is no such role; the text goes before the user's that follows, with an empty line between. */
+  /** "first user": the form has no system role; the text goes before the first user's text, with an empty line between. */
   readonly system: "turn" | "first user";
-  /** Stands in place of a system turn where a conversation has none. */
+  /** Replaces the system turn in a conversation without one. */
   readonly preamble?: string;
-  /** Stands before an answer and is part of it: what a model writes first. */
+  /** The beginning of every answer, which the model writes. */
   readonly answerBegins?: string;
 }
 
 /**
- * What they have in common: a tool's result is a turn of its own (as a user's where a form knows no tools); descriptions of
- * tools end the system's turn, calls end the assistant's, one line of JSON each.
+ * In every form a tool's result is a turn of its own (a user's turn in forms without tools). Tool descriptions end the
+ * system turn, and tool calls end the assistant's turn: one line of JSON each.
  */
 const forms: Readonly<Record<BuiltInTemplate, Form>> = {
   hone: {
@@ -39,14 +39,14 @@ const forms: Readonly<Record<BuiltInTemplate, Form>> = {
     between: "\n",
     system: "turn",
   },
-  // Llama 3 calls what answers a tool call "ipython".
+  // Llama 3's name of the tool role is "ipython".
   llama3: {
     header: (role) => `<|start_header_id|>${role === "tool" ? "ipython" : role}<|end_header_id|>\n\n`,
     turnEnd: "<|eot_id|>",
     between: "",
     system: "turn",
   },
-  // Zephyr writes each turn's end as the end-of-sequence token.
+  // Zephyr ends each turn with the end-of-sequence token.
   zephyr: {
     header: (role) => `<|${role}|>\n`,
     turnEnd: null,
@@ -75,7 +75,7 @@ const forms: Readonly<Record<BuiltInTemplate, Form>> = {
     between: "\n",
     system: "turn",
   },
-  // SentencePiece models write an answer's first word with the space before it, so the space is theirs to write.
+  // A SentencePiece token includes the space before its word, so the model writes the space before an answer.
   mistral: {
     header: (role) => (role === "assistant" ? "" : "[INST] "),
     turnEnd: null,
@@ -93,7 +93,7 @@ const forms: Readonly<Record<BuiltInTemplate, Form>> = {
   },
 };
 
-/** Names as people read them, in the order in which they are offered. */
+/** Names for people, in the order of the page's list. */
 export const templateTitles: Readonly<Record<BuiltInTemplate, string>> = {
   hone: "Hone",
   chatml: "ChatML",
@@ -106,8 +106,8 @@ export const templateTitles: Readonly<Record<BuiltInTemplate, string>> = {
   plain: "Plain",
 };
 
-/** Tokens by which a tokenizer shows for which form its model was made. Phi-3 has Hone's markers, and placeholders. */
-const signs: readonly (readonly [BuiltInTemplate, readonly string[]])[] = [
+/** Tokens that identify a model's form. Phi-3 has Hone's markers and placeholders, so it comes before Hone. */
+const identifyingTokens: readonly (readonly [BuiltInTemplate, readonly string[]])[] = [
   ["chatml", ["<|im_start|>", "<|im_end|>"]],
   ["llama3", ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]],
   ["gemma", ["<start_of_turn>", "<end_of_turn>"]],
@@ -116,25 +116,25 @@ const signs: readonly (readonly [BuiltInTemplate, readonly string[]])[] = [
   ["mistral", ["[INST]", "[/INST]"]],
 ];
 
-/** The form whose markers the tokenizer knows as tokens, null where none is. */
+/** The form whose markers are added tokens of the tokenizer; null for none. */
 export function builtInFor(tokenizer: Tokenizer): BuiltInTemplate | null {
-  const known = signs.find(([, texts]) => texts.every((text) => tokenizer.addedToken(text) !== undefined));
+  const known = identifyingTokens.find(([, texts]) => texts.every((text) => tokenizer.addedToken(text) !== undefined));
   return known?.[0] ?? null;
 }
 
-/** A form as it is written for one tokenizer. */
+/** A form with the tokens of one tokenizer. */
 export interface FittedForm {
   readonly form: Form;
-  /** What stands before everything; "" for nothing, or where the form's header brings it. */
+  /** BOS before the first turn; "" where the model wants none, or where the form's header contains it. */
   readonly bos: string;
   readonly opensWithBos: boolean;
-  /** What ends an answer, and any other turn. */
+  /** The text that ends an answer, and the text that ends any other turn. */
   readonly ends: { readonly answer: string; readonly input: string };
   readonly stopIds: readonly number[];
   readonly endMarker: string;
 }
 
-/** Throws TemplateError when the tokenizer has nothing that could stop an answer. */
+/** Throws TemplateError when the tokenizer has no token that could end an answer. */
 export function fitForm(name: BuiltInTemplate, tokenizer: Tokenizer): FittedForm {
   const form = forms[name];
   const { bos, addBos, eos } = tokenizer;
@@ -145,12 +145,12 @@ export function fitForm(name: BuiltInTemplate, tokenizer: Tokenizer): FittedForm
       `The tokenizer has ${marker} end-of-sequence token, so no answer could ever stop. Name eos_token in tokenizer_config.json, or choose a template whose end marker the tokenizer knows.`,
     );
   }
-  const headerBringsBos = bos !== null && form.header("user").startsWith(bos.text);
+  const headerHasBos = bos !== null && form.header("user").startsWith(bos.text);
   const stop = endId === undefined && eos ? eos.text : "";
   return {
     form,
-    bos: bos && addBos && !headerBringsBos ? bos.text : "",
-    opensWithBos: headerBringsBos || addBos,
+    bos: bos && addBos && !headerHasBos ? bos.text : "",
+    opensWithBos: headerHasBos || addBos,
     ends: {
       answer: (form.turnEnd ?? "") + stop,
       input: form.inputEnd ?? form.turnEnd ?? stop,
@@ -200,13 +200,13 @@ function write(
 
   const turns = messages.map(({ role, content, toolCalls }, message): Turn => ({ role, message, content, toolCalls }));
   const own = turns[0]?.role === "system" ? turns.shift() : undefined;
-  const given: Turn | undefined = system
+  const inserted: Turn | undefined = system
     ? { role: "system", message: null, content: system, toolCalls: undefined }
     : undefined;
-  const instruction = own ?? given;
+  const instruction = own ?? inserted;
   const toolText = tools.length > 0 ? `Tools:\n${tools.map((tool) => JSON.stringify(tool)).join("\n")}` : "";
 
-  /** The system's text and the tools, with an empty line after each that is followed by something. */
+  /** Writes the system text and the tools, with an empty line between them and, where text follows, after them. */
   const writeSystem = (followed: boolean) => {
     if (instruction) add("content", instruction, instruction.content);
     if (toolText) {
@@ -222,7 +222,7 @@ function write(
   if (bos) add("control", { role: null, message: null }, bos);
   const hasSystem = instruction !== undefined || toolText !== "";
   let pending = hasSystem && form.system === "first user";
-  // Only a turn that follows at once: a later one would change what stands before the answers between.
+  // Without a user's turn at the start the system text gets one: in a later turn it would come after answers.
   if (pending && turns[0]?.role !== "user") {
     turns.unshift({ role: "user", message: null, content: "", toolCalls: undefined });
   }

@@ -1,6 +1,6 @@
 /**
- * A Jinja chat template as a `Template`: rendered as transformers does, its contents found by marks, its answers by generation
- * tags, by growing prefixes or by marks, each checked on every row. A response is never searched for.
+ * A Jinja chat template as a `Template`. It renders as transformers does. It finds contents by marks, and answers by
+ * generation tags, growing prefixes or marks, checked on every row; it never searches for an answer's text.
  */
 
 import type { Message, Role } from "../records/example.ts";
@@ -26,27 +26,27 @@ import { type Conversation, type Rendered, type RenderOptions, type Template, Te
 import { asVariable, mapTexts, namesOf, textsOf } from "./variables.ts";
 
 /**
- * The date that templates are told: always one, for a run that is resumed on another day must see the rows that it began
- * with, and an answer is asked for as in training. It is the one that Llama 3.1's template falls back to.
+ * The date that every template sees. It is fixed because a run that resumes on another day must train on the same rows, and
+ * answering must use the same prompt. Llama 3.1's template falls back to this date.
  */
-const sameDay = new Date(Date.UTC(2024, 6, 26));
+const fixedDate = new Date(Date.UTC(2024, 6, 26));
 
 export interface ChatTemplateParts {
-  /** As people read it. */
+  /** For people. */
   readonly name: string;
   readonly source: string;
   readonly tokenizer: Tokenizer;
-  /** What `strftime_now` tells, the same for every row. */
+  /** The date that `strftime_now` formats, the same for every row. */
   readonly now?: Date;
-  /** Called about four times a second while the template is tried; it must not throw. */
+  /** Called about four times a second while the template is checked; it must not throw. */
   readonly pulse?: () => void;
 }
 
 /**
- * Tries the template on short conversations, to learn what ends an answer. Throws TemplateError when it is no Jinja, when its
- * answers cannot be told from the rest, when they end in no token, or when all of this takes longer than five seconds.
+ * Renders short conversations to find the token that ends an answer. Throws TemplateError when the source is not Jinja,
+ * when answers cannot be separated from the rest or end in no token, or when all of this takes more than five seconds.
  */
-export function createChatTemplate({ name, source, tokenizer, now = sameDay, pulse }: ChatTemplateParts): Template {
+export function createChatTemplate({ name, source, tokenizer, now = fixedDate, pulse }: ChatTemplateParts): Template {
   const clock = createClock(pulse);
   const renderer = new Renderer(compile(source, clock), tokenizer, now, clock);
   const hello: Message = { role: "user", content: "Hello." };
@@ -54,7 +54,7 @@ export function createChatTemplate({ name, source, tokenizer, now = sameDay, pul
   const stop = renderer.stopOf(trial);
   if (stop === undefined) {
     throw new TemplateError(
-      "Answers of this template end in no token that the tokenizer knows as special, so no answer could ever stop. Let it write eos_token after an answer, or choose another template.",
+      "Answers of this template end in no special token of the tokenizer, so no answer could ever stop. Add eos_token after an answer, or choose another template.",
     );
   }
   const eos = tokenizer.eos?.id;
@@ -62,7 +62,7 @@ export function createChatTemplate({ name, source, tokenizer, now = sameDay, pul
   const { bos, addBos } = tokenizer;
   return {
     name,
-    // A model that wants BOS and a template that writes none do not fit: no BOS is added, so that the check before a run tells.
+    // No BOS is added to a template that writes none: the check before a run reports a model that wants one.
     opensWithBos: addBos || (bos !== null && trial.segments[0]?.text === bos.text),
     stopIds: [...new Set(stops)],
     endMarker: "",
@@ -71,12 +71,12 @@ export function createChatTemplate({ name, source, tokenizer, now = sameDay, pul
   };
 }
 
-/** A conversation as it is rendered: the system prompt of the options is message 0 then. */
+/** A conversation to render; an inserted system prompt is message 0. */
 interface Prepared {
   readonly messages: readonly Message[];
   readonly tools: readonly unknown[] | undefined;
   readonly generationPrompt: boolean;
-  /** Characters of all texts, which the limits grow with. */
+  /** Characters of all texts; the limits grow with them. */
   readonly size: number;
   readonly marks: MarkSet;
   /** Shared by all renderings of the conversation. */
@@ -90,7 +90,7 @@ class Renderer {
   private readonly globals: ReturnType<typeof createGlobals>;
   /** Private-use characters that the template itself writes. */
   private readonly ownPrivate: ReadonlySet<string>;
-  /** Whether the template takes away the white space around contents. */
+  /** Whether the template removes the white space around contents. */
   private readonly trims: boolean;
 
   constructor(program: Program, tokenizer: Tokenizer, now: Date, clock: Clock) {
@@ -137,7 +137,7 @@ class Renderer {
       },
     });
     const segments = this.cut(prepared, plain.text, contents ?? indexContents([]), answers);
-    // The caller's messages do not hold the one that was put before them.
+    // The caller's messages do not include the inserted one.
     const shift = inserted.length;
     const own = (message: number | null) => (message === null || message < shift ? null : message - shift);
     return { segments: shift === 0 ? segments : segments.map((s) => ({ ...s, message: own(s.message) })), proof };
@@ -148,7 +148,7 @@ class Renderer {
     return this.added.lastSpecial(segments.findLast((segment) => segment.answer)?.text ?? "");
   }
 
-  /** Where a template ends a call of a tool otherwise than an answer, that token stops it too. */
+  /** The token that ends a tool call: in some templates it is not the one that ends an answer. */
   stopOfCall(hello: Message, clock: Clock): number | undefined {
     const toolCalls = [{ id: "abcdefghi", name: "clock", arguments: { zone: "UTC" } }];
     const tools = [{ type: "function", function: { name: "clock", description: "Tells the time.", parameters: {} } }];
@@ -156,7 +156,7 @@ class Renderer {
     return attempt(() => this.stopOf(this.render({ messages: [hello, call], tools }, clock))) ?? undefined;
   }
 
-  /** What the template writes, with its generation tags as marks; contents go through `content`, other texts through `other`. */
+  /** The template's output with marks for its generation tags; `content` maps the contents, `other` all other texts. */
   private write(
     { messages, tools, generationPrompt, size, marks, clock }: Prepared,
     content: (text: string, message: number) => string = (text) => text,
@@ -186,15 +186,15 @@ class Renderer {
   }
 
   /**
-   * Where the messages' texts stand in `plain`; null where that cannot be known, because the template takes contents apart
-   * or looks into them. Throws when text of theirs would then be read as a token.
+   * The places of the messages' texts in `plain`; null where they are unknown, because the template changes or splits the
+   * contents. Throws when a text without a known place contains a token of the model.
    */
   private findContents(prepared: Prepared, plain: string): readonly Found[] | null {
     const { messages, tools } = prepared;
     const spaced = messages.some(({ content }) => content !== content.trim());
     const styles: MarkStyle[] = spaced && !this.trims ? ["outside", "inside"] : ["inside"];
     if (messages.some(({ content }) => this.added.splitAtTags(content).length > 1)) styles.push("pieces");
-    // Marks in an empty content tell where it stands, but make it true for a template that asks whether there is any.
+    // A mark locates an empty content, but makes `{% if content %}` true: so marks and no marks are both tried.
     const empty = messages.some(({ content }) => content.trim() === "");
     const attempts = styles.flatMap((style) =>
       (empty ? [true, false] : [false]).map((marksEmpty) => ({ style, marksEmpty })),
@@ -216,7 +216,7 @@ class Renderer {
     return this.added.splitAtTags(content).filter((_, i) => i % 2 === 1);
   }
 
-  /** Renders with marks; null unless what is written is otherwise the same, and every mark comes through whole. */
+  /** Renders with marks; null unless the output without them equals `plain`, and every mark is complete. */
   private readContents(
     prepared: Prepared,
     plain: string,
@@ -253,14 +253,14 @@ class Renderer {
     }));
   }
 
-  /** A template that knows no calls of tools would teach an empty answer in their place. */
+  /** A template that ignores tool calls would teach empty answers in their place. */
   private refuseLostCalls(prepared: Prepared, plain: string): void {
     const index = prepared.messages.findIndex(({ toolCalls = [] }) => toolCalls.length > 0);
     if (index === -1) return;
     const messages = prepared.messages.map(({ toolCalls: _, ...message }) => message);
     if (attempt(() => readMarks(this.write({ ...prepared, messages }), prepared.marks).text) !== plain) return;
     throw new TemplateError(
-      `Message ${index + 1} calls a tool, and this template does not write such calls. Choose a template that does, such as a built-in one, or take the row out.`,
+      `Message ${index + 1} calls a tool, but this template does not write tool calls. Choose another one, such as a built-in template, or remove the row.`,
     );
   }
 
@@ -269,12 +269,12 @@ class Renderer {
       const token = this.added.find(text, specialOnly);
       if (token === null) continue;
       throw new TemplateError(
-        `A message holds ${JSON.stringify(shortened(token))}, which is a token of this model, and this template changes its messages, so that the text could not be kept apart from the token. Take it out of the row, or choose another template.`,
+        `A message contains ${JSON.stringify(shortened(token))}, a token of this model. This template changes its messages, so Hone cannot distinguish the text from the token. Remove it from the row, or choose another template.`,
       );
     }
   }
 
-  /** The rendering as segments: contents and answers are known; what stands between belongs to the turns beside it. */
+  /** Cuts the rendering into segments; the text between contents and answers belongs to the turns beside it. */
   private cut(
     { messages, generationPrompt }: Prepared,
     text: string,
@@ -319,7 +319,7 @@ class Renderer {
   }
 }
 
-/** What a trial gives; null where the template refuses it. */
+/** The trial's result; null where the template refuses it. Being out of time ends all trials. */
 function attempt<T>(trial: () => T): T | null {
   try {
     return trial();

@@ -1,4 +1,4 @@
-/** Which template a run renders with, and what of it is supervised. Plain data: part of every recipe. */
+/** The template of a run, and which turns are supervised. Plain data: part of every recipe. */
 
 import * as v from "valibot";
 
@@ -8,12 +8,12 @@ export type BuiltInTemplate = (typeof builtInTemplates)[number];
 
 export type TemplateChoice =
   | { readonly kind: "built-in"; readonly name: BuiltInTemplate }
-  /** The `chat_template` that the model brings. */
+  /** The model's own `chat_template`. */
   | { readonly kind: "model" }
   /** Jinja that the user wrote. */
   | { readonly kind: "custom"; readonly source: string };
 
-/** A choice as a run keeps it. */
+/** A choice as a run stores it. */
 export const TemplateSchema: v.GenericSchema<unknown, TemplateChoice> = v.variant("kind", [
   v.object({ kind: v.literal("built-in"), name: v.picklist(builtInTemplates) }),
   v.object({ kind: v.literal("model") }),
@@ -21,8 +21,8 @@ export const TemplateSchema: v.GenericSchema<unknown, TemplateChoice> = v.varian
 ]);
 
 /**
- * What is learnt: every assistant turn, the last one only, or everything (as in continued pre-training). A message's own
- * weight counts in each; plain text is always learnt whole.
+ * The supervised turns: all of the assistant's, only the last one, or everything (as in continued pre-training). A
+ * message's own weight counts in each mode; plain text is always supervised whole.
  */
 export const maskModes = ["responses", "last", "everything"] as const;
 

@@ -1,4 +1,4 @@
-/** From a choice to a template, made for one tokenizer; and which choice to suggest for a model. */
+/** Creates the template of a choice for one tokenizer, and suggests a choice for a model. */
 
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { builtInFor, createBuiltIn, templateTitles } from "./builtIn.ts";
@@ -10,14 +10,14 @@ export { templateTitles };
 
 export interface TemplateModel {
   readonly tokenizer: Tokenizer;
-  /** Jinja that the model brings, null when it brings none. */
+  /** The model's own Jinja template; null without one. */
   readonly chatTemplate: string | null;
 }
 
 /**
- * Throws TemplateError when there is no such template, when it is no Jinja (with line and column), when its answers cannot
- * be told from the rest, when nothing would ever stop an answer, or when the check takes longer than five seconds. `pulse`
- * is called about four times a second meanwhile.
+ * Throws TemplateError when there is no such template, when it is not Jinja (with line and column), when its answers cannot
+ * be separated from the rest, when no token ends an answer, or when the check takes more than five seconds. The check calls
+ * `pulse` about four times a second.
  */
 export function createTemplate(
   choice: TemplateChoice,
@@ -36,14 +36,14 @@ export function createTemplate(
       if (chatTemplate === null) {
         const name = builtInFor(tokenizer) ?? "hone";
         throw new TemplateError(
-          `This model brings no chat template of its own. Choose a built-in one, such as ${templateTitles[name]}, or write one.`,
+          `This model has no chat template of its own. Choose a built-in one, such as ${templateTitles[name]}, or write one.`,
         );
       }
       return createChatTemplate({ name: "the model's own", source: chatTemplate, tokenizer, ...more });
   }
 }
 
-/** The model's own where it works, else the built-in one whose markers the tokenizer knows as tokens, else Hone's. */
+/** The model's own where it works, else the built-in one whose markers are tokens of the tokenizer, else Hone's. */
 export function suggestTemplate(model: TemplateModel, pulse?: () => void): TemplateChoice {
   const own: TemplateChoice = { kind: "model" };
   if (model.chatTemplate !== null) {

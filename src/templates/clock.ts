@@ -1,4 +1,4 @@
-/** One time limit over all that a template does for one row, or for one check of it, however often it is rendered. */
+/** One time limit for all renderings of one row, or of one check of a template. */
 
 import { TemplateError } from "./template.ts";
 
@@ -10,26 +10,26 @@ export interface Clock {
   check(): void;
 }
 
-/** Another trial would end the same way: whoever tries several renderings must let it pass. */
+/** Code that tries several renderings must rethrow this: the next one would end the same way. */
 export class OutOfTime extends TemplateError {
   constructor(place: TemplateError["place"] = null) {
     super(
-      `The template was stopped, for it takes longer than ${seconds} seconds. Put {% generation %} and {% endgeneration %} around its answers, which saves a rendering for each; take the row out, or choose another template.`,
+      `The template was stopped because it takes more than ${seconds} seconds. Put {% generation %} and {% endgeneration %} around its answers to save renderings, remove the row, or choose another template.`,
       place,
     );
   }
 }
 
-/** The time begins now. `pulse` shows a watchdog that the work goes on; it must not throw. */
+/** The time begins now. `pulse` shows a watchdog that the work continues; it must not throw. */
 export function createClock(pulse?: () => void): Clock {
   const began = performance.now();
-  let beat = began;
+  let pulsedAt = began;
   return {
     check() {
       const now = performance.now();
       if (now - began > seconds * 1000) throw new OutOfTime();
-      if (pulse === undefined || now - beat < pulseMilliseconds) return;
-      beat = now;
+      if (pulse === undefined || now - pulsedAt < pulseMilliseconds) return;
+      pulsedAt = now;
       pulse();
     },
   };

@@ -1,9 +1,9 @@
-/** Where the texts of messages stand in a rendering, found by message and by place without a walk through all of them. */
+/** The places of messages' texts in a rendering, indexed by message and by position. */
 
 import type { Role } from "../records/example.ts";
 import type { Range } from "./marks.ts";
 
-/** A stretch of the rendering that belongs to a message; null for none, as of a tool's description. */
+/** A span of the rendering with its message; null for the text of no message, such as a tool's description. */
 export interface Found extends Range {
   readonly message: number | null;
   readonly role: Role | null;
@@ -13,13 +13,13 @@ export interface Contents {
   readonly all: readonly Found[];
   /** In the order of the rendering. */
   of(message: number): readonly Found[];
-  /** Those that lie whole in a stretch. */
+  /** Those that lie completely in the range. */
   within(range: Range): readonly Found[];
-  /** Whether one begins before `end` and ends behind `start`. */
+  /** Whether one begins before `end` and ends after `start`. */
   overlap(start: number, end: number): boolean;
 }
 
-/** `all` stand in the order of the rendering, and none begins before the one in front of it has ended. */
+/** `all` must be in the order of the rendering and must not overlap. */
 export function indexContents(all: readonly Found[]): Contents {
   const byMessage = new Map<number, Found[]>();
   for (const found of all) {
@@ -28,7 +28,7 @@ export function indexContents(all: readonly Found[]): Contents {
     if (own) own.push(found);
     else byMessage.set(found.message, [found]);
   }
-  /** Index of the first that passes; all behind it pass too. */
+  /** Index of the first that passes, by binary search: all after it must pass too. */
   const first = (passes: (found: Found) => boolean): number => {
     let low = 0;
     let high = all.length;

@@ -1,9 +1,9 @@
-/** Marks of private-use characters around texts, put in before a template runs and read out of what it wrote. */
+/** Marks texts with private-use characters before a template runs, and reads the marks from its output. */
 
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { TemplateError } from "./template.ts";
 
-/** Five characters that nothing else in a rendering holds. */
+/** Five characters that appear nowhere else in a rendering. */
 export interface MarkSet {
   readonly open: string;
   /** Between a mark's number and its text. */
@@ -11,13 +11,13 @@ export interface MarkSet {
   readonly close: string;
   readonly generationBegins: string;
   readonly generationEnds: string;
-  /** Finds them; of an opening mark it captures the number. */
+  /** Matches every mark, and captures the number of an opening mark. */
   readonly pattern: RegExp;
 }
 
 const isPrivate = /[\uE000-\uF8FF]/;
 
-/** The private-use characters of the basic plane that the texts hold. */
+/** The private-use characters of Unicode's basic plane in the texts. */
 export function privateCharacters(texts: Iterable<string>): Set<string> {
   const found = new Set<string>();
   for (const text of texts) {
@@ -27,7 +27,7 @@ export function privateCharacters(texts: Iterable<string>): Set<string> {
   return found;
 }
 
-/** The first five that are in neither set. Throws when none are left. */
+/** The first five characters in neither set. Throws TemplateError when fewer than five are left. */
 export function chooseMarks(used: ReadonlySet<string>, alsoUsed: ReadonlySet<string>): MarkSet {
   if (used.size === 0 && alsoUsed.size === 0) return usualMarks;
   const free: string[] = [];
@@ -41,7 +41,7 @@ export function chooseMarks(used: ReadonlySet<string>, alsoUsed: ReadonlySet<str
 function marksOf([open, number, close, generationBegins, generationEnds]: readonly string[]): MarkSet {
   if (!open || !number || !close || !generationBegins || !generationEnds) {
     throw new TemplateError(
-      "The messages hold every private-use character of Unicode's basic plane, so that none is left to mark them with. Take the row out.",
+      "The messages contain nearly every private-use character of Unicode's basic plane, and Hone needs five free ones. Remove the row.",
     );
   }
   const all = open + number + close + generationBegins + generationEnds;
@@ -57,12 +57,12 @@ export interface Range {
 }
 
 export interface Unmarked {
-  /** What was written, without the marks. */
+  /** The rendering without the marks. */
   readonly text: string;
   /** Marked texts in their order, each with its mark's number. */
   readonly marked: readonly (Range & { readonly mark: number })[];
   readonly generations: readonly Range[];
-  /** Whether every mark that opens also closes, none inside of another. */
+  /** Whether every mark that opens also closes, and none is nested. */
   readonly sound: boolean;
 }
 
@@ -95,19 +95,22 @@ export function readMarks(rendered: string, marks: MarkSet): Unmarked {
   return { text: text + rendered.slice(from), marked, generations, sound: sound && mark === null };
 }
 
-/** How a content is marked: around all of it; within its white space; or piece by piece, between tags such as `<think>`. */
+/**
+ * What a mark encloses: a whole content, a content without outer white space, or each piece between tags like
+ * `<think>`.
+ */
 export type MarkStyle = "outside" | "inside" | "pieces";
 
 /** Finds a tokenizer's added tokens in text. */
 export interface AddedTokens {
-  /** The first added token that the text holds, null for none; of special ones only when asked so. */
+  /** The first added token in the text, null for none; `specialOnly` ignores tokens that are not special. */
   find(text: string, specialOnly?: boolean): string | null;
-  /** Where a special token ends that begins at `from`, or after white space there; null for none. */
+  /** The end of a special token at `from`, after optional white space; null for none. */
   endOfSpecial(text: string, from: number): number | null;
-  /** The id of the special token with which the text ends. */
+  /** The id of the special token at the end of the text. */
   lastSpecial(text: string): number | undefined;
   isSpecial(text: string): boolean;
-  /** Splits a text at tags and at added tokens that are not special; those are the odd members. */
+  /** Splits a text at tags and at added tokens that are not special; the odd members are these separators. */
   splitAtTags(text: string): string[];
 }
 

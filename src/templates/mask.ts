@@ -1,4 +1,4 @@
-/** Which tokens are learnt, and how much: segments get their loss weights from their messages (DOMAIN.md, Formulas). */
+/** Assigns loss weights to segments, from the weights of their messages (DOMAIN.md, Formulas). */
 
 import type { Message } from "../records/example.ts";
 import type { Segment, WeightedSegment } from "../tokenizer/segment.ts";
@@ -7,18 +7,18 @@ import type { MaskMode } from "./choice.ts";
 import { TemplateError } from "./template.ts";
 
 /**
- * `messages` are those that were rendered; segments name them by index. An answer weighs as much as its message, the marker
- * that ends it included; in "last" only the last assistant's is learnt, in "everything" every other segment weighs 1.
- * Where the parts of a message weigh differently, its content is cut at their borders; throws TemplateError when the
- * template has changed that content, so that the borders are not known.
+ * `messages` are the rendered ones, to which the segments' indexes refer. An answer and its end marker have the loss
+ * weight of their message. "last" supervises only the last answer; "everything" gives all other segments the loss
+ * weight 1. Where a message's parts have different weights, its content is cut between the parts. Throws TemplateError
+ * when the template changed that content, because the parts have no known place then.
  */
 export function weigh(segments: readonly Segment[], messages: readonly Message[], mode: MaskMode): WeightedSegment[] {
   const last = messages.findLastIndex((message) => message.role === "assistant");
-  const learnt = (segment: Segment) =>
+  const isSupervisedAnswer = (segment: Segment) =>
     segment.answer && segment.role === "assistant" && (mode !== "last" || segment.message === last);
   const cut = new Set<number>();
   const weighted = segments.flatMap((segment): WeightedSegment | WeightedSegment[] => {
-    if (!learnt(segment)) return { ...segment, ...supervision(mode === "everything" ? 1 : 0) };
+    if (!isSupervisedAnswer(segment)) return { ...segment, ...supervision(mode === "everything" ? 1 : 0) };
     const { message: index, kind } = segment;
     const message = index === null ? undefined : messages[index];
     const weight = message?.weight ?? 1;
@@ -28,14 +28,14 @@ export function weigh(segments: readonly Segment[], messages: readonly Message[]
     cut.add(index);
     return cutAtParts(segment, index, message);
   });
-  const written = new Set(segments.flatMap((segment) => (learnt(segment) ? [segment.message] : [])));
+  const written = new Set(segments.flatMap((segment) => (isSupervisedAnswer(segment) ? [segment.message] : [])));
   messages.forEach((message, index) => {
     if (!cut.has(index) && written.has(index) && partsDiffer(message)) throw partsLost(index);
   });
   return weighted;
 }
 
-/** A weight of 0 masks: this is the one place that makes the mask of a weight. */
+/** Loss weight 0 masks. Only this function derives the mask from a weight. */
 const supervision = (weight: number) => ({ supervised: weight !== 0, weight });
 
 const partsDiffer = ({ parts = [], weight = 1 }: Message): boolean =>
@@ -43,15 +43,15 @@ const partsDiffer = ({ parts = [], weight = 1 }: Message): boolean =>
 
 const partsLost = (index: number) =>
   new TemplateError(
-    `The parts of message ${index + 1} have different weights, and this template changes its text, so that the parts cannot be found in it. Give the message one weight, or choose another template.`,
+    `The parts of message ${index + 1} have different weights, and this template changes its text, so Hone cannot find the parts. Give the message one weight, or choose another template.`,
   );
 
 function cutAtParts(segment: Segment, index: number, { content, parts = [], weight = 1 }: Message): WeightedSegment[] {
-  // Many templates take away the white space around a content; what is left has a known place in it.
+  // Many templates trim a content; the parts of a trimmed content still have known places.
   const known = [content, content.trimEnd(), content.trim()].includes(segment.text);
   if (!known) throw partsLost(index);
-  const taken = segment.text === content.trim() ? content.length - content.trimStart().length : 0;
-  let end = -taken;
+  const trimmed = segment.text === content.trim() ? content.length - content.trimStart().length : 0;
+  let end = -trimmed;
   return parts.flatMap((part) => {
     const start = Math.max(0, end);
     end += part.text.length;
@@ -60,7 +60,7 @@ function cutAtParts(segment: Segment, index: number, { content, parts = [], weig
   });
 }
 
-/** Plain text, for continued pre-training: BOS where the model wants it, the text, EOS where there is one; all learnt but BOS. */
+/** Plain text for continued pre-training: BOS where the model wants it, the text, EOS if any. Only BOS is masked. */
 export function renderText(text: string, tokenizer: Tokenizer): WeightedSegment[] {
   const { bos, addBos, eos } = tokenizer;
   const plain = { role: null, message: null, answer: false } as const;

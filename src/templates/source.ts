@@ -1,4 +1,4 @@
-/** Any template as Jinja source, for programs other than Hone: built-in forms written out, a run's system prompt put before. */
+/** Writes any template as Jinja source for other programs, with the run's system prompt. */
 
 import { roles } from "../records/example.ts";
 import { fitForm } from "./builtIn.ts";
@@ -7,8 +7,8 @@ import type { TemplateModel } from "./choose.ts";
 import { TemplateError } from "./template.ts";
 
 /**
- * The `chat_template` that writes what the choice writes for this model. `systemPrompt` goes before conversations that bring
- * no system message, as in training. Throws TemplateError as `createTemplate` does.
+ * A `chat_template` with the same output as the choice's template for this model. As in training, `systemPrompt` goes
+ * before conversations without a system message. Throws TemplateError when the template does not fit the model.
  */
 export function templateSource(choice: TemplateChoice, model: TemplateModel, systemPrompt: string | null): string {
   return (systemPrompt ? systemBefore(systemPrompt) : "") + sourceOf(choice, model);
@@ -23,18 +23,18 @@ function sourceOf(choice: TemplateChoice, model: TemplateModel): string {
     case "model":
       if (model.chatTemplate === null) {
         throw new TemplateError(
-          "The model brings no chat template of its own any more. Open it with the files that the run began with.",
+          "The model has no chat template of its own any more. Open it with the files with which the run began.",
         );
       }
       return model.chatTemplate;
   }
 }
 
-/** A text as Jinja, and Python, read it between quotes. */
+/** A text as a string literal of Jinja and Python. */
 const quoted = (text: string) =>
   `'${text.replace(/[\\']/g, "\\$&").replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("\t", "\\t")}'`;
 
-/** Ends with an expression, after which Jinja keeps a line break: the source that follows may begin with one. */
+/** Ends with an expression because Jinja removes a line break after a statement, and the next source may begin with one. */
 const systemBefore = (prompt: string) =>
   [
     "{%- if not messages or messages[0]['role'] != 'system' %}",
@@ -43,10 +43,10 @@ const systemBefore = (prompt: string) =>
     "{{- '' }}",
   ].join("");
 
-/** As JSON.stringify writes it: tools in Hone's templates have no spaces. */
+/** JSON without spaces, as JSON.stringify writes it. */
 const compact = "tojson(separators=(',', ':'))";
 
-/** A form's turns, in the order in which `createBuiltIn` writes them. Every tag takes the white space before it. */
+/** A form's turns, in the order of `createBuiltIn`. Every tag removes the white space before it. */
 function builtInSource({ name }: Extract<TemplateChoice, { kind: "built-in" }>, { tokenizer }: TemplateModel): string {
   const { form, bos, ends } = fitForm(name, tokenizer);
   const print = (text: string) => (text === "" ? [] : [`{{- ${quoted(text)} }}`]);
@@ -75,7 +75,7 @@ function builtInSource({ name }: Extract<TemplateChoice, { kind: "built-in" }>, 
     ...(form.preamble ? ["{%- else %}", ...print(form.preamble), "{%- set ns.begun = true %}"] : []),
     "{%- endif %}",
   ];
-  // Where no user's turn follows at once, the text has one of its own.
+  // Without a user's turn at the start, the system text gets one.
   const systemAlone = [
     "{%- if ns.instructed and (not turns or turns[0]['role'] != 'user') %}",
     `{{- headers['user'] + ns.system + ${quoted(ends.input)} }}`,

@@ -1,4 +1,4 @@
-/** What every template can do, whether it is built in, brought by a model, or written by the user. */
+/** The interface of all templates: built-in ones, a model's own, and the user's. */
 
 import type { Message } from "../records/example.ts";
 import type { Segment } from "../tokenizer/segment.ts";
@@ -10,15 +10,15 @@ export interface Conversation {
 }
 
 export interface RenderOptions {
-  /** Put before messages that bring no system message of their own; null or "" for none. */
+  /** Inserted before messages without a system message; null or "" for none. */
   readonly system?: string | null;
-  /** Ends with the header of the answer that is to be generated. */
+  /** Whether the rendering ends with the header of an answer to generate. */
   readonly generationPrompt?: boolean;
-  /** Called about four times a second while a long rendering goes on; it must not throw. */
+  /** Called about four times a second during a long rendering; it must not throw. */
   readonly pulse?: () => void;
 }
 
-/** How it is known which text an answer is. */
+/** How the spans of answers are known. */
 export type SpanProof =
   /** A built-in template: it writes the segments itself. */
   | "structure"
@@ -26,34 +26,34 @@ export type SpanProof =
   | "generation tags"
   /** Each growing prefix of the conversation renders to a prefix of the whole. */
   | "prefixes"
-  /** Marks that were put around the contents came through. */
+  /** Marks around the contents are complete in the output. */
   | "marks";
 
 export interface Rendered {
-  /** In order; their texts joined are what the template writes, without any mark of ours. */
+  /** In order; their texts joined are the template's output. */
   readonly segments: readonly Segment[];
   readonly proof: SpanProof;
 }
 
 export interface Template {
-  /** As people read it: "ChatML", "the model's own", "custom". */
+  /** For people: "ChatML", "the model's own", "custom". */
   readonly name: string;
-  /** Whether every rendering is to begin with exactly one BOS, whoever brings it; else with none. */
+  /** Whether every rendering must begin with exactly one BOS; if not, with none. */
   readonly opensWithBos: boolean;
-  /** Tokens that end an answer, the one that training teaches first. Never empty. */
+  /** Tokens that end an answer; training teaches the first one. Never empty. */
   readonly stopIds: readonly number[];
   /**
-   * Text that ends a turn where the tokenizer has no single token for it: a generated answer then ends with it as plain
-   * text, which has to be taken off. "" where the end is a token.
+   * The end of a turn where it is plain text because the tokenizer has no single token for it: remove it from a generated
+   * answer. "" where the end is a token.
    */
   readonly endMarker: string;
-  /** What an answer begins with before its content, where the model has to write that: to be taken off as well. "" for most. */
+  /** Text that the model writes before an answer's content: remove it from a generated answer. "" for most templates. */
   readonly answerBegins: string;
-  /** Throws `TemplateError` when it cannot be rendered, or when its answers cannot be told from the rest. */
+  /** Throws `TemplateError` when it cannot be rendered, or when its answers cannot be separated from the rest. */
   render(conversation: Conversation, options?: RenderOptions): Rendered;
 }
 
-/** A template that cannot be parsed, rendered, or spanned; with a place where there is one. */
+/** A template that cannot be parsed or rendered, or whose answers cannot be found. */
 export class TemplateError extends Error {
   override readonly name = "TemplateError";
   /** Line and column in the template's source, from 1; null where the fault has no place. */

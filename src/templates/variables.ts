@@ -1,8 +1,8 @@
-/** A conversation as transformers gives it to a chat template, and the texts that it holds. */
+/** A conversation as transformers passes it to a chat template, and all its texts. */
 
 import type { Message } from "../records/example.ts";
 
-/** A message as transformers gives it to a template. */
+/** A message as transformers passes it to a template; `other` maps its texts other than the content. */
 export function asVariable(message: Message, content: string, other: (text: string) => string): object {
   const { role, name, toolCalls, toolCallId } = message;
   return {
@@ -20,7 +20,7 @@ export function asVariable(message: Message, content: string, other: (text: stri
   };
 }
 
-/** JSON with each of its texts, though not its keys, replaced. */
+/** Replaces each text of a JSON value, but no key. */
 export function mapTexts(value: unknown, replace: (text: string) => string): unknown {
   if (typeof value === "string") return replace(value);
   if (Array.isArray(value)) return value.map((member) => mapTexts(member, replace));

@@ -1,13 +1,13 @@
-/** What tokens stand for, in bytes: the tables of both alphabets, and where tokens stand in a text. */
+/** Tokens as bytes: the byte tables of both alphabets, and the places of tokens in a text. */
 
-/** SentencePiece's stand-in for a space. */
+/** SentencePiece writes this for a space. */
 export const metaspace = "▁";
 
 export const utf8 = new TextEncoder();
 
 export type ByteTable = readonly (Uint8Array | undefined)[];
 
-/** The bytes that each id of the vocabulary stands for, of added tokens those of their text. */
+/** The bytes of each id; those of an added token are its text's. */
 export function createByteTable(
   vocabulary: ReadonlyMap<string, number>,
   added: ReadonlyMap<string, number>,
@@ -27,12 +27,12 @@ export function createByteTable(
   return table;
 }
 
-/** Whether a token stands for one byte, in SentencePiece's manner. */
+/** Whether a token is SentencePiece's token of one byte, such as `<0xE2>`. */
 export const isByteToken = (token: string): boolean => /^<0x[0-9A-F]{2}>$/.test(token);
 
 export const byteToken = (byte: number): string => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 
-/** GPT-2's printable stand-ins: visible Latin-1 characters are themselves, the other bytes follow from U+0100 on. */
+/** GPT-2's printable character for each byte: visible Latin-1 is unchanged, the other bytes are U+0100 and following. */
 export const byteAlphabet: readonly string[] = (() => {
   let next = 0x100;
   return Array.from({ length: 256 }, (_, byte) => {
@@ -49,7 +49,7 @@ export function spellBytes(text: string): string {
   return spelt;
 }
 
-/** Bytes as text; those that are no character by themselves as `<0xE2>`. */
+/** Bytes as text; bytes that are not a complete character as `<0xE2>`. */
 export function showBytes(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; ) {
@@ -68,24 +68,24 @@ export function showBytes(bytes: Uint8Array): string {
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A token of a word, before it is known where it stands. */
+/** A token of a word, without its place. */
 export interface SpelledToken {
-  /** Negative where the vocabulary has none. */
+  /** Negative where the vocabulary has no such token. */
   readonly id: number;
-  /** Bytes of text that an unknown-token stands for; undefined where it spells its text. */
+  /** Bytes of the text that an unknown-token replaces; undefined for a token that spells its text. */
   readonly unknown?: number;
 }
 
 /**
- * The id and the UTF-16 offsets in `text` of each token, one after the other: [id, start, end, id, …]. Found by comparing
- * bytes, but for unknown-tokens, which have the characters that they stand for. A token inside a character has that whole
- * character. Returns the offset from which the tokens do not spell the text, if they do not.
+ * The id and the UTF-16 offsets in `text` of each token: [id, start, end, id, …]. Compares bytes, except for
+ * unknown-tokens, which have the offsets of the text that they replace. A token with a part of a character has that
+ * whole character. Where the tokens do not spell the text, returns the offset at which they begin to differ.
  */
 export function locate(tokens: readonly SpelledToken[], table: ByteTable, text: string): number[] | number {
   const expected = utf8.encode(text);
   const located: number[] = [];
   let byte = 0;
-  // The character that holds `byte`: its place in the string, and the bytes before it.
+  // The character that contains `byte`: its index in the string, and the bytes before it.
   let index = 0;
   let before = 0;
   for (const { id, unknown } of tokens) {

@@ -1,4 +1,4 @@
-/** `tokenizer.json` and `tokenizer_config.json`, checked: which parts they have, which tokens are special, who writes BOS. */
+/** Reads and checks `tokenizer.json` and `tokenizer_config.json`: parts, special tokens, and whether BOS is added. */
 
 import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";
@@ -32,7 +32,7 @@ const Bpe = v.object({
   fuse_unk: flag,
   byte_fallback: v.optional(v.nullable(v.boolean()), false),
   ignore_merges: flag,
-  /** Only checked: training sees one spelling of a text. */
+  /** Checked but not applied: in training a text always has the same tokens. */
   dropout: v.nullish(
     v.custom<number>((value) => typeof value === "number" && value >= 0 && value <= 1, "a number from 0 to 1"),
   ),
@@ -81,7 +81,7 @@ const TokenizerJson = v.object({
 type Read = v.InferOutput<typeof TokenizerJson>;
 export type Model = Read["model"];
 
-/** A `tokenizer.json` with the parts of each field, those of a Sequence one after the other. */
+/** A `tokenizer.json` with the parts of each field; the parts of a Sequence are in one list. */
 export interface TokenizerJson extends Pick<Read, "model" | "added_tokens"> {
   readonly normalizers: readonly NormalizerPart[];
   readonly preTokenizers: readonly PreTokenizerPart[];
@@ -101,7 +101,7 @@ const TokenizerConfig = v.object({
   add_bos_token: flag,
 });
 
-/** A token that the template writes, or that ends an answer. */
+/** BOS or EOS. */
 export interface SpecialToken {
   readonly text: string;
   readonly id: number;
@@ -111,24 +111,24 @@ export interface TokenizerFiles {
   readonly json: TokenizerJson;
   /** Text → id of every token of the model, in the order of its file. */
   readonly vocabulary: ReadonlyMap<string, number>;
-  /** Text → id of every added token, those that the configuration names included. */
+  /** Text → id of every added token, BOS and EOS included. */
   readonly added: ReadonlyMap<string, number>;
-  /** Ids that stand for no text. */
+  /** Ids that are not text: decoding skips them. */
   readonly special: ReadonlySet<number>;
   readonly bos: SpecialToken | null;
-  /** Whether BOS stands at the start of every sequence: `add_bos_token` decides where it is written, else the post-processor. */
+  /** Whether every sequence starts with BOS: `add_bos_token` decides, where it is absent the post-processor. */
   readonly addBos: boolean;
   readonly eos: SpecialToken | null;
 }
 
-/** Both files, checked. Throws a sentence that names file, field and value. */
+/** Both files, checked. Throws an error that names file, field and value. */
 export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unknown): TokenizerFiles {
   const json = readTokenizerJson(tokenizerJson);
   const config = tokenizerConfig == null ? {} : parse(TokenizerConfig, tokenizerConfig, "tokenizer_config.json");
   const { model } = json;
   if (model.type === "BPE" && !isByteLevel(json) && !model.byte_fallback) {
     throw new Error(
-      "tokenizer.json: a byte-pair model needs a ByteLevel pre_tokenizer or byte_fallback, else it cannot represent every text. Choose a model that has either.",
+      "tokenizer.json: a byte-pair model needs a ByteLevel pre_tokenizer or byte_fallback to represent every text. Choose a model with one of them.",
     );
   }
   if (model.type === "BPE" && (model.end_of_word_suffix || model.continuing_subword_prefix)) {
@@ -170,7 +170,7 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
 function readTokenizerJson(tokenizerJson: unknown): TokenizerJson {
   const type = v.is(ModelOnly, tokenizerJson) ? tokenizerJson.model.type : undefined;
   if (type !== undefined && type !== "BPE" && type !== "Unigram") {
-    throw unsupported(`model.type ${quote(type)}, other than "BPE" and "Unigram",`);
+    throw unsupported(`model.type ${quote(type)} (only "BPE" and "Unigram" are)`);
   }
   const { model, added_tokens, normalizer, pre_tokenizer, post_processor } = parse(
     TokenizerJson,
@@ -183,12 +183,12 @@ function readTokenizerJson(tokenizerJson: unknown): TokenizerJson {
   return { model, added_tokens, normalizers, preTokenizers, postProcessors: readPostProcessors(post_processor) };
 }
 
-/** Whether tokens are spelt in GPT-2's byte alphabet; SentencePiece's manner otherwise. */
+/** Whether tokens are spelt in GPT-2's byte alphabet; if not, like SentencePiece. */
 export function isByteLevel(json: TokenizerJson): boolean {
   return json.preTokenizers.some((part) => part.type === "ByteLevel");
 }
 
-/** The special token that the post-processor writes before a text; `idOf` is the rest of the file's word on ids. */
+/** The special token that the post-processor writes before a text. `idOf`: the ids in the rest of the file. */
 function firstSpecial(
   parts: readonly PostProcessorPart[],
   idOf: (text: string) => number | undefined,

@@ -1,19 +1,20 @@
-/** Models: a word as tokens. The library merges (byte-pair encoding) and finds the best pieces (Unigram). */
+/** Models: spell a word as tokens. The library merges (byte-pair encoding) and finds the best pieces (Unigram). */
 
 import { Tokenizer as Pipeline, Unigram } from "@huggingface/tokenizers";
 import { byteToken, isByteToken, metaspace, type SpelledToken, utf8 } from "./bytes.ts";
 import { isByteLevel, type TokenizerFiles } from "./files.ts";
 
-/** The tokens of a word, which is given in the model's own alphabet and in one piece or several that are spelt apart. */
+/** The tokens of a word. Its pieces are in the model's own alphabet, and each is spelt separately. */
 export type Spell = (pieces: readonly string[]) => SpelledToken[];
 
 /**
- * Special tokens never come of text, not even where text reads like one; nor do byte tokens come of their names.
+ * Text never becomes a special token, even where it equals that token's name. Nor does the name of a byte token, `<0xE2>`,
+ * become that token.
  *
- * A Unigram model takes the pieces with the highest sum of scores; of equal sums, the one whose last piece is longest.
- * A character that no piece begins and ends with scores 10 less than the lowest score. Neighbouring characters of that
- * kind are their bytes' tokens where the model has byte fallback, else one unknown-token (Kudo 2018,
- * https://arxiv.org/abs/1804.10959; ties and penalty as in Hugging Face's tokenizers).
+ * A Unigram model chooses the pieces with the highest sum of scores; of equal sums, the one whose last piece is longest.
+ * An unknown character, which is no piece, scores 10 less than the lowest score. Consecutive unknown characters become byte
+ * tokens where the model has byte fallback, else one unknown-token (Kudo 2018, https://arxiv.org/abs/1804.10959; ties and
+ * penalty as in Hugging Face's tokenizers).
  */
 export function createModel({ json, vocabulary, special }: TokenizerFiles): Spell {
   const { model } = json;
@@ -69,7 +70,7 @@ export function createModel({ json, vocabulary, special }: TokenizerFiles): Spel
   };
 }
 
-/** Ids of the 256 byte tokens; null where one is missing. */
+/** Ids of the 256 byte tokens; null if any is missing. */
 function byteIds(vocabulary: ReadonlyMap<string, number>): number[] | null {
   const ids = Array.from({ length: 256 }, (_, byte) => vocabulary.get(byteToken(byte)));
   return ids.every((id) => id !== undefined) ? ids : null;

@@ -1,34 +1,34 @@
-/** Normalizers: what a tokenizer changes in a text before it looks for words. */
+/** Normalizers: the changes that a tokenizer makes to a text before it splits it into words. */
 
 import { Tokenizer as Pipeline } from "@huggingface/tokenizers";
 import type { TokenizerJson } from "./files.ts";
 import type { NormalizerPart } from "./parts.ts";
 import { type BeforePattern, compilePattern, labelOf } from "./patterns.ts";
 
-/** White space that a tokenizer takes away, which depends on what stands on both sides of it. */
+/** White space that a tokenizer removes; this depends on the text on both sides, so the caller does it. */
 export interface Spacing {
-  /** None at the beginning of a sequence or after an added token. */
+  /** Whether it is removed at the start of a sequence and after an added token. */
   readonly left: boolean;
-  /** None before an added token or at the end. */
+  /** Whether it is removed before an added token and at the end. */
   readonly right: boolean;
-  /** What becomes one space, wherever it stands; null where every space counts. */
+  /** Matches runs that become one space; null where every space counts. */
   readonly collapse: RegExp | null;
 }
 
 export interface Normalizer {
   /**
-   * A stretch of text as the tokenizer reads it, but for `spacing`, which is the caller's, and the prefix. Normalising two
-   * stretches apart and joining them is the same as normalising them joined, except where a rule looks over the border: a
-   * letter and its accent in two stretches are not composed, nor are two halves of what a Replace looks for found.
+   * Normalises a span of text, without `spacing` and the prefix, which the caller applies. Two spans normalised
+   * separately and joined equal the normalised whole, except where a rule matches across their boundary: a letter and
+   * its accent in two spans are not composed, and a Replace does not match a text that is split between them.
    */
   apply(text: string): string;
   readonly spacing: Spacing;
 }
 
-/** Characters that a text may have after a step, for each one that it had: a published chain makes 18 of one at most. */
+/** By how much the steps may lengthen a text: those of published models make at most 18 characters of one. */
 const mostGrowth = 32;
 
-/** What one step does to a text; `label` names its pattern where a stranger wrote it. */
+/** One change of a text; `label` names its pattern, null for the library's own. */
 interface Step {
   readonly path: string;
   readonly label: string | null;
@@ -36,10 +36,10 @@ interface Step {
 }
 
 /**
- * Follows the normalizers, and of the pre-tokenizers what takes white space away. Precompiled is the library's reading of it:
- * not the character map in the file but the rules that most such maps hold (control characters dropped, white space to
- * spaces, then NFKC), so a model with a map of its own may be given slightly other text than it was trained on.
- * Throws a `refusal` for a pattern that cannot be read; `apply` throws, naming the step, when a text grows beyond measure.
+ * Applies the normalizers, and those pre-tokenizers that remove white space. For Precompiled the library does not apply
+ * the character map in the file but the rules of most such maps: it drops control characters, turns white space into
+ * spaces, then applies NFKC. A model with another map may see slightly other text than in its training. Throws a
+ * `refusal` for an invalid pattern; `apply` throws an error that names the step where a text grows too much.
  */
 export function createNormalizer(json: TokenizerJson, before?: BeforePattern): Normalizer {
   const steps = json.normalizers.flatMap(stepsOf);
@@ -53,7 +53,7 @@ export function createNormalizer(json: TokenizerJson, before?: BeforePattern): N
         try {
           normalised = normalize(normalised);
         } catch (cause) {
-          // The browser's own limit on the length of a text.
+          // The browser limits the length of a text.
           if (cause instanceof RangeError) throw tooMuch(path, text, "more characters than a browser allows");
           throw cause;
         }
@@ -66,16 +66,16 @@ export function createNormalizer(json: TokenizerJson, before?: BeforePattern): N
 }
 
 const tooMuch = (path: string, text: string, made: string) =>
-  new Error(`tokenizer.json: ${path} makes ${made} of a text of ${text.length}. Choose another model.`);
+  new Error(`tokenizer.json: ${path} turns a text of ${text.length} characters into ${made}. Choose another model.`);
 
 function stepsOf(part: NormalizerPart): Step[] {
   const { path } = part;
-  // Strip is `spacing`, and Prepend the caller's prefix.
+  // The caller applies Strip as `spacing`, and Prepend as the prefix.
   if (part.type === "Strip" || part.type === "Prepend") return [];
   if (part.type === "Nmt") return nmt.map((rule) => ({ path, label: null, normalize: library(rule) }));
   if (part.type !== "Replace") return [{ path, label: null, normalize: library(part) }];
   const pattern = compilePattern(part.pattern, path);
-  // "$&" and the like mean themselves in these files.
+  // In these files "$&" is plain text.
   const content = part.content.replaceAll("$", "$$$$");
   return [
     {
@@ -115,7 +115,7 @@ function findSpacing({ normalizers, preTokenizers }: TokenizerJson): Spacing {
   };
 }
 
-/** SentencePiece's rules from machine translation: control characters dropped, white space of all kinds to a space. */
+/** SentencePiece's rules for machine translation: drop control characters, turn all white space into spaces. */
 const nmt = [
   {
     type: "Replace",

@@ -1,6 +1,6 @@
 /**
- * Normalizers, pre-tokenizers and post-processors of a `tokenizer.json`, each type with its own fields. They are as strict as
- * Hugging Face's tokenizers (the Rust library, 0.23), which reads the same files.
+ * Normalizers, pre-tokenizers and post-processors of a `tokenizer.json`, each type with its own fields. The checks are as
+ * strict as those of Hugging Face's tokenizers (the Rust library, 0.23).
  */
 
 import * as v from "valibot";
@@ -13,7 +13,7 @@ const isText = (value: unknown): value is string => typeof value === "string";
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A text that is written into others; published files have one or two characters. */
+/** A text that a normalizer inserts; in published files it has one or two characters. */
 const insert = v.custom<string>((value) => isText(value) && value.length <= 64, "a text of at most 64 characters");
 
 const pattern = v.custom<Pattern>((value) => {
@@ -58,7 +58,7 @@ const PreTokenizer = v.variant("type", [
         "first, never or always",
       ),
     ),
-    /** Older files write a flag where newer ones name the scheme. */
+    /** Older files have this flag instead of a scheme. */
     add_prefix_space: v.optional(v.boolean()),
     split: v.nullish(v.boolean()),
   }),
@@ -109,7 +109,7 @@ const PostProcessor = v.variant("type", [
   v.object({
     type: v.literal("TemplateProcessing"),
     single: v.array(piece),
-    // Not valibot's record, which would drop a token named "constructor".
+    // valibot's record would drop a token named "constructor".
     special_tokens: v.custom<Readonly<Record<string, WrittenToken>>>(
       (value) => isRecord(value) && Object.values(value).every(isWrittenToken),
       "an object from names to ids and tokens",
@@ -117,7 +117,7 @@ const PostProcessor = v.variant("type", [
   }),
 ]);
 
-/** Where a part stands, such as `pre_tokenizer.pretokenizers[0]`. */
+/** A part's place in the file, such as `pre_tokenizer.pretokenizers[0]`. */
 interface Placed {
   readonly path: string;
 }
@@ -126,7 +126,7 @@ export type NormalizerPart = v.InferOutput<typeof Normalizer> & Placed;
 export type PreTokenizerPart = v.InferOutput<typeof PreTokenizer> & Placed;
 export type PostProcessorPart = v.InferOutput<typeof PostProcessor> & Placed;
 
-/** A field's part, or in their order those that its Sequence is made of; none for null. Throws a `refusal`. */
+/** The part of a field, or the parts of its Sequence in order; none for null. Throws a `refusal`. */
 export function readNormalizers(value: unknown): readonly NormalizerPart[] {
   const parts = flatten("normalizer", "normalizers", value).map(({ path, part }) => ({
     path,
@@ -158,8 +158,9 @@ export const readPostProcessors = (value: unknown): readonly PostProcessorPart[]
     ...parse(PostProcessor, known(PostProcessor.options, part, path), "tokenizer.json", path),
   }));
 
-/** Parts of a field, and Sequences inside of one another; published files have up to 8, and 1. Each runs over every text. */
+/** Parts of a field, each of which runs over every text. Published files have up to 8. */
 const mostParts = 64;
+/** Nested Sequences; published files have one. */
 const deepest = 8;
 
 interface Found extends Placed {
@@ -195,7 +196,7 @@ interface Option {
   readonly entries: { readonly type: { readonly literal: string } | { readonly options: readonly string[] } };
 }
 
-/** The part, if its type is one of the schema's. */
+/** The part, if the schema has its type. Throws a `refusal`. */
 function known(options: readonly Option[], part: Found["part"], path: string): Found["part"] {
   const { type } = part;
   if (!isText(type)) throw refusal("tokenizer.json", `${path}.type`, `must be a text, not ${quote(type)}`);

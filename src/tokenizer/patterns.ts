@@ -1,4 +1,4 @@
-/** The patterns of a `tokenizer.json`: regular expressions that a stranger wrote, checked before they see a text. */
+/** The patterns of a `tokenizer.json`: untrusted regular expressions, checked before they run over a text. */
 
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
 import { quote } from "../tensor/quote.ts";
@@ -7,25 +7,25 @@ import { refusal } from "./refusal.ts";
 
 export type Pattern = { readonly Regex: string } | { readonly String: string };
 
-/** Called just before a stranger's pattern runs over a text, with its label: always the same string for the same pattern. */
+/** Called just before an untrusted pattern runs over a text, with its label: the same string each time. */
 export type BeforePattern = (label: string) => void;
 
-/** Names a pattern by file, field and its beginning: `tokenizer.json: pre_tokenizer.pretokenizers[0].pattern "(a+)+$"`. */
+/** Names a pattern by its file, field and first characters: `tokenizer.json: pre_tokenizer.pattern "(a+)+$"`. */
 export const labelOf = (path: string, pattern: Pattern): string =>
   `tokenizer.json: ${path}.pattern ${quote("Regex" in pattern ? pattern.Regex : pattern.String)}`;
 
-/** A pattern as a regular expression of its file's kind. */
+/** A pattern as the source of a regular expression, in Oniguruma's syntax. */
 export const sourceOf = (pattern: Pattern): string =>
   "Regex" in pattern ? pattern.Regex : pattern.String.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
-/** Characters of a pattern, and of all in a file; the longest of published models have some 700. A thousand "\\b" take a second. */
+/** Characters of a pattern, and of all in a file. Published ones have up to about 700; a thousand "\\b" take a second. */
 const longest = 2000;
 const mostCharacters = 4000;
 
-/** Repetitions written out: Oniguruma, for which these patterns are written, allows as many in one. */
+/** Atoms of a pattern with its repetitions written out. Oniguruma, for which files are written, allows this many in one. */
 const mostRepetitions = 100_000;
 
-/** Throws a `refusal` where a file's patterns are too long together. */
+/** Throws a `refusal` when a file's patterns are too long together. */
 export function requireShort(parts: readonly (NormalizerPart | PreTokenizerPart)[]): void {
   const patterns = parts.flatMap((part) => ("pattern" in part ? [part.pattern] : []));
   const characters = patterns.reduce((sum, pattern) => sum + sourceOf(pattern).length, 0);
@@ -37,27 +37,27 @@ export function requireShort(parts: readonly (NormalizerPart | PreTokenizerPart)
   );
 }
 
-/** Compiles a part's pattern. Throws a `refusal` that names its field where that cannot be done, or where it is too large. */
+/** Compiles a part's pattern. Throws a `refusal` that names its field when it is invalid or too large. */
 export function compilePattern(pattern: Pattern, path: string): RegExp {
   const field = `${path}.pattern`;
   const source = sourceOf(pattern);
   const refuse = (problem: string) => refusal("tokenizer.json", field, problem);
-  if (source.length > longest) throw refuse(`has ${source.length} characters, and a pattern has at most ${longest}`);
+  if (source.length > longest) throw refuse(`has ${source.length} characters, more than the ${longest} allowed`);
   const repetitions = "Regex" in pattern ? countRepetitions(source) : 0;
   if (repetitions > mostRepetitions) {
     throw refuse(`is ${quote(source)}, which repeats up to ${repetitions} times, more than ${mostRepetitions}`);
   }
   const compiled = "Regex" in pattern ? compile(source) : new RegExp(source, "gu");
-  if (compiled === null) throw refuse(`is ${quote(source)}, which is no regular expression that can be read`);
+  if (compiled === null) throw refuse(`is ${quote(source)}, which is no valid regular expression`);
   return compiled;
 }
 
-/** The library rewrites Oniguruma's syntax, in which files are written. Null where it or the browser cannot read it. */
+/** Compiles a pattern in Oniguruma's syntax, which the library translates. Null where library or browser cannot read it. */
 export function compile(source: string): RegExp | null {
   const part = { type: "Split", pattern: { Regex: source }, behavior: "Isolated", invert: false } as const;
   try {
     const { pattern } = new SplitPreTokenizer(part);
-    // Some faults show at the first use only.
+    // Some faults only show at the first use.
     pattern?.test("");
     if (pattern) pattern.lastIndex = 0;
     return pattern;
@@ -66,9 +66,9 @@ export function compile(source: string): RegExp | null {
   }
 }
 
-/** The atoms of a pattern after its counted repetitions, such as {1,3}, are written out. */
+/** The number of atoms in a pattern after its counted repetitions, such as {1,3}, are written out. */
 function countRepetitions(source: string): number {
-  // Of each open group: the atoms so far, and those of the last atom, which a count multiplies.
+  // For each open group: its atoms so far, and the atoms of its last item, which a count multiplies.
   const groups = [{ total: 0, last: 0 }];
   const token = /\\[xuopP]\{[^}]*\}|\\.|\[(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|[\s\S]/gy;
   for (const [text, least, most] of source.matchAll(token)) {

@@ -1,4 +1,4 @@
-/** Ids and merges of a `tokenizer.json`, checked: what sizes a table is bounded, and each id is one token's. */
+/** Reads and checks ids and merges of a `tokenizer.json`: sizes have bounds, and each id belongs to one token. */
 
 import { mostTokens } from "../models/config.ts";
 import { quote } from "../tensor/quote.ts";
@@ -8,10 +8,13 @@ import { refusal } from "./refusal.ts";
 
 const refuse = (field: string, problem: string) => refusal("tokenizer.json", field, problem);
 
-/** Characters of a token; the longest of published models are 128 spaces. */
+/** Characters of a token; the longest ones of published models are 128 spaces. */
 const longest = 512;
 
-/** Characters of all pieces of a Unigram model, each a node of a tree with some 250 bytes. XLM-R's 250,000 have 1.6 million. */
+/**
+ * Characters of all pieces of a Unigram model; each is a tree node of about 250 bytes. XLM-R's 250,000 have 1.6
+ * million.
+ */
 const mostInPieces = 4_000_000;
 
 function checkLengths(tokens: readonly string[], most: number): void {
@@ -27,7 +30,7 @@ export function readVocabulary(model: Model): ReadonlyMap<string, number> {
   if (model.type === "Unigram") {
     const { vocab, unk_id: unknown } = model;
     if (vocab.length > mostTokens)
-      throw refuse("model.vocab", `has ${vocab.length} pieces, more than the ${mostTokens} that a model may have`);
+      throw refuse("model.vocab", `has ${vocab.length} pieces, more than the ${mostTokens} allowed`);
     if (unknown != null && !vocab[unknown])
       throw refuse("model.unk_id", `is ${quote(unknown)}, but the vocabulary has ${vocab.length} pieces`);
     const pieces = vocab.map(([piece]) => piece);
@@ -58,7 +61,7 @@ function checkMerges(merges: readonly unknown[], vocabulary: ReadonlyMap<string,
   const asTexts = typeof merges[0] === "string";
   for (const [index, merge] of merges.entries()) {
     const field = `model.merges[${index}]`;
-    // The first line of merges.txt, which older files take along.
+    // The first line of merges.txt, which older files include.
     if (typeof merge === "string" && merge.startsWith("#version")) continue;
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
     const [left, right] = Array.isArray(pair) && pair.length === 2 ? (pair as readonly unknown[]) : [];
@@ -70,10 +73,10 @@ function checkMerges(merges: readonly unknown[], vocabulary: ReadonlyMap<string,
   }
 }
 
-/** Characters of all added tokens: they become one pattern. LLaSA's 65,536 have some 850,000. */
+/** Characters of all added tokens, which become one pattern. LLaSA's 65,536 have about 850,000. */
 const mostCharacters = 1_000_000;
 
-/** Text → id of every added token. Throws a `refusal` where an id or a text stands for two. */
+/** Text → id of every added token. Throws a `refusal` when two tokens have the same id or text. */
 export function readAdded(
   tokens: TokenizerJson["added_tokens"],
   vocabulary: ReadonlyMap<string, number>,

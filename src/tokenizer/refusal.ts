@@ -3,15 +3,15 @@
 import * as v from "valibot";
 import { explain } from "../models/config.ts";
 
-/** `problem` goes on after file and field, which is empty for the whole file. */
+/** `problem` continues the sentence after file and field; `field` is empty for the whole file. */
 export const refusal = (file: string, field: string, problem: string): Error =>
   new Error(`${file}: ${field || "its content"} ${problem}. Choose the model's own file in Hugging Face layout.`);
 
-/** For what a file may have and Hone does not follow. */
+/** For a valid part of a file that Hone does not support. */
 export const unsupported = (what: string): Error =>
   new Error(`tokenizer.json: ${what} is not supported. Choose another model.`);
 
-/** The value in its schema's shape. `path` is the field that holds it, empty for the whole file. Throws a `refusal`. */
+/** The value, checked by the schema. `path` is the value's field, empty for the whole file. Throws a `refusal`. */
 export function parse<S extends v.GenericSchema>(schema: S, value: unknown, file: string, path = ""): v.InferOutput<S> {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;

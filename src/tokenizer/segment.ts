@@ -1,21 +1,21 @@
-/** What the tokenizer reads: stretches of rendered text that know where they come from, and with which weight they are learnt. */
+/** The tokenizer's input: segments of rendered text with their origin and loss weight. */
 
 import type { Role } from "../records/example.ts";
 
-/** A stretch of rendered text that knows where it comes from. */
+/** A span of rendered text with its origin. */
 export interface Segment {
   readonly text: string;
-  /** Special tokens are looked for in the template's own "control" text only; "content" is always plain text. */
+  /** Only the template's own "control" text can contain special tokens; "content" is always plain text. */
   readonly kind: "control" | "content";
-  /** Whose turn it belongs to; null for what stands before, between and after all turns. */
+  /** The role of its turn; null before, between and after all turns. */
   readonly role: Role | null;
-  /** Index of the message that it belongs to, null for none. */
+  /** Index of its message, null for none. */
   readonly message: number | null;
-  /** Whether the model would write it: an assistant's content, tool calls, and the marker that ends the turn. */
+  /** Whether the model writes it: an assistant's content, tool calls, and the marker that ends the turn. */
   readonly answer: boolean;
 }
 
-/** A segment that knows whether its tokens are targets of the loss, and with which weight. */
+/** A segment with the mask and the loss weight of its tokens. */
 export interface WeightedSegment extends Segment {
   readonly supervised: boolean;
   /** Loss weight of its tokens; 0 where they are not supervised. */

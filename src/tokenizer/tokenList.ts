@@ -1,4 +1,4 @@
-/** Tokens of a text that is being encoded: typed arrays that grow, for a row has thousands and a dataset millions. */
+/** The tokens of a text during encoding, in typed arrays that grow: a dataset has millions of tokens. */
 
 export class TokenList {
   length = 0;
@@ -24,8 +24,8 @@ export class TokenList {
     this.ends[i] = end;
   }
 
-  /** Copies of their own size. */
-  take(): { ids: Int32Array; starts: Int32Array; ends: Int32Array } {
+  /** Copies of exact length. */
+  copy(): { ids: Int32Array; starts: Int32Array; ends: Int32Array } {
     const { ids, starts, ends, length } = this;
     return { ids: ids.slice(0, length), starts: starts.slice(0, length), ends: ends.slice(0, length) };
   }

@@ -1,45 +1,45 @@
-/** Segments to token ids with mask, loss weights and character offsets. */
+/** Turns segments into token ids with mask, loss weights and character offsets. */
 
 import { locate, metaspace, spellBytes } from "./bytes.ts";
 import { isByteLevel, readTokenizerFiles } from "./files.ts";
-import { Memory } from "./memory.ts";
 import { createModel } from "./model.ts";
 import { createNormalizer } from "./normalizer.ts";
 import type { WeightedSegment } from "./segment.ts";
+import { TextCache } from "./textCache.ts";
 import { TokenList } from "./tokenList.ts";
 import { byteTableOf, createVocabulary, type Vocabulary } from "./vocabulary.ts";
 import { createWords, findPrefix } from "./words.ts";
 
 export interface Encoding {
   readonly ids: Int32Array;
-  /** 1 where the token is a target of the loss, else 0. The first is 0, for nothing predicts it. */
+  /** 1 where the token is a target of the loss, else 0. The first is 0 because no token predicts it. */
   readonly mask: Uint8Array;
   /** Loss weight of each supervised token; 0 where the mask is 0. */
   readonly weights: Float32Array;
-  /** The segments as the tokenizer reads them: each normalised for itself where it asks for that, else unchanged. */
+  /** The text of the segments as the tokenizer reads it, normalised where the tokenizer does that. */
   readonly text: string;
-  /** UTF-16 offset in `text` after each segment; white space that the tokenizer moves behind a border counts behind it. */
+  /** UTF-16 offset in `text` after each segment; white space that is moved into the next segment counts there. */
   readonly segmentEnds: readonly number[];
-  /** UTF-16 offset in `text` of the first character that a token has a part of. */
+  /** UTF-16 offset in `text` of each token's first character, even if the token has only a part of it. */
   readonly starts: Int32Array;
-  /** UTF-16 offset after its last one. */
+  /** UTF-16 offset after its last character. */
   readonly ends: Int32Array;
-  /** Tokens over a border of the mask, or between different weights; they are not supervised. */
+  /** Tokens that cross a change of the mask or of the loss weight; they are not supervised. */
   readonly straddled: number;
-  /** Tokens that stand for text which they cannot spell: a Unigram model's unknown-token. Always 0 of byte-pair models. */
+  /** Number of unknown-tokens of a Unigram model, which replace text without pieces. Always 0 for byte-pair models. */
   readonly unknown: number;
 }
 
 export interface Tokenizer extends Vocabulary {
-  /** See `createTokenizer`. Throws, naming the text, when the vocabulary cannot represent it. */
+  /** See `createTokenizer`. Throws an error that names the text when the vocabulary cannot represent it. */
   encode(segments: readonly WeightedSegment[]): Encoding;
 }
 
-/** For who ends a tokenizer whose patterns never end. */
+/** Calls for a watchdog, which ends a tokenizer whose patterns never end. */
 export interface TokenizerWatch {
-  /** Called with the field and the text of a pattern before it runs. */
+  /** Called before a pattern runs, with its field and text. */
   readonly beforePattern?: (label: string) => void;
-  /** Called now and then while a long text is spelt. */
+  /** Called after every few thousand words. */
   readonly pulse?: () => void;
 }
 
@@ -48,19 +48,20 @@ const wordsPerPulse = 4096;
 /**
  * From the parsed `tokenizer.json` and `tokenizer_config.json` (null when a model has none).
  *
- * How text becomes ids: added tokens are looked for in control text only. What stands between two of them is one run of
- * text, spelt as a whole. One border more is kept: where an answer begins, for there generation takes over, and a token
- * over that border would make training see other ids than generation feeds. So the ids of a prompt are always the first
- * ids of prompt and response. A tokenizer's prefix space is given to the first run of the sequence only. `lstrip` and
- * `rstrip` of added tokens are not followed: the template says which white space there is.
+ * How text becomes ids: only control text is searched for added tokens. The text between two of them is one run, spelt
+ * as a whole. A run also ends where an answer begins: generation starts there, and a token across that boundary would
+ * give training other ids than generation. So the ids of a prompt are always the first ids of prompt and answer. Only
+ * the first run of a sequence gets the tokenizer's prefix space. `lstrip` and `rstrip` of added tokens are ignored,
+ * because the template decides about white space.
  *
- * Each segment is normalised for itself (`Normalizer.apply` says when that differs from the whole), but white space that
- * the tokenizer takes away is judged by what stands on both sides: none is lost between two segments.
+ * Each segment is normalised separately (`Normalizer.apply` names the differences). Removal of white space depends on
+ * the text on both sides, so none is lost between two segments.
  *
- * Text that the vocabulary cannot spell is an unknown-token in a Unigram model that has one, and counted; else it throws.
+ * Text that the vocabulary cannot spell becomes a counted unknown-token in a Unigram model that has one; else `encode`
+ * throws.
  *
- * Throws for a part that is missing or not supported, naming it. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3,
- * Qwen) and in SentencePiece's manner with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
+ * Throws an error that names a missing or unsupported part. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3,
+ * Qwen) or like SentencePiece with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
  */
 export function createTokenizer(
   tokenizerJson: unknown,
@@ -80,8 +81,8 @@ export function createTokenizer(
   const addedPattern = alternatives([...added.keys()]);
   const shown = (text: string) => (byteLevel ? text : text.replaceAll(metaspace, " "));
 
-  const knownWords = new Memory<readonly number[]>();
-  /** Tokens of one word with their places in it: [id, start, end, id, …]. */
+  const knownWords = new TextCache<readonly number[]>();
+  /** Tokens of one word with their offsets in it: [id, start, end, id, …]. */
   const encodeWord = (word: string): readonly number[] => {
     const known = knownWords.get(word);
     if (known) return known;
@@ -96,8 +97,8 @@ export function createTokenizer(
     return located;
   };
 
-  const knownControls = new Memory<readonly string[]>();
-  /** Control text, with the added tokens as every second member. */
+  const knownControls = new TextCache<readonly string[]>();
+  /** Splits control text at added tokens; the odd members are these tokens. */
   const splitControl = (text: string): readonly string[] => {
     if (!addedPattern) return [text];
     const known = knownControls.get(text);
@@ -108,7 +109,7 @@ export function createTokenizer(
   };
 
   let spelt = 0;
-  // One list for all calls: it has the size of the longest row after a while.
+  // One list for all calls: it grows to the size of the longest row.
   const tokens = new TokenList();
 
   return {
@@ -118,21 +119,21 @@ export function createTokenizer(
       const { spacing } = normalizer;
       tokens.clear();
       let unknown = 0;
-      // As the tokenizer reads it, up to the tokens' end; then the run that is being gathered.
+      // `text` ends where the tokens end; `run` is the text after that, which has no tokens yet.
       let text = "";
       let run = "";
-      // White space that counts only if more text follows.
-      let held = "";
+      // White space that only counts if more text follows.
+      let pendingSpace = "";
       let sectionBegins = true;
 
       const add = (piece: string) => {
-        const normalised = normalizer.apply(lone.test(piece) ? piece.replace(/\p{Surrogate}/gu, "\uFFFD") : piece);
-        let next = held + (spacing.left && sectionBegins ? normalised.replace(leading, "") : normalised);
-        held = "";
+        const normalised = normalizer.apply(surrogate.test(piece) ? piece.replace(/\p{Surrogate}/gu, "\uFFFD") : piece);
+        let next = pendingSpace + (spacing.left && sectionBegins ? normalised.replace(leading, "") : normalised);
+        pendingSpace = "";
         if (spacing.collapse) next = next.replace(spacing.collapse, " ");
         if (spacing.right || spacing.collapse) {
           const body = next.replace(trailing, "");
-          held = next.slice(body.length);
+          pendingSpace = next.slice(body.length);
           next = body;
         }
         if (next !== "") sectionBegins = false;
@@ -158,13 +159,13 @@ export function createTokenizer(
         run = "";
       };
       const endSection = () => {
-        if (!spacing.right) run += held;
-        held = "";
+        if (!spacing.right) run += pendingSpace;
+        pendingSpace = "";
         endRun();
         sectionBegins = true;
       };
 
-      const borders = new Borders();
+      const spans = new SupervisedSpans();
       const segmentEnds: number[] = [];
       let previous: WeightedSegment | null = null;
       for (const segment of segments) {
@@ -180,24 +181,24 @@ export function createTokenizer(
             }
           }
         }
-        borders.add(text.length + run.length, segment);
+        spans.add(text.length + run.length, segment);
         segmentEnds.push(text.length + run.length);
         previous = segment;
       }
       endSection();
 
-      const { mask, weights, straddled } = borders.weigh(tokens);
-      return { ...tokens.take(), mask, weights, text: shown(text), segmentEnds, straddled, unknown };
+      const { mask, weights, straddled } = spans.weigh(tokens);
+      return { ...tokens.copy(), mask, weights, text: shown(text), segmentEnds, straddled, unknown };
     },
   };
 }
 
-/** Finds surrogates, in pairs or alone. */
-const lone = /[\ud800-\udfff]/;
+/** Matches surrogates, in pairs or alone. */
+const surrogate = /[\ud800-\udfff]/;
 const leading = /^[\p{White_Space}▁]+/u;
 const trailing = /[\p{White_Space}▁]+$/u;
 
-/** Splits at any of the texts, the longest first, and keeps them as the odd members. */
+/** A pattern that splits at any of the texts, the longest first; the odd members are the texts. */
 function alternatives(texts: readonly string[]): RegExp | null {
   const escaped = texts
     .filter((text) => text !== "")
@@ -206,36 +207,36 @@ function alternatives(texts: readonly string[]): RegExp | null {
   return escaped.length === 0 ? null : new RegExp(`(${escaped.join("|")})`, "u");
 }
 
-/** Where mask or loss weight change in a text. */
-class Borders {
-  private readonly stretches: { end: number; readonly supervised: boolean; readonly weight: number }[] = [];
+/** Consecutive spans of a text with their mask and loss weight. */
+class SupervisedSpans {
+  private readonly spans: { end: number; readonly supervised: boolean; readonly weight: number }[] = [];
 
-  /** The text up to `end`, from where the last stretch ended, is supervised or not, with this weight. */
+  /** Adds the span from the end of the last one to `end`. */
   add(end: number, { supervised, weight }: Pick<WeightedSegment, "supervised" | "weight">): void {
-    const last = this.stretches.at(-1);
+    const last = this.spans.at(-1);
     if (last?.supervised === supervised && last.weight === weight) last.end = end;
-    else if (end > (last?.end ?? 0)) this.stretches.push({ end, supervised, weight });
+    else if (end > (last?.end ?? 0)) this.spans.push({ end, supervised, weight });
   }
 
   /**
-   * Mask and weight of each token. It is not supervised where it has no text or stands over a border; the latter are counted.
-   * Nor is the first one.
+   * Mask and weight of each token. Not supervised are the first token, tokens without text, and tokens that cross two
+   * spans; these are counted.
    */
   weigh({ starts, ends, length }: TokenList): Pick<Encoding, "mask" | "weights" | "straddled"> {
     const mask = new Uint8Array(length);
     const weights = new Float32Array(length);
     let straddled = 0;
-    // Tokens stand in the text's order, so this only moves on.
+    // Tokens are in the order of the text, so `at` only increases.
     let at = 0;
     for (let i = 0; i < length; i++) {
       const [start = 0, end = 0] = [starts[i], ends[i]];
       if (start === end) continue;
-      while ((this.stretches[at]?.end ?? Number.POSITIVE_INFINITY) <= start) at++;
-      const stretch = this.stretches[at];
-      if ((stretch?.end ?? 0) < end) straddled++;
-      else if (i > 0 && stretch?.supervised) {
+      while ((this.spans[at]?.end ?? Number.POSITIVE_INFINITY) <= start) at++;
+      const span = this.spans[at];
+      if ((span?.end ?? 0) < end) straddled++;
+      else if (i > 0 && span?.supervised) {
         mask[i] = 1;
-        weights[i] = stretch.weight;
+        weights[i] = span.weight;
       }
     }
     return { mask, weights, straddled };

@@ -1,4 +1,4 @@
-/** What token ids stand for: ids to text, and which of them are special. Runs no pattern of a model's files. */
+/** Decodes token ids, and knows which of them are special. Runs no pattern of a model's files. */
 
 import { type ByteTable, createByteTable, showBytes, utf8 } from "./bytes.ts";
 import { isByteLevel, type SpecialToken, type TokenizerFiles } from "./files.ts";
@@ -7,13 +7,13 @@ import { findPrefix } from "./words.ts";
 export interface StreamDecoder {
   /** The text that the next token completes; "" while a character is still incomplete. */
   push(id: number): string;
-  /** The rest at the end: U+FFFD for an incomplete character, else "". */
+  /** The text left at the end: U+FFFD for an incomplete character, else "". */
   end(): string;
 }
 
 export interface Vocabulary {
   readonly bos: SpecialToken | null;
-  /** Whether BOS stands at the start of every sequence. */
+  /** Whether every sequence starts with BOS. */
   readonly addBos: boolean;
   readonly eos: SpecialToken | null;
   /** One more than the greatest id. */
@@ -22,14 +22,14 @@ export interface Vocabulary {
   addedToken(text: string): number | undefined;
   /** Text → id of every added token. */
   readonly addedTokens: ReadonlyMap<string, number>;
-  /** Whether the id stands for no text: the end of a turn does, `<think>` usually does not. */
+  /** Whether decoding skips the id: true for the end of a turn, usually false for `<think>`. */
   isSpecial(id: number): boolean;
-  /** Leaves special tokens out, and the prefix space when the ids begin with BOS. */
+  /** Omits special tokens, and the prefix space when the ids begin with BOS. */
   decode(ids: Iterable<number>): string;
   createStreamDecoder(): StreamDecoder;
   /**
-   * A token for people to read: its text, with bytes that are no character by themselves as `<0xE2>`; a special token's
-   * name; `<unused 5000>` for an id without a token. White space stays as it is.
+   * A token for people: its text, with bytes that are not a complete character as `<0xE2>`; the name of a special token;
+   * `<unused 5000>` for an id without a token. White space is unchanged.
    */
   show(id: number): string;
 }
@@ -82,5 +82,5 @@ export function createVocabulary(files: TokenizerFiles, tokenBytes: ByteTable = 
   };
 }
 
-/** Shown for an id without a token: models pad their embedding. */
+/** The text of an id without a token, which exists because models pad their embedding. */
 const unknownBytes = utf8.encode("\uFFFD");

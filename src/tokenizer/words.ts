@@ -1,4 +1,4 @@
-/** Pre-tokenizers: a run of text as words, which a model spells one by one. */
+/** Pre-tokenizers: split a run of text into words, which a model spells one by one. */
 
 import { quote } from "../tensor/quote.ts";
 import type { TokenizerJson } from "./files.ts";
@@ -7,13 +7,13 @@ import { type BeforePattern, compile, compilePattern, labelOf, sourceOf } from "
 import { unsupported } from "./refusal.ts";
 
 export interface Words {
-  /** The words of a run, in order; joined they are the run, with "▁" for each space where the tokenizer writes that. */
+  /** The words of a run, in order; joined they equal the run, with "▁" for each space where the tokenizer writes "▁". */
   split(run: string): readonly string[];
-  /** A byte-level word in its byte alphabet, in the pieces that pre-tokenizers after ByteLevel make of it. */
+  /** Splits a word in GPT-2's byte alphabet by the pre-tokenizers after ByteLevel. */
   splitBytes(word: string): readonly string[];
 }
 
-/** What is written before the first run of a sequence, and whether a space that is there already makes it needless. */
+/** The text inserted before the first run of a sequence; `unlessPresent`: not before a run that begins with a space. */
 export interface Prefix {
   readonly text: string;
   readonly unlessPresent: boolean;
@@ -22,8 +22,8 @@ export interface Prefix {
 type Step = (text: string) => readonly string[];
 
 /**
- * Throws, naming it, for a pre-tokenizer that would lose or repeat text, or whose pattern cannot be read. `before` is called
- * before a pattern of the file runs.
+ * Throws an error that names a pre-tokenizer which would lose or repeat text, or whose pattern is invalid. Calls
+ * `before` before a pattern of the file runs.
  */
 export function createWords(
   json: TokenizerJson,
@@ -44,7 +44,7 @@ export function createWords(
     const earlier = seen.filter((type) => type !== "WhitespaceSplit");
     if (repeats && earlier.length > 0) {
       throw unsupported(
-        `${part.path}: ${part.type} after ${earlier.join(", ")} puts a space before every piece, which`,
+        `${part.path}: ${part.type} after ${earlier.join(", ")} inserts a space before every piece, which`,
       );
     }
     const step = createStep(part, before);
@@ -53,17 +53,17 @@ export function createWords(
   }
   if (seen.includes("WhitespaceSplit")) {
     const spaces = chain.some((part) => part.type === "Metaspace" && metaspaceScheme(part) === "always");
-    if (!spaces) throw dropsText("WhitespaceSplit without a Metaspace that puts a space before every word");
+    if (!spaces) throw dropsText("WhitespaceSplit without a Metaspace that inserts a space before every word");
   }
   const apart = chain.some((part) => part.type === "Metaspace" && part.split !== false);
   if (!byteLevel && !apart && vocabulary.has("▁")) {
-    const pattern = uncrossed(vocabulary);
+    const pattern = independentSpans(vocabulary);
     steps.push((text) => text.match(pattern) ?? []);
   }
   return { split: (run) => through(steps, run), splitBytes: (word) => through(byteSteps, word) };
 }
 
-/** As `Prepend`, `ByteLevel` and `Metaspace` ask for it. */
+/** The prefix that `Prepend`, `ByteLevel` or `Metaspace` requires. */
 export function findPrefix({ normalizers, preTokenizers }: TokenizerJson): Prefix {
   for (const part of normalizers) {
     if (part.type === "Prepend") return { text: part.prepend, unlessPresent: false };
@@ -88,7 +88,7 @@ function through(steps: readonly Step[], text: string): readonly string[] {
 }
 
 /**
- * What a pre-tokenizer does to a text, null for nothing. Most are a pattern whose matches stand alone, and so does what is
+ * A pre-tokenizer as a function, null where it does nothing. Most split a text into the matches of a pattern and the text
  * between them; https://huggingface.co/docs/tokenizers/api/pre-tokenizers names the behaviours.
  */
 function createStep(part: PreTokenizerPart, before: BeforePattern | undefined): Step | null {
@@ -96,7 +96,7 @@ function createStep(part: PreTokenizerPart, before: BeforePattern | undefined): 
     case "ByteLevel":
       return part.use_regex ? splitting(builtIn(gpt2Pattern), "Isolated") : null;
     case "WhitespaceSplit":
-      // White space is single spaces by now: see `Spacing`.
+      // The text has only single spaces here: see `Spacing`.
       return (text) => text.match(/ [^ ]*|[^ ]+/g) ?? [];
     case "Metaspace": {
       if (part.replacement !== "▁") {
@@ -132,7 +132,7 @@ function createStep(part: PreTokenizerPart, before: BeforePattern | undefined): 
   }
 }
 
-/** What a behaviour makes of a pattern's matches; inverted, what is between them counts as matched. */
+/** Splits by a pattern's matches as the behaviour says; inverted, the text between them counts as matched. */
 function splitting(
   pattern: RegExp,
   behavior: "Isolated" | "Contiguous" | "MergedWithPrevious" | "MergedWithNext",
@@ -146,7 +146,7 @@ function splitting(
 /** One of this file's own patterns. */
 function builtIn(source: string): RegExp {
   const pattern = compile(source);
-  if (pattern === null) throw new SyntaxError(`The built-in pattern ${source} cannot be read: report this.`);
+  if (pattern === null) throw new SyntaxError(`The built-in pattern ${source} is invalid: report this.`);
   return pattern;
 }
 
@@ -154,9 +154,9 @@ const dropsText = (what: string) => unsupported(`pre_tokenizer ${what} drops tex
 
 const gpt2Pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/** The matches of a global pattern, and what is between them. */
+/** The matches of a global pattern, and the text between them. */
 function cut(text: string, pattern: RegExp): readonly string[] {
-  // Most patterns leave nothing between their matches, and a list of those alone is much the quickest to get.
+  // Most patterns leave no text between their matches, and `match` is much faster than `matchAll`.
   const matches = text.match(pattern) ?? [];
   let length = 0;
   let empty = false;
@@ -176,25 +176,25 @@ function cut(text: string, pattern: RegExp): readonly string[] {
   return pieces;
 }
 
-/** The text cut before, or after, each match. */
+/** Cuts the text before, or after, each match. */
 function cutBeside(text: string, pattern: RegExp, before: boolean): readonly string[] {
   const pieces: string[] = [];
   let end = 0;
   for (const { 0: match, index } of text.matchAll(pattern)) {
-    const border = before ? index : index + match.length;
-    if (border > end) pieces.push(text.slice(end, border));
-    end = border;
+    const edge = before ? index : index + match.length;
+    if (edge > end) pieces.push(text.slice(end, edge));
+    end = edge;
   }
   if (end < text.length) pieces.push(text.slice(end));
   return pieces;
 }
 
 /**
- * The stretches that no token crosses: cut before a "▁" unless some token has one after the character that stands there. They
- * can be spelt one by one, which gives the same tokens, is quick, and lets them be remembered. "▁" itself must be known to
- * the model, for a run of unknown characters would reach over it.
+ * Matches spans that no token crosses. A span begins at each "▁", unless some token contains that "▁" after the same
+ * character. Spelling spans one by one returns the same tokens as the whole run, but is faster and can be cached. The
+ * model must know "▁": an unknown-token would include an unknown "▁" and so cross spans.
  */
-function uncrossed(vocabulary: ReadonlyMap<string, number>): RegExp {
+function independentSpans(vocabulary: ReadonlyMap<string, number>): RegExp {
   const before = new Set<string>();
   for (const token of vocabulary.keys()) {
     for (let at = token.indexOf("▁", 1); at > 0; at = token.indexOf("▁", at + 1)) {

@@ -65,8 +65,8 @@ const badModels: readonly (readonly [what: string, files: ModelFiles, parts: rea
     without(tinyModel(), "tokenizer.json"),
     [
       /The folder "[^"]+" has no tokenizer\.json|has no tokenizer\.json/,
-      "text cannot become tokens",
-      "add it from the place",
+      "turns text into tokens",
+      "add it from the source of the model",
     ],
   ],
   [

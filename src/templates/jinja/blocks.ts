@@ -1,4 +1,4 @@
-/** Blocks of a template: each is closed by its own end. */
+/** Checks that each block of a template is closed by its own end. */
 
 import { TemplateError } from "../template.ts";
 import { placeAt, shownToken, type Token } from "./lex.ts";
@@ -6,11 +6,11 @@ import { placeAt, shownToken, type Token } from "./lex.ts";
 const blocks: ReadonlySet<string> = new Set(["if", "for", "macro", "call", "filter", "generation"]);
 const others: ReadonlySet<string> = new Set(["set", "break", "continue"]);
 
-/** Throws where a block is not closed, or closed by another one's end, with both places. */
+/** Throws TemplateError with the places of a block that is not closed, or that is closed by another one's end. */
 export function checkBlocks(source: string, tokens: readonly Token[]): void {
   const open: { readonly name: string; readonly offset: number }[] = [];
   const line = (offset: number) => placeAt(source, offset).line;
-  /** Generation tags that are open. */
+  /** Open generation tags. */
   let generations = 0;
   tokens.forEach(({ type, offset }, i) => {
     if (type !== "OpenStatement") return;
@@ -20,25 +20,24 @@ export function checkBlocks(source: string, tokens: readonly Token[]): void {
     };
     const last = open.at(-1);
     if (name === "else" || name === "elif") {
-      if (last?.name !== "if" && !(last?.name === "for" && name === "else"))
-        fail(`"${name}" stands outside of any "if".`);
+      if (last?.name !== "if" && !(last?.name === "for" && name === "else")) fail(`"${name}" is outside of any "if".`);
     } else if (name.startsWith("end")) {
       if (!last) fail(`"${name}" closes nothing: no block is open here.`);
       else if (`end${last.name}` !== name) {
         fail(
-          `"${name}" stands where the "${last.name}" of line ${line(last.offset)} is still open: "end${last.name}" is missing.`,
+          `"${name}" comes before the end of the "${last.name}" in line ${line(last.offset)}: "end${last.name}" is missing.`,
         );
       }
       if (name === "endgeneration") generations--;
       open.pop();
     } else if (blocks.has(name) || (name === "set" && !assigns(tokens, i))) {
-      if (name === "generation" && generations++ > 0) fail('"generation" stands inside of another one.');
+      if (name === "generation" && generations++ > 0) fail('"generation" is inside another "generation".');
       open.push({ name, offset });
     } else if (!others.has(name)) {
       fail(
         name === ""
-          ? "A statement begins with its name, and there is none."
-          : `${shownToken(name)} is not a statement that is known here.`,
+          ? "A statement must begin with its name, and there is none here."
+          : `${shownToken(name)} is not a known statement.`,
       );
     }
     const close = tokens[i + 2];
@@ -55,7 +54,7 @@ export function checkBlocks(source: string, tokens: readonly Token[]): void {
   }
 }
 
-/** Whether the statement that opens at token `i` holds an `=`; else it is the beginning of a block. */
+/** Whether the statement at token `i` contains an `=`; a "set" without one begins a block. */
 export function assigns(tokens: readonly Token[], i: number): boolean {
   for (let k = i; k < tokens.length && tokens[k]?.type !== "CloseStatement"; k++) {
     if (tokens[k]?.type === "Equals") return true;

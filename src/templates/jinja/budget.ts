@@ -1,32 +1,33 @@
-/** What one rendering has used of its limits: steps, time, the length of texts and lists. */
+/** Counts what one rendering uses of its limits: steps, time, lengths of texts and lists. */
 
 import type { Clock } from "../clock.ts";
 import { exceeded, limits } from "./limits.ts";
 import { composite, countOf, membersOf, textOf } from "./nodes.ts";
 import type { Value } from "./parse.ts";
 
-/** The library takes this many characters or members of a list through one of its operations in the time of a step. */
+/** Characters, or members of a list, that one operation of the library processes in the time of a step. */
 export const sizePerStep = 64;
 
 /** Steps between two checks of the clock. */
 const stepsBetweenChecks = 64;
 
-/** Every method throws TemplateError, naming the limit, where it is exceeded. */
+/** Every method throws a TemplateError that names the limit where one is exceeded. */
 export class Budget {
-  /** Characters that a text may have, and members that a list may have. */
+  /** Most characters of a text. */
   readonly longest: number;
+  /** Most members of a list. */
   readonly mostItems: number;
   private readonly mostSteps: number;
   private readonly clock: Clock;
   private steps = 0;
   private nextCheck: number = stepsBetweenChecks;
 
-  /** `given` is the number of characters that the template is given. */
-  constructor(given: number, clock: Clock) {
+  /** `inputLength`: characters of the texts that the template receives. */
+  constructor(inputLength: number, clock: Clock) {
     this.clock = clock;
-    this.longest = limits.text + 8 * given;
-    this.mostItems = limits.items + given;
-    this.mostSteps = limits.steps + given;
+    this.longest = limits.text + 8 * inputLength;
+    this.mostItems = limits.items + inputLength;
+    this.mostSteps = limits.steps + inputLength;
   }
 
   /** Accounts for a comparison sort of the members, each of which may compare long texts. */
@@ -43,7 +44,7 @@ export class Budget {
     this.clock.check();
   }
 
-  /** Counts what the library does in one go with so many characters or members. */
+  /** Counts one operation of the library over `size` characters or members. */
   work(size: number): void {
     this.count(Math.floor(size / sizePerStep));
   }
@@ -62,7 +63,7 @@ export class Budget {
   allowReplacement(text: string, args: readonly Value[]): void {
     const [before, after] = args.map(textOf);
     if (before === undefined || after === undefined) return;
-    // The library searches by a regular expression: at each place it may read as much as is sought.
+    // The library searches by a regular expression, which may compare the whole of `before` at each position.
     this.work((text.length * before.length) / 16);
     if (after.length <= before.length) return;
     const times = before === "" ? text.length + 1 : text.split(before).length - 1;
@@ -70,8 +71,8 @@ export class Budget {
   }
 
   /**
-   * The length of what would be written as text: a few lists that hold each other twice are a text without end. JSON may
-   * have `indent` spaces per level, and separators of `between` characters.
+   * The length of a value as text, counted before it is written: a few lists that contain each other twice make a huge
+   * text. JSON has up to `indent` spaces per level, and separators of up to `between` characters.
    */
   measure(value: Value, indent = 0, between = 0): number {
     let length = textOf(value).length;

@@ -1,13 +1,13 @@
-/** What every template sees beside its messages: constants, `range`, `raise_exception` and `strftime_now`. */
+/** The globals of every template: constants, `range`, `raise_exception` and `strftime_now`. */
 
 import { Environment } from "@huggingface/jinja";
 import { TemplateError } from "../template.ts";
 import { exceeded, limits } from "./limits.ts";
 
-/** Characters of a message that a template raises. */
+/** Characters shown of a message that a template raises. */
 const longestRaised = 240;
 
-/** Made once, for a row has only its messages to itself. */
+/** Created once for a template: all rows share these. */
 export function createGlobals(variables: Readonly<Record<string, unknown>>, now: Date): Environment {
   const environment = new Environment();
   const globals = {
@@ -36,7 +36,7 @@ function range(bounds: readonly unknown[]): number[] {
   if (step === 0) throw new Error("range() takes no step of zero");
   const length = Math.max(0, Math.ceil((stop - start) / step));
   if (!(length <= limits.items)) {
-    throw exceeded(`asks for a range of ${length} numbers, and ${limits.items} are allowed`);
+    throw exceeded(`requests a range of ${length} numbers, more than ${limits.items}`);
   }
   return Array.from({ length }, (_, i) => start + i * step);
 }
@@ -57,7 +57,7 @@ const months = [
   "December",
 ];
 
-/** Python's strftime in English, as servers have it; what it does not know stays as it is written. */
+/** Python's strftime in English, the usual language of servers; unknown directives stay unchanged. */
 function strftime(date: Date, format: string): string {
   const two = (number: number) => String(number).padStart(2, "0");
   const [day, month] = [days[date.getDay()] ?? "", months[date.getMonth()] ?? ""];

@@ -1,4 +1,4 @@
-/** Runs a template that nobody has read: every step, text, list and nesting is counted, and errors know their place. */
+/** Runs an untrusted template: counts its steps, texts, lists and nesting, and adds the place to each error. */
 
 import { Environment, Interpreter } from "@huggingface/jinja";
 import { type Clock, OutOfTime } from "../clock.ts";
@@ -32,35 +32,35 @@ import { isStackOverflow, type Node, type Program, type Value } from "./parse.ts
 import { inPlainWords } from "./words.ts";
 
 /**
- * The text that the program writes. `given` is the number of characters that it is given. Throws TemplateError with line
- * and column, where one is known, for a fault in the template, for `raise_exception` with its message, and when a limit is
- * exceeded, naming it; `OutOfTime` when the clock says so.
+ * The program's output. `inputLength`: characters of the texts in `variables`. Throws TemplateError, with line and column
+ * where they are known, for a fault in the template, a raised exception (its message) and an exceeded limit (its name);
+ * `OutOfTime` when the time is over.
  */
 export function run(
   program: Program,
   globals: Environment,
   variables: Readonly<Record<string, unknown>>,
-  given: number,
+  inputLength: number,
   clock: Clock,
 ): string {
-  // A short rendering counts too few steps for a look, and a conversation may need thousands of them.
+  // A short rendering has too few steps for a check of the clock, and a conversation may need thousands of renderings.
   clock.check();
   const environment = new Environment(globals);
   for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-  const { value } = new LimitedInterpreter(environment, program, given, clock).run(program.root);
+  const { value } = new LimitedInterpreter(environment, program, inputLength, clock).run(program.root);
   return typeof value === "string" ? value : "";
 }
 
-/** Stands in the tree for an operand that has been evaluated, so that it could be measured before it is used. */
+/** Replaces an operand in the tree by its value, so that the value can be measured before it is used. */
 class Known {
   readonly type = "Known";
   constructor(readonly value: Value) {}
 }
 
-/** A loop makes a scope for each item before its first round, which costs as much as some steps. */
+/** A loop creates a scope for each item before its first round, which costs as much as these steps. */
 const stepsPerItem = 10;
 
-/** A longer name of a member is read for each item of a list. */
+/** Characters of a member's name, which the library reads again for each item of a list. */
 const longestPath = 1000;
 
 const literals: ReadonlySet<string> = new Set(["StringLiteral", "IntegerLiteral", "FloatLiteral"]);
@@ -74,26 +74,26 @@ const measured: ReadonlySet<string> = new Set([
 /** Filters that cost the same for any list. */
 const constant: ReadonlySet<string> = new Set(["first", "last", "length", "safe", "default"]);
 
-/** Filters that test a member of each item, by names that stand in the template. */
+/** Filters that test a member of each item, by names in the template. */
 const selecting: ReadonlySet<string> = new Set(["selectattr", "rejectattr"]);
 
-/** Methods of texts and objects as the library made them, before they were guarded. */
+/** The library's methods of texts and objects, by the value that now contains a guarded one. */
 const methods = new WeakMap<object, Extract<Value["value"], (...args: never[]) => unknown>>();
 
 class LimitedInterpreter extends Interpreter {
   private readonly program: Program;
   private readonly budget: Budget;
   private depth = 0;
-  /** `break` and `continue`, which the library throws. */
+  /** The last `break` or `continue`, which the library throws as an error. */
   private control: unknown = null;
 
-  constructor(environment: Environment, program: Program, given: number, clock: Clock) {
+  constructor(environment: Environment, program: Program, inputLength: number, clock: Clock) {
     super(environment);
     this.program = program;
-    this.budget = new Budget(given, clock);
+    this.budget = new Budget(inputLength, clock);
   }
 
-  /** Operators, members, filters and tests make chains that lean to the left: their links are evaluated in a loop. */
+  /** Evaluates chains of left operands in a loop: with thousands of links, recursion would overflow the stack. */
   override evaluate(node: Node | undefined, environment: Environment): Value {
     if (node === undefined) return super.evaluate(node, environment);
     if (node instanceof Known) return node.value;
@@ -113,7 +113,7 @@ class LimitedInterpreter extends Interpreter {
     }
   }
 
-  /** One node, of which the left operand is known where it has one. */
+  /** Evaluates one node; `left` is the value of its left operand, where it has one. */
   private link(node: Node, environment: Environment, left: Value | undefined): Value {
     try {
       this.budget.count(1);
@@ -140,7 +140,7 @@ class LimitedInterpreter extends Interpreter {
       }
     }
     if (literals.has(node.type)) {
-      // Values of literals never change: one serves every rendering.
+      // A literal's value never changes, so all renderings share it.
       const known = this.program.values.get(node);
       if (known) return known;
       const value = super.evaluate(node, environment);
@@ -173,28 +173,31 @@ class LimitedInterpreter extends Interpreter {
     return super.evaluate(joined, environment);
   }
 
-  /** The library looks for `kwargs` and `varargs` in all of a macro, by recursion, whenever the statement is met. */
+  /**
+   * The library searches a macro's whole body for `kwargs` and `varargs`, by recursion, each time it runs the
+   * statement.
+   */
   private declare(node: Macro, environment: Environment): Value {
-    if (this.program.namesArguments) {
+    if (this.program.readsExtraArguments) {
       this.budget.work(sizePerStep * (this.program.sizes.get(node) ?? 0));
       return super.evaluate(node, environment);
     }
-    // It does not look into a node that is none of its own.
+    // The search skips nodes that are not of the library's own classes.
     const hidden = { ...node, body: [{ type: "Program", body: node.body }] };
     return super.evaluate(hidden, environment);
   }
 
-  /** Goes through `elif` after `elif`, and choice after choice, without nesting. */
+  /** Follows chains of `elif`, and of `a if b else c`, in a loop. */
   private choose(node: Condition | Choice, environment: Environment): Value {
-    const holds = (test: Node) => this.evaluate(test, environment).__bool__().value;
+    const isTrue = (test: Node) => this.evaluate(test, environment).__bool__().value;
     for (let current: Condition | Choice = node; ; this.budget.count(1)) {
       if (isCondition(current)) {
-        if (holds(current.test)) return this.write(current.body, environment);
+        if (isTrue(current.test)) return this.write(current.body, environment);
         const [only, ...others]: Node[] = current.alternate;
         if (!only || others.length > 0 || !isCondition(only)) return this.write(current.alternate, environment);
         current = only;
       } else {
-        if (holds(current.condition)) return this.evaluate(current.trueExpr, environment);
+        if (isTrue(current.condition)) return this.evaluate(current.trueExpr, environment);
         const otherwise: Node = current.falseExpr;
         if (!isChoice(otherwise)) return this.evaluate(otherwise, environment);
         current = otherwise;
@@ -202,7 +205,7 @@ class LimitedInterpreter extends Interpreter {
     }
   }
 
-  /** The text of a block. */
+  /** The output of a block. */
   private write(body: Node[], environment: Environment): Value {
     const block = { type: "Program", body };
     return super.evaluate(block, environment);
@@ -215,7 +218,7 @@ class LimitedInterpreter extends Interpreter {
       return super.evaluate(joined, environment);
     }
     const right = this.evaluate(node, environment);
-    // Comparing or joining a list with a text turns it into text first.
+    // The library turns a list into text before it compares or joins it with a text.
     if (composite(left) !== composite(right) || name === "~") {
       for (const operand of [left, right]) if (composite(operand)) this.budget.measure(operand);
     }
@@ -242,7 +245,7 @@ class LimitedInterpreter extends Interpreter {
     }
     const joined = { type, object: known, property: key, computed };
     const value = super.evaluate(joined, environment);
-    // Methods of texts and objects, not functions that they hold. A literal keeps its methods between renderings.
+    // Methods of texts and objects, not functions stored in them. A literal's method was guarded by an earlier rendering.
     if (typeof value.value === "function" && !own?.has(name) && (own || typeof object.value === "string")) {
       const method = methods.get(value) ?? value.value;
       methods.set(value, method);
@@ -277,7 +280,7 @@ class LimitedInterpreter extends Interpreter {
     if (selecting.has(name)) {
       const written = filter.args?.map((arg) => String(Reflect.get(arg, "value"))) ?? [];
       this.budget.work((countOf(operand) * written.join("").length) / 4);
-      // These two tests read all of a text.
+      // These two tests read the whole text.
       if (written.includes("lower") || written.includes("upper")) this.budget.measure(operand);
     }
     if (name === "sort" || name === "dictsort") this.budget.sort(operand);
@@ -299,12 +302,12 @@ class LimitedInterpreter extends Interpreter {
     const longest = members.reduce((most, value) => Math.max(most, textOf(value).length), 0);
     const pieces = Array.isArray(operand.value) ? operand.value.length : text.length;
     if (name === "indent") this.budget.allowText(text.length + greatest * text.split("\n").length);
-    if (name === "tojson" && greatest > 64) throw exceeded(`indents JSON by ${greatest}, and 64 are allowed`);
+    if (name === "tojson" && greatest > 64) throw exceeded(`indents JSON by ${greatest} spaces, more than 64`);
     if (name === "tojson" && composite(operand)) this.budget.measure(operand, greatest, longest);
     if (name === "join") this.budget.allowText(longest * pieces);
     if (name === "replace") this.budget.allowReplacement(text, members);
     if ((name === "map" || name === "sort") && longest > longestPath)
-      throw exceeded(`reads a member by a name of ${longest} characters, and ${longestPath} are allowed`);
+      throw exceeded(`reads a member by a name of ${longest} characters, more than ${longestPath}`);
     const joined = { type, operand: new Known(operand), filter: args ? { ...filter, args } : filter };
     return super.evaluate(joined, environment);
   }
@@ -328,7 +331,7 @@ class LimitedInterpreter extends Interpreter {
       return exceeded(`writes a text of more than ${this.budget.longest.toLocaleString("en")} characters`);
     }
     if (place === null && this.depth > 1) return error;
-    const message = error === this.control ? '"break" or "continue" stands outside of any "for"' : inPlainWords(error);
+    const message = error === this.control ? '"break" or "continue" is outside of any "for"' : inPlainWords(error);
     return new TemplateError(`The template cannot be rendered: ${message}.`, place, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Jinja source to tokens that know their place; the library's own lexer has none, drops generation tags, and is quadratic in
- * white space. Its rules are those of Jinja with trim_blocks and lstrip_blocks, as transformers sets them.
+ * Splits Jinja source into tokens with offsets. The library's lexer has no offsets, drops generation tags, and takes
+ * quadratic time on white space. The rules are Jinja's with trim_blocks and lstrip_blocks, as transformers sets them.
  */
 
 import type { tokenize } from "@huggingface/jinja";
@@ -52,7 +52,7 @@ const operators: readonly (readonly [string, LibraryToken["type"]])[] = [
   ["=", "Equals"],
 ];
 
-/** After one of these, a sign joins two operands; after anything else it belongs to the number that follows. */
+/** After one of these a sign is a binary operator; after any other token it belongs to the number that follows. */
 const operandEnds: ReadonlySet<string> = new Set([
   "Identifier",
   "NumericLiteral",
@@ -73,7 +73,7 @@ const escapes: Readonly<Record<string, string>> = {
   "\\": "\\",
 };
 
-/** What stands between two quotes; an escape that Python does not know stays as it is written. */
+/** The value of a text between quotes; an escape that Python does not know stays unchanged. */
 function readEscapes(text: string): string {
   return text.replace(/\\(?:x([\da-f]{2})|u([\da-f]{4})|([\s\S]))/gi, (whole, byte, unit, letter) =>
     letter === undefined ? String.fromCharCode(Number.parseInt(byte ?? unit, 16)) : (escapes[letter] ?? whole),
@@ -81,12 +81,12 @@ function readEscapes(text: string): string {
 }
 
 /**
- * Throws TemplateError with the place of a tag, comment or string that is never closed, or of a stray character; `OutOfTime`
- * when the clock says so.
+ * Throws TemplateError with the place of a tag, comment or string that is never closed, or of a stray character;
+ * `OutOfTime` when the time is over.
  */
 export function lex(source: string, clock?: Clock): Token[] {
   const tokens: Token[] = [];
-  // A single line break at the very end is no part of a template.
+  // Jinja ignores one line break at the end of the source.
   const end = source.replace(/\r?\n$/, "").length;
   let at = 0;
   const fail = (message: string, offset: number): never => {
@@ -94,7 +94,7 @@ export function lex(source: string, clock?: Clock): Token[] {
   };
   const push = (type: Token["type"], value: string, offset: number) => tokens.push({ type, value, offset });
 
-  /** Text from `at` to `until`: `{%-` and `-%}` take all white space, tags on a line of their own leave none behind. */
+  /** Adds the text up to `until`. `{%-` and `-%}` remove all white space; a tag alone on its line removes that line's. */
   const pushText = (until: number, closed: string, opens: string) => {
     const raw = source.slice(at, until);
     let text = raw;
@@ -105,7 +105,7 @@ export function lex(source: string, clock?: Clock): Token[] {
     if (text !== "") push("Text", text.replace(/\r\n?/g, "\n"), at);
   };
 
-  /** Tokens from `at` up to the end of a tag; gives the mark of white-space control there. */
+  /** Adds the tokens of a tag; returns the white-space control at its end. */
   const lexTag = (opened: number, kind: "%" | "{"): string => {
     const close = kind === "%" ? "%}" : "}}";
     let braces = 0;
@@ -134,7 +134,7 @@ export function lex(source: string, clock?: Clock): Token[] {
       const signed = (character === "-" || character === "+") && !operandEnds.has(tokens.at(-1)?.type ?? "");
       const number = /^[-+]?\d+(?:\.\d+)?/.exec(source.slice(at, at + 40))?.[0];
       if (number !== undefined && (signed || /\d/.test(character))) {
-        // `list.0.1` holds no fraction.
+        // `list.0.1` has two indexes, not the number 0.1.
         const whole = tokens.at(-1)?.type === "Dot" ? number.replace(/\..*/, "") : number;
         push("NumericLiteral", whole, from);
         at += whole.length;

@@ -1,4 +1,4 @@
-/** What a template may use, above what any chat template needs; steps, texts and lists may grow with what it is given. */
+/** Limits of one rendering, above the needs of any chat template. All but nesting grow with the input (see `Budget`). */
 
 import { TemplateError } from "../template.ts";
 
@@ -10,4 +10,4 @@ export const limits = {
 } as const;
 
 export const exceeded = (what: string) =>
-  new TemplateError(`The template was stopped, for it ${what}. Repair it, or choose another one.`);
+  new TemplateError(`The template was stopped because it ${what}. Repair it, or choose another one.`);

@@ -1,10 +1,10 @@
-/** How deep a template is nested and how long its chains are, before the parser goes into them by recursion. */
+/** Checks nesting and the length of chains before the parser, which is recursive, reads them. */
 
 import { TemplateError } from "../template.ts";
 import { assigns } from "./blocks.ts";
 import { placeAt, type Token } from "./lex.ts";
 
-/** Brackets and blocks within each other. Python's own parser allows 200 brackets, and 20 loops. */
+/** Nested brackets and blocks. Python's own parser allows 200 brackets, and 20 loops. */
 const mostNested = 100;
 
 /** Links of one chain: operators, filters, members, tests, calls and signs of an expression; branches of one "if". */
@@ -21,7 +21,7 @@ const blocks: ReadonlySet<string> = new Set(["if", "for", "macro", "call", "filt
 
 /** Throws TemplateError with the place where the template is nested too deeply, or a chain is too long. */
 export function checkNesting(source: string, tokens: readonly Token[]): void {
-  /** Links of the expressions that are open, the innermost last; and of each open block the branches. */
+  /** Links of each open expression, the innermost last; then branches of each open block. */
   let links = [0];
   const branches: number[] = [];
   let previous: Token | undefined;
@@ -30,7 +30,7 @@ export function checkNesting(source: string, tokens: readonly Token[]): void {
   };
   const deepen = (token: Token) => {
     if (links.length - 1 + branches.length > mostNested)
-      refuse(`More than ${mostNested} brackets and blocks stand within each other here`, token);
+      refuse(`More than ${mostNested} brackets and blocks are nested here`, token);
   };
   const lengthen = (chain: number[], token: Token) => {
     const length = (chain.at(-1) ?? 0) + 1;
@@ -49,7 +49,7 @@ export function checkNesting(source: string, tokens: readonly Token[]): void {
         deepen(token);
       }
     } else if (opening.has(type)) {
-      // Behind another bracket it is a link of its own: a call of what a call gave, or a member of a member.
+      // After a closing bracket this one is a link of its own: `f()()` or `a[0][1]`.
       if (previous && closing.has(previous.type)) lengthen(links, token);
       links.push(0);
       deepen(token);

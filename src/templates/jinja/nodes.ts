@@ -1,4 +1,4 @@
-/** Kinds of nodes and values that are looked at before the library evaluates them. */
+/** Types of the nodes and values that are inspected before the library evaluates them. */
 
 import type { Node, Value } from "./parse.ts";
 
@@ -30,7 +30,7 @@ interface Unary extends Node {
   readonly operator: { readonly value: string };
   readonly argument: Node;
 }
-/** `{% if %}`, of which an `elif` is the only member of `alternate`. */
+/** `{% if %}`; an `elif` is the only member of `alternate`. */
 export interface Condition extends Node {
   readonly test: Node;
   readonly body: Node[];
@@ -42,7 +42,7 @@ export interface Choice extends Node {
   readonly trueExpr: Node;
   readonly falseExpr: Node;
 }
-/** A macro, or a call block, which the library treats as one. */
+/** A macro, or a call block, which the library treats as a macro. */
 export interface Macro extends Node {
   readonly body: Node[];
 }
@@ -61,7 +61,7 @@ export const isChoice = (node: Node): node is Choice => node.type === "Ternary";
 export const isMacro = (node: Node): node is Macro => node.type === "Macro" || node.type === "CallStatement";
 export const isFilterBlock = (node: Node): node is FilterBlock => node.type === "FilterStatement";
 
-/** The operand that is evaluated first, where a node has one: chains of such nodes may be thousands of links long. */
+/** The operand that is evaluated first, where a node has one. */
 export function leftOf(node: Node): Node | undefined {
   if (isBinary(node)) return node.left;
   if (isMember(node)) return node.object;

@@ -1,4 +1,4 @@
-/** Jinja source to a syntax tree whose nodes know their place; the door to the parser of @huggingface/jinja. */
+/** Parses Jinja source into a syntax tree with the places of its nodes; the door to the parser of @huggingface/jinja. */
 
 import { type Interpreter, parse } from "@huggingface/jinja";
 import type { Clock } from "../clock.ts";
@@ -11,26 +11,26 @@ import { type Places, placeNodes } from "./places.ts";
 export type Node = NonNullable<Parameters<Interpreter["evaluate"]>[0]>;
 export type Value = ReturnType<Interpreter["evaluate"]>;
 
-/** Names of the two variables that stand in place of generation tags; no template can write them. */
+/** Names of the two variables that replace generation tags; they are no valid names, so no template uses them. */
 export const generationBegins = "{% generation %}";
 export const generationEnds = "{% endgeneration %}";
 
 export interface Program extends Places {
   readonly source: string;
   readonly root: Parameters<Interpreter["run"]>[0];
-  /** What literals stand for, once they have been evaluated. */
+  /** Values of the literals that have been evaluated. */
   readonly values: WeakMap<object, Value>;
   readonly hasGenerationTags: boolean;
-  /** Whether it reads `kwargs` or `varargs`, the arguments of a macro that have no names. */
-  readonly namesArguments: boolean;
-  /** Every text and name that the source holds. */
+  /** Whether the source reads `kwargs` or `varargs`, a macro's undeclared arguments. */
+  readonly readsExtraArguments: boolean;
+  /** The text of every token, names and literals included. */
   readonly texts: readonly string[];
 }
 
-/** More is no chat template, and would only serve to keep the page busy. */
+/** Characters of a source; the longest known chat templates have about 20,000. */
 const longestSource = 500_000;
 
-/** Throws TemplateError, with line and column, where the source is no Jinja; `OutOfTime` when the clock says so. */
+/** Throws TemplateError, with line and column, where the source is not Jinja; `OutOfTime` when the time is over. */
 export function compile(source: string, clock: Clock): Program {
   if (source.length > longestSource) {
     throw new TemplateError(
@@ -50,12 +50,12 @@ export function compile(source: string, clock: Clock): Program {
     ...placeNodes(root, tokens),
     values: new WeakMap(),
     hasGenerationTags: tokens.some((token) => token.value === generationBegins),
-    namesArguments: tokens.some(({ type, value }) => type === "Identifier" && /^(?:kwargs|varargs)$/.test(value)),
+    readsExtraArguments: tokens.some(({ type, value }) => type === "Identifier" && /^(?:kwargs|varargs)$/.test(value)),
     texts: tokens.map((token) => token.value),
   };
 }
 
-/** Each generation tag becomes the output of a variable of ours; the parser would not know it. */
+/** Replaces each generation tag, which the parser does not know, by the output of a variable. */
 function replaceGenerationTags(tokens: readonly Token[]): Token[] {
   const replaced: Token[] = [];
   for (let i = 0; i < tokens.length; i++) {
@@ -90,7 +90,7 @@ function parseTokens(source: string, tokens: Token[]): Program["root"] {
   }
 }
 
-/** Parses again: the parser reads one token after the other, and the last one that it read is where it gave up. */
+/** Parses again to find the last token that the parser read: the fault is there. */
 function refusal(source: string, tokens: Token[], first: unknown): TemplateError {
   let last = 0;
   const watched = new Proxy(tokens, {
@@ -102,7 +102,7 @@ function refusal(source: string, tokens: Token[], first: unknown): TemplateError
   try {
     parse(watched);
   } catch {
-    // The same error, and its token is known now.
+    // The same error as `first`.
   }
   const said = first instanceof Error ? first.message : String(first);
   const token = tokens[Math.min(last, tokens.length - 1)];
@@ -119,7 +119,7 @@ function refusal(source: string, tokens: Token[], first: unknown): TemplateError
   return new TemplateError(message, place, { cause: first });
 }
 
-/** Browsers differ in how they name it. */
+/** Each browser words this error in its own way. */
 export function isStackOverflow(error: unknown): boolean {
   return error instanceof Error && /call stack|too much recursion/i.test(error.message);
 }

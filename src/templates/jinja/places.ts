@@ -1,4 +1,4 @@
-/** Where the nodes of a syntax tree stand in the source, and which of them are written out or gone through. */
+/** Finds the places of a syntax tree's nodes in the source, and which of them are printed or iterated. */
 
 import type { Token } from "./lex.ts";
 import type { Node } from "./parse.ts";
@@ -6,11 +6,11 @@ import type { Node } from "./parse.ts";
 export interface Places {
   /** Where a node begins in the source. */
   readonly offsets: WeakMap<object, number>;
-  /** Nodes whose value is written out as text. */
+  /** Nodes whose value is printed. */
   readonly printed: WeakSet<object>;
-  /** Nodes whose value a loop goes through. */
+  /** Nodes whose value a loop iterates over. */
   readonly iterated: WeakSet<object>;
-  /** Nodes within a macro or a call block, which the library walks whenever it meets the statement. */
+  /** The number of nodes in a macro or a call block; the library walks them each time it runs the statement. */
   readonly sizes: WeakMap<object, number>;
 }
 
@@ -59,7 +59,7 @@ interface Child {
 
 /**
  * The tree's leaves are names, literals and texts, in the order of the source: each is the next token of its kind. A node
- * begins where its first leaf does. Chains of operators may be thousands of nodes deep, so they are not walked by recursion.
+ * begins where its first leaf does. Chains may be thousands of nodes deep, so the walk is a loop and not a recursion.
  */
 export function placeNodes(root: Node, tokens: readonly Token[]): Places {
   const offsets = new WeakMap<object, number>();
@@ -73,7 +73,7 @@ export function placeNodes(root: Node, tokens: readonly Token[]): Places {
     const type = String(Reflect.get(node, "type"));
     if (isPrinted) printed.add(node);
     if (type === "For") {
-      // `for x in list if test` goes through the list.
+      // `for x in list if test` iterates over the list.
       const iterable: unknown = Reflect.get(node, "iterable");
       const list: unknown = typeof iterable === "object" && iterable && "lhs" in iterable ? iterable.lhs : iterable;
       if (typeof list === "object" && list !== null) iterated.add(list);
@@ -101,17 +101,17 @@ export function placeNodes(root: Node, tokens: readonly Token[]): Places {
   return { offsets, printed, iterated, sizes };
 }
 
-/** The nodes that a field holds: one, a list, or the keys and values of an object. */
+/** The nodes of a field: one, a list, or the keys and values of an object. */
 function nodesIn(value: unknown, isPrinted: boolean): Child[] {
   if (value instanceof Map) return [...value].flat().flatMap((member: unknown) => nodesIn(member, isPrinted));
   if (Array.isArray(value)) return value.flatMap((member: unknown) => nodesIn(member, isPrinted));
   return typeof value === "object" && value !== null ? [{ node: value, isPrinted }] : [];
 }
 
-/** Gives the offset of leaf after leaf. */
+/** Returns a function that must be called for each leaf in order, and returns the leaf's offset. */
 function leavesOf(tokens: readonly Token[]) {
   let next = 0;
-  const take = (fits: (token: Token) => boolean): number | undefined => {
+  const nextOffset = (fits: (token: Token) => boolean): number | undefined => {
     for (let i = next; i < tokens.length; i++) {
       const token = tokens[i];
       if (!token || !fits(token)) continue;
@@ -122,12 +122,13 @@ function leavesOf(tokens: readonly Token[]) {
   };
   return (node: object, type: string): number | undefined => {
     const value: unknown = Reflect.get(node, "value");
-    if (type === "Identifier") return take((token) => token.type === "Identifier" && token.value === value);
-    if (type === "Break" || type === "Continue") return take((token) => token.value === type.toLowerCase());
-    if (type === "IntegerLiteral" || type === "FloatLiteral") return take((token) => token.type === "NumericLiteral");
+    if (type === "Identifier") return nextOffset((token) => token.type === "Identifier" && token.value === value);
+    if (type === "Break" || type === "Continue") return nextOffset((token) => token.value === type.toLowerCase());
+    if (type === "IntegerLiteral" || type === "FloatLiteral")
+      return nextOffset((token) => token.type === "NumericLiteral");
     if (type !== "StringLiteral") return undefined;
-    const offset = take((token) => token.type === "Text" || token.type === "StringLiteral");
-    // Strings side by side are one literal.
+    const offset = nextOffset((token) => token.type === "Text" || token.type === "StringLiteral");
+    // Adjacent strings are one literal.
     while (tokens[next]?.type === "StringLiteral" && tokens[next - 1]?.type === "StringLiteral") next++;
     return offset;
   };

@@ -116,7 +116,7 @@ test("a model is inspected, fetched with each byte once, and stored under its ad
   expect(inspection.needs.full).toBe(16 * numbers);
   expect(inspection.needs.lora).toBeGreaterThan(4 * numbers);
   expect(inspection.needs.lora).toBeLessThan(16 * numbers);
-  expect(server.asked.some(({ path }) => path.includes("safetensors"))).toBe(false);
+  expect(server.requests.some(({ path }) => path.includes("safetensors"))).toBe(false);
 
   const before = server.sent();
   const { summary } = await library.openModel(inspection.source);
@@ -160,12 +160,12 @@ test("after a kill at any write the next tab resumes: no stored byte is fetched 
     }
     expect(unfinished).toMatchObject({ address, name: "owner/name", fetched: stored, byteLength: total });
     const sent = server.sent();
-    const requests = server.asked.length;
+    const requests = server.requests.length;
     const { summary } = await second.library.openModel(unfinished.source);
     expect(summary, `killed at write ${at}`).toMatchObject({ hash, stored: true, name: "owner/name" });
     expect(server.sent() - sent, `killed at write ${at}`).toBe(total - stored);
     // The commit is known, so the hub's API gets no request.
-    expect(server.asked.slice(requests).some(({ path }) => path.startsWith("/api/"))).toBe(false);
+    expect(server.requests.slice(requests).some(({ path }) => path.startsWith("/api/"))).toBe(false);
     expect(await second.storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
   }
   // The kills covered every chunk boundary.
@@ -192,7 +192,7 @@ test("when the hub refuses in the middle, the fetched bytes stay, and the error 
   const server = await serve();
   const { library } = await tab(tabOn(halfWay(newDisk(), () => server.fail(429))));
   await expect(library.openModel(typed)).rejects.toThrow(
-    /answers this network no more for now \(429\).*what was fetched is kept/s,
+    /refuses requests of this network for now \(429\).*the fetched files are kept/s,
   );
   server.fail(null);
   await server.quiet();

@@ -366,7 +366,7 @@ describe("read back before it is given", async () => {
       },
       /the hash of the bytes of model\.layers\.0\.self_attn/,
     ],
-    ["no template", () => json("tokenizer_config.json", { chat_template: undefined }), /brings no chat template/],
+    ["no template", () => json("tokenizer_config.json", { chat_template: undefined }), /has no chat template/],
     [
       "another template",
       () => json("tokenizer_config.json", { chat_template: template.source.replaceAll("<|user|>", "<|human|>") }),

@@ -173,7 +173,7 @@ describe("a template without a stop token is refused, with the way out", () => {
   test("the model's own that it does not bring any more", () => {
     const model = { tokenizer: tokenizerWith([]), chatTemplate: null };
     expect(() => expressTemplate({ choice: { kind: "model" }, systemPrompt: null }, model)).toThrow(
-      /brings no chat template/,
+      /has no chat template/,
     );
   });
 });

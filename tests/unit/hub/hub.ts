@@ -1,4 +1,4 @@
-/** Hugging Face as it answers without an account, played by a local server: its API, its redirects, its refusals. */
+/** A local server that answers like Hugging Face without an account: its API, its redirects, its refusals. */
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,19 +8,19 @@ import { sendPart } from "./server.ts";
 
 export interface FakeHub {
   /** Method, path and range of every request, in order. */
-  readonly asked: { readonly path: string; readonly range: string | null }[];
+  readonly requests: { readonly path: string; readonly range: string | null }[];
   /** Bytes of files sent so far. */
   sent(): number;
-  /** Settles when every answer has ended, and none follows. */
+  /** Settles when every answer has ended and no further one follows. */
   quiet(): Promise<void>;
   /** Answers each request with this status from now on; null ends that. */
   fail(status: number | null, headers?: Readonly<Record<string, string>>): void;
   close(): Promise<void>;
 }
 
-/** Starts a hub with these models and leads every request for huggingface.co to it, until `close`. */
+/** Starts a hub with these models and redirects every request for huggingface.co to it, until `close`. */
 export async function fakeHub(models: HubModels): Promise<FakeHub> {
-  const asked: { path: string; range: string | null }[] = [];
+  const requests: { path: string; range: string | null }[] = [];
   let sent = 0;
   let answering = 0;
   let failure: { status: number; headers: Readonly<Record<string, string>> } | null = null;
@@ -29,7 +29,7 @@ export async function fakeHub(models: HubModels): Promise<FakeHub> {
     const path = decodeURIComponent(url.pathname);
     answering++;
     response.on("close", () => answering--);
-    asked.push({ path: path + url.search, range: request.headers.range ?? null });
+    requests.push({ path: path + url.search, range: request.headers.range ?? null });
     const refuse = (status: number, code: string) => response.writeHead(status, { "X-Error-Code": code }).end("no");
     if (failure) return response.writeHead(failure.status, failure.headers).end("no");
     const storage = /^\/storage\/([^/]+\/[^/]+)\/(.+)$/.exec(path);
@@ -44,7 +44,7 @@ export async function fakeHub(models: HubModels): Promise<FakeHub> {
     if (answer.kind === "refused") return refuse(answer.status, answer.code);
     if (answer.kind === "json")
       return response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer.body));
-    // Small files come from the hub itself, large ones from its storage, whichever place that is.
+    // Small files come from the hub itself, large ones by a redirect to its storage.
     if (answer.large) {
       const [, id, name] = /^\/([^/]+\/[^/]+)\/resolve\/[^/]+\/(.+)$/.exec(path) ?? [];
       return response.writeHead(302, { Location: `/storage/${id}/${name}` }).end();
@@ -59,7 +59,7 @@ export async function fakeHub(models: HubModels): Promise<FakeHub> {
     real(String(input).replace("https://huggingface.co", local), init),
   );
   return {
-    asked,
+    requests,
     sent: () => sent,
     async quiet() {
       for (let calm = 0; calm < 5; calm = answering === 0 ? calm + 1 : 0) await new Promise((go) => setTimeout(go, 5));

@@ -1,4 +1,4 @@
-/** Oracle: a local server that answers as Hugging Face's API does without an account, and its account of what it was asked. */
+/** Models of Hugging Face. Oracle: a local server that answers like its API without an account, and its list of requests. */
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { hubReference, modelFromRepository, readRepository } from "../../../src/hub/huggingFace.ts";
@@ -28,7 +28,7 @@ async function inspect(text: string) {
   return inspectFiles(modelFromRepository(await readRepository(reference(text))), tinyExpected);
 }
 
-describe("what names a model on the hub", () => {
+describe("references to a model on the hub", () => {
   it.each([
     ["owner/name-1.5B", "owner/name-1.5B", "main", ""],
     [" owner/name@v2 ", "owner/name", "v2", ""],
@@ -61,7 +61,7 @@ describe("what names a model on the hub", () => {
 describe("inspecting", () => {
   it("names the commit, files and sizes, and fetches the configuration alone", async () => {
     const files: Files = { ...tinyModel(), "README.md": jsonBytes({}), "onnx/model.onnx": jsonBytes({}) };
-    const { asked } = await serve({ files });
+    const { requests } = await serve({ files });
     const repository = await readRepository(reference("owner/name"));
     expect(repository).toMatchObject({ id: "owner/name", revision: sha, folder: "" });
     const model = modelFromRepository(repository);
@@ -74,7 +74,7 @@ describe("inspecting", () => {
         byteLength: files[name]?.length,
       })),
     );
-    expect(asked.map(({ path }) => path)).toEqual([
+    expect(requests.map(({ path }) => path)).toEqual([
       "/api/models/owner/name/revision/main?blobs=true",
       `/owner/name/resolve/${sha}/config.json`,
     ]);
@@ -82,40 +82,40 @@ describe("inspecting", () => {
 
   it("finds all shards by their index, and a model in a folder", async () => {
     const sharded = Object.fromEntries(Object.entries(tinySharded()).map(([name, bytes]) => [`sub/${name}`, bytes]));
-    const { asked } = await serve({ files: { ...sharded, "config.json": jsonBytes({}) }, branches: ["v2"] });
+    const { requests } = await serve({ files: { ...sharded, "config.json": jsonBytes({}) }, branches: ["v2"] });
     const { files } = await inspect("https://huggingface.co/owner/name/tree/v2/sub");
     expect(files.map(({ name }) => name).slice(-3)).toEqual([
       "model.safetensors.index.json",
       "model-00001-of-00002.safetensors",
       "model-00002-of-00002.safetensors",
     ]);
-    expect(asked.some(({ path }) => /0000\d-of/.test(path))).toBe(false);
-    expect(asked.at(-1)?.path).toBe(`/owner/name/resolve/${sha}/sub/model.safetensors.index.json`);
+    expect(requests.some(({ path }) => /0000\d-of/.test(path))).toBe(false);
+    expect(requests.at(-1)?.path).toBe(`/owner/name/resolve/${sha}/sub/model.safetensors.index.json`);
   });
 
   const { "tokenizer.json": _, ...withoutTokenizer } = tinyModel();
   it.each([
     ["no weights but a pickle", { ...tinyTexts(), "pytorch_model.bin": jsonBytes({}) }, "only as pytorch_model.bin"],
     ["GGUF alone", { "model-Q4.gguf": jsonBytes({}) }, "is a GGUF file, made for inference"],
-    ["an adapter", { "adapter_config.json": jsonBytes({}) }, "holds an adapter"],
+    ["an adapter", { "adapter_config.json": jsonBytes({}) }, "has an adapter"],
     ["no tokenizer", withoutTokenizer, "has no tokenizer.json"],
     ["another architecture", { ...tinyModel(), "config.json": jsonBytes({ model_type: "gpt2" }) }, '"gpt2" is not'],
   ])("refuses %s before any weight is fetched", async (_what, files, message) => {
-    const { asked } = await serve({ files });
+    const { requests } = await serve({ files });
     expect(await refusal(inspect("owner/name"))).toContain(message);
-    expect(asked.filter(({ path }) => /safetensors|bin|gguf/.test(path))).toEqual([]);
+    expect(requests.filter(({ path }) => /safetensors|bin|gguf/.test(path))).toEqual([]);
   });
 });
 
-describe("what the hub refuses", () => {
+describe("refusals of the hub", () => {
   const headers = { "X-Error-Code": "GatedRepo" };
   it.each([
     ["a model that is missing", "owner/other", null, 'has no public model "owner/other" (401)', 1],
     ["a revision that is missing", "owner/name@v9", null, 'has no revision "v9"', 1],
     ["gated files", "owner/name", { status: 403, headers }, "is gated: its owners", 1],
-    ["403 without a word", "owner/name", { status: 403 }, "is gated: its owners", 1],
-    ["404 without a word", "owner/name", { status: 404 }, 'has no public model "owner/name" (404)', 1],
-    ["too many requests", "owner/name", { status: 429 }, "answers this network no more for now (429)", 1],
+    ["403 without an error code", "owner/name", { status: 403 }, "is gated: its owners", 1],
+    ["404 without an error code", "owner/name", { status: 404 }, 'has no public model "owner/name" (404)', 1],
+    ["too many requests", "owner/name", { status: 429 }, "refuses requests of this network for now (429)", 1],
     ["a server in trouble", "owner/name", { status: 502 }, "now (502) (4 attempts): try again later", 4],
   ])("%s", async (_what, text, failure, message, requests) => {
     const server = await serve({ files: tinyModel() });
@@ -123,25 +123,25 @@ describe("what the hub refuses", () => {
     const said = await refusal(readRepository(reference(text)));
     expect(said).toContain(message);
     expect(said).not.toMatch(/undefined|null/);
-    expect(server.asked.length).toBe(requests);
+    expect(server.requests.length).toBe(requests);
   });
 
   it("a gated model, with the way round, from the description alone", async () => {
-    const { asked } = await serve({ files: tinyModel(), gated: "manual" });
+    const { requests } = await serve({ files: tinyModel(), gated: "manual" });
     const said = await refusal(readRepository(reference("owner/name")));
     expect(said).toMatch(/never asks for a password or a token: agree on https:\/\/huggingface\.co\/owner\/name, /);
     expect(said).toContain('choose their folder under "From disk"');
-    expect(asked.length).toBe(1);
+    expect(requests.length).toBe(1);
   });
 
-  it("a line that is not there, and a page that asks for a sign-in first", async () => {
+  it("no network, and a network that requires a sign-in", async () => {
     vi.stubGlobal("fetch", () => Promise.reject(new TypeError("failed")));
     vi.stubGlobal("navigator", { onLine: false });
     expect(await refusal(readRepository(reference("owner/name")))).toContain("This browser is offline");
     vi.stubGlobal("navigator", { onLine: true });
     expect(await refusal(readRepository(reference("owner/name")))).toContain("(CORS)");
     vi.stubGlobal("fetch", async () => new Response("<html>Welcome to our hotel"));
-    expect(await refusal(readRepository(reference("owner/name")))).toContain("ask for a sign-in first");
+    expect(await refusal(readRepository(reference("owner/name")))).toContain("requires a sign-in first");
     vi.unstubAllGlobals();
   });
 
@@ -152,7 +152,7 @@ describe("what the hub refuses", () => {
     server.fail(401, headers);
     expect(await refusal(source.slice(0, 10))).toContain('"owner/name" is gated');
     server.fail(429);
-    expect(await refusal(source.slice(0, 10))).toContain("what was fetched is kept");
+    expect(await refusal(source.slice(0, 10))).toContain("the fetched files are kept");
     server.fail(null);
     expect((await source.slice(0, 10)).length).toBe(10);
   });

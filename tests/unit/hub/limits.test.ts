@@ -1,4 +1,4 @@
-/** What files and servers say of sizes: bounded before anything is built. Oracle: rows, each with the file, the field and the values. */
+/** Sizes in files and servers' answers have bounds. Oracle: rows, each with the file, the field and the values. */
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -30,7 +30,7 @@ const open = (change: Readonly<Record<string, Content>>, files: Readonly<Record<
   return openModel(modelFromSources("tiny", sources), (json) => checkpointTensors(defineModel(json)));
 };
 
-/** The refusal, in plain words, soon, and no longer than a person reads. */
+/** The refusal; fails when it is late, too long or not in plain words. */
 async function plainRefusal(opening: Promise<unknown>): Promise<string> {
   const start = performance.now();
   const message = await refusal(opening);
@@ -48,9 +48,9 @@ describe("config and weights", () => {
     [
       "two layers",
       { num_hidden_layers: 2 },
-      /config\.json asks for 2 layers in "model\.layers", but the weights hold 1:/,
+      /config\.json requires 2 layers in "model\.layers", but the weights have 1:/,
     ],
-    ["512 layers", { num_hidden_layers: 512 }, /asks for 512 layers in "model\.layers", but the weights hold 1:/],
+    ["512 layers", { num_hidden_layers: 512 }, /requires 512 layers in "model\.layers", but the weights have 1:/],
     [
       "a billion layers",
       { num_hidden_layers: 1e9 },
@@ -59,32 +59,32 @@ describe("config and weights", () => {
     [
       "another vocabulary",
       { vocab_size: 300 },
-      /embed_tokens\.weight" has shape \[272, 16\], but config\.json asks for \[300, 16\]/,
+      /embed_tokens\.weight" has shape \[272, 16\], but config\.json requires \[300, 16\]/,
     ],
-    ["a vast vocabulary", { vocab_size: 2 ** 19 }, /has shape \[272, 16\], but config\.json asks for \[524288, 16\]/],
-    ["another width", { hidden_size: 32 }, /has shape \[272, 16\], but config\.json asks for \[272, 32\]/],
-    ["another inner width", { intermediate_size: 64 }, /has shape \[32, 16\], but config\.json asks for \[64, 16\]/],
-    ["another head", { head_dim: 16 }, /q_proj\.weight" has shape \[16, 16\], but config\.json asks for \[32, 16\]/],
+    ["a vast vocabulary", { vocab_size: 2 ** 19 }, /has shape \[272, 16\], but config\.json requires \[524288, 16\]/],
+    ["another width", { hidden_size: 32 }, /has shape \[272, 16\], but config\.json requires \[272, 32\]/],
+    ["another inner width", { intermediate_size: 64 }, /has shape \[32, 16\], but config\.json requires \[64, 16\]/],
+    ["another head", { head_dim: 16 }, /q_proj\.weight" has shape \[16, 16\], but config\.json requires \[32, 16\]/],
     ["a head of its own", { tie_word_embeddings: false }, /has no tensor "lm_head\.weight" of shape \[272, 16\]/],
     ["biases", { attention_bias: true }, /has no tensor "model\.layers\.0\.self_attn\.q_proj\.bias"/],
     [
-      "a table that no browser holds",
+      "a table that no browser can load",
       { vocab_size: 2 ** 19, hidden_size: 65_536 },
-      /\[524288, 65536\], 34359738368 numbers, and a browser holds at most 2147483648/,
+      /\[524288, 65536\], 34359738368 numbers, more than the 2147483648 that fit/,
     ],
     [
-      "a model that no browser holds",
+      "a model that no browser can load",
       { hidden_size: 16_384, intermediate_size: 53_248, num_hidden_layers: 512, num_attention_heads: 128 },
-      /make a model of \d{13} numbers, and a browser holds at most 137438953472/,
+      /make a model of \d{13} numbers, more than the 137438953472 that a browser can load/,
     ],
   ];
   it.each(rows)("%s: both values", async (_, change, message) => {
     expect(await plainRefusal(open(config(change)))).toMatch(message);
   });
 
-  test("weights with more layers than the config says would compute something else", async () => {
+  test("weights with more layers than the config are refused", async () => {
     const message = await plainRefusal(open(config({}), sizedModel({ num_hidden_layers: 3 })));
-    expect(message).toMatch(/asks for 1 layers in "model\.layers", but the weights hold 3:/);
+    expect(message).toMatch(/requires 1 layers in "model\.layers", but the weights have 3:/);
   });
 });
 
@@ -107,7 +107,7 @@ describe("JSON", () => {
     [
       "more values than any file has",
       { "config.json": `[${many}1]` },
-      /^config\.json has \d+ bytes, more than the 4194304/,
+      /^config\.json has \d+ bytes, more than the limit of 4194304/,
     ],
     [
       "more values in the configuration",
@@ -237,7 +237,7 @@ describe("the index of shards", () => {
     [
       "ten thousand shards",
       { weight_map: Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`t${i}`, `s${i}.safetensors`])) },
-      /names 10000 files, and a model has at most 2048/,
+      /names 10000 files, more than the 2048 that a model may have/,
     ],
     ["endless files", { weight_map: { a: `${"y".repeat(1e5)}.safetensors` } }, /lacks 1 of the 1 files .* \(y{80}…\)/],
   ];
@@ -255,7 +255,7 @@ describe("a server", () => {
     }
   });
 
-  /** A server that answers each request with this status, these headers, and this body, endlessly if it is to. */
+  /** A server that answers each request with this status, these headers and this body, which may be endless. */
   async function answering(
     status: number,
     headers: Readonly<Record<string, string>>,
@@ -263,7 +263,7 @@ describe("a server", () => {
     statusText = "",
   ) {
     const server = createServer((_, response) => {
-      // Without Node's own check of the length.
+      // Node would refuse a wrong length.
       response.strictContentLength = false;
       response.writeHead(status, statusText, headers);
       if (body !== "endless") return response.end(body);
@@ -281,25 +281,31 @@ describe("a server", () => {
 
   const part = (range: string) => ({ "Content-Range": range });
   const rows: readonly (readonly [string, number, Readonly<Record<string, string>>, "endless" | string, RegExp])[] = [
-    ["no end", 200, {}, "endless", /config\.json sends more than the 4194304 bytes/],
+    ["no end", 200, {}, "endless", /config\.json sends more than the limit of 4194304 bytes/],
     [
       "a length of 10^15",
       206,
       part("bytes 0-1/1000000000000000"),
       "{}",
-      /config\.json has 1000000000000000 bytes, more than the 4194304|ended after 2/,
+      /config\.json has 1000000000000000 bytes, more than the limit of 4194304|ended after 2/,
     ],
     ["a length beyond exact numbers", 206, part("bytes 0-1/99999999999999999999"), "{}", /config\.json/],
     ["a negative length", 206, part("bytes 0-1/-5"), "{}", /config\.json/],
-    ["another part", 206, part("bytes 7-8/9"), "{}", /was asked for bytes from 0 on but sent "bytes 7-8\/9"/],
+    [
+      "another part",
+      206,
+      part("bytes 7-8/9"),
+      "{}",
+      /requested bytes from 0 on of .*, but the server sent "bytes 7-8\/9"/,
+    ],
     ["an endless range", 206, part(`bytes 7-8/9${"9".repeat(5000)}`), "{}", /config\.json/],
     ["no length at all", 206, { "Transfer-Encoding": "chunked" }, "{}", /config\.json/],
-    ["a place that is none", 302, { Location: "http://[" }, "", /redirects to another address/],
+    ["an invalid place", 302, { Location: "http://[" }, "", /redirects to another address/],
     ["an endless place", 302, { Location: `/${"x".repeat(5000)}` }, "", /redirects to .*…, and Hone contacts/],
     ["a web page", 200, { "Content-Type": "text/html" }, "<p>", /answered with a web page/],
     ["an odd status", 299, {}, "", /The server refuses .*config\.json \(299/],
   ];
-  it.each(rows)("that tells %s", async (_, status, headers, body, message) => {
+  it.each(rows)("that sends %s", async (_, status, headers, body, message) => {
     const files = await answering(status, headers, body);
     expect(await plainRefusal(openModel(files, (json) => checkpointTensors(defineModel(json))))).toMatch(message);
   });
@@ -320,7 +326,7 @@ test("a model at an address is refused before a byte of its weights", async () =
       const message = await plainRefusal(opening(modelFromAddress(server.base), expected));
       expect(message).toMatch(/num_hidden_layers must be a whole number from 1 to 512, not 1000000000/);
     }
-    expect(server.asked.map(({ name }) => name)).toEqual(["config.json", "config.json"]);
+    expect(server.requests.map(({ name }) => name)).toEqual(["config.json", "config.json"]);
   } finally {
     await server.close();
   }
@@ -337,8 +343,8 @@ describe("an answer of Hugging Face's API", () => {
   const rows: readonly (readonly [string, unknown, RegExp])[] = [
     ["a list", [], other],
     ["a number", 5, other],
-    ["a commit that is none", { ...whole, sha: "main" }, /\(sha\)/],
-    ["a name that is none", { ...whole, id: "<b>" }, /\(id\)/],
+    ["an invalid commit", { ...whole, sha: "main" }, /\(sha\)/],
+    ["an invalid name", { ...whole, id: "<b>" }, /\(id\)/],
     ["files that are a number", { ...whole, siblings: 5 }, /\(siblings\)/],
     ["a file without a name", file({ rfilename: null }), /\(siblings\.0\.rfilename\)/],
     ["a negative size", file({ size: -5 }), /\(siblings\.0\.size\)/],
@@ -346,9 +352,9 @@ describe("an answer of Hugging Face's API", () => {
     ["a size of 1e300", file({ lfs: { size: 1e300 } }), /\(siblings\.0\.lfs\.size\)/],
     ["a size that is a text", file({ size: "5" }), /\(siblings\.0\.size\)/],
     ["an endless flag", { ...whole, gated: { a: "x".repeat(1e6) } }, /\(gated\)/],
-    ["brackets", "[".repeat(100_000), /answered with something else than JSON/],
-    ["no JSON", "<html>", /answered with something else than JSON/],
-    ["40 MB", " ".repeat(40 * 2 ** 20), /sends more than the 33554432 bytes/],
+    ["brackets", "[".repeat(100_000), /did not answer with JSON/],
+    ["no JSON", "<html>", /did not answer with JSON/],
+    ["40 MB", " ".repeat(40 * 2 ** 20), /sends more than the limit of 33554432 bytes/],
   ];
   it.each(rows)("that is %s", async (_, answer, message) => {
     const body = typeof answer === "string" ? answer : JSON.stringify(answer);

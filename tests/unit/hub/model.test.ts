@@ -1,4 +1,4 @@
-/** Oracles: the values that the made-up model was written from; for the hash, node:crypto over lines put together here. */
+/** Opening models. Oracles: the values of the made-up model; for the hash, node:crypto over lines assembled here. */
 
 import { createHash } from "node:crypto";
 import fc from "fast-check";
@@ -37,7 +37,7 @@ async function served(files: Files, handler?: Handler): Promise<ModelFiles> {
   return modelFromAddress(server.base);
 }
 
-const kept = (files: Files, name = "tiny") =>
+const stored = (files: Files, name = "tiny") =>
   modelFromSources(
     name,
     Object.entries(files).map(([file, bytes]) => bytesFromMemory(file, bytes)),
@@ -75,7 +75,7 @@ describe("opening", () => {
   it.each(["F32", "F16", "BF16"] as const)("reads a %s model from one file and from shards alike", async (dtype) => {
     const tensors = tinyTensors(dtype);
     for (const files of [tinyModel(tensors), tinySharded(tensors, 2), tinySharded(tensors, 3)]) {
-      const model = await open(kept(files));
+      const model = await open(stored(files));
       expect([...model.tensors.keys()]).toEqual(tensors.map(({ name }) => name));
       expect(model.parameters).toBe(5 * 6 + 6 * 6 + 6);
       expect(model.byteLength).toBe(Object.values(files).reduce((sum, bytes) => sum + bytes.length, 0));
@@ -98,17 +98,17 @@ describe("opening", () => {
     odd.set(file.subarray(0, headerEnd));
     odd.set(file.subarray(headerEnd), headerEnd + 1);
     new DataView(odd.buffer).setBigUint64(0, BigInt(headerEnd + 1 - 8), true);
-    const { values } = await readEverything(await open(kept({ ...files, "model.safetensors": odd })));
+    const { values } = await readEverything(await open(stored({ ...files, "model.safetensors": odd })));
     for (const { name, values: wanted } of tensors) expect(values.get(name)).toEqual(wanted);
   });
 
-  it("gives config, tokenizer and optional files as they are, with a note for what is absent", async () => {
-    const full = await open(kept({ ...tinyModel(), "generation_config.json": jsonBytes({ eos_token_id: [2, 3] }) }));
+  it("returns config, tokenizer and optional files unchanged, with a note for a missing one", async () => {
+    const full = await open(stored({ ...tinyModel(), "generation_config.json": jsonBytes({ eos_token_id: [2, 3] }) }));
     expect(full.config).toEqual(tinyConfig);
     expect(full.tokenizerJson).toEqual({ model: { type: "BPE", vocab: { a: 0 } } });
     expect(full.tokenizerConfig).toEqual({ eos_token: "</s>" });
     expect(full.generationConfig).toEqual({ eos_token_id: [2, 3] });
-    const bare = await open(kept(without(tinyModel(), "tokenizer_config.json")));
+    const bare = await open(stored(without(tinyModel(), "tokenizer_config.json")));
     expect(bare.tokenizerConfig).toBeNull();
     expect(bare.generationConfig).toBeNull();
     expect(bare.notes).toEqual([expect.stringContaining("There is no tokenizer_config.json")]);
@@ -117,20 +117,20 @@ describe("opening", () => {
   it("notes tensors that the architecture does not use, whatever their type, and does not hash them", async () => {
     const tensors = tinyTensors();
     const extra = { name: "rotary.inv_freq", dtype: "I64", shape: [2], data: new BigInt64Array(2) } as const;
-    const model = await open(kept({ ...tinyTexts(), "model.safetensors": writeSafetensors([...tensors, extra]) }));
+    const model = await open(stored({ ...tinyTexts(), "model.safetensors": writeSafetensors([...tensors, extra]) }));
     expect(model.notes).toEqual(["Tensors of the files that this architecture does not use: rotary.inv_freq."]);
     expect(await model.readAll()).toBe(expectedHash(tinyTexts(), tensors));
     await expect(model.read("rotary.inv_freq")).rejects.toThrow('The model has no tensor "rotary.inv_freq".');
   });
 
-  it("reads no weights before all is checked", async () => {
+  it("reads no weights before all checks", async () => {
     const big = tinyTensor("block.weight", [1024, 1024], "F32", 9);
     const files = { ...tinyTexts(), "model.safetensors": writeSafetensors([big]) };
     const server = await serveFiles(files);
     servers.push(server);
     const opening = openModel(modelFromAddress(server.base), () => [{ name: "block.weight", shape: [1024, 1023] }]);
-    expect(await refusal(opening)).toContain("shape [1024, 1024], but config.json asks for [1024, 1023]");
-    expect(server.asked.filter(({ name }) => name === "model.safetensors").map(({ range }) => range)).toEqual([
+    expect(await refusal(opening)).toContain("shape [1024, 1024], but config.json requires [1024, 1023]");
+    expect(server.requests.filter(({ name }) => name === "model.safetensors").map(({ range }) => range)).toEqual([
       "bytes=0-65535",
     ]);
   });
@@ -146,7 +146,7 @@ describe("the hash", () => {
   const tensors = shapes.map(({ name, shape }, i) => tinyTensor(name, shape, "F32", i));
   const expected = () => shapes;
 
-  it("is that of its definition, the same from a folder, an address with and without Range, storage and shards", async () => {
+  it("matches its definition, from a folder, an address with and without Range, storage and shards", async () => {
     const single = { ...tinyTexts(), "model.safetensors": writeSafetensors(tensors) };
     const sharded = tinySharded(tensors, 2);
     const noRange: Handler = (request) => {
@@ -156,7 +156,7 @@ describe("the hash", () => {
     const places = [
       modelFromFiles(asChosenFolder(single, "some/folder")),
       modelFromFiles(asChosenFolder(sharded, "other")),
-      kept(single),
+      stored(single),
       await served(single),
       await served(sharded),
       await served(single, noRange),
@@ -174,7 +174,7 @@ describe("the hash", () => {
     const base = tinyTensors();
     const [first, ...rest] = base as [TinyTensor, ...TinyTensor[]];
     const changedValue = { ...first, data: Float32Array.from(first.values, (x, i) => (i === 29 ? x + 1 : x)) };
-    const hashOf = async (files: Files) => (await open(kept(files))).readAll();
+    const hashOf = async (files: Files) => (await open(stored(files))).readAll();
     const hash = await hashOf(tinyModel());
     expect(hash).toMatch(/^[0-9a-f]{64}$/);
     const other = { ...tinyTexts(), "model.safetensors": writeSafetensors(base) };
@@ -190,9 +190,9 @@ describe("the hash", () => {
     expect(new Set([hash, ...hashes]).size).toBe(changed.length + 1);
   });
 
-  it("tells its progress in stored bytes and stops when cancelled, between two tensors or within one", async () => {
+  it("reports progress in stored bytes and stops when cancelled, between two tensors or within one", async () => {
     const single = { ...tinyTexts(), "model.safetensors": writeSafetensors(tensors) };
-    const model = await openModel(kept(single), expected);
+    const model = await openModel(stored(single), expected);
     const total = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
     const seen: number[] = [];
     await model.readAll({
@@ -216,7 +216,7 @@ describe("the hash", () => {
     await expect(reading).rejects.toMatchObject({ name: "AbortError" });
     expect(got.length).toBeLessThan(tensors.length);
     await expect(model.read("a.weight", stop.signal)).rejects.toMatchObject({ name: "AbortError" });
-    await expect(openModel(kept(single), expected, { signal: stop.signal })).rejects.toMatchObject({
+    await expect(openModel(stored(single), expected, { signal: stop.signal })).rejects.toMatchObject({
       name: "AbortError",
     });
   });
@@ -261,11 +261,11 @@ describe("refusals", () => {
       { ...tinyModel(), "config.json": jsonBytes({ model_type: "mamba" }) },
       'config.json: model_type "mamba" is not supported; use "tiny".',
     ],
-    ["no tokenizer", without(tinyModel(), "tokenizer.json"), 'The model "tiny" has no tokenizer.json, without which'],
+    ["no tokenizer", without(tinyModel(), "tokenizer.json"), 'The model "tiny" has no tokenizer.json, which turns'],
     [
       "a SentencePiece tokenizer only",
       { ...without(tinyModel(), "tokenizer.json"), "tokenizer.model": none },
-      "tokenizer.model alone is not read: load it with AutoTokenizer",
+      "Hone does not read tokenizer.model: load it with AutoTokenizer",
     ],
     [
       "a broken tokenizer",
@@ -284,7 +284,7 @@ describe("refusals", () => {
       "tiny-q4.gguf is a GGUF file, made for inference",
     ],
     ["GGUF alone", { "tiny-q4.gguf": none }, "tiny-q4.gguf is a GGUF file, made for inference"],
-    ["an adapter alone", { "adapter_config.json": none, "adapter_model.safetensors": none }, "holds an adapter"],
+    ["an adapter alone", { "adapter_config.json": none, "adapter_model.safetensors": none }, "has an adapter"],
     [
       "an adapter beside a config",
       { ...tinyTexts(), "adapter_model.safetensors": none },
@@ -339,12 +339,12 @@ describe("refusals", () => {
     [
       "a missing tensor",
       withWeights(embed, norm),
-      'has no tensor "block.weight" of shape [6, 6], which config.json asks for; 1 of 3 tensors are missing',
+      'has no tensor "block.weight" of shape [6, 6], which config.json requires; 1 of 3 tensors are missing',
     ],
     [
       "a wrong shape",
       withWeights(embed, tinyTensor("block.weight", [6, 7], "F32", 1), norm),
-      'model.safetensors: tensor "block.weight" has shape [6, 7], but config.json asks for [6, 6]; take config.json',
+      'model.safetensors: tensor "block.weight" has shape [6, 7], but config.json requires [6, 6]; take config.json',
     ],
     [
       "a quantised type",
@@ -354,18 +354,20 @@ describe("refusals", () => {
     [
       "truncated weights",
       { ...tinyModel(), "model.safetensors": writeSafetensors(tensors).slice(0, -1) },
-      "model.safetensors is cut off: its header asks for",
+      "model.safetensors is cut off: its header requires",
     ],
   ];
 
   it.each(rows)("says what to do about %s", async (_, files, message) => {
-    const text = await refusal(open(kept(files)));
+    const text = await refusal(open(stored(files)));
     expect(text).toContain(message);
     expect(text).toMatch(/[:;(] .*\.$/);
   });
 
   it("keeps the cause of an architecture's refusal", async () => {
-    const error: unknown = await open(kept({ ...tinyModel(), "config.json": jsonBytes({}) })).catch((e: unknown) => e);
+    const error: unknown = await open(stored({ ...tinyModel(), "config.json": jsonBytes({}) })).catch(
+      (e: unknown) => e,
+    );
     expect(error).toMatchObject({ name: "ModelError", cause: expect.any(Error) });
   });
 });
@@ -391,7 +393,7 @@ describe("chosen files", () => {
     expect(() => modelFromFiles([])).toThrow("No file was chosen");
   });
 
-  it("names single files by what the config says, and takes a weights file of another name", async () => {
+  it("names single files by the config, and accepts a weights file of another name", async () => {
     const { "model.safetensors": weights, ...texts } = tinyModel();
     const files: Files = { ...texts, "tuned.safetensors": weights as Uint8Array<ArrayBuffer> };
     const chosen = (of: Files) => modelFromFiles(Object.entries(of).map(([name, bytes]) => new File([bytes], name)));
@@ -446,7 +448,7 @@ describe("damaged indexes", () => {
     const index = fc.oneof(fc.jsonValue(), fc.record({ weight_map: fc.oneof(map, fc.jsonValue()) }));
     await fc.assert(
       fc.asyncProperty(index, async (value) => {
-        const opening = open(kept({ ...files, "model.safetensors.index.json": jsonBytes(value) }));
+        const opening = open(stored({ ...files, "model.safetensors.index.json": jsonBytes(value) }));
         expect(await refusal(opening)).toMatch(/\.$/);
       }),
       { numRuns: cases(1000), seed: 6 },
@@ -455,7 +457,7 @@ describe("damaged indexes", () => {
 });
 
 describe("a real model", () => {
-  test("stories260K: 260,032 parameters, and the same values as its file holds", async ({ shared }) => {
+  test("stories260K: 260,032 parameters, and the same values as its file", async ({ shared }) => {
     const names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
     const files: Files = {};
     for (const name of names) files[name] = await shared.bytes(`models/stories260K/${name}`);
@@ -474,7 +476,7 @@ describe("a real model", () => {
         { name: `model.layers.${layer}.mlp.down_proj.weight`, shape: [hidden, inner] },
       ];
     };
-    const model = await openModel(kept(files), (config) => [
+    const model = await openModel(stored(files), (config) => [
       { name: "model.embed_tokens.weight", shape: [Number(config.vocab_size), Number(config.hidden_size)] },
       ...Array.from({ length: Number(config.num_hidden_layers) }, (_, layer) => block(config, layer)).flat(),
       { name: "model.norm.weight", shape: [Number(config.hidden_size)] },
@@ -510,18 +512,18 @@ describe("the model's own chat template", () => {
     ["of named ones without a default the first", config([{ name: "x", template: "x" }]), "x"],
     ["a file of its own, before the configuration's", { ...config("{{ a }}"), ...file }, "{{ 'é' }}"],
   ])("%s", async (_, files, expected) => {
-    expect((await open(kept(files))).chatTemplate).toBe(expected);
+    expect((await open(stored(files))).chatTemplate).toBe(expected);
   });
 
-  it("is part of the hash, and of what is kept", async () => {
-    const plain = await open(kept(tinyModel()));
-    const opened = await open(kept({ ...tinyModel(), ...file }));
+  it("is part of the hash, and of the stored files", async () => {
+    const plain = await open(stored(tinyModel()));
+    const opened = await open(stored({ ...tinyModel(), ...file }));
     expect((await readEverything(opened)).hash).not.toBe((await readEverything(plain)).hash);
     expect((await open(modelFromSources("copy", opened.files))).chatTemplate).toBe("{{ 'é' }}");
   });
 
   it("is refused where it is no text", async () => {
     const files = { ...tinyModel(), "chat_template.jinja": Uint8Array.of(0xff, 0xfe, 0x00) };
-    expect(await refusal(open(kept(files)))).toMatch(/chat_template\.jinja is not UTF-8 text/);
+    expect(await refusal(open(stored(files)))).toMatch(/chat_template\.jinja is not UTF-8 text/);
   });
 });

@@ -45,7 +45,7 @@ describe("reading", () => {
     ["an empty file", new Uint8Array(0), "model.safetensors has 0 bytes, too few"],
     ["a header of 2^60 bytes", byHand("{}", 0, 2n ** 60n), "declares a header of 1152921504606846976 bytes"],
     ["a header of 2^64 − 1 bytes", byHand("{}", 0, 2n ** 64n - 1n), "above the limit of 100000000"],
-    ["a header longer than the file", byHand("{}", 0, 5000n), "its header alone asks for 5008 bytes, but it has 10"],
+    ["a header longer than the file", byHand("{}", 0, 5000n), "its header alone requires 5008 bytes, but it has 10"],
     ["a header that is no JSON", byHand("{oops", 0), "its header is not valid JSON"],
     ["a header of bad UTF-8", byHand("{}", Uint8Array.of(0xff), 3n), "its header is not valid JSON"],
     ["a header that is a list", byHand("[]", 0), "a header that is not an object"],
@@ -88,12 +88,12 @@ describe("reading", () => {
     [
       "a file that is cut off",
       byHand(entry('{"dtype":"F32","shape":[4],"data_offsets":[0,16]}'), 10),
-      "is cut off: its header asks for 79 bytes, but it has 73",
+      "is cut off: its header requires 79 bytes, but it has 73",
     ],
     [
       "bytes after the end",
       byHand(entry('{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'), 9),
-      "has 71 bytes, but its header accounts for only 66",
+      "has 71 bytes, but its header describes only 66",
     ],
     ["a web page", new TextEncoder().encode("<!DOCTYPE html><html></html>"), "not a safetensors file but a web page"],
     [
@@ -140,7 +140,7 @@ const storedTensor: fc.Arbitrary<Omit<StoredTensor, "name">> = fc
     return { dtype, shape, data: Uint8Array.from({ length: size }, (_, i) => (i * 37 + seed) & 0xff) };
   });
 
-/** Names as hostile as a text can be. */
+/** Hostile names. */
 const tensorName = fc
   .oneof(fc.string({ unit: "binary" }), fc.constantFrom("__proto__", "constructor", "0", "1", "model.layers.0.weight"))
   .filter((name) => name !== "__metadata__");
@@ -150,7 +150,7 @@ const tensorSet = fc
   .chain((names) => fc.tuple(...names.map((name) => storedTensor.map((tensor) => ({ name, ...tensor })))));
 
 describe("writing", () => {
-  it("gives back what was written (property)", async () => {
+  it("reads what it wrote (property)", async () => {
     await fc.assert(
       fc.asyncProperty(tensorSet, fc.dictionary(fc.string(), fc.string()), async (tensors, metadata) => {
         const file = await read(writeSafetensors(tensors, metadata));
@@ -179,9 +179,9 @@ describe("writing", () => {
 
   it("refuses data of another length, and a name given twice", () => {
     const tensor: StoredTensor = { name: "a", dtype: "F32", shape: [2], data: new Float32Array(3) };
-    expect(() => writeSafetensors([tensor])).toThrow('Tensor "a", F32[2], needs 8 bytes, but 12 were given.');
+    expect(() => writeSafetensors([tensor])).toThrow('Tensor "a", F32[2], needs 8 bytes, but its data have 12.');
     const right = { ...tensor, data: new Float32Array(2) };
-    expect(() => writeSafetensors([right, right])).toThrow('The tensor name "a" is taken.');
+    expect(() => writeSafetensors([right, right])).toThrow('The tensor name "a" is already used.');
   });
 });
 
@@ -263,7 +263,7 @@ describe("a real file", () => {
     const bytes = await shared.bytes("models/stories260K/model.safetensors");
     const { tensors } = await read(bytes);
     const sizes = [...tensors.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
-    // 512·64 + 5 · (64·64 + 2·32·64 + 64·64 + 3·172·64 + 2·64) + 64, the head being the embedding.
+    // 512·64 + 5 · (64·64 + 2·32·64 + 64·64 + 3·172·64 + 2·64) + 64; the head is the embedding.
     const formula = 512 * 64 + 5 * (2 * 64 * 64 + 2 * 32 * 64 + 3 * 172 * 64 + 2 * 64) + 64;
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(formula);
     expect(tensors.size).toBe(47);

@@ -1,4 +1,4 @@
-/** A local server of files that behaves well or badly on purpose, and writes down what it was asked. */
+/** A local file server that behaves well or badly on purpose, and records its requests. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,11 +8,11 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, name:
 
 export interface FileServer {
   readonly base: string;
-  readonly asked: { readonly method: string; readonly name: string; readonly range: string | null }[];
+  readonly requests: { readonly method: string; readonly name: string; readonly range: string | null }[];
   close(): Promise<void>;
 }
 
-/** Sends the part that Range asks for, or the whole file when there is none. */
+/** Sends the part that Range names, or the whole file without Range. */
 export function sendPart(request: IncomingMessage, response: ServerResponse, bytes: Uint8Array): void {
   const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
   if (range === null) {
@@ -33,10 +33,10 @@ export function sendPart(request: IncomingMessage, response: ServerResponse, byt
 
 /** Serves `files` below `/models/tiny/`; `handler` may answer first. */
 export async function serveFiles(files: Files, handler: Handler = () => false): Promise<FileServer> {
-  const asked: { method: string; name: string; range: string | null }[] = [];
+  const requests: { method: string; name: string; range: string | null }[] = [];
   const server: Server = createServer((request, response) => {
     const name = new URL(request.url ?? "/", "http://localhost").pathname.replace(/^\/models\/tiny\//, "");
-    asked.push({ method: request.method ?? "", name, range: request.headers.range ?? null });
+    requests.push({ method: request.method ?? "", name, range: request.headers.range ?? null });
     if (handler(request, response, name)) return;
     const bytes = files[name];
     if (bytes === undefined) response.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
@@ -46,7 +46,7 @@ export async function serveFiles(files: Files, handler: Handler = () => false): 
   const { port } = server.address() as AddressInfo;
   return {
     base: `http://127.0.0.1:${port}/models/tiny/`,
-    asked,
+    requests,
     close() {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));

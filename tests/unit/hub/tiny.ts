@@ -1,4 +1,4 @@
-/** A made-up model of a few tensors in each stored type, whole or in shards, with the values it must be read as. */
+/** A made-up model of a few tensors in each stored type, whole or in shards, with the expected values. */
 
 import type { ExpectedTensor } from "../../../src/hub/expected.ts";
 import { type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";
@@ -8,7 +8,7 @@ import { createRandom } from "../../../src/tensor/random.ts";
 export type TinyDType = "F32" | "F16" | "BF16";
 
 export interface TinyTensor extends StoredTensor {
-  /** What reading must give. Multiples of 1/128 below 1: exact in all three types. */
+  /** The expected values: multiples of 1/128 below 1, exact in all three types. */
   readonly values: Float32Array<ArrayBuffer>;
 }
 
@@ -61,7 +61,7 @@ export function tinySharded(tensors: readonly TinyTensor[] = tinyTensors(), shar
   return files;
 }
 
-/** As a folder dialog gives them: `webkitRelativePath` begins with the chosen folder's name. */
+/** Like files from a folder dialog: `webkitRelativePath` begins with the chosen folder's name. */
 export function asChosenFolder(files: Files, folder: string): File[] {
   return Object.entries(files).map(([name, bytes]) => {
     const file = new File([bytes], name);
@@ -70,13 +70,13 @@ export function asChosenFolder(files: Files, folder: string): File[] {
   });
 }
 
-/** As `toEqual`, but in an instant for a million elements. */
+/** Like `toEqual`, but fast for a million elements. */
 export function sameBytes(a: ArrayBufferView | undefined, b: ArrayBufferView): boolean {
   const bytes = (view: ArrayBufferView) => Buffer.from(view.buffer, view.byteOffset, view.byteLength);
   return a !== undefined && bytes(a).equals(bytes(b));
 }
 
-/** The message of what a promise is rejected with; fails when it is not a ModelError. */
+/** The message of a promise's rejection; fails when it is not a ModelError. */
 export async function refusal(promise: Promise<unknown>): Promise<string> {
   const error: unknown = await promise.then(
     (value) => new Error(`resolved with ${JSON.stringify(value)}`),

@@ -1,4 +1,4 @@
-/** Oracle: the bytes that a local HTTP server was given, and its account of what it was asked. */
+/** Bytes at an address. Oracle: the files of a local HTTP server, and its list of requests. */
 
 import { afterEach, describe, expect, it } from "vitest";
 import { readAhead } from "../../../src/hub/bytes.ts";
@@ -10,7 +10,7 @@ import { refusal, sameBytes } from "./tiny.ts";
 
 shortenPauses();
 
-/** Longer than what is asked for at first. */
+/** Longer than the first request. */
 const large = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 131 + (i >> 8)) & 0xff);
 const small = Uint8Array.of(1, 2, 3, 4, 5);
 
@@ -48,26 +48,26 @@ describe("a server with Range", () => {
     ] as const) {
       expect(sameBytes(await source.slice(start, end), large.slice(start, end))).toBe(true);
     }
-    server.asked.length = 0;
+    server.requests.length = 0;
     const little = await open(server, "small");
     expect(await little.slice(1, 5)).toEqual(small.slice(1));
-    expect(server.asked).toEqual([{ method: "GET", name: "small", range: "bytes=0-65535" }]);
+    expect(server.requests).toEqual([{ method: "GET", name: "small", range: "bytes=0-65535" }]);
     expect((await open(server, "empty")).byteLength).toBe(0);
   });
 
-  it("refuses parts outside of the file without asking", async () => {
+  it("refuses parts outside of the file without a request", async () => {
     const server = await serve();
     const source = await open(server, "large");
-    server.asked.length = 0;
+    server.requests.length = 0;
     await expect(source.slice(199_999, 200_001)).rejects.toThrow(
       "Bytes 199999 to 200001 of large are outside its 200000 bytes.",
     );
     await expect(source.slice(-1, 3)).rejects.toThrow(RangeError);
     await expect(source.slice(3, 2)).rejects.toThrow(RangeError);
-    expect(server.asked).toEqual([]);
+    expect(server.requests).toEqual([]);
   });
 
-  it("asks for the length with HEAD where Content-Range is hidden", async () => {
+  it("requests the length with HEAD where Content-Range is hidden", async () => {
     const server = await serve((request, response, name) => {
       const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
       if (name !== "large" || range === null) return false;
@@ -76,10 +76,10 @@ describe("a server with Range", () => {
     });
     const source = await open(server, "large");
     expect(sameBytes(await source.slice(70_000, 80_000), large.slice(70_000, 80_000))).toBe(true);
-    expect(server.asked.map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"]);
+    expect(server.requests.map(({ method }) => method)).toEqual(["GET", "HEAD", "GET"]);
   });
 
-  it("goes on where a connection broke off", async () => {
+  it("continues where a connection broke", async () => {
     let broken = 0;
     const server = await serve((request, response, name) => {
       const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
@@ -96,16 +96,16 @@ describe("a server with Range", () => {
     broken = 2;
     const source = await open(server, "large");
     broken = 0;
-    server.asked.length = 0;
+    server.requests.length = 0;
     expect(sameBytes(await source.slice(100_000, 150_000), large.slice(100_000, 150_000))).toBe(true);
-    expect(server.asked.map(({ range }) => range)).toEqual([
+    expect(server.requests.map(({ range }) => range)).toEqual([
       "bytes=100000-149999",
       "bytes=101000-149999",
       "bytes=102000-149999",
     ]);
   });
 
-  it("gives up on a server that always breaks off, and says how far it came", async () => {
+  it("stops after several broken connections, and names the bytes received", async () => {
     const server = await serve((request, response, name) => {
       if (name !== "large" || request.headers.range === "bytes=0-65535") return false;
       response.writeHead(206, { "Content-Range": `bytes 70000-79999/${large.length}`, "Content-Length": 10_000 });
@@ -129,12 +129,12 @@ describe("a server with Range", () => {
       });
       const source = await open(server, "large");
       expect(await refusal(source.slice(70_000, 70_010))).toContain(
-        `large was asked for bytes from 70000 on but sent "${answer ?? "200 OK"}"; the file has changed`,
+        `bytes from 70000 on of ${server.base}large, but the server sent "${answer ?? "200 OK"}"; the file has changed`,
       );
     }
   });
 
-  it("counts attempts anew whenever bytes have come, so that a bad line only makes it slow", async () => {
+  it("resets the count of attempts when bytes arrive", async () => {
     const server = await serve((request, response, name) => {
       const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
       if (name !== "large" || range === null || range[1] === "0") return false;
@@ -151,11 +151,11 @@ describe("a server with Range", () => {
     const counted = await open(server, "large", { onReceived: (bytes) => received.push(bytes) });
     expect(sameBytes(await source.slice(0, 200_000), large)).toBe(true);
     expect(sameBytes(await counted.slice(0, 200_000), large)).toBe(true);
-    // Each byte came once, the first ones with the opening.
+    // Each byte was received once, the first ones with the opening.
     expect(received.reduce((sum, bytes) => sum + bytes, 0)).toBe(large.length);
   });
 
-  it("tries again when the server is busy for a moment", async () => {
+  it("retries when the server is busy", async () => {
     let busy = 2;
     const server = await serve((_, response) => {
       if (busy-- <= 0) return false;
@@ -177,15 +177,15 @@ describe("a server without Range", () => {
     });
     expect(sameBytes(await source.slice(150_000, 150_010), large.slice(150_000, 150_010))).toBe(true);
     expect(sameBytes(await source.slice(0, 200_000), large)).toBe(true);
-    expect(server.asked.length).toBe(1);
+    expect(server.requests.length).toBe(1);
     expect(notes).toEqual([
-      `${new URL(server.base).host} cannot send parts of a file, so large was downloaded whole and is held in memory.`,
+      `${new URL(server.base).host} cannot send parts of a file, so large was downloaded whole into memory.`,
     ]);
     expect(progress.at(-1)).toEqual([200_000, 200_000]);
     expect(progress.map(([done]) => done)).toEqual(progress.map(([done]) => done).toSorted((a, b) => a - b));
   });
 
-  it("is asked again when the download broke off", async () => {
+  it("is requested again when the download broke", async () => {
     let broken = 1;
     const server = await serve((request, response, name) => {
       if (broken-- <= 0) return withoutRange(request, response, name);
@@ -198,13 +198,13 @@ describe("a server without Range", () => {
 });
 
 describe("measuring", () => {
-  it("learns a length from one byte, from a server with parts and from one without", async () => {
+  it("gets a length with one byte, from a server with and without parts", async () => {
     const server = await serve();
     const whole = await serve(withoutRange);
     for (const { base } of [server, whole]) expect(await lengthOfUrl(new URL("large", base))).toBe(large.length);
     expect(await lengthOfUrl(new URL("empty", server.base))).toBe(0);
     expect(await refusal(lengthOfUrl(new URL("none", server.base)))).toContain("There is no");
-    expect(server.asked.map(({ range }) => range)).toEqual(["bytes=0-0", "bytes=0-0", "bytes=0-0"]);
+    expect(server.requests.map(({ range }) => range)).toEqual(["bytes=0-0", "bytes=0-0", "bytes=0-0"]);
   });
 });
 
@@ -226,7 +226,7 @@ describe("cancelling", () => {
     const source = await open(server, "large");
     await expect(source.slice(70_000, 170_000, stop.signal)).rejects.toMatchObject({ name: "AbortError" });
     await connectionClosed;
-    expect(server.asked.length).toBe(2);
+    expect(server.requests.length).toBe(2);
   });
 
   it("ends a whole download, a pause between attempts, and what has not begun", async () => {
@@ -246,10 +246,10 @@ describe("cancelling", () => {
       return true;
     });
     await expect(open(busy, "large", { signal: pausing.signal })).rejects.toMatchObject({ name: "AbortError" });
-    expect(busy.asked.length).toBe(1);
+    expect(busy.requests.length).toBe(1);
 
     await expect(open(busy, "large", { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: "AbortError" });
-    expect(busy.asked.length).toBe(1);
+    expect(busy.requests.length).toBe(1);
   });
 });
 
@@ -291,17 +291,17 @@ describe("trouble", () => {
     expect(text).toMatch(/: .*\.$/);
   });
 
-  it("does not follow a redirect to another host, which hears nothing", async () => {
+  it("does not follow a redirect to another host, which gets no request", async () => {
     const other = await serve();
     const server = await serve((_, response) => {
       response.writeHead(302, { Location: `${other.base}large` }).end();
       return true;
     });
     expect(await refusal(open(server, "large"))).toBe(
-      `${server.base}large redirects to ${other.base}large, and Hone contacts only the address that you gave: ` +
-        "give the final one.",
+      `${server.base}large redirects to ${other.base}large, and Hone contacts only the address that you entered: ` +
+        "enter the final one.",
     );
-    expect(other.asked).toEqual([]);
+    expect(other.requests).toEqual([]);
   });
 
   it("says that nobody answers", async () => {
@@ -330,7 +330,7 @@ describe("addresses", () => {
     ["owner/name", '"owner/name" is no address'],
     ["just words", '"just words" is no address'],
     ["ftp://host/x/", "is no web address"],
-    ["https://me:secret@host.example/x/", "holds a user name or password"],
+    ["https://me:secret@host.example/x/", "contains a user name or password"],
     ["https://host.example/model.gguf", "is a GGUF file, made for inference"],
   ])("refuses %s", (address, message) => {
     const refused = () => modelFromAddress(address);
@@ -338,7 +338,7 @@ describe("addresses", () => {
     expect(refused).not.toThrow("secret");
   });
 
-  it("keeps the query for every file", async () => {
+  it("sends the query with every file", async () => {
     const urls: string[] = [];
     const server = await serve((request, response) => {
       urls.push(request.url ?? "");
@@ -351,16 +351,16 @@ describe("addresses", () => {
 });
 
 describe("reading ahead", () => {
-  it("gives the same bytes with few requests, each byte fetched once", async () => {
+  it("returns the same bytes with few requests, each byte fetched once", async () => {
     const server = await serve();
     const source = await open(server, "large");
-    server.asked.length = 0;
+    server.requests.length = 0;
     const ahead = readAhead(source, 50_000);
     const starts = [66_000, 66_010, 66_500, 90_000, 115_990, 130_000, 175_000];
     for (const start of starts) {
       expect(sameBytes(await ahead.slice(start, start + 10_000), large.slice(start, start + 10_000))).toBe(true);
     }
-    expect(server.asked.map(({ range }) => range)).toEqual([
+    expect(server.requests.map(({ range }) => range)).toEqual([
       "bytes=66000-115999",
       "bytes=116000-165989",
       "bytes=175000-199999",

@@ -20,7 +20,7 @@ test.each(catalogue)(
   ({ id, definition, byteLength }) => {
     const parameters = checkpointTensors(definition).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     expect(parameters).toBe(published[id]);
-    // All are stored in bfloat16, behind a header of some ten kilobytes.
+    // All are stored in bfloat16, after a header of about ten kilobytes.
     expect(byteLength - 2 * parameters).toBeGreaterThan(0);
     expect(byteLength - 2 * parameters).toBeLessThan(50_000);
     expect(hubReference(id)?.id).toBe(id);

@@ -44,7 +44,7 @@ describe("a Llama's file", () => {
     expect(() => defineModel({ ...small, rope_parameters })).toThrow(/rope_parameters: partial_rotary_factor is 0.25/);
   });
 
-  it("opens with the odd fields of real files, and with switched-off ones", () => {
+  it("opens with the extra fields of real files, and with switched-off ones", () => {
     const real = {
       _name_or_path: "HuggingFaceTB/SmolLM2-135M",
       attention_dropout: 0,
@@ -70,7 +70,7 @@ describe("a Llama's file", () => {
   });
 });
 
-test("a family without such files refuses what nobody knows, too", () => {
+test("a family without such files also refuses unknown fields", () => {
   const json = { hidden_size: 8, bos_token_id: 1, _name_or_path: "x", made_up: 3 };
   expect(() => refuseUnread(json, ["hidden_size"])).toThrow("made_up is 3, and Hone does not read this field");
   expect(() => refuseUnread({ ...json, made_up: null }, ["hidden_size"])).not.toThrow();

@@ -1,4 +1,4 @@
-/** What a number of a config may be. Oracles: the largest published models, which open, and the bounds, which are not passed. */
+/** Bounds of a config's numbers. Oracles: the largest published models, which open, and the bounds, which hold. */
 
 import { describe, expect, it, test } from "vitest";
 import { checkpointTensors } from "../../../src/artifacts/method.ts";
@@ -15,7 +15,7 @@ const small = {
   num_attention_heads: 4,
 };
 
-/** The refusal; fails when there is none, and when it takes long. */
+/** The refusal; fails when there is none, or when it takes long. */
 function refusalOf(json: unknown): string {
   const start = performance.now();
   try {
@@ -100,7 +100,7 @@ describe("rope_scaling", () => {
   });
 });
 
-describe("what else a config may hold", () => {
+describe("other values in a config", () => {
   const rows: readonly (readonly [string, unknown, RegExp])[] = [
     ["architectures that is a number", { ...small, architectures: 5 }, /architectures must be a list, not 5/],
     ["an architecture that is a number", { ...small, architectures: [5] }, /architectures\[0\] must be a text, not 5/],
@@ -121,7 +121,7 @@ describe("what else a config may hold", () => {
     expect(refusalOf(json)).toMatch(message);
   });
 
-  test("a value inside of itself a hundred thousand times", () => {
+  test("a value nested a hundred thousand times", () => {
     let deep: unknown = 1;
     for (let i = 0; i < 100_000; i++) deep = [deep];
     expect(refusalOf({ ...small, sliding_window: deep })).toMatch(/sliding_window is \[{20,60}/);

@@ -30,7 +30,7 @@ describe("config.json", () => {
     });
   });
 
-  it("takes theta and scaling from rope_parameters, where newer files keep them", () => {
+  it("reads theta and scaling from rope_parameters, as in newer files", () => {
     const scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
     const config = readConfig({ ...small, rope_parameters: { rope_theta: 5e5, rope_type: "llama3", ...scaling } });
     expect(config.rope_theta).toBe(5e5);
@@ -60,7 +60,7 @@ describe("config.json", () => {
     expect(() => defineModel(json)).toThrow(message);
   });
 
-  it("something that is no object is refused", () => {
+  it("refuses a value that is no object", () => {
     expect(() => defineModel([])).toThrow(ConfigError);
     expect(() => defineModel(null)).toThrow(ConfigError);
   });
@@ -111,7 +111,7 @@ describe("parameters", () => {
   });
 });
 
-it("the linear layers that its trace meets are LoRA's targets, in order", () => {
+it("the linear layers of its trace are LoRA's targets, in order", () => {
   expect(linearsOf(defineModel({ ...small, num_key_value_heads: 2 }))).toEqual([
     { name: "q_proj", shape: [16, 16] },
     { name: "k_proj", shape: [8, 16] },
@@ -124,7 +124,7 @@ it("the linear layers that its trace meets are LoRA's targets, in order", () => 
 });
 
 describe("rope frequencies", () => {
-  it("scale as Llama 3.1 does: long waves stretched, short ones kept, those between interpolated", () => {
+  it("scale as Llama 3.1 does: long waves extended, short ones unchanged, those between interpolated", () => {
     const scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
     const plain = ropeFrequencies(128, 5e5, null);
     const scaled = ropeFrequencies(128, 5e5, scaling);

@@ -1,6 +1,6 @@
 /**
- * A new family touches models/ alone: a toy one, passed in from here, trains, generates and is exported by the rooms as they
- * are. Oracles: float64 finite differences, the whole row without a cache, and the files' own layout, written by hand.
+ * A new family changes only models/: a toy one, passed in from here, trains, generates and exports without a change of the other
+ * rooms. Oracles: float64 finite differences, the whole row without a cache, and the files' own layout, written by hand.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -56,7 +56,7 @@ const model = define(json);
 const targets = linearsOf(model).map(({ name }) => name);
 const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 3, alpha: 6, targets }];
 
-test("its config is refused by name where it holds a field that nobody reads", () => {
+test("its config is refused by name where it has an unread field", () => {
   expect(() => define({ ...json, bos_token_id: 1, _name_or_path: "toy" })).not.toThrow();
   for (const [field, value] of [
     ["attn_logit_softcapping", 30],
@@ -72,7 +72,7 @@ test("its config is refused by name where it holds a field that nobody reads", (
   expect(() => defineModel(json)).toThrow(/ToyForCausalLM is not supported; Hone trains LlamaForCausalLM/);
 });
 
-test("its trace tells which layers take an adapter, and its files are named and shaped in their own way", () => {
+test("its trace names the layers that have adapters, and its files have their own names and shapes", () => {
   expect(targets).toEqual(["query", "key", "value", "output", "up", "down"]);
   const files = checkpointTensors(model).map(({ name, shape }) => `${name} [${shape}]`);
   expect(files).toContain("toy.tokens.w [280,16]");
@@ -102,7 +102,7 @@ test.each(methods)("$kind: gradients are those of finite differences in float64"
   expect([variable, error < gradientTolerance]).toEqual([variable, true]);
 });
 
-/** The model as a user opens it: its files with seeded numbers, in the layout of the files. */
+/** The opened model: its files with seeded numbers, in the layout of the files. */
 async function openToy() {
   const random = createRandom(5);
   const tensors = checkpointTensors(model).map(({ name, shape }) => {
@@ -125,7 +125,7 @@ async function openToy() {
   };
 }
 
-/** Two rows, of which the second half is supervised. */
+/** Two rows; the second half of each is supervised. */
 const batch = packBatch(
   [0, 1].map((row) => [
     {
@@ -180,14 +180,14 @@ describe.each(methods)("$kind, on wasm", (method) => {
   }, 120_000);
   afterAll(() => runtime.dispose());
 
-  test("it trains: the loss falls from that of chance", () => {
+  test("it trains: the loss falls from that of random answers", () => {
     expect(losses).toHaveLength(42);
     expect(Math.abs((losses[1] ?? 0) - (losses[0] ?? 1))).toBeLessThan(1e-4);
     expect(losses[0]).toBeGreaterThan(Math.log(json.vocabulary) * 0.9);
     expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) / 3);
   });
 
-  test("it answers from the cache, beyond its window, as over the whole row", async () => {
+  test("it answers from the cache, beyond its window, the same as over the whole row", async () => {
     const generate = createGenerator({
       runtime,
       parameters,
@@ -224,10 +224,10 @@ describe.each(methods)("$kind, on wasm", (method) => {
     expect(ids).toEqual(row.slice(prompt.length));
   });
 
-  test("it is exported in the layout of its files, and what is opened again is what was trained", async () => {
+  test("it is exported in the layout of its files, and opens again as it was trained", async () => {
     const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
     const template = { choice: { kind: "built-in", name: "hone" }, systemPrompt: null } as const;
-    const given = async (visit: (name: string, values: Float32Array<ArrayBuffer>) => void | Promise<void>) => {
+    const visitTrained = async (visit: (name: string, values: Float32Array<ArrayBuffer>) => void | Promise<void>) => {
       for (const [name, values] of trained) await visit(name, values);
     };
     const scratch = memoryScratch();
@@ -236,7 +236,7 @@ describe.each(methods)("$kind, on wasm", (method) => {
       model,
       vocabulary: tokenizer,
       method,
-      trained: given,
+      trained: visitTrained,
       templates: templateWriter(template, { tokenizer, chatTemplate: null }),
       scratch,
     });
@@ -245,7 +245,7 @@ describe.each(methods)("$kind, on wasm", (method) => {
     const merged = await uploadParameters(runtime, specs, (spec) => readParameter(spec, again.read));
     expect(await lossOf(merged, null)).toBeCloseTo(losses.at(-1) ?? 0, 4);
 
-    // By hand: the file holds [in, out], and an adapter adds (α/r)·B·A to [out, in].
+    // By hand: the file has [in, out], and an adapter adds (α/r)·B·A to [out, in].
     const [name, inputs, outputs] = ["block.1.up", json.width, json.hidden];
     const [file, base] = [await again.read("toy.h.1.up.w"), await opened.read("toy.h.1.up.w")];
     const [whole, down, up] = ["weight", "lora_A.weight", "lora_B.weight"].map((part) =>
@@ -261,7 +261,7 @@ describe.each(methods)("$kind, on wasm", (method) => {
     expect(Math.max(...wanted.map((value, i) => Math.abs(value - (base[i] ?? Number.NaN))))).toBeGreaterThan(0.01);
 
     if (method.kind !== "lora") return;
-    const adapter = await exportAdapter({ model, method, baseModel: "toy", trained: given });
+    const adapter = await exportAdapter({ model, method, baseModel: "toy", trained: visitTrained });
     expect(adapter.tensors).toBe(2 * 2 * targets.length);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A family that src/ does not know. It differs from Llama in squared ReLU, a norm more in each block, learnt positions, a
- * second layer with a window and without rotation, and files of other names with linear weights as [in, out].
+ * A family that is not in src/. It differs from Llama by squared ReLU, one more norm in each block, trained positions, a
+ * second layer with a window and without rotation, and files with other names and with linear weights as [in, out].
  */
 
 import * as v from "valibot";
@@ -22,7 +22,7 @@ const schema = v.object({
 });
 
 const depth = 2;
-/** A matrix of so many columns, from one whose rows those are. */
+/** The transpose of a matrix with `columns` rows. */
 const transposed = (columns: number, rows: number) => (from: Float32Array<ArrayBuffer>) =>
   Float32Array.from(from, (_, i) => from[(i % columns) * rows + Math.floor(i / columns)] ?? 0);
 

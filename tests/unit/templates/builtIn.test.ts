@@ -1,4 +1,4 @@
-/** The built-in templates; the oracles are DOMAIN.md's exact text of Hone's own, and each other one's published form by hand. */
+/** The built-in templates. Oracles: DOMAIN.md's exact text of Hone's form, and the published forms of the others, by hand. */
 
 import { describe, expect, test } from "vitest";
 import type { Message } from "../../../src/records/example.ts";
@@ -28,7 +28,7 @@ const calls: Partial<Message> = { toolCalls: [{ name: "clock", arguments: { zone
 const withTool = [user("a"), assistant("b", calls), tool("12"), assistant("c")];
 const callText = '{"name":"clock","arguments":{"zone":"</s>"}}';
 
-/** What a chat with a system message is to be, then one with a tool; answers stand between ⟦ and ⟧. */
+/** The rendering of a chat with a system message, then of one with a tool; answers stand between ⟦ and ⟧. */
 const rows: [BuiltInTemplate, string, string][] = [
   [
     "hone",
@@ -76,7 +76,7 @@ const rows: [BuiltInTemplate, string, string][] = [
 describe.each(rows)("%s", (name, plain, tooled) => {
   const template = open(name);
 
-  test("writes a chat, and learns the answers with what ends them", () => {
+  test("writes a chat, and supervises the answers with their end markers", () => {
     const rendered = template.render({ messages: chat });
     expect(withAnswers(rendered.segments)).toBe(plain);
     expect(rendered.proof).toBe("structure");
@@ -90,7 +90,7 @@ describe.each(rows)("%s", (name, plain, tooled) => {
     expect(segments.find(({ text }) => text === callText)).toMatchObject({ kind: "content", message: 1, answer: true });
   });
 
-  test("BOS goes before where the model wants it", () => {
+  test("BOS comes first where the model wants it", () => {
     const wanting = open(name, "config");
     expect(wanting.opensWithBos).toBe(true);
     expect(template.opensWithBos).toBe(false);
@@ -152,7 +152,7 @@ describe("the stop token", () => {
   });
 });
 
-test("a header that brings BOS is not given another one", () => {
+test("a header that contains BOS gets no second one", () => {
   const { json, config } = byteLevelTokenizer({ added: ["<|im_start|>", "<|im_end|>"] });
   const tokenizer = createTokenizer(json, { ...config, bos_token: "<|im_start|>", add_bos_token: true });
   const template = createTemplate({ kind: "built-in", name: "chatml" }, { tokenizer, chatTemplate: null });
@@ -161,7 +161,7 @@ test("a header that brings BOS is not given another one", () => {
 });
 
 describe("system prompts and tools", () => {
-  test("the recipe's goes before rows that bring none", () => {
+  test("the recipe's system prompt goes before rows without one", () => {
     const hone = open("hone");
     const rendered = (messages: Message[], option: string | null) =>
       textOf(hone.render({ messages }, { system: option }).segments);
@@ -179,7 +179,7 @@ describe("system prompts and tools", () => {
     ]);
   });
 
-  test("without a user's message a form that has no system role writes it as one", () => {
+  test("without a user's message, a form without a system role writes the system text as a user's turn", () => {
     expect(withAnswers(open("gemma").render({ messages: [system("S"), assistant("b")] }).segments)).toBe(
       "<start_of_turn>user\nS<end_of_turn>\n<start_of_turn>model\n⟦b<end_of_turn>⟧",
     );
@@ -200,7 +200,7 @@ describe("choosing", () => {
   test("a model without a template of its own", () => {
     const model = { tokenizer: tokenizerWith(markers.chatml), chatTemplate: null };
     expect(() => createTemplate({ kind: "model" }, model)).toThrow(
-      /brings no chat template of its own\. Choose a built-in one, such as ChatML/,
+      /has no chat template of its own\. Choose a built-in one, such as ChatML/,
     );
     expect(() => createTemplate({ kind: "custom", source: "  " }, model)).toThrow(TemplateError);
   });
@@ -233,7 +233,7 @@ describe("choosing", () => {
     expect(suggestTemplate({ tokenizer: tokenizerWith(added), chatTemplate })).toEqual(expected);
   });
 
-  test("SentencePiece tokenizers serve as well", () => {
+  test("SentencePiece tokenizers too", () => {
     const { json, config } = sentencePieceTokenizer();
     expect(suggestTemplate({ tokenizer: createTokenizer(json, config), chatTemplate: golden("mistral") })).toEqual({
       kind: "model",

@@ -1,4 +1,4 @@
-/** Jinja chat templates in the manner of well-known ones; the oracle is what each is to write and to teach, written by hand. */
+/** Jinja chat templates in the manner of well-known ones. Oracle: the expected rendering and supervised text, written by hand. */
 
 import { describe, expect, test } from "vitest";
 import type { Message } from "../../../src/records/example.ts";
@@ -24,7 +24,7 @@ const call = (name: string, args: unknown): Partial<Message> => ({ toolCalls: [{
 const clock = { name: "clock", description: "Tells the time." };
 const thought = "<think>\nWho knows.\n</think>\n\nNoon.";
 
-/** Template, conversation, options, and the rendering with what is learnt between ⟦ and ⟧. */
+/** Template, conversation, options, and the rendering with its supervised text between ⟦ and ⟧. */
 const rows: [string, string, Conversation, RenderOptions, string, string][] = [
   [
     "llama3",
@@ -80,7 +80,7 @@ const rows: [string, string, Conversation, RenderOptions, string, string][] = [
   ],
   [
     "qwen",
-    "writes tools, calls and what they give",
+    "writes tools, calls and their results",
     {
       messages: [user("time?"), assistant("", call("clock", { zone: "UTC" })), tool("12"), assistant("Noon.")],
       tools: [clock],
@@ -95,7 +95,7 @@ const rows: [string, string, Conversation, RenderOptions, string, string][] = [
   ],
   [
     "qwen-generation",
-    "tags around calls and thoughts, white space after the stop token is not learnt",
+    "tags around calls and thoughts, white space after the stop token is not supervised",
     { messages: [user("time?"), assistant("", call("clock", {})), tool("12"), assistant(thought)] },
     {},
     "<|im_start|>user\ntime?<|im_end|>\n" +
@@ -157,7 +157,7 @@ const rows: [string, string, Conversation, RenderOptions, string, string][] = [
   ],
   [
     "chatml-generation",
-    "tags that leave out the stop token: it is learnt all the same",
+    "tags that leave out the stop token: it is supervised all the same",
     { messages: [user("hi"), assistant("yo<|im_end|>"), user("a"), assistant("")] },
     {},
     "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n⟦yo<|im_end|><|im_end|>⟧\n" +
@@ -173,19 +173,19 @@ test.each(rows)("%s: %s", (name, _, conversation, options, expected, proof) => {
   expect(withAnswers(rendered.segments)).toBe(expected);
   expect(rendered.proof).toBe(proof);
 
-  // The tokens that are learnt spell what stands between the brackets, special tokens included.
+  // The supervised tokens spell the text between the brackets, special tokens included.
   const { ids, mask, starts, ends, text, straddled } = tokenizer.encode(
     weigh(rendered.segments, conversation.messages, "responses"),
   );
-  const learnt = [...ids.keys()].filter((i) => mask[i] === 1).map((i) => text.slice(starts[i], ends[i]));
-  expect(learnt.join("")).toBe([...expected.matchAll(/⟦([^⟧]*)⟧/g)].map(([, answer]) => answer).join(""));
+  const supervised = [...ids.keys()].filter((i) => mask[i] === 1).map((i) => text.slice(starts[i], ends[i]));
+  expect(supervised.join("")).toBe([...expected.matchAll(/⟦([^⟧]*)⟧/g)].map(([, answer]) => answer).join(""));
   expect(straddled).toBe(0);
   ids.forEach((id, i) => {
     if (mask[i] === 1 && mask[i + 1] !== 1) expect(template.stopIds).toContain(id);
   });
 });
 
-test("stop tokens: the answer's, that of a call where it differs, and EOS; BOS where model or template want it", () => {
+test("stop tokens: the answer's, a tool call's where it differs, and EOS; BOS where model or template want it", () => {
   const tokenizer = tokenizerFor("llama3");
   const id = (text: string) => tokenizer.addedToken(text);
   const llama = open("llama3", tokenizer);
@@ -202,7 +202,7 @@ describe("segments know what they belong to", () => {
       .render(conversation, options)
       .segments.map(({ text, kind, role, message }) => [text, kind, role, message]);
 
-  test("turns, their ends, and what stands between", () => {
+  test("turns, their ends, and the text between them", () => {
     expect(parts("gemma", { messages: [user("hi"), assistant("yo")] })).toEqual([
       ["<s>", "control", null, null],
       ["<start_of_turn>user\n", "control", "user", 0],
@@ -215,7 +215,7 @@ describe("segments know what they belong to", () => {
     ]);
   });
 
-  test("a system prompt that is put before is no message of the row", () => {
+  test("an inserted system prompt is no message of the row", () => {
     expect(parts("chatml", { messages: [user("hi")] }, { system: "S", generationPrompt: true })).toEqual([
       ["<|im_start|>system\n", "control", "system", null],
       ["S", "content", "system", null],
@@ -256,7 +256,7 @@ describe("text that reads like a special token stays text", () => {
     expect(segments.filter(({ kind }) => kind === "control").map(({ text }) => text)).toEqual(["</s>"]);
   });
 
-  test("where a template takes contents apart, special tokens stay text, and a row it cannot be kept from is refused", () => {
+  test("a template splits contents: special tokens stay text, or the row is refused", () => {
     const typed = "<think>\na<|im_end|>b\n</think>\n\nc<|im_end|>d";
     const plain = typed.replaceAll("<|im_end|>", "x");
     expect(count("qwen", { messages: [user("a"), assistant(typed)] })).toBe(
@@ -269,7 +269,7 @@ describe("text that reads like a special token stays text", () => {
       "user: b</s>assistant: ⟦d</s>⟧",
     );
     expect(() => template.render({ messages: [user("a</s>b"), assistant("c")] })).toThrow(
-      /"<\/s>", which is a token of this model, and this template changes its messages/,
+      /"<\/s>", a token of this model. This template changes its messages/,
     );
     const named: Message = { ...user("a"), name: "<|im_end|>" };
     expect(() => open("chatml", tokenizerFor("chatml")).render({ messages: [named, assistant("b")] })).toThrow(
@@ -291,11 +291,11 @@ describe("text that reads like a special token stays text", () => {
 describe("refused, with the reason", () => {
   test("a template that cannot be spanned, before any row", () => {
     expect(failure(() => open("unspannable", tokenizerWith([]))).message).toBe(
-      "The answer in message 2 cannot be told from the rest: what is rendered before it is not the beginning of the whole, and the template changes its text. Put {% generation %} and {% endgeneration %} around answers in the template, or choose another one.",
+      "The answer in message 2 cannot be separated from the rest: the messages before it do not render to a prefix of the whole, and the template changes its text. Put {% generation %} and {% endgeneration %} around answers in the template, or choose another one.",
     );
   });
 
-  test("what the template itself refuses, in its words and with its place", () => {
+  test("the template's own refusal, in its words and with its place", () => {
     const { message, place } = failure(() =>
       open("gemma", tokenizerFor("gemma")).render({ messages: [system("S"), user("a")] }),
     );
@@ -308,20 +308,20 @@ describe("refused, with the reason", () => {
   test("answers that nothing ends", () => {
     const source =
       "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
-    expect(failure(() => create(source)).message).toMatch(/end in no token.*eos_token after an answer/);
+    expect(failure(() => create(source)).message).toMatch(/end in no special token.*eos_token after an answer/);
   });
 
   test("a call of a tool that the template does not write", () => {
     const template = open("chatml", tokenizerFor("chatml"));
     expect(failure(() => template.render({ messages: [user("a"), assistant("", call("clock", {}))] })).message).toMatch(
-      /^Message 2 calls a tool, and this template does not write such calls/,
+      /^Message 2 calls a tool, but this template does not write tool calls/,
     );
   });
 
   test("generation tags around something else", () => {
     const source =
       "{% for m in messages %}{% generation %}{{ m.content }}{{ eos_token }}{% endgeneration %}{% endfor %}";
-    expect(failure(() => create(source)).message).toMatch(/enclose 2 stretches in a conversation of 1 answers/);
+    expect(failure(() => create(source)).message).toMatch(/enclose 2 spans in a conversation of 1 answers/);
   });
 
   test("a template without end", () => {
@@ -337,7 +337,7 @@ describe("refused, with the reason", () => {
   });
 });
 
-test("a template renders as often as it is asked, always the same", () => {
+test("a template renders the same thousands of times", () => {
   const template = open("qwen", tokenizerFor("qwen"));
   const render = () => template.render({ messages: [user("hi"), assistant("yo"), user("a"), assistant("b")] });
   const first = render();
@@ -345,7 +345,7 @@ test("a template renders as often as it is asked, always the same", () => {
   expect(render()).toEqual(first);
 });
 
-test("a conversation of no message is what the template writes before any", () => {
+test("a conversation without messages renders the text before the first one", () => {
   const { segments } = open("llama3-generation", tokenizerFor("llama3-generation")).render({ messages: [] });
   expect(textOf(segments)).toBe("<s>");
   expect(golden("llama3-generation")).toContain("generation");

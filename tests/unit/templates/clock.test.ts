@@ -1,4 +1,4 @@
-/** Five seconds are five in all for one row or one check, however often a template is rendered for it. */
+/** One row, or one check of a template, has five seconds for all its renderings. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Message } from "../../../src/records/example.ts";
@@ -9,14 +9,14 @@ import { assistant, failure, golden, tokenizerWith, user } from "./support.ts";
 
 const tokenizer = tokenizerWith(["<|im_start|>", "<|im_end|>", "<|endoftext|>"]);
 
-/** The time as templates see it: each look takes so many milliseconds. */
-let perLook = 0;
+/** Milliseconds by which each reading of the clock advances it. */
+let perReading = 0;
 let now = 0;
 beforeEach(() => {
   now = 1000;
-  perLook = 0;
+  perReading = 0;
   vi.spyOn(performance, "now").mockImplementation(() => {
-    now += perLook;
+    now += perReading;
     return now;
   });
 });
@@ -36,7 +36,7 @@ describe("a clock", () => {
     expect(failure(() => clock.check())).toBeInstanceOf(OutOfTime);
   });
 
-  test("beats four times a second while it is looked at", () => {
+  test("pulses four times a second while it is checked", () => {
     const pulse = vi.fn();
     const clock = createClock(pulse);
     for (let i = 0; i < 4000; i++) {
@@ -52,40 +52,40 @@ describe("one time for all renderings", () => {
 
   test("of a row", () => {
     const template = open();
-    // A conversation of 40 messages is rendered about 40 times; no rendering by itself takes a second.
-    perLook = 100;
+    // A conversation of 40 messages is rendered about 40 times; no single rendering takes a second.
+    perReading = 100;
     const { message } = failure(() => template.render({ messages: talk(40) }));
-    expect(message).toMatch(/takes longer than 5 seconds/);
+    expect(message).toMatch(/takes more than 5 seconds/);
     // The next row has a time of its own.
-    perLook = 0;
+    perReading = 0;
     expect(template.render({ messages: talk(40) }).proof).toBe("prefixes");
   });
 
   test("of a check", () => {
-    perLook = 1000;
-    expect(failure(open).message).toMatch(/takes longer than 5 seconds/);
+    perReading = 1000;
+    expect(failure(open).message).toMatch(/takes more than 5 seconds/);
     expect(
       failure(() => createTemplate({ kind: "custom", source: golden("qwen") }, { tokenizer, chatTemplate: null }))
         .message,
-    ).toMatch(/takes longer than 5 seconds/);
+    ).toMatch(/takes more than 5 seconds/);
   });
 
   test("lexing and parsing count", () => {
-    perLook = 1;
+    perReading = 1;
     const source = "{{ a }}\n".repeat(20_000);
     expect(failure(() => createChatTemplate({ name: "long", source, tokenizer }))).toBeInstanceOf(OutOfTime);
   });
 
   test("a template that is too slow to check is not suggested", () => {
-    perLook = 1000;
+    perReading = 1000;
     const pulse = vi.fn();
     const choice = suggestTemplate({ tokenizer, chatTemplate: golden("chatml") }, pulse);
     expect(choice).toEqual({ kind: "built-in", name: "chatml" });
     expect(pulse.mock.calls.length).toBeGreaterThan(2);
   });
 
-  test("the pulse of a row and of a check is heard", () => {
-    perLook = 100;
+  test("a row and a check both pulse", () => {
+    perReading = 100;
     const pulse = vi.fn();
     const template = createChatTemplate({ name: "chatml", source: golden("chatml"), tokenizer, pulse });
     const checked = pulse.mock.calls.length;

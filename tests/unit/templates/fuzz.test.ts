@@ -27,7 +27,7 @@ const conversations: { messages: Message[]; tools?: unknown[] }[] = [
   { messages: [] },
 ];
 
-/** Pieces that break a template, or make it do more than it should. */
+/** Pieces that break a template, or make it work without end. */
 const pieces = [
   ...["{{", "}}", "{%", "%}", "{#", "#}", "-", "(", ")", "[", "]", "'", '"', "|", "~", ".", ",", ":", "=", "\n", "\\"],
   ...[" not ", " and ", " in ", " is ", " if ", " else ", " loop.index ", " 9999999999 ", " -1 ", " none ", "messages"],
@@ -37,7 +37,7 @@ const pieces = [
   ...["{{ raise_exception(messages) }}", " | indent(9999)", ".split('')", "{% break %}", "\ue000", "\ud800"],
 ];
 
-/** Pieces that are whole, for between two tags. */
+/** Complete statements, to insert between two tags. */
 const statements = [
   "{{ messages | tojson }}",
   "{{ messages | length }}",
@@ -82,7 +82,7 @@ function expectRefusal(error: unknown, what: string): void {
   expect(error.message, what).not.toMatch(rawWords);
 }
 
-// Tests of two hundred templates, so that one that fails is found again soon.
+// Groups of two hundred templates, so that a failing one is found quickly.
 test.each(Array.from({ length: isLong ? 10 : 1 }, (_, i) => i))(
   "two hundred broken templates, %i",
   (nth) => {

@@ -11,12 +11,12 @@ import { cpuTime } from "../../support/cpuTime.ts";
 const globals = createGlobals({}, new Date(2026, 4, 3));
 const longestWait = 10_000;
 
-/** What is rendered, or the error; fails where it takes longer than ten seconds. */
-function outcome(source: string, variables: Record<string, unknown> = {}, given = 0): string | TemplateError {
+/** The rendering or the error; fails where it takes more than ten seconds. */
+function outcome(source: string, variables: Record<string, unknown> = {}, inputLength = 0): string | TemplateError {
   const began = cpuTime();
   try {
     const clock = createClock();
-    return run(compile(source, clock), globals, variables, given, clock);
+    return run(compile(source, clock), globals, variables, inputLength, clock);
   } catch (error) {
     if (error instanceof TemplateError) return error;
     throw error;
@@ -25,8 +25,8 @@ function outcome(source: string, variables: Record<string, unknown> = {}, given 
   }
 }
 
-function refusal(source: string, variables: Record<string, unknown> = {}, given = 0): TemplateError {
-  const found = outcome(source, variables, given);
+function refusal(source: string, variables: Record<string, unknown> = {}, inputLength = 0): TemplateError {
+  const found = outcome(source, variables, inputLength);
   if (typeof found === "string") throw new Error(`It was rendered, as ${found.length} characters.`);
   expect(found.place).not.toBeNull();
   expect(found.message.length).toBeLessThanOrEqual(300);
@@ -102,7 +102,7 @@ describe("what is nested too deeply, or too long a chain, is refused at its plac
   });
 });
 
-test("values of a row that are nested as deep as a row may be are written", () => {
+test("values with the deepest nesting of a row are written", () => {
   let deep: unknown = 1;
   for (let i = 0; i < 500; i++) deep = i % 2 ? [deep] : { a: deep };
   const json = outcome("{{ t | tojson }}", { t: deep }, 5000);
@@ -114,7 +114,7 @@ const megabyte = "x".repeat(1_000_000);
 const doubled = (first: string, times: number) =>
   `{% set n = namespace(v=${first}) %}{% for i in range(${times}) %}{% set n.v = n.v + n.v %}{% endfor %}`;
 
-describe("one step of the library is counted by what it goes through", () => {
+describe("one step of the library counts by the size of its operands", () => {
   const rows: [string, string][] = [
     ["sort of equal long texts", `${doubled("[t]", 16)}{{ n.v | sort | length }}`],
     ["sort by a member", `${doubled("[{'a': t}]", 16)}{{ n.v | sort(attribute='a') | length }}`],
@@ -127,16 +127,19 @@ describe("one step of the library is counted by what it goes through", () => {
     ],
     ["membership in a list of long texts", `${doubled("[t ~ 'a']", 16)}{{ (t ~ 'b') in n.v }}`],
     [
-      "texts made upper case, all kept",
+      "a list of many upper-case texts",
       `${"{% set a = t.upper() %}".repeat(1)}{% for i in range(9000) %}{% set a = [a, t.upper()] %}{% endfor %}`,
     ],
     ["slices of a long text", "{% for i in range(9000) %}{% set a = t[1:] %}{% endfor %}"],
     ["splits of a long text", "{% for i in range(9000) %}{% set a = t.split('x') %}{% endfor %}"],
-    ["a long replacement sought", "{% for i in range(9000) %}{% set a = t.replace(t[:5000] ~ 'y', '') %}{% endfor %}"],
-    ["a long text sought", "{% for i in range(9000) %}{% set a = (t[:500000] ~ 'y' ~ t[:500000]) in t %}{% endfor %}"],
+    ["a search for a long text", "{% for i in range(9000) %}{% set a = t.replace(t[:5000] ~ 'y', '') %}{% endfor %}"],
+    [
+      "a long text in a text",
+      "{% for i in range(9000) %}{% set a = (t[:500000] ~ 'y' ~ t[:500000]) in t %}{% endfor %}",
+    ],
     ["ranges", "{% for i in range(9000) %}{% set a = range(100000) %}{% endfor %}"],
     [
-      "ranges kept",
+      "a list of ranges",
       "{% set n = namespace(v=[]) %}{% for i in range(9000) %}{% set n.v = [n.v, range(100000)] %}{% endfor %}",
     ],
     [
@@ -165,7 +168,7 @@ describe("one step of the library is counted by what it goes through", () => {
   test.each(rows)("%s", (_, source) => {
     const o = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`k${i}`, i]));
     const { message } = refusal(source, { t: megabyte, o });
-    expect(message).toMatch(/^The template was stopped, for it (takes|makes|writes|reads|indents|asks)/);
+    expect(message).toMatch(/^The template was stopped because it (takes|makes|writes|reads|indents|requests)/);
   });
 });
 
@@ -183,17 +186,17 @@ describe("messages are ours", () => {
     ["{{ 'a' | nothing }}", /the filter "nothing" is not known for a value of the kind text/],
     ["{{ [1] | nothing(2) }}", /the filter "nothing" is not known for a value of the kind list/],
     ["{{ 1 is prime }}", /the test "prime" is not known/],
-    ["{{ a.b() }}", /what is called is not a function but undefined/],
-    ["{{ a + 1 }}", /the operator \+ stands beside an undefined value/],
-    ["{{ none + 1 }}", /an operator stands beside none/],
-    ["{% for i in 5 %}{% endfor %}", /a loop goes through a value of the kind number/],
-    ["{% for a, b in [1] %}{% endfor %}", /taken apart into several names/],
+    ["{{ a.b() }}", /undefined is called, but it is not a function/],
+    ["{{ a + 1 }}", /the operator \+ has an undefined operand/],
+    ["{{ none + 1 }}", /an operator has the operand none/],
+    ["{% for i in 5 %}{% endfor %}", /a loop iterates over a value of the kind number/],
+    ["{% for a, b in [1] %}{% endfor %}", /unpacked into several names/],
     ["{% set a.b = 1 %}", /cannot assign attribute/],
     [`{{ ${"a".repeat(5000)}() }}`, /not a function/],
     ["{{ 'a' | indent(0 - 5) }}", /cannot be evaluated/],
-    ["{{ raise_exception('no '* 1) }}", /the operator \* does not join text and number|cannot be rendered/],
+    ["{{ raise_exception('no '* 1) }}", /the operator \* cannot join text and number|cannot be rendered/],
     [`{{ raise_exception('${"long ".repeat(5000)}') }}`, /^long long .*…$/],
-    [`{% ${"x".repeat(9000)} %}`, /is not a statement that is known here/],
+    [`{% ${"x".repeat(9000)} %}`, /is not a known statement/],
     [`{{ 'a' ${"x".repeat(9000)} }}`, /is expected/],
     ["{{ [1, 'a'] | sort }}", /Cannot compare different types/],
   ];

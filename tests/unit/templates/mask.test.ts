@@ -1,4 +1,4 @@
-/** Loss weights of segments; the oracle is DOMAIN.md: the message's weight, its parts' where they differ, 0 for context. */
+/** Loss weights of segments. Oracle: DOMAIN.md: the message's weight, its parts' where they differ, 0 for context. */
 
 import { describe, expect, test } from "vitest";
 import type { ContentPart, Message } from "../../../src/records/example.ts";
@@ -13,13 +13,13 @@ const chat = [system("S"), user("a"), assistant("b", { weight: 0.5 }), user("c")
 const segmentsOf = (messages: Message[], mode: MaskMode) => weigh(hone.render({ messages }).segments, messages, mode);
 const weighed = (messages: Message[], mode: MaskMode) =>
   segmentsOf(messages, mode).map(({ text, weight }) => [text, weight]);
-const learnt = (messages: Message[], mode: MaskMode) =>
+const supervisedIn = (messages: Message[], mode: MaskMode) =>
   segmentsOf(messages, mode)
     .filter(({ supervised }) => supervised)
     .map(({ text, weight }) => [text, weight]);
 
-test("responses: each answer and its end weigh as much as their message", () => {
-  expect(learnt(chat, "responses")).toEqual([
+test("responses: each answer and its end have their message's weight", () => {
+  expect(supervisedIn(chat, "responses")).toEqual([
     ["b", 0.5],
     ["<|end|>", 0.5],
     ["d", 1],
@@ -27,7 +27,7 @@ test("responses: each answer and its end weigh as much as their message", () => 
   ]);
 });
 
-test("what is not supervised weighs 0, and a fraction of a weight is supervised like a whole one", () => {
+test("unsupervised segments have weight 0, and a small weight still supervises", () => {
   for (const mode of ["responses", "last", "everything"] as const) {
     const segments = segmentsOf([...chat, user("e"), assistant("f", { weight: 0 })], mode);
     expect(segments.filter(({ supervised, weight }) => supervised !== (weight !== 0))).toEqual([]);
@@ -37,11 +37,11 @@ test("what is not supervised weighs 0, and a fraction of a weight is supervised 
 });
 
 test("last: only the last answer", () => {
-  expect(learnt(chat, "last")).toEqual([
+  expect(supervisedIn(chat, "last")).toEqual([
     ["d", 1],
     ["<|end|>", 1],
   ]);
-  expect(learnt([...chat, user("e")], "last")).toEqual([
+  expect(supervisedIn([...chat, user("e")], "last")).toEqual([
     ["d", 1],
     ["<|end|>", 1],
   ]);
@@ -59,8 +59,8 @@ test("everything: every segment, and an answer's own weight", () => {
   ]);
 });
 
-test("a weight of another role is not heard", () => {
-  expect(learnt([{ ...user("a"), weight: 1 }, assistant("b", { weight: 0 })], "responses")).toEqual([]);
+test("a weight of another role is ignored", () => {
+  expect(supervisedIn([{ ...user("a"), weight: 1 }, assistant("b", { weight: 0 })], "responses")).toEqual([]);
 });
 
 describe("parts", () => {
@@ -68,12 +68,12 @@ describe("parts", () => {
   const message = assistant(" one two three\n", { parts, weight: 2 });
 
   test("cut the content where their weights differ", () => {
-    expect(learnt([user("a"), message], "responses")).toEqual([
+    expect(supervisedIn([user("a"), message], "responses")).toEqual([
       ["two", 2],
       [" three\n", 3],
       ["<|end|>", 2],
     ]);
-    expect(learnt([user("a"), message], "everything").slice(-4)).toEqual([
+    expect(supervisedIn([user("a"), message], "everything").slice(-4)).toEqual([
       ["\n<|assistant|>", 1],
       ["two", 2],
       [" three\n", 3],
@@ -106,7 +106,7 @@ describe("parts", () => {
   });
 });
 
-test("plain text is learnt whole, but for its BOS", () => {
+test("plain text is supervised whole, except its BOS", () => {
   expect(renderText("</s>a", tokenizer).map(({ text, kind, weight }) => [text, kind, weight])).toEqual([
     ["<s>", "control", 0],
     ["</s>a", "content", 1],

@@ -1,4 +1,4 @@
-/** What holds for every conversation in every template; the oracles are the messages themselves. */
+/** Properties of every conversation in every template. Oracle: the messages. */
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -65,7 +65,7 @@ const typed = [
   "e\u0301",
   "\uE000",
 ];
-/** Any text without lone surrogates; "▁" is left out, for SentencePiece itself reads it as a space. */
+/** Any text without lone surrogates, and without "▁", which SentencePiece reads as a space. */
 const content = fc
   .array(fc.oneof(fc.constantFrom(...typed), fc.string({ unit: "binary", maxLength: 5 })), { maxLength: 5 })
   .map((list) => list.join("").replaceAll("▁", "_"));
@@ -105,7 +105,7 @@ function check(property: (tokenizer: Tokenizer, template: Template, messages: Me
 const idsIn = ({ ids, starts, ends }: Encoding, start: number, end: number) =>
   [...ids].filter((_, i) => (starts[i] ?? 0) >= start && (ends[i] ?? 0) <= end && (ends[i] ?? 0) > (starts[i] ?? 0));
 
-test("answers decode to their messages, only answers and their stop tokens are learnt", () => {
+test("answers decode to their messages, only answers and their stop tokens are supervised", () => {
   check((tokenizer, template, messages, name) => {
     const { segments } = template.render({ messages });
     const weighted = weigh(segments, messages, "responses");
@@ -122,9 +122,9 @@ test("answers decode to their messages, only answers and their stop tokens are l
     });
     // Contents are the messages' texts, each where its message stands; Jinja templates leave out empty ones.
     const contents = placed.filter(({ kind, message }) => kind === "content" && message !== null);
-    const told = (list: readonly Message[]) => list.map((message) => message.content).filter((c) => c !== "");
+    const contentsOf = (list: readonly Message[]) => list.map((message) => message.content).filter((c) => c !== "");
     const inOrder = [...contents].sort((a, b) => (a.message ?? 0) - (b.message ?? 0));
-    expect(inOrder.map((segment) => segment.text).filter((c) => c !== "")).toEqual(told(messages));
+    expect(inOrder.map((segment) => segment.text).filter((c) => c !== "")).toEqual(contentsOf(messages));
 
     messages.forEach((message, index) => {
       const answer = placed.filter((segment) => segment.answer && segment.message === index);
@@ -133,7 +133,7 @@ test("answers decode to their messages, only answers and their stop tokens are l
       if (!first || !last) return;
       const own = idsIn(encoding, first.start, last.end);
       expect(template.stopIds).toContain(own.at(-1));
-      // Mistral's answers begin with a space; SentencePiece puts one before whatever begins a sequence.
+      // Mistral's answers begin with a space; SentencePiece puts one before the first text of a sequence.
       const lead = name.startsWith("mistral") ? " " : "";
       const opens = ["", "<s>"].includes(text.slice(0, first.start));
       const shown = (decoded: string) => (opens ? decoded.trimStart() : decoded);
@@ -154,7 +154,7 @@ test("answers decode to their messages, only answers and their stop tokens are l
   });
 });
 
-test("what generation is given are the first tokens of what is trained on, at every answer", () => {
+test("a prompt's tokens are the first tokens of the training row, at every answer", () => {
   check((tokenizer, template, messages, name) => {
     const encode = (list: readonly Message[], generationPrompt: boolean) =>
       tokenizer.encode(weigh(template.render({ messages: list }, { generationPrompt }).segments, list, "responses"))
@@ -168,7 +168,7 @@ test("what generation is given are the first tokens of what is trained on, at ev
   });
 });
 
-test("special-token text that somebody types stays text", () => {
+test("typed special-token text stays text", () => {
   check((tokenizer, template, messages) => {
     const special = (list: readonly Message[]) =>
       [...tokenizer.encode(weigh(template.render({ messages: list }).segments, list, "responses")).ids].filter((id) =>

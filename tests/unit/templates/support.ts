@@ -1,4 +1,4 @@
-/** Templates under test, and a way to write down what they render: answers stand between ⟦ and ⟧. */
+/** Templates under test, and a notation for their renderings: answers stand between ⟦ and ⟧. */
 
 import type { Message } from "../../../src/records/example.ts";
 import { createChatTemplate } from "../../../src/templates/chatTemplate.ts";
@@ -20,7 +20,7 @@ export function golden(name: string): string {
   return source;
 }
 
-/** A byte-level tokenizer with these special tokens beside <s> and </s>. */
+/** A byte-level tokenizer with these special tokens besides <s> and </s>. */
 export function tokenizerWith(added: readonly string[], bos: "config" | "none" = "none"): Tokenizer {
   const { json, config } = byteLevelTokenizer({ added, bos });
   return createTokenizer(json, config);
@@ -53,7 +53,7 @@ export function withAnswers(segments: readonly Segment[]): string {
   return previous?.answer ? `${shown}⟧` : shown;
 }
 
-/** What a template was refused with. */
+/** The error with which a template is refused. */
 export function failure(act: () => unknown): TemplateError {
   try {
     act();

@@ -1,6 +1,6 @@
 /**
  * Odd parts, ids, merges and patterns of a `tokenizer.json`. Oracle: Hugging Face's own tokenizers (the Rust library, 0.23.2),
- * which was given each row's file; where Hone is stricter, the row says why.
+ * which read each row's file; where Hone is stricter, the row says why.
  */
 
 import { describe, expect, it, test } from "vitest";
@@ -61,7 +61,7 @@ describe("normalizers that the Rust library refuses", () => {
     [5, `${at} must be an object, not 5`],
     ["NFC", `${at} must be an object, not "NFC"`],
     [[], `${at} must be an object, not []`],
-    // Hone's own bounds: what a part writes is written into every text, and each part runs over every text.
+    // Hone's own bounds: each part runs over every text, and may insert into each.
     [{ type: "Prepend", prepend: huge }, `${at}.prepend must be a text of at most 64 characters`],
     [{ type: "Replace", pattern: { String: " " }, content: huge }, `${at}.content must be a text of at most 64`],
     [{ type: huge }, `${at} "xxx`],
@@ -103,7 +103,7 @@ describe("pre-tokenizers that the Rust library refuses", () => {
     [{ type: "FixedLength", length: -1 }, `${at}.length must be`],
     [{ type: "FixedLength", length: 2.5 }, `${at}.length must be`],
     [{ type: "FixedLength", length: "5" }, `${at}.length must be`],
-    // It takes this one, and fails at the first text.
+    // The Rust library accepts this one, and fails at the first text.
     [{ type: "FixedLength", length: 0 }, `${at}.length must be`],
     [{ type: "FixedLength", length: 1e21 }, `${at}.length must be`],
   ];
@@ -129,7 +129,7 @@ describe("patterns", () => {
     ["a{1,100001}", "which repeats up to 100001 times"],
     ["(a|b{50000}){3,}", "which repeats up to"],
     ["x{99999999999999999999}", "which repeats up to"],
-    ["a".repeat(2001), "has 2001 characters, and a pattern has at most 2000"],
+    ["a".repeat(2001), "has 2001 characters, more than the 2000 allowed"],
   ];
   it.each(rows)("row %# is refused by the field's path", (regex, problem) => {
     const part = { type: "Split", pattern: { Regex: regex }, behavior: "Isolated", invert: false };
@@ -156,7 +156,7 @@ describe("patterns", () => {
     );
   });
 
-  test("before each pattern of the file its label comes, always the same string", () => {
+  test("each pattern of the file is announced by its label, always the same string", () => {
     const { json: other } = byteLevelTokenizer({}, llama3Words);
     const normalizers = [{ type: "NFC" }, { type: "Replace", pattern: { Regex: "(a+)+\\$" }, content: "b" }];
     const files = readTokenizerFiles({ ...other, normalizer: { type: "Sequence", normalizers } }, config);
@@ -179,14 +179,14 @@ describe("patterns", () => {
   });
 });
 
-describe("what a normalizer writes", () => {
+describe("the output of a normalizer", () => {
   const normalised = (normalizers: readonly object[], text: string) =>
     createNormalizer(
       readTokenizerFiles({ ...whole, normalizer: { type: "Sequence", normalizers } }, config).json,
     ).apply(text);
   const replace = (pattern: object, content: string) => ({ type: "Replace", pattern, content });
 
-  // The texts are what the Rust library gave.
+  // The expected texts come from the Rust library.
   const rows: readonly (readonly [object, string, string])[] = [
     [replace({ String: "a" }, "$&$1$$"), "ab c", "$&$1$$b c"],
     [replace({ Regex: "(a)(b)" }, "$2$1\\1"), "ab c", "$2$1\\1 c"],
@@ -200,13 +200,15 @@ describe("what a normalizer writes", () => {
   test("a chain that doubles a text sixty times is stopped, and its step named", () => {
     const doubling = Array.from({ length: 60 }, () => replace({ String: "a" }, "aa"));
     expect(() => normalised(doubling, "a".repeat(100))).toThrow(
-      /^tokenizer\.json: normalizer\.normalizers\[\d\] makes \d+ characters of a text of 100\. /,
+      /^tokenizer\.json: normalizer\.normalizers\[\d\] turns a text of 100 characters into \d+ characters\. /,
     );
     const stuffed = replace({ String: "" }, "b".repeat(64));
-    expect(() => normalised([stuffed], "a".repeat(100_000))).toThrow(/normalizers\[0\] makes \d+ characters/);
+    expect(() => normalised([stuffed], "a".repeat(100_000))).toThrow(
+      /normalizers\[0\] turns a text of 100000 characters into \d+ characters/,
+    );
   });
 
-  test("the letter that becomes the most letters still may", () => {
+  test("the character with the longest normal form is allowed", () => {
     expect(normalised([{ type: "NFKD" }], "\uFDFA".repeat(500))).toHaveLength(18 * 500);
   });
 });
@@ -271,8 +273,8 @@ describe("ids, merges and tokens", () => {
     [post({ single: [{}] }), "post_processor.single[0] must be a SpecialToken or a Sequence"],
     [post({ single: [{ SpecialToken: { id: "<x>" } }] }), 'post_processor.special_tokens lacks "<x>"'],
     [{ ...whole, post_processor: { type: "Sequence", processors: 5 } }, "post_processor.processors must be a list"],
-    // The Rust library takes these: it numbers added tokens anew, and of two tokens with one id it decodes one. An id is a row of
-    // the embedding, which the file and the library would then choose differently.
+    // The Rust library accepts these: it renumbers added tokens, and decodes one of two tokens with the same id. An id is a row of
+    // the embedding, so file and library would use different rows.
     [model({ vocab: { ...vocab, zz: 0 } }), "model.vocab gives the id 0 to both"],
     [added(token, { ...token, content: "<t>" }), 'added_tokens[1] gives "<t>" the id 269, which "<s>" has already'],
     [added(token, { ...token, id: 300 }), 'added_tokens[1] gives "<s>" the id 300, but it has the id 269 already'],
@@ -324,7 +326,7 @@ describe("ids, merges and tokens", () => {
   });
 });
 
-describe("what the Rust library takes is taken", () => {
+describe("files that the Rust library accepts are accepted", () => {
   const rows: readonly (readonly [string, object])[] = [
     ["fields that nobody reads", { normalizer: { type: "NFC", x: 5 }, truncation: 5, decoder: { type: 5 } }],
     ["an empty sequence", { normalizer: { type: "Sequence", normalizers: [] } }],

@@ -35,11 +35,11 @@ interface Family {
   readonly turns: Turns;
   /** How a token is written in the vocabulary. */
   readonly spelling: "byte level" | "byte fallback" | "unknown token";
-  /** What it does to a text of any length, joined or apart; nothing where absent. */
+  /** Its change of a text, the same for parts and for the whole; none where absent. */
   readonly normalise?: (text: string) => string;
-  /** White space is taken away between words. */
+  /** Removes white space between words. */
   readonly collapses?: boolean;
-  /** A space before the text and none are one: it cannot be got back. */
+  /** Adds a space before the text, so decoding cannot know whether the text began with one. */
   readonly addsSpace?: boolean;
 }
 
@@ -56,7 +56,7 @@ const precompiled = (text: string) =>
     .normalize("NFKC");
 const albert = (text: string) => precompiled(text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase());
 
-/** Every way in which tokens, markers, prefixes and normalizers meet. */
+/** Every combination of tokens, markers, prefixes and normalizers. */
 const families: readonly Family[] = [
   { name: "byte level, plain markers", files: byteLevelTokenizer(), turns: hone, spelling: "byte level" },
   {
@@ -181,7 +181,7 @@ const unicode = [
   "猫",
   "\u{10FFFF}",
 ];
-/** Any text without lone surrogates; "▁" is left out, for SentencePiece itself reads it as a space. */
+/** Any text without lone surrogates, and without "▁", which SentencePiece reads as a space. */
 const content = fc
   .array(fc.oneof(fc.constantFrom(...nasty, ...unicode), fc.string({ unit: "binary", maxLength: 6 })), { maxLength: 8 })
   .map((list) => list.join("").replaceAll("▁", "_"));
@@ -220,7 +220,7 @@ const anySegments = (added: readonly string[]) =>
           role: fc.constantFrom<Role>("user", "assistant"),
           message: fc.constantFrom(null, 0, 1),
           answer: fc.boolean(),
-          // A supervised segment may weigh 0: the mask is not to be guessed from the weight.
+          // A supervised segment may have weight 0: the mask must not come from the weight.
           weight: fc.constantFrom(null, null, 0, 0.5, 1),
         }),
       )
@@ -228,7 +228,7 @@ const anySegments = (added: readonly string[]) =>
     { maxLength: 6 },
   );
 
-/** The bytes of a vocabulary's entry, by the alphabet's own definition; null for one that stands for no text. */
+/** The bytes of a vocabulary's entry, by the alphabet's definition; null for an entry that is not text. */
 function bytesOf(token: string, spelling: Family["spelling"]): number[] {
   if (spelling === "byte level") {
     return Array.from(token, (character) => {
@@ -259,8 +259,8 @@ function vocabularyOf({ json }: Family["files"]): Map<number, string> {
 const isSpace = (character: string) => /^[\p{White_Space}]$/u.test(character);
 
 /**
- * Text and the weight of each UTF-16 unit (null where it is not supervised) as a family should read the segments; where white space is taken away, what is
- * left of it belongs to the text that follows.
+ * The text that a family should read from the segments, and the weight of each UTF-16 unit (null where it is not supervised).
+ * Where white space is removed, the rest of it belongs to the text that follows.
  */
 function expected(
   family: Family,
@@ -376,7 +376,7 @@ describe.each(families)("$name", (family) => {
         expect(reached).toBe(want.text.length);
         expect(encoding.straddled).toBe(straddled);
         expect(encoding.unknown).toBe(unknown);
-        // A prefix is the only thing that tokens may have before the text.
+        // Before the text, tokens may only have a prefix.
         const joined = Buffer.from(bytes).toString("latin1");
         const whole = Buffer.from(want.text).toString("latin1");
         expect(joined === whole || joined.replace(/(^|^<s>) /, "$1") === whole).toBe(true);
@@ -401,7 +401,7 @@ describe.each(families)("$name", (family) => {
     fc.assert(fc.property(conversation, property), { seed: 3, numRuns: 300 });
 
   if (spelling !== "unknown token" && !family.normalise)
-    test("decoded assistant spans give back the message text exactly", () => {
+    test("decoded assistant spans equal the message text exactly", () => {
       check((messages) => {
         const segments = place(render(turns, tokenizer, messages));
         const encoding = tokenizer.encode(segments);
@@ -415,7 +415,7 @@ describe.each(families)("$name", (family) => {
       });
     });
 
-  test("no token straddles in a conversation, and each answer's stop token is learnt", () => {
+  test("no token straddles in a conversation, and each answer's stop token is supervised", () => {
     check((messages) => {
       const { ids, weights, straddled } = tokenizer.encode(render(turns, tokenizer, messages));
       expect(straddled).toBe(0);
@@ -426,7 +426,7 @@ describe.each(families)("$name", (family) => {
     });
   });
 
-  test("the ids that generation feeds are the first ids of training, at every turn", () => {
+  test("a prompt's ids are the first ids of the training row, at every turn", () => {
     check((messages) => {
       const whole = tokenizer.encode(render(turns, tokenizer, messages)).ids;
       messages.forEach(({ role }, i) => {
@@ -453,9 +453,9 @@ describe.each(families)("$name", (family) => {
     if (tokenizer.addBos) expect(ids[0]).toBe(tokenizer.bos?.id);
   });
 
-  // The library has no byte fallback for Unigram models, does not part words, and reads some white space in another way.
+  // The library has no byte fallback for Unigram models, does not split words, and reads some white space differently.
   if (spelling !== "unknown token" && !family.name.startsWith("Unigram"))
-    test("plain text has the ids that the library itself gives it", () => {
+    test("plain text has the same ids as in the library", () => {
       const library = new Library(files.json, files.config);
       fc.assert(
         fc.property(content, (text) => {
@@ -470,43 +470,43 @@ describe.each(families)("$name", (family) => {
     });
 
   if (spelling !== "unknown token")
-    test("a stream never gives half a character, and all of it is the text", () => {
+    test("a stream never returns half a character, and its pieces joined are the text", () => {
       fc.assert(
         fc.property(content, (text) => {
           const { ids, text: read } = tokenizer.encode([plainText(text)]);
           const decoder = tokenizer.createStreamDecoder();
-          const given = [...ids].map((id) => decoder.push(id));
+          const pieces = [...ids].map((id) => decoder.push(id));
           if (!text.includes("\uFFFD"))
-            expect(given.filter((piece) => /\uFFFD|\p{Surrogate}/u.test(piece))).toEqual([]);
-          expect(given.join("") + decoder.end()).toContain(read);
+            expect(pieces.filter((piece) => /\uFFFD|\p{Surrogate}/u.test(piece))).toEqual([]);
+          expect(pieces.join("") + decoder.end()).toContain(read);
         }),
         { seed: 5, numRuns: 300 },
       );
     });
 });
 
-describe("borders inside one run of text", () => {
+describe("boundaries inside one run of text", () => {
   const tokenizer = createTokenizer(byteLevelTokenizer().json, byteLevelTokenizer().config);
-  test("a token over a border of the mask weighs 0 and is counted", () => {
+  test("a token across a boundary of the mask has weight 0 and is counted", () => {
     const { ids, weights, straddled } = tokenizer.encode([plainText("x he", 0), plainText("llo!", 1)]);
     expect([...ids].map((id) => tokenizer.decode([id]))).toEqual(["x", " ", "hello", "!"]);
     expect([...weights]).toEqual([0, 0, 0, 1]);
     expect(straddled).toBe(1);
   });
 
-  test("a border between equal weights is none", () => {
+  test("equal weights make no boundary", () => {
     const { weights, straddled } = tokenizer.encode([plainText("x", 0), plainText("he", 1), plainText("llo", 1)]);
     expect([...weights]).toEqual([0, 1]);
     expect(straddled).toBe(0);
   });
 
-  test("bytes of one character all have its place", () => {
+  test("all bytes of a character have its offsets", () => {
     const { starts, ends } = tokenizer.encode([plainText("a😀b", 0)]);
     expect([...starts]).toEqual([0, 1, 1, 1, 1, 3]);
     expect([...ends]).toEqual([1, 3, 3, 3, 3, 4]);
   });
 
-  test("an answer begins anew where another message does, not where a part of it does", () => {
+  test("another message begins another answer, a part of a message does not", () => {
     const answer = (text: string, message: number) => ({ ...plainText(text, 1), answer: true, message });
     const shown = (...segments: WeightedSegment[]) =>
       [...tokenizer.encode(segments).ids].map((id) => tokenizer.show(id));
@@ -514,7 +514,7 @@ describe("borders inside one run of text", () => {
     expect(shown(answer("he", 1), answer("llo", 2))).toEqual(["he", "ll", "o"]);
   });
 
-  test("merging over the answer's beginning is what the border prevents", () => {
+  test("no token is merged across the beginning of an answer", () => {
     const messages: Message[] = [
       { role: "user", content: "a" },
       { role: "assistant", content: "\nb" },
@@ -545,7 +545,7 @@ test("a normalizer acts on each segment, and offsets are those of the normalised
   expect(ends.at(-1)).toBe(text.length);
 });
 
-test("words are merged as one text where the vocabulary reaches over their beginning", () => {
+test("words are merged as one text where a token crosses their beginning", () => {
   const { json, config } = sentencePieceTokenizer({ crossing: true });
   const { ids } = createTokenizer(json, config).encode([plainText("a> b")]);
   const library = new Library(json, config);
@@ -553,7 +553,7 @@ test("words are merged as one text where the vocabulary reaches over their begin
   expect([...ids].map((id) => library.id_to_token(id))).toContain(">▁");
 });
 
-test("text that reads like a special token is not one, even where the vocabulary has it as a word", () => {
+test("text that equals a special token is text, even where the vocabulary has it as a word", () => {
   const { json, config } = byteLevelTokenizer();
   const end = json.added_tokens[1]?.id ?? -1;
   const model = { ...json.model, ignore_merges: true, vocab: { ...json.model.vocab, "</s>": end } };
@@ -574,7 +574,7 @@ test("a word of the vocabulary is one token without merges where the model ignor
   expect(idsOf(false)).toEqual(["a", " ", "w", "o", "r", "l", "d"]);
 });
 
-test("vocabularies hold the names that JavaScript's objects have", () => {
+test("vocabularies may contain names of JavaScript's object members", () => {
   const { json, config } = byteLevelTokenizer();
   const merges = ["c o", "co n"];
   Object.assign(json.model, { merges, vocab: { ...json.model.vocab, co: 900, constructor: 901, con: 902 } });
@@ -583,7 +583,7 @@ test("vocabularies hold the names that JavaScript's objects have", () => {
   expect(tokenizer.decode([902, 5000])).toBe("con\uFFFD");
 });
 
-describe("what is missing or not supported is named", () => {
+describe("a missing or unsupported part is named", () => {
   const { json, config } = byteLevelTokenizer();
   const rows: [string, unknown, unknown, RegExp][] = [
     ["no object", [], config, /^tokenizer\.json: model is missing/],
@@ -592,7 +592,7 @@ describe("what is missing or not supported is named", () => {
       "another model",
       { ...json, model: { ...json.model, type: "WordPiece" } },
       config,
-      /model\.type "WordPiece", other than "BPE"/,
+      /model\.type "WordPiece" .*"BPE"/,
     ],
     ["no merges", { ...json, model: { ...json.model, merges: undefined } }, config, /model\.merges/],
     ["a vocabulary of another form", { ...json, model: { ...json.model, vocab: [["a", -1]] } }, config, /model\.vocab/],
@@ -669,9 +669,9 @@ describe("a token for people to read", () => {
     expect(tokenizer.show(5000)).toBe("<unused 5000>");
   });
 
-  test("bytes that end one character and begin another stand beside whole ones", () => {
+  test("bytes that end one character and begin another", () => {
     const { json, config } = byteLevelTokenizer();
-    // 0xA9, "t", 0xE2 0x80 in the byte alphabet: two halves of characters about a letter.
+    // 0xA9, "t", 0xE2 0x80 in the byte alphabet: parts of characters on both sides of a letter.
     Object.assign(json.model, { vocab: { ...json.model.vocab, "©tâĢ": 900, ÃĢ: 901, íłĢ: 902 } });
     const tokenizer = createTokenizer(json, config);
     expect(tokenizer.show(900)).toBe("<0xA9>t<0xE2><0x80>");

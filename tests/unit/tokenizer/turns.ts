@@ -1,4 +1,4 @@
-/** Conversations as weighted segments, written as plainly as can be, so that the tokenizer is tested without templates. */
+/** Conversations as weighted segments in a plain form, to test the tokenizer without templates. */
 
 import type { Message, Role } from "../../../src/records/example.ts";
 import type { WeightedSegment } from "../../../src/tokenizer/segment.ts";
@@ -12,7 +12,7 @@ export interface Turns {
 export const hone: Turns = { header: (role) => `<|${role}|>`, end: "<|end|>" };
 export const chatml: Turns = { header: (role) => `<|im_start|>${role}\n`, end: "<|im_end|>" };
 
-/** Text of a user, which is context unless a weight is given. */
+/** Text of a user, which is context unless it has a weight. */
 export const plainText = (text: string, weight = 0): WeightedSegment => ({
   text,
   kind: "content",
@@ -28,11 +28,11 @@ export const controlText = (text: string, weight = 0): WeightedSegment => ({
   kind: "control",
 });
 
-/** What ends an answer: the marker, and the end of sequence where the marker is no token. */
+/** The end of an answer: the marker, and the end of sequence where the marker is no token. */
 export const endOfAnswer = ({ end }: Turns, tokenizer: Tokenizer): string =>
   end + (tokenizer.addedToken(end) === undefined ? (tokenizer.eos?.text ?? "") : "");
 
-/** An answer and its end are learnt with the message's weight, nothing else is; `prompt` asks for another answer. */
+/** Supervises only answers and their ends, with the message's weight; `prompt` adds the header of another answer. */
 export function render(
   turns: Turns,
   tokenizer: Tokenizer,

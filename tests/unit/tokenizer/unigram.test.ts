@@ -14,7 +14,7 @@ const open = (options: Parameters<typeof unigramTokenizer>[0], rest?: object) =>
   return createTokenizer(json, config);
 };
 
-/** What each token has of the text, with the id's name. */
+/** Each token's span of the text, with the id's name. */
 function shown(tokenizer: Tokenizer, text: string): [string, string][] {
   const encoding = tokenizer.encode([plainText(text)]);
   return [...encoding.ids].map((id, i) => [
@@ -23,7 +23,7 @@ function shown(tokenizer: Tokenizer, text: string): [string, string][] {
   ]);
 }
 
-/** Score of a character that no piece is: 10 below the lowest of the vocabulary, the unknown piece's 0 included. */
+/** Score of an unknown character: 10 below the lowest of the vocabulary, the unknown piece's 0 included. */
 const unknownScore = (pieces: Pieces) => Math.min(0, ...pieces.map(([, score]) => score)) - 10;
 
 /** Every way to write the text as pieces and unknown characters. */
@@ -36,7 +36,7 @@ function* segmentations(text: string, scores: ReadonlyMap<string, number>): Gene
   }
 }
 
-/** Of equal sums the one whose last piece is longest, then the last but one, and so on. */
+/** Of equal sums, the one with the longest last piece, then the longest last but one, and so on. */
 function best(text: string, pieces: Pieces): string[] {
   const scores = new Map(pieces);
   const unknown = unknownScore(pieces);
@@ -69,7 +69,7 @@ function fused(parts: readonly string[], pieces: Pieces): [string, string][] {
   return tokens;
 }
 
-/** Few whole scores: their sums are exact, and often the same. */
+/** Few whole scores: their sums are exact and often equal. */
 const vocabulary = fc.uniqueArray(
   fc.tuple(fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 3 }), fc.integer({ min: -4, max: 0 })),
   { minLength: 5, maxLength: 14, selector: ([piece]) => piece },
@@ -93,7 +93,7 @@ test("the best of all segmentations, ties and unknown characters included", () =
   expect(ties).toBeGreaterThan(cases(100));
 });
 
-test("spelling stretch by stretch is spelling the whole, whatever reaches over a space", () => {
+test("spelling span by span equals spelling the whole, for any tokens across a space", () => {
   const spaced = fc.string({ unit: fc.constantFrom("a", "b", "▁"), minLength: 1, maxLength: 3 });
   const reaching = fc.uniqueArray(
     fc.tuple(
@@ -132,7 +132,7 @@ describe("by hand", () => {
     ]);
   });
 
-  test("an unknown character costs 10 more than the worst piece: better five poor pieces than one of it", () => {
+  test("an unknown character costs 10 more than the worst piece, so five poor pieces are better", () => {
     const poor: Pieces = [
       ["x", -9],
       ["y", -1],
@@ -159,11 +159,11 @@ describe("characters without a piece", () => {
       ["<unk>", "ü"],
     ]);
     expect(encoding.unknown).toBe(2);
-    // The first token has no text and nothing predicts it; the others are learnt, unknown or not.
+    // The first token has no text and no token predicts it; the others are supervised, unknown or not.
     expect([...encoding.weights]).toEqual([0, 1, 1, 1, 1]);
   });
 
-  test("an unknown-token over a border of the mask is masked like any other", () => {
+  test("an unknown-token across a boundary of the mask is masked like any other", () => {
     const { straddled, weights, unknown } = tokenizer.encode([plainText("a猫", 0), plainText("犬b", 1)]);
     expect({ straddled, unknown, weights: [...weights] }).toEqual({ straddled: 1, unknown: 1, weights: [0, 0, 0, 1] });
   });
@@ -187,7 +187,7 @@ describe("characters without a piece", () => {
     expect(shown(poor, "ab").map(([name]) => name)).toEqual([" ", "a", "b"]);
   });
 
-  test("byte fallback that lacks a byte is none", () => {
+  test("byte fallback without all bytes is off", () => {
     const { json, config } = unigramTokenizer({ byteFallback: true }, replacedSpaces);
     const vocab = json.model.vocab.map(([piece, score]) => [piece === "<0xAB>" ? "lost" : piece, score]);
     const tokenizer = createTokenizer({ ...json, model: { ...json.model, vocab } }, config);
@@ -221,7 +221,7 @@ describe("normalizers", () => {
     expect(textOf(t5Words, " \t a \n", "\n b", " ", "c ", "<|end|>", " d ")).toBe("a b c<|end|>d");
   });
 
-  test("a space is not lost where an answer begins, and a prompt does not have it", () => {
+  test("a space at the beginning of an answer is not lost, and is not in the prompt", () => {
     const tokenizer = open({}, t5Words);
     const prompt = [plainText("a: ")];
     const answer = { ...plainText("the end", 1), role: "assistant" as const, message: 1, answer: true };
@@ -242,7 +242,7 @@ describe("normalizers", () => {
     );
   });
 
-  test("runs of spaces become one, over segments too", () => {
+  test("runs of spaces become one, across segments too", () => {
     const extra = { type: "Replace", pattern: { Regex: " {2,}" }, content: "▁" };
     expect(textOf(only(extra), "a  b ", " c ", "<|end|>")).toBe("a b c <|end|>");
   });
@@ -257,14 +257,14 @@ describe("normalizers", () => {
     expect(textOf(precompiled, "a\nb\u0007ﬁ～Ａ\u3000")).toBe("a bfi～A ");
   });
 
-  test("small letters without accents, with offsets in what is read", () => {
+  test("lower case without accents, with offsets in the normalised text", () => {
     const tokenizer = open({}, albertWords);
     const { text, starts, ends } = tokenizer.encode([plainText("``ÉCHO")]);
     expect(text).toBe('"echo');
     expect([starts[0], ends.at(-1)]).toEqual([0, text.length]);
   });
 
-  test("apart is not together where a rule looks over the border", () => {
+  test("separate spans differ from the whole where a rule matches across their boundary", () => {
     // "e" and its accent in two segments are not composed, in one they are.
     expect(textOf(only({ type: "NFC" }), "e", "\u0301")).toBe("e\u0301");
     expect(textOf(only({ type: "NFC" }), "e\u0301")).toBe("é");

@@ -1,4 +1,4 @@
-/** Words of pre-tokenizers; oracle: the pieces that Hugging Face's own tokenizers (the Rust library, 0.23) gave for each text. */
+/** Words of pre-tokenizers. Oracle: the pieces from Hugging Face's own tokenizers (the Rust library, 0.23). */
 
 import { describe, expect, test } from "vitest";
 import { spellBytes } from "../../../src/tokenizer/bytes.ts";
@@ -56,7 +56,7 @@ describe("byte level", () => {
     expect(wordsOf(byteLevelTokenizer({}, rest)).split(text)).toEqual(expected);
   });
 
-  test("what follows ByteLevel parts the byte alphabet, as in Falcon", () => {
+  test("pre-tokenizers after ByteLevel split the byte alphabet, as in Falcon", () => {
     const words = wordsOf(
       byteLevelTokenizer(
         {},
@@ -81,14 +81,14 @@ describe("byte level", () => {
 describe("SentencePiece", () => {
   const split = (rest: object, crossing = false) => wordsOf(sentencePieceTokenizer({ crossing }, rest)).split;
 
-  test("Metaspace parts before every space, unless it says not to", () => {
+  test("Metaspace splits before every space, unless split is false", () => {
     expect(split(metaspaceWords)("a  b")).toEqual(["a", "▁", "▁b"]);
     const apart = { pre_tokenizer: { ...metaspaceWords.pre_tokenizer, split: false } };
-    // "> ▁" is a merge, so the second border may be crossed; nothing crosses the first.
+    // "> ▁" is a merge, so a token may cross the second space; none crosses the first.
     expect(split(apart, true)("b a> b")).toEqual(["b", "▁a>▁b"]);
   });
 
-  test("words that only white space parts", () => {
+  test("words split only at white space", () => {
     expect(split(t5Words)("a ▁b c")).toEqual(["a", "▁", "▁b", "▁c"]);
   });
 
@@ -98,12 +98,12 @@ describe("SentencePiece", () => {
     expect(split(spaces, true)("a> b c")).toEqual(["a> ", "b ", "c"]);
   });
 
-  test("runs of spaces stay whole where a token is made of them", () => {
+  test("runs of spaces stay whole where they are a token", () => {
     expect(split({})("a▁▁▁b▁c")).toEqual(["a", "▁▁▁b", "▁c"]);
   });
 });
 
-describe("what cannot be followed is named", () => {
+describe("an unsupported pre-tokenizer is named", () => {
   const space = { pre_tokenizer: { type: "WhitespaceSplit" } };
   const metaspace = metaspaceWords.pre_tokenizer;
   const rows: [string, object, RegExp][] = [
@@ -111,7 +111,7 @@ describe("what cannot be followed is named", () => {
     [
       "spaces put before pieces",
       { pre_tokenizer: { type: "Sequence", pretokenizers: [{ type: "Digits", individual_digits: false }, metaspace] } },
-      /Metaspace after Digits puts a space before every piece/,
+      /Metaspace after Digits inserts a space before every piece/,
     ],
     [
       "another replacement",

@@ -1,7 +1,7 @@
-/** What was computed for a text, kept for the next time it occurs; most words of a dataset are repeated. */
+/** Caches results by text, because most words of a dataset are repeated. */
 
-/** Two generations: when the younger is full the older is forgotten, so that what is used again and again stays. */
-export class Memory<T> {
+/** Two generations: a full younger one replaces the older one, and each use moves an entry to the younger one. */
+export class TextCache<T> {
   private young = new Map<string, T>();
   private old = new Map<string, T>();
 
@@ -23,6 +23,6 @@ export class Memory<T> {
   }
 }
 
-/** Limits: some 20 MB. */
+/** Both limits together allow about 20 MB. */
 const generation = 50_000;
 const longest = 64;
