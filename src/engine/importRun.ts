@@ -50,7 +50,7 @@ export async function importRunFile(
   for (const source of rows) {
     if (!available) {
       notes.push(
-        `This browser keeps nothing for this page: to resume, open the rows of ${source.name} again under Data.`,
+        `This browser stores nothing for this page: to resume, open the rows of ${source.name} again under Data.`,
       );
     } else if (!(await storage.datasets.get(source.hash).catch(() => null))) datasets.push(source);
   }

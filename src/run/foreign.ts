@@ -32,13 +32,13 @@ const Samples = list(
   }),
   1000,
 );
-const Moments = list(v.object({ step: Step, answer: text(longestText), losses: list(Loss, 1e6) }), 1000);
+const Snapshots = list(v.object({ step: Step, answer: text(longestText), losses: list(Loss, 1e6) }), 1000);
 
 /** The bounds of what is in a record and in the state of a checkpoint alike. */
 export const seenBounds = {
   best: v.nullable(Evaluation),
   samples: Samples,
-  moments: Moments,
+  moments: Snapshots,
   seconds: finite(0, mostSeconds),
 };
 
@@ -86,7 +86,7 @@ const Bounds: v.GenericSchema<unknown, unknown> = v.object({
       prompt: v.nullable(text(longestText)),
       place: v.object({ source: whole(0, 999), row: whole(0, mostRows) }),
       tokens: list(v.object({ text: text(10_000), weight: finite(-1e9, 1e9) }), 1e6),
-      moments: Moments,
+      moments: Snapshots,
     }),
   ),
   slowdowns: list(v.object({ fromStep: Step, factor: finite(Number.MIN_VALUE, 1) }), 10_000),

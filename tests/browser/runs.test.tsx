@@ -292,7 +292,7 @@ test("an export that is refused says why, and one that is cancelled says nothing
     {},
     {
       engine: () => ({
-        exportAdapter: refuse("The merged model was not exported, for it would never end. Export the adapter."),
+        exportAdapter: refuse("The merged model was not exported: its answers would never end. Export the adapter."),
         exportModel: (_runId, _checkpoint, signal) => untilCancelled(signal),
       }),
     },

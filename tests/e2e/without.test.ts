@@ -96,7 +96,7 @@ test("no IndexedDB: everything in memory until the tab closes", async () => {
   watch(page, inject("page"), noAdapter);
   await inWorker(page, 'Object.defineProperty(self, "indexedDB", { value: undefined })');
   const { words, model, record } = await trainTwoSteps(page, inject("page"));
-  expect(words).toContain("This browser keeps nothing for this page");
+  expect(words).toContain("This browser stores nothing for this page");
   expect(words).toContain("stays in memory, and is lost when this tab closes");
   expect(model).toMatch(/Saved here\s*no: lost when the tab closes/);
   expect(record).toMatchObject(twoSteps);

@@ -4,7 +4,7 @@ import { NativeSelect } from "@mantine/core";
 import type { StoredCheckpoint } from "../../protocol/engine.ts";
 import { bestOf } from "../../run/heldOut.ts";
 import type { RunRecord } from "../../run/record.ts";
-import { figure, moment } from "../format.ts";
+import { dateAndTime, figure } from "../format.ts";
 import { checkpointWords as words } from "../words/checkpoints.ts";
 import { stagesWords } from "../words/stages.ts";
 import type { CheckpointPick } from "./useCheckpoints.ts";
@@ -26,7 +26,7 @@ export function CheckpointChoice({ run, pick, description, disabled = false }: C
     [
       words.step(step, index === 0, best),
       ...(loss === null ? [] : [words.loss(lossName, figure(loss))]),
-      ...(savedAt === null ? [] : [moment(savedAt)]),
+      ...(savedAt === null ? [] : [dateAndTime(savedAt)]),
     ].join(" · ");
   return (
     <NativeSelect

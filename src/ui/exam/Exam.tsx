@@ -10,7 +10,7 @@ import { demoData } from "../../store/seedling.ts";
 import type { ExamChoice, ExamFacts } from "../../store/state.ts";
 import { CheckpointChoice } from "../checkpoints/CheckpointChoice.tsx";
 import { useCheckpointPick } from "../checkpoints/useCheckpoints.ts";
-import { moment } from "../format.ts";
+import { dateAndTime } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
@@ -75,7 +75,7 @@ export function Exam({ run, model, recipe }: ExamProps) {
   const exam = choice === "own" ? own : demo;
   const earlier = modelHash && exam ? baseResultFor(facts, { modelHash, template, systemPrompt }, exam.hash) : null;
   const reused = run && earlier && !earlier.fromFile ? earlier : null;
-  const about = reused ? words.reuses(moment(reused.takenAt)) : run ? words.once : words.baseOnly;
+  const about = reused ? words.reuses(dateAndTime(reused.takenAt)) : run ? words.once : words.baseOnly;
 
   const take = (anew: boolean) => {
     if (modelHash === null || choice === null || missing) return;

@@ -4,7 +4,7 @@ import { Button, Text } from "@mantine/core";
 import { useId, useState } from "react";
 import type { ListedExam } from "../../protocol/engine.ts";
 import type { ExamFacts } from "../../store/state.ts";
-import { moment, share } from "../format.ts";
+import { dateAndTime, share } from "../format.ts";
 import { useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { examListWords as words } from "../words/compare.ts";
@@ -30,7 +30,7 @@ export function ExamList({ stored, shown, disabled }: ExamListProps) {
   const row = (result: ListedExam) => {
     const { exam, correct, takenAt, step, fromFile } = result;
     const who = words.who(step);
-    const date = moment(takenAt);
+    const date = dateAndTime(takenAt);
     const isShown = shown.includes(result.id);
     const name = words.name(who, exam.name, date);
     return (

@@ -3,7 +3,7 @@
 import { Button, Group, Table, Text } from "@mantine/core";
 import { type ExamScore, examRecord, summarizeExam } from "../../store/examSummary.ts";
 import type { ExamResults as Results } from "../../store/state.ts";
-import { duration, figure, moment, share } from "../format.ts";
+import { dateAndTime, duration, figure, share } from "../format.ts";
 import { Explain } from "../help/Explain.tsx";
 import { download } from "../runs/download.ts";
 import { forgettingWords, examWords as words } from "../words/compare.ts";
@@ -115,7 +115,7 @@ export function ExamResults({ results }: { readonly results: Results }) {
           {of.exam.name}
         </Text>
         <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
-          {words.whom(whom)} {words.takenAt(moment(of.takenAt), duration(of.seconds))}
+          {words.whom(whom)} {words.takenAt(dateAndTime(of.takenAt), duration(of.seconds))}
         </Text>
       </div>
       <div className={classes.tables}>

@@ -4,7 +4,7 @@ import { Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
 import type { RunRecord } from "../../run/record.ts";
 import { endsSoFar } from "../../store/series.ts";
-import { bytes, duration, fromTo, moment } from "../format.ts";
+import { bytes, dateAndTime, duration, fromTo } from "../format.ts";
 import { useFacts, useHone, useLive } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { Mark } from "../shell/Mark.tsx";
@@ -71,7 +71,7 @@ export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
         </span>
       </div>
       <Text size="xs" c="dimmed" className={classes.long ?? ""}>
-        {moment(run.createdAt)} · {run.model.name} · {run.sources.map(({ name }) => name).join(", ")} ·{" "}
+        {dateAndTime(run.createdAt)} · {run.model.name} · {run.sources.map(({ name }) => name).join(", ")} ·{" "}
         {comparedWords[run.recipe.method]}
       </Text>
       <Facts

@@ -231,7 +231,7 @@ describe("what comes from elsewhere", () => {
   ];
   test.each(rows)("%s is refused", async (_, content, message) => {
     const opening = openArchive("a.zip", new Blob([content]));
-    await expect(opening).rejects.toThrow(/^a\.zip .*: take the file as Hone wrote it\.$/);
+    await expect(opening).rejects.toThrow(/^a\.zip .*: choose the unchanged file that Hone wrote\.$/);
     await expect(opening).rejects.toThrow(message);
   });
 

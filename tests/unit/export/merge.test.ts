@@ -47,7 +47,7 @@ test("an adapter whose B is zero changes no bit", () => {
 
 test("sizes that do not belong together are refused with all of them", () => {
   expect(() => mergeAdapter(numbers(20), numbers(12), numbers(8), { rank: 2, alpha: 4 })).toThrow(
-    "A weight of 20 numbers cannot take an adapter of rank 2 with 12 and 8.",
+    "A weight of 20 numbers does not fit an adapter of rank 2 with 12 and 8.",
   );
 });
 

@@ -170,7 +170,7 @@ test("a number that the base's type cannot hold is refused with it and the way o
   const values = trainedValues(base.model, lora);
   values.get("model.layers.0.mlp.up_proj.lora_A.weight")?.fill(1e6);
   await expect(exported(base, lora, hone, values)).rejects.toThrow(
-    /merged model\.layers\.0\.mlp\.up_proj\.weight holds -?\d+.*F16, holds no such number: export the adapter/,
+    /merged model\.layers\.0\.mlp\.up_proj\.weight contains -?\d+.*type F16 cannot represent: export the adapter/,
   );
 });
 
@@ -188,9 +188,9 @@ test("small changes that rounding would drown are told with their share; none at
   };
   expect(await small("F32", 0.02)).toEqual([]);
   expect(await small("BF16", 0.02)).toEqual([
-    expect.stringMatching(/in BF16: rounding adds an error of \d+ % of what training changed, and the adapter keeps/),
+    expect.stringMatching(/type, BF16: rounding adds an error of \d+ % of the trained change; the adapter is exact/),
   ]);
-  expect(await small("BF16", 0)).toEqual(["The merged model is its base: training has changed no number yet."]);
+  expect(await small("BF16", 0)).toEqual(["The merged model equals its base: training has not changed a number yet."]);
 });
 
 describe("11. what stops an answer", () => {
@@ -370,7 +370,7 @@ describe("read back before it is given", async () => {
     [
       "another template",
       () => json("tokenizer_config.json", { chat_template: template.source.replaceAll("<|user|>", "<|human|>") }),
-      /cannot be expressed/,
+      /cannot use its template/,
     ],
     [
       "a template that ends no answer",

@@ -132,14 +132,14 @@ describe("the model's own and the user's", () => {
   });
 
   test.each<[string, BuiltInTemplate, string | null, RegExp]>([
-    ["another text", "plain", null, /cannot be expressed .* it writes ".*in training it was ".*Export the adapter/s],
+    ["another text", "plain", null, /cannot use its template.* it writes ".*in training it was ".*Export the adapter/s],
     [
       "another stop token",
       "hone",
       null,
-      /cannot be expressed .* ends with token \d+, and in training it was token \d+/s,
+      /cannot use its template.* ends an answer with token \d+, but in training it was token \d+/s,
     ],
-    ["no system prompt", "chatml", "Be brief.", /cannot be expressed/],
+    ["no system prompt", "chatml", "Be brief.", /cannot use its template/],
   ])("one that would write %s than was trained is refused, with the way out", (_, name, systemPrompt, message) => {
     const tokenizer = tokenizerWith([...marks, "<|end|>"]);
     const open = (choice: BuiltInTemplate) =>

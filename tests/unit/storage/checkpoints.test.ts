@@ -139,7 +139,7 @@ describe("damage", () => {
     expect(error).toBeInstanceOf(CheckpointDamagedError);
     expect(error).toMatchObject({ runId: "r", step: 40, goodSteps: [30, 10] });
     expect(String(error)).toBe(
-      `CheckpointDamagedError: The checkpoint of step 40 of run "run r" is damaged: ${says}. Go on from step 30.`,
+      `CheckpointDamagedError: The checkpoint of step 40 of run "run r" is damaged: ${says}. Resume from step 30.`,
     );
     // Trained again from step 30, the same bytes arrive; the spoilt chunk must not pass for present.
     await storage.checkpoints.save(contents(runRecord("r", 40), { w: bytes(40) }));
@@ -162,7 +162,7 @@ describe("damage", () => {
     await disk.records.write([[key, stored]]);
     expect(await storage.collect()).toBe(0);
     await expect(loadWhole(storage, "r")).rejects.toThrow(
-      /step 20 .* damaged: its manifest is unreadable \(.*tensors\.0\.shape is "\?", not a list\..*\)\. Go on from step 10\./,
+      /step 20 .* damaged: its manifest is unreadable \(.*tensors\.0\.shape is "\?", not a list\..*\)\. Resume from step 10\./,
     );
   });
 

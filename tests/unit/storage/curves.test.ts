@@ -271,7 +271,7 @@ test.each([
   [
     "in a circle",
     { after: { chunk: 0, steps: 0, evaluations: 0 }, steps: columnsOf([]), evaluations: [] },
-    "goes on from part 0",
+    "claims to follow part 0",
   ],
 ])("a chunk that is %s is named; the run goes on without it", async (_, value, says) => {
   const disk = newDisk();
@@ -333,7 +333,7 @@ describe("records of format 1, which held their curves", () => {
     const disk = await oldDisk();
     const full = faulty(disk, 1, "full");
     const storage = await openStorage(tabOn(full.disk));
-    expect(storage.problems.join(" ")).toContain("What was saved before is still there.");
+    expect(storage.problems.join(" ")).toContain("All earlier data is still there.");
     await expectAll(storage);
     full.makeRoom();
     await storage.runs.edit("long", { name: "mine" });

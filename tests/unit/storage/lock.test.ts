@@ -34,7 +34,7 @@ test("shared holders run together; an exclusive one waits for all, and holds bac
   writer.open();
   await Promise.all(all);
   expect(order).toEqual(["a in", "b in", "b out", "a out", "w in", "w out", "c in", "c out"]);
-  expect(await locks.isHeld("x")).toBe(false);
+  expect(await locks.isLocked("x")).toBe(false);
 });
 
 test("work that throws gives its lock back", async () => {

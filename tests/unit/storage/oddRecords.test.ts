@@ -84,7 +84,7 @@ const copyOf = async (disk: Disk): Promise<Disk> => {
 
 describe("a record with odd values is told by name, beside every other", () => {
   const rows: [string, string, (value: Record<string, unknown>) => void, RegExp][] = [
-    ["no hash", "model/", (value) => void delete value.hash, /The kept model a+ cannot be read: hash is missing/],
+    ["no hash", "model/", (value) => void delete value.hash, /The stored model a+ cannot be read: hash is missing/],
     ["a name of numbers", "model/", (value) => void Object.assign(value, { name: 5 }), /name is 5, not a text/],
     ["files of 1e300 bytes", "model/", (value) => setFile(value, "byteLength", 1e300), /files\.0\.byteLength/],
     ["bytes below 0", "model/", (value) => setFile(value, "byteLength", -1), /files\.0\.byteLength is -1/],
@@ -99,7 +99,7 @@ describe("a record with odd values is told by name, beside every other", () => {
       "no date",
       "dataset/",
       (value) => void delete value.savedAt,
-      /The kept dataset b+ cannot be read: savedAt is missing/,
+      /The stored dataset b+ cannot be read: savedAt is missing/,
     ],
     ["a list as files", "dataset/", (value) => void Object.assign(value, { files: 7 }), /files is 7, not a list/],
     [

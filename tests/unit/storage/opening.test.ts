@@ -16,9 +16,9 @@ const rows: [string, string][] = [
   ["VersionError", "a newer version of Hone has changed the browser's database: reload the page"],
   ["SecurityError", "the browser denies this page its storage"],
   ["InvalidStateError", "the browser closed its database"],
-  ["UnknownError", "the browser's database reports an error of the disk"],
+  ["UnknownError", "the browser's database reports a disk error"],
   ["QuotaExceededError", "the browser gives no more room"],
-  ["AbortError", "the browser broke it off"],
+  ["AbortError", "the browser aborted it"],
   ["NotAllowedError", "the browser does not allow it"],
   ["TimeoutError", "the browser's database did not answer"],
   ["DataError", "the browser's database is damaged"],
@@ -33,7 +33,7 @@ test.each(rows)("%s", async (name, reason) => {
   const report = await (await storage).report();
   expect(report).toMatchObject({
     available: false,
-    reason: `This browser keeps nothing for this page (${reason}). What was saved before cannot be shown; what is made now stays in memory, and is lost when this tab closes.`,
+    reason: `This browser stores nothing for this page (${reason}). Earlier data cannot be shown. New data stays in memory and is lost when this tab closes.`,
   });
   expect(report.reason?.length).toBeLessThanOrEqual(300);
 });
@@ -43,7 +43,7 @@ test("one that another tab holds back is not waited for without end", async () =
   const storage = openStorage();
   await vi.advanceTimersByTimeAsync(60_000);
   expect((await (await storage).report()).reason).toContain(
-    "(another tab of this page holds the database back: close the other tabs, then reload)",
+    "(another tab of this page blocks the database: close the other tabs, then reload)",
   );
 });
 

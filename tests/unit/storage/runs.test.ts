@@ -63,7 +63,7 @@ describe("runs", () => {
     const release = await acquireTrainingLock(tab.locks);
     await expect(runs.delete("r")).rejects.toThrow('Run "run r" is training. Cancel it first');
     release?.();
-    await vi.waitFor(async () => expect(await tab.locks.isHeld("hone-training")).toBe(false));
+    await vi.waitFor(async () => expect(await tab.locks.isLocked("hone-training")).toBe(false));
     await runs.delete("r");
     expect(await runs.get("r")).toBe(null);
   });
@@ -184,7 +184,7 @@ describe("files", () => {
       await expect(saving).rejects.toThrow(
         {
           cancelled: "aborted",
-          short: 'The copy of model "big" could not be saved: bytes 20971520 to 25165824 were asked for and 3 came.',
+          short: 'The copy of model "big" could not be saved: bytes 20971520 to 25165824 were requested, but 3 came.',
           throwing: "the network went away",
         }[how],
       );
@@ -234,7 +234,7 @@ describe("files", () => {
     const entry = await models.save({ hash: "h", name: "tiny", summary: null, files: [file("w", bytes(1))] });
     await disk.chunks.write([[entry.files[0]?.chunks[0] ?? "", bytes(2)]]);
     await expect((await models.open("h"))?.[0]?.slice(0, 1)).rejects.toThrow(
-      'The kept copy of model "tiny" cannot be read: chunk 1 of 1 of w does not hold the bytes that were saved. Open the model from its files again.',
+      'The stored copy of model "tiny" cannot be read: chunk 1 of 1 of w does not hold the bytes that were saved. Open the model from its files again.',
     );
   });
 });
@@ -287,7 +287,7 @@ describe("the room", () => {
     expect(await storage.checkpoints.steps("r")).toEqual([1]);
     expect(await storage.report()).toEqual({
       available: false,
-      reason: expect.stringMatching(/stay in memory and are lost when this tab closes\.$/),
+      reason: expect.stringMatching(/New data stays in memory and is lost when this tab closes\.$/),
       usage: null,
       quota: null,
     });

@@ -158,7 +158,7 @@ function expectTrue(said: string, before: readonly string[], after: readonly str
   expect(said.length).toBeLessThanOrEqual(400);
   expect(said).not.toContain("untouched");
   const gone = before.filter((line) => !after.includes(line));
-  if (said.includes("What was saved before is still there.")) expect(gone).toEqual([]);
+  if (said.includes("All earlier data is still there.")) expect(gone).toEqual([]);
   if (/is gone|are gone/.test(said)) expect(gone).not.toEqual([]);
   if (gone.length > 0) expect(said).toMatch(/is gone|are gone|cannot be read now/);
 }
@@ -188,7 +188,7 @@ describe.each(Object.entries(writes))("%s", (_, write) => {
     const storage = await openStorage(tabOn(broken.disk));
     await fill(storage);
     broken.arm();
-    await expect(write(storage)).rejects.toThrow("Whether what was saved before is still there cannot be read now");
+    await expect(write(storage)).rejects.toThrow("The storage cannot be read now");
   });
 });
 
@@ -207,7 +207,7 @@ describe("a storage that the browser clears while a run trains", () => {
     else broken.arm();
     await storage.checkpoints.save(checkpoint("run", 20));
     expect(storage.problems).toEqual([
-      'The browser has cleared this page\'s storage in the meantime, so what was saved before is gone, all or in part. The checkpoint of step 20 of run "run run" is saved. Look under Runs, Model and Data for what is there.',
+      'The browser has cleared this page\'s storage in the meantime, so some or all earlier data is gone. The checkpoint of step 20 of run "run run" is saved. Runs, Model and Data show what is left.',
     ]);
     const after = await openStorage(tabOn(disk));
     expect(await after.audit()).toMatchObject({ orphans: 0, damaged: 0 });
