@@ -142,13 +142,13 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     enter: (field, text) => set({ entries: { ...facts().entries, [field]: text } }),
 
     async send(sides, sampling) {
-      if (facts().asking) return;
+      if (facts().answering) return;
       controller = new AbortController();
       const { signal } = controller;
       const { question } = facts();
       const present = presentConversation(facts());
       const before = present?.key === keyOf(sides) ? present : null;
-      set({ asking: true, failure: null });
+      set({ answering: true, failure: null });
       const conversation = beginTurn(before, sides, question, sampling);
       try {
         for (const hash of new Set(sides.map(({ modelHash }) => modelHash))) await model.ensureOpen(hash);
@@ -162,7 +162,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
           ),
           present: present?.id ?? null,
           failure: failure.name === "AbortError" ? null : failure,
-          asking: false,
+          answering: false,
         });
         patch(context, "progress", { engine: null });
         return;
@@ -174,7 +174,7 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
         change(name, (answer) => (answer.status === "waiting" ? { ...answer, status: "failed" } : answer));
       keep();
       controller = null;
-      set({ asking: false });
+      set({ answering: false });
       patch(context, "progress", { engine: null });
     },
     stop: () => controller?.abort(),
@@ -187,21 +187,21 @@ export function compareActions(context: Context, model: ModelActions): CompareAc
     },
 
     begin() {
-      if (facts().asking) return;
+      if (facts().answering) return;
       set({ present: null, failure: null });
       keep();
     },
     open(id) {
       const conversation = facts().conversations.find((other) => other.id === id);
-      if (!conversation || facts().asking) return;
+      if (!conversation || facts().answering) return;
       const { runId, other } = conversation;
       set({ present: id, runId, other, failure: null });
       keep();
     },
     remove(id) {
-      const { conversations, present, removed, asking } = facts();
+      const { conversations, present, removed, answering } = facts();
       const conversation = conversations.find((other) => other.id === id);
-      if (!conversation || (asking && present === id)) return;
+      if (!conversation || (answering && present === id)) return;
       set({
         conversations: conversations.filter((other) => other.id !== id),
         present: present === id ? null : present,

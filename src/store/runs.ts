@@ -46,7 +46,7 @@ export interface RunsActions {
   /** Everything that reproduces the run but its base model, as one file. Rejects as the engine does, and when cancelled. */
   whole(runId: string, signal: AbortSignal): Promise<Exported>;
   /** Requests persistent storage from the browser. */
-  askToKeep(): Promise<void>;
+  requestPersistence(): Promise<void>;
 }
 
 /** Reads and clears the run that a closing page could not delete. */
@@ -233,8 +233,8 @@ export function runsActions(context: Context, refreshStorage: () => Promise<void
     model: (runId, checkpoint, signal) => untilDone(client.engine.exportModel(runId, checkpoint, signal)),
     whole: (runId, signal) => untilDone(client.engine.exportRun(runId, signal)),
 
-    async askToKeep() {
-      patch(context, "runs", { persistent: await client.requestPersistence(), askedToKeep: true });
+    async requestPersistence() {
+      patch(context, "runs", { persistent: await client.requestPersistence(), persistenceRequested: true });
     },
   };
 }

@@ -159,7 +159,7 @@ export interface RunsFacts {
   /** Whether storage is persistent; null where the browser does not report it. */
   readonly persistent: boolean | null;
   /** Whether this page requested persistent storage. */
-  readonly askedToKeep: boolean;
+  readonly persistenceRequested: boolean;
 }
 
 export interface BudgetFacts {
@@ -215,7 +215,7 @@ export interface CompareFacts {
   readonly checkpoints: Readonly<Record<string, readonly StoredCheckpoint[]>>;
   /** Sampling settings as typed, by field. */
   readonly entries: Readonly<Record<string, string>>;
-  readonly asking: boolean;
+  readonly answering: boolean;
   /** All conversations, the newest first; they outlive the page. */
   readonly conversations: readonly Conversation[];
   /** Id of the shown conversation; null before its first question. */
@@ -358,7 +358,7 @@ export const initialState: HoneState = {
     imported: null,
     takeAway: null,
     persistent: null,
-    askedToKeep: false,
+    persistenceRequested: false,
   },
   budget: { budget: null, key: null, measuring: null, failure: null, failedKey: null },
   watching: { prompt: "", row: "", source: null },
@@ -378,7 +378,7 @@ export const initialState: HoneState = {
     other: null,
     checkpoints: {},
     entries: {},
-    asking: false,
+    answering: false,
     conversations: [],
     present: null,
     removed: [],

@@ -183,7 +183,7 @@ test("a run is taken in from a file; the same again is known, and what is no run
   expect(names()[0]).toBe("third try");
   await give("third.zip", kept().file);
   await expect
-    .element(panel.getByText('third try was not imported. This run is here already, as "third try".'))
+    .element(panel.getByText('third try was not imported. This browser already has this run, as "third try".'))
     .toBeVisible();
   await give("holiday.zip", kept().adapter);
   await expect.element(panel.getByRole("alert")).toHaveTextContent("holiday.zip is no run of Hone");

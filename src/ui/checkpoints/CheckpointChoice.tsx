@@ -1,4 +1,4 @@
-/** One of a run's checkpoints: the newest, the best, or any other, each with date and loss. */
+/** Chooses one of a run's checkpoints: the newest, the best, or any other, each with date and loss. */
 
 import { NativeSelect } from "@mantine/core";
 import type { StoredCheckpoint } from "../../protocol/engine.ts";
@@ -16,7 +16,7 @@ interface CheckpointChoiceProps {
   readonly disabled?: boolean;
 }
 
-/** The loss that chooses the run's best checkpoint, in words. */
+/** Name of the loss that selects the run's best checkpoint. */
 export const bestLossName = (run: RunRecord) => stagesWords.lossOn(bestOf(run)?.set ?? null, run.stages.length);
 
 export function CheckpointChoice({ run, pick, description, disabled = false }: CheckpointChoiceProps) {

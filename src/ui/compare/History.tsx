@@ -15,7 +15,7 @@ export function History() {
   const conversations = useFacts((state) => state.compare.conversations);
   const present = useFacts((state) => state.compare.present);
   const removed = useFacts((state) => state.compare.removed);
-  const busy = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.answering);
   const summary = useRef<HTMLElement>(null);
   const last = removed.at(-1);
   if (conversations.length === 0 && !last) return null;

@@ -20,7 +20,7 @@ export function QuestionForm({ of }: { readonly of: ReturnType<typeof useSides> 
   const { answering, run, otherRun, recipe, sides } = of;
   const question = useFacts((state) => state.compare.question);
   const entries = useFacts((state) => state.compare.entries);
-  const busy = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.answering);
   const failure = useFacts((state) => state.compare.failure);
   const present = useFacts((state) => presentConversation(state.compare)?.key ?? null);
   const ready = useFacts((state) => state.engine.status === "ready");

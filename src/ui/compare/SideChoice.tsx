@@ -19,7 +19,7 @@ const { run: runWords, other: otherWords } = compareWords;
 /** Stored steps of the other run. The chosen step stays in the list after its deletion. */
 function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly checkpoint: number | null }) {
   const hone = useHone();
-  const busy = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.answering);
   const stored = useCheckpoints(run);
   const best = bestLossName(run);
   const gone = checkpoint !== null && stored && !stored.some(({ step }) => step === checkpoint);
@@ -45,7 +45,7 @@ function StepChoice({ run, checkpoint }: { readonly run: RunRecord; readonly che
 
 export function SideChoice({ answering, run, otherRun }: SideChoiceProps) {
   const hone = useHone();
-  const busy = useFacts((state) => state.compare.asking);
+  const busy = useFacts((state) => state.compare.answering);
   const checkpoint = useFacts((state) => state.compare.other?.checkpoint ?? null);
   const runs = answering.map(({ id, name, step }) => ({ value: id, label: runWords.name(name, step) }));
   return (

@@ -1,4 +1,4 @@
-/** The stored exam results of a run and its base model: each is shown with a click, or deleted. */
+/** The stored exam results of a run and its base model; a click shows or deletes one. */
 
 import { Button, Text } from "@mantine/core";
 import { useId, useState } from "react";
@@ -10,12 +10,12 @@ import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { examListWords as words } from "../words/compare.ts";
 import classes from "./Exam.module.css";
 
-/** Shown at first. */
+/** Number of results at first. */
 const first = 5;
 
 interface ExamListProps {
   readonly stored: NonNullable<ExamFacts["stored"]>;
-  /** Ids of the results that are shown. */
+  /** Ids of the results on the page. */
   readonly shown: readonly string[];
   readonly disabled: boolean;
 }

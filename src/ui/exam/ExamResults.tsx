@@ -1,4 +1,4 @@
-/** What an exam showed: exact matches by group and task, before and after, and the loss on general text. */
+/** The results of an exam: exact matches by group and task, before and after, and the loss on general text. */
 
 import { Button, Group, Table, Text } from "@mantine/core";
 import { type ExamScore, examRecord, summarizeExam } from "../../store/examSummary.ts";
@@ -19,7 +19,7 @@ interface ScoresProps {
   readonly title: string;
   readonly scores: readonly ExamScore[];
   readonly columns: readonly Column[];
-  /** The last line, beneath a rule. */
+  /** The last line, below a rule. */
   readonly total?: ExamScore;
 }
 
@@ -54,7 +54,7 @@ function Scores({ title, scores, columns, total }: ScoresProps) {
   );
 }
 
-/** The loss on general text of the models that took the exam; of both, its change and what that means. */
+/** The loss on general text of the models that took the exam; for two models also the change and its meaning. */
 function GeneralLoss({ losses, texts }: { readonly losses: readonly number[]; readonly texts: number }) {
   const [before, after] = losses;
   const change = before === undefined || after === undefined ? null : after - before;

@@ -1,4 +1,4 @@
-/** One kept run: what it is, how it went, what its owner wrote of it, and everything that can be done with it. */
+/** One stored run: its facts, its results, its note, and all its actions. */
 
 import { Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
@@ -15,13 +15,13 @@ import { InPlace } from "./InPlace.tsx";
 import classes from "./Runs.module.css";
 import { bestText, unusualSettings } from "./settings.ts";
 
-/** Of unusual settings more than these are counted. */
+/** Most changed settings that are listed; the rest is counted. */
 const shownSettings = 8;
 
 interface RunCardProps {
   readonly run: RunRecord;
   readonly ticked: boolean;
-  /** Whether it has just been brought back: the focus goes to it. */
+  /** Whether the user has just undone its deletion: it then gets the focus. */
   readonly returned: boolean;
   onTick(ticked: boolean): void;
 }

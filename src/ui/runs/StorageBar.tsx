@@ -1,4 +1,4 @@
-/** What this browser stores for the page, what is left, and whether it promised to keep it. */
+/** The storage of this page: used and free bytes, and whether the browser may delete it. */
 
 import { Button, Group, Progress, Text } from "@mantine/core";
 import { bytes } from "../format.ts";
@@ -10,7 +10,7 @@ export function StorageBar() {
   const hone = useHone();
   const storage = useFacts((state) => state.engine.report?.storage ?? null);
   const persistent = useFacts((state) => state.runs.persistent);
-  const asked = useFacts((state) => state.runs.askedToKeep);
+  const requested = useFacts((state) => state.runs.persistenceRequested);
   if (storage === null) return null;
   const { available, reason, usage, quota } = storage;
   const left = usage === null || quota === null ? null : Math.max(0, quota - usage);
@@ -27,7 +27,7 @@ export function StorageBar() {
         <Progress
           className={classes.bar ?? ""}
           aria-label={words.bar}
-          // Of a great deal of room a little is still to be seen.
+          // Half a percent at least, so that a small use is visible.
           value={usage === 0 ? 0 : Math.max(0.5, (100 * usage) / quota)}
         />
       )}
@@ -39,12 +39,12 @@ export function StorageBar() {
         )}
         {available && persistent !== null && (
           <Text size="sm" c="dimmed">
-            {persistent ? words.kept : asked ? words.refused : words.notKept}
+            {persistent ? words.persistent : requested ? words.refused : words.notPersistent}
           </Text>
         )}
         {available && persistent === false && (
-          <Button size="compact-xs" variant="default" onClick={() => void hone.runs.askToKeep()}>
-            {words.ask}
+          <Button size="compact-xs" variant="default" onClick={() => void hone.runs.requestPersistence()}>
+            {words.request}
           </Button>
         )}
       </Group>

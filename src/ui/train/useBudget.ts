@@ -35,7 +35,7 @@ export function useBudget(): BudgetView {
     ({ training, compare, exam, model, data, engine }) =>
       training.phase !== "idle" ||
       training.elsewhere ||
-      compare.asking ||
+      compare.answering ||
       exam.phase !== "idle" ||
       model.opening ||
       data.opening ||

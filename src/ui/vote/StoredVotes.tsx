@@ -1,4 +1,4 @@
-/** The stored votes on a run, counted for each exam and checkpoint; they are taken back together. */
+/** The stored votes on a run, counted by exam and checkpoint; each group is deleted as a whole. */
 
 import { useId } from "react";
 import type { VoteRecord } from "../../run/results.ts";

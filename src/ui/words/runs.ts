@@ -98,8 +98,8 @@ export const storageWords = {
   used: (used: string, left: string) => `${used} used, ${left} free (browser's estimate)`,
   usedOnly: (used: string) => `${used} used`,
   unknown: "This browser does not report its storage use.",
-  kept: "Storage is persistent: the browser does not delete it when the disk is full.",
-  notKept: "Storage is not persistent: the browser may delete it when the disk is almost full.",
-  ask: "Request persistent storage",
+  persistent: "Storage is persistent: the browser does not delete it when the disk is full.",
+  notPersistent: "Storage is not persistent: the browser may delete it when the disk is almost full.",
+  request: "Request persistent storage",
   refused: "The browser refused. Some browsers allow it after the page is installed or used often.",
 } as const;

@@ -145,7 +145,7 @@ describe("export and import", () => {
     await second.importRun(asFile(archive));
     await second.editRun(record.id, { name: "Mine", note: "kept" });
     const again = await second.importRun(asFile(archive));
-    expect(again).toMatchObject({ added: false, notes: ['This run is here already, as "Mine".'] });
+    expect(again).toMatchObject({ added: false, notes: ['This browser already has this run, as "Mine".'] });
     expect((await second.listRuns()).map(({ name, note }) => [name, note])).toEqual([["Mine", "kept"]]);
   });
 
@@ -154,7 +154,7 @@ describe("export and import", () => {
     await second.storage.checkpoints.save(contents(runRecord(record.id, 7), { w: Uint8Array.of(7) }));
     const { added, record: taken, notes } = await second.importRun(asFile(archive));
     expect(added).toBe(true);
-    expect(notes).toEqual([expect.stringContaining("this one got a new number")]);
+    expect(notes).toEqual([expect.stringContaining("this one got a new id")]);
     expect(taken.id).not.toBe(record.id);
     expect({ ...taken, id: record.id }).toEqual(record);
     expect(await second.storage.checkpoints.steps(record.id)).toEqual([7]);
@@ -215,7 +215,7 @@ describe("export and import", () => {
     await third.storage.datasets.delete(record.sources[0]?.hash ?? "");
     const { notes, archive: without } = await third.exportRun(record.id);
     expect(notes).toContain(
-      "The rows of pairs.json are not kept in this browser any more, so the file does not have them.",
+      "The rows of pairs.json are no longer stored in this browser, so the file does not contain them.",
     );
     const second = await place();
     expect(await second.importRun(asFile(without))).toMatchObject({ added: true });

@@ -199,7 +199,7 @@ test("a paused run, taken in by another engine and resumed there, ends as one th
   expect(paused).toMatchObject({ status: "paused", step: 5 });
   const { archive, tensors, notes } = await engine.exportRun(paused.id);
   expect(tensors).toBeGreaterThan(0);
-  expect(notes).toContainEqual(expect.stringContaining("The base model is not in it"));
+  expect(notes).toContainEqual(expect.stringContaining("The file does not contain the base model"));
 
   const there = await openEngine(() => undefined);
   const imported = await there.engine.importRun(new File([archive], "moved.run.zip"));
