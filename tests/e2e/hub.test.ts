@@ -1,6 +1,7 @@
 /**
- * A model from Hugging Face on the built page and the real engine, with the hub's answers played by Playwright's router: looked
- * up, cut off by a closed tab, gone on with, kept. Oracles: the bytes that the router gave, and what a person sees.
+ * A model from Hugging Face on the built page and the real engine; Playwright's router answers for the hub. The model
+ * is looked up, the fetch is interrupted by a closed tab, resumed, and stored. Oracles: the router's bytes, and the
+ * page's text.
  */
 
 import type { BrowserContext, Page, Route } from "playwright";
@@ -17,7 +18,7 @@ const files: Readonly<Record<string, Buffer>> = Object.fromEntries(
 const total = Object.values(files).reduce((sum, { length }) => sum + length, 0);
 const megabytes = `${(total / 1e6).toFixed(1)} MB`;
 
-/** Answers for the hub; `sent` counts bytes of files, and once there are more than `cut` of them nothing comes any more. */
+/** Answers for the hub; `sent` counts bytes of files, and after `cut` of them the router sends nothing more. */
 async function playHub(context: BrowserContext) {
   const hub = { sent: 0, cut: Number.POSITIVE_INFINITY, asked: [] as string[] };
   const headers = {
@@ -36,7 +37,7 @@ async function playHub(context: BrowserContext) {
       return route.fulfill({ headers, contentType: "application/json", body: JSON.stringify(answer.body) });
     if (answer.kind === "refused")
       return route.fulfill({ status: answer.status, headers: { ...headers, "X-Error-Code": answer.code }, body: "no" });
-    // A line that hangs: the answer never comes.
+    // A connection that hangs: the answer never comes.
     if (hub.sent > hub.cut) return;
     const range = (await request.headerValue("range")) ?? null;
     const { start, end } = partOf(range, answer.bytes.length);
@@ -76,13 +77,13 @@ test("size first; then a fetch that a closed tab cuts off goes on where it stopp
   await lookUp(first, "owner/name");
   const fetch = first.getByRole("button", { name: `Fetch ${megabytes}` });
   await fetch.waitFor();
-  // The configuration alone was read.
+  // Only the configuration was read.
   expect(hub.asked).toEqual([`/api/models/owner/name/revision/main`, `/owner/name/resolve/${sha}/config.json`]);
   hub.cut = 5e6;
   await fetch.click();
   await first.getByText(`of ${megabytes}`).first().waitFor();
   await expect.poll(() => hub.sent, { timeout: 60_000 }).toBeGreaterThan(hub.cut);
-  // The chunks that came are written.
+  // The received chunks are written.
   await first.waitForTimeout(1000);
   await first.close();
 
@@ -99,11 +100,11 @@ test("size first; then a fetch that a closed tab cuts off goes on where it stopp
   await expect
     .poll(() => second.getByLabel("Train this model").locator("option:checked").textContent(), { timeout: 60_000 })
     .toBe("owner/name");
-  // To a tenth of a megabyte, as the page says it.
+  // The page rounds to a tenth of a megabyte.
   expect(Math.abs(hub.sent - (total - had))).toBeLessThan(1e5);
   expect(hub.asked.some((path) => path.startsWith("/api/"))).toBe(false);
 
-  // After a reload it is there, and looked up again it is known.
+  // After a reload it is stored, and a new look-up recognizes it.
   hub.asked.length = 0;
   await second.reload();
   await second.locator('[data-settled="true"]').waitFor();

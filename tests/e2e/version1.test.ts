@@ -1,4 +1,7 @@
-/** A browser of version 1 (tests/fixtures/version1) opens the built page: the page shows everything and resumes its runs. */
+/**
+ * A browser of version 1 (tests/fixtures/version1) opens the built page: the page shows everything and resumes its
+ * runs.
+ */
 
 import type { Page } from "playwright";
 import { expect, inject, test } from "vitest";
@@ -15,11 +18,11 @@ import {
 import { folderOf, freshTab, watch } from "./tab.ts";
 
 const expected = readExpected();
-/** Name of the run that is resumed. */
+/** Name of the resumed run. */
 const full = "Full, paused";
 const resumed = { from: 0, ...expected.resumed[expected.ids.full] };
 
-/** Puts the dump where the page keeps things, without any code of the page. */
+/** Writes the dump into the page's databases without any code of the page. */
 async function load(page: Page, dump: Dump): Promise<void> {
   await page.goto(`${inject("page")}favicon.svg`);
   await page.evaluate(async ({ databases, localStorage: kept }) => {
@@ -46,7 +49,7 @@ async function load(page: Page, dump: Dump): Promise<void> {
   }, dump);
 }
 
-/** Resumes the full run to its end and compares its record, as the page gives it for download, with what version 1 made of it. */
+/** Resumes the full run to its end and compares its downloaded record with version 1's. */
 async function resumeFull(page: Page): Promise<void> {
   await enterStep(page, "Runs");
   await page.getByRole("button", { name: `Resume ${full}`, exact: true }).click();
@@ -102,7 +105,7 @@ test("the page opens with all runs, the model, the data, what was typed and aske
   await enterStep(page, "Compare");
   const [conversation] = expected.conversations;
   const answers = await page.getByTestId("answer").allTextContents();
-  // The last question stands first.
+  // The newest question comes first.
   expect(answers).toEqual(
     conversation?.turns
       .toReversed()

@@ -1,6 +1,6 @@
 /**
- * Failure 8 of DOMAIN.md, adapters that load but do nothing. Oracles: PEFT's key names and fields, written out by hand from its
- * documentation of the checkpoint format; and a loader that, as PEFT does, passes over what it cannot place.
+ * Failure 8 of DOMAIN.md: adapters that load but have no effect. Oracles: PEFT's key names and fields, written by hand
+ * from its documentation of the checkpoint format; and a loader that ignores unknown keys, as PEFT does.
  */
 
 import { describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ const model = defineModel({ ...tinyConfig, num_hidden_layers: 2 });
 const tensors = trainedValues(model, lora);
 const adapter = { model, method: lora, baseModel: "owner/base", tensors };
 
-/** Modules of a Llama as transformers names them, with the widths [out, in] of `model`, by hand. */
+/** Modules of a Llama by transformers' names, with the widths [out, in] of `model`, by hand. */
 const modules: readonly (readonly [string, number, number])[] = [0, 1].flatMap((layer) => [
   [`model.layers.${layer}.self_attn.q_proj`, 16, 16] as const,
   [`model.layers.${layer}.self_attn.k_proj`, 8, 16] as const,
@@ -54,7 +54,7 @@ interface Change {
   readonly stored?: (tensors: StoredTensor[]) => StoredTensor[];
 }
 
-/** The adapter's files with something changed in them. */
+/** The adapter's files with one change. */
 async function changed({ fields = {}, stored = (all) => all }: Change): Promise<OutFile[]> {
   const files = writeAdapter(adapter);
   return [

@@ -1,4 +1,7 @@
-/** Archives as zip.js writes and reads them. Oracles: fflate, which wrote them before, and Python's zipfile and unzip. */
+/**
+ * Archives as zip.js writes and reads them. Oracles: fflate, which wrote them in earlier versions, and Python's zipfile
+ * and unzip.
+ */
 
 import { spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
@@ -33,7 +36,7 @@ async function expectContents(archive: Blob) {
   }
 }
 
-/** What a program of this machine prints; null where there is none. */
+/** The output of a program of this machine; null without that program. */
 function run(program: string, ...given: string[]): string | null {
   const { error, stdout, stderr, status } = spawnSync(program, given, { encoding: "utf8" });
   if (error) return null;
@@ -105,7 +108,7 @@ describe("more than 4 GiB", () => {
   const large = 2 ** 32 + 5;
   const path = join(folder, "large.zip");
 
-  /** A part of the file as a blob. Node's own blobs of files hold at most 4 GiB (Node 20). */
+  /** A part of the file as a blob, because Node's own blobs of files end at 4 GiB (Node 20). */
   function blobOnDisk(from: number, to: number): Blob {
     const size = to - from;
     const blob = Object.defineProperty(new Blob([]), "size", { value: size });
@@ -123,7 +126,7 @@ describe("more than 4 GiB", () => {
     return blob;
   }
 
-  /** Zeros are left out of the file: it takes some kilobytes of the disk. */
+  /** A sparse file: its zeros need no disk. */
   function sparseFile(): ScratchFile {
     const handle = openSync(path, "w");
     let size = 0;

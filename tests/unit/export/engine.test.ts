@@ -1,6 +1,7 @@
 /**
- * The engine's exports, from a run on wasm to what a user unzips. Oracles: the run's own checkpoint, asked with one seed: the exported
- * model, opened afresh, gives the same answers; and the adapter, merged by hand into the base, gives the exported weights.
+ * The engine's exports, from a run on wasm to the unzipped files. Oracles: the run's own checkpoint and one seed: the
+ * exported model, opened again, gives the same answers; and the adapter, merged by hand into the base, equals the
+ * exported weights.
  */
 
 import { unzipSync } from "fflate";
@@ -39,11 +40,11 @@ const recipe: Recipe = recipeWith(defaultRecipe("lora"), {
 
 let engine: EngineApi;
 const told: EngineEvent[] = [];
-/** The step after which the run that trains is paused; null is never. */
+/** The step after which the training run is paused; null means never. */
 let pauseAt: number | null = null;
 const runs: Partial<Record<Recipe["method"], RunRecord>> = {};
 
-/** An engine with a storage of its own, and the way to open the tiny model and its rows in it. */
+/** An engine with its own storage, and a way to open the tiny model and its rows. */
 async function openEngine(emit: (event: EngineEvent) => void) {
   const { engine: made, data, onEvent } = await engineHere(nodeEntries);
   onEvent(emit);
@@ -86,7 +87,7 @@ async function unpacked({ archive, files }: Exported) {
   return held;
 }
 
-/** Seeded answers: they follow every logit, so that another model gives other texts. */
+/** Seeded answers depend on every logit, so another model gives other texts. */
 async function answers(modelHash: string, runId: string | null, own: boolean) {
   const texts: string[] = [];
   for (const question of ["Say 1.", "Say la la 7.", "What is it?"]) {
@@ -96,7 +97,7 @@ async function answers(modelHash: string, runId: string | null, own: boolean) {
       runId,
       checkpoint: null,
       template: own ? { kind: "model" } : recipe.template,
-      // The exported template brings the run's system prompt itself.
+      // The exported template contains the run's system prompt.
       systemPrompt: own ? null : recipe.systemPrompt,
       messages: [{ role: "user", content: question }],
       sampling: { temperature: 0.7, topK: null, topP: null, maxTokens: 12, seed: 1 },
@@ -204,7 +205,7 @@ test("a paused run, taken in by another engine and resumed there, ends as one th
   const there = await openEngine(() => undefined);
   const imported = await there.engine.importRun(new File([archive], "moved.run.zip"));
   expect(imported.record).toEqual(await engine.listRuns().then((all) => all.find(({ id }) => id === paused.id)));
-  // Neither model nor rows are there yet: the refusal says which.
+  // Neither model nor rows are there yet; the refusal names both.
   await expect(there.engine.resumeRun(paused.id)).rejects.toThrow(/This model is not kept in this browser/);
   await there.openTiny();
   const ended = await there.engine.resumeRun(paused.id);

@@ -1,6 +1,6 @@
 /**
- * The arithmetic of merging. Oracles: loops written out for one number, in float64; and the adapted graph itself, run by the
- * float64 reference interpreter: merged weights in the base's graph give its logits, to within float32's rounding of weights.
+ * The arithmetic of merging. Oracles: loops for one number, in float64; and the adapted graph in the float64 reference
+ * interpreter: merged weights in the base's graph give its logits, up to float32's rounding of weights.
  */
 
 import { describe, expect, test } from "vitest";
@@ -94,7 +94,7 @@ describe.each([
     const apart = (a: readonly number[]) =>
       Math.max(...wanted.map((value, i) => Math.abs(value - (a[i] ?? Number.NaN))));
     expect(wanted).toHaveLength(model.vocabulary);
-    // Logits are of the order of 1, weights are rounded to 6e-8 of themselves.
+    // Logits are of the order of 1; weights are rounded to 6e-8 of themselves.
     expect(apart(found)).toBeLessThan(2e-6);
     expect(apart(base)).toBeGreaterThan(0.1);
   });

@@ -1,7 +1,7 @@
 /**
- * The merged model: failures 9 (a tied embedding merged twice) and 11 (it never stops) of DOMAIN.md. Oracles: the base's own
- * bytes; W + (α/r)·B·A in float64 and the nearest number of the stored type; logits of the adapted graph in the float64
- * reference interpreter; and for every written file a change that the read-back must notice.
+ * The merged model: failures 9 (a tied embedding merged twice) and 11 (it never stops) of DOMAIN.md. Oracles: the
+ * base's own bytes; W + (α/r)·B·A in float64 and the nearest number of the stored type; logits of the adapted graph in
+ * the float64 reference interpreter; and for every file a change that the read-back must find.
  */
 
 import { unzipSync } from "fflate";
@@ -32,7 +32,7 @@ import { givenBy, lora, openBase, trainedValues } from "./made.ts";
 type Base = Awaited<ReturnType<typeof openBase>>;
 const hone: TemplateChoice = { kind: "built-in", name: "hone" };
 
-/** Exports under a method, with seeded trained values unless others are given. */
+/** Exports under a method, with seeded trained values by default. */
 async function exported(base: Base, method: Method = lora, choice = hone, values = trainedValues(base.model, method)) {
   const template = { choice, systemPrompt: null };
   const bundle = await exportMerged({
@@ -154,7 +154,7 @@ describe.each<[FloatDType, number]>([
         for (let k = 0; k < lora.rank; k++)
           sum += (up[o * lora.rank + k] ?? Number.NaN) * (down[k * width + i] ?? Number.NaN);
         const exact = (before[at] ?? Number.NaN) + (lora.alpha / lora.rank) * sum;
-        // Half a unit in the last place; F16 has a least step.
+        // Half a unit in the last place; F16 has a smallest step.
         expect(Math.abs(value - exact)).toBeLessThanOrEqual(
           unit * Math.abs(exact) * 1.001 + (dtype === "F16" ? 2 ** -25 : 1e-12),
         );
@@ -220,7 +220,7 @@ describe("11. what stops an answer", () => {
     expect(config).toMatchObject({ bos_token: "<s>", add_bos_token: true, eos_token: "<|im_end|>" });
     expect(config.chat_template).toContain("<|im_start|>");
     expect(await jsonOf(files, "special_tokens_map.json")).toEqual({ bos_token: "<s>", eos_token: "<|im_end|>" });
-    // Opened again, it suggests and renders its own template, and stops where it was trained to.
+    // Opened again, it suggests and renders its own template, and stops at the trained token.
     const opened = await open(files);
     const again = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
     const template = createTemplate({ kind: "model" }, { tokenizer: again, chatTemplate: opened.chatTemplate });

@@ -1,6 +1,7 @@
 /**
- * Failure 11 of DOMAIN.md, the exported model never stops: its template and stop tokens. Oracles: what the run's own template
- * writes, rendered by @huggingface/jinja itself from the exported source; and, for the form of the card, the text by hand.
+ * Failure 11 of DOMAIN.md: the exported model never stops, because of its template and stop tokens. Oracles: the text
+ * of the run's own template, rendered by @huggingface/jinja from the exported source; and, for the form of the card,
+ * the text by hand.
  */
 
 import { Template as Jinja } from "@huggingface/jinja";
@@ -30,7 +31,7 @@ const tokenizers: [string, () => Tokenizer][] = [
 ];
 const prompts = [null, "Be brief.\nSay 'I don't know' or \"no\" \\ {% nothing %} when é is asked."];
 
-/** As other programs render it: the conversation as transformers gives it. */
+/** Renders a conversation in transformers' form, as other programs do. */
 function render(source: string, messages: readonly Message[], rest: Record<string, unknown> = {}): string {
   const given = messages.map(({ role, content, toolCalls }) => ({
     role,

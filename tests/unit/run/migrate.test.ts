@@ -1,4 +1,7 @@
-/** What version 1 kept, read as today's. Oracle: records and states of version 1, written out, and what they said. */
+/**
+ * Records of version 1, read as current ones. Oracle: records and states of version 1, written by hand, and their
+ * meaning.
+ */
 
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
@@ -7,7 +10,7 @@ import { bestOf, bestSetOf, patienceSetOf, validationOf } from "../../../src/run
 import { RunSchema, wholeRecord } from "../../../src/run/record.ts";
 import { readState } from "../../../src/training/state.ts";
 
-/** The least that a record ever had: from before stages, notes, looks and slower steps. */
+/** The smallest old record: from before stages, notes, snapshots and slowdowns. */
 const oldest = {
   id: "r",
   name: "a run",
@@ -129,7 +132,7 @@ describe("a record of version 1", () => {
       { ...stage, objective: "chat", learningRate: 2e-4, epochs: 3, steps: 12 },
     ]);
     expect(record.recipe.watchEvery).toBe(5);
-    // Its best was by everything held out, its patience by what the last stage learns.
+    // Its best was by all held-out rows, its early stopping by the last stage.
     expect([bestSetOf(record.recipe), patienceSetOf(record.recipe)]).toEqual([null, validationOf("chat")]);
     expect(bestOf(record)).toEqual({ step: 5, loss: 4, set: null });
     expect(record.stages).toEqual([

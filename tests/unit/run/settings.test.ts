@@ -1,4 +1,7 @@
-/** The declarations of a recipe's fields. Oracles: their own schemas and bounds, and what the rows and the budget depend on. */
+/**
+ * The declarations of a recipe's fields. Oracles: their own schemas and bounds, and the dependencies of rows and
+ * budget.
+ */
 
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
@@ -11,7 +14,7 @@ import { recipeWith } from "../../support/recipe.ts";
 const methods = ["lora", "full"] as const;
 const settings = recipeSettings.map((setting) => [setting.field, setting] as const);
 
-/** A recipe in which every setting has a part: LoRA, a template of one's own, and text in a stage before the chats. */
+/** A recipe in which every setting applies: LoRA, a custom template, and text in a stage before the chats. */
 const whole = withLambdas(
   recipeWith(defaultRecipe("lora"), {
     template: { kind: "custom", source: "{{ messages }}" },
@@ -21,7 +24,7 @@ const whole = withLambdas(
   [1, 0.5],
 );
 
-/** A value that the setting does not have. */
+/** A value that differs from the setting's. */
 function another({ control, value }: Setting): unknown {
   const now = value(whole);
   switch (control.kind) {

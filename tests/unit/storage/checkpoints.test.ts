@@ -1,4 +1,4 @@
-/** Checkpoints and their chunks in memory; oracle: the bytes that went in, and node's SHA-256. */
+/** Checkpoints and their chunks in memory. Oracle: the original bytes, and node's SHA-256. */
 
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
@@ -31,7 +31,7 @@ async function savedAt(steps: readonly number[], best: number | null = null) {
   return { disk, storage };
 }
 
-/** Spoils the first chunk of a tensor on the disk and gives its key. */
+/** Damages the first chunk of a tensor on the disk and returns its key. */
 async function spoil(disk: Disk, manifest: CheckpointManifest, name: string, how: "changed" | "gone") {
   const key = manifest.tensors.find((tensor) => tensor.name === name)?.chunks[0] ?? "";
   if (how === "gone") await disk.chunks.write([], [key]);
@@ -97,7 +97,7 @@ describe("what is kept", () => {
     { steps: [10, 20, 30, 40], best: null, kept: [40, 30] },
     { steps: [10, 20, 30, 40], best: 10, kept: [40, 30, 10] },
     { steps: [10, 20, 30, 40], best: 40, kept: [40, 30] },
-    // Back to step 20 and on: 30 and 40 belong to a future that the run left.
+    // Back to step 20 and on: the run has left the branch of 30 and 40.
     { steps: [10, 20, 30, 40, 35], best: null, kept: [35, 30] },
     { steps: [10, 20, 30, 40, 5], best: null, kept: [5] },
     { steps: [9, 10, 100], best: 9, kept: [100, 10, 9] },
@@ -106,7 +106,7 @@ describe("what is kept", () => {
     expect(await storage.checkpoints.steps("r")).toEqual(kept);
     for (const step of kept) expect((await loadWhole(storage, "r", step)).tensors.w).toEqual(bytes(step, 1));
     expect((await storage.runs.get("r"))?.step).toBe(steps.at(-1));
-    // One chunk and one state per checkpoint, and the chunk that they share.
+    // One chunk and one state per checkpoint, and one shared chunk.
     expect(await storage.audit()).toMatchObject({ chunks: 2 * kept.length + 1, orphans: 0, damaged: 0 });
   });
 
@@ -141,7 +141,7 @@ describe("damage", () => {
     expect(String(error)).toBe(
       `CheckpointDamagedError: The checkpoint of step 40 of run "run r" is damaged: ${says}. Resume from step 30.`,
     );
-    // Trained again from step 30, the same bytes arrive; the spoilt chunk must not pass for present.
+    // Training from step 30 saves the same bytes again; the damaged chunk must not count as stored.
     await storage.checkpoints.save(contents(runRecord("r", 40), { w: bytes(40) }));
     expect((await loadWhole(storage, "r")).tensors.w).toEqual(bytes(40));
   });

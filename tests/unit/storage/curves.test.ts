@@ -1,6 +1,6 @@
 /**
- * Curves in chunks: what is read and written when, and the curves of records of format 1. Oracle: the points that went in, and a
- * count of every key that is read or written.
+ * Curves in chunks: reads and writes of each action, and the curves of records of format 1. Oracle: the original
+ * points, and a count of every key that is read or written.
  */
 
 import fc from "fast-check";
@@ -65,7 +65,7 @@ test("every number comes back bit for bit, over many chunks and odd run ids", as
   const evaluations = Array.from({ length: chunkPoints + 3 }, (_, i) => evaluation(i, i));
   add(writer, metrics, evaluations);
   await storage.runs.put(runRecord(id, 1), writer);
-  // NaN, -0 and counts that were not there included: toEqual tells them apart.
+  // Includes NaN, -0 and missing counts, which toEqual distinguishes.
   expect(lists(await storage.runs.curves(id))).toEqual({ metrics, evaluations });
   expect(lists(await storage.runs.curves(id)).metrics[0]?.gradientNorm).toBe(-0);
   await expect(storage.runs.curves("none")).rejects.toThrow("There is no run none");
@@ -111,7 +111,7 @@ describe("what is read and written", () => {
       expect(keys.length).toBeLessThanOrEqual(2);
       for (let chunk = 0; (chunk + 1) * chunkPoints <= step; chunk++) full.push(`metrics/r/${chunk}`);
     }
-    // What the last checkpoint did not take is written once more, and then nothing is left.
+    // Points after the last checkpoint are written once more; then nothing is left.
     await storage.runs.put(runRecord("r", 3 * chunkPoints), writer);
     forget();
     await storage.runs.put(runRecord("r", 3 * chunkPoints), writer);
@@ -160,7 +160,7 @@ describe("a run that goes back", () => {
     const later = await at(storage, 30);
     if (!later) throw new Error("the checkpoint has no place");
     expect(lists(await storage.curves.read("r", later)).metrics).toEqual(points(1, 30));
-    // And to a later one that the first way had left.
+    // And to a later one, which the first branch had left.
     const third = await storage.curves.writer("r", later);
     add(third, points(31, 33, 2));
     await storage.runs.put(runRecord("r", 33), third);
@@ -210,7 +210,7 @@ describe("a run that goes back", () => {
         let writer = await storage.curves.writer("r", null);
         let shown: { metrics: StepMetrics[]; evaluations: EvaluationMetrics[] } = { metrics: [], evaluations: [] };
         let kept = shown;
-        /** Places with what was shown up to them. */
+        /** Places, each with the curves up to it. */
         const places: { place: Parameters<typeof storage.curves.read>[1]; shown: typeof shown }[] = [];
         for (const [mark, next] of actions.entries()) {
           if (next.do === "steps") {
@@ -341,7 +341,7 @@ describe("records of format 1, which held their curves", () => {
     expect(lists(await storage.runs.curves("long"))).toEqual(lists(curves("long")));
   });
 
-  // One write for each run, and one that says of the last that its tab was closed.
+  // One write for each run, and one that pauses the last because its tab was closed.
   test.each(
     (["killed before", "killed after", "full"] as const).flatMap((fault) =>
       [1, 2, 3, 4].map((at) => [fault, at] as const),

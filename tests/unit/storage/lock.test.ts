@@ -1,9 +1,12 @@
-/** Locks within a realm, against the rules of the Web Locks standard: readers together, writers alone, first come first served. */
+/**
+ * Locks within a realm. Oracle: the Web Locks standard: shared locks together, exclusive ones alone, first come, first
+ * served.
+ */
 
 import { expect, test } from "vitest";
 import { acquireTrainingLock, realmLocks } from "../../../src/storage/lock.ts";
 
-/** A promise that the test opens by hand. */
+/** A promise that the test resolves. */
 function gate() {
   let open = () => {};
   const promise = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * Stored records with odd values, of this version and of version 1. Oracles: a list never fails, names each record that it cannot
- * read in plain words, and still has every other one; nothing that a record names is collected.
+ * Stored records with odd values, of this version and of version 1. Oracles: a list never fails, names each unreadable
+ * record in plain words, and still has every other one; no chunk of a record is collected.
  */
 
 import { describe, expect, test } from "vitest";
@@ -23,7 +23,7 @@ async function expectPlain(problems: readonly string[]): Promise<void> {
   }
 }
 
-/** Everything that lists, and what cannot be read. */
+/** Every list, and its problems. */
 async function listAll(storage: Storage) {
   const [runs, models, datasets, fetches] = await Promise.all([
     storage.runs.list(),
@@ -201,12 +201,12 @@ test.each([
       const { ids, names, problems } = await listAll(storage);
       await expectPlain(problems);
       unread += problems.length;
-      // Only what was changed can be missing.
+      // Only the changed record can be missing.
       const missing = whole.ids.length + whole.names.length - ids.length - names.length;
       expect(missing, label).toBeLessThanOrEqual(1);
       if (missing === 1) expect(problems.length, label).toBeGreaterThan(0);
       await storage.runs.curves(ids[0] ?? "").catch((error: Error) => expectPlain([error.message]));
-      // A reference that was changed away frees its chunks, and no other.
+      // A changed reference frees its own chunks and no other.
       const gone = chunkCount - (await disk.chunks.keys()).length;
       if (!/checkpoint|model|dataset|fetch/.test(key)) expect(gone, label).toBe(0);
     }

@@ -1,4 +1,7 @@
-/** A database that does not open. Oracle: storage goes on in memory and says why, in words of its own; what opens late is used. */
+/**
+ * A database that does not open. Oracle: storage works in memory and reports the reason in Hone's words; a database
+ * that opens late is used.
+ */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type KeyValue, memoryKeyValue } from "../../../src/storage/keyValue.ts";

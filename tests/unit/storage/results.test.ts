@@ -1,6 +1,6 @@
 /**
- * Exam results and votes in storage. Oracle: what was put in; for faults, the records before and after each write, and the audit
- * of all chunks.
+ * Exam results and votes in storage. Oracle: the original values; for faults, the records before and after each write,
+ * and the audit of all chunks.
  */
 
 import { describe, expect, test } from "vitest";
@@ -83,7 +83,7 @@ test("results come back after a reload, newest first, with every field, and ques
   expect(await again.results.openExam(base, "a")).toBe(null);
   expect((await again.results.votes("r")).map(({ id }) => id)).toEqual(["1", "2"]);
   expect((await again.results.votes("r"))[0]).toEqual(vote("1"));
-  // Three examinations of one exam: its questions once, and the answers of each.
+  // Three results of one exam: its questions once, and the answers of each.
   expect(await again.audit()).toMatchObject({ chunks: 4, orphans: 0, damaged: 0 });
 });
 

@@ -1,4 +1,4 @@
-/** Run records, and datasets and models kept beside them; oracle: what was put in. */
+/** Run records, and stored datasets and models. Oracle: the original values. */
 
 import { describe, expect, test, vi } from "vitest";
 import { chunkBytes } from "../../../src/storage/chunks.ts";
@@ -254,7 +254,7 @@ describe("the room", () => {
           dtype: "bool",
           shape: [1],
           read: async () => {
-            // The chunks of `a` are on the disk, and no manifest names them yet.
+            // The chunks of `a` are on the disk, but no manifest names them yet.
             expect((await tab.chunks.keys()).length).toBeGreaterThan(0);
             counts.push(await storage.collect());
             return bytes(1);
