@@ -151,7 +151,7 @@ test("bad models and bad data are each refused in a sentence, and what was there
   };
   const refused = async (what: string, attempt: Promise<void>, parts: readonly (string | RegExp)[]) => {
     const refusal = await attempt.then(
-      () => "taken in",
+      () => "imported",
       (error: Error) => error.message,
     );
     for (const part of parts) expect(refusal, what).toMatch(part instanceof RegExp ? part : literal(part));
@@ -195,7 +195,7 @@ test("a row that cannot be used is left out with its line, and the others are tr
   expect((await downloadRecord(page)).examples).toEqual({ training: 17, validation: 2 });
 });
 
-test("numbers that leave the finite range end the run with the step, the rows and what to try", async () => {
+test("numbers that are not finite end the run with the step, the rows and the way out", async () => {
   const tensors = tinyTensors().map((tensor) =>
     tensor.name === "model.norm.weight" ? { ...tensor, data: tensor.data.fill(3e38) } : tensor,
   );

@@ -51,7 +51,7 @@ const state = (page: Page, text: string) => page.getByTestId("report-state").fil
 const findings = (page: Page) =>
   page.locator("[data-finding]").evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.finding));
 
-test("the faulty sample: every fault is named, taken out by a click, put back by another", async () => {
+test("the faulty sample: every fault is named, excluded by a click, included by another", async () => {
   const page = await studio();
   await openSample(page, "A faulty file");
   await state(page, "All checks passed");

@@ -56,7 +56,7 @@ const fillUp = (page: Page) =>
     return stored;
   });
 
-test("a full disk pauses the run with the reason; with room again it goes on from its last checkpoint", async () => {
+test("a full disk pauses the run with the reason; with room again it resumes from its last checkpoint", async () => {
   const page = await freshTab();
   watch(page, inject("page"));
   const setQuota = await quotaOf(page, inject("page"));
@@ -102,7 +102,7 @@ test("a full disk pauses the run with the reason; with room again it goes on fro
   expect(metrics.map(({ step }) => step)).toEqual(metrics.map((_, index) => index + 1));
 });
 
-test("a full disk is said so, loses nothing, and once there is room the same save succeeds", async () => {
+test("a full disk is reported and loses nothing; with room again the same save succeeds", async () => {
   const served = await serveModules();
   onTestFinished(served.dispose);
   const page = await freshTab();

@@ -20,7 +20,7 @@ const megabytes = `${(total / 1e6).toFixed(1)} MB`;
 
 /** Answers for the hub; `sent` counts bytes of files, and after `cut` of them the router sends nothing more. */
 async function playHub(context: BrowserContext) {
-  const hub = { sent: 0, cut: Number.POSITIVE_INFINITY, asked: [] as string[] };
+  const hub = { sent: 0, cut: Number.POSITIVE_INFINITY, requested: [] as string[] };
   const headers = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "*",
@@ -31,7 +31,7 @@ async function playHub(context: BrowserContext) {
     const request = route.request();
     const path = new URL(request.url()).pathname;
     if (request.method() === "OPTIONS") return route.fulfill({ status: 204, headers });
-    hub.asked.push(path);
+    hub.requested.push(path);
     const answer = answerAsHub(models, path);
     if (answer.kind === "json")
       return route.fulfill({ headers, contentType: "application/json", body: JSON.stringify(answer.body) });
@@ -65,20 +65,20 @@ async function openTab(): Promise<Page> {
   return page;
 }
 
-async function lookUp(page: Page, text: string) {
+async function lookup(page: Page, text: string) {
   await page.getByLabel("Hugging Face id or address").fill(text);
   await page.getByRole("button", { name: "Look it up", exact: true }).first().click();
 }
 
-test("size first; then a fetch that a closed tab cuts off goes on where it stopped, and is kept", async () => {
+test("size first; then a fetch that a closed tab interrupts resumes where it stopped, and is stored", async () => {
   const hub = await playHub(profile());
   const first = await openTab();
-  expect(hub.asked).toEqual([]);
-  await lookUp(first, "owner/name");
+  expect(hub.requested).toEqual([]);
+  await lookup(first, "owner/name");
   const fetch = first.getByRole("button", { name: `Fetch ${megabytes}` });
   await fetch.waitFor();
   // Only the configuration was read.
-  expect(hub.asked).toEqual([`/api/models/owner/name/revision/main`, `/owner/name/resolve/${sha}/config.json`]);
+  expect(hub.requested).toEqual([`/api/models/owner/name/revision/main`, `/owner/name/resolve/${sha}/config.json`]);
   hub.cut = 5e6;
   await fetch.click();
   await first.getByText(`of ${megabytes}`).first().waitFor();
@@ -88,39 +88,39 @@ test("size first; then a fetch that a closed tab cuts off goes on where it stopp
   await first.close();
 
   const second = await openTab();
-  const kept = second.getByRole("region", { name: "Saved in this browser" });
-  await kept.getByText(`of ${megabytes} fetched`).waitFor();
-  const here = (await kept.getByText(/of .+ fetched/).textContent()) ?? "";
+  const saved = second.getByRole("region", { name: "Saved in this browser" });
+  await saved.getByText(`of ${megabytes} fetched`).waitFor();
+  const here = (await saved.getByText(/of .+ fetched/).textContent()) ?? "";
   const had = Number(/^([\d.]+) MB/.exec(here)?.[1]) * 1e6;
   expect(had).toBeGreaterThan(4e6);
   hub.cut = Number.POSITIVE_INFINITY;
   hub.sent = 0;
-  hub.asked.length = 0;
-  await kept.getByRole("button", { name: "Resume owner/name" }).click();
+  hub.requested.length = 0;
+  await saved.getByRole("button", { name: "Resume owner/name" }).click();
   await expect
     .poll(() => second.getByLabel("Train this model").locator("option:checked").textContent(), { timeout: 60_000 })
     .toBe("owner/name");
   // The page rounds to a tenth of a megabyte.
   expect(Math.abs(hub.sent - (total - had))).toBeLessThan(1e5);
-  expect(hub.asked.some((path) => path.startsWith("/api/"))).toBe(false);
+  expect(hub.requested.some((path) => path.startsWith("/api/"))).toBe(false);
 
   // After a reload it is stored, and a new look-up recognizes it.
-  hub.asked.length = 0;
+  hub.requested.length = 0;
   await second.reload();
   await second.locator('[data-settled="true"]').waitFor();
   expect(await second.getByLabel("Train this model").locator("option:checked").textContent()).toBe("owner/name");
-  expect(hub.asked).toEqual([]);
-  await lookUp(second, "https://huggingface.co/owner/name");
+  expect(hub.requested).toEqual([]);
+  await lookup(second, "https://huggingface.co/owner/name");
   await second.getByText("This model is already saved in this browser.").waitFor();
 });
 
-test("gated and missing models are explained, and nothing of them is fetched", async () => {
+test("gated and missing models are explained, and no file of them is fetched", async () => {
   const hub = await playHub(profile());
   const page = await openTab();
-  await lookUp(page, "owner/gated");
+  await lookup(page, "owner/gated");
   const alert = page.getByRole("region", { name: "From Hugging Face" }).getByRole("alert");
   await alert.filter({ hasText: "is gated: its owners" }).waitFor();
-  await lookUp(page, "owner/none");
+  await lookup(page, "owner/none");
   await alert.filter({ hasText: 'no public model "owner/none" (401)' }).waitFor();
   expect(hub.sent).toBe(0);
 });

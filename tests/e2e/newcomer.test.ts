@@ -45,7 +45,7 @@ async function visitAgain(page: Page): Promise<void> {
   await page.locator('[data-settled="true"]').waitFor();
 }
 
-test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched, nothing asked of another host; what is then removed stays away", {
+test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched, no request to another host; a removed model stays away", {
   timeout: 600_000,
 }, async () => {
   const page = await freshTab();

@@ -30,16 +30,16 @@ async function newcomer(address: string): Promise<Page> {
 }
 
 /** Paths in the service worker's cache, relative to the page; a revision follows a `?`. */
-const keptBy = (page: Page) =>
+const cachedBy = (page: Page) =>
   page.evaluate(async () => {
     const requests = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys()));
     return requests.flat().map(({ url }) => url.replace(new URL("./", document.baseURI).href, ""));
   });
 
 /** Waits until a first visit's files are cached: the page, its runtime, the samples. */
-async function untilKept(page: Page): Promise<void> {
+async function untilCached(page: Page): Promise<void> {
   await expect
-    .poll(() => keptBy(page), { timeout: 120_000 })
+    .poll(() => cachedBy(page), { timeout: 120_000 })
     .toEqual(
       expect.arrayContaining([
         expect.stringMatching(/^index\.html\?/),
@@ -52,7 +52,7 @@ async function untilKept(page: Page): Promise<void> {
 }
 
 /** Trains two steps and generates an answer. */
-async function trainAndAsk(page: Page): Promise<void> {
+async function trainAndAnswer(page: Page): Promise<void> {
   await fillRecipe(page, { steps: "2", samplePrompts: "0" });
   await startTraining(page);
   await waitForRun(page, ["finished"]);
@@ -64,9 +64,9 @@ test("after a first visit the page opens, trains and answers without a network",
   const served = await serveBuilt();
   const page = await newcomer(served.address);
   await openStudio(page, served.address, "wasm", { keepDemoData: true });
-  await untilKept(page);
+  await untilCached(page);
   // Only files that this browser uses: the runtime's other builds are 17 and 27 MB.
-  expect((await keptBy(page)).filter((path) => path.endsWith(".wasm"))).toEqual([
+  expect((await cachedBy(page)).filter((path) => path.endsWith(".wasm"))).toEqual([
     expect.stringMatching(/^assets\/ort-wasm-simd-threaded-/),
   ]);
   await served.dispose();
@@ -75,7 +75,7 @@ test("after a first visit the page opens, trains and answers without a network",
   await page.goto(`${served.address}?from=a-link`);
   await page.locator('[data-settled="true"]').waitFor();
   expect(await page.evaluate("crossOriginIsolated")).toBe(true);
-  await trainAndAsk(page);
+  await trainAndAnswer(page);
   // Samples that were not opened before are cached too.
   await enterStep(page, "Data");
   await page.getByRole("button", { name: "Samples", exact: true }).click();
@@ -96,7 +96,7 @@ test("below a path of a host without headers: threads after one reload; a new ve
 
   await openStudio(page, served.address, "wasm", { keepDemoData: true });
   expect(await page.evaluate("crossOriginIsolated")).toBe(false);
-  await untilKept(page);
+  await untilCached(page);
   const cores = await page.evaluate("navigator.hardwareConcurrency");
   if (cores === 1) await page.reload();
   else {
@@ -140,9 +140,9 @@ test("below a path of a host without headers: threads after one reload; a new ve
   expect(await page.evaluate("crossOriginIsolated")).toBe(true);
   // Files of the old version alone are deleted; shared files stay.
   await expect
-    .poll(async () => (await keptBy(page)).filter((path) => path.startsWith("index.html")))
+    .poll(async () => (await cachedBy(page)).filter((path) => path.startsWith("index.html")))
     .toEqual(["index.html?__WB_REVISION__=next"]);
-  await untilKept(page);
+  await untilCached(page);
   await expect.poll(() => note.count()).toBe(0);
 });
 

@@ -13,7 +13,7 @@ const steps = 12;
 /** Milliseconds without a timer or a task. */
 const frozen = isLong ? 60_000 : 4_000;
 
-test("a tab that is frozen in the middle of a run goes on as if nothing had been", { timeout: 400_000 }, async () => {
+test("a tab that is frozen during a run continues as if undisturbed", { timeout: 400_000 }, async () => {
   const { request, open } = await serveSmallRun(steps);
   const browser = await open("frozen");
   onTestFinished(browser.kill);

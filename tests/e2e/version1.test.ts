@@ -25,7 +25,7 @@ const resumed = { from: 0, ...expected.resumed[expected.ids.full] };
 /** Writes the dump into the page's databases without any code of the page. */
 async function load(page: Page, dump: Dump): Promise<void> {
   await page.goto(`${inject("page")}favicon.svg`);
-  await page.evaluate(async ({ databases, localStorage: kept }) => {
+  await page.evaluate(async ({ databases, localStorage: values }) => {
     for (const [name, { version, stores }] of Object.entries(databases)) {
       const database = await new Promise<IDBDatabase>((resolve, reject) => {
         const opening = indexedDB.open(name, version);
@@ -45,7 +45,7 @@ async function load(page: Page, dump: Dump): Promise<void> {
       }
       database.close();
     }
-    for (const [key, value] of Object.entries(kept)) localStorage.setItem(key, value);
+    for (const [key, value] of Object.entries(values)) localStorage.setItem(key, value);
   }, dump);
 }
 
@@ -62,7 +62,7 @@ async function resumeFull(page: Page): Promise<void> {
   expect(outcomeOf(version1Run(await downloadRecord(page)), resumed.from)).toEqual(outcome);
 }
 
-test("the page opens with all runs, the model, the data, what was typed and asked; a paused run goes on to its end", async () => {
+test("the page opens with all runs, the model, the data, typed texts and questions; a paused run resumes to its end", async () => {
   const page = await freshTab();
   watch(page, inject("page"));
   await load(page, readDump());
@@ -115,7 +115,7 @@ test("the page opens with all runs, the model, the data, what was typed and aske
   await resumeFull(page);
 });
 
-test("a run file is taken in by a browser that has only the model, and goes on to the same end", async () => {
+test("a browser that has only the model imports a run file, and the run resumes to the same end", async () => {
   const page = await freshTab();
   watch(page, inject("page"));
   await openStudio(page, inject("page"), "wasm");

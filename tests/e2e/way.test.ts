@@ -149,7 +149,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   }
 
   await answerShortly(page);
-  const asked = await promptBoth(page, question);
+  const answers = await promptBoth(page, question);
   for (const title of ["Base model", "Tuned model"]) {
     expect(await page.getByRole("region", { name: title }).textContent(), title).toMatch(/\d+ tokens?/);
   }
@@ -185,7 +185,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   expect(await taken.textContent()).toMatch(/is not in this browser\. Open it under Model/);
   await openModelFolder(other, folder);
   await answerShortly(other);
-  expect(await promptBoth(other, question)).toEqual(asked);
+  expect(await promptBoth(other, question)).toEqual(answers);
   const again = await take(other, "Export the adapter");
   const weights = "adapter_model.safetensors";
   expect(adapter.files[weights]?.length).toBeGreaterThan(1000);

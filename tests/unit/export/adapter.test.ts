@@ -69,7 +69,7 @@ const renamed = (change: (name: string) => string) => (all: StoredTensor[]) =>
   all.map((tensor) => ({ ...tensor, name: change(tensor.name) }));
 const firstKey = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
 
-describe("what is written", () => {
+describe("writing", () => {
   const files = writeAdapter(adapter);
 
   test("keys, shapes and type are PEFT's, of every adapted layer and of nothing else", async () => {
@@ -82,7 +82,7 @@ describe("what is written", () => {
     expect(stored.map(({ name }) => name)).toContain(firstKey);
   });
 
-  test("a loader that passes over unknown keys changes every adapted layer by (α/r)·B·A", async () => {
+  test("a loader that ignores unknown keys changes every adapted layer by (α/r)·B·A", async () => {
     const stored = new Map((await storedOf(files)).map(({ name, data }) => [name, new Float32Array(data.buffer)]));
     const { r, lora_alpha: alpha, target_modules: targets } = await jsonOf(files, "adapter_config.json");
     let bound = 0;
@@ -103,7 +103,7 @@ describe("what is written", () => {
     expect(bound).toBe(14);
   });
 
-  test("adapter_config.json has the fields by which PEFT knows what to build", async () => {
+  test("adapter_config.json has the fields from which PEFT builds the adapter", async () => {
     expect(await jsonOf(files, "adapter_config.json")).toMatchObject({
       peft_type: "LORA",
       task_type: "CAUSAL_LM",
@@ -131,7 +131,7 @@ describe("what is written", () => {
   });
 });
 
-describe("what is read", () => {
+describe("reading", () => {
   const read = async (change: Change) => readAdapter(reopened("adapter", await changed(change)), model);
 
   test("method and tensors come back in Hone's own names, bit for bit", async () => {
@@ -159,7 +159,7 @@ describe("what is read", () => {
 
   const rows: [string, Change, RegExp][] = [
     [
-      "keys without PEFT's beginning",
+      "keys without PEFT's prefix",
       { stored: renamed((name) => name.replace("base_model.model.", "")) },
       /the key "model\.layers.*" belongs to no adapted layer.*no effect.*have the form "base_model\.model\.model\.layers\.0\.self_attn\.q_proj\.lora_A\.weight".*save_pretrained/,
     ],
@@ -236,8 +236,8 @@ describe("what is read", () => {
   });
 });
 
-describe("read back before it is given", () => {
-  test("what a run trained comes out, without a note", async () => {
+describe("the read-back", () => {
+  test("a trained adapter is exported without a note", async () => {
     const { files, notes } = await exportAdapter({ ...adapter, trained: givenBy(tensors) });
     expect(notes).toEqual([]);
     expect((await readAdapter(reopened("adapter", files), model)).tensors).toEqual(tensors);
@@ -267,7 +267,7 @@ describe("read back before it is given", () => {
       /base model's name is "other" instead of "owner\/base"/,
     ],
     [
-      "fewer layers, told and written alike",
+      "fewer layers, in config and tensors alike",
       {
         fields: { target_modules: everyTarget.slice(1) },
         stored: (all) => all.filter(({ name }) => !name.includes("q_proj")),
@@ -283,7 +283,7 @@ describe("read back before it is given", () => {
   test.each([
     ["everywhere", /lora_B/, "The adapter changes nothing: every B is zero, as before the first step."],
     ["in one kind of layer", /q_proj\.lora_B/, "2 of the 14 adapted layers are unchanged: their B is zero."],
-  ])("a B of zeros %s is told", async (_, where, note) => {
+  ])("a note reports a B of zeros %s", async (_, where, note) => {
     const idle = new Map(
       [...tensors].map(([name, values]) => [name, where.test(name) ? new Float32Array(values.length) : values]),
     );

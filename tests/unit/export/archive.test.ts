@@ -52,7 +52,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
     else: print("first bad:", archive.testzip())
 `;
 
-describe("what was written", () => {
+describe("a written archive", () => {
   test("opens here and in fflate with the same bytes, and without zip64, which some programs lack", async () => {
     const archive = await zipFiles(files, await newFile());
     await expectContents(archive);
@@ -72,7 +72,7 @@ describe("what was written", () => {
     if (unzip !== null) expect(unzip).toContain("No errors detected");
   });
 
-  test("ends with the error of the file or of the pieces, and asks for no more pieces", async () => {
+  test("ends with the error of the file or of the pieces, and requests no more pieces", async () => {
     const full = new StorageFullError("The archive", 5, null);
     const out: ScratchFile = {
       ...(await newFile()),
@@ -84,13 +84,13 @@ describe("what was written", () => {
 
     const controller = new AbortController();
     const reason = new Error("cancelled");
-    let asked = 0;
+    let requested = 0;
     let ended = false;
     async function* pieces() {
       try {
         for (;;) {
           controller.signal.throwIfAborted();
-          if (++asked === 3) controller.abort(reason);
+          if (++requested === 3) controller.abort(reason);
           yield new Uint8Array(2 ** 20);
         }
       } finally {
@@ -99,7 +99,7 @@ describe("what was written", () => {
     }
     const archive = await writeArchive(await newFile());
     await expect(archive.add("a", 9 * 2 ** 20, pieces())).rejects.toBe(reason);
-    expect({ asked, ended }).toEqual({ asked: 3, ended: true });
+    expect({ requested, ended }).toEqual({ requested: 3, ended: true });
     await expect(zipFiles(files, await newFile(), AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 });
@@ -174,8 +174,8 @@ describe("more than 4 GiB", () => {
   }, 120_000);
 });
 
-describe("what comes from elsewhere", () => {
-  test("opens as the version before wrote it, with fflate", async () => {
+describe("an archive from elsewhere", () => {
+  test("opens as an earlier version wrote it, with fflate", async () => {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     const zip = new Zip((error, bytes) => {
       if (error) throw error;

@@ -84,7 +84,7 @@ describe.each(["lora", "full"] as const)("the export of a %s run", (method) => {
   /** The name in the file of a checkpoint's tensor. */
   const fileName = (name: string) => (method === "lora" ? `base_model.model.${name}` : name);
 
-  test("holds the bytes of the checkpoint that was chosen, and no other's", async () => {
+  test("contains the bytes of the chosen checkpoint, and of no other", async () => {
     const run = runOf(method);
     const steps = (await engine.checkpointsOf(run.id)).map(({ step }) => step);
     expect(steps).toEqual([48, 40, run.best?.step]);
@@ -104,7 +104,7 @@ describe.each(["lora", "full"] as const)("the export of a %s run", (method) => {
     expect(seen.size).toBe(steps.length);
   });
 
-  test("says which checkpoint it is of; one that is not there is refused with those that are", async () => {
+  test("names its checkpoint; a missing one is refused with the existing ones", async () => {
     const run = runOf(method);
     const best = bestOf(run);
     const loss = best?.loss.toFixed(4);
@@ -117,7 +117,7 @@ describe.each(["lora", "full"] as const)("the export of a %s run", (method) => {
     await expect(take(3)).rejects.toThrow(`Run "${method}" has no checkpoint of step 3: it has steps 48, 40, `);
   });
 
-  test("the checkpoints are listed with date and loss, those that were not evaluated without", async () => {
+  test("the checkpoints are listed with date and loss, unevaluated ones without loss", async () => {
     const run = runOf(method);
     const { evaluations } = await engine.curvesOf(run.id);
     const listed = await engine.checkpointsOf(run.id);

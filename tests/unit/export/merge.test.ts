@@ -45,7 +45,7 @@ test("an adapter whose B is zero changes no bit", () => {
   expect(mergeAdapter(weight, numbers(10), new Float32Array(8), { rank: 2, alpha: 4 })).toEqual(weight);
 });
 
-test("sizes that do not belong together are refused with all of them", () => {
+test("sizes that do not match are refused with all sizes", () => {
   expect(() => mergeAdapter(numbers(20), numbers(12), numbers(8), { rank: 2, alpha: 4 })).toThrow(
     "A weight of 20 numbers does not fit an adapter of rank 2 with 12 and 8.",
   );

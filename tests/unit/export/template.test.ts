@@ -85,7 +85,7 @@ describe.each(names)("%s", (name) => {
   });
 });
 
-test("Hone's own form is the card's, exactly, and an answer that is asked for ends where it begins", () => {
+test("Hone's own form is the card's, exactly, and a generation prompt ends where the answer begins", () => {
   const tokenizer = tokenizerWith(["<|end|>"]);
   const choice: TemplateChoice = { kind: "built-in", name: "hone" };
   const systemPrompt = "You are a helpful assistant.";
@@ -105,7 +105,7 @@ describe("the model's own and the user's", () => {
     ["chatml", marks, "<|im_end|>"],
     ["chatml-generation", marks, "<|im_end|>"],
     ["llama3", ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|begin_of_text|>"], "<|eot_id|>"],
-  ])("%s goes out as it is, and tells what stops it", (name, added, stop) => {
+  ])("%s is exported unchanged, with its stop tokens", (name, added, stop) => {
     const tokenizer = tokenizerWith(added);
     const source = golden(name);
     for (const choice of [{ kind: "model" } as const, { kind: "custom", source } as const]) {
@@ -116,7 +116,7 @@ describe("the model's own and the user's", () => {
     }
   });
 
-  test("a system prompt of the run goes before chats that bring none", () => {
+  test("the run's system prompt comes before chats without one", () => {
     const tokenizer = tokenizerWith(marks);
     const model = { tokenizer, chatTemplate: golden("chatml") };
     const { source } = expressTemplate({ choice: { kind: "model" }, systemPrompt: "Be brief." }, model);
@@ -125,7 +125,7 @@ describe("the model's own and the user's", () => {
     expect(render(source, [{ role: "system", content: "S" }, user])).not.toContain("Be brief.");
   });
 
-  test("also where the source begins with line breaks, which are kept", () => {
+  test("also where the source begins with line breaks, which stay", () => {
     const source = `\n\n${golden("chatml")}`;
     const model = { tokenizer: tokenizerWith(marks), chatTemplate: source };
     const exported = expressTemplate({ choice: { kind: "model" }, systemPrompt: "Be brief." }, model);
@@ -164,14 +164,14 @@ describe("a template without a stop token is refused, with the way out", () => {
       ),
     ).toThrow(/was not exported.*no answer could ever stop.*eos_token.*adapter/);
   });
-  test("a user's own that ends its answers in nothing", () => {
+  test("a user's own without an end marker", () => {
     const source = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}\n{% endfor %}";
     const model = { tokenizer: tokenizerWith(["<|im_start|>"]), chatTemplate: null };
     expect(() => expressTemplate({ choice: { kind: "custom", source }, systemPrompt: null }, model)).toThrow(
       /was not exported.*no answer could ever stop/,
     );
   });
-  test("the model's own that it does not bring any more", () => {
+  test("the model's own, which the model no longer has", () => {
     const model = { tokenizer: tokenizerWith([]), chatTemplate: null };
     expect(() => expressTemplate({ choice: { kind: "model" }, systemPrompt: null }, model)).toThrow(
       /brings no chat template/,
@@ -179,10 +179,10 @@ describe("a template without a stop token is refused, with the way out", () => {
   });
 });
 
-test("an end that is only text is told", () => {
+test("a note reports an end marker that is only text", () => {
   const model = { tokenizer: tokenizerWith([]), chatTemplate: null };
-  const told = expressTemplate({ choice: { kind: "built-in", name: "hone" }, systemPrompt: null }, model);
-  expect(told.notes).toEqual([expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/)]);
-  expect(told.stopToken).toBe("</s>");
+  const exported = expressTemplate({ choice: { kind: "built-in", name: "hone" }, systemPrompt: null }, model);
+  expect(exported.notes).toEqual([expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/)]);
+  expect(exported.stopToken).toBe("</s>");
   expect(templateSource({ kind: "built-in", name: "hone" }, model, null)).toContain("<|end|></s>");
 });

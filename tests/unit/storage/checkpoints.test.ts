@@ -92,25 +92,25 @@ test("every dtype comes back bit for bit, from views into larger and shared buff
   expect(tensors.i).toEqual(new Uint8Array(BigInt64Array.of(-5n).buffer));
 });
 
-describe("what is kept", () => {
+describe("the checkpoints that stay", () => {
   test.each([
-    { steps: [10, 20, 30, 40], best: null, kept: [40, 30] },
-    { steps: [10, 20, 30, 40], best: 10, kept: [40, 30, 10] },
-    { steps: [10, 20, 30, 40], best: 40, kept: [40, 30] },
+    { steps: [10, 20, 30, 40], best: null, stay: [40, 30] },
+    { steps: [10, 20, 30, 40], best: 10, stay: [40, 30, 10] },
+    { steps: [10, 20, 30, 40], best: 40, stay: [40, 30] },
     // Back to step 20 and on: the run has left the branch of 30 and 40.
-    { steps: [10, 20, 30, 40, 35], best: null, kept: [35, 30] },
-    { steps: [10, 20, 30, 40, 5], best: null, kept: [5] },
-    { steps: [9, 10, 100], best: 9, kept: [100, 10, 9] },
-  ])("after steps $steps with best $best: $kept", async ({ steps, best, kept }) => {
+    { steps: [10, 20, 30, 40, 35], best: null, stay: [35, 30] },
+    { steps: [10, 20, 30, 40, 5], best: null, stay: [5] },
+    { steps: [9, 10, 100], best: 9, stay: [100, 10, 9] },
+  ])("after steps $steps with best $best: $stay", async ({ steps, best, stay }) => {
     const { storage } = await savedAt(steps, best);
-    expect(await storage.checkpoints.steps("r")).toEqual(kept);
-    for (const step of kept) expect((await loadWhole(storage, "r", step)).tensors.w).toEqual(bytes(step, 1));
+    expect(await storage.checkpoints.steps("r")).toEqual(stay);
+    for (const step of stay) expect((await loadWhole(storage, "r", step)).tensors.w).toEqual(bytes(step, 1));
     expect((await storage.runs.get("r"))?.step).toBe(steps.at(-1));
     // One chunk and one state per checkpoint, and one shared chunk.
-    expect(await storage.audit()).toMatchObject({ chunks: 2 * kept.length + 1, orphans: 0, damaged: 0 });
+    expect(await storage.audit()).toMatchObject({ chunks: 2 * stay.length + 1, orphans: 0, damaged: 0 });
   });
 
-  test("latest and best are found; what is not there is named with what is", async () => {
+  test("latest and best are found; a missing step is named with the existing ones", async () => {
     const { storage } = await savedAt([10, 20, 30], 10);
     expect((await loadWhole(storage, "r", "latest")).step).toBe(30);
     expect((await loadWhole(storage, "r", "best")).step).toBe(10);
@@ -129,7 +129,7 @@ describe("damage", () => {
   test.each([
     ["changed", "chunk 1 of 1 of tensor w does not hold the bytes that were saved"],
     ["gone", "chunk 1 of 1 of tensor w is missing"],
-  ] as const)("a chunk that is %s is named, with the step to go on from", async (how, says) => {
+  ] as const)("a chunk that is %s is named, with the step to resume from", async (how, says) => {
     const { disk, storage } = await savedAt([10, 20, 30], 10);
     const manifest = await storage.checkpoints.save(
       contents(runRecord("r", 40, { best: { step: 10, loss: 1, sets: {} } }), { w: bytes(40) }),
@@ -166,18 +166,18 @@ describe("damage", () => {
     );
   });
 
-  test("an error of the one who restores passes through as it is", async () => {
+  test("an error of the caller's restore passes through unchanged", async () => {
     const { storage } = await savedAt([10]);
     const own = new RangeError("mine");
     await expect(storage.checkpoints.load("r", "latest", () => Promise.reject(own))).rejects.toBe(own);
   });
 });
 
-describe("what cannot be saved", () => {
+describe("contents that cannot be saved", () => {
   test.each([
     [{ loss: Number.NaN }, 'The checkpoint of step 20 of run "run r" could not be saved: "loss" of its state is NaN'],
     [{ cursor: { at: Uint8Array.of(1) } }, '"at" of its state is a typed array'],
-  ])("state %o is refused, for JSON would change it", async (state, message) => {
+  ])("state %o is refused, because JSON would change it", async (state, message) => {
     const { storage } = await savedAt([10]);
     await expect(storage.checkpoints.save({ record: runRecord("r", 20), state, tensors: [] })).rejects.toThrow(message);
     expect((await loadWhole(storage, "r")).step).toBe(10);

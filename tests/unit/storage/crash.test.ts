@@ -121,16 +121,16 @@ async function performSave(
 ) {
   const { writer, step: before } = await writerBefore(storage, run, step);
   // A run whose save fails is resumed with a new writer.
-  const held = writers.get(storage) ?? new Map();
-  writers.set(storage, held);
-  held.delete(run);
+  const own = writers.get(storage) ?? new Map();
+  writers.set(storage, own);
+  own.delete(run);
   const { metrics, evaluations } = shownBetween(before, step, mark);
   for (const point of metrics) writer.addStep(point);
   for (const point of evaluations) writer.addEvaluation(point);
   const base = runRecord(run, step, { best: best === null ? null : { step: best, loss: 1, sets: {} } });
   const record = { ...base, recipe: { ...base.recipe, keepLast: keep } };
   await storage.checkpoints.save({ ...contents(record, tensors), curves: writer });
-  held.set(run, { writer, step });
+  own.set(run, { writer, step });
 }
 
 /** Curves as one text with every bit of them. */
@@ -203,7 +203,7 @@ function createModel() {
           Object.values(tensors).forEach(add);
         }
       }
-      for (const kept of Object.values(files)) [...kept.values()].forEach(add);
+      for (const steps of Object.values(files)) [...steps.values()].forEach(add);
       return texts.size;
     },
   };
@@ -235,7 +235,7 @@ async function expectToMatch(storage: Storage, model: ReturnType<typeof createMo
   expect(await storage.audit()).toMatchObject({ chunks: model.chunkCount(), orphans: 0, damaged: 0 });
 }
 
-test("after any sequence, exactly what should be kept is there, whole, and no orphan", async () => {
+test("after any sequence, exactly the expected contents are there, whole, and no orphan", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 12 }), async (actions) => {
       const storage = await openStorage(tabOn(newDisk()));
@@ -387,8 +387,8 @@ describe("a fault", () => {
       () => true,
       () => false,
     );
-    const kept = untouched ? model : modelWithNext;
-    await expectToMatch(storage, kept);
+    const expected = untouched ? model : modelWithNext;
+    await expectToMatch(storage, expected);
     for (const { status, reason, step } of (await storage.runs.list()).runs) {
       expect([status, reason]).toEqual([
         "paused",
@@ -398,8 +398,8 @@ describe("a fault", () => {
     // The day can continue from there.
     for (const step of day.slice(failed === null ? day.length : day.indexOf(failed))) {
       await perform(storage, step);
-      kept.apply(step);
+      expected.apply(step);
     }
-    await expectToMatch(storage, kept);
+    await expectToMatch(storage, expected);
   });
 });

@@ -15,7 +15,7 @@ function gate() {
   return { promise, open };
 }
 
-test("shared holders run together; an exclusive one waits for all, and holds back those who came after it", async () => {
+test("shared locks run together; an exclusive one waits for all, and blocks later ones", async () => {
   const locks = realmLocks();
   const order: string[] = [];
   const [first, second, writer] = [gate(), gate(), gate()];
@@ -40,7 +40,7 @@ test("shared holders run together; an exclusive one waits for all, and holds bac
   expect(await locks.isLocked("x")).toBe(false);
 });
 
-test("work that throws gives its lock back", async () => {
+test("work that throws releases its lock", async () => {
   const locks = realmLocks();
   await expect(locks.hold("x", "exclusive", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(await locks.tryHold("x", "exclusive", async () => "free")).toBe("free");

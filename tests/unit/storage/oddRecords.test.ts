@@ -82,7 +82,7 @@ const copyOf = async (disk: Disk): Promise<Disk> => {
   return copy;
 };
 
-describe("a record with odd values is told by name, beside every other", () => {
+describe("a record with odd values is reported by name, and every other one is listed", () => {
   const rows: [string, string, (value: Record<string, unknown>) => void, RegExp][] = [
     ["no hash", "model/", (value) => void delete value.hash, /The stored model a+ cannot be read: hash is missing/],
     ["a name of numbers", "model/", (value) => void Object.assign(value, { name: 5 }), /name is 5, not a text/],
@@ -128,7 +128,7 @@ describe("a record with odd values is told by name, beside every other", () => {
       /id is 1/,
     ],
     [
-      "a status that there is not",
+      "an unknown status",
       "run/",
       (value) => void Object.assign(value, { status: "y".repeat(9999) }),
       /status is "y+…"/,
@@ -156,7 +156,7 @@ describe("a record with odd values is told by name, beside every other", () => {
     expect(ids.length + names.length).toBe(4);
   });
 
-  test("a summary of another program, 1,000 deep and with chunks of its own, stands in nobody's way", async () => {
+  test("a summary of another program, 1,000 deep and with chunks of its own, disturbs nothing", async () => {
     const disk = await filled();
     const [key = ""] = await disk.records.keys("dataset/");
     const stored = (await disk.records.get(key)) as { value: Record<string, unknown> };

@@ -41,7 +41,7 @@ test.each(rows)("%s", async (name, reason) => {
   expect(report.reason?.length).toBeLessThanOrEqual(300);
 });
 
-test("one that another tab holds back is not waited for without end", async () => {
+test("a database that another tab blocks is not awaited for ever", async () => {
   opening.keys = () => new Promise(() => undefined);
   const storage = openStorage();
   await vi.advanceTimersByTimeAsync(60_000);

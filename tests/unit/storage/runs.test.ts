@@ -91,7 +91,7 @@ describe("runs", () => {
 });
 
 describe("files", () => {
-  test("a model of several files is read in parts, across chunk borders, and not past its end", async () => {
+  test("a model of several files is read in parts, across chunk boundaries, and not past its end", async () => {
     const { models } = await openStorage(tabOn(newDisk()));
     const weights = patternBytes(2 * chunkBytes + 100, 7);
     const progress: [number, number][] = [];
@@ -158,7 +158,7 @@ describe("files", () => {
   });
 
   test.each(["cancelled", "short", "throwing"] as const)(
-    "a copy that is %s leaves nothing, and what was there stays",
+    "a copy that is %s leaves nothing, and earlier data stays",
     async (how) => {
       const storage = await openStorage(tabOn(newDisk()));
       await storage.models.save({ hash: "kept", name: "kept", summary: null, files: [file("w", bytes(1))] });
@@ -193,7 +193,7 @@ describe("files", () => {
     },
   );
 
-  test("a stream of files is kept under the hash that is known at its end", async () => {
+  test("a stream of files is stored under the hash from its end", async () => {
     const storage = await openStorage(tabOn(newDisk()));
     async function* pieces() {
       for (const seed of [1, 2, 3]) yield file(String(seed), bytes(seed));
@@ -228,7 +228,7 @@ describe("files", () => {
     expect(await storage.audit()).toEqual({ chunks: 0, bytes: 0, referenced: 0, orphans: 0, damaged: 0 });
   });
 
-  test("a spoilt copy names the model, the file and the way out", async () => {
+  test("a damaged copy names the model, the file and the way out", async () => {
     const disk = newDisk();
     const { models } = await openStorage(tabOn(disk));
     const entry = await models.save({ hash: "h", name: "tiny", summary: null, files: [file("w", bytes(1))] });
@@ -240,7 +240,7 @@ describe("files", () => {
 });
 
 describe("the room", () => {
-  test("nothing is collected while a save is under way, nor where tabs cannot tell each other", async () => {
+  test("nothing is collected while a save is under way, nor where tabs share no locks", async () => {
     const tab = tabOn(newDisk());
     const storage = await openStorage(tab);
     const counts: (number | null)[] = [];

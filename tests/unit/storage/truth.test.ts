@@ -198,7 +198,7 @@ describe("a storage that the browser clears while a run trains", () => {
     ["before a save", 0],
     ["at its first write", 1],
     ["at its second write", 2],
-  ])("%s: the checkpoint is whole all the same, and what is lost is told", async (_, at) => {
+  ])("%s: the checkpoint is complete, and the message names the loss", async (_, at) => {
     const disk = newDisk();
     const clear = events["everything is gone"] ?? (async () => undefined);
     const broken = failing(disk, "AbortError", clear, { at });
@@ -234,7 +234,7 @@ describe("a storage that the browser clears while a run trains", () => {
     expect(storage.problems[0]).toContain("The browser has cleared this page's storage");
   });
 
-  test("where it is cleared again and again, it says so and does not try for ever", async () => {
+  test("cleared again and again, it reports this and does not try for ever", async () => {
     const disk = newDisk();
     const chunks: KeyValue = {
       ...disk.chunks,
