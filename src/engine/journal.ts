@@ -138,8 +138,8 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       }
       // A failure in the first step after a checkpoint comes from the checkpoint's weights, which a lower rate cannot
       // repair.
-      const spoilt = newest !== undefined && error.step === newest + 1 && error.quantity !== "validation loss";
-      const resumeFrom = (spoilt ? before : newest) ?? 0;
+      const badWeights = newest !== undefined && error.step === newest + 1 && error.quantity !== "validation loss";
+      const resumeFrom = (badWeights ? before : newest) ?? 0;
       change({
         ...facts,
         status: "failed",

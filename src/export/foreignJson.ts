@@ -17,7 +17,7 @@ export interface JsonBounds {
   readonly anyMember?: boolean;
 }
 
-/** A member with this name changes an object's prototype. */
+/** A member with this name can change an object's prototype. */
 const refusedMember = "__proto__";
 
 const [quote, backslash, openList, closeList, openObject, closeObject] = [...'"\\[]{}'].map((c) => c.charCodeAt(0));

@@ -73,7 +73,7 @@ export function createFetchStore(records: KeyValue, chunks: ChunkStore, collecto
     return stored === undefined ? null : parse(key, stored);
   }
 
-  /** The part of an earlier fetch, if the file is unchanged. */
+  /** The stored part of an earlier fetch if the file is unchanged, else an empty one. */
   const begun = (before: StoredFetch | null, { name, byteLength, stamp }: FileToFetch): StoredPart => {
     const part = before?.files.find((file) => file.name === name);
     const same = part?.byteLength === byteLength && part.stamp === stamp;

@@ -213,8 +213,7 @@ export function createResults(records: KeyValue, chunks: ChunkStore, collector: 
     },
 
     async tidy() {
-      // Listed before the runs: the results of a run that another tab imports meanwhile are then in neither list, or
-      // their run is too.
+      // Results are listed before runs: another tab may import both in between, and a result is then never without its run.
       const owned = [...(await records.keys(keyPrefix("exam"))), ...(await records.keys(keyPrefix("vote")))];
       const runs = new Set((await records.keys(keyPrefix("run"))).map(lastPart));
       const lost = owned.filter((key) => !runs.has(ownerOf(key)));

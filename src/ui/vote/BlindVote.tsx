@@ -175,7 +175,7 @@ export function BlindVote({ runId, disabled }: BlindVoteProps) {
         )}
       </Group>
       <FailureAlert title={words.failed} failure={failure} />
-      {/* Beside an open question a count would reveal earlier votes. */}
+      {/* A count beside an open question would influence the vote. */}
       {stored && stored.runId === runId && (!round || round.counted) && <StoredVotes votes={stored.votes} />}
     </PanelPart>
   );
