@@ -22,8 +22,8 @@ export interface TrainedChoice {
 }
 
 /**
- * Calls `visit` with every trained tensor in turn and returns the checkpoint's step; the optimizer's tensors are not read.
- * Throws as `Checkpoints.load` does, with the available steps, and where a tensor does not match the run's.
+ * Calls `visit` with every trained tensor in turn and returns the checkpoint's step; the optimizer's tensors are not
+ * read. Throws as `Checkpoints.load` does, with the available steps, and where a tensor does not match the run's.
  */
 export async function readTrained(
   storage: Storage,

@@ -213,7 +213,7 @@ export function createResults(records: KeyValue, chunks: ChunkStore, collector: 
     },
 
     async tidy() {
-      // Results are listed before runs: another tab may import both in between, and a result is then never without its run.
+      // Results are listed before runs: if another tab imports a run in between, its results are never without it.
       const owned = [...(await records.keys(keyPrefix("exam"))), ...(await records.keys(keyPrefix("vote")))];
       const runs = new Set((await records.keys(keyPrefix("run"))).map(lastPart));
       const lost = owned.filter((key) => !runs.has(ownerOf(key)));
