@@ -7,7 +7,7 @@ import { groupFlatTrees } from "../records/formats/oasst.ts";
 import { readRecords } from "../records/read/read.ts";
 import type { DataRecord } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
-import { keptSummary, pieceDigest, rowsHash } from "../storage/rows.ts";
+import { pieceDigest, rowsHash, storedSummary } from "../storage/rows.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 
@@ -46,7 +46,7 @@ export function createRowStore(storage: Storage): RowStore {
     if (known) return known;
     const entry = await storage.datasets.get(hash);
     const files = entry && (await storage.datasets.open(hash));
-    const stored = v.safeParse(keptSummary, entry?.summary);
+    const stored = v.safeParse(storedSummary, entry?.summary);
     if (!files || !stored.success) {
       throw new Error("These rows are not kept in this browser any more: choose their file again.");
     }
@@ -68,7 +68,7 @@ export function createRowStore(storage: Storage): RowStore {
       const pieces = cutIntoPieces(records, counter, available ? Infinity : maxInMemory, file.name);
       const finish = async () => {
         const hash = await rowsHash(counter.digests);
-        const summary: v.InferOutput<typeof keptSummary> = {
+        const summary: v.InferOutput<typeof storedSummary> = {
           name: file.name,
           hash,
           kind,
@@ -97,7 +97,7 @@ export function createRowStore(storage: Storage): RowStore {
     async list() {
       const { entries } = await storage.datasets.list();
       return entries.flatMap((entry) => {
-        const stored = v.safeParse(keptSummary, entry.summary);
+        const stored = v.safeParse(storedSummary, entry.summary);
         return stored.success ? [publicSummary(stored.output)] : [];
       });
     },
@@ -109,11 +109,11 @@ export function createRowStore(storage: Storage): RowStore {
   };
 }
 
-function publicSummary({ pieceRows: _, ...summary }: v.InferOutput<typeof keptSummary>): SourceSummary {
+function publicSummary({ pieceRows: _, ...summary }: v.InferOutput<typeof storedSummary>): SourceSummary {
   return summary;
 }
 
-function rowsOf(stored: v.InferOutput<typeof keptSummary>, files: readonly ByteSource[]): Rows {
+function rowsOf(stored: v.InferOutput<typeof storedSummary>, files: readonly ByteSource[]): Rows {
   const starts: number[] = [];
   let next = 0;
   for (const count of stored.pieceRows) {

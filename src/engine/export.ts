@@ -1,4 +1,7 @@
-/** What a run gives to take away: written to disk where the browser can, read back and compared, then one archive. */
+/**
+ * Exports of a run: files on disk where the browser can write there, read back and compared, then packed into one
+ * archive.
+ */
 
 import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
 import { compileOptimizer } from "../artifacts/optimizer.ts";
@@ -17,25 +20,28 @@ import { methodOf, type Plan } from "./prepare.ts";
 import type { TextService } from "./textService.ts";
 import { readTrained } from "./trained.ts";
 
-/** Where an export writes. */
+/** Files of an export. */
 interface Places {
   /** The archive. */
   readonly out: ScratchFile;
-  /** For what goes into it; gone when the export has ended. */
+  /** For the contents of the archive; deleted at the end of the export. */
   readonly scratch: Scratch;
 }
 
 export interface Exports {
-  /** Of the checkpoint of a step, null for the newest. Throws for a run that trained every parameter. */
+  /** The adapter of the checkpoint of a step; null means the newest. Throws for a run that trained every parameter. */
   adapter(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
-  /** Of the checkpoint of a step, null for the newest. */
+  /** The merged model of the checkpoint of a step; null means the newest. */
   merged(run: RunRecord, checkpoint: number | null, signal?: AbortSignal): Promise<Exported>;
   artifacts(run: RunRecord, model: LoadedModel, plan: Plan, signal?: AbortSignal): Promise<ExportedArtifacts>;
-  /** Runs `work`, which writes an archive. The last archive of each kind is kept until the next one or the tab's end. */
+  /**
+   * Runs `work`, which writes an archive. The last archive of each kind stays until the next one or until the tab
+   * closes.
+   */
   pack<T extends Exported>(kind: string, work: (places: Places) => Promise<T>): Promise<T>;
 }
 
-/** Slots of the key/value cache in the generation artifact, at most. */
+/** Most positions of the key/value cache in the generation artifact. */
 const longestCache = 512;
 
 export function createExports(
@@ -45,9 +51,9 @@ export function createExports(
   scratch: Scratch,
   emit: (event: EngineEvent) => void,
 ): Exports {
-  const kept = new Map<string, ScratchFile>();
+  const archives = new Map<string, ScratchFile>();
 
-  /** The tensors of a checkpoint that training changed, without those that only training needs; null is the newest. */
+  /** The trained tensors of a checkpoint, without the optimizer's state; null means the newest. */
   async function checkpointOf(
     { definition }: LoadedModel,
     run: RunRecord,
@@ -76,8 +82,8 @@ export function createExports(
     const out = await scratch.create("The archive");
     try {
       const exported = await work({ out, scratch: { create } });
-      await kept.get(kind)?.discard();
-      kept.set(kind, out);
+      await archives.get(kind)?.discard();
+      archives.set(kind, out);
       return exported;
     } catch (error) {
       await out.discard();
@@ -164,7 +170,7 @@ export function createExports(
   };
 }
 
-/** Which checkpoint the weights are of, and what else there is. */
+/** The checkpoint of the weights, and the alternatives. */
 function weightsNote(run: RunRecord, step: number, newest: number | null): string {
   const best = bestOf(run);
   const which = [

@@ -17,7 +17,7 @@ import type { RemoteBytes } from "../hub/url.ts";
 import { defineModel } from "../models/define.ts";
 import type { EngineEvent, ModelInspection, RemoteSource, UnfinishedFetch } from "../protocol/engine.ts";
 import { StorageError, StorageFullError } from "../storage/errors.ts";
-import { bytesKept, type FileToFetch, isWhole, type StoredFetch } from "../storage/fetches.ts";
+import { bytesStored, type FileToFetch, isWhole, type StoredFetch } from "../storage/fetches.ts";
 import { freeBytes } from "../storage/quota.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
@@ -67,7 +67,7 @@ interface Located {
 
 const expected = (json: unknown) => checkpointTensors(defineModel(json));
 
-const bytesFetched = (fetch: StoredFetch | null) => fetch?.files.reduce((sum, part) => sum + bytesKept(part), 0) ?? 0;
+const bytesFetched = (fetch: StoredFetch | null) => fetch?.files.reduce((sum, part) => sum + bytesStored(part), 0) ?? 0;
 const totalBytes = (files: readonly { readonly byteLength: number }[]) =>
   files.reduce((sum, { byteLength }) => sum + byteLength, 0);
 

@@ -1,4 +1,4 @@
-/** Takes in a run that came as one file: all of it is checked, then all of it is saved at once. */
+/** Imports a run from one file: everything is checked, then saved in one transaction. */
 
 import { parametersOf } from "../artifacts/method.ts";
 import type { Wanted } from "../export/checkpointProblem.ts";
@@ -18,10 +18,10 @@ import type { Storage } from "../storage/storage.ts";
 import { cut } from "../tensor/quote.ts";
 import { checkRecipe, methodOf } from "./prepare.ts";
 
-/** Trees of replies are the deepest rows that are read, 500 replies deep. */
+/** The deepest rows are trees of replies, at most 500 replies deep. */
 const rowBounds = { longest: 256 * 2 ** 20, deepest: 2000, anyMember: true };
 
-/** Throws with a sentence that names the file, and leaves nothing behind then, nor when it is cancelled. */
+/** After an error, which names the file, or after a cancellation nothing stays in the storage. */
 export async function importRunFile(
   storage: Storage,
   file: File,
@@ -35,22 +35,22 @@ export async function importRunFile(
     trained: (record) => trainedBy(storage, file.name, record),
   });
   const rows = await checkedRows(file.name, contents, signal);
-  onProgress("Taking the run in", 0, null);
+  onProgress("Importing the run", 0, null);
 
   const { runs } = await storage.runs.list();
   const twin = runs.find((other) => sameRun(other, readyRecord(contents, "")));
-  if (twin) return { record: twin, added: false, notes: [`This run is here already, as "${twin.name}".`] };
-  // A run that cannot be read has a number too.
+  if (twin) return { record: twin, added: false, notes: [`This browser already has this run, as "${twin.name}".`] };
+  // An unreadable run has an id too.
   const taken = await storage.runs.isThere(contents.record.id);
   const record = readyRecord(contents, taken ? crypto.randomUUID() : contents.record.id);
-  const notes = taken ? ["Another run of the same number was here, so this one got a new number."] : [];
+  const notes = taken ? ["Another run has the same id, so this one got a new id."] : [];
 
   const { available } = await storage.report();
   const datasets: FilesToSave[] = [];
   for (const source of rows) {
     if (!available) {
       notes.push(
-        `This browser keeps nothing for this page: to resume, open the rows of ${source.name} again under Data.`,
+        `This browser stores nothing for this page: to resume, open the rows of ${source.name} again under Data.`,
       );
     } else if (!(await storage.datasets.get(source.hash).catch(() => null))) datasets.push(source);
   }
@@ -62,7 +62,9 @@ export async function importRunFile(
   return { record, added: true, notes };
 }
 
-/** As it goes on here: one that trained is paused, and one that was to go back goes to a checkpoint that the file has. */
+/**
+ * The record as it resumes here: a running run is paused, and a run that must go back gets a checkpoint from the file.
+ */
 function readyRecord({ record, checkpoints }: RunContents, id: string): RunRecord {
   const { resumeFrom, status } = record;
   const before = checkpoints.map(({ step }) => step).filter((step) => step <= (resumeFrom ?? 0));
@@ -74,7 +76,7 @@ function readyRecord({ record, checkpoints }: RunContents, id: string): RunRecor
   };
 }
 
-/** The rows with summaries of our own. Throws where the run takes rows that are not there. */
+/** The rows, with summaries computed here. Throws where the run uses rows that do not exist. */
 async function checkedRows(
   name: string,
   { rows, record }: RunContents,
@@ -94,7 +96,7 @@ async function checkedRows(
   return checked;
 }
 
-/** What is wrong with the rows that a run names of a source, which has so many; null where nothing is. */
+/** The problem of a run's row numbers in a source with `rows` rows; null without one. */
 function rowsProblem({ sources, watch }: RunRecord, hash: string, rows: number): string | null {
   for (const [index, { hash: other, excluded }] of sources.entries()) {
     if (other !== hash) continue;
@@ -118,7 +120,10 @@ const adoptable = ({ checkpoints }: RunContents, signal: AbortSignal | undefined
     })),
   }));
 
-/** The parameters that the run trains; null where its base model is not here. Throws where the model cannot do what the run asks for. */
+/**
+ * The parameters that the run trains; null without its base model. Throws where the model does not allow the run's
+ * recipe.
+ */
 async function trainedBy(storage: Storage, name: string, { model, recipe }: RunRecord): Promise<Wanted | null> {
   const definition = await definitionOf(storage, model.hash);
   if (definition === null) return null;
@@ -130,7 +135,7 @@ async function trainedBy(storage: Storage, name: string, { model, recipe }: RunR
   return parametersOf(definition, methodOf(recipe)).filter(({ trainable }) => trainable);
 }
 
-/** From its config; null where the model is not here, or cannot be read. */
+/** The model's definition from its config; null where the model is not stored or cannot be read. */
 async function definitionOf(storage: Storage, hash: string): Promise<ModelDefinition | null> {
   try {
     const config = (await storage.models.open(hash))?.find(({ name }) => name === "config.json");
@@ -140,7 +145,7 @@ async function definitionOf(storage: Storage, hash: string): Promise<ModelDefini
   }
 }
 
-/** Whether two records are of one run at one place, whatever they are called. */
+/** Whether two records are the same run in the same state, whatever their ids, names and notes. */
 function sameRun(one: RunRecord, other: RunRecord): boolean {
   const core = (record: RunRecord) => exactText({ ...record, id: "", name: "", note: "", updatedAt: "" });
   return core(one) === core(other);

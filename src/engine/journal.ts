@@ -1,4 +1,4 @@
-/** The record of a run while it trains: follows the loop's events, and tells the page what changed. */
+/** The record of a run while it trains: follows the loop's events and reports changes to the page. */
 
 import { describeOrigin } from "../batching/batch.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
@@ -14,37 +14,37 @@ import { NonFiniteError } from "../training/nonFinite.ts";
 import type { LoopState } from "../training/state.ts";
 
 export interface Journal {
-  /** The record as it stands. */
+  /** The current record. */
   record(): RunRecord;
-  /** The record as it is at a state of the loop, for the checkpoint of that state. */
+  /** The record at a state of the loop, for the checkpoint of that state. */
   at(state: LoopState): RunRecord;
-  /** Changes the record and tells the page. */
+  /** Changes the record and reports it to the page. */
   write(change: Partial<RunRecord>): void;
-  /** The loop starts from here; `curves` get its points. */
+  /** The loop starts with this state; `curves` gets its points. */
   begin(state: LoopState, curves: CurveWriter): void;
   hear(event: LoopEvent): void;
   end(state: LoopState, status: LoopOutcome["status"], reason: string | null): void;
-  /** The run was stopped before its loop began: it stays where it was. */
+  /** The run was stopped before its loop began, so its step does not change. */
   stop(status: "paused" | "cancelled"): void;
   /**
-   * A lost GPU or lock pauses the run, for it can go on later; everything else is a failure with its reason. After
-   * numbers that are not finite the record says from which of its `checkpoints` (their steps, newest first) it goes on, and
-   * that it does so slower.
+   * A lost GPU or lock pauses the run, because it can resume later; any other error is a failure with its reason. After
+   * numbers that are not finite, the record names the checkpoint to resume from and a lower learning rate.
+   * `checkpoints` are their steps, newest first.
    */
   fail(error: unknown, lost: DeviceLost | null, checkpoints: readonly number[]): void;
 }
 
-/** What the rate is multiplied by where a run goes on after its numbers left the finite range. */
+/** Factor of the learning rate when a run resumes after numbers that are not finite. */
 const slower = 0.1;
 
 const pointsOf = ({ steps, evaluations }: RunProgress) => (steps?.points ?? 0) + (evaluations?.points ?? 0);
 
-/** `memory` gives the bytes of device tensors alive. */
+/** `memory` returns the bytes of live device tensors. */
 export function createJournal(first: RunRecord, emit: (event: EngineEvent) => void, memory: () => number): Journal {
   const runId = first.id;
   let record = first;
   let curves: CurveWriter | null = null;
-  /** What a run that fails has seen; a run that ends has it in its state. */
+  /** Progress for a run that fails; a run that ends has it in its state. */
   let { progress, seconds } = first;
 
   const change = (to: Partial<RunRecord>) => {
@@ -66,7 +66,7 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
   return {
     record: () => record,
     at(state) {
-      // Whatever it went on from, from here on this one is the newest and good.
+      // The checkpoint of this state replaces the one that the run resumed from.
       change({ ...facts(state), resumeFrom: null });
       return record;
     },
@@ -91,7 +91,7 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
         case "snapshots": {
           const watch = record.watch && { ...record.watch, moments: event.snapshots };
           change({ watch });
-          // Told apart: the rest of the record is too much for every look.
+          // The event has only the watch, because the whole record is too large for every snapshot.
           return watch ? emit({ type: "watch", runId, watch }) : undefined;
         }
         case "checkpoint":
@@ -112,7 +112,7 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
     },
 
     end(state, status, reason) {
-      // After a full disk the run stands at its last checkpoint, and so do its curves.
+      // After a full disk the run is back at its last checkpoint, so later points of its curves are dropped.
       if (pointsOf(state.progress) < pointsOf(progress)) curves?.dropUnwritten();
       change({ ...facts(state), status, reason: reason ?? record.reason });
     },
@@ -123,26 +123,27 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
       const step = progress.steps?.last.step ?? record.step;
       const message = error instanceof Error ? error.message : String(error);
       const facts = { progress, step, seconds };
-      const goesOn = (from: number) =>
-        `Resume goes on from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"}`;
+      const resumesFrom = (from: number) =>
+        `Resume starts from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"}`;
       if (lost) {
         const why = lost.message === "" ? "" : ` (${cut(lost.message.replace(/\.$/, ""))})`;
-        return change({ ...facts, status: "paused", reason: `The GPU was lost${why}. ${goesOn(newest ?? 0)}.` });
+        return change({ ...facts, status: "paused", reason: `The GPU was lost${why}. ${resumesFrom(newest ?? 0)}.` });
       }
       if (error instanceof TrainingLockLostError) {
-        return change({ ...facts, status: "paused", reason: `${message} ${goesOn(newest ?? 0)}.` });
+        return change({ ...facts, status: "paused", reason: `${message} ${resumesFrom(newest ?? 0)}.` });
       }
-      // The same steps again would come to the same; a model that is broken from the start stays so.
+      // The same steps would fail again; numbers that are not finite before any step come from the model.
       if (!(error instanceof NonFiniteError) || error.step === 0) {
         return change({ ...facts, status: "failed", reason: message });
       }
-      // What showed in the first step after a checkpoint is in its weights, and no rate changes that.
-      const spoilt = newest !== undefined && error.step === newest + 1 && error.quantity !== "validation loss";
-      const resumeFrom = (spoilt ? before : newest) ?? 0;
+      // A failure in the first step after a checkpoint comes from the checkpoint's weights, which a lower rate cannot
+      // repair.
+      const badWeights = newest !== undefined && error.step === newest + 1 && error.quantity !== "validation loss";
+      const resumeFrom = (badWeights ? before : newest) ?? 0;
       change({
         ...facts,
         status: "failed",
-        reason: `${message} ${goesOn(resumeFrom)} with a tenth of the learning rate.`,
+        reason: `${message} ${resumesFrom(resumeFrom)} with a tenth of the learning rate.`,
         resumeFrom,
         slowdowns: [...record.slowdowns, { fromStep: resumeFrom, factor: slower }],
       });

@@ -144,7 +144,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const hash = await readAll(opened, signal);
     if (fetch === null) return withoutCopy(opened, head, hash, address, noCopyReason ?? "");
     const summary = summarise(opened, head.definition, { hash, stored: true, notes: opened.notes, address });
-    await storage.fetches.keep(fetch, { hash, name: opened.name, summary });
+    await storage.fetches.finish(fetch, { hash, name: opened.name, summary });
     return remember(opened, head, summary);
   }
 

@@ -1,4 +1,4 @@
-/** Results of runs as the page asks for them: an exam that is stored once it was taken, the list of them, and votes. */
+/** The engine calls for results of runs: exams, which are stored after the last answer, their list, and votes. */
 
 import type { EngineApi, ExamRequest, ListedExam } from "../protocol/engine.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -17,13 +17,13 @@ type ResultCalls = Pick<
   "takeExam" | "examsOf" | "examResult" | "deleteExam" | "castVote" | "votesOf" | "deleteVotes"
 >;
 
-/** Where the results of a run and its base model are, the run's own first. */
+/** The owners of the results of a run and of its base model, the run first. */
 const ownersOf = (modelHash: string, runId: string | null): ResultOwner[] => [
   ...(runId === null ? [] : [{ kind: "run", id: runId } as const]),
   { kind: "model", id: modelHash },
 ];
 
-/** `examine` asks; nothing is stored of what it throws at. */
+/** `examine` generates the answers; if it throws, nothing is stored. */
 export function createResultCalls({ results }: Storage, examine: EngineApi["examine"]): ResultCalls {
   return {
     async takeExam(request, signal) {
@@ -59,7 +59,7 @@ export function createResultCalls({ results }: Storage, examine: EngineApi["exam
     async examsOf(modelHash, runId) {
       const exams = new Map<string, ListedExam>();
       const problems: string[] = [];
-      // A result of the base model that came in a run file may be stored under the model as well, which counts.
+      // An imported result of the base model may also be stored under the model; that one replaces it.
       for (const owner of ownersOf(modelHash, runId)) {
         const list = await results.listExams(owner);
         problems.push(...list.problems);
@@ -76,7 +76,7 @@ export function createResultCalls({ results }: Storage, examine: EngineApi["exam
         const found = await results.openExam(owner, id);
         if (found) return found;
       }
-      throw new Error("This exam result is not in this browser any more: it was deleted, perhaps in another tab.");
+      throw new Error("This browser no longer has this exam result. It may have been deleted in another tab.");
     },
 
     async deleteExam(modelHash, runId, id) {
@@ -92,10 +92,10 @@ export function createResultCalls({ results }: Storage, examine: EngineApi["exam
 function requireSize({ name, questions }: ExamRequest["exam"]): void {
   if (questions.length <= mostQuestions) return;
   const [found, most] = [questions.length, mostQuestions].map((count) => count.toLocaleString("en"));
-  throw new Error(`${name} has ${found} questions; an exam has at most ${most}. Take a part of it.`);
+  throw new Error(`${name} has ${found} questions; an exam has at most ${most}. Use a part of them.`);
 }
 
-/** Everything that a file of the run holds of its results: its own, and those of the base model that they compare with. */
+/** All results for a run file: the run's own, and the comparable results of its base model. */
 export async function resultsOf({ results }: Storage, { id, model }: RunRecord): Promise<RunResults> {
   const exams: WholeExamResult[] = [];
   const own: ResultOwner = { kind: "run", id };
@@ -104,7 +104,7 @@ export async function resultsOf({ results }: Storage, { id, model }: RunRecord):
     for (const exam of (await results.listExams(owner)).exams) {
       if (ids.has(exam.id) || !wanted(exam)) continue;
       ids.add(exam.id);
-      // One that cannot be read is no reason to refuse the run.
+      // One unreadable result does not stop the export.
       const whole = await results.openExam(owner, exam.id).catch(() => null);
       if (whole) exams.push(whole);
     }

@@ -1,4 +1,4 @@
-/** The runs that this browser keeps, as the page asks for them: the list, their owner's words, their size, and a run as one file. */
+/** The engine calls for stored runs: list, name and note, size, and export and import as one file. */
 
 import { type RunContents, type RunRows, writeRecord } from "../export/runFile.ts";
 import { writeRunFile } from "../export/writeRunFile.ts";
@@ -33,7 +33,7 @@ export interface RunService {
   readonly calls: RunCalls;
   /** Throws when there is none. */
   get(runId: string): Promise<RunRecord>;
-  /** The journal of the run that trains: it holds the record, and what is changed of it. */
+  /** Uses the journal of the run that trains, for its record and for changes of it. */
   follow(journal: Journal): void;
 }
 
@@ -49,7 +49,7 @@ export function createRunService(storage: Storage, exports: Exports, emit: (even
   async function edit(runId: string, change: RunWords): Promise<RunRecord> {
     const open = journal?.record();
     if (journal && open?.id === runId && open.status === "running") {
-      // Saved with the next checkpoint: to save it beside the loop could overwrite what that saves.
+      // Saved with the next checkpoint, because a save now could overwrite what the loop saves.
       journal.write(change);
       return journal.record();
     }
@@ -62,7 +62,7 @@ export function createRunService(storage: Storage, exports: Exports, emit: (even
     return record;
   }
 
-  /** Newest and best checkpoint and the one to resume from, once each, and the rows that are still kept. */
+  /** The newest checkpoint, the best and the one to resume from, once each, and the rows that are still stored. */
   async function contentsOf(record: RunRecord): Promise<{ contents: RunContents; notes: readonly string[] }> {
     const notes: string[] = [];
     const steps = await storage.checkpoints.steps(record.id);
@@ -75,23 +75,25 @@ export function createRunService(storage: Storage, exports: Exports, emit: (even
       if (opened) checkpoints.push({ ...opened, state: await stateOf(record.id, opened) });
     }
     if (checkpoints.length === 0)
-      notes.push("It has no checkpoint yet: whoever takes it in starts it from the beginning.");
+      notes.push("The run has no checkpoint yet: after the import it starts from the beginning.");
     const rows: RunRows[] = [];
     for (const { hash, name } of record.sources) {
       if (rows.some((source) => source.hash === hash)) continue;
       const entry = await storage.datasets.get(hash);
       const files = entry && (await storage.datasets.open(hash));
       if (entry && files) rows.push({ ...entry, files });
-      else notes.push(`The rows of ${name} are not kept in this browser any more, so the file does not have them.`);
+      else notes.push(`The rows of ${name} are no longer stored in this browser, so the file does not contain them.`);
     }
     const { name, hash } = record.model;
-    notes.push(`The base model is not in it: whoever takes it in needs ${name}, hash ${hash.slice(0, 8)}….`);
+    notes.push(
+      `The file does not contain the base model: to resume after the import, open ${name}, hash ${hash.slice(0, 8)}….`,
+    );
     const curves = await storage.runs.curves(record.id);
     const results = await resultsOf(storage, record);
     return { contents: { record, curves, checkpoints, rows, results }, notes };
   }
 
-  /** With its curves; a state of format 1 has them. */
+  /** The state with its curves; a state of format 1 contains them. */
   async function stateOf(runId: string, { state, curves }: CheckpointView): Promise<object> {
     const own = readState(state, null).curves ?? (curves ? await storage.curves.read(runId, curves) : noCurves);
     return wholeState(state as object, own);
@@ -117,7 +119,7 @@ export function createRunService(storage: Storage, exports: Exports, emit: (even
 
       async checkpointsOf(runId) {
         const { best, recipe } = await get(runId);
-        // Unreadable curves hide the losses, and no checkpoint.
+        // If the curves cannot be read, only the losses are missing.
         const { evaluations } = await storage.runs.curves(runId).catch(() => noCurves);
         const set = bestSetOf(recipe);
         return (await storage.checkpoints.list(runId)).map(({ step, savedAt }) => {
@@ -131,7 +133,7 @@ export function createRunService(storage: Storage, exports: Exports, emit: (even
       async exportRun(runId, signal) {
         const record = await get(runId);
         if (record.status === "running") {
-          throw new Error(`Run "${record.name}" is training: pause it, then take it away.`);
+          throw new Error(`Run "${record.name}" is training: pause it, then export it.`);
         }
         return exports.pack("run", async ({ out }) => {
           const { contents, notes } = await contentsOf(record);

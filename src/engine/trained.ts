@@ -1,4 +1,4 @@
-/** What training changed of a model, read from one of a run's checkpoints. */
+/** Reads the trained tensors of a run from one of its checkpoints. */
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
@@ -9,7 +9,7 @@ import { cut } from "../tensor/quote.ts";
 export interface TrainedTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Row-major, of its own. */
+  /** Row-major, in a buffer of its own. */
   readonly data: Float32Array<ArrayBuffer>;
 }
 
@@ -17,13 +17,13 @@ export interface TrainedChoice {
   readonly model: ModelDefinition;
   readonly method: Method;
   readonly runId: string;
-  /** Step of the checkpoint; null takes the newest. */
+  /** Step of the checkpoint; null means the newest. */
   readonly checkpoint: number | null;
 }
 
 /**
- * Gives every trained tensor to `visit`, one after another, and the checkpoint's step; what only training needs is not read.
- * Throws as `Checkpoints.load` does, naming the steps that there are, and where a tensor is not what the run trains.
+ * Calls `visit` with every trained tensor in turn and returns the checkpoint's step; the optimizer's tensors are not
+ * read. Throws as `Checkpoints.load` does, with the available steps, and where a tensor does not match the run's.
  */
 export async function readTrained(
   storage: Storage,

@@ -1,7 +1,7 @@
 /**
- * A LoRA adapter in the layout of PEFT (github.com/huggingface/peft): `adapter_config.json`, and `adapter_model.safetensors`
- * whose keys name the module that each tensor stands beside. PEFT passes over a key that it cannot place, so an adapter with a
- * key named wrongly loads and does nothing; here both ways are checked against the model, tensor by tensor.
+ * A LoRA adapter in the layout of PEFT (github.com/huggingface/peft): `adapter_config.json`, and
+ * `adapter_model.safetensors`, whose keys name the adapted modules. PEFT ignores a key that matches no module, so an
+ * adapter with wrong keys loads and has no effect; reading and writing therefore check every key against the model.
  */
 
 import { linearsOf, type Method, parametersOf } from "../artifacts/method.ts";
@@ -16,30 +16,30 @@ import { ExportError, jsonFile, type OutFile } from "./files.ts";
 
 export type LoraMethod = Extract<Method, { kind: "lora" }>;
 
-/** Tensors by Hone's own names: `model.layers.0.self_attn.q_proj.lora_A.weight`. */
+/** Tensors by Hone's names: `model.layers.0.self_attn.q_proj.lora_A.weight`. */
 export type AdapterTensors = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 
 export interface ReadAdapter {
   readonly method: LoraMethod;
   readonly tensors: AdapterTensors;
-  /** Name or address of the model that it was trained on; null where it is not told. */
+  /** Name or address of its base model; null where the adapter does not name it. */
   readonly baseModel: string | null;
 }
 
 const configName = "adapter_config.json";
 const weightsName = "adapter_model.safetensors";
 
-/** What PEFT puts before the names of the model that it wraps. */
+/** PEFT's prefix before the names of the wrapped model. */
 const prefix = "base_model.model.";
 
-/** The tensors of an adapter, in Hone's own names. Throws when the model has no linear layer of a target's name. */
+/** The tensors of an adapter, by Hone's names. Throws when the model has no linear layer with a target's name. */
 export function adapterTensors(model: ModelDefinition, method: LoraMethod): { name: string; shape: Shape }[] {
   const linears = linearsOf(model).map(({ name }) => name);
   for (const target of method.targets) {
     if (linears.includes(target)) continue;
     throw new ExportError(
-      `${configName}: target_modules names "${target}", and this model has no linear layer of that name that can carry an ` +
-        `adapter, only ${linears.join(", ")}: take an adapter that was trained on this model.`,
+      `${configName}: target_modules names "${target}", but this model's layers for an ` +
+        `adapter are ${linears.join(", ")}: choose an adapter that was trained on this model.`,
     );
   }
   return parametersOf(model, method)
@@ -52,7 +52,7 @@ export interface AdapterToWrite extends Omit<ReadAdapter, "baseModel"> {
   readonly baseModel: string;
 }
 
-/** Both files. Throws when a tensor is missing or has another size than the method asks for. */
+/** Both files. Throws when a tensor is missing or its size does not match the method. */
 export function writeAdapter({ model, method, baseModel, tensors }: AdapterToWrite): OutFile[] {
   const stored = adapterTensors(model, method).map(({ name, shape }) => {
     const data = tensors.get(name);
@@ -90,9 +90,9 @@ export function writeAdapter({ model, method, baseModel, tensors }: AdapterToWri
 }
 
 /**
- * Reads an adapter and checks everything against the model. Throws ExportError or ModelError naming file, field or key,
- * both values and the way out: for what would be computed otherwise, for a key that binds to nothing, a missing key, another
- * shape or type, and numbers that are not finite.
+ * Reads an adapter and checks everything against the model. Throws ExportError or ModelError with file, field or key,
+ * both values and the way out: for settings that Hone would compute differently, keys without a layer, missing keys,
+ * wrong shapes or types, and numbers that are not finite.
  */
 export async function readAdapter(
   files: ModelFiles,
@@ -109,15 +109,15 @@ export async function readAdapter(
   for (const key of stored.keys()) {
     if (wanted.has(key)) continue;
     throw new ExportError(
-      `${weightsName}: the key "${key}" belongs to no adapted layer of this model, so the tensor would be loaded and do nothing. ` +
-        `Keys are written as "${example}": save the adapter with PEFT's save_pretrained, or take one of this model.`,
+      `${weightsName}: the key "${key}" belongs to no adapted layer of this model, so the tensor would have no effect. ` +
+        `Keys have the form "${example}": save the adapter with PEFT's save_pretrained, or choose one of this model.`,
     );
   }
   const missing = [...wanted.keys()].filter((key) => !stored.has(key));
   if (missing.length > 0) {
     throw new ExportError(
-      `${weightsName} lacks ${missing.length} of the ${wanted.size} tensors that ${configName} asks for (${listSome(missing)}), ` +
-        "and these layers would stay as they are: save the adapter again, or name fewer target_modules.",
+      `${weightsName} lacks ${missing.length} of the ${wanted.size} tensors that ${configName} requires (${listSome(missing)}): ` +
+        "save the adapter again, or name fewer target_modules.",
     );
   }
   const tensors = new Map<string, Float32Array<ArrayBuffer>>();
@@ -133,8 +133,8 @@ async function readTensor(entry: TensorEntry, shape: Shape, rank: number, signal
   const { name, dtype, source, start, end } = entry;
   if (!sameShape(entry.shape, shape)) {
     throw new ExportError(
-      `${weightsName}: "${name}" has the shape [${entry.shape.join(", ")}], but this model and r ${rank} of ${configName} ask ` +
-        `for [${shape.join(", ")}]: take both files from one adapter, and one that was trained on this model.`,
+      `${weightsName}: "${name}" has the shape [${entry.shape.join(", ")}], but this model and r ${rank} of ${configName} ` +
+        `require [${shape.join(", ")}]: choose both files of one adapter that was trained on this model.`,
     );
   }
   if (!isFloat(dtype)) {
@@ -144,13 +144,13 @@ async function readTensor(entry: TensorEntry, shape: Shape, rank: number, signal
   const at = values.findIndex((value) => !Number.isFinite(value));
   if (at >= 0) {
     throw new ExportError(
-      `${weightsName}: "${name}" holds ${values[at]}, and every answer would be spoilt: go back to an earlier checkpoint.`,
+      `${weightsName}: "${name}" contains ${values[at]}, which would spoil every answer: go back to an earlier checkpoint.`,
     );
   }
   return values;
 }
 
-/** Fields with which PEFT computes something else, unless they are off. */
+/** PEFT computes something else with these fields, unless they are off. */
 const unsupported = [
   "alpha_pattern",
   "bias",
@@ -181,12 +181,12 @@ const isOff = (value: unknown) =>
 function methodOf(json: Readonly<Record<string, unknown>>): LoraMethod {
   const refuse = (field: string, wanted: string) =>
     new ExportError(
-      `${configName}: ${field} is ${JSON.stringify(json[field]) ?? "missing"}, and must be ${wanted}: train or save the adapter so.`,
+      `${configName}: ${field} is ${JSON.stringify(json[field]) ?? "missing"}, but must be ${wanted}: train or save the adapter that way.`,
     );
   if (json.peft_type !== "LORA") throw refuse("peft_type", '"LORA"');
   if (json.task_type !== "CAUSAL_LM" && !isOff(json.task_type)) throw refuse("task_type", '"CAUSAL_LM"');
   for (const field of unsupported) if (!isOff(json[field])) throw refuse(field, "off");
-  // Other beginnings change the base model's weights too, which an adapter alone does not tell.
+  // Other initializations also change the base model's weights, and the adapter does not contain that change.
   const start = json.init_lora_weights;
   if (start !== undefined && typeof start !== "boolean" && start !== "gaussian") {
     throw refuse("init_lora_weights", 'true or "gaussian"');

@@ -1,4 +1,7 @@
-/** Several files as one zip, for one download; the door to zip.js. Nothing is compressed: weights hardly can be. */
+/**
+ * Several files as one zip for one download; the only import of zip.js. Entries are stored without compression, because
+ * weights hardly compress.
+ */
 
 import type { ScratchFile } from "../storage/scratch.ts";
 import { type OutFile, readBackError } from "./files.ts";
@@ -6,19 +9,21 @@ import { openArchive } from "./openArchive.ts";
 
 const pieceBytes = 4 * 2 ** 20;
 
-/** Loaded at the first export: 39 kB (gzip). This entry brings neither workers nor WebAssembly. */
+/** Loaded at the first export: 39 kB (gzip). This entry of zip.js has no workers and no WebAssembly. */
 const zipLibrary = () => import("@zip.js/zip.js/lib/zip-core-custom.js");
 
-/** A zip that is being written into a scratch file, piece by piece. */
+/** Writes a zip into a scratch file, piece by piece. */
 export interface ArchiveWriter {
-  /** Adds a file of `byteLength` bytes, which `pieces` yields in order. Throws what the scratch file and `pieces` throw. */
+  /**
+   * Adds a file of `byteLength` bytes from `pieces`, in order. Throws the errors of the scratch file and of `pieces`.
+   */
   add(name: string, byteLength: number, pieces: AsyncIterable<Piece>): Promise<void>;
   finish(): Promise<Blob>;
 }
 
 type Piece = Uint8Array<ArrayBuffer>;
 
-/** Entries and archives above 4 GiB are written as zip64; smaller ones stay as every program reads them. */
+/** Entries and archives above 4 GiB are zip64; smaller ones use the form that every program reads. */
 export async function writeArchive(out: ScratchFile): Promise<ArchiveWriter> {
   const { ZipWriter } = await zipLibrary();
   let at = 0;
@@ -55,7 +60,7 @@ function streamOf(pieces: AsyncIterable<Piece>): ReadableStream<Piece> {
   });
 }
 
-/** The bytes of a blob, a few megabytes at a time. Throws the signal's reason when cancelled. */
+/** The bytes of a blob, a few megabytes at a time. Throws the signal's reason. */
 export async function* piecesOf(content: Blob, signal?: AbortSignal): AsyncGenerator<Piece> {
   for (let from = 0; from < content.size; from += pieceBytes) {
     signal?.throwIfAborted();
@@ -63,7 +68,7 @@ export async function* piecesOf(content: Blob, signal?: AbortSignal): AsyncGener
   }
 }
 
-/** Writes a zip of these files and compares what it holds with them. Throws ExportError, the signal's reason when cancelled. */
+/** Writes a zip of these files and compares its contents with them. Throws ExportError, or the signal's reason. */
 export async function zipFiles(files: readonly OutFile[], out: ScratchFile, signal?: AbortSignal): Promise<Blob> {
   const archive = await writeArchive(out);
   for (const { name, content } of files) await archive.add(name, content.size, piecesOf(content, signal));
@@ -89,7 +94,7 @@ async function requireEntries(archive: Blob, files: readonly OutFile[], signal?:
   }
 }
 
-/** Of the second among the first; -1 where they are equal. */
+/** Index of the first different byte; -1 where both are equal. */
 function firstDifference(found: Piece, wanted: Piece): number {
   for (let i = 0; i < wanted.length; i++) if (found[i] !== wanted[i]) return i;
   return -1;

@@ -1,20 +1,23 @@
-/** Training artifacts for the user: ONNX files, each read back and compared with what was compiled before it is given. */
+/** Training artifacts as ONNX files, each read back and compared with the compiled one before the export ends. */
 
 import type { Artifact, Port } from "../artifacts/contract.ts";
 import { readModel, writeModel } from "../onnx/model.ts";
 import { describeType } from "../tensor/dtype.ts";
 import { type OutFile, readBackError } from "./files.ts";
 
-/** What a user sees of an artifact without opening it. */
+/** Facts of an artifact that the page shows. */
 export interface ArtifactFile extends OutFile {
-  /** Names of what it takes and gives, in order. */
+  /** Names, in order. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Nodes of its graph. */
+  /** Number of nodes of its graph. */
   readonly operators: number;
 }
 
-/** Throws ExportError unless the file, parsed again, takes and gives what the artifact does; GraphError where it is no graph. */
+/**
+ * Throws ExportError unless the file, parsed again, has the inputs and outputs of the artifact; GraphError where it is
+ * no graph.
+ */
 export async function writeArtifact(name: string, artifact: Artifact): Promise<ArtifactFile> {
   const graph = artifact.graph();
   const content = new Blob([new Uint8Array(writeModel(graph))], { type: "application/octet-stream" });
@@ -23,8 +26,8 @@ export async function writeArtifact(name: string, artifact: Artifact): Promise<A
     ["inputs", inputs, graph.inputs],
     ["outputs", outputs, graph.outputs],
   ] as const) {
-    const [read, told] = [described(found), described(wanted)];
-    if (read !== told) throw readBackError(`the list of ${what} of ${name}`, read, told);
+    const [read, expected] = [described(found), described(wanted)];
+    if (read !== expected) throw readBackError(`the list of ${what} of ${name}`, read, expected);
   }
   if (nodes.length === 0) throw readBackError(`the graph of ${name}`, "empty", "a graph");
   const names = (ports: readonly Pick<Port, "name">[]) => ports.map((port) => port.name);

@@ -1,4 +1,4 @@
-/** Whether training can go on from a checkpoint that a stranger's file brought: its state and its tensors, against the record. */
+/** Checks whether training can resume from a foreign checkpoint: its state and its tensors, against the record. */
 
 import * as v from "valibot";
 import { firstMoment, type ParameterSpec, secondMoment } from "../artifacts/contract.ts";
@@ -32,7 +32,7 @@ const State: v.GenericSchema<unknown, unknown> = v.object({
   ...seenBounds,
 });
 
-/** What is wrong with the state of a checkpoint of `step`, as the end of a sentence; null where nothing is. */
+/** The problem of the state of a checkpoint of `step`, as the end of a sentence; null without one. */
 export function stateProblem(stored: unknown, step: number, record: RunRecord): string | null {
   const read = readStateOf(stored);
   if ("problem" in read) return read.problem;
@@ -53,7 +53,7 @@ function readStateOf(stored: unknown) {
     return readState(stored, null);
   } catch (error) {
     const message = error instanceof Error ? error.message : "it cannot be read.";
-    return { problem: message.replace(/^.* cannot be read: |\. Go on from another checkpoint\.$/g, "") };
+    return { problem: message.replace(/^.* cannot be read: |\. Resume from another checkpoint\.$/g, "") };
   }
 }
 
@@ -82,27 +82,27 @@ function samplerProblem(
 }
 
 /**
- * What is wrong with the tensors of a checkpoint, as the end of a sentence; null where nothing is. They are the parameters that
- * the recipe trains, each with its two moments. `wanted` are those parameters where the base model is at hand, else null.
+ * The problem of the tensors of a checkpoint, as the end of a sentence; null without one. They must be the parameters
+ * that the recipe trains, each with AdamW's two moments. `wanted` is null where the base model is not loaded.
  */
 export function tensorsProblem(tensors: Tensors, record: RunRecord, wanted: Wanted | null): string | null {
   const shapes = new Map<string, Shape>();
   for (const { name, dtype, shape } of tensors) {
-    if (dtype !== "float32") return `${cut(name)} is ${cut(describeType(dtype, shape))}, and training keeps float32`;
+    if (dtype !== "float32") return `${cut(name)} is ${cut(describeType(dtype, shape))}, but training stores float32`;
     shapes.set(name, shape);
   }
-  const moments = new Set<string>();
+  const optimizerMoments = new Set<string>();
   const parameters = tensors.filter(({ name }) => shapes.has(firstMoment(name)) || shapes.has(secondMoment(name)));
   for (const { name, shape } of parameters) {
-    for (const moment of [firstMoment(name), secondMoment(name)]) {
-      const found = shapes.get(moment);
-      if (!found) return `${cut(moment)} is missing`;
-      if (!sameShape(found, shape)) return `${cut(moment)} has another shape than ${cut(name)}`;
-      moments.add(moment);
+    for (const key of [firstMoment(name), secondMoment(name)]) {
+      const found = shapes.get(key);
+      if (!found) return `${cut(key)} is missing`;
+      if (!sameShape(found, shape)) return `${cut(key)} has another shape than ${cut(name)}`;
+      optimizerMoments.add(key);
     }
   }
   const trained = new Map(parameters.map(({ name, shape }) => [name, shape]));
-  const alone = tensors.find(({ name }) => !trained.has(name) && !moments.has(name));
+  const alone = tensors.find(({ name }) => !trained.has(name) && !optimizerMoments.has(name));
   if (alone) return `${cut(alone.name)} has no moments`;
   const numbers = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (numbers !== record.trainable) return `it trains ${numbers} numbers, but trainable is ${record.trainable}`;

@@ -1,4 +1,4 @@
-/** An adapter for the user: written, read back with the project's own reader, and compared before it is given. */
+/** Exports an adapter: written, read back with the project's own reader, and compared. */
 
 import type { ModelDefinition } from "../models/architecture.ts";
 import { type AdapterTensors, type AdapterToWrite, type LoraMethod, readAdapter, writeAdapter } from "./adapter.ts";
@@ -12,7 +12,7 @@ export interface AdapterParts {
   readonly trained: TrainedTensors;
 }
 
-/** Throws when the run lacks a tensor, or when what was written is not what is read back. */
+/** Throws when the run lacks a tensor, or when the files, read back, differ from the run. */
 export async function exportAdapter({ trained, ...parts }: AdapterParts): Promise<Bundle> {
   const tensors = new Map<string, Float32Array<ArrayBuffer>>();
   await trained((name, values) => void tensors.set(name, values));
@@ -26,8 +26,8 @@ export async function exportAdapter({ trained, ...parts }: AdapterParts): Promis
 export async function requireAdapter(files: readonly OutFile[], wanted: AdapterToWrite): Promise<void> {
   const found = await readAdapter(reopened("adapter", files), wanted.model);
   const same = (what: string, a: unknown, b: unknown) => {
-    const [read, told] = [JSON.stringify(a), JSON.stringify(b)];
-    if (read !== told) throw readBackError(what, read, told);
+    const [read, expected] = [JSON.stringify(a), JSON.stringify(b)];
+    if (read !== expected) throw readBackError(what, read, expected);
   };
   const { rank, alpha, targets } = wanted.method;
   same("the base model's name", found.baseModel, wanted.baseModel);
@@ -36,8 +36,8 @@ export async function requireAdapter(files: readonly OutFile[], wanted: AdapterT
   same("the list of adapted layers", found.method.targets, targets);
   same("the list of tensors", [...found.tensors.keys()].sort(), [...wanted.tensors.keys()].sort());
   for (const [name, values] of wanted.tensors) {
-    const [read, told] = [bitsOf(found.tensors.get(name)), bitsOf(values)];
-    const at = told.findIndex((bits, i) => bits !== read[i]);
+    const [read, expected] = [bitsOf(found.tensors.get(name)), bitsOf(values)];
+    const at = expected.findIndex((bits, i) => bits !== read[i]);
     if (at >= 0) throw readBackError(`number ${at} of ${name}`, String(found.tensors.get(name)?.[at]), `${values[at]}`);
   }
 }

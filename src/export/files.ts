@@ -1,4 +1,4 @@
-/** What a user takes away: named files, which may be larger than memory, and what should be known about them. */
+/** The result of an export: named files, which may be larger than memory, and notes about them. */
 
 import { bytesFromBlob } from "../hub/bytes.ts";
 import { type ModelFiles, modelFromSources } from "../hub/files.ts";
@@ -9,16 +9,16 @@ export interface OutFile {
   readonly content: Blob;
 }
 
-/** Files that were read back and found to be what they were to be. */
+/** Files that were read back and compared. */
 export interface Bundle {
   readonly files: readonly OutFile[];
-  /** What a user should know, a sentence or two each. */
+  /** Notes for the user, a sentence or two each. */
   readonly notes: readonly string[];
-  /** Tensors that were read back and found equal, bit for bit. */
+  /** Number of tensors that were read back and equal, bit for bit. */
   readonly tensors: number;
 }
 
-/** Gives every trained tensor once, in any order, as float32 in a buffer of its own. */
+/** Returns every trained tensor once, in any order, as float32 in a new buffer. */
 export type TrainedTensors = (
   visit: (name: string, values: Float32Array<ArrayBuffer>) => void | Promise<void>,
 ) => Promise<void>;
@@ -28,27 +28,27 @@ export const jsonFile = (name: string, value: unknown): OutFile => ({
   content: new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: "application/json" }),
 });
 
-/** The files as this project's own readers take them. */
+/** The files in the form that the project's own readers use. */
 export const reopened = (name: string, files: readonly OutFile[]): ModelFiles =>
   modelFromSources(
     name,
     files.map((file) => bytesFromBlob(file.name, file.content)),
   );
 
-/** What was written is not what was to be written: the user gets none of it. */
+/** The export failed, and the user gets none of its files. */
 export class ExportError extends Error {
   override readonly name = "ExportError";
 }
 
-/** The error of a file that came from elsewhere and is not what it should be. */
+/** The error for a damaged foreign file. */
 export const damagedFile = (name: string, problem: string, cause?: unknown) =>
-  new ExportError(`${cut(name)} is damaged: ${problem}. Take another copy of it, or export the run again.`, {
+  new ExportError(`${cut(name)} is damaged: ${problem}. Choose another copy, or export the run again.`, {
     cause,
   });
 
-/** The error of a file that was read back otherwise than it was to be. */
+/** The error for a file that differs from the expected one when it is read back. */
 export const readBackError = (what: string, found: string, wanted: string) =>
   new ExportError(
-    `Nothing was exported: read back, ${what} is ${found} instead of ${wanted}. Export again; if it fails again, it is a ` +
-      "fault of Hone that should be reported.",
+    `Nothing was exported: read back, ${what} is ${found} instead of ${wanted}. Export again; if it fails again, please ` +
+      "report this fault of Hone.",
   );

@@ -1,28 +1,28 @@
-/** JSON that a stranger wrote: its length and depth are bounded before anything parses it. */
+/** Foreign JSON: its length and depth are bounded before it is parsed. */
 
 import type { ByteSource } from "../tensor/bytes.ts";
 import { cut } from "../tensor/quote.ts";
 
-/** Why a text is not taken, as the end of a sentence. */
+/** The reason of a refusal, as the end of a sentence. */
 export class ForeignJsonError extends Error {
   override readonly name = "ForeignJsonError";
 }
 
 export interface JsonBounds {
-  /** Bytes. */
+  /** Longest text, in bytes. */
   readonly longest: number;
-  /** Lists and objects within each other. */
+  /** Most levels of nested lists and objects. */
   readonly deepest: number;
-  /** Rows are a person's own, whose members may have any name. */
+  /** Rows are the user's own data, so their members may have any name. */
   readonly anyMember?: boolean;
 }
 
-/** A member of this name changes what an object is. */
+/** A member with this name can change an object's prototype. */
 const refusedMember = "__proto__";
 
 const [quote, backslash, openList, closeList, openObject, closeObject] = [...'"\\[]{}'].map((c) => c.charCodeAt(0));
 
-/** How deep lists and objects lie within each other, counted up to `most + 1`; text in quotes does not count. */
+/** Nesting depth of lists and objects, counted up to `most + 1`; quoted text does not count. */
 function depthOf(bytes: Uint8Array, most: number): number {
   let depth = 0;
   let deepest = 0;
@@ -40,8 +40,8 @@ function depthOf(bytes: Uint8Array, most: number): number {
 }
 
 /**
- * Parses a whole file; `exact` reads numbers that JSON lacks from `{"$number": "NaN"}`. Throws ForeignJsonError, whose
- * message begins with the file's name, and what the source throws.
+ * Parses a whole file; `exact` restores numbers that JSON lacks from `{"$number": "NaN"}`. Throws ForeignJsonError,
+ * whose message begins with the file's name, and the source's errors.
  */
 export async function readForeignJson(
   source: ByteSource,
@@ -65,7 +65,7 @@ export async function readForeignJson(
     return exact ? exactNumber(value) : value;
   };
   try {
-    // Any letter of a name may be escaped.
+    // JSON can escape any letter of a name.
     const suspect = !anyMember && (text.includes(refusedMember) || text.includes("\\u"));
     return exact || suspect ? JSON.parse(text, member) : JSON.parse(text);
   } catch (error) {
@@ -74,10 +74,10 @@ export async function readForeignJson(
   }
 }
 
-/** Numbers that JSON lacks, by how a record's text names them. */
+/** Numbers that JSON lacks, by their name in a record's text. */
 const named = new Map([NaN, Infinity, -Infinity].map((number) => [String(number), number]));
 
-/** The number that `{"$number": "NaN"}` stands for; any other value itself. */
+/** The number that `{"$number": "NaN"}` stands for; any other value unchanged. */
 export function exactNumber(value: unknown): unknown {
   if (typeof value !== "object" || value === null || !("$number" in value)) return value;
   return (typeof value.$number === "string" ? named.get(value.$number) : undefined) ?? value;

@@ -1,10 +1,10 @@
-/** The arithmetic of merging: a low-rank adapter added to the weight that it stands beside. */
+/** The arithmetic of merging: adds a low-rank adapter to its weight. */
 
 import type { Adapter } from "../nn/scope.ts";
 
 /**
- * W + (α/r)·B·A, for W [out, in], A [r, in] and B [out, r], row-major (Hu et al. 2021, arXiv:2106.09685). Summed in float64
- * and rounded once, to float32; the weight is left as it is. Throws RangeError when the sizes do not belong together.
+ * W + (α/r)·B·A, for W [out, in], A [r, in] and B [out, r], row-major (Hu et al. 2021, arXiv:2106.09685). Summed in
+ * float64 and rounded once, to float32; W itself does not change. Throws RangeError when the sizes do not match.
  */
 export function mergeAdapter(
   weight: Float32Array,
@@ -16,7 +16,7 @@ export function mergeAdapter(
   const out = up.length / rank;
   if (!Number.isInteger(width) || !Number.isInteger(out) || weight.length !== out * width) {
     throw new RangeError(
-      `A weight of ${weight.length} numbers cannot take an adapter of rank ${rank} with ${down.length} and ${up.length}.`,
+      `A weight of ${weight.length} numbers does not fit an adapter of rank ${rank} with ${down.length} and ${up.length}.`,
     );
   }
   const scale = alpha / rank;

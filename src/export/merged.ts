@@ -1,7 +1,7 @@
 /**
- * A trained model in Hugging Face layout: the base's own files, with the trained tensors in place of its own and the run's
- * template and stop tokens beside them. Each tensor is stored once: a tied head is the embedding, and is not written again.
- * Written a tensor at a time into a file of its own, read back and compared before it is given.
+ * A trained model in Hugging Face layout: the base's own files with the trained tensors, and the run's template and
+ * stop tokens. Each tensor is stored once: a tied head is the embedding and is not repeated. Tensors are written one at
+ * a time into a scratch file, read back and compared.
  */
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
@@ -28,7 +28,7 @@ export interface MergedParts {
   readonly method: Method;
   readonly trained: TrainedTensors;
   readonly templates: TemplateWriter;
-  /** Where the weights are written to. */
+  /** The weights are written here. */
   readonly scratch: Scratch;
   /** Tensors written, of `total`. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -36,8 +36,8 @@ export interface MergedParts {
 }
 
 /**
- * Throws ExportError when the template cannot be expressed or nothing stops it, when a number fits no more into the base's type,
- * and when what was written is not what is read back; the signal's reason when cancelled.
+ * Throws ExportError when the template cannot be exported, when no token stops an answer, when a number exceeds the
+ * base's type, or when the files, read back, differ; the signal's reason when cancelled.
  */
 export async function exportMerged(parts: MergedParts): Promise<Bundle> {
   const { opened, model, templates } = parts;
@@ -52,8 +52,8 @@ export async function exportMerged(parts: MergedParts): Promise<Bundle> {
 
 type Values = Float32Array<ArrayBuffer>;
 
-/** A parameter with its tensor in the base's files, and that tensor's place. */
-interface Held {
+/** A parameter with its tensor in the base's files and that tensor's entry there. */
+interface StoredParameter {
   readonly name: string;
   readonly tensor: FileTensor;
   readonly entry: ModelTensor;
@@ -79,13 +79,13 @@ async function mergeWeights(parts: MergedParts): Promise<Written> {
     onProgress?.(tensors.size, opened.tensors.size);
   };
   const specs = parametersOf(model, method);
-  /** The parameters that the base's files hold. */
-  const held = specs.flatMap(({ name, source }): Held[] => {
+  /** The parameters that are stored in the base's files. */
+  const stored = specs.flatMap(({ name, source }): StoredParameter[] => {
     const entry = source.kind === "checkpoint" && opened.tensors.get(source.tensor.name);
     return source.kind === "checkpoint" && entry ? [{ name, entry, tensor: source.tensor }] : [];
   });
-  /** Writes what becomes of a parameter in place of the base's. */
-  const change = async ({ entry, tensor }: Held, become: (base: Values) => Values): Promise<void> => {
+  /** Writes `become` of a parameter in place of the base's values. */
+  const change = async ({ entry, tensor }: StoredParameter, become: (base: Values) => Values): Promise<void> => {
     const base = await opened.read(entry.name, signal);
     const values = tensor.toFile(become(tensor.toParameter(base)));
     const bytes = encodeFloats(entry.dtype, values);
@@ -94,7 +94,7 @@ async function mergeWeights(parts: MergedParts): Promise<Written> {
   };
 
   if (method.kind === "full") {
-    const byName = new Map(held.map((one) => [one.name, one]));
+    const byName = new Map(stored.map((one) => [one.name, one]));
     await trained(async (name, values) => {
       const one = byName.get(name);
       if (one) await change(one, () => values);
@@ -103,7 +103,7 @@ async function mergeWeights(parts: MergedParts): Promise<Written> {
     const adapter = new Map<string, Values>();
     await trained((name, values) => void adapter.set(name, values));
     const adapted = new Set(specs.flatMap(({ name, source }) => (source.kind === "lora_A" ? [name] : [])));
-    for (const one of held) {
+    for (const one of stored) {
       const { name, entry } = one;
       const pair = name.replace(/weight$/, "lora_A.weight");
       if (!adapted.has(pair)) {
@@ -124,7 +124,7 @@ async function mergeWeights(parts: MergedParts): Promise<Written> {
   return { file: { name: "model.safetensors", content: await out.finish() }, tensors, notes: rounding.notes(method) };
 }
 
-/** How the file begins, and at which byte of it each tensor does: known before any of them is computed. */
+/** The file's header and the byte offset of each tensor, known before any tensor is computed. */
 function placesOf(tensors: readonly ModelTensor[]) {
   const { head, ordered } = layoutSafetensors(tensors, { format: "pt" });
   const places = new Map<string, number>();
@@ -138,13 +138,13 @@ function placesOf(tensors: readonly ModelTensor[]) {
 
 const incomplete = (name: string) =>
   new ExportError(
-    `The checkpoint has no values for ${name}, which was trained: resume the run until its next one, then export it.`,
+    `The checkpoint has no values for ${name}, a trained parameter: resume the run until its next checkpoint, then export that.`,
   );
 
-/** Share of what was trained beyond which rounding is told. */
+/** Above this share of rounding in the trained change, the notes report it. */
 const muchRounded = 0.1;
 
-/** How much of what training changed is lost when it is stored in the base's type: root mean squares. */
+/** Root mean squares of the trained change and of the part that the base's type loses. */
 function createRounding() {
   let changed = 0;
   let lost = 0;
@@ -156,8 +156,8 @@ function createRounding() {
         const rounded = stored[i] as number;
         if (!Number.isFinite(rounded)) {
           throw new ExportError(
-            `The merged ${name} holds ${value}, and the base model's type, ${dtype}, holds no such number: export the adapter, or ` +
-              "open the base model in F32 and train it so.",
+            `The merged ${name} contains ${value}, which the base model's type ${dtype} cannot represent: export the adapter, or ` +
+              "open the base model in F32 and train again.",
           );
         }
         changed += (value - (base[i] as number)) ** 2;
@@ -166,13 +166,13 @@ function createRounding() {
       types.add(dtype);
     },
     notes(method: Method): string[] {
-      if (changed === 0) return ["The merged model is its base: training has changed no number yet."];
+      if (changed === 0) return ["The merged model equals its base: training has not changed a number yet."];
       const share = Math.sqrt(lost / changed);
       if (share < muchRounded) return [];
-      const whole = method.kind === "lora" ? "the adapter keeps all of it" : "a base model in F32 would keep all of it";
+      const whole = method.kind === "lora" ? "the adapter is exact" : "a base model in F32 would be exact";
       return [
-        `The merged weights are stored as the base's were, in ${[...types].join(" and ")}: rounding adds an error of ` +
-          `${Math.round(100 * share)} % of what training changed, and ${whole}.`,
+        `The merged weights have the base model's type, ${[...types].join(" and ")}: rounding adds an error of ` +
+          `${Math.round(100 * share)} % of the trained change; ${whole}.`,
       ];
     },
   };
@@ -182,7 +182,7 @@ function createRounding() {
 async function textFiles({ opened, vocabulary, model, signal }: MergedParts, template: ExportedTemplate) {
   const asOpened = async (name: string): Promise<OutFile> => {
     const source = opened.files.find((file) => file.name === name);
-    if (!source) throw new ExportError(`The base model has no ${name} any more: open it again, then export.`);
+    if (!source) throw new ExportError(`The base model no longer has ${name}: open it again, then export.`);
     return { name, content: new Blob([await source.slice(0, source.byteLength, signal)]) };
   };
   const { bos } = vocabulary;
@@ -191,8 +191,8 @@ async function textFiles({ opened, vocabulary, model, signal }: MergedParts, tem
     model_max_length: model.contextLength,
     ...(bos && { bos_token: bos.text }),
   };
-  // Programs that know neither templates nor generation_config.json stop at the tokenizer's own end. A template that writes
-  // that end by its name would be changed by this, and keeps it.
+  // Programs that know neither templates nor generation_config.json stop at the tokenizer's own end token. A template
+  // that contains `eos_token` would change with it, so there the token stays.
   const keepsEnd = vocabulary.eos?.text === template.stopToken || /\beos_token\b/.test(template.source);
   const tokenizerConfig = {
     ...before,
@@ -200,7 +200,7 @@ async function textFiles({ opened, vocabulary, model, signal }: MergedParts, tem
     chat_template: template.source,
   };
   const specials = Object.entries(tokenizerConfig).filter(([name]) => /^(?:bos|eos|unk|pad)_token$/.test(name));
-  // The flag would let transformers make the file anew from config.json, without these stop tokens.
+  // With this flag transformers would rebuild the file from config.json, without these stop tokens.
   const { _from_model_config: _, ...generation } = opened.generationConfig ?? {};
   const [only, ...others] = template.stopIds;
   return [

@@ -1,16 +1,16 @@
 /**
- * Reads a zip whose files are stored as they are. Only headers are read, and every number of them is checked before it is used:
- * the file may come from a stranger (APPNOTE.TXT 6.3.10).
+ * Reads a zip with uncompressed entries. It reads only headers and checks every number before use, because the file may
+ * come from a stranger (APPNOTE.TXT 6.3.10).
  */
 
 import { cut } from "../tensor/quote.ts";
 import { ExportError, type OutFile } from "./files.ts";
 
-/** Rows lie in pieces of a mebibyte, so these are 20 GB of rows. */
+/** Rows are stored in pieces of a mebibyte, so this is 20 GB of rows. */
 const mostEntries = 20_000;
 const longestName = 1000;
 const longestList = 32 * 2 ** 20;
-/** Headers that are read at the same time. */
+/** Number of headers that are read at the same time. */
 const readTogether = 64;
 
 const signatures = { local: 0x04034b50, listed: 0x02014b50, end: 0x06054b50, end64: 0x06064b50, locator: 0x07064b50 };
@@ -20,23 +20,24 @@ const locatorBytes = 20;
 const listedBytes = 46;
 const localBytes = 30;
 const most32 = 0xffffffff;
-/** Encrypted (0, 6 and 13) or a patch (5). */
+/** Flags of encryption (0, 6 and 13) and patches (5). */
 const refusedFlags = 0b10_0000_0110_0001;
 
 interface Entry {
   readonly name: string;
   readonly size: number;
-  /** Of its own header. */
+  /** Byte offset of its own header. */
   readonly at: number;
 }
 
 /**
- * The files of a zip that stores them uncompressed, each as a part of the blob: nothing is copied. Checksums are left to the
- * reader of the contents. `name` names the archive in errors. Throws ExportError for anything else, for an archive that is cut
- * off, and for one whose entries overlap, repeat a name, or have a path that leads out of it.
+ * The files of an uncompressed zip, each as a part of the blob, without copies. The reader of the contents checks the
+ * hashes. `name` names the archive in errors. Throws ExportError for anything else, for a truncated archive, and for
+ * entries that overlap, repeat a name, or have a path that leads out of the archive.
  */
 export async function openArchive(name: string, archive: Blob, signal?: AbortSignal): Promise<OutFile[]> {
-  const refuse = (problem: string) => new ExportError(`${cut(name)} ${problem}: take the file as Hone wrote it.`);
+  const refuse = (problem: string) =>
+    new ExportError(`${cut(name)} ${problem}: choose the unchanged file that Hone wrote.`);
   const read = async (from: number, to: number): Promise<DataView> => {
     signal?.throwIfAborted();
     const buffer = await archive
@@ -80,7 +81,7 @@ export async function openArchive(name: string, archive: Blob, signal?: AbortSig
 type Read = (from: number, to: number) => Promise<DataView>;
 type Refuse = (problem: string) => ExportError;
 
-/** Where the list of files lies, and how many it has; null where no end of a zip is found, or it is of several disks. */
+/** Offset of the list of files, and their number; null where there is no end of a zip, or the zip has several disks. */
 async function findEnd(
   size: number,
   read: Read,
@@ -114,7 +115,7 @@ async function findEnd(
   return to === end64At ? { count: number64(end64, 32), from, to } : null;
 }
 
-/** Infinity where a float64 does not hold it exactly: then it fits nowhere. */
+/** Infinity where a float64 cannot represent the value exactly: then it fits nowhere. */
 function number64(view: DataView, at: number): number {
   const value = view.getBigUint64(at, true);
   return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.POSITIVE_INFINITY : Number(value);
@@ -159,12 +160,12 @@ function decodeName(list: DataView, from: number, to: number): string | null {
   }
 }
 
-/** Whether a path leads neither out of the archive nor to a place that programs name otherwise. */
+/** Whether a path stays inside the archive and means the same in every program. */
 const isInside = (path: string) =>
   !/[\p{Cc}\\:]/u.test(path) &&
   !path.split("/").some((part, i, all) => part === ".." || part === "." || (part === "" && i < all.length - 1));
 
-/** Lengths and place of a listed entry; where they are 64 bits long, from its extra field. Null where that is not sound. */
+/** Lengths and offset of a listed entry; 64-bit values come from its extra field. Null where they are not valid. */
 function readNumbers(list: DataView, at: number, from: number, to: number) {
   const short = {
     size: list.getUint32(at + 24, true),
@@ -186,7 +187,7 @@ function readNumbers(list: DataView, at: number, from: number, to: number) {
   return null;
 }
 
-/** Where the content begins. Throws unless the entry's own header is sound and its content ends before byte `end`. */
+/** Byte offset of the content. Throws unless the entry's own header is valid and its content ends before byte `end`. */
 async function readLocal({ name, size, at }: Entry, end: number, read: Read, refuse: Refuse): Promise<number> {
   const damaged = refuse(`is damaged: ${cut(name)} cannot be read`);
   if (!(at + localBytes <= end)) throw damaged;

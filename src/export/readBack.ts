@@ -1,4 +1,4 @@
-/** Reads a written model back with the project's own readers, and compares it with what was to be written. */
+/** Reads an exported model back with the project's own readers and compares it with the expected one. */
 
 import { checkpointTensors } from "../artifacts/method.ts";
 import { sha256 } from "../hub/hash.ts";
@@ -12,13 +12,13 @@ import type { ExportedTemplate, TemplateWriter } from "./template.ts";
 export interface WantedTensor {
   readonly dtype: StoredDType;
   readonly shape: Shape;
-  /** Of the stored bytes. */
+  /** Hash of the stored bytes. */
   readonly sha256: string;
 }
 
 export interface WantedModel {
   readonly model: ModelDefinition;
-  /** `config.json`, which is the base's own. */
+  /** `config.json`, the base's own. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly template: ExportedTemplate;
   readonly templates: TemplateWriter;
@@ -27,8 +27,9 @@ export interface WantedModel {
 }
 
 /**
- * Throws ExportError unless the files, opened as any model is, are this one: every tensor once, with its type, shape and bytes;
- * the config; a template that writes what was trained; and all stop tokens. ModelError where they cannot be opened.
+ * Throws ExportError unless the files, opened like any model, have every expected tensor once, with its type, shape and
+ * bytes; the expected config; a template equal to the trained one; and all stop tokens. Throws ModelError where they
+ * cannot be opened.
  */
 export async function requireModel(files: readonly OutFile[], wanted: WantedModel, signal?: AbortSignal) {
   const source = reopened("exported", files);
@@ -53,6 +54,6 @@ export async function requireModel(files: readonly OutFile[], wanted: WantedMode
 const typeOf = ({ dtype, shape }: Pick<WantedTensor, "dtype" | "shape">) => `${dtype}[${shape.join(", ")}]`;
 
 function same(what: string, found: unknown, wanted: unknown): void {
-  const [read, told] = [JSON.stringify(found) ?? "missing", JSON.stringify(wanted)];
-  if (read !== told) throw readBackError(what, read, told);
+  const [read, expected] = [JSON.stringify(found) ?? "missing", JSON.stringify(wanted)];
+  if (read !== expected) throw readBackError(what, read, expected);
 }

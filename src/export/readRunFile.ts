@@ -1,4 +1,4 @@
-/** Reads a run that came as one file (`runFile.ts`), all of it checked before anything is given. */
+/** Imports a run from one file (`runFile.ts`); everything is checked first. */
 
 import * as v from "valibot";
 import { bytesFromBlob } from "../hub/bytes.ts";
@@ -22,11 +22,11 @@ import { fileFormat, Manifest, pieceBytes, type RunContents, type RunFileOptions
 import { checkResults } from "./runResults.ts";
 
 const manifestBounds: JsonBounds = { longest: 64 * 2 ** 20, deepest: 32 };
-/** Of the record and the states: a million steps take some 300 MB, and a text in JavaScript has 512 MB at most. */
+/** Bounds of the record and the states: a million steps take 300 MB, and a JavaScript string ends at 512 MB. */
 const recordBounds: JsonBounds = { longest: 400 * 2 ** 20, deepest: 32 };
 
 const headerBounds: JsonBounds = { longest: 64 * 2 ** 20, deepest: 4 };
-/** Of exam results and votes. */
+/** Bounds of exam results and votes. */
 const resultBounds: JsonBounds = { longest: 256 * 2 ** 20, deepest: 32 };
 
 const Metadata = v.record(v.string(), text(1000));
@@ -37,14 +37,14 @@ const HeaderEntry = v.object({
 });
 
 export interface ReadRunOptions extends RunFileOptions {
-  /** The parameters that a run trains, where its base model is at hand; null where it is not. */
+  /** The parameters that a run trains; null where its base model is not loaded. */
   readonly trained?: (record: RunRecord) => Promise<Wanted | null>;
 }
 
 /**
- * Reads a run file and checks every byte of it before it gives anything: the contents stay in the file, and are read from there as
- * they are asked for. What it gives can be resumed, exported and listed. Throws ExportError with a sentence that names the file and
- * what is damaged, missing, or of a newer version.
+ * Reads a run file and checks every byte first. The contents stay in the file and are read from there on demand. The
+ * returned run can be resumed, exported and listed. Throws ExportError with the file's name and the part that is
+ * damaged, missing, or of a newer version.
  */
 export async function readRunFile(name: string, file: Blob, options: ReadRunOptions = {}): Promise<RunContents> {
   const { signal } = options;
@@ -96,7 +96,7 @@ export async function readRunFile(name: string, file: Blob, options: ReadRunOpti
   return { record, curves, checkpoints, rows, results };
 }
 
-/** The same bytes, with the archive's name in the error of a file that was changed meanwhile. */
+/** The same bytes; if the file changed meanwhile, the error names the archive. */
 const readable = (name: string, source: ByteSource): ByteSource => ({
   ...source,
   async slice(start, end, signal) {
@@ -110,7 +110,7 @@ const readable = (name: string, source: ByteSource): ByteSource => ({
   },
 });
 
-/** A path of the manifest, whose characters are letters, digits, dots and dashes. */
+/** A path of the manifest; it has only letters, digits, dots, dashes and slashes. */
 const shown = (path: string) => cut(path, 100);
 
 async function readJsonOf(
@@ -133,7 +133,7 @@ async function readManifest(
   signal: AbortSignal | undefined,
 ): Promise<Manifest> {
   const foreign = (why: string) =>
-    new ExportError(`${cut(name)} is no run of Hone${why}. Take a file that was exported under Take away.`);
+    new ExportError(`${cut(name)} is no run of Hone${why}. Choose a file that was exported under Take away.`);
   if (source === null) throw foreign(": it has no manifest.json");
   const value = await readJsonOf(name, source, manifestBounds, { signal });
   const head = v.safeParse(v.object({ hone: v.literal("run"), format: v.number() }), value);
@@ -204,10 +204,7 @@ async function checkHashes(
       const from = index * pieceBytes;
       const piece = await bytes.slice(from, Math.min(from + pieceBytes, byteLength), signal);
       if ((await sha256(piece)) !== digest) {
-        throw damagedFile(
-          name,
-          `piece ${index + 1} of ${digests.length} of ${shown(path)} does not hold the bytes that were written`,
-        );
+        throw damagedFile(name, `piece ${index + 1} of ${digests.length} of ${shown(path)} does not match its hash`);
       }
       done += piece.length;
       onProgress?.(done, total);
@@ -237,13 +234,13 @@ async function readRecordOf(
   return { record, curves };
 }
 
-/** The record, or what is wrong with it. */
+/** The record, or its problem. */
 function parsedRun(value: unknown): ReadRun | string {
   const read = v.safeParse(RunSchema, value, { abortEarly: true });
   return read.success ? read.output : problemOf(read.issues[0]);
 }
 
-/** Of a safetensors file, whose reader goes through the header without a bound of its depth. */
+/** Bounds the header of a safetensors file, whose reader does not limit its depth. */
 async function checkHeader(name: string, source: ByteSource, signal: AbortSignal | undefined): Promise<void> {
   if (source.byteLength < 8) return;
   const first = await source.slice(0, 8, signal);

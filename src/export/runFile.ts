@@ -1,15 +1,15 @@
 /**
- * A run as one file: a zip of plain files, nothing of it compressed, with everything that reproduces the run but the base model,
- * which is named by its hash.
+ * A run as one file: an uncompressed zip with everything that reproduces the run, except the base model, which the record
+ * identifies by its hash.
  *
- *     README.txt                               what this is
+ *     README.txt                               the list of contents
  *     run.json                                 the record with its curves; a number that JSON lacks is {"$number": "NaN"}
- *     checkpoints/<step>/tensors.safetensors   trained parameters and moments
+ *     checkpoints/<step>/tensors.safetensors   trained parameters with AdamW's moments
  *     checkpoints/<step>/state.json            the training loop's state, with the curves up to it
- *     data/<hash>/<n>.json                     rows as they were read, a list a piece
- *     results/exams/<n>.json                   exam results of the run and its base model, where there are any
- *     results/votes.json                       blind votes, where there are any
- *     manifest.json                            what belongs together, and the SHA-256 of each 4 MiB of every file
+ *     data/<hash>/<n>.json                     rows as they were read, one list per piece
+ *     results/exams/<n>.json                   exam results of the run and its base model, if there are any
+ *     results/votes.json                       blind votes, if there are any
+ *     manifest.json                            paths of checkpoints and rows, and the SHA-256 of each 4 MiB of every file
  */
 
 import * as v from "valibot";
@@ -26,12 +26,15 @@ import type { DType } from "../tensor/dtype.ts";
 import { type OutFile, readBackError } from "./files.ts";
 import { exactNumber } from "./foreignJson.ts";
 
-/** What this program writes. A change that older programs cannot read raises it; a part that they leave out, as `results`, does not. */
+/**
+ * The format that this program writes. A change that older programs cannot read raises it; an optional part that they
+ * ignore, such as `results`, does not.
+ */
 export const fileFormat = 1;
-/** Of every file each piece of so many bytes has a hash of its own. */
+/** Every file has one hash per piece of this length. */
 export const pieceBytes = 4 * 2 ** 20;
 
-/** Rows of one source, as they are kept. */
+/** Rows of one source, as they are stored. */
 export interface RunRows {
   readonly hash: string;
   readonly name: string;
@@ -43,7 +46,7 @@ export interface RunRows {
 export interface RunContents {
   readonly record: RunRecord;
   readonly curves: Curves;
-  /** Their states with the curves up to them. */
+  /** Each state contains the curves up to its step. */
   readonly checkpoints: readonly Omit<CheckpointView, "curves">[];
   readonly rows: readonly RunRows[];
   readonly results: RunResults;
@@ -67,7 +70,7 @@ const Path = v.custom<string>(
   (value) => typeof value === "string" && /^[\w-][\w.-]*(\/[\w-][\w.-]*){0,9}$/.test(value) && value.length <= 200,
   "a path inside the file",
 );
-/** Only newest, best and the one to resume from are in a file. */
+/** A file contains only the newest checkpoint, the best and the one to resume from. */
 const mostCheckpoints = 1000;
 const mostFiles = 20_000;
 export const Manifest = v.object({
@@ -90,7 +93,7 @@ export const Manifest = v.object({
 });
 export type Manifest = v.InferOutput<typeof Manifest>;
 
-/** As JSON that loses nothing: alone it would turn a loss of NaN into null. */
+/** JSON that loses nothing: plain JSON would turn a loss of NaN into null. */
 export function exactText(value: object): string {
   const exact = (_name: string, member: unknown) =>
     typeof member === "number" && !Number.isFinite(member) ? { $number: String(member) } : member;
@@ -99,11 +102,11 @@ export function exactText(value: object): string {
 
 export const recordText = (record: RunRecord, curves: Curves): string => exactText(wholeRecord(record, curves));
 
-/** Reads `exactText`; what a record must be is left to its schema. */
+/** Reads `exactText`; the schema of records checks the result. */
 export const readRecordText = (text: string): unknown =>
   JSON.parse(text, (_name, value: unknown) => exactNumber(value));
 
-/** Reads what `recordText` wrote, and what an earlier version did. Throws StorageError naming `what`. */
+/** Reads the text of `recordText`, also of an earlier version. Throws StorageError naming `what`. */
 export function readRecord(
   what: string,
   wayOut: string,
@@ -114,13 +117,13 @@ export function readRecord(
   return { record, curves: curves ?? noCurves };
 }
 
-/** The record with its curves as a file. Throws ExportError when what is read back is not what was written. */
+/** The record with its curves as a file. Throws ExportError when the file, read back, differs. */
 export async function writeRecord(name: string, record: RunRecord, curves: Curves): Promise<OutFile> {
-  const told = recordText(record, curves);
-  const content = new Blob([told], { type: "application/json" });
+  const written = recordText(record, curves);
+  const content = new Blob([written], { type: "application/json" });
   const value = readRecordText(await content.text());
   const back = readRecord(`The record in ${name}`, "Export it again.", recordFormat, value);
   const found = recordText(back.record, back.curves);
-  if (found !== told) throw readBackError(name, found, told);
+  if (found !== written) throw readBackError(name, found, written);
   return { name, content };
 }

@@ -1,4 +1,4 @@
-/** Exam results and votes in a run file: read as plain JSON, and refused where they do not belong to its run. */
+/** Exam results and votes in a run file: parsed as plain JSON, and refused unless they belong to its run. */
 
 import * as v from "valibot";
 import { readAs } from "../run/problem.ts";
@@ -12,13 +12,13 @@ import {
   WholeExamSchema,
 } from "../run/results.ts";
 
-/** A file of results with what it holds. */
+/** A file of results with its contents. */
 export interface ResultFile {
   readonly path: string;
   readonly value: unknown;
 }
 
-/** Checks results against the record of their run. `refuse` makes the error of a problem, the end of a sentence. */
+/** Checks results against the record of their run. `refuse` makes the error from the end of a sentence. */
 export function checkResults(
   run: RunRecord,
   exams: readonly ResultFile[],
@@ -37,7 +37,7 @@ export function checkResults(
   };
   const checkStep = (path: string, step: number) => {
     if (step <= run.totalSteps) return;
-    throw refuse(`${path} is of step ${step}, and the run has ${run.totalSteps}`);
+    throw refuse(`${path} is of step ${step}, but the run has ${run.totalSteps}`);
   };
   const checkExam = (path: string, exam: WholeExamResult) => {
     const { questions, correct, runId, step } = exam;

@@ -1,4 +1,4 @@
-/** The template of a run as other programs need it: Jinja that is shown to write what was trained, and what stops an answer. */
+/** The template of a run for other programs: Jinja whose output equals the trained one, and the stop tokens. */
 
 import type { OpenModel } from "../hub/model.ts";
 import type { Message } from "../records/example.ts";
@@ -10,7 +10,7 @@ import { type Conversation, type Template, TemplateError } from "../templates/te
 import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import { ExportError } from "./files.ts";
 
-/** How a run's rows were rendered. */
+/** The template and system prompt of a run's rows. */
 export interface TrainedTemplate {
   readonly choice: TemplateChoice;
   readonly systemPrompt: string | null;
@@ -19,9 +19,9 @@ export interface TrainedTemplate {
 export interface ExportedTemplate {
   /** For `chat_template` of `tokenizer_config.json`. */
   readonly source: string;
-  /** Tokens that end an answer, the one that was trained first. Never empty. */
+  /** Tokens that end an answer; the trained one is first. Never empty. */
   readonly stopIds: readonly number[];
-  /** The text of the first of them. */
+  /** The text of the first stop token. */
   readonly stopToken: string;
   readonly notes: readonly string[];
 }
@@ -29,7 +29,9 @@ export interface ExportedTemplate {
 /** The files of an exported model that decide its template. */
 export type WrittenTemplate = Pick<OpenModel, "tokenizerJson" | "tokenizerConfig" | "chatTemplate">;
 
-/** A run's template for an export. Asynchronous, because templates are rendered in another worker than weights are written. */
+/**
+ * Exports a run's template. Asynchronous, because another worker than the one that writes weights renders templates.
+ */
 export interface TemplateWriter {
   /** See `expressTemplate`. */
   express(): Promise<ExportedTemplate>;
@@ -46,7 +48,7 @@ const call: Message = {
   toolCalls: [{ id: "abcdefghi", name: "sum", arguments: { of: [2, 2], as: "a 'whole' \"number\"" } }],
 };
 const said: Message = { ...call, content: "Let me see." };
-const told: Message = { role: "tool", content: "4", toolCallId: "abcdefghi", name: "sum" };
+const toolResult: Message = { role: "tool", content: "4", toolCallId: "abcdefghi", name: "sum" };
 const tools = [
   {
     type: "function",
@@ -54,7 +56,7 @@ const tools = [
   },
 ];
 
-/** Every kind of conversation in which templates differ; one that a template refuses is not compared. */
+/** Every kind of conversation in which templates differ. A conversation that the template refuses is not compared. */
 const trials: readonly Conversation[] = [
   { messages: [user] },
   { messages: [system, user] },
@@ -64,13 +66,13 @@ const trials: readonly Conversation[] = [
   { messages: [system, user, assistant, user] },
   { messages: [system, assistant, user] },
   { messages: [user], tools },
-  { messages: [system, user, call, told, assistant], tools },
-  { messages: [user, said, told, assistant, user], tools },
+  { messages: [system, user, call, toolResult, assistant], tools },
+  { messages: [user, said, toolResult, assistant, user], tools },
 ];
 
 /**
- * What other programs need to ask the model as it was trained. Throws ExportError, with the way out, when nothing would stop
- * an answer, or when Jinja cannot be shown to write what was trained.
+ * Translates the run's template for other programs. Throws ExportError, with the way out, when no token would stop an
+ * answer, or when the output of the Jinja differs from the trained one.
  */
 export function expressTemplate({ choice, systemPrompt }: TrainedTemplate, model: TemplateModel): ExportedTemplate {
   const { tokenizer } = model;
@@ -80,7 +82,7 @@ export function expressTemplate({ choice, systemPrompt }: TrainedTemplate, model
   const stopToken = [...tokenizer.addedTokens].find(([, id]) => id === first)?.[0];
   if (stopToken === undefined) {
     throw new ExportError(
-      "The merged model was not exported, for its template has no stop token and its answers would never end: name " +
+      "The merged model was not exported: its template has no stop token, so its answers would never end. Name " +
         "eos_token in the base model's tokenizer_config.json and open it again, or export the adapter.",
     );
   }
@@ -89,13 +91,13 @@ export function expressTemplate({ choice, systemPrompt }: TrainedTemplate, model
   const notes: string[] = [];
   if (trained.endMarker !== "") {
     notes.push(
-      `Answers end with the text ${trained.endMarker} before ${stopToken}, for the tokenizer has no token for it: other ` +
+      `Answers end with the text ${trained.endMarker} before ${stopToken}, because the tokenizer has no token for it: other ` +
         "programs show it at the end of an answer.",
     );
   }
   if (/\bstrftime_now\b/.test(source)) {
     notes.push(
-      "The template asks for the date. In training it was always told one, 26 July 2024; other programs tell the day's.",
+      "The template asks for the date. In training it was always 26 July 2024; other programs use the current date.",
     );
   }
   return { source, stopIds: trained.stopIds, stopToken, notes };
@@ -118,7 +120,7 @@ function refusing<T>(work: () => T): T {
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new ExportError(
-      `The merged model was not exported, for without its template it would not answer as it was trained. ${error.message} ` +
+      `The merged model was not exported: without its template it would not answer as trained. ${error.message} ` +
         "The adapter, or the base model with another template in a new run, can be exported.",
       { cause: error },
     );
@@ -126,12 +128,12 @@ function refusing<T>(work: () => T): T {
 }
 
 /**
- * Throws ExportError unless `written`, which brings its own system prompt, writes every trial as `trained` does with
+ * Throws ExportError unless `written`, which contains its own system prompt, renders every trial as `trained` does with
  * `systemPrompt`, and ends an answer with the same token.
  */
 export function requireSame(trained: Template, written: Template, systemPrompt: string | null): void {
   if (written.stopIds[0] !== trained.stopIds[0]) {
-    throw different(`an answer ends with token ${written.stopIds[0]}`, `token ${trained.stopIds[0]}`);
+    throw different(`ends an answer with token ${written.stopIds[0]}`, `token ${trained.stopIds[0]}`);
   }
   for (const trial of trials) {
     for (const generationPrompt of [false, true]) {
@@ -143,7 +145,7 @@ export function requireSame(trained: Template, written: Template, systemPrompt: 
   }
 }
 
-/** What a template writes, null where it refuses the conversation. */
+/** The rendered text; null where the template refuses the conversation. */
 function textOf(template: Template, trial: Conversation, generationPrompt: boolean, system: string | null) {
   try {
     const { segments } = template.render(trial, { system, generationPrompt });
@@ -156,6 +158,6 @@ function textOf(template: Template, trial: Conversation, generationPrompt: boole
 
 const different = (found: string, wanted: string) =>
   new ExportError(
-    `The merged model was not exported, for its template cannot be expressed for other programs: as a chat_template it ${found}, ` +
-      `and in training it was ${wanted}. Export the adapter, or train with another template or without a system prompt.`,
+    `The merged model was not exported, because other programs cannot use its template: as a chat_template it ${found}, ` +
+      `but in training it was ${wanted}. Export the adapter, or train with another template or without a system prompt.`,
   );

@@ -1,4 +1,4 @@
-/** Writes a run as one file (`runFile.ts`), and reads it again before it is given. */
+/** Exports a run as one file (`runFile.ts`), and reads it again before the export ends. */
 
 import { sha256 } from "../hub/hash.ts";
 import { layoutSafetensors } from "../hub/safetensors.ts";
@@ -29,18 +29,18 @@ export interface WrittenRun {
 const readme = ({ name, model }: RunRecord) => `Hone run file: "${name}"
 
 run.json is the record of the run: settings, data, curves and sample answers.
-checkpoints/ holds what it trained, as safetensors, with the state that training goes on from.
-data/ holds the rows that it learns from, as they were read.
-results/ holds its exam results and blind votes, where there are any.
+checkpoints/ has the trained parameters as safetensors, and the state from which training resumes.
+data/ has the training rows, as they were read.
+results/ has its exam results and blind votes, if there are any.
 manifest.json lists the SHA-256 of every 4 MiB of every file.
 
-The base model is not in it. To resume, question or export the run, open this model in Hone as well:
+The base model is not in this file. To resume, compare or export the run, also open this model in Hone:
 ${model.name}, ${model.parameters} parameters, hash ${model.hash}
 `;
 
 /**
- * Writes the file, then reads it again and checks every hash. Throws ExportError when what is read back is not what was written;
- * the signal's reason when cancelled.
+ * Writes the file, then reads it again and checks every hash. Throws ExportError when the file, read back, differs; the
+ * signal's reason when cancelled.
  */
 export async function writeRunFile(
   { record, curves, checkpoints, rows, results }: RunContents,
@@ -50,7 +50,7 @@ export async function writeRunFile(
   const archive = await writeArchive(out);
   const files: Manifest["files"] = [];
   const sources = [...checkpoints.flatMap(({ tensors }) => tensors), ...rows.flatMap((source) => source.files)];
-  // Read back, every byte goes by once more.
+  // Every byte counts twice: written and read back.
   const total = 2 * lengthOf(sources);
   let done = 0;
 
@@ -71,8 +71,8 @@ export async function writeRunFile(
   const text = (value: string) => [new TextEncoder().encode(value)];
 
   await add("README.txt", text(readme(record)));
-  const told = recordText(record, curves);
-  await add("run.json", text(told));
+  const recordJson = recordText(record, curves);
+  await add("run.json", text(recordJson));
   const listed: Manifest["checkpoints"] = [];
   for (const { step, savedAt, state, tensors } of checkpoints) {
     const folder = `checkpoints/${step}`;
@@ -106,12 +106,12 @@ export async function writeRunFile(
     onProgress: (read) => onProgress?.(done + read, Math.max(total, done + read)),
   }).catch((error: unknown) => {
     if (!(error instanceof ExportError)) throw error;
-    throw new ExportError(`Nothing was exported, for Hone could not take it in again. ${error.message}`, {
+    throw new ExportError(`Nothing was exported, because Hone could not import the file. ${error.message}`, {
       cause: error,
     });
   });
   const found = recordText(back.record, back.curves);
-  if (found !== told) throw readBackError("run.json", found, told);
+  if (found !== recordJson) throw readBackError("run.json", found, recordJson);
   const [foundResults, wantedResults] = [exactText(back.results), exactText(results)];
   if (foundResults !== wantedResults) throw readBackError("results", foundResults, wantedResults);
   return {
@@ -129,7 +129,7 @@ type Bytes = Pick<ByteSource, "byteLength" | "slice">;
 const lengthOf = (contents: readonly { readonly byteLength: number }[]) =>
   contents.reduce((sum, { byteLength }) => sum + byteLength, 0);
 
-/** Everything in order, in pieces of exactly `pieceBytes` but the last. */
+/** All contents in order, in pieces of exactly `pieceBytes`, except the last. */
 async function* cut(
   contents: readonly (Uint8Array<ArrayBuffer> | Bytes)[],
   signal: AbortSignal | undefined,
@@ -148,7 +148,7 @@ async function* cut(
       if (filled < piece.length) continue;
       yield piece;
       left -= filled;
-      // A buffer of its own each time: who got the last one may still hold it.
+      // A new buffer for each piece, because the consumer may still use the last one.
       piece = new Uint8Array(Math.min(pieceBytes, left));
       filled = 0;
     }

@@ -1,4 +1,4 @@
-/** Whether a recipe keeps within the bounds that its form has, for recipes that a stranger wrote. */
+/** Checks a foreign recipe against the bounds of the form. */
 
 import { cut } from "../tensor/quote.ts";
 import type { Recipe } from "./recipe.ts";
@@ -7,12 +7,12 @@ import type { Control, Fields } from "./setting.ts";
 import { stageFields } from "./stageFields.ts";
 import { loraFields, trainFields } from "./trainFields.ts";
 
-/** Most characters of a text, such as a template. */
+/** Most characters of a text, for example of a template. */
 const longestText = 1e6;
 const mostStages = 100;
 const mostNames = 1000;
 
-/** What is expected of the value; null where it is within the bounds of its control. */
+/** The expected value of the control; null where the value is within its bounds. */
 function expectedOf(control: Control, value: unknown): string | null {
   switch (control.kind) {
     case "number": {
@@ -51,7 +51,7 @@ function problemIn<Part extends object>(place: string, fields: Fields<Part>, par
   return null;
 }
 
-/** The first field outside of its bounds, as the end of a sentence; null where there is none. The run has `sources` sources. */
+/** The first problem of a recipe, as the end of a sentence; null without one. The run has `sources` sources. */
 export function recipeProblem(recipe: Recipe, sources: number): string | null {
   const { lora, stages, template } = recipe;
   if (template.kind === "custom" && template.source.length > longestText) {
@@ -71,7 +71,8 @@ export function recipeProblem(recipe: Recipe, sources: number): string | null {
     if (inStage) return inStage;
     const seen = new Set<number>();
     for (const { source, lambda } of stage.sources ?? []) {
-      if (source >= sources || seen.has(source)) return `${place}.sources names source ${source} of ${sources} wrongly`;
+      if (source >= sources || seen.has(source))
+        return `${place}.sources has source ${source} twice, or the run has only ${sources}`;
       if (!(lambda > 0 && lambda <= Number.MAX_SAFE_INTEGER)) return `${place}.sources has the weight ${lambda}`;
       seen.add(source);
     }

@@ -17,7 +17,7 @@ export const Hash = v.custom<string>(
   "64 hexadecimal digits",
 );
 
-// Those below have bounds: they are for what strangers wrote.
+// The schemas below are for foreign values, so they have bounds.
 
 export const whole = (from: number, to: number) =>
   v.custom<number>(
@@ -37,19 +37,19 @@ export const text = (longest: number) =>
     `a text of at most ${longest} characters`,
   );
 
-/** On one line, and in every encoding the same: names of files and runs. */
+/** Names of files and runs: one line, and valid in every encoding. */
 export const Name = v.custom<string>(
   (value) => typeof value === "string" && value.length <= 1000 && !/[\p{Cc}\p{Cs}]/u.test(value),
   "a name of at most 1000 characters",
 );
 
-/** As `Date.toISOString` writes it. */
+/** The form of `Date.toISOString`. */
 export const IsoDate = v.custom<string>(
   (value) =>
     typeof value === "string" &&
     /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z$/.test(value) &&
     !Number.isNaN(Date.parse(value)),
-  "a date such as 2026-01-31T12:00:00.000Z",
+  "a date like 2026-01-31T12:00:00.000Z",
 );
 
 export const list = <T>(item: v.GenericSchema<unknown, T>, longest: number) =>

@@ -1,4 +1,4 @@
-/** What a run's record must be beyond its schema where a stranger's file brought it: bounds, and members that agree. */
+/** Checks of a foreign run record beyond its schema: bounds, and members that must agree. */
 
 import * as v from "valibot";
 import { recipeProblem } from "./bounds.ts";
@@ -7,7 +7,7 @@ import { finite, Hash, IsoDate, list, Name, text, whole } from "./fields.ts";
 import { readAs } from "./problem.ts";
 import type { RunRecord } from "./record.ts";
 
-/** More optimizer steps than a browser could take in a year. */
+/** More optimizer steps than a browser can do in a year. */
 export const mostSteps = 1e9;
 const mostRows = 1e9;
 const mostParameters = 1e13;
@@ -32,13 +32,13 @@ const Samples = list(
   }),
   1000,
 );
-const Moments = list(v.object({ step: Step, answer: text(longestText), losses: list(Loss, 1e6) }), 1000);
+const Snapshots = list(v.object({ step: Step, answer: text(longestText), losses: list(Loss, 1e6) }), 1000);
 
-/** The bounds of what is in a record and in the state of a checkpoint alike. */
+/** Bounds of members that a record and a checkpoint's state have in common. */
 export const seenBounds = {
   best: v.nullable(Evaluation),
   samples: Samples,
-  moments: Moments,
+  moments: Snapshots,
   seconds: finite(0, mostSeconds),
 };
 
@@ -86,7 +86,7 @@ const Bounds: v.GenericSchema<unknown, unknown> = v.object({
       prompt: v.nullable(text(longestText)),
       place: v.object({ source: whole(0, 999), row: whole(0, mostRows) }),
       tokens: list(v.object({ text: text(10_000), weight: finite(-1e9, 1e9) }), 1e6),
-      moments: Moments,
+      moments: Snapshots,
     }),
   ),
   slowdowns: list(v.object({ fromStep: Step, factor: finite(Number.MIN_VALUE, 1) }), 10_000),
@@ -96,7 +96,7 @@ const Bounds: v.GenericSchema<unknown, unknown> = v.object({
   resumeFrom: v.nullable(Step),
 });
 
-/** What is wrong with a record that came with its curves, as the end of a sentence; null where nothing is. */
+/** The problem of a record with its curves, as the end of a sentence; null without one. */
 export function recordProblem(record: RunRecord, curves: Curves): string | null {
   return (
     readAs(Bounds, record).problem ??
@@ -135,7 +135,7 @@ function disagreement({ recipe, sources, stages, totalSteps, ...record }: RunRec
   return null;
 }
 
-/** What is wrong with curves up to step `last`, as the end of a sentence; null where nothing is. A loss may be NaN. */
+/** The problem of curves up to step `last`, as the end of a sentence; null without one. A loss may be NaN. */
 export function curvesProblem({ steps, evaluations }: Curves, last: number): string | null {
   let before = 0;
   for (const [index, step] of steps.step.entries()) {

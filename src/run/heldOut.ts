@@ -33,7 +33,10 @@ export function bestSetOf(recipe: Pick<Recipe, "stages" | "bestBy">): HeldOutSet
   return validationOf(named ? bestBy : lastStage(recipe).objective);
 }
 
-/** The set whose loss patience waits for: that of the best checkpoint, but for recipes without `bestBy`. */
+/**
+ * The set whose loss decides early stopping: that of the best checkpoint; in recipes without `bestBy`, that of the last
+ * stage.
+ */
 export const patienceSetOf = (recipe: Pick<Recipe, "stages" | "bestBy">): HeldOutSet | null =>
   recipe.bestBy === null ? validationOf(lastStage(recipe).objective) : bestSetOf(recipe);
 

@@ -1,12 +1,12 @@
-/** What a schema found wrong, in plain words and never longer than a sentence. */
+/** The problem that a schema found, in plain words and within one sentence. */
 
 import * as v from "valibot";
 import { cut } from "../tensor/quote.ts";
 
-/** Most characters of a value beside its path. */
+/** Longest quote of a value, in characters. */
 const mostOfValue = 40;
 
-/** A value as a message names it: numbers and short texts themselves, of the rest the kind. */
+/** A value in a message: numbers and short texts as they are, else its kind. */
 function nameOf(value: unknown): string {
   if (typeof value === "string") return `"${cut(value, mostOfValue)}"`;
   if (Array.isArray(value)) return "a list";
@@ -14,7 +14,7 @@ function nameOf(value: unknown): string {
   return cut(String(value));
 }
 
-/** What is expected where a schema brings no words of its own, by the type of its check. */
+/** The expected value where a schema has no words of its own, by the type of its check. */
 const expectations: Readonly<Record<string, string>> = {
   string: "a text",
   number: "a number",
@@ -42,7 +42,7 @@ export function problemOf(issue: v.BaseIssue<unknown>): string {
   return `${place} is ${nameOf(issue.input)}, not ${expectedOf(issue)}`;
 }
 
-/** Reads a value, or gives what is wrong with it first. Only the first problem: a long list could have a million. */
+/** Reads a value, or returns its first problem. Only the first, because a long list could have a million. */
 export function readAs<T>(
   schema: v.GenericSchema<unknown, T>,
   value: unknown,

@@ -1,10 +1,12 @@
-/** What a run shows beside its training: examinations of it and of its base model, and blind votes between the two. */
+/**
+ * Results of a run beside its training: exam results of the run and its base model, and blind votes between the two.
+ */
 
 import * as v from "valibot";
 import { type TemplateChoice, TemplateSchema } from "../templates/choice.ts";
 import { AnyNumber, Count, finite, IsoDate, list, Text, text, whole } from "./fields.ts";
 
-/** Questions of one examination, at most: more take hours, and a result is read whole. */
+/** Most questions of one exam: more would take hours, and a result is read as a whole. */
 export const mostQuestions = 20_000;
 
 const finishes = ["stop", "length", "context", "cancelled"] as const;
@@ -12,13 +14,13 @@ const finishes = ["stop", "length", "context", "cancelled"] as const;
 /** A question of an exam. */
 export interface ExamQuestionFacts {
   readonly prompt: string;
-  /** The only answer that is right. */
+  /** The only right answer. */
   readonly expected: string;
   readonly group: string | null;
   readonly task: string | null;
 }
 
-/** An answer to it. */
+/** An answer to a question. */
 export interface ExamAnswerFacts {
   readonly answer: string;
   readonly finish: (typeof finishes)[number];
@@ -27,18 +29,18 @@ export interface ExamAnswerFacts {
 
 export type AnsweredQuestion = ExamQuestionFacts & ExamAnswerFacts;
 
-/** One examination, without its questions. */
+/** The result of one exam, without its questions. */
 export interface ExamResult {
   readonly id: string;
   readonly modelHash: string;
-  /** null is the base model. */
+  /** Null for the base model. */
   readonly runId: string | null;
-  /** Step of the checkpoint that answered; null is the base model. */
+  /** Step of the checkpoint that answered; null for the base model. */
   readonly step: number | null;
   readonly exam: {
     readonly name: string;
     readonly hash: string;
-    /** How many. */
+    /** Number of questions. */
     readonly questions: number;
     readonly texts: number;
   };
@@ -63,12 +65,12 @@ export const voteChoices = ["first", "second", "tie"] as const;
 export interface VoteRecord {
   readonly id: string;
   readonly runId: string;
-  /** Step of the checkpoint that gave the tuned answer. */
+  /** Step of the checkpoint of the tuned answer. */
   readonly step: number;
   /** The exam whose question it is; null for a held-out question of the run. */
   readonly exam: { readonly name: string; readonly hash: string } | null;
   readonly prompt: string;
-  /** The answer that the exam or the row gives. */
+  /** The answer in the exam or in the row. */
   readonly reference: string;
   readonly base: string;
   readonly tuned: string;
@@ -81,13 +83,13 @@ export interface VoteRecord {
   readonly sampling: { readonly temperature: number; readonly topK: number | null; readonly topP: number | null };
 }
 
-/** All results that belong to a run, those of its base model among them. */
+/** All results of a run, and those of its base model. */
 export interface RunResults {
   readonly exams: readonly WholeExamResult[];
   readonly votes: readonly VoteRecord[];
 }
 
-/** The same for two examinations whose answers can be compared: model, exam and the words around each question. */
+/** Equal for two results that can be compared: same model, exam, template and system prompt. */
 export const comparisonKey = ({
   modelHash,
   exam,

@@ -27,10 +27,10 @@ const templateValues = Object.keys(templateLabels) as TemplateValue[];
 
 const templateValueOf = (choice: TemplateChoice) => (choice.kind === "built-in" ? choice.name : choice.kind);
 
-/** For a list of templates: its name, and the marks of a turn. */
+/** The template's name and its turn marks, for lists. */
 export const templateLabel = (choice: TemplateChoice) => templateLabels[templateValueOf(choice)];
 
-/** For a sentence: "the ChatML". */
+/** The template's name in a sentence: "the ChatML". */
 export function templateName(choice: TemplateChoice): string {
   if (choice.kind === "model") return "the model's own";
   return choice.kind === "custom" ? "a custom" : `the ${templateLabel(choice).split("  ")[0]}`;
@@ -116,7 +116,7 @@ export const rowFields: Fields<DataSettings> = {
 /** The part of a recipe that tokenization needs. */
 export const rowSettingsOf = (recipe: DataSettings): DataSettings => pick(rowFields, recipe);
 
-/** In the order of the screen, which is also the order of reading. */
+/** In the order of the screen. */
 export const rowSettings: readonly Setting[] = [
   settingOf<TemplateValue>({
     field: "template",

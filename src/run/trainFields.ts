@@ -12,7 +12,10 @@ export interface LoraRecipe {
   readonly targets: readonly string[];
 }
 
-/** Held-out rows whose lowest loss makes a checkpoint the best: of the last stage, of every stage, of text, or of chats. */
+/**
+ * Held-out rows whose lowest loss makes a checkpoint the best: those of the last stage, of all stages, of text, or of
+ * chats.
+ */
 export const bestChoices = ["last", "all", "text", "chat"] as const;
 
 export type BestChoice = (typeof bestChoices)[number];
@@ -39,7 +42,7 @@ export interface TrainSettings {
   readonly keepLast: number;
   /** Validations without improvement after which the run ends; null is off. */
   readonly patience: number | null;
-  /** null: a recipe of before this field. Its best is by everything held out, its patience by the last stage. */
+  /** Null in recipes from before this field: best by all held-out rows, early stopping by the last stage. */
   readonly bestBy: BestChoice | null;
   /** Questions from held-out rows answered before and after. */
   readonly samplePrompts: number;
@@ -288,7 +291,7 @@ export const loraSettings: readonly Setting[] = settingsOf(loraFields, {
 export const forLinears = (setting: Setting, linears: readonly string[]): Setting =>
   setting.field === "targets" ? { ...setting, control: { kind: "several", choices: linears } } : setting;
 
-/** Only a run of several stages has several held-out sets. */
+/** Only a run with several stages has several held-out sets. */
 const bestSetting = settingOf<BestChoice>({
   field: "bestBy",
   schema: v.picklist(bestChoices),
@@ -296,7 +299,7 @@ const bestSetting = settingOf<BestChoice>({
   affects: [],
   label: "Best checkpoint by",
   term: "held-out set",
-  help: "The checkpoint with the lowest loss on these rows is the best one. Stopping early waits for the same loss.",
+  help: "The checkpoint with the lowest loss on these rows is the best one. Early stopping uses the same loss.",
   control: {
     kind: "choice",
     choices: [

@@ -1,4 +1,7 @@
-/** Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last whole one. */
+/**
+ * Checkpoints: chunks first, then manifest and run record in one transaction, so a killed tab leaves the last complete
+ * checkpoint.
+ */
 
 import * as v from "valibot";
 import type { RunRecord } from "../run/record.ts";
@@ -25,16 +28,19 @@ import type { Runs } from "./runs.ts";
 import { adoptRun, bytesOf, encodeState, type RunToAdopt, type TensorSource, writeChunks } from "./writeCheckpoint.ts";
 
 export interface CheckpointContents {
-  /** The run as it is at this step; `record.step` is the checkpoint's. Saved in the same transaction. */
+  /** The run at this step; `record.step` is the checkpoint's. Saved in the same transaction. */
   readonly record: RunRecord;
-  /** What the loop needs to go on, as plain JSON. Numbers must be finite. */
+  /** The state from which the loop resumes, as plain JSON. Numbers must be finite. */
   readonly state: object;
   readonly tensors: readonly TensorSource[];
-  /** The points since the last save go along in that transaction; left out where there are none. */
+  /** Their new points are saved in the same transaction; left out where there are none. */
   readonly curves?: CurveWriter;
 }
 
-/** Called for each tensor; `read` gives its bytes, checked, in a buffer of their own. What is not read is not checked. */
+/**
+ * Called for each tensor; `read` returns its bytes, checked, in a new buffer. Tensors that are not read are not
+ * checked.
+ */
 export type RestoreTensor = (
   tensor: Pick<CheckpointTensor, "name" | "dtype" | "shape">,
   read: () => Promise<Uint8Array<ArrayBuffer>>,
@@ -42,14 +48,14 @@ export type RestoreTensor = (
 
 export interface Checkpoints {
   /**
-   * Saves a checkpoint of `record.step` and the record. Kept are the newest `recipe.keepLast`, this one included, and the
-   * best (`record.best`); older ones go in the same transaction, as do later ones: after a run went back, they belong to
-   * a future that it left. Throws `StorageFullError` or `StorageError` with everything saved before intact.
+   * Saves the record and a checkpoint of `record.step`. The newest `recipe.keepLast` checkpoints stay, this one
+   * included, and the best (`record.best`). The same transaction deletes older ones, and later ones: they belong to a
+   * branch that the run left when it went back. After `StorageFullError` or `StorageError` all earlier data is intact.
    */
   save(contents: CheckpointContents): Promise<CheckpointManifest>;
   /**
-   * Reads a checkpoint: its state, as `save` got it, and its tensors in their order through `restore`, which must not
-   * save. Throws `CheckpointDamagedError`, which lists the whole ones, or `StorageError` when there is no such checkpoint.
+   * Reads a checkpoint: its state, and its tensors in order through `restore`, which must not save. Throws
+   * `CheckpointDamagedError`, which lists the intact ones, or `StorageError` when there is no such checkpoint.
    */
   load(
     runId: string,
@@ -58,19 +64,19 @@ export interface Checkpoints {
   ): Promise<{ readonly manifest: CheckpointManifest; readonly state: unknown }>;
   /** Steps of the run's checkpoints, newest first. */
   steps(runId: string): Promise<number[]>;
-  /** The run's checkpoints, newest first, and when each was saved; null where its manifest cannot be read. */
+  /** The run's checkpoints, newest first, with the time of their save; null where the manifest cannot be read. */
   list(runId: string): Promise<{ readonly step: number; readonly savedAt: string | null }[]>;
   /**
-   * A checkpoint whose tensors are read and checked as they are asked for; null when there is none. Unlike in `load`, nothing keeps
-   * it from being deleted meanwhile: reading throws `StorageError` then.
+   * A checkpoint whose tensors are read and checked on demand; null when there is none. Unlike in `load`, it can be
+   * deleted meanwhile: then a read throws `StorageError`.
    */
   open(runId: string, step: number): Promise<CheckpointView | null>;
   /**
-   * Takes in a run that another browser saved, with its curves, checkpoints, results and rows: all of it counts at once, or nothing
-   * does. Throws as `save` does, and where a run has its id.
+   * Imports a run of another browser with its curves, checkpoints, results and rows: all of it counts at once, or
+   * nothing. Throws as `save` does, and where a run has the same id.
    */
   adopt(run: RunToAdopt, signal?: AbortSignal): Promise<void>;
-  /** Bytes that the checkpoints of each run take, by its id; what two checkpoints of a run share counts once. */
+  /** Bytes of the checkpoints of each run, by its id; a chunk that two checkpoints share counts once. */
   sizes(): Promise<Readonly<Record<string, number>>>;
 }
 
@@ -89,8 +95,8 @@ function chunkLengths({ byteLength, chunks }: StoredBytes): [string, number][] {
 }
 
 const clearedBefore = (what: string) =>
-  `The browser has cleared this page's storage in the meantime, so what was saved before is gone, all or in part. ${what} is ` +
-  "saved. Look under Runs, Model and Data for what is there.";
+  `The browser has cleared this page's storage in the meantime, so some or all earlier data is gone. ${what} is ` +
+  "saved. Runs, Model and Data show what is left.";
 
 export interface CheckpointParts {
   readonly records: KeyValue;
@@ -99,9 +105,9 @@ export interface CheckpointParts {
   readonly runs: Pick<Runs, "get" | "curveWrite">;
   readonly curves: CurveStore;
   readonly results: Pick<ResultStore, "writes">;
-  /** Whether everything is gone that was there when it was last looked for. */
+  /** Whether every record is gone that was there when they were last listed or written. */
   readonly wasCleared: () => Promise<boolean>;
-  /** Gets a sentence where a save found out that it was. */
+  /** A save adds a sentence when it finds the storage cleared. */
   readonly problems: string[];
 }
 
@@ -118,7 +124,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
     const stored = await records.get(recordKey("checkpoint", runId, step));
     if (stored === undefined) return null;
     const what = `The checkpoint of step ${step}`;
-    return unsealed(what, "Go on from another checkpoint.", CheckpointManifestSchema, stored);
+    return unsealed(what, "Resume from another checkpoint.", CheckpointManifestSchema, stored);
   }
 
   async function isWhole(runId: string, step: number): Promise<boolean> {
@@ -137,7 +143,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
   async function damagedError(run: RunRecord, step: number, damage: string, cause: unknown) {
     const good: number[] = [];
     for (const other of await steps(run.id)) if (other !== step && (await isWhole(run.id, other))) good.push(other);
-    // The nearest before the damaged one is the way out; a later one can only be there when an older step was asked for.
+    // The nearest earlier checkpoint comes first; later ones exist only when the caller wanted an older step.
     const order = [...good.filter((other) => other < step), ...good.filter((other) => other > step)];
     return new CheckpointDamagedError(run.id, step, order, run.name, damage, { cause });
   }
@@ -174,7 +180,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
       for (const key of await records.keys(keyPrefix("checkpoint"))) {
         const stored = await records.get(key);
         const manifest = v.safeParse(v.object({ value: CheckpointManifestSchema }), stored);
-        // What cannot be read is told where it is asked for.
+        // `load` and `open` report a manifest that cannot be read.
         if (!manifest.success) continue;
         const { runId, state, tensors } = manifest.output.value;
         const chunksOf = lengths.get(runId) ?? new Map<string, number>();
@@ -222,7 +228,7 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
           write?.written();
           return manifest;
         };
-        // A browser that clears its storage in the middle leaves room for the whole checkpoint.
+        // A browser that clears its storage meanwhile leaves room for the whole checkpoint.
         let again = false;
         const saved = await attempt().catch((error: unknown) => {
           if (!(error instanceof StorageClearedError)) throw error;

@@ -1,17 +1,17 @@
-/** Content-addressed chunks: bytes cut into 4 MiB pieces, each kept once under the SHA-256 of its contents. */
+/** Content-addressed chunks: bytes are cut into 4 MiB pieces, each stored once under the SHA-256 of its contents. */
 
 import { sha256 } from "../hub/hash.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { errorName, errorText, StorageError } from "./errors.ts";
 import { type KeyValue, writeFor } from "./keyValue.ts";
 
-/** Length of every chunk but the last of its bytes. */
+/** Length of every chunk of some bytes except the last. */
 export const chunkBytes = 4 * 2 ** 20;
 
-/** Chunks are collected up to this many bytes before they are written, and no further: it bounds the memory of a save. */
+/** A save writes its chunks in batches of this many bytes, which bounds its memory. */
 const batchBytes = 4 * chunkBytes;
 
-/** Where to find bytes: their length, and the keys of their chunks in order. */
+/** Where bytes are stored: their length, and the keys of their chunks in order. */
 export interface StoredBytes {
   readonly byteLength: number;
   readonly chunks: readonly string[];
@@ -20,35 +20,38 @@ export interface StoredBytes {
 /** A `ByteSource` without a name. */
 export type Bytes = Omit<ByteSource, "name">;
 
-/** A chunk that is gone or holds other bytes than its key says. The message ends a sentence. */
+/** A chunk is gone, or its bytes do not match its key. The message ends a sentence. */
 export class ChunkDamagedError extends StorageError {
   override readonly name = "ChunkDamagedError";
 }
 
 export interface ChunkWriter {
-  /** Stores one chunk, at most `chunkBytes` long, and gives its key. It may wait in memory until `flush`. */
+  /** Stores one chunk of at most `chunkBytes` and returns its key. The chunk may wait in memory until `flush`. */
   put(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
-  /** Stores the bytes chunk by chunk. Chunks may wait in memory until `flush`. Throws when the source gives too few. */
+  /**
+   * Stores the bytes chunk by chunk. Chunks may wait in memory until `flush`. Throws when the source returns too few
+   * bytes.
+   */
   add(bytes: Bytes, onProgress?: (done: number) => void): Promise<StoredBytes>;
-  /** Writes what waits; after it, everything added is stored. */
+  /** Writes the chunks that wait in memory; then all added chunks are stored. */
   flush(): Promise<void>;
-  /** How many of the chunks that were added are not stored now: after `flush`, those that the browser threw away. */
+  /** Counts added chunks that are not stored: after `flush`, those that the browser deleted. */
   missing(): Promise<number>;
 }
 
 export interface ChunkStore {
   /**
-   * Begins a save of `total` bytes; `what` names it in errors. To be used under the shared chunk lock, for it relies on
-   * no chunk being collected meanwhile.
+   * Begins a save of `total` bytes; `what` names it in errors. The caller must own the shared chunk lock, so that no
+   * tab collects chunks meanwhile.
    */
   writer(what: string, total: number): Promise<ChunkWriter>;
   /** The bytes of one chunk, checked against its key. Throws `ChunkDamagedError`. */
   read(key: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Everything in one piece. Throws `ChunkDamagedError` that says which chunk of `label` it is. */
+  /** All bytes in one piece. Throws `ChunkDamagedError` with the number of the chunk and `label`. */
   readAll(stored: StoredBytes, label: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Reads and checks every chunk, one at a time. Throws as `readAll` does. */
   verify(stored: StoredBytes, label: string): Promise<void>;
-  /** A view that reads and checks the chunks it needs, keeping the last one. Throws as `readAll` does. */
+  /** A view that reads and checks chunks on demand and caches the last one. Throws as `readAll` does. */
   open(stored: StoredBytes, label: string): Bytes;
   keys(): Promise<string[]>;
   delete(keys: readonly string[]): Promise<void>;
@@ -62,7 +65,7 @@ export function createChunkStore(store: KeyValue): ChunkStore {
       value = await store.get(key);
       if (value === undefined) fault = "is missing";
     } catch (error) {
-      // The names that browsers give to a value whose file is gone or spoilt; anything else may pass.
+      // Browsers use these names when a value's file is gone or damaged; other errors may be temporary.
       if (!["NotReadableError", "DataError"].includes(errorName(error))) throw error;
       fault = `cannot be read (${errorText(error)})`;
     }
@@ -70,7 +73,7 @@ export function createChunkStore(store: KeyValue): ChunkStore {
       const bytes = new Uint8Array(value);
       if ((await sha256(bytes)) === key) return bytes;
     }
-    // Left in place, it would pass for present when the same bytes are saved again.
+    // A damaged chunk must go: the next save of the same bytes would count it as stored.
     await store.write([], [key]);
     throw new ChunkDamagedError(fault);
   }
@@ -132,11 +135,11 @@ export function createChunkStore(store: KeyValue): ChunkStore {
           const chunks: string[] = [];
           for (let start = 0; start < byteLength; start += chunkBytes) {
             const end = Math.min(start + chunkBytes, byteLength);
-            // A copy of its own: a view would drag its whole buffer into the database, and may lie on shared memory.
+            // Copies the bytes: a view would store its whole buffer, and the buffer may be shared memory.
             const bytes = new Uint8Array(await source.slice(start, end));
             if (bytes.byteLength !== end - start) {
               throw new StorageError(
-                `${what} could not be saved: bytes ${start} to ${end} were asked for and ${bytes.byteLength} came. ` +
+                `${what} could not be saved: bytes ${start} to ${end} were requested, but ${bytes.byteLength} came. ` +
                   "Choose the file again; it may have changed.",
               );
             }
@@ -161,18 +164,18 @@ export function createChunkStore(store: KeyValue): ChunkStore {
     },
 
     open(stored, label) {
-      let held: { readonly index: number; readonly bytes: Uint8Array } | null = null;
+      let cached: { readonly index: number; readonly bytes: Uint8Array } | null = null;
       return {
         byteLength: stored.byteLength,
         async slice(start, end) {
           if (!(0 <= start && start <= end && end <= stored.byteLength)) {
-            throw new RangeError(`Bytes ${start} to ${end} of ${label} are outside of its ${stored.byteLength} bytes.`);
+            throw new RangeError(`Bytes ${start} to ${end} of ${label} are outside its ${stored.byteLength} bytes.`);
           }
           const part = new Uint8Array(end - start);
           for (let index = Math.floor(start / chunkBytes); index * chunkBytes < end; index++) {
             const offset = index * chunkBytes;
-            const bytes: Uint8Array = held?.index === index ? held.bytes : await readNth(stored, index, label);
-            held = { index, bytes };
+            const bytes: Uint8Array = cached?.index === index ? cached.bytes : await readNth(stored, index, label);
+            cached = { index, bytes };
             const piece = bytes.subarray(Math.max(0, start - offset), Math.min(bytes.byteLength, end - offset));
             part.set(piece, Math.max(0, offset - start));
           }

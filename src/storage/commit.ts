@@ -1,13 +1,13 @@
-/** Writes the records that make chunks count, and sees to it that the chunks are there. */
+/** Writes the records that make chunks count, and checks that the chunks are stored. */
 
 import type { ChunkWriter } from "./chunks.ts";
 import { StorageClearedError } from "./errors.ts";
 import { type Entry, type KeyValue, type WritePurpose, writeFor } from "./keyValue.ts";
 
 /**
- * Chunks and records lie in two databases, so a browser that clears its storage in between would leave a record without
- * contents. The chunks are therefore looked up before and after; where some are gone, `undo` is deleted again. Throws
- * StorageClearedError then, and what `writeFor` throws.
+ * Chunks and records are in two databases: a browser that clears its storage between the two writes would leave a
+ * record without contents. Chunks are therefore counted before and after the write; if some are gone, it throws
+ * StorageClearedError and removes what it wrote (`undo`). Also throws what `writeFor` throws.
  */
 export async function commit(
   purpose: WritePurpose,
@@ -22,7 +22,7 @@ export async function commit(
   await requireChunks();
   await writeFor(purpose, records, puts, deletes);
   await requireChunks().catch(async (error: unknown) => {
-    // Should it fail as well, reading tells that contents are missing.
+    // If this fails too, a later read finds the missing contents.
     await records.write([], undo).catch(() => undefined);
     throw error;
   });

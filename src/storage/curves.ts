@@ -1,6 +1,6 @@
 /**
- * The curves of runs in chunks that only grow at the end. A chunk names the place that it goes on from, so a run that goes back
- * to a checkpoint branches off there, and nothing that was written is touched.
+ * The curves of runs, in chunks that only grow at the end. A chunk names the place where it starts, so a run that
+ * resumes from an older checkpoint branches off there and changes no stored chunk.
  */
 
 import * as v from "valibot";
@@ -28,39 +28,42 @@ import {
   unsealed,
 } from "./records.ts";
 
-/** Steps of a full chunk, and the most evaluations: 32 KiB of columns. */
+/** Most steps, and most evaluations, of a chunk: 32 KiB of columns. */
 export const chunkPoints = 512;
 
-/** What is new of a run's curves, for one transaction with the record or checkpoint that it belongs to. */
+/** New points of a run's curves, for one transaction with its record or checkpoint. */
 export interface CurveWrite {
   readonly puts: readonly Entry[];
   readonly bytes: number;
-  /** Where the curves end with it. */
+  /** Where the curves end with these points. */
   readonly end: CurvePlace;
-  /** To be called once it is on disk. */
+  /** Call it after the transaction. */
   written(): void;
 }
 
-/** Goes on with the curves of one run. Costs the same at every step. */
+/** Appends points to the curves of one run. The cost per step is constant. */
 export interface CurveWriter {
   addStep(metrics: StepMetrics): void;
   addEvaluation(metrics: EvaluationMetrics): void;
-  /** The chunks with points that are not on disk. Once a full chunk is written, it is in no write again. */
+  /** The chunks with points that are not on disk. A full chunk is in no write again after it was written. */
   unwritten(): CurveWrite;
   /** Drops the points that are not on disk. */
   dropUnwritten(): void;
 }
 
 export interface CurveStore {
-  /** The curves up to a place, from every chunk before it; those of the last chunk where it is left out. Throws `StorageError`. */
+  /**
+   * The curves up to a place, from every chunk before it; without a place, up to the end of the last chunk. Throws
+   * `StorageError`.
+   */
   read(runId: string, upTo?: CurvePlace): Promise<Curves>;
-  /** Goes on from a place; null is the beginning. `curves` are added at once. Reads no chunk. */
+  /** Appends from a place on; null is the beginning. `curves` are appended at once. Reads no chunk. */
   writer(runId: string, after: CurvePlace | null, curves?: Curves): Promise<CurveWriter>;
   /** Keys of all chunks of a run. */
   keys(runId: string): Promise<string[]>;
 }
 
-/** Whether the value has a column for each field, all of one length. */
+/** Whether the value has a column for each field, all of the same length. */
 function areColumns(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const columns = new Map(Object.entries(value));
@@ -85,14 +88,14 @@ interface OpenChunk {
   readonly after: CurvePlace | null;
   readonly steps: StepLog;
   readonly evaluations: EvaluationMetrics[];
-  /** Points of it on disk; null where it is not there itself. */
-  kept: { readonly steps: number; readonly evaluations: number } | null;
+  /** Its points on disk; null when it has none there. */
+  onDisk: { readonly steps: number; readonly evaluations: number } | null;
 }
 
 const sizeOf = ({ steps, evaluations }: OpenChunk) => ({ steps: steps.length, evaluations: evaluations.length });
 const isFull = ({ steps, evaluations }: OpenChunk) => Math.max(steps.length, evaluations.length) >= chunkPoints;
-const isKept = (chunk: OpenChunk) =>
-  chunk.steps.length === chunk.kept?.steps && chunk.evaluations.length === chunk.kept.evaluations;
+const isOnDisk = (chunk: OpenChunk) =>
+  chunk.steps.length === chunk.onDisk?.steps && chunk.evaluations.length === chunk.onDisk.evaluations;
 
 function endOf(chunk: OpenChunk): CurvePlace {
   const before = chunk.after ?? beginning;
@@ -104,7 +107,7 @@ function endOf(chunk: OpenChunk): CurvePlace {
 }
 
 function createWriter(runId: string, after: CurvePlace | null, first: number): CurveWriter {
-  /** The last one is where the next point goes. */
+  /** New points go into the last one. */
   let chunks: OpenChunk[] = [];
 
   const tail = (): OpenChunk => {
@@ -115,7 +118,7 @@ function createWriter(runId: string, after: CurvePlace | null, first: number): C
       after: last ? endOf(last) : after,
       steps: createStepLog(chunkPoints),
       evaluations: [],
-      kept: null,
+      onDisk: null,
     };
     chunks.push(next);
     return next;
@@ -126,14 +129,15 @@ function createWriter(runId: string, after: CurvePlace | null, first: number): C
     addEvaluation: (metrics) => void tail().evaluations.push(metrics),
 
     unwritten() {
-      // Without a point as well: the run may have gone back, and the last chunk says where its curves end.
+      // A write without new points matters too: the run may have gone back, and the last chunk marks where its curves
+      // end.
       const end = endOf(chunks.at(-1) ?? tail());
-      const fresh = chunks.filter((chunk) => !isKept(chunk)).map((chunk) => ({ chunk, size: sizeOf(chunk) }));
+      const fresh = chunks.filter((chunk) => !isOnDisk(chunk)).map((chunk) => ({ chunk, size: sizeOf(chunk) }));
       let bytes = 0;
       const puts = fresh.map(({ chunk: { sequence, after: from, steps, evaluations } }) => {
         const view = steps.view();
         bytes += 8 * stepColumns.length * view.step.length + JSON.stringify(evaluations).length;
-        // Copies: a view drags its whole buffer into the database.
+        // Copies, because a view would store its whole buffer.
         const value = { after: from, steps: eachColumn((field) => view[field].slice()), evaluations: [...evaluations] };
         return sealed(recordKey("metrics", runId, sequence), value);
       });
@@ -142,18 +146,18 @@ function createWriter(runId: string, after: CurvePlace | null, first: number): C
         bytes,
         end,
         written() {
-          for (const { chunk, size } of fresh) chunk.kept = size;
-          // The last one stays even when it is full: the next begins at its end.
-          chunks = chunks.filter((chunk, index) => index === chunks.length - 1 || !isKept(chunk));
+          for (const { chunk, size } of fresh) chunk.onDisk = size;
+          // The last chunk stays even when it is full, because the next one begins at its end.
+          chunks = chunks.filter((chunk, index) => index === chunks.length - 1 || !isOnDisk(chunk));
         },
       };
     },
 
     dropUnwritten() {
-      chunks = chunks.filter(({ kept }) => kept !== null);
-      for (const { steps, evaluations, kept } of chunks) {
-        steps.truncate(kept?.steps ?? 0);
-        evaluations.length = kept?.evaluations ?? 0;
+      chunks = chunks.filter(({ onDisk }) => onDisk !== null);
+      for (const { steps, evaluations, onDisk } of chunks) {
+        steps.truncate(onDisk?.steps ?? 0);
+        evaluations.length = onDisk?.evaluations ?? 0;
       }
     },
   };
@@ -184,7 +188,9 @@ export function createCurves(records: KeyValue): CurveStore {
     const stored = await records.get(recordKey("metrics", runId, sequence));
     const chunk = unsealed(what, "The run itself is not affected.", MetricChunkSchema, stored);
     if (chunk.after !== null && chunk.after.chunk >= sequence) {
-      throw new StorageError(`${what} goes on from part ${chunk.after.chunk}. The run itself is not affected.`);
+      throw new StorageError(
+        `${what} claims to follow part ${chunk.after.chunk}, which is not before it. The run itself is not affected.`,
+      );
     }
     return chunk;
   }

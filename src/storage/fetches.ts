@@ -1,6 +1,6 @@
 /**
- * Models on their way over a network: every chunk that has come is kept at once, so that a fetch which was cut off, by a
- * closed tab or a lost line, goes on where it stopped.
+ * Model downloads: every chunk is stored as it arrives, so a closed tab or a lost connection loses nothing and the
+ * download resumes.
  */
 
 import type { ByteSource } from "../tensor/bytes.ts";
@@ -39,24 +39,24 @@ export interface FetchStore {
   /** Null when there is none from this address. Throws `StorageError` when its record cannot be read. */
   get(address: string): Promise<StoredFetch | null>;
   /**
-   * Fetches what is not kept yet of each file, a chunk at a time, and keeps it at once. What an earlier fetch from the same
-   * address kept counts where name, length and stamp of a file are the same. What was kept stays when it is cancelled, or
-   * fails. Throws `StorageFullError`, what a source throws, the signal's reason.
+   * Downloads the missing chunks of each file and stores each one as it arrives. Chunks of an earlier fetch from the
+   * same address count where the file's name, length and stamp are the same. Stored chunks stay after a cancellation or
+   * an error. Throws `StorageFullError`, the source's error, or the signal's reason.
    */
   fetch(plan: FetchPlan, signal?: AbortSignal): Promise<StoredFetch>;
-  /** The bytes that are kept of a file, from its beginning; null when there are none. */
+  /** The stored bytes of a file, from its beginning; null when there are none. */
   open(fetch: StoredFetch, name: string): ByteSource | null;
-  /** Makes a kept model of a fetch that has ended, in one step. Throws `StorageError`. */
-  keep(fetch: StoredFetch, entry: FilesEntry): Promise<StoredFiles>;
+  /** Turns a complete fetch into a stored model in one transaction. Throws `StorageError`. */
+  finish(fetch: StoredFetch, entry: FilesEntry): Promise<StoredFiles>;
   discard(address: string): Promise<void>;
 }
 
-/** Bytes of a file that are kept. */
-export function bytesKept({ byteLength, chunks }: StoredPart): number {
+/** The number of stored bytes of a file. */
+export function bytesStored({ byteLength, chunks }: StoredPart): number {
   return Math.min(byteLength, chunks.length * chunkBytes);
 }
 
-export const isWhole = (part: StoredPart): boolean => bytesKept(part) === part.byteLength;
+export const isWhole = (part: StoredPart): boolean => bytesStored(part) === part.byteLength;
 
 export function createFetchStore(records: KeyValue, chunks: ChunkStore, collector: Collector): FetchStore {
   const parse = (key: string, stored: unknown) =>
@@ -73,7 +73,7 @@ export function createFetchStore(records: KeyValue, chunks: ChunkStore, collecto
     return stored === undefined ? null : parse(key, stored);
   }
 
-  /** A file as an earlier fetch left it, where it is still the same. */
+  /** The stored part of an earlier fetch if the file is unchanged, else an empty one. */
   const begun = (before: StoredFetch | null, { name, byteLength, stamp }: FileToFetch): StoredPart => {
     const part = before?.files.find((file) => file.name === name);
     const same = part?.byteLength === byteLength && part.stamp === stamp;
@@ -105,25 +105,25 @@ export function createFetchStore(records: KeyValue, chunks: ChunkStore, collecto
         let parts = files.map((file) => begun(before, file));
         const startedAt = before?.startedAt ?? new Date().toISOString();
         const fetched = (): StoredFetch => ({ ...plan, startedAt, files: parts });
-        const missing = parts.reduce((sum, part) => sum + part.byteLength - bytesKept(part), 0);
+        const missing = parts.reduce((sum, part) => sum + part.byteLength - bytesStored(part), 0);
         const writer = await chunks.writer(what, missing);
         const note = async () => {
           const record = fetched();
           const bytes = JSON.stringify(record).length;
           await writeFor({ what, bytes }, records, [sealed(recordKey("fetch", plan.address), record)]);
         };
-        // Before the first byte, so that one which breaks off there is listed too.
+        // Writes the record before the first byte, so that an early failure is listed too.
         await note();
         for (const [index, file] of files.entries()) {
           let next: Promise<Uint8Array<ArrayBuffer>> | null = null;
           for (let part = parts[index]; part && !isWhole(part); part = parts[index]) {
             signal?.throwIfAborted();
-            const start = bytesKept(part);
+            const start = bytesStored(part);
             const read = (from: number) => file.slice(from, Math.min(from + chunkBytes, file.byteLength), signal);
             const bytes: Uint8Array<ArrayBuffer> = await (next ?? read(start));
-            // One chunk ahead: the line does not rest while the last one is written.
+            // Reads one chunk ahead, so that the network is busy while the last one is written.
             next = start + bytes.length < file.byteLength ? read(start + bytes.length) : null;
-            // Should it fail, the round that waits for it says so.
+            // The round that awaits this read reports its error.
             next?.catch(() => undefined);
             const key = await writer.put(new Uint8Array(bytes));
             await writer.flush();
@@ -136,7 +136,7 @@ export function createFetchStore(records: KeyValue, chunks: ChunkStore, collecto
 
     open(fetch, name) {
       const part = fetch.files.find((file) => file.name === name);
-      const byteLength = part ? bytesKept(part) : 0;
+      const byteLength = part ? bytesStored(part) : 0;
       if (!part || (byteLength === 0 && part.byteLength > 0)) return null;
       const view = chunks.open({ byteLength, chunks: part.chunks }, name);
       return {
@@ -157,17 +157,17 @@ export function createFetchStore(records: KeyValue, chunks: ChunkStore, collecto
       };
     },
 
-    keep: (fetch, entry) =>
+    finish: (fetch, entry) =>
       collector.guarded(async () => {
         const files = fetch.files.map(({ name, byteLength, chunks }) => ({ name, byteLength, chunks }));
-        const kept: StoredFiles = { ...entry, savedAt: new Date().toISOString(), files };
+        const model: StoredFiles = { ...entry, savedAt: new Date().toISOString(), files };
         await writeFor(
-          { what: `The copy of model "${cut(entry.name)}"`, bytes: JSON.stringify(kept).length },
+          { what: `The copy of model "${cut(entry.name)}"`, bytes: JSON.stringify(model).length },
           records,
-          [sealed(recordKey("model", entry.hash), kept)],
+          [sealed(recordKey("model", entry.hash), model)],
           [recordKey("fetch", fetch.address)],
         );
-        return kept;
+        return model;
       }, true),
 
     discard: (address) =>

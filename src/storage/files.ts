@@ -1,4 +1,4 @@
-/** Datasets and models kept in this browser, so that a run can go on after a reload: named files cut into chunks. */
+/** Stored datasets and models, so that a run can resume after a reload: named files cut into chunks. */
 
 import type { ByteSource } from "../tensor/bytes.ts";
 import { cut } from "../tensor/quote.ts";
@@ -14,27 +14,27 @@ export interface FilesToSave extends FilesEntry {
 }
 
 export interface SaveOptions {
-  /** Cancels the reading of a source, or between two chunks, with its reason; what was kept before stays. */
+  /** Cancels between two chunks or while a source is read, with its reason; earlier copies stay. */
   readonly signal?: AbortSignal;
   /** Bytes done, of `total`. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What is known of files only after the last of them: the record that makes them count. */
+/** Facts that are known after the last file: they go into the record that makes the files count. */
 export type FilesEntry = Pick<StoredFiles, "hash" | "name" | "summary">;
 
-/** The same door for datasets (rows in pieces) and models (a folder). */
+/** One store for datasets (rows in pieces) and for models (a folder). */
 export interface FileStore {
   /** Everything that can be read, by name, and a sentence for each that cannot. */
   list(): Promise<{ readonly entries: StoredFiles[]; readonly problems: string[] }>;
-  /** Null when it is not kept. Throws `StorageError` when its record cannot be read. */
+  /** Null when it is not stored. Throws `StorageError` when its record cannot be read. */
   get(hash: string): Promise<StoredFiles | null>;
-  /** Copies files in, a chunk at a time; the record that makes them count comes last. Throws `StorageFullError`. */
+  /** Stores files, a chunk at a time; the record that makes them count comes last. Throws `StorageFullError`. */
   save(contents: FilesToSave, options?: SaveOptions): Promise<StoredFiles>;
   /**
-   * Copies in what a stream brings, holding a few chunks at a time; `finish` is asked for the entry when it has ended.
-   * `total` is the bytes to be expected, for the message of a full disk. Throws `StorageFullError`; what the stream
-   * throws comes through, and leaves nothing behind.
+   * Stores the files of a stream with only a few chunks in memory; after its end `finish` returns the entry. `total` is
+   * the expected number of bytes, for the message of a full disk. Throws `StorageFullError` and the errors of the
+   * stream; then nothing stays.
    */
   saveStream(
     name: string,
@@ -43,12 +43,12 @@ export interface FileStore {
     finish: () => FilesEntry | Promise<FilesEntry>,
     signal?: AbortSignal,
   ): Promise<StoredFiles>;
-  /** The files, read and checked as they are asked for; null when it is not kept. */
+  /** The files, read and checked on demand; null when they are not stored. */
   open(hash: string): Promise<ByteSource[] | null>;
   delete(hash: string): Promise<void>;
 }
 
-/** Hands files to a writer, a chunk at a time, and gives where they will be. Throws the signal's reason. */
+/** Passes files to a writer, a chunk at a time, and returns their keys. Throws the signal's reason. */
 export async function addFiles(
   writer: ChunkWriter,
   files: Iterable<ByteSource> | AsyncIterable<ByteSource>,
@@ -74,8 +74,8 @@ export function createFileStore(
 ): FileStore {
   const parse = (key: string, stored: unknown) =>
     unsealed(
-      `The kept ${kind} ${cut(lastPart(key), 80)}`,
-      `Open the ${kind} from its files again, or delete the kept copy.`,
+      `The stored ${kind} ${cut(lastPart(key), 80)}`,
+      `Open the ${kind} from its files again, or delete the stored copy.`,
       StoredFilesSchema,
       stored,
     );
@@ -120,7 +120,7 @@ export function createFileStore(
           const stored = await records.get(key);
           if (stored !== undefined) entries.push(parse(key, stored));
         } catch (error) {
-          problems.push(error instanceof StorageError ? error.message : `The kept ${kind}: ${errorText(error)}.`);
+          problems.push(error instanceof StorageError ? error.message : `The stored ${kind}: ${errorText(error)}.`);
         }
       }
       entries.sort((a, b) => a.name.localeCompare(b.name));
@@ -149,7 +149,7 @@ export function createFileStore(
             } catch (error) {
               if (!(error instanceof StorageError)) throw error;
               throw new StorageError(
-                `The kept copy of ${kind} "${cut(entry.name)}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
+                `The stored copy of ${kind} "${cut(entry.name)}" cannot be read: ${errorText(error)}. Open the ${kind} from ` +
                   "its files again.",
                 { cause: error },
               );
@@ -161,7 +161,7 @@ export function createFileStore(
 
     delete: (hash) =>
       collector.guarded(
-        () => writeFor({ what: `The deletion of a kept ${kind}`, bytes: 0 }, records, [], [recordKey(kind, hash)]),
+        () => writeFor({ what: `The deletion of a stored ${kind}`, bytes: 0 }, records, [], [recordKey(kind, hash)]),
         true,
       ),
   };

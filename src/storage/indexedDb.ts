@@ -1,16 +1,16 @@
-/** `KeyValue` over idb-keyval: one IndexedDB database with one object store, the most that library opens. */
+/** `KeyValue` over idb-keyval: one IndexedDB database with one object store, because idb-keyval opens no more. */
 
 import { createStore, promisifyRequest, type UseStore } from "idb-keyval";
 import type { KeyValue } from "./keyValue.ts";
 
-/** Opens the database at the first call; a browser without IndexedDB makes that call throw. */
+/** Opens the database at the first call; without IndexedDB that call throws. */
 export function indexedDbKeyValue(database: string): KeyValue {
   const open = () => createStore(database, "values");
   let store = open();
 
   /**
-   * idb-keyval reopens after the connection's `close` event, but a connection that ended without one (Safari) makes
-   * every `transaction()` throw for good. So a failure before the transaction exists opens the database anew, once.
+   * idb-keyval reopens after the connection's `close` event, but Safari can end a connection without it, and then every
+   * `transaction()` throws. So a failure before the transaction exists opens the database anew, once.
    */
   const use: UseStore = async (mode, work) => {
     let started = false;
@@ -18,7 +18,7 @@ export function indexedDbKeyValue(database: string): KeyValue {
       store(mode, (objects) => {
         started = true;
         const { db } = objects.transaction;
-        // Who deletes the database waits until every connection is closed; the next use opens what is there then.
+        // A tab that deletes the database waits until every connection is closed; the next use opens it again.
         db.onversionchange = () => {
           db.close();
           store = open();
@@ -49,7 +49,7 @@ export function indexedDbKeyValue(database: string): KeyValue {
           for (const [key, value] of puts) objects.put(value, key);
           for (const key of deletes) objects.delete(key);
         } catch (error) {
-          // A value that cannot be cloned throws here; without the abort, the puts before it would be committed.
+          // A value that cannot be cloned throws here; without the abort, the earlier puts would be committed.
           objects.transaction.abort();
           throw error;
         }

@@ -1,30 +1,30 @@
-/** The one small interface that everything in storage is kept through, its memory form, and writing that explains itself. */
+/** The key-value interface under all of storage, its form in memory, and writes whose errors name their purpose. */
 
 import { errorName, errorText, StorageClearedError, StorageError, StorageFullError } from "./errors.ts";
 import { freeBytes } from "./quota.ts";
 
 export type Entry = readonly [key: string, value: unknown];
 
-/** Values under string keys. Values are copied in and out (structured clone). */
+/** Values under string keys, copied in and out (structured clone). */
 export interface KeyValue {
   /** The value, or undefined when there is none. */
   get(key: string): Promise<unknown>;
-  /** Keys that begin with the prefix, in code-unit order; all without one. */
+  /** Keys that begin with the prefix, in code-unit order; without a prefix, all. */
   keys(prefix?: string): Promise<string[]>;
-  /** Puts and deletes in one transaction: all of it happens, or nothing. */
+  /** Puts and deletes in one transaction: all or nothing. */
   write(puts: readonly Entry[], deletes?: readonly string[]): Promise<void>;
-  /** What is there of what was saved before, to be asked for after a failed write. Never throws. */
+  /** What is left of earlier data; call it after a failed write. Never throws. */
   remains?(): Promise<Remains>;
 }
 
 export interface Remains {
-  /** The browser has thrown away everything, or the contents of something. */
+  /** The browser deleted everything, or the contents of a record. */
   readonly cleared: boolean;
-  /** What is true otherwise, with a full stop; "" where there is nothing to say. */
+  /** A sentence for the other cases; "" where there is nothing to say. */
   readonly sentence: string;
 }
 
-/** Keeps everything in this realm's memory: where there is no IndexedDB, and for tests. */
+/** Stores values in the memory of this realm, for browsers without IndexedDB and for tests. */
 export function memoryKeyValue(): KeyValue {
   const values = new Map<string, unknown>();
   return {
@@ -38,16 +38,16 @@ export function memoryKeyValue(): KeyValue {
   };
 }
 
-/** What a write is for, so that its failure can say so. */
+/** The purpose of a write, for its error message. */
 export interface WritePurpose {
   /** The start of a sentence: "The checkpoint of step 40". */
   readonly what: string;
-  /** Bytes that are still to be written, this write included. */
+  /** Bytes that are not yet written, this write included. */
   readonly bytes: number;
 }
 
 /**
- * Writes, and turns a failure into `StorageFullError` (no room), `StorageClearedError` (what was saved before is gone too) or
+ * Writes. Turns a failure into `StorageFullError` (no room), `StorageClearedError` (earlier data is gone too) or
  * `StorageError` (anything else).
  */
 export async function writeFor(

@@ -1,16 +1,16 @@
-/** Locks over all tabs (Web Locks), and the one that lets a single run train at a time. */
+/** Locks across all tabs (Web Locks), and the training lock: only one run trains at a time. */
 
 import { StorageError } from "./errors.ts";
 
 export type LockMode = "shared" | "exclusive";
 
-/** Named readers-writer locks. Not reentrant. A lock ends with its work, or with the tab that held it. */
+/** Named readers-writer locks, not reentrant. A lock ends with its work, or with its tab. */
 export interface Locks {
-  /** Waits for the lock and does the work while holding it. */
+  /** Waits for the lock, then does the work under it. */
   hold<T>(name: string, mode: LockMode, work: () => Promise<T>): Promise<T>;
-  /** The same without waiting: null, with nothing done, when the lock is not free. */
+  /** Does the work only if the lock is free now; else returns null. */
   tryHold<T>(name: string, mode: LockMode, work: () => Promise<T>): Promise<T | null>;
-  isHeld(name: string): Promise<boolean>;
+  isLocked(name: string): Promise<boolean>;
 }
 
 /** Locks that all tabs of this address share. */
@@ -19,11 +19,11 @@ export function tabLocks(manager: LockManager): Locks {
     hold: (name, mode, work) => manager.request(name, { mode }, work),
     tryHold: (name, mode, work) =>
       manager.request(name, { mode, ifAvailable: true }, async (lock) => (lock === null ? null : work())),
-    isHeld: async (name) => ((await manager.query()).held ?? []).some((lock) => lock.name === name),
+    isLocked: async (name) => ((await manager.query()).held ?? []).some((lock) => lock.name === name),
   };
 }
 
-/** Locks within this realm only: for what lives in its memory, and where a browser has no Web Locks. First come, first served. */
+/** Locks within this realm, for data in its memory and for browsers without Web Locks. First come, first served. */
 export function realmLocks(): Locks {
   interface State {
     shared: number;
@@ -64,7 +64,7 @@ export function realmLocks(): Locks {
   return {
     hold,
     tryHold: async (name, mode, work) => (isFreeNow(stateOf(name), mode) ? hold(name, mode, work) : null),
-    async isHeld(name) {
+    async isLocked(name) {
       const state = stateOf(name);
       return state.exclusive || state.shared > 0;
     },
@@ -73,27 +73,30 @@ export function realmLocks(): Locks {
 
 const thisRealm = realmLocks();
 
-/** The locks of all tabs; null where the browser has no Web Locks, or denies them as it does where site data is blocked. */
+/** The locks of all tabs; null where the browser has no Web Locks, or denies them because site data is blocked. */
 export async function locksOfAllTabs(): Promise<Locks | null> {
   const manager: LockManager | undefined = typeof navigator === "undefined" ? undefined : navigator.locks;
   const granted = await manager?.query().catch(() => null);
   return manager && granted ? tabLocks(manager) : null;
 }
 
-/** The locks of all tabs; where they are not to be had, of this realm alone. */
+/** The locks of all tabs, else those of this realm. */
 export async function defaultLocks(): Promise<Locks> {
   return (await locksOfAllTabs()) ?? thisRealm;
 }
 
 export const trainingLock = "hone-training";
-/** Held as long as the training lock, for those who wait for its end: waiting for the training lock itself would refuse a start. */
+/**
+ * Locked as long as the training lock. Tabs that wait for the end of training wait for this one: a wait for the
+ * training lock would refuse a start.
+ */
 const trainingWatch = "hone-training-watch";
 
-/** What to tell the user when `acquireTrainingLock` gives null. */
+/** The message for the user when `acquireTrainingLock` returns null. */
 export const trainingElsewhere =
-  "Another run is training, here or in another tab of this browser, and one trains at a time: pause it there, or wait for its end, then start again.";
+  "Another run is training, here or in another tab of this browser, and only one can train at a time. Pause it or wait for its end, then start again.";
 
-/** A page of this address took the lock of this tab by force: to save now could spoil a run that trains there. */
+/** Another page stole this tab's lock: a save could now damage a run that trains there. */
 export class TrainingLockLostError extends StorageError {
   override readonly name = "TrainingLockLostError";
   constructor() {
@@ -103,14 +106,14 @@ export class TrainingLockLostError extends StorageError {
 
 let lockIsLost = false;
 
-/** Throws TrainingLockLostError where the lock that this tab acquired last was taken from it. */
+/** Throws TrainingLockLostError if another page took the lock that this tab acquired last. */
 export function requireTrainingLock(): void {
   if (lockIsLost) throw new TrainingLockLostError();
 }
 
 /**
- * Takes the right to train, which lasts until the returned function is called or the tab ends; null when a run trains already,
- * in this tab or another (`trainingElsewhere` says so to the user).
+ * Acquires the training lock until the caller releases it or the tab ends. Null when a run trains already, in this tab
+ * or another; the message is `trainingElsewhere`.
  */
 export async function acquireTrainingLock(locks?: Locks): Promise<(() => void) | null> {
   const all = locks ?? (await defaultLocks());
@@ -131,20 +134,20 @@ export async function acquireTrainingLock(locks?: Locks): Promise<(() => void) |
         (error: unknown) => {
           lockIsLost = true;
           release();
-          // Without effect once it was granted.
+          // Has no effect after the lock was granted.
           reject(error);
         },
       );
   });
 }
 
-/** Settles when no run trains, here or in another tab, also when the one that does is killed. */
+/** Resolves when no run trains in any tab, also after the training tab was killed. */
 export async function trainingEnd(locks?: Locks): Promise<void> {
   const all = locks ?? (await defaultLocks());
   await all.hold(trainingWatch, "shared", async () => undefined);
 }
 
-/** Whether a run trains, here or in another tab. */
+/** Whether a run trains in any tab. */
 export async function isTraining(locks?: Locks): Promise<boolean> {
-  return (locks ?? (await defaultLocks())).isHeld(trainingLock);
+  return (locks ?? (await defaultLocks())).isLocked(trainingLock);
 }

@@ -1,4 +1,4 @@
-/** Collecting chunks that nothing refers to any more, never while a save is under way in any tab. */
+/** Collects chunks that no record refers to, and only while no tab saves. */
 
 import { ChunkDamagedError, type ChunkStore } from "./chunks.ts";
 import type { KeyValue } from "./keyValue.ts";
@@ -7,37 +7,40 @@ import type { Locks } from "./lock.ts";
 const chunkLock = "hone-chunks";
 
 export interface StorageAudit {
-  /** Chunks kept. */
+  /** Stored chunks. */
   readonly chunks: number;
-  /** Bytes of all chunks kept. */
+  /** Bytes of all stored chunks. */
   readonly bytes: number;
-  /** Different chunks that checkpoints, datasets and models refer to. */
+  /** Distinct chunks that checkpoints, results, datasets, models and fetches refer to. */
   readonly referenced: number;
-  /** Chunks kept that nothing refers to. */
+  /** Stored chunks that no record refers to. */
   readonly orphans: number;
-  /** Chunks referred to that are not there or hold other bytes; such bytes are removed, as they serve nobody. */
+  /** Referenced chunks that are gone or damaged; the audit deletes damaged ones. */
   readonly damaged: number;
 }
 
 export interface Collector {
   /**
-   * Does work that writes or reads chunks, while no tab collects. Not to be nested. With `leavesOrphans` it is followed
-   * by a collection, whether it succeeds or not.
+   * Does work that writes or reads chunks; no tab collects meanwhile. Not reentrant. With `leavesOrphans` a collection
+   * follows, even after an error.
    */
   guarded<T>(work: () => Promise<T>, leavesOrphans: boolean): Promise<T>;
   /**
-   * Deletes every chunk that nothing refers to and gives their number; null, with nothing done, while chunks are in
-   * use here or in another tab, or where the browser has no Web Locks to tell.
+   * Deletes every chunk that no record refers to and returns their number. Null, with nothing deleted, while a tab uses
+   * chunks, or where the browser has no Web Locks.
    */
   collect(): Promise<number | null>;
-  /** Counts and checks everything; reads every chunk. */
+  /** Reads, counts and checks every chunk. */
   audit(): Promise<StorageAudit>;
 }
 
-/** Members of a record that other rooms fill, with what a file or a server said: no chunk of ours is named there. */
+/** Members of a record that contain text of a file or a server, so they never name our chunks. */
 const foreign: ReadonlySet<string> = new Set(["summary", "source"]);
 
-/** Adds the strings of every array named `chunks`, however deep in the value. Not recursive: depth costs no stack. */
+/**
+ * Adds the strings of every array named `chunks`, at any depth. Uses no recursion, so that a deep value cannot overflow
+ * the stack.
+ */
 export function gatherKeys(value: unknown, into: Set<string>): void {
   const waiting = [value];
   while (waiting.length > 0) {
@@ -50,14 +53,14 @@ export function gatherKeys(value: unknown, into: Set<string>): void {
   }
 }
 
-/** `locks` is null where the browser has no Web Locks: then nothing is ever collected. */
+/** Without Web Locks `locks` is null, and nothing is ever collected. */
 export function createCollector(records: KeyValue, chunks: ChunkStore, locks: Locks | null): Collector {
-  /** A collection that was due found chunks in use; whoever is done next in this tab makes up for it. */
+  /** A collection was due while chunks were in use; the next guarded work in this tab makes up for it. */
   let owed = false;
 
   /**
-   * Keys in all records; runs, their curves and votes name no chunks. Records are searched rather than parsed, so that one which
-   * is broken, or which a newer version wrote, never loses its chunks.
+   * Keys in all records that name chunks; runs, curves and votes name none. Records are searched, not parsed, so that a
+   * damaged or newer record keeps its chunks.
    */
   async function referencedKeys(): Promise<Set<string>> {
     const referenced = new Set<string>();
@@ -87,7 +90,7 @@ export function createCollector(records: KeyValue, chunks: ChunkStore, locks: Lo
         return await (locks === null ? work() : locks.hold(chunkLock, "shared", work));
       } finally {
         if (leavesOrphans) owed = true;
-        // A collection that fails changes neither what was saved nor how the work ended, and the next one does it all.
+        // A failed collection changes neither the saved data nor the result of the work, and the next one does it all.
         if (owed) await collect().catch(() => null);
       }
     },

@@ -1,13 +1,18 @@
-/** How much room the browser gives, and asking it to keep what is saved. Small, so that the page may import it too. */
+/**
+ * The room that the browser gives, and the request for persistence. A file of its own, because the page imports it too.
+ */
 
 export interface StorageReport {
   /** False in a private window without IndexedDB: runs then live in memory until the tab closes. */
   readonly available: boolean;
-  /** What that costs, in one sentence; null when all is well. */
+  /** Why nothing outlives the tab, in one sentence; null when it does. */
   readonly reason: string | null;
-  /** Bytes that this page's address uses, by the browser's estimate; null where it does not say. */
+  /** Bytes in use by this page's origin, by the browser's estimate; null where it gives none. */
   readonly usage: number | null;
-  /** Bytes that it may use, by the browser's estimate (Chrome: always 10 GiB above usage); null where it does not say. */
+  /**
+   * Bytes that the origin may use, by the browser's estimate (Chrome: always 10 GiB above usage); null where it gives
+   * none.
+   */
   readonly quota: number | null;
 }
 
@@ -24,16 +29,15 @@ export async function estimateStorage(): Promise<Pick<StorageReport, "usage" | "
   }
 }
 
-/** Bytes that the browser still gives, by its estimate; null where it does not say. */
+/** Free bytes, by the browser's estimate; null where it gives none. */
 export async function freeBytes(): Promise<number | null> {
   const { usage, quota } = await estimateStorage();
   return usage === null || quota === null ? null : Math.max(0, quota - usage);
 }
 
 /**
- * Asks the browser not to throw away what is saved when the disk runs low; some ask the user. To be called on the
- * page when a run starts: the Storage standard gives `persist()` to windows only, so in a worker this only tells
- * whether it was granted before. True when it is granted.
+ * Requests that the browser does not delete stored data when the disk is full; some browsers show a question. Call it
+ * on the page when a run starts: a worker has no `persist()` and can only read the earlier answer. True when granted.
  */
 export async function requestPersistence(): Promise<boolean> {
   const storage = browserStorage();
@@ -44,7 +48,7 @@ export async function requestPersistence(): Promise<boolean> {
   }
 }
 
-/** Whether the browser promised before not to throw away what is saved; null where it does not say. */
+/** Whether the browser has granted persistence; null where it does not say. */
 export async function isPersistent(): Promise<boolean | null> {
   try {
     return (await browserStorage()?.persisted?.()) ?? null;

@@ -13,8 +13,8 @@ import type { Entry } from "./keyValue.ts";
 import type { StoredExam } from "./results.ts";
 
 /**
- * The format that this program writes. A change that older programs cannot read raises it; whatever changes, chunk keys
- * stay in arrays named `chunks`, for by that older programs know what not to collect.
+ * The format that this program writes; a change that older programs cannot read raises it. In every format chunk keys
+ * stay in arrays named `chunks`, so that older programs do not collect them.
  */
 export const format = 2;
 
@@ -37,12 +37,12 @@ export function recordKey(kind: RecordKind, ...parts: readonly (string | number)
   return [kind, ...parts.map((part) => encodeURIComponent(part))].join("/");
 }
 
-/** What all keys of records below these parts begin with. */
+/** The common beginning of the keys of all records below these parts. */
 export function keyPrefix(kind: RecordKind, ...parts: readonly string[]): string {
   return `${recordKey(kind, ...parts)}/`;
 }
 
-/** The last part of a key, as it was given to `recordKey`; of a key that this program did not write, as it stands. */
+/** The last part of a key, unescaped; unchanged if it is not valid escaping. */
 export function lastPart(key: string): string {
   const part = key.slice(key.lastIndexOf("/") + 1);
   try {
@@ -64,7 +64,7 @@ const Sealed = v.object({ format: Count, value: v.unknown() });
 
 /**
  * Reads what `sealed` wrote. Throws `StorageError` naming `what` (the start of a sentence) when a newer program wrote
- * it, or when it does not fit the schema; `wayOut` ends the message of the latter.
+ * it, or when it does not fit the schema; `wayOut` ends the latter message.
  */
 export function unsealed<T>(what: string, wayOut: string, schema: v.GenericSchema<unknown, T>, stored: unknown): T {
   const envelope = v.safeParse(Sealed, stored);
@@ -79,7 +79,7 @@ export function unsealed<T>(what: string, wayOut: string, schema: v.GenericSchem
   throw new StorageError(`${what} cannot be read: ${read.problem}. ${wayOut}`);
 }
 
-/** A place in the curves of a run: a chunk of them, and how many points there are from the beginning up to the place. */
+/** A place in the curves of a run: a chunk, and the number of points from the beginning of the run to the place. */
 export interface CurvePlace {
   readonly chunk: number;
   readonly steps: number;
@@ -93,54 +93,54 @@ export interface MetricChunk extends Curves {
   readonly after: CurvePlace | null;
 }
 
-/** A tensor of a checkpoint: what it is, and the chunks that hold its elements in row-major order. */
+/** A tensor of a checkpoint, with the chunks of its elements in row-major order. */
 export interface CheckpointTensor extends StoredBytes {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
 }
 
-/** What a checkpoint consists of. It is written after every chunk that it names. */
+/** The contents of a checkpoint. It is written after every chunk that it names. */
 export interface CheckpointManifest {
   readonly runId: string;
   /** Optimizer steps done. */
   readonly step: number;
   readonly savedAt: string;
-  /** The training loop's own state as JSON text: sampler, random numbers, counters. */
+  /** The training loop's state as JSON text: sampler, random numbers, counters. */
   readonly state: StoredBytes;
-  /** Where the curves stood; null where there was no point, and where the state holds them, as in format 1. */
+  /** Where the curves ended; null where there was no point, and in format 1, where the state contains them. */
   readonly curves: CurvePlace | null;
   readonly tensors: readonly CheckpointTensor[];
 }
 
-/** A dataset or a model that is kept in this browser, so that a run can go on after a reload. */
+/** A dataset or a model in this browser's storage, so that a run can resume after a reload. */
 export interface StoredFiles {
-  /** SHA-256 over the contents, as the run record names it. */
+  /** SHA-256 over the contents, as in the run record. */
   readonly hash: string;
   readonly name: string;
   readonly savedAt: string;
   readonly files: readonly (StoredBytes & { readonly name: string })[];
-  /** What a list shows of it: plain data that the room which saved it validates when it reads it. */
+  /** Plain data for lists; the room that saved it validates it on reading. */
   readonly summary: unknown;
 }
 
-/** A file of which the first chunks are kept. */
+/** A file whose first chunks are stored. */
 export interface StoredPart {
   readonly name: string;
   readonly byteLength: number;
-  /** What its server calls this version of it; null where it does not say, or where the address already does. */
+  /** The server's name of this version of the file; null where there is none, or where the address contains it. */
   readonly stamp: string | null;
   readonly chunks: readonly string[];
 }
 
-/** A model that is being fetched, or was until the tab closed or the line went away. */
+/** A model download that is running or was interrupted. */
 export interface StoredFetch {
-  /** Its address; names the fetch. */
+  /** Its address, which identifies the fetch. */
   readonly address: string;
   readonly name: string;
   readonly startedAt: string;
   readonly files: readonly StoredPart[];
-  /** How to ask for the rest: plain data that the room which saved it validates when it reads it. */
+  /** How to request the rest: plain data; the room that saved it validates it on reading. */
   readonly source: unknown;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Results of runs: examinations and blind votes, each a record of its own that is only added or deleted. Questions and answers
- * of an examination lie in chunks, which come first; its record makes them count.
+ * Results of runs: exam results and blind votes, each a record that is added or deleted, never changed. Questions and
+ * answers of an exam are in chunks, written before the record that makes them count.
  */
 
 import * as v from "valibot";
@@ -22,39 +22,39 @@ import { type Entry, type KeyValue, writeFor } from "./keyValue.ts";
 import type { Collector } from "./orphans.ts";
 import { keyPrefix, lastPart, recordKey, StoredBytesSchema, sealed, unsealed } from "./records.ts";
 
-/** What an examination belongs to, and is deleted with: a run, or the base model of many. */
+/** An exam result is deleted with its owner: a run, or the base model of several runs. */
 export type ResultOwner =
   | { readonly kind: "run"; readonly id: string }
-  /** By its hash. */
+  /** `id` is the model's hash. */
   | { readonly kind: "model"; readonly id: string };
 
 export interface ResultStore {
   /**
-   * Adds an examination. Throws `StorageError` where its run is gone, `StorageFullError` where there is no room, the signal's
-   * reason when it is cancelled before the record is written; nothing is left then.
+   * Adds an exam result. Throws `StorageError` where its run is gone, `StorageFullError` where there is no room, and
+   * the signal's reason before the record is written; then nothing stays.
    */
   addExam(owner: ResultOwner, result: WholeExamResult, signal?: AbortSignal): Promise<void>;
-  /** The examinations that can be read, newest first, and a sentence for each that cannot. */
+  /** The exam results that can be read, newest first, and a sentence for each that cannot. */
   listExams(owner: ResultOwner): Promise<{ readonly exams: ExamResult[]; readonly problems: string[] }>;
   /** With questions and answers; null when there is none. Throws `StorageError` when it cannot be read. */
   openExam(owner: ResultOwner, id: string): Promise<WholeExamResult | null>;
   deleteExam(owner: ResultOwner, id: string): Promise<void>;
   /** Adds a vote. Throws `StorageError` where its run is gone. */
   addVote(vote: VoteRecord): Promise<void>;
-  /** Votes on a run in the order in which they were cast; what cannot be read is left out. */
+  /** Votes on a run in the order of casting, without those that cannot be read. */
   votes(runId: string): Promise<VoteRecord[]>;
   deleteVotes(runId: string, ids: readonly string[]): Promise<void>;
-  /** Keys of all records that go with a run. */
+  /** Keys of all results of a run. */
   keys(runId: string): Promise<string[]>;
-  /** What a transaction writes that takes in a run with its results; their chunks are given to `writer`. */
+  /** The entries that import a run's results, for the caller's transaction; their chunks go to `writer`. */
   writes(writer: ChunkWriter, runId: string, results: RunResults): Promise<Entry[]>;
-  /** Deletes the examinations of a base model that no run is of. */
+  /** Deletes the exam results of a base model without runs. */
   forgetModel(hash: string): Promise<void>;
-  /** Deletes results whose run is gone: an older version of Hone deletes runs without them. */
+  /** Deletes results whose run is gone: an older version of Hone deletes runs without their results. */
   tidy(): Promise<void>;
 }
 
-/** An examination as it is stored. */
+/** An exam result as it is stored. */
 export interface StoredExam extends ExamResult {
   readonly questions: StoredBytes;
   readonly answers: StoredBytes;
@@ -73,7 +73,7 @@ const jsonBytes = (value: unknown) => {
   return { byteLength: bytes.byteLength, slice: async (start: number, end: number) => bytes.slice(start, end) };
 };
 
-/** Questions apart from answers: two examinations of one exam share the chunks of the former. */
+/** Questions apart from answers: two results of one exam share the chunks of the questions. */
 const partsOf = ({ questions }: WholeExamResult) => ({
   questions: jsonBytes(questions.map(({ prompt, expected, group, task }) => ({ prompt, expected, group, task }))),
   answers: jsonBytes(questions.map(({ answer, finish, correct }) => ({ answer, finish, correct }))),
@@ -206,14 +206,14 @@ export function createResults(records: KeyValue, chunks: ChunkStore, collector: 
       if (keys.length === 0) return;
       for (const key of await records.keys(keyPrefix("run"))) {
         const run = v.safeParse(OfModel, await records.get(key));
-        // A record that cannot be read may be of any model.
+        // A record that cannot be read may belong to any model.
         if (!run.success || run.output.value.model.hash === hash) return;
       }
       await collector.guarded(() => deleteAll("The deletion of results of a base model", keys), true);
     },
 
     async tidy() {
-      // Before the runs: a run that another tab takes in between has its results in neither list or in both.
+      // Results are listed before runs: if another tab imports a run in between, its results are never without it.
       const owned = [...(await records.keys(keyPrefix("exam"))), ...(await records.keys(keyPrefix("vote")))];
       const runs = new Set((await records.keys(keyPrefix("run"))).map(lastPart));
       const lost = owned.filter((key) => !runs.has(ownerOf(key)));

@@ -1,4 +1,4 @@
-/** Rows as this browser keeps them: the summary beside their pieces, and the hash that names them in every run. */
+/** Stored rows: their summary, and the hash that identifies them in every run. */
 
 import * as v from "valibot";
 import { sha256 } from "../hub/hash.ts";
@@ -21,12 +21,12 @@ const detection: v.GenericSchema<unknown, Detection> = v.object({
   columns: v.array(v.object({ name: v.string(), sample: v.string() })),
 });
 
-export interface KeptSummary extends SourceSummary {
+export interface StoredSummary extends SourceSummary {
   readonly pieceRows: readonly number[];
 }
 
-/** A summary as it is kept, with the number of records of each piece. */
-export const keptSummary: v.GenericSchema<unknown, KeptSummary> = v.object({
+/** A summary as it is stored, with the number of records of each piece. */
+export const storedSummary: v.GenericSchema<unknown, StoredSummary> = v.object({
   name: v.string(),
   hash: v.string(),
   kind: v.picklist(fileKinds),
@@ -43,16 +43,16 @@ export const keptSummary: v.GenericSchema<unknown, KeptSummary> = v.object({
 export const pieceDigest = async (rows: number, bytes: Uint8Array<ArrayBuffer>) =>
   JSON.stringify(["piece", rows, await sha256(bytes)]);
 
-/** The hash that names rows in every run: over their pieces, in order. */
+/** The hash of rows in every run: over their pieces, in order. */
 export const rowsHash = (digests: readonly string[]) =>
   sha256(new TextEncoder().encode([JSON.stringify(["hone-rows", 1]), ...digests].join("\n")));
 
-/** Rows that came from somewhere else, with the summary that their file has of them. */
+/** Rows from elsewhere, with the summary in their file. */
 export interface ForeignRows extends Pick<StoredFiles, "hash" | "name" | "summary"> {
   readonly files: readonly ByteSource[];
 }
 
-/** What is taken of a foreign summary; the rest of it is made anew from the rows. */
+/** Members of a foreign summary that are used; the rest is computed from the rows. */
 const ForeignSummary = v.object({
   kind: v.picklist(fileKinds),
   gzip: v.boolean(),
@@ -68,20 +68,20 @@ const ForeignRecord: v.GenericSchema<unknown, DataRecord> = v.union(
   "a line with a value or a problem",
 );
 
-/** Values that the detection of the format reads, and problems that a summary lists: as many as where a file is read. */
+/** Values for the detection of the format, and most problems in a summary: the same numbers as when a file is read. */
 const sampleSize = 256;
 const listedProblems = 500;
 
 /**
- * The summary of rows that come from somewhere else: made anew from them. `readPiece` parses one piece. Throws unless they are
- * those that their hash names; `from` is the file they came in.
+ * Computes the summary of rows from elsewhere. `readPiece` parses one piece; `from` is the file that contains them.
+ * Throws if the rows do not match their hash.
  */
 export async function summaryOfForeign(
   from: string,
   { hash, name, summary, files }: ForeignRows,
   readPiece: (piece: ByteSource) => Promise<unknown>,
   signal: AbortSignal | undefined,
-): Promise<KeptSummary> {
+): Promise<StoredSummary> {
   const refuse = (problem: string) =>
     new StorageError(`${cut(from)} is damaged: the rows of ${cut(name)} ${problem}. Export the run again.`);
   const { output: known, problem } = readAs(ForeignSummary, summary);

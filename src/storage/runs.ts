@@ -1,4 +1,4 @@
-/** Run records: listing, saving, deleting, and putting right what a killed tab or an earlier version left behind. */
+/** Run records: listing, saving, deleting, and repair of what a killed tab or an earlier version left behind. */
 
 import { laterThan } from "../run/clock.ts";
 import type { Curves } from "../run/curves.ts";
@@ -17,31 +17,31 @@ export interface Runs {
   list(): Promise<{ readonly runs: RunRecord[]; readonly problems: string[] }>;
   /** Null when there is none. Throws `StorageError` when its record cannot be read. */
   get(id: string): Promise<RunRecord | null>;
-  /** Whether something is saved under this id, also where it cannot be read. */
+  /** Whether a record has this id, readable or not. */
   isThere(id: string): Promise<boolean>;
-  /** The curves of a run as they were last saved. Throws `StorageError` when there is no such run, or they cannot be read. */
+  /** The saved curves of a run. Throws `StorageError` when there is no such run, or when they cannot be read. */
   curves(id: string): Promise<Curves>;
-  /** Saves the record and what is new of its curves; `checkpoints.save` saves it together with a checkpoint. */
+  /** Saves the record and the new points of its curves; `checkpoints.save` saves it with a checkpoint. */
   put(record: RunRecord, curves?: CurveWriter): Promise<void>;
   /**
-   * What a transaction with the record of a run writes of its curves: the new points of `curves`. Without, those that format 1
-   * keeps in the record; null where there are none.
+   * The write of a run's curves, for the transaction with its record: the new points of `curves`. Without `curves`, the
+   * points that format 1 has in the record; null where there are none.
    */
   curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite | null>;
-  /** Changes what its owner calls it and wrote of it. Throws `StorageError` when there is none. */
+  /** Changes the run's name and note. Throws `StorageError` when there is no such run. */
   edit(id: string, change: RunWords): Promise<RunRecord>;
   /** Deletes the run, its curves, its checkpoints, its results and their chunks. Throws `StorageError` while it trains. */
   delete(id: string): Promise<void>;
   /**
-   * Turns runs that a killed tab left "running" into paused ones with the reason, and gives them. Does nothing while
-   * any tab trains, for then one of them may really be running.
+   * Pauses runs that a killed tab left "running", with the reason, and returns them. Does nothing while any tab trains,
+   * because one of them may be that tab's run.
    */
   recover(): Promise<RunRecord[]>;
-  /** Takes the curves out of records of format 1: each record and its curves are in one transaction. */
+  /** Moves the curves out of records of format 1: each record and its curves in one transaction. */
   upgrade(): Promise<void>;
 }
 
-/** What the owner of a run may change of it, whatever its state. */
+/** The members that the user may change in any state of the run. */
 export interface RunWords {
   readonly name?: string;
   readonly note?: string;
@@ -57,7 +57,7 @@ function killedReason(step: number, checkpoint: number | undefined): string {
 export const missingRun = (id: string) =>
   `There is no run ${cut(id)} in this browser. It may have been deleted in another tab.`;
 
-/** Held while records of format 1 are rewritten: the tabs that open at the same time do it one after the other. */
+/** Tabs that open at the same time rewrite records of format 1 one after the other. */
 const upgradeLock = "hone-upgrade";
 
 export function createRuns(
@@ -102,8 +102,8 @@ export function createRuns(
 
   async function curveWrite(id: string, curves: CurveWriter | undefined): Promise<CurveWrite | null> {
     if (curves) return curves.unwritten();
-    const held = (await read(id))?.curves;
-    return held ? (await curveStore.writer(id, null, held)).unwritten() : null;
+    const inRecord = (await read(id))?.curves;
+    return inRecord ? (await curveStore.writer(id, null, inRecord)).unwritten() : null;
   }
 
   async function put(record: RunRecord, curves?: CurveWriter): Promise<void> {
@@ -149,7 +149,7 @@ export function createRuns(
     async delete(id) {
       // A record that cannot be read must still be deletable.
       const record = await get(id).catch(() => null);
-      if (record?.status === "running" && (await locks.isHeld(trainingLock))) {
+      if (record?.status === "running" && (await locks.isLocked(trainingLock))) {
         throw new StorageError(
           `Run "${cut(record.name)}" is training. Cancel it first, in its own tab, then delete it.`,
         );
@@ -162,7 +162,7 @@ export function createRuns(
     },
 
     async recover() {
-      // Looked at first without the lock: taken for nothing, it could refuse a run that starts at this moment.
+      // Listed first without the lock: the lock, even for a short time, could refuse a run that starts now.
       if (!(await list()).runs.some(({ status }) => status === "running")) return [];
       const recovered = await locks.tryHold(trainingLock, "exclusive", async () => {
         const paused: RunRecord[] = [];
@@ -186,12 +186,12 @@ export function createRuns(
 
     upgrade: () =>
       locks.hold(upgradeLock, "exclusive", async () => {
-        const training = await locks.isHeld(trainingLock);
+        const training = await locks.isLocked(trainingLock);
         for (const key of await records.keys(keyPrefix("run"))) {
-          // What cannot be read stays as it is, and the list tells it.
+          // An unreadable record stays unchanged; `list` reports it.
           const found = await read(lastPart(key)).catch(() => null);
           if (!found?.curves) continue;
-          // A tab with the version before may train it, and saves it whole again.
+          // A tab with an older version may train it, and will save the whole record again.
           if (training && found.record.status === "running") continue;
           await put(found.record);
         }

@@ -1,17 +1,17 @@
 /**
- * Room for files that are being made, on disk where the browser has it: in its private file system (OPFS), which a worker writes
- * to at any place, so that neither a merged model nor its archive need lie in memory. Elsewhere they lie in blobs.
+ * Files under construction, on disk where the browser has a private file system (OPFS): a worker writes there at any
+ * place, so a merged model and its archive need no memory. Elsewhere they are blobs.
  */
 
 import { errorName, errorText, StorageError, StorageFullError } from "./errors.ts";
 import { type Locks, locksOfAllTabs } from "./lock.ts";
 
 export interface ScratchFile {
-  /** Writes at a byte; what lies between two writes is to be written too. Throws `StorageFullError`. */
+  /** Writes at a byte offset; the caller must also fill the gaps between writes. Throws `StorageFullError`. */
   write(bytes: Uint8Array<ArrayBuffer>, at: number): void;
-  /** Ends the writing and gives the file. */
+  /** Ends the writing and returns the file. */
   finish(): Promise<Blob>;
-  /** Removes it; what `finish` gave can then not be read any more. */
+  /** Deletes the file; the blob of `finish` can then not be read. */
   discard(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface Scratch {
 
 const folderName = "hone-exports";
 
-/** The handle that a worker writes through; TypeScript's DOM library has it for workers only. */
+/** The handle for a worker's writes; TypeScript's DOM library declares it for workers only. */
 interface SyncHandle {
   write(bytes: Uint8Array, options: { readonly at: number }): number;
   flush(): void;
@@ -32,7 +32,7 @@ interface SyncHandle {
 type WritableHandle = FileSystemFileHandle & { createSyncAccessHandle?: () => Promise<SyncHandle> };
 type Folder = FileSystemDirectoryHandle & { keys(): AsyncIterable<string> };
 
-/** Blobs of what is written; the browser may put large ones on disk by itself. */
+/** Blobs in memory; the browser may move large ones to disk. */
 export function memoryScratch(): Scratch {
   return {
     async create() {
@@ -49,26 +49,26 @@ export function memoryScratch(): Scratch {
   };
 }
 
-/** Folders of tabs that are gone, each of which held a lock of the folder's name. */
+/** Deletes folders of closed tabs: an open tab owns a lock with its folder's name. */
 async function sweep(root: Folder, locks: Locks): Promise<void> {
   for await (const name of root.keys()) {
     await locks.tryHold(`${folderName}/${name}`, "exclusive", () => root.removeEntry(name, { recursive: true }));
   }
 }
 
-/** Throws where the browser has no private file system, as some private windows, and where there is no such folder to be had. */
+/** Throws where the browser has no private file system (some private windows), or no such folder. */
 async function rootFolder(create: boolean): Promise<Folder> {
   const top = await navigator.storage.getDirectory();
   return (await top.getDirectoryHandle(folderName, { create })) as Folder;
 }
 
-/** The tab's own folder, held until the tab ends. Throws as `rootFolder` does. */
+/** The tab's own folder, locked until the tab ends. Throws as `rootFolder` does. */
 async function openFolder(locks: Locks): Promise<FileSystemDirectoryHandle> {
   const root = await rootFolder(true);
   const name = crypto.randomUUID();
-  await new Promise<void>((held) => {
+  await new Promise<void>((locked) => {
     void locks.hold(`${folderName}/${name}`, "exclusive", () => {
-      held();
+      locked();
       return new Promise(() => undefined);
     });
   });
@@ -82,7 +82,7 @@ async function diskFile(folder: FileSystemDirectoryHandle, what: string): Promis
   const access = await handle.createSyncAccessHandle();
   let open = true;
   let size = 0;
-  /** Null where less was written than asked for, which only a full disk does. */
+  /** `error` is null after a short write, which only a full disk causes. */
   const failure = (error: unknown, bytes: number) =>
     error === null || errorName(error) === "QuotaExceededError"
       ? new StorageFullError(what, bytes, null, { cause: error })
@@ -118,12 +118,12 @@ async function diskFile(folder: FileSystemDirectoryHandle, what: string): Promis
   };
 }
 
-/** Opens at the first file. What tabs that are gone left behind is removed now. */
+/** Opens at the first file, and then deletes what closed tabs left behind. */
 export function openScratch(): Scratch {
   const memory = memoryScratch();
   void locksOfAllTabs()
     .then(async (locks) => locks && sweep(await rootFolder(false), locks))
-    // Nothing is there to be removed, or it stays until another visit.
+    // Nothing to delete, or a later visit deletes it.
     .catch(() => undefined);
   let folder: Promise<FileSystemDirectoryHandle> | null = null;
   return {

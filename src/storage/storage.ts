@@ -1,4 +1,7 @@
-/** The door to everything kept in this browser: runs, checkpoints, datasets, models; in memory where there is no other place. */
+/**
+ * The entry to everything stored in this browser: runs, checkpoints, datasets, models; in memory where there is no
+ * database.
+ */
 
 import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
 import { createChunkStore } from "./chunks.ts";
@@ -15,13 +18,13 @@ import { createResults, type ResultStore } from "./results.ts";
 import { createRuns, type Runs } from "./runs.ts";
 import { surveyed } from "./survey.ts";
 
-/** Where things are kept and what guards them. */
+/** The databases of storage and their locks. */
 export interface StorageBackend {
   readonly records: KeyValue;
   readonly chunks: KeyValue;
   /** Guards training: one run at a time. */
   readonly locks: Locks;
-  /** Guards chunks against collection during a save; null where tabs cannot tell each other, so nothing is collected. */
+  /** Guards chunks against collection during a save; null where tabs cannot share locks, so nothing is collected. */
   readonly chunkLocks: Locks | null;
   /** Why nothing outlives the tab, in one sentence; null when it does. */
   readonly reason: string | null;
@@ -34,28 +37,28 @@ export interface Storage {
   readonly results: ResultStore;
   readonly datasets: FileStore;
   readonly models: FileStore;
-  /** Models of which only a part has come over the network. */
+  /** Models whose download is not complete. */
   readonly fetches: FetchStore;
-  /** What could not be put right when storage was opened, or was found to be lost since, a sentence each. */
+  /** Repairs that failed at the start, and losses found since, a sentence each. */
   readonly problems: readonly string[];
   report(): Promise<StorageReport>;
-  /** Counts and checks every chunk; reads them all. */
+  /** Reads, counts and checks every chunk. */
   audit(): Promise<StorageAudit>;
-  /** Deletes chunks that nothing refers to and gives their number; null when another save is under way. */
+  /** Deletes chunks that no record refers to and returns their number; null while a save is running. */
   collect(): Promise<number | null>;
 }
 
-/** After a browser that was killed, its databases may not open at once; a refusal that is meant is the same the second time. */
+/** After a kill of the browser its databases may not open at once; a real refusal repeats itself. */
 const secondTryMs = 500;
 
-/** A database that another tab holds back, by deleting it or by keeping an older one open, opens never. */
+/** A database never opens while another tab deletes it or has an older version open. */
 const patienceMs = 20_000;
 
-/** Rejects when the work does not end in time. */
+/** Rejects when the work takes longer than `patienceMs`. */
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    const problem = "another tab of this page holds the database back: close the other tabs, then reload";
+    const problem = "another tab of this page blocks the database: close the other tabs, then reload";
     timer = setTimeout(() => reject(new StorageError(problem)), patienceMs);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
@@ -78,8 +81,8 @@ async function openBackend(): Promise<StorageBackend> {
       locks: await defaultLocks(),
       chunkLocks: realmLocks(),
       reason:
-        `This browser keeps nothing for this page (${errorText(error)}). What was saved before cannot be shown; what is made ` +
-        "now stays in memory, and is lost when this tab closes.",
+        `This browser stores nothing for this page (${errorText(error)}). Earlier data cannot be shown. New ` +
+        "data stays in memory and is lost when this tab closes.",
     };
   }
 }
@@ -92,21 +95,21 @@ async function openIndexedDb(): Promise<StorageBackend> {
     chunkLocks: await locksOfAllTabs(),
     reason: null,
   };
-  // A refusal shows only when a database is opened.
+  // A refusal appears only when a database is opened.
   await backend.records.keys("run/");
   await backend.chunks.keys("probe");
   return backend;
 }
 
 /**
- * Opens storage, on a page or in a worker: takes the curves out of records of format 1, turns runs that a killed tab left
- * running into paused ones, deletes results without a run, and collects orphan chunks. Throws `StorageError` where the browser withholds hashing (an
- * address without https).
+ * Opens storage, on a page or in a worker: moves the curves out of records of format 1, pauses runs that a killed tab
+ * left running, deletes results without a run, and collects orphan chunks. Throws `StorageError` where the browser
+ * offers no hashing (an address without https).
  */
 export async function openStorage(backend?: StorageBackend): Promise<Storage> {
   if (!globalThis.crypto?.subtle) {
     throw new StorageError(
-      "This address is not secure, so the browser withholds the hashing that checkpoints are checked with. " +
+      "This address is not secure, so the browser offers no hashing, and checkpoints cannot be checked. " +
         "Open the page over https, or from localhost.",
     );
   }

@@ -1,4 +1,4 @@
-/** What is there of what was saved before: looked up after a write that failed, so that its message says what is true. */
+/** Checks after a failed write what is left of earlier data, so that the error message is true. */
 
 import type { KeyValue, Remains } from "./keyValue.ts";
 import { gatherKeys } from "./orphans.ts";
@@ -10,7 +10,7 @@ export interface Surveyed {
   wasCleared(): Promise<boolean>;
 }
 
-/** Both databases, each of which can say after a failure what remains of the two. */
+/** Both databases, each with a `remains` that checks the two. */
 export function surveyed(records: KeyValue, chunks: KeyValue): Surveyed {
   /** Keys of the records that were there when they were last listed or written. */
   const known = new Set<string>();
@@ -32,14 +32,14 @@ export function surveyed(records: KeyValue, chunks: KeyValue): Surveyed {
       const gone = [...known].filter((key) => !keys.includes(key)).length;
       if (known.size > 0 && gone === known.size) return { cleared: true, sentence: "" };
       if (gone > 0) {
-        const which = gone === 1 ? "One record that was saved before is" : `${gone} records that were saved before are`;
+        const which = gone === 1 ? "One earlier record is" : `${gone} earlier records are`;
         return { cleared: false, sentence: `${which} gone, deleted by the browser or another tab.` };
       }
       const empty = await recordsWithoutContents(keys);
       if (empty > 0) return { cleared: true, sentence: "" };
-      return { cleared: false, sentence: known.size > 0 ? "What was saved before is still there." : "" };
+      return { cleared: false, sentence: known.size > 0 ? "All earlier data is still there." : "" };
     } catch {
-      const sentence = "Whether what was saved before is still there cannot be read now: reload the page to see.";
+      const sentence = "The storage cannot be read now. Reload the page to see which earlier data is left.";
       return { cleared: false, sentence };
     }
   }

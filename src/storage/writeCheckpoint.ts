@@ -1,4 +1,4 @@
-/** Writing checkpoints: their state and tensors into chunks, and a whole run from elsewhere at once. */
+/** Writes checkpoints: their state and tensors into chunks; and an imported run in one transaction. */
 
 import type { Curves } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -14,13 +14,13 @@ import type { KeyValue } from "./keyValue.ts";
 import { type CheckpointManifest, type CheckpointTensor, recordKey, type StoredFiles, sealed } from "./records.ts";
 import type { ResultStore } from "./results.ts";
 
-/** A tensor to be saved. It is read when its turn comes, so that a model need not lie in memory whole. */
+/** A tensor to save. It is read when its turn comes, so that the model is never in memory as a whole. */
 export interface TensorSource extends Pick<CheckpointTensor, "name" | "dtype" | "shape"> {
   /** The elements in row-major order. */
   read(): ArrayBufferView | Promise<ArrayBufferView>;
 }
 
-/** What the loop needs to go on, as plain JSON, and the tensors. */
+/** The state from which the loop resumes, as plain JSON, and the tensors. */
 interface StateAndTensors {
   readonly state: object;
   readonly tensors: readonly TensorSource[];
@@ -34,21 +34,21 @@ export interface CheckpointToAdopt extends StateAndTensors {
 export interface RunToAdopt {
   readonly record: RunRecord;
   readonly curves: Curves;
-  /** The state of each holds the curves up to it. */
+  /** The state of each contains the curves up to its step. */
   readonly checkpoints: readonly CheckpointToAdopt[];
-  /** Those of its datasets that this browser does not have. */
+  /** The run's datasets that this browser does not have. */
   readonly datasets: readonly FilesToSave[];
   readonly results: RunResults;
 }
 
-/** The state as JSON text. Throws `StorageError` for what JSON would change silently. */
+/** The state as JSON text. Throws `StorageError` for values that JSON would change silently. */
 export function encodeState(what: string, state: object): Uint8Array {
   const text = JSON.stringify(state, (name, value: unknown) => {
     const lost = typeof value === "number" ? !Number.isFinite(value) : ArrayBuffer.isView(value);
     if (!lost) return value;
     throw new StorageError(
       `${what} could not be saved: "${name}" of its state is ${typeof value === "number" ? value : "a typed array"}, ` +
-        "which JSON cannot hold. Give finite numbers and plain arrays.",
+        "which JSON cannot represent. Use finite numbers and plain arrays.",
     );
   });
   return new TextEncoder().encode(text);
@@ -61,7 +61,9 @@ interface Encoded extends Pick<StateAndTensors, "tensors"> {
 export const bytesOf = ({ state, tensors }: Encoded) =>
   tensors.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), state.byteLength);
 
-/** Hands everything to the writer, which may still hold some of it. Throws for a tensor of another size than its type says. */
+/**
+ * Passes everything to the writer, which may buffer some of it. Throws for a tensor whose size does not fit its type.
+ */
 export async function writeChunks(
   writer: ChunkWriter,
   what: string,
@@ -95,7 +97,7 @@ interface AdoptParts {
   readonly results: Pick<ResultStore, "writes">;
 }
 
-/** Saves a run from elsewhere: all of it counts at once, or nothing does. To be called while nothing is collected. */
+/** Saves an imported run: all of it counts at once, or nothing. Call it while no tab collects chunks. */
 export async function adoptRun(
   { record, curves: seen, checkpoints, datasets, results: seenResults }: RunToAdopt,
   { records, chunks, curves, results }: AdoptParts,
@@ -126,7 +128,7 @@ export async function adoptRun(
   const write = (await curves.writer(record.id, null, seen)).unwritten();
   const key = recordKey("run", record.id);
   if ((await records.get(key)) !== undefined) {
-    throw new StorageError(`${what} could not be taken in: another tab saved a run of its number. Try again.`);
+    throw new StorageError(`${what} could not be imported: another tab saved a run with the same id. Try again.`);
   }
   const bytes = JSON.stringify([manifests, entries, record]).length + write.bytes;
   const puts = [

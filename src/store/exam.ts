@@ -1,4 +1,4 @@
-/** The exam as a topic: which questions, who takes it, and the results that are stored of a run and its base model. */
+/** The slice of the exam: its questions, the examined models, and the stored results of a run and its base model. */
 
 import type { Exam } from "../protocol/datasets.ts";
 import type { ListedExam, Subject } from "../protocol/engine.ts";
@@ -11,23 +11,26 @@ import { type ExamChoice, type ExamFacts, type ExamOwner, toFailure } from "./st
 
 export interface ExamActions {
   choose(choice: ExamChoice): void;
-  /** Reads an exam of one or several files, and chooses it. */
+  /** Reads an exam from one or several files and selects it. */
   open(files: readonly File[]): Promise<void>;
   /**
-   * Has the base model take the chosen exam and then the run, if there is one. A stored result of the base model serves
-   * again, unless `anew`.
+   * Examines the base model with the selected exam, then the run, if there is one. A stored result of the base model is
+   * used again, unless `anew`.
    */
   take(choice: ExamChoice, subject: Subject, anew?: boolean): Promise<void>;
-  /** Ends a reading or an exam; what the base model has finished stays. */
+  /** Cancels a read or an exam; a finished result of the base model stays. */
   stop(): void;
-  /** Lists what is stored of a run and its base model, and shows the newest result unless one of them is shown. */
+  /** Lists the stored results of a run and its base model, and shows the newest unless one is shown already. */
   list(owner: ExamOwner): Promise<void>;
-  /** Shows a stored result beside the base model's of the same exam. */
+  /** Shows a stored result, and the base model's result of the same exam. */
   show(result: ExamResult): Promise<void>;
   remove(result: ExamResult): Promise<void>;
 }
 
-/** A stored result of the base model that compares with a subject: the newest that was measured here, else one from a file. */
+/**
+ * A stored result of the base model that can be compared with a subject: the newest from this browser, else one from a
+ * run file.
+ */
 export function baseResultFor(
   { stored }: Pick<ExamFacts, "stored">,
   subject: Pick<Subject, "modelHash" | "template" | "systemPrompt">,
@@ -41,12 +44,12 @@ export function baseResultFor(
 export function examActions(context: Context, model: ModelActions): ExamActions {
   const { client, store } = context;
   let controller: AbortController | null = null;
-  /** Counts lists and results that were requested: a late answer to an earlier one is dropped. */
+  /** Numbers the requests for lists and results, so that a late answer to an earlier one is dropped. */
   let requests = 0;
   const facts = () => store.getState().exam;
   const change = (edit: Partial<ExamFacts>) => patch(context, "exam", edit);
 
-  /** One reading or exam at a time. */
+  /** Runs one read or exam at a time. */
   const alone = async (work: (signal: AbortSignal) => Promise<void>) => {
     if (facts().phase !== "idle") return;
     controller = new AbortController();
@@ -83,7 +86,7 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
   const sameOwner = (one: ExamOwner | undefined, { modelHash, runId }: ExamOwner) =>
     one?.modelHash === modelHash && one.runId === runId;
 
-  /** Lists anew; null where another list was requested meanwhile. */
+  /** Reads the list again; null if another list was requested meanwhile. */
   const load = async (owner: ExamOwner) => {
     const request = ++requests;
     const { exams, problems } = await client.engine.examsOf(owner.modelHash, owner.runId);
@@ -95,12 +98,12 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
   const whole = ({ modelHash }: ExamResult, runId: string | null, id: string) =>
     client.engine.examResult(modelHash, runId, id);
 
-  /** The result and, of a tuned one, the base model's of the same exam. */
+  /** The result; for a tuned model with the base model's result of the same exam. */
   const withBase = async (result: ExamResult, owner: ExamOwner) => {
     const found = await whole(result, owner.runId, result.id);
     if (result.runId === null) return { base: found, tuned: null };
     const base = baseResultFor(facts(), result, result.exam.hash);
-    // Without it the run's own answers can still be read.
+    // Without the base model's result the run's own answers are still shown.
     const before = base && (await whole(base, owner.runId, base.id).catch(() => null));
     return { base: before, tuned: found };
   };
@@ -121,7 +124,7 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
     }
   };
 
-  /** A vote on the exam is over when other results are shown. */
+  /** Other results on the page end the vote on the exam. */
   const endRound = () => {
     if (store.getState().vote.round?.source === "exam") patch(context, "vote", { round: null });
   };
@@ -138,7 +141,7 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
         await model.ensureOpen(modelHash);
         await load(owner);
         const found = baseResultFor(facts(), subject, exam.hash);
-        // What a file says of the base model is shown, and never taken for a measurement.
+        // A result from a run file is shown, but it does not replace a measurement in this browser.
         const earlier = anew || found?.fromFile ? null : found;
         const takeAs = (phase: "base" | "tuned", by: string | null) => {
           change({ phase });
@@ -151,7 +154,7 @@ export function examActions(context: Context, model: ModelActions): ExamActions 
         const results = { owner, model: modelName(modelHash), run: runNamed(runId), base, tuned: null };
         change({ results });
         if (results.run) {
-          // A list that fails now must not hide a result.
+          // A failure of the list must not hide the result.
           void load(owner).catch(() => undefined);
           change({ results: { ...results, tuned: await takeAs("tuned", results.run.id) } });
         }

@@ -1,4 +1,4 @@
-/** What an exam amounts to: right answers by group and by task, and the loss on general text, before and after. */
+/** Summary of an exam: right answers by group and by task, and the loss on general text, before and after. */
 
 import type { AnsweredQuestion, WholeExamResult } from "../run/results.ts";
 import type { ExamResults } from "./state.ts";
@@ -6,22 +6,22 @@ import type { ExamResults } from "./state.ts";
 export interface ExamScore {
   readonly name: string;
   readonly questions: number;
-  /** Share of exact matches of the base model, in [0, 1]; null where its answers are not there. */
+  /** Share of exact matches of the base model, in [0, 1]; null without its answers. */
   readonly before: number | null;
-  /** Of the tuned model. */
+  /** The same for the tuned model. */
   readonly after: number | null;
 }
 
 export interface ExamSummary {
   readonly all: ExamScore;
-  /** In the order of the exam; empty where no question names one. */
+  /** In the order of the exam; empty if no question has a group. */
   readonly groups: readonly ExamScore[];
   readonly tasks: readonly ExamScore[];
-  /** Nats per token; null without texts or without the answers of that model. */
+  /** Nats per token; null without texts or without that model's answers. */
   readonly generalLoss: { readonly before: number | null; readonly after: number | null };
 }
 
-/** A question with the answers of both models; null where there is none. */
+/** A question with the answers of both models; null for a missing answer. */
 export interface ComparedQuestion {
   readonly question: Pick<AnsweredQuestion, "prompt" | "expected" | "group" | "task">;
   readonly before: AnsweredQuestion | null;
@@ -61,7 +61,7 @@ export function summarizeExam(results: Pick<ExamResults, "base" | "tuned">): Exa
   };
 }
 
-/** The results as a file for other programs: the summary, and every question with its answers. */
+/** The results as a file for other programs: the summary, and all questions with their answers. */
 export function examRecord(results: ExamResults) {
   const { model, run, base, tuned } = results;
   const of = tuned ?? base;

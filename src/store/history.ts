@@ -1,25 +1,28 @@
-/** The conversations that this browser keeps: a bounded number, in localStorage where the browser allows it. */
+/** The stored conversations: a bounded number, in localStorage where the browser allows it. */
 
 import * as v from "valibot";
 import type { AnswerFacts, Conversation, Turn } from "./conversation.ts";
 
 const place = "hone.conversations";
 
-/** The oldest go first. */
+/** Above this number the oldest are deleted. */
 export const mostConversations = 50;
 
-export interface KeptConversations {
+export interface StoredConversations {
   /** Newest first. */
   readonly conversations: readonly Conversation[];
-  /** Id of the one that was open. */
+  /** Id of the open conversation. */
   readonly open: string | null;
 }
 
 export interface History {
-  /** What an earlier page wrote. What is not well formed is left out. */
-  read(): KeptConversations;
-  /** Keeps these, and what other tabs kept meanwhile. A full storage costs the prompts, then the oldest; a forbidden one all. */
-  write(kept: KeptConversations): void;
+  /** Reads the conversations of earlier pages, without malformed ones. */
+  read(): StoredConversations;
+  /**
+   * Writes these and newer ones of other tabs. If the storage is full, it drops the prompts first, then the oldest;
+   * without storage it writes nothing.
+   */
+  write(stored: StoredConversations): void;
 }
 
 const Step = v.nullable(v.number());
@@ -50,7 +53,7 @@ const Answer = v.pipe(
   v.transform(
     ({ prompt, status, ...answer }): AnswerFacts => ({
       ...answer,
-      // Nobody writes on it any more.
+      // After a reload nothing writes the rest of an unfinished answer.
       status: status === "done" ? "done" : "failed",
       prompt: prompt && { ...prompt, tokens: [] },
       requestId: "",
@@ -85,27 +88,27 @@ const ConversationSchema: v.GenericSchema<unknown, Conversation> = v.object({
   turns: v.array(TurnSchema),
 });
 
-const Kept = v.object({ conversations: v.array(v.unknown()), open: v.nullable(v.string()) });
+const StoredForm = v.object({ conversations: v.array(v.unknown()), open: v.nullable(v.string()) });
 
-/** As `History.read`, from what was written. */
-export function parseConversations(written: string | null): KeptConversations {
+/** Parses the stored text; see `History.read`. */
+export function parseConversations(written: string | null): StoredConversations {
   let found: unknown;
   try {
     found = JSON.parse(written ?? "null");
   } catch {
     found = null;
   }
-  const kept = v.safeParse(Kept, found);
-  if (!kept.success) return { conversations: [], open: null };
-  const conversations = kept.output.conversations.flatMap((conversation) => {
-    const parsed = v.safeParse(ConversationSchema, conversation);
-    return parsed.success ? [parsed.output] : [];
+  const parsed = v.safeParse(StoredForm, found);
+  if (!parsed.success) return { conversations: [], open: null };
+  const conversations = parsed.output.conversations.flatMap((conversation) => {
+    const one = v.safeParse(ConversationSchema, conversation);
+    return one.success ? [one.output] : [];
   });
-  const { open } = kept.output;
+  const { open } = parsed.output;
   return { conversations, open: conversations.some(({ id }) => id === open) ? open : null };
 }
 
-/** What is written: without tokens, which are many times as long as the text. */
+/** The stored form: without tokens, which take many times the space of the text. */
 function compact({ turns, ...conversation }: Conversation, prompts: boolean): unknown {
   const answer = ({ requestId: _id, written: _written, prompt, ...facts }: AnswerFacts) => ({
     ...facts,
@@ -120,9 +123,9 @@ function compact({ turns, ...conversation }: Conversation, prompts: boolean): un
   };
 }
 
-/** `storage` is the browser's; null where it is forbidden. */
+/** `storage` is the browser's; null where the browser forbids it. */
 export function createHistory(storage: Pick<Storage, "getItem" | "setItem"> | null): History {
-  /** Ids that this page has seen: what it no longer gives was deleted, and does not come back. */
+  /** Ids that this page has read: one that is missing later was deleted, and is not written again. */
   const seen = new Set<string>();
   const read = () => {
     try {
@@ -133,18 +136,18 @@ export function createHistory(storage: Pick<Storage, "getItem" | "setItem"> | nu
   };
   return {
     read() {
-      const kept = read();
-      for (const { id } of kept.conversations) seen.add(id);
-      return kept;
+      const stored = read();
+      for (const { id } of stored.conversations) seen.add(id);
+      return stored;
     },
     write({ conversations, open }) {
       for (const { id } of conversations) seen.add(id);
       const elsewhere = read().conversations.filter(({ id }) => !seen.has(id));
       const all = newestFirst([...conversations, ...elsewhere]);
       const put = (list: readonly Conversation[], prompts: boolean): boolean => {
-        const kept = list.map((conversation) => compact(conversation, prompts));
+        const compacted = list.map((conversation) => compact(conversation, prompts));
         try {
-          storage?.setItem(place, JSON.stringify({ conversations: kept, open }));
+          storage?.setItem(place, JSON.stringify({ conversations: compacted, open }));
           return true;
         } catch {
           return false;
@@ -156,7 +159,7 @@ export function createHistory(storage: Pick<Storage, "getItem" | "setItem"> | nu
   };
 }
 
-/** Newest first, as many as are kept. */
+/** The newest conversations, at most `mostConversations`, newest first. */
 export function newestFirst(conversations: readonly Conversation[]): readonly Conversation[] {
   return conversations.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)).slice(0, mostConversations);
 }

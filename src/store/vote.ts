@@ -1,4 +1,7 @@
-/** A blind vote as a topic: two answers to a question without names, in random order; each vote is stored with its run. */
+/**
+ * The slice of the blind vote: two answers to a question without names, in random order; each vote is stored with its
+ * run.
+ */
 
 import type { VoteRecord } from "../run/results.ts";
 import { type Ballot, ballotsOf, type Choice, type Pair, timeAfter, withVotes } from "./ballots.ts";
@@ -6,13 +9,13 @@ import { type Context, patch } from "./context.ts";
 import { comparedQuestions } from "./examSummary.ts";
 import { type Failure, type HoneState, toFailure } from "./state.ts";
 
-/** Which questions: those of the exam that is shown, or those that the compared run answered before and after. */
+/** The source of the questions: the exam on the page, or the compared run's samples before and after. */
 export type VoteSource = "exam" | "samples";
 
-/** Whose answers are voted on. */
+/** The tuned model of the vote. */
 interface VoteSubject {
   readonly run: { readonly id: string; readonly name: string };
-  /** Of the checkpoint that gave the tuned answers. */
+  /** Step of the checkpoint that generated the tuned answers. */
   readonly step: number;
   readonly exam: VoteRecord["exam"];
 }
@@ -20,25 +23,25 @@ interface VoteSubject {
 export interface VoteRound extends VoteSubject {
   readonly source: VoteSource;
   readonly ballots: readonly Ballot[];
-  /** Of the first ballots, in their order. */
+  /** Votes on the first ballots, in order. */
   readonly votes: readonly VoteRecord[];
-  /** Questions left out because both answers are the same. */
+  /** Number of questions left out because both answers are the same. */
   readonly alike: number;
-  /** Whether the count is shown instead of the next question. */
+  /** Whether the page shows the count instead of the next question. */
   readonly counted: boolean;
 }
 
 export interface VoteFacts {
   readonly round: VoteRound | null;
-  /** The votes that are stored of a run; null until they are read. */
+  /** The stored votes on a run; null until they are read. */
   readonly stored: { readonly runId: string; readonly votes: readonly VoteRecord[] } | null;
   readonly failure: Failure | null;
 }
 
-/** Both answers are greedy: an exam's, and those to a run's held-out questions. */
+/** Exams and samples are decoded greedily. */
 const greedy: VoteRecord["sampling"] = { temperature: 0, topK: null, topP: null };
 
-/** What can be voted on: pairs of answers of the exam that is shown, or of the samples of a run; null where there are none. */
+/** Pairs of answers for a vote: from the exam on the page, or from the samples of a run; null without any. */
 export function pairsOf(
   { exam, runs }: Pick<HoneState, "exam" | "runs">,
   source: VoteSource,
@@ -73,18 +76,18 @@ const ofSubject =
     vote.step === step && vote.exam?.hash === exam?.hash;
 
 export interface VoteActions {
-  /** Reads the votes that are stored of a run. */
+  /** Reads the stored votes on a run. */
   list(runId: string): Promise<void>;
-  /** Begins a round, or goes on with the stored votes on the same answers; an open round is closed. */
+  /** Starts a round, or continues with the stored votes on the same answers; an open round ends. */
   start(source: VoteSource, runId: string | null): void;
-  /** Stores a vote on the present question. One that cannot be stored is taken back, with the reason. */
+  /** Stores a vote on the current question. If that fails, the vote is undone and the reason shown. */
   cast(choice: Choice): void;
-  /** Takes back the last vote of the round. */
+  /** Undoes the last vote of the round. */
   undo(): void;
-  /** Shows the count, or goes on voting. */
+  /** Shows the count, or returns to the vote. */
   count(shown: boolean): void;
   end(): void;
-  /** Takes back stored votes. */
+  /** Deletes stored votes. */
   remove(votes: readonly VoteRecord[]): Promise<void>;
 }
 
@@ -96,14 +99,14 @@ export function voteActions(context: Context): VoteActions {
     const { round } = facts();
     if (round) set({ round: { ...round, ...edit(round) } });
   };
-  /** Changes the votes of a run as they are listed here. */
+  /** Changes the listed votes of a run. */
   const changeStored = (runId: string, edit: (votes: readonly VoteRecord[]) => readonly VoteRecord[]) => {
     const { stored } = facts();
     if (stored?.runId === runId) set({ stored: { runId, votes: edit(stored.votes) } });
   };
   const without = (votes: readonly VoteRecord[], gone: ReadonlySet<string>) => votes.filter(({ id }) => !gone.has(id));
 
-  /** Writes follow each other: a vote is on disk before it is taken back. */
+  /** Writes run in order: a vote is stored before it can be deleted. */
   let writes: Promise<unknown> = Promise.resolve();
   const write = (work: () => Promise<void>): Promise<void> => {
     const done = writes.then(work);
@@ -111,7 +114,7 @@ export function voteActions(context: Context): VoteActions {
     return done;
   };
 
-  /** Takes votes out of the round; their questions come next. */
+  /** Removes votes from the round; their questions come next. */
   const reopen = (gone: ReadonlySet<string>) =>
     change(({ ballots, votes, counted }) => {
       const voted = ballots.slice(0, votes.length);

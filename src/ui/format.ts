@@ -47,7 +47,7 @@ export function plural(value: number, one: string, many = `${one}s`): string {
 }
 
 /** 22 Nov, 14:05. */
-export function dateTime(iso: string): string {
+export function dateAndTime(iso: string): string {
   return new Date(iso).toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 

@@ -79,7 +79,7 @@ test("a GPU that is lost pauses the run, and the run goes on with another device
   const [saved] = await engine.checkpointsOf(broken.id);
   const from = saved ? `the checkpoint of step ${saved.step}` : "the beginning";
   expect(broken.reason).toMatch(/^The GPU was lost/);
-  expect(broken.reason).toContain(`Resume goes on from ${from}.`);
+  expect(broken.reason).toContain(`Resume starts from ${from}.`);
   expect(told).toHaveLength(1);
 
   const resumed = await engine.resumeRun(broken.id);

@@ -183,7 +183,7 @@ test("a run is taken in from a file; the same again is known, and what is no run
   expect(names()[0]).toBe("third try");
   await give("third.zip", kept().file);
   await expect
-    .element(panel.getByText('third try was not imported. This run is here already, as "third try".'))
+    .element(panel.getByText('third try was not imported. This browser already has this run, as "third try".'))
     .toBeVisible();
   await give("holiday.zip", kept().adapter);
   await expect.element(panel.getByRole("alert")).toHaveTextContent("holiday.zip is no run of Hone");
@@ -293,7 +293,7 @@ test("an export that is refused says why, and one that is cancelled says nothing
     {},
     {
       engine: () => ({
-        exportAdapter: refuse("The merged model was not exported, for it would never end. Export the adapter."),
+        exportAdapter: refuse("The merged model was not exported: its answers would never end. Export the adapter."),
         exportModel: (_runId, _checkpoint, signal) => untilCancelled(signal),
       }),
     },

@@ -229,7 +229,7 @@ test("where the contents alone are deleted, a failed write does not say that the
   });
   try {
     await expect(storage.runs.put(runRecord("r", 1))).rejects.toThrow(
-      'The record of run "run r" could not be saved: the browser has cleared this page\'s storage. What was saved before is gone, all or in part.',
+      'The record of run "run r" could not be saved: the browser has cleared this page\'s storage. Some or all earlier data is gone.',
     );
   } finally {
     put.mockRestore();
@@ -297,7 +297,7 @@ test.each([
     expect(await storage.report()).toMatchObject({
       available: false,
       reason: expect.stringMatching(
-        /^This browser keeps nothing for this page \(.+\)\. .*lost when this tab closes\.$/,
+        /^This browser stores nothing for this page \(.+\)\. .*lost when this tab closes\.$/,
       ),
     });
   } finally {

@@ -1,4 +1,4 @@
-/** Bad files on the built page: one clear sentence that names file, place and remedy, and nothing that was there is lost. */
+/** Bad files on the built page: one clear sentence with file, place and remedy, and no earlier work is lost. */
 
 import { join } from "node:path";
 import type { Page } from "playwright";
@@ -16,12 +16,12 @@ import {
 import { jsonLines, type ModelFiles, tinyConfig, tinyModel, tinyRows, tinyTensors } from "../support/tinyLlama.ts";
 import { folderOf, freshTab, oneProfile, watch } from "./tab.ts";
 
-/** The beginning of a PNG image, as its specification has it. */
+/** The beginning of a PNG image, by its specification. */
 const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52);
 
 const weights = tinyModel()["model.safetensors"] as Uint8Array;
 
-/** Eight bytes of header length, little-endian, before a small rest. */
+/** Eight bytes of header length, little-endian, before a few other bytes. */
 function headerOf(length: bigint): Uint8Array {
   const file = new Uint8Array(64);
   new DataView(file.buffer).setBigUint64(0, length, true);
@@ -38,7 +38,7 @@ const withWrongShape = tinyModel(
   ),
 );
 
-/** A model folder that cannot be opened, and what its refusal has to name: file, place, remedy. */
+/** A model folder that cannot be opened, and the required words of its refusal: file, place, remedy. */
 const badModels: readonly (readonly [what: string, files: ModelFiles, parts: readonly (string | RegExp)[]])[] = [
   [
     "a truncated safetensors file",
@@ -85,7 +85,7 @@ const badModels: readonly (readonly [what: string, files: ModelFiles, parts: rea
 ];
 
 const rows = jsonLines(tinyRows()).trimEnd().split("\n");
-/** A file of which nothing can be read. */
+/** A file without a readable row. */
 const badData: readonly (readonly [
   what: string,
   name: string,
@@ -97,7 +97,7 @@ const badData: readonly (readonly [
   ["only broken rows", "broken.jsonl", '{"instruction":\n{"output":\n', ["broken.jsonl", "line 1", "broken JSON"]],
 ];
 
-/** A file of which all but one row can be used. */
+/** A file in which all rows but one can be used. */
 const partlyBad: readonly (readonly [what: string, content: string, line: number, reason: string])[] = [
   ["a broken 17th line", rows.with(16, '{"instruction":"Say 16.","output":').join("\n"), 17, "broken JSON"],
   ["a row without a response", rows.with(4, '{"instruction":"Say 4.","input":""}').join("\n"), 5, "no response"],
@@ -109,7 +109,7 @@ const region = (page: Page, name: string) => page.getByRole("region", { name, ex
 const chosen = (page: Page, list: string) => page.getByLabel(list).locator("option:checked").textContent();
 /** The cards of the runs, on their own screen. */
 const runs = (page: Page) => region(page, "Runs").getByRole("article", { name: "Typed" });
-/** The sources that are trained on. */
+/** The chosen training sources. */
 async function sourcesOf(page: Page): Promise<string[]> {
   await enterStep(page, "Data");
   const boxes = await page.getByRole("checkbox", { name: /^Train on / }).all();
@@ -119,7 +119,7 @@ async function sourcesOf(page: Page): Promise<string[]> {
 
 const recipe = { steps: "2", maxLength: "128", accumulation: "1", samplePrompts: "0", runName: "Typed" };
 
-/** Opens a good model and good pairs with the typed settings, in a tab of its own. */
+/** Opens a good model and good pairs with the typed settings, in a new tab. */
 async function goodTab(model = tinyModel(), opened?: Page): Promise<{ page: Page; modelName: string }> {
   const page = opened ?? (await profile().newPage());
   onTestFinished(() => page.close());
@@ -151,11 +151,11 @@ test("bad models and bad data are each refused in a sentence, and what was there
   };
   const refused = async (what: string, attempt: Promise<void>, parts: readonly (string | RegExp)[]) => {
     const refusal = await attempt.then(
-      () => "taken in",
+      () => "imported",
       (error: Error) => error.message,
     );
     for (const part of parts) expect(refusal, what).toMatch(part instanceof RegExp ? part : literal(part));
-    // For people: no stack, no names of errors, and not a page of text.
+    // Written for people: no stack, no error names, and shorter than a page.
     expect(refusal, what).not.toMatch(/\bat \w+ \(|TypeError|undefined|\[object/);
     expect(refusal.length, what).toBeLessThan(500);
     await nothingLost(what);
@@ -168,7 +168,7 @@ test("bad models and bad data are each refused in a sentence, and what was there
     await refused(what, openData(page, join(await folderOf({ [name]: content }), name)), parts);
   }
 
-  // After a reload as well, and the good ones train again.
+  // Also after a reload; and the good files train again.
   await page.reload();
   await nothingLost("after a reload");
   await startTraining(page);
@@ -195,12 +195,12 @@ test("a row that cannot be used is left out with its line, and the others are tr
   expect((await downloadRecord(page)).examples).toEqual({ training: 17, validation: 2 });
 });
 
-test("numbers that leave the finite range end the run with the step, the rows and what to try", async () => {
+test("numbers that are not finite end the run with the step, the rows and the way out", async () => {
   const tensors = tinyTensors().map((tensor) =>
     tensor.name === "model.norm.weight" ? { ...tensor, data: tensor.data.fill(3e38) } : tensor,
   );
   const { page } = await goodTab(tinyModel(tensors), await freshTab());
-  // Watching asks the model before the first step, and would find it out.
+  // A snapshot generates an answer before the first step, and would find the fault earlier.
   await fillRecipe(page, { validationShare: "0", watchEvery: "" });
   await startTraining(page);
   await waitForRun(page, ["failed"]);
@@ -208,7 +208,7 @@ test("numbers that leave the finite range end the run with the step, the rows an
   expect(await alert.textContent()).toMatch(
     /The loss of step 1 is (NaN|Infinity)\. .*make it ten times lower.*these rows of the dataset: (good\.jsonl line \d+(, |\.)){4}/,
   );
-  // The run is kept with its reason, and another can begin.
+  // The run stays with its reason, and another can start.
   await enterStep(page, "Runs");
   const failed = runs(page).and(page.locator('[data-status="failed"]'));
   expect(await failed.textContent()).toContain("0 / 2");

@@ -1,4 +1,6 @@
-/** The data screens on the built page with its real workers. Oracle: what the samples' README promises of each file. */
+/**
+ * The data screens on the built page with its real workers. Oracle: the promises of the samples' README for each file.
+ */
 
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
@@ -23,13 +25,13 @@ const profile = oneProfile();
 
 const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 
-/** A tab with a tiny model whose context holds the samples' rows. */
+/** A tab with a tiny model whose context has room for the samples' rows. */
 async function studio(): Promise<Page> {
   const page = await profile().newPage();
   onTestFinished(() => page.close());
   watch(page, inject("page"));
   await openStudio(page, inject("page"), "wasm");
-  // What other tests chose is remembered.
+  // The profile remembers the choices of other tests.
   await enterStep(page, "Data");
   for (const box of await page.getByRole("checkbox", { name: /^Train on / }).all()) await box.uncheck();
   const config = JSON.stringify({ ...tinyConfig, max_position_embeddings: 2048 });
@@ -49,7 +51,7 @@ const state = (page: Page, text: string) => page.getByTestId("report-state").fil
 const findings = (page: Page) =>
   page.locator("[data-finding]").evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.finding));
 
-test("the faulty sample: every fault is named, taken out by a click, put back by another", async () => {
+test("the faulty sample: every fault is named, excluded by a click, included by another", async () => {
   const page = await studio();
   await openSample(page, "A faulty file");
   await state(page, "All checks passed");
@@ -114,7 +116,7 @@ test("a run learns from several sources with their weights, without the excluded
     ],
     examples: { training: 13, validation: 0 },
   });
-  // Four rows of up to 256 tokens hold far more than four examples.
+  // Four rows of up to 256 tokens have room for far more than four examples.
   expect(record.metrics[0]?.tokens).toBeGreaterThan(300);
 });
 

@@ -1,4 +1,4 @@
-/** Seedling and its data: `npm run demo` as a person runs it, and a host that has neither. */
+/** Seedling and its data: `npm run demo` as a user runs it, and a host without either. */
 
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -24,7 +24,7 @@ import { folderOf, freshTab, watch } from "./tab.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A browser that has never seen the page. */
+/** A new browser profile. */
 async function newcomer(expected: readonly RegExp[] = []): Promise<Page> {
   const page = await freshTab();
   watch(page, inject("page"), expected);
@@ -38,7 +38,7 @@ const run = promisify(execFile);
 /** The whole demo takes a minute and a half on two free cores. */
 const patience = 1_200_000;
 
-/** Questions of each group of the exam: all of them in the long form. */
+/** Questions of each group of the exam; the long form has all of them. */
 const few = 24;
 
 test("npm run demo: Seedling learns to answer about entities that it was never asked about", {

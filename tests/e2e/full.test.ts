@@ -1,6 +1,6 @@
 /**
- * A disk that fills up: what was saved stays, and there is a way on. Chromium itself says that it is full, through DevTools'
- * simulated quota, which is set before anything is stored: later it would be looked at half a minute late.
+ * A full disk: stored data stays, and there is a way to continue. Chromium reports the full disk because of DevTools'
+ * simulated quota. The quota is set before anything is stored; set later, it would take effect after half a minute.
  */
 
 import { join } from "node:path";
@@ -22,7 +22,7 @@ import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 import type { Outcome } from "./fullPage.ts";
 import { folderOf, freshTab, watch } from "./tab.ts";
 
-/** Sets what Chromium gives the page's origin, in bytes; all that there is without a size. */
+/** Sets the page's quota in Chromium, in bytes; without a size, the real one. */
 async function quotaOf(page: Page, address: string) {
   const session = await page.context().newCDPSession(page);
   const { origin } = new URL(address);
@@ -30,7 +30,7 @@ async function quotaOf(page: Page, address: string) {
     session.send("Storage.overrideQuotaForOrigin", { origin, ...(quotaSize !== undefined && { quotaSize }) });
 }
 
-/** Stores what is of no use to anyone, in smaller and smaller pieces, until nothing more fits. */
+/** Fills the storage with useless data, in smaller and smaller pieces. */
 const fillUp = (page: Page) =>
   page.evaluate(async () => {
     const opening = indexedDB.open("ballast", 1);
@@ -56,7 +56,7 @@ const fillUp = (page: Page) =>
     return stored;
   });
 
-test("a full disk pauses the run with the reason; with room again it goes on from its last checkpoint", async () => {
+test("a full disk pauses the run with the reason; with room again it resumes from its last checkpoint", async () => {
   const page = await freshTab();
   watch(page, inject("page"));
   const setQuota = await quotaOf(page, inject("page"));
@@ -65,7 +65,7 @@ test("a full disk pauses the run with the reason; with room again it goes on fro
   await openStudio(page, inject("page"), "wasm");
   await openModelFolder(page, folder);
   await openData(page, join(folder, "rows.jsonl"));
-  // More than it can take.
+  // More than the storage can take.
   const steps = 100_000;
   await fillRecipe(page, {
     steps: String(steps),
@@ -77,7 +77,7 @@ test("a full disk pauses the run with the reason; with room again it goes on fro
     runName: "Short of room",
   });
   await startTraining(page);
-  // Past its first checkpoint, so that there is one to lose.
+  // After its first checkpoint, which the full disk must not damage.
   await waitForRun(page, ["training"]);
   await expect.poll(async () => (await progressOf(page))?.step, { timeout: 60_000 }).toBeGreaterThan(12);
 
@@ -97,12 +97,12 @@ test("a full disk pauses the run with the reason; with room again it goes on fro
   await expect.poll(async () => (await progressOf(page))?.step, { timeout: 60_000 }).toBeGreaterThan(paused);
   await page.getByRole("button", { name: "Pause" }).click();
   await waitForRun(page, ["paused", "finished"]);
-  // Every step once, over the full disk.
+  // Every step once, across the full disk.
   const { metrics } = await downloadRecord(page);
   expect(metrics.map(({ step }) => step)).toEqual(metrics.map((_, index) => index + 1));
 });
 
-test("a full disk is said so, loses nothing, and once there is room the same save succeeds", async () => {
+test("a full disk is reported and loses nothing; with room again the same save succeeds", async () => {
   const served = await serveModules();
   onTestFinished(served.dispose);
   const page = await freshTab();
@@ -111,7 +111,7 @@ test("a full disk is said so, loses nothing, and once there is room the same sav
   await page.goto(served.address);
   const call = <Result>(name: string) => callInPage<Result>(page, "/tests/e2e/fullPage.ts", name, null);
   const { full, model, left } = await call<Outcome>("saveTooMuch");
-  // The first batch of four chunks was written, so less than the whole was still needed.
+  // The first batch of four chunks was written, so less than the whole was missing.
   expect(full).toMatchObject({ name: "StorageFullError", needed: expect.any(Number) });
   expect(full.needed).toBeLessThan(75e6 - 16e6);
   expect(full.message).toMatch(

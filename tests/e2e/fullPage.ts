@@ -1,10 +1,10 @@
-/** Runs in the page of the test of a full disk: saves more than fits, and what is left then. */
+/** In the page of the full-disk test: saves more than fits, then inspects what is left. */
 
 import { StorageFullError } from "../../src/storage/errors.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { contents, file, loadWhole, patternBytes, runRecord } from "../unit/storage/backend.ts";
 
-/** Several batches of writes: the first fits, and a later one does not. */
+/** Several batches of writes: the first fits, a later one does not. */
 const tooMuch = 75_000_000;
 
 interface Refusal {
@@ -15,11 +15,11 @@ interface Refusal {
 
 export interface Outcome {
   readonly full: Refusal;
-  /** Of a model that is as large. */
+  /** The refusal of an equally large model. */
   readonly model: Refusal;
   readonly left: {
     readonly step: number;
-    /** Whether the checkpoint of before holds the bytes that it was saved with. */
+    /** Whether the earlier checkpoint has the bytes that were saved. */
     readonly sound: boolean;
     readonly recorded: number | undefined;
     readonly chunks: number;
@@ -52,7 +52,7 @@ export async function saveTooMuch(): Promise<Outcome> {
   return { full, model, left: { step, sound, recorded, chunks, orphans, damaged } };
 }
 
-/** Gives the step of the checkpoint that is kept then. */
+/** Returns the step of the stored checkpoint. */
 export async function saveAgain(): Promise<number> {
   const storage = await openStorage();
   await storage.checkpoints.save(next());

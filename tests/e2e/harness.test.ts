@@ -1,4 +1,4 @@
-/** The headless harness that commands and other e2e tests stand on: modules in a real page, and browsers that die. */
+/** The headless harness of commands and other e2e tests: modules in a real page, and browsers that are killed. */
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -37,7 +37,7 @@ test("project modules run in an isolated page with WebGPU, beside files of a fol
   }
 });
 
-test("a killed browser leaves its profile, and the next one finds there what was stored", async () => {
+test("a killed browser leaves its profile, and the next one finds the stored data there", async () => {
   const profile = await temporaryFolder();
   const first = await launchChromium({ profile });
   onTestFinished(first.kill);
@@ -59,11 +59,11 @@ test("a killed browser leaves its profile, and the next one finds there what was
 
   const second = await launchChromium({ profile });
   onTestFinished(second.dispose);
-  // Stored data belongs to an origin, so the same server must still be there.
+  // Stored data belongs to an origin, so the same server must still run.
   await second.page.goto(inject("page"));
-  const kept = await second.page.evaluate(`${open}.then((database) => new Promise((resolve) => {
+  const stored = await second.page.evaluate(`${open}.then((database) => new Promise((resolve) => {
     const request = database.transaction("values").objectStore("values").get("key");
     request.onsuccess = () => resolve(request.result);
   }))`);
-  expect(kept).toBe("kept");
+  expect(stored).toBe("kept");
 });

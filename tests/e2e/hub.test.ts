@@ -1,6 +1,7 @@
 /**
- * A model from Hugging Face on the built page and the real engine, with the hub's answers played by Playwright's router: looked
- * up, cut off by a closed tab, gone on with, kept. Oracles: the bytes that the router gave, and what a person sees.
+ * A model from Hugging Face on the built page and the real engine; Playwright's router answers for the hub. The model
+ * is looked up, the fetch is interrupted by a closed tab, resumed, and stored. Oracles: the router's bytes, and the
+ * page's text.
  */
 
 import type { BrowserContext, Page, Route } from "playwright";
@@ -17,9 +18,9 @@ const files: Readonly<Record<string, Buffer>> = Object.fromEntries(
 const total = Object.values(files).reduce((sum, { length }) => sum + length, 0);
 const megabytes = `${(total / 1e6).toFixed(1)} MB`;
 
-/** Answers for the hub; `sent` counts bytes of files, and once there are more than `cut` of them nothing comes any more. */
+/** Answers for the hub; `sent` counts bytes of files, and after `cut` of them the router sends nothing more. */
 async function playHub(context: BrowserContext) {
-  const hub = { sent: 0, cut: Number.POSITIVE_INFINITY, asked: [] as string[] };
+  const hub = { sent: 0, cut: Number.POSITIVE_INFINITY, requested: [] as string[] };
   const headers = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Headers": "*",
@@ -30,13 +31,13 @@ async function playHub(context: BrowserContext) {
     const request = route.request();
     const path = new URL(request.url()).pathname;
     if (request.method() === "OPTIONS") return route.fulfill({ status: 204, headers });
-    hub.asked.push(path);
+    hub.requested.push(path);
     const answer = answerAsHub(models, path);
     if (answer.kind === "json")
       return route.fulfill({ headers, contentType: "application/json", body: JSON.stringify(answer.body) });
     if (answer.kind === "refused")
       return route.fulfill({ status: answer.status, headers: { ...headers, "X-Error-Code": answer.code }, body: "no" });
-    // A line that hangs: the answer never comes.
+    // A connection that hangs: the answer never comes.
     if (hub.sent > hub.cut) return;
     const range = (await request.headerValue("range")) ?? null;
     const { start, end } = partOf(range, answer.bytes.length);
@@ -64,62 +65,62 @@ async function openTab(): Promise<Page> {
   return page;
 }
 
-async function lookUp(page: Page, text: string) {
+async function lookup(page: Page, text: string) {
   await page.getByLabel("Hugging Face id or address").fill(text);
   await page.getByRole("button", { name: "Look it up", exact: true }).first().click();
 }
 
-test("size first; then a fetch that a closed tab cuts off goes on where it stopped, and is kept", async () => {
+test("size first; then a fetch that a closed tab interrupts resumes where it stopped, and is stored", async () => {
   const hub = await playHub(profile());
   const first = await openTab();
-  expect(hub.asked).toEqual([]);
-  await lookUp(first, "owner/name");
+  expect(hub.requested).toEqual([]);
+  await lookup(first, "owner/name");
   const fetch = first.getByRole("button", { name: `Fetch ${megabytes}` });
   await fetch.waitFor();
-  // The configuration alone was read.
-  expect(hub.asked).toEqual([`/api/models/owner/name/revision/main`, `/owner/name/resolve/${sha}/config.json`]);
+  // Only the configuration was read.
+  expect(hub.requested).toEqual([`/api/models/owner/name/revision/main`, `/owner/name/resolve/${sha}/config.json`]);
   hub.cut = 5e6;
   await fetch.click();
   await first.getByText(`of ${megabytes}`).first().waitFor();
   await expect.poll(() => hub.sent, { timeout: 60_000 }).toBeGreaterThan(hub.cut);
-  // The chunks that came are written.
+  // The received chunks are written.
   await first.waitForTimeout(1000);
   await first.close();
 
   const second = await openTab();
-  const kept = second.getByRole("region", { name: "Saved in this browser" });
-  await kept.getByText(`of ${megabytes} fetched`).waitFor();
-  const here = (await kept.getByText(/of .+ fetched/).textContent()) ?? "";
+  const saved = second.getByRole("region", { name: "Saved in this browser" });
+  await saved.getByText(`of ${megabytes} fetched`).waitFor();
+  const here = (await saved.getByText(/of .+ fetched/).textContent()) ?? "";
   const had = Number(/^([\d.]+) MB/.exec(here)?.[1]) * 1e6;
   expect(had).toBeGreaterThan(4e6);
   hub.cut = Number.POSITIVE_INFINITY;
   hub.sent = 0;
-  hub.asked.length = 0;
-  await kept.getByRole("button", { name: "Resume owner/name" }).click();
+  hub.requested.length = 0;
+  await saved.getByRole("button", { name: "Resume owner/name" }).click();
   await expect
     .poll(() => second.getByLabel("Train this model").locator("option:checked").textContent(), { timeout: 60_000 })
     .toBe("owner/name");
-  // To a tenth of a megabyte, as the page says it.
+  // The page rounds to a tenth of a megabyte.
   expect(Math.abs(hub.sent - (total - had))).toBeLessThan(1e5);
-  expect(hub.asked.some((path) => path.startsWith("/api/"))).toBe(false);
+  expect(hub.requested.some((path) => path.startsWith("/api/"))).toBe(false);
 
-  // After a reload it is there, and looked up again it is known.
-  hub.asked.length = 0;
+  // After a reload it is stored, and a new look-up recognizes it.
+  hub.requested.length = 0;
   await second.reload();
   await second.locator('[data-settled="true"]').waitFor();
   expect(await second.getByLabel("Train this model").locator("option:checked").textContent()).toBe("owner/name");
-  expect(hub.asked).toEqual([]);
-  await lookUp(second, "https://huggingface.co/owner/name");
+  expect(hub.requested).toEqual([]);
+  await lookup(second, "https://huggingface.co/owner/name");
   await second.getByText("This model is already saved in this browser.").waitFor();
 });
 
-test("gated and missing models are explained, and nothing of them is fetched", async () => {
+test("gated and missing models are explained, and no file of them is fetched", async () => {
   const hub = await playHub(profile());
   const page = await openTab();
-  await lookUp(page, "owner/gated");
+  await lookup(page, "owner/gated");
   const alert = page.getByRole("region", { name: "From Hugging Face" }).getByRole("alert");
   await alert.filter({ hasText: "is gated: its owners" }).waitFor();
-  await lookUp(page, "owner/none");
+  await lookup(page, "owner/none");
   await alert.filter({ hasText: 'no public model "owner/none" (401)' }).waitFor();
   expect(hub.sent).toBe(0);
 });

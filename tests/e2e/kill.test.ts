@@ -1,7 +1,7 @@
 /**
- * A browser that is killed in the middle of everything it does: training, checkpoints, opening a model, import, export, exam.
- * Oracles: every byte that storage holds is sound after each kill, and the run is the same run without interruption, byte for
- * byte, on wasm with all its threads.
+ * A browser is killed during all of its work: training, checkpoints, opening a model, import, export, exam. Oracles:
+ * all stored bytes are intact after each kill, and the run equals the uninterrupted run, byte for byte, on wasm with
+ * all its threads.
  */
 
 import { writeFile } from "node:fs/promises";
@@ -13,11 +13,11 @@ import { createRandom, type Random } from "../../src/tensor/random.ts";
 import { isLong } from "../support/long.ts";
 import { call, serveSmallRun } from "./smallRun.ts";
 
-/** `HONE_KILLS` has a long form stop earlier. */
+/** `HONE_KILLS` ends a long form earlier. */
 const kills = isLong ? Number(process.env.HONE_KILLS ?? 100) : 6;
 const seed = 20261122;
 
-/** Everything that a browser is killed in: two kinds of training first, for they alone move the run on. */
+/** The kinds of work to interrupt; two kinds of training come first, because only they advance the run. */
 const sorts = ["training", "checkpoint", "opening", "import", "export", "exam"] as const;
 type Sort = (typeof sorts)[number];
 
@@ -29,13 +29,13 @@ function planOf(random: Random): Sort[] {
   );
 }
 
-/** What became of the kills of a sort. */
+/** The outcome of the kills of one kind. */
 interface Row {
   kills: number;
-  /** Milliseconds after its beginning, the least and the most. */
+  /** Range of the delay from the start of the work to the kill, in milliseconds. */
   earliest: number;
   latest: number;
-  /** Those after which what had begun was whole. */
+  /** Number of kills after which the interrupted work was complete. */
   ended: number;
 }
 
@@ -47,7 +47,7 @@ test("whatever a killed browser was doing, nothing is lost, and the run is the u
   const random = createRandom(seed);
   const plan = planOf(random);
   const training = plan.filter((sort) => sort === "training" || sort === "checkpoint").length;
-  /** More than are made before the last kill, however quick the machine. */
+  /** More steps than fit before the last kill on any machine. */
   const steps = 9 * training;
   const { folder, request, open } = await serveSmallRun(steps);
   const actionOf = (sort: Exclude<Sort, "training" | "checkpoint">, variant: number, run: RunRecord): Action => {
@@ -63,7 +63,7 @@ test("whatever a killed browser was doing, nothing is lost, and the run is the u
     }
   };
 
-  // The run without interruption, and how long each action takes.
+  // The uninterrupted run, and the duration of each kind of work.
   const calm = await open("calm");
   onTestFinished(calm.kill);
   const calmId = await call<string>(calm, "startRun", request);
@@ -80,7 +80,7 @@ test("whatever a killed browser was doing, nothing is lost, and the run is the u
     await call(calm, "actionEnd");
     takes.set(sort, milliseconds(from));
   }
-  // An import of what is there ends early: as much as an export, which reads every byte back.
+  // The import of a known run ends early, after as much work as an export: both read every byte.
   takes.set("import", takes.get("export") ?? 0);
   await calm.dispose();
 
@@ -89,19 +89,19 @@ test("whatever a killed browser was doing, nothing is lost, and the run is the u
   const runId = await call<string>(browser, "startRun", request);
   const table = new Map<Sort, Row>();
   const reached: number[] = [];
-  /** The first is killed while it trains; each later one goes on from where it was left. */
+  /** The first kill interrupts training; each later run resumes. */
   for (const [index, sort] of plan.entries()) {
     const known = (await call<RunRecord[]>(browser, "listRuns")).find(({ id }) => id === runId);
     if (!known) throw new Error(`Run ${runId} is not there before kill ${index + 1}.`);
     let waits = 40 * random.next();
     if (sort === "training" || sort === "checkpoint") {
       if (index > 0) await call(browser, "resumeRun", runId);
-      // Some die while they compile or go back to a checkpoint, most in the middle of a step or of a save.
-      // The first leaves a checkpoint, without which there is nothing to export or to examine.
+      // Some kills hit the compilation or the return to a checkpoint, most a step or a save. The first leaves a
+      // checkpoint, which export and exam need.
       const few = index === 0 ? 5 : random.below(6);
       const taken = sort === "checkpoint" ? 2 * (1 + random.below(2)) : few;
       if (taken > 0) await call(browser, "stepsTaken", taken);
-      // A checkpoint follows every other step at once.
+      // Every second step is followed by a checkpoint at once.
       if (sort === "checkpoint") waits = 15 * random.next();
     } else {
       await call(browser, "begin", actionOf(sort, index + 1, known));
@@ -141,7 +141,7 @@ test("whatever a killed browser was doing, nothing is lost, and the run is the u
   }
   console.info(`killed after the checkpoints of steps ${reached.join(", ")}`);
   console.table(Object.fromEntries(table));
-  expect(new Set(reached).size).toBeGreaterThan(training / 3); // killed on the way, not before it began
+  expect(new Set(reached).size).toBeGreaterThan(training / 3); // The kill interrupted the run after its start.
   expect(reached[0]).toBeGreaterThan(0);
   await call(browser, "resumeRun", runId);
   const record = await call<RunRecord>(browser, "outcome");

@@ -1,6 +1,6 @@
 /**
- * The newcomer's way on the built page, all of it by keyboard and without touching a setting: open, train, compare, take away;
- * then the next visits, which overrule nobody.
+ * A first visit to the built page by keyboard, without changing a setting: open, train, compare, export; then later
+ * visits, which keep the user's choices.
  */
 
 import { readFile } from "node:fs/promises";
@@ -12,10 +12,10 @@ import { readAddress } from "../../src/store/address.ts";
 import { demoData } from "../../src/store/seedling.ts";
 import { freshTab, watch } from "./tab.ts";
 
-/** No screen has more places to stop at. */
+/** More Tab stops than any screen has. */
 const mostStops = 120;
 
-/** Goes on with Tab, or back with Shift+Tab, until the focus is on what has this role and name. */
+/** Presses Tab, or Shift+Tab, until the element with this role and name has the focus. */
 async function tabTo(page: Page, role: "button" | "link" | "textbox", name: string, key = "Tab"): Promise<void> {
   const wanted = page.getByRole(role, { name, exact: true }).and(page.locator(":focus"));
   for (let stop = 0; stop < mostStops; stop++) {
@@ -28,12 +28,12 @@ async function tabTo(page: Page, role: "button" | "link" | "textbox", name: stri
 const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
 
 const region = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
-/** Name of the model that is trained, as Model shows it. */
+/** Name of the training model on the Model screen. */
 async function modelOf(page: Page): Promise<string | null> {
   await enterStep(page, "Model");
   return region(page, "Model").getByLabel("Train this model").locator("option:checked").textContent();
 }
-/** Whether the demo data are chosen, as Data shows it. */
+/** Whether the demo data are chosen on the Data screen. */
 async function demoChosen(page: Page): Promise<boolean> {
   await enterStep(page, "Data");
   return page.getByRole("checkbox", { name: `Train on ${demoData}` }).isChecked();
@@ -45,7 +45,7 @@ async function visitAgain(page: Page): Promise<void> {
   await page.locator('[data-settled="true"]').waitFor();
 }
 
-test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched, nothing asked of another host; what is then removed stays away", {
+test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched, no request to another host; a removed model stays away", {
   timeout: 600_000,
 }, async () => {
   const page = await freshTab();
@@ -55,11 +55,11 @@ test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched,
   await page.locator('[data-settled="true"]').waitFor();
   await heading(page, "Train");
   await page.getByText("Ready to start").waitFor();
-  // The defaults are the model's own, and there is nothing to say against them.
+  // The defaults fit the model, so there is no warning.
   expect(await page.locator('[name="learningRate"]').inputValue()).not.toBe("2e-4");
   const doubts = region(page, "Recipe").getByText(/usually/i);
   expect(await doubts.filter({ visible: true }).count()).toBe(0);
-  // The budget was measured unasked, before anything was started.
+  // The budget was measured without a click, before the start.
   await page.getByTestId("budget").and(page.locator('[data-state="measured"]')).waitFor();
 
   await tabTo(page, "button", "Start training");
@@ -72,14 +72,14 @@ test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched,
   await tabTo(page, "link", "Compare before and after");
   await page.keyboard.press("Enter");
   await heading(page, "Compare");
-  // What was asked for has the focus: the next stop is on this screen.
+  // The requested screen has the focus, so the next stop is on it.
   await tabTo(page, "textbox", "Question");
   await page.keyboard.type("What is the capital of Fiji?");
   await tabTo(page, "button", "Ask both");
   await page.keyboard.press("Enter");
   const tuned = page.getByRole("region", { name: "Tuned model" });
   await tuned.and(page.locator('[data-status="done"]')).waitFor();
-  // A base model does not answer; the tuned one does in its own words, and ends by itself.
+  // A base model does not answer; the tuned one answers in its own words and ends with a stop token.
   expect(await tuned.getByTestId("answer").last().textContent()).toMatch(/^The capital of Fiji is \w+\.$/);
   expect(await tuned.textContent()).toContain("ended with a stop token");
 
@@ -93,10 +93,10 @@ test("open, Train, Compare, adapter downloaded: by keyboard, no setting touched,
   expect(Object.keys(files)).toEqual(expect.arrayContaining(["adapter_config.json", "adapter_model.safetensors"]));
   const config = JSON.parse(strFromU8(files["adapter_config.json"] ?? new Uint8Array()));
   expect(config).toMatchObject({ peft_type: "LORA", r: 8, lora_alpha: 16 });
-  // No setting is in the address, for none was touched.
+  // The address has no setting, because none was changed.
   expect(readAddress(new URL(page.url()).hash)).toEqual({ page: "take-away", part: null, settings: null });
 
-  // Kept: the next visit fetches nothing of it again.
+  // Stored: the next visit downloads nothing of it again.
   const seen = requests.length;
   await visitAgain(page);
   expect(await modelOf(page)).toBe("Seedling");

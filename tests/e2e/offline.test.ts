@@ -1,4 +1,4 @@
-/** The built page without a network, on a host that sends no headers, and when a new version of it comes. */
+/** The built page without a network, on a host without headers, and when a new version arrives. */
 
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -22,24 +22,24 @@ import { folderOf, freshTab, watch } from "./tab.ts";
 
 const patience = 600_000;
 
-/** A browser that has never seen the page. */
+/** A new browser profile. */
 async function newcomer(address: string): Promise<Page> {
   const page = await freshTab();
   watch(page, address);
   return page;
 }
 
-/** What the service worker keeps, relative to the page; a revision stands behind a `?`. */
-const keptBy = (page: Page) =>
+/** Paths in the service worker's cache, relative to the page; a revision follows a `?`. */
+const cachedBy = (page: Page) =>
   page.evaluate(async () => {
     const requests = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys()));
     return requests.flat().map(({ url }) => url.replace(new URL("./", document.baseURI).href, ""));
   });
 
-/** Waits until a first visit's files are kept: those of the page, the runtime in use, the samples. */
-async function untilKept(page: Page): Promise<void> {
+/** Waits until a first visit's files are cached: the page, its runtime, the samples. */
+async function untilCached(page: Page): Promise<void> {
   await expect
-    .poll(() => keptBy(page), { timeout: 120_000 })
+    .poll(() => cachedBy(page), { timeout: 120_000 })
     .toEqual(
       expect.arrayContaining([
         expect.stringMatching(/^index\.html\?/),
@@ -51,8 +51,8 @@ async function untilKept(page: Page): Promise<void> {
     );
 }
 
-/** Trains two steps and asks. */
-async function trainAndAsk(page: Page): Promise<void> {
+/** Trains two steps and generates an answer. */
+async function trainAndAnswer(page: Page): Promise<void> {
   await fillRecipe(page, { steps: "2", samplePrompts: "0" });
   await startTraining(page);
   await waitForRun(page, ["finished"]);
@@ -64,9 +64,9 @@ test("after a first visit the page opens, trains and answers without a network",
   const served = await serveBuilt();
   const page = await newcomer(served.address);
   await openStudio(page, served.address, "wasm", { keepDemoData: true });
-  await untilKept(page);
-  // Nothing that this browser does not use: the runtime's other builds are 17 and 27 MB.
-  expect((await keptBy(page)).filter((path) => path.endsWith(".wasm"))).toEqual([
+  await untilCached(page);
+  // Only files that this browser uses: the runtime's other builds are 17 and 27 MB.
+  expect((await cachedBy(page)).filter((path) => path.endsWith(".wasm"))).toEqual([
     expect.stringMatching(/^assets\/ort-wasm-simd-threaded-/),
   ]);
   await served.dispose();
@@ -75,8 +75,8 @@ test("after a first visit the page opens, trains and answers without a network",
   await page.goto(`${served.address}?from=a-link`);
   await page.locator('[data-settled="true"]').waitFor();
   expect(await page.evaluate("crossOriginIsolated")).toBe(true);
-  await trainAndAsk(page);
-  // Samples that were not opened before are there as well.
+  await trainAndAnswer(page);
+  // Samples that were not opened before are cached too.
   await enterStep(page, "Data");
   await page.getByRole("button", { name: "Samples", exact: true }).click();
   await page.getByRole("button", { name: "Chats", exact: true }).click();
@@ -96,7 +96,7 @@ test("below a path of a host without headers: threads after one reload; a new ve
 
   await openStudio(page, served.address, "wasm", { keepDemoData: true });
   expect(await page.evaluate("crossOriginIsolated")).toBe(false);
-  await untilKept(page);
+  await untilCached(page);
   const cores = await page.evaluate("navigator.hardwareConcurrency");
   if (cores === 1) await page.reload();
   else {
@@ -105,7 +105,7 @@ test("below a path of a host without headers: threads after one reload; a new ve
   }
   await page.waitForFunction(() => crossOriginIsolated && document.querySelector('[data-settled="true"]'));
   await expect.poll(() => note.count()).toBe(0);
-  // The host sends none of these: the service worker does, with the page, with its assets and with large files.
+  // The service worker adds the missing headers to the page, its assets and large files.
   const asset = await page.locator("script[src]").first().getAttribute("src");
   for (const file of ["./", asset ?? "", "models/seedling/config.json", "samples/chats.json"]) {
     const sent = await page.evaluate(async (address) => Object.fromEntries((await fetch(address)).headers), file);
@@ -114,7 +114,7 @@ test("below a path of a host without headers: threads after one reload; a new ve
     }
   }
 
-  // A new version: another page, the rest as it was.
+  // A new version: another page, all other files unchanged.
   const edit = async (file: string, change: (text: string) => string) => {
     const text = await readFile(join(folder, file), "utf8");
     expect(change(text), file).not.toBe(text);
@@ -128,7 +128,7 @@ test("below a path of a host without headers: threads after one reload; a new ve
   await page.evaluate("navigator.serviceWorker.ready.then((registration) => registration.update())");
   await page.getByText(updateWords.versionAfterRun).waitFor();
   expect(await reload.count()).toBe(0);
-  // The run goes on, and so does the version that it is in.
+  // The run continues in its own version.
   await page.getByRole("button", { name: "Cancel run" }).click();
   await waitForRun(page, ["cancelled"]);
   expect(await page.title()).not.toContain("the next");
@@ -138,11 +138,11 @@ test("below a path of a host without headers: threads after one reload; a new ve
   await page.waitForFunction(() => document.title.includes("the next"));
   await page.locator('[data-settled="true"]').waitFor();
   expect(await page.evaluate("crossOriginIsolated")).toBe(true);
-  // What only the version before had is let go of, and what both have is kept.
+  // Files of the old version alone are deleted; shared files stay.
   await expect
-    .poll(async () => (await keptBy(page)).filter((path) => path.startsWith("index.html")))
+    .poll(async () => (await cachedBy(page)).filter((path) => path.startsWith("index.html")))
     .toEqual(["index.html?__WB_REVISION__=next"]);
-  await untilKept(page);
+  await untilCached(page);
   await expect.poll(() => note.count()).toBe(0);
 });
 
@@ -163,7 +163,7 @@ test("the page can be installed: name, start and icons of the sizes that it says
     const response = await fetch(new URL(src, at));
     expect(response.headers.get("Content-Type"), src).toBe(type);
     if (type !== "image/png") continue;
-    // Width and height stand first in a PNG's first chunk.
+    // A PNG's first chunk begins with width and height.
     const view = new DataView(await response.arrayBuffer());
     expect(`${view.getUint32(16)}x${view.getUint32(20)}`, src).toBe(sizes);
   }

@@ -1,4 +1,7 @@
-/** `npm run parity` as a person runs it. Oracle: PyTorch's figures in tests/golden/parity, and the same figures spoilt. */
+/**
+ * `npm run parity` as a user runs it. Oracle: PyTorch's figures in tests/golden/parity, and the same figures with an
+ * error.
+ */
 
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";

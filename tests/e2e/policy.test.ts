@@ -1,4 +1,4 @@
-/** The Content-Security-Policy of the built page: it is there, in page and workers, and does what it says. */
+/** The Content-Security-Policy of the built page: present in page and workers, and effective. */
 
 import type { Worker } from "playwright";
 import { expect, inject, onTestFinished, test } from "vitest";
@@ -8,7 +8,7 @@ import { isolationHeaders, pageHeaders, pagePolicy } from "../../scripts/isolati
 import { theme } from "../../src/ui/theme.ts";
 import { freshTab, watch } from "./tab.ts";
 
-/** What a policy says of one kind of thing. */
+/** The policy's sources for one directive. */
 const directive = (policy: string, name: string) =>
   policy
     .split("; ")
@@ -74,8 +74,8 @@ test("the project's modules are served with nosniff too, and what is not there",
 });
 
 /**
- * Does what must not work, in the page or a worker, and tells which directives stopped it. In a task of its own: what
- * the debugger evaluates may do more than the page.
+ * Tries a forbidden action in the page or a worker, and returns the directives that stopped it. Runs in a task of its
+ * own, because the debugger's code may do more than the page.
  */
 const attempt = (code: string) => `new Promise((resolve) => {
   const stopped = new Set();
@@ -130,7 +130,7 @@ const intruders: readonly (readonly [what: string, code: string, directive: stri
   ],
 ];
 
-/** What Chromium writes of each attempt that it stops. */
+/** Chromium's message for each stopped attempt. */
 const refused = [
   /Content Security Policy/,
   /^https?:\/\/intruder\.invalid\/[^ ]*: csp$/,
@@ -141,7 +141,7 @@ test("what is put into the page from outside neither runs nor loads", async () =
   const page = await freshTab();
   watch(page, inject("page"), refused);
   await openStudio(page, inject("page"), "auto", { keepDemoData: true });
-  // The theme has come, and another one comes, without a style element.
+  // The theme is applied, and another one too, without a style element.
   await page.getByLabel("Colours").selectOption("dark");
   expect(await page.locator("style").count()).toBe(0);
   const root = "getComputedStyle(document.documentElement)";

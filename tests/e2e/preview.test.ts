@@ -1,4 +1,4 @@
-/** `npm run preview` as a person runs it. Oracle: the rows, and DOMAIN's rendering of the card's template. */
+/** `npm run preview` as a user runs it. Oracle: the rows, and DOMAIN's rendering of the card's template. */
 
 import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -59,7 +59,7 @@ test("shows rows in the terminal and writes tokens, spans and checks as JSON", a
   expect(supervised.every((span: { role: string }) => span.role === "assistant")).toBe(true);
   for (const token of first.tokens) {
     expect(Object.keys(token).sort()).toEqual(["end", "id", "start", "text", "weight"]);
-    // A token may reach from the answer into its end marker.
+    // A token may span the answer and its end marker.
     const inside = supervised[0].start <= token.start && token.end <= supervised.at(-1).end;
     expect(token.weight > 0).toBe(inside && token.end > token.start);
   }

@@ -1,4 +1,4 @@
-/** Builds and serves the page once for all e2e tests, and starts the Chromium in which most of them open their tabs. */
+/** Builds and serves the page once for all e2e tests, and starts the Chromium that most of them share. */
 
 import type { TestProject } from "vitest/node";
 import { launchChromium } from "../../scripts/harness/chromium.ts";
@@ -8,7 +8,7 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Address of the built page. */
     page: string;
-    /** Where to connect to the Chromium, which has no WebGPU; tests/e2e/tab.ts does. */
+    /** Address of the shared Chromium, which has no WebGPU; see tests/e2e/tab.ts. */
     chromium: string;
   }
 }

@@ -1,4 +1,7 @@
-/** The first visit: the page opens whole, isolated and without an error; it is small, and what is large comes once it can be used. */
+/**
+ * The first visit: the page opens completely, isolated and without an error; it is small, and large files come after
+ * it.
+ */
 
 import { expect, inject, test } from "vitest";
 import { gzipOf, measureFirstLoad, pageBudget } from "../../scripts/harness/firstLoad.ts";
@@ -14,11 +17,11 @@ test("the page opens without an error and below its budget, and the runtime and 
   expect(await page.title()).toMatch(/^Hone/);
   expect(await page.evaluate("crossOriginIsolated")).toBe(true);
   expect(gzipOf(loaded, "page")).toBeLessThanOrEqual(pageBudget);
-  // Each part was seen, or the sums above and the order below would be empty.
+  // Every part was measured; otherwise the sums above and the order below would be empty.
   expect(of("page").map(({ path }) => path)).toEqual(
     expect.arrayContaining(["index.html", expect.stringMatching(/\.js$/), expect.stringMatching(/\.css$/)]),
   );
-  // Engine and datasets, an entry each.
+  // The entries of engine and datasets.
   expect(of("workers").filter(({ path }) => /^assets\/entry-/.test(path))).toHaveLength(2);
   expect(of("runtime").length).toBeGreaterThan(0);
   expect(of("model and data").map(({ path }) => path)).toContain("models/seedling/model.safetensors");

@@ -1,4 +1,7 @@
-/** A run of a small model on the project's own modules, driven by `scripts/harness/killPage.ts`: for what happens to a browser meanwhile. */
+/**
+ * A run of a small model on the project's modules, driven by `scripts/harness/killPage.ts`, for tests that disturb the
+ * browser.
+ */
 
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,12 +14,12 @@ import { recipeOf } from "../support/recipe.ts";
 import { sizedModel } from "../support/tinyLlama.ts";
 
 /**
- * Small, and many micro-batches to a step: most of the time goes into steps. Chromium's own log of what it stores is not
- * sound once two kills in a row have torn it in the middle of a write (LevelDB appends to a log that ends in half a record).
+ * Small, with many micro-batches per step, so that most of the time goes into steps. After two kills in a row during a
+ * write, Chromium's own storage log is damaged (LevelDB appends to a log that ends in half a record).
  */
 const model = sizedModel({ hidden_size: 32, intermediate_size: 96, num_hidden_layers: 2 });
 
-/** Of several chunks, so that its copy takes several writes. */
+/** Several chunks, so that its copy takes several writes. */
 const largeModel = () => sizedModel({ hidden_size: 256, intermediate_size: 1024, num_hidden_layers: 4 });
 
 const recipe = {
@@ -43,10 +46,10 @@ const rows = ["cat", "dog", "sun", "tree", "ball", "park", "bird", "boat", "king
 const page = "/scripts/harness/killPage.ts";
 
 export interface SmallRun {
-  /** Where the test may put files; they are served below /data/. */
+  /** The folder for the test's files; they are served below /data/. */
   readonly folder: string;
   readonly request: KillRun;
-  /** Opens a browser on the blank page; its profile outlives it. */
+  /** Opens a browser on the blank page; its profile survives it. */
   open(profile: string): Promise<Headless>;
 }
 
@@ -54,7 +57,7 @@ export interface SmallRun {
 export const call = <Result>({ page: tab }: Headless, name: string, argument: unknown = null) =>
   callInPage<Result>(tab, page, name, argument);
 
-/** Serves model, rows and, below /data/large/, a larger model; everything goes with the test. */
+/** Serves model, rows and, below /data/large/, a larger model, until the test ends. */
 export async function serveSmallRun(steps: number): Promise<SmallRun> {
   const folder = await mkdtemp(join(tmpdir(), "hone-run-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));

@@ -1,4 +1,4 @@
-/** Pause and Cancel are heard at any moment: while a stored model opens, while graphs compile, while it trains. */
+/** Pause and Cancel work at any time: while a stored model opens, while graphs compile, while a run trains. */
 
 import { join } from "node:path";
 import { expect, inject, test } from "vitest";
@@ -7,7 +7,7 @@ import { isLong } from "../support/long.ts";
 import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 import { folderOf, freshTab, watch } from "./tab.ts";
 
-/** Milliseconds after the start at which it is asked to stop. */
+/** Delays from the start to the click, in milliseconds. */
 const all = [
   ["Pause", "paused", [0, 20, 300]],
   ["Cancel run", "cancelled", [0, 20, 300]],
@@ -17,10 +17,10 @@ const quick = [
   ["Cancel run", "cancelled", [20, 300]],
 ] as const;
 
-/** Far more than are made before anyone asks to stop. */
+/** Far more steps than fit before the click. */
 const steps = 20_000;
 
-test("a run stops however soon after its start it is asked to", async () => {
+test("a run stops at any delay between its start and the click", async () => {
   const page = await freshTab();
   watch(page, inject("page"));
   const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
@@ -30,7 +30,7 @@ test("a run stops however soon after its start it is asked to", async () => {
   await fillRecipe(page, { steps: String(steps), maxLength: "128", accumulation: "1", samplePrompts: "1" });
 
   const idle = page.getByRole("button", { name: "Start training" }).and(page.locator(":enabled"));
-  /** Shows Train again at its end. */
+  /** Ends on the Train screen. */
   const runs = async () => {
     await enterStep(page, "Runs");
     const listed = new Map(
@@ -44,10 +44,10 @@ test("a run stops however soon after its start it is asked to", async () => {
     await enterStep(page, "Train");
     return listed;
   };
-  for (const [ask, ending, moments] of isLong ? all : quick) {
-    for (const milliseconds of moments) {
-      const what = `${ask} after ${milliseconds} ms`;
-      // A reload closes the model in the engine, so that the start has to open it from the browser first.
+  for (const [button, ending, delays] of isLong ? all : quick) {
+    for (const milliseconds of delays) {
+      const what = `${button} after ${milliseconds} ms`;
+      // A reload closes the model in the engine, so the start has to open it from the storage first.
       await page.reload();
       await idle.waitFor();
       const before = await runs();
@@ -59,10 +59,10 @@ test("a run stops however soon after its start it is asked to", async () => {
           await new Promise((resolve) => setTimeout(resolve, delay));
           button(wanted)?.click();
         },
-        [ask, milliseconds] as const,
+        [button, milliseconds] as const,
       );
       await idle.waitFor({ timeout: 120_000 });
-      // One that was stopped before the engine heard of it has left no run.
+      // A run that was stopped before the engine knew it leaves no record.
       for (const [id, status] of await runs()) if (!before.has(id)) expect(status, what).toBe(ending);
     }
   }

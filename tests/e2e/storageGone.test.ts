@@ -1,6 +1,6 @@
 /**
- * What a browser does to a tab that trains: it freezes it, or throws away what the page has saved. Oracles: the same run left alone,
- * byte for byte; and storage itself, for what the page says.
+ * The browser freezes a training tab, or deletes the page's storage. Oracles: the undisturbed run, byte for byte; and
+ * the storage itself, for the page's text.
  */
 
 import { expect, onTestFinished, test } from "vitest";
@@ -13,7 +13,7 @@ const steps = 12;
 /** Milliseconds without a timer or a task. */
 const frozen = isLong ? 60_000 : 4_000;
 
-test("a tab that is frozen in the middle of a run goes on as if nothing had been", { timeout: 400_000 }, async () => {
+test("a tab that is frozen during a run continues as if undisturbed", { timeout: 400_000 }, async () => {
   const { request, open } = await serveSmallRun(steps);
   const browser = await open("frozen");
   onTestFinished(browser.kill);
@@ -50,7 +50,7 @@ test("a browser that clears its storage in the middle of a run: the page says so
   console.info(record.status, said);
   expect(record.reason).toContain("The browser has cleared this page's storage");
   expect(said.join(" ")).not.toMatch(/untouched|still there/);
-  // Checkpoints from then on are whole, whatever the page goes on to do with them.
+  // Later checkpoints are complete.
   const found = await call<Audit>(browser, "audit");
   expect(found).toMatchObject({ orphans: 0, damaged: 0, models: 0 });
   expect((await call<RunRecord[]>(browser, "listRuns")).map(({ id }) => id)).toEqual([runId]);

@@ -1,4 +1,4 @@
-/** A tab that is watched while a test drives it: what its console complains of, and where its requests go. */
+/** A tab that a test watches: errors in its console, and its requests. */
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,18 +8,18 @@ import { afterAll, beforeAll, expect, inject, onTestFinished } from "vitest";
 import { connectTo } from "../../scripts/harness/chromium.ts";
 
 export interface Watch {
-  /** Every address that the tab and its worker asked for. */
+  /** Every requested address of the tab and its workers. */
   readonly requests: readonly string[];
   /**
-   * Errors and warnings of the console (what the Content-Security-Policy stops is an error there), uncaught errors, failed
-   * requests, and requests to other origins, the service worker's included.
+   * Errors and warnings of the console (including stops by the Content-Security-Policy), uncaught errors, failed
+   * requests, and requests to other origins, also those of the service worker.
    */
   readonly complaints: readonly string[];
 }
 
 /**
- * Watches a tab from before its first page to the end of the test, and fails the test when there was a complaint.
- * `expected` names what the browser itself writes in a situation that the test makes.
+ * Watches a tab from before its first page to the end of the test; any complaint fails the test. `expected` names
+ * messages of the browser that the test causes.
  */
 export function watch(page: Page, address: string, expected: readonly RegExp[] = []): Watch {
   const requests: string[] = [];
@@ -28,7 +28,7 @@ export function watch(page: Page, address: string, expected: readonly RegExp[] =
     if (!expected.some((pattern) => pattern.test(text))) complaints.push(text);
   };
   const { origin } = new URL(address);
-  // Compiling takes its time where other work runs beside the tests.
+  // Beside other work on the machine, compilation takes longer.
   page.setDefaultTimeout(120_000);
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) complain(`${message.type()}: ${message.text()}`);
@@ -51,13 +51,13 @@ export function watch(page: Page, address: string, expected: readonly RegExp[] =
   context.on("request", ofServiceWorker);
   page.on("requestfailed", (request) => {
     const { errorText } = request.failure() ?? {};
-    // A page that is left ends its requests.
+    // A page ends its requests when the user leaves it.
     if (errorText !== "net::ERR_ABORTED") complain(`${request.url()}: ${errorText}`);
   });
   onTestFinished(() => {
     context.off("request", ofServiceWorker);
     expect(complaints).toEqual([]);
-    // The worker's own requests were seen as well, or the check above would be empty: it fetches ONNX Runtime at its start.
+    // Proves that the worker's requests are watched: it fetches ONNX Runtime at its start.
     expect(requests.some((url) => /\/ort[.-][^/]*$/.test(url))).toBe(true);
   });
   return { requests, complaints };
@@ -73,7 +73,7 @@ export async function folderOf(files: Readonly<Record<string, Uint8Array | strin
 
 let browser: Promise<Browser> | null = null;
 
-/** A profile of a person who has never seen the page, in the Chromium that all tests share. */
+/** A new browser profile in the shared Chromium. */
 async function newContext({ serviceWorkers = true }: ContextOptions): Promise<BrowserContext> {
   browser ??= connectTo(inject("chromium"));
   const context = await (await browser).newContext({ viewport: { width: 1280, height: 900 } });
@@ -82,11 +82,11 @@ async function newContext({ serviceWorkers = true }: ContextOptions): Promise<Br
 }
 
 interface ContextOptions {
-  /** False has pages without service workers: what one answers, Playwright cannot answer in its place. True when left out. */
+  /** False turns service workers off, because Playwright cannot answer requests in their place. Default true. */
   readonly serviceWorkers?: boolean;
 }
 
-/** One such profile for all tests of a file: what one of them leaves, the next one finds. */
+/** One profile for all tests of a file: each test finds the data of the earlier ones. */
 export function oneProfile(options: ContextOptions = {}): () => BrowserContext {
   let context: BrowserContext | null = null;
   beforeAll(async () => {
@@ -99,7 +99,7 @@ export function oneProfile(options: ContextOptions = {}): () => BrowserContext {
   };
 }
 
-/** A tab in such a profile; the profile goes with the test. */
+/** A tab in such a profile, which ends with the test. */
 export async function freshTab(options: ContextOptions = {}): Promise<Page> {
   const context = await newContext(options);
   onTestFinished(() => context.close());

@@ -1,4 +1,7 @@
-/** A browser of version 1 (tests/fixtures/version1) opens the built page: the page shows everything and resumes its runs. */
+/**
+ * A browser of version 1 (tests/fixtures/version1) opens the built page: the page shows everything and resumes its
+ * runs.
+ */
 
 import type { Page } from "playwright";
 import { expect, inject, test } from "vitest";
@@ -15,14 +18,14 @@ import {
 import { folderOf, freshTab, watch } from "./tab.ts";
 
 const expected = readExpected();
-/** Name of the run that is resumed. */
+/** Name of the resumed run. */
 const full = "Full, paused";
 const resumed = { from: 0, ...expected.resumed[expected.ids.full] };
 
-/** Puts the dump where the page keeps things, without any code of the page. */
+/** Writes the dump into the page's databases without any code of the page. */
 async function load(page: Page, dump: Dump): Promise<void> {
   await page.goto(`${inject("page")}favicon.svg`);
-  await page.evaluate(async ({ databases, localStorage: kept }) => {
+  await page.evaluate(async ({ databases, localStorage: values }) => {
     for (const [name, { version, stores }] of Object.entries(databases)) {
       const database = await new Promise<IDBDatabase>((resolve, reject) => {
         const opening = indexedDB.open(name, version);
@@ -42,11 +45,11 @@ async function load(page: Page, dump: Dump): Promise<void> {
       }
       database.close();
     }
-    for (const [key, value] of Object.entries(kept)) localStorage.setItem(key, value);
+    for (const [key, value] of Object.entries(values)) localStorage.setItem(key, value);
   }, dump);
 }
 
-/** Resumes the full run to its end and compares its record, as the page gives it for download, with what version 1 made of it. */
+/** Resumes the full run to its end and compares its downloaded record with version 1's. */
 async function resumeFull(page: Page): Promise<void> {
   await enterStep(page, "Runs");
   await page.getByRole("button", { name: `Resume ${full}`, exact: true }).click();
@@ -59,7 +62,7 @@ async function resumeFull(page: Page): Promise<void> {
   expect(outcomeOf(version1Run(await downloadRecord(page)), resumed.from)).toEqual(outcome);
 }
 
-test("the page opens with all runs, the model, the data, what was typed and asked; a paused run goes on to its end", async () => {
+test("the page opens with all runs, the model, the data, typed texts and questions; a paused run resumes to its end", async () => {
   const page = await freshTab();
   watch(page, inject("page"));
   await load(page, readDump());
@@ -102,7 +105,7 @@ test("the page opens with all runs, the model, the data, what was typed and aske
   await enterStep(page, "Compare");
   const [conversation] = expected.conversations;
   const answers = await page.getByTestId("answer").allTextContents();
-  // The last question stands first.
+  // The newest question comes first.
   expect(answers).toEqual(
     conversation?.turns
       .toReversed()
@@ -112,7 +115,7 @@ test("the page opens with all runs, the model, the data, what was typed and aske
   await resumeFull(page);
 });
 
-test("a run file is taken in by a browser that has only the model, and goes on to the same end", async () => {
+test("a browser that has only the model imports a run file, and the run resumes to the same end", async () => {
   const page = await freshTab();
   watch(page, inject("page"));
   await openStudio(page, inject("page"), "wasm");

@@ -1,4 +1,6 @@
-/** The way of a person through the built page with everything of their own, from files to what is taken away and taken in elsewhere; and a second tab. */
+/**
+ * A user's own files through the built page, from opening to export and import in another profile; and a second tab.
+ */
 
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -21,13 +23,13 @@ import { readModel } from "../../src/onnx/model.ts";
 import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 import { folderOf, freshTab, watch } from "./tab.ts";
 
-/** Of each row the answer that is wanted stands in a column that no format is known for; two rows repeat others. */
+/** The answers are in a column that no format knows; two rows repeat others. */
 const rows = Array.from({ length: 42 }, (_, i) => {
   const n = i % 40;
   return { instruction: `Say ${n}.`, output: "No.", better: `It is ${n}.` };
 });
 
-/** With marks of its own; what is learnt stands between the generation tags. */
+/** With its own marks; the supervised text is between the generation tags. */
 const template = `{{- bos_token -}}{%- for message in messages -%}
 {%- if message.role == 'assistant' -%}
 [reply]{%- generation -%}{{ message.content }}{{ eos_token }}{%- endgeneration -%}
@@ -41,7 +43,7 @@ const name = "Own way";
 const question = "Say 7.";
 const steps = 200;
 
-/** Clicks and gives the bytes of what is downloaded, and where they lie. */
+/** Clicks, and returns the downloaded bytes and their path. */
 async function take(page: Page, button: string): Promise<{ path: string; files: Record<string, Uint8Array> }> {
   await enterStep(page, "Take away");
   const [download] = await Promise.all([
@@ -52,7 +54,7 @@ async function take(page: Page, button: string): Promise<{ path: string; files: 
   return { path, files: unzipSync(await readFile(path)) };
 }
 
-/** Short answers: the made-up model ends few by itself. */
+/** Short answers, because the made-up model rarely ends one itself. */
 async function answerShortly(page: Page) {
   await enterStep(page, "Compare");
   await page.getByRole("button", { name: "Answer settings" }).click();
@@ -117,7 +119,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   const card = runs(page).getByRole("article", { name });
   expect(await card.getAttribute("data-status")).toBe("finished");
   expect(await card.textContent()).toContain(`${steps} / ${steps}`);
-  // All that was chosen is still there after the reload.
+  // All choices are still there after the reload.
   await enterStep(page, "Template and mask");
   expect(await page.getByRole("textbox", { name: "Your template" }).inputValue()).toBe(template);
 
@@ -131,7 +133,7 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
     model: { name: basename(folder) },
     sources: [{ name: "rows.jsonl", excluded: [40, 41] }],
   });
-  // Each step once and in order, over the pause.
+  // Each step once and in order, across the pause.
   expect(record.metrics.map(({ step }) => step)).toEqual(Array.from({ length: steps }, (_, i) => i + 1));
   expect(record.evaluations.map(({ step }) => step)).toEqual([0, 50, 100, 150, 200]);
   const [before, after] = [record.evaluations[0]?.loss ?? 0, record.evaluations.at(-1)?.loss ?? 0];
@@ -147,11 +149,11 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   }
 
   await answerShortly(page);
-  const asked = await promptBoth(page, question);
+  const answers = await promptBoth(page, question);
   for (const title of ["Base model", "Tuned model"]) {
     expect(await page.getByRole("region", { name: title }).textContent(), title).toMatch(/\d+ tokens?/);
   }
-  // Another scheme of colours comes without a style element, which the policy would stop.
+  // Another colour scheme comes without a style element, which the policy would stop.
   await page.getByLabel("Colours").selectOption("dark");
   expect(await page.locator("style").count()).toBe(0);
 
@@ -179,17 +181,17 @@ test("own model, file, mapping, template, exclusions and settings; paused, reloa
   const taken = other.getByRole("article", { name });
   await taken.waitFor();
   expect(await taken.textContent()).toContain(`${steps} / ${steps}`);
-  // Rows and settings came along; the model is named, and asked for.
+  // Rows and settings were imported; the page names the base model that is missing.
   expect(await taken.textContent()).toMatch(/is not in this browser\. Open it under Model/);
   await openModelFolder(other, folder);
   await answerShortly(other);
-  expect(await promptBoth(other, question)).toEqual(asked);
+  expect(await promptBoth(other, question)).toEqual(answers);
   const again = await take(other, "Export the adapter");
   const weights = "adapter_model.safetensors";
   expect(adapter.files[weights]?.length).toBeGreaterThan(1000);
   expect(Buffer.compare(again.files[weights] ?? Buffer.of(), adapter.files[weights] ?? Buffer.of())).toBe(0);
 
-  // Deleted with a way back, and for good once the page is left.
+  // A deletion can be undone until the page is left.
   await enterStep(page, "Runs");
   await page.getByRole("button", { name: `Delete ${name}` }).click();
   await page.getByRole("button", { name: `Undo: keep ${name}` }).click();
@@ -216,7 +218,7 @@ test("a second tab shows the run that the first trains, and starts none beside i
   onTestFinished(() => second.close());
   watch(second, inject("page"));
   await openStudio(second, inject("page"), "wasm");
-  // It follows the first one's steps, and its own Start is closed with the reason.
+  // It follows the first tab's steps; its own Start is disabled, with the reason.
   await enterStep(second, "Runs");
   const card = runs(second).getByRole("article", { name: "In the first tab" });
   await card.and(second.locator('[data-status="elsewhere"]')).waitFor();
@@ -227,7 +229,7 @@ test("a second tab shows the run that the first trains, and starts none beside i
   const followed = (await progressOf(second))?.step ?? 0;
   await expect.poll(async () => (await progressOf(second))?.step, { timeout: 60_000 }).toBeGreaterThan(followed);
 
-  // The first trains on as if nothing had been, and what it holds is given back at its end.
+  // The first tab continues to train, and releases its lock at the end.
   const seen = (await progressOf(page))?.step ?? 0;
   await expect.poll(async () => (await progressOf(page))?.step, { timeout: 60_000 }).toBeGreaterThan(seen);
   await page.getByRole("button", { name: "Cancel run" }).click();

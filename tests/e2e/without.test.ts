@@ -1,4 +1,4 @@
-/** The page where something is missing: it says what that costs, and trains all the same. */
+/** The page without a feature of the browser: it names the cost, and still trains. */
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -19,7 +19,7 @@ import {
 import { jsonLines, tinyModel, tinyRows } from "../support/tinyLlama.ts";
 import { folderOf, oneProfile, watch } from "./tab.ts";
 
-/** What Chromium itself writes when it has no adapter to offer. */
+/** Chromium's own message without an adapter. */
 const noAdapter = [/^warning: No available adapters\./];
 
 const profile = oneProfile({ serviceWorkers: false });
@@ -30,14 +30,14 @@ async function newTab(): Promise<Page> {
   return page;
 }
 
-/** Runs code in the workers before their own. */
+/** Runs code in the workers before their own code. */
 const inWorker = (page: Page, code: string) =>
   page.route(/\/assets\/entry-[^/]+\.js$/, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${code};${await response.text()}` });
   });
 
-/** Opens the page, trains two steps on the made-up model, and gives the engine's words before and the record after. */
+/** Opens the page, trains two steps on the made-up model, and returns the engine's text before and the record after. */
 async function trainTwoSteps(page: Page, address: string) {
   const folder = await folderOf({ ...tinyModel(), "rows.jsonl": jsonLines(tinyRows()) });
   await openStudio(page, address, "auto");
@@ -64,7 +64,7 @@ test("no WebGPU adapter: WebAssembly with threads, and that it is slower", async
   expect(model).toMatch(/Saved here\s*yes/);
   expect(record).toMatchObject(twoSteps);
 
-  // What was asked for and cannot be had is refused in place, and the way back is open.
+  // A choice that is not available is refused in its place, with a way back.
   await enterStep(page, "Machine");
   await page.getByLabel("Provider").selectOption("webgpu");
   const refusal = page.getByRole("alert");
@@ -96,8 +96,8 @@ test("no IndexedDB: everything in memory until the tab closes", async () => {
   watch(page, inject("page"), noAdapter);
   await inWorker(page, 'Object.defineProperty(self, "indexedDB", { value: undefined })');
   const { words, model, record } = await trainTwoSteps(page, inject("page"));
-  expect(words).toContain("This browser keeps nothing for this page");
-  expect(words).toContain("stays in memory, and is lost when this tab closes");
+  expect(words).toContain("This browser stores nothing for this page");
+  expect(words).toContain("New data stays in memory and is lost when this tab closes");
   expect(model).toMatch(/Saved here\s*no: lost when the tab closes/);
   expect(record).toMatchObject(twoSteps);
 });
@@ -105,7 +105,7 @@ test("no IndexedDB: everything in memory until the tab closes", async () => {
 const storageOf = (page: Page) =>
   page.evaluate("(() => { try { return typeof localStorage } catch (error) { return error.name } })()");
 
-/** What a browser does that blocks site data, for a headless one that knows no such setting. */
+/** Simulates blocked site data for a headless browser without this setting. */
 async function blockSiteData(page: Page): Promise<void> {
   const refuse = "() => { throw new DOMException('Access is denied for this document.', 'SecurityError') }";
   await page.addInitScript(`for (const name of ["localStorage", "sessionStorage", "indexedDB"])
@@ -122,7 +122,7 @@ test("all site data blocked, locks and localStorage with it: the same", async ()
   await writeFile(preferences, JSON.stringify({ profile: { default_content_setting_values: { cookies: 2 } } }));
   const { context, page, dispose } = await launchChromium({ webgpu: false, profile: folder, serviceWorkers: false });
   onTestFinished(dispose);
-  // Chromium's own setting where it has one: its headless shell reads no preferences.
+  // Uses Chromium's own setting if it works; its headless shell reads no preferences.
   const probe = await context.newPage();
   await probe.goto(`${inject("page")}favicon.svg`);
   if ((await storageOf(probe)) !== "SecurityError") await blockSiteData(page);

@@ -1,10 +1,10 @@
-/** One of a run's checkpoints: the newest, the best, or any other, each with date and loss. */
+/** Chooses one of a run's checkpoints: the newest, the best, or any other, each with date and loss. */
 
 import { NativeSelect } from "@mantine/core";
 import type { StoredCheckpoint } from "../../protocol/engine.ts";
 import { bestOf } from "../../run/heldOut.ts";
 import type { RunRecord } from "../../run/record.ts";
-import { dateTime, figure } from "../format.ts";
+import { dateAndTime, figure } from "../format.ts";
 import { checkpointWords as words } from "../words/checkpoints.ts";
 import { stagesWords } from "../words/stages.ts";
 import type { CheckpointPick } from "./useCheckpoints.ts";
@@ -16,7 +16,7 @@ interface CheckpointChoiceProps {
   readonly disabled?: boolean;
 }
 
-/** The loss that chooses the run's best checkpoint, in words. */
+/** Name of the loss that selects the run's best checkpoint. */
 export const bestLossName = (run: RunRecord) => stagesWords.lossOn(bestOf(run)?.set ?? null, run.stages.length);
 
 export function CheckpointChoice({ run, pick, description, disabled = false }: CheckpointChoiceProps) {
@@ -26,7 +26,7 @@ export function CheckpointChoice({ run, pick, description, disabled = false }: C
     [
       words.step(step, index === 0, best),
       ...(loss === null ? [] : [words.loss(lossName, figure(loss))]),
-      ...(savedAt === null ? [] : [dateTime(savedAt)]),
+      ...(savedAt === null ? [] : [dateAndTime(savedAt)]),
     ].join(" · ");
   return (
     <NativeSelect

@@ -3,7 +3,7 @@
 import { Button, Group, Text } from "@mantine/core";
 import { useRef } from "react";
 import { mostConversations } from "../../store/history.ts";
-import { dateTime } from "../format.ts";
+import { dateAndTime } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { compareWords, historyWords as words } from "../words/compare.ts";
 import classes from "./ComparePanel.module.css";
@@ -69,7 +69,7 @@ export function History() {
                 </Button>
                 <Text size="xs" c="dimmed" className={classes.words ?? ""}>
                   {[
-                    dateTime(startedAt),
+                    dateAndTime(startedAt),
                     words.turns(turns.length),
                     ...names,
                     ...(id === present ? [words.present] : []),

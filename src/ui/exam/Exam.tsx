@@ -1,4 +1,4 @@
-/** The same exam for the base model and a run: which one, the way through it, and what came of it. */
+/** The exam for the base model and a run: choice of the exam, progress, and results. */
 
 import { Button, Group, NativeSelect, Text } from "@mantine/core";
 import { useEffect } from "react";
@@ -10,7 +10,7 @@ import { demoData } from "../../store/seedling.ts";
 import type { ExamChoice, ExamFacts } from "../../store/state.ts";
 import { CheckpointChoice } from "../checkpoints/CheckpointChoice.tsx";
 import { useCheckpointPick } from "../checkpoints/useCheckpoints.ts";
-import { dateTime } from "../format.ts";
+import { dateAndTime } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
@@ -22,13 +22,13 @@ import { ExamList } from "./ExamList.tsx";
 import { ExamResults } from "./ExamResults.tsx";
 
 interface ExamProps {
-  /** The run that is compared; null asks the base model only. */
+  /** The compared run; null examines the base model only. */
   readonly run: RunRecord | null;
   readonly model: ModelSummary | null;
   readonly recipe: Recipe;
 }
 
-/** Where an exam stands, in one word for programs. */
+/** The state of the exam in one word, for programs. */
 function statusOf({ phase, results, failure }: ExamFacts): string {
   if (phase !== "idle") return phase;
   if (failure) return "failed";
@@ -49,7 +49,7 @@ export function Exam({ run, model, recipe }: ExamProps) {
   const hone = useHone();
   const facts = useFacts((state) => state.exam);
   const ready = useFacts((state) => state.engine.status === "ready");
-  const asking = useFacts((state) => state.compare.answering);
+  const answering = useFacts((state) => state.compare.answering);
   const demoFits = useDemoData(run);
   const { own, demo, phase, results, stored, failure } = facts;
   const choice: ExamChoice | null = facts.choice ?? (demoFits ? "demo" : null);
@@ -67,7 +67,7 @@ export function Exam({ run, model, recipe }: ExamProps) {
       ? words.missing.model
       : choice === null
         ? words.missing.exam
-        : asking
+        : answering
           ? words.missing.question
           : null;
 
@@ -75,7 +75,7 @@ export function Exam({ run, model, recipe }: ExamProps) {
   const exam = choice === "own" ? own : demo;
   const earlier = modelHash && exam ? baseResultFor(facts, { modelHash, template, systemPrompt }, exam.hash) : null;
   const reused = run && earlier && !earlier.fromFile ? earlier : null;
-  const about = reused ? words.reuses(dateTime(reused.takenAt)) : run ? words.once : words.baseOnly;
+  const about = reused ? words.reuses(dateAndTime(reused.takenAt)) : run ? words.once : words.baseOnly;
 
   const take = (anew: boolean) => {
     if (modelHash === null || choice === null || missing) return;
@@ -139,7 +139,7 @@ export function Exam({ run, model, recipe }: ExamProps) {
           </>
         )}
         <Text size="sm" c="dimmed" flex="1 1 12rem">
-          {missing ?? (going ? (phase === "reading" ? words.reading : words.asking[phase]) : about)}
+          {missing ?? (going ? (phase === "reading" ? words.reading : words.answering[phase]) : about)}
         </Text>
       </Group>
       {going && <CallProgress of={phase === "reading" ? "data" : "engine"} label={words.preparing} />}

@@ -1,21 +1,21 @@
-/** The stored exam results of a run and its base model: each is shown with a click, or deleted. */
+/** The stored exam results of a run and its base model; a click shows or deletes one. */
 
 import { Button, Text } from "@mantine/core";
 import { useId, useState } from "react";
 import type { ListedExam } from "../../protocol/engine.ts";
 import type { ExamFacts } from "../../store/state.ts";
-import { dateTime, share } from "../format.ts";
+import { dateAndTime, share } from "../format.ts";
 import { useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { examListWords as words } from "../words/compare.ts";
 import classes from "./Exam.module.css";
 
-/** Shown at first. */
+/** Number of results at first. */
 const first = 5;
 
 interface ExamListProps {
   readonly stored: NonNullable<ExamFacts["stored"]>;
-  /** Ids of the results that are shown. */
+  /** Ids of the results on the page. */
   readonly shown: readonly string[];
   readonly disabled: boolean;
 }
@@ -30,7 +30,7 @@ export function ExamList({ stored, shown, disabled }: ExamListProps) {
   const row = (result: ListedExam) => {
     const { exam, correct, takenAt, step, fromFile } = result;
     const who = words.who(step);
-    const date = dateTime(takenAt);
+    const date = dateAndTime(takenAt);
     const isShown = shown.includes(result.id);
     const name = words.name(who, exam.name, date);
     return (

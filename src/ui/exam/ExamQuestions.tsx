@@ -1,4 +1,4 @@
-/** Every question of an exam with the answers to it, some at a time; right and wrong are told in words. */
+/** The questions of an exam with their answers, a few at a time; words mark them right or wrong. */
 
 import { Button, NativeSelect, Text } from "@mantine/core";
 import { useId, useState } from "react";
@@ -8,7 +8,7 @@ import type { ExamResults } from "../../store/state.ts";
 import { examWords as words } from "../words/compare.ts";
 import classes from "./Exam.module.css";
 
-/** Shown at first, and added by each click. */
+/** Number of questions at first, and of those that each click adds. */
 const first = 10;
 const more = 200;
 

@@ -1,9 +1,9 @@
-/** What an exam showed: exact matches by group and task, before and after, and the loss on general text. */
+/** The results of an exam: exact matches by group and task, before and after, and the loss on general text. */
 
 import { Button, Group, Table, Text } from "@mantine/core";
 import { type ExamScore, examRecord, summarizeExam } from "../../store/examSummary.ts";
 import type { ExamResults as Results } from "../../store/state.ts";
-import { dateTime, duration, figure, share } from "../format.ts";
+import { dateAndTime, duration, figure, share } from "../format.ts";
 import { Explain } from "../help/Explain.tsx";
 import { download } from "../runs/download.ts";
 import { forgettingWords, examWords as words } from "../words/compare.ts";
@@ -19,7 +19,7 @@ interface ScoresProps {
   readonly title: string;
   readonly scores: readonly ExamScore[];
   readonly columns: readonly Column[];
-  /** The last line, beneath a rule. */
+  /** The last line, below a rule. */
   readonly total?: ExamScore;
 }
 
@@ -54,7 +54,7 @@ function Scores({ title, scores, columns, total }: ScoresProps) {
   );
 }
 
-/** The loss on general text of the models that took the exam; of both, its change and what that means. */
+/** The loss on general text of the models that took the exam; for two models also the change and its meaning. */
 function GeneralLoss({ losses, texts }: { readonly losses: readonly number[]; readonly texts: number }) {
   const [before, after] = losses;
   const change = before === undefined || after === undefined ? null : after - before;
@@ -115,7 +115,7 @@ export function ExamResults({ results }: { readonly results: Results }) {
           {of.exam.name}
         </Text>
         <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
-          {words.whom(whom)} {words.takenAt(dateTime(of.takenAt), duration(of.seconds))}
+          {words.whom(whom)} {words.takenAt(dateAndTime(of.takenAt), duration(of.seconds))}
         </Text>
       </div>
       <div className={classes.tables}>

@@ -2,7 +2,7 @@
 
 import { Button, Progress, Text } from "@mantine/core";
 import type { ModelSummary, UnfinishedFetch } from "../../protocol/engine.ts";
-import { bytes, count, dateTime, plural } from "../format.ts";
+import { bytes, count, dateAndTime, plural } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { Mark } from "../shell/Mark.tsx";
@@ -60,7 +60,7 @@ function StoredModel({ model, off }: { readonly model: ModelSummary; readonly of
         <p className={classes.name}>{name}</p>
         <p className={classes.figures}>
           {bytes(model.byteLength)} · {count(model.parameters)} · <code>{hash.slice(0, 12)}</code> ·{" "}
-          {model.savedAt === null ? words.session : words.since(dateTime(model.savedAt))}
+          {model.savedAt === null ? words.session : words.since(dateAndTime(model.savedAt))}
         </p>
       </div>
       <div className={classes.actions}>

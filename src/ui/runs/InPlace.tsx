@@ -1,4 +1,4 @@
-/** A text that is changed where it stands: a button opens the field, Enter keeps what was typed, Escape leaves it as it was. */
+/** A text that is edited in its place: a button opens the field, Enter saves, Escape discards the change. */
 
 import { Button, Group, Textarea, TextInput } from "@mantine/core";
 import { type KeyboardEvent, useState } from "react";
@@ -6,10 +6,10 @@ import { runsWords as words } from "../words/runs.ts";
 
 interface InPlaceProps {
   readonly value: string;
-  /** Of the button that opens the field: what stands on it, and what it is called beside others of its kind. */
+  /** Label of the button that opens the field, and its accessible name. */
   readonly open: { readonly label: string; readonly name: string };
   readonly fieldLabel: string;
-  /** Several lines, kept by the button alone; may be empty. */
+  /** Several lines, saved by the button only; may be empty. */
   readonly long?: boolean;
   readonly disabled?: boolean;
   onSave(value: string): void;

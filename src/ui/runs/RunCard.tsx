@@ -1,10 +1,10 @@
-/** One kept run: what it is, how it went, what its owner wrote of it, and everything that can be done with it. */
+/** One stored run: its facts, its results, its note, and all its actions. */
 
 import { Button, Checkbox, Group, Text } from "@mantine/core";
 import { useState } from "react";
 import type { RunRecord } from "../../run/record.ts";
 import { endsSoFar } from "../../store/series.ts";
-import { bytes, dateTime, duration, fromTo } from "../format.ts";
+import { bytes, dateAndTime, duration, fromTo } from "../format.ts";
 import { useFacts, useHone, useLive } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { Mark } from "../shell/Mark.tsx";
@@ -15,13 +15,13 @@ import { InPlace } from "./InPlace.tsx";
 import classes from "./Runs.module.css";
 import { bestText, unusualSettings } from "./settings.ts";
 
-/** Of unusual settings more than these are counted. */
+/** Most changed settings that are listed; the rest is counted. */
 const shownSettings = 8;
 
 interface RunCardProps {
   readonly run: RunRecord;
   readonly ticked: boolean;
-  /** Whether it has just been brought back: the focus goes to it. */
+  /** Whether the user has just undone its deletion: it then gets the focus. */
   readonly returned: boolean;
   onTick(ticked: boolean): void;
 }
@@ -71,7 +71,7 @@ export function RunCard({ run, ticked, returned, onTick }: RunCardProps) {
         </span>
       </div>
       <Text size="xs" c="dimmed" className={classes.long ?? ""}>
-        {dateTime(run.createdAt)} · {run.model.name} · {run.sources.map(({ name }) => name).join(", ")} ·{" "}
+        {dateAndTime(run.createdAt)} · {run.model.name} · {run.sources.map(({ name }) => name).join(", ")} ·{" "}
         {comparedWords[run.recipe.method]}
       </Text>
       <Facts

@@ -1,4 +1,4 @@
-/** Every run that this browser keeps, newest first: laid over each other, renamed, started again, deleted, taken in from a file. */
+/** All stored runs, newest first: compare, rename, start again, delete, import. */
 
 import { Anchor, Button, Text } from "@mantine/core";
 import { useState } from "react";
@@ -14,7 +14,7 @@ import classes from "./Runs.module.css";
 import { SideBySide, sideBySideId } from "./SideBySide.tsx";
 import { StorageBar } from "./StorageBar.tsx";
 
-/** Stands where the run stood, as long as it can be brought back. */
+/** Replaces a deleted run while the deletion can be undone. */
 function Removed({ run, onUndo }: { readonly run: RunRecord; onUndo(): void }) {
   return (
     <div className={classes.removed} role="status">
@@ -111,7 +111,7 @@ export function RunsPanel() {
                 href={`#${sideBySideId}`}
                 underline="always"
                 onClick={(event) => {
-                  // The address names screens; within one the place is gone to by hand.
+                  // The address names screens only, so the page scrolls here itself.
                   event.preventDefault();
                   document.getElementById(sideBySideId)?.focus();
                 }}

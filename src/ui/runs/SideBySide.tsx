@@ -1,4 +1,4 @@
-/** Several runs against each other: their curves, the settings that differ, and what came of them. */
+/** Compares runs: their curves, the settings that differ, and their results. */
 
 import { Text } from "@mantine/core";
 import type { RunProgress } from "../../run/curves.ts";
@@ -13,7 +13,7 @@ import { runsWords, comparedWords as words } from "../words/runs.ts";
 import classes from "./Runs.module.css";
 import { bestText, type Difference, differences } from "./settings.ts";
 
-/** Where the link in the list leads. */
+/** Target of the link in the list. */
 export const sideBySideId = "side-by-side";
 
 function figures(runs: readonly RunRecord[], of: (runId: string) => RunSeries): Difference[] {

@@ -1,4 +1,4 @@
-/** What this browser stores for the page, what is left, and whether it promised to keep it. */
+/** The storage of this page: used and free bytes, and whether the browser may delete it. */
 
 import { Button, Group, Progress, Text } from "@mantine/core";
 import { bytes } from "../format.ts";
@@ -27,7 +27,7 @@ export function StorageBar() {
         <Progress
           className={classes.bar ?? ""}
           aria-label={words.bar}
-          // Of a great deal of room a little is still to be seen.
+          // Half a percent at least, so that a small use is visible.
           value={usage === 0 ? 0 : Math.max(0.5, (100 * usage) / quota)}
         />
       )}

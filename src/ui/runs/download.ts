@@ -5,6 +5,6 @@ export function download(name: string, content: Blob): void {
   link.href = address;
   link.download = name;
   link.click();
-  // The download has begun once the click returns to the event loop; some browsers read the address a little later.
+  // Some browsers read the address a little after the click.
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -1,4 +1,4 @@
-/** A new run after the pattern of another: its settings, rows and model put into the form. */
+/** Duplicates a run: puts its settings, rows and model into the form. */
 
 import type { RunRecord } from "../../run/record.ts";
 import { choiceOf } from "../../run/source.ts";
@@ -7,7 +7,7 @@ import type { Hone } from "../../store/hone.ts";
 import { runsWords as words } from "../words/runs.ts";
 import { entriesOf } from "./settings.ts";
 
-/** Fills the form in, and gives what the run had and this browser has not. */
+/** Fills in the form, and returns parts of the run that this browser does not have. */
 export function duplicate(hone: Hone, run: RunRecord): string[] {
   const { model, data } = hone.store.getState();
   const known = model.list.find(({ hash }) => hash === run.model.hash);

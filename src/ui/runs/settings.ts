@@ -1,4 +1,7 @@
-/** A run's settings in the words of the form that they were made in: what is unusual, what differs, and how to fill them in again. */
+/**
+ * A run's settings in the words of the form: changed settings, differences between runs, and the entries to fill in
+ * again.
+ */
 
 import type { ModelSummary } from "../../protocol/engine.ts";
 import { bestOf } from "../../run/heldOut.ts";
@@ -23,11 +26,11 @@ function worded({ control, show }: Option<Recipe>, recipe: Recipe): string {
   return choice ?? (shown === "" ? words.off : shown);
 }
 
-/** The model's defaults for the method; without the model, those of most. */
+/** The model's defaults for the method; without the model, the defaults for most models. */
 const usualOf = (run: RunRecord, model: ModelSummary | undefined) =>
   readRecipe({ method: run.recipe.method, entries: {} }, model ?? { ...run.model, contextLength: Infinity }).defaults;
 
-/** Settings that are not what a person gets who changes nothing. */
+/** Settings that differ from the defaults. */
 export function unusualSettings(run: RunRecord, model: ModelSummary | undefined): Setting[] {
   const usual = usualOf(run, model);
   return recipeOptions
@@ -43,7 +46,7 @@ export interface Difference {
   readonly values: readonly string[];
 }
 
-/** What is not the same in all of these runs: model, data, method and settings. */
+/** Differences between these runs: model, data, method and settings. */
 export function differences(runs: readonly RunRecord[]): Difference[] {
   const rows: Difference[] = [
     { field: "model", label: words.model, values: runs.map(({ model }) => `${model.name} ${model.hash.slice(0, 8)}`) },
@@ -62,20 +65,20 @@ export function differences(runs: readonly RunRecord[]): Difference[] {
   return rows.filter(({ values }) => new Set(values).size > 1);
 }
 
-/** What to type into the form to get this recipe. */
+/** The entries of the form that produce this recipe. */
 export function entriesOf(run: RunRecord, model: ModelSummary | undefined): Readonly<Record<string, string>> {
   const usual = usualOf(run, model);
   const { recipe } = run;
   return Object.fromEntries(
     recipeOptions
       .filter(({ applies }) => applies(recipe))
-      // The usual template depends on the model's tokenizer, which may be told later.
+      // Always fills in the template: its default depends on the model's tokenizer, which may load later.
       .filter((option) => option.field === "template" || option.show(recipe) !== option.show(usual))
       .map((option) => [option.field, option.show(recipe)]),
   );
 }
 
-/** The best validation of a run: its loss and step, and of several held-out sets the one that it is by. */
+/** The best validation of a run: loss, step, and the name of its held-out set if there are several. */
 export function bestText(run: RunRecord): string {
   const best = bestOf(run);
   if (best === null) return runsWords.facts.unknown;

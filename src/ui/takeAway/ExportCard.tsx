@@ -1,4 +1,4 @@
-/** One thing to take away: what it is and for whom, made at a click, and offered once it was read back and compared. */
+/** One export: contents and use, a button that makes it, and the download after it was read back and compared. */
 
 import { Button, Group, Text } from "@mantine/core";
 import { type ReactNode, useId, useState } from "react";
@@ -19,21 +19,21 @@ type Taken = Exported & { readonly artifacts?: readonly ArtifactFile[] };
 
 interface ExportCardProps {
   readonly run: RunRecord;
-  /** Ends the file's name. */
+  /** End of the file's name. */
   readonly kind: "adapter" | "model" | "artifacts" | "run";
   readonly title: string;
   readonly contains: string;
   readonly worksWith: string;
-  /** Null where nothing is known of it. */
+  /** Null where the size is unknown. */
   readonly size: string | null;
   readonly button: string;
-  /** Why it is not to be had; null when it is. */
+  /** Why the export is not available; null when it is. */
   readonly refusal: string | null;
   readonly children?: ReactNode;
   make(signal: AbortSignal): Promise<Taken>;
 }
 
-/** What was downloaded, what was compared, and what a user should know of it. */
+/** The downloaded file, the comparison, and notes for the user. */
 function Result({ name, taken }: { readonly name: string; readonly taken: Taken }) {
   const { archive, files, notes, tensors, artifacts } = taken;
   return (
@@ -80,7 +80,7 @@ export function ExportCard(props: ExportCardProps) {
   const { run, kind, title, contains, worksWith, size, button, refusal, children, make } = props;
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
-  // The engine tells the progress of one long call.
+  // The engine reports the progress of one long call at a time.
   const busy = useFacts((state) => state.progress.engine !== null);
   const [working, setWorking] = useState<AbortController | null>(null);
   const [taken, setTaken] = useState<Taken | null>(null);

@@ -1,4 +1,4 @@
-/** The result as files that other tools read: of one run the adapter, the model, the artifacts, and the run itself. */
+/** Exports of one run as files for other tools: the adapter, the model, the artifacts, and the run itself. */
 
 import { NativeSelect, Text } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";
@@ -12,7 +12,7 @@ import { ExportCard } from "./ExportCard.tsx";
 import { RecordButton } from "./RecordButton.tsx";
 import classes from "./TakeAway.module.css";
 
-/** Bytes of a number of an adapter, and of a moment of it. */
+/** Bytes of one number of an adapter, and of each of its AdamW moments. */
 const floatBytes = 4;
 
 function Cards({ run }: { readonly run: RunRecord }) {
@@ -80,9 +80,9 @@ function Cards({ run }: { readonly run: RunRecord }) {
 export function TakeAwayPanel() {
   const hone = useHone();
   const list = useFacts((state) => state.runs.list);
-  const asked = useFacts((state) => state.runs.takeAway);
+  const chosen = useFacts((state) => state.runs.takeAway);
   const trained = list.filter(({ step }) => step > 0);
-  const run = trained.find(({ id }) => id === asked) ?? trained[0];
+  const run = trained.find(({ id }) => id === chosen) ?? trained[0];
   return (
     <Panel title={words.title}>
       {run ? (

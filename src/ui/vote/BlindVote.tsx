@@ -1,4 +1,4 @@
-/** The blind vote: one question at a time with two answers and no names, by buttons or by the keys 1, 2 and 0. */
+/** The blind vote: one question at a time, two answers without names; votes by button or by the keys 1, 2 and 0. */
 
 import { Button, Group, Text } from "@mantine/core";
 import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
@@ -59,7 +59,7 @@ function Round({ round }: { readonly round: VoteRound }) {
   const hone = useHone();
   const box = useRef<HTMLDivElement>(null);
   const { votes, ballots, counted } = round;
-  /** For buttons that go with what they did. */
+  /** For buttons that disappear with their action: the focus stays in this part. */
   const thenStay = (work: () => void) => () => {
     work();
     box.current?.focus();
@@ -75,7 +75,7 @@ function Round({ round }: { readonly round: VoteRound }) {
     vote(choice);
   };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out as a grid everywhere, nor take the focus
+    // biome-ignore lint/a11y/useSemanticElements: some browsers cannot lay out a fieldset as a grid, and it takes no focus
     <div
       ref={box}
       role="group"
@@ -111,9 +111,9 @@ function Round({ round }: { readonly round: VoteRound }) {
 }
 
 interface BlindVoteProps {
-  /** Whose samples can be voted on. */
+  /** The run with the samples. */
   readonly runId: string | null;
-  /** While an exam is taken. */
+  /** True while an exam runs. */
   readonly disabled: boolean;
 }
 
@@ -137,7 +137,7 @@ export function BlindVote({ runId, disabled }: BlindVoteProps) {
   }, [hone, ready, runId]);
   const start = (source: VoteSource) => {
     hone.vote.start(source, runId);
-    // The round is there once the page has drawn it.
+    // Waits for the first frame, because the group exists only then.
     requestAnimationFrame(() => section.current?.querySelector<HTMLElement>('[role="group"]')?.focus());
   };
   const button = (source: VoteSource, label: string) =>
@@ -175,7 +175,7 @@ export function BlindVote({ runId, disabled }: BlindVoteProps) {
         )}
       </Group>
       <FailureAlert title={words.failed} failure={failure} />
-      {/* A count beside an open question would not leave the vote blind. */}
+      {/* A count beside an open question would influence the vote. */}
       {stored && stored.runId === runId && (!round || round.counted) && <StoredVotes votes={stored.votes} />}
     </PanelPart>
   );

@@ -1,9 +1,9 @@
-/** The stored votes on a run, counted for each exam and checkpoint; they are taken back together. */
+/** The stored votes on a run, counted by exam and checkpoint; each group is deleted as a whole. */
 
 import { useId } from "react";
 import type { VoteRecord } from "../../run/results.ts";
 import { countVotes, voteGroups } from "../../store/ballots.ts";
-import { dateTime } from "../format.ts";
+import { dateAndTime } from "../format.ts";
 import { useHone } from "../hone.ts";
 import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { voteWords as words } from "../words/compare.ts";
@@ -27,7 +27,7 @@ export function StoredVotes({ votes }: { readonly votes: readonly VoteRecord[] }
               <div className={classes.about}>
                 <p>{name}</p>
                 <p>
-                  {words.groupCount(base, tuned, ties)} · {words.groupDate(dateTime(group.at(-1)?.castAt ?? ""))}
+                  {words.groupCount(base, tuned, ties)} · {words.groupDate(dateAndTime(group.at(-1)?.castAt ?? ""))}
                 </p>
               </div>
               <ConfirmButton

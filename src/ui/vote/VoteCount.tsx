@@ -1,4 +1,4 @@
-/** What the votes amount to: who won, by how much, on how many questions, and whether that says anything. */
+/** The result of the votes: winner, lead, number of questions, and the probability of this lead by chance. */
 
 import { Text } from "@mantine/core";
 import { countVotes } from "../../store/ballots.ts";
@@ -9,7 +9,7 @@ import classes from "./BlindVote.module.css";
 
 const words = voteWords.result;
 
-/** Fewer decided votes than this are few, however great the lead. */
+/** Fewer decided votes than this allow no conclusion, whatever the lead. */
 const few = 20;
 
 export function VoteCount({ round }: { readonly round: VoteRound }) {

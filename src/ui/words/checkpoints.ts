@@ -1,4 +1,4 @@
-/** What a choice among the checkpoints of a run says. */
+/** Texts of the choice of a checkpoint. */
 
 export const checkpointWords = {
   label: "Checkpoint",

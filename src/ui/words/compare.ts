@@ -126,7 +126,7 @@ export const examWords = {
     question: "Wait until the question above is answered.",
   },
   reading: "Reading the exam.",
-  asking: { base: "The base model is answering.", tuned: "The tuned model is answering." },
+  answering: { base: "The base model is answering.", tuned: "The tuned model is answering." },
   anew: "Run both again",
   reuses: (date: string) => `The tuned model answers now. The base model's answers are from ${date}.`,
   once: "The base model answers once. Other runs with the same template reuse its answers.",

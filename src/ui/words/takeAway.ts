@@ -7,7 +7,7 @@ export const takeAwayWords = {
   none: "No run has a step yet. Train a run, or import one under Runs.",
   run: "Run",
   checkpoint: (loss: string) =>
-    `The adapter and the model hold the weights of this checkpoint. The best one has the lowest ${loss}.`,
+    `The adapter and the model contain the weights of this checkpoint. The best one has the lowest ${loss}.`,
   option: (name: string, step: number) => `${name} (step ${step})`,
   contains: "Contents",
   worksWith: "Works with",

@@ -33,7 +33,7 @@ test("the run goes on, its checkpoints from then on are whole, and its record sa
   const run = await training;
   expect(run).toMatchObject({ status: "finished", step: 8 });
   expect(run.reason).toMatch(
-    /^The browser has cleared this page's storage in the meantime, so what was saved before is gone, all or in part\. The checkpoint of step \d of run "a run" is saved\./,
+    /^The browser has cleared this page's storage in the meantime, so some or all earlier data is gone\. The checkpoint of step \d of run "a run" is saved\./,
   );
   expect((await engine.report()).problems).toContain(run.reason);
   // True to the letter: the model's copy is gone, the newest checkpoints are there.

@@ -57,7 +57,7 @@ test("a full disk at any write of an export leaves nothing, and says what is tru
   for (const at of [...Array.from({ length: counted.writes() }, (_, i) => i + 1), "end" as const]) {
     const full = fullAt(at);
     await expect(exportWith(full.scratch), `write ${at}`).rejects.toThrow(
-      "The archive needs 5 MB, but this browser gives no more room. Delete a run or a model of this browser, or free disk space, and go on.",
+      "The archive needs 5 MB, but this browser gives no more room. Delete a run or a model of this browser, or free disk space, then try again.",
     );
     expect(full.open()).toBe(0);
     expect(await diskText(disk)).toBe(before);

@@ -150,7 +150,7 @@ describe("the journal of a run", () => {
     expect([status, resumeFrom, slowdowns]).toEqual(["failed", from, [{ fromStep: from, factor: 0.1 }]]);
     expect(reason).toMatch(/^The loss of step 4 is NaN\./);
     expect(reason).toContain(
-      `Resume goes on from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"} with`,
+      `Resume starts from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"} with`,
     );
     // The next saved checkpoint is good, so the run resumes from the newest again.
     expect(written.at(stateAfter(2)).resumeFrom).toBeNull();
@@ -204,9 +204,9 @@ describe("the journal of a run", () => {
   });
 
   it.each([
-    [[], "driver reset.", "The GPU was lost (driver reset). Resume goes on from the beginning."],
-    [[8, 4], "", "The GPU was lost. Resume goes on from the checkpoint of step 8."],
-    [[4], "x".repeat(900), `The GPU was lost (${"x".repeat(60)}…). Resume goes on from the checkpoint of step 4.`],
+    [[], "driver reset.", "The GPU was lost (driver reset). Resume starts from the beginning."],
+    [[8, 4], "", "The GPU was lost. Resume starts from the checkpoint of step 8."],
+    [[4], "x".repeat(900), `The GPU was lost (${"x".repeat(60)}…). Resume starts from the checkpoint of step 4.`],
   ])("after a lost GPU, with checkpoints %j, it says where the run goes on", (steps, message, reason) => {
     const { journal: written } = journal();
     written.begin(stateAfter(2), noted().curves);
@@ -221,7 +221,7 @@ describe("the journal of a run", () => {
     expect(written.record()).toMatchObject({
       status: "paused",
       reason:
-        "Another page took this tab's right to train, so the run was stopped here. Resume goes on from the checkpoint of step 2.",
+        "Another page took this tab's right to train, so the run was stopped here. Resume starts from the checkpoint of step 2.",
     });
   });
 

@@ -146,7 +146,7 @@ test("an exam that is cancelled, killed or refused leaves nothing", async () => 
   const many = Array.from({ length: mostQuestions + 1 }, () => exam.questions[0] ?? { prompt: "", expected: "" });
   const large = { ...exam, questions: many as Exam["questions"] };
   await expect(engine.takeExam({ ...request(null), exam: large })).rejects.toThrow(
-    "exam.jsonl has 20,001 questions; an exam has at most 20,000. Take a part of it.",
+    "exam.jsonl has 20,001 questions; an exam has at most 20,000. Use a part of them.",
   );
   await expect(engine.takeExam(request("gone"))).rejects.toThrow("There is no run gone in this browser.");
   expect(await listed()).toEqual([]);
@@ -162,7 +162,7 @@ test("a run is deleted with its results and votes; the base model's result stays
   expect((await listed()).map(({ id }) => id)).toEqual([base.id]);
   expect(await engine.votesOf(run.id)).toEqual([]);
   await expect(engine.examResult(run.model.hash, run.id, tuned.id)).rejects.toThrow(
-    "was deleted, perhaps in another tab",
+    "may have been deleted in another tab",
   );
   await expect(engine.castVote(vote("v"))).rejects.toThrow("its run is not in this browser any more");
   await engine.deleteExam(run.model.hash, run.id, base.id);
@@ -257,7 +257,7 @@ describe("the file of a run", () => {
       inExam((e) => ({ ...e, runId: run.id, step: 1e300 })),
       /exams\/0\.json: step is 1e\+300, not a whole number/,
     ],
-    ["a step past the run", inExam((e) => ({ ...e, runId: run.id, step: 9 })), /is of step 9, and the run has 8/],
+    ["a step past the run", inExam((e) => ({ ...e, runId: run.id, step: 9 })), /is of step 9, but the run has 8/],
     [
       "a negative step",
       inExam((e) => ({ ...e, runId: run.id, step: -10 })),

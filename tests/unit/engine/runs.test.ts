@@ -145,7 +145,7 @@ describe("export and import", () => {
     await second.importRun(asFile(archive));
     await second.editRun(record.id, { name: "Mine", note: "kept" });
     const again = await second.importRun(asFile(archive));
-    expect(again).toMatchObject({ added: false, notes: ['This run is here already, as "Mine".'] });
+    expect(again).toMatchObject({ added: false, notes: ['This browser already has this run, as "Mine".'] });
     expect((await second.listRuns()).map(({ name, note }) => [name, note])).toEqual([["Mine", "kept"]]);
   });
 
@@ -154,7 +154,7 @@ describe("export and import", () => {
     await second.storage.checkpoints.save(contents(runRecord(record.id, 7), { w: Uint8Array.of(7) }));
     const { added, record: taken, notes } = await second.importRun(asFile(archive));
     expect(added).toBe(true);
-    expect(notes).toEqual([expect.stringContaining("this one got a new number")]);
+    expect(notes).toEqual([expect.stringContaining("this one got a new id")]);
     expect(taken.id).not.toBe(record.id);
     expect({ ...taken, id: record.id }).toEqual(record);
     expect(await second.storage.checkpoints.steps(record.id)).toEqual([7]);
@@ -215,7 +215,7 @@ describe("export and import", () => {
     await third.storage.datasets.delete(record.sources[0]?.hash ?? "");
     const { notes, archive: without } = await third.exportRun(record.id);
     expect(notes).toContain(
-      "The rows of pairs.json are not kept in this browser any more, so the file does not have them.",
+      "The rows of pairs.json are no longer stored in this browser, so the file does not contain them.",
     );
     const second = await place();
     expect(await second.importRun(asFile(without))).toMatchObject({ added: true });
@@ -262,22 +262,22 @@ describe("a file that is not whole is refused, and changes nothing", () => {
     [
       "a byte of a tensor",
       async () => spoiltAt(await named(/30.tensors/), 2 ** 22 + 999),
-      /piece 2 of 2 of checkpoints\/30\/tensors\.safetensors does not hold the bytes/,
+      /piece 2 of 2 of checkpoints\/30\/tensors\.safetensors does not match its hash/,
     ],
     [
       "a byte of the record",
       async () => spoiltAt(await named(/run\.json/), 40),
-      /piece 1 of 1 of run\.json does not hold the bytes/,
+      /piece 1 of 1 of run\.json does not match its hash/,
     ],
     [
       "a byte of the rows",
       async () => spoiltAt(await named(/^data/), 100),
-      /of data\/.*\/0\.json does not hold the bytes/,
+      /of data\/.*\/0\.json does not match its hash/,
     ],
     [
       "a byte of the state",
       async () => spoiltAt(await named(/30.state/), 9),
-      /of checkpoints\/30\/state\.json does not hold/,
+      /of checkpoints\/30\/state\.json does not match/,
     ],
     ["its end cut off", async () => archive.slice(0, archive.size - 30), /is no zip file, or is cut off/],
     ["its beginning cut off", async () => archive.slice(5000), /is no zip file, or is cut off/],

@@ -184,7 +184,7 @@ test("after a loss that is not finite, a run resumes from good weights with a lo
   expect(run).toMatchObject({ status: "failed", resumeFrom: 0, slowdowns: [{ fromStep: 0, factor: 0.1 }] });
   // The file is JSON in one line.
   expect(run.reason).toMatch(/these rows of the dataset: (pairs\.json line 1( \(row \d+\))?, ){3}/);
-  expect(run.reason).toContain("Resume goes on from the beginning with a tenth of the learning rate.");
+  expect(run.reason).toContain("Resume starts from the beginning with a tenth of the learning rate.");
   let slower = 1;
   while (run.status === "failed" && slower < 30) {
     run = await engine.resumeRun(run.id);

@@ -85,7 +85,7 @@ describe("a browser of version 1", () => {
 
   test.each(runFiles)("reports the run of %s as already present", async (file, { runId, imported }) => {
     const name = expected.runs.find(({ id }) => id === runId)?.name;
-    const notes = [`This run is here already, as "${name}".`];
+    const notes = [`This browser already has this run, as "${name}".`];
     expect(await browser.importRun(file)).toEqual({ ...imported, added: false, notes });
     expect(await browser.contents()).toEqual(contents);
   });

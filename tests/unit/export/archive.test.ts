@@ -1,4 +1,7 @@
-/** Archives as zip.js writes and reads them. Oracles: fflate, which wrote them before, and Python's zipfile and unzip. */
+/**
+ * Archives as zip.js writes and reads them. Oracles: fflate, which wrote them in earlier versions, and Python's zipfile
+ * and unzip.
+ */
 
 import { spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
@@ -33,7 +36,7 @@ async function expectContents(archive: Blob) {
   }
 }
 
-/** What a program of this machine prints; null where there is none. */
+/** The output of a program of this machine; null without that program. */
 function run(program: string, ...given: string[]): string | null {
   const { error, stdout, stderr, status } = spawnSync(program, given, { encoding: "utf8" });
   if (error) return null;
@@ -49,7 +52,7 @@ with zipfile.ZipFile(sys.argv[1]) as archive:
     else: print("first bad:", archive.testzip())
 `;
 
-describe("what was written", () => {
+describe("a written archive", () => {
   test("opens here and in fflate with the same bytes, and without zip64, which some programs lack", async () => {
     const archive = await zipFiles(files, await newFile());
     await expectContents(archive);
@@ -69,7 +72,7 @@ describe("what was written", () => {
     if (unzip !== null) expect(unzip).toContain("No errors detected");
   });
 
-  test("ends with the error of the file or of the pieces, and asks for no more pieces", async () => {
+  test("ends with the error of the file or of the pieces, and requests no more pieces", async () => {
     const full = new StorageFullError("The archive", 5, null);
     const out: ScratchFile = {
       ...(await newFile()),
@@ -81,13 +84,13 @@ describe("what was written", () => {
 
     const controller = new AbortController();
     const reason = new Error("cancelled");
-    let asked = 0;
+    let requested = 0;
     let ended = false;
     async function* pieces() {
       try {
         for (;;) {
           controller.signal.throwIfAborted();
-          if (++asked === 3) controller.abort(reason);
+          if (++requested === 3) controller.abort(reason);
           yield new Uint8Array(2 ** 20);
         }
       } finally {
@@ -96,7 +99,7 @@ describe("what was written", () => {
     }
     const archive = await writeArchive(await newFile());
     await expect(archive.add("a", 9 * 2 ** 20, pieces())).rejects.toBe(reason);
-    expect({ asked, ended }).toEqual({ asked: 3, ended: true });
+    expect({ requested, ended }).toEqual({ requested: 3, ended: true });
     await expect(zipFiles(files, await newFile(), AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 });
@@ -105,7 +108,7 @@ describe("more than 4 GiB", () => {
   const large = 2 ** 32 + 5;
   const path = join(folder, "large.zip");
 
-  /** A part of the file as a blob. Node's own blobs of files hold at most 4 GiB (Node 20). */
+  /** A part of the file as a blob, because Node's own blobs of files end at 4 GiB (Node 20). */
   function blobOnDisk(from: number, to: number): Blob {
     const size = to - from;
     const blob = Object.defineProperty(new Blob([]), "size", { value: size });
@@ -123,7 +126,7 @@ describe("more than 4 GiB", () => {
     return blob;
   }
 
-  /** Zeros are left out of the file: it takes some kilobytes of the disk. */
+  /** A sparse file: its zeros need no disk. */
   function sparseFile(): ScratchFile {
     const handle = openSync(path, "w");
     let size = 0;
@@ -171,8 +174,8 @@ describe("more than 4 GiB", () => {
   }, 120_000);
 });
 
-describe("what comes from elsewhere", () => {
-  test("opens as the version before wrote it, with fflate", async () => {
+describe("an archive from elsewhere", () => {
+  test("opens as an earlier version wrote it, with fflate", async () => {
     const parts: Uint8Array<ArrayBuffer>[] = [];
     const zip = new Zip((error, bytes) => {
       if (error) throw error;
@@ -231,7 +234,7 @@ describe("what comes from elsewhere", () => {
   ];
   test.each(rows)("%s is refused", async (_, content, message) => {
     const opening = openArchive("a.zip", new Blob([content]));
-    await expect(opening).rejects.toThrow(/^a\.zip .*: take the file as Hone wrote it\.$/);
+    await expect(opening).rejects.toThrow(/^a\.zip .*: choose the unchanged file that Hone wrote\.$/);
     await expect(opening).rejects.toThrow(message);
   });
 

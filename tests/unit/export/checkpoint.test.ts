@@ -1,6 +1,6 @@
 /**
- * Exports of a chosen checkpoint, from runs on wasm with seed 42. Oracle: the bytes of that very checkpoint, read from storage
- * past the engine.
+ * Exports of a chosen checkpoint, from runs on wasm with seed 42. Oracle: the bytes of that checkpoint, read from
+ * storage without the engine.
  */
 
 import { unzipSync } from "fflate";
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const sources = [await takeIn(here.data, passages, "passages.json"), await takeIn(here.data, tinyRows())];
   for (const method of ["lora", "full"] as const) {
     const recipe = recipeOf(method, {
-      // The chats undo what the text taught, so that the best checkpoint by text is an early one.
+      // The chats undo the training on text, so that the best checkpoint by text is an early one.
       stages: "text-first",
       bestBy: "text",
       textEpochs: 8,
@@ -60,7 +60,7 @@ function runOf(method: "lora" | "full"): RunRecord {
   return run;
 }
 
-/** The trained tensors of a checkpoint by name. */
+/** The trained tensors of a checkpoint, by name. */
 async function storedAt(runId: string, step: number) {
   const storage = await openStorage();
   const found = new Map<string, Uint8Array>();
@@ -68,7 +68,7 @@ async function storedAt(runId: string, step: number) {
   return found;
 }
 
-/** The tensors of the archive's one safetensors file. */
+/** The tensors of the archive's only safetensors file. */
 async function exportedIn({ archive }: Exported) {
   const files = Object.entries(unzipSync(new Uint8Array(await archive.arrayBuffer())));
   const [name, bytes] = files.find(([file]) => file.endsWith(".safetensors")) ?? ["", new Uint8Array()];
@@ -81,10 +81,10 @@ describe.each(["lora", "full"] as const)("the export of a %s run", (method) => {
     const { id } = runOf(method);
     return method === "lora" ? engine.exportAdapter(id, step) : engine.exportModel(id, step);
   };
-  /** The name in the file of a tensor of a checkpoint. */
+  /** The name in the file of a checkpoint's tensor. */
   const fileName = (name: string) => (method === "lora" ? `base_model.model.${name}` : name);
 
-  test("holds the bytes of the checkpoint that was chosen, and no other's", async () => {
+  test("contains the bytes of the chosen checkpoint, and of no other", async () => {
     const run = runOf(method);
     const steps = (await engine.checkpointsOf(run.id)).map(({ step }) => step);
     expect(steps).toEqual([48, 40, run.best?.step]);
@@ -100,11 +100,11 @@ describe.each(["lora", "full"] as const)("the export of a %s run", (method) => {
       expect(written.size).toBeGreaterThan(10);
       seen.add(Buffer.concat([...written.values()]).toString("base64"));
     }
-    // The newest was taken twice; each of the others differs.
+    // The newest was exported twice; each of the others differs.
     expect(seen.size).toBe(steps.length);
   });
 
-  test("says which checkpoint it is of; one that is not there is refused with those that are", async () => {
+  test("names its checkpoint; a missing one is refused with the existing ones", async () => {
     const run = runOf(method);
     const best = bestOf(run);
     const loss = best?.loss.toFixed(4);
@@ -117,7 +117,7 @@ describe.each(["lora", "full"] as const)("the export of a %s run", (method) => {
     await expect(take(3)).rejects.toThrow(`Run "${method}" has no checkpoint of step 3: it has steps 48, 40, `);
   });
 
-  test("the checkpoints are listed with date and loss, those that were not evaluated without", async () => {
+  test("the checkpoints are listed with date and loss, unevaluated ones without loss", async () => {
     const run = runOf(method);
     const { evaluations } = await engine.curvesOf(run.id);
     const listed = await engine.checkpointsOf(run.id);

@@ -1,6 +1,7 @@
 /**
- * The engine's exports, from a run on wasm to what a user unzips. Oracles: the run's own checkpoint, asked with one seed: the exported
- * model, opened afresh, gives the same answers; and the adapter, merged by hand into the base, gives the exported weights.
+ * The engine's exports, from a run on wasm to the unzipped files. Oracles: the run's own checkpoint and one seed: the
+ * exported model, opened again, gives the same answers; and the adapter, merged by hand into the base, equals the
+ * exported weights.
  */
 
 import { unzipSync } from "fflate";
@@ -38,12 +39,12 @@ const recipe: Recipe = recipeWith(defaultRecipe("lora"), {
 });
 
 let engine: EngineApi;
-const told: EngineEvent[] = [];
-/** The step after which the run that trains is paused; null is never. */
+const events: EngineEvent[] = [];
+/** The step after which the training run is paused; null means never. */
 let pauseAt: number | null = null;
 const runs: Partial<Record<Recipe["method"], RunRecord>> = {};
 
-/** An engine with a storage of its own, and the way to open the tiny model and its rows in it. */
+/** An engine with its own storage, and a way to open the tiny model and its rows. */
 async function openEngine(emit: (event: EngineEvent) => void) {
   const { engine: made, data, onEvent } = await engineHere(nodeEntries);
   onEvent(emit);
@@ -58,7 +59,7 @@ async function openEngine(emit: (event: EngineEvent) => void) {
 
 beforeAll(async () => {
   const opened = await openEngine((event) => {
-    told.push(event);
+    events.push(event);
     if (event.type === "step" && event.metrics.step === pauseAt) void engine.pauseRun();
   });
   engine = opened.engine;
@@ -81,12 +82,12 @@ const runOf = (method: Recipe["method"]) => {
 };
 
 async function unpacked({ archive, files }: Exported) {
-  const held = unzipSync(new Uint8Array(await archive.arrayBuffer()));
-  expect(files).toEqual(Object.entries(held).map(([name, bytes]) => ({ name, byteLength: bytes.length })));
-  return held;
+  const unzipped = unzipSync(new Uint8Array(await archive.arrayBuffer()));
+  expect(files).toEqual(Object.entries(unzipped).map(([name, bytes]) => ({ name, byteLength: bytes.length })));
+  return unzipped;
 }
 
-/** Seeded answers: they follow every logit, so that another model gives other texts. */
+/** Seeded answers depend on every logit, so another model gives other texts. */
 async function answers(modelHash: string, runId: string | null, own: boolean) {
   const texts: string[] = [];
   for (const question of ["Say 1.", "Say la la 7.", "What is it?"]) {
@@ -96,7 +97,7 @@ async function answers(modelHash: string, runId: string | null, own: boolean) {
       runId,
       checkpoint: null,
       template: own ? { kind: "model" } : recipe.template,
-      // The exported template brings the run's system prompt itself.
+      // The exported template contains the run's system prompt.
       systemPrompt: own ? null : recipe.systemPrompt,
       messages: [{ role: "user", content: question }],
       sampling: { temperature: 0.7, topK: null, topP: null, maxTokens: 12, seed: 1 },
@@ -115,15 +116,15 @@ test.each(["lora", "full"] as const)(
       "Weights of step 12: the newest checkpoint.",
       expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/),
     ]);
-    const held = await unpacked(exported);
-    const files = Object.entries(held).map(([name, bytes]) => new File([new Uint8Array(bytes)], name));
+    const unzipped = await unpacked(exported);
+    const files = Object.entries(unzipped).map(([name, bytes]) => new File([new Uint8Array(bytes)], name));
     const again = await engine.openModel({ kind: "files", files, name: `exported ${method}` });
     expect(again.chatTemplate).toBe(true);
     expect(again.notes).toEqual([]);
     const wanted = await answers(run.model.hash, run.id, false);
     expect(await answers(again.hash, null, true)).toEqual(wanted);
     expect(await answers(run.model.hash, null, false)).not.toEqual(wanted);
-    expect(told).toContainEqual({ type: "progress", task: "Writing the merged model", done: 11, total: 11 });
+    expect(events).toContainEqual({ type: "progress", task: "Writing the merged model", done: 11, total: 11 });
   },
   300_000,
 );
@@ -132,9 +133,9 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
   const run = runOf("lora");
   const { notes, ...adapter } = await engine.exportAdapter(run.id, null);
   expect(notes).toEqual(["Weights of step 12: the newest checkpoint."]);
-  const held = await unpacked({ notes, ...adapter });
-  expect(Object.keys(held)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
-  const sources = Object.entries(held).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
+  const unzipped = await unpacked({ notes, ...adapter });
+  expect(Object.keys(unzipped)).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+  const sources = Object.entries(unzipped).map(([name, bytes]) => bytesFromMemory(name, new Uint8Array(bytes)));
   const definition = defineModel(tinyConfig);
   const { method, tensors, baseModel } = await readAdapter(modelFromSources("adapter", sources), definition);
   expect(method).toEqual({ kind: "lora", ...recipe.lora });
@@ -158,7 +159,7 @@ test("the adapter's numbers, merged by hand, are the merged model's", async () =
   expect(changed).toBe(3);
 });
 
-test("what cannot be exported is refused with the way out", async () => {
+test("an impossible export is refused with the way out", async () => {
   await expect(engine.exportAdapter(runOf("full").id, null)).rejects.toThrow(
     'Run "full" trained every parameter, so it has no adapter: export the merged model.',
   );
@@ -168,19 +169,19 @@ test("what cannot be exported is refused with the way out", async () => {
   await expect(engine.exportModel(runOf("lora").id, null, controller.signal)).rejects.toThrow(/abort/i);
 });
 
-test("the artifacts are four graphs that are parsed again, in the archive and by themselves", async () => {
+test("the artifacts are four graphs that are parsed again, in the archive and as single files", async () => {
   const { artifacts, ...exported } = await engine.exportArtifacts(runOf("lora").id);
-  const held = await unpacked(exported);
+  const unzipped = await unpacked(exported);
   expect(exported.step).toBe(null);
-  expect(Object.keys(held)).toEqual([
+  expect(Object.keys(unzipped)).toEqual([
     "training_model.onnx",
     "optimizer_model.onnx",
     "eval_model.onnx",
     "generation_model.onnx",
   ]);
   for (const { name, content, inputs, outputs, operators } of artifacts) {
-    expect(new Uint8Array(await content.arrayBuffer())).toEqual(held[name]);
-    const graph = readModel(held[name] ?? new Uint8Array(0));
+    expect(new Uint8Array(await content.arrayBuffer())).toEqual(unzipped[name]);
+    const graph = readModel(unzipped[name] ?? new Uint8Array(0));
     expect([inputs, outputs, operators]).toEqual([
       graph.inputs.map((input) => input.name),
       graph.outputs.map((output) => output.name),
@@ -190,7 +191,7 @@ test("the artifacts are four graphs that are parsed again, in the archive and by
   expect(artifacts[0]?.inputs).toContain("lazy_reset_grad");
 });
 
-test("a paused run, taken in by another engine and resumed there, ends as one that was never paused", async () => {
+test("a paused run, imported by another engine and resumed there, ends as one that was never paused", async () => {
   const whole = runOf("lora");
   const sources = whole.sources.map(({ name: _, ...source }) => source);
   pauseAt = 5;
@@ -199,18 +200,18 @@ test("a paused run, taken in by another engine and resumed there, ends as one th
   expect(paused).toMatchObject({ status: "paused", step: 5 });
   const { archive, tensors, notes } = await engine.exportRun(paused.id);
   expect(tensors).toBeGreaterThan(0);
-  expect(notes).toContainEqual(expect.stringContaining("The base model is not in it"));
+  expect(notes).toContainEqual(expect.stringContaining("The file does not contain the base model"));
 
   const there = await openEngine(() => undefined);
   const imported = await there.engine.importRun(new File([archive], "moved.run.zip"));
   expect(imported.record).toEqual(await engine.listRuns().then((all) => all.find(({ id }) => id === paused.id)));
-  // Neither model nor rows are there yet: the refusal says which.
+  // Neither model nor rows are there yet; the refusal names both.
   await expect(there.engine.resumeRun(paused.id)).rejects.toThrow(/This model is not kept in this browser/);
   await there.openTiny();
   const ended = await there.engine.resumeRun(paused.id);
   expect(ended).toMatchObject({ status: "finished", step: whole.step });
-  const losses = async ({ engine: asked }: Pick<typeof there, "engine">, id: string) => [
-    ...(await asked.curvesOf(id)).steps.loss,
+  const losses = async ({ engine: host }: Pick<typeof there, "engine">, id: string) => [
+    ...(await host.curvesOf(id)).steps.loss,
   ];
   expect(await losses(there, ended.id)).toHaveLength(whole.step);
   expect(await losses(there, ended.id)).toEqual(await losses({ engine }, whole.id));

@@ -1,4 +1,4 @@
-/** A small model in any stored type with an adapter that training has moved, opened as a user's is. */
+/** A small model in any stored type with a trained adapter, opened as a user's is. */
 
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import type { TrainedTensors } from "../../../src/export/files.ts";
@@ -22,7 +22,7 @@ export const lora: Extract<Method, { kind: "lora" }> = { kind: "lora", rank: 4, 
 
 type Values = Map<string, Float32Array<ArrayBuffer>>;
 
-/** Seeded values of every tensor that a method has beside or in place of the base's. */
+/** Seeded values of every tensor that a method trains. */
 export function trainedValues(model: ModelDefinition, method: Method, seed = 7): Values {
   const random = createRandom(seed);
   const specs = parametersOf(model, method).filter(({ trainable }) => trainable);
@@ -40,15 +40,15 @@ export const givenBy =
 interface Change {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly dtype?: FloatDType;
-  /** Special tokens of the tokenizer beside <s> and </s>. */
+  /** Special tokens of the tokenizer besides <s> and </s>. */
   readonly added?: readonly string[];
   readonly tokenizerConfig?: Readonly<Record<string, unknown>> | null;
   readonly generationConfig?: Readonly<Record<string, unknown>>;
-  /** Tensors that the file holds beside those of the architecture. */
+  /** Tensors in the file besides those of the architecture. */
   readonly extra?: readonly StoredTensor[];
 }
 
-/** The opened base model, and everything that an export of it needs. */
+/** The opened base model, and everything that its export needs. */
 export async function openBase(change: Change = {}) {
   const { dtype = "F32", added = ["<|end|>"], extra = [] } = change;
   const json = { ...tinyConfig, vocab_size: 280, ...change.config };

@@ -1,6 +1,6 @@
 /**
- * The arithmetic of merging. Oracles: loops written out for one number, in float64; and the adapted graph itself, run by the
- * float64 reference interpreter: merged weights in the base's graph give its logits, to within float32's rounding of weights.
+ * The arithmetic of merging. Oracles: loops for one number, in float64; and the adapted graph in the float64 reference
+ * interpreter: merged weights in the base's graph give its logits, up to float32's rounding of weights.
  */
 
 import { describe, expect, test } from "vitest";
@@ -45,9 +45,9 @@ test("an adapter whose B is zero changes no bit", () => {
   expect(mergeAdapter(weight, numbers(10), new Float32Array(8), { rank: 2, alpha: 4 })).toEqual(weight);
 });
 
-test("sizes that do not belong together are refused with all of them", () => {
+test("sizes that do not match are refused with all sizes", () => {
   expect(() => mergeAdapter(numbers(20), numbers(12), numbers(8), { rank: 2, alpha: 4 })).toThrow(
-    "A weight of 20 numbers cannot take an adapter of rank 2 with 12 and 8.",
+    "A weight of 20 numbers does not fit an adapter of rank 2 with 12 and 8.",
   );
 });
 
@@ -94,7 +94,7 @@ describe.each([
     const apart = (a: readonly number[]) =>
       Math.max(...wanted.map((value, i) => Math.abs(value - (a[i] ?? Number.NaN))));
     expect(wanted).toHaveLength(model.vocabulary);
-    // Logits are of the order of 1, weights are rounded to 6e-8 of themselves.
+    // Logits are of the order of 1; weights are rounded to 6e-8 of themselves.
     expect(apart(found)).toBeLessThan(2e-6);
     expect(apart(base)).toBeGreaterThan(0.1);
   });

@@ -1,7 +1,7 @@
 /**
- * The merged model: failures 9 (a tied embedding merged twice) and 11 (it never stops) of DOMAIN.md. Oracles: the base's own
- * bytes; W + (α/r)·B·A in float64 and the nearest number of the stored type; logits of the adapted graph in the float64
- * reference interpreter; and for every written file a change that the read-back must notice.
+ * The merged model: failures 9 (a tied embedding merged twice) and 11 (it never stops) of DOMAIN.md. Oracles: the
+ * base's own bytes; W + (α/r)·B·A in float64 and the nearest number of the stored type; logits of the adapted graph in
+ * the float64 reference interpreter; and for every file a change that the read-back must find.
  */
 
 import { unzipSync } from "fflate";
@@ -32,7 +32,7 @@ import { givenBy, lora, openBase, trainedValues } from "./made.ts";
 type Base = Awaited<ReturnType<typeof openBase>>;
 const hone: TemplateChoice = { kind: "built-in", name: "hone" };
 
-/** Exports under a method, with seeded trained values unless others are given. */
+/** Exports under a method, with seeded trained values by default. */
 async function exported(base: Base, method: Method = lora, choice = hone, values = trainedValues(base.model, method)) {
   const template = { choice, systemPrompt: null };
   const bundle = await exportMerged({
@@ -121,7 +121,7 @@ describe.each([
   });
 });
 
-test("9. a head that a tied base stores all the same does not go out, where a loader could take it for its own", async () => {
+test("9. a head that a tied base stores anyway is not exported, because a loader could use it", async () => {
   const shape = [280, 16];
   const extra = [{ name: "lm_head.weight", dtype: "F32" as const, shape, data: new Float32Array(280 * 16) }];
   const { files } = await exported(await openBase({ extra }));
@@ -154,7 +154,7 @@ describe.each<[FloatDType, number]>([
         for (let k = 0; k < lora.rank; k++)
           sum += (up[o * lora.rank + k] ?? Number.NaN) * (down[k * width + i] ?? Number.NaN);
         const exact = (before[at] ?? Number.NaN) + (lora.alpha / lora.rank) * sum;
-        // Half a unit in the last place; F16 has a least step.
+        // Half a unit in the last place; F16 has a smallest step.
         expect(Math.abs(value - exact)).toBeLessThanOrEqual(
           unit * Math.abs(exact) * 1.001 + (dtype === "F16" ? 2 ** -25 : 1e-12),
         );
@@ -165,16 +165,16 @@ describe.each<[FloatDType, number]>([
   });
 });
 
-test("a number that the base's type cannot hold is refused with it and the way out", async () => {
+test("a number that the base's type cannot represent is refused with its value and the way out", async () => {
   const base = await openBase({ dtype: "F16" });
   const values = trainedValues(base.model, lora);
   values.get("model.layers.0.mlp.up_proj.lora_A.weight")?.fill(1e6);
   await expect(exported(base, lora, hone, values)).rejects.toThrow(
-    /merged model\.layers\.0\.mlp\.up_proj\.weight holds -?\d+.*F16, holds no such number: export the adapter/,
+    /merged model\.layers\.0\.mlp\.up_proj\.weight contains -?\d+.*type F16 cannot represent: export the adapter/,
   );
 });
 
-test("small changes that rounding would drown are told with their share; none at all too", async () => {
+test("the notes report the share that rounding loses of small changes, and an unchanged model", async () => {
   const small = async (dtype: FloatDType, factor: number) => {
     const base = await openBase({ dtype });
     const values = trainedValues(base.model, lora);
@@ -188,14 +188,14 @@ test("small changes that rounding would drown are told with their share; none at
   };
   expect(await small("F32", 0.02)).toEqual([]);
   expect(await small("BF16", 0.02)).toEqual([
-    expect.stringMatching(/in BF16: rounding adds an error of \d+ % of what training changed, and the adapter keeps/),
+    expect.stringMatching(/type, BF16: rounding adds an error of \d+ % of the trained change; the adapter is exact/),
   ]);
-  expect(await small("BF16", 0)).toEqual(["The merged model is its base: training has changed no number yet."]);
+  expect(await small("BF16", 0)).toEqual(["The merged model equals its base: training has not changed a number yet."]);
 });
 
-describe("11. what stops an answer", () => {
+describe("11. stop tokens", () => {
   const chatML = ["<|im_start|>", "<|im_end|>"];
-  test("template and stop tokens are in every file that a program may ask", async () => {
+  test("template and stop tokens are in every file that a program may read", async () => {
     const base = await openBase({
       added: chatML,
       generationConfig: { _from_model_config: true, eos_token_id: 0, temperature: 0.7 },
@@ -220,7 +220,7 @@ describe("11. what stops an answer", () => {
     expect(config).toMatchObject({ bos_token: "<s>", add_bos_token: true, eos_token: "<|im_end|>" });
     expect(config.chat_template).toContain("<|im_start|>");
     expect(await jsonOf(files, "special_tokens_map.json")).toEqual({ bos_token: "<s>", eos_token: "<|im_end|>" });
-    // Opened again, it suggests and renders its own template, and stops where it was trained to.
+    // Opened again, it suggests and renders its own template, and stops at the trained token.
     const opened = await open(files);
     const again = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
     const template = createTemplate({ kind: "model" }, { tokenizer: again, chatTemplate: opened.chatTemplate });
@@ -229,7 +229,7 @@ describe("11. what stops an answer", () => {
     expect(segments.map(({ text }) => text).join("")).toBe("<s><|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n");
   });
 
-  test("one stop token is told as a number, and config.json and tokenizer.json are the base's", async () => {
+  test("one stop token is written as a number, and config.json and tokenizer.json are the base's", async () => {
     const base = await openBase({ added: [] });
     const { files } = await exported(base, lora, { kind: "built-in", name: "zephyr" });
     expect((await jsonOf(files, "generation_config.json")).eos_token_id).toBe(base.tokenizer.eos?.id);
@@ -240,7 +240,7 @@ describe("11. what stops an answer", () => {
     }
   });
 
-  test("a template that writes the tokenizer's end by its name keeps that end", async () => {
+  test("a template that contains eos_token keeps the tokenizer's end token", async () => {
     const source = `${golden("chatml")}{{ eos_token }}`;
     const base = await openBase({ added: chatML });
     const { files } = await exported(base, lora, { kind: "custom", source });
@@ -261,7 +261,7 @@ describe("11. what stops an answer", () => {
     });
   });
 
-  test("where nothing would stop it, it is refused before a weight is read", async () => {
+  test("without a stop token it is refused before a weight is read", async () => {
     const base = await openBase({ added: [], tokenizerConfig: null });
     const trained = () => Promise.reject(new Error("the weights were read"));
     await expect(
@@ -288,10 +288,10 @@ test("a tensor that the checkpoint lacks is named", async () => {
   }
 });
 
-test("it can be cancelled, and tells how far it is", async () => {
+test("it can be cancelled, and reports its progress", async () => {
   const base = await openBase();
   const controller = new AbortController();
-  const told: string[] = [];
+  const reports: string[] = [];
   const work = exportMerged({
     ...base,
     scratch: memoryScratch(),
@@ -299,16 +299,16 @@ test("it can be cancelled, and tells how far it is", async () => {
     trained: givenBy(trainedValues(base.model, lora)),
     templates: base.templates({ choice: hone, systemPrompt: null }),
     onProgress: (done, total) => {
-      told.push(`${done}/${total}`);
+      reports.push(`${done}/${total}`);
       if (done === 3) controller.abort();
     },
     signal: controller.signal,
   });
   await expect(work).rejects.toThrow(/abort/i);
-  expect(told).toEqual(["1/11", "2/11", "3/11"]);
+  expect(reports).toEqual(["1/11", "2/11", "3/11"]);
 });
 
-describe("read back before it is given", async () => {
+describe("the read-back", async () => {
   const base = await openBase();
   const { files } = await exported(base);
   const template = expressTemplate(
@@ -370,7 +370,7 @@ describe("read back before it is given", async () => {
     [
       "another template",
       () => json("tokenizer_config.json", { chat_template: template.source.replaceAll("<|user|>", "<|human|>") }),
-      /cannot be expressed/,
+      /cannot use its template/,
     ],
     [
       "a template that ends no answer",
@@ -396,8 +396,8 @@ describe("read back before it is given", async () => {
 
   test("the zip holds every file, byte for byte", async () => {
     const zip = await zipFiles(files, await memoryScratch().create("a zip"));
-    const held = unzipSync(new Uint8Array(await zip.arrayBuffer()));
-    expect(Object.keys(held)).toEqual(files.map(({ name }) => name));
-    for (const { name } of files) expect(held[name]).toEqual(await bytesOf(files, name));
+    const unzipped = unzipSync(new Uint8Array(await zip.arrayBuffer()));
+    expect(Object.keys(unzipped)).toEqual(files.map(({ name }) => name));
+    for (const { name } of files) expect(unzipped[name]).toEqual(await bytesOf(files, name));
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Failure 11 of DOMAIN.md, the exported model never stops: its template and stop tokens. Oracles: what the run's own template
- * writes, rendered by @huggingface/jinja itself from the exported source; and, for the form of the card, the text by hand.
+ * Failure 11 of DOMAIN.md: the exported model never stops, because of its template and stop tokens. Oracles: the text
+ * of the run's own template, rendered by @huggingface/jinja from the exported source; and, for the form of the card,
+ * the text by hand.
  */
 
 import { Template as Jinja } from "@huggingface/jinja";
@@ -30,7 +31,7 @@ const tokenizers: [string, () => Tokenizer][] = [
 ];
 const prompts = [null, "Be brief.\nSay 'I don't know' or \"no\" \\ {% nothing %} when é is asked."];
 
-/** As other programs render it: the conversation as transformers gives it. */
+/** Renders a conversation in transformers' form, as other programs do. */
 function render(source: string, messages: readonly Message[], rest: Record<string, unknown> = {}): string {
   const given = messages.map(({ role, content, toolCalls }) => ({
     role,
@@ -84,7 +85,7 @@ describe.each(names)("%s", (name) => {
   });
 });
 
-test("Hone's own form is the card's, exactly, and an answer that is asked for ends where it begins", () => {
+test("Hone's own form is the card's, exactly, and a generation prompt ends where the answer begins", () => {
   const tokenizer = tokenizerWith(["<|end|>"]);
   const choice: TemplateChoice = { kind: "built-in", name: "hone" };
   const systemPrompt = "You are a helpful assistant.";
@@ -104,7 +105,7 @@ describe("the model's own and the user's", () => {
     ["chatml", marks, "<|im_end|>"],
     ["chatml-generation", marks, "<|im_end|>"],
     ["llama3", ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|begin_of_text|>"], "<|eot_id|>"],
-  ])("%s goes out as it is, and tells what stops it", (name, added, stop) => {
+  ])("%s is exported unchanged, with its stop tokens", (name, added, stop) => {
     const tokenizer = tokenizerWith(added);
     const source = golden(name);
     for (const choice of [{ kind: "model" } as const, { kind: "custom", source } as const]) {
@@ -115,7 +116,7 @@ describe("the model's own and the user's", () => {
     }
   });
 
-  test("a system prompt of the run goes before chats that bring none", () => {
+  test("the run's system prompt comes before chats without one", () => {
     const tokenizer = tokenizerWith(marks);
     const model = { tokenizer, chatTemplate: golden("chatml") };
     const { source } = expressTemplate({ choice: { kind: "model" }, systemPrompt: "Be brief." }, model);
@@ -124,7 +125,7 @@ describe("the model's own and the user's", () => {
     expect(render(source, [{ role: "system", content: "S" }, user])).not.toContain("Be brief.");
   });
 
-  test("also where the source begins with line breaks, which are kept", () => {
+  test("also where the source begins with line breaks, which stay", () => {
     const source = `\n\n${golden("chatml")}`;
     const model = { tokenizer: tokenizerWith(marks), chatTemplate: source };
     const exported = expressTemplate({ choice: { kind: "model" }, systemPrompt: "Be brief." }, model);
@@ -132,14 +133,14 @@ describe("the model's own and the user's", () => {
   });
 
   test.each<[string, BuiltInTemplate, string | null, RegExp]>([
-    ["another text", "plain", null, /cannot be expressed .* it writes ".*in training it was ".*Export the adapter/s],
+    ["another text", "plain", null, /cannot use its template.* it writes ".*in training it was ".*Export the adapter/s],
     [
       "another stop token",
       "hone",
       null,
-      /cannot be expressed .* ends with token \d+, and in training it was token \d+/s,
+      /cannot use its template.* ends an answer with token \d+, but in training it was token \d+/s,
     ],
-    ["no system prompt", "chatml", "Be brief.", /cannot be expressed/],
+    ["no system prompt", "chatml", "Be brief.", /cannot use its template/],
   ])("one that would write %s than was trained is refused, with the way out", (_, name, systemPrompt, message) => {
     const tokenizer = tokenizerWith([...marks, "<|end|>"]);
     const open = (choice: BuiltInTemplate) =>
@@ -163,14 +164,14 @@ describe("a template without a stop token is refused, with the way out", () => {
       ),
     ).toThrow(/was not exported.*no answer could ever stop.*eos_token.*adapter/);
   });
-  test("a user's own that ends its answers in nothing", () => {
+  test("a user's own without an end marker", () => {
     const source = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}\n{% endfor %}";
     const model = { tokenizer: tokenizerWith(["<|im_start|>"]), chatTemplate: null };
     expect(() => expressTemplate({ choice: { kind: "custom", source }, systemPrompt: null }, model)).toThrow(
       /was not exported.*no answer could ever stop/,
     );
   });
-  test("the model's own that it does not bring any more", () => {
+  test("the model's own, which the model no longer has", () => {
     const model = { tokenizer: tokenizerWith([]), chatTemplate: null };
     expect(() => expressTemplate({ choice: { kind: "model" }, systemPrompt: null }, model)).toThrow(
       /has no chat template/,
@@ -178,10 +179,10 @@ describe("a template without a stop token is refused, with the way out", () => {
   });
 });
 
-test("an end that is only text is told", () => {
+test("a note reports an end marker that is only text", () => {
   const model = { tokenizer: tokenizerWith([]), chatTemplate: null };
-  const told = expressTemplate({ choice: { kind: "built-in", name: "hone" }, systemPrompt: null }, model);
-  expect(told.notes).toEqual([expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/)]);
-  expect(told.stopToken).toBe("</s>");
+  const exported = expressTemplate({ choice: { kind: "built-in", name: "hone" }, systemPrompt: null }, model);
+  expect(exported.notes).toEqual([expect.stringMatching(/^Answers end with the text <\|end\|> before <\/s>/)]);
+  expect(exported.stopToken).toBe("</s>");
   expect(templateSource({ kind: "built-in", name: "hone" }, model, null)).toContain("<|end|></s>");
 });

@@ -1,4 +1,7 @@
-/** What version 1 kept, read as today's. Oracle: records and states of version 1, written out, and what they said. */
+/**
+ * Records of version 1, read as current ones. Oracle: records and states of version 1, written by hand, and their
+ * meaning.
+ */
 
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
@@ -7,7 +10,7 @@ import { bestOf, bestSetOf, patienceSetOf, validationOf } from "../../../src/run
 import { RunSchema, wholeRecord } from "../../../src/run/record.ts";
 import { readState } from "../../../src/training/state.ts";
 
-/** The least that a record ever had: from before stages, notes, looks and slower steps. */
+/** The smallest old record: from before stages, notes, snapshots and slowdowns. */
 const oldest = {
   id: "r",
   name: "a run",
@@ -66,8 +69,8 @@ const oldest = {
 };
 const empty = { steps: columnsOf([]), evaluations: [] };
 /** The record with its curves as plain lists. */
-const read = (kept: unknown) => {
-  const { record, curves } = v.parse(RunSchema, kept);
+const read = (stored: unknown) => {
+  const { record, curves } = v.parse(RunSchema, stored);
   return wholeRecord(record, curves ?? empty);
 };
 const stage = {
@@ -81,7 +84,7 @@ const stage = {
 };
 
 describe("a record of version 1", () => {
-  test("from before there were stages is a run in one", () => {
+  test("from before stages is a run in one stage", () => {
     const { mixture, learningRate, schedule, warmupRatio, epochs, steps, ...recipe } = oldest.recipe;
     const { lambda: _lambda, ...first } = oldest.sources[0] as (typeof oldest.sources)[number];
     expect(read(oldest)).toEqual({
@@ -129,7 +132,7 @@ describe("a record of version 1", () => {
       { ...stage, objective: "chat", learningRate: 2e-4, epochs: 3, steps: 12 },
     ]);
     expect(record.recipe.watchEvery).toBe(5);
-    // Its best was by everything held out, its patience by what the last stage learns.
+    // Its best was by all held-out rows, its early stopping by the last stage.
     expect([bestSetOf(record.recipe), patienceSetOf(record.recipe)]).toEqual([null, validationOf("chat")]);
     expect(bestOf(record)).toEqual({ step: 5, loss: 4, set: null });
     expect(record.stages).toEqual([
@@ -143,14 +146,14 @@ describe("a record of version 1", () => {
     expect(record.best).toEqual({ step: 5, loss: 4, sets: { "validation of chats": 4 } });
   });
 
-  test("once read, reads again as itself", () => {
+  test("reads again unchanged", () => {
     const once = read(oldest);
     expect(read(JSON.parse(JSON.stringify({ ...once, evaluations: [] })))).toEqual({ ...once, evaluations: [] });
   });
 
   test.each<[string, object, string]>([
     ["a recipe without a rate", { recipe: { ...oldest.recipe, learningRate: "fast" } }, "recipe.stages.0.learningRate"],
-    ["a way of stages that never was", { recipe: { ...oldest.recipe, stages: "chats-first" } }, "recipe.stages"],
+    ["an unknown order of stages", { recipe: { ...oldest.recipe, stages: "chats-first" } }, "recipe.stages"],
     ["no recipe", { recipe: 3 }, "recipe"],
     ["a source without λ", { sources: [{ hash: "a" }] }, "sources.0.name"],
     ["an evaluation without a loss", { evaluations: [{ step: 1, loss: null }] }, "evaluations.0.loss"],
@@ -173,7 +176,7 @@ describe("a checkpoint's state of version 1", () => {
     samples: [],
   };
 
-  test("of one stage has drawn as often as it took steps", () => {
+  test("of one stage has `drawn` equal to its steps", () => {
     const sets = { validation: 5 };
     const { state: now, curves } = readState(state, null);
     expect(now).toMatchObject({
@@ -187,7 +190,7 @@ describe("a checkpoint's state of version 1", () => {
     expect(curves?.evaluations).toEqual([{ step: 0, loss: 5, sets }]);
   });
 
-  test("of two stages has what it had drawn", () => {
+  test("of two stages has its own `drawn`", () => {
     const two = { ...state, sampler: { ...state.sampler, drawn: 7 } };
     const { state: now } = readState(two, null);
     expect(now.sampler).toEqual({ ...state.sampler, drawn: 7, stages: 2 });

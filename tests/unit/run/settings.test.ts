@@ -1,4 +1,7 @@
-/** The declarations of a recipe's fields. Oracles: their own schemas and bounds, and what the rows and the budget depend on. */
+/**
+ * The declarations of a recipe's fields. Oracles: their own schemas and bounds, and the dependencies of rows and
+ * budget.
+ */
 
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
@@ -11,7 +14,7 @@ import { recipeWith } from "../../support/recipe.ts";
 const methods = ["lora", "full"] as const;
 const settings = recipeSettings.map((setting) => [setting.field, setting] as const);
 
-/** A recipe in which every setting has a part: LoRA, a template of one's own, and text in a stage before the chats. */
+/** A recipe in which every setting applies: LoRA, a custom template, and text in a stage before the chats. */
 const whole = withLambdas(
   recipeWith(defaultRecipe("lora"), {
     template: { kind: "custom", source: "{{ messages }}" },
@@ -21,7 +24,7 @@ const whole = withLambdas(
   [1, 0.5],
 );
 
-/** A value that the setting does not have. */
+/** A value that differs from the setting's. */
 function another({ control, value }: Setting): unknown {
   const now = value(whole);
   switch (control.kind) {
@@ -49,7 +52,7 @@ test.each(methods)("the defaults of %s are a recipe, within their own bounds", (
   }
 });
 
-test("the two methods differ by the rate alone", () => {
+test("the two methods differ in the learning rate only", () => {
   const [lora, full] = methods.map(defaultRecipe);
   expect(full).toEqual({
     ...lora,
@@ -58,13 +61,13 @@ test("the two methods differ by the rate alone", () => {
   });
 });
 
-test("all values, set in the order of reading, turn the defaults into the recipe", () => {
+test("all values, set in the order of the form, turn the defaults into the recipe", () => {
   const start = withLambdas(defaultRecipe("lora"), [1, 0.5]);
   expect(start).not.toEqual(whole);
   expect(recipeSettings.reduce((recipe, setting) => setting.with(recipe, setting.value(whole)), start)).toEqual(whole);
 });
 
-test.each(settings)("%s: another value is had once it is set, and one of another type is refused", (_, setting) => {
+test.each(settings)("%s: a new value can be set, and a value of another type is refused", (_, setting) => {
   const value = another(setting);
   expect(value).not.toEqual(setting.value(whole));
   const changed = setting.with(whole, value);
@@ -72,7 +75,7 @@ test.each(settings)("%s: another value is had once it is set, and one of another
   expect(() => setting.with(whole, Symbol("no value"))).toThrow();
 });
 
-test.each(settings)("%s: the rows are prepared and the budget measured anew exactly where it says so", (_, setting) => {
+test.each(settings)("%s: a change prepares rows and measures the budget again exactly where declared", (_, setting) => {
   const changed = setting.with(whole, another(setting));
   const sources = ["a", "b"].map((hash) => ({ hash, mapping: null, excluded: [] }));
   const differs = (of: (recipe: typeof whole) => unknown) =>
@@ -116,7 +119,7 @@ describe("stages", () => {
     expect(textFirst(textFirst(one))).toEqual(textFirst(one));
   });
 
-  test("the text's rate follows the chats' until it has one of its own, be it the same as the default", () => {
+  test("the text's rate follows the chats' until it has its own, even one equal to the default", () => {
     const rates = (change: object) =>
       recipeWith(defaultRecipe("lora"), { stages: "text-first", ...change }).stages.map((stage) => stage.learningRate);
     expect(rates({})).toEqual([2e-4, 2e-4]);
@@ -125,7 +128,7 @@ describe("stages", () => {
     expect(rates({ learningRate: 1e-3, textLearningRate: null })).toEqual([1e-3, 1e-3]);
   });
 
-  test("λ of sources: as given, 1 where nothing is said, refused for a source that is not there", () => {
+  test("λ of sources: as given, else 1; a missing source is refused", () => {
     expect(lambdasOf(lastStage(one), 2)).toEqual([1, 1]);
     expect(lambdasOf(lastStage(withLambdas(one, [3, 0.5])), 2)).toEqual([3, 0.5]);
     expect(lambdasOf({ sources: [{ source: 1, lambda: 2 }] }, 2)).toEqual([1, 2]);

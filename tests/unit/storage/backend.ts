@@ -1,4 +1,4 @@
-/** What the storage tests share: a backend in memory that can fail at a chosen write, and small contents to save. */
+/** Shared by the storage tests: a backend in memory that can fail at a chosen write, and small contents to save. */
 
 import { firstMoment, secondMoment } from "../../../src/artifacts/contract.ts";
 import { type Curves, columnsOf, progressOf } from "../../../src/run/curves.ts";
@@ -13,7 +13,7 @@ import type { ByteSource } from "../../../src/tensor/bytes.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
 import { initialState, type LoopState } from "../../../src/training/state.ts";
 
-/** What survives a tab: the two databases. */
+/** The two databases, which survive a tab. */
 export interface Disk {
   readonly records: KeyValue;
   readonly chunks: KeyValue;
@@ -30,12 +30,12 @@ export function tabOn(disk: Disk): StorageBackend {
 export type Fault =
   /** The tab dies before the write reaches the disk. */
   | "killed before"
-  /** The tab dies after the write reached the disk, before anybody hears of it. */
+  /** The tab dies after the write reached the disk, before the caller knows. */
   | "killed after"
-  /** The disk takes no puts from this write on; deletes still work. */
+  /** The disk refuses puts from this write on; deletes still work. */
   | "full";
 
-/** The disk as a tab sees it, counting writes over both databases; the `at`-th (from 1) meets the fault. */
+/** The disk as a tab sees it. Counts writes over both databases; the fault happens at write number `at` (from 1). */
 export function faulty(disk: Disk, at: number, fault: Fault) {
   let writes = 0;
   let dead = false;
@@ -83,7 +83,7 @@ const someSteps: readonly StepMetrics[] = [
 const someEvaluations: readonly EvaluationMetrics[] = [
   { step: 0, loss: 5, sets: { "validation of text": 4, exam: Number.NaN } },
 ];
-/** The curves that belong to `runRecord`. */
+/** The curves of `runRecord`. */
 export const someCurves: Curves = { steps: columnsOf(someSteps), evaluations: someEvaluations };
 
 /** A run record with every field filled. */
@@ -188,24 +188,26 @@ export const byteTensor = (name: string, bytes: Uint8Array): TensorSource => ({
   read: () => bytes,
 });
 
-/** Two adapter parameters of rank 4 with their moments, as a checkpoint of `runRecord` has them; `width` is that of the first. */
+/**
+ * Two adapter parameters of rank 4 with their moments, as in a checkpoint of `runRecord`; `width` is the first one's.
+ */
 export function adapterTensors(step: number, width: number): TensorSource[] {
   const layer = "model.layers.0.self_attn.q_proj";
   const shapes = { [`${layer}.lora_A.weight`]: [4, width], [`${layer}.lora_B.weight`]: [3, 4] };
   return Object.entries(shapes).flatMap(([name, shape]) =>
     [name, firstMoment(name), secondMoment(name)].map((tensor, index): TensorSource => {
       const values = new Float32Array(sizeOf(shape)).fill(index + 0.5);
-      // Second moments are the same in every checkpoint, and so is what is stored of them.
+      // Second moments are equal in every checkpoint, so their chunks are shared.
       values[values.length - 1] = index === 2 ? 0 : step;
       return { name: tensor, dtype: "float32", shape, read: () => values };
     }),
   );
 }
 
-/** What `adapterTensors` train. */
+/** The trained parameters of `adapterTensors`. */
 export const adapterNumbers = (width: number) => 4 * width + 12;
 
-/** A state that training goes on from, of a run in two stages. */
+/** A training state of a run in two stages, from which training can resume. */
 export const loopStateAt = (step: number): LoopState => ({
   ...initialState({ epoch: 0, cursor: 0, random: [1, 2, 3, 4], passes: [], drawn: step, stages: 2 }),
   step,
@@ -220,7 +222,7 @@ export function contents(record: RunRecord, tensors: Readonly<Record<string, Uin
   };
 }
 
-/** Loads a checkpoint whole: its step, state, and tensors by name. */
+/** Loads a whole checkpoint: its step, state, and tensors by name. */
 export async function loadWhole(storage: Storage, runId: string, which: number | "latest" | "best" = "latest") {
   const tensors: Record<string, Uint8Array> = {};
   const { manifest, state } = await storage.checkpoints.load(runId, which, async ({ name }, read) => {

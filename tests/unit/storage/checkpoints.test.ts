@@ -1,4 +1,4 @@
-/** Checkpoints and their chunks in memory; oracle: the bytes that went in, and node's SHA-256. */
+/** Checkpoints and their chunks in memory. Oracle: the original bytes, and node's SHA-256. */
 
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
@@ -31,7 +31,7 @@ async function savedAt(steps: readonly number[], best: number | null = null) {
   return { disk, storage };
 }
 
-/** Spoils the first chunk of a tensor on the disk and gives its key. */
+/** Damages the first chunk of a tensor on the disk and returns its key. */
 async function spoil(disk: Disk, manifest: CheckpointManifest, name: string, how: "changed" | "gone") {
   const key = manifest.tensors.find((tensor) => tensor.name === name)?.chunks[0] ?? "";
   if (how === "gone") await disk.chunks.write([], [key]);
@@ -92,25 +92,25 @@ test("every dtype comes back bit for bit, from views into larger and shared buff
   expect(tensors.i).toEqual(new Uint8Array(BigInt64Array.of(-5n).buffer));
 });
 
-describe("what is kept", () => {
+describe("the checkpoints that stay", () => {
   test.each([
-    { steps: [10, 20, 30, 40], best: null, kept: [40, 30] },
-    { steps: [10, 20, 30, 40], best: 10, kept: [40, 30, 10] },
-    { steps: [10, 20, 30, 40], best: 40, kept: [40, 30] },
-    // Back to step 20 and on: 30 and 40 belong to a future that the run left.
-    { steps: [10, 20, 30, 40, 35], best: null, kept: [35, 30] },
-    { steps: [10, 20, 30, 40, 5], best: null, kept: [5] },
-    { steps: [9, 10, 100], best: 9, kept: [100, 10, 9] },
-  ])("after steps $steps with best $best: $kept", async ({ steps, best, kept }) => {
+    { steps: [10, 20, 30, 40], best: null, stay: [40, 30] },
+    { steps: [10, 20, 30, 40], best: 10, stay: [40, 30, 10] },
+    { steps: [10, 20, 30, 40], best: 40, stay: [40, 30] },
+    // Back to step 20 and on: the run has left the branch of 30 and 40.
+    { steps: [10, 20, 30, 40, 35], best: null, stay: [35, 30] },
+    { steps: [10, 20, 30, 40, 5], best: null, stay: [5] },
+    { steps: [9, 10, 100], best: 9, stay: [100, 10, 9] },
+  ])("after steps $steps with best $best: $stay", async ({ steps, best, stay }) => {
     const { storage } = await savedAt(steps, best);
-    expect(await storage.checkpoints.steps("r")).toEqual(kept);
-    for (const step of kept) expect((await loadWhole(storage, "r", step)).tensors.w).toEqual(bytes(step, 1));
+    expect(await storage.checkpoints.steps("r")).toEqual(stay);
+    for (const step of stay) expect((await loadWhole(storage, "r", step)).tensors.w).toEqual(bytes(step, 1));
     expect((await storage.runs.get("r"))?.step).toBe(steps.at(-1));
-    // One chunk and one state per checkpoint, and the chunk that they share.
-    expect(await storage.audit()).toMatchObject({ chunks: 2 * kept.length + 1, orphans: 0, damaged: 0 });
+    // One chunk and one state per checkpoint, and one shared chunk.
+    expect(await storage.audit()).toMatchObject({ chunks: 2 * stay.length + 1, orphans: 0, damaged: 0 });
   });
 
-  test("latest and best are found; what is not there is named with what is", async () => {
+  test("latest and best are found; a missing step is named with the existing ones", async () => {
     const { storage } = await savedAt([10, 20, 30], 10);
     expect((await loadWhole(storage, "r", "latest")).step).toBe(30);
     expect((await loadWhole(storage, "r", "best")).step).toBe(10);
@@ -129,7 +129,7 @@ describe("damage", () => {
   test.each([
     ["changed", "chunk 1 of 1 of tensor w does not hold the bytes that were saved"],
     ["gone", "chunk 1 of 1 of tensor w is missing"],
-  ] as const)("a chunk that is %s is named, with the step to go on from", async (how, says) => {
+  ] as const)("a chunk that is %s is named, with the step to resume from", async (how, says) => {
     const { disk, storage } = await savedAt([10, 20, 30], 10);
     const manifest = await storage.checkpoints.save(
       contents(runRecord("r", 40, { best: { step: 10, loss: 1, sets: {} } }), { w: bytes(40) }),
@@ -139,9 +139,9 @@ describe("damage", () => {
     expect(error).toBeInstanceOf(CheckpointDamagedError);
     expect(error).toMatchObject({ runId: "r", step: 40, goodSteps: [30, 10] });
     expect(String(error)).toBe(
-      `CheckpointDamagedError: The checkpoint of step 40 of run "run r" is damaged: ${says}. Go on from step 30.`,
+      `CheckpointDamagedError: The checkpoint of step 40 of run "run r" is damaged: ${says}. Resume from step 30.`,
     );
-    // Trained again from step 30, the same bytes arrive; the spoilt chunk must not pass for present.
+    // Training from step 30 saves the same bytes again; the damaged chunk must not count as stored.
     await storage.checkpoints.save(contents(runRecord("r", 40), { w: bytes(40) }));
     expect((await loadWhole(storage, "r")).tensors.w).toEqual(bytes(40));
   });
@@ -162,22 +162,22 @@ describe("damage", () => {
     await disk.records.write([[key, stored]]);
     expect(await storage.collect()).toBe(0);
     await expect(loadWhole(storage, "r")).rejects.toThrow(
-      /step 20 .* damaged: its manifest is unreadable \(.*tensors\.0\.shape is "\?", not a list\..*\)\. Go on from step 10\./,
+      /step 20 .* damaged: its manifest is unreadable \(.*tensors\.0\.shape is "\?", not a list\..*\)\. Resume from step 10\./,
     );
   });
 
-  test("an error of the one who restores passes through as it is", async () => {
+  test("an error of the caller's restore passes through unchanged", async () => {
     const { storage } = await savedAt([10]);
     const own = new RangeError("mine");
     await expect(storage.checkpoints.load("r", "latest", () => Promise.reject(own))).rejects.toBe(own);
   });
 });
 
-describe("what cannot be saved", () => {
+describe("contents that cannot be saved", () => {
   test.each([
     [{ loss: Number.NaN }, 'The checkpoint of step 20 of run "run r" could not be saved: "loss" of its state is NaN'],
     [{ cursor: { at: Uint8Array.of(1) } }, '"at" of its state is a typed array'],
-  ])("state %o is refused, for JSON would change it", async (state, message) => {
+  ])("state %o is refused, because JSON would change it", async (state, message) => {
     const { storage } = await savedAt([10]);
     await expect(storage.checkpoints.save({ record: runRecord("r", 20), state, tensors: [] })).rejects.toThrow(message);
     expect((await loadWhole(storage, "r")).step).toBe(10);

@@ -1,4 +1,4 @@
-/** Any order of saves, deletes and collections, and a fault at every single write; oracle: a model in plain maps. */
+/** Any order of saves, deletes and collections, and a fault at every single write. Oracle: a model in plain maps. */
 
 import { createHash } from "node:crypto";
 import fc from "fast-check";
@@ -26,10 +26,10 @@ type Tensors = Readonly<Record<string, Uint8Array>>;
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-/** A hash per tensor: comparing megabytes element by element takes a test framework minutes. */
+/** A hash per tensor, because a test framework compares megabytes element by element in minutes. */
 const fingerprints = (tensors: Tensors = {}) => Object.entries(tensors).map(([name, bytes]) => [name, sha256(bytes)]);
 
-/** A few contents only, so that chunks are shared often; "" is empty and has none. */
+/** Only a few contents, so that checkpoints often share chunks; "" is empty and has none. */
 const smallBytes = fc.constantFrom("", "a", "b", "c", "ab").map((text) => new TextEncoder().encode(text));
 
 type Action =
@@ -40,7 +40,7 @@ type Action =
       readonly best: number | null;
       readonly keep: number;
       readonly tensors: Tensors;
-      /** Tells its points from those of another save of the same step. */
+      /** Distinguishes its points from those of another save of the same step. */
       readonly mark: number;
     }
   | { readonly do: "delete run"; readonly run: string }
@@ -89,10 +89,10 @@ const save = (run: string, step: number, best: number | null, keep: number, tens
   mark: step,
 });
 
-/** Points of a step: so many that a day fills chunks. */
+/** Points of a step: enough that a day fills chunks. */
 const pointsPerStep = 60;
 
-/** What a run shows between two steps. */
+/** Metrics between two steps. */
 function shownBetween(from: number, to: number, mark: number) {
   const metrics: StepMetrics[] = [];
   for (let step = from * pointsPerStep + 1; step <= to * pointsPerStep; step++) {
@@ -102,10 +102,10 @@ function shownBetween(from: number, to: number, mark: number) {
   return { metrics, evaluations: [{ step: to * pointsPerStep, loss: mark / 3, sets: { text: mark } }] };
 }
 
-/** The writers of the runs that a tab trains, with the step that each was last saved at. */
+/** The writers of the runs that a tab trains, with the step of each one's last save. */
 const writers = new WeakMap<Storage, Map<string, { readonly writer: CurveWriter; readonly step: number }>>();
 
-/** The tab's own, or, as a resumed run has it, one that goes on from the newest checkpoint before the step. */
+/** The tab's own writer, or, for a resumed run, one that appends after the newest checkpoint before the step. */
 async function writerBefore(storage: Storage, run: string, step: number) {
   const own = writers.get(storage)?.get(run);
   if (own && own.step < step) return own;
@@ -120,20 +120,20 @@ async function performSave(
   { run, step, best, keep, tensors, mark }: Extract<Action, { do: "save" }>,
 ) {
   const { writer, step: before } = await writerBefore(storage, run, step);
-  // A run whose save fails is resumed, with a writer of its own.
-  const held = writers.get(storage) ?? new Map();
-  writers.set(storage, held);
-  held.delete(run);
+  // A run whose save fails is resumed with a new writer.
+  const own = writers.get(storage) ?? new Map();
+  writers.set(storage, own);
+  own.delete(run);
   const { metrics, evaluations } = shownBetween(before, step, mark);
   for (const point of metrics) writer.addStep(point);
   for (const point of evaluations) writer.addEvaluation(point);
   const base = runRecord(run, step, { best: best === null ? null : { step: best, loss: 1, sets: {} } });
   const record = { ...base, recipe: { ...base.recipe, keepLast: keep } };
   await storage.checkpoints.save({ ...contents(record, tensors), curves: writer });
-  held.set(run, { writer, step });
+  own.set(run, { writer, step });
 }
 
-/** Curves in one text, every bit of them. */
+/** Curves as one text with every bit of them. */
 const curvesText = ({ steps, evaluations }: Curves) =>
   JSON.stringify([stepColumns.map((field) => sha256(new Uint8Array(steps[field].slice().buffer))), evaluations]);
 
@@ -158,7 +158,7 @@ function perform(storage: Storage, step: Action): Promise<unknown> {
   }
 }
 
-/** A checkpoint that ought to be kept, with the curves up to it. */
+/** An expected checkpoint, with the curves up to it. */
 interface Saved {
   readonly tensors: Tensors;
   readonly metrics: readonly StepMetrics[];
@@ -167,7 +167,7 @@ interface Saved {
 
 const curvesOf = ({ metrics, evaluations }: Saved): Curves => ({ steps: columnsOf(metrics), evaluations });
 
-/** What ought to be kept: plain maps, and the rule of what stays written down a second time. */
+/** The expected contents: plain maps, and a second implementation of the rule for deleting checkpoints. */
 function createModel() {
   const runs = new Map<string, Map<number, Saved>>();
   const files = { datasets: new Map<string, Uint8Array>(), models: new Map<string, Uint8Array>() };
@@ -191,7 +191,7 @@ function createModel() {
       else if (step.do === "keep") files[step.kind].set(step.hash, step.bytes);
       else if (step.do === "delete") files[step.kind].delete(step.hash);
     },
-    /** Different contents that have a chunk of their own. */
+    /** Different contents, each with a chunk of its own. */
     chunkCount() {
       const texts = new Set<string>();
       const add = (bytes: Uint8Array) => {
@@ -203,7 +203,7 @@ function createModel() {
           Object.values(tensors).forEach(add);
         }
       }
-      for (const kept of Object.values(files)) [...kept.values()].forEach(add);
+      for (const steps of Object.values(files)) [...steps.values()].forEach(add);
       return texts.size;
     },
   };
@@ -235,7 +235,7 @@ async function expectToMatch(storage: Storage, model: ReturnType<typeof createMo
   expect(await storage.audit()).toMatchObject({ chunks: model.chunkCount(), orphans: 0, damaged: 0 });
 }
 
-test("after any sequence, exactly what should be kept is there, whole, and no orphan", async () => {
+test("after any sequence, exactly the expected contents are there, whole, and no orphan", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(action, { maxLength: 12 }), async (actions) => {
       const storage = await openStorage(tabOn(newDisk()));
@@ -252,7 +252,7 @@ test("after any sequence, exactly what should be kept is there, whole, and no or
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** The disk with each operation delayed by so many turns of the event loop, to let others in between. */
+/** The disk with each operation delayed by some turns of the event loop, so that others run in between. */
 function slowed(disk: Disk, delays: Iterator<number>): Disk {
   const delay = async () => {
     for (let turns = delays.next().value ?? 0; turns > 0; turns--) await nextTurn();
@@ -366,7 +366,7 @@ describe("a fault", () => {
     }
 
     if (fault === "full") {
-      // The same tab goes on: nothing is lost, and with room again the rest of the day happens.
+      // The same tab continues: nothing is lost, and with room again the rest of the day happens.
       if (failed !== null) {
         await expectToMatch(storage, model);
         broken.makeRoom();
@@ -380,26 +380,26 @@ describe("a fault", () => {
       return;
     }
 
-    // A new tab on what the dead one left: all of the interrupted action, or nothing of it.
+    // A new tab on the dead one's disk finds all of the interrupted action, or nothing of it.
     storage = await openStorage(tabOn(disk));
     expect(storage.problems).toEqual([]);
     const untouched = await expectToMatch(storage, model).then(
       () => true,
       () => false,
     );
-    const kept = untouched ? model : modelWithNext;
-    await expectToMatch(storage, kept);
+    const expected = untouched ? model : modelWithNext;
+    await expectToMatch(storage, expected);
     for (const { status, reason, step } of (await storage.runs.list()).runs) {
       expect([status, reason]).toEqual([
         "paused",
         `The tab was closed at step ${step}; the last checkpoint is step ${step}.`,
       ]);
     }
-    // And the day can be taken up where it was left.
+    // The day can continue from there.
     for (const step of day.slice(failed === null ? day.length : day.indexOf(failed))) {
       await perform(storage, step);
-      kept.apply(step);
+      expected.apply(step);
     }
-    await expectToMatch(storage, kept);
+    await expectToMatch(storage, expected);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Curves in chunks: what is read and written when, and the curves of records of format 1. Oracle: the points that went in, and a
- * count of every key that is read or written.
+ * Curves in chunks: reads and writes of each action, and the curves of records of format 1. Oracle: the original
+ * points, and a count of every key that is read or written.
  */
 
 import fc from "fast-check";
@@ -65,13 +65,13 @@ test("every number comes back bit for bit, over many chunks and odd run ids", as
   const evaluations = Array.from({ length: chunkPoints + 3 }, (_, i) => evaluation(i, i));
   add(writer, metrics, evaluations);
   await storage.runs.put(runRecord(id, 1), writer);
-  // NaN, -0 and counts that were not there included: toEqual tells them apart.
+  // Includes NaN, -0 and missing counts, which toEqual distinguishes.
   expect(lists(await storage.runs.curves(id))).toEqual({ metrics, evaluations });
   expect(lists(await storage.runs.curves(id)).metrics[0]?.gradientNorm).toBe(-0);
   await expect(storage.runs.curves("none")).rejects.toThrow("There is no run none");
 });
 
-describe("what is read and written", () => {
+describe("reads and writes", () => {
   test("the list of 50 runs reads a record each and no curve, and so does opening", async () => {
     const disk = newDisk();
     const first = await openStorage(tabOn(disk));
@@ -111,7 +111,7 @@ describe("what is read and written", () => {
       expect(keys.length).toBeLessThanOrEqual(2);
       for (let chunk = 0; (chunk + 1) * chunkPoints <= step; chunk++) full.push(`metrics/r/${chunk}`);
     }
-    // What the last checkpoint did not take is written once more, and then nothing is left.
+    // Points after the last checkpoint are written once more; then nothing is left.
     await storage.runs.put(runRecord("r", 3 * chunkPoints), writer);
     forget();
     await storage.runs.put(runRecord("r", 3 * chunkPoints), writer);
@@ -160,7 +160,7 @@ describe("a run that goes back", () => {
     const later = await at(storage, 30);
     if (!later) throw new Error("the checkpoint has no place");
     expect(lists(await storage.curves.read("r", later)).metrics).toEqual(points(1, 30));
-    // And to a later one that the first way had left.
+    // And to a later one, which the first branch had left.
     const third = await storage.curves.writer("r", later);
     add(third, points(31, 33, 2));
     await storage.runs.put(runRecord("r", 33), third);
@@ -176,7 +176,7 @@ describe("a run that goes back", () => {
     expect(lists(await storage.runs.curves("r"))).toEqual({ metrics: [], evaluations: [] });
   });
 
-  test("after a full disk has the points of its last checkpoint, and goes on from there", async () => {
+  test("after a full disk has the points of its last checkpoint, and resumes from there", async () => {
     const disk = newDisk();
     const full = faulty(disk, 4, "full");
     const storage = await openStorage(tabOn(full.disk));
@@ -196,7 +196,7 @@ describe("a run that goes back", () => {
     expect(lists(await storage.runs.curves("r")).metrics).toEqual([...points(1, 300), ...points(301, 302, 5)]);
   });
 
-  test("in any order of steps, saves and returns is read as it was shown", async () => {
+  test("in any order of steps, saves and returns reads as it was written", async () => {
     const action = fc.oneof(
       fc.record({ do: fc.constant("steps" as const), count: fc.integer({ min: 1, max: 700 }) }),
       fc.record({ do: fc.constant("evaluate" as const) }),
@@ -209,8 +209,8 @@ describe("a run that goes back", () => {
         const storage = await openStorage(tabOn(newDisk()));
         let writer = await storage.curves.writer("r", null);
         let shown: { metrics: StepMetrics[]; evaluations: EvaluationMetrics[] } = { metrics: [], evaluations: [] };
-        let kept = shown;
-        /** Places with what was shown up to them. */
+        let stored = shown;
+        /** Places, each with the curves up to it. */
         const places: { place: Parameters<typeof storage.curves.read>[1]; shown: typeof shown }[] = [];
         for (const [mark, next] of actions.entries()) {
           if (next.do === "steps") {
@@ -225,15 +225,15 @@ describe("a run that goes back", () => {
             const place = writer.unwritten().end;
             await storage.runs.put(runRecord("r", mark), writer);
             places.push({ place, shown });
-            kept = shown;
+            stored = shown;
           } else if (next.do === "drop") {
             writer.dropUnwritten();
-            shown = kept;
+            shown = stored;
           } else {
             const back = places[next.to % Math.max(1, places.length)];
             writer = await storage.curves.writer("r", back?.place ?? null);
             shown = back?.shown ?? { metrics: [], evaluations: [] };
-            kept = shown;
+            stored = shown;
           }
           for (const { place, shown: then } of places.slice(-3)) {
             const read = await storage.curves.read("r", place);
@@ -271,9 +271,9 @@ test.each([
   [
     "in a circle",
     { after: { chunk: 0, steps: 0, evaluations: 0 }, steps: columnsOf([]), evaluations: [] },
-    "goes on from part 0",
+    "claims to follow part 0",
   ],
-])("a chunk that is %s is named; the run goes on without it", async (_, value, says) => {
+])("a chunk that is %s is named; the run continues without it", async (_, value, says) => {
   const disk = newDisk();
   const storage = await openStorage(tabOn(disk));
   const writer = await storage.curves.writer("r", null);
@@ -289,7 +289,7 @@ test.each([
   expect(await storage.checkpoints.steps("r")).toEqual([602, 600]);
 });
 
-describe("records of format 1, which held their curves", () => {
+describe("records of format 1, which contained their curves", () => {
   const curves = (id: string): Curves => ({
     steps: columnsOf(points(1, id === "long" ? 1300 : 3)),
     evaluations: [evaluation(0, 3), evaluation(3, 2)],
@@ -333,7 +333,7 @@ describe("records of format 1, which held their curves", () => {
     const disk = await oldDisk();
     const full = faulty(disk, 1, "full");
     const storage = await openStorage(tabOn(full.disk));
-    expect(storage.problems.join(" ")).toContain("What was saved before is still there.");
+    expect(storage.problems.join(" ")).toContain("All earlier data is still there.");
     await expectAll(storage);
     full.makeRoom();
     await storage.runs.edit("long", { name: "mine" });
@@ -341,7 +341,7 @@ describe("records of format 1, which held their curves", () => {
     expect(lists(await storage.runs.curves("long"))).toEqual(lists(curves("long")));
   });
 
-  // One write for each run, and one that says of the last that its tab was closed.
+  // One write for each run, and one that pauses the last because its tab was closed.
   test.each(
     (["killed before", "killed after", "full"] as const).flatMap((fault) =>
       [1, 2, 3, 4].map((at) => [fault, at] as const),
@@ -358,7 +358,7 @@ describe("records of format 1, which held their curves", () => {
     for (const id of ids) expect(await disk.records.get(`run/${id}`)).toMatchObject({ format: 2 });
   });
 
-  test("one that a tab of the version before trains is left to it", async () => {
+  test("a run that a tab of the older version trains stays unchanged", async () => {
     const disk = await oldDisk();
     const tab = tabOn(disk);
     let end = () => {};
@@ -374,7 +374,7 @@ describe("records of format 1, which held their curves", () => {
     await training;
   });
 
-  test("one that such a tab saved once more counts with the curves that are in it", async () => {
+  test("after such a tab saves the run again, the curves in its record count", async () => {
     const disk = await oldDisk();
     await openStorage(tabOn(disk));
     const newer = { steps: columnsOf(points(1, 40, 9)), evaluations: [] };

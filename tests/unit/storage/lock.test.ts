@@ -1,9 +1,12 @@
-/** Locks within a realm, against the rules of the Web Locks standard: readers together, writers alone, first come first served. */
+/**
+ * Locks within a realm. Oracle: the Web Locks standard: shared locks together, exclusive ones alone, first come, first
+ * served.
+ */
 
 import { expect, test } from "vitest";
 import { acquireTrainingLock, realmLocks } from "../../../src/storage/lock.ts";
 
-/** A promise that the test opens by hand. */
+/** A promise that the test resolves. */
 function gate() {
   let open = () => {};
   const promise = new Promise<void>((resolve) => {
@@ -12,7 +15,7 @@ function gate() {
   return { promise, open };
 }
 
-test("shared holders run together; an exclusive one waits for all, and holds back those who came after it", async () => {
+test("shared locks run together; an exclusive one waits for all, and blocks later ones", async () => {
   const locks = realmLocks();
   const order: string[] = [];
   const [first, second, writer] = [gate(), gate(), gate()];
@@ -34,10 +37,10 @@ test("shared holders run together; an exclusive one waits for all, and holds bac
   writer.open();
   await Promise.all(all);
   expect(order).toEqual(["a in", "b in", "b out", "a out", "w in", "w out", "c in", "c out"]);
-  expect(await locks.isHeld("x")).toBe(false);
+  expect(await locks.isLocked("x")).toBe(false);
 });
 
-test("work that throws gives its lock back", async () => {
+test("work that throws releases its lock", async () => {
   const locks = realmLocks();
   await expect(locks.hold("x", "exclusive", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(await locks.tryHold("x", "exclusive", async () => "free")).toBe("free");

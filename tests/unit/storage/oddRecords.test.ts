@@ -1,6 +1,6 @@
 /**
- * Stored records with odd values, of this version and of version 1. Oracles: a list never fails, names each record that it cannot
- * read in plain words, and still has every other one; nothing that a record names is collected.
+ * Stored records with odd values, of this version and of version 1. Oracles: a list never fails, names each unreadable
+ * record in plain words, and still has every other one; no chunk of a record is collected.
  */
 
 import { describe, expect, test } from "vitest";
@@ -23,7 +23,7 @@ async function expectPlain(problems: readonly string[]): Promise<void> {
   }
 }
 
-/** Everything that lists, and what cannot be read. */
+/** Every list, and its problems. */
 async function listAll(storage: Storage) {
   const [runs, models, datasets, fetches] = await Promise.all([
     storage.runs.list(),
@@ -82,9 +82,9 @@ const copyOf = async (disk: Disk): Promise<Disk> => {
   return copy;
 };
 
-describe("a record with odd values is told by name, beside every other", () => {
+describe("a record with odd values is reported by name, and every other one is listed", () => {
   const rows: [string, string, (value: Record<string, unknown>) => void, RegExp][] = [
-    ["no hash", "model/", (value) => void delete value.hash, /The kept model a+ cannot be read: hash is missing/],
+    ["no hash", "model/", (value) => void delete value.hash, /The stored model a+ cannot be read: hash is missing/],
     ["a name of numbers", "model/", (value) => void Object.assign(value, { name: 5 }), /name is 5, not a text/],
     ["files of 1e300 bytes", "model/", (value) => setFile(value, "byteLength", 1e300), /files\.0\.byteLength/],
     ["bytes below 0", "model/", (value) => setFile(value, "byteLength", -1), /files\.0\.byteLength is -1/],
@@ -99,7 +99,7 @@ describe("a record with odd values is told by name, beside every other", () => {
       "no date",
       "dataset/",
       (value) => void delete value.savedAt,
-      /The kept dataset b+ cannot be read: savedAt is missing/,
+      /The stored dataset b+ cannot be read: savedAt is missing/,
     ],
     ["a list as files", "dataset/", (value) => void Object.assign(value, { files: 7 }), /files is 7, not a list/],
     [
@@ -128,7 +128,7 @@ describe("a record with odd values is told by name, beside every other", () => {
       /id is 1/,
     ],
     [
-      "a status that there is not",
+      "an unknown status",
       "run/",
       (value) => void Object.assign(value, { status: "y".repeat(9999) }),
       /status is "y+…"/,
@@ -156,7 +156,7 @@ describe("a record with odd values is told by name, beside every other", () => {
     expect(ids.length + names.length).toBe(4);
   });
 
-  test("a summary of another program, 1,000 deep and with chunks of its own, stands in nobody's way", async () => {
+  test("a summary of another program, 1,000 deep and with chunks of its own, disturbs nothing", async () => {
     const disk = await filled();
     const [key = ""] = await disk.records.keys("dataset/");
     const stored = (await disk.records.get(key)) as { value: Record<string, unknown> };
@@ -201,12 +201,12 @@ test.each([
       const { ids, names, problems } = await listAll(storage);
       await expectPlain(problems);
       unread += problems.length;
-      // Only what was changed can be missing.
+      // Only the changed record can be missing.
       const missing = whole.ids.length + whole.names.length - ids.length - names.length;
       expect(missing, label).toBeLessThanOrEqual(1);
       if (missing === 1) expect(problems.length, label).toBeGreaterThan(0);
       await storage.runs.curves(ids[0] ?? "").catch((error: Error) => expectPlain([error.message]));
-      // A reference that was changed away frees its chunks, and no other.
+      // A changed reference frees its own chunks and no other.
       const gone = chunkCount - (await disk.chunks.keys()).length;
       if (!/checkpoint|model|dataset|fetch/.test(key)) expect(gone, label).toBe(0);
     }

@@ -1,4 +1,7 @@
-/** A database that does not open. Oracle: storage goes on in memory and says why, in words of its own; what opens late is used. */
+/**
+ * A database that does not open. Oracle: storage works in memory and reports the reason in Hone's words; a database
+ * that opens late is used.
+ */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type KeyValue, memoryKeyValue } from "../../../src/storage/keyValue.ts";
@@ -16,9 +19,9 @@ const rows: [string, string][] = [
   ["VersionError", "a newer version of Hone has changed the browser's database: reload the page"],
   ["SecurityError", "the browser denies this page its storage"],
   ["InvalidStateError", "the browser closed its database"],
-  ["UnknownError", "the browser's database reports an error of the disk"],
+  ["UnknownError", "the browser's database reports a disk error"],
   ["QuotaExceededError", "the browser gives no more room"],
-  ["AbortError", "the browser broke it off"],
+  ["AbortError", "the browser aborted it"],
   ["NotAllowedError", "the browser does not allow it"],
   ["TimeoutError", "the browser's database did not answer"],
   ["DataError", "the browser's database is damaged"],
@@ -33,17 +36,17 @@ test.each(rows)("%s", async (name, reason) => {
   const report = await (await storage).report();
   expect(report).toMatchObject({
     available: false,
-    reason: `This browser keeps nothing for this page (${reason}). What was saved before cannot be shown; what is made now stays in memory, and is lost when this tab closes.`,
+    reason: `This browser stores nothing for this page (${reason}). Earlier data cannot be shown. New data stays in memory and is lost when this tab closes.`,
   });
   expect(report.reason?.length).toBeLessThanOrEqual(300);
 });
 
-test("one that another tab holds back is not waited for without end", async () => {
+test("a database that another tab blocks is not awaited for ever", async () => {
   opening.keys = () => new Promise(() => undefined);
   const storage = openStorage();
   await vi.advanceTimersByTimeAsync(60_000);
   expect((await (await storage).report()).reason).toContain(
-    "(another tab of this page holds the database back: close the other tabs, then reload)",
+    "(another tab of this page blocks the database: close the other tabs, then reload)",
   );
 });
 

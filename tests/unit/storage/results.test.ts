@@ -1,6 +1,6 @@
 /**
- * Exam results and votes in storage. Oracle: what was put in; for faults, the records before and after each write, and the audit
- * of all chunks.
+ * Exam results and votes in storage. Oracle: the original values; for faults, the records before and after each write,
+ * and the audit of all chunks.
  */
 
 import { describe, expect, test } from "vitest";
@@ -83,7 +83,7 @@ test("results come back after a reload, newest first, with every field, and ques
   expect(await again.results.openExam(base, "a")).toBe(null);
   expect((await again.results.votes("r")).map(({ id }) => id)).toEqual(["1", "2"]);
   expect((await again.results.votes("r"))[0]).toEqual(vote("1"));
-  // Three examinations of one exam: its questions once, and the answers of each.
+  // Three results of one exam: its questions once, and the answers of each.
   expect(await again.audit()).toMatchObject({ chunks: 4, orphans: 0, damaged: 0 });
 });
 
@@ -96,7 +96,7 @@ test("20,000 questions with long answers are stored and come back", async () => 
   expect((await audit()).chunks).toBeGreaterThan(2);
 });
 
-test("what is deleted is gone with its chunks; a vote is taken back", async () => {
+test("a deleted result loses its chunks; a vote can be deleted", async () => {
   const { results, audit } = await withRun();
   await results.addExam(ofRun("r"), examResult("a"));
   await results.addExam(base, baseResult("bb"));
@@ -135,7 +135,7 @@ test("results without a run, as an older version leaves them, go when storage is
   expect(await again.audit()).toMatchObject({ chunks: 2, orphans: 0, damaged: 0 });
 });
 
-test("results of a base model go with its copy once no run is of it", async () => {
+test("results of a base model are deleted with its copy when no run uses it", async () => {
   const { results, runs, models } = await withRun();
   await models.save({ hash, name: "tiny", summary: null, files: [file("w", Uint8Array.of(1))] });
   await results.addExam(base, baseResult("a"));
@@ -147,7 +147,7 @@ test("results of a base model go with its copy once no run is of it", async () =
   expect((await results.listExams(base)).exams).toEqual([]);
 });
 
-test("nothing is stored for a run that is gone, nor of what was cancelled, and no chunk is left", async () => {
+test("nothing is stored for a deleted run or after a cancellation, and no chunk is left", async () => {
   const disk = newDisk();
   const { results, runs, audit } = await withRun(disk);
   await expect(results.addExam(ofRun("r"), examResult("a"), AbortSignal.abort(new Error("cancelled")))).rejects.toThrow(
@@ -225,7 +225,7 @@ describe("a record that cannot be read", () => {
   });
 });
 
-test("a run that is taken in has its results under its own id, all at once", async () => {
+test("an imported run has its results under its own id, all at once", async () => {
   const disk = newDisk();
   const storage = await withRun(disk);
   const record = runRecord("new", 10, { status: "finished" });

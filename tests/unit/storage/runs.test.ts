@@ -1,4 +1,4 @@
-/** Run records, and datasets and models kept beside them; oracle: what was put in. */
+/** Run records, and stored datasets and models. Oracle: the original values. */
 
 import { describe, expect, test, vi } from "vitest";
 import { chunkBytes } from "../../../src/storage/chunks.ts";
@@ -63,7 +63,7 @@ describe("runs", () => {
     const release = await acquireTrainingLock(tab.locks);
     await expect(runs.delete("r")).rejects.toThrow('Run "run r" is training. Cancel it first');
     release?.();
-    await vi.waitFor(async () => expect(await tab.locks.isHeld("hone-training")).toBe(false));
+    await vi.waitFor(async () => expect(await tab.locks.isLocked("hone-training")).toBe(false));
     await runs.delete("r");
     expect(await runs.get("r")).toBe(null);
   });
@@ -91,7 +91,7 @@ describe("runs", () => {
 });
 
 describe("files", () => {
-  test("a model of several files is read in parts, across chunk borders, and not past its end", async () => {
+  test("a model of several files is read in parts, across chunk boundaries, and not past its end", async () => {
     const { models } = await openStorage(tabOn(newDisk()));
     const weights = patternBytes(2 * chunkBytes + 100, 7);
     const progress: [number, number][] = [];
@@ -158,7 +158,7 @@ describe("files", () => {
   });
 
   test.each(["cancelled", "short", "throwing"] as const)(
-    "a copy that is %s leaves nothing, and what was there stays",
+    "a copy that is %s leaves nothing, and earlier data stays",
     async (how) => {
       const storage = await openStorage(tabOn(newDisk()));
       await storage.models.save({ hash: "kept", name: "kept", summary: null, files: [file("w", bytes(1))] });
@@ -184,7 +184,7 @@ describe("files", () => {
       await expect(saving).rejects.toThrow(
         {
           cancelled: "aborted",
-          short: 'The copy of model "big" could not be saved: bytes 20971520 to 25165824 were asked for and 3 came.',
+          short: 'The copy of model "big" could not be saved: bytes 20971520 to 25165824 were requested, but 3 came.',
           throwing: "the network went away",
         }[how],
       );
@@ -193,7 +193,7 @@ describe("files", () => {
     },
   );
 
-  test("a stream of files is kept under the hash that is known at its end", async () => {
+  test("a stream of files is stored under the hash from its end", async () => {
     const storage = await openStorage(tabOn(newDisk()));
     async function* pieces() {
       for (const seed of [1, 2, 3]) yield file(String(seed), bytes(seed));
@@ -228,19 +228,19 @@ describe("files", () => {
     expect(await storage.audit()).toEqual({ chunks: 0, bytes: 0, referenced: 0, orphans: 0, damaged: 0 });
   });
 
-  test("a spoilt copy names the model, the file and the way out", async () => {
+  test("a damaged copy names the model, the file and the way out", async () => {
     const disk = newDisk();
     const { models } = await openStorage(tabOn(disk));
     const entry = await models.save({ hash: "h", name: "tiny", summary: null, files: [file("w", bytes(1))] });
     await disk.chunks.write([[entry.files[0]?.chunks[0] ?? "", bytes(2)]]);
     await expect((await models.open("h"))?.[0]?.slice(0, 1)).rejects.toThrow(
-      'The kept copy of model "tiny" cannot be read: chunk 1 of 1 of w does not hold the bytes that were saved. Open the model from its files again.',
+      'The stored copy of model "tiny" cannot be read: chunk 1 of 1 of w does not hold the bytes that were saved. Open the model from its files again.',
     );
   });
 });
 
 describe("the room", () => {
-  test("nothing is collected while a save is under way, nor where tabs cannot tell each other", async () => {
+  test("nothing is collected while a save is under way, nor where tabs share no locks", async () => {
     const tab = tabOn(newDisk());
     const storage = await openStorage(tab);
     const counts: (number | null)[] = [];
@@ -254,7 +254,7 @@ describe("the room", () => {
           dtype: "bool",
           shape: [1],
           read: async () => {
-            // The chunks of `a` are on the disk, and no manifest names them yet.
+            // The chunks of `a` are on the disk, but no manifest names them yet.
             expect((await tab.chunks.keys()).length).toBeGreaterThan(0);
             counts.push(await storage.collect());
             return bytes(1);
@@ -287,7 +287,9 @@ describe("the room", () => {
     expect(await storage.checkpoints.steps("r")).toEqual([1]);
     expect(await storage.report()).toEqual({
       available: false,
-      reason: expect.stringMatching(/it has no IndexedDB.* stays in memory, and is lost when this tab closes\.$/),
+      reason: expect.stringMatching(
+        /it has no IndexedDB.*New data stays in memory and is lost when this tab closes\.$/,
+      ),
       usage: null,
       quota: null,
     });

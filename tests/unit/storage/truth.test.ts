@@ -1,6 +1,7 @@
 /**
- * What storage says after a failed write, with every kind of failure in every kind of write. Oracle: the disk itself. A sentence that
- * something is still there holds byte for byte; one that it is gone holds too; and nothing of a browser's own words is in either.
+ * Messages of storage after a failed write, with every kind of failure in every kind of write. Oracle: the disk itself.
+ * When a message says that data is still there, it is, byte for byte; when it says that data is gone, it is; and no
+ * message contains a browser's own words.
  */
 
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -21,7 +22,7 @@ import {
 const raw = /DOMException|IDB|Failed to execute|transaction|undefined|\[object|internal detail/;
 const detail = "Failed to execute 'transaction' on 'IDBDatabase': internal detail";
 
-/** What the disk holds: a line for each record and chunk. */
+/** Contents of the disk: a line for each record and chunk. */
 async function linesOf({ records, chunks }: Disk): Promise<string[]> {
   const lines: string[] = [];
   for (const key of await records.keys()) lines.push(`record ${key} ${JSON.stringify(await records.get(key))}`);
@@ -33,7 +34,7 @@ async function remove(store: KeyValue, some: (key: string) => boolean = () => tr
   await store.write([], (await store.keys()).filter(some));
 }
 
-/** What happens to the disk at the moment when a write fails. */
+/** Changes of the disk during a failing write. */
 const events: Readonly<Record<string, (disk: Disk) => Promise<void>>> = {
   "nothing else": async () => undefined,
   "everything is gone": async ({ records, chunks }) => {
@@ -51,7 +52,7 @@ const failures = [
   ...["DataError", "SecurityError", "TransactionInactiveError", "TimeoutError", "OddError"],
 ];
 
-/** The disk as a tab has it, whose `at`-th write (from 1) fails with an error of this name while something happens. */
+/** The disk as a tab sees it. Write number `at` (from 1) fails with an error of this name while the change happens. */
 function failing(
   disk: Disk,
   name: string,
@@ -99,7 +100,7 @@ const checkpoint = (id: string, step: number) => ({
   tensors: adapterTensors(step, 9),
 });
 
-/** What was saved before: two runs, a dataset and a model. */
+/** Earlier data: two runs, a dataset and a model. */
 async function fill(storage: Storage): Promise<void> {
   await storage.checkpoints.save(checkpoint("run", 10));
   await storage.checkpoints.save(checkpoint("other", 10));
@@ -117,7 +118,7 @@ async function fill(storage: Storage): Promise<void> {
   });
 }
 
-/** Everything that writes. */
+/** Every kind of write. */
 const writes: Readonly<Record<string, (storage: Storage) => Promise<unknown>>> = {
   "a checkpoint": (storage) => storage.checkpoints.save(checkpoint("run", 20)),
   "a record with curves": async (storage) =>
@@ -152,13 +153,13 @@ const writes: Readonly<Record<string, (storage: Storage) => Promise<unknown>>> =
   },
 };
 
-/** Holds what a message says against the disk. */
+/** Compares a message with the disk. */
 function expectTrue(said: string, before: readonly string[], after: readonly string[]): void {
   expect(said).not.toMatch(raw);
   expect(said.length).toBeLessThanOrEqual(400);
   expect(said).not.toContain("untouched");
   const gone = before.filter((line) => !after.includes(line));
-  if (said.includes("What was saved before is still there.")) expect(gone).toEqual([]);
+  if (said.includes("All earlier data is still there.")) expect(gone).toEqual([]);
   if (/is gone|are gone/.test(said)) expect(gone).not.toEqual([]);
   if (gone.length > 0) expect(said).toMatch(/is gone|are gone|cannot be read now/);
 }
@@ -188,7 +189,7 @@ describe.each(Object.entries(writes))("%s", (_, write) => {
     const storage = await openStorage(tabOn(broken.disk));
     await fill(storage);
     broken.arm();
-    await expect(write(storage)).rejects.toThrow("Whether what was saved before is still there cannot be read now");
+    await expect(write(storage)).rejects.toThrow("The storage cannot be read now");
   });
 });
 
@@ -197,7 +198,7 @@ describe("a storage that the browser clears while a run trains", () => {
     ["before a save", 0],
     ["at its first write", 1],
     ["at its second write", 2],
-  ])("%s: the checkpoint is whole all the same, and what is lost is told", async (_, at) => {
+  ])("%s: the checkpoint is complete, and the message names the loss", async (_, at) => {
     const disk = newDisk();
     const clear = events["everything is gone"] ?? (async () => undefined);
     const broken = failing(disk, "AbortError", clear, { at });
@@ -207,7 +208,7 @@ describe("a storage that the browser clears while a run trains", () => {
     else broken.arm();
     await storage.checkpoints.save(checkpoint("run", 20));
     expect(storage.problems).toEqual([
-      'The browser has cleared this page\'s storage in the meantime, so what was saved before is gone, all or in part. The checkpoint of step 20 of run "run run" is saved. Look under Runs, Model and Data for what is there.',
+      'The browser has cleared this page\'s storage in the meantime, so some or all earlier data is gone. The checkpoint of step 20 of run "run run" is saved. Runs, Model and Data show what is left.',
     ]);
     const after = await openStorage(tabOn(disk));
     expect(await after.audit()).toMatchObject({ orphans: 0, damaged: 0 });
@@ -233,7 +234,7 @@ describe("a storage that the browser clears while a run trains", () => {
     expect(storage.problems[0]).toContain("The browser has cleared this page's storage");
   });
 
-  test("where it is cleared again and again, it says so and does not try for ever", async () => {
+  test("cleared again and again, it reports this and does not try for ever", async () => {
     const disk = newDisk();
     const chunks: KeyValue = {
       ...disk.chunks,
@@ -272,7 +273,7 @@ describe("a clock that is set back by a day", () => {
     const after = await openStorage(tabOn(disk));
     expect(await after.audit()).toMatchObject({ orphans: 0, damaged: 0 });
     const [run] = (await after.runs.list()).runs.filter(({ id }) => id === "run");
-    // The tab that opens pauses what seems to run, and that is no step back in time either.
+    // The new tab pauses a run that seems to train, and that is no step back in time either.
     expect(run).toMatchObject({ status: "paused", updatedAt: before.updatedAt });
     expect((await after.datasets.list()).entries).toHaveLength(1);
   });

@@ -225,10 +225,10 @@ test("answers stream one after another and end; stopping leaves what was written
   // One that goes on and on.
   const babbler: Side = { ...base, modelHash: kept().babbler.hash, of: "babbler" };
   hone.compare.type("And four?");
-  const asking = hone.compare.send([babbler, tuned], { ...sampling, maxTokens: 2000 });
+  const answering = hone.compare.send([babbler, tuned], { ...sampling, maxTokens: 2000 });
   await until(hone, (state) => (lastTurn(state)?.answers.base?.text ?? "") !== "");
   hone.compare.stop();
-  await asking;
+  await answering;
   expect(facts().compare.answering).toBe(false);
   expect(lastTurn(facts())?.answers).toMatchObject({
     base: { status: "done", figures: { finish: "cancelled" } },
@@ -271,7 +271,7 @@ test("a question that nobody could be asked stays in the box, and no conversatio
   await hone.compare.send([sides().base], sampling);
   expect(facts().compare).toMatchObject({
     question: "Why?",
-    asking: false,
+    answering: false,
     present: null,
     failure: { message: expect.stringMatching(/^This model is not kept in this browser any more/) },
   });
