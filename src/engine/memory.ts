@@ -43,7 +43,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const trained = bytesOf(true);
   const frozen = bytesOf(false);
   const gradients = trained;
-  const momentBytes = 2 * trained;
+  const optimizerBytes = 2 * trained;
 
   const { training, optimizer } = artifactsOfRun(model, method, recipe, provider);
   const longest = largestShape(shapes);
@@ -69,10 +69,10 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
     frozen,
     trained,
     gradients,
-    optimizer: momentBytes,
+    optimizer: optimizerBytes,
     activations,
     engine,
-    total: frozen + trained + gradients + momentBytes + activations + engine,
+    total: frozen + trained + gradients + optimizerBytes + activations + engine,
   };
 }
 

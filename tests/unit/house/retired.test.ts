@@ -118,6 +118,8 @@ describe("retired names", () => {
     for (const [index, text] of mentions.entries()) write(fileOf("mentions", index), text);
     write("src/artifacts/optimizer.ts", "export const moments = 2;");
     write("src/training/optimizerState.ts", "export const moment = 2;");
+    write("src/training/state.ts", "export const moments = 3;");
+    write("src/training/schedule.ts", "export const moments = 3;");
 
     const biome = join(root, "node_modules", "@biomejs", "biome", "bin", "biome");
     const { stdout } = spawnSync(
@@ -157,5 +159,10 @@ describe("retired names", () => {
   test("moments are AdamW's in the optimizer's files", () => {
     expect(messages.has("src/artifacts/optimizer.ts")).toBe(false);
     expect(messages.has("src/training/optimizerState.ts")).toBe(false);
+  });
+
+  test("fields of stored records keep their names, in the files of those records alone", () => {
+    expect(messages.has("src/training/state.ts")).toBe(false);
+    expect(messages.has("src/training/schedule.ts")).toBe(true);
   });
 });
