@@ -35,6 +35,7 @@ export default defineConfig({
           include: ["tests/unit/**/*.test.ts", "tests/numeric/**/*.test.ts"],
           environment: "node",
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           maxWorkers: "100%",
           sequence: { groupOrder: 0 },
         },
