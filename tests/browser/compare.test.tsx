@@ -183,9 +183,9 @@ test("votes outlive the page: counted for their run, gone on with, and deleted",
   await expect.element(stored).not.toBeInTheDocument();
   const start = vote.getByRole("button", { name: "Vote on the run's 3 held-out questions" });
   await start.click();
-  await vote.getByRole("button", { name: "As good as each other" }).click();
+  await vote.getByRole("button", { name: "Equally good" }).click();
   await expect.element(vote).toHaveTextContent("1 vote so far");
-  // A count beside an open question would not leave the vote blind.
+  // A count beside an open question would influence the vote.
   await expect.element(stored).not.toBeInTheDocument();
   closePage();
 

@@ -115,7 +115,7 @@ test("results outlive the page: listed with date, checkpoint and right answers, 
 
   // The base model's answers serve again, until it is asked anew.
   await userEvent.upload(page.getByLabelText("Exam files"), examFile());
-  await expect.element(exam).toHaveTextContent(/The base model's answers are those of \d/);
+  await expect.element(exam).toHaveTextContent(/The base model's answers are from \d/);
   const phases = new Set<string>();
   hone.store.subscribe(({ exam: { phase } }, before) => phase !== before.exam.phase && phases.add(phase));
   await run.click();
