@@ -185,7 +185,7 @@ test("votes outlive the page: counted for their run, gone on with, and deleted",
   await start.click();
   await vote.getByRole("button", { name: "Equally good" }).click();
   await expect.element(vote).toHaveTextContent("1 vote so far");
-  // A count beside an open question would not leave the vote blind.
+  // A count beside an open question would influence the vote.
   await expect.element(stored).not.toBeInTheDocument();
   closePage();
 

@@ -273,8 +273,7 @@ test("the checkpoint that is taken away is chosen among the newest, the best and
 
   await openStudio();
   await enter("Take away");
-  const takeAway = page.getByRole("region", { name: "Take away", exact: true });
-  const choice = takeAway.getByLabelText("Checkpoint", { exact: true });
+  const choice = page.getByRole("region", { name: "Take away", exact: true }).getByLabelText("Checkpoint");
   await expect.element(choice).toHaveTextContent(`Step ${newest?.step} (newest)`);
   await expect.element(choice).toHaveTextContent(`Step ${best?.step} (best) · validation loss of text ${loss} · `);
   await expect.element(page.getByText(/The best one has the lowest validation loss of text\.$/)).toBeVisible();

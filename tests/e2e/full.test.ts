@@ -115,7 +115,7 @@ test("a full disk is reported and loses nothing; with room again the same save s
   expect(full).toMatchObject({ name: "StorageFullError", needed: expect.any(Number) });
   expect(full.needed).toBeLessThan(75e6 - 16e6);
   expect(full.message).toMatch(
-    /The checkpoint of step 2 of run "run r" needs \d+ MB, but this browser .*All earlier data is still there\./,
+    /The checkpoint of step 2 of run "run r" needs \d+ MB, but this browser gives .*All earlier data is still there\./,
   );
   expect(model.name).toBe("StorageFullError");
   expect(left).toEqual({ step: 1, sound: true, recorded: 1, chunks: 2, orphans: 0, damaged: 0 });
