@@ -67,7 +67,6 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
 /** IndexedDB where it opens, else memory. */
 async function openBackend(): Promise<StorageBackend> {
   try {
-    if (typeof indexedDB === "undefined") throw new StorageError("it has no IndexedDB");
     return await inTime(
       openIndexedDb().catch(async () => {
         await new Promise((resolve) => setTimeout(resolve, secondTryMs));
@@ -81,11 +80,17 @@ async function openBackend(): Promise<StorageBackend> {
       locks: await defaultLocks(),
       chunkLocks: realmLocks(),
       reason:
-        `This browser stores nothing for this page (${errorText(error)}). Earlier data cannot be shown. New ` +
+        `This browser stores nothing for this page (${openingFault(error)}). Earlier data cannot be shown. New ` +
         "data stays in memory and is lost when this tab closes.",
     };
   }
 }
+
+/** Without IndexedDB the library reads a variable that is not there. */
+const openingFault = (error: unknown) =>
+  typeof indexedDB === "undefined" && (error instanceof ReferenceError || error instanceof TypeError)
+    ? "it has no IndexedDB"
+    : errorText(error);
 
 async function openIndexedDb(): Promise<StorageBackend> {
   const backend: StorageBackend = {

@@ -78,6 +78,11 @@ const badModels: readonly (readonly [what: string, files: ModelFiles, parts: rea
     ["config.json", "GPT2LMHeadModel is not supported", "Choose a Llama-family model"],
   ],
   [
+    "a billion layers",
+    { ...tinyModel(), "config.json": JSON.stringify({ ...tinyConfig, num_hidden_layers: 1e9 }) },
+    ["config.json", "num_hidden_layers", "1000000000", "512"],
+  ],
+  [
     "weights of another kind",
     { ...tinyModel(), "model.safetensors": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 31000\n" },
     ["model.safetensors is not a safetensors file", "Git LFS", "download the file itself"],
@@ -94,6 +99,7 @@ const badData: readonly (readonly [
 ])[] = [
   ["an empty file", "empty.json", "", ["empty.json is empty", "Choose a JSON"]],
   ["a file of another kind", "picture.json", png, ["picture.json is not a file of rows", "PNG image", "Choose a JSON"]],
+  ["a deep row", "deep.json", `[${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}]`, ["deep.json", "line 1", "256"]],
   ["only broken rows", "broken.jsonl", '{"instruction":\n{"output":\n', ["broken.jsonl", "line 1", "broken JSON"]],
 ];
 
@@ -214,6 +220,26 @@ test("numbers that are not finite end the run with the step, the rows and the wa
   expect(await failed.textContent()).toContain("0 / 2");
   await enterStep(page, "Train");
   expect(await page.getByRole("button", { name: "Start training" }).isEnabled()).toBe(true);
+});
+
+test("a tokenizer whose pattern never ends is named, and another model trains afterwards", async () => {
+  const files = tinyModel();
+  const tokenizer = JSON.parse(String(files["tokenizer.json"]));
+  const split = { type: "Split", pattern: { Regex: "(a+)+$" }, behavior: "Isolated", invert: false };
+  tokenizer.pre_tokenizer = { type: "Sequence", pretokenizers: [split, tokenizer.pre_tokenizer] };
+  const hostile = { ...files, "tokenizer.json": JSON.stringify(tokenizer) };
+  const { page } = await goodTab(hostile, await freshTab());
+  const row = JSON.stringify({ instruction: `${"a".repeat(40)}!`, output: "yes" });
+  await openData(page, join(await folderOf({ "aaa.jsonl": row }), "aaa.jsonl"));
+  await startTraining(page);
+  const alert = region(page, "Training").getByRole("alert");
+  await alert.waitFor({ timeout: 30_000 });
+  expect(await alert.textContent()).toMatch(
+    /tokenizer\.json: pre_tokenizer\.pretokenizers\[0\]\.pattern "\(a\+\)\+\$" did not end on row 1 of aaa\.jsonl within 5 seconds/,
+  );
+  await openModelFolder(page, await folderOf(tinyModel()));
+  await startTraining(page);
+  await waitForRun(page, ["finished"]);
 });
 
 /** The text itself as a pattern. */
