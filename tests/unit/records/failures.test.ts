@@ -306,7 +306,7 @@ describe("7. stock templates without generation tags produce all-zero masks", ()
     // The number of messages in front spoils the prefixes, and the cut texts spoil the search for marks.
     const unknown = "{{ messages | length }}{% for m in messages %} {{ m.content[1:] }}{% endfor %}<|im_end|>";
     await expect(inspect(good, { template: custom(unknown), tokenizer })).rejects.toThrow(
-      /cannot be told from the rest.*\{% generation %\}/,
+      /cannot be separated from the rest.*\{% generation %\}/,
     );
   });
 });
