@@ -42,14 +42,15 @@ async function buildForPeople(): Promise<void> {
 }
 
 /**
- * Serves the project's modules with Vite's development server and a blank page at its address. `folders` maps addresses to
+ * Serves the project's modules with Vite's development server and a blank page at its address. Tests that run at once have a
+ * cache of dependencies each, because a server that fills a shared one breaks the pages of the other. `folders` maps addresses to
  * folders outside the project, such as `{ "/model": "/home/me/stories260K" }`.
  */
 export async function serveModules(folders: Readonly<Record<string, string>> = {}): Promise<Served> {
   const server = await createServer({
     root: projectRoot,
     configFile: join(projectRoot, "vite.config.ts"),
-    cacheDir: join(projectRoot, "node_modules", ".vite", "harness"),
+    cacheDir: join(projectRoot, "node_modules", ".vite", `harness${process.env.VITEST_POOL_ID ?? ""}`),
     logLevel: "warn",
     plugins: Object.entries(folders).map(([address, folder]) => serveFolder(address, folder)),
     server: { port: 0, open: false, hmr: false, watch: null },

@@ -7,6 +7,7 @@ import { extended, type RunProgress } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { DeviceLost } from "../runtime/types.ts";
 import type { CurveWriter } from "../storage/curves.ts";
+import { errorText } from "../storage/errors.ts";
 import { TrainingLockLostError } from "../storage/lock.ts";
 import { cut } from "../tensor/quote.ts";
 import type { LoopEvent, LoopOutcome } from "../training/loop.ts";
@@ -121,7 +122,12 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
 
     fail(error, lost, [newest, before]) {
       const step = progress.steps?.last.step ?? record.step;
-      const message = error instanceof Error ? error.message : String(error);
+      const message =
+        error instanceof DOMException
+          ? `The browser ended a call: ${errorText(error)}.`
+          : error instanceof Error
+            ? error.message
+            : String(error);
       const facts = { progress, step, seconds };
       const resumesFrom = (from: number) =>
         `Resume starts from ${from > 0 ? `the checkpoint of step ${from}` : "the beginning"}`;

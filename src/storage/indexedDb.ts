@@ -10,7 +10,8 @@ export function indexedDbKeyValue(database: string): KeyValue {
 
   /**
    * idb-keyval reopens after the connection's `close` event, but Safari can end a connection without it, and then every
-   * `transaction()` throws. So a failure before the transaction exists opens the database anew, once.
+   * `transaction()` throws. So a failure before the transaction exists opens the database anew, once. A read is repeated even
+   * when it has begun: a browser that clears its storage aborts it.
    */
   const use: UseStore = async (mode, work) => {
     let started = false;
@@ -28,7 +29,7 @@ export function indexedDbKeyValue(database: string): KeyValue {
     try {
       return await attempt();
     } catch (error) {
-      if (started) throw error;
+      if (started && mode === "readwrite") throw error;
       store = open();
       return attempt();
     }

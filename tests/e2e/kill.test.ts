@@ -124,8 +124,7 @@ test("whatever a killed browser was doing, nothing is lost, and the run is the u
     const run = runs.find(({ id }) => id === runId);
     const label = `kill ${index + 1} of ${plan.slice(0, index + 1).join(", ")}, ${after} ms: ${JSON.stringify(found)}`;
     expect(run?.status, label).toBe("paused");
-    // After few kills only those in the middle of much writing matter.
-    if (isLong || sort === "opening" || sort === "import") await call(browser, "freshLog");
+    await call(browser, "freshLog");
     expect(run?.step).toBeGreaterThanOrEqual(known.step);
     if (sort === "training" || sort === "checkpoint") reached.push(run?.step ?? -1);
     const ended =
