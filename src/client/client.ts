@@ -1,7 +1,7 @@
 /** The page's side of the two services: starts their workers, reports a worker that died, replaces one that is stuck. */
 
 import type { WatchOptions } from "../protocol/activity.ts";
-import { type DataApi, type DataEvent, type TokenizerFiles, unknownModel } from "../protocol/datasets.ts";
+import { type DataApi, type DataEvent, type TokenizerFiles, withModel } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent } from "../protocol/engine.ts";
 import { introduce } from "../protocol/rpc.ts";
 import { isPersistent, requestPersistence } from "../storage/quota.ts";
@@ -91,21 +91,13 @@ export function createEngineClient(starters: WorkerStarters, watch: WatchOptions
     model = files;
     return added;
   };
-  const withModel = async (call: () => Promise<unknown>) => {
-    try {
-      return await call();
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== unknownModel || !model) throw error;
-      await addModel(model);
-      return call();
-    }
-  };
   const dataApi = new Proxy({} as DataApi, {
     get(_target, method) {
       if (method === "addModel") return addModel;
       return (...args: never[]) =>
-        withModel(() =>
-          (data.connection.api[method as keyof DataApi] as (...all: never[]) => Promise<unknown>)(...args),
+        withModel(
+          () => (data.connection.api[method as keyof DataApi] as (...all: never[]) => Promise<unknown>)(...args),
+          () => model && addModel(model),
         );
     },
   });

@@ -10,9 +10,10 @@ import type { Example } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
 import type { WeightedSource } from "../run/source.ts";
-import { nextTask } from "../training/control.ts";
+import { templateSeconds } from "../templates/clock.ts";
 import { preferenceProblem } from "./preview.ts";
 import type { Rows } from "./rows.ts";
+import { createTurns } from "./turns.ts";
 
 export interface ChosenRows {
   readonly rows: Rows;
@@ -31,8 +32,6 @@ export interface InspectionParts extends TokenizeParts {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds of work before other calls get their turn. */
-const slice = 40;
 /** Milliseconds between two progress events, each of which redraws the page. */
 const progressInterval = 200;
 
@@ -61,22 +60,21 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   const total = sources.reduce((sum, { rows }) => sum + rows.summary.rows, 0);
   let done = 0;
   let slowRows = 0;
-  let sliceBegan = performance.now();
-  let reportedAt = sliceBegan;
+  const turns = createTurns(signal);
+  let reportedAt = performance.now();
   for (const [source, { rows, choice, convert }] of sources.entries()) {
     const excluded = new Set(choice.excluded);
     for await (const { from, records } of rows.pieces(signal)) {
       for (const [i, record] of records.entries()) {
         const row = from + i;
         done++;
-        if (performance.now() - sliceBegan > slice) {
-          if (sliceBegan - reportedAt > progressInterval) {
-            reportedAt = sliceBegan;
+        if (turns.due()) {
+          const now = performance.now();
+          if (now - reportedAt > progressInterval) {
+            reportedAt = now;
             progress(done, total);
           }
-          await nextTask();
-          signal?.throwIfAborted();
-          sliceBegan = performance.now();
+          await turns.next();
         }
         const at = { source, row, line: record.line };
         begin(`row ${row + 1} of ${rows.summary.name}`);
@@ -102,7 +100,7 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
           const result = tokenizeExample(example, parts);
           if ("outOfTime" in result && result.outOfTime && ++slowRows === mostSlowRows) {
             throw new Error(
-              `The chat template took more than 5 seconds on each of ${mostSlowRows} rows, of which row ${row + 1} of ` +
+              `The chat template took more than ${templateSeconds} seconds on each of ${mostSlowRows} rows, of which row ${row + 1} of ` +
                 `${rows.summary.name} is the last. Choose another template, or remove the long rows.`,
             );
           }

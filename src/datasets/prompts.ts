@@ -4,13 +4,10 @@ import { expressTemplate, requireSameTemplate } from "../export/template.ts";
 import { countTokens, createPrompt } from "../generation/prompt.ts";
 import type { DataApi } from "../protocol/datasets.ts";
 import { renderText } from "../templates/mask.ts";
-import { nextTask } from "../training/control.ts";
 import type { Models } from "./models.ts";
+import { createTurns } from "./turns.ts";
 
 type PromptCalls = Pick<DataApi, "prompts" | "countTokens" | "encodeTexts" | "expressTemplate" | "requireSameTemplate">;
-
-/** Milliseconds of work before other calls get their turn. */
-const slice = 40;
 
 /** `begin` names each piece of work, for the watchdog. */
 export function promptCalls(models: Models, begin: (subject: string) => void): PromptCalls {
@@ -22,14 +19,11 @@ export function promptCalls(models: Models, begin: (subject: string) => void): P
     work: (item: Item) => Result,
   ): Promise<Result[]> {
     const results: Result[] = [];
-    let began = performance.now();
+    const turns = createTurns(signal);
     for (const [index, item] of items.entries()) {
       begin(`${subject} ${index + 1}`);
       results.push(work(item));
-      if (performance.now() - began < slice) continue;
-      await nextTask();
-      signal?.throwIfAborted();
-      began = performance.now();
+      if (turns.due()) await turns.next();
     }
     return results;
   }

@@ -1,13 +1,20 @@
 /** Stores the rows of files in pieces, and reads them back one piece at a time. */
 
 import * as v from "valibot";
-import type { RowProblem } from "../records/example.ts";
 import { detectFormat } from "../records/formats/detect.ts";
 import { groupFlatTrees } from "../records/formats/oasst.ts";
 import { readRecords } from "../records/read/read.ts";
 import type { DataRecord } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
-import { pieceDigest, rowsHash, storedSummary } from "../storage/rows.ts";
+import {
+  countRecord,
+  noRecords,
+  pieceDigest,
+  type RecordFacts,
+  rowsHash,
+  sampleSize,
+  storedSummary,
+} from "../storage/rows.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 
@@ -31,10 +38,6 @@ export interface RowStore {
 
 /** Characters of one piece: one parses without a noticeable pause, and a gigabyte has only a thousand. */
 const pieceLength = 2 ** 20;
-/** Records from which the format is detected. */
-const sampleSize = 256;
-/** Most problems that a summary lists. */
-const listedProblems = 500;
 /** Most characters of rows where this browser stores nothing: with more the tab could run out of memory. */
 const maxInMemory = 512 * 2 ** 20;
 
@@ -68,18 +71,17 @@ export function createRowStore(storage: Storage): RowStore {
       const pieces = cutIntoPieces(records, counter, available ? Infinity : maxInMemory, file.name);
       const finish = async () => {
         const hash = await rowsHash(counter.digests);
+        const { sample, ...counted } = counter.facts;
         const summary: v.InferOutput<typeof storedSummary> = {
           name: file.name,
           hash,
           kind,
           gzip,
-          rows: counter.rows,
           byteLength: file.byteLength,
-          detection: detectFormat(counter.sample),
-          problems: counter.problems,
-          unreadable: counter.unreadable,
+          detection: detectFormat(sample),
           stored: available,
           pieceRows: counter.pieceRows,
+          ...counted,
         };
         return { hash, name: file.name, summary };
       };
@@ -142,25 +144,14 @@ function rowsOf(stored: v.InferOutput<typeof storedSummary>, files: readonly Byt
   };
 }
 
-/** Counts of the records that were cut into pieces so far. */
+/** The pieces that were cut so far, with the facts of their records. */
 interface Counter {
-  rows: number;
-  unreadable: number;
+  readonly facts: RecordFacts;
   readonly pieceRows: number[];
   readonly digests: string[];
-  readonly problems: RowProblem[];
-  /** The first values, for the detection of the format. */
-  readonly sample: unknown[];
 }
 
-const createCounter = (): Counter => ({
-  rows: 0,
-  unreadable: 0,
-  pieceRows: [],
-  digests: [],
-  problems: [],
-  sample: [],
-});
+const createCounter = (): Counter => ({ facts: noRecords(), pieceRows: [], digests: [] });
 
 /** The first records, and a generator of all records. */
 async function peek(
@@ -207,13 +198,7 @@ async function* cutIntoPieces(
       texts.push(text);
       length += text.length;
       total += text.length;
-      counter.rows++;
-      if ("problem" in record) {
-        counter.unreadable++;
-        if (counter.problems.length < listedProblems) {
-          counter.problems.push({ line: record.line, message: record.problem });
-        }
-      } else if (counter.sample.length < sampleSize) counter.sample.push(record.value);
+      countRecord(counter.facts, record);
       if (total > limit) {
         throw new Error(
           `${name} has more than ${limit} characters of rows, the most without storage, and this browser stores nothing for this page: take fewer rows, or open the page in a window that may store data.`,

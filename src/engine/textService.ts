@@ -3,7 +3,7 @@
 import type { TemplateWriter, TrainedTemplate } from "../export/template.ts";
 import type { PreparedQuestion } from "../generation/examine.ts";
 import type { Prompt } from "../generation/prompt.ts";
-import { type Conversation, type DataApi, type PromptSettings, unknownModel } from "../protocol/datasets.ts";
+import { type Conversation, type DataApi, type PromptSettings, withModel } from "../protocol/datasets.ts";
 import type { ExamQuestion, Subject } from "../protocol/engine.ts";
 import type { LoadedModel } from "./library.ts";
 
@@ -50,13 +50,7 @@ export function createTextService(connect: () => Promise<DataApi>): TextService 
       knownModels.add(summary.hash);
     };
     if (!knownModels.has(summary.hash)) await addModel();
-    try {
-      return await work(service);
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== unknownModel) throw error;
-      await addModel();
-      return work(service);
-    }
+    return withModel(() => work(service), addModel);
   }
 
   const prompts: TextService["prompts"] = (model, { template, systemPrompt }, conversations, signal) =>

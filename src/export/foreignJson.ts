@@ -1,5 +1,6 @@
 /** Foreign JSON: its length and depth are bounded before it is parsed. */
 
+import { jsonExcess } from "../hub/json.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { cut } from "../tensor/quote.ts";
 
@@ -20,25 +21,6 @@ export interface JsonBounds {
 /** A member with this name can change an object's prototype. */
 const refusedMember = "__proto__";
 
-const [quote, backslash, openList, closeList, openObject, closeObject] = [...'"\\[]{}'].map((c) => c.charCodeAt(0));
-
-/** Nesting depth of lists and objects, counted up to `most + 1`; quoted text does not count. */
-function depthOf(bytes: Uint8Array, most: number): number {
-  let depth = 0;
-  let deepest = 0;
-  let inText = false;
-  for (let at = 0; at < bytes.length && deepest <= most; at++) {
-    const byte = bytes[at];
-    if (inText) {
-      if (byte === backslash) at++;
-      else if (byte === quote) inText = false;
-    } else if (byte === quote) inText = true;
-    else if (byte === openList || byte === openObject) deepest = Math.max(deepest, ++depth);
-    else if (byte === closeList || byte === closeObject) depth--;
-  }
-  return deepest;
-}
-
 /**
  * Parses a whole file; `exact` restores numbers that JSON lacks from `{"$number": "NaN"}`. Throws ForeignJsonError,
  * whose message begins with the file's name, and the source's errors.
@@ -53,7 +35,7 @@ export async function readForeignJson(
     throw new ForeignJsonError(`${file} has ${source.byteLength} bytes, more than ${longest}`);
   }
   const bytes = await source.slice(0, source.byteLength, signal);
-  if (depthOf(bytes, deepest) > deepest) throw new ForeignJsonError(`${file} is nested more than ${deepest} deep`);
+  if (jsonExcess(bytes, deepest) !== null) throw new ForeignJsonError(`${file} is nested more than ${deepest} deep`);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

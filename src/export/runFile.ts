@@ -103,11 +103,10 @@ export function exactText(value: object): string {
 export const recordText = (record: RunRecord, curves: Curves): string => exactText(wholeRecord(record, curves));
 
 /** Reads `exactText`; the schema of records checks the result. */
-export const readRecordText = (text: string): unknown =>
-  JSON.parse(text, (_name, value: unknown) => exactNumber(value));
+const readRecordText = (text: string): unknown => JSON.parse(text, (_name, value: unknown) => exactNumber(value));
 
 /** Reads the text of `recordText`, also of an earlier version. Throws StorageError naming `what`. */
-export function readRecord(
+function readRecord(
   what: string,
   wayOut: string,
   format: number,

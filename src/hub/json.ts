@@ -35,8 +35,13 @@ const mostInTokenizer = 6 * mostValues;
 
 /** The parsed value. Throws a `ModelError` that begins with `what`, such as a file's name, and names the fault. */
 export function parseJson(what: string, bytes: Uint8Array<ArrayBuffer>, bom: "skip" | "refuse" = "skip"): unknown {
-  const excess = excessOf(bytes, what.startsWith("tokenizer") ? mostInTokenizer : mostValues);
-  if (excess !== null) throw new ModelError(`${what} ${excess}: check that it is the right file.`);
+  const most = what.startsWith("tokenizer") ? mostInTokenizer : mostValues;
+  const excess = jsonExcess(bytes, deepest, most);
+  if (excess !== null) {
+    const limit =
+      excess === "depth" ? `nests lists and objects more than ${deepest} deep` : `has more than ${most} values`;
+    throw new ModelError(`${what} ${limit}, the limit for a model's file: check that it is the right file.`);
+  }
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: bom === "refuse" }).decode(bytes);
@@ -50,8 +55,12 @@ export function parseJson(what: string, bytes: Uint8Array<ArrayBuffer>, bom: "sk
   }
 }
 
-/** The exceeded limit as the rest of a sentence, null for none. Stops at the byte that exceeds it. */
-function excessOf(bytes: Uint8Array, limit: number): string | null {
+/** The limit that JSON text exceeds, null for none; stops at the byte that exceeds it. Quoted text does not count. */
+export function jsonExcess(
+  bytes: Uint8Array,
+  deepest: number,
+  mostValues = Number.POSITIVE_INFINITY,
+): "depth" | "values" | null {
   let depth = 0;
   let values = 0;
   let inText = false;
@@ -62,9 +71,9 @@ function excessOf(bytes: Uint8Array, limit: number): string | null {
     else if (byte === 0x2c) values++;
     else if (byte === 0x5b || byte === 0x7b) {
       values++;
-      if (++depth > deepest) return `nests lists and objects more than ${deepest} deep, the limit for a model's file`;
+      if (++depth > deepest) return "depth";
     } else if (byte === 0x5d || byte === 0x7d) depth--;
-    if (values > limit) return `has more than ${limit} values, the limit for a model's file`;
+    if (values > mostValues) return "values";
   }
   return null;
 }

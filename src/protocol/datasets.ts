@@ -151,6 +151,21 @@ export type TemplateTrial =
 /** Name of the error for a model without `addModel`; a new worker has no models. */
 export const unknownModel = "UnknownModel";
 
+/**
+ * Does `call`; where the service does not know the model, adds it and does `call` once more. `addModel` returns null where
+ * there is none to add.
+ */
+export async function withModel<T>(call: () => Promise<T>, addModel: () => Promise<unknown> | null): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    const adding = error instanceof Error && error.name === unknownModel ? addModel() : null;
+    if (!adding) throw error;
+    await adding;
+    return call();
+  }
+}
+
 export type Conversation = readonly Pick<Message, "role" | "content">[];
 
 /** A model, and how conversations are rendered for it. */

@@ -47,6 +47,31 @@ export const pieceDigest = async (rows: number, bytes: Uint8Array<ArrayBuffer>) 
 export const rowsHash = (digests: readonly string[]) =>
   sha256(new TextEncoder().encode([JSON.stringify(["hone-rows", 1]), ...digests].join("\n")));
 
+/** Records that detect the format. */
+export const sampleSize = 256;
+/** Most problems in a summary. */
+const listedProblems = 500;
+
+/** The facts of a summary that come from the records themselves. */
+export interface RecordFacts {
+  rows: number;
+  unreadable: number;
+  readonly problems: RowProblem[];
+  /** The first values, for the detection of the format. */
+  readonly sample: unknown[];
+}
+
+export const noRecords = (): RecordFacts => ({ rows: 0, unreadable: 0, problems: [], sample: [] });
+
+/** Adds one record to the facts. */
+export function countRecord(facts: RecordFacts, record: DataRecord): void {
+  facts.rows++;
+  if ("problem" in record) {
+    facts.unreadable++;
+    if (facts.problems.length < listedProblems) facts.problems.push({ line: record.line, message: record.problem });
+  } else if (facts.sample.length < sampleSize) facts.sample.push(record.value);
+}
+
 /** Rows from elsewhere, with the summary in their file. */
 export interface ForeignRows extends Pick<StoredFiles, "hash" | "name" | "summary"> {
   readonly files: readonly ByteSource[];
@@ -68,10 +93,6 @@ const ForeignRecord: v.GenericSchema<unknown, DataRecord> = v.union(
   "a line with a value or a problem",
 );
 
-/** Values for the detection of the format, and most problems in a summary: the same numbers as when a file is read. */
-const sampleSize = 256;
-const listedProblems = 500;
-
 /**
  * Computes the summary of rows from elsewhere. `readPiece` parses one piece; `from` is the file that contains them.
  * Throws if the rows do not match their hash.
@@ -89,25 +110,17 @@ export async function summaryOfForeign(
   const { pieceRows, kind, gzip, byteLength } = known;
   if (pieceRows.length !== files.length) throw refuse(`have ${files.length} pieces instead of ${pieceRows.length}`);
   const digests: string[] = [];
-  const values: unknown[] = [];
-  const problems: RowProblem[] = [];
-  let unreadable = 0;
+  const facts = noRecords();
   for (const [index, file] of files.entries()) {
     const rows = pieceRows[index] ?? 0;
     digests.push(await pieceDigest(rows, await file.slice(0, file.byteLength, signal)));
     const { output: records, problem } = readAs(v.array(ForeignRecord), await readPiece(file));
     if (problem !== null) throw refuse(`have a piece ${index} that cannot be read: ${problem}`);
     if (records.length !== rows) throw refuse(`have ${records.length} rows in piece ${index} instead of ${rows}`);
-    for (const record of records) {
-      if ("problem" in record) {
-        unreadable++;
-        if (problems.length < listedProblems) problems.push({ line: record.line, message: record.problem });
-      } else if (values.length < sampleSize) values.push(record.value);
-    }
+    for (const record of records) countRecord(facts, record);
   }
   const found = await rowsHash(digests);
   if (found !== hash) throw refuse(`have the hash ${found} instead of ${hash}`);
-  const rows = pieceRows.reduce((sum, count) => sum + count, 0);
-  const detection = detectFormat(values);
-  return { name, hash, kind, gzip, rows, byteLength, detection, problems, unreadable, stored: true, pieceRows };
+  const { sample, ...counted } = facts;
+  return { name, hash, kind, gzip, byteLength, detection: detectFormat(sample), stored: true, pieceRows, ...counted };
 }

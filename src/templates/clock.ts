@@ -2,7 +2,8 @@
 
 import { TemplateError } from "./template.ts";
 
-const seconds = 5;
+/** Of one row, or of one check of a template. */
+export const templateSeconds = 5;
 const pulseMilliseconds = 250;
 
 export interface Clock {
@@ -14,7 +15,7 @@ export interface Clock {
 export class OutOfTime extends TemplateError {
   constructor(place: TemplateError["place"] = null) {
     super(
-      `The template was stopped because it takes more than ${seconds} seconds. Put {% generation %} and {% endgeneration %} around its answers to save renderings, remove the row, or choose another template.`,
+      `The template was stopped because it takes more than ${templateSeconds} seconds. Put {% generation %} and {% endgeneration %} around its answers to save renderings, remove the row, or choose another template.`,
       place,
     );
   }
@@ -27,7 +28,7 @@ export function createClock(pulse?: () => void): Clock {
   return {
     check() {
       const now = performance.now();
-      if (now - began > seconds * 1000) throw new OutOfTime();
+      if (now - began > templateSeconds * 1000) throw new OutOfTime();
       if (pulse === undefined || now - pulsedAt < pulseMilliseconds) return;
       pulsedAt = now;
       pulse();

@@ -3,15 +3,7 @@
 import { describe, expect, it, test } from "vitest";
 import { refuseUnread } from "../../../src/models/config.ts";
 import { defineModel } from "../../../src/models/define.ts";
-
-const small = {
-  architectures: ["LlamaForCausalLM"],
-  vocab_size: 32,
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-};
+import { small } from "./small.ts";
 
 describe("a Llama's file", () => {
   const changing: [string, unknown][] = [

@@ -5,15 +5,7 @@ import { checkpointTensors } from "../../../src/artifacts/method.ts";
 import { ConfigError } from "../../../src/models/config.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { rawErrors } from "../../support/rawErrors.ts";
-
-const small = {
-  architectures: ["LlamaForCausalLM"],
-  vocab_size: 32,
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-};
+import { small } from "./small.ts";
 
 /** The refusal; fails when there is none, or when it takes long. */
 function refusalOf(json: unknown): string {

@@ -6,15 +6,7 @@ import { ConfigError } from "../../../src/models/config.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { readConfig } from "../../../src/models/llama.ts";
 import { ropeFrequencies } from "../../../src/nn/rope.ts";
-
-const small = {
-  architectures: ["LlamaForCausalLM"],
-  vocab_size: 32,
-  hidden_size: 16,
-  intermediate_size: 24,
-  num_hidden_layers: 2,
-  num_attention_heads: 4,
-};
+import { small } from "./small.ts";
 
 describe("config.json", () => {
   it("fills the defaults of the format", () => {
