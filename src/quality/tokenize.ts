@@ -18,6 +18,13 @@ export interface DataSettings {
   /** Longest sequence in tokens. */
   readonly maxLength: number;
   readonly truncation: Truncation;
+  /**
+   * "each": every answer of a conversation is an example of its own, with the turns before it as the template writes them
+   * then. "together" (the default, and in runs before December 2026): one example with all answers.
+   */
+  readonly turns?: "together" | "each";
+  /** "tags": reasoning goes before the answer's text in `<think>` tags; "template" (the default): to the template. */
+  readonly reasoning?: "template" | "tags";
 }
 
 export interface TokenizeParts {

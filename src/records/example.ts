@@ -1,14 +1,21 @@
-/** The examples that rows become before a template renders them. Plain data. */
+/** The examples that rows become before a template renders them. */
+
+import type { Value } from "./value.ts";
 
 export type Role = "system" | "user" | "assistant" | "tool";
 
 export const roles: readonly Role[] = ["system", "user", "assistant", "tool"];
 
-/** A tool call of an assistant's message; `arguments` is parsed JSON, never JSON text. */
+/** A tool call of an assistant's message; `arguments` is parsed JSON, never JSON text. Members with null are absent. */
 export interface ToolCall {
   readonly id?: string;
   readonly name: string;
-  readonly arguments: unknown;
+  readonly arguments: Value;
+  /**
+   * The call as a template sees it: the file's members in their order, with parsed arguments. Where absent, a template sees
+   * `{ type: "function", id, function: { name, arguments } }`.
+   */
+  readonly whole?: Value;
 }
 
 /** A span of a message with its own loss weight. */
@@ -20,8 +27,18 @@ export interface ContentPart {
 
 export interface Message {
   readonly role: Role;
-  /** Empty only if the message has tool calls. */
+  /** The text; "" where there is none, or where it is a list or an object in `structured`. */
   readonly content: string;
+  /**
+   * The content as a template sees it, where that is not `content`: the list or object of a structured tool result, or null
+   * where the file has no content, as beside tool calls. A template then sees no content.
+   */
+  readonly structured?: Value;
+  /**
+   * Everything else that the file's message has, by its own key: reasoning under any of its names, name, weight, fields of a
+   * task. Without role, content and tool_calls, and without null. A template sees all of them.
+   */
+  readonly fields?: Readonly<Record<string, Value>>;
   /** Loss weight of an assistant's message; 1 where absent. Ignored in other roles. */
   readonly weight?: number;
   /** Present where weights differ within the message; their joined texts are `content`. */
@@ -45,11 +62,24 @@ export interface Origin {
   readonly split?: "train" | "validation";
 }
 
+/** A piece of a text that was rendered before it came to Hone. */
+export interface ReadyPiece {
+  readonly text: string;
+  /** Whether it is a marker of the template, so that texts of special tokens in it are these tokens. */
+  readonly marker: boolean;
+  /** Index into the example's messages; null for the text between turns. */
+  readonly message: number | null;
+  /** Whether the assistant wrote it, the marker that ends its turn included. */
+  readonly answer: boolean;
+}
+
 export interface ChatExample extends Origin {
   readonly kind: "chat";
   readonly messages: readonly Message[];
   /** Tool descriptions as parsed JSON, for templates that render them. */
-  readonly tools?: readonly unknown[];
+  readonly tools?: readonly Value[];
+  /** The text as the file has it, where the row was rendered already and stays so: no template is applied to it. */
+  readonly ready?: readonly ReadyPiece[];
 }
 
 /** Plain text for continued pre-training, supervised as a whole. */

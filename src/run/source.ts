@@ -2,6 +2,21 @@
 
 import type { Mapping } from "../records/formats/mapping.ts";
 
+/** A row that the user changed on the page. */
+export interface RowEdit {
+  readonly row: number;
+  /** The new value of the row as JSON text. */
+  readonly value: string;
+}
+
+/** The user's options of a source. Each is absent where it was not chosen. */
+export interface SourceOptions {
+  /** Whether texts of special tokens in content become these tokens. */
+  readonly specialTokens?: boolean;
+  /** Tool descriptions as JSON text, for rows without their own. */
+  readonly tools?: string;
+}
+
 /** One dataset of a run. */
 export interface SourceChoice {
   /** Hash of the rows as read, before any mapping. */
@@ -10,6 +25,9 @@ export interface SourceChoice {
   readonly mapping: Mapping | null;
   /** Rows that the user excluded, ascending. */
   readonly excluded: readonly number[];
+  readonly options?: SourceOptions;
+  /** Ascending by row, at most one per row; absent without edits. */
+  readonly edits?: readonly RowEdit[];
 }
 
 /** A source with its weight in a mixture. */
@@ -24,4 +42,10 @@ export function wholeSource(hash: string): WeightedSource {
 }
 
 /** A source as a run records it: the stages have its λ. */
-export const choiceOf = ({ hash, mapping, excluded }: SourceChoice): SourceChoice => ({ hash, mapping, excluded });
+export const choiceOf = ({ hash, mapping, excluded, options, edits }: SourceChoice): SourceChoice => ({
+  hash,
+  mapping,
+  excluded,
+  ...(options && { options }),
+  ...(edits && { edits }),
+});

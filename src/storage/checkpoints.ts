@@ -230,8 +230,9 @@ export function createCheckpoints(parts: CheckpointParts): Checkpoints {
         };
         // A browser that clears its storage meanwhile leaves room for the whole checkpoint.
         let again = false;
-        const saved = await attempt().catch((error: unknown) => {
-          if (!(error instanceof StorageClearedError)) throw error;
+        const saved = await attempt().catch(async (error: unknown) => {
+          // A read that the clearing aborts fails with the browser's own error.
+          if (!(error instanceof StorageClearedError) && !(await wasCleared().catch(() => false))) throw error;
           again = true;
           return attempt();
         });

@@ -3,6 +3,9 @@
 import { createStore, promisifyRequest, type UseStore } from "idb-keyval";
 import type { KeyValue } from "./keyValue.ts";
 
+/** Milliseconds before the second, third and fourth attempt. */
+const waits = [0, 100, 500];
+
 /** Opens the database at the first call; without IndexedDB that call throws. */
 export function indexedDbKeyValue(database: string): KeyValue {
   const open = () => createStore(database, "values");
@@ -11,7 +14,7 @@ export function indexedDbKeyValue(database: string): KeyValue {
   /**
    * idb-keyval reopens after the connection's `close` event, but Safari can end a connection without it, and then every
    * `transaction()` throws. So a failure before the transaction exists opens the database anew, once. A read is repeated even
-   * when it has begun: a browser that clears its storage aborts it.
+   * when it has begun, after each of `waits`: a browser that clears its storage aborts it, and may do so to the next one too.
    */
   const use: UseStore = async (mode, work) => {
     let started = false;
@@ -26,13 +29,16 @@ export function indexedDbKeyValue(database: string): KeyValue {
         };
         return work(objects);
       });
-    try {
-      return await attempt();
-    } catch (error) {
-      if (started && mode === "readwrite") throw error;
-      store = open();
-      return attempt();
+    for (const wait of waits) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (started && mode === "readwrite") throw error;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        store = open();
+      }
     }
+    return attempt();
   };
 
   return {

@@ -172,6 +172,7 @@ export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Temp
     render: (conversation, options = {}) => ({
       segments: write(form, ends, bos, conversation, options),
       proof: "structure",
+      dropped: [],
     }),
   };
 }

@@ -140,7 +140,11 @@ class Renderer {
     // The caller's messages do not include the inserted one.
     const shift = inserted.length;
     const own = (message: number | null) => (message === null || message < shift ? null : message - shift);
-    return { segments: shift === 0 ? segments : segments.map((s) => ({ ...s, message: own(s.message) })), proof };
+    return {
+      segments: shift === 0 ? segments : segments.map((s) => ({ ...s, message: own(s.message) })),
+      proof,
+      dropped: [],
+    };
   }
 
   /** The token that ends the last answer. */

@@ -1,12 +1,13 @@
 /** The interface of all templates: built-in ones, a model's own, and the user's. */
 
 import type { Message } from "../records/example.ts";
+import type { Value } from "../records/value.ts";
 import type { Segment } from "../tokenizer/segment.ts";
 
 export interface Conversation {
   readonly messages: readonly Message[];
   /** Tool descriptions as JSON, for templates that write them. */
-  readonly tools?: readonly unknown[];
+  readonly tools?: readonly Value[];
 }
 
 export interface RenderOptions {
@@ -29,10 +30,19 @@ export type SpanProof =
   /** Marks around the contents are complete in the output. */
   | "marks";
 
+/** A text of a message that the template does not write. */
+export interface Dropped {
+  readonly message: number;
+  /** The message's field: "content", "reasoning_content", "tool_calls". */
+  readonly field: string;
+}
+
 export interface Rendered {
   /** In order; their texts joined are the template's output. */
   readonly segments: readonly Segment[];
   readonly proof: SpanProof;
+  /** Texts of the row that the output lacks; white space around a text does not count. */
+  readonly dropped: readonly Dropped[];
 }
 
 export interface Template {

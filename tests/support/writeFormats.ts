@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import type { Message, ToolCall } from "../../src/records/example.ts";
 import type { ColumnRole, Mapping } from "../../src/records/formats/mapping.ts";
+import type { Value } from "../../src/records/value.ts";
 
 /** Text with white space at its ends, line breaks, control tokens and characters of all Unicode planes; not only white space. */
 export const written: fc.Arbitrary<string> = fc
@@ -42,7 +43,7 @@ const toolCall: fc.Arbitrary<ToolCall> = fc.record(
   { requiredKeys: ["name", "arguments"] },
 );
 
-function argumentsOf(): fc.Arbitrary<unknown> {
+function argumentsOf(): fc.Arbitrary<Value> {
   return fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.oneof(written, fc.integer(), fc.boolean()), {
     maxKeys: 3,
   });

@@ -2,6 +2,7 @@
 
 import type { ContentPart, Message, Role, ToolCall } from "../example.ts";
 import { isTooDeep, parseJson, quote, tooDeep } from "../read/row.ts";
+import type { Value } from "../value.ts";
 import {
   type Field,
   fail,
@@ -106,12 +107,12 @@ export function requireChat(messages: readonly Message[], path: string): void {
 }
 
 /** Tool descriptions: a list, one object, or JSON text of either. */
-export function readTools(field: Field): readonly unknown[] {
+export function readTools(field: Field): readonly Value[] {
   if (typeof field.value === "string" && field.value.trim() === "") return [];
   const value = fromJson(field.value);
   if (isTooDeep(value)) fail(field, `cannot be read: ${tooDeep}`);
   if (Array.isArray(value)) return value;
-  if (isRow(value)) return [value];
+  if (isRow(value)) return [value as Value];
   if (typeof value !== "string") fail(field, `is ${nameOf(value)}, not a list`);
   const why = whyNoJson(value);
   return fail(
@@ -202,11 +203,11 @@ function readCall(field: Field): ToolCall {
 }
 
 /** Arguments as JSON; files usually have JSON text. Missing ones are an empty object. */
-function readArguments(field: Field): unknown {
+function readArguments(field: Field): Value {
   const { value } = field;
   if (value == null || (typeof value === "string" && value.trim() === "")) return {};
   if (isTooDeep(value)) fail(field, `cannot be read: ${tooDeep}`);
-  if (typeof value !== "string") return value;
+  if (typeof value !== "string") return value as Value;
   const parsed = parseJson(value);
   if ("value" in parsed) return parsed.value;
   return fail(field, parsed.why.startsWith("broken") ? "is not JSON" : `cannot be read: ${parsed.why}`);

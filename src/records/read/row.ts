@@ -1,5 +1,6 @@
 /** Shared by all readers: how they emit rows, the limits of a row, and JSON text to a row. */
 
+import type { Value } from "../value.ts";
 import type { DataRecord, FileKind } from "./record.ts";
 
 /** A record and its size in characters, which limits a batch. */
@@ -64,8 +65,8 @@ export function jsonRow(source: string, line: number): DataRecord {
 export const tooDeep = `lists and objects are nested more than ${maxDepth} levels deep`;
 
 /** Parses JSON of bounded depth, which recursive code can walk; or returns the reason why it cannot. */
-export function parseJson(source: string): { readonly value: unknown } | { readonly why: string } {
-  let value: unknown;
+export function parseJson(source: string): { readonly value: Value } | { readonly why: string } {
+  let value: Value;
   try {
     value = JSON.parse(source);
   } catch (error) {

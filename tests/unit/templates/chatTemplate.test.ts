@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { Message } from "../../../src/records/example.ts";
+import type { Value } from "../../../src/records/value.ts";
 import { createChatTemplate } from "../../../src/templates/chatTemplate.ts";
 import { weigh } from "../../../src/templates/mask.ts";
 import type { Conversation, RenderOptions } from "../../../src/templates/template.ts";
@@ -20,7 +21,7 @@ const markers: Readonly<Record<string, readonly string[]>> = {
 };
 const tokenizerFor = (name: string) => tokenizerWith(markers[name] ?? []);
 
-const call = (name: string, args: unknown): Partial<Message> => ({ toolCalls: [{ name, arguments: args }] });
+const call = (name: string, args: Value): Partial<Message> => ({ toolCalls: [{ name, arguments: args }] });
 const clock = { name: "clock", description: "Tells the time." };
 const thought = "<think>\nWho knows.\n</think>\n\nNoon.";
 

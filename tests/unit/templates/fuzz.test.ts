@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Message } from "../../../src/records/example.ts";
+import type { Value } from "../../../src/records/value.ts";
 import { createChatTemplate } from "../../../src/templates/chatTemplate.ts";
 import { weigh } from "../../../src/templates/mask.ts";
 import { TemplateError } from "../../../src/templates/template.ts";
@@ -17,7 +18,7 @@ const tokenizer = tokenizerWith([
 ]);
 
 const call = { name: "clock", arguments: { zone: "UTC" } };
-const conversations: { messages: Message[]; tools?: unknown[] }[] = [
+const conversations: { messages: Message[]; tools?: Value[] }[] = [
   { messages: [user("Hi"), assistant("Hello")] },
   { messages: [system("Be kind."), user(" Hi\n"), assistant("<think>x</think>Hello"), user("More"), assistant("Yes")] },
   {
