@@ -85,7 +85,8 @@ const inspector = createInspector({
   mixture: "sampling",
   maxLength: 512,
   tokenizer: { bos: { id: bos, text: "<s>" }, addBos: true, size: 8004, addedToken: () => undefined },
-  template: { name: "Hone", opensWithBos: true, stopIds: [end] },
+  template: { name: "Hone", opensWithBos: true,
+  repeatsBos: false, stopIds: [end] },
 });
 
 const atFirst = cpu();

@@ -12,7 +12,7 @@ import type { Tokenized } from "./tokenize.ts";
 export interface PreflightOptions {
   readonly sources: readonly { readonly name: string; readonly lambda: number }[];
   readonly tokenizer: Pick<Tokenizer, "bos" | "addBos" | "size">;
-  readonly template: Pick<Template, "name" | "opensWithBos" | "stopIds">;
+  readonly template: Pick<Template, "name" | "opensWithBos" | "repeatsBos" | "stopIds">;
 }
 
 /** A source's number of examples, and of those in the training split. */
@@ -65,10 +65,11 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
         const wanted = (example.kind === "text" ? tokenizer.addBos : template.opensWithBos) ? 1 : 0;
         let found = 0;
         while (ids[found] === bos.id) found++;
-        // After a stop token BOS may open the next turn, as in Llama 2's template.
-        let inner = stops.has(bos.id) ? -1 : ids.indexOf(bos.id, found);
+        // After a stop token BOS may open the next turn, as in Llama 2's template; in SmolLM2's it opens every turn.
+        const free = stops.has(bos.id) || (example.kind === "chat" && template.repeatsBos);
+        let inner = free ? -1 : ids.indexOf(bos.id, found);
         while (inner !== -1 && stops.has(ids[inner - 1] ?? -1)) inner = ids.indexOf(bos.id, inner + 1);
-        if (found !== wanted) {
+        if (free && example.kind === "chat" ? found < wanted : found !== wanted) {
           fail("bos", `it begins with ${found} tokens "${bos.text}", but the model expects ${wanted}`);
         } else if (inner !== -1) {
           fail("bos", `token ${inner + 1} is "${bos.text}", which may only be at the beginning`);
@@ -191,7 +192,7 @@ const proofNames: Readonly<Record<string, string>> = {
   structure: "the template's own structure",
   "generation tags": "the template's generation tags",
   prefixes: "verified prefixes of each conversation",
-  marks: "marks around the contents, verified",
+  origins: "the output of each message's turn, verified",
 };
 
 const warningOf = (kind: CheckKind) =>

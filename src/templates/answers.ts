@@ -1,27 +1,34 @@
-/** Finds the answers in a rendered conversation: by generation tags, else by growing prefixes, else by marked contents. */
+/**
+ * Finds the answers in a rendered conversation: by generation tags; else by growing prefixes, which are what a model sees when
+ * it answers; else by the output that the template wrote for a message. It never searches for an answer's text.
+ */
 
-import type { Message } from "../records/example.ts";
-import type { Contents, Found } from "./contents.ts";
-import type { AddedTokens, Range } from "./marks.ts";
+import type { Message, Role } from "../records/example.ts";
+import type { SpecialTokens } from "./added.ts";
+import type { Output } from "./jinja/interpret.ts";
+import type { Range, Run } from "./jinja/text.ts";
 import { type SpanProof, TemplateError } from "./template.ts";
 
 export interface RenderedConversation {
   readonly messages: readonly Message[];
-  readonly text: string;
-  /** The ranges that the template's generation tags enclose; null for a template without them. */
-  readonly generations: readonly Range[] | null;
-  /** The places of the messages' texts, in the order of the rendering; null where they are unknown. */
-  readonly contents: Contents | null;
-  /** Whether `text` ends with the header of an answer to generate. */
+  readonly output: Output;
+  readonly hasGenerationTags: boolean;
+  /** Whether the output ends with the header of an answer to generate. */
   readonly generationPrompt: boolean;
-  readonly added: AddedTokens;
+  readonly special: SpecialTokens;
   /** Renders the first `count` messages alone; null where the template refuses them. */
   readonly renderFirst: (count: number, generationPrompt: boolean) => string | null;
 }
 
+/** The span of an assistant's message that the model writes, with the marker that ends its turn. */
+export interface Answer extends Range {
+  readonly message: number;
+  readonly role: Role;
+}
+
 export interface Answers {
-  /** In the order of the rendering. */
-  readonly answers: readonly Found[];
+  /** In the order of the output; several generation blocks of one message are several. */
+  readonly answers: readonly Answer[];
   readonly proof: SpanProof;
 }
 
@@ -29,105 +36,184 @@ export interface Answers {
 export function findAnswers(rendered: RenderedConversation): Answers {
   const { messages } = rendered;
   const assistants = [...messages.keys()].filter((i) => messages[i]?.role === "assistant");
-  if (rendered.generations) {
-    return { answers: fromTags(rendered, rendered.generations, assistants), proof: "generation tags" };
-  }
+  if (rendered.hasGenerationTags) return { answers: fromTags(rendered, assistants), proof: "generation tags" };
+  const places = placesOf(rendered);
   let proof: SpanProof = "prefixes";
-  const answers = assistants.map((i): Found => {
-    const grown = fromPrefixes(rendered, i);
-    if (typeof grown !== "string") return { ...grown, message: i, role: "assistant" };
-    const marked = fromMarks(rendered, i);
-    if (typeof marked === "string") {
+  const answers: Answer[] = [];
+  for (const i of assistants) {
+    const found = located(rendered, places, i);
+    if (typeof found === "string") {
       throw new TemplateError(
-        `The answer in message ${i + 1} cannot be separated from the rest: ${grown}, and ${marked}. Put {% generation %} and {% endgeneration %} around answers in the template, or choose another one.`,
+        `The answer in message ${i + 1} cannot be separated from the rest: ${found}. Put {% generation %} and {% endgeneration %} around answers in the template, or choose another one.`,
       );
     }
-    proof = "marks";
-    return { ...marked, message: i, role: "assistant" };
-  });
+    if (found.range.start === found.range.end) continue;
+    if (found.proof !== "prefixes") proof = found.proof;
+    answers.push({ ...found.range, message: i, role: "assistant" });
+  }
   return { answers, proof };
 }
 
-const isEmpty = (range: Range) => range.start === range.end;
+/** Where the texts of each message stand, and the output that the template wrote during its turn. */
+interface Places {
+  readonly runs: ReadonlyMap<number, readonly Run[]>;
+  readonly turns: ReadonlyMap<number, readonly Range[]>;
+  /** The header of the last answer to generate, by the role of the message before it. */
+  readonly headers: Map<Role | "start", string | null>;
+}
 
-const contains = (range: Range, inner: Range) => inner.start >= range.start && inner.end <= range.end;
+function placesOf({ output }: RenderedConversation): Places {
+  const runs = new Map<number, Run[]>();
+  for (const run of output.runs) {
+    const { message } = run.origin;
+    if (message === null) continue;
+    const own = runs.get(message);
+    if (own) own.push(run);
+    else runs.set(message, [run]);
+  }
+  const turns = new Map<number, Range[]>();
+  for (const turn of output.turns) {
+    const own = turns.get(turn.message);
+    if (own) own.push(turn);
+    else turns.set(turn.message, [turn]);
+  }
+  return { runs, turns, headers: new Map() };
+}
 
-function fromTags(
-  rendered: RenderedConversation,
-  generations: readonly Range[],
-  assistants: readonly number[],
-): Found[] {
-  const { contents, text } = rendered;
+function fromTags({ messages, output, special }: RenderedConversation, assistants: readonly number[]): Answer[] {
+  const { generations, runs, turns, text } = output;
   const isAssistant = new Set(assistants);
-  return generations.map((range, nth) => {
-    const inside = (contents?.within(range) ?? []).filter((found) => !isEmpty(found));
-    const message = inside[0]?.message ?? (generations.length === assistants.length ? assistants[nth] : undefined);
-    if (message === undefined || inside.some((found) => found.message !== message) || !isAssistant.has(message)) {
+  const found: { start: number; end: number; message: number }[] = [];
+  generations.forEach((range, nth) => {
+    const owners = new Set<number>();
+    for (const run of runs) {
+      if (run.start >= range.end) break;
+      if (run.end > range.start && run.origin.message !== null) owners.add(run.origin.message);
+    }
+    // An empty block stands in the turn that continues after it.
+    const until = Math.max(range.end, range.start + 1);
+    const turn = turns.find((one) => one.start <= range.start && one.end >= until)?.message;
+    const [first] = owners;
+    const message = first ?? turn ?? (generations.length === assistants.length ? assistants[nth] : undefined);
+    if (message === undefined || owners.size > 1 || !isAssistant.has(message)) {
       throw new TemplateError(
         `The template's generation tags enclose ${generations.length} spans in a conversation of ${assistants.length} answers, and Hone cannot match them. Put {% generation %} around each assistant's message, and around nothing else.`,
       );
     }
+    const last = found.at(-1);
+    if (last?.message === message && last.end >= range.start) last.end = range.end;
+    else found.push({ ...range, message });
+  });
+  return found.map((range, nth): Answer => {
+    const isLast = found[nth + 1]?.message !== range.message;
+    const next = found[nth + 1]?.start ?? text.length;
     // Many templates' tags leave out the token that ends the turn; without it a model would not learn to stop.
-    return { start: range.start, end: endOfAnswer(rendered, range, message, text.length), message, role: "assistant" };
+    const isFree = (from: number, to: number) => !runs.some((run) => run.start < to && run.end > from);
+    const end = range.start + text.slice(range.start, range.end).trimEnd().length;
+    // A special token's text in a content is text, and ends no turn.
+    const ended = special.last(text.slice(range.start, end)) !== undefined && isFree(end - 1, end);
+    const after = isLast && !ended ? special.endAt(text, range.end) : null;
+    const role = messages[range.message]?.role ?? "assistant";
+    const extended = after !== null && after <= next && isFree(range.end, after);
+    return { start: range.start, end: extended ? after : range.end, message: range.message, role };
   });
 }
 
+type Located = { readonly range: Range; readonly proof: SpanProof };
+
 /**
- * The answer is what message i adds to the rendering. The messages before it with an answer's header, the messages up
- * to it, and the whole must each render to a prefix of the next. Equal prefixes have equal tokens, because no token
- * crosses the beginning of an answer (see `createTokenizer`). Returns the reason where this fails.
+ * The answer is what the model writes after the prompt. Its start: the messages before it with an answer's header render to a
+ * prefix of the whole; else the same header begins the output of the message's turn. Its end: the messages up to it render to
+ * a prefix of the whole; else the message's turn ends there. Equal prefixes have equal tokens, because no token crosses the
+ * beginning of an answer (see `createTokenizer`). Returns the reason where this fails.
  */
-function fromPrefixes(rendered: RenderedConversation, i: number): Range | string {
-  const { messages, text, contents, generationPrompt, renderFirst } = rendered;
+function located(rendered: RenderedConversation, places: Places, i: number): Located | string {
+  const { messages, output, generationPrompt, renderFirst } = rendered;
+  const { text } = output;
+  const own = places.runs.get(i) ?? [];
+  const turns = places.turns.get(i) ?? [];
+  const turn = turns.length === 0 ? null : { start: turns[0]?.start ?? 0, end: turns.at(-1)?.end ?? 0 };
+  const first = own[0]?.start ?? turn?.end ?? text.length;
+  const last = own.at(-1)?.end ?? turn?.start ?? 0;
+
   const before = renderFirst(i, true);
-  if (before === null) return "the template does not render the messages before it alone";
-  if (!text.startsWith(before)) return "the messages before it do not render to a prefix of the whole";
   const whole = i === messages.length - 1 && !generationPrompt ? text : renderFirst(i + 1, false);
-  if (whole === null) return "the template does not render the messages up to it alone";
-  if (!text.startsWith(whole)) return "the template writes it differently when more messages follow";
-  if (whole.length <= before.length) return "the template writes nothing for it";
-  const range = { start: before.length, end: whole.length };
-  const strays = contents?.of(i).some((found) => !contains(range, found));
-  const intrudes = (found: Found) => found.message !== i && !isEmpty(found);
-  if (strays || contents?.within(range).some(intrudes)) return "its text appears elsewhere too";
-  return { start: range.start, end: endOfAnswer(rendered, range, i, range.end) };
+  const isPrefix = (part: string | null): part is string => part !== null && text.startsWith(part);
+  let proof: SpanProof = "prefixes";
+
+  let start: number | null = isPrefix(before) && before.length <= first ? before.length : null;
+  if (start === null) {
+    proof = "origins";
+    start = turn && headerEnd(rendered, before, i, turn, first);
+    // Without a loop over the messages, the answer begins with its first text.
+    if (start === null && own.length > 0 && turn === null) start = first;
+  }
+  if (start === null) {
+    if (own.length === 0 && isPrefix(whole) && turn === null) return "the template writes nothing for it";
+    return before === null
+      ? "the template does not render the messages before it alone, and writes it in no turn of its own"
+      : "the messages before it do not render to a prefix of the whole, and its turn does not begin with the header of an answer";
+  }
+
+  let until: number | null = isPrefix(whole) && whole.length >= Math.max(start, last) ? whole.length : null;
+  if (until === null) {
+    proof = "origins";
+    until = turn && turn.end >= start ? turn.end : null;
+    if (until === null && own.length > 0) until = rendered.special.endAt(text, last);
+  }
+  if (until === null)
+    return "the template writes it differently when more messages follow, and no special token follows its text";
+  const range = { start, end: endOfAnswer(rendered, { start, end: until }, last, i) };
+  if (own.some((run) => run.start < range.start || run.end > range.end)) return "its text appears elsewhere too";
+  const intruder = output.runs.find(
+    (run) => run.start < range.end && run.end > range.start && run.origin.message !== null && run.origin.message !== i,
+  );
+  if (intruder) return `the text of message ${(intruder.origin.message ?? 0) + 1} stands within it`;
+  return { range, proof };
 }
 
-function fromMarks(rendered: RenderedConversation, i: number): Range | string {
-  const { contents, messages } = rendered;
-  if (contents === null) return "the template changes its text";
-  if (messages[i]?.toolCalls?.length) return "it calls tools, which the template writes in its own way";
-  const [first] = contents.of(i);
-  const after = lastContentEnd(rendered, i);
-  if (!first || after === null) return "its text is not written";
-  const end = endOfSpecial(rendered, after);
-  return end === null ? "no special token follows its text" : { start: first.start, end };
-}
-
-/** The end of the template's own special token at `from`, after optional white space; null for none. */
-function endOfSpecial({ added, text, contents }: RenderedConversation, from: number): number | null {
-  const end = added.endOfSpecial(text, from);
-  return end === null || contents?.overlap(from, end) ? null : end;
-}
-
-/** The end of message i's text; null where it is unknown, or where tool calls follow it. */
-function lastContentEnd({ messages, contents }: RenderedConversation, i: number): number | null {
-  if (messages[i]?.toolCalls?.length) return null;
-  return contents?.of(i).at(-1)?.end ?? null;
+/** The end of an answer's header at the start of a message's turn; null where it is unknown. */
+function headerEnd(
+  { output, renderFirst }: RenderedConversation,
+  before: string | null,
+  i: number,
+  turn: Range,
+  first: number,
+): number | null {
+  if (before === null) return null;
+  const bare = renderFirst(i, false);
+  if (bare === null || !before.startsWith(bare)) return null;
+  const header = before.slice(bare.length);
+  if (header === "") return null;
+  const { text } = output;
+  let common = 0;
+  while (common < header.length && turn.start + common < first && text[turn.start + common] === header[common])
+    common++;
+  if (common === header.length) return turn.start + common;
+  // The header of a prompt may open the reasoning, which an earlier turn does not have: it ends after its last whole line or token.
+  const shared = header.slice(0, common);
+  const ends = Math.max(shared.lastIndexOf("\n") + 1, shared.lastIndexOf(">") + 1, shared.lastIndexOf("]") + 1);
+  return ends === 0 ? null : turn.start + ends;
 }
 
 /**
- * An answer ends with the special token after its text, else with the one that ends its range, else with the next one; none
- * beyond `until`. Later output of a template, such as white space, is not supervised.
+ * An answer ends with the special token after its text, else with the one that ends its range, else with the next one. Later
+ * output of a template, such as white space, is not supervised. `last`: the end of the message's own text.
  */
-function endOfAnswer(rendered: RenderedConversation, { start, end }: Range, message: number, until: number): number {
-  const { added, text } = rendered;
-  const after = lastContentEnd(rendered, message);
-  const following = after === null ? null : endOfSpecial(rendered, after);
-  if (following !== null && following <= until) return following;
+function endOfAnswer(
+  { messages, special, output }: RenderedConversation,
+  { start, end }: Range,
+  last: number,
+  i: number,
+): number {
+  const { text, runs } = output;
+  const isFree = (from: number, to: number) => !runs.some((run) => run.start < to && run.end > from);
+  const after = special.endAt(text, Math.max(last, start));
+  const calls = (messages[i]?.toolCalls?.length ?? 0) > 0;
+  if (!calls && after !== null && after <= end && isFree(Math.max(last, start), after)) return after;
   const trimmed = start + text.slice(start, end).trimEnd().length;
-  const isContent = after !== null && after >= trimmed;
-  if (!isContent && added.lastSpecial(text.slice(start, trimmed)) !== undefined) return trimmed;
-  const next = endOfSpecial(rendered, trimmed);
-  return next !== null && next <= until ? next : end;
+  const isContent = last > start && last >= trimmed;
+  if (!isContent && special.last(text.slice(start, trimmed)) !== undefined) return trimmed;
+  const next = special.endAt(text, trimmed);
+  return next !== null && next <= end && isFree(trimmed, next) ? next : end;
 }

@@ -128,6 +128,8 @@ export interface FittedForm {
   /** BOS before the first turn; "" where the model wants none, or where the form's header contains it. */
   readonly bos: string;
   readonly opensWithBos: boolean;
+  /** Whether the form's header contains BOS. */
+  readonly repeatsBos: boolean;
   /** The text that ends an answer, and the text that ends any other turn. */
   readonly ends: { readonly answer: string; readonly input: string };
   readonly stopIds: readonly number[];
@@ -151,6 +153,7 @@ export function fitForm(name: BuiltInTemplate, tokenizer: Tokenizer): FittedForm
     form,
     bos: bos && addBos && !headerHasBos ? bos.text : "",
     opensWithBos: headerHasBos || addBos,
+    repeatsBos: headerHasBos,
     ends: {
       answer: (form.turnEnd ?? "") + stop,
       input: form.inputEnd ?? form.turnEnd ?? stop,
@@ -162,10 +165,11 @@ export function fitForm(name: BuiltInTemplate, tokenizer: Tokenizer): FittedForm
 
 /** Throws as `fitForm` does. */
 export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Template {
-  const { form, bos, ends, opensWithBos, stopIds, endMarker } = fitForm(name, tokenizer);
+  const { form, bos, ends, opensWithBos, repeatsBos, stopIds, endMarker } = fitForm(name, tokenizer);
   return {
     name: templateTitles[name],
     opensWithBos,
+    repeatsBos,
     stopIds,
     endMarker,
     answerBegins: form.answerBegins ?? "",

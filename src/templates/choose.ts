@@ -39,7 +39,7 @@ export function createTemplate(
           `This model has no chat template of its own. Choose a built-in one, such as ${templateTitles[name]}, or write one.`,
         );
       }
-      return createChatTemplate({ name: "the model's own", source: chatTemplate, tokenizer, ...more });
+      return createChatTemplate({ name: "the model's own", source: chatTemplate, tokenizer, own: true, ...more });
   }
 }
 

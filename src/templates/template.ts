@@ -27,8 +27,8 @@ export type SpanProof =
   | "generation tags"
   /** Each growing prefix of the conversation renders to a prefix of the whole. */
   | "prefixes"
-  /** Marks around the contents are complete in the output. */
-  | "marks";
+  /** The output that the template wrote for the message, and the places of its texts in it. */
+  | "origins";
 
 /** A text of a message that the template does not write. */
 export interface Dropped {
@@ -50,6 +50,8 @@ export interface Template {
   readonly name: string;
   /** Whether every rendering must begin with exactly one BOS; if not, with none. */
   readonly opensWithBos: boolean;
+  /** Whether it writes BOS within a conversation too, as templates do whose BOS opens each turn. */
+  readonly repeatsBos: boolean;
   /** Tokens that end an answer; training teaches the first one. Never empty. */
   readonly stopIds: readonly number[];
   /**

@@ -1,67 +1,83 @@
-/** A conversation as transformers passes it to a chat template, and all its texts. */
+/** A conversation as transformers passes it to a chat template; each text knows the message and the field it comes from. */
 
-import type { Message } from "../records/example.ts";
+import type { Message, ToolCall } from "../records/example.ts";
+import { ExactNumber, entriesOf, isList, isObject, type Value as RowValue } from "../records/value.ts";
+import { type Origin, textFrom } from "./jinja/text.ts";
+import { Dict, type Value } from "./jinja/values.ts";
 
-/** A message as transformers passes it to a template; `other` maps its texts other than the content. */
-export function asVariable(message: Message, content: string, other: (text: string) => string): object {
-  const { role, name, toolCalls, toolCallId } = message;
-  return {
-    role,
-    content,
-    ...(name !== undefined && { name }),
-    ...(toolCalls !== undefined && {
-      tool_calls: toolCalls.map((call) => ({
-        type: "function",
-        ...(call.id !== undefined && { id: call.id }),
-        function: { name: call.name, arguments: mapTexts(call.arguments, other) },
-      })),
-    }),
-    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
-  };
+/** A value of a row as Python reads it from JSON. */
+export function asPython(value: RowValue, origin: Origin): Value {
+  if (value === null || typeof value === "boolean") return value;
+  if (typeof value === "string") return textFrom(value, origin);
+  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;
+  if (value instanceof ExactNumber) return numberOf(value.text);
+  if (isList(value)) return value.map((member) => asPython(member, origin));
+  return new Dict(entriesOf(value).map(([key, member]) => [textFrom(key, origin), asPython(member, origin)]));
 }
 
-/** Replaces each text of a JSON value, but no key. */
-export function mapTexts(value: unknown, replace: (text: string) => string): unknown {
-  if (typeof value === "string") return replace(value);
-  if (Array.isArray(value)) return value.map((member) => mapTexts(member, replace));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, mapTexts(member, replace)]));
+/** Python's number for JSON's text: an integer of any size, or a float. */
+function numberOf(text: string): bigint | number {
+  if (/^-?\d+$/.test(text)) return BigInt(text);
+  if (/infinity$/i.test(text)) return text.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  return Number(text);
 }
 
-/** Texts that are never marked: names, and the keys of JSON. */
-export function namesOf(messages: readonly Message[], tools: readonly unknown[] | undefined): string[] {
-  const names: string[] = [];
-  const add = (text: string | undefined) => {
-    if (text !== undefined) names.push(text);
-  };
-  const addKeys = (value: unknown) => {
-    if (typeof value !== "object" || value === null) return;
-    for (const [key, member] of Object.entries(value)) {
-      if (!Array.isArray(value)) names.push(key);
-      addKeys(member);
-    }
-  };
-  for (const { name, toolCallId, toolCalls = [] } of messages) {
-    add(name);
-    add(toolCallId);
-    for (const call of toolCalls) {
-      add(call.id);
-      add(call.name);
-      addKeys(call.arguments);
-    }
+/** Names under which data and templates have a message's reasoning. */
+export const reasoningNames = ["reasoning_content", "reasoning", "thinking"] as const;
+
+/** The field that has the message's reasoning; null for none. */
+export function reasoningOf({ fields = {} }: Message): { readonly name: string; readonly text: string } | null {
+  for (const name of reasoningNames) {
+    const text = fields[name];
+    if (typeof text === "string" && text !== "") return { name, text };
   }
-  addKeys(tools);
-  return names;
+  return null;
 }
 
-/** Every text of a conversation. */
-export function textsOf(messages: readonly Message[], tools: readonly unknown[] | undefined): string[] {
-  const texts = namesOf(messages, tools);
-  const collect = (text: string) => {
-    texts.push(text);
-    return text;
-  };
-  for (const message of messages) asVariable(message, collect(message.content), collect);
-  mapTexts(tools, collect);
-  return texts;
+/** A name that the template reads, where it does not read the message's own name of its reasoning. */
+function aliasOf(own: string, words: ReadonlySet<string>): string | null {
+  if (words.has(own)) return null;
+  return reasoningNames.find((name) => words.has(name)) ?? null;
 }
+
+/** A message as a template sees it. `words`: the names that the template may read. */
+export function asVariable(message: Message, index: number, words: ReadonlySet<string>): Dict {
+  const { role, content, structured, fields = {}, name, toolCalls, toolCallId } = message;
+  const from = (field: string): Origin => ({ message: index, field });
+  const dict = new Dict([["role", role]]);
+  if (structured === undefined) dict.put("content", textFrom(content, from("content")));
+  else if (structured !== null) dict.put("content", asPython(structured, from("content")));
+  for (const [key, value] of Object.entries(fields)) {
+    if (key !== "role" && key !== "content" && key !== "tool_calls") dict.put(key, asPython(value, from(key)));
+  }
+  if (name !== undefined && !("name" in fields)) dict.put("name", textFrom(name, from("name")));
+  if (toolCallId !== undefined && !("tool_call_id" in fields))
+    dict.put("tool_call_id", textFrom(toolCallId, from("tool_call_id")));
+  const reasoning = reasoningOf(message);
+  const alias = reasoning && aliasOf(reasoning.name, words);
+  if (alias) dict.put(alias, textFrom(reasoning.text, from(reasoning.name)));
+  if (toolCalls !== undefined) {
+    dict.put(
+      "tool_calls",
+      toolCalls.map((call, part) => asPython(wholeCall(call), { message: index, field: "tool_calls", part })),
+    );
+  }
+  return dict;
+}
+
+const wholeCall = ({ id, name, arguments: args, whole }: ToolCall): RowValue =>
+  whole ?? { type: "function", ...(id !== undefined && { id }), function: { name, arguments: args } };
+
+/** Characters of all texts of a value, keys included. */
+export function sizeOf(value: RowValue | undefined): number {
+  if (typeof value === "string") return value.length;
+  if (isList(value)) return value.reduce((sum: number, member) => sum + sizeOf(member), value.length);
+  if (!isObject(value)) return 8;
+  return entriesOf(value).reduce((sum, [key, member]) => sum + key.length + sizeOf(member), 0);
+}
+
+export const sizeOfMessage = ({ content, structured, fields, toolCalls = [] }: Message): number =>
+  content.length +
+  (structured ? sizeOf(structured) : 0) +
+  (fields ? sizeOf(fields) : 0) +
+  toolCalls.reduce((sum, call) => sum + call.name.length + sizeOf(call.whole ?? call.arguments), 0);

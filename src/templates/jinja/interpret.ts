@@ -1,337 +1,599 @@
-/** Runs an untrusted template: counts its steps, texts, lists and nesting, and adds the place to each error. */
+/** Runs an untrusted template with Jinja's semantics. Its output says which characters come from which field of the row. */
 
-import { Environment, Interpreter } from "@huggingface/jinja";
-import { type Clock, OutOfTime } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { OutOfTime } from "../clock.ts";
 import { TemplateError } from "../template.ts";
-import { Budget, sizePerStep } from "./budget.ts";
-import { placeAt } from "./lex.ts";
+import { attributeOf, contains, itemOf, itemsOf, sliceOf } from "./access.ts";
+import { Budget } from "./budget.ts";
+import { Fault, fault } from "./fault.ts";
+import { applyFilter, type Tools } from "./filters.ts";
+import { createGlobals } from "./globals.ts";
 import { exceeded, limits } from "./limits.ts";
+import { arithmetic, tilde } from "./operators.ts";
+import type { Program } from "./parse.ts";
+import { strOf } from "./print.ts";
+import { placeAt } from "./source.ts";
+import type { Arguments, Expression, Link, MacroBody, Statement, Target } from "./syntax.ts";
+import { applyTest } from "./tests.ts";
+import { isText, plain, type Range, type Run, type Str, Text, TextBuilder } from "./text.ts";
 import {
-  type Binary,
-  type Choice,
-  type Condition,
-  composite,
-  countOf,
-  type Filter,
-  isBinary,
-  isChoice,
-  isCondition,
-  isFilter,
-  isFilterBlock,
-  isMacro,
-  isMember,
-  isTest,
-  isUnary,
-  leftOf,
-  type Macro,
-  type Member,
-  membersOf,
-  textOf,
-} from "./nodes.ts";
-import { isStackOverflow, type Node, type Program, type Value } from "./parse.ts";
-import { inPlainWords } from "./words.ts";
+  Callable,
+  compared,
+  Dict,
+  equal,
+  type Given,
+  Host,
+  isList,
+  isTrue,
+  Namespace,
+  numberOf,
+  Tuple,
+  typeOf,
+  Undefined,
+  undefinedFault,
+  type Value,
+} from "./values.ts";
+
+/** A span of the output that was written while a loop's item, or a variable set in a loop, was this message. */
+export interface Turn extends Range {
+  readonly message: number;
+}
+
+export interface Output {
+  readonly text: string;
+  /** Characters of the row, in order. */
+  readonly runs: readonly Run[];
+  /** In order; a message may have several. */
+  readonly turns: readonly Turn[];
+  /** What the generation tags enclose. */
+  readonly generations: readonly Range[];
+}
+
+export interface Input {
+  readonly variables: ReadonlyMap<string, Value>;
+  /** The messages among the variables, by their dict. */
+  readonly messages: ReadonlyMap<Value, number>;
+  /** Characters of the texts in `variables`; the limits grow with them. */
+  readonly length: number;
+  /** The date that `strftime_now` formats. */
+  readonly now: Date;
+}
 
 /**
- * The program's output. `inputLength`: characters of the texts in `variables`. Throws TemplateError, with line and column
- * where they are known, for a fault in the template, a raised exception (its message) and an exceeded limit (its name);
- * `OutOfTime` when the time is over.
+ * The program's output. Throws TemplateError, with line and column where they are known, for a fault in the template, a raised
+ * exception (its message) and an exceeded limit (its name); `OutOfTime` when the time is over.
  */
-export function run(
-  program: Program,
-  globals: Environment,
-  variables: Readonly<Record<string, unknown>>,
-  inputLength: number,
-  clock: Clock,
-): string {
-  // A short rendering has too few steps for a check of the clock, and a conversation may need thousands of renderings.
+export function run(program: Program, input: Input, clock: Clock): Output {
+  // A short rendering has too few steps for a check of the clock, and a conversation may need many renderings.
   clock.check();
-  const environment = new Environment(globals);
-  for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-  const { value } = new LimitedInterpreter(environment, program, inputLength, clock).run(program.root);
-  return typeof value === "string" ? value : "";
+  const interpreter = new Interpreter(program, input, clock);
+  return interpreter.run();
 }
 
-/** Replaces an operand in the tree by its value, so that the value can be measured before it is used. */
-class Known {
-  readonly type = "Known";
-  constructor(readonly value: Value) {}
+/** Names of one scope; lookups continue in the enclosing one. */
+class Scope {
+  private readonly names = new Map<string, Value>();
+
+  constructor(private readonly outer: Scope | null) {}
+
+  set(name: string, value: Value): void {
+    this.names.set(name, value);
+  }
+
+  get(name: string): Value | undefined {
+    for (let scope: Scope | null = this; scope !== null; scope = scope.outer) {
+      const value = scope.names.get(name);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
 }
 
-/** A loop creates a scope for each item before its first round, which costs as much as these steps. */
-const stepsPerItem = 10;
+/** How a list of statements ended. */
+type Ending = "end" | "break" | "continue";
 
-/** Characters of a member's name, which the library reads again for each item of a list. */
-const longestPath = 1000;
+interface Frame {
+  readonly scope: Scope;
+  readonly out: TextBuilder;
+  /** Whether it is within a loop, so that a variable that is set to a message begins its turn. */
+  readonly inLoop: boolean;
+}
 
-const literals: ReadonlySet<string> = new Set(["StringLiteral", "IntegerLiteral", "FloatLiteral"]);
-
-/** Filters whose arguments decide how much they write or read. */
-const measured: ReadonlySet<string> = new Set([
-  ...["tojson", "join", "string", "indent", "replace"],
-  ...["map", "sort", "dictsort", "unique"],
-]);
-
-/** Filters that cost the same for any list. */
-const constant: ReadonlySet<string> = new Set(["first", "last", "length", "safe", "default"]);
-
-/** Filters that test a member of each item, by names in the template. */
-const selecting: ReadonlySet<string> = new Set(["selectattr", "rejectattr"]);
-
-/** The library's methods of texts and objects, by the value that now contains a guarded one. */
-const methods = new WeakMap<object, Extract<Value["value"], (...args: never[]) => unknown>>();
-
-class LimitedInterpreter extends Interpreter {
-  private readonly program: Program;
+class Interpreter {
   private readonly budget: Budget;
-  private depth = 0;
-  /** The last `break` or `continue`, which the library throws as an error. */
-  private control: unknown = null;
+  private readonly globals: ReadonlyMap<string, Value>;
+  private readonly output = new TextBuilder();
+  private readonly turns: { start: number; end: number; message: number }[] = [];
+  /** The message whose turn is being written. */
+  private message: number | null = null;
+  /** Offset in the source of the last evaluated part. */
+  private at = 0;
+  private readonly tools: Tools;
 
-  constructor(environment: Environment, program: Program, inputLength: number, clock: Clock) {
-    super(environment);
-    this.program = program;
-    this.budget = new Budget(inputLength, clock);
+  constructor(
+    private readonly program: Program,
+    private readonly input: Input,
+    clock: Clock,
+  ) {
+    this.budget = new Budget(input.length, clock);
+    this.globals = createGlobals(input.now, this.budget);
+    const { budget } = this;
+    this.tools = {
+      limits: budget,
+      filter: (name, value, given) => applyFilter(name, value, given, this.tools),
+      test: (name, value, given) => applyTest(name, value, given, budget),
+    };
   }
 
-  /** Evaluates chains of left operands in a loop: with thousands of links, recursion would overflow the stack. */
-  override evaluate(node: Node | undefined, environment: Environment): Value {
-    if (node === undefined) return super.evaluate(node, environment);
-    if (node instanceof Known) return node.value;
-    this.depth++;
+  run(): Output {
     try {
-      const links: Node[] = [];
-      let first = node;
-      for (let left = leftOf(first); left !== undefined; left = leftOf(first)) {
-        links.push(first);
-        first = left;
-      }
-      let value = first instanceof Known ? first.value : this.link(first, environment, undefined);
-      for (let link = links.pop(); link !== undefined; link = links.pop()) value = this.link(link, environment, value);
-      return value;
-    } finally {
-      this.depth--;
-    }
-  }
-
-  /** Evaluates one node; `left` is the value of its left operand, where it has one. */
-  private link(node: Node, environment: Environment, left: Value | undefined): Value {
-    try {
-      this.budget.count(1);
-      if (this.depth > limits.nesting) throw this.nested();
-      const value =
-        left === undefined ? this.guarded(node, environment) : this.withLeft(node, environment, left, new Known(left));
-      if (typeof value.value === "string") this.budget.allowText(value.value.length);
-      else if (Array.isArray(value.value)) this.budget.allowItems(value.value.length);
-      if (this.program.iterated.has(node)) this.budget.count(stepsPerItem * membersOf(value).length);
-      if (composite(value) && this.program.printed.has(node)) this.budget.measure(value);
-      return value;
+      const context = new Scope(null);
+      for (const [name, value] of this.globals) context.set(name, value);
+      for (const [name, value] of this.input.variables) context.set(name, value);
+      this.block(this.program.body, { scope: new Scope(context), out: this.output, inLoop: false });
     } catch (error) {
-      throw this.placed(error, node);
+      throw this.placed(error);
     }
+    const built = this.output.build();
+    const whole = built instanceof Text ? built : new Text(built, []);
+    return { text: whole.text, runs: whole.runs, turns: this.turns, generations: whole.generations };
   }
 
-  private guarded(node: Node, environment: Environment): Value {
-    if (node.type === "Break" || node.type === "Continue") {
-      try {
-        return super.evaluate(node, environment);
-      } catch (error) {
-        this.control = error;
-        throw error;
-      }
-    }
-    if (literals.has(node.type)) {
-      // A literal's value never changes, so all renderings share it.
-      const known = this.program.values.get(node);
-      if (known) return known;
-      const value = super.evaluate(node, environment);
-      this.program.values.set(node, value);
-      return value;
-    }
-    if (isCondition(node) || isChoice(node)) return this.choose(node, environment);
-    if (isFilterBlock(node)) {
-      const text = this.write(node.body, environment);
-      const applied = { type: "FilterExpression", operand: new Known(text), filter: node.filter };
-      return this.filter(applied, environment, text);
-    }
-    if (isMacro(node)) return this.declare(node, environment);
-    const value = super.evaluate(node, environment);
-    if (node.type === "CallExpression") this.budget.work(sizePerStep * 8 + 16 * countOf(value));
-    return value;
-  }
-
-  private withLeft(node: Node, environment: Environment, left: Value, known: Known): Value {
-    if (isBinary(node)) return this.binary(node, environment, left, known);
-    if (isMember(node)) return this.member(node, environment, left, known);
-    if (isFilter(node)) return this.filter(node, environment, left);
-    if (isTest(node)) {
-      this.budget.work(textOf(left).length);
-      const joined = { type: node.type, operand: known, negate: node.negate, test: node.test };
-      return super.evaluate(joined, environment);
-    }
-    if (!isUnary(node)) return super.evaluate(node, environment);
-    const joined = { type: node.type, operator: node.operator, argument: known };
-    return super.evaluate(joined, environment);
-  }
-
-  /**
-   * The library searches a macro's whole body for `kwargs` and `varargs`, by recursion, each time it runs the
-   * statement.
-   */
-  private declare(node: Macro, environment: Environment): Value {
-    if (this.program.readsExtraArguments) {
-      this.budget.work(sizePerStep * (this.program.sizes.get(node) ?? 0));
-      return super.evaluate(node, environment);
-    }
-    // The search skips nodes that are not of the library's own classes.
-    const hidden = { ...node, body: [{ type: "Program", body: node.body }] };
-    return super.evaluate(hidden, environment);
-  }
-
-  /** Follows chains of `elif`, and of `a if b else c`, in a loop. */
-  private choose(node: Condition | Choice, environment: Environment): Value {
-    const isTrue = (test: Node) => this.evaluate(test, environment).__bool__().value;
-    for (let current: Condition | Choice = node; ; this.budget.count(1)) {
-      if (isCondition(current)) {
-        if (isTrue(current.test)) return this.write(current.body, environment);
-        const [only, ...others]: Node[] = current.alternate;
-        if (!only || others.length > 0 || !isCondition(only)) return this.write(current.alternate, environment);
-        current = only;
-      } else {
-        if (isTrue(current.condition)) return this.evaluate(current.trueExpr, environment);
-        const otherwise: Node = current.falseExpr;
-        if (!isChoice(otherwise)) return this.evaluate(otherwise, environment);
-        current = otherwise;
-      }
-    }
-  }
-
-  /** The output of a block. */
-  private write(body: Node[], environment: Environment): Value {
-    const block = { type: "Program", body };
-    return super.evaluate(block, environment);
-  }
-
-  private binary({ type, operator, right: node }: Binary, environment: Environment, left: Value, known: Known): Value {
-    const name = operator.value;
-    if (name === "and" || name === "or") {
-      const joined = { type, operator, left: known, right: node };
-      return super.evaluate(joined, environment);
-    }
-    const right = this.evaluate(node, environment);
-    // The library turns a list into text before it compares or joins it with a text.
-    if (composite(left) !== composite(right) || name === "~") {
-      for (const operand of [left, right]) if (composite(operand)) this.budget.measure(operand);
-    }
-    const [a, b] = [textOf(left).length, textOf(right).length];
-    if (name === "==" || name === "!=") this.budget.work(a === b ? a : 0);
-    else if (name === "+") this.budget.work(countOf(left) + countOf(right));
-    else if (name.endsWith("in")) this.budget.work(a + b + (a * b) / 256 + 8 * countOf(right));
-    const joined = { type, operator, left: known, right: new Known(right) };
-    return super.evaluate(joined, environment);
-  }
-
-  private member({ type, property, computed }: Member, environment: Environment, object: Value, known: Known): Value {
-    const own = object.value instanceof Map ? object.value : null;
-    let key: Node = property;
-    let name = String(Reflect.get(property, "value"));
-    if (property.type === "SliceExpression") this.budget.work(6 * textOf(object).length + countOf(object));
-    else if (computed) {
-      const value = this.evaluate(property, environment);
-      name = String(value.value);
-      key = new Known(value);
-    } else {
-      const value = own?.get(name);
-      if (value) return value;
-    }
-    const joined = { type, object: known, property: key, computed };
-    const value = super.evaluate(joined, environment);
-    // Methods of texts and objects, not functions stored in them. A literal's method was guarded by an earlier rendering.
-    if (typeof value.value === "function" && !own?.has(name) && (own || typeof object.value === "string")) {
-      const method = methods.get(value) ?? value.value;
-      methods.set(value, method);
-      value.value = (args, scope) => {
-        this.allowMethod(name, object, args);
-        return method(args, scope);
-      };
-    }
-    return value;
-  }
-
-  private allowMethod(name: string, object: Value, args: readonly Value[]): void {
-    const text = textOf(object);
-    this.budget.work(text.length + 8 * countOf(object));
-    for (const arg of args) this.budget.work(textOf(arg).length + 8 * countOf(arg));
-    if (name === "replace") this.budget.allowReplacement(text, args);
-    if (name === "split") {
-      const separator = textOf(args[0]);
-      this.budget.work((text.length * separator.length) / 256);
-      this.budget.allowItems(
-        separator === "" ? (text.length + 1) / 2 : text.split(separator, this.budget.mostItems + 1).length,
-      );
-    }
-    if (name === "dictsort") this.budget.sort(object);
-  }
-
-  private filter({ type, filter }: Filter, environment: Environment, operand: Value): Value {
-    const name = filter.value ?? filter.callee?.value ?? "";
-    const text = textOf(operand);
-    this.budget.work(sizePerStep + text.length + (constant.has(name) ? 0 : 4 * countOf(operand)));
-    if (composite(operand) && measured.has(name) && name !== "tojson") this.budget.measure(operand);
-    if (selecting.has(name)) {
-      const written = filter.args?.map((arg) => String(Reflect.get(arg, "value"))) ?? [];
-      this.budget.work((countOf(operand) * written.join("").length) / 4);
-      // These two tests read the whole text.
-      if (written.includes("lower") || written.includes("upper")) this.budget.measure(operand);
-    }
-    if (name === "sort" || name === "dictsort") this.budget.sort(operand);
-    if (!measured.has(name)) {
-      const joined = { type, operand: new Known(operand), filter };
-      return super.evaluate(joined, environment);
-    }
-    const values: Value[] = [];
-    const args = filter.args?.map((arg) => {
-      const inner: unknown = Reflect.get(arg, arg.type === "KeywordArgumentExpression" ? "value" : "argument");
-      const isNode = (child: unknown): child is Node => typeof child === "object" && child !== null && "type" in child;
-      const value = this.evaluate(isNode(inner) ? inner : arg, environment);
-      values.push(value);
-      const known = new Known(value);
-      return isNode(inner) ? { type: arg.type, key: Reflect.get(arg, "key"), value: known, argument: known } : known;
-    });
-    const members = values.flatMap((value) => (composite(value) ? membersOf(value) : [value]));
-    const greatest = members.reduce((most, { value }) => (typeof value === "number" ? Math.max(most, value) : most), 0);
-    const longest = members.reduce((most, value) => Math.max(most, textOf(value).length), 0);
-    const pieces = Array.isArray(operand.value) ? operand.value.length : text.length;
-    if (name === "indent") this.budget.allowText(text.length + greatest * text.split("\n").length);
-    if (name === "tojson" && greatest > 64) throw exceeded(`indents JSON by ${greatest} spaces, more than 64`);
-    if (name === "tojson" && composite(operand)) this.budget.measure(operand, greatest, longest);
-    if (name === "join") this.budget.allowText(longest * pieces);
-    if (name === "replace") this.budget.allowReplacement(text, members);
-    if ((name === "map" || name === "sort") && longest > longestPath)
-      throw exceeded(`reads a member by a name of ${longest} characters, more than ${longestPath}`);
-    const joined = { type, operand: new Known(operand), filter: args ? { ...filter, args } : filter };
-    return super.evaluate(joined, environment);
-  }
-
-  private nested(place: TemplateError["place"] = null): TemplateError {
-    const { message } = exceeded(`calls itself, or is nested, more than ${limits.nesting} levels deep`);
-    return new TemplateError(message, place);
-  }
-
-  /** The error with the place of the innermost node that has one. */
-  private placed(error: unknown, node: Node): unknown {
-    if (error === this.control && this.depth > 1) return error;
+  private placed(error: unknown): unknown {
     if (error instanceof TemplateError && error.place !== null) return error;
-    const offset = this.program.offsets.get(node);
-    const place = offset === undefined ? null : placeAt(this.program.source, offset);
-    if (error instanceof OutOfTime) return place === null ? error : new OutOfTime(place);
-    if (error instanceof TemplateError)
-      return place === null ? error : new TemplateError(error.message, place, { cause: error });
-    if (isStackOverflow(error)) return this.nested(place);
-    if (error instanceof RangeError && /string length|allocation size|out of memory/i.test(error.message)) {
-      return exceeded(`writes a text of more than ${this.budget.longest.toLocaleString("en")} characters`);
+    const place = placeAt(this.program.source, this.at);
+    if (error instanceof OutOfTime) return new OutOfTime(place);
+    if (error instanceof TemplateError) return new TemplateError(error.message, place, { cause: error });
+    if (error instanceof Fault)
+      return new TemplateError(`The template cannot be rendered: ${error.message}.`, place, { cause: error });
+    if (error instanceof Error && /call stack|too much recursion/i.test(error.message)) {
+      const { message } = exceeded(`calls itself, or is nested, more than ${limits.nesting} levels deep`);
+      return new TemplateError(message, place, { cause: error });
     }
-    if (place === null && this.depth > 1) return error;
-    const message = error === this.control ? '"break" or "continue" is outside of any "for"' : inPlainWords(error);
-    return new TemplateError(`The template cannot be rendered: ${message}.`, place, { cause: error });
+    if (error instanceof RangeError) {
+      const { message } = exceeded(`writes a text of more than ${this.budget.longest.toLocaleString("en")} characters`);
+      return new TemplateError(message, place, { cause: error });
+    }
+    return error;
+  }
+
+  private emit(value: Str, out: TextBuilder): void {
+    const start = out.length;
+    out.add(value);
+    const end = out.length;
+    this.budget.allowText(end - start);
+    if (end > this.budget.longest) this.budget.allowText(end);
+    if (out !== this.output || this.message === null || start === end) return;
+    const last = this.turns.at(-1);
+    if (last && last.message === this.message && last.end === start) last.end = end;
+    else this.turns.push({ start, end, message: this.message });
+  }
+
+  private block(body: readonly Statement[], frame: Frame): Ending {
+    for (const statement of body) {
+      this.at = statement.offset;
+      this.budget.count(1);
+      const ending = this.statement(statement, frame);
+      if (ending !== "end") return ending;
+    }
+    return "end";
+  }
+
+  private statement(statement: Statement, frame: Frame): Ending {
+    const { scope, out } = frame;
+    switch (statement.kind) {
+      case "data":
+        this.emit(statement.text, out);
+        return "end";
+      case "print": {
+        const value = this.evaluate(statement.value, scope);
+        this.at = statement.value.offset;
+        this.emit(strOf(value, this.budget), out);
+        return "end";
+      }
+      case "if":
+        for (const { test, body } of statement.branches)
+          if (isTrue(this.evaluate(test, scope))) return this.block(body, frame);
+        return this.block(statement.otherwise, frame);
+      case "for":
+        return this.loop(statement, frame, 0, () => this.evaluate(statement.iterable, scope));
+      case "set":
+        this.assign(statement.target, this.evaluate(statement.value, scope), frame);
+        return "end";
+      case "set block": {
+        const text = this.captured(statement.body, frame);
+        this.assign(statement.target, this.filtered(text, statement.filters, scope), frame);
+        return "end";
+      }
+      case "filter block": {
+        const text = this.captured(statement.body, frame);
+        this.emit(strOf(this.filtered(text, statement.filters, scope), this.budget), out);
+        return "end";
+      }
+      case "with": {
+        const inner = new Scope(scope);
+        for (const { target, value } of statement.assigned) this.unpack(target, this.evaluate(value, scope), inner);
+        return this.block(statement.body, { ...frame, scope: inner });
+      }
+      case "macro":
+        scope.set(statement.macro.name, this.macro(statement.macro, scope));
+        return "end";
+      case "call block": {
+        const caller = this.macro(statement.macro, scope);
+        this.emit(strOf(this.callWith(statement.call, caller, scope), this.budget), out);
+        return "end";
+      }
+      case "generation": {
+        const start = out.length;
+        this.block(statement.body, { ...frame, scope: new Scope(scope) });
+        out.addGeneration({ start, end: out.length });
+        return "end";
+      }
+      case "break":
+      case "continue":
+        return statement.kind;
+    }
+  }
+
+  /** The output of a body in a scope of its own. */
+  private captured(body: readonly Statement[], { scope }: Frame): Str {
+    const out = new TextBuilder();
+    this.block(body, { scope: new Scope(scope), out, inLoop: false });
+    return out.build();
+  }
+
+  private filtered(text: Str, filters: readonly Link[], scope: Scope): Value {
+    return filters.reduce((value: Value, link) => this.link(value, link, scope), text);
+  }
+
+  private loop(
+    statement: Extract<Statement, { kind: "for" }>,
+    frame: Frame,
+    depth: number,
+    iterate: () => Value,
+  ): Ending {
+    const { scope, out } = frame;
+    const { target, test, body } = statement;
+    const value = iterate();
+    this.at = statement.iterable.offset;
+    let items = itemsOf(value, this.budget);
+    this.budget.work(8 * items.length);
+    if (test !== null) {
+      items = items.filter((item) => {
+        const inner = new Scope(scope);
+        this.unpack(target, item, inner);
+        return isTrue(this.evaluate(test, inner));
+      });
+    }
+    const message = this.message;
+    const changes = { last: null as readonly Value[] | null };
+    for (let index = 0; index < items.length; index++) {
+      this.budget.count(stepsPerItem);
+      const inner = new Scope(scope);
+      inner.set("loop", this.loopHost(statement, { items, index, depth, frame, changes }));
+      this.at = statement.offset;
+      const item = items[index] ?? null;
+      this.unpack(target, item, inner);
+      this.message = this.input.messages.get(item) ?? message;
+      const ending = this.block(body, { scope: inner, out, inLoop: true });
+      this.message = message;
+      if (ending === "break") break;
+    }
+    if (items.length === 0) return this.block(statement.otherwise, { ...frame, scope: new Scope(scope) });
+    return "end";
+  }
+
+  private loopHost(
+    statement: Extract<Statement, { kind: "for" }>,
+    {
+      items,
+      index,
+      depth,
+      frame,
+      changes,
+    }: {
+      items: readonly Value[];
+      index: number;
+      depth: number;
+      frame: Frame;
+      changes: { last: readonly Value[] | null };
+    },
+  ): Host {
+    const count = items.length;
+    const member = (name: string): Value | undefined => {
+      switch (name) {
+        case "index":
+          return BigInt(index + 1);
+        case "index0":
+          return BigInt(index);
+        case "revindex":
+          return BigInt(count - index);
+        case "revindex0":
+          return BigInt(count - index - 1);
+        case "first":
+          return index === 0;
+        case "last":
+          return index === count - 1;
+        case "length":
+          return BigInt(count);
+        case "depth":
+          return BigInt(depth + 1);
+        case "depth0":
+          return BigInt(depth);
+        case "previtem":
+          return index === 0 ? new Undefined("the item before the first") : items[index - 1];
+        case "nextitem":
+          return index === count - 1 ? new Undefined("the item after the last") : items[index + 1];
+        case "cycle":
+          return new Callable(name, ({ positional }) => {
+            if (positional.length === 0) throw fault('"cycle" needs at least one value');
+            return positional[index % positional.length] ?? null;
+          });
+        case "changed":
+          return new Callable(name, ({ positional }) => {
+            const { last } = changes;
+            changes.last = positional;
+            return last === null || !equal(last, positional, this.budget);
+          });
+        default:
+          return undefined;
+      }
+    };
+    if (!statement.recursive) return new Host("loop", member);
+    return new Host("loop", member, ({ positional: [value = missingItems()] }) =>
+      this.budget.nested(() => {
+        const out = new TextBuilder();
+        this.loop(statement, { ...frame, out }, depth + 1, () => value);
+        return out.build();
+      }),
+    );
+  }
+
+  private assign(target: Target, value: Value, frame: Frame): void {
+    this.unpack(target, value, frame.scope);
+    if (!frame.inLoop || target.kind !== "name") return;
+    const message = this.input.messages.get(value);
+    if (message !== undefined) this.message = message;
+  }
+
+  private unpack(target: Target, value: Value, scope: Scope): void {
+    if (target.kind === "name") return scope.set(target.name, value);
+    this.at = target.offset;
+    if (target.kind === "member") {
+      const owner = scope.get(target.name);
+      if (!(owner instanceof Namespace))
+        throw fault(`"${target.name}" is no namespace, so no value can be assigned to its member`);
+      owner.members.set(target.member, value);
+      return;
+    }
+    const scalar = value === null || numberOf(value) !== null;
+    if (scalar) throw fault(`a value of the type ${typeOf(value)} cannot be unpacked into several names`);
+    const items = itemsOf(value, this.budget);
+    if (items.length !== target.targets.length) {
+      throw fault(`${items.length} values cannot be unpacked into ${target.targets.length} names`);
+    }
+    target.targets.forEach((one, i) => {
+      this.unpack(one, items[i] ?? null, scope);
+    });
+  }
+
+  private macro(macro: MacroBody, scope: Scope): Callable {
+    const { name, parameters, body, reads } = macro;
+    return new Callable(name, ({ positional, named }) =>
+      this.budget.nested(() => {
+        const at = this.at;
+        const inner = new Scope(scope);
+        const rest = new Map(named);
+        parameters.forEach((parameter, i) => {
+          const given = i < positional.length ? positional[i] : rest.get(parameter.name);
+          if (positional[i] !== undefined && rest.has(parameter.name))
+            throw fault(`the macro "${name}" gets the argument "${parameter.name}" twice`);
+          rest.delete(parameter.name);
+          inner.set(
+            parameter.name,
+            orElse(given, () =>
+              parameter.initial
+                ? this.evaluate(parameter.initial, inner)
+                : new Undefined(`the argument "${parameter.name}"`),
+            ),
+          );
+        });
+        const caller = rest.get("caller");
+        rest.delete("caller");
+        if (reads.caller) inner.set("caller", caller ?? new Undefined('"caller"'));
+        else if (caller !== undefined)
+          throw fault(`the macro "${name}" does not use "caller", so it cannot be called with a block`);
+        if (reads.kwargs) inner.set("kwargs", new Dict(rest));
+        else if (rest.size > 0) throw fault(`the macro "${name}" has no argument "${[...rest.keys()][0]}"`);
+        const more = positional.slice(parameters.length);
+        if (reads.varargs) inner.set("varargs", new Tuple(more));
+        else if (more.length > 0)
+          throw fault(`the macro "${name}" takes at most ${parameters.length} arguments, not ${positional.length}`);
+        const out = new TextBuilder();
+        this.block(body, { scope: inner, out, inLoop: false });
+        this.at = at;
+        return out.build();
+      }),
+    );
+  }
+
+  /** Evaluates a call of `{% call %}`, with its block as the argument "caller". */
+  private callWith(call: Expression, caller: Callable, scope: Scope): Value {
+    if (call.kind !== "chain") return this.evaluate(call, scope);
+    const last = call.links.at(-1);
+    const before: Expression = { ...call, links: call.links.slice(0, -1) };
+    const called = this.evaluate(before, scope);
+    if (last?.kind !== "call") return called;
+    const { positional, named } = this.arguments(last.args, scope);
+    this.at = last.offset;
+    return this.call(called, { positional, named: new Map([...named, ["caller", caller]]) });
+  }
+
+  private evaluate(node: Expression, scope: Scope): Value {
+    this.budget.count(1);
+    this.at = node.offset;
+    switch (node.kind) {
+      case "constant":
+        return node.value;
+      case "name":
+        return orElse(scope.get(node.name), () => new Undefined(`"${node.name.slice(0, 60)}"`));
+      case "list":
+        this.budget.allowItems(node.items.length);
+        return node.items.map((item) => this.evaluate(item, scope));
+      case "tuple":
+        return new Tuple(node.items.map((item) => this.evaluate(item, scope)));
+      case "dict":
+        return new Dict(node.entries.map(([key, value]) => [this.evaluate(key, scope), this.evaluate(value, scope)]));
+      case "signed": {
+        const value = this.evaluate(node.operand, scope);
+        this.at = node.offset;
+        if (value instanceof Undefined) throw undefinedFault(value);
+        let number = numberOf(value);
+        if (number === null) throw fault(`a value of the type ${typeOf(value)} has no sign`);
+        for (const sign of node.signs) if (sign === "-") number = -number;
+        return number;
+      }
+      case "not": {
+        const value = isTrue(this.evaluate(node.operand, scope));
+        this.budget.count(node.times);
+        return node.times % 2 === 1 ? !value : value;
+      }
+      case "arithmetic":
+        return node.rest.reduce(
+          (left, { operator, operand, offset }) => {
+            const right = this.evaluate(operand, scope);
+            this.at = offset;
+            return arithmetic(left, operator, right, this.budget);
+          },
+          this.evaluate(node.first, scope),
+        );
+      case "comparison": {
+        let left = this.evaluate(node.first, scope);
+        for (const { operator, operand, offset } of node.rest) {
+          const right = this.evaluate(operand, scope);
+          this.at = offset;
+          if (!this.compare(left, operator, right)) return false;
+          left = right;
+        }
+        return true;
+      }
+      case "joined":
+        return tilde(
+          node.items.map((item) => this.evaluate(item, scope)),
+          this.budget,
+        );
+      case "and":
+      case "or": {
+        let value: Value = null;
+        for (const item of node.items) {
+          value = this.evaluate(item, scope);
+          if (isTrue(value) === (node.kind === "or")) return value;
+        }
+        return value;
+      }
+      case "choice":
+        for (const { test, value } of node.branches)
+          if (isTrue(this.evaluate(test, scope))) return this.evaluate(value, scope);
+        return node.otherwise === null
+          ? new Undefined('the value of an "if" without "else"')
+          : this.evaluate(node.otherwise, scope);
+      case "chain":
+        return node.links.reduce((value, link) => this.link(value, link, scope), this.evaluate(node.base, scope));
+    }
+  }
+
+  private compare(left: Value, operator: string, right: Value): boolean {
+    switch (operator) {
+      case "==":
+        return equal(left, right, this.budget);
+      case "!=":
+        return !equal(left, right, this.budget);
+      case "in":
+        return contains(right, left, this.budget);
+      case "not in":
+        return !contains(right, left, this.budget);
+      default: {
+        const difference = compared(left, right, operator, this.budget);
+        if (operator === "<") return difference < 0;
+        if (operator === "<=") return difference <= 0;
+        return operator === ">" ? difference > 0 : difference >= 0;
+      }
+    }
+  }
+
+  private link(value: Value, link: Link, scope: Scope): Value {
+    this.budget.count(1);
+    this.at = link.offset;
+    switch (link.kind) {
+      case "attribute":
+        return attributeOf(value, link.name, this.budget);
+      case "item": {
+        const key = this.evaluate(link.index, scope);
+        this.at = link.offset;
+        return itemOf(value, key, this.budget);
+      }
+      case "slice": {
+        const bounds = link.bounds.map((bound) => (bound === null ? null : this.evaluate(bound, scope)));
+        this.at = link.offset;
+        const part = sliceOf(value, bounds, this.budget);
+        if (isList(part)) this.budget.allowItems(part.length);
+        return part;
+      }
+      case "call": {
+        const given = this.arguments(link.args, scope);
+        this.at = link.offset;
+        return this.call(value, given);
+      }
+      case "filter": {
+        const given = this.arguments(link.args, scope);
+        this.at = link.offset;
+        return applyFilter(link.name, value, given, this.tools);
+      }
+      case "test": {
+        const given = this.arguments(link.args, scope);
+        this.at = link.offset;
+        return applyTest(link.name, value, given, this.budget) !== link.negated;
+      }
+    }
+  }
+
+  private call(value: Value, given: Given): Value {
+    this.budget.count(8);
+    if (value instanceof Callable) return value.call(given);
+    if (value instanceof Host && value.call) return value.call(given);
+    if (value instanceof Undefined) throw fault(`${value.what} is called, but it is undefined`);
+    throw fault(`a value of the type ${typeOf(value)} is called, but it is not a function`);
+  }
+
+  private arguments({ positional, named }: Arguments, scope: Scope): Given {
+    if (positional.length === 0 && named.length === 0) return noArguments;
+    const values = positional.flatMap(({ value, spread }): readonly Value[] => {
+      const evaluated = this.evaluate(value, scope);
+      return spread ? itemsOf(evaluated, this.budget) : [evaluated];
+    });
+    const names = new Map<string, Value>();
+    for (const { name, value } of named) {
+      const evaluated = this.evaluate(value, scope);
+      if (name !== null) names.set(name, evaluated);
+      else if (evaluated instanceof Dict) {
+        for (const [key, member] of evaluated.entries()) {
+          if (!isText(key)) throw fault("the name of an argument is a text");
+          names.set(plain(key), member);
+        }
+      } else throw fault(`"**" needs a dict, not ${typeOf(evaluated)}`);
+    }
+    return { positional: values, named: names };
   }
 }
+
+const noArguments: Given = { positional: [], named: new Map() };
+
+/** Each round of a loop makes a scope, which costs as much as these steps. */
+const stepsPerItem = 5;
+
+/** The value, where there is one: None is one. */
+const orElse = (value: Value | undefined, other: () => Value): Value => (value === undefined ? other() : value);
+
+const missingItems = (): never => {
+  throw fault("a recursive loop needs the items to go through");
+};

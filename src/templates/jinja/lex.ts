@@ -1,187 +1,237 @@
-/**
- * Splits Jinja source into tokens with offsets. The library's lexer has no offsets, drops generation tags, and takes
- * quadratic time on white space. The rules are Jinja's with trim_blocks and lstrip_blocks, as transformers sets them.
- */
+/** Splits Jinja source into tokens, with Jinja's rules for trim_blocks and lstrip_blocks, as transformers sets them. */
 
-import type { tokenize } from "@huggingface/jinja";
 import type { Clock } from "../clock.ts";
 import { TemplateError } from "../template.ts";
+import { isSpace, placeAt, shownToken, spaceAfter, spaceBefore } from "./source.ts";
 
-type LibraryToken = ReturnType<typeof tokenize>[number];
-
-export interface Token extends LibraryToken {
+export interface Token {
+  readonly type:
+    | "data"
+    | "block"
+    | "endblock"
+    | "print"
+    | "endprint"
+    | "name"
+    | "string"
+    | "int"
+    | "float"
+    | "op"
+    | "end";
+  /** The decoded text of a string, and the source of any other token. */
+  readonly value: string;
   /** Index in the source of its first character. */
   readonly offset: number;
 }
 
-/** Line and column, from 1, of an offset. */
-export function placeAt(source: string, offset: number): { readonly line: number; readonly column: number } {
-  const before = source.slice(0, offset);
-  const lines = before.split(/\r\n?|\n/);
-  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
-}
-
-/** A token in quotes, as messages show it. */
-export const shownToken = (text: string) => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
-
-const operators: readonly (readonly [string, LibraryToken["type"]])[] = [
-  ["**", "ExponentiationBinaryOperator"],
-  ["//", "MultiplicativeBinaryOperator"],
-  ["<=", "ComparisonBinaryOperator"],
-  [">=", "ComparisonBinaryOperator"],
-  ["==", "ComparisonBinaryOperator"],
-  ["!=", "ComparisonBinaryOperator"],
-  ["(", "OpenParen"],
-  [")", "CloseParen"],
-  ["[", "OpenSquareBracket"],
-  ["]", "CloseSquareBracket"],
-  ["{", "OpenCurlyBracket"],
-  ["}", "CloseCurlyBracket"],
-  [",", "Comma"],
-  [".", "Dot"],
-  [":", "Colon"],
-  ["|", "Pipe"],
-  ["<", "ComparisonBinaryOperator"],
-  [">", "ComparisonBinaryOperator"],
-  ["+", "AdditiveBinaryOperator"],
-  ["-", "AdditiveBinaryOperator"],
-  ["~", "AdditiveBinaryOperator"],
-  ["*", "MultiplicativeBinaryOperator"],
-  ["/", "MultiplicativeBinaryOperator"],
-  ["%", "MultiplicativeBinaryOperator"],
-  ["=", "Equals"],
+const operators = [
+  ...["**", "//", "<=", ">=", "==", "!=", "(", ")", "[", "]", "{", "}"],
+  ...[",", ".", ":", "|", "<", ">", "+", "-", "~", "*", "/", "%", "=", ";"],
 ];
 
-/** After one of these a sign is a binary operator; after any other token it belongs to the number that follows. */
-const operandEnds: ReadonlySet<string> = new Set([
-  "Identifier",
-  "NumericLiteral",
-  "StringLiteral",
-  "CloseParen",
-  "CloseSquareBracket",
-]);
+const opens: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
 
-const escapes: Readonly<Record<string, string>> = {
-  n: "\n",
-  t: "\t",
-  r: "\r",
-  b: "\b",
-  f: "\f",
-  v: "\v",
-  "'": "'",
-  '"': '"',
-  "\\": "\\",
+const name = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy;
+const float = /(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)/iy;
+const int = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iy;
+
+const letters: Readonly<Record<string, string>> = {
+  ...{ n: "\n", t: "\t", r: "\r", b: "\b", f: "\f", v: "\v", a: "\x07" },
+  ...{ "'": "'", '"': '"', "\\": "\\", "\n": "" },
 };
 
-/** The value of a text between quotes; an escape that Python does not know stays unchanged. */
-function readEscapes(text: string): string {
-  return text.replace(/\\(?:x([\da-f]{2})|u([\da-f]{4})|([\s\S]))/gi, (whole, byte, unit, letter) =>
-    letter === undefined ? String.fromCharCode(Number.parseInt(byte ?? unit, 16)) : (escapes[letter] ?? whole),
-  );
+/** The tokens with "end" last. Throws TemplateError with line and column where the source is not Jinja. */
+export function lex(source: string, clock: Clock): readonly Token[] {
+  return new Lexer(source, clock).run();
 }
 
-/**
- * Throws TemplateError with the place of a tag, comment or string that is never closed, or of a stray character;
- * `OutOfTime` when the time is over.
- */
-export function lex(source: string, clock?: Clock): Token[] {
-  const tokens: Token[] = [];
-  // Jinja ignores one line break at the end of the source.
-  const end = source.replace(/\r?\n$/, "").length;
-  let at = 0;
-  const fail = (message: string, offset: number): never => {
-    throw new TemplateError(message, placeAt(source, offset));
-  };
-  const push = (type: Token["type"], value: string, offset: number) => tokens.push({ type, value, offset });
+class Lexer {
+  private readonly tokens: Token[] = [];
+  private at = 0;
+  /** Whether the text at `at` begins a line, after a line break that a tag removed, or at the start. */
+  private lineBegins = true;
 
-  /** Adds the text up to `until`. `{%-` and `-%}` remove all white space; a tag alone on its line removes that line's. */
-  const pushText = (until: number, closed: string, opens: string) => {
-    const raw = source.slice(at, until);
-    let text = raw;
-    if (opens === "-") text = text.trimEnd();
-    else if (opens === "line" && (at === 0 || /[\r\n]/.test(raw))) text = text.replace(/(^|[\r\n])[ \t]+$/, "$1");
-    if (closed === "-") text = text.trimStart();
-    else if (closed === "line") text = text.replace(/^(?:\r\n|\r|\n)/, "");
-    if (text !== "") push("Text", text.replace(/\r\n?/g, "\n"), at);
-  };
+  constructor(
+    private readonly source: string,
+    private readonly clock: Clock,
+  ) {}
 
-  /** Adds the tokens of a tag; returns the white-space control at its end. */
-  const lexTag = (opened: number, kind: "%" | "{"): string => {
-    const close = kind === "%" ? "%}" : "}}";
-    let braces = 0;
-    const unclosed = () => fail(`"{${kind}" is never closed: "${close}" is missing.`, opened);
-    for (;;) {
-      while (at < end && /\s/.test(source[at] ?? "")) at++;
-      if (at >= end) return unclosed();
-      const character = source[at] ?? "";
-      const sign = character === "-" || (character === "+" && kind === "%") ? character : "";
-      if (source.startsWith(close, at + sign.length) && (kind === "%" || braces === 0)) {
-        push(kind === "%" ? "CloseStatement" : "CloseExpression", close, at);
-        at += sign.length + 2;
-        if (sign === "-") return "-";
-        return kind === "%" && sign === "" ? "line" : "";
-      }
-      if (source.startsWith("{%", at) || source.startsWith("{{", at)) unclosed();
-      const from = at;
-      if (character === '"' || character === "'") {
-        at++;
-        while (at < end && source[at] !== character) at += source[at] === "\\" ? 2 : 1;
-        if (at >= end) fail("The string that begins here is never closed.", from);
-        push("StringLiteral", readEscapes(source.slice(from + 1, at)), from);
-        at++;
-        continue;
-      }
-      const signed = (character === "-" || character === "+") && !operandEnds.has(tokens.at(-1)?.type ?? "");
-      const number = /^[-+]?\d+(?:\.\d+)?/.exec(source.slice(at, at + 40))?.[0];
-      if (number !== undefined && (signed || /\d/.test(character))) {
-        // `list.0.1` has two indexes, not the number 0.1.
-        const whole = tokens.at(-1)?.type === "Dot" ? number.replace(/\..*/, "") : number;
-        push("NumericLiteral", whole, from);
-        at += whole.length;
-        continue;
-      }
-      if (signed) {
-        push("UnaryOperator", character, from);
-        at++;
-        continue;
-      }
-      const operator = operators.find(([text]) => source.startsWith(text, at));
-      if (operator) {
-        if (operator[0] === "{") braces++;
-        if (operator[0] === "}") braces--;
-        push(operator[1], operator[0], from);
-        at += operator[0].length;
-        continue;
-      }
-      while (at < end && /\w/.test(source[at] ?? "")) at++;
-      if (at === from) fail(`The character ${JSON.stringify(character)} has no meaning here.`, from);
-      push("Identifier", source.slice(from, at), from);
+  run(): readonly Token[] {
+    const { source } = this;
+    // Jinja drops one line break at the end of a template.
+    const end = source.endsWith("\r\n") ? source.length - 2 : source.length - (/[\r\n]$/.test(source) ? 1 : 0);
+    const begins = /\{[%{#]/g;
+    while (this.at < end) {
+      this.clock.check();
+      begins.lastIndex = this.at;
+      const found = begins.exec(source);
+      const open = found && found.index < end ? found.index : end;
+      const kind = open < end ? source.charAt(open + 1) : "";
+      const raw = kind === "%" ? this.rawAt(open) : null;
+      const sign = open < end ? source.charAt(open + 2) : "";
+      this.data(open, kind === "" ? "" : sign, kind === "{");
+      this.at = open;
+      if (kind === "") break;
+      if (raw !== null) this.raw(open, raw, end);
+      else if (kind === "#") this.comment(open, end);
+      else this.tag(open, kind, sign, end);
     }
-  };
-
-  let closed = "";
-  const tag = /\{[%{#]/g;
-  while (at < end) {
-    clock?.check();
-    tag.lastIndex = at;
-    const opened = tag.exec(source)?.index ?? end;
-    if (opened >= end) {
-      pushText(end, closed, "");
-      break;
-    }
-    const kind = source[opened + 1];
-    const sign = source[opened + 2] === "-" || (source[opened + 2] === "+" && kind === "%") ? source[opened + 2] : "";
-    pushText(opened, closed, sign === "-" ? "-" : kind !== "{" && sign === "" ? "line" : "");
-    if (kind === "#") {
-      const close = source.indexOf("#}", opened + 2);
-      if (close === -1) fail('The comment that begins here is never closed: "#}" is missing.', opened);
-      closed = source[close - 1] === "-" ? "-" : "line";
-      at = close + 2;
-      continue;
-    }
-    at = opened + 2 + (sign?.length ?? 0);
-    push(kind === "%" ? "OpenStatement" : "OpenExpression", `{${kind}`, opened);
-    closed = lexTag(opened, kind === "%" ? "%" : "{");
+    this.push("end", "", source.length);
+    return this.tokens;
   }
-  return tokens;
+
+  private push(type: Token["type"], value: string, offset: number): void {
+    this.tokens.push({ type, value, offset });
+  }
+
+  private fail(message: string, offset: number): never {
+    throw new TemplateError(message, placeAt(this.source, offset));
+  }
+
+  /** Adds the text from `at` to a tag; a sign of the tag, or its place at the start of a line, removes white space. */
+  private data(until: number, sign: string, isPrint: boolean, offset = this.at): void {
+    let text = lineBreaks(this.source.slice(this.at, until));
+    if (sign === "-") text = text.slice(0, spaceAfter(text));
+    else if (sign !== "+" && sign !== "" && !isPrint) {
+      const line = text.lastIndexOf("\n") + 1;
+      if ((line > 0 || this.lineBegins) && spaceBefore(text.slice(line)) === text.length - line)
+        text = text.slice(0, line);
+    }
+    if (text !== "") this.push("data", text, offset);
+  }
+
+  /** Ends a tag at `from`, where `}` and its partner stand: `-` removes white space after it, a block one line break. */
+  private close(from: number, sign: string, trims: boolean): void {
+    const { source } = this;
+    this.at = from + 2;
+    if (sign === "-") {
+      while (this.at < source.length && isSpace(source.charAt(this.at))) this.at++;
+    } else if (sign !== "+" && trims) {
+      if (source.startsWith("\r\n", this.at)) this.at += 2;
+      else if (source[this.at] === "\n" || source[this.at] === "\r") this.at++;
+    }
+    this.lineBegins = source[this.at - 1] === "\n" || source[this.at - 1] === "\r";
+  }
+
+  private comment(open: number, end: number): void {
+    const close = this.source.indexOf("#}", open + 2);
+    if (close === -1 || close >= end) this.fail('The comment that begins here is never closed: "#}" is missing.', open);
+    const sign = close > open + 2 ? this.source.charAt(close - 1) : "";
+    this.close(close, sign === "-" || sign === "+" ? sign : "", true);
+  }
+
+  /** The end of a `{% raw %}` tag at `open`; null for other tags. */
+  private rawAt(open: number): number | null {
+    const pattern = /\{%[-+]?\s*raw\s*(?:-%\}\s*|%\})/y;
+    pattern.lastIndex = open;
+    return pattern.test(this.source) ? pattern.lastIndex : null;
+  }
+
+  private raw(open: number, begin: number, end: number): void {
+    const ends = /\{%([-+]?)\s*endraw\s*([-+]?)%\}/g;
+    ends.lastIndex = begin;
+    const found = ends.exec(this.source);
+    if (!found || found.index >= end)
+      this.fail('The "raw" that begins here is never closed: "endraw" is missing.', open);
+    this.at = begin;
+    this.lineBegins = this.source[begin - 1] === "\n";
+    this.data(found.index, found[1] || "%", false, begin);
+    this.close(ends.lastIndex - 2, found[2] ?? "", true);
+  }
+
+  private tag(open: number, kind: string, sign: string, end: number): void {
+    const { source } = this;
+    const isBlock = kind === "%";
+    const mark = isBlock ? "{%" : "{{";
+    const finish = isBlock ? "%}" : "}}";
+    this.push(isBlock ? "block" : "print", mark, open);
+    let at = open + 2 + (sign === "-" || sign === "+" ? 1 : 0);
+    const brackets: { readonly close: string; readonly offset: number }[] = [];
+    for (;;) {
+      while (at < end && isSpace(source.charAt(at))) at++;
+      if (at >= end) this.fail(`The "${mark}" is never closed.`, open);
+      if (brackets.length === 0) {
+        const signed = (source[at] === "-" || (isBlock && source[at] === "+")) && source.startsWith(finish, at + 1);
+        if (signed || source.startsWith(finish, at)) {
+          this.push(isBlock ? "endblock" : "endprint", finish, at);
+          this.close(at + (signed ? 1 : 0), signed ? source.charAt(at) : "", isBlock);
+          return;
+        }
+      }
+      at = this.token(at, end, brackets);
+    }
+  }
+
+  /** Adds one token of an expression and returns its end. */
+  private token(at: number, end: number, brackets: { readonly close: string; readonly offset: number }[]): number {
+    const { source } = this;
+    const character = source.charAt(at);
+    const matches = (pattern: RegExp): string | null => {
+      pattern.lastIndex = at;
+      return pattern.exec(source)?.[0] ?? null;
+    };
+    if (/\d/.test(character)) {
+      // After a dot, digits are an index: `a.0.1` has no float.
+      const decimal = source[at - 1] === "." ? null : matches(float);
+      const number = decimal ?? matches(int);
+      if (number === null) this.fail(`${shownToken(character)} begins no number of Jinja.`, at);
+      this.push(decimal === null ? "int" : "float", number, at);
+      return at + number.length;
+    }
+    const word = matches(name);
+    if (word !== null) {
+      this.push("name", word, at);
+      return at + word.length;
+    }
+    if (character === "'" || character === '"') return this.string(at, character, end);
+    const operator = operators.find((candidate) => source.startsWith(candidate, at));
+    if (operator === undefined)
+      this.fail(
+        `The character ${shownToken(String.fromCodePoint(source.codePointAt(at) ?? 0))} has no meaning here.`,
+        at,
+      );
+    const close = opens[operator];
+    if (close !== undefined) brackets.push({ close, offset: at });
+    else if (operator === ")" || operator === "]" || operator === "}") {
+      const last = brackets.pop();
+      if (last?.close !== operator) {
+        const wanted = last ? `, but ${shownToken(last.close)} is missing first` : ", and no bracket is open";
+        this.fail(`${shownToken(operator)} stands here${wanted}.`, at);
+      }
+    }
+    this.push("op", operator, at);
+    return at + operator.length;
+  }
+
+  private string(open: number, quote: string, end: number): number {
+    const { source } = this;
+    let at = open + 1;
+    while (at < end && source[at] !== quote) at += source[at] === "\\" ? 2 : 1;
+    if (at >= end) this.fail(`The string that begins here is never closed: ${quote} is missing.`, open);
+    this.push("string", this.decoded(lineBreaks(source.slice(open + 1, at)), open), open);
+    return at + 1;
+  }
+
+  /** Python's escapes; an unknown one stays as it is. */
+  private decoded(text: string, offset: number): string {
+    if (!text.includes("\\")) return text;
+    return text.replace(
+      /\\(?:x([\da-f]{2})|u([\da-f]{4})|U([\da-f]{8})|([0-7]{1,3})|(N\{)|([\s\S]))/gi,
+      (whole: string, x, u, upper, octal, named, letter: string | undefined) => {
+        // The flag `i` is for digits only: `\X` and `\n{` are no escapes of these kinds.
+        if (named && whole[1] === "N")
+          this.fail("Names of characters, \\N{…}, are not supported in a string: write \\u and four digits.", offset);
+        if ((x && whole[1] === "x") || (u && whole[1] === "u") || (upper && whole[1] === "U")) {
+          const code = Number.parseInt(x ?? u ?? upper, 16);
+          if (code > 0x10ffff) this.fail(`${shownToken(whole)} is no character.`, offset);
+          return String.fromCodePoint(code);
+        }
+        if (octal) return String.fromCodePoint(Number.parseInt(octal, 8));
+        if (letter !== undefined) return letters[letter] ?? whole;
+        return (letters[whole.charAt(1)] ?? `\\${whole.charAt(1)}`) + whole.slice(2);
+      },
+    );
+  }
 }
+
+/** Jinja reads every kind of line break as "\n", within strings too. */
+const lineBreaks = (text: string) => (text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text);

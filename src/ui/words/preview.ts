@@ -97,7 +97,7 @@ export const roleWords = {
     structure: "from the structure of the template",
     "generation tags": "from the generation tags of the template",
     prefixes: "from rendered prefixes, each verified",
-    marks: "from marks around the contents, each verified",
+    origins: "from the output of each message's turn, each verified",
   },
 } as const;
 

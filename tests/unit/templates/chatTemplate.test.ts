@@ -77,7 +77,7 @@ const rows: [string, string, Conversation, RenderOptions, string, string][] = [
     "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\ntime?<|im_end|>\n<|im_start|>assistant\n⟦Noon.<|im_end|>⟧\n" +
       "<|im_start|>user\nsure?<|im_end|>\n" +
       "<|im_start|>assistant\n⟦<think>\nWho knows.\n</think>\n\nNoon.<|im_end|>⟧\n",
-    "marks",
+    "origins",
   ],
   [
     "qwen",
@@ -136,7 +136,7 @@ const rows: [string, string, Conversation, RenderOptions, string, string][] = [
     {},
     "<s><|system|>\nS<|end|>\n<|user|>\nhi<|end|>\n<|assistant|>\n⟦ yo\n<|end|>⟧\n" +
       "<|user|>\na<|end|>\n<|assistant|>\n⟦b<|end|>⟧\n</s>",
-    "marks",
+    "origins",
   ],
   [
     "chatml",
