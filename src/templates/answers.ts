@@ -94,7 +94,10 @@ function fromTags({ messages, output, special }: RenderedConversation, assistant
     const until = Math.max(range.end, range.start + 1);
     const turn = turns.find((one) => one.start <= range.start && one.end >= until)?.message;
     const [first] = owners;
-    const message = first ?? turn ?? (generations.length === assistants.length ? assistants[nth] : undefined);
+    const before = found.at(-1);
+    // After the last turn, a block belongs to the answer before it: some templates write EOS there.
+    const final = before && !turns.some((one) => one.end > before.end && one.start > before.start) ? before.message : undefined;
+    const message = first ?? turn ?? (generations.length === assistants.length ? assistants[nth] : final);
     if (message === undefined || owners.size > 1 || !isAssistant.has(message)) {
       throw new TemplateError(
         `The template's generation tags enclose ${generations.length} spans in a conversation of ${assistants.length} answers, and Hone cannot match them. Put {% generation %} around each assistant's message, and around nothing else.`,
@@ -130,11 +133,11 @@ type Located = { readonly range: Range; readonly proof: SpanProof };
 function located(rendered: RenderedConversation, places: Places, i: number): Located | string {
   const { messages, output, generationPrompt, renderFirst } = rendered;
   const { text } = output;
-  const own = places.runs.get(i) ?? [];
   const turns = places.turns.get(i) ?? [];
   const turn = turns.length === 0 ? null : { start: turns[0]?.start ?? 0, end: turns.at(-1)?.end ?? 0 };
+  // Templates repeat a call's name in the turn of its result: there it is no part of the answer.
+  const own = (places.runs.get(i) ?? []).filter((run) => turn === null || (run.start >= turn.start && run.end <= turn.end));
   const first = own[0]?.start ?? turn?.end ?? text.length;
-  const last = own.at(-1)?.end ?? turn?.start ?? 0;
 
   const before = renderFirst(i, true);
   const whole = i === messages.length - 1 && !generationPrompt ? text : renderFirst(i + 1, false);
@@ -155,21 +158,36 @@ function located(rendered: RenderedConversation, places: Places, i: number): Loc
       : "the messages before it do not render to a prefix of the whole, and its turn does not begin with the header of an answer";
   }
 
-  let until: number | null = isPrefix(whole) && whole.length >= Math.max(start, last) ? whole.length : null;
+  const from = start;
+  const intruder = output.runs.find(
+    ({ start: at, origin }) => at >= from && at < (turn?.end ?? 0) && origin.message !== null && origin.message !== i,
+  );
+  // Some templates write a tool's result within the turn of its call; the model writes what stands before it.
+  const mine = intruder ? own.filter((run) => run.end <= intruder.start) : own;
+  const last = mine.at(-1)?.end ?? from;
+  let until: number | null = isPrefix(whole) && whole.length >= Math.max(from, last) ? whole.length : null;
   if (until === null) {
     proof = "origins";
-    until = turn && turn.end >= start ? turn.end : null;
-    if (until === null && own.length > 0) until = rendered.special.endAt(text, last);
+    if (intruder && whole !== null) until = Math.min(sharedLength(whole, text), intruder.start);
+    else if (turn && turn.end >= from) until = turn.end;
+    else if (own.length > 0) until = rendered.special.endAt(text, last);
   }
-  if (until === null)
+  if (until === null || until < last)
     return "the template writes it differently when more messages follow, and no special token follows its text";
-  const range = { start, end: endOfAnswer(rendered, { start, end: until }, last, i) };
-  if (own.some((run) => run.start < range.start || run.end > range.end)) return "its text appears elsewhere too";
-  const intruder = output.runs.find(
-    (run) => run.start < range.end && run.end > range.start && run.origin.message !== null && run.origin.message !== i,
+  const range = { start: from, end: endOfAnswer(rendered, { start: from, end: until }, last, i) };
+  if (mine.some((run) => run.start < range.start || run.end > range.end)) return "its text appears elsewhere too";
+  const other = output.runs.find(
+    ({ start: at, end, origin }) =>
+      at < range.end && end > range.start && origin.message !== null && origin.message !== i,
   );
-  if (intruder) return `the text of message ${(intruder.origin.message ?? 0) + 1} stands within it`;
+  if (other) return `the text of message ${(other.origin.message ?? 0) + 1} stands within it`;
   return { range, proof };
+}
+
+function sharedLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
 }
 
 /** The end of an answer's header at the start of a message's turn; null where it is unknown. */
@@ -180,20 +198,21 @@ function headerEnd(
   turn: Range,
   first: number,
 ): number | null {
-  if (before === null) return null;
-  const bare = renderFirst(i, false);
-  if (bare === null || !before.startsWith(bare)) return null;
-  const header = before.slice(bare.length);
-  if (header === "") return null;
+  const bare = before === null ? null : renderFirst(i, false);
+  if (before === null || bare === null) return null;
   const { text } = output;
-  let common = 0;
-  while (common < header.length && turn.start + common < first && text[turn.start + common] === header[common])
-    common++;
-  if (common === header.length) return turn.start + common;
-  // The header of a prompt may open the reasoning, which an earlier turn does not have: it ends after its last whole line or token.
+  // Templates may write other line breaks before a header than before the same header of a prompt.
+  const spaced = text.slice(turn.start, first);
+  const begin = turn.start + spaced.length - spaced.trimStart().length;
+  const header = before.slice(sharedLength(bare, before)).trimStart();
+  // A template without a header: the model writes the answer's text first.
+  if (header === "") return begin === first ? turn.start : null;
+  const common = sharedLength(header, text.slice(begin, first));
+  if (common === header.length) return begin + common;
+  // The header of a prompt may open the reasoning, which an earlier turn does not have: it ends after its last line or token.
   const shared = header.slice(0, common);
   const ends = Math.max(shared.lastIndexOf("\n") + 1, shared.lastIndexOf(">") + 1, shared.lastIndexOf("]") + 1);
-  return ends === 0 ? null : turn.start + ends;
+  return ends === 0 ? null : begin + ends;
 }
 
 /**
