@@ -6,23 +6,23 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { bytesFromMemory } from "../src/tensor/bytes.ts";
 import { createConverter } from "../src/records/formats/convert.ts";
 import { readRecords } from "../src/records/read/read.ts";
-import { createClock } from "../src/templates/clock.ts";
 import { createChatTemplate } from "../src/templates/chatTemplate.ts";
-import { run } from "../src/templates/jinja/interpret.ts";
+import { createClock } from "../src/templates/clock.ts";
 import { Budget } from "../src/templates/jinja/budget.ts";
+import { run } from "../src/templates/jinja/interpret.ts";
 import { compile } from "../src/templates/jinja/parse.ts";
 import { jsonOf } from "../src/templates/jinja/print.ts";
 import { plain } from "../src/templates/jinja/text.ts";
 import { Dict, type Value } from "../src/templates/jinja/values.ts";
-import { TemplateError, type Rendered } from "../src/templates/template.ts";
+import { type Rendered, TemplateError } from "../src/templates/template.ts";
 import { asPython, asVariable } from "../src/templates/variables.ts";
+import { bytesFromMemory } from "../src/tensor/bytes.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { conversations, type Spoken } from "./oracle/conversations.ts";
-import { jinjaMissing, type JinjaCase, renderWithPython } from "./oracle/jinja.ts";
+import { type JinjaCase, jinjaMissing, renderWithPython } from "./oracle/jinja.ts";
 import { tokenizerOf } from "./oracle/tokenizer.ts";
 
 const usage = "npm run templates -- DIR [--rows FILE] [--json FILE]";
@@ -78,7 +78,9 @@ function prepare(source: string, { messages, tools }: Spoken, generationPrompt: 
   ]);
   if (program) {
     const known = program;
-    const output = attempt(() => run(known, { variables, messages: new Map(dicts.map((dict, i) => [dict, i])), length: 1e5, now }, clock));
+    const output = attempt(() =>
+      run(known, { variables, messages: new Map(dicts.map((dict, i) => [dict, i])), length: 1e5, now }, clock),
+    );
     if (output) mine = { text: output.text };
   }
   const options = { indent: null, between: ",", colon: ":", sorted: false, ascii: true };
@@ -136,7 +138,14 @@ async function main() {
     .filter((entry) => entry.isFile() && /\.(jinja2?|j2)$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
-  const counts = { templates: files.length, renderings: 0, equal: 0, "refused by both": 0, "refused by Hone alone": 0, different: 0 };
+  const counts = {
+    templates: files.length,
+    renderings: 0,
+    equal: 0,
+    "refused by both": 0,
+    "refused by Hone alone": 0,
+    different: 0,
+  };
   const spans = { found: 0, "refused with a reason": 0 };
   const report: Record<string, unknown> = {};
   for (const file of files) {
@@ -159,7 +168,9 @@ async function main() {
         console.info(`${name}, ${label}: refused by Hone alone: ${mine.error}`);
       } else {
         counts.different++;
-        console.info(`${name}, ${label}: different\n  Hone   ${JSON.stringify(mine.text)}\n  Python ${JSON.stringify("text" in theirs ? theirs.text : theirs.error)}`);
+        console.info(
+          `${name}, ${label}: different\n  Hone   ${JSON.stringify(mine.text)}\n  Python ${JSON.stringify("text" in theirs ? theirs.text : theirs.error)}`,
+        );
       }
     });
     const renderable = Object.fromEntries(Object.entries(rows).filter((_, i) => "text" in (cases[2 * i]?.mine ?? {})));

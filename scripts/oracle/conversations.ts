@@ -14,7 +14,10 @@ const parameters = {
   properties: { city: { type: "string", description: "The city's name" }, days: { type: "integer", default: 3 } },
   required: ["city"],
 };
-const weather: Value = { type: "function", function: { name: "weather", description: "Forecasts the weather.", parameters } };
+const weather: Value = {
+  type: "function",
+  function: { name: "weather", description: "Forecasts the weather.", parameters },
+};
 const pay: Value = {
   type: "function",
   function: {
@@ -54,7 +57,16 @@ const amounts = objectOf([
 export const conversations: Readonly<Record<string, Spoken>> = {
   "one turn": { messages: [user("Name a bird."), assistant("A wren.")] },
   "a system message": { messages: [system("Be brief."), user("Name a bird."), assistant("A wren.")] },
-  "several turns": { messages: [user("Hi"), assistant("Hello."), user("And?"), assistant("That is all."), user("Bye"), assistant("Bye!")] },
+  "several turns": {
+    messages: [
+      user("Hi"),
+      assistant("Hello."),
+      user("And?"),
+      assistant("That is all."),
+      user("Bye"),
+      assistant("Bye!"),
+    ],
+  },
   "white space": { messages: [user("  And?  \n"), assistant("\n\n    return x\n")] },
   "other scripts": { messages: [user("¿Qué tal? 😀"), assistant("好 – “gut” <b>&amp;</b> 'x'")] },
   "reasoning in its field": {
@@ -69,7 +81,12 @@ export const conversations: Readonly<Record<string, Spoken>> = {
     ],
   },
   "reasoning in the content": {
-    messages: [user("Is 2 prime?"), assistant("<think>\nOnly 1 and 2 divide it.\n</think>\n\nYes."), user("And 4?"), assistant("<think>\n2 × 2\n</think>\n\nNo.")],
+    messages: [
+      user("Is 2 prime?"),
+      assistant("<think>\nOnly 1 and 2 divide it.\n</think>\n\nYes."),
+      user("And 4?"),
+      assistant("<think>\n2 × 2\n</think>\n\nNo."),
+    ],
   },
   "a tool's call": {
     messages: [
@@ -84,7 +101,11 @@ export const conversations: Readonly<Record<string, Spoken>> = {
     messages: [
       system("Use the tools."),
       user("Oslo and Rome?"),
-      { ...calls(call("weather", { city: "Oslo" }, "c00000001"), call("weather", { city: "Rome" }, "c00000002")), content: "I will look.", structured: "I will look." },
+      {
+        ...calls(call("weather", { city: "Oslo" }, "c00000001"), call("weather", { city: "Rome" }, "c00000002")),
+        content: "I will look.",
+        structured: "I will look.",
+      },
       result("", "c00000001", "weather"),
       result('{"degrees": 21.0, "rain": null}', "c00000002", "weather"),
       assistant("Rome is warm."),
@@ -98,14 +119,27 @@ export const conversations: Readonly<Record<string, Spoken>> = {
       user("Pay both."),
       { ...calls(call("pay", amounts, "c00000001")), fields: { reasoning_content: "The first bill." } },
       result("paid", "c00000001", "pay"),
-      { ...calls(call("pay", { id: 2, sum: 0.5, to: "b", exact: true, list: [1, null, "é"] }, "c00000002")), fields: { reasoning_content: "The second." } },
+      {
+        ...calls(call("pay", { id: 2, sum: 0.5, to: "b", exact: true, list: [1, null, "é"] }, "c00000002")),
+        fields: { reasoning_content: "The second." },
+      },
       result('["paid", 3.0]', "c00000002", "pay"),
       assistant("Both are paid.", { fields: { reasoning_content: "Done." } }),
     ],
     tools: [pay],
   },
   "a call without arguments": {
-    messages: [user("Time?"), calls(call("clock", {}, "c00000001")), result("12:00", "c00000001", "clock"), assistant("Noon.")],
-    tools: [{ type: "function", function: { name: "clock", description: "Tells the time.", parameters: { type: "object", properties: {} } } }],
+    messages: [
+      user("Time?"),
+      calls(call("clock", {}, "c00000001")),
+      result("12:00", "c00000001", "clock"),
+      assistant("Noon."),
+    ],
+    tools: [
+      {
+        type: "function",
+        function: { name: "clock", description: "Tells the time.", parameters: { type: "object", properties: {} } },
+      },
+    ],
   },
 };

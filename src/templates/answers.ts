@@ -96,7 +96,8 @@ function fromTags({ messages, output, special }: RenderedConversation, assistant
     const [first] = owners;
     const before = found.at(-1);
     // After the last turn, a block belongs to the answer before it: some templates write EOS there.
-    const final = before && !turns.some((one) => one.end > before.end && one.start > before.start) ? before.message : undefined;
+    const final =
+      before && !turns.some((one) => one.end > before.end && one.start > before.start) ? before.message : undefined;
     const message = first ?? turn ?? (generations.length === assistants.length ? assistants[nth] : final);
     if (message === undefined || owners.size > 1 || !isAssistant.has(message)) {
       throw new TemplateError(
@@ -136,7 +137,9 @@ function located(rendered: RenderedConversation, places: Places, i: number): Loc
   const turns = places.turns.get(i) ?? [];
   const turn = turns.length === 0 ? null : { start: turns[0]?.start ?? 0, end: turns.at(-1)?.end ?? 0 };
   // Templates repeat a call's name in the turn of its result: there it is no part of the answer.
-  const own = (places.runs.get(i) ?? []).filter((run) => turn === null || (run.start >= turn.start && run.end <= turn.end));
+  const own = (places.runs.get(i) ?? []).filter(
+    (run) => turn === null || (run.start >= turn.start && run.end <= turn.end),
+  );
   const first = own[0]?.start ?? turn?.end ?? text.length;
 
   const before = renderFirst(i, true);
@@ -190,9 +193,12 @@ function sharedLength(a: string, b: string): number {
   return length;
 }
 
-/** The end of an answer's header at the start of a message's turn; null where it is unknown. */
+/**
+ * The end of an answer's header at the start of a message's turn; null where it is unknown. `before`: the prompt of the answer;
+ * `first`: where the message's own text begins.
+ */
 function headerEnd(
-  { output, renderFirst }: RenderedConversation,
+  { output, messages, special, renderFirst }: RenderedConversation,
   before: string | null,
   i: number,
   turn: Range,
@@ -204,16 +210,44 @@ function headerEnd(
   // Templates may write other line breaks before a header than before the same header of a prompt.
   const spaced = text.slice(turn.start, first);
   const begin = turn.start + spaced.length - spaced.trimStart().length;
-  const header = before.slice(sharedLength(bare, before)).trimStart();
-  // A template without a header: the model writes the answer's text first.
-  if (header === "") return begin === first ? turn.start : null;
-  const common = sharedLength(header, text.slice(begin, first));
-  if (common === header.length) return begin + common;
-  // The header of a prompt may open the reasoning, which an earlier turn does not have: it ends after its last line or token.
-  const shared = header.slice(0, common);
-  const ends = Math.max(shared.lastIndexOf("\n") + 1, shared.lastIndexOf(">") + 1, shared.lastIndexOf("]") + 1);
-  return ends === 0 ? null : begin + ends;
+  const calls = (messages[i]?.toolCalls?.length ?? 0) > 0;
+  // What the prompt has beyond the text before the turn, or beyond the same messages without an answer's header.
+  const known = [...(before.startsWith(text.slice(0, turn.start)) ? [turn.start] : []), sharedLength(bare, before)];
+  const ends = known.map((length) => {
+    const header = before.slice(length).trim();
+    // A template without a header: the model writes the message's text first, or the token that begins a call.
+    if (header === "") return begin === first || special.endAt(text, begin) !== null ? turn.start : null;
+    const written = text.slice(begin, first);
+    const common = sharedLength(header, written);
+    if (common === header.length) return begin + common + breakAfter(before, text, begin + common, first);
+    // A prompt may open or skip the reasoning where an earlier turn does not: its header ends after the last common token.
+    const token = lastTokenEnd(header.slice(0, common));
+    if (token > 0) return begin + token;
+    // Or the turn begins with the end of the header.
+    const rest = Array.from({ length: header.length }, (_, from) => from).find(
+      (from) => from > 0 && written.startsWith(header.slice(from)) && lastTokenEnd(header) === header.length,
+    );
+    if (rest !== undefined) return begin + header.length - rest;
+    return !calls && onlyTokens.test(written) ? first : null;
+  });
+  const found = ends.filter((end) => end !== null);
+  return found.length === 0 ? null : Math.max(...found);
 }
+
+/** The offset after the last line, tag or token of a text; 0 without one. */
+const lastTokenEnd = (text: string) =>
+  Math.max(text.lastIndexOf("\n"), text.lastIndexOf(">"), text.lastIndexOf("]")) + 1;
+
+/** The length of the line breaks at `at` that also end the prompt: they belong to the header. */
+function breakAfter(before: string, text: string, at: number, first: number): number {
+  const breaks = /\n*$/.exec(before)?.[0].length ?? 0;
+  let count = 0;
+  while (count < breaks && at + count < first && text[at + count] === "\n") count++;
+  return count;
+}
+
+/** Tags, tokens and white space. */
+const onlyTokens = /^(?:\s|<[^<>\s]{1,40}>|\[[^[\]\s]{1,40}\])*$/;
 
 /**
  * An answer ends with the special token after its text, else with the one that ends its range, else with the next one. Later

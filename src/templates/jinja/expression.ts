@@ -262,7 +262,11 @@ const readChain = (reader: Reader) =>
     readFiltersAndTests(reader, links);
   });
 
-function withLinks(reader: Reader, base: Expression, read: (links: Link[], reader: Reader, base: Expression) => void): Expression {
+function withLinks(
+  reader: Reader,
+  base: Expression,
+  read: (links: Link[], reader: Reader, base: Expression) => void,
+): Expression {
   const links: Link[] = [];
   read(links, reader, base);
   reader.chain(links.length, base.offset);
@@ -284,7 +288,8 @@ function readMembers(links: Link[], reader: Reader, base: Expression): void {
       reader.next();
       links.push(reader.deepen(offset, () => readSubscript(reader, offset)));
       reader.expect("]");
-    } else if (reader.is("(")) links.push({ kind: "call", offset: (links.at(-1) ?? base).offset, args: readArguments(reader) });
+    } else if (reader.is("("))
+      links.push({ kind: "call", offset: (links.at(-1) ?? base).offset, args: readArguments(reader) });
     else return;
   }
 }
