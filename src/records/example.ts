@@ -78,6 +78,8 @@ export interface ChatExample extends Origin {
   readonly messages: readonly Message[];
   /** Tool descriptions as parsed JSON, for templates that render them. */
   readonly tools?: readonly Value[];
+  /** Its place among the answers of its row, where each answer is an example of its own; `nth` from 1. */
+  readonly turn?: { readonly nth: number; readonly of: number };
   /** The text as the file has it, where the row was rendered already and stays so: no template is applied to it. */
   readonly ready?: readonly ReadyPiece[];
 }

@@ -82,6 +82,37 @@ export const rowFields: Fields<DataSettings> = {
     },
     doubt: (mask) => mask === "everything" && "The model then also learns to write questions and template marks.",
   },
+  turns: {
+    // Runs before December 2026 have no such field.
+    schema: v.optional(v.picklist(["together", "each"]), "together"),
+    initial: both("together"),
+    place: "template",
+    affects: ["rows", "budget"],
+    label: "Answers of a conversation",
+    help: "Each answer alone: with the turns before it as the template writes them when the model answers. For templates that drop earlier reasoning.",
+    control: {
+      kind: "choice",
+      choices: [
+        { value: "together", label: "In one example" },
+        { value: "each", label: "An example each" },
+      ],
+    },
+  },
+  reasoning: {
+    schema: v.optional(v.picklist(["template", "tags"]), "template"),
+    initial: both("template"),
+    place: "template",
+    affects: ["rows", "budget"],
+    label: "Reasoning",
+    help: "Reasoning in a field of its own goes to the template, or into the answer's text in <think> tags.",
+    control: {
+      kind: "choice",
+      choices: [
+        { value: "template", label: "To the template" },
+        { value: "tags", label: "In <think> tags before the answer" },
+      ],
+    },
+  },
   maxLength: {
     schema: Count,
     initial: both(512),

@@ -5,11 +5,13 @@ import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 export interface SpecialTokens {
   /** The end of a special token at `from`, after optional white space; null for none. */
   endAt(text: string, from: number): number | null;
+  /** The end of the special tokens other than BOS that stand at `from` without white space between; `from` for none. */
+  afterAll(text: string, from: number): number;
   /** The id of the special token at the end of the text. */
   last(text: string): number | undefined;
 }
 
-export function findSpecialTokens(tokenizer: Pick<Tokenizer, "addedTokens" | "isSpecial">): SpecialTokens {
+export function findSpecialTokens(tokenizer: Pick<Tokenizer, "addedTokens" | "isSpecial" | "bos">): SpecialTokens {
   const special = [...tokenizer.addedTokens]
     .filter(([text, id]) => text.trim() !== "" && tokenizer.isSpecial(id))
     .sort(([a], [b]) => b.length - a.length);
@@ -17,10 +19,19 @@ export function findSpecialTokens(tokenizer: Pick<Tokenizer, "addedTokens" | "is
   const lengths = [...new Set(special.map(([text]) => text.length))].sort((a, b) => b - a);
   const pattern = special.map(([text]) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|") || "(?!)";
   const next = new RegExp(`\\s*(?:${pattern})`, "y");
+  const direct = new RegExp(pattern, "y");
   return {
     endAt(text, from) {
       next.lastIndex = from;
       return next.test(text) ? next.lastIndex : null;
+    },
+    afterAll(text, from) {
+      let at = from;
+      for (;;) {
+        direct.lastIndex = at;
+        if (!direct.test(text) || text.slice(at, direct.lastIndex) === tokenizer.bos?.text) return at;
+        at = direct.lastIndex;
+      }
     },
     last(text) {
       const length = lengths.find((count) => ids.has(text.slice(-count)));

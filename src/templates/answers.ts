@@ -47,11 +47,11 @@ export function findAnswers(rendered: RenderedConversation): Answers {
         `The answer in message ${i + 1} cannot be separated from the rest: ${found}. Put {% generation %} and {% endgeneration %} around answers in the template, or choose another one.`,
       );
     }
-    if (found.range.start === found.range.end) continue;
     if (found.proof !== "prefixes") proof = found.proof;
-    answers.push({ ...found.range, message: i, role: "assistant" });
+    for (const range of found.ranges)
+      if (range.start < range.end) answers.push({ ...range, message: i, role: "assistant" });
   }
-  return { answers, proof };
+  return { answers: answers.sort((a, b) => a.start - b.start), proof };
 }
 
 /** Where the texts of each message stand, and the output that the template wrote during its turn. */
@@ -123,7 +123,7 @@ function fromTags({ messages, output, special }: RenderedConversation, assistant
   });
 }
 
-type Located = { readonly range: Range; readonly proof: SpanProof };
+type Located = { readonly ranges: readonly Range[]; readonly proof: SpanProof };
 
 /**
  * The answer is what the model writes after the prompt. Its start: the messages before it with an answer's header render to a
@@ -134,12 +134,12 @@ type Located = { readonly range: Range; readonly proof: SpanProof };
 function located(rendered: RenderedConversation, places: Places, i: number): Located | string {
   const { messages, output, generationPrompt, renderFirst } = rendered;
   const { text } = output;
-  const turns = places.turns.get(i) ?? [];
-  const turn = turns.length === 0 ? null : { start: turns[0]?.start ?? 0, end: turns.at(-1)?.end ?? 0 };
-  // Templates repeat a call's name in the turn of its result: there it is no part of the answer.
-  const own = (places.runs.get(i) ?? []).filter(
-    (run) => turn === null || (run.start >= turn.start && run.end <= turn.end),
-  );
+  // Some templates write a tool's result within the turn of its call: the turn then has several pieces.
+  const [turn = null, ...pieces] = places.turns.get(i) ?? [];
+  const runs = places.runs.get(i) ?? [];
+  // Templates also repeat a call's name in the turn of its result: there it is no part of the answer.
+  const within = (piece: Range) => runs.filter((run) => run.start >= piece.start && run.end <= piece.end);
+  const own = turn === null ? runs : within(turn);
   const first = own[0]?.start ?? turn?.end ?? text.length;
 
   const before = renderFirst(i, true);
@@ -161,30 +161,29 @@ function located(rendered: RenderedConversation, places: Places, i: number): Loc
       : "the messages before it do not render to a prefix of the whole, and its turn does not begin with the header of an answer";
   }
 
-  const from = start;
-  const intruder = output.runs.find(
-    ({ start: at, origin }) => at >= from && at < (turn?.end ?? 0) && origin.message !== null && origin.message !== i,
-  );
-  // Some templates write a tool's result within the turn of its call; the model writes what stands before it.
-  const mine = intruder ? own.filter((run) => run.end <= intruder.start) : own;
-  const last = mine.at(-1)?.end ?? from;
-  let until: number | null = isPrefix(whole) && whole.length >= Math.max(from, last) ? whole.length : null;
+  const last = own.at(-1)?.end ?? start;
+  let until: number | null = isPrefix(whole) && whole.length >= Math.max(start, last) ? whole.length : null;
   if (until === null) {
     proof = "origins";
-    if (intruder && whole !== null) until = Math.min(sharedLength(whole, text), intruder.start);
-    else if (turn && turn.end >= from) until = turn.end;
+    if (turn && turn.end >= start) until = turn.end;
     else if (own.length > 0) until = rendered.special.endAt(text, last);
   }
-  if (until === null || until < last)
+  if (until === null)
     return "the template writes it differently when more messages follow, and no special token follows its text";
-  const range = { start: from, end: endOfAnswer(rendered, { start: from, end: until }, last, i) };
-  if (mine.some((run) => run.start < range.start || run.end > range.end)) return "its text appears elsewhere too";
+  const ranges = [{ start, end: endOfAnswer(rendered, { start, end: until }, last, i) }];
+  for (const piece of pieces) {
+    const end = within(piece).at(-1)?.end;
+    if (end !== undefined) ranges.push({ start: piece.start, end: endOfAnswer(rendered, piece, end, i) });
+  }
+  if (own.some((run) => run.start < start || run.end > (ranges[0]?.end ?? 0))) return "its text appears elsewhere too";
   const other = output.runs.find(
-    ({ start: at, end, origin }) =>
-      at < range.end && end > range.start && origin.message !== null && origin.message !== i,
+    (run) =>
+      run.origin.message !== null &&
+      run.origin.message !== i &&
+      ranges.some((range) => run.start < range.end && run.end > range.start),
   );
   if (other) return `the text of message ${(other.origin.message ?? 0) + 1} stands within it`;
-  return { range, proof };
+  return { ranges, proof };
 }
 
 function sharedLength(a: string, b: string): number {
@@ -250,7 +249,7 @@ function breakAfter(before: string, text: string, at: number, first: number): nu
 const onlyTokens = /^(?:\s|<[^<>\s]{1,40}>|\[[^[\]\s]{1,40}\])*$/;
 
 /**
- * An answer ends with the special token after its text, else with the one that ends its range, else with the next one. Later
+ * An answer ends with the special tokens after its text, else with the one that ends its range, else with the next one. Later
  * output of a template, such as white space, is not supervised. `last`: the end of the message's own text.
  */
 function endOfAnswer(
@@ -261,12 +260,17 @@ function endOfAnswer(
 ): number {
   const { text, runs } = output;
   const isFree = (from: number, to: number) => !runs.some((run) => run.start < to && run.end > from);
+  /** Some templates close the answer before the turn: `<|END_RESPONSE|><|END_OF_TURN_TOKEN|>`. */
+  const extended = (at: number) => {
+    const all = special.afterAll(text, at);
+    return all <= end && isFree(at, all) ? all : at;
+  };
   const after = special.endAt(text, Math.max(last, start));
   const calls = (messages[i]?.toolCalls?.length ?? 0) > 0;
-  if (!calls && after !== null && after <= end && isFree(Math.max(last, start), after)) return after;
+  if (!calls && after !== null && after <= end && isFree(Math.max(last, start), after)) return extended(after);
   const trimmed = start + text.slice(start, end).trimEnd().length;
   const isContent = last > start && last >= trimmed;
   if (!isContent && special.last(text.slice(start, trimmed)) !== undefined) return trimmed;
   const next = special.endAt(text, trimmed);
-  return next !== null && next <= end && isFree(trimmed, next) ? next : end;
+  return next !== null && next <= end && isFree(trimmed, next) ? extended(next) : end;
 }

@@ -4,7 +4,8 @@ import type { Message, Role } from "../records/example.ts";
 import type { Segment } from "../tokenizer/segment.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { BuiltInTemplate } from "./choice.ts";
-import { type Conversation, type RenderOptions, type Template, TemplateError } from "./template.ts";
+import { compactJson } from "./json.ts";
+import { type Conversation, type Dropped, type RenderOptions, type Template, TemplateError } from "./template.ts";
 
 interface Form {
   /** Text before a turn's content. */
@@ -176,10 +177,18 @@ export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Temp
     render: (conversation, options = {}) => ({
       segments: write(form, ends, bos, conversation, options),
       proof: "structure",
-      dropped: [],
+      dropped: unwritten(conversation.messages),
     }),
   };
 }
+
+/** The forms write content and tool calls, and no other field. */
+const unwritten = (messages: readonly Message[]): Dropped[] =>
+  messages.flatMap(({ fields = {} }, message) =>
+    Object.keys(fields)
+      .filter((field) => field !== "content")
+      .map((field) => ({ message, field })),
+  );
 
 interface Turn {
   readonly role: Role;
@@ -209,7 +218,7 @@ function write(
     ? { role: "system", message: null, content: system, toolCalls: undefined }
     : undefined;
   const instruction = own ?? inserted;
-  const toolText = tools.length > 0 ? `Tools:\n${tools.map((tool) => JSON.stringify(tool)).join("\n")}` : "";
+  const toolText = tools.length > 0 ? `Tools:\n${tools.map(compactJson).join("\n")}` : "";
 
   /** Writes the system text and the tools, with an empty line between them and, where text follows, after them. */
   const writeSystem = (followed: boolean) => {
@@ -252,7 +261,7 @@ function write(
     add("content", turn, turn.content, answer);
     if (answer && turn.toolCalls?.length) {
       if (turn.content !== "") add("control", turn, "\n", true);
-      const calls = turn.toolCalls.map((call) => JSON.stringify({ name: call.name, arguments: call.arguments }));
+      const calls = turn.toolCalls.map((call) => compactJson({ name: call.name, arguments: call.arguments }));
       add("content", turn, calls.join("\n"), true);
     }
     add("control", turn, answer ? ends.answer : ends.input, answer);

@@ -5,8 +5,10 @@ import type { Role } from "../records/example.ts";
 /** A span of rendered text with its origin. */
 export interface Segment {
   readonly text: string;
-  /** Only the template's own "control" text can contain special tokens; "content" is always plain text. */
+  /** The template's own "control" text contains all added tokens; "content" only those that are not special. */
   readonly kind: "control" | "content";
+  /** Whether texts of special tokens in a content are these tokens, as a source's option says; not where absent. */
+  readonly specialTokens?: boolean;
   /** The role of its turn; null before, between and after all turns. */
   readonly role: Role | null;
   /** Index of its message, null for none. */

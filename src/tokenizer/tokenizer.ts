@@ -48,8 +48,8 @@ const wordsPerPulse = 4096;
 /**
  * From the parsed `tokenizer.json` and `tokenizer_config.json` (null when a model has none).
  *
- * How text becomes ids: only control text is searched for added tokens. The text between two of them is one run, spelt
- * as a whole. A run also ends where an answer begins: generation starts there, and a token across that boundary would
+ * How text becomes ids: control text is searched for all added tokens, content for those that are not special, such as
+ * `<think>`. The text between two of them is one run, spelt as a whole. A run also ends where an answer begins: generation starts there, and a token across that boundary would
  * give training other ids than generation. So the ids of a prompt are always the first ids of prompt and answer. Only
  * the first run of a sequence gets the tokenizer's prefix space. `lstrip` and `rstrip` of added tokens are ignored,
  * because the template decides about white space.
@@ -78,7 +78,9 @@ export function createTokenizer(
   const words = createWords(json, vocabulary, byteLevel, watch.beforePattern);
   const spell = createModel(files);
   const prefix = findPrefix(json);
+  const { special } = files;
   const addedPattern = alternatives([...added.keys()]);
+  const plainPattern = alternatives([...added].flatMap(([text, id]) => (special.has(id) ? [] : [text])));
   const shown = (text: string) => (byteLevel ? text : text.replaceAll(metaspace, " "));
 
   const knownWords = new TextCache<readonly number[]>();
@@ -170,9 +172,11 @@ export function createTokenizer(
       let previous: WeightedSegment | null = null;
       for (const segment of segments) {
         if (segment.answer && !(previous?.answer && previous.message === segment.message)) endRun();
-        if (segment.kind === "content") add(segment.text);
+        const isContent = segment.kind === "content" && segment.specialTokens !== true;
+        if (isContent && plainPattern === null) add(segment.text);
         else {
-          for (const [i, piece] of splitControl(segment.text).entries()) {
+          const pieces = isContent && plainPattern ? segment.text.split(plainPattern) : splitControl(segment.text);
+          for (const [i, piece] of pieces.entries()) {
             if (i % 2 === 0) add(piece);
             else {
               endSection();

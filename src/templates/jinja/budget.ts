@@ -11,6 +11,15 @@ const sizePerStep = 64;
 /** What the functions of a template need of the budget. */
 export type Limits = Pick<Budget, "count" | "work" | "allowText" | "allowItems" | "nested">;
 
+/** For values of bounded depth and size, which need no count. */
+export const unlimited: Limits = {
+  count: () => undefined,
+  work: () => undefined,
+  allowText: () => undefined,
+  allowItems: () => undefined,
+  nested: (act) => act(),
+};
+
 export class Budget {
   /** Most characters of a text. */
   readonly longest: number;

@@ -2,7 +2,7 @@
 
 import { attributeOf, characters, itemOf, itemsOf } from "./access.ts";
 import { Args } from "./args.ts";
-import type { Limits } from "./budget.ts";
+import { type Limits, unlimited } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { formatPercent } from "./format.ts";
 import { exceeded } from "./limits.ts";
@@ -73,8 +73,11 @@ function getter(attribute: Value | undefined, tools: Tools, initial?: Value): (i
 const longestPath = 1000;
 
 /** Texts compare without regard to case, unless the argument wants it. */
-const folding = (sensitive: boolean) => (value: Value) =>
-  !sensitive && isText(value) ? plain(value).toLowerCase() : value;
+const folding = (sensitive: boolean, limits: Limits) => (value: Value) => {
+  if (sensitive || !isText(value)) return value;
+  limits.work(plain(value).length);
+  return plain(value).toLowerCase();
+};
 
 const flag = (args: Args, name: string, initial = false): boolean => {
   const value = args.given(name);
@@ -180,7 +183,7 @@ const extreme = (greatest: boolean): Filter => ({
   call(value, args, tools) {
     const items = itemsOf(value, tools.limits);
     const read = getter(args.given("attribute"), tools);
-    const fold = folding(flag(args, "case_sensitive"));
+    const fold = folding(flag(args, "case_sensitive"), tools.limits);
     const [first, ...rest] = items;
     if (first === undefined) return new Undefined("the extreme of an empty list");
     let best = first;
@@ -258,14 +261,6 @@ function roundedFloat(value: number, digits: number): number {
   const up = quotient - floor > 0.5 || (quotient - floor === 0.5 && floor % 2 === 1);
   return Math.sign(value) * (floor + (up ? 1 : 0)) * unit;
 }
-
-const unlimited: Limits = {
-  count: () => undefined,
-  work: () => undefined,
-  allowText: () => undefined,
-  allowItems: () => undefined,
-  nested: (act) => act(),
-};
 
 function toJson(value: Value, args: Args, limits: Limits): Value {
   const indent = args.given("indent") ?? null;
@@ -407,7 +402,7 @@ const filters: Readonly<Record<string, Filter>> = {
       if (!(value instanceof Dict)) throw fault(`"dictsort" needs a dict, not ${typeOf(value)}`);
       const by = plain(args.text("by", "key"));
       if (by !== "key" && by !== "value") throw fault('"by" must be "key" or "value"');
-      const fold = folding(flag(args, "case_sensitive"));
+      const fold = folding(flag(args, "case_sensitive"), limits);
       const entries = value.entries().map((entry) => new Tuple(entry));
       const key = (item: Value) => fold((item instanceof Tuple ? item.items[by === "key" ? 0 : 1] : undefined) ?? null);
       return sortedBy(entries, key, flag(args, "reverse"), limits);
@@ -453,7 +448,7 @@ const filters: Readonly<Record<string, Filter>> = {
     call(value, args, tools) {
       const { limits } = tools;
       const read = getter(args.value("attribute"), tools, args.given("default"));
-      const fold = folding(flag(args, "case_sensitive"));
+      const fold = folding(flag(args, "case_sensitive"), limits);
       const groups: { key: Value; shown: Value; items: Value[] }[] = [];
       for (const item of sortedBy(itemsOf(value, limits), (one) => fold(read(one)), false, limits)) {
         const key = fold(read(item));
@@ -605,7 +600,7 @@ const filters: Readonly<Record<string, Filter>> = {
               .split(",")
               .map((part) => getter(part, tools))
           : [getter(attribute, tools)];
-      const fold = folding(flag(args, "case_sensitive"));
+      const fold = folding(flag(args, "case_sensitive"), tools.limits);
       // A list, as in Jinja: equal keys are never compared by order, whatever their type.
       const key = (item: Value): Value => readers.map((read) => fold(read(item)));
       return sortedBy(itemsOf(value, tools.limits), key, flag(args, "reverse"), tools.limits);
@@ -643,7 +638,7 @@ const filters: Readonly<Record<string, Filter>> = {
     parameters: ["case_sensitive", "attribute"],
     call(value, args, tools) {
       const read = getter(args.given("attribute"), tools);
-      const fold = folding(flag(args, "case_sensitive"));
+      const fold = folding(flag(args, "case_sensitive"), tools.limits);
       return new Lazy(uniqueItems(value, (item) => fold(read(item)), tools.limits));
     },
   },

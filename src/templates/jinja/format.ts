@@ -4,7 +4,18 @@ import type { Limits } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { cutPoints, floatText, reprOf, strOf } from "./print.ts";
 import { concat, isText, plain, type Str, TextBuilder } from "./text.ts";
-import { codePoints, Dict, isList, numberOf, Tuple, typeOf, Undefined, undefinedFault, type Value } from "./values.ts";
+import {
+  codePoints,
+  Dict,
+  isAscii,
+  isList,
+  numberOf,
+  Tuple,
+  typeOf,
+  Undefined,
+  undefinedFault,
+  type Value,
+} from "./values.ts";
 
 /** `text % value`. */
 export function formatPercent(text: Str, value: Value, limits: Limits): Str {
@@ -47,7 +58,7 @@ export function formatPercent(text: Str, value: Value, limits: Limits): Str {
 function directive(value: Value, kind: string, flags: string, precision: string | undefined, limits: Limits): Str {
   if (kind === "s" || kind === "r" || kind === "a") {
     const text = kind === "s" ? strOf(value, limits) : reprOf(value, limits);
-    if (kind === "a" && /[^\x00-\x7f]/.test(plain(text))) throw fault('"%a" is not supported for this text');
+    if (kind === "a" && !isAscii(plain(text))) throw fault('"%a" is not supported for this text');
     return precision === undefined ? text : cutPoints(text, 0, Number(precision || 0));
   }
   const number = numberOf(value);

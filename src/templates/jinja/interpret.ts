@@ -357,7 +357,10 @@ class Interpreter {
   }
 
   private unpack(target: Target, value: Value, scope: Scope): void {
-    if (target.kind === "name") return scope.set(target.name, value);
+    if (target.kind === "name") {
+      scope.set(target.name, value);
+      return;
+    }
     this.at = target.offset;
     if (target.kind === "member") {
       const owner = scope.get(target.name);

@@ -3,7 +3,7 @@
 import type { Limits } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { cut, isText, plain, type Run, type Str, Text, TextBuilder } from "./text.ts";
-import { Dict, isList, Span, Tuple, typeOf, Undefined, type Value, View } from "./values.ts";
+import { Dict, isList, Namespace, Span, Tuple, typeOf, Undefined, type Value, View } from "./values.ts";
 
 /** Python's `str(value)`: what `{{ value }}` writes. Faults for values whose text is an address in memory. */
 export function strOf(value: Value, limits: Limits): Str {
@@ -55,7 +55,7 @@ export function floatText(value: number): string {
 /** Characters that Python's `repr` writes as they are. */
 const printable = /^[^\p{C}\p{Z}]$/u;
 
-const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+const pythonEscapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** Python's `repr(text)`, with the places of its characters. */
 export function reprText(value: Str): Str {
@@ -63,7 +63,7 @@ export function reprText(value: Str): Str {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escaped = escapedBy(value, (character) => {
     if (character === quote) return `\\${quote}`;
-    const known = escapes[character];
+    const known = pythonEscapes[character];
     if (known !== undefined) return known;
     if (character === " " || printable.test(character)) return null;
     const code = character.codePointAt(0) ?? 0;
@@ -77,8 +77,8 @@ export function reprText(value: Str): Str {
   return builder.build();
 }
 
-/** Replaces characters; `escape` returns null for one that stays. The spans move along. */
-function escapedBy(value: Str, escape: (character: string) => string | null): Str {
+/** Replaces characters; `replace` returns null for one that stays. The spans move along. */
+function escapedBy(value: Str, replace: (character: string) => string | null): Str {
   const text = plain(value);
   const pieces: string[] = [];
   /** Pairs of an offset and by how much it moves all later ones. */
@@ -87,7 +87,7 @@ function escapedBy(value: Str, escape: (character: string) => string | null): St
   let at = 0;
   let moved = 0;
   for (const character of text) {
-    const written = escape(character);
+    const written = replace(character);
     at += character.length;
     if (written === null) continue;
     pieces.push(text.slice(from, at - character.length), written);
@@ -113,13 +113,21 @@ function escapedBy(value: Str, escape: (character: string) => string | null): St
   return new Text(result, runs);
 }
 
+/** The text of a value that has no members; null for others. */
+function reprOfScalar(value: Value): Str | null {
+  if (isText(value)) return reprText(value);
+  if (value instanceof Undefined) return "Undefined";
+  return value === null || typeof value !== "object" ? scalar(value) : null;
+}
+
 function writeRepr(value: Value, out: TextBuilder, limits: Limits): void {
   limits.count(1);
   limits.allowText(out.length);
-  if (isText(value)) return out.add(reprText(value));
-  if (value instanceof Undefined) return out.add("Undefined");
-  if (value === null || typeof value === "boolean" || typeof value === "bigint" || typeof value === "number")
-    return out.add(scalar(value));
+  const alone = reprOfScalar(value);
+  if (alone !== null) {
+    out.add(alone);
+    return;
+  }
   const list = (open: string, items: readonly Value[], close: string) => {
     out.add(open);
     items.forEach((item, i) => {
@@ -144,6 +152,10 @@ function writeRepr(value: Value, out: TextBuilder, limits: Limits): void {
     else if (value instanceof Span) {
       const { start, stop, step } = value;
       list("range(", step === 1n ? [start, stop] : [start, stop, step], ")");
+    } else if (value instanceof Namespace) {
+      out.add("<Namespace ");
+      writeRepr(new Dict(value.members), out, limits);
+      out.add(">");
     } else throw fault(`a value of the type ${typeOf(value)} has no text of its own`);
   });
 }
@@ -191,14 +203,23 @@ function jsonText(value: Str, ascii: boolean): Str {
 const jsonNumber = (value: number) =>
   Number.isNaN(value) ? "NaN" : Number.isFinite(value) ? floatText(value) : value > 0 ? "Infinity" : "-Infinity";
 
+/** The JSON of a value that has no members; null for others. */
+function jsonOfScalar(value: Value, ascii: boolean): Str | null {
+  if (isText(value)) return jsonText(value, ascii);
+  if (value === null) return "null";
+  if (typeof value === "boolean") return String(value);
+  if (typeof value === "bigint") return bigintText(value);
+  return typeof value === "number" ? jsonNumber(value) : null;
+}
+
 function writeJson(value: Value, options: JsonOptions, out: TextBuilder, level: number, limits: Limits): void {
   limits.count(1);
   limits.allowText(out.length);
-  if (isText(value)) return out.add(jsonText(value, options.ascii));
-  if (value === null) return out.add("null");
-  if (typeof value === "boolean") return out.add(String(value));
-  if (typeof value === "bigint") return out.add(bigintText(value));
-  if (typeof value === "number") return out.add(jsonNumber(value));
+  const alone = jsonOfScalar(value, options.ascii);
+  if (alone !== null) {
+    out.add(alone);
+    return;
+  }
   const line = (depth: number) => {
     if (options.indent === null) return;
     limits.allowText(out.length + options.indent.length * depth);

@@ -7,7 +7,7 @@ import { formatBraces } from "./format.ts";
 import { cutPoints, unitOf } from "./print.ts";
 import { isSpace, spaceAfter, spaceBefore } from "./source.ts";
 import { concat, cut, derived, isText, mapped, plain, replaceIn, type Str, splitAt, TextBuilder } from "./text.ts";
-import { codePoints, isList, Lazy, Span, Tuple, typeOf, type Value, View } from "./values.ts";
+import { codePoints, isAscii, isList, Lazy, Span, Tuple, typeOf, type Value, View } from "./values.ts";
 
 interface Method {
   readonly parameters: readonly string[];
@@ -83,7 +83,8 @@ function splitSpaceFromRight(value: Str, most: number): Str[] {
   return pieces;
 }
 
-const lineEnd = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
+/** The characters at which Python's `splitlines` splits. */
+const lineEnd = new RegExp(`\r\n|[${["\n-\r", "\x1c-\x1e", "\x85", "\u2028", "\u2029"].join("")}]`, "g");
 
 /** Python's `splitlines`. */
 export function lines(value: Str, ends = false): Str[] {
@@ -345,7 +346,7 @@ export const stringMethods: Readonly<Record<string, Method>> = {
   index: { parameters: inside, call: index(false) },
   isalnum: simple(all(/^[\p{L}\p{N}]$/u)),
   isalpha: simple(all(/^\p{L}$/u)),
-  isascii: simple((text) => /^[\x00-\x7f]*$/.test(plain(text))),
+  isascii: simple((text) => isAscii(plain(text))),
   isdecimal: simple(all(/^\p{Nd}$/u)),
   isdigit: simple(
     all(

@@ -115,5 +115,6 @@ export function applyTest(name: string, value: Value, { positional, named }: Giv
   if (positional.length > count) throw fault(`the test "${name}" takes ${count} arguments, not ${positional.length}`);
   if (value instanceof Namespace && name === "sameas") return positional[0] === value;
   limits.count(1);
+  if (isText(value)) limits.work(plain(value).length);
   return test(value, positional, limits);
 }

@@ -213,6 +213,11 @@ const surrogate = /[\ud800-\udbff]/;
 
 export const hasPairs = (text: string) => surrogate.test(text);
 
+export function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
 export function codePoints(text: string): number {
   if (!hasPairs(text)) return text.length;
   let count = 0;
@@ -249,8 +254,7 @@ export function equal(a: Value, b: Value, limits: Limits): boolean {
   const number = numberOf(a);
   if (number !== null) {
     const other = numberOf(b);
-    // JavaScript compares a bigint and a number by their exact values, as Python does.
-    return other !== null && number == other;
+    return other !== null && sameNumber(number, other);
   }
   if (isList(a)) return isList(b) && allEqual(a, b, limits);
   if (a instanceof Tuple) return b instanceof Tuple && allEqual(a.items, b.items, limits);
@@ -266,6 +270,9 @@ export function equal(a: Value, b: Value, limits: Limits): boolean {
   return a === b;
 }
 
+/** Whether an integer and a float, or two of a kind, are the same number. */
+const sameNumber = (a: bigint | number, b: bigint | number) => a <= b && a >= b;
+
 const allEqual = (a: readonly Value[], b: readonly Value[], limits: Limits) =>
   limits.nested(() => a.length === b.length && a.every((item, i) => equal(item, b[i] ?? null, limits)));
 
@@ -275,7 +282,7 @@ export function compared(a: Value, b: Value, operator: string, limits: Limits): 
   if (a instanceof Undefined) throw undefinedFault(a);
   if (b instanceof Undefined) throw undefinedFault(b);
   const [x, y] = [numberOf(a), numberOf(b)];
-  if (x !== null && y !== null) return x < y ? -1 : x > y ? 1 : x == y ? 0 : Number.NaN;
+  if (x !== null && y !== null) return x < y ? -1 : x > y ? 1 : sameNumber(x, y) ? 0 : Number.NaN;
   if (isText(a) && isText(b)) {
     const [first, second] = [plain(a), plain(b)];
     limits.work(Math.min(first.length, second.length));

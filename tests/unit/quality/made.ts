@@ -26,8 +26,12 @@ export const tokenizer = {
 };
 
 /** Hone's template: `<s><|user|>…<|end|><|assistant|>…<|end|>`. */
-export const template = { name: "Hone", opensWithBos: true,
-  repeatsBos: false, stopIds: [idOf("<|end|>"), idOf("</s>")] };
+export const template = {
+  name: "Hone",
+  opensWithBos: true,
+  repeatsBos: false,
+  stopIds: [idOf("<|end|>"), idOf("</s>")],
+};
 
 export const chat = (row: number, ...messages: readonly (Message | string)[]): ChatExample => ({
   kind: "chat",

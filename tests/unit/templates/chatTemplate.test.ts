@@ -96,12 +96,12 @@ const rows: [string, string, Conversation, RenderOptions, string, string][] = [
   ],
   [
     "qwen-generation",
-    "tags around calls and thoughts, white space after the stop token is not supervised",
+    "tags around calls and thoughts, the line break after the stop token as they say",
     { messages: [user("time?"), assistant("", call("clock", {})), tool("12"), assistant(thought)] },
     {},
     "<|im_start|>user\ntime?<|im_end|>\n" +
-      '<|im_start|>assistant\n⟦<tool_call>\n{"name": "clock", "arguments": {}}\n</tool_call><|im_end|>⟧\n' +
-      "<|im_start|>tool\n12<|im_end|>\n<|im_start|>assistant\n⟦Noon.<|im_end|>⟧\n",
+      '<|im_start|>assistant\n⟦<tool_call>\n{"name": "clock", "arguments": {}}\n</tool_call><|im_end|>\n⟧' +
+      "<|im_start|>tool\n12<|im_end|>\n<|im_start|>assistant\n⟦Noon.<|im_end|>\n⟧",
     "generation tags",
   ],
   [
@@ -181,9 +181,12 @@ test.each(rows)("%s: %s", (name, _, conversation, options, expected, proof) => {
   const supervised = [...ids.keys()].filter((i) => mask[i] === 1).map((i) => text.slice(starts[i], ends[i]));
   expect(supervised.join("")).toBe([...expected.matchAll(/⟦([^⟧]*)⟧/g)].map(([, answer]) => answer).join(""));
   expect(straddled).toBe(0);
-  ids.forEach((id, i) => {
-    if (mask[i] === 1 && mask[i + 1] !== 1) expect(template.stopIds).toContain(id);
-  });
+  for (const [i] of ids.entries()) {
+    if (mask[i] !== 1 || mask[i + 1] === 1) continue;
+    // Tags may enclose the line break after the stop token.
+    const last = text.slice(starts[i], ends[i]).trim() === "" ? i - 1 : i;
+    expect(template.stopIds).toContain(ids[last]);
+  }
 });
 
 test("stop tokens: the answer's, a tool call's where it differs, and EOS; BOS where model or template want it", () => {
@@ -257,7 +260,7 @@ describe("text that reads like a special token stays text", () => {
     expect(segments.filter(({ kind }) => kind === "control").map(({ text }) => text)).toEqual(["</s>"]);
   });
 
-  test("a template splits contents: special tokens stay text, or the row is refused", () => {
+  test("a template splits contents: special tokens stay text", () => {
     const typed = "<think>\na<|im_end|>b\n</think>\n\nc<|im_end|>d";
     const plain = typed.replaceAll("<|im_end|>", "x");
     expect(count("qwen", { messages: [user("a"), assistant(typed)] })).toBe(
@@ -269,13 +272,9 @@ describe("text that reads like a special token stays text", () => {
     expect(withAnswers(template.render({ messages: [user("ab"), assistant("cd")] }).segments)).toBe(
       "user: b</s>assistant: ⟦d</s>⟧",
     );
-    expect(() => template.render({ messages: [user("a</s>b"), assistant("c")] })).toThrow(
-      /"<\/s>", a token of this model. This template changes its messages/,
-    );
-    const named: Message = { ...user("a"), name: "<|im_end|>" };
-    expect(() => open("chatml", tokenizerFor("chatml")).render({ messages: [named, assistant("b")] })).toThrow(
-      /"<\|im_end\|>"/,
-    );
+    const { segments } = template.render({ messages: [user("a</s>b"), assistant("c</s>d")] });
+    expect(withAnswers(segments)).toBe("user: </s>b</s>assistant: ⟦</s>d</s>⟧");
+    expect(segments.filter(({ kind }) => kind === "content").map(({ text }) => text)).toEqual(["</s>b", "</s>d"]);
   });
 
   test("private-use characters in contents are no marks", () => {
@@ -292,7 +291,7 @@ describe("text that reads like a special token stays text", () => {
 describe("refused, with the reason", () => {
   test("a template that cannot be spanned, before any row", () => {
     expect(failure(() => open("unspannable", tokenizerWith([]))).message).toBe(
-      "The answer in message 2 cannot be separated from the rest: the messages before it do not render to a prefix of the whole, and the template changes its text. Put {% generation %} and {% endgeneration %} around answers in the template, or choose another one.",
+      "The answer in message 2 cannot be separated from the rest: the messages before it do not render to a prefix of the whole, and its turn does not begin with the header of an answer. Put {% generation %} and {% endgeneration %} around answers in the template, or choose another one.",
     );
   });
 
@@ -333,7 +332,7 @@ describe("refused, with the reason", () => {
   test("a mistake in its text", () => {
     expect(failure(() => create("{% for m in messages %}\n{{ m.content }\n{% endfor %}")).place).toEqual({
       line: 2,
-      column: 1,
+      column: 14,
     });
   });
 });

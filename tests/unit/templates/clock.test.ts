@@ -52,9 +52,9 @@ describe("one time for all renderings", () => {
 
   test("of a row", () => {
     const template = open();
-    // A conversation of 40 messages is rendered about 40 times; no single rendering takes a second.
+    // A conversation of 80 messages is rendered about 80 times; no single rendering takes a second.
     perReading = 100;
-    const { message } = failure(() => template.render({ messages: talk(40) }));
+    const { message } = failure(() => template.render({ messages: talk(80) }));
     expect(message).toMatch(/takes more than 5 seconds/);
     // The next row has a time of its own.
     perReading = 0;
