@@ -48,6 +48,7 @@ function* examples(): Generator<{ example: ChatExample; tokenized: Tokenized }> 
       tokenized: {
         segments: [],
         proof: "structure",
+        dropped: [],
         encoding: {
           ids,
           mask: new Uint8Array(ids.length).fill(1, first),
@@ -85,8 +86,7 @@ const inspector = createInspector({
   mixture: "sampling",
   maxLength: 512,
   tokenizer: { bos: { id: bos, text: "<s>" }, addBos: true, size: 8004, addedToken: () => undefined },
-  template: { name: "Hone", opensWithBos: true,
-  repeatsBos: false, stopIds: [end] },
+  template: { name: "Hone", opensWithBos: true, repeatsBos: false, stopIds: [end] },
 });
 
 const atFirst = cpu();

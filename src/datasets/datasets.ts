@@ -7,13 +7,18 @@ import { transfer } from "../protocol/rpc.ts";
 import type { DataSettings, TokenizeParts } from "../quality/tokenize.ts";
 import { type Converted, createConverter } from "../records/formats/convert.ts";
 import type { DataRecord } from "../records/read/record.ts";
+import { writeJson } from "../records/writeJson.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
+import type { SourceChoice } from "../run/source.ts";
 import type { Storage } from "../storage/storage.ts";
 import { TemplateError } from "../templates/template.ts";
 import { type ByteSource, bytesFromMemory } from "../tensor/bytes.ts";
 import { nextTask } from "../training/control.ts";
+import { editCalls } from "./editCalls.ts";
+import { withEdits, withOptions, withVariants } from "./edits.ts";
 import { questionOf, readExam } from "./exam.ts";
 import { type ChosenRows, inspectRows } from "./inspection.ts";
+import { shownIndent } from "./messages.ts";
 import { createModels } from "./models.ts";
 import { headOf, previewExample } from "./preview.ts";
 import { promptCalls } from "./prompts.ts";
@@ -60,11 +65,20 @@ export function createDatasetService(
     settings,
   });
 
-  async function chosenRows({ sources }: DataSpec): Promise<ChosenRows[]> {
+  /** The rows of a source with its edits, and their conversion with its mapping and options. */
+  async function sourceRows<Choice extends SourceChoice>(choice: Choice) {
+    const rows = withEdits(await store.open(choice.hash), choice.edits);
+    const { detection, name } = rows.summary;
+    const convert = withOptions(createConverter(choice.mapping ?? detection.mapping), choice.options, name);
+    return { rows, choice, convert };
+  }
+
+  /** The rows of all sources, converted to the examples that the settings ask for. */
+  async function chosenRows({ sources, settings }: DataSpec): Promise<ChosenRows[]> {
     const list: ChosenRows[] = [];
     for (const choice of sources) {
-      const rows = await store.open(choice.hash);
-      list.push({ rows, choice, convert: createConverter(choice.mapping ?? rows.summary.detection.mapping) });
+      const { convert, ...rows } = await sourceRows(choice);
+      list.push({ ...rows, convert: withVariants(convert, settings) });
     }
     return list;
   }
@@ -108,6 +122,7 @@ export function createDatasetService(
     const beginRow = ({ rows }: ChosenRows, row: number) => begin(`row ${row + 1} of ${rows.summary.name}`);
     return {
       ...promptCalls(models, begin),
+      ...editCalls({ store, edits: storage.edits, sourceRows, begin, progress }),
 
       async addModel(files) {
         begin("a trial conversation", "tokenizer.json");
@@ -148,6 +163,7 @@ export function createDatasetService(
       async delete(hash) {
         cached = null;
         await store.delete(hash);
+        await storage.edits.delete(hash);
       },
 
       exam: (files, signal) =>
@@ -178,23 +194,20 @@ export function createDatasetService(
 
       async row(spec, source, row, view = "training") {
         const one = await oneOf(spec, source);
-        const { rows, convert } = one;
+        const { rows, convert, choice } = one;
         const record = await rows.record(row);
         beginRow(one, row);
         const parts = partsOf(spec.modelHash, spec.settings);
         const { line } = record;
-        const raw =
-          "problem" in record
-            ? ""
-            : typeof record.value === "string"
-              ? record.value
-              : JSON.stringify(record.value, null, 2);
+        const value = "problem" in record ? null : writeJson(record.value, shownIndent);
+        const edited = choice.edits?.some((edit) => edit.row === row) ?? false;
+        const shown = { source, row, line, value, edited };
         const converted = convertRecord(record, convert);
-        if ("problem" in converted) return { source, row, line, raw, examples: [], problem: converted.problem };
+        if ("problem" in converted) return { ...shown, examples: [], problem: converted.problem };
         const examples = converted.examples.map(
           (body): PreviewExample => previewExample({ ...body, row, line }, parts, view),
         );
-        return { source, row, line, raw, examples, problem: null };
+        return { ...shown, examples, problem: null };
       },
 
       inspect: async (spec, signal) => (await prepare(spec, begin, signal)).report,

@@ -8,6 +8,7 @@ import { detectFormat } from "../records/formats/detect.ts";
 import { isRow } from "../records/formats/fields.ts";
 import { readRecords } from "../records/read/read.ts";
 import type { DataRecord } from "../records/read/record.ts";
+import { memberOf } from "../records/value.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 
 /** Most rows of an exam: more would take hours to answer. */
@@ -100,6 +101,6 @@ function converterOf(values: readonly unknown[]): (value: unknown) => Converted 
 }
 
 function groupOf(record: DataRecord): string | null {
-  const value = "value" in record && isRow(record.value) ? record.value.group : null;
+  const value = "value" in record && isRow(record.value) ? memberOf(record.value, "group") : null;
   return typeof value === "string" && value.trim() !== "" ? value.trim() : null;
 }

@@ -8,6 +8,7 @@ import type { Check, DataReport } from "../quality/report.ts";
 import { type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
 import type { Example } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
+import type { Detection, Mapping } from "../records/formats/mapping.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
 import type { WeightedSource } from "../run/source.ts";
 import { templateSeconds } from "../templates/clock.ts";
@@ -18,7 +19,7 @@ import { createTurns } from "./turns.ts";
 export interface ChosenRows {
   readonly rows: Rows;
   readonly choice: WeightedSource;
-  readonly convert: (value: unknown) => Converted;
+  readonly convert: (value: unknown) => Converted & { readonly isReplaced?: boolean };
 }
 
 export interface InspectionParts extends TokenizeParts {
@@ -50,12 +51,14 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
       name: rows.summary.name,
       records: rows.summary.rows,
       lambda: choice.lambda,
+      unusedColumns: unusedColumns(rows.summary.detection, choice.mapping),
     })),
     mixture: spec.mixture,
     maxLength: settings.maxLength,
     tokenizer,
     template,
     chatTemplate: parts.chatTemplate,
+    settings: spec.settings,
   });
   const total = sources.reduce((sum, { rows }) => sum + rows.summary.rows, 0);
   let done = 0;
@@ -88,7 +91,8 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
         }
         const converted = convert(record.value);
         if ("problem" in converted) {
-          inspector.leaveOut({ ...at, message: converted.problem, kind: "unusable" });
+          const kind = converted.isReplaced ? "replacement-character" : "unusable";
+          inspector.leaveOut({ ...at, message: converted.problem, kind });
           continue;
         }
         for (const body of converted.examples) {
@@ -132,6 +136,15 @@ export async function inspectRows(parts: InspectionParts): Promise<{ table: Toke
   }
   const report = inspector.finish({ isHeldOut: (index) => heldOut.has(index) });
   return { table: tokens, report: refusal ? { ...report, checks: [refusal, ...report.checks] } : report };
+}
+
+/** Columns of the first rows that have no role, for formats that read a row's columns by their mapping. */
+function unusedColumns({ mapping: detected, columns }: Detection, chosen: Mapping | null): string[] {
+  const mapping = chosen ?? detected;
+  if (mapping.format === "mixed" || mapping.format === "oasst") return [];
+  const used = new Set(Object.values(mapping.columns));
+  // A column without a sample is empty in all of these rows.
+  return columns.filter(({ name, sample }) => sample !== "" && !used.has(name)).map(({ name }) => name);
 }
 
 /** Grows by pieces, so that at the end every token is copied once. */

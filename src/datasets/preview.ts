@@ -2,34 +2,31 @@
 
 import { supervisedIn } from "../batching/batch.ts";
 import type { PreviewExample, PreviewView, RowHead } from "../protocol/datasets.ts";
-import { refusalOf, type Tokenized, type TokenizeParts, tokenizeExample } from "../quality/tokenize.ts";
+import {
+  refusalOf,
+  type Tokenized,
+  type TokenizeParts,
+  tokenizeExample,
+  withSpecialTokens,
+} from "../quality/tokenize.ts";
 import type { ChatExample, Example, Message } from "../records/example.ts";
 import type { Converted } from "../records/formats/convert.ts";
 import type { WeightedSegment } from "../tokenizer/segment.ts";
-
-/** The messages of an example; plain text is one message without a role. */
-function messagesOf(
-  example: Example,
-): readonly (Pick<Message, "content" | "weight"> & { role: Message["role"] | null })[] {
-  if (example.kind === "chat") return example.messages;
-  if (example.kind === "text") return [{ role: null, content: example.text }];
-  return [...example.prompt, ...example.chosen, ...example.rejected];
-}
+import { messagesOf, previewMessages, previewTool } from "./messages.ts";
 
 /** An example with its tokens; one that cannot be rendered or tokenized has only messages and a problem. */
 export function previewExample(example: Example, parts: TokenizeParts, view: PreviewView = "training"): PreviewExample {
   const promptOnly = view === "prompt" && example.kind === "chat";
   const shown = promptOnly ? { ...example, messages: beforeLastAnswer(example) } : example;
-  const messages = messagesOf(shown).map(({ role, content, weight }) => ({
-    role,
-    content,
-    weight: !promptOnly && (role === "assistant" || role === null) ? (weight ?? 1) : 0,
-  }));
-  const nothing = { messages, text: "", spans: [], tokens: [], proof: "structure", supervised: 0, lost: 0 } as const;
+  const messages = previewMessages(shown, { dropped: [], isContext: promptOnly });
+  const tools = (example.kind === "chat" ? (example.tools ?? []) : []).map(previewTool);
+  const none = { text: "", spans: [], tokens: [], proof: "structure", supervised: 0, lost: 0 } as const;
+  const turn = example.kind === "chat" && example.turn ? { turn: example.turn } : {};
+  const nothing = { messages, tools, ...turn, ...none };
   if (example.kind === "preference") return { ...nothing, problem: preferenceProblem };
   const result = promptOnly ? tokenizePrompt(example, parts) : tokenizeExample(example, parts);
   if (!("encoding" in result)) return { ...nothing, problem: result.problem };
-  const { encoding, proof, lost, problem } = result;
+  const { encoding, proof, dropped, lost, problem } = result;
   const spans = spansOf(result);
   const inSequences = new Set(result.sequences.flatMap((sequence) => [...sequence.indices]));
   const { text, ids, mask, weights, starts, ends } = encoding;
@@ -50,7 +47,9 @@ export function previewExample(example: Example, parts: TokenizeParts, view: Pre
     };
   });
   return {
-    messages,
+    messages: previewMessages(shown, { dropped, isContext: promptOnly }),
+    tools,
+    ...turn,
     text,
     spans: spans.map(({ weight: _, ...span }) => span),
     tokens,
@@ -70,16 +69,20 @@ function beforeLastAnswer({ messages }: ChatExample): readonly Message[] {
 function tokenizePrompt(example: ChatExample, { tokenizer, template, settings }: TokenizeParts) {
   const { tools } = example;
   try {
-    const { segments: plain, proof } = template.render(
+    const {
+      segments: plain,
+      proof,
+      dropped,
+    } = template.render(
       { messages: beforeLastAnswer(example), ...(tools !== undefined && { tools }) },
       { system: settings.systemPrompt, generationPrompt: true },
     );
-    const segments = plain.map((segment) => ({ ...segment, supervised: false, weight: 0 }));
+    const segments = withSpecialTokens(plain, example).map((segment) => ({ ...segment, supervised: false, weight: 0 }));
     const encoding = tokenizer.encode(segments);
     const positions = Int32Array.from(encoding.ids, (_, i) => i);
     const { ids, mask, weights } = encoding;
     const whole = { ids, mask, weights, indices: positions, supervised: 0, supervisedLost: 0, problem: null };
-    return { segments, proof, encoding, sequences: [whole], lost: 0, problem: null };
+    return { segments, proof, dropped, encoding, sequences: [whole], lost: 0, problem: null };
   } catch (error) {
     return refusalOf(error);
   }
@@ -102,15 +105,20 @@ function spansOf({ segments, encoding }: Tokenized) {
 /** Characters of a row's text in the list of rows. */
 const headLength = 120;
 
+/** The first question of an example, else its first text. */
+function openingOf(example: Example | undefined): string {
+  if (example?.kind === "text") return example.text;
+  const messages = example ? (messagesOf(example) ?? []) : [];
+  return (messages.find(({ role }) => role === "user") ?? messages[0])?.content ?? "";
+}
+
 /** The row's entry in the list of rows. */
 export function headOf(row: number, converted: Converted | string, excluded: boolean, parts: TokenizeParts): RowHead {
   const none = { row, text: "", tokens: 0, supervised: 0, lost: 0 };
   if (typeof converted === "string") return { ...none, state: "left out", problem: converted };
   if ("problem" in converted) return { ...none, state: "left out", problem: converted.problem };
   const examples = converted.examples.map((body): Example => ({ ...body, row, line: 0 }));
-  const first = examples[0] ? messagesOf(examples[0]) : [];
-  const opening = first.find(({ role }) => role === "user") ?? first[0];
-  const text = (opening?.content ?? "").slice(0, headLength).replace(/\s+/g, " ").trim();
+  const text = openingOf(examples[0]).slice(0, headLength).replace(/\s+/g, " ").trim();
   let tokens = 0;
   let supervised = 0;
   let lost = 0;

@@ -3,9 +3,11 @@
 import * as v from "valibot";
 import { detectFormat } from "../records/formats/detect.ts";
 import { groupFlatTrees } from "../records/formats/oasst.ts";
+import { readPiece, writePiece } from "../records/read/piece.ts";
 import { readRecords } from "../records/read/read.ts";
 import type { DataRecord } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
+import { writeJson } from "../records/writeJson.ts";
 import {
   countRecord,
   noRecords,
@@ -61,7 +63,8 @@ export function createRowStore(storage: Storage): RowStore {
   return {
     async read(file, progress, signal) {
       const options = { onProgress: progress, ...(signal && { signal }) };
-      const { kind, gzip, batches } = await readRecords(file, options);
+      const stream = await readRecords(file, options);
+      const { kind, gzip, batches } = stream;
       const counter = createCounter();
       const { sample, all } = await peek(batches, sampleSize);
       const values = sample.flatMap((record) => ("value" in record ? [record.value] : []));
@@ -77,6 +80,7 @@ export function createRowStore(storage: Storage): RowStore {
           hash,
           kind,
           gzip,
+          ...(stream.encoding && { encoding: stream.encoding }),
           byteLength: file.byteLength,
           detection: detectFormat(sample),
           stored: available,
@@ -127,7 +131,7 @@ function rowsOf(stored: v.InferOutput<typeof storedSummary>, files: readonly Byt
     const file = files[piece];
     if (!file) throw new RangeError(`${stored.name} has ${files.length} pieces, not ${piece + 1}.`);
     const text = new TextDecoder().decode(await file.slice(0, file.byteLength, signal));
-    return JSON.parse(text) as readonly DataRecord[];
+    return readPiece(text);
   };
   return {
     summary: publicSummary(stored),
@@ -185,7 +189,7 @@ async function* cutIntoPieces(
   let length = 0;
   let total = 0;
   const cut = async () => {
-    const bytes = new TextEncoder().encode(`[${texts.join(",\n")}]`);
+    const bytes = new TextEncoder().encode(writePiece(texts));
     counter.digests.push(await pieceDigest(texts.length, bytes));
     counter.pieceRows.push(texts.length);
     texts = [];
@@ -194,7 +198,7 @@ async function* cutIntoPieces(
   };
   for await (const records of batches) {
     for (const record of records) {
-      const text = JSON.stringify(record);
+      const text = writeJson(record);
       texts.push(text);
       length += text.length;
       total += text.length;

@@ -10,6 +10,7 @@ import { readJson } from "../hub/bytes.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { defineModel } from "../models/define.ts";
 import type { ImportedRun } from "../protocol/engine.ts";
+import { deepestRow } from "../records/read/piece.ts";
 import type { RunRecord } from "../run/record.ts";
 import { errorText } from "../storage/errors.ts";
 import type { FilesToSave } from "../storage/files.ts";
@@ -18,8 +19,7 @@ import type { Storage } from "../storage/storage.ts";
 import { cut } from "../tensor/quote.ts";
 import { checkRecipe, methodOf } from "./prepare.ts";
 
-/** The deepest rows are trees of replies, at most 500 replies deep. */
-const rowBounds = { longest: 256 * 2 ** 20, deepest: 2000, anyMember: true };
+const rowBounds = { longest: 256 * 2 ** 20, deepest: deepestRow, areRows: true };
 
 /** After an error, which names the file, or after a cancellation nothing stays in the storage. */
 export async function importRunFile(
@@ -98,10 +98,12 @@ async function checkedRows(
 
 /** The problem of a run's row numbers in a source with `rows` rows; null without one. */
 function rowsProblem({ sources, watch }: RunRecord, hash: string, rows: number): string | null {
-  for (const [index, { hash: other, excluded }] of sources.entries()) {
+  for (const [index, { hash: other, excluded, edits = [] }] of sources.entries()) {
     if (other !== hash) continue;
     const last = excluded.at(-1) ?? -1;
     if (last >= rows) return `sources.${index}.excluded has row ${last}, but there are ${rows} rows`;
+    const edited = edits.at(-1)?.row ?? -1;
+    if (edited >= rows) return `sources.${index}.edits has row ${edited}, but there are ${rows} rows`;
     const { source, row } = watch?.place ?? {};
     if (source !== index || row === undefined) continue;
     if (row >= rows) return `watch.place.row is ${row}, but source ${index} has ${rows} rows`;

@@ -1,6 +1,7 @@
 /** Foreign JSON: its length and depth are bounded before it is parsed. */
 
 import { jsonExcess } from "../hub/json.ts";
+import { parseJson } from "../records/read/parseJson.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { cut } from "../tensor/quote.ts";
 
@@ -14,8 +15,8 @@ export interface JsonBounds {
   readonly longest: number;
   /** Most levels of nested lists and objects. */
   readonly deepest: number;
-  /** Rows are the user's own data, so their members may have any name. */
-  readonly anyMember?: boolean;
+  /** Rows are the user's own data: their members may have any name, and their numbers stay as they are written. */
+  readonly areRows?: boolean;
 }
 
 /** A member with this name can change an object's prototype. */
@@ -27,7 +28,7 @@ const refusedMember = "__proto__";
  */
 export async function readForeignJson(
   source: ByteSource,
-  { longest, deepest, anyMember = false }: JsonBounds,
+  { longest, deepest, areRows = false }: JsonBounds,
   { exact = false, signal }: { readonly exact?: boolean; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
   const file = cut(source.name, 100);
@@ -42,13 +43,18 @@ export async function readForeignJson(
   } catch {
     throw new ForeignJsonError(`${file} is no text in UTF-8`);
   }
+  if (areRows) {
+    const parsed = parseJson(text, deepest);
+    if ("value" in parsed) return parsed.value;
+    throw new ForeignJsonError(`${file} is no JSON`);
+  }
   const member = (name: string, value: unknown) => {
     if (name === refusedMember) throw new ForeignJsonError(`${file} has a member named ${refusedMember}`);
     return exact ? exactNumber(value) : value;
   };
   try {
     // JSON can escape any letter of a name.
-    const suspect = !anyMember && (text.includes(refusedMember) || text.includes("\\u"));
+    const suspect = text.includes(refusedMember) || text.includes("\\u");
     return exact || suspect ? JSON.parse(text, member) : JSON.parse(text);
   } catch (error) {
     if (error instanceof ForeignJsonError) throw error;

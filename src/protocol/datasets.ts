@@ -9,6 +9,7 @@ import type { Message, Role, RowProblem } from "../records/example.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
 import type { SourceSummary } from "../records/source.ts";
 import type { DataSpec } from "../run/dataSpec.ts";
+import type { RowEdit, SourceChoice } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { SpanProof } from "../templates/template.ts";
 
@@ -37,10 +38,39 @@ export interface RowHead {
   readonly problem: string | null;
 }
 
+/** A message with what it carries. JSON texts are indented, with numbers as the file writes them. */
+export interface PreviewMessage {
+  /** Null for plain text. */
+  readonly role: Role | null;
+  readonly content: string;
+  /** Loss weight; 0 for context. */
+  readonly weight: number;
+  /** JSON text of a content that is a list or an object; null where the content is a text. */
+  readonly structured: string | null;
+  readonly reasoning: { readonly key: string; readonly text: string } | null;
+  readonly toolCalls: readonly { readonly name: string; readonly id: string | null; readonly arguments: string }[];
+  /** In a tool's result: the name of the tool, where it is known. */
+  readonly tool: string | null;
+  /** The other fields, each with its JSON text. */
+  readonly fields: readonly (readonly [key: string, text: string])[];
+  /** Fields that the template does not write: "content", "reasoning_content", "tool_calls". */
+  readonly dropped: readonly string[];
+}
+
+/** The description of a tool; null where it has no name. */
+export interface PreviewTool {
+  readonly name: string | null;
+  readonly text: string;
+}
+
 /** An example as the model reads it. Offsets are UTF-16 offsets in `text`. */
 export interface PreviewExample {
   /** The row's messages; plain text is one message without a role. */
-  readonly messages: readonly { readonly role: Role | null; readonly content: string; readonly weight: number }[];
+  readonly messages: readonly PreviewMessage[];
+  /** The tools that the row's answers may call. */
+  readonly tools: readonly PreviewTool[];
+  /** Which answer of its row it trains, where each answer is an example of its own. */
+  readonly turn?: { readonly nth: number; readonly of: number };
   /** The rendered template, as the tokenizer reads it. */
   readonly text: string;
   readonly spans: readonly {
@@ -79,12 +109,33 @@ export interface PreviewRow {
   readonly source: number;
   readonly row: number;
   readonly line: number;
-  /** The row of the file as indented JSON; plain text as it is. */
-  readonly raw: string;
+  /** The row with its edit as indented JSON text; null where it cannot be read. */
+  readonly value: string | null;
+  /** Whether the user edited it. */
+  readonly edited: boolean;
   /** Usually one; a tree of replies gives one for each thread. */
   readonly examples: readonly PreviewExample[];
   /** Why the row gives no example; null when it gives one. */
   readonly problem: string | null;
+}
+
+/** The new value of a row as JSON text; null for the file's own. */
+export interface RowChange {
+  readonly row: number;
+  readonly value: string | null;
+}
+
+/** "rows": each row in its own form. "messages": each example as a chat, a text, or a prompt with two answers. */
+export type RowForm = "rows" | "messages";
+
+/** Rows as JSON Lines. */
+export interface WrittenRows {
+  readonly content: Blob;
+  /** Number of lines. */
+  readonly rows: number;
+  readonly excluded: number;
+  /** Rows that could not be read or converted. */
+  readonly leftOut: number;
 }
 
 /** Tokens, mask and weights of all usable examples, flat; example i holds tokens offsets[i] to offsets[i+1]. */
@@ -187,7 +238,14 @@ export interface DataApi {
   /** Reads rows from pasted text. */
   paste(name: string, text: string, signal?: AbortSignal): Promise<SourceSummary>;
   list(): Promise<SourceSummary[]>;
+  /** Also deletes its edits. */
   delete(hash: string): Promise<void>;
+  /** The edited rows of a dataset, ascending. */
+  edits(hash: string): Promise<readonly RowEdit[]>;
+  /** Changes rows of a dataset, all or none, and returns all its edits. Rejects for a text that is no JSON. */
+  editRows(hash: string, changes: readonly RowChange[]): Promise<readonly RowEdit[]>;
+  /** The rows of a source as JSON Lines, with its edits, without its excluded rows. */
+  writeRows(source: SourceChoice, form: RowForm, signal?: AbortSignal): Promise<WrittenRows>;
   /** Reads an exam from files of rows, and stores nothing. */
   exam(files: readonly File[], signal?: AbortSignal): Promise<Exam>;
   /** Rows `from` to `to` (exclusive) of one source of the spec, for the list of rows. */

@@ -1,6 +1,7 @@
 /** The texts of the findings: severity, sentence and advice for each kind. */
 
-import type { Finding, FindingKind, RowSet } from "./report.ts";
+import { shortened } from "../records/read/row.ts";
+import type { Finding, FindingKind, Remedy, RowSet } from "./report.ts";
 
 /** Most examples of a finding. */
 export const mostExamples = 20;
@@ -11,6 +12,7 @@ interface FindingText {
   /** The sentence after "1 row " or "12 rows "; `s` is the verb's ending: "s" after one row, else empty. */
   readonly says: (s: string, facts: FindingFacts) => string;
   readonly detail: (facts: FindingFacts) => string;
+  readonly remedy?: (facts: FindingFacts) => Remedy | null;
 }
 
 /** Numbers and names in the sentences. */
@@ -22,11 +24,22 @@ export interface FindingFacts {
   readonly straddled: number;
   /** Number of words of the median answer. */
   readonly medianAnswer: number;
-  /** Name of the chosen template. */
-  readonly template: string;
+  /** Whether the model has a template of its own that is not chosen. */
+  readonly hasOwnTemplate: boolean;
+  /** Whether reasoning goes before the answer in tags. */
+  readonly reasoningInTags: boolean;
+  /** Fields of messages that the template does not write. */
+  readonly unreadFields: readonly string[];
 }
 
-const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingText>> = {
+const ownTemplate = ({ hasOwnTemplate }: FindingFacts) => (hasOwnTemplate ? "own-template" : null);
+/** The way out where another template may write what this one does not. */
+const otherTemplate = ({ hasOwnTemplate }: FindingFacts) =>
+  hasOwnTemplate
+    ? "Choose the model's own template, or exclude the rows."
+    : "Choose another template, or exclude the rows.";
+
+const texts: Readonly<Record<Exclude<FindingKind, "template-choice" | "unused-columns">, FindingText>> = {
   unreadable: {
     severity: "warning",
     excludable: false,
@@ -38,6 +51,14 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingTex
     excludable: false,
     says: () => "cannot be used",
     detail: () => "They are left out, with the reason. If a whole column has the wrong role, change the mapping.",
+  },
+  "replacement-character": {
+    severity: "warning",
+    excludable: false,
+    says: (s) => `contain${s} U+FFFD and ${s ? "is" : "are"} left out`,
+    detail: () =>
+      "The file was once read in a wrong encoding, and these characters are lost. Correct the rows, or use them as they are.",
+    remedy: () => "use-replaced",
   },
   "too-long": {
     severity: "warning",
@@ -60,6 +81,50 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingTex
     excludable: true,
     says: (s) => `ha${s ? "s" : "ve"} an empty answer`,
     detail: () => "The model would learn to answer with nothing.",
+  },
+  "lost-reasoning": {
+    severity: "warning",
+    excludable: true,
+    says: (s) => `ha${s ? "s" : "ve"} reasoning that the template does not write`,
+    detail: ({ reasoningInTags }) =>
+      `The model would learn to answer without reasoning. ${reasoningInTags ? "Choose another template." : "Put it in <think> tags before the answer, or choose a template that writes it."}`,
+    remedy: ({ reasoningInTags }) => (reasoningInTags ? null : "reasoning-tags"),
+  },
+  "earlier-reasoning": {
+    severity: "warning",
+    excludable: true,
+    says: (s) => `ha${s ? "s" : "ve"} reasoning in earlier answers that the template does not write`,
+    detail: () =>
+      "The model would learn these answers without reasoning. Train each answer on its own: each then is the last one, with its reasoning.",
+    remedy: () => "each-answer",
+  },
+  "lost-calls": {
+    severity: "warning",
+    excludable: true,
+    says: (s) => `ha${s ? "s" : "ve"} tool calls that the template does not write`,
+    detail: (facts) => `The model would not learn to call tools. ${otherTemplate(facts)}`,
+    remedy: ownTemplate,
+  },
+  "lost-tools": {
+    severity: "warning",
+    excludable: true,
+    says: (s) => `ha${s ? "s" : "ve"} tool descriptions that the template does not write`,
+    detail: (facts) => `The model would learn calls of tools that it does not see. ${otherTemplate(facts)}`,
+    remedy: ownTemplate,
+  },
+  "lost-text": {
+    severity: "warning",
+    excludable: true,
+    says: (s) => `ha${s ? "s" : "ve"} a message whose text the template does not write`,
+    detail: (facts) => `The model would not see this text. ${otherTemplate(facts)}`,
+    remedy: ownTemplate,
+  },
+  "replacement-used": {
+    severity: "warning",
+    excludable: true,
+    says: (s) => `contain${s} U+FFFD`,
+    detail: () =>
+      "The file was once read in a wrong encoding, and these characters are lost. You chose to use the rows; the model may learn to write U+FFFD.",
   },
   contradiction: {
     severity: "warning",
@@ -93,8 +158,8 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingTex
     severity: "warning",
     excludable: true,
     says: (s) => `contain${s} the markers of a chat template as text`,
-    detail: ({ template }) =>
-      `They seem to be formatted already, and the ${template} template would format them again. The model would learn to write these markers.`,
+    detail: () =>
+      "The model would learn to write these markers as text. If a template wrote the whole text, choose ready-made text in the mapping.",
   },
   "short-answer": {
     severity: "hint",
@@ -103,12 +168,25 @@ const texts: Readonly<Record<Exclude<FindingKind, "template-choice">, FindingTex
     detail: ({ medianAnswer }) =>
       `One word or a placeholder; the median answer has ${counted(medianAnswer, "word")}. Numbers, yes, no, and labels of several rows do not count.`,
   },
+  mojibake: {
+    severity: "hint",
+    excludable: true,
+    says: (s) => `seem${s} to contain UTF-8 that was read as Windows-1252`,
+    detail: () =>
+      "Some characters became two or three others, such as Ã© for é. Write the file again from its source, as UTF-8.",
+  },
+  "unread-fields": {
+    severity: "hint",
+    excludable: false,
+    says: (s, { unreadFields }) =>
+      `ha${s ? "s" : "ve"} message fields that the template does not write: ${namesOf(unreadFields)}`,
+    detail: () => "The model does not see them. If it should, choose a template that writes them.",
+  },
   "control-characters": {
     severity: "hint",
     excludable: true,
     says: (s) => `contain${s} control characters`,
-    detail: () =>
-      "Invisible characters cost tokens, and the model may learn to write them. U+FFFD means that the file was once read in a wrong encoding.",
+    detail: () => "Invisible characters cost tokens, and the model may learn to write them.",
   },
   "special-token-text": {
     severity: "hint",
@@ -157,7 +235,7 @@ export function rowFinding(
 ): Finding | null {
   const count = rows.rows.length;
   if (count === 0) return null;
-  const { severity, excludable, says, detail } = texts[kind];
+  const { severity, excludable, says, detail, remedy } = texts[kind];
   const hint = severity === "hint" || (kind === "truncated" && facts.lost === 0);
   return {
     kind,
@@ -167,6 +245,7 @@ export function rowFinding(
     rows,
     examples: examples.slice(0, mostExamples),
     excludable,
+    remedy: remedy?.(facts) ?? null,
   };
 }
 
@@ -181,7 +260,31 @@ export function templateFinding(chosen: string, own: string): Finding {
     rows: { sources: [], rows: [] },
     examples: [],
     excludable: false,
+    remedy: null,
   };
+}
+
+/** The finding that no role uses some columns of a source; it has no rows. `source` is null where there is only one. */
+export function columnsFinding(columns: readonly string[], source: string | null): Finding {
+  return {
+    kind: "unused-columns",
+    severity: "hint",
+    title: `${columns.length === 1 ? "A column has" : `${counted(columns.length, "column")} have`} no role${source === null ? "" : ` in ${source}`}: ${namesOf(columns)}`,
+    detail: "The model does not see them. If it should, give them a role in the mapping.",
+    rows: { sources: [], rows: [] },
+    examples: [],
+    excludable: false,
+    remedy: null,
+  };
+}
+
+/** Most names that a sentence lists. */
+const mostNames = 6;
+
+function namesOf(names: readonly string[]): string {
+  const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : "";
+  const shown = names.slice(0, mostNames).map((name) => shortened(name, 30));
+  return `${shown.join(", ")}${more}`;
 }
 
 export const number = (value: number) => value.toLocaleString("en-US");

@@ -1,14 +1,16 @@
 /** Inspects a stream of examples without storing their texts, then reports counts, findings and hard checks. */
 
 import type { MixtureMode } from "../batching/mixture.ts";
-import { mixtureReport } from "../batching/mixture.ts";
 import type { Truncated } from "../batching/truncate.ts";
-import type { ChatExample, Example, TextExample, TrainableKind } from "../records/example.ts";
+import type { ChatExample, Example, TextExample } from "../records/example.ts";
 import type { Template } from "../templates/template.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { createAnswers } from "./answers.ts";
+import { findMojibake, replacedIn } from "./characters.ts";
 import { bytes, ints } from "./columns.ts";
-import { findingKinds, mostExamples, rowFinding, templateFinding } from "./findings.ts";
+import { columnsFinding, findingKinds, mostExamples, rowFinding, templateFinding } from "./findings.ts";
+import { histogram } from "./histogram.ts";
+import { lossesOf } from "./losses.ts";
 import {
   findControlCharacter,
   findPersonalData,
@@ -19,11 +21,18 @@ import {
 import { createPreflight } from "./preflight.ts";
 import { createRepeats, type Pair } from "./repeats.ts";
 import type { DataReport, Finding, FindingKind, RowSet } from "./report.ts";
-import type { Tokenized } from "./tokenize.ts";
+import { addTo, noTotal, sourceReports } from "./shares.ts";
+import type { DataSettings, Tokenized } from "./tokenize.ts";
 
 export interface InspectorOptions {
   /** The chosen sources, in order. `records`: number of rows in the file, with the unreadable ones. */
-  readonly sources: readonly { readonly name: string; readonly records: number; readonly lambda: number }[];
+  readonly sources: readonly {
+    readonly name: string;
+    readonly records: number;
+    readonly lambda: number;
+    /** Columns to which the mapping gives no role. */
+    readonly unusedColumns?: readonly string[];
+  }[];
   readonly mixture: MixtureMode;
   /** Longest sequence in tokens. */
   readonly maxLength: number;
@@ -31,6 +40,8 @@ export interface InspectorOptions {
   readonly template: Pick<Template, "name" | "opensWithBos" | "repeatsBos" | "stopIds">;
   /** The model's own template, to compare with the chosen one; null or absent if it has none. */
   readonly chatTemplate?: string | null;
+  /** The settings that decide what the template writes; absent ones have their defaults. */
+  readonly settings?: Partial<Pick<DataSettings, "template" | "turns" | "reasoning">>;
 }
 
 export interface LeftOutRow {
@@ -38,7 +49,7 @@ export interface LeftOutRow {
   readonly row: number;
   readonly line: number;
   readonly message: string;
-  readonly kind: "unreadable" | "unusable" | "too-long" | "preference";
+  readonly kind: "unreadable" | "unusable" | "too-long" | "preference" | "replacement-character";
 }
 
 export interface Inspector {
@@ -60,7 +71,8 @@ const mostLeftOut = 2000;
 
 /** The inspector stores about 190 bytes per example, for any length. */
 export function createInspector(options: InspectorOptions): Inspector {
-  const { sources, tokenizer, template } = options;
+  const { sources, tokenizer, settings = {} } = options;
+  const { turns = "together" } = settings;
   const began = performance.now();
   const preflight = createPreflight(options);
   const repeats = createRepeats();
@@ -85,6 +97,7 @@ export function createInspector(options: InspectorOptions): Inspector {
   const excluded = sources.map(() => 0);
   const truncation = { rows: 0, remaining: 0, lost: 0 };
   let straddled = 0;
+  const unreadFields = new Set<string>();
   let chosenFamily: string | null = null;
 
   const rowName = (source: number, row: number) =>
@@ -107,6 +120,9 @@ export function createInspector(options: InspectorOptions): Inspector {
         if (what !== null) return note(kind, source, row, () => `: ${what}`);
       }
     };
+    const replaced = replacedIn(example);
+    if (replaced !== null) note("replacement-used", source, row, () => `: ${replaced}`);
+    noteFirst("mojibake", findMojibake);
     noteFirst("control-characters", findControlCharacter);
     noteFirst("personal-data", findPersonalData);
     noteFirst("special-token-text", (text) => findSpecialToken(text, tokenizer.addedToken));
@@ -133,13 +149,17 @@ export function createInspector(options: InspectorOptions): Inspector {
     source: number,
   ) => {
     const { row } = example;
-    const { encoding, segments } = tokenized;
+    const { encoding, segments, dropped } = tokenized;
     if (encoding.straddled > 0) {
       straddled += encoding.straddled;
       note("straddled", source, row, () => `: ${encoding.straddled}`);
     }
     if (encoding.unknown > 0) note("unknown-text", source, row, () => `: ${encoding.unknown} unknown tokens`);
     if (example.kind === "text") return;
+    for (const { kind, words, fields } of lossesOf(example, dropped, turns === "together")) {
+      note(kind, source, row, () => `: ${words}`);
+      if (kind === "unread-fields") for (const field of fields) unreadFields.add(field);
+    }
     if (sequence.indices.length < encoding.ids.length) {
       const { supervised: remaining, supervisedLost } = sequence;
       truncation.rows++;
@@ -210,7 +230,9 @@ export function createInspector(options: InspectorOptions): Inspector {
         lost: truncation.lost,
         straddled,
         medianAnswer: medianWords,
-        template: template.name,
+        hasOwnTemplate: options.chatTemplate != null && settings.template?.kind !== "model",
+        reasoningInTags: settings.reasoning === "tags",
+        unreadFields: [...unreadFields],
       };
       const findings: Finding[] = findingKinds.flatMap((kind) => {
         const entry = found.get(kind);
@@ -221,64 +243,34 @@ export function createInspector(options: InspectorOptions): Inspector {
       if (chosenFamily !== null && ownFamily !== null && chosenFamily !== ownFamily) {
         findings.push(templateFinding(chosenFamily, ownFamily));
       }
+      for (const { name, unusedColumns = [] } of sources) {
+        if (unusedColumns.length > 0) findings.push(columnsFinding(unusedColumns, sources.length > 1 ? name : null));
+      }
       findings.sort((a, b) => Number(a.severity === "hint") - Number(b.severity === "hint"));
 
-      const trained = () => ({ training: 0, trained: 0 });
-      const totals = sources.map(() => ({
-        ...{ examples: 0, tokens: 0, supervised: 0, ...trained() },
-        ...{ text: trained(), chat: trained() },
-      }));
+      const totals = sources.map(noTotal);
       for (let i = 0; i < lengths.length; i++) {
         const total = totals[sequenceSources.at(i)];
-        if (!total) continue;
-        total.examples++;
-        total.tokens += lengths.at(i);
-        total.supervised += supervised.at(i);
-        if (isHeldOut(i)) continue;
-        for (const part of [total, plainTexts.at(i) === 1 ? total.text : total.chat]) {
-          part.training++;
-          part.trained += supervised.at(i);
-        }
+        const kind = plainTexts.at(i) === 1 ? "text" : "chat";
+        const sequence = { tokens: lengths.at(i), supervised: supervised.at(i), kind, heldOut: isHeldOut(i) } as const;
+        if (total) addTo(total, sequence);
       }
       const checks = preflight.checks(totals);
       const mixable = checks.some(({ kind, passed }) => kind === "mixture" && passed);
-      const mix = (parts: readonly { readonly training: number; readonly trained: number }[]) =>
-        mixable
-          ? mixtureReport({
-              counts: parts.map(({ training }) => training),
-              supervised: parts.map(({ trained }) => trained),
-              lambdas: sources.map(({ lambda }) => lambda),
-              mode: options.mixture,
-            })
-          : [];
-      const mixed = mix(totals);
-      const stages = { text: mix(totals.map(({ text }) => text)), chat: mix(totals.map(({ chat }) => chat)) };
-      const ofKind = (kind: TrainableKind, k: number) => ({
-        training: totals[k]?.[kind].training ?? 0,
-        realisedShare: stages[kind][k]?.share ?? 0,
-        passes: stages[kind][k]?.passes ?? 0,
-      });
-      const sum = (of: (total: (typeof totals)[number]) => number) => totals.reduce((all, total) => all + of(total), 0);
+      const figures = sources.map((source, k) => ({
+        ...source,
+        excluded: excluded[k] ?? 0,
+        total: totals[k] ?? noTotal(),
+      }));
       return {
         examples: lengths.length,
         leftOut,
         leftOutCount,
-        tokens: sum(({ tokens }) => tokens),
-        supervisedTokens: sum((total) => total.supervised),
+        tokens: totals.reduce((sum, { tokens }) => sum + tokens, 0),
+        supervisedTokens: totals.reduce((sum, total) => sum + total.supervised, 0),
         truncation,
         lengths: histogram(lengths.all()),
-        sources: sources.map(({ name, records, lambda }, k) => ({
-          name,
-          records,
-          examples: totals[k]?.examples ?? 0,
-          excluded: excluded[k] ?? 0,
-          tokens: totals[k]?.tokens ?? 0,
-          supervisedTokens: totals[k]?.supervised ?? 0,
-          lambda,
-          realisedShare: mixed[k]?.share ?? 0,
-          passes: mixed[k]?.passes ?? 0,
-          byKind: { text: ofKind("text", k), chat: ofKind("chat", k) },
-        })),
+        sources: sourceReports(figures, mixable ? options.mixture : null),
         findings,
         checks,
         seconds: (performance.now() - began) / 1000,
@@ -296,16 +288,4 @@ function ascending(sources: readonly number[], rows: readonly number[]): RowSet 
     .sort((a, b) => a.source - b.source || a.row - b.row)
     .filter((at, i, all) => i === 0 || at.row !== all[i - 1]?.row || at.source !== all[i - 1]?.source);
   return { sources: order.map(({ source }) => source), rows: order.map(({ row }) => row) };
-}
-
-/** At most 25 bins of a round width (1, 2 or 5 times a power of ten), from 0 past the longest. */
-export function histogram(lengths: Int32Array): DataReport["lengths"] {
-  const sorted = lengths.slice().sort();
-  const longest = sorted.at(-1) ?? 0;
-  let width = 1;
-  for (let k = 0; longest / width >= 25; k++) width = ([1, 2, 5][k % 3] ?? 1) * 10 ** Math.floor(k / 3);
-  const counts = new Array<number>(Math.floor(longest / width) + 1).fill(0);
-  for (const length of sorted) counts[Math.floor(length / width)] = (counts[Math.floor(length / width)] ?? 0) + 1;
-  const edges = Array.from({ length: counts.length + 1 }, (_, i) => i * width);
-  return { edges, counts, longest, median: sorted[sorted.length >> 1] ?? 0 };
 }

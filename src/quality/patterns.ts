@@ -4,11 +4,11 @@
  */
 
 /**
- * Control characters except tab and line breaks; U+FFFD; zero-width and direction controls. Joiners only between Latin
+ * Control characters except tab and line breaks; zero-width and direction controls. Joiners only between Latin
  * letters, because Persian, the scripts of India and emoji need them.
  */
 const controls =
-  /[^\P{Cc}\t\n\r]|[\uFFFD\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]|(?<=[A-Za-z])[\u200C\u200D](?=[A-Za-z])/u;
+  /[^\P{Cc}\t\n\r]|[\u200B\u200E\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]|(?<=[A-Za-z])[\u200C\u200D](?=[A-Za-z])/u;
 
 const controlNames: ReadonlyMap<number, string> = new Map([
   [0x00, "null"],
@@ -18,7 +18,6 @@ const controlNames: ReadonlyMap<number, string> = new Map([
   [0x200d, "zero-width joiner"],
   [0x202e, "right-to-left override"],
   [0xfeff, "byte order mark"],
-  [0xfffd, "replacement character"],
 ]);
 
 /** The first control character, as `U+200B (zero-width space) at character 12`; null if there is none. */

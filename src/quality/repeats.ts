@@ -1,6 +1,8 @@
 /** Finds duplicates, near duplicates, contradictions, and leakage between training and validation. */
 
-import type { ChatExample, TextExample } from "../records/example.ts";
+import { type ChatExample, type Message, reasoningFields, type TextExample } from "../records/example.ts";
+import { carriedText } from "../records/formats/messages.ts";
+import { writeJson } from "../records/writeJson.ts";
 import { bytes, firstEqual, ints, TextHash } from "./columns.ts";
 import { fillSketch, NearIndex, shingles, similarity, sketchWidth } from "./similarity.ts";
 
@@ -119,14 +121,15 @@ function hashesOf(example: ChatExample | TextExample): { whole: TextHash; prompt
   const prompt = new TextHash();
   let answer = 0;
   if (tools) {
-    whole.add(JSON.stringify(tools));
-    prompt.add(JSON.stringify(tools));
+    whole.add(writeJson(tools));
+    prompt.add(writeJson(tools));
   }
-  messages.forEach(({ role, content, toolCalls }, i) => {
-    const calls = toolCalls ? JSON.stringify(toolCalls) : "";
-    whole.add(role).add(content).add(calls);
-    if (i < last) prompt.add(role).addNormalised(content).add(calls);
-    if (i === last) answer = new TextHash().addNormalised(content).add(calls).low;
+  messages.forEach((message, i) => {
+    const { role, content } = message;
+    const carried = carriedText(message);
+    whole.add(role).add(content).add(carried);
+    if (i < last) prompt.add(role).addNormalised(content).add(carried);
+    if (i === last) answer = new TextHash().addNormalised(content).add(carried).low;
   });
   const hasPrompt = messages.slice(0, last).some(({ role }) => role !== "system");
   return { whole, prompt: hasPrompt ? prompt : null, answer };
@@ -136,5 +139,11 @@ function hashesOf(example: ChatExample | TextExample): { whole: TextHash; prompt
 function comparedTexts(example: ChatExample | TextExample): string[] {
   return example.kind === "text"
     ? [example.text]
-    : example.messages.filter(({ role }) => role !== "system").map(({ content }) => content);
+    : example.messages.filter(({ role }) => role !== "system").flatMap(spokenTexts);
+}
+
+/** The content of a message, after its reasoning. */
+function spokenTexts({ content, fields }: Message): string[] {
+  const reasoning = reasoningFields.map((name) => fields?.[name]).filter((text) => typeof text === "string");
+  return [...reasoning, content];
 }

@@ -1,6 +1,7 @@
 /** The report on the rows before a run: counts, findings and hard checks. Plain data. */
 
 import type { TrainableKind } from "../records/example.ts";
+import type { LossKind } from "./losses.ts";
 
 /** Rows as pairs of source and row index, in parallel, ascending. */
 export interface RowSet {
@@ -21,15 +22,36 @@ export type FindingKind =
   | "template-language"
   /** The chosen template has another family than the model's own. */
   | "template-choice"
+  /** What the template does not write of the rows. */
+  | LossKind
+  /** Columns to which the mapping gives no role. */
+  | "unused-columns"
   | "too-long"
   | "truncated"
   | "control-characters"
+  /** U+FFFD; these rows are left out. */
+  | "replacement-character"
+  /** U+FFFD in rows that the user wants to use. */
+  | "replacement-used"
+  /** UTF-8 that was read as Windows-1252. */
+  | "mojibake"
   | "special-token-text"
   /** Text without a token in the vocabulary, encoded as the unknown token. */
   | "unknown-text"
   | "personal-data"
   | "straddled"
   | "preference";
+
+/** A change of the settings that resolves a finding. */
+export type Remedy =
+  /** Trains each answer of a chat as an example of its own. */
+  | "each-answer"
+  /** Puts reasoning in `<think>` tags within the answer's text. */
+  | "reasoning-tags"
+  /** The model's own template. */
+  | "own-template"
+  /** Uses the rows with U+FFFD as they are. */
+  | "use-replaced";
 
 export interface Finding {
   readonly kind: FindingKind;
@@ -44,6 +66,8 @@ export interface Finding {
   readonly examples: readonly string[];
   /** Whether the user can exclude the rows; unreadable rows are left out already. */
   readonly excludable: boolean;
+  /** The page offers it as a button; null where no setting resolves the finding. */
+  readonly remedy: Remedy | null;
 }
 
 export type CheckKind = "rows" | "stop" | "bos" | "supervised" | "spans" | "mixture";

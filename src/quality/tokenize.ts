@@ -5,9 +5,10 @@ import type { Example } from "../records/example.ts";
 import type { MaskMode, TemplateChoice } from "../templates/choice.ts";
 import { OutOfTime } from "../templates/clock.ts";
 import { renderText, weigh } from "../templates/mask.ts";
-import type { SpanProof, Template } from "../templates/template.ts";
-import type { WeightedSegment } from "../tokenizer/segment.ts";
+import type { Dropped, SpanProof, Template } from "../templates/template.ts";
+import type { Segment, WeightedSegment } from "../tokenizer/segment.ts";
 import type { Encoding, Tokenizer } from "../tokenizer/tokenizer.ts";
+import { readyText } from "./ready.ts";
 
 /** The settings that determine the tokens and loss weights of a row. */
 export interface DataSettings {
@@ -37,6 +38,8 @@ export interface TokenizeParts {
 export interface Tokenized {
   readonly segments: readonly WeightedSegment[];
   readonly proof: SpanProof;
+  /** Texts of the row that the template does not write. */
+  readonly dropped: readonly Dropped[];
   readonly encoding: Encoding;
   /** One sequence for a chat, consecutive windows for plain text; empty when the example is left out. */
   readonly sequences: readonly Truncated[];
@@ -61,23 +64,26 @@ export function tokenizeExample(
   const { maxLength, mask, systemPrompt, truncation } = settings;
   try {
     if (example.kind === "text") {
-      const segments = renderText(example.text, tokenizer);
+      const segments = withSpecialTokens(renderText(example.text, tokenizer), example);
       const encoding = tokenizer.encode(segments);
       // The last window of a text may have no supervised token.
       const sequences = windows(encoding, { maxLength, bosId: tokenizer.bos?.id ?? null }).filter(
         ({ problem }) => problem === null,
       );
-      return judged({ segments, proof: "structure", encoding, sequences, lost: 0 });
+      return judged({ segments, proof: "structure", dropped: [], encoding, sequences, lost: 0 });
     }
-    const { messages, tools } = example;
-    const { segments: plain, proof } = template.render(
-      { messages, ...(tools !== undefined && { tools }) },
-      { system: systemPrompt },
-    );
-    const segments = weigh(plain, messages, mask);
+    const { messages, tools, ready } = example;
+    const {
+      segments: plain,
+      proof,
+      dropped,
+    } = ready
+      ? readyText(ready, messages, tokenizer, template)
+      : template.render({ messages, ...(tools !== undefined && { tools }) }, { system: systemPrompt });
+    const segments = weigh(withSpecialTokens(plain, example), messages, mask);
     const encoding = tokenizer.encode(segments);
     const cut = truncate(encoding, { maxLength, mode: truncation, bosId: tokenizer.bos?.id ?? null });
-    const tokenized = judged({ segments, proof, encoding, sequences: [cut], lost: cut.supervisedLost });
+    const tokenized = judged({ segments, proof, dropped, encoding, sequences: [cut], lost: cut.supervisedLost });
     return tokenized.problem === null && cut.problem !== null
       ? { ...tokenized, sequences: [], problem: cut.problem }
       : tokenized;
@@ -85,6 +91,12 @@ export function tokenizeExample(
     return refusalOf(error);
   }
 }
+
+/** Lets texts of special tokens be these tokens, where the example's source says so. */
+export const withSpecialTokens = <S extends Segment>(
+  segments: readonly S[],
+  { specialTokens = false }: Pick<Example, "specialTokens">,
+): readonly S[] => (specialTokens ? segments.map((segment) => ({ ...segment, specialTokens })) : segments);
 
 /** The problem of an example, from the error that rendering or tokenizing threw. */
 export const refusalOf = (error: unknown): Refused => ({

@@ -1,11 +1,17 @@
 /** The examples that a row's example becomes by the settings for reasoning and for conversations of several answers. */
 
-import type { ChatExample, Example, Message } from "../records/example.ts";
+import type { Message } from "../records/example.ts";
+import type { ExampleBody } from "../records/formats/convert.ts";
 import { reasoningOf } from "../templates/variables.ts";
 import type { DataSettings } from "./tokenize.ts";
 
+type ChatBody = Extract<ExampleBody, { kind: "chat" }>;
+
 /** One or more examples, in the order of their answers. Plain text, preferences and ready-made text stay as they are. */
-export function variantsOf(example: Example, settings: Pick<DataSettings, "turns" | "reasoning">): readonly Example[] {
+export function variantsOf(
+  example: ExampleBody,
+  settings: Pick<DataSettings, "turns" | "reasoning">,
+): readonly ExampleBody[] {
   if (example.kind !== "chat" || example.ready) return [example];
   const tagged =
     settings.reasoning === "tags" ? { ...example, messages: example.messages.map(withReasoningInTags) } : example;
@@ -28,7 +34,7 @@ function withReasoningInTags(message: Message): Message {
 }
 
 /** An example for each answer with a weight, with the messages up to it; the earlier answers are context. */
-function answersAlone(example: ChatExample): readonly ChatExample[] {
+function answersAlone(example: ChatBody): readonly ChatBody[] {
   const { messages } = example;
   const answers = [...messages.keys()].filter((i) => messages[i]?.role === "assistant" && isTrained(messages[i]));
   if (answers.length === 0 || (answers.length === 1 && answers[0] === messages.length - 1)) return [example];

@@ -27,7 +27,7 @@ export interface ContentPart {
 
 export interface Message {
   readonly role: Role;
-  /** The text; "" where there is none, or where it is a list or an object in `structured`. */
+  /** The text; "" where there is none, and JSON of a list or an object in `structured`. */
   readonly content: string;
   /**
    * The content as a template sees it, where that is not `content`: the list or object of a structured tool result, or null
@@ -50,6 +50,9 @@ export interface Message {
   readonly toolCallId?: string;
 }
 
+/** Fields in which a message has its reasoning. */
+export const reasoningFields = ["reasoning_content", "reasoning", "thinking"] as const;
+
 /** The place of an example's record. */
 export interface Origin {
   /** Index of the record in its file, from 0. One record may contain several examples, for instance a tree of replies. */
@@ -60,6 +63,8 @@ export interface Origin {
   readonly category?: string;
   /** Split in the row. */
   readonly split?: "train" | "validation";
+  /** Whether texts of special tokens in its contents become these tokens. */
+  readonly specialTokens?: boolean;
 }
 
 /** A piece of a text that was rendered before it came to Hone. */

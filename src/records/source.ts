@@ -2,6 +2,7 @@
 
 import type { RowProblem } from "./example.ts";
 import type { Detection } from "./formats/mapping.ts";
+import type { FileEncoding } from "./read/encoding.ts";
 import type { FileKind } from "./read/record.ts";
 
 /** A data file after reading; a `Mapping` gives its columns their meaning. */
@@ -11,6 +12,8 @@ export interface SourceSummary {
   readonly hash: string;
   readonly kind: FileKind;
   readonly gzip: boolean;
+  /** Absent for UTF-8 and Parquet. */
+  readonly encoding?: FileEncoding;
   /** Number of records, with the unreadable ones. */
   readonly rows: number;
   /** Bytes of the original file. */

@@ -9,6 +9,27 @@ export class ExactNumber {
   constructor(readonly text: string) {}
 }
 
+/** The value of a number's text: a JavaScript number where it prints the same text, and Python reads the same kind from it. */
+export function numberOf(text: string): number | ExactNumber {
+  const number = Number(text);
+  const isInteger = /^-?\d+$/.test(text);
+  // Python's json reads a float from 1e3, and JavaScript rounds integers beyond 2^53.
+  const isSame = isInteger ? Number.isSafeInteger(number) : /^-?\d+\.\d+$/.test(text);
+  return isSame && String(number) === text ? number : new ExactNumber(text);
+}
+
+/** The nearest JavaScript number of either form of number; null for other values. */
+export function asNumber(value: unknown): number | null {
+  if (value instanceof ExactNumber) return Number(value.text);
+  return typeof value === "number" ? value : null;
+}
+
+/** Whether a value is NaN or infinite, in either form of number. Python reads 1e400 as infinite. */
+export function isNotFinite(value: unknown): boolean {
+  if (value instanceof ExactNumber) return !/^-?\d+$/.test(value.text) && !Number.isFinite(Number(value.text));
+  return typeof value === "number" && !Number.isFinite(value);
+}
+
 /** An object whose keys JavaScript would reorder, because they look like integers. */
 export type OrderedObject = ReadonlyMap<string, Value>;
 
@@ -37,8 +58,35 @@ export function memberOf(value: PlainObject | OrderedObject, key: string): Value
 
 /** An object of these members: a map where a plain object would change their order. */
 export function objectOf(entries: readonly (readonly [string, Value])[]): PlainObject | OrderedObject {
-  return entries.some(([key]) => isIndex.test(key)) ? new Map(entries) : Object.fromEntries(entries);
+  return entries.some(([key]) => isIndex(key)) ? new Map(entries) : Object.fromEntries(entries);
+}
+
+/** The value without members that are null, at any depth; null stays in lists. Arrow and Parquet fill in null. */
+export function withoutNulls(value: Value): Value {
+  // Most values have none, and a copy costs more.
+  return hasNull(value) ? copyWithoutNulls(value) : value;
+}
+
+/** Whether an object within the value has a member that is null. */
+function hasNull(value: Value): boolean {
+  if (typeof value !== "object" || value === null || value instanceof ExactNumber) return false;
+  if (isList(value)) return value.some(hasNull);
+  for (const item of value instanceof Map ? value.values() : Object.values(value)) {
+    if (item == null || hasNull(item)) return true;
+  }
+  return false;
+}
+
+function copyWithoutNulls(value: Value): Value {
+  if (isList(value)) return value.map(copyWithoutNulls);
+  if (!isObject(value)) return value;
+  const entries = entriesOf(value).filter(([, member]) => member != null);
+  return objectOf(entries.map(([key, member]): [string, Value] => [key, copyWithoutNulls(member)]));
 }
 
 /** Keys that JavaScript moves to the front of an object. */
-const isIndex = /^(?:0|[1-9]\d*)$/;
+export function isIndex(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return first >= 0x30 && first <= 0x39 && index.test(key);
+}
+const index = /^(?:0|[1-9]\d*)$/;

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { recipeProblem } from "./bounds.ts";
 import type { Curves } from "./curves.ts";
+import { editsProblem, longestEdits, longestTools, optionsProblem } from "./edits.ts";
 import { finite, Hash, IsoDate, list, Name, text, whole } from "./fields.ts";
 import { readAs } from "./problem.ts";
 import type { RunRecord } from "./record.ts";
@@ -60,6 +61,8 @@ const Bounds: v.GenericSchema<unknown, unknown> = v.object({
         hash: Hash,
         mapping: v.nullable(v.object({ columns: v.record(v.string(), text(10_000)) })),
         excluded: list(whole(0, mostRows), 1e7),
+        options: v.optional(v.object({ tools: v.optional(text(longestTools)) })),
+        edits: v.optional(list(v.object({ row: whole(0, mostRows), value: text(longestEdits) }), 1e7)),
       }),
       1000,
     ),
@@ -118,6 +121,10 @@ function disagreement({ recipe, sources, stages, totalSteps, ...record }: RunRec
     excluded.some((row, i) => i > 0 && row <= (excluded[i - 1] ?? 0)),
   );
   if (unordered >= 0) return `sources.${unordered}.excluded is not ascending`;
+  for (const [index, { edits = [], options = {} }] of sources.entries()) {
+    const problem = editsProblem(edits) ?? optionsProblem(options);
+    if (problem) return `sources.${index}.${problem}`;
+  }
   const { watch, best, resumeFrom, step, slowdowns } = record;
   if (watch && watch.place.source >= sources.length) {
     return `watch.place.source is ${watch.place.source}, but the run has ${sources.length} sources`;

@@ -16,7 +16,7 @@ import {
 } from "./metrics.ts";
 import { migrateRecord } from "./migrate.ts";
 import { type Recipe, RecipeSchema } from "./recipe.ts";
-import type { SourceChoice } from "./source.ts";
+import { EditsSchema, OptionsSchema, type SourceChoice } from "./source.ts";
 import { type Objective, objectives } from "./stage.ts";
 
 const runStatuses = ["running", "paused", "finished", "cancelled", "failed"] as const;
@@ -63,7 +63,7 @@ export interface RunRecord {
   /** The reason, in one sentence, when it failed or the engine paused it; null otherwise. */
   readonly reason: string | null;
   readonly model: { readonly name: string; readonly hash: string; readonly parameters: number };
-  /** Its sources with their mapping and excluded rows; the stages set each source's λ. */
+  /** Its sources with their mapping, options, excluded and edited rows; the stages set each source's λ. */
   readonly sources: readonly RunSource[];
   readonly recipe: Recipe;
   readonly provider: "webgpu" | "wasm";
@@ -109,6 +109,8 @@ const members = {
       hash: Text,
       mapping: v.nullable(MappingSchema),
       excluded: v.array(Count),
+      options: v.exactOptional(OptionsSchema),
+      edits: v.exactOptional(EditsSchema),
     }),
   ),
   recipe: RecipeSchema,

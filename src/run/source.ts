@@ -1,6 +1,8 @@
 /** The data sources of a run. Plain data: part of every run record. */
 
+import * as v from "valibot";
 import type { Mapping } from "../records/formats/mapping.ts";
+import { Count, Text } from "./fields.ts";
 
 /** A row that the user changed on the page. */
 export interface RowEdit {
@@ -15,7 +17,17 @@ export interface SourceOptions {
   readonly specialTokens?: boolean;
   /** Tool descriptions as JSON text, for rows without their own. */
   readonly tools?: string;
+  /** Whether rows with U+FFFD are used; without it they are left out. */
+  readonly replaced?: boolean;
 }
+
+export const OptionsSchema: v.GenericSchema<unknown, SourceOptions> = v.object({
+  specialTokens: v.exactOptional(v.boolean()),
+  tools: v.exactOptional(Text),
+  replaced: v.exactOptional(v.boolean()),
+});
+
+export const EditsSchema: v.GenericSchema<unknown, readonly RowEdit[]> = v.array(v.object({ row: Count, value: Text }));
 
 /** One dataset of a run. */
 export interface SourceChoice {

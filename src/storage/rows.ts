@@ -5,6 +5,7 @@ import { sha256 } from "../hub/hash.ts";
 import type { RowProblem } from "../records/example.ts";
 import { detectFormat } from "../records/formats/detect.ts";
 import { type Detection, MappingSchema } from "../records/formats/mapping.ts";
+import { fileEncodings } from "../records/read/encoding.ts";
 import { type DataRecord, fileKinds } from "../records/read/record.ts";
 import type { SourceSummary } from "../records/source.ts";
 import { list, text, whole } from "../run/fields.ts";
@@ -31,6 +32,7 @@ export const storedSummary: v.GenericSchema<unknown, StoredSummary> = v.object({
   hash: v.string(),
   kind: v.picklist(fileKinds),
   gzip: v.boolean(),
+  encoding: v.exactOptional(v.picklist(fileEncodings)),
   rows: v.number(),
   byteLength: v.number(),
   detection,
@@ -81,6 +83,7 @@ export interface ForeignRows extends Pick<StoredFiles, "hash" | "name" | "summar
 const ForeignSummary = v.object({
   kind: v.picklist(fileKinds),
   gzip: v.boolean(),
+  encoding: v.exactOptional(v.picklist(fileEncodings)),
   byteLength: whole(0, Number.MAX_SAFE_INTEGER),
   pieceRows: list(whole(1, 1e7), 20_000),
 });
@@ -107,7 +110,7 @@ export async function summaryOfForeign(
     new StorageError(`${cut(from)} is damaged: the rows of ${cut(name)} ${problem}. Export the run again.`);
   const { output: known, problem } = readAs(ForeignSummary, summary);
   if (problem !== null) throw refuse(`have a wrong summary: ${problem}`);
-  const { pieceRows, kind, gzip, byteLength } = known;
+  const { pieceRows, ...ofFile } = known;
   if (pieceRows.length !== files.length) throw refuse(`have ${files.length} pieces instead of ${pieceRows.length}`);
   const digests: string[] = [];
   const facts = noRecords();
@@ -122,5 +125,5 @@ export async function summaryOfForeign(
   const found = await rowsHash(digests);
   if (found !== hash) throw refuse(`have the hash ${found} instead of ${hash}`);
   const { sample, ...counted } = facts;
-  return { name, hash, kind, gzip, byteLength, detection: detectFormat(sample), stored: true, pieceRows, ...counted };
+  return { name, hash, ...ofFile, detection: detectFormat(sample), stored: true, pieceRows, ...counted };
 }

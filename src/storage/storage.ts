@@ -6,6 +6,7 @@
 import { type Checkpoints, createCheckpoints } from "./checkpoints.ts";
 import { createChunkStore } from "./chunks.ts";
 import { type CurveStore, createCurves } from "./curves.ts";
+import { createEdits, type EditStore } from "./edits.ts";
 import { errorText, StorageError } from "./errors.ts";
 import { createFetchStore, type FetchStore } from "./fetches.ts";
 import { createFileStore, type FileStore } from "./files.ts";
@@ -36,6 +37,8 @@ export interface Storage {
   readonly checkpoints: Checkpoints;
   readonly results: ResultStore;
   readonly datasets: FileStore;
+  /** Rows of datasets that the user edited. */
+  readonly edits: EditStore;
   readonly models: FileStore;
   /** Models whose download is not complete. */
   readonly fetches: FetchStore;
@@ -145,6 +148,7 @@ export async function openStorage(backend?: StorageBackend): Promise<Storage> {
     checkpoints: createCheckpoints({ records, chunks, collector, runs, curves, results, wasCleared, problems }),
     results,
     datasets: createFileStore("dataset", records, chunks, collector),
+    edits: createEdits(records),
     models: createFileStore("model", records, chunks, collector),
     fetches: createFetchStore(records, chunks, collector),
     problems,

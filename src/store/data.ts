@@ -5,8 +5,9 @@ import type { RowSet } from "../quality/report.ts";
 import type { DataSettings } from "../quality/tokenize.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
 import type { SourceSummary } from "../records/source.ts";
-import { type WeightedSource, wholeSource } from "../run/source.ts";
+import { type RowEdit, type SourceOptions, type WeightedSource, wholeSource } from "../run/source.ts";
 import { type Context, patch } from "./context.ts";
+import { type EditActions, edited } from "./edits.ts";
 import { fetchSample } from "./samples.ts";
 import { toFailure } from "./state.ts";
 
@@ -19,15 +20,16 @@ export interface DataActions {
   /** Opens a sample of the page. */
   openSample(file: string): Promise<void>;
   cancel(): void;
-  /** Chooses a known source, or removes it from the choice. Its mapping and exclusions are reset. */
+  /** Chooses a known source, or removes it from the choice. Its mapping, options and exclusions are reset; its edits stay. */
   choose(hash: string, on: boolean): void;
-  /** Replaces the chosen sources, with mapping, λ and exclusions. Unknown sources are left out. */
+  /** Replaces the chosen sources, with mapping, λ, options, exclusions and edits. Unknown sources are left out. */
   chooseThese(sources: readonly WeightedSource[]): void;
-  /** Deletes the copy stored in this browser. */
+  /** Deletes the copy stored in this browser, with its edits. */
   remove(hash: string): Promise<void>;
   /** null is the detected mapping. */
   map(hash: string, mapping: Mapping | null): void;
   weigh(hash: string, lambda: number): void;
+  setOptions(hash: string, options: SourceOptions): void;
   /** Excludes rows, given as pairs of source and row; `undo` includes them again. */
   exclude(title: string, rows: RowSet): void;
   /** Undoes an exclusion of this session. */
@@ -44,7 +46,7 @@ function withSources(list: readonly SourceSummary[], added: readonly SourceSumma
   return [...list.filter(({ hash }) => !added.some((source) => source.hash === hash)), ...added];
 }
 
-export function dataActions(context: Context, refreshStorage: () => Promise<void>): DataActions {
+export function dataActions(context: Context, edits: EditActions, refreshStorage: () => Promise<void>): DataActions {
   const { client, store } = context;
   let controller: AbortController | null = null;
   let requested: string | null = null;
@@ -53,6 +55,23 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
   const change = (hash: string, edit: (source: WeightedSource) => WeightedSource) =>
     patch(context, "data", { chosen: facts().chosen.map((source) => (source.hash === hash ? edit(source) : source)) });
 
+  const editsOf = (hash: string) => store.getState().edits.saved[hash];
+  const withEdits = (source: WeightedSource) => edited(source, editsOf(source.hash));
+
+  /** Loads the saved edits of these sources. */
+  const loadEdits = async (sources: readonly SourceSummary[]) => {
+    const found: Record<string, readonly RowEdit[]> = {};
+    for (const { hash } of sources) {
+      try {
+        found[hash] = await client.data.edits(hash);
+      } catch (thrown) {
+        // The rows themselves can be used.
+        patch(context, "data", { failure: toFailure(thrown) });
+      }
+    }
+    patch(context, "edits", { saved: { ...store.getState().edits.saved, ...found } });
+  };
+
   /** One reading at a time; resolves to false if a file could not be read. */
   const reading = async (read: (signal: AbortSignal) => Promise<OpenedFiles>): Promise<boolean> => {
     if (facts().opening) return false;
@@ -60,13 +79,14 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
     patch(context, "data", { opening: true, failure: null, failures: [] });
     try {
       const { sources, failures } = await read(controller.signal);
+      await loadEdits(sources);
       const { list, chosen } = facts();
       const added = [...new Set(sources.map(({ hash }) => hash))].filter(
         (hash) => !chosen.some((source) => source.hash === hash),
       );
       patch(context, "data", {
         list: withSources(list, sources),
-        chosen: [...chosen, ...added.map(wholeSource)],
+        chosen: [...chosen, ...added.map(wholeSource)].map(withEdits),
         failures,
       });
       void refreshStorage();
@@ -86,6 +106,7 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
     async load() {
       try {
         const stored = await client.data.list();
+        await loadEdits(stored);
         const { list, chosen } = facts();
         const known = withSources(
           list.filter(({ stored }) => !stored),
@@ -93,7 +114,7 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
         );
         patch(context, "data", {
           list: known,
-          chosen: chosen.filter(({ hash }) => known.some((source) => source.hash === hash)),
+          chosen: chosen.filter(({ hash }) => known.some((source) => source.hash === hash)).map(withEdits),
         });
       } catch (thrown) {
         patch(context, "data", { failure: toFailure(thrown) });
@@ -108,16 +129,26 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
     choose(hash, on) {
       const others = facts().chosen.filter((source) => source.hash !== hash);
       const known = facts().list.some((source) => source.hash === hash);
-      patch(context, "data", { chosen: on && known ? [...others, wholeSource(hash)] : others });
+      patch(context, "data", { chosen: on && known ? [...others, withEdits(wholeSource(hash))] : others });
     },
     chooseThese(sources) {
       const known = sources.filter(({ hash }) => facts().list.some((source) => source.hash === hash));
       // An older exclusion must not be undone on the new sources.
       patch(context, "data", { chosen: known, exclusions: [] });
+      for (const { hash, edits: wanted = [] } of known) void edits.replace(hash, wanted);
     },
     async remove(hash) {
       try {
         await client.data.delete(hash);
+        const { saved, drafts, done, undone } = store.getState().edits;
+        const { [hash]: _, ...savedElsewhere } = saved;
+        const isElsewhere = (step: { readonly hash: string }) => step.hash !== hash;
+        patch(context, "edits", {
+          saved: savedElsewhere,
+          drafts: Object.fromEntries(Object.entries(drafts).filter(([key]) => !key.startsWith(`${hash} `))),
+          done: done.filter(isElsewhere),
+          undone: undone.filter(isElsewhere),
+        });
         const { list, chosen } = facts();
         patch(context, "data", {
           list: list.filter((source) => source.hash !== hash),
@@ -131,6 +162,10 @@ export function dataActions(context: Context, refreshStorage: () => Promise<void
     },
     map: (hash, mapping) => change(hash, (source) => ({ ...source, mapping })),
     weigh: (hash, lambda) => change(hash, (source) => ({ ...source, lambda })),
+    setOptions: (hash, wanted) =>
+      change(hash, ({ options: _, ...source }) =>
+        Object.keys(wanted).length > 0 ? { ...source, options: wanted } : source,
+      ),
     exclude(title, { sources, rows }) {
       const { chosen, exclusions } = facts();
       const taken: Record<string, number[]> = {};

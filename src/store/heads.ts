@@ -86,11 +86,12 @@ export function createHeads(client: Pick<EngineClient, "data">): Heads {
       const choice = sources[source];
       if (!choice) return;
       // λ, split and seed do not change the list.
-      const key = JSON.stringify([modelHash, settings, choice.hash, choice.mapping, choice.excluded]);
+      const { hash, mapping, excluded, options, edits } = choice;
+      const key = JSON.stringify([modelHash, settings, hash, mapping, excluded, options, edits]);
       if (current?.key === key) return;
-      if (current?.hash !== choice.hash) pages.clear();
+      if (current?.hash !== hash) pages.clear();
       endAll();
-      current = { spec, source, key, hash: choice.hash };
+      current = { spec, source, key, hash };
       listing++;
       failure = null;
       notify();

@@ -9,6 +9,7 @@ import { type BudgetActions, budgetActions } from "./budget.ts";
 import { type CompareActions, compareActions } from "./compare.ts";
 import { type Context, patch } from "./context.ts";
 import { type DataActions, dataActions } from "./data.ts";
+import { type EditActions, editActions } from "./edits.ts";
 import { type EngineActions, engineActions } from "./engine.ts";
 import { type ExamActions, examActions } from "./exam.ts";
 import { createHeads, type Heads } from "./heads.ts";
@@ -36,6 +37,7 @@ export interface Hone {
   readonly engine: EngineActions;
   readonly model: ModelActions;
   readonly data: DataActions;
+  readonly edits: EditActions;
   readonly preview: PreviewActions;
   readonly report: ReportActions;
   readonly recipe: RecipeActions;
@@ -65,7 +67,8 @@ export function createHone(client: EngineClient): Hone {
     await data.loadTokenizer();
   });
   const model = modelActions(context, engine.refresh);
-  const data = dataActions(context, engine.refresh);
+  const edits = editActions(context);
+  const data = dataActions(context, edits, engine.refresh);
   const preview = previewActions(context);
   const report = reportActions(context);
   const recipe = recipeActions(context);
@@ -134,6 +137,7 @@ export function createHone(client: EngineClient): Hone {
     engine,
     model,
     data,
+    edits,
     preview,
     report,
     recipe,

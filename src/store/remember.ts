@@ -3,18 +3,31 @@
 import type { StoreApi } from "zustand/vanilla";
 import { formats } from "../client/client.ts";
 import type { Mapping } from "../records/formats/mapping.ts";
-import type { WeightedSource } from "../run/source.ts";
-import type { HoneState } from "./state.ts";
+import { jsonProblem, toolsProblem } from "../run/edits.ts";
+import type { SourceOptions, WeightedSource } from "../run/source.ts";
+import type { HoneState, RowDraft } from "./state.ts";
 
 const key = "hone.page";
 
-/** The saved part of the state. Runs, models and datasets are stored by the engine. */
-function savedPart({ welcome, engine, model, data, recipe, watching, notice, compare }: HoneState) {
+/** Most characters of drafts: localStorage has about 5 MB, and longer drafts would leave no room for the rest. */
+const longestDrafts = 2 ** 19;
+
+/**
+ * The saved part of the state. Runs, models, and datasets with their edits are stored by the services. Drafts that are too long
+ * for localStorage last until a reload.
+ */
+function savedPart({ welcome, engine, model, data, edits, recipe, watching, notice, compare }: HoneState) {
+  let length = 0;
+  const drafts = Object.entries(edits.drafts).filter(([, { base, text, pending }]) => {
+    length += [base, text, ...Object.values(pending)].reduce((sum, part) => sum + part.length, 0);
+    return length <= longestDrafts;
+  });
   return {
     welcomed: welcome.done,
     choice: engine.choice,
     model: model.selected,
-    sources: data.chosen,
+    sources: data.chosen.map(({ edits: _, ...source }) => source),
+    drafts: Object.fromEntries(drafts),
     recipe,
     watching,
     tellEnd: notice.wanted,
@@ -42,10 +55,27 @@ function mapping(value: unknown): Mapping | null {
   return { format: format.name, columns: Object.fromEntries(known) };
 }
 
+function sourceOptions(value: unknown): SourceOptions {
+  if (!isRecord(value)) return {};
+  const tools = text(value.tools);
+  return {
+    ...(value.specialTokens === true && { specialTokens: true }),
+    ...(value.replaced === true && { replaced: true }),
+    ...(tools !== null && toolsProblem(tools) === null && { tools }),
+  };
+}
+
+/** One draft as a list; empty if the value is no draft. */
+function draft(value: unknown): RowDraft[] {
+  if (!isRecord(value) || typeof value.text !== "string" || jsonProblem(value.text) !== null) return [];
+  return [{ base: text(value.base) ?? "", text: value.text, pending: texts(value.pending) }];
+}
+
 /** One source as a list; empty if the value is no source. */
 function source(value: unknown): WeightedSource[] {
   if (!isRecord(value) || typeof value.hash !== "string") return [];
-  const { hash, lambda, excluded } = value;
+  const { hash, lambda, excluded, options } = value;
+  const chosen = sourceOptions(options);
   const rows = Array.isArray(excluded) ? excluded.filter((row) => Number.isSafeInteger(row) && row >= 0) : [];
   return [
     {
@@ -53,6 +83,7 @@ function source(value: unknown): WeightedSource[] {
       mapping: mapping(value.mapping),
       lambda: typeof lambda === "number" && lambda > 0 && Number.isFinite(lambda) ? lambda : 1,
       excluded: [...new Set(rows)].sort((a, b) => a - b),
+      ...(Object.keys(chosen).length > 0 && { options: chosen }),
     },
   ];
 }
@@ -71,6 +102,7 @@ export function withSaved(state: HoneState, written: string | null): HoneState {
     choice,
     model,
     sources,
+    drafts,
     recipe,
     watching,
     tellEnd,
@@ -87,6 +119,12 @@ export function withSaved(state: HoneState, written: string | null): HoneState {
     engine: { ...state.engine, choice: choice === "webgpu" || choice === "wasm" ? choice : "auto" },
     model: { ...state.model, selected: text(model) },
     data: { ...state.data, chosen: Array.isArray(sources) ? sources.flatMap(source) : [] },
+    edits: {
+      ...state.edits,
+      drafts: Object.fromEntries(
+        Object.entries(isRecord(drafts) ? drafts : {}).flatMap(([key, value]) => draft(value).map((one) => [key, one])),
+      ),
+    },
     recipe: {
       name: text(form.name) ?? "",
       method: form.method === "full" ? "full" : "lora",

@@ -19,7 +19,7 @@ import type { SourceSummary } from "../records/source.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { WholeExamResult } from "../run/results.ts";
-import type { WeightedSource } from "../run/source.ts";
+import type { RowEdit, WeightedSource } from "../run/source.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
 import type { Conversation, OtherChoice } from "./conversation.ts";
 import type { VoteFacts } from "./vote.ts";
@@ -109,6 +109,40 @@ export interface DataFacts {
   /** The template that suits that model: its own, or one whose marks its tokenizer knows. */
   readonly suggested: TemplateChoice | null;
   readonly modelFailure: Failure | null;
+}
+
+/** A row that is being edited. */
+export interface RowDraft {
+  /** The row's JSON text when its draft was opened; an empty row where it could not be read. */
+  readonly base: string;
+  /** The draft as JSON text, always valid. */
+  readonly text: string;
+  /** Typed texts that are not valid JSON yet, by the path of their field; "" is the whole row. */
+  readonly pending: Readonly<Record<string, string>>;
+}
+
+/** Key of a row's draft. */
+export const draftKey = (hash: string, row: number) => `${hash} ${row}`;
+
+/** Whether a draft differs from its row. */
+export const isChanged = ({ base, text, pending }: RowDraft) => text !== base || Object.keys(pending).length > 0;
+
+/** Rows of a dataset that were changed together; null is the file's value. */
+export interface EditStep {
+  readonly hash: string;
+  readonly changes: readonly { readonly row: number; readonly before: string | null; readonly after: string | null }[];
+}
+
+export interface EditFacts {
+  /** Saved edits by the hash of their dataset, also of datasets that are not chosen. */
+  readonly saved: Readonly<Record<string, readonly RowEdit[]>>;
+  /** Open drafts by `draftKey`. */
+  readonly drafts: Readonly<Record<string, RowDraft>>;
+  /** Steps of this session that can be undone, the newest last. */
+  readonly done: readonly EditStep[];
+  /** Undone steps that can be repeated, the last undone last. */
+  readonly undone: readonly EditStep[];
+  readonly failure: Failure | null;
 }
 
 export interface PreviewFacts {
@@ -304,6 +338,7 @@ export interface HoneState {
   readonly engine: EngineFacts;
   readonly model: ModelFacts;
   readonly data: DataFacts;
+  readonly edits: EditFacts;
   readonly preview: PreviewFacts;
   readonly report: ReportFacts;
   readonly recipe: RecipeFacts;
@@ -346,6 +381,7 @@ export const initialState: HoneState = {
     suggested: null,
     modelFailure: null,
   },
+  edits: { saved: {}, drafts: {}, done: [], undone: [], failure: null },
   preview: { source: null, row: 0, problemsOnly: false, view: "training", shown: null, loading: false, failure: null },
   report: { report: null, key: null, checking: false, failure: null },
   recipe: { name: "", method: "lora", entries: {} },

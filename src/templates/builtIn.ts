@@ -182,13 +182,10 @@ export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Temp
   };
 }
 
-/** The forms write content and tool calls, and no other field. */
-const unwritten = (messages: readonly Message[]): Dropped[] =>
-  messages.flatMap(({ fields = {} }, message) =>
-    Object.keys(fields)
-      .filter((field) => field !== "content")
-      .map((field) => ({ message, field })),
-  );
+/** The forms write a message's content and its tool calls, and no other field. */
+function unwritten(messages: readonly Message[]): Dropped[] {
+  return messages.flatMap(({ fields = {} }, message) => Object.keys(fields).map((field) => ({ message, field })));
+}
 
 interface Turn {
   readonly role: Role;

@@ -1,7 +1,7 @@
 /** Data, template and report in Chromium on the real services. Oracle: what a user sees of rows whose faults are known by number. */
 
 import axe from "axe-core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { keepBasics, keepRows } from "../support/kept.ts";
 import { chatRows, faultyRows } from "../support/rows.ts";
@@ -219,6 +219,76 @@ test("a model with a short context lowers the longest row and says so", async ()
   await expect.element(template.getByRole("option", { name: "The model's own" })).toBeDisabled();
   await userEvent.fill(template.getByLabelText("Maximum length"), "200");
   await expect.element(template.getByText("This model's context ends at 128 tokens. Set at most 128.")).toBeVisible();
+});
+
+test("options of a source: special tokens, and tools that must be a JSON list; typed text stays", async () => {
+  const hone = await openWithData();
+  await enter("Data");
+  const options = () => hone.store.getState().data.chosen[0]?.options;
+  const toggle = data.getByRole("button", { name: "Options of colours.jsonl" });
+  await toggle.click();
+  await data.getByRole("checkbox", { name: /^Content holds special tokens/ }).click();
+  const tools = data.getByRole("textbox", { name: "Tools" });
+  await tools.fill('[{"name": "w", "n": 12.0}');
+  await expect.element(data.getByText(/^This text is not JSON: /)).toBeVisible();
+  expect(options()).toEqual({ specialTokens: true });
+  await toggle.click();
+  await expect.element(tools).not.toBeInTheDocument();
+  await toggle.click();
+  await expect.element(tools).toHaveValue('[{"name": "w", "n": 12.0}');
+  await tools.fill('{"name": "w"}');
+  await expect.element(data.getByText("This text is not a list.")).toBeVisible();
+  await tools.fill('[{"name": "w", "n": 12.0}]');
+  expect(options()).toEqual({ specialTokens: true, tools: '[{"name": "w", "n": 12.0}]' });
+  expect(await faults()).toEqual([]);
+  await tools.fill("");
+  await data.getByRole("checkbox", { name: /^Content holds special tokens/ }).click();
+  expect(options()).toBeUndefined();
+});
+
+test("the rows of a source are saved as JSON Lines, with edits and without excluded rows", async () => {
+  const hone = await openWithData();
+  await enter("Data");
+  const { hash } = kept().source;
+  await hone.edits.save(hash, 0, '{"instruction":"Q","output":"A","n":12.0}');
+  hone.data.exclude("one", { sources: [0], rows: [1] });
+  const files: [string, Blob][] = [];
+  let last = new Blob();
+  vi.spyOn(URL, "createObjectURL").mockImplementation((content) => {
+    if (content instanceof Blob) last = content;
+    return "blob:none";
+  });
+  vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (this: HTMLAnchorElement) {
+    files.push([this.download, last]);
+  });
+  await expect.element(data.getByText("You edited 1 row:")).toBeVisible();
+  await data.getByRole("button", { name: "Save rows as JSON Lines: colours.jsonl" }).click();
+  await expect.element(data.getByText("1 edit included, 1 excluded row left out.", { exact: false })).toBeVisible();
+  await data.getByRole("button", { name: "Save the rows of colours.jsonl as they are" }).click();
+  await expect.element(data.getByText("299 lines in colours.saved.jsonl.")).toBeVisible();
+  await data.getByRole("button", { name: "Save the rows of colours.jsonl as messages" }).click();
+  // Rows 7 of every 40 have no answer.
+  await expect.element(data.getByText(/^291 lines in colours\.messages\.jsonl\. 8 rows could not/)).toBeVisible();
+  expect(files.map(([name]) => name)).toEqual(["colours.saved.jsonl", "colours.messages.jsonl"]);
+  const lines = await Promise.all(files.map(async ([, content]) => (await content.text()).split("\n")));
+  expect(lines.map(([first]) => first)).toEqual([
+    '{"instruction":"Q","output":"A","n":12.0}',
+    '{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}]}',
+  ]);
+  expect(lines.map(({ length }) => length)).toEqual([300, 292]);
+  expect(await faults()).toEqual([]);
+  await data.getByRole("button", { name: "Undo all edits of colours.jsonl" }).click();
+  await expect.element(data.getByText("You edited 1 row:")).not.toBeInTheDocument();
+});
+
+test("saving rows can be cancelled", async () => {
+  await openWithData({ data: () => ({ writeRows: (_source, _form, signal) => untilCancelled(signal) }) });
+  await enter("Data");
+  await data.getByRole("button", { name: "Save rows as JSON Lines: colours.jsonl" }).click();
+  await data.getByRole("button", { name: "Save the rows of colours.jsonl as they are" }).click();
+  await data.getByRole("button", { name: "Cancel" }).click();
+  await expect.element(data.getByRole("button", { name: "Save the rows of colours.jsonl as they are" })).toBeVisible();
+  await expect.element(data.getByRole("alert")).not.toBeInTheDocument();
 });
 
 /** Faults of the screen as it stands. */

@@ -1,7 +1,9 @@
 /** The preview in Chromium on the real services: linking, keyboard, many rows, long rows. Oracle: rows made by number, a token a byte. */
 
+import axe from "axe-core";
 import { expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
+import type { PreviewExample } from "../../src/protocol/datasets.ts";
 import { keepBasics, keepRows } from "../support/kept.ts";
 import { faultyRows } from "../support/rows.ts";
 import { refuse, type Stubs } from "../support/services.ts";
@@ -28,9 +30,18 @@ const trees = [
   { prompt: { text: "Who?", role: "prompter", replies: [{ text: "I.", role: "assistant", replies: [] }] } },
 ];
 
+const chat = {
+  messages: [
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: "Hello", reasoning_content: "A greeting." },
+  ],
+  id: 7,
+};
+
 const kept = eachOnAPage(async (here) => ({
   ...(await keepBasics(here, { rows: faultyRows(300) })),
   trees: await keepRows(here, trees, "trees.jsonl"),
+  chats: await keepRows(here, [chat], "chats.jsonl"),
 }));
 
 async function open(stubs: Stubs = {}, source = kept().source) {
@@ -184,4 +195,140 @@ test("threads of one row are chosen one by one", async () => {
   expect(document.querySelectorAll("[data-message]")).toHaveLength(2);
   await preview.getByRole("button", { name: "Next" }).click();
   await expect.element(thread).not.toBeInTheDocument();
+});
+
+test("a row is edited in place: its tokens change, its mark shows, undo brings the file's row back", async () => {
+  const hone = await open();
+  const numbers = preview.getByTestId("row-numbers");
+  await expect.element(numbers).toHaveTextContent(/^52 tokens/);
+  await preview.getByRole("button", { name: "Edit row" }).click();
+  const editor = preview.getByRole("region", { name: "Edit of row 1" });
+  await expect.element(editor.getByRole("textbox").first()).toHaveFocus();
+  const save = editor.getByRole("button", { name: "Save row" });
+  await expect.element(save).toBeDisabled();
+  await editor.getByRole("textbox", { name: "Response (output)" }).fill("Red.");
+  expect((await axe.run(document, { resultTypes: ["violations"] })).violations).toEqual([]);
+
+  // Another row, and back: the draft is as it was left.
+  await preview.getByRole("button", { name: "Next" }).click();
+  await expect.element(editor).not.toBeInTheDocument();
+  await preview.getByRole("button", { name: "Previous" }).click();
+  await expect.element(editor.getByRole("textbox", { name: "Response (output)" })).toHaveValue("Red.");
+  await editor.getByRole("textbox", { name: "Response (output)" }).click();
+  await userEvent.keyboard("{Control>}{Enter}{/Control}");
+
+  // 4 tokens, "Red.", instead of the 20 of "Red, blue and yellow.".
+  await expect.element(numbers).toHaveTextContent(/^36 tokens/);
+  await expect.element(title).toHaveTextContent("edited");
+  const listed = preview.getByRole("listbox", { name: "Rows" }).getByRole("option", { selected: true });
+  await expect.element(listed).toHaveTextContent("edited36 tokens");
+  await expect.element(preview.getByRole("button", { name: "Edit row" })).toHaveFocus();
+  expect((await axe.run(document, { resultTypes: ["violations"] })).violations).toEqual([]);
+  expect(hone.store.getState().data.chosen[0]?.edits).toHaveLength(1);
+
+  await userEvent.keyboard("{Control>}z{/Control}");
+  await expect.element(numbers).toHaveTextContent(/^52 tokens/);
+  await expect.element(title).not.toHaveTextContent("edited");
+  await preview.getByRole("button", { name: "Redo" }).click();
+  await expect.element(numbers).toHaveTextContent(/^36 tokens/);
+  await preview.getByRole("button", { name: "Undo edit of row 1" }).click();
+  await expect.element(numbers).toHaveTextContent(/^52 tokens/);
+});
+
+test("a whole row as JSON: the fault is named while typing, nothing is lost, and saving waits for JSON", async () => {
+  await open();
+  await preview.getByRole("button", { name: "Edit row" }).click();
+  const editor = preview.getByRole("region", { name: "Edit of row 1" });
+  await editor.getByRole("button", { name: "Whole row (JSON)" }).click();
+  const row = editor.getByRole("textbox", { name: "Row" });
+  await row.fill('{"instruction": "Why?", "output" 12.0}');
+  await expect.element(editor.getByText(/^This text is not JSON: .*character 34/)).toBeVisible();
+  await expect.element(editor.getByRole("button", { name: "Save row" })).toBeDisabled();
+  await expect.element(editor.getByRole("button", { name: "Fields" })).toBeDisabled();
+  expect((await axe.run(document, { resultTypes: ["violations"] })).violations).toEqual([]);
+  await preview.getByRole("button", { name: "Next" }).click();
+  await preview.getByRole("button", { name: "Previous" }).click();
+  await expect.element(row).toHaveValue('{"instruction": "Why?", "output" 12.0}');
+  await editor.getByRole("button", { name: "Cancel" }).click();
+  await editor.getByRole("button", { name: "Back" }).click();
+  await row.fill('{"instruction": "Why?", "output": "", "n": 12.0}');
+  await editor.getByRole("button", { name: "Save row" }).click();
+  await expect.element(preview.getByTestId("row-problem")).toHaveTextContent("output is empty");
+  await preview.getByText("Raw row").click();
+  await expect.element(preview.getByRole("region", { name: "Raw row" })).toHaveTextContent(/"n": 12.0/);
+});
+
+test("messages are edited, added, moved and removed; a field of JSON says what is wrong", async () => {
+  const hone = await open({}, kept().chats);
+  await expect.element(title).toHaveTextContent("Row 1 of 1");
+  await preview.getByRole("button", { name: "Edit row" }).click();
+  const editor = preview.getByRole("region", { name: "Edit of row 1" });
+  await editor.getByRole("textbox", { name: "Reasoning (reasoning_content) of message 2" }).fill("Be polite.");
+  await editor.getByRole("combobox", { name: "Role of message 1" }).selectOptions("system");
+  await editor.getByRole("button", { name: "Add message" }).click();
+  await editor.getByRole("textbox", { name: "Text of message 3" }).fill("Who?");
+  await editor.getByRole("button", { name: "Move message 3 up" }).click();
+  await editor.getByText("1 other column").click();
+  const id = editor.getByRole("textbox", { name: "id" });
+  await id.fill("7.");
+  await expect.element(editor.getByText(/^This text is not JSON/)).toBeVisible();
+  await expect.element(editor.getByText("Correct the JSON of id first.")).toBeVisible();
+  await expect.element(editor.getByRole("button", { name: "Remove message 1" })).toBeDisabled();
+  await id.fill("7.50");
+  expect((await axe.run(document, { resultTypes: ["violations"] })).violations).toEqual([]);
+  await editor.getByRole("button", { name: "Save row" }).click();
+  await expect.element(title).toHaveTextContent("edited");
+  expect(hone.store.getState().data.chosen[0]?.edits?.[0]?.value).toBe(
+    '{"messages":[{"role":"system","content":"Hi"},{"role":"user","content":"Who?"},' +
+      `{"role":"assistant","content":"Hello","reasoning_content":"Be polite."}],"id":7.50}`,
+  );
+});
+
+test("what a message carries is shown as structure, in both colour schemes", async () => {
+  const none = { structured: null, reasoning: null, toolCalls: [], tool: null, fields: [], dropped: [] };
+  const example: PreviewExample = {
+    messages: [
+      { ...none, role: "user", content: "Is it cold?", weight: 0, fields: [["name", '"Ann"']] },
+      {
+        ...none,
+        role: "assistant",
+        content: "",
+        weight: 1,
+        reasoning: { key: "reasoning_content", text: "The tool knows." },
+        toolCalls: [{ name: "get_weather", id: "call_1", arguments: '{\n  "days": 12.0\n}' }],
+        dropped: ["reasoning_content"],
+      },
+      { ...none, role: "tool", content: "", weight: 0, structured: "[\n  4\n]", tool: "get_weather" },
+      { ...none, role: "assistant", content: "Yes.", weight: 1, dropped: ["content"] },
+    ],
+    tools: [{ name: "get_weather", text: '{\n  "name": "get_weather"\n}' }],
+    turn: { nth: 1, of: 2 },
+    text: "",
+    spans: [],
+    tokens: [],
+    proof: "structure",
+    supervised: 0,
+    lost: 0,
+    problem: null,
+  };
+  const row = { source: 0, row: 0, line: 1, value: "{}", edited: false, problem: null };
+  const examples = [example, { ...example, turn: { nth: 2, of: 2 }, messages: example.messages.slice(0, 1) }];
+  await open({ data: () => ({ row: async () => ({ ...row, examples }) }) });
+  const pane = preview.getByRole("region", { name: "Source", exact: true });
+  await expect.element(pane.getByText("1 tool get_weather")).toBeVisible();
+  await expect.element(pane.getByText("Reasoningreasoning_contentThe template drops this")).toBeVisible();
+  await expect.element(pane.getByText("The tool knows.")).toBeVisible();
+  await expect.element(pane.getByText("Tool callget_weatherid call_1")).toBeVisible();
+  await expect.element(pane.getByText('"days": 12.0')).toBeVisible();
+  await expect.element(pane.getByText("result of get_weather")).toBeVisible();
+  await expect.element(pane.getByText("nameAnn")).toBeVisible();
+  expect(document.querySelectorAll("[data-message='3'] [class*=dropped]")).toHaveLength(1);
+  for (const scheme of ["dark", "light"]) {
+    await page.getByRole("combobox", { name: "Colours" }).selectOptions(scheme);
+    expect((await axe.run(document, { resultTypes: ["violations"] })).violations).toEqual([]);
+  }
+  const answer = preview.getByRole("combobox", { name: "Answer" });
+  await expect.element(answer).toHaveTextContent("Answer 1 of 2, with the turns before it");
+  await answer.selectOptions("1");
+  expect(document.querySelectorAll("[data-message]")).toHaveLength(1);
 });

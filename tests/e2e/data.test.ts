@@ -78,19 +78,28 @@ test("the faulty sample: every fault is named, excluded by a click, included by 
   await expect.poll(() => findings(page), { timeout: 60_000 }).toContain("exact-duplicate");
 });
 
-test("a run learns from several sources with their weights, without the excluded rows, packed", async () => {
+test("a run learns from several sources with their weights, without the excluded rows, edited as shown, packed", async () => {
   const page = await studio();
+  const rows = tinyRows(12);
+  const edited = { ...rows[1], output: "An edited answer." };
   const folder = await folderOf({
-    "a.jsonl": jsonLines(tinyRows(12)),
+    "a.jsonl": jsonLines(rows),
     "b.csv": "question,answer\nWhy?,Because.\nWho?,I.\n",
   });
   await openData(page, join(folder, "a.jsonl"));
   await openData(page, join(folder, "b.csv"));
   await page.getByLabel("Weight λ of b.csv").fill("2");
-  await fillRecipe(page, { steps: "2", maxLength: "256", accumulation: "1", samplePrompts: "0", validationShare: "0" });
+  const recipe = { steps: "2", maxLength: "256", accumulation: "1", samplePrompts: "0", validationShare: "0" };
+  await fillRecipe(page, { ...recipe, watchRow: "2" });
   await enterStep(page, "Template and mask");
   await page.getByRole("checkbox", { name: /Packing/ }).check();
-  await region(page, "Preview").getByRole("button", { name: "Exclude this row" }).click();
+  const preview = region(page, "Preview");
+  await preview.getByRole("button", { name: "Exclude this row" }).click();
+  await preview.getByRole("button", { name: "Next" }).click();
+  await preview.getByRole("button", { name: "Edit row" }).click();
+  await preview.getByLabel("Response (output)").fill("An edited answer.");
+  await preview.getByRole("button", { name: "Save row" }).click();
+  await preview.getByTestId("row-title").filter({ hasText: "edited" }).waitFor();
   await enterStep(page, "Data");
   await state(page, "All checks passed");
   await startTraining(page);
@@ -111,13 +120,17 @@ test("a run learns from several sources with their weights, without the excluded
       ],
     },
     sources: [
-      { name: "a.jsonl", excluded: [0] },
+      { name: "a.jsonl", excluded: [0], edits: [{ row: 1, value: JSON.stringify(edited) }] },
       { name: "b.csv", excluded: [] },
     ],
     examples: { training: 13, validation: 0 },
   });
+  expect(record.watch?.tokens.map(({ text }) => text).join("")).toContain("An edited answer.");
   // Four rows of up to 256 tokens have room for far more than four examples.
   expect(record.metrics[0]?.tokens).toBeGreaterThan(300);
+  await page.reload();
+  await enterStep(page, "Data");
+  await page.getByText("You edited 1 row:").waitFor();
 });
 
 test("reading a file of tens or hundreds of megabytes can be cancelled, and leaves nothing behind", {

@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import type { Message, ToolCall } from "../../src/records/example.ts";
 import type { ColumnRole, Mapping } from "../../src/records/formats/mapping.ts";
-import type { Value } from "../../src/records/value.ts";
+import { ExactNumber, type Value } from "../../src/records/value.ts";
+import { writeJson } from "../../src/records/writeJson.ts";
 
 /** Text with white space at its ends, line breaks, control tokens and characters of all Unicode planes; not only white space. */
 export const written: fc.Arbitrary<string> = fc
@@ -38,16 +39,45 @@ export const dialogue: fc.Arbitrary<{ system: Message | null; turns: Message[] }
   turns: fc.array(fc.tuple(user, assistant), { minLength: 1, maxLength: 3 }).map((pairs) => pairs.flat()),
 });
 
+/** Numbers whose text a JavaScript number would lose. */
+const exactNumber = fc
+  .constantFrom("12.0", "0.10", "1e-7", "1E5", "-0.0", "9007199254740993", "18446744073709551615")
+  .map((text) => new ExactNumber(text));
+
+const leaf = fc.oneof(written, fc.integer(), fc.boolean(), exactNumber);
+const word = fc.stringMatching(/^[a-z]{1,5}$/);
+
+/** JSON without null members: numbers of every kind, lists with null, and keys in an order that an object would change. */
+const anyValue: fc.Arbitrary<Value> = fc.oneof(
+  leaf,
+  fc.array(fc.oneof(leaf, fc.constant(null)), { maxLength: 3 }),
+  fc.dictionary(word, leaf, { maxKeys: 2 }),
+  fc.constant(
+    new Map<string, Value>([
+      ["b", 1],
+      ["2", new ExactNumber("2.0")],
+      ["1", "one"],
+    ]),
+  ),
+);
+
+function argumentsOf(): fc.Arbitrary<Value> {
+  return fc.dictionary(word, anyValue, { maxKeys: 3 });
+}
+
 const toolCall: fc.Arbitrary<ToolCall> = fc.record(
   { id: fc.stringMatching(/^call_[a-z0-9]{3}$/), name: fc.stringMatching(/^[a-z_]{1,8}$/), arguments: argumentsOf() },
   { requiredKeys: ["name", "arguments"] },
 );
 
-function argumentsOf(): fc.Arbitrary<Value> {
-  return fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), fc.oneof(written, fc.integer(), fc.boolean()), {
-    maxKeys: 3,
-  });
-}
+/** Fields of a message beside role and content. */
+const moreFields = fc.dictionary(fc.constantFrom("task", "score", "meta", "turn_id"), anyValue, {
+  minKeys: 1,
+  maxKeys: 2,
+});
+const reasoning = fc
+  .tuple(fc.constantFrom("reasoning_content", "reasoning", "thinking"), written)
+  .map(([name, text]): Record<string, Value> => ({ [name]: text }));
 
 const weighedAnswer: fc.Arbitrary<Message> = fc.oneof(
   assistant,
@@ -59,19 +89,33 @@ const weighedAnswer: fc.Arbitrary<Message> = fc.oneof(
   fc
     .tuple(fc.option(written), fc.array(toolCall, { minLength: 1, maxLength: 2 }))
     .map(([content, toolCalls]): Message => ({ role: "assistant", content: content ?? "", toolCalls })),
+  fc
+    .tuple(fc.option(written), reasoning)
+    .map(([content, fields]): Message => ({ role: "assistant", content: content ?? "", fields })),
+  fc.tuple(assistant, moreFields).map(([message, fields]): Message => ({ ...message, fields })),
+);
+
+/** The list or object of a tool's result; a list of texts is no list of parts. */
+const structuredResult = fc.oneof(
+  fc.array(leaf, { maxLength: 3 }),
+  fc.dictionary(word, anyValue, { maxKeys: 3 }).map((value): Value => value),
 );
 
 const toolAnswer: fc.Arbitrary<Message> = fc
   .tuple(
-    written,
+    fc.oneof(
+      written.map((content) => ({ content })),
+      fc.constant({ content: "" }),
+      structuredResult.map((structured) => ({ content: writeJson(structured), structured })),
+    ),
     fc.record(
       { toolCallId: fc.stringMatching(/^[a-z0-9]{1,6}$/), name: fc.constantFrom("search", "add") },
       { requiredKeys: [] },
     ),
   )
-  .map(([content, more]): Message => ({ role: "tool", content, ...more }));
+  .map(([result, more]): Message => ({ role: "tool", ...result, ...more }));
 
-/** Any allowed order of turns in a chat, with weights, parts, calls and tools, and at least one answer. */
+/** Any allowed order of turns in a chat, with weights, parts, calls, tools and fields, and at least one answer. */
 export const anyChat: fc.Arbitrary<Message[]> = fc
   .tuple(system, fc.array(fc.oneof(user, weighedAnswer, toolAnswer), { maxLength: 5 }), weighedAnswer, fc.nat(5))
   .map(([first, turns, answer, place]) => {
@@ -106,7 +150,7 @@ export const anyShareGpt: fc.Arbitrary<Message[]> = fc
 export const spelling: fc.Arbitrary<number> = fc.nat(23);
 
 /** A table cell; `asJson` writes lists as text. */
-const cell = (value: unknown, asJson: boolean) => (asJson ? JSON.stringify(value) : value);
+const cell = (value: unknown, asJson: boolean) => (asJson ? writeJson(value) : value);
 
 export function alpacaRow({ system: first, turns }: { system: Message | null; turns: Message[] }, way: number) {
   const question = turns.at(-2)?.content ?? "";
@@ -152,7 +196,7 @@ export function shareGptRow(messages: readonly Message[], way: number) {
     if (!toolCalls) return { from: names[role], value: content };
     return {
       from: "function_call",
-      value: JSON.stringify(toolCalls.length === 1 && way % 3 ? toolCalls[0] : toolCalls),
+      value: writeJson(toolCalls.length === 1 && way % 3 ? toolCalls[0] : toolCalls),
     };
   });
   return { conversations: cell(conversations, way % 5 === 4), ...(apart && { system: first.content }) };
@@ -168,36 +212,64 @@ export function openAiRow(messages: readonly Message[], way: number) {
 }
 
 export function openAiMessage(message: Message, way: number): Record<string, unknown> {
-  const { role, content, parts, toolCalls, toolCallId, name } = message;
+  const { role, content, parts, toolCalls, toolCallId, name, structured, fields } = message;
   const asParts = way % 3 === 0 && content !== "";
-  const body = parts
-    ? parts.map(({ text, weight: own }) => ({
-        type: "text",
-        [way % 2 ? "text" : "value"]: text,
-        ...(own !== undefined && weightAs(own, way)),
-      }))
-    : asParts
-      ? [{ type: "text", text: content }]
-      : content === ""
-        ? null
-        : content;
+  const body = structured
+    ? structured
+    : parts
+      ? parts.map(({ text, weight: own }) => ({
+          type: "text",
+          [way % 2 ? "text" : "value"]: text,
+          ...(own !== undefined && weightAs(own, way)),
+        }))
+      : asParts
+        ? [{ type: "text", text: content }]
+        : content === ""
+          ? null
+          : content;
   return {
     role: role === "system" && way % 4 === 3 ? "developer" : role,
     content: body,
     ...(message.weight !== undefined && weightAs(message.weight, way)),
     ...(name !== undefined && { name }),
     ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
+    ...fields,
+    ...(way % 5 === 2 && { name: name ?? null, audio: null, tool_calls: null }),
     ...(toolCalls && {
-      tool_calls: toolCalls.map(({ id, name: called, arguments: given }) => ({
-        ...(id !== undefined && { id }),
-        type: "function",
-        function: { name: called, arguments: way % 2 ? JSON.stringify(given) : given },
+      tool_calls: toolCalls.map((call) => ({
+        ...standardCall(call, way % 2 ? writeJson(call.arguments) : call.arguments),
+        ...(way % 5 === 3 && { index: null }),
       })),
     }),
   };
 }
 
-function weightAs(own: number, way: number): Record<string, unknown> {
+const standardCall = ({ id, name }: ToolCall, given: Value) => ({
+  ...(id !== undefined && { id }),
+  type: "function",
+  function: { name, arguments: given },
+});
+
+/** The message that `openAiMessage` writes, as it is read: with the file's fields and whole calls. */
+export function asRead(message: Message, way: number): Message {
+  const { content, weight: own, name, toolCallId, toolCalls, structured } = message;
+  const fields = {
+    ...(own !== undefined && weightAs(own, way)),
+    ...(name !== undefined && { name }),
+    ...(toolCallId !== undefined && { tool_call_id: toolCallId }),
+    ...message.fields,
+  };
+  return {
+    ...message,
+    ...(content === "" && structured === undefined && { structured: null }),
+    ...(Object.keys(fields).length > 0 && { fields }),
+    ...(toolCalls && {
+      toolCalls: toolCalls.map((call) => ({ ...call, whole: standardCall(call, call.arguments) })),
+    }),
+  };
+}
+
+function weightAs(own: number, way: number): Record<string, Value> {
   if (way % 3 === 1 && (own === 0 || own === 1)) return { train: own === 1 };
   return way % 3 === 2 ? { loss_weight: own } : { weight: own };
 }

@@ -2,6 +2,7 @@
 
 import type { Example, Message } from "../example.ts";
 import { quote } from "../read/row.ts";
+import { memberOf } from "../value.ts";
 import {
   type Field,
   fail,
@@ -16,10 +17,12 @@ import {
   weight,
 } from "./fields.ts";
 import type { FormatName, Mapping } from "./mapping.ts";
-import { readMessages, readTools, requireChat } from "./messages.ts";
+import { readMessages, requireChat } from "./messages.ts";
 import { isFlatReply, readTree } from "./oasst.ts";
 import { readPreference } from "./preference.ts";
+import { readMarked, readRendered, readyChat } from "./readyRows.ts";
 import { recogniseRow } from "./recognise.ts";
+import { readTools } from "./tools.ts";
 import { answerTurns, historyTurns, instructionTurn, promptTurns, responseTurn, systemTurn } from "./turns.ts";
 
 type WithoutOrigin<T> = T extends Example ? Omit<T, "row" | "line"> : never;
@@ -55,16 +58,22 @@ const readers: Readonly<Record<Exclude<FormatName, "mixed">, (row: RowFields) =>
   oasst: (row) => readTree(row.required("prompt")),
   preference: readPreference,
   text: readText,
+  rendered: readRendered,
+  marked: readMarked,
   columns: readColumns,
 };
 
 function readRow(value: unknown, mapping: Mapping): ExampleBody[] {
   const { format } = mapping;
   if (format === "mixed") return readRow(value, recogniseRow(value));
-  if (typeof value === "string" && (format === "text" || (format === "columns" && mapping.columns.text !== undefined)))
-    return [{ kind: "text", text: nonBlankText({ path: "text", value }) }];
+  if (typeof value === "string") {
+    const field = { path: "text", value };
+    if (format === "text" || (format === "columns" && mapping.columns.text !== undefined))
+      return [{ kind: "text", text: nonBlankText(field) }];
+    if (format === "rendered" || format === "marked") return [readyChat(field, null, format)];
+  }
   if (!isRow(value)) throw new Unusable(`a row must be an object, but this is ${nameOf(value)}`);
-  if (format === "oasst" && !Object.hasOwn(value, mapping.columns.prompt ?? "prompt") && isFlatReply(value))
+  if (format === "oasst" && memberOf(value, mapping.columns.prompt ?? "prompt") === undefined && isFlatReply(value))
     throw new Unusable("the row is a single reply without its tree");
   const row = fieldsOf(value, mapping);
   return withOrigin(readers[format](row), row);
@@ -142,8 +151,7 @@ function withOrigin(bodies: readonly ExampleBody[], row: RowFields): ExampleBody
 }
 
 function readCategory(field: Field | null): string {
-  if (field === null) return "";
-  return typeof field.value === "number" ? String(field.value) : text(field).trim();
+  return field === null ? "" : text(field).trim();
 }
 
 function readSplit(field: Field | null): "train" | "validation" | null {

@@ -15,6 +15,8 @@ export interface FormatRole {
 export interface Format {
   readonly name: FormatName;
   readonly title: string;
+  /** What it does with the rows, in one sentence for the mapping editor, where the title does not say it. */
+  readonly help?: string;
   readonly roles: readonly FormatRole[];
 }
 
@@ -57,6 +59,8 @@ const category = optional("category", "category", "task_name", "task");
 const split = optional("split", "split");
 const weight = optional("weight", "loss_weight");
 const rowFields = [category, split, weight];
+/** A rendered prompt may have its completion in another column. */
+const readyRoles = [required("text", "text"), optional("response", "completion")];
 
 /** Every format, in the order of the mapping editor. */
 export const formats: readonly Format[] = [
@@ -137,6 +141,18 @@ export const formats: readonly Format[] = [
     roles: [required("text", "text"), category, split],
   },
   {
+    name: "rendered",
+    title: "Ready-made text, read back into messages",
+    help: "Hone removes the markers of the template that wrote the text. The template and the mask of this run then apply.",
+    roles: [...readyRoles, category, split, weight],
+  },
+  {
+    name: "marked",
+    title: "Ready-made text, kept with its markers",
+    help: "No template applies: the markers in the text become tokens, and the answers between them are supervised. Choose the template that wrote the text, so that generation stops at the same token.",
+    roles: [...readyRoles, category, split, weight],
+  },
+  {
     name: "columns",
     title: "A table: give each column its role",
     roles: columnRoles.map((role) => optional(role)),
@@ -154,6 +170,8 @@ const labels: Readonly<Record<FormatName, string>> = {
   oasst: "trees of replies",
   preference: "preference pairs",
   text: "plain text",
+  rendered: "ready-made conversations",
+  marked: "ready-made conversations with their markers",
   columns: "columns of a table",
   mixed: "rows of several formats",
 };

@@ -1,8 +1,10 @@
 /** Detects the format of a file from its first rows, and explains the choice. */
 
 import { quote, shortened } from "../read/row.ts";
+import { ExactNumber, entriesOf, isList, isObject, memberOf } from "../value.ts";
 import { createConverter } from "./convert.ts";
 import { columnRoles, formatLabel } from "./describe.ts";
+import { detectReady } from "./detectReady.ts";
 import { isRow, nameOf, type Row } from "./fields.ts";
 import type { ColumnRole, Detection, Mapping } from "./mapping.ts";
 import { isFlatReply } from "./oasst.ts";
@@ -37,8 +39,9 @@ interface Candidate {
  */
 export function detectFormat(sample: readonly unknown[]): Detection {
   const values = sample.slice(0, sampleSize);
-  const decide = (mapping: Mapping, reason: string, others: readonly Mapping[] = []): Detection => {
-    const alternatives = readable(others, mapping, values);
+  const decide = (detected: Mapping, because: string, others: readonly Mapping[] = []): Detection => {
+    const { mapping, reason, more } = withReady(detected, because, values);
+    const alternatives = readable([...more, ...others], mapping, values);
     return {
       mapping,
       reason: shortened(reason, longestReason),
@@ -98,6 +101,22 @@ export function detectFormat(sample: readonly unknown[]): Detection {
   return decide(best.mapping, explain(best, values, rows), [...mappings, ...textOnly(rows)]);
 }
 
+/** Ready-made conversations instead of the detected texts, where nearly all rows are; else a hint and alternatives. */
+function withReady(mapping: Mapping, reason: string, values: readonly unknown[]) {
+  if (mapping.format === "mixed") return { mapping, reason, more: [] };
+  const ready = detectReady(mapping, values);
+  if (ready === null) return { mapping, reason, more: [] };
+  const { rendered, marked, count, most, families } = ready;
+  const what = `${share(count, values)} ${values.length === 1 ? "a conversation" : "conversations"} rendered with ${families}`;
+  return most
+    ? { mapping: rendered, reason: `${what}. Hone reads the messages back.`, more: [marked, mapping] }
+    : {
+        mapping,
+        reason: `${reason} ${what}: choose ready-made text to train on these only.`,
+        more: [rendered, marked],
+      };
+}
+
 /** Candidates, the likeliest for most rows first. */
 function rank(rows: ReadonlyMap<number, Row>): Candidate[] {
   const candidates = new Map<string, Candidate>();
@@ -150,7 +169,7 @@ function requiredColumns({ format, columns }: Mapping): string[] {
 /** The formats of rows that lack every required column of the best format: such a file is mixed. */
 function otherFormats(best: Candidate, others: readonly Candidate[], rows: ReadonlyMap<number, Row>): Candidate[] {
   const rest = new Map(
-    [...rows].filter(([index, row]) => !best.rows.has(index) && best.needed.every((c) => row[c] == null)),
+    [...rows].filter(([index, row]) => !best.rows.has(index) && best.needed.every((c) => memberOf(row, c) == null)),
   );
   const found: Candidate[] = [];
   for (const other of others) {
@@ -183,10 +202,12 @@ function explain(
     const roles = Object.entries(mapping.columns).map(([role, column]) => `${quote(column)} as ${role}`);
     reason = `${share(rows.size, values, "have")} ${and(needed)}; guessed by name: ${roles.join(", ")}`;
   }
-  const readyMade = mapping.format !== "text" && [...all.values()].some((row) => typeof row.text === "string");
+  const readyMade =
+    mapping.format !== "text" && [...all.values()].some((row) => typeof memberOf(row, "text") === "string");
   if (readyMade && !Object.values(mapping.columns).includes("text"))
     reason += `. The ready-made "text" is not used; choose plain text to train on it`;
-  const rated = mapping.format === "trl" && [...all.values()].some((row) => typeof row.label === "boolean");
+  const rated =
+    mapping.format === "trl" && [...all.values()].some((row) => typeof memberOf(row, "label") === "boolean");
   if (rated) reason += `. "label" is not used: completions that it marks as bad would be trained on too`;
   return `${reason}.`;
 }
@@ -201,11 +222,12 @@ function and(columns: readonly string[]): string {
   return quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} and ${quoted.at(-1)}`;
 }
 
-/** The mapping of a ready-made `text` column; it is only an alternative to other formats. */
+/** The mappings of a `text` column; they are only alternatives to other formats. */
 function textOnly(rows: ReadonlyMap<number, Row>): Mapping[] {
-  return [...rows.values()].some((row) => typeof row.text === "string")
-    ? [{ format: "text", columns: { text: "text" } }]
-    : [];
+  const text: Mapping = { format: "text", columns: { text: "text" } };
+  if (![...rows.values()].some((row) => typeof memberOf(row, "text") === "string")) return [];
+  const ready = detectReady(text, [...rows.values()]);
+  return ready ? [ready.rendered, ready.marked, text] : [text];
 }
 
 /** Mappings other than the chosen one, without duplicates, that can read at least one of the rows. */
@@ -233,7 +255,7 @@ function sampleColumns(values: readonly unknown[], mappings: readonly Mapping[])
   const samples = new Map<string, string>();
   for (const value of values) {
     if (!isRow(value)) continue;
-    for (const [name, own] of Object.entries(value)) {
+    for (const [name, own] of entriesOf(value)) {
       if (samples.size >= mostColumns && !samples.has(name) && !mapped.has(name)) continue;
       if (name.length <= longestColumn && !samples.get(name)) samples.set(name, beginning(own));
     }
@@ -250,12 +272,14 @@ function beginning(value: unknown): string {
 
 function shortJson(value: unknown, depth = 0): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
-  if (typeof value !== "object" || value === null) return String(value);
+  if (value instanceof ExactNumber) return value.text;
+  if (!isList(value) && !isObject(value)) return String(value);
   if (depth > 4) return "…";
-  const inner = Array.isArray(value)
-    ? value.slice(0, 4).map((item) => shortJson(item, depth + 1))
-    : Object.entries(value)
-        .slice(0, 4)
-        .map(([key, item]) => `${JSON.stringify(key)}:${shortJson(item, depth + 1)}`);
-  return Array.isArray(value) ? `[${inner.join(",")}]` : `{${inner.join(",")}}`;
+  if (isList(value))
+    return `[${value
+      .slice(0, 4)
+      .map((item) => shortJson(item, depth + 1))
+      .join(",")}]`;
+  const members = entriesOf(value).slice(0, 4);
+  return `{${members.map(([key, item]) => `${JSON.stringify(key)}:${shortJson(item, depth + 1)}`).join(",")}}`;
 }

@@ -12,6 +12,10 @@ const formatNames = [
   "flan",
   "preference",
   "text",
+  /** A text that a chat template rendered: read back into messages. */
+  "rendered",
+  /** The same, with the text as it is: its markers are tokens, and the answers between them are supervised. */
+  "marked",
   /** A table; the user chooses the roles of its columns. */
   "columns",
   /** A file of several formats: each row is recognised by its own fields. */

@@ -1,23 +1,28 @@
 /** Reads lists of messages in OpenAI's or ShareGPT's form, with tool calls, parts and weights. */
 
-import type { ContentPart, Message, Role, ToolCall } from "../example.ts";
-import { isTooDeep, parseJson, quote, tooDeep } from "../read/row.ts";
-import type { Value } from "../value.ts";
+import { type Message, type Role, reasoningFields } from "../example.ts";
+import { tooDeep } from "../read/exactJson.ts";
+import { isTooDeep } from "../read/parseJson.ts";
+import { quote, shortened } from "../read/row.ts";
+import { memberOf, type Value, withoutNulls } from "../value.ts";
+import { writeJson } from "../writeJson.ts";
+import { type Content, readContent, readWeight, weightFields } from "./content.ts";
 import {
   type Field,
   fail,
   firstMember,
   fromJson,
+  isAbsent,
   isRow,
   list,
   member,
   nameOf,
-  nonBlankText,
+  optionalText,
+  type Row,
   text,
   Unusable,
-  weight,
-  whyNoJson,
 } from "./fields.ts";
+import { readCalls, readToolCalls } from "./tools.ts";
 
 /** Names of each role in files, in lower case. */
 const speakers: Readonly<Record<Role, readonly string[]>> = {
@@ -37,10 +42,11 @@ const roleOf: ReadonlyMap<string, Role> = new Map(
 /** The form of a list of messages (or JSON of one); null for other values. */
 export function spellingOf(value: unknown): "openai" | "sharegpt" | null {
   const items = fromJson(value);
-  if (!Array.isArray(items) || !isRow(items[0])) return null;
-  if ("from" in items[0] && items[0].from != null) return "sharegpt";
-  if ("role" in items[0]) return "openai";
-  return "value" in items[0] ? "sharegpt" : null;
+  const first: unknown = Array.isArray(items) ? items[0] : null;
+  if (!isRow(first)) return null;
+  if (memberOf(first, "from") != null) return "sharegpt";
+  if (memberOf(first, "role") !== undefined) return "openai";
+  return memberOf(first, "value") !== undefined ? "sharegpt" : null;
 }
 
 /** Whether a text is JSON of messages with known roles, and so not a plain text. */
@@ -70,30 +76,72 @@ export function readMessages(field: Field): Message[] {
   return (isEmpty ? items.slice(1) : items).map(readMessage);
 }
 
-/** One message, `{ role, content }` or `{ from, value }`. */
+/** One message, `{ role, content }` or `{ from, value }`, with all its other fields. */
 export function readMessage(field: Field): Message {
   if (!isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not an object`);
   const speaker = speakerOf(field);
   const messageRole = role(speaker);
   const body = contentOf(field, speaker);
   const isCall = typeof speaker.value === "string" && /^(function|tool)_call$/i.test(speaker.value.trim());
-  const toolCalls = isCall ? readCalls(body) : readToolCalls(field);
-  const { content, parts } =
-    isCall || (toolCalls.length > 0 && body.value == null) ? { content: "", parts: null } : readContent(body);
-  if (toolCalls.length === 0 && content.trim() === "") fail(body, "is empty");
-  const own = readWeight(field);
+  const toolCalls = isCall ? readCalls(body, false) : readToolCalls(field);
+  const own = fieldsOfMessage(field.value, field);
+  const mayLack = toolCalls.length > 0 || hasReasoning(own);
+  const read: Content = isCall ? { content: "" } : readContent(body, messageRole, mayLack);
+  const { content, structured, parts, thinking } = read;
+  const fields = thinking === undefined || own?.thinking !== undefined ? own : { ...own, thinking };
+  const mayBeEmpty = messageRole === "tool" || mayLack || thinking !== undefined;
+  if (!mayBeEmpty && content.trim() === "") fail(body, "is empty");
+  const ownWeight = readWeight(field);
   const name = optionalText(member(field, "name"));
   const toolCallId = optionalText(member(field, "tool_call_id"));
   return {
     role: messageRole,
     content,
-    ...(own !== null && { weight: own }),
+    ...(structured !== undefined && { structured }),
     ...(parts && { parts }),
+    ...(fields && { fields }),
+    ...(ownWeight !== null && { weight: ownWeight }),
     ...(name !== "" && { name }),
     ...(toolCalls.length > 0 && { toolCalls }),
     ...(toolCallId !== "" && { toolCallId }),
   };
 }
+
+/** Members of a message that have another place in `Message`. */
+const ownPlace = new Set(["role", "from", "content", "value", "text", "tool_calls", "function_call"]);
+
+type Fields = Readonly<Record<string, Value>>;
+
+/** Every other member with a value, without null members at any depth; null where there is none. */
+function fieldsOfMessage(message: Row, { path }: Field): Fields | null {
+  const found: [string, Value][] = [];
+  for (const key of message instanceof Map ? message.keys() : Object.keys(message)) {
+    if (ownPlace.has(key)) continue;
+    const value = memberOf(message, key);
+    if (value === undefined || isAbsent(value)) continue;
+    if (isTooDeep(value)) fail({ path: `${path}.${shortened(key)}`, value }, `cannot be read: ${tooDeep}`);
+    found.push([key, withoutNulls(value)]);
+  }
+  return found.length > 0 ? Object.fromEntries(found) : null;
+}
+
+function hasReasoning(fields: Fields | null): boolean {
+  if (fields === null) return false;
+  return reasoningFields.some((key) => {
+    const reasoning = fields[key];
+    return reasoning !== undefined && (typeof reasoning !== "string" || reasoning.trim() !== "");
+  });
+}
+
+/** What a message has beside its role, its text and its loss weights, as a text to compare; "" where there is nothing. */
+export function carriedText({ fields, toolCalls, structured, name, toolCallId }: Message): string {
+  const rest = Object.entries(fields ?? {}).filter(([key]) => !weightNames.has(key));
+  if (rest.length === 0 && !toolCalls && structured == null && name === undefined && toolCallId === undefined)
+    return "";
+  return writeJson([Object.fromEntries(rest), toolCalls, structured, name, toolCallId]);
+}
+
+const weightNames: ReadonlySet<string> = new Set(weightFields);
 
 /**
  * Throws `Unusable` unless a conversation has an answer and no system message after the first message. Any other order of
@@ -104,21 +152,6 @@ export function requireChat(messages: readonly Message[], path: string): void {
     throw new Unusable(`${path} has no response at its end`);
   if (messages.some((message, index) => index > 0 && message.role === "system"))
     throw new Unusable(`${path} has a system message after the first`);
-}
-
-/** Tool descriptions: a list, one object, or JSON text of either. */
-export function readTools(field: Field): readonly Value[] {
-  if (typeof field.value === "string" && field.value.trim() === "") return [];
-  const value = fromJson(field.value);
-  if (isTooDeep(value)) fail(field, `cannot be read: ${tooDeep}`);
-  if (Array.isArray(value)) return value;
-  if (isRow(value)) return [value as Value];
-  if (typeof value !== "string") fail(field, `is ${nameOf(value)}, not a list`);
-  const why = whyNoJson(value);
-  return fail(
-    field,
-    why.startsWith("is not JSON") ? "is not JSON of a list of tools" : `is not a list of tools: ${why}`,
-  );
 }
 
 function speakerOf(message: Field): Field {
@@ -144,71 +177,5 @@ function isEmptySystem(message: Field): boolean {
 }
 
 function has({ value }: Field, key: string): boolean {
-  return isRow(value) && Object.hasOwn(value, key);
-}
-
-/** The text of a message, and its parts if one of them has its own weight. */
-function readContent(field: Field): { content: string; parts: ContentPart[] | null } {
-  if (!Array.isArray(field.value)) return { content: text(field), parts: null };
-  const parts = list(field).map((item): ContentPart => {
-    if (typeof item.value === "string") return { text: text(item) };
-    if (!isRow(item.value)) fail(item, `is ${nameOf(item.value)}, not a text part`);
-    const type = member(item, "type");
-    if (type.value != null && !/^((in|out)put_)?text$/.test(text(type)))
-      fail(type, `is ${quote(text(type))}: Hone trains on text only`);
-    const own = readWeight(item);
-    const body = text(firstMember(item, ["text", "value"]) ?? member(item, "text"));
-    return own === null ? { text: body } : { text: body, weight: own };
-  });
-  const weighed = parts.some((part) => part.weight !== undefined);
-  return {
-    content: parts.map((part) => part.text).join(""),
-    parts: weighed ? parts.filter((part) => part.text !== "") : null,
-  };
-}
-
-/** The first of `weight`, `loss_weight` and `train` (true is 1). */
-function readWeight(holder: Field): number | null {
-  const own = firstMember(holder, ["weight", "loss_weight", "train"]);
-  if (own === null) return null;
-  if (own.path.endsWith(".train") && typeof own.value === "boolean") return own.value ? 1 : 0;
-  return weight(own);
-}
-
-function optionalText(field: Field): string {
-  return field.value == null ? "" : text(field);
-}
-
-/** The calls in `tool_calls`, or the single `function_call` of older files. */
-function readToolCalls(message: Field): ToolCall[] {
-  const calls = firstMember(message, ["tool_calls", "function_call"]);
-  return calls === null || calls.value === "" ? [] : readCalls(calls);
-}
-
-/** One call or a list of calls, as JSON or as JSON text. */
-function readCalls(field: Field): ToolCall[] {
-  const value = fromJson(field.value);
-  if (Array.isArray(value)) return list(field).map(readCall);
-  if (isRow(value)) return [readCall({ path: field.path, value })];
-  return fail(field, `is ${value === undefined ? "missing" : nameOf(value)}, not a tool call {"name", "arguments"}`);
-}
-
-function readCall(field: Field): ToolCall {
-  const call = isRow(member(field, "function").value) ? member(field, "function") : field;
-  if (!isRow(call.value)) fail(call, `is ${nameOf(call.value)}, not a tool call {"name", "arguments"}`);
-  const name = nonBlankText(member(call, "name"));
-  const given = member(call, "arguments");
-  const id = optionalText(member(field, "id"));
-  return { ...(id !== "" && { id }), name, arguments: readArguments(given) };
-}
-
-/** Arguments as JSON; files usually have JSON text. Missing ones are an empty object. */
-function readArguments(field: Field): Value {
-  const { value } = field;
-  if (value == null || (typeof value === "string" && value.trim() === "")) return {};
-  if (isTooDeep(value)) fail(field, `cannot be read: ${tooDeep}`);
-  if (typeof value !== "string") return value as Value;
-  const parsed = parseJson(value);
-  if ("value" in parsed) return parsed.value;
-  return fail(field, parsed.why.startsWith("broken") ? "is not JSON" : `cannot be read: ${parsed.why}`);
+  return isRow(value) && memberOf(value, key) !== undefined;
 }

@@ -1,10 +1,24 @@
 /** OpenAssistant's trees of ranked replies: reads threads and preference pairs, and rebuilds trees from the flat form. */
 
-import type { Message } from "../example.ts";
+import { type Message, reasoningFields } from "../example.ts";
 import type { DataRecord } from "../read/record.ts";
 import { quote } from "../read/row.ts";
+import { asNumber, entriesOf, isList, isObject, memberOf, type Value } from "../value.ts";
 import type { ExampleBody } from "./convert.ts";
-import { type Field, fail, fromJson, isRow, list, member, nameOf, nonBlankText, type Row, Unusable } from "./fields.ts";
+import {
+  type Field,
+  fail,
+  fromJson,
+  isAbsent,
+  isRow,
+  list,
+  member,
+  nameOf,
+  nonBlankText,
+  type Row,
+  textOf,
+  Unusable,
+} from "./fields.ts";
 import { role } from "./messages.ts";
 
 /** Deepest thread in messages; published trees have at most about ten. */
@@ -26,18 +40,18 @@ interface Reply {
 /** Whether a value is the root of a tree, or JSON text of one. */
 export function isTree(value: unknown): boolean {
   const root = fromJson(value);
-  return isRow(root) && typeof root.text === "string" && typeof root.role === "string" && "replies" in root;
+  return isReply(root) && memberOf(root, "replies") !== undefined;
 }
 
 /** Whether a row is one message of the flat form. */
 export function isFlatReply(value: unknown): value is Row {
   return (
-    isRow(value) &&
-    typeof value.message_id === "string" &&
-    Object.hasOwn(value, "parent_id") &&
-    typeof value.text === "string" &&
-    typeof value.role === "string"
+    isReply(value) && typeof memberOf(value, "message_id") === "string" && memberOf(value, "parent_id") !== undefined
   );
+}
+
+function isReply(value: unknown): value is Row {
+  return isRow(value) && textOf(memberOf(value, "text")) !== null && typeof memberOf(value, "role") === "string";
 }
 
 /**
@@ -62,9 +76,14 @@ export function readTree(prompt: Field): ExampleBody[] {
 /** Reads a reply and all replies below it; null for a deleted one. */
 function readReply(field: Field, depth: number): Reply | null {
   if (!isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not a reply {"text", "role", "replies"}`);
-  if (field.value.deleted === true) return null;
+  if (memberOf(field.value, "deleted") === true) return null;
   if (depth > maxDepth) throw new Unusable(`the tree is more than ${maxDepth} replies deep`);
-  const message = { role: role(member(field, "role")), content: nonBlankText(member(field, "text")) };
+  const fields = reasoningOf(field.value);
+  const message: Message = {
+    role: role(member(field, "role")),
+    content: nonBlankText(member(field, "text")),
+    ...(fields && { fields }),
+  };
   if (message.role === "system" && depth > 1) fail(field, "is a system message below the root");
   const rank = member(field, "rank");
   const below = member(field, "replies");
@@ -73,16 +92,25 @@ function readReply(field: Field, depth: number): Reply | null {
     .filter((reply) => reply !== null);
   return {
     message,
-    rank: rank.value == null ? null : rankOf(rank),
+    rank: isAbsent(rank.value) ? null : rankOf(rank),
     replies: replies.sort((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity) || 0),
   };
 }
 
+/** The reasoning of a reply, by the file's own name; its other fields describe the tree. */
+function reasoningOf(reply: Row): Message["fields"] | null {
+  const found = reasoningFields.flatMap((name): [string, Value][] => {
+    const reasoning = textOf(memberOf(reply, name));
+    return reasoning === null ? [] : [[name, reasoning]];
+  });
+  return found.length > 0 ? Object.fromEntries(found) : null;
+}
+
 /** A rank; 0 is the best. */
 function rankOf(field: Field): number {
-  const { value } = field;
-  if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
-  return fail(field, `is ${typeof value === "number" ? value : nameOf(value)}, but a rank is a number from 0`);
+  const rank = asNumber(field.value);
+  if (rank !== null && rank >= 0) return rank;
+  return fail(field, `is ${rank ?? nameOf(field.value)}, but a rank is a number from 0`);
 }
 
 /** Throws when all threads together exceed `treeLimits`. */
@@ -126,7 +154,7 @@ interface FlatReply {
   readonly id: string;
   readonly parent: string | null;
   /** The row's fields, without nested ones such as labels and emojis. */
-  readonly row: Record<string, unknown>;
+  readonly row: Readonly<Record<string, Value>>;
   readonly replies: FlatReply[];
 }
 
@@ -181,25 +209,24 @@ async function collect(batches: AsyncIterable<readonly DataRecord[]>) {
         continue;
       }
       const { line, value } = record;
-      if (!isFlatReply(value) || typeof value.message_id !== "string") {
+      const id = isFlatReply(value) ? memberOf(value, "message_id") : null;
+      if (!isFlatReply(value) || typeof id !== "string") {
         records.push({
           line,
           problem: "the row is not a reply with message_id, parent_id, text and role, unlike the rows around it",
         });
         continue;
       }
-      const id = value.message_id;
       const twin = replies.get(id);
       if (twin) {
         records.push({ line, problem: `message_id ${quote(id)} is already on line ${twin.line}` });
         continue;
       }
-      const parent = typeof value.parent_id === "string" && value.parent_id !== "" ? value.parent_id : null;
-      const row = Object.fromEntries(
-        Object.entries(value).filter(([, own]) => typeof own !== "object" || own === null),
-      );
+      const above = memberOf(value, "parent_id");
+      const parent = typeof above === "string" && above !== "" ? above : null;
+      const row = Object.fromEntries(entriesOf(value).filter(([, own]) => !isList(own) && !isObject(own)));
       replies.set(id, { line, id, parent, row, replies: [] });
-      characters += typeof value.text === "string" ? value.text.length : 0;
+      characters += textOf(row.text)?.length ?? 0;
       if (replies.size > flatLimits.messages || characters > flatLimits.characters) {
         throw new Error(
           `Line ${line}: the replies have more than ${flatLimits.messages} messages or ${flatLimits.characters} characters, the ` +

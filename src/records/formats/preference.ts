@@ -1,9 +1,10 @@
 /** Reads preference rows: a prompt, a chosen and a rejected answer, each a text, a message or a list of messages. */
 
-import type { Message } from "../example.ts";
+import { type Message, reasoningFields } from "../example.ts";
+import type { Value } from "../value.ts";
 import type { ExampleBody } from "./convert.ts";
 import { type Field, type RowFields, Unusable } from "./fields.ts";
-import { readMessages } from "./messages.ts";
+import { carriedText, readMessages } from "./messages.ts";
 import { answerTurns, instructionTurn, promptTurns, systemTurn } from "./turns.ts";
 
 /**
@@ -76,7 +77,12 @@ function same(a: readonly Message[], b: readonly Message[]): boolean {
   return contentOf(a) === contentOf(b);
 }
 
-/** Messages without loss weights, as a text to compare. */
+/** Messages as a text to compare: without loss weights, and without ids that may differ between the two answers. */
 function contentOf(messages: readonly Message[]): string {
-  return JSON.stringify(messages.map((message) => ({ ...message, weight: undefined, parts: undefined })));
+  return JSON.stringify(
+    messages.map((message) => {
+      const reasoning = reasoningFields.map((name): [string, Value] => [name, message.fields?.[name] ?? null]);
+      return [message.role, message.content, carriedText({ ...message, fields: Object.fromEntries(reasoning) })];
+    }),
+  );
 }

@@ -1,8 +1,9 @@
 /** Finds the mappings that fit a row's fields, the likeliest first. */
 
 import type { Role } from "../example.ts";
+import { asNumber, entriesOf, memberOf } from "../value.ts";
 import { formats } from "./describe.ts";
-import { fromJson, isRow, listFields, nameOf, type Row, splitOf, Unusable } from "./fields.ts";
+import { fromJson, isRow, listFields, nameOf, type Row, splitOf, textOf, Unusable } from "./fields.ts";
 import type { ColumnRole, FormatName, Mapping } from "./mapping.ts";
 import { readMessages, spellingOf } from "./messages.ts";
 import { isTree } from "./oasst.ts";
@@ -28,6 +29,9 @@ const guesses: Readonly<Record<"instruction" | "input" | "response" | "system", 
   system: ["system", "systemprompt", "systemmessage"],
 };
 
+/** Columns whose number is an answer: "answer": 7. */
+const answers: readonly string[] = ["response", "answer", "output", "completion", "reply"];
+
 /** Longest column name in characters; columns with longer names are ignored. */
 export const longestColumn = 200;
 
@@ -38,7 +42,7 @@ const textNames = ["text", "content", "document", "article", "body", "rawcontent
 
 /** Every mapping whose required columns have values in the row; if there is none, columns with null count too. */
 export function mappingsFor(row: Row): Mapping[] {
-  const filled = new RowColumns(row, (column) => row[column] != null).mappings();
+  const filled = new RowColumns(row, (column) => memberOf(row, column) != null).mappings();
   return filled.length > 0 ? filled : new RowColumns(row, () => true).mappings();
 }
 
@@ -62,7 +66,7 @@ export function recogniseRow(value: unknown): Mapping {
 function incompleteMapping(row: Row): Mapping | null {
   for (const format of byName) {
     const roles = rolesOf(format).filter(({ required }) => required);
-    const begun = roles.some(({ names }) => names.some((column) => Object.hasOwn(row, column) && row[column] != null));
+    const begun = roles.some(({ names }) => names.some((column) => memberOf(row, column) != null));
     // A `prompt` alone is more likely half of a TRL row than a tree.
     if (!begun || format === "oasst") continue;
     const columns: Columns = {};
@@ -91,7 +95,7 @@ class RowColumns {
     private readonly row: Row,
     counts: (column: string) => boolean,
   ) {
-    for (const column of Object.keys(row)) {
+    for (const [column] of entriesOf(row)) {
       if (column.length > longestColumn || !counts(column)) continue;
       const name = normalised(column);
       const same = this.columns.get(name);
@@ -109,9 +113,9 @@ class RowColumns {
     const listed = new Set(found.flatMap(({ columns }) => [columns.messages, columns.prompt, columns.rejected]));
     let read = 0;
     for (const column of [...this.columns.values()].flat()) {
-      if (listed.has(column) || spellingOf(this.row[column]) === null) continue;
+      if (listed.has(column) || spellingOf(memberOf(this.row, column)) === null) continue;
       if (++read > mostConversations) break;
-      const format = conversationIn(this.row[column]);
+      const format = conversationIn(memberOf(this.row, column));
       if (format) found.push({ format, columns: this.extras(format, { messages: column }) });
     }
     const table = this.guess();
@@ -119,9 +123,11 @@ class RowColumns {
     if (table.response && (table.instruction || table.prompt) && isNew) {
       found.push({ format: "columns", columns: table });
     }
-    const text = this.pick(textNames, (column) => typeof this.row[column] === "string");
+    const text = this.pick(textNames, (column) => column === "text" || typeof memberOf(this.row, column) === "string");
     const taken = text === undefined || found.some(({ columns }) => Object.values(columns).includes(text));
-    if (!taken) found.push({ format: "text", columns: this.extras("text", { text }) });
+    if (!taken && textOf(memberOf(this.row, text)) !== null) {
+      found.push({ format: "text", columns: this.extras("text", { text }) });
+    }
     return found;
   }
 
@@ -134,11 +140,12 @@ class RowColumns {
       if (column === undefined) return null;
       columns[role] = column;
     }
-    if (format === "oasst" && !isTree(this.row[columns.prompt ?? ""])) return null;
+    if (format === "oasst" && !isTree(memberOf(this.row, columns.prompt ?? ""))) return null;
     if (format === "openai" || format === "sharegpt") {
       const column = columns.messages ?? "";
       // A column without messages is recognised by its name, so that the reason names it.
-      const spelling = spellingOf(this.row[column]) ?? (normalised(column) === "messages" ? "openai" : "sharegpt");
+      const spelling =
+        spellingOf(memberOf(this.row, column)) ?? (normalised(column) === "messages" ? "openai" : "sharegpt");
       if (spelling !== format) return null;
     }
     return this.extras(format, columns);
@@ -158,7 +165,7 @@ class RowColumns {
       }
       const column = this.pick(
         names.map(normalised),
-        (candidate) => isFree(candidate) && isPlausible(role, this.row[candidate]),
+        (candidate) => isFree(candidate) && isPlausible(role, memberOf(this.row, candidate)),
       );
       if (column !== undefined) columns[role] = column;
     }
@@ -169,14 +176,16 @@ class RowColumns {
     const columns: Columns = {};
     const isFree = this.freeOf(columns);
     const set = (role: keyof typeof guesses) => {
-      const column = this.pick(
-        guesses[role],
-        (candidate) => isFree(candidate) && typeof this.row[candidate] === "string",
-      );
+      const named = (names: readonly string[], passes: (value: unknown) => boolean) =>
+        this.pick(names, (candidate) => isFree(candidate) && passes(memberOf(this.row, candidate)));
+      // A number under one of the other names is more likely a class or an id.
+      const column =
+        named(guesses[role], (value) => typeof value === "string") ??
+        named(role === "response" ? answers : [], (value) => textOf(value) !== null);
       if (column !== undefined) columns[role] = column;
     };
     set("response");
-    const prompt = this.pick(["prompt"], (column) => spellingOf(this.row[column]) !== null);
+    const prompt = this.pick(["prompt"], (column) => spellingOf(memberOf(this.row, column)) !== null);
     if (prompt !== undefined) columns.prompt = prompt;
     else set("instruction");
     if (columns.instruction !== undefined) set("input");
@@ -211,18 +220,18 @@ function isPlausible(role: ColumnRole, value: unknown): boolean {
     case "split":
       return splitOf(value) !== null;
     case "category":
-      return (typeof value === "string" && value.length <= 200) || typeof value === "number";
+      return (textOf(value) ?? "").length <= 200 && textOf(value) !== null;
     case "weight":
-      return typeof value === "number" || (typeof value === "string" && value.trim() !== "" && Number(value) >= 0);
+      return asNumber(value) !== null || (typeof value === "string" && value.trim() !== "" && Number(value) >= 0);
     case "history":
     case "messages":
       return Array.isArray(fromJson(value));
     case "tools":
-      return typeof fromJson(value) === "object";
+      return isRow(fromJson(value)) || Array.isArray(fromJson(value));
     case "prompt":
-      return typeof value === "string" || Array.isArray(value) || isRow(value);
+      return textOf(value) !== null || Array.isArray(value) || isRow(value);
     default:
-      return typeof value === "string";
+      return textOf(value) !== null;
   }
 }
 

@@ -7,6 +7,7 @@ import {
   fromJson,
   isRow,
   list,
+  member,
   nameOf,
   nonBlankText,
   type RowFields,
@@ -61,8 +62,8 @@ export function historyTurns(row: RowFields): Message[] {
 /** A prompt: the user's text, a list of messages, or OpenAI's `{ messages }`. */
 export function promptTurns(field: Field): Message[] {
   const value = fromJson(field.value);
-  if (isRow(value) && Array.isArray(value.messages))
-    return readMessages({ path: `${field.path}.messages`, value: value.messages });
+  const messages = member({ path: field.path, value }, "messages");
+  if (Array.isArray(messages.value)) return readMessages(messages);
   if (Array.isArray(field.value) || isJsonOfMessages(field.value))
     return readMessages({ path: field.path, value: Array.isArray(value) ? value : [value] });
   if (isRow(field.value)) fail(field, `is ${nameOf(field.value)}, not text or a list of messages`);

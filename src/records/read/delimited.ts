@@ -3,6 +3,8 @@
 export interface TableForm {
   readonly delimiter: string;
   readonly newline: "\n" | "\r";
+  /** The first line is Excel's `sep=;`, which names the delimiter and is no row. */
+  readonly namesDelimiter?: boolean;
 }
 
 /** A row and the index after it. */

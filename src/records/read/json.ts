@@ -1,5 +1,6 @@
 /** Parses JSON in pieces: arrays element by element, JSON Lines, and objects over several lines. */
 
+import { entriesOf, isList, isObject, memberOf, objectOf, type Value } from "../value.ts";
 import { closeList, colon, comma, createNesting, isClose, isOpen, isSpace, newline, openList } from "./nesting.ts";
 import { type Emit, jsonRow, quote, type RowLimits, type RowParser, sizeOf, tooLong } from "./row.ts";
 
@@ -263,11 +264,12 @@ const splits = ["train", "training", "validation", "valid", "val", "dev", "eval"
 function emitObject(text: string, line: number, limits: RowLimits, emit: Emit): void {
   const row = jsonRow(text, line);
   const value = "value" in row ? row.value : null;
-  const members = typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
-  const arrays = members.filter(([, items]) => Array.isArray(items) && items.length > 0 && items.every(isObject));
+  const members = isObject(value) ? entriesOf(value) : [];
+  const arrays = members.filter(([, items]) => isList(items) && items.length > 0 && items.every(isObject));
   const bySplit = arrays.filter(([name]) => splits.includes(name.toLowerCase()));
   const named = arrays.filter(([name]) => tables.includes(name.toLowerCase()));
-  const only = members.length === 1 && !arrays.some(([, items]) => items.some(isMessage)) ? arrays : [];
+  const only =
+    members.length === 1 && !arrays.some(([, items]) => isList(items) && items.some(isMessage)) ? arrays : [];
   const chosen = bySplit.length > 0 ? bySplit : named.length === 1 ? named : only;
   if (chosen.length === 0) {
     emit(row, text.length);
@@ -281,8 +283,9 @@ function emitObject(text: string, line: number, limits: RowLimits, emit: Emit): 
     const parser = createArrayParser(
       limits,
       (record, size) => {
-        const split = bySplit.length > 0 && "value" in record && isObject(record.value) && !("split" in record.value);
-        emit(split ? { ...record, value: { ...record.value, split: name } } : record, size);
+        const own = bySplit.length > 0 && "value" in record && isObject(record.value) ? record.value : null;
+        const isNew = own !== null && memberOf(own, "split") === undefined;
+        emit(isNew ? { ...record, value: objectOf([...entriesOf(own), ["split", name]]) } : record, size);
       },
       at.line,
     );
@@ -291,9 +294,8 @@ function emitObject(text: string, line: number, limits: RowLimits, emit: Emit): 
   }
 }
 
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-const isMessage = (value: object) => "role" in value || "from" in value;
+const isMessage = (value: Value) =>
+  isObject(value) && (memberOf(value, "role") !== undefined || memberOf(value, "from") !== undefined);
 
 /** Starts of an object's list members by name; the last one of equal names counts, as in JSON.parse. */
 function listsOf(text: string, firstLine: number): Map<string, { start: number; line: number }> {

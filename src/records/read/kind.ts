@@ -17,7 +17,7 @@ export const remedy = "Choose a JSON, JSON Lines, CSV, TSV, Parquet, text or Mar
 const is = (bytes: Uint8Array, at: number, magic: string) =>
   [...magic].every((character, index) => bytes[at + index] === character.charCodeAt(0));
 
-/** Other kinds of files, by their beginning; `text` is the beginning decoded as UTF-8. */
+/** Other kinds of files, by their beginning; `text` is the beginning as text. */
 const otherKinds: readonly { kind: string; matches: (bytes: Uint8Array, text: string) => boolean }[] = [
   { kind: "a PNG image", matches: (b) => is(b, 0, "\x89PNG") },
   { kind: "a JPEG image", matches: (b) => is(b, 0, "\xff\xd8\xff") },
@@ -32,23 +32,23 @@ const otherKinds: readonly { kind: string; matches: (bytes: Uint8Array, text: st
   { kind: "an Arrow table (save it as Parquet)", matches: (b) => is(b, 0, "ARROW1") || is(b, 0, "\xff\xff\xff\xff") },
   { kind: "a SQLite database", matches: (b) => is(b, 0, "SQLite format 3\0") },
   { kind: "a NumPy array", matches: (b) => is(b, 0, "\x93NUMPY") },
+  { kind: "an encrypted Parquet table (write it without encryption)", matches: (b) => is(b, 0, "PARE") },
   { kind: "a GGUF model", matches: (b) => is(b, 0, "GGUF") },
   { kind: "a safetensors model", matches: (_, text) => text.includes("\0") && text.includes('"data_offsets"') },
   { kind: "a web page", matches: (_, text) => /^\s*<(!doctype html|html|\?xml|head|body)/i.test(text) },
   {
-    kind: "UTF-16 text (save it as UTF-8)",
-    matches: (b) => is(b, 0, "\xff\xfe") || is(b, 0, "\xfe\xff") || (b.length > 1 && (b[0] === 0) !== (b[1] === 0)),
+    kind: "UTF-32 text (save it as UTF-8)",
+    matches: (b) => is(b, 0, "\xff\xfe\0\0") || is(b, 0, "\0\0\xfe\xff"),
   },
   { kind: "a binary file", matches: (_, text) => text.includes("\0") },
 ];
 
 /**
- * Chooses the parser by the first 64 KiB of the unpacked file; `whole`: the file is not longer. Throws an error with the
- * file's name and kind when it is not a file of rows.
+ * Chooses the parser by the first 64 KiB of the unpacked file and their `text`; `whole`: the file is not longer. Throws an
+ * error with the file's name and kind when it is not a file of rows.
  */
-export function findReading(fileName: string, beginning: Uint8Array, whole: boolean): Reading {
+export function findReading(fileName: string, beginning: Uint8Array, text: string, whole: boolean): Reading {
   const name = nameShown(fileName);
-  const text = new TextDecoder().decode(beginning);
   if (is(beginning, 0, "PAR1")) return { as: "parquet" };
   const other = otherKinds.find(({ matches }) => matches(beginning.subarray(0, 4096), text.slice(0, 4096)));
   if (other) throw new Error(`${name} is not a file of rows: it looks like ${other.kind}. ${remedy}.`);
@@ -80,7 +80,7 @@ export function findReading(fileName: string, beginning: Uint8Array, whole: bool
     throw new Error(`${name}, line ${line}: the JSON begins with ${quote(start)}, not with [ or {. ${remedy}.`);
   }
   const form = tableForm(text, whole);
-  return isTable(text, form) ? { as: "table", form } : { as: "text", markdown: false };
+  return form.namesDelimiter || isTable(text, form) ? { as: "table", form } : { as: "text", markdown: false };
 }
 
 /** JSON Lines whose rows are lists. */

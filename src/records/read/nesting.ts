@@ -1,6 +1,6 @@
 /** Tracks the brackets and strings of JSON text, character by character. */
 
-import { maxDepth } from "./row.ts";
+import { maxDepth } from "./exactJson.ts";
 
 const quoteCode = 0x22;
 export const comma = 0x2c;

@@ -3,7 +3,7 @@
  * memory for it. Format: parquet-format's README.
  */
 
-import type { ColumnChunk, FileMetaData, RowGroup, SchemaTree } from "hyparquet";
+import type { ColumnChunk, ColumnMetaData, FileMetaData, RowGroup, SchemaTree } from "hyparquet";
 import { parquetSchema } from "hyparquet";
 import { shortened, sizeOf } from "./row.ts";
 
@@ -18,8 +18,9 @@ const rowsPerByte = 256;
 const rowsFree = 4096;
 const maxRows = 1 << 24;
 
-/** Most bytes that the pages of a group unpack to. */
+/** Most bytes that the pages of a group, and one page, unpack to. */
 export const maxGroupBytes = 1 << 30;
+export const maxPageBytes = 1 << 28;
 
 /** The same limits for a group's values: rows times columns, or the counted values of a nested column. */
 const valuesPerByte = 256;
@@ -29,15 +30,28 @@ const maxValues = 1 << 26;
 /** A fault of a Parquet table, with a message for the user. */
 export class BrokenTable extends Error {}
 
+/** An intact table that Hone cannot read; the message names the way out. */
+export class UnsupportedTable extends BrokenTable {}
+
 /** Most values that this many bytes of a file may contain. */
 export const mostValues = (bytes: number) => Math.min(maxValues, valuesFree + valuesPerByte * bytes);
 
 /** A column's name for messages. */
 export const shown = (path: readonly string[]) => shortened(path.join("."));
 
+/** A column's metadata. Throws BrokenTable when there is none, or the column is encrypted. */
+export function metadataOf({ meta_data: meta, crypto_metadata: encryption }: ColumnChunk): ColumnMetaData {
+  if (encryption !== undefined) {
+    const which = meta ? `column ${shown(meta.path_in_schema)}` : "a column";
+    throw new UnsupportedTable(`${which} is encrypted: write the table without encryption`);
+  }
+  if (!meta) throw new BrokenTable("a column has no metadata");
+  return meta;
+}
+
 /** The byte range of a column's pages in the file. */
-export function chunkRange({ meta_data: meta }: ColumnChunk): { start: number; end: number } {
-  if (!meta) throw new BrokenTable("a column is encrypted or has no metadata");
+export function chunkRange(chunk: ColumnChunk): { start: number; end: number } {
+  const meta = metadataOf(chunk);
   const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
   return { start, end: start + Number(meta.total_compressed_size) };
 }
@@ -58,16 +72,19 @@ export function checkGroup(
   let bytes = 0;
   let unpacked = 0;
   group.columns.forEach((column, i) => {
-    const { meta_data: meta } = column;
     const names = leaves[i]?.path ?? [];
     const path = shown(names);
-    if (meta?.path_in_schema.join(".") !== names.join(".")) {
-      const found = shown(meta?.path_in_schema ?? []);
+    if (column.crypto_metadata !== undefined) {
+      throw new UnsupportedTable(`column ${path} is encrypted: write the table without encryption`);
+    }
+    const meta = metadataOf(column);
+    if (meta.path_in_schema.join(".") !== names.join(".")) {
+      const found = shown(meta.path_in_schema);
       throw new BrokenTable(`column ${i + 1} of row group ${index + 1} is ${found}, not ${path}`);
     }
     if (column.file_path) throw new BrokenTable(`column ${path} is in another file, ${shortened(column.file_path)}`);
     if (!codecs.has(meta.codec))
-      throw new BrokenTable(
+      throw new UnsupportedTable(
         `column ${path} is packed with ${meta.codec ?? "no known codec"}; only ${[...codecs].join(", ")} can be read`,
       );
     count(meta.num_values, `values of column ${path}`);
@@ -100,7 +117,7 @@ export function checkGroup(
 export function checkSchema(metadata: FileMetaData): SchemaTree[] {
   const { schema, num_rows: claimed, row_groups: groups } = metadata;
   if (schema.length > maxColumns)
-    throw new BrokenTable(`it has ${schema.length} columns, but at most ${maxColumns} can be read`);
+    throw new UnsupportedTable(`the table has ${schema.length} columns, but at most ${maxColumns} can be read`);
   let at = 0;
   const visit = (depth: number) => {
     const element = schema[at++];
@@ -123,16 +140,19 @@ export function checkSchema(metadata: FileMetaData): SchemaTree[] {
   if (rows !== count(claimed, "rows of the table"))
     throw new BrokenTable(`the table declares ${claimed} rows, but its row groups have ${rows}`);
   const tree = parquetSchema(metadata);
+  if (tree.children.length === 0) throw new UnsupportedTable("the table has no columns");
   const names = new Set<string>();
   for (const { element } of tree.children) {
     if (names.has(element.name)) throw new BrokenTable(`two columns have the name ${shortened(element.name)}`);
     names.add(element.name);
   }
-  return leavesOf(tree);
+  return leafPaths([tree]).flatMap((path) => path.at(-1) ?? []);
 }
 
-function leavesOf(tree: SchemaTree): SchemaTree[] {
-  return tree.children.flatMap((child) => (child.children.length > 0 ? leavesOf(child) : [child]));
+/** The paths that continue this one to each leaf column, in the order of the columns. */
+export function leafPaths(path: SchemaTree[]): SchemaTree[][] {
+  const children = path.at(-1)?.children ?? [];
+  return children.length === 0 ? [path] : children.flatMap((child) => leafPaths([...path, child]));
 }
 
 /** A count in a file as a number. Throws BrokenTable unless it is a whole number from 0. */

@@ -1,14 +1,16 @@
 /** Streams the records of a file: JSON, JSON Lines, CSV, TSV, Parquet, text or Markdown, each also as .gz. */
 
 import { type ByteSource, bytesFromMemory } from "../../tensor/bytes.ts";
+import { createTextReader, type TextReader } from "./decode.ts";
+import { encodingOf, type FileEncoding, textOfBeginning } from "./encoding.ts";
 import { gunzip, isGzip } from "./gunzip.ts";
 import { createArrayParser, createObjectsParser } from "./json.ts";
 import { findReading, type Reading, remedy } from "./kind.ts";
 import { createTextParser } from "./pieces.ts";
 import type { DataRecord, FileKind } from "./record.ts";
 import { type Emit, nameShown, type RowLimits, type RowParser, type Sized, shortened, sizeOf } from "./row.ts";
+import { createSettler } from "./settle.ts";
 import { createTableParser } from "./table.ts";
-import { createUtf8Reader } from "./utf8.ts";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
@@ -23,6 +25,8 @@ export interface ReadOptions {
 export interface RecordStream {
   readonly kind: FileKind;
   readonly gzip: boolean;
+  /** Of a text that is not UTF-8. Known after the last batch: Windows-1252 may be detected late. */
+  readonly encoding: FileEncoding | undefined;
   /** Each has at most 512 records, and about 1 Mi characters unless one row is longer. */
   readonly batches: AsyncGenerator<readonly DataRecord[]>;
 }
@@ -43,8 +47,9 @@ const damaged = "Download it again, or unpack it with another program.";
 const mostPendingProblems = 1000;
 
 /**
- * Streams a file's rows; `findReading` detects its kind. Unreadable rows are problems among the records. A fault of the whole
- * file (a missing end, bytes that are not UTF-8) is a problem after the last row. Tables must begin with a header.
+ * Streams a file's rows; `findReading` detects its kind, `encodingOf` and its first bytes beyond ASCII its encoding.
+ * Unreadable rows are problems among the records. A fault of the whole file (a missing end) is a problem after the last row.
+ * Tables must begin with a header.
  *
  * Throws an error that names file, place and remedy when the file has another kind or no readable row; the stream throws it
  * if this shows after many rows. Also throws the signal's reason and the errors of the source.
@@ -57,15 +62,18 @@ export async function readRecords(source: ByteSource, options: ReadOptions = {})
   const troubles: string[] = [];
   const unpacked = gzip ? gunzip(packed.all, (why) => troubles.push(why)) : packed.all;
   const { bytes, all } = await beginning(unpacked, beginningBytes);
-  if (isBlank(bytes)) {
+  const encoding = encodingOf(bytes);
+  const text = textOfBeginning(bytes, encoding);
+  if (text.trim() === "") {
     const trouble = troubles[0];
     if (trouble) throw new Error(`${name}: ${trouble}. ${damaged}`);
     // A longer file may have text after its 64 KiB of white space.
     if (bytes.length < beginningBytes) throw new Error(`${name} is empty. ${remedy}.`);
   }
-  const reading = findReading(source.name, bytes, bytes.length < beginningBytes);
+  const reading = findReading(source.name, bytes, text, bytes.length < beginningBytes);
 
   let kind: () => FileKind;
+  let found: () => FileEncoding | undefined = () => undefined;
   let chunks: AsyncGenerator<readonly Sized[]>;
   if (reading.as === "parquet") {
     // Loaded on demand: it is a fifth of the data worker's code, and few files need it.
@@ -80,10 +88,14 @@ export async function readRecords(source: ByteSource, options: ReadOptions = {})
     }
     kind = () => "parquet";
   } else {
+    const texts = createTextReader(encoding);
+    const settler = createSettler(texts);
     const records: Sized[] = [];
-    const parser = parserOf(reading, limits, (record, size) => records.push({ record, size }));
-    chunks = parsed(all, parser, records, troubles);
+    const parser = parserOf(reading, limits, (record, size) => records.push({ record: settler.settle(record), size }));
+    const after = () => [...troubles.map((problem) => ({ line: texts.line, problem })), ...settler.end()];
+    chunks = parsed(all, texts, parser, records, after);
     kind = () => parser.kind;
+    found = () => texts.encoding;
   }
 
   const batches = batched(name, chunks, options.signal);
@@ -92,6 +104,9 @@ export async function readRecords(source: ByteSource, options: ReadOptions = {})
   return {
     kind: kind(),
     gzip,
+    get encoding() {
+      return found();
+    },
     batches: (async function* () {
       try {
         if (!first.done) yield first.value;
@@ -176,30 +191,20 @@ async function collected(name: string, chunks: AsyncGenerator<Uint8Array>): Prom
   return bytesFromMemory(name, joined(parts, size));
 }
 
-/** Whether the bytes are white space, after a byte order mark if there is one. */
-function isBlank(bytes: Uint8Array): boolean {
-  return new TextDecoder().decode(bytes).trim() === "";
-}
-
 async function* parsed(
   chunks: AsyncIterable<Uint8Array>,
+  texts: TextReader,
   parser: RowParser,
   records: Sized[],
-  troubles: readonly string[],
+  after: () => readonly DataRecord[],
 ): AsyncGenerator<readonly Sized[]> {
-  const utf8 = createUtf8Reader();
   for await (const bytes of chunks) {
-    parser.push(utf8.push(bytes));
+    parser.push(texts.push(bytes));
     if (records.length > 0) yield records.splice(0);
   }
-  parser.push(utf8.end());
+  parser.push(texts.end());
   parser.end();
-  const problem = (line: number, why: string): Sized => ({ record: { line, problem: why }, size: 0 });
-  for (const trouble of troubles) records.push(problem(utf8.line, trouble));
-  if (utf8.brokenLine !== null) {
-    const why = "bytes from here are not UTF-8 and were read as \uFFFD; save the file as UTF-8";
-    records.push(problem(utf8.brokenLine, why));
-  }
+  records.push(...after().map((record) => ({ record, size: 0 })));
   yield records.splice(0);
 }
 

@@ -18,5 +18,5 @@ export interface ReadProblem {
   readonly problem: string;
 }
 
-/** Plain JSON data, stored and sent between workers unchanged. Its index in the file is its row number. */
+/** JSON data as in `value.ts`; it stays in its worker, because a message loses the class of an exact number. Its index in the file is its row number. */
 export type DataRecord = ReadValue | ReadProblem;

@@ -1,12 +1,17 @@
 /** Parses CSV and TSV in pieces; the first row is the header, and all values stay text. */
 
+import { objectOf } from "../value.ts";
 import { createRowReader, type TableForm } from "./delimited.ts";
+import { damage } from "./encoding.ts";
 import { type Emit, quote, type RowLimits, type RowParser, tooLong } from "./row.ts";
 
 const delimiters = [",", "\t", ";", "|"];
 
 /** Most restarts after quotes that are never closed; each costs a pass over the rest. */
 const maxRestarts = 8;
+
+/** Excel's line for the delimiter, maybe quoted and padded with empty fields. */
+const delimiterLine = /^"?sep=(\\t|[^"\r\n])"?[,;|\t ]*(?=[\r\n]|$)/i;
 
 /** Rows by which the delimiter is detected. */
 const previewRows = 50;
@@ -17,10 +22,12 @@ const longestName = 200;
 
 /**
  * Detects a table's form from its beginning. With the right delimiter most rows have as many fields as the header; the comma
- * wins a tie. Rows end with CR LF, LF, or (in old files) CR.
+ * wins a tie. A first line `sep=;` names it. Rows end with CR LF, LF, or (in old files) CR.
  */
 export function tableForm(beginning: string, whole: boolean, delimiter?: string): TableForm {
   const newline = !beginning.includes("\n") && beginning.includes("\r") ? "\r" : "\n";
+  const [, named] = delimiterLine.exec(beginning) ?? [];
+  if (named !== undefined) return { delimiter: named === "\\t" ? "\t" : named, newline, namesDelimiter: true };
   const fit = (candidate: string): number => {
     const reader = createRowReader(beginning, { delimiter: candidate, newline }, whole);
     const rows: string[][] = [];
@@ -54,7 +61,7 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
   /** Length of `text` for the next parse; it doubles, so that a row over many pieces is not parsed again for each. */
   let nextLength = 0;
   let restarts = 0;
-  let skipsLine = false;
+  let skipsLine = form.namesDelimiter === true;
   let gaveUp = false;
 
   const emitRow = (fields: string[], raw: string) => {
@@ -67,6 +74,11 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
       gaveUp = fault !== null;
       if (fault !== null) emit({ line: at, problem: `${fault}; no row is read` }, 0);
       names = fault === null ? namesOf(values) : [];
+      if (fault === null && raw.includes(damage)) {
+        const problem = `bytes in the header cannot be decoded; save the file as UTF-8. The header begins ${quote(raw)}`;
+        emit({ line: at, problem }, 0);
+        names = names.map((name) => name.replaceAll(damage, "\uFFFD"));
+      }
     } else if (raw.length > limits.rowLength) {
       emit({ line: at, problem: tooLong(raw, limits) }, 0);
     } else if (values.length !== names.length) {
@@ -74,8 +86,7 @@ export function createTableParser(form: TableForm, limits: RowLimits, emit: Emit
       const problem = `the row has ${is(values.length)}, but the header has ${names.length}; the row begins ${quote(raw)}`;
       emit({ line: at, problem }, raw.length);
     } else {
-      // fromEntries defines properties: a column named __proto__ stays a plain column.
-      emit({ line: at, value: Object.fromEntries(names.map((name, i) => [name, values[i]])) }, raw.length);
+      emit({ line: at, value: objectOf(names.map((name, i) => [name, values[i] ?? ""])) }, raw.length);
     }
   };
 

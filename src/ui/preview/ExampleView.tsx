@@ -4,6 +4,7 @@ import { NativeSelect, Text } from "@mantine/core";
 import { useCallback, useMemo, useState } from "react";
 import { share } from "../format.ts";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
+import { structureWords } from "../words/edit.ts";
 import { exampleWords as words } from "../words/preview.ts";
 import { Legend } from "./Legend.tsx";
 import { type Link, linksOf } from "./links.ts";
@@ -96,20 +97,27 @@ interface RowViewProps {
   readonly shown: PreviewRow;
 }
 
+/** A row's JSON; plain text as it is. */
+const rawText = (json: string): string => (json.startsWith('"') ? JSON.parse(json) : json);
+
 /** A row: its examples or the reason for none, and its raw form. */
 export function RowView({ shown }: RowViewProps) {
   const [thread, setThread] = useState(0);
   const example = shown.examples[thread] ?? shown.examples[0];
+  const turns = shown.examples.some(({ turn }) => turn !== undefined);
+  const raw = shown.value === null ? null : rawText(shown.value);
   return (
     <>
       {shown.examples.length > 1 && (
         <NativeSelect
-          label={words.thread}
-          description={words.threads(shown.examples.length)}
+          label={turns ? structureWords.answer : words.thread}
+          description={turns ? structureWords.answers(shown.examples.length) : words.threads(shown.examples.length)}
           value={String(Math.min(thread, shown.examples.length - 1))}
-          data={shown.examples.map(({ messages, problem }, index) => ({
+          data={shown.examples.map(({ messages, problem, turn }, index) => ({
             value: String(index),
-            label: words.threadOf(index + 1, messages.length, Boolean(problem)),
+            label: turn
+              ? structureWords.turn(turn.nth, turn.of, problem !== null)
+              : words.threadOf(index + 1, messages.length, problem !== null),
           }))}
           onChange={(event) => setThread(Number(event.currentTarget.value))}
         />
@@ -120,12 +128,14 @@ export function RowView({ shown }: RowViewProps) {
         </Text>
       )}
       {example && <ExampleView key={`${shown.source} ${shown.row} ${thread}`} example={example} />}
-      <details className={classes.raw}>
-        <summary>{words.raw}</summary>
-        <ScrollRegion label={words.raw} className={classes.rawText}>
-          <pre>{shown.raw}</pre>
-        </ScrollRegion>
-      </details>
+      {raw !== null && (
+        <details className={classes.raw}>
+          <summary>{words.raw}</summary>
+          <ScrollRegion label={words.raw} className={classes.rawText}>
+            <pre>{raw}</pre>
+          </ScrollRegion>
+        </details>
+      )}
     </>
   );
 }

@@ -2,11 +2,13 @@
 
 import { Button } from "@mantine/core";
 import { memo, useState } from "react";
+import { structureWords } from "../words/edit.ts";
 import { messageWords as words } from "../words/preview.ts";
 import type { Link, Links } from "./links.ts";
 import classes from "./Preview.module.css";
 import paint from "./paint.module.css";
 import { paintNames, paintOfRole, weightText } from "./roles.ts";
+import { Call, DroppedMark, Fields, Reasoning, Tools } from "./structure.tsx";
 import { RunningText } from "./visible.tsx";
 
 /** Number of characters shown at first. */
@@ -27,7 +29,8 @@ const MessageItem = memo(function MessageItem(
   const [whole, setWhole] = useState(false);
   const message = links.example.messages[index];
   if (!message) return null;
-  const { role, content, weight } = message;
+  const { role, content, weight, tool, structured, reasoning, toolCalls, fields, dropped } = message;
+  const drops = (field: string) => dropped.includes(field);
   const own: Link = { kind: "message", index };
   const range = link && linked ? links.rangeInMessage(index, link) : null;
   const long = content.length > begin && !whole;
@@ -55,9 +58,14 @@ const MessageItem = memo(function MessageItem(
         </span>{" "}
         <span className={classes.quiet}>{weighed}</span>
       </button>
+      {tool !== null && <span className={classes.quiet}> {structureWords.result(tool)}</span>}
+      {reasoning && <Reasoning reasoning={reasoning} dropped={drops(reasoning.key)} />}
       <div className={classes.content}>
-        {content === "" ? (
-          <span className={classes.quiet}>{words.empty}</span>
+        {drops("content") && <DroppedMark />}
+        {structured !== null ? (
+          <pre className={classes.structured}>{structured}</pre>
+        ) : content === "" ? (
+          toolCalls.length === 0 && <span className={classes.quiet}>{words.empty}</span>
         ) : (
           <RunningText text={long ? content.slice(0, begin) : content} range={range} />
         )}
@@ -67,6 +75,11 @@ const MessageItem = memo(function MessageItem(
           </Button>
         )}
       </div>
+      {toolCalls.map((call, place) => (
+        // A call may have no id.
+        <Call key={`call ${place.toString()}`} call={call} dropped={drops("tool_calls")} />
+      ))}
+      <Fields fields={fields} dropped={dropped} />
     </li>
   );
 });
@@ -75,6 +88,11 @@ export function MessagesPane({ links, link, onLink, onChoose }: MessagesPaneProp
   const message = link && links.messageOf(link);
   return (
     <ol className={classes.messages}>
+      {links.example.tools.length > 0 && (
+        <li className={classes.message}>
+          <Tools tools={links.example.tools} />
+        </li>
+      )}
       {links.example.messages.map((_, index) => {
         const linked = index === message;
         return (

@@ -7,10 +7,11 @@ import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { Panel } from "../shell/Panel.tsx";
 import { useSpec } from "../spec.tsx";
 import { previewWords as words } from "../words/preview.ts";
-import { RowView } from "./ExampleView.tsx";
 import { allRows, problemRows, someRows } from "./order.ts";
 import classes from "./Preview.module.css";
 import { RowList } from "./RowList.tsx";
+import { ShownRow } from "./ShownRow.tsx";
+import { UndoButtons, UndoKeys } from "./UndoBar.tsx";
 
 /** Missing requirements of the preview. */
 function Missing() {
@@ -56,15 +57,7 @@ function GoTo({ rows, onGo }: { readonly rows: number; onGo(row: number): void }
 
 export function PreviewPanel() {
   const hone = useHone();
-  const {
-    source: wanted,
-    row: chosenRow,
-    problemsOnly,
-    view,
-    shown,
-    loading,
-    failure,
-  } = useFacts((state) => state.preview);
+  const { source: wanted, row: chosenRow, problemsOnly, view, shown } = useFacts((state) => state.preview);
   const { report, key: reportKey } = useFacts((state) => state.report);
   const { sources, now, settled } = useSpec();
   const index = Math.max(
@@ -75,7 +68,6 @@ export function PreviewPanel() {
   const hash = source?.hash;
   const count = source?.rows ?? 0;
   const row = Math.max(0, Math.min(chosenRow, count - 1));
-  const excluded = useFacts(({ data }) => data.chosen[index]?.excluded.includes(row) ?? false);
   const filtering = problemsOnly && report !== null;
   const order = useMemo(
     () => (filtering ? someRows(problemRows(report, index)) : allRows(count)),
@@ -125,73 +117,51 @@ export function PreviewPanel() {
         )
       }
     >
-      <div className={classes.bar}>
-        <Group gap="xs">
-          <Button size="xs" variant="default" disabled={previous === null} onClick={() => show(previous)}>
-            {words.previous}
-          </Button>
-          <Button size="xs" variant="default" disabled={next === null} onClick={() => show(next)}>
-            {words.next}
-          </Button>
-          <GoTo rows={count} onGo={show} />
-        </Group>
-        <Group gap="lg" align="flex-start">
-          <Checkbox
-            size="sm"
-            label={words.prompt}
-            description={words.promptAbout}
-            checked={view === "prompt"}
-            onChange={(event) => hone.preview.view(event.currentTarget.checked ? "prompt" : "training")}
-          />
-          <Checkbox
-            size="sm"
-            label={words.problemsOnly}
-            description={
-              report === null
-                ? words.unchecked
-                : problemsOnly && (reportKey === now?.key ? undefined : words.checkedBefore)
-            }
-            disabled={report === null}
-            checked={filtering}
-            onChange={(event) => hone.preview.problemsOnly(event.currentTarget.checked)}
-          />
-        </Group>
-      </div>
-      <div className={classes.columns}>
-        {order.length > 0 ? (
-          <RowList key={`${hash} ${filtering}`} order={order} row={row} onRow={show} />
-        ) : (
-          <Text size="sm" c="dimmed">
-            {words.noProblem}
-          </Text>
-        )}
-        <div className={classes.view} aria-busy={loading}>
-          <div className={classes.bar}>
-            <h3 className={classes.rowTitle} data-testid="row-title" aria-live="polite">
-              {words.row(row + 1, count)}
-              {mine?.row === row && <span className={classes.quiet}>{words.line(mine.line)}</span>}
-            </h3>
-            <Button
-              size="xs"
-              variant="default"
-              onClick={() =>
-                excluded
-                  ? hone.data.include(hash, row)
-                  : hone.data.exclude(words.rowOf(row + 1, source.name), { sources: [index], rows: [row] })
-              }
-            >
-              {excluded ? words.include : words.exclude}
+      <UndoKeys>
+        <div className={classes.bar}>
+          <Group gap="xs">
+            <Button size="xs" variant="default" disabled={previous === null} onClick={() => show(previous)}>
+              {words.previous}
             </Button>
-          </div>
-          {excluded && (
-            <Text size="sm" className={classes.doubt ?? ""}>
-              {words.excluded}
+            <Button size="xs" variant="default" disabled={next === null} onClick={() => show(next)}>
+              {words.next}
+            </Button>
+            <GoTo rows={count} onGo={show} />
+            <UndoButtons />
+          </Group>
+          <Group gap="lg" align="flex-start">
+            <Checkbox
+              size="sm"
+              label={words.prompt}
+              description={words.promptAbout}
+              checked={view === "prompt"}
+              onChange={(event) => hone.preview.view(event.currentTarget.checked ? "prompt" : "training")}
+            />
+            <Checkbox
+              size="sm"
+              label={words.problemsOnly}
+              description={
+                report === null
+                  ? words.unchecked
+                  : problemsOnly && (reportKey === now?.key ? undefined : words.checkedBefore)
+              }
+              disabled={report === null}
+              checked={filtering}
+              onChange={(event) => hone.preview.problemsOnly(event.currentTarget.checked)}
+            />
+          </Group>
+        </div>
+        <div className={classes.columns}>
+          {order.length > 0 ? (
+            <RowList key={`${hash} ${filtering}`} hash={hash} order={order} row={row} onRow={show} />
+          ) : (
+            <Text size="sm" c="dimmed">
+              {words.noProblem}
             </Text>
           )}
-          <FailureAlert title={words.rowFailed} failure={failure} />
-          {mine && <RowView key={`${hash} ${mine.row}`} shown={mine} />}
+          <ShownRow source={source} index={index} row={row} shown={mine} />
         </div>
-      </div>
+      </UndoKeys>
     </Panel>
   );
 }

@@ -2,10 +2,12 @@
 
 import { Button, Text } from "@mantine/core";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, useEffect, useId, useRef, useSyncExternalStore } from "react";
+import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useSyncExternalStore } from "react";
 import type { RowHead } from "../../protocol/datasets.ts";
-import { useHone } from "../hone.ts";
+import { draftKey, isChanged } from "../../store/state.ts";
+import { useFacts, useHone } from "../hone.ts";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
+import { editWords } from "../words/edit.ts";
 import { rowListWords as words } from "../words/preview.ts";
 import type { RowOrder } from "./order.ts";
 import classes from "./Preview.module.css";
@@ -21,29 +23,46 @@ function stateWord({ state, lost }: RowHead): string | null {
   return lost > 0 ? words.cut : null;
 }
 
-function RowLine({ row, head }: { readonly row: number; readonly head: RowHead | null }) {
+interface RowLineProps {
+  readonly row: number;
+  readonly head: RowHead | null;
+  readonly edited: boolean;
+  /** Whether it has a draft with changes. */
+  readonly unsaved: boolean;
+}
+
+function RowLine({ row, head, edited, unsaved }: RowLineProps) {
   const word = head && stateWord(head);
   return (
     <>
       <span className={classes.rowNumber}>{(row + 1).toLocaleString("en")}</span>
       <span className={classes.rowText}>{head ? head.text || words.empty : words.unread}</span>
       <span className={classes.rowFigures}>
-        {head && head.tokens > 0 && words.figures(head.tokens, head.supervised)}
         {word && <span className={classes.rowState}>{word}</span>}
+        {edited && <span className={classes.rowEdited}>{editWords.edited}</span>}
+        {unsaved && <span className={classes.rowState}>{editWords.unsaved}</span>}
+        {head && head.tokens > 0 && (
+          <span className={classes.rowTokens}>{words.figures(head.tokens, head.supervised)}</span>
+        )}
       </span>
     </>
   );
 }
 
 interface RowListProps {
+  /** Hash of the source. */
+  readonly hash: string;
   readonly order: RowOrder;
   /** Index of the shown row. */
   readonly row: number;
   onRow(row: number): void;
 }
 
-export function RowList({ order, row, onRow }: RowListProps) {
+export function RowList({ hash, order, row, onRow }: RowListProps) {
   const { heads } = useHone();
+  const saved = useFacts(({ edits }) => edits.saved[hash]);
+  const drafts = useFacts(({ edits }) => edits.drafts);
+  const edited = useMemo(() => new Set(saved?.map((edit) => edit.row)), [saved]);
   const version = useSyncExternalStore(heads.subscribe, heads.version);
   const list = useRef<HTMLDivElement>(null);
   const id = useId();
@@ -107,6 +126,7 @@ export function RowList({ order, row, onRow }: RowListProps) {
             const at = order.rowAt(first + item.index);
             if (at === null) return null;
             const head = heads.at(at);
+            const draft = drafts[draftKey(hash, at)];
             return (
               <div
                 key={item.key}
@@ -121,7 +141,12 @@ export function RowList({ order, row, onRow }: RowListProps) {
                 data-state={head?.state}
                 style={{ height, transform: `translateY(${item.start}px)` }}
               >
-                <RowLine row={at} head={head} />
+                <RowLine
+                  row={at}
+                  head={head}
+                  edited={edited.has(at)}
+                  unsaved={draft !== undefined && isChanged(draft)}
+                />
               </div>
             );
           })}

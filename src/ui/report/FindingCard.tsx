@@ -4,6 +4,7 @@ import { Button } from "@mantine/core";
 import type { Finding } from "../../quality/report.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { findingsWords as words } from "../words/report.ts";
+import { RemedyButton } from "./RemedyButton.tsx";
 import classes from "./Report.module.css";
 import { RowLinks } from "./RowLinks.tsx";
 
@@ -17,7 +18,7 @@ export function FindingCard({ finding, stale }: FindingCardProps) {
   const hone = useHone();
   const training = useFacts((state) => state.training.phase !== "idle");
   const chosen = useFacts((state) => state.data.chosen);
-  const { kind, severity, title, detail, rows, examples, excludable } = finding;
+  const { kind, severity, title, detail, rows, examples, excludable, remedy } = finding;
   const excluded = chosen.map((source) => new Set(source.excluded));
   const left = rows.rows.reduce((sum, row, index) => sum + (excluded[rows.sources[index] ?? -1]?.has(row) ? 0 : 1), 0);
 
@@ -30,17 +31,20 @@ export function FindingCard({ finding, stale }: FindingCardProps) {
           </div>
           <div className={classes.detail}>{detail}</div>
         </div>
-        {excludable && rows.rows.length > 0 && (
-          <Button
-            size="xs"
-            variant="default"
-            disabled={left === 0 || training}
-            aria-label={left === 0 ? words.excludedOf(title) : words.excludeOf(left, title)}
-            onClick={() => hone.data.exclude(title, rows)}
-          >
-            {left === 0 ? words.excluded : words.exclude(left)}
-          </Button>
-        )}
+        <div className={classes.findingActions}>
+          {remedy && <RemedyButton remedy={remedy} rows={rows} title={title} disabled={stale || training} />}
+          {excludable && rows.rows.length > 0 && (
+            <Button
+              size="xs"
+              variant="default"
+              disabled={left === 0 || training}
+              aria-label={left === 0 ? words.excludedOf(title) : words.excludeOf(left, title)}
+              onClick={() => hone.data.exclude(title, rows)}
+            >
+              {left === 0 ? words.excluded : words.exclude(left)}
+            </Button>
+          )}
+        </div>
       </div>
       {examples.length > 0 && (
         <details className={classes.examples}>

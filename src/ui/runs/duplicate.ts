@@ -4,10 +4,11 @@ import type { RunRecord } from "../../run/record.ts";
 import { choiceOf } from "../../run/source.ts";
 import { lambdasOf, lastStage } from "../../run/stage.ts";
 import type { Hone } from "../../store/hone.ts";
+import { sourceEditWords } from "../words/edit.ts";
 import { runsWords as words } from "../words/runs.ts";
 import { entriesOf } from "./settings.ts";
 
-/** Fills in the form, and returns parts of the run that this browser does not have. */
+/** Fills in the form, and returns a sentence for each part that this browser does not have, and for replaced edits. */
 export function duplicate(hone: Hone, run: RunRecord): string[] {
   const { model, data } = hone.store.getState();
   const known = model.list.find(({ hash }) => hash === run.model.hash);
@@ -19,9 +20,18 @@ export function duplicate(hone: Hone, run: RunRecord): string[] {
   if (known) hone.model.select(known.hash);
   const there = run.sources.filter(({ hash }) => data.list.some((source) => source.hash === hash));
   const lambdas = lambdasOf(lastStage(run.recipe), run.sources.length);
+  const { saved } = hone.store.getState().edits;
+  const replaced = there.filter(({ hash, edits = [] }) => {
+    const before = saved[hash] ?? [];
+    return before.length > 0 && JSON.stringify(before) !== JSON.stringify(edits);
+  });
   hone.data.chooseThese(
     there.map((source) => ({ ...choiceOf(source), lambda: lambdas[run.sources.indexOf(source)] ?? 1 })),
   );
   const gone = run.sources.filter((source) => !there.includes(source));
-  return [...(known ? [] : [words.missingModel(run.model.name)]), ...gone.map(({ name }) => words.missingRows(name))];
+  return [
+    ...(known ? [] : [words.missingModel(run.model.name)]),
+    ...gone.map(({ name }) => words.missingRows(name)),
+    ...replaced.map(({ name }) => sourceEditWords.replaced(name)),
+  ];
 }

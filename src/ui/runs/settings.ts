@@ -53,7 +53,7 @@ export function differences(runs: readonly RunRecord[]): Difference[] {
     {
       field: "data",
       label: words.data,
-      values: runs.map(({ sources }) => sources.map(({ name, hash }) => `${name} ${hash.slice(0, 8)}`).join(", ")),
+      values: runs.map(({ sources }) => sources.map(words.source).join(", ")),
     },
     { field: "method", label: words.method, values: runs.map(({ recipe }) => words[recipe.method]) },
     ...recipeOptions.map((option) => ({

@@ -45,6 +45,8 @@ export function MappingEditor({ source, mapping }: MappingEditorProps) {
         className={classes.wide ?? ""}
         label={words.format}
         value={shown.format}
+        description={format?.help}
+        inputWrapperOrder={["label", "input", "description"]}
         data={formats.map((other) => ({
           value: other.name,
           label: other.name === detection.mapping.format ? words.detectedFormat(other.title) : other.title,

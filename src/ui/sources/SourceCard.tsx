@@ -10,11 +10,15 @@ import { ConfirmButton } from "../shell/ConfirmButton.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { useSpec } from "../spec.tsx";
 import { sourceWords as words } from "../words/data.ts";
+import { sourceEditWords as editWords } from "../words/edit.ts";
 import { stagesWords } from "../words/stages.ts";
 import classes from "./DataPanel.module.css";
+import { EditedRows } from "./EditedRows.tsx";
 import { LambdaField } from "./LambdaField.tsx";
 import { MappingEditor } from "./MappingEditor.tsx";
 import { realised, repeatsOf } from "./repeats.ts";
+import { SaveRows } from "./SaveRows.tsx";
+import { SourceOptionFields } from "./SourceOptionFields.tsx";
 
 interface SourceCardProps {
   readonly source: SourceSummary;
@@ -22,6 +26,9 @@ interface SourceCardProps {
   readonly index: number;
   readonly disabled: boolean;
 }
+
+/** The open part of a card. */
+type Part = "columns" | "options" | "save";
 
 /** The last report, if it is on the present choice. */
 function useReport() {
@@ -60,8 +67,11 @@ function Repeats({ index }: { readonly index: number }) {
 export function SourceCard({ source, index, disabled }: SourceCardProps) {
   const hone = useHone();
   const choice = useFacts(({ data }) => data.chosen[index]);
+  const edits = useFacts(({ edits }) => edits.saved[source.hash]?.length ?? 0);
   const several = useFacts(({ data }) => data.chosen.length > 1);
-  const [editing, setEditing] = useState(false);
+  const [open, setOpen] = useState<Part | null>(null);
+  const toggle = (part: Part) => setOpen(open === part ? null : part);
+  const editing = open === "columns";
   const { hash, name, unreadable, problems, detection } = source;
   const mapping = choice?.mapping ?? detection.mapping;
 
@@ -79,12 +89,13 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
         <ConfirmButton
           label={words.remove}
           name={name}
-          question={words.removeQuestion}
+          question={words.removeQuestion(edits)}
           confirm={words.removeConfirm}
           disabled={disabled}
           onConfirm={() => void hone.data.remove(hash)}
         />
       </div>
+      {source.encoding && <Text size="sm">{words.encoding(source.encoding)}</Text>}
       {choice && (
         <div className={classes.body}>
           <div>
@@ -98,9 +109,27 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
                 aria-expanded={editing}
                 aria-label={editing ? words.closeOf(name) : words.changeOf(name)}
                 disabled={disabled}
-                onClick={() => setEditing(!editing)}
+                onClick={() => toggle("columns")}
               >
                 {editing ? words.close : words.change}
+              </Button>
+              <Button
+                size="compact-xs"
+                variant={open === "options" ? "light" : "subtle"}
+                aria-expanded={open === "options"}
+                aria-label={editWords.optionsOf(name)}
+                onClick={() => toggle("options")}
+              >
+                {editWords.options}
+              </Button>
+              <Button
+                size="compact-xs"
+                variant={open === "save" ? "light" : "subtle"}
+                aria-expanded={open === "save"}
+                aria-label={editWords.saveOf(name)}
+                onClick={() => toggle("save")}
+              >
+                {editWords.save}
               </Button>
             </div>
             {!choice.mapping && (
@@ -110,6 +139,14 @@ export function SourceCard({ source, index, disabled }: SourceCardProps) {
             )}
           </div>
           {editing && <MappingEditor source={source} mapping={choice.mapping} />}
+          {/* Hidden, not removed: typed text that is no list yet stays. */}
+          <div hidden={open !== "options"}>
+            <SourceOptionFields hash={hash} options={choice.options ?? {}} disabled={disabled} />
+          </div>
+          {open === "save" && (
+            <SaveRows hash={hash} name={name} edited={choice.edits?.length ?? 0} excluded={choice.excluded.length} />
+          )}
+          <EditedRows hash={hash} name={name} index={index} edits={choice.edits ?? []} disabled={disabled} />
           {several && (
             <div className={classes.line}>
               <LambdaField name={name} value={choice.lambda} onChange={(lambda) => hone.data.weigh(hash, lambda)} />

@@ -1,5 +1,6 @@
 /** Texts of the Data screen: opening rows, each source, and the roles of its columns. */
 
+import type { FileEncoding } from "../../records/read/encoding.ts";
 import type { FileKind } from "../../records/read/record.ts";
 import { bytes, plural, share } from "../format.ts";
 
@@ -41,12 +42,22 @@ const kinds: Readonly<Record<FileKind, string>> = {
   markdown: "Markdown",
 };
 
+const encodings: Readonly<Record<FileEncoding, string>> = {
+  "utf-16le": "Read as UTF-16.",
+  "utf-16be": "Read as UTF-16.",
+  "windows-1252": "Read as Windows-1252, because the file is not UTF-8. Check the accents in the preview.",
+};
+
 export const sourceWords = {
   choose: (name: string) => `Train on ${name}`,
   about: (file: { kind: FileKind; gzip: boolean; rows: number; byteLength: number; stored: boolean }) =>
     `${kinds[file.kind]}${file.gzip ? ", gzipped" : ""} · ${plural(file.rows, "row")} · ${bytes(file.byteLength)}${file.stored ? "" : " · lost when the tab closes"}`,
+  encoding: (encoding: FileEncoding) => encodings[encoding],
   remove: "Delete",
-  removeQuestion: "Delete the copy in this browser?",
+  removeQuestion: (edits: number) =>
+    edits === 0
+      ? "Delete the copy in this browser?"
+      : `Delete the copy in this browser, with ${plural(edits, "edit")}?`,
   removeConfirm: "Delete",
   found: (format: string) => `Found ${format}`,
   readAs: (format: string) => `Read as ${format}`,

@@ -48,6 +48,13 @@ export const findingsWords = {
   exclude: (rows: number) => (rows === 1 ? "Exclude this row" : `Exclude these ${rows.toLocaleString("en")} rows`),
   excludeOf: (rows: number, title: string) => `Exclude these ${plural(rows, "row")}: ${title}`,
   examples: "Examples",
+  remedies: {
+    "each-answer": "Train each answer on its own",
+    "reasoning-tags": "Put reasoning in <think> tags",
+    "own-template": "Choose the model's own template",
+    "use-replaced": "Use these rows",
+  },
+  remedyOf: (remedy: string, title: string) => `${remedy}: ${title}`,
 } as const;
 
 /** `source` is null where there is only one source. */

@@ -84,6 +84,8 @@ export const comparedWords = {
   setting: "Setting",
   model: "Model",
   data: "Data",
+  source: ({ name, hash, edits = [] }: { name: string; hash: string; edits?: readonly unknown[] }) =>
+    `${name} ${hash.slice(0, 8)}${edits.length > 0 ? ` with ${plural(edits.length, "edit")}` : ""}`,
   method: "Method",
   lora: "LoRA",
   full: "full",

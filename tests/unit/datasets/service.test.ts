@@ -124,8 +124,8 @@ describe("a row", () => {
   test("its spans and tokens cover the rendered text; only the answer with its stop token is supervised", async () => {
     const { data } = await open();
     const { hash } = await take(data, "a.jsonl", lines(pairs(1)));
-    const { examples, raw, line } = await data.row(specOf([hash]), 0, 0);
-    expect(JSON.parse(raw)).toEqual(pairs(1)[0]);
+    const { examples, value, line } = await data.row(specOf([hash]), 0, 0);
+    expect(JSON.parse(value ?? "")).toEqual(pairs(1)[0]);
     expect(line).toBe(1);
     const [example] = examples;
     if (!example) throw new Error("an example was expected");

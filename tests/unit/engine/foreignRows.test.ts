@@ -61,6 +61,7 @@ describe("rows", () => {
     ["more rows than there are", "pieceRows", [13], /have 12 rows in piece 0 instead of 13/],
     ["pieces of none", "pieceRows", [], /have 1 pieces instead of 0/],
     ["no pieces", "pieceRows", undefined, /summary: pieceRows is missing/],
+    ["an encoding that there is not", "encoding", "latin1", /summary: encoding is "latin1"/],
     ["a gzip that is neither", "gzip", "yes", /summary: gzip/],
   ])("a summary with %s is refused", async (_, path, value, message) => {
     const manifest = jsonOf(parts, "manifest.json");

@@ -5,7 +5,10 @@
 
 import { strToU8 } from "fflate";
 import { beforeAll, describe, expect, test } from "vitest";
-import { asFile, expectRefused, madeParts, type Parts, packed, placeOn, withMember } from "./runFileMade.ts";
+import { asFile, expectRefused, jsonOf, madeParts, type Parts, packed, placeOn, withMember } from "./runFileMade.ts";
+
+const edits = (...all: readonly (readonly [row: number, value: string])[]) =>
+  all.map(([row, value]) => ({ row, value }));
 
 let parts: Parts;
 beforeAll(async () => {
@@ -20,6 +23,19 @@ test("the file itself is taken in, and taken out again it is the same run", asyn
   const third = await placeOn();
   expect((await third.importRun(asFile(archive))).record).toEqual(record);
   expect(await third.storage.audit()).toMatchObject({ orphans: 0, damaged: 0 });
+});
+
+test("edits and options are taken in as they are, and taken out again", async () => {
+  const place = await placeOn();
+  const change = {
+    options: { specialTokens: true, tools: '[{"name": "w", "n": 12.0}]' },
+    edits: edits([0, '{"instruction":"Say.","output":9007199254740993}'], [11, "null"]),
+  };
+  const source = (jsonOf(parts, "run.json").sources as object[])[0];
+  await place.importRun(asFile(await withMember(parts, "run.json", "sources.0", { ...source, ...change })));
+  const { archive } = await place.exportRun("made");
+  const { record } = await (await placeOn()).importRun(asFile(archive));
+  expect(record.sources[0]).toEqual({ ...source, ...change });
 });
 
 describe("manifest.json", () => {
@@ -98,6 +114,22 @@ describe("run.json", () => {
     ["a watched row that there is not", "watch.place.row", 12, /watch\.place\.row is 12, but source 0 has 12 rows/],
     ["a watched row that is left out", "watch.place.row", 7, /watch\.place\.row is 7, which the run leaves out/],
     ["rows taken out that there are not", "sources.0.excluded", [2, 4000], /sources\.0\.excluded has row 4000/],
+    ["an edit twice", "sources.0.edits", edits([3, "1"], [3, "2"]), /sources\.0\.edits\.1\.row is 3, after row 3/],
+    ["edits backwards", "sources.0.edits", edits([3, "1"], [1, "2"]), /sources\.0\.edits\.1\.row is 1, after row 3/],
+    ["an edit below the first row", "sources.0.edits", edits([-1, "1"]), /sources\.0\.edits\.0\.row/],
+    ["an edit of half a row", "sources.0.edits", edits([0.5, "1"]), /sources\.0\.edits\.0\.row/],
+    ["an edit of a row that there is not", "sources.0.edits", edits([12, "{}"]), /edits has row 12, but there are 12/],
+    ["an edit that is no text", "sources.0.edits", [{ row: 1, value: {} }], /sources\.0\.edits\.0\.value/],
+    ["an edit that is no JSON", "sources.0.edits", edits([1, "{a}"]), /sources\.0\.edits\.0\.value is not JSON/],
+    ["an edit of nothing", "sources.0.edits", edits([1, ""]), /sources\.0\.edits\.0\.value is not JSON/],
+    ["a deep edit", "sources.0.edits", edits([1, "[".repeat(1e6)]), /sources\.0\.edits\.0\.value.*256 levels/],
+    ["an edit without a value", "sources.0.edits", [{ row: 1 }], /sources\.0\.edits\.0\.value is missing/],
+    ["no list of edits", "sources.0.edits", { 0: 1 }, /sources\.0\.edits/],
+    ["tools that are no JSON", "sources.0.options", { tools: "[a]" }, /sources\.0\.options\.tools is not JSON/],
+    ["tools that are no list", "sources.0.options", { tools: "{}" }, /sources\.0\.options\.tools is not a list/],
+    ["tools that are no text", "sources.0.options", { tools: [] }, /sources\.0\.options\.tools/],
+    ["too long tools", "sources.0.options", { tools: `["${"a".repeat(2 ** 20)}"]` }, /sources\.0\.options\.tools/],
+    ["special tokens in words", "sources.0.options", { specialTokens: "yes" }, /sources\.0\.options\.specialTokens/],
     [
       "other rows than the file has",
       "sources.0.hash",

@@ -68,7 +68,6 @@ const libraries: [library: string, statement: string, place: string, within: str
   ["onnx-buf", 'import { onnx } from "onnx-buf";', "src/onnx", "src/onnx"],
   ["@bufbuild/protobuf", 'import { create } from "@bufbuild/protobuf";', "src/onnx", "src/onnx"],
   ["@huggingface/tokenizers", 'import { T } from "@huggingface/tokenizers";', "src/tokenizer", "src/tokenizer"],
-  ["@huggingface/jinja", 'import { parse } from "@huggingface/jinja";', "src/templates", "src/templates"],
   ["hyparquet", 'import { parquetRead } from "hyparquet";', "src/records", "src/records"],
   ["papaparse", 'import Papa from "papaparse";', "src/records", "src/records"],
   ["fflate", 'import { Gunzip } from "fflate";', "src/records", "src/records"],

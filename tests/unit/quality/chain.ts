@@ -1,12 +1,15 @@
 /** Processes a file from its bytes to the report, with the parts that the data worker uses. */
 
 import type { MixtureMode } from "../../../src/batching/mixture.ts";
+import { withOptions } from "../../../src/datasets/edits.ts";
 import { inspectRows } from "../../../src/datasets/inspection.ts";
 import type { DataSettings } from "../../../src/quality/tokenize.ts";
 import { createConverter } from "../../../src/records/formats/convert.ts";
 import { detectFormat } from "../../../src/records/formats/detect.ts";
+import type { Mapping } from "../../../src/records/formats/mapping.ts";
 import { readRecords } from "../../../src/records/read/read.ts";
 import type { DataRecord } from "../../../src/records/read/record.ts";
+import type { SourceOptions } from "../../../src/run/source.ts";
 import type { TemplateChoice } from "../../../src/templates/choice.ts";
 import { createTemplate } from "../../../src/templates/choose.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
@@ -20,6 +23,9 @@ export interface Chain extends Partial<DataSettings> {
   readonly mixture?: MixtureMode;
   readonly excluded?: readonly number[];
   readonly lambda?: number;
+  readonly options?: SourceOptions;
+  /** null: the detected mapping. */
+  readonly mapping?: Mapping | null;
 }
 
 export const byteLevel = (added: readonly string[] = ["<|end|>"], bos?: "none") => {
@@ -50,7 +56,8 @@ export async function inspectFile(name: string, file: string | Uint8Array<ArrayB
     truncation: chain.truncation ?? "drop",
   };
   const template = createTemplate(settings.template, { tokenizer, chatTemplate: chain.chatTemplate ?? null });
-  const choice = { hash: name, mapping: null, lambda, excluded };
+  const { mapping = null, options = {} } = chain;
+  const choice = { hash: name, mapping, lambda, excluded, options };
   const summary = {
     name,
     hash: name,
@@ -70,8 +77,9 @@ export async function inspectFile(name: string, file: string | Uint8Array<ArrayB
     },
     record: async (row: number) => records[row] as DataRecord,
   };
+  const convert = withOptions(createConverter(mapping ?? detection.mapping), options, name);
   const spec = { modelHash: "", sources: [choice], settings, mixture, validationShare, seed: 1 };
-  const sources = [{ rows, choice, convert: createConverter(detection.mapping) }];
+  const sources = [{ rows, choice, convert }];
   const unnamed = { begin: () => {}, progress: () => {} };
   return inspectRows({ spec, sources, tokenizer, template, settings, chatTemplate: null, ...unnamed });
 }

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { histogram } from "../../../src/quality/inspect.ts";
+import { histogram } from "../../../src/quality/histogram.ts";
 import type { FindingKind } from "../../../src/quality/report.ts";
 import type { ChatExample, TextExample } from "../../../src/records/example.ts";
 import { createRandom } from "../../../src/tensor/random.ts";

@@ -83,6 +83,7 @@ export function tokenised(example: ChatExample | TextExample): Tokenized {
   return {
     segments,
     proof: "structure",
+    dropped: [],
     encoding: {
       ids: Int32Array.from(pieces, ({ text }) => idOf(text)),
       mask: Uint8Array.from(pieces, ({ supervised }, i) => (supervised && i > 0 ? 1 : 0)),

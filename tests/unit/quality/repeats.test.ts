@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { firstEqual, TextHash } from "../../../src/quality/columns.ts";
 import { createRepeats, type Split } from "../../../src/quality/repeats.ts";
-import type { ChatExample, TextExample } from "../../../src/records/example.ts";
+import type { ChatExample, Message, TextExample } from "../../../src/records/example.ts";
+import { ExactNumber, type Value } from "../../../src/records/value.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { cases } from "../../support/long.ts";
 import { chat, plain } from "./made.ts";
@@ -25,6 +26,58 @@ const random = createRandom(3);
 /** Words that do not repeat by chance. */
 const words = (count: number) => Array.from({ length: count }, () => `w${random.below(2 ** 31)}`);
 const text = (list: readonly string[]) => list.join(" ");
+
+describe("what a message carries beside its text", () => {
+  const answer = (row: number, more: Partial<Message>) => chat(row, "a", { role: "assistant", content: "b", ...more });
+  const called = (given: Value): Partial<Message> => ({ toolCalls: [{ name: "f", arguments: given }] });
+  const variants: [string, Partial<Message>, Partial<Message>][] = [
+    ["reasoning", { fields: { reasoning: "r" } }, { fields: { reasoning: "s" } }],
+    ["the name of the reasoning", { fields: { reasoning: "r" } }, { fields: { thinking: "r" } }],
+    ["reasoning or none", { fields: { reasoning_content: "r" } }, {}],
+    [
+      "exact numbers",
+      called({ a: new ExactNumber("9007199254740993") }),
+      called({ a: new ExactNumber("9007199254740992") }),
+    ],
+    ["the kind of a number", called({ a: 12 }), called({ a: new ExactNumber("12.0") })],
+    [
+      "the order of keys",
+      called(
+        new Map([
+          ["2", 1],
+          ["1", 2],
+        ]),
+      ),
+      called(
+        new Map([
+          ["1", 2],
+          ["2", 1],
+        ]),
+      ),
+    ],
+    ["a structured result", { structured: { a: 1 } }, { structured: [1] }],
+    ["the call answered", { toolCallId: "x" }, { toolCallId: "y" }],
+    ["the speaker", { name: "x" }, { name: "y" }],
+    ["a field of a task", { fields: { level: 1 } }, { fields: { level: 2 } }],
+  ];
+  test.each(variants)("%s: rows that differ are not equal, and contradict each other", (_, one, other) => {
+    const { exact, contradictions } = find([answer(0, one), answer(1, other), answer(2, one)]);
+    expect(ends(exact)).toEqual([[2, 0]]);
+    expect(ends(contradictions)).toEqual([[1, 0]]);
+  });
+  test("loss weights make no difference", () => {
+    const weighed = answer(1, { weight: 0, fields: { weight: 0, train: false, loss_weight: 1 } });
+    expect(ends(find([answer(0, {}), weighed]).exact)).toEqual([[1, 0]]);
+  });
+  test("equal answers after different reasoning are no near duplicates", () => {
+    const long = text(words(60));
+    const thought = (row: number, reasoning: string) =>
+      chat(row, long, { role: "assistant", content: "b", fields: { reasoning } });
+    const shared = text(words(200));
+    expect(ends(find([thought(0, text(words(200))), thought(1, text(words(200)))]).near)).toEqual([]);
+    expect(ends(find([thought(0, shared), thought(1, `${shared} x`)]).near)).toEqual([[1, 0]]);
+  });
+});
 
 describe("repeats", () => {
   test("exact: equal words and roles; each is paired with the first", () => {

@@ -100,6 +100,7 @@ describe("the faulty file has the faults that its README promises", async () => 
     "contradiction",
     "short-answer",
     "control-characters",
+    "replacement-character",
     "personal-data",
     "special-token-text",
     "template-language",

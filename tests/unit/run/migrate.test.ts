@@ -165,6 +165,14 @@ describe("a record of version 1", () => {
   });
 });
 
+test("a source has its options and edits where it had them, and is as it was stored where it had none", () => {
+  const { lambda: _lambda, ...plain } = oldest.sources[0] as (typeof oldest.sources)[number];
+  const edited = { ...plain, options: { tools: "[]" }, edits: [{ row: 2, value: '{"n": 12.0}' }] };
+  const wanted = [plain, edited, { ...plain, options: {}, edits: [] }];
+  const { sources } = read({ ...oldest, sources: wanted.map((source) => ({ ...source, lambda: 1 })) });
+  expect(JSON.stringify(sources)).toBe(JSON.stringify(wanted));
+});
+
 describe("a checkpoint's state of version 1", () => {
   const state = {
     step: 7,

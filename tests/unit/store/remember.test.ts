@@ -39,6 +39,36 @@ test("choices and typed text come back", () => {
   expect(state.compare).toMatchObject({ question: "Why?", entries: { temperature: "0.7" } });
 });
 
+test("options and drafts come back; edits are saved with their dataset, not here", () => {
+  const draft = { base: "{}", text: '{"a":1.0}', pending: { a: "[" } };
+  const source = (options: unknown) => ({
+    hash: "d",
+    lambda: 1,
+    excluded: [],
+    options,
+    edits: [{ row: 1, value: "{}" }],
+  });
+  const stateOf = (options: unknown, drafts: unknown) =>
+    withSaved(initialState, JSON.stringify({ sources: [source(options)], drafts }));
+  const state = stateOf(
+    { specialTokens: true, tools: "[]", replaced: true, other: 1 },
+    { "d 3": draft, "d 4": { ...draft, text: "{" }, "d 5": 7, "d 6": { text: "5", pending: [1] } },
+  );
+  expect(state.data.chosen).toEqual([
+    {
+      hash: "d",
+      mapping: null,
+      lambda: 1,
+      excluded: [],
+      options: { specialTokens: true, replaced: true, tools: "[]" },
+    },
+  ]);
+  expect(state.edits.drafts).toEqual({ "d 3": draft, "d 6": { base: "", text: "5", pending: {} } });
+  const plain = { hash: "d", mapping: null, lambda: 1, excluded: [] };
+  for (const options of [{}, 7, { specialTokens: false }, { tools: "{}" }, { tools: "[a" }, { tools: [] }])
+    expect(stateOf(options, []).data.chosen).toEqual([plain]);
+});
+
 test.each([
   null,
   "",

@@ -6,11 +6,13 @@ import type { PreviewExample } from "../../../src/ui/preview/roles.ts";
 import { linkName, tokenName } from "../../../src/ui/preview/tokenName.ts";
 
 /** `<U>Hi all<A>Yes.<E>`; the token `.<E` lies over the border of the answer and its mark. */
+const plain = { structured: null, reasoning: null, toolCalls: [], tool: null, fields: [], dropped: [] };
 const example: PreviewExample = {
   messages: [
-    { role: "user", content: "Hi all", weight: 0 },
-    { role: "assistant", content: "Yes.", weight: 1 },
+    { role: "user", content: "Hi all", weight: 0, ...plain },
+    { role: "assistant", content: "Yes.", weight: 1, ...plain },
   ],
+  tools: [],
   text: "<U>Hi all<A>Yes.<E>",
   spans: [
     { start: 0, end: 3, role: "user", message: 0, kind: "control", supervised: false },

@@ -24,6 +24,7 @@ const report: DataReport = {
     rows: severity === "warning" ? { sources: [0, 0, 1], rows: [3, 7, 9] } : { sources: [0], rows: [50] },
     examples: [],
     excludable: true,
+    remedy: null,
   })),
   checks: [true, false].map((passed) => ({
     kind: "stop",

@@ -22,7 +22,8 @@ describe("unusable values have a reason", () => {
     ["no response", { instruction: "a" }, /^no response: output is missing; its fields are "instruction"$/],
     ["an empty response", { instruction: "a", output: " \n" }, /^no response: output is empty$/],
     ["a null response", { instruction: "a", output: null }, /^output is null, not text$/],
-    ["a number", { instruction: "a", output: 3 }, /^output is a number, not text$/],
+    ["a list", { instruction: "a", output: ["3"] }, /^output is a list, not text$/],
+    ["NaN", { instruction: "a", output: Number.NaN }, /^output is NaN, not text$/],
     ["no prompt", { instruction: "", input: "", output: "b" }, /^instruction and input are both empty$/],
     ["no prompt, no input", { instruction: " ", output: "b" }, /^instruction is empty$/],
     ["a history without pairs", { ...row, history: [["a"]] }, /^history\.0 is not a pair \[user, assistant\]$/],
@@ -199,7 +200,7 @@ describe("split, category and weight of a row", () => {
           kind: "chat",
           messages: [
             hi,
-            { ...hello, weight: 1.5 },
+            { ...hello, weight: 1.5, fields: { weight: 3 } },
             { ...hello, weight: 0.5 },
             { role: "assistant", content: "ab", weight: 0.5, parts: [{ text: "a", weight: 1 }, { text: "b" }] },
           ],
@@ -323,6 +324,8 @@ describe("the table of formats", () => {
       "oasst",
       "preference",
       "text",
+      "rendered",
+      "marked",
       "columns",
       "mixed",
     ];

@@ -70,10 +70,11 @@ test("ShareGPT, turns in any order, tool calls, lists as text", () => {
   );
 });
 
-test("OpenAI chat with weights, parts, tool calls and names", () => {
+test("OpenAI chat with weights, parts, tool calls, names, fields, structured results and exact numbers", () => {
   fc.assert(
     fc.property(write.anyChat, write.spelling, (messages, way) => {
-      expect(readBack(write.openAiRow(messages, way), "openai")).toEqual(chat(messages));
+      const expected = chat(messages.map((message) => write.asRead(message, way)));
+      expect(readBack(write.openAiRow(messages, way), "openai")).toEqual(expected);
     }),
     runs,
   );
@@ -344,7 +345,8 @@ function checkExamples(examples: readonly ExampleBody[]) {
     expect(messages.slice(1).some(({ role }) => role === "system")).toBe(false);
     for (const message of messages) {
       expect(["system", "user", "assistant", "tool"]).toContain(message.role);
-      if (!message.toolCalls) expect(message.content.trim()).not.toBe("");
+      const mayBeEmpty = message.role === "tool" || message.toolCalls || message.fields;
+      if (!mayBeEmpty) expect(message.content.trim()).not.toBe("");
       if (message.parts) expect(message.parts.map(({ text }) => text).join("")).toBe(message.content);
       if (message.weight !== undefined) expect(message.weight >= 0 && Number.isFinite(message.weight)).toBe(true);
     }

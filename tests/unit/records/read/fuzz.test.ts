@@ -3,6 +3,7 @@
  * detection, conversion and a built-in template.
  */
 
+import { readFileSync } from "node:fs";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, test } from "vitest";
@@ -48,7 +49,7 @@ function parquet(codec: Codec, encodings: { text?: Encoding; whole?: Encoding; f
         { name: "real", type: "DOUBLE", data: rows.map(({ score }) => score) },
         { name: "flag", type: "BOOLEAN", data: rows.map((_, i) => i % 2 === 0), ...encoded(encodings.flag) },
         { name: "json", type: "JSON", data: rows.map(({ messages }) => messages) },
-        { name: "bytes", type: "BYTE_ARRAY", data: rows.map((_, i) => Uint8Array.of(i, 255)) },
+        { name: "bytes", type: "BYTE_ARRAY", data: rows.map((_, i) => Uint8Array.of(i, 127)) },
         { name: "at", type: "TIMESTAMP", data: rows.map((_, i) => new Date(i * 1e10)) },
         { name: "same", type: "STRING", data: rows.map((_, i) => (i % 2 ? "a" : "b")) },
       ],
@@ -73,6 +74,27 @@ function nested(codec: Codec): Uint8Array {
       columnData: [{ name: "messages", data: rows.map(({ messages }, i) => (i % 5 ? messages : null)) }],
     }),
   );
+}
+
+function utf16(text: string, littleEndian: boolean): Uint8Array {
+  const bytes = new DataView(new ArrayBuffer(text.length * 2));
+  for (let i = 0; i < text.length; i++) bytes.setUint16(i * 2, text.charCodeAt(i), littleEndian);
+  return new Uint8Array(bytes.buffer);
+}
+
+/** Latin-1 is Windows-1252 without its signs. The emoji has no place in it. */
+const windows1252 = (text: string) => new Uint8Array(Buffer.from(text.replaceAll("😀", "o"), "latin1"));
+
+/** Whether U+FFFD or half a surrogate pair stands in the file itself, in any of its encodings. */
+function hasReplacement(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes).toString("latin1");
+  return /\xef\xbf\xbd|\xfd\xff|\xff\xfd|u\0?[dD]\0?[89a-fA-F]|u\0?[fF]\0?[fF]\0?[fF]/.test(text);
+}
+
+function textsOf(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return (value instanceof Map ? [...value.values()] : Object.values(value)).flatMap(textsOf);
 }
 
 /** Seeds of mutation: intact files, each with the packing to apply after a mutation. */
@@ -101,6 +123,14 @@ const seeds: { name: string; bytes: Uint8Array; pack?: boolean }[] = [
   { name: "f.jsonl.gz", bytes: packed(lines) },
   { name: "f.jsonl.gz", bytes: bytesOf(lines), pack: true },
   { name: "f.csv.gz", bytes: Buffer.concat([packed(csv), packed(csv)]) },
+  { name: "f.json", bytes: utf16(`\uFEFF${json}`, true) },
+  { name: "f.jsonl", bytes: utf16(lines, false) },
+  { name: "f.csv", bytes: utf16(`\uFEFF${csv}`, false) },
+  { name: "f", bytes: utf16(markdown, true) },
+  { name: "f.csv", bytes: windows1252(csv) },
+  { name: "f.jsonl", bytes: windows1252(lines) },
+  { name: "f.md.gz", bytes: windows1252(`# Größe\n\n${markdown}`), pack: true },
+  { name: "f.csv", bytes: bytesOf('sep=;\r\na;b\r\n1;"2;3"\r\n'.repeat(3)) },
   { name: "f.parquet", bytes: parquet("SNAPPY") },
   { name: "f.parquet", bytes: parquet("UNCOMPRESSED") },
   {
@@ -115,6 +145,10 @@ const seeds: { name: string; bytes: Uint8Array; pack?: boolean }[] = [
   { name: "f.parquet", bytes: parquet("BROTLI") },
   { name: "f.parquet", bytes: nested("UNCOMPRESSED") },
   { name: "f.parquet.gz", bytes: nested("SNAPPY"), pack: true },
+  ...["nested", "required", "encodings", "lz4-v2-all-null", "older-lists"].map((name) => ({
+    name: "f.parquet",
+    bytes: new Uint8Array(readFileSync(new URL(`../../../golden/parquet/${name}.parquet`, import.meta.url))),
+  })),
 ];
 
 const below = (random: Random, n: number) => random.below(n);
@@ -203,8 +237,15 @@ describe("broken files", () => {
           expectMessage(message, what);
           continue;
         }
-        const { records } = outcome as ReadFile;
+        const { records, kind } = outcome as ReadFile;
         read++;
+        if (kind !== "parquet" && !hasReplacement(bytes)) {
+          const texts = textsOf((outcome as ReadFile).values);
+          expect(
+            texts.find((text) => /[\uFFFD\uFFFF]/.test(text)),
+            what,
+          ).toBeUndefined();
+        }
         // Work is linear in the file's size.
         expect(records.length, what).toBeLessThan(5000 + 256 * bytes.length);
         expect(

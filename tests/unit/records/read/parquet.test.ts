@@ -1,9 +1,10 @@
-/** Parquet: values as JSON, and tables that claim more than they contain. Oracles: the written values, and the message. */
+/** Parquet: exact values, and tables that claim more than they contain. Oracles: the written values, and the message. */
 
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { parquetMetadata } from "hyparquet";
 import { ByteWriter, parquetWriteBuffer } from "hyparquet-writer";
 import { describe, expect, test } from "vitest";
+import { ExactNumber } from "../../../../src/records/value.ts";
 import { bytesOf, packed, readFile } from "./reading.ts";
 
 type Written = Parameters<typeof parquetWriteBuffer>[0];
@@ -48,12 +49,13 @@ describe("reading", () => {
     expect(lines).toEqual(texts.map((_, i) => i + 1));
   });
 
-  test("values are plain JSON", async () => {
+  test("values are exact", async () => {
     const day = new Date("2024-02-29T12:00:00.000Z");
     const bytes = write({
       columnData: [
         { name: "big", type: "INT64", data: [2n ** 60n, -5n, null] },
         { name: "real", type: "DOUBLE", data: [0.5, Number.NaN, null] },
+        { name: "float", type: "DOUBLE", data: [12, -0, 1e-5] },
         { name: "day", type: "TIMESTAMP", data: [day, null, day] },
         { name: "bytes", type: "BYTE_ARRAY", data: [bytesOf("é"), Uint8Array.of(0, 255), null] },
         { name: "json", type: "JSON", data: [{ a: ["\ud800"] }, [1], null] },
@@ -61,20 +63,39 @@ describe("reading", () => {
       ],
     });
     const { values, problems } = await readFile("x.parquet", bytes);
-    expect(problems).toEqual([]);
-    const iso = day.toISOString();
+    expect(problems).toEqual([
+      { line: 2, problem: "column bytes has bytes that are not text; they are left out, from this row on" },
+    ]);
+    const iso = "2024-02-29 12:00:00+00:00";
     const own = (key: string, value: string) => Object.fromEntries([[key, value]]);
     expect(values).toEqual([
       {
-        big: "1152921504606846976",
+        big: new ExactNumber("1152921504606846976"),
         real: 0.5,
+        float: new ExactNumber("12.0"),
         day: iso,
         bytes: "é",
         json: { a: ["\uFFFD"] },
         ...own("__proto__", "a"),
       },
-      { big: -5, real: null, day: null, bytes: "base64:AP8=", json: [1], ...own("__proto__", "b") },
-      { big: null, real: null, day: iso, bytes: null, json: null, ...own("__proto__", "c") },
+      {
+        big: -5,
+        real: new ExactNumber("NaN"),
+        float: new ExactNumber("-0.0"),
+        day: null,
+        bytes: null,
+        json: [1],
+        ...own("__proto__", "b"),
+      },
+      {
+        big: null,
+        real: null,
+        float: new ExactNumber("1e-05"),
+        day: iso,
+        bytes: null,
+        json: null,
+        ...own("__proto__", "c"),
+      },
     ]);
     expect(Object.keys(values[0] as object)).toContain("__proto__");
   });
@@ -121,7 +142,7 @@ describe("reading", () => {
     expect(values.at(-1)).toEqual({ n: rows - 1, same: "a", none: null });
   });
 
-  test("text that is not UTF-8 is read, with a problem", async () => {
+  test("a text that is not UTF-8 costs only its row", async () => {
     const bytes = write({
       codec: "UNCOMPRESSED",
       statistics: false,
@@ -129,8 +150,51 @@ describe("reading", () => {
     });
     const broken = bytes.map((byte) => (byte === 0x7e ? 0xe9 : byte));
     const { values, problems } = await readFile("x.parquet", broken);
-    expect(values).toEqual([{ text: "abc" }, { text: "d\uFFFDf" }]);
-    expect(problems).toEqual([{ line: 1, problem: expect.stringContaining("not UTF-8") }]);
+    expect(values).toEqual([{ text: "abc" }]);
+    expect(problems).toEqual([
+      { line: 2, problem: expect.stringMatching(/^column text has bytes that are not UTF-8/) },
+    ]);
+  });
+
+  test("bytes that are not text are left out, and their column is named once; rows stay", async () => {
+    const image = (i: number) => (i % 2 ? Uint8Array.of(0x89, 0x50, i) : bytesOf("text"));
+    const bytes = write({
+      rowGroupSize: 10,
+      columnData: [
+        { name: "text", data: texts.slice(0, 40) },
+        { name: "image", type: "BYTE_ARRAY", data: texts.slice(0, 40).map((_, i) => image(i)) },
+      ],
+    });
+    const { values, problems } = await readFile("x.parquet", bytes);
+    expect(values).toEqual(texts.slice(0, 40).map((text, i) => ({ text, image: i % 2 ? null : "text" })));
+    expect(problems).toEqual([
+      { line: 2, problem: expect.stringMatching(/^column image has bytes that are not text/) },
+    ]);
+  });
+
+  test("types without a text are left out by name", async () => {
+    const bytes = write({
+      schema: [
+        { name: "root", num_children: 3 },
+        { name: "text", type: "BYTE_ARRAY", repetition_type: "REQUIRED", converted_type: "UTF8" },
+        { name: "bson", type: "BYTE_ARRAY", repetition_type: "OPTIONAL", converted_type: "BSON" },
+        { name: "place", type: "BYTE_ARRAY", repetition_type: "OPTIONAL", logical_type: { type: "GEOGRAPHY" } },
+      ],
+      columnData: [
+        { name: "text", data: ["a", "b"] },
+        { name: "bson", data: [bytesOf("x"), null] },
+        { name: "place", data: [null, { type: "Point", coordinates: [1, 2] }] },
+      ],
+    });
+    const { values, problems } = await readFile("x.parquet", bytes);
+    expect(values).toEqual([
+      { text: "a", bson: null, place: null },
+      { text: "b", bson: null, place: null },
+    ]);
+    expect(problems).toEqual([
+      { line: 1, problem: expect.stringMatching(/^column bson has values of type BSON, which cannot be read/) },
+      { line: 2, problem: expect.stringMatching(/^column place has values of type GEOGRAPHY, which cannot be read/) },
+    ]);
   });
 
   test("a broken row group costs no other one", async () => {

@@ -3,6 +3,7 @@
 import { constants, gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { readRecords } from "../../../../src/records/read/read.ts";
+import { writeJson } from "../../../../src/records/writeJson.ts";
 import { bytesFromMemory } from "../../../../src/tensor/bytes.ts";
 import { test as sharedTest } from "../../../support/shared.ts";
 import { bytesOf, packed, readFile } from "./reading.ts";
@@ -93,6 +94,22 @@ describe("JSON and JSON Lines", () => {
     await expectRead(name, text, { problems: [], ...expected });
   });
 
+  test.each([
+    ["an object of splits", "x.json", '{"train": [{"2": "b", "1": 12.0}], "test": [{"a": NaN, "split": null}]}'],
+    ["an object of rows", "x.json", '{"data": [{"2": "b", "1": 12.0}, {"a": NaN, "split": null}], "n": 1.0}'],
+    ["an array", "x.json", '[{"2": "b", "1": 12.0}, {"a": NaN, "split": null}]'],
+    ["an indented array", "x.json", '[\n {\n  "2": "b",\n  "1": 12.0\n },\n {\n  "a": NaN,\n  "split": null\n }\n]'],
+    ["JSON Lines", "x.jsonl", '{"2": "b", "1": 12.0}\n{"a": NaN, "split": null}\n'],
+    ["objects over several lines", "x.json", '{"2": "b",\n"1": 12.0}\n{"a": NaN,\n"split": null}'],
+  ])("%s keeps numbers and the order of keys", async (what, name, text) => {
+    for (const windowBytes of windowSizes) {
+      const { values, problems } = await readFile(name, text, { windowBytes });
+      expect(problems).toEqual([]);
+      const split = what === "an object of splits" ? ',"split":"train"' : "";
+      expect(values.map((value) => writeJson(value))).toEqual([`{"2":"b","1":12.0${split}}`, '{"a":NaN,"split":null}']);
+    }
+  });
+
   test("a key named __proto__ is a key", async () => {
     const { values } = await readFile("x.jsonl", '{"__proto__":{"admin":true},"s":"\\ud800"}\n{}');
     expect(Object.keys(values[0] as object)).toEqual(["__proto__", "s"]);
@@ -172,12 +189,12 @@ describe("a broken row costs only itself", () => {
     });
   });
 
-  test("bytes that are not UTF-8 are one problem at their first line; no row is lost", async () => {
+  test("bytes that are not UTF-8 cost only their rows; U+FFFD of the file itself is text", async () => {
     const text = bytesOf('{"a":"\uFFFD"}\n{"a":"x"}\n{"a":"x"}\n');
     const broken = text.map((byte, i) => (byte === 0x78 && i > 10 ? 0xe9 : byte));
     await expectRead("x.jsonl", broken, {
-      values: [{ a: "\uFFFD" }, { a: "\uFFFD" }, { a: "\uFFFD" }],
-      problems: [{ line: 2, problem: expect.stringContaining("not UTF-8") }],
+      values: [{ a: "\uFFFD" }],
+      problems: [2, 3].map((line) => ({ line, problem: expect.stringContaining("not UTF-8") })),
     });
   });
 });
@@ -454,8 +471,8 @@ describe("unreadable files", () => {
     ["f", "GGUF....", /a GGUF model/],
     ["f", [header.length, 0, 0, 0, 0, 0, 0, 0, ...ascii(header), 0, 0], /a safetensors model/],
     ["f.json", "<!DOCTYPE html>\n<html></html>", /a web page/],
-    ["f.json", [0xff, 0xfe, ...ascii("[{}]").flatMap((c) => [c, 0])], /UTF-16 text \(save it as UTF-8\)/],
-    ["f.csv", ascii("a,b\n1,2").flatMap((c) => [0, c]), /UTF-16 text/],
+    ["f.json", [0xff, 0xfe, 0, 0, ...ascii("[{}]").flatMap((c) => [c, 0, 0, 0])], /UTF-32 text \(save it as UTF-8\)/],
+    ["f", "PARE....", /an encrypted Parquet table \(write it without encryption\)/],
     ["f", [0x28, 0xb5, 0x2f, 0xfd, 0], /a Zstandard archive/],
     ["f", "ARROW1\0\0", /an Arrow table \(save it as Parquet\)/],
     ["f.txt", "abc\0def", /a binary file/],

@@ -1,6 +1,7 @@
 /** Reads a complete file from memory, for tests. */
 
 import { gzipSync } from "node:zlib";
+import type { FileEncoding } from "../../../../src/records/read/encoding.ts";
 import { type ReadOptions, readRecords } from "../../../../src/records/read/read.ts";
 import type { DataRecord, FileKind, ReadProblem } from "../../../../src/records/read/record.ts";
 import { bytesFromMemory } from "../../../../src/tensor/bytes.ts";
@@ -8,6 +9,7 @@ import { bytesFromMemory } from "../../../../src/tensor/bytes.ts";
 export interface ReadFile {
   readonly kind: FileKind;
   readonly gzip: boolean;
+  readonly encoding: FileEncoding | undefined;
   readonly records: readonly DataRecord[];
   readonly values: readonly unknown[];
   readonly lines: readonly number[];
@@ -15,13 +17,15 @@ export interface ReadFile {
 }
 
 export async function readFile(name: string, content: string | Uint8Array, options?: ReadOptions): Promise<ReadFile> {
-  const { kind, gzip, batches } = await readRecords(bytesFromMemory(name, bytesOf(content)), options);
+  const stream = await readRecords(bytesFromMemory(name, bytesOf(content)), options);
+  const { kind, gzip, batches } = stream;
   const records: DataRecord[] = [];
   for await (const batch of batches) records.push(...batch);
   const read = records.filter((record) => "value" in record);
   return {
     kind,
     gzip,
+    encoding: stream.encoding,
     records,
     values: read.map(({ value }) => value),
     lines: read.map(({ line }) => line),
