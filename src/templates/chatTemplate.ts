@@ -116,17 +116,23 @@ class Renderer {
     this.special = findSpecialTokens(tokenizer);
   }
 
-  /** A question and its answer; with a system message for a template that needs one. */
+  /** A question and its answer; with a system message or a tool for a template that needs one. */
   trial(clock: Clock): Rendered {
+    const spoken = [hello, reply];
+    const others: Conversation[] = [
+      { messages: [instruction, ...spoken] },
+      { messages: spoken, tools: [clockTool] },
+      { messages: [instruction, ...spoken], tools: [clockTool] },
+    ];
     try {
-      return this.render({ messages: [hello, reply] }, clock);
+      return this.render({ messages: spoken }, clock);
     } catch (error) {
-      const other =
-        error instanceof OutOfTime
-          ? null
-          : attempt(() => this.render({ messages: [instruction, hello, reply] }, clock));
-      if (other === null) throw error;
-      return other;
+      if (error instanceof OutOfTime) throw error;
+      for (const other of others) {
+        const rendered = attempt(() => this.render(other, clock));
+        if (rendered) return rendered;
+      }
+      throw error;
     }
   }
 

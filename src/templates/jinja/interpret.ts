@@ -3,36 +3,20 @@
 import type { Clock } from "../clock.ts";
 import { OutOfTime } from "../clock.ts";
 import { TemplateError } from "../template.ts";
-import { attributeOf, contains, itemOf, itemsOf, sliceOf } from "./access.ts";
+import { itemsOf } from "./access.ts";
 import { Budget } from "./budget.ts";
+import { Evaluator } from "./evaluate.ts";
 import { Fault, fault } from "./fault.ts";
-import { applyFilter, type Tools } from "./filters.ts";
 import { createGlobals } from "./globals.ts";
 import { exceeded, limits } from "./limits.ts";
-import { arithmetic, tilde } from "./operators.ts";
+import { loopVariable } from "./loop.ts";
 import type { Program } from "./parse.ts";
 import { strOf } from "./print.ts";
+import { orElse, Scope } from "./scope.ts";
 import { placeAt } from "./source.ts";
-import type { Arguments, Expression, Link, MacroBody, Statement, Target } from "./syntax.ts";
-import { applyTest } from "./tests.ts";
-import { isText, plain, type Range, type Run, type Str, Text, TextBuilder } from "./text.ts";
-import {
-  Callable,
-  compared,
-  Dict,
-  equal,
-  type Given,
-  Host,
-  isList,
-  isTrue,
-  Namespace,
-  numberOf,
-  Tuple,
-  typeOf,
-  Undefined,
-  undefinedFault,
-  type Value,
-} from "./values.ts";
+import type { Expression, Link, MacroBody, Statement, Target } from "./syntax.ts";
+import { type Range, type Run, type Str, Text, TextBuilder } from "./text.ts";
+import { Callable, Dict, isTrue, Namespace, numberOf, Tuple, typeOf, Undefined, type Value } from "./values.ts";
 
 /** A span of the output that was written while a loop's item, or a variable set in a loop, was this message. */
 export interface Turn extends Range {
@@ -70,25 +54,6 @@ export function run(program: Program, input: Input, clock: Clock): Output {
   return interpreter.run();
 }
 
-/** Names of one scope; lookups continue in the enclosing one. */
-class Scope {
-  private readonly names = new Map<string, Value>();
-
-  constructor(private readonly outer: Scope | null) {}
-
-  set(name: string, value: Value): void {
-    this.names.set(name, value);
-  }
-
-  get(name: string): Value | undefined {
-    for (let scope: Scope | null = this; scope !== null; scope = scope.outer) {
-      const value = scope.names.get(name);
-      if (value !== undefined) return value;
-    }
-    return undefined;
-  }
-}
-
 /** How a list of statements ended. */
 type Ending = "end" | "break" | "continue";
 
@@ -99,36 +64,24 @@ interface Frame {
   readonly inLoop: boolean;
 }
 
-class Interpreter {
-  private readonly budget: Budget;
-  private readonly globals: ReadonlyMap<string, Value>;
+class Interpreter extends Evaluator {
   private readonly output = new TextBuilder();
   private readonly turns: { start: number; end: number; message: number }[] = [];
   /** The message whose turn is being written. */
   private message: number | null = null;
-  /** Offset in the source of the last evaluated part. */
-  private at = 0;
-  private readonly tools: Tools;
 
   constructor(
     private readonly program: Program,
     private readonly input: Input,
     clock: Clock,
   ) {
-    this.budget = new Budget(input.length, clock);
-    this.globals = createGlobals(input.now, this.budget);
-    const { budget } = this;
-    this.tools = {
-      limits: budget,
-      filter: (name, value, given) => applyFilter(name, value, given, this.tools),
-      test: (name, value, given) => applyTest(name, value, given, budget),
-    };
+    super(new Budget(input.length, clock));
   }
 
   run(): Output {
     try {
       const context = new Scope(null);
-      for (const [name, value] of this.globals) context.set(name, value);
+      for (const [name, value] of createGlobals(this.input.now, this.budget)) context.set(name, value);
       for (const [name, value] of this.input.variables) context.set(name, value);
       this.block(this.program.body, { scope: new Scope(context), out: this.output, inLoop: false });
     } catch (error) {
@@ -265,12 +218,21 @@ class Interpreter {
         return isTrue(this.evaluate(test, inner));
       });
     }
+    const recurse = (inner: Value): Value =>
+      this.budget.nested(() => {
+        const written = new TextBuilder();
+        this.loop(statement, { ...frame, out: written }, depth + 1, () => inner);
+        return written.build();
+      });
     const message = this.message;
     const changes = { last: null as readonly Value[] | null };
     for (let index = 0; index < items.length; index++) {
       this.budget.count(stepsPerItem);
       const inner = new Scope(scope);
-      inner.set("loop", this.loopHost(statement, { items, index, depth, frame, changes }));
+      inner.set(
+        "loop",
+        loopVariable({ items, index, depth, changes }, statement.recursive ? recurse : null, this.budget),
+      );
       this.at = statement.offset;
       const item = items[index] ?? null;
       this.unpack(target, item, inner);
@@ -281,72 +243,6 @@ class Interpreter {
     }
     if (items.length === 0) return this.block(statement.otherwise, { ...frame, scope: new Scope(scope) });
     return "end";
-  }
-
-  private loopHost(
-    statement: Extract<Statement, { kind: "for" }>,
-    {
-      items,
-      index,
-      depth,
-      frame,
-      changes,
-    }: {
-      items: readonly Value[];
-      index: number;
-      depth: number;
-      frame: Frame;
-      changes: { last: readonly Value[] | null };
-    },
-  ): Host {
-    const count = items.length;
-    const member = (name: string): Value | undefined => {
-      switch (name) {
-        case "index":
-          return BigInt(index + 1);
-        case "index0":
-          return BigInt(index);
-        case "revindex":
-          return BigInt(count - index);
-        case "revindex0":
-          return BigInt(count - index - 1);
-        case "first":
-          return index === 0;
-        case "last":
-          return index === count - 1;
-        case "length":
-          return BigInt(count);
-        case "depth":
-          return BigInt(depth + 1);
-        case "depth0":
-          return BigInt(depth);
-        case "previtem":
-          return index === 0 ? new Undefined("the item before the first") : items[index - 1];
-        case "nextitem":
-          return index === count - 1 ? new Undefined("the item after the last") : items[index + 1];
-        case "cycle":
-          return new Callable(name, ({ positional }) => {
-            if (positional.length === 0) throw fault('"cycle" needs at least one value');
-            return positional[index % positional.length] ?? null;
-          });
-        case "changed":
-          return new Callable(name, ({ positional }) => {
-            const { last } = changes;
-            changes.last = positional;
-            return last === null || !equal(last, positional, this.budget);
-          });
-        default:
-          return undefined;
-      }
-    };
-    if (!statement.recursive) return new Host("loop", member);
-    return new Host("loop", member, ({ positional: [value = missingItems()] }) =>
-      this.budget.nested(() => {
-        const out = new TextBuilder();
-        this.loop(statement, { ...frame, out }, depth + 1, () => value);
-        return out.build();
-      }),
-    );
   }
 
   private assign(target: Target, value: Value, frame: Frame): void {
@@ -431,172 +327,7 @@ class Interpreter {
     this.at = last.offset;
     return this.call(called, { positional, named: new Map([...named, ["caller", caller]]) });
   }
-
-  private evaluate(node: Expression, scope: Scope): Value {
-    this.budget.count(1);
-    this.at = node.offset;
-    switch (node.kind) {
-      case "constant":
-        return node.value;
-      case "name":
-        return orElse(scope.get(node.name), () => new Undefined(`"${node.name.slice(0, 60)}"`));
-      case "list":
-        this.budget.allowItems(node.items.length);
-        return node.items.map((item) => this.evaluate(item, scope));
-      case "tuple":
-        return new Tuple(node.items.map((item) => this.evaluate(item, scope)));
-      case "dict":
-        return new Dict(node.entries.map(([key, value]) => [this.evaluate(key, scope), this.evaluate(value, scope)]));
-      case "signed": {
-        const value = this.evaluate(node.operand, scope);
-        this.at = node.offset;
-        if (value instanceof Undefined) throw undefinedFault(value);
-        let number = numberOf(value);
-        if (number === null) throw fault(`a value of the type ${typeOf(value)} has no sign`);
-        for (const sign of node.signs) if (sign === "-") number = -number;
-        return number;
-      }
-      case "not": {
-        const value = isTrue(this.evaluate(node.operand, scope));
-        this.budget.count(node.times);
-        return node.times % 2 === 1 ? !value : value;
-      }
-      case "arithmetic":
-        return node.rest.reduce(
-          (left, { operator, operand, offset }) => {
-            const right = this.evaluate(operand, scope);
-            this.at = offset;
-            return arithmetic(left, operator, right, this.budget);
-          },
-          this.evaluate(node.first, scope),
-        );
-      case "comparison": {
-        let left = this.evaluate(node.first, scope);
-        for (const { operator, operand, offset } of node.rest) {
-          const right = this.evaluate(operand, scope);
-          this.at = offset;
-          if (!this.compare(left, operator, right)) return false;
-          left = right;
-        }
-        return true;
-      }
-      case "joined":
-        return tilde(
-          node.items.map((item) => this.evaluate(item, scope)),
-          this.budget,
-        );
-      case "and":
-      case "or": {
-        let value: Value = null;
-        for (const item of node.items) {
-          value = this.evaluate(item, scope);
-          if (isTrue(value) === (node.kind === "or")) return value;
-        }
-        return value;
-      }
-      case "choice":
-        for (const { test, value } of node.branches)
-          if (isTrue(this.evaluate(test, scope))) return this.evaluate(value, scope);
-        return node.otherwise === null
-          ? new Undefined('the value of an "if" without "else"')
-          : this.evaluate(node.otherwise, scope);
-      case "chain":
-        return node.links.reduce((value, link) => this.link(value, link, scope), this.evaluate(node.base, scope));
-    }
-  }
-
-  private compare(left: Value, operator: string, right: Value): boolean {
-    switch (operator) {
-      case "==":
-        return equal(left, right, this.budget);
-      case "!=":
-        return !equal(left, right, this.budget);
-      case "in":
-        return contains(right, left, this.budget);
-      case "not in":
-        return !contains(right, left, this.budget);
-      default: {
-        const difference = compared(left, right, operator, this.budget);
-        if (operator === "<") return difference < 0;
-        if (operator === "<=") return difference <= 0;
-        return operator === ">" ? difference > 0 : difference >= 0;
-      }
-    }
-  }
-
-  private link(value: Value, link: Link, scope: Scope): Value {
-    this.budget.count(1);
-    this.at = link.offset;
-    switch (link.kind) {
-      case "attribute":
-        return attributeOf(value, link.name, this.budget);
-      case "item": {
-        const key = this.evaluate(link.index, scope);
-        this.at = link.offset;
-        return itemOf(value, key, this.budget);
-      }
-      case "slice": {
-        const bounds = link.bounds.map((bound) => (bound === null ? null : this.evaluate(bound, scope)));
-        this.at = link.offset;
-        const part = sliceOf(value, bounds, this.budget);
-        if (isList(part)) this.budget.allowItems(part.length);
-        return part;
-      }
-      case "call": {
-        const given = this.arguments(link.args, scope);
-        this.at = link.offset;
-        return this.call(value, given);
-      }
-      case "filter": {
-        const given = this.arguments(link.args, scope);
-        this.at = link.offset;
-        return applyFilter(link.name, value, given, this.tools);
-      }
-      case "test": {
-        const given = this.arguments(link.args, scope);
-        this.at = link.offset;
-        return applyTest(link.name, value, given, this.budget) !== link.negated;
-      }
-    }
-  }
-
-  private call(value: Value, given: Given): Value {
-    this.budget.count(8);
-    if (value instanceof Callable) return value.call(given);
-    if (value instanceof Host && value.call) return value.call(given);
-    if (value instanceof Undefined) throw fault(`${value.what} is called, but it is undefined`);
-    throw fault(`a value of the type ${typeOf(value)} is called, but it is not a function`);
-  }
-
-  private arguments({ positional, named }: Arguments, scope: Scope): Given {
-    if (positional.length === 0 && named.length === 0) return noArguments;
-    const values = positional.flatMap(({ value, spread }): readonly Value[] => {
-      const evaluated = this.evaluate(value, scope);
-      return spread ? itemsOf(evaluated, this.budget) : [evaluated];
-    });
-    const names = new Map<string, Value>();
-    for (const { name, value } of named) {
-      const evaluated = this.evaluate(value, scope);
-      if (name !== null) names.set(name, evaluated);
-      else if (evaluated instanceof Dict) {
-        for (const [key, member] of evaluated.entries()) {
-          if (!isText(key)) throw fault("the name of an argument is a text");
-          names.set(plain(key), member);
-        }
-      } else throw fault(`"**" needs a dict, not ${typeOf(evaluated)}`);
-    }
-    return { positional: values, named: names };
-  }
 }
-
-const noArguments: Given = { positional: [], named: new Map() };
 
 /** Each round of a loop makes a scope, which costs as much as these steps. */
 const stepsPerItem = 5;
-
-/** The value, where there is one: None is one. */
-const orElse = (value: Value | undefined, other: () => Value): Value => (value === undefined ? other() : value);
-
-const missingItems = (): never => {
-  throw fault("a recursive loop needs the items to go through");
-};

@@ -2,10 +2,12 @@
 
 import type { Clock } from "../clock.ts";
 import { TemplateError } from "../template.ts";
-import { parseExpression, parseFilters, parseNames, parseTarget, type Reader, TokenReader } from "./expression.ts";
+import { parseExpression, parseFilters } from "./expression.ts";
 import { lex } from "./lex.ts";
+import { Reader } from "./reader.ts";
 import { placeAt, shownToken } from "./source.ts";
 import type { Expression, MacroBody, Parameter, Statement } from "./syntax.ts";
+import { parseNames, parseTarget } from "./target.ts";
 
 export interface Program {
   readonly source: string;
@@ -27,7 +29,7 @@ export function compile(source: string, clock: Clock): Program {
   }
   const tokens = lex(source, clock);
   clock.check();
-  const parser = new Parser(source, new TokenReader(source, tokens, clock));
+  const parser = new Parser(source, new Reader(source, tokens, clock));
   const body = parser.template();
   const words = new Set(tokens.flatMap(({ type, value }) => (type === "name" || type === "string" ? [value] : [])));
   return { source, body, hasGenerationTags: parser.hasGenerationTags, words };
