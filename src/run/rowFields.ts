@@ -84,7 +84,7 @@ export const rowFields: Fields<DataSettings> = {
   },
   turns: {
     // Runs before December 2026 have no such field.
-    schema: v.optional(v.picklist(["together", "each"]), "together"),
+    schema: v.optional(v.picklist(["together", "each"])),
     initial: both("together"),
     place: "template",
     affects: ["rows", "budget"],
@@ -99,7 +99,7 @@ export const rowFields: Fields<DataSettings> = {
     },
   },
   reasoning: {
-    schema: v.optional(v.picklist(["template", "tags"]), "template"),
+    schema: v.optional(v.picklist(["template", "tags"])),
     initial: both("template"),
     place: "template",
     affects: ["rows", "budget"],
@@ -173,5 +173,8 @@ export const rowSettings: readonly Setting[] = [
     get: ({ template }) => (template.kind === "custom" ? template.source : starterTemplate),
     set: (recipe, source) => ({ ...recipe, template: { kind: "custom", source: source ?? "" } }),
   }),
-  ...settingsOf(rowFields, { get: (recipe) => recipe, set: (recipe, key, value) => ({ ...recipe, [key]: value }) }),
+  ...settingsOf(rowFields, {
+    get: (recipe) => ({ turns: "together" as const, reasoning: "template" as const, ...recipe }),
+    set: (recipe, key, value) => ({ ...recipe, [key]: value }),
+  }),
 ];

@@ -67,9 +67,10 @@ export function createChatTemplate({
       "Answers of this template end in no special token of the tokenizer, so no answer could ever stop. Add eos_token after an answer, or choose another template.",
     );
   }
+  const longer = attempt(() => renderer.render({ messages: [hello, reply, hello, reply] }, clock));
   const more = [
     renderer.lastStop(attempt(() => renderer.render({ messages: [hello, calling], tools: [clockTool] }, clock))),
-    ...renderer.allStops(attempt(() => renderer.render({ messages: [hello, reply, hello, reply] }, clock))),
+    ...renderer.allStops(longer),
     tokenizer.eos?.id,
   ].filter((id) => id !== undefined);
   const { bos, addBos } = tokenizer;
@@ -79,11 +80,12 @@ export function createChatTemplate({
     textOf(trial)
       .slice(begins * bos.text.length)
       .includes(bos.text);
+  const opensTurns = bos !== null && longer !== null && textOf(longer).split(bos.text).length - 1 >= 4;
   return {
     name,
     // A model's own template is what its users prompt it with, so only what it writes counts.
     opensWithBos: begins > 0 || (addBos && !own),
-    repeatsBos: inner,
+    repeatsBos: own ? inner : opensTurns,
     stopIds: [...new Set([stop, ...more])],
     endMarker: "",
     answerBegins: "",

@@ -303,8 +303,9 @@ describe("7. stock templates without generation tags produce all-zero masks", ()
     expect(at).toEqual(at.map((_, i) => (at[0] ?? 0) + i));
   });
   test("a template is refused if its answers cannot be found, with reason and remedy", async () => {
-    // The number of messages in front spoils the prefixes, and the cut texts spoil the search for marks.
-    const unknown = "{{ messages | length }}{% for m in messages %} {{ m.content[1:] }}{% endfor %}<|im_end|>";
+    // The number of messages in front spoils the prefixes, and the roles in the turns are no header of a prompt.
+    const unknown =
+      "{{ messages | length }}{% for m in messages %} {{ m.role }}: {{ m.content }}{% endfor %}<|im_end|>";
     await expect(inspect(good, { template: custom(unknown), tokenizer })).rejects.toThrow(
       /cannot be separated from the rest.*\{% generation %\}/,
     );
