@@ -89,7 +89,7 @@ export const rowFields: Fields<DataSettings> = {
     place: "template",
     affects: ["rows", "budget"],
     label: "Answers of a conversation",
-    help: "Each answer alone: with the turns before it as the template writes them when the model answers. For templates that drop earlier reasoning.",
+    help: "Some templates drop the reasoning of earlier answers. An example each trains every answer as it is generated.",
     control: {
       kind: "choice",
       choices: [
@@ -104,7 +104,7 @@ export const rowFields: Fields<DataSettings> = {
     place: "template",
     affects: ["rows", "budget"],
     label: "Reasoning",
-    help: "Reasoning in a field of its own goes to the template, or into the answer's text in <think> tags.",
+    help: "Reasoning in a field of its own: the template writes it, or Hone puts it into the answer's text.",
     control: {
       kind: "choice",
       choices: [

@@ -1,4 +1,4 @@
-/** Template, loss mask, maximum length and truncation. */
+/** Template, loss mask, maximum length, truncation, and what happens to answers and reasoning. */
 
 import { NativeSelect, Text } from "@mantine/core";
 import type { Recipe } from "../../run/recipe.ts";
@@ -18,6 +18,7 @@ import { TemplateEditor } from "./TemplateEditor.tsx";
 const template = optionNamed("template");
 const systemPrompt = optionNamed("systemPrompt");
 const lengthOptions = [optionNamed("mask"), optionNamed("maxLength"), optionNamed("truncation")];
+const answerOptions = [optionNamed("turns"), optionNamed("reasoning")];
 const packing = optionNamed("packing");
 
 /** Supervised share of the checked rows. */
@@ -75,6 +76,7 @@ export function TemplatePanel() {
       {field(systemPrompt)}
       <div className={fields.fields}>{lengthOptions.map(field)}</div>
       {lowered !== null && <Text size="sm">{words.lowered(recipe.maxLength, lowered)}</Text>}
+      <div className={fields.fields}>{answerOptions.map(field)}</div>
       {field(packing)}
       <Explanations>
         <Explain term="template">{words.marks(templateName(recipe.template))}</Explain>
