@@ -13,7 +13,7 @@ export interface Program {
   readonly source: string;
   readonly body: readonly Statement[];
   readonly hasGenerationTags: boolean;
-  /** Every name, attribute and string of the source: the fields that a template may read are among them. */
+  /** Every attribute and every string of the source: the fields that a template may read are among them. */
   readonly words: ReadonlySet<string>;
 }
 
@@ -31,7 +31,11 @@ export function compile(source: string, clock: Clock): Program {
   clock.check();
   const parser = new Parser(source, new Reader(source, tokens, clock));
   const body = parser.template();
-  const words = new Set(tokens.flatMap(({ type, value }) => (type === "name" || type === "string" ? [value] : [])));
+  const words = new Set(
+    tokens.flatMap(({ type, value }, i) =>
+      type === "string" || (type === "name" && tokens[i - 1]?.value === ".") ? [value] : [],
+    ),
+  );
   return { source, body, hasGenerationTags: parser.hasGenerationTags, words };
 }
 
