@@ -1,7 +1,7 @@
 /** The bounds of edits and options of a source. */
 
 import { jsonExcess } from "../hub/json.ts";
-import { maxDepth, tooDeep } from "../records/read/exactJson.ts";
+import { maxDepth, parseExactly, tooDeep } from "../records/read/exactJson.ts";
 import { parseJson } from "../records/read/parseJson.ts";
 import type { RowEdit, SourceOptions } from "./source.ts";
 
@@ -15,7 +15,9 @@ export const longestTools = 2 ** 20;
 export function jsonProblem(text: string): string | null {
   // The depth is bounded before parsing: each level of a deep text takes memory.
   if (jsonExcess(new TextEncoder().encode(text), maxDepth) !== null) return `is not read: ${tooDeep}`;
-  const parsed = parseJson(text);
+  if ("value" in parseJson(text)) return null;
+  // The exact parser names the place in the same words in every browser.
+  const parsed = parseExactly(text, maxDepth);
   return "why" in parsed ? `is not JSON: ${parsed.why.replace(/^broken JSON: /, "")}` : null;
 }
 

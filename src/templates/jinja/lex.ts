@@ -148,7 +148,7 @@ class Lexer {
     const brackets: { readonly close: string; readonly offset: number }[] = [];
     for (;;) {
       while (at < end && isSpace(source.charAt(at))) at++;
-      if (at >= end) this.fail(`The "${mark}" is never closed.`, open);
+      if (at >= end) this.fail(`"${mark}" is never closed.`, open);
       if (brackets.length === 0) {
         const signed = (source[at] === "-" || (isBlock && source[at] === "+")) && source.startsWith(finish, at + 1);
         if (signed || source.startsWith(finish, at)) {

@@ -119,7 +119,7 @@ describe("an edited row", () => {
   });
 
   test.each([
-    ["{", /^Row 2 of a\.jsonl is not JSON: /],
+    ["{", /^Row 2 of a\.jsonl is not JSON: expected a name in double quotes/],
     ["", /^Row 2 of a\.jsonl is not JSON/],
     ["undefined", /^Row 2 of a\.jsonl is not JSON/],
     ['{"a":1}}', /^Row 2 of a\.jsonl is not JSON/],
