@@ -321,3 +321,12 @@ test("questions of the given rows come once each, with their answers", async () 
     { prompt: "Say 0.", reference: "It is 0." },
   ]);
 });
+
+test("a row's source shows numbers and keys as the file has them", async () => {
+  const { data } = await open();
+  const row = '{"instruction":"a","output":7.0,"meta":{"2":9007199254740993,"1":NaN}}';
+  const { hash } = await take(data, "a.jsonl", `${row}\n${row}`);
+  const { value, examples } = await data.row(specOf([hash]), 0, 0);
+  expect(value?.replace(/\n */g, "").replaceAll('": ', '":')).toBe(row);
+  expect(examples[0]?.messages.map(({ content }) => content)).toEqual(["a", "7.0"]);
+});

@@ -100,10 +100,10 @@ test("indented text is read as the same value, and is the indented text of its v
 test("a value without odd numbers and keys is written like JSON.stringify writes it, and read as JSON.parse reads it", () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.constantFrom(0, 2), (value, indent) => {
-      // JSON.stringify writes 1e21 and 1e-7 as floats, and an object has no order for a key like "2".
+      // JSON.stringify writes 1e21 and 1e-7 as floats; integers beyond 2^53 and keys like "2" have another form here.
       const text = JSON.stringify(value, null, indent);
       expect(writeJson(JSON.parse(text), indent)).toBe(text);
-      if (!/\de|"\d+":/.test(text)) expect(readValue(text)).toEqual(JSON.parse(text));
+      if (!/\de|\d{16}|"\d+":/.test(text)) expect(readValue(text)).toEqual(JSON.parse(text));
       const mixed = [value, new ExactNumber("1.0")];
       expect(writeJson(mixed, indent)).toBe(JSON.stringify([value, 7], null, indent).replace(/7(?=\n?\]$)/, "1.0"));
     }),
