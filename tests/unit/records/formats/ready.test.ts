@@ -10,6 +10,7 @@ import { readReady } from "../../../../src/records/formats/ready.ts";
 import type { BuiltInTemplate } from "../../../../src/templates/choice.ts";
 import { createTemplate } from "../../../../src/templates/choose.ts";
 import { createTokenizer } from "../../../../src/tokenizer/tokenizer.ts";
+import { cpuTime } from "../../../support/cpuTime.ts";
 import { cases } from "../../../support/long.ts";
 import { byteLevelTokenizer } from "../../../support/tokenizers.ts";
 
@@ -504,7 +505,7 @@ describe("hostile texts end in linear time", () => {
     "%j again and again",
     (unit) => {
       const body = unit.repeat(Math.ceil(million / unit.length));
-      const began = performance.now();
+      const began = cpuTime();
       for (const start of [
         "",
         "<|im_start|>user\n",
@@ -518,7 +519,7 @@ describe("hostile texts end in linear time", () => {
           if (ready) expect(ready.pieces.map((piece) => piece.text).join("") === text).toBe(true);
         }
       }
-      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(cpuTime() - began).toBeLessThan(10_000);
     },
     30_000,
   );
