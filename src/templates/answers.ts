@@ -262,8 +262,8 @@ function endOfAnswer(
   const isFree = (from: number, to: number) => !runs.some((run) => run.start < to && run.end > from);
   /** Some templates close the answer before the turn: `<|END_RESPONSE|><|END_OF_TURN_TOKEN|>`. */
   const extended = (at: number) => {
-    const all = special.afterAll(text, at);
-    return all <= end && isFree(at, all) ? all : at;
+    const all = special.afterAll(text, at, end);
+    return isFree(at, all) ? all : at;
   };
   const after = special.endAt(text, Math.max(last, start));
   const calls = (messages[i]?.toolCalls?.length ?? 0) > 0;
