@@ -1,91 +1,38 @@
 /**
  * `npm run templates -- DIR [--rows FILE] [--json FILE]`: renders every template of a folder beside Python's Jinja and prints
- * each difference, and whether the answers were found. A development command: it needs python3 with jinja2.
+ * each difference, and whether the answers were found. With `--freeze` alone, writes Python's renderings for the tests. A development command: it needs python3 with jinja2.
  */
 
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { createConverter } from "../src/records/formats/convert.ts";
-import { readRecords } from "../src/records/read/read.ts";
 import { createChatTemplate } from "../src/templates/chatTemplate.ts";
-import { createClock } from "../src/templates/clock.ts";
-import { Budget } from "../src/templates/jinja/budget.ts";
-import { run } from "../src/templates/jinja/interpret.ts";
-import { compile } from "../src/templates/jinja/parse.ts";
-import { jsonOf } from "../src/templates/jinja/print.ts";
-import { plain } from "../src/templates/jinja/text.ts";
-import { Dict, type Value } from "../src/templates/jinja/values.ts";
-import { type Rendered, TemplateError } from "../src/templates/template.ts";
-import { asPython, asVariable } from "../src/templates/variables.ts";
-import { bytesFromMemory } from "../src/tensor/bytes.ts";
+import type { Rendered } from "../src/templates/template.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { conversations, type Spoken } from "./oracle/conversations.ts";
-import { type JinjaCase, jinjaMissing, renderWithPython } from "./oracle/jinja.ts";
+import { freeze } from "./oracle/freeze.ts";
+import { conversationsOf, jsonTextOf, renderWithHone } from "./oracle/hone.ts";
+import { type JinjaCase, type JinjaResult, jinjaMissing, renderWithPython } from "./oracle/jinja.ts";
 import { tokenizerOf } from "./oracle/tokenizer.ts";
 
-const usage = "npm run templates -- DIR [--rows FILE] [--json FILE]";
-
-const now = new Date(2024, 6, 26);
-
-type Outcome = { readonly text: string } | { readonly error: string };
+const usage = "npm run templates -- DIR [--rows FILE] [--json FILE], or --freeze";
 
 /** Conversations of a file of rows, each under its line. */
 async function rowsOf(path: string): Promise<Record<string, Spoken>> {
-  const { batches } = await readRecords(bytesFromMemory(path, new Uint8Array(await readFile(path))));
-  const convert = createConverter({ format: "mixed", columns: {} });
-  const rows: Record<string, Spoken> = {};
-  for await (const records of batches) {
-    for (const record of records) {
-      const converted = "problem" in record ? record : convert(record.value);
-      if ("problem" in converted) throw new Error(`${path}, line ${record.line}: ${converted.problem}`);
-      for (const example of converted.examples) if (example.kind === "chat") rows[`line ${record.line}`] = example;
-    }
-  }
-  return rows;
+  const found = await conversationsOf(path, new Uint8Array(await readFile(path)));
+  return Object.fromEntries(found.map(({ line, spoken }) => [`line ${line}`, spoken]));
 }
 
 interface Prepared {
-  readonly mine: Outcome;
+  readonly mine: JinjaResult;
   readonly forPython: JinjaCase;
 }
 
 /** Hone's rendering, and the same variables for Python. */
-function prepare(source: string, { messages, tools }: Spoken, generationPrompt: boolean): Prepared {
-  const clock = createClock();
-  const fallback: ReadonlySet<string> = new Set();
-  let program: ReturnType<typeof compile> | null = null;
-  let mine: Outcome = { error: "" };
-  const attempt = <T>(act: () => T): T | null => {
-    try {
-      return act();
-    } catch (error) {
-      if (!(error instanceof TemplateError)) throw error;
-      mine = { error: `${error.place ? `line ${error.place.line}: ` : ""}${error.message}` };
-      return null;
-    }
-  };
-  program = attempt(() => compile(source, clock));
-  const dicts = messages.map((message, i) => asVariable(message, i, program?.words ?? fallback));
-  const variables = new Map<string, Value>([
-    ["bos_token", "<s>"],
-    ["eos_token", "</s>"],
-    ["messages", dicts],
-    ["tools", tools ? tools.map((tool) => asPython(tool, { message: null, field: "tools" })) : null],
-    ["documents", null],
-    ["add_generation_prompt", generationPrompt],
-  ]);
-  if (program) {
-    const known = program;
-    const output = attempt(() =>
-      run(known, { variables, messages: new Map(dicts.map((dict, i) => [dict, i])), length: 1e5, now }, clock),
-    );
-    if (output) mine = { text: output.text };
-  }
-  const options = { indent: null, between: ",", colon: ":", sorted: false, ascii: true };
-  const json = jsonOf(new Dict(variables), options, new Budget(1e7, createClock()));
-  return { mine, forPython: { source, variables: plain(json) } };
+function prepare(source: string, spoken: Spoken, generationPrompt: boolean): Prepared {
+  const { result, variables } = renderWithHone(source, spoken, generationPrompt);
+  return { mine: result, forPython: { source, variables: jsonTextOf(variables) } };
 }
 
 /** How the answers of a conversation were found, or why not. */
@@ -125,14 +72,15 @@ function shown({ segments, proof }: Rendered): string {
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rows: { type: "string" }, json: { type: "string" } },
+    options: { rows: { type: "string" }, json: { type: "string" }, freeze: { type: "boolean" } },
   });
-  const folder = existing("folder", positionals[0], usage);
   const missing = jinjaMissing();
   if (missing !== null) {
     console.info(`Skipped: ${missing}.`);
     return;
   }
+  if (values.freeze === true) return freeze();
+  const folder = existing("folder", positionals[0], usage);
   const rows = values.rows === undefined ? conversations : await rowsOf(existing("rows", values.rows, usage));
   const files = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && /\.(jinja2?|j2)$/.test(entry.name))

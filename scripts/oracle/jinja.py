@@ -1,6 +1,7 @@
 """Renders templates with Python's Jinja, set up as transformers does.
 
-Reads a JSON list of {"source", "variables"} from standard input, and writes a JSON list of {"text"} or {"error"}.
+Reads a JSON list of {"source", "variables"} from standard input, and writes a JSON list of {"text"} or {"error"}. A case may
+have "row" in place of "variables": the JSON text of a row with messages and tools.
 """
 
 import datetime
@@ -43,9 +44,34 @@ environment.globals["raise_exception"] = raise_exception
 environment.globals["strftime_now"] = lambda form: datetime.datetime(2024, 7, 26).strftime(form)
 
 
+def without_nulls(value):
+    if isinstance(value, dict):
+        return {key: without_nulls(member) for key, member in value.items() if member is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def variables_of(text, add_generation_prompt):
+    """A row as transformers is given it: null keys are absent, and JSON texts of arguments and of tools are read."""
+    row = without_nulls(json.loads(text))
+    for message in row["messages"]:
+        for call in message.get("tool_calls", []):
+            if isinstance(call["function"]["arguments"], str):
+                call["function"]["arguments"] = without_nulls(json.loads(call["function"]["arguments"]))
+    tools = row.get("tools")
+    return {
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "messages": row["messages"],
+        "tools": without_nulls(json.loads(tools)) if isinstance(tools, str) else tools,
+        "documents": None,
+        "add_generation_prompt": add_generation_prompt,
+    }
+
+
 def render(case):
     try:
-        return {"text": environment.from_string(case["source"]).render(**case["variables"])}
+        variables = variables_of(case["row"], case["prompt"]) if "row" in case else case["variables"]
+        return {"text": environment.from_string(case["source"]).render(**variables)}
     except Exception as error:
         return {"error": f"{type(error).__name__}: {str(error)[:200]}"}
 

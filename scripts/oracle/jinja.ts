@@ -21,7 +21,25 @@ export function jinjaMissing(): string | null {
 }
 
 /** Renders each case with Python. */
-export function renderWithPython(cases: readonly JinjaCase[]): JinjaResult[] {
-  const input = `[${cases.map(({ source, variables }) => `{"source": ${JSON.stringify(source)}, "variables": ${variables}}`).join(",\n")}]`;
+export const renderWithPython = (cases: readonly JinjaCase[]): JinjaResult[] =>
+  runScript(cases.map(({ source, variables }) => `{"source": ${JSON.stringify(source)}, "variables": ${variables}}`));
+
+/** A template and a row of a file, which Python reads for itself. */
+export interface RowCase {
+  readonly source: string;
+  /** JSON text of a row with messages and tools. */
+  readonly row: string;
+  readonly generationPrompt: boolean;
+}
+
+/** Reads and renders each row with Python. */
+export const renderRowsWithPython = (cases: readonly RowCase[]): JinjaResult[] =>
+  runScript(
+    cases.map(({ source, row, generationPrompt }) => JSON.stringify({ source, row, prompt: generationPrompt })),
+  );
+
+/** `cases`: JSON texts of the script's cases. */
+function runScript(cases: readonly string[]): JinjaResult[] {
+  const input = `[${cases.join(",\n")}]`;
   return JSON.parse(execFileSync("python3", [script], { input, encoding: "utf8", maxBuffer: 2 ** 30 }));
 }

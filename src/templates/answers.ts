@@ -90,15 +90,19 @@ function fromTags({ messages, output, special }: RenderedConversation, assistant
       if (run.start >= range.end) break;
       if (run.end > range.start && run.origin.message !== null) owners.add(run.origin.message);
     }
-    // An empty block stands in the turn that continues after it.
-    const until = Math.max(range.end, range.start + 1);
-    const turn = turns.find((one) => one.start <= range.start && one.end >= until)?.message;
+    const isEmpty = range.start === range.end;
+    // An empty block stands in the turn that continues after it, else in the assistant's turn that ends there.
+    const until = isEmpty ? range.start + 1 : range.end;
+    const around = turns.find((one) => one.start <= range.start && one.end >= until)?.message;
+    const ending = turns.find((one) => isEmpty && one.end === range.end && isAssistant.has(one.message))?.message;
+    const turn = around !== undefined && (isAssistant.has(around) || ending === undefined) ? around : ending;
     const [first] = owners;
     const before = found.at(-1);
     // After the last turn, a block belongs to the answer before it: some templates write EOS there.
     const final =
       before && !turns.some((one) => one.end > before.end && one.start > before.start) ? before.message : undefined;
     const message = first ?? turn ?? (generations.length === assistants.length ? assistants[nth] : final);
+    if (isEmpty && (message === undefined || !isAssistant.has(message))) return;
     if (message === undefined || owners.size > 1 || !isAssistant.has(message)) {
       throw new TemplateError(
         `The template's generation tags enclose ${generations.length} spans in a conversation of ${assistants.length} answers, and Hone cannot match them. Put {% generation %} around each assistant's message, and around nothing else.`,
@@ -262,8 +266,8 @@ function endOfAnswer(
   const isFree = (from: number, to: number) => !runs.some((run) => run.start < to && run.end > from);
   /** Some templates close the answer before the turn: `<|END_RESPONSE|><|END_OF_TURN_TOKEN|>`. */
   const extended = (at: number) => {
-    const all = special.afterAll(text, at);
-    return all <= end && isFree(at, all) ? all : at;
+    const all = special.afterAll(text, at, end);
+    return isFree(at, all) ? all : at;
   };
   const after = special.endAt(text, Math.max(last, start));
   const calls = (messages[i]?.toolCalls?.length ?? 0) > 0;

@@ -8,8 +8,12 @@ import type { Dropped } from "./template.ts";
 /** The message of `Dropped` for tool descriptions, which belong to none. */
 const tools = -1;
 
-/** Characters that are no white space: templates may strip and indent. */
-function inkOf(text: string): number {
+/** Templates cut a text at these tags and write them themselves. */
+const reasoningTags = /<\/?think(?:ing)?>|\[\/?THINK\]/g;
+
+/** Characters that are no white space: templates may strip and indent. Tags of reasoning do not count. */
+function inkOf(whole: string): number {
+  const text = /think|THINK/.test(whole) ? whole.replace(reasoningTags, "") : whole;
   let count = 0;
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x20) count++;
   return count;

@@ -1,6 +1,6 @@
 /** Members, items, slices and iteration of values, as Jinja reads them from Python's types. */
 
-import { Args } from "./args.ts";
+import { Args, withoutNames } from "./args.ts";
 import type { Limits } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { cutPoints } from "./print.ts";
@@ -124,13 +124,13 @@ function memberOf(value: Value, name: string, limits: Limits): Value | undefined
     if (!isList(value) && value.names.includes(name)) return value.items[value.names.indexOf(name)];
     if (name === "count") {
       return new Callable(name, (given) => {
-        const wanted = new Args(name, given, ["value"]).value("value");
+        const wanted = new Args(name, withoutNames(name, given), ["value"]).value("value");
         return BigInt(items.filter((item) => equal(item, wanted, limits)).length);
       });
     }
     if (name === "index") {
       return new Callable(name, (given) => {
-        const wanted = new Args(name, given, ["value"]).value("value");
+        const wanted = new Args(name, withoutNames(name, given), ["value"]).value("value");
         const at = items.findIndex((item) => equal(item, wanted, limits));
         if (at === -1) throw fault("the value to find is not in the list");
         return BigInt(at);
@@ -155,7 +155,7 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
   }
   if (name === "get") {
     return new Callable(name, (given) => {
-      const args = new Args(name, given, ["key", "default"]);
+      const args = new Args(name, withoutNames(name, given), ["key", "default"]);
       return args.or("default", null, dict.get(args.value("key")));
     });
   }
@@ -163,13 +163,17 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
   return changing.has(name) ? refused("dict", name) : undefined;
 }
 
+/** Methods of Python's str whose arguments may have names. */
+const takeNames: ReadonlySet<string> = new Set(["expandtabs", "rsplit", "split", "splitlines"]);
+
 function textMethod(text: Str, name: string, limits: Limits): Value | undefined {
   const method = Object.hasOwn(stringMethods, name) ? stringMethods[name] : undefined;
   if (method) {
     return new Callable(name, (given) => {
       if (typeof text !== "string" && text.markup) throw fault(`"${name}" of an escaped text is not supported`);
       limits.work(plain(text).length);
-      const result = method.call(text, new Args(name, given, method.parameters), limits);
+      const allowed = takeNames.has(name) ? given : withoutNames(name, given);
+      const result = method.call(text, new Args(name, allowed, method.parameters), limits);
       if (isText(result)) limits.allowText(plain(result).length);
       else if (isList(result)) limits.allowItems(result.length);
       return result;

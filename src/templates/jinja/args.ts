@@ -4,6 +4,13 @@ import { fault } from "./fault.ts";
 import { isText, type Str } from "./text.ts";
 import { type Given, numberOf, typeOf, Undefined, undefinedFault, type Value } from "./values.ts";
 
+/** The arguments of a method of Python that takes them by position alone. Faults for a name. */
+export function withoutNames(what: string, given: Given): Given {
+  const [name] = given.named.keys();
+  if (name !== undefined) throw fault(`"${what}" takes no argument by its name, and "${name}" is one`);
+  return given;
+}
+
 export class Args {
   private readonly values = new Map<string, Value>();
 

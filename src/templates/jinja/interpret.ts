@@ -226,6 +226,8 @@ class Interpreter extends Evaluator {
       });
     const message = this.message;
     const changes = { last: null as readonly Value[] | null };
+    // Jinja also runs "else" where "continue" or "break" ends every iteration early.
+    let hasCompleted = false;
     for (let index = 0; index < items.length; index++) {
       this.budget.count(stepsPerItem);
       const inner = new Scope(scope);
@@ -240,8 +242,9 @@ class Interpreter extends Evaluator {
       const ending = this.block(body, { scope: inner, out, inLoop: true });
       this.message = message;
       if (ending === "break") break;
+      if (ending === "end") hasCompleted = true;
     }
-    if (items.length === 0) return this.block(statement.otherwise, { ...frame, scope: new Scope(scope) });
+    if (!hasCompleted) return this.block(statement.otherwise, { ...frame, scope: new Scope(scope) });
     return "end";
   }
 

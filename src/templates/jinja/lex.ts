@@ -215,19 +215,18 @@ class Lexer {
   private decoded(text: string, offset: number): string {
     if (!text.includes("\\")) return text;
     return text.replace(
-      /\\(?:x([\da-f]{2})|u([\da-f]{4})|U([\da-f]{8})|([0-7]{1,3})|(N\{)|([\s\S]))/gi,
+      /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{1,3})|(N\{)|([\s\S]))/g,
       (whole: string, x, u, upper, octal, named, letter: string | undefined) => {
-        // The flag `i` is for digits only: `\X` and `\n{` are no escapes of these kinds.
-        if (named && whole[1] === "N")
+        if (named)
           this.fail("Names of characters, \\N{…}, are not supported in a string: write \\u and four digits.", offset);
-        if ((x && whole[1] === "x") || (u && whole[1] === "u") || (upper && whole[1] === "U")) {
-          const code = Number.parseInt(x ?? u ?? upper, 16);
+        const digits = x ?? u ?? upper;
+        if (digits) {
+          const code = Number.parseInt(digits, 16);
           if (code > 0x10ffff) this.fail(`${shownToken(whole)} is no character.`, offset);
           return String.fromCodePoint(code);
         }
         if (octal) return String.fromCodePoint(Number.parseInt(octal, 8));
-        if (letter !== undefined) return letters[letter] ?? whole;
-        return (letters[whole.charAt(1)] ?? `\\${whole.charAt(1)}`) + whole.slice(2);
+        return letters[letter ?? ""] ?? whole;
       },
     );
   }

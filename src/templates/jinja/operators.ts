@@ -48,9 +48,11 @@ export function arithmetic(left: Value, operator: string, right: Value, limits: 
 /** Most bits of an integer: Python has no limit, but a template needs none above. */
 const mostBits = 100_000;
 
+/** At least as many as the integer's bits, up to three more. */
+const size = (value: bigint) => value.toString(16).length * 4;
+
 function calculated(a: bigint | number, operator: string, b: bigint | number, limits: Limits): Value {
-  if (typeof a === "bigint" && typeof b === "bigint" && operator !== "/") {
-    const size = (value: bigint) => value.toString(16).length * 4;
+  if (typeof a === "bigint" && typeof b === "bigint") {
     if (a > smallest || a < -smallest || b > smallest || b < -smallest) limits.work(size(a) + size(b));
     switch (operator) {
       case "+":
@@ -64,10 +66,13 @@ function calculated(a: bigint | number, operator: string, b: bigint | number, li
       case "%": {
         if (b === 0n) throw fault("a number is divided by 0");
         const rest = a % b;
-        const floored = rest !== 0n && rest < 0n !== b < 0n;
-        if (operator === "%") return floored ? rest + b : rest;
-        return a / b - (floored ? 1n : 0n);
+        const isLess = rest !== 0n && rest < 0n !== b < 0n;
+        if (operator === "%") return isLess ? rest + b : rest;
+        return a / b - (isLess ? 1n : 0n);
       }
+      case "/":
+        if (b === 0n) throw fault("a number is divided by 0");
+        return ratio(a, b);
       case "**":
         if (b < 0n) {
           return power(Number(a), Number(b));
@@ -83,7 +88,7 @@ function calculated(a: bigint | number, operator: string, b: bigint | number, li
       default:
     }
   }
-  const [x, y] = [Number(a), Number(b)];
+  const [x, y] = [floatOf(a), floatOf(b)];
   switch (operator) {
     case "+":
       return x + y;
@@ -96,7 +101,7 @@ function calculated(a: bigint | number, operator: string, b: bigint | number, li
       return x / y;
     case "//":
       if (y === 0) throw fault("a number is divided by 0");
-      return Math.floor(x / y);
+      return floored(x, y);
     case "%": {
       if (y === 0) throw fault("a number is divided by 0");
       const rest = x % y;
@@ -106,6 +111,34 @@ function calculated(a: bigint | number, operator: string, b: bigint | number, li
     default:
       return power(x, y);
   }
+}
+
+function floatOf(value: bigint | number): number {
+  const float = Number(value);
+  if (typeof value === "bigint" && !Number.isFinite(float)) throw fault("an integer is too large for a float");
+  return float;
+}
+
+/** The float nearest to a / b; both integers may be larger than a float's 53 bits. */
+function ratio(a: bigint, b: bigint): number {
+  if (a === 0n) return b < 0n ? -0 : 0;
+  const [top, bottom] = [a < 0n ? -a : a, b < 0n ? -b : b];
+  // A quotient of 60 bits or more, whose last bit also stands for the remainder, rounds once.
+  const shift = Math.max(0, 64 + size(bottom) - size(top));
+  const shifted = top << BigInt(shift);
+  const quotient = (shifted / bottom) | (shifted % bottom === 0n ? 0n : 1n);
+  const value = floatOf(quotient) / 2 ** Math.min(shift, 1000) / 2 ** Math.max(0, shift - 1000);
+  return a < 0n === b < 0n ? value : -value;
+}
+
+/** Python's `//` for floats: the quotient of what the remainder leaves, so that no rounding comes first. */
+function floored(x: number, y: number): number {
+  const rest = x % y;
+  let quotient = (x - rest) / y;
+  if (rest !== 0 && rest < 0 !== y < 0) quotient -= 1;
+  if (quotient === 0) return Object.is(x / y, -0) || x / y < 0 ? -0 : 0;
+  const whole = Math.floor(quotient);
+  return quotient - whole > 0.5 ? whole + 1 : whole;
 }
 
 /** JavaScript's power differs from Python's in the last digit, except where it is exact. */

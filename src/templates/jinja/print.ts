@@ -187,7 +187,6 @@ function jsonText(value: Str, ascii: boolean): Str {
     if (known !== undefined) return known;
     const code = character.codePointAt(0) ?? 0;
     if (code >= 0x20 && (!ascii || code < 0x7f)) return null;
-    if (ascii && code === 0x7f) return null;
     return Array.from(
       { length: character.length },
       (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
