@@ -1,4 +1,4 @@
-"""Freezes how the `tokenizers` library (0.23.2) finds added tokens: python3 make.py FILES > golden.json
+"""Freezes how the `tokenizers` library (0.23.2) finds added tokens: python3 make.py FILES > golden.jsonl
 
 FILES: the tokenizer of tests/unit/tokenizer/addedTokens.test.ts as JSON, without the added tokens of a group.
 """
@@ -30,4 +30,5 @@ def group():
     return {"added": added, "cases": [[text, tokenizer.encode(text, add_special_tokens=False).ids] for text in texts]}
 
 
-print("[\n" + ",\n".join(json.dumps(group(), ensure_ascii=False) for _ in range(10)) + "\n]")
+for _ in range(10):
+    print(json.dumps(group(), ensure_ascii=False))

@@ -24,9 +24,10 @@ function withAdded(added: readonly Added[]) {
   return createTokenizer({ ...json, added_tokens: [...json.added_tokens, ...added] }, config);
 }
 
-const groups: { added: Added[]; cases: [string, number[]][] }[] = JSON.parse(
-  readFileSync(new URL("../../golden/addedTokens/golden.json", import.meta.url), "utf8"),
-);
+const groups = readFileSync(new URL("../../golden/addedTokens/golden.jsonl", import.meta.url), "utf8")
+  .trimEnd()
+  .split("\n")
+  .map((line): { added: Added[]; cases: [string, number[]][] } => JSON.parse(line));
 
 /** Whether a cut at `at` divides an added token or a character. */
 const divides = (text: string, at: number, added: readonly Added[]) =>
