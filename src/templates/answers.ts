@@ -80,10 +80,17 @@ function placesOf({ output }: RenderedConversation): Places {
   return { runs, turns, headers: new Map() };
 }
 
+/** A generation block of a message. */
+interface Tagged {
+  readonly start: number;
+  end: number;
+  readonly message: number;
+}
+
 function fromTags({ messages, output, special }: RenderedConversation, assistants: readonly number[]): Answer[] {
   const { generations, runs, turns, text } = output;
   const isAssistant = new Set(assistants);
-  const found: { start: number; end: number; message: number }[] = [];
+  const found: Tagged[] = [];
   generations.forEach((range, nth) => {
     const owners = new Set<number>();
     for (const run of runs) {
@@ -112,15 +119,21 @@ function fromTags({ messages, output, special }: RenderedConversation, assistant
     if (last?.message === message && last.end >= range.start) last.end = range.end;
     else found.push({ ...range, message });
   });
+  const isFree = (from: number, to: number) => !runs.some((run) => run.start < to && run.end > from);
+  /** Whether a special token ends the span. A special token's text in a content is text, and ends no turn. */
+  const hasEnd = (range: Range) => {
+    const end = range.start + text.slice(range.start, range.end).trimEnd().length;
+    return special.last(text.slice(range.start, end)) !== undefined && isFree(end - 1, end);
+  };
+  // Tags around the end of one answer are around all ends: the token after another answer begins the next turn.
+  const isLastOf = (range: Tagged, nth: number) => found[nth + 1]?.message !== range.message;
+  const haveEnds = found.some(
+    (range, nth) => isLastOf(range, nth) && !messages[range.message]?.toolCalls?.length && hasEnd(range),
+  );
   return found.map((range, nth): Answer => {
-    const isLast = found[nth + 1]?.message !== range.message;
     const next = found[nth + 1]?.start ?? text.length;
     // Many templates' tags leave out the token that ends the turn; without it a model would not learn to stop.
-    const isFree = (from: number, to: number) => !runs.some((run) => run.start < to && run.end > from);
-    const end = range.start + text.slice(range.start, range.end).trimEnd().length;
-    // A special token's text in a content is text, and ends no turn.
-    const ended = special.last(text.slice(range.start, end)) !== undefined && isFree(end - 1, end);
-    const after = isLast && !ended ? special.endAt(text, range.end) : null;
+    const after = isLastOf(range, nth) && !haveEnds && !hasEnd(range) ? special.endAt(text, range.end) : null;
     const role = messages[range.message]?.role ?? "assistant";
     const extended = after !== null && after <= next && isFree(range.end, after);
     return { start: range.start, end: extended ? after : range.end, message: range.message, role };

@@ -1,5 +1,6 @@
 /** Turns segments into token ids with mask, loss weights and character offsets. */
 
+import { beginsAnswer, createFinder } from "./addedTokens.ts";
 import { locate, metaspace, spellBytes } from "./bytes.ts";
 import { isByteLevel, readTokenizerFiles } from "./files.ts";
 import { createModel } from "./model.ts";
@@ -16,7 +17,7 @@ export interface Encoding {
   readonly mask: Uint8Array;
   /** Loss weight of each supervised token; 0 where the mask is 0. */
   readonly weights: Float32Array;
-  /** The text of the segments as the tokenizer reads it, normalised where the tokenizer does that. */
+  /** The text of the segments as the tokenizer reads it: normalised, and without white space that added tokens strip. */
   readonly text: string;
   /** UTF-16 offset in `text` after each segment; white space that is moved into the next segment counts there. */
   readonly segmentEnds: readonly number[];
@@ -49,10 +50,10 @@ const wordsPerPulse = 4096;
  * From the parsed `tokenizer.json` and `tokenizer_config.json` (null when a model has none).
  *
  * How text becomes ids: control text is searched for all added tokens, content for those that are not special, such as
- * `<think>`. The text between two of them is one run, spelt as a whole. A run also ends where an answer begins: generation starts there, and a token across that boundary would
- * give training other ids than generation. So the ids of a prompt are always the first ids of prompt and answer. Only
- * the first run of a sequence gets the tokenizer's prefix space. `lstrip` and `rstrip` of added tokens are ignored,
- * because the template decides about white space.
+ * `<think>` (see `createFinder`). The text between two of them is one run, spelt as a whole. A run also ends where an
+ * answer begins: generation starts there, and a token across that boundary would give training other ids than
+ * generation. So the ids of a prompt are always the first ids of prompt and answer. Only the first run of a sequence
+ * gets the tokenizer's prefix space.
  *
  * Each segment is normalised separately (`Normalizer.apply` names the differences). Removal of white space depends on
  * the text on both sides, so none is lost between two segments.
@@ -78,9 +79,7 @@ export function createTokenizer(
   const words = createWords(json, vocabulary, byteLevel, watch.beforePattern);
   const spell = createModel(files);
   const prefix = findPrefix(json);
-  const { special } = files;
-  const addedPattern = alternatives([...added.keys()]);
-  const plainPattern = alternatives([...added].flatMap(([text, id]) => (special.has(id) ? [] : [text])));
+  const find = createFinder(files);
   const shown = (text: string) => (byteLevel ? text : text.replaceAll(metaspace, " "));
 
   const knownWords = new TextCache<readonly number[]>();
@@ -97,17 +96,6 @@ export function createTokenizer(
     }
     knownWords.set(word, located);
     return located;
-  };
-
-  const knownControls = new TextCache<readonly string[]>();
-  /** Splits control text at added tokens; the odd members are these tokens. */
-  const splitControl = (text: string): readonly string[] => {
-    if (!addedPattern) return [text];
-    const known = knownControls.get(text);
-    if (known) return known;
-    const pieces = text.split(addedPattern);
-    knownControls.set(text, pieces);
-    return pieces;
   };
 
   let spelt = 0;
@@ -170,19 +158,15 @@ export function createTokenizer(
       const spans = new SupervisedSpans();
       const segmentEnds: number[] = [];
       let previous: WeightedSegment | null = null;
-      for (const segment of segments) {
-        if (segment.answer && !(previous?.answer && previous.message === segment.message)) endRun();
-        const isContent = segment.kind === "content" && segment.specialTokens !== true;
-        if (isContent && plainPattern === null) add(segment.text);
-        else {
-          const pieces = isContent && plainPattern ? segment.text.split(plainPattern) : splitControl(segment.text);
-          for (const [i, piece] of pieces.entries()) {
-            if (i % 2 === 0) add(piece);
-            else {
-              endSection();
-              tokens.push(added.get(piece) ?? -1, text.length, text.length + piece.length);
-              text += piece;
-            }
+      const found = find(segments);
+      for (const [nth, segment] of segments.entries()) {
+        if (beginsAnswer(segment, previous)) endRun();
+        for (const [i, piece] of (found[nth] ?? []).entries()) {
+          if (i % 2 === 0) add(piece);
+          else {
+            endSection();
+            tokens.push(added.get(piece) ?? -1, text.length, text.length + piece.length);
+            text += piece;
           }
         }
         spans.add(text.length + run.length, segment);
@@ -201,15 +185,6 @@ export function createTokenizer(
 const surrogate = /[\ud800-\udfff]/;
 const leading = /^[\p{White_Space}▁]+/u;
 const trailing = /[\p{White_Space}▁]+$/u;
-
-/** A pattern that splits at any of the texts, the longest first; the odd members are the texts. */
-function alternatives(texts: readonly string[]): RegExp | null {
-  const escaped = texts
-    .filter((text) => text !== "")
-    .sort((a, b) => b.length - a.length)
-    .map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-  return escaped.length === 0 ? null : new RegExp(`(${escaped.join("|")})`, "u");
-}
 
 /** Consecutive spans of a text with their mask and loss weight. */
 class SupervisedSpans {

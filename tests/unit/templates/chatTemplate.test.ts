@@ -277,6 +277,17 @@ describe("text that reads like a special token stays text", () => {
     expect(segments.filter(({ kind }) => kind === "content").map(({ text }) => text)).toEqual(["</s>b", "</s>d"]);
   });
 
+  test("tags around the end of one answer are around all ends", () => {
+    const source =
+      "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% if not loop.last and messages[loop.index0 + 1].role == 'user' or loop.last %}</s>{% endif %}{% endgeneration %}{% else %}<|im_start|>{{ m.role }} {{ m.content }}{% endif %}{% endfor %}";
+    const tokenizer = tokenizerFor("chatml");
+    const template = createChatTemplate({ name: "custom", source, tokenizer });
+    const messages = [user("a"), assistant("b"), system("c"), user("d"), assistant("e")];
+    expect(withAnswers(template.render({ messages }).segments)).toBe(
+      "<|im_start|>user a⟦b⟧<|im_start|>system c<|im_start|>user d⟦e</s>⟧",
+    );
+  });
+
   test("private-use characters in contents are no marks", () => {
     const text = "\uE000\uE0010\uE001\uE002\uE003\uE004";
     const { segments } = open("chatml-generation", tokenizerFor("chatml-generation")).render({
