@@ -78,7 +78,7 @@ test("a run stops at any delay between its start and the click", async () => {
   await startTraining(page);
   const trained = async () => {
     const progress = await progressOf(page);
-    return progress?.status === "running" ? progress.step : 0;
+    return progress?.status === "training" ? progress.step : 0;
   };
   await expect.poll(trained, { timeout: 120_000 }).toBeGreaterThan(0);
   await page.getByRole("button", { name: "Cancel run" }).click();
