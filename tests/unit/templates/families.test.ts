@@ -73,3 +73,13 @@ describe.each(families)("$name", ({ name, source, tagged, tokenizer, stops, expe
     }
   });
 });
+
+test("a template that always opens the next answer: its header is no part of the last one", () => {
+  const family = families.find(({ name }) => name === "commandr");
+  if (!family) throw new Error("The family is missing.");
+  const source = family.source.replace("{%- if add_generation_prompt %}", "{%- if true %}");
+  const template = createChatTemplate({ name: "open", source, tokenizer: family.tokenizer, own: true });
+  const header = "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>";
+  for (const { conversation, text } of family.expected)
+    expect(withAnswers(template.render(spoken[conversation] ?? { messages: [] }).segments)).toBe(text + header);
+});
