@@ -102,6 +102,11 @@ export const printing: Readonly<Record<string, string>> = {
 {{ ns.count }} {{ ns.last }} {{ ns.seen }} {% if add_generation_prompt %}{{ turn('assistant') }}{% endif %}
 {% filter upper %}{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% endfilter %}`,
 
+  messages: raw`{% for m in messages %}{{ m | tojson }}
+{% for k, v in m.items() %}{{ k }}: {{ v }}
+{% endfor %}{{ m.keys() | list }} {{ m | length }} {{ m }}
+{% endfor %}{{ messages | tojson(indent=1) if add_generation_prompt }}`,
+
   members: raw`{% for m in messages %}{% set v = m.meta %}
 {% if v is mapping %}
 {{ v.a }}|{{ v['b'] }}|{{ v.get('2', 'no 2') }}|{{ v.get('x y') }}|{{ 'b' in v }}|{{ v.keys() | list }}|{{ v.values() | list }}|{{ v | length }}|{{ v | dictsort }}|{{ v | dictsort(reverse=true) | map('first') | list }}|{{ v['1'] }}|{{ v | first if v }}|{{ v.items() | list | tojson }}|{{ v | map('upper') | join(' ') }}

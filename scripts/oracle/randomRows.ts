@@ -191,6 +191,7 @@ export function randomCase(random: Random): RandomCase {
     } else members.push(member("content", calls && chance(0.5) ? one(["null", '""']) : quoted(full())));
     if (chance(0.4)) members.push(member("meta", value(2)));
     if (chance(0.4)) members.push(member("score", number()));
+    if (chance(0.2)) members.push(member(one(keys), value(1)));
     if (chance(0.3)) members.push(member("tags", list(some(4, () => quoted(text())))));
     if (chance(0.2)) members.push(member("name", quoted(one(words))));
     if (role === "assistant" && chance(0.3))

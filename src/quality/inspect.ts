@@ -37,7 +37,7 @@ export interface InspectorOptions {
   /** Longest sequence in tokens. */
   readonly maxLength: number;
   readonly tokenizer: Pick<Tokenizer, "bos" | "addBos" | "size" | "addedToken">;
-  readonly template: Pick<Template, "name" | "opensWithBos" | "repeatsBos" | "stopIds">;
+  readonly template: Pick<Template, "name" | "opensWithBos" | "repeatsBos" | "stopIds" | "turnEnds">;
   /** The model's own template, to compare with the chosen one; null or absent if it has none. */
   readonly chatTemplate?: string | null;
   /** The settings that decide what the template writes; absent ones have their defaults. */

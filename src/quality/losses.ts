@@ -20,8 +20,8 @@ export interface Loss {
 }
 
 const reasoningFields: ReadonlySet<string> = new Set(["reasoning_content", "reasoning", "thinking"]);
-/** Fields that are for Hone, not for a template. */
-const ownFields: ReadonlySet<string> = new Set(["weight", "train", "loss_weight"]);
+/** Fields that are for Hone or that only join a result to its call: few templates write them, and no answer needs them. */
+const ownFields: ReadonlySet<string> = new Set(["weight", "train", "loss_weight", "tool_call_id"]);
 
 /** Most fields or messages that a sentence lists. */
 const mostListed = 4;

@@ -12,7 +12,7 @@ import type { Tokenized } from "./tokenize.ts";
 export interface PreflightOptions {
   readonly sources: readonly { readonly name: string; readonly lambda: number }[];
   readonly tokenizer: Pick<Tokenizer, "bos" | "addBos" | "size">;
-  readonly template: Pick<Template, "name" | "opensWithBos" | "repeatsBos" | "stopIds">;
+  readonly template: Pick<Template, "name" | "opensWithBos" | "repeatsBos" | "stopIds" | "turnEnds">;
 }
 
 /** A source's number of examples, and of those in the training split. */
@@ -33,7 +33,7 @@ const mostRows = 20;
 
 export function createPreflight({ sources, tokenizer, template }: PreflightOptions): Preflight {
   const { bos, size } = tokenizer;
-  const stops = new Set(template.stopIds);
+  const stops = new Set([...template.stopIds, ...(template.turnEnds ?? [])]);
   const faults: Partial<Record<CheckKind, Fault>> = {};
   /** Texts of the stop tokens found, by id. */
   const stopTexts = new Map<number, string>();
@@ -69,10 +69,11 @@ export function createPreflight({ sources, tokenizer, template }: PreflightOptio
         const free = stops.has(bos.id) || (example.kind === "chat" && template.repeatsBos);
         let inner = free ? -1 : ids.indexOf(bos.id, found);
         while (inner !== -1 && stops.has(ids[inner - 1] ?? -1)) inner = ids.indexOf(bos.id, inner + 1);
-        const isCut = indices.length < encoding.ids.length;
-        // A sequence that is cut on the left may begin with BOS and then a turn that BOS opens.
-        if (found !== wanted && !(free && isCut && found > wanted)) {
-          fail("bos", `it begins with ${found} tokens "${bos.text}", but the model expects ${wanted}`);
+        // Even where BOS opens each turn, two at the beginning are one too many, unless the context before them was cut.
+        const most = indices.length < encoding.ids.length ? Number.POSITIVE_INFINITY : 1;
+        const isRight = free && example.kind === "chat" ? found >= wanted && found <= most : found === wanted;
+        if (!isRight) {
+          fail("bos", `it begins with ${found} tokens "${bos.text}", but the model expects ${free ? 1 : wanted}`);
         } else if (inner !== -1) {
           fail("bos", `token ${inner + 1} is "${bos.text}", which may only be at the beginning`);
         }

@@ -39,6 +39,11 @@ export interface Message {
    * task. Without role, content and tool_calls, and without null. A template sees all of them.
    */
   readonly fields?: Readonly<Record<string, Value>>;
+  /**
+   * The keys of the file's message, where their order is not role, content, `fields`, tool_calls. A template that lists them
+   * sees this order.
+   */
+  readonly order?: readonly string[];
   /** Loss weight of an assistant's message; 1 where absent. Ignored in other roles. */
   readonly weight?: number;
   /** Present where weights differ within the message; their joined texts are `content`. */

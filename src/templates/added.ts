@@ -5,8 +5,8 @@ import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 export interface SpecialTokens {
   /** The end of a special token at `from`, after optional white space; null for none. */
   endAt(text: string, from: number): number | null;
-  /** The end of the special tokens other than BOS at `from`, up to `limit`, without white space between; `from` for none. */
-  afterAll(text: string, from: number, limit: number): number;
+  /** The end of the special tokens at `from`, without white space between, up to `limit`, BOS or one of `others`. */
+  afterAll(text: string, from: number, limit: number, others: ReadonlySet<string>): number;
   /** The id of the special token at the end of the text. */
   last(text: string): number | undefined;
 }
@@ -25,12 +25,13 @@ export function findSpecialTokens(tokenizer: Pick<Tokenizer, "addedTokens" | "is
       next.lastIndex = from;
       return next.test(text) ? next.lastIndex : null;
     },
-    afterAll(text, from, limit) {
+    afterAll(text, from, limit, others) {
       let at = from;
       for (;;) {
         direct.lastIndex = at;
         const found = direct.test(text) && direct.lastIndex <= limit;
-        if (!found || text.slice(at, direct.lastIndex) === tokenizer.bos?.text) return at;
+        const token = text.slice(at, direct.lastIndex);
+        if (!found || token === tokenizer.bos?.text || others.has(token)) return at;
         at = direct.lastIndex;
       }
     },

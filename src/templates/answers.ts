@@ -58,11 +58,11 @@ export function findAnswers(rendered: RenderedConversation): Answers {
 interface Places {
   readonly runs: ReadonlyMap<number, readonly Run[]>;
   readonly turns: ReadonlyMap<number, readonly Range[]>;
-  /** The header of the last answer to generate, by the role of the message before it. */
-  readonly headers: Map<Role | "start", string | null>;
+  /** Special tokens that begin a turn, and so end none. */
+  readonly openers: ReadonlySet<string>;
 }
 
-function placesOf({ output }: RenderedConversation): Places {
+function placesOf({ output, special }: RenderedConversation): Places {
   const runs = new Map<number, Run[]>();
   for (const run of output.runs) {
     const { message } = run.origin;
@@ -77,7 +77,11 @@ function placesOf({ output }: RenderedConversation): Places {
     if (own) own.push(turn);
     else turns.set(turn.message, [turn]);
   }
-  return { runs, turns, headers: new Map() };
+  const openers = output.turns.flatMap(({ start }) => {
+    const end = special.endAt(output.text, start);
+    return end === null ? [] : [output.text.slice(start, end).trim()];
+  });
+  return { runs, turns, openers: new Set(openers) };
 }
 
 /** A generation block of a message. */
@@ -187,10 +191,11 @@ function located(rendered: RenderedConversation, places: Places, i: number): Loc
   }
   if (until === null)
     return "the template writes it differently when more messages follow, and no special token follows its text";
-  const ranges = [{ start, end: endOfAnswer(rendered, { start, end: until }, last, i) }];
+  const ranges = [{ start, end: endOfAnswer(rendered, places.openers, { start, end: until }, last, i) }];
   for (const piece of pieces) {
     const end = within(piece).at(-1)?.end;
-    if (end !== undefined) ranges.push({ start: piece.start, end: endOfAnswer(rendered, piece, end, i) });
+    if (end !== undefined)
+      ranges.push({ start: piece.start, end: endOfAnswer(rendered, places.openers, piece, end, i) });
   }
   if (own.some((run) => run.start < start || run.end > (ranges[0]?.end ?? 0))) return "its text appears elsewhere too";
   const other = output.runs.find(
@@ -271,6 +276,7 @@ const onlyTokens = /^(?:\s|<[^<>\s]{1,40}>|\[[^[\]\s]{1,40}\])*$/;
  */
 function endOfAnswer(
   { messages, special, output }: RenderedConversation,
+  openers: ReadonlySet<string>,
   { start, end }: Range,
   last: number,
   i: number,
@@ -279,7 +285,7 @@ function endOfAnswer(
   const isFree = (from: number, to: number) => !runs.some((run) => run.start < to && run.end > from);
   /** Some templates close the answer before the turn: `<|END_RESPONSE|><|END_OF_TURN_TOKEN|>`. */
   const extended = (at: number) => {
-    const all = special.afterAll(text, at, end);
+    const all = special.afterAll(text, at, end, openers);
     return isFree(at, all) ? all : at;
   };
   const after = special.endAt(text, Math.max(last, start));

@@ -38,6 +38,7 @@ export interface ChatTemplateParts {
 
 const hello: Message = { role: "user", content: "Hello." };
 const reply: Message = { role: "assistant", content: "Good day." };
+const thinking: Message = { ...reply, fields: { reasoning_content: "A greeting." } };
 const instruction: Message = { role: "system", content: "Be brief." };
 const calling: Message = {
   role: "assistant",
@@ -68,11 +69,16 @@ export function createChatTemplate({
     );
   }
   const longer = attempt(() => renderer.render({ messages: [hello, reply, hello, reply] }, clock));
-  const more = [
-    renderer.lastStop(attempt(() => renderer.render({ messages: [hello, calling], tools: [clockTool] }, clock))),
-    ...renderer.allStops(longer),
-    tokenizer.eos?.id,
-  ].filter((id) => id !== undefined);
+  const thoughtful = attempt(() => renderer.render({ messages: [hello, thinking] }, clock));
+  const sure = new Set(
+    [
+      stop,
+      renderer.lastStop(attempt(() => renderer.render({ messages: [hello, calling], tools: [clockTool] }, clock))),
+      tokenizer.eos?.id,
+    ].filter((id) => id !== undefined),
+  );
+  const earlier = [...new Set(renderer.allStops(longer))].filter((id) => !sure.has(id));
+  const turnEnds = earlier.filter((id) => thoughtful !== null && renderer.isWithinAnswer(thoughtful, id));
   const { bos, addBos } = tokenizer;
   const begins = bos === null ? 0 : countAtStart(textOf(trial), bos.text);
   const inner =
@@ -86,7 +92,8 @@ export function createChatTemplate({
     // A model's own template is what its users prompt it with, so only what it writes counts.
     opensWithBos: begins > 0 || (addBos && !own),
     repeatsBos: own ? inner : opensTurns,
-    stopIds: [...new Set([stop, ...more])],
+    stopIds: [...sure, ...earlier.filter((id) => !turnEnds.includes(id))],
+    ...(turnEnds.length > 0 && { turnEnds }),
     endMarker: "",
     answerBegins: "",
     render: (conversation, options) => renderer.render(conversation, createClock(options?.pulse), options),
@@ -190,6 +197,14 @@ class Renderer {
       const id = ends ? this.special.last(segment.text.trimEnd()) : undefined;
       return id === undefined ? [] : [id];
     });
+  }
+
+  /** Whether the token stands in an answer before its end. */
+  isWithinAnswer({ segments }: Rendered, id: number): boolean {
+    const answer = segments.map(({ text, kind, answer: isAnswer }) => (isAnswer && kind === "control" ? text : " "));
+    const text = answer.join("").trimEnd();
+    const token = [...this.tokenizer.addedTokens].find(([, other]) => other === id)?.[0];
+    return token !== undefined && text.slice(0, text.length - 1).includes(token);
   }
 
   /** Renders the first `count` messages, as often as it is called. */

@@ -55,6 +55,11 @@ export interface Template {
   /** Tokens that end an answer; training teaches the first one. Never empty. */
   readonly stopIds: readonly number[];
   /**
+   * Tokens that end an earlier answer of a conversation, but also stand within an answer, as gpt-oss's `<|end|>` after the
+   * reasoning: generation must not stop at them. Absent where there are none.
+   */
+  readonly turnEnds?: readonly number[];
+  /**
    * The end of a turn where it is plain text because the tokenizer has no single token for it: remove it from a generated
    * answer. "" where the end is a token.
    */

@@ -2,7 +2,7 @@
 
 import type { Message, ToolCall } from "../records/example.ts";
 import { ExactNumber, entriesOf, isList, isObject, type Value as RowValue } from "../records/value.ts";
-import { type Origin, textFrom } from "./jinja/text.ts";
+import { isText, type Origin, plain, textFrom } from "./jinja/text.ts";
 import { Dict, type Value } from "./jinja/values.ts";
 
 /** A value of a row as Python reads it from JSON. */
@@ -62,7 +62,17 @@ export function asVariable(message: Message, index: number, words: ReadonlySet<s
       toolCalls.map((call, part) => asPython(wholeCall(call), { message: index, field: "tool_calls", part })),
     );
   }
-  return dict;
+  return message.order ? ordered(dict, message.order) : dict;
+}
+
+/** The dict with these keys first, as far as it has them. */
+function ordered(dict: Dict, order: readonly string[]): Dict {
+  const rest = new Map(dict.entries().map(([key, value]) => [isText(key) ? plain(key) : "", value]));
+  const first = order.flatMap((key): [string, Value][] => {
+    const value = rest.get(key);
+    return value !== undefined && rest.delete(key) ? [[key, value]] : [];
+  });
+  return new Dict([...first, ...rest]);
 }
 
 const wholeCall = ({ id, name, arguments: args, whole }: ToolCall): RowValue =>

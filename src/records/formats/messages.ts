@@ -4,7 +4,7 @@ import { type Message, type Role, reasoningFields } from "../example.ts";
 import { tooDeep } from "../read/exactJson.ts";
 import { isTooDeep } from "../read/parseJson.ts";
 import { quote, shortened } from "../read/row.ts";
-import { memberOf, type Value, withoutNulls } from "../value.ts";
+import { isIndex, memberOf, type Value, withoutNulls } from "../value.ts";
 import { writeJson } from "../writeJson.ts";
 import { type Content, readContent, readWeight, weightFields } from "./content.ts";
 import {
@@ -92,6 +92,7 @@ export function readMessage(field: Field): Message {
   const mayBeEmpty = messageRole === "tool" || mayLack || thinking !== undefined;
   if (!mayBeEmpty && content.trim() === "") fail(body, "is empty");
   const ownWeight = readWeight(field);
+  const order = orderOf(field.value);
   const name = optionalText(member(field, "name"));
   const toolCallId = optionalText(member(field, "tool_call_id"));
   return {
@@ -100,6 +101,7 @@ export function readMessage(field: Field): Message {
     ...(structured !== undefined && { structured }),
     ...(parts && { parts }),
     ...(fields && { fields }),
+    ...(order && { order }),
     ...(ownWeight !== null && { weight: ownWeight }),
     ...(name !== "" && { name }),
     ...(toolCalls.length > 0 && { toolCalls }),
@@ -109,6 +111,21 @@ export function readMessage(field: Field): Message {
 
 /** Members of a message that have another place in `Message`. */
 const ownPlace = new Set(["role", "from", "content", "value", "text", "tool_calls", "function_call"]);
+
+/** The keys of a message in OpenAI's form, where templates would see them in another order without it; else null. */
+function orderOf(message: Row): readonly string[] | null {
+  const keys = message instanceof Map ? [...message.keys()] : Object.keys(message);
+  let last = 0;
+  let isUsual = true;
+  for (const key of keys) {
+    if (isAbsent(memberOf(message, key))) continue;
+    const place = key === "role" ? 0 : key === "content" ? 1 : key === "tool_calls" ? 3 : 2;
+    if (place < last || isIndex(key)) isUsual = false;
+    last = place;
+  }
+  const isOther = ["from", "value", "text", "function_call"].some((key) => memberOf(message, key) != null);
+  return isUsual || isOther ? null : keys.filter((key) => !isAbsent(memberOf(message, key)));
+}
 
 type Fields = Readonly<Record<string, Value>>;
 

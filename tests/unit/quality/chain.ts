@@ -1,7 +1,7 @@
 /** Processes a file from its bytes to the report, with the parts that the data worker uses. */
 
 import type { MixtureMode } from "../../../src/batching/mixture.ts";
-import { withOptions } from "../../../src/datasets/edits.ts";
+import { withOptions, withVariants } from "../../../src/datasets/edits.ts";
 import { inspectRows } from "../../../src/datasets/inspection.ts";
 import type { DataSettings } from "../../../src/quality/tokenize.ts";
 import { createConverter } from "../../../src/records/formats/convert.ts";
@@ -54,6 +54,8 @@ export async function inspectFile(name: string, file: string | Uint8Array<ArrayB
     mask: chain.mask ?? "responses",
     maxLength: chain.maxLength ?? 4096,
     truncation: chain.truncation ?? "drop",
+    turns: chain.turns ?? "together",
+    reasoning: chain.reasoning ?? "template",
   };
   const template = createTemplate(settings.template, { tokenizer, chatTemplate: chain.chatTemplate ?? null });
   const { mapping = null, options = {} } = chain;
@@ -77,7 +79,7 @@ export async function inspectFile(name: string, file: string | Uint8Array<ArrayB
     },
     record: async (row: number) => records[row] as DataRecord,
   };
-  const convert = withOptions(createConverter(mapping ?? detection.mapping), options, name);
+  const convert = withVariants(withOptions(createConverter(mapping ?? detection.mapping), options, name), settings);
   const spec = { modelHash: "", sources: [choice], settings, mixture, validationShare, seed: 1 };
   const sources = [{ rows, choice, convert }];
   const unnamed = { begin: () => {}, progress: () => {} };

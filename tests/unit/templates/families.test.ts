@@ -55,7 +55,7 @@ describe.each(families)("$name", ({ name, source, tagged, tokenizer, stops, expe
       const { ids, mask } = tokenizer.encode(weighted);
       const ends = [...ids.keys()].filter((i) => mask[i] === 1 && mask[i + 1] !== 1);
       expect(ends).toHaveLength(text.split("⟦").length - 1);
-      for (const i of ends) expect(plain.stopIds).toContain(ids[i]);
+      for (const i of ends) expect([...plain.stopIds, ...(plain.turnEnds ?? [])]).toContain(ids[i]);
     },
   );
 
@@ -72,4 +72,14 @@ describe.each(families)("$name", ({ name, source, tagged, tokenizer, stops, expe
       expect(textOf(prompt.segments), `${conversation}, ${proof}`).toBe(textOf(segments.slice(0, begin)));
     }
   });
+});
+
+test("a template that always opens the next answer: its header is no part of the last one", () => {
+  const family = families.find(({ name }) => name === "commandr");
+  if (!family) throw new Error("The family is missing.");
+  const source = family.source.replace("{%- if add_generation_prompt %}", "{%- if true %}");
+  const template = createChatTemplate({ name: "open", source, tokenizer: family.tokenizer, own: true });
+  const header = "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>";
+  for (const { conversation, text } of family.expected)
+    expect(withAnswers(template.render(spoken[conversation] ?? { messages: [] }).segments)).toBe(text + header);
 });

@@ -119,6 +119,23 @@ export const spoken: Readonly<Record<string, Conversation>> = {
   },
 };
 
+/** A conversation as a line of a file in OpenAI's form. */
+export const lineOf = ({ messages, tools }: Conversation): string =>
+  JSON.stringify({
+    messages: messages.map(({ role, content, structured, fields, toolCalls }) => ({
+      role,
+      content: structured === null ? null : content,
+      ...fields,
+      ...(toolCalls && {
+        tool_calls: toolCalls.map(({ id, name, arguments: args }) => ({
+          ...{ id, type: "function" },
+          function: { name, arguments: args },
+        })),
+      }),
+    })),
+    tools,
+  });
+
 export interface Expectation {
   readonly conversation: string;
   /** The rendering with its answers between ⟦ and ⟧; or the reason of a refusal. */
@@ -135,6 +152,8 @@ export interface Family {
   /** The source with generation tags where its comments `{#<#}` and `{#>#}` stand. */
   readonly tagged: string;
   readonly tokenizer: Tokenizer;
+  /** The same tokenizer for a model whose sequences all begin with BOS; null without BOS. */
+  readonly adding: Tokenizer | null;
   readonly bos: string | null;
   readonly eos: string;
   readonly stops: readonly string[];
@@ -167,14 +186,14 @@ function readFamily(name: string): Family {
   });
   const next = Math.max(...json.added_tokens.map(({ id }) => id)) + 1;
   const plain = of("plain").map((content, i) => ({ ...json.added_tokens[0], content, special: false, id: next + i }));
+  const files = { ...json, added_tokens: [...json.added_tokens, ...plain] };
+  const named = { ...config, bos_token: bos, eos_token: eos };
   return {
     name,
     source: marked.replaceAll("{#<#}", "").replaceAll("{#>#}", ""),
     tagged: marked.replaceAll("{#<#}", "{%- generation %}").replaceAll("{#>#}", "{%- endgeneration %}"),
-    tokenizer: createTokenizer(
-      { ...json, added_tokens: [...json.added_tokens, ...plain] },
-      { ...config, bos_token: bos, eos_token: eos },
-    ),
+    tokenizer: createTokenizer(files, named),
+    adding: bos === null ? null : createTokenizer(files, { ...named, add_bos_token: true }),
     bos,
     eos,
     stops: of("stops"),

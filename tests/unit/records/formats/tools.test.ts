@@ -200,12 +200,12 @@ test("a whole conversation: two calls of two turns, empty and structured results
       parsed(`{"kind":"chat","messages":[
         {"role":"user","content":"Look twice."},
         {"role":"assistant","content":"","structured":null,"toolCalls":[{"id":"a","name":"look","arguments":{},"whole":${call("a", "{}")}}]},
-        {"role":"tool","content":"","fields":{"tool_call_id":"a","name":"look"},"name":"look","toolCallId":"a"},
+        {"role":"tool","content":"","fields":{"tool_call_id":"a","name":"look"},"order":["role","tool_call_id","name","content"],"name":"look","toolCallId":"a"},
         {"role":"assistant","content":"Again.","toolCalls":[
           {"id":"b","name":"look","arguments":{"harder":true,"by":2.0},"whole":${call("b", '{"harder":true,"by":2.0}')}},
           {"id":"c","name":"look","arguments":{},"whole":${call("c", "{}")}}]},
-        {"role":"tool","content":"{\\"found\\":[\\"a key\\",null],\\"weight\\":3.0}","structured":{"found":["a key",null],"weight":3.0},"fields":{"tool_call_id":"b"},"toolCallId":"b"},
-        {"role":"tool","content":"{\\"ok\\": true}","fields":{"tool_call_id":"c"},"toolCallId":"c"},
+        {"role":"tool","content":"{\\"found\\":[\\"a key\\",null],\\"weight\\":3.0}","structured":{"found":["a key",null],"weight":3.0},"fields":{"tool_call_id":"b"},"order":["role","tool_call_id","content"],"toolCallId":"b"},
+        {"role":"tool","content":"{\\"ok\\": true}","fields":{"tool_call_id":"c"},"order":["role","tool_call_id","content"],"toolCallId":"c"},
         {"role":"assistant","content":"A key."}
       ],"tools":[{"type":"function","function":{"name":"look","parameters":{"properties":{"by":{"minimum":0.0}}}}}]}`),
       1,
