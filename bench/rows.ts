@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { count, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { withMarkers } from "../scripts/oracle/tokenizer.ts";
+import type { Mapping } from "../src/records/formats/mapping.ts";
 import { createRandom } from "../src/tensor/random.ts";
 
 /** The modules under test of one checkout. */
@@ -45,10 +46,18 @@ const chat = (turns: number) => () => ({
 const file = (rows: number, row: () => unknown) =>
   new TextEncoder().encode(Array.from({ length: rows }, () => `${JSON.stringify(row())}\n`).join(""));
 
+const openai = { format: "openai", columns: { messages: "messages" } } as const;
+const alpacaColumns = { instruction: "instruction", input: "input", response: "output" };
+const mixed = { format: "mixed", columns: {} } as const;
+
 /** Reads a file into examples. */
-async function read({ readRecords, createConverter, bytesFromMemory }: Checkout, bytes: Uint8Array<ArrayBuffer>) {
+async function read(
+  { readRecords, createConverter, bytesFromMemory }: Checkout,
+  bytes: Uint8Array<ArrayBuffer>,
+  mapping: Mapping = openai,
+) {
   const { batches } = await readRecords(bytesFromMemory("rows.jsonl", bytes));
-  const convert = createConverter({ format: "mixed", columns: {} });
+  const convert = createConverter(mapping);
   const examples = [];
   for await (const records of batches) {
     for (const record of records) {
@@ -118,12 +127,17 @@ async function main() {
   const prepared = Math.ceil(rows / 5);
   const kinds = { "1 turn": chat(2), "6 turns": chat(12) };
   const tasks: { name: string; rows: number; open: () => Promise<(checkout: Checkout) => unknown> }[] = [
-    ...Object.entries({ Alpaca: alpaca, messages: chat(2) }).map(([name, row]) => ({
+    ...[
+      { name: "Alpaca", row: alpaca, mapping: { format: "alpaca", columns: alpacaColumns } as const },
+      { name: "messages", row: chat(2), mapping: openai },
+      { name: "Alpaca as a mixed file", row: alpaca, mapping: mixed },
+      { name: "messages as a mixed file", row: chat(2), mapping: mixed },
+    ].map(({ name, row, mapping }) => ({
       name: `read, ${name}`,
       rows,
       open: async () => {
         const bytes = file(rows, row);
-        return (checkout: Checkout) => read(checkout, bytes);
+        return (checkout: Checkout) => read(checkout, bytes, mapping);
       },
     })),
     ...["built-in", "chatml", "qwen"].flatMap((template) =>

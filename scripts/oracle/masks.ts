@@ -1,6 +1,6 @@
 /** TRL's token ids and assistant masks as an oracle, where this machine has transformers, and their comparison with Hone's. */
 
-import { execFileSync, type StdioOptions, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,9 +63,8 @@ export function maskWithPython(python: string, jobs: readonly MaskJob[]): MaskRe
       const texts = rows.map(({ messages, tools }) => `{"messages": ${messages}, "tools": ${tools}}`);
       return `{"folder": ${JSON.stringify(own)}, "template": ${JSON.stringify(template)}, "rows": [${texts.join(",\n")}]}`;
     });
-    const stdio: StdioOptions = ["pipe", "pipe", "ignore"];
     const input = `[${inputs.join(",\n")}]`;
-    return JSON.parse(execFileSync(python, [script], { input, encoding: "utf8", maxBuffer: 2 ** 30, stdio }));
+    return JSON.parse(execFileSync(python, [script], { input, encoding: "utf8", maxBuffer: 2 ** 30, stdio: "pipe" }));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -184,7 +184,10 @@ export function createBuiltIn(name: BuiltInTemplate, tokenizer: Tokenizer): Temp
 
 /** The forms write a message's content and its tool calls, and no other field. */
 function unwritten(messages: readonly Message[]): Dropped[] {
-  return messages.flatMap(({ fields = {} }, message) => Object.keys(fields).map((field) => ({ message, field })));
+  const dropped: Dropped[] = [];
+  for (const [message, { fields }] of messages.entries())
+    if (fields) dropped.push(...Object.keys(fields).map((field) => ({ message, field })));
+  return dropped;
 }
 
 interface Turn {

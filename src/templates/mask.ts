@@ -17,26 +17,36 @@ export function weigh(segments: readonly Segment[], messages: readonly Message[]
   const isSupervisedAnswer = (segment: Segment) =>
     segment.answer && segment.role === "assistant" && (mode !== "last" || segment.message === last);
   const cut = new Set<number>();
-  const weighted = segments.flatMap((segment): WeightedSegment | WeightedSegment[] => {
-    if (!isSupervisedAnswer(segment)) return { ...segment, ...supervision(mode === "everything" ? 1 : 0) };
+  const written = new Set<number | null>();
+  const all: WeightedSegment[] = [];
+  for (const segment of segments) {
+    if (!isSupervisedAnswer(segment)) {
+      all.push(weighted(segment, mode === "everything" ? 1 : 0));
+      continue;
+    }
     const { message: index, kind } = segment;
+    written.add(index);
     const message = index === null ? undefined : messages[index];
     const weight = message?.weight ?? 1;
     if (index === null || !message || kind !== "content" || cut.has(index) || !partsDiffer(message)) {
-      return { ...segment, ...supervision(weight) };
+      all.push(weighted(segment, weight));
+      continue;
     }
     cut.add(index);
-    return cutAtParts(segment, index, message);
-  });
-  const written = new Set(segments.flatMap((segment) => (isSupervisedAnswer(segment) ? [segment.message] : [])));
+    all.push(...cutAtParts(segment, index, message));
+  }
   messages.forEach((message, index) => {
     if (!cut.has(index) && written.has(index) && partsDiffer(message)) throw partsLost(index);
   });
-  return weighted;
+  return all;
 }
 
 /** Loss weight 0 masks. Only this function derives the mask from a weight. */
-const supervision = (weight: number) => ({ supervised: weight !== 0, weight });
+const weighted = (segment: Segment, weight: number): WeightedSegment => ({
+  ...segment,
+  supervised: weight !== 0,
+  weight,
+});
 
 const partsDiffer = ({ parts = [], weight = 1 }: Message): boolean =>
   parts.some((part) => part.text !== "" && (part.weight ?? weight) !== weight);
@@ -56,7 +66,7 @@ function cutAtParts(segment: Segment, index: number, { content, parts = [], weig
     const start = Math.max(0, end);
     end += part.text.length;
     const text = segment.text.slice(start, Math.max(0, end));
-    return text === "" ? [] : [{ ...segment, text, ...supervision(part.weight ?? weight) }];
+    return text === "" ? [] : [weighted({ ...segment, text }, part.weight ?? weight)];
   });
 }
 
@@ -65,8 +75,8 @@ export function renderText(text: string, tokenizer: Tokenizer): WeightedSegment[
   const { bos, addBos, eos } = tokenizer;
   const plain = { role: null, message: null, answer: false } as const;
   return [
-    ...(bos && addBos ? [{ ...plain, text: bos.text, kind: "control" as const, ...supervision(0) }] : []),
-    { ...plain, text, kind: "content", ...supervision(1) },
-    ...(eos ? [{ ...plain, text: eos.text, kind: "control" as const, ...supervision(1) }] : []),
+    ...(bos && addBos ? [weighted({ ...plain, text: bos.text, kind: "control" }, 0)] : []),
+    weighted({ ...plain, text, kind: "content" }, 1),
+    ...(eos ? [weighted({ ...plain, text: eos.text, kind: "control" }, 1)] : []),
   ];
 }

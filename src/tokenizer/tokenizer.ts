@@ -161,7 +161,9 @@ export function createTokenizer(
       const found = find(segments);
       for (const [nth, segment] of segments.entries()) {
         if (beginsAnswer(segment, previous)) endRun();
-        for (const [i, piece] of (found[nth] ?? []).entries()) {
+        const pieces = found[nth] ?? [];
+        for (let i = 0; i < pieces.length; i++) {
+          const piece = pieces[i] ?? "";
           if (i % 2 === 0) add(piece);
           else {
             endSection();

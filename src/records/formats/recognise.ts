@@ -81,11 +81,14 @@ export function guessColumns(row: Row): Columns {
   return new RowColumns(row, () => true).guess();
 }
 
-function rolesOf(format: FormatName) {
-  return formats.find(({ name }) => name === format)?.roles ?? [];
-}
-
 const normalised = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, "");
+
+/** The roles of each format; `spellings`: their names, normalised once and not for each row. */
+const rolesByFormat = new Map(
+  formats.map(({ name, roles }) => [name, roles.map((role) => ({ ...role, spellings: role.names.map(normalised) }))]),
+);
+
+const rolesOf = (format: FormatName) => rolesByFormat.get(format) ?? [];
 
 /** A row and its columns by normalised name. */
 class RowColumns {
@@ -134,9 +137,9 @@ class RowColumns {
   /** The columns of a format by name; null if a required one is missing or has another shape. */
   private named(format: NamedFormat): Columns | null {
     const columns: Columns = {};
-    for (const { role, required, names } of rolesOf(format)) {
+    for (const { role, required, spellings } of rolesOf(format)) {
       if (!required) continue;
-      const column = this.pick(names.map(normalised), () => true);
+      const column = this.pick(spellings, () => true);
       if (column === undefined) return null;
       columns[role] = column;
     }
@@ -155,7 +158,7 @@ class RowColumns {
   extras(format: FormatName, given: Columns): Columns {
     const columns = { ...given };
     const isFree = this.freeOf(columns);
-    for (const { role, required, names } of rolesOf(format)) {
+    for (const { role, required, spellings } of rolesOf(format)) {
       if (required) continue;
       // A preference row has one of three kinds of prompt.
       if (format === "preference") {
@@ -164,7 +167,7 @@ class RowColumns {
         if (role === "messages" && (columns.instruction || columns.prompt)) continue;
       }
       const column = this.pick(
-        names.map(normalised),
+        spellings,
         (candidate) => isFree(candidate) && isPlausible(role, memberOf(this.row, candidate)),
       );
       if (column !== undefined) columns[role] = column;

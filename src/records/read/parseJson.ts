@@ -57,6 +57,8 @@ function survey(value: unknown, levels: number): number {
   let found = 0;
   if (Array.isArray(value)) {
     for (const item of value) {
+      // Most values are texts, and a call for each takes longer.
+      if (typeof item === "string") continue;
       found |= survey(item, levels - 1);
       if (found & deeper) return found;
     }
@@ -66,6 +68,7 @@ function survey(value: unknown, levels: number): number {
   // JavaScript moves such keys to the front.
   if (keys.length > 0 && isIndex(keys[0] ?? "")) found = indexed;
   for (const item of Object.values(value)) {
+    if (typeof item === "string") continue;
     found |= survey(item, levels - 1);
     if (found & deeper) return found;
   }
