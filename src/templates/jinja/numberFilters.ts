@@ -7,7 +7,7 @@ import { fault } from "./fault.ts";
 import { type Filter, getter } from "./filter.ts";
 import { formatPercent } from "./format.ts";
 import { arithmetic } from "./operators.ts";
-import { strip } from "./strings.ts";
+import { strip } from "./splitting.ts";
 import { isText, plain } from "./text.ts";
 import { numberOf, typeOf, Undefined, undefinedFault, type Value } from "./values.ts";
 

@@ -4,8 +4,10 @@ import type { Args } from "./args.ts";
 import type { Limits } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { formatBraces } from "./format.ts";
+import { capitalize, isCased, isLower, isUpper, swapcase, title } from "./letterCase.ts";
 import { cutPoints, unitOf } from "./print.ts";
-import { isSpace, spaceAfter, spaceBefore } from "./source.ts";
+import { isSpace } from "./source.ts";
+import { lines, splitFromRight, splitSpace, splitSpaceFromRight, strip } from "./splitting.ts";
 import { concat, cut, derived, isText, mapped, plain, replaceIn, type Str, splitAt, TextBuilder } from "./text.ts";
 import { codePoints, isAscii, isList, Lazy, Span, Tuple, typeOf, type Value, View } from "./values.ts";
 
@@ -14,146 +16,11 @@ interface Method {
   readonly call: (text: Str, args: Args, limits: Limits) => Value;
 }
 
-/** Python's `text.strip(characters)`; without characters, white space. */
-export function strip(value: Str, characters: Str | null, side: "both" | "left" | "right"): Str {
-  const text = plain(value);
-  let start = 0;
-  let end = text.length;
-  if (characters === null) {
-    if (side !== "right") start = spaceBefore(text);
-    if (side !== "left") end = Math.max(start, spaceAfter(text));
-    return cut(value, start, end);
-  }
-  const set = new Set(plain(characters));
-  const points = Array.from(text);
-  let first = 0;
-  let last = points.length;
-  if (side !== "right") while (first < last && set.has(points[first] ?? "")) start += points[first++]?.length ?? 0;
-  if (side !== "left") while (last > first && set.has(points[last - 1] ?? "")) end -= points[--last]?.length ?? 0;
-  return cut(value, start, end);
-}
-
-/** Python's `split()` without a separator: pieces between white space. */
-function splitSpace(value: Str, most: number): Str[] {
-  const text = plain(value);
-  const pieces: Str[] = [];
-  let at = spaceBefore(text);
-  while (at < text.length) {
-    if (pieces.length === most) {
-      pieces.push(cut(value, at, spaceAfter(text)));
-      break;
-    }
-    let end = at;
-    while (end < text.length && !isSpace(text.charAt(end))) end++;
-    pieces.push(cut(value, at, end));
-    at = end;
-    while (at < text.length && isSpace(text.charAt(at))) at++;
-  }
-  return pieces;
-}
-
-function splitFromRight(value: Str, separator: string, most: number): Str[] {
-  const text = plain(value);
-  const pieces: Str[] = [];
-  let end = text.length;
-  while (pieces.length < most) {
-    const at = end < separator.length ? -1 : text.lastIndexOf(separator, end - separator.length);
-    if (at === -1) break;
-    pieces.unshift(cut(value, at + separator.length, end));
-    end = at;
-  }
-  return [cut(value, 0, end), ...pieces];
-}
-
-function splitSpaceFromRight(value: Str, most: number): Str[] {
-  const text = plain(value);
-  const pieces: Str[] = [];
-  let end = spaceAfter(text);
-  while (end > 0) {
-    if (pieces.length === most) {
-      pieces.unshift(cut(value, spaceBefore(text), end));
-      break;
-    }
-    let at = end;
-    while (at > 0 && !isSpace(text.charAt(at - 1))) at--;
-    pieces.unshift(cut(value, at, end));
-    end = at;
-    while (end > 0 && isSpace(text.charAt(end - 1))) end--;
-  }
-  return pieces;
-}
-
-/** The characters at which Python's `splitlines` splits. */
-const lineEnd = new RegExp(`\r\n|[${["\n-\r", "\x1c-\x1e", "\x85", "\u2028", "\u2029"].join("")}]`, "g");
-
-/** Python's `splitlines`. */
-export function lines(value: Str, ends = false): Str[] {
-  const text = plain(value);
-  const found: Str[] = [];
-  let from = 0;
-  for (const match of text.matchAll(lineEnd)) {
-    found.push(cut(value, from, match.index + (ends ? match[0].length : 0)));
-    from = match.index + match[0].length;
-  }
-  if (from < text.length) found.push(cut(value, from, text.length));
-  return found;
-}
-
-const isCased = (character: string) =>
-  character.toLowerCase() !== character.toUpperCase() || /\p{Lu}|\p{Ll}|\p{Lt}/u.test(character);
-
-/** Letters of two, which have a form of their own for titles. */
-const digraphs: Readonly<Record<string, string>> = {
-  ...{ Ǆ: "ǅ", ǆ: "ǅ", ǅ: "ǅ", Ǉ: "ǈ", ǈ: "ǈ", ǉ: "ǈ", Ǌ: "ǋ", ǋ: "ǋ", ǌ: "ǋ", Ǳ: "ǲ", ǲ: "ǲ", ǳ: "ǲ" },
-};
-
-/** The title case of a character: of a letter that becomes two, only the first is upper-case. */
-function upperFirst(character: string): string {
-  const known = digraphs[character];
-  if (known !== undefined) return known;
-  const [first = "", ...rest] = character.toUpperCase();
-  return first + rest.join("").toLowerCase();
-}
-
-/** Python's `title`: a letter after a character that is no letter is upper-case, every other lower-case. */
-function title(text: string): string {
-  let result = "";
-  let inWord = false;
-  for (const character of text) {
-    result += inWord ? character.toLowerCase() : upperFirst(character);
-    inWord = isCased(character);
-  }
-  return result;
-}
-
-export function capitalize(text: string): string {
-  const [first = "", ...rest] = text;
-  return upperFirst(first) + rest.join("").toLowerCase();
-}
-
-const swapcase = (text: string) =>
-  Array.from(text, (character) =>
-    /\p{Lt}/u.test(character)
-      ? character
-      : character === character.toLowerCase()
-        ? character.toUpperCase()
-        : character.toLowerCase(),
-  ).join("");
-
 /** Whether the text is not empty and each of its characters passes. */
 const all = (pattern: RegExp) => (text: Str) => {
   const written = plain(text);
   return written !== "" && Array.from(written).every((character) => pattern.test(character));
 };
-
-const cased = (wanted: "upper" | "lower") => (text: Str) => {
-  const characters = Array.from(plain(text)).filter(isCased);
-  const convert = (character: string) => (wanted === "upper" ? character.toUpperCase() : character.toLowerCase());
-  return characters.length > 0 && characters.every((character) => convert(character) === character);
-};
-
-export const isLower = cased("lower");
-export const isUpper = cased("upper");
 
 /** Padding of a text to a width in code points. */
 function padded(value: Str, width: number, fill: Str, side: "left" | "right" | "both", limits: Limits): Str {
@@ -218,9 +85,6 @@ function partition(value: Str, args: Args, last: boolean): Value {
     cut(value, at + written.length, text.length),
   ]);
 }
-
-/** The members of a value that Python can iterate; faults for other values. */
-export type Items = (value: Value) => readonly Value[];
 
 function joined(separator: Str, value: Value, limits: Limits): Str {
   const items =

@@ -4,9 +4,9 @@ import { contains } from "./access.ts";
 import type { Limits } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { isFilter } from "./filters.ts";
+import { isLower, isUpper } from "./letterCase.ts";
 import { arithmetic } from "./operators.ts";
 import { strOf } from "./print.ts";
-import { isLower, isUpper } from "./strings.ts";
 import { isText, plain, Text } from "./text.ts";
 import {
   Callable,

@@ -6,10 +6,12 @@ import type { Limits } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { type Filter, flag } from "./filter.ts";
 import { formatPercent } from "./format.ts";
+import { capitalize } from "./letterCase.ts";
 import { exceeded } from "./limits.ts";
 import { escaped, marked } from "./operators.ts";
 import { cutPoints, jsonOf, strOf } from "./print.ts";
-import { capitalize, lines, replaced, stringMethods, strip } from "./strings.ts";
+import { lines, strip } from "./splitting.ts";
+import { replaced, stringMethods } from "./strings.ts";
 import { concat, cut, derived, isText, mapped, plain, type Str, TextBuilder } from "./text.ts";
 import {
   codePoints,
