@@ -22,7 +22,7 @@ export function formatPercent(text: Str, value: Value, limits: Limits): Str {
   const source = plain(text);
   const values = value instanceof Tuple ? value.items : [value];
   const builder = new TextBuilder();
-  const pattern = /%(?:\(([^)]*)\))?([-+ #0]*)(\*|\d*)(?:\.(\*|\d*))?[hlL]?([\s\S]?)/g;
+  const pattern = /%(?:\(([^()]{0,200})\))?([-+ #0]*)(\*|\d*)(?:\.(\*|\d*))?[hlL]?([\s\S]?)/g;
   let from = 0;
   let used = 0;
   let named = false;

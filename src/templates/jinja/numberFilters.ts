@@ -16,6 +16,9 @@ function refuseOtherDigits(text: string): void {
     throw fault("a number is written with other digits than 0 to 9, which is not supported");
 }
 
+/** Characters of a number that `float` reads. */
+const longestNumeral = 1000;
+
 const numeral = /^[+-]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?$/i;
 
 /** Python's `float(text)`; null where it is no number. */
@@ -27,6 +30,11 @@ function parseFloatText(text: string): number | null {
     return (
       (special[1] === "-" ? -1 : 1) * (special[2]?.toLowerCase() === "nan" ? Number.NaN : Number.POSITIVE_INFINITY)
     );
+  // The pattern takes quadratic time on a long text of digits.
+  if (written.length > longestNumeral) {
+    if (/^[\d_.eE+-]*$/.test(written)) throw fault(`a number is written with more than ${longestNumeral} characters`);
+    return null;
+  }
   return numeral.test(written) ? Number(written.replaceAll("_", "")) : null;
 }
 

@@ -109,7 +109,7 @@ function escapedBy(value: Str, replace: (character: string) => string | null): S
     }
     return offset + (low === 0 ? 0 : (shifts[low - 1]?.[1] ?? 0));
   };
-  const runs = value.runs.map((run): Run => ({ ...run, start: place(run.start), end: place(run.end), exact: false }));
+  const runs = value.runs.map((run): Run => ({ ...run, start: place(run.start), end: place(run.end) }));
   return new Text(result, runs);
 }
 

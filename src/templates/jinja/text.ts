@@ -22,8 +22,6 @@ export interface Origin {
 /** Characters of a text with one origin. */
 export interface Run extends Range {
   readonly origin: Origin;
-  /** Whether the characters are the field's own; not where a template changed them, as by `upper` or `tojson`. */
-  readonly exact: boolean;
 }
 
 export class Text {
@@ -46,7 +44,7 @@ export const plain = (value: Str): string => (typeof value === "string" ? value 
 
 /** A text of the row. An empty one has no characters, so it needs no run. */
 export const textFrom = (text: string, origin: Origin): Str =>
-  text === "" ? "" : new Text(text, [{ start: 0, end: text.length, origin, exact: true }]);
+  text === "" ? "" : new Text(text, [{ start: 0, end: text.length, origin }]);
 
 /** Collects texts, and joins them once. */
 export class TextBuilder {
@@ -90,12 +88,23 @@ export function concat(...values: readonly Str[]): Str {
 export function cut(value: Str, start: number, end: number): Str {
   if (typeof value === "string") return value.slice(start, end);
   if (start === 0 && end >= value.text.length) return value;
-  const within = <T extends Range>(all: readonly T[]): T[] =>
-    all.flatMap((range) => {
+  /** A text may have as many spans as characters, and a template may cut it at each of them. */
+  const within = <T extends Range>(all: readonly T[]): T[] => {
+    let low = 0;
+    let high = all.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((all[middle]?.end ?? 0) <= start) low = middle + 1;
+      else high = middle;
+    }
+    const found: T[] = [];
+    for (let range = all[low]; range !== undefined && range.start < end; range = all[++low]) {
       const from = Math.max(range.start, start);
       const to = Math.min(range.end, end);
-      return from < to ? [{ ...range, start: from - start, end: to - start }] : [];
-    });
+      if (from < to) found.push({ ...range, start: from - start, end: to - start });
+    }
+    return found;
+  };
   const text = value.text.slice(start, end);
   const runs = within(value.runs);
   const generations = within(value.generations);
@@ -107,7 +116,7 @@ export function derived(text: string, sources: readonly unknown[]): Str {
   if (text === "") return "";
   for (const source of sources) {
     const origin = source instanceof Text ? source.runs[0]?.origin : undefined;
-    if (origin) return new Text(text, [{ start: 0, end: text.length, origin, exact: false }]);
+    if (origin) return new Text(text, [{ start: 0, end: text.length, origin }]);
   }
   return text;
 }
@@ -117,11 +126,7 @@ export function mapped(text: string, source: Str): Str {
   if (typeof source === "string") return text;
   if (text === source.text) return source;
   if (text.length !== source.text.length) return derived(text, [source]);
-  return new Text(
-    text,
-    source.runs.map((run) => ({ ...run, exact: false })),
-    source.generations,
-  );
+  return new Text(text, source.runs, source.generations);
 }
 
 /** `text.split(separator)` with the places of the pieces. */

@@ -176,6 +176,32 @@ describe("one step of the library counts by the size of its operands", () => {
   });
 });
 
+describe("a text of the row costs by its length", () => {
+  const rows: [string, string, string | RegExp][] = [
+    ["open names of a format", "{{ ('%(' * 100000) % 1 }}", /cannot be rendered/],
+    ["open fields of a format", "{{ ('{a' * 100000).format(1) }}", /cannot be rendered/],
+    ["a million digits", "{{ ('1' * 900000) | float }}", /more than 1000 characters/],
+    ["a million digits and a letter", "{{ ('1' * 900000 ~ 'x') | float }}", "0.0"],
+    ["a million digits as an integer", "{{ ('1' * 900000) | int(7) }}", /more than 1000 characters|^7$/],
+    ["digits and lines", "{{ ('1_' * 400000) | int(7) }}", /^7$|more than 1000/],
+    ["as many spans as characters", "{{ t[:3000] | list | join | list | join | list | length }}", "3000"],
+    ["spans of two origins", "{% for c in t[:3000] %}{{ c ~ u[:1] }}{% endfor %}", /^(xy){3000}$/],
+    ["a wide place", "{{ '%1000000000d' % 1 }}", /^The template was stopped/],
+    ["a wide field", "{{ '{:>1000000000}'.format(1) }}", /^The template was stopped/],
+    ["a centred text", "{{ 'a'.center(1000000000) }}", /^The template was stopped/],
+    ["zeros", "{{ 'a'.zfill(1000000000) }}", /^The template was stopped/],
+    ["tabs", "{{ 'a\t'.expandtabs(1000000000) }}", /^The template was stopped/],
+    ["a repeated text", "{{ 'a' * 10 ** 12 }}", /^The template was stopped/],
+    ["a huge power", "{{ 10 ** (10 ** 10) }}", /more than 100,000/],
+  ];
+  test.each(rows)("%s", (_, source, expected) => {
+    const found = outcome(source, { t: megabyte, u: "y" }, 0);
+    const text = typeof found === "string" ? found : found.message;
+    if (typeof expected === "string") expect(text).toBe(expected);
+    else expect(text).toMatch(expected);
+  });
+});
+
 test("a macro's arguments without names are found, in chains too", () => {
   expect(
     outcome("{% macro m(a) %}{{ a }}{{ varargs | length }}{{ kwargs.k }}{% endmacro %}{{ m(1, 2, 3, k=4) }}"),
