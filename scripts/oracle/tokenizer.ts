@@ -1,11 +1,6 @@
 /** A byte-level tokenizer with the special tokens that a template writes, so that a template can be tried without its model. */
 
-/** GPT-2's byte alphabet: one printable character per byte, from Latin-1 upwards. */
-function byteAlphabet(): string[] {
-  const printable = (byte: number) => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
-  let spare = 256;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : spare++));
-}
+import { byteAlphabet } from "../../src/tokenizer/bytes.ts";
 
 /** Texts in a template that look like special tokens: `<|im_end|>`, `<end_of_turn>`, `[/INST]`, `<｜User｜>`. */
 function markersOf(source: string): string[] {
@@ -28,7 +23,7 @@ const addedToken = (content: string, id: number, isSpecial: boolean) => ({
 
 /** Files as of a model: `<s>` is BOS, `</s>` is EOS, and reasoning tags are tokens that are not special. */
 export function tokenizerOf(source: string): { readonly json: unknown; readonly config: unknown } {
-  const pieces = byteAlphabet();
+  const pieces = byteAlphabet;
   const special = ["<s>", "</s>", ...markersOf(source)];
   return {
     json: {

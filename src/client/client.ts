@@ -8,7 +8,8 @@ import { isPersistent, requestPersistence } from "../storage/quota.ts";
 import { EngineStopped, type EngineWorker, openDataWorker, openWorker } from "./workers.ts";
 
 export { repeatWarning } from "../batching/mixture.ts";
-/** The page names formats and their columns as the readers do. */
+/** The page names formats, their columns and fields of reasoning as the readers do. */
+export { reasoningFields } from "../records/example.ts";
 export { formatLabel, formats } from "../records/formats/describe.ts";
 
 export interface WorkerStarters {

@@ -1,16 +1,13 @@
 /** The messages of an example as the preview shows them: text, reasoning, tool calls and other fields. */
 
 import type { PreviewMessage, PreviewTool } from "../protocol/datasets.ts";
-import type { Example, Message, ToolCall } from "../records/example.ts";
+import { type Example, type Message, reasoningFields, type ToolCall } from "../records/example.ts";
 import { entriesOf, isObject, memberOf, type Value } from "../records/value.ts";
 import { writeJson } from "../records/writeJson.ts";
 import type { Dropped } from "../templates/template.ts";
 
 /** Spaces of a level in shown JSON. */
 export const shownIndent = 2;
-
-/** Fields with reasoning, the most usual first. */
-const reasoningFields = ["reasoning_content", "reasoning", "thinking"];
 
 /** The messages of an example; plain text is null. */
 export function messagesOf(example: Example): readonly Message[] | null {

@@ -1,6 +1,6 @@
 /** Sorts what a template does not write of a row: reasoning, tool calls, tool descriptions, texts and other fields. */
 
-import type { ChatExample, Message } from "../records/example.ts";
+import { type ChatExample, type Message, reasoningFields } from "../records/example.ts";
 import type { Dropped } from "../templates/template.ts";
 
 export type LossKind =
@@ -19,7 +19,7 @@ export interface Loss {
   readonly fields: readonly string[];
 }
 
-const reasoningFields: ReadonlySet<string> = new Set(["reasoning_content", "reasoning", "thinking"]);
+const reasoning: ReadonlySet<string> = new Set(reasoningFields);
 /** Fields that are for Hone or that only join a result to its call: few templates write them, and no answer needs them. */
 const ownFields: ReadonlySet<string> = new Set(["weight", "train", "loss_weight", "tool_call_id"]);
 
@@ -62,7 +62,7 @@ export function lossesOf(
 
 /** Whether a dropped text is reasoning, in a field of its own or in tags within the content. */
 function isReasoning(message: Message | undefined, field: string): boolean {
-  return reasoningFields.has(field) || (field === "content" && /<\/?think>/.test(message?.content ?? ""));
+  return reasoning.has(field) || (field === "content" && /<\/?think>/.test(message?.content ?? ""));
 }
 
 function placesOf(losses: readonly Dropped[], fields: readonly string[]): string {

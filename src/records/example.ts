@@ -55,7 +55,7 @@ export interface Message {
   readonly toolCallId?: string;
 }
 
-/** Fields in which a message has its reasoning. */
+/** Fields in which a message has its reasoning, the most usual first. */
 export const reasoningFields = ["reasoning_content", "reasoning", "thinking"] as const;
 
 /** The place of an example's record. */

@@ -48,8 +48,8 @@ const calling: Message = {
 const clockTool = { type: "function", function: { name: "clock", description: "Tells the time.", parameters: {} } };
 
 /**
- * Renders short conversations to find the tokens that end an answer. Throws TemplateError when the source is not Jinja, when
- * answers cannot be separated from the rest or end in no token, or when all of this takes more than five seconds.
+ * Renders short conversations to find the tokens that end an answer. Throws TemplateError when the source is not Jinja, and
+ * when answers cannot be separated from the rest. Also throws it when answers end in no token, or after five seconds.
  */
 export function createChatTemplate({
   name,

@@ -1,6 +1,6 @@
 /** A conversation as transformers passes it to a chat template; each text knows the message and the field it comes from. */
 
-import type { Message, ToolCall } from "../records/example.ts";
+import { type Message, reasoningFields, type ToolCall } from "../records/example.ts";
 import { ExactNumber, entriesOf, isList, isObject, type Value as RowValue } from "../records/value.ts";
 import { isText, type Origin, plain, textFrom } from "./jinja/text.ts";
 import { Dict, type Value } from "./jinja/values.ts";
@@ -17,17 +17,12 @@ export function asPython(value: RowValue, origin: Origin): Value {
 
 /** Python's number for JSON's text: an integer of any size, or a float. */
 function numberOf(text: string): bigint | number {
-  if (/^-?\d+$/.test(text)) return BigInt(text);
-  if (/infinity$/i.test(text)) return text.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  return Number(text);
+  return /^-?\d+$/.test(text) ? BigInt(text) : Number(text);
 }
-
-/** Names under which data and templates have a message's reasoning. */
-export const reasoningNames = ["reasoning_content", "reasoning", "thinking"] as const;
 
 /** The field that has the message's reasoning; null for none. */
 export function reasoningOf({ fields = {} }: Message): { readonly name: string; readonly text: string } | null {
-  for (const name of reasoningNames) {
+  for (const name of reasoningFields) {
     const text = fields[name];
     if (typeof text === "string" && text !== "") return { name, text };
   }
@@ -37,7 +32,7 @@ export function reasoningOf({ fields = {} }: Message): { readonly name: string; 
 /** A name that the template reads, where it does not read the message's own name of its reasoning. */
 function aliasOf(own: string, words: ReadonlySet<string>): string | null {
   if (words.has(own)) return null;
-  return reasoningNames.find((name) => words.has(name)) ?? null;
+  return reasoningFields.find((name) => words.has(name)) ?? null;
 }
 
 /** A message as a template sees it. `words`: the names that the template may read. */

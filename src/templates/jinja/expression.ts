@@ -305,7 +305,8 @@ function readArguments(reader: Reader): Arguments {
   });
 }
 
-const constants: ReadonlyMap<string, boolean | null> = new Map([
+/** Words that are values, and so no names. */
+export const constants: ReadonlyMap<string, boolean | null> = new Map([
   ["true", true],
   ["True", true],
   ["false", false],
@@ -314,7 +315,7 @@ const constants: ReadonlyMap<string, boolean | null> = new Map([
   ["None", null],
 ]);
 
-const readInt = (text: string) => BigInt(text.replaceAll("_", "").replace(/^0+(?=0$)/, ""));
+const readInt = (text: string) => BigInt(text.replaceAll("_", ""));
 
 function readPrimary(reader: Reader): Expression {
   const { type, value, offset } = reader.current;

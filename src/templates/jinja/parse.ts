@@ -53,8 +53,7 @@ class Parser {
   ) {}
 
   template(): Statement[] {
-    const body = this.statements([]);
-    return body;
+    return this.statements([]);
   }
 
   private fail(message: string, offset: number): never {
@@ -95,7 +94,6 @@ class Parser {
 
   private block<T>(name: string, offset: number, read: () => T): T {
     this.open.push({ name, offset });
-    this.reader.deepen(offset, () => undefined);
     try {
       return this.reader.deepen(offset, read);
     } finally {

@@ -3,7 +3,7 @@
 import type { Limits } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { cut, isText, plain, type Run, type Str, Text, TextBuilder } from "./text.ts";
-import { Dict, isList, Namespace, Span, Tuple, typeOf, Undefined, type Value, View } from "./values.ts";
+import { Dict, hasPairs, isList, Namespace, Span, Tuple, typeOf, Undefined, type Value, View } from "./values.ts";
 
 /** Python's `str(value)`: what `{{ value }}` writes. Faults for values whose text is an address in memory. */
 export function strOf(value: Value, limits: Limits): Str {
@@ -275,7 +275,7 @@ export function cutPoints(value: Str, from: number, to: number): Str {
 
 /** The UTF-16 offset of a code point. */
 export function unitOf(text: string, point: number): number {
-  if (!/[\ud800-\udbff]/.test(text)) return Math.min(point, text.length);
+  if (!hasPairs(text)) return Math.min(point, text.length);
   let unit = 0;
   for (let i = 0; i < point && unit < text.length; i++) unit += (text.codePointAt(unit) ?? 0) > 0xffff ? 2 : 1;
   return unit;

@@ -1,9 +1,8 @@
 /** Parses the names that a value is assigned to. */
 
+import { constants } from "./expression.ts";
 import type { Reader } from "./reader.ts";
 import type { Target } from "./syntax.ts";
-
-const constants: ReadonlySet<string> = new Set(["true", "True", "false", "False", "none", "None"]);
 
 /** A name to define. */
 export function parseNames(reader: Reader): string {

@@ -1,5 +1,6 @@
 /** Messages of a row as JSON text: their role, content and other fields, in either spelling. */
 
+import { reasoningFields } from "../../../client/client.ts";
 import { type Member, memberText, objectText, shapeOf } from "./rowText.ts";
 
 /** How a list names roles and contents. */
@@ -16,7 +17,7 @@ const sharegpt: Spelling = {
   roles: ["system", "human", "gpt", "function_call", "observation"],
 };
 
-export const reasoningKeys: readonly string[] = ["reasoning_content", "reasoning", "thinking"];
+export const reasoningKeys: readonly string[] = reasoningFields;
 
 const membersOf = (json: string): readonly Member[] | null => {
   const shape = shapeOf(json);
