@@ -5,14 +5,13 @@ import type { Limits } from "./budget.ts";
 import { fault } from "./fault.ts";
 import { cutPoints } from "./print.ts";
 import { formatMethod, stringMethods } from "./strings.ts";
-import { concat, isText, plain, type Str } from "./text.ts";
+import { concatAll, cut, isText, plain, type Str } from "./text.ts";
 import {
   Callable,
   codePoints,
   Dict,
   equal,
   Host,
-  hasPairs,
   isList,
   Lazy,
   Namespace,
@@ -38,9 +37,12 @@ const refused = (type: string, name: string) =>
 
 /** The characters of a text, each with its place. */
 export function characters(value: Str): Str[] {
-  const text = plain(value);
-  if (!hasPairs(text)) return Array.from({ length: text.length }, (_, i) => cutPoints(value, i, i + 1));
-  return Array.from({ length: codePoints(text) }, (_, i) => cutPoints(value, i, i + 1));
+  let at = 0;
+  return Array.from(plain(value), (character) => {
+    const start = at;
+    at += character.length;
+    return cut(value, start, at);
+  });
 }
 
 /** The members of a value that Python can iterate; faults for other values. */
@@ -228,7 +230,8 @@ export function sliceOf(value: Value, bounds: readonly Value[], limits: Limits):
       return cutPoints(value, from, Math.max(from, to));
     }
     limits.allowItems(length);
-    return concat(...picked(length).map((i) => cutPoints(value, i, i + 1)));
+    const all = characters(value);
+    return concatAll(picked(length).flatMap((i) => all[i] ?? []));
   }
   if (value instanceof Span) {
     const [start, stop] = rangeOf(value.length).map((i) => value.start + BigInt(i) * value.step);

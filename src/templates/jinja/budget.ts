@@ -9,12 +9,13 @@ const stepsBetweenChecks = 2000;
 const sizePerStep = 64;
 
 /** What the functions of a template need of the budget. */
-export type Limits = Pick<Budget, "count" | "work" | "allowText" | "allowItems" | "nested">;
+export type Limits = Pick<Budget, "count" | "work" | "checkText" | "allowText" | "allowItems" | "nested">;
 
 /** For values of bounded depth and size, which need no count. */
 export const unlimited: Limits = {
   count: () => undefined,
   work: () => undefined,
+  checkText: () => undefined,
   allowText: () => undefined,
   allowItems: () => undefined,
   nested: (act) => act(),
@@ -53,9 +54,14 @@ export class Budget {
     if (size >= sizePerStep) this.count(Math.floor(size / sizePerStep));
   }
 
-  allowText(length: number): void {
+  /** Refuses a text that is too long, and counts nothing: for the checks while a text grows. */
+  checkText(length: number): void {
     if (length > this.longest)
       throw exceeded(`writes a text of more than ${this.longest.toLocaleString("en")} characters`);
+  }
+
+  allowText(length: number): void {
+    this.checkText(length);
     this.work(length);
   }
 

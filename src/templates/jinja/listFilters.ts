@@ -7,7 +7,7 @@ import { fault } from "./fault.ts";
 import { type Filter, flag, folding, getter, sortedBy, type Tools } from "./filter.ts";
 import { cutPoints, strOf } from "./print.ts";
 import { joinTexts } from "./strings.ts";
-import { concat, isText, plain } from "./text.ts";
+import { concatAll, isText, plain } from "./text.ts";
 import {
   codePoints,
   compared,
@@ -258,7 +258,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
     call(value, _, { limits }) {
       if (isText(value)) {
         limits.allowItems(plain(value).length);
-        return concat(...characters(value).reverse());
+        return concatAll(characters(value).reverse());
       }
       const items = [...itemsOf(value, limits)].reverse();
       // Python's `reversed` gives an iterator; what has no order gets a list.

@@ -5,7 +5,7 @@ import { fault } from "./fault.ts";
 import { formatPercent } from "./format.ts";
 import { limits as bounds } from "./limits.ts";
 import { strOf } from "./print.ts";
-import { concat, isText, plain, replaceIn, type Str, Text } from "./text.ts";
+import { concatAll, isText, plain, replaceIn, type Str, Text } from "./text.ts";
 import { isList, numberOf, Tuple, typeOf, Undefined, undefinedFault, type Value } from "./values.ts";
 
 export function arithmetic(left: Value, operator: string, right: Value, limits: Limits): Value {
@@ -32,7 +32,7 @@ export function arithmetic(left: Value, operator: string, right: Value, limits: 
       if (isText(repeated)) {
         limits.allowText(plain(repeated).length * count);
         if (typeof repeated === "string") return repeated.repeat(count);
-        return concat(...Array.from({ length: count }, () => repeated));
+        return concatAll(Array.from({ length: count }, () => repeated));
       }
       const items = isList(repeated) ? repeated : repeated instanceof Tuple ? repeated.items : null;
       if (items) {
@@ -166,7 +166,7 @@ const smallest = 2n ** 64n;
 export function tilde(values: readonly Value[], limits: Limits): Str {
   const texts = values.map((value) => strOf(value, limits));
   limits.allowText(texts.reduce((sum, text) => sum + plain(text).length, 0));
-  return concat(...texts);
+  return concatAll(texts);
 }
 
 const isMarkup = (text: Str): boolean => text instanceof Text && text.markup;
@@ -175,8 +175,8 @@ const isMarkup = (text: Str): boolean => text instanceof Text && text.markup;
 function joinedTexts(texts: readonly Str[], limits: Limits): Str {
   const total = texts.reduce((sum, text) => sum + plain(text).length, 0);
   limits.allowText(total);
-  if (!texts.some(isMarkup)) return concat(...texts);
-  return marked(concat(...texts.map((text) => (isMarkup(text) ? text : escaped(text)))));
+  if (!texts.some(isMarkup)) return concatAll(texts);
+  return marked(concatAll(texts.map((text) => (isMarkup(text) ? text : escaped(text)))));
 }
 
 /** The text as Markup. */

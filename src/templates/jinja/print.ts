@@ -8,18 +8,14 @@ import { Dict, hasPairs, isList, Namespace, Span, Tuple, typeOf, Undefined, type
 /** Python's `str(value)`: what `{{ value }}` writes. Faults for values whose text is an address in memory. */
 export function strOf(value: Value, limits: Limits): Str {
   if (isText(value)) return value;
-  if (value instanceof Undefined) return "";
-  if (value === null || typeof value === "boolean" || typeof value === "bigint" || typeof value === "number")
-    return scalar(value);
-  const builder = new TextBuilder();
-  writeRepr(value, builder, limits);
-  return builder.build();
+  return value instanceof Undefined ? "" : reprOf(value, limits);
 }
 
 /** Python's `repr(value)`. */
 export function reprOf(value: Value, limits: Limits): Str {
   const builder = new TextBuilder();
   writeRepr(value, builder, limits);
+  limits.work(builder.length);
   return builder.build();
 }
 
@@ -122,7 +118,7 @@ function reprOfScalar(value: Value): Str | null {
 
 function writeRepr(value: Value, out: TextBuilder, limits: Limits): void {
   limits.count(1);
-  limits.allowText(out.length);
+  limits.checkText(out.length);
   const alone = reprOfScalar(value);
   if (alone !== null) {
     out.add(alone);
@@ -174,6 +170,7 @@ export interface JsonOptions {
 export function jsonOf(value: Value, options: JsonOptions, limits: Limits): Str {
   const builder = new TextBuilder();
   writeJson(value, options, builder, 0, limits);
+  limits.work(builder.length);
   return builder.build();
 }
 
@@ -213,7 +210,7 @@ function jsonOfScalar(value: Value, ascii: boolean): Str | null {
 
 function writeJson(value: Value, options: JsonOptions, out: TextBuilder, level: number, limits: Limits): void {
   limits.count(1);
-  limits.allowText(out.length);
+  limits.checkText(out.length);
   const alone = jsonOfScalar(value, options.ascii);
   if (alone !== null) {
     out.add(alone);
@@ -221,7 +218,7 @@ function writeJson(value: Value, options: JsonOptions, out: TextBuilder, level: 
   }
   const line = (depth: number) => {
     if (options.indent === null) return;
-    limits.allowText(out.length + options.indent.length * depth);
+    limits.checkText(out.length + options.indent.length * depth);
     out.add(`\n${options.indent.repeat(depth)}`);
   };
   const members = (open: string, count: number, write: (i: number) => void, close: string) => {

@@ -114,8 +114,9 @@ export function joinTexts(separator: Str, items: readonly Str[], limits: Limits)
   items.forEach((item, i) => {
     if (i > 0) builder.add(separator);
     builder.add(item);
-    limits.allowText(builder.length);
+    limits.checkText(builder.length);
   });
+  limits.work(builder.length);
   return builder.build();
 }
 

@@ -77,7 +77,10 @@ export class TextBuilder {
   }
 }
 
-export function concat(...values: readonly Str[]): Str {
+export const concat = (...values: readonly Str[]): Str => concatAll(values);
+
+/** Joins a list, which may be longer than the arguments of a call. */
+export function concatAll(values: readonly Str[]): Str {
   if (values.every((value) => typeof value === "string")) return values.join("");
   const builder = new TextBuilder();
   for (const value of values) builder.add(value);
