@@ -5,7 +5,7 @@
 
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import type { LlamaConfig } from "../../src/models/llama.ts";
+import type { DecoderConfig } from "../../src/models/decoder.ts";
 import { type Prepare, rotaryTables, squareMatrix } from "./engine.ts";
 import { frequenciesOf, lora, optimizer, type Problem } from "./problem.ts";
 
@@ -25,7 +25,7 @@ function rotate(x: np.Array, cos: np.Array, sin: np.Array): np.Array {
 }
 
 /** Token ids (B·T), batch and weights → Σ w·CE / Σ w; consumes all of them. */
-function lossOf(config: LlamaConfig, { rows, length }: Problem["shape"], weights: Arrays, batch: Arrays): np.Array {
+function lossOf(config: DecoderConfig, { rows, length }: Problem["shape"], weights: Arrays, batch: Arrays): np.Array {
   const { num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: size, rms_norm_eps: epsilon } = config;
   const weight = (name: string) => weights[`${name}.weight`] as np.Array;
   const given = (name: string) => batch[name] as np.Array;

@@ -4,8 +4,9 @@ import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { type Batch, makeBatch } from "../../src/batching/batch.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
+import type { DecoderConfig } from "../../src/models/decoder.ts";
 import { defineModel } from "../../src/models/define.ts";
-import { type LlamaConfig, readConfig } from "../../src/models/llama.ts";
+import { readConfig } from "../../src/models/llama.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { initialAdapter } from "../../src/training/parameters.ts";
@@ -74,7 +75,7 @@ export interface Problem {
   readonly size: Size;
   readonly model: ModelDefinition;
   /** Config of the same model, for engines that implement it themselves. */
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly method: Method;
   readonly shape: BatchShape;
   readonly batch: Batch;

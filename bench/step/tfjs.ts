@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import type { LlamaConfig } from "../../src/models/llama.ts";
+import type { DecoderConfig } from "../../src/models/decoder.ts";
 import { type Backend, type Prepare, rotaryTables, squareMatrix } from "./engine.ts";
 import { frequenciesOf, lora, optimizer, type Problem } from "./problem.ts";
 
@@ -72,7 +72,12 @@ function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
   );
 }
 
-function lossOf(config: LlamaConfig, { rows, length }: Problem["shape"], weights: Tensors, batch: Tensors): tf.Scalar {
+function lossOf(
+  config: DecoderConfig,
+  { rows, length }: Problem["shape"],
+  weights: Tensors,
+  batch: Tensors,
+): tf.Scalar {
   const { num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: size, rms_norm_eps: epsilon } = config;
   const weight = (name: string) => weights[`${name}.weight`] as tf.Tensor;
   const given = (name: string) => batch[name] as tf.Tensor;

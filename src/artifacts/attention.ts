@@ -28,19 +28,21 @@ function perLayer<T>(
 }
 
 /**
- * Rotates queries and keys of up to `length` positions, (M, width) → (B, T, width). The rotation of the queries includes the
- * score scale, at no extra cost.
+ * Rotates queries and keys of up to `length` positions, (M, width) → (B, T, width). The rotation of whole heads includes the
+ * score scale of the queries, at no extra cost.
  */
 function rotations(b: GraphBuilder, { heads, rope: rotation, scoreScale }: LayerSpec, length: number) {
+  const scaled = (x: Value) => b.mul(x, b.scalar(scoreScale));
   if (rotation === null) {
     const rows = (x: Value, positions: Value) => b.reshape(x, [...positions.shape, x.shape[1] as number]);
-    return { queries: (x: Value, positions: Value) => rows(b.mul(x, b.scalar(scoreScale)), positions), keys: rows };
+    return { queries: (x: Value, positions: Value) => rows(scaled(x), positions), keys: rows };
   }
-  const { frequencies } = rotation;
-  const own = ropeTables(b, frequencies, length, scoreScale);
-  const plain = ropeTables(b, frequencies, length);
+  const { frequencies, scale } = rotation;
+  const whole = 2 * frequencies.length === heads.size;
+  const own = ropeTables(b, frequencies, length, whole ? scale * scoreScale : scale);
+  const plain = ropeTables(b, frequencies, length, scale);
   return {
-    queries: (x: Value, positions: Value) => rope(b, x, positions, own, heads.query),
+    queries: (x: Value, positions: Value) => rope(b, whole ? x : scaled(x), positions, own, heads.query),
     keys: (x: Value, positions: Value) => rope(b, x, positions, plain, heads.key),
   };
 }
@@ -78,7 +80,7 @@ export function wholeRows(
       splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
       biasOf(layer).made,
       heads,
-      queryBlocks,
+      { blocks: queryBlocks, cap: spec.scoreCap },
     );
   };
 }
@@ -131,6 +133,8 @@ export function cached(
     const keys = updated(spec, generationPorts.pastKey(layer), generationPorts.presentKey(layer), freshKeys);
     const values = updated(spec, generationPorts.pastValue(layer), generationPorts.presentValue(layer), freshValues);
     const queries = splitQueries(b, rotate.queries(q, positions64), heads);
-    return attend(b, queries, b.transpose(keys, [0, 1, 3, 2]), values, biasOf(layer).made, heads);
+    return attend(b, queries, b.transpose(keys, [0, 1, 3, 2]), values, biasOf(layer).made, heads, {
+      cap: spec.scoreCap,
+    });
   };
 }

@@ -4,6 +4,7 @@ import { backward } from "../autodiff/backward.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { linearCrossEntropy } from "../nn/crossEntropy.ts";
 import { Scope } from "../nn/scope.ts";
+import { softCap } from "../nn/softCap.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { lazyArtifact } from "./artifact.ts";
@@ -65,6 +66,7 @@ export function buildLoss(
     model.headWeight(scope),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
+    { cap: model.logitCap },
   );
   return { loss, scope };
 }
@@ -193,6 +195,6 @@ function generationGraph(model: ModelDefinition, method: Method | null, { tokens
   const index = b.input(generationPorts.logitsIndex, "int32", [1]);
   const flat = { ids: b.reshape(ids, [tokens]), positions };
   const last = model.forward(scope, flat, attend, (states) => b.gather(states, index));
-  const logits = b.gemm(last, model.headWeight(scope), { transB: true });
+  const logits = softCap(b, b.gemm(last, model.headWeight(scope), { transB: true }), model.logitCap);
   return b.finish({ [generationPorts.logits]: b.reshape(logits, [model.vocabulary]), ...caches });
 }

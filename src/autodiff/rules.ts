@@ -110,6 +110,29 @@ const rmsNormalization: Rule = (b, g, y, [x, w], { epsilon }) => {
   ];
 };
 
+/**
+ * y = x̂·w + b with x̂ = (x − μ)/σ, σ = √(var(x) + ε): dx = (gw − mean(gw) − x̂·mean(gw·x̂))/σ, dw = Σ g·x̂, db = Σ g
+ * (Ba et al. 2016, arXiv:1607.06450). μ and σ are computed again, because only the first output is the same on all providers.
+ */
+const layerNormalization: Rule = (b, g, _y, [x, w], { epsilon }) => {
+  const [X, W] = [x as Value, w as Value];
+  const centred = () => b.sub(X, b.reduceMean(X, [-1]));
+  const deviation = () => {
+    const variance = b.mul(b.reduceSumSquare(centred(), [-1]), b.scalar(1 / (X.shape.at(-1) as number)));
+    return b.sqrt(b.add(variance, b.scalar(epsilon as number)));
+  };
+  const normal = () => b.div(centred(), deviation());
+  return [
+    () => {
+      const scaled = b.mul(g, W);
+      const along = b.mul(normal(), b.reduceMean(b.mul(scaled, normal()), [-1]));
+      return b.div(b.sub(b.sub(scaled, b.reduceMean(scaled, [-1])), along), deviation());
+    },
+    () => b.mul(g, normal()),
+    () => g,
+  ];
+};
+
 /** The inverse of a rotation is the rotation by the negative angle. */
 const rotaryEmbedding: Rule = (b, g, _y, inputs, { num_heads }) => {
   const [, positions, cos, sin] = inputs as [Value, Value, Value, Value];
@@ -124,6 +147,30 @@ const rotaryEmbedding: Rule = (b, g, _y, inputs, { num_heads }) => {
 
 /** With p = softmax(x): dx = p(g − Σ g·p). */
 const softmax = unary((b, g, _x, p) => b.mul(p, b.sub(g, b.reduceSum(b.mul(g, p), [-1]))));
+
+/**
+ * Exact: d(xΦ(x)) = Φ + xφ, with Φ = (1 + erf(x/√2))/2 and φ = exp(−x²/2)/√(2π). By tanh: y = x(1 + t)/2, t = tanh(u),
+ * u = √(2/π)(x + cx³), so dy = (1 + t)/2 + x(1 − t²)u′/2 (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+ */
+const gelu: Rule = (b, g, _y, [x], { approximate }) => {
+  const X = x as Value;
+  const half = b.scalar(0.5);
+  const exact = () => {
+    const below = b.mul(b.add(b.erf(b.mul(X, b.scalar(Math.SQRT1_2))), b.scalar(1)), half);
+    const density = b.mul(b.exp(b.mul(b.mul(X, X), b.scalar(-0.5))), b.scalar(1 / Math.sqrt(2 * Math.PI)));
+    return b.add(below, b.mul(X, density));
+  };
+  const byTanh = () => {
+    const [c, scale] = [0.044715, Math.sqrt(2 / Math.PI)];
+    const squared = b.mul(X, X);
+    const inner = b.mul(X, b.add(b.mul(squared, b.scalar(c * scale)), b.scalar(scale)));
+    const t = b.tanh(inner);
+    const slope = b.add(b.mul(squared, b.scalar(3 * c * scale)), b.scalar(scale));
+    const rest = b.mul(b.mul(X, b.sub(b.scalar(1), b.mul(t, t))), slope);
+    return b.mul(b.add(b.add(t, b.scalar(1)), rest), half);
+  };
+  return [() => b.mul(g, approximate === "tanh" ? byTanh() : exact())];
+};
 
 /** d(x·σ(αx)) = σ + αy(1 − σ). */
 const quickGelu: Rule = (b, g, y, [x], { alpha }) => [
@@ -160,9 +207,13 @@ export const rules: { readonly [Op in OpName]: Rule } = {
   ),
   Neg: unary((b, g) => b.neg(g)),
   Log: unary((b, g, x) => b.div(g, x)),
+  Exp: unary((b, g, _x, y) => b.mul(g, y)),
+  Erf: unary((b, g, x) => b.mul(g, b.mul(b.exp(b.neg(b.mul(x, x))), b.scalar(2 / Math.sqrt(Math.PI))))),
+  Tanh: unary((b, g, _x, y) => b.mul(g, b.sub(b.scalar(1), b.mul(y, y)))),
   Sqrt: unary((b, g, _x, y) => b.div(b.mul(g, b.scalar(0.5)), y)),
   Reciprocal: unary((b, g, _x, y) => b.neg(b.mul(g, b.mul(y, y)))),
   Sigmoid: unary((b, g, _x, y) => b.mul(g, b.mul(y, b.sub(b.scalar(1), y)))),
+  Gelu: gelu,
   QuickGelu: quickGelu,
   MatMul: binary(
     (b, g, _p, q) => b.matMul(g, b.swapLast(q)),
@@ -170,6 +221,7 @@ export const rules: { readonly [Op in OpName]: Rule } = {
   ),
   Gemm: gemm,
   Softmax: softmax,
+  LayerNormalization: layerNormalization,
   SimplifiedLayerNormalization: rmsNormalization,
   RotaryEmbedding: rotaryEmbedding,
   ReduceSum: reductionRule((b, g, x) => b.expand(g, x.shape)),

@@ -5,13 +5,23 @@ import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { FileTensor, NamedShape } from "./fileTensor.ts";
 
+/** A rotary embedding of the first R numbers of each head. */
+export interface Rope {
+  /** Radians per position of the R/2 pairs. */
+  readonly frequencies: readonly number[];
+  /** Factor of the rotated numbers of queries and keys (YaRN, LongRoPE), else 1. */
+  readonly scale: number;
+}
+
 /** The attention of one layer. */
 export interface LayerSpec {
   readonly heads: Heads;
   /** Scores are queries times keys times this. */
   readonly scoreScale: number;
-  /** Rotary embedding: radians per position of the D/2 pairs of a head. Null is no rotation. */
-  readonly rope: { readonly frequencies: readonly number[] } | null;
+  /** Soft cap of the scores; null is none. */
+  readonly scoreCap: number | null;
+  /** Rotary embedding; null is no rotation. */
+  readonly rope: Rope | null;
   /** A query at q sees the keys with 0 ≤ q − k < window. Null is all keys with k ≤ q. */
   readonly window: number | null;
 }
@@ -39,6 +49,11 @@ export interface ModelFacts {
   readonly contextLength: number;
   /** Whether the head's weight is the embedding. */
   readonly tiedHead: boolean;
+  /** Soft cap of the logits; null is none. */
+  readonly logitCap: number | null;
+  /** The tensors of embedding and head in the model's files, as transformers writes them. A tied head has none. */
+  readonly embeddingTensor: string;
+  readonly headTensor: string;
 }
 
 /** A family of models; C is its checked config. */

@@ -55,6 +55,10 @@ export const numbers = {
   ropeFactor: between(1, 4096),
   /** Turns in the original context that bound the interpolated frequencies: published models have 1 to 32. */
   ropeTurns: between(1e-3, 4096),
+  /** Rotated share of a head: published models have 0.25 to 1. */
+  share: between(0, 1),
+  /** A positive factor or divisor of embeddings, scores, residuals or logits: published models have 0.0078 to 256. */
+  multiplier: between(1e-6, 1e6),
 } as const;
 
 /** A valibot issue in plain words: the field's path, empty for the whole, and the rest of a sentence. */
@@ -90,6 +94,7 @@ export function parse<Schema extends v.GenericSchema>(
 const harmless: ReadonlySet<string> = new Set([
   "architectures",
   "attention_dropout",
+  "attn_pdrop",
   "attn_implementation",
   "auto_map",
   "bos_token_id",
@@ -108,6 +113,8 @@ const harmless: ReadonlySet<string> = new Set([
   "transformers.js_config",
   "transformers_version",
   "unk_token_id",
+  "unsloth_fixed",
+  "unsloth_version",
   "use_cache",
 ]);
 
@@ -144,8 +151,10 @@ const changing: Readonly<Record<string, readonly unknown[]>> = {
   rotary_pct: [1],
   scale_emb: [1],
   sliding_window: [],
+  use_bidirectional_attention: [false],
   use_parallel_residual: [false],
   use_qk_norm: [false],
+  use_sliding_window: [false],
 };
 
 /** Whether the field with this value changes nothing. */
@@ -157,22 +166,19 @@ function isNeutral(field: string, value: unknown, json: Readonly<Record<string, 
 }
 
 /**
- * Throws a ConfigError for a field that changes the mathematics and that the family does not `read`. Refuses an unknown
- * field too, unless `unknown` is "pass", because many tools add fields to files of the Llama family.
+ * Throws a ConfigError for a field that the family does not `read` and that could change the mathematics: one whose meaning
+ * is unknown, or one that changes it in another family. A field of value null, and one that begins with "_", says nothing.
  */
 export function refuseUnread(
   json: Readonly<Record<string, unknown>>,
   read: readonly string[],
-  unknown: "refuse" | "pass" = "refuse",
   what = "config.json",
 ): void {
   for (const [field, value] of Object.entries(json)) {
-    if (read.includes(field) || isNeutral(field, value, json)) continue;
-    if (!Object.hasOwn(changing, field) && (unknown === "pass" || harmless.has(field) || field.startsWith("_")))
-      continue;
+    if (read.includes(field) || harmless.has(field) || field.startsWith("_") || isNeutral(field, value, json)) continue;
     throw new ConfigError(
       `${what}: ${cut(field)} is ${quote(value)}, and Hone does not read this field for this architecture, so the model ` +
-        "would compute something else. Choose a model without it.",
+        "could compute something else. Choose a model without it.",
     );
   }
 }

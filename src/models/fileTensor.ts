@@ -20,6 +20,28 @@ export interface NamedShape {
   readonly shape: Shape;
 }
 
+/** The transpose of a matrix of `rows` × `columns`. */
+function transpose(values: Numbers, rows: number, columns: number): Numbers {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      result[column * rows + row] = values[row * columns + column] as number;
+    }
+  }
+  return result;
+}
+
+/** For a weight [out, in] that the files store as [in, out]. */
+export function transposedInFile({ name, shape }: NamedShape): FileTensor {
+  const [out, width] = shape as readonly [number, number];
+  return {
+    name,
+    shape: [width, out],
+    toParameter: (values) => transpose(values, width, out),
+    toFile: (values) => transpose(values, out, width),
+  };
+}
+
 /** For a family whose parameters have the names and the order of its files. */
 export const sameInFile = ({ name, shape }: NamedShape): FileTensor => ({
   name,

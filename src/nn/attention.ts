@@ -6,6 +6,7 @@
 
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
+import { softCap, softCapGradient } from "./softCap.ts";
 
 export interface Heads {
   /** H, query heads. */
@@ -86,12 +87,19 @@ function blocksOf(length: number, capacity: number, count: number): Block[] {
   });
 }
 
+export interface AttendOptions {
+  /**
+   * Query blocks, 1 by default. More need a causal bias over whole rows (S = C). They skip up to half of the scores, those
+   * that the bias blocks, but each block adds operations: they help only where a launch is cheap.
+   */
+  readonly blocks?: number;
+  /** Soft cap of the scores; null, the default, is none. */
+  readonly cap?: number | null;
+}
+
 /**
  * softmax(QKᵀ + bias)V: queries (B, K, G·S, D) already times the score scale, keys (B, K, D, C), values (B, K, C, D),
  * bias broadcast to (B, K, G, S, C) → (B·S, H·D).
- *
- * `blocks` above 1 needs a causal bias over whole rows (S = C). It skips up to half of the scores, those that the bias
- * blocks, but each block adds operations: it helps only where a launch is cheap.
  */
 export function attend(
   b: GraphBuilder,
@@ -100,7 +108,7 @@ export function attend(
   values: Value,
   bias: Value,
   heads: Heads,
-  blocks = 1,
+  { blocks = 1, cap = null }: AttendOptions = {},
 ): Value {
   const [rows, , block] = queries.shape as [number, number, number];
   const group = heads.query / heads.key;
@@ -122,20 +130,21 @@ export function attend(
         keys: b.swapLast(b.slice(b.swapLast(keys), 0, at.keys, 2)),
         values: b.slice(values, 0, at.keys, 2),
       };
-      const scores = b.reshape(b.matMul(own.queries, own.keys), [rows, heads.key, group, at.to - at.from, at.keys]);
+      const capped = softCap(b, b.matMul(own.queries, own.keys), cap);
+      const scores = b.reshape(capped, [rows, heads.key, group, at.to - at.from, at.keys]);
       const weights = b.reshape(b.softmax(b.add(scores, ownBias)), [
         rows,
         heads.key,
         group * (at.to - at.from),
         at.keys,
       ]);
-      return { at, ...own, weights, output: b.matMul(weights, own.values) };
+      return { at, ...own, capped, weights, output: b.matMul(weights, own.values) };
     });
     return {
       outputs: [join(parts.map(({ output }) => output))],
       rule: ([g]) => {
         if (!g) throw new GraphError("attention has no gradient to pass on");
-        const gradients = parts.map((own) => partGradients(b, own, rowsOf(g, own.at)));
+        const gradients = parts.map((own) => partGradients(b, own, cap, rowsOf(g, own.at)));
         const sum = (pieces: readonly Value[], axis: number) =>
           pieces.map((piece) => padded(b, piece, capacity, axis)).reduce((total, piece) => b.add(total, piece));
         return [
@@ -164,12 +173,14 @@ export function attend(
  */
 function partGradients(
   b: GraphBuilder,
-  own: Readonly<Record<"queries" | "keys" | "values" | "weights" | "output", Value>>,
+  own: Readonly<Record<"queries" | "keys" | "values" | "capped" | "weights" | "output", Value>>,
+  cap: number | null,
   g: Value,
 ) {
   const scores = () => {
     const delta = b.reduceSum(b.mul(g, own.output), [-1]);
-    return b.mul(own.weights, b.sub(b.matMul(g, b.swapLast(own.values)), delta));
+    const capped = b.mul(own.weights, b.sub(b.matMul(g, b.swapLast(own.values)), delta));
+    return softCapGradient(b, capped, own.capped, cap);
   };
   return {
     queries: () => b.matMul(scores(), b.swapLast(own.keys)),

@@ -3,6 +3,7 @@
 import { adding } from "../autodiff/rules.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
+import { softCap, softCapGradient } from "./softCap.ts";
 
 /** The largest number of logits in a chunk: 16 MiB of float32. */
 const logitsPerChunk = 2 ** 22;
@@ -12,6 +13,13 @@ export interface HeadLoss {
   readonly sum: Value;
   /** float32 [N]: CE of each position, without its weight. */
   readonly perToken: Value;
+}
+
+export interface HeadOptions {
+  /** Soft cap of the logits; null, the default, is none. */
+  readonly cap?: number | null;
+  /** Most logits in a chunk. */
+  readonly logitsLimit?: number;
 }
 
 /**
@@ -27,14 +35,15 @@ export function linearCrossEntropy(
   weight: Value,
   targets: Value,
   lossWeights: Value,
-  logitsLimit = logitsPerChunk,
+  { cap = null, logitsLimit = logitsPerChunk }: HeadOptions = {},
 ): HeadLoss {
   const [positions] = hidden.shape as [number, number];
   const chunk = Math.min(positions, Math.max(1, Math.floor(logitsLimit / (weight.shape[0] as number))));
   const outputs = b.composite("linear_cross_entropy", [hidden, weight], () => {
     const parts = Array.from({ length: Math.ceil(positions / chunk) }, (_, part) => {
       const from = part * chunk;
-      return chunkLoss(b, hidden, weight, targets, lossWeights, from, Math.min(chunk, positions - from));
+      const range = { from, count: Math.min(chunk, positions - from) };
+      return chunkLoss(b, hidden, weight, targets, lossWeights, range, cap);
     });
     const joined = (name: "weighted" | "perToken") =>
       b.concat(
@@ -71,15 +80,15 @@ function chunkLoss(
   weight: Value,
   targets: Value,
   lossWeights: Value,
-  from: number,
-  count: number,
+  { from, count }: { readonly from: number; readonly count: number },
+  cap: number | null,
 ) {
   const part = (value: Value) => b.slice(value, from, from + count);
   const h = part(hidden); // (n, D)
   const w = b.reshape(part(lossWeights), [count, 1]);
   const target = b.reshape(part(targets), [count, 1]);
 
-  const logits = b.gemm(h, weight, { transB: true }); // (n, V)
+  const logits = softCap(b, b.gemm(h, weight, { transB: true }), cap); // (n, V)
   const probabilities = b.softmax(logits);
   // log Σ exp z = max z − log max p; max p ≥ 1/V, so the logarithm never underflows.
   const logSum = b.sub(b.reduceMax(logits, [1]), b.log(b.reduceMax(probabilities, [1])));
@@ -87,7 +96,8 @@ function chunkLoss(
   const weighted = b.mul(perToken, w);
 
   const minusOne = b.constant("float32", [count, 1], new Float32Array(count).fill(-1));
-  const delta = () => b.scatterElementsAdd(probabilities, target, minusOne, 1); // softmax − one-hot, (n, V)
+  // softmax − one-hot, (n, V).
+  const delta = () => softCapGradient(b, b.scatterElementsAdd(probabilities, target, minusOne, 1), logits, cap);
   return {
     perToken,
     weighted,

@@ -188,6 +188,15 @@ export class GraphBuilder {
   log(x: Value): Value {
     return this.emit("Log", [x]);
   }
+  exp(x: Value): Value {
+    return this.emit("Exp", [x]);
+  }
+  erf(x: Value): Value {
+    return this.emit("Erf", [x]);
+  }
+  tanh(x: Value): Value {
+    return this.emit("Tanh", [x]);
+  }
   sqrt(x: Value): Value {
     return this.emit("Sqrt", [x]);
   }
@@ -200,6 +209,10 @@ export class GraphBuilder {
   /** x · σ(x), written as QuickGelu with α = 1 because that is one kernel. */
   silu(x: Value): Value {
     return this.emit("QuickGelu", [x], { alpha: 1 });
+  }
+  /** x · Φ(x) with the normal distribution Φ, exact or by tanh. */
+  gelu(x: Value, approximate: "none" | "tanh"): Value {
+    return this.emit("Gelu", [x], { approximate });
   }
   matMul(a: Value, b: Value): Value {
     return this.emit("MatMul", [a, b]);
@@ -225,8 +238,16 @@ export class GraphBuilder {
   rmsNormalization(x: Value, scale: Value, epsilon: number): Value {
     return this.emit("SimplifiedLayerNormalization", [x, scale], { axis: -1, epsilon });
   }
+  /** Over the last axis, times a trainable scale, plus a trainable bias. */
+  layerNormalization(x: Value, scale: Value, bias: Value, epsilon: number): Value {
+    return this.emit("LayerNormalization", [x, scale, bias], { axis: -1, epsilon });
+  }
+  /** Rotates the first 2·width(cos) numbers of each head. */
   rotaryEmbedding(x: Value, positions: Value, cos: Value, sin: Value, heads: number): Value {
-    return this.emit("RotaryEmbedding", [x, positions, cos, sin], { interleaved: 0, num_heads: heads });
+    const rotated = 2 * (cos.shape[1] as number);
+    const whole = rotated * heads === x.shape.at(-1);
+    const attributes = { interleaved: 0, num_heads: heads, rotary_embedding_dim: whole ? 0 : rotated };
+    return this.emit("RotaryEmbedding", [x, positions, cos, sin], attributes);
   }
   /** Reduced axes stay, with size 1. */
   reduceSum(x: Value, axes: readonly number[]): Value {

@@ -287,18 +287,40 @@ const rmsNormalization: OpSpec = {
   },
 };
 
-/** x [B, T, H·D], position_ids int64 [B, T], cos and sin [P, D/2]: half-rotation of each head (interleaved = 0). */
+/** y = (x − mean(x)) / √(var(x) + ε) · scale + bias over the last axis. */
+const layerNormalization: OpSpec = {
+  arity: 3,
+  attributes: { axis: "int", epsilon: "float" },
+  infer: (inputs) => {
+    const x = at(inputs, 0);
+    for (const vector of [at(inputs, 1), at(inputs, 2)]) {
+      if (vector.shape.join() !== String(x.shape.at(-1))) {
+        throw new GraphError(`scale and bias must be [${x.shape.at(-1)}], not ${describe(vector)}`);
+      }
+    }
+    return [{ dtype: sameDType(inputs), shape: x.shape }];
+  },
+};
+
+/**
+ * x [B, T, H·D], position_ids int64 [B, T], cos and sin [P, R/2]: half-rotation of the first R numbers of each head
+ * (interleaved = 0). `rotary_embedding_dim` is R, or 0 where R = D.
+ */
 const rotaryEmbedding: OpSpec = {
   domain: "com.microsoft",
   arity: 4,
-  attributes: { interleaved: "int", num_heads: "int" },
+  attributes: { interleaved: "int", num_heads: "int", rotary_embedding_dim: "int" },
   infer: (inputs, attributes) => {
     const [x, positions, cos, sin] = [at(inputs, 0), at(inputs, 1), at(inputs, 2), at(inputs, 3)];
     expectRank(x, 3);
     expectDType(positions, ["int64"]);
     const heads = attributes.num_heads as number;
-    if (x.shape[2] !== heads * 2 * (cos.shape[1] as number) || cos.shape.join() !== sin.shape.join()) {
-      throw new GraphError(`${describe(x)} is not ${heads} heads of twice the width of cos ${describe(cos)}`);
+    const size = (x.shape[2] as number) / heads;
+    const rotated = (attributes.rotary_embedding_dim as number) || size;
+    if (rotated > size || rotated !== 2 * (cos.shape[1] as number) || cos.shape.join() !== sin.shape.join()) {
+      throw new GraphError(
+        `${describe(x)} is not ${heads} heads, of which the first ${rotated} numbers have twice the width of cos ${describe(cos)}`,
+      );
     }
     if (positions.shape.join() !== x.shape.slice(0, 2).join()) {
       throw new GraphError(`position_ids must be [${x.shape.slice(0, 2).join(", ")}], not ${describe(positions)}`);
@@ -317,13 +339,18 @@ export const ops = {
   Max: binary,
   Neg: elementwise,
   Log: floatUnary,
+  Exp: floatUnary,
+  Erf: floatUnary,
+  Tanh: floatUnary,
   Sqrt: floatUnary,
   Reciprocal: floatUnary,
   Sigmoid: floatUnary,
+  Gelu: { ...floatUnary, attributes: { approximate: "string" } },
   QuickGelu: { ...floatUnary, domain: "com.microsoft", attributes: { alpha: "float" } },
   MatMul: matMul,
   Gemm: gemm,
   Softmax: { ...floatUnary, attributes: { axis: "int" } },
+  LayerNormalization: layerNormalization,
   SimplifiedLayerNormalization: rmsNormalization,
   RotaryEmbedding: rotaryEmbedding,
   ReduceSum: reduction,

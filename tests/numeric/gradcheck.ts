@@ -11,9 +11,10 @@ import { backward } from "../../src/autodiff/backward.ts";
 import { defineModel } from "../../src/models/define.ts";
 import { attend, causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
 import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";
-import { gatedMlp, linear, rmsNorm } from "../../src/nn/layers.ts";
+import { type Activation, activations, gatedMlp, headNorm, layerNorm, linear, rmsNorm } from "../../src/nn/layers.ts";
 import { rope, ropeFrequencies, ropeTables } from "../../src/nn/rope.ts";
 import { Scope } from "../../src/nn/scope.ts";
+import { softCap } from "../../src/nn/softCap.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Value } from "../../src/onnx/graph.ts";
 import type { OpName } from "../../src/onnx/ops.ts";
@@ -48,6 +49,11 @@ const opRows: readonly GradcheckRow[] = [
   { ops: ["Max"], name: "apart", build: (b) => b.max(x(b, 3, 4), y(b, 3, 1)) },
   { ops: ["Neg"], name: "vector", build: (b) => b.neg(x(b, 5)) },
   { ops: ["Log"], name: "positive", domain: [0.5, 3], build: (b) => b.log(x(b, 5)) },
+  { ops: ["Exp"], name: "wide", domain: [-2, 2], build: (b) => b.exp(x(b, 7)) },
+  { ops: ["Erf"], name: "wide", domain: [-3, 3], build: (b) => b.erf(x(b, 9)) },
+  { ops: ["Tanh"], name: "wide", domain: [-3, 3], build: (b) => b.tanh(x(b, 9)) },
+  { ops: ["Gelu"], name: "exact", domain: [-4, 4], build: (b) => b.gelu(x(b, 9), "none") },
+  { ops: ["Gelu"], name: "by tanh", domain: [-4, 4], build: (b) => b.gelu(x(b, 9), "tanh") },
   { ops: ["Sqrt"], name: "positive", domain: [0.5, 3], build: (b) => b.sqrt(x(b, 5)) },
   { ops: ["Reciprocal"], name: "away from 0", domain: [0.5, 3], build: (b) => b.reciprocal(x(b, 5)) },
   { ops: ["Sigmoid"], name: "wide", domain: [-4, 4], build: (b) => b.sigmoid(x(b, 9)) },
@@ -80,6 +86,20 @@ const opRows: readonly GradcheckRow[] = [
     ops: ["SimplifiedLayerNormalization"],
     name: "rows and scale",
     build: (b) => b.rmsNormalization(x(b, 3, 6), y(b, 6), 1e-5),
+  },
+  {
+    ops: ["LayerNormalization"],
+    name: "rows, scale and bias",
+    build: (b) => b.layerNormalization(x(b, 3, 6), y(b, 6), b.input("bias", "float32", [6]), 1e-5),
+  },
+  {
+    ops: ["RotaryEmbedding"],
+    name: "the first 4 numbers of 2 heads of 6",
+    build: (b) => {
+      const tables = ropeTables(b, ropeFrequencies(4, 100), 5, 1.3);
+      const positions = b.constant("int64", [1, 3], BigInt64Array.from([4n, 0n, 2n]));
+      return rope(b, x(b, 3, 12), positions, tables, 2);
+    },
   },
   {
     ops: ["RotaryEmbedding"],
@@ -191,7 +211,22 @@ const compositeRows: readonly GradcheckRow[] = [
     build: (b) => linear(Scope.root(b, { ...adapter, targets: ["q_proj"] }).in("q_proj"), x(b, 3, 4), 5, false),
   },
   { ops: [], name: "rmsNorm", build: (b) => rmsNorm(Scope.root(b, null), x(b, 3, 6), 1e-6) },
-  { ops: [], name: "gatedMlp (SwiGLU)", build: (b) => gatedMlp(Scope.root(b, null), x(b, 3, 4), 6, true) },
+  { ops: [], name: "rmsNorm, weight around 0", build: (b) => rmsNorm(Scope.root(b, null), x(b, 3, 6), 1e-6, true) },
+  { ops: [], name: "headNorm", build: (b) => headNorm(Scope.root(b, null), x(b, 3, 8), 4, 1e-6, true) },
+  { ops: [], name: "layerNorm", build: (b) => layerNorm(Scope.root(b, null), x(b, 3, 6), 1e-5) },
+  ...(Object.keys(activations) as Activation[]).map(
+    (name): GradcheckRow => ({
+      ops: [],
+      name: `gatedMlp with ${name}`,
+      build: (b) => gatedMlp(Scope.root(b, null), x(b, 3, 4), { hidden: 5, activation: name }),
+    }),
+  ),
+  { ops: [], name: "softCap", domain: [-4, 4], build: (b) => softCap(b, x(b, 7), 1.5) },
+  {
+    ops: [],
+    name: "gatedMlp (SwiGLU)",
+    build: (b) => gatedMlp(Scope.root(b, null), x(b, 3, 4), { hidden: 6, activation: "silu", bias: true }),
+  },
   {
     ops: [],
     name: "attention, grouped queries, segments",
@@ -203,6 +238,35 @@ const compositeRows: readonly GradcheckRow[] = [
       const values = splitKeys(b, b.input("v", "float32", [2, 5, 6]), heads);
       return attend(b, splitQueries(b, b.input("q", "float32", [2, 5, 12]), heads), keys, values, bias, heads);
     },
+  },
+  ...[1, 2].map(
+    (blocks): GradcheckRow => ({
+      ops: [],
+      name: `attention with window and soft cap, ${blocks} query blocks`,
+      given: { segments: [1, 1, 1, 1, 2] },
+      build: (b) => {
+        const heads = { query: 2, key: 1, size: 3 };
+        const bias = causalBias(b, b.input("segments", "int32", [1, 5]), 3);
+        const keys = splitKeys(b, b.input("k", "float32", [1, 5, 3]), heads, true);
+        const values = splitKeys(b, b.input("v", "float32", [1, 5, 3]), heads);
+        const queries = splitQueries(b, b.input("q", "float32", [1, 5, 6]), heads);
+        return attend(b, queries, keys, values, bias, heads, { blocks, cap: 0.7 });
+      },
+    }),
+  ),
+  {
+    ops: [],
+    name: "linear cross-entropy with a soft cap",
+    given: { targets: [2, 0, 6], weights: [1, 0.5, 2] },
+    build: (b) =>
+      linearCrossEntropy(
+        b,
+        x(b, 3, 4),
+        y(b, 7, 4),
+        b.input("targets", "int32", [3]),
+        b.input("weights", "float32", [3]),
+        { cap: 0.8, logitsLimit: 14 },
+      ).sum,
   },
   ...[2 ** 22, 14].map(
     (limit): GradcheckRow => ({
@@ -216,7 +280,7 @@ const compositeRows: readonly GradcheckRow[] = [
           y(b, 7, 4),
           b.input("targets", "int32", [5]),
           b.input("weights", "float32", [5]),
-          limit,
+          { logitsLimit: limit },
         ).sum,
     }),
   ),

@@ -147,12 +147,36 @@ const rmsNormalization = rowWise((row, [, scale], { epsilon }) => {
   return row.map((z, i) => (z / Math.sqrt(mean + (epsilon as number))) * read(scale as Tensor, i));
 });
 
+const layerNormalization = rowWise((row, [, scale, bias], { epsilon }) => {
+  const mean = row.reduce((s, z) => s + z, 0) / row.length;
+  const variance = row.reduce((s, z) => s + (z - mean) ** 2, 0) / row.length;
+  const normal = (z: number) => (z - mean) / Math.sqrt(variance + (epsilon as number));
+  return row.map((z, i) => normal(z) * read(scale as Tensor, i) + read(bias as Tensor, i));
+});
+
+/** Simpson's rule on 2/√π ∫ exp(−t²) dt from 0 to x, with an error below 1e-12 for |x| ≤ 6. */
+function erf(x: number): number {
+  const end = Math.min(6, Math.abs(x));
+  const pieces = 400;
+  const width = end / pieces;
+  let sum = 1 + Math.exp(-end * end);
+  for (let i = 1; i < pieces; i++) sum += (i % 2 === 0 ? 2 : 4) * Math.exp(-((i * width) ** 2));
+  return (Math.sign(x) * 2 * sum * width) / (3 * Math.sqrt(Math.PI));
+}
+
+const gelu = (x: number, { approximate }: Attributes) =>
+  approximate === "tanh"
+    ? 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
+    : 0.5 * x * (1 + erf(x / Math.SQRT2));
+
 const rotary: Kernel = ([x, positions, cos, sin], { num_heads }) => {
   const X = x as Tensor;
   const half = (cos as Tensor).shape[1] as number;
-  const width = 2 * half * (num_heads as number);
+  const width = X.shape[2] as number;
+  const head = width / (num_heads as number);
   return fill(X.shape, (i) => {
-    const channel = i % (2 * half);
+    const channel = i % head;
+    if (channel >= 2 * half) return read(X, i);
     const pair = channel % half;
     const at = read(positions as Tensor, Math.floor(i / width)) * half + pair;
     const partner = channel < half ? -read(X, i + half) : read(X, i - half);
@@ -224,13 +248,18 @@ const kernels: { readonly [Op in Exclude<OpName, "Split">]: Kernel } = {
   Max: zip(Math.max),
   Neg: map((x) => -x),
   Log: map(Math.log),
+  Exp: map(Math.exp),
+  Erf: map(erf),
+  Tanh: map(Math.tanh),
   Sqrt: map(Math.sqrt),
   Reciprocal: map((x) => 1 / x),
   Sigmoid: map(sigmoid),
+  Gelu: map(gelu),
   QuickGelu: map((x, { alpha }) => x * sigmoid((alpha as number) * x)),
   MatMul: matMul,
   Gemm: gemm,
   Softmax: softmax,
+  LayerNormalization: layerNormalization,
   SimplifiedLayerNormalization: rmsNormalization,
   RotaryEmbedding: rotary,
   ReduceSum: reduce(0, (sum, x) => sum + x),

@@ -14,8 +14,7 @@ describe("config.json", () => {
       num_key_value_heads: 4,
       head_dim: 4,
       rms_norm_eps: 1e-6,
-      rope_theta: 10000,
-      rope_scaling: null,
+      rope: { theta: 10000, dimensions: 4, scaling: null, scale: 1, context: 2048 },
       tie_word_embeddings: false,
       attention_bias: false,
       max_position_embeddings: 2048,
@@ -25,15 +24,14 @@ describe("config.json", () => {
   it("reads theta and scaling from rope_parameters, as in newer files", () => {
     const scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
     const config = readConfig({ ...small, rope_parameters: { rope_theta: 5e5, rope_type: "llama3", ...scaling } });
-    expect(config.rope_theta).toBe(5e5);
-    expect(config.rope_scaling).toEqual(scaling);
+    expect(config.rope).toMatchObject({ theta: 5e5, scaling: { type: "llama3", ...scaling } });
   });
 
   const rows: [string, Record<string, unknown>, RegExp][] = [
     [
       "another architecture",
-      { architectures: ["GPT2LMHeadModel"] },
-      /GPT2LMHeadModel is not supported; Hone trains LlamaForCausalLM/,
+      { architectures: ["RwkvForCausalLM"] },
+      /RwkvForCausalLM is not supported; Hone trains llama, /,
     ],
     ["a missing field", { vocab_size: undefined }, /config\.json: vocab_size is missing/],
     ["a field of another type", { hidden_size: "64" }, /hidden_size must be a whole number from 1 to 65536, not "64"/],
@@ -43,8 +41,8 @@ describe("config.json", () => {
       /num_attention_heads \(4\) must be divisible by num_key_value_heads \(3\)/,
     ],
     ["an odd head", { hidden_size: 12 }, /must be an even whole number/],
-    ["another activation", { hidden_act: "gelu" }, /hidden_act "gelu" is not supported/],
-    ["another scaling", { rope_scaling: { type: "yarn", factor: 2 } }, /rope_scaling of type "yarn" is not supported/],
+    ["another activation", { hidden_act: "xielu" }, /hidden_act "xielu" is not supported/],
+    ["another scaling", { rope_scaling: { type: "mrope" } }, /rope_scaling of type "mrope" is not supported/],
   ];
   it.each(rows)("%s is refused with its name and value", (_name, change, message) => {
     const json = { ...small, ...change };
@@ -117,7 +115,13 @@ it("the linear layers of its trace are LoRA's targets, in order", () => {
 
 describe("rope frequencies", () => {
   it("scale as Llama 3.1 does: long waves extended, short ones unchanged, those between interpolated", () => {
-    const scaling = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8192 };
+    const scaling = {
+      type: "llama3" as const,
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    };
     const plain = ropeFrequencies(128, 5e5, null);
     const scaled = ropeFrequencies(128, 5e5, scaling);
     plain.forEach((frequency, i) => {

@@ -51,7 +51,7 @@ const json = {
   context: 32,
   window: 3,
 };
-const define = (config: unknown) => defineModel(config, [toy]);
+const define = (config: unknown) => defineModel(config, { families: [toy] });
 const model = define(json);
 const targets = linearsOf(model).map(({ name }) => name);
 const methods: Method[] = [{ kind: "full" }, { kind: "lora", rank: 3, alpha: 6, targets }];
@@ -69,7 +69,7 @@ test("its config is refused by name where it has an unread field", () => {
     );
   }
   expect(() => define({ ...json, width: "16" })).toThrow(/width must be a whole number from 1 to 65536, not "16"/);
-  expect(() => defineModel(json)).toThrow(/ToyForCausalLM is not supported; Hone trains LlamaForCausalLM/);
+  expect(() => defineModel(json)).toThrow(/ToyForCausalLM is not supported; Hone trains llama/);
 });
 
 test("its trace names the layers that have adapters, and its files have their own names and shapes", () => {

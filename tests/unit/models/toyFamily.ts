@@ -39,11 +39,14 @@ const architecture: Architecture<v.InferOutput<typeof schema>> = {
     vocabulary,
     contextLength: context,
     tiedHead: false,
+    logitCap: null,
+    embeddingTensor: "toy.tokens.w",
+    headTensor: "toy.unembed.w",
   }),
   layers({ heads, width, window }) {
     const size = width / heads;
-    const shared = { heads: { query: heads, key: heads / 2, size }, scoreScale: 0.3 };
-    const rope = { frequencies: ropeFrequencies(size, 100, null) };
+    const shared = { heads: { query: heads, key: heads / 2, size }, scoreScale: 0.3, scoreCap: null };
+    const rope = { frequencies: ropeFrequencies(size, 100), scale: 1 };
     return [
       { ...shared, rope, window: null },
       { ...shared, rope: null, window },

@@ -1,0 +1,43 @@
+/** Phi-3 and Phi-4-mini (Abdin et al. 2024, arXiv:2404.14219): Llama with fused projections; rotation may be partial. */
+
+import { activations, linear, rmsNorm } from "../nn/layers.ts";
+import { type Architecture, familyOf } from "./architecture.ts";
+import { type Block, type DecoderConfig, decoderForward, decoderParts, readDecoder } from "./decoder.ts";
+
+const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
+  const { b } = scope;
+  const { rms_norm_eps: epsilon, hidden_size: width, intermediate_size: hidden, head_dim: size } = config;
+  const [queries, keys] = [config.num_attention_heads * size, config.num_key_value_heads * size];
+  const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, epsilon));
+  const attended = scope.within("self_attn", (attention) => {
+    const fused = attention.within("qkv_proj", (s) => linear(s, normal, queries + 2 * keys));
+    const [q, k, values] = b.split(fused, [queries, keys, keys], 1);
+    if (!q || !k || !values) throw new RangeError("A split in three gave fewer.");
+    return attention.within("o_proj", (s) => linear(s, select(attend(q, k, values)), width));
+  });
+  const h = b.add(select(x), attended);
+  const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, epsilon));
+  const fed = scope.within("mlp", (mlp) => {
+    const fused = mlp.within("gate_up_proj", (s) => linear(s, post, 2 * hidden));
+    const [gate, up] = b.split(fused, [hidden, hidden], 1);
+    if (!gate || !up) throw new RangeError("A split in two gave fewer.");
+    return mlp.within("down_proj", (s) => linear(s, b.mul(activations[config.activation](b, gate), up), width));
+  });
+  return b.add(h, fed);
+};
+
+const architecture: Architecture<DecoderConfig> = {
+  ...decoderParts,
+  name: "Phi3ForCausalLM",
+  modelType: "phi3",
+  readConfig: (json) =>
+    readDecoder(json, {
+      own: {},
+      defaults: { context: 4096, epsilon: 1e-5, rotatedShare: 1 },
+      reads: ["sliding_window"],
+      slides: (_layer, _json, window) => window !== null,
+    }),
+  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),
+};
+
+export const phi3 = familyOf(architecture);

@@ -1,0 +1,42 @@
+/** Qwen 2 and 2.5 (Yang et al. 2024, arXiv:2407.10671): Llama with biases on queries, keys and values. */
+
+import * as v from "valibot";
+import { gatedMlp, rmsNorm } from "../nn/layers.ts";
+import { type Architecture, familyOf } from "./architecture.ts";
+import { type Block, type DecoderConfig, decoderForward, decoderParts, readDecoder, selfAttention } from "./decoder.ts";
+
+/** Qwen's windows: off unless `use_sliding_window`, then in the layers from `max_window_layers` on. */
+export const qwenWindows = {
+  own: { use_sliding_window: v.optional(v.boolean(), false), max_window_layers: v.optional(v.number(), 28) },
+  window: ({ use_sliding_window: uses, sliding_window: size }: Readonly<Record<string, unknown>>) =>
+    uses !== true || size === null ? null : typeof size === "number" ? size : 4096,
+  slides: (layer: number, { max_window_layers: first }: Readonly<Record<string, unknown>>, window: number | null) =>
+    window !== null && layer >= (typeof first === "number" ? first : 28),
+} as const;
+
+const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
+  const { b } = scope;
+  const { rms_norm_eps: epsilon, intermediate_size: hidden, activation } = config;
+  const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, epsilon));
+  const h = b.add(select(x), selfAttention(scope, config, normal, attend, select, { bias: [true, false] }));
+  const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, epsilon));
+  return b.add(
+    h,
+    scope.within("mlp", (s) => gatedMlp(s, post, { hidden, activation })),
+  );
+};
+
+const architecture: Architecture<DecoderConfig> = {
+  ...decoderParts,
+  name: "Qwen2ForCausalLM",
+  modelType: "qwen2",
+  readConfig: (json) =>
+    readDecoder(json, {
+      ...qwenWindows,
+      defaults: { context: 32_768 },
+      reads: ["sliding_window", "layer_types"],
+    }),
+  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),
+};
+
+export const qwen2 = familyOf(architecture);
