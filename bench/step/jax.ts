@@ -5,7 +5,7 @@
 
 import { blockUntilReady, defaultDevice, init, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import type { DecoderConfig } from "../../src/models/decoder.ts";
+import type { DecoderConfig } from "../../src/models/decoderConfig.ts";
 import { type Prepare, rotaryTables, squareMatrix } from "./engine.ts";
 import { frequenciesOf, lora, optimizer, type Problem } from "./problem.ts";
 

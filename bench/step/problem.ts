@@ -4,7 +4,7 @@ import type { BatchShape } from "../../src/artifacts/contract.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { type Batch, makeBatch } from "../../src/batching/batch.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
-import type { DecoderConfig } from "../../src/models/decoder.ts";
+import type { DecoderConfig } from "../../src/models/decoderConfig.ts";
 import { defineModel } from "../../src/models/define.ts";
 import { readConfig } from "../../src/models/llama.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";

@@ -6,7 +6,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import { parametersOf } from "../../src/artifacts/method.ts";
-import type { DecoderConfig } from "../../src/models/decoder.ts";
+import type { DecoderConfig } from "../../src/models/decoderConfig.ts";
 import { type Backend, type Prepare, rotaryTables, squareMatrix } from "./engine.ts";
 import { frequenciesOf, lora, optimizer, type Problem } from "./problem.ts";
 

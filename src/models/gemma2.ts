@@ -5,17 +5,8 @@ import { gatedMlp, headNorm, rmsNorm } from "../nn/layers.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { numbers } from "./config.ts";
-import {
-  type Block,
-  type DecoderConfig,
-  type DecoderDefaults,
-  decoderFacts,
-  decoderForward,
-  decoderLayers,
-  decoderParts,
-  readDecoder,
-  selfAttention,
-} from "./decoder.ts";
+import { type Block, decoderFacts, decoderForward, decoderLayers, decoderParts, selfAttention } from "./decoder.ts";
+import { type DecoderConfig, type DecoderDefaults, readDecoder } from "./decoderConfig.ts";
 
 const own = {
   query_pre_attn_scalar: v.optional(numbers.multiplier, 256),

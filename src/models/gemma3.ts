@@ -3,7 +3,8 @@
 import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { numbers, parse, refuseUnread } from "./config.ts";
-import { decoderForward, decoderLayers, readDecoder } from "./decoder.ts";
+import { decoderForward, decoderLayers } from "./decoder.ts";
+import { readDecoder } from "./decoderConfig.ts";
 import {
   type GemmaConfig,
   gemmaAttention,

@@ -6,7 +6,8 @@ import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Architecture, familyOf, type Select } from "./architecture.ts";
 import { ConfigError, numbers, parse, refuseUnread, sizes } from "./config.ts";
-import { type LayerAttention, readActivation } from "./decoder.ts";
+import type { LayerAttention } from "./decoder.ts";
+import { readActivation } from "./decoderConfig.ts";
 import { sameInFile, transposedInFile } from "./fileTensor.ts";
 
 const schema = v.object({

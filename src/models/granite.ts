@@ -1,18 +1,10 @@
 /** Granite, dense (IBM 2024): Llama with multipliers of embedding, scores, residual branches and logits. */
 
 import * as v from "valibot";
-import { gatedMlp, rmsNorm } from "../nn/layers.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { numbers } from "./config.ts";
-import {
-  type Block,
-  type DecoderConfig,
-  decoderForward,
-  decoderLayers,
-  decoderParts,
-  readDecoder,
-  selfAttention,
-} from "./decoder.ts";
+import { decoderForward, decoderLayers, decoderParts, preNormBlock } from "./decoder.ts";
+import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
 const own = {
   embedding_multiplier: v.optional(numbers.multiplier, 1),
@@ -23,17 +15,10 @@ const own = {
 
 type GraniteConfig = DecoderConfig & v.InferOutput<v.ObjectSchema<typeof own, undefined>>;
 
-const block: Block<GraniteConfig> = (scope, config, x, attend, select) => {
-  const { b } = scope;
-  const { rms_norm_eps: epsilon, attention_bias: bias, intermediate_size: hidden, activation, mlp_bias } = config;
-  const branch = b.scalar(config.residual_multiplier);
-  const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, epsilon));
-  const attended = selfAttention(scope, config, normal, attend, select, { bias: [bias, bias] });
-  const h = b.add(select(x), b.mul(attended, branch));
-  const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, epsilon));
-  const fed = scope.within("mlp", (s) => gatedMlp(s, post, { hidden, activation, bias: mlp_bias }));
-  return b.add(h, b.mul(fed, branch));
-};
+const block = preNormBlock<GraniteConfig>(
+  ({ attention_bias: bias }) => ({ bias: [bias, bias] }),
+  (config) => config.residual_multiplier,
+);
 
 const architecture: Architecture<GraniteConfig> = {
   ...decoderParts,

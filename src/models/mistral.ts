@@ -1,7 +1,8 @@
 /** Mistral and Ministral, as far as they are dense (Jiang et al. 2023, arXiv:2310.06825): Llama's block, with windows. */
 
 import { type Architecture, familyOf } from "./architecture.ts";
-import { type DecoderConfig, decoderForward, decoderParts, readDecoder } from "./decoder.ts";
+import { decoderForward, decoderParts } from "./decoder.ts";
+import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 import { llamaBlock } from "./llama.ts";
 
 const common = {

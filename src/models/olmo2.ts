@@ -2,7 +2,8 @@
 
 import { gatedMlp, rmsNorm } from "../nn/layers.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
-import { type Block, type DecoderConfig, decoderForward, decoderParts, readDecoder, selfAttention } from "./decoder.ts";
+import { type Block, decoderForward, decoderParts, selfAttention } from "./decoder.ts";
+import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
 const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
   const { b } = scope;

@@ -1,9 +1,9 @@
 /** Qwen 2 and 2.5 (Yang et al. 2024, arXiv:2407.10671): Llama with biases on queries, keys and values. */
 
 import * as v from "valibot";
-import { gatedMlp, rmsNorm } from "../nn/layers.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
-import { type Block, type DecoderConfig, decoderForward, decoderParts, readDecoder, selfAttention } from "./decoder.ts";
+import { decoderForward, decoderParts, preNormBlock } from "./decoder.ts";
+import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
 /** Qwen's windows: off unless `use_sliding_window`, then in the layers from `max_window_layers` on. */
 export const qwenWindows = {
@@ -14,17 +14,7 @@ export const qwenWindows = {
     window !== null && layer >= (typeof first === "number" ? first : 28),
 } as const;
 
-const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
-  const { b } = scope;
-  const { rms_norm_eps: epsilon, intermediate_size: hidden, activation } = config;
-  const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, epsilon));
-  const h = b.add(select(x), selfAttention(scope, config, normal, attend, select, { bias: [true, false] }));
-  const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, epsilon));
-  return b.add(
-    h,
-    scope.within("mlp", (s) => gatedMlp(s, post, { hidden, activation })),
-  );
-};
+const block = preNormBlock(() => ({ bias: [true, false] }));
 
 const architecture: Architecture<DecoderConfig> = {
   ...decoderParts,

@@ -1,25 +1,15 @@
 /** Qwen 3, dense (Yang et al. 2025, arXiv:2505.09388): Llama with a norm over each head's queries and keys. */
 
-import { gatedMlp, headNorm, rmsNorm } from "../nn/layers.ts";
+import { headNorm } from "../nn/layers.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
-import { type Block, type DecoderConfig, decoderForward, decoderParts, readDecoder, selfAttention } from "./decoder.ts";
+import { decoderForward, decoderParts, preNormBlock } from "./decoder.ts";
+import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 import { qwenWindows } from "./qwen2.ts";
 
-const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
-  const { b } = scope;
-  const { rms_norm_eps: epsilon, attention_bias: bias, intermediate_size: hidden, activation } = config;
-  const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, epsilon));
-  const attended = selfAttention(scope, config, normal, attend, select, {
-    bias: [bias, bias],
-    normalize: (s, name, y) => s.within(name, (own) => headNorm(own, y, config.head_dim, epsilon)),
-  });
-  const h = b.add(select(x), attended);
-  const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, epsilon));
-  return b.add(
-    h,
-    scope.within("mlp", (s) => gatedMlp(s, post, { hidden, activation })),
-  );
-};
+const block = preNormBlock(({ attention_bias: bias, head_dim: size, rms_norm_eps: epsilon }) => ({
+  bias: [bias, bias],
+  normalize: (s, name, x) => s.within(name, (own) => headNorm(own, x, size, epsilon)),
+}));
 
 const architecture: Architecture<DecoderConfig> = {
   ...decoderParts,

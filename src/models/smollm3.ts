@@ -3,7 +3,8 @@
 import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { ConfigError } from "./config.ts";
-import { type DecoderConfig, decoderForward, decoderLayers, decoderParts, readDecoder } from "./decoder.ts";
+import { decoderForward, decoderLayers, decoderParts } from "./decoder.ts";
+import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 import { llamaBlock } from "./llama.ts";
 
 interface SmolConfig extends DecoderConfig {
