@@ -120,7 +120,14 @@ function trainingGraph(
   const accumulated = ({ name, shape }: Value) =>
     b.where(b.input(lazyResetGrad, "bool", [1]), b.scalar(0), b.input(accumulatorIn(name), "float32", shape));
   const gradients = backward(b, loss.sum, trainable, accumulates ? accumulated : null);
-  const sums = trainable.map(({ name }, i) => [accumulatorOut(name), gradients[i] as Value] as const);
+  // Biases of parallel branches have one gradient, but an output has one name.
+  const seen = new Set<Value>();
+  const own = (gradient: Value) => {
+    if (seen.has(gradient)) return b.add(gradient, b.scalar(0));
+    seen.add(gradient);
+    return gradient;
+  };
+  const sums = trainable.map(({ name }, i) => [accumulatorOut(name), own(gradients[i] as Value)] as const);
   return b.finish({ [lossSum]: loss.sum, ...Object.fromEntries(sums) });
 }
 

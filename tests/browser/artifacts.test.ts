@@ -6,8 +6,9 @@ import { browserEntries, webgpuEntries } from "../../src/runtime/browserEntries.
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { webgpuBuild, webgpuBuilds } from "../../src/runtime/webgpuBuild.ts";
+import { familyLora, familyModel, familyNames } from "../support/families.ts";
 import { isLong } from "../support/long.ts";
-import { artifactFeeds, numbers, smallArtifacts, worstRelative } from "../support/smallArtifacts.ts";
+import { artifactFeeds, artifactsOf, numbers, smallArtifacts, worstRelative } from "../support/smallArtifacts.ts";
 
 const runtimes = new Map<string, Promise<Runtime>>();
 /** On WebGPU a runtime refuses an artifact of which any node would run on the CPU, unless told otherwise. */
@@ -55,4 +56,24 @@ test.each(artifacts)("%s runs on WebGPU with CPU fallback disabled, and agrees w
   };
   const [gpu, cpu] = [await run("webgpu"), await run("wasm")];
   expectAgreement(artifact, gpu, cpu);
+});
+
+test.each(familyNames)("every artifact of %s runs on WebGPU with CPU fallback disabled", async (name) => {
+  const model = familyModel(name);
+  const methods = [{ kind: "full" } as const, familyLora(name)];
+  const all = methods.flatMap((method) => artifactsOf(model, method));
+  // The optimizer's graph does not depend on the family, and the numbers of both methods come from the same forward pass.
+  const compared = all.filter(([title]) => isLong || title === "full training" || title === "lora generation, decode");
+  const gpu = await runtime("webgpu");
+  for (const [title, artifact] of all) {
+    const session = await gpu.session(artifact);
+    if (!compared.some(([other]) => other === title)) continue;
+    const inputs = artifactFeeds(artifact);
+    const outputs = await session.run(inputs);
+    const wasm = await runtime("wasm");
+    const expected = await (await wasm.session(artifact)).run(inputs);
+    expectAgreement(artifact, outputs, expected);
+    await wasm.releaseSessions();
+  }
+  await gpu.releaseSessions();
 });

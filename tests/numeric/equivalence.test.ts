@@ -9,6 +9,7 @@ import { accumulatorIn, accumulatorOut, lazyResetGrad, lossSum } from "../../src
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import { type Batch, makeBatch, packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { HostTensor, Runtime, TensorData } from "../../src/runtime/types.ts";
@@ -19,6 +20,7 @@ import { disposeAll, uploadParameters } from "../../src/training/parameters.ts";
 import { takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { originOf } from "../support/examples.ts";
+import { familyLora, familyModel, familyNames } from "../support/families.ts";
 import { smallLlama } from "../support/smallLlama.ts";
 
 const tolerance = 1e-6;
@@ -46,10 +48,10 @@ const rows: TokenizedExample[] = [9, 5, 12, 7].map((length, row) => {
   };
 });
 
-function parameterValues(method: Method) {
+function parameterValues(method: Method, of = model) {
   const random = createRandom(5);
   return new Map(
-    parametersOf(model, method).map(({ name, shape }) => {
+    parametersOf(of, method).map(({ name, shape }) => {
       const norm = name.includes("norm");
       const values = Float32Array.from({ length: sizeOf(shape) }, () => (norm ? 1 : 0) + 0.3 * random.normal());
       return [name, values] as const;
@@ -91,9 +93,9 @@ async function afterStep(method: Method, batches: readonly Batch[]) {
 }
 
 /** Loss sum and summed gradients of micro-batches. */
-async function sums(method: Method, batches: readonly Batch[]) {
-  const specs = parametersOf(model, method);
-  const values = parameterValues(method);
+async function sums(method: Method, batches: readonly Batch[], of = model) {
+  const specs = parametersOf(of, method);
+  const values = parameterValues(method, of);
   const host = (name: string, shape: readonly number[], data: Float32Array): [string, HostTensor] => [
     name,
     { dtype: "float32", shape, data },
@@ -105,7 +107,7 @@ async function sums(method: Method, batches: readonly Batch[]) {
       .map(({ name, shape }) => host(accumulatorIn(name), shape, new Float32Array(sizeOf(shape)))),
   );
   for (const batch of batches) {
-    const session = await runtime.session(compileTraining(model, method, batch.shape));
+    const session = await runtime.session(compileTraining(of, method, batch.shape));
     const outputs = await session.run({
       ...Object.fromEntries(specs.map(({ name, shape }) => host(name, shape, values.get(name) ?? new Float32Array()))),
       ...gradients,
@@ -145,22 +147,35 @@ describe.each(methods)("$kind", (method) => {
     expect(moved).toBeGreaterThan(1e-4); // A step without any change would also pass.
   });
 
-  it("rows packed in one sequence and the same rows apart give the same loss and gradients", async () => {
-    const apart = await sums(method, [makeBatch(rows, { rows: 4, length: 16, supervised: 32 })]);
-    const packed = await sums(method, [
+  it("rows packed in one sequence and the same rows apart give the same loss and gradients", () =>
+    expectPackedEqual(method, model));
+});
+
+describe.each(familyNames)("%s", (name) => {
+  it.each<Method>([{ kind: "full" }, familyLora(name)])("packed and apart are the same: $kind", (method) =>
+    expectPackedEqual(method, familyModel(name)),
+  );
+});
+
+async function expectPackedEqual(method: Method, of: ModelDefinition): Promise<void> {
+  const apart = await sums(method, [makeBatch(rows, { rows: 4, length: 16, supervised: 32 })], of);
+  const packed = await sums(
+    method,
+    [
       packBatch([[rows[0], rows[1]], [rows[2]], [rows[3]]] as TokenizedExample[][], {
         rows: 3,
         length: 16,
         supervised: 32,
       }),
-    ]);
-    const one = await sums(method, [packBatch([rows], { rows: 1, length: 40, supervised: 32 })]);
-    for (const { loss, gradients } of [packed, one]) {
-      expect(Math.abs(loss - apart.loss) / apart.loss).toBeLessThanOrEqual(tolerance);
-      for (const [name, { data }] of Object.entries(apart.gradients)) {
-        const scale = Math.max(1, ...numbers(data).map(Math.abs));
-        expect(worst(data, gradients[name]?.data) / scale, name).toBeLessThanOrEqual(tolerance);
-      }
+    ],
+    of,
+  );
+  const one = await sums(method, [packBatch([rows], { rows: 1, length: 40, supervised: 32 })], of);
+  for (const { loss, gradients } of [packed, one]) {
+    expect(Math.abs(loss - apart.loss) / apart.loss).toBeLessThanOrEqual(tolerance);
+    for (const [name, { data }] of Object.entries(apart.gradients)) {
+      const scale = Math.max(1, ...numbers(data).map(Math.abs));
+      expect(worst(data, gradients[name]?.data) / scale, name).toBeLessThanOrEqual(tolerance);
     }
-  });
-});
+  }
+}

@@ -8,6 +8,7 @@
 import { buildLoss } from "../../src/artifacts/compile.ts";
 import { isTrained, type Method } from "../../src/artifacts/method.ts";
 import { backward } from "../../src/autodiff/backward.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
 import { attend, causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
 import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";
@@ -20,6 +21,7 @@ import type { Value } from "../../src/onnx/graph.ts";
 import type { OpName } from "../../src/onnx/ops.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
+import { familyLora, familyModel, familyNames } from "../support/families.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
 
 export interface GradcheckRow {
@@ -29,6 +31,8 @@ export interface GradcheckRow {
   readonly build: (b: GraphBuilder) => Value;
   /** Range of each variable, [-1, 1] by default; it must avoid kinks and poles. */
   readonly domain?: readonly [number, number];
+  /** Number of perturbed elements per variable; larger variables get a seeded selection. Default: 24. */
+  readonly perturbed?: number;
   /** Constant inputs. */
   readonly given?: Readonly<Record<string, readonly number[]>>;
 }
@@ -184,18 +188,17 @@ const batch = {
   loss_weights: [1, 0.5, 2, 1, 1, 0],
 };
 
-function wholeModel(name: string, method: Method, config: Readonly<Record<string, unknown>> = {}): GradcheckRow {
+const wholeModel = (name: string, method: Method, config: Readonly<Record<string, unknown>> = {}): GradcheckRow =>
+  modelRow(`llama ${name}`, method, defineModel({ ...tiny, ...config }));
+
+function modelRow(name: string, method: Method, model: ModelDefinition): GradcheckRow {
   return {
     ops: [],
-    name: `llama ${name}`,
+    name,
     domain: [-0.7, 0.7],
     given: batch,
     build: (b) => {
-      const { loss, scope } = buildLoss(b, defineModel({ ...tiny, ...config }), method, {
-        rows: 2,
-        length: 5,
-        supervised: 6,
-      });
+      const { loss, scope } = buildLoss(b, model, method, { rows: 2, length: 5, supervised: 6 });
       if (!scope.parameters.some((declared) => isTrained(method, declared))) throw new Error(`${name} trains nothing`);
       return loss.sum;
     },
@@ -307,12 +310,14 @@ const compositeRows: readonly GradcheckRow[] = [
     ...adapter,
     targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
   }),
+  ...familyNames.flatMap((name) => [
+    { ...modelRow(`${name}, full`, { kind: "full" }, familyModel(name, { vocab_size: 11 })), perturbed: 6 },
+    { ...modelRow(`${name}, LoRA`, familyLora(name), familyModel(name, { vocab_size: 11 })), perturbed: 3 },
+  ]),
 ];
 
 export const gradcheckRows: readonly GradcheckRow[] = [...opRows, ...compositeRows];
 
-/** Number of perturbed elements per variable; larger variables get a seeded selection. */
-const perturbed = 24;
 const step = 1e-5;
 
 export interface GradcheckResult {
@@ -356,6 +361,7 @@ export function gradcheck(row: GradcheckRow, seed = 7): GradcheckResult {
   let comparisons = 0;
   variables.forEach(({ name }, index) => {
     const own = feeds[name] as Tensor;
+    const perturbed = row.perturbed ?? 24;
     const at = Array.from(own.data.keys()).filter(
       () => own.data.length <= perturbed || random.next() < perturbed / own.data.length,
     );

@@ -4,6 +4,7 @@ import { compileEvaluation, compileGeneration, compileTraining } from "../../src
 import type { Artifact } from "../../src/artifacts/contract.ts";
 import type { Method } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
 import type { HostTensor } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
@@ -26,8 +27,8 @@ const lora: Method = { kind: "lora", rank: 4, alpha: 8, targets };
 
 type Named = readonly (readonly [string, Artifact])[];
 
-function artifactsOf(method: Method, layers: number): Named {
-  const model = modelOf(layers);
+/** Every artifact of a model under a method. */
+export function artifactsOf(model: ModelDefinition, method: Method): Named {
   return [
     [`${method.kind} training`, compileTraining(model, method, shape)],
     [`${method.kind} training on one micro-batch`, compileTraining(model, method, shape, { accumulates: false })],
@@ -41,14 +42,14 @@ function artifactsOf(method: Method, layers: number): Named {
 
 /** The artifacts of a model with two layers; `layersOfLora` sets the number of layers for LoRA. */
 export const smallArtifacts = (layersOfLora = 2): Named => [
-  ...artifactsOf(full, 2),
-  ...artifactsOf(lora, layersOfLora),
+  ...artifactsOf(modelOf(2), full),
+  ...artifactsOf(modelOf(layersOfLora), lora),
 ];
 
-/** Limits of the integer inputs; others are 0. */
+/** Limits of the integer inputs, for every model here; others are 0. */
 const below: Readonly<Record<string, number>> = {
-  targets: modelOf(1).vocabulary,
-  input_ids: modelOf(1).vocabulary,
+  targets: 40,
+  input_ids: 40,
   supervised_index: shape.rows * shape.length,
   position_ids: shape.length,
   segment_ids: 2,
