@@ -75,6 +75,24 @@ test("stories260K on wasm follows PyTorch: losses, norms, gradients, greedy ids"
   expect(above(rows)).toEqual([]);
 });
 
+const tiny = ["qwen2", "qwen3", "gemma3", "smollm3", "olmo2", "granite", "gpt2", "neox"] as const;
+
+for (const name of tiny) {
+  test(`tiny-${name} on wasm follows PyTorch: losses, norms, gradients, greedy ids`, { timeout: 300_000 }, async ({
+    shared,
+  }) => {
+    const golden = await shared.json(`golden/tiny-${name}.json`);
+    const rows = await compare(
+      name,
+      [...files, "tokenizer_config.json"],
+      (file) => shared.bytes(`models/tiny-${name}/${file}`),
+      golden,
+    );
+    expect(rows.length).toBeGreaterThan(400);
+    expect(above(rows)).toEqual([]);
+  });
+}
+
 test("a golden file of another shape is refused with the field's name", () => {
   expect(() => readGolden({ batch: { ids: [[1]], labels: [["a"]], loss_weights: [[1]] } })).toThrow(/batch\.labels/);
 });
