@@ -1,4 +1,4 @@
-"""Logits of models as transformers opens them.
+"""Logits of models as transformers opens them, with its eager attention: the others leave out soft caps.
 
 Reads a JSON list of {"folder", "ids"} from standard input. Writes a line of JSON for each: {"tied", "missing", "unexpected"} with
 the logits of every position as float32 in the folder's logits.bin, or {"error"}. A job without "ids" asks only whether
@@ -37,7 +37,9 @@ def run(job):
             with torch.device("meta"):
                 AutoModelForCausalLM.from_config(config)
             return {}
-        model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+        model, info = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+        )
         with torch.no_grad():
             logits = model.eval()(torch.tensor([job["ids"]]), use_cache=False).logits[0]
         numpy.asarray(logits, dtype="<f4").tofile(os.path.join(folder, "logits.bin"))

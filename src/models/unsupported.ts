@@ -9,10 +9,16 @@ interface Kind {
   readonly instead: string;
 }
 
+/** Models with another head than a language model's. */
+const otherHeads =
+  /For(Sequence|Token|Image)Classification|RewardModel|ForQuestionAnswering|ForMaskedLM|EmbeddingModel/;
+
+export const isOtherHead = (architecture: string): boolean => otherHeads.test(architecture);
+
 /** The first kind that matches counts. */
 const kinds: readonly Kind[] = [
   {
-    names: /For(Sequence|Token|Image)Classification|RewardModel|ForQuestionAnswering|ForMaskedLM|EmbeddingModel/,
+    names: otherHeads,
     reason: "has another head than a language model's",
     instead: "Choose the model that it was made from.",
   },
@@ -80,11 +86,13 @@ const kinds: readonly Kind[] = [
 ];
 
 /** A message for `architecture`, the name in the config, with a reason where the kind is known. */
-export function explainUnsupported(architecture: string, modelType: string, supported: readonly string[]): string {
+export function explainUnsupported(
+  architecture: string,
+  modelType: string,
+  supported: readonly { readonly name: string }[],
+): string {
   const kind = kinds.find(({ names }) => names.test(architecture) || names.test(modelType));
   if (kind) return `config.json: ${cut(architecture)} ${kind.reason}. ${kind.instead}`;
-  return (
-    `config.json: the architecture ${cut(architecture)} is not supported. Hone trains ${supported.join(", ")}. ` +
-    "Choose such a model."
-  );
+  const short = supported.map(({ name }) => name.replace(/ForCausalLM|LMHeadModel/, "")).join(", ");
+  return `config.json: the architecture ${cut(architecture)} is not supported. Hone trains ${short}. Choose one of these.`;
 }

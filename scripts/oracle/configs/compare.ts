@@ -33,9 +33,7 @@ export interface Verdict {
 /** The model of a case, or why Hone refuses it. */
 export function defined(config: ConfigCase["config"], head?: ConfigCase["head"]): ModelDefinition | string {
   try {
-    return (defineModel as (c: unknown) => ModelDefinition)(
-      head === "own" ? { ...config, tie_word_embeddings: false } : config,
-    );
+    return defineModel(config, { untied: head === "own" });
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
     throw error;
@@ -45,8 +43,8 @@ export function defined(config: ConfigCase["config"], head?: ConfigCase["head"])
 /** The tensors of the case's folder. */
 export function fileWeights(definition: ModelDefinition, { head, prefix = "" }: ConfigCase): FileWeight[] {
   const weights = seededWeights(definition);
-  const embedding = weights.find(({ name }) => name === "model.embed_tokens.weight");
-  if (head === "copy" && embedding) weights.push({ ...embedding, name: "lm_head.weight" });
+  const embedding = weights.find(({ name }) => name === definition.embeddingTensor);
+  if (head === "copy" && embedding) weights.push({ ...embedding, name: definition.headTensor });
   return weights.map((weight) => ({ ...weight, name: prefix + weight.name }));
 }
 

@@ -7,6 +7,7 @@ import { type Artifact, generationPorts } from "../../../src/artifacts/contract.
 import { parametersOf } from "../../../src/artifacts/method.ts";
 import type { ModelDefinition } from "../../../src/models/architecture.ts";
 import { Scope } from "../../../src/nn/scope.ts";
+import { softCap } from "../../../src/nn/softCap.ts";
 import { GraphBuilder } from "../../../src/onnx/builder.ts";
 import type { HostTensor, Runtime } from "../../../src/runtime/types.ts";
 import { type Shape, sizeOf } from "../../../src/tensor/dtype.ts";
@@ -77,7 +78,8 @@ export function rowArtifact(definition: ModelDefinition, length: number): Artifa
   const segments = b.input("segments", "int32", [1, length]);
   const attend = wholeRows(b, definition.layers, positions, segments, 1);
   const states = definition.forward(scope, { ids, positions }, attend, (rows) => rows);
-  const graph = b.finish({ logits: b.gemm(states, definition.headWeight(scope), { transB: true }) });
+  const logits = softCap(b, b.gemm(states, definition.headWeight(scope), { transB: true }), definition.logitCap);
+  const graph = b.finish({ logits });
   const { inputs, outputs } = graph;
   const key = `logits ${length} ${definition.key}`;
   return lazyArtifact({ kind: "eval", key, inputs, outputs, aliases: {} }, () => graph);

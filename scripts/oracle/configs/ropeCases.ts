@@ -44,10 +44,12 @@ export const scalingCases: readonly ConfigCase[] = [
     rope_theta: undefined,
     rope_parameters: { rope_theta: 500 },
   }),
-  variant("llama", "rope_parameters without rope_type, with a factor", {
-    rope_theta: undefined,
-    rope_parameters: { rope_theta: 500, factor: 4 },
-  }),
+  refusal(
+    "llama",
+    "rope_parameters without rope_type, with a factor",
+    { rope_theta: undefined, rope_parameters: { rope_theta: 500, factor: 4 } },
+    "factor",
+  ),
   variant("llama", "rope_parameters without rope_theta", {
     rope_theta: undefined,
     rope_parameters: { rope_type: "default" },
@@ -60,14 +62,17 @@ export const scalingCases: readonly ConfigCase[] = [
   variant("llama", "rope_parameters {}", { rope_theta: 500, rope_parameters: {} }),
   variant("llama", "rope_scaling {}", { rope_scaling: {} }),
   variant("llama", "rope_scaling null, rope_theta missing", { rope_theta: undefined, rope_scaling: null }),
-  variant("llama", "rope_theta null", { rope_theta: null }),
+  refusal("llama", "rope_theta null", { rope_theta: null }, "rope_theta"),
   variant("llama", "linear of factor 1", { rope_scaling: { type: "linear", factor: 1 } }),
   variant("llama", "linear of factor 4", { rope_scaling: { type: "linear", factor: 4 } }),
   refusal("llama", "linear without a factor", { rope_scaling: { type: "linear" } }, "factor"),
   refusal("llama", "linear with a factor as text", { rope_scaling: { type: "linear", factor: "4" } }, "factor"),
-  variant("llama", "type and rope_type, different", {
-    rope_scaling: { type: "linear", rope_type: "default", factor: 4 },
-  }),
+  refusal(
+    "llama",
+    "type and rope_type, different",
+    { rope_scaling: { type: "linear", rope_type: "default", factor: 4 } },
+    "factor",
+  ),
   variant("llama", "dynamic", { rope_scaling: { rope_type: "dynamic", factor: 4 } }),
   variant("llama", "dynamic, old name", { rope_scaling: { type: "dynamic", factor: 2 } }),
   variant("llama", "yarn", { rope_scaling: yarn }),
@@ -115,10 +120,12 @@ export const scalingCases: readonly ConfigCase[] = [
     rope_scaling: longrope,
     original_max_position_embeddings: 64,
   }),
-  variant("phi3", "longrope under its old name", {
-    rope_scaling: { ...longrope, rope_type: undefined, type: "su" },
-    original_max_position_embeddings: 64,
-  }),
+  variant(
+    "phi3",
+    "longrope under its old name",
+    { rope_scaling: { ...longrope, rope_type: undefined, type: "su" }, original_max_position_embeddings: 64 },
+    { oracle: variant("phi3", "", { rope_scaling: longrope, original_max_position_embeddings: 64 }).config },
+  ),
   refusal(
     "phi3",
     "longrope with lists of another length",
@@ -148,15 +155,20 @@ export const layerCases: readonly ConfigCase[] = [
     rope_theta: undefined,
     rope_parameters: { rope_type: "default", rope_theta: 10_000, partial_rotary_factor: 0.5 },
   }),
-  variant("phi3", "partial rotation with linear scaling", {
-    partial_rotary_factor: 0.5,
-    rope_scaling: { type: "linear", factor: 2 },
-  }),
+  refusal(
+    "phi3",
+    "linear scaling, which transformers refuses",
+    { rope_scaling: { type: "linear", factor: 2 } },
+    "linear",
+  ),
+  refusal("phi3", "yarn, which transformers refuses", { rope_scaling: yarn }, "yarn"),
   variant("phi3", "sliding window", { sliding_window: 8 }),
   variant("neox", "rotary_pct 1", { rotary_pct: 1 }),
   variant("neox", "rotary_pct missing", { rotary_pct: undefined }),
   variant("neox", "rotary_emb_base 500", { rotary_emb_base: 500 }),
-  variant("neox", "rotary_emb_base and rope_theta, different", { rotary_emb_base: 500, rope_theta: 700 }),
+  refusal("neox", "rotary_emb_base and rope_theta, different", { rotary_emb_base: 500, rope_theta: 700 }, "rope_theta"),
+  refusal("neox", "rope_theta without rotary_emb_base", { rotary_emb_base: undefined, rope_theta: 700 }, "rope_theta"),
+  variant("neox", "rotary_emb_base and rope_theta, equal", { rotary_emb_base: 500, rope_theta: 500 }),
   variant("neox", "rope_parameters with partial_rotary_factor", {
     rotary_pct: undefined,
     rotary_emb_base: undefined,
@@ -187,10 +199,12 @@ export const layerCases: readonly ConfigCase[] = [
     sliding_window: 8,
     max_window_layers: 0,
   }),
-  variant("qwen2", "layer_types without use_sliding_window", {
-    sliding_window: 8,
-    layer_types: ["sliding_attention", "full_attention"],
-  }),
+  refusal(
+    "qwen2",
+    "layer_types without use_sliding_window",
+    { sliding_window: 8, layer_types: ["sliding_attention", "full_attention"] },
+    "sliding_window",
+  ),
   variant("qwen3", "window and layer_types", {
     use_sliding_window: true,
     sliding_window: 8,
@@ -226,11 +240,16 @@ export const layerCases: readonly ConfigCase[] = [
   variant("gemma3", "linear scaling, of the full layers", { rope_scaling: { rope_type: "linear", factor: 8 } }),
   variant("gemma3", "rope_local_base_freq missing", { rope_local_base_freq: undefined }),
   variant("gemma3", "rope_theta missing", { rope_theta: undefined }),
-  variant("gemma3", "rope_parameters for all layers", {
-    rope_theta: undefined,
-    rope_local_base_freq: undefined,
-    rope_parameters: { rope_type: "default", rope_theta: 500 },
-  }),
+  refusal(
+    "gemma3",
+    "rope_parameters for all layers",
+    {
+      rope_theta: undefined,
+      rope_local_base_freq: undefined,
+      rope_parameters: { rope_type: "default", rope_theta: 500 },
+    },
+    "rope_parameters",
+  ),
   refusal(
     "gemma3",
     "use_bidirectional_attention",
