@@ -8,10 +8,11 @@
 import { parseArgs } from "node:util";
 import { nodeEntries } from "../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
-import { runCommand, writeJson } from "./harness/arguments.ts";
+import { count, runCommand, writeJson } from "./harness/arguments.ts";
 import { configCases } from "./oracle/configs/cases.ts";
 import { compareCases, type Verdict } from "./oracle/configs/compare.ts";
 import { freeze } from "./oracle/configs/freeze.ts";
+import { randomCases } from "./oracle/configs/randomCases.ts";
 import { transformersMissing } from "./oracle/configs/transformers.ts";
 
 const figure = (value: number | null) => (value === null ? "" : value.toExponential(1));
@@ -29,6 +30,8 @@ async function main() {
       python: { type: "string", default: "python3" },
       json: { type: "string" },
       freeze: { type: "boolean" },
+      random: { type: "string" },
+      seed: { type: "string", default: "1" },
     },
   });
   const missing = transformersMissing(values.python);
@@ -36,7 +39,10 @@ async function main() {
     console.info(`Skipped: ${missing}.`);
     return;
   }
-  const cases = configCases.filter(({ name }) => name.includes(values.only ?? ""));
+  const random = count("random", values.random);
+  const all = random === null ? configCases : randomCases(random, Number(values.seed));
+  const { only } = values;
+  const cases = only === undefined ? all : all.filter(({ name }) => name.includes(only));
   const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
   try {
     const verdicts = await compareCases(runtime, values.python, cases);
@@ -54,7 +60,7 @@ async function main() {
       verdicts.map(({ frozen: _, ...verdict }) => verdict),
     );
     if (verdicts.some(({ problem }) => problem !== "")) process.exitCode = 1;
-    else if (values.freeze === true && values.only === undefined) await freeze(verdicts);
+    else if (values.freeze === true && cases === configCases) await freeze(verdicts);
   } finally {
     await runtime.dispose();
   }

@@ -44,7 +44,7 @@ export function defined(config: ConfigCase["config"], head?: ConfigCase["head"])
 export function fileWeights(definition: ModelDefinition, { head, prefix = "" }: ConfigCase): FileWeight[] {
   const weights = seededWeights(definition);
   const embedding = weights.find(({ name }) => name === definition.embeddingTensor);
-  if (head === "copy" && embedding) weights.push({ ...embedding, name: definition.headTensor });
+  if (head === "copy" && definition.tiedHead && embedding) weights.push({ ...embedding, name: definition.headTensor });
   return weights.map((weight) => ({ ...weight, name: prefix + weight.name }));
 }
 
