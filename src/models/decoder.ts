@@ -45,6 +45,12 @@ export function selfAttention(
   });
 }
 
+/** Llama's MLP, within the scope of a layer. */
+const llamaMlp = (scope: Scope, x: Value, config: DecoderConfig): Value =>
+  scope.within("mlp", (s) =>
+    gatedMlp(s, x, { hidden: config.intermediate_size, activation: config.activation, bias: config.mlp_bias }),
+  );
+
 /**
  * Llama's block: norms before attention and MLP, whose results, times `branch`, are added to the residual. The options may
  * depend on the config.
@@ -53,17 +59,17 @@ export const preNormBlock =
   <C extends DecoderConfig>(
     attention: (config: C) => AttentionOptions,
     branch: (config: C) => number = () => 1,
+    mlp: (scope: Scope, x: Value, config: C) => Value = llamaMlp,
   ): Block<C> =>
   (scope, config, x, attend, select) => {
     const { b } = scope;
-    const { rms_norm_eps: epsilon, intermediate_size: hidden, activation, mlp_bias: bias } = config;
+    const { rms_norm_eps: epsilon } = config;
     const scale = b.scalar(branch(config));
     const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, epsilon));
     const attended = selfAttention(scope, config, normal, attend, select, attention(config));
     const h = b.add(select(x), b.mul(attended, scale));
     const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, epsilon));
-    const fed = scope.within("mlp", (s) => gatedMlp(s, post, { hidden, activation, bias }));
-    return b.add(h, b.mul(fed, scale));
+    return b.add(h, b.mul(mlp(scope, post, config), scale));
   };
 
 /** The sizes of a decoder. */

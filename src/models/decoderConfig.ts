@@ -3,8 +3,9 @@
 import * as v from "valibot";
 import { type Activation, activations } from "../nn/layers.ts";
 import { quote } from "../tensor/quote.ts";
-import { ConfigError, numbers, parse, refuseUnread, sizes } from "./config.ts";
-import { type RopeConfig, readRope, ropeFields } from "./rope.ts";
+import { ConfigError, numbers, parse, sizes } from "./config.ts";
+import { refuseUnread } from "./fields.ts";
+import { type RopeConfig, type RopeType, readRope, ropeFields } from "./rope.ts";
 
 /** The checked fields that every decoder has, under their names in `config.json`. */
 export interface DecoderConfig {
@@ -38,6 +39,8 @@ export interface DecoderDefaults {
   readonly keyHeads?: number;
   /** See `RopeSetting.share`. */
   readonly rotatedShare?: number;
+  /** The kinds of rotation that the family has. Default: all. */
+  readonly ropeTypes?: readonly RopeType[];
   readonly sizes?: Partial<
     Pick<
       DecoderConfig,
@@ -133,7 +136,13 @@ export function readDecoder<Own extends v.ObjectEntries>(
   }
   requireGroups(heads, keyHeads);
   const context = config.max_position_embeddings ?? defaults.context;
-  const setting = { headSize, context, theta: defaults.theta ?? 10_000, share: defaults.rotatedShare ?? null };
+  const setting = {
+    headSize,
+    context,
+    theta: defaults.theta ?? 10_000,
+    share: defaults.rotatedShare ?? null,
+    types: defaults.ropeTypes,
+  };
   const rope = readRope(ropes, setting);
   const size = window ? window(whole) : (config.sliding_window ?? null);
   const layerTypes = config.layer_types ?? null;
@@ -184,7 +193,8 @@ function readWindows(
     throw new ConfigError(`config.json: layer_types has ${types.length} layers, but num_hidden_layers is ${layers}.`);
   }
   return Array.from({ length: layers }, (_, layer) => {
-    const type = types?.[layer] ?? (slides(layer) ? "sliding_attention" : "full_attention");
+    const given = types?.[layer] ?? (slides(layer) ? "sliding_attention" : "full_attention");
+    const type = given === "attention" ? "full_attention" : given;
     if (type !== "sliding_attention" && type !== "full_attention") {
       throw new ConfigError(
         `config.json: layer_types[${layer}] is ${quote(type)}; Hone supports full_attention and sliding_attention. Choose another model.`,

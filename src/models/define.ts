@@ -1,7 +1,7 @@
 /** Chooses the architecture that a `config.json` names. */
 
 import * as v from "valibot";
-import { cut } from "../tensor/quote.ts";
+import { quote } from "../tensor/quote.ts";
 import type { Family, ModelDefinition } from "./architecture.ts";
 import { ConfigError, parse } from "./config.ts";
 import { gemma2 } from "./gemma2.ts";
@@ -9,13 +9,16 @@ import { gemma3 } from "./gemma3.ts";
 import { gpt2 } from "./gpt2.ts";
 import { gptNeox } from "./gptNeox.ts";
 import { granite } from "./granite.ts";
+import { granite4 } from "./granite4.ts";
 import { llama } from "./llama.ts";
+import { asLlama } from "./llamaKin.ts";
 import { ministral, mistral } from "./mistral.ts";
 import { olmo2 } from "./olmo2.ts";
 import { phi3 } from "./phi3.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 import { smollm3 } from "./smollm3.ts";
+import { explainUnsupported, isOtherHead } from "./unsupported.ts";
 
 /** Every family that Hone trains. */
 export const families: readonly Family[] = [
@@ -27,6 +30,7 @@ export const families: readonly Family[] = [
   smollm3,
   olmo2,
   granite,
+  granite4,
   mistral,
   ministral,
   phi3,
@@ -52,20 +56,41 @@ function textPart(json: Readonly<Record<string, unknown>>): Readonly<Record<stri
   return { ...text, model_type: "gemma3_text" };
 }
 
+/** Throws a ConfigError for weights that are no floating-point numbers. */
+function refuseQuantised({ quantization_config: config, quantization: mlx }: Readonly<Record<string, unknown>>): void {
+  const found = config ?? mlx;
+  if (found === undefined || found === null) return;
+  throw new ConfigError(
+    `config.json: ${config ? "quantization_config" : "quantization"} is ${quote(found)}: the weights are quantised, and ` +
+      "Hone trains weights in float32, float16 or bfloat16. Choose the model that this one was made from.",
+  );
+}
+
 /** The model of a `config.json`. Throws a ConfigError for an unknown architecture, and as the family's `define` does. */
 export function defineModel(
   json: unknown,
   { untied = false, families: known = families }: DefineOptions = {},
 ): ModelDefinition {
-  const whole = textPart(parse(v.record(v.string(), v.unknown()), json));
+  const file = parse(v.record(v.string(), v.unknown()), json);
+  const whole = asLlama(textPart(file));
   const head = parse(headSchema, whole);
+  const architecture = head.architectures?.[0];
+  const type = head.model_type;
   // As in transformers, model_type decides where both are given.
-  const type = head.model_type ?? null;
-  const named = type ?? head.architectures?.[0] ?? "none named";
-  const family = known.find(({ name, modelType }) => (type === null ? name === named : modelType === named));
-  if (family) return family.define(untied ? { ...whole, tie_word_embeddings: false } : whole);
-  throw new ConfigError(
-    `config.json: the architecture ${cut(named)} is not supported; Hone trains ${known.map(({ modelType }) => modelType).join(", ")}. ` +
-      "Choose one of these, such as Qwen 3 0.6B.",
-  );
+  const family = known.find(({ name, modelType }) => (type === undefined ? name === architecture : modelType === type));
+  const named = architecture ?? type;
+  if (named === undefined) {
+    throw new ConfigError(
+      "config.json: neither model_type nor architectures names a model. Take the file from the model's own folder.",
+    );
+  }
+  if (!family && type !== undefined && known.some(({ name }) => name === architecture)) {
+    throw new ConfigError(
+      `config.json: model_type ${quote(type)} is unknown beside architectures ${quote(architecture)}; model_type decides, ` +
+        "as in transformers. Correct it if the model is of that architecture.",
+    );
+  }
+  if (!family || isOtherHead(named)) throw new ConfigError(explainUnsupported(named, type ?? "", known));
+  refuseQuantised(file);
+  return family.define(untied ? { ...whole, tie_word_embeddings: false } : whole);
 }

@@ -10,11 +10,12 @@ import { type DecoderConfig, type DecoderDefaults, readDecoder } from "./decoder
 
 const own = {
   query_pre_attn_scalar: v.optional(numbers.multiplier, 256),
-  attn_logit_softcapping: v.nullish(numbers.multiplier),
   final_logit_softcapping: v.nullish(numbers.multiplier),
 };
 
-export type GemmaConfig = DecoderConfig & v.InferOutput<v.ObjectSchema<typeof own, undefined>>;
+const capFields = { attn_logit_softcapping: v.nullish(numbers.multiplier) };
+
+export type GemmaConfig = DecoderConfig & v.InferOutput<v.ObjectSchema<typeof own & typeof capFields, undefined>>;
 
 /** Four norms with weights around 0: before and after attention and MLP. Gemma 3 also normalises queries and keys. */
 export const gemmaBlock =
@@ -71,6 +72,7 @@ export const gemmaFrame = (config: GemmaConfig) => ({ embeddingScale: Math.sqrt(
 function readConfig(json: unknown): GemmaConfig {
   const config = readDecoder(json, {
     ...gemmaReading,
+    own: { ...own, ...capFields },
     defaults: { ...gemmaDefaults, context: 8192, sizes: { ...gemmaDefaults.sizes, vocab_size: 256_000 } },
     slides: (layer) => layer % 2 === 0,
   });

@@ -2,9 +2,10 @@
 
 import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
-import { numbers, parse, refuseUnread } from "./config.ts";
+import { numbers, parse } from "./config.ts";
 import { decoderForward, decoderLayers } from "./decoder.ts";
 import { readDecoder } from "./decoderConfig.ts";
+import { refuseUnread } from "./fields.ts";
 import {
   type GemmaConfig,
   gemmaAttention,
@@ -55,6 +56,8 @@ function readConfig(json: unknown): Gemma3Config {
   const full = { ...parameters?.full_attention, ...scaling };
   return {
     ...config,
+    // transformers has this field in its config, and its Gemma 3 does not use it: another value than null is refused.
+    attn_logit_softcapping: null,
     rope: read(full, scaling ? "rope_scaling" : "rope_parameters.full_attention", theta),
     localRope: read(parameters?.sliding_attention ?? {}, "rope_parameters.sliding_attention", local),
   };

@@ -5,9 +5,10 @@ import { type Activation, activations, layerNorm, linear } from "../nn/layers.ts
 import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Architecture, familyOf, type Select } from "./architecture.ts";
-import { ConfigError, numbers, parse, refuseUnread, sizes } from "./config.ts";
+import { ConfigError, numbers, parse, sizes } from "./config.ts";
 import type { LayerAttention } from "./decoder.ts";
 import { readActivation } from "./decoderConfig.ts";
+import { refuseUnread } from "./fields.ts";
 import { sameInFile, transposedInFile } from "./fileTensor.ts";
 
 const schema = v.object({
@@ -39,21 +40,22 @@ interface Gpt2Config {
   readonly tied: boolean;
 }
 
-/** Fields that change nothing here: summaries of other heads, precision, training's dropout. */
-const ignored = [
-  "n_ctx",
-  "reorder_and_upcast_attn",
-  "summary_type",
-  "summary_use_proj",
-  "summary_activation",
-  "summary_proj_to_labels",
-  "summary_first_dropout",
-  "task_specific_params",
-];
+/** The names of other families for its fields, which transformers reads too. */
+const aliases: Readonly<Record<string, string>> = {
+  hidden_size: "n_embd",
+  max_position_embeddings: "n_positions",
+  num_attention_heads: "n_head",
+  num_hidden_layers: "n_layer",
+};
 
 function readConfig(json: unknown): Gpt2Config {
-  const whole = parse(v.record(v.string(), v.unknown()), json);
-  refuseUnread(whole, [...Object.keys(schema.entries), ...ignored]);
+  const given = parse(v.record(v.string(), v.unknown()), json);
+  const renamed = Object.entries(given).flatMap(([field, value]) => {
+    const name = Object.hasOwn(aliases, field) ? aliases[field] : undefined;
+    return name === undefined ? [] : [[name, value] as const];
+  });
+  const whole = { ...Object.fromEntries(renamed), ...given };
+  refuseUnread(whole, [...Object.keys(schema.entries), ...Object.keys(aliases), "n_ctx"]);
   const own = parse(schema, whole);
   const { n_embd: width, n_head: heads } = own;
   if (width % heads !== 0) {

@@ -5,9 +5,10 @@ import { type Activation, activations, layerNorm, linear } from "../nn/layers.ts
 import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Architecture, familyOf, type Select } from "./architecture.ts";
-import { ConfigError, numbers, parse, refuseUnread, sizes } from "./config.ts";
+import { ConfigError, numbers, parse, sizes } from "./config.ts";
 import type { LayerAttention } from "./decoder.ts";
 import { readActivation } from "./decoderConfig.ts";
+import { refuseUnread } from "./fields.ts";
 import { sameInFile } from "./fileTensor.ts";
 import { type RopeConfig, readRope, ropeFields, ropeOf } from "./rope.ts";
 
@@ -46,6 +47,12 @@ function readConfig(json: unknown): NeoxConfig {
   const whole = parse(v.record(v.string(), v.unknown()), json);
   refuseUnread(whole, [...Object.keys(schema.entries), "classifier_dropout", "is_decoder"]);
   const own = parse(schema, whole);
+  // transformers 4 went by rope_theta, 5 goes by rotary_emb_base.
+  if (own.rope_theta !== undefined && own.rope_theta !== null && own.rope_theta !== own.rotary_emb_base) {
+    throw new ConfigError(
+      `config.json: rope_theta (${own.rope_theta}) and rotary_emb_base (${own.rotary_emb_base}, by default 10000) differ. Delete the wrong one.`,
+    );
+  }
   const { hidden_size: width, num_attention_heads: heads } = own;
   if (width % heads !== 0) {
     throw new ConfigError(`config.json: hidden_size (${width}) must be divisible by num_attention_heads (${heads}).`);

@@ -6,14 +6,21 @@ import { numbers } from "./config.ts";
 import { decoderForward, decoderLayers, decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
-const own = {
+/** The multipliers. */
+export const graniteOwn = {
   embedding_multiplier: v.optional(numbers.multiplier, 1),
   attention_multiplier: v.optional(numbers.multiplier, 1),
   residual_multiplier: v.optional(numbers.multiplier, 1),
   logits_scaling: v.optional(numbers.multiplier, 1),
 };
 
-type GraniteConfig = DecoderConfig & v.InferOutput<v.ObjectSchema<typeof own, undefined>>;
+export type GraniteConfig = DecoderConfig & v.InferOutput<v.ObjectSchema<typeof graniteOwn, undefined>>;
+
+/** The multipliers around the blocks. */
+export const graniteFrame = ({ embedding_multiplier, logits_scaling }: GraniteConfig) => ({
+  embeddingScale: embedding_multiplier,
+  headScale: 1 / logits_scaling,
+});
 
 const block = preNormBlock<GraniteConfig>(
   ({ attention_bias: bias }) => ({ bias: [bias, bias] }),
@@ -24,13 +31,11 @@ const architecture: Architecture<GraniteConfig> = {
   ...decoderParts,
   name: "GraniteForCausalLM",
   modelType: "granite",
-  readConfig: (json) => readDecoder(json, { own, defaults: { context: 2048 }, reads: ["attention_bias", "mlp_bias"] }),
+  readConfig: (json) =>
+    readDecoder(json, { own: graniteOwn, defaults: { context: 2048 }, reads: ["attention_bias", "mlp_bias"] }),
   layers: (config) => decoderLayers(config, () => ({ scoreScale: config.attention_multiplier })),
   forward: (scope, config, tokens, attend, select) =>
-    decoderForward(scope, config, tokens, attend, select, block, {
-      embeddingScale: config.embedding_multiplier,
-      headScale: 1 / config.logits_scaling,
-    }),
+    decoderForward(scope, config, tokens, attend, select, block, graniteFrame(config)),
 };
 
 export const granite = familyOf(architecture);

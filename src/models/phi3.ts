@@ -1,13 +1,13 @@
 /** Phi-3 and Phi-4-mini (Abdin et al. 2024, arXiv:2404.14219): Llama with fused projections; rotation may be partial. */
 
-import { activations, linear, rmsNorm } from "../nn/layers.ts";
+import { fusedMlp, linear, rmsNorm } from "../nn/layers.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { type Block, decoderForward, decoderParts } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
 const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
   const { b } = scope;
-  const { rms_norm_eps: epsilon, hidden_size: width, intermediate_size: hidden, head_dim: size } = config;
+  const { rms_norm_eps: epsilon, hidden_size: width, intermediate_size: hidden, head_dim: size, activation } = config;
   const [queries, keys] = [config.num_attention_heads * size, config.num_key_value_heads * size];
   const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, epsilon));
   const attended = scope.within("self_attn", (attention) => {
@@ -18,12 +18,7 @@ const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
   });
   const h = b.add(select(x), attended);
   const post = scope.within("post_attention_layernorm", (s) => rmsNorm(s, h, epsilon));
-  const fed = scope.within("mlp", (mlp) => {
-    const fused = mlp.within("gate_up_proj", (s) => linear(s, post, 2 * hidden));
-    const [gate, up] = b.split(fused, [hidden, hidden], 1);
-    if (!gate || !up) throw new RangeError("A split in two gave fewer.");
-    return mlp.within("down_proj", (s) => linear(s, b.mul(activations[config.activation](b, gate), up), width));
-  });
+  const fed = scope.within("mlp", (s) => fusedMlp(s, post, { hidden, activation }, ["gate_up_proj", "down_proj"]));
   return b.add(h, fed);
 };
 
@@ -34,7 +29,7 @@ const architecture: Architecture<DecoderConfig> = {
   readConfig: (json) =>
     readDecoder(json, {
       own: {},
-      defaults: { context: 4096, epsilon: 1e-5, rotatedShare: 1 },
+      defaults: { context: 4096, epsilon: 1e-5, rotatedShare: 1, ropeTypes: ["default", "longrope"] },
       reads: ["sliding_window"],
       slides: (_layer, _json, window) => window !== null,
     }),

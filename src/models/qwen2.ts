@@ -14,6 +14,8 @@ export const qwenWindows = {
     window !== null && layer >= (typeof first === "number" ? first : 28),
 } as const;
 
+const always = v.optional(v.literal(true));
+
 const block = preNormBlock(() => ({ bias: [true, false] }));
 
 const architecture: Architecture<DecoderConfig> = {
@@ -23,7 +25,12 @@ const architecture: Architecture<DecoderConfig> = {
   readConfig: (json) =>
     readDecoder(json, {
       ...qwenWindows,
-      defaults: { context: 32_768 },
+      // Qwen 2 always has these biases, and transformers does not read a field that says so.
+      own: {
+        ...qwenWindows.own,
+        ...Object.fromEntries(["attention_bias", "qkv_bias"].map((field) => [field, always])),
+      },
+      defaults: { context: 32_768, keyHeads: 32 },
       reads: ["sliding_window", "layer_types"],
     }),
   forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),

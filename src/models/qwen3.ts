@@ -18,7 +18,7 @@ const architecture: Architecture<DecoderConfig> = {
   readConfig: (json) =>
     readDecoder(json, {
       ...qwenWindows,
-      defaults: { context: 32_768, headSize: 128 },
+      defaults: { context: 32_768, keyHeads: 32, headSize: 128 },
       reads: ["attention_bias", "sliding_window", "layer_types"],
     }),
   forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),

@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { type RopeScaling, ropeFrequencies } from "../nn/rope.ts";
 import { quote } from "../tensor/quote.ts";
 import type { Rope } from "./architecture.ts";
-import { ConfigError, numbers, parse, refuseUnread, sizes } from "./config.ts";
+import { ConfigError, numbers, parse, sizes } from "./config.ts";
+import { refuseUnread } from "./fields.ts";
 
 /** What decides a rotation; plain data, so that equal configs have equal keys. */
 export interface RopeConfig {
@@ -46,7 +47,13 @@ export interface RopeSetting {
   readonly theta: number;
   /** Share of a head that is rotated where the file has none; null: the family always rotates whole heads. */
   readonly share: number | null;
+  /** The kinds that the family has. Default: all. */
+  readonly types?: readonly RopeType[] | undefined;
 }
+
+const ropeTypes = ["default", "linear", "dynamic", "yarn", "llama3", "longrope"] as const;
+
+export type RopeType = (typeof ropeTypes)[number];
 
 const positive = v.custom<number>((value) => typeof value === "number" && value > 0 && value < 1e6, "a number above 0");
 const schemas = {
@@ -115,7 +122,15 @@ export function readRopeObject(json: Json, place: string, fields: Fields, settin
     scale: 1,
     context,
   };
-  const type = json.rope_type ?? json.type ?? "default";
+  const given = json.rope_type ?? json.type ?? "default";
+  const known = setting.types ?? ropeTypes;
+  // The first files of Phi-3 call longrope "su".
+  const type = known.find((one) => one === (given === "su" ? "longrope" : given));
+  if (type === undefined) {
+    throw new ConfigError(
+      `${what} of type ${quote(given)} is not supported here; Hone supports ${known.join(", ")}. Choose another model.`,
+    );
+  }
   const read = <Schema extends v.ObjectSchema<v.ObjectEntries, undefined>>(schema: Schema) => {
     refuseUnread(json, [...general, ...Object.keys(schema.entries)], what);
     return parse(schema, json, what);
@@ -178,10 +193,6 @@ export function readRopeObject(json: Json, place: string, fields: Fields, settin
         context: Math.min(context, original),
       };
     }
-    default:
-      throw new ConfigError(
-        `${what} of type ${quote(type)} is not supported; Hone supports default, linear, dynamic, yarn, llama3 and longrope. Choose another model.`,
-      );
   }
 }
 

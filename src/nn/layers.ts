@@ -69,6 +69,21 @@ export interface GatedMlp {
   readonly bias?: boolean;
 }
 
+/** A gated MLP whose gate and up are one linear layer, the gate first; `names` are the layers' names. */
+export function fusedMlp(
+  scope: Scope,
+  x: Value,
+  { hidden, activation }: GatedMlp,
+  names: readonly [input: string, output: string],
+): Value {
+  const { b } = scope;
+  const fused = scope.within(names[0], (s) => linear(s, x, 2 * hidden));
+  const [gate, up] = b.split(fused, [hidden, hidden], 1);
+  if (!gate || !up) throw new RangeError("A split in two gave fewer.");
+  const inner = b.mul(activations[activation](b, gate), up);
+  return scope.within(names[1], (s) => linear(s, inner, x.shape[1] as number));
+}
+
 /** Gated MLP: down(act(gate(x)) · up(x)), x (M, D) → (M, D) (Shazeer 2020, arXiv:2002.05202). */
 export function gatedMlp(scope: Scope, x: Value, { hidden, activation, bias = false }: GatedMlp): Value {
   const { b } = scope;

@@ -1,8 +1,8 @@
 /** Which fields of a `config.json` are refused. Oracle: INTEROP's table of what changes the mathematics, and real files. */
 
 import { describe, expect, it, test } from "vitest";
-import { refuseUnread } from "../../../src/models/config.ts";
 import { defineModel } from "../../../src/models/define.ts";
+import { refuseUnread } from "../../../src/models/fields.ts";
 import { small } from "./small.ts";
 
 describe("a Llama's file", () => {

@@ -5,7 +5,8 @@
 
 import * as v from "valibot";
 import { type Architecture, familyOf } from "../../../src/models/architecture.ts";
-import { numbers, parse, refuseUnread, sizes } from "../../../src/models/config.ts";
+import { numbers, parse, sizes } from "../../../src/models/config.ts";
+import { refuseUnread } from "../../../src/models/fields.ts";
 import { linear, rmsNorm } from "../../../src/nn/layers.ts";
 import { ropeFrequencies } from "../../../src/nn/rope.ts";
 import type { Scope } from "../../../src/nn/scope.ts";

@@ -1,0 +1,29 @@
+/** All cases: published configs made small, and odd variants. */
+
+import published from "../../../tests/golden/configs/published.json" with { type: "json" };
+import type { ConfigCase } from "./case.ts";
+import { formulaCases, headCases, nameCases, shapeCases, unknownCases } from "./fieldCases.ts";
+import { publishedRest } from "./publishedCases.ts";
+import { layerCases, scalingCases } from "./ropeCases.ts";
+import { shrink } from "./shrink.ts";
+
+/** The published configs by the hub's names, as they are. */
+export const publishedConfigs: Readonly<Record<string, Readonly<Record<string, unknown>>>> = published.models;
+
+export const publishedCases: readonly ConfigCase[] = Object.entries(publishedConfigs).map(([name, config]) => ({
+  name,
+  config: shrink(config),
+  ...publishedRest(name, config),
+}));
+
+export const variantCases: readonly ConfigCase[] = [
+  ...scalingCases,
+  ...layerCases,
+  ...nameCases,
+  ...headCases,
+  ...shapeCases,
+  ...formulaCases,
+  ...unknownCases,
+];
+
+export const configCases: readonly ConfigCase[] = [...publishedCases, ...variantCases];
