@@ -3,16 +3,17 @@
 import { checkpointTensors } from "../artifacts/method.ts";
 import { sha256 } from "../hub/hash.ts";
 import { openModel } from "../hub/model.ts";
+import { type Piece, piecesOf } from "../hub/pieces.ts";
 import { readSafetensors, type StoredDType } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Shape } from "../tensor/dtype.ts";
 import { type OutFile, readBackError, reopened } from "./files.ts";
-import type { ExportedTemplate, TemplateWriter } from "./template.ts";
+import type { TemplateWriter } from "./template.ts";
 
 export interface WantedTensor {
   readonly dtype: StoredDType;
   readonly shape: Shape;
-  /** Hash of the stored bytes. */
+  /** Hash of the stored bytes, as `digestOf` gives it. */
   readonly sha256: string;
 }
 
@@ -20,7 +21,8 @@ export interface WantedModel {
   readonly model: ModelDefinition;
   /** `config.json`, the base's own. */
   readonly config: Readonly<Record<string, unknown>>;
-  readonly template: ExportedTemplate;
+  /** `eos_token_id` of `generation_config.json`. */
+  readonly stopIds: readonly number[];
   readonly templates: TemplateWriter;
   /** Every tensor of the file, and no other. */
   readonly tensors: ReadonlyMap<string, WantedTensor>;
@@ -42,13 +44,20 @@ export async function requireModel(files: readonly OutFile[], wanted: WantedMode
     const entry = tensors.get(name);
     if (!entry) continue;
     same(`the type of ${name}`, typeOf(entry), typeOf({ dtype, shape }));
-    const bytes = await entry.source.slice(entry.start, entry.end, signal);
-    same(`the hash of the bytes of ${name}`, await sha256(bytes), digest);
+    const found = await digestOf(piecesOf(entry, entry.source, signal));
+    same(`the hash of the bytes of ${name}`, found, digest);
   }
 
   const { tokenizerJson, tokenizerConfig, chatTemplate } = opened;
   await wanted.templates.requireSame({ tokenizerJson, tokenizerConfig, chatTemplate });
-  same("the list of stop tokens", [opened.generationConfig?.eos_token_id].flat(), wanted.template.stopIds);
+  same("the list of stop tokens", [opened.generationConfig?.eos_token_id].flat(), wanted.stopIds);
+}
+
+/** The SHA-256 of each piece, joined by spaces: for a tensor of one piece that of its bytes. */
+export async function digestOf(pieces: AsyncIterable<Pick<Piece, "bytes">>): Promise<string> {
+  const digests: string[] = [];
+  for await (const { bytes } of pieces) digests.push(await sha256(bytes));
+  return digests.join(" ");
 }
 
 const typeOf = ({ dtype, shape }: Pick<WantedTensor, "dtype" | "shape">) => `${dtype}[${shape.join(", ")}]`;

@@ -14,12 +14,10 @@
 import { ModelError } from "./error.ts";
 import type { TensorEntry } from "./safetensors.ts";
 
-export const hashPieceBytes = 4 * 2 ** 20;
-
 export interface ModelHash {
   file(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /**
-   * Begins a tensor, in any order of names. Add its stored bytes in pieces of `hashPieceBytes`; the last may be
+   * Begins a tensor, in any order of names. Add its stored bytes in pieces of `pieceBytes`; the last may be
    * shorter.
    */
   tensor(entry: TensorEntry): { add(piece: Uint8Array<ArrayBuffer>): Promise<void> };

@@ -27,8 +27,8 @@ export interface Matched {
   readonly tensors: ReadonlyMap<string, ModelTensor>;
   /** Whether the head has its own weight although the config ties it. */
   readonly untied: boolean;
-  /** A second copy of the embedding, stored as the head; null without one. */
-  readonly headCopy: ModelTensor | null;
+  /** Second copies of tensors, by the architecture's name: a tied head that is stored besides the embedding. */
+  readonly copies: ReadonlyMap<string, ModelTensor>;
   /** Notes for the user, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -53,51 +53,64 @@ export async function matchModel(
   if (inIndex && !(inIndex === embedding && head && byName.has(head.name))) throw lacks(inIndex.name, lacking);
   if (own) requireHead(own, body, byName, config);
 
-  const headEntry = head && !own ? byName.get(head.name) : undefined;
-  const result = await matchHead();
-  const used = new Set(
-    [...result.tensors.values(), ...(result.headCopy ? [result.headCopy] : [])].map(({ name }) => name),
-  );
+  const names = { wanted, variant, byName, embedding, head: own ? undefined : head };
+  const result = await matchHead(names, { place, modelName, head: headCheck, signal });
+  const used = new Set([...result.tensors.values(), ...result.copies.values()].map(({ name }) => name));
   const unused = [...stored.keys()].filter((name) => !used.has(name));
-  const notes = [...result.notes];
-  if (prefix !== null) {
-    const [first] = result.tensors.values();
-    notes.push(`The files name the tensors with another prefix, for example ${cut(first?.name ?? prefix, 80)}.`);
-  }
-  if (unused.length > 0) notes.push(`Tensors of the files that this architecture does not use: ${listSome(unused)}.`);
   const doubles = [...result.tensors.values()].filter(({ dtype }) => dtype === "F64").length;
-  if (doubles > 0) notes.push(`${doubles} tensors are stored as F64; Hone reads them as the nearest 32-bit numbers.`);
+  const [first] = result.tensors.values();
+  const prefixed = prefix !== null && first ? cut(first.name, 80) : null;
+  const notes = [
+    ...result.notes,
+    ...(prefixed === null ? [] : [`The files name the tensors with another prefix, for example ${prefixed}.`]),
+    ...(unused.length > 0 ? [`Tensors of the files that this architecture does not use: ${listSome(unused)}.`] : []),
+    ...(doubles > 0 ? [`${doubles} tensors are stored as F64; Hone reads them as the nearest 32-bit numbers.`] : []),
+  ];
   return { ...result, notes };
+}
 
-  async function matchHead(): Promise<Matched> {
-    const tied = (tensors: ReadonlyMap<string, ModelTensor>, copy: ModelTensor | null, note?: string): Matched => ({
-      tensors,
-      untied: false,
-      headCopy: copy,
-      notes: note === undefined ? [] : [note],
-    });
-    if (!head || !headEntry || !embedding || headCheck === "tied")
-      return tied(matchTensors(wanted, byName, place), null);
-    if (!byName.has(embedding.name)) {
-      const aliased = new Map(byName).set(embedding.name, headEntry);
-      aliased.delete(head.name);
-      return tied(
-        matchTensors(wanted, aliased, place),
-        null,
-        `The tied embedding is stored as ${cut(headEntry.name, 80)} alone.`,
-      );
-    }
-    const tensors = matchTensors(variant, byName, place);
-    const [input, output] = [tensors.get(embedding.name), tensors.get(head.name)];
-    const windows = headCheck === "beginning" ? { windows: 1 } : {};
-    if (input && output && (await sameValues(input, output, { signal, ...windows }))) {
-      return tied(new Map([...tensors].filter(([name]) => name !== head.name)), output);
-    }
-    const note =
-      `config.json ties the head to the embedding, but the files have another ${cut(headEntry.name, 80)}: ` +
-      "the head is used as it is stored, as transformers does.";
-    return { tensors, untied: true, headCopy: null, notes: [note] };
+interface HeadNames {
+  /** The tensors of the architecture, with a head only where the config does not tie it. */
+  readonly wanted: readonly ExpectedTensor[];
+  /** The same with a head of its own. */
+  readonly variant: readonly ExpectedTensor[];
+  readonly byName: ReadonlyMap<string, TensorEntry>;
+  readonly embedding: ExpectedTensor | undefined;
+  /** The head that the config ties. */
+  readonly head: ExpectedTensor | undefined;
+}
+
+/** Matches all tensors, and decides about a tied head that is stored. */
+async function matchHead(
+  { wanted, variant, byName, embedding, head }: HeadNames,
+  { place, head: check, signal }: MatchOptions,
+): Promise<Matched> {
+  const stored = head && byName.get(head.name);
+  const one: Matched = { tensors: new Map(), untied: false, copies: new Map(), notes: [] };
+  if (!head || !stored || !embedding) return { ...one, tensors: matchTensors(wanted, byName, place) };
+  const file = cut(stored.name, 80);
+  if (!byName.has(embedding.name)) {
+    const aliased = new Map(byName).set(embedding.name, stored);
+    aliased.delete(head.name);
+    return {
+      ...one,
+      tensors: matchTensors(wanted, aliased, place),
+      notes: [`The files have the tied embedding only as ${file}.`],
+    };
   }
+  const tensors = matchTensors(variant, byName, place);
+  const [input, output] = [tensors.get(embedding.name), tensors.get(head.name)];
+  const windows = check === "beginning" ? { windows: 1 } : {};
+  const isTied = !input || !output || check === "tied" || (await sameValues(input, output, { signal, ...windows }));
+  if (!isTied) {
+    const note =
+      `config.json ties the head to the embedding, but the files have another ${file}: the head is used as it is stored, ` +
+      "as transformers does.";
+    return { ...one, tensors, untied: true, notes: [note] };
+  }
+  const others = new Map(tensors);
+  others.delete(head.name);
+  return { ...one, tensors: others, copies: new Map(output && [[embedding.name, output]]) };
 }
 
 const lacks = (name: string, lacking: ReadonlyMap<string, string>) =>

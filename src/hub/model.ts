@@ -14,8 +14,9 @@ import { type Expect, expectedTensors, type ModelTensor } from "./expected.ts";
 import { explainNoConfig, explainNoTokenizer } from "./explain.ts";
 import type { ModelFiles } from "./files.ts";
 import { findNotFinite, positionOf } from "./finite.ts";
-import { createModelHash, hashPieceBytes } from "./hash.ts";
+import { createModelHash } from "./hash.ts";
 import { type HeadCheck, matchModel } from "./matched.ts";
+import { type Piece, pieceBytes, piecesOf } from "./pieces.ts";
 import { refuseQuantised } from "./quantised.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import { stopIdsOf } from "./stops.ts";
@@ -45,8 +46,8 @@ export interface OpenModel {
   readonly stored: ReadonlyMap<string, TensorEntry>;
   /** Whether the head has its own weight although `config.json` ties it: the files have two that differ. */
   readonly untied: boolean;
-  /** A second copy of a tied embedding, stored as the head; null without one. */
-  readonly headCopy: ModelTensor | null;
+  /** Second copies of tensors, by the architecture's name: a tied head that is stored besides the embedding. */
+  readonly copies: ReadonlyMap<string, ModelTensor>;
   /** Numbers in the expected tensors. */
   readonly parameters: number;
   /** Bytes of all files together. */
@@ -72,7 +73,7 @@ export interface ReadAllOptions {
 }
 
 /** Bytes of one request when tensors are read in order. */
-const windowBytes = 4 * hashPieceBytes;
+const windowBytes = 4 * pieceBytes;
 
 export interface OpenModelOptions extends Omit<OpenOptions, "onNote"> {
   /** "all" by default. */
@@ -121,7 +122,7 @@ export async function openModel(
   opened.push(...weights.files);
   for (const note of weights.notes) notes.add(note);
   const matching = { place: files.place, modelName: files.name, head, signal };
-  const { tensors, untied, headCopy, notes: more } = await matchModel(config.value, weights, expected, matching);
+  const { tensors, untied, copies, notes: more } = await matchModel(config.value, weights, expected, matching);
   for (const note of more) notes.add(note);
 
   return {
@@ -135,7 +136,7 @@ export async function openModel(
     tensors,
     stored: weights.tensors,
     untied,
-    headCopy,
+    copies,
     parameters: [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     byteLength: opened.reduce((sum, source) => sum + source.byteLength, 0),
     notes: [...notes],
@@ -177,24 +178,6 @@ export async function openModel(
       return hash.finish();
     },
   };
-}
-
-interface Piece {
-  /** Offset within the tensor, in bytes. */
-  readonly at: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** The stored bytes of a tensor, a few megabytes at a time. */
-async function* piecesOf(
-  { start, end }: TensorEntry,
-  source: ByteSource,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Piece> {
-  for (let from = start; from < end; from += hashPieceBytes) {
-    signal?.throwIfAborted();
-    yield { at: from - start, bytes: await source.slice(from, Math.min(from + hashPieceBytes, end), signal) };
-  }
 }
 
 /** Throws a `ModelError` for NaN, infinity, or a number above float32's range, with its place. */
