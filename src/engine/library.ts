@@ -1,8 +1,9 @@
 /** The models that are open or stored in this browser: from files, fetched, or copies. */
 
 import * as v from "valibot";
-import { checkpointTensors, parametersOf } from "../artifacts/method.ts";
+import { parametersOf, tensorsOfConfig } from "../artifacts/method.ts";
 import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.ts";
+import type { HeadCheck } from "../hub/matched.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { catalogue } from "../models/catalogue.ts";
@@ -62,12 +63,12 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   const progress = (task: string) => (done: number, total: number | null) =>
     emit({ type: "progress", task, done, total });
 
-  const open = (files: ModelFiles, signal: AbortSignal | undefined) =>
-    openModel(files, (json) => checkpointTensors(defineModel(json)), signal ? { signal } : {});
+  const open = (files: ModelFiles, signal: AbortSignal | undefined, head: HeadCheck = "all") =>
+    openModel(files, tensorsOfConfig, { head, ...(signal && { signal }) });
 
   /** The parts of a model that do not need its weights. Throws when tokenizer and config do not match. */
   function readHead(opened: OpenModel): Pick<LoadedModel, "definition" | "vocabulary"> {
-    const definition = defineModel(opened.config);
+    const definition = defineModel(opened.config, { untied: opened.untied });
     // This tokenizer is only checked: its patterns run in the dataset service.
     const vocabulary: Vocabulary = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
     if (vocabulary.size > definition.vocabulary) {
@@ -97,7 +98,9 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const files = entry && (await storage.models.open(hash));
     if (!entry || !files) return null;
     const summary = v.safeParse(summarySchema, entry.summary);
-    const opened = await open(modelFromSources(entry.name, files), undefined);
+    // Runs of an earlier version trained this copy as its config says, whatever head its files have.
+    const check: HeadCheck = summary.success && !summary.output.untied ? "tied" : "all";
+    const opened = await open(modelFromSources(entry.name, files), undefined, check);
     const head = readHead(opened);
     const known = { hash, stored: true, notes: [], address: null };
     return remember(opened, head, summary.success ? summary.output : summarise(opened, head.definition, known));

@@ -129,7 +129,7 @@ function requireHead(
   if (byName.has(name) || !body.every((tensor) => byName.has(tensor.name))) return;
   const { tie_word_embeddings: value } = config;
   throw new ModelError(
-    `config.json: tie_word_embeddings is ${value === undefined ? "missing, which means false" : quote(value)}, but the files have no tensor ` +
+    `config.json: tie_word_embeddings is ${value === undefined ? "missing, which means false" : quote(value)}, but the model has no tensor ` +
       `${tensorName(name)} of shape [${shape.join(", ")}]: add the file with it, or set the field to true if the model ties its head.`,
   );
 }
