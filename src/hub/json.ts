@@ -73,8 +73,7 @@ const asJson: Readonly<Record<string, string>> = { Infinity: "1e999", "-Infinity
 
 /** The value of a text with NaN or infinite numbers; null where it has none, or more faults. */
 function parsePython(text: string): { readonly value: unknown } | null {
-  let mark = "NaN";
-  while (text.includes(`"${mark}"`)) mark += "N";
+  const mark = `NaN ${crypto.randomUUID()}`;
   const pieces = piecesOf(text).map((piece) =>
     piece.startsWith('"') ? piece : piece.replace(/-?Infinity|NaN/g, (found) => asJson[found] ?? `"${mark}"`),
   );

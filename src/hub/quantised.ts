@@ -56,7 +56,7 @@ function methodOf(config: Json): { readonly field: string; readonly method: stri
     return { field, method: named(value) };
   }
   const mlx = config.quantization ?? null;
-  if (mlx === null || mlx === false) return null;
+  if (mlx === null) return null;
   return { field: "quantization", method: withBits("MLX", isObject(mlx) ? mlx.bits : undefined) };
 }
 
