@@ -65,8 +65,8 @@ export async function readChatTemplates(
 /** One template that chooses between two by the variable `tools`, with the white space of both as it was. */
 function withTools(main: string | null, tools: string | null): string | null {
   if (main === null || tools === null || main === tools) return main ?? tools;
-  // Jinja removes a line feed after a block and the last one of a template, and spaces before a block.
-  const part = (source: string) => `${source.startsWith("\n") ? "\n" : ""}${source.replace(/\r?\n$/, "")}`;
+  // Jinja removes the line feed after a block and the last one of a template; "+" keeps the spaces before a block.
+  const part = (source: string) => `\n${source.replace(/\r\n?/g, "\n").replace(/\n$/, "")}`;
   return `{% if tools is not none %}${part(tools)}{%+ else %}${part(main)}{%+ endif %}`;
 }
 
