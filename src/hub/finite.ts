@@ -1,13 +1,15 @@
 /** Finds weights that are no finite float32: such a model gives only NaN, and its training shows nothing else. */
 
 import type { Shape } from "../tensor/dtype.ts";
-import { decodeFloats, type FloatDType } from "./elements.ts";
+import { bytesPerFloat, decodeFloats, type FloatDType } from "./elements.ts";
 
 /**
- * For each type the exponent's bits of every element in 32 bits, and a number that carries out of an exponent of ones into
- * the sign. F16 and BF16 have two elements in 32 bits, and the sum of one cannot reach the other.
+ * For each type the bits of every exponent in 32 bits, and a number that carries out of the exponents of doubtful elements
+ * into their signs: those of ones, for F64 those from 2^127. F16 and BF16 have two elements in 32 bits, and the sum of one
+ * cannot reach the other. F64 has its exponent in every second 32 bits.
  */
 const exponents = {
+  F64: { ones: 0x7ff0_0000, carry: 0x8000_0000 - 0x47e0_0000, signs: 0x8000_0000 },
   F32: { ones: 0x7f80_0000, carry: 0x0080_0000, signs: 0x8000_0000 },
   BF16: { ones: 0x7f80_7f80, carry: 0x0080_0080, signs: 0x8000_8000 },
   F16: { ones: 0x7c00_7c00, carry: 0x0400_0400, signs: 0x8000_8000 },
@@ -22,30 +24,28 @@ export interface NotFinite {
 
 /** The first such element of little-endian bytes; null without one. */
 export function findNotFinite(dtype: FloatDType, bytes: Uint8Array<ArrayBuffer>): NotFinite | null {
-  if (dtype !== "F64" && allFinite(dtype, bytes)) return null;
-  if (dtype === "F64") {
-    const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
-    const values = new Float64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
-    const index = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
-    return index < 0 ? null : { index, value: values[index] ?? Number.NaN };
-  }
-  const values = decodeFloats(dtype, bytes, new Float32Array(bytes.length / (dtype === "F32" ? 4 : 2)));
-  const index = values.findIndex((value) => !Number.isFinite(value));
-  return index < 0 ? null : { index, value: values[index] ?? Number.NaN };
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  if (!anyDoubtful(dtype, aligned)) return null;
+  const floats = decodeFloats(dtype, aligned, new Float32Array(aligned.length / bytesPerFloat[dtype]));
+  const index = floats.findIndex((value) => !Number.isFinite(value));
+  if (index < 0) return null;
+  const exact = dtype === "F64" ? new DataView(aligned.buffer, aligned.byteOffset).getFloat64(index * 8, true) : null;
+  return { index, value: exact ?? floats[index] ?? Number.NaN };
 }
 
-function allFinite(dtype: keyof typeof exponents, bytes: Uint8Array<ArrayBuffer>): boolean {
+/** Whether an exponent is that of NaN or infinity, or of an F64 that may be above float32's range. */
+function anyDoubtful(dtype: FloatDType, bytes: Uint8Array<ArrayBuffer>): boolean {
   const { ones, carry, signs } = exponents[dtype];
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 2);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+  const step = dtype === "F64" ? 2 : 1;
   let found = 0;
-  for (let i = 0; i < words.length; i++) found |= ((words[i] as number) & ones) + carry;
+  for (let i = step - 1; i < words.length; i += step) found |= (((words[i] as number) & ones) + carry) | 0;
   // An odd number of two-byte elements leaves one.
-  if (aligned.length % 4 !== 0) {
-    const at = aligned.length - 2;
-    found |= ((((aligned[at + 1] as number) << 8) | (aligned[at] as number)) & ones) + carry;
+  if (bytes.length % 4 !== 0) {
+    const at = bytes.length - 2;
+    found |= ((((bytes[at + 1] as number) << 8) | (bytes[at] as number)) & ones) + carry;
   }
-  return (found & signs) === 0;
+  return (found & signs) !== 0;
 }
 
 /** `[3, 0, 17]`: the indices of an element of a tensor, from 0. */
