@@ -1,6 +1,7 @@
 /** Reads an exported model back with the project's own readers and compares it with the expected one. */
 
 import { checkpointTensors } from "../artifacts/method.ts";
+import type { ExpectedTensor } from "../hub/expected.ts";
 import { sha256 } from "../hub/hash.ts";
 import { openModel } from "../hub/model.ts";
 import { type Piece, piecesOf } from "../hub/pieces.ts";
@@ -35,7 +36,7 @@ export interface WantedModel {
  */
 export async function requireModel(files: readonly OutFile[], wanted: WantedModel, signal?: AbortSignal) {
   const source = reopened("exported", files);
-  const opened = await openModel(source, () => checkpointTensors(wanted.model), signal ? { signal } : {});
+  const opened = await openModel(source, (_, { untied }) => tensorsOf(wanted.model, untied), signal ? { signal } : {});
   same("config.json", opened.config, wanted.config);
 
   const { tensors } = await readSafetensors(await source.open("model.safetensors"), signal);
@@ -58,6 +59,14 @@ export async function digestOf(pieces: AsyncIterable<Pick<Piece, "bytes">>): Pro
   const digests: string[] = [];
   for await (const { bytes } of pieces) digests.push(await sha256(bytes));
   return digests.join(" ");
+}
+
+/** The tensors of the model, which the files may also have with a head of its own. */
+function tensorsOf(model: ModelDefinition, untied: boolean): readonly ExpectedTensor[] {
+  const tensors = checkpointTensors(model);
+  const embedding = tensors.find(({ role }) => role === "embedding");
+  if (!untied || !model.tiedHead || !embedding) return tensors;
+  return [...tensors, { name: model.headTensor, shape: embedding.shape, role: "head" }];
 }
 
 const typeOf = ({ dtype, shape }: Pick<WantedTensor, "dtype" | "shape">) => `${dtype}[${shape.join(", ")}]`;
