@@ -25,8 +25,8 @@ export interface ChatTemplates {
   readonly text: string | null;
   /** The files that were read. */
   readonly files: readonly ByteSource[];
-  /** The files that are part of the model's hash. */
-  readonly hashed: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
+  /** `chat_template.jinja`, the only one of them in the model's hash; null without it. */
+  readonly hashed: Uint8Array<ArrayBuffer> | null;
 }
 
 /** Throws a `ModelError` for a template that is no text or too long. */
@@ -51,15 +51,15 @@ export async function readChatTemplates(
     return {
       text: withTools(main?.text ?? named.main, tools?.text ?? null),
       files: read.map(({ source }) => source),
-      hashed: read.map(({ source: { name }, bytes }) => ({ name, bytes })),
+      hashed: main?.bytes ?? null,
     };
   }
   const text = withTools(named.main, named.tools);
   const json = text === null ? await optional(jsonFile) : null;
-  if (json === null) return { text, files: [], hashed: [] };
+  if (json === null) return { text, files: [], hashed: null };
   const { value } = await readJson(json, signal);
   const { main: only, tools: other } = namedTemplates(value.chat_template, jsonFile);
-  return { text: withTools(only, other), files: [json], hashed: [] };
+  return { text: withTools(only, other), files: [json], hashed: null };
 }
 
 /** One template that chooses between two by the variable `tools`, with the white space of both as it was. */

@@ -134,8 +134,8 @@ function checkTensor(
   if (!isFloat(dtype)) {
     const kind = dtype.startsWith("F") ? "numbers of few bits" : "whole numbers";
     throw new ModelError(
-      `${file}: tensor ${tensorName(entry.name)} is stored as ${dtype}, but only F32, F16 and BF16 can be trained, and F64; ` +
-        `${dtype} are ${kind} of a quantised model: open the original, or save it in transformers with dtype="bfloat16".`,
+      `${file}: tensor ${tensorName(entry.name)} is stored as ${dtype}, ${kind} of a quantised model, but only F64, F32, F16 and ` +
+        "BF16 can be trained: open the original, which is not quantised.",
     );
   }
   return { ...entry, dtype };

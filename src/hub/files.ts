@@ -46,10 +46,11 @@ export function modelFromFiles(files: readonly File[]): ModelFiles {
     const path = file.webkitRelativePath || file.name;
     const folder = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
     const members = folders.get(folder) ?? new Map<string, File>();
-    if (members.has(file.name)) {
-      throw new ModelError(`Two files are named ${cut(file.name)}: choose the files of one model only.`);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (members.has(name)) {
+      throw new ModelError(`Two files are named ${cut(name)}: choose the files of one model only.`);
     }
-    members.set(file.name, file);
+    members.set(name, file);
     folders.set(folder, members);
   }
   const depth = (folder: string) => (folder === "" ? 0 : folder.split("/").length);

@@ -48,7 +48,8 @@ export async function matchModel(
   const body = wanted.filter((tensor) => tensor !== own);
 
   const { byName, prefix } = mapNames(body, head?.name ?? null, stored);
-  refuseChanged(byName.keys(), config, modelName);
+  // A copy of an earlier version must open as it did, because its runs were trained on it.
+  if (headCheck !== "tied") refuseChanged(byName.keys(), config, modelName);
   const inIndex = wanted.find(({ name }) => !byName.has(name) && lacking.has(name));
   if (inIndex && !(inIndex === embedding && head && byName.has(head.name))) throw lacks(inIndex.name, lacking);
   if (own) requireHead(own, body, byName, config);

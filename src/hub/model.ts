@@ -153,7 +153,7 @@ export async function openModel(
       await hash.file("config.json", config.bytes);
       await hash.file("tokenizer.json", tokenizer.bytes);
       if (tokenizerConfig !== null) await hash.file("tokenizer_config.json", tokenizerConfig.bytes);
-      for (const { name, bytes } of templates.hashed) await hash.file(name, bytes);
+      if (templates.hashed !== null) await hash.file("chat_template.jinja", templates.hashed);
       const total = [...tensors.values()].reduce((sum, { start, end }) => sum + end - start, 0);
       let done = 0;
       onProgress?.(done, total);

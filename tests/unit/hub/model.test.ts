@@ -359,7 +359,7 @@ describe("refusals", () => {
     [
       "a quantised type",
       withWeights(embed, { name: "block.weight", dtype: "I8", shape: [6, 6], data: new Int8Array(36) }, norm),
-      'model.safetensors: tensor "block.weight" is stored as I8, but only F32, F16 and BF16 can be trained',
+      'model.safetensors: tensor "block.weight" is stored as I8, whole numbers of a quantised model, but only F64, F32, F16',
     ],
     [
       "truncated weights",
