@@ -7,7 +7,7 @@ import { describe, expect, it, test } from "vitest";
 import { tensorsOfConfig } from "../../../src/artifacts/method.ts";
 import { modelFromSources } from "../../../src/hub/files.ts";
 import { type OpenModel, openModel } from "../../../src/hub/model.ts";
-import type { StoredTensor } from "../../../src/hub/safetensors.ts";
+import { type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
 import { test as withShared } from "../../support/shared.ts";
 import { configs, type FolderTensor, openFolder, tensorsFor } from "./folder.ts";
@@ -206,6 +206,58 @@ describe("tied heads", () => {
     const all = tensorsFor(configs.neox);
     const stored = renamed(all, (name) => name.replace("embed_out", "lm_head"));
     await expectTensors(await openFolder({ config: configs.neox, tensors: stored }), all);
+  });
+});
+
+describe("an index of shards", () => {
+  const config = { ...configs.llama, tie_word_embeddings: true };
+  const tensors = tensorsFor(config);
+  const shardOf = (i: number) => `model-0000${(i % 2) + 1}-of-00002.safetensors`;
+  const placed = Object.fromEntries(tensors.map(({ name }, i) => [name, shardOf(i)]));
+  const plain = (index: Json) => {
+    const texts = {
+      "config.json": JSON.stringify(config),
+      "tokenizer.json": "{}",
+      "model.safetensors.index.json": JSON.stringify(index),
+    };
+    const shards = [0, 1].map((shard) =>
+      bytesFromMemory(shardOf(shard), writeSafetensors(tensors.filter((_, i) => i % 2 === shard))),
+    );
+    const files = Object.entries(texts).map(([name, text]) => bytesFromMemory(name, new TextEncoder().encode(text)));
+    return openModel(modelFromSources("sharded", [...files, ...shards]), tensorsOfConfig);
+  };
+
+  it.each<[string, Json, RegExp | null]>([
+    ["with a total_size", { metadata: { total_size: 5 }, weight_map: placed }, null],
+    ["without a total_size", { metadata: {}, weight_map: placed }, null],
+    // transformers 5.18 stops with a KeyError here.
+    ["without metadata", { weight_map: placed }, null],
+    [
+      "that names a tied head",
+      { weight_map: { ...placed, "lm_head.weight": shardOf(0) } },
+      /names and no file has: lm_head\.weight\./,
+    ],
+    [
+      "that names a buffer",
+      { weight_map: { ...placed, "model.rotary_emb.inv_freq": shardOf(1) } },
+      /no file has: model\.rotary/,
+    ],
+    [
+      "that lacks a tensor",
+      { weight_map: Object.fromEntries(Object.entries(placed).slice(1)) },
+      /does not name: model\.embed_tokens\.weight/,
+    ],
+  ])("%s", async (_, index, note) => {
+    const model = await plain(index);
+    await expectTensors(model, tensors);
+    const notes = model.notes.filter((one) => !one.includes("tokenizer_config.json"));
+    if (note === null) expect(notes).toEqual([]);
+    else expect(notes).toEqual([expect.stringMatching(note)]);
+  });
+
+  it("that names a shard without a file is refused", async () => {
+    const index = { weight_map: { ...placed, "lm_head.weight": "model-00003-of-00003.safetensors" } };
+    expect(await refusal(plain(index))).toContain("lacks 1 of the 3 files");
   });
 });
 
