@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isObject } from "../../src/hub/bytes.ts";
 import { chatTemplateOf } from "../../src/hub/chatTemplate.ts";
+import { parseJson } from "../../src/hub/json.ts";
 import type { TokenizerFiles } from "../../src/protocol/datasets.ts";
 
 /** Reads a file; null if the folder does not have it. */
@@ -19,7 +20,7 @@ async function readOptional(folder: string, name: string): Promise<string | null
 async function readObject(folder: string, name: string): Promise<Readonly<Record<string, unknown>> | null> {
   const text = await readOptional(folder, name);
   if (text === null) return null;
-  const value: unknown = JSON.parse(text);
+  const value = parseJson(name, new TextEncoder().encode(text));
   if (!isObject(value)) throw new Error(`${join(folder, name)} is JSON but not an object: check the file.`);
   return value;
 }

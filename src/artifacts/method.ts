@@ -1,6 +1,7 @@
 /** The training method: all parameters, or low-rank adapters beside frozen parameters. */
 
 import type { Attend, ModelDefinition } from "../models/architecture.ts";
+import { defineModel } from "../models/define.ts";
 import type { FileTensor } from "../models/fileTensor.ts";
 import { type Adapter, type Declared, type Linear, Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
@@ -52,10 +53,30 @@ export function linearsOf(model: ModelDefinition): readonly Linear[] {
   return [...byName.values()];
 }
 
-/** The tensors that this model's files must contain. */
-export function checkpointTensors(model: ModelDefinition): readonly FileTensor[] {
-  return parametersOf(model, null).flatMap(({ source }) => (source.kind === "checkpoint" ? [source.tensor] : []));
+/** A tensor of a model's files; the role marks the embedding, and a head that is not tied to it. */
+export interface CheckpointTensor extends FileTensor {
+  readonly role?: "embedding" | "head";
 }
+
+/** The tensors that this model's files must contain. */
+export function checkpointTensors(model: ModelDefinition): readonly CheckpointTensor[] {
+  const roles = new Map([
+    [model.embeddingTensor, "embedding"],
+    [model.headTensor, "head"],
+  ] as const);
+  return parametersOf(model, null).flatMap(({ source }) => {
+    if (source.kind !== "checkpoint") return [];
+    const role = roles.get(source.tensor.name);
+    return [{ ...source.tensor, ...(role && { role }) }];
+  });
+}
+
+/**
+ * The tensors that a `config.json` requires, also with a head of its own although the config ties it. Throws a ConfigError
+ * as `defineModel` does.
+ */
+export const tensorsOfConfig = (json: unknown, variant: { readonly untied: boolean }): readonly CheckpointTensor[] =>
+  checkpointTensors(defineModel(json, variant));
 
 /** A key from kind, model, method and shape; equal artifacts have equal keys. */
 export function artifactKey(kind: string, model: ModelDefinition, method: Method | null, rest: unknown): string {

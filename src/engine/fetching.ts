@@ -1,7 +1,7 @@
 /** Models from a network: inspected before the fetch, and fetched so that an interrupted fetch resumes. */
 
 import * as v from "valibot";
-import { checkpointTensors } from "../artifacts/method.ts";
+import { tensorsOfConfig } from "../artifacts/method.ts";
 import { type ModelFiles, modelFromAddress, modelFromSources } from "../hub/files.ts";
 import {
   type HubFile,
@@ -65,8 +65,6 @@ interface Located {
   readonly source: RemoteSource;
 }
 
-const expected = (json: unknown) => checkpointTensors(defineModel(json));
-
 const bytesFetched = (fetch: StoredFetch | null) => fetch?.files.reduce((sum, part) => sum + bytesStored(part), 0) ?? 0;
 const totalBytes = (files: readonly { readonly byteLength: number }[]) =>
   files.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -108,8 +106,7 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
     };
   }
 
-  const open = (files: ModelFiles, signal: AbortSignal | undefined, onReceived?: (bytes: number) => void) =>
-    openModel(files, expected, { signal, onReceived });
+  const open = (files: ModelFiles, signal: AbortSignal | undefined) => openModel(files, tensorsOfConfig, { signal });
 
   /** Throws `StorageFullError` when the browser reports too few free bytes. */
   async function requireRoom(name: string, bytes: number): Promise<void> {
@@ -122,7 +119,7 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
       const located = await locate(source, signal);
       const { files, address } = located;
       const begun = await storage.fetches.get(address);
-      const { config: json, tensors, files: found } = await inspectFiles(files, expected, { signal });
+      const { config: json, tensors, files: found } = await inspectFiles(files, tensorsOfConfig, { signal });
       const model = defineModel(json);
       const lengths = found.flatMap(({ byteLength }) => byteLength ?? []);
       const { entries } = await storage.models.list();
@@ -168,7 +165,9 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
       };
       emitProgress();
       // Config, tokenizer and the headers of the weights come first, so that a bad model is refused early.
-      const opened = await open(begun ? resumed(located, begun) : files, signal, onReceived);
+      // All of a second head is compared when the bytes are here: they would be fetched twice.
+      const early = { signal, onReceived, head: "beginning" as const };
+      const opened = await openModel(begun ? resumed(located, begun) : files, tensorsOfConfig, early);
       check(opened);
       total = opened.byteLength;
       emitProgress();
@@ -180,7 +179,7 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
         emitProgress();
         const copies = fetch.files.flatMap((file) => storage.fetches.open(fetch, file.name) ?? []);
         const copy = await open(modelFromSources(name, copies), signal);
-        return { opened: { ...copy, name, notes: opened.notes }, address, fetch, noCopyReason: null };
+        return { opened: { ...copy, name, notes: notesOf(opened, copy) }, address, fetch, noCopyReason: null };
       } catch (error) {
         if (!(error instanceof StorageError) || opened.byteLength > smallModel) throw error;
         await storage.fetches.discard(address).catch(() => undefined);
@@ -200,6 +199,9 @@ export function createFetching(storage: Storage, emit: (event: EngineEvent) => v
     },
   };
 }
+
+/** The notes of a fetch and of its copy, each once. */
+const notesOf = (fetched: OpenModel, copy: OpenModel) => [...new Set([...fetched.notes, ...copy.notes])];
 
 const stampOf = (source: ByteSource | RemoteBytes): string | null => ("stamp" in source ? source.stamp : null);
 

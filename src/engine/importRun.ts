@@ -1,5 +1,6 @@
 /** Imports a run from one file: everything is checked, then saved in one transaction. */
 
+import * as v from "valibot";
 import { parametersOf } from "../artifacts/method.ts";
 import type { Wanted } from "../export/checkpointProblem.ts";
 import { damagedFile } from "../export/files.ts";
@@ -18,6 +19,7 @@ import { summaryOfForeign } from "../storage/rows.ts";
 import type { Storage } from "../storage/storage.ts";
 import { cut } from "../tensor/quote.ts";
 import { checkRecipe, methodOf } from "./prepare.ts";
+import { summarySchema } from "./summary.ts";
 
 const rowBounds = { longest: 256 * 2 ** 20, deepest: deepestRow, areRows: true };
 
@@ -140,8 +142,10 @@ async function trainedBy(storage: Storage, name: string, { model, recipe }: RunR
 /** The model's definition from its config; null where the model is not stored or cannot be read. */
 async function definitionOf(storage: Storage, hash: string): Promise<ModelDefinition | null> {
   try {
+    const summary = v.safeParse(summarySchema, (await storage.models.get(hash))?.summary);
     const config = (await storage.models.open(hash))?.find(({ name }) => name === "config.json");
-    return config ? defineModel((await readJson(config)).value) : null;
+    const untied = summary.success && summary.output.untied;
+    return config ? defineModel((await readJson(config)).value, { untied }) : null;
   } catch {
     return null;
   }

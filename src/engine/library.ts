@@ -1,8 +1,9 @@
 /** The models that are open or stored in this browser: from files, fetched, or copies. */
 
 import * as v from "valibot";
-import { checkpointTensors, parametersOf } from "../artifacts/method.ts";
+import { parametersOf, tensorsOfConfig } from "../artifacts/method.ts";
 import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.ts";
+import type { HeadCheck } from "../hub/matched.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { catalogue } from "../models/catalogue.ts";
@@ -21,10 +22,10 @@ import type {
 import { StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { sizeOf } from "../tensor/dtype.ts";
-import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
+import { type FittedTokenizer, fitTokenizer, removedNote } from "./fitTokenizer.ts";
 import { needsOf } from "./needs.ts";
 import { detail, summarise, summarySchema } from "./summary.ts";
 
@@ -54,6 +55,16 @@ export interface Library {
   catalogue(): CatalogueEntry[];
 }
 
+interface Head extends FittedTokenizer {
+  readonly definition: ModelDefinition;
+}
+
+/** The notes of the files and of the tokenizer. */
+const notesOf = ({ notes }: OpenModel, { removed }: Head): readonly string[] => {
+  const note = removedNote(removed);
+  return note === null ? notes : [...notes, note];
+};
+
 export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
   const models = new Map<string, LoadedModel>();
   /** Copies that are being opened, so that two calls open the same copy once. */
@@ -62,32 +73,26 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   const progress = (task: string) => (done: number, total: number | null) =>
     emit({ type: "progress", task, done, total });
 
-  const open = (files: ModelFiles, signal: AbortSignal | undefined) =>
-    openModel(files, (json) => checkpointTensors(defineModel(json)), signal ? { signal } : {});
+  const open = (files: ModelFiles, signal: AbortSignal | undefined, head: HeadCheck = "all") =>
+    openModel(files, tensorsOfConfig, { head, ...(signal && { signal }) });
 
   /** The parts of a model that do not need its weights. Throws when tokenizer and config do not match. */
-  function readHead(opened: OpenModel): Pick<LoadedModel, "definition" | "vocabulary"> {
-    const definition = defineModel(opened.config);
+  function readHead(opened: OpenModel): Head {
+    const definition = defineModel(opened.config, { untied: opened.untied });
     // This tokenizer is only checked: its patterns run in the dataset service.
-    const vocabulary: Vocabulary = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
-    if (vocabulary.size > definition.vocabulary) {
-      throw new Error(
-        `tokenizer.json has ids up to ${vocabulary.size - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
-      );
-    }
-    return { definition, vocabulary };
+    return { definition, ...fitTokenizer(opened, definition.vocabulary) };
   }
 
-  function remember(opened: OpenModel, head: ReturnType<typeof readHead>, summary: ModelSummary): LoadedModel {
-    const { tokenizerJson, tokenizerConfig, chatTemplate, read } = opened;
+  function remember(opened: OpenModel, head: Head, summary: ModelSummary): LoadedModel {
+    const { definition, vocabulary, tokenizerJson, tokenizerConfig } = head;
     const files: TokenizerFiles = {
       modelHash: summary.hash,
       tokenizerJson,
       tokenizerConfig,
-      chatTemplate,
+      chatTemplate: opened.chatTemplate,
       contextLength: summary.contextLength,
     };
-    const loaded = { ...head, summary, files, read, opened };
+    const loaded = { definition, vocabulary, summary, files, read: opened.read, opened };
     models.set(summary.hash, loaded);
     return loaded;
   }
@@ -97,7 +102,9 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const files = entry && (await storage.models.open(hash));
     if (!entry || !files) return null;
     const summary = v.safeParse(summarySchema, entry.summary);
-    const opened = await open(modelFromSources(entry.name, files), undefined);
+    // Runs of an earlier version trained this copy as its config says, whatever head its files have.
+    const check: HeadCheck = summary.success && !summary.output.untied ? "tied" : "all";
+    const opened = await open(modelFromSources(entry.name, files), undefined, check);
     const head = readHead(opened);
     const known = { hash, stored: true, notes: [], address: null };
     return remember(opened, head, summary.success ? summary.output : summarise(opened, head.definition, known));
@@ -109,13 +116,13 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   /** Adds an open model without a copy, with a note that gives the reason. */
   function withoutCopy(
     opened: OpenModel,
-    head: ReturnType<typeof readHead>,
+    head: Head,
     hash: string,
     address: string | null,
     reason: string,
   ): LoadedModel {
     const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${reason}`;
-    const known = { hash, stored: false, notes: [...opened.notes, note], address };
+    const known = { hash, stored: false, notes: [...notesOf(opened, head), note], address };
     return remember(opened, head, summarise(opened, head.definition, known));
   }
 
@@ -124,7 +131,8 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const opened = await open(files, signal);
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
-    const { name, notes } = opened;
+    const { name } = opened;
+    const notes = notesOf(opened, head);
     const summary = summarise(opened, head.definition, { hash, stored: true, notes, address: null });
     try {
       const options = { onProgress: progress("Keeping a copy of the model"), ...(signal && { signal }) };
@@ -143,7 +151,8 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
     if (fetch === null) return withoutCopy(opened, head, hash, address, noCopyReason ?? "");
-    const summary = summarise(opened, head.definition, { hash, stored: true, notes: opened.notes, address });
+    const notes = notesOf(opened, head);
+    const summary = summarise(opened, head.definition, { hash, stored: true, notes, address });
     await storage.fetches.finish(fetch, { hash, name: opened.name, summary });
     return remember(opened, head, summary);
   }

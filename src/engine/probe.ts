@@ -188,7 +188,7 @@ async function timeAnswer(
   parameters: ParameterTensors,
   question: Prompt,
 ): Promise<number> {
-  const { definition, vocabulary } = model;
+  const { definition, vocabulary, opened } = model;
   const enough = new AbortController();
   const marks: number[] = [];
   const generate = createGenerator({
@@ -206,7 +206,7 @@ async function timeAnswer(
         if (marks.length > tokensTimed) enough.abort();
       },
     });
-  const parts = { generate: timedGenerate, vocabulary };
+  const parts = { generate: timedGenerate, vocabulary, stopIds: opened.stopIds };
   const started = performance.now();
   const options = { maxTokens: sampleTokens, sampling: greedySampling, seed: recipe.seed };
   await answer(parts, question, {

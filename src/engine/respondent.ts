@@ -23,7 +23,7 @@ export interface Respondent {
 
 /** Its generator and vocabulary, for `answer`. */
 export function answererOf({ runtime, model, method, parameters }: Respondent): AnswererParts {
-  const { definition, vocabulary } = model;
+  const { definition, vocabulary, opened } = model;
   return {
     generate: createGenerator({
       runtime,
@@ -32,6 +32,7 @@ export function answererOf({ runtime, model, method, parameters }: Respondent): 
       contextLength: definition.contextLength,
     }),
     vocabulary,
+    stopIds: opened.stopIds,
   };
 }
 

@@ -204,7 +204,8 @@ function sampler(
   return async (question) => {
     const prompt = prompts.get(question);
     if (!prompt) throw new Error(`The run has no prompt for the question ${JSON.stringify(question.slice(0, 60))}.`);
-    const { text, finish } = await answer({ generate, vocabulary: model.vocabulary }, prompt, options);
+    const parts = { generate, vocabulary: model.vocabulary, stopIds: model.opened.stopIds };
+    const { text, finish } = await answer(parts, prompt, options);
     return finish === "cancelled" ? null : text;
   };
 }

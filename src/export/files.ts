@@ -2,6 +2,7 @@
 
 import { bytesFromBlob } from "../hub/bytes.ts";
 import { type ModelFiles, modelFromSources } from "../hub/files.ts";
+import { writePythonJson } from "../hub/json.ts";
 import { cut } from "../tensor/quote.ts";
 
 export interface OutFile {
@@ -25,7 +26,7 @@ export type TrainedTensors = (
 
 export const jsonFile = (name: string, value: unknown): OutFile => ({
   name,
-  content: new Blob([`${JSON.stringify(value, null, 2)}\n`], { type: "application/json" }),
+  content: new Blob([`${writePythonJson(value)}\n`], { type: "application/json" }),
 });
 
 /** The files in the form that the project's own readers use. */

@@ -1,18 +1,20 @@
 /** Reads an exported model back with the project's own readers and compares it with the expected one. */
 
 import { checkpointTensors } from "../artifacts/method.ts";
+import type { ExpectedTensor } from "../hub/expected.ts";
 import { sha256 } from "../hub/hash.ts";
 import { openModel } from "../hub/model.ts";
+import { type Piece, piecesOf } from "../hub/pieces.ts";
 import { readSafetensors, type StoredDType } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Shape } from "../tensor/dtype.ts";
 import { type OutFile, readBackError, reopened } from "./files.ts";
-import type { ExportedTemplate, TemplateWriter } from "./template.ts";
+import type { TemplateWriter } from "./template.ts";
 
 export interface WantedTensor {
   readonly dtype: StoredDType;
   readonly shape: Shape;
-  /** Hash of the stored bytes. */
+  /** Hash of the stored bytes, as `digestOf` gives it. */
   readonly sha256: string;
 }
 
@@ -20,7 +22,8 @@ export interface WantedModel {
   readonly model: ModelDefinition;
   /** `config.json`, the base's own. */
   readonly config: Readonly<Record<string, unknown>>;
-  readonly template: ExportedTemplate;
+  /** `eos_token_id` of `generation_config.json`. */
+  readonly stopIds: readonly number[];
   readonly templates: TemplateWriter;
   /** Every tensor of the file, and no other. */
   readonly tensors: ReadonlyMap<string, WantedTensor>;
@@ -33,7 +36,7 @@ export interface WantedModel {
  */
 export async function requireModel(files: readonly OutFile[], wanted: WantedModel, signal?: AbortSignal) {
   const source = reopened("exported", files);
-  const opened = await openModel(source, () => checkpointTensors(wanted.model), signal ? { signal } : {});
+  const opened = await openModel(source, (_, { untied }) => tensorsOf(wanted.model, untied), signal ? { signal } : {});
   same("config.json", opened.config, wanted.config);
 
   const { tensors } = await readSafetensors(await source.open("model.safetensors"), signal);
@@ -42,13 +45,28 @@ export async function requireModel(files: readonly OutFile[], wanted: WantedMode
     const entry = tensors.get(name);
     if (!entry) continue;
     same(`the type of ${name}`, typeOf(entry), typeOf({ dtype, shape }));
-    const bytes = await entry.source.slice(entry.start, entry.end, signal);
-    same(`the hash of the bytes of ${name}`, await sha256(bytes), digest);
+    const found = await digestOf(piecesOf(entry, entry.source, signal));
+    same(`the hash of the bytes of ${name}`, found, digest);
   }
 
   const { tokenizerJson, tokenizerConfig, chatTemplate } = opened;
   await wanted.templates.requireSame({ tokenizerJson, tokenizerConfig, chatTemplate });
-  same("the list of stop tokens", [opened.generationConfig?.eos_token_id].flat(), wanted.template.stopIds);
+  same("the list of stop tokens", [opened.generationConfig?.eos_token_id].flat(), wanted.stopIds);
+}
+
+/** The SHA-256 of each piece, joined by spaces: for a tensor of one piece that of its bytes. */
+export async function digestOf(pieces: AsyncIterable<Pick<Piece, "bytes">>): Promise<string> {
+  const digests: string[] = [];
+  for await (const { bytes } of pieces) digests.push(await sha256(bytes));
+  return digests.join(" ");
+}
+
+/** The tensors of the model, which the files may also have with a head of its own. */
+function tensorsOf(model: ModelDefinition, untied: boolean): readonly ExpectedTensor[] {
+  const tensors = checkpointTensors(model);
+  const embedding = tensors.find(({ role }) => role === "embedding");
+  if (!untied || !model.tiedHead || !embedding) return tensors;
+  return [...tensors, { name: model.headTensor, shape: embedding.shape, role: "head" }];
 }
 
 const typeOf = ({ dtype, shape }: Pick<WantedTensor, "dtype" | "shape">) => `${dtype}[${shape.join(", ")}]`;

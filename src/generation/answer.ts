@@ -8,6 +8,8 @@ import type { Prompt } from "./prompt.ts";
 export interface AnswererParts {
   readonly generate: Generate;
   readonly vocabulary: Vocabulary;
+  /** Ids that end an answer besides the template's, from the model's generation_config.json. */
+  readonly stopIds?: readonly number[];
 }
 
 export interface AnswerOptions extends Pick<GenerationRequest, "maxTokens" | "sampling" | "seed" | "signal"> {
@@ -54,7 +56,7 @@ function markerOverlap(text: string, marker: string): number {
  * that is plain text: rendering it as a message gives the same prompt again.
  */
 export async function answer(
-  { generate, vocabulary }: AnswererParts,
+  { generate, vocabulary, stopIds: own = [] }: AnswererParts,
   prompt: Prompt,
   { onText, ...options }: AnswerOptions,
 ): Promise<GeneratedAnswer> {
@@ -76,7 +78,7 @@ export async function answer(
   const { ids, finish } = await generate({
     ...options,
     prompt: prompt.ids,
-    stopIds,
+    stopIds: [...stopIds, ...own],
     onToken: (id) => append(decoder.push(id), false),
   });
   append(decoder.end(), true);

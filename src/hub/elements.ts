@@ -1,15 +1,20 @@
-/** Converts stored elements to float32 and back, for the three types of published models. */
+/** Converts stored elements to float32 and back, for the types of published models. */
 
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "../tensor/convert.ts";
 import type { StoredDType } from "./safetensors.ts";
 
-export type FloatDType = Extract<StoredDType, "F32" | "F16" | "BF16">;
+/** Bytes of an element. */
+export const bytesPerFloat = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const satisfies Partial<
+  Record<StoredDType, number>
+>;
+
+export type FloatDType = keyof typeof bytesPerFloat;
 
 export function isFloat(dtype: StoredDType): dtype is FloatDType {
-  return dtype === "F32" || dtype === "F16" || dtype === "BF16";
+  return Object.hasOwn(bytesPerFloat, dtype);
 }
 
-/** Decodes little-endian elements exactly into `out`, which must have as many elements. */
+/** Decodes little-endian elements into `out`, which must have as many elements: exactly, but F64 to the nearest float32. */
 export function decodeFloats(
   dtype: FloatDType,
   bytes: Uint8Array<ArrayBuffer>,
@@ -20,7 +25,11 @@ export function decodeFloats(
     return out;
   }
   // A header of odd length leaves the data unaligned.
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % bytesPerFloat[dtype] === 0 ? bytes : bytes.slice();
+  if (dtype === "F64") {
+    out.set(new Float64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8));
+    return out;
+  }
   const bits = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2);
   if (dtype === "F16") float16ToFloat32(bits, out);
   else bfloat16ToFloat32(bits, out);
@@ -30,6 +39,7 @@ export function decodeFloats(
 /** The nearest elements of the type, little-endian; for F32 a view of the bytes of `values`. */
 export function encodeFloats(dtype: FloatDType, values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   if (dtype === "F32") return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  if (dtype === "F64") return new Uint8Array(new Float64Array(values).buffer);
   const bits = new Uint16Array(values.length);
   if (dtype === "F16") float32ToFloat16(values, bits);
   else float32ToBfloat16(values, bits);

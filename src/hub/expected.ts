@@ -10,7 +10,18 @@ import { showShape, type TensorEntry } from "./safetensors.ts";
 export interface ExpectedTensor {
   readonly name: string;
   readonly shape: Shape;
+  /** Marks the embedding, and the head's own weight where it is not tied to the embedding. */
+  readonly role?: "embedding" | "head" | undefined;
 }
+
+/**
+ * Maps `config.json` to the tensors that its architecture needs, and throws for an unknown architecture. With `untied` the
+ * head has its own weight although the config ties it to the embedding.
+ */
+export type Expect = (
+  config: Readonly<Record<string, unknown>>,
+  variant: { readonly untied: boolean },
+) => readonly ExpectedTensor[];
 
 /** The place of a model's tensor, in a type that can be trained. */
 export type ModelTensor = TensorEntry & { readonly dtype: FloatDType };
@@ -27,11 +38,12 @@ const mostInModel = 2 ** 37;
  */
 export function expectedTensors(
   config: Readonly<Record<string, unknown>>,
-  expected: (config: Readonly<Record<string, unknown>>) => readonly ExpectedTensor[],
+  expected: Expect,
+  { untied = false }: { readonly untied?: boolean } = {},
 ): readonly ExpectedTensor[] {
   let tensors: readonly ExpectedTensor[];
   try {
-    tensors = expected(config);
+    tensors = expected(config, { untied });
   } catch (cause) {
     const message = messageOf(cause);
     throw new ModelError(message.includes("config.json") ? message : `config.json: ${message}`, { cause });
@@ -114,15 +126,16 @@ function checkTensor(
   const file = cut(entry.source.name);
   if (!sameShape(entry.shape, shape)) {
     throw new ModelError(
-      `${file}: tensor ${tensorName(name)} has shape ${showShape(entry.shape)}, but config.json requires ` +
+      `${file}: tensor ${tensorName(entry.name)} has shape ${showShape(entry.shape)}, but config.json requires ` +
         `${showShape(shape)}; take config.json and weights from the same model.`,
     );
   }
   const { dtype } = entry;
   if (!isFloat(dtype)) {
+    const kind = dtype.startsWith("F") ? "numbers of few bits" : "whole numbers";
     throw new ModelError(
-      `${file}: tensor ${tensorName(name)} is stored as ${dtype}, but only F32, F16 and BF16 can be trained; ` +
-        "open the model as it was before it was quantised or converted.",
+      `${file}: tensor ${tensorName(entry.name)} is stored as ${dtype}, ${kind} of a quantised model, but only F64, F32, F16 and ` +
+        "BF16 can be trained: open the original, which is not quantised.",
     );
   }
   return { ...entry, dtype };

@@ -21,6 +21,16 @@ export interface ModelFiles {
   measure(name: string, signal?: AbortSignal): Promise<number | null>;
 }
 
+/** The only folder of a model that counts: templates besides the default one. */
+const templateFolder = "additional_chat_templates";
+
+/** Whether a path in a model's folder may be a file of the model. */
+export const isModelFile = (path: string): boolean =>
+  !path.includes("/") || new RegExp(`^${templateFolder}/[^/]+\\.jinja$`).test(path);
+
+/** A file's path as part of an address. */
+export const encodePath = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
+
 /** Whether a file is a small text that is read whole and more than once. */
 export const isSmallText = (name: string): boolean => /\.(json|jinja)$/i.test(name);
 
@@ -36,10 +46,11 @@ export function modelFromFiles(files: readonly File[]): ModelFiles {
     const path = file.webkitRelativePath || file.name;
     const folder = path.slice(0, Math.max(path.lastIndexOf("/"), 0));
     const members = folders.get(folder) ?? new Map<string, File>();
-    if (members.has(file.name)) {
-      throw new ModelError(`Two files are named ${cut(file.name)}: choose the files of one model only.`);
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (members.has(name)) {
+      throw new ModelError(`Two files are named ${cut(name)}: choose the files of one model only.`);
     }
-    members.set(file.name, file);
+    members.set(name, file);
     folders.set(folder, members);
   }
   const depth = (folder: string) => (folder === "" ? 0 : folder.split("/").length);
@@ -50,11 +61,14 @@ export function modelFromFiles(files: readonly File[]): ModelFiles {
   if (rivals.length > 1) {
     throw new ModelError(`Several models were chosen (${listSome(rivals)}): choose the folder of one of them.`);
   }
-  const members = folders.get(chosen) ?? new Map<string, File>();
+  const members = [...(folders.get(chosen) ?? [])];
+  const inside = [...(folders.get(chosen === "" ? templateFolder : `${chosen}/${templateFolder}`) ?? [])];
   return fromSources(
     chosen === "" ? null : chosen.slice(chosen.lastIndexOf("/") + 1),
     chosen === "" ? "The choice of files" : `The folder "${cut(chosen)}"`,
-    [...members].map(([name, file]) => bytesFromBlob(name, file)),
+    [...members, ...inside.map(([name, file]) => [`${templateFolder}/${name}`, file] as const)].map(([name, file]) =>
+      bytesFromBlob(name, file),
+    ),
   );
 }
 
@@ -114,7 +128,7 @@ export function modelFromAddress(address: string, known?: readonly string[]): Mo
   const urlOf = (file: string) => {
     if (known && !known.includes(file))
       throw new ModelError(`${cut(place, 120)} has no ${cut(file)}.`, { absent: true });
-    const url = new URL(encodeURIComponent(file), base);
+    const url = new URL(encodePath(file), base);
     url.search = base.search;
     return url;
   };

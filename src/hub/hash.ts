@@ -3,8 +3,10 @@
  *
  *     ["hone-model",1]
  *     ["file",name,bytes,sha256]              config.json, tokenizer.json and, if present, tokenizer_config.json and
- *                                             chat_template.jinja
- *     ["tensor",name,dtype,shape,[sha256,…]]  every tensor of the architecture, names sorted by UTF-16 code units;
+ *                                             chat_template.jinja; other templates are left out, because earlier
+ *                                             versions did not read them and their runs must find their model
+ *     ["tensor",name,dtype,shape,[sha256,…]]  every tensor of the architecture once, names as in the files, sorted by
+ *                                             UTF-16 code units;
  *                                             one digest per 4 MiB of its stored bytes, none for an empty tensor
  *
  * with digests in lower-case hexadecimal. Digests are per piece because crypto.subtle has no incremental digest, and per
@@ -14,12 +16,10 @@
 import { ModelError } from "./error.ts";
 import type { TensorEntry } from "./safetensors.ts";
 
-export const hashPieceBytes = 4 * 2 ** 20;
-
 export interface ModelHash {
   file(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /**
-   * Begins a tensor, in any order of names. Add its stored bytes in pieces of `hashPieceBytes`; the last may be
+   * Begins a tensor, in any order of names. Add its stored bytes in pieces of `pieceBytes`; the last may be
    * shorter.
    */
   tensor(entry: TensorEntry): { add(piece: Uint8Array<ArrayBuffer>): Promise<void> };

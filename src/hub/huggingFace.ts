@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { cut } from "../tensor/quote.ts";
 import { cacheWhole } from "./bytes.ts";
 import { ModelError } from "./error.ts";
-import { isSmallText, type ModelFiles } from "./files.ts";
+import { encodePath, isModelFile, isSmallText, type ModelFiles } from "./files.ts";
 import { gatedModel, hubPage, hubRefusal, huggingFaceHost, noSuchModel, noSuchRevision } from "./hubErrors.ts";
 import { parseJson } from "./json.ts";
 import { readUpTo, send, withRetries } from "./request.ts";
@@ -126,7 +126,7 @@ export async function readRepository(reference: HubReference, signal?: AbortSign
   const files = answer.siblings.flatMap(({ rfilename, size, lfs }): HubFile[] => {
     const inside = rfilename.startsWith(folder) ? rfilename.slice(folder.length) : "";
     const byteLength = lfs?.size ?? size;
-    if (inside === "" || inside.includes("/") || byteLength == null) return [];
+    if (inside === "" || !isModelFile(inside) || byteLength == null) return [];
     return [{ name: inside, byteLength, large: lfs != null }];
   });
   // For a renamed model the hub returns the new name.
@@ -139,7 +139,7 @@ const answerLimit = 32 * 2 ** 20;
 function parseAnswer(url: URL, bytes: Uint8Array<ArrayBuffer>): v.InferOutput<typeof answerSchema> {
   let json: unknown;
   try {
-    json = parseJson(url.host, bytes);
+    json = parseJson(url.host, bytes, "strict");
   } catch (cause) {
     throw new ModelError(
       `${url.host} did not answer with JSON; perhaps this network requires a sign-in first: ` +
@@ -158,8 +158,7 @@ function parseAnswer(url: URL, bytes: Uint8Array<ArrayBuffer>): v.InferOutput<ty
 
 /** The address of a commit's files; it always means the same bytes. */
 export function hubAddress({ id, revision, folder }: HubReference): string {
-  const path = folder.split("/").map(encodeURIComponent).join("/");
-  return `${hubPage(id)}/resolve/${encodeURIComponent(revision)}/${path}`;
+  return `${hubPage(id)}/resolve/${encodeURIComponent(revision)}/${encodePath(folder)}`;
 }
 
 /** The files of a repository; each is fetched when it is read. */
@@ -179,7 +178,7 @@ export function modelFromRepository(repository: HubRepository): ModelFiles {
     measure: async (name) => find(name).byteLength,
     async open(name, options) {
       const { byteLength, large } = find(name);
-      const url = new URL(encodeURIComponent(name), hubAddress(repository));
+      const url = new URL(encodePath(name), hubAddress(repository));
       if (large && !isSmallText(name)) return partsOfUrl(url, name, byteLength, options);
       const source = await bytesFromUrl(url, name, options);
       if (source.byteLength !== byteLength) {

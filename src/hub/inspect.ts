@@ -1,10 +1,12 @@
 /** Lists the files that opening a model would fetch, without fetching its weights. */
 
 import { readJson } from "./bytes.ts";
+import { toolTemplateFile } from "./chatTemplate.ts";
 import { ModelError } from "./error.ts";
-import { type ExpectedTensor, expectedTensors } from "./expected.ts";
+import { type Expect, type ExpectedTensor, expectedTensors } from "./expected.ts";
+import { explainNoConfig, explainNoTokenizer } from "./explain.ts";
 import type { ModelFiles } from "./files.ts";
-import { explainNoConfig, explainNoTokenizer } from "./model.ts";
+import { refuseQuantised } from "./quantised.ts";
 import type { OpenOptions } from "./url.ts";
 import { findWeights, openOptional } from "./weights.ts";
 
@@ -18,7 +20,7 @@ export interface Inspected {
 }
 
 /** Optional files besides config, tokenizer and weights. */
-const optionalFiles = ["tokenizer_config.json", "chat_template.jinja", "generation_config.json"];
+const optionalFiles = ["tokenizer_config.json", "chat_template.jinja", toolTemplateFile, "generation_config.json"];
 
 /**
  * Reads `config.json` and measures the other files. `expected` is the same function as for `openModel`. Throws `ModelError`
@@ -26,7 +28,7 @@ const optionalFiles = ["tokenizer_config.json", "chat_template.jinja", "generati
  */
 export async function inspectFiles(
   files: ModelFiles,
-  expected: (config: Readonly<Record<string, unknown>>) => readonly ExpectedTensor[],
+  expected: Expect,
   options: Omit<OpenOptions, "onNote"> = {},
 ): Promise<Inspected> {
   const { signal } = options;
@@ -35,6 +37,7 @@ export async function inspectFiles(
     throw files.listing === null ? config : new ModelError(explainNoConfig(files));
   }
   const { value } = await readJson(config, signal);
+  refuseQuantised(value, files.name);
   const tensors = expectedTensors(value, expected);
 
   /** Undefined when there is no such file. */
@@ -49,7 +52,8 @@ export async function inspectFiles(
   const tokenizer = await measured("tokenizer.json");
   if (!tokenizer) throw new ModelError(explainNoTokenizer(files));
   const found = [{ name: config.name, byteLength: config.byteLength }, tokenizer];
-  const optional = await Promise.all(optionalFiles.map(measured));
+  const isLikely = (name: string) => name !== toolTemplateFile || files.listing?.includes(name) === true;
+  const optional = await Promise.all(optionalFiles.filter(isLikely).map(measured));
   const weights = await findWeights(files, options);
   const lengths = await Promise.all(
     weights.map(async (name) => ({ name, byteLength: await files.measure(name, signal) })),

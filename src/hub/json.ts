@@ -33,8 +33,16 @@ const deepest = 64;
 const mostValues = 1_000_000;
 const mostInTokenizer = 6 * mostValues;
 
-/** The parsed value. Throws a `ModelError` that begins with `what`, such as a file's name, and names the fault. */
-export function parseJson(what: string, bytes: Uint8Array<ArrayBuffer>, bom: "skip" | "refuse" = "skip"): unknown {
+/**
+ * The parsed value. "python" also reads NaN, Infinity and -Infinity, which Python's json module writes; "strict" reads
+ * JSON alone, without a byte order mark. Throws a `ModelError` that begins with `what`, such as a file's name, and names
+ * the fault.
+ */
+export function parseJson(
+  what: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  dialect: "python" | "strict" = "python",
+): unknown {
   const most = what.startsWith("tokenizer") ? mostInTokenizer : mostValues;
   const excess = jsonExcess(bytes, deepest, most);
   if (excess !== null) {
@@ -44,15 +52,93 @@ export function parseJson(what: string, bytes: Uint8Array<ArrayBuffer>, bom: "sk
   }
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: bom === "refuse" }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: dialect === "strict" }).decode(bytes);
   } catch (cause) {
     throw new ModelError(`${what} is not valid JSON (no UTF-8 text): download it again.`, { cause });
   }
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new ModelError(`${what} is not valid JSON${whereOf(cause)}: download it again.`, { cause });
+    const other = dialect === "python" ? parsePython(text) : null;
+    if (other !== null) return other.value;
+    const line = commentLine(text);
+    if (line === null)
+      throw new ModelError(`${what} is not valid JSON${whereOf(cause)}: download it again.`, { cause });
+    throw new ModelError(`${what} has a comment in line ${line}, which JSON does not allow: remove it.`, { cause });
   }
+}
+
+/** Python's names as JSON: numbers above the greatest double parse to infinity. JSON has no such number for NaN. */
+const asJson: Readonly<Record<string, string>> = { Infinity: "1e999", "-Infinity": "-1e999" };
+
+/** The value of a text with NaN or infinite numbers; null where it has none, or more faults. */
+function parsePython(text: string): { readonly value: unknown } | null {
+  const mark = `NaN ${crypto.randomUUID()}`;
+  const pieces = piecesOf(text).map((piece) =>
+    piece.startsWith('"') ? piece : piece.replace(/-?Infinity|NaN/g, (found) => asJson[found] ?? `"${mark}"`),
+  );
+  const json = pieces.join("");
+  if (json === text) return null;
+  try {
+    return { value: withNaN(JSON.parse(json), mark) };
+  } catch {
+    return null;
+  }
+}
+
+/** The text in order: quoted texts with their quotes, and the rest between them. Takes linear time on any text. */
+function piecesOf(text: string): string[] {
+  const pieces: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const open = text.indexOf('"', at);
+    if (open < 0) return [...pieces, text.slice(at)];
+    if (open > at) pieces.push(text.slice(at, open));
+    let end = open + 1;
+    while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
+    pieces.push(text.slice(open, end + 1));
+    at = end + 1;
+  }
+  return pieces;
+}
+
+/** The value with NaN in place of each text that equals `mark`; the depth is bounded by `deepest`. */
+function withNaN(value: unknown, mark: string): unknown {
+  if (value === mark) return Number.NaN;
+  if (Array.isArray(value)) return value.map((item) => withNaN(item, mark));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withNaN(item, mark)]));
+}
+
+/** The line of the first comment, from 1; null without one. */
+function commentLine(text: string): number | null {
+  let line = 1;
+  for (const piece of piecesOf(text)) {
+    const at = piece.startsWith('"') ? -1 : piece.search(/\/[/*]|^[ \t]*#/m);
+    if (at >= 0) return line + countLines(piece.slice(0, at));
+    line += countLines(piece);
+  }
+  return null;
+}
+
+const countLines = (text: string) => text.split("\n").length - 1;
+
+/** JSON as Python's json module writes it: NaN, Infinity and -Infinity stay numbers. */
+export function writePythonJson(value: unknown): string {
+  const marks = new Map<string, string>();
+  const prefix = `number ${crypto.randomUUID()} `;
+  const json = JSON.stringify(
+    value,
+    (_, member: unknown) => {
+      if (typeof member !== "number" || Number.isFinite(member)) return member;
+      const mark = prefix + String(member);
+      marks.set(`"${mark}"`, String(member));
+      return mark;
+    },
+    2,
+  );
+  let text = json;
+  for (const [mark, number] of marks) text = text.replaceAll(mark, number);
+  return text;
 }
 
 /** The limit that JSON text exceeds, null for none; stops at the byte that exceeds it. Quoted text does not count. */

@@ -7,13 +7,19 @@ import type { ByteSource } from "../tensor/bytes.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { cut } from "../tensor/quote.ts";
 import { readAhead, readJson } from "./bytes.ts";
-import { chatTemplateOf, readChatTemplate } from "./chatTemplate.ts";
-import { decodeFloats } from "./elements.ts";
-import { listSome, ModelError } from "./error.ts";
-import { type ExpectedTensor, expectedTensors, type ModelTensor, matchTensors } from "./expected.ts";
-import { ggufMessage, type ModelFiles } from "./files.ts";
-import { createModelHash, hashPieceBytes } from "./hash.ts";
+import { readChatTemplates } from "./chatTemplate.ts";
+import { bytesPerFloat, decodeFloats } from "./elements.ts";
+import { ModelError, tensorName } from "./error.ts";
+import { type Expect, expectedTensors, type ModelTensor } from "./expected.ts";
+import { explainNoConfig, explainNoTokenizer } from "./explain.ts";
+import type { ModelFiles } from "./files.ts";
+import { findNotFinite, positionOf } from "./finite.ts";
+import { createModelHash } from "./hash.ts";
+import { type HeadCheck, matchModel } from "./matched.ts";
+import { type Piece, pieceBytes, piecesOf } from "./pieces.ts";
+import { refuseQuantised } from "./quantised.ts";
 import type { TensorEntry } from "./safetensors.ts";
+import { stopIdsOf } from "./stops.ts";
 import type { OpenOptions } from "./url.ts";
 import { openOptional, openWeights } from "./weights.ts";
 
@@ -25,12 +31,23 @@ export interface OpenModel {
   readonly tokenizerJson: Readonly<Record<string, unknown>>;
   /** `tokenizer_config.json`, null when there is none. */
   readonly tokenizerConfig: Readonly<Record<string, unknown>> | null;
-  /** The chat template as Jinja: `chat_template.jinja`, else `chat_template` of `tokenizer_config.json`; null for none. */
+  /** The chat template as Jinja, with the one for tools in it (see chatTemplate.ts); null for none. */
   readonly chatTemplate: string | null;
   /** `generation_config.json`, null when there is none. */
   readonly generationConfig: Readonly<Record<string, unknown>> | null;
-  /** The expected tensors, in the order in which the architecture lists them. */
+  /** Ids that end an answer, by `generation_config.json`, else by `config.json`. */
+  readonly stopIds: readonly number[];
+  /**
+   * The expected tensors, in the order in which the architecture lists them, by its names. An entry has the name of the
+   * files, which may have another prefix.
+   */
   readonly tensors: ReadonlyMap<string, ModelTensor>;
+  /** Every tensor of the files by its name there, used or not. */
+  readonly stored: ReadonlyMap<string, TensorEntry>;
+  /** Whether the head has its own weight although `config.json` ties it: the files have two that differ. */
+  readonly untied: boolean;
+  /** Second copies of tensors, by the architecture's name: a tied head that is stored besides the embedding. */
+  readonly copies: ReadonlyMap<string, ModelTensor>;
   /** Numbers in the expected tensors. */
   readonly parameters: number;
   /** Bytes of all files together. */
@@ -56,17 +73,21 @@ export interface ReadAllOptions {
 }
 
 /** Bytes of one request when tensors are read in order. */
-const windowBytes = 4 * hashPieceBytes;
+const windowBytes = 4 * pieceBytes;
+
+export interface OpenModelOptions extends Omit<OpenOptions, "onNote"> {
+  /** "all" by default. */
+  readonly head?: HeadCheck;
+}
 
 /**
- * Opens and checks a model. `expected` maps the parsed `config.json` to the tensors that its architecture needs, and
- * throws for an unknown architecture. Throws a `ModelError` that names file, tensor, both values and the way out, or the
- * signal's reason. Reads no weights, except from a server that can only send whole files.
+ * Opens and checks a model. Throws a `ModelError` that names file, tensor, both values and the way out, or the signal's
+ * reason. Reads no weights, except those of a head that may be tied, and from a server that can only send whole files.
  */
 export async function openModel(
   files: ModelFiles,
-  expected: (config: Readonly<Record<string, unknown>>) => readonly ExpectedTensor[],
-  options: Omit<OpenOptions, "onNote"> = {},
+  expected: Expect,
+  { head = "all", ...options }: OpenModelOptions = {},
 ): Promise<OpenModel> {
   const { signal } = options;
   const notes = new Set<string>();
@@ -86,33 +107,37 @@ export async function openModel(
   };
 
   const config = await required("config.json", () => explainNoConfig(files));
-  const wanted = expectedTensors(config.value, expected);
+  refuseQuantised(config.value, files.name);
+  // An unknown architecture is refused before anything else is fetched.
+  expectedTensors(config.value, expected);
   const tokenizer = await required("tokenizer.json", () => explainNoTokenizer(files));
   const tokenizerConfig = await optional("tokenizer_config.json");
   if (tokenizerConfig === null) {
     notes.add("There is no tokenizer_config.json, so special tokens come from tokenizer.json and config.json.");
   }
-  const templateFile = await openOptional(files, "chat_template.jinja", opening);
-  const template = templateFile instanceof ModelError ? null : await readChatTemplate(templateFile, signal);
-  if (!(templateFile instanceof ModelError)) opened.push(templateFile);
+  const templates = await readChatTemplates(files, tokenizerConfig?.value ?? null, opening);
+  opened.push(...templates.files);
   const generationConfig = await optional("generation_config.json");
   const weights = await openWeights(files, opening);
   opened.push(...weights.files);
   for (const note of weights.notes) notes.add(note);
-
-  const tensors = matchTensors(wanted, weights.tensors, files.place);
-  const unused = [...weights.tensors.keys()].filter((name) => !tensors.has(name));
-  if (unused.length > 0) notes.add(`Tensors of the files that this architecture does not use: ${listSome(unused)}.`);
+  const matching = { place: files.place, modelName: files.name, head, signal };
+  const { tensors, untied, copies, notes: more } = await matchModel(config.value, weights, expected, matching);
+  for (const note of more) notes.add(note);
 
   return {
     name: files.name ?? nameFrom(config.value),
     config: config.value,
     tokenizerJson: tokenizer.value,
     tokenizerConfig: tokenizerConfig?.value ?? null,
-    chatTemplate: template?.text ?? chatTemplateOf(tokenizerConfig?.value ?? null),
+    chatTemplate: templates.text,
     generationConfig: generationConfig?.value ?? null,
+    stopIds: stopIdsOf(generationConfig?.value ?? null, config.value),
     tensors,
-    parameters: wanted.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    stored: weights.tensors,
+    untied,
+    copies,
+    parameters: [...tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     byteLength: opened.reduce((sum, source) => sum + source.byteLength, 0),
     notes: [...notes],
     files: opened,
@@ -128,7 +153,7 @@ export async function openModel(
       await hash.file("config.json", config.bytes);
       await hash.file("tokenizer.json", tokenizer.bytes);
       if (tokenizerConfig !== null) await hash.file("tokenizer_config.json", tokenizerConfig.bytes);
-      if (template !== null) await hash.file("chat_template.jinja", template.bytes);
+      if (templates.hashed !== null) await hash.file("chat_template.jinja", templates.hashed);
       const total = [...tensors.values()].reduce((sum, { start, end }) => sum + end - start, 0);
       let done = 0;
       onProgress?.(done, total);
@@ -140,6 +165,7 @@ export async function openModel(
           const values = onTensor && new Float32Array(sizeOf(entry.shape));
           const digest = hash.tensor(entry);
           for await (const piece of piecesOf(entry, ahead, readSignal)) {
+            requireFinite(entry, piece);
             await digest.add(piece.bytes);
             if (values) decodeInto(values, entry, piece);
             done += piece.bytes.length;
@@ -154,26 +180,19 @@ export async function openModel(
   };
 }
 
-interface Piece {
-  /** Offset within the tensor, in bytes. */
-  readonly at: number;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** The stored bytes of a tensor, a few megabytes at a time. */
-async function* piecesOf(
-  { start, end }: TensorEntry,
-  source: ByteSource,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Piece> {
-  for (let from = start; from < end; from += hashPieceBytes) {
-    signal?.throwIfAborted();
-    yield { at: from - start, bytes: await source.slice(from, Math.min(from + hashPieceBytes, end), signal) };
-  }
+/** Throws a `ModelError` for NaN, infinity, or a number above float32's range, with its place. */
+function requireFinite({ name, dtype, shape, source }: ModelTensor, { at, bytes }: Piece): void {
+  const found = findNotFinite(dtype, bytes);
+  if (found === null) return;
+  const place = positionOf(at / bytesPerFloat[dtype] + found.index, shape);
+  throw new ModelError(
+    `${cut(source.name)}: tensor ${tensorName(name)} has ${found.value} at ${place}, ` +
+      "so every answer would be wrong: download the file again, or choose another checkpoint of the model.",
+  );
 }
 
 function decodeInto(values: Float32Array<ArrayBuffer>, { dtype }: ModelTensor, { at, bytes }: Piece): void {
-  const width = dtype === "F32" ? 4 : 2;
+  const width = bytesPerFloat[dtype];
   decodeFloats(dtype, bytes, values.subarray(at / width, (at + bytes.length) / width));
 }
 
@@ -182,29 +201,4 @@ function nameFrom(config: Readonly<Record<string, unknown>>): string {
   const { _name_or_path: path, model_type: type } = config;
   const last = typeof path === "string" ? path.split(/[\\/]/).findLast((part) => part !== "") : undefined;
   return cut(last ?? (typeof type === "string" && type !== "" ? type : "model"));
-}
-
-export function explainNoConfig(files: ModelFiles): string {
-  const { listing } = files;
-  const place = cut(files.place, 120);
-  const names = listing ?? [];
-  const gguf = names.find((name) => /\.gguf$/i.test(name));
-  if (gguf !== undefined) return ggufMessage(gguf);
-  if (names.includes("adapter_config.json")) {
-    return `${place} has an adapter (adapter_config.json) without its base model: open the base model.`;
-  }
-  return (
-    `${place} has no config.json, only ${listSome(names)}: choose the folder of a downloaded model, ` +
-    "with config.json, tokenizer.json and model.safetensors."
-  );
-}
-
-export function explainNoTokenizer({ place, listing }: ModelFiles): string {
-  const other = (listing ?? []).find((name) => ["tokenizer.model", "vocab.json", "spiece.model"].includes(name));
-  const remedy =
-    other === undefined
-      ? "add it from the source of the model."
-      : `Hone does not read ${other}: load it with AutoTokenizer of transformers and save it with save_pretrained, ` +
-        "which writes tokenizer.json.";
-  return `${cut(place, 120)} has no tokenizer.json, which turns text into tokens; ${remedy}`;
 }

@@ -135,7 +135,7 @@ async function readHeader(
     );
   }
   const bytes = await source.slice(lengthBytes, lengthBytes + byteLength, signal);
-  const json = parseJson(`${name}: its header`, bytes, "refuse");
+  const json = parseJson(`${name}: its header`, bytes, "strict");
   if (!isObject(json)) throw new ModelError(`${name} has a header that is not an object: download or export it again.`);
   return { json, byteLength };
 }

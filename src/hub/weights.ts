@@ -10,6 +10,8 @@ import type { OpenOptions } from "./url.ts";
 
 export interface Weights {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Tensors that the index names and no file has, with the file that it names. */
+  readonly lacking: ReadonlyMap<string, string>;
   readonly files: readonly ByteSource[];
   readonly notes: readonly string[];
 }
@@ -23,7 +25,7 @@ export async function openWeights(files: ModelFiles, options: OpenOptions): Prom
   const single = await openOptional(files, name, options);
   if (!(single instanceof ModelError)) {
     const { tensors } = await readSafetensors(single, options.signal);
-    return { tensors, files: [single], notes: note === null ? [] : [note] };
+    return { tensors, lacking: new Map(), files: [single], notes: note === null ? [] : [note] };
   }
   const index = await openOptional(files, indexName, options);
   if (!(index instanceof ModelError)) return openShards(files, index, options);
@@ -119,16 +121,22 @@ async function openShards(files: ModelFiles, index: ByteSource, options: OpenOpt
       );
     }
   }
+  const lacking = new Map<string, string>();
   for (const [name, file] of placed) {
     const actual = tensors.get(name)?.source.name;
     if (actual === file) continue;
+    if (actual === undefined) lacking.set(name, file);
+    if (actual === undefined && lacking.size < placed.size) continue;
     throw new ModelError(
       `${indexName} places tensor ${tensorName(name)} in ${cut(file)}, but ${actual === undefined ? "no file has it" : `it is in ${cut(actual)}`}; ` +
         "take index and weights from the same model.",
     );
   }
-  const notes = unlisted.length > 0 ? [`Tensors that ${indexName} does not name: ${listSome(unlisted)}.`] : [];
-  return { tensors, files: [index, ...shards], notes };
+  const notes = [
+    ...(unlisted.length > 0 ? [`Tensors that ${indexName} does not name: ${listSome(unlisted)}.`] : []),
+    ...(lacking.size > 0 ? [`Tensors that ${indexName} names and no file has: ${listSome([...lacking.keys()])}.`] : []),
+  ];
+  return { tensors, lacking, files: [index, ...shards], notes };
 }
 
 /** Tensor name → file name. Allows only plain names, so that an index cannot lead to another folder or host. */

@@ -145,6 +145,8 @@ export interface ModelSummary {
   readonly contextLength: number;
   /** Whether it brings a chat template of its own. */
   readonly chatTemplate: boolean;
+  /** Whether the head has its own weight although `config.json` ties it. */
+  readonly untied: boolean;
   readonly byteLength: number;
   /** Whether a copy is stored in this browser, so that a run can resume after a reload. */
   readonly stored: boolean;

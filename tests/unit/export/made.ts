@@ -1,6 +1,6 @@
 /** A small model in any stored type with a trained adapter, opened as a user's is. */
 
-import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
+import { type Method, parametersOf, tensorsOfConfig } from "../../../src/artifacts/method.ts";
 import type { TrainedTensors } from "../../../src/export/files.ts";
 import type { TrainedTemplate } from "../../../src/export/template.ts";
 import { encodeFloats, type FloatDType } from "../../../src/hub/elements.ts";
@@ -46,30 +46,43 @@ interface Change {
   readonly generationConfig?: Readonly<Record<string, unknown>>;
   /** Tensors in the file besides those of the architecture. */
   readonly extra?: readonly StoredTensor[];
+  /** A stored head of the tied model: a copy of the embedding, or one with other values. */
+  readonly head?: "equal" | "other";
+  /** Stands in the file where the architecture has "model.". */
+  readonly prefix?: string;
+  /** More files, by name. */
+  readonly texts?: Readonly<Record<string, string>>;
 }
 
 /** The opened base model, and everything that its export needs. */
 export async function openBase(change: Change = {}) {
-  const { dtype = "F32", added = ["<|end|>"], extra = [] } = change;
+  const { dtype = "F32", added = ["<|end|>"], extra = [], head, prefix = "model." } = change;
   const json = { ...tinyConfig, vocab_size: 280, ...change.config };
-  const model = defineModel(json);
   const random = createRandom(3);
-  const tensors = parametersOf(model, null).map(({ name, shape }): StoredTensor => {
+  const untied = head !== undefined;
+  const tensors = parametersOf(defineModel(json, { untied }), null).map(({ name, shape }): StoredTensor => {
     const ones = name.includes("norm");
     const values = Float32Array.from({ length: sizeOf(shape) }, () => (ones ? 1 : 0.3 * random.normal()));
-    return { name, shape, dtype, data: encodeFloats(dtype, values) };
+    return { name: name.replace(/^model\./, prefix), shape, dtype, data: encodeFloats(dtype, values) };
   });
+  const embedding = tensors.find(({ name }) => name.endsWith("embed_tokens.weight"));
+  const stored = tensors.map((tensor) =>
+    embedding && head === "equal" && tensor.name === "lm_head.weight" ? { ...tensor, data: embedding.data } : tensor,
+  );
   const files = byteLevelTokenizer({ added });
   const tokenizerConfig = change.tokenizerConfig === undefined ? files.config : change.tokenizerConfig;
-  const text = (name: string, value: unknown) => bytesFromMemory(name, new TextEncoder().encode(JSON.stringify(value)));
+  const bytes = (name: string, text: string) => bytesFromMemory(name, new TextEncoder().encode(text));
+  const text = (name: string, value: unknown) => bytes(name, JSON.stringify(value));
   const sources = [
     text("config.json", json),
     text("tokenizer.json", files.json),
     ...(tokenizerConfig ? [text("tokenizer_config.json", tokenizerConfig)] : []),
     ...(change.generationConfig ? [text("generation_config.json", change.generationConfig)] : []),
-    bytesFromMemory("model.safetensors", writeSafetensors([...tensors, ...extra])),
+    ...Object.entries(change.texts ?? {}).map(([name, content]) => bytes(name, content)),
+    bytesFromMemory("model.safetensors", writeSafetensors([...stored, ...extra])),
   ];
-  const opened = await openModel(modelFromSources("base", sources), () => parametersOf(model, null));
+  const opened = await openModel(modelFromSources("base", sources), tensorsOfConfig);
+  const model = defineModel(json, { untied: opened.untied });
   const tokenizer = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
   const templates = (trained: TrainedTemplate) =>
     templateWriter(trained, { tokenizer, chatTemplate: opened.chatTemplate });

@@ -8,7 +8,7 @@ import { unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { compileGeneration } from "../../../src/artifacts/compile.ts";
 import { generationPorts } from "../../../src/artifacts/contract.ts";
-import { checkpointTensors, type Method } from "../../../src/artifacts/method.ts";
+import { checkpointTensors, type Method, tensorsOfConfig } from "../../../src/artifacts/method.ts";
 import { zipFiles } from "../../../src/export/archive.ts";
 import { jsonFile, type OutFile, reopened } from "../../../src/export/files.ts";
 import { exportMerged } from "../../../src/export/merged.ts";
@@ -17,8 +17,12 @@ import { expressTemplate } from "../../../src/export/template.ts";
 import type { FloatDType } from "../../../src/hub/elements.ts";
 import { sha256 } from "../../../src/hub/hash.ts";
 import { openModel } from "../../../src/hub/model.ts";
-import { readSafetensors, writeSafetensors } from "../../../src/hub/safetensors.ts";
-import { defineModel } from "../../../src/models/define.ts";
+import {
+  readSafetensors,
+  type StoredTensor,
+  type TensorEntry,
+  writeSafetensors,
+} from "../../../src/hub/safetensors.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
 import type { TemplateChoice } from "../../../src/templates/choice.ts";
 import { createTemplate } from "../../../src/templates/choose.ts";
@@ -52,8 +56,7 @@ const jsonOf = async (files: readonly OutFile[], name: string): Promise<Record<s
 const storedOf = async (files: readonly OutFile[]) =>
   (await readSafetensors(bytesFromMemory("model.safetensors", await bytesOf(files, "model.safetensors")))).tensors;
 
-const open = (files: readonly OutFile[]) =>
-  openModel(reopened("exported", files), (json) => checkpointTensors(defineModel(json)));
+const open = (files: readonly OutFile[]) => openModel(reopened("exported", files), tensorsOfConfig);
 
 /** The base's tensor as it is stored. */
 async function baseBytes({ opened }: Base, name: string) {
@@ -83,6 +86,17 @@ async function logits(base: Base, method: Method | null, read: (name: string) =>
 
 const apart = (a: readonly number[], b: readonly number[]) =>
   Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? Number.NaN))));
+
+const raise = (name: string): never => {
+  throw new Error(`The export has no ${name}.`);
+};
+
+/** Tensors that no architecture uses, of other types too. */
+const extra: (StoredTensor & { readonly data: { readonly buffer: ArrayBuffer } })[] = [
+  { name: "model.layers.0.self_attn.rotary_emb.inv_freq", dtype: "F32", shape: [4], data: new Float32Array(4).fill(3) },
+  { name: "vision_tower.patch.weight", dtype: "F16", shape: [2, 3], data: new Uint16Array(6).fill(0x3c01) },
+  { name: "position_ids", dtype: "I64", shape: [2], data: BigInt64Array.of(1n, -1n) },
+];
 
 describe.each([
   ["tied", { tie_word_embeddings: true }],
@@ -121,11 +135,78 @@ describe.each([
   });
 });
 
-test("9. a head that a tied base stores anyway is not exported, because a loader could use it", async () => {
-  const shape = [280, 16];
-  const extra = [{ name: "lm_head.weight", dtype: "F32" as const, shape, data: new Float32Array(280 * 16) }];
-  const { files } = await exported(await openBase({ extra }));
-  expect((await storedOf(files)).has("lm_head.weight")).toBe(false);
+test("9. a copy of the tied embedding is written again, with the embedding's new values", async () => {
+  const equal = await openBase({ head: "equal", extra });
+  const { files, values } = await exported(equal, { kind: "full" });
+  const stored = await storedOf(files);
+  expect([...stored.keys()].sort()).toEqual([...equal.opened.stored.keys()].sort());
+  const trained = values.get("model.embed_tokens.weight");
+  for (const name of ["model.embed_tokens.weight", "lm_head.weight"]) {
+    const { source, start, end } = stored.get(name) ?? raise(name);
+    expect(new Float32Array((await source.slice(start, end)).slice().buffer)).toEqual(trained);
+  }
+  expect((await open(files)).untied).toBe(false);
+});
+
+test("9. a head with other values than the tied embedding is the model's own", async () => {
+  const other = await openBase({ head: "other", extra });
+  expect([other.opened.untied, other.model.tiedHead]).toEqual([true, false]);
+  const { files, values } = await exported(other, { kind: "full" });
+  const opened = await open(files);
+  expect(opened.untied).toBe(true);
+  expect(await opened.read("lm_head.weight")).toEqual(values.get("lm_head.weight"));
+  expect([...opened.stored.keys()].sort()).toEqual([...other.opened.stored.keys()].sort());
+});
+
+test.each(["lora", "full"] as const)("after %s, tensors that Hone does not use keep their bytes", async (kind) => {
+  const base = await openBase({ extra });
+  const { files } = await exported(base, kind === "full" ? { kind } : lora);
+  const stored = await storedOf(files);
+  for (const { name, dtype, shape, data } of extra) {
+    const entry = stored.get(name) ?? raise(name);
+    expect([entry.dtype, entry.shape]).toEqual([dtype, shape]);
+    const bytes = await entry.source.slice(entry.start, entry.end);
+    expect(bytes).toEqual(new Uint8Array(data.buffer));
+  }
+});
+
+test.each(["", "module.model.", "base_model.model.model._orig_mod.", "language_model.model."])(
+  "tensors keep the prefix %s of the files, and their type",
+  async (prefix) => {
+    const base = await openBase({ prefix, dtype: "F64", head: "equal" });
+    const { files, values } = await exported(base, { kind: "full" });
+    const stored = await storedOf(files);
+    const described = ({ name, dtype, shape }: TensorEntry) => `${name} ${dtype}[${shape.join(", ")}]`;
+    const names = [...base.opened.stored.values()].map(described);
+    expect(names).toContain(`${prefix}embed_tokens.weight F64[280, 16]`);
+    expect([...stored.values()].map(described).sort()).toEqual(names.sort());
+    const opened = await open(files);
+    for (const [name, trained] of values) expect(await opened.read(name)).toEqual(trained);
+  },
+);
+
+test.each(["chat_template.jinja", "chat_template.json"])("%s of the base is replaced", async (name) => {
+  const old = "{% for m in messages %}old {{ m.content }}</s>{% endfor %}";
+  const json = name.endsWith(".json");
+  const base = await openBase({ texts: { [name]: json ? JSON.stringify({ chat_template: old }) : old } });
+  expect(base.opened.chatTemplate).toBe(old);
+  const { files } = await exported(base);
+  const { source } = await base.templates({ choice: hone, systemPrompt: null }).express();
+  const written = new TextDecoder().decode(await bytesOf(files, name));
+  expect(json ? JSON.parse(written) : written).toEqual(json ? { chat_template: source } : source);
+  expect((await open(files)).chatTemplate).toBe(source);
+});
+
+test("numbers that only Python writes stay numbers", async () => {
+  const generationConfig = '{"eos_token_id": 270, "temperature": NaN, "limit": -Infinity, "note": "NaN"}';
+  const base = await openBase({ texts: { "generation_config.json": generationConfig } });
+  const { files } = await exported(base);
+  const written = new TextDecoder().decode(await bytesOf(files, "generation_config.json"));
+  expect(written).toContain('"temperature": NaN,\n  "limit": -Infinity,\n  "note": "NaN"');
+  expect((await open(files)).generationConfig).toMatchObject({
+    temperature: Number.NaN,
+    limit: Number.NEGATIVE_INFINITY,
+  });
 });
 
 describe.each<[FloatDType, number]>([
@@ -214,7 +295,8 @@ describe("11. stop tokens", () => {
     expect(await jsonOf(files, "generation_config.json")).toEqual({
       bos_token_id: tokenizer.bos?.id,
       temperature: 0.7,
-      eos_token_id: [end, eos],
+      // The base stops at id 0 too.
+      eos_token_id: [end, eos, 0],
     });
     const config = await jsonOf(files, "tokenizer_config.json");
     expect(config).toMatchObject({ bos_token: "<s>", add_bos_token: true, eos_token: "<|im_end|>" });
@@ -320,7 +402,8 @@ describe("the read-back", async () => {
     tensors.set(name, { dtype, shape, sha256: await sha256(await source.slice(start, end)) });
   }
   const templates = base.templates({ choice: hone, systemPrompt: null });
-  const wanted = { model: base.model, config: base.json, template, templates, tensors };
+  const { stopIds } = template;
+  const wanted = { model: base.model, config: base.json, stopIds, templates, tensors };
   const all = await Promise.all(
     [...(await storedOf(files)).values()].map(async ({ name, dtype, shape, source, start, end }) => ({
       name,

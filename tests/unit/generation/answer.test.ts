@@ -41,6 +41,19 @@ async function replay(ids: readonly number[], finish: "stop" | "length" = "stop"
 }
 
 describe("an answer", () => {
+  it("ends at every stop token of the template and of the model", async () => {
+    let request: GenerationRequest | null = null;
+    const generate = async (given: GenerationRequest) => {
+      request = given;
+      return { ids: [], finish: "stop" as const };
+    };
+    const prompt = createPrompt({ tokenizer, template, systemPrompt: null }, [{ role: "user", content: "Hello" }]);
+    const options = { maxTokens: 5, sampling, seed: 0 };
+    await answer({ generate, vocabulary: tokenizer, stopIds: [7, 9] }, prompt, options);
+    const { stopIds } = request ?? { stopIds: [] };
+    expect([...stopIds].sort()).toEqual([...template.stopIds, 7, 9].sort());
+  });
+
   it("tells exactly the ids that the generator was given, whose words they are, and what was written", async () => {
     const ids = encode("Yes.<|end|>");
     const { given, asked } = await replay(ids);

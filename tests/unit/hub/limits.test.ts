@@ -115,8 +115,8 @@ describe("JSON", () => {
       /^generation_config\.json has more than 1000000 values/,
     ],
     [
-      "a number that JSON does not know",
-      { "config.json": '{"a": NaN}' },
+      "a number that neither JSON nor Python knows",
+      { "config.json": '{"a": NaN, "b": nan}' },
       /^config\.json is not valid JSON \(.*\): download it again\.$/,
     ],
     ["a text without an end", { "config.json": '{"a": "b' }, /^config\.json is not valid JSON \(.*\): download/],
