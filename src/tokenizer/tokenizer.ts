@@ -1,14 +1,14 @@
 /** Turns segments into token ids with mask, loss weights and character offsets. */
 
-import { beginsAnswer, createFinder } from "./addedTokens.ts";
+import { beginsAnswer, createFinder, createNormalizedFinder } from "./addedTokens.ts";
 import { locate, metaspace, spellBytes } from "./bytes.ts";
 import { isByteLevel, readTokenizerFiles } from "./files.ts";
 import { createModel } from "./model.ts";
 import { createNormalizer } from "./normalizer.ts";
-import type { WeightedSegment } from "./segment.ts";
+import type { Segment, WeightedSegment } from "./segment.ts";
 import { TextCache } from "./textCache.ts";
 import { TokenList } from "./tokenList.ts";
-import { byteTableOf, createVocabulary, type Vocabulary } from "./vocabulary.ts";
+import { createVocabulary, tokenBytesOf, type Vocabulary } from "./vocabulary.ts";
 import { createWords, findPrefix } from "./words.ts";
 
 export interface Encoding {
@@ -70,16 +70,18 @@ export function createTokenizer(
   watch: TokenizerWatch = {},
 ): Tokenizer {
   const files = readTokenizerFiles(tokenizerJson, tokenizerConfig);
-  const { json, vocabulary, added, bos } = files;
+  const { json, vocabulary, added } = files;
   const byteLevel = isByteLevel(json);
   const unknownId = json.model.type === "Unigram" ? (json.model.unk_id ?? null) : null;
-  const tokenBytes = byteTableOf(files);
+  const bytesOf = tokenBytesOf(files);
 
   const normalizer = createNormalizer(json, watch.beforePattern);
   const words = createWords(json, vocabulary, byteLevel, watch.beforePattern);
   const spell = createModel(files);
   const prefix = findPrefix(json);
   const find = createFinder(files);
+  const prepended = prefix?.at === "section" ? prefix.text : "";
+  const normalized = createNormalizedFinder(files, (text) => prepended + normalizer.apply(text));
   const shown = (text: string) => (byteLevel ? text : text.replaceAll(metaspace, " "));
 
   const knownWords = new TextCache<readonly number[]>();
@@ -88,7 +90,7 @@ export function createTokenizer(
     const known = knownWords.get(word);
     if (known) return known;
     const tokens = spell(byteLevel ? words.splitBytes(spellBytes(word)) : [word]);
-    const located = locate(tokens, tokenBytes, shown(word));
+    const located = locate(tokens, bytesOf, shown(word));
     if (typeof located === "number") {
       throw new Error(
         `The tokenizer has no tokens for ${JSON.stringify(shown(word).slice(located, located + 12))}. Remove that text, or choose another model.`,
@@ -103,7 +105,7 @@ export function createTokenizer(
   const tokens = new TokenList();
 
   return {
-    ...createVocabulary(files, tokenBytes),
+    ...createVocabulary(files, bytesOf),
 
     encode(segments) {
       const { spacing } = normalizer;
@@ -115,8 +117,10 @@ export function createTokenizer(
       // White space that only counts if more text follows.
       let pendingSpace = "";
       let sectionBegins = true;
+      // Where the next run stands, which decides on its prefix.
+      const begins = { section: true, part: true, start: true };
 
-      const add = (piece: string) => {
+      const add = (piece: string, segment: Segment) => {
         const normalised = normalizer.apply(surrogate.test(piece) ? piece.replace(/\p{Surrogate}/gu, "\uFFFD") : piece);
         let next = pendingSpace + (spacing.left && sectionBegins ? normalised.replace(leading, "") : normalised);
         pendingSpace = "";
@@ -126,14 +130,36 @@ export function createTokenizer(
           pendingSpace = next.slice(body.length);
           next = body;
         }
-        if (next !== "") sectionBegins = false;
-        run += next;
+        if (next === "") return;
+        sectionBegins = false;
+        if (!normalized) {
+          run += next;
+          return;
+        }
+        const lead = begins.section && run === "" ? prepended : "";
+        const parts = normalized.cut(lead + next, segment);
+        for (let i = 0; i < parts.length; i++) {
+          const part = parts[i] ?? "";
+          // The prefix of a section may belong to its first token.
+          const own = i < 2 && (i === 0 || parts[0] === "") ? part.slice(lead.length) : part;
+          if (i % 2 === 0) {
+            run += own;
+            // A text that begins with the prefix itself leaves it alone before the token.
+            if (part === lead && lead !== "" && parts.length > 1) endRun(true);
+          } else {
+            endRun();
+            pushToken(normalized.idOf(part), own);
+            begins.section = false;
+          }
+        }
       };
-      const endRun = () => {
-        if (run === "") return;
-        const first = tokens.length === 0 || (tokens.length === 1 && tokens.ids[0] === bos?.id);
-        const lead = first && !(prefix.unlessPresent && shown(run).startsWith(" ")) ? prefix.text : "";
+      const endRun = (prefixAlone = false) => {
+        if (run === "" && !prefixAlone) return;
+        const isWanted = prefix && begins[prefix.at] && !(prefix.unlessPresent && shown(run).startsWith(" "));
+        const lead = isWanted ? prefix.text : "";
         const from = text.length;
+        // A token of the prefix alone has the place of the first character, as in the library.
+        const first = from + ((run.codePointAt(0) ?? 0) > 0xffff ? 2 : 1);
         let at = from - lead.length;
         for (const word of words.split(lead + run)) {
           if (++spelt % wordsPerPulse === 0) watch.pulse?.();
@@ -141,12 +167,22 @@ export function createTokenizer(
           for (let i = 0; i < located.length; i += 3) {
             const id = located[i] ?? 0;
             if (id === unknownId) unknown++;
-            tokens.push(id, Math.max(from, at + (located[i + 1] ?? 0)), Math.max(from, at + (located[i + 2] ?? 0)));
+            const end = at + (located[i + 2] ?? 0);
+            tokens.push(id, Math.max(from, at + (located[i + 1] ?? 0)), end > from ? end : first);
           }
           at += word.length;
         }
         text += run;
         run = "";
+        begins.section = false;
+        begins.part = false;
+        begins.start = false;
+      };
+      const pushToken = (id: number, shownAs: string) => {
+        tokens.push(id, text.length, text.length + shownAs.length);
+        text += shownAs;
+        begins.part = true;
+        begins.start = false;
       };
       const endSection = () => {
         if (!spacing.right) run += pendingSpace;
@@ -164,11 +200,13 @@ export function createTokenizer(
         const pieces = found[nth] ?? [];
         for (let i = 0; i < pieces.length; i++) {
           const piece = pieces[i] ?? "";
-          if (i % 2 === 0) add(piece);
+          if (i % 2 === 0) add(piece, segment);
           else {
             endSection();
-            tokens.push(added.get(piece) ?? -1, text.length, text.length + piece.length);
-            text += piece;
+            const first = begins.start;
+            pushToken(added.get(piece) ?? -1, piece);
+            begins.section = true;
+            if (segment.added === true) begins.start = first;
           }
         }
         spans.add(text.length + run.length, segment);

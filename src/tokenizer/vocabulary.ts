@@ -1,6 +1,6 @@
 /** Decodes token ids, and knows which of them are special. Runs no pattern of a model's files. */
 
-import { type ByteTable, createByteTable, showBytes, utf8 } from "./bytes.ts";
+import { createTokenBytes, showBytes, type TokenBytes, utf8 } from "./bytes.ts";
 import { isByteLevel, type SpecialToken, type TokenizerFiles } from "./files.ts";
 import { findPrefix } from "./words.ts";
 
@@ -35,22 +35,21 @@ export interface Vocabulary {
 }
 
 /** Bytes of each id. */
-export const byteTableOf = ({ json, vocabulary, added }: TokenizerFiles): ByteTable =>
-  createByteTable(vocabulary, added, {
+export const tokenBytesOf = ({ json, vocabulary, names }: TokenizerFiles): TokenBytes =>
+  createTokenBytes(names, vocabulary, {
     byteLevel: isByteLevel(json),
     byteFallback: json.model.byte_fallback === true,
   });
 
 /** The vocabulary of checked files. */
-export function createVocabulary(files: TokenizerFiles, tokenBytes: ByteTable = byteTableOf(files)): Vocabulary {
-  const { json, vocabulary, added, special, bos, addBos, eos } = files;
-  const nameOf = new Map([...vocabulary, ...added].map(([text, id]) => [id, text]));
+export function createVocabulary(files: TokenizerFiles, bytesOf: TokenBytes = tokenBytesOf(files)): Vocabulary {
+  const { json, names, added, special, bos, addBos, eos } = files;
   const prefix = findPrefix(json);
 
   const createStreamDecoder = (): StreamDecoder => {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
     return {
-      push: (id) => (special.has(id) ? "" : decoder.decode(tokenBytes[id] ?? unknownBytes, { stream: true })),
+      push: (id) => (special.has(id) ? "" : decoder.decode(bytesOf(id) ?? unknownBytes, { stream: true })),
       end: () => decoder.decode(),
     };
   };
@@ -59,7 +58,7 @@ export function createVocabulary(files: TokenizerFiles, tokenBytes: ByteTable = 
     bos,
     addBos,
     eos,
-    size: tokenBytes.length,
+    size: names.length,
     addedToken: (text) => added.get(text),
     addedTokens: added,
     isSpecial: (id) => special.has(id),
@@ -69,14 +68,14 @@ export function createVocabulary(files: TokenizerFiles, tokenBytes: ByteTable = 
       const all = [...ids];
       const decoder = createStreamDecoder();
       const text = all.map((id) => decoder.push(id)).join("") + decoder.end();
-      const prefixed = prefix.text !== "" && bos !== null && all[0] === bos.id && !special.has(all[1] ?? bos.id);
+      const prefixed = prefix !== null && bos !== null && all[0] === bos.id && !special.has(all[1] ?? bos.id);
       return prefixed && text.startsWith(" ") ? text.slice(1) : text;
     },
 
     show(id) {
-      const name = nameOf.get(id);
+      const name = names[id];
       if (name === undefined) return `<unused ${id}>`;
-      const bytes = tokenBytes[id];
+      const bytes = bytesOf(id);
       return bytes && !special.has(id) ? showBytes(bytes) : name;
     },
   };
