@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";
+import type { MergeTable } from "./mergeTable.ts";
 import {
   type NormalizerPart,
   type PostProcessorPart,
@@ -11,9 +12,8 @@ import {
   readPreTokenizers,
   tokenId,
 } from "./parts.ts";
-import type { MergeTable } from "./mergeTable.ts";
 import { requireShort } from "./patterns.ts";
-import { AddedToken, allAdded, readAdded, type TokenFields, textOf, tokenFields } from "./readAdded.ts";
+import { AddedToken, allAdded, readAdded, textOf, tokenFields } from "./readAdded.ts";
 import { readMerges, readVocabulary } from "./readVocabulary.ts";
 import { parse, refusal, unsupported } from "./refusal.ts";
 
@@ -77,7 +77,13 @@ export interface TokenizerJson extends Pick<Read, "model" | "added_tokens"> {
   readonly postProcessors: readonly PostProcessorPart[];
 }
 
-const TokenizerConfig = v.object({ ...tokenFields, tokenizer_class: v.nullish(v.string()), add_prefix_space: flag });
+const TokenizerConfig = v.object({
+  ...tokenFields,
+  tokenizer_class: v.nullish(v.string()),
+  add_prefix_space: flag,
+  /** Checked but not applied: see `TokenizerFiles.addBos`. */
+  add_bos_token: flag,
+});
 type TokenizerConfig = v.InferOutput<typeof TokenizerConfig>;
 
 /** BOS or EOS. */
@@ -124,16 +130,20 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
   }
 
   const { vocabulary, names } = readVocabulary(model);
-  if (config) requireKnown(config, json, vocabulary);
   const addedTokens = allAdded(json.added_tokens, config ?? {}, Object(tokenizerConfig ?? {}), vocabulary);
   const added = readAdded(addedTokens, vocabulary, names);
   const special = new Set(addedTokens.filter((token) => token.special).map((token) => token.id));
   if (model.type === "Unigram" && model.unk_id != null) special.add(model.unk_id);
   const idOf = (text: string) => added.get(text) ?? vocabulary.get(text);
   const named = (field: "bos_token" | "eos_token"): SpecialToken | null => {
-    const text = config?.[field] == null ? null : textOf(config[field]);
-    const id = text === null ? undefined : idOf(text);
-    return text === null || id === undefined ? null : { text, id };
+    const value = config?.[field];
+    if (value == null) return null;
+    const text = textOf(value);
+    const id = idOf(text);
+    if (id === undefined) {
+      throw new Error(`tokenizer_config.json: ${field} ${quote(text)} is not in tokenizer.json. Add it there.`);
+    }
+    return { text, id };
   };
   const eos = named("eos_token");
   const written = firstSpecial(json.postProcessors, idOf);
@@ -145,18 +155,6 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
   }
   const merges = model.type === "BPE" ? readMerges(model.merges, vocabulary, special) : null;
   return { json, vocabulary, merges, names, addedTokens, added, special, bos, addBos: written !== null, eos };
-}
-
-/** Throws when BOS or EOS is in neither file: transformers would add it, but the model has no embedding for it. */
-function requireKnown(config: TokenFields, json: TokenizerJson, vocabulary: ReadonlyMap<string, number>): void {
-  for (const field of ["bos_token", "eos_token"] as const) {
-    const text = config[field] == null ? "" : textOf(config[field]);
-    const decoder = Object.values(config.added_tokens_decoder ?? {});
-    const isKnown =
-      vocabulary.has(text) || [...json.added_tokens, ...decoder].some(({ content }) => content === text);
-    if (text === "" || isKnown) continue;
-    throw new Error(`tokenizer_config.json: ${field} ${quote(text)} is not in tokenizer.json. Add it there.`);
-  }
 }
 
 /** Classes of transformers that take `add_prefix_space` from `tokenizer_config.json`. */

@@ -1,7 +1,8 @@
 /** Parts of Oniguruma's syntax that JavaScript lacks: possessive quantifiers and atomic groups, as lookaheads. */
 
 /** An escape, a class without classes in it, a group's beginning, a counted repetition, or one character. */
-const token = /\\(?:[xuopPk]\{[^}]*\}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|[\s\S])|\(\?(?:>|<?[=!]|<\w+>|[a-z-]*:)|\{\d*,?\d*\}|[\s\S]/gu;
+const token =
+  /\\(?:[xuopPk]\{[^}]*\}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|[\s\S])|\(\?(?:>|<?[=!]|<\w+>|[a-z-]*:)|\{\d*,?\d*\}|[\s\S]/gu;
 
 /** `begins`: where the last item begins in `out`, which a quantifier repeats. */
 interface Group {

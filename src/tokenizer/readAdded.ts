@@ -25,7 +25,7 @@ const Described = v.object({ content, special: v.optional(v.boolean()), ...flags
 /** A token that `tokenizer_config.json` names: its text, or an object with its content and flags. */
 const named = v.nullish(
   v.custom<string | v.InferOutput<typeof Described>>(
-    (value) => (typeof value === "string" ? value.length <= 1000 : v.is(Described, value)),
+    (value) => typeof value === "string" || v.is(Described, value),
     "a text or an object with its content",
   ),
 );
@@ -54,6 +54,8 @@ export const tokenFields = {
   additional_special_tokens: v.nullish(tokensOrNames()),
 };
 
+const needed = ["bos_token", "eos_token"];
+
 type Named = v.InferOutput<typeof named>;
 
 function tokensOrNames() {
@@ -71,7 +73,7 @@ export const textOf = (value: NonNullable<Named>): string => (typeof value === "
 /**
  * The added tokens of both files. As in transformers 5, a token that only `tokenizer_config.json` names is added with
  * its id in the vocabulary, else with the next free one; where `added_tokens_decoder` calls a token special, it is.
- * `others`: further fields of the file, of which those named `image_token` and the like name special tokens.
+ * BOS and EOS must be in one of them already, because a model has no embedding for a new id. `others`: further fields of the file, of which those named `image_token` and the like name special tokens.
  */
 export function allAdded(
   listed: readonly AddedToken[],
@@ -80,11 +82,12 @@ export function allAdded(
   vocabulary: ReadonlyMap<string, number>,
 ): readonly AddedToken[] {
   const tokens = new Map(listed.map((token) => [token.content, token]));
-  let next = tokens.size === 0 ? vocabulary.size : Math.max(vocabulary.size, 1 + Math.max(...listed.map(({ id }) => id)));
-  const add = (value: Named, special: boolean) => {
+  let next =
+    tokens.size === 0 ? vocabulary.size : Math.max(vocabulary.size, 1 + Math.max(...listed.map(({ id }) => id)));
+  const add = (value: Named, special: boolean, isNeeded = false) => {
     if (value == null || textOf(value) === "") return;
     const described = typeof value === "string" ? { content: value } : value;
-    if (tokens.has(described.content)) return;
+    if (tokens.has(described.content) || (isNeeded && !vocabulary.has(described.content))) return;
     const id = vocabulary.get(described.content) ?? next++;
     tokens.set(described.content, { ...described, id, special: special || described.special === true });
   };
@@ -97,9 +100,10 @@ export function allAdded(
   const { extra_special_tokens: extra, additional_special_tokens: older } = config;
   const more = extra && Object.keys(extra).length > 0 ? extra : (older ?? []);
   for (const [field, value] of Object.entries({ ...config, ...others }))
-    if (field.endsWith("_token") && isNamed(value)) add(value as Named, true);
+    if (field.endsWith("_token") && isNamed(value)) add(value as Named, true, needed.includes(field));
   for (const value of Object.values(more)) add(value, typeof value !== "object" || !Array.isArray(more));
-  return [...tokens.values()];
+  const own = listed.map((token) => ({ ...token, special: tokens.get(token.content)?.special ?? token.special }));
+  return [...own, ...[...tokens.values()].slice(new Set(listed.map((token) => token.content)).size)];
 }
 
 /** Characters of all added tokens, which become one pattern. LLaSA's 65,536 have about 850,000. */

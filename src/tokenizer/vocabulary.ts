@@ -24,9 +24,10 @@ export interface Vocabulary {
   readonly addedTokens: ReadonlyMap<string, number>;
   /** Whether decoding skips the id: true for the end of a turn, usually false for `<think>`. */
   isSpecial(id: number): boolean;
-  /** Omits special tokens, and the prefix space when the ids begin with BOS. */
+  /** Omits special tokens, and the space that the tokenizer adds after an added token. */
   decode(ids: Iterable<number>): string;
-  createStreamDecoder(): StreamDecoder;
+  /** As `decode`, token by token. `after`: the id before the first one, as the last one of a prompt. */
+  createStreamDecoder(after?: number): StreamDecoder;
   /**
    * A token for people: its text, with bytes that are not a complete character as `<0xE2>`; the name of a special token;
    * `<unused 5000>` for an id without a token. White space is unchanged.
@@ -43,13 +44,27 @@ export const tokenBytesOf = ({ json, vocabulary, names }: TokenizerFiles): Token
 
 /** The vocabulary of checked files. */
 export function createVocabulary(files: TokenizerFiles, bytesOf: TokenBytes = tokenBytesOf(files)): Vocabulary {
-  const { json, names, added, special, bos, addBos, eos } = files;
+  const { json, names, added, addedTokens, special, bos, addBos, eos } = files;
   const prefix = findPrefix(json);
+  const opening = new Set(addedTokens.filter(({ normalized }) => prefix?.at !== "section" || !normalized).map(idOf));
 
-  const createStreamDecoder = (): StreamDecoder => {
+  const createStreamDecoder = (after?: number): StreamDecoder => {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    let before = after;
+    let count = 0;
+    /** Whether a text that begins here has the prefix. */
+    const hasPrefix = () => {
+      if (prefix === null || before === undefined) return false;
+      return prefix.at === "start" ? after === undefined && count === 1 && before === bos?.id : opening.has(before);
+    };
     return {
-      push: (id) => (special.has(id) ? "" : decoder.decode(bytesOf(id) ?? unknownBytes, { stream: true })),
+      push(id) {
+        const text = special.has(id) ? "" : decoder.decode(bytesOf(id) ?? unknownBytes, { stream: true });
+        const own = text.startsWith(" ") && hasPrefix() ? text.slice(1) : text;
+        before = id;
+        count++;
+        return own;
+      },
       end: () => decoder.decode(),
     };
   };
@@ -65,11 +80,8 @@ export function createVocabulary(files: TokenizerFiles, bytesOf: TokenBytes = to
     createStreamDecoder,
 
     decode(ids) {
-      const all = [...ids];
       const decoder = createStreamDecoder();
-      const text = all.map((id) => decoder.push(id)).join("") + decoder.end();
-      const prefixed = prefix !== null && bos !== null && all[0] === bos.id && !special.has(all[1] ?? bos.id);
-      return prefixed && text.startsWith(" ") ? text.slice(1) : text;
+      return Array.from(ids, (id) => decoder.push(id)).join("") + decoder.end();
     },
 
     show(id) {
@@ -80,6 +92,8 @@ export function createVocabulary(files: TokenizerFiles, bytesOf: TokenBytes = to
     },
   };
 }
+
+const idOf = ({ id }: { readonly id: number }) => id;
 
 /** The text of an id without a token, which exists because models pad their embedding. */
 const unknownBytes = utf8.encode("\uFFFD");

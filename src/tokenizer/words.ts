@@ -160,7 +160,9 @@ function matchesOnly(pattern: RegExp, path: string): Step {
     const matches = text.match(pattern)?.filter((match) => match !== "") ?? [];
     if (pieces.length === matches.length) return pieces;
     const lost = pieces.find((piece, i) => piece !== matches[i]) ?? "";
-    throw new Error(`tokenizer.json: ${path} removes the text ${quote(lost)}. Remove it from the row, or choose another model.`);
+    throw new Error(
+      `tokenizer.json: ${path} removes the text ${quote(lost)}. Remove it from the row, or choose another model.`,
+    );
   };
 }
 
