@@ -1,5 +1,7 @@
 /** Tokens as bytes: the byte tables of both alphabets, and the places of tokens in a text. */
 
+import type { TokenIds } from "./tokenIds.ts";
+
 /** SentencePiece writes this for a space. */
 export const metaspace = "▁";
 
@@ -11,7 +13,7 @@ export type TokenBytes = (id: number) => Uint8Array | undefined;
 /** Creates the bytes of an id at its first use: a vocabulary has up to half a million tokens, a text uses few. */
 export function createTokenBytes(
   names: readonly (string | undefined)[],
-  vocabulary: ReadonlyMap<string, number>,
+  vocabulary: TokenIds,
   spelling: { readonly byteLevel: boolean; readonly byteFallback: boolean },
 ): TokenBytes {
   const spaced = (token: string) => utf8.encode(token.replaceAll(metaspace, " "));

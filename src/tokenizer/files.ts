@@ -16,6 +16,7 @@ import { requireShort } from "./patterns.ts";
 import { AddedToken, allAdded, readAdded, textOf, tokenFields } from "./readAdded.ts";
 import { readMerges, readVocabulary } from "./readVocabulary.ts";
 import { parse, refusal, unsupported } from "./refusal.ts";
+import type { TokenIds } from "./tokenIds.ts";
 
 const flag = v.nullish(v.boolean());
 
@@ -95,7 +96,7 @@ export interface SpecialToken {
 export interface TokenizerFiles {
   readonly json: TokenizerJson;
   /** Text → id of every token of the model, in the order of its file. */
-  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly vocabulary: TokenIds;
   /** The merges of a byte-pair model that make no special token; null for another model. */
   readonly merges: MergeTable | null;
   /** The text of each id, as the files write it. */
@@ -153,7 +154,7 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
     added.set(token.text, token.id);
     special.add(token.id);
   }
-  const merges = model.type === "BPE" ? readMerges(model.merges, vocabulary, special) : null;
+  const merges = model.type === "BPE" ? readMerges(model.merges, { vocabulary, names }, special) : null;
   return { json, vocabulary, merges, names, addedTokens, added, special, bos, addBos: written !== null, eos };
 }
 

@@ -17,7 +17,12 @@ export class MergeTable {
 
   /** Adds a merge; of two with the same pair the last counts, as in Hugging Face's tokenizers. */
   set(left: number, right: number, rank: number, merged: number): void {
-    this.slots.set([left, right, rank, merged], this.slotOf(left, right));
+    const { slots } = this;
+    const slot = this.slotOf(left, right);
+    slots[slot] = left;
+    slots[slot + 1] = right;
+    slots[slot + 2] = rank;
+    slots[slot + 3] = merged;
   }
 
   /** The merge of a pair, for `rank` and `merged`; -1 where the model has none. */

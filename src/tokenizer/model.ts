@@ -4,6 +4,7 @@ import { Tokenizer as Pipeline, Unigram } from "@huggingface/tokenizers";
 import { byteToken, isByteToken, metaspace, type SpelledToken, utf8 } from "./bytes.ts";
 import { isByteLevel, type Model, type TokenizerFiles } from "./files.ts";
 import { mergeSymbols } from "./merge.ts";
+import type { TokenIds } from "./tokenIds.ts";
 
 /** The tokens of a word. Its pieces are in the model's own alphabet, and each is spelt separately. */
 export type Spell = (pieces: readonly string[]) => SpelledToken[];
@@ -94,7 +95,7 @@ function createUnigram(
 }
 
 /** Ids of the 256 byte tokens; null if any is missing. */
-function byteIds(vocabulary: ReadonlyMap<string, number>): number[] | null {
+function byteIds(vocabulary: TokenIds): number[] | null {
   const ids = Array.from({ length: 256 }, (_, byte) => vocabulary.get(byteToken(byte)));
   return ids.every((id) => id !== undefined) ? ids : null;
 }

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";
 import { isTokenId, tokenId } from "./parts.ts";
 import { refusal } from "./refusal.ts";
+import type { TokenIds } from "./tokenIds.ts";
 
 const content = v.custom<string>(
   (value) => typeof value === "string" && value.length <= 1000,
@@ -79,7 +80,7 @@ export function allAdded(
   listed: readonly AddedToken[],
   config: Partial<TokenFields>,
   others: Readonly<Record<string, unknown>>,
-  vocabulary: ReadonlyMap<string, number>,
+  vocabulary: TokenIds,
 ): readonly AddedToken[] {
   const tokens = new Map(listed.map((token) => [token.content, token]));
   let next =
@@ -114,7 +115,7 @@ const mostCharacters = 1_000_000;
  */
 export function readAdded(
   tokens: readonly AddedToken[],
-  vocabulary: ReadonlyMap<string, number>,
+  vocabulary: TokenIds,
   names: (string | undefined)[],
 ): Map<string, number> {
   const refuse = (field: string, problem: string) => refusal("tokenizer.json", field, problem);

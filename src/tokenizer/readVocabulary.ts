@@ -6,6 +6,7 @@ import type { Model } from "./files.ts";
 import { MergeTable } from "./mergeTable.ts";
 import { isTokenId } from "./parts.ts";
 import { refusal } from "./refusal.ts";
+import { asTokenIds, type TokenIds } from "./tokenIds.ts";
 
 const refuse = (field: string, problem: string) => refusal("tokenizer.json", field, problem);
 
@@ -23,37 +24,40 @@ const mostMerges = 4_000_000;
 
 export interface ReadVocabulary {
   /** Text → id of every token of the model, in the order of its file. */
-  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly vocabulary: TokenIds;
   /** The token of each id; undefined for an id without a token. */
   readonly names: (string | undefined)[];
 }
 
 /** The tokens of the model. Throws a `refusal`. */
-export function readVocabulary(model: Model): ReadVocabulary {
-  const vocabulary = new Map<string, number>();
+export const readVocabulary = (model: Model): ReadVocabulary =>
+  model.type === "Unigram" ? readPieces(model) : readTokens(model.vocab);
+
+function requireShort(token: string): void {
+  if (token.length > longest)
+    throw refuse("model.vocab", `has ${quote(token)} of ${token.length} characters, more than ${longest}`);
+}
+
+function readPieces({ vocab, unk_id: unknown }: Extract<Model, { type: "Unigram" }>): ReadVocabulary {
+  if (vocab.length > mostTokens)
+    throw refuse("model.vocab", `has ${vocab.length} pieces, more than the ${mostTokens} allowed`);
+  if (unknown != null && !vocab[unknown])
+    throw refuse("model.unk_id", `is ${quote(unknown)}, but the vocabulary has ${vocab.length} pieces`);
+  const names = vocab.map(([piece]) => piece);
+  names.forEach(requireShort);
+  const characters = names.reduce((sum, { length }) => sum + length, 0);
+  if (characters > mostInPieces)
+    throw refuse("model.vocab", `has ${characters} characters, more than ${mostInPieces} together`);
+  return { vocabulary: new Map(names.map((piece, id) => [piece, id])), names };
+}
+
+function readTokens(vocab: Readonly<Record<string, number>>): ReadVocabulary {
+  // Three times as fast as `Object.entries`, for a quarter of a million tokens.
+  const tokens = Object.keys(vocab);
   const names: (string | undefined)[] = [];
-  let characters = 0;
-  const add = (token: string, id: number) => {
-    if (token.length > longest)
-      throw refuse("model.vocab", `has ${quote(token)} of ${token.length} characters, more than ${longest}`);
-    characters += token.length;
-    vocabulary.set(token, id);
-    names[id] = token;
-  };
-  if (model.type === "Unigram") {
-    const { vocab, unk_id: unknown } = model;
-    if (vocab.length > mostTokens)
-      throw refuse("model.vocab", `has ${vocab.length} pieces, more than the ${mostTokens} allowed`);
-    if (unknown != null && !vocab[unknown])
-      throw refuse("model.unk_id", `is ${quote(unknown)}, but the vocabulary has ${vocab.length} pieces`);
-    vocab.forEach(([piece], id) => {
-      add(piece, id);
-    });
-    if (characters > mostInPieces)
-      throw refuse("model.vocab", `has ${characters} characters, more than ${mostInPieces} together`);
-    return { vocabulary, names };
-  }
-  for (const [token, id] of Object.entries(model.vocab)) {
+  for (const token of tokens) {
+    const id: unknown = vocab[token];
+    requireShort(token);
     if (!isTokenId(id)) {
       throw refuse(
         "model.vocab",
@@ -63,9 +67,9 @@ export function readVocabulary(model: Model): ReadVocabulary {
     const other = names[id];
     if (other !== undefined)
       throw refuse("model.vocab", `gives the id ${id} to both ${quote(other)} and ${quote(token)}`);
-    add(token, id);
+    names[id] = token;
   }
-  return { vocabulary, names };
+  return { vocabulary: asTokenIds(vocab, tokens.length), names };
 }
 
 /**
@@ -74,13 +78,22 @@ export function readVocabulary(model: Model): ReadVocabulary {
  */
 export function readMerges(
   merges: readonly unknown[],
-  vocabulary: ReadonlyMap<string, number>,
+  { vocabulary, names }: ReadVocabulary,
   special: ReadonlySet<number>,
 ): MergeTable {
   if (merges.length > mostMerges)
     throw refuse("model.merges", `has ${merges.length} merges, more than the ${mostMerges} allowed`);
   const table = new MergeTable(merges.length);
   const asTexts = typeof merges[0] === "string";
+  // Most files list merges in the order of their tokens, and a comparison is faster than a search for a new text.
+  let last = -1;
+  const mergedOf = (left: string, right: string): number | undefined => {
+    for (let id = last; id <= last + 1; id++) {
+      const name = names[id];
+      if (name?.length === left.length + right.length && name.startsWith(left) && name.endsWith(right)) return id;
+    }
+    return vocabulary.get(left + right);
+  };
   const unlike = (index: number, merge: unknown) =>
     refuse(`model.merges[${index}]`, `is ${quote(merge)}, not a pair of tokens like the others`);
   for (let index = 0; index < merges.length; index++) {
@@ -99,11 +112,12 @@ export function readMerges(
       throw unlike(index, merge);
     const leftId = vocabulary.get(left);
     const rightId = vocabulary.get(right);
-    const merged = vocabulary.get(left + right);
+    const merged = mergedOf(left, right);
     if (leftId === undefined || rightId === undefined || merged === undefined) {
       const lacking = leftId === undefined ? left : rightId === undefined ? right : left + right;
       throw refuse(`model.merges[${index}]`, `is ${quote(merge)}, but the vocabulary has no ${quote(lacking)}`);
     }
+    last = merged;
     if (!special.has(merged)) table.set(leftId, rightId, index, merged);
   }
   return table;

@@ -5,6 +5,7 @@ import type { TokenizerJson } from "./files.ts";
 import type { PreTokenizerPart } from "./parts.ts";
 import { type BeforePattern, compile, compilePattern, labelOf, sourceOf } from "./patterns.ts";
 import { unsupported } from "./refusal.ts";
+import type { TokenIds } from "./tokenIds.ts";
 
 export interface Words {
   /** The words of a run, in order; joined they equal the run, with "▁" for each space where the tokenizer writes "▁". */
@@ -33,7 +34,7 @@ type Step = (text: string) => readonly string[];
  */
 export function createWords(
   json: TokenizerJson,
-  vocabulary: ReadonlyMap<string, number>,
+  vocabulary: TokenIds,
   byteLevel: boolean,
   before?: BeforePattern,
 ): Words {
@@ -217,7 +218,7 @@ function cutBeside(text: string, pattern: RegExp, before: boolean): readonly str
  * character. Spelling spans one by one returns the same tokens as the whole run, but is faster and can be cached. The
  * model must know "▁": an unknown-token would include an unknown "▁" and so cross spans.
  */
-function independentSpans(vocabulary: ReadonlyMap<string, number>): RegExp {
+function independentSpans(vocabulary: TokenIds): RegExp {
   const before = new Set<string>();
   for (const token of vocabulary.keys()) {
     for (let at = token.indexOf("▁", 1); at > 0; at = token.indexOf("▁", at + 1)) {
