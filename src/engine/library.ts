@@ -70,9 +70,10 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const definition = defineModel(opened.config);
     // This tokenizer is only checked: its patterns run in the dataset service.
     const vocabulary: Vocabulary = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
-    if (vocabulary.size > definition.vocabulary) {
+    // A token that was only added is refused when a text has it: Gemma 3's text models have one such token.
+    if (vocabulary.ownSize > definition.vocabulary) {
       throw new Error(
-        `tokenizer.json has ids up to ${vocabulary.size - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
+        `tokenizer.json has ids up to ${vocabulary.ownSize - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
       );
     }
     return { definition, vocabulary };
@@ -86,6 +87,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       tokenizerConfig,
       chatTemplate,
       contextLength: summary.contextLength,
+      vocabulary: head.definition.vocabulary,
     };
     const loaded = { ...head, summary, files, read, opened };
     models.set(summary.hash, loaded);

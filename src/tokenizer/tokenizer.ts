@@ -1,5 +1,6 @@
 /** Turns segments into token ids with mask, loss weights and character offsets. */
 
+import { quote } from "../tensor/quote.ts";
 import { beginsAnswer, createFinder, createNormalizedFinder } from "./addedTokens.ts";
 import { locate, metaspace, spellBytes } from "./bytes.ts";
 import { isByteLevel, readTokenizerFiles } from "./files.ts";
@@ -36,12 +37,14 @@ export interface Tokenizer extends Vocabulary {
   encode(segments: readonly WeightedSegment[]): Encoding;
 }
 
-/** Calls for a watchdog, which ends a tokenizer whose patterns never end. */
-export interface TokenizerWatch {
+/** Calls for a watchdog, which ends a tokenizer whose patterns never end, and the model's size. */
+export interface TokenizerOptions {
   /** Called before a pattern runs, with its field and text. */
   readonly beforePattern?: (label: string) => void;
   /** Called after every few thousand words. */
   readonly pulse?: () => void;
+  /** Rows of the model's embedding: a text with an id beyond them is refused. No limit where absent. */
+  readonly modelVocabulary?: number;
 }
 
 const wordsPerPulse = 4096;
@@ -59,7 +62,7 @@ const wordsPerPulse = 4096;
  * the text on both sides, so none is lost between two segments.
  *
  * Text that the vocabulary cannot spell becomes a counted unknown-token in a Unigram model that has one; else `encode`
- * throws.
+ * throws. So it does for a token without a row in the model's embedding.
  *
  * Throws an error that names a missing or unsupported part. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3,
  * Qwen) or like SentencePiece with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
@@ -67,7 +70,7 @@ const wordsPerPulse = 4096;
 export function createTokenizer(
   tokenizerJson: unknown,
   tokenizerConfig: unknown,
-  watch: TokenizerWatch = {},
+  options: TokenizerOptions = {},
 ): Tokenizer {
   const files = readTokenizerFiles(tokenizerJson, tokenizerConfig);
   const { json, vocabulary, added } = files;
@@ -75,8 +78,8 @@ export function createTokenizer(
   const unknownId = json.model.type === "Unigram" ? (json.model.unk_id ?? null) : null;
   const bytesOf = tokenBytesOf(files);
 
-  const normalizer = createNormalizer(json, watch.beforePattern);
-  const words = createWords(json, vocabulary, byteLevel, watch.beforePattern);
+  const normalizer = createNormalizer(json, options.beforePattern);
+  const words = createWords(json, vocabulary, byteLevel, options.beforePattern);
   const spell = createModel(files);
   const prefix = findPrefix(json);
   const find = createFinder(files);
@@ -100,12 +103,25 @@ export function createTokenizer(
     return located;
   };
 
+  const own = createVocabulary(files, bytesOf);
+  const { modelVocabulary = own.size } = options;
+  // Gemma 3's text models have an embedding for all tokens but the last, which stands for an image.
+  const requireEmbedded = () => {
+    for (let i = 0; i < tokens.length; i++) {
+      const id = tokens.ids[i] ?? 0;
+      if (id < modelVocabulary) continue;
+      throw new Error(
+        `The text has the token ${quote(own.show(id))} with the id ${id}, but the model's vocabulary ends at ${modelVocabulary - 1}. Remove that text, or choose another model.`,
+      );
+    }
+  };
+
   let spelt = 0;
   // One list for all calls: it grows to the size of the longest row.
   const tokens = new TokenList();
 
   return {
-    ...createVocabulary(files, bytesOf),
+    ...own,
 
     encode(segments) {
       const { spacing } = normalizer;
@@ -162,7 +178,7 @@ export function createTokenizer(
         const first = from + ((run.codePointAt(0) ?? 0) > 0xffff ? 2 : 1);
         let at = from - lead.length;
         for (const word of words.split(lead + run)) {
-          if (++spelt % wordsPerPulse === 0) watch.pulse?.();
+          if (++spelt % wordsPerPulse === 0) options.pulse?.();
           const located = encodeWord(word);
           for (let i = 0; i < located.length; i += 3) {
             const id = located[i] ?? 0;
@@ -214,6 +230,7 @@ export function createTokenizer(
         previous = segment;
       }
       endSection();
+      if (own.size > modelVocabulary) requireEmbedded();
 
       const { mask, weights, straddled } = spans.weigh(tokens);
       return { ...tokens.copy(), mask, weights, text: shown(text), segmentEnds, straddled, unknown };

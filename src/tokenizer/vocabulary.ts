@@ -18,6 +18,8 @@ export interface Vocabulary {
   readonly eos: SpecialToken | null;
   /** One more than the greatest id. */
   readonly size: number;
+  /** One more than the greatest id of the model's own vocabulary, without tokens that the files only add. */
+  readonly ownSize: number;
   /** The id of an added token, undefined for any other text. */
   addedToken(text: string): number | undefined;
   /** Text → id of every added token. */
@@ -44,7 +46,7 @@ export const tokenBytesOf = ({ json, vocabulary, names }: TokenizerFiles): Token
 
 /** The vocabulary of checked files. */
 export function createVocabulary(files: TokenizerFiles, bytesOf: TokenBytes = tokenBytesOf(files)): Vocabulary {
-  const { json, names, added, addedTokens, special, bos, addBos, eos } = files;
+  const { json, vocabulary, names, added, addedTokens, special, bos, addBos, eos } = files;
   const prefix = findPrefix(json);
   const opening = new Set(addedTokens.filter(({ normalized }) => prefix?.at !== "section" || !normalized).map(idOf));
 
@@ -74,6 +76,7 @@ export function createVocabulary(files: TokenizerFiles, bytesOf: TokenBytes = to
     addBos,
     eos,
     size: names.length,
+    ownSize: 1 + names.findLastIndex((name, id) => name !== undefined && vocabulary.get(name) === id),
     addedToken: (text) => added.get(text),
     addedTokens: added,
     isSpecial: (id) => special.has(id),
