@@ -1,7 +1,7 @@
 /**
- * `npm run tokenizers -- DIR... [--python PATH] [--json FILE]`: compares Hone's token ids and offsets with the Rust library
+ * `npm run tokenizers -- DIR... [--python PATH] [--json FILE]`, or `--freeze`: compares Hone's token ids and offsets with the Rust library
  * `tokenizers`, for each folder with a `tokenizer.json`, on texts that tokenizers split in different ways. A development
- * command: it needs a Python with tokenizers.
+ * command: it needs a Python with tokenizers. `--freeze` writes the golden file of the tests.
  */
 
 import { existsSync } from "node:fs";
@@ -10,10 +10,11 @@ import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { createTokenizer, type Tokenizer } from "../src/tokenizer/tokenizer.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
+import { freezeTokenizers } from "./oracle/freezeTokenizers.ts";
 import { nastyTexts } from "./oracle/nasty.ts";
 import { differenceOf, encodeWithHone, encodeWithPython, tokenizersMissing } from "./oracle/tokenizers.ts";
 
-const usage = "npm run tokenizers -- DIR... [--python PATH] [--json FILE]";
+const usage = "npm run tokenizers -- DIR... [--python PATH] [--json FILE], or --freeze";
 
 interface Report {
   readonly texts: number;
@@ -67,15 +68,16 @@ const brief = (text: string) => (text.length > 160 ? `${text.slice(0, 160)}…` 
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { python: { type: "string" }, json: { type: "string" } },
+    options: { python: { type: "string" }, json: { type: "string" }, freeze: { type: "boolean" } },
   });
-  const roots = (positionals.length > 0 ? positionals : [undefined]).map((path) => existing("folder", path, usage));
   const python = values.python ?? "python3";
   const missing = tokenizersMissing(python);
   if (missing !== null) {
     console.info(`Skipped: ${missing}.`);
     return;
   }
+  if (values.freeze === true) return freezeTokenizers(python);
+  const roots = (positionals.length > 0 ? positionals : [undefined]).map((path) => existing("folder", path, usage));
   const folders = (await Promise.all(roots.map(foldersIn))).flat();
   if (folders.length === 0) throw new Error(`No folder has a tokenizer.json: ${usage}`);
   const report: Record<string, Report | { readonly error: string }> = {};

@@ -53,6 +53,15 @@ def config_tokens(config, known):
     return tokens
 
 
+def with_prefix_space(pre_tokenizer, add):
+    """The pre-tokenizer as transformers builds it for GPT-2's class."""
+    if isinstance(pre_tokenizer, dict) and pre_tokenizer.get("type") == "ByteLevel":
+        return {**pre_tokenizer, "add_prefix_space": add}
+    if isinstance(pre_tokenizer, dict) and pre_tokenizer.get("type") == "Sequence":
+        return {**pre_tokenizer, "pretokenizers": [with_prefix_space(p, add) for p in pre_tokenizer["pretokenizers"]]}
+    return pre_tokenizer
+
+
 def run(job):
     with open(os.path.join(job["folder"], "tokenizer.json"), encoding="utf-8") as file:
         content = json.load(file)
@@ -61,6 +70,9 @@ def run(job):
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             config = json.load(file)
+    name = (config.get("tokenizer_class") or "").removesuffix("Fast")
+    if name in ("GPT2Tokenizer", "GPTNeoXTokenizer", "Qwen2Tokenizer") and config.get("add_prefix_space") is not None:
+        content["pre_tokenizer"] = with_prefix_space(content["pre_tokenizer"], config["add_prefix_space"])
     content["truncation"] = content["padding"] = None
     whole = Tokenizer.from_str(json.dumps(content))
     first = whole.encode("a").ids
