@@ -24,8 +24,9 @@ export function createModels({ part: name, pulse }: Pick<Activity, "part" | "pul
   const models = new Map<string, TemplateModel>();
   let last: { readonly key: string; readonly template: Template } | null = null;
 
-  const open = (tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer => {
-    const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig, { beforePattern: name, pulse });
+  const open = ({ tokenizerJson, tokenizerConfig, vocabulary }: TokenizerFiles): Tokenizer => {
+    const limit = vocabulary === undefined ? {} : { modelVocabulary: vocabulary };
+    const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig, { beforePattern: name, pulse, ...limit });
     return {
       ...tokenizer,
       encode: (segments) => {
@@ -45,8 +46,9 @@ export function createModels({ part: name, pulse }: Pick<Activity, "part" | "pul
 
   return {
     get,
-    add({ modelHash, tokenizerJson, tokenizerConfig, chatTemplate }) {
-      const tokenizer = models.get(modelHash)?.tokenizer ?? open(tokenizerJson, tokenizerConfig);
+    add(files) {
+      const { modelHash, chatTemplate } = files;
+      const tokenizer = models.get(modelHash)?.tokenizer ?? open(files);
       const model = { tokenizer, chatTemplate };
       models.set(modelHash, model);
       last = null;

@@ -22,10 +22,10 @@ import type {
 import { StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { sizeOf } from "../tensor/dtype.ts";
+import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
-import { type FittedTokenizer, fitTokenizer, removedNote } from "./fitTokenizer.ts";
 import { needsOf } from "./needs.ts";
 import { detail, summarise, summarySchema } from "./summary.ts";
 
@@ -55,15 +55,7 @@ export interface Library {
   catalogue(): CatalogueEntry[];
 }
 
-interface Head extends FittedTokenizer {
-  readonly definition: ModelDefinition;
-}
-
-/** The notes of the files and of the tokenizer. */
-const notesOf = ({ notes }: OpenModel, { removed }: Head): readonly string[] => {
-  const note = removedNote(removed);
-  return note === null ? notes : [...notes, note];
-};
+type Head = Pick<LoadedModel, "definition" | "vocabulary">;
 
 export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
   const models = new Map<string, LoadedModel>();
@@ -80,19 +72,27 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   function readHead(opened: OpenModel): Head {
     const definition = defineModel(opened.config, { untied: opened.untied });
     // This tokenizer is only checked: its patterns run in the dataset service.
-    return { definition, ...fitTokenizer(opened, definition.vocabulary) };
+    const vocabulary: Vocabulary = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+    // A token that was only added is refused when a text has it: Gemma 3's text models have one such token.
+    if (vocabulary.ownSize > definition.vocabulary) {
+      throw new Error(
+        `tokenizer.json has ids up to ${vocabulary.ownSize - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
+      );
+    }
+    return { definition, vocabulary };
   }
 
   function remember(opened: OpenModel, head: Head, summary: ModelSummary): LoadedModel {
-    const { definition, vocabulary, tokenizerJson, tokenizerConfig } = head;
+    const { tokenizerJson, tokenizerConfig, chatTemplate, read } = opened;
     const files: TokenizerFiles = {
       modelHash: summary.hash,
       tokenizerJson,
       tokenizerConfig,
-      chatTemplate: opened.chatTemplate,
+      chatTemplate,
       contextLength: summary.contextLength,
+      vocabulary: head.definition.vocabulary,
     };
-    const loaded = { definition, vocabulary, summary, files, read: opened.read, opened };
+    const loaded = { ...head, summary, files, read, opened };
     models.set(summary.hash, loaded);
     return loaded;
   }
@@ -122,7 +122,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     reason: string,
   ): LoadedModel {
     const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${reason}`;
-    const known = { hash, stored: false, notes: [...notesOf(opened, head), note], address };
+    const known = { hash, stored: false, notes: [...opened.notes, note], address };
     return remember(opened, head, summarise(opened, head.definition, known));
   }
 
@@ -132,7 +132,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
     const { name } = opened;
-    const notes = notesOf(opened, head);
+    const notes = opened.notes;
     const summary = summarise(opened, head.definition, { hash, stored: true, notes, address: null });
     try {
       const options = { onProgress: progress("Keeping a copy of the model"), ...(signal && { signal }) };
@@ -151,7 +151,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
     if (fetch === null) return withoutCopy(opened, head, hash, address, noCopyReason ?? "");
-    const notes = notesOf(opened, head);
+    const notes = opened.notes;
     const summary = summarise(opened, head.definition, { hash, stored: true, notes, address });
     await storage.fetches.finish(fetch, { hash, name: opened.name, summary });
     return remember(opened, head, summary);

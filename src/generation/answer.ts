@@ -61,7 +61,7 @@ export async function answer(
   { onText, ...options }: AnswerOptions,
 ): Promise<GeneratedAnswer> {
   const { answerBegins, endMarker, stopIds } = prompt;
-  const decoder = vocabulary.createStreamDecoder();
+  const decoder = vocabulary.createStreamDecoder(prompt.ids.at(-1));
   let text = "";
   let begun = false;
   let shown = 0;

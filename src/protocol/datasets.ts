@@ -21,6 +21,8 @@ export interface TokenizerFiles {
   /** Jinja, from chat_template.jinja or tokenizer_config.json; null when the model has none. */
   readonly chatTemplate: string | null;
   readonly contextLength: number;
+  /** Rows of the model's embedding; a text with a token beyond them is refused. */
+  readonly vocabulary?: number;
 }
 
 /** A row in the list of rows. */

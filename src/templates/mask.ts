@@ -75,7 +75,7 @@ export function renderText(text: string, tokenizer: Tokenizer): WeightedSegment[
   const { bos, addBos, eos } = tokenizer;
   const plain = { role: null, message: null, answer: false } as const;
   return [
-    ...(bos && addBos ? [weighted({ ...plain, text: bos.text, kind: "control" }, 0)] : []),
+    ...(bos && addBos ? [weighted({ ...plain, text: bos.text, kind: "control", added: true }, 0)] : []),
     weighted({ ...plain, text, kind: "content" }, 1),
     ...(eos ? [weighted({ ...plain, text: eos.text, kind: "control" }, 1)] : []),
   ];

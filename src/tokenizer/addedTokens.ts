@@ -1,6 +1,7 @@
 /** Finds added tokens in segments, as the `tokenizers` library finds them in a text. */
 
 import type { TokenizerFiles } from "./files.ts";
+import type { AddedToken } from "./readAdded.ts";
 import type { Segment } from "./segment.ts";
 import { TextCache } from "./textCache.ts";
 
@@ -11,42 +12,104 @@ type Pieces = readonly string[];
 export const beginsAnswer = (segment: Segment, previous: Segment | null): boolean =>
   segment.answer && !(previous?.answer && previous.message === segment.message);
 
-/**
- * Returns the pieces of each segment. Control text is searched for all added tokens, content for those that are not
- * special. A `single_word` token is text beside a letter, digit or underscore. `lstrip` removes the white space before a
- * token and `rstrip` that after it, in other segments too, but never across the start of an answer.
- */
-export function createFinder({ added, special, json }: TokenizerFiles): (segments: readonly Segment[]) => Pieces[] {
-  const all = alternatives([...added.keys()]);
-  const plainTexts = [...added.keys()].filter((text) => text !== "" && !special.has(added.get(text) ?? -1));
-  const plain = alternatives(plainTexts);
-  const firsts = [...new Set(plainTexts.map((text) => text.charAt(0)))];
-  const flagged = (flag: "single_word" | "lstrip" | "rstrip") =>
-    new Set(json.added_tokens.flatMap((token) => (token[flag] === true ? [token.content] : [])));
-  const single = flagged("single_word");
-  const left = flagged("lstrip");
-  const right = flagged("rstrip");
+/** The flags of a set of added tokens, and the patterns that find them. */
+interface Wanted {
+  /** Finds all of them; null where there is none. */
+  readonly all: RegExp | null;
+  /** Finds those that are not special. */
+  readonly plain: RegExp | null;
+  /** The first characters of those that are not special: a search for one is faster than the pattern. */
+  readonly firsts: readonly string[];
+  readonly single: ReadonlySet<string>;
+  readonly left: ReadonlySet<string>;
+  readonly right: ReadonlySet<string>;
+}
 
+function wantedOf(tokens: readonly AddedToken[], special: ReadonlySet<number>): Wanted {
+  const plain = tokens.filter(({ id }) => !special.has(id)).map(({ content }) => content);
+  const flagged = (flag: "single_word" | "lstrip" | "rstrip") =>
+    new Set(tokens.filter((token) => token[flag] === true).map(({ content }) => content));
+  return {
+    all: alternatives(tokens.map(({ content }) => content)),
+    plain: alternatives(plain),
+    firsts: [...new Set(plain.filter((text) => text !== "").map((text) => text.charAt(0)))],
+    single: flagged("single_word"),
+    left: flagged("lstrip"),
+    right: flagged("rstrip"),
+  };
+}
+
+/** Whether a segment's text may contain special tokens. */
+const hasSpecial = ({ kind, specialTokens }: Segment): boolean => kind === "control" || specialTokens === true;
+
+/** The text, cut at the tokens that may stand in it. */
+function cut(text: string, { all, plain, firsts }: Wanted, withSpecial: boolean): Pieces {
+  const pattern = withSpecial ? all : plain;
+  if (!pattern || (!withSpecial && !firsts.some((first) => text.includes(first)))) return [text];
+  return text.split(pattern);
+}
+
+/**
+ * Returns the pieces of each segment: first of all the tokens that are not `normalized`, which are found before the
+ * normalizers run. Control text is searched for all added tokens, content for those that are not special. A `single_word`
+ * token is text beside a letter, digit or underscore. `lstrip` removes the white space before a token and `rstrip` that
+ * after it, in other segments too, but never across the start of an answer.
+ */
+export function createFinder({ addedTokens, special }: TokenizerFiles): (segments: readonly Segment[]) => Pieces[] {
+  const wanted = wantedOf(
+    addedTokens.filter(({ normalized }) => normalized !== true),
+    special,
+  );
+  const { single, left, right } = wanted;
   const known = new TextCache<Pieces>();
-  const cut = (segment: Segment): Pieces => {
+  const cutSegment = (segment: Segment): Pieces => {
     const { text } = segment;
-    if (segment.kind === "content" && segment.specialTokens !== true) {
-      // Most contents have no added token, and a search for one character is faster than the pattern.
-      return plain && firsts.some((first) => text.includes(first)) ? text.split(plain) : [text];
-    }
-    if (!all) return [text];
+    if (!hasSpecial(segment)) return cut(text, wanted, false);
     const before = known.get(text);
     if (before) return before;
-    const pieces = text.split(all);
+    const pieces = cut(text, wanted, true);
     known.set(text, pieces);
     return pieces;
   };
 
   return (segments) => {
-    const found = segments.map(cut);
+    const found = segments.map(cutSegment);
     if (single.size > 0) joinWords(found, segments, single);
     if (left.size > 0 || right.size > 0) strip(found, segments, left, right);
     return found;
+  };
+}
+
+/** Finds the `normalized` tokens in normalised text. */
+export interface NormalizedFinder {
+  /** Cuts a text of the segment; the odd members are the texts of tokens, for `idOf`. */
+  cut(text: string, segment: Segment): Pieces;
+  idOf(text: string): number;
+}
+
+/**
+ * Null where the tokenizer has no `normalized` tokens. The normalizers change their contents too: with one that prepends
+ * "▁", the token "<think>" is found as "▁<think>" alone, as in the library.
+ */
+export function createNormalizedFinder(
+  { addedTokens, special }: TokenizerFiles,
+  normalize: (text: string) => string,
+): NormalizedFinder | null {
+  const tokens = addedTokens
+    .filter(({ normalized }) => normalized === true)
+    .map((token) => ({ ...token, content: normalize(token.content) }));
+  if (tokens.length === 0) return null;
+  const wanted = wantedOf(tokens, special);
+  const ids = new Map(tokens.map(({ content, id }) => [content, id]));
+  return {
+    cut(text, segment) {
+      const found = [cut(text, wanted, hasSpecial(segment))];
+      const alone = [{ ...segment, text, answer: false }];
+      if (wanted.single.size > 0) joinWords(found, alone, wanted.single);
+      if (wanted.left.size > 0 || wanted.right.size > 0) strip(found, alone, wanted.left, wanted.right);
+      return found[0] ?? [];
+    },
+    idOf: (text) => ids.get(text) ?? -1,
   };
 }
 

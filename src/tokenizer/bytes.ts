@@ -1,30 +1,43 @@
 /** Tokens as bytes: the byte tables of both alphabets, and the places of tokens in a text. */
 
+import type { TokenIds } from "./tokenIds.ts";
+
 /** SentencePiece writes this for a space. */
 export const metaspace = "▁";
 
 export const utf8 = new TextEncoder();
 
-export type ByteTable = readonly (Uint8Array | undefined)[];
+/** The bytes of an id; undefined where it has no token. */
+export type TokenBytes = (id: number) => Uint8Array | undefined;
 
-/** The bytes of each id; those of an added token are its text's. */
-export function createByteTable(
-  vocabulary: ReadonlyMap<string, number>,
-  added: ReadonlyMap<string, number>,
+/** Creates the bytes of an id at its first use: a vocabulary has up to half a million tokens, a text uses few. */
+export function createTokenBytes(
+  names: readonly (string | undefined)[],
+  vocabulary: TokenIds,
   spelling: { readonly byteLevel: boolean; readonly byteFallback: boolean },
-): ByteTable {
-  const table: (Uint8Array | undefined)[] = [];
-  for (const [token, id] of vocabulary) {
-    if (spelling.byteLevel) {
-      const bytes = Array.from(token, (character) => byteOf.get(character));
-      table[id] = bytes.includes(undefined) ? utf8.encode(token) : Uint8Array.from(bytes, (byte) => byte ?? 0);
-    } else {
-      const byte = spelling.byteFallback ? /^<0x([0-9A-F]{2})>$/.exec(token)?.[1] : undefined;
-      table[id] = byte ? Uint8Array.of(Number.parseInt(byte, 16)) : utf8.encode(token.replaceAll(metaspace, " "));
+): TokenBytes {
+  const spaced = (token: string) => utf8.encode(token.replaceAll(metaspace, " "));
+  const bytesOf = (token: string, id: number): Uint8Array => {
+    // A token of the vocabulary may also be an added one, as Gemma's "▁▁": its bytes are those that it spells.
+    const isSpelt = vocabulary.get(token) === id;
+    if (!spelling.byteLevel) {
+      const byte = isSpelt && spelling.byteFallback ? /^<0x([0-9A-F]{2})>$/.exec(token)?.[1] : undefined;
+      return byte ? Uint8Array.of(Number.parseInt(byte, 16)) : spaced(token);
     }
-  }
-  for (const [text, id] of added) table[id] = utf8.encode(text);
-  return table;
+    const bytes = isSpelt ? Array.from(token, (character) => byteOf.get(character)) : [undefined];
+    return bytes.includes(undefined) ? utf8.encode(token) : Uint8Array.from(bytes, (byte) => byte ?? 0);
+  };
+  const known = new Map<number, Uint8Array>();
+  return (id) => {
+    const token = names[id];
+    if (token === undefined) return undefined;
+    let bytes = known.get(id);
+    if (!bytes) {
+      bytes = bytesOf(token, id);
+      known.set(id, bytes);
+    }
+    return bytes;
+  };
 }
 
 /** Whether a token is SentencePiece's token of one byte, such as `<0xE2>`. */
@@ -81,7 +94,7 @@ export interface SpelledToken {
  * unknown-tokens, which have the offsets of the text that they replace. A token with a part of a character has that
  * whole character. Where the tokens do not spell the text, returns the offset at which they begin to differ.
  */
-export function locate(tokens: readonly SpelledToken[], table: ByteTable, text: string): number[] | number {
+export function locate(tokens: readonly SpelledToken[], bytesOf: TokenBytes, text: string): number[] | number {
   const expected = utf8.encode(text);
   const located: number[] = [];
   let byte = 0;
@@ -89,7 +102,7 @@ export function locate(tokens: readonly SpelledToken[], table: ByteTable, text: 
   let index = 0;
   let before = 0;
   for (const { id, unknown } of tokens) {
-    const bytes = table[id];
+    const bytes = bytesOf(id);
     if (!bytes) return index;
     if (unknown === undefined) {
       for (let i = 0; i < bytes.length; i++) if (bytes[i] !== expected[byte + i]) return index;

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";
+import type { MergeTable } from "./mergeTable.ts";
 import {
   type NormalizerPart,
   type PostProcessorPart,
@@ -12,8 +13,10 @@ import {
   tokenId,
 } from "./parts.ts";
 import { requireShort } from "./patterns.ts";
-import { readAdded, readVocabulary } from "./readVocabulary.ts";
+import { AddedToken, allAdded, readAdded, textOf, tokenFields } from "./readAdded.ts";
+import { readMerges, readVocabulary } from "./readVocabulary.ts";
 import { parse, refusal, unsupported } from "./refusal.ts";
+import type { TokenIds } from "./tokenIds.ts";
 
 const flag = v.nullish(v.boolean());
 
@@ -53,19 +56,6 @@ const Unigram = v.object({
   byte_fallback: v.optional(v.nullable(v.boolean()), false),
 });
 
-const AddedToken = v.object({
-  id: tokenId,
-  content: v.custom<string>(
-    (value) => typeof value === "string" && value.length <= 1000,
-    "a text of at most 1000 characters",
-  ),
-  special: v.optional(v.boolean(), false),
-  single_word: v.optional(v.boolean()),
-  lstrip: v.optional(v.boolean()),
-  rstrip: v.optional(v.boolean()),
-  normalized: v.optional(v.boolean()),
-});
-
 const TokenizerJson = v.object({
   version: v.nullish(v.custom<"1.0">((value) => value === "1.0", '"1.0"')),
   model: v.lazy((model) => {
@@ -88,18 +78,14 @@ export interface TokenizerJson extends Pick<Read, "model" | "added_tokens"> {
   readonly postProcessors: readonly PostProcessorPart[];
 }
 
-const tokenName = v.custom<string | { readonly content: string } | null | undefined>(
-  (value) =>
-    value == null ||
-    typeof value === "string" ||
-    (typeof value === "object" && "content" in value && typeof value.content === "string"),
-  "a text or an object with its content",
-);
 const TokenizerConfig = v.object({
-  bos_token: v.optional(tokenName),
-  eos_token: v.optional(tokenName),
+  ...tokenFields,
+  tokenizer_class: v.nullish(v.string()),
+  add_prefix_space: flag,
+  /** Checked but not applied: see `TokenizerFiles.addBos`. */
   add_bos_token: flag,
 });
+type TokenizerConfig = v.InferOutput<typeof TokenizerConfig>;
 
 /** BOS or EOS. */
 export interface SpecialToken {
@@ -110,21 +96,30 @@ export interface SpecialToken {
 export interface TokenizerFiles {
   readonly json: TokenizerJson;
   /** Text → id of every token of the model, in the order of its file. */
-  readonly vocabulary: ReadonlyMap<string, number>;
+  readonly vocabulary: TokenIds;
+  /** The merges of a byte-pair model that make no special token; null for another model. */
+  readonly merges: MergeTable | null;
+  /** The text of each id, as the files write it. */
+  readonly names: readonly (string | undefined)[];
+  /** The added tokens of both files. */
+  readonly addedTokens: readonly AddedToken[];
   /** Text → id of every added token, BOS and EOS included. */
   readonly added: ReadonlyMap<string, number>;
   /** Ids that are not text: decoding skips them. */
   readonly special: ReadonlySet<number>;
   readonly bos: SpecialToken | null;
-  /** Whether every sequence starts with BOS: `add_bos_token` decides, where it is absent the post-processor. */
+  /**
+   * Whether every sequence starts with BOS: the post-processor decides. As in transformers 5, `add_bos_token` does not
+   * count beside a `tokenizer.json`.
+   */
   readonly addBos: boolean;
   readonly eos: SpecialToken | null;
 }
 
 /** Both files, checked. Throws an error that names file, field and value. */
 export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unknown): TokenizerFiles {
-  const json = readTokenizerJson(tokenizerJson);
-  const config = tokenizerConfig == null ? {} : parse(TokenizerConfig, tokenizerConfig, "tokenizer_config.json");
+  const config = tokenizerConfig == null ? null : parse(TokenizerConfig, tokenizerConfig, "tokenizer_config.json");
+  const json = withPrefixSpace(readTokenizerJson(tokenizerJson), config);
   const { model } = json;
   if (model.type === "BPE" && !isByteLevel(json) && !model.byte_fallback) {
     throw new Error(
@@ -135,15 +130,16 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
     throw unsupported("a model.end_of_word_suffix or continuing_subword_prefix");
   }
 
-  const vocabulary = readVocabulary(model);
-  const added = readAdded(json.added_tokens, vocabulary);
-  const special = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id));
+  const { vocabulary, names } = readVocabulary(model);
+  const addedTokens = allAdded(json.added_tokens, config ?? {}, Object(tokenizerConfig ?? {}), vocabulary);
+  const added = readAdded(addedTokens, vocabulary, names);
+  const special = new Set(addedTokens.filter((token) => token.special).map((token) => token.id));
   if (model.type === "Unigram" && model.unk_id != null) special.add(model.unk_id);
   const idOf = (text: string) => added.get(text) ?? vocabulary.get(text);
   const named = (field: "bos_token" | "eos_token"): SpecialToken | null => {
-    const value = config[field];
+    const value = config?.[field];
     if (value == null) return null;
-    const text = typeof value === "string" ? value : value.content;
+    const text = textOf(value);
     const id = idOf(text);
     if (id === undefined) {
       throw new Error(`tokenizer_config.json: ${field} ${quote(text)} is not in tokenizer.json. Add it there.`);
@@ -153,18 +149,25 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
   const eos = named("eos_token");
   const written = firstSpecial(json.postProcessors, idOf);
   const bos = written ?? named("bos_token");
-  const addBos = config.add_bos_token ?? written !== null;
-  if (addBos && !bos) {
-    throw new Error(
-      "tokenizer_config.json: add_bos_token is true, but bos_token names no token. Name it, or set add_bos_token to false.",
-    );
-  }
   for (const token of [bos, eos]) {
     if (!token) continue;
     added.set(token.text, token.id);
     special.add(token.id);
   }
-  return { json, vocabulary, added, special, bos, addBos, eos };
+  const merges = model.type === "BPE" ? readMerges(model.merges, { vocabulary, names }, special) : null;
+  return { json, vocabulary, merges, names, addedTokens, added, special, bos, addBos: written !== null, eos };
+}
+
+/** Classes of transformers that take `add_prefix_space` from `tokenizer_config.json`. */
+const prefixClasses = /^(?:GPT2|GPTNeoX|Qwen2)Tokenizer(?:Fast)?$/;
+
+function withPrefixSpace(json: TokenizerJson, config: TokenizerConfig | null): TokenizerJson {
+  const add = config?.add_prefix_space;
+  if (add == null || !prefixClasses.test(config?.tokenizer_class ?? "")) return json;
+  const preTokenizers = json.preTokenizers.map((part) =>
+    part.type === "ByteLevel" ? { ...part, add_prefix_space: add } : part,
+  );
+  return { ...json, preTokenizers };
 }
 
 function readTokenizerJson(tokenizerJson: unknown): TokenizerJson {

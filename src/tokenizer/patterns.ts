@@ -2,6 +2,7 @@
 
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
 import { quote } from "../tensor/quote.ts";
+import { withLookaheads } from "./oniguruma.ts";
 import type { NormalizerPart, PreTokenizerPart } from "./parts.ts";
 import { refusal } from "./refusal.ts";
 
@@ -54,9 +55,9 @@ export function compilePattern(pattern: Pattern, path: string): RegExp {
 
 /** Compiles a pattern in Oniguruma's syntax, which the library translates. Null where library or browser cannot read it. */
 export function compile(source: string): RegExp | null {
-  const part = { type: "Split", pattern: { Regex: source }, behavior: "Isolated", invert: false } as const;
   try {
-    const { pattern } = new SplitPreTokenizer(part);
+    const split = { type: "Split", behavior: "Isolated", invert: false } as const;
+    const { pattern } = new SplitPreTokenizer({ ...split, pattern: { Regex: withLookaheads(source) } });
     // Some faults only show at the first use.
     pattern?.test("");
     if (pattern) pattern.lastIndex = 0;

@@ -9,6 +9,11 @@ export interface Segment {
   readonly kind: "control" | "content";
   /** Whether texts of special tokens in a content are these tokens, as a source's option says; not where absent. */
   readonly specialTokens?: boolean;
+  /**
+   * Whether the tokenizer itself adds it, as BOS before a plain text: the text after it is still the first. Not where a
+   * template writes it.
+   */
+  readonly added?: boolean;
   /** The role of its turn; null before, between and after all turns. */
   readonly role: Role | null;
   /** Index of its message, null for none. */

@@ -1,14 +1,15 @@
 /** Turns segments into token ids with mask, loss weights and character offsets. */
 
-import { beginsAnswer, createFinder } from "./addedTokens.ts";
+import { quote } from "../tensor/quote.ts";
+import { beginsAnswer, createFinder, createNormalizedFinder } from "./addedTokens.ts";
 import { locate, metaspace, spellBytes } from "./bytes.ts";
 import { isByteLevel, readTokenizerFiles } from "./files.ts";
 import { createModel } from "./model.ts";
 import { createNormalizer } from "./normalizer.ts";
-import type { WeightedSegment } from "./segment.ts";
+import type { Segment, WeightedSegment } from "./segment.ts";
 import { TextCache } from "./textCache.ts";
 import { TokenList } from "./tokenList.ts";
-import { byteTableOf, createVocabulary, type Vocabulary } from "./vocabulary.ts";
+import { createVocabulary, tokenBytesOf, type Vocabulary } from "./vocabulary.ts";
 import { createWords, findPrefix } from "./words.ts";
 
 export interface Encoding {
@@ -36,12 +37,14 @@ export interface Tokenizer extends Vocabulary {
   encode(segments: readonly WeightedSegment[]): Encoding;
 }
 
-/** Calls for a watchdog, which ends a tokenizer whose patterns never end. */
-export interface TokenizerWatch {
+/** Calls for a watchdog, which ends a tokenizer whose patterns never end, and the model's size. */
+export interface TokenizerOptions {
   /** Called before a pattern runs, with its field and text. */
   readonly beforePattern?: (label: string) => void;
   /** Called after every few thousand words. */
   readonly pulse?: () => void;
+  /** Rows of the model's embedding: a text with an id beyond them is refused. No limit where absent. */
+  readonly modelVocabulary?: number;
 }
 
 const wordsPerPulse = 4096;
@@ -59,7 +62,7 @@ const wordsPerPulse = 4096;
  * the text on both sides, so none is lost between two segments.
  *
  * Text that the vocabulary cannot spell becomes a counted unknown-token in a Unigram model that has one; else `encode`
- * throws.
+ * throws. So it does for a token without a row in the model's embedding.
  *
  * Throws an error that names a missing or unsupported part. Supported: byte-pair encoding, byte-level (GPT-2, Llama 3,
  * Qwen) or like SentencePiece with byte fallback (Llama 2, Gemma, Mistral), and Unigram models (T5, XLM-R).
@@ -67,19 +70,21 @@ const wordsPerPulse = 4096;
 export function createTokenizer(
   tokenizerJson: unknown,
   tokenizerConfig: unknown,
-  watch: TokenizerWatch = {},
+  options: TokenizerOptions = {},
 ): Tokenizer {
   const files = readTokenizerFiles(tokenizerJson, tokenizerConfig);
-  const { json, vocabulary, added, bos } = files;
+  const { json, vocabulary, added } = files;
   const byteLevel = isByteLevel(json);
   const unknownId = json.model.type === "Unigram" ? (json.model.unk_id ?? null) : null;
-  const tokenBytes = byteTableOf(files);
+  const bytesOf = tokenBytesOf(files);
 
-  const normalizer = createNormalizer(json, watch.beforePattern);
-  const words = createWords(json, vocabulary, byteLevel, watch.beforePattern);
+  const normalizer = createNormalizer(json, options.beforePattern);
+  const words = createWords(json, vocabulary, byteLevel, options.beforePattern);
   const spell = createModel(files);
   const prefix = findPrefix(json);
   const find = createFinder(files);
+  const prepended = prefix?.at === "section" ? prefix.text : "";
+  const normalized = createNormalizedFinder(files, (text) => prepended + normalizer.apply(text));
   const shown = (text: string) => (byteLevel ? text : text.replaceAll(metaspace, " "));
 
   const knownWords = new TextCache<readonly number[]>();
@@ -88,7 +93,7 @@ export function createTokenizer(
     const known = knownWords.get(word);
     if (known) return known;
     const tokens = spell(byteLevel ? words.splitBytes(spellBytes(word)) : [word]);
-    const located = locate(tokens, tokenBytes, shown(word));
+    const located = locate(tokens, bytesOf, shown(word));
     if (typeof located === "number") {
       throw new Error(
         `The tokenizer has no tokens for ${JSON.stringify(shown(word).slice(located, located + 12))}. Remove that text, or choose another model.`,
@@ -98,12 +103,25 @@ export function createTokenizer(
     return located;
   };
 
+  const own = createVocabulary(files, bytesOf);
+  const { modelVocabulary = own.size } = options;
+  // Gemma 3's text models have an embedding for all tokens but the last, which stands for an image.
+  const requireEmbedded = () => {
+    for (let i = 0; i < tokens.length; i++) {
+      const id = tokens.ids[i] ?? 0;
+      if (id < modelVocabulary) continue;
+      throw new Error(
+        `The text has the token ${quote(own.show(id))} with the id ${id}, but the model's vocabulary ends at ${modelVocabulary - 1}. Remove that text, or choose another model.`,
+      );
+    }
+  };
+
   let spelt = 0;
   // One list for all calls: it grows to the size of the longest row.
   const tokens = new TokenList();
 
   return {
-    ...createVocabulary(files, tokenBytes),
+    ...own,
 
     encode(segments) {
       const { spacing } = normalizer;
@@ -115,8 +133,10 @@ export function createTokenizer(
       // White space that only counts if more text follows.
       let pendingSpace = "";
       let sectionBegins = true;
+      // Where the next run stands, which decides on its prefix.
+      const begins = { section: true, part: true, start: true };
 
-      const add = (piece: string) => {
+      const add = (piece: string, segment: Segment) => {
         const normalised = normalizer.apply(surrogate.test(piece) ? piece.replace(/\p{Surrogate}/gu, "\uFFFD") : piece);
         let next = pendingSpace + (spacing.left && sectionBegins ? normalised.replace(leading, "") : normalised);
         pendingSpace = "";
@@ -126,27 +146,59 @@ export function createTokenizer(
           pendingSpace = next.slice(body.length);
           next = body;
         }
-        if (next !== "") sectionBegins = false;
-        run += next;
+        if (next === "") return;
+        sectionBegins = false;
+        if (!normalized) {
+          run += next;
+          return;
+        }
+        const lead = begins.section && run === "" ? prepended : "";
+        const parts = normalized.cut(lead + next, segment);
+        for (let i = 0; i < parts.length; i++) {
+          const part = parts[i] ?? "";
+          // The prefix of a section may belong to its first token.
+          const own = i < 2 && (i === 0 || parts[0] === "") ? part.slice(lead.length) : part;
+          if (i % 2 === 0) {
+            run += own;
+            // A text that begins with the prefix itself leaves it alone before the token.
+            if (part === lead && lead !== "" && parts.length > 1) endRun(true);
+          } else {
+            endRun();
+            pushToken(normalized.idOf(part), own);
+            begins.section = false;
+          }
+        }
       };
-      const endRun = () => {
-        if (run === "") return;
-        const first = tokens.length === 0 || (tokens.length === 1 && tokens.ids[0] === bos?.id);
-        const lead = first && !(prefix.unlessPresent && shown(run).startsWith(" ")) ? prefix.text : "";
+      const endRun = (prefixAlone = false) => {
+        if (run === "" && !prefixAlone) return;
+        const isWanted = prefix && begins[prefix.at] && !(prefix.unlessPresent && shown(run).startsWith(" "));
+        const lead = isWanted ? prefix.text : "";
         const from = text.length;
+        // A token of the prefix alone has the place of the first character, as in the library.
+        const first = from + ((run.codePointAt(0) ?? 0) > 0xffff ? 2 : 1);
         let at = from - lead.length;
         for (const word of words.split(lead + run)) {
-          if (++spelt % wordsPerPulse === 0) watch.pulse?.();
+          if (++spelt % wordsPerPulse === 0) options.pulse?.();
           const located = encodeWord(word);
           for (let i = 0; i < located.length; i += 3) {
             const id = located[i] ?? 0;
             if (id === unknownId) unknown++;
-            tokens.push(id, Math.max(from, at + (located[i + 1] ?? 0)), Math.max(from, at + (located[i + 2] ?? 0)));
+            const end = at + (located[i + 2] ?? 0);
+            tokens.push(id, Math.max(from, at + (located[i + 1] ?? 0)), end > from ? end : first);
           }
           at += word.length;
         }
         text += run;
         run = "";
+        begins.section = false;
+        begins.part = false;
+        begins.start = false;
+      };
+      const pushToken = (id: number, shownAs: string) => {
+        tokens.push(id, text.length, text.length + shownAs.length);
+        text += shownAs;
+        begins.part = true;
+        begins.start = false;
       };
       const endSection = () => {
         if (!spacing.right) run += pendingSpace;
@@ -164,11 +216,13 @@ export function createTokenizer(
         const pieces = found[nth] ?? [];
         for (let i = 0; i < pieces.length; i++) {
           const piece = pieces[i] ?? "";
-          if (i % 2 === 0) add(piece);
+          if (i % 2 === 0) add(piece, segment);
           else {
             endSection();
-            tokens.push(added.get(piece) ?? -1, text.length, text.length + piece.length);
-            text += piece;
+            const first = begins.start;
+            pushToken(added.get(piece) ?? -1, piece);
+            begins.section = true;
+            if (segment.added === true) begins.start = first;
           }
         }
         spans.add(text.length + run.length, segment);
@@ -176,6 +230,7 @@ export function createTokenizer(
         previous = segment;
       }
       endSection();
+      if (own.size > modelVocabulary) requireEmbedded();
 
       const { mask, weights, straddled } = spans.weigh(tokens);
       return { ...tokens.copy(), mask, weights, text: shown(text), segmentEnds, straddled, unknown };

@@ -5,6 +5,7 @@ import type { TokenizerJson } from "./files.ts";
 import type { PreTokenizerPart } from "./parts.ts";
 import { type BeforePattern, compile, compilePattern, labelOf, sourceOf } from "./patterns.ts";
 import { unsupported } from "./refusal.ts";
+import type { TokenIds } from "./tokenIds.ts";
 
 export interface Words {
   /** The words of a run, in order; joined they equal the run, with "▁" for each space where the tokenizer writes "▁". */
@@ -13,10 +14,16 @@ export interface Words {
   splitBytes(word: string): readonly string[];
 }
 
-/** The text inserted before the first run of a sequence; `unlessPresent`: not before a run that begins with a space. */
+/** A text that is inserted before others. */
 export interface Prefix {
   readonly text: string;
+  /** Not before a text that begins with a space. */
   readonly unlessPresent: boolean;
+  /**
+   * Before the text between two added tokens, normalized ones excepted (`section`); before that between any two added
+   * tokens (`part`); before the first text alone (`start`).
+   */
+  readonly at: "section" | "part" | "start";
 }
 
 type Step = (text: string) => readonly string[];
@@ -27,7 +34,7 @@ type Step = (text: string) => readonly string[];
  */
 export function createWords(
   json: TokenizerJson,
-  vocabulary: ReadonlyMap<string, number>,
+  vocabulary: TokenIds,
   byteLevel: boolean,
   before?: BeforePattern,
 ): Words {
@@ -63,16 +70,17 @@ export function createWords(
   return { split: (run) => through(steps, run), splitBytes: (word) => through(byteSteps, word) };
 }
 
-/** The prefix that `Prepend`, `ByteLevel` or `Metaspace` requires. */
-export function findPrefix({ normalizers, preTokenizers }: TokenizerJson): Prefix {
+/** The prefix that `Prepend`, `ByteLevel` or `Metaspace` requires; null for none. */
+export function findPrefix({ normalizers, preTokenizers }: TokenizerJson): Prefix | null {
   for (const part of normalizers) {
-    if (part.type === "Prepend") return { text: part.prepend, unlessPresent: false };
+    if (part.type === "Prepend") return { text: part.prepend, unlessPresent: false, at: "section" };
   }
   for (const part of preTokenizers) {
-    if (part.type === "ByteLevel" && part.add_prefix_space) return { text: " ", unlessPresent: true };
-    if (part.type === "Metaspace" && metaspaceScheme(part) !== "never") return { text: "▁", unlessPresent: true };
+    if (part.type === "ByteLevel" && part.add_prefix_space) return { text: " ", unlessPresent: true, at: "part" };
+    if (part.type !== "Metaspace" || metaspaceScheme(part) === "never") continue;
+    return { text: "▁", unlessPresent: true, at: metaspaceScheme(part) === "first" ? "start" : "part" };
   }
-  return { text: "", unlessPresent: false };
+  return null;
 }
 
 const metaspaceScheme = (part: Extract<PreTokenizerPart, { type: "Metaspace" }>) =>
@@ -119,10 +127,10 @@ function createStep(part: PreTokenizerPart, before: BeforePattern | undefined): 
     }
     case "Split": {
       const { path, behavior, invert } = part;
-      if (behavior === "Removed") throw dropsText(`${part.type} with behavior "Removed"`);
+      if (behavior === "Removed" && !invert) throw dropsText(`${part.type} with behavior "Removed"`);
       const repeated = { Regex: `(?:${sourceOf(part.pattern)})+` };
       const pattern = compilePattern(behavior === "Contiguous" ? repeated : part.pattern, path);
-      const step = splitting(pattern, behavior, invert);
+      const step = behavior === "Removed" ? matchesOnly(pattern, path) : splitting(pattern, behavior, invert);
       const label = labelOf(path, part.pattern);
       return (text) => {
         before?.(label);
@@ -141,6 +149,22 @@ function splitting(
   if (behavior === "Isolated" || behavior === "Contiguous") return (text) => cut(text, pattern);
   const cutBefore = (behavior === "MergedWithNext") !== invert;
   return (text) => cutBeside(text, pattern, cutBefore);
+}
+
+/**
+ * The matches, for a Split that removes the text between them. Published patterns match every text, as GPT-4o's; throws
+ * an error that names text which would be lost.
+ */
+function matchesOnly(pattern: RegExp, path: string): Step {
+  return (text) => {
+    const pieces = cut(text, pattern);
+    const matches = text.match(pattern)?.filter((match) => match !== "") ?? [];
+    if (pieces.length === matches.length) return pieces;
+    const lost = pieces.find((piece, i) => piece !== matches[i]) ?? "";
+    throw new Error(
+      `tokenizer.json: ${path} removes the text ${quote(lost)}. Remove it from the row, or choose another model.`,
+    );
+  };
 }
 
 /** One of this file's own patterns. */
@@ -194,7 +218,7 @@ function cutBeside(text: string, pattern: RegExp, before: boolean): readonly str
  * character. Spelling spans one by one returns the same tokens as the whole run, but is faster and can be cached. The
  * model must know "▁": an unknown-token would include an unknown "▁" and so cross spans.
  */
-function independentSpans(vocabulary: ReadonlyMap<string, number>): RegExp {
+function independentSpans(vocabulary: TokenIds): RegExp {
   const before = new Set<string>();
   for (const token of vocabulary.keys()) {
     for (let at = token.indexOf("▁", 1); at > 0; at = token.indexOf("▁", at + 1)) {

@@ -3,7 +3,8 @@
 interface Options {
   /** Added special tokens beside the end of sequence. */
   readonly added?: readonly string[];
-  readonly bos?: "config" | "post-processor" | "none";
+  /** Whether the post-processor writes BOS before a text, as by default. */
+  readonly bos?: "post-processor" | "none";
 }
 
 const specialToken = (content: string, id: number) => ({
@@ -17,7 +18,7 @@ const specialToken = (content: string, id: number) => ({
 });
 
 function finish(pieces: readonly string[], merges: readonly string[], options: Options, rest: object) {
-  const { added = [], bos = "config" } = options;
+  const { added = [], bos = "post-processor" } = options;
   const vocab = Object.fromEntries(pieces.map((piece, id) => [piece, id]));
   const specials = ["<s>", "</s>", ...added].map((content, i) => specialToken(content, pieces.length + i));
   const single = [
@@ -51,10 +52,18 @@ function finish(pieces: readonly string[], merges: readonly string[], options: O
     config: {
       bos_token: "<s>",
       eos_token: { content: "</s>" },
-      ...(bos === "config" && { add_bos_token: true }),
-      ...(bos === "none" && { add_bos_token: false }),
     },
   };
+}
+
+/** The file with a post-processor that writes this added token before a text. */
+export function writing<
+  T extends { readonly added_tokens: readonly { readonly id: number; readonly content: string }[] },
+>(json: T, bos: string) {
+  const ids = json.added_tokens.filter(({ content }) => content === bos).map(({ id }) => id);
+  const single = [{ SpecialToken: { id: bos, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }];
+  const special_tokens = { [bos]: { id: bos, ids, tokens: [bos] } };
+  return { ...json, post_processor: { type: "TemplateProcessing", single, pair: [], special_tokens } };
 }
 
 const model = (rest: object) => ("model" in rest && typeof rest.model === "object" ? rest.model : {});

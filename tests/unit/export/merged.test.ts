@@ -299,7 +299,7 @@ describe("11. stop tokens", () => {
       eos_token_id: [end, eos, 0],
     });
     const config = await jsonOf(files, "tokenizer_config.json");
-    expect(config).toMatchObject({ bos_token: "<s>", add_bos_token: true, eos_token: "<|im_end|>" });
+    expect(config).toMatchObject({ bos_token: "<s>", eos_token: "<|im_end|>" });
     expect(config.chat_template).toContain("<|im_start|>");
     expect(await jsonOf(files, "special_tokens_map.json")).toEqual({ bos_token: "<s>", eos_token: "<|im_end|>" });
     // Opened again, it suggests and renders its own template, and stops at the trained token.

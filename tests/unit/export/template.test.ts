@@ -26,7 +26,7 @@ const sentencePiece = () => {
 };
 const tokenizers: [string, () => Tokenizer][] = [
   ["that knows every mark and wants no BOS", () => tokenizerWith(everyMark)],
-  ["that knows no mark and wants BOS", () => tokenizerWith([], "config")],
+  ["that knows no mark and wants BOS", () => tokenizerWith([], "post-processor")],
   ["in SentencePiece's manner", sentencePiece],
 ];
 const prompts = [null, "Be brief.\nSay 'I don't know' or \"no\" \\ {% nothing %} when é is asked."];

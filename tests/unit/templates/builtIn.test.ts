@@ -6,7 +6,7 @@ import type { BuiltInTemplate } from "../../../src/templates/choice.ts";
 import { createTemplate, suggestTemplate, templateTitles } from "../../../src/templates/choose.ts";
 import { TemplateError } from "../../../src/templates/template.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
-import { byteLevelTokenizer, sentencePieceTokenizer } from "../../support/tokenizers.ts";
+import { byteLevelTokenizer, sentencePieceTokenizer, writing } from "../../support/tokenizers.ts";
 import { assistant, golden, system, textOf, tokenizerWith, tool, user, withAnswers } from "./support.ts";
 
 const markers: Readonly<Record<BuiltInTemplate, readonly string[]>> = {
@@ -20,7 +20,7 @@ const markers: Readonly<Record<BuiltInTemplate, readonly string[]>> = {
   mistral: ["[INST]", "[/INST]"],
   plain: [],
 };
-const open = (name: BuiltInTemplate, bos: "config" | "none" = "none", added = markers[name]) =>
+const open = (name: BuiltInTemplate, bos: "post-processor" | "none" = "none", added = markers[name]) =>
   createTemplate({ kind: "built-in", name }, { tokenizer: tokenizerWith(added, bos), chatTemplate: null });
 
 const chat = [system("S"), user("a"), assistant("b"), user("c"), assistant("d")];
@@ -91,7 +91,7 @@ describe.each(rows)("%s", (name, plain, tooled) => {
   });
 
   test("BOS comes first where the model wants it", () => {
-    const wanting = open(name, "config");
+    const wanting = open(name, "post-processor");
     expect(wanting.opensWithBos).toBe(true);
     expect(template.opensWithBos).toBe(false);
     expect(textOf(wanting.render({ messages: chat }).segments)).toBe(`<s>${plain.replaceAll(/[⟦⟧]/g, "")}`);
@@ -154,7 +154,7 @@ describe("the stop token", () => {
 
 test("a header that contains BOS gets no second one", () => {
   const { json, config } = byteLevelTokenizer({ added: ["<|im_start|>", "<|im_end|>"] });
-  const tokenizer = createTokenizer(json, { ...config, bos_token: "<|im_start|>", add_bos_token: true });
+  const tokenizer = createTokenizer(writing(json, "<|im_start|>"), { ...config, bos_token: "<|im_start|>" });
   const template = createTemplate({ kind: "built-in", name: "chatml" }, { tokenizer, chatTemplate: null });
   expect(template.opensWithBos).toBe(true);
   expect(textOf(template.render({ messages: [user("a")] }).segments)).toBe("<|im_start|>user\na<|im_end|>");

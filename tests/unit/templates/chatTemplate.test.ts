@@ -196,7 +196,7 @@ test("stop tokens: the answer's, a tool call's where it differs, and EOS; BOS wh
   expect(llama.stopIds).toEqual([id("<|eot_id|>"), id("<|eom_id|>"), id("</s>")]);
   expect([llama.opensWithBos, llama.endMarker]).toEqual([true, ""]);
   expect(open("chatml", tokenizerFor("chatml")).opensWithBos).toBe(false);
-  expect(open("chatml", tokenizerWith(["<|im_start|>", "<|im_end|>"], "config")).opensWithBos).toBe(true);
+  expect(open("chatml", tokenizerWith(["<|im_start|>", "<|im_end|>"], "post-processor")).opensWithBos).toBe(true);
   expect(open("mistral", tokenizerFor("mistral")).stopIds).toEqual([tokenizer.eos?.id]);
 });
 

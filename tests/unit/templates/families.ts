@@ -4,7 +4,7 @@ import type { Message } from "../../../src/records/example.ts";
 import type { Value } from "../../../src/records/value.ts";
 import type { Conversation } from "../../../src/templates/template.ts";
 import { createTokenizer, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
-import { byteLevelTokenizer } from "../../support/tokenizers.ts";
+import { byteLevelTokenizer, writing } from "../../support/tokenizers.ts";
 import { assistant, system, user } from "./support.ts";
 
 const files = import.meta.glob<string>("../../golden/templates/families/*", {
@@ -193,7 +193,7 @@ function readFamily(name: string): Family {
     source: marked.replaceAll("{#<#}", "").replaceAll("{#>#}", ""),
     tagged: marked.replaceAll("{#<#}", "{%- generation %}").replaceAll("{#>#}", "{%- endgeneration %}"),
     tokenizer: createTokenizer(files, named),
-    adding: bos === null ? null : createTokenizer(files, { ...named, add_bos_token: true }),
+    adding: bos === null ? null : createTokenizer(writing(files, bos), named),
     bos,
     eos,
     stops: of("stops"),

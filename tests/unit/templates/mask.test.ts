@@ -7,7 +7,7 @@ import { createTemplate } from "../../../src/templates/choose.ts";
 import { renderText, weigh } from "../../../src/templates/mask.ts";
 import { assistant, open, system, tokenizerWith, user } from "./support.ts";
 
-const tokenizer = tokenizerWith(["<|end|>"], "config");
+const tokenizer = tokenizerWith(["<|end|>"], "post-processor");
 const hone = createTemplate({ kind: "built-in", name: "hone" }, { tokenizer, chatTemplate: null });
 const chat = [system("S"), user("a"), assistant("b", { weight: 0.5 }), user("c"), assistant("d")];
 const segmentsOf = (messages: Message[], mode: MaskMode) => weigh(hone.render({ messages }).segments, messages, mode);

@@ -21,7 +21,7 @@ export function golden(name: string): string {
 }
 
 /** A byte-level tokenizer with these special tokens besides <s> and </s>. */
-export function tokenizerWith(added: readonly string[], bos: "config" | "none" = "none"): Tokenizer {
+export function tokenizerWith(added: readonly string[], bos: "post-processor" | "none" = "none"): Tokenizer {
   const { json, config } = byteLevelTokenizer({ added, bos });
   return createTokenizer(json, config);
 }

@@ -152,14 +152,14 @@ describe("characters without a piece", () => {
   test("a run of them is one unknown-token, placed and counted", () => {
     const encoding = tokenizer.encode([plainText("a猫😀犬 ü", 1)]);
     expect(shown(tokenizer, "a猫😀犬 ü")).toEqual([
-      [" ", ""],
+      [" ", "a"],
       ["a", "a"],
       ["<unk>", "猫😀犬"],
       [" ", " "],
       ["<unk>", "ü"],
     ]);
     expect(encoding.unknown).toBe(2);
-    // The first token has no text and no token predicts it; the others are supervised, unknown or not.
+    // The added space has the place of the first character. No token predicts it; the others are supervised, unknown or not.
     expect([...encoding.weights]).toEqual([0, 1, 1, 1, 1]);
   });
 
