@@ -112,7 +112,10 @@ export function readDecoder<Own extends v.ObjectEntries>(
   unread.delete(activationField);
   const fields = Object.keys(decoderFields).filter((field) => !unread.has(field));
   refuseUnread(whole, [...fields, ...Object.keys(own), ...ignores]);
-  const filled = { ...defaults.sizes, ...whole };
+  const filled = {
+    ...defaults.sizes,
+    ...Object.fromEntries(Object.entries(whole).filter(([field]) => !unread.has(field))),
+  };
   const ownFields = parse(v.object(own), whole);
   const {
     rope_theta,
@@ -127,8 +130,12 @@ export function readDecoder<Own extends v.ObjectEntries>(
   const heads = config.num_attention_heads;
   const keyHeads =
     config.num_key_value_heads ?? (whole.num_key_value_heads === null ? heads : (defaults.keyHeads ?? heads));
-  const headSize =
-    config.head_dim ?? (whole.head_dim === null ? undefined : defaults.headSize) ?? config.hidden_size / heads;
+  if (whole.head_dim === null && defaults.headSize !== undefined) {
+    throw new ConfigError(
+      "config.json: head_dim must be a number, not null. Take the file from the model's own folder.",
+    );
+  }
+  const headSize = config.head_dim ?? defaults.headSize ?? config.hidden_size / heads;
   if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
     throw new ConfigError(
       `config.json: head_dim (by default hidden_size ${config.hidden_size} / num_attention_heads ${heads}) must be an even whole number, not ${headSize}.`,

@@ -92,5 +92,6 @@ export function defineModel(
   }
   if (!family || isOtherHead(named)) throw new ConfigError(explainUnsupported(named, type ?? "", known));
   refuseQuantised(file);
-  return family.define(untied ? { ...whole, tie_word_embeddings: false } : whole);
+  const definition = family.define(whole);
+  return untied && definition.tiedHead ? family.define({ ...whole, tie_word_embeddings: false }) : definition;
 }

@@ -117,7 +117,6 @@ const changing: Readonly<Record<string, readonly unknown[]>> = {
   gated_mlp: [true],
   hidden_activation: ["silu"],
   interpolate_factor: [1],
-  is_causal: [true],
   key_multiplier: [1],
   layer_types: [],
   lm_head_multiplier: [1],
@@ -165,6 +164,8 @@ const isEmpty = (value: unknown) =>
 
 /** Whether the field with this value changes nothing. */
 function isNeutral(field: string, value: unknown, json: Readonly<Record<string, unknown>>): boolean {
+  // transformers takes null here as false.
+  if (field === "is_causal") return value === true;
   if (value === null || value === undefined) return true;
   if (field === "sliding_window" && json.use_sliding_window === false) return true;
   const every = (wanted: unknown) => Array.isArray(value) && value.every((item) => item === wanted);

@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { type Activation, activations, layerNorm, linear } from "../nn/layers.ts";
 import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
+import { quote } from "../tensor/quote.ts";
 import { type Architecture, familyOf, type Select } from "./architecture.ts";
 import { ConfigError, numbers, parse, sizes } from "./config.ts";
 import type { LayerAttention } from "./decoder.ts";
@@ -50,11 +51,16 @@ const aliases: Readonly<Record<string, string>> = {
 
 function readConfig(json: unknown): Gpt2Config {
   const given = parse(v.record(v.string(), v.unknown()), json);
-  const renamed = Object.entries(given).flatMap(([field, value]) => {
-    const name = Object.hasOwn(aliases, field) ? aliases[field] : undefined;
-    return name === undefined ? [] : [[name, value] as const];
-  });
-  const whole = { ...Object.fromEntries(renamed), ...given };
+  const whole = { ...given };
+  for (const [alias, field] of Object.entries(aliases)) {
+    if (given[alias] === undefined) continue;
+    if (given[field] !== undefined && given[field] !== given[alias]) {
+      throw new ConfigError(
+        `config.json: ${alias} (${quote(given[alias])}) and ${field} (${quote(given[field])}) differ. Delete the wrong one.`,
+      );
+    }
+    whole[field] = given[alias];
+  }
   refuseUnread(whole, [...Object.keys(schema.entries), ...Object.keys(aliases), "n_ctx"]);
   const own = parse(schema, whole);
   const { n_embd: width, n_head: heads } = own;

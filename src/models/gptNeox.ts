@@ -43,16 +43,25 @@ interface NeoxConfig {
   readonly tied: boolean;
 }
 
+/** Refuses another value under a newer name: versions of transformers differ in which one they read. */
+function refuseOther(
+  own: v.InferOutput<typeof schema>,
+  newer: "rope_theta" | "partial_rotary_factor",
+  older: "rotary_emb_base" | "rotary_pct",
+): void {
+  const value = own[newer];
+  if (value === undefined || value === null || value === own[older]) return;
+  throw new ConfigError(
+    `config.json: ${newer} is ${value}, but ${older} (here or by default) is ${own[older]}. Delete the wrong one, and write the other as ${older}.`,
+  );
+}
+
 function readConfig(json: unknown): NeoxConfig {
   const whole = parse(v.record(v.string(), v.unknown()), json);
   refuseUnread(whole, [...Object.keys(schema.entries), "classifier_dropout", "is_decoder"]);
   const own = parse(schema, whole);
-  // transformers 4 went by rope_theta, 5 goes by rotary_emb_base.
-  if (own.rope_theta !== undefined && own.rope_theta !== null && own.rope_theta !== own.rotary_emb_base) {
-    throw new ConfigError(
-      `config.json: rope_theta (${own.rope_theta}) and rotary_emb_base (${own.rotary_emb_base}, by default 10000) differ. Delete the wrong one.`,
-    );
-  }
+  refuseOther(own, "rope_theta", "rotary_emb_base");
+  refuseOther(own, "partial_rotary_factor", "rotary_pct");
   const { hidden_size: width, num_attention_heads: heads } = own;
   if (width % heads !== 0) {
     throw new ConfigError(`config.json: hidden_size (${width}) must be divisible by num_attention_heads (${heads}).`);

@@ -14,7 +14,7 @@ export const qwenWindows = {
     window !== null && layer >= (typeof first === "number" ? first : 28),
 } as const;
 
-const always = v.optional(v.literal(true));
+const always = v.nullish(v.literal(true));
 
 const block = preNormBlock(() => ({ bias: [true, false] }));
 

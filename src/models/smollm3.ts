@@ -35,7 +35,7 @@ function readConfig(json: unknown): SmolConfig {
     slides: (layer, { no_rope_layers, no_rope_layer_interval, use_sliding_window: uses }, window) =>
       uses === true && window !== null && !rotatesIn(layer, no_rope_layers, no_rope_layer_interval),
   });
-  if (list && list.length !== config.num_hidden_layers) {
+  if (list && list.length < config.num_hidden_layers) {
     throw new ConfigError(
       `config.json: no_rope_layers has ${list.length} layers, but num_hidden_layers is ${config.num_hidden_layers}.`,
     );

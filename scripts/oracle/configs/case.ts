@@ -14,6 +14,8 @@ export interface ConfigCase {
   readonly prefix?: string;
   /** A part of the message with which Hone refuses it; absent where Hone takes it. */
   readonly refused?: string;
+  /** Hone may take it or refuse it; taken, its logits must be right. */
+  readonly open?: boolean;
 }
 
 type Rest = Omit<ConfigCase, "name" | "config">;

@@ -168,6 +168,7 @@ export const layerCases: readonly ConfigCase[] = [
   variant("neox", "rotary_emb_base 500", { rotary_emb_base: 500 }),
   refusal("neox", "rotary_emb_base and rope_theta, different", { rotary_emb_base: 500, rope_theta: 700 }, "rope_theta"),
   refusal("neox", "rope_theta without rotary_emb_base", { rotary_emb_base: undefined, rope_theta: 700 }, "rope_theta"),
+  refusal("neox", "rotary_pct and partial_rotary_factor, different", { partial_rotary_factor: 0.5 }, "partial_rotary"),
   variant("neox", "rotary_emb_base and rope_theta, equal", { rotary_emb_base: 500, rope_theta: 500 }),
   variant("neox", "rope_parameters with partial_rotary_factor", {
     rotary_pct: undefined,
@@ -260,7 +261,8 @@ export const layerCases: readonly ConfigCase[] = [
   variant("smollm3", "no_rope_layers missing", { no_rope_layers: undefined }),
   variant("smollm3", "no_rope_layers null, interval 2", { no_rope_layers: null, no_rope_layer_interval: 2 }),
   variant("smollm3", "no_rope_layers against its interval", { no_rope_layer_interval: 4 }),
-  refusal("smollm3", "no_rope_layers of another length", { no_rope_layers: [1, 0] }, "no_rope_layers"),
+  refusal("smollm3", "no_rope_layers too short", { no_rope_layers: [1, 0] }, "no_rope_layers"),
+  variant("smollm3", "no_rope_layers too long", { no_rope_layers: [1, 0, 1, 0, 1, 1] }),
   variant("smollm3", "sliding window", { use_sliding_window: true, sliding_window: 8 }),
   variant("smollm3", "layer_types", {
     use_sliding_window: true,
