@@ -1,13 +1,14 @@
 """Logits of models as transformers opens them, with its eager attention: the others leave out soft caps.
 
-Reads a JSON list of {"folder", "ids"} from standard input. Writes a line of JSON for each: {"tied", "missing", "unexpected"} with
-the logits of every position as float32 in the folder's logits.bin, or {"error"}. A job without "ids" asks only whether
+Reads a JSON list of {"folder", "ids"} from standard input. Writes a line of JSON for each: {"tied", "saved", "missing",
+"unexpected"} with the logits of every position as float32 in the folder's logits.bin, or {"error"}. A job without "ids" asks only whether
 transformers can create a model of this config.
 """
 
 import json
 import os
 import sys
+import tempfile
 
 import numpy
 import torch
@@ -23,6 +24,14 @@ answers, sys.stdout = sys.stdout, sys.stderr
 def tied(model):
     head = model.get_output_embeddings()
     return head is not None and head.weight.data_ptr() == model.get_input_embeddings().weight.data_ptr()
+
+
+def saved(config):
+    """The text of config.json that transformers writes today."""
+    with tempfile.TemporaryDirectory() as folder:
+        config.save_pretrained(folder)
+        with open(os.path.join(folder, "config.json")) as file:
+            return file.read()
 
 
 def names(found):
@@ -45,6 +54,7 @@ def run(job):
         numpy.asarray(logits, dtype="<f4").tofile(os.path.join(folder, "logits.bin"))
         return {
             "tied": tied(model),
+            "saved": saved(model.config),
             "missing": names(info["missing_keys"]),
             "unexpected": names(info["unexpected_keys"]) + names(info["mismatched_keys"]),
         }

@@ -1,5 +1,6 @@
 /** All cases: published configs made small, and odd variants. */
 
+import newer from "../../../tests/golden/configs/newer.json" with { type: "json" };
 import published from "../../../tests/golden/configs/published.json" with { type: "json" };
 import type { ConfigCase } from "./case.ts";
 import { formulaCases, headCases, nameCases, shapeCases, unknownCases } from "./fieldCases.ts";
@@ -16,6 +17,13 @@ export const publishedCases: readonly ConfigCase[] = Object.entries(publishedCon
   ...publishedRest(name, config),
 }));
 
+/** The same in the newer generation of config.json. */
+export const newerCases: readonly ConfigCase[] = Object.entries(newer.models).map(([name, config]) => ({
+  name: `${name}, saved by transformers 5`,
+  config,
+  ...publishedRest(name, config),
+}));
+
 export const variantCases: readonly ConfigCase[] = [
   ...scalingCases,
   ...layerCases,
@@ -26,4 +34,4 @@ export const variantCases: readonly ConfigCase[] = [
   ...unknownCases,
 ];
 
-export const configCases: readonly ConfigCase[] = [...publishedCases, ...variantCases];
+export const configCases: readonly ConfigCase[] = [...publishedCases, ...newerCases, ...variantCases];

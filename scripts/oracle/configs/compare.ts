@@ -26,6 +26,8 @@ export interface Verdict {
   readonly transformers: string;
   /** What is wrong with this case; empty for a good one. */
   readonly problem: string;
+  /** config.json as transformers writes it; empty where it opened nothing. */
+  readonly saved: string;
   /** Some of the logits of transformers; null where it gave none. */
   readonly frozen: Omit<FrozenCase, "name"> | null;
 }
@@ -110,6 +112,7 @@ function refusedVerdict({ name, refused, open }: ConfigCase, reason: string, ans
     tied: null,
     transformers: "error" in answer ? answer.error : "creates such a model",
     problem: expected ? "" : refused === undefined ? "refused without need" : `the message does not say ${refused}`,
+    saved: "",
     frozen: null,
   };
 }
@@ -125,7 +128,16 @@ async function acceptedVerdict(
   const unexpected = refused === undefined ? "" : "accepted, but should be refused";
   if ("error" in answer) {
     const problem = unexpected || (open ? "" : "transformers cannot open it");
-    return { ...head, rows: null, cached: null, tied: null, transformers: answer.error, problem, frozen: null };
+    return {
+      ...head,
+      rows: null,
+      cached: null,
+      tied: null,
+      transformers: answer.error,
+      problem,
+      saved: "",
+      frozen: null,
+    };
   }
   const weights = seededWeights(definition);
   const rows = deviation(await rowLogits(runtime, definition, weights, ids), answer.logits);
@@ -141,6 +153,7 @@ async function acceptedVerdict(
     transformers: strangers.length > 0 ? `does not fit: ${strangers.slice(0, 4).join(", ")}` : "",
     problem:
       unexpected || (differs ? "accepted and wrong" : "") || (strangers.length > 0 ? "the tensors do not fit" : ""),
+    saved: answer.saved,
     frozen: { scale: largest(answer.logits), logits: sampled(answer.logits, definition.vocabulary) },
   };
 }

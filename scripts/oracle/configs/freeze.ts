@@ -3,8 +3,9 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Verdict } from "./compare.ts";
+import { savedNames } from "./publishedCases.ts";
 
-const file = fileURLToPath(new URL("../../../tests/golden/configs/logits.json", import.meta.url));
+const golden = (name: string) => fileURLToPath(new URL(`../../../tests/golden/configs/${name}`, import.meta.url));
 
 export interface FrozenCase {
   readonly name: string;
@@ -28,6 +29,16 @@ export async function freeze(verdicts: readonly Verdict[]): Promise<void> {
   const cases = verdicts.flatMap(({ name, frozen }) => (frozen ? [{ name, ...frozen }] : []));
   const rounded = (_key: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(8)) : value);
   const lines = cases.map((one) => JSON.stringify(one, rounded));
+  const file = golden("logits.json");
   await writeFile(file, `{\n"note": ${JSON.stringify(note)},\n"cases": [\n${lines.join(",\n")}\n]\n}\n`);
   console.info(`${file}: ${cases.length} cases`);
+}
+
+/** Writes published configs, made small, as transformers saves them today. */
+export async function freezeNewer(verdicts: readonly Verdict[]): Promise<void> {
+  const note = "Small forms of published configs as transformers 5.18 saves them. npm run configs -- --newer";
+  const models = Object.fromEntries(
+    verdicts.flatMap(({ name, saved }) => (savedNames.includes(name) && saved ? [[name, JSON.parse(saved)]] : [])),
+  );
+  await writeFile(golden("newer.json"), `${JSON.stringify({ note, models }, null, 2)}\n`);
 }

@@ -27,6 +27,30 @@ const refused: Readonly<Record<string, string>> = {
   "bigscience/bloom-560m": "BloomForCausalLM",
 };
 
+/** Published configs of every family and of every kind of rotation, which `newer.json` has as transformers saves them. */
+export const savedNames: readonly string[] = [
+  "HuggingFaceTB/SmolLM2-135M",
+  "HuggingFaceTB/SmolLM3-3B",
+  "meta-llama/Llama-3.2-1B",
+  "Qwen/Qwen2.5-0.5B",
+  "Qwen/Qwen3-0.6B",
+  "google/gemma-2-2b",
+  "google/gemma-3-270m",
+  "google/gemma-3-1b-it",
+  "google/gemma-3-4b-it",
+  "allenai/OLMo-2-0425-1B",
+  "ibm-granite/granite-3.1-2b-instruct",
+  "ibm-granite/granite-4.0-350m",
+  "mistralai/Mistral-7B-v0.1",
+  "mistralai/Ministral-8B-Instruct-2410",
+  "microsoft/Phi-3-mini-4k-instruct",
+  "microsoft/Phi-4-mini-instruct",
+  "openai-community/gpt2",
+  "cerebras/Cerebras-GPT-111M",
+  "EleutherAI/pythia-70m",
+  "deepseek-ai/deepseek-coder-1.3b-instruct",
+];
+
 /** transformers has no model of these names; the code in their repositories computes this Llama. */
 const asLlama: Readonly<Record<string, (config: Readonly<Json>) => Json>> = {
   "facebook/MobileLLM-125M": (config) => ({ ...config, tie_word_embeddings: config.share_embedding }),

@@ -21,6 +21,8 @@ export interface Job {
 export type Answer =
   | {
       readonly tied: boolean;
+      /** config.json as transformers writes it. */
+      readonly saved: string;
       /** Names of parameters that the folder does not have, and of tensors that the model does not use. */
       readonly missing: readonly string[];
       readonly unexpected: readonly string[];
@@ -62,7 +64,7 @@ export function openWithTransformers(python: string, jobs: readonly Job[]): Answ
       const answer = JSON.parse(line);
       if (answer.error !== undefined) return answer;
       const bytes = jobs[i]?.weights ? readFileSync(join(folders[i] ?? "", "logits.bin")) : new Uint8Array();
-      return { missing: [], unexpected: [], tied: false, ...answer, logits: floatsOf(bytes) };
+      return { missing: [], unexpected: [], tied: false, saved: "", ...answer, logits: floatsOf(bytes) };
     });
   } finally {
     rmSync(root, { recursive: true });
