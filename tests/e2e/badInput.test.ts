@@ -73,9 +73,9 @@ const badModels: readonly (readonly [what: string, files: ModelFiles, parts: rea
     "an architecture that is not supported",
     {
       ...tinyModel(),
-      "config.json": JSON.stringify({ ...tinyConfig, architectures: ["GPT2LMHeadModel"], model_type: "gpt2" }),
+      "config.json": JSON.stringify({ ...tinyConfig, architectures: ["MambaForCausalLM"], model_type: "mamba" }),
     },
-    ["config.json", "GPT2LMHeadModel is not supported", "Choose a Llama-family model"],
+    ["config.json", "MambaForCausalLM has recurrent or convolutional layers", "Choose Granite"],
   ],
   [
     "a billion layers",

@@ -19,10 +19,12 @@ describe("a Llama's file", () => {
     ["no_rope_layers", [1, 0]],
     ["use_qk_norm", true],
     ["clip_qkv", 8],
-    ["pretraining_tp", 2],
     ["is_causal", false],
+    ["is_causal", null],
     ["rope_interleaved", true],
-    ["quantization_config", { quant_method: "gptq" }],
+    ["use_rope", false],
+    ["per_layer_config", { 0: { head_dim: 4 } }],
+    ["num_experts", 8],
     ["hidden_activation", "gelu_pytorch_tanh"],
   ];
   it.each(changing)("is refused for %s, with its value", (field, value) => {
@@ -36,6 +38,14 @@ describe("a Llama's file", () => {
     expect(() => defineModel({ ...small, rope_parameters })).toThrow(/partial_rotary_factor is 0.25/);
   });
 
+  it.each(["quantization_config", "quantization"])("is refused for %s, with a way out", (field) => {
+    const json = { ...small, [field]: { quant_method: "gptq", bits: 4 } };
+    expect(() => defineModel(json)).toThrow(
+      `${field} is {"quant_method":"gptq","bits":4}: the weights are quantised, and Hone trains weights in float32`,
+    );
+    expect(() => defineModel({ ...small, [field]: null })).not.toThrow();
+  });
+
   it("opens with the extra fields of real files, and with switched-off ones", () => {
     const real = {
       _name_or_path: "HuggingFaceTB/SmolLM2-135M",
@@ -46,7 +56,11 @@ describe("a Llama's file", () => {
       initializer_range: 0.02,
       is_llama_config: true,
       model_type: "llama",
-      pretraining_tp: 1,
+      pretraining_tp: 2,
+      id2label: { 0: "LABEL_0" },
+      top_p: 0.9,
+      use_mrope: false,
+      num_experts: 0,
       rope_interleaved: false,
       sliding_window: null,
       layer_types: ["full_attention", "full_attention"],
@@ -69,8 +83,44 @@ test("unknown fields are refused, unless they say nothing", () => {
 });
 
 test("an unknown architecture is named, with the known ones", () => {
-  expect(() => defineModel({ ...small, architectures: ["MambaForCausalLM"] })).toThrow(
-    /MambaForCausalLM is not supported; Hone trains llama, qwen2, qwen3, /,
+  expect(() => defineModel({ ...small, architectures: ["NewForCausalLM"] })).toThrow(
+    /the architecture NewForCausalLM is not supported\. Hone trains Llama, Qwen2, Qwen3, /,
   );
-  expect(() => defineModel({ model_type: "mamba" })).toThrow(/the architecture mamba is not supported/);
+  expect(() => defineModel({ model_type: "new" })).toThrow(/the architecture new is not supported/);
+});
+
+test.each([
+  ["MambaForCausalLM", "mamba", "has recurrent or convolutional layers"],
+  ["Qwen3NextForCausalLM", "qwen3_next", "has recurrent or convolutional layers"],
+  ["FalconH1ForCausalLM", "falcon_h1", "has recurrent or convolutional layers"],
+  ["OlmoeForCausalLM", "olmoe", "is a mixture of experts"],
+  ["DeepseekV3ForCausalLM", "deepseek_v3", "is a mixture of experts"],
+  ["GptOssForCausalLM", "gpt_oss", "is a mixture of experts"],
+  ["LlavaNextForConditionalGeneration", "llava_next", "sees or hears"],
+  ["SmolVLMForConditionalGeneration", "smolvlm", "sees or hears"],
+  ["T5ForConditionalGeneration", "t5", "has an encoder"],
+  ["BertForMaskedLM", "bert", "has another head"],
+  ["LlamaForSequenceClassification", "llama", "has another head"],
+  ["BitNetForCausalLM", "bitnet", "has weights of three values"],
+  ["Ernie4_5ForCausalLM", "ernie4_5", "rotates neighbouring numbers"],
+])("%s is refused with its kind and what would serve", (architecture, type, reason) => {
+  const message = new RegExp(`${architecture} ${reason}.*\\. Choose `);
+  expect(() => defineModel({ ...small, architectures: [architecture], model_type: type })).toThrow(message);
+});
+
+describe("models whose own code is a Llama's", () => {
+  it("MobileLLM ties by share_embedding, and is refused where layers run twice", () => {
+    const mobile = { ...small, architectures: ["MobileLLMForCausalLM"], model_type: "mobilellm", layer_sharing: false };
+    expect(defineModel({ ...mobile, share_embedding: true, tie_word_embeddings: false }).tiedHead).toBe(true);
+    expect(defineModel({ ...mobile, share_embedding: true }, { untied: true }).tiedHead).toBe(false);
+    expect(() => defineModel({ ...mobile, layer_sharing: true })).toThrow(/layer_sharing is true/);
+  });
+
+  it("InternLM 3 has both kinds of bias or none", () => {
+    const intern = { ...small, architectures: ["InternLM3ForCausalLM"], model_type: "internlm3" };
+    const llama = { attention_bias: true, mlp_bias: true };
+    expect(defineModel({ ...intern, bias: true, qkv_bias: true }).key).toBe(defineModel({ ...small, ...llama }).key);
+    expect(defineModel({ ...intern, bias: false, qkv_bias: false }).key).toBe(defineModel(small).key);
+    expect(() => defineModel({ ...intern, bias: false, qkv_bias: true })).toThrow(/qkv_bias is true and bias is false/);
+  });
 });

@@ -105,7 +105,7 @@ describe("other values in a config", () => {
       { ...small, sliding_window: Array(1e6).fill(7) },
       /sliding_window is \[7,7,[7,]{40,60}…\]?, and Hone/,
     ],
-    ["a list", [small], /the architecture none named is not supported/],
+    ["a list", [small], /neither model_type nor architectures names a model/],
     ["a text", "config", /the whole must be an object, not "config"/],
     ["a number", 5, /the whole must be an object, not 5/],
   ];

@@ -28,11 +28,7 @@ describe("config.json", () => {
   });
 
   const rows: [string, Record<string, unknown>, RegExp][] = [
-    [
-      "another architecture",
-      { architectures: ["RwkvForCausalLM"] },
-      /RwkvForCausalLM is not supported; Hone trains llama, /,
-    ],
+    ["another architecture", { architectures: ["NewForCausalLM"] }, /NewForCausalLM is not supported/],
     ["a missing field", { vocab_size: undefined }, /config\.json: vocab_size is missing/],
     ["a field of another type", { hidden_size: "64" }, /hidden_size must be a whole number from 1 to 65536, not "64"/],
     [
