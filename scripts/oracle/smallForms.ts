@@ -130,6 +130,8 @@ const beginning = {
   special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
 };
 
+const none = { ...beginning, single: beginning.single.slice(1), special_tokens: {} };
+
 const byteConfig = { eos_token: "<|endoftext|>" };
 const pieceConfig = { bos_token: "<s>", eos_token: "</s>", unk_token: "<unk>" };
 const byteForms: readonly (readonly [string, object, object?])[] = [
@@ -166,7 +168,7 @@ const spaceTokens = ["▁▁", "▁▁▁", "▁▁▁▁", "\n\n"].map((content
 const gemma = { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious", invert: false };
 const pieceForms: readonly (readonly [string, object, object?])[] = [
   ["Llama 2", pieceForm([], { normalizer: prepend, post_processor: beginning }), { add_bos_token: false }],
-  ["Phi-3", pieceForm(rstrip, { normalizer: prepend }), { add_bos_token: true }],
+  ["Phi-3", pieceForm(rstrip, { normalizer: prepend, post_processor: none }), { add_bos_token: true }],
   ["Metaspace first", pieceForm(rstrip, { pre_tokenizer: metaspace("first", false) })],
   ["Metaspace always, split", pieceForm(turns, { pre_tokenizer: metaspace("always", true) })],
   ["Metaspace never", pieceForm(turns, { pre_tokenizer: metaspace("never", false) })],

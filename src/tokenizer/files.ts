@@ -82,7 +82,7 @@ const TokenizerConfig = v.object({
   ...tokenFields,
   tokenizer_class: v.nullish(v.string()),
   add_prefix_space: flag,
-  /** Checked but not applied: see `TokenizerFiles.addBos`. */
+  /** Counts where the file has no post-processor: see `TokenizerFiles.addBos`. */
   add_bos_token: flag,
 });
 type TokenizerConfig = v.InferOutput<typeof TokenizerConfig>;
@@ -110,7 +110,7 @@ export interface TokenizerFiles {
   readonly bos: SpecialToken | null;
   /**
    * Whether every sequence starts with BOS: the post-processor decides. As in transformers 5, `add_bos_token` does not
-   * count beside a `tokenizer.json`.
+   * count beside one. Without a post-processor it decides, as in transformers 4, because runs of earlier versions did so.
    */
   readonly addBos: boolean;
   readonly eos: SpecialToken | null;
@@ -149,13 +149,19 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
   const eos = named("eos_token");
   const written = firstSpecial(json.postProcessors, idOf);
   const bos = written ?? named("bos_token");
+  const addBos = written !== null || (json.postProcessors.length === 0 && config?.add_bos_token === true);
+  if (addBos && !bos) {
+    throw new Error(
+      "tokenizer_config.json: add_bos_token is true, but bos_token names no token. Name it, or set add_bos_token to false.",
+    );
+  }
   for (const token of [bos, eos]) {
     if (!token) continue;
     added.set(token.text, token.id);
     special.add(token.id);
   }
   const merges = model.type === "BPE" ? readMerges(model.merges, { vocabulary, names }, special) : null;
-  return { json, vocabulary, merges, names, addedTokens, added, special, bos, addBos: written !== null, eos };
+  return { json, vocabulary, merges, names, addedTokens, added, special, bos, addBos, eos };
 }
 
 /** Classes of transformers that take `add_prefix_space` from `tokenizer_config.json`. */

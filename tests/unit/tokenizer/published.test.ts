@@ -92,12 +92,16 @@ describe("Gemma", () => {
   });
 });
 
-describe("BOS and EOS flags of tokenizer_config.json do not count, as in transformers 5.18", () => {
+describe("beside a post-processor the flags of tokenizer_config.json do not count, as in transformers 5.18", () => {
   test.each([true, false])("add_bos_token: %s", (add_bos_token) => {
-    for (const name of ["Llama 2", "Phi-3", "GPT-2"]) {
-      const { json, config, begins } = formOf(name);
-      const tokenizer = createTokenizer(json, { ...config, add_bos_token, add_eos_token: add_bos_token });
-      expect(tokenizer.addBos).toBe(begins !== null);
+    const flags = { add_bos_token, add_eos_token: add_bos_token };
+    const bytes = { type: "ByteLevel", add_prefix_space: true, trim_offsets: false, use_regex: true };
+    for (const name of ["Llama 2", "Gemma"]) {
+      const { json, config } = formOf(name);
+      expect(createTokenizer(json, { ...config, ...flags }).addBos).toBe(true);
+      expect(createTokenizer({ ...json, post_processor: bytes }, { ...config, ...flags }).addBos).toBe(false);
+      // Without one it counts, as in transformers 4 and earlier versions of Hone.
+      expect(createTokenizer({ ...json, post_processor: null }, { ...config, ...flags }).addBos).toBe(add_bos_token);
     }
   });
 });
