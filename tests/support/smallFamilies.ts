@@ -1,4 +1,4 @@
-/** A small model of every family, with seeded weights, as a folder or as parameters. Shapes make every part count. */
+/** A small model of every family, with seeded weights, as a folder or as parameters. `families.ts` has their configs. */
 
 import { checkpointTensors, parametersOf } from "../../src/artifacts/method.ts";
 import { type StoredTensor, writeSafetensors } from "../../src/hub/safetensors.ts";
@@ -6,118 +6,37 @@ import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
+import { familyConfigs } from "./families.ts";
 import type { ModelFiles } from "./tinyLlama.ts";
 import { byteLevelTokenizer } from "./tokenizers.ts";
 
 type Config = Readonly<Record<string, unknown>>;
 
-const common = { vocab_size: 288, bos_token_id: 270, eos_token_id: 271 };
+/** Room for the tokenizer's ids and for rows that are longer than every window. */
+const sizes = { vocab_size: 288, bos_token_id: 270, eos_token_id: 271, pad_token_id: 271 };
 
-/** The fields of a decoder of Llama's form. */
-const decoder = {
-  ...common,
-  hidden_size: 24,
-  intermediate_size: 40,
-  num_hidden_layers: 3,
-  num_attention_heads: 4,
-  num_key_value_heads: 2,
-  max_position_embeddings: 128,
-  rms_norm_eps: 1e-6,
-  tie_word_embeddings: false,
-};
-
-const named = (model_type: string, architecture: string, fields: Config): Config => ({
-  model_type,
-  architectures: [architecture],
-  ...fields,
-});
-
-const gemma = { ...decoder, head_dim: 8, tie_word_embeddings: true, hidden_activation: "gelu_pytorch_tanh" };
-const gpt2 = { ...common, n_embd: 24, n_head: 4, n_layer: 3, n_positions: 128 };
-const neox = {
-  ...common,
-  hidden_size: 32,
-  intermediate_size: 40,
-  num_hidden_layers: 3,
-  num_attention_heads: 4,
-  max_position_embeddings: 128,
-  rotary_pct: 0.5,
-  hidden_act: "gelu",
-};
-
-/** Windows are 8 tokens, so that rows of more tokens need them. */
-export const smallFamilies: Readonly<Record<string, Config>> = {
-  llama: named("llama", "LlamaForCausalLM", { ...decoder, attention_bias: true, mlp_bias: true }),
-  "llama, tied": named("llama", "LlamaForCausalLM", { ...decoder, tie_word_embeddings: true, rope_theta: 5e5 }),
-  qwen2: named("qwen2", "Qwen2ForCausalLM", { ...decoder, tie_word_embeddings: true }),
-  "qwen2 with windows": named("qwen2", "Qwen2ForCausalLM", {
-    ...decoder,
-    use_sliding_window: true,
-    sliding_window: 8,
-    max_window_layers: 1,
-  }),
-  qwen3: named("qwen3", "Qwen3ForCausalLM", { ...decoder, head_dim: 10, tie_word_embeddings: true }),
-  gemma2: named("gemma2", "Gemma2ForCausalLM", {
-    ...gemma,
-    query_pre_attn_scalar: 12,
-    sliding_window: 8,
-    attn_logit_softcapping: 1.5,
-    final_logit_softcapping: 4,
-  }),
-  gemma3: named("gemma3_text", "Gemma3ForCausalLM", {
-    ...gemma,
-    num_hidden_layers: 4,
-    num_key_value_heads: 1,
-    query_pre_attn_scalar: 12,
-    sliding_window: 8,
-    layer_types: ["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"],
-    rope_parameters: {
-      full_attention: { rope_type: "linear", rope_theta: 1e6, factor: 4 },
-      sliding_attention: { rope_type: "default", rope_theta: 1e4 },
+/** `config.json` of a family, and of variants whose files or heads differ. */
+export const smallFamilies: Readonly<Record<string, Config>> = Object.fromEntries(
+  Object.entries<Config>({
+    ...familyConfigs,
+    "Llama with a tied head": { ...familyConfigs.Llama, tie_word_embeddings: true, mlp_bias: true },
+    "Qwen 2 without windows": {
+      ...familyConfigs["Qwen 2 with windows"],
+      tie_word_embeddings: false,
+      use_sliding_window: false,
     },
+    "GPT-2 with its own head": {
+      ...familyConfigs["GPT-2"],
+      n_inner: 24,
+      tie_word_embeddings: false,
+      scale_attn_by_inverse_layer_idx: true,
+    },
+  }).map(([name, config]) => {
+    const context = config.model_type === "gpt2" ? { n_positions: 128 } : { max_position_embeddings: 128 };
+    const original = "original_max_position_embeddings" in config ? { original_max_position_embeddings: 128 } : {};
+    return [name, { ...config, ...sizes, ...context, ...original }];
   }),
-  smollm3: named("smollm3", "SmolLM3ForCausalLM", {
-    ...decoder,
-    num_hidden_layers: 4,
-    tie_word_embeddings: true,
-    no_rope_layers: [1, 0, 1, 0],
-    pad_token_id: 271,
-  }),
-  olmo2: named("olmo2", "Olmo2ForCausalLM", { ...decoder, rope_theta: 5e5 }),
-  granite: named("granite", "GraniteForCausalLM", {
-    ...decoder,
-    tie_word_embeddings: true,
-    embedding_multiplier: 6,
-    attention_multiplier: 0.3,
-    residual_multiplier: 0.4,
-    logits_scaling: 3,
-  }),
-  mistral: named("mistral", "MistralForCausalLM", { ...decoder, head_dim: 8, sliding_window: 8 }),
-  ministral: named("ministral", "MinistralForCausalLM", {
-    ...decoder,
-    head_dim: 8,
-    sliding_window: 8,
-    layer_types: ["full_attention", "sliding_attention", "full_attention"],
-  }),
-  phi3: named("phi3", "Phi3ForCausalLM", {
-    ...decoder,
-    hidden_size: 32,
-    sliding_window: 8,
-    partial_rotary_factor: 0.75,
-    pad_token_id: 271,
-  }),
-  gpt2: named("gpt2", "GPT2LMHeadModel", gpt2),
-  "gpt2 with its own head": named("gpt2", "GPT2LMHeadModel", {
-    ...gpt2,
-    n_inner: 40,
-    tie_word_embeddings: false,
-    scale_attn_by_inverse_layer_idx: true,
-  }),
-  gpt_neox: named("gpt_neox", "GPTNeoXForCausalLM", neox),
-  "gpt_neox in sequence": named("gpt_neox", "GPTNeoXForCausalLM", { ...neox, use_parallel_residual: false }),
-};
-
-export type Values = Map<string, Float32Array<ArrayBuffer>>;
+);
 
 /** Seeded values of the model's own parameters: norms around their neutral value, the others large enough to matter. */
 export function smallValues(model: ModelDefinition, seed = 11): Values {
