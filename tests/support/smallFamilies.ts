@@ -38,6 +38,8 @@ export const smallFamilies: Readonly<Record<string, Config>> = Object.fromEntrie
   }),
 );
 
+export type Values = Map<string, Float32Array<ArrayBuffer>>;
+
 /** Seeded values of the model's own parameters: norms around their neutral value, the others large enough to matter. */
 export function smallValues(model: ModelDefinition, seed = 11): Values {
   const random = createRandom(seed);
