@@ -1,22 +1,20 @@
 /**
- * Adapters and merged models of every family. Oracles: PEFT's rule for targets and its keys, written by hand for the families
- * whose linear layers have names of their own; the base's tensors; and W + (α/r)·B·A, by hand for GPT-2's [in, out].
+ * Adapters of every family: the layers that their targets name, and their files. Oracles: PEFT's rule for targets and its
+ * keys, written by hand for the families whose layers have names of their own; W + (α/r)·B·A, by hand for GPT-2's [in, out].
  */
 
 import { describe, expect, test } from "vitest";
-import { checkpointTensors, linearsOf, type Method, parametersOf } from "../../../src/artifacts/method.ts";
+import { linearsOf, type Method, parametersOf, tensorsOfConfig } from "../../../src/artifacts/method.ts";
 import { checkRecipe } from "../../../src/engine/prepare.ts";
 import { readAdapter, writeAdapter } from "../../../src/export/adapter.ts";
 import { exportAdapter } from "../../../src/export/exportAdapter.ts";
 import { jsonFile, type OutFile, reopened } from "../../../src/export/files.ts";
-import { mergeAdapter } from "../../../src/export/merge.ts";
 import { exportMerged } from "../../../src/export/merged.ts";
 import { modelFromFiles } from "../../../src/hub/files.ts";
 import { openModel } from "../../../src/hub/model.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
-import { readParameter } from "../../../src/training/parameters.ts";
 import { recipeOf } from "../../support/recipe.ts";
 import { smallFamilies, smallFolder } from "../../support/smallFamilies.ts";
 import { templateWriter } from "../../support/templateWriter.ts";
@@ -40,11 +38,9 @@ async function jsonOf(files: readonly OutFile[], name: string): Promise<Record<s
   return JSON.parse((await file?.content.text()) ?? "null");
 }
 
-const open = (files: readonly OutFile[], place = "model") =>
-  openModel(reopened(place, files), (json) => checkpointTensors(defineModel(json)));
+const open = (files: readonly OutFile[], place = "model") => openModel(reopened(place, files), tensorsOfConfig);
 
-const openFolder = (config: Config) =>
-  openModel(modelFromFiles(asFiles(smallFolder(config))), (json) => checkpointTensors(defineModel(json)));
+const openFolder = (config: Config) => openModel(modelFromFiles(asFiles(smallFolder(config))), tensorsOfConfig);
 
 /** The adapted modules with the shapes of A and B, from the names of the tensors that PEFT would look for. */
 function modulesOf(config: Config, targets: readonly string[]) {
@@ -161,43 +157,6 @@ describe.each(Object.entries(smallFamilies))("%s", (_, config) => {
     else
       await expect(read).rejects.toThrow("fan_in_fan_out is true, but must be off for a model without Conv1D layers");
   });
-
-  test.each(["lora", "full"] as const)(
-    "its merged model after %s has the base's names, shapes and config",
-    async (kind) => {
-      const base = await openFolder(config);
-      const model = defineModel(config);
-      const method: Method = kind === "full" ? { kind } : loraOf(config);
-      const trained = trainedValues(model, method);
-      const tokenizer = createTokenizer(base.tokenizerJson, base.tokenizerConfig);
-      const template = { choice: { kind: "built-in", name: "hone" }, systemPrompt: null } as const;
-      const { files } = await exportMerged({
-        opened: base,
-        model,
-        vocabulary: tokenizer,
-        method,
-        trained: givenBy(trained),
-        templates: templateWriter(template, { tokenizer, chatTemplate: null }),
-        scratch: memoryScratch(),
-      });
-      const again = await open(files);
-      expect(again.config).toEqual(base.config);
-      expect(again.notes).toEqual([]);
-      const listed = ({ tensors }: typeof base) =>
-        [...tensors.values()].map(({ name, dtype, shape }) => [name, dtype, shape]);
-      expect(listed(again)).toEqual(listed(base));
-      let changed = 0;
-      for (const spec of parametersOf(model, null)) {
-        const [before, after] = [await readParameter(spec, base.read), await readParameter(spec, again.read)];
-        const module = spec.name.replace(/weight$/, "");
-        const [down, up] = [trained.get(`${module}lora_A.weight`), trained.get(`${module}lora_B.weight`)];
-        const merged = method.kind === "lora" && down && up ? mergeAdapter(before, down, up, method) : before;
-        expect(after).toEqual(trained.get(spec.name) ?? merged);
-        if (after.some((value, i) => value !== before[i])) changed++;
-      }
-      expect(changed).toBe(kind === "full" ? base.tensors.size : trained.size / 2);
-    },
-  );
 });
 
 test("GPT-2's merged Conv1D stands as [in, out]: by hand", async () => {
