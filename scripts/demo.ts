@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: a new user's first visit in headless Chromium on the built page. It trains the page's own model and data,
- * asks a question, takes the exam and prints a record. --model and --data choose others.
+ * asks a question, takes the exam and prints a record. --model and --data choose others; the exam is for the page's own model.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -31,7 +31,7 @@ import { readRows } from "./seedling/samples.ts";
 import { projectRoot } from "./setup.mjs";
 
 const usage =
-  "npm run demo -- [--model DIR --data FILE] [--method lora|full] [--provider wasm|webgpu] [--steps N] " +
+  "npm run demo -- [--model DIR] [--data FILE] [--method lora|full] [--provider wasm|webgpu] [--steps N] " +
   "[--exam small-world|none] [--questions N] [--json FILE]";
 
 /** Names of the exam's groups, in the record. */
@@ -54,17 +54,16 @@ function readArguments() {
       json: { type: "string" },
     },
   });
-  const own =
-    values.model === undefined && values.data === undefined
-      ? null
-      : { model: existing("model", values.model, usage), data: existing("data", values.data, usage) };
+  const given = (name: "model" | "data") => (values[name] === undefined ? null : existing(name, values[name], usage));
+  const [model, data] = [given("model"), given("data")];
   return {
-    own,
+    model,
+    data,
     method: oneOf("method", values.method, ["lora", "full"]),
     provider: oneOf("provider", values.provider, ["wasm", "webgpu"]),
     steps: count("steps", values.steps),
-    // The exam belongs to the page's own data.
-    exam: own ? ("none" as const) : oneOf("exam", values.exam, ["small-world", "none"]),
+    // The exam belongs to the page's own data, and only the page's own model can pass it.
+    exam: model || data ? ("none" as const) : oneOf("exam", values.exam, ["small-world", "none"]),
     questions: count("questions", values.questions),
     json: values.json,
   };
@@ -141,7 +140,7 @@ async function examine(page: Page, perGroup: number | null): Promise<ExamRecord>
 }
 
 async function main() {
-  const { own, method, provider, steps, exam, questions, json } = readArguments();
+  const { model, data, method, provider, steps, exam, questions, json } = readArguments();
   const served = await serveBuilt();
   const browser = await launchChromium();
   try {
@@ -150,11 +149,9 @@ async function main() {
       if (message.type() === "error" || message.type() === "warning") console.error(message.text());
     });
     const opened = performance.now();
-    await openStudio(page, served.address, provider, { keepDemoData: own === null });
-    if (own) {
-      await openModelFolder(page, own.model);
-      await openData(page, own.data);
-    }
+    await openStudio(page, served.address, provider, { keepDemoData: data === null });
+    if (model !== null) await openModelFolder(page, model);
+    if (data !== null) await openData(page, data);
     await enterStep(page, "Train");
     await page.getByRole("radio", { name: method === "lora" ? "LoRA" : "Full training" }).check();
     if (steps !== null) await fillRecipe(page, { steps: String(steps) });
@@ -170,7 +167,7 @@ async function main() {
       if (total > 0) bar(step, total, figures.filter(Boolean).join(" · "));
     });
     const record = summarize(await downloadRecord(page));
-    const summary = own ? record : { ...record, ...(await newcomer(page, opened)) };
+    const summary = data === null ? { ...record, ...(await newcomer(page, opened)) } : record;
     const examined = exam === "none" ? {} : summarizeExam(await examine(page, questions));
     const whole = { ...summary, ...examined };
     console.log(JSON.stringify(whole, null, 2));

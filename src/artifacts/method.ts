@@ -3,7 +3,7 @@
 import type { Attend, ModelDefinition } from "../models/architecture.ts";
 import { defineModel } from "../models/define.ts";
 import type { FileTensor } from "../models/fileTensor.ts";
-import { type Adapter, type Declared, type Linear, Scope } from "../nn/scope.ts";
+import { type Adapter, type Declared, isTarget, type Linear, Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { ParameterSpec } from "./contract.ts";
 
@@ -46,11 +46,27 @@ export function parametersOf(model: ModelDefinition, method: Method | null): Par
   });
 }
 
-/** The linear layers that may carry an adapter: each last path name once, in order, with the shape in the first layer. */
-export function linearsOf(model: ModelDefinition): readonly Linear[] {
-  const byName = new Map<string, Linear>();
-  for (const linear of traced(model, null).linears) if (!byName.has(linear.name)) byName.set(linear.name, linear);
-  return [...byName.values()];
+/** The linear layers of a model that have one last path name, such as `c_proj`. */
+export interface NamedLinears {
+  readonly name: string;
+  /** The different shapes [out, in] of their weights. */
+  readonly shapes: readonly Linear["shape"][];
+}
+
+/** The linear layers that may carry an adapter, by their last path name, in order. */
+export function linearsOf(model: ModelDefinition): readonly NamedLinears[] {
+  const byName = new Map<string, Map<string, Linear["shape"]>>();
+  for (const { path, shape } of traced(model, null).linears) {
+    const name = path.slice(path.lastIndexOf(".") + 1);
+    byName.set(name, (byName.get(name) ?? new Map()).set(String(shape), shape));
+  }
+  return Array.from(byName, ([name, shapes]) => ({ name, shapes: [...shapes.values()] }));
+}
+
+/** The first target that no linear layer of the model matches; undefined where each has one. */
+export function unknownTarget(model: ModelDefinition, targets: readonly string[]): string | undefined {
+  const { linears } = traced(model, null);
+  return targets.find((target) => !linears.some(({ path }) => isTarget(path, [target])));
 }
 
 /** A tensor of a model's files; the role marks the embedding, and a head that is not tied to it. */

@@ -1,6 +1,6 @@
 /** Plans a run from recipe, model and prepared rows: examples, buckets, stages and steps. The same inputs give the same plan. */
 
-import { linearsOf, type Method } from "../artifacts/method.ts";
+import { linearsOf, type Method, unknownTarget } from "../artifacts/method.ts";
 import { type BatchShape, supervisedIn, type TokenizedExample } from "../batching/batch.ts";
 import { chooseBuckets, choosePackedBuckets } from "../batching/buckets.ts";
 import { scaleWeights } from "../batching/mixture.ts";
@@ -66,13 +66,12 @@ export function checkRecipe({ definition }: Pick<LoadedModel, "definition">, rec
       `The length limit is ${maxLength} tokens, but the model's context holds ${definition.contextLength}: lower the limit.`,
     );
   }
-  const linears = linearsOf(definition).map(({ name }) => name);
-  const unknown = recipe.method === "lora" && recipe.lora.targets.find((target) => !linears.includes(target));
-  if (typeof unknown === "string") {
-    throw new Error(
-      `The recipe puts an adapter on "${unknown}", but this model's linear layers are ${linears.join(", ")}: choose from these.`,
-    );
-  }
+  const unknown = recipe.method === "lora" ? unknownTarget(definition, recipe.lora.targets) : undefined;
+  if (unknown === undefined) return;
+  const names = linearsOf(definition).map(({ name }) => name);
+  throw new Error(
+    `The recipe puts an adapter on "${unknown}", but this model's linear layers are ${names.join(", ")}: choose from these.`,
+  );
 }
 
 /**

@@ -4,7 +4,7 @@
  * adapter with wrong keys loads and has no effect; reading and writing therefore check every key against the model.
  */
 
-import { linearsOf, type Method, parametersOf } from "../artifacts/method.ts";
+import { linearsOf, type Method, parametersOf, unknownTarget } from "../artifacts/method.ts";
 import { readJson } from "../hub/bytes.ts";
 import { decodeFloats, isFloat } from "../hub/elements.ts";
 import { listSome } from "../hub/error.ts";
@@ -34,18 +34,26 @@ const prefix = "base_model.model.";
 
 /** The tensors of an adapter, by Hone's names. Throws when the model has no linear layer with a target's name. */
 export function adapterTensors(model: ModelDefinition, method: LoraMethod): { name: string; shape: Shape }[] {
-  const linears = linearsOf(model).map(({ name }) => name);
-  for (const target of method.targets) {
-    if (linears.includes(target)) continue;
+  const unknown = unknownTarget(model, method.targets);
+  if (unknown !== undefined) {
     throw new ExportError(
-      `${configName}: target_modules names "${target}", but this model's layers for an ` +
-        `adapter are ${linears.join(", ")}: choose an adapter that was trained on this model.`,
+      `${configName}: target_modules names "${unknown}", but this model's layers for an adapter are ` +
+        `${linearsOf(model)
+          .map(({ name }) => name)
+          .join(", ")}: choose an adapter that was trained on this model.`,
     );
   }
   return parametersOf(model, method)
     .filter(({ source }) => source.kind !== "checkpoint")
     .map(({ name, shape }) => ({ name, shape }));
 }
+
+/**
+ * Whether the weights of an adapter's layers stand as [in, out] in the model's files. PEFT names that fan_in_fan_out; both
+ * matrices of an adapter have the same shapes either way.
+ */
+const hasConv1D = (model: ModelDefinition): boolean =>
+  parametersOf(model, null).some(({ source }) => source.kind === "checkpoint" && source.tensor.transposed);
 
 export interface AdapterToWrite extends Omit<ReadAdapter, "baseModel"> {
   readonly model: ModelDefinition;
@@ -68,7 +76,7 @@ export function writeAdapter({ model, method, baseModel, tensors }: AdapterToWri
       auto_mapping: null,
       base_model_name_or_path: baseModel,
       bias: "none",
-      fan_in_fan_out: false,
+      fan_in_fan_out: hasConv1D(model),
       inference_mode: true,
       init_lora_weights: true,
       layers_pattern: null,
@@ -101,7 +109,7 @@ export async function readAdapter(
 ): Promise<ReadAdapter> {
   const options = signal ? { signal } : {};
   const { value } = await readJson(await files.open(configName, options), signal);
-  const method = methodOf(value);
+  const method = methodOf(value, hasConv1D(model));
   const wanted = new Map(adapterTensors(model, method).map(({ name, shape }) => [prefix + name, shape]));
   const stored = (await readSafetensors(await files.open(weightsName, options), signal)).tensors;
 
@@ -157,7 +165,6 @@ const unsupported = [
   "corda_config",
   "eva_config",
   "exclude_modules",
-  "fan_in_fan_out",
   "layer_replication",
   "layers_to_transform",
   "lora_bias",
@@ -178,7 +185,8 @@ const isOff = (value: unknown) =>
   value === "none" ||
   (typeof value === "object" && Object.keys(value).length === 0);
 
-function methodOf(json: Readonly<Record<string, unknown>>): LoraMethod {
+/** `transposed`: whether the model's layers have Conv1D's weights. PEFT then sets fan_in_fan_out itself. */
+function methodOf(json: Readonly<Record<string, unknown>>, transposed: boolean): LoraMethod {
   const refuse = (field: string, wanted: string) =>
     new ExportError(
       `${configName}: ${field} is ${JSON.stringify(json[field]) ?? "missing"}, but must be ${wanted}: train or save the adapter that way.`,
@@ -186,6 +194,10 @@ function methodOf(json: Readonly<Record<string, unknown>>): LoraMethod {
   if (json.peft_type !== "LORA") throw refuse("peft_type", '"LORA"');
   if (json.task_type !== "CAUSAL_LM" && !isOff(json.task_type)) throw refuse("task_type", '"CAUSAL_LM"');
   for (const field of unsupported) if (!isOff(json[field])) throw refuse(field, "off");
+  const fanIn = json.fan_in_fan_out;
+  if (!isOff(fanIn) && !(transposed && fanIn === true)) {
+    throw refuse("fan_in_fan_out", transposed ? "true or false" : "off for a model without Conv1D layers");
+  }
   // Other initializations also change the base model's weights, and the adapter does not contain that change.
   const start = json.init_lora_weights;
   if (start !== undefined && typeof start !== "boolean" && start !== "gaussian") {

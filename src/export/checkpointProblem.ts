@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { firstMoment, type ParameterSpec, secondMoment } from "../artifacts/contract.ts";
+import { isTarget } from "../nn/scope.ts";
 import { whole } from "../run/fields.ts";
 import { curvesProblem, mostSteps, seenBounds } from "../run/foreign.ts";
 import { readAs } from "../run/problem.ts";
@@ -114,12 +115,12 @@ type Trained = ReadonlyMap<string, Shape>;
 function adapterProblem(trained: Trained, { recipe: { method, lora } }: RunRecord): string | null {
   const { rank, targets } = lora;
   for (const [name, shape] of trained) {
-    const [, target, side] = /([^.]+)\.lora_([AB])\.weight$/.exec(name) ?? [];
-    if ((method === "lora") !== (target !== undefined)) {
+    const [, path, side] = /^(.+)\.lora_([AB])\.weight$/.exec(name) ?? [];
+    if ((method === "lora") !== (path !== undefined)) {
       return `${cut(name)} is not what the recipe's method "${method}" trains`;
     }
-    if (target === undefined) continue;
-    if (!targets.includes(target)) return `${cut(name)} is none of recipe.lora.targets`;
+    if (path === undefined) continue;
+    if (!isTarget(path, targets)) return `${cut(name)} is none of recipe.lora.targets`;
     if (shape.length !== 2 || shape[side === "A" ? 0 : 1] !== rank) return `${cut(name)} is not of rank ${rank}`;
   }
   return null;

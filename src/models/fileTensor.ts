@@ -8,6 +8,8 @@ type Numbers = Float32Array<ArrayBuffer>;
 export interface FileTensor {
   readonly name: string;
   readonly shape: Shape;
+  /** Whether the file has the transpose of a linear layer's weight: [in, out], as transformers' Conv1D. */
+  readonly transposed: boolean;
   /** The file's numbers in the parameter's order, both row-major. */
   toParameter(values: Numbers): Numbers;
   /** Undoes `toParameter`. */
@@ -37,6 +39,7 @@ export function transposedInFile({ name, shape }: NamedShape): FileTensor {
   return {
     name,
     shape: [width, out],
+    transposed: true,
     toParameter: (values) => transpose(values, width, out),
     toFile: (values) => transpose(values, out, width),
   };
@@ -46,6 +49,7 @@ export function transposedInFile({ name, shape }: NamedShape): FileTensor {
 export const sameInFile = ({ name, shape }: NamedShape): FileTensor => ({
   name,
   shape,
+  transposed: false,
   toParameter: (values) => values,
   toFile: (values) => values,
 });

@@ -8,14 +8,18 @@ import type { Shape } from "../tensor/dtype.ts";
 export interface Adapter {
   readonly rank: number;
   readonly alpha: number;
-  /** Last path names of the linear layers that carry it, such as `q_proj`. */
+  /** Names of the linear layers that carry it, such as `q_proj`; see `isTarget`. */
   readonly targets: readonly string[];
 }
 
+/** Whether the layer at this path is a target: as in PEFT, a target is the whole path or its end after a dot. */
+export const isTarget = (path: string, targets: readonly string[]): boolean =>
+  targets.some((target) => path === target || path.endsWith(`.${target}`));
+
 /** A linear layer that may carry an adapter. */
 export interface Linear {
-  /** The last name of its path, such as `q_proj`; a method's targets are such names. */
-  readonly name: string;
+  /** Its path in the model, such as `model.layers.0.self_attn.q_proj`. */
+  readonly path: string;
   /** Shape of its weight: [out, in]. */
   readonly shape: readonly [number, number];
 }
@@ -53,11 +57,11 @@ export class Scope {
 
   /** Declares the weight [out, in] of a linear layer. Returns it with the layer's adapter, or null. */
   linear(shape: Linear["shape"]): { readonly weight: Value; readonly adapter: Adapter | null } {
-    const name = this.path.at(-1) ?? "";
-    this.met.set(this.path.join("."), { name, shape });
+    const path = this.path.join(".");
+    this.met.set(path, { path, shape });
     return {
       weight: this.parameter("weight", shape),
-      adapter: this.adapter?.targets.includes(name) ? this.adapter : null,
+      adapter: this.adapter && isTarget(path, this.adapter.targets) ? this.adapter : null,
     };
   }
 

@@ -5,7 +5,7 @@ import { defineModel } from "../../src/models/define.ts";
 import configs from "../golden/families/configs.json" with { type: "json" };
 
 /** Configs by a name for people: both generations of files, windows, caps, multipliers, partial rotations. */
-const familyConfigs: Readonly<Record<string, Readonly<Record<string, unknown>>>> = configs;
+export const familyConfigs: Readonly<Record<string, Readonly<Record<string, unknown>>>> = configs;
 
 export const familyNames = Object.keys(familyConfigs);
 

@@ -99,13 +99,13 @@ describe("parameters", () => {
 
 it("the linear layers of its trace are LoRA's targets, in order", () => {
   expect(linearsOf(defineModel({ ...small, num_key_value_heads: 2 }))).toEqual([
-    { name: "q_proj", shape: [16, 16] },
-    { name: "k_proj", shape: [8, 16] },
-    { name: "v_proj", shape: [8, 16] },
-    { name: "o_proj", shape: [16, 16] },
-    { name: "gate_proj", shape: [24, 16] },
-    { name: "up_proj", shape: [24, 16] },
-    { name: "down_proj", shape: [16, 24] },
+    { name: "q_proj", shapes: [[16, 16]] },
+    { name: "k_proj", shapes: [[8, 16]] },
+    { name: "v_proj", shapes: [[8, 16]] },
+    { name: "o_proj", shapes: [[16, 16]] },
+    { name: "gate_proj", shapes: [[24, 16]] },
+    { name: "up_proj", shapes: [[24, 16]] },
+    { name: "down_proj", shapes: [[16, 24]] },
   ]);
 });
 

@@ -80,10 +80,10 @@ const architecture: Architecture<v.InferOutput<typeof schema>> = {
     const file = `toy.${name.replace("block.", "h.").replace(/\.weight$/, ".w")}`;
     const [rows = 1, columns = 1] = shape;
     if (!name.startsWith("block.") || shape.length < 2) {
-      return { name: file, shape, toParameter: (values) => values, toFile: (values) => values };
+      return { name: file, shape, transposed: false, toParameter: (values) => values, toFile: (values) => values };
     }
     const [toParameter, toFile] = [transposed(columns, rows), transposed(rows, columns)];
-    return { name: file, shape: [columns, rows], toParameter, toFile };
+    return { name: file, shape: [columns, rows], transposed: true, toParameter, toFile };
   },
 };
 
