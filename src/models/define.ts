@@ -53,17 +53,14 @@ export interface DefineOptions {
 function textPart(json: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { text_config: text, model_type: type } = json;
   if (type !== "gemma3" || typeof text !== "object" || text === null) return json;
-  return { ...text, model_type: "gemma3_text" };
-}
-
-/** Throws a ConfigError for weights that are no floating-point numbers. */
-function refuseQuantised({ quantization_config: config, quantization: mlx }: Readonly<Record<string, unknown>>): void {
-  const found = config ?? mlx;
-  if (found === undefined || found === null) return;
-  throw new ConfigError(
-    `config.json: ${config ? "quantization_config" : "quantization"} is ${quote(found)}: the weights are quantised, and ` +
-      "Hone trains weights in float32, float16 or bfloat16. Choose the model that this one was made from.",
-  );
+  const { quantization_config, tie_word_embeddings: tied } = json;
+  return {
+    ...text,
+    model_type: "gemma3_text",
+    ...(quantization_config ? { quantization_config } : {}),
+    // A head of its own is stated for the whole model or for its text part.
+    ...(tied === false && { tie_word_embeddings: false }),
+  };
 }
 
 /** The model of a `config.json`. Throws a ConfigError for an unknown architecture, and as the family's `define` does. */
@@ -91,7 +88,6 @@ export function defineModel(
     );
   }
   if (!family || isOtherHead(named)) throw new ConfigError(explainUnsupported(named, type ?? "", known));
-  refuseQuantised(file);
   const definition = family.define(whole);
   return untied && definition.tiedHead ? family.define({ ...whole, tie_word_embeddings: false }) : definition;
 }

@@ -162,6 +162,15 @@ const isEmpty = (value: unknown) =>
   value === "" ||
   (typeof value === "object" && Object.keys(value).length === 0);
 
+/** Fields of programs that quantise weights; `hub/` names the method. */
+const quantising: readonly string[] = ["quantization_config", "compression_config", "quantization"];
+
+/** A quantisation that is named but switched off, as bitsandbytes leaves it. */
+const isOff = (value: unknown) => {
+  const { load_in_4bit: four, load_in_8bit: eight }: Readonly<Record<string, unknown>> = Object(value);
+  return four === false && eight === false;
+};
+
 /** Whether the field with this value changes nothing. */
 function isNeutral(field: string, value: unknown, json: Readonly<Record<string, unknown>>): boolean {
   // transformers takes null here as false.
@@ -170,6 +179,7 @@ function isNeutral(field: string, value: unknown, json: Readonly<Record<string, 
   if (field === "sliding_window" && json.use_sliding_window === false) return true;
   const every = (wanted: unknown) => Array.isArray(value) && value.every((item) => item === wanted);
   if ((field === "layer_types" && every("full_attention")) || (field === "no_rope_layers" && every(1))) return true;
+  if (field === "quantization_config") return isOff(value);
   const neutral = Object.hasOwn(changing, field) ? changing[field] : undefined;
   return neutral ? neutral.includes(value) : harmless.has(field) || harmlessForms.test(field) || isEmpty(value);
 }
@@ -186,6 +196,12 @@ export function refuseUnread(
 ): void {
   for (const [field, value] of Object.entries(json)) {
     if (read.includes(field) || isNeutral(field, value, json)) continue;
+    if (quantising.includes(field)) {
+      throw new ConfigError(
+        `${what}: ${field} is ${quote(value)}: the weights are quantised, and Hone trains weights in float32, float16 or ` +
+          "bfloat16. Choose the model that this one was made from.",
+      );
+    }
     throw new ConfigError(
       `${what}: ${cut(field)} is ${quote(value)}, and Hone does not read this field for this architecture, so the model ` +
         "could compute something else. Choose a model without it.",

@@ -4,6 +4,7 @@ import newer from "../../../tests/golden/configs/newer.json" with { type: "json"
 import published from "../../../tests/golden/configs/published.json" with { type: "json" };
 import type { ConfigCase } from "./case.ts";
 import { formulaCases, headCases, nameCases, shapeCases, unknownCases } from "./fieldCases.ts";
+import { multimodalCases } from "./multimodalCases.ts";
 import { publishedRest } from "./publishedCases.ts";
 import { layerCases, scalingCases } from "./ropeCases.ts";
 import { shrink } from "./shrink.ts";
@@ -27,6 +28,7 @@ export const newerCases: readonly ConfigCase[] = Object.entries(newer.models).ma
 export const variantCases: readonly ConfigCase[] = [
   ...scalingCases,
   ...layerCases,
+  ...multimodalCases,
   ...nameCases,
   ...headCases,
   ...shapeCases,

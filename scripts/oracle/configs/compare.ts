@@ -51,7 +51,7 @@ export function fileWeights(definition: ModelDefinition, { head, prefix = "" }: 
 }
 
 /** transformers takes these fields as floats only, and JavaScript writes 30.0 as 30. */
-const floats = /("(?:final|attn)_logit_softcapping": -?\d+)(?=,?$)/gm;
+const floats = /("(?:final|attn)_logit_softcapping": -?\d+|"time_step_limit": \[\s*\d+)(?=,?$)/gm;
 
 const jsonOf = (config: unknown) => JSON.stringify(config, null, 2).replace(floats, "$1.0");
 

@@ -194,6 +194,10 @@ export const unknownCases: readonly ConfigCase[] = [
   refusal("llama", "quantization_config", { quantization_config: quantised }, "quantization_config"),
   refusal("qwen3", "quantization_config", { quantization_config: quantised }, "quantization_config"),
   refusal("llama", "quantization of MLX", { quantization: { group_size: 64, bits: 4 } }, "quantization"),
+  refusal("llama", "compression_config", { compression_config: { format: "pack-quantized" } }, "compression_config"),
+  variant("llama", "quantization_config, switched off", {
+    quantization_config: { load_in_4bit: false, load_in_8bit: false, quant_method: "bitsandbytes" },
+  }),
   variant("llama", "quantization_config null", { quantization_config: null }),
   refusal("llama", "experts", { num_local_experts: 8 }, "num_local_experts"),
   refusal("llama", "alibi", { alibi: true }, "alibi"),

@@ -1,6 +1,6 @@
 /** Random configs: a few fields of a small config at once, each with an odd value. */
 
-import { createRandom } from "../../../src/tensor/random.ts";
+import { createRandom, type Random } from "../../../src/tensor/random.ts";
 import { type Base, bases, type Json } from "./bases.ts";
 import { type ConfigCase, variant } from "./case.ts";
 
@@ -71,6 +71,43 @@ const pool: Readonly<Record<string, readonly unknown[]>> = {
   is_causal: [true, null],
 };
 
+/** A scaling with some of its options, each within and beyond usual values. */
+function randomScaling(random: Random): Json {
+  const pick = (...values: readonly unknown[]) => values[random.below(values.length)];
+  const maybe = (options: Json) => Object.fromEntries(Object.entries(options).filter(() => random.below(2) === 0));
+  const name = pick("rope_type", "type");
+  const original = maybe({ original_max_position_embeddings: pick(8, 16, 40, 64) });
+  const factor = pick(1, 1.5, 4, 32);
+  const list = () => Array.from({ length: 8 }, () => 1 + random.below(20) / 4);
+  const kinds: readonly Json[] = [
+    { [`${name}`]: "linear", factor, ...maybe({ rope_theta: 300 }) },
+    { [`${name}`]: "dynamic", factor, ...maybe({ rope_theta: 300 }) },
+    {
+      [`${name}`]: "llama3",
+      factor,
+      low_freq_factor: pick(0.5, 1, 2),
+      high_freq_factor: pick(2.5, 4, 16),
+      ...original,
+      ...maybe({ rope_theta: pick(50, 1e5) }),
+    },
+    {
+      [`${name}`]: "yarn",
+      ...maybe({ factor, rope_theta: pick(20, 1e5), truncate: pick(true, false) }),
+      ...maybe({ beta_fast: pick(1, 4, 64), beta_slow: pick(0.25, 1, 3), attention_factor: pick(0.7, 1.4) }),
+      ...maybe({ mscale: pick(0, 0.5, 1.2), mscale_all_dim: pick(0, 0.7, 1) }),
+      ...original,
+    },
+    {
+      [`${name}`]: "longrope",
+      short_factor: list(),
+      long_factor: list(),
+      ...maybe({ factor, attention_factor: pick(0.8, 1.3) }),
+      ...original,
+    },
+  ];
+  return kinds[random.below(kinds.length)] ?? {};
+}
+
 /** `count` configs; a field goes missing in one of five changes. */
 export function randomCases(count: number, seed: number): ConfigCase[] {
   const random = createRandom(seed);
@@ -84,7 +121,9 @@ export function randomCases(count: number, seed: number): ConfigCase[] {
     for (let n = 1 + random.below(3); n > 0; n--) {
       const field = pick(random.below(2) === 0 ? own : Object.keys(pool));
       const always = ["num_hidden_layers", "head_dim"].includes(field); // Defaults of 32 layers or 256 numbers are too large.
-      change[field] = !always && random.below(5) === 0 ? undefined : pick(pool[field] ?? []);
+      const scaled = (field === "rope_scaling" || field === "rope_parameters") && random.below(2) === 0;
+      if (scaled) change[field] = randomScaling(random);
+      else change[field] = !always && random.below(5) === 0 ? undefined : pick(pool[field] ?? []);
     }
     const what = Object.entries(change).map(([field, value]) => `${field} ${JSON.stringify(value) ?? "missing"}`);
     const tail = pick([undefined, undefined, undefined, "own", "copy"] as const);
