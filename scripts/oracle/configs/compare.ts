@@ -53,7 +53,7 @@ export function fileWeights(definition: ModelDefinition, { head, prefix = "" }: 
 /** transformers takes these fields as floats only, and JavaScript writes 30.0 as 30. */
 const floats = /("(?:final|attn)_logit_softcapping": -?\d+|"time_step_limit": \[\s*\d+)(?=,?$)/gm;
 
-const jsonOf = (config: unknown) => JSON.stringify(config, null, 2).replace(floats, "$1.0");
+export const jsonOf = (config: unknown) => JSON.stringify(config, null, 2).replace(floats, "$1.0");
 
 /** Parts of a multimodal model that a text model does not have. */
 const otherModality = /vision_tower|multi_modal_projector/;
@@ -61,7 +61,7 @@ const otherModality = /vision_tower|multi_modal_projector/;
 const largest = (logits: Float32Array) => logits.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 
 /** Deviation of `mine` from the rows of `theirs` that begin at number `at`. */
-function deviation(mine: ArrayLike<number>, theirs: Float32Array, at = 0): number {
+export function deviation(mine: ArrayLike<number>, theirs: Float32Array, at = 0): number {
   const scale = largest(theirs);
   let worst = mine.length > theirs.length - at ? Number.POSITIVE_INFINITY : 0;
   for (let i = 0; i < mine.length; i++) {

@@ -38,23 +38,38 @@ export function transformersMissing(python: string): string | null {
   return status === 0 ? null : `${python} has no transformers with torch: install them by pip, or use --python PATH`;
 }
 
-/** Opens each folder with transformers, all in one process. */
+/** Opens each model with transformers, all in one process. */
 export function openWithTransformers(python: string, jobs: readonly Job[]): Answer[] {
-  const root = mkdtempSync(join(tmpdir(), "hone-configs-"));
+  const folders = jobs.map(({ config, weights, ids }) => {
+    const tensors = weights?.map((weight) => ({ ...weight, dtype: "F32" as const }));
+    return {
+      files: {
+        "config.json": new TextEncoder().encode(config),
+        ...(tensors && { "model.safetensors": writeSafetensors(tensors, { format: "pt" }) }),
+      },
+      ids: weights ? ids : null,
+    };
+  });
+  return foldersWithTransformers(python, folders);
+}
+
+/** A folder's files by name; without ids, the question is only whether transformers can create such a model. */
+export interface Folder {
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  readonly ids: readonly number[] | null;
+}
+
+/** Opens each folder with transformers, all in one process. */
+export function foldersWithTransformers(python: string, jobs: readonly Folder[]): Answer[] {
+  const root = mkdtempSync(join(tmpdir(), "hone-folders-"));
   try {
-    const folders = jobs.map(({ config, weights }, i) => {
+    const folders = jobs.map(({ files }, i) => {
       const folder = join(root, `${i}`);
       mkdirSync(folder);
-      writeFileSync(join(folder, "config.json"), config);
-      if (weights) {
-        const tensors = weights.map((weight) => ({ ...weight, dtype: "F32" as const }));
-        writeFileSync(join(folder, "model.safetensors"), writeSafetensors(tensors, { format: "pt" }));
-      }
+      for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
       return folder;
     });
-    const input = JSON.stringify(
-      jobs.map(({ weights, ids }, i) => ({ folder: folders[i], ids: weights ? ids : null })),
-    );
+    const input = JSON.stringify(jobs.map(({ ids }, i) => ({ folder: folders[i], ids })));
     const env = { ...process.env, HF_HUB_OFFLINE: "1" };
     const run = spawnSync(python, [script], { input, encoding: "utf8", maxBuffer: 2 ** 28, env });
     const lines = run.stdout.trim().split("\n");
@@ -63,7 +78,7 @@ export function openWithTransformers(python: string, jobs: readonly Job[]): Answ
     return lines.map((line, i): Answer => {
       const answer = JSON.parse(line);
       if (answer.error !== undefined) return answer;
-      const bytes = jobs[i]?.weights ? readFileSync(join(folders[i] ?? "", "logits.bin")) : new Uint8Array();
+      const bytes = jobs[i]?.ids ? readFileSync(join(folders[i] ?? "", "logits.bin")) : new Uint8Array();
       return { missing: [], unexpected: [], tied: false, saved: "", ...answer, logits: floatsOf(bytes) };
     });
   } finally {
