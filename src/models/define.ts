@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";
-import type { Family, ModelDefinition } from "./architecture.ts";
+import type { Enclosing, Family, ModelDefinition } from "./architecture.ts";
 import { ConfigError, parse } from "./config.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3 } from "./gemma3.ts";
@@ -49,11 +49,13 @@ export interface DefineOptions {
   readonly families?: readonly Family[];
 }
 
-/** The text part of a multimodal model's config, with the family that it belongs to. */
-function textPart(json: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+const aroundGemma3: Enclosing = { path: "model.language_model", others: ".*vision_tower.*" };
+
+/** The text part of a multimodal model's config, with the family that it belongs to, and the model around it. */
+function textPart(json: Readonly<Record<string, unknown>>) {
   const { text_config: text, model_type: type } = json;
-  if (type !== "gemma3" || typeof text !== "object" || text === null) return json;
-  return { ...text, model_type: "gemma3_text" };
+  if (type !== "gemma3" || typeof text !== "object" || text === null) return { own: json, enclosing: null };
+  return { own: { ...text, model_type: "gemma3_text" }, enclosing: aroundGemma3 };
 }
 
 /** Throws a ConfigError for weights that are no floating-point numbers. */
@@ -72,7 +74,8 @@ export function defineModel(
   { untied = false, families: known = families }: DefineOptions = {},
 ): ModelDefinition {
   const file = parse(v.record(v.string(), v.unknown()), json);
-  const whole = asLlama(textPart(file));
+  const { own, enclosing } = textPart(file);
+  const whole = asLlama(own);
   const head = parse(headSchema, whole);
   const architecture = head.architectures?.[0];
   const type = head.model_type;
@@ -93,5 +96,6 @@ export function defineModel(
   if (!family || isOtherHead(named)) throw new ConfigError(explainUnsupported(named, type ?? "", known));
   refuseQuantised(file);
   const definition = family.define(whole);
-  return untied && definition.tiedHead ? family.define({ ...whole, tie_word_embeddings: false }) : definition;
+  const headed = untied && definition.tiedHead ? family.define({ ...whole, tie_word_embeddings: false }) : definition;
+  return { ...headed, enclosing };
 }
