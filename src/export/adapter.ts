@@ -29,8 +29,9 @@ export interface ReadAdapter {
 const configName = "adapter_config.json";
 const weightsName = "adapter_model.safetensors";
 
-/** PEFT's prefix before the names of the wrapped model. */
-const prefix = "base_model.model.";
+/** PEFT's key of a tensor: its name in the model that transformers opens, after PEFT's prefix. */
+const keyOf = ({ enclosing }: ModelDefinition, name: string) =>
+  `base_model.model.${enclosing ? name.replace(/^model(?=\.)/, enclosing.path) : name}`;
 
 /** The tensors of an adapter, by Hone's names. Throws when the model has no linear layer with a target's name. */
 export function adapterTensors(model: ModelDefinition, method: LoraMethod): { name: string; shape: Shape }[] {
@@ -64,7 +65,7 @@ export interface AdapterToWrite extends Omit<ReadAdapter, "baseModel"> {
 export function writeAdapter({ model, method, baseModel, tensors }: AdapterToWrite): OutFile[] {
   const stored = adapterTensors(model, method).map(({ name, shape }) => {
     const data = tensors.get(name);
-    if (data?.length === sizeOf(shape)) return { name: prefix + name, dtype: "F32" as const, shape, data };
+    if (data?.length === sizeOf(shape)) return { name: keyOf(model, name), dtype: "F32" as const, shape, data };
     throw new ExportError(
       `The adapter has ${data ? `${data.length} numbers` : "no tensor"} for ${name}, whose shape is [${shape.join(", ")}]: ` +
         "resume the run until its next checkpoint, then export it.",
@@ -76,6 +77,7 @@ export function writeAdapter({ model, method, baseModel, tensors }: AdapterToWri
       auto_mapping: null,
       base_model_name_or_path: baseModel,
       bias: "none",
+      exclude_modules: model.enclosing?.others ?? null,
       fan_in_fan_out: hasConv1D(model),
       inference_mode: true,
       init_lora_weights: true,
@@ -109,8 +111,8 @@ export async function readAdapter(
 ): Promise<ReadAdapter> {
   const options = signal ? { signal } : {};
   const { value } = await readJson(await files.open(configName, options), signal);
-  const method = methodOf(value, hasConv1D(model));
-  const wanted = new Map(adapterTensors(model, method).map(({ name, shape }) => [prefix + name, shape]));
+  const method = methodOf(value, model);
+  const wanted = new Map(adapterTensors(model, method).map((tensor) => [keyOf(model, tensor.name), tensor]));
   const stored = (await readSafetensors(await files.open(weightsName, options), signal)).tensors;
 
   const [example = ""] = wanted.keys();
@@ -129,9 +131,9 @@ export async function readAdapter(
     );
   }
   const tensors = new Map<string, Float32Array<ArrayBuffer>>();
-  for (const [key, shape] of wanted) {
+  for (const [key, { name, shape }] of wanted) {
     const entry = stored.get(key);
-    if (entry) tensors.set(key.slice(prefix.length), await readTensor(entry, shape, method.rank, signal));
+    if (entry) tensors.set(name, await readTensor(entry, shape, method.rank, signal));
   }
   const { base_model_name_or_path: baseModel } = value;
   return { method, tensors, baseModel: typeof baseModel === "string" ? baseModel : null };
@@ -164,7 +166,6 @@ const unsupported = [
   "bias",
   "corda_config",
   "eva_config",
-  "exclude_modules",
   "layer_replication",
   "layers_to_transform",
   "lora_bias",
@@ -185,8 +186,7 @@ const isOff = (value: unknown) =>
   value === "none" ||
   (typeof value === "object" && Object.keys(value).length === 0);
 
-/** `transposed`: whether the model's layers have Conv1D's weights. PEFT then sets fan_in_fan_out itself. */
-function methodOf(json: Readonly<Record<string, unknown>>, transposed: boolean): LoraMethod {
+function methodOf(json: Readonly<Record<string, unknown>>, model: ModelDefinition): LoraMethod {
   const refuse = (field: string, wanted: string) =>
     new ExportError(
       `${configName}: ${field} is ${JSON.stringify(json[field]) ?? "missing"}, but must be ${wanted}: train or save the adapter that way.`,
@@ -194,10 +194,13 @@ function methodOf(json: Readonly<Record<string, unknown>>, transposed: boolean):
   if (json.peft_type !== "LORA") throw refuse("peft_type", '"LORA"');
   if (json.task_type !== "CAUSAL_LM" && !isOff(json.task_type)) throw refuse("task_type", '"CAUSAL_LM"');
   for (const field of unsupported) if (!isOff(json[field])) throw refuse(field, "off");
-  const fanIn = json.fan_in_fan_out;
+  const { fan_in_fan_out: fanIn, exclude_modules: excluded } = json;
+  const transposed = hasConv1D(model);
+  // For Conv1D layers PEFT sets it, whatever the file has.
   if (!isOff(fanIn) && !(transposed && fanIn === true)) {
     throw refuse("fan_in_fan_out", transposed ? "true or false" : "off for a model without Conv1D layers");
   }
+  if (!isOff(excluded) && excluded !== model.enclosing?.others) throw refuse("exclude_modules", "off");
   // Other initializations also change the base model's weights, and the adapter does not contain that change.
   const start = json.init_lora_weights;
   if (start !== undefined && typeof start !== "boolean" && start !== "gaussian") {

@@ -77,12 +77,22 @@ export interface Architecture<C> {
   fileTensor(config: C, parameter: NamedShape): FileTensor;
 }
 
+/** The multimodal model around a text model, as transformers opens it from the same `config.json`. */
+export interface Enclosing {
+  /** The text model's path in it; the definition's own is `model`. */
+  readonly path: string;
+  /** Pattern of the paths of its other parts, which may have linear layers of the same names. */
+  readonly others: string;
+}
+
 /** A model without its weights: an architecture and its config. Other rooms use a model only through this. */
 export interface ModelDefinition extends ModelFacts {
   /** The architecture's name. */
   readonly architecture: string;
   /** Identifies architecture and config: models with the same key have the same graphs. */
   readonly key: string;
+  /** Null where the files have a text model alone. */
+  readonly enclosing: Enclosing | null;
   readonly layers: readonly LayerSpec[];
   forward(scope: Scope, tokens: Tokens, attend: Attend, select: Select): Value;
   headWeight(scope: Scope): Value;
@@ -108,6 +118,7 @@ export function familyOf<C>(architecture: Architecture<C>): Family {
         ...architecture.facts(config),
         architecture: name,
         key: `${name} ${JSON.stringify(config)}`,
+        enclosing: null,
         layers: architecture.layers(config),
         forward: (scope, tokens, attend, select) => architecture.forward(scope, config, tokens, attend, select),
         headWeight: (scope) => architecture.headWeight(scope, config),

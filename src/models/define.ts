@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";
-import type { Family, ModelDefinition } from "./architecture.ts";
+import type { Enclosing, Family, ModelDefinition } from "./architecture.ts";
 import { ConfigError, parse } from "./config.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3 } from "./gemma3.ts";
@@ -49,18 +49,21 @@ export interface DefineOptions {
   readonly families?: readonly Family[];
 }
 
-/** The text part of a multimodal model's config, with the family that it belongs to. */
-function textPart(json: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+const aroundGemma3: Enclosing = { path: "model.language_model", others: ".*vision_tower.*" };
+
+/** The text part of a multimodal model's config, with the family that it belongs to, and the model around it. */
+function textPart(json: Readonly<Record<string, unknown>>) {
   const { text_config: text, model_type: type } = json;
-  if (type !== "gemma3" || typeof text !== "object" || text === null) return json;
+  if (type !== "gemma3" || typeof text !== "object" || text === null) return { own: json, enclosing: null };
   const { quantization_config, tie_word_embeddings: tied } = json;
-  return {
+  const own = {
     ...text,
     model_type: "gemma3_text",
     ...(quantization_config ? { quantization_config } : {}),
     // A head of its own is stated for the whole model or for its text part.
     ...(tied === false && { tie_word_embeddings: false }),
   };
+  return { own, enclosing: aroundGemma3 };
 }
 
 /** The model of a `config.json`. Throws a ConfigError for an unknown architecture, and as the family's `define` does. */
@@ -69,7 +72,8 @@ export function defineModel(
   { untied = false, families: known = families }: DefineOptions = {},
 ): ModelDefinition {
   const file = parse(v.record(v.string(), v.unknown()), json);
-  const whole = asLlama(textPart(file));
+  const { own, enclosing } = textPart(file);
+  const whole = asLlama(own);
   const head = parse(headSchema, whole);
   const architecture = head.architectures?.[0];
   const type = head.model_type;
@@ -89,5 +93,6 @@ export function defineModel(
   }
   if (!family || isOtherHead(named)) throw new ConfigError(explainUnsupported(named, type ?? "", known));
   const definition = family.define(whole);
-  return untied && definition.tiedHead ? family.define({ ...whole, tie_word_embeddings: false }) : definition;
+  const headed = untied && definition.tiedHead ? family.define({ ...whole, tie_word_embeddings: false }) : definition;
+  return { ...headed, enclosing };
 }

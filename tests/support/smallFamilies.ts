@@ -25,6 +25,16 @@ export const smallFamilies: Readonly<Record<string, Config>> = Object.fromEntrie
       tie_word_embeddings: false,
       use_sliding_window: false,
     },
+    "Granite 4": {
+      ...familyConfigs.Granite,
+      model_type: "granitemoehybrid",
+      shared_intermediate_size: 20,
+      num_local_experts: 0,
+      num_experts_per_tok: 0,
+      mamba_n_heads: 4,
+      layer_types: ["attention", "attention"],
+      position_embedding_type: "rope",
+    },
     "GPT-2 with its own head": {
       ...familyConfigs["GPT-2"],
       n_inner: 24,

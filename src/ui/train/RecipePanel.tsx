@@ -56,9 +56,8 @@ const arrival = 150;
 export function RecipePanel() {
   const hone = useHone();
   const method = useFacts((state) => state.recipe.method);
-  const entries = useFacts((state) => state.recipe.entries);
   const { report, key } = useFacts((state) => state.report);
-  const { recipe, defaults, refusals, linears, model, sources, now } = useSpec();
+  const { recipe, entries, defaults, refusals, linears, model, sources, now } = useSpec();
   const ready = useFacts((state) => state.engine.status === "ready");
   const training = useFacts((state) => state.training.phase !== "idle");
   const elsewhere = useFacts((state) => state.training.elsewhere);

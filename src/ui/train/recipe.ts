@@ -9,8 +9,12 @@ import type { TemplateChoice } from "../../templates/choice.ts";
 import { readEntries } from "../option/option.ts";
 import { optionsFor } from "./options.ts";
 
+type Entries = RecipeFacts["entries"];
+
 export interface ReadRecipe {
   readonly recipe: Recipe;
+  /** The entries that apply to the model. */
+  readonly entries: Entries;
   /** The recipe without entries. */
   readonly defaults: Recipe;
   /** Reason by refused field; the recipe has its default. */
@@ -21,12 +25,20 @@ export interface ReadRecipe {
   readonly lowered: number | null;
 }
 
+/** The entries without LoRA targets that were chosen for another model: none of them is a layer of this one. */
+function entriesFor(linears: readonly string[], entries: Entries): Entries {
+  const { targets, ...others } = entries;
+  const named = targets === undefined || targets === "" || targets.split(",").some((name) => linears.includes(name));
+  return named ? entries : others;
+}
+
 export function readRecipe(
-  { method, entries }: Pick<RecipeFacts, "method" | "entries">,
+  { method, entries: typed }: Pick<RecipeFacts, "method" | "entries">,
   model: Pick<ModelSummary, "name" | "contextLength"> | undefined,
   suggested: TemplateChoice | null = null,
   linears: readonly string[] = usualLinears,
 ): ReadRecipe {
+  const entries = entriesFor(linears, typed);
   const ofModel = defaultsFor(model, method);
   const plain = { ...ofModel, lora: { ...ofModel.lora, targets: linears } };
   const usual = suggested ? { ...plain, template: suggested } : plain;
@@ -36,6 +48,7 @@ export function readRecipe(
   const tooLong = settings.maxLength > context;
   return {
     defaults,
+    entries,
     linears,
     recipe: tooLong ? { ...settings, maxLength: defaults.maxLength } : settings,
     refusals: tooLong

@@ -10,8 +10,10 @@ import { readAdapter, writeAdapter } from "../../../src/export/adapter.ts";
 import { exportAdapter } from "../../../src/export/exportAdapter.ts";
 import { jsonFile, type OutFile, reopened } from "../../../src/export/files.ts";
 import { exportMerged } from "../../../src/export/merged.ts";
+import { bytesFromBlob } from "../../../src/hub/bytes.ts";
 import { modelFromFiles } from "../../../src/hub/files.ts";
 import { openModel } from "../../../src/hub/model.ts";
+import { readSafetensors } from "../../../src/hub/safetensors.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { memoryScratch } from "../../../src/storage/scratch.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
@@ -157,6 +159,26 @@ describe.each(Object.entries(smallFamilies))("%s", (_, config) => {
     else
       await expect(read).rejects.toThrow("fan_in_fan_out is true, but must be off for a model without Conv1D layers");
   });
+});
+
+test("the adapter of a text model within a multimodal one has transformers' paths, and leaves the other parts out", async () => {
+  const { model_type: _, ...text } = configOf("Gemma 3");
+  const config = { model_type: "gemma3", text_config: text, vision_config: {} };
+  const adapter = adapterOf(config);
+  const { files } = await exportAdapter({ ...adapter, trained: givenBy(adapter.tensors) });
+  expect(await jsonOf(files, "adapter_config.json")).toMatchObject({ exclude_modules: ".*vision_tower.*" });
+  const weights = files.find(({ name }) => name.endsWith(".safetensors"));
+  if (!weights) throw new Error("The adapter has no weights.");
+  const { tensors } = await readSafetensors(bytesFromBlob(weights.name, weights.content));
+  const wanted = [...adapter.tensors.keys()].map((name) => `base_model.model.model.language_model.${name.slice(6)}`);
+  expect([...tensors.keys()].sort()).toEqual(wanted.sort());
+  expect(wanted).toContain("base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight");
+  expect((await readAdapter(reopened("adapter", files), adapter.model)).tensors).toEqual(adapter.tensors);
+
+  const alone = defineModel(configOf("Gemma 3"));
+  await expect(readAdapter(reopened("adapter", files), alone)).rejects.toThrow(
+    'exclude_modules is ".*vision_tower.*", but must be off',
+  );
 });
 
 test("GPT-2's merged Conv1D stands as [in, out]: by hand", async () => {

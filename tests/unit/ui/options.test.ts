@@ -144,7 +144,18 @@ test("an adapter goes on the linear layers of the model: all of them, or those n
     readRecipe({ method: "lora", entries }, undefined, null, ["c_attn", "c_proj"]);
   expect(read({}).recipe.lora.targets).toEqual(["c_attn", "c_proj"]);
   expect(read({ targets: "c_proj,q_proj" }).recipe.lora.targets).toEqual(["c_proj"]);
-  expect(read({ targets: "q_proj" }).refusals).toEqual({ targets: "Choose at least one." });
+  expect(read({ targets: "" })).toMatchObject({
+    entries: { targets: "" },
+    refusals: { targets: "Choose at least one." },
+  });
+});
+
+test("targets that were chosen for another model give way to all layers of this one", () => {
+  const entries = { targets: "q_proj,v_proj", rank: "8" };
+  const read = readRecipe({ method: "lora", entries }, undefined, null, ["c_attn", "c_proj"]);
+  expect(read).toMatchObject({ entries: { rank: "8" }, refusals: {} });
+  expect(read.entries).not.toHaveProperty("targets");
+  expect(read.recipe.lora).toEqual({ rank: 8, alpha: 32, targets: ["c_attn", "c_proj"] });
 });
 
 test("the template that suits the model is the default, and gives way to a choice", () => {
