@@ -39,9 +39,21 @@ export type MaskResult = Masked | { readonly error: string };
 export interface MaskJob {
   readonly template: string;
   /** A tokenizer's two files. */
-  readonly files: { readonly json: unknown; readonly config: object };
+  readonly files: TwoFiles;
   /** JSON texts, because JavaScript's numbers are not Python's. */
   readonly rows: readonly { readonly messages: string; readonly tools: string }[];
+}
+
+/** Texts that a tokenizer encodes with its own special tokens. */
+export interface TextJob {
+  readonly template: null;
+  readonly files: TwoFiles;
+  readonly rows: readonly string[];
+}
+
+interface TwoFiles {
+  readonly json: unknown;
+  readonly config: object;
 }
 
 /** Why the Python at this path cannot be the oracle; null where it can. */
@@ -52,7 +64,13 @@ export function transformersMissing(python: string): string | null {
 }
 
 /** Prepares the rows of each job with transformers. */
-export function maskWithPython(python: string, jobs: readonly MaskJob[]): MaskResult[][] {
+export const maskWithPython = (python: string, jobs: readonly MaskJob[]): MaskResult[][] => runPython(python, jobs);
+
+/** Encodes the texts of each job with transformers. */
+export const encodeWithPython = (python: string, jobs: readonly TextJob[]): Pick<Masked, "ids">[][] =>
+  runPython(python, jobs);
+
+function runPython<Result>(python: string, jobs: readonly (MaskJob | TextJob)[]): Result {
   const folder = mkdtempSync(join(tmpdir(), "hone-masks-"));
   try {
     const inputs = jobs.map(({ template, files, rows }, i) => {
@@ -60,7 +78,11 @@ export function maskWithPython(python: string, jobs: readonly MaskJob[]): MaskRe
       mkdirSync(own);
       writeFileSync(join(own, "tokenizer.json"), JSON.stringify(files.json));
       writeFileSync(join(own, "tokenizer_config.json"), JSON.stringify(files.config));
-      const texts = rows.map(({ messages, tools }) => `{"messages": ${messages}, "tools": ${tools}}`);
+      const texts = rows.map((row) =>
+        typeof row === "string"
+          ? JSON.stringify({ text: row })
+          : `{"messages": ${row.messages}, "tools": ${row.tools}}`,
+      );
       return `{"folder": ${JSON.stringify(own)}, "template": ${JSON.stringify(template)}, "rows": [${texts.join(",\n")}]}`;
     });
     const input = `[${inputs.join(",\n")}]`;

@@ -6,7 +6,7 @@ import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.
 import type { HeadCheck } from "../hub/matched.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { catalogue } from "../models/catalogue.ts";
+import { type CatalogueModel, catalogue } from "../models/catalogue.ts";
 import { defineModel } from "../models/define.ts";
 import type { TokenizerFiles } from "../protocol/datasets.ts";
 import type {
@@ -204,12 +204,23 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     listFetches: () => fetching.list(),
     discardFetch: (address) => storage.fetches.discard(address),
 
-    catalogue: () =>
-      catalogue.map(({ definition, ...model }) => ({
-        ...model,
-        contextLength: definition.contextLength,
-        parameters: parametersOf(definition, null).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-        needs: needsOf(definition),
-      })),
+    catalogue: () => {
+      // A base model and its instruction-tuned form share a config: each is counted once.
+      const counted = new Map<
+        CatalogueModel["config"],
+        Pick<CatalogueEntry, "parameters" | "contextLength" | "needs">
+      >();
+      return catalogue.map(({ config, ...model }) => {
+        const facts = counted.get(config) ?? sizesOf(defineModel(config));
+        counted.set(config, facts);
+        return { ...model, ...facts };
+      });
+    },
   };
 }
+
+const sizesOf = (model: ModelDefinition): Pick<CatalogueEntry, "parameters" | "contextLength" | "needs"> => ({
+  contextLength: model.contextLength,
+  parameters: parametersOf(model, null).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+  needs: needsOf(model),
+});

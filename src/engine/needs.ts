@@ -24,5 +24,6 @@ export function needsOf(model: ModelDefinition): ModelNeeds {
         sum + byteSizeOf(storage, shape) + (trainable ? 3 * byteSizeOf("float32", shape) : 0),
       0,
     );
-  return { lora: bytesOf(usualAdapter(model)), full: bytesOf({ kind: "full" }) };
+  const tensors = parametersOf(model, null).map(({ storage, shape }) => byteSizeOf(storage, shape));
+  return { lora: bytesOf(usualAdapter(model)), full: bytesOf({ kind: "full" }), largestTensor: Math.max(...tensors) };
 }
