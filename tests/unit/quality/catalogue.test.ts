@@ -8,6 +8,8 @@ import { describe, expect, test } from "vitest";
 import { conversations } from "../../../scripts/oracle/conversations.ts";
 import { compare, type Masked, prepare } from "../../../scripts/oracle/masks.ts";
 import { catalogue } from "../../../src/models/catalogue.ts";
+import type { TemplateChoice } from "../../../src/templates/choice.ts";
+import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
 import {
   baseRows,
   catalogueForms,
@@ -17,7 +19,7 @@ import {
   templateOf,
 } from "../../support/catalogueForms.ts";
 import { lineOf } from "../templates/families.ts";
-import { inspectFile } from "./chain.ts";
+import { type Chain, inspectFile } from "./chain.ts";
 
 interface Frozen extends Partial<Masked> {
   readonly name: string;
@@ -32,6 +34,15 @@ const frozen = readFileSync(new URL("../../golden/catalogue/golden.jsonl", impor
 
 const crossing = "their token crosses the start of an answer, where generation starts";
 
+const otherSettings: Readonly<Record<string, Chain>> = {
+  "as it is": {},
+  "the last turn": { mask: "last" },
+  "everything supervised": { mask: "everything" },
+  "a system prompt": { systemPrompt: "Be kind." },
+  "each answer apart": { turns: "each" },
+  "cut from the left": { truncation: "left", maxLength: 60 },
+};
+
 const spokenIn = (row: string) => conversations[row] ?? { messages: [] };
 const file = catalogueRows.map((row) => lineOf(spokenIn(row))).join("\n");
 
@@ -43,6 +54,7 @@ test("every form belongs to a model, and every model to a form", () => {
 describe.each(catalogue)("$id", ({ id, template: form }) => {
   const made = formOf(id);
   const { tokenizer, choice, template } = suggestedFor(made);
+  const { bos } = tokenizer;
 
   test("the suggested template is its own where it has one, and all hard checks pass", async () => {
     expect(choice.kind).toBe(form === null ? "built-in" : "model");
@@ -55,6 +67,26 @@ describe.each(catalogue)("$id", ({ id, template: form }) => {
     expect(report.checks.filter(({ passed }) => !passed)).toEqual([]);
     expect(report.leftOut).toEqual([]);
     expect(new Set(table.rows).size).toBe(catalogueRows.length);
+  });
+
+  test("so do an edited copy of its template, other settings, and a tokenizer that adds BOS or does not", async () => {
+    const chatTemplate = templateOf(made);
+    const copy: TemplateChoice[] =
+      chatTemplate === null ? [] : [{ kind: "custom", source: `${chatTemplate}{# mine #}` }];
+    const failed: string[] = [];
+    for (const adds of bos === null ? [false] : [false, true]) {
+      const { json, config } = made.tokenizer;
+      const other = createTokenizer(json, { ...config, pad_token: made.ends, add_bos_token: adds });
+      for (const chosen of [choice, ...copy]) {
+        for (const [name, settings] of Object.entries(otherSettings)) {
+          const chain = { ...settings, template: chosen, chatTemplate, tokenizer: other };
+          const { report } = await inspectFile("rows.jsonl", file, chain);
+          const titles = report.checks.filter(({ passed }) => !passed).map(({ title }) => title);
+          failed.push(...titles.map((title) => `${chosen.kind}, ${name}, BOS ${adds}: ${title}`));
+        }
+      }
+    }
+    expect(failed).toEqual([]);
   });
 
   test.each(catalogueRows)("%s: ids, BOS and mask are those of transformers, and each answer ends", (row) => {
@@ -70,7 +102,6 @@ describe.each(catalogue)("$id", ({ id, template: form }) => {
       if (places.length === 0) expect(mine).toMatchObject({ ids, mask });
     } else if (theirs) expect(mine.ids).toEqual(theirs.ids);
 
-    const { bos } = tokenizer;
     expect(bos !== null && mine.ids[0] === bos.id).toBe(made.beginsWithBos);
     expect(bos !== null && mine.ids[1] === bos.id).toBe(false);
     const end = tokenizer.addedToken(made.ends);
