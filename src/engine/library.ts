@@ -1,7 +1,7 @@
 /** The models that are open or stored in this browser: from files, fetched, or copies. */
 
 import * as v from "valibot";
-import { parametersOf, tensorsOfConfig } from "../artifacts/method.ts";
+import { tensorsOfConfig } from "../artifacts/method.ts";
 import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.ts";
 import type { HeadCheck } from "../hub/matched.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
@@ -21,12 +21,11 @@ import type {
 } from "../protocol/engine.ts";
 import { StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
-import { sizeOf } from "../tensor/dtype.ts";
 import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
-import { needsOf } from "./needs.ts";
+import { countModel } from "./needs.ts";
 import { detail, summarise, summarySchema } from "./summary.ts";
 
 export interface LoadedModel {
@@ -221,6 +220,5 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
 
 const sizesOf = (model: ModelDefinition): Pick<CatalogueEntry, "parameters" | "contextLength" | "needs"> => ({
   contextLength: model.contextLength,
-  parameters: parametersOf(model, null).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-  needs: needsOf(model),
+  ...countModel(model),
 });
