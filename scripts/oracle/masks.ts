@@ -180,9 +180,12 @@ type Place = Pick<Difference, "mine" | "theirs">;
 
 const crossing = "their token crosses the start of an answer, where generation starts";
 
-/** Whether one of their tokens, or the one before them with the white space that it strips, crosses an answer's start. */
+/**
+ * Whether one of their tokens crosses an answer's start, or the one before them with the white space that it strips, or the one
+ * after them where they have none.
+ */
 function crossesAnswer({ answers }: Mine, theirs: Masked, { theirs: [from, to] }: Place): boolean {
-  for (let j = Math.max(0, from - 1); j < to; j++) {
+  for (let j = Math.max(0, from - 1); j < Math.max(to, from + 1); j++) {
     const [start = 0, end = 0] = [theirs.starts[j], theirs.ends[j]];
     for (const answer of answers) if (start < answer && answer < end) return true;
   }
