@@ -56,7 +56,12 @@ function readConfig(json: unknown): Granite4Config {
     ...config
   } = readDecoder(
     { ...whole, layer_types: types },
-    { own, defaults: { context: 2048 }, reads: ["attention_bias", "layer_types"], ignores },
+    {
+      own,
+      defaults: { context: 2048, sizes: { intermediate_size: 11_008 } },
+      reads: ["attention_bias", "layer_types"],
+      ignores,
+    },
   );
   if (experts !== 0) {
     throw new ConfigError(

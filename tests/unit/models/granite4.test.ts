@@ -122,6 +122,7 @@ test.each([
   ["layers_block_type", { layer_types: undefined, layers_block_type: ["attention", "attention"] }],
   ["today's names of layers", { layer_types: ["full_attention", "full_attention"] }],
   ["a bias that its MLP does not have", { mlp_bias: true }],
+  ["no size of the experts' MLP", { intermediate_size: undefined }],
 ])("takes %s", (_, change) => {
   expect(() => defineModel({ ...hybrid, ...change })).not.toThrow();
 });
