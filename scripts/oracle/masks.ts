@@ -198,9 +198,10 @@ function reasonOfIds(mine: Mine, theirs: Masked, place: Place, tokenizer: Tokeni
       .slice(from, to)
       .map((id) => tokenizer.show(id))
       .join("");
-  const afterBos = place.mine[0] === 1 && place.theirs[0] === 1 && mine.ids[0] === tokenizer.bos?.id;
-  if (afterBos && shown(mine, place.mine) === ` ${shown(theirs, place.theirs)}`)
-    return "tokenizer.json adds a space after BOS, and transformers' class for Llama does not";
+  const before = (ids: readonly number[], [from]: readonly [number, number]) => ids[from - 1] ?? -1;
+  const afterSpecial = [before(mine.ids, place.mine), before(theirs.ids, place.theirs)].every(tokenizer.isSpecial);
+  if (afterSpecial && shown(mine, place.mine) === ` ${shown(theirs, place.theirs)}`)
+    return "tokenizer.json adds a space after a special token, and transformers' class for Llama does not";
   return null;
 }
 

@@ -18,10 +18,12 @@ if (python === undefined) throw new Error("Name a Python that has transformers."
 const print = (name: string, rows: readonly string[], result: readonly object[] | undefined) => {
   for (const [at, row] of rows.entries()) console.log(JSON.stringify({ name, row, ...result?.[at] }));
 };
-/** transformers' class for GPT-2 replaces the pre-tokenizer that a tokenizer.json has. */
+/** transformers' classes for GPT-2 and Llama replace parts of a tokenizer.json; its generic class takes the file as it is. */
+const rebuilding = ["GPT2Tokenizer", "LlamaTokenizer"];
 const filesOf = ({ tokenizer: { json, config } }: CatalogueForm) => {
-  const isGpt2Class = "tokenizer_class" in config && config.tokenizer_class === "GPT2Tokenizer";
-  return { json, config: { ...config, ...(isGpt2Class && { tokenizer_class: "PreTrainedTokenizerFast" }) } };
+  const named = "tokenizer_class" in config ? config.tokenizer_class : null;
+  const generic = rebuilding.includes(String(named)) && { tokenizer_class: "PreTrainedTokenizerFast" };
+  return { json, config: { ...config, ...generic } };
 };
 
 const own = catalogueForms.filter(({ template }) => template !== null);
