@@ -1,7 +1,8 @@
 /**
  * `npm run masks -- DIR [--model DIR] [--python PATH] [--json FILE]`: compares Hone's token ids and masks with those that TRL
- * prepares with `assistant_only_loss`, for each template of a folder that has generation tags. A development command: it needs
- * a Python with transformers.
+ * prepares with `assistant_only_loss`, for each template of a folder that has generation tags. Where DIR is a model's folder
+ * or has such folders, it compares each model's ids in its own template, and runs the hard checks. A development command: it
+ * needs a Python with transformers.
  */
 
 import { readdir, readFile } from "node:fs/promises";
@@ -25,6 +26,7 @@ import {
   pythonRow,
   transformersMissing,
 } from "./oracle/masks.ts";
+import { judgeModels, type ModelVerdict, modelFolders } from "./oracle/modelFolders.ts";
 import { withMarkers } from "./oracle/tokenizer.ts";
 
 const usage = "npm run masks -- DIR [--model DIR] [--python PATH] [--json FILE]";
@@ -83,6 +85,21 @@ function judge({ tokenizer, template }: Subject, spoken: Spoken, theirs: MaskRes
   return { kind: places.every(({ reason }) => reason !== null) ? "explained" : "unexplained", places };
 }
 
+/** A line for each model, then its differences and failed checks; exit 1 with any of them. */
+function showModels(verdicts: readonly ModelVerdict[], json: string | undefined): void {
+  console.table(
+    verdicts.map(({ differences, failed, ...others }) => ({
+      ...others,
+      different: differences.length,
+      checks: failed.length === 0 ? "passed" : `${failed.length} failed`,
+    })),
+  );
+  for (const { model, differences, failed } of verdicts)
+    for (const line of [...differences, ...failed]) console.info(`${model}, ${brief(line)}`);
+  writeJson(json, verdicts);
+  if (verdicts.some(({ differences, failed }) => differences.length + failed.length > 0)) process.exitCode = 1;
+}
+
 const brief = (text: string) => (text.length > 200 ? `${text.slice(0, 200)}…` : text);
 
 async function main() {
@@ -96,6 +113,11 @@ async function main() {
   const missing = transformersMissing(python);
   if (missing !== null) {
     console.info(`Skipped: ${missing}.`);
+    return;
+  }
+  const models = await modelFolders(folder);
+  if (models.length > 0) {
+    showModels(await judgeModels(python, models), values.json);
     return;
   }
   const read = async (name: string): Promise<unknown> => JSON.parse(await readFile(join(model, name), "utf8"));

@@ -1,6 +1,7 @@
 """Token ids and assistant masks as TRL prepares them.
 
-Reads a JSON list of {"folder", "template", "rows": [{"messages", "tools"}]} from standard input. Writes a JSON list of lists of
+Reads a JSON list of {"folder", "template", "rows": [{"messages", "tools"}]} from standard input; without a template a row is
+{"text"}, and its ids are those of the tokenizer with its own special tokens, without a mask. Writes a JSON list of lists of
 {"ids", "mask", "starts", "ends"} or {"error"}; offsets count UTF-16 units of the rendered text. TRL's SFTTrainer with
 `assistant_only_loss` calls `apply_chat_template` with these arguments and turns the mask into labels.
 """
@@ -46,9 +47,22 @@ def prepare(tokenize, template, row):
         return {"error": f"{type(error).__name__}: {str(error)[:200]}"}
 
 
+def encode(tokenizer, text):
+    out = tokenizer(text, return_offsets_mapping=True)
+    before = units(text)
+    places = out["offset_mapping"]
+    return {
+        "ids": out["input_ids"],
+        "starts": [before[start] for start, _ in places],
+        "ends": [before[end] for _, end in places],
+    }
+
+
 def run(job):
-    tokenize = AutoTokenizer.from_pretrained(job["folder"]).apply_chat_template
-    return [prepare(tokenize, job["template"], row) for row in job["rows"]]
+    tokenizer = AutoTokenizer.from_pretrained(job["folder"])
+    if job["template"] is None:
+        return [encode(tokenizer, row["text"]) for row in job["rows"]]
+    return [prepare(tokenizer.apply_chat_template, job["template"], row) for row in job["rows"]]
 
 
 json.dump([run(job) for job in json.load(sys.stdin)], sys.stdout)

@@ -39,9 +39,21 @@ export type MaskResult = Masked | { readonly error: string };
 export interface MaskJob {
   readonly template: string;
   /** A tokenizer's two files. */
-  readonly files: { readonly json: unknown; readonly config: object };
+  readonly files: TwoFiles;
   /** JSON texts, because JavaScript's numbers are not Python's. */
   readonly rows: readonly { readonly messages: string; readonly tools: string }[];
+}
+
+/** Texts that a tokenizer encodes with its own special tokens. */
+export interface TextJob {
+  readonly template: null;
+  readonly files: TwoFiles;
+  readonly rows: readonly string[];
+}
+
+interface TwoFiles {
+  readonly json: unknown;
+  readonly config: object;
 }
 
 /** Why the Python at this path cannot be the oracle; null where it can. */
@@ -52,7 +64,13 @@ export function transformersMissing(python: string): string | null {
 }
 
 /** Prepares the rows of each job with transformers. */
-export function maskWithPython(python: string, jobs: readonly MaskJob[]): MaskResult[][] {
+export const maskWithPython = (python: string, jobs: readonly MaskJob[]): MaskResult[][] => runPython(python, jobs);
+
+/** Encodes the texts of each job with transformers. */
+export const encodeWithPython = (python: string, jobs: readonly TextJob[]): Pick<Masked, "ids">[][] =>
+  runPython(python, jobs);
+
+function runPython<Result>(python: string, jobs: readonly (MaskJob | TextJob)[]): Result {
   const folder = mkdtempSync(join(tmpdir(), "hone-masks-"));
   try {
     const inputs = jobs.map(({ template, files, rows }, i) => {
@@ -60,7 +78,11 @@ export function maskWithPython(python: string, jobs: readonly MaskJob[]): MaskRe
       mkdirSync(own);
       writeFileSync(join(own, "tokenizer.json"), JSON.stringify(files.json));
       writeFileSync(join(own, "tokenizer_config.json"), JSON.stringify(files.config));
-      const texts = rows.map(({ messages, tools }) => `{"messages": ${messages}, "tools": ${tools}}`);
+      const texts = rows.map((row) =>
+        typeof row === "string"
+          ? JSON.stringify({ text: row })
+          : `{"messages": ${row.messages}, "tools": ${row.tools}}`,
+      );
       return `{"folder": ${JSON.stringify(own)}, "template": ${JSON.stringify(template)}, "rows": [${texts.join(",\n")}]}`;
     });
     const input = `[${inputs.join(",\n")}]`;
@@ -158,9 +180,12 @@ type Place = Pick<Difference, "mine" | "theirs">;
 
 const crossing = "their token crosses the start of an answer, where generation starts";
 
-/** Whether one of their tokens, or the one before them with the white space that it strips, crosses an answer's start. */
+/**
+ * Whether one of their tokens crosses an answer's start, or the one before them with the white space that it strips, or the one
+ * after them where they have none.
+ */
 function crossesAnswer({ answers }: Mine, theirs: Masked, { theirs: [from, to] }: Place): boolean {
-  for (let j = Math.max(0, from - 1); j < to; j++) {
+  for (let j = Math.max(0, from - 1); j < Math.max(to, from + 1); j++) {
     const [start = 0, end = 0] = [theirs.starts[j], theirs.ends[j]];
     for (const answer of answers) if (start < answer && answer < end) return true;
   }
@@ -173,9 +198,10 @@ function reasonOfIds(mine: Mine, theirs: Masked, place: Place, tokenizer: Tokeni
       .slice(from, to)
       .map((id) => tokenizer.show(id))
       .join("");
-  const afterBos = place.mine[0] === 1 && place.theirs[0] === 1 && mine.ids[0] === tokenizer.bos?.id;
-  if (afterBos && shown(mine, place.mine) === ` ${shown(theirs, place.theirs)}`)
-    return "tokenizer.json adds a space after BOS, and transformers' class for Llama does not";
+  const before = (ids: readonly number[], [from]: readonly [number, number]) => ids[from - 1] ?? -1;
+  const afterSpecial = [before(mine.ids, place.mine), before(theirs.ids, place.theirs)].every(tokenizer.isSpecial);
+  if (afterSpecial && shown(mine, place.mine) === ` ${shown(theirs, place.theirs)}`)
+    return "tokenizer.json adds a space after a special token, and transformers' class for Llama does not";
   return null;
 }
 

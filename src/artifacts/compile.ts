@@ -54,7 +54,8 @@ export function buildLoss(
   const { rows, length, supervised } = shape;
   const scope = Scope.root(b, adapterOf(method));
   const ids = b.input(batchPorts.inputIds, "int32", [rows, length]);
-  const positions = b.input(batchPorts.positionIds, "int32", [rows, length]);
+  // No node reads the positions of a model whose layers do not rotate.
+  const positions = b.requiredInput(batchPorts.positionIds, "int32", [rows, length]);
   const segments = b.input(batchPorts.segmentIds, "int32", [rows, length]);
   const attend = wholeRows(b, model.layers, positions, segments, queryBlocks);
   const index = b.input(batchPorts.supervisedIndex, "int32", [supervised]);

@@ -1,12 +1,12 @@
 /** The models that are open or stored in this browser: from files, fetched, or copies. */
 
 import * as v from "valibot";
-import { parametersOf, tensorsOfConfig } from "../artifacts/method.ts";
+import { tensorsOfConfig } from "../artifacts/method.ts";
 import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.ts";
 import type { HeadCheck } from "../hub/matched.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import { catalogue } from "../models/catalogue.ts";
+import { type CatalogueModel, catalogue } from "../models/catalogue.ts";
 import { defineModel } from "../models/define.ts";
 import type { TokenizerFiles } from "../protocol/datasets.ts";
 import type {
@@ -21,12 +21,11 @@ import type {
 } from "../protocol/engine.ts";
 import { StorageError } from "../storage/errors.ts";
 import type { Storage } from "../storage/storage.ts";
-import { sizeOf } from "../tensor/dtype.ts";
 import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
-import { needsOf } from "./needs.ts";
+import { countModel } from "./needs.ts";
 import { detail, summarise, summarySchema } from "./summary.ts";
 
 export interface LoadedModel {
@@ -204,12 +203,22 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     listFetches: () => fetching.list(),
     discardFetch: (address) => storage.fetches.discard(address),
 
-    catalogue: () =>
-      catalogue.map(({ definition, ...model }) => ({
-        ...model,
-        contextLength: definition.contextLength,
-        parameters: parametersOf(definition, null).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-        needs: needsOf(definition),
-      })),
+    catalogue: () => {
+      // A base model and its instruction-tuned form share a config: each is counted once.
+      const counted = new Map<
+        CatalogueModel["config"],
+        Pick<CatalogueEntry, "parameters" | "contextLength" | "needs">
+      >();
+      return catalogue.map(({ config, ...model }) => {
+        const facts = counted.get(config) ?? sizesOf(defineModel(config));
+        counted.set(config, facts);
+        return { ...model, ...facts };
+      });
+    },
   };
 }
+
+const sizesOf = (model: ModelDefinition): Pick<CatalogueEntry, "parameters" | "contextLength" | "needs"> => ({
+  contextLength: model.contextLength,
+  ...countModel(model),
+});

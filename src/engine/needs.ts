@@ -3,7 +3,7 @@
 import { linearsOf, type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { ModelNeeds } from "../protocol/engine.ts";
-import { byteSizeOf } from "../tensor/dtype.ts";
+import { byteSizeOf, sizeOf } from "../tensor/dtype.ts";
 
 /** The usual adapter: rank 16 on every linear layer. */
 const usualAdapter = (model: ModelDefinition): Method => ({
@@ -13,16 +13,35 @@ const usualAdapter = (model: ModelDefinition): Method => ({
   targets: linearsOf(model).map(({ name }) => name),
 });
 
+/** A model's size, from its config alone. */
+export interface ModelCount {
+  /** Numbers of the base model, a tied head counted once. */
+  readonly parameters: number;
+  readonly needs: ModelNeeds;
+}
+
+const summed = (numbers: readonly number[]) => numbers.reduce((sum, number) => sum + number, 0);
+
 /**
  * Bytes on the device for the weights and, for each trained number, its gradient and AdamW's two moments. Activations come
  * on top; they depend on the length of the rows, and a run's budget counts them.
  */
-export function needsOf(model: ModelDefinition): ModelNeeds {
-  const bytesOf = (method: Method) =>
-    parametersOf(model, method).reduce(
-      (sum, { shape, storage, trainable }) =>
-        sum + byteSizeOf(storage, shape) + (trainable ? 3 * byteSizeOf("float32", shape) : 0),
-      0,
-    );
-  return { lora: bytesOf(usualAdapter(model)), full: bytesOf({ kind: "full" }) };
+export function countModel(model: ModelDefinition): ModelCount {
+  // A trace with the adapter lists the base model's parameters too, so one serves all figures.
+  const all = parametersOf(model, usualAdapter(model));
+  const own = all.filter(({ source }) => source.kind === "checkpoint");
+  const state = all.map(({ shape, trainable }) => (trainable ? 3 * byteSizeOf("float32", shape) : 0));
+  const weights = all.map(({ storage, shape }) => byteSizeOf(storage, shape));
+  const base = own.map(({ storage, shape }) => byteSizeOf(storage, shape));
+  return {
+    parameters: summed(own.map(({ shape }) => sizeOf(shape))),
+    needs: {
+      lora: summed(weights) + summed(state),
+      full: summed(base) + summed(own.map(({ shape }) => 3 * byteSizeOf("float32", shape))),
+      largestTensor: Math.max(...base),
+    },
+  };
 }
+
+/** See `countModel`. */
+export const needsOf = (model: ModelDefinition): ModelNeeds => countModel(model).needs;

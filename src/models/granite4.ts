@@ -30,6 +30,7 @@ const ignores = [
   "mamba_n_groups",
   "mamba_n_heads",
   "mamba_proj_bias",
+  "mlp_bias",
   "num_experts_per_tok",
   "time_step_limit",
 ];
@@ -37,7 +38,13 @@ const ignores = [
 const dense = "Choose a dense Granite, such as Granite-4.0-350M or 1B.";
 
 function readConfig(json: unknown): Granite4Config {
-  const { layer_types: types } = parse(v.looseObject({ layer_types: v.nullish(v.array(v.string())) }), json);
+  const list = v.nullish(v.array(v.string()));
+  const { layers_block_type: other, ...whole } = parse(
+    v.looseObject({ layer_types: list, layers_block_type: list }),
+    json,
+  );
+  // transformers reads both names.
+  const types = whole.layer_types ?? other;
   // Without a list, transformers makes every layer a Mamba layer.
   if (!types || types.includes("mamba") || types.includes("linear_attention")) {
     throw new ConfigError(`config.json: layer_types has mamba layers, and Hone trains attention alone. ${dense}`);
@@ -47,7 +54,15 @@ function readConfig(json: unknown): Granite4Config {
     shared_intermediate_size: inner,
     position_embedding_type: positions,
     ...config
-  } = readDecoder(json, { own, defaults: { context: 2048 }, reads: ["attention_bias", "layer_types"], ignores });
+  } = readDecoder(
+    { ...whole, layer_types: types },
+    {
+      own,
+      defaults: { context: 2048, sizes: { intermediate_size: 11_008 } },
+      reads: ["attention_bias", "layer_types"],
+      ignores,
+    },
+  );
   if (experts !== 0) {
     throw new ConfigError(
       `config.json: num_local_experts is ${experts}, a mixture of experts, and Hone trains dense models. ${dense}`,

@@ -43,6 +43,7 @@ const numbersPerScatter = 50_000;
 export class GraphBuilder {
   readonly tape: Step[] = [];
   private readonly inputs = new Map<string, Value>();
+  private readonly required = new Set<Value>();
   private readonly initializers = new Map<string, Value>();
   private readonly nodes: Node[] = [];
   private readonly producers = new Map<Value, Node>();
@@ -64,6 +65,13 @@ export class GraphBuilder {
     }
     const value: Value = { name, dtype, shape };
     this.inputs.set(name, value);
+    return value;
+  }
+
+  /** As `input`; the finished graph has it even where no node reads it. */
+  requiredInput(name: string, dtype: DType, shape: Shape): Value {
+    const value = this.input(name, dtype, shape);
+    this.required.add(value);
     return value;
   }
 
@@ -372,7 +380,7 @@ export class GraphBuilder {
     return producer?.op === op ? (producer.inputs[0] as Value) : value;
   }
 
-  /** The finished graph: the named outputs in the given order, with only the nodes and inputs that they need. */
+  /** The finished graph: the named outputs in the given order, with only the nodes and inputs that they need, and the required inputs. */
   finish(outputs: Readonly<Record<string, Value>>): Graph {
     const named = new Map<Value, string>();
     for (const [name, value] of Object.entries(outputs)) {
@@ -396,7 +404,7 @@ export class GraphBuilder {
       .map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
     return {
       name: this.name,
-      inputs: [...this.inputs.values()].filter((value) => needed.has(value)),
+      inputs: [...this.inputs.values()].filter((value) => needed.has(value) || this.required.has(value)),
       outputs: [...named.keys()].map(rename),
       initializers: [...this.initializers.values()].filter((value) => needed.has(value)),
       nodes,

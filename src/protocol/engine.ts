@@ -61,6 +61,8 @@ export interface ModelNeeds {
   /** With the usual adapter. */
   readonly lora: number;
   readonly full: number;
+  /** Bytes of the largest tensor, which a GPU must have in one buffer. */
+  readonly largestTensor: number;
 }
 
 /** What opening a remote model would fetch, read without its weights. */
@@ -106,7 +108,12 @@ export interface CatalogueEntry {
   readonly contextLength: number;
   /** Bytes to fetch. */
   readonly byteLength: number;
-  readonly gated: boolean;
+  /** An SPDX identifier, or the licence's own name. */
+  readonly licence: string;
+  /** Whose conditions an account must accept before it can download the files; null where anyone can. */
+  readonly gatedBy: string | null;
+  /** The form of its own chat template; null without one. */
+  readonly template: string | null;
   /** Whether it is instruction-tuned. */
   readonly instructed: boolean;
   readonly purpose: string;

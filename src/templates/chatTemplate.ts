@@ -30,6 +30,8 @@ export interface ChatTemplateParts {
   readonly tokenizer: Tokenizer;
   /** Whether it is the model's own, which decides alone about BOS. */
   readonly own?: boolean;
+  /** Whether another template must begin with BOS; by default where the tokenizer adds it. */
+  readonly needsBos?: boolean;
   /** The date that `strftime_now` formats, the same for every row. */
   readonly now?: Date;
   /** Called about four times a second while the template is checked; it must not throw. */
@@ -56,6 +58,7 @@ export function createChatTemplate({
   source,
   tokenizer,
   own = false,
+  needsBos = tokenizer.addBos,
   now = fixedDate,
   pulse,
 }: ChatTemplateParts): Template {
@@ -79,7 +82,7 @@ export function createChatTemplate({
   );
   const earlier = [...new Set(renderer.allStops(longer))].filter((id) => !sure.has(id));
   const turnEnds = earlier.filter((id) => thoughtful !== null && renderer.isWithinAnswer(thoughtful, id));
-  const { bos, addBos } = tokenizer;
+  const { bos } = tokenizer;
   const begins = bos === null ? 0 : countAtStart(textOf(trial), bos.text);
   const inner =
     bos !== null &&
@@ -90,7 +93,7 @@ export function createChatTemplate({
   return {
     name,
     // A model's own template is what its users prompt it with, so only what it writes counts.
-    opensWithBos: begins > 0 || (addBos && !own),
+    opensWithBos: begins > 0 || (needsBos && !own),
     repeatsBos: own ? inner : opensTurns,
     stopIds: [...sure, ...earlier.filter((id) => !turnEnds.includes(id))],
     ...(turnEnds.length > 0 && { turnEnds }),

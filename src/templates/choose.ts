@@ -31,7 +31,10 @@ export function createTemplate(
     case "custom":
       if (choice.source.trim() === "")
         throw new TemplateError("The template is empty. Write one, or choose a built-in one.");
-      return createChatTemplate({ name: "custom", source: choice.source, tokenizer, ...more });
+      return createChatTemplate({
+        ...{ name: "custom", source: choice.source, tokenizer, ...more },
+        needsBos: tokenizer.addBos && !ownOmitsBos({ tokenizer, chatTemplate }, pulse),
+      });
     case "model":
       if (chatTemplate === null) {
         const name = builtInFor(tokenizer) ?? "hone";
@@ -40,6 +43,17 @@ export function createTemplate(
         );
       }
       return createChatTemplate({ name: "the model's own", source: chatTemplate, tokenizer, own: true, ...more });
+  }
+}
+
+/** Whether the model's own template begins without BOS, so that the model is prompted without it. */
+function ownOmitsBos(model: TemplateModel, pulse?: () => void): boolean {
+  if (model.chatTemplate === null) return false;
+  try {
+    return !createTemplate({ kind: "model" }, model, pulse).opensWithBos;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    return false;
   }
 }
 

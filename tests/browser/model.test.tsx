@@ -77,6 +77,7 @@ const browsers = eachOnAPage(async (here): Promise<Browsers> => {
 const screen = page.getByRole("region", { name: "Model", exact: true });
 const region = (name: string) => screen.getByRole("region", { name, exact: true });
 const fromHub = region("From Hugging Face");
+const catalogue = region("Models to try");
 const keptHere = region("Saved in this browser");
 const chosen = page.getByLabelText("Train this model");
 
@@ -180,16 +181,46 @@ test("without room, or without the memory, it is said before anything is fetched
   await expect.element(fromHub.getByRole("alert")).not.toBeInTheDocument();
 });
 
-test("the catalogue names size and need, and looks a model up by keyboard", async () => {
+test("the catalogue names licence, template, size and needs, and looks a model up by keyboard", async () => {
   await open();
-  const entry = fromHub.getByRole("listitem").filter({ hasText: "HuggingFaceTB/SmolLM2-135M" }).first();
-  await expect.element(entry).toHaveTextContent(/269\.1 MB download · 134\.5 M parameters · \d+\.\d MB of memory/);
-  const look = fromHub.getByRole("button", { name: "Look up HuggingFaceTB/SmolLM2-135M", exact: true });
-  await expect.element(look).toBeEnabled();
-  (look.element() as HTMLElement).focus();
+  const id = "HuggingFaceTB/SmolLM2-135M";
+  const entry = catalogue.getByRole("listitem").filter({ hasText: "SmolLM2-135M base" });
+  await expect.element(entry).toHaveTextContent(/Licence Apache-2\.0.*Template none/);
+  await expect
+    .element(entry)
+    .toHaveTextContent(/Parameters134\.5 M.*Download269\.1 MB.*LoRA memory616\.2 MB.*Full memory2\.2 GB/);
+  const button = catalogue.getByRole("button", { name: `Look up ${id}`, exact: true });
+  await expect.element(button).toBeEnabled();
+  (button.element() as HTMLElement).focus();
   await userEvent.keyboard("{Enter}");
-  await expect.element(fromHub.getByRole("region", { name: "Found: HuggingFaceTB/SmolLM2-135M" })).toBeVisible();
-  await expect.element(fromHub.getByRole("textbox")).toHaveValue("HuggingFaceTB/SmolLM2-135M");
+  await expect.element(fromHub.getByRole("region", { name: `Found: ${id}` })).toBeVisible();
+  await expect.element(fromHub.getByRole("textbox")).toHaveValue(id);
+  // The answer is in view, and the keyboard goes on there.
+  await expect.element(fromHub).toHaveFocus();
+  const { top } = fromHub.element().getBoundingClientRect();
+  expect(top).toBeGreaterThanOrEqual(0);
+  expect(top).toBeLessThan(innerHeight / 2);
+});
+
+test("the catalogue names what is too large, and how to get a gated model, without a button that cannot help", async () => {
+  const { hone } = await open();
+  await hone.engine.start("wasm");
+  const large = catalogue.getByRole("listitem").filter({ hasText: "SmolLM3-3B" });
+  await expect
+    .element(large)
+    .toHaveTextContent("LoRA needs 12.8 GB of memory; without a GPU this page can use 4.3 GB.");
+  await expect.element(large).toHaveTextContent(/Download6\.2 GB.*12\.8 GB\s*too large.*49\.2 GB\s*too large/);
+  expect(large.getByRole("button").elements()).toEqual([]);
+  expect(large.getByRole("link").elements()).toEqual([]);
+  const medium = catalogue.getByRole("listitem").filter({ hasText: "Qwen3-0.6B instruct" });
+  await expect.element(medium).toHaveTextContent(/LoRA memory2\.5 GBFull memory9\.5 GB\s*too large/);
+  await expect.element(medium.getByRole("button", { name: "Look up Qwen/Qwen3-0.6B", exact: true })).toBeEnabled();
+  const gated = catalogue.getByRole("listitem").filter({ hasText: "gemma-3-270m-it" });
+  await expect.element(gated).toHaveTextContent("Accept Google's conditions on its page");
+  await expect
+    .element(gated.getByRole("link", { name: "Open the page of google/gemma-3-270m-it" }))
+    .toHaveAttribute("href", "https://huggingface.co/google/gemma-3-270m-it");
+  expect(gated.getByRole("button").elements()).toEqual([]);
 });
 
 test("a model that is kept already is used instead of fetched", async () => {
@@ -245,6 +276,7 @@ test.each(["light", "dark"])("has no violation of accessibility in %s, on a phon
   document.documentElement.dataset.mantineColorScheme = scheme;
   await lookUp("owner/small");
   await expect.element(fromHub.getByRole("region", { name: /^Found/ })).toBeVisible();
+  await expect.element(catalogue.getByRole("listitem").last()).toBeVisible();
   for (const summary of document.querySelectorAll<HTMLElement>("[data-screen=model] summary")) summary.click();
   for (const width of [390, 1280]) {
     await page.viewport(width, 900);

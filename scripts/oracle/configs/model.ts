@@ -74,7 +74,7 @@ export function rowArtifact(definition: ModelDefinition, length: number): Artifa
   const b = new GraphBuilder("logits");
   const scope = Scope.root(b, null);
   const ids = b.input("ids", "int32", [length]);
-  const positions = b.input("positions", "int32", [1, length]);
+  const positions = b.requiredInput("positions", "int32", [1, length]);
   const segments = b.input("segments", "int32", [1, length]);
   const attend = wholeRows(b, definition.layers, positions, segments, 1);
   const states = definition.forward(scope, { ids, positions }, attend, (rows) => rows);

@@ -1,11 +1,14 @@
-/** A short list of tested models with size and memory. */
+/** A short list of models with licence, size, memory for each method, and template. */
 
 import { Button } from "@mantine/core";
 import { useEffect } from "react";
+import type { CatalogueEntry, EngineReport } from "../../protocol/engine.ts";
 import { bytes, count } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
+import { Panel } from "../shell/Panel.tsx";
 import { modelWords } from "../words/model.ts";
-import classes from "./Model.module.css";
+import classes from "./Catalogue.module.css";
+import { caution, memoryLimit, tooLarge } from "./room.ts";
 
 const words = modelWords.catalogue;
 
@@ -13,9 +16,97 @@ interface CatalogueProps {
   onInspect(id: string): void;
 }
 
+interface EntryProps extends CatalogueProps {
+  readonly model: CatalogueEntry;
+  readonly report: EngineReport | null;
+  readonly off: boolean;
+}
+
+/** Looks the model up, or opens the page of a gated one. */
+function Action({ model, off, onInspect }: Omit<EntryProps, "report">) {
+  const { id, gatedBy } = model;
+  const style = { size: "compact-sm", variant: "default" } as const;
+  if (gatedBy !== null) {
+    return (
+      <Button
+        {...style}
+        component="a"
+        href={`https://huggingface.co/${id}`}
+        target="_blank"
+        rel="noreferrer"
+        aria-label={words.pageOf(id)}
+      >
+        {words.page}
+      </Button>
+    );
+  }
+  return (
+    <Button {...style} aria-label={words.inspect(id)} disabled={off} onClick={() => onInspect(id)}>
+      {words.inspectShort}
+    </Button>
+  );
+}
+
+function Entry({ model, report, off, onInspect }: EntryProps) {
+  const { id, needs, gatedBy } = model;
+  const [owner, name] = id.split("/");
+  const refusal = report && tooLarge(needs, report);
+  const doubt = refusal ?? (report && caution(needs, report));
+  const limit = report && memoryLimit(report);
+  const memory = (need: number) => (
+    <>
+      {bytes(need)}
+      {limit !== null && need > limit && <span className={classes.over}>{words.tooLarge}</span>}
+    </>
+  );
+  const figures = [
+    [words.parameters, count(model.parameters)],
+    [words.download, bytes(model.byteLength)],
+    [words.lora, memory(needs.lora)],
+    [words.full, memory(needs.full)],
+  ] as const;
+  const terms = [
+    [words.licence, model.licence],
+    [words.template, model.template ?? words.noTemplate],
+  ] as const;
+  return (
+    <li className={classes.entry}>
+      <div className={classes.about}>
+        <h3 className={classes.name}>
+          <span className={classes.owner}>{owner}/</span>
+          {name} <span className={classes.tag}>{model.instructed ? words.instructed : words.base}</span>
+          {gatedBy !== null && <span className={classes.tag}>{words.gated}</span>}
+        </h3>
+        <p className={classes.purpose}>{model.purpose}</p>
+        <dl className={classes.terms}>
+          {terms.map(([term, value]) => (
+            <div key={term}>
+              <dt>{term}</dt> <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+        {refusal === null && gatedBy !== null && <p className={classes.purpose}>{words.gatedBy(gatedBy)}</p>}
+        {doubt !== null && <p className={classes.doubt}>{doubt}</p>}
+      </div>
+      <dl className={classes.figures}>
+        {figures.map(([term, value]) => (
+          <div key={term}>
+            <dt>{term}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <div className={classes.action}>
+        {refusal === null && <Action model={model} off={off} onInspect={onInspect} />}
+      </div>
+    </li>
+  );
+}
+
 export function Catalogue({ onInspect }: CatalogueProps) {
   const hone = useHone();
   const entries = useFacts((state) => state.model.catalogue);
+  const report = useFacts((state) => state.engine.report);
   const ready = useFacts((state) => state.engine.status === "ready");
   const busy = useFacts(({ model }) => model.opening || model.lookup.looking);
   useEffect(() => {
@@ -23,35 +114,23 @@ export function Catalogue({ onInspect }: CatalogueProps) {
   }, [hone, ready]);
 
   return (
-    <div className={classes.catalogue}>
-      <h3 className={classes.title}>{words.title}</h3>
-      <p className={classes.lead}>{words.lead}</p>
+    <Panel title={words.title}>
+      <p className={classes.lead}>
+        {words.lead} {words.memory}
+      </p>
+      {/* Column heads of wide screens; each figure has its name for readers and phones. */}
+      <div className={classes.heads} aria-hidden>
+        <span>{words.model}</span>
+        <span>{words.parameters}</span>
+        <span>{words.download}</span>
+        <span>{words.lora}</span>
+        <span>{words.full}</span>
+      </div>
       <ul className={classes.list}>
         {(entries ?? []).map((model) => (
-          <li key={model.id} className={classes.entry}>
-            <div className={classes.grow}>
-              <p className={classes.name}>
-                {model.id} <span className={classes.tag}>{model.instructed ? words.instructed : words.base}</span>
-                {model.gated && <span className={classes.tag}>{words.gated}</span>}
-              </p>
-              <p className={classes.purpose}>{model.purpose}</p>
-              <p className={classes.figures}>
-                {words.fetch(bytes(model.byteLength))} · {words.parameters(count(model.parameters))} ·{" "}
-                {words.needs(bytes(model.needs.lora))}
-              </p>
-            </div>
-            <Button
-              size="compact-sm"
-              variant="default"
-              aria-label={words.inspect(model.id)}
-              disabled={!ready || busy}
-              onClick={() => onInspect(model.id)}
-            >
-              {words.inspectShort}
-            </Button>
-          </li>
+          <Entry key={model.id} model={model} report={report} off={!ready || busy} onInspect={onInspect} />
         ))}
       </ul>
-    </div>
+    </Panel>
   );
 }

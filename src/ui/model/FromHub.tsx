@@ -1,23 +1,30 @@
 /** A model by Hugging Face id or address: inspection, then download. */
 
 import { Button, Loader, Text, TextInput } from "@mantine/core";
-import { type FormEvent, useState } from "react";
+import type { FormEvent } from "react";
 import { useFacts, useHone } from "../hone.ts";
 import { Panel } from "../shell/Panel.tsx";
 import { modelWords } from "../words/model.ts";
-import { Catalogue } from "./Catalogue.tsx";
 import { Inspection } from "./Inspection.tsx";
 import classes from "./Model.module.css";
 import { ModelFailure, Opening } from "./Opening.tsx";
 
 const words = modelWords.hub;
 
-export function FromHub() {
+/** Target id of links. */
+export const hubPanel = "hub";
+
+interface FromHubProps {
+  /** The field's text. */
+  readonly text: string;
+  onText(text: string): void;
+}
+
+export function FromHub({ text, onText }: FromHubProps) {
   const hone = useHone();
   const { looking, found, failure } = useFacts((state) => state.model.lookup);
   const ready = useFacts((state) => state.engine.status === "ready");
   const fetching = useFacts(({ model }) => model.opening && model.from === "network");
-  const [text, setText] = useState("");
 
   const inspect = (event: FormEvent) => {
     event.preventDefault();
@@ -25,7 +32,7 @@ export function FromHub() {
   };
 
   return (
-    <Panel title={words.title}>
+    <Panel title={words.title} id={hubPanel}>
       <Text size="sm" c="dimmed">
         {words.lead}
       </Text>
@@ -37,7 +44,7 @@ export function FromHub() {
           spellCheck={false}
           autoCapitalize="off"
           autoComplete="off"
-          onChange={(event) => setText(event.currentTarget.value)}
+          onChange={(event) => onText(event.currentTarget.value)}
         />
         <Button type="submit" variant="default" disabled={!ready || fetching || text.trim() === ""}>
           {words.inspect}
@@ -57,12 +64,6 @@ export function FromHub() {
       <ModelFailure title={words.failed} failure={failure} />
       {found && !fetching && <Inspection found={found} />}
       <Opening from="network" label={words.opening} failed={words.failedFetch} note={words.stopNote} />
-      <Catalogue
-        onInspect={(id) => {
-          setText(id);
-          void hone.model.inspect(id);
-        }}
-      />
     </Panel>
   );
 }

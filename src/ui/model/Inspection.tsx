@@ -7,27 +7,21 @@ import { useFacts, useHone } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { modelWords } from "../words/model.ts";
 import classes from "./Model.module.css";
+import { caution, tooLarge } from "./room.ts";
 
 const words = modelWords.hub;
 const chosen = modelWords.chosen;
 
-/** Bytes that a 32-bit WebAssembly module can address. */
-const withoutGpu = 2 ** 32;
-
-/** Reason why the model cannot be trained here; null where it can. */
-function doubt(found: ModelInspection, provider: "webgpu" | "wasm" | undefined): string | null {
-  if (provider === "wasm" && found.needs.lora > withoutGpu) return words.tooLarge(bytes(found.needs.lora));
-  return null;
-}
-
 export function Inspection({ found }: { readonly found: ModelInspection }) {
   const hone = useHone();
-  const provider = useFacts((state) => state.engine.report?.provider);
+  const report = useFacts((state) => state.engine.report);
   const opening = useFacts((state) => state.model.opening);
   const training = useFacts((state) => state.training.phase !== "idle");
   const missing = found.byteLength === null ? null : found.byteLength - found.fetched;
   const noRoom = missing !== null && found.free !== null && missing > found.free;
-  const doubtful = doubt(found, provider);
+  const refusal = report && tooLarge(found.needs, report);
+  const doubtful =
+    refusal !== null ? `${refusal} ${modelWords.room.otherModel}` : report && caution(found.needs, report);
   const { copyHash, source } = found;
 
   const use = () => {

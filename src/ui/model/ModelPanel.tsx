@@ -3,9 +3,10 @@
 import { type DragEvent, useState } from "react";
 import { useFacts, useHone } from "../hone.ts";
 import { modelWords } from "../words/model.ts";
+import { Catalogue } from "./Catalogue.tsx";
 import { ChosenModel } from "./ChosenModel.tsx";
 import { FromDisk } from "./FromDisk.tsx";
-import { FromHub } from "./FromHub.tsx";
+import { FromHub, hubPanel } from "./FromHub.tsx";
 import classes from "./Model.module.css";
 import { SeedlingCard } from "./SeedlingCard.tsx";
 import { StoredModels } from "./StoredModels.tsx";
@@ -15,6 +16,15 @@ export function ModelPanel() {
   const hone = useHone();
   const off = useFacts(({ engine, model }) => engine.status !== "ready" || model.opening);
   const [over, setOver] = useState(false);
+  const [text, setText] = useState("");
+  const inspect = (id: string) => {
+    setText(id);
+    void hone.model.inspect(id);
+    // The answer appears there, above the list.
+    const panel = document.getElementById(hubPanel);
+    panel?.scrollIntoView({ block: "start" });
+    panel?.focus({ preventScroll: true });
+  };
   const drag = (event: DragEvent, inside: boolean) => {
     if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
@@ -49,8 +59,9 @@ export function ModelPanel() {
           <FromDisk />
           <StoredModels />
         </div>
-        <FromHub />
+        <FromHub text={text} onText={setText} />
       </div>
+      <Catalogue onInspect={inspect} />
     </section>
   );
 }

@@ -90,8 +90,6 @@ export const modelWords = {
     stored: "This model is already saved in this browser.",
     noRoom: (needed: string, free: string) =>
       `The model needs ${needed}, and this browser has ${free} free. Remove a saved model or a run, or free disk space.`,
-    tooLarge: (need: string) =>
-      `LoRA needs ${need} of memory; without a GPU this page can use 4 GB. Choose a smaller model, or a browser with WebGPU.`,
     stop: "Stop",
     stopNote: "Fetched bytes are saved; the download can be resumed.",
     opening: "Fetching the model",
@@ -104,17 +102,38 @@ export const modelWords = {
     left: (time: string) => `${time} left`,
   },
 
+  room: {
+    tooLarge: (need: string, limit: string) =>
+      `LoRA needs ${need} of memory; without a GPU this page can use ${limit}.`,
+    tensorTooLarge: (need: string, limit: string) =>
+      `Its largest tensor has ${need}; this GPU's buffers have up to ${limit}.`,
+    otherModel: "Choose a smaller model, or a browser with WebGPU.",
+    large: (need: string, usual: string) =>
+      `LoRA needs ${need} of GPU memory. Many GPUs have ${usual}, and no browser tells how much yours has.`,
+  },
+
   catalogue: {
-    title: "Models that train here",
-    lead: "A base model continues text; an instruct or chat model already answers. Both can be trained, and the gain is largest on a base model.",
+    title: "Models to try",
+    lead: "A base model continues text; an instruct model already answers. Both can be trained, and the gain is largest on a base model.",
+    memory: "Memory is that of weights, gradients and optimizer state. Activations come on top: Train measures them.",
+    model: "Model",
+    parameters: "Parameters",
+    download: "Download",
+    lora: "LoRA memory",
+    full: "Full memory",
+    licence: "Licence",
+    template: "Template",
+    noTemplate: "none",
     inspect: (id: string) => `Look up ${id}`,
     inspectShort: "Look it up",
     base: "base",
     instructed: "instruct",
     gated: "gated",
-    parameters: (count: string) => `${count} parameters`,
-    fetch: (size: string) => `${size} download`,
-    needs: (size: string) => `${size} of memory for LoRA`,
+    gatedBy: (owner: string) =>
+      `Accept ${owner}'s conditions on its page, download the files there, and choose their folder under From disk.`,
+    page: "Open its page",
+    pageOf: (id: string) => `Open the page of ${id}`,
+    tooLarge: "too large",
   },
 
   stored: {
