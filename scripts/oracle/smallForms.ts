@@ -168,6 +168,17 @@ const spaceTokens = ["▁▁", "▁▁▁", "▁▁▁▁", "\n\n"].map((content
 const gemma = { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious", invert: false };
 const pieceForms: readonly (readonly [string, object, object?])[] = [
   ["Llama 2", pieceForm([], { normalizer: prepend, post_processor: beginning }), { add_bos_token: false }],
+  ["Llama's class", pieceForm(turns, { normalizer: prepend }), { tokenizer_class: "LlamaTokenizer", legacy: false }],
+  [
+    "Llama's class, legacy",
+    pieceForm(turns, { normalizer: prepend }),
+    { tokenizer_class: "LlamaTokenizer", legacy: true },
+  ],
+  [
+    "Llama's class without a space",
+    pieceForm(turns, { normalizer: prepend }),
+    { tokenizer_class: "LlamaTokenizerFast", add_prefix_space: false },
+  ],
   ["Phi-3", pieceForm(rstrip, { normalizer: prepend, post_processor: none }), { add_bos_token: true }],
   ["Metaspace first", pieceForm(rstrip, { pre_tokenizer: metaspace("first", false) })],
   ["Metaspace always, split", pieceForm(turns, { pre_tokenizer: metaspace("always", true) })],
