@@ -80,9 +80,10 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       modelType: modelTypeOf(opened),
     });
     // A token that was only added is refused when a text has it: Gemma 3's text models have one such token.
-    if (vocabulary.ownSize > definition.vocabulary) {
+    const needed = Math.max(vocabulary.ownSize - 1, vocabulary.bos?.id ?? 0, vocabulary.eos?.id ?? 0);
+    if (needed >= definition.vocabulary) {
       throw new Error(
-        `tokenizer.json has ids up to ${vocabulary.ownSize - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
+        `tokenizer.json has ids up to ${needed}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
       );
     }
     return { definition, vocabulary };
