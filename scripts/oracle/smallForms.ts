@@ -120,6 +120,7 @@ const pieceForm = (added: readonly Added[], rest: object) =>
   build(pieces, pieceMerges, [...basics, ...added], { model: fallback, ...rest });
 const replace = { type: "Replace", pattern: { String: " " }, content: "▁" };
 const prepend = { type: "Sequence", normalizers: [{ type: "Prepend", prepend: "▁" }, replace] };
+const spaceFirst = { type: "Sequence", normalizers: [{ type: "Prepend", prepend: " " }, replace] };
 const metaspace = (prepend_scheme: string, apart: boolean) => ({
   ...{ type: "Metaspace", replacement: "▁", prepend_scheme, split: apart },
 });
@@ -168,6 +169,7 @@ const spaceTokens = ["▁▁", "▁▁▁", "▁▁▁▁", "\n\n"].map((content
 const gemma = { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious", invert: false };
 const pieceForms: readonly (readonly [string, object, object?])[] = [
   ["Llama 2", pieceForm([], { normalizer: prepend, post_processor: beginning }), { add_bos_token: false }],
+  ["a space prepended, then replaced", pieceForm(turns, { normalizer: spaceFirst })],
   ["Llama's class", pieceForm(turns, { normalizer: prepend }), { tokenizer_class: "LlamaTokenizer", legacy: false }],
   [
     "Llama's class, legacy",
