@@ -39,10 +39,12 @@ async function open(folder: string) {
   const content = await readFile(join(folder, "tokenizer.json"), "utf8");
   const path = join(folder, "tokenizer_config.json");
   const config: unknown = existsSync(path) ? JSON.parse(await readFile(path, "utf8")) : null;
+  const model = join(folder, "config.json");
+  const modelType: unknown = existsSync(model) ? JSON.parse(await readFile(model, "utf8")).model_type : null;
   const began = performance.now();
   const json: unknown = JSON.parse(content);
   const parsed = performance.now();
-  const tokenizer = createTokenizer(json, config);
+  const tokenizer = createTokenizer(json, config, typeof modelType === "string" ? { modelType } : {});
   const milliseconds = { parse: Math.round(parsed - began), create: Math.round(performance.now() - parsed) };
   return { tokenizer, milliseconds };
 }

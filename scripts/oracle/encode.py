@@ -62,6 +62,29 @@ def with_prefix_space(pre_tokenizer, add):
     return pre_tokenizer
 
 
+FILE_TYPES = set(
+    "arctic chatlm deepseek_v2 deepseek_v3 deepseek_v32 deepseek_v4 ernie4_5 ernie4_5_moe granite granitemoe h2ovl_chat "
+    "internlm2 jamba minicpm3 ministral ministral3 mistral mistral3 mixtral nemotron olmo2 olmo3 persimmon phi3 phimoe "
+    "qwen2 stablelm".split()
+)
+
+
+def as_class(content, config, model_type):
+    """The pipeline as transformers 5.18 builds it for its classes; with legacy Llama's keeps the file's Prepend."""
+    name = (config.get("tokenizer_class") or "").removesuffix("Fast")
+    add = config.get("add_prefix_space")
+    if name in ("GPT2Tokenizer", "GPTNeoXTokenizer", "Qwen2Tokenizer") and add is not None:
+        content["pre_tokenizer"] = with_prefix_space(content["pre_tokenizer"], add)
+    steps = (content.get("normalizer") or {}).get("normalizers", [])
+    if name != "LlamaTokenizer" or model_type in FILE_TYPES or [step["type"] for step in steps] != ["Prepend", "Replace"]:
+        return
+    if add is False or config.get("legacy") is not True:
+        content["normalizer"] = None
+        scheme = "never" if add is False else "first"
+        metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": False}
+        content["pre_tokenizer"] = metaspace
+
+
 def run(job):
     with open(os.path.join(job["folder"], "tokenizer.json"), encoding="utf-8") as file:
         content = json.load(file)
@@ -70,9 +93,12 @@ def run(job):
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             config = json.load(file)
-    name = (config.get("tokenizer_class") or "").removesuffix("Fast")
-    if name in ("GPT2Tokenizer", "GPTNeoXTokenizer", "Qwen2Tokenizer") and config.get("add_prefix_space") is not None:
-        content["pre_tokenizer"] = with_prefix_space(content["pre_tokenizer"], config["add_prefix_space"])
+    model_type = None
+    path = os.path.join(job["folder"], "config.json")
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            model_type = json.load(file).get("model_type")
+    as_class(content, config, model_type)
     content["truncation"] = content["padding"] = None
     whole = Tokenizer.from_str(json.dumps(content))
     first = whole.encode("a").ids

@@ -140,8 +140,8 @@ export function compare(mine: Mine, theirs: Masked, tokenizer: Tokenizer): Diffe
   }
   return found.map((difference) => {
     const crosses = crossesAnswer(mine, theirs, difference);
-    const find = difference.kind === "ids" ? reasonOfIds : reasonOfMask;
-    return { ...difference, reason: crosses ? crossing : find(mine, theirs, difference, tokenizer) };
+    const own = difference.kind === "ids" ? null : reasonOfMask(mine, difference, tokenizer);
+    return { ...difference, reason: crosses ? crossing : own };
   });
 }
 
@@ -192,25 +192,7 @@ function crossesAnswer({ answers }: Mine, theirs: Masked, { theirs: [from, to] }
   return false;
 }
 
-function reasonOfIds(mine: Mine, theirs: Masked, place: Place, tokenizer: Tokenizer): string | null {
-  const shown = ({ ids }: Pick<Masked, "ids">, [from, to]: readonly [number, number]) =>
-    ids
-      .slice(from, to)
-      .map((id) => tokenizer.show(id))
-      .join("");
-  const before = (ids: readonly number[], [from]: readonly [number, number]) => ids[from - 1] ?? -1;
-  const afterSpecial = [before(mine.ids, place.mine), before(theirs.ids, place.theirs)].every(tokenizer.isSpecial);
-  if (afterSpecial && shown(mine, place.mine) === ` ${shown(theirs, place.theirs)}`)
-    return "tokenizer.json adds a space after a special token, and transformers' class for Llama does not";
-  return null;
-}
-
-function reasonOfMask(
-  { ids, mask }: Mine,
-  _theirs: Masked,
-  { mine: [from, to] }: Place,
-  tokenizer: Tokenizer,
-): string | null {
+function reasonOfMask({ ids, mask }: Mine, { mine: [from, to] }: Place, tokenizer: Tokenizer): string | null {
   if (from === 0 && to === 1) return "no token predicts the first one";
   const added = mask.slice(from, to).every((value) => value === 1);
   const spaces = ids.slice(from, to - 1).every((id) => tokenizer.show(id).trim() === "");

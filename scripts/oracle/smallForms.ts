@@ -120,6 +120,7 @@ const pieceForm = (added: readonly Added[], rest: object) =>
   build(pieces, pieceMerges, [...basics, ...added], { model: fallback, ...rest });
 const replace = { type: "Replace", pattern: { String: " " }, content: "▁" };
 const prepend = { type: "Sequence", normalizers: [{ type: "Prepend", prepend: "▁" }, replace] };
+const spaceFirst = { type: "Sequence", normalizers: [{ type: "Prepend", prepend: " " }, replace] };
 const metaspace = (prepend_scheme: string, apart: boolean) => ({
   ...{ type: "Metaspace", replacement: "▁", prepend_scheme, split: apart },
 });
@@ -168,6 +169,18 @@ const spaceTokens = ["▁▁", "▁▁▁", "▁▁▁▁", "\n\n"].map((content
 const gemma = { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious", invert: false };
 const pieceForms: readonly (readonly [string, object, object?])[] = [
   ["Llama 2", pieceForm([], { normalizer: prepend, post_processor: beginning }), { add_bos_token: false }],
+  ["a space prepended, then replaced", pieceForm(turns, { normalizer: spaceFirst })],
+  ["Llama's class", pieceForm(turns, { normalizer: prepend }), { tokenizer_class: "LlamaTokenizer", legacy: false }],
+  [
+    "Llama's class, legacy",
+    pieceForm(turns, { normalizer: prepend }),
+    { tokenizer_class: "LlamaTokenizer", legacy: true },
+  ],
+  [
+    "Llama's class without a space",
+    pieceForm(turns, { normalizer: prepend }),
+    { tokenizer_class: "LlamaTokenizerFast", add_prefix_space: false },
+  ],
   ["Phi-3", pieceForm(rstrip, { normalizer: prepend, post_processor: none }), { add_bos_token: true }],
   ["Metaspace first", pieceForm(rstrip, { pre_tokenizer: metaspace("first", false) })],
   ["Metaspace always, split", pieceForm(turns, { pre_tokenizer: metaspace("always", true) })],

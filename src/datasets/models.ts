@@ -24,9 +24,14 @@ export function createModels({ part: name, pulse }: Pick<Activity, "part" | "pul
   const models = new Map<string, TemplateModel>();
   let last: { readonly key: string; readonly template: Template } | null = null;
 
-  const open = ({ tokenizerJson, tokenizerConfig, vocabulary }: TokenizerFiles): Tokenizer => {
+  const open = ({ tokenizerJson, tokenizerConfig, vocabulary, modelType = null }: TokenizerFiles): Tokenizer => {
     const limit = vocabulary === undefined ? {} : { modelVocabulary: vocabulary };
-    const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig, { beforePattern: name, pulse, ...limit });
+    const tokenizer = createTokenizer(tokenizerJson, tokenizerConfig, {
+      beforePattern: name,
+      pulse,
+      modelType,
+      ...limit,
+    });
     return {
       ...tokenizer,
       encode: (segments) => {

@@ -56,6 +56,11 @@ export interface Library {
 
 type Head = Pick<LoadedModel, "definition" | "vocabulary">;
 
+const modelTypeOf = ({ config }: OpenModel): string | null => {
+  const { model_type } = Object(config);
+  return typeof model_type === "string" ? model_type : null;
+};
+
 export function createLibrary(storage: Storage, emit: (event: EngineEvent) => void): Library {
   const models = new Map<string, LoadedModel>();
   /** Copies that are being opened, so that two calls open the same copy once. */
@@ -71,11 +76,14 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   function readHead(opened: OpenModel): Head {
     const definition = defineModel(opened.config, { untied: opened.untied });
     // This tokenizer is only checked: its patterns run in the dataset service.
-    const vocabulary: Vocabulary = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig);
+    const vocabulary: Vocabulary = createTokenizer(opened.tokenizerJson, opened.tokenizerConfig, {
+      modelType: modelTypeOf(opened),
+    });
     // A token that was only added is refused when a text has it: Gemma 3's text models have one such token.
-    if (vocabulary.ownSize > definition.vocabulary) {
+    const needed = Math.max(vocabulary.ownSize - 1, vocabulary.bos?.id ?? 0, vocabulary.eos?.id ?? 0);
+    if (needed >= definition.vocabulary) {
       throw new Error(
-        `tokenizer.json has ids up to ${vocabulary.ownSize - 1}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
+        `tokenizer.json has ids up to ${needed}, but config.json has a vocab_size of ${definition.vocabulary}: take both from the same model.`,
       );
     }
     return { definition, vocabulary };
@@ -90,6 +98,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       chatTemplate,
       contextLength: summary.contextLength,
       vocabulary: head.definition.vocabulary,
+      modelType: modelTypeOf(opened),
     };
     const loaded = { ...head, summary, files, read, opened };
     models.set(summary.hash, loaded);

@@ -23,6 +23,8 @@ export interface TokenizerFiles {
   readonly contextLength: number;
   /** Rows of the model's embedding; a text with a token beyond them is refused. */
   readonly vocabulary?: number;
+  /** The `model_type` of `config.json`. */
+  readonly modelType?: string | null;
 }
 
 /** A row in the list of rows. */

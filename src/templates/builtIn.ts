@@ -233,7 +233,8 @@ function write(
     add("control", turn, (begun ? form.between : "") + form.header(turn.role));
   let begun = false;
 
-  if (bos) add("control", { role: null, message: null }, bos);
+  // The tokenizer adds this BOS, so the first turn is still the first text.
+  if (bos) segments.push({ text: bos, kind: "control", added: true, role: null, message: null, answer: false });
   const hasSystem = instruction !== undefined || toolText !== "";
   let pending = hasSystem && form.system === "first user";
   // Without a user's turn at the start the system text gets one: in a later turn it would come after answers.

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";
+import { asClass } from "./classes.ts";
 import type { MergeTable } from "./mergeTable.ts";
 import {
   type NormalizerPart,
@@ -82,10 +83,10 @@ const TokenizerConfig = v.object({
   ...tokenFields,
   tokenizer_class: v.nullish(v.string()),
   add_prefix_space: flag,
+  legacy: flag,
   /** Counts where the file has no post-processor: see `TokenizerFiles.addBos`. */
   add_bos_token: flag,
 });
-type TokenizerConfig = v.InferOutput<typeof TokenizerConfig>;
 
 /** BOS or EOS. */
 export interface SpecialToken {
@@ -116,10 +117,14 @@ export interface TokenizerFiles {
   readonly eos: SpecialToken | null;
 }
 
-/** Both files, checked. Throws an error that names file, field and value. */
-export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unknown): TokenizerFiles {
+/** Both files, checked. `modelType`: as `asClass`. Throws an error that names file, field and value. */
+export function readTokenizerFiles(
+  tokenizerJson: unknown,
+  tokenizerConfig: unknown,
+  modelType: string | null = null,
+): TokenizerFiles {
   const config = tokenizerConfig == null ? null : parse(TokenizerConfig, tokenizerConfig, "tokenizer_config.json");
-  const json = withPrefixSpace(readTokenizerJson(tokenizerJson), config);
+  const json = asClass(readTokenizerJson(tokenizerJson), config ?? {}, modelType);
   const { model } = json;
   if (model.type === "BPE" && !isByteLevel(json) && !model.byte_fallback) {
     throw new Error(
@@ -162,18 +167,6 @@ export function readTokenizerFiles(tokenizerJson: unknown, tokenizerConfig: unkn
   }
   const merges = model.type === "BPE" ? readMerges(model.merges, { vocabulary, names }, special) : null;
   return { json, vocabulary, merges, names, addedTokens, added, special, bos, addBos, eos };
-}
-
-/** Classes of transformers that take `add_prefix_space` from `tokenizer_config.json`. */
-const prefixClasses = /^(?:GPT2|GPTNeoX|Qwen2)Tokenizer(?:Fast)?$/;
-
-function withPrefixSpace(json: TokenizerJson, config: TokenizerConfig | null): TokenizerJson {
-  const add = config?.add_prefix_space;
-  if (add == null || !prefixClasses.test(config?.tokenizer_class ?? "")) return json;
-  const preTokenizers = json.preTokenizers.map((part) =>
-    part.type === "ByteLevel" ? { ...part, add_prefix_space: add } : part,
-  );
-  return { ...json, preTokenizers };
 }
 
 function readTokenizerJson(tokenizerJson: unknown): TokenizerJson {

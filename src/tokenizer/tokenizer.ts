@@ -45,6 +45,8 @@ export interface TokenizerOptions {
   readonly pulse?: () => void;
   /** Rows of the model's embedding: a text with an id beyond them is refused. No limit where absent. */
   readonly modelVocabulary?: number;
+  /** The `model_type` of `config.json`, by which transformers chooses the tokenizer's class. */
+  readonly modelType?: string | null;
 }
 
 const wordsPerPulse = 4096;
@@ -72,7 +74,7 @@ export function createTokenizer(
   tokenizerConfig: unknown,
   options: TokenizerOptions = {},
 ): Tokenizer {
-  const files = readTokenizerFiles(tokenizerJson, tokenizerConfig);
+  const files = readTokenizerFiles(tokenizerJson, tokenizerConfig, options.modelType);
   const { json, vocabulary, added } = files;
   const byteLevel = isByteLevel(json);
   const unknownId = json.model.type === "Unigram" ? (json.model.unk_id ?? null) : null;

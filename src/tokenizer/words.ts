@@ -72,8 +72,14 @@ export function createWords(
 
 /** The prefix that `Prepend`, `ByteLevel` or `Metaspace` requires; null for none. */
 export function findPrefix({ normalizers, preTokenizers }: TokenizerJson): Prefix | null {
-  for (const part of normalizers) {
-    if (part.type === "Prepend") return { text: part.prepend, unlessPresent: false, at: "section" };
+  for (const [i, part] of normalizers.entries()) {
+    if (part.type !== "Prepend") continue;
+    // The steps after it change the prefix too.
+    const text = normalizers.slice(i + 1).reduce((made, later) => {
+      if (later.type !== "Replace" || !("String" in later.pattern)) return made;
+      return made.replaceAll(later.pattern.String, () => later.content);
+    }, part.prepend);
+    return { text, unlessPresent: false, at: "section" };
   }
   for (const part of preTokenizers) {
     if (part.type === "ByteLevel" && part.add_prefix_space) return { text: " ", unlessPresent: true, at: "part" };

@@ -18,8 +18,8 @@ if (python === undefined) throw new Error("Name a Python that has transformers."
 const print = (name: string, rows: readonly string[], result: readonly object[] | undefined) => {
   for (const [at, row] of rows.entries()) console.log(JSON.stringify({ name, row, ...result?.[at] }));
 };
-/** transformers' classes for GPT-2 and Llama replace parts of a tokenizer.json; its generic class takes the file as it is. */
-const rebuilding = ["GPT2Tokenizer", "LlamaTokenizer"];
+/** transformers' class for GPT-2 drops parts of a tokenizer.json, as SmolLM2's digits; its generic class takes the file as it is. */
+const rebuilding = ["GPT2Tokenizer"];
 const filesOf = ({ tokenizer: { json, config } }: CatalogueForm) => {
   const named = "tokenizer_class" in config ? config.tokenizer_class : null;
   const generic = rebuilding.includes(String(named)) && { tokenizer_class: "PreTrainedTokenizerFast" };

@@ -41,7 +41,7 @@ export function render(
 ): WeightedSegment[] {
   const segments: WeightedSegment[] = [];
   if (tokenizer.addBos && tokenizer.bos) {
-    segments.push({ ...controlText(tokenizer.bos.text), role: null, message: null });
+    segments.push({ ...controlText(tokenizer.bos.text), added: true, role: null, message: null });
   }
   messages.forEach(({ role, content, weight = 1 }, message) => {
     const answer = role === "assistant";
