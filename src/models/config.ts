@@ -87,5 +87,6 @@ export function parse<Schema extends v.GenericSchema>(
   const result = v.safeParse(schema, json, { abortEarly: true });
   if (result.success) return result.output;
   const { field, problem } = explain(result.issues[0]);
-  throw new ConfigError(`${what}: ${field || "the whole"} ${problem}. Take the file from the model's own folder.`);
+  const subject = field ? `${what}: ${field}` : what === "config.json" ? `${what}: the whole` : what;
+  throw new ConfigError(`${subject} ${problem}. Take the file from the model's own folder.`);
 }

@@ -39,6 +39,8 @@ export interface DecoderDefaults {
   readonly keyHeads?: number;
   /** See `RopeSetting.share`. */
   readonly rotatedShare?: number;
+  /** See `RopeSetting.original`. */
+  readonly originalContext?: number;
   /** The kinds of rotation that the family has. Default: all. */
   readonly ropeTypes?: readonly RopeType[];
   readonly sizes?: Partial<
@@ -149,6 +151,7 @@ export function readDecoder<Own extends v.ObjectEntries>(
     theta: defaults.theta ?? 10_000,
     share: defaults.rotatedShare ?? null,
     types: defaults.ropeTypes,
+    original: defaults.originalContext,
   };
   const rope = readRope(ropes, setting);
   const size = window ? window(whole) : (config.sliding_window ?? null);

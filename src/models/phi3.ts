@@ -29,7 +29,13 @@ const architecture: Architecture<DecoderConfig> = {
   readConfig: (json) =>
     readDecoder(json, {
       own: {},
-      defaults: { context: 4096, epsilon: 1e-5, rotatedShare: 1, ropeTypes: ["default", "longrope"] },
+      defaults: {
+        context: 4096,
+        epsilon: 1e-5,
+        rotatedShare: 1,
+        originalContext: 4096,
+        ropeTypes: ["default", "longrope"],
+      },
       reads: ["sliding_window"],
       slides: (_layer, _json, window) => window !== null,
     }),

@@ -29,7 +29,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** The fields of a `config.json` that decide a rotation. */
 export const ropeFields = {
-  rope_theta: v.optional(numbers.ropeBase),
+  rope_theta: v.nullish(numbers.ropeBase),
   rope_scaling: v.nullish(v.looseObject({})),
   rope_parameters: v.nullish(v.looseObject({})),
   partial_rotary_factor: v.nullish(numbers.share),
@@ -47,6 +47,8 @@ export interface RopeSetting {
   readonly theta: number;
   /** Share of a head that is rotated where the file has none; null: the family always rotates whole heads. */
   readonly share: number | null;
+  /** The original context where the file has none beside the rotation; it then comes before one inside. */
+  readonly original?: number | undefined;
   /** The kinds that the family has. Default: all. */
   readonly types?: readonly RopeType[] | undefined;
 }
@@ -99,6 +101,7 @@ export function readRopeObject(json: Json, place: string, fields: Fields, settin
   const what = `config.json: ${place}`;
   const { headSize, context } = setting;
   const theta = parse(v.optional(numbers.ropeBase), json.rope_theta, `${what}.rope_theta`);
+  if (theta === undefined) parse(v.optional(numbers.ropeBase), fields.rope_theta, "config.json: rope_theta");
   const share =
     parse(v.nullish(numbers.share), json.partial_rotary_factor, `${what}.partial_rotary_factor`) ??
     fields.partial_rotary_factor ??
@@ -135,7 +138,8 @@ export function readRopeObject(json: Json, place: string, fields: Fields, settin
     refuseUnread(json, [...general, ...Object.keys(schema.entries)], what);
     return parse(schema, json, what);
   };
-  const originalOf = (own: number | null | undefined) => fields.original_max_position_embeddings ?? own ?? context;
+  const originalOf = (own: number | null | undefined) =>
+    fields.original_max_position_embeddings ?? setting.original ?? own ?? context;
   switch (type) {
     case "default":
       read(v.object({}));
@@ -180,6 +184,11 @@ export function readRopeObject(json: Json, place: string, fields: Fields, settin
       if (own.short_factor.length !== dimensions / 2) {
         throw new ConfigError(
           `${what}.short_factor has ${own.short_factor.length} numbers, but a head has ${dimensions / 2} rotated pairs.`,
+        );
+      }
+      if (own.long_factor.length !== own.short_factor.length) {
+        throw new ConfigError(
+          `${what}.long_factor has ${own.long_factor.length} numbers, but short_factor has ${own.short_factor.length}.`,
         );
       }
       const original = originalOf(own.original_max_position_embeddings);

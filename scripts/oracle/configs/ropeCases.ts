@@ -116,6 +116,19 @@ export const scalingCases: readonly ConfigCase[] = [
     original_max_position_embeddings: 16,
   }),
   variant("phi3", "longrope", { rope_scaling: longrope, original_max_position_embeddings: 16 }),
+  variant("phi3", "longrope, the original context missing", { rope_scaling: longrope }),
+  variant("phi3", "longrope, the original context inside it alone", {
+    rope_scaling: { ...longrope, original_max_position_embeddings: 16 },
+  }),
+  variant("phi3", "longrope, two original contexts", {
+    rope_scaling: { ...longrope, original_max_position_embeddings: 16 },
+    original_max_position_embeddings: 32,
+  }),
+  variant("llama", "yarn, two original contexts", { rope_scaling: yarn, original_max_position_embeddings: 32 }),
+  variant("llama", "rope_theta null, and one inside", {
+    rope_theta: null,
+    rope_parameters: { rope_type: "default", rope_theta: 500 },
+  }),
   variant("phi3", "longrope within its original context", {
     rope_scaling: longrope,
     original_max_position_embeddings: 64,
