@@ -12,7 +12,8 @@ import { nodeEntries } from "../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { smallFamilies, smallFolder } from "../tests/support/smallFamilies.ts";
 import { existing, runCommand, writeJson } from "./harness/arguments.ts";
-import { compareWithPython, type Exported, peftMissing, trainAndExport } from "./oracle/exports.ts";
+import { type Exported, trainAndExport } from "./oracle/exported.ts";
+import { compareWithPython, peftMissing } from "./oracle/exports.ts";
 import { projectRoot } from "./setup.mjs";
 
 const usage = "npm run exports -- [--model DIR …] [--python PATH] [--json FILE]";

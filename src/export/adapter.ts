@@ -162,21 +162,28 @@ async function readTensor(entry: TensorEntry, shape: Shape, rank: number, signal
 
 /** PEFT computes something else with these fields, unless they are off. */
 const unsupported = [
+  "alora_invocation_tokens",
   "alpha_pattern",
+  "arrow_config",
   "bias",
   "corda_config",
   "eva_config",
+  "kasa_config",
   "layer_replication",
   "layers_to_transform",
   "lora_bias",
+  "lora_ga_config",
   "megatron_config",
   "modules_to_save",
+  "monteclora_config",
   "rank_pattern",
   "target_parameters",
   "trainable_token_indices",
+  "use_bdlora",
   "use_dora",
   "use_qalora",
   "use_rslora",
+  "velora_config",
 ];
 
 const isOff = (value: unknown) =>
