@@ -24,6 +24,14 @@ function logitsOf(definition: ModelDefinition): Float64Array {
   return logits.data;
 }
 
+/** The worst deviation from the frozen logits of a case, relative to its largest one. */
+function deviationOf(definition: ModelDefinition, name: string): number {
+  const expected = frozen.cases.find((one) => one.name === name);
+  if (!expected) throw new Error(`${name} is not frozen.`);
+  const actual = sampled(logitsOf(definition), definition.vocabulary);
+  return Math.max(...actual.map((logit, i) => Math.abs(logit - (expected.logits[i] ?? Number.NaN)) / expected.scale));
+}
+
 const refusals = configCases.filter(({ refused }) => refused !== undefined);
 const taken = configCases.filter(({ refused }) => refused === undefined);
 
@@ -44,15 +52,24 @@ describe("logits", () => {
     expect(frozen.cases.map(({ name }) => name)).toEqual(taken.map(({ name }) => name));
   });
 
+  test.each([
+    ["rope_theta", "llama: linear of factor 4", { rope_theta: 9000 }],
+    ["yarn's beta_fast", "llama: yarn", { rope_scaling: { rope_type: "yarn", factor: 4, beta_fast: 8 } }],
+    ["a window", "mistral: window of 8", { sliding_window: 9 }],
+    ["a soft cap", "gemma2: soft caps small", { attn_logit_softcapping: 2.1 }],
+    ["an epsilon", "llama: is_causal true", { rms_norm_eps: 1e-3 }],
+  ])("another value of %s is seen", (_what, name, change) => {
+    const one = taken.find((each) => each.name === name);
+    const definition = defined({ ...one?.config, ...change });
+    if (!one || typeof definition === "string") throw new Error(`${name}: ${definition}`);
+    expect(deviationOf(definition, name)).toBeGreaterThan(10 * tolerance);
+  });
+
   // The quick form takes every third case; each family has several.
   const checked = taken.filter((_, i) => isLong || i % 3 === 0);
   test.each(checked)("$name", ({ name, config, head }) => {
     const definition = defined(config, head);
     if (typeof definition === "string") throw new Error(definition);
-    const expected = frozen.cases.find((one) => one.name === name);
-    if (!expected) throw new Error(`${name} is not frozen.`);
-    const actual = sampled(logitsOf(definition), definition.vocabulary);
-    const worst = actual.map((logit, i) => Math.abs(logit - (expected.logits[i] ?? Number.NaN)) / expected.scale);
-    expect(Math.max(...worst)).toBeLessThan(tolerance);
+    expect(deviationOf(definition, name)).toBeLessThan(tolerance);
   });
 });
