@@ -37,13 +37,13 @@ function rotations(b: GraphBuilder, { heads, rope: rotation, scoreScale }: Layer
     const rows = (x: Value, positions: Value) => b.reshape(x, [...positions.shape, x.shape[1] as number]);
     return { queries: (x: Value, positions: Value) => rows(scaled(x), positions), keys: rows };
   }
-  const { frequencies, scale } = rotation;
+  const { frequencies, scale, interleaved } = rotation;
   const whole = 2 * frequencies.length === heads.size;
   const own = ropeTables(b, frequencies, length, whole ? scale * scoreScale : scale);
   const plain = ropeTables(b, frequencies, length, scale);
   return {
-    queries: (x: Value, positions: Value) => rope(b, whole ? x : scaled(x), positions, own, heads.query),
-    keys: (x: Value, positions: Value) => rope(b, x, positions, plain, heads.key),
+    queries: (x: Value, positions: Value) => rope(b, whole ? x : scaled(x), positions, own, heads.query, interleaved),
+    keys: (x: Value, positions: Value) => rope(b, x, positions, plain, heads.key, interleaved),
   };
 }
 

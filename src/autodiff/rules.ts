@@ -134,7 +134,7 @@ const layerNormalization: Rule = (b, g, _y, [x, w], { epsilon }) => {
 };
 
 /** The inverse of a rotation is the rotation by the negative angle. */
-const rotaryEmbedding: Rule = (b, g, _y, inputs, { num_heads }) => {
+const rotaryEmbedding: Rule = (b, g, _y, inputs, { num_heads, interleaved }) => {
   const [, positions, cos, sin] = inputs as [Value, Value, Value, Value];
   const negative = () =>
     b.constant(
@@ -142,7 +142,12 @@ const rotaryEmbedding: Rule = (b, g, _y, inputs, { num_heads }) => {
       sin.shape,
       Float32Array.from(sin.data as Float32Array, (value) => -value),
     );
-  return [() => b.rotaryEmbedding(g, positions, cos, negative(), num_heads as number), none, none, none];
+  return [
+    () => b.rotaryEmbedding(g, positions, cos, negative(), num_heads as number, interleaved === 1),
+    none,
+    none,
+    none,
+  ];
 };
 
 /** With p = softmax(x): dx = p(g − Σ g·p). */

@@ -11,6 +11,8 @@ export interface Rope {
   readonly frequencies: readonly number[];
   /** Factor of the rotated numbers of queries and keys (YaRN, LongRoPE), else 1. */
   readonly scale: number;
+  /** Whether a pair is two neighbouring numbers; else it is a number of the first half and one of the second. */
+  readonly interleaved: boolean;
 }
 
 /** The attention of one layer. */

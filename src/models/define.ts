@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { quote } from "../tensor/quote.ts";
 import type { Enclosing, Family, ModelDefinition } from "./architecture.ts";
 import { ConfigError, parse } from "./config.ts";
+import { ernie } from "./ernie4_5.ts";
 import { gemma2 } from "./gemma2.ts";
 import { gemma3 } from "./gemma3.ts";
 import { gpt2 } from "./gpt2.ts";
@@ -31,6 +32,7 @@ export const families: readonly Family[] = [
   olmo2,
   granite,
   granite4,
+  ernie,
   mistral,
   ministral,
   phi3,

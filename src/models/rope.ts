@@ -23,6 +23,7 @@ export interface RopeConfig {
 export const ropeOf = ({ theta, dimensions, scaling, scale }: RopeConfig): Rope => ({
   frequencies: ropeFrequencies(dimensions, theta, scaling),
   scale,
+  interleaved: false,
 });
 
 type Json = Readonly<Record<string, unknown>>;

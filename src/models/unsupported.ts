@@ -50,8 +50,8 @@ const kinds: readonly Kind[] = [
   },
   {
     names: /^ernie/i,
-    reason: "rotates neighbouring numbers of a head, where Llama rotates its halves",
-    instead: "Choose Qwen3-0.6B or Llama-3.2-1B.",
+    reason: "is another generation than the dense ERNIE 4.5",
+    instead: "Choose ERNIE-4.5-0.3B or Qwen3-0.6B.",
   },
   {
     names: /^stable/i,

@@ -1,4 +1,4 @@
-/** Rotary position embedding in Hugging Face's half-rotation layout (Su et al. 2021, arXiv:2104.09864). */
+/** Rotary position embedding (Su et al. 2021, arXiv:2104.09864). */
 
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
@@ -88,8 +88,18 @@ export function ropeTables(b: GraphBuilder, frequencies: readonly number[], posi
   return { cos: table(Math.cos), sin: table(Math.sin) };
 }
 
-/** Rotates x (B·T, H·D) by its positions int64 [B, T] → (B, T, H·D): the first R numbers of each head, R/2 frequencies. */
-export function rope(b: GraphBuilder, x: Value, positions: Value, tables: RopeTables, heads: number): Value {
+/**
+ * Rotates x (B·T, H·D) by its positions int64 [B, T] → (B, T, H·D): the first R numbers of each head, R/2 frequencies. A pair
+ * is two neighbours where `interleaved`, else a number of either half, as Hugging Face stores most models.
+ */
+export function rope(
+  b: GraphBuilder,
+  x: Value,
+  positions: Value,
+  tables: RopeTables,
+  heads: number,
+  interleaved = false,
+): Value {
   const sequences = b.reshape(x, [...positions.shape, x.shape[1] as number]);
-  return b.rotaryEmbedding(sequences, positions, tables.cos, tables.sin, heads);
+  return b.rotaryEmbedding(sequences, positions, tables.cos, tables.sin, heads, interleaved);
 }

@@ -251,10 +251,14 @@ export class GraphBuilder {
     return this.emit("LayerNormalization", [x, scale, bias], { axis: -1, epsilon });
   }
   /** Rotates the first 2·width(cos) numbers of each head. */
-  rotaryEmbedding(x: Value, positions: Value, cos: Value, sin: Value, heads: number): Value {
+  rotaryEmbedding(x: Value, positions: Value, cos: Value, sin: Value, heads: number, interleaved: boolean): Value {
     const rotated = 2 * (cos.shape[1] as number);
     const whole = rotated * heads === x.shape.at(-1);
-    const attributes = { interleaved: 0, num_heads: heads, rotary_embedding_dim: whole ? 0 : rotated };
+    const attributes = {
+      interleaved: interleaved ? 1 : 0,
+      num_heads: heads,
+      rotary_embedding_dim: whole ? 0 : rotated,
+    };
     return this.emit("RotaryEmbedding", [x, positions, cos, sin], attributes);
   }
   /** Reduced axes stay, with size 1. */

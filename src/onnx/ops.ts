@@ -303,8 +303,8 @@ const layerNormalization: OpSpec = {
 };
 
 /**
- * x [B, T, H·D], position_ids int64 [B, T], cos and sin [P, R/2]: half-rotation of the first R numbers of each head
- * (interleaved = 0). `rotary_embedding_dim` is R, or 0 where R = D.
+ * x [B, T, H·D], position_ids int64 [B, T], cos and sin [P, R/2]: rotation of the first R numbers of each head, in halves
+ * (interleaved = 0) or in neighbouring pairs (1). `rotary_embedding_dim` is R, or 0 where R = D.
  */
 const rotaryEmbedding: OpSpec = {
   domain: "com.microsoft",

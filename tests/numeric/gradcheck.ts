@@ -107,6 +107,15 @@ const opRows: readonly GradcheckRow[] = [
   },
   {
     ops: ["RotaryEmbedding"],
+    name: "neighbouring numbers of 2 heads of 4",
+    build: (b) => {
+      const tables = ropeTables(b, ropeFrequencies(4, 100), 5);
+      const positions = b.constant("int64", [1, 3], BigInt64Array.from([4n, 0n, 2n]));
+      return rope(b, x(b, 3, 8), positions, tables, 2, true);
+    },
+  },
+  {
+    ops: ["RotaryEmbedding"],
     name: "2 heads of 4, positions out of order",
     build: (b) => {
       const tables = ropeTables(b, ropeFrequencies(4, 100, null), 5);

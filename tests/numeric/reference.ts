@@ -169,7 +169,7 @@ const gelu = (x: number, { approximate }: Attributes) =>
     ? 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
     : 0.5 * x * (1 + erf(x / Math.SQRT2));
 
-const rotary: Kernel = ([x, positions, cos, sin], { num_heads }) => {
+const rotary: Kernel = ([x, positions, cos, sin], { num_heads, interleaved }) => {
   const X = x as Tensor;
   const half = (cos as Tensor).shape[1] as number;
   const width = X.shape[2] as number;
@@ -177,9 +177,10 @@ const rotary: Kernel = ([x, positions, cos, sin], { num_heads }) => {
   return fill(X.shape, (i) => {
     const channel = i % head;
     if (channel >= 2 * half) return read(X, i);
-    const pair = channel % half;
+    const pair = interleaved ? Math.floor(channel / 2) : channel % half;
     const at = read(positions as Tensor, Math.floor(i / width)) * half + pair;
-    const partner = channel < half ? -read(X, i + half) : read(X, i - half);
+    const [first, step] = interleaved ? [channel % 2 === 0, 1] : [channel < half, half];
+    const partner = first ? -read(X, i + step) : read(X, i - step);
     return read(X, i) * read(cos as Tensor, at) + partner * read(sin as Tensor, at);
   });
 };

@@ -52,6 +52,7 @@ export const bases = {
     pad_token_id: 1,
     tie_word_embeddings: true,
   }),
+  ernie4_5: family("Ernie4_5ForCausalLM", "ernie4_5", { head_dim: 24, use_bias: false }),
   olmo2: family("Olmo2ForCausalLM", "olmo2"),
   granite: family("GraniteForCausalLM", "granite", {
     attention_multiplier: 0.3,

@@ -12,7 +12,6 @@ const refused: Readonly<Record<string, string>> = {
   "ibm-granite/granite-4.0-h-350m": "mamba",
   "mistralai/Ministral-3-3B-Base-2512": "Mistral3ForConditionalGeneration",
   "stabilityai/stablelm-2-1_6b": "StableLmForCausalLM",
-  "baidu/ERNIE-4.5-0.3B-PT": "Ernie4_5ForCausalLM",
   "internlm/internlm2-1_8b": "InternLM2ForCausalLM",
   "apple/OpenELM-270M": "OpenELMForCausalLM",
   "Qwen/Qwen3-30B-A3B": "Qwen3MoeForCausalLM",

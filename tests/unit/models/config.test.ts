@@ -102,7 +102,7 @@ test.each([
   ["BertForMaskedLM", "bert", "has another head"],
   ["LlamaForSequenceClassification", "llama", "has another head"],
   ["BitNetForCausalLM", "bitnet", "has weights of three values"],
-  ["Ernie4_5ForCausalLM", "ernie4_5", "rotates neighbouring numbers"],
+  ["Ernie4_5_MoeForCausalLM", "ernie4_5_moe", "is a mixture of experts"],
 ])("%s is refused with its kind and what would serve", (architecture, type, reason) => {
   const message = new RegExp(`${architecture} ${reason}.*\\. Choose `);
   expect(() => defineModel({ ...small, architectures: [architecture], model_type: type })).toThrow(message);

@@ -47,7 +47,7 @@ const architecture: Architecture<v.InferOutput<typeof schema>> = {
   layers({ heads, width, window }) {
     const size = width / heads;
     const shared = { heads: { query: heads, key: heads / 2, size }, scoreScale: 0.3, scoreCap: null };
-    const rope = { frequencies: ropeFrequencies(size, 100), scale: 1 };
+    const rope = { frequencies: ropeFrequencies(size, 100), scale: 1, interleaved: false };
     return [
       { ...shared, rope, window: null },
       { ...shared, rope: null, window },
