@@ -139,8 +139,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const opened = await open(files, signal);
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
-    const { name } = opened;
-    const notes = opened.notes;
+    const { name, notes } = opened;
     const summary = summarise(opened, head.definition, { hash, stored: true, notes, address: null });
     try {
       const options = { onProgress: progress("Keeping a copy of the model"), ...(signal && { signal }) };
@@ -159,8 +158,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const head = readHead(opened);
     const hash = await readAll(opened, signal);
     if (fetch === null) return withoutCopy(opened, head, hash, address, noCopyReason ?? "");
-    const notes = opened.notes;
-    const summary = summarise(opened, head.definition, { hash, stored: true, notes, address });
+    const summary = summarise(opened, head.definition, { hash, stored: true, notes: opened.notes, address });
     await storage.fetches.finish(fetch, { hash, name: opened.name, summary });
     return remember(opened, head, summary);
   }

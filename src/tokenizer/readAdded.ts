@@ -74,7 +74,8 @@ export const textOf = (value: NonNullable<Named>): string => (typeof value === "
 /**
  * The added tokens of both files. As in transformers 5, a token that only `tokenizer_config.json` names is added with
  * its id in the vocabulary, else with the next free one; where `added_tokens_decoder` calls a token special, it is.
- * BOS and EOS must be in one of them already, because a model has no embedding for a new id. `others`: further fields of the file, of which those named `image_token` and the like name special tokens.
+ * BOS and EOS must be in one of them already, because a model has no embedding for a new id. `others`: further fields of
+ * the file, of which those named `image_token` and the like name special tokens.
  */
 export function allAdded(
   listed: readonly AddedToken[],
