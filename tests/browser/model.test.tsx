@@ -198,7 +198,8 @@ test("the catalogue names licence, template, size and needs, and looks a model u
   // The answer is in view, and the keyboard goes on there.
   await expect.element(fromHub).toHaveFocus();
   const { top } = fromHub.element().getBoundingClientRect();
-  expect(top).toBeGreaterThanOrEqual(0);
+  // Scrolling ends at a whole pixel, the panel may begin between two.
+  expect(top).toBeGreaterThan(-1);
   expect(top).toBeLessThan(innerHeight / 2);
 });
 
