@@ -3,8 +3,8 @@
  *
  *     ["hone-model",1]
  *     ["file",name,bytes,sha256]              config.json, tokenizer.json and, if present, tokenizer_config.json and
- *                                             chat_template.jinja; other templates are left out, because earlier
- *                                             versions did not read them and their runs must find their model
+ *                                             chat_template.jinja. Other templates are left out: earlier versions did
+ *                                             not read them, and their runs must find their model.
  *     ["tensor",name,dtype,shape,[sha256,…]]  every tensor of the architecture once, names as in the files, sorted by
  *                                             UTF-16 code units;
  *                                             one digest per 4 MiB of its stored bytes, none for an empty tensor

@@ -6,7 +6,7 @@
 import { gatedMlp, linear, rmsNorm } from "../nn/layers.ts";
 import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
-import type { Architecture, LayerSpec, ModelFacts, Select, Tokens } from "./architecture.ts";
+import type { Architecture, Attend, LayerSpec, ModelFacts, Select, Tokens } from "./architecture.ts";
 import type { DecoderConfig } from "./decoderConfig.ts";
 import { sameInFile } from "./fileTensor.ts";
 import { ropeOf } from "./rope.ts";
@@ -114,12 +114,36 @@ export interface DecoderFrame {
   readonly centred?: boolean;
 }
 
+/**
+ * x (M, D) through the blocks `name.0`, `name.1` and so on → (N, D), the rows that `select` leaves. Only the last block
+ * selects, because all rows feed its attention.
+ */
+export function throughBlocks<C>(
+  scope: Scope,
+  name: string,
+  config: C,
+  count: number,
+  x: Value,
+  attend: Attend,
+  select: Select,
+  block: Block<C>,
+): Value {
+  let states = x;
+  for (let layer = 0; layer < count; layer++) {
+    const rows: Select = layer === count - 1 ? select : (all) => all;
+    states = scope.within(`${name}.${layer}`, (s) =>
+      block(s, config, states, (q, k, values) => attend(layer, q, k, values), rows),
+    );
+  }
+  return states;
+}
+
 /** Embedding, blocks and last norm under Llama's names. */
 export function decoderForward<C extends DecoderConfig>(
   scope: Scope,
   config: C,
   { ids }: Tokens,
-  attend: (layer: number, queries: Value, keys: Value, values: Value) => Value,
+  attend: Attend,
   select: Select,
   block: Block<C>,
   { embeddingScale = 1, headScale = 1, centred = false }: DecoderFrame = {},
@@ -127,11 +151,8 @@ export function decoderForward<C extends DecoderConfig>(
   const { b } = scope;
   return scope.within("model", (model) => {
     const table = (s: Scope) => b.gather(embedding(s, config), ids);
-    let x = b.mul(model.within("embed_tokens", table), b.scalar(embeddingScale));
-    for (let layer = 0; layer < config.num_hidden_layers; layer++) {
-      const rows: Select = layer === config.num_hidden_layers - 1 ? select : (all) => all;
-      x = model.within(`layers.${layer}`, (s) => block(s, config, x, (q, k, w) => attend(layer, q, k, w), rows));
-    }
+    const start = b.mul(model.within("embed_tokens", table), b.scalar(embeddingScale));
+    const x = throughBlocks(model, "layers", config, config.num_hidden_layers, start, attend, select, block);
     const states = model.within("norm", (s) => rmsNorm(s, x, config.rms_norm_eps, centred));
     return b.mul(states, b.scalar(headScale));
   });

@@ -103,6 +103,13 @@ export interface DecoderReading<Own extends v.ObjectEntries> {
   readonly slides?: (layer: number, json: Json, window: number | null) => boolean;
 }
 
+/** The window of families whose default is 4096: a missing `sliding_window` is that, one of null is none. */
+export const windowOr4096 = ({ sliding_window: size }: Json): number | null =>
+  size === undefined ? 4096 : typeof size === "number" ? size : null;
+
+/** For families of which every layer slides where there is a window. */
+export const slidesWithWindow = (_layer: number, _json: Json, window: number | null): boolean => window !== null;
+
 /** Checks a `config.json`. Throws a ConfigError that names field and value. */
 export function readDecoder<Own extends v.ObjectEntries>(
   json: unknown,

@@ -6,7 +6,7 @@ import type { Value } from "../onnx/graph.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { numbers } from "./config.ts";
 import { type Block, decoderFacts, decoderForward, decoderLayers, decoderParts, selfAttention } from "./decoder.ts";
-import { type DecoderConfig, type DecoderDefaults, readDecoder } from "./decoderConfig.ts";
+import { type DecoderConfig, type DecoderDefaults, readDecoder, windowOr4096 } from "./decoderConfig.ts";
 
 const own = {
   query_pre_attn_scalar: v.optional(numbers.multiplier, 256),
@@ -48,9 +48,7 @@ export const gemmaReading = {
   reads: ["attention_bias", "sliding_window", "layer_types", "hidden_activation"],
   // Gemma reads hidden_activation; a hidden_act beside it means nothing.
   ignores: ["hidden_act", "cache_implementation"],
-  /** A missing `sliding_window` is 4096, one of null is none. */
-  window: ({ sliding_window: size }: Readonly<Record<string, unknown>>) =>
-    size === undefined ? 4096 : typeof size === "number" ? size : null,
+  window: windowOr4096,
 } as const;
 
 /** The parts of a Gemma that its generation does not change. */

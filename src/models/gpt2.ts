@@ -7,7 +7,7 @@ import type { Value } from "../onnx/graph.ts";
 import { quote } from "../tensor/quote.ts";
 import { type Architecture, familyOf, type Select } from "./architecture.ts";
 import { ConfigError, numbers, parse, sizes } from "./config.ts";
-import type { LayerAttention } from "./decoder.ts";
+import { type LayerAttention, throughBlocks } from "./decoder.ts";
 import { readActivation } from "./decoderConfig.ts";
 import { refuseUnread } from "./fields.ts";
 import { sameInFile, transposedInFile } from "./fileTensor.ts";
@@ -88,8 +88,7 @@ function block(scope: Scope, config: Gpt2Config, x: Value, attend: LayerAttentio
   const normal = scope.within("ln_1", (s) => layerNorm(s, x, epsilon));
   const attended = scope.within("attn", (attention) => {
     const fused = attention.within("c_attn", (s) => linear(s, normal, 3 * width, true));
-    const [q, k, values] = b.split(fused, [width, width, width], 1);
-    if (!q || !k || !values) throw new RangeError("A split in three gave fewer.");
+    const [q, k, values] = b.split(fused, [width, width, width], 1) as [Value, Value, Value];
     return attention.within("c_proj", (s) => linear(s, select(attend(q, k, values)), width, true));
   });
   const h = b.add(select(x), attended);
@@ -131,14 +130,11 @@ const architecture: Architecture<Gpt2Config> = {
     scope.within("transformer", (model) => {
       const { b } = model;
       const places = (s: Scope) => s.parameter("weight", [config.positions, config.width]);
-      let x = b.add(
+      const start = b.add(
         model.within("wte", (s) => b.gather(embedding(s, config), ids)),
         model.within("wpe", (s) => b.gather(places(s), b.reshape(positions, ids.shape))),
       );
-      for (let layer = 0; layer < config.layers; layer++) {
-        const rows: Select = layer === config.layers - 1 ? select : (all) => all;
-        x = model.within(`h.${layer}`, (s) => block(s, config, x, (q, k, w) => attend(layer, q, k, w), rows));
-      }
+      const x = throughBlocks(model, "h", config, config.layers, start, attend, select, block);
       return model.within("ln_f", (s) => layerNorm(s, x, config.epsilon));
     }),
   headWeight: (scope, config) =>

@@ -6,7 +6,7 @@ import type { Scope } from "../nn/scope.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Architecture, familyOf, type Select } from "./architecture.ts";
 import { ConfigError, numbers, parse, sizes } from "./config.ts";
-import type { LayerAttention } from "./decoder.ts";
+import { type LayerAttention, throughBlocks } from "./decoder.ts";
 import { readActivation } from "./decoderConfig.ts";
 import { refuseUnread } from "./fields.ts";
 import { sameInFile } from "./fileTensor.ts";
@@ -97,8 +97,7 @@ function block(scope: Scope, config: NeoxConfig, x: Value, attend: LayerAttentio
     // The three of a head stand together: (M, H, 3, D).
     const fused = attention.within("query_key_value", (s) => linear(s, normal, 3 * width, bias));
     const parts = b.split(b.reshape(fused, [rows, heads, 3, width / heads]), [1, 1, 1], 2);
-    const [q, k, values] = parts.map((part) => b.reshape(part, [rows, width]));
-    if (!q || !k || !values) throw new RangeError("A split in three gave fewer.");
+    const [q, k, values] = parts.map((part) => b.reshape(part, [rows, width])) as [Value, Value, Value];
     return attention.within("dense", (s) => linear(s, select(attend(q, k, values)), width, bias));
   });
   const h = b.add(select(x), attended);
@@ -139,11 +138,8 @@ const architecture: Architecture<NeoxConfig> = {
   },
   forward: (scope, config, { ids }, attend, select) =>
     scope.within("gpt_neox", (model) => {
-      let x = model.within("embed_in", (s) => s.b.gather(embedding(s, config), ids));
-      for (let layer = 0; layer < config.layers; layer++) {
-        const rows: Select = layer === config.layers - 1 ? select : (all) => all;
-        x = model.within(`layers.${layer}`, (s) => block(s, config, x, (q, k, w) => attend(layer, q, k, w), rows));
-      }
+      const start = model.within("embed_in", (s) => s.b.gather(embedding(s, config), ids));
+      const x = throughBlocks(model, "layers", config, config.layers, start, attend, select, block);
       return model.within("final_layer_norm", (s) => layerNorm(s, x, config.epsilon));
     }),
   headWeight: (scope, config) =>

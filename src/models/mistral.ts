@@ -2,7 +2,7 @@
 
 import { type Architecture, familyOf } from "./architecture.ts";
 import { decoderForward, decoderParts } from "./decoder.ts";
-import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
+import { type DecoderConfig, readDecoder, slidesWithWindow, windowOr4096 } from "./decoderConfig.ts";
 import { llamaBlock } from "./llama.ts";
 
 const common = {
@@ -18,34 +18,23 @@ const sizes = {
   num_attention_heads: 32,
 };
 
-/** A missing `sliding_window` is 4096, one of null is none. */
-const windowOf = ({ sliding_window: size }: Readonly<Record<string, unknown>>) =>
-  size === undefined ? 4096 : typeof size === "number" ? size : null;
+const reading = {
+  own: {},
+  defaults: { context: 131_072, keyHeads: 8, sizes },
+  window: windowOr4096,
+  slides: slidesWithWindow,
+};
 
 export const mistral = familyOf({
   ...common,
   name: "MistralForCausalLM",
   modelType: "mistral",
-  readConfig: (json) =>
-    readDecoder(json, {
-      own: {},
-      defaults: { context: 131_072, keyHeads: 8, sizes },
-      reads: ["sliding_window"],
-      window: windowOf,
-      slides: (_layer, _json, window) => window !== null,
-    }),
+  readConfig: (json) => readDecoder(json, { ...reading, reads: ["sliding_window"] }),
 });
 
 export const ministral = familyOf({
   ...common,
   name: "MinistralForCausalLM",
   modelType: "ministral",
-  readConfig: (json) =>
-    readDecoder(json, {
-      own: {},
-      defaults: { context: 131_072, keyHeads: 8, sizes },
-      reads: ["sliding_window", "layer_types"],
-      window: windowOf,
-      slides: (_layer, _json, window) => window !== null,
-    }),
+  readConfig: (json) => readDecoder(json, { ...reading, reads: ["sliding_window", "layer_types"] }),
 });

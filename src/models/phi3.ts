@@ -1,9 +1,10 @@
 /** Phi-3 and Phi-4-mini (Abdin et al. 2024, arXiv:2404.14219): Llama with fused projections; rotation may be partial. */
 
 import { fusedMlp, linear, rmsNorm } from "../nn/layers.ts";
+import type { Value } from "../onnx/graph.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { type Block, decoderForward, decoderParts } from "./decoder.ts";
-import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
+import { type DecoderConfig, readDecoder, slidesWithWindow } from "./decoderConfig.ts";
 
 const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
   const { b } = scope;
@@ -12,8 +13,7 @@ const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
   const normal = scope.within("input_layernorm", (s) => rmsNorm(s, x, epsilon));
   const attended = scope.within("self_attn", (attention) => {
     const fused = attention.within("qkv_proj", (s) => linear(s, normal, queries + 2 * keys));
-    const [q, k, values] = b.split(fused, [queries, keys, keys], 1);
-    if (!q || !k || !values) throw new RangeError("A split in three gave fewer.");
+    const [q, k, values] = b.split(fused, [queries, keys, keys], 1) as [Value, Value, Value];
     return attention.within("o_proj", (s) => linear(s, select(attend(q, k, values)), width));
   });
   const h = b.add(select(x), attended);
@@ -37,7 +37,7 @@ const architecture: Architecture<DecoderConfig> = {
         ropeTypes: ["default", "longrope"],
       },
       reads: ["sliding_window"],
-      slides: (_layer, _json, window) => window !== null,
+      slides: slidesWithWindow,
     }),
   forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),
 };

@@ -78,8 +78,7 @@ export function fusedMlp(
 ): Value {
   const { b } = scope;
   const fused = scope.within(names[0], (s) => linear(s, x, 2 * hidden));
-  const [gate, up] = b.split(fused, [hidden, hidden], 1);
-  if (!gate || !up) throw new RangeError("A split in two gave fewer.");
+  const [gate, up] = b.split(fused, [hidden, hidden], 1) as [Value, Value];
   const inner = b.mul(activations[activation](b, gate), up);
   return scope.within(names[1], (s) => linear(s, inner, x.shape[1] as number));
 }
