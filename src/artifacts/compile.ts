@@ -1,10 +1,10 @@
 /** Compiles a model and a method into training, eval and generation artifacts, with the ports of contract.ts. */
 
 import { backward } from "../autodiff/backward.ts";
-import type { ModelDefinition } from "../models/architecture.ts";
+import { forward, type ModelDefinition } from "../models/architecture.ts";
 import { linearCrossEntropy } from "../nn/crossEntropy.ts";
-import { Scope } from "../nn/scope.ts";
 import { softCap } from "../nn/softCap.ts";
+import { product } from "../nn/weight.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/graph.ts";
 import { lazyArtifact } from "./artifact.ts";
@@ -22,11 +22,10 @@ import {
   type Port,
   tokenLoss,
 } from "./contract.ts";
-import { adapterOf, artifactKey, isTrained, type Method, parametersOf } from "./method.ts";
+import { artifactKey, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
 
 /** The graph inputs of the parameters. */
-const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] =>
-  parameters.map(({ name, shape, storage: dtype }) => ({ name, dtype, shape }));
+const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] => parameters.flatMap(({ ports }) => ports);
 
 /** The graph inputs that `buildLoss` declares. */
 function lossInputs(parameters: readonly ParameterSpec[], { rows, length, supervised }: BatchShape): Port[] {
@@ -52,7 +51,7 @@ export function buildLoss(
   queryBlocks = 1,
 ) {
   const { rows, length, supervised } = shape;
-  const scope = Scope.root(b, adapterOf(method));
+  const scope = scopeOf(b, model, method);
   const ids = b.input(batchPorts.inputIds, "int32", [rows, length]);
   // No node reads the positions of a model whose layers do not rotate.
   const positions = b.requiredInput(batchPorts.positionIds, "int32", [rows, length]);
@@ -60,7 +59,7 @@ export function buildLoss(
   const attend = wholeRows(b, model.layers, positions, segments, queryBlocks);
   const index = b.input(batchPorts.supervisedIndex, "int32", [supervised]);
   const tokens = { ids: b.reshape(ids, [rows * length]), positions };
-  const hidden = model.forward(scope, tokens, attend, (states) => b.gather(states, index));
+  const hidden = forward(model, scope, tokens, attend, (states) => b.gather(states, index));
   const loss = linearCrossEntropy(
     b,
     hidden,
@@ -189,7 +188,7 @@ export function compileGeneration(
 
 function generationGraph(model: ModelDefinition, method: Method | null, { tokens, capacity }: GenerationShape): Graph {
   const b = new GraphBuilder("generation");
-  const scope = Scope.root(b, adapterOf(method));
+  const scope = scopeOf(b, model, method);
   const ids = b.input(generationPorts.inputIds, "int32", [1, tokens]);
   const start = b.input(generationPorts.start, "int32", [1]);
   const steps = b.constant(
@@ -202,7 +201,7 @@ function generationGraph(model: ModelDefinition, method: Method | null, { tokens
   const attend = cached(b, model.layers, positions, start, capacity, caches);
   const index = b.input(generationPorts.logitsIndex, "int32", [1]);
   const flat = { ids: b.reshape(ids, [tokens]), positions };
-  const last = model.forward(scope, flat, attend, (states) => b.gather(states, index));
-  const logits = softCap(b, b.gemm(last, model.headWeight(scope), { transB: true }), model.logitCap);
+  const last = forward(model, scope, flat, attend, (states) => b.gather(states, index));
+  const logits = softCap(b, product(b, last, model.headWeight(scope)), model.logitCap);
   return b.finish({ [generationPorts.logits]: b.reshape(logits, [model.vocabulary]), ...caches });
 }

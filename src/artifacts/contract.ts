@@ -2,7 +2,8 @@
 
 import type { FileTensor } from "../models/fileTensor.ts";
 import type { Graph } from "../onnx/graph.ts";
-import type { DType, Shape } from "../tensor/dtype.ts";
+import { byteSizeOf, type DType, type Shape } from "../tensor/dtype.ts";
+import type { WeightStorage } from "../tensor/storage.ts";
 
 export interface Port {
   readonly name: string;
@@ -104,14 +105,18 @@ export type ParameterSource =
   | { readonly kind: "lora_A" }
   | { readonly kind: "lora_B" };
 
-/** A parameter's type on the device, whatever its source. */
-export type ParameterStorage = "float32";
-
 /** A named tensor of the model or of its adapter. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: Shape;
   readonly trainable: boolean;
-  readonly storage: ParameterStorage;
+  /** Its form on the device, whatever its source; what is trained is float32. */
+  readonly storage: WeightStorage;
+  /** Its graph inputs: the numbers under its own name, and for blocks their scales and zero points. */
+  readonly ports: readonly Port[];
   readonly source: ParameterSource;
 }
+
+/** Bytes of a parameter on the device. */
+export const parameterBytes = ({ ports }: ParameterSpec): number =>
+  ports.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);

@@ -1,10 +1,12 @@
 /** The training method: all parameters, or low-rank adapters beside frozen parameters. */
 
-import type { Attend, ModelDefinition } from "../models/architecture.ts";
+import { type Attend, forward, type ModelDefinition } from "../models/architecture.ts";
 import { defineModel } from "../models/define.ts";
 import type { FileTensor } from "../models/fileTensor.ts";
+import { trainedPrecision } from "../nn/precision.ts";
 import { type Adapter, type Declared, isTarget, type Linear, Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
+import { partsOf } from "../tensor/storage.ts";
 import type { ParameterSpec } from "./contract.ts";
 
 export type Method = { readonly kind: "full" } | ({ readonly kind: "lora" } & Adapter);
@@ -18,12 +20,16 @@ export function adapterOf(method: Method | null): Adapter | null {
 export const isTrained = (method: Method | null, { source }: Declared) =>
   method?.kind === "full" || (method?.kind === "lora" && source !== "checkpoint");
 
+/** The root of a model's graph: its adapter, and the storage of its weights. What full training changes is float32. */
+export const scopeOf = (b: GraphBuilder, model: ModelDefinition, method: Method | null): Scope =>
+  Scope.root(b, adapterOf(method), method?.kind === "full" ? trainedPrecision(model.precision) : model.precision);
+
 /** Runs the model's forward on one token; the scope then lists every parameter and linear layer. */
 function traced(model: ModelDefinition, method: Method | null): Scope {
-  const scope = Scope.root(new GraphBuilder("parameters"), adapterOf(method));
+  const scope = scopeOf(new GraphBuilder("parameters"), model, method);
   const token = scope.b.input("token", "int32", [1]);
   const queriesAsContext: Attend = (_layer, queries) => queries;
-  model.forward(scope, { ids: token, positions: token }, queriesAsContext, (rows) => rows);
+  forward(model, scope, { ids: token, positions: token }, queriesAsContext, (rows) => rows);
   model.headWeight(scope);
   return scope;
 }
@@ -34,13 +40,16 @@ function traced(model: ModelDefinition, method: Method | null): Scope {
  */
 export function parametersOf(model: ModelDefinition, method: Method | null): ParameterSpec[] {
   return traced(model, method).parameters.map((declared) => {
-    const { name, shape } = declared.value;
-    const { source: kind } = declared;
+    const { name, shape, storage, source: kind } = declared;
     return {
       name,
       shape,
       trainable: isTrained(method, declared),
-      storage: "float32",
+      storage,
+      ports: partsOf(storage, shape, model.precision.compute).map(({ suffix, ...port }) => ({
+        name: name + suffix,
+        ...port,
+      })),
       source: kind === "checkpoint" ? { kind, tensor: model.fileTensor({ name, shape }) } : { kind },
     };
   });
@@ -96,5 +105,5 @@ export const tensorsOfConfig = (json: unknown, variant: { readonly untied: boole
 
 /** A key from kind, model, method and shape; equal artifacts have equal keys. */
 export function artifactKey(kind: string, model: ModelDefinition, method: Method | null, rest: unknown): string {
-  return `${kind} ${model.key} ${JSON.stringify([method, rest])}`;
+  return `${kind} ${model.key} ${JSON.stringify([method, model.precision, rest])}`;
 }

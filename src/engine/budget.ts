@@ -1,12 +1,11 @@
 /** The budget of a run, counted from its plan before it starts: memory, disk, and the number of validations and snapshots. */
 
-import type { BatchShape } from "../artifacts/contract.ts";
+import { type BatchShape, parameterBytes } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Budget } from "../protocol/engine.ts";
 import { stepColumns } from "../run/curves.ts";
 import type { Recipe } from "../run/recipe.ts";
-import { byteSizeOf } from "../tensor/dtype.ts";
 import { largestShape, memoryOf } from "./memory.ts";
 import { methodOf } from "./prepare.ts";
 
@@ -84,10 +83,7 @@ export function diskRefusal(parts: Omit<BudgetParts, "shapes" | "heldOut" | "pro
 }
 
 function trainedBytes(model: ModelDefinition, method: Method): number {
-  return parametersOf(model, method).reduce(
-    (sum, spec) => sum + (spec.trainable ? byteSizeOf(spec.storage, spec.shape) : 0),
-    0,
-  );
+  return parametersOf(model, method).reduce((sum, spec) => sum + (spec.trainable ? parameterBytes(spec) : 0), 0);
 }
 
 /** GB with one decimal, or whole MB below 1 GB. */

@@ -3,7 +3,7 @@
 import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
 import { cacheShape } from "../artifacts/attention.ts";
 import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
-import type { Artifact, BatchShape } from "../artifacts/contract.ts";
+import { type Artifact, type BatchShape, parameterBytes } from "../artifacts/contract.ts";
 import { parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
@@ -39,7 +39,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const method = methodOf(recipe);
   const specs = parametersOf(model, method);
   const bytesOf = (trainable: boolean) =>
-    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? byteSizeOf(spec.storage, spec.shape) : 0), 0);
+    specs.reduce((sum, spec) => sum + (spec.trainable === trainable ? parameterBytes(spec) : 0), 0);
   const trained = bytesOf(true);
   const frozen = bytesOf(false);
   const gradients = trained;

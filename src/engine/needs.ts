@@ -1,5 +1,6 @@
 /** The least bytes that training a model takes, from its config alone. */
 
+import { parameterBytes } from "../artifacts/contract.ts";
 import { linearsOf, type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { ModelNeeds } from "../protocol/engine.ts";
@@ -31,8 +32,8 @@ export function countModel(model: ModelDefinition): ModelCount {
   const all = parametersOf(model, usualAdapter(model));
   const own = all.filter(({ source }) => source.kind === "checkpoint");
   const state = all.map(({ shape, trainable }) => (trainable ? 3 * byteSizeOf("float32", shape) : 0));
-  const weights = all.map(({ storage, shape }) => byteSizeOf(storage, shape));
-  const base = own.map(({ storage, shape }) => byteSizeOf(storage, shape));
+  const weights = all.map(parameterBytes);
+  const base = own.map(parameterBytes);
   return {
     parameters: summed(own.map(({ shape }) => sizeOf(shape))),
     needs: {

@@ -63,6 +63,7 @@ export const storedTypes: Readonly<Record<DType, StoredDType>> = {
   bfloat16: "BF16",
   int32: "I32",
   int64: "I64",
+  uint8: "U8",
   bool: "BOOL",
 };
 

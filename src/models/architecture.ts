@@ -1,7 +1,9 @@
 /** The interface of a family of models: config, attention of the layers, graph with the checkpoint's names, files. */
 
 import type { Heads } from "../nn/attention.ts";
+import { type Precision, plain } from "../nn/precision.ts";
 import type { Scope } from "../nn/scope.ts";
+import type { Weight } from "../nn/weight.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { FileTensor, NamedShape } from "./fileTensor.ts";
 
@@ -37,10 +39,16 @@ export interface Tokens {
 }
 
 /** A layer's context (M, H·D) from queries (M, H·D), keys and values (M, K·D): over whole rows, or with a cache. */
+export type LayerAttention = (queries: Value, keys: Value, values: Value) => Value;
+
+/** The attention of each layer. */
 export type Attend = (layer: number, queries: Value, keys: Value, values: Value) => Value;
 
 /** The rows of (M, width) that the head needs: (N, width). */
 export type Select = (rows: Value) => Value;
+
+/** A layer: x (M, D) → (N, D), the rows that `select` leaves after its attention. */
+export type Block<C> = (scope: Scope, config: C, x: Value, attend: LayerAttention, select: Select) => Value;
 
 /** The sizes of a model, for people and estimates. */
 export interface ModelFacts {
@@ -68,14 +76,17 @@ export interface Architecture<C> {
   readConfig(json: unknown): C;
   facts(config: C): ModelFacts;
   layers(config: C): readonly LayerSpec[];
-  /**
-   * Token ids to the final hidden states (N, D) of the selected rows, before the head. After the last layer's attention the
-   * selected rows need no other row, so `select` comes right after it.
-   */
-  forward(scope: Scope, config: C, tokens: Tokens, attend: Attend, select: Select): Value;
+  /** Path of a layer: all its parameters, and no others, begin with it and a dot. */
+  layerName(layer: number): string;
+  /** Token ids to the first layer's input (M, D). */
+  embed(scope: Scope, config: C, tokens: Tokens): Value;
+  /** One layer, within its scope. Layers differ only in `layers` and in the values of their parameters. */
+  readonly block: Block<C>;
+  /** The last layer's output (N, D) to the head's input (N, D). */
+  finish(scope: Scope, config: C, x: Value): Value;
   /** The head's weight (V, D): logits are states times its transpose. */
-  headWeight(scope: Scope, config: C): Value;
-  /** The tensor of the model's files for a parameter. Each has its own: `forward` must split a fused one. */
+  headWeight(scope: Scope, config: C): Weight;
+  /** The tensor of the model's files for a parameter. Each has its own: `block` must split a fused one. */
   fileTensor(config: C, parameter: NamedShape): FileTensor;
 }
 
@@ -91,13 +102,19 @@ export interface Enclosing {
 export interface ModelDefinition extends ModelFacts {
   /** The architecture's name. */
   readonly architecture: string;
-  /** Identifies architecture and config: models with the same key have the same graphs. */
+  /** Identifies architecture and config: models with the same key and precision have the same graphs. */
   readonly key: string;
   /** Null where the files have a text model alone. */
   readonly enclosing: Enclosing | null;
   readonly layers: readonly LayerSpec[];
-  forward(scope: Scope, tokens: Tokens, attend: Attend, select: Select): Value;
-  headWeight(scope: Scope): Value;
+  /** How its frozen weights are stored and multiplied on the device. */
+  readonly precision: Precision;
+  layerName(layer: number): string;
+  embed(scope: Scope, tokens: Tokens): Value;
+  /** Layer `layer` from the root's scope. */
+  block(scope: Scope, layer: number, x: Value, attend: LayerAttention, select: Select): Value;
+  finish(scope: Scope, x: Value): Value;
+  headWeight(scope: Scope): Weight;
   fileTensor(parameter: NamedShape): FileTensor;
 }
 
@@ -121,11 +138,36 @@ export function familyOf<C>(architecture: Architecture<C>): Family {
         architecture: name,
         key: `${name} ${JSON.stringify(config)}`,
         enclosing: null,
+        precision: plain,
         layers: architecture.layers(config),
-        forward: (scope, tokens, attend, select) => architecture.forward(scope, config, tokens, attend, select),
+        layerName: (layer) => architecture.layerName(layer),
+        embed: (scope, tokens) => architecture.embed(scope, config, tokens),
+        block: (scope, layer, x, attend, select) =>
+          scope.within(architecture.layerName(layer), (s) => architecture.block(s, config, x, attend, select)),
+        finish: (scope, x) => architecture.finish(scope, config, x),
         headWeight: (scope) => architecture.headWeight(scope, config),
         fileTensor: (parameter) => architecture.fileTensor(config, parameter),
       };
     },
   };
+}
+
+/** The model with another precision of its frozen weights. */
+export const withPrecision = (model: ModelDefinition, precision: Precision): ModelDefinition => ({
+  ...model,
+  precision,
+});
+
+/**
+ * Token ids to the final hidden states (N, D) of the selected rows, before the head. Only the last layer selects, right after
+ * its attention, because all rows feed the attention of every layer.
+ */
+export function forward(model: ModelDefinition, scope: Scope, tokens: Tokens, attend: Attend, select: Select): Value {
+  const count = model.layers.length;
+  let states = model.embed(scope, tokens);
+  for (let layer = 0; layer < count; layer++) {
+    const rows: Select = layer === count - 1 ? select : (all) => all;
+    states = model.block(scope, layer, states, (q, k, values) => attend(layer, q, k, values), rows);
+  }
+  return model.finish(scope, states);
 }

@@ -5,17 +5,12 @@
 
 import { gatedMlp, linear, rmsNorm } from "../nn/layers.ts";
 import type { Scope } from "../nn/scope.ts";
+import { lookup } from "../nn/weight.ts";
 import type { Value } from "../onnx/graph.ts";
-import type { Architecture, Attend, LayerSpec, ModelFacts, Select, Tokens } from "./architecture.ts";
+import type { Architecture, Block, LayerAttention, LayerSpec, ModelFacts, Select } from "./architecture.ts";
 import type { DecoderConfig } from "./decoderConfig.ts";
 import { sameInFile } from "./fileTensor.ts";
 import { ropeOf } from "./rope.ts";
-
-/** Queries, keys and values of a layer, (M, width) each, to its context (M, H·D). */
-export type LayerAttention = (queries: Value, keys: Value, values: Value) => Value;
-
-/** x (M, D) → (N, D), the rows that `select` leaves. */
-export type Block<C> = (scope: Scope, config: C, x: Value, attend: LayerAttention, select: Select) => Value;
 
 export interface AttentionOptions {
   /** Biases of queries, keys and values, and of the output. */
@@ -101,8 +96,7 @@ export function decoderLayers(
   }));
 }
 
-const embedding = (scope: Scope, config: DecoderConfig) =>
-  scope.parameter("weight", [config.vocab_size, config.hidden_size]);
+const embedding = (scope: Scope, config: DecoderConfig) => scope.table([config.vocab_size, config.hidden_size]);
 
 /** What a family changes in the frame around its blocks. */
 export interface DecoderFrame {
@@ -114,55 +108,26 @@ export interface DecoderFrame {
   readonly centred?: boolean;
 }
 
-/**
- * x (M, D) through the blocks `name.0`, `name.1` and so on → (N, D), the rows that `select` leaves. Only the last block
- * selects, because all rows feed its attention.
- */
-export function throughBlocks<C>(
-  scope: Scope,
-  name: string,
-  config: C,
-  count: number,
-  x: Value,
-  attend: Attend,
-  select: Select,
+/** The parts of an architecture of Llama's form, under its names, but for its config. `frame` defaults to Llama's. */
+export const decoderParts = <C extends DecoderConfig>(
   block: Block<C>,
-): Value {
-  let states = x;
-  for (let layer = 0; layer < count; layer++) {
-    const rows: Select = layer === count - 1 ? select : (all) => all;
-    states = scope.within(`${name}.${layer}`, (s) =>
-      block(s, config, states, (q, k, values) => attend(layer, q, k, values), rows),
-    );
-  }
-  return states;
-}
-
-/** Embedding, blocks and last norm under Llama's names. */
-export function decoderForward<C extends DecoderConfig>(
-  scope: Scope,
-  config: C,
-  { ids }: Tokens,
-  attend: Attend,
-  select: Select,
-  block: Block<C>,
-  { embeddingScale = 1, headScale = 1, centred = false }: DecoderFrame = {},
-): Value {
-  const { b } = scope;
-  return scope.within("model", (model) => {
-    const table = (s: Scope) => b.gather(embedding(s, config), ids);
-    const start = b.mul(model.within("embed_tokens", table), b.scalar(embeddingScale));
-    const x = throughBlocks(model, "layers", config, config.num_hidden_layers, start, attend, select, block);
-    const states = model.within("norm", (s) => rmsNorm(s, x, config.rms_norm_eps, centred));
-    return b.mul(states, b.scalar(headScale));
-  });
-}
-
-/** The architecture of a decoder of Llama's form, but for its config and blocks. */
-export const decoderParts = {
-  facts: decoderFacts,
-  layers: (config) => decoderLayers(config),
-  headWeight: (scope, config) =>
-    embedding(config.tie_word_embeddings ? scope.in("model").in("embed_tokens") : scope.in("lm_head"), config),
-  fileTensor: (_config, parameter) => sameInFile(parameter),
-} as const satisfies Partial<Architecture<DecoderConfig>>;
+  frame: (config: C) => DecoderFrame = () => ({}),
+) =>
+  ({
+    block,
+    layerName: (layer) => `model.layers.${layer}`,
+    facts: decoderFacts,
+    layers: (config) => decoderLayers(config),
+    embed(scope, config, { ids }) {
+      const rows = scope.within("model.embed_tokens", (s) => lookup(s.b, embedding(s, config), ids));
+      return scope.b.mul(rows, scope.b.scalar(frame(config).embeddingScale ?? 1));
+    },
+    finish(scope, config, x) {
+      const { centred = false, headScale = 1 } = frame(config);
+      const states = scope.within("model.norm", (s) => rmsNorm(s, x, config.rms_norm_eps, centred));
+      return scope.b.mul(states, scope.b.scalar(headScale));
+    },
+    headWeight: (scope, config) =>
+      embedding(scope.in(config.tie_word_embeddings ? "model.embed_tokens" : "lm_head"), config),
+    fileTensor: (_config, parameter) => sameInFile(parameter),
+  }) satisfies Partial<Architecture<C>>;

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
-import { decoderForward, decoderLayers, decoderParts } from "./decoder.ts";
+import { decoderLayers, decoderParts } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 import { llamaBlock } from "./llama.ts";
 import { ropeOf } from "./rope.ts";
@@ -16,12 +16,11 @@ function readConfig(json: unknown): DecoderConfig {
 }
 
 const architecture: Architecture<DecoderConfig> = {
-  ...decoderParts,
+  ...decoderParts(llamaBlock),
   name: "Ernie4_5ForCausalLM",
   modelType: "ernie4_5",
   readConfig,
   layers: (config) => decoderLayers(config, () => ({ rope: { ...ropeOf(config.rope), interleaved: true } })),
-  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, llamaBlock),
 };
 
 export const ernie = familyOf(architecture);

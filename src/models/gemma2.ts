@@ -3,9 +3,9 @@
 import * as v from "valibot";
 import { gatedMlp, headNorm, rmsNorm } from "../nn/layers.ts";
 import type { Value } from "../onnx/graph.ts";
-import { type Architecture, familyOf } from "./architecture.ts";
+import { type Architecture, type Block, familyOf } from "./architecture.ts";
 import { numbers } from "./config.ts";
-import { type Block, decoderFacts, decoderForward, decoderLayers, decoderParts, selfAttention } from "./decoder.ts";
+import { decoderFacts, decoderLayers, decoderParts, selfAttention } from "./decoder.ts";
 import { type DecoderConfig, type DecoderDefaults, readDecoder, windowOr4096 } from "./decoderConfig.ts";
 
 const own = {
@@ -51,12 +51,6 @@ export const gemmaReading = {
   window: windowOr4096,
 } as const;
 
-/** The parts of a Gemma that its generation does not change. */
-export const gemmaParts = {
-  ...decoderParts,
-  facts: (config: GemmaConfig) => ({ ...decoderFacts(config), logitCap: config.final_logit_softcapping ?? null }),
-};
-
 /** A layer's attention, apart from its rotation. */
 export const gemmaAttention = (config: GemmaConfig) => ({
   scoreScale: config.query_pre_attn_scalar ** -0.5,
@@ -65,6 +59,12 @@ export const gemmaAttention = (config: GemmaConfig) => ({
 
 /** The embedding is multiplied by √hidden. */
 export const gemmaFrame = (config: GemmaConfig) => ({ embeddingScale: Math.sqrt(config.hidden_size), centred: true });
+
+/** The parts of a Gemma that its generation does not change. */
+export const gemmaParts = (block: Block<GemmaConfig>) => ({
+  ...decoderParts(block, gemmaFrame),
+  facts: (config: GemmaConfig) => ({ ...decoderFacts(config), logitCap: config.final_logit_softcapping ?? null }),
+});
 
 /** Here a missing soft cap is 50 for scores and 30 for logits, one of null is none. */
 function readConfig(json: unknown): GemmaConfig {
@@ -85,13 +85,11 @@ function readConfig(json: unknown): GemmaConfig {
 }
 
 const architecture: Architecture<GemmaConfig> = {
-  ...gemmaParts,
+  ...gemmaParts(gemmaBlock(false)),
   name: "Gemma2ForCausalLM",
   modelType: "gemma2",
   readConfig,
   layers: (config) => decoderLayers(config, () => gemmaAttention(config)),
-  forward: (scope, config, tokens, attend, select) =>
-    decoderForward(scope, config, tokens, attend, select, gemmaBlock(false), gemmaFrame(config)),
 };
 
 export const gemma2 = familyOf(architecture);

@@ -3,18 +3,10 @@
 import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { numbers, parse } from "./config.ts";
-import { decoderForward, decoderLayers } from "./decoder.ts";
+import { decoderLayers } from "./decoder.ts";
 import { readDecoder } from "./decoderConfig.ts";
 import { refuseUnread } from "./fields.ts";
-import {
-  type GemmaConfig,
-  gemmaAttention,
-  gemmaBlock,
-  gemmaDefaults,
-  gemmaFrame,
-  gemmaParts,
-  gemmaReading,
-} from "./gemma2.ts";
+import { type GemmaConfig, gemmaAttention, gemmaBlock, gemmaDefaults, gemmaParts, gemmaReading } from "./gemma2.ts";
 import { type RopeConfig, readRopeObject, ropeOf } from "./rope.ts";
 
 interface Gemma3Config extends GemmaConfig {
@@ -64,7 +56,7 @@ function readConfig(json: unknown): Gemma3Config {
 }
 
 const architecture: Architecture<Gemma3Config> = {
-  ...gemmaParts,
+  ...gemmaParts(gemmaBlock(true)),
   name: "Gemma3ForCausalLM",
   modelType: "gemma3_text",
   readConfig,
@@ -73,8 +65,6 @@ const architecture: Architecture<Gemma3Config> = {
       ...gemmaAttention(config),
       rope: ropeOf(config.windows[layer] === null ? config.rope : config.localRope),
     })),
-  forward: (scope, config, tokens, attend, select) =>
-    decoderForward(scope, config, tokens, attend, select, gemmaBlock(true), gemmaFrame(config)),
 };
 
 export const gemma3 = familyOf(architecture);

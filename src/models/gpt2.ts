@@ -3,11 +3,11 @@
 import * as v from "valibot";
 import { type Activation, activations, layerNorm, linear } from "../nn/layers.ts";
 import type { Scope } from "../nn/scope.ts";
+import { lookup } from "../nn/weight.ts";
 import type { Value } from "../onnx/graph.ts";
 import { quote } from "../tensor/quote.ts";
-import { type Architecture, familyOf, type Select } from "./architecture.ts";
+import { type Architecture, familyOf, type LayerAttention, type Select } from "./architecture.ts";
 import { ConfigError, numbers, parse, sizes } from "./config.ts";
-import { type LayerAttention, throughBlocks } from "./decoder.ts";
 import { readActivation } from "./decoderConfig.ts";
 import { refuseUnread } from "./fields.ts";
 import { sameInFile, transposedInFile } from "./fileTensor.ts";
@@ -100,7 +100,7 @@ function block(scope: Scope, config: Gpt2Config, x: Value, attend: LayerAttentio
   return b.add(h, fed);
 }
 
-const embedding = (scope: Scope, { vocabulary, width }: Gpt2Config) => scope.parameter("weight", [vocabulary, width]);
+const embedding = (scope: Scope, { vocabulary, width }: Gpt2Config) => scope.table([vocabulary, width]);
 
 const architecture: Architecture<Gpt2Config> = {
   name: "GPT2LMHeadModel",
@@ -126,19 +126,19 @@ const architecture: Architecture<Gpt2Config> = {
       window: null,
     }));
   },
-  forward: (scope, config, { ids, positions }, attend, select) =>
+  layerName: (layer) => `transformer.h.${layer}`,
+  block,
+  embed: (scope, config, { ids, positions }) =>
     scope.within("transformer", (model) => {
       const { b } = model;
       const places = (s: Scope) => s.parameter("weight", [config.positions, config.width]);
-      const start = b.add(
-        model.within("wte", (s) => b.gather(embedding(s, config), ids)),
+      return b.add(
+        model.within("wte", (s) => lookup(b, embedding(s, config), ids)),
         model.within("wpe", (s) => b.gather(places(s), b.reshape(positions, ids.shape))),
       );
-      const x = throughBlocks(model, "h", config, config.layers, start, attend, select, block);
-      return model.within("ln_f", (s) => layerNorm(s, x, config.epsilon));
     }),
-  headWeight: (scope, config) =>
-    embedding(config.tied ? scope.in("transformer").in("wte") : scope.in("lm_head"), config),
+  finish: (scope, config, x) => scope.within("transformer.ln_f", (s) => layerNorm(s, x, config.epsilon)),
+  headWeight: (scope, config) => embedding(config.tied ? scope.in("transformer.wte") : scope.in("lm_head"), config),
   /** Its linear layers are Conv1D, whose weights stand as [in, out]. */
   fileTensor: (_config, parameter) =>
     parameter.name.startsWith("transformer.h.") && parameter.shape.length === 2

@@ -3,10 +3,10 @@
 import * as v from "valibot";
 import { type Activation, activations, layerNorm, linear } from "../nn/layers.ts";
 import type { Scope } from "../nn/scope.ts";
+import { lookup } from "../nn/weight.ts";
 import type { Value } from "../onnx/graph.ts";
-import { type Architecture, familyOf, type Select } from "./architecture.ts";
+import { type Architecture, familyOf, type LayerAttention, type Select } from "./architecture.ts";
 import { ConfigError, numbers, parse, sizes } from "./config.ts";
-import { type LayerAttention, throughBlocks } from "./decoder.ts";
 import { readActivation } from "./decoderConfig.ts";
 import { refuseUnread } from "./fields.ts";
 import { sameInFile } from "./fileTensor.ts";
@@ -109,7 +109,7 @@ function block(scope: Scope, config: NeoxConfig, x: Value, attend: LayerAttentio
   return b.add(h, fed);
 }
 
-const embedding = (scope: Scope, { vocabulary, width }: NeoxConfig) => scope.parameter("weight", [vocabulary, width]);
+const embedding = (scope: Scope, { vocabulary, width }: NeoxConfig) => scope.table([vocabulary, width]);
 
 const architecture: Architecture<NeoxConfig> = {
   name: "GPTNeoXForCausalLM",
@@ -136,14 +136,11 @@ const architecture: Architecture<NeoxConfig> = {
     };
     return Array.from({ length: layers }, () => layer);
   },
-  forward: (scope, config, { ids }, attend, select) =>
-    scope.within("gpt_neox", (model) => {
-      const start = model.within("embed_in", (s) => s.b.gather(embedding(s, config), ids));
-      const x = throughBlocks(model, "layers", config, config.layers, start, attend, select, block);
-      return model.within("final_layer_norm", (s) => layerNorm(s, x, config.epsilon));
-    }),
-  headWeight: (scope, config) =>
-    embedding(config.tied ? scope.in("gpt_neox").in("embed_in") : scope.in("embed_out"), config),
+  layerName: (layer) => `gpt_neox.layers.${layer}`,
+  block,
+  embed: (scope, config, { ids }) => scope.within("gpt_neox.embed_in", (s) => lookup(s.b, embedding(s, config), ids)),
+  finish: (scope, config, x) => scope.within("gpt_neox.final_layer_norm", (s) => layerNorm(s, x, config.epsilon)),
+  headWeight: (scope, config) => embedding(config.tied ? scope.in("gpt_neox.embed_in") : scope.in("embed_out"), config),
   fileTensor: (_config, parameter) => sameInFile(parameter),
 };
 

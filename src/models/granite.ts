@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { numbers } from "./config.ts";
-import { decoderForward, decoderLayers, decoderParts, preNormBlock } from "./decoder.ts";
+import { decoderLayers, decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
 /** The multipliers. */
@@ -28,14 +28,12 @@ const block = preNormBlock<GraniteConfig>(
 );
 
 const architecture: Architecture<GraniteConfig> = {
-  ...decoderParts,
+  ...decoderParts(block, graniteFrame),
   name: "GraniteForCausalLM",
   modelType: "granite",
   readConfig: (json) =>
     readDecoder(json, { own: graniteOwn, defaults: { context: 2048 }, reads: ["attention_bias", "mlp_bias"] }),
   layers: (config) => decoderLayers(config, () => ({ scoreScale: config.attention_multiplier })),
-  forward: (scope, config, tokens, attend, select) =>
-    decoderForward(scope, config, tokens, attend, select, block, graniteFrame(config)),
 };
 
 export const granite = familyOf(architecture);

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { fusedMlp } from "../nn/layers.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { ConfigError, parse, sizes } from "./config.ts";
-import { decoderForward, decoderLayers, decoderParts, preNormBlock } from "./decoder.ts";
+import { decoderLayers, decoderParts, preNormBlock } from "./decoder.ts";
 import { readDecoder } from "./decoderConfig.ts";
 import { type GraniteConfig, graniteFrame, graniteOwn } from "./granite.ts";
 
@@ -79,7 +79,7 @@ const block = preNormBlock<Granite4Config>(
 );
 
 const architecture: Architecture<Granite4Config> = {
-  ...decoderParts,
+  ...decoderParts(block, graniteFrame),
   name: "GraniteMoeHybridForCausalLM",
   modelType: "granitemoehybrid",
   readConfig,
@@ -88,8 +88,6 @@ const architecture: Architecture<Granite4Config> = {
       scoreScale: config.attention_multiplier,
       ...(!config.rotates && { rope: null }),
     })),
-  forward: (scope, config, tokens, attend, select) =>
-    decoderForward(scope, config, tokens, attend, select, block, graniteFrame(config)),
 };
 
 export const granite4 = familyOf(architecture);

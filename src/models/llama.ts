@@ -1,7 +1,7 @@
 /** The Llama family (Touvron et al. 2023, arXiv:2302.13971): Llama 1 to 3, SmolLM2, TinyLlama and their kin. */
 
 import { type Architecture, familyOf } from "./architecture.ts";
-import { decoderForward, decoderParts, preNormBlock } from "./decoder.ts";
+import { decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
 export const llamaBlock = preNormBlock(({ attention_bias: bias }) => ({ bias: [bias, bias] }));
@@ -11,11 +11,10 @@ export const readConfig = (json: unknown): DecoderConfig =>
   readDecoder(json, { own: {}, defaults: { context: 2048 }, reads: ["attention_bias", "mlp_bias"] });
 
 const architecture: Architecture<DecoderConfig> = {
-  ...decoderParts,
+  ...decoderParts(llamaBlock),
   name: "LlamaForCausalLM",
   modelType: "llama",
   readConfig,
-  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, llamaBlock),
 };
 
 export const llama = familyOf(architecture);

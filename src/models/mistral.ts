@@ -1,13 +1,12 @@
 /** Mistral and Ministral, as far as they are dense (Jiang et al. 2023, arXiv:2310.06825): Llama's block, with windows. */
 
 import { type Architecture, familyOf } from "./architecture.ts";
-import { decoderForward, decoderParts } from "./decoder.ts";
+import { decoderParts } from "./decoder.ts";
 import { type DecoderConfig, readDecoder, slidesWithWindow, windowOr4096 } from "./decoderConfig.ts";
 import { llamaBlock } from "./llama.ts";
 
 const common = {
-  ...decoderParts,
-  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, llamaBlock),
+  ...decoderParts(llamaBlock),
 } satisfies Partial<Architecture<DecoderConfig>>;
 
 const sizes = {

@@ -1,8 +1,8 @@
 /** OLMo 2 (OLMo Team 2024, arXiv:2501.00656): norms after attention and MLP, and over all queries and all keys. */
 
 import { gatedMlp, rmsNorm } from "../nn/layers.ts";
-import { type Architecture, familyOf } from "./architecture.ts";
-import { type Block, decoderForward, decoderParts, selfAttention } from "./decoder.ts";
+import { type Architecture, type Block, familyOf } from "./architecture.ts";
+import { decoderParts, selfAttention } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
 const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
@@ -24,12 +24,11 @@ const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
 };
 
 const architecture: Architecture<DecoderConfig> = {
-  ...decoderParts,
+  ...decoderParts(block),
   name: "Olmo2ForCausalLM",
   modelType: "olmo2",
   readConfig: (json) =>
     readDecoder(json, { own: {}, defaults: { context: 2048, epsilon: 1e-5 }, reads: ["attention_bias"] }),
-  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),
 };
 
 export const olmo2 = familyOf(architecture);

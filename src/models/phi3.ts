@@ -2,8 +2,8 @@
 
 import { fusedMlp, linear, rmsNorm } from "../nn/layers.ts";
 import type { Value } from "../onnx/graph.ts";
-import { type Architecture, familyOf } from "./architecture.ts";
-import { type Block, decoderForward, decoderParts } from "./decoder.ts";
+import { type Architecture, type Block, familyOf } from "./architecture.ts";
+import { decoderParts } from "./decoder.ts";
 import { type DecoderConfig, readDecoder, slidesWithWindow } from "./decoderConfig.ts";
 
 const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
@@ -23,7 +23,7 @@ const block: Block<DecoderConfig> = (scope, config, x, attend, select) => {
 };
 
 const architecture: Architecture<DecoderConfig> = {
-  ...decoderParts,
+  ...decoderParts(block),
   name: "Phi3ForCausalLM",
   modelType: "phi3",
   readConfig: (json) =>
@@ -39,7 +39,6 @@ const architecture: Architecture<DecoderConfig> = {
       reads: ["sliding_window"],
       slides: slidesWithWindow,
     }),
-  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),
 };
 
 export const phi3 = familyOf(architecture);

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
-import { decoderForward, decoderParts, preNormBlock } from "./decoder.ts";
+import { decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 
 /** Qwen's windows: off unless `use_sliding_window`, then in the layers from `max_window_layers` on. */
@@ -19,7 +19,7 @@ const always = v.nullish(v.literal(true));
 const block = preNormBlock(() => ({ bias: [true, false] }));
 
 const architecture: Architecture<DecoderConfig> = {
-  ...decoderParts,
+  ...decoderParts(block),
   name: "Qwen2ForCausalLM",
   modelType: "qwen2",
   readConfig: (json) =>
@@ -33,7 +33,6 @@ const architecture: Architecture<DecoderConfig> = {
       defaults: { context: 32_768, keyHeads: 32 },
       reads: ["sliding_window", "layer_types"],
     }),
-  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),
 };
 
 export const qwen2 = familyOf(architecture);

@@ -2,7 +2,7 @@
 
 import { headNorm } from "../nn/layers.ts";
 import { type Architecture, familyOf } from "./architecture.ts";
-import { decoderForward, decoderParts, preNormBlock } from "./decoder.ts";
+import { decoderParts, preNormBlock } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 import { qwenWindows } from "./qwen2.ts";
 
@@ -12,7 +12,7 @@ const block = preNormBlock(({ attention_bias: bias, head_dim: size, rms_norm_eps
 }));
 
 const architecture: Architecture<DecoderConfig> = {
-  ...decoderParts,
+  ...decoderParts(block),
   name: "Qwen3ForCausalLM",
   modelType: "qwen3",
   readConfig: (json) =>
@@ -21,7 +21,6 @@ const architecture: Architecture<DecoderConfig> = {
       defaults: { context: 32_768, keyHeads: 32, headSize: 128 },
       reads: ["attention_bias", "sliding_window", "layer_types"],
     }),
-  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, block),
 };
 
 export const qwen3 = familyOf(architecture);

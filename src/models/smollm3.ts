@@ -3,7 +3,7 @@
 import * as v from "valibot";
 import { type Architecture, familyOf } from "./architecture.ts";
 import { ConfigError } from "./config.ts";
-import { decoderForward, decoderLayers, decoderParts } from "./decoder.ts";
+import { decoderLayers, decoderParts } from "./decoder.ts";
 import { type DecoderConfig, readDecoder } from "./decoderConfig.ts";
 import { llamaBlock } from "./llama.ts";
 
@@ -44,12 +44,11 @@ function readConfig(json: unknown): SmolConfig {
 }
 
 const architecture: Architecture<SmolConfig> = {
-  ...decoderParts,
+  ...decoderParts(llamaBlock),
   name: "SmolLM3ForCausalLM",
   modelType: "smollm3",
   readConfig,
   layers: (config) => decoderLayers(config, (layer) => (config.rotates[layer] ? {} : { rope: null })),
-  forward: (scope, config, tokens, attend, select) => decoderForward(scope, config, tokens, attend, select, llamaBlock),
 };
 
 export const smollm3 = familyOf(architecture);

@@ -4,6 +4,7 @@ import { adding } from "../autodiff/rules.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
 import { softCap, softCapGradient } from "./softCap.ts";
+import type { Weight } from "./weight.ts";
 
 /** The largest number of logits in a chunk: 16 MiB of float32. */
 const logitsPerChunk = 2 ** 22;
@@ -32,11 +33,13 @@ export interface HeadOptions {
 export function linearCrossEntropy(
   b: GraphBuilder,
   hidden: Value,
-  weight: Value,
+  head: Weight,
   targets: Value,
   lossWeights: Value,
   { cap = null, logitsLimit = logitsPerChunk }: HeadOptions = {},
 ): HeadLoss {
+  if (head.storage !== "float32") throw new GraphError(`the loss of a head stored as ${head.storage} is not here yet`);
+  const weight = head.data;
   const [positions] = hidden.shape as [number, number];
   const chunk = Math.min(positions, Math.max(1, Math.floor(logitsLimit / (weight.shape[0] as number))));
   const outputs = b.composite("linear_cross_entropy", [hidden, weight], () => {

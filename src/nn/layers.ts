@@ -3,6 +3,7 @@
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { Scope } from "./scope.ts";
+import { product } from "./weight.ts";
 
 /**
  * y = xWᵀ + b, x (M, in) → (M, out). Where the scope's adapter targets this layer, it adds (α/r)·(xAᵀ)Bᵀ with A [r, in] and
@@ -12,7 +13,7 @@ export function linear(scope: Scope, x: Value, out: number, bias = false): Value
   const { b } = scope;
   const width = x.shape[1] as number;
   const { weight, adapter } = scope.linear([out, width]);
-  const base = b.gemm(x, weight, { transB: true, ...(bias && { c: scope.parameter("bias", [out]) }) });
+  const base = product(b, x, weight, bias ? scope.parameter("bias", [out]) : null);
   if (!adapter) return base;
   const { rank, alpha } = adapter;
   const down = scope.in("lora_A").parameter("weight", [rank, width], "lora_A");

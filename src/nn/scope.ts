@@ -3,6 +3,9 @@
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { Shape } from "../tensor/dtype.ts";
+import { partsOf, storable, type WeightStorage } from "../tensor/storage.ts";
+import { type Precision, plain } from "./precision.ts";
+import type { Weight } from "./weight.ts";
 
 /** A low-rank adapter on some of a model's linear layers (Hu et al. 2021, arXiv:2106.09685). */
 export interface Adapter {
@@ -26,6 +29,10 @@ export interface Linear {
 
 /** A parameter that the model declared during the trace. */
 export interface Declared {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly storage: WeightStorage;
+  /** The graph input with its numbers; blocks have more inputs. */
   readonly value: Value;
   /** Part of the model, or one of an adapter's two matrices. */
   readonly source: "checkpoint" | "lora_A" | "lora_B";
@@ -36,18 +43,19 @@ export class Scope {
     readonly b: GraphBuilder,
     private readonly path: readonly string[],
     private readonly adapter: Adapter | null,
+    private readonly precision: Precision,
     private readonly declared: Map<string, Declared>,
     private readonly met: Map<string, Linear>,
   ) {}
 
-  /** The root of a model whose linear layers may carry `adapter`. */
-  static root(b: GraphBuilder, adapter: Adapter | null): Scope {
-    return new Scope(b, [], adapter, new Map(), new Map());
+  /** The root of a model whose linear layers may carry `adapter`; its matrices have the storage of `precision`. */
+  static root(b: GraphBuilder, adapter: Adapter | null, precision: Precision = plain): Scope {
+    return new Scope(b, [], adapter, precision, new Map(), new Map());
   }
 
   /** The scope of a part, such as `layers.0`. */
   in(name: string): Scope {
-    return new Scope(this.b, [...this.path, name], this.adapter, this.declared, this.met);
+    return new Scope(this.b, [...this.path, name], this.adapter, this.precision, this.declared, this.met);
   }
 
   /** Runs `body` on the scope of a part; the names of its nodes begin with the part's name. */
@@ -56,19 +64,35 @@ export class Scope {
   }
 
   /** Declares the weight [out, in] of a linear layer. Returns it with the layer's adapter, or null. */
-  linear(shape: Linear["shape"]): { readonly weight: Value; readonly adapter: Adapter | null } {
+  linear(shape: Linear["shape"]): { readonly weight: Weight; readonly adapter: Adapter | null } {
     const path = this.path.join(".");
     this.met.set(path, { path, shape });
     return {
-      weight: this.parameter("weight", shape),
+      weight: this.matrix(shape, this.precision.weights),
       adapter: this.adapter && isTarget(path, this.adapter.targets) ? this.adapter : null,
     };
+  }
+
+  /** Declares the weight [rows, columns] of an embedding or a head. */
+  table(shape: Linear["shape"]): Weight {
+    return this.matrix(shape, this.precision.embedding);
+  }
+
+  private matrix(shape: Linear["shape"], wanted: WeightStorage): Weight {
+    const storage = storable(wanted, shape);
+    const { compute } = this.precision;
+    const name = [...this.path, "weight"].join(".");
+    const [data, scales = null, zeroPoints = null] = partsOf(storage, shape, compute).map((part) =>
+      this.b.input(name + part.suffix, part.dtype, part.shape),
+    ) as [Value, Value?, Value?];
+    this.declared.set(name, { name, shape, storage, value: data, source: "checkpoint" });
+    return { shape, storage, compute, data, scales, zeroPoints };
   }
 
   /** The float32 graph input of this name below the path; a second call returns the same input. */
   parameter(name: string, shape: Shape, source: Declared["source"] = "checkpoint"): Value {
     const value = this.b.input([...this.path, name].join("."), "float32", shape);
-    this.declared.set(value.name, { value, source });
+    this.declared.set(value.name, { name: value.name, shape, storage: "float32", value, source });
     return value;
   }
 

@@ -40,6 +40,7 @@ const dataTypes: Readonly<Record<DType, TensorProto_DataType>> = {
   bfloat16: TensorProto_DataType.BFLOAT16,
   int32: TensorProto_DataType.INT32,
   int64: TensorProto_DataType.INT64,
+  uint8: TensorProto_DataType.UINT8,
   bool: TensorProto_DataType.BOOL,
 };
 

@@ -48,6 +48,7 @@ interface WasmModule {
 /** ONNX's codes of the element types. */
 const typeNumbers: { readonly [dtype in DeviceDType]: number } = {
   float32: 1,
+  uint8: 2,
   int32: 6,
   int64: 7,
   bool: 9,

@@ -1,6 +1,6 @@
 /** The element types that Hone's graphs, files and buffers use, named as ONNX Runtime names them. */
 
-export type DType = "float32" | "float16" | "bfloat16" | "int32" | "int64" | "bool";
+export type DType = "float32" | "float16" | "bfloat16" | "int32" | "int64" | "uint8" | "bool";
 
 /** Dimensions of a tensor, outermost first; `[]` is a scalar. Every dimension is static. */
 export type Shape = readonly number[];
@@ -12,6 +12,7 @@ export const bytesPerElement: Readonly<Record<DType, number>> = {
   bfloat16: 2,
   int32: 4,
   int64: 8,
+  uint8: 1,
   bool: 1,
 };
 

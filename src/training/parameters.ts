@@ -4,8 +4,9 @@ import type { ParameterSpec } from "../artifacts/contract.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import { describeType, sizeOf } from "../tensor/dtype.ts";
 import { createRandom } from "../tensor/random.ts";
+import { encode } from "../tensor/storage.ts";
 
-/** Parameter name → its tensor on the device. */
+/** Port of a parameter → its tensor on the device. */
 export type ParameterTensors = ReadonlyMap<string, DeviceTensor>;
 
 /**
@@ -50,16 +51,19 @@ export async function uploadParameters(
   const tensors = new Map<string, DeviceTensor>();
   try {
     for (const spec of specs) {
-      const { name, shape, storage } = spec;
+      const { name, shape, storage, ports } = spec;
       const data = await read(spec);
       if (data === undefined)
         throw new Error(`Parameter ${name} has no value: it is in neither the model nor the adapter.`);
       if (data.length !== sizeOf(shape)) {
         throw new Error(
-          `Parameter ${name} has ${data.length} values, but the model needs ${describeType(storage, shape)}.`,
+          `Parameter ${name} has ${data.length} values, but the model needs ${describeType("float32", shape)}.`,
         );
       }
-      tensors.set(name, runtime.tensor(name, storage, shape, data));
+      const parts = encode(storage, data, shape.at(-1) ?? 1);
+      ports.forEach((port, i) => {
+        tensors.set(port.name, runtime.tensor(port.name, port.dtype, port.shape, parts[i]));
+      });
     }
   } catch (error) {
     disposeAll(tensors);

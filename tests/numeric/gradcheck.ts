@@ -16,6 +16,7 @@ import { type Activation, activations, gatedMlp, headNorm, layerNorm, linear, rm
 import { rope, ropeFrequencies, ropeTables } from "../../src/nn/rope.ts";
 import { Scope } from "../../src/nn/scope.ts";
 import { softCap } from "../../src/nn/softCap.ts";
+import { plainWeight } from "../../src/nn/weight.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Value } from "../../src/onnx/graph.ts";
 import type { OpName } from "../../src/onnx/ops.ts";
@@ -274,7 +275,7 @@ const compositeRows: readonly GradcheckRow[] = [
       linearCrossEntropy(
         b,
         x(b, 3, 4),
-        y(b, 7, 4),
+        plainWeight(y(b, 7, 4)),
         b.input("targets", "int32", [3]),
         b.input("weights", "float32", [3]),
         { cap: 0.8, logitsLimit: 14 },
@@ -289,7 +290,7 @@ const compositeRows: readonly GradcheckRow[] = [
         linearCrossEntropy(
           b,
           x(b, 5, 4),
-          y(b, 7, 4),
+          plainWeight(y(b, 7, 4)),
           b.input("targets", "int32", [5]),
           b.input("weights", "float32", [5]),
           { logitsLimit: limit },

@@ -10,7 +10,7 @@ import { accumulatorIn, accumulatorOut, batchPorts, lazyResetGrad, lossSum } fro
 import { adapterOf, type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { backward } from "../../src/autodiff/backward.ts";
 import { packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
-import type { Attend } from "../../src/models/architecture.ts";
+import { type Attend, forward } from "../../src/models/architecture.ts";
 import { cacheBias, causalBias, splitKeys, splitQueries } from "../../src/nn/attention.ts";
 import { linearCrossEntropy } from "../../src/nn/crossEntropy.ts";
 import { rope, ropeFrequencies, ropeTables } from "../../src/nn/rope.ts";
@@ -71,7 +71,7 @@ function plainTraining(method: Method): Graph {
       splitKeys(b, b.reshape(v, [rows, length, heads.key * heads.size]), heads),
       bias,
     );
-  const hidden = model.forward(scope, { ids, positions: given }, attention, (states) => states);
+  const hidden = forward(model, scope, { ids, positions: given }, attention, (states) => states);
   const { sum } = linearCrossEntropy(
     b,
     b.gather(hidden, b.input(batchPorts.supervisedIndex, "int32", [supervised])),

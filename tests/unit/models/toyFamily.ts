@@ -10,6 +10,7 @@ import { refuseUnread } from "../../../src/models/fields.ts";
 import { linear, rmsNorm } from "../../../src/nn/layers.ts";
 import { ropeFrequencies } from "../../../src/nn/rope.ts";
 import type { Scope } from "../../../src/nn/scope.ts";
+import { lookup } from "../../../src/nn/weight.ts";
 import type { Value } from "../../../src/onnx/graph.ts";
 
 const schema = v.object({
@@ -22,10 +23,12 @@ const schema = v.object({
   epsilon: v.optional(numbers.epsilon, 1e-5),
 });
 
-const depth = 2;
 /** The transpose of a matrix with `columns` rows. */
 const transposed = (columns: number, rows: number) => (from: Float32Array<ArrayBuffer>) =>
   Float32Array.from(from, (_, i) => from[(i % columns) * rows + Math.floor(i / columns)] ?? 0);
+
+const norm = (scope: Scope, name: string, x: Value, epsilon: number) =>
+  scope.within(name, (s) => rmsNorm(s, x, epsilon));
 
 const architecture: Architecture<v.InferOutput<typeof schema>> = {
   name: "ToyForCausalLM",
@@ -53,29 +56,27 @@ const architecture: Architecture<v.InferOutput<typeof schema>> = {
       { ...shared, rope: null, window },
     ];
   },
-  forward: (scope, { width, hidden, vocabulary, context, epsilon }, { ids, positions }, attend, select) => {
+  layerName: (layer) => `block.${layer}`,
+  embed: (scope, { width, vocabulary, context }, { ids, positions }) => {
     const { b } = scope;
-    const norm = (s: Scope, name: string, x: Value) => s.within(name, (own) => rmsNorm(own, x, epsilon));
-    const layer = (s: Scope, name: string, x: Value, out: number) => s.within(name, (own) => linear(own, x, out, true));
     const at = b.reshape(positions, ids.shape);
-    let x = b.add(
-      b.gather(scope.in("tokens").parameter("weight", [vocabulary, width]), ids),
+    return b.add(
+      lookup(b, scope.in("tokens").table([vocabulary, width]), ids),
       b.gather(scope.in("places").parameter("weight", [context, width]), at),
     );
-    for (let i = 0; i < depth; i++) {
-      const rows = i === depth - 1 ? select : (all: Value) => all;
-      x = scope.within(`block.${i}`, (s) => {
-        const normal = norm(s, "before", x);
-        const q = layer(s, "query", normal, width);
-        const attended = attend(i, q, layer(s, "key", normal, width / 2), layer(s, "value", normal, width / 2));
-        const mixed = b.add(rows(x), norm(s, "between", layer(s, "output", rows(attended), width)));
-        const raised = b.max(layer(s, "up", norm(s, "after", mixed), hidden), b.scalar(0));
-        return b.add(mixed, layer(s, "down", b.mul(raised, raised), width));
-      });
-    }
-    return norm(scope, "last", x);
   },
-  headWeight: (scope, { vocabulary, width }) => scope.in("unembed").parameter("weight", [vocabulary, width]),
+  block(s, { width, hidden, epsilon }, x, attend, select) {
+    const { b } = s;
+    const layer = (name: string, y: Value, out: number) => s.within(name, (own) => linear(own, y, out, true));
+    const normal = norm(s, "before", x, epsilon);
+    const q = layer("query", normal, width);
+    const attended = attend(q, layer("key", normal, width / 2), layer("value", normal, width / 2));
+    const mixed = b.add(select(x), norm(s, "between", layer("output", select(attended), width), epsilon));
+    const raised = b.max(layer("up", norm(s, "after", mixed, epsilon), hidden), b.scalar(0));
+    return b.add(mixed, layer("down", b.mul(raised, raised), width));
+  },
+  finish: (scope, { epsilon }, x) => norm(scope, "last", x, epsilon),
+  headWeight: (scope, { vocabulary, width }) => scope.in("unembed").table([vocabulary, width]),
   fileTensor(_config, { name, shape }) {
     const file = `toy.${name.replace("block.", "h.").replace(/\.weight$/, ".w")}`;
     const [rows = 1, columns = 1] = shape;

@@ -36,6 +36,7 @@ export const fromFile = (name: string, shape: Shape, trainable: boolean): Parame
   shape,
   trainable,
   storage: "float32",
+  ports: [{ name, dtype: "float32", shape }],
   source: { kind: "checkpoint", tensor: sameInFile({ name, shape }) },
 });
 

@@ -7,6 +7,7 @@ import {
   secondMoment,
 } from "../../../src/artifacts/contract.ts";
 import { type Batch, packBatch, type TokenizedExample } from "../../../src/batching/batch.ts";
+import type { Shape } from "../../../src/tensor/dtype.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 import { meanLoss } from "../../../src/training/evaluate.ts";
 import { NonFiniteError } from "../../../src/training/nonFinite.ts";
@@ -328,11 +329,15 @@ describe("evaluation", () => {
 });
 
 describe("an adapter's first values", () => {
+  const ofAdapter = (name: string, own: Shape, kind: "lora_A" | "lora_B"): ParameterSpec => ({
+    ...fromFile(name, own, true),
+    source: { kind },
+  });
   const adapter: ParameterSpec[] = [
     fromFile("w", [32, 64], false),
-    { name: "w.lora_A", shape: [16, 64], trainable: true, storage: "float32", source: { kind: "lora_A" } },
-    { name: "w.lora_B", shape: [32, 16], trainable: true, storage: "float32", source: { kind: "lora_B" } },
-    { name: "v.lora_A", shape: [16, 64], trainable: true, storage: "float32", source: { kind: "lora_A" } },
+    ofAdapter("w.lora_A", [16, 64], "lora_A"),
+    ofAdapter("w.lora_B", [32, 16], "lora_B"),
+    ofAdapter("v.lora_A", [16, 64], "lora_A"),
   ];
 
   test("A is uniform within 1/√in as PEFT's kaiming_uniform(a = √5), B is zero, the base is not touched", () => {
