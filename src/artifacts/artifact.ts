@@ -3,7 +3,7 @@
 import { type Graph, GraphError, type Value } from "../onnx/graph.ts";
 import { writeModel } from "../onnx/model.ts";
 import { describeType } from "../tensor/dtype.ts";
-import type { Artifact, Port } from "./contract.ts";
+import { type Artifact, type ArtifactKind, accumulatorIn, accumulatorOut, type Port, updated } from "./contract.ts";
 
 /**
  * Each call of `graph` or `bytes` runs `build` again, so a list of artifacts takes little memory. Both throw a GraphError
@@ -17,6 +17,27 @@ export function lazyArtifact(head: Omit<Artifact, "graph" | "bytes">, build: () 
     return built;
   };
   return { ...head, graph, bytes: () => writeModel(graph()) };
+}
+
+/** An artifact of a small graph, which stays in memory. Accumulators, parameters and moments are updated in place. */
+export function builtArtifact(kind: ArtifactKind, key: string, graph: Graph): Artifact {
+  const { inputs, outputs } = graph;
+  const written = new Set(outputs.map(({ name }) => name));
+  const aliases = inputs.flatMap(({ name }) => {
+    const output = name.endsWith(accumulatorIn(""))
+      ? accumulatorOut(name.slice(0, -accumulatorIn("").length))
+      : updated(name);
+    return written.has(output) ? [[output, name] as const] : [];
+  });
+  return {
+    kind,
+    key,
+    inputs,
+    outputs,
+    aliases: Object.fromEntries(aliases),
+    graph: () => graph,
+    bytes: () => writeModel(graph),
+  };
 }
 
 function requirePorts(

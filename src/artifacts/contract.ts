@@ -76,6 +76,21 @@ export const noClipping = 1e30;
 /** float32 [1]: global L2 norm of the mean gradient, before clipping. */
 export const gradientNorm = "gradient_norm";
 
+/** float32 [1] input and output of a part's norm artifact: Σ G² of the parts before it, and with its own. */
+export const squaredNormIn = "squared_norm";
+export const squaredNormOut = "squared_norm_sum";
+
+/** Ports of a layer's artifacts, each float32 (M, D) but the products. */
+export const layerPorts = {
+  input: "layer_input",
+  output: "layer_output",
+  /** The loss gradients of both. */
+  inputGradient: "input_gradient",
+  outputGradient: "output_gradient",
+  /** The n-th product of a layer, which the forward artifact writes and the backward artifact reads. */
+  product: (index: number) => `product.${index}`,
+} as const;
+
 export const accumulatorIn = (parameter: string) => `${parameter}_grad.accumulation.buffer`;
 export const accumulatorOut = (parameter: string) => `${parameter}_grad.accumulation.out`;
 export const firstMoment = (parameter: string) => `${parameter}.first_moment`;

@@ -4,7 +4,7 @@ import { type Attend, forward, type ModelDefinition } from "../models/architectu
 import { defineModel } from "../models/define.ts";
 import type { FileTensor } from "../models/fileTensor.ts";
 import { trainedPrecision } from "../nn/precision.ts";
-import { type Adapter, type Declared, isTarget, type Linear, Scope } from "../nn/scope.ts";
+import { type Adapter, type Declared, isTarget, type Linear, type SaveProduct, Scope } from "../nn/scope.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import { partsOf } from "../tensor/storage.ts";
 import type { ParameterSpec } from "./contract.ts";
@@ -21,8 +21,13 @@ export const isTrained = (method: Method | null, { source }: Declared) =>
   method?.kind === "full" || (method?.kind === "lora" && source !== "checkpoint");
 
 /** The root of a model's graph: its adapter, and the storage of its weights. What full training changes is float32. */
-export const scopeOf = (b: GraphBuilder, model: ModelDefinition, method: Method | null): Scope =>
-  Scope.root(b, adapterOf(method), method?.kind === "full" ? trainedPrecision(model.precision) : model.precision);
+export const scopeOf = (
+  b: GraphBuilder,
+  model: ModelDefinition,
+  method: Method | null,
+  save: SaveProduct | null = null,
+): Scope =>
+  Scope.root(b, adapterOf(method), method?.kind === "full" ? trainedPrecision(model.precision) : model.precision, save);
 
 /** Runs the model's forward on one token; the scope then lists every parameter and linear layer. */
 function traced(model: ModelDefinition, method: Method | null): Scope {

@@ -6,6 +6,14 @@ import { compileEvaluation, compileTraining, type TrainingOptions } from "./comp
 import type { Artifact, BatchShape } from "./contract.ts";
 import type { Method } from "./method.ts";
 import { compileOptimizer, type OptimizerSettings } from "./optimizer.ts";
+import {
+  compileLayerEvaluation,
+  compileLayerOptimizer,
+  compileLayerTraining,
+  type LayerArtifacts,
+  layerKinds,
+  type Saved,
+} from "./perLayer.ts";
 
 export interface RunArtifacts {
   training(shape: BatchShape): Artifact;
@@ -41,5 +49,25 @@ export function artifactsOfRun(
     training: (shape) => compileTraining(model, method, shape, trainingOptions(shape, recipe, provider)),
     evaluation: (shape) => compileEvaluation(model, method, shape),
     optimizer: compileOptimizer(model, method, recipe, provider),
+  };
+}
+
+/** The same run's artifacts in parts, one per kind of layer. */
+export function layerArtifactsOfRun(
+  model: ModelDefinition,
+  method: Method,
+  recipe: OptimizerSettings,
+  provider: ProviderName,
+  saves: Saved,
+): LayerArtifacts {
+  const kinds = layerKinds(model, method);
+  return {
+    kinds,
+    training(shape) {
+      const { queryBlocks = 1 } = trainingOptions(shape, { accumulation: 1 }, provider);
+      return compileLayerTraining(model, method, kinds, shape, { queryBlocks, saves });
+    },
+    evaluation: (shape) => compileLayerEvaluation(model, method, kinds, shape),
+    optimizer: compileLayerOptimizer(model, method, kinds, recipe, provider),
   };
 }

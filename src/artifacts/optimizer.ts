@@ -15,6 +15,8 @@ import {
   type ParameterSpec,
   type Port,
   secondMoment,
+  squaredNormIn,
+  squaredNormOut,
   updated,
 } from "./contract.ts";
 import { artifactKey, type Method, parametersOf } from "./method.ts";
@@ -66,21 +68,22 @@ export function compileOptimizer(
   return lazyArtifact(head, () => optimizerGraph(trainable, settings, joins[provider]));
 }
 
-function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettings, join: Join): Graph {
+function optimizerGraph(
+  parameters: readonly Tensor[],
+  settings: OptimizerSettings,
+  join: Join,
+  total: "own" | "given" = "own",
+): Graph {
   const b = new GraphBuilder("optimizer");
   return b.untaped(() => {
     const one = b.scalar(1);
     const input = (name: string) => b.input(name, "float32", [1]);
     const groups = groupsOf(parameters, join);
-    const joined = (group: Group, port: (parameter: string) => string) =>
-      b.concat(
-        group.map(({ name, shape }) => b.input(port(name), "float32", shape)),
-        0,
-      );
-    const gradients = groups.map((group) => joined(group, accumulatorIn));
+    const gradients = groups.map((group) => joined(b, group, accumulatorIn));
 
     const scale = b.reciprocal(b.max(input(optimizerScalars.denominator), one));
-    const norm = b.mul(b.sqrt(squaredNorm(b, gradients)), scale);
+    const squares = total === "own" ? squaredNorm(b, gradients) : input(squaredNormIn);
+    const norm = b.mul(b.sqrt(squares), scale);
     // x − x = 0 exactly when x is finite; no other test works on every provider.
     const finite = b.equal(b.sub(norm, norm), b.scalar(0));
     const orElse = (value: Value, otherwise: number) => b.where(finite, value, b.scalar(otherwise));
@@ -104,10 +107,10 @@ function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettin
     const outputs: Record<string, Value> = {};
     groups.forEach((group, index) => {
       const g = b.where(finite, gradients[index] as Value, b.scalar(0));
-      const m = ema(b, joined(group, firstMoment), g, first);
-      const v = ema(b, joined(group, secondMoment), b.mul(g, g), second);
+      const m = ema(b, joined(b, group, firstMoment), g, first);
+      const v = ema(b, joined(b, group, secondMoment), b.mul(g, g), second);
       const change = b.mul(b.div(m, b.add(b.sqrt(v), epsilon)), stepSize);
-      const parameter = joined(group, (name) => name);
+      const parameter = joined(b, group, (name) => name);
       const give = (whole: Value, port: (parameter: string) => string) =>
         pieces(b, whole, group).forEach((piece, i) => {
           outputs[updated(port((group[i] as Tensor).name))] = piece;
@@ -116,9 +119,34 @@ function optimizerGraph(parameters: readonly Tensor[], settings: OptimizerSettin
       give(m, firstMoment);
       give(v, secondMoment);
     });
-    return b.finish({ [gradientNorm]: norm, ...outputs });
+    return b.finish(total === "own" ? { [gradientNorm]: norm, ...outputs } : outputs);
   });
 }
+
+/** One tensor of a group's ports. */
+const joined = (b: GraphBuilder, group: Group, port: (parameter: string) => string) =>
+  b.concat(
+    group.map(({ name, shape }) => b.input(port(name), "float32", shape)),
+    0,
+  );
+
+/** Adds Σ G² of the accumulators to `squared_norm`, so that several artifacts together give the global norm. */
+export function squaredNormGraph(parameters: readonly Tensor[], provider: ProviderName): Graph {
+  const b = new GraphBuilder("squared_norm");
+  const groups = groupsOf(parameters, joins[provider]);
+  const own = squaredNorm(
+    b,
+    groups.map((group) => joined(b, group, accumulatorIn)),
+  );
+  return b.finish({ [squaredNormOut]: b.add(b.input(squaredNormIn, "float32", [1]), own) });
+}
+
+/** The step of some of the parameters, from `squared_norm` over all of them. */
+export const updateGraph = (
+  parameters: readonly Tensor[],
+  settings: OptimizerSettings,
+  provider: ProviderName,
+): Graph => optimizerGraph(parameters, settings, joins[provider], "given");
 
 type Tensor = Pick<ParameterSpec, "name" | "shape">;
 type Group = readonly Tensor[];

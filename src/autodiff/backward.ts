@@ -38,8 +38,8 @@ function gradientsOf(b: GraphBuilder, step: Step, gradients: readonly (Value | u
   return rules[node.op](b, g, output, node.inputs, node.attributes);
 }
 
-/** Writes the start value of a wanted gradient's sum, in the wanted value's shape, just before its first use. */
-export type GradientBase = (wanted: Value) => Value;
+/** Writes the start value of a wanted gradient's sum, in the wanted value's shape, just before its first use; undefined is 0. */
+export type GradientBase = (wanted: Value) => Value | undefined;
 
 /**
  * Vector-Jacobian product: Σ over outputs of (∂output/∂wanted)ᵀ · cotangent for each of `wanted`, as values of the same

@@ -14,11 +14,12 @@ export function linear(scope: Scope, x: Value, out: number, bias = false): Value
   const width = x.shape[1] as number;
   const { weight, adapter } = scope.linear([out, width]);
   const base = product(b, x, weight, bias ? scope.parameter("bias", [out]) : null);
-  if (!adapter) return base;
+  if (!adapter) return scope.product(base);
   const { rank, alpha } = adapter;
   const down = scope.in("lora_A").parameter("weight", [rank, width], "lora_A");
   const up = scope.in("lora_B").parameter("weight", [out, rank], "lora_B");
-  return b.gemm(b.gemm(x, down, { transB: true }), up, { transB: true, alpha: alpha / rank, c: base });
+  const adapted = b.gemm(b.gemm(x, down, { transB: true }), up, { transB: true, alpha: alpha / rank, c: base });
+  return scope.product(adapted);
 }
 
 /**

@@ -27,6 +27,9 @@ export interface Linear {
   readonly shape: readonly [number, number];
 }
 
+/** Gets each linear layer's product in order and returns the value to use instead. */
+export type SaveProduct = (product: Value) => Value;
+
 /** A parameter that the model declared during the trace. */
 export interface Declared {
   readonly name: string;
@@ -46,16 +49,27 @@ export class Scope {
     private readonly precision: Precision,
     private readonly declared: Map<string, Declared>,
     private readonly met: Map<string, Linear>,
+    private readonly save: SaveProduct | null,
   ) {}
 
   /** The root of a model whose linear layers may carry `adapter`; its matrices have the storage of `precision`. */
-  static root(b: GraphBuilder, adapter: Adapter | null, precision: Precision = plain): Scope {
-    return new Scope(b, [], adapter, precision, new Map(), new Map());
+  static root(
+    b: GraphBuilder,
+    adapter: Adapter | null,
+    precision: Precision = plain,
+    save: SaveProduct | null = null,
+  ): Scope {
+    return new Scope(b, [], adapter, precision, new Map(), new Map(), save);
   }
 
   /** The scope of a part, such as `layers.0`. */
   in(name: string): Scope {
-    return new Scope(this.b, [...this.path, name], this.adapter, this.precision, this.declared, this.met);
+    return new Scope(this.b, [...this.path, name], this.adapter, this.precision, this.declared, this.met, this.save);
+  }
+
+  /** A linear layer's product, or what `save` puts in its place. */
+  product(value: Value): Value {
+    return this.save ? this.save(value) : value;
   }
 
   /** Runs `body` on the scope of a part; the names of its nodes begin with the part's name. */

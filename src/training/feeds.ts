@@ -53,9 +53,11 @@ export function bindTensors(
   return { inputs, outputs };
 }
 
-/** Compiles the artifact of each shape once, because tracing the model for its ports takes milliseconds. */
-export function perShape<Shape extends object>(compile: (shape: Shape) => Artifact): (shape: Shape) => Artifact {
-  const compiled = new Map<string, Artifact>();
+/** Compiles the artifacts of each shape once, because tracing the model for their ports takes milliseconds. */
+export function perShape<Shape extends object, Compiled = Artifact>(
+  compile: (shape: Shape) => Compiled,
+): (shape: Shape) => Compiled {
+  const compiled = new Map<string, Compiled>();
   return (shape) => {
     const key = JSON.stringify(shape);
     let artifact = compiled.get(key);
