@@ -90,8 +90,11 @@ async function start(folder: string | undefined): Promise<OrtEntries | string> {
   }
   Object.assign(globalThis, dawn.globals);
   copySharedWrites();
-  // Node has a navigator from version 21 on.
-  globalThis.navigator ??= { hardwareConcurrency: availableParallelism() } as Navigator;
+  // Node has a navigator of its own from version 21 on.
+  globalThis.navigator ??= {
+    hardwareConcurrency: availableParallelism(),
+    userAgent: `Node.js/${process.versions.node}`,
+  } as Navigator;
   Object.defineProperty(globalThis.navigator, "gpu", { value: gpu, configurable: true });
   return {
     wasm: nodeEntries.wasm,
