@@ -107,7 +107,7 @@ async function compareAll(place: Place, emulated: boolean, chosen: Arguments) {
   for (const chosenSize of size ? [size] : usual) {
     for (const chosenMethod of method ? [method] : methods) {
       const problem = { backend, size: chosenSize, method: chosenMethod, change: {}, dry };
-      const comparison = await compare(place, { ...problem, engines, repeats, emulated });
+      const comparison = await compare(place, { ...problem, engines, repeats, peakSide: emulated ? 256 : 1024 });
       comparisons.push(comparison);
       console.log(`${chosenSize}, ${chosenMethod}, ${backend}, ${repeats} rounds\n${rowsTable(comparison.rows)}`);
       for (const { engine, error } of comparison.failures) console.log(`ERROR ${engine}: ${error}`);

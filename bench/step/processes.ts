@@ -2,13 +2,12 @@
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { scriptBeside } from "../../scripts/harness/beside.ts";
 import type { AnswerMessage, Calls } from "./calls.ts";
 import type { Place } from "./entrant.ts";
 import { residentOf, type Tab } from "./tab.ts";
 
-/** `process.ts` beside this file, or `process.mjs` beside the bundle that has this file. */
-const script = fileURLToPath(import.meta.url).replace(/[^/\\]+(\.\w+)$/, "process$1");
+const script = scriptBeside(import.meta.url, "process");
 
 /** A process answers like a tab of the page. */
 export const processes: Place = {

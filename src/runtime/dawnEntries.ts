@@ -3,9 +3,10 @@
  * the npm package `webgpu`. It needs a Vulkan driver, and is no dependency of Hone: `HONE_WEBGPU` may name the package's folder.
  */
 
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf } from "./errors.ts";
 import { nodeEntries } from "./nodeEntries.ts";
@@ -22,21 +23,29 @@ const packageName: string = "webgpu";
 const { resolve } = createRequire(import.meta.url);
 const fileOf = (name: string) => pathToFileURL(resolve(`onnxruntime-web/ort-wasm-simd-threaded.asyncify.${name}`)).href;
 
-/** The package of an ordinary installation, else the one at `HONE_WEBGPU`; a sentence when neither loads. */
-async function importDawn(folder: string | undefined): Promise<Dawn | string> {
-  const places = [packageName, ...(folder ? [pathToFileURL(join(folder, "index.js")).href] : [])];
-  let reason = "";
-  for (const place of places) {
-    try {
-      return await import(/* @vite-ignore */ place);
-    } catch (error) {
-      reason = messageOf(error);
-    }
+/** The package's folder: of an ordinary installation, else `HONE_WEBGPU`; null where it has none. */
+export function dawnFolder(folder = process.env.HONE_WEBGPU): string | null {
+  try {
+    return dirname(resolve(packageName));
+  } catch {
+    return folder && existsSync(join(folder, "index.js")) ? folder : null;
   }
-  return (
-    `WebGPU under Node needs the npm package webgpu (${reason}). Install it into a folder of its own and set ` +
-    "HONE_WEBGPU=FOLDER/node_modules/webgpu."
-  );
+}
+
+/** Imports the package; a sentence when that fails. */
+async function importDawn(): Promise<Dawn | string> {
+  const folder = dawnFolder();
+  if (folder === null) {
+    return (
+      "WebGPU under Node needs the npm package webgpu. Install it into a folder of its own and set " +
+      "HONE_WEBGPU=FOLDER/node_modules/webgpu."
+    );
+  }
+  try {
+    return await import(/* @vite-ignore */ pathToFileURL(join(folder, "index.js")).href);
+  } catch (error) {
+    return `The package webgpu in ${folder} does not load: ${messageOf(error)}`;
+  }
 }
 
 /**
@@ -72,13 +81,13 @@ let started: Promise<OrtEntries | string> | null = null;
  * Entries whose `webgpu` runs under Node, and sets `navigator.gpu`; or the sentence why there are none: no package, or no
  * Vulkan driver. Call `stopDawn` at the end, because Node does not exit while there is a GPU.
  */
-export function dawnEntries(folder = process.env.HONE_WEBGPU): Promise<OrtEntries | string> {
-  started ??= start(folder);
+export function dawnEntries(): Promise<OrtEntries | string> {
+  started ??= start();
   return started;
 }
 
-async function start(folder: string | undefined): Promise<OrtEntries | string> {
-  const dawn = await importDawn(folder);
+async function start(): Promise<OrtEntries | string> {
+  const dawn = await importDawn();
   if (typeof dawn === "string") return dawn;
   const gpu = dawn.create(["backend=vulkan"]);
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(messageOf);

@@ -1,0 +1,7 @@
+/** A LoRA step of Qwen3-0.6B's shapes, with weights in 16 and in 4 bits. */
+
+import { configs } from "../../../src/models/catalogueConfigs.ts";
+import type { RunPart } from "../part.ts";
+import { takeSteps } from "../realShapes.ts";
+
+export const run: RunPart = (place) => takeSteps(place, configs.qwen3, ["float16", "int4"]);
