@@ -30,7 +30,7 @@ async function factsOf(): Promise<AdapterFacts> {
   if (!adapter) throw new Error("Dawn gave an adapter once, but not again.");
   const { description, device, architecture, isFallbackAdapter } = adapter.info;
   return {
-    name: [device, description, architecture].filter(Boolean).join("; "),
+    name: description || device || architecture || "an adapter without a name",
     emulated: isFallbackAdapter,
     shaderF16: adapter.features.has("shader-f16"),
   };

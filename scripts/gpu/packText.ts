@@ -18,9 +18,9 @@ mkdir -p "$work/used"
 for name in libvulkan.so.1 libstdc++.so.6 libgcc_s.so.1; do
   rm -f "$work/used/$name"
   for place in /usr/lib/x86_64-linux-gnu /lib/x86_64-linux-gnu /usr/lib64 /lib64 /usr/lib; do
-    [ -e "$place/$name" ] && continue 2
+    if [ -e "$place/$name" ]; then continue 2; fi
   done
-  [ -e "$work/lib/$name" ] && cp "$work/lib/$name" "$work/used/$name"
+  if [ -e "$work/lib/$name" ]; then cp "$work/lib/$name" "$work/used/$name"; fi
 done
 LD_LIBRARY_PATH="\${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$work/used"
 export LD_LIBRARY_PATH

@@ -4,4 +4,4 @@ import { runCommand } from "../harness/arguments.ts";
 import { choiceFromArguments } from "./choice.ts";
 import { measureGpu } from "./measure.ts";
 
-runCommand(() => measureGpu(choiceFromArguments(process.argv.slice(2))));
+runCommand(async () => measureGpu(choiceFromArguments(process.argv.slice(2))));
