@@ -18,7 +18,7 @@ import { meanLoss } from "../../src/training/evaluate.ts";
 import { uploadParameters } from "../../src/training/parameters.ts";
 import { takeStep } from "../../src/training/step.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
-import { type Case, caseOf, type Setting } from "./setting.ts";
+import { caseOf, type Setting } from "./setting.ts";
 
 export interface Measured {
   readonly predicted: ReturnType<typeof memoryOf>;
@@ -32,16 +32,9 @@ export interface Measured {
 }
 
 /** `threads` is the number of processor threads, by default chosen for the machine. */
-export const measure = (setting: Setting, entries: OrtEntries, threads?: number): Promise<Measured> =>
-  measureCase(caseOf(setting), setting, entries, threads);
-
-/** The same of any model. */
-export async function measureCase(
-  { model, recipe, shapes }: Case,
-  { provider, once, evaluates }: Pick<Setting, "provider" | "once" | "evaluates">,
-  entries: OrtEntries,
-  threads?: number,
-): Promise<Measured> {
+export async function measure(setting: Setting, entries: OrtEntries, threads?: number): Promise<Measured> {
+  const { provider, once, evaluates } = setting;
+  const { model, recipe, shapes } = caseOf(setting);
   const method = methodOf(recipe);
   const predicted = memoryOf({ model, recipe, shapes, heldOut: evaluates ? shapes : [], provider });
   const runtime = await createRuntime(provider, { entries, ...(threads !== undefined && { threads }) });
@@ -96,7 +89,7 @@ export async function measureCase(
 }
 
 /** Rows of random tokens; as many of the last ones are supervised as the shape has room for. */
-function batchOf(model: ModelDefinition, shape: BatchShape): Batch {
+export function batchOf(model: ModelDefinition, shape: BatchShape): Batch {
   const random = createRandom(7);
   const { rows, length, supervised } = shape;
   const targets = Math.floor(supervised / rows);

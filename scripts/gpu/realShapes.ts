@@ -1,28 +1,33 @@
-/** One LoRA step of a model with real shapes and weights from a seed: time, losses, and buffers planned and measured. */
+/** Models with real shapes and weights from a seed, and steps of a LoRA run on them. */
 
-import { measureCase } from "../../bench/memory/measure.ts";
-import { lora, matrixOperations, optimizer } from "../../bench/step/problem.ts";
+import { batchOf } from "../../bench/memory/measure.ts";
+import { lora, optimizer } from "../../bench/step/problem.ts";
+import type { ParameterSpec } from "../../src/artifacts/contract.ts";
+import { type Method, parametersOf } from "../../src/artifacts/method.ts";
+import { artifactsOfRun, layerArtifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { methodOf } from "../../src/engine/prepare.ts";
-import { type ModelDefinition, withPrecision } from "../../src/models/architecture.ts";
+import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
-import type { Precision } from "../../src/nn/precision.ts";
 import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
-import type { PartPlace } from "./part.ts";
-import { atMost, measured, skipped } from "./row.ts";
+import type { OrtEntries } from "../../src/runtime/provider.ts";
+import { createRuntime } from "../../src/runtime/runtime.ts";
+import { sizeOf } from "../../src/tensor/dtype.ts";
+import { initialAdapter, uploadParameters } from "../../src/training/parameters.ts";
+import { createPerLayer } from "../../src/training/perLayer.ts";
+import { takeStep } from "../../src/training/step.ts";
+import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import type { Scale } from "./scale.ts";
 
 const rank = 16;
-
-/** The budget's prediction may be off by this share of the measured peak. */
-const memoryTolerance = 0.15;
 
 interface Sizes {
   readonly num_hidden_layers: number;
   readonly vocab_size: number;
 }
+export type CatalogueConfig = Sizes & object;
 
 /** A model of the catalogue, no larger than the scale allows. */
-export const shapedModel = (config: Sizes & object, { layers, vocabulary }: Scale): ModelDefinition =>
+export const shapedModel = (config: CatalogueConfig, { layers, vocabulary }: Scale): ModelDefinition =>
   defineModel({
     ...config,
     num_hidden_layers: Math.min(layers, config.num_hidden_layers),
@@ -42,64 +47,78 @@ export const adapterRecipe = (): Recipe => {
 };
 
 /** One row with a supervised second half. */
-export const rowOf = ({ length }: Scale) => ({ rows: 1, length, supervised: Math.floor(length / 2) });
-
-/** Precisions by name; `float16` computes in 16 bits, which needs shader-f16. */
-export const precisions = {
-  float32: { weights: "float32", embedding: "float32", compute: "float32" },
-  float16: { weights: "float16", embedding: "float16", compute: "float16" },
-  int8: { weights: "int8", embedding: "int8", compute: "float16" },
-  int4: { weights: "int4", embedding: "int4", compute: "float16" },
-} as const satisfies Readonly<Record<string, Precision>>;
-export type PrecisionName = keyof typeof precisions;
+export const rowOf = ({ length }: Pick<Scale, "length">) => ({ rows: 1, length, supervised: Math.floor(length / 2) });
 
 /**
- * Takes two steps in each precision and reports them. A precision that the compiler or the adapter does not have is skipped with
- * its reason.
+ * Draws the values of parameters in their order: uniform with the deviation 1/√in, norms 1, adapters as usual. A linear
+ * congruential generator, because half a thousand million numbers must take seconds.
  */
+export function drawValues(specs: readonly ParameterSpec[]): (spec: ParameterSpec) => Float32Array {
+  const adapter = initialAdapter(specs, 3);
+  let state = 1;
+  return ({ name, shape }) => {
+    const own = adapter.get(name);
+    if (own) return own;
+    const values = new Float32Array(sizeOf(shape));
+    if (shape.length === 1) return values.fill(name.endsWith("bias") ? 0 : 1);
+    const scale = Math.sqrt(3 / (shape[1] ?? 1)) / 2 ** 31;
+    for (let i = 0; i < values.length; i++) {
+      state = (Math.imul(state, 1664525) + 1013904223) | 0;
+      values[i] = state * scale;
+    }
+    return values;
+  };
+}
+
+/** One graph for all layers, or a session per kind of layer that stores the layers' inputs. */
+export const programs = ["whole graph", "by layer"] as const;
+export type ProgramName = (typeof programs)[number];
+
+export interface Steps {
+  /** Seconds until the weights were on the device. */
+  readonly openSeconds: number;
+  readonly losses: readonly number[];
+  readonly seconds: readonly number[];
+  /** Largest bytes of live buffers. */
+  readonly peak: number;
+}
+
+/** Takes `count` steps on the same row. */
 export async function takeSteps(
-  place: PartPlace,
-  config: Sizes & object,
-  names: readonly PrecisionName[],
-): Promise<void> {
-  const { entries, adapter, scale, report } = place;
-  const base = shapedModel(config, scale);
+  entries: OrtEntries,
+  model: ModelDefinition,
+  scale: Pick<Scale, "length">,
+  programName: ProgramName,
+  count = 2,
+): Promise<Steps> {
   const recipe = adapterRecipe();
-  const shape = rowOf(scale);
-  const operations = matrixOperations({ model: base, method: methodOf(recipe), shape });
-  const setting = { provider: "webgpu", once: false, evaluates: false } as const;
-  report(
-    measured("layers", base.layers.length, "", `vocabulary ${base.vocabulary}, ${scale.length} tokens, LoRA r${rank}`),
-  );
-  for (const name of names) {
-    const precision = precisions[name];
-    if (precision.compute === "float16" && !adapter.shaderF16) {
-      report(skipped(name, "the adapter has no shader-f16"));
-      continue;
+  const method: Method = methodOf(recipe);
+  const began = performance.now();
+  const runtime = await createRuntime("webgpu", { entries });
+  try {
+    const specs = parametersOf(model, method);
+    const parameters = await uploadParameters(runtime, specs, drawValues(specs));
+    const openSeconds = (performance.now() - began) / 1000;
+    const parts = { runtime, model, parameters, specs, recipe };
+    const program =
+      programName === "whole graph"
+        ? createWholeGraph({ ...parts, artifacts: artifactsOfRun(model, method, recipe, "webgpu") })
+        : createPerLayer({ ...parts, artifacts: layerArtifactsOfRun(model, method, recipe, "webgpu", "inputs") });
+    const batch = batchOf(model, rowOf(scale));
+    const losses: number[] = [];
+    const seconds: number[] = [];
+    for (let updates = 0; updates < count; updates++) {
+      const started = performance.now();
+      const request = { step: updates + 1, updates, batches: [batch], learningRate: 1e-3 };
+      const outcome = await takeStep(program, request, async () => false);
+      if (outcome.kind !== "updated") throw new Error(`Step ${request.step} was ${outcome.kind}.`);
+      losses.push(outcome.loss);
+      seconds.push((performance.now() - started) / 1000);
     }
-    const model = withPrecision(base, precision);
-    let result: Awaited<ReturnType<typeof measureCase>>;
-    try {
-      result = await measureCase({ model, recipe, shapes: [shape] }, setting, entries);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (!/no product here supports|cannot be stored as/.test(message)) throw error;
-      report(skipped(name, message));
-      continue;
-    }
-    const { predicted, peak, seconds, losses } = result;
-    const [first = Number.NaN, second = Number.NaN] = seconds;
-    report(measured(`${name}: first step, sessions included`, first, "s"));
-    report(measured(`${name}: second step`, second, "s", `${(scale.length / second).toFixed(0)} tokens/s`));
-    report(measured(`${name}: products of the step`, operations / second / 1e9, "GFLOP/s"));
-    report(measured(`${name}: buffers at their peak`, peak / 1e6, "MB"));
-    const off = Math.abs(predicted.total / peak - 1);
-    report(
-      atMost(`${name}: plan beside it`, off, memoryTolerance, "", `${(predicted.total / 1e6).toFixed(1)} MB planned`),
-    );
-    const [start = Number.NaN, next = Number.NaN] = losses;
-    report(measured(`${name}: loss of the first step`, start, "nats"));
-    // The same batch again, so a step in the direction of the gradient lowers its loss.
-    report(atMost(`${name}: loss of the second step`, next, start, "nats"));
+    program.dispose();
+    const peak = runtime.memoryUse()?.peakBytes ?? Number.NaN;
+    return { openSeconds, losses, seconds, peak };
+  } finally {
+    await runtime.dispose();
   }
 }

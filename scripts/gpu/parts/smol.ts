@@ -2,6 +2,12 @@
 
 import { configs } from "../../../src/models/catalogueConfigs.ts";
 import type { RunPart } from "../part.ts";
-import { takeSteps } from "../realShapes.ts";
+import { reportSteps } from "../steps.ts";
 
-export const run: RunPart = (place) => takeSteps(place, configs.smolLM2Small, ["float32", "float16", "int4"]);
+export const run: RunPart = (place) =>
+  reportSteps(place, configs.smolLM2Small, [
+    ["float32", "whole graph"],
+    ["float32", "by layer"],
+    ["float16", "by layer"],
+    ["int4", "by layer"],
+  ]);
