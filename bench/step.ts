@@ -1,11 +1,12 @@
 /**
- * `npm run bench -- [--provider wasm|webgpu] [--size tiny|small|medium] [--method full|lora] [--repeats N] [--engines a,b]
+ * `npm run bench -- [--provider wasm|webgpu|dawn] [--size tiny|small|medium] [--method full|lora] [--repeats N] [--engines a,b]
  * [--json FILE]`: compares one step of supervised fine-tuning in Hone, jax-js, TensorFlow.js and, where PYTHON or python3 has
  * it, PyTorch: speed, memory, loaded bytes and equal results. Exit 1 when an engine fails or has other results.
  * `--beside FOLDER` compares this Hone with that of another installed checkout, and runs other engines only if `--engines`
  * names them. `--dry` skips the GPU's computations, so only the processor's part of a step remains.
  * `--growth length|batch|depth|vocabulary|supervised` measures Hone alone as one of these grows; `--drift [STEPS]` measures
- * Hone alone at both ends of a long run. Run it on an idle machine.
+ * Hone alone at both ends of a long run. The provider dawn is WebGPU under Node, where each engine is a process; it is skipped
+ * where the package webgpu or a Vulkan driver is missing. Run it on an idle machine.
  */
 
 import os from "node:os";
@@ -13,6 +14,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { launchFor } from "../scripts/harness/chromium.ts";
+import { dawnEntries, stopDawn } from "../src/runtime/dawnEntries.ts";
 import { compare } from "./step/compare.ts";
 import { driftText, measureDrift } from "./step/drift.ts";
 import { backends, checkDry } from "./step/engine.ts";
@@ -20,6 +22,7 @@ import { type EngineName, engineNames, type Place } from "./step/entrant.ts";
 import { type Comparison, reportOf, rowsTable } from "./step/figures.ts";
 import { growths, growthTable, measureGrowth } from "./step/growth.ts";
 import { methods, sizes } from "./step/problem.ts";
+import { processes } from "./step/processes.ts";
 import { serveEngines } from "./step/site.ts";
 import { openTab } from "./step/tab.ts";
 import { hasTorch } from "./step/torch.ts";
@@ -47,9 +50,14 @@ function readArguments() {
       json: { type: "string" },
     },
   });
-  const backend = oneOf("provider", values.provider, backends);
+  const provider = oneOf("provider", values.provider, [...backends, "dawn"]);
+  const backend = provider === "dawn" ? "webgpu" : provider;
   checkDry(values.dry, backend);
+  if (provider === "dawn" && values.beside !== undefined) {
+    throw new Error("--beside needs a browser: use --provider wasm or webgpu.");
+  }
   return {
+    provider,
     backend,
     dry: values.dry,
     size: values.size === undefined ? null : oneOf("size", values.size, sizes),
@@ -72,8 +80,8 @@ function peersHere(): readonly EngineName[] {
   return peers.filter((name) => name !== "torch");
 }
 
-async function machineOf({ context, site }: Place) {
-  const tab = await openTab(context, site, "machine");
+async function machineOf(place: Place) {
+  const tab = await place.open("machine");
   const adapter = await tab.call("adapter");
   await tab.close();
   const [cpu] = os.cpus();
@@ -82,7 +90,7 @@ async function machineOf({ context, site }: Place) {
     cpu: cpu?.model.trim() ?? "unknown",
     cores: os.cpus().length,
     memoryBytes: os.totalmem(),
-    browser: `Chromium ${context.browser()?.version()}`,
+    browser: place.description,
     adapter: adapter?.name ?? null,
     emulated: adapter?.fallback ?? true,
     node: process.version,
@@ -99,7 +107,7 @@ async function compareAll(place: Place, emulated: boolean, chosen: Arguments) {
   for (const chosenSize of size ? [size] : usual) {
     for (const chosenMethod of method ? [method] : methods) {
       const problem = { backend, size: chosenSize, method: chosenMethod, change: {}, dry };
-      const comparison = await compare(place, { ...problem, engines, repeats, emulated });
+      const comparison = await compare(place, { ...problem, engines, repeats, peakSide: emulated ? 256 : 1024 });
       comparisons.push(comparison);
       console.log(`${chosenSize}, ${chosenMethod}, ${backend}, ${repeats} rounds\n${rowsTable(comparison.rows)}`);
       for (const { engine, error } of comparison.failures) console.log(`ERROR ${engine}: ${error}`);
@@ -110,13 +118,38 @@ async function compareAll(place: Place, emulated: boolean, chosen: Arguments) {
   return comparisons;
 }
 
+/** Tabs of a browser that this starts, or processes under Node; the reason as a sentence where these have no WebGPU. */
+async function openPlace({ provider, backend, beside }: Arguments) {
+  if (provider === "dawn") {
+    const entries = await dawnEntries();
+    stopDawn();
+    return typeof entries === "string" ? entries : { place: processes, dispose: async () => {} };
+  }
+  const site = await serveEngines(beside);
+  const { context, dispose } = await launchFor(backend, site.addressOf("gpu"));
+  const place: Place = {
+    description: `Chromium ${context.browser()?.version()}`,
+    open: (host) => openTab(context, site, host),
+  };
+  return {
+    place,
+    async dispose() {
+      await dispose();
+      await site.dispose();
+    },
+  };
+}
+
 async function main() {
   const chosen = readArguments();
   const { backend, method, repeats, growth, drift, json } = chosen;
-  const site = await serveEngines(chosen.beside);
-  const browser = await launchFor(backend, site.addressOf("gpu"));
+  const opened = await openPlace(chosen);
+  if (typeof opened === "string") {
+    console.log(`Skipped: ${opened}`);
+    return;
+  }
+  const { place, dispose } = opened;
   try {
-    const place = { context: browser.context, site };
     const machine = await machineOf(place);
     console.log(`${machine.cpu}, ${machine.cores} cores; ${machine.browser}; ${machine.adapter ?? "no WebGPU"}\n`);
     const emulated = backend === "webgpu" && machine.emulated;
@@ -134,8 +167,7 @@ async function main() {
       writeJson(json, reportOf(machine, await compareAll(place, emulated, chosen)));
     }
   } finally {
-    await browser.dispose();
-    await site.dispose();
+    await dispose();
   }
 }
 

@@ -89,7 +89,7 @@ export async function measure(setting: Setting, entries: OrtEntries, threads?: n
 }
 
 /** Rows of random tokens; as many of the last ones are supervised as the shape has room for. */
-function batchOf(model: ModelDefinition, shape: BatchShape): Batch {
+export function batchOf(model: ModelDefinition, shape: BatchShape): Batch {
   const random = createRandom(7);
   const { rows, length, supervised } = shape;
   const targets = Math.floor(supervised / rows);

@@ -24,13 +24,13 @@ const agreement = { loss: 1e-4, norm: 1e-3 };
 export interface Match extends Omit<Task, "engine"> {
   readonly engines: readonly EngineName[];
   readonly repeats: number;
-  /** The GPU is emulated, so the products that measure its peak are small. */
-  readonly emulated: boolean;
+  /** Side of the matrices whose products measure the peak. */
+  readonly peakSide: number;
 }
 
 /** Opens the engines one by one, lets them step in turn for `repeats` rounds, then measures the matrix peak of each. */
 export async function compare(place: Place, match: Match): Promise<Comparison> {
-  const { engines, backend, size, method, change, dry, repeats, emulated } = match;
+  const { engines, backend, size, method, change, dry, repeats, peakSide } = match;
   const failures: Failure[] = [];
   const fail = (engine: EngineName, error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
@@ -62,7 +62,7 @@ export async function compare(place: Place, match: Match): Promise<Comparison> {
       const { opened: first } = entrant;
       const engine = titles[entrant.engine];
       const memory = await peakOf(entrant);
-      const products = { n: emulated ? 256 : 1024, count: 8, tries: 5 };
+      const products = { n: peakSide, count: 8, tries: 5 };
       const gflops = dry
         ? Number.NaN
         : await entrant.matrixPeak(products).catch((error) => {

@@ -1,10 +1,10 @@
 /** Compares time and memory of Hone's step at both ends of a long run. */
 
+import type { MemoryUse } from "./calls.ts";
 import type { Backend } from "./engine.ts";
 import { openEntrant, type Place } from "./entrant.ts";
 import { bytesText, median } from "./figures.ts";
 import type { MethodName, Size } from "./problem.ts";
-import type { MemoryUse } from "./worker.ts";
 
 /** Warm-up steps, and steps per call. */
 const [warmUpSteps, callSteps] = [20, 100];

@@ -2,14 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { BrowserContext } from "playwright";
 import { projectRoot } from "../../scripts/setup.mjs";
+import type { MemoryUse, Opened, Sample } from "./calls.ts";
 import { type Backend, pageEngines } from "./engine.ts";
 import type { Change, MethodName, Size } from "./problem.ts";
-import type { Site } from "./site.ts";
-import { openTab, type Resident } from "./tab.ts";
+import type { Resident, Tab } from "./tab.ts";
 import { openTorch } from "./torch.ts";
-import type { MemoryUse, Opened, Sample } from "./worker.ts";
 
 export const engineNames = [...pageEngines, "torch"] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -45,22 +43,23 @@ export interface Entrant {
   resident(): Resident | null;
   /** The engine's memory by the meters of its page; null for PyTorch. */
   memoryUse(): Promise<MemoryUse | null>;
-  /** Null for PyTorch. */
+  /** Null outside a browser. */
   bytesLoaded(): number | null;
   close(): Promise<void>;
 }
 
-/** The browser and the server that all entrants share. */
+/** Where the entrants run: tabs of one browser, or processes of their own. */
 export interface Place {
-  readonly context: BrowserContext;
-  readonly site: Site;
+  /** Browser or Node with its version. */
+  readonly description: string;
+  open(host: string): Promise<Tab>;
 }
 
 /** Opens an engine and takes its first step. `host` is the origin of its tab; each tab of a browser needs its own. */
 export async function openEntrant(place: Place, host: string, task: Task): Promise<Entrant> {
   const { engine, backend } = task;
   if (engine === "torch") return openTorch(task);
-  const tab = await openTab(place.context, place.site, host);
+  const tab = await place.open(host);
   try {
     const blank = tab.resident();
     const opened = await tab.call("open", { ...task, engine });

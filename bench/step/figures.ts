@@ -27,7 +27,7 @@ export interface Row {
   /** Median over the rounds of Hone's speed divided by this engine's; null without Hone. */
   readonly ratioToHone: number | null;
   readonly timeToFirstStepMs: number;
-  /** Uncompressed bytes of all files that the page loaded; null for PyTorch. */
+  /** Uncompressed bytes of all files that the page loaded; null outside a browser. */
   readonly bytesLoaded: number | null;
   /** FLOP/s of the step's matrix products divided by the same runtime's `matrixPeak`. */
   readonly shareOfPeak: number;

@@ -1,6 +1,6 @@
 /** The page of one engine: forwards each call to the engine's worker, as Hone's page does. */
 
-import type { Calls } from "./worker.ts";
+import type { Calls } from "./calls.ts";
 
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
 const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();

@@ -1,9 +1,9 @@
 /** Lets engines step in turn, one sample each per round, so that a slow machine slows all of them. */
 
 import { setTimeout as pause } from "node:timers/promises";
+import type { Sample } from "./calls.ts";
 import type { Entrant } from "./entrant.ts";
 import type { Row } from "./figures.ts";
-import type { Sample } from "./worker.ts";
 
 /** A sample has as many steps as fit in this many milliseconds, at least one. */
 const sampleMs = 300;

@@ -1,15 +1,16 @@
-/** A tab for the command: calls to the engine's worker, and the memory of its process. */
+/** An engine for the command: calls to its worker in a tab or to its process, and the memory of its process. */
 
 import { readFileSync } from "node:fs";
 import type { BrowserContext, CDPSession, Page } from "playwright";
+import type { Calls } from "./calls.ts";
 import type { Site } from "./site.ts";
-import type { Calls } from "./worker.ts";
 
 export interface Tab {
   call<Name extends keyof Calls>(name: Name, ...argument: Parameters<Calls[Name]>): ReturnType<Calls[Name]>;
   /** Current and peak bytes; null where the system reports neither. */
   resident(): Resident | null;
-  bytesLoaded(): number;
+  /** Null where nothing is loaded over a network. */
+  bytesLoaded(): number | null;
   close(): Promise<void>;
 }
 

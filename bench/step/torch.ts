@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { projectRoot } from "../../scripts/setup.mjs";
 import { parametersOf } from "../../src/artifacts/method.ts";
+import type { Sample } from "./calls.ts";
 import type { StepResult } from "./engine.ts";
 import type { Entrant, Task } from "./entrant.ts";
 import { frequenciesOf, lora, optimizer, problemOf } from "./problem.ts";
 import { residentOf } from "./tab.ts";
-import type { Sample } from "./worker.ts";
 
 const python = process.env.PYTHON || "python3";
 

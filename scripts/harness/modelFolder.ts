@@ -1,5 +1,6 @@
 /** Reads a model's tokenizer and template from a folder in Hugging Face layout, without its weights. */
 
+import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isObject } from "../../src/hub/bytes.ts";
@@ -39,4 +40,11 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
     chatTemplate: (await readOptional(folder, "chat_template.jinja")) ?? chatTemplateOf(tokenizerConfig),
     contextLength: typeof context === "number" ? context : 2048,
   };
+}
+
+/** All files of a model's folder, as a folder picker returns them; the folders in it are left out. */
+export function filesOfFolder(folder: string): File[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => new File([readFileSync(join(folder, name))], name));
 }

@@ -24,6 +24,9 @@ const limits = [
 
 const features = ["shader-f16", "subgroups", "timestamp-query"] as const satisfies readonly GPUFeatureName[];
 
+/** The subject of a sentence about WebGPU; under Node it comes from dawnEntries.ts. */
+const here = () => ("document" in globalThis || "WorkerGlobalScope" in globalThis ? "This browser" : "Node");
+
 /** An adapter, or the reason why there is none, as the first half of a sentence. */
 export async function findAdapter(): Promise<GPUAdapter | string> {
   if (typeof navigator === "undefined" || !navigator.gpu) {
@@ -32,7 +35,7 @@ export async function findAdapter(): Promise<GPUAdapter | string> {
       : "This browser has no WebGPU";
   }
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
-  return adapter ?? "This browser offers no WebGPU adapter";
+  return adapter ?? `${here()} offers no WebGPU adapter`;
 }
 
 async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
@@ -135,7 +138,7 @@ export async function createWebGpuProvider(
     provider: "webgpu",
     reason: isFallbackAdapter
       ? `WebGPU was chosen, but the processor emulates it here (${name}), which is slower than the processor itself.`
-      : `This browser offers WebGPU (${name}), so Hone runs on the GPU.`,
+      : `${here()} offers WebGPU (${name}), so Hone runs on the GPU.`,
     threads: 1,
     crossOriginIsolated: globalThis.crossOriginIsolated,
     adapter: {
