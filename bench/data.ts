@@ -16,7 +16,7 @@ import { launchChromium } from "../scripts/harness/chromium.ts";
 import { serveBuilt } from "../scripts/harness/serve.ts";
 import { enterStep, fillRecipe, openData, openModelFolder, openStudio } from "../scripts/harness/studio.ts";
 import { createRandom } from "../src/tensor/random.ts";
-import { browserBytes } from "./browserMemory.ts";
+import { browserBytes } from "./browserUse.ts";
 import { inventedWords } from "./sizes/rows.ts";
 
 const usage = "npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]";

@@ -31,7 +31,7 @@ import { methodOf } from "../src/engine/prepare.ts";
 import { defineModel } from "../src/models/define.ts";
 import type { WholeRecord } from "../src/run/record.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
-import { createMemoryMeter } from "./browserMemory.ts";
+import { createMeter } from "./browserUse.ts";
 import { writeFolder } from "./sizes/folder.ts";
 import { partsOf } from "./sizes/parts.ts";
 import { type Mark, recordMarks, takeMarks } from "./sizes/recorder.ts";
@@ -150,7 +150,7 @@ async function main() {
   }
   const served = await servePage(build);
   const browser = await launchFor(provider, served.address);
-  const memory = createMemoryMeter();
+  const meter = createMeter();
   try {
     const { page } = browser;
     page.on("console", (message) => {
@@ -158,15 +158,13 @@ async function main() {
     });
     await recordMarks(page);
     await openStudio(page, served.address, provider);
-    const before = memory.take();
-    const began = performance.now();
+    const before = meter.take();
     await openModelFolder(page, folder);
-    const openSeconds = (performance.now() - began) / 1000;
-    const opened = { ...memory.take(), seconds: openSeconds };
+    const opened = meter.take();
     await openData(page, data);
-    memory.take();
+    meter.take();
     const { marks, record } = await train(page, settings);
-    const trained = memory.take();
+    const trained = meter.take();
     const parts = partsOf(marks);
     const toFirstStep = parts.reduce((sum, { seconds }) => sum + seconds, 0);
     const tokens = record.metrics.at(-1)?.tokens ?? 0;
@@ -185,12 +183,13 @@ async function main() {
       trainable: record.trainable,
       tokensPerStep: tokens,
       supervisedPerStep: supervised,
-      open: { seconds: opened.seconds, peakBytes: opened.peak },
+      open: { seconds: opened.seconds, peakBytes: opened.peak, cores: opened.cores },
       secondsToFirstStep: toFirstStep,
       parts,
       ...speedOf(record, operations, peak),
       gflopPerStep: operations / 1e9,
       matrixPeakGflops: peak,
+      cores: trained.cores,
       browserBytes: { before: before.now, open: opened.now, peakOfRun: trained.peak, end: trained.now },
       device: record.memory ?? null,
       tasks: tasksOf(marks),
@@ -198,7 +197,7 @@ async function main() {
     console.log(JSON.stringify({ ...figures, tasks: figures.tasks.length }, null, 2));
     writeJson(settings.json, figures);
   } finally {
-    memory.stop();
+    meter.stop();
     await browser.dispose();
     await served.dispose();
     rmSync(work, { recursive: true, force: true });

@@ -79,7 +79,11 @@ interface Setting {
   readonly weight?: (step: number) => number;
   readonly compute?: Compute;
   /** When a person asks: at a poll, or at a moment, which is a poll, a run of a session or a save; both from 1. */
-  readonly ask?: { readonly poll?: number; readonly moment?: number; readonly request: "pause" | "cancel" | "save" | "skipBefore" };
+  readonly ask?: {
+    readonly poll?: number;
+    readonly moment?: number;
+    readonly request: "pause" | "cancel" | "save" | "skipBefore";
+  };
   /** Saves that succeed before the disk is full. */
   readonly room?: number;
   readonly from?: Saved;
