@@ -5,9 +5,8 @@
  * `npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]`
  */
 
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, readFileSync } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,18 +16,12 @@ import { launchChromium } from "../scripts/harness/chromium.ts";
 import { serveBuilt } from "../scripts/harness/serve.ts";
 import { enterStep, fillRecipe, openData, openModelFolder, openStudio } from "../scripts/harness/studio.ts";
 import { createRandom } from "../src/tensor/random.ts";
+import { browserBytes } from "./browserUse.ts";
+import { inventedWords } from "./sizes/rows.ts";
 
 const usage = "npx tsx bench/data.ts --model DIR [--rows N] [--json FILE]";
 
-/** Invented words with English letter frequencies and usual lengths. */
-const words = (() => {
-  const random = createRandom(7);
-  const letters =
-    "eeeeeeeeeeeetttttttttaaaaaaaaooooooooiiiiiiinnnnnnnsssssshhhhhhrrrrrrddddllllcccuuummmwwffggyyppbbvk";
-  return Array.from({ length: 4000 }, () =>
-    Array.from({ length: 2 + random.below(7) }, () => letters[random.below(letters.length)]).join(""),
-  );
-})();
+const words = inventedWords(7);
 
 /** Writes the rows, some 300 tokens each with a vocabulary of 512. */
 async function writeRows(file: string, rows: number): Promise<void> {
@@ -42,31 +35,6 @@ async function writeRows(file: string, rows: number): Promise<void> {
   }
   stream.end();
   await once(stream, "finish");
-}
-
-/** Bytes of all processes of this program's browsers, shared pages counted once (Linux: proportional set size). */
-function browserBytes(): number {
-  const listing = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" });
-  const parents = listing
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
-  const family = new Set([process.pid]);
-  for (let size = 0; size !== family.size; ) {
-    size = family.size;
-    for (const [pid, parent] of parents) if (family.has(parent)) family.add(pid);
-  }
-  family.delete(process.pid);
-  let bytes = 0;
-  for (const pid of family) {
-    try {
-      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-      bytes += 1024 * Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
-    } catch {
-      // The process ended in the meantime.
-    }
-  }
-  return bytes;
 }
 
 /** Median and worst of ascending numbers. */

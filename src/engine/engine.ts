@@ -304,6 +304,9 @@ export async function createEngine(
       if (!active) throw new Error("No run is training, so there is nothing to save.");
       for (const control of controls) control.save();
     },
+    async skipBefore() {
+      for (const control of controls) control.skipBefore();
+    },
     async pauseRun() {
       for (const control of controls) control.pause();
     },

@@ -2,6 +2,7 @@
 
 import { describeOrigin } from "../batching/batch.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
+import { beforeTasks } from "../run/beforeTasks.ts";
 import { laterThan } from "../run/clock.ts";
 import { extended, type RunProgress } from "../run/curves.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -97,6 +98,8 @@ export function createJournal(first: RunRecord, emit: (event: EngineEvent) => vo
         }
         case "checkpoint":
           return emit({ type: "checkpoint", runId, step: event.step });
+        case "before":
+          return emit({ type: "progress", task: beforeTasks[event.task], done: event.done, total: event.total });
         case "empty": {
           const problems = event.origins.map((origin) => ({
             source: origin.source,

@@ -8,6 +8,7 @@ import { createGenerator } from "../generation/generate.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
+import { beforeTasks } from "../run/beforeTasks.ts";
 import { bestSetOf, patienceSetOf } from "../run/heldOut.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -101,7 +102,13 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   let started: TrainingProgram | null = null;
   let curves: CurveWriter | undefined;
   try {
-    const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter, parts.control.signal);
+    const trainable = await weights.trainable(
+      model,
+      method,
+      seedsOf(recipe).adapter,
+      parts.control.signal,
+      (done, total) => emit({ type: "progress", task: beforeTasks.weights, done, total }),
+    );
     const parameters = trainable.all;
     own = trainable.own;
     const program = createWholeGraph({
@@ -137,7 +144,10 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
         learningRate: (step) => slowedBy(first.slowdowns, step) * learningRateOf(recipe.stages, plan.stages, step),
         program,
         batches,
-        evaluate: plan.validation.length > 0 ? (interrupted) => evaluateHeldOut(program, heldOut, interrupted) : null,
+        evaluate:
+          plan.validation.length > 0
+            ? (interrupted, onProgress) => evaluateHeldOut(program, heldOut, interrupted, onProgress)
+            : null,
         ...ends,
         questions: plan.questions,
         answer: respond,
@@ -190,22 +200,22 @@ const predictedMemory = ({ runtime, model: { definition }, plan }: TrainParts, r
 
 /** Answers a sample question greedily with the present weights; null when the run was interrupted. */
 function sampler(
-  { runtime, model, plan, prompts, control }: TrainParts,
+  { runtime, model, plan, prompts }: TrainParts,
   parameters: ParameterTensors,
   seed: number,
-): (question: string) => Promise<string | null> {
+): (question: string, signal: AbortSignal) => Promise<string | null> {
   const generate = createGenerator({
     runtime,
     parameters,
     artifact: (shape) => compileGeneration(model.definition, plan.method, shape),
     contextLength: model.definition.contextLength,
   });
-  const options = { maxTokens: sampleTokens, sampling: greedySampling, seed, signal: control.signal };
-  return async (question) => {
+  const options = { maxTokens: sampleTokens, sampling: greedySampling, seed };
+  return async (question, signal) => {
     const prompt = prompts.get(question);
     if (!prompt) throw new Error(`The run has no prompt for the question ${JSON.stringify(question.slice(0, 60))}.`);
     const parts = { generate, vocabulary: model.vocabulary, stopIds: model.opened.stopIds };
-    const { text, finish } = await answer(parts, prompt, options);
+    const { text, finish } = await answer(parts, prompt, { ...options, signal });
     return finish === "cancelled" ? null : text;
   };
 }

@@ -49,7 +49,10 @@ export function createWatch(
   plan: Rows,
   { prompt, place }: Watch,
   every: number,
-  parts: { readonly program: EvaluationProgram; readonly answer: (prompt: string) => Promise<string | null> },
+  parts: {
+    readonly program: EvaluationProgram;
+    readonly answer: (prompt: string, signal: AbortSignal) => Promise<string | null>;
+  },
 ): LoopWatch {
   const example = watchedExample(plan, place);
   const supervised = supervisedIn(example.mask);
@@ -61,8 +64,8 @@ export function createWatch(
   const [batch] = evaluationBatches([example], shapes);
   return {
     every,
-    async capture() {
-      const answer = prompt === null ? "" : await parts.answer(prompt);
+    async capture(signal) {
+      const answer = prompt === null ? "" : await parts.answer(prompt, signal);
       if (answer === null || !batch) return null;
       const losses = Array.from(await parts.program.tokenLosses(batch));
       return { answer, losses: losses.map((loss) => Number(loss.toPrecision(figures))) };

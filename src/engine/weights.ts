@@ -4,6 +4,7 @@ import type { ParameterSpec } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import type { Storage } from "../storage/storage.ts";
+import { byteSizeOf } from "../tensor/dtype.ts";
 import { untilAborted } from "../training/control.ts";
 import {
   disposeAll,
@@ -15,18 +16,22 @@ import {
 import type { LoadedModel } from "./library.ts";
 import { readTrained } from "./trained.ts";
 
+type OnProgress = (done: number, total: number) => void;
+
 export interface Weights {
   /** The base model's tensors. They are shared, so nobody may write to them. */
   base(model: LoadedModel, signal?: AbortSignal): Promise<ParameterTensors>;
   /**
    * Tensors of a training run: for LoRA the shared base and a new adapter, else a copy of all weights. The caller frees `own`
-   * with `disposeAll`.
+   * with `disposeAll`. `onProgress` receives the bytes that were read from the files, as float32, unless they are on the
+   * device or another call reads them.
    */
   trainable(
     model: LoadedModel,
     method: Method,
     seed: number,
     signal?: AbortSignal,
+    onProgress?: OnProgress,
   ): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
   /**
    * The tensors of a run's checkpoint, and its step; null takes the newest. They stay until the next checkpoint is loaded.
@@ -42,12 +47,24 @@ export interface Weights {
   releaseExcept(hashes: readonly string[]): Promise<void>;
 }
 
-const fromFiles =
-  (model: LoadedModel, signal?: AbortSignal) =>
-  (spec: ParameterSpec): ReturnType<typeof readParameter> => {
+/** Uploads parameters from the model's files. */
+function uploadFiles(
+  runtime: Runtime,
+  model: LoadedModel,
+  specs: readonly ParameterSpec[],
+  { signal, onProgress }: { readonly signal?: AbortSignal | undefined; readonly onProgress?: OnProgress | undefined },
+): Promise<ParameterTensors> {
+  const bytesOf = ({ shape }: ParameterSpec) => byteSizeOf("float32", shape);
+  const total = specs.reduce((sum, spec) => sum + bytesOf(spec), 0);
+  let done = 0;
+  return uploadParameters(runtime, specs, async (spec) => {
     signal?.throwIfAborted();
-    return readParameter(spec, (name) => model.read(name, signal));
-  };
+    const values = await readParameter(spec, (name) => model.read(name, signal));
+    done += bytesOf(spec);
+    onProgress?.(done, total);
+    return values;
+  });
+}
 
 export function createWeights(runtime: Runtime, storage: Storage): Weights {
   const bases = new Map<string, Promise<ParameterTensors>>();
@@ -55,12 +72,13 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
     null;
 
   /** Several calls share the upload, so cancelling one of them does not end it. */
-  const base = (model: LoadedModel, signal?: AbortSignal) => untilAborted(sharedBase(model), signal);
-  const sharedBase = (model: LoadedModel): Promise<ParameterTensors> => {
+  const base = (model: LoadedModel, signal?: AbortSignal, onProgress?: OnProgress) =>
+    untilAborted(sharedBase(model, onProgress), signal);
+  const sharedBase = (model: LoadedModel, onProgress?: OnProgress): Promise<ParameterTensors> => {
     const { hash } = model.summary;
     const present = bases.get(hash);
     if (present) return present;
-    const uploading = uploadParameters(runtime, parametersOf(model.definition, null), fromFiles(model));
+    const uploading = uploadFiles(runtime, model, parametersOf(model.definition, null), { onProgress });
     bases.set(hash, uploading);
     uploading.catch(() => bases.delete(hash));
     return uploading;
@@ -69,13 +87,13 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
   return {
     base,
 
-    async trainable(model, method, seed, signal) {
+    async trainable(model, method, seed, signal, onProgress) {
       const specs = parametersOf(model.definition, method);
       if (method.kind === "full") {
-        const own = await uploadParameters(runtime, specs, fromFiles(model, signal));
+        const own = await uploadFiles(runtime, model, specs, { signal, onProgress });
         return { all: own, own };
       }
-      const shared = await base(model, signal);
+      const shared = await base(model, signal, onProgress);
       const start = initialAdapter(specs, seed);
       const own = await uploadParameters(
         runtime,

@@ -357,6 +357,11 @@ export interface EngineApi {
   resumeRun(runId: string, signal?: AbortSignal): Promise<RunRecord>;
   /** Makes the run that trains save a checkpoint after the current step. Refused when none trains. */
   saveCheckpointNow(): Promise<void>;
+  /**
+   * Makes the run that trains take its first step at once: answers, validation and snapshot before it end, or are left out. The
+   * steps are the same. Has no effect after the first step, and not on a validation that early stopping counts.
+   */
+  skipBefore(): Promise<void>;
   /** Stops after the current step, with a checkpoint. */
   pauseRun(): Promise<void>;
   /** Stops after the current step; the checkpoints made so far stay. */

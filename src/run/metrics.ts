@@ -32,7 +32,8 @@ export interface EvaluationMetrics {
 export interface Sample {
   readonly prompt: string;
   readonly reference: string;
-  readonly before: string;
+  /** Null where the answers before training were skipped. */
+  readonly before: string | null;
   readonly after: string | null;
 }
 
@@ -103,5 +104,5 @@ export const ProgressSchema = v.object({ steps: Ends, evaluations: Ends });
 /** Results beside the curves: fields of a run's record and of its checkpoints' state. */
 export const seenSchemas = {
   best: v.nullable(EvaluationSchema),
-  samples: v.array(v.object({ prompt: Text, reference: Text, before: Text, after: v.nullable(Text) })),
+  samples: v.array(v.object({ prompt: Text, reference: Text, before: v.nullable(Text), after: v.nullable(Text) })),
 };

@@ -101,7 +101,10 @@ export function createHone(client: EngineClient): Hone {
       }
       case "step":
         // Compilation, the first evaluation and the first answers end with the first step.
-        if (store.getState().training.phase === "preparing") patch(context, "training", { phase: "running" });
+        if (store.getState().training.phase === "preparing") {
+          patch(context, "training", { phase: "running" });
+          patch(context, "progress", { engine: null });
+        }
         return series.addStep(event.runId, event.metrics, event.memory);
       case "evaluation":
         return series.addEvaluation(event.runId, event.metrics);

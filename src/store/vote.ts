@@ -55,7 +55,7 @@ export function pairsOf(
   if (source === "samples") {
     const run = runs.list.find(({ id }) => id === runId);
     const pairs = (run?.samples ?? []).flatMap(({ prompt, reference, before, after }): Pair[] =>
-      after === null ? [] : [{ prompt, reference, base: before, tuned: after }],
+      before === null || after === null ? [] : [{ prompt, reference, base: before, tuned: after }],
     );
     return run ? subject(run, pairs, { step: run.step, exam: null }) : null;
   }

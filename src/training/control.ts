@@ -7,6 +7,8 @@ export interface Control {
   readonly signal: AbortSignal;
   /** Aborted by cancel alone: a run that is paused while it is prepared is prepared to its end, to be resumed. */
   readonly cancelSignal: AbortSignal;
+  /** Aborted by pause, by cancel and by `skipBefore`. */
+  readonly beforeSignal: AbortSignal;
   /** Whether a checkpoint of the current weights was requested. */
   readonly saveRequested: boolean;
   /** Resets `saveRequested`, after the checkpoint. */
@@ -18,6 +20,8 @@ export interface ControlSwitch extends Control {
   cancel(): void;
   /** Requests a checkpoint between two steps; the run continues. */
   save(): void;
+  /** Requests the first step at once: ends or leaves out the answers, the validation and the snapshot before it. */
+  skipBefore(): void;
 }
 
 export function createControl(): ControlSwitch {
@@ -25,6 +29,7 @@ export function createControl(): ControlSwitch {
   let saveRequested = false;
   const controller = new AbortController();
   const cancelling = new AbortController();
+  const skipping = new AbortController();
   return {
     get request() {
       return request;
@@ -38,8 +43,10 @@ export function createControl(): ControlSwitch {
     save: () => {
       saveRequested = true;
     },
+    skipBefore: () => skipping.abort(),
     signal: controller.signal,
     cancelSignal: cancelling.signal,
+    beforeSignal: AbortSignal.any([controller.signal, skipping.signal]),
     pause: () => {
       request ??= "pause";
       controller.abort();

@@ -1,6 +1,7 @@
 /** The training loop: evaluate, save, leave, step, log. It has one more pass than steps, which evaluates the last weights. */
 
 import type { RowOrigin } from "../batching/batch.ts";
+import type { BeforeTask } from "../run/beforeTasks.ts";
 import type { HeldOutSet } from "../run/heldOut.ts";
 import type { EvaluationMetrics, Sample, Snapshot, StepMetrics } from "../run/metrics.ts";
 import type { Recipe } from "../run/recipe.ts";
@@ -27,14 +28,19 @@ export type LoopEvent =
   | { readonly type: "sample"; readonly sample: Sample }
   /** A snapshot was added; the list has all remaining ones. */
   | { readonly type: "snapshots"; readonly snapshots: readonly Snapshot[] }
-  | { readonly type: "checkpoint"; readonly step: number };
+  | { readonly type: "checkpoint"; readonly step: number }
+  /** Work before the first step. */
+  | { readonly type: "before"; readonly task: BeforeTask; readonly done: number; readonly total: number };
+
+/** Receives the finished part of a task. */
+type OnProgress = (done: number, total: number) => void;
 
 /** Snapshots of a watched prompt and row during training. */
 export interface LoopWatch {
   /** Optimizer steps between two snapshots. */
   readonly every: number;
-  /** Uses the current weights; null when `control.signal` was aborted. */
-  readonly capture: () => Promise<Omit<Snapshot, "step"> | null>;
+  /** Uses the current weights; null when the signal was aborted. */
+  readonly capture: (signal: AbortSignal) => Promise<Omit<Snapshot, "step"> | null>;
 }
 
 /** The parts of the loop. */
@@ -46,7 +52,9 @@ export interface LoopParts {
   readonly program: TrainingProgram;
   readonly batches: BatchSource;
   /** Validation loss of the current weights, null when `interrupted` was true; null for a run without validation. */
-  readonly evaluate: ((interrupted: () => Promise<boolean>) => Promise<Omit<EvaluationMetrics, "step"> | null>) | null;
+  readonly evaluate:
+    | ((interrupted: () => Promise<boolean>, onProgress: OnProgress) => Promise<Omit<EvaluationMetrics, "step"> | null>)
+    | null;
   /** null: no early stopping. */
   readonly patience: Patience | null;
   /** The set whose lowest loss makes a checkpoint the best; null is everything held out. */
@@ -58,8 +66,8 @@ export interface LoopParts {
   readonly boundaries: readonly number[];
   /** Held-out prompts, each answered before the first step and after the last. */
   readonly questions: readonly Pick<Sample, "prompt" | "reference">[];
-  /** Answers with the current weights; null when `control.signal` was aborted. */
-  readonly answer: (prompt: string) => Promise<string | null>;
+  /** Answers with the current weights; null when the signal was aborted. */
+  readonly answer: (prompt: string, signal: AbortSignal) => Promise<string | null>;
   /** Snapshots at step 0, every `every` steps and at the end; null for none. */
   readonly watch: LoopWatch | null;
   /** Resolves when the checkpoint is whole on disk. A `StorageFullError` pauses the run. */
@@ -84,6 +92,8 @@ export interface LoopOutcome {
  * Trains from step `from.step` to the last step, to an early stop, or to a request of `control`. `from` is the state of a new
  * run or of a checkpoint, to which `program` and `batches` have been restored. A pause takes effect between two
  * micro-batches: the unfinished step is dropped and repeated on resume, so the trajectory is that of a run without a pause.
+ * `control.skipBefore` leaves out what precedes the first step, and the trajectory is the same: a validation that early
+ * stopping counts is not left out.
  * Throws `NonFiniteError` and the errors of its parts; earlier checkpoints stay.
  */
 export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<LoopOutcome> {
@@ -95,23 +105,37 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     await parts.nextTask();
     return control.request !== null;
   };
+  const before = (task: BeforeTask) => (done: number, total: number) => {
+    if (state.step === 0) emit({ type: "before", task, done, total });
+  };
+  /** Ends the work between steps; before the first step a skip ends it too. */
+  const signal = () => (state.step === 0 ? control.beforeSignal : control.signal);
+  const ended = async () => {
+    await parts.nextTask();
+    return signal().aborted;
+  };
+  const skipped = () => state.step === 0 && control.beforeSignal.aborted && control.request === null;
 
   for (;;) {
     // Answers of the base model.
+    const answering = before("answers");
     for (const question of state.step === 0 ? questions.slice(state.samples.length) : []) {
-      const before = (await interrupted()) ? null : await parts.answer(question.prompt);
-      if (before === null) break;
-      const sample = { ...question, before, after: null };
+      answering(state.samples.length, questions.length);
+      const answer = (await ended()) ? null : await parts.answer(question.prompt, signal());
+      if (answer === null && !skipped()) break;
+      const sample = { ...question, before: answer, after: null };
       state = { ...state, samples: [...state.samples, sample] };
       emit({ type: "sample", sample });
+      answering(state.samples.length, questions.length);
     }
 
     // Evaluate.
-    const ended = state.step === totalSteps;
+    const done = state.step === totalSteps;
     const boundary = parts.boundaries.includes(state.step);
     const evaluated = state.progress.evaluations?.last.step === state.step;
-    if (parts.evaluate !== null && !evaluated && (ended || boundary || state.step % recipe.evaluateEvery === 0)) {
-      const found = await parts.evaluate(interrupted);
+    if (parts.evaluate !== null && !evaluated && (done || boundary || state.step % recipe.evaluateEvery === 0)) {
+      const counts = patience !== null && patience.from <= state.step;
+      const found = await parts.evaluate(counts ? interrupted : ended, before("validation"));
       if (found !== null) {
         if (!Number.isFinite(found.loss)) throw new NonFiniteError("validation loss", found.loss, state.step, []);
         const metrics = { step: state.step, ...found };
@@ -120,13 +144,16 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
       }
     }
     const { waiting } = state;
-    const stopped = patience && !ended && waiting && waiting.validations >= patience.validations ? waiting : null;
+    const stopped = patience && !done && waiting && waiting.validations >= patience.validations ? waiting : null;
 
     // Snapshot.
     const captured = state.moments.at(-1)?.step === state.step;
-    if (watch !== null && !captured && (ended || stopped || state.step % watch.every === 0)) {
-      const seen = (await interrupted()) ? null : await watch.capture();
+    if (watch !== null && !captured && (done || stopped || state.step % watch.every === 0)) {
+      const watching = before("watch");
+      watching(0, 1);
+      const seen = (await ended()) ? null : await watch.capture(signal());
       if (seen !== null) {
+        watching(1, 1);
         const odd = seen.losses.find((loss) => !Number.isFinite(loss));
         if (odd !== undefined) throw new NonFiniteError("loss of the watched row", odd, state.step, []);
         state = { ...state, moments: withSnapshot(state.moments, { step: state.step, ...seen }) };
@@ -135,10 +162,10 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     }
 
     // Answers of the tuned model.
-    if (ended || stopped) {
+    if (done || stopped) {
       for (const [index, sample] of state.samples.entries()) {
         if (sample.after !== null) continue;
-        const after = (await interrupted()) ? null : await parts.answer(sample.prompt);
+        const after = (await interrupted()) ? null : await parts.answer(sample.prompt, control.signal);
         if (after === null) break;
         const answered = { ...sample, after };
         state = { ...state, samples: state.samples.with(index, answered) };
@@ -147,7 +174,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     }
 
     // Save.
-    const finished = (ended || stopped !== null) && control.request === null;
+    const finished = (done || stopped !== null) && control.request === null;
     const worthKeeping = boundary || state.step % recipe.checkpointEvery === 0 || state.best?.step === state.step;
     const due = state.step > 0 && worthKeeping;
     const requested = control.request === "pause" || control.saveRequested;
@@ -183,7 +210,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const step = state.step + 1;
     const learningRate = parts.learningRate(step);
     const microBatches = batches.next();
-    await prepareStep(program, microBatches);
+    await prepareStep(program, microBatches, before("sessions"));
     // Until this step is complete the state stays at the boundary, so a pause resumes here and resets the optimizer again.
     if (boundary) program.forget();
     const updates = boundary ? 0 : state.updates;

@@ -23,8 +23,11 @@ export interface Update {
 
 /** Computes gradients and updates of the trained parameters; it owns their accumulators and moments. */
 export interface TrainingProgram extends EvaluationProgram {
-  /** Builds the sessions for batches of these shapes, so that the time of a step does not include that. */
-  prepare(shapes: readonly BatchShape[]): Promise<void>;
+  /**
+   * Builds the sessions for batches of these shapes, so that the time of a step does not include that. `onProgress` receives
+   * the number of sessions that are ready, and of all.
+   */
+  prepare(shapes: readonly BatchShape[], onProgress?: (done: number, total: number) => void): Promise<void>;
   /** Adds the gradient sums of one micro-batch to the accumulators, or overwrites them with `reset`. `lossSum` is Σ w·CE. */
   microBatch(batch: Batch, reset: boolean): Promise<{ readonly lossSum: number }>;
   /**

@@ -31,8 +31,13 @@ export type StepOutcome =
   | { readonly kind: "interrupted" };
 
 /** Builds the sessions for a step over these batches; batches without supervised tokens need none. */
-export function prepareStep(program: Pick<TrainingProgram, "prepare">, batches: readonly Batch[]): Promise<void> {
-  return program.prepare(batches.filter(({ supervised }) => supervised > 0).map(({ shape }) => shape));
+export function prepareStep(
+  program: Pick<TrainingProgram, "prepare">,
+  batches: readonly Batch[],
+  onProgress?: (done: number, total: number) => void,
+): Promise<void> {
+  const shapes = batches.filter(({ supervised }) => supervised > 0).map(({ shape }) => shape);
+  return program.prepare(shapes, onProgress);
 }
 
 /**

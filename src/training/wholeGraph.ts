@@ -66,9 +66,13 @@ export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe
     ...state,
     ...createWholeGraphEvaluation(runtime, parameters, artifacts.evaluation),
 
-    async prepare(shapes) {
-      for (const shape of shapes) await runtime.prepare(training(shape));
-      await runtime.prepare(artifacts.optimizer);
+    async prepare(shapes, onProgress) {
+      const all = [...new Set([...shapes.map(training), artifacts.optimizer])];
+      for (const [ready, artifact] of all.entries()) {
+        onProgress?.(ready, all.length);
+        await runtime.prepare(artifact);
+      }
+      onProgress?.(all.length, all.length);
     },
 
     async microBatch(batch, reset) {

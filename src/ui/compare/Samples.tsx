@@ -18,7 +18,7 @@ export function Samples({ samples }: { readonly samples: readonly Sample[] }) {
             <dl className={classes.variants}>
               <div>
                 <dt>{words.before}</dt>
-                <dd>{before || words.empty}</dd>
+                <dd>{before === null ? words.skipped : before || words.empty}</dd>
               </div>
               <div>
                 <dt>{words.after}</dt>

@@ -93,6 +93,11 @@ export function HeatMap({ title, tokens, before, now }: HeatMapProps) {
     const found = target instanceof Element ? target.closest<HTMLElement>("[data-token]")?.dataset.token : undefined;
     return found === undefined ? null : Number(found);
   };
+  /** Without the snapshot before training, the earliest one takes its place. */
+  const nameOf = (name: View) => {
+    const { step } = name === "now" ? now : before;
+    return name !== "change" && step > 0 ? words.atStep(step) : words.views[name];
+  };
   const move = (event: KeyboardEvent) => {
     const goals: Readonly<Record<string, number>> = {
       ArrowRight: present + 1,
@@ -125,11 +130,7 @@ export function HeatMap({ title, tokens, before, now }: HeatMapProps) {
         >
           <Group gap="md">
             {views.map((name) => (
-              <Radio
-                key={name}
-                value={name}
-                label={name === "now" && now.step > 0 ? words.atStep(now.step) : words.views[name]}
-              />
+              <Radio key={name} value={name} label={nameOf(name)} />
             ))}
           </Group>
         </Radio.Group>

@@ -100,6 +100,7 @@ export const sampleWords = {
   reference: "Reference",
   empty: "(empty)",
   notYet: "the run has not finished",
+  skipped: "skipped before training",
 } as const;
 
 export const examWords = {

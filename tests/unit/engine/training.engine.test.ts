@@ -5,6 +5,7 @@
 
 import { beforeAll, describe, expect, test } from "vitest";
 import type { EngineApi, EngineEvent, RunRequest } from "../../../src/protocol/engine.ts";
+import { beforeTasks } from "../../../src/run/beforeTasks.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import type { RunRecord } from "../../../src/run/record.ts";
 import type { SourceChoice } from "../../../src/run/source.ts";
@@ -15,13 +16,18 @@ import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
 
 const timeout = 300_000;
 const events: EngineEvent[] = [];
+/** Whether an event makes the test skip what precedes the first step. */
+let skipWhen = (_event: EngineEvent): boolean => false;
 let engine: EngineApi;
 let request: RunRequest;
 let source: SourceChoice;
 
 beforeAll(async () => {
   const here = await engineHere(nodeEntries);
-  here.onEvent((event) => events.push(event));
+  here.onEvent((event) => {
+    events.push(event);
+    if (skipWhen(event)) void engine.skipBefore();
+  });
   ({ engine } = here);
   await engine.start("wasm");
   const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel()) });
@@ -49,6 +55,40 @@ const watchOf = ({ watch }: Awaited<ReturnType<EngineApi["startRun"]>>) => {
   if (!watch) throw new Error("Nothing was watched.");
   return watch;
 };
+
+describe("what precedes the first step", () => {
+  test("is reported by part, and skipped without a change to the steps", { timeout }, async () => {
+    events.length = 0;
+    const plain = await engine.startRun(request);
+    const reported = events.flatMap((event) => (event.type === "progress" ? [event] : []));
+    // It is the first run of this model, so its weights are copied.
+    const parts = Object.values(beforeTasks).filter((task) => reported.some((event) => event.task === task));
+    expect(parts).toEqual(Object.values(beforeTasks));
+    for (const part of parts) {
+      const last = reported.findLast(({ task }) => task === part);
+      expect([part, last?.done]).toEqual([part, last?.total]);
+    }
+
+    let asked = false;
+    skipWhen = ({ type }) => {
+      if (asked || type !== "progress") return false;
+      asked = true;
+      return true;
+    };
+    events.length = 0;
+    const skipped = await engine.startRun(request);
+    skipWhen = () => false;
+    expect(asked).toBe(true);
+    expect(await lossesOf(skipped)).toEqual(await lossesOf(plain));
+    expect(skipped.samples).toEqual(plain.samples.map((sample) => ({ ...sample, before: null })));
+    expect(watchOf(skipped).moments).toEqual(watchOf(plain).moments.slice(1));
+    expect((await engine.curvesOf(skipped.id)).evaluations).toEqual(
+      (await engine.curvesOf(plain.id)).evaluations.slice(1),
+    );
+    // In its own time it has no effect.
+    await engine.skipBefore();
+  });
+});
 
 describe("a budget", () => {
   test("predicts steps and time, and does not change the run that follows", { timeout }, async () => {

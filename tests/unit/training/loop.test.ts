@@ -79,7 +79,11 @@ interface Setting {
   readonly weight?: (step: number) => number;
   readonly compute?: Compute;
   /** When a person asks: at a poll, or at a moment, which is a poll, a run of a session or a save; both from 1. */
-  readonly ask?: { readonly poll?: number; readonly moment?: number; readonly request: "pause" | "cancel" | "save" };
+  readonly ask?: {
+    readonly poll?: number;
+    readonly moment?: number;
+    readonly request: "pause" | "cancel" | "save" | "skipBefore";
+  };
   /** Saves that succeed before the disk is full. */
   readonly room?: number;
   readonly from?: Saved;
@@ -142,8 +146,8 @@ async function train(setting: Setting = {}) {
         validation === null
           ? null
           : told === undefined
-            ? (interrupted) =>
-                evaluateHeldOut(program, [{ ...validationOf("mixed"), batches: validation }], interrupted)
+            ? (interrupted, onProgress) =>
+                evaluateHeldOut(program, [{ ...validationOf("mixed"), batches: validation }], interrupted, onProgress)
             : async () => told.shift() ?? { loss: Number.NaN, sets: {} },
       patience,
       bestSet: setting.bestSet ?? null,
@@ -377,7 +381,7 @@ describe("a person", () => {
     };
     const whole = await train(setting);
     const told = (...runs: { readonly events: readonly LoopEvent[] }[]) =>
-      runs.flatMap((run) => run.events).filter((event) => event.type !== "checkpoint");
+      runs.flatMap((run) => run.events).filter((event) => event.type !== "checkpoint" && event.type !== "before");
     expect(whole.moments).toBeGreaterThan(40);
     for (let moment = 1; moment < whole.moments; moment++) {
       const first = await train({ ...setting, ask: { moment, request: "pause" } });
@@ -391,6 +395,54 @@ describe("a person", () => {
     }
     const late = await train({ ...setting, ask: { moment: whole.moments, request: "pause" } });
     expect([late.status, late.state]).toEqual(["finished", whole.state]);
+  });
+
+  test.each([
+    ["without early stopping", undefined],
+    ["with early stopping, which counts the validation", 9],
+  ])("who skips what precedes the first step gets the same steps, bit for bit, %s", async (_, patience) => {
+    const setting = { questions, watchEvery: 2, totalSteps: 5, ...(patience && { patience }) };
+    const whole = await train(setting);
+    const evaluation = (run: typeof whole) => run.evaluations.some(({ step }) => step === 0);
+    const skipped = { answers: 0, validation: 0, watch: 0 };
+    for (let moment = 1; moment <= whole.moments; moment++) {
+      const run = await train({ ...setting, ask: { moment, request: "skipBefore" } });
+      expect([moment, run.tensors]).toEqual([moment, whole.tensors]);
+      expect([moment, run.metrics]).toEqual([moment, whole.metrics]);
+      expect([moment, run.state.sampler, run.state.step]).toEqual([moment, whole.state.sampler, whole.state.step]);
+      expect([moment, run.state.waiting]).toEqual([moment, whole.state.waiting]);
+      expect([moment, run.evaluations.slice(evaluation(run) ? 1 : 0)]).toEqual([moment, whole.evaluations.slice(1)]);
+      if (patience) expect(evaluation(run)).toBe(true);
+      // Answers that were not given before training are still given after it.
+      expect(run.state.samples.map(({ after }) => after)).toEqual(whole.state.samples.map(({ after }) => after));
+      if (run.state.samples.some(({ before }) => before === null)) skipped.answers++;
+      if (!evaluation(run)) skipped.validation++;
+      if (run.state.moments[0]?.step !== 0) skipped.watch++;
+    }
+    const first = await train({ ...setting, ask: { moment: 1, request: "skipBefore" } });
+    expect(first.state.samples.map(({ before }) => before)).toEqual([null, null]);
+    expect(first.state.moments.map(({ step }) => step)).toEqual([2, 4, 5]);
+    expect(skipped.answers).toBeGreaterThan(1);
+    expect(skipped.watch).toBeGreaterThan(skipped.answers);
+    expect(skipped.validation > skipped.answers).toBe(patience === undefined);
+  });
+
+  test("sees each part before the first step from 0 to its end, and none after it", async () => {
+    const run = await train({ questions, watchEvery: 2, totalSteps: 3 });
+    const begins = run.events.findIndex(({ type }) => type === "step");
+    const parts = new Map<string, string[]>();
+    for (const [at, event] of run.events.entries()) {
+      if (event.type !== "before") continue;
+      expect(at).toBeLessThan(begins);
+      parts.set(event.task, [...(parts.get(event.task) ?? []), `${event.done}/${event.total}`]);
+    }
+    // By hand: two questions, two validation batches, one row; three micro-batches of one shape have one session, AdamW one.
+    expect(Object.fromEntries([...parts].map(([task, seen]) => [task, [...new Set(seen)]]))).toEqual({
+      answers: ["0/2", "1/2", "2/2"],
+      validation: ["0/2", "1/2", "2/2"],
+      watch: ["0/1", "1/1"],
+      sessions: ["0/2", "1/2", "2/2"],
+    });
   });
 
   test("who resumes from any checkpoint, not the last one only, gets the same end", async () => {

@@ -1,0 +1,98 @@
+/** Memory and processor time of this program's browsers, measured from outside (Linux). */
+
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+/** Process ids of this program's browsers. */
+function browserProcesses(): ReadonlySet<number> {
+  const listing = execFileSync("ps", ["-eo", "pid=,ppid="], { encoding: "utf8" });
+  const parents = listing
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
+  const family = new Set([process.pid]);
+  for (let size = 0; size !== family.size; ) {
+    size = family.size;
+    for (const [pid, parent] of parents) if (family.has(parent)) family.add(pid);
+  }
+  family.delete(process.pid);
+  return family;
+}
+
+/** A file of a process; "" where it ended in the meantime. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Bytes of all processes of this program's browsers, shared pages counted once (proportional set size). */
+export function browserBytes(): number {
+  let bytes = 0;
+  for (const pid of browserProcesses()) {
+    bytes += 1024 * Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+  }
+  return bytes;
+}
+
+/** Kernel ticks per second. */
+const ticks = 100;
+
+/** Seconds of processor time since the machine started: of the browsers' present processes, and of everything. */
+function processorSeconds(): { readonly browsers: number; readonly all: number } {
+  let browsers = 0;
+  for (const pid of browserProcesses()) {
+    // The command may have spaces, so fields count from its closing bracket: utime and stime are the 14th and 15th.
+    const fields = read(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
+    browsers += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+  }
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = read("/proc/stat")
+    .split("\n", 1)
+    .flatMap((line) => line.trim().split(/\s+/).slice(1).map(Number));
+  return { browsers: browsers / ticks, all: (user + nice + system + irq + softirq) / ticks };
+}
+
+export interface Use {
+  /** Bytes now, and the most since the last call. */
+  readonly now: number;
+  readonly peak: number;
+  readonly seconds: number;
+  /** Mean number of cores in use since the last call: by the browsers, and by other programs. */
+  readonly cores: { readonly browsers: number; readonly others: number };
+}
+
+export interface Meter {
+  take(): Use;
+  stop(): void;
+}
+
+/** Milliseconds between two measurements: each takes some 20 of this process. */
+const interval = 500;
+
+/** Measures `browserBytes` twice a second. */
+export function createMeter(): Meter {
+  let peak = 0;
+  const measure = () => {
+    const now = browserBytes();
+    peak = Math.max(peak, now);
+    return now;
+  };
+  const timer = setInterval(measure, interval);
+  let since = { at: performance.now(), ...processorSeconds() };
+  return {
+    take() {
+      const now = measure();
+      const at = { at: performance.now(), ...processorSeconds() };
+      const seconds = (at.at - since.at) / 1000;
+      const browsers = (at.browsers - since.browsers) / seconds;
+      const cores = { browsers, others: (at.all - since.all) / seconds - browsers };
+      const taken = { now, peak, seconds, cores };
+      peak = now;
+      since = at;
+      return taken;
+    },
+    stop: () => clearInterval(timer),
+  };
+}

@@ -1,0 +1,207 @@
+/**
+ * Measures a model of a real size in the built page, in headless Chromium: opening, what precedes the first step, steps, and
+ * the memory of all browser processes. The model has random weights from a seed.
+ *
+ * `npx tsx bench/sizes.ts --shape smollm2-135m|smollm2-360m|qwen3-0.6b|llama3.2-1b [--provider wasm|webgpu] [--length 512]
+ * [--steps 3] [--rows 64] [--batch 1] [--set NAME=VALUE …] [--data FILE] [--models DIR] [--tokenizer DIR] [--page BUILD_DIR]
+ * [--no-peak] [--json FILE]`. `--set` fills any field of the recipe; `--page` takes another build of the page.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Page } from "playwright";
+import { count, existing, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
+import { type Headless, launchFor } from "../scripts/harness/chromium.ts";
+import { readTokenizerFiles } from "../scripts/harness/modelFolder.ts";
+import { createProgress } from "../scripts/harness/progress.ts";
+import { callInPage, serveModules } from "../scripts/harness/serve.ts";
+import {
+  downloadRecord,
+  enterStep,
+  fillRecipe,
+  openData,
+  openModelFolder,
+  openStudio,
+  startTraining,
+  waitForRun,
+} from "../scripts/harness/studio.ts";
+import { methodOf } from "../src/engine/prepare.ts";
+import { defineModel } from "../src/models/define.ts";
+import type { WholeRecord } from "../src/run/record.ts";
+import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
+import { createMeter } from "./browserUse.ts";
+import { writeFolder } from "./sizes/folder.ts";
+import { partsOf } from "./sizes/parts.ts";
+import { type Mark, recordMarks, takeMarks } from "./sizes/recorder.ts";
+import { makeRows } from "./sizes/rows.ts";
+import { servePage } from "./sizes/serve.ts";
+import { shapeNames, shapes } from "./sizes/shapes.ts";
+import { matrixOperations } from "./step/problem.ts";
+
+const seed = 7;
+const usage = "npx tsx bench/sizes.ts --shape NAME [--provider wasm|webgpu] [--length N] [--steps N] [--json FILE]";
+
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      shape: { type: "string", default: "smollm2-135m" },
+      provider: { type: "string", default: "wasm" },
+      length: { type: "string" },
+      steps: { type: "string" },
+      rows: { type: "string" },
+      batch: { type: "string" },
+      set: { type: "string", multiple: true, default: [] },
+      data: { type: "string" },
+      models: { type: "string" },
+      tokenizer: { type: "string" },
+      page: { type: "string" },
+      peak: { type: "boolean", default: true },
+      json: { type: "string" },
+    },
+    allowNegative: true,
+  });
+  const given = (name: "data" | "tokenizer" | "page") =>
+    values[name] === undefined ? null : existing(name, values[name], usage);
+  return {
+    shape: oneOf("shape", values.shape, shapeNames),
+    provider: oneOf("provider", values.provider, ["wasm", "webgpu"]),
+    length: count("length", values.length) ?? 512,
+    steps: count("steps", values.steps) ?? 3,
+    rows: count("rows", values.rows) ?? 64,
+    batch: count("batch", values.batch) ?? 1,
+    fields: Object.fromEntries(
+      values.set.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]),
+    ),
+    data: given("data"),
+    models: values.models ?? join(tmpdir(), "hone-shapes"),
+    tokenizer: given("tokenizer"),
+    page: given("page"),
+    peak: values.peak,
+    json: values.json,
+  };
+}
+
+/** What the engine reported about its work, with seconds since the start of the run. */
+function tasksOf(marks: readonly Mark[]) {
+  const start = marks.find(({ call }) => call === "startRun")?.at ?? 0;
+  return marks.flatMap(({ at, event }) => (event?.type === "progress" ? [{ at: (at - start) / 1000, ...event }] : []));
+}
+
+/** Speed of the steps after the first; with one step alone, of that one. */
+function speedOf(record: WholeRecord, operations: number, peak: number | null) {
+  const later = record.metrics.length > 1 ? record.metrics.slice(1) : record.metrics;
+  const seconds = later.reduce((sum, step) => sum + step.seconds, 0);
+  const tokens = later.reduce((sum, step) => sum + step.tokens, 0);
+  const gflops = (operations * later.length) / seconds / 1e9;
+  return {
+    secondsOfSteps: record.metrics.map((step) => step.seconds),
+    secondsPerStep: seconds / later.length,
+    tokensPerSecond: tokens / seconds,
+    gflops,
+    shareOfPeak: peak === null ? null : gflops / peak,
+    losses: record.metrics.map(({ loss }) => loss),
+  };
+}
+
+/** GFLOP/s of large products on the same provider, in a page of its own in a new browser. */
+async function measurePeak(provider: "wasm" | "webgpu"): Promise<number> {
+  const served = await serveModules();
+  let browser: Headless | null = null;
+  try {
+    browser = await launchFor(provider, served.address);
+    await browser.page.goto(served.address);
+    const request = { provider, n: 1024, count: 8, tries: 5 };
+    return await callInPage<number>(browser.page, "/bench/sizes/peakPage.ts", "matrixPeak", request);
+  } finally {
+    await browser?.dispose();
+    await served.dispose();
+  }
+}
+
+async function train(page: Page, { steps, batch, length, fields }: ReturnType<typeof readArguments>) {
+  await enterStep(page, "Train");
+  await page.getByRole("radio", { name: "LoRA" }).check();
+  await fillRecipe(page, {
+    ...{ maxLength: String(length), batchSize: String(batch), accumulation: "1", steps: String(steps) },
+    ...fields,
+  });
+  await takeMarks(page);
+  await startTraining(page);
+  const bar = createProgress("training");
+  await waitForRun(page, ["finished"], ({ step, total, loss }) => {
+    if (total > 0) bar(step, total, loss === null ? "" : `loss ${loss.toFixed(3)}`);
+  });
+  return { marks: await takeMarks(page), record: await downloadRecord(page) };
+}
+
+async function main() {
+  const settings = readArguments();
+  const { shape, provider, length, models, page: build } = settings;
+  const folder = join(models, shape);
+  writeFolder(folder, { config: shapes[shape], seed, tokenizer: settings.tokenizer });
+  const work = mkdtempSync(join(tmpdir(), "hone-sizes-"));
+  const data = settings.data ?? join(work, "rows.json");
+  if (settings.data === null) {
+    const files = await readTokenizerFiles(folder);
+    const tokenizer = createTokenizer(files.tokenizerJson, files.tokenizerConfig);
+    writeFileSync(data, JSON.stringify(makeRows(settings.rows, length, { ...files, tokenizer }, seed)));
+  }
+  const served = await servePage(build);
+  const browser = await launchFor(provider, served.address);
+  const meter = createMeter();
+  try {
+    const { page } = browser;
+    page.on("console", (message) => {
+      if (message.type() === "error") console.error(message.text());
+    });
+    await recordMarks(page);
+    await openStudio(page, served.address, provider);
+    const before = meter.take();
+    await openModelFolder(page, folder);
+    const opened = meter.take();
+    await openData(page, data);
+    meter.take();
+    const { marks, record } = await train(page, settings);
+    const trained = meter.take();
+    const parts = partsOf(marks);
+    const toFirstStep = parts.reduce((sum, { seconds }) => sum + seconds, 0);
+    const tokens = record.metrics.at(-1)?.tokens ?? 0;
+    const model = defineModel(shapes[shape]);
+    const supervised = record.metrics.at(-1)?.supervisedTokens ?? 0;
+    const operations = matrixOperations({
+      model,
+      method: methodOf(record.recipe),
+      shape: { rows: settings.batch, length, supervised },
+    });
+    const peak = settings.peak ? await measurePeak(provider) : null;
+    const figures = {
+      shape,
+      provider: record.provider,
+      parameters: record.model.parameters,
+      trainable: record.trainable,
+      tokensPerStep: tokens,
+      supervisedPerStep: supervised,
+      open: { seconds: opened.seconds, peakBytes: opened.peak, cores: opened.cores },
+      secondsToFirstStep: toFirstStep,
+      parts,
+      ...speedOf(record, operations, peak),
+      gflopPerStep: operations / 1e9,
+      matrixPeakGflops: peak,
+      cores: trained.cores,
+      browserBytes: { before: before.now, open: opened.now, peakOfRun: trained.peak, end: trained.now },
+      device: record.memory ?? null,
+      tasks: tasksOf(marks),
+    };
+    console.log(JSON.stringify({ ...figures, tasks: figures.tasks.length }, null, 2));
+    writeJson(settings.json, figures);
+  } finally {
+    meter.stop();
+    await browser.dispose();
+    await served.dispose();
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+runCommand(main);
