@@ -29,6 +29,7 @@ export interface Blocks {
 /** Whether a matrix with this many columns can be stored in blocks. */
 export const fitsBlocks = (columns: number): boolean => columns > 0 && columns % blockSize === 0;
 
+/** float16's largest value. */
 const largestScale = 65_504;
 
 /**
