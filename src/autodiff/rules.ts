@@ -74,6 +74,17 @@ const gemm: Rule = (b, g, _y, [p, q], { alpha, beta, transA, transB }) => {
   ];
 };
 
+/** y = A·Wᵀ with frozen blocks W: dA = g·W, with W widened for this product alone. */
+const matMulNBits: Rule = (b, g, _y, [, data, scales, zeroPoints], { bits, N }) => [
+  () => {
+    const rows = b.range(0, N as number);
+    return b.gemm(g, b.gatherBlocks(data as Value, rows, scales as Value, zeroPoints ?? null, bits as number));
+  },
+  none,
+  none,
+  none,
+];
+
 /** Splits g into the operands' pieces. */
 const concat: Rule = (b, g, _y, inputs, attributes) => {
   const axis = normalizeAxis(attributes.axis as number, g.shape.length);
@@ -225,6 +236,9 @@ export const rules: { readonly [Op in OpName]: Rule } = {
     (b, g, p) => b.matMul(b.swapLast(p), g),
   ),
   Gemm: gemm,
+  MatMulNBits: matMulNBits,
+  /** Weights in blocks are frozen. */
+  GatherBlockQuantized: constant,
   Softmax: softmax,
   LayerNormalization: layerNormalization,
   SimplifiedLayerNormalization: rmsNormalization,

@@ -3,6 +3,7 @@
 import { adding } from "../autodiff/rules.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
+import { frozenHeadLoss } from "./frozenHead.ts";
 import { softCap, softCapGradient } from "./softCap.ts";
 import type { Weight } from "./weight.ts";
 
@@ -24,7 +25,8 @@ export interface HeadOptions {
 }
 
 /**
- * Σ w·CE of logits hidden·weightᵀ against targets, hidden (N, D), weight (V, D), targets int32 [N], lossWeights [N].
+ * Σ w·CE of logits hidden·weightᵀ against targets, hidden (N, D), weight (V, D), targets int32 [N], lossWeights [N]. A head in
+ * 16 bits or less is frozen; see `frozenHeadLoss`.
  *
  * The loss gradient by the logits is w·(softmax − one-hot), times a scalar from above. So each chunk computes its gradients
  * of hidden and weight alone, and the runtime can free its logits before the next chunk. This follows Liger Kernel's fused
@@ -38,7 +40,7 @@ export function linearCrossEntropy(
   lossWeights: Value,
   { cap = null, logitsLimit = logitsPerChunk }: HeadOptions = {},
 ): HeadLoss {
-  if (head.storage !== "float32") throw new GraphError(`the loss of a head stored as ${head.storage} is not here yet`);
+  if (head.storage !== "float32") return frozenHeadLoss(b, hidden, head, targets, lossWeights, { cap, logitsLimit });
   const weight = head.data;
   const [positions] = hidden.shape as [number, number];
   const chunk = Math.min(positions, Math.max(1, Math.floor(logitsLimit / (weight.shape[0] as number))));

@@ -1,8 +1,10 @@
 /** Products with a weight matrix, whatever its storage on the device. */
 
+import { adding } from "../autodiff/rules.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
-import { GraphError, type Value } from "../onnx/graph.ts";
-import type { WeightStorage } from "../tensor/storage.ts";
+import type { Value } from "../onnx/graph.ts";
+import type { BlockStorage } from "../tensor/blocks.ts";
+import { bitsOf, isQuantised, type WeightStorage } from "../tensor/storage.ts";
 
 /** A weight matrix [N, K] among a graph's inputs. */
 export interface Weight {
@@ -18,6 +20,14 @@ export interface Weight {
   readonly zeroPoints: Value | null;
 }
 
+/** A matrix in blocks. */
+interface BlockWeight extends Weight {
+  readonly storage: BlockStorage;
+  readonly scales: Value;
+}
+
+const inBlocks = (weight: Weight): weight is BlockWeight => isQuantised(weight.storage) && weight.scales !== null;
+
 /** A float32 matrix as a weight. */
 export const plainWeight = (data: Value): Weight => ({
   shape: data.shape as readonly [number, number],
@@ -28,19 +38,87 @@ export const plainWeight = (data: Value): Weight => ({
   zeroPoints: null,
 });
 
-const isPlain = ({ storage, compute }: Weight) => storage === "float32" && compute === "float32";
+/** Numbers that a product widens at once: 128 MiB of float32, the smallest limit of a buffer's binding. */
+const widenedLimit = 2 ** 25;
 
-const unsupported = ({ storage, compute, data }: Weight) =>
-  new GraphError(`${data.name} is stored as ${storage} for products in ${compute}, which no product here supports`);
-
-/** xWᵀ + c: x float32 (M, K), W [N, K], c [N] → float32 (M, N). */
+/** xWᵀ + c: x float32 (M, K), W [N, K], c [N] → float32 (M, N). A matrix in 16 bits or less has no gradient. */
 export function product(b: GraphBuilder, x: Value, weight: Weight, c: Value | null = null): Value {
-  if (isPlain(weight)) return b.gemm(x, weight.data, { transB: true, ...(c && { c }) });
-  throw unsupported(weight);
+  const { storage, compute, data, shape } = weight;
+  if (storage === "float32" && compute === "float32") return b.gemm(x, data, { transB: true, ...(c && { c }) });
+  const [rows, columns] = shape;
+  if (storage !== "float32" && compute === "float32" && rows * columns > widenedLimit && rows > 1) {
+    const parts = chunksOf(rows, Math.max(1, Math.floor(widenedLimit / columns)));
+    const pieces = parts.map(([from, to]) => product(b, x, someRows(b, weight, from, to)));
+    return plus(b, b.concat(pieces, 1), c);
+  }
+  if (!inBlocks(weight)) return floatProduct(b, x, weight, c);
+  const { scales, zeroPoints } = weight;
+  const y = b.matMulNBits(b.cast(x, compute), data, scales, zeroPoints, bitsOf[weight.storage]);
+  return plus(b, b.cast(y, "float32"), c);
+}
+
+const plus = (b: GraphBuilder, y: Value, c: Value | null) => (c ? b.add(y, c) : y);
+
+/**
+ * A product with a float matrix in another type. The backward pass converts the matrix again, so that no converted matrix
+ * lives from the forward to the backward pass. The gradient of a trained matrix sums over tokens, so it is a float32 product.
+ */
+function floatProduct(b: GraphBuilder, x: Value, { data, compute, shape }: Weight, c: Value | null): Value {
+  const inputs = [x, data, ...(c ? [c] : [])];
+  const [y] = b.composite("product", inputs, () => {
+    const fused = compute === "float32" ? c : null;
+    const own = b.gemm(b.cast(x, compute), b.cast(data, compute), { transB: true, ...(fused && { c: fused }) });
+    const outputs = [fused ? own : plus(b, b.cast(own, "float32"), c)];
+    return {
+      outputs,
+      rule: ([g]) => {
+        const gradient = g as Value;
+        const again = () => convertedAgain(b, data, compute, shape);
+        const ofInput = (before?: Value) => b.gemm(gradient, again(), { ...(before && { c: before }) });
+        return [
+          compute === "float32" ? adding(ofInput) : () => b.cast(b.gemm(b.cast(gradient, compute), again()), "float32"),
+          adding((before) => b.gemm(gradient, x, { transA: true, ...(before && { c: before }) })),
+          () => gradient,
+        ];
+      },
+    };
+  });
+  return y as Value;
+}
+
+/**
+ * The matrix in another type through a flat view: ONNX Runtime's common-subexpression elimination would merge an equal Cast
+ * with the forward pass's and keep its result.
+ */
+function convertedAgain(b: GraphBuilder, data: Value, compute: Weight["compute"], shape: Weight["shape"]): Value {
+  if (data.dtype === compute) return data;
+  return b.reshape(b.cast(b.reshape(data, [shape[0] * shape[1]]), compute), shape);
 }
 
 /** The rows of W at ids int32 [M] → float32 (M, K). */
 export function lookup(b: GraphBuilder, weight: Weight, ids: Value): Value {
-  if (isPlain(weight)) return b.gather(weight.data, ids);
-  throw unsupported(weight);
+  if (!inBlocks(weight)) return b.cast(b.gather(weight.data, ids), "float32");
+  const { data, scales, zeroPoints } = weight;
+  return b.gatherBlocks(data, ids, b.cast(scales, "float32"), zeroPoints, bitsOf[weight.storage]);
+}
+
+/** Rows [from, to) of a matrix, in its own storage. */
+function someRows(b: GraphBuilder, weight: Weight, from: number, to: number): Weight {
+  const part = (value: Value) => b.slice(value, from, to);
+  return {
+    ...weight,
+    shape: [to - from, weight.shape[1]],
+    data: part(weight.data),
+    scales: weight.scales && part(weight.scales),
+    zeroPoints: weight.zeroPoints && part(weight.zeroPoints),
+  };
+}
+
+/** Pieces [from, to) of nearly equal length, at most `limit`, that cover `length`. */
+export function chunksOf(length: number, limit: number): (readonly [from: number, to: number])[] {
+  const count = Math.ceil(length / limit);
+  const size = Math.ceil(length / count);
+  return Array.from({ length: count }, (_, i) => [i * size, Math.min(length, (i + 1) * size)] as const).filter(
+    ([from, to]) => from < to,
+  );
 }

@@ -45,6 +45,7 @@ export class GraphBuilder {
   private readonly inputs = new Map<string, Value>();
   private readonly required = new Set<Value>();
   private readonly initializers = new Map<string, Value>();
+  private readonly ranges = new Map<string, Value>();
   private readonly nodes: Node[] = [];
   private readonly producers = new Map<Value, Node>();
   private readonly known = new Map<string, readonly Value[]>();
@@ -238,6 +239,21 @@ export class GraphBuilder {
       transB: options.transB ? 1 : 0,
     });
   }
+  /** A·Wᵀ for W [N, K] in blocks of `bits` bits; see blockOps.ts. */
+  matMulNBits(a: Value, data: Value, scales: Value, zeroPoints: Value | null, bits: number): Value {
+    const [N, blocks] = scales.shape as [number, number];
+    const block = ((data.shape[2] as number) * 8) / bits;
+    const attributes = { K: blocks * block, N, bits, block_size: block };
+    return this.emit("MatMulNBits", [a, data, scales, ...(zeroPoints ? [zeroPoints] : [])], attributes);
+  }
+  /** The rows at integer `indices` of a matrix in blocks uint8 [V, K/block, bytes], in the scales' type. */
+  gatherBlocks(data: Value, indices: Value, scales: Value, zeroPoints: Value | null, bits: number): Value {
+    const [rows, blocks, bytes] = data.shape as [number, number, number];
+    const flat = this.reshape(data, [rows, blocks * bytes]);
+    const attributes = { bits, block_size: (bytes * 8) / bits, gather_axis: 0, quantize_axis: 1 };
+    const inputs = [flat, indices, scales, ...(zeroPoints ? [zeroPoints] : [])];
+    return this.emit("GatherBlockQuantized", inputs, attributes);
+  }
   /** Over the last axis. */
   softmax(x: Value): Value {
     return this.emit("Softmax", [x], { axis: -1 });
@@ -311,8 +327,18 @@ export class GraphBuilder {
    */
   slice(x: Value, from: number, to: number, axis = 0): Value {
     if (from === 0 && to === x.shape[axis]) return x;
-    const indices = Int32Array.from({ length: to - from }, (_, i) => from + i);
-    return this.gather(x, this.constant("int32", [indices.length], indices), axis);
+    return this.gather(x, this.range(from, to), axis);
+  }
+  /** from, from + 1, … below to, as an initializer. Equal ranges of one type are one initializer. */
+  range(from: number, to: number, dtype: "int32" | "int64" = "int32"): Value {
+    const key = `${dtype} ${from} ${to}`;
+    let value = this.ranges.get(key);
+    if (!value) {
+      const numbers = Int32Array.from({ length: to - from }, (_, i) => from + i);
+      value = this.constant(dtype, [to - from], dtype === "int32" ? numbers : BigInt64Array.from(numbers, BigInt));
+      this.ranges.set(key, value);
+    }
+    return value;
   }
   /** Consecutive pieces of the given sizes along `axis`. The gradients of all pieces are joined in one operation. */
   split(x: Value, sizes: readonly number[], axis = 0): readonly Value[] {

@@ -28,7 +28,8 @@ import {
   type Node,
   type Value,
 } from "./graph.ts";
-import { type AttributeKind, isOpName, specOf } from "./ops.ts";
+import { isOpName, specOf } from "./ops.ts";
+import type { AttributeKind } from "./spec.ts";
 
 /** The newest opset in which onnxruntime-web 1.30 runs all operators of our graphs on WebGPU. */
 export const opset = 21;

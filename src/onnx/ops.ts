@@ -5,44 +5,10 @@
  * operators that our graphs use and that the WebGPU provider runs.
  */
 
-import { type DType, describeType, type Shape, sizeOf } from "../tensor/dtype.ts";
-import { type Attributes, constantNumbers, GraphError, type TensorType, type Value } from "./graph.ts";
-
-export type AttributeKind = "int" | "float" | "ints" | "string";
-
-export interface OpSpec {
-  /** Operator set; the ONNX one when left out. */
-  readonly domain?: "com.microsoft";
-  readonly arity: number;
-  readonly attributes?: Readonly<Record<string, AttributeKind>>;
-  /** Types of the outputs. Throws a GraphError when operands or attributes do not fit. */
-  infer(inputs: readonly Value[], attributes: Attributes): TensorType[];
-}
-
-const at = (inputs: readonly Value[], index: number): Value => {
-  const value = inputs[index];
-  if (!value) throw new GraphError(`operand ${index} is missing`);
-  return value;
-};
-
-const describe = (type: TensorType) => describeType(type.dtype, type.shape);
-
-function sameDType(inputs: readonly Value[]): DType {
-  const { dtype } = at(inputs, 0);
-  const other = inputs.find((value) => value.dtype !== dtype);
-  if (other) throw new GraphError(`operands must share one dtype: ${dtype} against ${other.dtype}`);
-  return dtype;
-}
-
-function expectDType(value: Value, dtypes: readonly DType[]): void {
-  if (!dtypes.includes(value.dtype)) {
-    throw new GraphError(`${value.name} must be ${dtypes.join(" or ")}, not ${value.dtype}`);
-  }
-}
-
-function expectRank(value: Value, rank: number): void {
-  if (value.shape.length !== rank) throw new GraphError(`${value.name} must have rank ${rank}, not ${describe(value)}`);
-}
+import { type DType, type Shape, sizeOf } from "../tensor/dtype.ts";
+import { gatherBlockQuantized, matMulNBits } from "./blockOps.ts";
+import { constantNumbers, GraphError } from "./graph.ts";
+import { at, describe, expectDType, expectRank, type OpSpec, sameDType } from "./spec.ts";
 
 /** Multidirectional broadcasting as ONNX and NumPy define it. */
 export function broadcastShapes(a: Shape, b: Shape): Shape {
@@ -349,6 +315,8 @@ export const ops = {
   QuickGelu: { ...floatUnary, domain: "com.microsoft", attributes: { alpha: "float" } },
   MatMul: matMul,
   Gemm: gemm,
+  MatMulNBits: matMulNBits,
+  GatherBlockQuantized: gatherBlockQuantized,
   Softmax: { ...floatUnary, attributes: { axis: "int" } },
   LayerNormalization: layerNormalization,
   SimplifiedLayerNormalization: rmsNormalization,

@@ -1,23 +1,18 @@
 /** How a weight matrix is stored on the device: as floats, or in blocks of 32 integers along its rows with a scale each. */
 
+import { type BlockStorage, blockSize, fitsBlocks, quantise } from "./blocks.ts";
 import { float32ToFloat16 } from "./convert.ts";
 import { type DType, type Shape, sizeOf } from "./dtype.ts";
 
 export const weightStorages = ["float32", "float16", "int8", "int4", "uint4"] as const;
 
-/**
- * int8: (q − 128)·d with bytes q. int4: (q − 8)·d. uint4: (q − z)·d with a zero point z per block. Four-bit numbers stand two in
- * a byte, the first in the low half.
- */
+/** Blocks are described in blocks.ts. */
 export type WeightStorage = (typeof weightStorages)[number];
-
-/** Numbers per block. */
-export const blockSize = 32;
 
 /** Bits of a number; scales and zero points not counted. */
 export const bitsOf: Readonly<Record<WeightStorage, number>> = { float32: 32, float16: 16, int8: 8, int4: 4, uint4: 4 };
 
-export const isQuantised = (storage: WeightStorage): storage is "int8" | "int4" | "uint4" => bitsOf[storage] <= 8;
+export const isQuantised = (storage: WeightStorage): storage is BlockStorage => bitsOf[storage] <= 8;
 
 /** One tensor of a stored matrix. */
 export interface StoredPart {
@@ -47,19 +42,41 @@ export function partsOf(
   return parts;
 }
 
-/** The nearest storage that a tensor can have: blocks need matrices whose rows are whole blocks. */
+/**
+ * The nearest storage that a tensor can have. Blocks need matrices whose rows are whole blocks. Zero points need an even number
+ * of blocks in a row, because WebGPU's kernels do not read half a byte at its end.
+ */
 export function storable(storage: WeightStorage, shape: Shape): WeightStorage {
-  const whole = shape.length === 2 && (shape[1] as number) % blockSize === 0 && sizeOf(shape) > 0;
-  return isQuantised(storage) && !whole ? "float16" : storage;
+  if (!isQuantised(storage)) return storage;
+  const columns = shape.length === 2 && sizeOf(shape) > 0 ? (shape[1] as number) : 0;
+  if (!fitsBlocks(columns)) return "float16";
+  return storage === "uint4" && columns % (2 * blockSize) !== 0 ? "int4" : storage;
 }
 
-/** The data of `partsOf`, in its order, of whole rows. */
+const largestHalf = 65_504;
+
+/**
+ * The data of `partsOf`, in its order, of whole rows. Throws a RangeError for a value that the storage cannot have: an
+ * infinity, a NaN, or a number too large for float16 or for a block's scale.
+ */
 export function encode(
   storage: WeightStorage,
   values: Float32Array,
-  _columns: number,
+  columns: number,
+  scalesAs: "float32" | "float16" = "float32",
 ): readonly (Float32Array | Uint16Array | Uint8Array)[] {
   if (storage === "float32") return [values];
-  if (storage === "float16") return [float32ToFloat16(values)];
-  throw new RangeError(`Weights cannot be stored as ${storage} yet.`);
+  if (storage === "float16") return [toFloat16(values)];
+  const { data, scales, zeroPoints } = quantise(storage, values, columns);
+  return [data, scalesAs === "float16" ? float32ToFloat16(scales) : scales, ...(zeroPoints ? [zeroPoints] : [])];
+}
+
+function toFloat16(values: Float32Array): Uint16Array {
+  const halves = float32ToFloat16(values);
+  const wrong = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
+  if (wrong < 0) return halves;
+  throw new RangeError(
+    `The weights contain ${(values[wrong] as number).toPrecision(4)}, which float16 cannot store (its largest value is ` +
+      `${largestHalf}). Keep these weights in float32.`,
+  );
 }

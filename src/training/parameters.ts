@@ -60,7 +60,7 @@ export async function uploadParameters(
           `Parameter ${name} has ${data.length} values, but the model needs ${describeType("float32", shape)}.`,
         );
       }
-      const parts = encode(storage, data, shape.at(-1) ?? 1);
+      const parts = encode(storage, data, shape.at(-1) ?? 1, ports[1]?.dtype === "float16" ? "float16" : "float32");
       ports.forEach((port, i) => {
         tensors.set(port.name, runtime.tensor(port.name, port.dtype, port.shape, parts[i]));
       });

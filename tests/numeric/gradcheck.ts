@@ -24,6 +24,7 @@ import { sizeOf } from "../../src/tensor/dtype.ts";
 import { createRandom } from "../../src/tensor/random.ts";
 import { familyLora, familyModel, familyNames } from "../support/families.ts";
 import { interpret, type Tensor, tensor } from "./reference.ts";
+import { weightRows } from "./weightRows.ts";
 
 export interface GradcheckRow {
   /** Operators whose rules the row checks; empty for composites. */
@@ -85,6 +86,32 @@ const opRows: readonly GradcheckRow[] = [
           c: b.input("c", "float32", [2]),
         }),
     };
+  }),
+  ...([8, 4] as const).flatMap((bits): GradcheckRow[] => {
+    const [rows, blocks] = [5, 2];
+    const bytes = (b: GraphBuilder) => b.input("bytes", "uint8", [rows, blocks, 4 * bits]);
+    const scales = (b: GraphBuilder) => b.input("scales", "float32", [rows, blocks]);
+    const zeros = (b: GraphBuilder) => (bits === 4 ? b.input("zeros", "uint8", [rows, 1]) : null);
+    const given = {
+      bytes: Array.from({ length: rows * blocks * 4 * bits }, (_, i) => (i * 89 + 13) % 256),
+      scales: Array.from({ length: rows * blocks }, (_, i) => 0.01 * (1 + (i % 3)) * (i % 2 ? 1 : -1)),
+      zeros: [0x83, 0x1f, 0x70, 0x08, 0x99],
+    };
+    const picked = (b: GraphBuilder) => b.gatherBlocks(bytes(b), ints(b, [3], [4, 0, 4]), scales(b), zeros(b), bits);
+    return [
+      {
+        ops: ["MatMulNBits"],
+        name: `${bits} bits${bits === 4 ? ", zero points" : ""}`,
+        given,
+        build: (b) => b.matMulNBits(x(b, 3, 64), bytes(b), scales(b), zeros(b), bits),
+      },
+      {
+        ops: ["GatherBlockQuantized"],
+        name: `a factor of ${bits} bits`,
+        given,
+        build: (b) => b.gemm(x(b, 2, 64), picked(b), { transB: true }),
+      },
+    ];
   }),
   { ops: ["Softmax"], name: "rows", domain: [-2, 2], build: (b) => b.softmax(x(b, 3, 5)) },
   {
@@ -326,7 +353,7 @@ const compositeRows: readonly GradcheckRow[] = [
   ]),
 ];
 
-export const gradcheckRows: readonly GradcheckRow[] = [...opRows, ...compositeRows];
+export const gradcheckRows: readonly GradcheckRow[] = [...opRows, ...compositeRows, ...weightRows];
 
 const step = 1e-5;
 

@@ -124,6 +124,32 @@ const gemm: Kernel = ([a, b, c], { alpha, beta, transA, transB }, out) => {
   });
 };
 
+/** The number at [row, column] of a matrix in blocks, bytes in reading order. */
+function inBlocks([data, scales, zeros]: readonly (Tensor | undefined)[], { bits, block_size }: Attributes) {
+  const [S, perByte, block] = [scales as Tensor, 8 / (bits as number), block_size as number];
+  const blocks = S.shape[1] as number;
+  const piece = (bytes: Tensor, index: number) =>
+    Math.floor(read(bytes, Math.floor(index / perByte)) / 2 ** ((bits as number) * (index % perByte))) %
+    2 ** (bits as number);
+  return (row: number, column: number) => {
+    const own = Math.floor(column / block);
+    const zero = zeros ? piece(zeros, row * (zeros.shape[1] as number) * perByte + own) : 2 ** ((bits as number) - 1);
+    return (piece(data as Tensor, row * blocks * block + column) - zero) * read(S, row * blocks + own);
+  };
+}
+
+const matMulNBits: Kernel = ([a, ...weight], attributes, out) => {
+  const [A, at] = [a as Tensor, inBlocks(weight, attributes)];
+  const [columns, inner] = [out[1] as number, A.shape[1] as number];
+  const rows = fill([columns, inner], (i) => at(Math.floor(i / inner), i % inner));
+  return fill(out, (i) => dot(A, Math.floor(i / columns) * inner, 1, rows, (i % columns) * inner, 1, inner));
+};
+
+const gatherBlockQuantized: Kernel = ([data, indices, ...rest], attributes, out) => {
+  const [columns, at] = [out.at(-1) as number, inBlocks([data, ...rest], attributes)];
+  return fill(out, (i) => at(read(indices as Tensor, Math.floor(i / columns)), i % columns));
+};
+
 /** Applies f to each row along the last axis. */
 const rowWise =
   (f: (row: Float64Array, inputs: readonly Tensor[], attributes: Attributes) => ArrayLike<number>): Kernel =>
@@ -259,6 +285,8 @@ const kernels: { readonly [Op in Exclude<OpName, "Split">]: Kernel } = {
   QuickGelu: map((x, { alpha }) => x * sigmoid((alpha as number) * x)),
   MatMul: matMul,
   Gemm: gemm,
+  MatMulNBits: matMulNBits,
+  GatherBlockQuantized: gatherBlockQuantized,
   Softmax: softmax,
   LayerNormalization: layerNormalization,
   SimplifiedLayerNormalization: rmsNormalization,
