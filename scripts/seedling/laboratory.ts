@@ -10,6 +10,7 @@ import type { Recipe } from "../../src/run/recipe.ts";
 import type { RunRecord } from "../../src/run/record.ts";
 import { wholeSource } from "../../src/run/source.ts";
 import { processorEntries } from "../../src/runtime/nativeEntries.ts";
+import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import type { Pair } from "./pairs.ts";
 
@@ -28,14 +29,15 @@ export function modelFiles(folder: string): File[] {
   return names.map((name) => new File([readFileSync(join(folder, name))], name));
 }
 
-/** Opens the engine and the model in `folder`. Throws when either cannot be opened. */
+/** Opens the engine and the model in `folder`, on the fastest runtime or on `entries`. Throws when either cannot be opened. */
 export async function openLaboratory(
   folder: string,
   name: string,
   emit: (event: EngineEvent) => void = () => undefined,
+  entries: OrtEntries | null = null,
 ): Promise<Laboratory> {
   const data = createDatasetService(await openStorage(), () => undefined).during("");
-  const engine = await createEngine(await processorEntries(), emit, async () => data);
+  const engine = await createEngine(entries ?? (await processorEntries()), emit, async () => data);
   const { reason } = await engine.start("wasm");
   const model = await engine.openModel({ kind: "files", files: modelFiles(folder), name });
   return {
