@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { compileGeneration } from "../src/artifacts/compile.ts";
+import { compileGeneration } from "../src/artifacts/generation.ts";
 import { type Method, parametersOf } from "../src/artifacts/method.ts";
 import { createLibrary } from "../src/engine/library.ts";
 import { takeExam } from "../src/engine/respondent.ts";

@@ -1,7 +1,7 @@
 /** Takes the steps of a setting and returns predicted and measured peak memory. Runs in a page or worker. */
 
-import { compileGeneration } from "../../src/artifacts/compile.ts";
 import type { BatchShape } from "../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../src/artifacts/generation.ts";
 import { parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { type Batch, makeBatch } from "../../src/batching/batch.ts";

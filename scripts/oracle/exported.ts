@@ -2,8 +2,8 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { compileGeneration } from "../../src/artifacts/compile.ts";
 import { generationPorts } from "../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../src/artifacts/generation.ts";
 import { linearsOf, type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { type Batch, makeBatch } from "../../src/batching/batch.ts";

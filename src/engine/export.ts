@@ -3,7 +3,8 @@
  * archive.
  */
 
-import { compileEvaluation, compileGeneration, compileTraining } from "../artifacts/compile.ts";
+import { compileEvaluation, compileTraining } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/generation.ts";
 import { compileOptimizer } from "../artifacts/optimizer.ts";
 import { zipFiles } from "../export/archive.ts";
 import { writeArtifact } from "../export/artifacts.ts";

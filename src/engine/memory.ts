@@ -2,8 +2,9 @@
 
 import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
 import { cacheShape } from "../artifacts/attention.ts";
-import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import { compileEvaluation } from "../artifacts/compile.ts";
 import { type Artifact, type BatchShape, parameterBytes } from "../artifacts/contract.ts";
+import { compileGeneration } from "../artifacts/generation.ts";
 import { parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import type { ModelDefinition } from "../models/architecture.ts";

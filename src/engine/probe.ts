@@ -1,6 +1,6 @@
 /** Measures how long a run takes: a step of its artifacts on its most common batch, a validation batch and an answer. */
 
-import { compileGeneration } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/generation.ts";
 import { parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../batching/batch.ts";

@@ -1,6 +1,7 @@
 /** The weights that answer, of the base model or of a run's checkpoint, and an exam with them. */
 
-import { compileEvaluation, compileGeneration } from "../artifacts/compile.ts";
+import { compileEvaluation } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/generation.ts";
 import type { Method } from "../artifacts/method.ts";
 import type { AnswererParts } from "../generation/answer.ts";
 import type { PreparedQuestion } from "../generation/examine.ts";

@@ -1,6 +1,6 @@
 /** Trains one run: assembles the parts of the loop, and saves the record with every checkpoint. */
 
-import { compileGeneration } from "../artifacts/compile.ts";
+import { compileGeneration } from "../artifacts/generation.ts";
 import { parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { answer } from "../generation/answer.ts";

@@ -1,7 +1,8 @@
 /** Compares the engine with a golden file: losses, gradient norms, step-1 gradients, final norms and greedy ids. */
 
-import { compileEvaluation, compileGeneration, compileTraining } from "../../src/artifacts/compile.ts";
+import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
 import { accumulatorIn, accumulatorOut, lazyResetGrad, type ParameterSpec } from "../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../src/artifacts/generation.ts";
 import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import type { Batch } from "../../src/batching/batch.ts";

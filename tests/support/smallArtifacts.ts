@@ -1,7 +1,8 @@
 /** Every artifact of a small Llama with grouped queries and a tied head, for both methods, with inputs for each. */
 
-import { compileEvaluation, compileGeneration, compileTraining } from "../../src/artifacts/compile.ts";
+import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.ts";
 import type { Artifact } from "../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../src/artifacts/generation.ts";
 import type { Method } from "../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";

@@ -2,8 +2,8 @@
 
 import { lazyArtifact } from "../../../src/artifacts/artifact.ts";
 import { wholeRows } from "../../../src/artifacts/attention.ts";
-import { compileGeneration } from "../../../src/artifacts/compile.ts";
 import { type Artifact, generationPorts } from "../../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { parametersOf } from "../../../src/artifacts/method.ts";
 import { forward, type ModelDefinition } from "../../../src/models/architecture.ts";
 import { Scope } from "../../../src/nn/scope.ts";

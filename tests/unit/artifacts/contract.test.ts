@@ -1,7 +1,7 @@
 /** Oracle: the contract of artifacts/contract.ts, port by port. */
 
 import { describe, expect, it } from "vitest";
-import { compileEvaluation, compileGeneration, compileTraining } from "../../../src/artifacts/compile.ts";
+import { compileEvaluation, compileTraining } from "../../../src/artifacts/compile.ts";
 import {
   accumulatorIn,
   accumulatorOut,
@@ -9,6 +9,7 @@ import {
   optimizerScalars,
   updated,
 } from "../../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { compileOptimizer } from "../../../src/artifacts/optimizer.ts";
 import { smallLlama } from "../../support/smallLlama.ts";

@@ -2,8 +2,8 @@
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { lazyArtifact } from "../../../src/artifacts/artifact.ts";
-import { compileGeneration } from "../../../src/artifacts/compile.ts";
 import type { Artifact, Port } from "../../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { GraphBuilder } from "../../../src/onnx/builder.ts";
 import { readModel } from "../../../src/onnx/model.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";

@@ -4,7 +4,8 @@
  */
 
 import { expect, test } from "vitest";
-import { compileGeneration, compileTraining } from "../../../src/artifacts/compile.ts";
+import { compileTraining } from "../../../src/artifacts/compile.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { checkpointTensors } from "../../../src/artifacts/method.ts";
 import { createLibrary } from "../../../src/engine/library.ts";
 import { type StoredTensor, writeSafetensors } from "../../../src/hub/safetensors.ts";

@@ -4,8 +4,8 @@
  */
 
 import { expect, test as plain } from "vitest";
-import { compileGeneration } from "../../../src/artifacts/compile.ts";
 import { generationPorts } from "../../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { linearsOf, type Method, parametersOf, tensorsOfConfig } from "../../../src/artifacts/method.ts";
 import { reopened } from "../../../src/export/files.ts";
 import { exportMerged } from "../../../src/export/merged.ts";

@@ -4,8 +4,8 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { compileGeneration } from "../../../src/artifacts/compile.ts";
 import { generationPorts } from "../../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { mergeAdapter } from "../../../src/export/merge.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";

@@ -6,8 +6,8 @@
 
 import { unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { compileGeneration } from "../../../src/artifacts/compile.ts";
 import { generationPorts } from "../../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { checkpointTensors, type Method, tensorsOfConfig } from "../../../src/artifacts/method.ts";
 import { zipFiles } from "../../../src/export/archive.ts";
 import { jsonFile, type OutFile, reopened } from "../../../src/export/files.ts";

@@ -4,8 +4,9 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compileEvaluation, compileGeneration } from "../../../src/artifacts/compile.ts";
+import { compileEvaluation } from "../../../src/artifacts/compile.ts";
 import { generationPorts } from "../../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { linearsOf, type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import type { Batch } from "../../../src/batching/batch.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";

@@ -1,7 +1,7 @@
 /** Twenty questions of different lengths on a small model, real sessions. Oracle: the answers of a cache without a limit. */
 
 import { expect, test } from "vitest";
-import { compileGeneration } from "../../../src/artifacts/compile.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { parametersOf } from "../../../src/artifacts/method.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";
 import { greedySampling } from "../../../src/generation/sampling.ts";

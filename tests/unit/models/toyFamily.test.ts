@@ -4,7 +4,8 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildLoss, compileEvaluation, compileGeneration } from "../../../src/artifacts/compile.ts";
+import { buildLoss, compileEvaluation } from "../../../src/artifacts/compile.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { checkpointTensors, linearsOf, type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../../src/artifacts/ofRun.ts";
 import { type Batch, packBatch } from "../../../src/batching/batch.ts";

@@ -1,8 +1,9 @@
 /** The whole path on wasm in Node: compiled artifacts, real sessions, the loop, storage and generation on a tiny random Llama. */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compileEvaluation, compileGeneration } from "../../../src/artifacts/compile.ts";
+import { compileEvaluation } from "../../../src/artifacts/compile.ts";
 import { tokenLoss } from "../../../src/artifacts/contract.ts";
+import { compileGeneration } from "../../../src/artifacts/generation.ts";
 import { type Method, parametersOf } from "../../../src/artifacts/method.ts";
 import { artifactsOfRun } from "../../../src/artifacts/ofRun.ts";
 import type { TokenizedExample } from "../../../src/batching/batch.ts";
