@@ -20,7 +20,7 @@ import { createBatchSource, evaluationBatches } from "../training/batchSource.ts
 import { type Control, nextTask } from "../training/control.ts";
 import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
-import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
+import type { ParameterTensors } from "../training/parameters.ts";
 import type { TrainingProgram } from "../training/program.ts";
 import { learningRateOf, slowedBy } from "../training/schedule.ts";
 import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
@@ -97,13 +97,13 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   if (plan.dropped.length > 0) emit({ type: "dropped", runId, problems: plan.dropped });
 
   runtime.restartPeak();
-  let own: ParameterTensors = new Map();
+  let release = () => {};
   let started: TrainingProgram | null = null;
   let curves: CurveWriter | undefined;
   try {
     const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter, parts.control.signal);
     const parameters = trainable.all;
-    own = trainable.own;
+    release = trainable.release;
     const program = createWholeGraph({
       runtime,
       parameters,
@@ -169,7 +169,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     else journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
   } finally {
     started?.dispose();
-    disposeAll(own);
+    release();
     await runtime.releaseSessions(({ kind }) => kind !== "generation").catch(() => undefined);
   }
   try {
