@@ -10,9 +10,15 @@ export const bytesPerFloat = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const satisf
 
 export type FloatDType = keyof typeof bytesPerFloat;
 
+export const floatDTypes = ["F64", "F32", "F16", "BF16"] as const satisfies readonly FloatDType[];
+
 export function isFloat(dtype: StoredDType): dtype is FloatDType {
   return Object.hasOwn(bytesPerFloat, dtype);
 }
+
+/** The bytes where a typed array of that width can view them: a header of odd length leaves the data unaligned. */
+export const alignedBytes = (bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Array<ArrayBuffer> =>
+  bytes.byteOffset % width === 0 ? bytes : bytes.slice();
 
 /** Decodes little-endian elements into `out`, which must have as many elements: exactly, but F64 to the nearest float32. */
 export function decodeFloats(
@@ -24,8 +30,7 @@ export function decodeFloats(
     new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes);
     return out;
   }
-  // A header of odd length leaves the data unaligned.
-  const aligned = bytes.byteOffset % bytesPerFloat[dtype] === 0 ? bytes : bytes.slice();
+  const aligned = alignedBytes(bytes, bytesPerFloat[dtype]);
   if (dtype === "F64") {
     out.set(new Float64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8));
     return out;

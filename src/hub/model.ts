@@ -20,6 +20,7 @@ import { type Piece, pieceBytes, piecesOf } from "./pieces.ts";
 import { refuseQuantised } from "./quantised.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import { stopIdsOf } from "./stops.ts";
+import { type StoredPiece, type StoredPieceOptions, storedPieces } from "./storedPieces.ts";
 import type { OpenOptions } from "./url.ts";
 import { openOptional, openWeights } from "./weights.ts";
 
@@ -56,6 +57,8 @@ export interface OpenModel {
   readonly notes: readonly string[];
   /** Every opened file; `openModel` on copies of these returns the same model. */
   readonly files: readonly ByteSource[];
+  /** The stored numbers of one tensor in pieces of a few megabytes. Throws RangeError when the model has none of that name. */
+  pieces(name: string, options?: StoredPieceOptions): AsyncGenerator<StoredPiece>;
   /** One tensor as float32, row-major. Throws RangeError when the model has none of that name. */
   read(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
   /**
@@ -68,6 +71,8 @@ export interface OpenModel {
 
 export interface ReadAllOptions {
   readonly onTensor?: (name: string, values: Float32Array<ArrayBuffer>) => void | Promise<void>;
+  /** Receives the stored bytes of each piece, which are finite numbers. */
+  readonly onPiece?: (tensor: ModelTensor, bytes: Uint8Array<ArrayBuffer>) => void;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -125,6 +130,12 @@ export async function openModel(
   const { tensors, untied, copies, notes: more } = await matchModel(config.value, weights, expected, matching);
   for (const note of more) notes.add(note);
 
+  const entryOf = (name: string): ModelTensor => {
+    const entry = tensors.get(name);
+    if (entry === undefined) throw new RangeError(`The model has no tensor "${name}".`);
+    return entry;
+  };
+
   return {
     name: files.name ?? nameFrom(config.value),
     config: config.value,
@@ -141,14 +152,14 @@ export async function openModel(
     byteLength: opened.reduce((sum, source) => sum + source.byteLength, 0),
     notes: [...notes],
     files: opened,
+    pieces: (name, pieceOptions = {}) => storedPieces(entryOf(name), pieceOptions),
     async read(name, readSignal) {
-      const entry = tensors.get(name);
-      if (entry === undefined) throw new RangeError(`The model has no tensor "${name}".`);
+      const entry = entryOf(name);
       const values = new Float32Array(sizeOf(entry.shape));
       for await (const piece of piecesOf(entry, entry.source, readSignal)) decodeInto(values, entry, piece);
       return values;
     },
-    async readAll({ onTensor, onProgress, signal: readSignal } = {}) {
+    async readAll({ onTensor, onPiece, onProgress, signal: readSignal } = {}) {
       const hash = createModelHash();
       await hash.file("config.json", config.bytes);
       await hash.file("tokenizer.json", tokenizer.bytes);
@@ -166,6 +177,7 @@ export async function openModel(
           const digest = hash.tensor(entry);
           for await (const piece of piecesOf(entry, ahead, readSignal)) {
             requireFinite(entry, piece);
+            onPiece?.(entry, piece.bytes);
             await digest.add(piece.bytes);
             if (values) decodeInto(values, entry, piece);
             done += piece.bytes.length;
