@@ -63,21 +63,20 @@ const emulatedWhole: Scale = {
   layers: 2,
   vocabulary: 4096,
   length: 64,
-  depths: [2, 4],
-  families: 2,
+  depths: [1, 2],
+  families: 1,
   demoSteps: 6,
   questions: 1,
   patience: 10,
   rule:
     "the processor emulates this adapter: at most 2 layers, 4096 tokens of vocabulary and 64 tokens a row, matrices of 256, " +
-    "6 steps of the demo, ten times the seconds",
+    "one family, 6 steps of the demo, ten times the seconds",
 };
 
 const emulatedQuick: Scale = {
   ...emulatedWhole,
   layers: 1,
-  depths: [1, 2],
-  families: 1,
+  depths: [1],
   rounds: 1,
   demoSteps: 2,
   rule: `${emulatedWhole.rule}; --quick: 1 layer, 2 steps of the demo, 1 round`,

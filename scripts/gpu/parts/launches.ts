@@ -8,12 +8,13 @@ import { methods, problemOf } from "../../../bench/step/problem.ts";
 import type { RunPart } from "../part.ts";
 import { measured } from "../row.ts";
 
-const [warmUp, steps] = [3, 15];
+const warmUp = 2;
 
 export const run: RunPart = async ({ entries, scale, report }) => {
   leaveOutKernels();
   const meter = installGpuMeter();
   if (!meter) throw new Error("There is no WebGPU to count launches on.");
+  const steps = 2 * scale.rounds + 1;
   for (const size of scale.benchSizes.slice(0, 1)) {
     for (const method of methods) {
       const problem = problemOf(size, method);
