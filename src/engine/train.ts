@@ -136,7 +136,6 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
     const { totalSteps, watch } = first;
-    const respond = sampler(parts, parameters, recipe.seed);
     const outcome = await trainingLoop(
       {
         recipe,
@@ -150,11 +149,8 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
             : null,
         ...ends,
         questions: plan.questions,
-        answer: respond,
-        watch:
-          watch && recipe.watchEvery !== null
-            ? createWatch(plan, watch, recipe.watchEvery, { program, answer: respond })
-            : null,
+        answer: sampler(parts, parameters, recipe.seed),
+        watch: watch && recipe.watchEvery !== null ? createWatch(plan, watch, recipe.watchEvery, program) : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
           requireTrainingLock();
           const known = storage.problems.length;

@@ -39,8 +39,8 @@ type OnProgress = (done: number, total: number) => void;
 export interface LoopWatch {
   /** Optimizer steps between two snapshots. */
   readonly every: number;
-  /** Uses the current weights; null when the signal was aborted. */
-  readonly capture: (signal: AbortSignal) => Promise<Omit<Snapshot, "step"> | null>;
+  /** Uses the current weights; null when `answer` gave null, because it was interrupted. */
+  readonly capture: (answer: (prompt: string) => Promise<string | null>) => Promise<Omit<Snapshot, "step"> | null>;
 }
 
 /** The parts of the loop. */
@@ -114,6 +114,14 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     await parts.nextTask();
     return signal().aborted;
   };
+  let given = { step: -1, answers: new Map<string, string>() };
+  /** The watched prompt is often one of the questions: the same weights answer each prompt once. */
+  const answer = async (prompt: string) => {
+    if (given.step !== state.step) given = { step: state.step, answers: new Map() };
+    const text = given.answers.get(prompt) ?? (await parts.answer(prompt, signal()));
+    if (text !== null) given.answers.set(prompt, text);
+    return text;
+  };
   const skipped = () => state.step === 0 && control.beforeSignal.aborted && control.request === null;
 
   for (;;) {
@@ -121,9 +129,9 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     const answering = before("answers");
     for (const question of state.step === 0 ? questions.slice(state.samples.length) : []) {
       answering(state.samples.length, questions.length);
-      const answer = (await ended()) ? null : await parts.answer(question.prompt, signal());
-      if (answer === null && !skipped()) break;
-      const sample = { ...question, before: answer, after: null };
+      const text = (await ended()) ? null : await answer(question.prompt);
+      if (text === null && !skipped()) break;
+      const sample = { ...question, before: text, after: null };
       state = { ...state, samples: [...state.samples, sample] };
       emit({ type: "sample", sample });
       answering(state.samples.length, questions.length);
@@ -151,7 +159,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     if (watch !== null && !captured && (done || stopped || state.step % watch.every === 0)) {
       const watching = before("watch");
       watching(0, 1);
-      const seen = (await ended()) ? null : await watch.capture(signal());
+      const seen = (await ended()) ? null : await watch.capture(answer);
       if (seen !== null) {
         watching(1, 1);
         const odd = seen.losses.find((loss) => !Number.isFinite(loss));
@@ -165,7 +173,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     if (done || stopped) {
       for (const [index, sample] of state.samples.entries()) {
         if (sample.after !== null) continue;
-        const after = (await interrupted()) ? null : await parts.answer(sample.prompt, control.signal);
+        const after = (await interrupted()) ? null : await answer(sample.prompt);
         if (after === null) break;
         const answered = { ...sample, after };
         state = { ...state, samples: state.samples.with(index, answered) };
