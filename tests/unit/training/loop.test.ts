@@ -135,6 +135,11 @@ async function train(setting: Setting = {}) {
     return `${prompt} ${(await snapshotOf(program.tensors()))[0]?.values.slice(0, 3).join(" ")}`;
   };
   let polls = 0;
+  const poll = async () => {
+    pass();
+    polls++;
+    if (ask !== undefined && polls === ask.poll) control[ask.request]();
+  };
   let now = 0;
   const outcome = await trainingLoop(
     {
@@ -158,16 +163,27 @@ async function train(setting: Setting = {}) {
       bestSet: setting.bestSet ?? null,
       boundaries: setting.borders ?? [],
       questions: setting.questions ?? [],
-      answer: respond,
+      answers: async (asked, signal, onAnswer) => {
+        const texts: (string | null)[] = [];
+        for (const prompt of asked) {
+          await poll();
+          const text = signal.aborted ? null : await respond(prompt);
+          // A request during an answer cuts it off.
+          texts.push(signal.aborted ? null : text);
+          if (!signal.aborted) onAnswer();
+        }
+        return texts;
+      },
       watch:
         setting.watchEvery === undefined
           ? null
           : {
               every: setting.watchEvery,
-              capture: async (answer) => ({
-                answer: (await answer(setting.watchPrompt ?? "watched")) ?? "",
-                losses: seen ? seen.splice(0, 1) : [...(await program.tokenLosses(watched))],
-              }),
+              capture: async (answerTo) => {
+                const answer = await answerTo(setting.watchPrompt ?? "watched");
+                if (answer === null) return null;
+                return { answer, losses: seen ? seen.splice(0, 1) : [...(await program.tokenLosses(watched))] };
+              },
             },
       saveCheckpoint: async (checkpoint) => {
         pass();
@@ -180,11 +196,7 @@ async function train(setting: Setting = {}) {
         now += 250;
         return now;
       },
-      nextTask: async () => {
-        pass();
-        polls++;
-        if (ask !== undefined && polls === ask.poll) control[ask.request]();
-      },
+      nextTask: poll,
     },
     state,
   );
