@@ -105,7 +105,7 @@ export async function pretrain(parts: PretrainParts): Promise<PretrainOutcome> {
         bestSet: null,
         boundaries: [],
         questions: [],
-        answer: async () => null,
+        answers: async () => [],
         watch: null,
         saveCheckpoint: (contents) => saveCheckpoint(checkpoint, text.fingerprint, contents, curves()),
         emit: (event) => {

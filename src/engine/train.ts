@@ -129,7 +129,6 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
     const { totalSteps, watch } = first;
-    const respond = sampler(parts, parameters, recipe.seed);
     const outcome = await trainingLoop(
       {
         recipe,
@@ -143,11 +142,8 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
             : null,
         ...ends,
         questions: plan.questions,
-        answer: respond,
-        watch:
-          watch && recipe.watchEvery !== null
-            ? createWatch(plan, watch, recipe.watchEvery, { program, answer: respond })
-            : null,
+        answers: sampler(parts, parameters, recipe.seed),
+        watch: watch && recipe.watchEvery !== null ? createWatch(plan, watch, recipe.watchEvery, program) : null,
         saveCheckpoint: async ({ state: at, tensors }) => {
           requireTrainingLock();
           const known = storage.problems.length;
@@ -191,12 +187,12 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 const predictedMemory = ({ runtime, model: { definition }, plan }: TrainParts, recipe: Recipe) =>
   memoryOf({ model: definition, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
 
-/** Answers a sample question greedily with the present weights; null when the run was interrupted. */
+/** Answers questions greedily with the present weights. */
 function sampler(
   { runtime, model, plan, prompts }: TrainParts,
   parameters: ParameterTensors,
   seed: number,
-): (question: string, signal: AbortSignal) => Promise<string | null> {
+): LoopParts["answers"] {
   const generate = createGenerator({
     runtime,
     parameters,
@@ -204,12 +200,21 @@ function sampler(
     contextLength: model.definition.contextLength,
   });
   const options = { maxTokens: sampleTokens, sampling: greedySampling, seed };
-  return async (question, signal) => {
+  const answerTo = async (question: string, signal: AbortSignal) => {
     const prompt = prompts.get(question);
     if (!prompt) throw new Error(`The run has no prompt for the question ${JSON.stringify(question.slice(0, 60))}.`);
     const parts = { generate, vocabulary: model.vocabulary, stopIds: model.opened.stopIds };
     const { text, finish } = await answer(parts, prompt, { ...options, signal });
     return finish === "cancelled" ? null : text;
+  };
+  return async (questions, signal, onAnswer) => {
+    const texts: (string | null)[] = [];
+    for (const question of questions) {
+      const text = signal.aborted ? null : await answerTo(question, signal);
+      if (text !== null) onAnswer();
+      texts.push(text);
+    }
+    return texts;
   };
 }
 

@@ -44,15 +44,12 @@ function watchedExample({ training, validation, sourceNames }: Rows, place: Watc
   );
 }
 
-/** Takes the snapshots of a run. `answer` gives null when it was interrupted. */
+/** Takes the snapshots of a run. */
 export function createWatch(
   plan: Rows,
   { prompt, place }: Watch,
   every: number,
-  parts: {
-    readonly program: EvaluationProgram;
-    readonly answer: (prompt: string, signal: AbortSignal) => Promise<string | null>;
-  },
+  program: EvaluationProgram,
 ): LoopWatch {
   const example = watchedExample(plan, place);
   const supervised = supervisedIn(example.mask);
@@ -64,11 +61,11 @@ export function createWatch(
   const [batch] = evaluationBatches([example], shapes);
   return {
     every,
-    async capture(signal) {
-      const answer = prompt === null ? "" : await parts.answer(prompt, signal);
-      if (answer === null || !batch) return null;
-      const losses = Array.from(await parts.program.tokenLosses(batch));
-      return { answer, losses: losses.map((loss) => Number(loss.toPrecision(figures))) };
+    async capture(answer) {
+      const text = prompt === null ? "" : await answer(prompt);
+      if (text === null || !batch) return null;
+      const losses = Array.from(await program.tokenLosses(batch));
+      return { answer: text, losses: losses.map((loss) => Number(loss.toPrecision(figures))) };
     },
   };
 }

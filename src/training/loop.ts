@@ -39,8 +39,8 @@ type OnProgress = (done: number, total: number) => void;
 export interface LoopWatch {
   /** Optimizer steps between two snapshots. */
   readonly every: number;
-  /** Uses the current weights; null when the signal was aborted. */
-  readonly capture: (signal: AbortSignal) => Promise<Omit<Snapshot, "step"> | null>;
+  /** Uses the current weights; null when `answer` gave null, because it was interrupted. */
+  readonly capture: (answer: (prompt: string) => Promise<string | null>) => Promise<Omit<Snapshot, "step"> | null>;
 }
 
 /** The parts of the loop. */
@@ -66,8 +66,15 @@ export interface LoopParts {
   readonly boundaries: readonly number[];
   /** Held-out prompts, each answered before the first step and after the last. */
   readonly questions: readonly Pick<Sample, "prompt" | "reference">[];
-  /** Answers with the current weights; null when the signal was aborted. */
-  readonly answer: (prompt: string, signal: AbortSignal) => Promise<string | null>;
+  /**
+   * Answers of the current weights, in the order of the prompts; null for an answer that the signal cut off. `onAnswer` is
+   * called when one is complete.
+   */
+  readonly answers: (
+    prompts: readonly string[],
+    signal: AbortSignal,
+    onAnswer: () => void,
+  ) => Promise<readonly (string | null)[]>;
   /** Snapshots at step 0, every `every` steps and at the end; null for none. */
   readonly watch: LoopWatch | null;
   /** Resolves when the checkpoint is whole on disk. A `StorageFullError` pauses the run. */
@@ -87,6 +94,8 @@ export interface LoopOutcome {
   /** The state at the end; after a full disk, the state of the last complete checkpoint. */
   readonly state: LoopState;
 }
+
+const promptsOf = (samples: readonly Pick<Sample, "prompt">[]) => samples.map(({ prompt }) => prompt);
 
 /**
  * Trains from step `from.step` to the last step, to an early stop, or to a request of `control`. `from` is the state of a new
@@ -114,19 +123,38 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     await parts.nextTask();
     return signal().aborted;
   };
+  let given = { step: -1, answers: new Map<string, string>() };
+  /** The watched prompt is often one of the questions: the same weights answer each prompt once. */
+  const answersTo = async (prompts: readonly string[], onAnswer: () => void = () => {}) => {
+    if (given.step !== state.step) given = { step: state.step, answers: new Map() };
+    const { answers } = given;
+    const missing = [...new Set(prompts)].filter((prompt) => !answers.has(prompt));
+    if (missing.length > 0 && !(await ended())) {
+      const texts = await parts.answers(missing, signal(), onAnswer);
+      for (const [i, prompt] of missing.entries()) {
+        const text = texts[i] ?? null;
+        if (text !== null) answers.set(prompt, text);
+      }
+    }
+    return prompts.map((prompt) => answers.get(prompt) ?? null);
+  };
   const skipped = () => state.step === 0 && control.beforeSignal.aborted && control.request === null;
 
   for (;;) {
     // Answers of the base model.
-    const answering = before("answers");
-    for (const question of state.step === 0 ? questions.slice(state.samples.length) : []) {
-      answering(state.samples.length, questions.length);
-      const answer = (await ended()) ? null : await parts.answer(question.prompt, signal());
-      if (answer === null && !skipped()) break;
-      const sample = { ...question, before: answer, after: null };
-      state = { ...state, samples: [...state.samples, sample] };
-      emit({ type: "sample", sample });
-      answering(state.samples.length, questions.length);
+    const open = state.step === 0 ? questions.slice(state.samples.length) : [];
+    if (open.length > 0) {
+      let answered = state.samples.length;
+      const progress = before("answers");
+      progress(answered, questions.length);
+      const texts = await answersTo(promptsOf(open), () => progress(++answered, questions.length));
+      for (const [i, question] of open.entries()) {
+        const text = texts[i] ?? null;
+        if (text === null && !skipped()) break;
+        const sample = { ...question, before: text, after: null };
+        state = { ...state, samples: [...state.samples, sample] };
+        emit({ type: "sample", sample });
+      }
     }
 
     // Evaluate.
@@ -149,11 +177,13 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     // Snapshot.
     const captured = state.moments.at(-1)?.step === state.step;
     if (watch !== null && !captured && (done || stopped || state.step % watch.every === 0)) {
-      const watching = before("watch");
-      watching(0, 1);
-      const seen = (await ended()) ? null : await watch.capture(signal());
+      const progress = before("watch");
+      progress(0, 1);
+      const seen = (await ended())
+        ? null
+        : await watch.capture(async (prompt) => (await answersTo([prompt]))[0] ?? null);
       if (seen !== null) {
-        watching(1, 1);
+        progress(1, 1);
         const odd = seen.losses.find((loss) => !Number.isFinite(loss));
         if (odd !== undefined) throw new NonFiniteError("loss of the watched row", odd, state.step, []);
         state = { ...state, moments: withSnapshot(state.moments, { step: state.step, ...seen }) };
@@ -162,15 +192,14 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     }
 
     // Answers of the tuned model.
-    if (done || stopped) {
-      for (const [index, sample] of state.samples.entries()) {
-        if (sample.after !== null) continue;
-        const after = (await interrupted()) ? null : await parts.answer(sample.prompt, control.signal);
-        if (after === null) break;
-        const answered = { ...sample, after };
-        state = { ...state, samples: state.samples.with(index, answered) };
-        emit({ type: "sample", sample: answered });
-      }
+    const unanswered = done || stopped ? state.samples.filter(({ after }) => after === null) : [];
+    const texts = await answersTo(promptsOf(unanswered));
+    for (const [i, sample] of unanswered.entries()) {
+      const after = texts[i] ?? null;
+      if (after === null) break;
+      const answered = { ...sample, after };
+      state = { ...state, samples: state.samples.map((other) => (other === sample ? answered : other)) };
+      emit({ type: "sample", sample: answered });
     }
 
     // Save.

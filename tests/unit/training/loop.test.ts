@@ -71,6 +71,8 @@ interface Setting {
   readonly questions?: readonly { prompt: string; reference: string }[];
   /** Steps between two looks; left out: none. */
   readonly watchEvery?: number;
+  /** "watched" when left out. */
+  readonly watchPrompt?: string;
   /** Losses of the watched row that the run is told, one look after the other; computed when left out. */
   readonly seen?: readonly number[];
   readonly validation?: readonly Batch[] | null;
@@ -127,9 +129,17 @@ async function train(setting: Setting = {}) {
   const seen = setting.seen?.slice();
   const events: LoopEvent[] = [];
   const checkpoints: Saved[] = [];
-  const respond = async (prompt: string) =>
-    `${prompt} ${(await snapshotOf(program.tensors()))[0]?.values.slice(0, 3).join(" ")}`;
+  const prompts: string[] = [];
+  const respond = async (prompt: string) => {
+    prompts.push(prompt);
+    return `${prompt} ${(await snapshotOf(program.tensors()))[0]?.values.slice(0, 3).join(" ")}`;
+  };
   let polls = 0;
+  const poll = async () => {
+    pass();
+    polls++;
+    if (ask !== undefined && polls === ask.poll) control[ask.request]();
+  };
   let now = 0;
   const outcome = await trainingLoop(
     {
@@ -153,16 +163,27 @@ async function train(setting: Setting = {}) {
       bestSet: setting.bestSet ?? null,
       boundaries: setting.borders ?? [],
       questions: setting.questions ?? [],
-      answer: respond,
+      answers: async (asked, signal, onAnswer) => {
+        const texts: (string | null)[] = [];
+        for (const prompt of asked) {
+          await poll();
+          const text = signal.aborted ? null : await respond(prompt);
+          // A request during an answer cuts it off.
+          texts.push(signal.aborted ? null : text);
+          if (!signal.aborted) onAnswer();
+        }
+        return texts;
+      },
       watch:
         setting.watchEvery === undefined
           ? null
           : {
               every: setting.watchEvery,
-              capture: async () => ({
-                answer: await respond("watched"),
-                losses: seen ? seen.splice(0, 1) : [...(await program.tokenLosses(watched))],
-              }),
+              capture: async (answerTo) => {
+                const answer = await answerTo(setting.watchPrompt ?? "watched");
+                if (answer === null) return null;
+                return { answer, losses: seen ? seen.splice(0, 1) : [...(await program.tokenLosses(watched))] };
+              },
             },
       saveCheckpoint: async (checkpoint) => {
         pass();
@@ -175,18 +196,14 @@ async function train(setting: Setting = {}) {
         now += 250;
         return now;
       },
-      nextTask: async () => {
-        pass();
-        polls++;
-        if (ask !== undefined && polls === ask.poll) control[ask.request]();
-      },
+      nextTask: poll,
     },
     state,
   );
   const metrics = events.flatMap((event) => (event.type === "step" ? [event.metrics] : []));
   const evaluations = events.flatMap((event) => (event.type === "evaluation" ? [event.metrics] : []));
   const tensors = await snapshotOf(program.tensors());
-  return { ...outcome, tensors, events, metrics, evaluations, checkpoints, polls, moments };
+  return { ...outcome, tensors, events, metrics, evaluations, checkpoints, polls, moments, prompts };
 }
 
 const stepsOf = (events: readonly LoopEvent[], type: "evaluation" | "step") =>
@@ -352,6 +369,18 @@ describe("a run", () => {
     const run = await train({ ...setting, watchEvery: 4 });
     expect(run.state.moments.map(({ step }) => step)).toEqual([0, 4, 8, 10]);
     expect(run.tensors).toEqual((await train(setting)).tensors);
+  });
+
+  test("answers a watched question once with the same weights", async () => {
+    const questions = [1, 2].map((n) => ({ prompt: `question ${n}`, reference: "" }));
+    const setting = { questions, watchEvery: 3, totalSteps: 6 };
+    const run = await train({ ...setting, watchPrompt: "question 1" });
+    const [before, after] = [0, 6].map((step) => run.state.moments.find((moment) => moment.step === step)?.answer);
+    expect([before, after]).toEqual([run.state.samples[0]?.before, run.state.samples[0]?.after]);
+    expect(run.prompts).toEqual(["question 1", "question 2", "question 1", "question 1", "question 2"]);
+    const other = await train(setting);
+    expect(other.prompts).toHaveLength(7);
+    expect(other.state.samples).toEqual(run.state.samples);
   });
 
   test("goes past steps without a supervised token and tells where their rows come from", async () => {

@@ -223,7 +223,7 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
         bestSet: null,
         boundaries: [],
         questions: [],
-        answer: async () => null,
+        answers: async () => [],
         watch: null,
         saveCheckpoint: async ({ state, tensors }) => {
           await checkpoints.save({ record: { ...record, step: state.step, best: state.best }, state, tensors });
