@@ -14,6 +14,10 @@ export function isFloat(dtype: StoredDType): dtype is FloatDType {
   return Object.hasOwn(bytesPerFloat, dtype);
 }
 
+/** The bytes where a typed array of that width can view them: a header of odd length leaves the data unaligned. */
+export const alignedBytes = (bytes: Uint8Array<ArrayBuffer>, width: number): Uint8Array<ArrayBuffer> =>
+  bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+
 /** Decodes little-endian elements into `out`, which must have as many elements: exactly, but F64 to the nearest float32. */
 export function decodeFloats(
   dtype: FloatDType,
@@ -24,8 +28,7 @@ export function decodeFloats(
     new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes);
     return out;
   }
-  // A header of odd length leaves the data unaligned.
-  const aligned = bytes.byteOffset % bytesPerFloat[dtype] === 0 ? bytes : bytes.slice();
+  const aligned = alignedBytes(bytes, bytesPerFloat[dtype]);
   if (dtype === "F64") {
     out.set(new Float64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8));
     return out;

@@ -20,6 +20,7 @@ import { type Piece, pieceBytes, piecesOf } from "./pieces.ts";
 import { refuseQuantised } from "./quantised.ts";
 import type { TensorEntry } from "./safetensors.ts";
 import { stopIdsOf } from "./stops.ts";
+import { type StoredPiece, type StoredPieceOptions, storedPieces } from "./storedPieces.ts";
 import type { OpenOptions } from "./url.ts";
 import { openOptional, openWeights } from "./weights.ts";
 
@@ -56,6 +57,8 @@ export interface OpenModel {
   readonly notes: readonly string[];
   /** Every opened file; `openModel` on copies of these returns the same model. */
   readonly files: readonly ByteSource[];
+  /** The stored numbers of one tensor in pieces of a few megabytes. Throws RangeError when the model has none of that name. */
+  pieces(name: string, options?: StoredPieceOptions): AsyncGenerator<StoredPiece>;
   /** One tensor as float32, row-major. Throws RangeError when the model has none of that name. */
   read(name: string, signal?: AbortSignal): Promise<Float32Array<ArrayBuffer>>;
   /**
@@ -125,6 +128,12 @@ export async function openModel(
   const { tensors, untied, copies, notes: more } = await matchModel(config.value, weights, expected, matching);
   for (const note of more) notes.add(note);
 
+  const entryOf = (name: string): ModelTensor => {
+    const entry = tensors.get(name);
+    if (entry === undefined) throw new RangeError(`The model has no tensor "${name}".`);
+    return entry;
+  };
+
   return {
     name: files.name ?? nameFrom(config.value),
     config: config.value,
@@ -141,9 +150,9 @@ export async function openModel(
     byteLength: opened.reduce((sum, source) => sum + source.byteLength, 0),
     notes: [...notes],
     files: opened,
+    pieces: (name, pieceOptions = {}) => storedPieces(entryOf(name), pieceOptions),
     async read(name, readSignal) {
-      const entry = tensors.get(name);
-      if (entry === undefined) throw new RangeError(`The model has no tensor "${name}".`);
+      const entry = entryOf(name);
       const values = new Float32Array(sizeOf(entry.shape));
       for await (const piece of piecesOf(entry, entry.source, readSignal)) decodeInto(values, entry, piece);
       return values;

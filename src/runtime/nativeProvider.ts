@@ -3,7 +3,7 @@
 import type * as Ort from "onnxruntime-web";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
 import { loadThroughOrt, type OrtMemory } from "./inference.ts";
-import { type DeviceDType, type NativeEntry, type OrtModule, type Provider, zeros } from "./provider.ts";
+import { type DeviceDType, type NativeEntry, type OrtModule, type Provider, writeInto, zeros } from "./provider.ts";
 import type { ProviderReport, TensorData } from "./types.ts";
 
 /** A typed array that ONNX Runtime reads and writes in place. */
@@ -29,9 +29,8 @@ class SharedMemory implements OrtMemory {
   /** The result is already in the array. */
   adopt(): void {}
 
-  write(data: TensorData): void {
-    // The runtime has checked the array's dtype.
-    (this.#data as Uint8Array).set(data as Uint8Array);
+  write(data: TensorData, at: number): void {
+    writeInto(this.#data, data, at);
   }
 
   async read(): Promise<TensorData> {

@@ -1,7 +1,7 @@
 /** The interface of a provider: the memory of tensors, and guards around calls to ONNX Runtime. */
 
 import type * as Ort from "onnxruntime-web";
-import { bytesPerElement, type DType, describeType, type Shape } from "../tensor/dtype.ts";
+import { bytesPerElement, type DType, describeType, type Shape, sizeOf } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
 import type { Inference } from "./inference.ts";
 import type { Meter } from "./memoryUse.ts";
@@ -38,7 +38,8 @@ export type DeviceDType = Exclude<DType, "bfloat16">;
 
 /** The bytes of one device tensor. */
 export interface DeviceMemory {
-  write(data: TensorData): void;
+  /** Writes the elements from `at` on; `checkData` or `checkPart` has passed. */
+  write(data: TensorData, at: number): void;
   read(): Promise<TensorData>;
   free(): void;
 }
@@ -82,9 +83,38 @@ export function zeros(dtype: DeviceDType, elements: number): TensorData {
   return new arrays[dtype](elements);
 }
 
+/** Copies elements into an array of the same dtype, from `at` on. */
+export function writeInto(array: TensorData, data: TensorData, at: number): void {
+  // The runtime has checked that both have one type.
+  (array as Uint8Array).set(data as Uint8Array, at);
+}
+
 /** A view of the bytes as a dtype's array. */
 export function viewAs(dtype: DeviceDType, bytes: ArrayBufferView): TensorData {
   return new arrays[dtype](bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / bytesPerElement[dtype]);
+}
+
+/** Bytes at which WebGPU writes into a buffer. */
+const writeUnit = 4;
+
+/**
+ * Throws unless the data is the dtype's array and its elements from `at` on lie within the tensor, begin at a multiple of 4
+ * bytes, and end at one or with the tensor; the message begins with `what`.
+ */
+export function checkPart(what: string, dtype: DeviceDType, shape: Shape, data: TensorData, at: number): void {
+  checkData(what, dtype, shape, data.length, data);
+  const end = at + data.length;
+  const size = sizeOf(shape);
+  const tensor = `${what} is ${describeType(dtype, shape)}`;
+  if (!(Number.isSafeInteger(at) && at >= 0 && end <= size)) {
+    throw new RuntimeError(`${tensor} of ${size} elements, so elements ${at} to ${end} cannot be written.`);
+  }
+  const unit = Math.max(1, writeUnit / bytesPerElement[dtype]);
+  if (at % unit === 0 && (end % unit === 0 || end === size)) return;
+  throw new RuntimeError(
+    `${tensor}; elements ${at} to ${end} do not begin and end at multiples of ${unit}, so no GPU can write them: write whole ` +
+      "multiples, or up to the end.",
+  );
 }
 
 /** Throws unless the data is the dtype's array with that length; the message begins with `what`. */

@@ -127,7 +127,7 @@ class OrtRuntime implements Runtime, SessionOwner, TensorOwner {
     }
     if (data) checkData(`Tensor ${label}`, dtype, shape, sizeOf(shape), data);
     const memory = this.provider.allocate(label, dtype, shape);
-    if (data) memory.write(data);
+    if (data) memory.write(data, 0);
     const tensor = new TrackedTensor(this, label, dtype, shape, memory);
     this.#tensors.add(tensor);
     this.#bytes += bytes;

@@ -2,7 +2,7 @@
 
 import { byteSizeOf, type Shape, sizeOf } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
-import { checkData, type DeviceDType, type DeviceMemory } from "./provider.ts";
+import { checkData, checkPart, type DeviceDType, type DeviceMemory } from "./provider.ts";
 import type { DeviceTensor, TensorData } from "./types.ts";
 
 /** The part of the runtime that a tensor uses. */
@@ -34,11 +34,13 @@ export class TrackedTensor implements DeviceTensor {
     this.memory = memory;
   }
 
-  write(data: TensorData): void {
+  write(data: TensorData, at?: number): void {
     this.#owner.check();
     this.#checkIdle("written");
-    checkData(`Tensor ${this.label}`, this.dtype, this.shape, sizeOf(this.shape), data);
-    this.memory.write(data);
+    const what = `Tensor ${this.label}`;
+    if (at === undefined) checkData(what, this.dtype, this.shape, sizeOf(this.shape), data);
+    else checkPart(what, this.dtype, this.shape, data, at);
+    this.memory.write(data, at ?? 0);
   }
 
   async read(): Promise<TensorData> {

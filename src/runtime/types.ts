@@ -19,8 +19,11 @@ export interface DeviceTensor {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly byteLength: number;
-  /** Replaces the contents. Throws when the length differs. */
-  write(data: TensorData): void;
+  /**
+   * Replaces the contents, or the elements from `at` on: those must begin at a multiple of 4 bytes, and end at one or with the
+   * tensor. Throws when the length differs or exceeds the tensor.
+   */
+  write(data: TensorData, at?: number): void;
   /** Copies the contents out. */
   read(): Promise<TensorData>;
   /** Frees the buffer; further use throws. */

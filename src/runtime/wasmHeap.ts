@@ -7,7 +7,7 @@
  */
 
 import type * as Ort from "onnxruntime-web";
-import { byteSizeOf, type DType, type Shape } from "../tensor/dtype.ts";
+import { byteSizeOf, bytesPerElement, type DType, type Shape } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
 import { type Inference, isHost, portOf } from "./inference.ts";
 import { type DeviceDType, type DeviceMemory, isDeviceDType, type OrtModule, viewAs } from "./provider.ts";
@@ -95,8 +95,8 @@ class HeapTensor implements DeviceMemory {
     this.value = heap.valueOver(this.#address, this.#bytes, dtype, shape);
   }
 
-  write(data: TensorData): void {
-    this.#heap.view(this.#address, this.#bytes).set(bytesOf(data));
+  write(data: TensorData, at: number): void {
+    this.#heap.view(this.#address, this.#bytes).set(bytesOf(data), at * bytesPerElement[this.#dtype]);
   }
 
   async read(): Promise<TensorData> {

@@ -6,7 +6,15 @@ import { writeModel } from "../onnx/model.ts";
 import { type Shape, sizeOf } from "../tensor/dtype.ts";
 import { RuntimeError } from "./errors.ts";
 import { loadThroughOrt, type OrtMemory } from "./inference.ts";
-import { type DeviceDType, type OrtEntry, type OrtModule, type Provider, viewAs, zeros } from "./provider.ts";
+import {
+  type DeviceDType,
+  type OrtEntry,
+  type OrtModule,
+  type Provider,
+  viewAs,
+  writeInto,
+  zeros,
+} from "./provider.ts";
 import type { ProviderReport, TensorData } from "./types.ts";
 import { capturedHeap } from "./wasmHeap.ts";
 
@@ -69,8 +77,8 @@ class ArrayMemory implements OrtMemory {
     this.#data = viewAs(this.#dtype, result.data as TensorData);
   }
 
-  write(data: TensorData): void {
-    this.#data = data.slice();
+  write(data: TensorData, at: number): void {
+    writeInto(this.#data, data, at);
   }
 
   async read(): Promise<TensorData> {

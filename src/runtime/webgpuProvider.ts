@@ -1,7 +1,7 @@
 /** The GPU provider: ONNX Runtime's WebGPU provider on our own device, whose buffers all sessions share. */
 
 import type * as Ort from "onnxruntime-web";
-import { byteSizeOf, type Shape } from "../tensor/dtype.ts";
+import { byteSizeOf, bytesPerElement, type Shape } from "../tensor/dtype.ts";
 import { DeviceLostError, messageOf, RuntimeError } from "./errors.ts";
 import { loadThroughOrt, type OrtMemory } from "./inference.ts";
 import { countBuffers } from "./memoryUse.ts";
@@ -82,14 +82,15 @@ class BufferMemory implements OrtMemory {
   /** The result is already in the buffer. */
   adopt(): void {}
 
-  write(data: TensorData): void {
+  write(data: TensorData, at: number): void {
+    const offset = at * bytesPerElement[this.#dtype];
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     if (bytes.length % 4 === 0) {
-      this.#device.queue.writeBuffer(this.#buffer, 0, bytes);
+      this.#device.queue.writeBuffer(this.#buffer, offset, bytes);
     } else {
       const padded = new Uint8Array(roundUp4(bytes.length));
       padded.set(bytes);
-      this.#device.queue.writeBuffer(this.#buffer, 0, padded);
+      this.#device.queue.writeBuffer(this.#buffer, offset, padded);
     }
   }
 

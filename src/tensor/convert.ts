@@ -72,6 +72,16 @@ export function float32ToFloat16(values: Float32Array, out = new Uint16Array(val
   return out;
 }
 
+let halves: Uint16Array | null = null;
+
+/** The nearest float16 patterns of bfloat16 patterns, ties to even, through a table of all 65,536. */
+export function bfloat16ToFloat16(bits: Uint16Array, out = new Uint16Array(bits.length)): Uint16Array {
+  requireLength(out.length, bits.length);
+  halves ??= float32ToFloat16(bfloat16ToFloat32(Uint16Array.from({ length: 2 ** 16 }, (_, i) => i)));
+  for (let i = 0; i < bits.length; i++) out[i] = halves[bits[i] as number] as number;
+  return out;
+}
+
 /** The nearest bfloat16 patterns, ties to even; values that round beyond the largest become infinite. */
 export function float32ToBfloat16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
   requireLength(out.length, values.length);

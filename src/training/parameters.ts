@@ -1,10 +1,15 @@
 /** The model's parameters on the device: training, evaluation and generation share one copy. */
 
 import type { ParameterSpec } from "../artifacts/contract.ts";
+import { bytesPerFloat } from "../hub/elements.ts";
+import { createPieceEncoder } from "../hub/encode.ts";
+import type { OpenModel } from "../hub/model.ts";
+import type { StoredPiece } from "../hub/storedPieces.ts";
+import type { FileTensor } from "../models/fileTensor.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import { describeType, sizeOf } from "../tensor/dtype.ts";
 import { createRandom } from "../tensor/random.ts";
-import { encode } from "../tensor/storage.ts";
+import { isQuantised } from "../tensor/storage.ts";
 
 /** Port of a parameter → its tensor on the device. */
 export type ParameterTensors = ReadonlyMap<string, DeviceTensor>;
@@ -32,38 +37,72 @@ export function initialAdapter(specs: readonly ParameterSpec[], seed: number): M
 
 /** Reads a parameter from the model's files; `read` returns a tensor as float32. Throws for a parameter of an adapter. */
 export async function readParameter(
-  { name, source }: ParameterSpec,
+  spec: ParameterSpec,
   read: (tensor: string) => Promise<Float32Array<ArrayBuffer>>,
 ): Promise<Float32Array<ArrayBuffer>> {
-  if (source.kind === "checkpoint") return source.tensor.toParameter(await read(source.tensor.name));
+  const tensor = fileTensorOf(spec);
+  return tensor.toParameter(await read(tensor.name));
+}
+
+/** The tensor of the model's files. Throws for a parameter of an adapter. */
+export function fileTensorOf({ name, source }: Pick<ParameterSpec, "name" | "source">): FileTensor {
+  if (source.kind === "checkpoint") return source.tensor;
   throw new Error(`Parameter ${name} belongs to an adapter; the model's files do not contain it.`);
 }
 
+/** A parameter's numbers, row-major: all of them as float32, or pieces in order that together have all of them. */
+export type Values = Float32Array | AsyncIterable<StoredPiece>;
+
+/** A piece of a parameter's numbers must be a multiple of these many: whole rows for blocks, and whole 4 bytes on the device. */
+export const pieceUnit = ({ storage, shape }: Pick<ParameterSpec, "storage" | "shape">): number =>
+  isQuantised(storage) ? 4 * (shape.at(-1) ?? 1) : 4;
+
+/** The pieces of a parameter in the model's files, for `uploadParameters`. Throws for a parameter of an adapter. */
+export function parameterPieces(
+  spec: ParameterSpec,
+  pieces: OpenModel["pieces"],
+  signal?: AbortSignal,
+): AsyncIterable<StoredPiece> {
+  const { name, transposed } = fileTensorOf(spec);
+  return pieces(name, { unit: pieceUnit(spec), transposed, signal });
+}
+
 /**
- * Uploads `specs` to the device one tensor at a time, so that JavaScript never has the whole model in memory. Throws when a
- * value is missing or has the wrong number of elements; then nothing stays on the device.
+ * Uploads `specs` to the device one after another, piece by piece, so that JavaScript never has a whole large tensor in
+ * memory. `onPiece` receives the stored bytes of each uploaded piece. Throws when a value is missing or has the wrong number of
+ * elements; then nothing stays on the device.
  */
 export async function uploadParameters(
   runtime: Pick<Runtime, "tensor">,
   specs: readonly ParameterSpec[],
-  read: (spec: ParameterSpec) => Float32Array | undefined | Promise<Float32Array | undefined>,
+  read: (spec: ParameterSpec) => Values | undefined | Promise<Values | undefined>,
+  onPiece: (bytes: number) => void = () => undefined,
 ): Promise<Map<string, DeviceTensor>> {
   const tensors = new Map<string, DeviceTensor>();
+  const encodePiece = createPieceEncoder();
   try {
     for (const spec of specs) {
       const { name, shape, storage, ports } = spec;
-      const data = await read(spec);
-      if (data === undefined)
+      const values = await read(spec);
+      if (values === undefined)
         throw new Error(`Parameter ${name} has no value: it is in neither the model nor the adapter.`);
-      if (data.length !== sizeOf(shape)) {
-        throw new Error(
-          `Parameter ${name} has ${data.length} values, but the model needs ${describeType("float32", shape)}.`,
-        );
-      }
-      const parts = encode(storage, data, shape.at(-1) ?? 1, ports[1]?.dtype === "float16" ? "float16" : "float32");
-      ports.forEach((port, i) => {
-        tensors.set(port.name, runtime.tensor(port.name, port.dtype, port.shape, parts[i]));
+      if (values instanceof Float32Array) requireSize(spec, values.length);
+      const own = ports.map((port) => {
+        const tensor = runtime.tensor(port.name, port.dtype, port.shape);
+        tensors.set(port.name, tensor);
+        return tensor;
       });
+      let end = 0;
+      for await (const piece of values instanceof Float32Array ? wholePiece(values) : values) {
+        const count = piece.bytes.length / bytesPerFloat[piece.dtype];
+        end = piece.at + count;
+        if (end > sizeOf(shape)) requireSize(spec, end);
+        const parts = encodePiece(piece, { storage, columns: shape.at(-1) ?? 1, scales: scalesOf(ports) });
+        // Each number has the same share of every part.
+        parts.forEach((part, i) => void own[i]?.write(part, (piece.at * part.length) / count));
+        onPiece(piece.bytes.length);
+      }
+      requireSize(spec, end);
     }
   } catch (error) {
     disposeAll(tensors);
@@ -71,6 +110,19 @@ export async function uploadParameters(
   }
   return tensors;
 }
+
+const scalesOf = (ports: ParameterSpec["ports"]) => (ports[1]?.dtype === "float16" ? "float16" : "float32");
+
+function requireSize({ name, shape }: ParameterSpec, count: number): void {
+  if (count === sizeOf(shape)) return;
+  throw new Error(`Parameter ${name} has ${count} values, but the model needs ${describeType("float32", shape)}.`);
+}
+
+/** All values as one piece; none for an empty tensor. */
+const wholePiece = ({ buffer, byteOffset, byteLength }: Float32Array): StoredPiece[] =>
+  byteLength === 0
+    ? []
+    : [{ at: 0, dtype: "F32", bytes: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength) }];
 
 /** Frees every tensor of a map. */
 export function disposeAll(tensors: ParameterTensors): void {

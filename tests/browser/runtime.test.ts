@@ -15,6 +15,7 @@ import {
   multiplyAdd,
   remainder,
 } from "../unit/runtime/tinyArtifacts.ts";
+import { writeInParts } from "../unit/runtime/writeParts.ts";
 
 const entries = browserEntries;
 
@@ -114,6 +115,12 @@ describe("the provider", () => {
     expect(answer).toMatchObject({ report: { provider }, y: Float32Array.of(10, 17) });
   });
 });
+
+test.each(["wasm", "webgpu"] as const)("%s writes parts of tensors where they belong", (provider) =>
+  using(provider, async (runtime) => {
+    for (const { got, wanted } of await writeInParts(runtime)) expect(got).toEqual(wanted);
+  }),
+);
 
 test("webgpu and wasm agree: elementwise, in place, accumulated with reset, gathered", async () => {
   const results = async (runtime: Runtime) => {

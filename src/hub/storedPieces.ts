@@ -1,0 +1,106 @@
+/** The stored numbers of a tensor in pieces of a few megabytes, in the file's order or transposed. */
+
+import { sizeOf } from "../tensor/dtype.ts";
+import { alignedBytes, bytesPerFloat, type FloatDType } from "./elements.ts";
+import type { ModelTensor } from "./expected.ts";
+import { pieceBytes } from "./pieces.ts";
+
+export interface StoredPiece {
+  /** Index of its first number in the tensor, row-major; in its transpose where that is read. */
+  readonly at: number;
+  readonly dtype: FloatDType;
+  /** Little-endian, valid until the next piece. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface StoredPieceOptions {
+  /** Every piece but the last has a multiple of this many numbers, at least this many; 1 by default. */
+  readonly unit?: number;
+  /** Reads the transpose of a matrix. */
+  readonly transposed?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Bytes of the columns that one pass over a matrix transposes: all of GPT-2's matrices, a third of GPT-2 XL's largest. */
+const transposeBytes = 4 * pieceBytes;
+
+/** All numbers of a tensor, in order. Throws what the source throws, and the signal's reason. */
+export function storedPieces(
+  tensor: ModelTensor,
+  { unit = 1, transposed = false, signal }: StoredPieceOptions,
+): AsyncGenerator<StoredPiece> {
+  return transposed ? transposedPieces(tensor, unit, signal) : piecesInOrder(tensor, unit, signal);
+}
+
+async function* piecesInOrder(
+  { dtype, shape, source, start }: ModelTensor,
+  unit: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredPiece> {
+  const width = bytesPerFloat[dtype];
+  const size = sizeOf(shape);
+  const step = wholeUnits(pieceBytes / width, unit);
+  for (let at = 0; at < size; at += step) {
+    signal?.throwIfAborted();
+    const end = Math.min(at + step, size);
+    yield { at, dtype, bytes: await source.slice(start + at * width, start + end * width, signal) };
+  }
+}
+
+/** Each pass over the file fills a block of columns, which are rows of the transpose. */
+async function* transposedPieces(
+  tensor: ModelTensor,
+  unit: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredPiece> {
+  const { dtype, shape } = tensor;
+  const [rows, columns] = shape as readonly [number, number];
+  if (rows * columns === 0) return;
+  const width = bytesPerFloat[dtype];
+  const inBlock = Math.min(columns, wholeUnits(transposeBytes / (rows * width), unit / greatestDivisor(unit, rows)));
+  const block = new Uint8Array(inBlock * rows * width);
+  for (let first = 0; first < columns; first += inBlock) {
+    const last = Math.min(first + inBlock, columns);
+    for await (const { at, bytes } of piecesInOrder(tensor, columns, signal)) {
+      const from = alignedBytes(bytes, width);
+      transposeInto(arrayOf(width, block), arrayOf(width, from), { rows, columns, row: at / columns, first, last });
+    }
+    yield { at: first * rows, dtype, bytes: block.subarray(0, (last - first) * rows * width) };
+  }
+}
+
+interface Strip {
+  /** Of the whole matrix. */
+  readonly rows: number;
+  readonly columns: number;
+  /** The row of the first number in `from`. */
+  readonly row: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Copies columns `first` to `last` of whole rows into rows of the transpose, whose row 0 is column `first`. */
+function transposeInto<Numbers extends Uint16Array | Uint32Array | BigUint64Array>(
+  to: Numbers,
+  from: Numbers,
+  { rows, columns, row, first, last }: Strip,
+): void {
+  const count = from.length / columns;
+  for (let column = first; column < last; column++) {
+    const start = (column - first) * rows + row;
+    for (let i = 0; i < count; i++) to[start + i] = from[i * columns + column] as Numbers[number];
+  }
+}
+
+/** The elements as bits of their width, so that a copy changes none. */
+function arrayOf(width: number, { buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>) {
+  if (width === 2) return new Uint16Array(buffer, byteOffset, byteLength / 2);
+  return width === 4
+    ? new Uint32Array(buffer, byteOffset, byteLength / 4)
+    : new BigUint64Array(buffer, byteOffset, byteLength / 8);
+}
+
+/** The greatest multiple of `unit` up to `count`, at least one unit. */
+const wholeUnits = (count: number, unit: number) => Math.max(1, Math.floor(count / unit)) * unit;
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
