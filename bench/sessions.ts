@@ -45,8 +45,8 @@ async function main() {
   const files = await Promise.all(modelFiles(folder).map((file) => (context ? withContext(file, context) : file)));
   const model = await library.openModel({ kind: "files", files, name: "Seedling" });
   const runtime = await createRuntime("wasm", { entries: nodeEntries, threads: 1 });
-  const weights = createWeights(runtime, storage);
-  const [base, tuned] = [await weights.base(model), (await weights.trainable(model, lora, 1)).all];
+  const weights = createWeights(runtime, storage, () => undefined);
+  const [{ all: base }, { all: tuned }] = [await weights.base(model), await weights.trainable(model, lora, 1)];
   const respondents = [
     { runtime, model, method: null, parameters: base },
     { runtime, model, method: lora, parameters: tuned },

@@ -68,7 +68,7 @@ export async function createEngine(
       opening = null;
       emit({ type: "deviceLost", message });
     });
-    return { runtime, weights: createWeights(runtime, storage) };
+    return { runtime, weights: createWeights(runtime, storage, emit) };
   }
 
   /** The device in use; a new one after it was lost, or after another provider was chosen. */
@@ -179,10 +179,14 @@ export async function createEngine(
         const model = await library.model(subject.modelHash, signal);
         const run = subject.runId === null ? null : await getRun(subject.runId);
         const method = run && methodOf(run.recipe);
-        const tuned = run && method ? await weights.tuned(model, method, run.id, subject.checkpoint) : null;
-        const parameters = tuned?.all ?? (await weights.base(model));
-        const given = await work({ runtime, model, method, parameters });
-        return { ...given, step: tuned?.step ?? null, seconds: (performance.now() - started) / 1000 };
+        const tuned = run && method ? await weights.tuned(model, method, run.id, subject.checkpoint, signal) : null;
+        const { all, release } = tuned ?? (await weights.base(model, signal));
+        try {
+          const given = await work({ runtime, model, method, parameters: all });
+          return { ...given, step: tuned?.step ?? null, seconds: (performance.now() - started) / 1000 };
+        } finally {
+          release();
+        }
       } finally {
         subjectInTurn = null;
       }

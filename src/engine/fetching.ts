@@ -23,6 +23,7 @@ import type { Storage } from "../storage/storage.ts";
 import type { ByteSource } from "../tensor/bytes.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { needsOf } from "./needs.ts";
+import { progressInterval } from "./progress.ts";
 import { summarySchema } from "./summary.ts";
 
 /** A model that was fetched, or that is read from the network where there is no copy. */
@@ -44,9 +45,6 @@ export interface Fetching {
 
 /** Where a copy does not fit, a model up to this many bytes is read from the network each time. */
 const smallModel = 64e6;
-
-/** Milliseconds between two progress events. */
-const progressInterval = 100;
 
 const remoteSource: v.GenericSchema<unknown, RemoteSource> = v.variant("kind", [
   v.object({ kind: v.literal("hub"), id: v.string(), revision: v.string(), folder: v.string() }),

@@ -26,6 +26,7 @@ import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
 import { countModel } from "./needs.ts";
+import { progressEvents } from "./progress.ts";
 import { detail, summarise, summarySchema } from "./summary.ts";
 
 export interface LoadedModel {
@@ -66,8 +67,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   /** Copies that are being opened, so that two calls open the same copy once. */
   const opening = new Map<string, Promise<LoadedModel | null>>();
   const fetching = createFetching(storage, emit);
-  const progress = (task: string) => (done: number, total: number | null) =>
-    emit({ type: "progress", task, done, total });
+  const progress = (task: string) => progressEvents(emit, task);
 
   const open = (files: ModelFiles, signal: AbortSignal | undefined, head: HeadCheck = "all") =>
     openModel(files, tensorsOfConfig, { head, ...(signal && { signal }) });

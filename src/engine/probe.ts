@@ -15,7 +15,7 @@ import type { Runtime } from "../runtime/types.ts";
 import { evaluationBatches } from "../training/batchSource.ts";
 import { nextTask } from "../training/control.ts";
 import { meanLoss } from "../training/evaluate.ts";
-import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
+import type { ParameterTensors } from "../training/parameters.ts";
 import type { TrainingProgram } from "../training/program.ts";
 import { prepareStep, takeStep } from "../training/step.ts";
 import { createWholeGraph } from "../training/wholeGraph.ts";
@@ -77,7 +77,7 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   };
 
   await next();
-  const { all, own } = await weights.trainable(model, method, seedsOf(recipe).adapter, signal);
+  const { all, release } = await weights.trainable(model, method, seedsOf(recipe).adapter, signal);
   let started: TrainingProgram | null = null;
   try {
     const program = createWholeGraph({
@@ -112,7 +112,7 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
     return { secondsPerStep, total };
   } finally {
     started?.dispose();
-    disposeAll(own);
+    release();
     // Sessions of earlier probes with other settings only take memory.
     await parts.runtime
       .releaseSessions(({ kind, key }) => kind !== "generation" && !used.has(key))

@@ -8,7 +8,6 @@ import { createGenerator } from "../generation/generate.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
-import { beforeTasks } from "../run/beforeTasks.ts";
 import { bestSetOf, patienceSetOf } from "../run/heldOut.ts";
 import { type Recipe, seedsOf } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
@@ -21,7 +20,7 @@ import { createBatchSource, evaluationBatches } from "../training/batchSource.ts
 import { type Control, nextTask } from "../training/control.ts";
 import { evaluateHeldOut } from "../training/evaluate.ts";
 import { type LoopParts, trainingLoop } from "../training/loop.ts";
-import { disposeAll, type ParameterTensors } from "../training/parameters.ts";
+import type { ParameterTensors } from "../training/parameters.ts";
 import type { TrainingProgram } from "../training/program.ts";
 import { learningRateOf, slowedBy } from "../training/schedule.ts";
 import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
@@ -98,19 +97,13 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
   if (plan.dropped.length > 0) emit({ type: "dropped", runId, problems: plan.dropped });
 
   runtime.restartPeak();
-  let own: ParameterTensors = new Map();
+  let release = () => {};
   let started: TrainingProgram | null = null;
   let curves: CurveWriter | undefined;
   try {
-    const trainable = await weights.trainable(
-      model,
-      method,
-      seedsOf(recipe).adapter,
-      parts.control.signal,
-      (done, total) => emit({ type: "progress", task: beforeTasks.weights, done, total }),
-    );
+    const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter, parts.control.signal);
     const parameters = trainable.all;
-    own = trainable.own;
+    release = trainable.release;
     const program = createWholeGraph({
       runtime,
       parameters,
@@ -179,7 +172,7 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     else journal.fail(error, await lossOf(runtime), await storage.checkpoints.steps(runId).catch(() => []));
   } finally {
     started?.dispose();
-    disposeAll(own);
+    release();
     await runtime.releaseSessions(({ kind }) => kind !== "generation").catch(() => undefined);
   }
   try {

@@ -1,134 +1,108 @@
-/** Parameters on the device: one shared copy of each base model, and the tuned tensors of one checkpoint. */
+/** Parameters on the device: shared copies of base models, and the tuned tensors of one checkpoint. */
 
-import type { ParameterSpec } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
+import type { EngineEvent } from "../protocol/engine.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import type { Storage } from "../storage/storage.ts";
-import { byteSizeOf } from "../tensor/dtype.ts";
-import { untilAborted } from "../training/control.ts";
-import {
-  disposeAll,
-  initialAdapter,
-  type ParameterTensors,
-  readParameter,
-  uploadParameters,
-} from "../training/parameters.ts";
+import { disposeAll, initialAdapter, type ParameterTensors, uploadParameters } from "../training/parameters.ts";
+import { createBases } from "./bases.ts";
 import type { LoadedModel } from "./library.ts";
 import { readTrained } from "./trained.ts";
+import { uploadModel } from "./upload.ts";
 
-type OnProgress = (done: number, total: number) => void;
+/** Parameters that the caller may use until it releases them, once. */
+export interface LoadedParameters {
+  readonly all: ParameterTensors;
+  release(): void;
+}
 
 export interface Weights {
-  /** The base model's tensors. They are shared, so nobody may write to them. */
-  base(model: LoadedModel, signal?: AbortSignal): Promise<ParameterTensors>;
+  /** The base model's tensors in the precision of its definition. They are shared, so nobody may write to them. */
+  base(model: LoadedModel, signal?: AbortSignal): Promise<LoadedParameters>;
+  /** Tensors of a training run: for LoRA the shared base and a new adapter, else a copy of all weights. */
+  trainable(model: LoadedModel, method: Method, seed: number, signal?: AbortSignal): Promise<LoadedParameters>;
   /**
-   * Tensors of a training run: for LoRA the shared base and a new adapter, else a copy of all weights. The caller frees `own`
-   * with `disposeAll`. `onProgress` receives the bytes that were read from the files, as float32, unless they are on the
-   * device or another call reads them.
-   */
-  trainable(
-    model: LoadedModel,
-    method: Method,
-    seed: number,
-    signal?: AbortSignal,
-    onProgress?: OnProgress,
-  ): Promise<{ all: ParameterTensors; own: ParameterTensors }>;
-  /**
-   * The tensors of a run's checkpoint, and its step; null takes the newest. They stay until the next checkpoint is loaded.
-   * Throws when there is no such checkpoint, naming the steps that there are.
+   * The tensors of a run's checkpoint, and its step; null takes the newest. Those of the checkpoint stay until the next one is
+   * loaded. Throws when there is no such checkpoint, naming the steps that there are.
    */
   tuned(
     model: LoadedModel,
     method: Method,
     runId: string,
     checkpoint: number | null,
-  ): Promise<{ all: ParameterTensors; step: number }>;
-  /** Frees the base and tuned tensors of all models but these. */
+    signal?: AbortSignal,
+  ): Promise<LoadedParameters & { readonly step: number }>;
+  /** Frees the base and tuned tensors of all models but these; bases in use when they are released. */
   releaseExcept(hashes: readonly string[]): Promise<void>;
 }
 
-/** Uploads parameters from the model's files. */
-function uploadFiles(
-  runtime: Runtime,
-  model: LoadedModel,
-  specs: readonly ParameterSpec[],
-  { signal, onProgress }: { readonly signal?: AbortSignal | undefined; readonly onProgress?: OnProgress | undefined },
-): Promise<ParameterTensors> {
-  const bytesOf = ({ shape }: ParameterSpec) => byteSizeOf("float32", shape);
-  const total = specs.reduce((sum, spec) => sum + bytesOf(spec), 0);
-  let done = 0;
-  return uploadParameters(runtime, specs, async (spec) => {
-    signal?.throwIfAborted();
-    const values = await readParameter(spec, (name) => model.read(name, signal));
-    done += bytesOf(spec);
-    onProgress?.(done, total);
-    return values;
-  });
-}
+export function createWeights(runtime: Runtime, storage: Storage, emit: (event: EngineEvent) => void): Weights {
+  const upload = (model: LoadedModel, method: Method | null, signal: AbortSignal | undefined) =>
+    uploadModel(runtime, model, parametersOf(model.definition, method), emit, signal);
+  const bases = createBases((model, signal) => upload(model, null, signal));
+  let loaded: {
+    readonly runId: string;
+    readonly step: number;
+    readonly model: string;
+    readonly own: ParameterTensors;
+  } | null = null;
 
-export function createWeights(runtime: Runtime, storage: Storage): Weights {
-  const bases = new Map<string, Promise<ParameterTensors>>();
-  let loaded: { runId: string; step: number; model: string; own: ParameterTensors; all: ParameterTensors } | null =
-    null;
-
-  /** Several calls share the upload, so cancelling one of them does not end it. */
-  const base = (model: LoadedModel, signal?: AbortSignal, onProgress?: OnProgress) =>
-    untilAborted(sharedBase(model, onProgress), signal);
-  const sharedBase = (model: LoadedModel, onProgress?: OnProgress): Promise<ParameterTensors> => {
-    const { hash } = model.summary;
-    const present = bases.get(hash);
-    if (present) return present;
-    const uploading = uploadFiles(runtime, model, parametersOf(model.definition, null), { onProgress });
-    bases.set(hash, uploading);
-    uploading.catch(() => bases.delete(hash));
-    return uploading;
-  };
+  /** `own` on the shared base. */
+  async function onBase(model: LoadedModel, own: ParameterTensors, signal: AbortSignal | undefined) {
+    const base = await bases.use(model, signal);
+    return { all: new Map([...base.all, ...own]), release: base.release };
+  }
 
   return {
-    base,
+    base: bases.use,
 
-    async trainable(model, method, seed, signal, onProgress) {
-      const specs = parametersOf(model.definition, method);
+    async trainable(model, method, seed, signal) {
       if (method.kind === "full") {
-        const own = await uploadFiles(runtime, model, specs, { signal, onProgress });
-        return { all: own, own };
+        const all = await upload(model, method, signal);
+        return { all, release: () => disposeAll(all) };
       }
-      const shared = await base(model, signal, onProgress);
+      const specs = parametersOf(model.definition, method).filter(({ trainable }) => trainable);
       const start = initialAdapter(specs, seed);
-      const own = await uploadParameters(
-        runtime,
-        specs.filter((spec) => spec.trainable),
-        ({ name }) => start.get(name),
-      );
-      return { all: new Map([...shared, ...own]), own };
-    },
-
-    async tuned(model, method, runId, checkpoint) {
-      const wanted = checkpoint ?? (await storage.checkpoints.steps(runId))[0];
-      if (loaded?.runId === runId && loaded.step === wanted) return loaded;
-      if (loaded) disposeAll(loaded.own);
-      loaded = null;
-      const own = new Map<string, DeviceTensor>();
+      const own = await uploadParameters(runtime, specs, ({ name }) => start.get(name));
       try {
-        const choice = { model: model.definition, method, runId, checkpoint };
-        const step = await readTrained(storage, choice, ({ name, shape, data }) => {
-          own.set(name, runtime.tensor(name, "float32", shape, data));
-        });
-        const all = method.kind === "full" ? own : new Map([...(await base(model)), ...own]);
-        loaded = { runId, step, model: model.summary.hash, own, all };
-        return loaded;
+        const { all, release } = await onBase(model, own, signal);
+        return {
+          all,
+          release() {
+            disposeAll(own);
+            release();
+          },
+        };
       } catch (error) {
         disposeAll(own);
         throw error;
       }
     },
 
-    async releaseExcept(hashes) {
-      for (const [other, uploading] of [...bases]) {
-        if (hashes.includes(other)) continue;
-        bases.delete(other);
-        disposeAll(await uploading);
+    async tuned(model, method, runId, checkpoint, signal) {
+      const wanted = checkpoint ?? (await storage.checkpoints.steps(runId))[0];
+      if (loaded?.runId !== runId || loaded.step !== wanted) {
+        if (loaded) disposeAll(loaded.own);
+        loaded = null;
+        const own = new Map<string, DeviceTensor>();
+        try {
+          const choice = { model: model.definition, method, runId, checkpoint };
+          const step = await readTrained(storage, choice, ({ name, shape, data }) => {
+            own.set(name, runtime.tensor(name, "float32", shape, data));
+          });
+          loaded = { runId, step, model: model.summary.hash, own };
+        } catch (error) {
+          disposeAll(own);
+          throw error;
+        }
       }
+      const { step, own } = loaded;
+      if (method.kind === "full") return { all: own, step, release: () => undefined };
+      return { ...(await onBase(model, own, signal)), step };
+    },
+
+    async releaseExcept(hashes) {
+      bases.releaseExcept(hashes);
       if (!loaded || hashes.includes(loaded.model)) return;
       disposeAll(loaded.own);
       loaded = null;

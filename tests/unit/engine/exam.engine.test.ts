@@ -46,7 +46,7 @@ test("base and tuned model take an exam, with progress; it can be cancelled, and
   expect(before.textLoss).toBeCloseTo(Math.log(tinyConfig.vocab_size), 0);
   const tasks = events.flatMap((event) => (event.type === "progress" ? [event.task] : []));
   expect(new Set(tasks)).toEqual(
-    new Set(["The base model answers the questions", "The base model reads the general texts"]),
+    new Set(["Loading the weights", "The base model answers the questions", "The base model reads the general texts"]),
   );
 
   // Every token but the first is predicted.
