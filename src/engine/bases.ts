@@ -6,8 +6,8 @@ import type { LoadedModel } from "./library.ts";
 
 export interface Bases {
   /**
-   * The base's tensors, until `release`. Calls share one upload: it ends early when all of them have been cancelled. The copy
-   * stays after its last release, but another precision of the model replaces a copy that nobody uses.
+   * The base's tensors, until `release`. Calls share one upload: it ends early when all of them have been cancelled. A model's
+   * only copy stays after its last release; of two precisions a copy that nobody uses is freed.
    */
   use(
     model: LoadedModel,
@@ -34,6 +34,9 @@ export function createBases(upload: (model: LoadedModel, signal: AbortSignal) =>
   /** Settles when all copies that are being freed are gone. */
   let freeing: Promise<unknown> = Promise.resolve();
 
+  /** A model's copies in different precisions. */
+  const copiesOf = (hash: string) => [...bases].filter(([, base]) => base.hash === hash);
+
   function free(key: string, base: Base): void {
     if (bases.get(key) === base) bases.delete(key);
     base.ending.abort();
@@ -44,7 +47,7 @@ export function createBases(upload: (model: LoadedModel, signal: AbortSignal) =>
 
   function load(key: string, model: LoadedModel): Base {
     const { hash } = model.summary;
-    for (const [other, base] of bases) if (base.hash === hash && base.users === 0) free(other, base);
+    for (const [other, base] of copiesOf(hash)) if (base.users === 0) free(other, base);
     const ending = new AbortController();
     const tensors = freeing.then(() => upload(model, ending.signal));
     const base: Base = { hash, tensors, ending, users: 0, ready: false, leaving: false };
@@ -72,7 +75,8 @@ export function createBases(upload: (model: LoadedModel, signal: AbortSignal) =>
         if (!used) return;
         used = false;
         base.users--;
-        if (base.users === 0 && (base.leaving || !base.ready)) free(key, base);
+        const spare = base.leaving || !base.ready || copiesOf(base.hash).length > 1;
+        if (base.users === 0 && spare) free(key, base);
       };
       try {
         return { all: await untilAborted(base.tensors, signal), release };

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import { tensorsOfConfig } from "../artifacts/method.ts";
 import { type ModelFiles, modelFromFiles, modelFromSources } from "../hub/files.ts";
+import type { HalfCount } from "../hub/half.ts";
 import type { HeadCheck } from "../hub/matched.ts";
 import { type OpenModel, openModel } from "../hub/model.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
@@ -25,6 +26,7 @@ import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
+import { createHalfSum, sumHalf } from "./half.ts";
 import { countModel } from "./needs.ts";
 import { progressEvents } from "./progress.ts";
 import { detail, summarise, summarySchema } from "./summary.ts";
@@ -48,6 +50,11 @@ export interface Library {
   model(hash: string, signal?: AbortSignal): Promise<LoadedModel>;
   listModels(): Promise<ModelSummary[]>;
   deleteModel(hash: string): Promise<void>;
+  /**
+   * Numbers of the model's matrices that float16 cannot have. Reads them where an earlier version stored the model. Throws as
+   * `model` does, and the signal's reason.
+   */
+  half(hash: string, signal?: AbortSignal): Promise<HalfCount>;
   /** Throws as `model` does. */
   details(hash: string): Promise<ModelDetails>;
   listFetches(): Promise<UnfinishedFetch[]>;
@@ -114,23 +121,26 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const check: HeadCheck = summary.success && !summary.output.untied ? "tied" : "all";
     const opened = await open(modelFromSources(entry.name, files), undefined, check);
     const head = readHead(opened);
-    const known = { hash, stored: true, notes: [], address: null };
+    const known = { hash, half: null, stored: true, notes: [], address: null };
     return remember(opened, head, summary.success ? summary.output : summarise(opened, head.definition, known));
   }
 
-  const readAll = (opened: OpenModel, signal: AbortSignal | undefined) =>
-    opened.readAll({ onProgress: progress("Checking the model"), signal });
+  async function readAll(opened: OpenModel, signal: AbortSignal | undefined) {
+    const { add, sum } = createHalfSum();
+    const hash = await opened.readAll({ onPiece: add, onProgress: progress("Checking the model"), signal });
+    return { hash, half: sum() };
+  }
 
   /** Adds an open model without a copy, with a note that gives the reason. */
   function withoutCopy(
     opened: OpenModel,
     head: Head,
-    hash: string,
+    checked: Pick<ModelSummary, "hash" | "half">,
     address: string | null,
     reason: string,
   ): LoadedModel {
     const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${reason}`;
-    const known = { hash, stored: false, notes: [...opened.notes, note], address };
+    const known = { ...checked, stored: false, notes: [...opened.notes, note], address };
     return remember(opened, head, summarise(opened, head.definition, known));
   }
 
@@ -138,16 +148,17 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   async function openHere(files: ModelFiles, signal: AbortSignal | undefined): Promise<LoadedModel> {
     const opened = await open(files, signal);
     const head = readHead(opened);
-    const hash = await readAll(opened, signal);
+    const checked = await readAll(opened, signal);
+    const { hash } = checked;
     const { name, notes } = opened;
-    const summary = summarise(opened, head.definition, { hash, stored: true, notes, address: null });
+    const summary = summarise(opened, head.definition, { ...checked, stored: true, notes, address: null });
     try {
       const options = { onProgress: progress("Keeping a copy of the model"), ...(signal && { signal }) };
       await storage.models.save({ hash, name, summary, files: opened.files }, options);
       return remember(opened, head, summary);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      return withoutCopy(opened, head, hash, null, error.message);
+      return withoutCopy(opened, head, checked, null, error.message);
     }
   }
 
@@ -156,9 +167,10 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const fetched: Fetched = await fetching.fetch(source, readHead, signal);
     const { opened, address, fetch, noCopyReason } = fetched;
     const head = readHead(opened);
-    const hash = await readAll(opened, signal);
-    if (fetch === null) return withoutCopy(opened, head, hash, address, noCopyReason ?? "");
-    const summary = summarise(opened, head.definition, { hash, stored: true, notes: opened.notes, address });
+    const checked = await readAll(opened, signal);
+    const { hash } = checked;
+    if (fetch === null) return withoutCopy(opened, head, checked, address, noCopyReason ?? "");
+    const summary = summarise(opened, head.definition, { ...checked, stored: true, notes: opened.notes, address });
     await storage.fetches.finish(fetch, { hash, name: opened.name, summary });
     return remember(opened, head, summary);
   }
@@ -200,6 +212,17 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     async deleteModel(hash) {
       models.delete(hash);
       await storage.models.delete(hash);
+    },
+
+    async half(hash, signal) {
+      const { opened, summary } = await this.model(hash, signal);
+      if (summary.half) return summary.half;
+      const half = await sumHalf(opened, progress("Checking the numbers"), signal);
+      const present = models.get(hash);
+      if (present) models.set(hash, { ...present, summary: { ...present.summary, half } });
+      // A full disk only means that the next visit counts again.
+      if (summary.stored) await storage.models.summarise(hash, { ...summary, half }).catch(() => undefined);
+      return half;
     },
 
     async details(hash) {

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { linearsOf } from "../artifacts/method.ts";
+import { floatDTypes } from "../hub/elements.ts";
 import type { OpenModel } from "../hub/model.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { ModelDetails, ModelSummary } from "../protocol/engine.ts";
@@ -21,6 +22,8 @@ export const summarySchema: v.GenericSchema<unknown, ModelSummary> = v.object({
   chatTemplate: v.boolean(),
   untied: v.optional(v.boolean(), false),
   byteLength: v.number(),
+  types: v.optional(v.array(v.picklist(floatDTypes)), []),
+  half: v.optional(v.nullable(v.object({ over: v.number(), lost: v.number() })), null),
   stored: v.boolean(),
   notes: v.array(v.string()),
   address: v.optional(v.nullable(v.string()), null),
@@ -31,7 +34,7 @@ export const summarySchema: v.GenericSchema<unknown, ModelSummary> = v.object({
 export function summarise(
   opened: OpenModel,
   model: ModelDefinition,
-  known: Pick<ModelSummary, "hash" | "stored" | "notes" | "address">,
+  known: Pick<ModelSummary, "hash" | "half" | "stored" | "notes" | "address">,
 ): ModelSummary {
   return {
     name: opened.name,
@@ -44,6 +47,7 @@ export function summarise(
     chatTemplate: opened.chatTemplate !== null,
     untied: opened.untied,
     byteLength: opened.byteLength,
+    types: [...new Set(Array.from(opened.tensors.values(), ({ dtype }) => dtype))],
     savedAt: known.stored ? new Date().toISOString() : null,
     ...known,
   };

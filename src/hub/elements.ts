@@ -10,6 +10,8 @@ export const bytesPerFloat = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const satisf
 
 export type FloatDType = keyof typeof bytesPerFloat;
 
+export const floatDTypes = ["F64", "F32", "F16", "BF16"] as const satisfies readonly FloatDType[];
+
 export function isFloat(dtype: StoredDType): dtype is FloatDType {
   return Object.hasOwn(bytesPerFloat, dtype);
 }

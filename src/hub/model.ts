@@ -71,6 +71,8 @@ export interface OpenModel {
 
 export interface ReadAllOptions {
   readonly onTensor?: (name: string, values: Float32Array<ArrayBuffer>) => void | Promise<void>;
+  /** Receives the stored bytes of each piece, which are finite numbers. */
+  readonly onPiece?: (tensor: ModelTensor, bytes: Uint8Array<ArrayBuffer>) => void;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -157,7 +159,7 @@ export async function openModel(
       for await (const piece of piecesOf(entry, entry.source, readSignal)) decodeInto(values, entry, piece);
       return values;
     },
-    async readAll({ onTensor, onProgress, signal: readSignal } = {}) {
+    async readAll({ onTensor, onPiece, onProgress, signal: readSignal } = {}) {
       const hash = createModelHash();
       await hash.file("config.json", config.bytes);
       await hash.file("tokenizer.json", tokenizer.bytes);
@@ -175,6 +177,7 @@ export async function openModel(
           const digest = hash.tensor(entry);
           for await (const piece of piecesOf(entry, ahead, readSignal)) {
             requireFinite(entry, piece);
+            onPiece?.(entry, piece.bytes);
             await digest.add(piece.bytes);
             if (values) decodeInto(values, entry, piece);
             done += piece.bytes.length;

@@ -3,6 +3,8 @@
 import type { ArtifactFile } from "../export/artifacts.ts";
 import type { GeneratedAnswer, ReadPrompt, ShownToken } from "../generation/answer.ts";
 import type { ExamAnswer, ExamQuestion } from "../generation/examine.ts";
+import type { FloatDType } from "../hub/elements.ts";
+import type { HalfCount } from "../hub/half.ts";
 import type { Message, RowProblem } from "../records/example.ts";
 import type { Curves } from "../run/curves.ts";
 import type { EvaluationMetrics, RowPlace, StepMetrics, Watch } from "../run/metrics.ts";
@@ -155,6 +157,10 @@ export interface ModelSummary {
   /** Whether the head has its own weight although `config.json` ties it. */
   readonly untied: boolean;
   readonly byteLength: number;
+  /** Types of its tensors in the files; empty where an earlier version stored the model. */
+  readonly types: readonly FloatDType[];
+  /** Numbers of its matrices that float16 cannot have; null where an earlier version stored the model. */
+  readonly half: HalfCount | null;
   /** Whether a copy is stored in this browser, so that a run can resume after a reload. */
   readonly stored: boolean;
   /** Notes for the user, a sentence each. */

@@ -43,6 +43,8 @@ export interface FileStore {
     finish: () => FilesEntry | Promise<FilesEntry>,
     signal?: AbortSignal,
   ): Promise<StoredFiles>;
+  /** Replaces the summary of stored files; does nothing when they are not stored. Throws `StorageFullError`. */
+  summarise(hash: string, summary: StoredFiles["summary"]): Promise<void>;
   /** The files, read and checked on demand; null when they are not stored. */
   open(hash: string): Promise<ByteSource[] | null>;
   delete(hash: string): Promise<void>;
@@ -133,6 +135,15 @@ export function createFileStore(
     },
 
     saveStream: (name, total, files, finish, signal) => saveAll({ name, total, files, finish, signal }),
+
+    summarise: (hash, summary) =>
+      collector.guarded(async () => {
+        const before = await get(hash);
+        if (before === null) return;
+        const entry: StoredFiles = { ...before, summary };
+        const what = `The summary of ${kind} "${cut(entry.name)}"`;
+        await writeFor({ what, bytes: JSON.stringify(entry).length }, records, [sealed(recordKey(kind, hash), entry)]);
+      }, false),
 
     async open(hash) {
       const entry = await get(hash);

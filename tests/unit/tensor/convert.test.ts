@@ -7,6 +7,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
+  bfloat16ToFloat16,
   bfloat16ToFloat32,
   float16ToFloat32,
   float32ToBfloat16,
@@ -148,5 +149,30 @@ describe.each(rows)("$name $way", ({ given, ...format }) => {
     expect(decode(one, room.subarray(1, 3))).toBeInstanceOf(Float32Array);
     expect([...room]).toEqual([7, 1, -2, 7]);
     expect(() => decode(one, room)).toThrow("The output holds 4 elements, but the input has 2.");
+  });
+});
+
+describe("bfloat16 to float16", () => {
+  const [half, brain] = formats;
+
+  it("gives all 65,536 patterns the nearest float16", () => {
+    const halves = bfloat16ToFloat16(everyPattern);
+    const wrong = everyPattern.filter((bits) => {
+      const value = valueOfPattern(bits, brain);
+      const own = halves[bits] as number;
+      return Number.isNaN(value)
+        ? !Number.isNaN(valueOfPattern(own, half))
+        : own !== nearest(bits === 0x8000 ? -0 : value, half);
+    });
+    expect([...wrong]).toEqual([]);
+  });
+
+  it("writes into the array given, at its offset, and refuses one of another length", () => {
+    const out = new Uint16Array(4);
+    expect(bfloat16ToFloat16(Uint16Array.of(0x3f80, 0xc000), out.subarray(1, 3))).toEqual(
+      Uint16Array.of(0x3c00, 0xc000),
+    );
+    expect(out).toEqual(Uint16Array.of(0, 0x3c00, 0xc000, 0));
+    expect(() => bfloat16ToFloat16(new Uint16Array(2), out)).toThrow("holds 4 elements, but the input has 2");
   });
 });
