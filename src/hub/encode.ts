@@ -5,31 +5,47 @@ import { encode, type WeightStorage } from "../tensor/storage.ts";
 import { alignedBytes, bytesPerFloat, decodeFloats } from "./elements.ts";
 import type { StoredPiece } from "./storedPieces.ts";
 
-/** The data of `partsOf`, in its order, for one piece; valid until the next call. */
+export interface EncodedAs {
+  readonly storage: WeightStorage;
+  /** Numbers of a row; blocks need pieces of whole rows. */
+  readonly columns: number;
+  /** Type of the blocks' scales. */
+  readonly scales: "float32" | "float16";
+}
+
+/** The data of `partsOf`, in its order, for one piece; valid until the next call. Throws as `encode` does. */
 export type PieceEncoder = (
   piece: Pick<StoredPiece, "dtype" | "bytes">,
-  storage: WeightStorage,
-  columns: number,
-  scales?: "float32" | "float16",
+  wanted: EncodedAs,
 ) => ReturnType<typeof encode>;
 
-/** An encoder with arrays that it uses for every piece; blocks need pieces of whole rows of `columns` numbers. */
+/** An encoder that uses its arrays again for every piece. */
 export function createPieceEncoder(): PieceEncoder {
   let floats = new Float32Array(0);
   let bits = new Uint16Array(0);
-  return ({ dtype, bytes }, storage, columns, scales) => {
+  return ({ dtype, bytes }, { storage, columns, scales }) => {
     const count = bytes.length / bytesPerFloat[dtype];
     const aligned = alignedBytes(bytes, bytesPerFloat[dtype]);
+    const values = () => {
+      if (dtype === "F32") return new Float32Array(aligned.buffer, aligned.byteOffset, count);
+      if (floats.length < count) floats = new Float32Array(count);
+      return decodeFloats(dtype, aligned, floats.subarray(0, count));
+    };
     if (storage === "float16" && (dtype === "F16" || dtype === "BF16")) {
       const stored = new Uint16Array(aligned.buffer, aligned.byteOffset, count);
-      if (dtype === "F16") return [stored];
-      if (bits.length < count) bits = new Uint16Array(count);
-      return [bfloat16ToFloat16(stored, bits.subarray(0, count))];
+      if (dtype === "BF16" && bits.length < count) bits = new Uint16Array(count);
+      const halves = dtype === "F16" ? stored : bfloat16ToFloat16(stored, bits.subarray(0, count));
+      // The way through float32 names the number that is not finite.
+      if (areFinite(halves)) return [halves];
     }
-    if (dtype === "F32") {
-      return encode(storage, new Float32Array(aligned.buffer, aligned.byteOffset, count), columns, scales);
-    }
-    if (floats.length < count) floats = new Float32Array(count);
-    return encode(storage, decodeFloats(dtype, aligned, floats.subarray(0, count)), columns, scales);
+    return encode(storage, values(), columns, scales);
   };
+}
+
+/** Whether no float16 pattern is infinite or NaN. */
+function areFinite(halves: Uint16Array): boolean {
+  let carried = 0;
+  // The sum carries out of the exponent of such a number.
+  for (let i = 0; i < halves.length; i++) carried |= ((halves[i] as number) & 0x7c00) + 0x0400;
+  return (carried & 0x8000) === 0;
 }

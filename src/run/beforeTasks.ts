@@ -4,7 +4,7 @@ export type BeforeTask = "weights" | "answers" | "validation" | "watch" | "sessi
 
 /** In the order of a run. A run without questions, validation or watched row does not report these. */
 export const beforeTasks: Readonly<Record<BeforeTask, string>> = {
-  weights: "Copying the weights to the device",
+  weights: "Loading the weights",
   answers: "Answering before training",
   validation: "Validating before training",
   watch: "Measuring the watched row",

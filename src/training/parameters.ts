@@ -8,6 +8,7 @@ import type { StoredPiece } from "../hub/storedPieces.ts";
 import type { FileTensor } from "../models/fileTensor.ts";
 import type { DeviceTensor, Runtime } from "../runtime/types.ts";
 import { describeType, sizeOf } from "../tensor/dtype.ts";
+import { cut } from "../tensor/quote.ts";
 import { createRandom } from "../tensor/random.ts";
 import { isQuantised } from "../tensor/storage.ts";
 
@@ -69,8 +70,8 @@ export function parameterPieces(
 
 /**
  * Uploads `specs` to the device one after another, piece by piece, so that JavaScript never has a whole large tensor in
- * memory. `onPiece` receives the stored bytes of each uploaded piece. Throws when a value is missing or has the wrong number of
- * elements; then nothing stays on the device.
+ * memory. `onPiece` receives the stored bytes of each uploaded piece. Throws when a value is missing, has the wrong number of
+ * elements, or cannot be stored as its spec says; then nothing stays on the device.
  */
 export async function uploadParameters(
   runtime: Pick<Runtime, "tensor">,
@@ -97,7 +98,9 @@ export async function uploadParameters(
         const count = piece.bytes.length / bytesPerFloat[piece.dtype];
         end = piece.at + count;
         if (end > sizeOf(shape)) requireSize(spec, end);
-        const parts = encodePiece(piece, storage, shape.at(-1) ?? 1, scalesOf(spec));
+        const parts = named(spec, () =>
+          encodePiece(piece, { storage, columns: shape.at(-1) ?? 1, scales: scalesOf(ports) }),
+        );
         // Each number has the same share of every part.
         parts.forEach((part, i) => void own[i]?.write(part, (piece.at * part.length) / count));
         onPiece(piece.bytes.length);
@@ -111,8 +114,17 @@ export async function uploadParameters(
   return tensors;
 }
 
-/** The type of a parameter's scales; without blocks it does not matter. */
-const scalesOf = ({ ports }: ParameterSpec) => (ports[1]?.dtype === "float16" ? "float16" : "float32");
+/** Does `encode`; its RangeError gets the parameter's name. */
+function named<T>({ name }: ParameterSpec, encode: () => T): T {
+  try {
+    return encode();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RangeError(`Parameter ${cut(name)}: ${error.message}`, { cause: error });
+  }
+}
+
+const scalesOf = (ports: ParameterSpec["ports"]) => (ports[1]?.dtype === "float16" ? "float16" : "float32");
 
 function requireSize({ name, shape }: ParameterSpec, count: number): void {
   if (count === sizeOf(shape)) return;

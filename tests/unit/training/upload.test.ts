@@ -9,12 +9,10 @@ import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../../src/runtime/runtime.ts";
 import type { Runtime } from "../../../src/runtime/types.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
-import { encode, partsOf, storable, type WeightStorage } from "../../../src/tensor/storage.ts";
+import { encode, partsOf, storable, type WeightStorage, weightStorages } from "../../../src/tensor/storage.ts";
 import { disposeAll, parameterPieces, readParameter, uploadParameters } from "../../../src/training/parameters.ts";
 import { bigFiles, floatTypes, type Layout, madeTensor } from "../hub/big.ts";
 import { sameBytes } from "../hub/tiny.ts";
-
-const storages: readonly WeightStorage[] = ["float32", "float16"];
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -59,7 +57,7 @@ const open = (dtype: (typeof floatTypes)[number], layout: Layout): Promise<OpenM
 };
 
 describe.each(floatTypes)("%s", (dtype) => {
-  test.each(storages)("to %s: byte for byte what a whole tensor gives", { timeout: 120_000 }, async (storage) => {
+  test.each(weightStorages)("to %s: byte for byte what a whole tensor gives", { timeout: 120_000 }, async (storage) => {
     for (const layout of [{}, { padding: 1, shards: 2 }]) {
       const model = await open(dtype, layout);
       const specs = specsOf(storage);
@@ -120,6 +118,16 @@ describe("what goes wrong leaves nothing on the device", () => {
       if (count > 0) yield { at: 0, dtype: "BF16", bytes } as const;
     });
     await expect(uploading).rejects.toThrow(message);
+    expect(runtime.memory().tensors).toBe(0);
+  });
+
+  test.each(floatTypes.filter((dtype) => dtype !== "F16"))("a number of %s that float16 cannot have", async (dtype) => {
+    const tensor = madeTensor("norm", [37], dtype, 1, 2 ** 13);
+    const sources = Object.entries(bigFiles([tensor])).map(([name, bytes]) => bytesFromMemory(name, bytes));
+    const model = await openModel(modelFromSources("big", sources), () => [tensor]);
+    const specs = specsOf("float16").slice(0, 1);
+    const uploading = uploadParameters(runtime, specs, (spec) => parameterPieces(spec, model.pieces));
+    await expect(uploading).rejects.toThrow(/^Parameter norm: The weights contain -?\d\S*, which float16 cannot store/);
     expect(runtime.memory().tensors).toBe(0);
   });
 
