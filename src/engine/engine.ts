@@ -6,6 +6,7 @@ import type { DataApi, PreparedData } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, RunRequest, Subject } from "../protocol/engine.ts";
 import { alone, broadcast, followOthers, type Tabs } from "../protocol/tabs.ts";
 import { dataSpecOf } from "../run/dataSpec.ts";
+import { defaultRecipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import { Mutex } from "../runtime/mutex.ts";
 import type { OrtEntries } from "../runtime/provider.ts";
@@ -19,6 +20,7 @@ import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
+import { modelOfRequest, modelOfRun } from "./precision.ts";
 import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
@@ -51,7 +53,7 @@ export async function createEngine(
   const { get: getRun, follow, calls: runCalls } = createRunService(storage, exports, emit);
   let choice: ProviderChoice = "auto";
   let opening: Promise<Device> | null = null;
-  let active: { readonly modelHash: string } | null = null;
+  let active: { readonly modelHash: string; readonly model: LoadedModel | null } | null = null;
   /** Of the run that trains, and of calls that wait for the training lock. */
   const controls = new Set<ControlSwitch>();
   /** Calls that answer run one at a time, because they share the tuned weights. */
@@ -91,18 +93,23 @@ export async function createEngine(
     return { ...runtime.report, storage: await storage.report(), problems };
   }
 
+  /** Frees copies of the model's weights in another precision, except those that a run or an answer uses. */
+  const releaseOthers = async (weights: Weights, model: LoadedModel) => {
+    if (subjectInTurn === null) await weights.releaseOtherPrecisions(model, active?.model ? [active.model] : []);
+  };
+
   /**
    * The plan of a run and its first sample question; a stored record gives the same plan again. With `cacheRows` the next
    * plan of the same data reuses its rows. Throws the signal's reason when cancelled.
    */
   async function plan(
-    modelHash: string,
+    model: LoadedModel,
     { sources, recipe }: Pick<RunRequest, "sources" | "recipe">,
     signal?: AbortSignal,
     cacheRows = false,
-  ): Promise<{ model: LoadedModel; plan: Plan; question: string | null }> {
-    const model = await library.model(modelHash, signal);
+  ): Promise<{ plan: Plan; question: string | null }> {
     checkRecipe(model, recipe);
+    const modelHash = model.summary.hash;
     const spec = dataSpecOf(modelHash, sources, recipe);
     const key = JSON.stringify(spec);
     const rows =
@@ -121,7 +128,6 @@ export async function createEngine(
       ? await texts.use(model, (service) => service.questions(spec, places, signal), signal)
       : [];
     return {
-      model,
       plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) },
       question: questions[0]?.prompt ?? null,
     };
@@ -176,8 +182,12 @@ export async function createEngine(
       subjectInTurn = subject;
       try {
         const { runtime, weights } = await device();
-        const model = await library.model(subject.modelHash, signal);
         const run = subject.runId === null ? null : await getRun(subject.runId);
+        const asUsual = { modelHash: subject.modelHash, recipe: defaultRecipe("lora") };
+        const model = run
+          ? await modelOfRun(library, run, runtime.report, signal)
+          : (await modelOfRequest(library, asUsual, runtime.report, signal)).model;
+        await weights.releaseOtherPrecisions(model, active?.model ? [active.model] : []);
         const method = run && methodOf(run.recipe);
         const tuned = run && method ? await weights.tuned(model, method, run.id, subject.checkpoint) : null;
         const parameters = tuned?.all ?? (await weights.base(model));
@@ -240,12 +250,14 @@ export async function createEngine(
 
     async budget(request, signal) {
       if (controls.size > 0) throw new Error("A run is training, so no budget can be measured: wait until it ends.");
-      const { modelHash, recipe } = request;
+      const { modelHash } = request;
       const measure = (own: AbortSignal) =>
         answering.run(async () => {
           own.throwIfAborted();
           const { runtime, weights } = await device();
-          const { model, plan: planned, question } = await plan(modelHash, request, own, true);
+          const { model, recipe } = await modelOfRequest(library, request, runtime.report, own);
+          const { plan: planned, question } = await plan(model, { ...request, recipe }, own, true);
+          await releaseOthers(weights, model);
           const onProgress = (done: number, total: number) =>
             emit({ type: "progress", task: "Trying a step", done, total });
           const answers = recipe.watchEvery !== null || recipe.samplePrompts > 0;
@@ -258,16 +270,18 @@ export async function createEngine(
 
     startRun: (request, signal) =>
       training(signal, async (control) => {
-        const { modelHash, recipe } = request;
-        active = { modelHash };
+        active = { modelHash: request.modelHash, model: null };
         const { runtime, weights } = await device();
-        const { model, plan: planned, question } = await plan(modelHash, request, control.cancelSignal);
+        const { model, recipe } = await modelOfRequest(library, request, runtime.report, control.cancelSignal);
+        active = { modelHash: request.modelHash, model };
+        await releaseOthers(weights, model);
+        const { plan: planned, question } = await plan(model, { ...request, recipe }, control.cancelSignal);
         await requireDisk(storage, model, recipe, planned.totalSteps);
         const watch =
           recipe.watchEvery === null
             ? null
             : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
-        const record = newRecord(request, model, planned, runtime.report.provider, watch);
+        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch);
         const prompts = await promptsOf(model, planned, record, control.cancelSignal);
         control.cancelSignal.throwIfAborted();
         await storage.runs.put(record);
@@ -289,13 +303,23 @@ export async function createEngine(
       training(signal, async (control) => {
         const before = await getRun(runId);
         const modelHash = before.model.hash;
-        active = { modelHash };
+        active = { modelHash, model: null };
         if (before.status === "finished") throw new Error(`Run "${before.name}" has finished; start a new one.`);
         const { runtime, weights } = await device();
-        const { model, plan: planned } = await plan(modelHash, before, control.signal);
+        const model = await modelOfRun(library, before, runtime.report, control.signal);
+        active = { modelHash, model };
+        await releaseOthers(weights, model);
+        const { plan: planned } = await plan(model, before, control.signal);
         const prompts = await promptsOf(model, planned, before, control.signal);
         control.signal.throwIfAborted();
-        const record: RunRecord = { ...before, status: "running", reason: null, provider: runtime.report.provider };
+        const record: RunRecord = {
+          ...before,
+          // This device may not multiply in float16.
+          recipe: { ...before.recipe, compute: model.definition.precision.compute },
+          status: "running",
+          reason: null,
+          provider: runtime.report.provider,
+        };
         await storage.runs.put(record);
         return train(record, true, { runtime, storage, weights, model, plan: planned, prompts, control, emit, follow });
       }),
@@ -337,7 +361,8 @@ export async function createEngine(
 
     async exportArtifacts(runId, signal) {
       const record = await getRun(runId);
-      const { model, plan: planned } = await plan(record.model.hash, record, signal);
+      const model = await modelOfRun(library, record, null, signal);
+      const { plan: planned } = await plan(model, record, signal);
       return exports.artifacts(record, model, planned, signal);
     },
   };

@@ -45,6 +45,8 @@ export interface Weights {
   ): Promise<{ all: ParameterTensors; step: number }>;
   /** Frees the base and tuned tensors of all models but these. */
   releaseExcept(hashes: readonly string[]): Promise<void>;
+  /** Frees the base and tuned tensors of this model in other precisions than its own and those of `others`. */
+  releaseOtherPrecisions(model: LoadedModel, others: readonly LoadedModel[]): Promise<void>;
 }
 
 /** Uploads parameters from the model's files. */
@@ -66,23 +68,38 @@ function uploadFiles(
   });
 }
 
+/** Names a copy of a base model's tensors: the model, and how it is stored. */
+const copyOf = ({ summary: { hash }, definition: { precision } }: LoadedModel): string =>
+  JSON.stringify([hash, precision]);
+const isOf = (hash: string, copy: string) => copy.startsWith(JSON.stringify([hash]).slice(0, -1));
+
 export function createWeights(runtime: Runtime, storage: Storage): Weights {
   const bases = new Map<string, Promise<ParameterTensors>>();
-  let loaded: { runId: string; step: number; model: string; own: ParameterTensors; all: ParameterTensors } | null =
-    null;
+  let loaded: { runId: string; step: number; copy: string; own: ParameterTensors; all: ParameterTensors } | null = null;
 
   /** Several calls share the upload, so cancelling one of them does not end it. */
   const base = (model: LoadedModel, signal?: AbortSignal, onProgress?: OnProgress) =>
     untilAborted(sharedBase(model, onProgress), signal);
   const sharedBase = (model: LoadedModel, onProgress?: OnProgress): Promise<ParameterTensors> => {
-    const { hash } = model.summary;
-    const present = bases.get(hash);
+    const copy = copyOf(model);
+    const present = bases.get(copy);
     if (present) return present;
     const uploading = uploadFiles(runtime, model, parametersOf(model.definition, null), { onProgress });
-    bases.set(hash, uploading);
-    uploading.catch(() => bases.delete(hash));
+    bases.set(copy, uploading);
+    uploading.catch(() => bases.delete(copy));
     return uploading;
   };
+
+  async function release(unwanted: (copy: string) => boolean): Promise<void> {
+    const leaving = [...bases].filter(([copy]) => unwanted(copy));
+    // Removed at once, so that no later call gets tensors that are being freed.
+    for (const [copy] of leaving) bases.delete(copy);
+    if (loaded && unwanted(loaded.copy)) {
+      disposeAll(loaded.own);
+      loaded = null;
+    }
+    for (const [, uploading] of leaving) disposeAll(await uploading);
+  }
 
   return {
     base,
@@ -105,7 +122,8 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
 
     async tuned(model, method, runId, checkpoint) {
       const wanted = checkpoint ?? (await storage.checkpoints.steps(runId))[0];
-      if (loaded?.runId === runId && loaded.step === wanted) return loaded;
+      const copy = copyOf(model);
+      if (loaded?.runId === runId && loaded.step === wanted && loaded.copy === copy) return loaded;
       if (loaded) disposeAll(loaded.own);
       loaded = null;
       const own = new Map<string, DeviceTensor>();
@@ -115,7 +133,7 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
           own.set(name, runtime.tensor(name, "float32", shape, data));
         });
         const all = method.kind === "full" ? own : new Map([...(await base(model)), ...own]);
-        loaded = { runId, step, model: model.summary.hash, own, all };
+        loaded = { runId, step, copy, own, all };
         return loaded;
       } catch (error) {
         disposeAll(own);
@@ -123,15 +141,11 @@ export function createWeights(runtime: Runtime, storage: Storage): Weights {
       }
     },
 
-    async releaseExcept(hashes) {
-      for (const [other, uploading] of [...bases]) {
-        if (hashes.includes(other)) continue;
-        bases.delete(other);
-        disposeAll(await uploading);
-      }
-      if (!loaded || hashes.includes(loaded.model)) return;
-      disposeAll(loaded.own);
-      loaded = null;
+    releaseExcept: (hashes) => release((copy) => !hashes.some((hash) => isOf(hash, copy))),
+
+    async releaseOtherPrecisions(model, others) {
+      const used = [model, ...others].map(copyOf);
+      await release((copy) => isOf(model.summary.hash, copy) && !used.includes(copy));
     },
   };
 }
