@@ -255,13 +255,13 @@ export async function createEngine(
         answering.run(async () => {
           own.throwIfAborted();
           const { runtime, weights } = await device();
-          const { model, recipe } = await modelOfRequest(library, request, runtime.report, own);
+          const { model, recipe, facts } = await modelOfRequest(library, request, runtime.report, own);
           const { plan: planned, question } = await plan(model, { ...request, recipe }, own, true);
           await releaseOthers(weights, model);
           const onProgress = (done: number, total: number) =>
             emit({ type: "progress", task: "Trying a step", done, total });
           const answers = recipe.watchEvery !== null || recipe.samplePrompts > 0;
-          const parts = { runtime, weights, model, plan: planned, recipe, signal: own, onProgress };
+          const parts = { runtime, weights, model, plan: planned, recipe, facts, signal: own, onProgress };
           const prompts = answers && question ? await texts.asQuestions(model, recipe, [question], own) : null;
           return budgetOf(storage, { ...parts, question: prompts?.get(question ?? "") ?? null });
         });

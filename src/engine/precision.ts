@@ -78,7 +78,13 @@ function weightsOf({ method, weights }: Wanted, { parameters, in16Bits, fits }: 
 }
 
 /** Embedding and head lose more by few bits than the layers: they never have fewer than 8. */
-const embeddingOf = { float32: "float32", float16: "float16", int8: "int8", int4: "int8", uint4: "int8" } as const;
+export const embeddingOf = {
+  float32: "float32",
+  float16: "float16",
+  int8: "int8",
+  int4: "int8",
+  uint4: "int8",
+} as const;
 
 /**
  * The precision of a run, on a device or (null) as its record says: where a device does not multiply in float16, such a run
@@ -113,28 +119,16 @@ export const modelOfRun = async (
   signal?: AbortSignal,
 ): Promise<LoadedModel> => inPrecision(await library.model(hash, signal), asSettled(recipe), device);
 
-/** The model of a new run in its precision, and the recipe without automatic settings. Throws as `settle` does. */
-export async function modelOfRequest(
-  library: Pick<Library, "model">,
-  { modelHash, recipe }: Pick<RunRequest, "modelHash" | "recipe">,
-  device: Device,
-  signal?: AbortSignal,
-): Promise<{ readonly model: LoadedModel; readonly recipe: SettledRecipe }> {
-  const model = await library.model(modelHash, signal);
-  const fixed = await settleFor(recipe, model, device, signal);
-  return { model: inPrecision(model, fixed, device), recipe: fixed };
-}
-
 /** Models whose range is known. */
 const ranges = new WeakMap<LoadedModel["opened"], Promise<boolean>>();
 
-/** Settles a new recipe for a model on a device; reads the weights once where their range decides. */
-async function settleFor<R extends Wanted>(
-  recipe: R,
+/** The facts of a model on a device; reads the weights once where their range matters to the recipe. */
+async function factsOf(
+  recipe: Wanted,
   { opened, summary }: LoadedModel,
   device: Device,
   signal?: AbortSignal,
-): Promise<R & SettledSettings> {
+): Promise<PrecisionFacts> {
   const matrices = [...opened.tensors.values()].filter(({ shape }) => shape.length > 1);
   const facts: PrecisionFacts = {
     parameters: summary.parameters,
@@ -142,12 +136,32 @@ async function settleFor<R extends Wanted>(
     fits: true,
     shaderF16: multipliesInFloat16(device),
   };
-  if (weightsOf(recipe, facts) === "float32") return settle(recipe, facts);
+  if (weightsOf(recipe, facts) === "float32") return facts;
   const known = ranges.get(opened);
   const reading = known ?? allFitFloat16(matrices, signal);
   if (!known) {
     ranges.set(opened, reading);
     reading.catch(() => ranges.delete(opened));
   }
-  return settle(recipe, { ...facts, fits: await reading });
+  return { ...facts, fits: await reading };
+}
+
+/** A new run's model in its precision, its recipe without automatic settings, and the facts that decided. */
+export interface SettledRequest {
+  readonly model: LoadedModel;
+  readonly recipe: SettledRecipe;
+  readonly facts: PrecisionFacts;
+}
+
+/** Settles a request. Throws as `settle` does. */
+export async function modelOfRequest(
+  library: Pick<Library, "model">,
+  { modelHash, recipe }: Pick<RunRequest, "modelHash" | "recipe">,
+  device: Device,
+  signal?: AbortSignal,
+): Promise<SettledRequest> {
+  const model = await library.model(modelHash, signal);
+  const facts = await factsOf(recipe, model, device, signal);
+  const settled = settle(recipe, facts);
+  return { model: inPrecision(model, settled, device), recipe: settled, facts };
 }

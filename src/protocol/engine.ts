@@ -14,6 +14,7 @@ import type { ProviderReport } from "../runtime/types.ts";
 import type { StorageReport } from "../storage/quota.ts";
 import type { RunWords } from "../storage/runs.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
+import type { WeightStorage } from "../tensor/storage.ts";
 import type { Exam, TokenizerFiles } from "./datasets.ts";
 
 export type { ArtifactFile, ExamAnswer, ExamQuestion, ReadPrompt, RowProblem, ShownToken };
@@ -56,13 +57,16 @@ export interface FileSize {
   readonly byteLength: number;
 }
 
+/** The storages of base weights for which needs are listed. */
+export type NeedsStorage = Exclude<WeightStorage, "uint4">;
+
 /** Bytes on the device for training without activations: weights, gradients and AdamW's moments. */
 export interface ModelNeeds {
-  /** With the usual adapter. */
-  readonly lora: number;
+  /** With the usual adapter, by the storage of the base weights. */
+  readonly lora: Readonly<Record<NeedsStorage, number>>;
   readonly full: number;
-  /** Bytes of the largest tensor, which a GPU must have in one buffer. */
-  readonly largestTensor: number;
+  /** Bytes of the largest tensor, which a GPU must have in one buffer, by that storage. */
+  readonly largestTensor: Readonly<Record<NeedsStorage, number>>;
 }
 
 /** What opening a remote model would fetch, read without its weights. */
@@ -219,6 +223,21 @@ export interface Budget {
   readonly fits: boolean;
   /** Why it does not fit, and the setting with which it would; null when it fits. */
   readonly advice: string | null;
+  /** Settings with which it fits; null when it fits, or where no setting is enough. */
+  readonly proposal: Proposal | null;
+  /** How the run is stored and computed, without "auto". */
+  readonly device: Pick<Recipe, "weights" | "compute" | "program">;
+}
+
+/** Settings that make a run fit. */
+export type RecipeChange = Partial<
+  Pick<Recipe, "method" | "weights" | "program" | "batchSize" | "accumulation" | "maxLength" | "keepLast">
+>;
+
+/** Settings with which a run fits, and what they cost in quality or time, a sentence each. */
+export interface Proposal {
+  readonly changes: RecipeChange;
+  readonly costs: readonly string[];
 }
 
 export interface SamplingSettings {
