@@ -16,11 +16,12 @@ import { acquireTrainingLock, trainingElsewhere } from "../storage/lock.ts";
 import { openScratch } from "../storage/scratch.ts";
 import { openStorage } from "../storage/storage.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
+import { measureBaseLoss } from "./baseLoss.ts";
 import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
-import { modelOfRequest, modelOfRun } from "./precision.ts";
+import { modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
@@ -199,6 +200,30 @@ export async function createEngine(
     });
   }
 
+  /** Plans a request and measures something of it, alone on the device. */
+  async function measured<T>(
+    request: RunRequest,
+    signal: AbortSignal | undefined,
+    work: (parts: Device & SettledRequest & { plan: Plan; signal: AbortSignal }, question: string | null) => Promise<T>,
+  ): Promise<T> {
+    if (controls.size > 0) throw new Error("A run is training, so nothing can be measured: wait until it ends.");
+    const measure = (own: AbortSignal) =>
+      answering.run(async () => {
+        own.throwIfAborted();
+        const { runtime, weights } = await device();
+        const settled = await modelOfRequest(library, request, runtime.report, own);
+        const { plan: planned, question } = await plan(
+          settled.model,
+          { ...request, recipe: settled.recipe },
+          own,
+          true,
+        );
+        await releaseOthers(weights, settled.model);
+        return work({ runtime, weights, ...settled, plan: planned, signal: own }, question);
+      });
+    return measuring.run(request.modelHash, measure, signal);
+  }
+
   const examine: EngineApi["examine"] = (request, signal) =>
     inTurn(request, signal, async (respondent) => {
       const { model } = respondent;
@@ -248,25 +273,23 @@ export async function createEngine(
 
     tokenizerFiles: async (hash) => (await library.model(hash)).files,
 
-    async budget(request, signal) {
-      if (controls.size > 0) throw new Error("A run is training, so no budget can be measured: wait until it ends.");
-      const { modelHash } = request;
-      const measure = (own: AbortSignal) =>
-        answering.run(async () => {
-          own.throwIfAborted();
-          const { runtime, weights } = await device();
-          const { model, recipe, facts } = await modelOfRequest(library, request, runtime.report, own);
-          const { plan: planned, question } = await plan(model, { ...request, recipe }, own, true);
-          await releaseOthers(weights, model);
-          const onProgress = (done: number, total: number) =>
-            emit({ type: "progress", task: "Trying a step", done, total });
-          const answers = recipe.watchEvery !== null || recipe.samplePrompts > 0;
-          const parts = { runtime, weights, model, plan: planned, recipe, facts, signal: own, onProgress };
-          const prompts = answers && question ? await texts.asQuestions(model, recipe, [question], own) : null;
-          return budgetOf(storage, { ...parts, question: prompts?.get(question ?? "") ?? null });
-        });
-      return measuring.run(modelHash, measure, signal);
-    },
+    budget: (request, signal) =>
+      measured(request, signal, async (parts, question) => {
+        const { model, recipe, signal: own } = parts;
+        const onProgress = (done: number, total: number) =>
+          emit({ type: "progress", task: "Trying a step", done, total });
+        const answers = recipe.watchEvery !== null || recipe.samplePrompts > 0;
+        const prompts = answers && question ? await texts.asQuestions(model, recipe, [question], own) : null;
+        return budgetOf(storage, { ...parts, onProgress, question: prompts?.get(question ?? "") ?? null });
+      }),
+
+    baseLoss: (request, signal) =>
+      measured(request, signal, (parts) =>
+        measureBaseLoss({
+          ...parts,
+          onProgress: (task, done, total) => emit({ type: "progress", task, done, total }),
+        }),
+      ),
 
     startRun: (request, signal) =>
       training(signal, async (control) => {

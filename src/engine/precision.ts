@@ -97,7 +97,7 @@ export const precisionOf = ({ weights, compute }: SettledSettings, device: Devic
 });
 
 /** The model with the precision of settled settings. */
-const inPrecision = (model: LoadedModel, settings: SettledSettings, device: Device | null): LoadedModel => ({
+export const inPrecision = (model: LoadedModel, settings: SettledSettings, device: Device | null): LoadedModel => ({
   ...model,
   definition: withPrecision(model.definition, precisionOf(settings, device)),
 });

@@ -240,6 +240,17 @@ export interface Proposal {
   readonly costs: readonly string[];
 }
 
+/** The base model's loss on some of a run's rows, with the run's storage of weights and as the model's files have them. */
+export interface BaseLoss {
+  /** Held-out rows, else the first training rows. */
+  readonly rows: number;
+  readonly weights: WeightStorage;
+  /** Mean cross-entropy per supervised token. */
+  readonly loss: number;
+  /** Null where the weights do not fit the device as the files have them. */
+  readonly reference: { readonly weights: "float32" | "float16"; readonly loss: number } | null;
+}
+
 export interface SamplingSettings {
   /** 0 is greedy. */
   readonly temperature: number;
@@ -367,6 +378,8 @@ export interface EngineApi {
    * while a run trains; a run that starts meanwhile ends it with an AbortError.
    */
   budget(request: RunRequest, signal?: AbortSignal): Promise<Budget>;
+  /** Measures what the run's storage of base weights costs in quality. Refused and ended as `budget` is. */
+  baseLoss(request: RunRequest, signal?: AbortSignal): Promise<BaseLoss>;
   /**
    * Trains; resolves when the run has finished, paused, been cancelled or failed (see the record's status). `signal` cancels
    * it: while rows are prepared, the call rejects with an AbortError and leaves no record.

@@ -5,6 +5,7 @@ import type { EngineClient } from "../client/client.ts";
 import type { DataEvent } from "../protocol/datasets.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
 import { followAddress, type PlaceActions, placeActions } from "./address.ts";
+import { type BaseLossActions, baseLossActions } from "./baseLoss.ts";
 import { type BudgetActions, budgetActions } from "./budget.ts";
 import { type CompareActions, compareActions } from "./compare.ts";
 import { type Context, patch } from "./context.ts";
@@ -43,6 +44,7 @@ export interface Hone {
   readonly recipe: RecipeActions;
   readonly runs: RunsActions;
   readonly budget: BudgetActions;
+  readonly baseLoss: BaseLossActions;
   readonly watching: WatchingActions;
   readonly notice: NoticeActions;
   readonly training: TrainingActions;
@@ -74,6 +76,7 @@ export function createHone(client: EngineClient): Hone {
   const recipe = recipeActions(context);
   const runs = runsActions(context, engine.refresh);
   const budget = budgetActions(context);
+  const baseLoss = baseLossActions(context);
   const watching = watchingActions(context);
   const notice = noticeActions(context);
   const training = trainingActions(context, model, runs, engine.refresh);
@@ -146,6 +149,7 @@ export function createHone(client: EngineClient): Hone {
     recipe,
     runs,
     budget,
+    baseLoss,
     watching,
     notice,
     training,

@@ -2,6 +2,7 @@
 
 import type { Exam, PreviewRow, PreviewView } from "../protocol/datasets.ts";
 import type {
+  BaseLoss,
   Budget,
   CatalogueEntry,
   EngineReport,
@@ -208,6 +209,15 @@ export interface BudgetFacts {
   readonly failedKey: string | null;
 }
 
+export interface BaseLossFacts {
+  /** By `baseLossKey`. */
+  readonly results: Readonly<Record<string, BaseLoss>>;
+  /** Key of the run whose base is measured. */
+  readonly measuring: string | null;
+  readonly failure: Failure | null;
+  readonly failedKey: string | null;
+}
+
 /** As typed; each may be empty. */
 export interface WatchingFacts {
   readonly prompt: string;
@@ -344,6 +354,7 @@ export interface HoneState {
   readonly recipe: RecipeFacts;
   readonly runs: RunsFacts;
   readonly budget: BudgetFacts;
+  readonly baseLoss: BaseLossFacts;
   readonly watching: WatchingFacts;
   readonly notice: NoticeFacts;
   readonly training: TrainingFacts;
@@ -397,6 +408,7 @@ export const initialState: HoneState = {
     persistenceRequested: false,
   },
   budget: { budget: null, key: null, measuring: null, failure: null, failedKey: null },
+  baseLoss: { results: {}, measuring: null, failure: null, failedKey: null },
   watching: { prompt: "", row: "", source: null },
   notice: { wanted: false, refused: false },
   training: {
