@@ -9,7 +9,7 @@ import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { nodeEntries } from "../../../src/runtime/nodeEntries.ts";
 import { engineHere, takeIn } from "../../support/engineHere.ts";
 import { recipeWith } from "../../support/recipe.ts";
-import { asFiles, tinyModel, tinyRows } from "../../support/tinyLlama.ts";
+import { asFiles, sizedModel, tinyRows } from "../../support/tinyLlama.ts";
 
 const timeout = 300_000;
 const events: EngineEvent[] = [];
@@ -22,7 +22,7 @@ beforeAll(async () => {
   ({ engine } = here);
   await engine.start("wasm");
   // Rows of 32 numbers can be stored in blocks.
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(tinyModel({ hidden_size: 32 })) });
+  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(sizedModel({ hidden_size: 32 })) });
   const source = await takeIn(here.data, tinyRows());
   const recipe = recipeWith(defaultRecipe("lora"), {
     maxLength: 128,
