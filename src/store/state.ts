@@ -234,8 +234,20 @@ export interface NoticeFacts {
   readonly refused: boolean;
 }
 
+/** A part of a run before its first step. */
+export interface BeforePart extends CallProgress {
+  /** Milliseconds of a monotonic clock. */
+  readonly startedAt: number;
+  /** Null until it ends. */
+  readonly seconds: number | null;
+}
+
 export interface TrainingFacts {
   readonly phase: "idle" | "preparing" | "running" | "pausing" | "cancelling";
+  /** Between Start and the first step, in order; the list stays until the next start. */
+  readonly before: readonly BeforePart[];
+  /** Whether the rest before the first step is being skipped. */
+  readonly skipping: boolean;
   /** The run that the page shows; null before the first. */
   readonly runId: string | null;
   readonly failure: Failure | null;
@@ -413,6 +425,8 @@ export const initialState: HoneState = {
   notice: { wanted: false, refused: false },
   training: {
     phase: "idle",
+    before: [],
+    skipping: false,
     runId: null,
     failure: null,
     dropped: [],

@@ -119,7 +119,7 @@ export const baseLossWords = {
 export const trainingWords = {
   title: "Training",
   none: "No run yet. Choose a model and data, then start. Loss and progress appear here.",
-  preparing: "Compilation, first validation and first answers",
+  preparing: "Preparing the run",
   step: (step: number, total: number) => `Step ${step.toLocaleString("en")} of ${total.toLocaleString("en")}`,
   left: (seconds: number) => `${duration(seconds)} left`,
   spent: (seconds: number) => `${duration(seconds)} of training time`,
@@ -135,6 +135,17 @@ export const trainingWords = {
   leftOutRows: "Rows left out of the run",
   slower: (factor: number, from: number) =>
     `After step ${from} the learning rate is ${share(factor)} of the scheduled rate.`,
+} as const;
+
+export const beforeWords = {
+  title: "Before the first step",
+  /** After the first step. */
+  took: (seconds: number) => `First step after ${duration(seconds)}`,
+  seconds: (seconds: number) => (seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds)),
+  percent: (percent: number) => `${percent} %`,
+  skip: "Skip",
+  skipping: "Skipping…",
+  skipAbout: "Answers, validation and snapshot before the first step are optional. Training itself stays the same.",
 } as const;
 
 export const controlWords = {
