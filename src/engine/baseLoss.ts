@@ -83,7 +83,7 @@ async function lossOf(
     ...createWholeGraphEvaluation(counted, parameters, (shape) => compileEvaluation(definition, null, shape)),
     dispose: () => undefined,
   });
-  const program = recipe.program === "layers" ? byLayers() : whole();
+  const program = recipe.program === "whole" ? whole() : byLayers();
   try {
     let done = 0;
     const loss = await meanLoss(program, batches, async () => {

@@ -96,17 +96,28 @@ const size = (bytes: number) =>
 const weightWords = { float32: "32-bit", float16: "16-bit", int8: "8-bit", int4: "4-bit", uint4: "4-bit" } as const;
 
 /** `4-bit weights and maximum length 512`. */
-function listOf({ method, weights, batchSize, accumulation, maxLength }: RecipeChange): string {
+function listOf({ method, weights, program, batchSize, accumulation, maxLength }: RecipeChange): string {
   const parts = [
     ...(method === "lora" ? ["LoRA"] : []),
     ...(weights && weights !== "auto" ? [`${weightWords[weights]} weights`] : []),
+    ...(program === "layers" ? ["compilation layer by layer"] : []),
+    ...(program === "smallest" ? ["compilation layer by layer for the least memory"] : []),
     ...(batchSize === undefined ? [] : [`micro-batch size ${batchSize}`, `gradient accumulation ${accumulation}`]),
     ...(maxLength === undefined ? [] : [`maximum length ${maxLength}`]),
   ];
   return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts.join("");
 }
 
-function costsOf({ method, weights, batchSize, maxLength, keepLast }: RecipeChange, parts: BudgetParts): string[] {
+const costOfProgram = {
+  whole: "",
+  layers: "Cheap operations run twice in each step; the result is the same.",
+  smallest: "Each layer's forward runs twice in each step; the result is the same.",
+} as const;
+
+function costsOf(
+  { method, weights, program, batchSize, maxLength, keepLast }: RecipeChange,
+  parts: BudgetParts,
+): string[] {
   const ofWeights = {
     float32: "",
     float16: parts.facts.in16Bits
@@ -118,6 +129,7 @@ function costsOf({ method, weights, batchSize, maxLength, keepLast }: RecipeChan
   return [
     method === "lora" ? "LoRA trains small matrices beside the weights, which stay frozen." : "",
     weights === undefined || weights === "auto" || weights === "uint4" ? "" : ofWeights[weights],
+    program === undefined || program === "auto" ? "" : costOfProgram[program],
     batchSize === undefined ? "" : "The batch of a step stays the same; a step takes longer.",
     maxLength === undefined
       ? ""

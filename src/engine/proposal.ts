@@ -103,13 +103,16 @@ function ladderOf({ recipe, shapes, facts }: FitParts): readonly RecipeChange[] 
   // 16 bits of a file in 16 bits lose nothing, so they come before slower steps.
   const same = fewerBits.filter(({ weights }) => weights === "float16");
   const coarser = fewerBits.filter(({ weights }) => weights !== "float16");
+  const programs = (["layers", "smallest"] as const)
+    .slice(recipe.program === "whole" ? 0 : recipe.program === "layers" ? 1 : 2)
+    .map((program) => ({ program }));
   return recipe.method === "lora"
-    ? [...same, ...microBatches, ...coarser, ...lengths]
-    : [...microBatches, { method: "lora" }, ...fewerBits, ...lengths];
+    ? [...programs, ...same, ...microBatches, ...coarser, ...lengths]
+    : [...programs, ...microBatches, { method: "lora" }, ...fewerBits, ...lengths];
 }
 
 /** Settings that change together. */
-const groups = [["method"], ["weights"], ["batchSize", "accumulation"], ["maxLength"]] as const;
+const groups = [["method"], ["weights"], ["program"], ["batchSize", "accumulation"], ["maxLength"]] as const;
 
 /** The changes with which the run fits, and its bytes then; null where none of those known here is enough. */
 export function fittingChanges(parts: FitParts): { readonly changes: RecipeChange; readonly total: number } | null {

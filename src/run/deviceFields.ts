@@ -5,10 +5,13 @@ import { type WeightStorage, weightStorages } from "../tensor/storage.ts";
 import { both, type Fields, type Setting, type StoredField, settingOf, settingsOf } from "./setting.ts";
 
 const computeTypes = ["float32", "float16"] as const;
-const programs = ["whole", "layers"] as const;
+const programs = ["whole", "layers", "smallest"] as const;
 
 export type ComputeType = (typeof computeTypes)[number];
-/** One graph for the whole model, or one session for each kind of layer. */
+/**
+ * One graph for the whole model, or one session for each kind of layer, whose backward computes the cheap part of the layer
+ * again ("layers") or all of it ("smallest").
+ */
 export type ProgramKind = (typeof programs)[number];
 
 export interface DeviceSettings {
@@ -59,6 +62,7 @@ export const deviceFields: Fields<DeviceSettings> = {
         { value: "auto", label: "Automatic" },
         { value: "whole", label: "One graph" },
         { value: "layers", label: "Layer by layer" },
+        { value: "smallest", label: "Layer by layer, least memory" },
       ],
     },
   },

@@ -80,7 +80,7 @@ export const budgetWords = {
     [
       full ? "Weights in 32 bits" : `Base weights in ${bitWords[weights]}`,
       `products in ${bitWords[compute]}`,
-      program === "layers" ? "compiled layer by layer." : "compiled as one graph.",
+      program === "whole" ? "compiled as one graph." : "compiled layer by layer.",
     ].join(", "),
   parts: "Memory by part",
   part: {
