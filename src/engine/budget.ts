@@ -1,16 +1,14 @@
 /** The budget of a run, counted from its plan before it starts: memory, disk, and the number of validations and snapshots. */
 
-import { type BatchShape, parameterBytes } from "../artifacts/contract.ts";
+import { parameterBytes } from "../artifacts/contract.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import type { Budget } from "../protocol/engine.ts";
+import type { Budget, RecipeChange } from "../protocol/engine.ts";
 import { stepColumns } from "../run/curves.ts";
 import type { Recipe } from "../run/recipe.ts";
-import { largestShape, memoryOf } from "./memory.ts";
 import { methodOf } from "./prepare.ts";
+import { bufferProblem, type FitParts, fittingChanges, limitOf, memoryOfRun } from "./proposal.ts";
 
-/** Bytes that 32-bit WebAssembly can address. */
-const wasmLimit = 2 ** 32;
 /** About the bytes of a checkpoint's state as JSON. */
 const stateBytes = 4096;
 /** Each column of the curves has a float64 per step. */
@@ -45,41 +43,46 @@ export function timesOf(
   return { validations: every(evaluateEvery), snapshots: watchEvery === null ? 0 : every(watchEvery) };
 }
 
-export interface BudgetParts {
-  readonly model: ModelDefinition;
-  readonly recipe: Recipe;
+export interface BudgetParts extends FitParts {
   readonly steps: number;
-  /** Shapes of the training batches. */
-  readonly shapes: readonly BatchShape[];
-  /** Shapes of the validation batches; empty without validation. */
-  readonly heldOut: readonly BatchShape[];
-  readonly provider: "webgpu" | "wasm";
   /** Bytes that this browser can still store; null where it does not say. */
   readonly left: number | null;
 }
 
+/** Why something does not fit, and the settings with which it would; null changes where no setting is enough. */
+interface Advice {
+  readonly sentence: string;
+  readonly changes: RecipeChange | null;
+}
+
 /** The budget without the measured time. */
 export function countBudget(parts: BudgetParts): Omit<Budget, "time"> {
-  const { recipe, steps, provider, left } = parts;
-  const limit = provider === "wasm" ? wasmLimit : null;
-  const memory = { ...memoryOf(parts), limit };
+  const { recipe, steps, device, left } = parts;
+  const memory = { ...memoryOfRun(parts), limit: limitOf(device) };
   const disk = { ...diskOf(memory.trained, recipe, steps), left };
-  const sentences = [memoryAdvice(memory, parts), diskAdvice(disk, parts)].filter((sentence) => sentence !== null);
+  const advice = [memoryAdvice(memory, parts), diskAdvice(disk, parts)].filter((each) => each !== null);
+  const enough = advice.length > 0 && advice.every(({ changes }) => changes !== null);
+  const changes: RecipeChange = Object.assign({}, ...advice.map((each) => each.changes));
+  const { weights, compute, program } = recipe;
   return {
     memory,
     disk,
     steps,
-    fits: sentences.length === 0,
-    advice: sentences.length > 0 ? sentences.join(" ") : null,
+    fits: advice.length === 0,
+    advice: advice.length > 0 ? advice.map(({ sentence }) => sentence).join(" ") : null,
+    proposal: enough ? { changes, costs: costsOf(changes, parts) } : null,
+    device: { weights, compute, program },
   };
 }
 
 /** Why the run's checkpoints do not fit, and the setting that would; null when they fit. */
-export function diskRefusal(parts: Omit<BudgetParts, "shapes" | "heldOut" | "provider">): string | null {
-  return diskAdvice(
-    { ...diskOf(trainedBytes(parts.model, methodOf(parts.recipe)), parts.recipe, parts.steps), left: parts.left },
-    parts,
-  );
+export function diskRefusal(parts: DiskParts): string | null {
+  const disk = diskOf(trainedBytes(parts.model, methodOf(parts.recipe)), parts.recipe, parts.steps);
+  return diskAdvice({ ...disk, left: parts.left }, parts)?.sentence ?? null;
+}
+
+interface DiskParts extends Pick<BudgetParts, "model" | "steps" | "left"> {
+  readonly recipe: Recipe;
 }
 
 function trainedBytes(model: ModelDefinition, method: Method): number {
@@ -90,30 +93,69 @@ function trainedBytes(model: ModelDefinition, method: Method): number {
 const size = (bytes: number) =>
   bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(1, Math.ceil(bytes / 1e6))} MB`;
 
-function memoryAdvice({ total, limit }: Budget["memory"], parts: BudgetParts): string | null {
-  if (limit === null || total <= limit) return null;
-  const { recipe, shapes } = parts;
-  const fits = (change: Partial<BudgetParts>) => memoryOf({ ...parts, ...change }).total <= limit;
-  const why = `A step needs about ${size(total)} of memory, and WebAssembly can address ${size(limit)}:`;
-  if (recipe.method === "full" && fits({ recipe: { ...recipe, method: "lora" } }))
-    return `${why} train with LoRA, which keeps the base weights frozen.`;
-  for (let rows = Math.floor(largestShape(shapes).rows / 2); rows >= 1; rows = Math.floor(rows / 2)) {
-    const fewer = shapes.map((shape) => ({
-      ...shape,
-      rows: Math.min(rows, shape.rows),
-      supervised: Math.ceil((shape.supervised * Math.min(rows, shape.rows)) / shape.rows),
-    }));
-    const gathered = Math.ceil((recipe.batchSize * recipe.accumulation) / rows);
-    if (!fits({ shapes: fewer, recipe: { ...recipe, accumulation: gathered } })) continue;
-    return `${why} set micro-batch size to ${rows}, and gradient accumulation to ${gathered} for the same batch.`;
-  }
-  return `${why} lower the maximum length, choose a smaller model, or use a browser with WebGPU.`;
+const weightWords = { float32: "32-bit", float16: "16-bit", int8: "8-bit", int4: "4-bit", uint4: "4-bit" } as const;
+
+/** `4-bit weights and maximum length 512`. */
+function listOf({ method, weights, program, batchSize, accumulation, maxLength }: RecipeChange): string {
+  const parts = [
+    ...(method === "lora" ? ["LoRA"] : []),
+    ...(weights && weights !== "auto" ? [`${weightWords[weights]} weights`] : []),
+    ...(program === "layers" ? ["compilation layer by layer"] : []),
+    ...(program === "smallest" ? ["compilation layer by layer for the least memory"] : []),
+    ...(batchSize === undefined ? [] : [`micro-batch size ${batchSize}`, `gradient accumulation ${accumulation}`]),
+    ...(maxLength === undefined ? [] : [`maximum length ${maxLength}`]),
+  ];
+  return parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts.join("");
 }
 
-function diskAdvice(
-  disk: Budget["disk"],
-  { model, recipe, steps, left }: Omit<BudgetParts, "shapes" | "heldOut" | "provider">,
-): string | null {
+const costOfProgram = {
+  whole: "",
+  layers: "Cheap operations run twice in each step; the result is the same.",
+  smallest: "Each layer's forward runs twice in each step; the result is the same.",
+} as const;
+
+function costsOf(
+  { method, weights, program, batchSize, maxLength, keepLast }: RecipeChange,
+  parts: BudgetParts,
+): string[] {
+  const ofWeights = {
+    float32: "",
+    float16: parts.facts.in16Bits
+      ? "The file has 16 bits too, so the weights stay as they are."
+      : "Each weight keeps 11 significant bits.",
+    int8: "Weights are rounded to 8 bits, in blocks of 32.",
+    int4: "Weights are rounded to 4 bits, in blocks of 32, and the embedding to 8 bits: the base model gets a little worse.",
+  } as const;
+  return [
+    method === "lora" ? "LoRA trains small matrices beside the weights, which stay frozen." : "",
+    weights === undefined || weights === "auto" || weights === "uint4" ? "" : ofWeights[weights],
+    program === undefined || program === "auto" ? "" : costOfProgram[program],
+    batchSize === undefined ? "" : "The batch of a step stays the same; a step takes longer.",
+    maxLength === undefined
+      ? ""
+      : `Rows of more than ${maxLength} tokens are ${parts.recipe.truncation === "drop" ? "left out" : "cut"}.`,
+    keepLast === undefined ? "" : "Fewer checkpoints can be compared after the run.",
+  ].filter((sentence) => sentence !== "");
+}
+
+function memoryAdvice({ total, limit }: Budget["memory"], parts: BudgetParts): Advice | null {
+  const buffer = bufferProblem(parts);
+  const tooMuch = limit !== null && total > limit;
+  if (!tooMuch && buffer === null) return null;
+  const why = tooMuch
+    ? `A step needs about ${size(total)} of memory, and WebAssembly can address ${size(limit)}.`
+    : `The largest tensor has ${size(buffer?.largest ?? 0)}, and a buffer of this GPU up to ${size(buffer?.limit ?? 0)}.`;
+  const found = fittingChanges(parts);
+  if (found === null) {
+    const wayOut = tooMuch ? "Choose a smaller model, or use a browser with WebGPU." : "Choose a smaller model.";
+    return { sentence: `${why} ${wayOut}`, changes: null };
+  }
+  const { changes } = found;
+  const what = Object.keys(changes).every((field) => field === "weights") ? "This model" : "This run";
+  return { sentence: `${why} ${what} fits with ${listOf(changes)}: ${size(found.total)}.`, changes };
+}
+
+function diskAdvice(disk: Budget["disk"], { model, recipe, steps, left }: DiskParts): Advice | null {
   if (left === null || diskNeeded(disk) <= left) return null;
   const why =
     `Its checkpoints need ${size(diskNeeded(disk))} (${disk.checkpoints} of ${size(disk.perCheckpoint)} each, and one more ` +
@@ -121,12 +163,14 @@ function diskAdvice(
   const fits = (trained: number, other: Recipe) => diskNeeded(diskOf(trained, other, steps)) <= left;
   const trained = trainedBytes(model, methodOf(recipe));
   for (let keepLast = recipe.keepLast - 1; keepLast >= 1; keepLast--) {
-    if (fits(trained, { ...recipe, keepLast })) return `${why} set stored checkpoints to ${keepLast}.`;
+    if (!fits(trained, { ...recipe, keepLast })) continue;
+    return { sentence: `${why} set stored checkpoints to ${keepLast}.`, changes: { keepLast } };
   }
   if (recipe.method === "full" && fits(trainedBytes(model, lora(recipe)), recipe)) {
-    return `${why} train with LoRA, whose checkpoints are small.`;
+    return { sentence: `${why} train with LoRA, whose checkpoints are small.`, changes: { method: "lora" } };
   }
-  return `${why} delete runs, models or datasets that are kept in this browser, or free disk space.`;
+  const sentence = `${why} delete runs, models or datasets that are kept in this browser, or free disk space.`;
+  return { sentence, changes: null };
 }
 
 const lora = (recipe: Recipe): Method => methodOf({ ...recipe, method: "lora" });

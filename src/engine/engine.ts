@@ -6,6 +6,7 @@ import type { DataApi, PreparedData } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, RunRequest, Subject } from "../protocol/engine.ts";
 import { alone, broadcast, followOthers, type Tabs } from "../protocol/tabs.ts";
 import { dataSpecOf } from "../run/dataSpec.ts";
+import { defaultRecipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import { Mutex } from "../runtime/mutex.ts";
 import type { OrtEntries } from "../runtime/provider.ts";
@@ -15,10 +16,12 @@ import { acquireTrainingLock, trainingElsewhere } from "../storage/lock.ts";
 import { openScratch } from "../storage/scratch.ts";
 import { openStorage } from "../storage/storage.ts";
 import { type ControlSwitch, createControl } from "../training/control.ts";
+import { measureBaseLoss } from "./baseLoss.ts";
 import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
+import { modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
@@ -96,13 +99,13 @@ export async function createEngine(
    * plan of the same data reuses its rows. Throws the signal's reason when cancelled.
    */
   async function plan(
-    modelHash: string,
+    model: LoadedModel,
     { sources, recipe }: Pick<RunRequest, "sources" | "recipe">,
     signal?: AbortSignal,
     cacheRows = false,
-  ): Promise<{ model: LoadedModel; plan: Plan; question: string | null }> {
-    const model = await library.model(modelHash, signal);
+  ): Promise<{ plan: Plan; question: string | null }> {
     checkRecipe(model, recipe);
+    const modelHash = model.summary.hash;
     const spec = dataSpecOf(modelHash, sources, recipe);
     const key = JSON.stringify(spec);
     const rows =
@@ -121,7 +124,6 @@ export async function createEngine(
       ? await texts.use(model, (service) => service.questions(spec, places, signal), signal)
       : [];
     return {
-      model,
       plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) },
       question: questions[0]?.prompt ?? null,
     };
@@ -176,8 +178,11 @@ export async function createEngine(
       subjectInTurn = subject;
       try {
         const { runtime, weights } = await device();
-        const model = await library.model(subject.modelHash, signal);
         const run = subject.runId === null ? null : await getRun(subject.runId);
+        const asUsual = { modelHash: subject.modelHash, recipe: defaultRecipe("lora") };
+        const model = run
+          ? await modelOfRun(library, run, runtime.report, signal)
+          : (await modelOfRequest(library, asUsual, runtime.report, signal)).model;
         const method = run && methodOf(run.recipe);
         const tuned = run && method ? await weights.tuned(model, method, run.id, subject.checkpoint, signal) : null;
         const { all, release } = tuned ?? (await weights.base(model, signal));
@@ -191,6 +196,29 @@ export async function createEngine(
         subjectInTurn = null;
       }
     });
+  }
+
+  /** Plans a request and measures something of it, alone on the device. */
+  async function measured<T>(
+    request: RunRequest,
+    signal: AbortSignal | undefined,
+    work: (parts: Device & SettledRequest & { plan: Plan; signal: AbortSignal }, question: string | null) => Promise<T>,
+  ): Promise<T> {
+    if (controls.size > 0) throw new Error("A run is training, so nothing can be measured: wait until it ends.");
+    const measure = (own: AbortSignal) =>
+      answering.run(async () => {
+        own.throwIfAborted();
+        const { runtime, weights } = await device();
+        const settled = await modelOfRequest(library, request, runtime.report, own);
+        const { plan: planned, question } = await plan(
+          settled.model,
+          { ...request, recipe: settled.recipe },
+          own,
+          true,
+        );
+        return work({ runtime, weights, ...settled, plan: planned, signal: own }, question);
+      });
+    return measuring.run(request.modelHash, measure, signal);
   }
 
   const examine: EngineApi["examine"] = (request, signal) =>
@@ -242,36 +270,36 @@ export async function createEngine(
 
     tokenizerFiles: async (hash) => (await library.model(hash)).files,
 
-    async budget(request, signal) {
-      if (controls.size > 0) throw new Error("A run is training, so no budget can be measured: wait until it ends.");
-      const { modelHash, recipe } = request;
-      const measure = (own: AbortSignal) =>
-        answering.run(async () => {
-          own.throwIfAborted();
-          const { runtime, weights } = await device();
-          const { model, plan: planned, question } = await plan(modelHash, request, own, true);
-          const onProgress = (done: number, total: number) =>
-            emit({ type: "progress", task: "Trying a step", done, total });
-          const answers = recipe.watchEvery !== null || recipe.samplePrompts > 0;
-          const parts = { runtime, weights, model, plan: planned, recipe, signal: own, onProgress };
-          const prompts = answers && question ? await texts.asQuestions(model, recipe, [question], own) : null;
-          return budgetOf(storage, { ...parts, question: prompts?.get(question ?? "") ?? null });
-        });
-      return measuring.run(modelHash, measure, signal);
-    },
+    budget: (request, signal) =>
+      measured(request, signal, async (parts, question) => {
+        const { model, recipe, signal: own } = parts;
+        const onProgress = (done: number, total: number) =>
+          emit({ type: "progress", task: "Trying a step", done, total });
+        const answers = recipe.watchEvery !== null || recipe.samplePrompts > 0;
+        const prompts = answers && question ? await texts.asQuestions(model, recipe, [question], own) : null;
+        return budgetOf(storage, { ...parts, onProgress, question: prompts?.get(question ?? "") ?? null });
+      }),
+
+    baseLoss: (request, signal) =>
+      measured(request, signal, (parts) =>
+        measureBaseLoss({
+          ...parts,
+          onProgress: (task, done, total) => emit({ type: "progress", task, done, total }),
+        }),
+      ),
 
     startRun: (request, signal) =>
       training(signal, async (control) => {
-        const { modelHash, recipe } = request;
-        active = { modelHash };
+        active = { modelHash: request.modelHash };
         const { runtime, weights } = await device();
-        const { model, plan: planned, question } = await plan(modelHash, request, control.cancelSignal);
+        const { model, recipe } = await modelOfRequest(library, request, runtime.report, control.cancelSignal);
+        const { plan: planned, question } = await plan(model, { ...request, recipe }, control.cancelSignal);
         await requireDisk(storage, model, recipe, planned.totalSteps);
         const watch =
           recipe.watchEvery === null
             ? null
             : planWatch(planned, model, question, request.watch ?? { prompt: null, place: null });
-        const record = newRecord(request, model, planned, runtime.report.provider, watch);
+        const record = newRecord({ ...request, recipe }, model, planned, runtime.report.provider, watch);
         const prompts = await promptsOf(model, planned, record, control.cancelSignal);
         control.cancelSignal.throwIfAborted();
         await storage.runs.put(record);
@@ -296,10 +324,18 @@ export async function createEngine(
         active = { modelHash };
         if (before.status === "finished") throw new Error(`Run "${before.name}" has finished; start a new one.`);
         const { runtime, weights } = await device();
-        const { model, plan: planned } = await plan(modelHash, before, control.signal);
+        const model = await modelOfRun(library, before, runtime.report, control.signal);
+        const { plan: planned } = await plan(model, before, control.signal);
         const prompts = await promptsOf(model, planned, before, control.signal);
         control.signal.throwIfAborted();
-        const record: RunRecord = { ...before, status: "running", reason: null, provider: runtime.report.provider };
+        const record: RunRecord = {
+          ...before,
+          // This device may not multiply in float16.
+          recipe: { ...before.recipe, compute: model.definition.precision.compute },
+          status: "running",
+          reason: null,
+          provider: runtime.report.provider,
+        };
         await storage.runs.put(record);
         return train(record, true, { runtime, storage, weights, model, plan: planned, prompts, control, emit, follow });
       }),
@@ -341,7 +377,8 @@ export async function createEngine(
 
     async exportArtifacts(runId, signal) {
       const record = await getRun(runId);
-      const { model, plan: planned } = await plan(record.model.hash, record, signal);
+      const model = await modelOfRun(library, record, null, signal);
+      const { plan: planned } = await plan(model, record, signal);
       return exports.artifacts(record, model, planned, signal);
     },
   };

@@ -6,6 +6,7 @@ import { freeBytes } from "../storage/quota.ts";
 import type { Storage } from "../storage/storage.ts";
 import { countBudget, diskRefusal } from "./budget.ts";
 import type { LoadedModel } from "./library.ts";
+import type { PrecisionFacts, SettledRecipe } from "./precision.ts";
 import { shapesOf } from "./prepare.ts";
 import { type ProbeParts, probe } from "./probe.ts";
 
@@ -54,15 +55,21 @@ async function freeBytesIn(storage: Storage): Promise<number | null> {
   return available ? freeBytes() : null;
 }
 
+export interface BudgetRequest extends ProbeParts {
+  readonly recipe: SettledRecipe;
+  readonly facts: PrecisionFacts;
+}
+
 /** Counts the budget, and measures the time where the run fits. Throws the signal's reason. */
-export async function budgetOf(storage: Storage, parts: ProbeParts): Promise<Budget> {
-  const { runtime, model, plan, recipe } = parts;
+export async function budgetOf(storage: Storage, parts: BudgetRequest): Promise<Budget> {
+  const { runtime, model, plan, recipe, facts } = parts;
   const counted = countBudget({
     model: model.definition,
     recipe,
+    facts,
     steps: plan.totalSteps,
     ...shapesOf(plan),
-    provider: runtime.report.provider,
+    device: runtime.report,
     left: await freeBytesIn(storage),
   });
   return { ...counted, time: counted.fits ? await probe(parts) : null };

@@ -6,13 +6,14 @@ import { compileEvaluation } from "../artifacts/compile.ts";
 import { type Artifact, type BatchShape, parameterBytes } from "../artifacts/contract.ts";
 import { compileGeneration } from "../artifacts/generation.ts";
 import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfRun } from "../artifacts/ofRun.ts";
+import { artifactsOfRun, layerArtifactsOfRun } from "../artifacts/ofRun.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { writeModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
 import type { Recipe } from "../run/recipe.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
 import { methodOf } from "./prepare.ts";
+import { type LayerProgram, saves } from "./program.ts";
 
 /** Bytes of the WebAssembly heap without any session: ONNX Runtime's data and its threads' stacks. */
 const emptyHeap = 10e6;
@@ -25,7 +26,16 @@ export interface MemoryParts {
   readonly model: ModelDefinition;
   readonly recipe: Pick<
     Recipe,
-    "method" | "lora" | "accumulation" | "beta1" | "beta2" | "epsilon" | "weightDecay" | "samplePrompts" | "watchEvery"
+    | "method"
+    | "lora"
+    | "accumulation"
+    | "beta1"
+    | "beta2"
+    | "epsilon"
+    | "weightDecay"
+    | "samplePrompts"
+    | "watchEvery"
+    | "program"
   >;
   /** Shapes of the run's batches; each has a session. */
   readonly shapes: readonly BatchShape[];
@@ -36,7 +46,7 @@ export interface MemoryParts {
 
 /** Peak bytes on the device: GPU buffers, or on wasm the used part of the WebAssembly heap. */
 export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
-  const { model, recipe, shapes, heldOut, provider } = parts;
+  const { model, recipe, shapes, provider } = parts;
   const method = methodOf(recipe);
   const specs = parametersOf(model, method);
   const bytesOf = (trainable: boolean) =>
@@ -46,16 +56,11 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   const gradients = trained;
   const optimizerBytes = 2 * trained;
 
-  const { training, optimizer } = artifactsOfRun(model, method, recipe, provider);
   const longest = largestShape(shapes);
-  const sessions = [
-    { ...planned(training(longest), provider), count: shapes.length },
-    { ...planned(optimizer, provider), count: 1 },
-  ];
-  if (heldOut.length > 0) {
-    const artifact = compileEvaluation(model, method, largestShape(heldOut));
-    sessions.push({ ...planned(artifact, provider), count: heldOut.length });
-  }
+  const { sessions, between } =
+    recipe.program === "layers" || recipe.program === "smallest"
+      ? layerSessions(parts, recipe.program)
+      : wholeSessions(parts);
   if (recipe.samplePrompts > 0 || recipe.watchEvery !== null) {
     const capacity = Math.min(model.contextLength, roundUp(longest.length + answerTokens, 64));
     // Each layer has four caches: past and present, keys and values.
@@ -63,7 +68,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
     const read = planned(compileGeneration(model, method, { tokens: promptTokens, capacity }), provider);
     sessions.push({ ...read, peak: caches + read.peak, count: 2 });
   }
-  const activations = Math.max(...sessions.map(({ peak }) => peak));
+  const activations = between + Math.max(...sessions.map(({ peak }) => peak));
   const engine =
     (provider === "wasm" ? emptyHeap : 0) + sessions.reduce((sum, { resident, count }) => sum + count * resident, 0);
   return {
@@ -77,6 +82,60 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
   };
 }
 
+/** Sessions of one artifact, and how many there are. */
+interface Sessions {
+  readonly peak: number;
+  readonly resident: number;
+  readonly count: number;
+}
+
+interface ProgramMemory {
+  readonly sessions: Sessions[];
+  /** Bytes of tensors that stay from one run of a session to the next. */
+  readonly between: number;
+}
+
+function wholeSessions({ model, recipe, shapes, heldOut, provider }: MemoryParts): ProgramMemory {
+  const method = methodOf(recipe);
+  const { training, optimizer } = artifactsOfRun(model, method, recipe, provider);
+  const sessions = [
+    { ...planned(training(largestShape(shapes)), provider), count: shapes.length },
+    { ...planned(optimizer, provider), count: 1 },
+  ];
+  if (heldOut.length > 0) {
+    const artifact = compileEvaluation(model, method, largestShape(heldOut));
+    sessions.push({ ...planned(artifact, provider), count: heldOut.length });
+  }
+  return { sessions, between: 0 };
+}
+
+function layerSessions({ model, recipe, shapes, heldOut, provider }: MemoryParts, kind: LayerProgram): ProgramMemory {
+  const method = methodOf(recipe);
+  const { kinds, training, evaluation, optimizer } = layerArtifactsOfRun(model, method, recipe, provider, saves[kind]);
+  const outputBytes = ({ outputs }: Artifact) =>
+    outputs.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
+  /** Every output of these artifacts goes to a tensor of the program. */
+  const all = (artifacts: readonly (Artifact | null)[], count: number): Sessions[] =>
+    artifacts.flatMap((artifact) => {
+      const outputs = new Set(artifact?.outputs.map(({ name }) => name));
+      return artifact ? [{ ...planned(artifact, provider, outputs), count }] : [];
+    });
+
+  const { embed, forward, backward, head, embedBackward } = training(largestShape(shapes));
+  const states = outputBytes(embed);
+  // Each layer saves what its forward writes; beside these are the embedding's states and two gradients.
+  const saved = kinds.reduce((sum, { layers }, at) => {
+    const artifact = forward[at];
+    return sum + (artifact ? layers.length * outputBytes(artifact) : 0);
+  }, 0);
+  const updates = [...optimizer.layers, optimizer.rest].flatMap((one) => (one ? [one.squaredNorm, one.update] : []));
+  const sessions = [...all([embed, ...forward, ...backward, head, embedBackward], shapes.length), ...all(updates, 1)];
+  if (heldOut.length === 0) return { sessions, between: saved + 3 * states };
+  const evaluated = evaluation(largestShape(heldOut));
+  sessions.push(...all([evaluated.embed, ...evaluated.forward, evaluated.head], heldOut.length));
+  return { sessions, between: saved + 3 * states + 2 * outputBytes(evaluated.embed) };
+}
+
 /** The batch shape with the most positions. Throws for an empty list. */
 export function largestShape(shapes: readonly BatchShape[]): BatchShape {
   const [first, ...others] = shapes;
@@ -88,9 +147,13 @@ export function largestShape(shapes: readonly BatchShape[]): BatchShape {
 const roundUp = (n: number, grain: number) => Math.ceil(n / grain) * grain;
 
 /** Peak bytes of one run of the artifact, and bytes of its session between runs. */
-function planned(artifact: Artifact, provider: ProviderName): { readonly peak: number; readonly resident: number } {
+function planned(
+  artifact: Artifact,
+  provider: ProviderName,
+  bound: ReadonlySet<string> = new Set(Object.keys(artifact.aliases)),
+): { readonly peak: number; readonly resident: number } {
   const graph = artifact.graph();
-  const plan = planRun(graph, provider, new Set(Object.keys(artifact.aliases)));
+  const plan = planRun(graph, provider, bound);
   if (provider === "webgpu") return { peak: peakOnGpu(plan), resident: plan.constants };
   const given = graph.initializers.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
   return { peak: peakInHeap(plan), resident: plan.constants + nodeBytes(writeModel(graph).length, given) };

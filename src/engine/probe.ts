@@ -1,8 +1,6 @@
 /** Measures how long a run takes: a step of its artifacts on its most common batch, a validation batch and an answer. */
 
 import { compileGeneration } from "../artifacts/generation.ts";
-import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { type Batch, type BatchShape, packBatch, type TokenizedExample } from "../batching/batch.ts";
 import { bucketFor } from "../batching/buckets.ts";
 import { answer } from "../generation/answer.ts";
@@ -18,10 +16,10 @@ import { meanLoss } from "../training/evaluate.ts";
 import type { ParameterTensors } from "../training/parameters.ts";
 import type { TrainingProgram } from "../training/program.ts";
 import { prepareStep, takeStep } from "../training/step.ts";
-import { createWholeGraph } from "../training/wholeGraph.ts";
 import { timesOf } from "./budget.ts";
 import type { LoadedModel } from "./library.ts";
 import type { Plan } from "./prepare.ts";
+import { createProgram } from "./program.ts";
 import { sampleTokens } from "./train.ts";
 import type { Weights } from "./weights.ts";
 
@@ -80,11 +78,12 @@ export async function probe(parts: ProbeParts): Promise<NonNullable<Budget["time
   const { all, release } = await weights.trainable(model, method, seedsOf(recipe).adapter, signal);
   let started: TrainingProgram | null = null;
   try {
-    const program = createWholeGraph({
+    const program = createProgram({
       runtime,
+      provider: runtime.report.provider,
       parameters: all,
-      specs: parametersOf(model.definition, method),
-      artifacts: artifactsOfRun(model.definition, method, recipe, runtime.report.provider),
+      model: model.definition,
+      method,
       recipe,
     });
     started = program;

@@ -1,8 +1,6 @@
 /** Trains one run: assembles the parts of the loop, and saves the record with every checkpoint. */
 
 import { compileGeneration } from "../artifacts/generation.ts";
-import { parametersOf } from "../artifacts/method.ts";
-import { artifactsOfRun } from "../artifacts/ofRun.ts";
 import { answer } from "../generation/answer.ts";
 import { createGenerator } from "../generation/generate.ts";
 import type { Prompt } from "../generation/prompt.ts";
@@ -24,11 +22,11 @@ import type { ParameterTensors } from "../training/parameters.ts";
 import type { TrainingProgram } from "../training/program.ts";
 import { learningRateOf, slowedBy } from "../training/schedule.ts";
 import { initialState, type LoopState, type Patience, readState } from "../training/state.ts";
-import { createWholeGraph } from "../training/wholeGraph.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import type { LoadedModel } from "./library.ts";
 import { memoryOf } from "./memory.ts";
 import { type Plan, shapesOf } from "./prepare.ts";
+import { createProgram } from "./program.ts";
 import { createWatch } from "./watch.ts";
 import type { Weights } from "./weights.ts";
 
@@ -104,11 +102,12 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
     const trainable = await weights.trainable(model, method, seedsOf(recipe).adapter, parts.control.signal);
     const parameters = trainable.all;
     release = trainable.release;
-    const program = createWholeGraph({
+    const program = createProgram({
       runtime,
+      provider: runtime.report.provider,
       parameters,
-      specs: parametersOf(model.definition, method),
-      artifacts: artifactsOfRun(model.definition, method, recipe, runtime.report.provider),
+      model: model.definition,
+      method,
       recipe,
     });
     started = program;

@@ -16,6 +16,7 @@ import type { ProviderReport } from "../runtime/types.ts";
 import type { StorageReport } from "../storage/quota.ts";
 import type { RunWords } from "../storage/runs.ts";
 import type { TemplateChoice } from "../templates/choice.ts";
+import type { WeightStorage } from "../tensor/storage.ts";
 import type { Exam, TokenizerFiles } from "./datasets.ts";
 
 export type { ArtifactFile, ExamAnswer, ExamQuestion, ReadPrompt, RowProblem, ShownToken };
@@ -58,13 +59,16 @@ export interface FileSize {
   readonly byteLength: number;
 }
 
+/** The storages of base weights for which needs are listed. */
+export type NeedsStorage = Exclude<WeightStorage, "uint4">;
+
 /** Bytes on the device for training without activations: weights, gradients and AdamW's moments. */
 export interface ModelNeeds {
-  /** With the usual adapter. */
-  readonly lora: number;
+  /** With the usual adapter, by the storage of the base weights. */
+  readonly lora: Readonly<Record<NeedsStorage, number>>;
   readonly full: number;
-  /** Bytes of the largest tensor, which a GPU must have in one buffer. */
-  readonly largestTensor: number;
+  /** Bytes of the largest tensor, which a GPU must have in one buffer, by that storage. */
+  readonly largestTensor: Readonly<Record<NeedsStorage, number>>;
 }
 
 /** What opening a remote model would fetch, read without its weights. */
@@ -225,6 +229,32 @@ export interface Budget {
   readonly fits: boolean;
   /** Why it does not fit, and the setting with which it would; null when it fits. */
   readonly advice: string | null;
+  /** Settings with which it fits; null when it fits, or where no setting is enough. */
+  readonly proposal: Proposal | null;
+  /** How the run is stored and computed, without "auto". */
+  readonly device: Pick<Recipe, "weights" | "compute" | "program">;
+}
+
+/** Settings that make a run fit. */
+export type RecipeChange = Partial<
+  Pick<Recipe, "method" | "weights" | "program" | "batchSize" | "accumulation" | "maxLength" | "keepLast">
+>;
+
+/** Settings with which a run fits, and what they cost in quality or time, a sentence each. */
+export interface Proposal {
+  readonly changes: RecipeChange;
+  readonly costs: readonly string[];
+}
+
+/** The base model's loss on some of a run's rows, with the run's storage of weights and as the model's files have them. */
+export interface BaseLoss {
+  /** Held-out rows, else the first training rows. */
+  readonly rows: number;
+  readonly weights: WeightStorage;
+  /** Mean cross-entropy per supervised token. */
+  readonly loss: number;
+  /** Null where the weights do not fit the device as the files have them. */
+  readonly reference: { readonly weights: "float32" | "float16"; readonly loss: number } | null;
 }
 
 export interface SamplingSettings {
@@ -354,6 +384,8 @@ export interface EngineApi {
    * while a run trains; a run that starts meanwhile ends it with an AbortError.
    */
   budget(request: RunRequest, signal?: AbortSignal): Promise<Budget>;
+  /** Measures what the run's storage of base weights costs in quality. Refused and ended as `budget` is. */
+  baseLoss(request: RunRequest, signal?: AbortSignal): Promise<BaseLoss>;
   /**
    * Trains; resolves when the run has finished, paused, been cancelled or failed (see the record's status). `signal` cancels
    * it: while rows are prepared, the call rejects with an AbortError and leaves no record.

@@ -1,6 +1,7 @@
 /** Checks a foreign recipe against the bounds of the form. */
 
 import { cut } from "../tensor/quote.ts";
+import { deviceFields } from "./deviceFields.ts";
 import type { Recipe } from "./recipe.ts";
 import { rowFields } from "./rowFields.ts";
 import type { Control, Fields } from "./setting.ts";
@@ -63,6 +64,7 @@ export function recipeProblem(recipe: Recipe, sources: number): string | null {
   const found =
     problemIn("recipe", rowFields, recipe) ??
     problemIn("recipe", trainFields, recipe) ??
+    problemIn("recipe", deviceFields, recipe) ??
     (recipe.method === "lora" ? problemIn("recipe.lora", loraFields, lora) : null);
   if (found) return found;
   for (const [index, stage] of stages.entries()) {

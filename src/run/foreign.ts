@@ -115,6 +115,8 @@ function disagreement({ recipe, sources, stages, totalSteps, ...record }: RunRec
   if (stages.length !== recipe.stages.length) {
     return `stages has ${stages.length} stages, but recipe.stages has ${recipe.stages.length}`;
   }
+  const open = (["weights", "compute", "program"] as const).find((field) => recipe[field] === "auto");
+  if (open) return `recipe.${open} is "auto", which every run replaces at its start`;
   const other = stages.findIndex(({ objective }, index) => objective !== recipe.stages[index]?.objective);
   if (other >= 0) return `stages.${other}.objective is not that of recipe.stages.${other}`;
   const unordered = sources.findIndex(({ excluded }) =>

@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import type { DataSettings } from "../quality/tokenize.ts";
+import { type DeviceSettings, deviceFields, deviceSettings } from "./deviceFields.ts";
 import { rowFields, rowSettings } from "./rowFields.ts";
 import { both, type Fields, initialOf, type Method, type Place, type Setting, schemaOf } from "./setting.ts";
 import type { Stage } from "./stage.ts";
@@ -15,7 +16,7 @@ import {
   trainSettings,
 } from "./trainFields.ts";
 
-export interface Recipe extends DataSettings, TrainSettings {
+export interface Recipe extends DataSettings, TrainSettings, DeviceSettings {
   readonly method: Method;
   /** Applies when `method` is "lora". */
   readonly lora: LoraRecipe;
@@ -28,6 +29,7 @@ const recipeFields: Fields<Recipe> = {
   lora: { schema: schemaOf(loraFields), initial: both(initialOf(loraFields, "lora")) },
   ...rowFields,
   ...trainFields,
+  ...deviceFields,
   stages: {
     schema: v.pipe(v.array(schemaOf(stageFields)), v.minLength(1)),
     initial: { lora: [initialOf(stageFields, "lora")], full: [initialOf(stageFields, "full")] },
@@ -39,7 +41,7 @@ export const RecipeSchema = schemaOf(recipeFields);
 /** Defaults that suit most models. */
 export const defaultRecipe = (method: Method): Recipe => initialOf(recipeFields, method);
 
-const placed = [...rowSettings, ...loraSettings, ...stageSettings, ...trainSettings];
+const placed = [...rowSettings, ...loraSettings, ...stageSettings, ...deviceSettings, ...trainSettings];
 
 /** The settings of one group of the form. */
 export const settingsAt = (place: Place): Setting[] => placed.filter((setting) => setting.place === place);

@@ -5,6 +5,8 @@ import type { EngineClient } from "../client/client.ts";
 import type { DataEvent } from "../protocol/datasets.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
 import { followAddress, type PlaceActions, placeActions } from "./address.ts";
+import { type BaseLossActions, baseLossActions } from "./baseLoss.ts";
+import { ended, withProgress } from "./before.ts";
 import { type BudgetActions, budgetActions } from "./budget.ts";
 import { type CompareActions, compareActions } from "./compare.ts";
 import { type Context, patch } from "./context.ts";
@@ -43,6 +45,7 @@ export interface Hone {
   readonly recipe: RecipeActions;
   readonly runs: RunsActions;
   readonly budget: BudgetActions;
+  readonly baseLoss: BaseLossActions;
   readonly watching: WatchingActions;
   readonly notice: NoticeActions;
   readonly training: TrainingActions;
@@ -74,6 +77,7 @@ export function createHone(client: EngineClient): Hone {
   const recipe = recipeActions(context);
   const runs = runsActions(context, engine.refresh);
   const budget = budgetActions(context);
+  const baseLoss = baseLossActions(context);
   const watching = watchingActions(context);
   const notice = noticeActions(context);
   const training = trainingActions(context, model, runs, engine.refresh);
@@ -92,6 +96,9 @@ export function createHone(client: EngineClient): Hone {
       }
       case "progress": {
         const { task, done, total } = event;
+        const { phase, before } = store.getState().training;
+        if (phase === "preparing")
+          patch(context, "training", { before: withProgress(before, event, performance.now()) });
         return patch(context, "progress", { engine: { task, done, total } });
       }
       case "run": {
@@ -102,7 +109,8 @@ export function createHone(client: EngineClient): Hone {
       case "step":
         // Compilation, the first evaluation and the first answers end with the first step.
         if (store.getState().training.phase === "preparing") {
-          patch(context, "training", { phase: "running" });
+          const before = ended(store.getState().training.before, performance.now());
+          patch(context, "training", { phase: "running", skipping: false, before });
           patch(context, "progress", { engine: null });
         }
         return series.addStep(event.runId, event.metrics, event.memory);
@@ -146,6 +154,7 @@ export function createHone(client: EngineClient): Hone {
     recipe,
     runs,
     budget,
+    baseLoss,
     watching,
     notice,
     training,

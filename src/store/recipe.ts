@@ -1,6 +1,6 @@
 /** The recipe as a topic: the defaults of a model, and the typed entries. */
 
-import type { ModelSummary } from "../protocol/engine.ts";
+import type { ModelSummary, RecipeChange } from "../protocol/engine.ts";
 import { defaultRecipe, type Recipe } from "../run/recipe.ts";
 import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingRecipe } from "./seedling.ts";
@@ -19,6 +19,8 @@ export interface RecipeActions {
   enter(field: string, text: string): void;
   /** Replaces all entries. */
   fill(form: RecipeFacts): void;
+  /** Enters these settings; the others stay. */
+  apply(change: RecipeChange): void;
   /** Resets every field to its default. */
   reset(): void;
 }
@@ -30,6 +32,14 @@ export function recipeActions(context: Context): RecipeActions {
     enter(field, text) {
       const { entries } = context.store.getState().recipe;
       patch(context, "recipe", { entries: { ...entries, [field]: text } });
+    },
+    apply({ method, ...fields }) {
+      const { recipe } = context.store.getState();
+      const texts = Object.entries(fields).map(([field, value]) => [field, String(value)] as const);
+      patch(context, "recipe", {
+        method: method ?? recipe.method,
+        entries: { ...recipe.entries, ...Object.fromEntries(texts) },
+      });
     },
     fill: (form) => patch(context, "recipe", form),
     reset: () => patch(context, "recipe", { entries: {} }),

@@ -2,6 +2,7 @@
 
 import type { Exam, PreviewRow, PreviewView } from "../protocol/datasets.ts";
 import type {
+  BaseLoss,
   Budget,
   CatalogueEntry,
   EngineReport,
@@ -208,6 +209,15 @@ export interface BudgetFacts {
   readonly failedKey: string | null;
 }
 
+export interface BaseLossFacts {
+  /** By `baseLossKey`. */
+  readonly results: Readonly<Record<string, BaseLoss>>;
+  /** Key of the run whose base is measured. */
+  readonly measuring: string | null;
+  readonly failure: Failure | null;
+  readonly failedKey: string | null;
+}
+
 /** As typed; each may be empty. */
 export interface WatchingFacts {
   readonly prompt: string;
@@ -224,8 +234,20 @@ export interface NoticeFacts {
   readonly refused: boolean;
 }
 
+/** A part of a run before its first step. */
+export interface BeforePart extends CallProgress {
+  /** Milliseconds of a monotonic clock. */
+  readonly startedAt: number;
+  /** Null until it ends. */
+  readonly seconds: number | null;
+}
+
 export interface TrainingFacts {
   readonly phase: "idle" | "preparing" | "running" | "pausing" | "cancelling";
+  /** Between Start and the first step, in order; the list stays until the next start. */
+  readonly before: readonly BeforePart[];
+  /** Whether the rest before the first step is being skipped. */
+  readonly skipping: boolean;
   /** The run that the page shows; null before the first. */
   readonly runId: string | null;
   readonly failure: Failure | null;
@@ -344,6 +366,7 @@ export interface HoneState {
   readonly recipe: RecipeFacts;
   readonly runs: RunsFacts;
   readonly budget: BudgetFacts;
+  readonly baseLoss: BaseLossFacts;
   readonly watching: WatchingFacts;
   readonly notice: NoticeFacts;
   readonly training: TrainingFacts;
@@ -397,10 +420,13 @@ export const initialState: HoneState = {
     persistenceRequested: false,
   },
   budget: { budget: null, key: null, measuring: null, failure: null, failedKey: null },
+  baseLoss: { results: {}, measuring: null, failure: null, failedKey: null },
   watching: { prompt: "", row: "", source: null },
   notice: { wanted: false, refused: false },
   training: {
     phase: "idle",
+    before: [],
+    skipping: false,
     runId: null,
     failure: null,
     dropped: [],

@@ -3,6 +3,7 @@
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import { choiceOf } from "../run/source.ts";
+import { ended } from "./before.ts";
 import { type Context, patch } from "./context.ts";
 import type { ModelActions } from "./model.ts";
 import type { RunsActions } from "./runs.ts";
@@ -15,6 +16,8 @@ export interface TrainingActions {
   resume(runId: string): Promise<void>;
   pause(): Promise<void>;
   cancel(): Promise<void>;
+  /** Skips answers, validation and snapshot before the first step. */
+  skipBefore(): Promise<void>;
   /** Requests a checkpoint between two steps; training continues. */
   save(): Promise<void>;
   /** Shows another run's curves while none is training. */
@@ -39,6 +42,8 @@ export function trainingActions(
     const { signal } = controller;
     patch(context, "training", {
       phase: "preparing",
+      before: [],
+      skipping: false,
       runId,
       failure: null,
       dropped: [],
@@ -61,7 +66,8 @@ export function trainingActions(
       // The engine may have written the failure to the record before it threw.
       await runs.load();
     } finally {
-      patch(context, "training", { phase: "idle", saving: false });
+      const before = ended(store.getState().training.before, performance.now());
+      patch(context, "training", { phase: "idle", saving: false, skipping: false, before });
       patch(context, "progress", { engine: null });
       void runs.measure();
       void refreshStorage();
@@ -96,6 +102,14 @@ export function trainingActions(
     },
     pause: () => stop("pausing", () => client.engine.pauseRun()),
     cancel: () => stop("cancelling", async () => controller.abort()),
+    async skipBefore() {
+      patch(context, "training", { skipping: true });
+      try {
+        await client.engine.skipBefore();
+      } catch (thrown) {
+        patch(context, "training", { skipping: false, failure: toFailure(thrown) });
+      }
+    },
     async save() {
       patch(context, "training", { saving: true });
       try {
@@ -106,7 +120,7 @@ export function trainingActions(
     },
     show(runId) {
       if (phase() === "idle")
-        patch(context, "training", { runId, failure: null, dropped: [], checkpoint: null, saving: false });
+        patch(context, "training", { runId, before: [], failure: null, dropped: [], checkpoint: null, saving: false });
     },
   };
 }

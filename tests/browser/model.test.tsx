@@ -102,7 +102,7 @@ test("a model is looked up, its size and needs are shown, and it is fetched, cho
   // The configuration alone was read.
   expect(hub.sent).toBe(files["config.json"]?.length);
   const { found } = hone.store.getState().model.lookup;
-  await expect.element(card).toHaveTextContent(`Memory for LoRA${bytes(found?.needs.lora ?? 0)}`);
+  await expect.element(card).toHaveTextContent(`Memory for LoRA16 bits ${bytes(found?.needs.lora.float16 ?? 0)}`);
   await expect
     .element(card.getByRole("link", { name: "Model page on Hugging Face" }))
     .toHaveAttribute("href", "https://huggingface.co/owner/small");

@@ -53,17 +53,18 @@ function Entry({ model, report, off, onInspect }: EntryProps) {
   const refusal = report && tooLarge(needs, report);
   const doubt = refusal ?? (report && caution(needs, report));
   const limit = report && memoryLimit(report);
-  const memory = (need: number) => (
+  const memory = (need: number, least: number) => (
     <>
       {bytes(need)}
-      {limit !== null && need > limit && <span className={classes.over}>{words.tooLarge}</span>}
+      {least < need && <span className={classes.least}>{words.in4Bits(bytes(least))}</span>}
+      {limit !== null && least > limit && <span className={classes.over}>{words.tooLarge}</span>}
     </>
   );
   const figures = [
     [words.parameters, count(model.parameters)],
     [words.download, bytes(model.byteLength)],
-    [words.lora, memory(needs.lora)],
-    [words.full, memory(needs.full)],
+    [words.lora, memory(needs.lora.float16, needs.lora.int4)],
+    [words.full, memory(needs.full, needs.full)],
   ] as const;
   const terms = [
     [words.licence, model.licence],

@@ -6,6 +6,7 @@ import { Facts } from "../shell/Facts.tsx";
 import { ScrollRegion } from "../shell/ScrollRegion.tsx";
 import { modelWords } from "../words/model.ts";
 import classes from "./Model.module.css";
+import { loraNeeds } from "./room.ts";
 
 const words = modelWords.chosen;
 
@@ -51,7 +52,7 @@ export function Details({ model, details }: DetailsProps) {
                 [names.head, details.tiedHead ? names.tied : names.untied],
                 [names.bos, token(details.bos)],
                 [names.eos, token(details.eos)],
-                [names.lora, bytes(details.needs.lora)],
+                [names.lora, loraNeeds(details.needs)],
                 [names.full, bytes(details.needs.full)],
               ]}
             />

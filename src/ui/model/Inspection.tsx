@@ -7,7 +7,7 @@ import { useFacts, useHone } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { modelWords } from "../words/model.ts";
 import classes from "./Model.module.css";
-import { caution, tooLarge } from "./room.ts";
+import { caution, loraNeeds, tooLarge } from "./room.ts";
 
 const words = modelWords.hub;
 const chosen = modelWords.chosen;
@@ -49,7 +49,7 @@ export function Inspection({ found }: { readonly found: ModelInspection }) {
           [chosen.facts.layers, chosen.layersTimes(found.layers, count(found.hiddenSize))],
           [chosen.facts.vocabulary, count(found.vocabulary)],
           [chosen.facts.context, chosen.tokens(count(found.contextLength))],
-          [chosen.details.lora, bytes(found.needs.lora)],
+          [chosen.details.lora, loraNeeds(found.needs)],
           [chosen.details.full, bytes(found.needs.full)],
         ]}
       />

@@ -1,14 +1,16 @@
 /** Budget of a run before its start: memory, time, disk and steps, from one trial step. */
 
 import { Button, Group, Text } from "@mantine/core";
-import type { Budget } from "../../protocol/engine.ts";
+import type { Budget, Proposal, RunRequest } from "../../protocol/engine.ts";
 import type { RunMemory } from "../../run/record.ts";
+import { baseLossKey } from "../../store/baseLoss.ts";
 import { bytes } from "../format.ts";
 import { useFacts, useHone } from "../hone.ts";
 import { Facts } from "../shell/Facts.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { useSpec } from "../spec.tsx";
-import { budgetWords as words } from "../words/train.ts";
+import { baseLossWords, budgetWords as words } from "../words/train.ts";
+import { BaseLossPart } from "./BaseLossPart.tsx";
 import classes from "./BudgetBlock.module.css";
 import type { BudgetView } from "./useBudget.ts";
 
@@ -50,6 +52,22 @@ function Note({ view: { facts, current, byItself, busy, request, key } }: { read
     <Text size="sm" c="dimmed" role="status" className={classes.note ?? ""}>
       {note()}
     </Text>
+  );
+}
+
+/** What the proposed settings cost, and the button that enters them. */
+function Offer({ proposal, request }: { readonly proposal: Proposal; readonly request: RunRequest }) {
+  const hone = useHone();
+  const { changes, costs } = proposal;
+  const key = baseLossKey({ ...request, recipe: { ...request.recipe, ...changes } });
+  const measured = useFacts(({ baseLoss }) => (key === null ? undefined : baseLoss.results[key]));
+  return (
+    <>
+      <Text size="sm">{[...costs, ...(measured ? [baseLossWords.result(measured)] : [])].join(" ")}</Text>
+      <Button size="compact-sm" color="red" onClick={() => hone.recipe.apply(changes)}>
+        {words.use}
+      </Button>
+    </>
   );
 }
 
@@ -96,6 +114,7 @@ export function BudgetBlock({ view }: { readonly view: BudgetView }) {
       <Note view={view} />
       <details className={classes.parts}>
         <summary>{words.parts}</summary>
+        {budget && <p className={classes.device}>{words.device(budget.device, budget.memory.frozen === 0)}</p>}
         <dl>
           {(["frozen", "trained", "gradients", "optimizer", "activations", "engine"] as const).map((part) => (
             <div key={part}>
@@ -105,9 +124,12 @@ export function BudgetBlock({ view }: { readonly view: BudgetView }) {
           ))}
         </dl>
       </details>
+      <BaseLossPart view={view} />
       <FailureAlert title={words.failed} failure={failed ? failure : null} />
       {current && budget?.advice && (
-        <FailureAlert title={words.unfit} failure={{ name: "BudgetExceeded", message: budget.advice }} />
+        <FailureAlert title={words.unfit} failure={{ name: "BudgetExceeded", message: budget.advice }}>
+          {budget.proposal && request && <Offer proposal={budget.proposal} request={request} />}
+        </FailureAlert>
       )}
     </section>
   );

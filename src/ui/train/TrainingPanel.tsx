@@ -4,12 +4,12 @@ import { Text } from "@mantine/core";
 import type { RunRecord } from "../../run/record.ts";
 import { RunCharts } from "../chart/RunCharts.tsx";
 import { useFacts, useSeries } from "../hone.ts";
-import { CallProgress } from "../shell/CallProgress.tsx";
 import { FailureAlert } from "../shell/FailureAlert.tsx";
 import { Mark } from "../shell/Mark.tsx";
 import { Panel } from "../shell/Panel.tsx";
 import { ProblemList } from "../shell/ProblemList.tsx";
 import { trainingWords as words } from "../words/train.ts";
+import { BeforeParts, BeforeSummary } from "./BeforeParts.tsx";
 import { RunControls } from "./RunControls.tsx";
 import { RunFigures } from "./RunFigures.tsx";
 import { RunProgress } from "./RunProgress.tsx";
@@ -60,7 +60,7 @@ export function TrainingPanel() {
           {shown.name}
         </Text>
       )}
-      {phase === "preparing" && <CallProgress of="engine" label={words.preparing} />}
+      {phase === "preparing" && <BeforeParts />}
       {state === "interrupted" && <Text size="sm">{words.interrupted}</Text>}
       {state === "elsewhere" && <Text size="sm">{words.elsewhere}</Text>}
       {shown?.reason && phase === "idle" && (
@@ -76,6 +76,7 @@ export function TrainingPanel() {
       ) : (
         state && <RunControls run={shown} state={state} />
       )}
+      {shown && shown.id === training.runId && (phase === "running" || shown.step > 0) && <BeforeSummary />}
       {shown?.watch && <WatchView key={`${shown.id} watch`} run={shown} watch={shown.watch} />}
       {dropped.length > 0 && (
         <div>

@@ -32,8 +32,9 @@ export function useBudget(): BudgetView {
   const chosen = useFacts((state) => state.data.chosen);
   const { recipe, refusals, model, now } = useSpec();
   const busy = useFacts(
-    ({ training, compare, exam, model, data, engine }) =>
+    ({ training, compare, exam, model, data, engine, baseLoss }) =>
       training.phase !== "idle" ||
+      baseLoss.measuring !== null ||
       training.elsewhere ||
       compare.answering ||
       exam.phase !== "idle" ||

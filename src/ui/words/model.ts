@@ -47,7 +47,7 @@ export const modelWords = {
       files: "Files",
     },
     needs:
-      "Memory of weights, gradients and optimizer state, with LoRA of rank 16 on all linear layers. Activations come on top: Train measures them.",
+      "Memory of weights, gradients and optimizer state, with LoRA of rank 16 on all linear layers, by the bits of the base weights. Activations come on top: Train measures them.",
   },
 
   seedling: {
@@ -103,23 +103,27 @@ export const modelWords = {
   },
 
   room: {
+    bits: { float16: "16 bits", int8: "8 bits", int4: "4 bits" },
     tooLarge: (need: string, limit: string) =>
-      `LoRA needs ${need} of memory; without a GPU this page can use ${limit}.`,
+      `LoRA with 4-bit weights needs ${need} of memory; without a GPU this page can use ${limit}.`,
     tensorTooLarge: (need: string, limit: string) =>
-      `Its largest tensor has ${need}; this GPU's buffers have up to ${limit}.`,
+      `With 4-bit weights its largest tensor has ${need}; this GPU's buffers have up to ${limit}.`,
     otherModel: "Choose a smaller model, or a browser with WebGPU.",
-    large: (need: string, usual: string) =>
-      `LoRA needs ${need} of GPU memory. Many GPUs have ${usual}, and no browser tells how much yours has.`,
+    withBits: (bits: string, need: string) => `Fits this machine with base weights of ${bits}: ${need}.`,
+    large: (need: string, least: string, usual: string) =>
+      `LoRA needs ${need} of GPU memory, with 4-bit weights ${least}. Many GPUs have ${usual}, and no browser tells how much yours has.`,
   },
 
   catalogue: {
     title: "Models to try",
     lead: "A base model continues text; an instruct model already answers. Both can be trained, and the gain is largest on a base model.",
-    memory: "Memory is that of weights, gradients and optimizer state. Activations come on top: Train measures them.",
+    memory:
+      "Memory is that of weights, gradients and optimizer state, for LoRA with base weights of 16 and 4 bits. Activations come on top: Train measures them.",
     model: "Model",
     parameters: "Parameters",
     download: "Download",
     lora: "LoRA memory",
+    in4Bits: (need: string) => `4 bits: ${need}`,
     full: "Full memory",
     licence: "Licence",
     template: "Template",

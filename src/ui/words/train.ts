@@ -1,5 +1,6 @@
 /** Texts of the Train screen: recipe, budget, run in progress, snapshots, and end of a run. */
 
+import type { BaseLoss, Budget } from "../../protocol/engine.ts";
 import { bytes, count, duration, figure, plural, share } from "../format.ts";
 
 export const recipeWords = {
@@ -29,6 +30,15 @@ export const recipeWords = {
   exactly: (steps: number, rows: number) => `${plural(steps, "step")} of up to ${plural(rows, "row")}.`,
   closed: (title: string, detail: string) => `Start is blocked: ${title}. ${detail}`,
   checks: "See the checks",
+} as const;
+
+const bitWords = {
+  float32: "32 bits",
+  float16: "16 bits",
+  int8: "8 bits",
+  int4: "4 bits",
+  uint4: "4 bits",
+  auto: "the file's bits",
 } as const;
 
 /** The prediction against the measured peak, both in bytes: "predicted 3 % more". */
@@ -65,6 +75,13 @@ export const budgetWords = {
   waits: "Waits until the engine is free.",
   failed: "The budget could not be measured",
   unfit: "The run does not fit",
+  use: "Use this",
+  device: ({ weights, compute, program }: Budget["device"], full: boolean) =>
+    [
+      full ? "Weights in 32 bits" : `Base weights in ${bitWords[weights]}`,
+      `products in ${bitWords[compute]}`,
+      program === "whole" ? "compiled as one graph." : "compiled layer by layer.",
+    ].join(", "),
   parts: "Memory by part",
   part: {
     frozen: "Frozen weights",
@@ -76,10 +93,33 @@ export const budgetWords = {
   },
 } as const;
 
+/** `+0.019`, with three decimals. */
+function signed(difference: number): string {
+  const text = Math.abs(difference).toFixed(3);
+  if (Number(text) === 0) return "±0.000";
+  return `${difference < 0 ? "−" : "+"}${text}`;
+}
+
+export const baseLossWords = {
+  title: "Quality of the base",
+  about: (bits: string) =>
+    `${bits} change the base model. Measure its loss on up to 32 of your rows, as in the file and in ${bits}.`,
+  bits: (weights: keyof typeof bitWords) => bitWords[weights],
+  measure: "Measure the loss",
+  cancel: "Cancel",
+  preparing: "Preparing the rows",
+  result: ({ rows, weights, loss, reference }: BaseLoss) =>
+    reference === null
+      ? `Loss of the base on ${plural(rows, "row")}: ${loss.toFixed(3)} in ${bitWords[weights]}. In more bits it does not fit this device.`
+      : `Loss of the base on ${plural(rows, "row")}: ${reference.loss.toFixed(3)} in ${bitWords[reference.weights]}, ` +
+        `${loss.toFixed(3)} in ${bitWords[weights]} (${signed(loss - reference.loss)}).`,
+  failed: "The loss of the base could not be measured",
+} as const;
+
 export const trainingWords = {
   title: "Training",
   none: "No run yet. Choose a model and data, then start. Loss and progress appear here.",
-  preparing: "Compilation, first validation and first answers",
+  preparing: "Preparing the run",
   step: (step: number, total: number) => `Step ${step.toLocaleString("en")} of ${total.toLocaleString("en")}`,
   left: (seconds: number) => `${duration(seconds)} left`,
   spent: (seconds: number) => `${duration(seconds)} of training time`,
@@ -95,6 +135,17 @@ export const trainingWords = {
   leftOutRows: "Rows left out of the run",
   slower: (factor: number, from: number) =>
     `After step ${from} the learning rate is ${share(factor)} of the scheduled rate.`,
+} as const;
+
+export const beforeWords = {
+  title: "Before the first step",
+  /** After the first step. */
+  took: (seconds: number) => `First step after ${duration(seconds)}`,
+  seconds: (seconds: number) => (seconds < 10 ? `${seconds.toFixed(1)} s` : duration(seconds)),
+  percent: (percent: number) => `${percent} %`,
+  skip: "Skip",
+  skipping: "Skipping…",
+  skipAbout: "Answers, validation and snapshot before the first step are optional. Training itself stays the same.",
 } as const;
 
 export const controlWords = {

@@ -4,6 +4,9 @@ import { describe, expect, test } from "vitest";
 import { parametersOf } from "../../../src/artifacts/method.ts";
 import { countBudget, diskOf, diskRefusal, timesOf } from "../../../src/engine/budget.ts";
 import { memoryOf } from "../../../src/engine/memory.ts";
+import { precisionOf, settle } from "../../../src/engine/precision.ts";
+import { withChanges } from "../../../src/engine/proposal.ts";
+import { withPrecision } from "../../../src/models/architecture.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
@@ -11,9 +14,12 @@ import { tinyConfig } from "../../support/tinyLlama.ts";
 
 const model = defineModel(tinyConfig);
 const shape = { rows: 2, length: 32, supervised: 16 };
-const lora = { ...defaultRecipe("lora"), lora: { ...defaultRecipe("lora").lora, rank: 8 } };
-const full = defaultRecipe("full");
-const parts = { model, recipe: full, shapes: [shape], heldOut: [], provider: "webgpu" as const };
+const facts = { parameters: 1e6, in16Bits: false, fits: true, shaderF16: false };
+const settled = (method: "lora" | "full") => settle(defaultRecipe(method), facts);
+const lora = { ...settled("lora"), lora: { ...defaultRecipe("lora").lora, rank: 8 } };
+const full = settled("full");
+const shapes = { shapes: [shape], heldOut: [] };
+const parts = { model, recipe: full, ...shapes, provider: "webgpu" as const };
 
 /** Width 16, heads of 8, MLP of 32: embedding, three norms, q and o, k and v, three MLP matrices. */
 const base = 272 * 16 + 3 * 16 + 2 * 16 * 16 + 2 * 8 * 16 + 3 * 32 * 16;
@@ -84,12 +90,19 @@ test.each([
 });
 
 describe("advice", () => {
-  const whole = { ...parts, steps: 100, provider: "wasm" as const, left: 1e9 };
+  const wasm = { provider: "wasm", adapter: null } as const;
+  const gpu = (maxBufferSize: number) => ({ provider: "webgpu", adapter: { shaderF16: true, maxBufferSize } }) as const;
+  const whole = { model, recipe: full, ...shapes, facts, steps: 100, device: wasm, left: 1e9 };
   const per = diskOf(4 * base, full, 100).perCheckpoint;
 
   test("is null where everything fits, and where the limits are not known", () => {
-    expect(countBudget(whole)).toMatchObject({ fits: true, advice: null });
-    expect(countBudget({ ...whole, provider: "webgpu", left: null })).toMatchObject({
+    expect(countBudget(whole)).toMatchObject({
+      fits: true,
+      advice: null,
+      proposal: null,
+      device: { weights: "float32", compute: "float32", program: "whole" },
+    });
+    expect(countBudget({ ...whole, device: gpu(2 ** 28), left: null })).toMatchObject({
       fits: true,
       memory: { limit: null },
       disk: { left: null },
@@ -98,32 +111,107 @@ describe("advice", () => {
 
   test.each([
     // Two newest, the best, and the one that is written.
-    ["fewer checkpoints", full, 3 * per + 100 * 64, /gives 1 MB more: set stored checkpoints to 1\.$/],
-    ["LoRA", { ...full, keepLast: 1 }, 2.5 * per, /train with LoRA/],
-    ["room on the disk", full, 1000, /delete runs, models or datasets/],
-  ])("of a full disk names %s where that is enough", (_, recipe, left, words) => {
+    ["fewer checkpoints", full, 3 * per + 100 * 64, /gives 1 MB more: set stored checkpoints to 1\.$/, { keepLast: 1 }],
+    ["LoRA", { ...full, keepLast: 1 }, 2.5 * per, /train with LoRA/, { method: "lora" }],
+    ["room on the disk", full, 1000, /delete runs, models or datasets/, null],
+  ])("of a full disk names %s where that is enough", (_, recipe, left, words, changes) => {
     const budget = countBudget({ ...whole, recipe, left });
     expect(budget.fits).toBe(false);
     expect(budget.advice).toMatch(words);
+    expect(budget.proposal?.changes ?? null).toEqual(changes);
     expect(diskRefusal({ ...whole, recipe, left })).toBe(budget.advice);
   });
 
-  // A wide model is mostly weights; long rows are mostly attention.
-  const wide = defineModel({ ...tinyConfig, hidden_size: 1024, vocab_size: 300_000 });
+  /** A wide model is mostly weights, 1.2 GB of embedding and as much of head and layer in float32. */
+  const wide = (change: object = {}) =>
+    defineModel({ ...tinyConfig, hidden_size: 1024, vocab_size: 300_000, ...change });
+  /** Frozen weights of 6.6 GB in float32, 3.3 in 16 bits and 1.9 in 8. */
+  const huge = wide({ vocab_size: 500_000, hidden_size: 1664, tie_word_embeddings: false });
+  const oneRow = { ...lora, batchSize: 1, accumulation: 4 };
+
+  // Long rows are mostly attention.
   test.each([
-    ["LoRA", wide, full, { rows: 1, length: 16 }, /train with LoRA/],
+    ["LoRA", wide(), full, { rows: 1, length: 16 }, facts, { method: "lora" }, /This run fits with LoRA: \d/],
     [
       "fewer rows, and as many per step",
       model,
       { ...lora, batchSize: 4, accumulation: 3 },
       { rows: 4, length: 10_240 },
-      /micro-batch size to 2, and gradient accumulation to 6 for the same batch\.$/,
+      facts,
+      { batchSize: 2, accumulation: 6 },
+      /This run fits with micro-batch size 2 and gradient accumulation 6: \d/,
     ],
-    ["what is left", model, { ...lora, batchSize: 1 }, { rows: 1, length: 16_384 }, /lower the maximum length/],
-  ])("of too little memory names %s", (_, other, recipe, size, words) => {
-    const budget = countBudget({ ...whole, model: other, recipe, shapes: [{ ...size, supervised: 16 }] });
+    [
+      "a shorter length, where fewer rows are not enough",
+      model,
+      { ...lora, batchSize: 2, accumulation: 1 },
+      { rows: 2, length: 32_768 },
+      facts,
+      { maxLength: 8192 },
+      /This run fits with maximum length 8192: \d/,
+    ],
+    [
+      "16 bits of a file that has them",
+      huge,
+      oneRow,
+      { rows: 1, length: 16 },
+      { ...facts, in16Bits: true },
+      { weights: "float16" },
+      /This model fits with 16-bit weights: 3\.\d GB\.$/,
+    ],
+    [
+      "fewer rows before 8 bits",
+      huge,
+      { ...oneRow, weights: "float16", batchSize: 4, accumulation: 1 },
+      { rows: 4, length: 4096 },
+      { ...facts, in16Bits: true },
+      { batchSize: 1, accumulation: 4 },
+      /This run fits with micro-batch size 1/,
+    ],
+    [
+      "nothing where no setting is enough",
+      wide({ vocab_size: 500_000, hidden_size: 16_384 }),
+      oneRow,
+      { rows: 1, length: 16 },
+      facts,
+      null,
+      /Choose a smaller model, or use a browser with WebGPU\.$/,
+    ],
+  ] as const)("of too little memory names %s", (_, other, recipe, size, known, changes, words) => {
+    const precise = withPrecision(other, precisionOf(recipe, wasm));
+    const run = { ...whole, model: precise, recipe, facts: known, shapes: [{ ...size, supervised: 16 }] };
+    const budget = countBudget(run);
     expect(budget.memory.total).toBeGreaterThan(2 ** 32);
     expect(budget).toMatchObject({ fits: false, memory: { limit: 2 ** 32 } });
     expect(budget.advice).toMatch(words);
+    expect(budget.proposal?.changes ?? null).toEqual(changes);
+    if (changes === null) return;
+    expect(budget.proposal?.costs.length).toBeGreaterThan(0);
+    // The proposal fits, and proposes nothing more.
+    expect(countBudget({ ...run, ...withChanges(run, changes) })).toMatchObject({ fits: true, proposal: null });
+  });
+
+  test("of a GPU's largest buffer names the storage whose tensors fit", () => {
+    const run = { ...whole, recipe: oneRow, model: wide(), device: gpu(2 ** 30) };
+    const budget = countBudget(run);
+    expect(budget.advice).toMatch(
+      /^The largest tensor has 1\.2 GB, and a buffer of this GPU up to 1\.1 GB\. This model fits with 16-bit weights/,
+    );
+    expect(budget.proposal).toEqual({
+      changes: { weights: "float16" },
+      costs: ["Each weight keeps 11 significant bits."],
+    });
+  });
+
+  test("of memory and disk has both changes", () => {
+    const run = {
+      ...whole,
+      recipe: { ...full, keepLast: 1 },
+      model: wide(),
+      shapes: [{ rows: 1, length: 16, supervised: 16 }],
+    };
+    const budget = countBudget({ ...run, left: 1e9 });
+    expect(budget.advice).toMatch(/fits with LoRA.*train with LoRA/);
+    expect(budget.proposal?.changes).toEqual({ method: "lora" });
   });
 });

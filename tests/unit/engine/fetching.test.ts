@@ -114,8 +114,8 @@ test("a model is inspected, fetched with each byte once, and stored under its ad
   });
   const numbers = inspection.parameters;
   expect(inspection.needs.full).toBe(16 * numbers);
-  expect(inspection.needs.lora).toBeGreaterThan(4 * numbers);
-  expect(inspection.needs.lora).toBeLessThan(16 * numbers);
+  expect(inspection.needs.lora.float32).toBeGreaterThan(4 * numbers);
+  expect(inspection.needs.lora.float32).toBeLessThan(16 * numbers);
   expect(server.requests.some(({ path }) => path.includes("safetensors"))).toBe(false);
 
   const before = server.sent();

@@ -95,6 +95,10 @@ describe("a record of version 1", () => {
         ...recipe,
         watchEvery: null,
         bestBy: null,
+        // Runs from before these fields multiplied in float32, in one graph.
+        weights: "float32",
+        compute: "float32",
+        program: "whole",
         stages: [{ ...stage, objective: "mixed", learningRate: 2e-4, epochs: 3, steps: 12 }],
       },
       stages: [{ objective: "mixed", steps: 12, examples: 9, supervisedTokens: null }],

@@ -90,7 +90,7 @@ test.each(settings)("%s: a change prepares rows and measures the budget again ex
 });
 
 test.each([
-  ["lora", ["rank", "alpha", "targets"], "full"],
+  ["lora", ["rank", "alpha", "weights", "targets"], "full"],
   ["text-first", ["textEpochs", "textLearningRate", "bestBy"], "together"],
   ["a custom template", ["customTemplate"], "another"],
 ] as const)("with %s there are %j, with %s there are not", (_, fields, without) => {

@@ -136,6 +136,9 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
   patience: null,
   samplePrompts: 0,
   watchEvery: null,
+  weights: "float32",
+  compute: "float32",
+  program: "whole",
   seed: 3,
 });
 

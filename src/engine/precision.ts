@@ -1,0 +1,167 @@
+/** Settles how a run's weights are stored and multiplied, and how it is compiled: "auto" becomes a value when a run is planned. */
+
+import { allFitFloat16, largestFloat16 } from "../hub/range.ts";
+import { withPrecision } from "../models/architecture.ts";
+import type { Precision } from "../nn/precision.ts";
+import type { RunRequest } from "../protocol/engine.ts";
+import type { DeviceSettings } from "../run/deviceFields.ts";
+import type { Recipe } from "../run/recipe.ts";
+import type { RunRecord } from "../run/record.ts";
+import type { ProviderReport } from "../runtime/types.ts";
+import type { WeightStorage } from "../tensor/storage.ts";
+import type { Library, LoadedModel } from "./library.ts";
+
+type Device = Pick<ProviderReport, "provider"> & {
+  readonly adapter: Pick<NonNullable<ProviderReport["adapter"]>, "shaderF16"> | null;
+};
+
+/** The facts that decide for "auto". */
+export interface PrecisionFacts {
+  readonly parameters: number;
+  /** Whether the files have every matrix in 16 bits. */
+  readonly in16Bits: boolean;
+  /** Whether float16 can represent every weight. */
+  readonly fits: boolean;
+  /** Whether the device multiplies in float16. */
+  readonly shaderF16: boolean;
+}
+
+/** Settings without "auto", as records have them. */
+export interface SettledSettings extends DeviceSettings {
+  readonly weights: WeightStorage;
+  readonly compute: Exclude<DeviceSettings["compute"], "auto">;
+  readonly program: Exclude<DeviceSettings["program"], "auto">;
+}
+
+export type SettledRecipe = Recipe & SettledSettings;
+
+type Wanted = Pick<Recipe, "method" | "weights" | "compute" | "program">;
+
+/** Below this size 16 bits save less than 40 MB, and widening them costs more than that is worth. */
+const smallModel = 20e6;
+
+/** Whether the device multiplies in float16. */
+export const multipliesInFloat16 = ({ provider, adapter }: Device): boolean =>
+  provider === "webgpu" && (adapter?.shaderF16 ?? false);
+
+/**
+ * The settings with a value for each "auto". Throws for 16 bits or fewer where a weight is beyond float16's range, and for
+ * products in float16 where the device has none.
+ */
+export function settle<R extends Wanted>(recipe: R, facts: PrecisionFacts): R & SettledSettings {
+  const weights = weightsOf(recipe, facts);
+  if (weights !== "float32" && !facts.fits) {
+    throw new Error(
+      `Some weights of this model are beyond ${largestFloat16.toLocaleString("en")}, the largest number of 16 bits: ` +
+        "set base weights to 32 bits.",
+    );
+  }
+  if (recipe.compute === "float16" && !facts.shaderF16) {
+    throw new Error(
+      "Products in 16 bits need a GPU with shader-f16, which this browser does not offer: set products to automatic.",
+    );
+  }
+  const auto = facts.shaderF16 && recipe.method === "lora" && weights !== "float32" ? "float16" : "float32";
+  return {
+    ...recipe,
+    weights,
+    compute: recipe.compute === "auto" ? auto : recipe.compute,
+    program: recipe.program === "auto" ? "whole" : recipe.program,
+  };
+}
+
+function weightsOf({ method, weights }: Wanted, { parameters, in16Bits, fits }: PrecisionFacts): WeightStorage {
+  // Full training changes the weights, and an update is often smaller than a step of float16.
+  if (method === "full") return "float32";
+  if (weights !== "auto") return weights;
+  return in16Bits && fits && parameters >= smallModel ? "float16" : "float32";
+}
+
+/** Embedding and head lose more by few bits than the layers: they never have fewer than 8. */
+export const embeddingOf = {
+  float32: "float32",
+  float16: "float16",
+  int8: "int8",
+  int4: "int8",
+  uint4: "int8",
+} as const;
+
+/**
+ * The precision of a run, on a device or (null) as its record says: where a device does not multiply in float16, such a run
+ * continues with products in float32.
+ */
+export const precisionOf = ({ weights, compute }: SettledSettings, device: Device | null): Precision => ({
+  weights,
+  embedding: embeddingOf[weights],
+  compute: compute === "float16" && device !== null && !multipliesInFloat16(device) ? "float32" : compute,
+});
+
+/** The model with the precision of settled settings. */
+export const inPrecision = (model: LoadedModel, settings: SettledSettings, device: Device | null): LoadedModel => ({
+  ...model,
+  definition: withPrecision(model.definition, precisionOf(settings, device)),
+});
+
+/** The settings of a stored recipe, which no "auto" is left in. Throws for one that an "auto" is left in. */
+function asSettled<R extends Wanted>(recipe: R): R & SettledSettings {
+  const { weights, compute, program } = recipe;
+  if (weights === "auto" || compute === "auto" || program === "auto") {
+    throw new Error("The run's record has automatic settings, which every run replaces at its start: start a new run.");
+  }
+  return { ...recipe, weights, compute, program };
+}
+
+/** The model of a stored run in the run's precision; for the device see `precisionOf`. */
+export const modelOfRun = async (
+  library: Pick<Library, "model">,
+  { model: { hash }, recipe }: Pick<RunRecord, "model" | "recipe">,
+  device: Device | null,
+  signal?: AbortSignal,
+): Promise<LoadedModel> => inPrecision(await library.model(hash, signal), asSettled(recipe), device);
+
+/** Models whose range is known. */
+const ranges = new WeakMap<LoadedModel["opened"], Promise<boolean>>();
+
+/** The facts of a model on a device; reads the weights once where their range matters to the recipe. */
+async function factsOf(
+  recipe: Wanted,
+  { opened, summary }: LoadedModel,
+  device: Device,
+  signal?: AbortSignal,
+): Promise<PrecisionFacts> {
+  const matrices = [...opened.tensors.values()].filter(({ shape }) => shape.length > 1);
+  const facts: PrecisionFacts = {
+    parameters: summary.parameters,
+    in16Bits: matrices.every(({ dtype }) => dtype === "F16" || dtype === "BF16"),
+    fits: true,
+    shaderF16: multipliesInFloat16(device),
+  };
+  if (weightsOf(recipe, facts) === "float32") return facts;
+  const known = ranges.get(opened);
+  const reading = known ?? allFitFloat16(matrices, signal);
+  if (!known) {
+    ranges.set(opened, reading);
+    reading.catch(() => ranges.delete(opened));
+  }
+  return { ...facts, fits: await reading };
+}
+
+/** A new run's model in its precision, its recipe without automatic settings, and the facts that decided. */
+export interface SettledRequest {
+  readonly model: LoadedModel;
+  readonly recipe: SettledRecipe;
+  readonly facts: PrecisionFacts;
+}
+
+/** Settles a request. Throws as `settle` does. */
+export async function modelOfRequest(
+  library: Pick<Library, "model">,
+  { modelHash, recipe }: Pick<RunRequest, "modelHash" | "recipe">,
+  device: Device,
+  signal?: AbortSignal,
+): Promise<SettledRequest> {
+  const model = await library.model(modelHash, signal);
+  const facts = await factsOf(recipe, model, device, signal);
+  const settled = settle(recipe, facts);
+  return { model: inPrecision(model, settled, device), recipe: settled, facts };
+}

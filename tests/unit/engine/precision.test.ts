@@ -1,0 +1,71 @@
+/** Automatic settings of a run's weights and products. Oracle: the rules, worked by hand for each row. */
+
+import { describe, expect, test } from "vitest";
+import { type PrecisionFacts, precisionOf, settle } from "../../../src/engine/precision.ts";
+import { defaultRecipe } from "../../../src/run/recipe.ts";
+
+const facts: PrecisionFacts = { parameters: 135e6, in16Bits: true, fits: true, shaderF16: false };
+const lora = defaultRecipe("lora");
+
+describe("automatic settings become", () => {
+  test.each<[string, Partial<PrecisionFacts>, "lora" | "full", string, string]>([
+    ["16 bits where the files have 16 bits", {}, "lora", "float16", "float32"],
+    ["products in 16 bits on a GPU that has them", { shaderF16: true }, "lora", "float16", "float16"],
+    ["32 bits where the files have 32 bits", { in16Bits: false }, "lora", "float32", "float32"],
+    ["products in 32 bits for weights in 32 bits", { in16Bits: false, shaderF16: true }, "lora", "float32", "float32"],
+    ["32 bits where a weight is too large", { fits: false }, "lora", "float32", "float32"],
+    ["32 bits for a small model", { parameters: 1.65e6 }, "lora", "float32", "float32"],
+    ["32 bits for full training", {}, "full", "float32", "float32"],
+    ["products in 32 bits for full training", { shaderF16: true }, "full", "float32", "float32"],
+  ])("%s", (_, change, method, weights, compute) => {
+    const settled = settle(defaultRecipe(method), { ...facts, ...change });
+    expect(settled).toEqual({ ...defaultRecipe(method), weights, compute, program: "whole" });
+    // A settled recipe does not change any more, whatever the facts are.
+    expect(settle(settled, { ...facts, shaderF16: true })).toEqual(settled);
+  });
+});
+
+test.each(["float32", "float16", "int8", "int4", "uint4"] as const)("a choice of %s stays", (weights) => {
+  expect(settle({ ...lora, weights }, { ...facts, in16Bits: false, parameters: 1e6 }).weights).toBe(weights);
+  expect(settle({ ...lora, method: "full", weights }, facts).weights).toBe("float32");
+});
+
+test.each(["float16", "int8", "int4", "uint4"] as const)(
+  "%s is refused for a weight beyond 65,504, with the way out",
+  (weights) => {
+    const tooLarge = { ...facts, fits: false };
+    expect(() => settle({ ...lora, weights }, tooLarge)).toThrow(/beyond 65,504.*set base weights to 32 bits/);
+    expect(settle({ ...lora, weights: "float32" }, tooLarge).weights).toBe("float32");
+  },
+);
+
+test("products in 16 bits are refused without shader-f16", () => {
+  expect(() => settle({ ...lora, compute: "float16" }, facts)).toThrow(/shader-f16.*set products to automatic/);
+  expect(settle({ ...lora, compute: "float16" }, { ...facts, shaderF16: true }).compute).toBe("float16");
+});
+
+describe("the precision of a run", () => {
+  const gpu = (shaderF16: boolean) => ({ provider: "webgpu", adapter: { shaderF16 } }) as const;
+  const wasm = { provider: "wasm", adapter: null } as const;
+
+  test.each([
+    ["float32", "float32"],
+    ["float16", "float16"],
+    ["int8", "int8"],
+    ["int4", "int8"],
+    ["uint4", "int8"],
+  ] as const)("with weights of %s has an embedding of %s", (weights, embedding) => {
+    const settled = settle({ ...lora, weights, compute: "float32" }, facts);
+    expect(precisionOf(settled, wasm)).toEqual({ weights, embedding, compute: "float32" });
+  });
+
+  test.each([
+    ["its GPU", gpu(true), "float16"],
+    ["another GPU", gpu(false), "float32"],
+    ["the processor", wasm, "float32"],
+    ["no device, as in an export", null, "float16"],
+  ] as const)("with products in float16, on %s, multiplies in the type that is there", (_, device, compute) => {
+    const settled = settle({ ...lora, compute: "float16" }, { ...facts, shaderF16: true });
+    expect(precisionOf(settled, device).compute).toBe(compute);
+  });
+});
