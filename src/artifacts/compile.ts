@@ -22,7 +22,8 @@ import {
 import { artifactKey, isTrained, type Method, parametersOf, scopeOf } from "./method.ts";
 
 /** The graph inputs of the parameters. */
-export const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] => parameters.flatMap(({ ports }) => ports);
+export const parameterPorts = (parameters: readonly ParameterSpec[]): Port[] =>
+  parameters.flatMap(({ ports }) => ports);
 
 /** The graph inputs that `buildLoss` declares. */
 function lossInputs(parameters: readonly ParameterSpec[], { rows, length, supervised }: BatchShape): Port[] {
