@@ -1,11 +1,10 @@
-/** A model's attention in the two kinds of graphs: over whole rows, and with a key/value cache. */
+/** A model's attention over whole rows; cachedAttention.ts has the one with a key/value cache. */
 
 import type { Attend, LayerSpec } from "../models/architecture.ts";
-import { attend, cacheBias, causalBias, splitKeys, splitQueries } from "../nn/attention.ts";
+import { attend, causalBias, splitKeys, splitQueries } from "../nn/attention.ts";
 import { rope, ropeTables } from "../nn/rope.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
-import { generationPorts } from "./contract.ts";
 
 /** Looks up each layer's value; layers of equal `kind` share one, which `make` creates once. */
 function perLayer<T>(
@@ -31,7 +30,7 @@ function perLayer<T>(
  * Rotates queries and keys of up to `length` positions, (M, width) → (B, T, width). The rotation of whole heads includes the
  * score scale of the queries, at no extra cost.
  */
-function rotations(b: GraphBuilder, { heads, rope: rotation, scoreScale }: LayerSpec, length: number) {
+export function rotations(b: GraphBuilder, { heads, rope: rotation, scoreScale }: LayerSpec, length: number) {
   const scaled = (x: Value) => b.mul(x, b.scalar(scoreScale));
   if (rotation === null) {
     const rows = (x: Value, positions: Value) => b.reshape(x, [...positions.shape, x.shape[1] as number]);
@@ -82,59 +81,5 @@ export function wholeRows(
       heads,
       { blocks: queryBlocks, cap: spec.scoreCap },
     );
-  };
-}
-
-/** The shape of a layer's cached keys or values. */
-export const cacheShape = ({ heads }: LayerSpec, capacity: number) => [1, heads.key, capacity, heads.size] as const;
-
-/**
- * Attention of S tokens at `positions` int32 [S], written to slots `start` int32 [1] onwards, with a cache of C slots. Adds
- * the updated caches to `outputs`.
- */
-export function cached(
-  b: GraphBuilder,
-  layers: readonly LayerSpec[],
-  positions: Value,
-  start: Value,
-  capacity: number,
-  outputs: Record<string, Value>,
-): Attend {
-  const [tokens] = positions.shape as [number];
-  const positions64 = b.cast(b.reshape(positions, [1, tokens]), "int64");
-  const rotationOf = rotationsOf(b, layers, capacity);
-  const biasOf = perLayer(
-    layers,
-    ({ window }) => window,
-    ({ window }) => cacheBias(b, positions, capacity, window),
-  );
-
-  // Slot c takes token c − start where 0 ≤ c − start < S, that is where clamping does not change it.
-  const slots = b.constant(
-    "int32",
-    [capacity],
-    Int32Array.from({ length: capacity }, (_, i) => i),
-  );
-  const offset = b.sub(slots, start);
-  const source = b.min(b.max(offset, b.scalar(0, "int32")), b.scalar(tokens - 1, "int32"));
-  const written = b.reshape(b.equal(offset, source), [1, 1, capacity, 1]);
-  const updated = (spec: LayerSpec, past: string, present: string, fresh: Value): Value => {
-    const before = b.input(past, "float32", cacheShape(spec, capacity));
-    const after = b.where(written, b.gather(fresh, source, 2), before);
-    outputs[present] = after;
-    return after;
-  };
-
-  return (layer, q, k, v) => {
-    const { spec, made: rotate } = rotationOf(layer);
-    const { heads } = spec;
-    const freshKeys = splitKeys(b, rotate.keys(k, positions64), heads);
-    const freshValues = splitKeys(b, b.reshape(v, [1, tokens, heads.key * heads.size]), heads);
-    const keys = updated(spec, generationPorts.pastKey(layer), generationPorts.presentKey(layer), freshKeys);
-    const values = updated(spec, generationPorts.pastValue(layer), generationPorts.presentValue(layer), freshValues);
-    const queries = splitQueries(b, rotate.queries(q, positions64), heads);
-    return attend(b, queries, b.transpose(keys, [0, 1, 3, 2]), values, biasOf(layer).made, heads, {
-      cap: spec.scoreCap,
-    });
   };
 }

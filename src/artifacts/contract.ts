@@ -99,15 +99,20 @@ export const secondMoment = (parameter: string) => `${parameter}.second_moment`;
 export const updated = (name: string) => `${name}.out`;
 
 /**
- * Ports of the generation artifact. Inputs: `input_ids` int32 [1, S]; `start` int32 [1], the cache slot of the first token;
- * `logits_index` int32 [1], the token of the S whose logits are returned; caches float32 [1, Hkv, C, D] per layer.
- * Outputs: `logits` float32 [V] and the updated caches, which need their own buffers.
+ * Ports of the generation artifact. Inputs, of R rows: `input_ids` int32 [R, S]; `start` int32 [R], the cache slot of each
+ * row's first token; `cache_rows` int32 [R], the cached rows; `logits_index` int32 [R], the token of the S whose logits are
+ * returned; caches float32 [B, Hkv, C, D] per layer. Outputs: `logits` float32 [R, V] and the updated caches, which may
+ * overwrite the past ones. An artifact of first tokens has no `start`; one that has all rows of the cache no `cache_rows`,
+ * and with both no past. One that chooses has `choice` float32 [R, 3]: each row's highest logit, the lowest id that has it,
+ * and the sum of its logits, which is not finite where a logit is not.
  */
 export const generationPorts = {
   inputIds: "input_ids",
   start: "start",
+  cacheRows: "cache_rows",
   logitsIndex: "logits_index",
   logits: "logits",
+  choice: "choice",
   pastKey: (layer: number) => `past_key.${layer}`,
   pastValue: (layer: number) => `past_value.${layer}`,
   presentKey: (layer: number) => `present_key.${layer}`,

@@ -268,12 +268,18 @@ export const rules: { readonly [Op in OpName]: Rule } = {
     none,
     () => b.gatherElements(g, indices as Value, axis as number),
   ],
-  ScatterND: (b, g, _y, [, indices, updates]) => [
-    () => g,
-    none,
-    () =>
-      b.reshape(b.gather(g, b.reshape(indices as Value, [sizeOf((indices as Value).shape)])), (updates as Value).shape),
-  ],
+  ScatterND: (b, g, y, [, indices, updates], { reduction }) => {
+    const { shape } = indices as Value;
+    if (reduction !== "add" || shape.at(-1) !== 1) {
+      throw new GraphError(`${y.name} has no gradient: only a ScatterND that adds rows of the first axis has one`);
+    }
+    return [
+      () => g,
+      none,
+      () => b.reshape(b.gather(g, b.reshape(indices as Value, [sizeOf(shape)])), (updates as Value).shape),
+    ];
+  },
+  TopK: constant,
   Where: (b, g, _y, inputs) => {
     const condition = inputs[0] as Value;
     return [none, () => b.where(condition, g, b.scalar(0)), () => b.where(condition, b.scalar(0), g)];

@@ -1,12 +1,13 @@
 /** The memory of a run, counted from its plan before it starts: tensors, sessions, and the peak over all artifacts. */
 
 import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
-import { cacheShape } from "../artifacts/attention.ts";
+import { cacheShape } from "../artifacts/cachedAttention.ts";
 import { compileEvaluation } from "../artifacts/compile.ts";
 import { type Artifact, type BatchShape, parameterBytes } from "../artifacts/contract.ts";
 import { compileGeneration } from "../artifacts/generation.ts";
-import { parametersOf } from "../artifacts/method.ts";
+import { type Method, parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun, layerArtifactsOfRun } from "../artifacts/ofRun.ts";
+import { capacityFor, longestPiece, pieceFor } from "../generation/batch.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { writeModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
@@ -19,8 +20,6 @@ import { type LayerProgram, saves } from "./program.ts";
 const emptyHeap = 10e6;
 /** Most tokens of an answer, which the key/value cache has beside the longest row. */
 const answerTokens = 64;
-/** Tokens of a prompt that one prefill call reads. */
-const promptTokens = 32;
 
 export interface MemoryParts {
   readonly model: ModelDefinition;
@@ -62,11 +61,7 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
       ? layerSessions(parts, recipe.program)
       : wholeSessions(parts);
   if (recipe.samplePrompts > 0 || recipe.watchEvery !== null) {
-    const capacity = Math.min(model.contextLength, roundUp(longest.length + answerTokens, 64));
-    // Each layer has four caches: past and present, keys and values.
-    const caches = 4 * model.layers.reduce((sum, layer) => sum + byteSizeOf("float32", cacheShape(layer, capacity)), 0);
-    const read = planned(compileGeneration(model, method, { tokens: promptTokens, capacity }), provider);
-    sessions.push({ ...read, peak: caches + read.peak, count: 2 });
+    sessions.push({ ...answering(model, method, longest.length, provider), count: 2 });
   }
   const activations = between + Math.max(...sessions.map(({ peak }) => peak));
   const engine =
@@ -144,7 +139,18 @@ export function largestShape(shapes: readonly BatchShape[]): BatchShape {
   return others.reduce((most, shape) => (positions(shape) >= positions(most) ? shape : most), first);
 }
 
-const roundUp = (n: number, grain: number) => Math.ceil(n / grain) * grain;
+/** Peak bytes of the longest run that reads a prompt of `length` tokens, with its caches; and bytes of its session. */
+function answering(model: ModelDefinition, method: Method, length: number, provider: ProviderName) {
+  const capacity = capacityFor(Math.min(length + answerTokens, model.contextLength), model.contextLength);
+  // The first run makes the caches, so they count among its results; later runs update them in place.
+  const first = length <= longestPiece;
+  const tokens = first ? pieceFor(length, capacity) : longestPiece;
+  const caches = first
+    ? 0
+    : 2 * model.layers.reduce((sum, layer) => sum + byteSizeOf("float32", cacheShape(layer, 1, capacity)), 0);
+  const read = planned(compileGeneration(model, method, { tokens, capacity, first }), provider);
+  return { ...read, peak: caches + read.peak };
+}
 
 /** Peak bytes of one run of the artifact, and bytes of its session between runs. */
 function planned(

@@ -183,7 +183,7 @@ async function timed(call: () => Promise<unknown>, signal: AbortSignal): Promise
 /** Seconds of an answer of the greatest length, by the median time of its first tokens; of a short answer, its own time. */
 async function timeAnswer(
   { model, plan, recipe, signal }: ProbeParts,
-  runtime: Pick<Runtime, "tensor" | "session">,
+  runtime: Pick<Runtime, "tensor" | "session" | "report">,
   parameters: ParameterTensors,
   question: Prompt,
 ): Promise<number> {

@@ -1,9 +1,10 @@
 /** The weights that answer, of the base model or of a run's checkpoint, and an exam with them. */
 
 import { compileEvaluation } from "../artifacts/compile.ts";
-import { compileGeneration } from "../artifacts/generation.ts";
+import { compileGeneration, type GenerationShape } from "../artifacts/generation.ts";
 import type { Method } from "../artifacts/method.ts";
-import type { AnswererParts } from "../generation/answer.ts";
+import type { AnswererParts, BatchAnswererParts } from "../generation/answer.ts";
+import { createBatchGenerator } from "../generation/batch.ts";
 import type { PreparedQuestion } from "../generation/examine.ts";
 import { examine } from "../generation/examine.ts";
 import { createGenerator } from "../generation/generate.ts";
@@ -22,16 +23,18 @@ export interface Respondent {
   readonly parameters: ParameterTensors;
 }
 
-/** Its generator and vocabulary, for `answer`. */
-export function answererOf({ runtime, model, method, parameters }: Respondent): AnswererParts {
+/** Its generators and vocabulary, for `answer` and `examine`. */
+export function answererOf({ runtime, model, method, parameters }: Respondent): AnswererParts & BatchAnswererParts {
   const { definition, vocabulary, opened } = model;
+  const parts = {
+    runtime,
+    parameters,
+    artifact: (shape: GenerationShape) => compileGeneration(definition, method, shape),
+    contextLength: definition.contextLength,
+  };
   return {
-    generate: createGenerator({
-      runtime,
-      parameters,
-      artifact: (shape) => compileGeneration(definition, method, shape),
-      contextLength: definition.contextLength,
-    }),
+    generate: createGenerator(parts),
+    generateBatch: createBatchGenerator(parts),
     vocabulary,
     stopIds: opened.stopIds,
   };

@@ -2,14 +2,22 @@
 
 import type { Role } from "../records/example.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
-import type { Generate, Generation, GenerationRequest } from "./generate.ts";
+import type { BatchOptions, BatchRequest, GenerateBatch, Generation } from "./batch.ts";
+import type { Generate, GenerationRequest } from "./generate.ts";
 import type { Prompt } from "./prompt.ts";
 
-export interface AnswererParts {
-  readonly generate: Generate;
+interface TextParts {
   readonly vocabulary: Vocabulary;
   /** Ids that end an answer besides the template's, from the model's generation_config.json. */
   readonly stopIds?: readonly number[];
+}
+
+export interface AnswererParts extends TextParts {
+  readonly generate: Generate;
+}
+
+export interface BatchAnswererParts extends TextParts {
+  readonly generateBatch: GenerateBatch;
 }
 
 export interface AnswerOptions extends Pick<GenerationRequest, "maxTokens" | "sampling" | "seed" | "signal"> {
@@ -52,16 +60,15 @@ function markerOverlap(text: string, marker: string): number {
 }
 
 /**
- * Generates the answer to a prompt. The answer is returned without the template's answer prefix, and without an end marker
- * that is plain text: rendering it as a message gives the same prompt again.
+ * Writes the text of an answer from its tokens: without the template's answer prefix, and without an end marker that is plain
+ * text, so that rendering it as a message gives the same prompt again. `onText` gets final text only.
  */
-export async function answer(
-  { generate, vocabulary, stopIds: own = [] }: AnswererParts,
-  prompt: Prompt,
-  { onText, ...options }: AnswerOptions,
-): Promise<GeneratedAnswer> {
-  const { answerBegins, endMarker, stopIds } = prompt;
-  const decoder = vocabulary.createStreamDecoder(prompt.ids.at(-1));
+function createWriter(
+  { vocabulary }: TextParts,
+  { ids, answerBegins, endMarker }: Prompt,
+  onText: ((text: string) => void) | undefined,
+): { push(id: number): void; end(): string } {
+  const decoder = vocabulary.createStreamDecoder(ids.at(-1));
   let text = "";
   let begun = false;
   let shown = 0;
@@ -75,15 +82,60 @@ export async function answer(
     if (certain > shown) onText?.(text.slice(shown, certain));
     shown = Math.max(shown, certain);
   };
+  return {
+    push: (id) => append(decoder.push(id), false),
+    end() {
+      append(decoder.end(), true);
+      return text;
+    },
+  };
+}
+
+/** Generates the answer to a prompt. */
+export async function answer(
+  parts: AnswererParts,
+  prompt: Prompt,
+  { onText, ...options }: AnswerOptions,
+): Promise<GeneratedAnswer> {
+  const { generate, vocabulary, stopIds: own = [] } = parts;
+  const writer = createWriter(parts, prompt, onText);
   const { ids, finish } = await generate({
     ...options,
     prompt: prompt.ids,
-    stopIds: [...stopIds, ...own],
-    onToken: (id) => append(decoder.push(id), false),
+    stopIds: [...prompt.stopIds, ...own],
+    onToken: writer.push,
   });
-  append(decoder.end(), true);
+  const text = writer.end();
   const show = (id: number): ShownToken => ({ id, text: vocabulary.show(id), special: vocabulary.isSpecial(id) });
   return { text, finish, prompt: readPrompt(prompt, show), written: ids.map(show) };
+}
+
+export interface BatchQuestion extends Pick<BatchRequest, "maxTokens" | "sampling" | "seed"> {
+  readonly prompt: Prompt;
+}
+
+export interface BatchAnswer {
+  readonly text: string;
+  readonly finish: Generation["finish"];
+}
+
+/** Generates the answers to several prompts, in their order; `onAnswer` is called when one has ended. */
+export async function answerBatch(
+  parts: BatchAnswererParts,
+  questions: readonly BatchQuestion[],
+  options: BatchOptions = {},
+): Promise<BatchAnswer[]> {
+  const writers = questions.map(({ prompt }) => createWriter(parts, prompt, undefined));
+  const requests = questions.map(
+    ({ prompt, ...question }, i): BatchRequest => ({
+      ...question,
+      prompt: prompt.ids,
+      stopIds: [...prompt.stopIds, ...(parts.stopIds ?? [])],
+      onToken: (id) => writers[i]?.push(id),
+    }),
+  );
+  const generations = await parts.generateBatch(requests, options);
+  return generations.map(({ finish }, i) => ({ text: writers[i]?.end() ?? "", finish }));
 }
 
 /** The prompt in readable form, from the ids that the model read. */

@@ -1,7 +1,7 @@
 /** An exam: questions with known answers, each answered greedily and judged by exact match. */
 
-import { type AnswererParts, answer } from "./answer.ts";
-import type { Generation } from "./generate.ts";
+import { answerBatch, type BatchAnswererParts } from "./answer.ts";
+import type { Generation } from "./batch.ts";
 import type { Prompt } from "./prompt.ts";
 import { greedySampling } from "./sampling.ts";
 
@@ -45,35 +45,34 @@ export function isExactMatch(text: string, expected: string): boolean {
 /**
  * Answers every question in its own conversation, greedily, with the template of training. An answer stops at twice the
  * tokens of the expected one (at least `minimumTokens`), where it is wrong anyway. A question that does not fit the context
- * counts as a wrong answer. Throws the signal's reason, and every other error of `answer`.
+ * counts as a wrong answer. Throws the signal's reason, and every other error of `answerBatch`.
  */
 export async function examine(
-  parts: AnswererParts,
+  parts: BatchAnswererParts,
   questions: readonly PreparedQuestion[],
   { signal, onProgress }: ExamineOptions = {},
 ): Promise<ExamAnswer[]> {
-  const answers: ExamAnswer[] = [];
-  onProgress?.(0, questions.length);
-  for (const { prompt, expected, expectedTokens } of questions) {
-    signal?.throwIfAborted();
-    const given = await answer(parts, prompt, {
-      maxTokens: Math.max(minimumTokens, 2 * expectedTokens),
-      sampling: greedySampling,
-      seed: 0,
-      ...(signal && { signal }),
-    }).catch(refusedForLength);
-    signal?.throwIfAborted();
-    const { text, finish } = given;
-    answers.push({ text, finish, correct: isExactMatch(text, expected) });
-    onProgress?.(answers.length, questions.length);
-  }
-  return answers;
+  let done = 0;
+  onProgress?.(done, questions.length);
+  signal?.throwIfAborted();
+  const requests = questions.map(({ prompt, expectedTokens }) => ({
+    prompt,
+    maxTokens: Math.max(minimumTokens, 2 * expectedTokens),
+    sampling: greedySampling,
+    seed: 0,
+  }));
+  const answers = await answerBatch(parts, requests, {
+    ...(signal && { signal }),
+    onAnswer: () => {
+      if (!signal?.aborted) onProgress?.(++done, questions.length);
+    },
+  });
+  signal?.throwIfAborted();
+  return answers.map(({ text, finish }, i) => ({
+    text,
+    finish,
+    correct: isExactMatch(text, questions[i]?.expected ?? ""),
+  }));
 }
 
 const collapsed = (text: string) => text.trim().replace(/\s+/g, " ");
-
-/** Turns the RangeError of a too long prompt into a wrong answer, so that one long question does not end the exam. */
-function refusedForLength(error: unknown): { readonly text: ""; readonly finish: "context" } {
-  if (error instanceof RangeError) return { text: "", finish: "context" };
-  throw error;
-}

@@ -20,8 +20,8 @@ export interface Heads {
 /** Far below every score, yet finite: shaders may not handle infinities. */
 const blocked = -1e9;
 
-/** from, from + 1, … */
-const iota = (b: GraphBuilder, length: number, shape: readonly number[], from = 0) =>
+/** int32 from, from + 1, … */
+export const iota = (b: GraphBuilder, length: number, shape: readonly number[] = [length], from = 0) =>
   b.constant(
     "int32",
     shape,
@@ -44,10 +44,14 @@ export function causalBias(b: GraphBuilder, segments: Value, window: number | nu
   return b.reshape(b.where(same, causal, b.scalar(blocked)), [rows, 1, 1, length, length]);
 }
 
-/** 0 for the cache slots that a token attends to, `blocked` elsewhere: positions int32 [S], capacity C → [S, C]. */
+/**
+ * 0 for the cache slots that a token attends to, `blocked` elsewhere: the slot of its position, earlier ones, and with
+ * position − slot below `window`. positions int32 [B, S], C slots → [B, 1, 1, S, C].
+ */
 export function cacheBias(b: GraphBuilder, positions: Value, capacity: number, window: number | null = null): Value {
+  const [rows, tokens] = positions.shape as [number, number];
   const slots = iota(b, capacity, [1, capacity]);
-  const at = b.reshape(positions, [positions.shape[0] as number, 1]);
+  const at = b.reshape(positions, [rows, 1, 1, tokens, 1]);
   const before = b.where(b.lessOrEqual(slots, at), b.scalar(0), b.scalar(blocked));
   if (window === null) return before;
   const recent = b.greaterOrEqual(iota(b, capacity, [1, capacity], window - 1), at);

@@ -202,21 +202,43 @@ const scatterElements: OpSpec = {
   },
 };
 
-/** data [R, …], indices int64 [K, 1], updates [K, …]: data[indices[k]] += updates[k]. */
+/**
+ * data, indices int64 [..., N] of places in its first N axes, updates [..., rest of data]. The reduction is `add` or `none`;
+ * `none` replaces, and its places must differ.
+ */
 const scatterND: OpSpec = {
   arity: 3,
   attributes: { reduction: "string" },
   infer: (inputs) => {
     const [data, indices, updates] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)];
     expectDType(indices, ["int64"]);
-    if (indices.shape.at(-1) !== 1)
-      throw new GraphError(`indices must end in a dimension of 1, not ${describe(indices)}`);
-    const expected = [...indices.shape.slice(0, -1), ...data.shape.slice(1)];
+    const depth = indices.shape.at(-1) ?? 0;
+    if (depth < 1 || depth > data.shape.length)
+      throw new GraphError(`indices must end in 1 to ${data.shape.length} axes of the data, not ${describe(indices)}`);
+    const expected = [...indices.shape.slice(0, -1), ...data.shape.slice(depth)];
     if (updates.shape.join() !== expected.join()) {
       throw new GraphError(`updates must be [${expected.join(", ")}], not ${describe(updates)}`);
     }
     sameDType([data, updates]);
     return [data];
+  },
+};
+
+/** The K largest of the last axis, the largest first, and their int64 places. The second operand is K, an initializer [1]. */
+const topK: OpSpec = {
+  arity: 2,
+  attributes: { axis: "int", largest: "int", sorted: "int" },
+  infer: (inputs, attributes) => {
+    const { dtype, shape } = at(inputs, 0);
+    const [count = 0] = constantNumbers(at(inputs, 1));
+    const length = shape.at(-1) ?? 0;
+    if (attributes.axis !== -1) throw new GraphError("TopK here takes the last axis");
+    if (count < 1 || count > length) throw new GraphError(`K is ${count}, but the last axis has ${length}`);
+    const most = [...shape.slice(0, -1), count];
+    return [
+      { dtype, shape: most },
+      { dtype: "int64", shape: most },
+    ];
   },
 };
 
@@ -334,6 +356,7 @@ export const ops = {
   GatherElements: gatherElements,
   ScatterElements: scatterElements,
   ScatterND: scatterND,
+  TopK: topK,
   Where: where,
   Equal: comparison,
   GreaterOrEqual: comparison,

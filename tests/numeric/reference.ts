@@ -253,20 +253,35 @@ const scatterElements: Kernel = ([data, indices, updates], { axis }) => {
   return { shape: X.shape, data: result };
 };
 
-const scatterND: Kernel = ([data, indices, updates]) => {
-  const [X, result] = [data as Tensor, (data as Tensor).data.slice()];
-  const row = size(X.shape.slice(1));
+const scatterND: Kernel = ([data, indices, updates], { reduction }) => {
+  const [X, at, result] = [data as Tensor, indices as Tensor, (data as Tensor).data.slice()];
+  const depth = at.shape.at(-1) as number;
+  const rest = size(X.shape.slice(depth));
   (updates as Tensor).data.forEach((value, i) => {
-    const at = read(indices as Tensor, Math.floor(i / row)) * row + (i % row);
-    result[at] = (result[at] as number) + value;
+    const place = Array.from({ length: depth }, (_, axis) => read(at, Math.floor(i / rest) * depth + axis));
+    const target = ravel(place, X.shape.slice(0, depth)) * rest + (i % rest);
+    result[target] = reduction === "add" ? (result[target] as number) + value : value;
   });
   return { shape: X.shape, data: result };
 };
 
+/** The largest numbers of each row and their places; of equal ones the first. */
+function topK(x: Tensor, outputs: readonly Value[]): Tensor[] {
+  const [length, count] = [x.shape.at(-1) as number, outputs[0]?.shape.at(-1) as number];
+  const places = Array.from({ length: x.data.length / length }, (_, row) => {
+    const own = x.data.subarray(row * length, (row + 1) * length);
+    return Array.from(own.keys())
+      .sort((a, b) => (own[b] as number) - (own[a] as number) || a - b)
+      .slice(0, count);
+  });
+  const values = places.flatMap((own, row) => own.map((place) => read(x, row * length + place)));
+  return [values, places.flat()].map((data, i) => tensor(outputs[i]?.shape ?? [], data));
+}
+
 const same: Kernel = ([x], _attributes, out) => ({ shape: out, data: (x as Tensor).data });
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-const kernels: { readonly [Op in Exclude<OpName, "Split">]: Kernel } = {
+const kernels: { readonly [Op in Exclude<OpName, "Split" | "TopK">]: Kernel } = {
   Add: zip((x = 0, y = 0) => x + y),
   Sub: zip((x = 0, y = 0) => x - y),
   Mul: zip((x = 0, y = 0) => x * y),
@@ -343,10 +358,11 @@ function split(x: Tensor, axis: number, outputs: readonly Value[]): Tensor[] {
   });
 }
 
-/** Runs one node. The second operand of Expand, Reshape and Split is a shape, not data. */
+/** Runs one node. The second operand of Expand, Reshape, Split and TopK is a shape, not data. */
 function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor[] {
   const out = node.outputs[0] as Value;
   if (node.op === "Split") return split(lookUp(node.inputs[0] as Value), node.attributes.axis as number, node.outputs);
+  if (node.op === "TopK") return topK(lookUp(node.inputs[0] as Value), node.outputs);
   const shaped = node.op === "Expand" || node.op === "Reshape";
   const inputs = (shaped ? node.inputs.slice(0, 1) : node.inputs).map(lookUp);
   return [kernels[node.op](inputs, node.attributes, out.shape)];

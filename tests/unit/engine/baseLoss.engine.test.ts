@@ -22,7 +22,10 @@ beforeAll(async () => {
   ({ engine } = here);
   await engine.start("wasm");
   // Rows of 32 numbers can be stored in blocks.
-  const { hash: modelHash } = await engine.openModel({ kind: "files", files: asFiles(sizedModel({ hidden_size: 32 })) });
+  const { hash: modelHash } = await engine.openModel({
+    kind: "files",
+    files: asFiles(sizedModel({ hidden_size: 32 })),
+  });
   const source = await takeIn(here.data, tinyRows());
   const recipe = recipeWith(defaultRecipe("lora"), {
     maxLength: 128,

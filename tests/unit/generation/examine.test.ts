@@ -1,8 +1,8 @@
 /** Exams. Oracle: what a strict examiner with a pencil would mark, and a model whose answers are given. */
 
 import { describe, expect, test } from "vitest";
+import type { BatchOptions, BatchRequest, Generation } from "../../../src/generation/batch.ts";
 import { examine, isExactMatch } from "../../../src/generation/examine.ts";
-import type { GenerationRequest } from "../../../src/generation/generate.ts";
 import { countTokens, createPrompt } from "../../../src/generation/prompt.ts";
 import { createTemplate } from "../../../src/templates/choose.ts";
 import { createTokenizer } from "../../../src/tokenizer/tokenizer.ts";
@@ -43,45 +43,55 @@ describe("an exam", () => {
     expectedTokens: countTokens(expected, tokenizer),
   }));
   /** Answers as a model of these words would; a third question does not fit its context. */
-  const modelOf = (words: readonly string[], asked: GenerationRequest[] = []) => ({
-    generate: async (request: GenerationRequest) => {
-      asked.push(request);
-      const ids = encode(words[asked.length - 1] ?? "");
-      if (asked.length === 3) throw new RangeError("The prompt has 900 tokens and the model's context 128.");
-      for (const id of ids) request.onToken?.(id);
-      return { ids, finish: request.signal?.aborted ? ("cancelled" as const) : ("stop" as const) };
+  const modelOf = (words: readonly string[], requests: BatchRequest[] = []) => ({
+    generateBatch: async (given: readonly BatchRequest[], { signal, onAnswer }: BatchOptions = {}) => {
+      requests.push(...given);
+      return given.map((request, i): Generation => {
+        if (signal?.aborted) return { ids: [], finish: "cancelled" };
+        const ids = i === 2 ? [] : encode(words[i] ?? "");
+        for (const id of ids) request.onToken?.(id);
+        const generation = { ids, finish: i === 2 ? ("context" as const) : ("stop" as const) };
+        onAnswer?.(i, generation);
+        return generation;
+      });
     },
     vocabulary: tokenizer,
   });
 
-  test("marks each answer, greedily asked, with room for twice the expected one; a question too long is wrong", async () => {
-    const asked: GenerationRequest[] = [];
-    const told: [number, number][] = [];
-    const answers = await examine(modelOf([" Red.<|end|>", "Two"], asked), questions, {
-      onProgress: (done, total) => told.push([done, total]),
+  test("marks each answer, greedily decoded, with room for twice the expected one; a question too long is wrong", async () => {
+    const requests: BatchRequest[] = [];
+    const progress: [number, number][] = [];
+    const answers = await examine(modelOf([" Red.<|end|>", "Two"], requests), questions, {
+      onProgress: (done, total) => progress.push([done, total]),
     });
     expect(answers).toEqual([
       { text: " Red.", finish: "stop", correct: true },
       { text: "Two", finish: "stop", correct: false },
       { text: "", finish: "context", correct: false },
     ]);
-    expect(asked.map(({ sampling }) => sampling.temperature)).toEqual([0, 0, 0]);
-    expect(asked.map(({ maxTokens }) => maxTokens)).toEqual([32, 2 * encode(questions[1]?.expected ?? "").length, 32]);
-    expect(told).toEqual([0, 1, 2, 3].map((done) => [done, 3]));
+    expect(requests.map(({ sampling }) => sampling.temperature)).toEqual([0, 0, 0]);
+    const room = 2 * encode(questions[1]?.expected ?? "").length;
+    expect(requests.map(({ maxTokens }) => maxTokens)).toEqual([32, room, 32]);
+    expect(progress).toEqual([0, 1, 2, 3].map((done) => [done, 3]));
   });
 
-  test("ends with the signal's reason, in an answer or between two", async () => {
+  test("ends with the signal's reason, before it begins or after an answer", async () => {
     const controller = new AbortController();
-    const asked: GenerationRequest[] = [];
-    const onProgress = (done: number) => done === 1 && controller.abort();
-    await expect(
-      examine(modelOf(["Red.", "Two"], asked), questions, { signal: controller.signal, onProgress }),
-    ).rejects.toMatchObject({ name: "AbortError" });
-    expect(asked).toHaveLength(1);
+    const progress: number[] = [];
+    const onProgress = (done: number) => {
+      progress.push(done);
+      if (done === 1) controller.abort();
+    };
+    const { signal } = controller;
+    await expect(examine(modelOf(["Red.", "Two"]), questions, { signal, onProgress })).rejects.toMatchObject({
+      name: "AbortError",
+    });
+    expect(progress).toEqual([0, 1]);
+    await expect(examine(modelOf(["Red."]), questions, { signal: AbortSignal.abort() })).rejects.toThrow();
   });
 
   test("what goes wrong otherwise ends it", async () => {
-    const generate = () => Promise.reject(new Error("The device was lost."));
-    await expect(examine({ ...modelOf([]), generate }, questions)).rejects.toThrow("The device was lost.");
+    const generateBatch = () => Promise.reject(new Error("The device was lost."));
+    await expect(examine({ ...modelOf([]), generateBatch }, questions)).rejects.toThrow("The device was lost.");
   });
 });

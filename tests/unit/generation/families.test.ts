@@ -32,7 +32,8 @@ afterAll(() => runtime.dispose());
 /** A sampled answer, and the logits after each run. */
 async function answerOf(model: ModelDefinition, method: Method, parameters: ParameterTensors, prompt: number[]) {
   const logits: Float32Array[] = [];
-  const recording: Pick<Runtime, "tensor" | "session"> = {
+  const recording: Pick<Runtime, "tensor" | "session" | "report"> = {
+    report: runtime.report,
     tensor: (...parts) => runtime.tensor(...parts),
     session: async (artifact) => {
       const session = await runtime.session(artifact);

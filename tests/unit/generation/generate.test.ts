@@ -1,129 +1,49 @@
+/** One answer from a fake model. Oracle: the model's own rule, applied token by token. */
+
 import { describe, expect, test } from "vitest";
-import { portsOnly } from "../../../scripts/harness/graphArtifact.ts";
-import { type Artifact, generationPorts } from "../../../src/artifacts/contract.ts";
 import { createGenerator, type GenerationRequest } from "../../../src/generation/generate.ts";
-import type { DType, Shape } from "../../../src/tensor/dtype.ts";
-import { type Compute, createFakeRuntime } from "../training/fakeRuntime.ts";
-
-const vocabulary = 50;
-const layers = 2;
-
-/** Oracle: the token that the fake model finds most likely after a sequence; it depends on every token and its place. */
-function next(sequence: readonly number[]): number {
-  return sequence.reduce((hash, id, slot) => (hash * 31 + (slot + 1) * (id + 3)) % 9973, 7) % vocabulary;
-}
-
-function continuation(prompt: readonly number[], count: number): number[] {
-  const sequence = [...prompt];
-  for (let i = 0; i < count; i++) sequence.push(next(sequence));
-  return sequence.slice(prompt.length);
-}
-
-const port = (name: string, dtype: DType, shape: Shape) => ({ name, dtype, shape });
-
-function artifact({ tokens, capacity }: { tokens: number; capacity: number }): Artifact {
-  const caches = (key: (layer: number) => string, value: (layer: number) => string) =>
-    Array.from({ length: layers }, (_, layer) => layer).flatMap((layer) =>
-      [key(layer), value(layer)].map((name) => port(name, "float32", [1, 1, capacity, 1])),
-    );
-  return portsOnly({
-    kind: "generation",
-    key: `generation ${tokens} ${capacity}`,
-    inputs: [
-      port(generationPorts.inputIds, "int32", [1, tokens]),
-      port(generationPorts.start, "int32", [1]),
-      port(generationPorts.logitsIndex, "int32", [1]),
-      port("weight", "float32", [3]),
-      ...caches(generationPorts.pastKey, generationPorts.pastValue),
-    ],
-    outputs: [
-      port(generationPorts.logits, "float32", [vocabulary]),
-      ...caches(generationPorts.presentKey, generationPorts.presentValue),
-    ],
-    aliases: {},
-  });
-}
-
-/** A model whose caches hold the token ids; it refuses a piece that leaves the cache and sees only slots up to its own. */
-const compute: Compute = (graph, inputs) => {
-  const ids = inputs[generationPorts.inputIds] as Int32Array;
-  const start = Number(inputs[generationPorts.start]?.[0]);
-  const index = Number(inputs[generationPorts.logitsIndex]?.[0]);
-  const results: ReturnType<Compute> = {};
-  for (let layer = 0; layer < layers; layer++) {
-    for (const [past, present] of [
-      [generationPorts.pastKey(layer), generationPorts.presentKey(layer)],
-      [generationPorts.pastValue(layer), generationPorts.presentValue(layer)],
-    ] as const) {
-      const cache = Float32Array.from(inputs[past] as Float32Array);
-      if (start + ids.length > cache.length)
-        throw new Error(`slots ${start} to ${start + ids.length} of ${cache.length}`);
-      cache.set(ids, start);
-      results[present] = cache;
-    }
-  }
-  const seen = (name: string) => Array.from(results[name] as Float32Array).slice(0, start + index + 1);
-  const sequences = [0, 1]
-    .flatMap((layer) => [generationPorts.presentKey(layer), generationPorts.presentValue(layer)])
-    .map(seen);
-  if (new Set(sequences.map(String)).size !== 1) throw new Error(`${graph.key}: the caches have come apart`);
-  const logits = new Float32Array(vocabulary);
-  logits[next(sequences[0] as number[])] = 9;
-  return { ...results, [generationPorts.logits]: logits };
-};
+import { greedySampling } from "../../../src/generation/sampling.ts";
+import { continuation, fakeModel, promptOf } from "./fakeModel.ts";
 
 async function ask(request: Partial<GenerationRequest> & { prompt: readonly number[] }, contextLength = 1000) {
-  const runtime = createFakeRuntime(compute);
-  const weight = runtime.tensor("weight", "float32", [3]);
-  const unused = runtime.tensor("unused", "float32", [3]);
-  const compiled: string[] = [];
-  const generate = createGenerator({
-    runtime,
-    parameters: new Map([
-      ["weight", weight],
-      ["unused", unused],
-    ]),
-    artifact: (shape) => {
-      compiled.push(`${shape.tokens}x${shape.capacity}`);
-      return artifact(shape);
-    },
-    contextLength,
-  });
-  const sampling = { temperature: 0, topK: null, topP: null };
-  const answer = generate({ stopIds: [], maxTokens: 10, sampling, seed: 1, ...request });
+  const { runtime, parts, compiled } = fakeModel(contextLength);
+  const generate = createGenerator(parts);
+  const answer = generate({ stopIds: [], maxTokens: 10, sampling: greedySampling, seed: 1, ...request });
   const settled = await answer.catch((error: unknown) => error as Error);
   expect([...runtime.alive]).toEqual(["weight", "unused"]);
   if (settled instanceof Error) throw settled;
-  return { ...settled, compiled, starts: runtime.runs.map((run) => run.scalars.start), generate };
+  return { ...settled, compiled, starts: runtime.runs.map((run) => run.scalars.start ?? 0), generate };
 }
 
-const promptOf = (length: number) => Array.from({ length }, (_, i) => (i * 7) % vocabulary);
-
 describe("generation", () => {
-  test.each([1, 2, 31, 32, 33, 63, 64, 65, 100])(
+  test.each([1, 2, 31, 32, 33, 63, 64, 65, 100, 256, 257, 512, 513, 700])(
     "of a prompt of %i tokens continues it as the model alone would",
     async (length) => {
       const run = await ask({ prompt: promptOf(length), maxTokens: 40 });
       expect(run.ids).toEqual(continuation(promptOf(length), 40));
       expect(run.finish).toBe("length");
-      const chunks = length === 1 ? 1 : Math.ceil(length / 32);
-      expect(run.starts.slice(0, chunks)).toEqual(Array.from({ length: chunks }, (_, i) => i * 32));
-      expect(run.starts.slice(chunks)).toEqual(Array.from({ length: 39 }, (_, i) => length + i));
+      // The first run reads what whole pieces of 256 leave.
+      const later = Math.floor((length - 1) / 256);
+      const pieces = Array.from({ length: later }, (_, i) => length - 256 * (later - i));
+      expect(run.starts).toEqual([0, ...pieces, ...Array.from({ length: 39 }, (_, i) => length + i)]);
     },
   );
 
-  test("compiles two shapes, of a capacity that is a multiple of 64, and again only for another capacity", async () => {
-    const { compiled, generate } = await ask({ prompt: promptOf(40), maxTokens: 30 });
-    expect([...compiled].sort()).toEqual(["1x128", "32x128"]);
-    await generate({
-      prompt: promptOf(60),
-      stopIds: [],
-      maxTokens: 60,
-      sampling: { temperature: 0, topK: null, topP: null },
-      seed: 1,
-    });
-    expect(compiled.length).toBe(2);
-  });
+  test.each([
+    [40, 30, ["64 of 128", "1 of 128"]],
+    [5, 8, ["16 of 64", "1 of 64"]],
+    [200, 30, ["256 of 256", "1 of 256"]],
+    [300, 30, ["64 of 512", "256 of 512", "1 of 512"]],
+  ])(
+    "of %i tokens with room for %i more compiles %j, and again only for another capacity",
+    async (length, room, shapes) => {
+      const { compiled, generate } = await ask({ prompt: promptOf(length), maxTokens: room });
+      const names = () => compiled.map(({ tokens, capacity }) => `${tokens} of ${capacity}`).sort();
+      expect(names()).toEqual([...shapes].sort());
+      await generate({ prompt: promptOf(length - 1), stopIds: [], maxTokens: room, sampling: greedySampling, seed: 1 });
+      expect(names()).toEqual([...shapes].sort());
+    },
+  );
 
   test("stops at a stop token, which is not part of the answer and is not told", async () => {
     const prompt = promptOf(5);
