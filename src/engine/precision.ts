@@ -1,10 +1,9 @@
 /** Settles how a run's weights are stored and multiplied, and how it is compiled: "auto" becomes a value when a run is planned. */
 
-import { allFitFloat16, largestFloat16 } from "../hub/range.ts";
 import { withPrecision } from "../models/architecture.ts";
 import type { Precision } from "../nn/precision.ts";
 import type { RunRequest } from "../protocol/engine.ts";
-import type { DeviceSettings } from "../run/deviceFields.ts";
+import type { DeviceSettings, ProgramKind } from "../run/deviceFields.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { ProviderReport } from "../runtime/types.ts";
@@ -24,6 +23,7 @@ export interface PrecisionFacts {
   readonly fits: boolean;
   /** Whether the device multiplies in float16. */
   readonly shaderF16: boolean;
+  readonly layers: number;
 }
 
 /** Settings without "auto", as records have them. */
@@ -52,8 +52,7 @@ export function settle<R extends Wanted>(recipe: R, facts: PrecisionFacts): R & 
   const weights = weightsOf(recipe, facts);
   if (weights !== "float32" && !facts.fits) {
     throw new Error(
-      `Some weights of this model are beyond ${largestFloat16.toLocaleString("en")}, the largest number of 16 bits: ` +
-        "set base weights to 32 bits.",
+      "Some weights of this model are beyond 65,504, the largest number of 16 bits: set base weights to 32 bits.",
     );
   }
   if (recipe.compute === "float16" && !facts.shaderF16) {
@@ -66,9 +65,18 @@ export function settle<R extends Wanted>(recipe: R, facts: PrecisionFacts): R & 
     ...recipe,
     weights,
     compute: recipe.compute === "auto" ? auto : recipe.compute,
-    program: recipe.program === "auto" ? "whole" : recipe.program,
+    program: recipe.program === "auto" ? programFor(facts) : recipe.program,
   };
 }
+
+/**
+ * One graph compiles in time proportional to the layers, and stores all their activations: 135M parameters in 30 layers take
+ * 1.7 GB and half a minute, layer by layer 1.1 GB and seconds.
+ */
+const deep = 12;
+
+const programFor = ({ parameters, layers }: PrecisionFacts): ProgramKind =>
+  layers >= deep && parameters >= smallModel ? "layers" : "whole";
 
 function weightsOf({ method, weights }: Wanted, { parameters, in16Bits, fits }: PrecisionFacts): WeightStorage {
   // Full training changes the weights, and an update is often smaller than a step of float16.
@@ -119,13 +127,11 @@ export const modelOfRun = async (
   signal?: AbortSignal,
 ): Promise<LoadedModel> => inPrecision(await library.model(hash, signal), asSettled(recipe), device);
 
-/** Models whose range is known. */
-const ranges = new WeakMap<LoadedModel["opened"], Promise<boolean>>();
-
-/** The facts of a model on a device; reads the weights once where their range matters to the recipe. */
+/** The facts of a model on a device; counts the weights beyond float16's range where they matter to the recipe. */
 async function factsOf(
+  library: Pick<Library, "half">,
   recipe: Wanted,
-  { opened, summary }: LoadedModel,
+  { definition, opened, summary }: LoadedModel,
   device: Device,
   signal?: AbortSignal,
 ): Promise<PrecisionFacts> {
@@ -135,15 +141,10 @@ async function factsOf(
     in16Bits: matrices.every(({ dtype }) => dtype === "F16" || dtype === "BF16"),
     fits: true,
     shaderF16: multipliesInFloat16(device),
+    layers: definition.layers.length,
   };
   if (weightsOf(recipe, facts) === "float32") return facts;
-  const known = ranges.get(opened);
-  const reading = known ?? allFitFloat16(matrices, signal);
-  if (!known) {
-    ranges.set(opened, reading);
-    reading.catch(() => ranges.delete(opened));
-  }
-  return { ...facts, fits: await reading };
+  return { ...facts, fits: (await library.half(summary.hash, signal)).over === 0 };
 }
 
 /** A new run's model in its precision, its recipe without automatic settings, and the facts that decided. */
@@ -155,13 +156,13 @@ export interface SettledRequest {
 
 /** Settles a request. Throws as `settle` does. */
 export async function modelOfRequest(
-  library: Pick<Library, "model">,
+  library: Pick<Library, "model" | "half">,
   { modelHash, recipe }: Pick<RunRequest, "modelHash" | "recipe">,
   device: Device,
   signal?: AbortSignal,
 ): Promise<SettledRequest> {
   const model = await library.model(modelHash, signal);
-  const facts = await factsOf(recipe, model, device, signal);
+  const facts = await factsOf(library, recipe, model, device, signal);
   const settled = settle(recipe, facts);
   return { model: inPrecision(model, settled, device), recipe: settled, facts };
 }

@@ -256,7 +256,7 @@ export const trainFields: Fields<TrainSettings> = {
     place: "more",
     affects: ["budget"],
     label: "Sample prompts",
-    help: "Number of held-out questions that the model answers before and after training.",
+    help: "Held-out questions that the model answers before and after training. Models from 50 M parameters begin with 0.",
     control: { kind: "number", integer: true, minimum: 0, maximum: 32 },
   },
   watchEvery: {

@@ -6,10 +6,17 @@ import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingRecipe } from "./seedling.ts";
 import type { RecipeFacts } from "./state.ts";
 
-/** The defaults: general ones, or those measured for this model. */
-export function defaultsFor(model: Pick<ModelSummary, "name"> | undefined, method: Recipe["method"]): Recipe {
+/** From this size an answer takes seconds, and the snapshots show one anyway. */
+const largeModel = 50e6;
+
+/** The defaults: general ones, those measured for this model, or without sample prompts for a large one. */
+export function defaultsFor(
+  model: Pick<ModelSummary, "name" | "parameters"> | undefined,
+  method: Recipe["method"],
+): Recipe {
   const usual = defaultRecipe(method);
-  return model && isSeedling(model) ? seedlingRecipe(usual) : usual;
+  if (model && isSeedling(model)) return seedlingRecipe(usual);
+  return model && model.parameters >= largeModel ? { ...usual, samplePrompts: 0 } : usual;
 }
 
 export interface RecipeActions {

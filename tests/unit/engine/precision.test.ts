@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type PrecisionFacts, precisionOf, settle } from "../../../src/engine/precision.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 
-const facts: PrecisionFacts = { parameters: 135e6, in16Bits: true, fits: true, shaderF16: false };
+const facts: PrecisionFacts = { parameters: 135e6, in16Bits: true, fits: true, shaderF16: false, layers: 2 };
 const lora = defaultRecipe("lora");
 
 describe("automatic settings become", () => {
@@ -36,6 +36,22 @@ test.each(["float16", "int8", "int4", "uint4"] as const)(
     const tooLarge = { ...facts, fits: false };
     expect(() => settle({ ...lora, weights }, tooLarge)).toThrow(/beyond 65,504.*set base weights to 32 bits/);
     expect(settle({ ...lora, weights: "float32" }, tooLarge).weights).toBe("float32");
+  },
+);
+
+test.each([
+  [30, 135e6, "layers"],
+  [12, 20e6, "layers"],
+  [11, 135e6, "whole"],
+  [30, 1.65e6, "whole"],
+] as const)(
+  "%i layers of %f parameters are compiled as %s, unless the recipe says another",
+  (layers, parameters, program) => {
+    const deep = { ...facts, layers, parameters };
+    expect(settle(lora, deep).program).toBe(program);
+    for (const chosen of ["whole", "layers", "smallest"] as const) {
+      expect(settle({ ...lora, program: chosen }, deep).program).toBe(chosen);
+    }
   },
 );
 
