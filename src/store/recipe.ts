@@ -1,6 +1,6 @@
 /** The recipe as a topic: the defaults of a model, and the typed entries. */
 
-import type { ModelSummary, RecipeChange } from "../protocol/engine.ts";
+import type { RecipeChange } from "../protocol/engine.ts";
 import { defaultRecipe, type Recipe } from "../run/recipe.ts";
 import { type Context, patch } from "./context.ts";
 import { isSeedling, seedlingRecipe } from "./seedling.ts";
@@ -11,12 +11,12 @@ const largeModel = 50e6;
 
 /** The defaults: general ones, those measured for this model, or without sample prompts for a large one. */
 export function defaultsFor(
-  model: Pick<ModelSummary, "name" | "parameters"> | undefined,
+  model: { readonly name: string; readonly parameters?: number } | undefined,
   method: Recipe["method"],
 ): Recipe {
   const usual = defaultRecipe(method);
   if (model && isSeedling(model)) return seedlingRecipe(usual);
-  return model && model.parameters >= largeModel ? { ...usual, samplePrompts: 0 } : usual;
+  return (model?.parameters ?? 0) >= largeModel ? { ...usual, samplePrompts: 0 } : usual;
 }
 
 export interface RecipeActions {

@@ -30,9 +30,12 @@ function worded({ control, show }: Option<Recipe>, recipe: Recipe): string {
 const usualOf = (run: RunRecord, model: ModelSummary | undefined) =>
   readRecipe({ method: run.recipe.method, entries: {} }, model ?? { ...run.model, contextLength: Infinity }).defaults;
 
+/** What most runs settle on where the form says "auto", which no record has. */
+const plainDevice = { weights: "float32", compute: "float32", program: "whole" } as const;
+
 /** Settings that differ from the defaults. */
 export function unusualSettings(run: RunRecord, model: ModelSummary | undefined): Setting[] {
-  const usual = usualOf(run, model);
+  const usual = { ...usualOf(run, model), ...plainDevice };
   return recipeOptions
     .filter(({ applies }) => applies(run.recipe))
     .filter((option) => option.show(run.recipe) !== option.show(usual))

@@ -34,7 +34,7 @@ function entriesFor(linears: readonly string[], entries: Entries): Entries {
 
 export function readRecipe(
   { method, entries: typed }: Pick<RecipeFacts, "method" | "entries">,
-  model: Pick<ModelSummary, "name" | "parameters" | "contextLength"> | undefined,
+  model: (Pick<ModelSummary, "name" | "contextLength"> & { readonly parameters?: number }) | undefined,
   suggested: TemplateChoice | null = null,
   linears: readonly string[] = usualLinears,
 ): ReadRecipe {

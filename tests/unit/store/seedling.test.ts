@@ -19,7 +19,12 @@ test("Seedling is looked for beside the page, wherever that lies, and only its f
   expect(source.kind === "url" && source.files?.toSorted()).toEqual(ofTheModel.toSorted());
 });
 
-test("Seedling has defaults of its own; every other model has the usual ones", () => {
+test("Seedling has defaults of its own; every other model has the usual ones, a large one without sample prompts", () => {
+  expect(defaultsFor({ name: "small", parameters: 49e6 }, "lora")).toEqual(defaultRecipe("lora"));
+  expect(defaultsFor({ name: "large", parameters: 50e6 }, "lora")).toEqual({
+    ...defaultRecipe("lora"),
+    samplePrompts: 0,
+  });
   expect(defaultsFor({ name: "stories260K" }, "lora")).toEqual(defaultRecipe("lora"));
   expect(defaultsFor(undefined, "full")).toEqual(defaultRecipe("full"));
   expect(lastStage(defaultsFor({ name: "seedling" }, "lora")).learningRate).toBeGreaterThan(
