@@ -1,6 +1,7 @@
 /**
- * Measures how a model's files reach the device, on the processor under Node: `tsx bench/opening.ts --model DIR
- * [--storage float32|float16|int8|int4|uint4] [--whole] [--json FILE]`.
+ * Measures how a model's files reach the device: `tsx bench/opening.ts --model DIR [--storage float32|float16|int8|int4|uint4]
+ * [--browser wasm|webgpu | --whole] [--json FILE]`, on the processor under Node, or in headless Chromium, which copies the files
+ * first.
  *
  * Each phase has its seconds, its processor seconds, and the most memory of the process above that before opening. Loading should take the bytes on the
  * device and 200 MB. `--whole` reads each tensor whole, as Hone did until November 2026. Then follow the speeds of the conversions,
@@ -11,8 +12,10 @@ import { openAsBlob, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { existing, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
+import { launchFor } from "../scripts/harness/chromium.ts";
+import { callInPage, serveModules } from "../scripts/harness/serve.ts";
 import { parameterBytes } from "../src/artifacts/contract.ts";
-import { parametersOf, tensorsOfConfig } from "../src/artifacts/method.ts";
+import { tensorsOfConfig } from "../src/artifacts/method.ts";
 import { createHalfSum } from "../src/engine/half.ts";
 import { uploadModel } from "../src/engine/upload.ts";
 import { bytesFromBlob } from "../src/hub/bytes.ts";
@@ -21,12 +24,14 @@ import { createPieceEncoder } from "../src/hub/encode.ts";
 import { modelFromSources } from "../src/hub/files.ts";
 import { openModel } from "../src/hub/model.ts";
 import { pieceBytes } from "../src/hub/pieces.ts";
-import { defineModel } from "../src/models/define.ts";
 import { nodeEntries } from "../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../src/runtime/runtime.ts";
 import { createRandom } from "../src/tensor/random.ts";
-import { partsOf, storable, type WeightStorage, weightStorages } from "../src/tensor/storage.ts";
+import { type WeightStorage, weightStorages } from "../src/tensor/storage.ts";
 import { disposeAll, readParameter, uploadParameters } from "../src/training/parameters.ts";
+import { createMeter, type Use } from "./browserUse.ts";
+import type { LoadRequest } from "./openingPage.ts";
+import { specsAs } from "./openingSpecs.ts";
 
 const usage = "tsx bench/opening.ts --model DIR [--storage float16] [--whole] [--json FILE]";
 
@@ -69,14 +74,7 @@ async function measureModel(folder: string, storage: WeightStorage, whole: boole
   const opened = await phase("headers", () => openModel(modelFromSources("model", sources), tensorsOfConfig));
   const half = createHalfSum();
   await phase("check", () => opened.readAll({ onPiece: half.add }));
-  const specs = parametersOf(defineModel(opened.config, { untied: opened.untied }), null).map((spec) => {
-    const own = spec.shape.length === 2 ? storable(storage, spec.shape) : spec.storage;
-    return {
-      ...spec,
-      storage: own,
-      ports: partsOf(own, spec.shape).map((part) => ({ ...part, name: spec.name + part.suffix })),
-    };
-  });
+  const specs = specsAs(opened, storage);
   const device = specs.reduce((sum, spec) => sum + parameterBytes(spec), 0);
   const tensors = await phase("load", () =>
     whole
@@ -116,17 +114,60 @@ function measureConversions() {
   return rows;
 }
 
+/** Memory of all the browser's processes. */
+async function measureBrowser(folder: string, storage: WeightStorage, provider: "wasm" | "webgpu") {
+  const served = await serveModules();
+  const browser = await launchFor(provider, served.address);
+  const meter = createMeter();
+  try {
+    const { page } = browser;
+    await page.goto(served.address);
+    await page.evaluate(`document.body.innerHTML = '<input type="file" webkitdirectory>'`);
+    await page.locator("input").setInputFiles(folder);
+    const before = meter.take();
+    const module = "/bench/openingPage.ts";
+    const hash = await callInPage<string>(page, module, "openFiles", null);
+    const opened = meter.take();
+    // A page that has just been opened has nothing of the copying in memory.
+    await page.reload();
+    const reloaded = meter.take();
+    const device = await callInPage<number>(page, module, "load", { hash, provider, storage } satisfies LoadRequest);
+    const loaded = meter.take();
+    const row = (name: string, use: Use, base: number) =>
+      console.log(
+        `${name.padEnd(10)}${use.seconds.toFixed(1).padStart(7)} s  peak ${megabytes(use.peak - base)}, then ${megabytes(use.now - base)}`,
+      );
+    row("copy", opened, before.now);
+    row("load", loaded, reloaded.now);
+    console.log(
+      `on the device ${megabytes(device)}; the peak is ${megabytes(loaded.peak - reloaded.now - device)} above it`,
+    );
+    return { device, before, opened, reloaded, loaded };
+  } finally {
+    meter.stop();
+    await browser.dispose();
+    await served.dispose();
+  }
+}
+
 async function main() {
   const { values } = parseArgs({
     options: {
       model: { type: "string" },
       storage: { type: "string", default: "float16" },
+      browser: { type: "string" },
       whole: { type: "boolean", default: false },
       json: { type: "string" },
     },
   });
   const folder = existing("model", values.model, usage);
-  const opening = await measureModel(folder, oneOf("storage", values.storage, weightStorages), values.whole);
+  const storage = oneOf("storage", values.storage, weightStorages);
+  if (values.browser !== undefined) {
+    const provider = oneOf("browser", values.browser, ["wasm", "webgpu"]);
+    writeJson(values.json, await measureBrowser(folder, storage, provider));
+    return;
+  }
+  const opening = await measureModel(folder, storage, values.whole);
   writeJson(values.json, { ...opening, conversions: measureConversions() });
 }
 

@@ -1,16 +1,17 @@
 /**
  * The weights of a merged model: every tensor of the base's files under its name and in its type, trained ones with their
- * new values, all others unchanged. Tensors are written one at a time into a scratch file.
+ * new values, all others unchanged. Tensors are written one at a time into a scratch file, a few megabytes at a time.
  */
 
 import { type Method, parametersOf } from "../artifacts/method.ts";
-import { decodeFloats, encodeFloats } from "../hub/elements.ts";
+import { bytesPerFloat, decodeFloats, encodeFloats } from "../hub/elements.ts";
 import type { ModelTensor } from "../hub/expected.ts";
 import type { OpenModel } from "../hub/model.ts";
 import { pieceBytes, piecesOf } from "../hub/pieces.ts";
 import { layoutSafetensors, type TensorEntry } from "../hub/safetensors.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
-import type { FileTensor } from "../models/fileTensor.ts";
+import { type FileTensor, transpose } from "../models/fileTensor.ts";
+import type { Adapter } from "../nn/scope.ts";
 import type { Scratch } from "../storage/scratch.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { ExportError, type OutFile, type TrainedTensors } from "./files.ts";
@@ -19,7 +20,7 @@ import { digestOf, type WantedTensor } from "./readBack.ts";
 
 export interface WeightParts {
   /** The base model's files. */
-  readonly opened: Pick<OpenModel, "tensors" | "stored" | "copies" | "read">;
+  readonly opened: Pick<OpenModel, "tensors" | "stored" | "copies" | "pieces">;
   readonly model: ModelDefinition;
   readonly method: Method;
   readonly trained: TrainedTensors;
@@ -31,7 +32,10 @@ export interface WeightParts {
 }
 
 type Values = Float32Array<ArrayBuffer>;
-type Slices = Iterable<Uint8Array<ArrayBuffer>> | AsyncIterable<Uint8Array<ArrayBuffer>>;
+type Slices = AsyncIterable<Uint8Array<ArrayBuffer>>;
+
+/** The new values of whole rows of a file's tensor, from its number `at` on. */
+type Become = (base: Values, at: number) => Values;
 
 /** A parameter with its tensor in the base's files and that tensor's entry there. */
 interface StoredParameter {
@@ -55,13 +59,14 @@ export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> 
   out.write(head, 0);
   const tensors = new Map<string, WantedTensor>();
   const rounding = createRounding();
+  const buffer = new Uint8Array(pieceBytes);
 
-  /** Writes the pieces of a tensor, of `pieceBytes` each but the last. */
-  const write = async ({ name, dtype, shape }: TensorEntry, pieces: Slices) => {
+  /** Writes the bytes of a tensor. */
+  const write = async ({ name, dtype, shape }: TensorEntry, slices: Slices) => {
     signal?.throwIfAborted();
     let at = places.get(name) ?? 0;
     const counted = async function* () {
-      for await (const piece of pieces) {
+      for await (const piece of inPieces(slices, buffer)) {
         out.write(piece, at);
         at += piece.length;
         yield { bytes: piece };
@@ -69,12 +74,6 @@ export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> 
     };
     tensors.set(name, { dtype, shape, sha256: await digestOf(counted()) });
     onProgress?.(tensors.size, opened.stored.size);
-  };
-  /** Writes the values of a tensor, and of its copy. */
-  const writeValues = async (tensor: string, entry: ModelTensor, values: Values) => {
-    await write(entry, slicesOf(encodeFloats(entry.dtype, values)));
-    const copy = opened.copies.get(tensor);
-    if (copy) await write(copy, slicesOf(encodeFloats(copy.dtype, values)));
   };
   const writeUnchanged = async (entry: TensorEntry, from: TensorEntry = entry) =>
     write(entry, storedSlices(from, signal));
@@ -85,20 +84,41 @@ export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> 
     const entry = source.kind === "checkpoint" && opened.tensors.get(source.tensor.name);
     return source.kind === "checkpoint" && entry ? [{ name, entry, tensor: source.tensor }] : [];
   });
-  /** Writes `become` of a parameter in place of the base's values. */
-  const change = async ({ entry, tensor }: StoredParameter, become: (base: Values) => Values): Promise<void> => {
-    const base = await opened.read(tensor.name, signal);
-    const values = tensor.toFile(become(tensor.toParameter(base)));
-    const bytes = encodeFloats(entry.dtype, values);
-    rounding.add(entry, base, values, decodeFloats(entry.dtype, bytes, new Float32Array(values.length)));
-    await writeValues(tensor.name, entry, values);
+  /** The base's values, a few rows of the file at a time. */
+  const basePieces = async function* ({ tensor, entry }: StoredParameter) {
+    for await (const { at, dtype, bytes } of opened.pieces(tensor.name, { unit: entry.shape.at(-1) || 1, signal })) {
+      yield { at, base: decodeFloats(dtype, bytes, new Float32Array(bytes.length / bytesPerFloat[dtype])) };
+    }
+  };
+  /** Writes `become` in place of the base's values, also in a copy of the tensor. */
+  const change = async (one: StoredParameter, become: Become): Promise<void> => {
+    const { entry, tensor } = one;
+    const changed = async function* () {
+      for await (const { at, base } of basePieces(one)) {
+        const exact = become(base, at);
+        const bytes = encodeFloats(entry.dtype, exact);
+        rounding.add(entry, base, exact, decodeFloats(entry.dtype, bytes, new Float32Array(exact.length)));
+        yield bytes;
+      }
+    };
+    await write(entry, changed());
+    const copy = opened.copies.get(tensor.name);
+    if (copy) await writeAs(copy, one, become);
+  };
+  const writeAs = (copy: ModelTensor, one: StoredParameter, become: Become) => {
+    const slices = async function* () {
+      for await (const { at, base } of basePieces(one)) yield encodeFloats(copy.dtype, become(base, at));
+    };
+    return write(copy, slices());
   };
 
   if (method.kind === "full") {
     const byName = new Map(stored.map((one) => [one.name, one]));
     await trained(async (name, values) => {
       const one = byName.get(name);
-      if (one) await change(one, () => values);
+      if (!one) return;
+      const inFile = one.tensor.toFile(values);
+      await change(one, (base, at) => inFile.subarray(at, at + base.length));
     });
   } else {
     const adapter = new Map<string, Values>();
@@ -110,13 +130,13 @@ export async function mergeWeights(parts: WeightParts): Promise<WrittenWeights> 
       if (adapted.has(pair)) {
         const [down, up] = [adapter.get(pair), adapter.get(name.replace(/weight$/, "lora_B.weight"))];
         if (!down || !up) throw incomplete(name);
-        await change(one, (base) => mergeAdapter(base, down, up, method));
+        await change(one, mergedRows(one.tensor, down, up, method));
         continue;
       }
       await writeUnchanged(entry);
       const copy = opened.copies.get(tensor.name);
       if (copy?.dtype === entry.dtype) await writeUnchanged(copy, entry);
-      else if (copy) await write(copy, slicesOf(encodeFloats(copy.dtype, await opened.read(tensor.name, signal))));
+      else if (copy) await writeAs(copy, one, (base) => base);
     }
   }
 
@@ -139,8 +159,32 @@ function placesOf(tensors: readonly TensorEntry[]) {
   return { head, places };
 }
 
-function* slicesOf(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
-  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+/** Merges an adapter into rows of the file. A transposed file has Wᵀ, whose adapter is (BA)ᵀ = AᵀBᵀ. */
+function mergedRows({ transposed, shape }: FileTensor, a: Values, b: Values, method: Adapter): Become {
+  const [rows, columns] = shape as readonly [number, number];
+  const { rank } = method;
+  const [down, up] = transposed ? [transpose(b, columns, rank), transpose(a, rank, rows)] : [a, b];
+  return (base, at) => {
+    const row = at / columns;
+    return mergeAdapter(base, down, up.subarray(row * rank, (row + base.length / columns) * rank), method);
+  };
+}
+
+/** The same bytes in pieces as long as `piece`, each but the last. Each piece is `piece` itself, valid until the next. */
+async function* inPieces(slices: Slices, piece: Uint8Array<ArrayBuffer>): Slices {
+  let filled = 0;
+  for await (const slice of slices) {
+    for (let at = 0; at < slice.length; ) {
+      const part = slice.subarray(at, at + piece.length - filled);
+      piece.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < piece.length) continue;
+      yield piece;
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield piece.subarray(0, filled);
 }
 
 async function* storedSlices(entry: TensorEntry, signal: AbortSignal | undefined) {

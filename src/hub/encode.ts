@@ -1,6 +1,6 @@
 /** Stored numbers to the storage of a weight on the device, without float32 between where both have 16 bits. */
 
-import { bfloat16ToFloat16 } from "../tensor/convert.ts";
+import { areFiniteHalves, bfloat16ToFloat16 } from "../tensor/convert.ts";
 import { encode, type WeightStorage } from "../tensor/storage.ts";
 import { alignedBytes, bytesPerFloat, decodeFloats } from "./elements.ts";
 import type { StoredPiece } from "./storedPieces.ts";
@@ -36,16 +36,8 @@ export function createPieceEncoder(): PieceEncoder {
       if (dtype === "BF16" && bits.length < count) bits = new Uint16Array(count);
       const halves = dtype === "F16" ? stored : bfloat16ToFloat16(stored, bits.subarray(0, count));
       // The way through float32 names the number that is not finite.
-      if (areFinite(halves)) return [halves];
+      if (areFiniteHalves(halves)) return [halves];
     }
     return encode(storage, values(), columns, scales);
   };
-}
-
-/** Whether no float16 pattern is infinite or NaN. */
-function areFinite(halves: Uint16Array): boolean {
-  let carried = 0;
-  // The sum carries out of the exponent of such a number.
-  for (let i = 0; i < halves.length; i++) carried |= ((halves[i] as number) & 0x7c00) + 0x0400;
-  return (carried & 0x8000) === 0;
 }

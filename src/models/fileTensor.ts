@@ -23,7 +23,7 @@ export interface NamedShape {
 }
 
 /** The transpose of a matrix of `rows` × `columns`. */
-function transpose(values: Numbers, rows: number, columns: number): Numbers {
+export function transpose(values: Numbers, rows: number, columns: number): Numbers {
   const result = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {

@@ -72,6 +72,14 @@ export function float32ToFloat16(values: Float32Array, out = new Uint16Array(val
   return out;
 }
 
+/** Whether no float16 pattern is infinite or NaN. */
+export function areFiniteHalves(bits: Uint16Array): boolean {
+  let carried = 0;
+  // The sum carries out of the exponent of such a number.
+  for (let i = 0; i < bits.length; i++) carried |= ((bits[i] as number) & 0x7c00) + 0x0400;
+  return (carried & 0x8000) === 0;
+}
+
 let halves: Uint16Array | null = null;
 
 /** The nearest float16 patterns of bfloat16 patterns, ties to even, through a table of all 65,536. */

@@ -1,7 +1,7 @@
 /** How a weight matrix is stored on the device: as floats, or in blocks of 32 integers along its rows with a scale each. */
 
 import { type BlockStorage, blockSize, fitsBlocks, quantise } from "./blocks.ts";
-import { float32ToFloat16 } from "./convert.ts";
+import { areFiniteHalves, float32ToFloat16 } from "./convert.ts";
 import { type DType, type Shape, sizeOf } from "./dtype.ts";
 
 export const weightStorages = ["float32", "float16", "int8", "int4", "uint4"] as const;
@@ -73,8 +73,8 @@ export function encode(
 
 function toFloat16(values: Float32Array): Uint16Array {
   const halves = float32ToFloat16(values);
+  if (areFiniteHalves(halves)) return halves;
   const wrong = halves.findIndex((half) => (half & 0x7c00) === 0x7c00);
-  if (wrong < 0) return halves;
   throw new RangeError(
     `The weights contain ${(values[wrong] as number).toPrecision(4)}, which float16 cannot store (its largest value is ` +
       `${largestHalf}). Keep these weights in float32.`,

@@ -7,6 +7,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import {
+  areFiniteHalves,
   bfloat16ToFloat16,
   bfloat16ToFloat32,
   float16ToFloat32,
@@ -175,4 +176,16 @@ describe("bfloat16 to float16", () => {
     expect(out).toEqual(Uint16Array.of(0, 0x3c00, 0xc000, 0));
     expect(() => bfloat16ToFloat16(new Uint16Array(2), out)).toThrow("holds 4 elements, but the input has 2");
   });
+});
+
+it("finds every float16 that is not finite, alone among others", () => {
+  const finite = everyPattern.filter((bits) => (bits & 0x7fff) < 0x7c00);
+  expect(areFiniteHalves(finite)).toBe(true);
+  expect(areFiniteHalves(new Uint16Array(0))).toBe(true);
+  const few = finite.slice(0, 3);
+  for (const bits of everyPattern) {
+    if ((bits & 0x7fff) < 0x7c00) continue;
+    few[1] = bits;
+    if (areFiniteHalves(few)) expect.fail(`${bits} counts as finite`);
+  }
 });
