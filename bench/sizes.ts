@@ -3,8 +3,10 @@
  * the memory of all browser processes. The model has random weights from a seed.
  *
  * `npx tsx bench/sizes.ts --shape smollm2-135m|smollm2-360m|qwen3-0.6b|llama3.2-1b [--provider wasm|webgpu] [--length 512]
- * [--steps 3] [--rows 64] [--batch 1] [--set NAME=VALUE …] [--data FILE] [--models DIR] [--tokenizer DIR] [--page BUILD_DIR]
- * [--no-peak] [--json FILE]`. `--set` fills any field of the recipe; `--page` takes another build of the page.
+ * [--steps 3] [--rows 64] [--batch 1] [--precision float32|float16|int8|int4|uint4] [--program whole|layers|smallest] [--skip]
+ * [--set NAME=VALUE …] [--data FILE] [--models DIR] [--tokenizer DIR] [--page BUILD_DIR] [--no-peak] [--json FILE]`.
+ * `--precision` stores the frozen weights so; `--skip` skips what precedes the first step; `--set` fills any field of the
+ * recipe; `--page` takes another build of the page.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -30,6 +32,7 @@ import {
 import { methodOf } from "../src/engine/prepare.ts";
 import { defineModel } from "../src/models/define.ts";
 import type { WholeRecord } from "../src/run/record.ts";
+import { weightStorages } from "../src/tensor/storage.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
 import { createMeter, type Meter, processorSecondsBetween } from "./browserUse.ts";
 import { writeFolder } from "./sizes/folder.ts";
@@ -53,6 +56,9 @@ function readArguments() {
       steps: { type: "string" },
       rows: { type: "string" },
       batch: { type: "string" },
+      precision: { type: "string" },
+      program: { type: "string" },
+      skip: { type: "boolean", default: false },
       set: { type: "string", multiple: true, default: [] },
       data: { type: "string" },
       models: { type: "string" },
@@ -72,9 +78,14 @@ function readArguments() {
     steps: count("steps", values.steps) ?? 3,
     rows: count("rows", values.rows) ?? 64,
     batch: count("batch", values.batch) ?? 1,
-    fields: Object.fromEntries(
-      values.set.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]),
-    ),
+    fields: {
+      ...(values.precision && { weights: oneOf("precision", values.precision, weightStorages) }),
+      ...(values.program && { program: oneOf("program", values.program, ["whole", "layers", "smallest"]) }),
+      ...Object.fromEntries(
+        values.set.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]),
+      ),
+    },
+    skip: values.skip,
     data: given("data"),
     models: values.models ?? join(tmpdir(), "hone-shapes"),
     tokenizer: given("tokenizer"),
@@ -140,7 +151,7 @@ async function measurePeak(provider: "wasm" | "webgpu"): Promise<MeasuredPeak> {
   }
 }
 
-async function train(page: Page, { steps, batch, length, fields }: ReturnType<typeof readArguments>) {
+async function train(page: Page, { steps, batch, length, fields, skip }: ReturnType<typeof readArguments>) {
   await enterStep(page, "Train");
   await page.getByRole("radio", { name: "LoRA" }).check();
   await fillRecipe(page, {
@@ -149,6 +160,13 @@ async function train(page: Page, { steps, batch, length, fields }: ReturnType<ty
   });
   await takeMarks(page);
   await startTraining(page);
+  // A run may reach its first step before it can be skipped.
+  if (skip)
+    void page
+      .getByRole("button", { name: "Skip", exact: true })
+      .first()
+      .click()
+      .catch(() => undefined);
   const bar = createProgress("training");
   await waitForRun(page, ["finished"], ({ step, total, loss }) => {
     if (total > 0) bar(step, total, loss === null ? "" : `loss ${loss.toFixed(3)}`);
@@ -202,6 +220,8 @@ async function main() {
     const figures = {
       shape,
       provider: record.provider,
+      recipe: { weights: record.recipe.weights, compute: record.recipe.compute, program: record.recipe.program },
+      skipped: settings.skip,
       parameters: record.model.parameters,
       trainable: record.trainable,
       tokensPerStep: tokens,
