@@ -63,9 +63,30 @@ export interface Use {
   readonly cores: { readonly browsers: number; readonly others: number };
 }
 
+/** Processor seconds of the browsers up to a time, in milliseconds since 1970. */
+export interface Sample {
+  readonly at: number;
+  readonly processorSeconds: number;
+}
+
 export interface Meter {
   take(): Use;
+  /** All samples so far, in order. */
+  readonly samples: readonly Sample[];
   stop(): void;
+}
+
+/** Processor seconds of the browsers between two times, interpolated between samples. */
+export function processorSecondsBetween(samples: readonly Sample[], from: number, to: number): number {
+  const upTo = (time: number) => {
+    const next = samples.findIndex(({ at }) => at >= time);
+    const after = samples[next] ?? samples.at(-1);
+    const before = samples[next - 1] ?? after;
+    if (!after || !before) return 0;
+    const share = after.at > before.at ? (time - before.at) / (after.at - before.at) : 0;
+    return before.processorSeconds + Math.min(1, share) * (after.processorSeconds - before.processorSeconds);
+  };
+  return upTo(to) - upTo(from);
 }
 
 /** Milliseconds between two measurements: each takes some 20 of this process. */
@@ -74,9 +95,11 @@ const interval = 500;
 /** Measures `browserBytes` twice a second. */
 export function createMeter(): Meter {
   let peak = 0;
+  const samples: Sample[] = [];
   const measure = () => {
     const now = browserBytes();
     peak = Math.max(peak, now);
+    samples.push({ at: Date.now(), processorSeconds: processorSeconds().browsers });
     return now;
   };
   const timer = setInterval(measure, interval);
@@ -93,6 +116,7 @@ export function createMeter(): Meter {
       since = at;
       return taken;
     },
+    samples,
     stop: () => clearInterval(timer),
   };
 }

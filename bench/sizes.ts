@@ -3,8 +3,10 @@
  * the memory of all browser processes. The model has random weights from a seed.
  *
  * `npx tsx bench/sizes.ts --shape smollm2-135m|smollm2-360m|qwen3-0.6b|llama3.2-1b [--provider wasm|webgpu] [--length 512]
- * [--steps 3] [--rows 64] [--batch 1] [--set NAME=VALUE …] [--data FILE] [--models DIR] [--tokenizer DIR] [--page BUILD_DIR]
- * [--no-peak] [--json FILE]`. `--set` fills any field of the recipe; `--page` takes another build of the page.
+ * [--steps 3] [--rows 64] [--batch 1] [--precision float32|float16|int8|int4|uint4] [--program whole|layers|smallest] [--skip]
+ * [--set NAME=VALUE …] [--data FILE] [--models DIR] [--tokenizer DIR] [--page BUILD_DIR] [--no-peak] [--json FILE]`.
+ * `--precision` stores the frozen weights so; `--skip` skips what precedes the first step; `--set` fills any field of the
+ * recipe; `--page` takes another build of the page.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -30,10 +32,12 @@ import {
 import { methodOf } from "../src/engine/prepare.ts";
 import { defineModel } from "../src/models/define.ts";
 import type { WholeRecord } from "../src/run/record.ts";
+import { weightStorages } from "../src/tensor/storage.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
-import { createMeter } from "./browserUse.ts";
+import { createMeter, type Meter, processorSecondsBetween } from "./browserUse.ts";
 import { writeFolder } from "./sizes/folder.ts";
 import { partsOf } from "./sizes/parts.ts";
+import type { Peak } from "./sizes/peakPage.ts";
 import { type Mark, recordMarks, takeMarks } from "./sizes/recorder.ts";
 import { makeRows } from "./sizes/rows.ts";
 import { servePage } from "./sizes/serve.ts";
@@ -52,6 +56,9 @@ function readArguments() {
       steps: { type: "string" },
       rows: { type: "string" },
       batch: { type: "string" },
+      precision: { type: "string" },
+      program: { type: "string" },
+      skip: { type: "boolean", default: false },
       set: { type: "string", multiple: true, default: [] },
       data: { type: "string" },
       models: { type: "string" },
@@ -71,9 +78,14 @@ function readArguments() {
     steps: count("steps", values.steps) ?? 3,
     rows: count("rows", values.rows) ?? 64,
     batch: count("batch", values.batch) ?? 1,
-    fields: Object.fromEntries(
-      values.set.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]),
-    ),
+    fields: {
+      ...(values.precision && { weights: oneOf("precision", values.precision, weightStorages) }),
+      ...(values.program && { program: oneOf("program", values.program, ["whole", "layers", "smallest"]) }),
+      ...Object.fromEntries(
+        values.set.map((field) => [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)]),
+      ),
+    },
+    skip: values.skip,
     data: given("data"),
     models: values.models ?? join(tmpdir(), "hone-shapes"),
     tokenizer: given("tokenizer"),
@@ -89,38 +101,57 @@ function tasksOf(marks: readonly Mark[]) {
   return marks.flatMap(({ at, event }) => (event?.type === "progress" ? [{ at: (at - start) / 1000, ...event }] : []));
 }
 
-/** Speed of the steps after the first; with one step alone, of that one. */
-function speedOf(record: WholeRecord, operations: number, peak: number | null) {
+/**
+ * Speed of the steps after the first; with one step alone, of that one. On a machine with other work the share of the peak by
+ * processor time says more than the one by the clock.
+ */
+function speedOf(record: WholeRecord, marks: readonly Mark[], meter: Meter, gflop: number, peak: MeasuredPeak | null) {
   const later = record.metrics.length > 1 ? record.metrics.slice(1) : record.metrics;
   const seconds = later.reduce((sum, step) => sum + step.seconds, 0);
   const tokens = later.reduce((sum, step) => sum + step.tokens, 0);
-  const gflops = (operations * later.length) / seconds / 1e9;
+  const ends = marks.flatMap(({ at, event }) => (event?.type === "step" ? [at] : [])).slice(-later.length);
+  const began = (ends[0] ?? 0) - 1000 * (later[0]?.seconds ?? 0);
+  const processor = processorSecondsBetween(meter.samples, began, ends.at(-1) ?? 0);
+  const gflops = (gflop * later.length) / seconds;
+  const perProcessorSecond = (gflop * later.length) / processor;
   return {
     secondsOfSteps: record.metrics.map((step) => step.seconds),
     secondsPerStep: seconds / later.length,
+    processorSecondsPerStep: processor / later.length,
     tokensPerSecond: tokens / seconds,
     gflops,
-    shareOfPeak: peak === null ? null : gflops / peak,
+    shareOfPeak: peak && gflops / peak.gflops,
+    shareOfPeakByProcessorTime: peak && perProcessorSecond / peak.gflopPerProcessorSecond,
     losses: record.metrics.map(({ loss }) => loss),
   };
 }
 
-/** GFLOP/s of large products on the same provider, in a page of its own in a new browser. */
-async function measurePeak(provider: "wasm" | "webgpu"): Promise<number> {
+interface MeasuredPeak {
+  readonly gflops: number;
+  readonly gflopPerProcessorSecond: number;
+}
+
+/** The speed of large products on the same provider, in a page of its own in a new browser. */
+async function measurePeak(provider: "wasm" | "webgpu"): Promise<MeasuredPeak> {
   const served = await serveModules();
+  const meter = createMeter();
   let browser: Headless | null = null;
   try {
     browser = await launchFor(provider, served.address);
     await browser.page.goto(served.address);
-    const request = { provider, n: 1024, count: 8, tries: 5 };
-    return await callInPage<number>(browser.page, "/bench/sizes/peakPage.ts", "matrixPeak", request);
+    const request = { provider, n: 1024, count: 8, tries: 20 };
+    const peak = await callInPage<Peak>(browser.page, "/bench/sizes/peakPage.ts", "matrixPeak", request);
+    meter.take();
+    const processor = processorSecondsBetween(meter.samples, peak.began, peak.ended);
+    return { gflops: peak.gflops, gflopPerProcessorSecond: peak.gflop / processor };
   } finally {
+    meter.stop();
     await browser?.dispose();
     await served.dispose();
   }
 }
 
-async function train(page: Page, { steps, batch, length, fields }: ReturnType<typeof readArguments>) {
+async function train(page: Page, { steps, batch, length, fields, skip }: ReturnType<typeof readArguments>) {
   await enterStep(page, "Train");
   await page.getByRole("radio", { name: "LoRA" }).check();
   await fillRecipe(page, {
@@ -129,6 +160,13 @@ async function train(page: Page, { steps, batch, length, fields }: ReturnType<ty
   });
   await takeMarks(page);
   await startTraining(page);
+  // A run may reach its first step before it can be skipped.
+  if (skip)
+    void page
+      .getByRole("button", { name: "Skip", exact: true })
+      .first()
+      .click()
+      .catch(() => undefined);
   const bar = createProgress("training");
   await waitForRun(page, ["finished"], ({ step, total, loss }) => {
     if (total > 0) bar(step, total, loss === null ? "" : `loss ${loss.toFixed(3)}`);
@@ -165,30 +203,38 @@ async function main() {
     meter.take();
     const { marks, record } = await train(page, settings);
     const trained = meter.take();
-    const parts = partsOf(marks);
-    const toFirstStep = parts.reduce((sum, { seconds }) => sum + seconds, 0);
+    const parts = partsOf(marks).map(({ name, seconds, began, ended }) => ({
+      ...{ name, seconds, processorSeconds: processorSecondsBetween(meter.samples, began, ended) },
+    }));
+    const sumOf = (pick: (part: (typeof parts)[number]) => number) => parts.reduce((sum, part) => sum + pick(part), 0);
     const tokens = record.metrics.at(-1)?.tokens ?? 0;
     const model = defineModel(shapes[shape]);
     const supervised = record.metrics.at(-1)?.supervisedTokens ?? 0;
-    const operations = matrixOperations({
-      model,
-      method: methodOf(record.recipe),
-      shape: { rows: settings.batch, length, supervised },
-    });
+    const gflop =
+      matrixOperations({
+        model,
+        method: methodOf(record.recipe),
+        shape: { rows: settings.batch, length, supervised },
+      }) / 1e9;
     const peak = settings.peak ? await measurePeak(provider) : null;
     const figures = {
       shape,
       provider: record.provider,
+      recipe: { weights: record.recipe.weights, compute: record.recipe.compute, program: record.recipe.program },
+      skipped: settings.skip,
       parameters: record.model.parameters,
       trainable: record.trainable,
       tokensPerStep: tokens,
       supervisedPerStep: supervised,
       open: { seconds: opened.seconds, peakBytes: opened.peak, cores: opened.cores },
-      secondsToFirstStep: toFirstStep,
+      toFirstStep: {
+        seconds: sumOf(({ seconds }) => seconds),
+        processorSeconds: sumOf(({ processorSeconds }) => processorSeconds),
+      },
       parts,
-      ...speedOf(record, operations, peak),
-      gflopPerStep: operations / 1e9,
-      matrixPeakGflops: peak,
+      ...speedOf(record, marks, meter, gflop, peak),
+      gflopPerStep: gflop,
+      matrixPeak: peak,
       cores: trained.cores,
       browserBytes: { before: before.now, open: opened.now, peakOfRun: trained.peak, end: trained.now },
       device: record.memory ?? null,

@@ -14,8 +14,17 @@ export interface PeakRequest {
   readonly tries: number;
 }
 
-/** GFLOP/s of a chain of large float32 products: the best of `tries`, after one warm-up. */
-export async function matrixPeak({ provider, n, count, tries }: PeakRequest): Promise<number> {
+export interface Peak {
+  /** GFLOP/s of the best chain. */
+  readonly gflops: number;
+  /** GFLOP of all measured chains, and when they began and ended, in milliseconds since 1970. */
+  readonly gflop: number;
+  readonly began: number;
+  readonly ended: number;
+}
+
+/** The speed of a chain of large float32 products, after one warm-up. */
+export async function matrixPeak({ provider, n, count, tries }: PeakRequest): Promise<Peak> {
   const runtime = await createRuntime(provider, { entries: browserEntries });
   try {
     const b = new GraphBuilder("products");
@@ -30,13 +39,16 @@ export async function matrixPeak({ provider, n, count, tries }: PeakRequest): Pr
       right: runtime.tensor("right", "float32", [n, n], squareMatrix(n)),
     };
     await session.run(inputs);
+    const start = performance.timeOrigin + performance.now();
     let best = Number.POSITIVE_INFINITY;
     for (let i = 0; i < tries; i++) {
       const began = performance.now();
       await session.run(inputs);
       best = Math.min(best, performance.now() - began);
     }
-    return (2 * n ** 3 * count) / best / 1e6;
+    const gflop = (2 * n ** 3 * count) / 1e9;
+    const ended = performance.timeOrigin + performance.now();
+    return { gflops: (1000 * gflop) / best, gflop: gflop * tries, began: start, ended };
   } finally {
     await runtime.dispose();
   }

@@ -3,7 +3,7 @@
 import type { Page } from "playwright";
 import type { EngineEvent } from "../../src/protocol/engine.ts";
 
-/** An event of the engine, or a call to it, with the page's clock in milliseconds. */
+/** An event of the engine, or a call to it, with the time in milliseconds since 1970. */
 export interface Mark {
   readonly at: number;
   /** The method of a call to a worker; null for an event. */
@@ -14,16 +14,17 @@ export interface Mark {
 /** Runs in the page before its scripts: wraps Worker. A string, because the tool that runs this TypeScript rewrites functions. */
 const script = `
   const marks = [];
+  const now = () => performance.timeOrigin + performance.now();
   window.benchMarks = marks;
   window.Worker = class extends Worker {
     constructor(...given) {
       super(...given);
       this.addEventListener("message", ({ data }) => {
-        if (data?.kind === "event") marks.push({ at: performance.now(), call: null, event: data.event });
+        if (data?.kind === "event") marks.push({ at: now(), call: null, event: data.event });
       });
     }
     postMessage(message, ...more) {
-      if (message?.kind === "call") marks.push({ at: performance.now(), call: message.method, event: null });
+      if (message?.kind === "call") marks.push({ at: now(), call: message.method, event: null });
       super.postMessage(message, ...more);
     }
   };

@@ -1,8 +1,6 @@
 /** Trains one run: assembles the parts of the loop, and saves the record with every checkpoint. */
 
-import { compileGeneration } from "../artifacts/generation.ts";
-import { answer } from "../generation/answer.ts";
-import { createGenerator } from "../generation/generate.ts";
+import { answerBatch } from "../generation/answer.ts";
 import type { Prompt } from "../generation/prompt.ts";
 import { greedySampling } from "../generation/sampling.ts";
 import type { EngineEvent } from "../protocol/engine.ts";
@@ -27,6 +25,7 @@ import type { LoadedModel } from "./library.ts";
 import { memoryOf } from "./memory.ts";
 import { type Plan, shapesOf } from "./prepare.ts";
 import { createProgram } from "./program.ts";
+import { answererOf } from "./respondent.ts";
 import { createWatch } from "./watch.ts";
 import type { Weights } from "./weights.ts";
 
@@ -186,34 +185,26 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
 const predictedMemory = ({ runtime, model: { definition }, plan }: TrainParts, recipe: Recipe) =>
   memoryOf({ model: definition, recipe, ...shapesOf(plan), provider: runtime.report.provider }).total;
 
-/** Answers questions greedily with the present weights. */
+/** Answers questions greedily with the present weights, in batches. */
 function sampler(
-  { runtime, model, plan, prompts }: TrainParts,
+  { runtime, model, plan: { method }, prompts }: TrainParts,
   parameters: ParameterTensors,
   seed: number,
 ): LoopParts["answers"] {
-  const generate = createGenerator({
-    runtime,
-    parameters,
-    artifact: (shape) => compileGeneration(model.definition, plan.method, shape),
-    contextLength: model.definition.contextLength,
-  });
-  const options = { maxTokens: sampleTokens, sampling: greedySampling, seed };
-  const answerTo = async (question: string, signal: AbortSignal) => {
-    const prompt = prompts.get(question);
-    if (!prompt) throw new Error(`The run has no prompt for the question ${JSON.stringify(question.slice(0, 60))}.`);
-    const parts = { generate, vocabulary: model.vocabulary, stopIds: model.opened.stopIds };
-    const { text, finish } = await answer(parts, prompt, { ...options, signal });
-    return finish === "cancelled" ? null : text;
-  };
+  const parts = answererOf({ runtime, model, method, parameters });
   return async (questions, signal, onAnswer) => {
-    const texts: (string | null)[] = [];
-    for (const question of questions) {
-      const text = signal.aborted ? null : await answerTo(question, signal);
-      if (text !== null) onAnswer();
-      texts.push(text);
-    }
-    return texts;
+    const batch = questions.map((question) => {
+      const prompt = prompts.get(question);
+      if (prompt) return { prompt, maxTokens: sampleTokens, sampling: greedySampling, seed };
+      throw new Error(`The run has no prompt for the question ${JSON.stringify(question.slice(0, 60))}.`);
+    });
+    const answers = await answerBatch(parts, batch, {
+      signal,
+      onAnswer: (_, { finish }) => {
+        if (finish !== "cancelled") onAnswer();
+      },
+    });
+    return answers.map(({ text, finish }) => (finish === "cancelled" ? null : text));
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { type Artifact, batchPorts } from "../artifacts/contract.ts";
 import type { Batch } from "../batching/batch.ts";
-import type { DeviceTensor, HostTensor } from "../runtime/types.ts";
+import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
 
 /** The six batch inputs of the training and the eval artifact. */
 export function batchFeeds(batch: Batch): Record<string, HostTensor> {
@@ -67,4 +67,18 @@ export function perShape<Shape extends object, Compiled = Artifact>(
     }
     return artifact;
   };
+}
+
+/** Builds the sessions of artifacts, each once; `onProgress` receives the number that are ready, and of all. */
+export async function prepareAll(
+  runtime: Pick<Runtime, "prepare">,
+  artifacts: readonly Artifact[],
+  onProgress: (done: number, total: number) => void = () => undefined,
+): Promise<void> {
+  const all = [...new Set(artifacts)];
+  for (const [ready, artifact] of all.entries()) {
+    onProgress(ready, all.length);
+    await runtime.prepare(artifact);
+  }
+  onProgress(all.length, all.length);
 }

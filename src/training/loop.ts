@@ -29,7 +29,7 @@ export type LoopEvent =
   /** A snapshot was added; the list has all remaining ones. */
   | { readonly type: "snapshots"; readonly snapshots: readonly Snapshot[] }
   | { readonly type: "checkpoint"; readonly step: number }
-  /** Work before the first step. */
+  /** Work before the first step of this call of the loop. */
   | { readonly type: "before"; readonly task: BeforeTask; readonly done: number; readonly total: number };
 
 /** Receives the finished part of a task. */
@@ -115,7 +115,7 @@ export async function trainingLoop(parts: LoopParts, from: LoopState): Promise<L
     return control.request !== null;
   };
   const before = (task: BeforeTask) => (done: number, total: number) => {
-    if (state.step === 0) emit({ type: "before", task, done, total });
+    if (state.step === from.step) emit({ type: "before", task, done, total });
   };
   /** Ends the work between steps; before the first step a skip ends it too. */
   const signal = () => (state.step === 0 ? control.beforeSignal : control.signal);

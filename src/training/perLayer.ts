@@ -21,7 +21,7 @@ import type { Batch } from "../batching/batch.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
-import { batchFeeds, perShape, scalarOf } from "./feeds.ts";
+import { batchFeeds, perShape, prepareAll, scalarOf } from "./feeds.ts";
 import { createOptimizerState } from "./optimizerState.ts";
 import type { ParameterTensors } from "./parameters.ts";
 import type { EvaluationProgram, TrainingProgram } from "./program.ts";
@@ -204,17 +204,16 @@ export function createPerLayer({
     lossSum: evaluation.lossSum,
     tokenLosses: evaluation.tokenLosses,
 
-    async prepare(shapes) {
-      for (const shape of shapes) {
-        const { embed, forward, backward, head, embedBackward } = training(shape);
-        const all = [embed, ...forward, head, ...backward, ...(embedBackward ? [embedBackward] : [])];
-        for (const artifact of all) await runtime.prepare(artifact);
-      }
+    prepare(shapes, onProgress) {
+      const ofShapes = shapes.map(training).flatMap(({ embed, forward, backward, head, embedBackward }) => {
+        return [embed, ...forward, head, ...backward, ...(embedBackward ? [embedBackward] : [])];
+      });
       const steps = [...optimizer.layers, optimizer.rest].filter((one) => one !== null);
-      for (const { squaredNorm, update } of steps) {
-        await runtime.prepare(squaredNorm);
-        await runtime.prepare(update);
-      }
+      return prepareAll(
+        runtime,
+        [...ofShapes, ...steps.flatMap(({ squaredNorm, update }) => [squaredNorm, update])],
+        onProgress,
+      );
     },
 
     async microBatch(batch, reset) {

@@ -15,7 +15,7 @@ import type { RunArtifacts } from "../artifacts/ofRun.ts";
 import type { Batch } from "../batching/batch.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
-import { batchFeeds, bindTensors, perShape, scalarFeed, scalarOf } from "./feeds.ts";
+import { batchFeeds, bindTensors, perShape, prepareAll, scalarFeed, scalarOf } from "./feeds.ts";
 import { createOptimizerState } from "./optimizerState.ts";
 import type { ParameterTensors } from "./parameters.ts";
 import type { EvaluationProgram, TrainingProgram } from "./program.ts";
@@ -66,14 +66,7 @@ export function createWholeGraph({ runtime, parameters, specs, artifacts, recipe
     ...state,
     ...createWholeGraphEvaluation(runtime, parameters, artifacts.evaluation),
 
-    async prepare(shapes, onProgress) {
-      const all = [...new Set([...shapes.map(training), artifacts.optimizer])];
-      for (const [ready, artifact] of all.entries()) {
-        onProgress?.(ready, all.length);
-        await runtime.prepare(artifact);
-      }
-      onProgress?.(all.length, all.length);
-    },
+    prepare: (shapes, onProgress) => prepareAll(runtime, [...shapes.map(training), artifacts.optimizer], onProgress),
 
     async microBatch(batch, reset) {
       const artifact = training(batch.shape);

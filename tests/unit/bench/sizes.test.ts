@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { processorSecondsBetween } from "../../../bench/browserUse.ts";
 import { writeFolder } from "../../../bench/sizes/folder.ts";
 import { partsOf } from "../../../bench/sizes/parts.ts";
 import type { Mark } from "../../../bench/sizes/recorder.ts";
@@ -19,6 +20,7 @@ import { layoutSafetensors, readSafetensors } from "../../../src/hub/safetensors
 import { defineModel } from "../../../src/models/define.ts";
 import type { EngineEvent } from "../../../src/protocol/engine.ts";
 import { tokenizeExample } from "../../../src/quality/tokenize.ts";
+import { beforeTasks } from "../../../src/run/beforeTasks.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { createTemplate, suggestTemplate } from "../../../src/templates/choose.ts";
 import { bytesFromMemory } from "../../../src/tensor/bytes.ts";
@@ -138,6 +140,20 @@ describe("makeRows", () => {
   });
 });
 
+describe("processorSecondsBetween", () => {
+  it("interpolates between samples, and stops at the last", () => {
+    const samples = [
+      { at: 1000, processorSeconds: 10 },
+      { at: 2000, processorSeconds: 12 },
+      { at: 4000, processorSeconds: 13 },
+    ];
+    expect(processorSecondsBetween(samples, 1000, 2000)).toBe(2);
+    expect(processorSecondsBetween(samples, 1500, 3000)).toBe(1.5);
+    expect(processorSecondsBetween(samples, 3000, 9000)).toBe(0.5);
+    expect(processorSecondsBetween([], 0, 1)).toBe(0);
+  });
+});
+
 describe("partsOf", () => {
   const at = (seconds: number, event: object): Mark => ({
     at: 1000 * seconds,
@@ -154,14 +170,18 @@ describe("partsOf", () => {
       at(1, { type: "progress", task: "before", done: 1, total: 1 }),
       { at: 10_000, call: "startRun", event: null },
       at(12, run("running", 0)),
+      at(13, { type: "progress", task: beforeTasks.weights, done: 1, total: 2 }),
+      at(14, { type: "progress", task: beforeTasks.weights, done: 2, total: 2 }),
       at(15, run("running", 1)),
       at(19, run("running", 2)),
       at(24, { type: "evaluation", metrics: { step: 0 } }),
       at(25, { type: "watch" }),
+      at(26, { type: "progress", task: beforeTasks.sessions, done: 0, total: 1 }),
+      at(28, { type: "progress", task: beforeTasks.sessions, done: 1, total: 1 }),
       at(31, { type: "step", metrics: {} }),
       at(40, { type: "step", metrics: {} }),
     ];
-    expect(partsOf(marks).map(({ seconds }) => seconds)).toEqual([2, 7, 5, 1, 6]);
+    expect(partsOf(marks).map(({ seconds }) => seconds)).toEqual([2, 2, 5, 5, 1, 3, 3]);
   });
 
   it("gives no time to parts that a run does not have", () => {
@@ -170,7 +190,7 @@ describe("partsOf", () => {
       at(2, run("running", 0)),
       at(9, { type: "step", metrics: {} }),
     ];
-    expect(partsOf(marks).map(({ seconds }) => seconds)).toEqual([2, 0, 0, 0, 7]);
+    expect(partsOf(marks).map(({ seconds }) => seconds)).toEqual([2, 0, 0, 0, 0, 0, 7]);
   });
 
   it("throws where no run took a step", () => {
