@@ -1,9 +1,10 @@
 /** A setting to measure: model, method and batch of a run on the page. */
 
 import type { BatchShape } from "../../src/artifacts/contract.ts";
-import type { ModelDefinition } from "../../src/models/architecture.ts";
+import { type ModelDefinition, withPrecision } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
 import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
+import type { WeightStorage } from "../../src/tensor/storage.ts";
 import { type Change, lora, type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
 
 export interface Setting {
@@ -18,6 +19,8 @@ export interface Setting {
   readonly lengths: readonly number[];
   /** Whether the run also evaluates, and answers a prompt. */
   readonly evaluates: boolean;
+  /** Storage of frozen matrices; float32 if left out. */
+  readonly weights?: WeightStorage;
   /** A single step, for settings with many minutes per step; otherwise the longest batch is repeated at the end. */
   readonly once: boolean;
 }
@@ -43,7 +46,7 @@ const smol = {
   tie_word_embeddings: true,
 };
 
-export function caseOf({ size, method, change, accumulation, lengths, evaluates }: Setting): Case {
+export function caseOf({ size, method, change, accumulation, lengths, evaluates, weights = "float32" }: Setting): Case {
   const base =
     size === "smol"
       ? {
@@ -53,7 +56,7 @@ export function caseOf({ size, method, change, accumulation, lengths, evaluates 
       : problemOf(size, method, change);
   const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = optimizer;
   return {
-    model: base.model,
+    model: withPrecision(base.model, { weights, embedding: weights, compute: "float32" }),
     recipe: {
       ...defaultRecipe(method),
       lora: { ...lora, targets: [...lora.targets], rank: size === "smol" ? 16 : lora.rank },

@@ -6,8 +6,9 @@ import type { HeadLoss, HeadOptions } from "./crossEntropy.ts";
 import { softCap, softCapGradient } from "./softCap.ts";
 import { chunksOf, lookup, type Weight } from "./weight.ts";
 
-/** The largest number of weights that are widened at once: 32 MiB of float32. */
-const weightsPerChunk = 2 ** 23;
+/** Weights that are widened at once: 16 MiB of float32, and more where that would make more chunks than `mostChunks`. */
+const weightsPerChunk = 2 ** 22;
+const mostChunks = 16;
 
 /**
  * As `linearCrossEntropy` (crossEntropy.ts), for a head [V, D] without a gradient. A chunk of rows is widened to float32 alone
@@ -25,7 +26,8 @@ export function frozenHeadLoss(
 ): HeadLoss {
   const [positions] = hidden.shape as [number, number];
   const [vocabulary, width] = head.shape;
-  const limit = Math.max(1, Math.floor(Math.min(logitsLimit / positions, weightsPerChunk / width)));
+  const widened = Math.max(weightsPerChunk / width, vocabulary / mostChunks);
+  const limit = Math.max(1, Math.floor(Math.min(logitsLimit / positions, widened)));
   const chunks = chunksOf(vocabulary, limit);
   const column = (value: Value) => b.reshape(value, [positions, 1]);
 
@@ -42,30 +44,37 @@ export function frozenHeadLoss(
   };
 
   const outputs = b.composite("frozen_head_loss", [hidden], () => {
+    // A chunk's two results leave in one tensor: its logits are then free before the next chunk.
     const parts = chunks.map((chunk) => {
       const { logits } = logitsOf(chunk, "int32");
       const { near, hit } = targetsIn(chunk);
-      return { logSum: logSumExp(b, logits), target: b.where(hit, b.gatherElements(logits, near, 1), b.scalar(0)) };
+      const target = b.where(hit, b.gatherElements(logits, near, 1), b.scalar(0));
+      return b.concat([logSumExp(b, logits), target], 1);
     });
-    const joined = (name: "logSum" | "target") =>
-      b.concat(
-        parts.map((part) => part[name]),
-        1,
-      );
-    const logSum = logSumExp(b, joined("logSum"));
-    const perToken = b.sub(logSum, b.reduceSum(joined("target"), [1]));
+    const joined = b.concat(parts, 1); // (N, 2C)
+    const columns = (first: number) => {
+      const indices = Int32Array.from(chunks, (_, i) => 2 * i + first);
+      return b.gather(joined, b.constant("int32", [chunks.length], indices), 1);
+    };
+    const logSum = logSumExp(b, columns(0));
+    const perToken = b.sub(logSum, b.reduceSum(columns(1), [1]));
     const sum = b.reduceSum(b.mul(perToken, column(lossWeights)), [0]);
-    /** (softmax − one-hot)·W, summed over the chunks. */
+    /**
+     * (softmax − one-hot)·W, summed over the chunks. All products follow all chunks in the file: ONNX Runtime computes the
+     * operands of a node from the last to the first, so a chunk's come after the sum of those before it.
+     */
     const direction = () => {
-      let total: Value | undefined;
-      for (const chunk of chunks) {
+      const terms = chunks.map((chunk) => {
         const { rows, logits } = logitsOf(chunk, "int64");
         const { near, hit } = targetsIn(chunk);
         const oneHot = b.where(hit, b.scalar(-1), b.scalar(0));
         const delta = b.scatterElementsAdd(b.exp(b.sub(logits, logSum)), near, oneHot, 1);
-        total = b.gemm(softCapGradient(b, delta, logits, cap), rows, total && { c: total });
-      }
-      return total as Value;
+        return { rows, delta: softCapGradient(b, delta, logits, cap) };
+      });
+      return terms.reduce<Value | undefined>(
+        (sum, { delta, rows }) => b.gemm(delta, rows, { ...(sum && { c: sum }) }),
+        undefined,
+      ) as Value;
     };
     return {
       outputs: [b.reshape(sum, [1]), b.reshape(perToken, [positions])],

@@ -51,32 +51,36 @@ export function product(b: GraphBuilder, x: Value, weight: Weight, c: Value | nu
     const pieces = parts.map(([from, to]) => product(b, x, someRows(b, weight, from, to)));
     return plus(b, b.concat(pieces, 1), c);
   }
-  if (!inBlocks(weight)) return floatProduct(b, x, weight, c);
-  const { scales, zeroPoints } = weight;
-  const y = b.matMulNBits(b.cast(x, compute), data, scales, zeroPoints, bitsOf[weight.storage]);
-  return plus(b, b.cast(y, "float32"), c);
+  return convertedProduct(b, x, weight, c);
 }
 
 const plus = (b: GraphBuilder, y: Value, c: Value | null) => (c ? b.add(y, c) : y);
 
 /**
- * A product with a float matrix in another type. The backward pass converts the matrix again, so that no converted matrix
- * lives from the forward to the backward pass. The gradient of a trained matrix sums over tokens, so it is a float32 product.
+ * A product with a matrix that is converted for it, forward and again backward, so that no converted matrix lives between the
+ * passes. The gradient of a trained matrix sums over tokens, so it is a float32 product.
+ *
+ * The conversion for the backward pass is written here, before the nodes of any gradient: ONNX Runtime computes the operands
+ * of a node from the last in the file to the first, so it converts each matrix just before its product. Written later, all
+ * matrices would be converted before the first gradient.
  */
-function floatProduct(b: GraphBuilder, x: Value, { data, compute, shape }: Weight, c: Value | null): Value {
-  const inputs = [x, data, ...(c ? [c] : [])];
-  const [y] = b.composite("product", inputs, () => {
-    const fused = compute === "float32" ? c : null;
-    const own = b.gemm(b.cast(x, compute), b.cast(data, compute), { transB: true, ...(fused && { c: fused }) });
-    const outputs = [fused ? own : plus(b, b.cast(own, "float32"), c)];
+function convertedProduct(b: GraphBuilder, x: Value, weight: Weight, c: Value | null): Value {
+  const { data, compute } = weight;
+  const narrow = compute === "float16";
+  const [y] = b.composite("product", [x, data, ...(c ? [c] : [])], () => {
+    const operand = b.cast(x, compute);
+    const fused = narrow || inBlocks(weight) ? null : c;
+    const own = inBlocks(weight)
+      ? b.matMulNBits(operand, data, weight.scales, weight.zeroPoints, bitsOf[weight.storage])
+      : b.gemm(operand, b.cast(data, compute), { transB: true, ...(fused && { c: fused }) });
+    const again = convertedAgain(b, weight);
     return {
-      outputs,
+      outputs: [fused ? own : plus(b, b.cast(own, "float32"), c)],
       rule: ([g]) => {
         const gradient = g as Value;
-        const again = () => convertedAgain(b, data, compute, shape);
-        const ofInput = (before?: Value) => b.gemm(gradient, again(), { ...(before && { c: before }) });
+        const ofInput = (before?: Value) => b.gemm(b.cast(gradient, compute), again, { ...(before && { c: before }) });
         return [
-          compute === "float32" ? adding(ofInput) : () => b.cast(b.gemm(b.cast(gradient, compute), again()), "float32"),
+          narrow ? () => b.cast(ofInput(), "float32") : adding(ofInput),
           adding((before) => b.gemm(gradient, x, { transA: true, ...(before && { c: before }) })),
           () => gradient,
         ];
@@ -87,12 +91,18 @@ function floatProduct(b: GraphBuilder, x: Value, { data, compute, shape }: Weigh
 }
 
 /**
- * The matrix in another type through a flat view: ONNX Runtime's common-subexpression elimination would merge an equal Cast
- * with the forward pass's and keep its result.
+ * The matrix [N, K] in the type of its products, by other nodes than the forward pass has: ONNX Runtime's common-subexpression
+ * elimination would merge equal ones and keep the result.
  */
-function convertedAgain(b: GraphBuilder, data: Value, compute: Weight["compute"], shape: Weight["shape"]): Value {
+function convertedAgain(b: GraphBuilder, weight: Weight): Value {
+  const { data, compute, shape } = weight;
+  const [rows, columns] = shape;
+  if (inBlocks(weight)) {
+    const { scales, zeroPoints } = weight;
+    return b.gatherBlocks(data, b.range(0, rows), scales, zeroPoints, bitsOf[weight.storage]);
+  }
   if (data.dtype === compute) return data;
-  return b.reshape(b.cast(b.reshape(data, [shape[0] * shape[1]]), compute), shape);
+  return b.reshape(b.cast(b.reshape(data, [rows * columns]), compute), shape);
 }
 
 /** The rows of W at ids int32 [M] → float32 (M, K). */

@@ -43,13 +43,14 @@ export function partsOf(
 }
 
 /**
- * The nearest storage that a tensor can have. Blocks need matrices whose rows are whole blocks. Zero points need an even number
- * of blocks in a row, because WebGPU's kernels do not read half a byte at its end.
+ * The storage of a tensor for which this one is wanted. Blocks need matrices whose rows are whole blocks; others stay float32,
+ * because some adapters have no float16. Zero points need an even number of blocks in a row, because WebGPU's kernels do not
+ * read half a byte at its end.
  */
 export function storable(storage: WeightStorage, shape: Shape): WeightStorage {
   if (!isQuantised(storage)) return storage;
   const columns = shape.length === 2 && sizeOf(shape) > 0 ? (shape[1] as number) : 0;
-  if (!fitsBlocks(columns)) return "float16";
+  if (!fitsBlocks(columns)) return "float32";
   return storage === "uint4" && columns % (2 * blockSize) !== 0 ? "int4" : storage;
 }
 

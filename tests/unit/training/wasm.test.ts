@@ -10,6 +10,7 @@ import type { TokenizedExample } from "../../../src/batching/batch.ts";
 import { chooseBuckets } from "../../../src/batching/buckets.ts";
 import type { SamplerOptions } from "../../../src/batching/sampler.ts";
 import { createGenerator } from "../../../src/generation/generate.ts";
+import { withPrecision } from "../../../src/models/architecture.ts";
 import { noProgress } from "../../../src/run/curves.ts";
 import { validationOf } from "../../../src/run/heldOut.ts";
 import type { StepMetrics } from "../../../src/run/metrics.ts";
@@ -34,10 +35,11 @@ import { initialState, readState } from "../../../src/training/state.ts";
 import { createWholeGraph } from "../../../src/training/wholeGraph.ts";
 import { originOf } from "../../support/examples.ts";
 import { oneStage } from "../../support/oneStage.ts";
+import { storedAs } from "../../support/precisions.ts";
 import { smallLlama } from "../../support/smallLlama.ts";
 import { type SavedTensor, snapshotOf } from "./fakeRuntime.ts";
 
-const model = smallLlama({
+const sizes = {
   vocab_size: 64,
   hidden_size: 32,
   intermediate_size: 48,
@@ -45,7 +47,8 @@ const model = smallLlama({
   num_attention_heads: 4,
   num_key_value_heads: 2,
   max_position_embeddings: 80,
-});
+};
+const model = smallLlama(sizes);
 const full: Method = { kind: "full" };
 const lora: Method = {
   kind: "lora",
@@ -87,11 +90,11 @@ afterAll(() => runtime.dispose());
 const scale = (name: string) => (name.includes("embed") ? 0.6 : 0.2);
 
 /** Random weights as a fresh checkpoint has them, with the adapter's start. */
-function upload(method: Method) {
-  const specs = parametersOf(model, method);
+function upload(method: Method, of = model) {
+  const specs = parametersOf(of, method);
   const random = createRandom(17);
   const base = new Map(
-    parametersOf(model, null).map(({ name, shape }) => [
+    parametersOf(of, null).map(({ name, shape }) => [
       name,
       Float32Array.from({ length: sizeOf(shape) }, () => (shape.length === 1 ? 1 : scale(name) * random.normal())),
     ]),
@@ -143,7 +146,7 @@ const recipe = (totalSteps: number, learningRate: number): RunRecord["recipe"] =
 });
 
 /** A run in storage, as the worker would drive it; `pauseAt` pauses at that poll. The caller frees it. */
-function createRun(method: Method, totalSteps: number, learningRate: number) {
+function createRun(method: Method, totalSteps: number, learningRate: number, of = model) {
   const settings = recipe(totalSteps, learningRate);
   const locks = realmLocks();
   const storage = openStorage({
@@ -191,12 +194,12 @@ function createRun(method: Method, totalSteps: number, learningRate: number) {
   };
 
   return async ({ pauseAt = Number.POSITIVE_INFINITY, resume = false } = {}) => {
-    const parameters = await upload(method);
+    const parameters = await upload(method, of);
     const program = createWholeGraph({
       runtime,
       parameters,
-      specs: parametersOf(model, method),
-      artifacts: artifactsOfRun(model, method, settings, "wasm"),
+      specs: parametersOf(of, method),
+      artifacts: artifactsOfRun(of, method, settings, "wasm"),
       recipe: settings,
     });
     const { checkpoints, runs } = await storage;
@@ -320,15 +323,21 @@ describe("four sequences", () => {
   );
 });
 
+/** Rows of two blocks in every matrix. */
+const wide = smallLlama({ ...sizes, hidden_size: 64, intermediate_size: 64 });
+
 describe("a run that is paused, stored and resumed", () => {
   test.each([
-    ["full", full],
-    ["lora", lora],
-  ] as const)("%s: ends byte for byte as the run without a pause", { timeout }, async (_, method) => {
-    const whole = await createRun(method, 10, 0.01)();
+    ["full", full, model],
+    ["lora", lora, model],
+    ...(["float16", "int8", "int4", "uint4"] as const).map(
+      (storage) => [`lora on ${storage}`, lora, withPrecision(wide, storedAs(storage))] as const,
+    ),
+  ] as const)("%s: ends byte for byte as the run without a pause", { timeout }, async (_, method, of) => {
+    const whole = await createRun(method, 10, 0.01, of)();
     expect(whole.status).toBe("finished");
-    for (const pauseAt of [1, 10, 18, whole.polls]) {
-      const go = createRun(method, 10, 0.01);
+    for (const pauseAt of of === model ? [1, 10, 18, whole.polls] : [10]) {
+      const go = createRun(method, 10, 0.01, of);
       const first = await go({ pauseAt });
       expect([pauseAt, first.status]).toEqual([pauseAt, "paused"]);
       first.free();
