@@ -137,7 +137,8 @@ function generationGraph(model: ModelDefinition, method: Method | null, shape: R
 function chosen(b: GraphBuilder, all: Value): Value {
   const [, vocabulary] = all.shape as [number, number];
   const highest = b.reduceMax(all, [1]);
-  const negatedIds = b.neg(b.cast(iota(b, vocabulary, [1, vocabulary]), "float32"));
-  const lowest = b.reduceMax(b.where(b.equal(all, highest), negatedIds, b.scalar(-vocabulary)), [1]);
-  return b.concat([highest, b.neg(lowest), b.reduceSum(all, [1])], 1);
+  const count = b.scalar(vocabulary);
+  const fromEnd = b.sub(count, b.cast(iota(b, vocabulary, [1, vocabulary]), "float32"));
+  const lowest = b.sub(count, b.reduceMax(b.where(b.equal(all, highest), fromEnd, b.scalar(0)), [1]));
+  return b.concat([highest, lowest, b.reduceSum(all, [1])], 1);
 }

@@ -1,9 +1,8 @@
 /** The memory of a run, counted from its plan before it starts: tensors, sessions, and the peak over all artifacts. */
 
 import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
-import { cacheShape } from "../artifacts/cachedAttention.ts";
 import { compileEvaluation } from "../artifacts/compile.ts";
-import { type Artifact, type BatchShape, parameterBytes } from "../artifacts/contract.ts";
+import { type Artifact, type BatchShape, generationPorts, parameterBytes } from "../artifacts/contract.ts";
 import { compileGeneration } from "../artifacts/generation.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun, layerArtifactsOfRun } from "../artifacts/ofRun.ts";
@@ -142,14 +141,13 @@ export function largestShape(shapes: readonly BatchShape[]): BatchShape {
 /** Peak bytes of the longest run that reads a prompt of `length` tokens, with its caches; and bytes of its session. */
 function answering(model: ModelDefinition, method: Method, length: number, provider: ProviderName) {
   const capacity = capacityFor(Math.min(length + answerTokens, model.contextLength), model.contextLength);
-  // The first run makes the caches, so they count among its results; later runs update them in place.
   const first = length <= longestPiece;
   const tokens = first ? pieceFor(length, capacity) : longestPiece;
-  const caches = first
-    ? 0
-    : 2 * model.layers.reduce((sum, layer) => sum + byteSizeOf("float32", cacheShape(layer, 1, capacity)), 0);
-  const read = planned(compileGeneration(model, method, { tokens, capacity, first }), provider);
-  return { ...read, peak: caches + read.peak };
+  const artifact = compileGeneration(model, method, { tokens, capacity, first });
+  const caches = artifact.outputs.filter(({ name }) => name !== generationPorts.logits);
+  const bytes = caches.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
+  const read = planned(artifact, provider, new Set(caches.map(({ name }) => name)));
+  return { ...read, peak: bytes + read.peak };
 }
 
 /** Peak bytes of one run of the artifact, and bytes of its session between runs. */

@@ -36,8 +36,12 @@ export function artifactsOf(model: ModelDefinition, method: Method): Named {
     [`${method.kind} optimizer`, compileOptimizer(model, method, settings)],
     [`${method.kind} optimizer grouped for a GPU`, compileOptimizer(model, method, settings, "webgpu")],
     [`${method.kind} eval`, compileEvaluation(model, method, shape)],
-    [`${method.kind} generation, prefill`, compileGeneration(model, method, { tokens: 8, capacity: 64 })],
+    [`${method.kind} generation, prefill`, compileGeneration(model, method, { tokens: 8, capacity: 64, first: true })],
     [`${method.kind} generation, decode`, compileGeneration(model, method, { tokens: 1, capacity: 64 })],
+    [
+      `${method.kind} generation, some rows of a batch`,
+      compileGeneration(model, method, { rows: 2, cacheRows: 3, tokens: 2, capacity: 16, chooses: true }),
+    ],
   ];
 }
 
@@ -67,11 +71,13 @@ export function artifactFeeds(artifact: Artifact): Record<string, HostTensor> {
     artifact.inputs.map(({ name, dtype, shape: dimensions }) => {
       const length = sizeOf(dimensions);
       const data =
-        dtype === "int32"
-          ? Int32Array.from({ length }, () => random.below(below[name] ?? 1))
-          : dtype === "bool"
-            ? new Uint8Array(length)
-            : Float32Array.from({ length }, () => float(name, length));
+        name === "cache_rows"
+          ? Int32Array.from({ length }, (_, row) => row) // Rows of one run must differ.
+          : dtype === "int32"
+            ? Int32Array.from({ length }, () => random.below(below[name] ?? 1))
+            : dtype === "bool"
+              ? new Uint8Array(length)
+              : Float32Array.from({ length }, () => float(name, length));
       return [name, { dtype, shape: dimensions, data }];
     }),
   );

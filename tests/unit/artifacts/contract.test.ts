@@ -80,7 +80,22 @@ describe("generation", () => {
     const { inputs, outputs, aliases } = compileGeneration(model, null, { tokens: 3, capacity: 64 });
     expect(inputs.find((port) => port.name === "past_key.0")?.shape).toEqual([1, 1, 64, 4]);
     expect(outputs.map((port) => port.name)).toEqual(["logits", "present_key.0", "present_value.0"]);
-    expect(aliases).toEqual({}); // a cache is read where it is written, so it needs two buffers
+    expect(aliases).toEqual({ "present_key.0": "past_key.0", "present_value.0": "past_value.0" });
+  });
+
+  it("of first tokens makes the caches, and of some rows updates those of all", () => {
+    const names = ({ inputs }: ReturnType<typeof compileGeneration>) => inputs.map(({ name }) => name);
+    const first = compileGeneration(model, null, { rows: 2, tokens: 3, capacity: 64, first: true });
+    expect(names(first).filter((name) => /start|past|cache_rows/.test(name))).toEqual([]);
+    expect(first.aliases).toEqual({});
+    const some = compileGeneration(model, null, { rows: 2, cacheRows: 5, tokens: 1, capacity: 64, chooses: true });
+    expect(names(some)).toEqual(expect.arrayContaining(["start", "cache_rows", "past_key.0", "past_value.0"]));
+    expect(some.outputs.map(({ name, shape: own }) => [name, own])).toEqual([
+      ["logits", [2, model.vocabulary]],
+      ["choice", [2, 3]],
+      ["present_key.0", [5, 1, 64, 4]],
+      ["present_value.0", [5, 1, 64, 4]],
+    ]);
   });
 });
 
