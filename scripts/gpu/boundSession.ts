@@ -85,13 +85,16 @@ export async function openBound(
   captured: boolean,
 ): Promise<BoundSession> {
   const inputs = await allocate(ort, device, artifact.inputs);
+  // Without accumulation the artifact has no input for the accumulator that an output replaces.
+  const sharedWith = ({ name }: Port) => inputs[artifact.aliases[name] ?? ""];
   const own = await allocate(
     ort,
     device,
-    artifact.outputs.filter(({ name }) => !(name in artifact.aliases)),
+    artifact.outputs.filter((port) => sharedWith(port) === undefined),
   );
-  const aliased = Object.entries(artifact.aliases).map(([output, input]) => [output, inputs[input] as OrtTensor]);
-  const outputs: Tensors = { ...own, ...Object.fromEntries(aliased) };
+  const outputs: Tensors = Object.fromEntries(
+    artifact.outputs.map((port) => [port.name, sharedWith(port) ?? (own[port.name] as OrtTensor)]),
+  );
   const session = await ort.InferenceSession.create(artifact.bytes(), optionsOf(device, captured));
   const bufferOf = (tensor: OrtTensor | undefined) => tensor?.gpuBuffer as unknown as GPUBuffer;
   return {
