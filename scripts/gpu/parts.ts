@@ -21,5 +21,6 @@ export const parts: readonly PartEntry[] = [
   { name: "0.6B", seconds: 60, load: () => import("./parts/qwen.ts") },
   { name: "sessions", seconds: 25, load: () => import("./parts/sessions.ts") },
   { name: "launches", seconds: 20, load: () => import("./parts/launches.ts") },
-  { name: "bench", seconds: 110, load: () => import("./parts/bench.ts") },
+  { name: "capture", seconds: 15, load: () => import("./parts/capture.ts") },
+  { name: "bench", seconds: 95, load: () => import("./parts/bench.ts") },
 ];

@@ -3,19 +3,18 @@
 import { batchOf } from "../../bench/memory/measure.ts";
 import { lora, optimizer } from "../../bench/step/problem.ts";
 import type { ParameterSpec } from "../../src/artifacts/contract.ts";
-import { type Method, parametersOf } from "../../src/artifacts/method.ts";
-import { artifactsOfRun, layerArtifactsOfRun } from "../../src/artifacts/ofRun.ts";
+import { parametersOf } from "../../src/artifacts/method.ts";
 import { methodOf } from "../../src/engine/prepare.ts";
+import { createProgram } from "../../src/engine/program.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
+import type { ProgramKind } from "../../src/run/deviceFields.ts";
 import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
 import type { OrtEntries } from "../../src/runtime/provider.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
 import { initialAdapter, uploadParameters } from "../../src/training/parameters.ts";
-import { createPerLayer } from "../../src/training/perLayer.ts";
 import { takeStep } from "../../src/training/step.ts";
-import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import type { Scale } from "./scale.ts";
 
 const rank = 16;
@@ -70,10 +69,6 @@ export function drawValues(specs: readonly ParameterSpec[]): (spec: ParameterSpe
   };
 }
 
-/** One graph for all layers, or a session per kind of layer that stores the layers' inputs. */
-export const programs = ["whole graph", "by layer"] as const;
-export type ProgramName = (typeof programs)[number];
-
 export interface Steps {
   /** Seconds until the weights were on the device. */
   readonly openSeconds: number;
@@ -88,22 +83,18 @@ export async function takeSteps(
   entries: OrtEntries,
   model: ModelDefinition,
   scale: Pick<Scale, "length">,
-  programName: ProgramName,
+  programKind: ProgramKind,
   count = 2,
 ): Promise<Steps> {
-  const recipe = adapterRecipe();
-  const method: Method = methodOf(recipe);
+  const recipe = { ...adapterRecipe(), program: programKind };
+  const method = methodOf(recipe);
   const began = performance.now();
   const runtime = await createRuntime("webgpu", { entries });
   try {
     const specs = parametersOf(model, method);
     const parameters = await uploadParameters(runtime, specs, drawValues(specs));
     const openSeconds = (performance.now() - began) / 1000;
-    const parts = { runtime, model, parameters, specs, recipe };
-    const program =
-      programName === "whole graph"
-        ? createWholeGraph({ ...parts, artifacts: artifactsOfRun(model, method, recipe, "webgpu") })
-        : createPerLayer({ ...parts, artifacts: layerArtifactsOfRun(model, method, recipe, "webgpu", "inputs") });
+    const program = createProgram({ runtime, provider: "webgpu", parameters, model, method, recipe });
     const batch = batchOf(model, rowOf(scale));
     const losses: number[] = [];
     const seconds: number[] = [];

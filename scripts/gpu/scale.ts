@@ -65,12 +65,12 @@ const emulatedWhole: Scale = {
   length: 64,
   depths: [1, 2],
   families: 1,
-  demoSteps: 6,
+  demoSteps: 3,
   questions: 1,
-  patience: 10,
+  patience: 20,
   rule:
     "the processor emulates this adapter: at most 2 layers, 4096 tokens of vocabulary and 64 tokens a row, matrices of 256, " +
-    "one family, 6 steps of the demo, ten times the seconds",
+    "one family, 3 steps of the demo, twenty times the seconds",
 };
 
 const emulatedQuick: Scale = {

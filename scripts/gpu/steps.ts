@@ -2,39 +2,30 @@
 
 import { matrixOperations } from "../../bench/step/problem.ts";
 import { memoryOf } from "../../src/engine/memory.ts";
+import { embeddingOf } from "../../src/engine/precision.ts";
 import { methodOf } from "../../src/engine/prepare.ts";
 import { withPrecision } from "../../src/models/architecture.ts";
 import type { Precision } from "../../src/nn/precision.ts";
+import type { ProgramKind } from "../../src/run/deviceFields.ts";
+import type { WeightStorage } from "../../src/tensor/storage.ts";
 import type { PartPlace } from "./part.ts";
-import {
-  adapterRecipe,
-  type CatalogueConfig,
-  type ProgramName,
-  rowOf,
-  type Steps,
-  shapedModel,
-  takeSteps,
-} from "./realShapes.ts";
+import { adapterRecipe, type CatalogueConfig, rowOf, type Steps, shapedModel, takeSteps } from "./realShapes.ts";
 import { atMost, measured, skipped } from "./row.ts";
 
 /** The plan may be off by this share of the measured peak. */
 const memoryTolerance = 0.15;
 
-/** Precisions by name; computing in float16 needs shader-f16. */
-export const precisions = {
-  float32: { weights: "float32", embedding: "float32", compute: "float32" },
-  float16: { weights: "float16", embedding: "float16", compute: "float16" },
-  int8: { weights: "int8", embedding: "int8", compute: "float16" },
-  int4: { weights: "int4", embedding: "int4", compute: "float16" },
-  uint4: { weights: "uint4", embedding: "uint4", compute: "float16" },
-} as const satisfies Readonly<Record<string, Precision>>;
-export type PrecisionName = keyof typeof precisions;
+const programWords: Readonly<Record<ProgramKind, string>> = {
+  whole: "whole graph",
+  layers: "by layer",
+  smallest: "by layer, recomputed",
+};
 
 /** Two steps in each setting, and the loss beside that of the first setting. */
 export async function reportSteps(
   { entries, adapter, scale, report }: PartPlace,
   config: CatalogueConfig,
-  settings: readonly (readonly [PrecisionName, ProgramName])[],
+  settings: readonly (readonly [WeightStorage, ProgramKind])[],
 ): Promise<void> {
   const base = shapedModel(config, scale);
   const recipe = adapterRecipe();
@@ -43,10 +34,12 @@ export async function reportSteps(
   const sizes = `vocabulary ${base.vocabulary}, ${scale.length} tokens, LoRA r${recipe.lora.rank}`;
   report(measured("layers", base.layers.length, "", sizes));
   let oracle: Steps | null = null;
-  for (const [name, program] of settings) {
-    const title = `${name}, ${program}`;
-    const precision = precisions[name];
-    if (precision.compute === "float16" && !adapter.shaderF16) {
+  for (const [weights, program] of settings) {
+    const title = `${weights}, ${programWords[program]}`;
+    // As a run of Hone settles it: products in float16 wherever weights have fewer than 32 bits.
+    const compute = weights === "float32" ? "float32" : "float16";
+    const precision: Precision = { weights, embedding: embeddingOf[weights], compute };
+    if (compute === "float16" && !adapter.shaderF16) {
       report(skipped(title, "the adapter has no shader-f16"));
       continue;
     }
@@ -59,11 +52,10 @@ export async function reportSteps(
     const gflops = `${(operations / second / 1e9).toFixed(1)} GFLOP/s in products`;
     report(measured(`${title}: second step`, second, "s", `${(scale.length / second).toFixed(0)} tokens/s, ${gflops}`));
     report(measured(`${title}: buffers at their peak`, steps.peak / 1e6, "MB"));
-    if (program === "whole graph") {
-      const planned = memoryOf({ model, recipe, shapes: [shape], heldOut: [], provider: "webgpu" }).total;
-      const off = Math.abs(planned / steps.peak - 1);
-      report(atMost(`${title}: plan beside it`, off, memoryTolerance, "", `${(planned / 1e6).toFixed(1)} MB planned`));
-    }
+    const run = { ...recipe, program };
+    const planned = memoryOf({ model, recipe: run, shapes: [shape], heldOut: [], provider: "webgpu" }).total;
+    const off = Math.abs(planned / steps.peak - 1);
+    report(atMost(`${title}: plan beside it`, off, memoryTolerance, "", `${(planned / 1e6).toFixed(1)} MB planned`));
     const [before] = oracle?.losses ?? [];
     const beside = before === undefined ? "" : `${(100 * (start / before - 1)).toFixed(3)} % from the first setting's`;
     report(measured(`${title}: loss of the first step`, start, "nats", beside));

@@ -6,6 +6,6 @@ import { reportSteps } from "../steps.ts";
 
 export const run: RunPart = (place) =>
   reportSteps(place, configs.qwen3, [
-    ["float16", "by layer"],
-    ["int4", "by layer"],
+    ["float16", "smallest"],
+    ["int4", "smallest"],
   ]);

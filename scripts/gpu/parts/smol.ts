@@ -6,8 +6,8 @@ import { reportSteps } from "../steps.ts";
 
 export const run: RunPart = (place) =>
   reportSteps(place, configs.smolLM2Small, [
-    ["float32", "whole graph"],
-    ["float32", "by layer"],
-    ["float16", "by layer"],
-    ["int4", "by layer"],
+    ["float32", "whole"],
+    ["float32", "smallest"],
+    ["float16", "smallest"],
+    ["int4", "smallest"],
   ]);
