@@ -190,7 +190,9 @@ function version1Evaluation({ step, loss, sets }: EvaluationMetrics): Version1Ev
 }
 
 /** Version 1 had one length, rate and schedule for both stages but for the text's, and λ at the sources. */
-function version1Recipe({ stages, bestBy, ...recipe }: Recipe): object {
+function version1Recipe({ stages, bestBy, weights, compute, program, ...recipe }: Recipe): object {
+  // Version 1 had no choice of these.
+  expect([weights, compute, program]).toEqual(["float32", "float32", "whole"]);
   if (bestBy !== null) throw new Error(`Version 1 named no held-out set for the best checkpoint, not ${bestBy}.`);
   const [first, second] = stages;
   if (!first || stages.length > 2) throw new Error(`Version 1 had one stage or two, not ${stages.length}.`);
