@@ -5,8 +5,6 @@
  * the heap never shrinks.
  */
 
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { count, oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { linearsOf, type Method, parametersOf } from "../src/artifacts/method.ts";
@@ -23,6 +21,7 @@ import { weightStorages } from "../src/tensor/storage.ts";
 import { initialAdapter, uploadParameters } from "../src/training/parameters.ts";
 import { createPerLayer } from "../src/training/perLayer.ts";
 import { createWholeGraph } from "../src/training/wholeGraph.ts";
+import { ownProcess } from "./ownProcess.ts";
 
 const shapes = {
   "smollm2-135m": { config: configs.smolLM2Small, layers: "num_hidden_layers" },
@@ -51,7 +50,6 @@ interface Measured extends Case {
 }
 
 const recipe = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1, accumulation: 1 };
-const usage = "npx tsx bench/programs.ts [--layers 2,8,30] [--length 512] [--programs whole,layers,smallest]";
 
 const seconds = async <T>(work: () => Promise<T>): Promise<readonly [number, T]> => {
   const started = performance.now();
@@ -156,19 +154,7 @@ async function main() {
   );
   const rows: Measured[] = [];
   for (const one of cases) {
-    const loader = fileURLToPath(import.meta.resolve("tsx"));
-    const script = fileURLToPath(import.meta.url);
-    const { stdout, stderr, status } = spawnSync(
-      process.execPath,
-      ["--import", loader, script, "--one", JSON.stringify(one)],
-      { encoding: "utf8", maxBuffer: 2 ** 26 },
-    );
-    if (status !== 0) {
-      console.error(`${one.program}, ${one.layers} layers: ${stderr.slice(0, 2000) || usage}`);
-      process.exitCode = 1;
-      continue;
-    }
-    const row: Measured = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+    const row: Measured = ownProcess(import.meta.url, one);
     rows.push(row);
     const mb = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
     console.log(

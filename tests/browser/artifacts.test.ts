@@ -8,7 +8,14 @@ import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { webgpuBuild, webgpuBuilds } from "../../src/runtime/webgpuBuild.ts";
 import { familyLora, familyModel, familyNames } from "../support/families.ts";
 import { isLong } from "../support/long.ts";
-import { artifactFeeds, artifactsOf, numbers, smallArtifacts, worstRelative } from "../support/smallArtifacts.ts";
+import {
+  artifactFeeds,
+  artifactsOf,
+  layerArtifactsOf,
+  numbers,
+  smallArtifacts,
+  worstRelative,
+} from "../support/smallArtifacts.ts";
 
 const runtimes = new Map<string, Promise<Runtime>>();
 /** On WebGPU a runtime refuses an artifact of which any node would run on the CPU, unless told otherwise. */
@@ -56,6 +63,21 @@ test.each(artifacts)("%s runs on WebGPU with CPU fallback disabled, and agrees w
   };
   const [gpu, cpu] = [await run("webgpu"), await run("wasm")];
   expectAgreement(artifact, gpu, cpu);
+});
+
+test.each([
+  ["Llama", "full", "products"],
+  ["Gemma 3", "lora", "products"],
+  ["GPT-2", "lora", "inputs"],
+] as const)("%s, %s, layer by layer runs on WebGPU with CPU fallback disabled", async (name, kind, saves) => {
+  const all = layerArtifactsOf(familyModel(name), kind === "full" ? { kind } : familyLora(name), saves);
+  const [gpu, wasm] = [await runtime("webgpu"), await runtime("wasm")];
+  for (const [, artifact] of all) {
+    const inputs = artifactFeeds(artifact);
+    const outputs = await (await gpu.session(artifact)).run(inputs);
+    expectAgreement(artifact, outputs, await (await wasm.session(artifact)).run(inputs));
+  }
+  await Promise.all([gpu.releaseSessions(), wasm.releaseSessions()]);
 });
 
 test.each(familyNames)("every artifact of %s runs on WebGPU with CPU fallback disabled", async (name) => {

@@ -4,7 +4,9 @@ import { compileEvaluation, compileTraining } from "../../src/artifacts/compile.
 import type { Artifact } from "../../src/artifacts/contract.ts";
 import { compileGeneration } from "../../src/artifacts/generation.ts";
 import type { Method } from "../../src/artifacts/method.ts";
+import { layerArtifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { compileOptimizer } from "../../src/artifacts/optimizer.ts";
+import type { Saved } from "../../src/artifacts/perLayer.ts";
 import type { ModelDefinition } from "../../src/models/architecture.ts";
 import type { HostTensor } from "../../src/runtime/types.ts";
 import { sizeOf } from "../../src/tensor/dtype.ts";
@@ -42,6 +44,26 @@ export function artifactsOf(model: ModelDefinition, method: Method): Named {
       `${method.kind} generation, some rows of a batch`,
       compileGeneration(model, method, { rows: 2, cacheRows: 3, tokens: 2, capacity: 16, chooses: true }),
     ],
+  ];
+}
+
+/** Every artifact of a model under a method that runs layer by layer. */
+export function layerArtifactsOf(model: ModelDefinition, method: Method, saves: Saved): Named {
+  const compiled = layerArtifactsOfRun(model, method, settings, "webgpu", saves);
+  const { embed, forward, backward, head, embedBackward } = compiled.training(shape);
+  const evaluation = compiled.evaluation(shape);
+  const steps = [...compiled.optimizer.layers, compiled.optimizer.rest].flatMap((step) => step ?? []);
+  const numbered = (name: string, artifacts: readonly Artifact[]) =>
+    artifacts.map((artifact, index) => [`${name} ${index}`, artifact] as const);
+  return [
+    ["embedding", embed],
+    ...numbered("layer forward", forward),
+    ...numbered("layer backward", backward),
+    ["head", head],
+    ...numbered("embedding backward", embedBackward ? [embedBackward] : []),
+    ...numbered("layer eval", evaluation.forward),
+    ["head eval", evaluation.head],
+    ...steps.flatMap(({ squaredNorm, update }, index) => numbered(`step ${index}`, [squaredNorm, update])),
   ];
 }
 
