@@ -71,8 +71,15 @@ export function countBudget(parts: BudgetParts): Omit<Budget, "time"> {
     fits: advice.length === 0,
     advice: advice.length > 0 ? advice.map(({ sentence }) => sentence).join(" ") : null,
     proposal: enough ? { changes, costs: costsOf(changes, parts) } : null,
+    note: noteOf(parts),
     device: { weights, compute, program },
   };
+}
+
+/** `fits` is false only where the range decided. */
+function noteOf({ recipe: { method, weights }, facts: { in16Bits, fits } }: BudgetParts): string | null {
+  if (method === "full" || weights !== "float32" || !in16Bits || fits) return null;
+  return "Some weights are beyond 65,504, the largest number of 16 bits, so the base weights stay in 32 bits.";
 }
 
 /** Why the run's checkpoints do not fit, and the setting that would; null when they fit. */

@@ -70,7 +70,8 @@ export function createExports(
         await visit(name, data);
       });
     };
-    return { trained, step, notes: step === null ? [] : [weightsNote(run, step, newest)] };
+    const notes = step === null ? [] : [weightsNote(run, step, newest)];
+    return { trained, step, notes: [...notes, ...storageNote(run)] };
   }
 
   async function pack<T extends Exported>(kind: string, work: (places: Places) => Promise<T>): Promise<T> {
@@ -169,6 +170,13 @@ export function createExports(
       });
     },
   };
+}
+
+/** An adapter compensates for the rounding of the weights that it was trained beside. */
+function storageNote({ recipe: { method, weights } }: RunRecord): string[] {
+  if (method === "full" || weights === "float32" || weights === "float16" || weights === "auto") return [];
+  const bits = weights === "int8" ? 8 : 4;
+  return [`The adapter was trained beside base weights in ${bits} bits; the base model's files have more.`];
 }
 
 /** The checkpoint of the weights, and the alternatives. */

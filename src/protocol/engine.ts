@@ -231,6 +231,8 @@ export interface Budget {
   readonly advice: string | null;
   /** Settings with which it fits; null when it fits, or where no setting is enough. */
   readonly proposal: Proposal | null;
+  /** Why automatic settings are not the usual ones, in a sentence; null where they are. */
+  readonly note: string | null;
   /** How the run is stored and computed, without "auto". */
   readonly device: Pick<Recipe, "weights" | "compute" | "program">;
 }

@@ -124,6 +124,7 @@ export function BudgetBlock({ view }: { readonly view: BudgetView }) {
           ))}
         </dl>
       </details>
+      {current && budget?.note && <Text size="sm">{budget.note}</Text>}
       <BaseLossPart view={view} />
       <FailureAlert title={words.failed} failure={failed ? failure : null} />
       {current && budget?.advice && (

@@ -7,6 +7,7 @@ import { memoryOf } from "../../../src/engine/memory.ts";
 import { precisionOf, settle } from "../../../src/engine/precision.ts";
 import { withChanges } from "../../../src/engine/proposal.ts";
 import { withPrecision } from "../../../src/models/architecture.ts";
+import { catalogue } from "../../../src/models/catalogue.ts";
 import { defineModel } from "../../../src/models/define.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 import { sizeOf } from "../../../src/tensor/dtype.ts";
@@ -127,6 +128,12 @@ describe("advice", () => {
     defineModel({ ...tinyConfig, hidden_size: 1024, vocab_size: 300_000, ...change });
   /** Frozen weights of 6.6 GB in float32, 3.3 in 16 bits and 1.9 in 8. */
   const huge = wide({ vocab_size: 500_000, hidden_size: 1664, tie_word_embeddings: false });
+  const published = (id: string) => {
+    const found = catalogue.find((entry) => entry.id === id);
+    if (!found) throw new Error(`The catalogue has no ${id}.`);
+    return defineModel(found.config);
+  };
+  const in16Bits = { ...facts, in16Bits: true };
   const oneRow = { ...lora, batchSize: 1, accumulation: 4 };
 
   // Long rows are mostly attention.
@@ -161,12 +168,30 @@ describe("advice", () => {
     ],
     [
       "fewer rows before 8 bits",
-      huge,
-      { ...oneRow, weights: "float16", batchSize: 4, accumulation: 1 },
-      { rows: 4, length: 4096 },
-      { ...facts, in16Bits: true },
-      { batchSize: 1, accumulation: 4 },
-      /This run fits with micro-batch size 1/,
+      published("HuggingFaceTB/SmolLM2-135M"),
+      { ...lora, weights: "float16", program: "smallest", batchSize: 32, accumulation: 1 },
+      { rows: 32, length: 1024 },
+      in16Bits,
+      { batchSize: 16, accumulation: 2 },
+      /This run fits with micro-batch size 16 and gradient accumulation 2: \d/,
+    ],
+    [
+      "another compilation before fewer rows",
+      published("Qwen/Qwen3-0.6B"),
+      { ...lora, weights: "float16", program: "layers" },
+      { rows: 4, length: 512 },
+      in16Bits,
+      { program: "smallest" },
+      /This run fits with compilation layer by layer for the least memory: \d/,
+    ],
+    [
+      "4 bits of three billion weights",
+      published("HuggingFaceTB/SmolLM3-3B"),
+      { ...lora, weights: "float16", program: "smallest", batchSize: 1 },
+      { rows: 1, length: 1024 },
+      in16Bits,
+      { weights: "int4" },
+      /This model fits with 4-bit weights: \d\.\d GB\.$/,
     ],
     [
       "nothing where no setting is enough",
@@ -201,6 +226,15 @@ describe("advice", () => {
       changes: { weights: "float16" },
       costs: ["Each weight keeps 11 significant bits."],
     });
+  });
+
+  test("of weights beyond float16 says why they have 32 bits", () => {
+    const beyond = { ...facts, parameters: 1e9, in16Bits: true, fits: false };
+    const recipe = settle(defaultRecipe("lora"), beyond);
+    expect(recipe.weights).toBe("float32");
+    expect(countBudget({ ...whole, recipe, facts: beyond }).note).toMatch(/beyond 65,504.*stay in 32 bits/);
+    expect(countBudget({ ...whole, facts: beyond }).note).toBeNull();
+    expect(countBudget({ ...whole, recipe, facts: { ...beyond, fits: true } }).note).toBeNull();
   });
 
   test("of memory and disk has both changes", () => {
