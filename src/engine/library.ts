@@ -37,8 +37,6 @@ export interface LoadedModel {
   readonly vocabulary: Vocabulary;
   /** For the dataset service, the only place where a tokenizer runs: a stranger's pattern may never end. */
   readonly files: TokenizerFiles;
-  /** A tensor of its files as float32. */
-  readonly read: OpenModel["read"];
   /** Its files as they were opened. */
   readonly opened: OpenModel;
 }
@@ -97,7 +95,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   }
 
   function remember(opened: OpenModel, head: Head, summary: ModelSummary): LoadedModel {
-    const { tokenizerJson, tokenizerConfig, chatTemplate, read } = opened;
+    const { tokenizerJson, tokenizerConfig, chatTemplate } = opened;
     const files: TokenizerFiles = {
       modelHash: summary.hash,
       tokenizerJson,
@@ -107,7 +105,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       vocabulary: head.definition.vocabulary,
       modelType: modelTypeOf(opened),
     };
-    const loaded = { ...head, summary, files, read, opened };
+    const loaded = { ...head, summary, files, opened };
     models.set(summary.hash, loaded);
     return loaded;
   }
