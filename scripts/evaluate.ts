@@ -21,7 +21,7 @@ import { openStorage } from "../src/storage/storage.ts";
 import { createTemplate, suggestTemplate } from "../src/templates/choose.ts";
 import { renderText } from "../src/templates/mask.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
-import { readParameter, uploadParameters } from "../src/training/parameters.ts";
+import { parameterPieces, uploadParameters } from "../src/training/parameters.ts";
 import { count, existing, runCommand, writeJson } from "./harness/arguments.ts";
 import { createProgress } from "./harness/progress.ts";
 import { modelFiles, questionsOf } from "./seedling/laboratory.ts";
@@ -90,7 +90,7 @@ async function main() {
     const parameters = await uploadParameters(
       runtime,
       parametersOf(model.definition, method),
-      (spec) => tensors.get(spec.name) ?? readParameter(spec, model.read),
+      (spec) => tensors.get(spec.name) ?? parameterPieces(spec, model.opened.pieces),
     );
     console.log(
       `${basename(folder)}${values.adapter ? ` with ${basename(values.adapter)}` : ""}. ${runtime.report.reason}\n`,

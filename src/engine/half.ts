@@ -19,6 +19,15 @@ export function createHalfSum(): {
   };
 }
 
+/** A sentence for the user where float16 cannot have all weights. */
+export const halfNotes = ({ over }: HalfCount): readonly string[] =>
+  over === 0
+    ? []
+    : [
+        `${over === 1 ? "One weight is" : `${over.toLocaleString("en")} weights are`} beyond 65,504, the largest number of 16 ` +
+          "bits, so the weights stay in 32 bits on the device.",
+      ];
+
 /** Reads all matrices. Throws the signal's reason. */
 export async function sumHalf(
   opened: Pick<OpenModel, "tensors" | "pieces">,

@@ -26,7 +26,7 @@ import { createTokenizer } from "../tokenizer/tokenizer.ts";
 import type { Vocabulary } from "../tokenizer/vocabulary.ts";
 import { untilAborted } from "../training/control.ts";
 import { createFetching, type Fetched } from "./fetching.ts";
-import { createHalfSum, sumHalf } from "./half.ts";
+import { createHalfSum, halfNotes, sumHalf } from "./half.ts";
 import { countModel } from "./needs.ts";
 import { progressEvents } from "./progress.ts";
 import { detail, summarise, summarySchema } from "./summary.ts";
@@ -37,8 +37,6 @@ export interface LoadedModel {
   readonly vocabulary: Vocabulary;
   /** For the dataset service, the only place where a tokenizer runs: a stranger's pattern may never end. */
   readonly files: TokenizerFiles;
-  /** A tensor of its files as float32. */
-  readonly read: OpenModel["read"];
   /** Its files as they were opened. */
   readonly opened: OpenModel;
 }
@@ -97,7 +95,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   }
 
   function remember(opened: OpenModel, head: Head, summary: ModelSummary): LoadedModel {
-    const { tokenizerJson, tokenizerConfig, chatTemplate, read } = opened;
+    const { tokenizerJson, tokenizerConfig, chatTemplate } = opened;
     const files: TokenizerFiles = {
       modelHash: summary.hash,
       tokenizerJson,
@@ -107,7 +105,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
       vocabulary: head.definition.vocabulary,
       modelType: modelTypeOf(opened),
     };
-    const loaded = { ...head, summary, files, read, opened };
+    const loaded = { ...head, summary, files, opened };
     models.set(summary.hash, loaded);
     return loaded;
   }
@@ -128,19 +126,20 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
   async function readAll(opened: OpenModel, signal: AbortSignal | undefined) {
     const { add, sum } = createHalfSum();
     const hash = await opened.readAll({ onPiece: add, onProgress: progress("Checking the model"), signal });
-    return { hash, half: sum() };
+    const half = sum();
+    return { hash, half, notes: [...opened.notes, ...halfNotes(half)] };
   }
 
   /** Adds an open model without a copy, with a note that gives the reason. */
   function withoutCopy(
     opened: OpenModel,
     head: Head,
-    checked: Pick<ModelSummary, "hash" | "half">,
+    checked: Pick<ModelSummary, "hash" | "half" | "notes">,
     address: string | null,
     reason: string,
   ): LoadedModel {
     const note = `No copy is kept in this browser, so after a reload the model has to be opened again. ${reason}`;
-    const known = { ...checked, stored: false, notes: [...opened.notes, note], address };
+    const known = { ...checked, stored: false, notes: [...checked.notes, note], address };
     return remember(opened, head, summarise(opened, head.definition, known));
   }
 
@@ -150,8 +149,8 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const head = readHead(opened);
     const checked = await readAll(opened, signal);
     const { hash } = checked;
-    const { name, notes } = opened;
-    const summary = summarise(opened, head.definition, { ...checked, stored: true, notes, address: null });
+    const { name } = opened;
+    const summary = summarise(opened, head.definition, { ...checked, stored: true, address: null });
     try {
       const options = { onProgress: progress("Keeping a copy of the model"), ...(signal && { signal }) };
       await storage.models.save({ hash, name, summary, files: opened.files }, options);
@@ -170,7 +169,7 @@ export function createLibrary(storage: Storage, emit: (event: EngineEvent) => vo
     const checked = await readAll(opened, signal);
     const { hash } = checked;
     if (fetch === null) return withoutCopy(opened, head, checked, address, noCopyReason ?? "");
-    const summary = summarise(opened, head.definition, { ...checked, stored: true, notes: opened.notes, address });
+    const summary = summarise(opened, head.definition, { ...checked, stored: true, address });
     await storage.fetches.finish(fetch, { hash, name: opened.name, summary });
     return remember(opened, head, summary);
   }

@@ -51,10 +51,13 @@ export function readAhead(source: ByteSource, windowBytes: number): ByteSource {
         const windowEnd = Math.min(Math.max(end, start + windowBytes), source.byteLength);
         const fresh = await source.slice(start + rest.length, windowEnd, signal);
         // A new array each time: slices of the last window may still be in use.
-        const joined = new Uint8Array(rest.length + fresh.length);
-        joined.set(rest);
-        joined.set(fresh, rest.length);
-        cached = joined;
+        if (rest.length === 0) cached = fresh;
+        else {
+          const joined = new Uint8Array(rest.length + fresh.length);
+          joined.set(rest);
+          joined.set(fresh, rest.length);
+          cached = joined;
+        }
         windowStart = start;
       }
       return cached.subarray(start - windowStart, end - windowStart);

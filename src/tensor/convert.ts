@@ -74,10 +74,12 @@ export function float32ToFloat16(values: Float32Array, out = new Uint16Array(val
 
 /** Whether no float16 pattern is infinite or NaN. */
 export function areFiniteHalves(bits: Uint16Array): boolean {
+  const pairs = pairsOf(bits);
+  // The sum carries out of the exponent of such a number into its sign.
   let carried = 0;
-  // The sum carries out of the exponent of such a number.
-  for (let i = 0; i < bits.length; i++) carried |= ((bits[i] as number) & 0x7c00) + 0x0400;
-  return (carried & 0x8000) === 0;
+  for (let i = 0; i < pairs.length; i++) carried |= (((pairs[i] as number) & 0x7c00_7c00) + 0x0400_0400) | 0;
+  for (let i = 2 * pairs.length; i < bits.length; i++) carried |= ((bits[i] as number) & 0x7c00) + 0x0400;
+  return (carried & 0x8000_8000) === 0;
 }
 
 let halves: Uint16Array | null = null;
@@ -86,7 +88,13 @@ let halves: Uint16Array | null = null;
 export function bfloat16ToFloat16(bits: Uint16Array, out = new Uint16Array(bits.length)): Uint16Array {
   requireLength(out.length, bits.length);
   halves ??= float32ToFloat16(bfloat16ToFloat32(Uint16Array.from({ length: 2 ** 16 }, (_, i) => i)));
-  for (let i = 0; i < bits.length; i++) out[i] = halves[bits[i] as number] as number;
+  const [from, to] = [pairsOf(bits), pairsOf(out)];
+  const count = Math.min(from.length, to.length);
+  for (let i = 0; i < count; i++) {
+    const pair = from[i] as number;
+    to[i] = (halves[pair & 0xffff] as number) | ((halves[pair >>> 16] as number) << 16);
+  }
+  for (let i = 2 * count; i < bits.length; i++) out[i] = halves[bits[i] as number] as number;
   return out;
 }
 
@@ -101,6 +109,11 @@ export function float32ToBfloat16(values: Float32Array, out = new Uint16Array(va
     } else out[i] = (pattern + 0x7fff + ((pattern >>> 16) & 1)) >>> 16;
   }
   return out;
+}
+
+/** Two patterns in each 32 bits, which halves the loads; none where the array does not begin at a multiple of 4 bytes. */
+function pairsOf({ buffer, byteOffset, length }: Uint16Array): Int32Array {
+  return byteOffset % 4 === 0 ? new Int32Array(buffer, byteOffset, length >>> 1) : new Int32Array(0);
 }
 
 function patternsOf(values: Float32Array, length: number): Int32Array {

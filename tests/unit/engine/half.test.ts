@@ -88,6 +88,9 @@ describe("in a model", () => {
     const { library } = await libraryOn(disk);
     const { summary } = await library.openModel(source);
     expect(summary).toMatchObject({ half, types: ["F32"] });
+    expect(summary.notes.join(" ")).toContain("2 weights are beyond 65,504, the largest number of 16 bits");
+    const plain = await library.openModel({ kind: "files", files: asFiles(tinyModel()), name: "plain" });
+    expect([plain.summary.half, plain.summary.notes]).toEqual([{ over: 0, lost: 0 }, []]);
     const events: EngineEvent[] = [];
     const again = await libraryOn(disk, events);
     expect((await again.library.model(summary.hash)).summary).toMatchObject({ half, types: ["F32"] });

@@ -168,6 +168,18 @@ describe("bfloat16 to float16", () => {
     expect([...wrong]).toEqual([]);
   });
 
+  it("gives the same at any offset and length", () => {
+    const whole = bfloat16ToFloat16(everyPattern);
+    for (const [from, to] of [0, 1, 2, 3].flatMap((from) => [0, 1].map((to) => [from, to] as const))) {
+      for (const length of [0, 1, 2, 5, 1001]) {
+        const first = 0x3a00 + from;
+        const out = new Uint16Array(length + to).subarray(to);
+        const given = everyPattern.subarray(first, first + length);
+        expect(bfloat16ToFloat16(given, out)).toEqual(whole.subarray(first, first + length));
+      }
+    }
+  });
+
   it("writes into the array given, at its offset, and refuses one of another length", () => {
     const out = new Uint16Array(4);
     expect(bfloat16ToFloat16(Uint16Array.of(0x3f80, 0xc000), out.subarray(1, 3))).toEqual(
@@ -182,10 +194,15 @@ it("finds every float16 that is not finite, alone among others", () => {
   const finite = everyPattern.filter((bits) => (bits & 0x7fff) < 0x7c00);
   expect(areFiniteHalves(finite)).toBe(true);
   expect(areFiniteHalves(new Uint16Array(0))).toBe(true);
-  const few = finite.slice(0, 3);
+  const few = finite.slice(0, 5);
   for (const bits of everyPattern) {
     if ((bits & 0x7fff) < 0x7c00) continue;
-    few[1] = bits;
-    if (areFiniteHalves(few)) expect.fail(`${bits} counts as finite`);
+    for (const at of [1, 2, 4]) {
+      const [aligned, moved] = [few.slice(), few.subarray(1).slice()];
+      aligned[at] = bits;
+      moved[at - 1] = bits;
+      const shifted = aligned.subarray(1);
+      if ([aligned, moved, shifted].some(areFiniteHalves)) expect.fail(`${bits} at ${at} counts as finite`);
+    }
   }
 });
