@@ -34,7 +34,7 @@ import { defineModel } from "../src/models/define.ts";
 import type { WholeRecord } from "../src/run/record.ts";
 import { weightStorages } from "../src/tensor/storage.ts";
 import { createTokenizer } from "../src/tokenizer/tokenizer.ts";
-import { createMeter, type Meter, processorSecondsBetween } from "./browserUse.ts";
+import { createMeter, processorSecondsBetween, type Sample } from "./browserUse.ts";
 import { writeFolder } from "./sizes/folder.ts";
 import { partsOf } from "./sizes/parts.ts";
 import type { Peak } from "./sizes/peakPage.ts";
@@ -46,6 +46,8 @@ import { matrixOperations } from "./step/problem.ts";
 
 const seed = 7;
 const usage = "npx tsx bench/sizes.ts --shape NAME [--provider wasm|webgpu] [--length N] [--steps N] [--json FILE]";
+
+type Settings = ReturnType<typeof readArguments>;
 
 function readArguments() {
   const { values } = parseArgs({
@@ -105,13 +107,19 @@ function tasksOf(marks: readonly Mark[]) {
  * Speed of the steps after the first; with one step alone, of that one. On a machine with other work the share of the peak by
  * processor time says more than the one by the clock.
  */
-function speedOf(record: WholeRecord, marks: readonly Mark[], meter: Meter, gflop: number, peak: MeasuredPeak | null) {
+function speedOf(
+  record: WholeRecord,
+  marks: readonly Mark[],
+  samples: readonly Sample[],
+  gflop: number,
+  peak: MeasuredPeak | null,
+) {
   const later = record.metrics.length > 1 ? record.metrics.slice(1) : record.metrics;
   const seconds = later.reduce((sum, step) => sum + step.seconds, 0);
   const tokens = later.reduce((sum, step) => sum + step.tokens, 0);
   const ends = marks.flatMap(({ at, event }) => (event?.type === "step" ? [at] : [])).slice(-later.length);
   const began = (ends[0] ?? 0) - 1000 * (later[0]?.seconds ?? 0);
-  const processor = processorSecondsBetween(meter.samples, began, ends.at(-1) ?? 0);
+  const processor = processorSecondsBetween(samples, began, ends.at(-1) ?? 0);
   const gflops = (gflop * later.length) / seconds;
   const perProcessorSecond = (gflop * later.length) / processor;
   return {
@@ -151,7 +159,7 @@ async function measurePeak(provider: "wasm" | "webgpu"): Promise<MeasuredPeak> {
   }
 }
 
-async function train(page: Page, { steps, batch, length, fields, skip }: ReturnType<typeof readArguments>) {
+async function train(page: Page, { steps, batch, length, fields, skip }: Settings) {
   await enterStep(page, "Train");
   await page.getByRole("radio", { name: "LoRA" }).check();
   await fillRecipe(page, {
@@ -174,18 +182,9 @@ async function train(page: Page, { steps, batch, length, fields, skip }: ReturnT
   return { marks: await takeMarks(page), record: await downloadRecord(page) };
 }
 
-async function main() {
-  const settings = readArguments();
-  const { shape, provider, length, models, page: build } = settings;
-  const folder = join(models, shape);
-  writeFolder(folder, { config: shapes[shape], seed, tokenizer: settings.tokenizer });
-  const work = mkdtempSync(join(tmpdir(), "hone-sizes-"));
-  const data = settings.data ?? join(work, "rows.json");
-  if (settings.data === null) {
-    const files = await readTokenizerFiles(folder);
-    const tokenizer = createTokenizer(files.tokenizerJson, files.tokenizerConfig);
-    writeFileSync(data, JSON.stringify(makeRows(settings.rows, length, { ...files, tokenizer }, seed)));
-  }
+/** Opens model and data in the built page, trains, and closes the browser. */
+async function measureRun(settings: Settings, folder: string, data: string) {
+  const { provider, page: build } = settings;
   const served = await servePage(build);
   const browser = await launchFor(provider, served.address);
   const meter = createMeter();
@@ -202,25 +201,50 @@ async function main() {
     await openData(page, data);
     meter.take();
     const { marks, record } = await train(page, settings);
-    const trained = meter.take();
+    return { before, opened, trained: meter.take(), samples: meter.samples, marks, record };
+  } finally {
+    meter.stop();
+    await browser.dispose();
+    await served.dispose();
+  }
+}
+
+async function main() {
+  const settings = readArguments();
+  const { shape, provider, length, models } = settings;
+  const folder = join(models, shape);
+  writeFolder(folder, { config: shapes[shape], seed, tokenizer: settings.tokenizer });
+  const work = mkdtempSync(join(tmpdir(), "hone-sizes-"));
+  try {
+    const data = settings.data ?? join(work, "rows.json");
+    if (settings.data === null) {
+      const files = await readTokenizerFiles(folder);
+      const tokenizer = createTokenizer(files.tokenizerJson, files.tokenizerConfig);
+      writeFileSync(data, JSON.stringify(makeRows(settings.rows, length, { ...files, tokenizer }, seed)));
+    }
+    const { before, opened, trained, samples, marks, record } = await measureRun(settings, folder, data);
+    // A run may have taken minutes: its figures stay without the peak.
+    const peak = settings.peak
+      ? await measurePeak(provider).catch((error: unknown) => {
+          console.error(`The matrix peak was not measured: ${error instanceof Error ? error.message : String(error)}`);
+          return null;
+        })
+      : null;
+
     const parts = partsOf(marks).map(({ name, seconds, began, ended }) => ({
-      ...{ name, seconds, processorSeconds: processorSecondsBetween(meter.samples, began, ended) },
+      ...{ name, seconds, processorSeconds: processorSecondsBetween(samples, began, ended) },
     }));
     const sumOf = (pick: (part: (typeof parts)[number]) => number) => parts.reduce((sum, part) => sum + pick(part), 0);
-    const tokens = record.metrics.at(-1)?.tokens ?? 0;
+    const { tokens = 0, supervisedTokens: supervised = 0 } = record.metrics.at(-1) ?? {};
+    const rows = settings.batch;
     const model = defineModel(shapes[shape]);
-    const supervised = record.metrics.at(-1)?.supervisedTokens ?? 0;
-    const gflop =
-      matrixOperations({
-        model,
-        method: methodOf(record.recipe),
-        shape: { rows: settings.batch, length, supervised },
-      }) / 1e9;
-    const peak = settings.peak ? await measurePeak(provider) : null;
+    const method = methodOf(record.recipe);
+    const gflop = matrixOperations({ model, method, shape: { rows, length, supervised } }) / 1e9;
+    const { weights, compute, program } = record.recipe;
     const figures = {
       shape,
       provider: record.provider,
-      recipe: { weights: record.recipe.weights, compute: record.recipe.compute, program: record.recipe.program },
+      recipe: { weights, compute, program },
       skipped: settings.skip,
       parameters: record.model.parameters,
       trainable: record.trainable,
@@ -232,7 +256,7 @@ async function main() {
         processorSeconds: sumOf(({ processorSeconds }) => processorSeconds),
       },
       parts,
-      ...speedOf(record, marks, meter, gflop, peak),
+      ...speedOf(record, marks, samples, gflop, peak),
       gflopPerStep: gflop,
       matrixPeak: peak,
       cores: trained.cores,
@@ -243,9 +267,6 @@ async function main() {
     console.log(JSON.stringify({ ...figures, tasks: figures.tasks.length }, null, 2));
     writeJson(settings.json, figures);
   } finally {
-    meter.stop();
-    await browser.dispose();
-    await served.dispose();
     rmSync(work, { recursive: true, force: true });
   }
 }

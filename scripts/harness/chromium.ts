@@ -117,7 +117,7 @@ export async function launchChromium(options: LaunchOptions = {}): Promise<Headl
       child.once("error", reject);
     });
     child.stderr.removeAllListeners("data").resume();
-    const browser = await devtools.connectOverCDP(endpoint);
+    const browser = await devtools.connectOverCDP(endpoint, { timeout: 180_000 });
     const context = browser.contexts()[0];
     if (!context) throw new Error(`${executablePath} started without a browser context.`);
     if (options.serviceWorkers === false) await context.addInitScript("delete Navigator.prototype.serviceWorker");

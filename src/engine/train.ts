@@ -126,22 +126,25 @@ export async function train(first: RunRecord, resumed: boolean, parts: TrainPart
       ...set,
       batches: evaluationBatches(examples, plan.validationBuckets),
     }));
-    const { totalSteps, watch } = first;
+    const { totalSteps, watch: choice } = first;
+    const watched =
+      choice && recipe.watchEvery !== null ? createWatch(plan, heldOut, choice, recipe.watchEvery, program) : null;
+    const running = watched?.program ?? program;
     const outcome = await trainingLoop(
       {
         recipe,
         totalSteps,
         learningRate: (step) => slowedBy(first.slowdowns, step) * learningRateOf(recipe.stages, plan.stages, step),
-        program,
+        program: running,
         batches,
         evaluate:
           plan.validation.length > 0
-            ? (interrupted, onProgress) => evaluateHeldOut(program, heldOut, interrupted, onProgress)
+            ? (interrupted, onProgress) => evaluateHeldOut(running, heldOut, interrupted, onProgress)
             : null,
         ...ends,
         questions: plan.questions,
         answers: sampler(parts, parameters, recipe.seed),
-        watch: watch && recipe.watchEvery !== null ? createWatch(plan, watch, recipe.watchEvery, program) : null,
+        watch: watched?.watch ?? null,
         saveCheckpoint: async ({ state: at, tensors }) => {
           requireTrainingLock();
           const known = storage.problems.length;

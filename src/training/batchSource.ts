@@ -28,15 +28,20 @@ export function createBatchSource(
   };
 }
 
-/**
- * The batches of an evaluation: every example once, one per row, shortest first for little padding. The buckets must have been
- * chosen with these examples included.
- */
-export function evaluationBatches(examples: readonly TokenizedExample[], buckets: readonly BatchShape[]): Batch[] {
+/** The examples of each batch of an evaluation: every example once, one per row, shortest first for little padding. */
+export function evaluationRows(
+  examples: readonly TokenizedExample[],
+  buckets: readonly BatchShape[],
+): (readonly TokenizedExample[])[] {
   const sorted = [...examples].sort((a, b) => a.ids.length - b.ids.length);
   const size = buckets[0]?.rows ?? 1;
-  return Array.from({ length: Math.ceil(sorted.length / size) }, (_, i) => {
-    const rows = sorted.slice(i * size, (i + 1) * size).map((example) => [example]);
+  return Array.from({ length: Math.ceil(sorted.length / size) }, (_, i) => sorted.slice(i * size, (i + 1) * size));
+}
+
+/** The batches of `evaluationRows`. The buckets must have been chosen with these examples included. */
+export function evaluationBatches(examples: readonly TokenizedExample[], buckets: readonly BatchShape[]): Batch[] {
+  return evaluationRows(examples, buckets).map((batch) => {
+    const rows = batch.map((example) => [example]);
     return packBatch(rows, bucketFor(buckets, rows));
   });
 }

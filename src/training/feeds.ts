@@ -1,8 +1,9 @@
 /** Feeds of an artifact's ports: batches, scalars and device tensors. */
 
-import { type Artifact, batchPorts } from "../artifacts/contract.ts";
+import { type Artifact, batchPorts, lossSum, tokenLoss } from "../artifacts/contract.ts";
 import type { Batch } from "../batching/batch.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
+import type { BatchLosses } from "./program.ts";
 
 /** The six batch inputs of the training and the eval artifact. */
 export function batchFeeds(batch: Batch): Record<string, HostTensor> {
@@ -81,4 +82,11 @@ export async function prepareAll(
     await runtime.prepare(artifact);
   }
   onProgress(all.length, all.length);
+}
+
+/** The losses of a batch from the outputs of an eval artifact, or of the head's. */
+export function lossesOf(outputs: Readonly<Record<string, HostTensor>>, batch: Batch): BatchLosses {
+  const perToken = outputs[tokenLoss]?.data;
+  if (!(perToken instanceof Float32Array)) throw new Error(`The eval artifact gave no float32 ${tokenLoss}.`);
+  return { lossSum: scalarOf(outputs, lossSum), perToken: perToken.subarray(0, batch.supervised) };
 }

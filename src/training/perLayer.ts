@@ -14,17 +14,16 @@ import {
   type ParameterSpec,
   squaredNormIn,
   squaredNormOut,
-  tokenLoss,
 } from "../artifacts/contract.ts";
 import type { LayerArtifacts, LayerKind, LayerOptimizer } from "../artifacts/perLayer.ts";
 import type { Batch } from "../batching/batch.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
-import { batchFeeds, perShape, prepareAll, scalarOf } from "./feeds.ts";
+import { batchFeeds, lossesOf, perShape, prepareAll } from "./feeds.ts";
 import { createOptimizerState } from "./optimizerState.ts";
 import type { ParameterTensors } from "./parameters.ts";
-import type { EvaluationProgram, TrainingProgram } from "./program.ts";
+import { type EvaluationProgram, evaluationOf, type TrainingProgram } from "./program.ts";
 
 type Tensors = ReadonlyMap<string, DeviceTensor>;
 type LayerRuntime = Pick<Runtime, "tensor" | "session" | "prepare">;
@@ -156,17 +155,7 @@ export function createPerLayerEvaluation(
     return runPart(runtime, head, parameters, { ...feeds, [layerPorts.input]: x }, {});
   }
 
-  return {
-    lossSum: async (batch) => scalarOf(await run(batch), lossSum),
-
-    async tokenLosses(batch) {
-      const losses = (await run(batch))[tokenLoss]?.data;
-      if (!(losses instanceof Float32Array)) throw new Error(`The eval artifact gave no float32 ${tokenLoss}.`);
-      return losses.subarray(0, batch.supervised);
-    },
-
-    dispose: scratch.dispose,
-  };
+  return { ...evaluationOf(async (batch) => lossesOf(await run(batch), batch)), dispose: scratch.dispose };
 }
 
 /**
@@ -201,8 +190,7 @@ export function createPerLayer({
 
   return {
     ...state,
-    lossSum: evaluation.lossSum,
-    tokenLosses: evaluation.tokenLosses,
+    ...evaluationOf(evaluation.losses),
 
     prepare(shapes, onProgress) {
       const ofShapes = shapes.map(training).flatMap(({ embed, forward, backward, head, embedBackward }) => {

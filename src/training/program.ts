@@ -4,13 +4,28 @@ import type { Batch, BatchShape } from "../batching/batch.ts";
 import type { RestoreTensor } from "../storage/checkpoints.ts";
 import type { TensorSource } from "../storage/writeCheckpoint.ts";
 
+/** The losses of a batch. */
+export interface BatchLosses {
+  /** Σ w·CE over the batch's supervised positions. */
+  readonly lossSum: number;
+  /** Cross-entropy −log P(target) of each supervised position, loss weight not applied, in the order of `supervisedIndex`. */
+  readonly perToken: Float32Array;
+}
+
 /** Computes losses with the current weights. Throws the errors of a session's run. */
 export interface EvaluationProgram {
-  /** Σ w·CE over the batch's supervised positions. */
+  losses(batch: Batch): Promise<BatchLosses>;
+  /** `lossSum` of `losses`. */
   lossSum(batch: Batch): Promise<number>;
-  /** Cross-entropy −log P(target) of each supervised position, loss weight not applied, in the order of `supervisedIndex`. */
+  /** `perToken` of `losses`. */
   tokenLosses(batch: Batch): Promise<Float32Array>;
 }
+
+export const evaluationOf = (losses: EvaluationProgram["losses"]): EvaluationProgram => ({
+  losses,
+  lossSum: async (batch) => (await losses(batch)).lossSum,
+  tokenLosses: async (batch) => (await losses(batch)).perToken,
+});
 
 /** One optimizer update. */
 export interface Update {

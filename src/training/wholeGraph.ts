@@ -9,16 +9,15 @@ import {
   noClipping,
   optimizerScalars,
   type ParameterSpec,
-  tokenLoss,
 } from "../artifacts/contract.ts";
 import type { RunArtifacts } from "../artifacts/ofRun.ts";
 import type { Batch } from "../batching/batch.ts";
 import type { Recipe } from "../run/recipe.ts";
 import type { DeviceTensor, HostTensor, Runtime } from "../runtime/types.ts";
-import { batchFeeds, bindTensors, perShape, prepareAll, scalarFeed, scalarOf } from "./feeds.ts";
+import { batchFeeds, bindTensors, lossesOf, perShape, prepareAll, scalarFeed, scalarOf } from "./feeds.ts";
 import { createOptimizerState } from "./optimizerState.ts";
 import type { ParameterTensors } from "./parameters.ts";
-import type { EvaluationProgram, TrainingProgram } from "./program.ts";
+import { type EvaluationProgram, evaluationOf, type TrainingProgram } from "./program.ts";
 
 export interface WholeGraphParts {
   readonly runtime: Pick<Runtime, "tensor" | "session" | "prepare">;
@@ -43,15 +42,7 @@ export function createWholeGraphEvaluation(
     return session.run({ ...bindTensors(artifact, parameters).inputs, ...batchFeeds(batch) });
   }
 
-  return {
-    lossSum: async (batch) => scalarOf(await run(batch), lossSum),
-
-    async tokenLosses(batch) {
-      const losses = (await run(batch))[tokenLoss]?.data;
-      if (!(losses instanceof Float32Array)) throw new Error(`The eval artifact gave no float32 ${tokenLoss}.`);
-      return losses.subarray(0, batch.supervised);
-    },
-  };
+  return evaluationOf(async (batch) => lossesOf(await run(batch), batch));
 }
 
 /**
