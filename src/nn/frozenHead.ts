@@ -4,9 +4,9 @@ import type { GraphBuilder } from "../onnx/builder.ts";
 import { GraphError, type Value } from "../onnx/graph.ts";
 import type { HeadLoss, HeadOptions } from "./crossEntropy.ts";
 import { softCap, softCapGradient } from "./softCap.ts";
-import { chunksOf, lookup, type Weight } from "./weight.ts";
+import { chunksOf, lookup, type Weight, widenedLimit } from "./weight.ts";
 
-/** Weights that are widened at once: 16 MiB of float32, and more where that would make more chunks than `mostChunks`. */
+/** Weights that are widened at once: 16 MiB of float32, up to `widenedLimit` where that would make more than 16 chunks. */
 const weightsPerChunk = 2 ** 22;
 const mostChunks = 16;
 
@@ -26,8 +26,8 @@ export function frozenHeadLoss(
 ): HeadLoss {
   const [positions] = hidden.shape as [number, number];
   const [vocabulary, width] = head.shape;
-  const widened = Math.max(weightsPerChunk / width, vocabulary / mostChunks);
-  const limit = Math.max(1, Math.floor(Math.min(logitsLimit / positions, widened)));
+  const widened = Math.min(widenedLimit, Math.max(weightsPerChunk, (vocabulary * width) / mostChunks));
+  const limit = Math.max(1, Math.floor(Math.min(logitsLimit / positions, widened / width)));
   const chunks = chunksOf(vocabulary, limit);
   const column = (value: Value) => b.reshape(value, [positions, 1]);
 

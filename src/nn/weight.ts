@@ -38,8 +38,8 @@ export const plainWeight = (data: Value): Weight => ({
   zeroPoints: null,
 });
 
-/** Numbers that a product widens at once: 128 MiB of float32, the smallest limit of a buffer's binding. */
-const widenedLimit = 2 ** 25;
+/** Most weights that are widened at once: 128 MiB of float32, the smallest limit of a buffer's binding. */
+export const widenedLimit = 2 ** 25;
 
 /** xWᵀ + c: x float32 (M, K), W [N, K], c [N] → float32 (M, N). A matrix in 16 bits or less has no gradient. */
 export function product(b: GraphBuilder, x: Value, weight: Weight, c: Value | null = null): Value {

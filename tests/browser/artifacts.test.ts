@@ -1,13 +1,24 @@
 /** Oracles: the provider's own placement check, and wasm for the numbers. Small models: SwiftShader is slow. */
 
 import { afterAll, expect, onTestFinished, test } from "vitest";
+import { compileTraining } from "../../src/artifacts/compile.ts";
 import type { Artifact } from "../../src/artifacts/contract.ts";
+import { withPrecision } from "../../src/models/architecture.ts";
 import { browserEntries, webgpuEntries } from "../../src/runtime/browserEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { HostTensor, Runtime } from "../../src/runtime/types.ts";
 import { webgpuBuild, webgpuBuilds } from "../../src/runtime/webgpuBuild.ts";
+import { distance, walkTolerance } from "../numeric/tolerance.ts";
 import { familyLora, familyModel, familyNames } from "../support/families.ts";
 import { isLong } from "../support/long.ts";
+import {
+  loraOf,
+  precisionBatch,
+  precisionFeeds,
+  precisionModels,
+  precisionShape,
+  storedAs,
+} from "../support/precisions.ts";
 import {
   artifactFeeds,
   artifactsOf,
@@ -98,4 +109,27 @@ test.each(familyNames)("every artifact of %s runs on WebGPU with CPU fallback di
     await wasm.releaseSessions();
   }
   await gpu.releaseSessions();
+});
+
+/** float16 needs shader-f16, which SwiftShader lacks; `npm run gpu` computes it where an adapter has it. */
+const storages = ["int8", "int4", "uint4"] as const;
+test.each(
+  Object.entries(precisionModels).flatMap(([name, model]) =>
+    storages.map((storage) => [name, storage, model] as const),
+  ),
+)("%s in %s trains on WebGPU with CPU fallback disabled, and agrees with wasm", async (_name, storage, model) => {
+  const method = loraOf(model);
+  const precise = withPrecision(model, storedAs(storage));
+  const inputs = { ...precisionBatch(), ...precisionFeeds(model, precise.precision, method).stored };
+  const artifact = compileTraining(precise, method, precisionShape, { accumulates: false });
+  const run = async (provider: "webgpu" | "wasm") => {
+    const opened = await runtime(provider);
+    const outputs = await (await opened.session(artifact)).run(inputs);
+    await opened.releaseSessions();
+    return outputs;
+  };
+  const [gpu, cpu] = [await run("webgpu"), await run("wasm")];
+  const all = (outputs: Record<string, HostTensor>) => artifact.outputs.flatMap(({ name }) => numbers(outputs[name]));
+  // Both err from float64 by at most this.
+  expect(distance(all(gpu), all(cpu))).toBeLessThan(2 * walkTolerance("float32", model));
 });

@@ -8,7 +8,7 @@ import { type Method, parametersOf } from "../../src/artifacts/method.ts";
 import { artifactsOfRun, layerArtifactsOfRun } from "../../src/artifacts/ofRun.ts";
 import { layerKinds } from "../../src/artifacts/perLayer.ts";
 import { packBatch, type TokenizedExample } from "../../src/batching/batch.ts";
-import type { ModelDefinition } from "../../src/models/architecture.ts";
+import { type ModelDefinition, withPrecision } from "../../src/models/architecture.ts";
 import { nodeEntries } from "../../src/runtime/nodeEntries.ts";
 import { createRuntime } from "../../src/runtime/runtime.ts";
 import type { Runtime } from "../../src/runtime/types.ts";
@@ -19,6 +19,7 @@ import type { TrainingProgram } from "../../src/training/program.ts";
 import { createWholeGraph } from "../../src/training/wholeGraph.ts";
 import { originOf } from "../support/examples.ts";
 import { familyLora, familyModel, familyNames } from "../support/families.ts";
+import { loraOf, precisionModels, storedAs } from "../support/precisions.ts";
 import { smallValues } from "../support/smallFamilies.ts";
 
 const tolerance = 1e-6;
@@ -160,4 +161,21 @@ test("kinds of layers: equal but for their parameters' values", () => {
     [0, 1, 2, 4, 5, 6],
     [3, 7],
   ]);
+});
+
+test.each(
+  Object.entries(precisionModels).flatMap(([name, model]) =>
+    (["float16", "int8", "int4", "uint4"] as const).map((storage) => [name, storage, model] as const),
+  ),
+)("%s on frozen %s, saving products", async (_name, storage, plainModel) => {
+  const model = withPrecision(plainModel, storedAs(storage));
+  const method = loraOf(model);
+  const whole = await outcome(model, method, (parts) =>
+    createWholeGraph({ ...parts, artifacts: artifactsOfRun(model, method, recipe, "wasm") }),
+  );
+  const layered = await outcome(model, method, (parts) =>
+    createPerLayer({ ...parts, model, artifacts: layerArtifactsOfRun(model, method, recipe, "wasm", "products") }),
+  );
+  expect(deviations(whole, layered).filter(([, off]) => !(off <= tolerance))).toEqual([]);
+  await runtime.releaseSessions();
 });

@@ -37,7 +37,7 @@ export const loraOf = (model: ModelDefinition): Method => ({
 });
 
 /** The numbers that a device has for a parameter stored so. */
-function storedValues(storage: WeightStorage, values: Float32Array, columns: number): Float32Array {
+export function storedValues(storage: WeightStorage, values: Float32Array, columns: number): Float32Array {
   const [data, scales, zeroPoints] = encode(storage, values, columns) as [
     Float32Array | Uint16Array<ArrayBuffer> | Uint8Array<ArrayBuffer>,
     Float32Array<ArrayBuffer>?,
