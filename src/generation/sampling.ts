@@ -58,24 +58,46 @@ export function greedy(logits: Float32Array): number {
  */
 export function candidates(logits: Float32Array, { temperature, topK, topP }: Sampling): Candidates {
   const highest = logits[greedy(logits)] as number;
-  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - highest) / temperature));
-  const drawable = Array.from(weights.keys()).filter((id) => (weights[id] as number) > 0);
-  const weightOf = (id: number) => weights[id] as number;
-  if (topK === null && (topP === null || topP === 1)) return { ids: drawable, weights: drawable.map(weightOf) };
-
-  const limit = Math.min(topK ?? drawable.length, drawable.length);
-  const pop = mostLikelyFirst(drawable, logits);
-  const ids = topK === null ? [] : Array.from({ length: limit }, pop);
-  if (topP !== null) {
-    const wanted = topP * (topK === null ? drawable : ids).reduce((sum, id) => sum + weightOf(id), 0);
-    let size = 0;
-    for (let cumulative = 0; cumulative < wanted && size < limit; size++) {
-      if (size === ids.length) ids.push(pop());
-      cumulative += weightOf(ids[size] as number);
+  const weightOf = (id: number) => Math.exp(((logits[id] as number) - highest) / temperature);
+  if (topK !== null) return reaching(topP, mostLikely(logits, topK), weightOf);
+  if (topP === null || topP === 1) {
+    const ids: number[] = [];
+    const weights: number[] = [];
+    for (let id = 0; id < logits.length; id++) {
+      const weight = weightOf(id);
+      if (weight === 0) continue;
+      ids.push(id);
+      weights.push(weight);
     }
-    ids.length = size;
+    return { ids, weights };
   }
-  return { ids, weights: ids.map(weightOf) };
+  let sum = 0;
+  for (let id = 0; id < logits.length; id++) sum += weightOf(id);
+  // Few tokens mostly reach p, and they are quicker to find than an order of the whole vocabulary.
+  for (let count = 64; ; count *= 8) {
+    const found = reaching(topP, mostLikely(logits, count), weightOf, sum);
+    if (found.ids.length < count || count >= logits.length) return found;
+  }
+}
+
+/** The first of the ids, most likely first, whose weights reach the share p of `sum`; all of positive weight without a p. */
+function reaching(
+  p: number | null,
+  ids: readonly number[],
+  weightOf: (id: number) => number,
+  sum?: number,
+): Candidates {
+  const weights = ids.map(weightOf);
+  const zero = weights.indexOf(0);
+  if (zero >= 0) weights.length = zero;
+  let size = weights.length;
+  if (p !== null) {
+    const wanted = p * (sum ?? weights.reduce((total, weight) => total + weight, 0));
+    size = 0;
+    for (let cumulative = 0; cumulative < wanted && size < weights.length; size++)
+      cumulative += weights[size] as number;
+  }
+  return { ids: ids.slice(0, size), weights: weights.slice(0, size) };
 }
 
 /** Draws the next token. Throws when a logit is NaN or none is finite. */
@@ -91,34 +113,34 @@ export function sampleToken(logits: Float32Array, sampling: Sampling, random: Ra
 }
 
 /**
- * Returns ids one by one, by descending logit and then by id, from a binary heap: top-k and top-p need few tokens, so sorting
- * the whole vocabulary would be waste. It compares logits, because weights of close logits may round to one number.
+ * The ids of the `count` highest logits (of all, where there are fewer), by descending logit and then by id. One pass with a
+ * heap of `count` ids, the last one on top: few ids of a large vocabulary enter it.
  */
-function mostLikelyFirst(ids: readonly number[], logits: Float32Array): () => number {
-  const heap = Array.from(ids);
+function mostLikely(logits: Float32Array, count: number): number[] {
   const before = (a: number, b: number) => {
     const [first, second] = [logits[a] as number, logits[b] as number];
     return first > second || (first === second && a < b);
   };
+  const heap = Array.from({ length: Math.min(count, logits.length) }, (_, id) => id);
   const sink = (from: number) => {
     for (let parent = from; ; ) {
-      let first = parent;
+      let last = parent;
       for (const child of [2 * parent + 1, 2 * parent + 2]) {
-        if (child < heap.length && before(heap[child] as number, heap[first] as number)) first = child;
+        if (child < heap.length && before(heap[last] as number, heap[child] as number)) last = child;
       }
-      if (first === parent) return;
-      [heap[parent], heap[first]] = [heap[first] as number, heap[parent] as number];
-      parent = first;
+      if (last === parent) return;
+      [heap[parent], heap[last]] = [heap[last] as number, heap[parent] as number];
+      parent = last;
     }
   };
   for (let parent = (heap.length >> 1) - 1; parent >= 0; parent--) sink(parent);
-  return () => {
-    const top = heap[0] as number;
-    const last = heap.pop() as number;
-    if (heap.length > 0) {
-      heap[0] = last;
-      sink(0);
-    }
-    return top;
-  };
+  let bound = logits[heap[0] as number] as number;
+  for (let id = heap.length; id < logits.length; id++) {
+    // Ids ascend, so an equal logit comes after those in the heap.
+    if ((logits[id] as number) <= bound) continue;
+    heap[0] = id;
+    sink(0);
+    bound = logits[heap[0] as number] as number;
+  }
+  return heap.sort((a, b) => (before(a, b) ? -1 : 1));
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { candidates, checkSampling, greedy, sampleToken } from "../../../src/generation/sampling.ts";
+import { candidates, checkSampling, greedy, type Sampling, sampleToken } from "../../../src/generation/sampling.ts";
 import { createRandom } from "../../../src/tensor/random.ts";
 
 const plain = { temperature: 1, topK: null, topP: null };
@@ -103,6 +103,45 @@ describe("candidates", () => {
         expect(sum(weights.slice(0, -1)) / mass).toBeLessThan(topP + 1e-12);
       }),
     );
+  });
+});
+
+/** Oracle: the definition, with a sort of the whole vocabulary. */
+function sorted(logits: Float32Array, { temperature, topK, topP }: Sampling) {
+  const highest = Math.max(...logits);
+  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - highest) / temperature));
+  const drawable = [...weights.keys()].filter((id) => at(weights, id) > 0);
+  if (topK === null && (topP === null || topP === 1)) return drawable;
+  const most = [...drawable].sort((a, b) => at(logits, b) - at(logits, a) || a - b).slice(0, topK ?? drawable.length);
+  if (topP === null) return most;
+  const wanted = topP * sum((topK === null ? drawable : most).map((id) => at(weights, id)));
+  let cumulative = 0;
+  let size = 0;
+  while (cumulative < wanted && size < most.length) cumulative += at(weights, at(most, size++));
+  return most.slice(0, size);
+}
+
+describe.each([0.01, 0.7, 3, 1000])("of 5,000 tokens with many ties at temperature %d", (temperature) => {
+  const random = createRandom(23);
+  const logits = Float32Array.from({ length: 5000 }, () => Math.round(20 * random.normal()) / 4);
+  const highest = Math.max(...logits);
+  const settings = [null, 1, 7, 64, 65, 600, 6000].flatMap((topK) =>
+    [null, 0.01, 0.5, 0.9, 0.9999, 1].map((topP) => ({ temperature, topK, topP })),
+  );
+
+  test.each(settings)("candidates and draws of %o are those of a whole sort", (sampling) => {
+    const ids = sorted(logits, sampling);
+    expect(candidates(logits, sampling).ids).toEqual(ids);
+    const weights = ids.map((id) => Math.exp((at(logits, id) - highest) / temperature));
+    const [drawn, same] = [createRandom(4), createRandom(4)];
+    for (let draw = 0; draw < 20; draw++) {
+      let left = same.next() * sum(weights);
+      const rank = weights.findIndex((weight) => {
+        left -= weight;
+        return left < 0;
+      });
+      expect(sampleToken(logits, sampling, drawn)).toBe(ids.at(rank));
+    }
   });
 });
 
