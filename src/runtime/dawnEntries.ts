@@ -119,3 +119,11 @@ async function start(): Promise<OrtEntries | string> {
 export function stopDawn(): void {
   if (started) Reflect.deleteProperty(globalThis.navigator, "gpu");
 }
+
+/**
+ * Ends a process that has sent its results. An ordinary exit waits until V8 has optimised the functions of ONNX Runtime that
+ * it began, which takes up to a minute.
+ */
+export function endNow(): void {
+  process.kill(process.pid, "SIGKILL");
+}
