@@ -1,6 +1,6 @@
 /** One engine in a process of its own, on WebGPU under Node; processes.ts starts it and makes its calls. */
 
-import { dawnEntries } from "../../src/runtime/dawnEntries.ts";
+import { dawnEntries, endNow } from "../../src/runtime/dawnEntries.ts";
 import { answerTo, type CallMessage, createCalls } from "./calls.ts";
 import type { PageEngine, Prepare } from "./engine.ts";
 import { honeOn } from "./honeOn.ts";
@@ -22,5 +22,4 @@ const calls = createCalls({
 });
 
 process.on("message", async (message: CallMessage) => process.send?.(await answerTo(calls, message)));
-// The GPU would keep the process alive.
-process.on("disconnect", () => process.exit());
+process.on("disconnect", endNow);

@@ -1,6 +1,6 @@
 /** One part of `npm run gpu` in a process of its own; run.ts starts it and prints what it sends. */
 
-import { dawnEntries } from "../../src/runtime/dawnEntries.ts";
+import { dawnEntries, endNow } from "../../src/runtime/dawnEntries.ts";
 import { messageOf } from "../../src/runtime/errors.ts";
 import type { AdapterFacts } from "./part.ts";
 import { parts } from "./parts.ts";
@@ -51,7 +51,6 @@ async function answer({ part: name, quick }: ChildRequest): Promise<void> {
 process.on("message", async (request: ChildRequest) => {
   const error = await answer(request).then(() => null, messageOf);
   await send({ kind: "end", error });
-  // The GPU would keep the process alive.
-  process.exit();
+  endNow();
 });
-process.on("disconnect", () => process.exit());
+process.on("disconnect", endNow);

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { messageOf } from "./errors.ts";
 import { nodeEntries } from "./nodeEntries.ts";
 import type { OrtEntries } from "./provider.ts";
@@ -76,6 +77,8 @@ function copySharedWrites(): void {
 
 /** The process's one GPU; Dawn cannot start twice in a process. */
 let started: Promise<OrtEntries | string> | null = null;
+/** Node's event loop is empty while the GPU works, and an empty loop waits for V8's optimisation of ONNX Runtime: a minute or more. */
+let awake: NodeJS.Timeout | null = null;
 
 /**
  * Entries whose `webgpu` runs under Node, and sets `navigator.gpu`; or the sentence why there are none: no package, or no
@@ -97,6 +100,9 @@ async function start(): Promise<OrtEntries | string> {
       "with VK_ICD_FILENAMES=/usr/share/vulkan/icd.d/lvp_icd.json."
     );
   }
+  awake = setInterval(() => {}, 60_000);
+  // Where the processor is the GPU, it must not optimise functions of 27 MB at the same time.
+  if (adapter.info.isFallbackAdapter) setFlagsFromString("--no-wasm-tier-up");
   Object.assign(globalThis, dawn.globals);
   copySharedWrites();
   // Node has a navigator of its own from version 21 on.
@@ -117,5 +123,15 @@ async function start(): Promise<OrtEntries | string> {
 
 /** Lets the process exit; every runtime must be disposed of before. */
 export function stopDawn(): void {
-  if (started) Reflect.deleteProperty(globalThis.navigator, "gpu");
+  if (awake === null) return;
+  clearInterval(awake);
+  Reflect.deleteProperty(globalThis.navigator, "gpu");
+}
+
+/**
+ * Ends a process that has sent its results. An ordinary exit waits until V8 has optimised the functions of ONNX Runtime that
+ * it began, which takes up to a minute.
+ */
+export function endNow(): void {
+  process.kill(process.pid, "SIGKILL");
 }
