@@ -1,8 +1,6 @@
 /** The loss of a base model as a run stores it beside its loss as the file has it, on the same rows, before the run starts. */
 
 import { compileEvaluation } from "../artifacts/compile.ts";
-import { parameterBytes } from "../artifacts/contract.ts";
-import { parametersOf } from "../artifacts/method.ts";
 import { compileLayerEvaluation, layerKinds } from "../artifacts/perLayer.ts";
 import type { Batch, BatchShape } from "../batching/batch.ts";
 import { chooseBuckets } from "../batching/buckets.ts";
@@ -14,15 +12,13 @@ import { meanLoss } from "../training/evaluate.ts";
 import { createPerLayerEvaluation } from "../training/perLayer.ts";
 import { createWholeGraphEvaluation } from "../training/wholeGraph.ts";
 import type { LoadedModel } from "./library.ts";
+import { weightsFit } from "./limits.ts";
 import { inPrecision, type SettledRequest } from "./precision.ts";
 import { inFileOrder, type Plan } from "./prepare.ts";
-import { limitOf } from "./proposal.ts";
 import type { Weights } from "./weights.ts";
 
 /** Rows of the sample. */
 const mostRows = 32;
-/** Share of the memory limit that the file's weights may take; sessions and activations need the rest. */
-const share = 0.8;
 
 export interface BaseLossParts extends SettledRequest {
   readonly runtime: Runtime;
@@ -46,10 +42,9 @@ export async function measureBaseLoss(parts: BaseLossParts): Promise<BaseLoss> {
   const asInFile: "float16" | "float32" = facts.in16Bits && facts.fits ? "float16" : "float32";
   const settings = { ...recipe, weights: asInFile, compute: "float32" } as const;
   const original = inPrecision(model, settings, runtime.report);
-  const bytes = parametersOf(original.definition, null).reduce((sum, spec) => sum + parameterBytes(spec), 0);
-  const limit = limitOf(runtime.report);
-  const fits = limit === null || bytes <= share * limit;
-  const reference = fits ? { weights: asInFile, loss: await lossOf(parts, original, batches, names[asInFile]) } : null;
+  const reference = weightsFit(original.definition, runtime.report)
+    ? { weights: asInFile, loss: await lossOf(parts, original, batches, names[asInFile]) }
+    : null;
   const loss = await lossOf(parts, model, batches, names[recipe.weights]);
   return { rows: rows.length, weights: recipe.weights, loss, reference };
 }

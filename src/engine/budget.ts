@@ -6,8 +6,9 @@ import type { ModelDefinition } from "../models/architecture.ts";
 import type { Budget, RecipeChange } from "../protocol/engine.ts";
 import { stepColumns } from "../run/curves.ts";
 import type { Recipe } from "../run/recipe.ts";
+import { limitOf } from "./limits.ts";
 import { methodOf } from "./prepare.ts";
-import { bufferProblem, type FitParts, fittingChanges, limitOf, memoryOfRun } from "./proposal.ts";
+import { bufferProblem, type FitParts, fittingChanges, memoryOfRun } from "./proposal.ts";
 
 /** About the bytes of a checkpoint's state as JSON. */
 const stateBytes = 4096;

@@ -6,7 +6,6 @@ import type { DataApi, PreparedData } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, RunRequest, Subject } from "../protocol/engine.ts";
 import { alone, broadcast, followOthers, type Tabs } from "../protocol/tabs.ts";
 import { dataSpecOf } from "../run/dataSpec.ts";
-import { defaultRecipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import { Mutex } from "../runtime/mutex.ts";
 import type { OrtEntries } from "../runtime/provider.ts";
@@ -21,7 +20,7 @@ import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
-import { modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
+import { modelOfBase, modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
 import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
@@ -179,10 +178,11 @@ export async function createEngine(
       try {
         const { runtime, weights } = await device();
         const run = subject.runId === null ? null : await getRun(subject.runId);
-        const asUsual = { modelHash: subject.modelHash, recipe: defaultRecipe("lora") };
-        const model = run
-          ? await modelOfRun(library, run, runtime.report, signal)
-          : (await modelOfRequest(library, asUsual, runtime.report, signal)).model;
+        const storedLike = run ?? (subject.beside ? await getRun(subject.beside).catch(() => null) : null);
+        const model =
+          storedLike?.model.hash === subject.modelHash && (run || storedLike.recipe.method === "lora")
+            ? await modelOfRun(library, storedLike, runtime.report, signal)
+            : await modelOfBase(library, subject.modelHash, runtime.report, signal);
         const method = run && methodOf(run.recipe);
         const tuned = run && method ? await weights.tuned(model, method, run.id, subject.checkpoint, signal) : null;
         const { all, release } = tuned ?? (await weights.base(model, signal));

@@ -4,11 +4,12 @@ import { withPrecision } from "../models/architecture.ts";
 import type { Precision } from "../nn/precision.ts";
 import type { RunRequest } from "../protocol/engine.ts";
 import type { DeviceSettings, ProgramKind } from "../run/deviceFields.ts";
-import type { Recipe } from "../run/recipe.ts";
+import { defaultRecipe, type Recipe } from "../run/recipe.ts";
 import type { RunRecord } from "../run/record.ts";
 import type { ProviderReport } from "../runtime/types.ts";
 import type { WeightStorage } from "../tensor/storage.ts";
 import type { Library, LoadedModel } from "./library.ts";
+import { weightsFit } from "./limits.ts";
 
 type Device = Pick<ProviderReport, "provider"> & {
   readonly adapter: Pick<NonNullable<ProviderReport["adapter"]>, "shaderF16"> | null;
@@ -165,4 +166,26 @@ export async function modelOfRequest(
   const facts = await factsOf(library, recipe, model, device, signal);
   const settled = settle(recipe, facts);
   return { model: inPrecision(model, settled, device), recipe: settled, facts };
+}
+
+/** Storages in which a base model answers by itself, the best first. */
+const answering = ["auto", "int8", "int4"] as const;
+
+/** The base model as it answers without a run: in the most bits that fit the device. */
+export async function modelOfBase(
+  library: Pick<Library, "model" | "half">,
+  modelHash: string,
+  device: Device,
+  signal?: AbortSignal,
+): Promise<LoadedModel> {
+  const inBits = async (weights: (typeof answering)[number]) => {
+    const recipe = { ...defaultRecipe("lora"), weights };
+    return (await modelOfRequest(library, { modelHash, recipe }, device, signal)).model;
+  };
+  let model = await inBits("auto");
+  for (const weights of answering.slice(1)) {
+    if (weightsFit(model.definition, device)) break;
+    model = await inBits(weights);
+  }
+  return model;
 }

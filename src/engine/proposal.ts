@@ -7,12 +7,11 @@ import type { RecipeChange } from "../protocol/engine.ts";
 import type { ProviderReport } from "../runtime/types.ts";
 import { byteSizeOf } from "../tensor/dtype.ts";
 import { bitsOf } from "../tensor/storage.ts";
+import { limitOf } from "./limits.ts";
 import { largestShape, type MemoryParts, memoryOf } from "./memory.ts";
 import { type PrecisionFacts, precisionOf, type SettledRecipe, settle } from "./precision.ts";
 import { methodOf } from "./prepare.ts";
 
-/** Bytes that 32-bit WebAssembly can address. */
-const wasmLimit = 2 ** 32;
 /** Shortest maximum length that is proposed. */
 const shortest = 64;
 
@@ -25,9 +24,6 @@ export interface FitParts extends Omit<MemoryParts, "recipe" | "provider"> {
   readonly device: Device;
   readonly facts: PrecisionFacts;
 }
-
-/** Most bytes that the engine can address; null where it is not known. */
-export const limitOf = ({ provider }: Device): number | null => (provider === "wasm" ? wasmLimit : null);
 
 const memoryPartsOf = ({ device, ...parts }: FitParts): MemoryParts => ({ ...parts, provider: device.provider });
 

@@ -273,6 +273,8 @@ export interface Subject {
   readonly modelHash: string;
   /** The run that answers; null is the base model. */
   readonly runId: string | null;
+  /** For the base model: a LoRA run whose storage of weights it has, so that both share one copy. */
+  readonly beside?: string | null;
   /** Step of the run's checkpoint that answers; null is its newest. */
   readonly checkpoint: number | null;
   readonly template: TemplateChoice;

@@ -61,6 +61,7 @@ export function useSides(): Sides {
       of: of.name,
       modelHash: of.hash,
       runId: null,
+      beside: run?.id ?? null,
       checkpoint: null,
       template: recipe.template,
       systemPrompt: recipe.systemPrompt,

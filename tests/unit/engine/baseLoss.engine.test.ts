@@ -92,10 +92,11 @@ test("a run in 4 bits is paused and resumed as it was, and answers", { timeout }
   const losses = async (id: string) => [...(await engine.curvesOf(id)).steps.loss];
   expect(await losses(resumed.id)).toEqual(await losses(whole.id));
   const subject = { modelHash: request.modelHash, checkpoint: null, template: recipe.template, systemPrompt: null };
-  const answerOf = (runId: string | null) =>
+  const answerOf = (runId: string | null, beside: string | null = null) =>
     engine.answer({
       ...subject,
       runId,
+      beside,
       requestId: "q",
       messages: [{ role: "user", content: "Say 1." }],
       sampling: { temperature: 0, topK: null, topP: null, maxTokens: 4, seed: 1 },
@@ -103,6 +104,9 @@ test("a run in 4 bits is paused and resumed as it was, and answers", { timeout }
   const [base, tuned, again] = [await answerOf(null), await answerOf(whole.id), await answerOf(resumed.id)];
   expect(again.text).toBe(tuned.text);
   expect(base.step).toBeNull();
+  // Beside the run the base has the run's weights; a run that is gone changes nothing.
+  const [beside, gone] = [await answerOf(null, whole.id), await answerOf(null, "deleted")];
+  expect([beside.step, gone.text]).toEqual([null, base.text]);
 });
 
 test("is refused while a run trains, and ended by its signal", { timeout }, async () => {

@@ -1,7 +1,10 @@
 /** Automatic settings of a run's weights and products. Oracle: the rules, worked by hand for each row. */
 
 import { describe, expect, test } from "vitest";
-import { type PrecisionFacts, precisionOf, settle } from "../../../src/engine/precision.ts";
+import type { LoadedModel } from "../../../src/engine/library.ts";
+import { modelOfBase, type PrecisionFacts, precisionOf, settle } from "../../../src/engine/precision.ts";
+import { catalogue } from "../../../src/models/catalogue.ts";
+import { defineModel } from "../../../src/models/define.ts";
 import { defaultRecipe } from "../../../src/run/recipe.ts";
 
 const facts: PrecisionFacts = { parameters: 135e6, in16Bits: true, fits: true, shaderF16: false, layers: 2 };
@@ -83,5 +86,26 @@ describe("the precision of a run", () => {
   ] as const)("with products in float16, on %s, multiplies in the type that is there", (_, device, compute) => {
     const settled = settle({ ...lora, compute: "float16" }, { ...facts, shaderF16: true });
     expect(precisionOf(settled, device).compute).toBe(compute);
+  });
+});
+
+describe("a base model answers by itself", () => {
+  const of = (id: string) => {
+    const definition = defineModel(catalogue.find((entry) => entry.id === id)?.config);
+    const tensors = new Map([["a", { shape: [2, 2], dtype: "BF16" }]]);
+    // The parts of an open model that decide.
+    return { definition, opened: { tensors }, summary: { hash: id, parameters: 1e9 } } as unknown as LoadedModel;
+  };
+  const library = { model: async (id: string) => of(id), half: async () => ({ over: 0, lost: 0 }) };
+  const wasm = { provider: "wasm", adapter: null } as const;
+
+  test.each([
+    ["HuggingFaceTB/SmolLM2-135M", wasm, "float16"],
+    ["meta-llama/Llama-3.2-1B", wasm, "float16"],
+    // 3.1 billion weights: 6.2 GB in 16 bits; 3.5 in 8 are more than 80 % of what WebAssembly addresses.
+    ["HuggingFaceTB/SmolLM3-3B", wasm, "int4"],
+    ["HuggingFaceTB/SmolLM3-3B", { provider: "webgpu", adapter: { shaderF16: false } }, "float16"],
+  ] as const)("%s on %j with weights in %s", async (id, device, weights) => {
+    expect((await modelOfBase(library, id, device)).definition.precision.weights).toBe(weights);
   });
 });
