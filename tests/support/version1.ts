@@ -11,6 +11,7 @@ import { expect } from "vitest";
 import { createDatasetService } from "../../src/datasets/datasets.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import { sha256 } from "../../src/hub/hash.ts";
+import type { ModelDetails } from "../../src/protocol/engine.ts";
 import type { EvaluationMetrics } from "../../src/run/metrics.ts";
 import type { Recipe } from "../../src/run/recipe.ts";
 import { type RunRecord, type WholeRecord, wholeRecord } from "../../src/run/record.ts";
@@ -38,6 +39,12 @@ interface Version1Evaluation {
   readonly loss: number;
   readonly byKind?: { readonly text?: number; readonly chat?: number };
 }
+
+/** Version 1 knew LoRA's memory with weights in float32 only. */
+const detailsOfVersion1 = (details: ModelDetails) => ({
+  ...details,
+  needs: { ...details.needs, lora: details.needs.lora.float32 },
+});
 
 /** A run record of version 1; tests also compare fields that are not listed here. */
 export interface Version1Run {
@@ -301,7 +308,7 @@ export async function openBrowser() {
         checkpoints: Object.fromEntries(await Promise.all(checkpoints)),
         sizes: await engine.runSizes(),
         models,
-        details: hash === undefined ? null : await engine.modelDetails(hash),
+        details: hash === undefined ? null : detailsOfVersion1(await engine.modelDetails(hash)),
         datasets: await data.list(),
         fetches: await engine.listFetches(),
         problems: (await engine.report()).problems,
