@@ -109,7 +109,8 @@ export const modelWords = {
     tensorTooLarge: (need: string, limit: string) =>
       `With 4-bit weights its largest tensor has ${need}; this GPU's buffers have up to ${limit}.`,
     otherModel: "Choose a smaller model, or a browser with WebGPU.",
-    withBits: (bits: string, need: string) => `Fits this machine with base weights of ${bits}: ${need}.`,
+    withBits: (bits: string, need: string) =>
+      `Base weights of 16 bits do not fit this machine; with ${bits} LoRA needs ${need}.`,
     large: (need: string, least: string, usual: string) =>
       `LoRA needs ${need} of GPU memory, with 4-bit weights ${least}. Many GPUs have ${usual}, and no browser tells how much yours has.`,
   },
