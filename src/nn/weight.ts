@@ -4,6 +4,7 @@ import { adding } from "../autodiff/rules.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { BlockStorage } from "../tensor/blocks.ts";
+import { sizeOf } from "../tensor/dtype.ts";
 import { bitsOf, isQuantised, type WeightStorage } from "../tensor/storage.ts";
 
 /** A weight matrix [N, K] among a graph's inputs. */
@@ -105,11 +106,16 @@ function convertedAgain(b: GraphBuilder, weight: Weight): Value {
   return b.reshape(b.cast(b.reshape(data, [rows * columns]), compute), shape);
 }
 
-/** The rows of W at ids int32 [M] → float32 (M, K). */
+/** The rows of W at ids int32 or int64 [M] → float32 (M, K). */
 export function lookup(b: GraphBuilder, weight: Weight, ids: Value): Value {
   if (!inBlocks(weight)) return b.cast(b.gather(weight.data, ids), "float32");
+  const bits = bitsOf[weight.storage];
   const { data, scales, zeroPoints } = weight;
-  return b.gatherBlocks(data, ids, b.cast(scales, "float32"), zeroPoints, bitsOf[weight.storage]);
+  if (scales.dtype === "float32") return b.gatherBlocks(data, ids, scales, zeroPoints, bits);
+  // Float16 scales would give float16 numbers. Only the scales of these rows are widened.
+  const own = (value: Value) => b.gather(value, ids);
+  const all = b.range(0, sizeOf(ids.shape));
+  return b.gatherBlocks(own(data), all, b.cast(own(scales), "float32"), zeroPoints && own(zeroPoints), bits);
 }
 
 /** Rows [from, to) of a matrix, in its own storage. */
