@@ -1,12 +1,13 @@
 /** The memory of a run, counted from its plan before it starts: tensors, sessions, and the peak over all artifacts. */
 
 import { nodeBytes, type ProviderName, peakInHeap, peakOnGpu, planRun } from "../artifacts/activations.ts";
+import { cacheShape } from "../artifacts/cachedAttention.ts";
 import { compileEvaluation } from "../artifacts/compile.ts";
 import { type Artifact, type BatchShape, generationPorts, parameterBytes } from "../artifacts/contract.ts";
 import { compileGeneration } from "../artifacts/generation.ts";
 import { type Method, parametersOf } from "../artifacts/method.ts";
 import { artifactsOfRun, layerArtifactsOfRun } from "../artifacts/ofRun.ts";
-import { capacityFor, longestPiece, pieceFor } from "../generation/batch.ts";
+import { capacityFor, longestPiece, pieceFor, promptRows, rowsFor } from "../generation/batch.ts";
 import type { ModelDefinition } from "../models/architecture.ts";
 import { writeModel } from "../onnx/model.ts";
 import type { Budget } from "../protocol/engine.ts";
@@ -60,7 +61,8 @@ export function memoryOf(parts: MemoryParts): Omit<Budget["memory"], "limit"> {
       ? layerSessions(parts, recipe.program)
       : wholeSessions(parts);
   if (recipe.samplePrompts > 0 || recipe.watchEvery !== null) {
-    sessions.push({ ...answering(model, method, longest.length, provider), count: 2 });
+    const questions = Math.max(recipe.samplePrompts, 1);
+    sessions.push({ ...answering(model, method, longest.length, questions, provider), count: 3 });
   }
   const activations = between + Math.max(...sessions.map(({ peak }) => peak));
   const engine =
@@ -138,16 +140,18 @@ export function largestShape(shapes: readonly BatchShape[]): BatchShape {
   return others.reduce((most, shape) => (positions(shape) >= positions(most) ? shape : most), first);
 }
 
-/** Peak bytes of the longest run that reads a prompt of `length` tokens, with its caches; and bytes of its session. */
-function answering(model: ModelDefinition, method: Method, length: number, provider: ProviderName) {
+/** Peak bytes of the longest run that reads prompts of `length` tokens, with the caches; and bytes of its session. */
+function answering(model: ModelDefinition, method: Method, length: number, questions: number, provider: ProviderName) {
   const capacity = capacityFor(Math.min(length + answerTokens, model.contextLength), model.contextLength);
   const first = length <= longestPiece;
-  const tokens = first ? pieceFor(length, capacity) : longestPiece;
-  const artifact = compileGeneration(model, method, { tokens, capacity, first });
-  const caches = artifact.outputs.filter(({ name }) => name !== generationPorts.logits);
-  const bytes = caches.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
-  const read = planned(artifact, provider, new Set(caches.map(({ name }) => name)));
-  return { ...read, peak: bytes + read.peak };
+  const tokens = first ? pieceFor(length, capacity) : Math.min(longestPiece, capacity);
+  const cacheBytes = (rows: number) =>
+    2 * model.layers.reduce((sum, layer) => sum + byteSizeOf("float32", cacheShape(layer, rows, capacity)), 0);
+  const rows = rowsFor(questions, cacheBytes(1));
+  const artifact = compileGeneration(model, method, { ...promptRows(rows), tokens, capacity, first });
+  const caches = artifact.outputs.flatMap(({ name }) => (name === generationPorts.logits ? [] : [name]));
+  const read = planned(artifact, provider, new Set(caches));
+  return { ...read, peak: cacheBytes(rows) + read.peak };
 }
 
 /** Peak bytes of one run of the artifact, and bytes of its session between runs. */

@@ -3,7 +3,9 @@
  * Rows begin at slot 0, so a row's logits depend on its own tokens only, whatever the other rows are.
  */
 
+import type { Artifact } from "../artifacts/contract.ts";
 import { type GenerationShape, wholeShape } from "../artifacts/generation.ts";
+import { byteSizeOf } from "../tensor/dtype.ts";
 import { createRandom, type Random } from "../tensor/random.ts";
 import { nextTask } from "../training/control.ts";
 import { perShape } from "../training/feeds.ts";
@@ -131,7 +133,7 @@ async function answerAll(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const queue = [...rows].sort((a, b) => a.request.prompt.length - b.request.prompt.length);
-  const cached = rowsFor(parts, rows.length, capacity);
+  const cached = rowsFor(rows.length, cacheBytesOf(parts.artifact({ rows: 1, tokens: 1, capacity })));
   const greedy = rows.every(({ request }) => request.sampling.temperature === 0);
   const slots: (Row | null)[] = Array.from({ length: cached }, () => null);
   const decoder = createDecoder(parts, { rows: cached, capacity, greedy });
@@ -174,7 +176,7 @@ async function answerAll(
           const { request, ids } = slots[place] as Row;
           return { row: place, tokens: ids.slice(-1), start: request.prompt.length + ids.length - 1 };
         });
-        await accept(await decoder.run(pieces, { ...decodeShape(active.length, cached), tokens: 1 }), active);
+        await accept(await decoder.run(pieces, { ...decodeShape(parts, active.length, cached), tokens: 1 }), active);
       }
     }
     for (const row of [...slots, ...queue]) if (row !== null) end(row, "cancelled");
@@ -188,17 +190,22 @@ function endOf(count: number, maxTokens: number, room: number): Generation["fini
   return count === room ? "context" : null;
 }
 
-/** Rows of the cache for this many requests. */
-function rowsFor({ artifact }: DecoderParts, requests: number, capacity: number): number {
-  const one = artifact({ rows: 1, tokens: 1, capacity });
-  const names = new Set(Object.values(one.aliases));
-  const bytes = one.inputs.reduce(
-    (sum, { name, shape }) => sum + (names.has(name) ? 4 * shape.reduce((n, d) => n * d, 1) : 0),
-    0,
-  );
-  const [smallest, ...larger] = rowCounts.filter((count) => count === 1 || count * bytes <= cacheBytes).reverse();
-  return [smallest ?? 1, ...larger].find((count) => count >= requests) ?? larger.at(-1) ?? 1;
+/** Bytes of the caches that an artifact updates. */
+const cacheBytesOf = ({ inputs, aliases }: Artifact): number => {
+  const names = new Set(Object.values(aliases));
+  const caches = inputs.filter(({ name }) => names.has(name));
+  return caches.reduce((sum, { dtype, shape }) => sum + byteSizeOf(dtype, shape), 0);
+};
+
+/** Rows of the cache for this many requests, from the bytes of one row. */
+export function rowsFor(requests: number, rowBytes: number): number {
+  const possible = rowCounts.filter((rows) => rows === 1 || rows * rowBytes <= cacheBytes);
+  return possible.findLast((rows) => rows >= requests) ?? possible[0] ?? 1;
 }
+
+/** The rows of a run that reads prompts into a cache of so many rows. */
+export const promptRows = (cached: number): Pick<GenerationShape, "rows" | "cacheRows"> =>
+  cached === 1 ? { rows: 1 } : { rows: Math.min(rowsPerPrompt, cached), cacheRows: cached };
 
 /** Removes the next prompts of the queue that are read together; none while fewer rows are free than could be read at once. */
 function nextPrompts(queue: Row[], free: number, cached: number): Row[] {
@@ -220,7 +227,6 @@ async function readPrompts(
   signal: AbortSignal | undefined,
 ): Promise<Predictions | null> {
   const later = laterPieces(rows[0] as Row);
-  const shape = cached === 1 ? { rows: 1 } : { rows: Math.min(rowsPerPrompt, cached), cacheRows: cached };
   const firstLengths = rows.map(({ request }) => request.prompt.length - later * longestPiece);
   let predictions: Predictions | null = null;
   for (let run = 0; run <= later; run++) {
@@ -232,13 +238,17 @@ async function readPrompts(
       return { row: places[i] as number, tokens: request.prompt.slice(start, first + run * longestPiece), start };
     });
     const tokens = run === 0 ? pieceFor(Math.max(...firstLengths), capacity) : longestPiece;
-    predictions = await decoder.run(pieces, { ...shape, tokens, first: run === 0 });
+    predictions = await decoder.run(pieces, { ...promptRows(cached), tokens, first: run === 0 });
   }
   return predictions;
 }
 
-/** The rows of a run for `active` rows: all cached ones, or a quarter of them when the last answers need no more. */
-function decodeShape(active: number, cached: number) {
+/**
+ * The rows of a run for `active` rows: all cached ones, or a quarter of them when the last answers need no more. On a GPU one
+ * more session costs more than idle rows.
+ */
+function decodeShape({ runtime }: DecoderParts, active: number, cached: number) {
   const few = cached / 4;
-  return active <= few ? { rows: few, cacheRows: cached } : { rows: cached };
+  const fewer = active <= few && runtime.report.provider === "wasm";
+  return fewer ? { rows: few, cacheRows: cached } : { rows: cached };
 }

@@ -13,8 +13,8 @@ export interface SessionBudget {
 }
 
 /**
- * A run needs at most 12 sessions: training and evaluation of four batch shapes, the optimizer, the watched row and two for
- * generation. Compare needs four. If a run's sessions did not fit, each step would build them again. So the budget is more
+ * A run needs at most 13 sessions: training and evaluation of four batch shapes, the optimizer, the watched row and three for
+ * generation. Compare needs six, and an exam four or five per capacity of its caches. If a run's sessions did not fit, each step would build them again. So the budget is more
  * than twice the 200 MB of a model with 30 layers, and an eighth of a WebAssembly heap.
  */
 export const sessionBudget: SessionBudget = { sessions: 32, bytes: 512e6 };
