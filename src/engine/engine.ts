@@ -2,10 +2,9 @@
 
 import { answer } from "../generation/answer.ts";
 import type { Prompt } from "../generation/prompt.ts";
-import type { DataApi, PreparedData } from "../protocol/datasets.ts";
+import type { DataApi } from "../protocol/datasets.ts";
 import type { EngineApi, EngineEvent, EngineReport, ProviderChoice, RunRequest, Subject } from "../protocol/engine.ts";
 import { alone, broadcast, followOthers, type Tabs } from "../protocol/tabs.ts";
-import { dataSpecOf } from "../run/dataSpec.ts";
 import type { RunRecord } from "../run/record.ts";
 import { Mutex } from "../runtime/mutex.ts";
 import type { OrtEntries } from "../runtime/provider.ts";
@@ -20,8 +19,9 @@ import { createExports } from "./export.ts";
 import { createLibrary, type LoadedModel } from "./library.ts";
 import { budgetOf, createMeasuring, requireDisk } from "./measure.ts";
 import { newRecord } from "./newRecord.ts";
+import { createPlanning } from "./planning.ts";
 import { modelOfBase, modelOfRequest, modelOfRun, type SettledRequest } from "./precision.ts";
-import { checkRecipe, inFileOrder, methodOf, type Plan, planRun } from "./prepare.ts";
+import { methodOf, type Plan } from "./prepare.ts";
 import { answererOf, type Respondent, takeExam } from "./respondent.ts";
 import { createResultCalls } from "./results.ts";
 import { createRunService } from "./runs.ts";
@@ -34,9 +34,6 @@ interface Device {
   readonly runtime: Runtime;
   readonly weights: Weights;
 }
-
-/** Rows that are searched for sample questions; plain text has none. */
-const questionCandidates = 50;
 
 /** Makes an engine. `entries`: onnxruntime-web's modules for this platform; `data` resolves to the dataset service. */
 export async function createEngine(
@@ -61,8 +58,7 @@ export async function createEngine(
   let subjectInTurn: Subject | null = null;
   const others = followOthers(tabs, emit, () => controls.size > 0, storage.runs.recover);
   const measuring = createMeasuring();
-  /** Rows of the last budget, which the start of the same run reuses. */
-  let cachedRows: { readonly key: string; readonly rows: PreparedData } | null = null;
+  const plan = createPlanning(texts);
 
   async function openDevice(): Promise<Device> {
     const runtime = await createRuntime(choice, { entries });
@@ -91,41 +87,6 @@ export async function createEngine(
     const listed = await Promise.all(kinds.map((kind) => kind.list()));
     const problems = [...storage.problems, ...listed.flatMap((list) => list.problems)];
     return { ...runtime.report, storage: await storage.report(), problems };
-  }
-
-  /**
-   * The plan of a run and its first sample question; a stored record gives the same plan again. With `cacheRows` the next
-   * plan of the same data reuses its rows. Throws the signal's reason when cancelled.
-   */
-  async function plan(
-    model: LoadedModel,
-    { sources, recipe }: Pick<RunRequest, "sources" | "recipe">,
-    signal?: AbortSignal,
-    cacheRows = false,
-  ): Promise<{ plan: Plan; question: string | null }> {
-    checkRecipe(model, recipe);
-    const modelHash = model.summary.hash;
-    const spec = dataSpecOf(modelHash, sources, recipe);
-    const key = JSON.stringify(spec);
-    const rows =
-      cachedRows?.key === key
-        ? cachedRows.rows
-        : await texts.use(model, (service) => service.prepare(spec, signal), signal);
-    signal?.throwIfAborted();
-    cachedRows = cacheRows ? { key, rows } : null;
-    const planned = planRun(rows, recipe);
-    const { heldOut, validation, training } = planned;
-    const chats = heldOut.find(({ objective }) => objective === "chat")?.examples ?? validation;
-    const candidates = (chats.length > 0 ? chats : inFileOrder(training)).slice(0, questionCandidates);
-    const wanted = recipe.samplePrompts > 0 || recipe.watchEvery !== null;
-    const places = candidates.map(({ origin }) => placeOf(origin));
-    const questions = wanted
-      ? await texts.use(model, (service) => service.questions(spec, places, signal), signal)
-      : [];
-    return {
-      plan: { ...planned, questions: questions.slice(0, recipe.samplePrompts) },
-      question: questions[0]?.prompt ?? null,
-    };
   }
 
   /** Prompts of the sample questions and the watch: rendered before training, so that no template can stop it later. */
@@ -383,5 +344,3 @@ export async function createEngine(
     },
   };
 }
-
-const placeOf = ({ source, row }: { readonly source: number; readonly row: number }) => ({ source, row });
