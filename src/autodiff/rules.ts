@@ -279,7 +279,6 @@ export const rules: { readonly [Op in OpName]: Rule } = {
       () => b.reshape(b.gather(g, b.reshape(indices as Value, [sizeOf(shape)])), (updates as Value).shape),
     ];
   },
-  TopK: constant,
   Where: (b, g, _y, inputs) => {
     const condition = inputs[0] as Value;
     return [none, () => b.where(condition, g, b.scalar(0)), () => b.where(condition, b.scalar(0), g)];

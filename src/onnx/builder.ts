@@ -390,11 +390,6 @@ export class GraphBuilder {
   replaceAt(base: Value, indices: Value, updates: Value): Value {
     return this.emit("ScatterND", [base, this.cast(indices, "int64"), updates], { reduction: "none" });
   }
-  /** The `count` largest values of the last axis, the largest first, and their int64 places. */
-  topK(x: Value, count: number): readonly [values: Value, places: Value] {
-    const [values, places] = this.emitAll("TopK", [x, this.ints([count])], { axis: -1, largest: 1, sorted: 1 });
-    return [values as Value, places as Value];
-  }
   where(condition: Value, x: Value, y: Value): Value {
     return this.emit("Where", [condition, x, y]);
   }

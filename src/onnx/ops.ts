@@ -224,24 +224,6 @@ const scatterND: OpSpec = {
   },
 };
 
-/** The K largest of the last axis, the largest first, and their int64 places. The second operand is K, an initializer [1]. */
-const topK: OpSpec = {
-  arity: 2,
-  attributes: { axis: "int", largest: "int", sorted: "int" },
-  infer: (inputs, attributes) => {
-    const { dtype, shape } = at(inputs, 0);
-    const [count = 0] = constantNumbers(at(inputs, 1));
-    const length = shape.at(-1) ?? 0;
-    if (attributes.axis !== -1) throw new GraphError("TopK here takes the last axis");
-    if (count < 1 || count > length) throw new GraphError(`K is ${count}, but the last axis has ${length}`);
-    const most = [...shape.slice(0, -1), count];
-    return [
-      { dtype, shape: most },
-      { dtype: "int64", shape: most },
-    ];
-  },
-};
-
 const where: OpSpec = {
   arity: 3,
   infer: (inputs) => {
@@ -356,7 +338,6 @@ export const ops = {
   GatherElements: gatherElements,
   ScatterElements: scatterElements,
   ScatterND: scatterND,
-  TopK: topK,
   Where: where,
   Equal: comparison,
   GreaterOrEqual: comparison,

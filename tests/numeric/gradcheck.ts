@@ -187,11 +187,6 @@ const opRows: readonly GradcheckRow[] = [
     },
   },
   {
-    ops: ["TopK"],
-    name: "places of the two largest of each row",
-    build: (b) => b.gatherElements(b.mul(x(b, 3, 4), x(b, 3, 4)), b.topK(x(b, 3, 4), 2)[1], 1),
-  },
-  {
     ops: ["Where", "GreaterOrEqual"],
     name: "condition from data",
     build: (b) => b.where(b.greaterOrEqual(x(b, 3, 4), b.scalar(0.1)), b.mul(x(b, 3, 4), x(b, 3, 4)), y(b, 4)),

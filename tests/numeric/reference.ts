@@ -265,23 +265,10 @@ const scatterND: Kernel = ([data, indices, updates], { reduction }) => {
   return { shape: X.shape, data: result };
 };
 
-/** The largest numbers of each row and their places; of equal ones the first. */
-function topK(x: Tensor, outputs: readonly Value[]): Tensor[] {
-  const [length, count] = [x.shape.at(-1) as number, outputs[0]?.shape.at(-1) as number];
-  const places = Array.from({ length: x.data.length / length }, (_, row) => {
-    const own = x.data.subarray(row * length, (row + 1) * length);
-    return Array.from(own.keys())
-      .sort((a, b) => (own[b] as number) - (own[a] as number) || a - b)
-      .slice(0, count);
-  });
-  const values = places.flatMap((own, row) => own.map((place) => read(x, row * length + place)));
-  return [values, places.flat()].map((data, i) => tensor(outputs[i]?.shape ?? [], data));
-}
-
 const same: Kernel = ([x], _attributes, out) => ({ shape: out, data: (x as Tensor).data });
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
-const kernels: { readonly [Op in Exclude<OpName, "Split" | "TopK">]: Kernel } = {
+const kernels: { readonly [Op in Exclude<OpName, "Split">]: Kernel } = {
   Add: zip((x = 0, y = 0) => x + y),
   Sub: zip((x = 0, y = 0) => x - y),
   Mul: zip((x = 0, y = 0) => x * y),
@@ -358,11 +345,10 @@ function split(x: Tensor, axis: number, outputs: readonly Value[]): Tensor[] {
   });
 }
 
-/** Runs one node. The second operand of Expand, Reshape, Split and TopK is a shape, not data. */
+/** Runs one node. The second operand of Expand, Reshape and Split is a shape, not data. */
 function runNode(node: Node, lookUp: (value: Value) => Tensor): Tensor[] {
   const out = node.outputs[0] as Value;
   if (node.op === "Split") return split(lookUp(node.inputs[0] as Value), node.attributes.axis as number, node.outputs);
-  if (node.op === "TopK") return topK(lookUp(node.inputs[0] as Value), node.outputs);
   const shaped = node.op === "Expand" || node.op === "Reshape";
   const inputs = (shaped ? node.inputs.slice(0, 1) : node.inputs).map(lookUp);
   return [kernels[node.op](inputs, node.attributes, out.shape)];
