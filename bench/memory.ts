@@ -1,7 +1,8 @@
 /**
- * `npx tsx bench/memory.ts [--provider wasm|webgpu] [--size tiny|small|medium] [--quick] [--smol] [--dry] [--json FILE]`:
+ * `npx tsx bench/memory.ts [--provider wasm|webgpu] [--size tiny|small|medium] [--quick] [--shape LIST] [--dry] [--json FILE]`:
  * compares the memory that the budget predicts with the device's measured peak, in headless Chromium; exit 1 if a setting is off
- * by more than 15 %. `--smol` measures one step of SmolLM2-135M's shapes on WebGPU, which takes an hour on an emulated adapter.
+ * by more than 15 %. `--shape smollm2-135m,…` measures one step of real shapes on WebGPU, in each of `--weights LIST` and `--programs LIST`; without
+ * `--dry` that takes an hour on an emulated adapter.
  * `--dry` skips the GPU's computations; buffers are created all the same.
  */
 
@@ -9,8 +10,10 @@ import { parseArgs } from "node:util";
 import { oneOf, runCommand, writeJson } from "../scripts/harness/arguments.ts";
 import { launchWithGpu } from "../scripts/harness/chromium.ts";
 import { callInPage, serveModules } from "../scripts/harness/serve.ts";
+import { weightStorages } from "../src/tensor/storage.ts";
 import type { Measured } from "./memory/measure.ts";
 import type { Setting } from "./memory/setting.ts";
+import { shapeNames } from "./sizes/shapes.ts";
 import { type Change, type MethodName, type Size, sizes } from "./step/problem.ts";
 
 /** Allowed deviation, as a share of the measured bytes. */
@@ -48,9 +51,9 @@ const onGpu: readonly Row[] = [
   ["small", "full", { rows: 1, length: 64, layers: 2 }],
 ];
 
-const smol: Setting = {
+const single: Setting = {
   provider: "webgpu",
-  size: "smol",
+  size: "tiny",
   method: "lora",
   change: {},
   accumulation: 1,
@@ -62,20 +65,35 @@ const smol: Setting = {
 function settingsOf(provider: "wasm" | "webgpu", size: Size | null, quick: boolean): Setting[] {
   const rows = (provider === "wasm" ? onProcessor : onGpu).filter(([of]) => size === null || of === size);
   return rows.slice(0, quick ? 3 : rows.length).map(([of, method, change, more]) => {
-    return { ...smol, once: false, provider, size: of, method, change, ...more };
+    return { ...single, once: false, provider, size: of, method, change, ...more };
   });
 }
 
-const described = ({ provider, size, method, change, accumulation, lengths, evaluates }: Setting) =>
+const described = ({ provider, size, method, change, accumulation, lengths, evaluates, weights, program }: Setting) =>
   [
     provider,
     size,
     method,
+    ...(weights ? [weights] : []),
+    ...(program ? [program] : []),
     ...Object.entries(change).map(([name, value]) => `${name} ${value}`),
     ...(accumulation > 1 ? [`accumulation ${accumulation}`] : []),
     ...(lengths.length > 0 ? [`and lengths ${lengths.join(", ")}`] : []),
     ...(evaluates ? ["with evaluation and answers"] : []),
   ].join(" ");
+
+/** Every shape in every storage and program of three lists with commas. */
+const shapeSettings = (names: string, storages: string, programs: string): Setting[] =>
+  names.split(",").flatMap((name) =>
+    storages.split(",").flatMap((storage) =>
+      programs.split(",").map((program) => ({
+        ...single,
+        size: oneOf("shape", name, shapeNames),
+        weights: oneOf("weights", storage, weightStorages),
+        program: oneOf("programs", program, ["whole", "layers", "smallest"] as const),
+      })),
+    ),
+  );
 
 const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`.padStart(10);
 
@@ -85,7 +103,9 @@ async function main() {
       provider: { type: "string" },
       size: { type: "string" },
       quick: { type: "boolean", default: false },
-      smol: { type: "boolean", default: false },
+      shape: { type: "string" },
+      weights: { type: "string", default: "float32,int4" },
+      programs: { type: "string", default: "whole,layers,smallest" },
       dry: { type: "boolean", default: false },
       json: { type: "string" },
     },
@@ -94,7 +114,9 @@ async function main() {
     ? [oneOf("provider", values.provider, ["wasm", "webgpu"] as const)]
     : (["wasm", "webgpu"] as const);
   const size = values.size === undefined ? null : oneOf("size", values.size, sizes);
-  const settings = values.smol ? [smol] : providers.flatMap((provider) => settingsOf(provider, size, values.quick));
+  const settings = values.shape
+    ? shapeSettings(values.shape, values.weights, values.programs)
+    : providers.flatMap((provider) => settingsOf(provider, size, values.quick));
   const served = await serveModules();
   const browser = await launchWithGpu(served.address);
   const rows: (Setting & Measured)[] = [];
@@ -114,7 +136,7 @@ async function main() {
       const deviation = `${(100 * (predicted.total / peak - 1)).toFixed(1)} %`.padStart(9);
       const bytes = [predicted.total, peak].map(megabytes).join(" ");
       console.log(`${bytes} ${deviation} ${megabytes(tensors)}   ${described(setting)}`);
-      if (values.smol) console.log(`loss ${losses.join(", ")}; ${seconds.map((s) => s.toFixed(0)).join(", ")} s`);
+      if (values.shape) console.log(`loss ${losses.join(", ")}; ${seconds.map((s) => s.toFixed(0)).join(", ")} s`);
     }
   } finally {
     await browser.dispose();

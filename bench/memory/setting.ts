@@ -1,16 +1,19 @@
 /** A setting to measure: model, method and batch of a run on the page. */
 
 import type { BatchShape } from "../../src/artifacts/contract.ts";
+import { embeddingOf } from "../../src/engine/precision.ts";
 import { type ModelDefinition, withPrecision } from "../../src/models/architecture.ts";
 import { defineModel } from "../../src/models/define.ts";
+import type { ProgramKind } from "../../src/run/deviceFields.ts";
 import { defaultRecipe, type Recipe } from "../../src/run/recipe.ts";
 import type { WeightStorage } from "../../src/tensor/storage.ts";
+import { type ShapeName, shapes } from "../sizes/shapes.ts";
 import { type Change, lora, type MethodName, optimizer, problemOf, type Size } from "../step/problem.ts";
 
 export interface Setting {
   readonly provider: "wasm" | "webgpu";
-  /** `smol` has the shapes of SmolLM2-135M with an adapter of rank 16, 512 tokens and random weights. */
-  readonly size: Size | "smol";
+  /** A shape of a published model has an adapter of rank 16, and one row of 512 tokens. */
+  readonly size: Size | ShapeName;
   readonly method: MethodName;
   readonly change: Change;
   /** Micro-batches of a step. */
@@ -21,6 +24,10 @@ export interface Setting {
   readonly evaluates: boolean;
   /** Storage of frozen matrices; float32 if left out. */
   readonly weights?: WeightStorage;
+  /** Type of products; float32 if left out. */
+  readonly compute?: "float32" | "float16";
+  /** The whole graph if left out. */
+  readonly program?: ProgramKind;
   /** A single step, for settings with many minutes per step; otherwise the longest batch is repeated at the end. */
   readonly once: boolean;
 }
@@ -31,38 +38,28 @@ export interface Case {
   readonly shapes: readonly BatchShape[];
 }
 
-/** https://huggingface.co/HuggingFaceTB/SmolLM2-135M/blob/main/config.json */
-const smol = {
-  architectures: ["LlamaForCausalLM"],
-  vocab_size: 49152,
-  hidden_size: 576,
-  intermediate_size: 1536,
-  num_hidden_layers: 30,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  max_position_embeddings: 8192,
-  rms_norm_eps: 1e-5,
-  rope_theta: 100_000,
-  tie_word_embeddings: true,
-};
+const isShape = (size: Setting["size"]): size is ShapeName => Object.hasOwn(shapes, size);
 
-export function caseOf({ size, method, change, accumulation, lengths, evaluates, weights = "float32" }: Setting): Case {
+export function caseOf({ size, method, change, accumulation, lengths, evaluates, ...rest }: Setting): Case {
+  const { weights = "float32", compute = "float32", program = "whole" } = rest;
+  const config = isShape(size) ? shapes[size] : null;
   const base =
-    size === "smol"
-      ? {
-          model: defineModel({ ...smol, num_hidden_layers: change.layers ?? smol.num_hidden_layers }),
+    config === null
+      ? problemOf(size as Size, method, change)
+      : {
+          model: defineModel({ ...config, num_hidden_layers: change.layers ?? config.num_hidden_layers }),
           shape: longRow(change),
-        }
-      : problemOf(size, method, change);
+        };
   const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = optimizer;
   return {
-    model: withPrecision(base.model, { weights, embedding: weights, compute: "float32" }),
+    model: withPrecision(base.model, { weights, embedding: embeddingOf[weights], compute }),
     recipe: {
       ...defaultRecipe(method),
-      lora: { ...lora, targets: [...lora.targets], rank: size === "smol" ? 16 : lora.rank },
+      lora: { ...lora, targets: [...lora.targets], rank: config === null ? lora.rank : 16 },
       ...{ beta1, beta2, epsilon, weightDecay, maxGradNorm, accumulation },
       samplePrompts: evaluates ? 1 : 0,
       watchEvery: null,
+      program,
     },
     shapes: [
       base.shape,

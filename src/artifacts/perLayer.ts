@@ -213,7 +213,11 @@ function embedGraph({ model, method, shape }: Parts) {
   return { b, scope, y };
 }
 
-function headGraph({ model, method, shape }: Parts) {
+/** Most logits in a chunk of the head that saves memory: 4 MiB, or a sixteenth of all where that is more. */
+const fewLogits = ({ model, shape }: Parts) => Math.max(2 ** 20, (model.vocabulary * shape.supervised) / 16);
+
+function headGraph(parts: Parts, saves: Saved = "products") {
+  const { model, method, shape } = parts;
   const { rows, length, supervised } = shape;
   const b = new GraphBuilder("head");
   const scope = scopeOf(b, model, method);
@@ -225,7 +229,7 @@ function headGraph({ model, method, shape }: Parts) {
     model.headWeight(scope),
     b.input(batchPorts.targets, "int32", [supervised]),
     b.input(batchPorts.lossWeights, "float32", [supervised]),
-    { cap: model.logitCap },
+    { cap: model.logitCap, ...(saves === "inputs" && { logitsLimit: fewLogits(parts) }) },
   );
   return { b, scope, x, loss };
 }
@@ -245,7 +249,8 @@ export function compileLayerTraining(
 ): LayerTraining {
   const parts = { model, method, shape };
   const layers = kinds.map(({ first }) => compileLayer(parts, first, options));
-  const head = headGraph(parts);
+  const { saves } = options;
+  const head = headGraph(parts, saves);
   const { sum } = head.loss;
   const one = head.b.constant("float32", sum.shape, Float32Array.of(1));
   const headOutputs = accumulate(head, method, new Map([[sum, one]]), head.x);
@@ -264,7 +269,7 @@ export function compileLayerTraining(
     embed: embedArtifact(parts, "training"),
     forward: layers.map(({ forward }) => forward),
     backward: layers.map(({ backward }) => backward),
-    head: artifactOf(parts, "training", "head", null, head.b.finish({ [lossSum]: sum, ...headOutputs })),
+    head: artifactOf(parts, "training", "head", { saves }, head.b.finish({ [lossSum]: sum, ...headOutputs })),
     embedBackward: trainsEmbedding ? backwardOfEmbedding() : null,
   };
 }

@@ -42,7 +42,7 @@ describe("on the processor within 15 % of the heap", () => {
 });
 
 describe("of SmolLM2-135M with an adapter of rank 16", () => {
-  const smol: Setting = { ...setting, provider: "webgpu", size: "smol", once: true };
+  const smol: Setting = { ...setting, provider: "webgpu", size: "smollm2-135m", once: true };
   const predicted = (change: Partial<Setting> = {}) => {
     const { model, recipe, shapes } = caseOf({ ...smol, ...change });
     return memoryOf({ model, recipe, shapes, heldOut: [], provider: "webgpu" });
